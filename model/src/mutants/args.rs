@@ -1,0 +1,79 @@
+//! The command line.
+
+use super::console::Format;
+use super::lines::Options;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  cutover mutants                          all of them
+  cutover mutants cas seal                 those with `cas` or `seal` in their names
+  cutover mutants --only-changed main --sample 5 --seed \"$GITHUB_SHA\" --budget 10m
+  cutover mutants --apply-only             only whether the patches still apply
+
+Exit codes: 0 each is killed by the invariant it names; 1 one is not, or no longer applies, or the
+unmutated tree fails; 2 unknown: time was over first, or Ctrl-C; 4 nothing was run; 64 usage;
+65 a patch that cannot be read.";
+
+/// Puts known bugs in, one at a time, and shows which invariant finds each
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Patches to run: names or parts of names [default: all]
+    #[arg(value_name = "PATTERN")]
+    pub patterns: Vec<String>,
+    /// How to print the results
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Only patches that changed since the commit BASE, or that touch a file that did
+    #[arg(long, value_name = "BASE")]
+    pub only_changed: Option<String>,
+    /// Also K of the others, drawn by lot; alone, nothing but these
+    #[arg(long, value_name = "K")]
+    pub sample: Option<usize>,
+    /// What the lot depends on: the same text draws the same patches
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "cutover",
+        requires = "sample"
+    )]
+    pub seed: String,
+    /// Start no mutant after this time (10m, 1h 30m)
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
+    /// Give up on a mutant whose check takes longer
+    #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+    /// Give up on a check that must complete, one of the unmutated tree, when it takes longer
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub baseline_timeout: Duration,
+    /// Only check that the patches can be read and apply
+    #[arg(long, conflicts_with = "list")]
+    pub apply_only: bool,
+    /// Only list the patches
+    #[arg(long)]
+    pub list: bool,
+    /// Keep what builds and checks printed, and the traces, in target/mutants/out
+    #[arg(long)]
+    pub keep: bool,
+}
+
+impl Args {
+    /// The options as a machine reads them.
+    #[must_use]
+    pub fn expanded(&self) -> Options<'_> {
+        Options {
+            patterns: &self.patterns,
+            only_changed: self.only_changed.as_deref(),
+            sample: self.sample,
+            seed: self.sample.map(|_| self.seed.as_str()),
+            budget_s: self.budget.map(|budget| budget.as_secs()),
+            timeout_s: self.timeout.as_secs(),
+            baseline_timeout_s: self.baseline_timeout.as_secs(),
+            apply_only: self.apply_only,
+            list: self.list,
+            keep: self.keep,
+        }
+    }
+}

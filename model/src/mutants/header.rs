@@ -1,0 +1,196 @@
+//! The header of a patch: lines `# key: value` before the diff. A value goes on over the lines that
+//! follow and begin with `#` and three spaces.
+//!
+//! ```text
+//! # bug: 112
+//! # mechanism: the watermark is read
+//! #   before writes stop
+//! # invariant: migration.no-lost-write
+//! # scope: migration/moves
+//! diff --git a/src/migration.rs b/src/migration.rs
+//! ```
+
+use super::error::Error;
+
+/// The keys that a header may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// Number in the list of published bugs.
+    Bug,
+    /// Row of the list of rules.
+    Rule,
+    /// Where the bug was published.
+    Source,
+    /// What the bug does.
+    Mechanism,
+    /// The invariant that must fail.
+    Invariant,
+    /// The scope in which it must fail.
+    Scope,
+    /// What must become of the mutant.
+    Expect,
+    /// Free text.
+    Note,
+}
+
+impl Key {
+    const ALL: [Self; 8] = [
+        Self::Bug,
+        Self::Rule,
+        Self::Source,
+        Self::Mechanism,
+        Self::Invariant,
+        Self::Scope,
+        Self::Expect,
+        Self::Note,
+    ];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Bug => "bug",
+            Self::Rule => "rule",
+            Self::Source => "source",
+            Self::Mechanism => "mechanism",
+            Self::Invariant => "invariant",
+            Self::Scope => "scope",
+            Self::Expect => "expect",
+            Self::Note => "note",
+        }
+    }
+
+    fn known() -> String {
+        let words: Vec<_> = Self::ALL.into_iter().map(Self::word).collect();
+        format!("`# key: value` with a key among {}", words.join(", "))
+    }
+}
+
+#[derive(Debug)]
+struct Field {
+    key: Key,
+    line: usize,
+    value: String,
+}
+
+/// The fields of one header, with the lines they stand on.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    file: &'a str,
+    fields: Vec<Field>,
+    /// Lines that the header takes.
+    lines: usize,
+    /// Bytes that the header takes.
+    end: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads the lines before the diff.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`]: a line without a known key, a key given twice, a key without a value.
+    pub fn read(file: &'a str, text: &str) -> Result<Self, Error> {
+        let mut header = Self {
+            file,
+            fields: Vec::new(),
+            lines: 0,
+            end: 0,
+        };
+        for line in text.split_inclusive('\n') {
+            let Some(content) = line.strip_prefix('#') else {
+                break;
+            };
+            header.lines += 1;
+            header.end += line.len();
+            header.line(content.trim_end())?;
+        }
+        match header.fields.iter().find(|field| field.value.is_empty()) {
+            Some(empty) => Err(header.wrong(empty.key, "a value")),
+            None => Ok(header),
+        }
+    }
+
+    fn line(&mut self, content: &str) -> Result<(), Error> {
+        if content.is_empty() {
+            return Ok(());
+        }
+        if let (Some(more), Some(field)) = (content.strip_prefix("   "), self.fields.last_mut()) {
+            if !field.value.is_empty() {
+                field.value.push(' ');
+            }
+            field.value.push_str(more.trim());
+            return Ok(());
+        }
+        let pair = content
+            .strip_prefix(' ')
+            .and_then(|content| content.split_once(':'));
+        let known = pair.and_then(|(word, value)| {
+            let key = Key::ALL.into_iter().find(|key| key.word() == word)?;
+            Some((key, value.trim()))
+        });
+        let found = format!("`#{content}`");
+        let Some((key, value)) = known else {
+            return Err(self.unreadable(self.lines, found, &Key::known()));
+        };
+        if let Some(first) = self.fields.iter().find(|field| field.key == key) {
+            let expected = format!("no second `{}` after line {}", key.word(), first.line);
+            return Err(self.unreadable(self.lines, found, &expected));
+        }
+        self.fields.push(Field {
+            key,
+            line: self.lines,
+            value: value.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Where the diff begins, in bytes from the start of the text.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.end
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<&str> {
+        let field = self.fields.iter().find(|field| field.key == key)?;
+        Some(&field.value)
+    }
+
+    /// The value of a key, to keep.
+    #[must_use]
+    pub fn owned(&self, key: Key) -> Option<String> {
+        self.get(key).map(str::to_owned)
+    }
+
+    /// The value of a key that must be there.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] at the header's end.
+    pub fn required(&self, key: Key) -> Result<String, Error> {
+        self.owned(key)
+            .ok_or_else(|| self.missing(&format!("`# {}: ...`", key.word())))
+    }
+
+    /// The error for a header that ends without `expected`.
+    #[must_use]
+    pub fn missing(&self, expected: &str) -> Error {
+        self.unreadable(self.lines + 1, "the end of the header".to_owned(), expected)
+    }
+
+    /// The error for a key whose value is not what it should be.
+    #[must_use]
+    pub fn wrong(&self, key: Key, expected: &str) -> Error {
+        let field = self.fields.iter().find(|field| field.key == key);
+        let (line, value) = field.map_or((1, ""), |field| (field.line, &field.value));
+        let found = format!("`{}: {value}`", key.word());
+        self.unreadable(line, found, expected)
+    }
+
+    fn unreadable(&self, line: usize, found: String, expected: &str) -> Error {
+        Error::Unreadable {
+            file: self.file.to_owned(),
+            line,
+            found,
+            expected: expected.to_owned(),
+        }
+    }
+}

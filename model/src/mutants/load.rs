@@ -1,0 +1,63 @@
+//! Reads the directory of patches.
+
+use super::console::Console;
+use super::error::Error;
+use super::patch::{DIR, Patch};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// All patches, by name. Each that cannot be read is named before the first one's error is given.
+///
+/// # Errors
+/// [`Error::Unreadable`] for a patch that is not as it should be.
+pub fn all(root: &Path, console: &mut Console<'_>) -> Result<Vec<Patch>, Error> {
+    let dir = root.join(DIR);
+    let mut names = Vec::new();
+    let entries = match fs::read_dir(&dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(Error::io(&dir))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(Error::io(&dir))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".patch") {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    let mut patches = Vec::new();
+    let mut last = None;
+    for name in &names {
+        match (one(&dir, name), last.take()) {
+            (Ok(patch), held) => {
+                patches.push(patch);
+                last = held;
+            }
+            (Err(error), None) => last = Some(error),
+            (Err(error), Some(held)) => {
+                console.note(&format!("error: {held}"));
+                last = Some(error);
+            }
+        }
+    }
+    last.map_or(Ok(patches), Err)
+}
+
+fn one(dir: &Path, name: &str) -> Result<Patch, Error> {
+    let path = dir.join(name);
+    let bytes = fs::read(&path).map_err(Error::io(&path))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Patch::parse(name, text),
+        Err(error) => {
+            let good = error.valid_up_to();
+            let before = bytes.iter().take(good);
+            Err(Error::Unreadable {
+                file: format!("{DIR}/{name}"),
+                line: 1 + before.filter(|byte| **byte == b'\n').count(),
+                found: format!("a byte that is no UTF-8 at offset {good}"),
+                expected: "text in UTF-8".to_owned(),
+            })
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A patch in `tests/mutants`: who it is, what must kill it, and its diff.
+
+use super::error::Error;
+use super::header::{Fields, Key};
+use serde::Serialize;
+
+/// Where the patches lie, relative to the root of the repository.
+pub const DIR: &str = "tests/mutants";
+
+/// What must become of a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// The named invariant fails.
+    Killed,
+    /// Nothing fails: shows that it is not the patching that kills.
+    Survives,
+    /// The types forbid it.
+    DoesNotCompile,
+}
+
+/// One known bug, as a patch of the sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// File name, `.patch` included.
+    pub name: String,
+    /// Number in the list of published bugs.
+    pub bug: Option<u32>,
+    /// Row of the list of rules that the bug breaks.
+    pub rule: Option<String>,
+    /// Where the bug was published.
+    pub source: Option<String>,
+    /// What the bug does.
+    pub mechanism: String,
+    /// Id of the invariant that must fail; none for a patch that must survive whatever is judged.
+    pub invariant: Option<String>,
+    /// Scope in which it must fail; none only for what must not compile.
+    pub scope: Option<String>,
+    /// What must become of it.
+    pub expect: Expect,
+    /// Anything else a reader should know.
+    pub note: Option<String>,
+    /// The header as written.
+    pub header: String,
+    /// The diff, header stripped; empty for a patch that changes nothing.
+    pub diff: String,
+    /// Files that the diff touches, old and new names, relative to the root.
+    pub files: Vec<String>,
+}
+
+impl Patch {
+    /// Reads a patch from the text of the file `name` in [`DIR`].
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] with the first line that is not as described in [`super::header`].
+    pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        let file = format!("{DIR}/{name}");
+        let fields = Fields::read(&file, text)?;
+        let expect = match fields.get(Key::Expect) {
+            None | Some("killed") => Expect::Killed,
+            Some("survives") => Expect::Survives,
+            Some("does-not-compile") => Expect::DoesNotCompile,
+            Some(_) => {
+                return Err(fields.wrong(Key::Expect, "killed, survives or does-not-compile"));
+            }
+        };
+        let bug = number(&fields)?;
+        let invariant = invariant(&fields, expect)?;
+        if fields.get(Key::Bug).is_none() && fields.get(Key::Rule).is_none() && invariant.is_some()
+        {
+            return Err(fields.missing("`# bug: NUMBER` or `# rule: TEXT`"));
+        }
+        let (header, diff) = text.split_at(fields.end());
+        let body_line = header.lines().count() + 1;
+        Ok(Self {
+            bug,
+            rule: fields.owned(Key::Rule),
+            source: fields.owned(Key::Source),
+            mechanism: fields.required(Key::Mechanism)?,
+            scope: scope(&fields, expect)?,
+            note: fields.owned(Key::Note),
+            files: files(&file, body_line, diff, expect)?,
+            header: header.trim_end().to_owned(),
+            diff: diff.to_owned(),
+            name: name.to_owned(),
+            invariant,
+            expect,
+        })
+    }
+
+    /// The path relative to the root of the repository.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{DIR}/{}", self.name)
+    }
+
+    /// The name without `.patch`.
+    #[must_use]
+    pub fn stem(&self) -> &str {
+        self.name.strip_suffix(".patch").unwrap_or(&self.name)
+    }
+
+    /// The bug's number, or else the rule, as a table shows it.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        match (self.bug, &self.rule) {
+            (Some(bug), _) => bug.to_string(),
+            (None, Some(rule)) => rule.clone(),
+            (None, None) => "-".to_owned(),
+        }
+    }
+
+    /// The invariant's id, or `none`.
+    #[must_use]
+    pub fn named(&self) -> &str {
+        self.invariant.as_deref().unwrap_or("none")
+    }
+}
+
+fn number(fields: &Fields<'_>) -> Result<Option<u32>, Error> {
+    match fields.get(Key::Bug).map(str::parse) {
+        None => Ok(None),
+        Some(Ok(bug)) => Ok(Some(bug)),
+        Some(Err(_)) => Err(fields.wrong(Key::Bug, "the number of a bug")),
+    }
+}
+
+fn invariant(fields: &Fields<'_>, expect: Expect) -> Result<Option<String>, Error> {
+    let id = fields.required(Key::Invariant)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match (id.as_str(), expect) {
+        ("none", Expect::Survives) => Ok(None),
+        ("none", Expect::Killed | Expect::DoesNotCompile) => Err(fields.wrong(
+            Key::Invariant,
+            "an invariant's id (`none` needs `expect: survives`)",
+        )),
+        (text, _) if text.contains('.') && text.chars().all(allowed) => Ok(Some(id)),
+        (_, _) => Err(fields.wrong(Key::Invariant, "an invariant's id such as migration.cas")),
+    }
+}
+
+fn scope(fields: &Fields<'_>, expect: Expect) -> Result<Option<String>, Error> {
+    match (fields.owned(Key::Scope), expect) {
+        (None, Expect::DoesNotCompile) => Ok(None),
+        (None, Expect::Killed | Expect::Survives) => fields.required(Key::Scope).map(Some),
+        (Some(scope), _) if scope.contains(char::is_whitespace) => {
+            Err(fields.wrong(Key::Scope, "one scope such as migration/moves"))
+        }
+        (Some(scope), _) => Ok(Some(scope)),
+    }
+}
+
+/// The files in the diff's `diff --git` lines. No line of a hunk starts like that, since each starts
+/// with a space, a sign or a backslash.
+fn files(file: &str, first: usize, diff: &str, expect: Expect) -> Result<Vec<String>, Error> {
+    let unreadable = |line: usize, found: String, expected: &str| Error::Unreadable {
+        file: file.to_owned(),
+        line,
+        found,
+        expected: expected.to_owned(),
+    };
+    let start = diff.lines().enumerate().find(|(_, l)| !l.trim().is_empty());
+    match start {
+        None if expect == Expect::Survives => return Ok(Vec::new()),
+        None => {
+            return Err(unreadable(
+                first,
+                "the end of the file".to_owned(),
+                "a diff",
+            ));
+        }
+        Some((_, line)) if line.starts_with("diff --git ") => {}
+        Some((index, line)) => {
+            return Err(unreadable(
+                first + index,
+                format!("`{}`", line.trim_end()),
+                "`# key: value` or `diff --git a/FILE b/FILE`",
+            ));
+        }
+    }
+    let mut files = Vec::new();
+    for (index, line) in diff.lines().enumerate() {
+        let Some(names) = line.strip_prefix("diff --git ") else {
+            continue;
+        };
+        let pair = names.strip_prefix("a/").and_then(|n| n.split_once(" b/"));
+        let safe = |path: &str| !path.is_empty() && path.split('/').all(|part| part != "..");
+        match pair {
+            Some((old, new)) if safe(old) && safe(new) => {
+                files.extend([old.to_owned(), new.to_owned()]);
+            }
+            Some(_) | None => {
+                let found = format!("`{line}`");
+                return Err(unreadable(
+                    first + index,
+                    found,
+                    "`diff --git a/FILE b/FILE`",
+                ));
+            }
+        }
+    }
+    files.sort_unstable();
+    files.dedup();
+    Ok(files)
+}

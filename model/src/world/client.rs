@@ -1,0 +1,222 @@
+//! The clients' side: gateways with writes, strong readers, readers from a cache.
+
+use super::mark::Mark;
+use super::parts::add;
+use super::step::{Done, Next, feed};
+use super::{Gateway, Reader, SINKS};
+use cutover::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Write};
+use cutover::gate::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
+use cutover::ids::Placement;
+use cutover::invariant::Fact;
+
+/// What makes an operation resolve: its start, or either of the waits that end in another attempt.
+const ATTEMPTS: [Event; 3] =
+    [Event::Start, Event::TimerFired(Timer::Attempt), Event::TimerFired(Timer::Backoff)];
+
+impl Next<'_> {
+    /// Starts or repeats an operation with what the control plane, or the cache, shows. `None` if it sends nothing:
+    /// then it only waits, and may try again just as well without having tried.
+    fn attempt(&mut self, operation: &Operation, revision: usize) -> Option<(Operation, Request)> {
+        let (mut next, freshness) = ATTEMPTS.iter().find_map(|event| {
+            let mut next = operation.clone();
+            let asked = next.handle(event).into_iter().find_map(|output| match output {
+                Output::Resolve(freshness) => Some(freshness),
+                Output::Admitted { .. } | Output::Send(_) | Output::SetTimer(_) | Output::Finish(_) => None,
+            });
+            asked.map(|freshness| (next, freshness))
+        })?;
+        if freshness == Freshness::Fresh && revision != self.log.revision() {
+            return None;
+        }
+        let (record, resolution) = self.log.resolution(revision)?;
+        feed(&mut self.monitor, &mut self.findings, &Fact::Resolved(record, &resolution));
+        let mut sent = None;
+        let mut admitted = None;
+        for output in next.handle(&Event::Resolved(Some(resolution))) {
+            match output {
+                Output::Admitted { view, token } => admitted = Some((view, token)),
+                Output::Send(request) => sent = Some(request),
+                Output::Resolve(_) | Output::SetTimer(_) | Output::Finish(_) => {}
+            }
+        }
+        let request = sent?;
+        if let Some((view, token)) = admitted {
+            let fact = Fact::Admitted { view: &view, token, store: request.store };
+            feed(&mut self.monitor, &mut self.findings, &fact);
+        }
+        Some((next, request))
+    }
+
+    pub(super) fn send(&mut self, gateway: usize, revision: usize) -> Done {
+        let busy = self.clients.gateways.get(gateway)?.clone();
+        let (operation, request) = self.attempt(&busy.operation, revision)?;
+        // An attempt that says nothing new is a repetition of the earlier one.
+        if !add(&mut self.net.edit().writes, (request.clone(), 0)) {
+            return None;
+        }
+        if busy.operation.is_idle()
+            && let Work::Write(id) = busy.operation.work()
+        {
+            feed(&mut self.monitor, &mut self.findings, &Fact::WriteInvoked(id));
+        }
+        self.say(|| format!("sends {}", super::text::request(&request)));
+        let attempts = busy.attempts + 1;
+        *self.clients.edit().gateways.get_mut(gateway)? = Gateway { operation, attempts, ..busy };
+        Some(())
+    }
+
+    pub(super) fn write(&mut self, message: usize) -> Done {
+        let (request, _) = self.net.writes.get(message)?.clone();
+        let Body::Write(write) = request.body else { return None };
+        let at = sink_of(request.store)?;
+        let mut inputs = vec![Input::Request(request.clone())];
+        if !self.world.scope.admission {
+            inputs.push(Input::Apply(write));
+        }
+        self.sink_inputs(at, &inputs, &request)
+    }
+
+    pub(super) fn apply(&mut self, at: usize, index: usize) -> Done {
+        let write = *self.sinks.get(at)?.fence.admitted().get(index)?;
+        let request = Request { store: SINKS[at], partition: super::PARTITION, body: Body::Write(write) };
+        self.sink_inputs(at, &[Input::Apply(write)], &request)
+    }
+
+    pub(super) fn answer(&mut self, message: usize) -> Done {
+        let reply = self.net.answers.get(message)?.clone();
+        let write = write_of(&reply)?;
+        let gateway = usize::try_from(write.id.session.0).ok()?.checked_sub(1)?;
+        let busy = self.clients.gateways.get(gateway)?.clone();
+        let mut operation = busy.operation.clone();
+        let outputs = operation.handle(&Event::Replied(reply));
+        if operation == busy.operation {
+            return None;
+        }
+        if outputs.contains(&Output::Finish(Outcome::Acknowledged)) {
+            feed(&mut self.monitor, &mut self.findings, &Fact::Acknowledged(write.id));
+            self.say(|| format!("{} is acknowledged", write.id));
+        }
+        let next = if operation.is_done() && busy.serial < self.world.scope.writes_each {
+            let session = u8::try_from(write.id.session.0).ok()?;
+            self.world.gateway(session, busy.serial + 1)
+        } else {
+            Gateway { operation, ..busy }
+        };
+        *self.clients.edit().gateways.get_mut(gateway)? = next;
+        Some(())
+    }
+
+    pub(super) fn restart(&mut self, gateway: usize) -> Done {
+        let busy = self.clients.gateways.get(gateway)?.clone();
+        if busy.operation.is_idle() || busy.operation.is_done() {
+            return None;
+        }
+        let work = busy.operation.work();
+        let operation = Operation::new(super::PARTITION, work, self.world.scope.guarantee);
+        self.spent.restarts += 1;
+        self.mark(Mark::Restarted);
+        self.say(|| "forgets what it was doing; its client asks again".to_owned());
+        *self.clients.edit().gateways.get_mut(gateway)? = Gateway { operation, ..busy };
+        Some(())
+    }
+
+    /// Judges, on a copy, whether an answer can do more than change which wait the operation is in. Both waits end in
+    /// another attempt, which may come at any time anyway.
+    pub(super) fn matters(&self, reply: &Reply) -> bool {
+        let Some(write) = write_of(reply) else { return false };
+        let gateway = usize::try_from(write.id.session.0).unwrap_or(0).wrapping_sub(1);
+        let Some(busy) = self.clients.gateways.get(gateway) else { return false };
+        let outputs = busy.operation.clone().handle(&Event::Replied(reply.clone()));
+        outputs.iter().any(|output| !matches!(output, Output::SetTimer(Timer::Backoff | Timer::Attempt)))
+    }
+
+    pub(super) fn resolve(&mut self, reader: usize, revision: usize) -> Done {
+        let busy = self.clients.readers.get(reader)?.clone();
+        if busy.sent.as_ref().is_some_and(|(seen, _)| *seen == revision) {
+            return None;
+        }
+        let (operation, request) = self.attempt(&busy.operation, revision)?;
+        if busy.operation.is_idle() {
+            let name = u8::try_from(reader).ok()?;
+            feed(&mut self.monitor, &mut self.findings, &Fact::ReadInvoked(name));
+        }
+        self.say(|| format!("sends {}", super::text::request(&request)));
+        let sent = Some((revision, request));
+        *self.clients.edit().readers.get_mut(reader)? = Reader { operation, sent, ..busy };
+        Some(())
+    }
+
+    pub(super) fn serve(&mut self, reader: usize) -> Done {
+        let (_, request) = self.clients.readers.get(reader)?.sent.clone()?;
+        let at = sink_of(request.store)?;
+        self.reading = Some(u8::try_from(reader).ok()?);
+        self.sink_inputs(at, &[Input::Request(request.clone())], &request)
+    }
+
+    /// A read from a cache leaves no trace: it is judged and forgotten.
+    pub(super) fn stale(&mut self, revision: usize) -> Done {
+        let (record, resolution) = self.log.resolution(revision)?;
+        let operation =
+            Operation::new(super::PARTITION, Work::Read(Consistency::StaleOk), self.world.scope.guarantee);
+        let record = record.clone();
+        let (_, request) = self.attempt(&operation, revision)?;
+        let at = sink_of(request.store)?;
+        let sink = self.sinks.get(at)?;
+        let token = resolution.epoch;
+        let served = serves(&sink.fence, &request);
+        if served {
+            let fact = Fact::ReadServed(cutover::invariant::ReadServed {
+                reader: u8::MAX,
+                consistency: Consistency::StaleOk,
+                resolved: &record,
+                token,
+                store: request.store,
+                copy: sink.fence.durable().newest(),
+                fences: sink.fence.durable(),
+                value: sink.data.last().copied(),
+            });
+            self.monitor.judge(&fact, &mut self.findings);
+        }
+        self.mark(if served { Mark::StaleReadServed } else { Mark::StaleReadRefused });
+        self.say(|| format!("{} {}", if served { "serves" } else { "refuses" }, super::text::request(&request)));
+        Some(())
+    }
+}
+
+fn serves(fence: &Fence, request: &Request) -> bool {
+    let outputs = fence.clone().handle(&Input::Request(request.clone()));
+    outputs.iter().any(|output| matches!(output, SinkOutput::Serve(Read { .. })))
+}
+
+pub(super) fn sink_of(store: Placement) -> Option<usize> {
+    SINKS.iter().position(|sink| *sink == store)
+}
+
+/// The attempt that an answer is about.
+pub(super) const fn write_of(reply: &Reply) -> Option<Write> {
+    match reply {
+        Reply::Applied { write, .. } => Some(*write),
+        Reply::Refused { request, .. } => match &request.body {
+            Body::Write(write) => Some(*write),
+            Body::Prepare(_)
+            | Body::Seal(_)
+            | Body::Evidence(_)
+            | Body::Watermark(_)
+            | Body::Drop(_)
+            | Body::Export(_)
+            | Body::Chunk(_)
+            | Body::Read(_) => None,
+        },
+        Reply::Prepared(_)
+        | Reply::Sealed(_)
+        | Reply::Evidence(_)
+        | Reply::Watermark(_)
+        | Reply::Dropped(_)
+        | Reply::ChunkTaken(_) => None,
+    }
+}
+
+/// Whether a refusal is one by a fence.
+pub(super) const fn by_fence(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Sealed { .. } | Refusal::Closed { .. } | Refusal::UnknownPartition { .. })
+}

@@ -1,0 +1,262 @@
+//! The world: the production machines and everything around them. The one description of the environment.
+//!
+//! Exhaustive search, replay and the browser all drive this `World`. It holds no rule of the protocol: what a request
+//! does is decided by [`cutover::fence::Fence`], what a command does by [`cutover::migration::PlacementTable`], what
+//! is sent by [`cutover::migration::Controller`] and [`cutover::gate::Operation`], and what is wrong by
+//! [`cutover::invariant::Monitor`]. What is decided here: who exists, what may be delivered when, and what a crash
+//! takes away.
+//!
+//! - **Messages** stay deliverable for ever, in any order, any number of times (ADR 0009).
+//! - **Controllers** keep nothing, so everything they could send from any committed record and any answer is on its
+//!   way as soon as it is possible ([`offers`]). One that does keep something is stepped explicitly.
+//! - **The mover** has read everything that a source would hand out, as soon as it would, for every migration so far.
+//! - **Clients** resolve from any past record where the machine asks for a cached view, and from the committed one
+//!   where it asks for a fresh one.
+
+mod action;
+mod client;
+mod control;
+pub mod mark;
+pub mod offers;
+mod parts;
+mod shared;
+mod sink;
+mod step;
+pub mod text;
+mod timed;
+
+pub use action::Action;
+pub use parts::{Clients, Controllers, Gateway, Held, Log, Net, Reader, Sink};
+pub use shared::{Shared, hasher};
+pub use step::Outcome;
+
+use crate::scope::Scope;
+use cutover::fence::{Body, Config, Enforcement, Fence, Input, Prepare, Request};
+use cutover::gate::{Consistency, Operation, Work};
+use cutover::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
+use cutover::invariant::{Monitor, Register};
+use cutover::migration::{Caps, Command, Controller, PartitionRecord, PlacementTable, Transition};
+use cutover::placement::Guarantee;
+use offers::{Offers, Said};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The partition that everything is about.
+pub const PARTITION: PartitionId = PartitionId(1);
+/// The sinks: A and B.
+pub const SINKS: [Placement; 2] = [Placement(0), Placement(1)];
+
+/// The environment of one scope.
+#[derive(Debug)]
+pub struct World {
+    /// Its bounds.
+    pub scope: Scope,
+    /// The marks reached so far, by any step.
+    pub reached: AtomicU64,
+    /// Set to end a search early: no state has a successor any more.
+    pub stop: AtomicBool,
+    /// Tells worlds apart in memories that are keyed by content.
+    key: u64,
+}
+
+static WORLDS: AtomicU64 = AtomicU64::new(0);
+
+/// One state of the world.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub(crate) log: Shared<Log>,
+    pub(crate) sinks: [Shared<Sink>; 2],
+    pub(crate) said: Shared<Said>,
+    pub(crate) net: Shared<Net>,
+    pub(crate) clients: Shared<Clients>,
+    pub(crate) controllers: Shared<Controllers>,
+    pub(crate) monitor: Shared<Monitor>,
+    pub(crate) spent: Spent,
+    /// The invariants that the step into this state broke.
+    pub(crate) broken: u32,
+    /// Derived from `log`, `said` and `controllers`.
+    pub(crate) offers: Arc<Offers>,
+    /// Whether this stands for its mirror image.
+    mirrored: bool,
+}
+
+/// Faults used up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Spent {
+    /// Crashes of sinks.
+    pub crashes: u8,
+    /// Sinks wiped.
+    pub wipes: u8,
+    /// Gateways restarted.
+    pub restarts: u8,
+}
+
+impl World {
+    /// The environment of a scope.
+    #[must_use]
+    pub fn new(scope: Scope) -> Self {
+        let key = WORLDS.fetch_add(1, Ordering::Relaxed);
+        Self { scope, reached: AtomicU64::new(0), stop: AtomicBool::new(false), key }
+    }
+
+    /// A partition that lives at A, was opened there, and has no writes.
+    #[must_use]
+    pub fn initial(&self) -> State {
+        let (log, sinks) = self.created();
+        let monitor = self.monitor(log.current().map(AsRef::as_ref));
+        let controllers = Controllers {
+            machines: vec![Controller::new(self.scope.policy); 2],
+            timers: vec![Vec::new(); 2],
+            gained: 0,
+        };
+        let state = State {
+            log: self.share(log),
+            sinks: sinks.map(|sink| self.share(sink)),
+            said: self.share(Said::default()),
+            net: self.share(Net::default()),
+            clients: self.share(self.clients()),
+            controllers: self.share(controllers),
+            monitor: self.share(monitor),
+            spent: Spent::default(),
+            broken: 0,
+            offers: Arc::default(),
+            mirrored: false,
+        };
+        let offers = self.offers(&state.log, &state.said, &state.controllers);
+        State { offers, ..state }
+    }
+
+    /// Creates the partition by the production transitions: create, prepare, open.
+    fn created(&self) -> (Log, [Sink; 2]) {
+        let mut table = PlacementTable::new(Caps::PRODUCTION);
+        let mut sinks = SINKS.map(|store| self.empty_sink(store, Incarnation(1)));
+        let (placement, guarantee) = (SINKS[0], self.scope.guarantee);
+        let create = Transition::Create { placement, guarantee };
+        let _ = table.apply(&Command { partition: PARTITION, transition: create });
+        if let Some(record) = table.record(PARTITION).cloned() {
+            let body = Body::Prepare(Prepare {
+                migration: record.migration,
+                closed_through: record.epoch.previous(),
+            });
+            let request = Request { store: placement, partition: PARTITION, body };
+            for output in sinks[0].fence.handle(&Input::Request(request)) {
+                if let cutover::fence::Output::Reply(cutover::fence::Reply::Prepared(prepared)) = output {
+                    let open = Transition::Open { expected: record.expected(), prepared };
+                    let _ = table.apply(&Command { partition: PARTITION, transition: open });
+                }
+            }
+            sinks[0].sync();
+        }
+        let record = table.record(PARTITION).cloned().map(Arc::new);
+        (Log { table, history: vec![record], begun: 0, created: 0, forced: 0 }, sinks)
+    }
+
+    pub(crate) fn empty_sink(&self, store: Placement, incarnation: Incarnation) -> Sink {
+        let enforcement = match self.scope.guarantee {
+            Guarantee::Sealed => Enforcement::Tokens,
+            Guarantee::Timed => Enforcement::Nothing,
+        };
+        let limits = self.scope.limits;
+        let config = Config { store, partition: PARTITION, incarnation, enforcement, limits };
+        let fence = Fence::unknown(config);
+        let disk = fence.durable().clone();
+        Sink { fence, data: Vec::new(), disk, disk_data: Vec::new(), held: Vec::new() }
+    }
+
+    fn monitor(&self, record: Option<&PartitionRecord>) -> Monitor {
+        let writes = (1..=self.scope.gateways).flat_map(|g| (1..=self.scope.writes_each).map(move |n| id(g, n)));
+        let register = (self.scope.readers > 0).then(|| Register::new(writes.collect()));
+        Monitor::new(record, register)
+    }
+
+    fn clients(&self) -> Clients {
+        let gateways = (1..=self.scope.gateways).map(|session| self.gateway(session, 1)).collect();
+        let readers = (0..self.scope.readers).map(|_| self.reader(0)).collect();
+        Clients { gateways, readers }
+    }
+
+    pub(crate) fn gateway(&self, session: u8, serial: u8) -> Gateway {
+        let work = Work::Write(id(session, serial));
+        let operation = Operation::new(PARTITION, work, self.scope.guarantee);
+        Gateway { operation, serial, attempts: 0 }
+    }
+
+    pub(crate) fn reader(&self, done: u8) -> Reader {
+        let work = Work::Read(Consistency::Strong);
+        Reader { operation: Operation::new(PARTITION, work, self.scope.guarantee), sent: None, done }
+    }
+
+    /// Wraps a part, with the hash of its mirror image where the scope is symmetric.
+    pub(crate) fn share<T: Hash + Relabel>(&self, value: T) -> Shared<T> {
+        let last = u64::from(self.scope.gateways) + 1;
+        let mirror = move |session: SessionId| SessionId(last - session.0);
+        let symmetric = self.scope.symmetric && self.scope.gateways == 2;
+        Shared::new(value, symmetric.then_some(&mirror as &dyn Fn(SessionId) -> SessionId))
+    }
+}
+
+/// The id of a gateway's write.
+#[must_use]
+pub fn id(gateway: u8, serial: u8) -> WriteId {
+    WriteId { session: SessionId(u64::from(gateway)), serial: Serial(u64::from(serial)) }
+}
+
+impl State {
+    /// The invariants that the step into this state broke, as a set.
+    #[must_use]
+    pub const fn broken(&self) -> u32 {
+        self.broken
+    }
+
+    /// The same for every state that differs only in the names of the gateways.
+    #[must_use]
+    pub fn representative(&self) -> Self {
+        let (own, mirror) = (self.fingerprint(false), self.fingerprint(true));
+        Self { mirrored: mirror < own, ..self.clone() }
+    }
+
+    /// Whether nothing but what was broken on the way differs.
+    fn same_place(&self, other: &Self) -> bool {
+        self.sinks[0].same(&other.sinks[0])
+            && self.sinks[1].same(&other.sinks[1])
+            && self.log.same(&other.log)
+            && self.net.same(&other.net)
+            && self.clients.same(&other.clients)
+            && self.said.same(&other.said)
+            && self.controllers.same(&other.controllers)
+            && self.monitor.same(&other.monitor)
+            && self.spent == other.spent
+    }
+
+    fn fingerprint(&self, mirrored: bool) -> u64 {
+        let mut hasher = std::hash::BuildHasher::build_hasher(&hasher());
+        self.feed(mirrored, &mut hasher);
+        hasher.finish()
+    }
+
+    fn feed<H: Hasher>(&self, mirrored: bool, into: &mut H) {
+        into.write_u64(self.log.hash(mirrored));
+        into.write_u64(self.sinks[0].hash(mirrored));
+        into.write_u64(self.sinks[1].hash(mirrored));
+        into.write_u64(self.said.hash(mirrored));
+        into.write_u64(self.net.hash(mirrored));
+        into.write_u64(self.clients.hash(mirrored));
+        into.write_u64(self.controllers.hash(mirrored));
+        into.write_u64(self.monitor.hash(mirrored));
+        self.spent.hash(into);
+        into.write_u32(self.broken);
+    }
+}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.feed(self.mirrored, state);
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint(false) == other.fingerprint(false)
+    }
+}

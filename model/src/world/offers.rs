@@ -1,0 +1,223 @@
+//! What is on its way from controllers and operators.
+//!
+//! A controller that keeps nothing can be replaced by a fresh one at any moment, may act from any record that was ever
+//! committed, and may receive any answer at any time, repeated and late. What it sends stays deliverable. So the set
+//! of its messages is a function of the committed records and the answers, and sending early is no loss of
+//! generality: nobody is obliged to deliver. This is computed here, by asking the production controller for every
+//! record and every answer, and need not be stored.
+//!
+//! That a controller keeps nothing is not assumed: where handling an event changes the machine, its outputs are not
+//! offered, and the event becomes a step of its own.
+
+use super::{Controllers, Log, PARTITION, SINKS, Shared, World};
+use cutover::fence::{Body, Reply, Request};
+use cutover::ids::{Relabel, SessionId};
+use cutover::migration::{
+    Command, Controller, Event, Operator, Output, PartitionRecord, Reason, Timer, Transition,
+};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Answers to controllers, and what controllers that keep something have sent.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Said {
+    /// Answers of sinks.
+    pub replies: Vec<Reply>,
+    /// Requests of controllers that keep something.
+    pub requests: Vec<Request>,
+    /// Proposals of such controllers.
+    pub proposals: Vec<Command>,
+}
+
+impl Relabel for Said {
+    fn relabel(&self, _: &dyn Fn(SessionId) -> SessionId) -> Self {
+        self.clone()
+    }
+}
+
+/// What may be delivered, in a fixed order.
+#[derive(Debug, Default)]
+pub struct Offers {
+    /// Requests to sinks.
+    pub requests: Vec<Request>,
+    /// Commands that the log would accept as it stands, or that do damage though refused.
+    pub commands: Vec<Command>,
+    /// Whether a command was refused because its record is out of date.
+    pub refused_stale: bool,
+    /// Events that change a controller: which one, from which revision, what.
+    pub steps: Vec<(usize, usize, Event)>,
+}
+
+thread_local! {
+    /// Few logs and answers, many states around them.
+    static KNOWN: RefCell<BTreeMap<(u64, u64, u64, u64), Arc<Offers>>> = const { RefCell::new(BTreeMap::new()) };
+}
+/// Beyond this many, the memory starts anew.
+const KNOWN_MAX: usize = 200_000;
+
+impl World {
+    /// What may be delivered.
+    pub(crate) fn offers(
+        &self,
+        log: &Shared<Log>,
+        said: &Shared<Said>,
+        controllers: &Shared<Controllers>,
+    ) -> Arc<Offers> {
+        let key = (self.key, log.hash(false), said.hash(false), controllers.hash(false));
+        if let Some(offers) = KNOWN.with_borrow(|known| known.get(&key).cloned()) {
+            return offers;
+        }
+        let offers = Arc::new(self.compute_offers(log, said, controllers));
+        KNOWN.with_borrow_mut(|known| {
+            if known.len() >= KNOWN_MAX {
+                known.clear();
+            }
+            known.insert(key, Arc::clone(&offers));
+        });
+        offers
+    }
+
+    fn compute_offers(&self, log: &Log, said: &Said, controllers: &Controllers) -> Offers {
+        let mut gathered = Gathered::default();
+        gathered.requests.extend(said.requests.iter().cloned());
+        gathered.commands.extend(said.proposals.iter().cloned());
+        let fresh = Controller::new(self.scope.policy);
+        let mut events = vec![Event::Observed];
+        events.extend(said.replies.iter().cloned().map(Event::Replied));
+        let mut at = 0;
+        while let Some(event) = events.get(at).cloned() {
+            at += 1;
+            for (revision, record) in log.history.iter().enumerate() {
+                let Some(record) = record else { continue };
+                let changes = gathered.ask(&fresh, record, &event);
+                for (name, machine) in controllers.machines.iter().enumerate() {
+                    let changes = if *machine == fresh { changes } else { gathered.ask(machine, record, &event) };
+                    if changes {
+                        gathered.steps.push((name, revision, event.clone()));
+                    }
+                }
+            }
+            for timer in std::mem::take(&mut gathered.timers) {
+                let fired = Event::TimerFired(timer);
+                if !events.contains(&fired) {
+                    events.push(fired);
+                }
+            }
+        }
+        for record in log.history.iter().flatten() {
+            self.operators(record, said, &mut gathered.commands);
+        }
+        gathered.requests.sort();
+        gathered.requests.dedup();
+        gathered.commands.sort();
+        gathered.commands.dedup();
+        gathered.into_offers(log)
+    }
+
+    /// What an operator may propose, from any record.
+    fn operators(&self, record: &PartitionRecord, said: &Said, into: &mut Vec<Command>) {
+        let expected = record.expected();
+        let mut propose = |transition| into.push(Command { partition: PARTITION, transition });
+        if self.scope.migrations > 0 {
+            for to in SINKS {
+                propose(Transition::Begin { expected, to });
+            }
+        }
+        if self.scope.aborts {
+            propose(Transition::Abort { expected });
+        }
+        if self.scope.creations > 0 {
+            propose(Transition::Delete { expected });
+            for placement in SINKS {
+                propose(Transition::Create { placement, guarantee: self.scope.guarantee });
+            }
+        }
+        if self.scope.drops {
+            for old in &record.old_copies {
+                propose(Transition::RetireCopy { placement: old.placement, copy: old.copy });
+            }
+        }
+        let named = |text: &str| Operator::try_from(text.to_owned()).ok();
+        let why = |text: &str| Reason::try_from(text.to_owned()).ok();
+        for reply in said.replies.iter().filter(|_| self.scope.forces > 0) {
+            if let (Reply::Prepared(prepared), Some(operator), Some(reason)) =
+                (reply, named("ann"), why("the source is gone"))
+            {
+                propose(Transition::Force { expected, prepared: *prepared, operator, reason });
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Gathered {
+    requests: Vec<Request>,
+    commands: Vec<Command>,
+    timers: Vec<Timer>,
+    steps: Vec<(usize, usize, Event)>,
+}
+
+impl Gathered {
+    /// Gathers what the machine would send; `true`, and nothing gathered, if the event would change it.
+    fn ask(&mut self, machine: &Controller, record: &PartitionRecord, event: &Event) -> bool {
+        let mut after = machine.clone();
+        let outputs = after.handle(record, event);
+        if after != *machine {
+            return true;
+        }
+        for output in outputs {
+            match output {
+                Output::Send(request) => self.requests.push(request),
+                Output::Propose(command) => self.commands.push(command),
+                Output::SetTimer(timer @ Timer::BlockedBudget { .. }) => self.timers.push(timer),
+                // Retry asks again what Observed asks; a barrier runs on a controller's own clock.
+                Output::SetTimer(Timer::Retry | Timer::Barrier { .. }) => {}
+            }
+        }
+        false
+    }
+
+    /// Keeps the commands that do something. The refused ones are judged all the same, once for each log: one that
+    /// changes the table though it is refused stays on offer, and will be seen.
+    fn into_offers(self, log: &Log) -> Offers {
+        let mut refused_stale = false;
+        let mut scratch = log.table.clone();
+        let mut commands = Vec::new();
+        for command in self.commands {
+            match scratch.apply(&command) {
+                Ok(_) => {
+                    commands.push(command);
+                    scratch = log.table.clone();
+                }
+                Err(_) if scratch != log.table => {
+                    commands.push(command);
+                    scratch = log.table.clone();
+                }
+                Err(refusal) => {
+                    let late = !matches!(command.transition, Transition::Begin { .. });
+                    refused_stale |= late
+                        && matches!(refusal, cutover::migration::MigrationError::StaleExpectation { .. });
+                }
+            }
+        }
+        Offers { requests: self.requests, commands, refused_stale, steps: self.steps }
+    }
+}
+
+/// Whether a request rests on a record that is no longer the committed one.
+#[must_use]
+pub fn is_stale(request: &Request, record: Option<&PartitionRecord>) -> bool {
+    let Some(record) = record else { return true };
+    let migration = match &request.body {
+        Body::Prepare(prepare) => prepare.migration,
+        Body::Seal(seal) => seal.migration,
+        Body::Evidence(query) => query.migration,
+        Body::Watermark(query) => query.migration,
+        Body::Drop(drop) => return record.old_copies.iter().all(|old| old.copy != drop.copy),
+        Body::Export(export) => export.migration,
+        Body::Chunk(chunk) => chunk.migration,
+        Body::Write(_) | Body::Read(_) => return false,
+    };
+    migration != record.migration || record.draining_epoch().is_none()
+}

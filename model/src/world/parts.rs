@@ -1,0 +1,232 @@
+//! The parts of the world.
+
+use cutover::fence::{Chunk, Durable, Fence, Reply, Request};
+use cutover::gate::Operation;
+use cutover::ids::{Epoch, Placement, Relabel, Revision, SessionId, WriteId};
+use cutover::migration::{Controller, PartitionRecord, PlacementTable, Timer};
+use cutover::placement::Resolution;
+use std::sync::Arc;
+
+/// The log, taken as atomic: what was committed, in order.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Log {
+    /// The production table.
+    pub table: PlacementTable,
+    /// The partition's record after each change of it; `None` when it was gone.
+    pub history: Vec<Option<Arc<PartitionRecord>>>,
+    /// Migrations begun.
+    pub begun: u8,
+    /// Creations.
+    pub created: u8,
+    /// Forced completions.
+    pub forced: u8,
+}
+
+impl Log {
+    /// The committed record.
+    pub fn current(&self) -> Option<&Arc<PartitionRecord>> {
+        self.history.last()?.as_ref()
+    }
+
+    /// The revision of the committed record.
+    pub fn revision(&self) -> usize {
+        self.history.len().saturating_sub(1)
+    }
+
+    /// What a gateway is told of a revision.
+    pub fn resolution(&self, revision: usize) -> Option<(&PartitionRecord, Resolution)> {
+        let record = self.history.get(revision)?.as_ref()?;
+        let number = Revision(u64::try_from(revision).unwrap_or(u64::MAX));
+        Some((record, record.resolution(number)?))
+    }
+}
+
+/// A store: the production machine, its data, and what of both a crash leaves.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Sink {
+    /// The production machine.
+    pub fence: Fence,
+    /// Write ids by position.
+    pub data: Vec<WriteId>,
+    /// What is durable of the machine.
+    pub disk: Durable,
+    /// What is durable of the data.
+    pub disk_data: Vec<WriteId>,
+    /// Outputs behind a `Persist` that has not happened yet.
+    pub held: Vec<Held>,
+}
+
+/// An output that waits for durability.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Held {
+    /// An answer.
+    Reply(Reply),
+    /// A chunk for the mover.
+    Chunk(Chunk, Placement),
+    /// A read's value.
+    Value(u8, Epoch, Option<WriteId>),
+}
+
+impl Sink {
+    /// Whether a crash would take nothing back.
+    pub fn is_synced(&self) -> bool {
+        self.disk == *self.fence.durable() && self.disk_data == self.data
+    }
+
+    /// Makes everything durable.
+    pub fn sync(&mut self) {
+        self.disk = self.fence.durable().clone();
+        self.disk_data.clone_from(&self.data);
+    }
+}
+
+/// What was sent, and stays deliverable for ever.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Net {
+    /// Attempts at writes, with their age in ticks where the scope has time.
+    pub writes: Vec<(Request, u8)>,
+    /// Chunks on their way, with their target.
+    pub chunks: Vec<(Placement, Chunk)>,
+    /// Acknowledgements to clients.
+    pub answers: Vec<Reply>,
+}
+
+/// The clients' side.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Clients {
+    /// One for each gateway, by session.
+    pub gateways: Vec<Gateway>,
+    /// Strong readers.
+    pub readers: Vec<Reader>,
+}
+
+/// A gateway, busy with one write.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Gateway {
+    /// The production machine of the write.
+    pub operation: Operation,
+    /// Its number, from 1.
+    pub serial: u8,
+    /// Attempts sent.
+    pub attempts: u8,
+}
+
+/// A strong reader.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Reader {
+    /// The production machine of the read.
+    pub operation: Operation,
+    /// The revision it resolved last, and the request it sent.
+    pub sent: Option<(usize, Request)>,
+    /// Reads done.
+    pub done: u8,
+}
+
+/// Controllers that keep something, and their clocks.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Controllers {
+    /// The production machines.
+    pub machines: Vec<Controller>,
+    /// Their running timers, with the ticks counted.
+    pub timers: Vec<Vec<(Timer, u64)>>,
+    /// Ticks that clocks have gained.
+    pub gained: u8,
+}
+
+impl Relabel for Log {
+    fn relabel(&self, _: &dyn Fn(SessionId) -> SessionId) -> Self {
+        self.clone()
+    }
+}
+
+impl Relabel for Controllers {
+    fn relabel(&self, _: &dyn Fn(SessionId) -> SessionId) -> Self {
+        self.clone()
+    }
+}
+
+impl Relabel for Sink {
+    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+        let mut held: Vec<_> = self
+            .held
+            .iter()
+            .map(|held| match held {
+                Held::Reply(reply) => Held::Reply(relabel_reply(reply, rename)),
+                Held::Chunk(chunk, to) => Held::Chunk(relabel_chunk(chunk, rename), *to),
+                Held::Value(reader, token, value) => {
+                    Held::Value(*reader, *token, value.map(|id| id.relabel(rename)))
+                }
+            })
+            .collect();
+        held.sort();
+        Self {
+            fence: self.fence.relabel(rename),
+            data: self.data.relabel(rename),
+            disk: self.disk.relabel(rename),
+            disk_data: self.disk_data.relabel(rename),
+            held,
+        }
+    }
+}
+
+impl Relabel for Net {
+    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+        let mut writes: Vec<_> = self.writes.iter().map(|(w, age)| (w.relabel(rename), *age)).collect();
+        writes.sort();
+        let mut chunks: Vec<_> =
+            self.chunks.iter().map(|(to, chunk)| (*to, relabel_chunk(chunk, rename))).collect();
+        chunks.sort();
+        let mut answers: Vec<_> = self.answers.iter().map(|reply| relabel_reply(reply, rename)).collect();
+        answers.sort();
+        Self { writes, chunks, answers, ..self.clone() }
+    }
+}
+
+impl Relabel for Clients {
+    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+        let mut gateways: Vec<(SessionId, Gateway)> = self
+            .gateways
+            .iter()
+            .zip(1..)
+            .map(|(gateway, session)| {
+                let operation = gateway.operation.relabel(rename);
+                (rename(SessionId(session)), Gateway { operation, ..gateway.clone() })
+            })
+            .collect();
+        gateways.sort_by_key(|(session, _)| *session);
+        let gateways = gateways.into_iter().map(|(_, gateway)| gateway).collect();
+        Self { gateways, ..self.clone() }
+    }
+}
+
+fn relabel_chunk(chunk: &Chunk, rename: &dyn Fn(SessionId) -> SessionId) -> Chunk {
+    Chunk { writes: chunk.writes.relabel(rename), ..chunk.clone() }
+}
+
+fn relabel_reply(reply: &Reply, rename: &dyn Fn(SessionId) -> SessionId) -> Reply {
+    match reply {
+        Reply::Applied { write, position } => {
+            Reply::Applied { write: write.relabel(rename), position: *position }
+        }
+        Reply::Refused { request, refusal } => {
+            Reply::Refused { request: request.relabel(rename), refusal: *refusal }
+        }
+        other @ (Reply::Prepared(_)
+        | Reply::Sealed(_)
+        | Reply::Evidence(_)
+        | Reply::Watermark(_)
+        | Reply::Dropped(_)
+        | Reply::ChunkTaken(_)) => other.clone(),
+    }
+}
+
+/// Adds to a sorted set; `false` if it was there.
+pub fn add<T: Ord>(sorted: &mut Vec<T>, value: T) -> bool {
+    match sorted.binary_search(&value) {
+        Ok(_) => false,
+        Err(at) => {
+            sorted.insert(at, value);
+            true
+        }
+    }
+}

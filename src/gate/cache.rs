@@ -1,0 +1,71 @@
+//! A gateway's copy of one partition's placement, fed by the watch stream.
+//!
+//! An event says which revision of the partition it follows. One that does not follow the cached one is a gap: the
+//! cache then answers nothing until it was filled anew. Repeated and late events change nothing.
+
+use crate::ids::Revision;
+use crate::placement::Resolution;
+
+/// The cache for one partition.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct WatchCache {
+    held: Option<Resolution>,
+}
+
+/// What the watch stream brings.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CacheEvent {
+    /// The whole of the partition, at a revision: the start of a stream, or a resync.
+    Snapshot(Resolution),
+    /// The next change of the partition.
+    Changed {
+        /// The partition's revision before it.
+        after: Revision,
+        /// The partition now.
+        now: Resolution,
+    },
+    /// The partition is gone, or the stream broke.
+    Lost,
+}
+
+impl WatchCache {
+    /// Knows nothing.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { held: None }
+    }
+
+    /// Takes an event; `false` asks for a snapshot.
+    #[must_use]
+    pub fn handle(&mut self, event: &CacheEvent) -> bool {
+        match event {
+            CacheEvent::Snapshot(now) => {
+                if self.held.is_none_or(|held| held.revision < now.revision) {
+                    self.held = Some(*now);
+                }
+                true
+            }
+            CacheEvent::Changed { after, now } => match self.held {
+                Some(held) if now.revision <= held.revision => true,
+                Some(held) if held.revision == *after => {
+                    self.held = Some(*now);
+                    true
+                }
+                Some(_) | None => {
+                    self.held = None;
+                    false
+                }
+            },
+            CacheEvent::Lost => {
+                self.held = None;
+                false
+            }
+        }
+    }
+
+    /// The placement as of its revision, which may be any earlier one.
+    #[must_use]
+    pub const fn resolution(&self) -> Option<Resolution> {
+        self.held
+    }
+}

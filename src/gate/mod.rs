@@ -1,0 +1,62 @@
+//! The gateway's side: resolve a partition, admit a request, send it with its token, and try again when refused.
+//!
+//! The gate is an optimisation, the sink is the authority. Under `sealed`, writes are safe from any cache, however
+//! stale: a sink refuses a token that is too old. Reads are not: the source serves them through the cutover and cannot
+//! know of the flip, so a *strong* read resolves fresh after it was invoked, and a read from the cache is labelled
+//! [`Consistency::StaleOk`]. Under `timed` a write, too, resolves fresh, and the time for it to take effect counts from
+//! that read of the record.
+
+mod cache;
+mod operation;
+
+pub use cache::{CacheEvent, WatchCache};
+pub use operation::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
+
+use crate::ids::{Epoch, PartitionId, Placement};
+use crate::placement::Resolution;
+use thiserror::Error;
+
+/// Whether a write that was resolved at some epoch may go out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum WriteAdmission {
+    /// It may, to this placement.
+    Admit(Placement),
+    /// It may not yet; resolve again and retry.
+    Reject(GateRefusal),
+}
+
+/// Why the gate holds a write back. Both are retryable.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Error)]
+pub enum GateRefusal {
+    /// No placement takes writes.
+    #[error("partition {partition} is in cutover at {epoch}")]
+    InCutover {
+        /// The partition.
+        partition: PartitionId,
+        /// The view's epoch.
+        epoch: Epoch,
+    },
+    /// The placement has changed since the write was resolved.
+    #[error("the write was resolved at {got}, the view is at {have}")]
+    StaleEpoch {
+        /// The view's epoch.
+        have: Epoch,
+        /// The write's.
+        got: Epoch,
+    },
+}
+
+/// The write gate: judges a write resolved at `resolved_at` against the view that the gateway has now.
+#[must_use]
+pub fn admit_write(view: &Resolution, resolved_at: Epoch) -> WriteAdmission {
+    if resolved_at != view.epoch {
+        return WriteAdmission::Reject(GateRefusal::StaleEpoch { have: view.epoch, got: resolved_at });
+    }
+    match view.state.write_placement() {
+        Some(placement) => WriteAdmission::Admit(placement),
+        None => {
+            let (partition, epoch) = (view.partition, view.epoch);
+            WriteAdmission::Reject(GateRefusal::InCutover { partition, epoch })
+        }
+    }
+}

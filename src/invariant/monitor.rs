@@ -1,0 +1,462 @@
+//! The monitor: fed with what happens in a run, it keeps what the invariants need to know of the past.
+
+use super::{Id, Register, Violation, commit, sink};
+use crate::fence::{
+    CatchUpEvidence, Chunk, Dropped, Durable, Fence, Prepared, Request, SealReceipt, WatermarkReading, Write,
+};
+use crate::gate::Consistency;
+use crate::ids::{Epoch, MigrationId, Placement, Relabel, SessionId, WriteId};
+use crate::migration::{Command, Debt, MigrationError, PartitionRecord, Transition};
+use crate::placement::{Guarantee, PartitionState, Phase, Resolution};
+
+/// A sink at one moment: its machine and data, and what of both is durable.
+#[derive(Clone, Copy, Debug)]
+pub struct SinkNow<'a> {
+    /// The machine.
+    pub fence: &'a Fence,
+    /// Write ids by position.
+    pub data: &'a [WriteId],
+    /// What a crash leaves of the machine.
+    pub durable: &'a Durable,
+    /// What a crash leaves of the data.
+    pub durable_data: &'a [WriteId],
+}
+
+/// A step of one sink, before and after.
+#[derive(Clone, Copy, Debug)]
+pub struct SinkStep<'a> {
+    /// The request that caused it; `None` for a crash.
+    pub request: Option<&'a Request>,
+    /// Before.
+    pub before: SinkNow<'a>,
+    /// After.
+    pub after: SinkNow<'a>,
+    /// The committed record.
+    pub record: Option<&'a PartitionRecord>,
+}
+
+/// A run of writes that a sink handed out, or took.
+pub type Copied<'a> = &'a Chunk;
+
+/// A read that was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadServed<'a> {
+    /// The reader, for strong reads.
+    pub reader: u8,
+    /// What was asked for.
+    pub consistency: Consistency,
+    /// The committed state that the reader resolved.
+    pub resolved: &'a PartitionRecord,
+    /// What the read carried.
+    pub token: Epoch,
+    /// The sink that answered.
+    pub store: Placement,
+    /// The copy that it answered from.
+    pub copy: MigrationId,
+    /// The sink's fences at that moment.
+    pub fences: &'a Durable,
+    /// The newest write that it saw.
+    pub value: Option<WriteId>,
+}
+
+/// What a sink states.
+#[derive(Clone, Copy, Debug)]
+pub enum Statement<'a> {
+    /// Ready for a copy.
+    Prepared(&'a Prepared),
+    /// Sealed.
+    Sealed(&'a SealReceipt),
+    /// Caught up to a position.
+    Evidence(&'a CatchUpEvidence),
+    /// Writes reach a position.
+    Watermark(&'a WatermarkReading),
+    /// Erased.
+    Dropped(&'a Dropped),
+    /// A write has taken effect.
+    Applied(Write),
+    /// Writes for the mover.
+    Handed(Copied<'a>),
+    /// The newest write, to a reader.
+    Read(Option<WriteId>),
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Fact<'a> {
+    /// The log decided on a command.
+    Decided {
+        /// The record before.
+        before: Option<&'a PartitionRecord>,
+        /// The command.
+        command: &'a Command,
+        /// The partition's new epoch, or why it was refused.
+        outcome: Result<Epoch, MigrationError>,
+        /// The record after.
+        after: Option<&'a PartitionRecord>,
+        /// Write ids at the old and the new read placement, as they lie there.
+        data: (&'a [WriteId], &'a [WriteId]),
+    },
+    /// Under `timed`: a controller has waited long enough in the cutover that is committed now.
+    Waited(&'a PartitionRecord),
+    /// A node resolved the partition from this committed record.
+    Resolved(&'a PartitionRecord, &'a Resolution),
+    /// A gate let a write out.
+    Admitted {
+        /// The view it was given.
+        view: &'a Resolution,
+        /// What the write carries.
+        token: Epoch,
+        /// Where it goes.
+        store: Placement,
+    },
+    /// A client asks for a write.
+    WriteInvoked(WriteId),
+    /// A client asks for a strong read.
+    ReadInvoked(u8),
+    /// A sink applied a client write.
+    Wrote {
+        /// The sink.
+        store: Placement,
+        /// The write.
+        write: Write,
+        /// The sink's fences at that moment.
+        fences: &'a Durable,
+        /// The committed record.
+        record: Option<&'a PartitionRecord>,
+    },
+    /// A client has its acknowledgement.
+    Acknowledged(WriteId),
+    /// A read was answered.
+    ReadServed(ReadServed<'a>),
+    /// A sink took a step.
+    SinkStepped(SinkStep<'a>),
+    /// A sink's statement left it.
+    Stated(Statement<'a>, SinkNow<'a>),
+    /// The run stands here.
+    Now(Option<&'a PartitionRecord>, &'a [SinkNow<'a>]),
+}
+
+/// Keeps what the invariants need to know of the past, and judges.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Monitor {
+    pub(super) aborted: Vec<MigrationId>,
+    pub(super) newest_migration: MigrationId,
+    pub(super) newest_epoch: Epoch,
+    pub(super) acknowledged: Vec<WriteId>,
+    /// Not promised: left behind by a forced move, or deleted with their partition.
+    pub(super) exempt: Vec<WriteId>,
+    pub(super) debt: Option<Debt>,
+    waited: Option<Epoch>,
+    register: Option<Register>,
+}
+
+/// Collects violations; without `explain` only which.
+#[derive(Debug, Default)]
+pub struct Findings {
+    bits: u32,
+    explain: bool,
+    violations: Vec<Violation>,
+}
+
+impl Findings {
+    /// Keeps the ids alone, or the facts too.
+    #[must_use]
+    pub const fn new(explain: bool) -> Self {
+        Self { bits: 0, explain, violations: Vec::new() }
+    }
+
+    /// The ids found broken, as a set.
+    #[must_use]
+    pub const fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// The facts.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Notes that `id` is broken unless it holds.
+    pub fn expect(&mut self, holds: bool, id: Id, facts: impl FnOnce() -> (String, String)) {
+        if holds {
+            return;
+        }
+        self.bits |= id.bit();
+        if self.explain {
+            let (found, against) = facts();
+            self.violations.push(Violation { id, found, against });
+        }
+    }
+}
+
+impl Monitor {
+    /// Of a run that begins with this record. `register`: also judge strong reads.
+    #[must_use]
+    pub fn new(record: Option<&PartitionRecord>, register: Option<Register>) -> Self {
+        Self {
+            aborted: Vec::new(),
+            newest_migration: record.map_or(MigrationId::ZERO, |record| record.migration),
+            newest_epoch: record.map_or(Epoch::ZERO, |record| record.epoch),
+            acknowledged: Vec::new(),
+            exempt: Vec::new(),
+            debt: None,
+            waited: None,
+            register,
+        }
+    }
+
+    /// Client writes that are not promised, so far.
+    #[must_use]
+    pub fn exempt(&self) -> &[WriteId] {
+        &self.exempt
+    }
+
+    /// Takes a fact, and notes what it breaks.
+    pub fn feed(&mut self, fact: &Fact<'_>, findings: &mut Findings) {
+        self.judge(fact, findings);
+        if self.remembers(fact) {
+            self.remember(fact, findings);
+        }
+    }
+
+    /// Whether the fact matters for what comes later; otherwise [`Monitor::judge`] is all there is to do.
+    #[must_use]
+    pub fn remembers(&self, fact: &Fact<'_>) -> bool {
+        match fact {
+            Fact::Decided { outcome, .. } => outcome.is_ok(),
+            Fact::Waited(_) | Fact::Acknowledged(_) => true,
+            Fact::WriteInvoked(_) | Fact::ReadInvoked(_) => self.register.is_some(),
+            Fact::Wrote { store, write, record, .. } => self.is_exempt(*store, *write, *record),
+            Fact::ReadServed(read) => self.register.is_some() && read.consistency == Consistency::Strong,
+            Fact::Resolved(..)
+            | Fact::Admitted { .. }
+            | Fact::SinkStepped(_)
+            | Fact::Stated(..)
+            | Fact::Now(..) => false,
+        }
+    }
+
+    /// Judges a fact by what is known of the past.
+    pub fn judge(&self, fact: &Fact<'_>, findings: &mut Findings) {
+        match *fact {
+            Fact::Decided { before, command, outcome, after, .. } => {
+                commit::judge(self, before, command, outcome, after, findings);
+            }
+            Fact::Resolved(record, resolution) => resolved(record, resolution, findings),
+            Fact::Admitted { view, token, store } => admitted(view, token, store, findings),
+            Fact::Wrote { store, write, fences, record } => {
+                self.wrote(store, write, fences, record, findings);
+            }
+            Fact::ReadServed(read) => self.read_served(&read, findings),
+            Fact::SinkStepped(step) => sink::stepped(self, &step, findings),
+            Fact::Stated(statement, now) => sink::stated(&statement, &now, findings),
+            Fact::Now(record, sinks) => sink::now(self, record, sinks, findings),
+            Fact::Waited(_) | Fact::WriteInvoked(_) | Fact::ReadInvoked(_) | Fact::Acknowledged(_) => {}
+        }
+    }
+
+    /// Keeps what matters for later, and judges what only the whole history shows.
+    pub fn remember(&mut self, fact: &Fact<'_>, findings: &mut Findings) {
+        match *fact {
+            Fact::Decided { before, command, after, data, .. } => self.committed(before, command, after, data),
+            Fact::Waited(record) => self.waited = Some(record.epoch),
+            Fact::WriteInvoked(id) => {
+                if let Some(register) = &mut self.register {
+                    register.write_invoked(id);
+                }
+            }
+            Fact::ReadInvoked(reader) => {
+                if let Some(register) = &mut self.register {
+                    register.read_invoked(reader);
+                }
+            }
+            Fact::Wrote { write, .. } => insert(&mut self.exempt, write.id),
+            Fact::Acknowledged(id) => self.acknowledged(id, findings),
+            Fact::ReadServed(read) => self.read_returned(&read, findings),
+            Fact::Resolved(..)
+            | Fact::Admitted { .. }
+            | Fact::SinkStepped(_)
+            | Fact::Stated(..)
+            | Fact::Now(..) => {}
+        }
+    }
+
+    /// A write that nobody promises to keep: at the source of a forced move, up to the debt, or between a deletion and
+    /// the drop that carries it out.
+    fn is_exempt(&self, store: Placement, write: Write, record: Option<&PartitionRecord>) -> bool {
+        let Some(placed) = record.and_then(|record| record.placed) else { return true };
+        self.debt.is_some_and(|debt| {
+            debt.placement == store && write.token <= debt.through && placed.owned_since > debt.through
+        })
+    }
+
+    fn committed(
+        &mut self,
+        before: Option<&PartitionRecord>,
+        command: &Command,
+        after: Option<&PartitionRecord>,
+        data: (&[WriteId], &[WriteId]),
+    ) {
+        if let Some(record) = after {
+            self.newest_epoch = self.newest_epoch.max(record.epoch);
+            self.newest_migration = self.newest_migration.max(record.migration);
+        } else if let Some(record) = before {
+            self.newest_epoch = self.newest_epoch.max(record.epoch);
+        }
+        match &command.transition {
+            Transition::Abort { expected } => insert(&mut self.aborted, expected.migration),
+            Transition::Force { .. } => {
+                self.debt = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
+                self.register = None;
+                for id in data.0.iter().filter(|id| !data.1.contains(id)) {
+                    insert(&mut self.exempt, *id);
+                }
+            }
+            Transition::Delete { .. } => {
+                self.register = None;
+                for id in data.0 {
+                    insert(&mut self.exempt, *id);
+                }
+            }
+            Transition::Create { .. }
+            | Transition::Open { .. }
+            | Transition::Begin { .. }
+            | Transition::EnterCutover { .. }
+            | Transition::EnterTimedCutover { .. }
+            | Transition::RecordWatermark { .. }
+            | Transition::Complete { .. }
+            | Transition::Settle { .. }
+            | Transition::RetireCopy { .. }
+            | Transition::ForgetCopy { .. } => {}
+        }
+    }
+
+    fn wrote(
+        &self,
+        store: Placement,
+        write: Write,
+        fences: &Durable,
+        record: Option<&PartitionRecord>,
+        findings: &mut Findings,
+    ) {
+        let (id, token) = (write.id, write.token);
+        let exempt = self.is_exempt(store, write, record);
+        let Some((record, placed)) = record.and_then(|record| Some((record, record.placed?))) else { return };
+        let timed = placed.guarantee == Guarantee::Timed;
+        let refused = fences.copy().is_none() || (!timed && token <= fences.sealed_through().max(fences.closed_through()));
+        findings.expect(!refused, Id::FenceRespected, || {
+            let (sealed, closed) = (fences.sealed_through(), fences.closed_through());
+            (format!("{store} applied {id} with token {token}"), format!("sealed through {sealed}, closed through {closed}"))
+        });
+        if exempt {
+            return;
+        }
+        let (owner, open) = match placed.state {
+            PartitionState::Active(at) | PartitionState::Migrating { from: at, phase: Phase::Draining, .. } => (at, true),
+            PartitionState::Migrating { from, phase: Phase::Cutover, .. } => {
+                (from, timed && self.waited != Some(record.epoch))
+            }
+        };
+        let at = || format!("{store} applied {id} with token {token}");
+        findings.expect(open, Id::NoCommitInCutover, || (at(), format!("the record is {} at {}", placed.state, record.epoch)));
+        let ours = store == owner && token >= placed.owned_since && token <= record.epoch;
+        findings.expect(!open || ours, Id::CommitAtOwnerOnly, || {
+            (at(), format!("{owner} has owned the partition since {}; the record is {} at {}", placed.owned_since, placed.state, record.epoch))
+        });
+    }
+
+    fn acknowledged(&mut self, id: WriteId, findings: &mut Findings) {
+        insert(&mut self.acknowledged, id);
+        if let Some(register) = &mut self.register {
+            register.write_returned(id);
+            findings.expect(register.is_linearizable(), Id::Linearizable, || {
+                (format!("{id} was acknowledged"), "no order of the operations has it take effect by now".to_owned())
+            });
+        }
+    }
+
+    fn read_served(&self, read: &ReadServed<'_>, findings: &mut Findings) {
+        let ReadServed { token, store, copy, fences, .. } = *read;
+        let at = || format!("{store} served a read with token {token}");
+        let plain = read.resolved.placed.is_some_and(|placed| placed.guarantee == Guarantee::Timed);
+        let refused = fences.copy().is_none() || (!plain && token <= fences.closed_through());
+        findings.expect(!refused, Id::FenceRespected, || {
+            (at(), format!("closed through {}, copy {:?}", fences.closed_through(), fences.copy()))
+        });
+        findings.expect(!self.aborted.contains(&copy), Id::CleanAbort, || {
+            (at(), format!("its copy was made by {copy}, which was aborted"))
+        });
+        if read.consistency == Consistency::StaleOk {
+            return;
+        }
+        let named = read.resolved.placed.map(|placed| read_placement(placed.state));
+        findings.expect(
+            named == Some(store) && token == read.resolved.epoch,
+            Id::SingleReadPlacement,
+            || (at(), format!("at {} reads belong to {named:?}", read.resolved.epoch)),
+        );
+    }
+
+    fn read_returned(&mut self, read: &ReadServed<'_>, findings: &mut Findings) {
+        let ReadServed { reader, store, token, value, .. } = *read;
+        let Some(register) = &mut self.register else { return };
+        register.read_returned(reader, value);
+        findings.expect(register.is_linearizable(), Id::Linearizable, || {
+            let value = value.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
+            (
+                format!("{store} served a read with token {token}, returning {value}"),
+                "no order of the operations explains it".to_owned(),
+            )
+        });
+    }
+}
+
+/// In the words of the protocol: the source until the flip.
+pub(super) const fn read_placement(state: PartitionState) -> Placement {
+    match state {
+        PartitionState::Active(at) => at,
+        PartitionState::Migrating { from, .. } => from,
+    }
+}
+
+fn resolved(record: &PartitionRecord, resolution: &Resolution, findings: &mut Findings) {
+    let named = resolution.state.read_placement();
+    let wanted = record.placed.map(|placed| read_placement(placed.state));
+    let same = wanted == Some(named) && resolution.epoch == record.epoch;
+    findings.expect(same, Id::SingleReadPlacement, || {
+        (
+            format!("a node resolved reads to {named} at {}", resolution.epoch),
+            format!("at {} they belong to {wanted:?}", record.epoch),
+        )
+    });
+}
+
+fn admitted(view: &Resolution, token: Epoch, store: Placement, findings: &mut Findings) {
+    let open = match view.state {
+        PartitionState::Active(at) | PartitionState::Migrating { from: at, phase: Phase::Draining, .. } => Some(at),
+        PartitionState::Migrating { phase: Phase::Cutover, .. } => None,
+    };
+    findings.expect(open == Some(store) && token == view.epoch, Id::NoAdmitStale, || {
+        (
+            format!("a gate let a write out to {store} with token {token}"),
+            format!("its view is {} at {}", view.state, view.epoch),
+        )
+    });
+}
+
+pub(super) fn insert<T: Ord>(sorted: &mut Vec<T>, value: T) {
+    if let Err(at) = sorted.binary_search(&value) {
+        sorted.insert(at, value);
+    }
+}
+
+impl Relabel for Monitor {
+    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+        let mut acknowledged = self.acknowledged.relabel(rename);
+        acknowledged.sort_unstable();
+        let mut exempt = self.exempt.relabel(rename);
+        exempt.sort_unstable();
+        Self { acknowledged, exempt, register: self.register.relabel(rename), ..self.clone() }
+    }
+}

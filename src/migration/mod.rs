@@ -1,0 +1,35 @@
+//! Moving a partition: what the log records, which transitions it allows, and the controller that takes the steps.
+//!
+//! ```text
+//!   create ──▶ Active(A) ──begin──▶ Draining(A>B) ──enter cutover──▶ Cutover(A>B) ──complete──▶ Active(B)
+//!                 ▲                     │    │                           │    │                    ▲
+//!                 └───────── abort ─────┴────┼───────────────────────────┘    │                    │
+//!                                            └──────────── force ─────────────┴────────────────────┘
+//! ```
+//!
+//! - `begin` commits `Draining@e1`; the target is *prepared* for the migration's id and closed through e1; the mover
+//!   copies; the source is *sealed* through e1 and its receipt says where its writes ended.
+//! - `enter cutover` commits the receipt. No client write can take effect anywhere.
+//! - `complete` commits the target's evidence that it reaches that position. This commit is the flip.
+//!
+//! Every command is a compare-and-swap on the migration's id and the epoch, judged when it is applied, so it does not
+//! matter which controller sends it, how late, or how often.
+
+mod command;
+mod controller;
+mod plan;
+mod record;
+mod refusal;
+mod store;
+mod table;
+mod transitions;
+
+pub use command::{
+    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Settlement, TextError, Transition,
+};
+pub use controller::{Controller, Event, Output, Timer};
+pub use plan::{Plan, Policy, PolicyError, Step};
+pub use record::{CutoverFacts, Debt, OldCopy, PartitionRecord, Placed};
+pub use refusal::MigrationError;
+pub use store::{InProcessStore, MigrationStore};
+pub use table::{Caps, PlacementTable};
