@@ -35,6 +35,8 @@ pub struct Scope {
     pub attempts: u8,
     /// Whether a write waits at the sink between its admission and its effect.
     pub admission: bool,
+    /// Controllers that keep something. Those that keep nothing are without number, and act from any record.
+    pub controllers: u8,
     /// Strong readers.
     pub readers: u8,
     /// Reads of each strong reader, one after the other.
@@ -96,6 +98,7 @@ const BASE: Scope = Scope {
     writes_each: 1,
     attempts: 1,
     admission: false,
+    controllers: 2,
     readers: 0,
     reads_each: 0,
     stale_reads: false,
@@ -110,7 +113,7 @@ const BASE: Scope = Scope {
     wipes: 0,
     restarts: 0,
     misroute: false,
-    limits: Limits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 8, chunk_writes_max: 8 },
+    limits: Limits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
     policy: Policy { lag_writes_max: None, ..Policy::PRODUCTION },
     timed: None,
     symmetric: true,
@@ -122,41 +125,49 @@ const BASE: Scope = Scope {
 pub fn all() -> Vec<Scope> {
     vec![
         Scope {
-            name: "migration/one",
-            about: "one migration, two writes",
-            ..BASE
-        },
-        Scope {
             name: "migration/moves",
             about: "there and back, writes from any stale cache, each with a retry",
             migrations: 2,
             attempts: 2,
-            admission: true,
             ..BASE
         },
         Scope {
-            name: "migration/moves1",
-            about: "there and back, writes from any stale cache, each with a retry",
+            name: "migration/admission",
+            about: "writes that wait between admission and effect",
             migrations: 2,
-            attempts: 1,
-            admission: true,
-            ..BASE
-        },
-        Scope {
-            name: "migration/moves2",
-            about: "there and back, writes from any stale cache, each with a retry",
-            migrations: 2,
+            gateways: 1,
             attempts: 2,
+            admission: true,
+            ..BASE
+        },
+        Scope {
+            name: "migration/admission2",
+            about: "writes that wait between admission and effect",
+            migrations: 1,
+            attempts: 2,
+            admission: true,
             ..BASE
         },
         Scope {
             name: "migration/reads",
             about: "strong and stale reads, drops",
             migrations: 2,
+            gateways: 1,
             readers: 1,
-            reads_each: 1,
+            reads_each: 2,
             stale_reads: true,
             drops: true,
+            ..BASE
+        },
+        Scope {
+            name: "migration/reads2",
+            about: "strong and stale reads, drops",
+            migrations: 1,
+            gateways: 2,
+            readers: 1,
+            reads_each: 2,
+            stale_reads: true,
+            attempts: 2,
             ..BASE
         },
         Scope {
@@ -167,5 +178,92 @@ pub fn all() -> Vec<Scope> {
             crashes: 1,
             ..BASE
         },
+        Scope {
+            name: "migration/crash2",
+            about: "crash",
+            migrations: 1,
+            unsynced: true,
+            crashes: 2,
+            attempts: 2,
+            readers: 1,
+            reads_each: 1,
+            ..BASE
+        },
+        Scope {
+            name: "migration/force",
+            about: "force there and back",
+            migrations: 2,
+            forces: 2,
+            drops: true,
+            ..BASE
+        },
+        Scope {
+            name: "migration/force1",
+            about: "force there and back",
+            migrations: 2,
+            forces: 2,
+            gateways: 1,
+            attempts: 2,
+            drops: true,
+            stale_reads: true,
+            readers: 1,
+            reads_each: 1,
+            ..BASE
+        },
+        Scope {
+            name: "migration/life",
+            about: "delete and create again",
+            migrations: 1,
+            creations: 1,
+            gateways: 1,
+            attempts: 2,
+            drops: true,
+            stale_reads: true,
+            ..BASE
+        },
+        Scope {
+            name: "migration/wipe",
+            about: "sinks that come back empty, requests at the wrong store",
+            migrations: 2,
+            gateways: 1,
+            writes_each: 1,
+            wipes: 1,
+            misroute: true,
+            stale_reads: true,
+            ..BASE
+        },
+        Scope {
+            name: "migration/window",
+            about: "bounded memory of write ids, lag, long chunks",
+            migrations: 1,
+            gateways: 1,
+            writes_each: 2,
+            attempts: 2,
+            chunk_writes: 2,
+            limits: Limits { sessions_max: 1, writes_per_session_max: 1, admitted_max: 1, chunk_writes_max: 2 },
+            policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
+            symmetric: false,
+            ..BASE
+        },
+        Scope {
+            name: "migration-timed",
+            about: "a store that cannot seal: the wait",
+            guarantee: Guarantee::Timed,
+            migrations: 2,
+            attempts: 1,
+            policy: TICKS,
+            timed: Some(Timed { effect_ticks: Some(2), barrier_ticks: None, clock_gain: 1 }),
+            ..BASE
+        },
     ]
 }
+
+/// A tick is a millisecond: a write takes effect within two, and a clock may gain one of them.
+const TICKS: Policy = Policy {
+    lag_writes_max: None,
+    blocked_budget_ms: 8,
+    retry_ms: 1,
+    write_effect_ms_max: 2,
+    clock_error_ppm: 500_000,
+    clock_granule_ms: 1,
+};

@@ -63,11 +63,11 @@ impl Fence {
 
     fn append(&mut self, write: Write) -> Vec<Output> {
         let limits = self.config.limits;
-        let Some(Copy { watermark, opened, applied, .. }) = self.durable.copy.as_mut() else {
+        let Some(Copy { watermark, finished, applied, .. }) = self.durable.copy.as_mut() else {
             return Vec::new();
         };
         *watermark = watermark.next();
-        *opened = true;
+        *finished = true;
         let position = *watermark;
         applied.remember(write.id, position, limits.sessions_max, limits.writes_per_session_max);
         let mut outputs = vec![Output::Append { position, id: write.id }];

@@ -7,6 +7,9 @@
 //! - `newest`: the id of the migration that made the newest copy, kept when the copy is erased.
 //! - the copy: its watermark, and which writes it holds.
 //!
+//! A store that never held the partition starts as [`Fence::unknown`]; one that lost its state, as
+//! [`Fence::returned`].
+//!
 //! None of the first three ever goes back: not when the copy is reset or dropped, not in a crash. A partition
 //! without a copy is closed to every token. A write is applied iff its token is greater than both fences; a read is
 //! served iff its token is greater than `closed_through`.
@@ -96,8 +99,9 @@ pub struct Durable {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Copy {
     watermark: Position,
-    /// A client write was applied: the copy is no longer a mere prefix of its source.
-    opened: bool,
+    /// A client write was applied, or the copy was sealed: it is no longer a mere prefix of its source, and takes no
+    /// more chunks.
+    finished: bool,
     /// The source incarnation whose chunks it holds.
     source: Option<Incarnation>,
     applied: AppliedIds,
@@ -204,6 +208,19 @@ impl Fence {
             copy: None,
         };
         Self::recover(config, durable)
+    }
+
+    /// A sink that comes back without its state: wiped, restored, or failed over to a replica that lacks it. `epoch` and
+    /// `migration` are those of the partition's committed record, read *after* the sink came back (ADR 0011).
+    ///
+    /// It has forgotten which ids it has seen. Without that read, a late prepare of a migration that is long over would
+    /// open an empty copy to the tokens of an ownership that is long past.
+    #[must_use]
+    pub const fn returned(config: Config, epoch: Epoch, migration: MigrationId) -> Self {
+        let mut fence = Self::unknown(config);
+        fence.durable.closed_through = epoch;
+        fence.durable.newest = migration;
+        fence
     }
 
     /// A sink that comes back with what was durable. Admitted writes are gone: nobody was told of them.
@@ -328,14 +345,14 @@ impl Copy {
         self.watermark
     }
 
-    /// Whether a client write was applied to this copy.
+    /// Whether the copy takes no more chunks.
     #[must_use]
-    pub const fn opened(&self) -> bool {
-        self.opened
+    pub const fn finished(&self) -> bool {
+        self.finished
     }
 
     const fn empty() -> Self {
-        Self { watermark: Position::ZERO, opened: false, source: None, applied: AppliedIds::new() }
+        Self { watermark: Position::ZERO, finished: false, source: None, applied: AppliedIds::new() }
     }
 }
 

@@ -39,13 +39,15 @@ impl Fence {
         Ok(outputs)
     }
 
-    /// From here on no write with a token up to `through` is applied, and the receipt says where the writes ended.
+    /// From here on no write with a token up to `through` is applied and no chunk is taken, and the receipt says where
+    /// the writes ended.
     ///
     /// The fence goes up at once. Writes that wait are judged against it when they are applied; writes that are
     /// applied but not durable are covered by the `Persist` in front of the receipt.
     pub(super) fn seal(&mut self, seal: Seal) -> Steps {
-        let watermark = self.copy()?.watermark;
         let store = self.config.store;
+        let copy = self.durable.copy.as_mut().ok_or(Refusal::UnknownPartition { store })?;
+        let watermark = copy.watermark;
         if self.config.enforcement == Enforcement::Nothing {
             return Err(Refusal::CannotSeal { store });
         }
@@ -58,6 +60,8 @@ impl Fence {
             }
             (Ordering::Greater, _) => {
                 self.durable.sealed_through = self.durable.sealed_through.max(seal.through);
+                // A late chunk must not grow what the receipt has measured.
+                copy.finished = true;
                 let speaker = self.speaker();
                 let receipt = SealReceipt::new(speaker, seal.migration, seal.through, watermark, seal.target);
                 self.durable.receipt = Some(receipt);
@@ -90,7 +94,7 @@ impl Fence {
 
     /// Erases the copy named and every older one; a newer one is not touched. Both fences and the newest id stay.
     pub(super) fn drop_copy(&mut self, drop: DropCopy) -> Steps {
-        if self.durable.newest > drop.copy {
+        if self.durable.newest > drop.copy && self.durable.copy.is_some() {
             return Err(Refusal::OtherCopy { have: self.durable.newest, named: drop.copy });
         }
         if let Some(asked) = drop.sealed_through
@@ -100,7 +104,7 @@ impl Fence {
         {
             return Err(Refusal::NotSealed { have: self.durable.sealed_through, asked });
         }
-        self.durable.newest = drop.copy;
+        self.durable.newest = self.durable.newest.max(drop.copy);
         let mut outputs = Vec::new();
         if self.durable.copy.take().is_some() {
             outputs.push(Output::Erase);
@@ -129,8 +133,8 @@ impl Fence {
         if chunk.migration != newest {
             return Err(Refusal::OtherCopy { have: newest, named: chunk.migration });
         }
-        if copy.opened {
-            return Err(Refusal::Opened { migration: newest });
+        if copy.finished {
+            return Err(Refusal::Finished { migration: newest });
         }
         if chunk.writes.len() > usize::try_from(limits.chunk_writes_max).unwrap_or(usize::MAX) {
             let have = u64::try_from(chunk.writes.len()).unwrap_or(u64::MAX);

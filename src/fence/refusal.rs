@@ -69,9 +69,9 @@ pub enum Refusal {
         /// The chunk's first.
         first: Position,
     },
-    /// Clients write to this copy already.
-    #[error("clients write to the copy of {migration} already, it takes no more chunks")]
-    Opened {
+    /// Clients write to this copy already, or it was sealed.
+    #[error("the copy of {migration} is written to, or sealed, and takes no more chunks")]
+    Finished {
         /// The copy's migration.
         migration: MigrationId,
     },

@@ -57,9 +57,8 @@ fn had_the_right(before: Record<'_>, command: &Command) -> bool {
     let id = before.map(|record| record.migration);
     let epoch = before.map(|record| record.epoch);
     match &command.transition {
-        Transition::Create { placement, .. } => {
-            placed.is_none()
-                && before.is_none_or(|record| record.old_copies.iter().all(|old| old.placement != *placement))
+        Transition::Create { .. } => {
+            placed.is_none() && before.is_none_or(|record| record.old_copies.is_empty())
         }
         Transition::Open { expected, prepared } => {
             let copy = placed.map(|placed| placed.copy);

@@ -130,8 +130,8 @@ pub enum Fact<'a> {
     ReadServed(ReadServed<'a>),
     /// A sink took a step.
     SinkStepped(SinkStep<'a>),
-    /// A sink's statement left it.
-    Stated(Statement<'a>, SinkNow<'a>),
+    /// A sink's statement left it; it was made of this copy, or of a store whose newest copy this was.
+    Stated(Statement<'a>, MigrationId, SinkNow<'a>),
     /// The run stands here.
     Now(Option<&'a PartitionRecord>, &'a [SinkNow<'a>]),
 }
@@ -250,7 +250,7 @@ impl Monitor {
             }
             Fact::ReadServed(read) => self.read_served(&read, findings),
             Fact::SinkStepped(step) => sink::stepped(self, &step, findings),
-            Fact::Stated(statement, now) => sink::stated(&statement, &now, findings),
+            Fact::Stated(statement, copy, now) => sink::stated(&statement, copy, &now, findings),
             Fact::Now(record, sinks) => sink::now(self, record, sinks, findings),
             Fact::Waited(_) | Fact::WriteInvoked(_) | Fact::ReadInvoked(_) | Fact::Acknowledged(_) => {}
         }

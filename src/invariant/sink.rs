@@ -3,7 +3,7 @@
 use super::Id;
 use super::monitor::{Findings, Monitor, SinkNow, SinkStep, Statement, read_placement};
 use crate::fence::{Body, Durable};
-use crate::ids::{Epoch, Placement, WriteId};
+use crate::ids::{Epoch, MigrationId, Placement, Position, WriteId};
 use crate::migration::PartitionRecord;
 use crate::placement::PartitionState;
 
@@ -82,25 +82,33 @@ fn fences(durable: &Durable) -> String {
     format!("sealed {sealed}, closed {closed}, newest {}", durable.newest())
 }
 
-pub(super) fn stated(statement: &Statement<'_>, now: &SinkNow<'_>, findings: &mut Findings) {
+pub(super) fn stated(
+    statement: &Statement<'_>,
+    copy: MigrationId,
+    now: &SinkNow<'_>,
+    findings: &mut Findings,
+) {
     let (durable, data) = (now.durable, now.durable_data);
-    let reaches = |position: crate::ids::Position| u64::try_from(data.len()).unwrap_or(u64::MAX) >= position.0;
+    // What is said of a copy's writes holds as long as there is that copy.
+    let gone = durable.newest() > copy || durable.copy().is_none();
+    let reaches = |position: Position| gone || u64::try_from(data.len()).unwrap_or(u64::MAX) >= position.0;
+    let holds = |id: &WriteId| gone || data.contains(id);
     let true_for_good = match statement {
         Statement::Prepared(said) => {
             durable.newest() >= said.migration() && durable.closed_through() >= said.closed_through()
         }
         Statement::Sealed(said) => durable.sealed_through() >= said.through() && reaches(said.watermark()),
-        Statement::Evidence(said) => durable.newest() == said.migration() && reaches(said.position()),
+        Statement::Evidence(said) => durable.newest() >= said.migration() && reaches(said.position()),
         Statement::Watermark(said) => reaches(said.position()),
         Statement::Dropped(said) => {
             durable.newest() > said.copy() || (durable.newest() == said.copy() && durable.copy().is_none())
         }
-        Statement::Applied(write) => data.contains(&write.id),
+        Statement::Applied(write) => holds(&write.id),
         Statement::Handed(chunk) => {
             let skip = usize::try_from(chunk.first.0.saturating_sub(1)).unwrap_or(usize::MAX);
-            data.get(skip..).is_some_and(|rest| rest.starts_with(&chunk.writes))
+            gone || data.get(skip..).is_some_and(|rest| rest.starts_with(&chunk.writes))
         }
-        Statement::Read(value) => value.is_none_or(|id| data.contains(&id)),
+        Statement::Read(value) => value.as_ref().is_none_or(holds),
     };
     findings.expect(true_for_good, Id::StatementDurable, || {
         let store = now.fence.config().store;

@@ -189,7 +189,7 @@ pub enum MigrationError {
         /// The copy named.
         copy: MigrationId,
     },
-    /// A copy of the partition's earlier life lies at the placement.
+    /// A copy of the partition's earlier life is left.
     #[error("an old copy {copy} is left at {placement}, it must be dropped first")]
     CopyLeft {
         /// The placement.

@@ -25,14 +25,16 @@ pub(super) fn create(
     epoch: Epoch,
     migration: MigrationId,
 ) -> Next {
-    let old_copies = match tombstone {
+    // A copy of the earlier life would still take that life's writes, and, at the same store, the new life's tokens
+    // until it is prepared (ADR 0010).
+    match tombstone {
         Some(record) if record.placed.is_some() => return Err(MigrationError::AlreadyExists { partition }),
-        Some(record) => record.old_copies.clone(),
-        None => Vec::new(),
-    };
-    // A copy of the earlier life would take the new life's tokens until the store is prepared (ADR 0010).
-    if let Some(left) = old_copies.iter().find(|old| old.placement == placement) {
-        return Err(MigrationError::CopyLeft { placement, copy: left.copy });
+        Some(PartitionRecord { old_copies, .. }) => {
+            if let Some(OldCopy { placement, copy, .. }) = old_copies.first().copied() {
+                return Err(MigrationError::CopyLeft { placement, copy });
+            }
+        }
+        None => {}
     }
     let placed = Placed {
         state: PartitionState::Active(placement),
@@ -43,7 +45,7 @@ pub(super) fn create(
         cutover: None,
         debt: None,
     };
-    Ok(PartitionRecord { partition, epoch, migration, placed: Some(placed), old_copies })
+    Ok(PartitionRecord { partition, epoch, migration, placed: Some(placed), old_copies: Vec::new() })
 }
 
 pub(super) fn open(record: &PartitionRecord, expected: Expected, prepared: &Prepared) -> Next {

@@ -1,5 +1,7 @@
 //! What can happen next.
 
+use super::client::sink_of;
+use super::effect::Delivery;
 use super::{State, World};
 use cutover::placement::Guarantee;
 use std::sync::atomic::Ordering;
@@ -127,14 +129,21 @@ impl World {
             return;
         }
         self.client_actions(state, into);
-        for offer in numbers(state.offers.requests.len()) {
-            into.push(Action::Request { offer });
-            if self.scope.misroute {
+        for (offer, message) in (0u8..).zip(&state.offers.requests) {
+            let Some(at) = sink_of(message.store) else { continue };
+            if !self.is_idle(state, at, message, Delivery::Arrives) {
+                into.push(Action::Request { offer });
+            }
+            if self.scope.misroute && !self.is_idle(state, 1 - at, message, Delivery::Arrives) {
                 into.push(Action::Misroute { offer });
             }
         }
-        into.extend(numbers(state.offers.commands.len()).map(|offer| Action::Commit { offer }));
-        into.extend(numbers(state.net.chunks.len()).map(|message| Action::Chunk { message }));
+        into.extend(numbers(state.offers.commits.len()).map(|offer| Action::Commit { offer }));
+        for (message, chunk) in (0u8..).zip(&state.net.chunks) {
+            if sink_of(chunk.store).is_some_and(|at| !self.is_idle(state, at, chunk, Delivery::Arrives)) {
+                into.push(Action::Chunk { message });
+            }
+        }
         into.extend(numbers(state.offers.steps.len()).map(|offer| Action::Controller { offer }));
         self.fault_actions(state, into);
         if let Some(timed) = self.scope.timed {
@@ -151,7 +160,11 @@ impl World {
                 into.extend((oldest..=newest).map(|revision| Action::Send { gateway, revision }));
             }
         }
-        into.extend(numbers(state.net.writes.len()).map(|message| Action::Write { message }));
+        for (message, (write, _)) in (0u8..).zip(&state.net.writes) {
+            if sink_of(write.store).is_some_and(|at| !self.is_idle(state, at, write, self.arrival())) {
+                into.push(Action::Write { message });
+            }
+        }
         for sink in 0..2u8 {
             let admitted = state.sinks[usize::from(sink)].fence.admitted().len();
             into.extend(numbers(admitted).map(|index| Action::Apply { sink, index }));

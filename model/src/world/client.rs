@@ -1,9 +1,10 @@
 //! The clients' side: gateways with writes, strong readers, readers from a cache.
 
+use super::effect::{Delivery, write_in};
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, Next, feed};
-use super::{Gateway, Reader, SINKS};
+use super::{Clients, Gateway, Held, Leaving, Message, Reader, SINKS, World};
 use cutover::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Write};
 use cutover::gate::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
 use cutover::ids::Placement;
@@ -51,7 +52,8 @@ impl Next<'_> {
         let busy = self.clients.gateways.get(gateway)?.clone();
         let (operation, request) = self.attempt(&busy.operation, revision)?;
         // An attempt that says nothing new is a repetition of the earlier one.
-        if !add(&mut self.net.edit().writes, (request.clone(), 0)) {
+        let message = Message::new(request.clone());
+        if !add(&mut self.net.edit().writes, (message, 0)) {
             return None;
         }
         if busy.operation.is_idle()
@@ -66,20 +68,19 @@ impl Next<'_> {
     }
 
     pub(super) fn write(&mut self, message: usize) -> Done {
-        let (request, _) = self.net.writes.get(message)?.clone();
-        let Body::Write(write) = request.body else { return None };
-        let at = sink_of(request.store)?;
-        let mut inputs = vec![Input::Request(request.clone())];
-        if !self.world.scope.admission {
-            inputs.push(Input::Apply(write));
-        }
-        self.sink_inputs(at, &inputs, &request)
+        let (message, _) = self.net.writes.get(message)?.clone();
+        self.deliver(sink_of(message.store)?, &message, self.world.arrival())
     }
 
     pub(super) fn apply(&mut self, at: usize, index: usize) -> Done {
         let write = *self.sinks.get(at)?.fence.admitted().get(index)?;
-        let request = Request { store: SINKS[at], partition: super::PARTITION, body: Body::Write(write) };
-        self.sink_inputs(at, &[Input::Apply(write)], &request)
+        let body = Body::Write(write);
+        let message = Message::new(Request { store: SINKS[at], partition: super::PARTITION, body });
+        let effect = self.world.effect(&self.sinks.get(at)?.shared, &message, Delivery::Applies, None);
+        if effect.wrote.is_none() && effect.released.iter().any(is_refusal) {
+            self.mark(Mark::RefusedAtApply);
+        }
+        self.deliver(at, &message, Delivery::Applies)
     }
 
     pub(super) fn answer(&mut self, message: usize) -> Done {
@@ -120,16 +121,6 @@ impl Next<'_> {
         Some(())
     }
 
-    /// Judges, on a copy, whether an answer can do more than change which wait the operation is in. Both waits end in
-    /// another attempt, which may come at any time anyway.
-    pub(super) fn matters(&self, reply: &Reply) -> bool {
-        let Some(write) = write_of(reply) else { return false };
-        let gateway = usize::try_from(write.id.session.0).unwrap_or(0).wrapping_sub(1);
-        let Some(busy) = self.clients.gateways.get(gateway) else { return false };
-        let outputs = busy.operation.clone().handle(&Event::Replied(reply.clone()));
-        outputs.iter().any(|output| !matches!(output, Output::SetTimer(Timer::Backoff | Timer::Attempt)))
-    }
-
     pub(super) fn resolve(&mut self, reader: usize, revision: usize) -> Done {
         let busy = self.clients.readers.get(reader)?.clone();
         if busy.sent.as_ref().is_some_and(|(seen, _)| *seen == revision) {
@@ -150,7 +141,7 @@ impl Next<'_> {
         let (_, request) = self.clients.readers.get(reader)?.sent.clone()?;
         let at = sink_of(request.store)?;
         self.reading = Some(u8::try_from(reader).ok()?);
-        self.sink_inputs(at, &[Input::Request(request.clone())], &request)
+        self.deliver(at, &Message::new(request), Delivery::Arrives)
     }
 
     /// A read from a cache leaves no trace: it is judged and forgotten.
@@ -183,6 +174,27 @@ impl Next<'_> {
     }
 }
 
+/// Judges, on a copy, whether an answer can do more than change which wait the operation is in. Both waits end in
+/// another attempt, which may come at any time anyway.
+pub(super) fn matters(clients: &Clients, reply: &Reply) -> bool {
+    let Some(write) = write_of(reply) else { return false };
+    let gateway = usize::try_from(write.id.session.0).unwrap_or(0).wrapping_sub(1);
+    let Some(busy) = clients.gateways.get(gateway) else { return false };
+    let outputs = busy.operation.clone().handle(&Event::Replied(reply.clone()));
+    outputs.iter().any(|output| !matches!(output, Output::SetTimer(Timer::Backoff | Timer::Attempt)))
+}
+
+impl World {
+    /// How a client's write gets to its sink.
+    pub(super) const fn arrival(&self) -> Delivery {
+        if self.scope.admission { Delivery::Arrives } else { Delivery::ArrivesAndApplies }
+    }
+}
+
+const fn is_refusal(held: &Held) -> bool {
+    matches!(held.output, Leaving::Reply(Reply::Refused { .. }))
+}
+
 fn serves(fence: &Fence, request: &Request) -> bool {
     let outputs = fence.clone().handle(&Input::Request(request.clone()));
     outputs.iter().any(|output| matches!(output, SinkOutput::Serve(Read { .. })))
@@ -196,17 +208,7 @@ pub(super) fn sink_of(store: Placement) -> Option<usize> {
 pub(super) const fn write_of(reply: &Reply) -> Option<Write> {
     match reply {
         Reply::Applied { write, .. } => Some(*write),
-        Reply::Refused { request, .. } => match &request.body {
-            Body::Write(write) => Some(*write),
-            Body::Prepare(_)
-            | Body::Seal(_)
-            | Body::Evidence(_)
-            | Body::Watermark(_)
-            | Body::Drop(_)
-            | Body::Export(_)
-            | Body::Chunk(_)
-            | Body::Read(_) => None,
-        },
+        Reply::Refused { request, .. } => write_in(request),
         Reply::Prepared(_)
         | Reply::Sealed(_)
         | Reply::Evidence(_)

@@ -1,74 +1,37 @@
 //! The log, and controllers that keep something.
 
 use super::mark::Mark;
+use super::offers::Commit;
 use super::parts::add;
 use super::step::{Done, Next, feed};
-use super::{SINKS, client::sink_of, text};
+use super::{Manager, SINKS, client::sink_of, text};
 use cutover::ids::Placement;
 use cutover::invariant::Fact;
 use cutover::migration::{Controller, Event, Output, PartitionRecord, Timer, Transition};
-use std::sync::Arc;
 
 impl Next<'_> {
     /// Commits a command and applies it: here the log is atomic.
     pub(super) fn commit(&mut self, offer: usize) -> Done {
-        let command = self.before.offers.commands.get(offer)?.clone();
-        let scope = &self.world.scope;
-        let over = match command.transition {
-            Transition::Begin { .. } => self.log.begun >= scope.migrations,
-            Transition::Create { .. } => self.log.created >= scope.creations,
-            Transition::Delete { .. } => self.log.created >= scope.creations,
-            Transition::Force { .. } => self.log.forced >= scope.forces,
-            Transition::Open { .. }
-            | Transition::EnterCutover { .. }
-            | Transition::EnterTimedCutover { .. }
-            | Transition::RecordWatermark { .. }
-            | Transition::Complete { .. }
-            | Transition::Abort { .. }
-            | Transition::Settle { .. }
-            | Transition::RetireCopy { .. }
-            | Transition::ForgetCopy { .. } => false,
-        };
-        if over {
-            return None;
-        }
+        let offers = std::sync::Arc::clone(&self.before.offers);
+        let Commit { command, outcome, log } = offers.commits.get(offer)?;
         let before = self.log.current().cloned();
-        let outcome = self.log.edit().table.apply(&command);
-        let after = self.log.table.record(super::PARTITION).cloned().map(Arc::new);
-        self.say(|| match &outcome {
+        self.log.adopt(log);
+        let after = self.log.current().cloned();
+        self.say(|| match outcome {
             Ok(_) => format!("the record is {}", text::record(after.as_deref())),
             Err(refusal) => format!("refused: {refusal}"),
         });
         let data = (self.data_at(before.as_deref()), self.data_at(after.as_deref()));
         let fact = Fact::Decided {
             before: before.as_deref(),
-            command: &command,
-            outcome,
+            command,
+            outcome: *outcome,
             after: after.as_deref(),
             data: (&data.0, &data.1),
         };
         feed(&mut self.monitor, &mut self.findings, &fact);
-        if before != after {
-            self.log.edit().history.push(after.clone());
-        }
-        let log = self.log.edit();
-        match command.transition {
-            Transition::Begin { .. } => log.begun += 1,
-            Transition::Create { .. } => log.created += 1,
-            Transition::Force { .. } => log.forced += 1,
-            Transition::Open { .. }
-            | Transition::EnterCutover { .. }
-            | Transition::EnterTimedCutover { .. }
-            | Transition::RecordWatermark { .. }
-            | Transition::Complete { .. }
-            | Transition::Abort { .. }
-            | Transition::Settle { .. }
-            | Transition::RetireCopy { .. }
-            | Transition::ForgetCopy { .. }
-            | Transition::Delete { .. } => {}
-        }
         if outcome.is_ok() {
-            self.mark_committed(&command.transition, before.as_deref(), after.as_deref());
+            self.mark_committed(&command.transition, after.as_deref());
         }
         if self.before.offers.refused_stale {
             self.mark(Mark::StaleControllerRefused);
@@ -85,7 +48,6 @@ impl Next<'_> {
     fn mark_committed(
         &mut self,
         transition: &Transition,
-        before: Option<&PartitionRecord>,
         after: Option<&PartitionRecord>,
     ) {
         match transition {
@@ -126,30 +88,29 @@ impl Next<'_> {
             | Transition::RecordWatermark { .. }
             | Transition::RetireCopy { .. } => {}
         }
-        let _ = before;
     }
 
     /// A controller that keeps something takes an event, with any committed record for the newest that it has read.
     pub(super) fn controller(&mut self, offer: usize) -> Done {
         let (name, revision, event) = self.before.offers.steps.get(offer)?.clone();
-        let record = self.log.history.get(revision)?.clone()?;
-        self.handle(name, &record, &event)
+        self.handle(name, revision, &event)
     }
 
     pub(super) fn fire(&mut self, name: usize, timer: usize, revision: usize) -> Done {
-        let (timer, counted) = *self.controllers.timers.get(name)?.get(timer)?;
-        if counted < self.world.duration(&timer) {
+        let manager = self.controllers.machines.get(name)?.clone();
+        let (timer, counted) = *manager.timers.get(timer)?;
+        if counted < self.world.duration(&timer) || revision < manager.seen {
             return None;
         }
+        let before = manager.machine;
+        self.handle(name, revision, &Event::TimerFired(timer))?;
+        let managers = &mut self.controllers.edit().machines;
+        managers.get_mut(name)?.timers.retain(|(other, _)| *other != timer);
+        let accepted = managers.get(name)?.machine != before;
         let record = self.log.history.get(revision)?.clone()?;
-        let waiting = self.controllers.machines.get(name)?.clone();
-        self.handle(name, &record, &Event::TimerFired(timer))?;
-        self.controllers.edit().timers.get_mut(name)?.retain(|(other, _)| *other != timer);
-        let accepted = self.controllers.machines.get(name) != Some(&waiting);
-        let current = self.log.current() == Some(&record);
         if let Timer::Barrier { epoch, .. } = timer
             && accepted
-            && current
+            && self.log.current() == Some(&record)
             && epoch == record.epoch
         {
             feed(&mut self.monitor, &mut self.findings, &Fact::Waited(&record));
@@ -158,10 +119,11 @@ impl Next<'_> {
         Some(())
     }
 
-    fn handle(&mut self, name: usize, record: &PartitionRecord, event: &Event) -> Done {
-        let mut machine = self.controllers.machines.get(name)?.clone();
-        let outputs = machine.handle(record, event);
-        *self.controllers.edit().machines.get_mut(name)? = machine;
+    fn handle(&mut self, name: usize, revision: usize, event: &Event) -> Done {
+        let record = self.log.history.get(revision)?.clone()?;
+        let mut manager = self.controllers.machines.get(name)?.clone();
+        let outputs = manager.machine.handle(&record, event);
+        manager.seen = revision;
         for output in outputs {
             self.say(|| text::controller_output(&output));
             match output {
@@ -172,26 +134,39 @@ impl Next<'_> {
                     add(&mut self.said.edit().proposals, command);
                 }
                 Output::SetTimer(timer) => {
-                    let timers = self.controllers.edit().timers.get_mut(name)?;
-                    if timers.iter().all(|(other, _)| *other != timer) {
-                        timers.push((timer, 0));
-                        timers.sort();
+                    if manager.timers.iter().all(|(other, _)| *other != timer) {
+                        add(&mut manager.timers, (timer, 0));
                     }
                 }
             }
         }
+        self.forget_dead_timers(&mut manager);
+        if manager.machine == Controller::new(self.world.scope.policy) && manager.timers.is_empty() {
+            manager.seen = 0;
+        }
+        *self.controllers.edit().machines.get_mut(name)? = manager;
         Some(())
+    }
+
+    /// A timer whose end would change nothing, whatever record was read by then, is as good as stopped.
+    fn forget_dead_timers(&self, manager: &mut Manager) {
+        let machine = manager.machine.clone();
+        manager.timers.retain(|(timer, _)| {
+            self.log.history.iter().flatten().any(|record| {
+                let mut after = machine.clone();
+                let outputs = after.handle(record, &Event::TimerFired(*timer));
+                !outputs.is_empty() || after != machine
+            })
+        });
     }
 
     /// A controller is replaced by one that knows nothing.
     pub(super) fn replace(&mut self, name: usize) -> Done {
-        let fresh = Controller::new(self.world.scope.policy);
-        let controllers = self.controllers.edit();
-        if controllers.machines.get(name) == Some(&fresh) && controllers.timers.get(name)?.is_empty() {
+        let fresh = self.world.controller();
+        if *self.controllers.machines.get(name)? == fresh {
             return None;
         }
-        *controllers.machines.get_mut(name)? = fresh;
-        controllers.timers.get_mut(name)?.clear();
+        *self.controllers.edit().machines.get_mut(name)? = fresh;
         self.mark(Mark::WaitLost);
         self.say(|| "is replaced by one that knows nothing".to_owned());
         Some(())

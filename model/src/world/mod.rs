@@ -14,6 +14,7 @@
 //!   where it asks for a fresh one.
 
 mod action;
+mod effect;
 mod client;
 mod control;
 pub mod mark;
@@ -26,7 +27,7 @@ pub mod text;
 mod timed;
 
 pub use action::Action;
-pub use parts::{Clients, Controllers, Gateway, Held, Log, Net, Reader, Sink};
+pub use parts::{Clients, Controllers, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink};
 pub use shared::{Shared, hasher};
 pub use step::Outcome;
 
@@ -106,8 +107,7 @@ impl World {
         let (log, sinks) = self.created();
         let monitor = self.monitor(log.current().map(AsRef::as_ref));
         let controllers = Controllers {
-            machines: vec![Controller::new(self.scope.policy); 2],
-            timers: vec![Vec::new(); 2],
+            machines: vec![self.controller(); usize::from(self.scope.controllers)],
             gained: 0,
         };
         let state = State {
@@ -180,6 +180,10 @@ impl World {
         let work = Work::Write(id(session, serial));
         let operation = Operation::new(PARTITION, work, self.scope.guarantee);
         Gateway { operation, serial, attempts: 0 }
+    }
+
+    pub(crate) const fn controller(&self) -> Manager {
+        Manager { machine: Controller::new(self.scope.policy), seen: 0, timers: Vec::new() }
     }
 
     pub(crate) fn reader(&self, done: u8) -> Reader {

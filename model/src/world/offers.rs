@@ -9,14 +9,13 @@
 //! That a controller keeps nothing is not assumed: where handling an event changes the machine, its outputs are not
 //! offered, and the event becomes a step of its own.
 
-use super::{Controllers, Log, PARTITION, SINKS, Shared, World};
+use super::shared::{Memory, hasher, memory, remembered};
+use super::{Controllers, Log, Manager, Message, PARTITION, SINKS, Shared, World};
 use cutover::fence::{Body, Reply, Request};
-use cutover::ids::{Relabel, SessionId};
+use cutover::ids::{Epoch, Relabel, SessionId};
 use cutover::migration::{
-    Command, Controller, Event, Operator, Output, PartitionRecord, Reason, Timer, Transition,
+    Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Timer, Transition,
 };
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Answers to controllers, and what controllers that keep something have sent.
@@ -40,21 +39,30 @@ impl Relabel for Said {
 #[derive(Debug, Default)]
 pub struct Offers {
     /// Requests to sinks.
-    pub requests: Vec<Request>,
-    /// Commands that the log would accept as it stands, or that do damage though refused.
-    pub commands: Vec<Command>,
+    pub requests: Vec<Message>,
+    /// Commands that the log would accept as it stands, or that do damage though refused, and the log after each.
+    pub commits: Vec<Commit>,
     /// Whether a command was refused because its record is out of date.
     pub refused_stale: bool,
     /// Events that change a controller: which one, from which revision, what.
     pub steps: Vec<(usize, usize, Event)>,
 }
 
+/// A command on offer.
+#[derive(Debug)]
+pub struct Commit {
+    /// The command.
+    pub command: Command,
+    /// What the table said.
+    pub outcome: Result<Epoch, MigrationError>,
+    /// The log after it.
+    pub log: Shared<Log>,
+}
+
 thread_local! {
     /// Few logs and answers, many states around them.
-    static KNOWN: RefCell<BTreeMap<(u64, u64, u64, u64), Arc<Offers>>> = const { RefCell::new(BTreeMap::new()) };
+    static KNOWN: Memory<Arc<Offers>> = const { memory() };
 }
-/// Beyond this many, the memory starts anew.
-const KNOWN_MAX: usize = 200_000;
 
 impl World {
     /// What may be delivered.
@@ -64,18 +72,10 @@ impl World {
         said: &Shared<Said>,
         controllers: &Shared<Controllers>,
     ) -> Arc<Offers> {
-        let key = (self.key, log.hash(false), said.hash(false), controllers.hash(false));
-        if let Some(offers) = KNOWN.with_borrow(|known| known.get(&key).cloned()) {
-            return offers;
-        }
-        let offers = Arc::new(self.compute_offers(log, said, controllers));
-        KNOWN.with_borrow_mut(|known| {
-            if known.len() >= KNOWN_MAX {
-                known.clear();
-            }
-            known.insert(key, Arc::clone(&offers));
-        });
-        offers
+        // Steps on offer name their controller, so here their order counts.
+        let key = (self.key, log.hash(false), said.hash(false), &controllers.machines);
+        let key = hasher().hash_one(key);
+        remembered(&KNOWN, key, || Arc::new(self.compute_offers(log, said, controllers)))
     }
 
     fn compute_offers(&self, log: &Log, said: &Said, controllers: &Controllers) -> Offers {
@@ -91,9 +91,9 @@ impl World {
             for (revision, record) in log.history.iter().enumerate() {
                 let Some(record) = record else { continue };
                 let changes = gathered.ask(&fresh, record, &event);
-                for (name, machine) in controllers.machines.iter().enumerate() {
+                for (name, Manager { machine, seen, .. }) in controllers.machines.iter().enumerate() {
                     let changes = if *machine == fresh { changes } else { gathered.ask(machine, record, &event) };
-                    if changes {
+                    if changes && revision >= *seen {
                         gathered.steps.push((name, revision, event.clone()));
                     }
                 }
@@ -112,7 +112,49 @@ impl World {
         gathered.requests.dedup();
         gathered.commands.sort();
         gathered.commands.dedup();
-        gathered.into_offers(log)
+        self.on_offer(gathered, log)
+    }
+
+    /// Keeps the commands that do something. The refused ones are judged all the same, once for each log: one that
+    /// changes the table though it is refused stays on offer, and will be seen.
+    fn on_offer(&self, gathered: Gathered, log: &Log) -> Offers {
+        let mut offers = Offers { steps: gathered.steps, ..Offers::default() };
+        offers.requests.extend(gathered.requests.into_iter().map(Message::new));
+        for command in gathered.commands {
+            if self.is_over(log, &command.transition) {
+                continue;
+            }
+            let mut after = log.clone();
+            let outcome = after.table.apply(&command);
+            if let Err(refusal) = outcome
+                && after.table == log.table
+            {
+                let late = !matches!(command.transition, Transition::Begin { .. });
+                offers.refused_stale |= late && matches!(refusal, MigrationError::StaleExpectation { .. });
+                continue;
+            }
+            after.note(&command.transition, after.table.record(PARTITION).cloned());
+            offers.commits.push(Commit { command, outcome, log: self.share(after) });
+        }
+        offers
+    }
+
+    /// Whether the scope has used up its share of this transition.
+    const fn is_over(&self, log: &Log, transition: &Transition) -> bool {
+        match transition {
+            Transition::Begin { .. } => log.begun >= self.scope.migrations,
+            Transition::Create { .. } | Transition::Delete { .. } => log.created >= self.scope.creations,
+            Transition::Force { .. } => log.forced >= self.scope.forces,
+            Transition::Open { .. }
+            | Transition::EnterCutover { .. }
+            | Transition::EnterTimedCutover { .. }
+            | Transition::RecordWatermark { .. }
+            | Transition::Complete { .. }
+            | Transition::Abort { .. }
+            | Transition::Settle { .. }
+            | Transition::RetireCopy { .. }
+            | Transition::ForgetCopy { .. } => false,
+        }
     }
 
     /// What an operator may propose, from any record.
@@ -176,32 +218,6 @@ impl Gathered {
             }
         }
         false
-    }
-
-    /// Keeps the commands that do something. The refused ones are judged all the same, once for each log: one that
-    /// changes the table though it is refused stays on offer, and will be seen.
-    fn into_offers(self, log: &Log) -> Offers {
-        let mut refused_stale = false;
-        let mut scratch = log.table.clone();
-        let mut commands = Vec::new();
-        for command in self.commands {
-            match scratch.apply(&command) {
-                Ok(_) => {
-                    commands.push(command);
-                    scratch = log.table.clone();
-                }
-                Err(_) if scratch != log.table => {
-                    commands.push(command);
-                    scratch = log.table.clone();
-                }
-                Err(refusal) => {
-                    let late = !matches!(command.transition, Transition::Begin { .. });
-                    refused_stale |= late
-                        && matches!(refusal, cutover::migration::MigrationError::StaleExpectation { .. });
-                }
-            }
-        }
-        Offers { requests: self.requests, commands, refused_stale, steps: self.steps }
     }
 }
 

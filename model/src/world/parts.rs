@@ -1,10 +1,12 @@
 //! The parts of the world.
 
-use cutover::fence::{Chunk, Durable, Fence, Reply, Request};
+use super::shared::hasher;
+use cutover::fence::{Durable, Fence, Reply, Request};
 use cutover::gate::Operation;
-use cutover::ids::{Epoch, Placement, Relabel, Revision, SessionId, WriteId};
-use cutover::migration::{Controller, PartitionRecord, PlacementTable, Timer};
+use cutover::ids::{Epoch, MigrationId, Relabel, Revision, SessionId, WriteId};
+use cutover::migration::{Controller, PartitionRecord, PlacementTable, Timer, Transition};
 use cutover::placement::Resolution;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The log, taken as atomic: what was committed, in order.
@@ -26,6 +28,28 @@ impl Log {
     /// The committed record.
     pub fn current(&self) -> Option<&Arc<PartitionRecord>> {
         self.history.last()?.as_ref()
+    }
+
+    /// Keeps what a command did.
+    pub fn note(&mut self, transition: &Transition, after: Option<PartitionRecord>) {
+        if self.current().map(AsRef::as_ref) != after.as_ref() {
+            self.history.push(after.map(Arc::new));
+        }
+        match transition {
+            Transition::Begin { .. } => self.begun += 1,
+            Transition::Create { .. } => self.created += 1,
+            Transition::Force { .. } => self.forced += 1,
+            Transition::Open { .. }
+            | Transition::EnterCutover { .. }
+            | Transition::EnterTimedCutover { .. }
+            | Transition::RecordWatermark { .. }
+            | Transition::Complete { .. }
+            | Transition::Abort { .. }
+            | Transition::Settle { .. }
+            | Transition::RetireCopy { .. }
+            | Transition::ForgetCopy { .. }
+            | Transition::Delete { .. } => {}
+        }
     }
 
     /// The revision of the committed record.
@@ -56,15 +80,31 @@ pub struct Sink {
     pub held: Vec<Held>,
 }
 
-/// An output that waits for durability.
+/// An output that waits for durability, and the newest copy when it was made.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Held {
+pub struct Held {
+    /// The newest copy then.
+    pub copy: MigrationId,
+    /// The output.
+    pub output: Leaving,
+}
+
+/// What leaves a sink.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Leaving {
     /// An answer.
     Reply(Reply),
     /// A chunk for the mover.
-    Chunk(Chunk, Placement),
+    Chunk(Message),
     /// A read's value.
-    Value(u8, Epoch, Option<WriteId>),
+    Value {
+        /// Which reader.
+        reader: u8,
+        /// What its read carried.
+        token: Epoch,
+        /// The newest write.
+        value: Option<WriteId>,
+    },
 }
 
 impl Sink {
@@ -80,13 +120,71 @@ impl Sink {
     }
 }
 
+/// A message, shared by all states in which it is on its way.
+#[derive(Clone, Debug)]
+pub struct Message(Arc<(u64, Request)>);
+
+impl Message {
+    /// Wraps a request.
+    #[must_use]
+    pub fn new(request: Request) -> Self {
+        Self(Arc::new((hasher().hash_one(&request), request)))
+    }
+
+    /// Its hash.
+    #[must_use]
+    pub fn hash_once(&self) -> u64 {
+        self.0.0
+    }
+}
+
+impl std::ops::Deref for Message {
+    type Target = Request;
+
+    fn deref(&self) -> &Request {
+        &self.0.1
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.0 == other.0.0
+    }
+}
+
+impl Eq for Message {}
+
+impl PartialOrd for Message {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Message {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        if self == other { std::cmp::Ordering::Equal } else { self.0.1.cmp(&other.0.1) }
+    }
+}
+
+impl Hash for Message {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.0);
+    }
+}
+
+impl Relabel for Message {
+    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+        Self::new(self.0.1.relabel(rename))
+    }
+}
+
 /// What was sent, and stays deliverable for ever.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Net {
     /// Attempts at writes, with their age in ticks where the scope has time.
-    pub writes: Vec<(Request, u8)>,
-    /// Chunks on their way, with their target.
-    pub chunks: Vec<(Placement, Chunk)>,
+    pub writes: Vec<(Message, u8)>,
+    /// Chunks on their way.
+    pub chunks: Vec<Message>,
     /// Acknowledgements to clients.
     pub answers: Vec<Reply>,
 }
@@ -123,14 +221,34 @@ pub struct Reader {
 }
 
 /// Controllers that keep something, and their clocks.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+///
+/// No message names a controller, so which of them is which makes no difference: the hash does not see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Controllers {
-    /// The production machines.
-    pub machines: Vec<Controller>,
-    /// Their running timers, with the ticks counted.
-    pub timers: Vec<Vec<(Timer, u64)>>,
+    /// The controllers.
+    pub machines: Vec<Manager>,
     /// Ticks that clocks have gained.
     pub gained: u8,
+}
+
+/// One controller.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Manager {
+    /// The production machine.
+    pub machine: Controller,
+    /// The newest revision that it has read. One that keeps nothing has read none: it may be a new one.
+    pub seen: usize,
+    /// Its running timers, with the ticks counted.
+    pub timers: Vec<(Timer, u64)>,
+}
+
+impl Hash for Controllers {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut sorted: Vec<_> = self.machines.iter().collect();
+        sorted.sort();
+        sorted.hash(state);
+        self.gained.hash(state);
+    }
 }
 
 impl Relabel for Log {
@@ -150,12 +268,17 @@ impl Relabel for Sink {
         let mut held: Vec<_> = self
             .held
             .iter()
-            .map(|held| match held {
-                Held::Reply(reply) => Held::Reply(relabel_reply(reply, rename)),
-                Held::Chunk(chunk, to) => Held::Chunk(relabel_chunk(chunk, rename), *to),
-                Held::Value(reader, token, value) => {
-                    Held::Value(*reader, *token, value.map(|id| id.relabel(rename)))
-                }
+            .map(|held| {
+                let output = match &held.output {
+                    Leaving::Reply(reply) => Leaving::Reply(relabel_reply(reply, rename)),
+                    Leaving::Chunk(chunk) => Leaving::Chunk(chunk.relabel(rename)),
+                    Leaving::Value { reader, token, value } => Leaving::Value {
+                        reader: *reader,
+                        token: *token,
+                        value: value.map(|id| id.relabel(rename)),
+                    },
+                };
+                Held { output, ..held.clone() }
             })
             .collect();
         held.sort();
@@ -173,8 +296,7 @@ impl Relabel for Net {
     fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
         let mut writes: Vec<_> = self.writes.iter().map(|(w, age)| (w.relabel(rename), *age)).collect();
         writes.sort();
-        let mut chunks: Vec<_> =
-            self.chunks.iter().map(|(to, chunk)| (*to, relabel_chunk(chunk, rename))).collect();
+        let mut chunks = self.chunks.relabel(rename);
         chunks.sort();
         let mut answers: Vec<_> = self.answers.iter().map(|reply| relabel_reply(reply, rename)).collect();
         answers.sort();
@@ -197,10 +319,6 @@ impl Relabel for Clients {
         let gateways = gateways.into_iter().map(|(_, gateway)| gateway).collect();
         Self { gateways, ..self.clone() }
     }
-}
-
-fn relabel_chunk(chunk: &Chunk, rename: &dyn Fn(SessionId) -> SessionId) -> Chunk {
-    Chunk { writes: chunk.writes.relabel(rename), ..chunk.clone() }
 }
 
 fn relabel_reply(reply: &Reply, rename: &dyn Fn(SessionId) -> SessionId) -> Reply {

@@ -2,6 +2,7 @@
 
 use ahash::RandomState;
 use cutover::ids::{Relabel, SessionId};
+use std::cell::RefCell;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -12,6 +13,42 @@ const SEEDS: [u64; 4] = [0x6375_746f, 0x7665_7200, 0x2d4d_6f64, 0x656c_2121];
 #[must_use]
 pub const fn hasher() -> RandomState {
     RandomState::with_seeds(SEEDS[0], SEEDS[1], SEEDS[2], SEEDS[3])
+}
+
+/// What a thread remembers, by hash. Looked up only, never walked: the order of its entries shows nowhere.
+#[expect(clippy::disallowed_types, reason = "looked up by key only, so hash order shows nowhere")]
+pub type Memory<V> = RefCell<std::collections::HashMap<u64, V, RandomState>>;
+
+/// An empty memory.
+#[must_use]
+pub const fn memory<V>() -> Memory<V> {
+    RefCell::new(std::collections::HashMap::with_hasher(hasher()))
+}
+
+/// Beyond this many entries a memory starts anew.
+const REMEMBERED_MAX: usize = 1 << 20;
+
+/// The value for a key, computed at most once while the memory lasts.
+pub fn remembered<V: Clone>(
+    memory: &'static std::thread::LocalKey<Memory<V>>,
+    key: u64,
+    compute: impl FnOnce() -> V,
+) -> V {
+    if let Some(value) = memory.with_borrow(|known| known.get(&key).cloned()) {
+        return value;
+    }
+    let value = compute();
+    memory.with_borrow_mut(|known| {
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(key, value.clone());
+    });
+    value
+}
+
+thread_local! {
+    static MIRRORED: Memory<u64> = const { memory() };
 }
 
 /// A value with its hash, and the hash of its mirror image.
@@ -35,7 +72,9 @@ impl<T: Hash + Relabel> Shared<T> {
     /// Wraps a value. `mirror` exchanges the sessions, where the scope is symmetric.
     pub fn new(value: T, mirror: Option<&dyn Fn(SessionId) -> SessionId>) -> Self {
         let hash = hasher().hash_one(&value);
-        let mirrored = mirror.map_or(hash, |mirror| hasher().hash_one(value.relabel(mirror)));
+        let mirrored = mirror.map_or(hash, |mirror| {
+            remembered(&MIRRORED, hash, || hasher().hash_one(value.relabel(mirror)))
+        });
         Self(Arc::new(Node { value, hash, mirrored }))
     }
 }

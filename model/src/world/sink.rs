@@ -1,114 +1,62 @@
 //! Sinks: delivering to them, performing what they do, and what crashes take away.
 
-use super::client::{by_fence, sink_of, write_of};
+use super::client::{by_fence, matters, sink_of};
+use super::effect::{Delivery, write_in};
 use super::mark::Mark;
 use super::offers::is_stale;
 use super::parts::add;
+use super::shared::{Memory, hasher, memory, remembered};
 use super::step::{Done, Next, feed, now};
-use super::{Held, Reader, SINKS, Shared, Sink, text};
+use super::{Held, Leaving, Message, Reader, SINKS, Shared, Sink, State, World, text};
 use cutover::fence::{Body, Chunk, Config, Export, Fence, Input, Output, Refusal, Reply, Request, Write};
 use cutover::gate::{self, Consistency};
-use cutover::ids::{Epoch, Halt, Position, WriteId};
+use cutover::ids::{Epoch, Halt, MigrationId, Placement, Position, WriteId};
 use cutover::invariant::{Fact, Id, ReadServed, SinkStep, Statement};
 use cutover::migration::PartitionRecord;
 use cutover::placement::PartitionState;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Next<'_> {
     pub(super) fn request(&mut self, offer: usize, misroute: bool) -> Done {
-        let request = self.before.offers.requests.get(offer)?.clone();
-        let at = sink_of(request.store)?;
+        let message = self.before.offers.requests.get(offer)?.clone();
+        let at = sink_of(message.store)?;
         let at = if misroute { 1 - at } else { at };
-        self.sink_inputs(at, &[Input::Request(request.clone())], &request)
+        self.deliver(at, &message, Delivery::Arrives)
     }
 
     pub(super) fn chunk(&mut self, message: usize) -> Done {
-        let (store, chunk) = self.net.chunks.get(message)?.clone();
-        let request = Request { store, partition: super::PARTITION, body: Body::Chunk(chunk) };
-        self.sink_inputs(sink_of(store)?, &[Input::Request(request.clone())], &request)
+        let message = self.net.chunks.get(message)?.clone();
+        self.deliver(sink_of(message.store)?, &message, Delivery::Arrives)
     }
 
-    /// Gives inputs to a sink, one after the other, and performs what it does.
-    pub(super) fn sink_inputs(&mut self, at: usize, inputs: &[Input], request: &Request) -> Done {
-        let before: Shared<Sink> = self.sinks.get(at)?.shared.clone();
-        let mut sink = (*before).clone();
-        let mut released = Vec::new();
-        for input in inputs {
-            let mut persisted = false;
-            for output in sink.fence.handle(input) {
-                self.perform(&mut sink, request, output, &mut persisted, &mut released);
-            }
+    /// Delivers to a sink, and lets out what leaves it.
+    pub(super) fn deliver(&mut self, at: usize, message: &Message, delivery: Delivery) -> Done {
+        let before = self.sinks.get(at)?.shared.clone();
+        let effect = self.world.effect(&before, message, delivery, self.reading);
+        for line in &effect.said {
+            self.say(|| line.clone());
         }
-        let record = self.log.current().cloned();
-        let record = record.as_deref();
-        let step = SinkStep { request: Some(request), before: now(&before), after: now(&sink), record };
-        self.monitor.judge(&Fact::SinkStepped(step), &mut self.findings);
-        if sink != *before {
-            self.sinks.get_mut(at)?.replace(sink);
+        if let Some(write) = effect.wrote {
+            self.judge_write(&before, write);
         }
-        for held in released {
-            self.release(at, &held);
+        if let Some(reader) = self.reading.filter(|_| effect.served) {
+            self.judge_read(reader, &before);
+        }
+        for halt in &effect.halts {
+            self.halted(halt);
+        }
+        if effect.changed {
+            let record = self.log.current().cloned();
+            let (before, after) = (now(&before), now(&effect.sink));
+            let step = SinkStep { request: Some(message), before, after, record: record.as_deref() };
+            self.monitor.judge(&Fact::SinkStepped(step), &mut self.findings);
+            self.sinks.get_mut(at)?.adopt(&effect.sink);
+        }
+        for held in &effect.released {
+            self.release(at, held);
         }
         Some(())
-    }
-
-    /// Performs one output. What stands behind a `Persist` waits until everything in front of it is durable.
-    fn perform(
-        &mut self,
-        sink: &mut Sink,
-        request: &Request,
-        output: Output,
-        persisted: &mut bool,
-        released: &mut Vec<Held>,
-    ) {
-        let held = match output {
-            Output::Append { position, id } => {
-                if let Some(write) = write_at(request) {
-                    self.judge_write(sink, write);
-                }
-                place(&mut sink.data, position, &[id]);
-                self.say(|| format!("applies {id} at position {position}"));
-                return;
-            }
-            Output::Import { first, writes } => {
-                place(&mut sink.data, first, &writes);
-                self.say(|| format!("takes {} from position {first}", text::ids(&writes)));
-                return;
-            }
-            Output::Erase => {
-                sink.data.clear();
-                self.say(|| "erases its copy".to_owned());
-                return;
-            }
-            Output::Persist => {
-                *persisted = true;
-                if !self.world.scope.unsynced {
-                    sink.sync();
-                }
-                return;
-            }
-            Output::Admitted(write) => {
-                self.say(|| format!("admits {}", write.id));
-                return;
-            }
-            Output::Halt(halt) => {
-                self.halted(&halt);
-                return;
-            }
-            Output::Serve(read) => {
-                let Some(reader) = self.reading else { return };
-                let value = sink.data.last().copied();
-                self.judge_read(reader, sink);
-                Held::Value(reader, read.token, value)
-            }
-            Output::Hand { .. } => return,
-            Output::Reply(reply) => Held::Reply(reply),
-        };
-        if *persisted && !sink.is_synced() {
-            add(&mut sink.held, held);
-        } else {
-            released.push(held);
-        }
     }
 
     /// A client write that takes effect is judged at that moment.
@@ -190,36 +138,37 @@ impl Next<'_> {
 
     /// Lets an output leave its sink.
     pub(super) fn release(&mut self, at: usize, held: &Held) {
-        match held {
-            Held::Reply(reply) => {
-                self.state(at, reply);
-                self.route(at, reply);
+        self.state(at, held);
+        match &held.output {
+            Leaving::Reply(reply) => self.route(at, reply),
+            Leaving::Chunk(chunk) => {
+                add(&mut self.net.edit().chunks, chunk.clone());
             }
-            Held::Chunk(chunk, to) => {
-                let fact = Fact::Stated(Statement::Handed(chunk), now(&self.sinks[at]));
-                self.monitor.judge(&fact, &mut self.findings);
-                add(&mut self.net.edit().chunks, (*to, chunk.clone()));
-            }
-            Held::Value(reader, token, value) => {
-                let fact = Fact::Stated(Statement::Read(*value), now(&self.sinks[at]));
-                self.monitor.judge(&fact, &mut self.findings);
+            Leaving::Value { reader, token, value } => {
                 let _ = self.read_done(at, *reader, *token, *value);
             }
         }
     }
 
     /// A statement is judged when it leaves.
-    fn state(&mut self, at: usize, reply: &Reply) {
-        let statement = match reply {
-            Reply::Prepared(said) => Statement::Prepared(said),
-            Reply::Sealed(said) => Statement::Sealed(said),
-            Reply::Evidence(said) => Statement::Evidence(said),
-            Reply::Watermark(said) => Statement::Watermark(said),
-            Reply::Dropped(said) => Statement::Dropped(said),
-            Reply::Applied { write, .. } => Statement::Applied(*write),
-            Reply::ChunkTaken(_) | Reply::Refused { .. } => return,
+    fn state(&mut self, at: usize, held: &Held) {
+        let statement = match &held.output {
+            Leaving::Value { value, .. } => Statement::Read(*value),
+            Leaving::Chunk(message) => match &message.body {
+                Body::Chunk(chunk) => Statement::Handed(chunk),
+                _ => return,
+            },
+            Leaving::Reply(reply) => match reply {
+                Reply::Prepared(said) => Statement::Prepared(said),
+                Reply::Sealed(said) => Statement::Sealed(said),
+                Reply::Evidence(said) => Statement::Evidence(said),
+                Reply::Watermark(said) => Statement::Watermark(said),
+                Reply::Dropped(said) => Statement::Dropped(said),
+                Reply::Applied { write, .. } => Statement::Applied(*write),
+                Reply::ChunkTaken(_) | Reply::Refused { .. } => return,
+            },
         };
-        let fact = Fact::Stated(statement, now(&self.sinks[at]));
+        let fact = Fact::Stated(statement, held.copy, now(&self.sinks[at]));
         self.monitor.judge(&fact, &mut self.findings);
     }
 
@@ -228,13 +177,13 @@ impl Next<'_> {
         match reply {
             Reply::Applied { write, .. } => {
                 self.mark_repeated(at, *write);
-                if self.matters(reply) {
+                if matters(&self.clients, reply) {
                     add(&mut self.net.edit().answers, reply.clone());
                 }
             }
             Reply::Refused { request, refusal } => {
                 self.mark_refused(request, refusal);
-                if self.matters(reply) {
+                if matters(&self.clients, reply) {
                     add(&mut self.net.edit().answers, reply.clone());
                 }
             }
@@ -253,7 +202,7 @@ impl Next<'_> {
 
     /// The mover has read whatever each source would hand out, for every migration so far.
     pub(super) fn mover(&mut self) {
-        if !self.log.is_edited() && self.sinks.iter().all(|sink| !sink.is_edited()) {
+        if !self.moved_sinks_or_log() {
             return;
         }
         let records = self.log.history.iter().flatten();
@@ -265,45 +214,21 @@ impl Next<'_> {
             .collect();
         moves.dedup();
         for (migration, from, to) in moves {
-            let Some(at) = sink_of(from) else { continue };
-            for chunk in self.exported(at, migration) {
-                if self.net.chunks.binary_search(&(to, chunk.clone())).is_err() {
-                    self.release(at, &Held::Chunk(chunk, to));
+            let Some((at, sink)) = sink_of(from).and_then(|at| Some((at, self.sinks.get(at)?))) else { continue };
+            let own;
+            let sink = if let Some(edited) = sink.edited() {
+                own = self.world.share(edited.clone());
+                &own
+            } else {
+                &sink.shared
+            };
+            let copy = sink.fence.durable().newest();
+            for message in self.world.exports(sink, migration, to).iter() {
+                if self.net.chunks.binary_search(message).is_err() {
+                    self.release(at, &Held { copy, output: Leaving::Chunk(message.clone()) });
                 }
             }
         }
-    }
-
-    /// Every chunk that a source hands out at this moment.
-    fn exported(&self, at: usize, migration: cutover::ids::MigrationId) -> Vec<Chunk> {
-        let Some(sink) = self.sinks.get(at) else { return Vec::new() };
-        let mut fence = sink.fence.clone();
-        let mut chunks = Vec::new();
-        let len = u64::try_from(sink.data.len()).unwrap_or(0);
-        for first in 1..=len {
-            for count in 1..=u64::from(self.world.scope.chunk_writes).min(len - first + 1) {
-                let body = Body::Export(Export { migration, first: Position(first), count });
-                let request = Request { store: SINKS[at], partition: super::PARTITION, body };
-                let mut persisted = false;
-                for output in fence.handle(&Input::Request(request)) {
-                    match output {
-                        Output::Persist => persisted = true,
-                        Output::Hand { migration, first, last } if !persisted || sink.is_synced() => {
-                            chunks.push(cut(sink, migration, first, last));
-                        }
-                        Output::Hand { .. }
-                        | Output::Append { .. }
-                        | Output::Import { .. }
-                        | Output::Erase
-                        | Output::Admitted(_)
-                        | Output::Serve(_)
-                        | Output::Reply(_)
-                        | Output::Halt(_) => {}
-                    }
-                }
-            }
-        }
-        chunks
     }
 
     pub(super) fn sync(&mut self, at: usize) -> Done {
@@ -362,7 +287,9 @@ impl Next<'_> {
             return None;
         }
         let Config { incarnation, .. } = *before.fence.config();
-        let sink = self.world.empty_sink(store, incarnation.next());
+        let mut sink = self.world.empty_sink(store, incarnation.next());
+        sink.fence = Fence::returned(*sink.fence.config(), record.epoch, record.migration);
+        sink.sync();
         self.sinks.get_mut(at)?.replace(sink);
         self.spent.wipes += 1;
         self.mark(Mark::Wiped);
@@ -378,28 +305,27 @@ impl Next<'_> {
 
     fn mark_repeated(&mut self, at: usize, write: Write) {
         let applied_now = self.sinks[at].data.len() > self.before.sinks[at].data.len();
-        if applied_now {
-            let elsewhere = self.net.writes.iter().find(|(request, _)| {
-                write_at(request).is_some_and(|other| other.id == write.id) && request.store != SINKS[at]
-            });
-            let elsewhere = elsewhere.and_then(|(request, _)| Some((sink_of(request.store)?, request.clone())));
-            if let Some((other, request)) = elsewhere {
-                let outputs = self.sinks[other].fence.clone().handle(&Input::Request(request));
-                let sealed = |output: &Output| {
-                    matches!(output, Output::Reply(Reply::Refused { refusal: Refusal::Sealed { .. }, .. }))
-                };
-                if outputs.iter().any(sealed) {
-                    self.mark(Mark::SealRefusedThenApplied);
-                }
+        let same = |message: &&Message| write_in(message).is_some_and(|other| other.id == write.id);
+        let attempts = self.net.writes.iter().map(|(message, _)| message);
+        let elsewhere = attempts.filter(same).find(|message| message.store != SINKS[at]).cloned();
+        if !applied_now {
+            self.mark(Mark::DuplicateAcknowledged);
+            if elsewhere.is_some() {
+                self.mark(Mark::RetryOnceAcross);
             }
             return;
         }
-        self.mark(Mark::DuplicateAcknowledged);
-        let moved = self.net.writes.iter().any(|(request, _)| {
-            write_at(request).is_some_and(|other| other.id == write.id) && request.store != SINKS[at]
-        });
-        if moved && self.net.writes.iter().any(|(request, _)| request.store == SINKS[at]) {
-            self.mark(Mark::RetryOnceAcross);
+        let Some((other, message)) = elsewhere.and_then(|message| Some((sink_of(message.store)?, message))) else {
+            return;
+        };
+        let there = self.before.sinks[other].clone();
+        let effect = self.world.effect(&there, &message, Delivery::Arrives, None);
+        let sealed = |held: &Held| {
+            let Leaving::Reply(Reply::Refused { refusal, .. }) = &held.output else { return false };
+            matches!(refusal, Refusal::Sealed { .. })
+        };
+        if effect.released.iter().any(sealed) {
+            self.mark(Mark::SealRefusedThenApplied);
         }
     }
 
@@ -434,22 +360,78 @@ impl Next<'_> {
     }
 }
 
-fn write_at(request: &Request) -> Option<Write> {
-    write_of(&Reply::Refused { request: request.clone(), refusal: Refusal::Halted { store: request.store } })
-}
+/// Whether marks of refusals are still missing from `reached`.
+const REFUSALS: u64 = 1 << Mark::LateMoverRefused as u64
+    | 1 << Mark::StaleControllerRefused as u64
+    | 1 << Mark::StaleCacheRefused as u64
+    | 1 << Mark::GapRefused as u64
+    | 1 << Mark::WriteForgotten as u64
+    | 1 << Mark::WrongStoreRefused as u64;
 
-/// Puts writes at a position, over whatever lies there.
-fn place(data: &mut Vec<WriteId>, first: Position, writes: &[WriteId]) {
-    for (offset, id) in writes.iter().enumerate() {
-        let at = usize::try_from(first.0).unwrap_or(1).saturating_sub(1) + offset;
-        match data.get_mut(at) {
-            Some(slot) => *slot = *id,
-            None => data.push(*id),
+impl World {
+    /// Whether a delivery would change nothing: no machine, and nothing that is not on its way already. What is only
+    /// refused is still taken as a step until it was seen once, so that it shows among the places reached.
+    pub(super) fn is_idle(&self, state: &State, at: usize, message: &Message, delivery: Delivery) -> bool {
+        let Some(sink) = state.sinks.get(at) else { return true };
+        let effect = self.effect(sink, message, delivery, None);
+        if effect.changed || effect.wrote.is_some() || !effect.halts.is_empty() {
+            return false;
         }
+        let known = |held: &Held| match &held.output {
+            Leaving::Value { .. } | Leaving::Chunk(_) => false,
+            Leaving::Reply(reply) => match reply {
+                Reply::ChunkTaken(_) => true,
+                Reply::Refused { .. } => {
+                    self.reached.load(Ordering::Relaxed) & REFUSALS == REFUSALS && !matters(&state.clients, reply)
+                }
+                Reply::Applied { .. } => {
+                    state.net.answers.binary_search(reply).is_ok() || !matters(&state.clients, reply)
+                }
+                Reply::Prepared(_)
+                | Reply::Sealed(_)
+                | Reply::Evidence(_)
+                | Reply::Watermark(_)
+                | Reply::Dropped(_) => state.said.replies.binary_search(reply).is_ok(),
+            },
+        };
+        effect.released.iter().all(known)
+    }
+
+    /// Every chunk that a source hands out at this moment.
+    fn exports(&self, sink: &Shared<Sink>, migration: MigrationId, to: Placement) -> Arc<Vec<Message>> {
+        let key = hasher().hash_one((self.key, sink.hash(false), migration, to));
+        remembered(&EXPORTS, key, || Arc::new(self.compute_exports(sink, migration, to)))
+    }
+
+    fn compute_exports(&self, sink: &Sink, migration: MigrationId, to: Placement) -> Vec<Message> {
+        let mut fence = sink.fence.clone();
+        let (store, partition) = (fence.config().store, super::PARTITION);
+        let mut chunks = Vec::new();
+        let len = u64::try_from(sink.data.len()).unwrap_or(0);
+        for first in 1..=len {
+            for count in 1..=u64::from(self.scope.chunk_writes).min(len - first + 1) {
+                let body = Body::Export(Export { migration, first: Position(first), count });
+                let mut persisted = false;
+                for output in fence.handle(&Input::Request(Request { store, partition, body })) {
+                    persisted |= output == Output::Persist;
+                    if let Output::Hand { migration, first, last } = output
+                        && (!persisted || sink.is_synced())
+                    {
+                        let body = Body::Chunk(cut(sink, migration, first, last));
+                        chunks.push(Message::new(Request { store: to, partition, body }));
+                    }
+                }
+            }
+        }
+        chunks
     }
 }
 
-fn cut(sink: &Sink, migration: cutover::ids::MigrationId, first: Position, last: Position) -> Chunk {
+thread_local! {
+    static EXPORTS: Memory<Arc<Vec<Message>>> = const { memory() };
+}
+
+fn cut(sink: &Sink, migration: MigrationId, first: Position, last: Position) -> Chunk {
     let from = usize::try_from(first.0).unwrap_or(1).saturating_sub(1);
     let to = usize::try_from(last.0).unwrap_or(0).min(sink.data.len());
     let writes = sink.data.get(from..to).unwrap_or_default().to_vec();

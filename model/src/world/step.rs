@@ -50,8 +50,18 @@ impl<T: Clone + Hash + Relabel> Part<T> {
         self.own = Some(value);
     }
 
-    pub(super) const fn is_edited(&self) -> bool {
-        self.own.is_some()
+    /// Takes over a part that was made elsewhere.
+    pub(super) fn adopt(&mut self, shared: &Shared<T>) {
+        self.shared = shared.clone();
+        self.own = None;
+    }
+
+    pub(super) const fn edited(&self) -> Option<&T> {
+        self.own.as_ref()
+    }
+
+    fn differs(&self, before: &Shared<T>) -> bool {
+        self.own.is_some() || !self.shared.same(before)
     }
 
     fn finish(self, world: &World) -> Shared<T> {
@@ -158,6 +168,11 @@ impl<'w> Next<'w> {
         }
     }
 
+    pub(super) fn moved_sinks_or_log(&self) -> bool {
+        self.log.differs(&self.before.log)
+            || self.sinks.iter().zip(&self.before.sinks).any(|(sink, before)| sink.differs(before))
+    }
+
     /// Notes what happened, if anybody wants to know.
     pub(super) fn say(&mut self, line: impl FnOnce() -> String) {
         if let Some(transcript) = &mut self.transcript {
@@ -178,7 +193,9 @@ impl<'w> Next<'w> {
 
     fn finish(self) -> Option<Outcome> {
         let Self { world, before, .. } = self;
-        let derived = self.log.is_edited() || self.said.is_edited() || self.controllers.is_edited();
+        let derived = self.log.differs(&before.log)
+            || self.said.differs(&before.said)
+            || self.controllers.differs(&before.controllers);
         let mut state = State {
             log: self.log.finish(world),
             sinks: self.sinks.map(|sink| sink.finish(world)),

@@ -80,13 +80,12 @@ impl World {
                 Directive::fault(wrong.to_string(), text)
             }
             Action::Commit { offer } => {
-                let command = state.offers.commands.get(usize::from(offer))?;
-                Directive::new("log", format!("commit {}", self::command(command)))
+                let command = state.offers.commits.get(usize::from(offer))?;
+                Directive::new("log", format!("commit {}", self::command(&command.command)))
             }
             Action::Chunk { message } => {
-                let (to, chunk) = state.net.chunks.get(usize::from(message))?;
-                let (migration, first, ids) = (chunk.migration, chunk.first, ids(&chunk.writes));
-                Directive::new(to.to_string(), format!("copy {migration} from position {first} {ids} {}", chunk.source))
+                let message = state.net.chunks.get(usize::from(message))?;
+                Directive::new(message.store.to_string(), request(message))
             }
             Action::Sync { sink } => Directive::new(at(sink)?, "sync"),
             Action::Crash { sink } => Directive::fault(at(sink)?, "crash lose=unsynced"),
@@ -98,8 +97,8 @@ impl World {
             }
             Action::Replace { controller } => Directive::fault(format!("c{controller}"), "restart"),
             Action::Fire { controller, timer, revision } => {
-                let timers = state.controllers.timers.get(usize::from(controller))?;
-                let (timer, _) = timers.get(usize::from(timer))?;
+                let manager = state.controllers.machines.get(usize::from(controller))?;
+                let (timer, _) = manager.timers.get(usize::from(timer))?;
                 Directive::new(format!("c{controller}"), format!("{} record r{revision}", self::timer(timer)))
             }
             Action::Tick => Directive::new("clock", "tick"),
@@ -145,7 +144,9 @@ pub fn request(request: &Request) -> String {
             None => format!("drop copy {}", d.copy),
         },
         Body::Export(e) => format!("export {} from {} count {}", e.migration, e.first, e.count),
-        Body::Chunk(c) => format!("copy {} from position {} {}", c.migration, c.first, ids(&c.writes)),
+        Body::Chunk(c) => {
+            format!("copy {} from position {} {} by {}", c.migration, c.first, ids(&c.writes), c.source)
+        }
         Body::Write(w) => format!("write {} token {}", w.id, w.token),
         Body::Read(r) => format!("read token {}", r.token),
     }

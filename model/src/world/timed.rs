@@ -9,7 +9,7 @@ use super::mark::Mark;
 use super::step::{Done, Next};
 use super::{Action, State, World};
 use crate::scope::Timed;
-use cutover::migration::{Timer, Controller};
+use cutover::migration::Timer;
 
 impl World {
     /// How many ticks of its clock a controller's timer runs.
@@ -26,19 +26,19 @@ impl World {
     pub(super) fn timed_actions(&self, state: &State, timed: Timed, into: &mut Vec<Action>) {
         into.push(Action::Tick);
         let newest = u8::try_from(state.log.revision()).unwrap_or(u8::MAX);
-        for (controller, timers) in (0u8..).zip(&state.controllers.timers) {
-            for (timer, (which, counted)) in (0u8..).zip(timers) {
+        for (controller, manager) in (0u8..).zip(&state.controllers.machines) {
+            for (timer, (which, counted)) in (0u8..).zip(&manager.timers) {
                 if *counted >= self.duration(which) {
+                    let oldest = u8::try_from(manager.seen).unwrap_or(0);
                     into.extend(
-                        (0..=newest).map(|revision| Action::Fire { controller, timer, revision }),
+                        (oldest..=newest).map(|revision| Action::Fire { controller, timer, revision }),
                     );
                 }
             }
-            if !timers.is_empty() && state.controllers.gained < timed.clock_gain {
+            if !manager.timers.is_empty() && state.controllers.gained < timed.clock_gain {
                 into.push(Action::Gain { controller });
             }
-            let fresh = Controller::new(self.scope.policy);
-            if state.controllers.machines.get(usize::from(controller)) != Some(&fresh) || !timers.is_empty() {
+            if *manager != self.controller() {
                 into.push(Action::Replace { controller });
             }
         }
@@ -61,7 +61,7 @@ impl Next<'_> {
                 self.mark(Mark::Expired);
             }
         }
-        for name in 0..self.controllers.timers.len() {
+        for name in 0..self.controllers.machines.len() {
             self.count(name);
         }
         self.say(|| "a tick passes".to_owned());
@@ -77,8 +77,8 @@ impl Next<'_> {
 
     fn count(&mut self, name: usize) {
         let world = self.world;
-        if let Some(timers) = self.controllers.edit().timers.get_mut(name) {
-            for (timer, counted) in timers {
+        if let Some(manager) = self.controllers.edit().machines.get_mut(name) {
+            for (timer, counted) in &mut manager.timers {
                 *counted = (*counted + 1).min(world.duration(timer));
             }
         }

@@ -1,0 +1,96 @@
+//! A store around a [`Fence`], as simple as one can be: its data is a list, and a crash leaves what was durable.
+
+use cutover::fence::{
+    Body, Chunk, Config, Durable, Enforcement, Fence, Input, Limits, Output, Request, Write,
+};
+use cutover::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, WriteId};
+
+/// One partition at one store.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Store {
+    pub fence: Fence,
+    /// Write ids by position, from 1.
+    pub data: Vec<WriteId>,
+    /// What a crash leaves.
+    pub durable: Durable,
+    pub durable_data: Vec<WriteId>,
+    /// What the last step handed to the mover.
+    pub handed: Option<Chunk>,
+}
+
+/// Bounds small enough to be met in a short run.
+pub const SMALL: Limits =
+    Limits { sessions_max: 2, writes_per_session_max: 2, admitted_max: 2, chunk_writes_max: 3 };
+
+/// What a store of that name is told about itself, in its first life.
+pub const fn config(
+    store: Placement,
+    partition: PartitionId,
+    enforcement: Enforcement,
+    limits: Limits,
+) -> Config {
+    Config { store, partition, incarnation: Incarnation(1), enforcement, limits }
+}
+
+impl Store {
+    /// A store that has never heard of the partition.
+    pub fn new(config: Config) -> Self {
+        let fence = Fence::unknown(config);
+        let durable = fence.durable().clone();
+        Self { fence, data: Vec::new(), durable, durable_data: Vec::new(), handed: None }
+    }
+
+    /// Takes one input and performs what the machine says, in order.
+    pub fn step(&mut self, input: &Input) -> Vec<Output> {
+        let outputs = self.fence.handle(input);
+        self.handed = None;
+        for output in &outputs {
+            match output {
+                Output::Append { id, .. } => self.data.push(*id),
+                Output::Import { writes, .. } => self.data.extend(writes),
+                Output::Erase => self.data.clear(),
+                Output::Persist => {
+                    self.durable = self.fence.durable().clone();
+                    self.durable_data.clone_from(&self.data);
+                }
+                Output::Hand { migration, first, last } => {
+                    let from = usize::try_from(first.0 - 1).unwrap_or(usize::MAX);
+                    let to = usize::try_from(last.0).unwrap_or(usize::MAX);
+                    let writes = self.durable_data.get(from..to).map_or_else(Vec::new, <[_]>::to_vec);
+                    let source = self.fence.config().incarnation;
+                    self.handed = Some(Chunk { migration: *migration, source, first: *first, writes });
+                }
+                Output::Admitted(_) | Output::Serve(_) | Output::Reply(_) | Output::Halt(_) => {}
+            }
+        }
+        outputs
+    }
+
+    /// Asks this very store.
+    pub fn ask(&mut self, body: Body) -> Vec<Output> {
+        let config = self.fence.config();
+        let request = Request { store: config.store, partition: config.partition, body };
+        self.step(&Input::Request(request))
+    }
+
+    /// A write, admitted and applied.
+    pub fn write(&mut self, write: Write) -> Vec<Output> {
+        let mut outputs = self.ask(Body::Write(write));
+        outputs.extend(self.step(&Input::Apply(write)));
+        outputs
+    }
+
+    /// Loses what was not durable.
+    pub fn crash(&mut self) {
+        self.fence = Fence::recover(*self.fence.config(), self.durable.clone());
+        self.data.clone_from(&self.durable_data);
+    }
+
+    /// Loses everything, and comes back as another incarnation, which reads the committed record first.
+    pub fn wipe(&mut self, epoch: Epoch, migration: MigrationId) {
+        let config = *self.fence.config();
+        let config = Config { incarnation: config.incarnation.next(), ..config };
+        let fence = Fence::returned(config, epoch, migration);
+        *self = Self { durable: fence.durable().clone(), fence, ..Self::new(config) };
+    }
+}
