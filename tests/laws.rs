@@ -27,6 +27,8 @@ mod reach;
 mod relabel;
 #[path = "laws/some.rs"]
 mod some;
+#[path = "laws/statements.rs"]
+mod statements;
 #[path = "support/store.rs"]
 mod store;
 #[path = "laws/table.rs"]

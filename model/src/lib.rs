@@ -1,7 +1,11 @@
 //! The harness that checks the production code of `cutover`: the environment around its machines, the searches over
 //! it, and what a person sees of both.
 
+pub mod cli;
 pub mod mutants;
-pub mod search;
+pub mod render;
+pub mod replay;
 pub mod scope;
+pub mod search;
+pub mod witness;
 pub mod world;

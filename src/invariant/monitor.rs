@@ -146,6 +146,7 @@ pub struct Monitor {
     /// Not promised: left behind by a forced move, or deleted with their partition.
     pub(super) exempt: Vec<WriteId>,
     pub(super) debt: Option<Debt>,
+    lossless: bool,
     waited: Option<Epoch>,
     register: Option<Register>,
 }
@@ -201,9 +202,16 @@ impl Monitor {
             acknowledged: Vec::new(),
             exempt: Vec::new(),
             debt: None,
+            lossless: false,
             waited: None,
             register,
         }
+    }
+
+    /// Judges a forced move as if it had promised to lose nothing.
+    #[must_use]
+    pub fn without_exemptions(self) -> Self {
+        Self { lossless: true, ..self }
     }
 
     /// Client writes that are not promised, so far.
@@ -286,6 +294,9 @@ impl Monitor {
     /// the drop that carries it out.
     fn is_exempt(&self, store: Placement, write: Write, record: Option<&PartitionRecord>) -> bool {
         let Some(placed) = record.and_then(|record| record.placed) else { return true };
+        if self.lossless {
+            return false;
+        }
         self.debt.is_some_and(|debt| {
             debt.placement == store && write.token <= debt.through && placed.owned_since > debt.through
         })
@@ -309,7 +320,7 @@ impl Monitor {
             Transition::Force { .. } => {
                 self.debt = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
                 self.register = None;
-                for id in data.0.iter().filter(|id| !data.1.contains(id)) {
+                for id in data.0.iter().filter(|id| !self.lossless && !data.1.contains(id)) {
                     insert(&mut self.exempt, *id);
                 }
             }

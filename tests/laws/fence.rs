@@ -224,7 +224,12 @@ impl Run {
             Reply::Watermark(reading) => {
                 prop_assert_eq!(reading.position().0, u64::try_from(self.store.data.len()).unwrap());
             }
-            Reply::Prepared(_) | Reply::Dropped(_) | Reply::ChunkTaken(_) | Reply::Refused { .. } => {}
+            Reply::Dropped(dropped) => {
+                let durable = self.store.fence.durable();
+                prop_assert!(durable.newest() >= dropped.copy(), "what was dropped could come back");
+                prop_assert!(durable.newest() > dropped.copy() || durable.copy().is_none());
+            }
+            Reply::Prepared(_) | Reply::ChunkTaken(_) | Reply::Refused { .. } => {}
         }
         Ok(())
     }

@@ -2,14 +2,30 @@
 
 use super::store::{SMALL, Store, config};
 use cutover::fence::{
-    Body, CatchUpEvidence, DropCopy, Dropped, Enforcement, EvidenceQuery, Output, Prepare, Prepared, Reply,
-    Seal, SealReceipt, WatermarkQuery, WatermarkReading, Write,
+    Body, CatchUpEvidence, DropCopy, Dropped, Enforcement, EvidenceQuery, Input, Output, Prepare, Prepared,
+    Reply, Request, Seal, SealReceipt, WatermarkQuery, WatermarkReading, Write,
 };
 use cutover::ids::{
     Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision, Serial, SessionId, WriteId,
 };
 use cutover::placement::{Guarantee, PartitionState, Phase, Resolution};
 use proptest::prelude::*;
+
+impl Store {
+    /// Asks this very store.
+    pub fn ask(&mut self, body: Body) -> Vec<Output> {
+        let config = self.fence.config();
+        let request = Request { store: config.store, partition: config.partition, body };
+        self.step(&Input::Request(request))
+    }
+
+    /// A write, admitted and applied.
+    pub fn write(&mut self, write: Write) -> Vec<Output> {
+        let mut outputs = self.ask(Body::Write(write));
+        outputs.extend(self.step(&Input::Apply(write)));
+        outputs
+    }
+}
 
 /// Every reply in a list of outputs.
 pub fn replies(outputs: &[Output]) -> Vec<Reply> {

@@ -1,8 +1,6 @@
 //! A store around a [`Fence`], as simple as one can be: its data is a list, and a crash leaves what was durable.
 
-use cutover::fence::{
-    Body, Chunk, Config, Durable, Enforcement, Fence, Input, Limits, Output, Request, Write,
-};
+use cutover::fence::{Chunk, Config, Durable, Enforcement, Fence, Input, Limits, Output};
 use cutover::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, WriteId};
 
 /// One partition at one store.
@@ -63,20 +61,6 @@ impl Store {
                 Output::Admitted(_) | Output::Serve(_) | Output::Reply(_) | Output::Halt(_) => {}
             }
         }
-        outputs
-    }
-
-    /// Asks this very store.
-    pub fn ask(&mut self, body: Body) -> Vec<Output> {
-        let config = self.fence.config();
-        let request = Request { store: config.store, partition: config.partition, body };
-        self.step(&Input::Request(request))
-    }
-
-    /// A write, admitted and applied.
-    pub fn write(&mut self, write: Write) -> Vec<Output> {
-        let mut outputs = self.ask(Body::Write(write));
-        outputs.extend(self.step(&Input::Apply(write)));
         outputs
     }
 

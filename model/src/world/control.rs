@@ -1,6 +1,7 @@
 //! The log, and controllers that keep something.
 
 use super::mark::Mark;
+use crate::scope::Design;
 use super::offers::Commit;
 use super::parts::add;
 use super::step::{Done, Next, feed};
@@ -135,17 +136,32 @@ impl Next<'_> {
                 }
                 Output::SetTimer(timer) => {
                     if manager.timers.iter().all(|(other, _)| *other != timer) {
-                        add(&mut manager.timers, (timer, 0));
+                        let counted = self.kept(&mut manager);
+                        add(&mut manager.timers, (timer, counted));
                     }
                 }
             }
         }
-        self.forget_dead_timers(&mut manager);
+        if !self.keeps_timestamps() {
+            self.forget_dead_timers(&mut manager);
+        }
         if manager.machine == Controller::new(self.world.scope.policy) && manager.timers.is_empty() {
             manager.seen = 0;
         }
         *self.controllers.edit().machines.get_mut(name)? = manager;
         Some(())
+    }
+
+    fn keeps_timestamps(&self) -> bool {
+        self.world.scope.design == Some(Design::KeptTimestamp)
+    }
+
+    /// A driver that keys its clock by the partition goes on counting where the last wait left off.
+    fn kept(&self, manager: &mut Manager) -> u64 {
+        if !self.keeps_timestamps() {
+            return 0;
+        }
+        manager.timers.drain(..).map(|(_, counted)| counted).max().unwrap_or(0)
     }
 
     /// A timer whose end would change nothing, whatever record was read by then, is as good as stopped.

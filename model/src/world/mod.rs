@@ -15,6 +15,7 @@
 
 mod action;
 mod effect;
+mod facts;
 mod client;
 mod control;
 pub mod mark;
@@ -31,7 +32,7 @@ pub use parts::{Clients, Controllers, Gateway, Held, Leaving, Log, Manager, Mess
 pub use shared::{Shared, hasher};
 pub use step::Outcome;
 
-use crate::scope::Scope;
+use crate::scope::{Design, Scope};
 use cutover::fence::{Body, Config, Enforcement, Fence, Input, Prepare, Request};
 use cutover::gate::{Consistency, Operation, Work};
 use cutover::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
@@ -167,7 +168,14 @@ impl World {
     fn monitor(&self, record: Option<&PartitionRecord>) -> Monitor {
         let writes = (1..=self.scope.gateways).flat_map(|g| (1..=self.scope.writes_each).map(move |n| id(g, n)));
         let register = (self.scope.readers > 0).then(|| Register::new(writes.collect()));
-        Monitor::new(record, register)
+        let monitor = Monitor::new(record, register);
+        match self.scope.design {
+            Some(Design::UnsealedForce) => monitor.without_exemptions(),
+            Some(
+                Design::DrainBarrier | Design::FailsOpen | Design::KeptTimestamp | Design::EarlyWatermark,
+            )
+            | None => monitor,
+        }
     }
 
     fn clients(&self) -> Clients {

@@ -11,7 +11,8 @@
 
 use super::shared::{Memory, hasher, memory, remembered};
 use super::{Controllers, Log, Manager, Message, PARTITION, SINKS, Shared, World};
-use cutover::fence::{Body, Reply, Request};
+use crate::scope::Design;
+use cutover::fence::{Body, Reply, Request, WatermarkQuery};
 use cutover::ids::{Epoch, Relabel, SessionId};
 use cutover::migration::{
     Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Timer, Transition,
@@ -107,6 +108,7 @@ impl World {
         }
         for record in log.history.iter().flatten() {
             self.operators(record, said, &mut gathered.commands);
+            gathered.requests.extend(self.asked_early(record));
         }
         gathered.requests.sort();
         gathered.requests.dedup();
@@ -155,6 +157,18 @@ impl World {
             | Transition::RetireCopy { .. }
             | Transition::ForgetCopy { .. } => false,
         }
+    }
+
+    /// A design that reads the last position as soon as the cutover is committed.
+    fn asked_early(&self, record: &PartitionRecord) -> Option<Request> {
+        if self.scope.design != Some(Design::EarlyWatermark) {
+            return None;
+        }
+        let placed = record.placed?;
+        placed.cutover?;
+        let query = WatermarkQuery { migration: record.migration, epoch: record.epoch };
+        let store = placed.state.read_placement();
+        Some(Request { store, partition: PARTITION, body: Body::Watermark(query) })
     }
 
     /// What an operator may propose, from any record.

@@ -1,0 +1,451 @@
+//! `cutover check`.
+
+use super::console::{Console, rate, seconds, short, thousands};
+use super::{Format, exit, refuse};
+use crate::render;
+use crate::scope::{self, OptionError, Scope, Set};
+use crate::search::{Found, Order, Searched, Watcher, all_invariants};
+use crate::witness::Witness;
+use crate::world::{World, mark::Mark};
+use cutover::invariant::Id;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const EXAMPLES: &str = "\
+Examples:
+  cutover check                                         every scope of the set for pull requests
+  cutover check --scope migration/moves                 one scope; a prefix names several
+  cutover check --scope migration-timed --pauses unbounded
+  cutover check --scope migration-timed --barrier 3     one tick below the bound
+  cutover check --set nightly --budget 2h --memory 16GiB
+  cutover check --list                                  scopes, bounds and invariants";
+
+/// Explore the production state machines exhaustively within each scope's bounds
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Scopes, by name or by a prefix of names; may be repeated [default: all of the set]
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// Which scopes run when none is named
+    #[arg(long, value_enum, default_value_t = Set::Pr)]
+    set: Set,
+    /// Show scopes, bounds and invariants, and run nothing
+    #[arg(long)]
+    list: bool,
+    /// How to print the results
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Threads of a search [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+    /// Stop when this much time is over, and call the rest UNKNOWN (such as 90s, 10m, 2h)
+    #[arg(long, value_name = "DURATION", value_parser = parse_budget)]
+    budget: Option<Duration>,
+    /// Stop when this much memory is in use, and call the rest UNKNOWN (such as 512MiB, 4GiB)
+    #[arg(long, value_name = "BYTES", value_parser = parse_memory)]
+    memory: Option<u64>,
+    /// Search on until this very invariant breaks, whatever else does
+    #[arg(long, value_name = "INVARIANT")]
+    until: Option<String>,
+    /// Timed scopes: whether a write may take any time to take effect
+    #[arg(long, value_name = "HOW", value_parser = ["bounded", "unbounded"])]
+    pauses: Option<String>,
+    /// Timed scopes: the wait, in ticks, instead of the one derived
+    #[arg(long, value_name = "TICKS")]
+    barrier: Option<u64>,
+    /// Tell mirrored states apart
+    #[arg(long)]
+    no_symmetry: bool,
+    /// Where traces of failing runs are written
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    out: PathBuf,
+}
+
+fn parse_budget(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "expected a duration such as 90s, 10m or 2h".to_owned())
+}
+
+fn parse_memory(text: &str) -> Result<u64, String> {
+    let wrong = || "expected a number of bytes such as 512MiB or 4GiB".to_owned();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" | "B" => 0,
+        "KiB" | "K" => 10,
+        "MiB" | "M" => 20,
+        "GiB" | "G" => 30,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+}
+
+/// What a scope came to.
+struct Judged {
+    code: u8,
+    found: Found,
+    broken: Option<Id>,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> u8 {
+    let scopes = match select(args) {
+        Ok(scopes) => scopes,
+        Err(what) => return refuse(&what, exit::USAGE),
+    };
+    let until = match args.until.as_deref().map(|name| Id::named(name).ok_or(name)).transpose() {
+        Ok(until) => until,
+        Err(name) => {
+            return refuse(&format!("invariant {name:?} does not exist, see `explain`"), exit::USAGE);
+        }
+    };
+    if args.list {
+        return list(&scopes, args.format);
+    }
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+    let options = json!({
+        "scopes": scopes.iter().map(|scope| scope.name).collect::<Vec<_>>(),
+        "threads": threads(args), "symmetry": !args.no_symmetry,
+        "budget_s": args.budget.map(|budget| budget.as_secs()), "memory": args.memory,
+        "until": until.map(|id| id.to_string()), "pauses": args.pauses, "barrier": args.barrier,
+    });
+    let mut run = Run {
+        console: Console::new(args.format, "check", &options),
+        args,
+        until,
+        ends: args.budget.map(|budget| Instant::now() + budget),
+        interrupted: &interrupted,
+    };
+    let judged: Vec<Judged> = scopes.iter().map(|scope| run.scope(scope)).collect();
+    run.summary(&scopes, &judged)
+}
+
+fn threads(args: &Args) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    args.threads.map_or(processors, usize::from)
+}
+
+fn select(args: &Args) -> Result<Vec<Scope>, String> {
+    let all = scope::all();
+    let mut chosen: Vec<Scope> = Vec::new();
+    for name in &args.scopes {
+        let exact = all.iter().any(|scope| scope.name == name);
+        let within = |scope: &&Scope| {
+            scope.name == name
+                || (!exact && scope.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')))
+        };
+        let mut matching: Vec<Scope> = all.iter().filter(within).cloned().collect();
+        if matching.is_empty() {
+            matching = all.iter().filter(|scope| scope.name.starts_with(name.as_str())).cloned().collect();
+            if matching.len() > 1 {
+                let names: Vec<_> = matching.iter().map(|scope| scope.name).collect();
+                return Err(format!("scope {name:?} could be any of {}", names.join(", ")));
+            }
+        }
+        if matching.is_empty() {
+            let names: Vec<_> = all.iter().map(|scope| scope.name).collect();
+            return Err(format!("scope {name:?} does not exist, expected one of {}", names.join(", ")));
+        }
+        chosen.extend(matching);
+    }
+    if args.scopes.is_empty() {
+        chosen = all.into_iter().filter(|scope| scope.set <= args.set).collect();
+    }
+    for scope in &mut chosen {
+        set_options(scope, args).map_err(|error| error.to_string())?;
+    }
+    Ok(chosen)
+}
+
+fn set_options(scope: &mut Scope, args: &Args) -> Result<(), OptionError> {
+    if let Some(pauses) = &args.pauses {
+        scope.set_option("pauses", pauses)?;
+    }
+    if let Some(barrier) = args.barrier {
+        scope.set_option("barrier", &barrier.to_string())?;
+    }
+    Ok(())
+}
+
+fn list(scopes: &[Scope], format: Format) -> u8 {
+    let console = Console::new(format, "check --list", &json!({}));
+    for scope in scopes {
+        console.say(&format!("{:<26} {}", scope.name, scope.about));
+        for line in render::wrap(&scope.bounds(), 92) {
+            console.say(&format!("      {line}"));
+        }
+        console.say(&format!("      faults: {}", scope.faults()));
+        if let Some(id) = scope.expect {
+            console.say(&format!("      a published design, known to break {id}"));
+        }
+        console.json(&json!({ "type": "listed", "scope": scope.name, "about": scope.about,
+            "bounds": scope.bounds(), "faults": scope.faults(), "expect": scope.expect.map(|id| id.to_string()) }));
+    }
+    console.say("");
+    for id in Id::ALL {
+        let entry = id.entry();
+        console.say(&format!("{:<36} {}", entry.id, entry.claim));
+        console.json(&json!({ "type": "invariant", "id": entry.id, "claim": entry.claim, "source": entry.source }));
+    }
+    console.finish(exit::HOLDS);
+    exit::HOLDS
+}
+
+struct Run<'a> {
+    console: Console,
+    args: &'a Args,
+    until: Option<Id>,
+    ends: Option<Instant>,
+    interrupted: &'a AtomicBool,
+}
+
+impl Run<'_> {
+    fn scope(&mut self, scope: &Scope) -> Judged {
+        self.head(scope);
+        let world = Arc::new(World::new(scope.clone()));
+        let watch = self.until.or(scope.expect).map_or_else(all_invariants, Id::bit);
+        let searched = Searched { world: Arc::clone(&world), watch };
+        let exhaust = Order::DepthFirst { threads: threads(self.args), symmetry: !self.args.no_symmetry };
+        // A design that is known to break is shown at its shortest, at once.
+        let order = if scope.expect.is_some() { Order::BreadthFirst } else { exhaust };
+        let found = self.search(&searched, order, scope.name);
+        let witness = found.witness.as_deref().and_then(|actions| self.witness(&world, order, actions, watch));
+        self.print(scope, &world, &found, witness.as_ref())
+    }
+
+    fn search(&mut self, searched: &Searched, order: Order, name: &str) -> Found {
+        let interrupted = self.interrupted;
+        self.console.begin(name);
+        let console = &mut self.console;
+        let mut watcher = Watcher {
+            until: self.ends,
+            memory: self.args.memory,
+            interrupted: &|| interrupted.load(Ordering::Relaxed),
+            progress: &mut |at| console.progress(name, at),
+        };
+        let found = searched.run(order, &mut watcher);
+        self.console.end();
+        found
+    }
+
+    /// The shortest run that breaks what the given one breaks; if a limit is in the way, that one without its idle
+    /// steps.
+    fn witness(
+        &mut self,
+        world: &Arc<World>,
+        order: Order,
+        actions: &[crate::world::Action],
+        watch: u32,
+    ) -> Option<Witness> {
+        let first = Id::in_set(watch).filter_map(|id| Witness::run(world, actions, id)).min_by_key(|w| w.steps.len())?;
+        if order == Order::BreadthFirst {
+            return Some(first);
+        }
+        let id = self.until.unwrap_or(first.id);
+        let searched = Searched { world: Arc::clone(world), watch: id.bit() };
+        let shortest = self.search(&searched, Order::BreadthFirst, "the shortest run").witness;
+        let actions = shortest.unwrap_or_else(|| Witness::shorten(world, actions, id));
+        Witness::run(world, &actions, id).or(Some(first))
+    }
+
+    fn head(&self, scope: &Scope) {
+        self.console.say(&format!("    scope  {} — {}", scope.name, scope.about));
+        for line in render::wrap(&scope.bounds(), 88) {
+            self.console.say(&format!("           {line}"));
+        }
+        let symmetry = if self.args.no_symmetry || scope.expect.is_some() { "off" } else { "on" };
+        self.console.say(&format!("   faults  {}   symmetry {symmetry}", scope.faults()));
+    }
+
+    fn print(&self, scope: &Scope, world: &World, found: &Found, witness: Option<&Witness>) -> Judged {
+        let reached: Vec<Mark> = Mark::in_set(world.reached.load(Ordering::Relaxed)).collect();
+        self.print_reached(scope, &reached);
+        let missing: Vec<Mark> = scope.reaches.iter().filter(|mark| !reached.contains(mark)).copied().collect();
+        let trace = witness.and_then(|witness| self.write_trace(scope, witness));
+        let broken = witness.map(|witness| witness.id);
+        let code = match (broken, scope.expect) {
+            (Some(id), Some(expected)) if id == expected => exit::HOLDS,
+            (Some(_), _) => exit::VIOLATED,
+            (None, Some(_)) if found.complete => exit::VIOLATED,
+            (None, _) if !found.complete => exit::UNKNOWN,
+            (None, _) if !missing.is_empty() && self.is_whole(scope) => exit::VIOLATED,
+            (None, _) => exit::HOLDS,
+        };
+        self.print_verdicts(scope, found, witness, trace.as_deref());
+        if let Some(witness) = witness {
+            self.print_failure(scope, witness, trace.as_deref());
+        }
+        if code == exit::VIOLATED && broken.is_none() {
+            for mark in &missing {
+                self.console.say(&format!("  MISSING  {}: the scope no longer gets there", mark.text()));
+            }
+            if let Some(id) = scope.expect {
+                self.console.say(&format!("  MISSING  {id} was to break, and holds: the search has lost its teeth"));
+            }
+        }
+        self.print_done(found, broken);
+        Judged { code, found: found.clone(), broken }
+    }
+
+    /// A scope run with other options than listed need not reach what the listed one does.
+    fn is_whole(&self, scope: &Scope) -> bool {
+        scope.options().is_empty() && self.until.is_none()
+    }
+
+    fn print_reached(&self, scope: &Scope, reached: &[Mark]) {
+        let texts: Vec<&str> = reached.iter().map(|mark| mark.text()).collect();
+        for (at, line) in render::wrap_parts(&texts, " · ", 100).iter().enumerate() {
+            let head = if at == 0 { "  REACHED" } else { "         " };
+            self.console.say(&format!("{head}  {line}"));
+        }
+        for mark in reached {
+            self.console.json(&json!({ "type": "reached", "scope": scope.name, "what": mark.text() }));
+        }
+    }
+
+    fn print_verdicts(&self, scope: &Scope, found: &Found, witness: Option<&Witness>, trace: Option<&Path>) {
+        self.console.json(&json!({
+            "type": "scope", "scope": scope.name, "complete": found.complete, "generated": found.generated,
+            "unique": found.unique, "depth": found.depth, "seconds": seconds(found.took),
+            "ended_by": found.ended_by.map(crate::search::Limit::text),
+        }));
+        for id in Id::ALL {
+            let violated = witness.filter(|witness| witness.id == *id);
+            let verdict = match violated {
+                Some(_) => "VIOLATED",
+                None if found.complete => "HOLDS",
+                None => "UNKNOWN",
+            };
+            self.console.json(&json!({
+                "type": "verdict", "scope": scope.name, "invariant": id.to_string(), "verdict": verdict,
+                "steps": violated.map(|witness| witness.steps.len()),
+                "trace": violated.and(trace).map(|path| path.display().to_string()),
+            }));
+        }
+    }
+
+    fn print_failure(&self, scope: &Scope, witness: &Witness, trace: Option<&Path>) {
+        self.console.say("");
+        self.console.say(&render::failure(witness, scope.name));
+        if let Some(note) = why_no_barrier(scope, witness.id) {
+            for line in render::wrap(note, 88) {
+                self.console.say(&format!("      {line}"));
+            }
+            self.console.say("");
+        }
+        if let Some(path) = trace {
+            let path = path.display();
+            self.console.say(&format!("  reproduce   {} replay {path}", front_door()));
+            self.console.say(&format!("  look        {} explore --scope {}", front_door(), scope.name));
+        }
+        self.console.say("");
+    }
+
+    fn print_done(&self, found: &Found, broken: Option<Id>) {
+        let (unique, took) = (thousands(found.unique), found.took);
+        let speed = short(rate(found.unique, took));
+        let line = match (broken, found.ended_by) {
+            (Some(id), _) => format!(" VIOLATED  {id} after {unique} states, {took:.1?}"),
+            (None, Some(limit)) => format!(
+                "  UNKNOWN  the {} ended the search: {unique} states covered, to depth {}, nothing broken, {took:.1?}",
+                limit.text(),
+                found.depth
+            ),
+            (None, None) if !found.complete => "  UNKNOWN  the search did not come to its end".to_owned(),
+            (None, None) => format!(
+                "    HOLDS  {} invariants over all {unique} states (complete within the bounds), depth {}, {speed} states/s, {took:.1?}",
+                Id::ALL.len(),
+                found.depth
+            ),
+        };
+        self.console.say(&line);
+        self.console.say("");
+    }
+
+    fn write_trace(&self, scope: &Scope, witness: &Witness) -> Option<PathBuf> {
+        let name = format!("{}-{}.trace", scope.name.replace('/', "."), witness.id);
+        let path = self.args.out.join(name);
+        let text = match witness.trace(scope) {
+            Ok(trace) => trace.to_string(),
+            Err(unfit) => {
+                eprintln!("cutover: the run does not fit into a trace: {unfit}");
+                return None;
+            }
+        };
+        match write_whole(&path, &text) {
+            Ok(()) => Some(path),
+            Err(error) => {
+                eprintln!("cutover: {}: the trace could not be written: {error}", path.display());
+                None
+            }
+        }
+    }
+
+    fn summary(&self, scopes: &[Scope], judged: &[Judged]) -> u8 {
+        let any = |code| judged.iter().any(|judged| judged.code == code);
+        let code = if judged.is_empty() {
+            exit::NOTHING
+        } else if any(exit::VIOLATED) {
+            exit::VIOLATED
+        } else if any(exit::UNKNOWN) {
+            exit::UNKNOWN
+        } else {
+            exit::HOLDS
+        };
+        let ours = || scopes.iter().zip(judged).filter(|(scope, _)| scope.expect.is_none());
+        if ours().count() > 0 {
+            let complete = ours().all(|(_, judged)| judged.found.complete);
+            let cells: Vec<String> = Id::ALL.iter().map(|id| {
+                let violated = ours().any(|(_, judged)| judged.broken == Some(*id));
+                let verdict = if violated { "VIOLATED" } else if complete { "HOLDS" } else { "UNKNOWN" };
+                format!("{verdict:>9}  {:<38}", id.to_string())
+            }).collect();
+            for pair in cells.chunks(2) {
+                self.console.say(&pair.concat());
+            }
+        }
+        for (scope, judged) in scopes.iter().zip(judged).filter(|(scope, _)| scope.expect.is_some()) {
+            let verdict = if judged.broken.is_some() { "BROKEN" } else { "?" };
+            self.console.say(&format!("{verdict:>9}  {} — {}", scope.name, scope.about));
+        }
+        let unique: u64 = judged.iter().map(|judged| judged.found.unique).sum();
+        let complete = ours().filter(|(_, judged)| judged.found.complete).count();
+        self.console.say(&format!(
+            "     done  {complete} of {} scopes complete within their bounds, {} states, {:.1?}",
+            ours().count(),
+            thousands(unique),
+            self.console.elapsed()
+        ));
+        self.console.finish(code);
+        code
+    }
+}
+
+/// Why no wait can be long enough, where that is what was shown.
+fn why_no_barrier(scope: &Scope, id: Id) -> Option<&'static str> {
+    let unbounded = scope.timed.is_some_and(|timed| timed.effect_ticks.is_none());
+    (unbounded && matches!(id, Id::CommitAtOwnerOnly | Id::NoCommitInCutover | Id::NoLostWrite)).then_some(
+        "Why: a wait bounds how long the controller is patient, not how long a gateway, a queue or a network may \
+         hold a write that was let out before; only the store that applies it can refuse it.",
+    )
+}
+
+/// What to type to get here again.
+fn front_door() -> &'static str {
+    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { "cutover" }
+}
+
+/// Writes a file so that it is there whole, or not at all.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
+    std::fs::create_dir_all(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

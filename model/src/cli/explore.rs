@@ -1,0 +1,35 @@
+//! `cutover explore`.
+
+use super::{exit, refuse};
+use crate::scope;
+use crate::search::Searched;
+use crate::world::World;
+use stateright::Model;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+/// Browse a scope's states and choices (stateright's Explorer)
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scope
+    #[arg(long, value_name = "SCOPE", default_value = "migration/moves")]
+    scope: String,
+    /// Where to serve it; only this machine can reach the default
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> u8 {
+    let Some(scope) = scope::all().into_iter().find(|scope| scope.name == args.scope) else {
+        return refuse(&format!("scope {:?} does not exist, see `check --list`", args.scope), exit::USAGE);
+    };
+    // The Explorer panics on an address in use.
+    if let Err(error) = TcpListener::bind(args.listen) {
+        return refuse(&format!("{}: cannot listen there: {error}", args.listen), exit::USAGE);
+    }
+    println!("http://{} shows {}; Ctrl-C ends it", args.listen, scope.name);
+    let searched = Searched { world: Arc::new(World::new(scope)), watch: crate::search::all_invariants() };
+    let _checker = searched.checker().serve(args.listen);
+    exit::HOLDS
+}

@@ -1,0 +1,101 @@
+//! The front door: what is typed, what is printed, and exit codes.
+
+mod check;
+mod console;
+mod explain;
+mod explore;
+mod replay;
+
+use crate::mutants;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::ffi::OsString;
+
+/// Exit codes, for every verb.
+pub mod exit {
+    /// Holds, complete within its bounds.
+    pub const HOLDS: u8 = 0;
+    /// Safety is violated, or a mutant survived.
+    pub const VIOLATED: u8 = 1;
+    /// A limit ended the search first.
+    pub const UNKNOWN: u8 = 2;
+    /// Nothing was run.
+    pub const NOTHING: u8 = 4;
+    /// Traces diverged, are stale, or await review.
+    pub const TRACES: u8 = 5;
+    /// The command line is wrong.
+    pub const USAGE: u8 = 64;
+    /// A file is not what it should be.
+    pub const DATA: u8 = 65;
+    /// A defect of this program.
+    pub const INTERNAL: u8 = 70;
+}
+
+/// Checks the protocol that moves a partition of live data without losing a write.
+#[derive(Debug, Parser)]
+#[command(name = "cutover", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 holds · 1 violated, or a mutant survived · 2 unknown · 4 nothing was run \
+    · 5 traces diverged, stale or awaiting review · 64 usage · 65 unreadable file · 70 internal error")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Explore the production state machines exhaustively within each scope's bounds
+    Check(check::Args),
+    /// Browse a scope's states and choices (stateright's Explorer)
+    Explore(explore::Args),
+    /// Run stored traces again, through the machines of this build
+    Replay(replay::Args),
+    /// Put known bugs in, one at a time, and show that each is found
+    Mutants(mutants::Args),
+    /// Tell about an invariant: claim, source, and the mutants it kills
+    Explain(explain::Args),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Runs the command line, and returns the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match cli.verb {
+        Verb::Check(args) => check::run(&args),
+        Verb::Explore(args) => explore::run(&args),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Mutants(args) => mutants::run(&args),
+        Verb::Explain(args) => explain::run(&args),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
+            exit::HOLDS
+        }
+    }
+}
+
+/// clap's message; its own exit code for a wrong command line would read as `UNKNOWN`.
+fn usage(error: &clap::Error) -> u8 {
+    let _ = error.print();
+    if error.use_stderr() { exit::USAGE } else { exit::HOLDS }
+}
+
+/// Says on one line what is wrong.
+fn refuse(what: &str, code: u8) -> u8 {
+    eprintln!("cutover: {what}");
+    code
+}

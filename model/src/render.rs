@@ -1,0 +1,114 @@
+//! A failing run, for people.
+
+use crate::witness::{Witness, WitnessStep};
+use std::fmt::Write;
+
+/// At most so many lines of a run; more are folded, a client's sending with the arrival of what it sent first.
+const LINES_MAX: usize = 15;
+
+/// The whole of what is printed for a failing run, but for the commands to copy.
+#[must_use]
+pub fn failure(witness: &Witness, scope: &str) -> String {
+    let mut text = String::new();
+    let entry = witness.id.entry();
+    let _ = writeln!(text, "FAIL  {:<58} scope {scope}", entry.id);
+    for line in wrap(entry.claim, 88) {
+        let _ = writeln!(text, "      {line}");
+    }
+    if let Some(violation) = &witness.violation {
+        let _ = writeln!(text);
+        for fact in [&violation.found, &violation.against] {
+            for line in wrap(fact, 88) {
+                let _ = writeln!(text, "      {line}");
+            }
+        }
+    }
+    let _ = writeln!(text);
+    text.push_str(&lanes(&witness.steps));
+    if !witness.changed.is_empty() {
+        let _ = writeln!(text);
+    }
+    for (name, before, after) in &witness.changed {
+        let _ = writeln!(text, "      ~ {name}   {before} → {after}");
+    }
+    text
+}
+
+/// The run, a line for each step, a lane for each participant.
+#[must_use]
+pub fn lanes(steps: &[WitnessStep]) -> String {
+    let lines = fold(steps);
+    let mut text = String::new();
+    let last = lines.len();
+    for (at, Line { number, lane, what, did, fault }) in lines.iter().enumerate() {
+        let sign = if at + 1 == last { '✗' } else if *fault { '⚡' } else { ' ' };
+        let violation = if at + 1 == last { "   ← violation" } else { "" };
+        let arrow = if did.is_empty() { String::new() } else { format!("   {did}") };
+        let _ = writeln!(text, "      {number:>2}  {sign} {lane:<4} {what:<44}{arrow}{violation}");
+    }
+    text
+}
+
+struct Line {
+    number: usize,
+    lane: String,
+    what: String,
+    did: String,
+    fault: bool,
+}
+
+fn fold(steps: &[WitnessStep]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut over = steps.len().saturating_sub(LINES_MAX);
+    for (at, step) in steps.iter().enumerate() {
+        let lane = step.directive.lane.clone();
+        let mut line = Line {
+            number: at + 1,
+            what: step.directive.text.clone(),
+            did: step.said.last().cloned().unwrap_or_default(),
+            fault: step.directive.fault,
+            lane,
+        };
+        let sent = at.checked_sub(1).and_then(|previous| steps.get(previous));
+        let arrives = sent.is_some_and(|sent| sends(sent, step));
+        if over > 0
+            && arrives
+            && let Some(previous) = lines.pop()
+        {
+            over -= 1;
+            line.what = format!("{} · {}", previous.what, line.lane);
+            line.lane = previous.lane;
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// Whether the second step is the arrival of what the first has sent.
+fn sends(first: &WitnessStep, second: &WitnessStep) -> bool {
+    let sent = first.said.iter().find_map(|line| line.strip_prefix("sends "));
+    sent.is_some_and(|sent| second.directive.text.ends_with(sent))
+}
+
+/// Breaks a text into lines of at most `width` characters, at blanks.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    wrap_parts(&words, " ", width)
+}
+
+/// Joins parts into lines of at most `width` characters.
+#[must_use]
+pub fn wrap_parts(parts: &[&str], between: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + between.chars().count() + part.chars().count() <= width => {
+                line.push_str(between);
+                line.push_str(part);
+            }
+            Some(_) | None => lines.push((*part).to_owned()),
+        }
+    }
+    lines
+}

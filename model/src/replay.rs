@@ -1,0 +1,131 @@
+//! A stored trace, run again through the machines of this build.
+
+use crate::scope::{self, Scope};
+use crate::world::{World, mark::Mark};
+use cutover::invariant::{Id, Violation};
+use cutover::trace::{Trace, Verdict};
+use thiserror::Error;
+
+/// How a trace ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It ran to its end, and nothing was broken.
+    Holds,
+    /// It broke an invariant at this step.
+    Violates {
+        /// Which.
+        violation: Violation,
+        /// The step, from 1.
+        step: usize,
+    },
+    /// At this step the choice is not there, or did something else than recorded.
+    Diverged {
+        /// The step, from 1.
+        step: usize,
+        /// What was expected and what was found.
+        why: String,
+    },
+    /// It ran to its end, but did not reach what it claims to reach.
+    Stale {
+        /// The place.
+        mark: String,
+    },
+}
+
+/// A trace, what it says, and what came of it.
+#[derive(Debug)]
+pub struct Replayed {
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether that is what the trace records.
+    pub as_recorded: bool,
+    /// Whether the trace is of a published design, whose violation is the point.
+    pub of_a_design: bool,
+}
+
+/// A trace that cannot be run.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Unplayable {
+    /// No such scope.
+    #[error("scope {found:?} does not exist, `check --list` shows those that do")]
+    UnknownScope {
+        /// The trace's.
+        found: String,
+    },
+    /// No such invariant.
+    #[error("invariant {found:?} does not exist, `explain` shows those that do")]
+    UnknownInvariant {
+        /// The trace's.
+        found: String,
+    },
+    /// An option that this build does not have.
+    #[error(transparent)]
+    Option(#[from] scope::OptionError),
+}
+
+/// Runs a trace.
+///
+/// # Errors
+/// [`Unplayable`], if it names what this build does not have.
+pub fn replay(trace: &Trace) -> Result<Replayed, Unplayable> {
+    let world = World::new(scope_of(trace)?);
+    let expected = match trace.verdict() {
+        Verdict::Holds => None,
+        Verdict::Violates(id) => {
+            Some(Id::named(id).ok_or_else(|| Unplayable::UnknownInvariant { found: id.clone() })?)
+        }
+    };
+    let ending = run(&world, trace, expected);
+    let as_recorded = match (&ending, expected) {
+        (Ending::Holds, None) => true,
+        (Ending::Violates { violation, .. }, Some(id)) => violation.id == id,
+        (Ending::Holds | Ending::Violates { .. } | Ending::Diverged { .. } | Ending::Stale { .. }, _) => false,
+    };
+    Ok(Replayed { ending, as_recorded, of_a_design: world.scope.expect.is_some() })
+}
+
+/// The scope that a trace is about, with its options.
+///
+/// # Errors
+/// [`Unplayable`]
+pub fn scope_of(trace: &Trace) -> Result<Scope, Unplayable> {
+    let found = trace.scope().to_owned();
+    let mut scope = scope::all()
+        .into_iter()
+        .find(|scope| scope.name == found)
+        .ok_or(Unplayable::UnknownScope { found })?;
+    for (name, value) in trace.options() {
+        scope.set_option(name, value)?;
+    }
+    Ok(scope)
+}
+
+fn run(world: &World, trace: &Trace, expected: Option<Id>) -> Ending {
+    let mut state = world.initial();
+    let mut marks = 0;
+    for (number, step) in (1..).zip(trace.steps()) {
+        let diverged = |why: String| Ending::Diverged { step: number, why };
+        let Some(action) = world.find(&state, &step.choice()) else {
+            return diverged(format!("{:?} cannot happen here", step.choice()));
+        };
+        let Some(outcome) = world.explain(&state, action) else {
+            return diverged(format!("{:?} changes nothing here", step.choice()));
+        };
+        if let Some(divergence) = step.divergence(&outcome.said) {
+            return diverged(format!("{}: {divergence}", step.choice()));
+        }
+        marks |= outcome.marks;
+        // The recorded invariant first; a step can break several.
+        let mut violations = outcome.violations;
+        violations.sort_by_key(|violation| Some(violation.id) != expected);
+        if let Some(violation) = violations.into_iter().next() {
+            return Ending::Violates { violation, step: number };
+        }
+        state = outcome.state;
+    }
+    let reached: Vec<&str> = Mark::in_set(marks).map(Mark::text).collect();
+    match trace.marks().iter().find(|mark| !reached.contains(&mark.as_str())) {
+        Some(mark) => Ending::Stale { mark: mark.clone() },
+        None => Ending::Holds,
+    }
+}

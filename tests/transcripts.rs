@@ -1,0 +1,247 @@
+//! What the library says to people: every refusal, and the registry of invariants. A changed sentence or claim shows in
+//! the snapshots (`tests/snapshots/`), where a reviewer sees it.
+//!
+//! `INSTA_UPDATE=always cargo test --test transcripts` writes them anew.
+
+use cutover::fence::{
+    Body, Config, Enforcement, Fence, Input, Limits, Output, Prepare, Refusal, Reply, Request, Speaker,
+};
+use cutover::gate::GateRefusal;
+use cutover::ids::{
+    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
+};
+use cutover::invariant::{Id, REGISTRY};
+use cutover::migration::{
+    COMMAND_BYTES_MAX, CodecError, Command, MigrationError, Operator, PolicyError, Reason, TextError,
+};
+use cutover::placement::Guarantee;
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Display};
+
+const A: Placement = Placement(0);
+const B: Placement = Placement(1);
+
+/// One line for each: the variant, and the sentence. Holds each sentence against the house style, and requires that
+/// every value of the variant is in it.
+fn lines<E: Display + Debug>(errors: &[E]) -> String {
+    let mut variants = BTreeSet::new();
+    let mut text = String::new();
+    for error in errors {
+        let (sentence, debug) = (error.to_string(), format!("{error:?}"));
+        let variant = debug.split([' ', '(']).next().unwrap_or_default().to_owned();
+        assert!(!sentence.contains('\n') && !sentence.ends_with('.'), "{variant}: {sentence}");
+        for word in sentence.split(|c: char| !c.is_alphanumeric()) {
+            // A placement is a capital letter; nothing else is written large.
+            assert!(word.len() == 1 || word.chars().all(|c| !c.is_uppercase()), "{variant}: {sentence}");
+        }
+        // Numbers in the examples are all different, so that each is missed when it is missing.
+        for number in debug.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() > 1) {
+            assert!(sentence.contains(number), "{variant} does not say {number}: {sentence}");
+        }
+        assert!(variants.insert(variant.clone()), "{variant} twice");
+        text += &format!("{variant}: {sentence}\n");
+    }
+    text
+}
+
+/// A statement needs a sink; the speaker alone does not.
+const SPEAKER: Speaker = Speaker { store: A, partition: PartitionId(11), incarnation: Incarnation(2) };
+
+fn fence_refusals() -> Vec<Refusal> {
+    let id = WriteId { session: SessionId(21), serial: Serial(22) };
+    let (have, named) = (MigrationId(12), MigrationId(11));
+    vec![
+        Refusal::WrongStore { have: A, named: B },
+        Refusal::UnknownPartition { store: A },
+        Refusal::OlderMigration { have, named },
+        Refusal::OtherCopy { have, named },
+        Refusal::OtherSource { have: Incarnation(11), named: Incarnation(12) },
+        Refusal::Sealed { through: Epoch(31), token: Epoch(30) },
+        Refusal::Closed { through: Epoch(31), token: Epoch(30) },
+        Refusal::Gap { have: Position(40), first: Position(42) },
+        Refusal::Finished { migration: have },
+        Refusal::TooLong { have: 1025, limit: 1024 },
+        Refusal::Behind { have: Position(40), asked: Position(42) },
+        Refusal::NotSealed { have: Epoch(30), asked: Epoch(31) },
+        Refusal::CannotSeal { store: A },
+        Refusal::Forgotten { id },
+        Refusal::Busy { limit: 1024 },
+        Refusal::Halted { store: A },
+    ]
+}
+
+/// Does not compile when a variant is added: then add it to the list above.
+const fn listed(refusal: &Refusal) {
+    match refusal {
+        Refusal::WrongStore { .. }
+        | Refusal::UnknownPartition { .. }
+        | Refusal::OlderMigration { .. }
+        | Refusal::OtherCopy { .. }
+        | Refusal::OtherSource { .. }
+        | Refusal::Sealed { .. }
+        | Refusal::Closed { .. }
+        | Refusal::Gap { .. }
+        | Refusal::Finished { .. }
+        | Refusal::TooLong { .. }
+        | Refusal::Behind { .. }
+        | Refusal::NotSealed { .. }
+        | Refusal::CannotSeal { .. }
+        | Refusal::Forgotten { .. }
+        | Refusal::Busy { .. }
+        | Refusal::Halted { .. } => {}
+    }
+}
+
+fn migration_refusals() -> Vec<MigrationError> {
+    let (partition, migration) = (PartitionId(11), MigrationId(12));
+    let (have, expected) = (MigrationId(13), MigrationId(12));
+    vec![
+        MigrationError::UnknownPartition { partition },
+        MigrationError::AlreadyExists { partition },
+        MigrationError::StaleExpectation {
+            expected_migration: MigrationId(12),
+            expected_epoch: Epoch(31),
+            migration: MigrationId(13),
+            epoch: Epoch(32),
+        },
+        MigrationError::AlreadyMigrating { migration },
+        MigrationError::NotMigrating { partition },
+        MigrationError::NotDraining { migration },
+        MigrationError::NotCutover { migration },
+        MigrationError::SamePlacement { placement: A },
+        MigrationError::NotOpen { partition },
+        MigrationError::AlreadyOpen { partition },
+        MigrationError::OtherSpeaker { said: SPEAKER, placement: B },
+        MigrationError::OtherIncarnation { have: Incarnation(15), expected: Incarnation(14) },
+        MigrationError::OtherMigration { have, expected },
+        MigrationError::OtherEpoch { have: Epoch(32), expected: Epoch(31) },
+        MigrationError::SealTooLow { have: Epoch(30), needed: Epoch(31) },
+        MigrationError::NotCaughtUp { have: Position(40), needed: Position(42) },
+        MigrationError::WatermarkMissing,
+        MigrationError::WatermarkRecorded { have: Position(42) },
+        MigrationError::WrongGuarantee { have: Guarantee::Timed },
+        MigrationError::PlacementCap { placement: A, have: 23, limit: 22 },
+        MigrationError::OverallCap { have: 23, limit: 22 },
+        MigrationError::PartitionCap { limit: 100 },
+        MigrationError::CopyCap { limit: 18 },
+        MigrationError::Unsettled { placement: A, through: Epoch(31) },
+        MigrationError::NoDebt { migration },
+        MigrationError::UnknownCopy { placement: A, copy: migration },
+        MigrationError::CopyLeft { placement: A, copy: migration },
+        MigrationError::Backend { reason: "no quorum" },
+    ]
+}
+
+/// Does not compile when a variant is added: then add it to the list above.
+const fn listed_too(refusal: &MigrationError) {
+    match refusal {
+        MigrationError::UnknownPartition { .. }
+        | MigrationError::AlreadyExists { .. }
+        | MigrationError::StaleExpectation { .. }
+        | MigrationError::AlreadyMigrating { .. }
+        | MigrationError::NotMigrating { .. }
+        | MigrationError::NotDraining { .. }
+        | MigrationError::NotCutover { .. }
+        | MigrationError::SamePlacement { .. }
+        | MigrationError::NotOpen { .. }
+        | MigrationError::AlreadyOpen { .. }
+        | MigrationError::OtherSpeaker { .. }
+        | MigrationError::OtherIncarnation { .. }
+        | MigrationError::OtherMigration { .. }
+        | MigrationError::OtherEpoch { .. }
+        | MigrationError::SealTooLow { .. }
+        | MigrationError::NotCaughtUp { .. }
+        | MigrationError::WatermarkMissing
+        | MigrationError::WatermarkRecorded { .. }
+        | MigrationError::WrongGuarantee { .. }
+        | MigrationError::PlacementCap { .. }
+        | MigrationError::OverallCap { .. }
+        | MigrationError::PartitionCap { .. }
+        | MigrationError::CopyCap { .. }
+        | MigrationError::Unsettled { .. }
+        | MigrationError::NoDebt { .. }
+        | MigrationError::UnknownCopy { .. }
+        | MigrationError::CopyLeft { .. }
+        | MigrationError::Backend { .. } => {}
+    }
+}
+
+#[test]
+fn refusals_of_a_sink() {
+    let refusals = fence_refusals();
+    refusals.iter().for_each(listed);
+    insta::assert_snapshot!("refusals_of_a_sink", lines(&refusals));
+}
+
+#[test]
+fn refusals_of_the_table() {
+    let refusals = migration_refusals();
+    refusals.iter().for_each(listed_too);
+    insta::assert_snapshot!("refusals_of_the_table", lines(&refusals));
+}
+
+#[test]
+fn refusals_of_the_gate() {
+    let (partition, epoch) = (PartitionId(11), Epoch(31));
+    let refusals = [
+        GateRefusal::InCutover { partition, epoch },
+        GateRefusal::StaleEpoch { have: Epoch(32), got: epoch },
+    ];
+    insta::assert_snapshot!("refusals_of_the_gate", lines(&refusals));
+}
+
+#[test]
+fn refusals_of_texts_bytes_and_policies() {
+    let operator = |text: &str| Operator::try_from(text.to_owned()).unwrap_err();
+    let texts: [TextError; 3] = [operator(" "), operator(&"x".repeat(65)), operator("a\u{7}")];
+    let policies = [
+        PolicyError::Zero { what: "retry_ms" },
+        PolicyError::BudgetBelowBarrier { budget: 301, barrier: 302 },
+    ];
+    let long = Command::decode(&vec![0; COMMAND_BYTES_MAX + 1]).unwrap_err();
+    let more = Command::decode(&[[1, 0, 0, 0].as_slice(), &[7; 12]].concat()).unwrap_err();
+    let none = Command::decode(&[]).unwrap_err();
+    assert!(matches!(none, CodecError::Malformed(_)), "{none}");
+    let said = [lines(&texts), lines(&policies), lines(&[long, more])].concat();
+    insta::assert_snapshot!("refusals_of_texts_bytes_and_policies", said);
+    let reason = Reason::try_from("x".repeat(257)).unwrap_err();
+    insta::assert_snapshot!(reason, @"the reason has 257 bytes, at most 256 are allowed");
+}
+
+/// The numbers of a refusal are those of the sink, not of the list above.
+#[test]
+fn a_sink_names_what_it_has_and_what_was_asked() {
+    let limits = Limits::PRODUCTION;
+    let (partition, incarnation, enforcement) = (PartitionId(1), Incarnation(1), Enforcement::Tokens);
+    let mut fence = Fence::unknown(Config { store: A, partition, incarnation, enforcement, limits });
+    let mut ask = |migration: u64| {
+        let prepare = Prepare { migration: MigrationId(migration), closed_through: Epoch(4) };
+        let request = Request { store: A, partition, body: Body::Prepare(prepare) };
+        match fence.handle(&Input::Request(request)).pop() {
+            Some(Output::Reply(Reply::Refused { refusal, .. })) => refusal.to_string(),
+            Some(Output::Reply(reply)) => format!("{reply:?}"),
+            other => panic!("no answer: {other:?}"),
+        }
+    };
+    assert!(ask(7).starts_with("Prepared"));
+    insta::assert_snapshot!(ask(5), @"the copy here was made by m7, the request names the older m5");
+}
+
+/// Every invariant's name, claim and source. A claim is the product: it changes with a reason, in review.
+#[test]
+fn the_registry() {
+    let mut names = BTreeSet::new();
+    let mut text = String::new();
+    for (id, entry) in Id::ALL.iter().zip(REGISTRY) {
+        assert_eq!(id.entry(), entry);
+        assert_eq!(Id::named(entry.id), Some(*id));
+        assert_eq!(Id::in_set(id.bit()).collect::<Vec<_>>(), [*id]);
+        assert!(names.insert(entry.id), "{} twice", entry.id);
+        let (first, last) = (entry.claim.chars().next().unwrap(), entry.claim.chars().last().unwrap());
+        assert!(first.is_uppercase() && last == '.', "a claim is a sentence: {}", entry.claim);
+        text += &format!("{} ({:?})\n  {}\n  {}\n", entry.id, entry.scope, entry.claim, entry.source);
+    }
+    assert_eq!(Id::ALL.len(), REGISTRY.len());
+    assert_eq!(Id::named("no.such-invariant"), None);
+    insta::assert_snapshot!("registry", text);
+}
