@@ -40,17 +40,19 @@ pub fn lanes(steps: &[WitnessStep]) -> String {
     let lines = fold(steps);
     let mut text = String::new();
     let last = lines.len();
-    for (at, Line { number, lane, what, did, fault }) in lines.iter().enumerate() {
+    for (at, Line { number, times, lane, what, did, fault }) in lines.iter().enumerate() {
         let sign = if at + 1 == last { '✗' } else if *fault { '⚡' } else { ' ' };
         let violation = if at + 1 == last { "   ← violation" } else { "" };
+        let what = if *times > 1 { format!("{what} ×{times}") } else { what.clone() };
         let arrow = if did.is_empty() { String::new() } else { format!("   {did}") };
-        let _ = writeln!(text, "      {number:>2}  {sign} {lane:<4} {what:<44}{arrow}{violation}");
+        let _ = writeln!(text, "      {number:>2}  {sign} {lane:<5} {what:<44}{arrow}{violation}");
     }
     text
 }
 
 struct Line {
     number: usize,
+    times: usize,
     lane: String,
     what: String,
     did: String,
@@ -61,9 +63,17 @@ fn fold(steps: &[WitnessStep]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let mut over = steps.len().saturating_sub(LINES_MAX);
     for (at, step) in steps.iter().enumerate() {
+        if let Some(previous) = lines.last_mut()
+            && at.checked_sub(1).and_then(|before| steps.get(before)).is_some_and(|b| b.directive == step.directive)
+        {
+            previous.times += 1;
+            over = over.saturating_sub(1);
+            continue;
+        }
         let lane = step.directive.lane.clone();
         let mut line = Line {
             number: at + 1,
+            times: 1,
             what: step.directive.text.clone(),
             did: step.said.last().cloned().unwrap_or_default(),
             fault: step.directive.fault,

@@ -30,6 +30,8 @@ const BASE: Scope = Scope {
     unsynced: false,
     crashes: 0,
     wipes: 0,
+    replaces: true,
+    forgetful: false,
     restarts: 0,
     misroute: false,
     limits: Limits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
@@ -226,7 +228,9 @@ fn timed() -> Vec<Scope> {
             gateways: 1,
             controllers: 1,
             migrations: 2,
-            reaches: &[Mark::Waited, Mark::WaitLost, Mark::Completed],
+            forgetful: true,
+            replaces: false,
+            reaches: &[Mark::Waited, Mark::Completed],
             ..TIMED_TIGHT
         },
     ]
@@ -257,10 +261,10 @@ fn published() -> Vec<Scope> {
             about: "osproxy: the start of the wait outlives an abort (bug 113)",
             migrations: 2,
             controllers: 1,
-            timed: timed(None),
+            gateways: 1,
             design: Some(Design::KeptTimestamp),
             expect: Some(Id::NoCommitInCutover),
-            ..TIMED
+            ..TIMED_TIGHT
         },
         Scope {
             name: "published/early-watermark",

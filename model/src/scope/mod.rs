@@ -69,6 +69,11 @@ pub struct Scope {
     pub crashes: u8,
     /// Sinks, other than the owner's, that come back empty, in all.
     pub wipes: u8,
+    /// Whether a controller may be replaced while it waits.
+    pub replaces: bool,
+    /// Whether what was said about a migration is lost when the migration is over. This leaves out runs: a late message
+    /// of an earlier migration. Other scopes have them.
+    pub forgetful: bool,
     /// Restarts of gateways, in all.
     pub restarts: u8,
     /// Whether requests may reach the wrong store.
@@ -243,6 +248,9 @@ impl Scope {
             parts.push(format!("{} of a gateway <= {}", Fault::Restart, self.restarts));
         }
         parts.push("restart controllers and mover".to_owned());
+        if self.forgetful {
+            parts.push("under-approximation: nothing is said about a migration that is over".to_owned());
+        }
         if self.misroute {
             parts.push(Fault::Misroute.to_string());
         }

@@ -3,7 +3,6 @@
 use super::client::sink_of;
 use super::effect::Delivery;
 use super::{State, World};
-use cutover::placement::Guarantee;
 use std::sync::atomic::Ordering;
 
 /// A choice of the environment. Numbers index lists of the state in which the choice is made.
@@ -153,11 +152,11 @@ impl World {
 
     fn client_actions(&self, state: &State, into: &mut Vec<Action>) {
         let newest = u8::try_from(state.log.revision()).unwrap_or(u8::MAX);
+        let views = || (0..=newest).filter(|revision| state.log.is_view(usize::from(*revision)));
         for gateway in numbers(state.clients.gateways.len()) {
             let attempts = state.clients.gateways.get(usize::from(gateway)).map_or(0, |g| g.attempts);
             if attempts < self.scope.attempts {
-                let oldest = if self.scope.guarantee == Guarantee::Timed { newest } else { 0 };
-                into.extend((oldest..=newest).map(|revision| Action::Send { gateway, revision }));
+                into.extend(views().map(|revision| Action::Send { gateway, revision }));
             }
         }
         for (message, (write, _)) in (0u8..).zip(&state.net.writes) {
@@ -171,11 +170,11 @@ impl World {
         }
         into.extend(numbers(state.net.answers.len()).map(|message| Action::Answer { message }));
         for reader in numbers(state.clients.readers.len()) {
-            into.extend((0..=newest).map(|revision| Action::Resolve { reader, revision }));
+            into.extend(views().map(|revision| Action::Resolve { reader, revision }));
             into.push(Action::Serve { reader });
         }
         if self.scope.stale_reads {
-            into.extend((0..=newest).map(|revision| Action::Stale { revision }));
+            into.extend(views().map(|revision| Action::Stale { revision }));
         }
     }
 

@@ -76,7 +76,7 @@ impl Next<'_> {
         let write = *self.sinks.get(at)?.fence.admitted().get(index)?;
         let body = Body::Write(write);
         let message = Message::new(Request { store: SINKS[at], partition: super::PARTITION, body });
-        let effect = self.world.effect(&self.sinks.get(at)?.shared, &message, Delivery::Applies, None);
+        let effect = self.world.effect(self.before.sinks.get(at)?, &message, Delivery::Applies, None);
         if effect.wrote.is_none() && effect.released.iter().any(is_refusal) {
             self.mark(Mark::RefusedAtApply);
         }

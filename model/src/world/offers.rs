@@ -13,7 +13,7 @@ use super::shared::{Memory, hasher, memory, remembered};
 use super::{Controllers, Log, Manager, Message, PARTITION, SINKS, Shared, World};
 use crate::scope::Design;
 use cutover::fence::{Body, Reply, Request, WatermarkQuery};
-use cutover::ids::{Epoch, Relabel, SessionId};
+use cutover::ids::{Epoch, MigrationId, Relabel, SessionId};
 use cutover::migration::{
     Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Timer, Transition,
 };
@@ -232,6 +232,31 @@ impl Gathered {
             }
         }
         false
+    }
+}
+
+/// The migration that an answer is about.
+fn about(reply: &Reply) -> Option<MigrationId> {
+    match reply {
+        Reply::Prepared(said) => Some(said.migration()),
+        Reply::Sealed(said) => Some(said.migration()),
+        Reply::Evidence(said) => Some(said.migration()),
+        Reply::Watermark(said) => Some(said.migration()),
+        Reply::ChunkTaken(said) => Some(said.migration()),
+        Reply::Dropped(_) | Reply::Applied { .. } | Reply::Refused { .. } => None,
+    }
+}
+
+impl Said {
+    /// Loses what was said about migrations that are over.
+    pub fn forget(&mut self, record: Option<&PartitionRecord>) {
+        let current = record.filter(|record| record.draining_epoch().is_some()).map(|record| record.migration);
+        self.replies.retain(|reply| about(reply).is_none_or(|migration| current == Some(migration)));
+        self.requests.retain(|request| !is_stale(request, record));
+        self.proposals.retain(|command| match &command.transition {
+            Transition::RecordWatermark { expected, .. } => current == Some(expected.migration),
+            _ => true,
+        });
     }
 }
 

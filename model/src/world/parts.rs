@@ -57,6 +57,16 @@ impl Log {
         self.history.len().saturating_sub(1)
     }
 
+    /// Whether a gateway is told something by this revision that it is not told by a later one. Retiring a copy, say,
+    /// changes the record and not the placement.
+    pub fn is_view(&self, revision: usize) -> bool {
+        let told = |record: &Option<Arc<PartitionRecord>>| {
+            record.as_ref().and_then(|record| Some((record.epoch, record.placed?.state)))
+        };
+        let later = self.history.get(revision + 1).map(told);
+        self.history.get(revision).map(told).is_some_and(|view| view.is_some() && later != Some(view))
+    }
+
     /// What a gateway is told of a revision.
     pub fn resolution(&self, revision: usize) -> Option<(&PartitionRecord, Resolution)> {
         let record = self.history.get(revision)?.as_ref()?;

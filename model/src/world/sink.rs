@@ -32,7 +32,7 @@ impl Next<'_> {
 
     /// Delivers to a sink, and lets out what leaves it.
     pub(super) fn deliver(&mut self, at: usize, message: &Message, delivery: Delivery) -> Done {
-        let before = self.sinks.get(at)?.shared.clone();
+        let before = self.before.sinks.get(at)?.clone();
         let effect = self.world.effect(&before, message, delivery, self.reading);
         for line in &effect.said {
             self.say(|| line.clone());
@@ -215,15 +215,9 @@ impl Next<'_> {
         moves.dedup();
         for (migration, from, to) in moves {
             let Some((at, sink)) = sink_of(from).and_then(|at| Some((at, self.sinks.get(at)?))) else { continue };
-            let own;
-            let sink = if let Some(edited) = sink.edited() {
-                own = self.world.share(edited.clone());
-                &own
-            } else {
-                &sink.shared
-            };
+            let sink = sink.share(self.world);
             let copy = sink.fence.durable().newest();
-            for message in self.world.exports(sink, migration, to).iter() {
+            for message in self.world.exports(&sink, migration, to).iter() {
                 if self.net.chunks.binary_search(message).is_err() {
                     self.release(at, &Held { copy, output: Leaving::Chunk(message.clone()) });
                 }
@@ -246,7 +240,7 @@ impl Next<'_> {
     }
 
     pub(super) fn crash(&mut self, at: usize) -> Done {
-        let before = self.sinks.get(at)?.shared.clone();
+        let before = self.before.sinks.get(at)?.clone();
         if before.is_synced() && before.held.is_empty() && before.fence.admitted().is_empty() {
             return None;
         }
@@ -268,7 +262,7 @@ impl Next<'_> {
     /// flight has been given; a statement is durable wherever the store could fail over to.
     pub(super) fn wipe(&mut self, at: usize) -> Done {
         let store = *SINKS.get(at)?;
-        let before = self.sinks.get(at)?.shared.clone();
+        let before = self.before.sinks.get(at)?.clone();
         let record = self.log.current()?;
         if record.placed.is_some_and(|placed| placed.state.read_placement() == store) {
             return None;

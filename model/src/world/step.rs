@@ -24,50 +24,75 @@ pub struct Outcome {
 }
 
 /// A part of the state, copied once it is written to.
-pub(super) struct Part<T> {
-    pub(super) shared: Shared<T>,
-    own: Option<T>,
+pub(super) struct Part<'w, T> {
+    before: &'w Shared<T>,
+    now: Now<T>,
 }
 
-impl<T> Deref for Part<T> {
+enum Now<T> {
+    Same,
+    Adopted(Shared<T>),
+    Own(T),
+}
+
+impl<T> Deref for Part<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.own.as_ref().unwrap_or(&self.shared)
+        match &self.now {
+            Now::Same => self.before,
+            Now::Adopted(shared) => shared,
+            Now::Own(own) => own,
+        }
     }
 }
 
-impl<T: Clone + Hash + Relabel> Part<T> {
-    fn new(shared: &Shared<T>) -> Self {
-        Self { shared: shared.clone(), own: None }
+impl<'w, T: Clone + Hash + Relabel> Part<'w, T> {
+    const fn new(before: &'w Shared<T>) -> Self {
+        Self { before, now: Now::Same }
     }
 
     pub(super) fn edit(&mut self) -> &mut T {
-        self.own.get_or_insert_with(|| (*self.shared).clone())
+        if !matches!(self.now, Now::Own(_)) {
+            self.now = Now::Own((**self).clone());
+        }
+        match &mut self.now {
+            Now::Own(own) => own,
+            Now::Same | Now::Adopted(_) => unreachable!("made its own just now"),
+        }
     }
 
     pub(super) fn replace(&mut self, value: T) {
-        self.own = Some(value);
+        self.now = Now::Own(value);
     }
 
     /// Takes over a part that was made elsewhere.
     pub(super) fn adopt(&mut self, shared: &Shared<T>) {
-        self.shared = shared.clone();
-        self.own = None;
+        self.now = Now::Adopted(shared.clone());
     }
 
-    pub(super) const fn edited(&self) -> Option<&T> {
-        self.own.as_ref()
+    /// The part as it stands, wrapped.
+    pub(super) fn share(&self, world: &World) -> Shared<T> {
+        match &self.now {
+            Now::Same => self.before.clone(),
+            Now::Adopted(shared) => shared.clone(),
+            Now::Own(own) => world.share(own.clone()),
+        }
     }
 
-    fn differs(&self, before: &Shared<T>) -> bool {
-        self.own.is_some() || !self.shared.same(before)
+    fn differs(&self) -> bool {
+        match &self.now {
+            Now::Same => false,
+            Now::Adopted(shared) => !shared.same(self.before),
+            Now::Own(_) => true,
+        }
     }
 
     fn finish(self, world: &World) -> Shared<T> {
-        match self.own {
-            Some(own) => world.share(own),
-            None => self.shared,
+        match self.now {
+            Now::Same => self.before.clone(),
+            Now::Adopted(shared) => shared,
+            Now::Own(own) => world.share(own),
         }
     }
 }
@@ -76,13 +101,13 @@ impl<T: Clone + Hash + Relabel> Part<T> {
 pub(super) struct Next<'w> {
     pub(super) world: &'w World,
     pub(super) before: &'w State,
-    pub(super) log: Part<Log>,
-    pub(super) sinks: [Part<Sink>; 2],
-    pub(super) said: Part<Said>,
-    pub(super) net: Part<Net>,
-    pub(super) clients: Part<Clients>,
-    pub(super) controllers: Part<Controllers>,
-    pub(super) monitor: Part<Monitor>,
+    pub(super) log: Part<'w, Log>,
+    pub(super) sinks: [Part<'w, Sink>; 2],
+    pub(super) said: Part<'w, Said>,
+    pub(super) net: Part<'w, Net>,
+    pub(super) clients: Part<'w, Clients>,
+    pub(super) controllers: Part<'w, Controllers>,
+    pub(super) monitor: Part<'w, Monitor>,
     pub(super) spent: Spent,
     pub(super) findings: Findings,
     /// The strong reader whose request is being delivered.
@@ -110,6 +135,9 @@ impl World {
     fn run(&self, state: &State, action: Action, explain: bool) -> Option<Outcome> {
         let mut next = Next::new(self, state, explain);
         next.take(action)?;
+        if self.scope.forgetful {
+            next.forget();
+        }
         next.mover();
         next.judge_now();
         let outcome = next.finish()?;
@@ -169,8 +197,15 @@ impl<'w> Next<'w> {
     }
 
     pub(super) fn moved_sinks_or_log(&self) -> bool {
-        self.log.differs(&self.before.log)
-            || self.sinks.iter().zip(&self.before.sinks).any(|(sink, before)| sink.differs(before))
+        self.log.differs() || self.sinks.iter().any(Part::differs)
+    }
+
+    fn forget(&mut self) {
+        let mut said = (*self.said).clone();
+        said.forget(self.log.current().map(AsRef::as_ref));
+        if said != *self.said {
+            self.said.replace(said);
+        }
     }
 
     /// Notes what happened, if anybody wants to know.
@@ -193,9 +228,7 @@ impl<'w> Next<'w> {
 
     fn finish(self) -> Option<Outcome> {
         let Self { world, before, .. } = self;
-        let derived = self.log.differs(&before.log)
-            || self.said.differs(&before.said)
-            || self.controllers.differs(&before.controllers);
+        let derived = self.log.differs() || self.said.differs() || self.controllers.differs();
         let mut state = State {
             log: self.log.finish(world),
             sinks: self.sinks.map(|sink| sink.finish(world)),
@@ -226,7 +259,7 @@ impl<'w> Next<'w> {
 }
 
 /// Feeds a fact to the monitor, copying it only if the fact matters for later.
-pub(super) fn feed(monitor: &mut Part<Monitor>, findings: &mut Findings, fact: &Fact<'_>) {
+pub(super) fn feed(monitor: &mut Part<'_, Monitor>, findings: &mut Findings, fact: &Fact<'_>) {
     monitor.judge(fact, findings);
     if monitor.remembers(fact) {
         monitor.edit().remember(fact, findings);

@@ -38,7 +38,7 @@ impl World {
             if !manager.timers.is_empty() && state.controllers.gained < timed.clock_gain {
                 into.push(Action::Gain { controller });
             }
-            if *manager != self.controller() {
+            if self.scope.replaces && *manager != self.controller() {
                 into.push(Action::Replace { controller });
             }
         }
