@@ -58,9 +58,11 @@ impl AppliedIds {
 
     /// Remembers a write, and forgets the oldest of its session, or the session used longest ago, beyond the bounds.
     pub fn remember(&mut self, id: WriteId, position: Position, sessions_max: u32, writes_per_session_max: u32) {
+        // Of a session that was forgotten once, only what comes from now on is known.
+        let again = id.session <= self.forgotten_through;
         let window = self.sessions.entry(id.session).or_insert_with(|| Window {
             applied: BTreeMap::new(),
-            forgotten_through: Serial(0),
+            forgotten_through: Serial(if again { u64::MAX } else { 0 }),
             used_at: position,
         });
         window.used_at = position;

@@ -280,8 +280,11 @@ impl Fence {
     }
 
     fn request(&mut self, request: &Request) -> Result<Vec<Output>, Refusal> {
-        if request.store != self.config.store || request.partition != self.config.partition {
+        if request.store != self.config.store {
             return Err(Refusal::WrongStore { have: self.config.store, named: request.store });
+        }
+        if request.partition != self.config.partition {
+            return Err(Refusal::WrongPartition { have: self.config.partition, named: request.partition });
         }
         match &request.body {
             Body::Prepare(prepare) => self.prepare(*prepare),
@@ -299,6 +302,10 @@ impl Fence {
     fn speaker(&self) -> Speaker {
         let Config { store, partition, incarnation, .. } = self.config;
         Speaker { store, partition, incarnation }
+    }
+
+    fn enforces(&self) -> bool {
+        self.config.enforcement == Enforcement::Tokens
     }
 
     fn copy(&self) -> Result<&Copy, Refusal> {

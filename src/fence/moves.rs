@@ -34,7 +34,12 @@ impl Fence {
                 outputs.push(Output::Erase);
             }
         }
-        let prepared = Prepared::new(self.speaker(), self.durable.newest, self.durable.closed_through);
+        let prepared = Prepared::new(
+            self.speaker(),
+            self.durable.newest,
+            self.durable.closed_through,
+            self.enforces(),
+        );
         outputs.extend(state(Reply::Prepared(prepared)));
         Ok(outputs)
     }
@@ -80,7 +85,13 @@ impl Fence {
         if position < query.at_least {
             return Err(Refusal::Behind { have: position, asked: query.at_least });
         }
-        let evidence = CatchUpEvidence::new(self.speaker(), query.migration, query.epoch, position);
+        let evidence = CatchUpEvidence::new(
+            self.speaker(),
+            query.migration,
+            query.epoch,
+            position,
+            self.enforces(),
+        );
         Ok(state(Reply::Evidence(evidence)))
     }
 
@@ -99,7 +110,7 @@ impl Fence {
         }
         if let Some(asked) = drop.sealed_through
             && self.durable.copy.is_some()
-            && self.config.enforcement == Enforcement::Tokens
+            && self.enforces()
             && self.durable.sealed_through < asked
         {
             return Err(Refusal::NotSealed { have: self.durable.sealed_through, asked });

@@ -1,6 +1,6 @@
 //! Why a sink says no. Every value names what was found and what was asked.
 
-use crate::ids::{Epoch, Incarnation, MigrationId, Placement, Position, WriteId};
+use crate::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, WriteId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -14,6 +14,14 @@ pub enum Refusal {
         have: Placement,
         /// The one named.
         named: Placement,
+    },
+    /// The request was meant for another partition.
+    #[error("this is partition {have}, the request is for {named}")]
+    WrongPartition {
+        /// This partition.
+        have: PartitionId,
+        /// The one named.
+        named: PartitionId,
     },
     /// No copy here: never prepared, dropped, or a new incarnation.
     #[error("store {store} has no copy of the partition")]

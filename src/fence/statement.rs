@@ -49,6 +49,8 @@ statement! {
         migration: MigrationId,
         /// No token up to this one is served.
         closed_through: Epoch,
+        /// Whether the store holds writes and reads against their tokens; otherwise `closed_through` means nothing.
+        enforces: bool,
     }
 }
 
@@ -75,6 +77,8 @@ statement! {
         epoch: Epoch,
         /// Every write of the source up to here is in the copy.
         position: Position,
+        /// Whether the store holds writes and reads against their tokens.
+        enforces: bool,
     }
 }
 

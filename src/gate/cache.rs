@@ -10,6 +10,8 @@ use crate::placement::Resolution;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct WatchCache {
     held: Option<Resolution>,
+    /// The newest revision ever held: a resync must not go back behind it.
+    newest: Revision,
 }
 
 /// What the watch stream brings.
@@ -32,7 +34,7 @@ impl WatchCache {
     /// Knows nothing.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { held: None }
+        Self { held: None, newest: Revision::ZERO }
     }
 
     /// Takes an event; `false` asks for a snapshot.
@@ -40,15 +42,16 @@ impl WatchCache {
     pub fn handle(&mut self, event: &CacheEvent) -> bool {
         match event {
             CacheEvent::Snapshot(now) => {
-                if self.held.is_none_or(|held| held.revision < now.revision) {
-                    self.held = Some(*now);
+                if now.revision < self.newest {
+                    return self.held.is_some();
                 }
+                self.hold(*now);
                 true
             }
             CacheEvent::Changed { after, now } => match self.held {
                 Some(held) if now.revision <= held.revision => true,
                 Some(held) if held.revision == *after => {
-                    self.held = Some(*now);
+                    self.hold(*now);
                     true
                 }
                 Some(_) | None => {
@@ -61,6 +64,11 @@ impl WatchCache {
                 false
             }
         }
+    }
+
+    fn hold(&mut self, now: Resolution) {
+        self.newest = self.newest.max(now.revision);
+        self.held = Some(now);
     }
 
     /// The placement as of its revision, which may be any earlier one.

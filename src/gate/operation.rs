@@ -110,7 +110,7 @@ enum Stage {
 pub struct Operation {
     partition: PartitionId,
     work: Work,
-    /// What the gateway knows of the partition's guarantee; `timed` until it was told otherwise.
+    /// What the gateway knows of the partition's guarantee.
     guarantee: Guarantee,
     stage: Stage,
     /// An attempt went out, and may take effect.
@@ -118,7 +118,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// An operation that has not begun. `guarantee` is what the partition's store is configured for.
+    /// An operation that has not begun. `guarantee` is what the gateway believes the partition's store can promise; a
+    /// resolution corrects it.
     #[must_use]
     pub const fn new(partition: PartitionId, work: Work, guarantee: Guarantee) -> Self {
         Self { partition, work, guarantee, stage: Stage::Idle, attempted: false }
@@ -184,6 +185,12 @@ impl Operation {
 
     fn resolved(&mut self, view: Option<&Resolution>) -> Vec<Output> {
         let Some(view) = view else { return self.back_off() };
+        let asked = self.freshness();
+        self.guarantee = view.guarantee;
+        // The partition has moved to a store that cannot refuse: a cached view is not good enough any more.
+        if asked == Freshness::Cached && self.freshness() == Freshness::Fresh {
+            return self.resolve();
+        }
         let token = view.epoch;
         match self.work {
             Work::Read(_) => {

@@ -109,12 +109,16 @@ fn had_the_right(before: Record<'_>, command: &Command) -> bool {
                 && placed.is_some_and(|placed| placed.debt.is_none())
         }
         Transition::Settle { migration, proof } => {
-            let (said, through) = match proof {
-                Settlement::Sealed(receipt) => (receipt.speaker(), receipt.through()),
-                Settlement::Closed(prepared) => (prepared.speaker(), prepared.closed_through()),
-            };
             placed.and_then(|placed| placed.debt).is_some_and(|debt| {
-                debt.migration == *migration && by(said, Some(debt.placement)) && through >= debt.through
+                let at = Some(debt.placement);
+                debt.migration == *migration
+                    && match proof {
+                        Settlement::Sealed(said) => by(said.speaker(), at) && said.through() >= debt.through,
+                        Settlement::Closed(said) => {
+                            by(said.speaker(), at) && said.closed_through() >= debt.through && said.enforces()
+                        }
+                        Settlement::Dropped(said) => by(said.speaker(), at) && said.copy() >= debt.copy,
+                    }
             })
         }
         Transition::RetireCopy { placement, copy } => before.is_some_and(|record| {

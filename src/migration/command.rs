@@ -128,6 +128,8 @@ pub enum Settlement {
     Sealed(SealReceipt),
     /// It was prepared for a later copy, which closed it.
     Closed(Prepared),
+    /// It has no copy any more.
+    Dropped(Dropped),
 }
 
 /// A text of an operator was refused.
@@ -217,6 +219,9 @@ pub enum CodecError {
     /// Not the encoding of a command.
     #[error("not a command: {0}")]
     Malformed(postcard::Error),
+    /// Another encoding of a command than the one that is written.
+    #[error("not the canonical encoding of a command")]
+    NotCanonical,
     /// A command, and then more.
     #[error("{have} bytes after the command, expected none")]
     Trailing {
@@ -246,7 +251,11 @@ impl Command {
         if bytes.len() > COMMAND_BYTES_MAX {
             return Err(CodecError::TooLong { have: bytes.len() });
         }
-        let (command, rest) = postcard::take_from_bytes(bytes).map_err(CodecError::Malformed)?;
-        if rest.is_empty() { Ok(command) } else { Err(CodecError::Trailing { have: rest.len() }) }
+        let (command, rest): (Self, _) = postcard::take_from_bytes(bytes).map_err(CodecError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(CodecError::Trailing { have: rest.len() });
+        }
+        // Numbers have longer encodings too; two texts of one command would make logs differ that are equal.
+        if command.encode()? == bytes { Ok(command) } else { Err(CodecError::NotCanonical) }
     }
 }

@@ -10,7 +10,7 @@
 
 use super::{Command, PartitionRecord, Placed, Policy, Settlement, Transition};
 use crate::fence::{
-    Body, CatchUpEvidence, DropCopy, EvidenceQuery, Prepare, Prepared, Reply, Request, Seal, SealReceipt,
+    Body, CatchUpEvidence, DropCopy, Dropped, EvidenceQuery, Prepare, Prepared, Refusal, Reply, Request, Seal, SealReceipt,
     WatermarkQuery, WatermarkReading,
 };
 use crate::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
@@ -33,8 +33,10 @@ struct Barrier {
 /// What a controller learns, together with the newest record that it has read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Event {
-    /// The record was read: on taking over, on every change, and when [`Timer::Retry`] fires.
+    /// The record was read: on every change of it.
     Observed,
+    /// The record was read by a controller that takes over, and does not know what its predecessors have sent.
+    TookOver,
     /// A sink answered.
     Replied(Reply),
     /// A timer fired.
@@ -69,6 +71,8 @@ pub enum Output {
     Propose(Command),
     /// Start a timer.
     SetTimer(Timer),
+    /// Stop a timer.
+    CancelTimer(Timer),
 }
 
 /// A migration in flight, as the record shows it.
@@ -99,6 +103,7 @@ impl Controller {
         self.forget_other_barriers(record);
         match event {
             Event::Observed => self.observed(record),
+            Event::TookOver => self.took_over(record),
             Event::Replied(reply) => self.replied(record, reply),
             Event::TimerFired(timer) => self.timer_fired(record, timer),
         }
@@ -121,9 +126,33 @@ impl Controller {
                 outputs.push(send(record, store, Body::Prepare(Prepare { migration, closed_through })));
             }
             None => {}
-            Some(flight) if flight.phase == Phase::Draining => outputs.push(prepare(&flight)),
-            Some(flight) => outputs.extend(self.cutover_observed(&flight)),
+            Some(flight) if flight.phase == Phase::Draining => {
+                outputs.extend([Output::SetTimer(Timer::Retry), prepare(&flight)]);
+            }
+            Some(flight) => {
+                // Writes are blocked, whoever began that.
+                let budget = Timer::BlockedBudget { migration: record.migration };
+                outputs.extend([Output::SetTimer(budget), Output::SetTimer(Timer::Retry)]);
+                outputs.extend(self.cutover_observed(&flight));
+            }
         }
+        outputs
+    }
+
+    /// A predecessor may have sealed the source: until the source says otherwise, writes count as blocked.
+    fn took_over(&mut self, record: &PartitionRecord) -> Vec<Output> {
+        let mut outputs = self.observed(record);
+        if let Some(flight) = flight(record).filter(|flight| flight.phase == Phase::Draining) {
+            let budget = Timer::BlockedBudget { migration: record.migration };
+            outputs.extend([Output::SetTimer(budget), ask_watermark(&flight)]);
+        }
+        outputs
+    }
+
+    /// Asks everything again, and whether a seal that somebody else has sent has arrived by now.
+    fn retry(&mut self, record: &PartitionRecord) -> Vec<Output> {
+        let mut outputs = self.observed(record);
+        outputs.extend(flight(record).filter(|flight| flight.phase == Phase::Draining).map(|f| ask_watermark(&f)));
         outputs
     }
 
@@ -150,10 +179,9 @@ impl Controller {
             Reply::Sealed(receipt) => sealed(record, receipt),
             Reply::Evidence(evidence) => self.evidence(record, evidence),
             Reply::Watermark(reading) => self.watermark(record, reading),
-            Reply::Dropped(dropped) => {
-                vec![propose(record, Transition::ForgetCopy { dropped: *dropped })]
-            }
-            Reply::ChunkTaken(_) | Reply::Applied { .. } | Reply::Refused { .. } => Vec::new(),
+            Reply::Dropped(dropped) => dropped_copy(record, dropped),
+            Reply::Refused { request, refusal } => refused(record, request, refusal),
+            Reply::ChunkTaken(_) | Reply::Applied { .. } => Vec::new(),
         }
     }
 
@@ -163,6 +191,7 @@ impl Controller {
         if let Some(debt) = placed.debt
             && prepared.speaker().store == debt.placement
             && prepared.closed_through() >= debt.through
+            && prepared.enforces()
         {
             let proof = Settlement::Closed(*prepared);
             return vec![propose(record, Transition::Settle { migration: debt.migration, proof })];
@@ -197,19 +226,19 @@ impl Controller {
             return Vec::new();
         }
         match (flight.phase, self.policy.lag_writes_max, self.barrier) {
-            (Phase::Draining, Some(lag), _) => {
-                let migration = record.migration;
+            (Phase::Draining, lag, _) => {
+                let budget = Timer::BlockedBudget { migration: record.migration };
                 if reading.sealed_through() >= record.epoch {
-                    let budget = Output::SetTimer(Timer::BlockedBudget { migration });
-                    return vec![budget, ask_evidence(&flight, Position::ZERO)];
+                    return vec![Output::SetTimer(budget), ask_evidence(&flight, Position::ZERO)];
                 }
-                vec![ask_evidence(&flight, reading.position().minus(lag))]
+                let ask = lag.map(|lag| ask_evidence(&flight, reading.position().minus(lag)));
+                std::iter::once(Output::CancelTimer(budget)).chain(ask).collect()
             }
             (Phase::Cutover, _, Some(Barrier { ended: true, .. })) => {
                 let expected = record.expected();
                 vec![propose(record, Transition::RecordWatermark { expected, reading: *reading })]
             }
-            (Phase::Draining | Phase::Cutover, _, _) => Vec::new(),
+            (Phase::Cutover, _, _) => Vec::new(),
         }
     }
 
@@ -230,7 +259,7 @@ impl Controller {
 
     fn timer_fired(&mut self, record: &PartitionRecord, timer: &Timer) -> Vec<Output> {
         match *timer {
-            Timer::Retry => self.observed(record),
+            Timer::Retry => self.retry(record),
             Timer::BlockedBudget { migration } => {
                 if flight(record).is_none() || migration != record.migration {
                     return Vec::new();
@@ -291,6 +320,32 @@ fn sealed(record: &PartitionRecord, receipt: &SealReceipt) -> Vec<Output> {
         Some(flight) if flight.phase == Phase::Draining && receipt.migration() == record.migration => {
             let expected = record.expected();
             vec![propose(record, Transition::EnterCutover { expected, receipt: *receipt })]
+        }
+        Some(_) | None => Vec::new(),
+    }
+}
+
+/// An old copy is gone; where it was the source of a forced move, that source acknowledges nothing any more.
+fn dropped_copy(record: &PartitionRecord, dropped: &Dropped) -> Vec<Output> {
+    let mut outputs = Vec::new();
+    if let Some(debt) = record.placed.and_then(|placed| placed.debt)
+        && dropped.speaker().store == debt.placement
+        && dropped.copy() >= debt.copy
+    {
+        let proof = Settlement::Dropped(*dropped);
+        outputs.push(propose(record, Transition::Settle { migration: debt.migration, proof }));
+    }
+    outputs.push(propose(record, Transition::ForgetCopy { dropped: *dropped }));
+    outputs
+}
+
+/// A target that came back without its state takes no copy for this migration any more: only another migration will.
+fn refused(record: &PartitionRecord, request: &Request, refusal: &Refusal) -> Vec<Output> {
+    let Body::Prepare(prepare) = &request.body else { return Vec::new() };
+    let lost = matches!(refusal, Refusal::UnknownPartition { .. });
+    match flight(record) {
+        Some(flight) if lost && prepare.migration == record.migration && request.store == flight.to => {
+            vec![propose(record, Transition::Abort { expected: record.expected() })]
         }
         Some(_) | None => Vec::new(),
     }

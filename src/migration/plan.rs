@@ -78,10 +78,9 @@ impl Policy {
     /// granules may be almost one granule short of the time it stands for.
     #[must_use]
     pub const fn barrier_ms(&self) -> u64 {
-        let fast = self.write_effect_ms_max.saturating_mul(self.clock_error_ppm as u64);
-        self.write_effect_ms_max
-            .saturating_add(fast.div_ceil(1_000_000))
-            .saturating_add(self.clock_granule_ms)
+        let fast = (self.write_effect_ms_max as u128 * self.clock_error_ppm as u128).div_ceil(1_000_000);
+        let wait = self.write_effect_ms_max as u128 + fast + self.clock_granule_ms as u128;
+        if wait > u64::MAX as u128 { u64::MAX } else { wait as u64 }
     }
 
     /// How long a timer runs.

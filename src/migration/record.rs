@@ -58,6 +58,8 @@ pub struct Debt {
     pub through: Epoch,
     /// The migration that was forced.
     pub migration: MigrationId,
+    /// The source's copy.
+    pub copy: MigrationId,
     /// The target's incarnation, which the seal request names.
     pub target: Incarnation,
 }

@@ -175,6 +175,14 @@ pub enum MigrationError {
         /// Through which epoch.
         through: Epoch,
     },
+    /// The store does not hold requests against their tokens, so what it was told to close is still open.
+    #[error("{placement} does not enforce tokens, its being closed through {through} proves nothing")]
+    NotEnforced {
+        /// The store.
+        placement: Placement,
+        /// What it states.
+        through: Epoch,
+    },
     /// There is no such debt.
     #[error("no forced move {migration} is to be settled")]
     NoDebt {

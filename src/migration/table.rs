@@ -86,8 +86,8 @@ impl PlacementTable {
     pub fn raise_floor(&mut self, epoch: Epoch, migration: MigrationId) {
         self.epoch_floor = self.epoch_floor.max(epoch);
         self.last_migration = self.last_migration.max(migration);
-        for record in self.records.values_mut() {
-            record.epoch = record.epoch.max(epoch);
+        for record in self.records.values_mut().filter(|record| record.epoch <= epoch) {
+            record.epoch = epoch.next();
         }
     }
 

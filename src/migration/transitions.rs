@@ -56,6 +56,9 @@ pub(super) fn open(record: &PartitionRecord, expected: Expected, prepared: &Prep
     }
     check_speaker(record, prepared.speaker(), placed.state.read_placement())?;
     check_migration(placed.copy, prepared.migration())?;
+    if placed.guarantee != promised(prepared.enforces()) {
+        return Err(MigrationError::WrongGuarantee { have: placed.guarantee });
+    }
     Ok(record.with(Placed { opened: true, ..placed }))
 }
 
@@ -138,7 +141,7 @@ pub(super) fn complete(record: &PartitionRecord, expected: Expected, evidence: &
     if evidence.position() < needed {
         return Err(MigrationError::NotCaughtUp { have: evidence.position(), needed });
     }
-    Ok(flip(record, &flight, facts.draining, flight.placed.debt))
+    Ok(flip(record, &flight, facts.draining, evidence.enforces(), flight.placed.debt))
 }
 
 pub(super) fn abort(record: &PartitionRecord, expected: Expected) -> Next {
@@ -167,9 +170,10 @@ pub(super) fn force(record: &PartitionRecord, expected: Expected, prepared: &Pre
         placement: flight.from,
         through: draining,
         migration: record.migration,
+        copy: flight.placed.copy,
         target: prepared.speaker().incarnation,
     };
-    Ok(flip(record, &flight, draining, Some(debt)))
+    Ok(flip(record, &flight, draining, prepared.enforces(), Some(debt)))
 }
 
 pub(super) fn settle(record: &PartitionRecord, migration: MigrationId, proof: &Settlement) -> Next {
@@ -177,12 +181,27 @@ pub(super) fn settle(record: &PartitionRecord, migration: MigrationId, proof: &S
     let Some(debt) = placed.debt.filter(|debt| debt.migration == migration) else {
         return Err(MigrationError::NoDebt { migration });
     };
-    let (speaker, through) = match proof {
-        Settlement::Sealed(receipt) => (receipt.speaker(), receipt.through()),
-        Settlement::Closed(prepared) => (prepared.speaker(), prepared.closed_through()),
-    };
-    check_speaker(record, speaker, debt.placement)?;
-    check_reach(debt.through, through)?;
+    match proof {
+        Settlement::Sealed(receipt) => {
+            check_speaker(record, receipt.speaker(), debt.placement)?;
+            check_reach(debt.through, receipt.through())?;
+        }
+        Settlement::Closed(prepared) => {
+            check_speaker(record, prepared.speaker(), debt.placement)?;
+            check_reach(debt.through, prepared.closed_through())?;
+            if !prepared.enforces() {
+                let (placement, through) = (debt.placement, prepared.closed_through());
+                return Err(MigrationError::NotEnforced { placement, through });
+            }
+        }
+        // A store without the copy is closed to every token until it is prepared, and that closes it further.
+        Settlement::Dropped(dropped) => {
+            check_speaker(record, dropped.speaker(), debt.placement)?;
+            if dropped.copy() < debt.copy {
+                return Err(MigrationError::OtherMigration { have: dropped.copy(), expected: debt.copy });
+            }
+        }
+    }
     Ok(record.with(Placed { debt: None, ..placed }))
 }
 
@@ -237,13 +256,26 @@ impl PartitionRecord {
     }
 }
 
-/// The pointer moves to the target, whose tokens start with the new epoch.
-fn flip(record: &PartitionRecord, flight: &Flight, draining: Epoch, debt: Option<Debt>) -> PartitionRecord {
+/// What a store can promise.
+const fn promised(enforces: bool) -> Guarantee {
+    if enforces { Guarantee::Sealed } else { Guarantee::Timed }
+}
+
+/// The pointer moves to the target, whose tokens start with the new epoch. What can be promised from now on is up to
+/// the target's store.
+fn flip(
+    record: &PartitionRecord,
+    flight: &Flight,
+    draining: Epoch,
+    enforces: bool,
+    debt: Option<Debt>,
+) -> PartitionRecord {
     let epoch = record.epoch.next();
     let placed = Placed {
         state: PartitionState::Active(flight.to),
         owned_since: epoch,
         copy: record.migration,
+        guarantee: promised(enforces),
         cutover: None,
         debt,
         ..flight.placed

@@ -69,6 +69,8 @@ pub struct Scope {
     pub crashes: u8,
     /// Sinks, other than the owner's, that come back empty, in all.
     pub wipes: u8,
+    /// Whether controllers also ask what they ask on taking over, and again after a while.
+    pub polls: bool,
     /// Whether a controller may be replaced while it waits.
     pub replaces: bool,
     /// Whether what was said about a migration is lost when the migration is over. This leaves out runs: a late message

@@ -134,7 +134,9 @@ impl Next<'_> {
                 Output::Propose(command) => {
                     add(&mut self.said.edit().proposals, command);
                 }
-                Output::SetTimer(timer) => {
+                // Only a barrier runs on a clock here. The others may end at any time.
+                Output::CancelTimer(_) | Output::SetTimer(Timer::Retry | Timer::BlockedBudget { .. }) => {}
+                Output::SetTimer(timer @ Timer::Barrier { .. }) => {
                     if manager.timers.iter().all(|(other, _)| *other != timer) {
                         let counted = self.kept(&mut manager);
                         add(&mut manager.timers, (timer, counted));

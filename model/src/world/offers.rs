@@ -45,8 +45,21 @@ pub struct Offers {
     pub commits: Vec<Commit>,
     /// Whether a command was refused because its record is out of date.
     pub refused_stale: bool,
+    /// Every command that is on its way, those included that the log would refuse.
+    proposed: Vec<Command>,
     /// Events that change a controller: which one, from which revision, what.
     pub steps: Vec<(usize, usize, Event)>,
+}
+
+impl Offers {
+    /// Whether this is on its way already.
+    pub fn has(&self, output: &Output) -> bool {
+        match output {
+            Output::Send(request) => self.requests.iter().any(|message| **message == *request),
+            Output::Propose(command) => self.proposed.binary_search(command).is_ok(),
+            Output::SetTimer(_) | Output::CancelTimer(_) => true,
+        }
+    }
 }
 
 /// A command on offer.
@@ -85,6 +98,9 @@ impl World {
         gathered.commands.extend(said.proposals.iter().cloned());
         let fresh = Controller::new(self.scope.policy);
         let mut events = vec![Event::Observed];
+        if self.scope.polls {
+            events.extend([Event::TookOver, Event::TimerFired(Timer::Retry)]);
+        }
         events.extend(said.replies.iter().cloned().map(Event::Replied));
         let mut at = 0;
         while let Some(event) = events.get(at).cloned() {
@@ -122,6 +138,7 @@ impl World {
     fn on_offer(&self, gathered: Gathered, log: &Log) -> Offers {
         let mut offers = Offers { steps: gathered.steps, ..Offers::default() };
         offers.requests.extend(gathered.requests.into_iter().map(Message::new));
+        offers.proposed.clone_from(&gathered.commands);
         for command in gathered.commands {
             if self.is_over(log, &command.transition) {
                 continue;
@@ -228,7 +245,7 @@ impl Gathered {
                 Output::Propose(command) => self.commands.push(command),
                 Output::SetTimer(timer @ Timer::BlockedBudget { .. }) => self.timers.push(timer),
                 // Retry asks again what Observed asks; a barrier runs on a controller's own clock.
-                Output::SetTimer(Timer::Retry | Timer::Barrier { .. }) => {}
+                Output::SetTimer(Timer::Retry | Timer::Barrier { .. }) | Output::CancelTimer(_) => {}
             }
         }
         false

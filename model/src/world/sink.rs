@@ -12,7 +12,7 @@ use cutover::fence::{Body, Chunk, Config, Export, Fence, Input, Output, Refusal,
 use cutover::gate::{self, Consistency};
 use cutover::ids::{Epoch, Halt, MigrationId, Placement, Position, WriteId};
 use cutover::invariant::{Fact, Id, ReadServed, SinkStep, Statement};
-use cutover::migration::PartitionRecord;
+use cutover::migration::{Event, Output as ControllerOutput, PartitionRecord};
 use cutover::placement::PartitionState;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -183,6 +183,9 @@ impl Next<'_> {
             }
             Reply::Refused { request, refusal } => {
                 self.mark_refused(request, refusal);
+                if self.world.concerns_controllers(self.before, reply) {
+                    add(&mut self.said.edit().replies, reply.clone());
+                }
                 if matters(&self.clients, reply) {
                     add(&mut self.net.edit().answers, reply.clone());
                 }
@@ -375,6 +378,9 @@ impl World {
             Leaving::Value { .. } | Leaving::Chunk(_) => false,
             Leaving::Reply(reply) => match reply {
                 Reply::ChunkTaken(_) => true,
+                Reply::Refused { .. } if self.concerns_controllers(state, reply) => {
+                    state.said.replies.binary_search(reply).is_ok()
+                }
                 Reply::Refused { .. } => {
                     self.reached.load(Ordering::Relaxed) & REFUSALS == REFUSALS && !matters(&state.clients, reply)
                 }
@@ -389,6 +395,22 @@ impl World {
             },
         };
         effect.released.iter().all(known)
+    }
+
+    /// Whether a refusal makes a controller, acting from whatever record, do what is not on its way already.
+    fn concerns_controllers(&self, state: &State, reply: &Reply) -> bool {
+        let Reply::Refused { request, .. } = reply else { return true };
+        if matches!(request.body, Body::Write(_) | Body::Read(_) | Body::Chunk(_)) {
+            return false;
+        }
+        let key = hasher().hash_one((self.key, state.log.hash(false), reply));
+        let outputs = remembered(&CONCERNS, key, || {
+            let event = Event::Replied(reply.clone());
+            let fresh = self.controller().machine;
+            let records = state.log.history.iter().flatten();
+            Arc::new(records.flat_map(|record| fresh.clone().handle(record, &event)).collect())
+        });
+        outputs.iter().any(|output| !state.offers.has(output))
     }
 
     /// Every chunk that a source hands out at this moment.
@@ -422,6 +444,7 @@ impl World {
 }
 
 thread_local! {
+    static CONCERNS: Memory<Arc<Vec<ControllerOutput>>> = const { memory() };
     static EXPORTS: Memory<Arc<Vec<Message>>> = const { memory() };
 }
 

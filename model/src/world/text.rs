@@ -215,6 +215,9 @@ pub fn command(command: &Command) -> String {
             Settlement::Sealed(receipt) => {
                 format!("settle {migration} ({}: {})", receipt.speaker().store, reply(&Reply::Sealed(*receipt)))
             }
+            Settlement::Dropped(dropped) => {
+                format!("settle {migration} ({}: {})", dropped.speaker().store, reply(&Reply::Dropped(*dropped)))
+            }
             Settlement::Closed(prepared) => {
                 format!("settle {migration} ({}: {})", prepared.speaker().store, reply(&Reply::Prepared(*prepared)))
             }
@@ -235,6 +238,7 @@ pub fn controller_output(output: &Output) -> String {
         Output::Send(asked) => format!("asks {}: {}", asked.store, request(asked)),
         Output::Propose(proposed) => format!("proposes {}", command(proposed)),
         Output::SetTimer(set) => format!("starts {}", timer(set)),
+        Output::CancelTimer(set) => format!("stops {}", timer(set)),
     }
 }
 
@@ -249,6 +253,7 @@ fn timer(timer: &Timer) -> String {
 fn event(event: &Event) -> String {
     match event {
         Event::Observed => "observe".to_owned(),
+        Event::TookOver => "take over".to_owned(),
         Event::Replied(answer) => format!("deliver {}", reply(answer)),
         Event::TimerFired(fired) => timer(fired),
     }
