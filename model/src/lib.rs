@@ -2,6 +2,7 @@
 //! it, and what a person sees of both.
 
 pub mod cli;
+pub mod explorer;
 pub mod mutants;
 pub mod render;
 pub mod replay;

@@ -2,7 +2,7 @@
 
 use super::{exit, refuse};
 use crate::scope;
-use crate::search::Searched;
+use crate::explorer::Explored;
 use crate::world::World;
 use stateright::Model;
 use std::net::{SocketAddr, TcpListener};
@@ -29,7 +29,6 @@ pub fn run(args: &Args) -> u8 {
         return refuse(&format!("{}: cannot listen there: {error}", args.listen), exit::USAGE);
     }
     println!("http://{} shows {}; Ctrl-C ends it", args.listen, scope.name);
-    let searched = Searched { world: Arc::new(World::new(scope)), watch: crate::search::all_invariants() };
-    let _checker = searched.checker().serve(args.listen);
+    let _checker = Explored { world: Arc::new(World::new(scope)) }.checker().serve(args.listen);
     exit::HOLDS
 }

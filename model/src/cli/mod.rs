@@ -90,8 +90,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// clap's message; its own exit code for a wrong command line would read as `UNKNOWN`.
 fn usage(error: &clap::Error) -> u8 {
-    let _ = error.print();
-    if error.use_stderr() { exit::USAGE } else { exit::HOLDS }
+    if !error.use_stderr() {
+        let _ = error.print();
+        return exit::HOLDS;
+    }
+    // clap says what is wrong, then how it is used; the first paragraph on one line is enough.
+    let text = error.to_string();
+    let wrong: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    let wrong = wrong.join(" ");
+    refuse(wrong.strip_prefix("error: ").unwrap_or(&wrong), exit::USAGE)
 }
 
 /// Says on one line what is wrong.

@@ -72,6 +72,7 @@ pub fn all() -> Vec<Scope> {
     let mut scopes = sealed();
     scopes.extend(timed());
     scopes.extend(published());
+    scopes.extend(nightly());
     scopes
 }
 
@@ -234,6 +235,87 @@ fn timed() -> Vec<Scope> {
             replaces: false,
             reaches: &[Mark::Waited, Mark::Completed],
             ..TIMED_TIGHT
+        },
+    ]
+}
+
+/// What does not fit into a minute.
+fn nightly() -> Vec<Scope> {
+    let night = Scope { set: Set::Nightly, ..BASE };
+    vec![
+        Scope {
+            name: "nightly/there-again",
+            about: "there, back and there again, with cached reads",
+            migrations: 3,
+            stale_reads: true,
+            reaches: &[Mark::ThereAndBack, Mark::ThereAgain],
+            ..night
+        },
+        Scope {
+            name: "nightly/admission",
+            about: "two gateways whose writes wait at the sink, there and back",
+            migrations: 2,
+            attempts: 2,
+            admission: true,
+            reaches: &[Mark::RefusedAtApply, Mark::ThereAndBack],
+            ..night
+        },
+        Scope {
+            name: "nightly/reads",
+            about: "two gateways, a strong and a cached reader, drops, there and back",
+            migrations: 2,
+            readers: 1,
+            reads_each: 1,
+            stale_reads: true,
+            drops: true,
+            reaches: &[Mark::ReadAtTarget, Mark::Forgotten, Mark::ThereAndBack],
+            ..night
+        },
+        Scope {
+            name: "nightly/crash",
+            about: "two crashes, retries and a strong reader, there and back",
+            gateways: 1,
+            migrations: 2,
+            attempts: 2,
+            unsynced: true,
+            crashes: 2,
+            readers: 1,
+            reads_each: 1,
+            drops: true,
+            reaches: &[Mark::CrashLost, Mark::ThereAndBack, Mark::ReadAtTarget],
+            ..night
+        },
+        Scope {
+            name: "nightly/force",
+            about: "two gateways, forced there and back, with drops, wipes and a strong reader",
+            migrations: 2,
+            forces: 2,
+            wipes: 1,
+            drops: true,
+            stale_reads: true,
+            reaches: &[Mark::Forced, Mark::LeftBehind, Mark::Settled, Mark::Wiped],
+            ..night
+        },
+        Scope {
+            name: "nightly/copy",
+            about: "three writes in chunks of up to three, with polls and a short memory of write ids",
+            gateways: 1,
+            writes_each: 3,
+            attempts: 2,
+            chunk_writes: 3,
+            polls: true,
+            limits: Limits { sessions_max: 1, writes_per_session_max: 2, admitted_max: 2, chunk_writes_max: 3 },
+            policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
+            reaches: &[Mark::WriteForgotten, Mark::GapRefused, Mark::Completed],
+            ..night
+        },
+        Scope {
+            name: "nightly/timed",
+            about: "a store that cannot seal: two gateways, two migrations, nothing left out",
+            migrations: 2,
+            set: Set::Nightly,
+            reaches: &[Mark::Waited, Mark::WaitLost, Mark::Expired, Mark::Completed],
+            ..TIMED
         },
     ]
 }

@@ -36,7 +36,7 @@ use crate::scope::{Design, Scope};
 use cutover::fence::{Body, Config, Enforcement, Fence, Input, Prepare, Request};
 use cutover::gate::{Consistency, Operation, Work};
 use cutover::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
-use cutover::invariant::{Monitor, Register};
+use cutover::invariant::{Id, Monitor, Register};
 use cutover::migration::{Caps, Command, Controller, PartitionRecord, PlacementTable, Transition};
 use cutover::placement::Guarantee;
 use offers::{Offers, Said};
@@ -65,7 +65,7 @@ pub struct World {
 static WORLDS: AtomicU64 = AtomicU64::new(0);
 
 /// One state of the world.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct State {
     pub(crate) log: Shared<Log>,
     pub(crate) sinks: [Shared<Sink>; 2],
@@ -258,6 +258,18 @@ impl State {
         into.write_u64(self.monitor.hash(mirrored));
         self.spent.hash(into);
         into.write_u32(self.broken);
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (name, value) in self.facts() {
+            writeln!(f, "{name:<5} {value}")?;
+        }
+        for id in Id::in_set(self.broken) {
+            writeln!(f, "BROKEN {id}")?;
+        }
+        Ok(())
     }
 }
 
