@@ -41,7 +41,13 @@ pub fn lanes(steps: &[WitnessStep]) -> String {
     let mut text = String::new();
     let last = lines.len();
     for (at, Line { number, times, lane, what, did, fault }) in lines.iter().enumerate() {
-        let sign = if at + 1 == last { '✗' } else if *fault { '⚡' } else { ' ' };
+        let sign = if at + 1 == last {
+            '✗'
+        } else if *fault {
+            '⚡'
+        } else {
+            ' '
+        };
         let violation = if at + 1 == last { "   ← violation" } else { "" };
         let what = if *times > 1 { format!("{what} ×{times}") } else { what.clone() };
         let arrow = if did.is_empty() { String::new() } else { format!("   {did}") };
@@ -64,7 +70,10 @@ fn fold(steps: &[WitnessStep]) -> Vec<Line> {
     let mut over = steps.len().saturating_sub(LINES_MAX);
     for (at, step) in steps.iter().enumerate() {
         if let Some(previous) = lines.last_mut()
-            && at.checked_sub(1).and_then(|before| steps.get(before)).is_some_and(|b| b.directive == step.directive)
+            && at
+                .checked_sub(1)
+                .and_then(|before| steps.get(before))
+                .is_some_and(|b| b.directive == step.directive)
         {
             previous.times += 1;
             over = over.saturating_sub(1);

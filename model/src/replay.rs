@@ -79,7 +79,9 @@ pub fn replay(trace: &Trace) -> Result<Replayed, Unplayable> {
     let as_recorded = match (&ending, expected) {
         (Ending::Holds, None) => true,
         (Ending::Violates { violation, .. }, Some(id)) => violation.id == id,
-        (Ending::Holds | Ending::Violates { .. } | Ending::Diverged { .. } | Ending::Stale { .. }, _) => false,
+        (Ending::Holds | Ending::Violates { .. } | Ending::Diverged { .. } | Ending::Stale { .. }, _) => {
+            false
+        }
     };
     Ok(Replayed { ending, as_recorded, of_a_design: world.scope.expect.is_some() })
 }

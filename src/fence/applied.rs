@@ -57,7 +57,13 @@ impl AppliedIds {
     }
 
     /// Remembers a write, and forgets the oldest of its session, or the session used longest ago, beyond the bounds.
-    pub fn remember(&mut self, id: WriteId, position: Position, sessions_max: u32, writes_per_session_max: u32) {
+    pub fn remember(
+        &mut self,
+        id: WriteId,
+        position: Position,
+        sessions_max: u32,
+        writes_per_session_max: u32,
+    ) {
         // Of a session that was forgotten once, only what comes from now on is known.
         let again = id.session <= self.forgotten_through;
         let window = self.sessions.entry(id.session).or_insert_with(|| Window {
@@ -72,7 +78,9 @@ impl AppliedIds {
             window.forgotten_through = window.forgotten_through.max(serial);
         }
         while over(self.sessions.len(), sessions_max) {
-            let Some(oldest) = self.sessions.iter().min_by_key(|(_, window)| window.used_at).map(|(id, _)| *id) else {
+            let Some(oldest) =
+                self.sessions.iter().min_by_key(|(_, window)| window.used_at).map(|(id, _)| *id)
+            else {
                 break;
             };
             self.sessions.remove(&oldest);

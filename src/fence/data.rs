@@ -1,7 +1,7 @@
 //! What clients ask of a sink: writes and reads.
 
-use super::{Copy, Enforcement, Fence, Known, Output, Read, Refusal, Reply, Write, refuse, state};
 use super::{Body, Request};
+use super::{Copy, Enforcement, Fence, Known, Output, Read, Refusal, Reply, Write, refuse, state};
 use crate::ids::{Epoch, Position};
 
 /// What is to become of a write.

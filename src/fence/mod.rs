@@ -34,12 +34,12 @@ pub use refusal::Refusal;
 pub use request::{
     Body, Chunk, DropCopy, EvidenceQuery, Export, Prepare, Read, Request, Seal, WatermarkQuery, Write,
 };
-pub use statement::{
-    CatchUpEvidence, ChunkTaken, Dropped, Prepared, SealReceipt, Speaker, WatermarkReading,
-};
+pub use statement::{CatchUpEvidence, ChunkTaken, Dropped, Prepared, SealReceipt, Speaker, WatermarkReading};
 
 use crate::enforce;
-use crate::ids::{Epoch, Halt, Incarnation, MigrationId, PartitionId, Placement, Position, Relabel, SessionId, WriteId};
+use crate::ids::{
+    Epoch, Halt, Incarnation, MigrationId, PartitionId, Placement, Position, Relabel, SessionId, WriteId,
+};
 use serde::{Deserialize, Serialize};
 
 /// Bounds on what a sink keeps per partition.
@@ -393,6 +393,10 @@ impl Relabel for Write {
 
 impl Relabel for Fence {
     fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        Self { durable: self.durable.relabel(rename), admitted: self.admitted.relabel(rename), ..self.clone() }
+        Self {
+            durable: self.durable.relabel(rename),
+            admitted: self.admitted.relabel(rename),
+            ..self.clone()
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What a migration asks of a sink: prepare, seal, evidence, watermark, drop, export, chunk.
 
 use super::{
-    CatchUpEvidence, Chunk, ChunkTaken, Copy, DropCopy, Dropped, Enforcement, EvidenceQuery, Export, Fence, Output,
-    Prepare, Prepared, Refusal, Reply, Seal, SealReceipt, WatermarkQuery, WatermarkReading, state,
+    CatchUpEvidence, Chunk, ChunkTaken, Copy, DropCopy, Dropped, Enforcement, EvidenceQuery, Export, Fence,
+    Output, Prepare, Prepared, Refusal, Reply, Seal, SealReceipt, WatermarkQuery, WatermarkReading, state,
 };
 use crate::ids::Position;
 use std::cmp::Ordering;
@@ -34,12 +34,8 @@ impl Fence {
                 outputs.push(Output::Erase);
             }
         }
-        let prepared = Prepared::new(
-            self.speaker(),
-            self.durable.newest,
-            self.durable.closed_through,
-            self.enforces(),
-        );
+        let prepared =
+            Prepared::new(self.speaker(), self.durable.newest, self.durable.closed_through, self.enforces());
         outputs.extend(state(Reply::Prepared(prepared)));
         Ok(outputs)
     }
@@ -85,13 +81,8 @@ impl Fence {
         if position < query.at_least {
             return Err(Refusal::Behind { have: position, asked: query.at_least });
         }
-        let evidence = CatchUpEvidence::new(
-            self.speaker(),
-            query.migration,
-            query.epoch,
-            position,
-            self.enforces(),
-        );
+        let evidence =
+            CatchUpEvidence::new(self.speaker(), query.migration, query.epoch, position, self.enforces());
         Ok(state(Reply::Evidence(evidence)))
     }
 

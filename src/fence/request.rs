@@ -1,6 +1,8 @@
 //! What is asked of a sink. Every request names the store it is meant for (ADR 0005).
 
-use crate::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Relabel, SessionId, WriteId};
+use crate::ids::{
+    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Relabel, SessionId, WriteId,
+};
 use serde::{Deserialize, Serialize};
 
 /// One request to one partition at one store.
@@ -139,7 +141,9 @@ pub struct Read {
 impl Relabel for Request {
     fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
         let body = match &self.body {
-            Body::Chunk(chunk) => Body::Chunk(Chunk { writes: chunk.writes.relabel(rename), ..chunk.clone() }),
+            Body::Chunk(chunk) => {
+                Body::Chunk(Chunk { writes: chunk.writes.relabel(rename), ..chunk.clone() })
+            }
             Body::Write(write) => Body::Write(Write { id: write.id.relabel(rename), ..*write }),
             body @ (Body::Prepare(_)
             | Body::Seal(_)

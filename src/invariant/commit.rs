@@ -1,10 +1,13 @@
 //! Judges what the log decided: epochs, ids, and whether a transition had the right to apply.
 
-use super::monitor::{Findings, Monitor};
 use super::Id;
+use super::findings::Findings;
+use super::monitor::Monitor;
 use crate::fence::Speaker;
-use crate::ids::{Epoch, Placement};
-use crate::migration::{Command, Expected, MigrationError, PartitionRecord, Placed, Settlement, Transition};
+use crate::ids::{Epoch, MigrationId, PartitionId, Placement};
+use crate::migration::{
+    Command, Expected, MigrationError, OldCopy, PartitionRecord, Placed, Settlement, Transition,
+};
 use crate::placement::{PartitionState, Phase};
 
 type Record<'a> = Option<&'a PartitionRecord>;
@@ -25,14 +28,21 @@ pub(super) fn judge(
     };
     let moved = before.map(|record| record.placed.map(|placed| placed.state))
         != after.map(|record| record.placed.map(|placed| placed.state));
-    let rises = if moved && after.is_some() { epoch > monitor.newest_epoch } else { epoch >= monitor.newest_epoch };
+    let rises =
+        if moved && after.is_some() { epoch > monitor.newest_epoch } else { epoch >= monitor.newest_epoch };
     findings.expect(rises, Id::EpochMonotone, || {
-        (format!("{command:?} was committed at {epoch}"), format!("{} was reached before", monitor.newest_epoch))
+        (
+            format!("{command:?} was committed at {epoch}"),
+            format!("{} was reached before", monitor.newest_epoch),
+        )
     });
     if matches!(command.transition, Transition::Create { .. } | Transition::Begin { .. }) {
         let given = after.map(|record| record.migration);
         findings.expect(given > Some(monitor.newest_migration), Id::EpochMonotone, || {
-            (format!("{command:?} was given {given:?}"), format!("{} was given before", monitor.newest_migration))
+            (
+                format!("{command:?} was given {given:?}"),
+                format!("{} was given before", monitor.newest_migration),
+            )
         });
     }
     findings.expect(had_the_right(before, command), Id::Cas, || {
@@ -47,104 +57,154 @@ pub(super) fn judge(
     }
 }
 
-/// Whether the record is in the state that the command and its statements name.
-fn had_the_right(before: Record<'_>, command: &Command) -> bool {
-    let placed = before.and_then(|record| record.placed);
-    let expects = |expected: &Expected| {
-        before.is_some_and(|record| record.epoch == expected.epoch && record.migration == expected.migration)
-    };
-    let by = |said: Speaker, store: Option<Placement>| Some(said.store) == store && said.partition == command.partition;
-    let id = before.map(|record| record.migration);
-    let epoch = before.map(|record| record.epoch);
-    match &command.transition {
-        Transition::Create { .. } => {
-            placed.is_none() && before.is_none_or(|record| record.old_copies.is_empty())
+/// The record before a command, taken apart.
+struct Before<'a> {
+    record: Record<'a>,
+    placed: Option<Placed>,
+    partition: PartitionId,
+}
+
+impl Before<'_> {
+    fn expects(&self, expected: &Expected) -> bool {
+        self.record
+            .is_some_and(|record| record.epoch == expected.epoch && record.migration == expected.migration)
+    }
+
+    fn by(&self, said: Speaker, store: Option<Placement>) -> bool {
+        Some(said.store) == store && said.partition == self.partition
+    }
+
+    /// Whether a statement is about the migration that is recorded.
+    fn about(&self, migration: MigrationId) -> bool {
+        self.record.is_some_and(|record| record.migration == migration)
+    }
+
+    fn at(&self, epoch: Epoch) -> bool {
+        self.record.is_some_and(|record| record.epoch == epoch)
+    }
+
+    fn is(&self, wanted: Phase) -> bool {
+        phase(self.placed) == Some(wanted)
+    }
+
+    fn owner(&self) -> Option<Placement> {
+        self.placed.map(|placed| super::monitor::read_placement(placed.state))
+    }
+
+    fn target(&self) -> Option<Placement> {
+        match self.placed?.state {
+            PartitionState::Migrating { to, .. } => Some(to),
+            PartitionState::Active(_) => None,
         }
-        Transition::Open { expected, prepared } => {
-            let copy = placed.map(|placed| placed.copy);
-            expects(expected) && by(prepared.speaker(), owner(placed)) && Some(prepared.migration()) == copy
-        }
-        Transition::Begin { expected, to } => {
-            expects(expected)
-                && phase(placed).is_none()
-                && owner(placed).is_some_and(|from| from != *to)
-                && placed.is_some_and(|placed| placed.opened)
-        }
-        Transition::EnterCutover { expected, receipt } => {
-            expects(expected)
-                && phase(placed) == Some(Phase::Draining)
-                && by(receipt.speaker(), owner(placed))
-                && Some(receipt.migration()) == id
-                && Some(receipt.through()) >= epoch
-        }
-        Transition::EnterTimedCutover { expected, prepared } => {
-            expects(expected)
-                && phase(placed) == Some(Phase::Draining)
-                && by(prepared.speaker(), target(placed))
-                && Some(prepared.migration()) == id
-        }
-        Transition::RecordWatermark { expected, reading } => {
-            expects(expected)
-                && phase(placed) == Some(Phase::Cutover)
-                && by(reading.speaker(), owner(placed))
-                && (Some(reading.migration()), Some(reading.epoch())) == (id, epoch)
-                && placed.and_then(|placed| placed.cutover?.watermark).is_none()
-        }
-        Transition::Complete { expected, evidence } => {
-            let facts = placed.and_then(|placed| placed.cutover);
-            expects(expected)
-                && phase(placed) == Some(Phase::Cutover)
-                && by(evidence.speaker(), target(placed))
-                && (Some(evidence.migration()), Some(evidence.epoch())) == (id, epoch)
-                && facts.is_some_and(|facts| {
-                    evidence.speaker().incarnation == facts.target
-                        && facts.watermark.is_some_and(|watermark| evidence.position() >= watermark)
-                })
-        }
-        Transition::Abort { expected } => expects(expected) && phase(placed).is_some(),
-        Transition::Force { expected, prepared, .. } => {
-            expects(expected)
-                && by(prepared.speaker(), target(placed))
-                && Some(prepared.migration()) == id
-                && placed.is_some_and(|placed| placed.debt.is_none())
-        }
-        Transition::Settle { migration, proof } => {
-            placed.and_then(|placed| placed.debt).is_some_and(|debt| {
-                let at = Some(debt.placement);
-                debt.migration == *migration
-                    && match proof {
-                        Settlement::Sealed(said) => by(said.speaker(), at) && said.through() >= debt.through,
-                        Settlement::Closed(said) => {
-                            by(said.speaker(), at) && said.closed_through() >= debt.through && said.enforces()
-                        }
-                        Settlement::Dropped(said) => by(said.speaker(), at) && said.copy() >= debt.copy,
+    }
+
+    fn settles(&self, migration: MigrationId, proof: &Settlement) -> bool {
+        self.placed.and_then(|placed| placed.debt).is_some_and(|debt| {
+            let at = Some(debt.placement);
+            debt.migration == migration
+                && match proof {
+                    Settlement::Sealed(said) => self.by(said.speaker(), at) && said.through() >= debt.through,
+                    Settlement::Closed(said) => {
+                        let reaches = said.closed_through() >= debt.through && said.enforces();
+                        self.by(said.speaker(), at) && reaches
                     }
-            })
-        }
-        Transition::RetireCopy { placement, copy } => before.is_some_and(|record| {
-            record.old_copies.iter().any(|old| (old.placement, old.copy) == (*placement, *copy))
-        }),
-        Transition::ForgetCopy { dropped } => before.is_some_and(|record| {
-            let gone = |old: &crate::migration::OldCopy| {
-                by(dropped.speaker(), Some(old.placement)) && old.copy <= dropped.copy()
-            };
-            record.old_copies.iter().any(gone)
-        }),
-        Transition::Delete { expected } => {
-            expects(expected)
-                && placed.is_some_and(|placed| placed.debt.is_none() && !placed.state.is_migrating())
-        }
+                    Settlement::Dropped(said) => self.by(said.speaker(), at) && said.copy() >= debt.copy,
+                }
+        })
     }
 }
 
-fn owner(placed: Option<Placed>) -> Option<Placement> {
-    placed.map(|placed| super::monitor::read_placement(placed.state))
+/// Whether the record is in the state that the command and its statements name.
+fn had_the_right(record: Record<'_>, command: &Command) -> bool {
+    let placed = record.and_then(|record| record.placed);
+    let was = Before { record, placed, partition: command.partition };
+    match &command.transition {
+        Transition::Create { .. } => {
+            placed.is_none() && record.is_none_or(|record| record.old_copies.is_empty())
+        }
+        Transition::Open { expected, prepared } => {
+            let made = placed.is_some_and(|placed| placed.copy == prepared.migration());
+            was.expects(expected) && was.by(prepared.speaker(), was.owner()) && made
+        }
+        Transition::RetireCopy { placement, copy } => record.is_some_and(|record| {
+            record.old_copies.iter().any(|old| (old.placement, old.copy) == (*placement, *copy))
+        }),
+        Transition::ForgetCopy { dropped } => record.is_some_and(|record| {
+            let gone =
+                |old: &OldCopy| was.by(dropped.speaker(), Some(old.placement)) && old.copy <= dropped.copy();
+            record.old_copies.iter().any(gone)
+        }),
+        Transition::Delete { expected } => {
+            let settled = placed.is_some_and(|placed| placed.debt.is_none() && !placed.state.is_migrating());
+            was.expects(expected) && settled
+        }
+        Transition::Settle { migration, proof } => was.settles(*migration, proof),
+        Transition::Begin { .. }
+        | Transition::EnterCutover { .. }
+        | Transition::EnterTimedCutover { .. }
+        | Transition::RecordWatermark { .. }
+        | Transition::Complete { .. }
+        | Transition::Abort { .. }
+        | Transition::Force { .. } => moves(&was, &command.transition),
+    }
 }
 
-fn target(placed: Option<Placed>) -> Option<Placement> {
-    match placed?.state {
-        PartitionState::Migrating { to, .. } => Some(to),
-        PartitionState::Active(_) => None,
+/// The same for the steps of a migration.
+fn moves(was: &Before<'_>, transition: &Transition) -> bool {
+    let placed = was.placed;
+    match transition {
+        Transition::Begin { expected, to } => {
+            let elsewhere = was.owner().is_some_and(|from| from != *to);
+            let settled = placed.is_some_and(|placed| placed.opened && !placed.state.is_migrating());
+            was.expects(expected) && elsewhere && settled
+        }
+        Transition::EnterCutover { expected, receipt } => {
+            let reaches = was.record.is_some_and(|record| receipt.through() >= record.epoch);
+            was.expects(expected)
+                && was.is(Phase::Draining)
+                && was.by(receipt.speaker(), was.owner())
+                && was.about(receipt.migration())
+                && reaches
+        }
+        Transition::EnterTimedCutover { expected, prepared } => {
+            was.expects(expected)
+                && was.is(Phase::Draining)
+                && was.by(prepared.speaker(), was.target())
+                && was.about(prepared.migration())
+        }
+        Transition::RecordWatermark { expected, reading } => {
+            was.expects(expected)
+                && was.is(Phase::Cutover)
+                && was.by(reading.speaker(), was.owner())
+                && was.about(reading.migration())
+                && was.at(reading.epoch())
+                && placed.and_then(|placed| placed.cutover?.watermark).is_none()
+        }
+        Transition::Complete { expected, evidence } => {
+            let caught_up = placed.and_then(|placed| placed.cutover).is_some_and(|facts| {
+                evidence.speaker().incarnation == facts.target
+                    && facts.watermark.is_some_and(|watermark| evidence.position() >= watermark)
+            });
+            was.expects(expected)
+                && was.is(Phase::Cutover)
+                && was.by(evidence.speaker(), was.target())
+                && was.about(evidence.migration())
+                && was.at(evidence.epoch())
+                && caught_up
+        }
+        Transition::Abort { expected } => was.expects(expected) && was.target().is_some(),
+        Transition::Force { expected, prepared, .. } => {
+            was.expects(expected)
+                && was.by(prepared.speaker(), was.target())
+                && was.about(prepared.migration())
+                && placed.is_some_and(|placed| placed.debt.is_none())
+        }
+        Transition::Create { .. }
+        | Transition::Open { .. }
+        | Transition::RetireCopy { .. }
+        | Transition::ForgetCopy { .. }
+        | Transition::Delete { .. }
+        | Transition::Settle { .. } => false,
     }
 }
 

@@ -7,11 +7,15 @@
 //! before states are compared, so that two ways into one state cannot hide the wrong one.
 
 mod commit;
+mod fact;
+mod findings;
 mod monitor;
 mod register;
 mod sink;
 
-pub use monitor::{Copied, Fact, Findings, Monitor, ReadServed, SinkNow, SinkStep, Statement};
+pub use fact::{Copied, Fact, ReadServed, SinkNow, SinkStep, Statement};
+pub use findings::Findings;
+pub use monitor::Monitor;
 pub use register::Register;
 
 use core::fmt;

@@ -1,140 +1,13 @@
 //! The monitor: fed with what happens in a run, it keeps what the invariants need to know of the past.
 
-use super::{Id, Register, Violation, commit, sink};
-use crate::fence::{
-    CatchUpEvidence, Chunk, Dropped, Durable, Fence, Prepared, Request, SealReceipt, WatermarkReading, Write,
-};
+use super::fact::{Fact, ReadServed};
+use super::findings::Findings;
+use super::{Id, Register, commit, sink};
+use crate::fence::{Durable, Write};
 use crate::gate::Consistency;
 use crate::ids::{Epoch, MigrationId, Placement, Relabel, SessionId, WriteId};
-use crate::migration::{Command, Debt, MigrationError, PartitionRecord, Transition};
+use crate::migration::{Command, Debt, PartitionRecord, Transition};
 use crate::placement::{Guarantee, PartitionState, Phase, Resolution};
-
-/// A sink at one moment: its machine and data, and what of both is durable.
-#[derive(Clone, Copy, Debug)]
-pub struct SinkNow<'a> {
-    /// The machine.
-    pub fence: &'a Fence,
-    /// Write ids by position.
-    pub data: &'a [WriteId],
-    /// What a crash leaves of the machine.
-    pub durable: &'a Durable,
-    /// What a crash leaves of the data.
-    pub durable_data: &'a [WriteId],
-}
-
-/// A step of one sink, before and after.
-#[derive(Clone, Copy, Debug)]
-pub struct SinkStep<'a> {
-    /// The request that caused it; `None` for a crash.
-    pub request: Option<&'a Request>,
-    /// Before.
-    pub before: SinkNow<'a>,
-    /// After.
-    pub after: SinkNow<'a>,
-    /// The committed record.
-    pub record: Option<&'a PartitionRecord>,
-}
-
-/// A run of writes that a sink handed out, or took.
-pub type Copied<'a> = &'a Chunk;
-
-/// A read that was answered.
-#[derive(Clone, Copy, Debug)]
-pub struct ReadServed<'a> {
-    /// The reader, for strong reads.
-    pub reader: u8,
-    /// What was asked for.
-    pub consistency: Consistency,
-    /// The committed state that the reader resolved.
-    pub resolved: &'a PartitionRecord,
-    /// What the read carried.
-    pub token: Epoch,
-    /// The sink that answered.
-    pub store: Placement,
-    /// The copy that it answered from.
-    pub copy: MigrationId,
-    /// The sink's fences at that moment.
-    pub fences: &'a Durable,
-    /// The newest write that it saw.
-    pub value: Option<WriteId>,
-}
-
-/// What a sink states.
-#[derive(Clone, Copy, Debug)]
-pub enum Statement<'a> {
-    /// Ready for a copy.
-    Prepared(&'a Prepared),
-    /// Sealed.
-    Sealed(&'a SealReceipt),
-    /// Caught up to a position.
-    Evidence(&'a CatchUpEvidence),
-    /// Writes reach a position.
-    Watermark(&'a WatermarkReading),
-    /// Erased.
-    Dropped(&'a Dropped),
-    /// A write has taken effect.
-    Applied(Write),
-    /// Writes for the mover.
-    Handed(Copied<'a>),
-    /// The newest write, to a reader.
-    Read(Option<WriteId>),
-}
-
-/// Something that happened.
-#[derive(Clone, Copy, Debug)]
-pub enum Fact<'a> {
-    /// The log decided on a command.
-    Decided {
-        /// The record before.
-        before: Option<&'a PartitionRecord>,
-        /// The command.
-        command: &'a Command,
-        /// The partition's new epoch, or why it was refused.
-        outcome: Result<Epoch, MigrationError>,
-        /// The record after.
-        after: Option<&'a PartitionRecord>,
-        /// Write ids at the old and the new read placement, as they lie there.
-        data: (&'a [WriteId], &'a [WriteId]),
-    },
-    /// Under `timed`: a controller has waited long enough in the cutover that is committed now.
-    Waited(&'a PartitionRecord),
-    /// A node resolved the partition from this committed record.
-    Resolved(&'a PartitionRecord, &'a Resolution),
-    /// A gate let a write out.
-    Admitted {
-        /// The view it was given.
-        view: &'a Resolution,
-        /// What the write carries.
-        token: Epoch,
-        /// Where it goes.
-        store: Placement,
-    },
-    /// A client asks for a write.
-    WriteInvoked(WriteId),
-    /// A client asks for a strong read.
-    ReadInvoked(u8),
-    /// A sink applied a client write.
-    Wrote {
-        /// The sink.
-        store: Placement,
-        /// The write.
-        write: Write,
-        /// The sink's fences at that moment.
-        fences: &'a Durable,
-        /// The committed record.
-        record: Option<&'a PartitionRecord>,
-    },
-    /// A client has its acknowledgement.
-    Acknowledged(WriteId),
-    /// A read was answered.
-    ReadServed(ReadServed<'a>),
-    /// A sink took a step.
-    SinkStepped(SinkStep<'a>),
-    /// A sink's statement left it; it was made of this copy, or of a store whose newest copy this was.
-    Stated(Statement<'a>, MigrationId, SinkNow<'a>),
-    /// The run stands here.
-    Now(Option<&'a PartitionRecord>, &'a [SinkNow<'a>]),
-}
 
 /// Keeps what the invariants need to know of the past, and judges.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -149,46 +22,6 @@ pub struct Monitor {
     lossless: bool,
     waited: Option<Epoch>,
     register: Option<Register>,
-}
-
-/// Collects violations; without `explain` only which.
-#[derive(Debug, Default)]
-pub struct Findings {
-    bits: u32,
-    explain: bool,
-    violations: Vec<Violation>,
-}
-
-impl Findings {
-    /// Keeps the ids alone, or the facts too.
-    #[must_use]
-    pub const fn new(explain: bool) -> Self {
-        Self { bits: 0, explain, violations: Vec::new() }
-    }
-
-    /// The ids found broken, as a set.
-    #[must_use]
-    pub const fn bits(&self) -> u32 {
-        self.bits
-    }
-
-    /// The facts.
-    #[must_use]
-    pub fn violations(&self) -> &[Violation] {
-        &self.violations
-    }
-
-    /// Notes that `id` is broken unless it holds.
-    pub fn expect(&mut self, holds: bool, id: Id, facts: impl FnOnce() -> (String, String)) {
-        if holds {
-            return;
-        }
-        self.bits |= id.bit();
-        if self.explain {
-            let (found, against) = facts();
-            self.violations.push(Violation { id, found, against });
-        }
-    }
 }
 
 impl Monitor {
@@ -267,7 +100,9 @@ impl Monitor {
     /// Keeps what matters for later, and judges what only the whole history shows.
     pub fn remember(&mut self, fact: &Fact<'_>, findings: &mut Findings) {
         match *fact {
-            Fact::Decided { before, command, after, data, .. } => self.committed(before, command, after, data),
+            Fact::Decided { before, command, after, data, .. } => {
+                self.committed(before, command, after, data)
+            }
             Fact::Waited(record) => self.waited = Some(record.epoch),
             Fact::WriteInvoked(id) => {
                 if let Some(register) = &mut self.register {
@@ -355,25 +190,38 @@ impl Monitor {
         let exempt = self.is_exempt(store, write, record);
         let Some((record, placed)) = record.and_then(|record| Some((record, record.placed?))) else { return };
         let timed = placed.guarantee == Guarantee::Timed;
-        let refused = fences.copy().is_none() || (!timed && token <= fences.sealed_through().max(fences.closed_through()));
+        let refused = fences.copy().is_none()
+            || (!timed && token <= fences.sealed_through().max(fences.closed_through()));
         findings.expect(!refused, Id::FenceRespected, || {
             let (sealed, closed) = (fences.sealed_through(), fences.closed_through());
-            (format!("{store} applied {id} with token {token}"), format!("sealed through {sealed}, closed through {closed}"))
+            (
+                format!("{store} applied {id} with token {token}"),
+                format!("sealed through {sealed}, closed through {closed}"),
+            )
         });
         if exempt {
             return;
         }
         let (owner, open) = match placed.state {
-            PartitionState::Active(at) | PartitionState::Migrating { from: at, phase: Phase::Draining, .. } => (at, true),
+            PartitionState::Active(at)
+            | PartitionState::Migrating { from: at, phase: Phase::Draining, .. } => (at, true),
             PartitionState::Migrating { from, phase: Phase::Cutover, .. } => {
                 (from, timed && self.waited != Some(record.epoch))
             }
         };
         let at = || format!("{store} applied {id} with token {token}");
-        findings.expect(open, Id::NoCommitInCutover, || (at(), format!("the record is {} at {}", placed.state, record.epoch)));
+        findings.expect(open, Id::NoCommitInCutover, || {
+            (at(), format!("the record is {} at {}", placed.state, record.epoch))
+        });
         let ours = store == owner && token >= placed.owned_since && token <= record.epoch;
         findings.expect(!open || ours, Id::CommitAtOwnerOnly, || {
-            (at(), format!("{owner} has owned the partition since {}; the record is {} at {}", placed.owned_since, placed.state, record.epoch))
+            (
+                at(),
+                format!(
+                    "{owner} has owned the partition since {}; the record is {} at {}",
+                    placed.owned_since, placed.state, record.epoch
+                ),
+            )
         });
     }
 
@@ -382,7 +230,10 @@ impl Monitor {
         if let Some(register) = &mut self.register {
             register.write_returned(id);
             findings.expect(register.is_linearizable(), Id::Linearizable, || {
-                (format!("{id} was acknowledged"), "no order of the operations has it take effect by now".to_owned())
+                (
+                    format!("{id} was acknowledged"),
+                    "no order of the operations has it take effect by now".to_owned(),
+                )
             });
         }
     }
@@ -445,7 +296,9 @@ fn resolved(record: &PartitionRecord, resolution: &Resolution, findings: &mut Fi
 
 fn admitted(view: &Resolution, token: Epoch, store: Placement, findings: &mut Findings) {
     let open = match view.state {
-        PartitionState::Active(at) | PartitionState::Migrating { from: at, phase: Phase::Draining, .. } => Some(at),
+        PartitionState::Active(at) | PartitionState::Migrating { from: at, phase: Phase::Draining, .. } => {
+            Some(at)
+        }
         PartitionState::Migrating { phase: Phase::Cutover, .. } => None,
     };
     findings.expect(open == Some(store) && token == view.epoch, Id::NoAdmitStale, || {

@@ -1,7 +1,9 @@
 //! Judges sinks: what a step did to fences and data, what a statement rests on, and what lies where.
 
 use super::Id;
-use super::monitor::{Findings, Monitor, SinkNow, SinkStep, Statement, read_placement};
+use super::fact::{SinkNow, SinkStep, Statement};
+use super::findings::Findings;
+use super::monitor::{Monitor, read_placement};
 use crate::fence::{Body, Durable};
 use crate::ids::{Epoch, MigrationId, Placement, Position, WriteId};
 use crate::migration::PartitionRecord;
@@ -135,7 +137,8 @@ pub(super) fn now(
                 format!("the committed epoch is {}", monitor.newest_epoch),
             )
         });
-        let twice = sink.data.iter().enumerate().find(|(at, id)| sink.data.iter().skip(at + 1).any(|o| o == *id));
+        let twice =
+            sink.data.iter().enumerate().find(|(at, id)| sink.data.iter().skip(at + 1).any(|o| o == *id));
         findings.expect(twice.is_none(), Id::ApplyOnce, || {
             (format!("{store} holds {:?}", ids(sink.data)), "an id takes effect once".to_owned())
         });
@@ -150,7 +153,12 @@ pub(super) fn now(
             let store = owner.fence.config().store;
             (
                 format!("{id} was acknowledged"),
-                format!("{store} owns the partition ({} at {}) and holds {:?}", placed.state, record.epoch, ids(owner.data)),
+                format!(
+                    "{store} owns the partition ({} at {}) and holds {:?}",
+                    placed.state,
+                    record.epoch,
+                    ids(owner.data)
+                ),
             )
         });
     }
@@ -169,9 +177,10 @@ pub(super) fn now(
         && let Some(source) = at(debt.placement)
     {
         let fences = source.durable;
-        let open = fences.copy().is_some()
-            && fences.sealed_through().max(fences.closed_through()) < debt.through;
-        let kept = placed.debt.is_some_and(|kept| kept.placement == debt.placement && kept.through >= debt.through);
+        let open =
+            fences.copy().is_some() && fences.sealed_through().max(fences.closed_through()) < debt.through;
+        let kept =
+            placed.debt.is_some_and(|kept| kept.placement == debt.placement && kept.through >= debt.through);
         findings.expect(!open || kept, Id::DebtKept, || {
             (
                 format!("{} may still acknowledge writes up to {}", debt.placement, debt.through),

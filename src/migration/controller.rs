@@ -10,8 +10,8 @@
 
 use super::{Command, PartitionRecord, Placed, Policy, Settlement, Transition};
 use crate::fence::{
-    Body, CatchUpEvidence, DropCopy, Dropped, EvidenceQuery, Prepare, Prepared, Refusal, Reply, Request, Seal, SealReceipt,
-    WatermarkQuery, WatermarkReading,
+    Body, CatchUpEvidence, DropCopy, Dropped, EvidenceQuery, Prepare, Prepared, Refusal, Reply, Request,
+    Seal, SealReceipt, WatermarkQuery, WatermarkReading,
 };
 use crate::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use crate::placement::{Guarantee, PartitionState, Phase};
@@ -111,7 +111,8 @@ impl Controller {
 
     /// A wait belongs to one cutover; an abort, or another migration, ends it.
     fn forget_other_barriers(&mut self, record: &PartitionRecord) {
-        let current = |barrier: &Barrier| barrier.migration == record.migration && barrier.epoch == record.epoch;
+        let current =
+            |barrier: &Barrier| barrier.migration == record.migration && barrier.epoch == record.epoch;
         self.barrier = self.barrier.filter(current);
     }
 
@@ -152,7 +153,9 @@ impl Controller {
     /// Asks everything again, and whether a seal that somebody else has sent has arrived by now.
     fn retry(&mut self, record: &PartitionRecord) -> Vec<Output> {
         let mut outputs = self.observed(record);
-        outputs.extend(flight(record).filter(|flight| flight.phase == Phase::Draining).map(|f| ask_watermark(&f)));
+        outputs.extend(
+            flight(record).filter(|flight| flight.phase == Phase::Draining).map(|f| ask_watermark(&f)),
+        );
         outputs
     }
 

@@ -1,8 +1,6 @@
 //! Each transition as a function from the old record to the new one, or a refusal.
 
-use super::{
-    CutoverFacts, Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed, Settlement,
-};
+use super::{CutoverFacts, Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed, Settlement};
 use crate::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, Speaker, WatermarkReading};
 use crate::ids::{Epoch, MigrationId, PartitionId, Placement};
 use crate::placement::{Guarantee, PartitionState, Phase};
@@ -322,7 +320,10 @@ fn draining(record: &PartitionRecord, expected: Expected, kind: Guarantee) -> Re
     Ok(flight)
 }
 
-fn in_cutover(record: &PartitionRecord, expected: Expected) -> Result<(Flight, CutoverFacts), MigrationError> {
+fn in_cutover(
+    record: &PartitionRecord,
+    expected: Expected,
+) -> Result<(Flight, CutoverFacts), MigrationError> {
     let flight = flight(record, expected)?;
     match (flight.phase, flight.placed.cutover) {
         (Phase::Cutover, Some(facts)) => Ok((flight, facts)),
@@ -344,7 +345,11 @@ fn check_expected(record: &PartitionRecord, expected: Expected) -> Result<(), Mi
     })
 }
 
-fn check_speaker(record: &PartitionRecord, said: Speaker, placement: Placement) -> Result<(), MigrationError> {
+fn check_speaker(
+    record: &PartitionRecord,
+    said: Speaker,
+    placement: Placement,
+) -> Result<(), MigrationError> {
     if said.store == placement && said.partition == record.partition {
         return Ok(());
     }

@@ -137,7 +137,8 @@ fn select(args: &Args) -> Result<Vec<Scope>, String> {
         let exact = all.iter().any(|scope| scope.name == name);
         let within = |scope: &&Scope| {
             scope.name == name
-                || (!exact && scope.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')))
+                || (!exact
+                    && scope.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')))
         };
         let mut matching: Vec<Scope> = all.iter().filter(within).cloned().collect();
         if matching.is_empty() {
@@ -190,7 +191,9 @@ fn list(scopes: &[Scope], format: Format) -> u8 {
     for id in Id::ALL {
         let entry = id.entry();
         console.say(&format!("{:<36} {}", entry.id, entry.claim));
-        console.json(&json!({ "type": "invariant", "id": entry.id, "claim": entry.claim, "source": entry.source }));
+        console.json(
+            &json!({ "type": "invariant", "id": entry.id, "claim": entry.claim, "source": entry.source }),
+        );
     }
     console.finish(exit::HOLDS);
     exit::HOLDS
@@ -214,7 +217,8 @@ impl Run<'_> {
         // A design that is known to break is shown at its shortest, at once.
         let order = if scope.expect.is_some() { Order::BreadthFirst } else { exhaust };
         let found = self.search(&searched, order, scope.name);
-        let witness = found.witness.as_deref().and_then(|actions| self.witness(&world, order, actions, watch));
+        let witness =
+            found.witness.as_deref().and_then(|actions| self.witness(&world, order, actions, watch));
         self.print(scope, &world, &found, witness.as_ref())
     }
 
@@ -242,7 +246,9 @@ impl Run<'_> {
         actions: &[crate::world::Action],
         watch: u32,
     ) -> Option<Witness> {
-        let first = Id::in_set(watch).filter_map(|id| Witness::run(world, actions, id)).min_by_key(|w| w.steps.len())?;
+        let first = Id::in_set(watch)
+            .filter_map(|id| Witness::run(world, actions, id))
+            .min_by_key(|w| w.steps.len())?;
         if order == Order::BreadthFirst {
             return Some(first);
         }
@@ -265,7 +271,8 @@ impl Run<'_> {
     fn print(&self, scope: &Scope, world: &World, found: &Found, witness: Option<&Witness>) -> Judged {
         let reached: Vec<Mark> = Mark::in_set(world.reached.load(Ordering::Relaxed)).collect();
         self.print_reached(scope, &reached);
-        let missing: Vec<Mark> = scope.reaches.iter().filter(|mark| !reached.contains(mark)).copied().collect();
+        let missing: Vec<Mark> =
+            scope.reaches.iter().filter(|mark| !reached.contains(mark)).copied().collect();
         let trace = witness.and_then(|witness| self.write_trace(scope, witness));
         let broken = witness.map(|witness| witness.id);
         let code = match (broken, scope.expect) {
@@ -285,7 +292,8 @@ impl Run<'_> {
                 self.console.say(&format!("  MISSING  {}: the scope no longer gets there", mark.text()));
             }
             if let Some(id) = scope.expect {
-                self.console.say(&format!("  MISSING  {id} was to break, and holds: the search has lost its teeth"));
+                self.console
+                    .say(&format!("  MISSING  {id} was to break, and holds: the search has lost its teeth"));
             }
         }
         self.print_done(found, broken);
@@ -400,11 +408,20 @@ impl Run<'_> {
         let ours = || scopes.iter().zip(judged).filter(|(scope, _)| scope.expect.is_none());
         if ours().count() > 0 {
             let complete = ours().all(|(_, judged)| judged.found.complete);
-            let cells: Vec<String> = Id::ALL.iter().map(|id| {
-                let violated = ours().any(|(_, judged)| judged.broken == Some(*id));
-                let verdict = if violated { "VIOLATED" } else if complete { "HOLDS" } else { "UNKNOWN" };
-                format!("{verdict:>9}  {:<38}", id.to_string())
-            }).collect();
+            let cells: Vec<String> = Id::ALL
+                .iter()
+                .map(|id| {
+                    let violated = ours().any(|(_, judged)| judged.broken == Some(*id));
+                    let verdict = if violated {
+                        "VIOLATED"
+                    } else if complete {
+                        "HOLDS"
+                    } else {
+                        "UNKNOWN"
+                    };
+                    format!("{verdict:>9}  {:<38}", id.to_string())
+                })
+                .collect();
             for pair in cells.chunks(2) {
                 self.console.say(&pair.concat());
             }

@@ -83,7 +83,9 @@ impl Console {
 
     /// Ends the run.
     pub fn finish(&self, exit: u8) {
-        self.json(&json!({ "type": "run-finished", "exit": exit, "seconds": seconds(self.started.elapsed()) }));
+        self.json(
+            &json!({ "type": "run-finished", "exit": exit, "seconds": seconds(self.started.elapsed()) }),
+        );
     }
 
     /// Since the run began.

@@ -38,7 +38,8 @@ pub fn run(args: &Args) -> u8 {
             let exact: Vec<Id> = Id::named(name).into_iter().collect();
             let starts = |id: &&Id| {
                 let full = id.entry().id;
-                full.starts_with(name.as_str()) || full.split('.').nth(1).is_some_and(|n| n.starts_with(name.as_str()))
+                full.starts_with(name.as_str())
+                    || full.split('.').nth(1).is_some_and(|n| n.starts_with(name.as_str()))
             };
             let fitting: Vec<Id> = Id::ALL.iter().filter(starts).copied().collect();
             if exact.is_empty() { fitting } else { exact }
@@ -47,7 +48,10 @@ pub fn run(args: &Args) -> u8 {
     if ids.is_empty() {
         let name = args.invariant.as_deref().unwrap_or_default();
         let all: Vec<_> = Id::ALL.iter().map(ToString::to_string).collect();
-        return refuse(&format!("invariant {name:?} does not exist, expected one of {}", all.join(", ")), exit::USAGE);
+        return refuse(
+            &format!("invariant {name:?} does not exist, expected one of {}", all.join(", ")),
+            exit::USAGE,
+        );
     }
     let text = match (args.markdown, args.format) {
         (true, _) => markdown(&mutants),
@@ -127,7 +131,9 @@ fn mutant(path: &Path) -> Option<Mutant> {
     let text = std::fs::read_to_string(path).ok()?;
     let header: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("# ")).collect();
     let value = |key: &str| {
-        let at = header.iter().position(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))?;
+        let at = header
+            .iter()
+            .position(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))?;
         let mut value = header.get(at)?.split_once(':')?.1.trim().to_owned();
         for more in header.iter().skip(at + 1).take_while(|line| line.starts_with("  ")) {
             value.push(' ');

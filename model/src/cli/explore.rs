@@ -1,8 +1,8 @@
 //! `cutover explore`.
 
 use super::{exit, refuse};
-use crate::scope;
 use crate::explorer::Explored;
+use crate::scope;
 use crate::world::World;
 use stateright::Model;
 use std::net::{SocketAddr, TcpListener};

@@ -33,8 +33,10 @@ pub mod exit {
 /// Checks the protocol that moves a partition of live data without losing a write.
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, disable_help_subcommand = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 holds · 1 violated, or a mutant survived · 2 unknown · 4 nothing was run \
-    · 5 traces diverged, stale or awaiting review · 64 usage · 65 unreadable file · 70 internal error")]
+#[command(
+    after_help = "Exit codes: 0 holds · 1 violated, or a mutant survived · 2 unknown · 4 nothing was run \
+    · 5 traces diverged, stale or awaiting review · 64 usage · 65 unreadable file · 70 internal error"
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

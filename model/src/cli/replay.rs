@@ -79,7 +79,12 @@ fn one(console: &Console, file: &Path) -> u8 {
         Ending::Violates { violation, step } => {
             let (id, found, against) = (violation.id, &violation.found, &violation.against);
             let facts = format!("          {found}\n          {against}");
-            ("VIOLATES", format!("VIOLATES  {id} at step {step}   {name}   {note}, {took:.1?}\n{facts}"), Some(id), Some(*step))
+            (
+                "VIOLATES",
+                format!("VIOLATES  {id} at step {step}   {name}   {note}, {took:.1?}\n{facts}"),
+                Some(id),
+                Some(*step),
+            )
         }
         Ending::Diverged { step, why } => {
             ("DIVERGED", format!("DIVERGED  step {step}   {name}   {why}"), None, Some(*step))

@@ -32,12 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "K")]
     pub sample: Option<usize>,
     /// What the lot depends on: the same text draws the same patches
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "cutover",
-        requires = "sample"
-    )]
+    #[arg(long, value_name = "TEXT", default_value = "cutover", requires = "sample")]
     pub seed: String,
     /// Start no mutant after this time (10m, 1h 30m)
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]

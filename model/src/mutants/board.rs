@@ -129,10 +129,7 @@ impl<'a> Board<'a> {
                 board.not_run.push(*one);
                 continue;
             };
-            let row = Row {
-                chosen: *one,
-                outcome,
-            };
+            let row = Row { chosen: *one, outcome };
             console.finished(&progress(&row));
             console.json(&Line::mutant(&row))?;
             board.rows.push(row);
@@ -149,8 +146,7 @@ impl<'a> Board<'a> {
             let is = |row: &&Row<'_>| row.outcome.finding.verdict == verdict;
             self.rows.iter().filter(is).count()
         };
-        let expected =
-            |row: &&Row<'_>| row.outcome.finding.verdict == Verdict::Survived && row.as_expected();
+        let expected = |row: &&Row<'_>| row.outcome.finding.verdict == Verdict::Survived && row.as_expected();
         let survived = count(Verdict::Survived) - self.rows.iter().filter(expected).count();
         (count(Verdict::Killed), survived, count(Verdict::Broken))
     }
@@ -159,9 +155,8 @@ impl<'a> Board<'a> {
     #[must_use]
     pub fn exit(&self) -> u8 {
         let fails = |baseline: &Baseline| matches!(baseline.word(), "VIOLATED" | "BROKEN");
-        let must_survive_but_unknown = |row: &Row<'_>| {
-            row.chosen.patch.expect == Expect::Survives && row.outcome.finding.unknown
-        };
+        let must_survive_but_unknown =
+            |row: &Row<'_>| row.chosen.patch.expect == Expect::Survives && row.outcome.finding.unknown;
         let wrong = |row: &Row<'_>| !row.as_expected() && !must_survive_but_unknown(row);
         let owed = |one: &Chosen<'_>| one.why != Why::Sampled;
         if self.baselines.iter().any(fails) || self.rows.iter().any(wrong) {

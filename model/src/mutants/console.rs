@@ -28,20 +28,8 @@ pub struct Console<'a> {
 
 impl<'a> Console<'a> {
     /// Prints to `out` and `err`; with a progress bar when `terminal` says that stderr is one.
-    pub fn new(
-        out: &'a mut dyn Write,
-        err: &'a mut dyn Write,
-        format: Format,
-        terminal: bool,
-    ) -> Self {
-        Self {
-            out,
-            err,
-            format,
-            bar: terminal.then(ProgressBar::hidden),
-            done: 0,
-            of: 0,
-        }
+    pub fn new(out: &'a mut dyn Write, err: &'a mut dyn Write, format: Format, terminal: bool) -> Self {
+        Self { out, err, format, bar: terminal.then(ProgressBar::hidden), done: 0, of: 0 }
     }
 
     /// Prints a result, when people read it.

@@ -19,10 +19,7 @@ impl Git {
     /// # Errors
     /// [`Error::Start`], or [`Error::Git`] with what it said.
     pub fn output(&self, cwd: &Path, args: &[&str]) -> Result<Vec<u8>, Error> {
-        let output = self
-            .command(cwd, args)
-            .output()
-            .map_err(Error::start(&self.program))?;
+        let output = self.command(cwd, args).output().map_err(Error::start(&self.program))?;
         if output.status.success() {
             return Ok(output.stdout);
         }
@@ -54,19 +51,11 @@ impl Git {
     /// [`Error::Usage`] when there is no such commit.
     pub fn changed_since(&self, root: &Path, base: &str) -> Result<Vec<String>, Error> {
         let commit = format!("{base}^{{commit}}");
-        let verify = [
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            "--end-of-options",
-            &commit,
-        ];
+        let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit];
         let commit = match self.output(root, &verify) {
             Ok(hash) => String::from_utf8_lossy(&hash).trim().to_owned(),
             Err(Error::Git { .. }) => {
-                return Err(Error::Usage(format!(
-                    "--only-changed: git knows no commit `{base}` here"
-                )));
+                return Err(Error::Usage(format!("--only-changed: git knows no commit `{base}` here")));
             }
             Err(other) => return Err(other),
         };
@@ -104,9 +93,7 @@ impl Git {
             // git says itself what it could not read.
             let _ = stdin.write_all(diff.as_bytes());
         }
-        let output = child
-            .wait_with_output()
-            .map_err(Error::start(&self.program))?;
+        let output = child.wait_with_output().map_err(Error::start(&self.program))?;
         Ok((!output.status.success()).then(|| first_line(&output)))
     }
 

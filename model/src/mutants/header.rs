@@ -88,12 +88,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Error::Unreadable`]: a line without a known key, a key given twice, a key without a value.
     pub fn read(file: &'a str, text: &str) -> Result<Self, Error> {
-        let mut header = Self {
-            file,
-            fields: Vec::new(),
-            lines: 0,
-            end: 0,
-        };
+        let mut header = Self { file, fields: Vec::new(), lines: 0, end: 0 };
         for line in text.split_inclusive('\n') {
             let Some(content) = line.strip_prefix('#') else {
                 break;
@@ -119,9 +114,7 @@ impl<'a> Fields<'a> {
             field.value.push_str(more.trim());
             return Ok(());
         }
-        let pair = content
-            .strip_prefix(' ')
-            .and_then(|content| content.split_once(':'));
+        let pair = content.strip_prefix(' ').and_then(|content| content.split_once(':'));
         let known = pair.and_then(|(word, value)| {
             let key = Key::ALL.into_iter().find(|key| key.word() == word)?;
             Some((key, value.trim()))
@@ -134,11 +127,7 @@ impl<'a> Fields<'a> {
             let expected = format!("no second `{}` after line {}", key.word(), first.line);
             return Err(self.unreadable(self.lines, found, &expected));
         }
-        self.fields.push(Field {
-            key,
-            line: self.lines,
-            value: value.to_owned(),
-        });
+        self.fields.push(Field { key, line: self.lines, value: value.to_owned() });
         Ok(())
     }
 
@@ -166,8 +155,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Error::Unreadable`] at the header's end.
     pub fn required(&self, key: Key) -> Result<String, Error> {
-        self.owned(key)
-            .ok_or_else(|| self.missing(&format!("`# {}: ...`", key.word())))
+        self.owned(key).ok_or_else(|| self.missing(&format!("`# {}: ...`", key.word())))
     }
 
     /// The error for a header that ends without `expected`.
@@ -186,11 +174,6 @@ impl<'a> Fields<'a> {
     }
 
     fn unreadable(&self, line: usize, found: String, expected: &str) -> Error {
-        Error::Unreadable {
-            file: self.file.to_owned(),
-            line,
-            found,
-            expected: expected.to_owned(),
-        }
+        Error::Unreadable { file: self.file.to_owned(), line, found, expected: expected.to_owned() }
     }
 }

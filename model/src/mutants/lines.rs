@@ -186,10 +186,7 @@ impl<'a> Line<'a> {
     /// The line of a mutant that was not run.
     #[must_use]
     pub fn not_run(one: &Chosen<'a>) -> Self {
-        Self::NotRun {
-            patch: &one.patch.name,
-            chosen: one.why,
-        }
+        Self::NotRun { patch: &one.patch.name, chosen: one.why }
     }
 
     /// The line of a patch in the list.

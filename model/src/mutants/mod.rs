@@ -67,13 +67,7 @@ pub fn run(args: &Args) -> u8 {
 
 /// Runs the command in `cwd` with the given programs, until `stop` is set; gives the exit code.
 #[must_use]
-pub fn run_with(
-    args: &Args,
-    tools: &Tools,
-    cwd: &Path,
-    stop: &AtomicBool,
-    console: &mut Console<'_>,
-) -> u8 {
+pub fn run_with(args: &Args, tools: &Tools, cwd: &Path, stop: &AtomicBool, console: &mut Console<'_>) -> u8 {
     let began = Instant::now();
     let started = Line::RunStarted {
         schema: "cutover.run/1",
@@ -81,18 +75,13 @@ pub fn run_with(
         version: env!("CARGO_PKG_VERSION"),
         options: args.expanded(),
     };
-    let result = console
-        .json(&started)
-        .and_then(|()| command(args, tools, cwd, stop, console));
+    let result = console.json(&started).and_then(|()| command(args, tools, cwd, stop, console));
     console.clear();
     let exit = result.unwrap_or_else(|error| {
         console.note(&format!("error: {error}"));
         error.exit()
     });
-    let finished = Line::RunFinished {
-        exit,
-        seconds: began.elapsed().as_secs_f64(),
-    };
+    let finished = Line::RunFinished { exit, seconds: began.elapsed().as_secs_f64() };
     match console.json(&finished) {
         Ok(()) => exit,
         Err(error) => {
@@ -118,10 +107,7 @@ fn command(
         return list(&chosen, console);
     }
     if chosen.is_empty() {
-        console.note(&format!(
-            "nothing was run: none of {} patches in {DIR} was chosen",
-            patches.len()
-        ));
+        console.note(&format!("nothing was run: none of {} patches in {DIR} was chosen", patches.len()));
         return Ok(4);
     }
     if args.apply_only {
@@ -133,10 +119,7 @@ fn command(
     let bench = Bench {
         checkout: &checkout,
         tools,
-        limits: Limits {
-            mutant: args.timeout,
-            whole: args.baseline_timeout,
-        },
+        limits: Limits { mutant: args.timeout, whole: args.baseline_timeout },
         stop,
     };
     let board = Board::run(&bench, &chosen, args.budget, console)?;
@@ -189,11 +172,7 @@ fn apply_only(
         };
         broken += usize::from(why.is_some());
         console.human(&line)?;
-        console.json(&Line::Apply {
-            patch: &one.patch.name,
-            applies: why.is_none(),
-            why: why.as_deref(),
-        })?;
+        console.json(&Line::Apply { patch: &one.patch.name, applies: why.is_none(), why: why.as_deref() })?;
     }
     let applied = chosen.len() - broken;
     console.human(&format!("done  {applied} apply, {broken} broken\n"))?;
@@ -202,9 +181,7 @@ fn apply_only(
 
 fn remove_output(checkout: &Checkout) -> Result<(), Error> {
     match fs::remove_dir_all(&checkout.out) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io(&checkout.out)(error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(&checkout.out)(error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -66,8 +66,7 @@ impl Patch {
         };
         let bug = number(&fields)?;
         let invariant = invariant(&fields, expect)?;
-        if fields.get(Key::Bug).is_none() && fields.get(Key::Rule).is_none() && invariant.is_some()
-        {
+        if fields.get(Key::Bug).is_none() && fields.get(Key::Rule).is_none() && invariant.is_some() {
             return Err(fields.missing("`# bug: NUMBER` or `# rule: TEXT`"));
         }
         let (header, diff) = text.split_at(fields.end());
@@ -130,10 +129,9 @@ fn invariant(fields: &Fields<'_>, expect: Expect) -> Result<Option<String>, Erro
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     match (id.as_str(), expect) {
         ("none", Expect::Survives) => Ok(None),
-        ("none", Expect::Killed | Expect::DoesNotCompile) => Err(fields.wrong(
-            Key::Invariant,
-            "an invariant's id (`none` needs `expect: survives`)",
-        )),
+        ("none", Expect::Killed | Expect::DoesNotCompile) => {
+            Err(fields.wrong(Key::Invariant, "an invariant's id (`none` needs `expect: survives`)"))
+        }
         (text, _) if text.contains('.') && text.chars().all(allowed) => Ok(Some(id)),
         (_, _) => Err(fields.wrong(Key::Invariant, "an invariant's id such as migration.cas")),
     }
@@ -163,11 +161,7 @@ fn files(file: &str, first: usize, diff: &str, expect: Expect) -> Result<Vec<Str
     match start {
         None if expect == Expect::Survives => return Ok(Vec::new()),
         None => {
-            return Err(unreadable(
-                first,
-                "the end of the file".to_owned(),
-                "a diff",
-            ));
+            return Err(unreadable(first, "the end of the file".to_owned(), "a diff"));
         }
         Some((_, line)) if line.starts_with("diff --git ") => {}
         Some((index, line)) => {
@@ -191,11 +185,7 @@ fn files(file: &str, first: usize, diff: &str, expect: Expect) -> Result<Vec<Str
             }
             Some(_) | None => {
                 let found = format!("`{line}`");
-                return Err(unreadable(
-                    first + index,
-                    found,
-                    "`diff --git a/FILE b/FILE`",
-                ));
+                return Err(unreadable(first + index, found, "`diff --git a/FILE b/FILE`"));
             }
         }
     }

@@ -36,10 +36,7 @@ impl Logs {
     /// The two files of the step `step` in the directory `dir`.
     #[must_use]
     pub fn new(dir: &Path, step: &str) -> Self {
-        Self {
-            stdout: dir.join(format!("{step}.stdout")),
-            stderr: dir.join(format!("{step}.stderr")),
-        }
+        Self { stdout: dir.join(format!("{step}.stdout")), stderr: dir.join(format!("{step}.stderr")) }
     }
 }
 
@@ -84,12 +81,7 @@ pub fn run(
         let bytes = fs::read(path).map_err(Error::io(path))?;
         Ok::<_, Error>(String::from_utf8_lossy(&bytes).into_owned())
     };
-    Ok(Ran {
-        end,
-        stdout: read(&logs.stdout)?,
-        stderr: read(&logs.stderr)?,
-        cpu,
-    })
+    Ok(Ran { end, stdout: read(&logs.stdout)?, stderr: read(&logs.stderr)?, cpu })
 }
 
 fn wait(child: &mut Child, limit: Option<Duration>, stop: &AtomicBool) -> std::io::Result<End> {

@@ -8,16 +8,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 const LONGEST_ORIGIN: usize = 32;
-const HEADS: [&str; 8] = [
-    "verdict",
-    "patch",
-    "bug/rule",
-    "killed by",
-    "scope",
-    "states",
-    "cpu s",
-    "steps",
-];
+const HEADS: [&str; 8] = ["verdict", "patch", "bug/rule", "killed by", "scope", "states", "cpu s", "steps"];
 /// Columns from here on hold numbers, and are aligned to the right.
 const FIRST_NUMBER: usize = 5;
 
@@ -160,11 +151,7 @@ fn not_run(text: &mut String, board: &Board<'_>) {
     let all = board.rows.len() + board.not_run.len();
     let _ = writeln!(text, "not run  {} of {all}:", board.not_run.len());
     for one in &board.not_run {
-        let drawn = if one.why == Why::Sampled {
-            "  (drawn by lot)"
-        } else {
-            ""
-        };
+        let drawn = if one.why == Why::Sampled { "  (drawn by lot)" } else { "" };
         let _ = writeln!(text, "    {}{drawn}", one.patch.stem());
     }
     text.push('\n');
@@ -172,9 +159,7 @@ fn not_run(text: &mut String, board: &Board<'_>) {
 
 fn sum(board: &Board<'_>) -> String {
     let (killed, survived, broken) = board.counts();
-    let mut parts = vec![format!(
-        "{killed} killed, {survived} survived, {broken} broken"
-    )];
+    let mut parts = vec![format!("{killed} killed, {survived} survived, {broken} broken")];
     let unsound: Vec<_> = board.baselines.iter().filter(|b| !b.holds()).collect();
     match unsound.first() {
         Some(first) => parts.push(format!("the unmutated tree is {}", first.word())),
@@ -185,11 +170,8 @@ fn sum(board: &Board<'_>) -> String {
         )),
         None => parts.push("the unmutated tree holds".to_owned()),
     }
-    let canaries: Vec<_> = board
-        .rows
-        .iter()
-        .filter(|row| row.chosen.patch.expect == Expect::Survives)
-        .collect();
+    let canaries: Vec<_> =
+        board.rows.iter().filter(|row| row.chosen.patch.expect == Expect::Survives).collect();
     let alive = canaries.iter().filter(|row| row.as_expected()).count();
     match (alive, canaries.len()) {
         (_, 0) => {}

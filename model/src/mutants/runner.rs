@@ -30,12 +30,7 @@ pub struct Tools {
 
 impl Default for Tools {
     fn default() -> Self {
-        Self {
-            cargo: PathBuf::from("cargo"),
-            git: Git {
-                program: PathBuf::from("git"),
-            },
-        }
+        Self { cargo: PathBuf::from("cargo"), git: Git { program: PathBuf::from("git") } }
     }
 }
 
@@ -63,12 +58,7 @@ pub struct Outcome {
 
 impl Outcome {
     fn without_check(finding: Finding) -> Self {
-        Self {
-            finding,
-            states: None,
-            cpu: Duration::ZERO,
-            said: Vec::new(),
-        }
+        Self { finding, states: None, cpu: Duration::ZERO, said: Vec::new() }
     }
 }
 
@@ -88,12 +78,7 @@ struct Checked {
 
 impl Checked {
     fn outcome(self, finding: Finding) -> Outcome {
-        Outcome {
-            finding,
-            states: self.said.states,
-            cpu: self.cpu,
-            said: self.said.digest(),
-        }
+        Outcome { finding, states: self.said.states, cpu: self.cpu, said: self.said.digest() }
     }
 }
 
@@ -130,9 +115,7 @@ impl Bench<'_> {
         let Some(checked) = self.check(&program, scope, None, &logs)? else {
             return Ok(None);
         };
-        let finding = checked
-            .said
-            .judge_all(&checked.complaint, checked.late.as_deref());
+        let finding = checked.said.judge_all(&checked.complaint, checked.late.as_deref());
         Ok(Some(checked.outcome(finding)))
     }
 
@@ -164,9 +147,7 @@ impl Bench<'_> {
             (Built::Refused(why), _, Expect::Killed | Expect::Survives) => {
                 return Ok(Some(no_check(Verdict::Broken, None, why)));
             }
-            (Built::Program(program), Some(scope), Expect::Killed | Expect::Survives) => {
-                (program, scope)
-            }
+            (Built::Program(program), Some(scope), Expect::Killed | Expect::Survives) => (program, scope),
             (Built::Program(_), _, _) => {
                 return Ok(Some(no_check(Verdict::Survived, None, COMPILES.to_owned())));
             }
@@ -221,9 +202,7 @@ impl Bench<'_> {
         logs: &Path,
     ) -> Result<Option<Checked>, Error> {
         let mut check = Command::new(program);
-        check
-            .current_dir(&self.checkout.tree)
-            .args(["check", "--scope", scope]);
+        check.current_dir(&self.checkout.tree).args(["check", "--scope", scope]);
         if let Some(id) = until {
             check.args(["--until", id]);
         }

@@ -84,14 +84,7 @@ impl Finding {
     /// A finding without steps.
     #[must_use]
     pub fn new(verdict: Verdict, by: Option<&str>, why: String) -> Self {
-        Self {
-            verdict,
-            unknown: false,
-            by: by.map(str::to_owned),
-            why,
-            steps: None,
-            trace: None,
-        }
+        Self { verdict, unknown: false, by: by.map(str::to_owned), why, steps: None, trace: None }
     }
 
     /// Whether this is what the patch must come to.
@@ -104,10 +97,7 @@ impl Finding {
     }
 
     fn unknown(by: Option<&str>, why: String) -> Self {
-        Self {
-            unknown: true,
-            ..Self::new(Verdict::Survived, by, why)
-        }
+        Self { unknown: true, ..Self::new(Verdict::Survived, by, why) }
     }
 
     fn ruled(verdict: Verdict, ruling: &Ruling, why: String) -> Self {
@@ -124,11 +114,7 @@ impl Said {
     /// in the middle of one, and what is then missing is missed in [`Said::judge`].
     #[must_use]
     pub fn read(stdout: &str) -> Self {
-        let mut said = Self {
-            rulings: Vec::new(),
-            complete: None,
-            states: None,
-        };
+        let mut said = Self { rulings: Vec::new(), complete: None, states: None };
         for line in stdout.lines() {
             match serde_json::from_str(line).unwrap_or(Line::Other) {
                 Line::Scope { complete, unique } => {
@@ -138,17 +124,9 @@ impl Said {
                         (a, b) => a.or(b),
                     };
                 }
-                Line::Verdict {
-                    invariant,
-                    verdict,
-                    steps,
-                    trace,
-                } => said.rulings.push(Ruling {
-                    invariant,
-                    judged: verdict,
-                    steps,
-                    trace,
-                }),
+                Line::Verdict { invariant, verdict, steps, trace } => {
+                    said.rulings.push(Ruling { invariant, judged: verdict, steps, trace })
+                }
                 Line::Other => {}
             }
         }
@@ -160,9 +138,7 @@ impl Said {
     #[must_use]
     pub fn judge(&self, patch: &Patch, complaint: &str, late: Option<&str>) -> Finding {
         match (&patch.invariant, patch.expect) {
-            (Some(id), Expect::Killed | Expect::DoesNotCompile) => {
-                self.judge_named(id, complaint, late)
-            }
+            (Some(id), Expect::Killed | Expect::DoesNotCompile) => self.judge_named(id, complaint, late),
             (_, Expect::Survives) | (None, _) => self.judge_all(complaint, late),
         }
     }
@@ -181,17 +157,13 @@ impl Said {
             (Some(ruling), Some(Judged::Violated), _) => {
                 Finding::ruled(Verdict::Killed, ruling, format!("{id} fails"))
             }
-            (_, Some(Judged::Holds), _) if self.complete == Some(true) => {
-                instead(format!("{id} holds"))
+            (_, Some(Judged::Holds), _) if self.complete == Some(true) => instead(format!("{id} holds")),
+            (_, _, Some(late)) => {
+                Finding { unknown: true, ..instead(format!("{late} before {id} was decided")) }
             }
-            (_, _, Some(late)) => Finding {
-                unknown: true,
-                ..instead(format!("{late} before {id} was decided"))
-            },
-            (_, Some(_), None) => Finding {
-                unknown: true,
-                ..instead(format!("the search ended before {id} was decided"))
-            },
+            (_, Some(_), None) => {
+                Finding { unknown: true, ..instead(format!("the search ended before {id} was decided")) }
+            }
             (_, None, None) if other.is_some() => instead(format!("nothing is said of {id}")),
             (_, None, None) => {
                 let why = format!("check gave no verdict on {id}: {complaint}");
@@ -224,11 +196,7 @@ impl Said {
     /// All verdicts, a line for each kind.
     #[must_use]
     pub fn digest(&self) -> Vec<String> {
-        let kinds = [
-            (Judged::Violated, "VIOLATED"),
-            (Judged::Unknown, "UNKNOWN"),
-            (Judged::Holds, "HOLDS"),
-        ];
+        let kinds = [(Judged::Violated, "VIOLATED"), (Judged::Unknown, "UNKNOWN"), (Judged::Holds, "HOLDS")];
         let line = |(kind, word): (Judged, &str)| {
             let of_kind = self.rulings.iter().filter(|r| r.judged == kind);
             let ids: Vec<_> = of_kind.map(|ruling| ruling.invariant.as_str()).collect();

@@ -60,9 +60,7 @@ pub fn choose<'a>(patches: &'a [Patch], wish: &Wish) -> Result<Vec<Chosen<'a>>, 
     let chosen = |patch: &'a Patch| why(patch).map(|why| Chosen { patch, why });
     let mut all: Vec<_> = patches.iter().filter_map(chosen).collect();
     if let Some((count, seed)) = &wish.sample {
-        let others = patches
-            .iter()
-            .filter(|patch| why(patch).is_none() && patch.expect != Expect::Survives);
+        let others = patches.iter().filter(|patch| why(patch).is_none() && patch.expect != Expect::Survives);
         all.extend(draw(others, *count, seed));
     }
     if !all.is_empty() && wish.patterns.is_empty() {
@@ -70,10 +68,7 @@ pub fn choose<'a>(patches: &'a [Patch], wish: &Wish) -> Result<Vec<Chosen<'a>>, 
         let canaries = patches
             .iter()
             .filter(|patch| patch.expect == Expect::Survives)
-            .map(|patch| Chosen {
-                patch,
-                why: Why::Canary,
-            });
+            .map(|patch| Chosen { patch, why: Why::Canary });
         all.splice(0..0, canaries);
     }
     Ok(all)
@@ -110,20 +105,14 @@ fn draw<'a>(
     count: usize,
     seed: &str,
 ) -> impl Iterator<Item = Chosen<'a>> {
-    let mut ranked: Vec<_> = others
-        .map(|patch| (fnv1a(seed.bytes().chain(patch.name.bytes())), patch))
-        .collect();
+    let mut ranked: Vec<_> =
+        others.map(|patch| (fnv1a(seed.bytes().chain(patch.name.bytes())), patch)).collect();
     ranked.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.name.cmp(&y.name)));
-    ranked.into_iter().take(count).map(|(_, patch)| Chosen {
-        patch,
-        why: Why::Sampled,
-    })
+    ranked.into_iter().take(count).map(|(_, patch)| Chosen { patch, why: Why::Sampled })
 }
 
 fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -165,13 +154,7 @@ mod tests {
         let patches = patches()?;
         let got = names(&choose(&patches, &Wish::default())?);
         let n = Why::Named;
-        let expected = [
-            ("none", Why::Canary),
-            ("apply", n),
-            ("apply-late", n),
-            ("cas", n),
-            ("seal", n),
-        ];
+        let expected = [("none", Why::Canary), ("apply", n), ("apply-late", n), ("cas", n), ("seal", n)];
         assert_eq!(got, pairs(&expected));
         Ok(())
     }
@@ -180,10 +163,8 @@ mod tests {
     fn a_pattern_is_a_part_of_a_name_and_an_exact_name_wins() -> Result<(), Error> {
         let patches = patches()?;
         let by = |patterns: &[&str]| {
-            let wish = Wish {
-                patterns: patterns.iter().map(|p| (*p).to_owned()).collect(),
-                ..Wish::default()
-            };
+            let wish =
+                Wish { patterns: patterns.iter().map(|p| (*p).to_owned()).collect(), ..Wish::default() };
             choose(&patches, &wish).map(|chosen| names(&chosen))
         };
         let n = Why::Named;
@@ -201,10 +182,7 @@ mod tests {
         let patches = patches()?;
         let by = |changed: &[&str]| {
             let changed: BTreeSet<_> = changed.iter().map(|c| (*c).to_owned()).collect();
-            let wish = Wish {
-                changed: Some(changed),
-                ..Wish::default()
-            };
+            let wish = Wish { changed: Some(changed), ..Wish::default() };
             choose(&patches, &wish).map(|chosen| names(&chosen))
         };
         let (canary, c) = (("none", Why::Canary), Why::Changed);
@@ -218,10 +196,7 @@ mod tests {
     fn the_same_seed_draws_the_same_patches() -> Result<(), Error> {
         let patches = patches()?;
         let by = |count: usize, seed: &str| {
-            let wish = Wish {
-                sample: Some((count, seed.to_owned())),
-                ..Wish::default()
-            };
+            let wish = Wish { sample: Some((count, seed.to_owned())), ..Wish::default() };
             choose(&patches, &wish).map(|chosen| names(&chosen))
         };
         assert_eq!(fnv1a("a".bytes()), 0xaf63_dc4c_8601_ec8c);

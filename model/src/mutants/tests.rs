@@ -60,39 +60,19 @@ fn only_the_named_invariant_kills() -> Result<(), Error> {
     );
     assert_eq!(
         judge(&format!("{yes}{other}{holds}"), None),
-        (
-            survived,
-            false,
-            by("sink.prefix"),
-            format!("sink.prefix fails instead: {named} holds")
-        )
+        (survived, false, by("sink.prefix"), format!("sink.prefix fails instead: {named} holds"))
     );
     assert_eq!(
         judge(&format!("{no}{holds}"), None),
-        (
-            survived,
-            true,
-            None,
-            format!("the search ended before {named} was decided")
-        )
+        (survived, true, None, format!("the search ended before {named} was decided"))
     );
     assert_eq!(
         judge("{\"type\":\"sco", Some("stopped after 2m")),
-        (
-            survived,
-            true,
-            None,
-            format!("stopped after 2m before {named} was decided")
-        )
+        (survived, true, None, format!("stopped after 2m before {named} was decided"))
     );
     assert_eq!(
         judge("", None),
-        (
-            broken,
-            false,
-            None,
-            format!("check gave no verdict on {named}: exit status: 64")
-        )
+        (broken, false, None, format!("check gave no verdict on {named}: exit status: 64"))
     );
     Ok(())
 }
@@ -125,10 +105,7 @@ fn outcome(verdict: Verdict, by: Option<&str>, why: &str) -> Outcome {
 }
 
 fn three_patches() -> Result<[Patch; 3], Error> {
-    let rule = GOOD.replace(
-        "# bug: 112",
-        "# rule: compare and swap on the epoch, or else nothing",
-    );
+    let rule = GOOD.replace("# bug: 112", "# rule: compare and swap on the epoch, or else nothing");
     let empty = "# mechanism: none\n# invariant: none\n# scope: s\n# expect: survives\n";
     Ok([
         Patch::parse("none.patch", empty)?,
@@ -139,14 +116,8 @@ fn three_patches() -> Result<[Patch; 3], Error> {
 
 fn board(patches: &[Patch; 3]) -> Board<'_> {
     let [none, watermark, cas] = patches;
-    let named = |patch| Chosen {
-        patch,
-        why: Why::Named,
-    };
-    let row = |patch, outcome| Row {
-        chosen: named(patch),
-        outcome,
-    };
+    let named = |patch| Chosen { patch, why: Why::Named };
+    let row = |patch, outcome| Row { chosen: named(patch), outcome };
     let id = Some("migration.no-lost-write");
     Board {
         scopes: 1,
@@ -155,10 +126,7 @@ fn board(patches: &[Patch; 3]) -> Board<'_> {
             outcome: outcome(Verdict::Survived, None, "all invariants hold"),
         }],
         rows: vec![
-            row(
-                none,
-                outcome(Verdict::Survived, None, "all invariants hold"),
-            ),
+            row(none, outcome(Verdict::Survived, None, "all invariants hold")),
             row(watermark, outcome(Verdict::Killed, id, "it fails")),
             row(cas, outcome(Verdict::Survived, None, "it holds")),
         ],
@@ -196,10 +164,7 @@ SURVIVED  tests/mutants/cas.patch: expected migration.no-lost-write to fail
 
 done  1 killed, 1 survived, 0 broken; the unmutated tree holds; the empty patch survives   212 s
 ";
-    assert_eq!(
-        report::render(&board, Duration::from_millis(212_700)),
-        expected
-    );
+    assert_eq!(report::render(&board, Duration::from_millis(212_700)), expected);
     Ok(())
 }
 
@@ -209,10 +174,7 @@ fn the_exit_code_tells_wrong_from_unknown_from_nothing() -> Result<(), Error> {
     let mut all = board(&patches);
     let survivor = all.rows.pop().map(|row| row.chosen);
     assert_eq!(all.exit(), 0);
-    all.not_run.extend(survivor.map(|one| Chosen {
-        why: Why::Sampled,
-        ..one
-    }));
+    all.not_run.extend(survivor.map(|one| Chosen { why: Why::Sampled, ..one }));
     assert_eq!(all.exit(), 0);
     let text = report::render(&all, Duration::ZERO);
     let tail = "not run  1 of 3:\n    cas  (drawn by lot)\n\ndone  1 killed, 0 survived, 0 broken; \
@@ -224,13 +186,9 @@ fn the_exit_code_tells_wrong_from_unknown_from_nothing() -> Result<(), Error> {
     all.rows.clear();
     all.not_run.clear();
     assert_eq!(all.exit(), 4);
-    all.baselines
-        .iter_mut()
-        .for_each(|b| b.outcome.finding.unknown = true);
+    all.baselines.iter_mut().for_each(|b| b.outcome.finding.unknown = true);
     assert_eq!(all.exit(), 2);
-    all.baselines
-        .iter_mut()
-        .for_each(|b| b.outcome.finding.verdict = Verdict::Killed);
+    all.baselines.iter_mut().for_each(|b| b.outcome.finding.verdict = Verdict::Killed);
     assert_eq!(all.exit(), 1);
     Ok(())
 }

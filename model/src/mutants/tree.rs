@@ -27,12 +27,8 @@ impl Checkout {
     /// # Errors
     /// [`Error::Usage`] when `cwd` does not lie in a checkout of this project.
     pub fn find(cwd: &Path, git: &Git) -> Result<Self, Error> {
-        let not_here = |why: &str| {
-            Error::Usage(format!(
-                "mutants needs a checkout of cutover: {} {why}",
-                cwd.display()
-            ))
-        };
+        let not_here =
+            |why: &str| Error::Usage(format!("mutants needs a checkout of cutover: {} {why}", cwd.display()));
         let found = match git.output(cwd, &["rev-parse", "--show-toplevel"]) {
             Ok(found) => found,
             Err(Error::Git { .. }) => return Err(not_here("is in no git repository")),
@@ -41,17 +37,10 @@ impl Checkout {
         let root = PathBuf::from(String::from_utf8_lossy(&found).trim_end_matches(['\r', '\n']));
         let manifest = fs::read_to_string(root.join("model/Cargo.toml")).unwrap_or_default();
         if !manifest.contains("\"cutover-model\"") {
-            return Err(not_here(
-                "is in a repository without the package cutover-model in model/",
-            ));
+            return Err(not_here("is in a repository without the package cutover-model in model/"));
         }
         let own = root.join("target").join("mutants");
-        Ok(Self {
-            tree: own.join("tree"),
-            build: own.join("build"),
-            out: own.join("out"),
-            root,
-        })
+        Ok(Self { tree: own.join("tree"), build: own.join("build"), out: own.join("out"), root })
     }
 
     /// Takes the copy for this process, until the file is dropped.
@@ -78,16 +67,8 @@ impl Checkout {
     /// # Errors
     /// When git cannot list the files, or one cannot be copied.
     pub fn sync(&self, git: &Git) -> Result<(), Error> {
-        let listed = git.paths(
-            &self.root,
-            &[
-                "ls-files",
-                "-z",
-                "--cached",
-                "--others",
-                "--exclude-standard",
-            ],
-        )?;
+        let listed =
+            git.paths(&self.root, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
         let wanted: BTreeSet<PathBuf> = listed
             .into_iter()
             .filter(|path| !path.starts_with("target/"))

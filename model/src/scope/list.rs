@@ -76,6 +76,7 @@ pub fn all() -> Vec<Scope> {
     scopes
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn sealed() -> Vec<Scope> {
     vec![
         Scope {
@@ -209,7 +210,12 @@ fn sealed() -> Vec<Scope> {
             attempts: 2,
             chunk_writes: 2,
             polls: true,
-            limits: Limits { sessions_max: 1, writes_per_session_max: 1, admitted_max: 2, chunk_writes_max: 2 },
+            limits: Limits {
+                sessions_max: 1,
+                writes_per_session_max: 1,
+                admitted_max: 2,
+                chunk_writes_max: 2,
+            },
             policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
             reaches: &[Mark::WriteForgotten, Mark::GapRefused, Mark::Completed, Mark::SealThenAbort],
             ..BASE
@@ -240,6 +246,7 @@ fn timed() -> Vec<Scope> {
 }
 
 /// What does not fit into a minute.
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn nightly() -> Vec<Scope> {
     let night = Scope { set: Set::Nightly, ..BASE };
     vec![
@@ -304,7 +311,12 @@ fn nightly() -> Vec<Scope> {
             attempts: 2,
             chunk_writes: 3,
             polls: true,
-            limits: Limits { sessions_max: 1, writes_per_session_max: 2, admitted_max: 2, chunk_writes_max: 3 },
+            limits: Limits {
+                sessions_max: 1,
+                writes_per_session_max: 2,
+                admitted_max: 2,
+                chunk_writes_max: 3,
+            },
             policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
             reaches: &[Mark::WriteForgotten, Mark::GapRefused, Mark::Completed],
             ..night
@@ -322,7 +334,9 @@ fn nightly() -> Vec<Scope> {
 
 /// The published designs. Each is known to break, and a search that finds nothing has lost its teeth.
 fn published() -> Vec<Scope> {
-    let timed = |barrier_ticks| Some(Timed { barrier_ticks, ..Timed { effect_ticks: Some(2), barrier_ticks: None, clock_gain: 0 } });
+    let timed = |barrier_ticks| {
+        Some(Timed { barrier_ticks, ..Timed { effect_ticks: Some(2), barrier_ticks: None, clock_gain: 0 } })
+    };
     vec![
         Scope {
             name: "published/drain-barrier",

@@ -155,7 +155,8 @@ impl Scope {
     /// The options that differ from the scope as it is listed.
     #[must_use]
     pub fn options(&self) -> Vec<(String, String)> {
-        let listed = all().into_iter().find(|listed| listed.name == self.name).and_then(|listed| listed.timed);
+        let listed =
+            all().into_iter().find(|listed| listed.name == self.name).and_then(|listed| listed.timed);
         let (Some(timed), Some(listed)) = (self.timed, listed) else { return Vec::new() };
         let mut options = Vec::new();
         if timed.barrier_ticks != listed.barrier_ticks
@@ -209,7 +210,11 @@ impl Scope {
         }
         if *readers > 0 {
             let reads = u64::from(*reads_each);
-            parts.push(format!("{} with {}", plural(u64::from(*readers), "strong reader"), plural(reads, "read")));
+            parts.push(format!(
+                "{} with {}",
+                plural(u64::from(*readers), "strong reader"),
+                plural(reads, "read")
+            ));
         }
         let flags = [
             (self.stale_reads, "cached reads"),
@@ -230,7 +235,10 @@ impl Scope {
             Some(Timed { effect_ticks, barrier_ticks, .. }) => {
                 let wait = barrier_ticks.unwrap_or(self.policy.barrier_ms());
                 let effect = effect_ticks.map_or("unbounded".to_owned(), |ticks| format!("{ticks} ticks"));
-                parts.push(format!("{} controllers with a clock, D {effect}, wait {wait} ticks", self.controllers));
+                parts.push(format!(
+                    "{} controllers with a clock, D {effect}, wait {wait} ticks",
+                    self.controllers
+                ));
             }
             None => parts.push("controllers without number, from any record".to_owned()),
         }

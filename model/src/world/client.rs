@@ -169,7 +169,9 @@ impl Next<'_> {
             self.monitor.judge(&fact, &mut self.findings);
         }
         self.mark(if served { Mark::StaleReadServed } else { Mark::StaleReadRefused });
-        self.say(|| format!("{} {}", if served { "serves" } else { "refuses" }, super::text::request(&request)));
+        self.say(|| {
+            format!("{} {}", if served { "serves" } else { "refuses" }, super::text::request(&request))
+        });
         Some(())
     }
 }

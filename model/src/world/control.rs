@@ -1,11 +1,11 @@
 //! The log, and controllers that keep something.
 
 use super::mark::Mark;
-use crate::scope::Design;
 use super::offers::Commit;
 use super::parts::add;
 use super::step::{Done, Next, feed};
 use super::{Manager, SINKS, client::sink_of, text};
+use crate::scope::Design;
 use cutover::ids::Placement;
 use cutover::invariant::Fact;
 use cutover::migration::{Controller, Event, Output, PartitionRecord, Timer, Transition};
@@ -46,16 +46,14 @@ impl Next<'_> {
         sink.map(|sink| sink.data.clone()).unwrap_or_default()
     }
 
-    fn mark_committed(
-        &mut self,
-        transition: &Transition,
-        after: Option<&PartitionRecord>,
-    ) {
+    fn mark_committed(&mut self, transition: &Transition, after: Option<&PartitionRecord>) {
         match transition {
             Transition::Complete { .. } => {
                 self.mark(Mark::Completed);
-                let owner = |record: &PartitionRecord| record.placed.map(|placed| placed.state.read_placement());
-                let owners: Vec<Placement> = self.log.history.iter().flatten().filter_map(|r| owner(r)).collect();
+                let owner =
+                    |record: &PartitionRecord| record.placed.map(|placed| placed.state.read_placement());
+                let owners: Vec<Placement> =
+                    self.log.history.iter().flatten().filter_map(|r| owner(r)).collect();
                 let moves = owners.windows(2).filter(|pair| pair[0] != pair[1]).count();
                 match (moves, after.and_then(owner)) {
                     (2, Some(at)) if at == SINKS[0] => self.mark(Mark::ThereAndBack),
@@ -65,9 +63,7 @@ impl Next<'_> {
             }
             Transition::Abort { expected } => {
                 use cutover::fence::Reply;
-                let sealed = |reply: &Reply| {
-                    matches!(reply, Reply::Sealed(receipt) if receipt.migration() == expected.migration)
-                };
+                let sealed = |reply: &Reply| matches!(reply, Reply::Sealed(receipt) if receipt.migration() == expected.migration);
                 if self.said.replies.iter().any(sealed) {
                     self.mark(Mark::SealThenAbort);
                 }

@@ -14,10 +14,10 @@
 //!   where it asks for a fresh one.
 
 mod action;
-mod effect;
-mod facts;
 mod client;
 mod control;
+mod effect;
+mod facts;
 pub mod mark;
 pub mod offers;
 mod parts;
@@ -107,10 +107,8 @@ impl World {
     pub fn initial(&self) -> State {
         let (log, sinks) = self.created();
         let monitor = self.monitor(log.current().map(AsRef::as_ref));
-        let controllers = Controllers {
-            machines: vec![self.controller(); usize::from(self.scope.controllers)],
-            gained: 0,
-        };
+        let controllers =
+            Controllers { machines: vec![self.controller(); usize::from(self.scope.controllers)], gained: 0 };
         let state = State {
             log: self.share(log),
             sinks: sinks.map(|sink| self.share(sink)),
@@ -166,7 +164,8 @@ impl World {
     }
 
     fn monitor(&self, record: Option<&PartitionRecord>) -> Monitor {
-        let writes = (1..=self.scope.gateways).flat_map(|g| (1..=self.scope.writes_each).map(move |n| id(g, n)));
+        let writes =
+            (1..=self.scope.gateways).flat_map(|g| (1..=self.scope.writes_each).map(move |n| id(g, n)));
         let register = (self.scope.readers > 0).then(|| Register::new(writes.collect()));
         let monitor = Monitor::new(record, register);
         match self.scope.design {

@@ -109,7 +109,8 @@ impl World {
                 let Some(record) = record else { continue };
                 let changes = gathered.ask(&fresh, record, &event);
                 for (name, Manager { machine, seen, .. }) in controllers.machines.iter().enumerate() {
-                    let changes = if *machine == fresh { changes } else { gathered.ask(machine, record, &event) };
+                    let changes =
+                        if *machine == fresh { changes } else { gathered.ask(machine, record, &event) };
                     if changes && revision >= *seen {
                         gathered.steps.push((name, revision, event.clone()));
                     }
@@ -267,12 +268,13 @@ fn about(reply: &Reply) -> Option<MigrationId> {
 impl Said {
     /// Loses what was said about migrations that are over.
     pub fn forget(&mut self, record: Option<&PartitionRecord>) {
-        let current = record.filter(|record| record.draining_epoch().is_some()).map(|record| record.migration);
+        let current =
+            record.filter(|record| record.draining_epoch().is_some()).map(|record| record.migration);
         self.replies.retain(|reply| about(reply).is_none_or(|migration| current == Some(migration)));
         self.requests.retain(|request| !is_stale(request, record));
-        self.proposals.retain(|command| match &command.transition {
-            Transition::RecordWatermark { expected, .. } => current == Some(expected.migration),
-            _ => true,
+        self.proposals.retain(|command| {
+            let Transition::RecordWatermark { expected, .. } = &command.transition else { return true };
+            current == Some(expected.migration)
         });
     }
 }

@@ -310,7 +310,7 @@ impl Relabel for Net {
         chunks.sort();
         let mut answers: Vec<_> = self.answers.iter().map(|reply| relabel_reply(reply, rename)).collect();
         answers.sort();
-        Self { writes, chunks, answers, ..self.clone() }
+        Self { writes, chunks, answers }
     }
 }
 

@@ -21,6 +21,7 @@ pub type Memory<V> = RefCell<std::collections::HashMap<u64, V, RandomState>>;
 
 /// An empty memory.
 #[must_use]
+#[expect(clippy::disallowed_types, reason = "looked up by key only, so hash order shows nowhere")]
 pub const fn memory<V>() -> Memory<V> {
     RefCell::new(std::collections::HashMap::with_hasher(hasher()))
 }
@@ -72,9 +73,8 @@ impl<T: Hash + Relabel> Shared<T> {
     /// Wraps a value. `mirror` exchanges the sessions, where the scope is symmetric.
     pub fn new(value: T, mirror: Option<&dyn Fn(SessionId) -> SessionId>) -> Self {
         let hash = hasher().hash_one(&value);
-        let mirrored = mirror.map_or(hash, |mirror| {
-            remembered(&MIRRORED, hash, || hasher().hash_one(value.relabel(mirror)))
-        });
+        let mirrored = mirror
+            .map_or(hash, |mirror| remembered(&MIRRORED, hash, || hasher().hash_one(value.relabel(mirror))));
         Self(Arc::new(Node { value, hash, mirrored }))
     }
 }

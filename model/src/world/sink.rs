@@ -154,10 +154,10 @@ impl Next<'_> {
     fn state(&mut self, at: usize, held: &Held) {
         let statement = match &held.output {
             Leaving::Value { value, .. } => Statement::Read(*value),
-            Leaving::Chunk(message) => match &message.body {
-                Body::Chunk(chunk) => Statement::Handed(chunk),
-                _ => return,
-            },
+            Leaving::Chunk(message) => {
+                let Body::Chunk(chunk) = &message.body else { return };
+                Statement::Handed(chunk)
+            }
             Leaving::Reply(reply) => match reply {
                 Reply::Prepared(said) => Statement::Prepared(said),
                 Reply::Sealed(said) => Statement::Sealed(said),
@@ -217,7 +217,9 @@ impl Next<'_> {
             .collect();
         moves.dedup();
         for (migration, from, to) in moves {
-            let Some((at, sink)) = sink_of(from).and_then(|at| Some((at, self.sinks.get(at)?))) else { continue };
+            let Some((at, sink)) = sink_of(from).and_then(|at| Some((at, self.sinks.get(at)?))) else {
+                continue;
+            };
             let sink = sink.share(self.world);
             let copy = sink.fence.durable().newest();
             for message in self.world.exports(&sink, migration, to).iter() {
@@ -296,7 +298,8 @@ impl Next<'_> {
 
     fn step_without_request(&mut self, before: &Sink, after: &Sink) {
         let record = self.log.current().cloned();
-        let step = SinkStep { request: None, before: now(before), after: now(after), record: record.as_deref() };
+        let step =
+            SinkStep { request: None, before: now(before), after: now(after), record: record.as_deref() };
         self.monitor.judge(&Fact::SinkStepped(step), &mut self.findings);
     }
 
@@ -312,7 +315,8 @@ impl Next<'_> {
             }
             return;
         }
-        let Some((other, message)) = elsewhere.and_then(|message| Some((sink_of(message.store)?, message))) else {
+        let Some((other, message)) = elsewhere.and_then(|message| Some((sink_of(message.store)?, message)))
+        else {
             return;
         };
         let there = self.before.sinks[other].clone();
@@ -382,7 +386,8 @@ impl World {
                     state.said.replies.binary_search(reply).is_ok()
                 }
                 Reply::Refused { .. } => {
-                    self.reached.load(Ordering::Relaxed) & REFUSALS == REFUSALS && !matters(&state.clients, reply)
+                    self.reached.load(Ordering::Relaxed) & REFUSALS == REFUSALS
+                        && !matters(&state.clients, reply)
                 }
                 Reply::Applied { .. } => {
                     state.net.answers.binary_search(reply).is_ok() || !matters(&state.clients, reply)

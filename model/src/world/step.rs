@@ -245,9 +245,7 @@ impl<'w> Next<'w> {
         let same = state.broken == 0 && state.same_place(before);
         if same {
             world.reached.fetch_or(self.marks, Ordering::Relaxed);
-            if self.transcript.is_none() {
-                return None;
-            }
+            self.transcript.as_ref()?;
         }
         if derived {
             state.offers = world.offers(&state.log, &state.said, &state.controllers);

@@ -3,9 +3,7 @@
 use super::{Action, SINKS, State, World};
 use cutover::fence::{Body, Reply, Request};
 use cutover::ids::WriteId;
-use cutover::migration::{
-    Command, Event, Output, PartitionRecord, Settlement, Timer, Transition,
-};
+use cutover::migration::{Command, Event, Output, PartitionRecord, Settlement, Timer, Transition};
 use cutover::placement::{PartitionState, Phase};
 
 /// The lane that a directive happens in, and the directive.
@@ -111,7 +109,8 @@ impl World {
     pub fn find(&self, state: &State, directive: &str) -> Option<Action> {
         let mut actions = Vec::new();
         self.actions(state, &mut actions);
-        let reads = |action: &Action| self.directive(state, *action).is_some_and(|d| d.to_string() == directive);
+        let reads =
+            |action: &Action| self.directive(state, *action).is_some_and(|d| d.to_string() == directive);
         actions.into_iter().find(reads)
     }
 }
@@ -171,7 +170,9 @@ pub fn reply(reply: &Reply) -> String {
             let (said, at) = (e.speaker().incarnation, e.epoch());
             format!("evidence {} position {} at {at} by {said}", e.migration(), e.position())
         }
-        Reply::Watermark(w) => format!("watermark {} position {} at {}", w.migration(), w.position(), w.epoch()),
+        Reply::Watermark(w) => {
+            format!("watermark {} position {} at {}", w.migration(), w.position(), w.epoch())
+        }
         Reply::Dropped(d) => format!("dropped copy {}", d.copy()),
         Reply::ChunkTaken(t) => format!("copy {} reaches position {}", t.migration(), t.position()),
         Reply::Applied { write, position } => {
@@ -184,7 +185,8 @@ pub fn reply(reply: &Reply) -> String {
 /// A command, with the state that it rests on.
 #[must_use]
 pub fn command(command: &Command) -> String {
-    let on = |expected: &cutover::migration::Expected| format!("on {}@{}", expected.migration, expected.epoch);
+    let on =
+        |expected: &cutover::migration::Expected| format!("on {}@{}", expected.migration, expected.epoch);
     match &command.transition {
         Transition::Create { placement, guarantee } => format!("create at {placement} {guarantee}"),
         Transition::Open { expected, prepared } => {
@@ -193,7 +195,13 @@ pub fn command(command: &Command) -> String {
         Transition::Begin { expected, to } => format!("begin >{to} {}", on(expected)),
         Transition::EnterCutover { expected, receipt } => {
             let by = receipt.speaker();
-            format!("cutover {} ({} {}: {})", on(expected), by.store, by.incarnation, reply(&Reply::Sealed(*receipt)))
+            format!(
+                "cutover {} ({} {}: {})",
+                on(expected),
+                by.store,
+                by.incarnation,
+                reply(&Reply::Sealed(*receipt))
+            )
         }
         Transition::EnterTimedCutover { expected, prepared } => {
             format!("cutover {} ({})", on(expected), reply(&Reply::Prepared(*prepared)))
@@ -213,13 +221,25 @@ pub fn command(command: &Command) -> String {
         }
         Transition::Settle { migration, proof } => match proof {
             Settlement::Sealed(receipt) => {
-                format!("settle {migration} ({}: {})", receipt.speaker().store, reply(&Reply::Sealed(*receipt)))
+                format!(
+                    "settle {migration} ({}: {})",
+                    receipt.speaker().store,
+                    reply(&Reply::Sealed(*receipt))
+                )
             }
             Settlement::Dropped(dropped) => {
-                format!("settle {migration} ({}: {})", dropped.speaker().store, reply(&Reply::Dropped(*dropped)))
+                format!(
+                    "settle {migration} ({}: {})",
+                    dropped.speaker().store,
+                    reply(&Reply::Dropped(*dropped))
+                )
             }
             Settlement::Closed(prepared) => {
-                format!("settle {migration} ({}: {})", prepared.speaker().store, reply(&Reply::Prepared(*prepared)))
+                format!(
+                    "settle {migration} ({}: {})",
+                    prepared.speaker().store,
+                    reply(&Reply::Prepared(*prepared))
+                )
             }
         },
         Transition::RetireCopy { placement, copy } => format!("retire {copy} at {placement}"),

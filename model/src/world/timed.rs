@@ -30,9 +30,11 @@ impl World {
             for (timer, (which, counted)) in (0u8..).zip(&manager.timers) {
                 if *counted >= self.duration(which) {
                     let oldest = u8::try_from(manager.seen).unwrap_or(0);
-                    into.extend(
-                        (oldest..=newest).map(|revision| Action::Fire { controller, timer, revision }),
-                    );
+                    into.extend((oldest..=newest).map(|revision| Action::Fire {
+                        controller,
+                        timer,
+                        revision,
+                    }));
                 }
             }
             if !manager.timers.is_empty() && state.controllers.gained < timed.clock_gain {
