@@ -5,6 +5,7 @@ mod console;
 mod explain;
 mod explore;
 mod replay;
+mod report;
 
 use crate::mutants;
 use clap::{CommandFactory, Parser, Subcommand};

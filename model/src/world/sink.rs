@@ -1,21 +1,18 @@
 //! Sinks: delivering to them, performing what they do, and what crashes take away.
 
-use super::client::{by_fence, matters, sink_of};
-use super::effect::{Delivery, write_in};
+use super::client::{matters, sink_of};
+use super::effect::Delivery;
 use super::mark::Mark;
-use super::offers::is_stale;
 use super::parts::add;
-use super::shared::{Memory, hasher, memory, remembered};
 use super::step::{Done, Next, feed, now};
-use super::{Held, Leaving, Message, Reader, SINKS, Shared, Sink, State, World, text};
-use cutover::fence::{Body, Chunk, Config, Export, Fence, Input, Output, Refusal, Reply, Request, Write};
+use super::{Held, Leaving, Message, Reader, SINKS, Sink, text};
+use cutover::fence::{Body, Config, Fence, Reply, Write};
 use cutover::gate::{self, Consistency};
-use cutover::ids::{Epoch, Halt, MigrationId, Placement, Position, WriteId};
+use cutover::ids::{Epoch, Halt, WriteId};
 use cutover::invariant::{Fact, Id, ReadServed, SinkStep, Statement};
-use cutover::migration::{Event, Output as ControllerOutput, PartitionRecord};
+use cutover::migration::PartitionRecord;
 use cutover::placement::PartitionState;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 impl Next<'_> {
     pub(super) fn request(&mut self, offer: usize, misroute: bool) -> Done {
@@ -302,160 +299,4 @@ impl Next<'_> {
             SinkStep { request: None, before: now(before), after: now(after), record: record.as_deref() };
         self.monitor.judge(&Fact::SinkStepped(step), &mut self.findings);
     }
-
-    fn mark_repeated(&mut self, at: usize, write: Write) {
-        let applied_now = self.sinks[at].data.len() > self.before.sinks[at].data.len();
-        let same = |message: &&Message| write_in(message).is_some_and(|other| other.id == write.id);
-        let attempts = self.net.writes.iter().map(|(message, _)| message);
-        let elsewhere = attempts.filter(same).find(|message| message.store != SINKS[at]).cloned();
-        if !applied_now {
-            self.mark(Mark::DuplicateAcknowledged);
-            if elsewhere.is_some() {
-                self.mark(Mark::RetryOnceAcross);
-            }
-            return;
-        }
-        let Some((other, message)) = elsewhere.and_then(|message| Some((sink_of(message.store)?, message)))
-        else {
-            return;
-        };
-        let there = self.before.sinks[other].clone();
-        let effect = self.world.effect(&there, &message, Delivery::Arrives, None);
-        let sealed = |held: &Held| {
-            let Leaving::Reply(Reply::Refused { refusal, .. }) = &held.output else { return false };
-            matches!(refusal, Refusal::Sealed { .. })
-        };
-        if effect.released.iter().any(sealed) {
-            self.mark(Mark::SealRefusedThenApplied);
-        }
-    }
-
-    fn mark_refused(&mut self, request: &Request, refusal: &Refusal) {
-        let record = self.log.current().cloned();
-        match &request.body {
-            Body::Write(write) => {
-                if by_fence(refusal) && record.as_ref().is_some_and(|record| write.token < record.epoch) {
-                    self.mark(Mark::StaleCacheRefused);
-                }
-                if matches!(refusal, Refusal::Forgotten { .. }) {
-                    self.mark(Mark::WriteForgotten);
-                }
-            }
-            Body::Chunk(_) => {
-                if matches!(refusal, Refusal::Gap { .. }) {
-                    self.mark(Mark::GapRefused);
-                }
-                if is_stale(request, record.as_deref()) {
-                    self.mark(Mark::LateMoverRefused);
-                }
-            }
-            Body::Prepare(_) | Body::Seal(_) | Body::Drop(_) | Body::Evidence(_) | Body::Watermark(_) => {
-                if matches!(refusal, Refusal::WrongStore { .. }) {
-                    self.mark(Mark::WrongStoreRefused);
-                } else if is_stale(request, record.as_deref()) {
-                    self.mark(Mark::StaleControllerRefused);
-                }
-            }
-            Body::Export(_) | Body::Read(_) => {}
-        }
-    }
-}
-
-/// Whether marks of refusals are still missing from `reached`.
-const REFUSALS: u64 = 1 << Mark::LateMoverRefused as u64
-    | 1 << Mark::StaleControllerRefused as u64
-    | 1 << Mark::StaleCacheRefused as u64
-    | 1 << Mark::GapRefused as u64
-    | 1 << Mark::WriteForgotten as u64
-    | 1 << Mark::WrongStoreRefused as u64;
-
-impl World {
-    /// Whether a delivery would change nothing: no machine, and nothing that is not on its way already. What is only
-    /// refused is still taken as a step until it was seen once, so that it shows among the places reached.
-    pub(super) fn is_idle(&self, state: &State, at: usize, message: &Message, delivery: Delivery) -> bool {
-        let Some(sink) = state.sinks.get(at) else { return true };
-        let effect = self.effect(sink, message, delivery, None);
-        if effect.changed || effect.wrote.is_some() || !effect.halts.is_empty() {
-            return false;
-        }
-        let known = |held: &Held| match &held.output {
-            Leaving::Value { .. } | Leaving::Chunk(_) => false,
-            Leaving::Reply(reply) => match reply {
-                Reply::ChunkTaken(_) => true,
-                Reply::Refused { .. } if self.concerns_controllers(state, reply) => {
-                    state.said.replies.binary_search(reply).is_ok()
-                }
-                Reply::Refused { .. } => {
-                    self.reached.load(Ordering::Relaxed) & REFUSALS == REFUSALS
-                        && !matters(&state.clients, reply)
-                }
-                Reply::Applied { .. } => {
-                    state.net.answers.binary_search(reply).is_ok() || !matters(&state.clients, reply)
-                }
-                Reply::Prepared(_)
-                | Reply::Sealed(_)
-                | Reply::Evidence(_)
-                | Reply::Watermark(_)
-                | Reply::Dropped(_) => state.said.replies.binary_search(reply).is_ok(),
-            },
-        };
-        effect.released.iter().all(known)
-    }
-
-    /// Whether a refusal makes a controller, acting from whatever record, do what is not on its way already.
-    fn concerns_controllers(&self, state: &State, reply: &Reply) -> bool {
-        let Reply::Refused { request, .. } = reply else { return true };
-        if matches!(request.body, Body::Write(_) | Body::Read(_) | Body::Chunk(_)) {
-            return false;
-        }
-        let key = hasher().hash_one((self.key, state.log.hash(false), reply));
-        let outputs = remembered(&CONCERNS, key, || {
-            let event = Event::Replied(reply.clone());
-            let fresh = self.controller().machine;
-            let records = state.log.history.iter().flatten();
-            Arc::new(records.flat_map(|record| fresh.clone().handle(record, &event)).collect())
-        });
-        outputs.iter().any(|output| !state.offers.has(output))
-    }
-
-    /// Every chunk that a source hands out at this moment.
-    fn exports(&self, sink: &Shared<Sink>, migration: MigrationId, to: Placement) -> Arc<Vec<Message>> {
-        let key = hasher().hash_one((self.key, sink.hash(false), migration, to));
-        remembered(&EXPORTS, key, || Arc::new(self.compute_exports(sink, migration, to)))
-    }
-
-    fn compute_exports(&self, sink: &Sink, migration: MigrationId, to: Placement) -> Vec<Message> {
-        let mut fence = sink.fence.clone();
-        let (store, partition) = (fence.config().store, super::PARTITION);
-        let mut chunks = Vec::new();
-        let len = u64::try_from(sink.data.len()).unwrap_or(0);
-        for first in 1..=len {
-            for count in 1..=u64::from(self.scope.chunk_writes).min(len - first + 1) {
-                let body = Body::Export(Export { migration, first: Position(first), count });
-                let mut persisted = false;
-                for output in fence.handle(&Input::Request(Request { store, partition, body })) {
-                    persisted |= output == Output::Persist;
-                    if let Output::Hand { migration, first, last } = output
-                        && (!persisted || sink.is_synced())
-                    {
-                        let body = Body::Chunk(cut(sink, migration, first, last));
-                        chunks.push(Message::new(Request { store: to, partition, body }));
-                    }
-                }
-            }
-        }
-        chunks
-    }
-}
-
-thread_local! {
-    static CONCERNS: Memory<Arc<Vec<ControllerOutput>>> = const { memory() };
-    static EXPORTS: Memory<Arc<Vec<Message>>> = const { memory() };
-}
-
-fn cut(sink: &Sink, migration: MigrationId, first: Position, last: Position) -> Chunk {
-    let from = usize::try_from(first.0).unwrap_or(1).saturating_sub(1);
-    let to = usize::try_from(last.0).unwrap_or(0).min(sink.data.len());
-    let writes = sink.data.get(from..to).unwrap_or_default().to_vec();
-    Chunk { migration, source: sink.fence.config().incarnation, first, writes }
 }

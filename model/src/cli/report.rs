@@ -1,0 +1,181 @@
+//! What `cutover check` prints of one scope.
+
+use super::check::{Judged, Run};
+use super::console::{rate, seconds, short, thousands};
+use super::exit;
+use crate::render;
+use crate::scope::Scope;
+use crate::search::{Found, Limit};
+use crate::witness::Witness;
+use crate::world::{World, mark::Mark};
+use cutover::invariant::Id;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+impl Run<'_> {
+    pub(super) fn head(&self, scope: &Scope) {
+        self.console.say(&format!("    scope  {} — {}", scope.name, scope.about));
+        for line in render::wrap(&scope.bounds(), 88) {
+            self.console.say(&format!("           {line}"));
+        }
+        let symmetry = if self.args.no_symmetry || scope.expect.is_some() { "off" } else { "on" };
+        self.console.say(&format!("   faults  {}   symmetry {symmetry}", scope.faults()));
+    }
+
+    pub(super) fn print(
+        &self,
+        scope: &Scope,
+        world: &World,
+        found: &Found,
+        witness: Option<&Witness>,
+    ) -> Judged {
+        let reached: Vec<Mark> = Mark::in_set(world.reached.load(Ordering::Relaxed)).collect();
+        self.print_reached(scope, &reached);
+        let missing: Vec<Mark> =
+            scope.reaches.iter().filter(|mark| !reached.contains(mark)).copied().collect();
+        let trace = witness.and_then(|witness| self.write_trace(scope, witness));
+        let broken = witness.map(|witness| witness.id);
+        let code = match (broken, scope.expect) {
+            (Some(id), Some(expected)) if id == expected => exit::HOLDS,
+            (Some(_), _) => exit::VIOLATED,
+            (None, Some(_)) if found.complete => exit::VIOLATED,
+            (None, _) if !found.complete => exit::UNKNOWN,
+            (None, _) if !missing.is_empty() && self.is_whole(scope) => exit::VIOLATED,
+            (None, _) => exit::HOLDS,
+        };
+        self.print_verdicts(scope, found, witness, trace.as_deref());
+        if let Some(witness) = witness {
+            self.print_failure(scope, witness, trace.as_deref());
+        }
+        if code == exit::VIOLATED && broken.is_none() {
+            for mark in &missing {
+                self.console.say(&format!("  MISSING  {}: the scope no longer gets there", mark.text()));
+            }
+            if let Some(id) = scope.expect {
+                self.console
+                    .say(&format!("  MISSING  {id} was to break, and holds: the search has lost its teeth"));
+            }
+        }
+        self.print_done(found, broken);
+        Judged { code, found: found.clone(), broken }
+    }
+
+    /// A scope run with other options than listed need not reach what the listed one does.
+    fn is_whole(&self, scope: &Scope) -> bool {
+        scope.options().is_empty() && self.until.is_none()
+    }
+
+    fn print_reached(&self, scope: &Scope, reached: &[Mark]) {
+        let texts: Vec<&str> = reached.iter().map(|mark| mark.text()).collect();
+        for (at, line) in render::wrap_parts(&texts, " · ", 100).iter().enumerate() {
+            let head = if at == 0 { "  REACHED" } else { "         " };
+            self.console.say(&format!("{head}  {line}"));
+        }
+        for mark in reached {
+            self.console.json(&json!({ "type": "reached", "scope": scope.name, "what": mark.text() }));
+        }
+    }
+
+    fn print_verdicts(&self, scope: &Scope, found: &Found, witness: Option<&Witness>, trace: Option<&Path>) {
+        self.console.json(&json!({
+            "type": "scope", "scope": scope.name, "complete": found.complete, "generated": found.generated,
+            "unique": found.unique, "depth": found.depth, "seconds": seconds(found.took),
+            "ended_by": found.ended_by.map(Limit::text),
+        }));
+        for id in Id::ALL {
+            let violated = witness.filter(|witness| witness.id == *id);
+            let verdict = match violated {
+                Some(_) => "VIOLATED",
+                None if found.complete => "HOLDS",
+                None => "UNKNOWN",
+            };
+            self.console.json(&json!({
+                "type": "verdict", "scope": scope.name, "invariant": id.to_string(), "verdict": verdict,
+                "steps": violated.map(|witness| witness.steps.len()),
+                "trace": violated.and(trace).map(|path| path.display().to_string()),
+            }));
+        }
+    }
+
+    fn print_failure(&self, scope: &Scope, witness: &Witness, trace: Option<&Path>) {
+        self.console.say("");
+        self.console.say(&render::failure(witness, scope.name));
+        if let Some(note) = why_no_barrier(scope, witness.id) {
+            for line in render::wrap(note, 88) {
+                self.console.say(&format!("      {line}"));
+            }
+            self.console.say("");
+        }
+        if let Some(path) = trace {
+            let path = path.display();
+            self.console.say(&format!("  reproduce   {} replay {path}", front_door()));
+            self.console.say(&format!("  look        {} explore --scope {}", front_door(), scope.name));
+        }
+        self.console.say("");
+    }
+
+    fn print_done(&self, found: &Found, broken: Option<Id>) {
+        let (unique, took) = (thousands(found.unique), found.took);
+        let speed = short(rate(found.unique, took));
+        let line = match (broken, found.ended_by) {
+            (Some(id), _) => format!(" VIOLATED  {id} after {unique} states, {took:.1?}"),
+            (None, Some(limit)) => format!(
+                "  UNKNOWN  the {} ended the search: {unique} states covered, to depth {}, nothing broken, {took:.1?}",
+                limit.text(),
+                found.depth
+            ),
+            (None, None) if !found.complete => "  UNKNOWN  the search did not come to its end".to_owned(),
+            (None, None) => format!(
+                "    HOLDS  {} invariants over all {unique} states (complete within the bounds), depth {}, {speed} states/s, {took:.1?}",
+                Id::ALL.len(),
+                found.depth
+            ),
+        };
+        self.console.say(&line);
+        self.console.say("");
+    }
+
+    fn write_trace(&self, scope: &Scope, witness: &Witness) -> Option<PathBuf> {
+        let name = format!("{}-{}.trace", scope.name.replace('/', "."), witness.id);
+        let path = self.args.out.join(name);
+        let text = match witness.trace(scope) {
+            Ok(trace) => trace.to_string(),
+            Err(unfit) => {
+                eprintln!("cutover: the run does not fit into a trace: {unfit}");
+                return None;
+            }
+        };
+        match write_whole(&path, &text) {
+            Ok(()) => Some(path),
+            Err(error) => {
+                eprintln!("cutover: {}: the trace could not be written: {error}", path.display());
+                None
+            }
+        }
+    }
+}
+
+/// Why no wait can be long enough, where that is what was shown.
+fn why_no_barrier(scope: &Scope, id: Id) -> Option<&'static str> {
+    let unbounded = scope.timed.is_some_and(|timed| timed.effect_ticks.is_none());
+    (unbounded && matches!(id, Id::CommitAtOwnerOnly | Id::NoCommitInCutover | Id::NoLostWrite)).then_some(
+        "Why: a wait bounds how long the controller is patient, not how long a gateway, a queue or a network may \
+         hold a write that was let out before; only the store that applies it can refuse it.",
+    )
+}
+
+/// What to type to get here again.
+fn front_door() -> &'static str {
+    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { "cutover" }
+}
+
+/// Writes a file so that it is there whole, or not at all.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
+    std::fs::create_dir_all(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

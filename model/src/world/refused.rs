@@ -1,0 +1,68 @@
+//! Marks of what sinks refuse and repeat.
+
+use super::client::{by_fence, sink_of};
+use super::effect::{Delivery, write_in};
+use super::mark::Mark;
+use super::offers::is_stale;
+use super::step::Next;
+use super::{Held, Leaving, Message, SINKS};
+use cutover::fence::{Body, Refusal, Reply, Request, Write};
+
+impl Next<'_> {
+    pub(super) fn mark_repeated(&mut self, at: usize, write: Write) {
+        let applied_now = self.sinks[at].data.len() > self.before.sinks[at].data.len();
+        let same = |message: &&Message| write_in(message).is_some_and(|other| other.id == write.id);
+        let attempts = self.net.writes.iter().map(|(message, _)| message);
+        let elsewhere = attempts.filter(same).find(|message| message.store != SINKS[at]).cloned();
+        if !applied_now {
+            self.mark(Mark::DuplicateAcknowledged);
+            if elsewhere.is_some() {
+                self.mark(Mark::RetryOnceAcross);
+            }
+            return;
+        }
+        let Some((other, message)) = elsewhere.and_then(|message| Some((sink_of(message.store)?, message)))
+        else {
+            return;
+        };
+        let there = self.before.sinks[other].clone();
+        let effect = self.world.effect(&there, &message, Delivery::Arrives, None);
+        let sealed = |held: &Held| {
+            let Leaving::Reply(Reply::Refused { refusal, .. }) = &held.output else { return false };
+            matches!(refusal, Refusal::Sealed { .. })
+        };
+        if effect.released.iter().any(sealed) {
+            self.mark(Mark::SealRefusedThenApplied);
+        }
+    }
+
+    pub(super) fn mark_refused(&mut self, request: &Request, refusal: &Refusal) {
+        let record = self.log.current().cloned();
+        match &request.body {
+            Body::Write(write) => {
+                if by_fence(refusal) && record.as_ref().is_some_and(|record| write.token < record.epoch) {
+                    self.mark(Mark::StaleCacheRefused);
+                }
+                if matches!(refusal, Refusal::Forgotten { .. }) {
+                    self.mark(Mark::WriteForgotten);
+                }
+            }
+            Body::Chunk(_) => {
+                if matches!(refusal, Refusal::Gap { .. }) {
+                    self.mark(Mark::GapRefused);
+                }
+                if is_stale(request, record.as_deref()) {
+                    self.mark(Mark::LateMoverRefused);
+                }
+            }
+            Body::Prepare(_) | Body::Seal(_) | Body::Drop(_) | Body::Evidence(_) | Body::Watermark(_) => {
+                if matches!(refusal, Refusal::WrongStore { .. }) {
+                    self.mark(Mark::WrongStoreRefused);
+                } else if is_stale(request, record.as_deref()) {
+                    self.mark(Mark::StaleControllerRefused);
+                }
+            }
+            Body::Export(_) | Body::Read(_) => {}
+        }
+    }
+}
