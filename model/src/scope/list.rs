@@ -175,7 +175,14 @@ fn sealed() -> Vec<Scope> {
             attempts: 2,
             drops: true,
             stale_reads: true,
-            reaches: &[Mark::Forced, Mark::LeftBehind, Mark::Settled, Mark::Dropped, Mark::Completed],
+            reaches: &[
+                Mark::Forced,
+                Mark::ForcedBack,
+                Mark::LeftBehind,
+                Mark::Settled,
+                Mark::Dropped,
+                Mark::Completed,
+            ],
             ..BASE
         },
         Scope {

@@ -70,6 +70,10 @@ impl Next<'_> {
             }
             Transition::Force { .. } => {
                 self.mark(Mark::Forced);
+                let at = after.and_then(|record| record.placed).map(|placed| placed.state.read_placement());
+                if at == Some(SINKS[0]) {
+                    self.mark(Mark::ForcedBack);
+                }
                 if !self.monitor.exempt().is_empty() {
                     self.mark(Mark::LeftBehind);
                 }

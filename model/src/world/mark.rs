@@ -35,6 +35,7 @@ marks! {
     RefusedAtApply "a write admitted, then refused when its turn came"
     CrashLost "a crash took back what was not synced"
     Forced "a forced completion"
+    ForcedBack "forced there and back"
     LeftBehind "a write left behind by a forced move"
     Settled "a forced move settled"
     Dropped "an old copy dropped"

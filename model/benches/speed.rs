@@ -1,0 +1,173 @@
+//! How fast the search is, against stateright's own shipped raft example, in one run on one machine.
+//!
+//! `cargo bench -p cutover-model --bench speed` prints the table of docs/performance.md. Each row is a process of its
+//! own: its wall time, what it says it visited, and its peak resident memory. The example is built from the sources
+//! that cargo has fetched for stateright, into a target directory of its own.
+
+#![expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "ratios are for people to read")]
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+type Error = Box<dyn std::error::Error>;
+
+/// One measured search.
+struct Row {
+    what: String,
+    generated: f64,
+    unique: f64,
+    took: Duration,
+    peak: u64,
+}
+
+fn main() -> Result<(), Error> {
+    // `cargo test --benches` and the like only ask whether it builds.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return Ok(());
+    }
+    let raft = raft_example()?;
+    let mut rows = Vec::new();
+    for threads in [1, 2] {
+        rows.push(baseline(&raft, threads)?);
+    }
+    for scope in ["migration/moves", "migration/crash", "migration-timed/wait"] {
+        for (threads, symmetry) in [(1, false), (1, true), (2, true)] {
+            rows.push(ours(scope, threads, symmetry)?);
+        }
+    }
+    print(&rows);
+    Ok(())
+}
+
+/// Builds stateright's example.
+fn raft_example() -> Result<PathBuf, Error> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let metadata = Command::new(&cargo).args(["metadata", "--format-version", "1"]).output()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
+    let packages = metadata["packages"].as_array().ok_or("cargo metadata names no packages")?;
+    let stateright =
+        packages.iter().find(|package| package["name"] == "stateright").ok_or("no stateright")?;
+    let manifest = stateright["manifest_path"].as_str().ok_or("stateright has no manifest")?;
+    let target = metadata["target_directory"].as_str().ok_or("no target directory")?;
+    // Beside a copy of the sources, because cargo writes a lock file next to the manifest.
+    let copy = Path::new(target).join("baseline/stateright");
+    copy_tree(Path::new(manifest).parent().ok_or("no folder")?, &copy)?;
+    let built = Command::new(&cargo)
+        .args(["build", "--release", "--example", "raft", "--target-dir"])
+        .arg(Path::new(target).join("baseline/target"))
+        .arg("--manifest-path")
+        .arg(copy.join("Cargo.toml"))
+        .status()?;
+    if !built.success() {
+        return Err("stateright's raft example does not build".into());
+    }
+    Ok(Path::new(target).join("baseline/target/release/examples/raft"))
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else if !target.exists() {
+            std::fs::copy(entry.path(), &target)?;
+        }
+    }
+    // Outside of this workspace, though inside its folder.
+    let manifest = to.join("Cargo.toml");
+    if let Ok(text) = std::fs::read_to_string(&manifest)
+        && !text.contains("[workspace]")
+    {
+        std::fs::write(&manifest, text + "\n[workspace]\n")?;
+    }
+    Ok(())
+}
+
+/// The example takes as many threads as it has processors, so it is given that many.
+fn baseline(raft: &Path, threads: usize) -> Result<Row, Error> {
+    let processors = if threads == 1 { "0" } else { "0,1" };
+    let mut command = Command::new("taskset");
+    command.args(["-c", processors]).arg(raft).args(["check", "3", "12"]);
+    let (text, took, peak) = run(command)?;
+    let line =
+        text.lines().rev().find(|line| line.starts_with("Done.")).ok_or("the example did not finish")?;
+    let number = |key: &str| -> Result<f64, Error> {
+        let rest = line.split(key).nth(1).ok_or("no such figure")?;
+        Ok(rest.split(',').next().unwrap_or_default().trim().parse()?)
+    };
+    Ok(Row {
+        what: format!("stateright's raft example, breadth-first, {threads} thread(s)"),
+        generated: number("states=")?,
+        unique: number("unique=")?,
+        took,
+        peak,
+    })
+}
+
+fn ours(scope: &str, threads: usize, symmetry: bool) -> Result<Row, Error> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
+    command.args(["check", "--format", "json", "--scope", scope, "--threads", &threads.to_string()]);
+    if !symmetry {
+        command.arg("--no-symmetry");
+    }
+    let (text, _, peak) = run(command)?;
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let line = lines.into_iter().find(|line| line["type"] == "scope").ok_or("check printed no scope")?;
+    let number = |key: &str| line[key].as_f64().ok_or("no such figure");
+    let mirrored = if symmetry { "symmetry" } else { "no symmetry" };
+    Ok(Row {
+        what: format!("{scope}, depth-first, {threads} thread(s), {mirrored}"),
+        generated: number("generated")?,
+        unique: number("unique")?,
+        took: Duration::from_secs_f64(number("seconds")?),
+        peak,
+    })
+}
+
+/// Runs to the end; also returns the peak resident memory in bytes, as the system last told it.
+fn run(mut command: Command) -> Result<(String, Duration, u64), Error> {
+    let began = Instant::now();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut out = child.stdout.take().ok_or("no output")?;
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).map(|_| text)
+    });
+    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+    let mut peak = 0;
+    while child.try_wait()?.is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib: u64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0);
+        peak = peak.max(kib * 1024);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let took = began.elapsed();
+    let text = reader.join().map_err(|_| "the reader died")??;
+    Ok((text, took, peak))
+}
+
+fn print(rows: &[Row]) {
+    println!(
+        "| search | generated | unique | seconds | generated/s | unique/s | bytes/unique | generated/s ratio |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    let base = rows.first().map_or(1.0, |row| row.generated / row.took.as_secs_f64());
+    for row in rows {
+        let seconds = row.took.as_secs_f64();
+        println!(
+            "| {} | {:.0} | {:.0} | {seconds:.1} | {:.0} | {:.0} | {:.0} | {:.2} |",
+            row.what,
+            row.generated,
+            row.unique,
+            row.generated / seconds,
+            row.unique / seconds,
+            row.peak as f64 / row.unique,
+            row.generated / seconds / base
+        );
+    }
+}
