@@ -3,11 +3,12 @@
 use super::{Format, exit, refuse};
 use crate::render::wrap;
 use cutover::invariant::Id;
+use cutover::trace::Verdict;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Tell about an invariant: claim, source, and the mutants it kills
+/// Tell about an invariant: claim, source, the mutants it kills, a witness
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The invariant, by id or by a prefix that fits one [default: all]
@@ -77,9 +78,29 @@ fn human(ids: &[Id], mutants: &[Mutant]) -> String {
                 let _ = writeln!(text, "        {line}");
             }
         }
+        text.push_str(&witness(entry.id));
         let _ = writeln!(text);
     }
     text
+}
+
+/// A stored run that breaks the invariant, or how to get one.
+fn witness(id: &str) -> String {
+    let mut files = Vec::new();
+    let _ = super::replay::gather(Path::new("traces"), &mut files);
+    for file in &files {
+        let Ok(trace) = super::replay::read(file) else { continue };
+        if *trace.verdict() != Verdict::Violates(id.to_owned()) {
+            continue;
+        }
+        let mut text = format!("    a witness, {}:\n", file.display());
+        for (number, step) in (1..).zip(trace.steps()) {
+            let sign = if step.is_fault() { '⚡' } else { ' ' };
+            let _ = writeln!(text, "        {number:>2} {sign} {:<5} {}", step.lane(), step.directive());
+        }
+        return text;
+    }
+    "    a witness: `mutants NAME --keep` with one of those above writes one\n".to_owned()
 }
 
 fn lines(ids: &[Id], mutants: &[Mutant]) -> String {

@@ -53,7 +53,7 @@ enum Verb {
     Replay(replay::Args),
     /// Put known bugs in, one at a time, and show that each is found
     Mutants(mutants::Args),
-    /// Tell about an invariant: claim, source, and the mutants it kills
+    /// Tell about an invariant: claim, source, the mutants it kills, a witness
     Explain(explain::Args),
     /// Print a completion script for a shell
     Completions {

@@ -42,7 +42,8 @@ pub fn run(args: &Args) -> u8 {
     code
 }
 
-fn gather(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+/// The trace files at a path, in order.
+pub(super) fn gather(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     if !path.is_dir() {
         std::fs::metadata(path)?;
         files.push(path.to_owned());
@@ -104,7 +105,8 @@ fn one(console: &Console, file: &Path) -> u8 {
     }
 }
 
-fn read(file: &Path) -> Result<Trace, String> {
+/// Reads a trace.
+pub(super) fn read(file: &Path) -> Result<Trace, String> {
     let bytes = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
     let text = String::from_utf8(bytes).map_err(|_| "is not text, expected a cutover-trace".to_owned())?;
     Trace::parse(&text).map_err(|error| error.to_string())
