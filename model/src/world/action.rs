@@ -1,6 +1,6 @@
 //! What can happen next.
 
-use super::client::sink_of;
+use super::client::{matters, sink_of};
 use super::effect::Delivery;
 use super::{State, World};
 use std::sync::atomic::Ordering;
@@ -154,8 +154,8 @@ impl World {
         let newest = u8::try_from(state.log.revision()).unwrap_or(u8::MAX);
         let views = || (0..=newest).filter(|revision| state.log.is_view(usize::from(*revision)));
         for gateway in numbers(state.clients.gateways.len()) {
-            let attempts = state.clients.gateways.get(usize::from(gateway)).map_or(0, |g| g.attempts);
-            if attempts < self.scope.attempts {
+            let Some(busy) = state.clients.gateways.get(usize::from(gateway)) else { continue };
+            if busy.attempts < self.scope.attempts && !busy.operation.is_done() {
                 into.extend(views().map(|revision| Action::Send { gateway, revision }));
             }
         }
@@ -168,13 +168,18 @@ impl World {
             let admitted = state.sinks[usize::from(sink)].fence.admitted().len();
             into.extend(numbers(admitted).map(|index| Action::Apply { sink, index }));
         }
-        into.extend(numbers(state.net.answers.len()).map(|message| Action::Answer { message }));
+        for (message, answer) in (0u8..).zip(&state.net.answers) {
+            if matters(&state.clients, answer) {
+                into.push(Action::Answer { message });
+            }
+        }
         for reader in numbers(state.clients.readers.len()) {
             into.extend(views().map(|revision| Action::Resolve { reader, revision }));
             into.push(Action::Serve { reader });
         }
         if self.scope.stale_reads {
-            into.extend(views().map(|revision| Action::Stale { revision }));
+            let harmful = views().filter(|revision| !self.is_harmless(state, *revision));
+            into.extend(harmful.map(|revision| Action::Stale { revision }));
         }
     }
 

@@ -2,26 +2,20 @@
 
 use super::client::matters;
 use super::effect::Delivery;
-use super::mark::Mark;
+use super::refused::refusal_marks;
 use super::shared::{Memory, hasher, memory, remembered};
-use super::{Held, Leaving, Message, Shared, Sink, State, World};
+use super::{Action, Held, Leaving, Message, Shared, Sink, State, World};
 use cutover::fence::{Body, Chunk, Export, Input, Output, Reply, Request};
 use cutover::ids::{MigrationId, Placement, Position};
 use cutover::migration::{Event, Output as ControllerOutput};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-/// Whether marks of refusals are still missing from `reached`.
-const REFUSALS: u64 = 1 << Mark::LateMoverRefused as u64
-    | 1 << Mark::StaleControllerRefused as u64
-    | 1 << Mark::StaleCacheRefused as u64
-    | 1 << Mark::GapRefused as u64
-    | 1 << Mark::WriteForgotten as u64
-    | 1 << Mark::WrongStoreRefused as u64;
 
 impl World {
-    /// Whether a delivery would change nothing: no machine, and nothing that is not on its way already. What is only
-    /// refused is still taken as a step until it was seen once, so that it shows among the places reached.
+    /// Whether a delivery would change nothing: no machine, and nothing that is not on its way already. It is then no
+    /// choice at all, but what it shows counts among the places reached.
+    ///
+    /// The choices of a state must be the same whenever it is asked: a run is found again by their numbers. So nothing
+    /// here may depend on what was reached so far.
     pub(super) fn is_idle(&self, state: &State, at: usize, message: &Message, delivery: Delivery) -> bool {
         let Some(sink) = state.sinks.get(at) else { return true };
         let effect = self.effect(sink, message, delivery, None);
@@ -35,9 +29,9 @@ impl World {
                 Reply::Refused { .. } if self.concerns_controllers(state, reply) => {
                     state.said.replies.binary_search(reply).is_ok()
                 }
-                Reply::Refused { .. } => {
-                    self.reached.load(Ordering::Relaxed) & REFUSALS == REFUSALS
-                        && !matters(&state.clients, reply)
+                Reply::Refused { request, refusal } => {
+                    self.note(refusal_marks(state.log.current().map(AsRef::as_ref), request, refusal));
+                    !matters(&state.clients, reply)
                 }
                 Reply::Applied { .. } => {
                     state.net.answers.binary_search(reply).is_ok() || !matters(&state.clients, reply)
@@ -50,6 +44,14 @@ impl World {
             },
         };
         effect.released.iter().all(known)
+    }
+
+    /// Whether a read from a cache of this revision breaks anything. It leaves no trace, so one that breaks nothing is no
+    /// choice.
+    pub(super) fn is_harmless(&self, state: &State, revision: u8) -> bool {
+        let sinks = (state.sinks[0].hash(false), state.sinks[1].hash(false));
+        let key = hasher().hash_one((self.key, state.log.hash(false), sinks, revision));
+        remembered(&HARMLESS, key, || self.glance(state, Action::Stale { revision }) == 0)
     }
 
     /// Whether a refusal makes a controller, acting from whatever record, do what is not on its way already.
@@ -104,6 +106,7 @@ impl World {
 }
 
 thread_local! {
+    static HARMLESS: Memory<bool> = const { memory() };
     static CONCERNS: Memory<Arc<Vec<ControllerOutput>>> = const { memory() };
     static EXPORTS: Memory<Arc<Vec<Message>>> = const { memory() };
 }

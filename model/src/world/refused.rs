@@ -7,6 +7,7 @@ use super::offers::is_stale;
 use super::step::Next;
 use super::{Held, Leaving, Message, SINKS};
 use cutover::fence::{Body, Refusal, Reply, Request, Write};
+use cutover::migration::PartitionRecord;
 
 impl Next<'_> {
     pub(super) fn mark_repeated(&mut self, at: usize, write: Write) {
@@ -37,32 +38,29 @@ impl Next<'_> {
     }
 
     pub(super) fn mark_refused(&mut self, request: &Request, refusal: &Refusal) {
-        let record = self.log.current().cloned();
-        match &request.body {
-            Body::Write(write) => {
-                if by_fence(refusal) && record.as_ref().is_some_and(|record| write.token < record.epoch) {
-                    self.mark(Mark::StaleCacheRefused);
-                }
-                if matches!(refusal, Refusal::Forgotten { .. }) {
-                    self.mark(Mark::WriteForgotten);
-                }
-            }
-            Body::Chunk(_) => {
-                if matches!(refusal, Refusal::Gap { .. }) {
-                    self.mark(Mark::GapRefused);
-                }
-                if is_stale(request, record.as_deref()) {
-                    self.mark(Mark::LateMoverRefused);
-                }
-            }
-            Body::Prepare(_) | Body::Seal(_) | Body::Drop(_) | Body::Evidence(_) | Body::Watermark(_) => {
-                if matches!(refusal, Refusal::WrongStore { .. }) {
-                    self.mark(Mark::WrongStoreRefused);
-                } else if is_stale(request, record.as_deref()) {
-                    self.mark(Mark::StaleControllerRefused);
-                }
-            }
-            Body::Export(_) | Body::Read(_) => {}
+        let bits = refusal_marks(self.log.current().map(AsRef::as_ref), request, refusal);
+        self.mark_all(bits);
+    }
+}
+
+/// The places that a refusal stands for, as a set.
+pub(super) fn refusal_marks(record: Option<&PartitionRecord>, request: &Request, refusal: &Refusal) -> u64 {
+    let bit = |reached: bool, mark: Mark| if reached { 1 << (mark as u8) } else { 0 };
+    match &request.body {
+        Body::Write(write) => {
+            let late = record.is_some_and(|record| write.token < record.epoch);
+            bit(by_fence(refusal) && late, Mark::StaleCacheRefused)
+                | bit(matches!(refusal, Refusal::Forgotten { .. }), Mark::WriteForgotten)
         }
+        Body::Chunk(_) => {
+            bit(matches!(refusal, Refusal::Gap { .. }), Mark::GapRefused)
+                | bit(is_stale(request, record), Mark::LateMoverRefused)
+        }
+        Body::Prepare(_) | Body::Seal(_) | Body::Drop(_) | Body::Evidence(_) | Body::Watermark(_) => {
+            let wrong = matches!(refusal, Refusal::WrongStore { .. });
+            bit(wrong, Mark::WrongStoreRefused)
+                | bit(!wrong && is_stale(request, record), Mark::StaleControllerRefused)
+        }
+        Body::Export(_) | Body::Read(_) => 0,
     }
 }

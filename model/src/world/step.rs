@@ -141,11 +141,23 @@ impl World {
         next.mover();
         next.judge_now();
         let outcome = next.finish()?;
-        let seen = self.reached.load(Ordering::Relaxed);
-        if outcome.marks & !seen != 0 {
-            self.reached.fetch_or(outcome.marks, Ordering::Relaxed);
-        }
+        self.note(outcome.marks);
         Some(outcome)
+    }
+
+    /// Adds to the places reached.
+    pub(super) fn note(&self, marks: u64) {
+        if marks & !self.reached.load(Ordering::Relaxed) != 0 {
+            self.reached.fetch_or(marks, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a step that leaves no trace in the state, and returns what it broke.
+    pub(super) fn glance(&self, state: &State, action: Action) -> u32 {
+        let mut next = Next::new(self, state, false);
+        let _ = next.take(action);
+        self.note(next.marks);
+        next.findings.bits()
     }
 }
 
@@ -219,6 +231,10 @@ impl<'w> Next<'w> {
         self.marks |= 1 << (mark as u8);
     }
 
+    pub(super) const fn mark_all(&mut self, bits: u64) {
+        self.marks |= bits;
+    }
+
     /// What holds, or not, of every state.
     fn judge_now(&mut self) {
         let sinks = [now(&self.sinks[0]), now(&self.sinks[1])];
@@ -244,7 +260,7 @@ impl<'w> Next<'w> {
         };
         let same = state.broken == 0 && state.same_place(before);
         if same {
-            world.reached.fetch_or(self.marks, Ordering::Relaxed);
+            world.note(self.marks);
             self.transcript.as_ref()?;
         }
         if derived {
