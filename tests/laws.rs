@@ -13,14 +13,20 @@ use proptest::test_runner::{Config, RngSeed};
 
 #[path = "laws/applied.rs"]
 mod applied;
+#[path = "laws/caps.rs"]
+mod caps;
 #[path = "laws/codec.rs"]
 mod codec;
 #[path = "laws/fence.rs"]
 mod fence;
 #[path = "laws/gate.rs"]
 mod gate;
+#[path = "laws/happening.rs"]
+mod happening;
 #[path = "laws/policy.rs"]
 mod policy;
+#[path = "laws/promise.rs"]
+mod promise;
 #[path = "laws/reach.rs"]
 mod reach;
 #[path = "laws/relabel.rs"]

@@ -52,6 +52,7 @@ fn fence_refusals() -> Vec<Refusal> {
     let (have, named) = (MigrationId(12), MigrationId(11));
     vec![
         Refusal::WrongStore { have: A, named: B },
+        Refusal::WrongPartition { have: PartitionId(11), named: PartitionId(12) },
         Refusal::UnknownPartition { store: A },
         Refusal::OlderMigration { have, named },
         Refusal::OtherCopy { have, named },
@@ -74,6 +75,7 @@ fn fence_refusals() -> Vec<Refusal> {
 const fn listed(refusal: &Refusal) {
     match refusal {
         Refusal::WrongStore { .. }
+        | Refusal::WrongPartition { .. }
         | Refusal::UnknownPartition { .. }
         | Refusal::OlderMigration { .. }
         | Refusal::OtherCopy { .. }
@@ -125,6 +127,7 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::PartitionCap { limit: 100 },
         MigrationError::CopyCap { limit: 18 },
         MigrationError::Unsettled { placement: A, through: Epoch(31) },
+        MigrationError::NotEnforced { placement: A, through: Epoch(31) },
         MigrationError::NoDebt { migration },
         MigrationError::UnknownCopy { placement: A, copy: migration },
         MigrationError::CopyLeft { placement: A, copy: migration },
@@ -159,6 +162,7 @@ const fn listed_too(refusal: &MigrationError) {
         | MigrationError::PartitionCap { .. }
         | MigrationError::CopyCap { .. }
         | MigrationError::Unsettled { .. }
+        | MigrationError::NotEnforced { .. }
         | MigrationError::NoDebt { .. }
         | MigrationError::UnknownCopy { .. }
         | MigrationError::CopyLeft { .. }
@@ -202,7 +206,7 @@ fn refusals_of_texts_bytes_and_policies() {
     let more = Command::decode(&[[1, 0, 0, 0].as_slice(), &[7; 12]].concat()).unwrap_err();
     let none = Command::decode(&[]).unwrap_err();
     assert!(matches!(none, CodecError::Malformed(_)), "{none}");
-    let said = [lines(&texts), lines(&policies), lines(&[long, more])].concat();
+    let said = [lines(&texts), lines(&policies), lines(&[long, more, CodecError::NotCanonical])].concat();
     insta::assert_snapshot!("refusals_of_texts_bytes_and_policies", said);
     let reason = Reason::try_from("x".repeat(257)).unwrap_err();
     insta::assert_snapshot!(reason, @"the reason has 257 bytes, at most 256 are allowed");

@@ -6,12 +6,14 @@ use std::fmt::Write;
 /// At most so many lines of a run; more are folded, a client's sending with the arrival of what it sent first.
 const LINES_MAX: usize = 15;
 
-/// The whole of what is printed for a failing run, but for the commands to copy.
+/// The whole of what is printed for a failing run, but for the commands to copy. `expected`: of a published design, which
+/// is known to break.
 #[must_use]
-pub fn failure(witness: &Witness, scope: &str) -> String {
+pub fn failure(witness: &Witness, scope: &str, expected: bool) -> String {
     let mut text = String::new();
     let entry = witness.id.entry();
-    let _ = writeln!(text, "FAIL  {:<58} scope {scope}", entry.id);
+    let head = if expected { "BREAKS" } else { "FAIL" };
+    let _ = writeln!(text, "{head}  {:<56} scope {scope}", entry.id);
     for line in wrap(entry.claim, 88) {
         let _ = writeln!(text, "      {line}");
     }

@@ -3,7 +3,7 @@
 use crate::scope::{self, Scope};
 use crate::world::{World, mark::Mark};
 use cutover::invariant::{Id, Violation};
-use cutover::trace::{Trace, Verdict};
+use cutover::trace::{Step, Trace, Verdict};
 use thiserror::Error;
 
 /// How a trace ended.
@@ -100,6 +100,32 @@ pub fn scope_of(trace: &Trace) -> Result<Scope, Unplayable> {
         scope.set_option(name, value)?;
     }
     Ok(scope)
+}
+
+/// The same choices with what they do now; `None` where a choice is not there any more, or nothing differs.
+///
+/// # Errors
+/// [`Unplayable`]
+pub fn recorded_anew(trace: &Trace) -> Result<Option<Trace>, Unplayable> {
+    let world = World::new(scope_of(trace)?);
+    Ok(rerun(&world, trace).filter(|anew| anew != trace))
+}
+
+fn rerun(world: &World, trace: &Trace) -> Option<Trace> {
+    let mut anew = Trace::new(trace.scope(), trace.verdict().clone()).ok()?;
+    anew = anew.with_options(trace.options().iter().cloned()).ok()?;
+    anew = anew.with_marks(trace.marks().iter().cloned()).ok()?;
+    anew = anew.with_closing(trace.closing().iter().cloned()).ok()?;
+    let mut state = world.initial();
+    for step in trace.steps() {
+        let outcome = world.explain(&state, world.find(&state, &step.choice())?)?;
+        let again = if step.is_fault() { Step::fault } else { Step::new };
+        let again = again(step.lane(), step.directive()).ok()?;
+        let again = again.with_narration(step.narration().iter().cloned()).ok()?;
+        anew.push(again.with_outputs(outcome.said).ok()?).ok()?;
+        state = outcome.state;
+    }
+    Some(anew)
 }
 
 fn run(world: &World, trace: &Trace, expected: Option<Id>) -> Ending {

@@ -5,6 +5,7 @@
 //! - `sealed_through`: no write with a token up to it is applied; reads go on.
 //! - `closed_through`: neither writes nor reads, the stale ones included, with a token up to it.
 //! - `newest`: the id of the migration that made the newest copy, kept when the copy is erased.
+//! - the last seal's receipt, so that a repeated seal gives the same one.
 //! - the copy: its watermark, and which writes it holds.
 //!
 //! A store that never held the partition starts as [`Fence::unknown`]; one that lost its state, as
@@ -28,6 +29,7 @@ mod moves;
 mod refusal;
 mod request;
 mod statement;
+mod text;
 
 pub use applied::{AppliedIds, Known};
 pub use refusal::Refusal;
@@ -35,6 +37,7 @@ pub use request::{
     Body, Chunk, DropCopy, EvidenceQuery, Export, Prepare, Read, Request, Seal, WatermarkQuery, Write,
 };
 pub use statement::{CatchUpEvidence, ChunkTaken, Dropped, Prepared, SealReceipt, Speaker, WatermarkReading};
+pub use text::ids;
 
 use crate::enforce;
 use crate::ids::{

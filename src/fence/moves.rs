@@ -61,7 +61,7 @@ impl Fence {
             }
             (Ordering::Greater, _) => {
                 self.durable.sealed_through = self.durable.sealed_through.max(seal.through);
-                // A late chunk must not grow what the receipt has measured.
+                // A late chunk must not grow what the receipt has measured (ADR 0012).
                 copy.finished = true;
                 let speaker = self.speaker();
                 let receipt = SealReceipt::new(speaker, seal.migration, seal.through, watermark, seal.target);

@@ -56,7 +56,7 @@ pub struct Seal {
     /// No write with a token up to this epoch, from now on.
     pub through: Epoch,
     /// The incarnation of the target that was prepared. The receipt repeats it, so that the log learns of both ends
-    /// from one statement and a controller needs no memory.
+    /// from one statement and a controller needs no memory (ADR 0013).
     pub target: Incarnation,
 }
 

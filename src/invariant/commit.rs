@@ -22,7 +22,10 @@ pub(super) fn judge(
 ) {
     let Ok(epoch) = outcome else {
         findings.expect(before == after, Id::Cas, || {
-            (format!("a refused {command:?} left {after:?}"), format!("the record was {before:?}"))
+            (
+                format!("refused: {command}; yet the record is {}", shown(after)),
+                format!("it was {}", shown(before)),
+            )
         });
         return;
     };
@@ -32,7 +35,7 @@ pub(super) fn judge(
         if moved && after.is_some() { epoch > monitor.newest_epoch } else { epoch >= monitor.newest_epoch };
     findings.expect(rises, Id::EpochMonotone, || {
         (
-            format!("{command:?} was committed at {epoch}"),
+            format!("{command} was committed at {epoch}"),
             format!("{} was reached before", monitor.newest_epoch),
         )
     });
@@ -40,21 +43,25 @@ pub(super) fn judge(
         let given = after.map(|record| record.migration);
         findings.expect(given > Some(monitor.newest_migration), Id::EpochMonotone, || {
             (
-                format!("{command:?} was given {given:?}"),
+                format!("{command} was given {given:?}"),
                 format!("{} was given before", monitor.newest_migration),
             )
         });
     }
     findings.expect(had_the_right(before, command), Id::Cas, || {
-        (format!("{command:?} was applied"), format!("the record was {before:?}"))
+        (format!("applied: {command}"), format!("the record was {}", shown(before)))
     });
     if let (Transition::Force { .. }, Some(before)) = (&command.transition, before) {
         let owed = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
         let source = before.placed.map(|placed| super::monitor::read_placement(placed.state));
         findings.expect(owed.map(|debt| debt.placement) == source, Id::DebtKept, || {
-            (format!("{command:?} left the debt {owed:?}"), format!("the source {source:?} is unsealed"))
+            (format!("{command} left the debt {owed:?}"), format!("the source {source:?} is unsealed"))
         });
     }
+}
+
+fn shown(record: Record<'_>) -> String {
+    record.map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
 /// The record before a command, taken apart.

@@ -101,7 +101,7 @@ registry! {
         "foundationdb#1821, kvrocks-controller#268"
     StaleMoverHarmless Cluster "migration.stale-mover-harmless"
         "No chunk changes the copy that serves reads."
-        "DESIGN 3.3, sketch rows 5 and 8"
+        "SERVER-27941, ADR 0012"
     DebtKept Cluster "migration.debt-kept"
         "As long as the source of a forced move may acknowledge writes, the record says so."
         "reddb ownership_force"

@@ -62,7 +62,7 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
             findings.expect(taken.is_none(), Id::StaleControllerHarmless, || {
                 let taken = taken.unwrap_or_default();
                 (
-                    format!("{body:?} took {taken} from {store}"),
+                    format!("{request} took {taken} from {store}"),
                     format!("{store} is the owner: {} at {}", placed.state, record.epoch),
                 )
             });

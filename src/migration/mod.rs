@@ -22,6 +22,7 @@ mod record;
 mod refusal;
 mod store;
 mod table;
+mod text;
 mod transitions;
 
 pub use command::{

@@ -53,6 +53,21 @@ proptest! {
         }
     }
 
+    /// A copy remembers what it is given without asking, such as a write of a session that it has forgotten.
+    #[test]
+    fn what_was_remembered_is_never_new_whoever_asked(
+        ids in prop::collection::vec(some::write_id(SESSIONS, SERIALS), 0..40),
+        (sessions, writes) in (0_u32..4, 0_u32..4),
+    ) {
+        let mut memory = AppliedIds::new();
+        for (index, id) in ids.iter().enumerate() {
+            memory.remember(*id, at(index + 1), sessions, writes);
+            for old in &ids[..=index] {
+                prop_assert_ne!(memory.known(*old), Known::New, "{} is new after {}", old, id);
+            }
+        }
+    }
+
     #[test]
     fn the_memory_is_bounded_and_keeps_the_newest(
         ids in prop::collection::vec(some::write_id(SESSIONS, SERIALS), 1..40),

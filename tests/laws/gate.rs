@@ -7,7 +7,7 @@ use cutover::gate::{
     Work, WriteAdmission, admit_write,
 };
 use cutover::ids::{Epoch, PartitionId, Placement, Position, Revision, Serial, SessionId, WriteId};
-use cutover::placement::{Guarantee, PartitionState, Phase};
+use cutover::placement::{Guarantee, PartitionState, Phase, Resolution};
 use proptest::prelude::*;
 
 const PARTITION: PartitionId = PartitionId(1);
@@ -62,6 +62,10 @@ pub fn event() -> impl Strategy<Value = Event> {
 struct Seen {
     sent: Vec<Request>,
     finished: Option<Outcome>,
+    /// What was asked for last, unless it was answered.
+    asked: Option<Freshness>,
+    /// What the last answer told of the partition's store.
+    told: Option<Guarantee>,
 }
 
 impl Seen {
@@ -76,6 +80,12 @@ impl Seen {
             prop_assert!(outputs.is_empty(), "after the answer: {outputs:?}");
         }
         let work = operation.work();
+        let asked = self.asked;
+        if let (Some(_), Event::Resolved(answer)) = (asked, event) {
+            self.asked = None;
+            self.told = answer.map(|view| view.guarantee).or(self.told);
+        }
+        let guarantee = self.told.unwrap_or(guarantee);
         for output in outputs {
             prop_assert!(self.finished.is_none(), "{output:?} comes after the answer");
             match output {
@@ -84,6 +94,7 @@ impl Seen {
                         || (matches!(work, Work::Write(_)) && guarantee == Guarantee::Sealed);
                     let wanted = if cached { Freshness::Cached } else { Freshness::Fresh };
                     prop_assert_eq!(*freshness, wanted);
+                    self.asked = Some(*freshness);
                 }
                 Output::Admitted { view, token } => {
                     prop_assert_eq!(*token, view.epoch);
@@ -92,6 +103,12 @@ impl Seen {
                 }
                 Output::Send(request) => {
                     self.judge_send(work, event, request)?;
+                    let stale = asked == Some(Freshness::Cached) && matches!(work, Work::Write(_));
+                    prop_assert!(asked.is_some(), "it was not asked for");
+                    prop_assert!(
+                        !stale || guarantee == Guarantee::Sealed,
+                        "a cached view of a store that cannot refuse"
+                    );
                     self.sent.push(request.clone());
                 }
                 Output::SetTimer(_) => {}
@@ -197,19 +214,21 @@ proptest! {
     }
 
     #[test]
-    fn a_cache_holds_what_it_was_fed_and_never_goes_back_while_it_holds(
-        events in prop::collection::vec(
-            prop_oneof![
-                4 => (some::resolution(), 0_u64..12)
-                    .prop_map(|(now, after)| CacheEvent::Changed { after: Revision(after), now }),
-                2 => some::resolution().prop_map(CacheEvent::Snapshot),
-                1 => Just(CacheEvent::Lost),
-            ],
-            0..30,
-        ),
+    fn a_cache_holds_what_it_was_fed_and_never_goes_back(
+        // One committed state for each revision; the stream brings them in any order.
+        history in prop::collection::vec(some::resolution(), 12),
+        stream in prop::collection::vec((0_u8..7, 0_usize..12, 0_u64..12), 0..30),
     ) {
+        let at = |index: usize| Resolution { revision: Revision(u64::try_from(index).unwrap() + 1), ..history[index] };
+        let events = stream.iter().map(|(kind, index, after)| match kind {
+            0..4 => CacheEvent::Changed { after: Revision(*after), now: at(*index) },
+            4..6 => CacheEvent::Snapshot(at(*index)),
+            _ => CacheEvent::Lost,
+        });
+        let events: Vec<CacheEvent> = events.collect();
         let mut cache = WatchCache::empty();
         let mut fed = Vec::new();
+        let mut newest = Revision::ZERO;
         for event in &events {
             let before = cache.resolution();
             let content = cache.handle(event);
@@ -220,9 +239,15 @@ proptest! {
             }
             prop_assert_eq!(content, after.is_some(), "it asks for a snapshot exactly when it holds nothing");
             prop_assert!(after.is_none_or(|now| fed.contains(&now)), "{after:?} was never fed");
+            if let Some(after) = after {
+                prop_assert!(after.revision >= newest, "{} after {newest}, lost or not", after.revision);
+                newest = after.revision;
+            }
             if let (Some(before), Some(after)) = (before, after) {
-                prop_assert!(after.revision >= before.revision);
                 prop_assert!(after == before || after.revision > before.revision, "one revision, two states");
+            }
+            if let (None, CacheEvent::Snapshot(now)) = (before, event) {
+                prop_assert_eq!(after.is_some(), now.revision >= newest, "a snapshot is taken unless it is older");
             }
             if let (None, CacheEvent::Changed { .. }) = (before, event) {
                 prop_assert_eq!(after, None, "a change of something unknown says nothing");

@@ -1,8 +1,9 @@
 //! Whether random runs get anywhere: laws about what never happens would hold.
 
 use super::cases;
+use super::happening::happening;
 use super::table::{Entry, Run};
-use super::world::{CAPS, happening};
+use super::world::CAPS;
 use cutover::migration::PlacementTable;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -26,6 +27,7 @@ fn random_runs_reach_every_transition() {
         "RetireCopy",
         "Settle",
         "Settle Closed",
+        "Settle Dropped",
     ];
     let mut runner = TestRunner::new(cases(1));
     let strategy = prop::collection::vec(happening(), 120);
@@ -44,8 +46,10 @@ fn random_runs_reach_every_transition() {
                 Entry::Command(command) if table.apply(command).is_ok() => {
                     let name = format!("{:?}", command.transition);
                     let name = name.split([' ', '{']).next().unwrap_or_default().to_owned();
-                    let proof = if format!("{command:?}").contains("Closed(") { " Closed" } else { "" };
-                    reached.insert(name + proof);
+                    let settles = |proof: &str| format!("{command:?}").contains(&format!("proof: {proof}("));
+                    let proof = ["Closed", "Dropped"].into_iter().find(|proof| settles(proof));
+                    let name = proof.map_or(name.clone(), |proof| format!("{name} {proof}"));
+                    reached.insert(name);
                 }
                 Entry::Command(_) => {}
                 Entry::Floor(epoch, migration) => table.raise_floor(*epoch, *migration),

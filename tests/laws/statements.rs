@@ -3,8 +3,8 @@
 use super::some::replies;
 use super::store::{SMALL, Store, config};
 use cutover::fence::{
-    Body, CatchUpEvidence, Config, Enforcement, EvidenceQuery, Prepare, Prepared, Reply, Seal, SealReceipt,
-    WatermarkQuery, WatermarkReading, Write,
+    Body, CatchUpEvidence, Config, DropCopy, Dropped, Enforcement, EvidenceQuery, Prepare, Prepared, Reply,
+    Seal, SealReceipt, WatermarkQuery, WatermarkReading, Write,
 };
 use cutover::ids::{
     Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
@@ -14,35 +14,39 @@ use cutover::migration::{
 };
 use cutover::placement::Guarantee;
 
-const P: PartitionId = PartitionId(1);
-const A: Placement = Placement(0);
-const B: Placement = Placement(1);
+pub const P: PartitionId = PartitionId(1);
+pub const A: Placement = Placement(0);
+pub const B: Placement = Placement(1);
 
 /// What a statement says of its origin and subject; the numbers of the run below, unless a case changes one.
 #[derive(Clone, Copy)]
-struct Said {
-    store: Placement,
-    partition: PartitionId,
-    incarnation: Incarnation,
-    migration: MigrationId,
-    epoch: Epoch,
-    writes: u64,
+pub struct Said {
+    pub store: Placement,
+    pub partition: PartitionId,
+    pub incarnation: Incarnation,
+    pub migration: MigrationId,
+    pub epoch: Epoch,
+    pub writes: u64,
+    pub enforcement: Enforcement,
 }
 
-const BY_A: Said = Said {
+/// By A, about m2.
+pub const BY_A: Said = Said {
     store: A,
     partition: P,
     incarnation: Incarnation(1),
     migration: MigrationId(2),
     epoch: Epoch(2),
     writes: 2,
+    enforcement: Enforcement::Tokens,
 };
-const BY_B: Said = Said { store: B, epoch: Epoch(3), ..BY_A };
+/// By B, in the cutover.
+pub const BY_B: Said = Said { store: B, epoch: Epoch(3), ..BY_A };
 
 impl Said {
     /// A sink with that many writes in the copy of this migration, or of the one before it.
     fn sink(self, copy: MigrationId) -> Store {
-        let base = config(self.store, self.partition, Enforcement::Tokens, SMALL);
+        let base = config(self.store, self.partition, self.enforcement, SMALL);
         let mut sink = Store::new(Config { incarnation: self.incarnation, ..base });
         let _ = sink.ask(Body::Prepare(Prepare { migration: copy, closed_through: Epoch::ZERO }));
         for serial in 1..=self.writes {
@@ -56,7 +60,7 @@ impl Said {
         replies(&sink.ask(body)).pop().expect("a sink answers")
     }
 
-    fn receipt(self) -> SealReceipt {
+    pub fn receipt(self) -> SealReceipt {
         let Said { migration, epoch: through, .. } = self;
         let seal = Seal { migration, through, target: Incarnation(1) };
         let answer = Self::answer(self.sink(MigrationId(1)), Body::Seal(seal));
@@ -64,8 +68,8 @@ impl Said {
         receipt
     }
 
-    fn prepared(self) -> Prepared {
-        let base = config(self.store, self.partition, Enforcement::Tokens, SMALL);
+    pub fn prepared(self) -> Prepared {
+        let base = config(self.store, self.partition, self.enforcement, SMALL);
         let sink = Store::new(Config { incarnation: self.incarnation, ..base });
         let prepare = Prepare { migration: self.migration, closed_through: self.epoch };
         let answer = Self::answer(sink, Body::Prepare(prepare));
@@ -73,7 +77,14 @@ impl Said {
         prepared
     }
 
-    fn evidence(self) -> CatchUpEvidence {
+    fn dropped(self) -> Dropped {
+        let drop = DropCopy { copy: self.migration, sealed_through: None };
+        let answer = Self::answer(self.sink(self.migration), Body::Drop(drop));
+        let Reply::Dropped(dropped) = answer else { panic!("{answer:?}") };
+        dropped
+    }
+
+    pub fn evidence(self) -> CatchUpEvidence {
         let query = EvidenceQuery { migration: self.migration, epoch: self.epoch, at_least: Position::ZERO };
         let answer = Self::answer(self.sink(self.migration), Body::Evidence(query));
         let Reply::Evidence(evidence) = answer else { panic!("{answer:?}") };
@@ -88,19 +99,27 @@ impl Said {
     }
 }
 
-fn apply(table: &mut PlacementTable, transition: Transition) -> Result<Epoch, MigrationError> {
+pub fn apply(table: &mut PlacementTable, transition: Transition) -> Result<Epoch, MigrationError> {
     table.apply(&Command { partition: P, transition })
 }
 
-fn expected(table: &PlacementTable) -> Expected {
+pub fn expected(table: &PlacementTable) -> Expected {
     table.record(P).expect("it exists").expected()
 }
 
+/// How a store of that promise is configured.
+pub const fn enforcement(guarantee: Guarantee) -> Enforcement {
+    match guarantee {
+        Guarantee::Sealed => Enforcement::Tokens,
+        Guarantee::Timed => Enforcement::Nothing,
+    }
+}
+
 /// p1 at A, moving to B as m2: `Draining@e2`.
-fn draining(guarantee: Guarantee) -> PlacementTable {
+pub fn draining(guarantee: Guarantee) -> PlacementTable {
     let mut table = PlacementTable::new(Caps::PRODUCTION);
     assert_eq!(apply(&mut table, Transition::Create { placement: A, guarantee }), Ok(Epoch(1)));
-    let prepared = Said { migration: MigrationId(1), ..BY_A }.prepared();
+    let prepared = Said { migration: MigrationId(1), enforcement: enforcement(guarantee), ..BY_A }.prepared();
     let open = Transition::Open { expected: expected(&table), prepared };
     assert_eq!(apply(&mut table, open), Ok(Epoch(1)));
     let begin = Transition::Begin { expected: expected(&table), to: B };
@@ -109,7 +128,7 @@ fn draining(guarantee: Guarantee) -> PlacementTable {
 }
 
 /// Tries each transition on a table of its own, and wants the refusals given; the first is the right one.
-fn each<const N: usize>(table: &PlacementTable, cases: [(Transition, Result<Epoch, MigrationError>); N]) {
+pub fn each<const N: usize>(table: &PlacementTable, cases: [(Transition, Result<Epoch, MigrationError>); N]) {
     for (index, (transition, wanted)) in cases.into_iter().enumerate() {
         assert_eq!(apply(&mut table.clone(), transition.clone()), wanted, "case {index}: {transition:?}");
     }
@@ -226,7 +245,11 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
         |said: Said| settle(Settlement::Sealed(said.receipt())),
         |said: Said| settle(Settlement::Closed(said.prepared())),
     );
+    let dropped = |said: Said| settle(Settlement::Dropped(said.dropped()));
     let low = Err(MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) });
+    let (placement, through) = (A, Epoch(2));
+    let open = Err(MigrationError::NotEnforced { placement, through });
+    let older = MigrationError::OtherMigration { have: MigrationId::ZERO, expected: MigrationId(1) };
     let none = Err(MigrationError::NoDebt { migration: MigrationId(3) });
     let elsewhere = Said { store: B, ..BY_A };
     each(
@@ -238,40 +261,16 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
             (closed(elsewhere), other_speaker(elsewhere, A)),
             (sealed(Said { epoch: Epoch(1), ..BY_A }), low),
             (closed(Said { epoch: Epoch(1), ..BY_A }), low),
+            // A store that looks at no token was told to close, and is open all the same.
+            (closed(Said { enforcement: Enforcement::Nothing, ..BY_A }), open),
+            (dropped(Said { migration: MigrationId(1), ..BY_A }), Ok(Epoch(3))),
+            (dropped(BY_A), Ok(Epoch(3))),
+            (dropped(elsewhere), other_speaker(elsewhere, A)),
+            (dropped(Said { migration: MigrationId::ZERO, ..BY_A }), Err(older)),
             (
                 Transition::Settle { migration: MigrationId(3), proof: Settlement::Sealed(BY_A.receipt()) },
                 none,
             ),
         ],
     );
-}
-
-#[test]
-fn each_cap_is_reached_and_not_exceeded() {
-    let caps = Caps {
-        migrations_per_placement: 1,
-        migrations_overall: 2,
-        partitions: 4,
-        old_copies_per_partition: 1,
-    };
-    let mut table = PlacementTable::new(caps);
-    let mut begun = Vec::new();
-    // Each partition at a placement of its own, and each to another; but the second one goes where the first one is.
-    for (partition, at, to) in [(1, 10, 20), (2, 11, 10), (3, 12, 22), (4, 13, 23)] {
-        let (partition, at, to) = (PartitionId(partition), Placement(at), Placement(to));
-        let mut commit = |transition| table.apply(&Command { partition, transition });
-        let epoch = commit(Transition::Create { placement: at, guarantee: Guarantee::Sealed })
-            .expect("there is room");
-        let expected = table.record(partition).expect("it was created").expected();
-        let prepared = Said { store: at, partition, migration: expected.migration, ..BY_A }.prepared();
-        let mut commit = |transition| table.apply(&Command { partition, transition });
-        assert_eq!(commit(Transition::Open { expected, prepared }), Ok(epoch));
-        begun.push(commit(Transition::Begin { expected, to }));
-    }
-    let fifth = Transition::Create { placement: A, guarantee: Guarantee::Sealed };
-    let full = table.apply(&Command { partition: PartitionId(5), transition: fifth });
-    assert_eq!(full, Err(MigrationError::PartitionCap { limit: 4 }));
-    let placement = MigrationError::PlacementCap { placement: Placement(10), have: 1, limit: 1 };
-    let overall = MigrationError::OverallCap { have: 2, limit: 2 };
-    assert_eq!(begun, [Ok(Epoch(2)), Err(placement), Ok(Epoch(2)), Err(overall)]);
 }

@@ -1,6 +1,7 @@
 //! The table: every command, in every state, with every kind of statement.
 
-use super::world::{CAPS, Happening, Kind, PARTITIONS, PLACEMENTS, World, happening};
+use super::happening::{Happening, Kind, happening};
+use super::world::{CAPS, PARTITIONS, PLACEMENTS, World};
 use super::{cases, codec};
 use cutover::ids::{Epoch, MigrationId, PartitionId, Placement};
 use cutover::invariant::{Fact, Findings, Monitor};
@@ -53,8 +54,8 @@ impl Run {
             Happening::Ask { partition, store, what, stale } => {
                 self.world.ask_for(partition, store, what, stale)
             }
-            Happening::Drive { partition, wait_over } => {
-                for command in self.world.drive(partition, wait_over) {
+            Happening::Drive { partition, took_over, wait_over } => {
+                for command in self.world.drive(partition, took_over, wait_over) {
                     self.commit(&command)?;
                 }
             }
@@ -101,7 +102,8 @@ impl Run {
                 &PartitionRecord { epoch: raised, ..old.clone() },
                 "only the epoch is raised"
             );
-            prop_assert!(new.epoch >= epoch);
+            prop_assert!(new.epoch > epoch, "a token of {epoch} may be out there");
+            prop_assert!(old.epoch <= epoch || new.epoch == old.epoch, "no more than needed");
         }
         // What is given out next lies above.
         let mut table = self.world.table.clone();

@@ -1,6 +1,7 @@
 //! A table, the stores that it speaks of, and everything these have ever stated: what commands are made of.
 
-use super::some::{placement, replies, write_id};
+use super::happening::Kind;
+use super::some::replies;
 use super::store::{SMALL, Store, config};
 use cutover::fence::{
     Body, Config, DropCopy, Enforcement, EvidenceQuery, Input, Prepare, Reply, Request, Seal, WatermarkQuery,
@@ -11,9 +12,9 @@ use cutover::migration::{
     Caps, Command, Controller, Event, Expected, Operator, Output, PartitionRecord, PlacementTable, Policy,
     Reason, Settlement, Timer, Transition,
 };
-use cutover::placement::{Guarantee, PartitionState};
-use proptest::prelude::*;
+use cutover::placement::PartitionState;
 use proptest::sample::Index;
+use std::collections::BTreeSet;
 
 pub const PARTITIONS: u32 = 3;
 pub const PLACEMENTS: u16 = 3;
@@ -22,81 +23,9 @@ pub const PLACEMENTS: u16 = 3;
 pub const CAPS: Caps =
     Caps { migrations_per_placement: 1, migrations_overall: 2, partitions: 2, old_copies_per_partition: 2 };
 
-/// Which transition is proposed; what it names is picked when it is.
-#[derive(Clone, Copy, Debug)]
-pub enum Kind {
-    Create(Placement, Guarantee),
-    Open,
-    Begin(Placement),
-    EnterCutover,
-    EnterTimedCutover,
-    RecordWatermark,
-    Complete,
-    Abort,
-    Force,
-    SettleSealed,
-    SettleClosed,
-    Retire,
-    Forget,
-    Delete,
-}
-
-/// One thing that happens.
-#[derive(Clone, Debug)]
-pub enum Happening {
-    /// A command is committed. It names the present record, or an earlier state; its statement is any of that kind.
-    Commit { partition: u32, kind: Kind, stale: Option<Index>, said: Index, last: bool },
-    /// A store is asked what the present record, or an earlier state, calls for.
-    Ask { partition: u32, store: Placement, what: u8, stale: Option<Index> },
-    /// A controller takes its steps from the record until it has to wait; all that it sends arrives.
-    Drive { partition: u32, wait_over: bool },
-    /// A client's write reaches a store with a token near the present epoch.
-    Write { partition: u32, store: Placement, id: WriteId, behind: u64 },
-    /// The mover copies as much as it can.
-    Copy { partition: u32 },
-    /// A store comes back empty.
-    Wipe { partition: u32, store: Placement },
-    /// The log was restored.
-    Floor { epoch: u64, migration: u64 },
-}
-
-/// Anything that may happen.
-pub fn happening() -> impl Strategy<Value = Happening> {
-    let partition = || 0..PARTITIONS;
-    let stale = || prop::option::weighted(0.15, any::<Index>());
-    let kind = prop_oneof![
-        4 => (placement(PLACEMENTS), super::some::guarantee()).prop_map(|(at, kind)| Kind::Create(at, kind)),
-        1 => Just(Kind::Open),
-        5 => placement(PLACEMENTS).prop_map(Kind::Begin),
-        2 => Just(Kind::EnterCutover),
-        1 => Just(Kind::EnterTimedCutover),
-        1 => Just(Kind::RecordWatermark),
-        2 => Just(Kind::Complete),
-        2 => Just(Kind::Abort),
-        2 => Just(Kind::Force),
-        1 => Just(Kind::SettleSealed),
-        2 => Just(Kind::SettleClosed),
-        2 => Just(Kind::Retire),
-        1 => Just(Kind::Forget),
-        1 => Just(Kind::Delete),
-    ];
-    prop_oneof![
-        10 => (partition(), kind, stale(), any::<Index>(), prop::bool::weighted(0.8)).prop_map(
-            |(partition, kind, stale, said, last)| Happening::Commit { partition, kind, stale, said, last }
-        ),
-        4 => (partition(), placement(PLACEMENTS), 0_u8..5, stale()).prop_map(|(partition, store, what, stale)| {
-            Happening::Ask { partition, store, what, stale }
-        }),
-        6 => (partition(), any::<bool>())
-            .prop_map(|(partition, wait_over)| Happening::Drive { partition, wait_over }),
-        3 => (partition(), placement(PLACEMENTS), write_id(2, 9), 0_u64..3).prop_map(
-            |(partition, store, id, behind)| Happening::Write { partition, store, id, behind }
-        ),
-        3 => partition().prop_map(|partition| Happening::Copy { partition }),
-        1 => (partition(), placement(PLACEMENTS))
-            .prop_map(|(partition, store)| Happening::Wipe { partition, store }),
-        1 => (0_u64..60, 0_u64..30).prop_map(|(epoch, migration)| Happening::Floor { epoch, migration }),
-    ]
+/// The last store cannot refuse a write by its token.
+pub fn enforcement(at: Placement) -> Enforcement {
+    if at.0 + 1 == PLACEMENTS { Enforcement::Nothing } else { Enforcement::Tokens }
 }
 
 /// Everything there is.
@@ -104,6 +33,8 @@ pub struct World {
     pub table: PlacementTable,
     stores: Vec<Store>,
     controllers: Vec<Controller>,
+    /// What runs at each of them.
+    timers: Vec<BTreeSet<Timer>>,
     /// All replies ever given, by any store, in order.
     pub said: Vec<Reply>,
     /// Every state that some command could have named.
@@ -114,15 +45,15 @@ impl World {
     pub fn new(caps: Caps) -> Self {
         let policy = Policy { lag_writes_max: None, ..Policy::PRODUCTION };
         let store = |partition, at: u16| {
-            // The last store cannot refuse a write by its token.
-            let kind = if at + 1 == PLACEMENTS { Enforcement::Nothing } else { Enforcement::Tokens };
-            let base = config(Placement(at), PartitionId(partition), kind, SMALL);
+            let at_placement = Placement(at);
+            let base = config(at_placement, PartitionId(partition), enforcement(at_placement), SMALL);
             Store::new(Config { incarnation: Incarnation(1 + u64::from(at)), ..base })
         };
         Self {
             table: PlacementTable::new(caps),
             stores: (0..PARTITIONS).flat_map(|p| (0..PLACEMENTS).map(move |at| store(p, at))).collect(),
             controllers: (0..PARTITIONS).map(|_| Controller::new(policy)).collect(),
+            timers: (0..PARTITIONS).map(|_| BTreeSet::new()).collect(),
             said: Vec::new(),
             named: vec![Expected { migration: MigrationId(1), epoch: Epoch(1) }],
         }
@@ -187,6 +118,9 @@ impl World {
             Kind::SettleClosed => {
                 Transition::Settle { migration, proof: Settlement::Closed(pick!(Prepared)?) }
             }
+            Kind::SettleDropped => {
+                Transition::Settle { migration, proof: Settlement::Dropped(pick!(Dropped)?) }
+            }
             Kind::Retire => {
                 let old = record.map(|record| record.old_copies).filter(|old| !old.is_empty());
                 let old = old.map(|old| *said.get(&old));
@@ -221,24 +155,47 @@ impl World {
         let _ = self.ask(&Request { store, partition: PartitionId(partition), body });
     }
 
-    /// One round of a controller: the commands that it proposes, in order.
-    pub fn drive(&mut self, partition: u32, wait_over: bool) -> Vec<Command> {
+    /// One round of a controller, or of its successor: the commands that it proposes, in order.
+    pub fn drive(&mut self, partition: u32, took_over: bool, wait_over: bool) -> Vec<Command> {
         let Some(record) = self.record(partition) else { return Vec::new() };
         let at = usize::try_from(partition).unwrap();
-        let mut todo = vec![Event::Observed];
+        let mut todo = vec![if took_over { Event::TookOver } else { Event::Observed }];
+        if took_over {
+            let policy = *self.controllers[at].policy();
+            self.controllers[at] = Controller::new(policy);
+            self.timers[at].clear();
+        }
+        let budget = Timer::BlockedBudget { migration: record.migration };
         let mut proposed = Vec::new();
         while let Some(event) = todo.pop() {
             for output in self.controllers[at].handle(&record, &event) {
                 match output {
-                    Output::Send(request) => todo.extend(self.ask(&request).into_iter().map(Event::Replied)),
-                    Output::Propose(command) => proposed.push(command),
-                    Output::SetTimer(timer @ Timer::Barrier { .. }) if wait_over => {
-                        todo.push(Event::TimerFired(timer));
+                    Output::Send(request) => {
+                        let blocks = matches!(request.body, Body::Seal(seal) if seal.migration == record.migration && seal.through == record.epoch);
+                        assert!(
+                            !blocks || self.timers[at].contains(&budget),
+                            "blocks writes without a budget"
+                        );
+                        todo.extend(self.ask(&request).into_iter().map(Event::Replied));
                     }
-                    Output::SetTimer(_) => {}
+                    Output::Propose(command) => proposed.push(command),
+                    Output::SetTimer(timer) => {
+                        self.timers[at].insert(timer);
+                        if wait_over && matches!(timer, Timer::Barrier { .. }) {
+                            todo.push(Event::TimerFired(timer));
+                        }
+                    }
+                    Output::CancelTimer(timer) => {
+                        self.timers[at].remove(&timer);
+                    }
                 }
             }
         }
+        let cutover = record.placed.is_some_and(|placed| placed.cutover.is_some());
+        assert!(
+            !cutover || self.timers[at].contains(&budget),
+            "writes are blocked in {record:?}, without a budget"
+        );
         proposed
     }
 

@@ -110,6 +110,9 @@ pub fn command(command: &Command) -> String {
         Transition::Settle { migration, proof: Settlement::Closed(prepared) } => {
             format!("settle {migration}, closed through {}", prepared.closed_through())
         }
+        Transition::Settle { migration, proof: Settlement::Dropped(dropped) } => {
+            format!("settle {migration}, dropped {}", dropped.copy())
+        }
         Transition::RetireCopy { placement, copy } => format!("retire {copy} at {placement}"),
         Transition::ForgetCopy { dropped } => {
             format!("forget {} at {}", dropped.copy(), dropped.speaker().store)

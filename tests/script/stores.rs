@@ -7,31 +7,16 @@ use cutover::fence::{
     Body, Chunk, DropCopy, Enforcement, EvidenceQuery, Export, Input, Prepare, Read, Request, Seal,
     WatermarkQuery, Write,
 };
-use cutover::ids::{Epoch, Incarnation, MigrationId, PartitionId};
+use cutover::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 
 impl World {
     /// Commands that go straight to a store.
     pub(super) fn store_directly(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
         let at = given.maybe("at").map(|text| placement(&text));
+        if self.life(directive, at, given) {
+            return true;
+        }
         let body = match directive {
-            "store" => {
-                let enforcement =
-                    if given.flag("plain") { Enforcement::Nothing } else { Enforcement::Tokens };
-                let at = placement(&given.word());
-                self.stores.insert(at, Store::new(config(at, super::P1, enforcement, SMALL)));
-                return true;
-            }
-            "crash" => {
-                self.store(at.unwrap()).crash();
-                return true;
-            }
-            "wipe" => {
-                let (epoch, migration) = self
-                    .record()
-                    .map_or((Epoch(0), MigrationId(0)), |record| (record.epoch, record.migration));
-                self.store(at.unwrap()).wipe(epoch, migration);
-                return true;
-            }
             "apply" => {
                 let write = Write { id: given.write_id(), token: given.epoch("token") };
                 self.step(at.unwrap(), &Input::Apply(write));
@@ -88,6 +73,27 @@ impl World {
         let store = given.maybe("for").map_or(at.unwrap(), |text| placement(&text));
         let partition = PartitionId(u32::try_from(given.number("partition", Some(1))).unwrap());
         self.step(at.unwrap(), &Input::Request(Request { store, partition, body }));
+        true
+    }
+
+    /// Commands that make a store, or take something from it.
+    fn life(&mut self, directive: &str, at: Option<Placement>, given: &mut Arguments<'_>) -> bool {
+        match directive {
+            "store" => {
+                let enforcement =
+                    if given.flag("plain") { Enforcement::Nothing } else { Enforcement::Tokens };
+                let at = placement(&given.word());
+                self.stores.insert(at, Store::new(config(at, super::P1, enforcement, SMALL)));
+            }
+            "crash" => self.store(at.unwrap()).crash(),
+            "wipe" => {
+                let (epoch, migration) = self
+                    .record()
+                    .map_or((Epoch(0), MigrationId(0)), |record| (record.epoch, record.migration));
+                self.store(at.unwrap()).wipe(epoch, migration);
+            }
+            _ => return false,
+        }
         true
     }
 

@@ -146,6 +146,10 @@ impl World {
                 let by = by(given);
                 self.feed(&by, &Event::Observed);
             }
+            "takeover" => {
+                let by = by(given);
+                self.feed(&by, &Event::TookOver);
+            }
             "fire" => {
                 let (by, of) = (by(given), given.maybe("migration").unwrap_or_default());
                 let word = given.word();
@@ -215,6 +219,15 @@ impl World {
                     let timers = &mut self.named(by).timers;
                     if !timers.contains(&timer) {
                         timers.push(timer);
+                    }
+                    continue;
+                }
+                Output::CancelTimer(timer) => {
+                    let timers = &mut self.named(by).timers;
+                    let ran = timers.contains(&timer);
+                    timers.retain(|other| *other != timer);
+                    if ran {
+                        self.say(format!("{by} stops timer {}", say::timer(&timer)));
                     }
                     continue;
                 }

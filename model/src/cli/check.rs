@@ -273,22 +273,23 @@ impl Run<'_> {
         let ours = || scopes.iter().zip(judged).filter(|(scope, _)| scope.expect.is_none());
         if ours().count() > 0 {
             let complete = ours().all(|(_, judged)| judged.found.complete);
-            let cells: Vec<String> = Id::ALL
-                .iter()
-                .map(|id| {
-                    let violated = ours().any(|(_, judged)| judged.broken == Some(*id));
-                    let verdict = if violated {
-                        "VIOLATED"
-                    } else if complete {
-                        "HOLDS"
-                    } else {
-                        "UNKNOWN"
-                    };
-                    format!("{verdict:>9}  {:<38}", id.to_string())
-                })
-                .collect();
-            for pair in cells.chunks(2) {
-                self.console.say(&pair.concat());
+            let broken = |id: &Id| ours().any(|(_, judged)| judged.broken == Some(*id));
+            let (violated, rest): (Vec<Id>, Vec<Id>) = Id::ALL.iter().partition(|id| broken(id));
+            for id in &violated {
+                self.console.say(&format!(" VIOLATED  {id}"));
+            }
+            if violated.is_empty() {
+                let verdict = if complete { "HOLDS" } else { "UNKNOWN" };
+                let cells: Vec<String> =
+                    rest.iter().map(|id| format!("{verdict:>9}  {:<38}", id.to_string())).collect();
+                for pair in cells.chunks(2) {
+                    self.console.say(&pair.concat());
+                }
+            } else {
+                let others = rest.len();
+                self.console.say(&format!(
+                    "  UNKNOWN  the {others} other invariants: a search ends with the first that breaks"
+                ));
             }
         }
         for (scope, judged) in scopes.iter().zip(judged).filter(|(scope, _)| scope.expect.is_some()) {

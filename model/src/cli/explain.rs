@@ -73,7 +73,8 @@ fn human(ids: &[Id], mutants: &[Mutant]) -> String {
         }
         let _ = writeln!(text, "    source: {}", entry.source);
         for mutant in mutants.iter().filter(|mutant| mutant.invariant == entry.id) {
-            let _ = writeln!(text, "    kills {} in {}", mutant.name, mutant.scope);
+            let scope = if mutant.scope.is_empty() { String::new() } else { format!(" in {}", mutant.scope) };
+            let _ = writeln!(text, "    kills {}{scope}", mutant.name);
             for line in wrap(&mutant.mechanism, 86) {
                 let _ = writeln!(text, "        {line}");
             }
@@ -93,7 +94,8 @@ fn witness(id: &str) -> String {
         if *trace.verdict() != Verdict::Violates(id.to_owned()) {
             continue;
         }
-        let mut text = format!("    a witness, {}:\n", file.display());
+        let design = if trace.scope().starts_with("published/") { " of a published design" } else { "" };
+        let mut text = format!("    a witness{design}, {}:\n", file.display());
         for (number, step) in (1..).zip(trace.steps()) {
             let sign = if step.is_fault() { '⚡' } else { ' ' };
             let _ = writeln!(text, "        {number:>2} {sign} {:<5} {}", step.lane(), step.directive());

@@ -2,7 +2,7 @@
 
 use super::console::Console;
 use super::{Format, exit, refuse};
-use crate::replay::{Ending, Replayed, replay};
+use crate::replay::{Ending, Replayed, recorded_anew, replay};
 use cutover::trace::Trace;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,9 @@ pub struct Args {
     /// Trace files, or folders of them
     #[arg(value_name = "FILE|DIR", required = true)]
     paths: Vec<PathBuf>,
+    /// Write what each choice does now into the traces whose choices are all still there
+    #[arg(long)]
+    accept: bool,
     /// How to print the results
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -31,6 +34,9 @@ pub fn run(args: &Args) -> u8 {
     let console = Console::new(args.format, "replay", &options);
     let mut codes = Vec::new();
     for file in &files {
+        if args.accept {
+            accept(&console, file);
+        }
         codes.push(one(&console, file));
     }
     let worst = [exit::DATA, exit::VIOLATED, exit::TRACES].into_iter().find(|code| codes.contains(code));
@@ -60,6 +66,15 @@ pub(super) fn gather(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<(
         }
     }
     Ok(())
+}
+
+/// Rewrites a trace whose choices still exist and do something else by now; the difference is for a reviewer to see.
+fn accept(console: &Console, file: &Path) {
+    let Ok(Ok(Some(anew))) = read(file).map(|trace| recorded_anew(&trace)) else { return };
+    match super::report::write_whole(file, &anew.to_string()) {
+        Ok(()) => console.say(&format!("ACCEPTED  {}", file.display())),
+        Err(error) => eprintln!("cutover: {}: cannot be written: {error}", file.display()),
+    }
 }
 
 fn one(console: &Console, file: &Path) -> u8 {

@@ -20,7 +20,12 @@ impl Run<'_> {
             self.console.say(&format!("           {line}"));
         }
         let symmetry = if self.args.no_symmetry || scope.expect.is_some() { "off" } else { "on" };
-        self.console.say(&format!("   faults  {}   symmetry {symmetry}", scope.faults()));
+        for (at, line) in
+            render::wrap(&format!("{}; symmetry {symmetry}", scope.faults()), 88).iter().enumerate()
+        {
+            let head = if at == 0 { "   faults" } else { "         " };
+            self.console.say(&format!("{head}  {line}"));
+        }
     }
 
     pub(super) fn print(
@@ -57,7 +62,7 @@ impl Run<'_> {
                     .say(&format!("  MISSING  {id} was to break, and holds: the search has lost its teeth"));
             }
         }
-        self.print_done(found, broken);
+        self.print_done(scope, found, broken);
         Judged { code, found: found.clone(), broken }
     }
 
@@ -100,7 +105,7 @@ impl Run<'_> {
 
     fn print_failure(&self, scope: &Scope, witness: &Witness, trace: Option<&Path>) {
         self.console.say("");
-        self.console.say(&render::failure(witness, scope.name));
+        self.console.say(&render::failure(witness, scope.name, scope.expect == Some(witness.id)));
         if let Some(note) = why_no_barrier(scope, witness.id) {
             for line in render::wrap(note, 88) {
                 self.console.say(&format!("      {line}"));
@@ -108,6 +113,7 @@ impl Run<'_> {
             self.console.say("");
         }
         if let Some(path) = trace {
+            self.console.say("");
             let path = path.display();
             self.console.say(&format!("  reproduce   {} replay {path}", front_door()));
             self.console.say(&format!("  look        {} explore --scope {}", front_door(), scope.name));
@@ -115,10 +121,13 @@ impl Run<'_> {
         self.console.say("");
     }
 
-    fn print_done(&self, found: &Found, broken: Option<Id>) {
+    fn print_done(&self, scope: &Scope, found: &Found, broken: Option<Id>) {
         let (unique, took) = (thousands(found.unique), found.took);
         let speed = short(rate(found.unique, took));
         let line = match (broken, found.ended_by) {
+            (Some(id), _) if scope.expect == Some(id) => {
+                format!("   BROKEN  {id}, as is known of this design, after {unique} states, {took:.1?}")
+            }
             (Some(id), _) => format!(" VIOLATED  {id} after {unique} states, {took:.1?}"),
             (None, Some(limit)) => format!(
                 "  UNKNOWN  the {} ended the search: {unique} states covered, to depth {}, nothing broken, {took:.1?}",
@@ -171,10 +180,14 @@ fn front_door() -> &'static str {
 }
 
 /// Writes a file so that it is there whole, or not at all.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     std::fs::create_dir_all(dir)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    let mut builder = tempfile::Builder::new();
+    // Others read it too: a trace is made to be passed on.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.tempfile_in(dir)?;
     std::io::Write::write_all(&mut file, text.as_bytes())?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())

@@ -107,7 +107,7 @@ pub struct Timed {
     pub clock_gain: u8,
 }
 
-/// A published design, put on trial: our machines, driven as that design would drive them.
+/// A published design, put on trial: our machines, driven as that design would drive them (ADR 0014).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Design {
     /// A wait, and pauses without a bound.
@@ -234,7 +234,7 @@ impl Scope {
         match self.timed {
             Some(Timed { effect_ticks, barrier_ticks, .. }) => {
                 let wait = barrier_ticks.unwrap_or(self.policy.barrier_ms());
-                let effect = effect_ticks.map_or("unbounded".to_owned(), |ticks| format!("{ticks} ticks"));
+                let effect = effect_ticks.map_or("unbounded".to_owned(), |ticks| plural(ticks, "tick"));
                 parts.push(format!(
                     "{} controllers with a clock, D {effect}, wait {wait} ticks",
                     self.controllers

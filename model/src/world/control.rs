@@ -52,8 +52,10 @@ impl Next<'_> {
                 self.mark(Mark::Completed);
                 let owner =
                     |record: &PartitionRecord| record.placed.map(|placed| placed.state.read_placement());
-                let owners: Vec<Placement> =
-                    self.log.history.iter().flatten().filter_map(|r| owner(r)).collect();
+                let mut lives =
+                    self.log.history.split(|record| record.as_ref().is_none_or(|r| r.placed.is_none()));
+                let life = lives.next_back().unwrap_or_default();
+                let owners: Vec<Placement> = life.iter().flatten().filter_map(|r| owner(r)).collect();
                 let moves = owners.windows(2).filter(|pair| pair[0] != pair[1]).count();
                 match (moves, after.and_then(owner)) {
                     (2, Some(at)) if at == SINKS[0] => self.mark(Mark::ThereAndBack),

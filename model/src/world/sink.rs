@@ -61,7 +61,7 @@ impl Next<'_> {
         let record = self.log.current().cloned();
         let (store, fences) = (sink.fence.config().store, sink.fence.durable());
         let fact = Fact::Wrote { store, write, fences, record: record.as_deref() };
-        if self.monitor.remembers(&fact) {
+        if record.as_ref().is_some_and(|record| record.placed.is_some()) && self.monitor.remembers(&fact) {
             self.mark(Mark::LeftBehind);
         }
         feed(&mut self.monitor, &mut self.findings, &fact);

@@ -1,10 +1,9 @@
 //! Choices and what they did, in words. A directive names its choice; it holds no contents that replay would need.
 
 use super::{Action, SINKS, State, World};
-use cutover::fence::{Body, Reply, Request};
-use cutover::ids::WriteId;
-use cutover::migration::{Command, Event, Output, PartitionRecord, Settlement, Timer, Transition};
-use cutover::placement::{PartitionState, Phase};
+pub use cutover::fence::ids;
+use cutover::fence::{Reply, Request};
+use cutover::migration::{Event, Output, PartitionRecord, Timer};
 
 /// The lane that a directive happens in, and the directive.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,7 +46,8 @@ impl World {
             }
             Action::Write { message } => {
                 let (write, age) = state.net.writes.get(usize::from(message))?;
-                let age = if self.scope.timed.is_some() { format!(" age {age}") } else { String::new() };
+                let aging = self.scope.timed.is_some_and(|timed| timed.effect_ticks.is_some());
+                let age = if aging { format!(" age {age}") } else { String::new() };
                 Directive::new(write.store.to_string(), format!("deliver {}{age}", request(write)))
             }
             Action::Apply { sink, index } => {
@@ -79,7 +79,7 @@ impl World {
             }
             Action::Commit { offer } => {
                 let command = state.offers.commits.get(usize::from(offer))?;
-                Directive::new("log", format!("commit {}", self::command(&command.command)))
+                Directive::new("log", format!("commit {}", command.command))
             }
             Action::Chunk { message } => {
                 let message = state.net.chunks.get(usize::from(message))?;
@@ -123,140 +123,12 @@ fn written(gateway: &super::Gateway) -> String {
     }
 }
 
-/// Write ids in a row.
-#[must_use]
-pub fn ids(ids: &[WriteId]) -> String {
-    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    format!("[{}]", ids.join(" "))
-}
-
-/// A request, without its address.
-#[must_use]
-pub fn request(request: &Request) -> String {
-    match &request.body {
-        Body::Prepare(p) => format!("prepare {} closed-through {}", p.migration, p.closed_through),
-        Body::Seal(s) => format!("seal {} through {} for {}", s.migration, s.through, s.target),
-        Body::Evidence(q) => format!("evidence? {} at {} position>={}", q.migration, q.epoch, q.at_least),
-        Body::Watermark(q) => format!("watermark? {} at {}", q.migration, q.epoch),
-        Body::Drop(d) => match d.sealed_through {
-            Some(through) => format!("drop copy {} sealed-through {through}", d.copy),
-            None => format!("drop copy {}", d.copy),
-        },
-        Body::Export(e) => format!("export {} from {} count {}", e.migration, e.first, e.count),
-        Body::Chunk(c) => {
-            format!("copy {} from position {} {} by {}", c.migration, c.first, ids(&c.writes), c.source)
-        }
-        Body::Write(w) => format!("write {} token {}", w.id, w.token),
-        Body::Read(r) => format!("read token {}", r.token),
-    }
-}
-
-/// An answer.
-#[must_use]
-pub fn reply(reply: &Reply) -> String {
-    match reply {
-        Reply::Prepared(p) => {
-            let incarnation = p.speaker().incarnation;
-            format!("prepared {} closed-through {} by {incarnation}", p.migration(), p.closed_through())
-        }
-        Reply::Sealed(r) => format!(
-            "sealed {} through {} watermark {} for {}",
-            r.migration(),
-            r.through(),
-            r.watermark(),
-            r.target()
-        ),
-        Reply::Evidence(e) => {
-            let (said, at) = (e.speaker().incarnation, e.epoch());
-            format!("evidence {} position {} at {at} by {said}", e.migration(), e.position())
-        }
-        Reply::Watermark(w) => {
-            format!("watermark {} position {} at {}", w.migration(), w.position(), w.epoch())
-        }
-        Reply::Dropped(d) => format!("dropped copy {}", d.copy()),
-        Reply::ChunkTaken(t) => format!("copy {} reaches position {}", t.migration(), t.position()),
-        Reply::Applied { write, position } => {
-            format!("applied {} token {} position {position}", write.id, write.token)
-        }
-        Reply::Refused { refusal, .. } => format!("refused: {refusal}"),
-    }
-}
-
-/// A command, with the state that it rests on.
-#[must_use]
-pub fn command(command: &Command) -> String {
-    let on =
-        |expected: &cutover::migration::Expected| format!("on {}@{}", expected.migration, expected.epoch);
-    match &command.transition {
-        Transition::Create { placement, guarantee } => format!("create at {placement} {guarantee}"),
-        Transition::Open { expected, prepared } => {
-            format!("open {} ({})", on(expected), reply(&Reply::Prepared(*prepared)))
-        }
-        Transition::Begin { expected, to } => format!("begin >{to} {}", on(expected)),
-        Transition::EnterCutover { expected, receipt } => {
-            let by = receipt.speaker();
-            format!(
-                "cutover {} ({} {}: {})",
-                on(expected),
-                by.store,
-                by.incarnation,
-                reply(&Reply::Sealed(*receipt))
-            )
-        }
-        Transition::EnterTimedCutover { expected, prepared } => {
-            format!("cutover {} ({})", on(expected), reply(&Reply::Prepared(*prepared)))
-        }
-        Transition::RecordWatermark { expected, reading } => {
-            format!("watermark {} ({})", on(expected), reply(&Reply::Watermark(*reading)))
-        }
-        Transition::Complete { expected, evidence } => {
-            let by = evidence.speaker().store;
-            format!("complete {} ({by}: {})", on(expected), reply(&Reply::Evidence(*evidence)))
-        }
-        Transition::Abort { expected } => format!("abort {}", on(expected)),
-        Transition::Force { expected, prepared, operator, .. } => {
-            let by = prepared.speaker().store;
-            let said = reply(&Reply::Prepared(*prepared));
-            format!("force {} ({by}: {said}) by {}", on(expected), operator.as_ref())
-        }
-        Transition::Settle { migration, proof } => match proof {
-            Settlement::Sealed(receipt) => {
-                format!(
-                    "settle {migration} ({}: {})",
-                    receipt.speaker().store,
-                    reply(&Reply::Sealed(*receipt))
-                )
-            }
-            Settlement::Dropped(dropped) => {
-                format!(
-                    "settle {migration} ({}: {})",
-                    dropped.speaker().store,
-                    reply(&Reply::Dropped(*dropped))
-                )
-            }
-            Settlement::Closed(prepared) => {
-                format!(
-                    "settle {migration} ({}: {})",
-                    prepared.speaker().store,
-                    reply(&Reply::Prepared(*prepared))
-                )
-            }
-        },
-        Transition::RetireCopy { placement, copy } => format!("retire {copy} at {placement}"),
-        Transition::ForgetCopy { dropped } => {
-            let by = dropped.speaker();
-            format!("forget {} at {} {}", dropped.copy(), by.store, by.incarnation)
-        }
-        Transition::Delete { expected } => format!("delete {}", on(expected)),
-    }
-}
-
 /// What a controller does.
 #[must_use]
 pub fn controller_output(output: &Output) -> String {
     match output {
         Output::Send(asked) => format!("asks {}: {}", asked.store, request(asked)),
-        Output::Propose(proposed) => format!("proposes {}", command(proposed)),
+        Output::Propose(proposed) => format!("proposes {}", proposed),
         Output::SetTimer(set) => format!("starts {}", timer(set)),
         Output::CancelTimer(set) => format!("stops {}", timer(set)),
     }
@@ -279,16 +151,20 @@ fn event(event: &Event) -> String {
     }
 }
 
-/// A record in one word: `Draining(A>B)@e2 m2`.
+/// A request, without its address.
+#[must_use]
+pub fn request(request: &Request) -> String {
+    request.to_string()
+}
+
+/// An answer.
+#[must_use]
+pub fn reply(reply: &Reply) -> String {
+    reply.to_string()
+}
+
+/// A record in a word.
 #[must_use]
 pub fn record(record: Option<&PartitionRecord>) -> String {
-    let Some(record) = record else { return "gone".to_owned() };
-    let Some(placed) = record.placed else { return format!("Deleted@{}", record.epoch) };
-    let debt = placed.debt.map(|debt| format!(", owes {}", debt.placement)).unwrap_or_default();
-    let shown = match placed.state {
-        PartitionState::Active(at) => format!("Active({at})"),
-        PartitionState::Migrating { from, to, phase: Phase::Draining } => format!("Draining({from}>{to})"),
-        PartitionState::Migrating { from, to, phase: Phase::Cutover } => format!("Cutover({from}>{to})"),
-    };
-    format!("{shown}@{} {}{debt}", record.epoch, record.migration)
+    record.map_or_else(|| "gone".to_owned(), ToString::to_string)
 }
