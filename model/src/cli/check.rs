@@ -65,6 +65,9 @@ pub struct Args {
     pub(super) out: PathBuf,
 }
 
+/// A shortest run is worth waiting for, but not for ever: a bug can make a small world a large one.
+const SHORTEST_WITHIN: Duration = Duration::from_secs(60);
+
 fn parse_budget(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "expected a duration such as 90s, 10m or 2h".to_owned())
 }
@@ -216,18 +219,18 @@ impl Run<'_> {
         let exhaust = Order::DepthFirst { threads: threads(self.args), symmetry: !self.args.no_symmetry };
         // A design that is known to break is shown at its shortest, at once.
         let order = if scope.expect.is_some() { Order::BreadthFirst } else { exhaust };
-        let found = self.search(&searched, order, scope.name);
+        let found = self.search(&searched, order, scope.name, self.ends);
         let witness =
             found.witness.as_deref().and_then(|actions| self.witness(&world, order, actions, watch));
         self.print(scope, &world, &found, witness.as_ref())
     }
 
-    fn search(&mut self, searched: &Searched, order: Order, name: &str) -> Found {
+    fn search(&mut self, searched: &Searched, order: Order, name: &str, until: Option<Instant>) -> Found {
         let interrupted = self.interrupted;
         self.console.begin(name);
         let console = &mut self.console;
         let mut watcher = Watcher {
-            until: self.ends,
+            until,
             memory: self.args.memory,
             interrupted: &|| interrupted.load(Ordering::Relaxed),
             progress: &mut |at| console.progress(name, at),
@@ -254,7 +257,9 @@ impl Run<'_> {
         }
         let id = self.until.unwrap_or(first.id);
         let searched = Searched { world: Arc::clone(world), watch: id.bit() };
-        let shortest = self.search(&searched, Order::BreadthFirst, "the shortest run").witness;
+        let patience = Instant::now() + SHORTEST_WITHIN;
+        let until = Some(self.ends.map_or(patience, |ends| ends.min(patience)));
+        let shortest = self.search(&searched, Order::BreadthFirst, "the shortest run", until).witness;
         let actions = shortest.unwrap_or_else(|| Witness::shorten(world, actions, id));
         Witness::run(world, &actions, id).or(Some(first))
     }
