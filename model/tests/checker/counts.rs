@@ -1,0 +1,73 @@
+//! How many states there are: the same number in every run, with any number of threads, in either order.
+//!
+//! A number that changes shows a change of the world, of the machines, or of what counts as one state. It is updated
+//! with a reason, in review.
+
+use super::searched::{scope, search};
+use cutover_model::scope::Scope;
+use cutover_model::search::Order;
+use std::sync::atomic::Ordering;
+
+/// Searches to the end; returns the number of states.
+fn states(scope: &Scope, order: Order) -> u64 {
+    let (world, found) = search(scope, order);
+    assert!(found.complete && found.ended_by.is_none(), "{}: {found:?}", scope.name);
+    assert!(found.witness.is_none(), "{}: something broke", scope.name);
+    assert!(found.generated >= found.unique, "{}: {found:?}", scope.name);
+    let reached = world.reached.load(Ordering::Relaxed);
+    for mark in scope.reaches {
+        assert!(reached & (1 << (*mark as u8)) != 0, "{} never reached: {}", scope.name, mark.text());
+    }
+    found.unique
+}
+
+const fn depth_first(threads: usize, symmetry: bool) -> Order {
+    Order::DepthFirst { threads, symmetry }
+}
+
+#[test]
+fn one_gateway_has_no_mirror_image() {
+    for (name, pinned) in [("migration/life", 27_453), ("migration/admission-back", 40_902)] {
+        let scope = scope(name);
+        for order in [
+            depth_first(1, true),
+            depth_first(2, true),
+            depth_first(1, false),
+            depth_first(2, false),
+            Order::BreadthFirst,
+        ] {
+            assert_eq!(states(&scope, order), pinned, "{name}, {order:?}");
+        }
+    }
+}
+
+/// `migration/moves` with fewer migrations, and one attempt at each write: small enough to be searched without symmetry
+/// too.
+#[test]
+fn two_gateways_are_told_apart_only_without_symmetry() {
+    for (migrations, folded, apart) in [(1, 1_161, 2_281), (2, 30_635, 60_863)] {
+        let scope = Scope { migrations, attempts: 1, reaches: &[], ..scope("migration/moves") };
+        assert_eq!(
+            [1, 2].map(|threads| states(&scope, depth_first(threads, true))),
+            [folded; 2],
+            "{migrations}"
+        );
+        assert_eq!(
+            [1, 2].map(|threads| states(&scope, depth_first(threads, false))),
+            [apart; 2],
+            "{migrations}"
+        );
+        assert_eq!(states(&scope, Order::BreadthFirst), apart, "{migrations}");
+        assert!(apart > folded && apart < 2 * folded, "a state has one mirror image, and some are their own");
+    }
+}
+
+/// Symmetry must hide nothing: what breaks is found with it and without it.
+#[test]
+fn symmetry_changes_no_verdict() {
+    let scope = scope("published/fails-open");
+    for symmetry in [false, true] {
+        let (_, found) = search(&scope, depth_first(2, symmetry));
+        assert!(found.witness.is_some() && !found.complete, "symmetry {symmetry}: {found:?}");
+    }
+}

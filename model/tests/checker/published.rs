@@ -1,0 +1,59 @@
+//! The published designs: each breaks as it is known to break, and the run is short enough to be read.
+
+use super::searched::{scope, search};
+use cutover::trace::{Trace, Verdict};
+use cutover_model::render;
+use cutover_model::replay::{Ending, replay};
+use cutover_model::search::Order;
+use cutover_model::witness::Witness;
+
+fn shows(name: &str) {
+    let scope = scope(&format!("published/{name}"));
+    let expected = scope.expect.unwrap();
+    let (world, found) = search(&scope, Order::BreadthFirst);
+    assert!(!found.complete && found.ended_by.is_none(), "{found:?}");
+    let actions = found.witness.unwrap();
+    let witness = Witness::run(&world, &actions, expected).unwrap();
+    assert_eq!(witness.id, expected);
+    assert_eq!(witness.steps.len(), actions.len(), "it breaks with its last step");
+    assert_eq!(witness.violation.as_ref().map(|violation| violation.id), Some(expected));
+    let lanes = render::lanes(&witness.steps);
+    assert!(lanes.lines().count() <= 15, "{} lines\n{lanes}", lanes.lines().count());
+    assert_eq!(lanes.matches("← violation").count(), 1);
+    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(name, render::failure(&witness, scope.name, true));
+    });
+
+    let trace = witness.trace(&scope).unwrap();
+    assert_eq!(trace.verdict(), &Verdict::Violates(expected.to_string()));
+    let text = trace.to_string();
+    assert_eq!(Trace::parse(&text).unwrap(), trace, "what is written is read back as itself");
+    assert_eq!(Trace::parse(&text).unwrap().to_string(), text);
+    let replayed = replay(&trace).unwrap();
+    assert!(replayed.as_recorded && replayed.of_a_design);
+    let Ending::Violates { violation, step } = replayed.ending else { panic!("{:?}", replayed.ending) };
+    assert_eq!((violation.id, step), (expected, trace.steps().len()));
+
+    // No step is idle: the shortest run without any of its steps is no run, or breaks nothing.
+    assert_eq!(Witness::shorten(&world, &actions, expected), actions);
+}
+
+#[test]
+fn unsealed_force() {
+    shows("unsealed-force");
+}
+
+#[test]
+fn fails_open() {
+    shows("fails-open");
+}
+
+#[test]
+fn kept_timestamp() {
+    shows("kept-timestamp");
+}
+
+#[test]
+fn drain_barrier() {
+    shows("drain-barrier");
+}

@@ -1,0 +1,50 @@
+//! The bound of the wait is tight: with it everything holds, one tick below it something breaks.
+
+use super::searched::{scope, search};
+use cutover_model::scope::Scope;
+use cutover_model::search::Order;
+
+const DEPTH_FIRST: Order = Order::DepthFirst { threads: 2, symmetry: true };
+
+/// One gateway and one controller are enough to show it.
+fn wait() -> Scope {
+    Scope { gateways: 1, controllers: 1, reaches: &[], ..scope("migration-timed/wait") }
+}
+
+/// Whether a run was found that breaks something; `None`: there is none.
+fn breaks(scope: &Scope, order: Order) -> Option<usize> {
+    let (_, found) = search(scope, order);
+    assert_eq!(found.ended_by, None, "{found:?}");
+    assert_eq!(found.complete, found.witness.is_none(), "{found:?}");
+    found.witness.map(|actions| actions.len())
+}
+
+fn with(scope: &Scope, name: &str, value: &str) -> Scope {
+    let mut scope = scope.clone();
+    if let Err(error) = scope.set_option(name, value) {
+        panic!("{error}");
+    }
+    scope
+}
+
+#[test]
+fn the_derived_wait_is_long_enough_and_one_tick_less_is_not() {
+    let wait = wait();
+    let derived = wait.policy.barrier_ms();
+    assert_eq!(
+        derived, 4,
+        "D is 2 ticks, a clock may run half as fast again, and a tick is what it can tell"
+    );
+    assert_eq!(breaks(&wait, DEPTH_FIRST), None);
+    assert_eq!(breaks(&with(&wait, "barrier", &derived.to_string()), DEPTH_FIRST), None);
+    let short = with(&wait, "barrier", &(derived - 1).to_string());
+    assert!(breaks(&short, Order::BreadthFirst).is_some());
+}
+
+#[test]
+fn no_wait_is_long_enough_for_pauses_without_a_bound() {
+    let unbounded = with(&wait(), "pauses", "unbounded");
+    assert!(breaks(&unbounded, Order::BreadthFirst).is_some());
+    let patient = with(&unbounded, "barrier", "7");
+    assert!(breaks(&patient, Order::BreadthFirst).is_some());
+}

@@ -1,0 +1,14 @@
+//! The program as somebody runs it: what it prints, what it refuses, and its exit codes.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by stopping")]
+
+#[path = "front_door/limits.rs"]
+mod limits;
+#[path = "front_door/output.rs"]
+mod output;
+#[path = "front_door/ran.rs"]
+mod ran;
+#[path = "front_door/refusals.rs"]
+mod refusals;
+#[path = "front_door/replays.rs"]
+mod replays;

@@ -1,0 +1,80 @@
+//! A search that was ended before its end has shown nothing: UNKNOWN, with what it covered.
+
+use super::ran::{Ran, command, lines, of, run};
+use cutover::invariant::Id;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+/// Larger than what any of the limits below lets through.
+const LARGE: [&str; 5] = ["check", "--scope", "nightly/there-again", "--threads", "1"];
+
+/// Holds what people read against the limit that ended the search.
+fn unknown(ran: &Ran, limit: &str) {
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let said = format!("UNKNOWN  the {limit} ended the search: ");
+    let line = ran.stdout.lines().find(|line| line.contains(&said)).unwrap_or_else(|| panic!("{ran:?}"));
+    assert!(line.contains(" states covered, to depth "), "{line}");
+    assert!(!ran.stdout.contains("HOLDS") && !ran.stdout.contains("VIOLATED"), "{}", ran.stdout);
+    assert_eq!(ran.stdout.matches("UNKNOWN  ").count(), 1 + Id::ALL.len(), "{}", ran.stdout);
+    assert!(ran.stdout.contains("0 of 1 scopes complete"), "{}", ran.stdout);
+}
+
+/// The same for machines.
+fn unknown_json(stdout: &str, limit: &str) {
+    let lines = lines(stdout, 2);
+    let [scope] = of(&lines, "scope")[..] else { panic!("{stdout}") };
+    assert_eq!((&scope["complete"], &scope["ended_by"]), (&false.into(), &limit.into()));
+    assert!(scope["unique"].as_u64().unwrap() > 0 && scope["depth"].as_u64().unwrap() > 0, "{scope}");
+    let verdicts = of(&lines, "verdict");
+    assert_eq!(verdicts.len(), Id::ALL.len());
+    assert!(verdicts.iter().all(|line| line["verdict"] == "UNKNOWN"), "{stdout}");
+}
+
+#[test]
+fn a_budget_that_ends_first() {
+    let dir = tempfile::tempdir().unwrap();
+    for threads in ["1", "2"] {
+        let args = ["check", "--scope", "nightly/there-again", "--budget", "300ms", "--threads", threads];
+        unknown(&run(dir.path(), &args), "budget");
+    }
+    let ran = run(dir.path(), &[&LARGE[..], &["--budget", "300ms", "--format", "json"]].concat());
+    unknown_json(&ran.stdout, "budget");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
+}
+
+#[test]
+fn a_memory_limit_that_ends_first() {
+    let dir = tempfile::tempdir().unwrap();
+    unknown(&run(dir.path(), &[&LARGE[..], &["--memory", "1MiB"]].concat()), "memory limit");
+    let ran = run(dir.path(), &[&LARGE[..], &["--memory", "1MiB", "--format", "json"]].concat());
+    unknown_json(&ran.stdout, "memory limit");
+}
+
+#[test]
+fn an_interrupt_that_ends_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = command(dir.path(), &[&LARGE[..], &["--format", "json"]].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It says that it has started once it takes interrupts.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    stdout.read_line(&mut said).unwrap();
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    stdout.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(2), "{said}");
+    unknown_json(&said, "interrupt");
+}
+
+/// What breaks before the limit is reached is broken, whatever comes after.
+#[test]
+fn a_design_that_breaks_before_the_limit_is_broken() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &["check", "--scope", "published/unsealed-force", "--budget", "10m"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.stdout.contains("BROKEN  migration.no-lost-write, as is known of this design, after "),
+        "{}",
+        ran.stdout
+    );
+}

@@ -1,0 +1,128 @@
+//! Bad input: one line that names the thing, what was found and what was expected, and an exit code of its own.
+
+use super::ran::run;
+use std::path::Path;
+
+const USAGE: i32 = 64;
+const DATA: i32 = 65;
+
+/// A trace of a design, as `check` writes it; each case spoils it in its own way.
+const TRACE: &str = "cutover-trace 1\nscope published/unsealed-force\nviolates migration.no-lost-write\n\n\
+                     gw1 send w1.1 view r0\n  > sends write w1.1 token e1\nend 1\n";
+
+/// Runs it and wants one line on stderr with all of these words, and nothing of a panic.
+fn refused(dir: &Path, args: &[&str], code: i32, words: &[&str]) {
+    let ran = run(dir, args);
+    assert_eq!(ran.code, Some(code), "{args:?}: {ran:?}");
+    let [line] = ran.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{args:?} says {:?}", ran.stderr) };
+    assert!(line.starts_with("cutover: "), "{line}");
+    for word in words {
+        assert!(line.contains(word), "{args:?}: no {word:?} in {line:?}");
+    }
+    assert!(!ran.stderr.contains("panicked"), "{ran:?}");
+}
+
+#[test]
+fn a_command_line_that_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let expects = |args: &[&str], words: &[&str]| {
+        let check: Vec<&str> = std::iter::once("check").chain(args.iter().copied()).collect();
+        refused(dir.path(), &check, USAGE, words);
+    };
+    expects(
+        &["--scope", "migration/mvoes"],
+        &["migration/mvoes", "does not exist", "expected one of", "migration/moves"],
+    );
+    expects(
+        &["--scope", "migration/cr"],
+        &["migration/cr", "could be any of migration/crash, migration/crash-reads"],
+    );
+    expects(&["--budget", "soon"], &["soon", "--budget", "expected a duration such as 90s, 10m or 2h"]);
+    expects(
+        &["--memory", "much"],
+        &["much", "--memory", "expected a number of bytes such as 512MiB or 4GiB"],
+    );
+    expects(&["--memory", "0"], &["'0'", "--memory", "expected a number of bytes"]);
+    expects(&["--memory", "99999999999GiB"], &["99999999999GiB", "--memory"]);
+    expects(&["--threads", "0"], &["'0'", "--threads", "1..=256"]);
+    expects(&["--until", "migration.no-such"], &["migration.no-such", "does not exist", "explain"]);
+    expects(&["--set", "weekly"], &["weekly", "--set", "pr, nightly"]);
+    expects(&["--format", "xml"], &["xml", "--format", "human, json"]);
+    expects(&["--budegt", "1s"], &["--budegt", "unexpected argument"]);
+    expects(
+        &["--scope", "migration-timed/wait", "--pauses", "long"],
+        &["long", "--pauses", "bounded, unbounded"],
+    );
+    expects(&["--scope", "migration-timed/wait", "--barrier", "long"], &["long", "--barrier"]);
+    expects(
+        &["--scope", "migration/moves", "--barrier", "3"],
+        &["migration/moves has no clock", "barrier", "migration-timed"],
+    );
+    expects(
+        &["--scope", "migration/moves", "--pauses", "unbounded"],
+        &["migration/moves has no clock", "pauses"],
+    );
+    refused(dir.path(), &["chekc"], USAGE, &["chekc"]);
+    refused(dir.path(), &["explain", "nothing"], USAGE, &["nothing", "does not exist", "expected one of"]);
+    refused(
+        dir.path(),
+        &["explore", "--scope", "nothing"],
+        USAGE,
+        &["nothing", "does not exist", "check --list"],
+    );
+    refused(dir.path(), &["replay"], USAGE, &["FILE|DIR", "not provided"]);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
+}
+
+#[test]
+fn a_file_that_is_no_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let expects = |name: &str, bytes: &[u8], words: &[&str]| {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+        refused(dir.path(), &["replay", name], DATA, &[&[name], words].concat());
+    };
+    expects("empty.trace", b"", &["line 1", "not a trace", "expected \"cutover-trace 1\""]);
+    expects(
+        "foreign.txt",
+        b"[package]\nname = \"x\"\n",
+        &["line 1", "not a trace: found \"[package]\"", "expected"],
+    );
+    expects("binary.trace", &[0x7f, b'E', b'L', b'F', 0xff, 0, 0xfe], &["is not text", "expected"]);
+    let truncated = TRACE.strip_suffix("end 1\n").unwrap();
+    expects(
+        "truncated.trace",
+        truncated.as_bytes(),
+        &["truncated", "found 1 step", "expected a last line \"end 1\""],
+    );
+    let spoilt = |from: &str, to: &str| TRACE.replacen(from, to, 1).into_bytes();
+    expects("later.trace", &spoilt("trace 1", "trace 2"), &["line 1", "version 2", "expected at most 1"]);
+    expects(
+        "scope.trace",
+        &spoilt("published/unsealed-force", "no/where"),
+        &["no/where", "does not exist", "check --list"],
+    );
+    expects(
+        "invariant.trace",
+        &spoilt("no-lost-write", "no-such"),
+        &["migration.no-such", "does not exist", "explain"],
+    );
+    expects("count.trace", &spoilt("end 1", "end 2"), &["end 2", "1 step"]);
+    let option = |option: &str| spoilt("\nviolates", &format!("\noption {option}\nviolates"));
+    expects("clock.trace", &option("barrier=3"), &["published/unsealed-force has no clock", "barrier"]);
+    expects(
+        "option.trace",
+        &option("speed=3"),
+        &["speed", "does not exist", "expected `barrier` or `pauses`"],
+    );
+    let timed = String::from_utf8(option("barrier=long")).unwrap();
+    let timed = timed.replacen("published/unsealed-force", "migration-timed/wait", 1);
+    expects("value.trace", timed.as_bytes(), &["barrier is \"long\"", "expected a number of ticks"]);
+}
+
+#[test]
+fn a_path_that_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    refused(dir.path(), &["replay", "gone.trace"], DATA, &["gone.trace", "cannot be read"]);
+    std::fs::create_dir(dir.path().join("none")).unwrap();
+    refused(dir.path(), &["replay", "none"], 4, &[".trace"]);
+}
