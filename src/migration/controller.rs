@@ -53,6 +53,11 @@ pub enum Timer {
         /// By this migration.
         migration: MigrationId,
     },
+    /// A predecessor may have sealed the source of this migration before it was set.
+    SealSuspected {
+        /// The migration.
+        migration: MigrationId,
+    },
     /// The `timed` wait, on a clock that also counts while the machine sleeps.
     Barrier {
         /// Of this migration.
@@ -144,8 +149,8 @@ impl Controller {
     fn took_over(&mut self, record: &PartitionRecord) -> Vec<Output> {
         let mut outputs = self.observed(record);
         if let Some(flight) = flight(record).filter(|flight| flight.phase == Phase::Draining) {
-            let budget = Timer::BlockedBudget { migration: record.migration };
-            outputs.extend([Output::SetTimer(budget), ask_watermark(&flight)]);
+            let suspected = Timer::SealSuspected { migration: record.migration };
+            outputs.extend([Output::SetTimer(suspected), ask_watermark(&flight)]);
         }
         outputs
     }
@@ -230,12 +235,15 @@ impl Controller {
         }
         match (flight.phase, self.policy.lag_writes_max, self.barrier) {
             (Phase::Draining, lag, _) => {
-                let budget = Timer::BlockedBudget { migration: record.migration };
+                let migration = record.migration;
                 if reading.sealed_through() >= record.epoch {
-                    return vec![Output::SetTimer(budget), ask_evidence(&flight, Position::ZERO)];
+                    let budget = Output::SetTimer(Timer::BlockedBudget { migration });
+                    return vec![budget, ask_evidence(&flight, Position::ZERO)];
                 }
+                // Not the budget: a seal of this controller's own may be under way since the question.
+                let cleared = Output::CancelTimer(Timer::SealSuspected { migration });
                 let ask = lag.map(|lag| ask_evidence(&flight, reading.position().minus(lag)));
-                std::iter::once(Output::CancelTimer(budget)).chain(ask).collect()
+                std::iter::once(cleared).chain(ask).collect()
             }
             (Phase::Cutover, _, Some(Barrier { ended: true, .. })) => {
                 let expected = record.expected();
@@ -263,7 +271,7 @@ impl Controller {
     fn timer_fired(&mut self, record: &PartitionRecord, timer: &Timer) -> Vec<Output> {
         match *timer {
             Timer::Retry => self.retry(record),
-            Timer::BlockedBudget { migration } => {
+            Timer::BlockedBudget { migration } | Timer::SealSuspected { migration } => {
                 if flight(record).is_none() || migration != record.migration {
                     return Vec::new();
                 }

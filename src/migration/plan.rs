@@ -88,7 +88,7 @@ impl Policy {
     pub const fn duration_ms(&self, timer: &Timer) -> u64 {
         match timer {
             Timer::Retry => self.retry_ms,
-            Timer::BlockedBudget { .. } => self.blocked_budget_ms,
+            Timer::BlockedBudget { .. } | Timer::SealSuspected { .. } => self.blocked_budget_ms,
             Timer::Barrier { .. } => self.barrier_ms(),
         }
     }

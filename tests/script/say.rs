@@ -127,6 +127,7 @@ pub fn timer(timer: &Timer) -> String {
     match timer {
         Timer::Retry => "retry".to_owned(),
         Timer::BlockedBudget { migration } => format!("budget {migration}"),
+        Timer::SealSuspected { migration } => format!("suspicion {migration}"),
         Timer::Barrier { migration, epoch } => format!("barrier {migration}@{epoch}"),
     }
 }

@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "HOW", value_parser = ["bounded", "unbounded"])]
     pauses: Option<String>,
     /// Timed scopes: the wait, in ticks, instead of the one derived
-    #[arg(long, value_name = "TICKS")]
+    #[arg(long, value_name = "TICKS", value_parser = parse_ticks)]
     barrier: Option<u64>,
     /// Tell mirrored states apart
     #[arg(long)]
@@ -70,6 +70,10 @@ const SHORTEST_WITHIN: Duration = Duration::from_secs(60);
 
 fn parse_budget(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "expected a duration such as 90s, 10m or 2h".to_owned())
+}
+
+fn parse_ticks(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a number of ticks such as 4".to_owned())
 }
 
 fn parse_memory(text: &str) -> Result<u64, String> {
@@ -102,7 +106,12 @@ pub fn run(args: &Args) -> u8 {
     let until = match args.until.as_deref().map(|name| Id::named(name).ok_or(name)).transpose() {
         Ok(until) => until,
         Err(name) => {
-            return refuse(&format!("invariant {name:?} does not exist, see `explain`"), exit::USAGE);
+            let all: Vec<_> = Id::ALL.iter().map(ToString::to_string).collect();
+            let expected = all.join(", ");
+            return refuse(
+                &format!("invariant {name:?} does not exist, expected one of {expected}"),
+                exit::USAGE,
+            );
         }
     };
     if args.list {

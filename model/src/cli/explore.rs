@@ -22,7 +22,9 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> u8 {
     let Some(scope) = scope::all().into_iter().find(|scope| scope.name == args.scope) else {
-        return refuse(&format!("scope {:?} does not exist, see `check --list`", args.scope), exit::USAGE);
+        let names: Vec<_> = scope::all().iter().map(|scope| scope.name).collect();
+        let (found, expected) = (&args.scope, names.join(", "));
+        return refuse(&format!("scope {found:?} does not exist, expected one of {expected}"), exit::USAGE);
     };
     // The Explorer panics on an address in use.
     if let Err(error) = TcpListener::bind(args.listen) {

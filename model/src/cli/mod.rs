@@ -97,6 +97,11 @@ fn usage(error: &clap::Error) -> u8 {
         let _ = error.print();
         return exit::HOLDS;
     }
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let verbs: Vec<String> =
+            Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+        return refuse(&format!("no verb given, expected one of {}", verbs.join(", ")), exit::USAGE);
+    }
     // clap says what is wrong, then how it is used; the first paragraph on one line is enough.
     let text = error.to_string();
     let wrong: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();

@@ -3,6 +3,7 @@
 use super::client::{matters, sink_of};
 use super::effect::Delivery;
 use super::{State, World};
+use cutover::fence::Write;
 use std::sync::atomic::Ordering;
 
 /// A choice of the environment. Numbers index lists of the state in which the choice is made.
@@ -165,8 +166,14 @@ impl World {
             }
         }
         for sink in 0..2u8 {
-            let admitted = state.sinks[usize::from(sink)].fence.admitted().len();
-            into.extend(numbers(admitted).map(|index| Action::Apply { sink, index }));
+            let admitted = state.sinks[usize::from(sink)].fence.admitted();
+            let first =
+                |(at, write): &(usize, &Write)| !admitted.iter().take(*at).any(|other| other == *write);
+            // Of a write admitted twice, either comes first: that is one choice.
+            let each = admitted.iter().enumerate().filter(first);
+            into.extend(
+                each.filter_map(|(at, _)| Some(Action::Apply { sink, index: u8::try_from(at).ok()? })),
+            );
         }
         for (message, answer) in (0u8..).zip(&state.net.answers) {
             if matters(&state.clients, answer) {
@@ -175,7 +182,9 @@ impl World {
         }
         for reader in numbers(state.clients.readers.len()) {
             into.extend(views().map(|revision| Action::Resolve { reader, revision }));
-            into.push(Action::Serve { reader });
+            if state.clients.readers.get(usize::from(reader)).is_some_and(|reader| reader.sent.is_some()) {
+                into.push(Action::Serve { reader });
+            }
         }
         if self.scope.stale_reads {
             let harmful = views().filter(|revision| !self.is_harmless(state, *revision));

@@ -137,7 +137,10 @@ impl Next<'_> {
                     add(&mut self.said.edit().proposals, command);
                 }
                 // Only a barrier runs on a clock here. The others may end at any time.
-                Output::CancelTimer(_) | Output::SetTimer(Timer::Retry | Timer::BlockedBudget { .. }) => {}
+                Output::CancelTimer(_)
+                | Output::SetTimer(
+                    Timer::Retry | Timer::BlockedBudget { .. } | Timer::SealSuspected { .. },
+                ) => {}
                 Output::SetTimer(timer @ Timer::Barrier { .. }) => {
                     if manager.timers.iter().all(|(other, _)| *other != timer) {
                         let counted = self.kept(&mut manager);

@@ -244,7 +244,9 @@ impl Gathered {
             match output {
                 Output::Send(request) => self.requests.push(request),
                 Output::Propose(command) => self.commands.push(command),
-                Output::SetTimer(timer @ Timer::BlockedBudget { .. }) => self.timers.push(timer),
+                Output::SetTimer(timer @ (Timer::BlockedBudget { .. } | Timer::SealSuspected { .. })) => {
+                    self.timers.push(timer);
+                }
                 // Retry asks again what Observed asks; a barrier runs on a controller's own clock.
                 Output::SetTimer(Timer::Retry | Timer::Barrier { .. }) | Output::CancelTimer(_) => {}
             }

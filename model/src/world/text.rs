@@ -138,6 +138,7 @@ fn timer(timer: &Timer) -> String {
     match timer {
         Timer::Retry => "retry timer".to_owned(),
         Timer::BlockedBudget { migration } => format!("budget timer of {migration}"),
+        Timer::SealSuspected { migration } => format!("suspicion timer of {migration}"),
         Timer::Barrier { migration, epoch } => format!("wait of {migration} at {epoch}"),
     }
 }

@@ -17,9 +17,7 @@ impl World {
         let set = self.scope.timed.and_then(|timed| timed.barrier_ticks);
         match (timer, set) {
             (Timer::Barrier { .. }, Some(ticks)) => ticks,
-            (Timer::Barrier { .. } | Timer::BlockedBudget { .. } | Timer::Retry, _) => {
-                self.scope.policy.duration_ms(timer)
-            }
+            (_, _) => self.scope.policy.duration_ms(timer),
         }
     }
 
