@@ -45,7 +45,10 @@ fn a_command_line_that_is_wrong() {
     expects(&["--memory", "0"], &["'0'", "--memory", "expected a number of bytes"]);
     expects(&["--memory", "99999999999GiB"], &["99999999999GiB", "--memory"]);
     expects(&["--threads", "0"], &["'0'", "--threads", "1..=256"]);
-    expects(&["--until", "migration.no-such"], &["migration.no-such", "does not exist", "explain"]);
+    expects(
+        &["--until", "migration.no-such"],
+        &["migration.no-such", "does not exist", "expected one of", "migration.no-lost-write"],
+    );
     expects(&["--set", "weekly"], &["weekly", "--set", "pr, nightly"]);
     expects(&["--format", "xml"], &["xml", "--format", "human, json"]);
     expects(&["--budegt", "1s"], &["--budegt", "unexpected argument"]);
@@ -53,7 +56,10 @@ fn a_command_line_that_is_wrong() {
         &["--scope", "migration-timed/wait", "--pauses", "long"],
         &["long", "--pauses", "bounded, unbounded"],
     );
-    expects(&["--scope", "migration-timed/wait", "--barrier", "long"], &["long", "--barrier"]);
+    expects(
+        &["--scope", "migration-timed/wait", "--barrier", "long"],
+        &["long", "--barrier", "a number of ticks"],
+    );
     expects(
         &["--scope", "migration/moves", "--barrier", "3"],
         &["migration/moves has no clock", "barrier", "migration-timed"],
@@ -63,12 +69,13 @@ fn a_command_line_that_is_wrong() {
         &["migration/moves has no clock", "pauses"],
     );
     refused(dir.path(), &["chekc"], USAGE, &["chekc"]);
+    refused(dir.path(), &[], USAGE, &["no verb given", "expected one of", "check"]);
     refused(dir.path(), &["explain", "nothing"], USAGE, &["nothing", "does not exist", "expected one of"]);
     refused(
         dir.path(),
         &["explore", "--scope", "nothing"],
         USAGE,
-        &["nothing", "does not exist", "check --list"],
+        &["nothing", "does not exist", "expected one of", "migration/moves"],
     );
     refused(dir.path(), &["replay"], USAGE, &["FILE|DIR", "not provided"]);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
@@ -104,7 +111,7 @@ fn a_file_that_is_no_trace() {
     expects(
         "invariant.trace",
         &spoilt("no-lost-write", "no-such"),
-        &["migration.no-such", "does not exist", "explain"],
+        &["migration.no-such", "does not exist", "expected one of", "migration.no-lost-write"],
     );
     expects("count.trace", &spoilt("end 1", "end 2"), &["end 2", "1 step"]);
     let option = |option: &str| spoilt("\nviolates", &format!("\noption {option}\nviolates"));
