@@ -111,7 +111,7 @@ fn a_file_that_is_no_trace() {
     expects(
         "invariant.trace",
         &spoilt("no-lost-write", "no-such"),
-        &["migration.no-such", "does not exist", "expected one of", "migration.no-lost-write"],
+        &["migration.no-such", "does not exist", "explain"],
     );
     expects("count.trace", &spoilt("end 1", "end 2"), &["end 2", "1 step"]);
     let option = |option: &str| spoilt("\nviolates", &format!("\noption {option}\nviolates"));
