@@ -1,10 +1,12 @@
 //! The gateway's side: resolve a partition, admit a request, send it with its token, and try again when refused.
 //!
-//! The gate is an optimisation, the sink is the authority. Under `sealed`, writes are safe from any cache, however
-//! stale: a sink refuses a token that is too old. Reads are not: the source serves them through the cutover and cannot
-//! know of the flip, so a *strong* read resolves fresh after it was invoked, and a read from the cache is labelled
-//! [`Consistency::StaleOk`]. Under `timed` a write, too, resolves fresh, and the time for it to take effect counts from
-//! that read of the record.
+//! The sink is the authority. Under `sealed`, writes are safe from any cache, however stale: a sink refuses a token
+//! that is too old. One rule rests on the gate alone: it makes no write token at a record in cutover. The seal reaches
+//! through the draining epoch, and a token of the cutover's would lie above it.
+//!
+//! Reads are not safe from a cache: the source serves them through the cutover and cannot know of the flip. So a
+//! *strong* read resolves fresh after it was invoked, and a read from the cache is labelled [`Consistency::StaleOk`].
+//! Under `timed` a write, too, resolves fresh, and the time for it to take effect counts from that read of the record.
 
 mod cache;
 mod operation;

@@ -2,7 +2,7 @@
 
 use super::client::{matters, sink_of};
 use super::effect::Delivery;
-use super::{State, World};
+use super::{Message, State, World};
 use cutover::fence::Write;
 use std::sync::atomic::Ordering;
 
@@ -59,6 +59,16 @@ pub enum Action {
     Misroute {
         /// Which of the requests on offer.
         offer: u8,
+    },
+    /// A client's write arrives at the wrong sink.
+    MisrouteWrite {
+        /// Which message.
+        message: u8,
+    },
+    /// A chunk arrives at the wrong sink.
+    MisrouteChunk {
+        /// Which message.
+        message: u8,
     },
     /// The log commits a command.
     Commit {
@@ -143,12 +153,21 @@ impl World {
             if sink_of(chunk.store).is_some_and(|at| !self.is_idle(state, at, chunk, Delivery::Arrives)) {
                 into.push(Action::Chunk { message });
             }
+            if self.strays(state, chunk, Delivery::Arrives) {
+                into.push(Action::MisrouteChunk { message });
+            }
         }
         into.extend(numbers(state.offers.steps.len()).map(|offer| Action::Controller { offer }));
         self.fault_actions(state, into);
         if let Some(timed) = self.scope.timed {
             self.timed_actions(state, timed, into);
         }
+    }
+
+    /// Whether a message that reaches the wrong store does anything there.
+    fn strays(&self, state: &State, message: &Message, delivery: Delivery) -> bool {
+        let at = sink_of(message.store).filter(|_| self.scope.misroute);
+        at.is_some_and(|at| !self.is_idle(state, 1 - at, message, delivery))
     }
 
     fn client_actions(&self, state: &State, into: &mut Vec<Action>) {
@@ -163,6 +182,9 @@ impl World {
         for (message, (write, _)) in (0u8..).zip(&state.net.writes) {
             if sink_of(write.store).is_some_and(|at| !self.is_idle(state, at, write, self.arrival())) {
                 into.push(Action::Write { message });
+            }
+            if self.strays(state, write, self.arrival()) {
+                into.push(Action::MisrouteWrite { message });
             }
         }
         for sink in 0..2u8 {

@@ -72,6 +72,11 @@ impl Next<'_> {
         self.deliver(sink_of(message.store)?, &message, self.world.arrival())
     }
 
+    /// A client's write, or a chunk, arrives at the store that it is not meant for.
+    pub(super) fn misroute(&mut self, message: &Message, delivery: Delivery) -> Done {
+        self.deliver(1 - sink_of(message.store)?, message, delivery)
+    }
+
     pub(super) fn apply(&mut self, at: usize, index: usize) -> Done {
         let write = *self.sinks.get(at)?.fence.admitted().get(index)?;
         let body = Body::Write(write);
@@ -93,9 +98,12 @@ impl Next<'_> {
         if operation == busy.operation {
             return None;
         }
-        if outputs.contains(&Output::Finish(Outcome::Acknowledged)) {
-            feed(&mut self.monitor, &mut self.findings, &Fact::Acknowledged(write.id));
-            self.say(|| format!("{} is acknowledged", write.id));
+        // What the client is told is about the write it asked for, whatever the answer was about.
+        if outputs.contains(&Output::Finish(Outcome::Acknowledged))
+            && let Work::Write(id) = busy.operation.work()
+        {
+            feed(&mut self.monitor, &mut self.findings, &Fact::Acknowledged(id));
+            self.say(|| format!("{id} is acknowledged"));
         }
         let next = if operation.is_done() && busy.serial < self.world.scope.writes_each {
             let session = u8::try_from(write.id.session.0).ok()?;

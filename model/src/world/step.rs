@@ -1,5 +1,6 @@
 //! One step: a state and a choice give the next state, what it broke and what it said.
 
+use super::effect::Delivery;
 use super::mark::Mark;
 use super::offers::Said;
 use super::{Action, Clients, Controllers, Log, Net, Shared, Sink, Spent, State, World};
@@ -192,6 +193,13 @@ impl<'w> Next<'w> {
             Action::Stale { revision } => self.stale(revision.into()),
             Action::Request { offer } => self.request(offer.into(), false),
             Action::Misroute { offer } => self.request(offer.into(), true),
+            Action::MisrouteWrite { message } => {
+                let (message, _) = self.before.net.writes.get(usize::from(message))?;
+                self.misroute(message, self.world.arrival())
+            }
+            Action::MisrouteChunk { message } => {
+                self.misroute(self.before.net.chunks.get(usize::from(message))?, Delivery::Arrives)
+            }
             Action::Commit { offer } => self.commit(offer.into()),
             Action::Chunk { message } => self.chunk(message.into()),
             Action::Sync { sink } => self.sync(sink.into()),

@@ -77,6 +77,10 @@ impl World {
                 let text = format!("deliver {} meant for {}", request(asked), asked.store);
                 Directive::fault(wrong.to_string(), text)
             }
+            Action::MisrouteWrite { message } => {
+                stray(&state.net.writes.get(usize::from(message))?.0)?
+            }
+            Action::MisrouteChunk { message } => stray(state.net.chunks.get(usize::from(message))?)?,
             Action::Commit { offer } => {
                 let command = state.offers.commits.get(usize::from(offer))?;
                 Directive::new("log", format!("commit {}", command.command))
@@ -113,6 +117,13 @@ impl World {
             |action: &Action| self.directive(state, *action).is_some_and(|d| d.to_string() == directive);
         actions.into_iter().find(reads)
     }
+}
+
+/// A message at the store that it is not meant for.
+fn stray(message: &super::Message) -> Option<Directive> {
+    let wrong = SINKS.iter().find(|sink| **sink != message.store)?;
+    let text = format!("deliver {} meant for {}", request(message), message.store);
+    Some(Directive::fault(wrong.to_string(), text))
 }
 
 fn written(gateway: &super::Gateway) -> String {
