@@ -77,9 +77,7 @@ impl World {
                 let text = format!("deliver {} meant for {}", request(asked), asked.store);
                 Directive::fault(wrong.to_string(), text)
             }
-            Action::MisrouteWrite { message } => {
-                stray(&state.net.writes.get(usize::from(message))?.0)?
-            }
+            Action::MisrouteWrite { message } => stray(&state.net.writes.get(usize::from(message))?.0)?,
             Action::MisrouteChunk { message } => stray(state.net.chunks.get(usize::from(message))?)?,
             Action::Commit { offer } => {
                 let command = state.offers.commits.get(usize::from(offer))?;
