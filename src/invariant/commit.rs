@@ -21,7 +21,7 @@ pub(super) fn judge(
     findings: &mut Findings,
 ) {
     let Ok(epoch) = outcome else {
-        findings.expect(before == after, Id::Cas, || {
+        findings.demand(before == after, Id::Cas, || {
             (
                 format!("refused: {command}; yet the record is {}", shown(after)),
                 format!("it was {}", shown(before)),
@@ -33,7 +33,7 @@ pub(super) fn judge(
         != after.map(|record| record.placed.map(|placed| placed.state));
     let rises =
         if moved && after.is_some() { epoch > monitor.newest_epoch } else { epoch >= monitor.newest_epoch };
-    findings.expect(rises, Id::EpochMonotone, || {
+    findings.demand(rises, Id::EpochMonotone, || {
         (
             format!("{command} was committed at {epoch}"),
             format!("{} was reached before", monitor.newest_epoch),
@@ -41,20 +41,20 @@ pub(super) fn judge(
     });
     if matches!(command.transition, Transition::Create { .. } | Transition::Begin { .. }) {
         let given = after.map(|record| record.migration);
-        findings.expect(given > Some(monitor.newest_migration), Id::EpochMonotone, || {
+        findings.demand(given > Some(monitor.newest_migration), Id::EpochMonotone, || {
             (
                 format!("{command} was given {given:?}"),
                 format!("{} was given before", monitor.newest_migration),
             )
         });
     }
-    findings.expect(had_the_right(before, command), Id::Cas, || {
+    findings.demand(had_the_right(before, command), Id::Cas, || {
         (format!("applied: {command}"), format!("the record was {}", shown(before)))
     });
     if let (Transition::Force { .. }, Some(before)) = (&command.transition, before) {
         let owed = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
         let source = before.placed.map(|placed| super::monitor::read_placement(placed.state));
-        findings.expect(owed.map(|debt| debt.placement) == source, Id::DebtKept, || {
+        findings.demand(owed.map(|debt| debt.placement) == source, Id::DebtKept, || {
             (format!("{command} left the debt {owed:?}"), format!("the source {source:?} is unsealed"))
         });
     }

@@ -30,7 +30,7 @@ impl Findings {
     }
 
     /// Notes that `id` is broken unless it holds.
-    pub fn expect(&mut self, holds: bool, id: Id, facts: impl FnOnce() -> (String, String)) {
+    pub fn demand(&mut self, holds: bool, id: Id, facts: impl FnOnce() -> (String, String)) {
         if holds {
             return;
         }

@@ -192,7 +192,7 @@ impl Monitor {
         let timed = placed.guarantee == Guarantee::Timed;
         let refused = fences.copy().is_none()
             || (!timed && token <= fences.sealed_through().max(fences.closed_through()));
-        findings.expect(!refused, Id::FenceRespected, || {
+        findings.demand(!refused, Id::FenceRespected, || {
             let (sealed, closed) = (fences.sealed_through(), fences.closed_through());
             (
                 format!("{store} applied {id} with token {token}"),
@@ -210,11 +210,11 @@ impl Monitor {
             }
         };
         let at = || format!("{store} applied {id} with token {token}");
-        findings.expect(open, Id::NoCommitInCutover, || {
+        findings.demand(open, Id::NoCommitInCutover, || {
             (at(), format!("the record is {} at {}", placed.state, record.epoch))
         });
         let ours = store == owner && token >= placed.owned_since && token <= record.epoch;
-        findings.expect(!open || ours, Id::CommitAtOwnerOnly, || {
+        findings.demand(!open || ours, Id::CommitAtOwnerOnly, || {
             (
                 at(),
                 format!(
@@ -229,7 +229,7 @@ impl Monitor {
         insert(&mut self.acknowledged, id);
         if let Some(register) = &mut self.register {
             register.write_returned(id);
-            findings.expect(register.is_linearizable(), Id::Linearizable, || {
+            findings.demand(register.is_linearizable(), Id::Linearizable, || {
                 (
                     format!("{id} was acknowledged"),
                     "no order of the operations has it take effect by now".to_owned(),
@@ -243,17 +243,17 @@ impl Monitor {
         let at = || format!("{store} served a read with token {token}");
         let plain = read.resolved.placed.is_some_and(|placed| placed.guarantee == Guarantee::Timed);
         let refused = fences.copy().is_none() || (!plain && token <= fences.closed_through());
-        findings.expect(!refused, Id::FenceRespected, || {
+        findings.demand(!refused, Id::FenceRespected, || {
             (at(), format!("closed through {}, copy {:?}", fences.closed_through(), fences.copy()))
         });
-        findings.expect(!self.aborted.contains(&copy), Id::CleanAbort, || {
+        findings.demand(!self.aborted.contains(&copy), Id::CleanAbort, || {
             (at(), format!("its copy was made by {copy}, which was aborted"))
         });
         if read.consistency == Consistency::StaleOk {
             return;
         }
         let named = read.resolved.placed.map(|placed| read_placement(placed.state));
-        findings.expect(
+        findings.demand(
             named == Some(store) && token == read.resolved.epoch,
             Id::SingleReadPlacement,
             || (at(), format!("at {} reads belong to {named:?}", read.resolved.epoch)),
@@ -264,7 +264,7 @@ impl Monitor {
         let ReadServed { reader, store, token, value, .. } = *read;
         let Some(register) = &mut self.register else { return };
         register.read_returned(reader, value);
-        findings.expect(register.is_linearizable(), Id::Linearizable, || {
+        findings.demand(register.is_linearizable(), Id::Linearizable, || {
             let value = value.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
             (
                 format!("{store} served a read with token {token}, returning {value}"),
@@ -286,7 +286,7 @@ fn resolved(record: &PartitionRecord, resolution: &Resolution, findings: &mut Fi
     let named = resolution.state.read_placement();
     let wanted = record.placed.map(|placed| read_placement(placed.state));
     let same = wanted == Some(named) && resolution.epoch == record.epoch;
-    findings.expect(same, Id::SingleReadPlacement, || {
+    findings.demand(same, Id::SingleReadPlacement, || {
         (
             format!("a node resolved reads to {named} at {}", resolution.epoch),
             format!("at {} they belong to {wanted:?}", record.epoch),
@@ -301,7 +301,7 @@ fn admitted(view: &Resolution, token: Epoch, store: Placement, findings: &mut Fi
         }
         PartitionState::Migrating { phase: Phase::Cutover, .. } => None,
     };
-    findings.expect(open == Some(store) && token == view.epoch, Id::NoAdmitStale, || {
+    findings.demand(open == Some(store) && token == view.epoch, Id::NoAdmitStale, || {
         (
             format!("a gate let a write out to {store} with token {token}"),
             format!("its view is {} at {}", view.state, view.epoch),

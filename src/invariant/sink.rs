@@ -18,7 +18,7 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
         let kept = after.sealed_through() >= from.sealed_through()
             && after.closed_through() >= from.closed_through()
             && after.newest() >= from.newest();
-        findings.expect(kept, Id::FenceMonotone, || {
+        findings.demand(kept, Id::FenceMonotone, || {
             (format!("the fences of {store} are {}", fences(after)), format!("they were {}", fences(from)))
         });
     }
@@ -34,7 +34,7 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
             // Until the first client write, a forced target still takes what its source acknowledged in time.
             let forced = monitor.debt.is_some_and(|debt| debt.migration == placed.copy);
             let changed = step.before.data != step.after.data || before.copy() != after.copy();
-            findings.expect(!changed || forced, Id::StaleMoverHarmless, || {
+            findings.demand(!changed || forced, Id::StaleMoverHarmless, || {
                 (
                     format!("a chunk of {} changed the copy at {store}", chunk.migration),
                     format!("{store} serves reads since {}", placed.owned_since),
@@ -59,7 +59,7 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
             } else {
                 None
             };
-            findings.expect(taken.is_none(), Id::StaleControllerHarmless, || {
+            findings.demand(taken.is_none(), Id::StaleControllerHarmless, || {
                 let taken = taken.unwrap_or_default();
                 (
                     format!("{request} took {taken} from {store}"),
@@ -112,7 +112,7 @@ pub(super) fn stated(
         }
         Statement::Read(value) => value.as_ref().is_none_or(holds),
     };
-    findings.expect(true_for_good, Id::StatementDurable, || {
+    findings.demand(true_for_good, Id::StatementDurable, || {
         let store = now.fence.config().store;
         (
             format!("{store} stated {statement:?}"),
@@ -131,7 +131,7 @@ pub(super) fn now(
         let store = sink.fence.config().store;
         let fences_now = sink.fence.durable();
         let highest = fences_now.sealed_through().max(fences_now.closed_through());
-        findings.expect(highest <= monitor.newest_epoch, Id::FenceNotAhead, || {
+        findings.demand(highest <= monitor.newest_epoch, Id::FenceNotAhead, || {
             (
                 format!("the fences of {store} are {}", fences(fences_now)),
                 format!("the committed epoch is {}", monitor.newest_epoch),
@@ -139,7 +139,7 @@ pub(super) fn now(
         });
         let twice =
             sink.data.iter().enumerate().find(|(at, id)| sink.data.iter().skip(at + 1).any(|o| o == *id));
-        findings.expect(twice.is_none(), Id::ApplyOnce, || {
+        findings.demand(twice.is_none(), Id::ApplyOnce, || {
             (format!("{store} holds {:?}", ids(sink.data)), "an id takes effect once".to_owned())
         });
     }
@@ -148,7 +148,7 @@ pub(super) fn now(
     if let Some(owner) = at(read_placement(placed.state)) {
         let lost = |id: &&WriteId| !owner.data.contains(id) && !monitor.exempt.contains(id);
         let missing = monitor.acknowledged.iter().find(lost);
-        findings.expect(missing.is_none(), Id::NoLostWrite, || {
+        findings.demand(missing.is_none(), Id::NoLostWrite, || {
             let id = missing.map(ToString::to_string).unwrap_or_default();
             let store = owner.fence.config().store;
             (
@@ -166,7 +166,7 @@ pub(super) fn now(
         && let (Some(source), Some(target)) = (at(from), at(to))
         && target.fence.durable().newest() == record.migration
     {
-        findings.expect(source.durable_data.starts_with(target.data), Id::Prefix, || {
+        findings.demand(source.durable_data.starts_with(target.data), Id::Prefix, || {
             (
                 format!("{to} holds {:?}", ids(target.data)),
                 format!("{from} holds {:?}, durably", ids(source.durable_data)),
@@ -181,7 +181,7 @@ pub(super) fn now(
             fences.copy().is_some() && fences.sealed_through().max(fences.closed_through()) < debt.through;
         let kept =
             placed.debt.is_some_and(|kept| kept.placement == debt.placement && kept.through >= debt.through);
-        findings.expect(!open || kept, Id::DebtKept, || {
+        findings.demand(!open || kept, Id::DebtKept, || {
             (
                 format!("{} may still acknowledge writes up to {}", debt.placement, debt.through),
                 format!("the record owes {:?}", placed.debt),

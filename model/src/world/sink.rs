@@ -129,7 +129,7 @@ impl Next<'_> {
     fn halted(&mut self, halt: &Halt) {
         self.say(|| format!("halts: {}", halt.facts));
         if let Some(id) = Id::named(halt.invariant) {
-            self.findings.expect(false, id, || (halt.facts.clone(), "the machine halted".to_owned()));
+            self.findings.demand(false, id, || (halt.facts.clone(), "the machine halted".to_owned()));
         }
     }
 
