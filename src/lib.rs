@@ -12,10 +12,12 @@
 //! | [`fence`] | the sink's side: which write, read, chunk, seal or drop takes effect |
 //! | [`migration`] | the table of partitions, its transitions, and the controller that drives a move |
 //! | [`gate`] | the gateway's side: resolve, admit, send, retry |
+//! | [`control_plane`] | who votes: the identity of a voter |
 //! | [`invariant`] | what must hold, and the monitor that judges a run |
 //! | [`fault`] | what the environment may do to a run |
 //! | [`trace`] | a run as a text of choices and what they did |
 
+pub mod control_plane;
 pub mod fault;
 pub mod fence;
 pub mod gate;

@@ -23,6 +23,8 @@ mod fence;
 mod gate;
 #[path = "laws/happening.rs"]
 mod happening;
+#[path = "laws/identity.rs"]
+mod identity;
 #[path = "laws/policy.rs"]
 mod policy;
 #[path = "laws/promise.rs"]
