@@ -1,4 +1,4 @@
-//! The numbers that everything is named by, and the two values that every module needs: [`Halt`] and [`Relabel`].
+//! The numbers that everything is named by, and what every module needs: [`Halt`] and [`Relabel`].
 //!
 //! All are small integers with a name of their own; the names that people use live in a directory of the control
 //! plane (ADR 0003). None has a `Default`: a forgotten epoch must not compile into epoch 0.
@@ -34,8 +34,25 @@ number!(
     Position(u64), ""
 );
 number!(
-    /// One continuous life of a sink's durable state, from 1. A sink that comes back without it has a new one.
+    /// One continuous life of a durable state, a sink's or a node's, from 1. Whoever comes back without it has a new
+    /// one.
     Incarnation(u64), "i"
+);
+number!(
+    /// One cluster of the control plane. Nodes of different clusters do not hear one another.
+    ClusterId(u64), "cluster "
+);
+number!(
+    /// A node of the control plane. The committed directory maps it to the subject of a certificate.
+    NodeId(u8), "n"
+);
+number!(
+    /// Term of the replicated log, from 1; 0 is "none". At most one node leads in a term.
+    Term(u64), "t"
+);
+number!(
+    /// Place in the replicated log, from 1; 0 is "none", the place before the first entry.
+    Index(u64), ""
 );
 number!(
     /// Position of a committed change in the control plane's log, from 1.
@@ -46,11 +63,12 @@ number!(
     PartitionId(u32), "p"
 );
 number!(
-    /// A client session. Sessions are issued in increasing order.
+    /// A session: of a gateway at the sinks, or of a client at the control plane. Sessions are issued in increasing
+    /// order.
     SessionId(u64), "s"
 );
 number!(
-    /// A session's own count of its writes, from 1.
+    /// A session's own count of what it asks for, from 1.
     Serial(u64), ""
 );
 
@@ -111,6 +129,51 @@ impl Incarnation {
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+}
+
+impl Term {
+    /// Before the first election.
+    pub const ZERO: Self = Self(0);
+
+    /// The term after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl Index {
+    /// Before the first entry.
+    pub const ZERO: Self = Self(0);
+
+    /// The place after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The place before this one, or [`Index::ZERO`].
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
+    /// The place `count` further on.
+    #[must_use]
+    pub const fn plus(self, count: u64) -> Self {
+        Self(self.0.saturating_add(count))
+    }
+
+    /// How many places this one is after `other`; 0 if it is not after it.
+    #[must_use]
+    pub const fn since(self, other: Self) -> u64 {
+        self.0.saturating_sub(other.0)
+    }
+}
+
+impl Serial {
+    /// Before the first.
+    pub const ZERO: Self = Self(0);
 }
 
 impl Revision {
@@ -178,27 +241,40 @@ macro_rules! enforce {
     };
 }
 
-/// A renaming of client sessions, under which the protocol must behave the same: what symmetry reduction needs.
+/// New names for what is interchangeable: sessions, and nodes. What has no new name keeps its own.
+pub trait Names {
+    /// A session's new name.
+    fn session(&self, session: SessionId) -> SessionId {
+        session
+    }
+
+    /// A node's new name.
+    fn node(&self, node: NodeId) -> NodeId {
+        node
+    }
+}
+
+/// A value under new names, under which the protocol must behave the same: what symmetry reduction needs.
 pub trait Relabel: Clone {
-    /// The same value with every session renamed.
+    /// The same value with everything renamed.
     #[must_use]
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self;
+    fn relabel(&self, names: &dyn Names) -> Self;
 }
 
 impl Relabel for WriteId {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        Self { session: rename(self.session), serial: self.serial }
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { session: names.session(self.session), serial: self.serial }
     }
 }
 
 impl<T: Relabel> Relabel for Vec<T> {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        self.iter().map(|value| value.relabel(rename)).collect()
+    fn relabel(&self, names: &dyn Names) -> Self {
+        self.iter().map(|value| value.relabel(names)).collect()
     }
 }
 
 impl<T: Relabel> Relabel for Option<T> {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        self.as_ref().map(|value| value.relabel(rename))
+    fn relabel(&self, names: &dyn Names) -> Self {
+        self.as_ref().map(|value| value.relabel(names))
     }
 }

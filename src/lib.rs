@@ -8,11 +8,12 @@
 //! | module | what it decides |
 //! | --- | --- |
 //! | [`ids`] | the numbers everything is named by |
+//! | [`raft`] | the replicated log: who leads, what is committed, who is a member |
 //! | [`placement`] | where a partition's reads and writes go |
 //! | [`fence`] | the sink's side: which write, read, chunk, seal or drop takes effect |
 //! | [`migration`] | the table of partitions, its transitions, and the controller that drives a move |
 //! | [`gate`] | the gateway's side: resolve, admit, send, retry |
-//! | [`control_plane`] | who votes: the identity of a voter |
+//! | [`control_plane`] | what the log may hold, what follows from it, and the engines that hold it |
 //! | [`invariant`] | what must hold, and the monitor that judges a run |
 //! | [`fault`] | what the environment may do to a run |
 //! | [`trace`] | a run as a text of choices and what they did |
@@ -25,4 +26,5 @@ pub mod ids;
 pub mod invariant;
 pub mod migration;
 pub mod placement;
+pub mod raft;
 pub mod trace;

@@ -12,7 +12,8 @@ use cutover::ids::{
 };
 use cutover::invariant::{Id, REGISTRY};
 use cutover::migration::{
-    COMMAND_BYTES_MAX, CodecError, Command, MigrationError, Operator, PolicyError, Reason, TextError,
+    BackendFailure, COMMAND_BYTES_MAX, CodecError, Command, MigrationError, Operator, PolicyError, Reason,
+    TextError,
 };
 use cutover::placement::Guarantee;
 use std::collections::BTreeSet;
@@ -131,7 +132,7 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::NoDebt { migration },
         MigrationError::UnknownCopy { placement: A, copy: migration },
         MigrationError::CopyLeft { placement: A, copy: migration },
-        MigrationError::Backend { reason: "no quorum" },
+        MigrationError::Backend { reason: BackendFailure::NoQuorum },
     ]
 }
 

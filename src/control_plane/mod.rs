@@ -1,6 +1,22 @@
-//! The control plane: who votes on what the log holds. A voter is known by its certificate and by nothing else:
-//! [`ClusterVoterIdentity`].
+//! The control plane: a small replicated state that says who takes part and where every partition lives.
+//!
+//! What may be in its log is closed: [`ControlPlaneEntry`] has no place for user data. What holds the log is behind one
+//! seam, [`ControlPlaneConsensus`]; callers cannot tell a cluster from a single process.
 
+mod engine;
+mod entry;
+mod error;
 mod identity;
+mod seam;
+mod single;
+mod state;
+mod text;
 
+pub use crate::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
+pub use engine::{Founder, ReplicatedControlPlane};
+pub use entry::{ControlPlaneEntry, MembershipChange, OwnershipTransition};
+pub use error::ControlPlaneError;
 pub use identity::{ClusterVoterIdentity, IdentityError};
+pub use seam::{ControlPlaneConsensus, DurableVoteState, Event, Said};
+pub use single::SingleNodeControlPlane;
+pub use state::{Answer, ControlPlaneState};

@@ -4,7 +4,7 @@
 //! known, and applying it as new could apply it twice. What is remembered depends on the applied sequence alone, so
 //! a copy that holds the same prefix remembers the same.
 
-use crate::ids::{Position, Relabel, Serial, SessionId, WriteId};
+use crate::ids::{Names, Position, Relabel, Serial, SessionId, WriteId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -101,8 +101,9 @@ fn over(len: usize, max: u32) -> bool {
 }
 
 impl Relabel for AppliedIds {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        let sessions = self.sessions.iter().map(|(id, window)| (rename(*id), window.clone())).collect();
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let sessions =
+            self.sessions.iter().map(|(id, window)| (names.session(*id), window.clone())).collect();
         Self { sessions, forgotten_through: self.forgotten_through }
     }
 }

@@ -41,7 +41,7 @@ pub use text::ids;
 
 use crate::enforce;
 use crate::ids::{
-    Epoch, Halt, Incarnation, MigrationId, PartitionId, Placement, Position, Relabel, SessionId, WriteId,
+    Epoch, Halt, Incarnation, MigrationId, Names, PartitionId, Placement, Position, Relabel, WriteId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -377,29 +377,25 @@ fn state(reply: Reply) -> Vec<Output> {
 }
 
 impl Relabel for Copy {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        Self { applied: self.applied.relabel(rename), ..self.clone() }
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { applied: self.applied.relabel(names), ..self.clone() }
     }
 }
 
 impl Relabel for Durable {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        Self { copy: self.copy.relabel(rename), ..self.clone() }
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { copy: self.copy.relabel(names), ..self.clone() }
     }
 }
 
 impl Relabel for Write {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        Self { id: self.id.relabel(rename), ..*self }
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { id: self.id.relabel(names), ..*self }
     }
 }
 
 impl Relabel for Fence {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        Self {
-            durable: self.durable.relabel(rename),
-            admitted: self.admitted.relabel(rename),
-            ..self.clone()
-        }
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { durable: self.durable.relabel(names), admitted: self.admitted.relabel(names), ..self.clone() }
     }
 }

@@ -1,7 +1,7 @@
 //! What is asked of a sink. Every request names the store it is meant for (ADR 0005).
 
 use crate::ids::{
-    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Relabel, SessionId, WriteId,
+    Epoch, Incarnation, MigrationId, Names, PartitionId, Placement, Position, Relabel, WriteId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -139,12 +139,10 @@ pub struct Read {
 }
 
 impl Relabel for Request {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+    fn relabel(&self, names: &dyn Names) -> Self {
         let body = match &self.body {
-            Body::Chunk(chunk) => {
-                Body::Chunk(Chunk { writes: chunk.writes.relabel(rename), ..chunk.clone() })
-            }
-            Body::Write(write) => Body::Write(Write { id: write.id.relabel(rename), ..*write }),
+            Body::Chunk(chunk) => Body::Chunk(Chunk { writes: chunk.writes.relabel(names), ..chunk.clone() }),
+            Body::Write(write) => Body::Write(Write { id: write.id.relabel(names), ..*write }),
             body @ (Body::Prepare(_)
             | Body::Seal(_)
             | Body::Evidence(_)

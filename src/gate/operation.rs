@@ -2,7 +2,7 @@
 
 use super::{WriteAdmission, admit_write};
 use crate::fence::{Body, Read, Refusal, Reply, Request, Write};
-use crate::ids::{Epoch, PartitionId, Placement, Relabel, SessionId, WriteId};
+use crate::ids::{Epoch, Names, PartitionId, Placement, Relabel, WriteId};
 use crate::placement::{Guarantee, Resolution};
 
 /// What a client wants.
@@ -255,9 +255,9 @@ impl Operation {
 }
 
 impl Relabel for Operation {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+    fn relabel(&self, names: &dyn Names) -> Self {
         let work = match self.work {
-            Work::Write(id) => Work::Write(id.relabel(rename)),
+            Work::Write(id) => Work::Write(id.relabel(names)),
             Work::Read(consistency) => Work::Read(consistency),
         };
         Self { work, ..self.clone() }

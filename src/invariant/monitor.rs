@@ -5,7 +5,7 @@ use super::findings::Findings;
 use super::{Id, Register, commit, sink};
 use crate::fence::{Durable, Write};
 use crate::gate::Consistency;
-use crate::ids::{Epoch, MigrationId, Placement, Relabel, SessionId, WriteId};
+use crate::ids::{Epoch, MigrationId, Names, Placement, Relabel, WriteId};
 use crate::migration::{Command, Debt, PartitionRecord, Transition};
 use crate::placement::{Guarantee, PartitionState, Phase, Resolution};
 
@@ -316,11 +316,11 @@ pub(super) fn insert<T: Ord>(sorted: &mut Vec<T>, value: T) {
 }
 
 impl Relabel for Monitor {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        let mut acknowledged = self.acknowledged.relabel(rename);
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let mut acknowledged = self.acknowledged.relabel(names);
         acknowledged.sort_unstable();
-        let mut exempt = self.exempt.relabel(rename);
+        let mut exempt = self.exempt.relabel(names);
         exempt.sort_unstable();
-        Self { acknowledged, exempt, register: self.register.relabel(rename), ..self.clone() }
+        Self { acknowledged, exempt, register: self.register.relabel(names), ..self.clone() }
     }
 }

@@ -4,7 +4,7 @@
 //! and what each open read has seen (Wing and Gong 1993, just in time as Lowe 2017 does it). No configuration left
 //! means that no order of the operations explains what was returned.
 
-use crate::ids::{Relabel, SessionId, WriteId};
+use crate::ids::{Names, Relabel, WriteId};
 
 /// Reads open at once.
 pub const READERS_MAX: usize = 4;
@@ -124,9 +124,9 @@ impl Register {
 }
 
 impl Relabel for Register {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+    fn relabel(&self, names: &dyn Names) -> Self {
         let mut renamed: Vec<(WriteId, usize)> =
-            self.writes.iter().enumerate().map(|(slot, id)| (id.relabel(rename), slot)).collect();
+            self.writes.iter().enumerate().map(|(slot, id)| (id.relabel(names), slot)).collect();
         renamed.sort();
         let mask = |old: u16| {
             let moved = renamed.iter().enumerate().filter(|(_, (_, slot))| old & (1 << slot) != 0);
@@ -154,7 +154,7 @@ fn slot_value(slot: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Serial;
+    use crate::ids::{Serial, SessionId};
 
     fn w(n: u64) -> WriteId {
         WriteId { session: SessionId(n), serial: Serial(1) }
@@ -215,13 +215,18 @@ mod tests {
 
     #[test]
     fn renaming_sessions_twice_is_no_change() {
-        let swap = |s: SessionId| SessionId(3 - s.0);
+        struct Swap;
+        impl Names for Swap {
+            fn session(&self, session: SessionId) -> SessionId {
+                SessionId(3 - session.0)
+            }
+        }
         let mut register = register();
         register.write_invoked(w(2));
         register.write_returned(w(2));
         register.read_invoked(0);
-        let once = register.relabel(&swap);
+        let once = register.relabel(&Swap);
         assert_ne!(once, register);
-        assert_eq!(once.relabel(&swap), register);
+        assert_eq!(once.relabel(&Swap), register);
     }
 }

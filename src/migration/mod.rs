@@ -31,6 +31,6 @@ pub use command::{
 pub use controller::{Controller, Event, Output, Timer};
 pub use plan::{Plan, Policy, PolicyError, Step};
 pub use record::{CutoverFacts, Debt, OldCopy, PartitionRecord, Placed};
-pub use refusal::MigrationError;
+pub use refusal::{BackendFailure, MigrationError};
 pub use store::{InProcessStore, MigrationStore};
 pub use table::{Caps, PlacementTable};

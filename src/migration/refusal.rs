@@ -3,10 +3,11 @@
 use crate::fence::Speaker;
 use crate::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 use crate::placement::Guarantee;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A refusal of the table, or the failure of a backend that holds it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum MigrationError {
     /// Never created, or deleted.
     #[error("partition {partition} has no placement")]
@@ -209,6 +210,20 @@ pub enum MigrationError {
     #[error("migration store failed: {reason}")]
     Backend {
         /// What failed, without any value of the request.
-        reason: &'static str,
+        reason: BackendFailure,
     },
+}
+
+/// Why the store that holds the table could not say what came of a request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
+pub enum BackendFailure {
+    /// Nobody leads, or nobody knows who.
+    #[error("no leader")]
+    NoLeader,
+    /// No answer of a quorum in time.
+    #[error("no quorum")]
+    NoQuorum,
+    /// The request may or may not have been committed.
+    #[error("the outcome is not known")]
+    Indeterminate,
 }

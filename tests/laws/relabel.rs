@@ -4,24 +4,28 @@ use super::store::{SMALL, Store, config};
 use super::{cases, fence, gate, some};
 use cutover::fence::{AppliedIds, Body, Enforcement, Input, Limits, Request, Write};
 use cutover::gate::Operation;
-use cutover::ids::{Epoch, PartitionId, Placement, Relabel, SessionId, WriteId};
+use cutover::ids::{Epoch, Names, PartitionId, Placement, Relabel, SessionId, WriteId};
 use cutover::invariant::{Fact, Findings, Monitor, Register};
 use cutover::migration::{Caps, Command, PlacementTable, Transition};
 use cutover::placement::Guarantee;
 use proptest::prelude::*;
 
-fn swap(session: SessionId) -> SessionId {
-    match session.0 {
-        1 => SessionId(2),
-        2 => SessionId(1),
-        _ => session,
+struct Swap;
+
+impl Names for Swap {
+    fn session(&self, session: SessionId) -> SessionId {
+        match session.0 {
+            1 => SessionId(2),
+            2 => SessionId(1),
+            _ => session,
+        }
     }
 }
 
 fn renamed(input: &Input) -> Input {
     match input {
-        Input::Request(request) => Input::Request(request.relabel(&swap)),
-        Input::Apply(write) => Input::Apply(write.relabel(&swap)),
+        Input::Request(request) => Input::Request(request.relabel(&Swap)),
+        Input::Apply(write) => Input::Apply(write.relabel(&Swap)),
     }
 }
 
@@ -37,7 +41,7 @@ proptest! {
         let mut store = Store::new(config(fence::STORE, fence::PARTITION, Enforcement::Tokens, SMALL));
         for input in &inputs {
             let _ = store.step(input);
-            prop_assert_eq!(&store.fence.relabel(&swap).relabel(&swap), &store.fence);
+            prop_assert_eq!(&store.fence.relabel(&Swap).relabel(&Swap), &store.fence);
         }
     }
 
@@ -53,8 +57,8 @@ proptest! {
             if !writes(input) {
                 prop_assert_eq!(said, meant, "nothing here names a session");
             }
-            prop_assert_eq!(&plain.fence.relabel(&swap), &other.fence);
-            prop_assert_eq!(&plain.data.relabel(&swap), &other.data);
+            prop_assert_eq!(&plain.fence.relabel(&Swap), &other.fence);
+            prop_assert_eq!(&plain.data.relabel(&Swap), &other.data);
         }
     }
 
@@ -67,9 +71,9 @@ proptest! {
         let mut operation = Operation::new(PartitionId(1), work, guarantee);
         for event in &events {
             let _ = operation.handle(event);
-            let once = operation.relabel(&swap);
+            let once = operation.relabel(&Swap);
             prop_assert_eq!(once.is_done(), operation.is_done());
-            prop_assert_eq!(once.relabel(&swap), operation.clone());
+            prop_assert_eq!(once.relabel(&Swap), operation.clone());
         }
     }
 
@@ -82,9 +86,9 @@ proptest! {
         for (index, id) in (1..).zip(&ids) {
             memory.remember(*id, cutover::ids::Position(index), 3, 2);
         }
-        let once = memory.relabel(&swap);
-        prop_assert_eq!(once.known(asked.relabel(&swap)), memory.known(asked));
-        prop_assert_eq!(once.relabel(&swap), memory);
+        let once = memory.relabel(&Swap);
+        prop_assert_eq!(once.known(asked.relabel(&Swap)), memory.known(asked));
+        prop_assert_eq!(once.relabel(&Swap), memory);
     }
 
     #[test]
@@ -112,17 +116,17 @@ proptest! {
                 _ => Fact::Wrote { store: Placement(0), write, fences: store.fence.durable(), record: None },
             };
             monitor.feed(&fact, &mut findings);
-            let once = monitor.relabel(&swap);
+            let once = monitor.relabel(&Swap);
             let foreign = sorted(monitor.exempt());
             prop_assert_eq!(once.exempt(), foreign.as_slice());
-            prop_assert_eq!(once.relabel(&swap), monitor.clone());
+            prop_assert_eq!(once.relabel(&Swap), monitor.clone());
         }
     }
 }
 
 /// A set of writes under the swap, sorted again.
 fn sorted(ids: &[WriteId]) -> Vec<WriteId> {
-    let mut renamed = ids.to_vec().relabel(&swap);
+    let mut renamed = ids.to_vec().relabel(&Swap);
     renamed.sort();
     renamed
 }

@@ -51,7 +51,7 @@ impl World {
         delivery: Delivery,
         reader: Option<u8>,
     ) -> Arc<Effect> {
-        let key = (self.key, sink.hash(false), message.hash_once(), delivery, reader);
+        let key = (self.key, sink.hash(0), message.hash_once(), delivery, reader);
         remembered(&KNOWN, hasher().hash_one(key), || {
             Arc::new(self.compute_effect(sink, message, delivery, reader))
         })

@@ -49,8 +49,8 @@ impl World {
     /// Whether a read from a cache of this revision breaks anything. It leaves no trace, so one that breaks nothing is no
     /// choice.
     pub(super) fn is_harmless(&self, state: &State, revision: u8) -> bool {
-        let sinks = (state.sinks[0].hash(false), state.sinks[1].hash(false));
-        let key = hasher().hash_one((self.key, state.log.hash(false), sinks, revision));
+        let sinks = (state.sinks[0].hash(0), state.sinks[1].hash(0));
+        let key = hasher().hash_one((self.key, state.log.hash(0), sinks, revision));
         remembered(&HARMLESS, key, || self.glance(state, Action::Stale { revision }) == 0)
     }
 
@@ -60,7 +60,7 @@ impl World {
         if matches!(request.body, Body::Write(_) | Body::Read(_) | Body::Chunk(_)) {
             return false;
         }
-        let key = hasher().hash_one((self.key, state.log.hash(false), reply));
+        let key = hasher().hash_one((self.key, state.log.hash(0), reply));
         let outputs = remembered(&CONCERNS, key, || {
             let event = Event::Replied(reply.clone());
             let fresh = self.controller().machine;
@@ -77,7 +77,7 @@ impl World {
         migration: MigrationId,
         to: Placement,
     ) -> Arc<Vec<Message>> {
-        let key = hasher().hash_one((self.key, sink.hash(false), migration, to));
+        let key = hasher().hash_one((self.key, sink.hash(0), migration, to));
         remembered(&EXPORTS, key, || Arc::new(self.compute_exports(sink, migration, to)))
     }
 

@@ -31,7 +31,7 @@ mod timed;
 
 pub use action::Action;
 pub use parts::{Clients, Controllers, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink};
-pub use shared::{Shared, hasher};
+pub use shared::{Renaming, Shared, Symmetry, hasher};
 pub use step::Outcome;
 
 use crate::scope::{Design, Scope};
@@ -56,6 +56,7 @@ pub const SINKS: [Placement; 2] = [Placement(0), Placement(1)];
 pub struct World {
     /// Its bounds.
     pub scope: Scope,
+    symmetry: Symmetry,
     /// The marks reached so far, by any step.
     pub reached: AtomicU64,
     /// Set to end a search early: no state has a successor any more.
@@ -81,8 +82,8 @@ pub struct State {
     pub(crate) broken: u32,
     /// Derived from `log`, `said` and `controllers`.
     pub(crate) offers: Arc<Offers>,
-    /// Whether this stands for its mirror image.
-    mirrored: bool,
+    /// Which of its images this stands for.
+    image: usize,
 }
 
 /// Faults used up.
@@ -101,7 +102,8 @@ impl World {
     #[must_use]
     pub fn new(scope: Scope) -> Self {
         let key = WORLDS.fetch_add(1, Ordering::Relaxed);
-        Self { scope, reached: AtomicU64::new(0), stop: AtomicBool::new(false), key }
+        let symmetry = gateways_exchanged(&scope);
+        Self { scope, symmetry, reached: AtomicU64::new(0), stop: AtomicBool::new(false), key }
     }
 
     /// A partition that lives at A, was opened there, and has no writes.
@@ -122,7 +124,7 @@ impl World {
             spent: Spent::default(),
             broken: 0,
             offers: Arc::default(),
-            mirrored: false,
+            image: 0,
         };
         let offers = self.offers(&state.log, &state.said, &state.controllers);
         State { offers, ..state }
@@ -202,11 +204,15 @@ impl World {
 
     /// Wraps a part, with the hash of its mirror image where the scope is symmetric.
     pub(crate) fn share<T: Hash + Relabel>(&self, value: T) -> Shared<T> {
-        let last = u64::from(self.scope.gateways) + 1;
-        let mirror = move |session: SessionId| SessionId(last - session.0);
-        let symmetric = self.scope.symmetric && self.scope.gateways == 2;
-        Shared::new(value, symmetric.then_some(&mirror as &dyn Fn(SessionId) -> SessionId))
+        Shared::new(value, &self.symmetry)
     }
+}
+
+fn gateways_exchanged(scope: &Scope) -> Symmetry {
+    let (one, two) = (SessionId(1), SessionId(2));
+    let mirror = Renaming { sessions: vec![(one, two), (two, one)], nodes: Vec::new() };
+    let symmetric = scope.symmetric && scope.gateways == 2;
+    Symmetry::new(if symmetric { vec![mirror] } else { Vec::new() })
 }
 
 /// The id of a gateway's write.
@@ -225,8 +231,8 @@ impl State {
     /// The same for every state that differs only in the names of the gateways.
     #[must_use]
     pub fn representative(&self) -> Self {
-        let (own, mirror) = (self.fingerprint(false), self.fingerprint(true));
-        Self { mirrored: mirror < own, ..self.clone() }
+        let (own, mirror) = (self.fingerprint(0), self.fingerprint(1));
+        Self { image: usize::from(mirror < own), ..self.clone() }
     }
 
     /// Whether nothing but what was broken on the way differs.
@@ -242,21 +248,21 @@ impl State {
             && self.spent == other.spent
     }
 
-    fn fingerprint(&self, mirrored: bool) -> u64 {
+    fn fingerprint(&self, image: usize) -> u64 {
         let mut hasher = std::hash::BuildHasher::build_hasher(&hasher());
-        self.feed(mirrored, &mut hasher);
+        self.feed(image, &mut hasher);
         hasher.finish()
     }
 
-    fn feed<H: Hasher>(&self, mirrored: bool, into: &mut H) {
-        into.write_u64(self.log.hash(mirrored));
-        into.write_u64(self.sinks[0].hash(mirrored));
-        into.write_u64(self.sinks[1].hash(mirrored));
-        into.write_u64(self.said.hash(mirrored));
-        into.write_u64(self.net.hash(mirrored));
-        into.write_u64(self.clients.hash(mirrored));
-        into.write_u64(self.controllers.hash(mirrored));
-        into.write_u64(self.monitor.hash(mirrored));
+    fn feed<H: Hasher>(&self, image: usize, into: &mut H) {
+        into.write_u64(self.log.hash(image));
+        into.write_u64(self.sinks[0].hash(image));
+        into.write_u64(self.sinks[1].hash(image));
+        into.write_u64(self.said.hash(image));
+        into.write_u64(self.net.hash(image));
+        into.write_u64(self.clients.hash(image));
+        into.write_u64(self.controllers.hash(image));
+        into.write_u64(self.monitor.hash(image));
         self.spent.hash(into);
         into.write_u32(self.broken);
     }
@@ -276,12 +282,12 @@ impl std::fmt::Debug for State {
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.feed(self.mirrored, state);
+        self.feed(self.image, state);
     }
 }
 
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
-        self.fingerprint(false) == other.fingerprint(false)
+        self.fingerprint(0) == other.fingerprint(0)
     }
 }

@@ -13,7 +13,7 @@ use super::shared::{Memory, hasher, memory, remembered};
 use super::{Controllers, Log, Manager, Message, PARTITION, SINKS, Shared, World};
 use crate::scope::Design;
 use cutover::fence::{Body, Reply, Request, WatermarkQuery};
-use cutover::ids::{Epoch, MigrationId, Relabel, SessionId};
+use cutover::ids::{Epoch, MigrationId, Names, Relabel};
 use cutover::migration::{
     Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Timer, Transition,
 };
@@ -31,7 +31,7 @@ pub struct Said {
 }
 
 impl Relabel for Said {
-    fn relabel(&self, _: &dyn Fn(SessionId) -> SessionId) -> Self {
+    fn relabel(&self, _: &dyn Names) -> Self {
         self.clone()
     }
 }
@@ -87,7 +87,7 @@ impl World {
         controllers: &Shared<Controllers>,
     ) -> Arc<Offers> {
         // Steps on offer name their controller, so here their order counts.
-        let key = (self.key, log.hash(false), said.hash(false), &controllers.machines);
+        let key = (self.key, log.hash(0), said.hash(0), &controllers.machines);
         let key = hasher().hash_one(key);
         remembered(&KNOWN, key, || Arc::new(self.compute_offers(log, said, controllers)))
     }

@@ -3,7 +3,7 @@
 use super::shared::hasher;
 use cutover::fence::{Durable, Fence, Reply, Request};
 use cutover::gate::Operation;
-use cutover::ids::{Epoch, MigrationId, Relabel, Revision, SessionId, WriteId};
+use cutover::ids::{Epoch, MigrationId, Names, Relabel, Revision, SessionId, WriteId};
 use cutover::migration::{Controller, PartitionRecord, PlacementTable, Timer, Transition};
 use cutover::placement::Resolution;
 use std::hash::{Hash, Hasher};
@@ -183,8 +183,8 @@ impl Hash for Message {
 }
 
 impl Relabel for Message {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        Self::new(self.0.1.relabel(rename))
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self::new(self.0.1.relabel(names))
     }
 }
 
@@ -262,30 +262,30 @@ impl Hash for Controllers {
 }
 
 impl Relabel for Log {
-    fn relabel(&self, _: &dyn Fn(SessionId) -> SessionId) -> Self {
+    fn relabel(&self, _: &dyn Names) -> Self {
         self.clone()
     }
 }
 
 impl Relabel for Controllers {
-    fn relabel(&self, _: &dyn Fn(SessionId) -> SessionId) -> Self {
+    fn relabel(&self, _: &dyn Names) -> Self {
         self.clone()
     }
 }
 
 impl Relabel for Sink {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+    fn relabel(&self, names: &dyn Names) -> Self {
         let mut held: Vec<_> = self
             .held
             .iter()
             .map(|held| {
                 let output = match &held.output {
-                    Leaving::Reply(reply) => Leaving::Reply(relabel_reply(reply, rename)),
-                    Leaving::Chunk(chunk) => Leaving::Chunk(chunk.relabel(rename)),
+                    Leaving::Reply(reply) => Leaving::Reply(relabel_reply(reply, names)),
+                    Leaving::Chunk(chunk) => Leaving::Chunk(chunk.relabel(names)),
                     Leaving::Value { reader, token, value } => Leaving::Value {
                         reader: *reader,
                         token: *token,
-                        value: value.map(|id| id.relabel(rename)),
+                        value: value.map(|id| id.relabel(names)),
                     },
                 };
                 Held { output, ..held.clone() }
@@ -293,36 +293,36 @@ impl Relabel for Sink {
             .collect();
         held.sort();
         Self {
-            fence: self.fence.relabel(rename),
-            data: self.data.relabel(rename),
-            disk: self.disk.relabel(rename),
-            disk_data: self.disk_data.relabel(rename),
+            fence: self.fence.relabel(names),
+            data: self.data.relabel(names),
+            disk: self.disk.relabel(names),
+            disk_data: self.disk_data.relabel(names),
             held,
         }
     }
 }
 
 impl Relabel for Net {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
-        let mut writes: Vec<_> = self.writes.iter().map(|(w, age)| (w.relabel(rename), *age)).collect();
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let mut writes: Vec<_> = self.writes.iter().map(|(w, age)| (w.relabel(names), *age)).collect();
         writes.sort();
-        let mut chunks = self.chunks.relabel(rename);
+        let mut chunks = self.chunks.relabel(names);
         chunks.sort();
-        let mut answers: Vec<_> = self.answers.iter().map(|reply| relabel_reply(reply, rename)).collect();
+        let mut answers: Vec<_> = self.answers.iter().map(|reply| relabel_reply(reply, names)).collect();
         answers.sort();
         Self { writes, chunks, answers }
     }
 }
 
 impl Relabel for Clients {
-    fn relabel(&self, rename: &dyn Fn(SessionId) -> SessionId) -> Self {
+    fn relabel(&self, names: &dyn Names) -> Self {
         let mut gateways: Vec<(SessionId, Gateway)> = self
             .gateways
             .iter()
             .zip(1..)
             .map(|(gateway, session)| {
-                let operation = gateway.operation.relabel(rename);
-                (rename(SessionId(session)), Gateway { operation, ..gateway.clone() })
+                let operation = gateway.operation.relabel(names);
+                (names.session(SessionId(session)), Gateway { operation, ..gateway.clone() })
             })
             .collect();
         gateways.sort_by_key(|(session, _)| *session);
@@ -331,13 +331,13 @@ impl Relabel for Clients {
     }
 }
 
-fn relabel_reply(reply: &Reply, rename: &dyn Fn(SessionId) -> SessionId) -> Reply {
+fn relabel_reply(reply: &Reply, names: &dyn Names) -> Reply {
     match reply {
         Reply::Applied { write, position } => {
-            Reply::Applied { write: write.relabel(rename), position: *position }
+            Reply::Applied { write: write.relabel(names), position: *position }
         }
         Reply::Refused { request, refusal } => {
-            Reply::Refused { request: request.relabel(rename), refusal: *refusal }
+            Reply::Refused { request: request.relabel(names), refusal: *refusal }
         }
         other @ (Reply::Prepared(_)
         | Reply::Sealed(_)

@@ -1,7 +1,7 @@
 //! A part of the world's state that many states share: cloned by reference count, hashed once.
 
 use ahash::RandomState;
-use cutover::ids::{Relabel, SessionId};
+use cutover::ids::{Names, NodeId, Relabel, SessionId};
 use std::cell::RefCell;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -48,11 +48,60 @@ pub fn remembered<V: Clone>(
     value
 }
 
-thread_local! {
-    static MIRRORED: Memory<u64> = const { memory() };
+/// The renamings under which a scope's rules stay as they are. All of them together, with the one that changes nothing:
+/// a group. One of the states that differ by a renaming stands for them all.
+#[derive(Debug, Default)]
+pub struct Symmetry {
+    renamings: Vec<Renaming>,
+    /// Tells groups apart in what is remembered.
+    key: u64,
 }
 
-/// A value with its hash, and the hash of its mirror image.
+/// Numbers that are exchanged for others; what is not listed keeps its own.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Renaming {
+    /// Sessions, as pairs of the old number and the new.
+    pub sessions: Vec<(SessionId, SessionId)>,
+    /// Nodes, likewise.
+    pub nodes: Vec<(NodeId, NodeId)>,
+}
+
+impl Names for Renaming {
+    fn session(&self, session: SessionId) -> SessionId {
+        self.sessions.iter().find(|(old, _)| *old == session).map_or(session, |(_, new)| *new)
+    }
+
+    fn node(&self, node: NodeId) -> NodeId {
+        self.nodes.iter().find(|(old, _)| *old == node).map_or(node, |(_, new)| *new)
+    }
+}
+
+impl Symmetry {
+    /// A group, without the renaming that changes nothing.
+    #[must_use]
+    pub fn new(renamings: Vec<Renaming>) -> Self {
+        let key = hasher().hash_one(&renamings);
+        Self { renamings, key }
+    }
+
+    /// Images of a state: itself, and one for each renaming.
+    #[must_use]
+    pub fn images(&self) -> std::ops::RangeInclusive<usize> {
+        0..=self.renamings.len()
+    }
+
+    /// The renaming that makes an image; `None` for the state itself.
+    #[must_use]
+    pub fn renaming(&self, image: usize) -> Option<&Renaming> {
+        image.checked_sub(1).and_then(|at| self.renamings.get(at))
+    }
+}
+
+thread_local! {
+    static IMAGES: Memory<Arc<[u64]>> = const { memory() };
+}
+
+/// A value with its hash, and the hashes of its images under a scope's symmetry.
 #[derive(Debug)]
 pub struct Shared<T>(Arc<Node<T>>);
 
@@ -60,7 +109,7 @@ pub struct Shared<T>(Arc<Node<T>>);
 struct Node<T> {
     value: T,
     hash: u64,
-    mirrored: u64,
+    images: Option<Arc<[u64]>>,
 }
 
 impl<T> Clone for Shared<T> {
@@ -70,19 +119,24 @@ impl<T> Clone for Shared<T> {
 }
 
 impl<T: Hash + Relabel> Shared<T> {
-    /// Wraps a value. `mirror` exchanges the sessions, where the scope is symmetric.
-    pub fn new(value: T, mirror: Option<&dyn Fn(SessionId) -> SessionId>) -> Self {
+    /// Wraps a value.
+    pub fn new(value: T, symmetry: &Symmetry) -> Self {
         let hash = hasher().hash_one(&value);
-        let mirrored = mirror
-            .map_or(hash, |mirror| remembered(&MIRRORED, hash, || hasher().hash_one(value.relabel(mirror))));
-        Self(Arc::new(Node { value, hash, mirrored }))
+        let images = (!symmetry.renamings.is_empty()).then(|| {
+            remembered(&IMAGES, hash ^ symmetry.key, || {
+                let images = symmetry.renamings.iter();
+                images.map(|names| hasher().hash_one(value.relabel(names))).collect()
+            })
+        });
+        Self(Arc::new(Node { value, hash, images }))
     }
 }
 
 impl<T> Shared<T> {
-    /// The value's hash, or that of its mirror image.
-    pub fn hash(&self, mirrored: bool) -> u64 {
-        if mirrored { self.0.mirrored } else { self.0.hash }
+    /// The hash of one of the value's images; image 0 is the value itself.
+    pub fn hash(&self, image: usize) -> u64 {
+        let renamed = image.checked_sub(1).and_then(|at| self.0.images.as_ref()?.get(at));
+        renamed.copied().unwrap_or(self.0.hash)
     }
 }
 

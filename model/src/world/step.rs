@@ -264,7 +264,7 @@ impl<'w> Next<'w> {
             spent: self.spent,
             broken: self.findings.bits(),
             offers: Arc::clone(&before.offers),
-            mirrored: false,
+            image: 0,
         };
         let same = state.broken == 0 && state.same_place(before);
         if same {

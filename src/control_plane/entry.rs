@@ -1,0 +1,143 @@
+//! What the log may hold: a closed set, without a place for user data.
+
+use super::ClusterVoterIdentity;
+use crate::ids::{Names, NodeId, Relabel, Term};
+use crate::migration::Command;
+use crate::raft::{Change, Payload, Peer, sealed};
+use serde::{Deserialize, Serialize};
+
+/// A change of where a partition lives: a compare-and-swap, judged when it is applied.
+pub type OwnershipTransition = Command;
+
+/// A change of who takes part.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum MembershipChange {
+    /// A node is admitted, as learner, under the subject of its certificate.
+    Admit {
+        /// The node, in this life.
+        peer: Peer,
+        /// Who it must prove to be.
+        identity: ClusterVoterIdentity,
+    },
+    /// A learner becomes a voter.
+    Promote {
+        /// The node.
+        peer: Peer,
+    },
+    /// A node leaves.
+    Remove {
+        /// The node.
+        peer: Peer,
+    },
+}
+
+/// Everything that the log may hold. A row, a document or a message of a user cannot be written as one:
+///
+/// ```
+/// # use cutover::control_plane::ControlPlaneEntry;
+/// # use cutover::ids::{NodeId, Term};
+/// let _ = ControlPlaneEntry::LeaderConfiguration { term: Term(1), leader: NodeId(1) };
+/// ```
+///
+/// There is no variant for bytes,
+///
+/// ```compile_fail
+/// # use cutover::control_plane::ControlPlaneEntry;
+/// let _ = ControlPlaneEntry::UserData(vec![1, 2, 3]);
+/// ```
+///
+/// nor any other place that takes them,
+///
+/// ```compile_fail
+/// # use cutover::control_plane::ControlPlaneEntry;
+/// let _ = ControlPlaneEntry::OwnershipTransition(vec![1, 2, 3]);
+/// ```
+///
+/// nor can anybody bring an entry of their own.
+///
+/// ```compile_fail
+/// # use cutover::ids::{Names, NodeId, Relabel, Term};
+/// # use cutover::raft::{Change, Payload};
+/// #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
+/// struct Row(Vec<u8>);
+/// impl Relabel for Row {
+///     fn relabel(&self, _: &dyn Names) -> Self { self.clone() }
+/// }
+/// impl Payload for Row {
+///     fn opening(_: Term, _: NodeId) -> Self { Self(Vec::new()) }
+///     fn opens_term(&self) -> bool { false }
+///     fn membership(&self) -> Option<Change> { None }
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum ControlPlaneEntry {
+    /// A member admitted, promoted or removed.
+    MembershipChange(MembershipChange),
+    /// A partition moves, or begins or ends to.
+    OwnershipTransition(OwnershipTransition),
+    /// A term elected this leader. Made by the leader alone, as the first entry of its term.
+    LeaderConfiguration {
+        /// The term.
+        term: Term,
+        /// The leader.
+        leader: NodeId,
+    },
+}
+
+/// A fact of the control plane: bounded, and made of ids and validated names. Raw bytes and strings are none, so an entry
+/// that holds them does not get past [`facts`].
+trait Fact {}
+
+impl Fact for MembershipChange {}
+impl Fact for OwnershipTransition {}
+impl Fact for Term {}
+impl Fact for NodeId {}
+
+/// Everything in an entry, as facts. Whoever adds a variant has to add it here, and finds that it must be one.
+fn facts(entry: &ControlPlaneEntry) -> [&dyn Fact; 2] {
+    match entry {
+        ControlPlaneEntry::MembershipChange(change) => [change, change],
+        ControlPlaneEntry::OwnershipTransition(command) => [command, command],
+        ControlPlaneEntry::LeaderConfiguration { term, leader } => [term, leader],
+    }
+}
+
+impl sealed::Sealed for ControlPlaneEntry {}
+
+impl Payload for ControlPlaneEntry {
+    fn opening(term: Term, leader: NodeId) -> Self {
+        Self::LeaderConfiguration { term, leader }
+    }
+
+    fn opens_term(&self) -> bool {
+        let _closed = facts(self);
+        matches!(self, Self::LeaderConfiguration { .. })
+    }
+
+    fn membership(&self) -> Option<Change> {
+        match self {
+            Self::MembershipChange(MembershipChange::Admit { peer, .. }) => Some(Change::AddLearner(*peer)),
+            Self::MembershipChange(MembershipChange::Promote { peer }) => Some(Change::Promote(*peer)),
+            Self::MembershipChange(MembershipChange::Remove { peer }) => Some(Change::Remove(*peer)),
+            Self::OwnershipTransition(_) | Self::LeaderConfiguration { .. } => None,
+        }
+    }
+}
+
+impl Relabel for ControlPlaneEntry {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        match self {
+            Self::MembershipChange(change) => Self::MembershipChange(match change {
+                MembershipChange::Admit { peer, identity } => {
+                    MembershipChange::Admit { peer: peer.relabel(names), identity: identity.clone() }
+                }
+                MembershipChange::Promote { peer } => MembershipChange::Promote { peer: peer.relabel(names) },
+                MembershipChange::Remove { peer } => MembershipChange::Remove { peer: peer.relabel(names) },
+            }),
+            Self::OwnershipTransition(command) => Self::OwnershipTransition(command.clone()),
+            Self::LeaderConfiguration { term, leader } => {
+                Self::LeaderConfiguration { term: *term, leader: names.node(*leader) }
+            }
+        }
+    }
+}
