@@ -1,27 +1,27 @@
 //! The world as stateright's Explorer shows it: choices in words, states as facts, a run as a picture.
 
-use crate::world::{Action, State, World};
+use crate::environment::{Environment, Place};
 use cutover::invariant::Id;
 use stateright::{Model, Path, Property};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
 /// A world to be browsed.
-#[derive(Clone, Debug)]
-pub struct Explored {
+#[derive(Debug)]
+pub struct Explored<E> {
     /// The world.
-    pub world: Arc<World>,
+    pub world: Arc<E>,
 }
 
 /// A choice, and what it says.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Labelled {
-    action: Action,
+pub struct Labelled<A> {
+    action: A,
     lane: String,
     text: String,
 }
 
-impl fmt::Debug for Labelled {
+impl<A> fmt::Debug for Labelled<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.lane, self.text)
     }
@@ -30,21 +30,21 @@ impl fmt::Debug for Labelled {
 /// stateright takes a plain function for each property, so each invariant needs one of its own.
 macro_rules! properties {
     ($($id:ident)*) => {
-        vec![$(Property::always(Id::$id.entry().id, |_: &Explored, state: &State| {
+        vec![$(Property::always(Id::$id.entry().id, |_: &Self, state: &E::State| {
             state.broken() & Id::$id.bit() == 0
         }),)*]
     };
 }
 
-impl Model for Explored {
-    type State = State;
-    type Action = Labelled;
+impl<E: Environment> Model for Explored<E> {
+    type State = E::State;
+    type Action = Labelled<E::Action>;
 
-    fn init_states(&self) -> Vec<State> {
+    fn init_states(&self) -> Vec<E::State> {
         vec![self.world.initial()]
     }
 
-    fn actions(&self, state: &State, actions: &mut Vec<Labelled>) {
+    fn actions(&self, state: &E::State, actions: &mut Vec<Labelled<E::Action>>) {
         let mut choices = Vec::new();
         self.world.actions(state, &mut choices);
         actions.extend(choices.into_iter().filter_map(|action| {
@@ -53,11 +53,11 @@ impl Model for Explored {
         }));
     }
 
-    fn next_state(&self, state: &State, choice: Labelled) -> Option<State> {
+    fn next_state(&self, state: &E::State, choice: Labelled<E::Action>) -> Option<E::State> {
         self.world.next(state, choice.action)
     }
 
-    fn format_step(&self, state: &State, choice: Labelled) -> Option<String> {
+    fn format_step(&self, state: &E::State, choice: Labelled<E::Action>) -> Option<String> {
         let outcome = self.world.explain(state, choice.action)?;
         let mut text = String::new();
         for line in &outcome.said {
@@ -70,7 +70,7 @@ impl Model for Explored {
         Some(text)
     }
 
-    fn as_svg(&self, path: Path<State, Labelled>) -> Option<String> {
+    fn as_svg(&self, path: Path<E::State, Labelled<E::Action>>) -> Option<String> {
         Some(picture(&path.into_actions()))
     }
 
@@ -87,7 +87,7 @@ const LANE: usize = 220;
 const ROW: usize = 26;
 
 /// A lane for each participant, in the order in which they first act, and a row for each step.
-fn picture(steps: &[Labelled]) -> String {
+fn picture<A>(steps: &[Labelled<A>]) -> String {
     let mut lanes: Vec<&str> = Vec::new();
     for step in steps {
         if !lanes.contains(&step.lane.as_str()) {
@@ -122,6 +122,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::scope;
+    use crate::world::{Action, World};
 
     #[test]
     fn every_invariant_is_a_property() {

@@ -2,11 +2,14 @@
 //! it, and what a person sees of both.
 
 pub mod cli;
+pub mod cluster;
+pub mod environment;
 pub mod explorer;
 pub mod mutants;
 pub mod render;
 pub mod replay;
 pub mod scope;
 pub mod search;
+pub mod shared;
 pub mod witness;
 pub mod world;

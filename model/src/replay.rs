@@ -1,7 +1,9 @@
 //! A stored trace, run again through the machines of this build.
 
 use crate::scope::{self, Scope};
-use crate::world::{World, mark::Mark};
+use crate::environment::Environment;
+use crate::in_environment;
+use crate::witness::note;
 use cutover::invariant::{Id, Violation};
 use cutover::trace::{Step, Trace, Verdict};
 use thiserror::Error;
@@ -68,14 +70,15 @@ pub enum Unplayable {
 /// # Errors
 /// [`Unplayable`], if it names what this build does not have.
 pub fn replay(trace: &Trace) -> Result<Replayed, Unplayable> {
-    let world = World::new(scope_of(trace)?);
     let expected = match trace.verdict() {
         Verdict::Holds => None,
         Verdict::Violates(id) => {
             Some(Id::named(id).ok_or_else(|| Unplayable::UnknownInvariant { found: id.clone() })?)
         }
     };
-    let ending = run(&world, trace, expected);
+    let scope = scope_of(trace)?;
+    let of_a_design = scope.expect.is_some();
+    let ending = in_environment!(scope, world => run(&world, trace, expected));
     let as_recorded = match (&ending, expected) {
         (Ending::Holds, None) => true,
         (Ending::Violates { violation, .. }, Some(id)) => violation.id == id,
@@ -83,7 +86,7 @@ pub fn replay(trace: &Trace) -> Result<Replayed, Unplayable> {
             false
         }
     };
-    Ok(Replayed { ending, as_recorded, of_a_design: world.scope.expect.is_some() })
+    Ok(Replayed { ending, as_recorded, of_a_design })
 }
 
 /// The scope that a trace is about, with its options.
@@ -107,11 +110,11 @@ pub fn scope_of(trace: &Trace) -> Result<Scope, Unplayable> {
 /// # Errors
 /// [`Unplayable`]
 pub fn recorded_anew(trace: &Trace) -> Result<Option<Trace>, Unplayable> {
-    let world = World::new(scope_of(trace)?);
-    Ok(rerun(&world, trace).filter(|anew| anew != trace))
+    let anew = in_environment!(scope_of(trace)?, world => rerun(&world, trace));
+    Ok(anew.filter(|anew| anew != trace))
 }
 
-fn rerun(world: &World, trace: &Trace) -> Option<Trace> {
+fn rerun(world: &impl Environment, trace: &Trace) -> Option<Trace> {
     let mut anew = Trace::new(trace.scope(), trace.verdict().clone()).ok()?;
     anew = anew.with_options(trace.options().iter().cloned()).ok()?;
     anew = anew.with_marks(trace.marks().iter().cloned()).ok()?;
@@ -128,9 +131,9 @@ fn rerun(world: &World, trace: &Trace) -> Option<Trace> {
     Some(anew)
 }
 
-fn run(world: &World, trace: &Trace, expected: Option<Id>) -> Ending {
+fn run(world: &impl Environment, trace: &Trace, expected: Option<Id>) -> Ending {
     let mut state = world.initial();
-    let mut marks = 0;
+    let mut marks = Vec::new();
     for (number, step) in (1..).zip(trace.steps()) {
         let diverged = |why: String| Ending::Diverged { step: number, why };
         let Some(action) = world.find(&state, &step.choice()) else {
@@ -142,7 +145,7 @@ fn run(world: &World, trace: &Trace, expected: Option<Id>) -> Ending {
         if let Some(divergence) = step.divergence(&outcome.said) {
             return diverged(format!("{}: {divergence}", step.choice()));
         }
-        marks |= outcome.marks;
+        note(&mut marks, outcome.marks);
         // The recorded invariant first; a step can break several.
         let mut violations = outcome.violations;
         violations.sort_by_key(|violation| Some(violation.id) != expected);
@@ -151,8 +154,7 @@ fn run(world: &World, trace: &Trace, expected: Option<Id>) -> Ending {
         }
         state = outcome.state;
     }
-    let reached: Vec<&str> = Mark::in_set(marks).map(Mark::text).collect();
-    match trace.marks().iter().find(|mark| !reached.contains(&mark.as_str())) {
+    match trace.marks().iter().find(|mark| !marks.contains(&mark.as_str())) {
         Some(mark) => Ending::Stale { mark: mark.clone() },
         None => Ending::Holds,
     }

@@ -1,10 +1,10 @@
-//! stateright over the [`World`]: depth-first to exhaust, breadth-first for the shortest witness.
+//! stateright over an [`Environment`]: depth-first to exhaust, breadth-first for the shortest witness.
 //!
 //! stateright calls a search done when a time or state limit ended it, and reports properties that it did not finish
 //! checking as holding. So limits are ours: the world's `stop` flag empties every state's choices, and whoever set it
 //! knows that the search was not exhausted.
 
-use crate::world::{Action, State, World};
+use crate::environment::{Environment, Place};
 use cutover::invariant::Id;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// A world to be searched for violations of some invariants.
-#[derive(Clone, Debug)]
-pub struct Searched {
+#[derive(Debug)]
+pub struct Searched<E> {
     /// The world.
-    pub world: Arc<World>,
+    pub world: Arc<E>,
     /// The invariants whose violation ends the search, as a set.
     pub watch: u32,
 }
@@ -23,30 +23,36 @@ pub struct Searched {
 /// stateright looks every property up by name for every state; one property for all costs a tenth of that.
 const HOLDS: &str = "holds";
 
-impl Model for Searched {
-    type State = State;
-    type Action = Action;
+impl<E> Clone for Searched<E> {
+    fn clone(&self) -> Self {
+        Self { world: Arc::clone(&self.world), watch: self.watch }
+    }
+}
 
-    fn init_states(&self) -> Vec<State> {
+impl<E: Environment> Model for Searched<E> {
+    type State = E::State;
+    type Action = E::Action;
+
+    fn init_states(&self) -> Vec<E::State> {
         vec![self.world.initial()]
     }
 
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+    fn actions(&self, state: &E::State, actions: &mut Vec<E::Action>) {
         self.world.actions(state, actions);
     }
 
-    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+    fn next_state(&self, state: &E::State, action: E::Action) -> Option<E::State> {
         self.world.next(state, action)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![Property::always(HOLDS, |searched: &Self, state: &State| state.broken() & searched.watch == 0)]
+        vec![Property::always(HOLDS, |searched: &Self, state: &E::State| state.broken() & searched.watch == 0)]
     }
 }
 
 /// How a search went.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Found<A> {
     /// Whether every state within the bounds was visited.
     pub complete: bool,
     /// Why not, if not.
@@ -60,7 +66,7 @@ pub struct Found {
     /// Wall time.
     pub took: Duration,
     /// The choices of a run that breaks a watched invariant.
-    pub witness: Option<Vec<Action>>,
+    pub witness: Option<Vec<A>>,
 }
 
 /// What ended a search early.
@@ -125,15 +131,15 @@ pub enum Order {
     BreadthFirst,
 }
 
-impl Searched {
+impl<E: Environment> Searched<E> {
     /// Searches until everything was visited, a watched invariant broke, or a limit was reached.
-    pub fn run(&self, order: Order, watcher: &mut Watcher<'_>) -> Found {
-        self.world.stop.store(false, Ordering::Relaxed);
+    pub fn run(&self, order: Order, watcher: &mut Watcher<'_>) -> Found<E::Action> {
+        self.world.stop().store(false, Ordering::Relaxed);
         let builder = self.clone().checker().finish_when(HasDiscoveries::Any);
         match order {
             Order::BreadthFirst => self.follow(builder.spawn_bfs(), watcher),
             Order::DepthFirst { threads, symmetry: true } => {
-                let builder = builder.symmetry_fn(State::representative);
+                let builder = builder.symmetry_fn(Place::representative);
                 self.follow(builder.threads(threads).spawn_dfs(), watcher)
             }
             Order::DepthFirst { threads, symmetry: false } => {
@@ -142,7 +148,7 @@ impl Searched {
         }
     }
 
-    fn follow(&self, mut checker: impl Checker<Self>, watcher: &mut Watcher<'_>) -> Found {
+    fn follow(&self, mut checker: impl Checker<Self>, watcher: &mut Watcher<'_>) -> Found<E::Action> {
         let start = Instant::now();
         let handles = checker.handles();
         let mut ended_by = None;
@@ -159,13 +165,13 @@ impl Searched {
             });
             ended_by = ended_by.or_else(|| watcher.limit());
             if ended_by.is_some() {
-                self.world.stop.store(true, Ordering::Relaxed);
+                self.world.stop().store(true, Ordering::Relaxed);
             }
         }
         // A panic in a checker thread must not look like the end of a search.
         let panicked = handles.into_iter().any(|handle| handle.join().is_err());
         // stateright finds the run again by asking for the choices of each state on it.
-        self.world.stop.store(false, Ordering::Relaxed);
+        self.world.stop().store(false, Ordering::Relaxed);
         let witness = checker.discoveries().remove(HOLDS).map(stateright::Path::into_actions);
         Found {
             complete: witness.is_none() && ended_by.is_none() && !panicked,

@@ -1,8 +1,7 @@
 //! A run that breaks an invariant: found, shortened, recorded and shown.
 
 use crate::scope::Scope;
-use crate::world::text::Directive;
-use crate::world::{Action, State, World, mark::Mark};
+use crate::environment::{Directive, Environment, Place};
 use cutover::invariant::{Id, Violation};
 use cutover::trace::{Step, Trace, Unfit, Verdict};
 
@@ -18,7 +17,7 @@ pub struct Witness {
     /// What the last step changed: name, before, after.
     pub changed: Vec<(String, String, String)>,
     /// The places that it reaches.
-    pub marks: u64,
+    pub marks: Vec<&'static str>,
 }
 
 /// One step of it.
@@ -33,14 +32,14 @@ pub struct WitnessStep {
 impl Witness {
     /// Runs the choices again, up to the first step that breaks `id`.
     #[must_use]
-    pub fn run(world: &World, actions: &[Action], id: Id) -> Option<Self> {
+    pub fn run<E: Environment>(world: &E, actions: &[E::Action], id: Id) -> Option<Self> {
         let mut state = world.initial();
-        let (mut steps, mut marks) = (Vec::new(), 0);
+        let (mut steps, mut marks) = (Vec::new(), Vec::new());
         for action in actions {
             let directive = world.directive(&state, *action)?;
             let outcome = world.explain(&state, *action)?;
             steps.push(WitnessStep { directive, said: outcome.said });
-            marks |= outcome.marks;
+            note(&mut marks, outcome.marks);
             if let Some(violation) = outcome.violations.into_iter().find(|violation| violation.id == id) {
                 let changed = difference(&state, &outcome.state);
                 return Some(Self { id, steps, violation: Some(violation), changed, marks });
@@ -52,7 +51,7 @@ impl Witness {
 
     /// Leaves out every step without which the run still breaks `id`.
     #[must_use]
-    pub fn shorten(world: &World, actions: &[Action], id: Id) -> Vec<Action> {
+    pub fn shorten<E: Environment>(world: &E, actions: &[E::Action], id: Id) -> Vec<E::Action> {
         let mut directives = directives(world, actions);
         let mut at = directives.len();
         while at > 0 {
@@ -75,8 +74,7 @@ impl Witness {
     pub fn trace(&self, scope: &Scope) -> Result<Trace, Unfit> {
         let mut trace =
             Trace::new(scope.name, Verdict::Violates(self.id.to_string()))?.with_options(scope.options())?;
-        let marks: Vec<&str> = Mark::in_set(self.marks).map(Mark::text).collect();
-        trace = trace.with_marks(marks)?;
+        trace = trace.with_marks(self.marks.iter().copied())?;
         for WitnessStep { directive: Directive { lane, text, fault }, said } in &self.steps {
             let step = if *fault { Step::fault(lane, text)? } else { Step::new(lane, text)? };
             trace.push(step.with_outputs(said)?)?;
@@ -85,7 +83,16 @@ impl Witness {
     }
 }
 
-fn directives(world: &World, actions: &[Action]) -> Vec<String> {
+/// Adds what is not there yet, in the order in which it was reached.
+pub fn note(marks: &mut Vec<&'static str>, more: Vec<&'static str>) {
+    for mark in more {
+        if !marks.contains(&mark) {
+            marks.push(mark);
+        }
+    }
+}
+
+fn directives<E: Environment>(world: &E, actions: &[E::Action]) -> Vec<String> {
     let mut state = world.initial();
     let mut directives = Vec::new();
     for action in actions {
@@ -98,7 +105,7 @@ fn directives(world: &World, actions: &[Action]) -> Vec<String> {
 }
 
 /// After how many of the steps `id` is broken.
-fn breaks(world: &World, directives: &[String], id: Id) -> Option<usize> {
+fn breaks<E: Environment>(world: &E, directives: &[String], id: Id) -> Option<usize> {
     let mut state = world.initial();
     for (at, directive) in directives.iter().enumerate() {
         let action = world.find(&state, directive)?;
@@ -110,7 +117,7 @@ fn breaks(world: &World, directives: &[String], id: Id) -> Option<usize> {
     None
 }
 
-fn follow(world: &World, directives: &[String]) -> Option<Vec<Action>> {
+fn follow<E: Environment>(world: &E, directives: &[String]) -> Option<Vec<E::Action>> {
     let mut state = world.initial();
     let mut actions = Vec::new();
     for directive in directives {
@@ -122,7 +129,7 @@ fn follow(world: &World, directives: &[String]) -> Option<Vec<Action>> {
 }
 
 /// What differs between two states, by name.
-fn difference(before: &State, after: &State) -> Vec<(String, String, String)> {
+fn difference(before: &impl Place, after: &impl Place) -> Vec<(String, String, String)> {
     let (old, new) = (before.facts(), after.facts());
     let changed = old.into_iter().zip(new).filter(|((_, before), (_, after))| before != after);
     changed.map(|((name, before), (_, after))| (name, before, after)).collect()

@@ -7,7 +7,7 @@ use super::{
 use crate::ids::{Index, Names, NodeId, Relabel, SessionId};
 use crate::migration::Caps;
 use crate::raft::{
-    Config, Configuration, Content, Durable, Input, Node, Outcome, Output, Peer, ProposalId, ReadId,
+    Config, Configuration, Content, Durable, Input, LogPosition, Node, Outcome, Output, Peer, ProposalId, ReadId,
     ReadRefusal, Rejection, RoleName, SessionLimits, StartError, Ticket,
 };
 
@@ -46,8 +46,8 @@ impl Founder {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ReplicatedControlPlane {
     node: Node<ControlPlaneState>,
-    /// Names given to proposals and reads since the start.
-    issued: u64,
+    /// Reads begun since the start.
+    reads: u64,
     outputs: Vec<Said>,
 }
 
@@ -58,7 +58,7 @@ impl ReplicatedControlPlane {
     /// [`StartError`], if its snapshot cannot be read.
     pub fn start(config: Config, durable: Durable<ControlPlaneEntry>) -> Result<Self, StartError> {
         let (node, outputs) = Node::start(config, durable)?;
-        Ok(Self { node, issued: 0, outputs })
+        Ok(Self { node, reads: 0, outputs })
     }
 
     /// The node.
@@ -71,14 +71,11 @@ impl ReplicatedControlPlane {
         self.state().identity(node).cloned()
     }
 
-    fn issue(&mut self) -> u64 {
-        self.issued += 1;
-        self.issued
-    }
-
     /// Hands an input to the node. What it rejects at once is not among the outputs, but returned.
     fn submit(&mut self, content: Content<ControlPlaneEntry>) -> Result<ProposalId, ControlPlaneError> {
-        let id = ProposalId(self.issued + 1);
+        // Where it goes if it is taken: no other proposal ever has that place in that term.
+        let (term, index) = (self.node.vote().term, self.node.log().last().index.next());
+        let id = ProposalId(LogPosition { term, index });
         let mut rejected = None;
         for output in self.node.handle(Input::Propose { id, content }) {
             if let Output::Decided { outcome: Outcome::Rejected(rejection), .. } = &output {
@@ -88,7 +85,7 @@ impl ReplicatedControlPlane {
             }
         }
         match rejected {
-            None => Ok(ProposalId(self.issue())),
+            None => Ok(id),
             Some(Rejection::NotLeader { leader }) => Err(self.not_leader(leader)),
             Some(rejection) => Err(ControlPlaneError::Rejected(rejection)),
         }
@@ -156,7 +153,7 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
     }
 
     fn read(&mut self) -> Result<ReadId, ControlPlaneError> {
-        let id = ReadId(self.issued + 1);
+        let id = ReadId(self.reads + 1);
         let mut refused = None;
         for output in self.node.handle(Input::Read { id }) {
             if let Output::Read { id: other, outcome: Err(refusal) } = &output
@@ -168,7 +165,10 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
             }
         }
         match refused {
-            None => Ok(ReadId(self.issue())),
+            None => {
+                self.reads += 1;
+                Ok(id)
+            }
             Some(ReadRefusal::NotLeader { leader }) => Err(self.not_leader(leader)),
             Some(refusal) => Err(ControlPlaneError::ReadRefused(refusal)),
         }
@@ -192,6 +192,6 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
 impl Relabel for ReplicatedControlPlane {
     /// Outputs that were not taken yet are not renamed: there are none between two inputs.
     fn relabel(&self, names: &dyn Names) -> Self {
-        Self { node: self.node.relabel(names), issued: self.issued, outputs: self.outputs.clone() }
+        Self { node: self.node.relabel(names), reads: self.reads, outputs: self.outputs.clone() }
     }
 }

@@ -7,12 +7,14 @@
 //! before states are compared, so that two ways into one state cannot hide the wrong one.
 
 mod commit;
+mod consensus;
 mod fact;
 mod findings;
 mod monitor;
 mod register;
 mod sink;
 
+pub use consensus::{ClusterFact, Consensus, NodeNow};
 pub use fact::{Copied, Fact, ReadServed, SinkNow, SinkStep, Statement};
 pub use findings::Findings;
 pub use monitor::Monitor;
@@ -126,6 +128,36 @@ registry! {
     Linearizable History "history.linearizable"
         "Strong reads and writes of a key are linearizable, across moves; judged until a force."
         "Herlihy and Wing 1990; Jepsen Dgraph 1.1.1"
+    ElectionSafety Cluster "raft.election-safety"
+        "At most one node leads in a term."
+        "Raft, figure 3; SandTable, Xraft election_safety"
+    LogMatching Cluster "raft.log-matching"
+        "Two logs that have an entry of the same index and term are equal up to there."
+        "Raft, figure 3 and section 5.3"
+    LeaderCompleteness Cluster "raft.leader-completeness"
+        "What was committed in a term is in the log of every leader of a higher term."
+        "Raft, figure 3 and section 5.4; logcabin issue 44"
+    StateMachineSafety Cluster "raft.state-machine-safety"
+        "What is committed at an index is the same everywhere and for ever, is on the disks of a quorum when it is first told, and nodes that have applied the same prefix are in the same state."
+        "Raft, figure 3; etcd v3.5 post-mortem; yugabyte issue 32875"
+    VoteDurable Cluster "raft.vote-durable"
+        "A node tells no second vote in a term, across restarts."
+        "Raft, figure 2; ongardie/raft.tla pull request 5"
+    Monotone Cluster "raft.monotone"
+        "The term that a node speaks in never goes back, restarts included; its commit not within one run, and what a leader knows a follower to have not within a term."
+        "ongardie/raft.tla pull requests 18 and 19"
+    QuorumOverlap Cluster "raft.quorum-overlap"
+        "In any log at most one configuration lies above what is committed, and every quorum of each configuration meets every quorum of the next."
+        "Ongaro 2015, raft-dev; thesis, section 4.1"
+    ReadLinearizable History "raft.read-linearizable"
+        "A read that is served sees everything that was committed when it came in."
+        "thesis, section 6.4; etcd issues 7331 and 20418"
+    RetryOnce History "raft.apply-once"
+        "A request of a session is applied at one index at most."
+        "thesis, section 6.3; akka-raft issue 64"
+    NoUserData Node "raft.no-user-data"
+        "No entry of the log can hold user data: there is no type for it."
+        "the published control-plane boundary; shown by the compiler, not by a search"
 }
 
 impl Id {

@@ -2,7 +2,7 @@
 
 use super::configuration::{Change, ChangeRefusal};
 use super::durable::{Batch, SnapshotError};
-use super::log::{Content, LogPosition};
+use super::log::{Content, Entry, LogPosition};
 use super::machine::{Effect, Machine};
 use super::mark::Mark;
 use super::message::Message;
@@ -10,9 +10,10 @@ use crate::ids::{Halt, Index, NodeId, Term};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Names a proposal, chosen by whoever proposes; the outcome carries it back.
+/// Names a proposal, chosen by whoever proposes; the outcome carries it back. The place in the log that the entry gets
+/// if it is taken is such a name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct ProposalId(pub u64);
+pub struct ProposalId(pub LogPosition);
 
 /// Names a read, likewise.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -76,6 +77,8 @@ pub enum Output<M: Machine> {
     Applied {
         /// The place.
         at: LogPosition,
+        /// What was there.
+        entry: Entry<M::Payload>,
         /// What it did.
         effect: Effect<M::Answer>,
     },

@@ -6,7 +6,7 @@ use super::log::{Content, Entry, LogPosition};
 use super::machine::{Effect, Machine, Payload};
 use super::mark::Mark;
 use super::message::{Append, Body};
-use super::node::{Follower, Role, Turn};
+use super::node::{Elections, Follower, Role, Turn};
 use super::progress::{Flow, Progress};
 use super::quorum::{self, VoteWon};
 use super::read::Waiting;
@@ -260,11 +260,12 @@ impl<M: Machine> Turn<'_, M> {
 
     pub(super) fn on_appended(&mut self, from: Peer, matched: Index, round: u64) {
         let last = self.node.log.last().index;
+        let listens = self.node.config.limits.elections == Elections::Stable;
         let Some(progress) = self.leader().and_then(|leader| leader.of_mut(from)) else { return };
         if matched > last {
             return;
         }
-        progress.heard = true;
+        progress.heard = listens;
         progress.round = progress.round.max(round);
         progress.has(matched);
         self.advance_commit();
@@ -275,8 +276,9 @@ impl<M: Machine> Turn<'_, M> {
 
     pub(super) fn on_diverged(&mut self, from: Peer, at: Index, hint: LogPosition, round: u64) {
         let meets = self.node.log.last_no_higher(hint).index;
+        let listens = self.node.config.limits.elections == Elections::Stable;
         let Some(progress) = self.leader().and_then(|leader| leader.of_mut(from)) else { return };
-        progress.heard = true;
+        progress.heard = listens;
         progress.round = progress.round.max(round);
         if progress.lacks(at) {
             progress.next = meets.min(at.previous()).max(progress.matched).next();

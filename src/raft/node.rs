@@ -361,8 +361,8 @@ impl<'n, M: Machine> Turn<'n, M> {
         );
         while self.node.commit() < index.min(last) {
             let at = self.node.commit().next();
-            let Some(entry) = self.node.log.entry(at) else { return };
-            let effect = self.node.applied.apply(entry);
+            let Some(entry) = self.node.log.entry(at).cloned() else { return };
+            let effect = self.node.applied.apply(&entry);
             match &effect {
                 Effect::Answered { repeated: true, .. } => self.mark(Mark::Retried),
                 Effect::SessionRefused(_) => self.mark(Mark::SessionRefused),
@@ -370,7 +370,7 @@ impl<'n, M: Machine> Turn<'n, M> {
             }
             self.node.later.retain(|(place, _)| *place > at);
             self.decided(at, &effect);
-            self.say(Output::Applied { at: self.node.applied.last, effect });
+            self.say(Output::Applied { at: self.node.applied.last, entry, effect });
         }
     }
 

@@ -34,7 +34,7 @@ pub struct Progress {
     pub next: Index,
     /// How entries flow.
     pub flow: Flow,
-    /// It has answered since the leader last counted who does.
+    /// It has answered since the leader last counted who does; kept where leaders count.
     pub heard: bool,
     /// The latest round that it has answered.
     pub round: u64,

@@ -2,11 +2,12 @@
 
 use super::console::{Console, thousands};
 use super::{Format, exit, refuse};
+use crate::environment::Environment;
+use crate::in_environment;
 use crate::render;
 use crate::scope::{self, OptionError, Scope, Set};
-use crate::search::{Found, Order, Searched, Watcher, all_invariants};
+use crate::search::{Found, Order, Searched, Watcher};
 use crate::witness::Witness;
-use crate::world::World;
 use cutover::invariant::Id;
 use serde_json::json;
 use std::path::PathBuf;
@@ -93,7 +94,8 @@ fn parse_memory(text: &str) -> Result<u64, String> {
 /// What a scope came to.
 pub(super) struct Judged {
     pub(super) code: u8,
-    pub(super) found: Found,
+    pub(super) complete: bool,
+    pub(super) unique: u64,
     pub(super) broken: Option<Id>,
 }
 
@@ -222,19 +224,28 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     fn scope(&mut self, scope: &Scope) -> Judged {
         self.head(scope);
-        let world = Arc::new(World::new(scope.clone()));
-        let watch = self.until.or(scope.expect).map_or_else(all_invariants, Id::bit);
-        let searched = Searched { world: Arc::clone(&world), watch };
+        in_environment!(scope.clone(), world => self.scope_in(scope, &Arc::new(world)))
+    }
+
+    fn scope_in<E: Environment>(&mut self, scope: &Scope, world: &Arc<E>) -> Judged {
+        let watch = self.until.or(scope.expect).map_or_else(|| scope.judged(), Id::bit);
+        let searched = Searched { world: Arc::clone(world), watch };
         let exhaust = Order::DepthFirst { threads: threads(self.args), symmetry: !self.args.no_symmetry };
         // A design that is known to break is shown at its shortest, at once.
         let order = if scope.expect.is_some() { Order::BreadthFirst } else { exhaust };
         let found = self.search(&searched, order, scope.name, self.ends);
         let witness =
-            found.witness.as_deref().and_then(|actions| self.witness(&world, order, actions, watch));
-        self.print(scope, &world, &found, witness.as_ref())
+            found.witness.as_deref().and_then(|actions| self.witness(world, order, actions, watch));
+        self.print(scope, &**world, &found, witness.as_ref())
     }
 
-    fn search(&mut self, searched: &Searched, order: Order, name: &str, until: Option<Instant>) -> Found {
+    fn search<E: Environment>(
+        &mut self,
+        searched: &Searched<E>,
+        order: Order,
+        name: &str,
+        until: Option<Instant>,
+    ) -> Found<E::Action> {
         let interrupted = self.interrupted;
         self.console.begin(name);
         let console = &mut self.console;
@@ -251,15 +262,15 @@ impl Run<'_> {
 
     /// The shortest run that breaks what the given one breaks; if a limit is in the way, that one without its idle
     /// steps.
-    fn witness(
+    fn witness<E: Environment>(
         &mut self,
-        world: &Arc<World>,
+        world: &Arc<E>,
         order: Order,
-        actions: &[crate::world::Action],
+        actions: &[E::Action],
         watch: u32,
     ) -> Option<Witness> {
         let first = Id::in_set(watch)
-            .filter_map(|id| Witness::run(world, actions, id))
+            .filter_map(|id| Witness::run(&**world, actions, id))
             .min_by_key(|w| w.steps.len())?;
         if order == Order::BreadthFirst {
             return Some(first);
@@ -269,8 +280,35 @@ impl Run<'_> {
         let patience = Instant::now() + SHORTEST_WITHIN;
         let until = Some(self.ends.map_or(patience, |ends| ends.min(patience)));
         let shortest = self.search(&searched, Order::BreadthFirst, "the shortest run", until).witness;
-        let actions = shortest.unwrap_or_else(|| Witness::shorten(world, actions, id));
-        Witness::run(world, &actions, id).or(Some(first))
+        let actions = shortest.unwrap_or_else(|| Witness::shorten(&**world, actions, id));
+        Witness::run(&**world, &actions, id).or(Some(first))
+    }
+
+    /// The verdict on each invariant, over all scopes that judge it.
+    fn invariants(&self, ours: &[(&Scope, &Judged)]) {
+        let broken = |id: Id| ours.iter().any(|(_, judged)| judged.broken == Some(id));
+        let mut cells = Vec::new();
+        let mut others = 0;
+        for id in Id::ALL {
+            let judging = || ours.iter().filter(|(scope, _)| scope.judged() & id.bit() != 0);
+            if broken(*id) {
+                self.console.say(&format!(" VIOLATED  {id}"));
+            } else if judging().any(|(_, judged)| judged.broken.is_some()) {
+                others += 1;
+            } else if judging().count() > 0 {
+                let complete = judging().all(|(_, judged)| judged.complete);
+                let verdict = if complete { "HOLDS" } else { "UNKNOWN" };
+                cells.push(format!("{verdict:>9}  {:<38}", id.to_string()));
+            }
+        }
+        for pair in cells.chunks(2) {
+            self.console.say(&pair.concat());
+        }
+        if others > 0 {
+            self.console.say(&format!(
+                "  UNKNOWN  {others} other invariants: a search ends with the first that breaks"
+            ));
+        }
     }
 
     fn summary(&self, scopes: &[Scope], judged: &[Judged]) -> u8 {
@@ -285,33 +323,13 @@ impl Run<'_> {
             exit::HOLDS
         };
         let ours = || scopes.iter().zip(judged).filter(|(scope, _)| scope.expect.is_none());
-        if ours().count() > 0 {
-            let complete = ours().all(|(_, judged)| judged.found.complete);
-            let broken = |id: &Id| ours().any(|(_, judged)| judged.broken == Some(*id));
-            let (violated, rest): (Vec<Id>, Vec<Id>) = Id::ALL.iter().partition(|id| broken(id));
-            for id in &violated {
-                self.console.say(&format!(" VIOLATED  {id}"));
-            }
-            if violated.is_empty() {
-                let verdict = if complete { "HOLDS" } else { "UNKNOWN" };
-                let cells: Vec<String> =
-                    rest.iter().map(|id| format!("{verdict:>9}  {:<38}", id.to_string())).collect();
-                for pair in cells.chunks(2) {
-                    self.console.say(&pair.concat());
-                }
-            } else {
-                let others = rest.len();
-                self.console.say(&format!(
-                    "  UNKNOWN  the {others} other invariants: a search ends with the first that breaks"
-                ));
-            }
-        }
+        self.invariants(&ours().collect::<Vec<_>>());
         for (scope, judged) in scopes.iter().zip(judged).filter(|(scope, _)| scope.expect.is_some()) {
             let verdict = if judged.broken.is_some() { "BROKEN" } else { "?" };
             self.console.say(&format!("{verdict:>9}  {} — {}", scope.name, scope.about));
         }
-        let unique: u64 = judged.iter().map(|judged| judged.found.unique).sum();
-        let complete = ours().filter(|(_, judged)| judged.found.complete).count();
+        let unique: u64 = judged.iter().map(|judged| judged.unique).sum();
+        let complete = ours().filter(|(_, judged)| judged.complete).count();
         self.console.say(&format!(
             "     done  {complete} of {} scopes complete within their bounds, {} states, {:.1?}",
             ours().count(),

@@ -3,7 +3,7 @@
 use super::{exit, refuse};
 use crate::explorer::Explored;
 use crate::scope;
-use crate::world::World;
+use crate::in_environment;
 use stateright::Model;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub fn run(args: &Args) -> u8 {
         return refuse(&format!("{}: cannot listen there: {error}", args.listen), exit::USAGE);
     }
     println!("http://{} shows {}; Ctrl-C ends it", args.listen, scope.name);
-    let _checker = Explored { world: Arc::new(World::new(scope)) }.checker().serve(args.listen);
+    in_environment!(scope, world => {
+        let _checker = Explored { world: Arc::new(world) }.checker().serve(args.listen);
+    });
     exit::HOLDS
 }

@@ -3,15 +3,14 @@
 use super::check::{Judged, Run};
 use super::console::{rate, seconds, short, thousands};
 use super::exit;
+use crate::environment::Environment;
 use crate::render;
 use crate::scope::Scope;
 use crate::search::{Found, Limit};
 use crate::witness::Witness;
-use crate::world::{World, mark::Mark};
 use cutover::invariant::Id;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 impl Run<'_> {
     pub(super) fn head(&self, scope: &Scope) {
@@ -28,17 +27,17 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn print(
+    pub(super) fn print<E: Environment>(
         &self,
         scope: &Scope,
-        world: &World,
-        found: &Found,
+        world: &E,
+        found: &Found<E::Action>,
         witness: Option<&Witness>,
     ) -> Judged {
-        let reached: Vec<Mark> = Mark::in_set(world.reached.load(Ordering::Relaxed)).collect();
+        let reached = world.reached();
         self.print_reached(scope, &reached);
-        let missing: Vec<Mark> =
-            scope.reaches.iter().filter(|mark| !reached.contains(mark)).copied().collect();
+        let mut missing = world.to_reach();
+        missing.retain(|mark| !reached.contains(mark));
         let trace = witness.and_then(|witness| self.write_trace(scope, witness));
         let broken = witness.map(|witness| witness.id);
         let code = match (broken, scope.expect) {
@@ -55,7 +54,7 @@ impl Run<'_> {
         }
         if code == exit::VIOLATED && broken.is_none() {
             for mark in &missing {
-                self.console.say(&format!("  MISSING  {}: the scope no longer gets there", mark.text()));
+                self.console.say(&format!("  MISSING  {}: the scope no longer gets there", mark));
             }
             if let Some(id) = scope.expect {
                 self.console
@@ -63,7 +62,7 @@ impl Run<'_> {
             }
         }
         self.print_done(scope, found, broken);
-        Judged { code, found: found.clone(), broken }
+        Judged { code, complete: found.complete, unique: found.unique, broken }
     }
 
     /// A scope run with other options than listed need not reach what the listed one does.
@@ -71,24 +70,23 @@ impl Run<'_> {
         scope.options().is_empty() && self.until.is_none()
     }
 
-    fn print_reached(&self, scope: &Scope, reached: &[Mark]) {
-        let texts: Vec<&str> = reached.iter().map(|mark| mark.text()).collect();
-        for (at, line) in render::wrap_parts(&texts, " · ", 100).iter().enumerate() {
+    fn print_reached(&self, scope: &Scope, reached: &[&str]) {
+        for (at, line) in render::wrap_parts(reached, " · ", 100).iter().enumerate() {
             let head = if at == 0 { "  REACHED" } else { "         " };
             self.console.say(&format!("{head}  {line}"));
         }
         for mark in reached {
-            self.console.json(&json!({ "type": "reached", "scope": scope.name, "what": mark.text() }));
+            self.console.json(&json!({ "type": "reached", "scope": scope.name, "what": mark }));
         }
     }
 
-    fn print_verdicts(&self, scope: &Scope, found: &Found, witness: Option<&Witness>, trace: Option<&Path>) {
+    fn print_verdicts<A>(&self, scope: &Scope, found: &Found<A>, witness: Option<&Witness>, trace: Option<&Path>) {
         self.console.json(&json!({
             "type": "scope", "scope": scope.name, "complete": found.complete, "generated": found.generated,
             "unique": found.unique, "depth": found.depth, "seconds": seconds(found.took),
             "ended_by": found.ended_by.map(Limit::text),
         }));
-        for id in Id::ALL {
+        for id in &Id::in_set(scope.judged()).collect::<Vec<_>>() {
             let violated = witness.filter(|witness| witness.id == *id);
             let verdict = match violated {
                 Some(_) => "VIOLATED",
@@ -121,7 +119,7 @@ impl Run<'_> {
         self.console.say("");
     }
 
-    fn print_done(&self, scope: &Scope, found: &Found, broken: Option<Id>) {
+    fn print_done<A>(&self, scope: &Scope, found: &Found<A>, broken: Option<Id>) {
         let (unique, took) = (thousands(found.unique), found.took);
         let speed = short(rate(found.unique, took));
         let line = match (broken, found.ended_by) {
@@ -137,7 +135,7 @@ impl Run<'_> {
             (None, None) if !found.complete => "  UNKNOWN  the search did not come to its end".to_owned(),
             (None, None) => format!(
                 "    HOLDS  {} invariants over all {unique} states (complete within the bounds), depth {}, {speed} states/s, {took:.1?}",
-                Id::ALL.len(),
+                scope.judged().count_ones(),
                 found.depth
             ),
         };

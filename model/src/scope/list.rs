@@ -8,7 +8,7 @@ use cutover::migration::Policy;
 use cutover::placement::Guarantee;
 
 /// What the scopes have in common; each says what it adds.
-const BASE: Scope = Scope {
+pub(super) const BASE: Scope = Scope {
     name: "",
     about: "",
     set: Set::Pr,
@@ -40,6 +40,7 @@ const BASE: Scope = Scope {
     timed: None,
     symmetric: true,
     reaches: &[],
+    cluster: None,
     design: None,
     expect: None,
 };
@@ -70,9 +71,11 @@ const TIMED_TIGHT: Scope = Scope {
 #[must_use]
 pub fn all() -> Vec<Scope> {
     let mut scopes = sealed();
+    scopes.extend(super::consensus::pr());
     scopes.extend(timed());
     scopes.extend(published());
     scopes.extend(nightly());
+    scopes.extend(super::consensus::nightly());
     scopes
 }
 
@@ -263,7 +266,7 @@ fn nightly() -> Vec<Scope> {
             migrations: 3,
             stale_reads: true,
             reaches: &[Mark::ThereAndBack, Mark::ThereAgain],
-            ..night
+            ..night.clone()
         },
         Scope {
             name: "nightly/admission",
@@ -272,7 +275,7 @@ fn nightly() -> Vec<Scope> {
             attempts: 2,
             admission: true,
             reaches: &[Mark::RefusedAtApply, Mark::ThereAndBack],
-            ..night
+            ..night.clone()
         },
         Scope {
             name: "nightly/reads",
@@ -283,7 +286,7 @@ fn nightly() -> Vec<Scope> {
             stale_reads: true,
             drops: true,
             reaches: &[Mark::ReadAtTarget, Mark::Forgotten, Mark::ThereAndBack],
-            ..night
+            ..night.clone()
         },
         Scope {
             name: "nightly/crash",
@@ -297,7 +300,7 @@ fn nightly() -> Vec<Scope> {
             reads_each: 1,
             drops: true,
             reaches: &[Mark::CrashLost, Mark::ThereAndBack, Mark::ReadAtTarget],
-            ..night
+            ..night.clone()
         },
         Scope {
             name: "nightly/force",
@@ -308,7 +311,7 @@ fn nightly() -> Vec<Scope> {
             drops: true,
             stale_reads: true,
             reaches: &[Mark::Forced, Mark::LeftBehind, Mark::Settled, Mark::Wiped],
-            ..night
+            ..night.clone()
         },
         Scope {
             name: "nightly/copy",
@@ -326,7 +329,7 @@ fn nightly() -> Vec<Scope> {
             },
             policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
             reaches: &[Mark::WriteForgotten, Mark::GapRefused, Mark::Completed],
-            ..night
+            ..night.clone()
         },
         Scope {
             name: "nightly/timed",

@@ -3,8 +3,11 @@
 //! Messages have no bound of their own: one that was sent stays deliverable for ever, any number of times, in any
 //! order (ADR 0009). Losing one is never delivering it.
 
+mod cluster;
+mod consensus;
 mod list;
 
+pub use cluster::{Cluster, Duplicates, Wish};
 pub use list::all;
 
 use crate::world::mark::Mark;
@@ -90,6 +93,8 @@ pub struct Scope {
     pub symmetric: bool,
     /// The places that a complete search must have reached.
     pub reaches: &'static [Mark],
+    /// The nodes of the control plane; `None`: the log is taken as atomic.
+    pub cluster: Option<Cluster>,
     /// A published design on trial.
     pub design: Option<Design>,
     /// The invariant that is known to break; `None`: all hold.
@@ -197,6 +202,9 @@ impl Scope {
     /// Who takes part and how often, on one line.
     #[must_use]
     pub fn bounds(&self) -> String {
+        if let Some(cluster) = &self.cluster {
+            return cluster.bounds().join(", ");
+        }
         let Self { gateways, writes_each, attempts, migrations, readers, reads_each, .. } = self;
         let mut parts = vec![
             "log atomic".to_owned(),
@@ -248,6 +256,9 @@ impl Scope {
     /// What the environment does to it, on one line.
     #[must_use]
     pub fn faults(&self) -> String {
+        if let Some(cluster) = &self.cluster {
+            return cluster.faults().join(", ");
+        }
         let mut parts = vec!["delay, lose, repeat, reorder any message".to_owned(), "pause any".to_owned()];
         for (count, fault) in [(self.crashes, Fault::Crash), (self.wipes, Fault::Wipe)] {
             if count > 0 {
@@ -273,4 +284,20 @@ impl Scope {
 
 fn plural(count: u64, what: &str) -> String {
     if count == 1 { format!("{count} {what}") } else { format!("{count} {what}s") }
+}
+
+impl Scope {
+    /// The invariants that a search of it judges, as a set: those about what takes part in it.
+    #[must_use]
+    pub fn judged(&self) -> u32 {
+        let of = |consensus: bool| {
+            let ids = Id::ALL.iter().filter(move |id| id.entry().id.starts_with("raft.") == consensus);
+            // The compiler has judged it: the type has no place for user data.
+            ids.filter(|id| **id != Id::NoUserData).fold(0, |bits, id| bits | id.bit())
+        };
+        match self.cluster {
+            None => of(false),
+            Some(_) => of(true),
+        }
+    }
 }

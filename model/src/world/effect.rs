@@ -2,7 +2,7 @@
 //! for all states that share the sink.
 
 use super::parts::add;
-use super::shared::{Memory, Shared, hasher, memory, remembered};
+use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use super::{Held, Leaving, Message, Sink, World};
 use cutover::fence::{Body, Input, Output, Request, Write};
 use cutover::ids::{Halt, Position, WriteId};

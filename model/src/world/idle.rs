@@ -3,7 +3,7 @@
 use super::client::matters;
 use super::effect::Delivery;
 use super::refused::refusal_marks;
-use super::shared::{Memory, hasher, memory, remembered};
+use crate::shared::{Memory, hasher, memory, remembered};
 use super::{Action, Held, Leaving, Message, Shared, Sink, State, World};
 use cutover::fence::{Body, Chunk, Export, Input, Output, Reply, Request};
 use cutover::ids::{MigrationId, Placement, Position};

@@ -23,7 +23,6 @@ pub mod mark;
 pub mod offers;
 mod parts;
 mod refused;
-mod shared;
 mod sink;
 mod step;
 pub mod text;
@@ -31,10 +30,10 @@ mod timed;
 
 pub use action::Action;
 pub use parts::{Clients, Controllers, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink};
-pub use shared::{Renaming, Shared, Symmetry, hasher};
-pub use step::Outcome;
 
+use crate::environment::{Directive, Environment, Outcome, Place};
 use crate::scope::{Design, Scope};
+use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use cutover::fence::{Body, Config, Enforcement, Fence, Input, Prepare, Request};
 use cutover::gate::{Consistency, Operation, Work};
 use cutover::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
@@ -277,6 +276,61 @@ impl std::fmt::Debug for State {
             writeln!(f, "BROKEN {id}")?;
         }
         Ok(())
+    }
+}
+
+impl Place for State {
+    fn broken(&self) -> u32 {
+        self.broken
+    }
+
+    fn representative(&self) -> Self {
+        self.representative()
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        self.facts()
+    }
+}
+
+impl Environment for World {
+    type State = State;
+    type Action = Action;
+
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    fn initial(&self) -> State {
+        self.initial()
+    }
+
+    fn actions(&self, state: &State, into: &mut Vec<Action>) {
+        self.actions(state, into);
+    }
+
+    fn next(&self, state: &State, action: Action) -> Option<State> {
+        self.next(state, action)
+    }
+
+    fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
+        self.explain(state, action)
+    }
+
+    fn directive(&self, state: &State, action: Action) -> Option<Directive> {
+        self.directive(state, action)
+    }
+
+    fn reached(&self) -> Vec<&'static str> {
+        mark::Mark::in_set(self.reached.load(Ordering::Relaxed)).map(mark::Mark::text).collect()
+    }
+
+    fn to_reach(&self) -> Vec<&'static str> {
+        self.scope.reaches.iter().map(|mark| mark.text()).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The parts of the world.
 
-use super::shared::hasher;
+use crate::shared::hasher;
 use cutover::fence::{Durable, Fence, Reply, Request};
 use cutover::gate::Operation;
 use cutover::ids::{Epoch, MigrationId, Names, Relabel, Revision, SessionId, WriteId};

@@ -4,6 +4,7 @@ use super::effect::Delivery;
 use super::mark::Mark;
 use super::offers::Said;
 use super::{Action, Clients, Controllers, Log, Net, Shared, Sink, Spent, State, World};
+use crate::environment::Outcome;
 use cutover::ids::Relabel;
 use cutover::invariant::{Fact, Findings, Monitor, SinkNow, Violation};
 use std::hash::Hash;
@@ -12,16 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What a step did.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The next state.
-    pub state: State,
-    /// What happened, a line each; only if it was asked for.
-    pub said: Vec<String>,
-    /// What it broke, with the facts; only if it was asked for.
-    pub violations: Vec<Violation>,
-    /// The places reached by it, as a set.
-    pub marks: u64,
+pub(super) struct Stepped {
+    state: State,
+    said: Vec<String>,
+    violations: Vec<Violation>,
+    marks: u64,
 }
 
 /// A part of the state, copied once it is written to.
@@ -129,11 +125,13 @@ impl World {
 
     /// Takes a step, and tells what happened.
     #[must_use]
-    pub fn explain(&self, state: &State, action: Action) -> Option<Outcome> {
-        self.run(state, action, true)
+    pub fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
+        let Stepped { state, said, violations, marks } = self.run(state, action, true)?;
+        let marks = Mark::in_set(marks).map(Mark::text).collect();
+        Some(Outcome { state, said, violations, marks })
     }
 
-    fn run(&self, state: &State, action: Action, explain: bool) -> Option<Outcome> {
+    fn run(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
         let mut next = Next::new(self, state, explain);
         next.take(action)?;
         if self.scope.forgetful {
@@ -250,7 +248,7 @@ impl<'w> Next<'w> {
         self.monitor.judge(&Fact::Now(record, &sinks), &mut self.findings);
     }
 
-    fn finish(self) -> Option<Outcome> {
+    fn finish(self) -> Option<Stepped> {
         let Self { world, before, .. } = self;
         let derived = self.log.differs() || self.said.differs() || self.controllers.differs();
         let mut state = State {
@@ -276,7 +274,7 @@ impl<'w> Next<'w> {
         }
         let violations = self.findings.violations().to_vec();
         let said = self.transcript.unwrap_or_default();
-        (!same).then_some(Outcome { state, said, violations, marks: self.marks })
+        (!same).then_some(Stepped { state, said, violations, marks: self.marks })
     }
 }
 

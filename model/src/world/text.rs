@@ -1,36 +1,10 @@
 //! Choices and what they did, in words. A directive names its choice; it holds no contents that replay would need.
 
 use super::{Action, SINKS, State, World};
+use crate::environment::Directive;
 pub use cutover::fence::ids;
 use cutover::fence::{Reply, Request};
 use cutover::migration::{Event, Output, PartitionRecord, Timer};
-
-/// The lane that a directive happens in, and the directive.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Directive {
-    /// Who does it.
-    pub lane: String,
-    /// What.
-    pub text: String,
-    /// Whether the environment does damage by it.
-    pub fault: bool,
-}
-
-impl Directive {
-    fn new(lane: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { lane: lane.into(), text: text.into(), fault: false }
-    }
-
-    fn fault(lane: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { fault: true, ..Self::new(lane, text) }
-    }
-}
-
-impl std::fmt::Display for Directive {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.lane, self.text)
-    }
-}
 
 impl World {
     /// A choice in words; among the choices of one state, no two read the same.
@@ -104,16 +78,6 @@ impl World {
             Action::Tick => Directive::new("clock", "tick"),
             Action::Gain { controller } => Directive::fault(format!("c{controller}"), "gain tick"),
         })
-    }
-
-    /// The choice that reads like this.
-    #[must_use]
-    pub fn find(&self, state: &State, directive: &str) -> Option<Action> {
-        let mut actions = Vec::new();
-        self.actions(state, &mut actions);
-        let reads =
-            |action: &Action| self.directive(state, *action).is_some_and(|d| d.to_string() == directive);
-        actions.into_iter().find(reads)
     }
 }
 

@@ -83,18 +83,6 @@ impl Symmetry {
         let key = hasher().hash_one(&renamings);
         Self { renamings, key }
     }
-
-    /// Images of a state: itself, and one for each renaming.
-    #[must_use]
-    pub fn images(&self) -> std::ops::RangeInclusive<usize> {
-        0..=self.renamings.len()
-    }
-
-    /// The renaming that makes an image; `None` for the state itself.
-    #[must_use]
-    pub fn renaming(&self, image: usize) -> Option<&Renaming> {
-        image.checked_sub(1).and_then(|at| self.renamings.get(at))
-    }
 }
 
 thread_local! {
@@ -149,6 +137,12 @@ impl<T> std::ops::Deref for Shared<T> {
 }
 
 impl<T> Shared<T> {
+    /// How many images it has, itself included.
+    #[must_use]
+    pub fn images(&self) -> usize {
+        self.0.images.as_ref().map_or(1, |images| images.len() + 1)
+    }
+
     /// Whether both are one and the same, or equal by their hashes.
     pub fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0.hash == other.0.hash

@@ -1,0 +1,206 @@
+//! What can happen next.
+
+use super::{State, World};
+use crate::scope::{Duplicates, Wish};
+use cutover::control_plane::ControlPlaneConsensus as _;
+use cutover::ids::Incarnation;
+use cutover::migration::Command;
+use cutover::raft::{Elections, RoleName, Ticket, Timer};
+use std::sync::Arc;
+
+/// A choice: what happens, and which messages are lost because there is no room for them afterwards.
+///
+/// A loss matters only where there is no room: one that would be lost later, or never arrive, may as well stay.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Action {
+    /// What happens.
+    pub what: What,
+    /// The messages that are lost, as a set: a bit for each that is on its way afterwards.
+    pub lose: u16,
+}
+
+/// What happens. Numbers of messages mean something in the state that offers them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum What {
+    /// A message arrives, and is gone.
+    Deliver {
+        /// Which.
+        message: u8,
+    },
+    /// A message arrives, and will arrive again.
+    Repeat {
+        /// Which.
+        message: u8,
+    },
+    /// Something happens to a node.
+    Do {
+        /// Which, from 1.
+        node: u8,
+        /// What.
+        deed: Deed,
+    },
+}
+
+/// What happens to a node, but for messages.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Deed {
+    /// A timer fires.
+    Fire(Timer),
+    /// The oldest batch is durable.
+    Sync,
+    /// The node loses its memory, and starts again at once.
+    Crash {
+        /// Batches that reached the disk all the same.
+        keep: u8,
+    },
+    /// The node loses its disk.
+    Wipe,
+    /// A client opens its session.
+    Open,
+    /// A client wants a write, for the first time or again.
+    Write(u8),
+    /// An operator wants a change.
+    Change(Wish),
+    /// A client wants to read.
+    Read,
+    /// An operator wants another leader.
+    Transfer(u8),
+}
+
+/// What a host is told; with it and the host, everything follows.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Stimulus {
+    /// A message arrived.
+    Deliver,
+    /// A timer fired.
+    Fire(Timer),
+    /// The oldest batch is durable.
+    Sync,
+    /// The memory is lost, and so are the batches after the first few.
+    Crash {
+        /// How many are kept.
+        keep: u8,
+    },
+    /// The disk is lost.
+    Wipe,
+    /// Open a session.
+    Open,
+    /// Propose a write.
+    Write {
+        /// Which, from 1.
+        write: u8,
+        /// Under which name.
+        ticket: Option<Ticket>,
+    },
+    /// Propose a transition of the migration's record.
+    Command(Arc<Command>),
+    /// Propose a change of the members, of a node in this life.
+    Change(Wish, Incarnation),
+    /// Read.
+    Read,
+    /// Hand over.
+    Transfer(u8),
+}
+
+/// All sets of so many of so many messages; one empty set if none is over.
+fn sets((messages, over): (u32, u32)) -> impl Iterator<Item = u16> {
+    let all: u16 = if over == 0 { 1 } else { 1 << messages.min(15) };
+    (0..all).filter(move |set| set.count_ones() == over)
+}
+
+fn number(at: usize) -> u8 {
+    u8::try_from(at).unwrap_or(u8::MAX)
+}
+
+impl World {
+    /// Everything that can happen, in a fixed order. Some of it turns out to change nothing.
+    pub(super) fn choices(&self, state: &State, into: &mut Vec<Action>) {
+        let mut all = Vec::new();
+        for message in (0..state.net.messages().len()).map(number) {
+            match self.cluster.duplicates {
+                Duplicates::Unbounded => all.push(What::Repeat { message }),
+                Duplicates::AtMost(most) => {
+                    all.push(What::Deliver { message });
+                    if state.spent.duplicates < most {
+                        all.push(What::Repeat { message });
+                    }
+                }
+            }
+        }
+        for (node, _) in state.hosts() {
+            self.own_choices(state, node, &mut all);
+        }
+        self.client_choices(state, &mut all);
+        for what in all {
+            let over = self.overflow(state, what);
+            into.extend(sets(over).map(|lose| Action { what, lose }));
+        }
+    }
+
+    fn own_choices(&self, state: &State, node: u8, into: &mut Vec<What>) {
+        let Some(host) = state.host(node) else { return };
+        let machine = host.engine.node();
+        let mut add = |deed| into.push(What::Do { node, deed });
+        if !host.waiting.is_empty() {
+            add(Deed::Sync);
+        }
+        let limits = self.cluster.limits;
+        let stable = limits.elections == Elections::Stable;
+        match machine.role() {
+            RoleName::Leader => {
+                add(Deed::Fire(Timer::Heartbeat));
+                // It looks who hears it, and sends a snapshot again; without either there is nothing to look at.
+                if stable || limits.compact_after_entries < 1000 {
+                    add(Deed::Fire(Timer::Election));
+                }
+                if self.cluster.transfers > 0 {
+                    add(Deed::Fire(Timer::Transfer));
+                }
+            }
+            RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
+                if machine.vote().term.0 < self.cluster.terms {
+                    add(Deed::Fire(Timer::Election));
+                }
+                if stable {
+                    add(Deed::Fire(Timer::Contact));
+                }
+            }
+        }
+        if state.spent.crashes < self.cluster.crashes {
+            for keep in 0..=host.batches() {
+                add(Deed::Crash { keep });
+            }
+        }
+        if state.spent.wipes < self.cluster.wipes {
+            add(Deed::Wipe);
+        }
+    }
+
+    fn client_choices(&self, state: &State, into: &mut Vec<What>) {
+        for (node, host) in state.hosts() {
+            if !host.engine.is_leader() {
+                continue;
+            }
+            let mut add = |deed| into.push(What::Do { node, deed });
+            if state.clients.wants_session(&self.cluster) {
+                add(Deed::Open);
+            }
+            for write in state.clients.wanted_writes(&self.cluster) {
+                add(Deed::Write(write));
+            }
+            if state.clients.reads < self.cluster.reads {
+                add(Deed::Read);
+            }
+            if state.clients.changes < self.cluster.changes {
+                for wish in self.cluster.wishes {
+                    add(Deed::Change(*wish));
+                }
+            }
+            if state.clients.transfers < self.cluster.transfers {
+                for (to, _) in state.hosts().filter(|(to, _)| *to != node) {
+                    add(Deed::Transfer(to));
+                }
+            }
+        }
+    }
+}

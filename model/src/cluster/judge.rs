@@ -1,0 +1,173 @@
+//! Tells the invariants what happened.
+
+use super::action::Deed;
+use super::host::{Effect, Host};
+use super::mark::Mark;
+use super::{State, World};
+use cutover::ids::{NodeId, Term};
+use cutover::invariant::{ClusterFact, Consensus, Findings, Id, NodeNow};
+use cutover::raft::RoleName;
+
+/// Feeds a fact to the monitor, copying it only if the fact matters for later.
+fn feed(world: &World, next: &mut State, fact: &ClusterFact<'_>, findings: &mut Findings) {
+    next.monitor.judge(fact, findings);
+    if next.monitor.remembers(fact) {
+        let mut monitor: Consensus = (*next.monitor).clone();
+        monitor.remember(fact);
+        next.monitor = world.share(monitor);
+    }
+}
+
+fn now(host: &Host) -> NodeNow<'_> {
+    NodeNow { node: host.engine.node(), disk: &host.disk }
+}
+
+impl World {
+    #[expect(clippy::too_many_arguments, reason = "what there was, what there is, and who is told of it")]
+    pub(super) fn judge(
+        &self,
+        before: &State,
+        next: &mut State,
+        node: u8,
+        deed: Option<Deed>,
+        effect: &Effect,
+        findings: &mut Findings,
+        marks: &mut u64,
+    ) {
+        let Some(host) = next.host(node).cloned() else { return };
+        let machine = host.engine.node();
+        if let Some(halt) = &effect.halt {
+            let id = Id::named(halt.invariant).unwrap_or(Id::StateMachineSafety);
+            findings.demand(false, id, || (halt.facts.clone(), format!("{} has stopped", host.me())));
+        }
+        for vote in &effect.spoke {
+            feed(self, next, &ClusterFact::Told { by: host.me(), vote: *vote }, findings);
+        }
+        if let Some(was) = before.host(node).filter(|was| was.me() == host.me()) {
+            let restarted = matches!(deed, Some(Deed::Crash { .. }));
+            let fact = ClusterFact::Stepped { before: now(was), after: now(&host), restarted };
+            next.monitor.judge(&fact, findings);
+        }
+        if let Some(term) = effect.led {
+            feed(self, next, &ClusterFact::Led(machine), findings);
+            *marks |= led(next, term);
+        }
+        for (ticket, at) in &effect.effects {
+            feed(self, next, &ClusterFact::TookEffect { ticket: *ticket, at: *at }, findings);
+        }
+        if !effect.advanced.is_empty() || effect.installed {
+            let hosts: Vec<_> = next.hosts().map(|(_, host)| host.clone()).collect();
+            let nodes: Vec<_> = hosts.iter().map(|host| now(host)).collect();
+            let fact = ClusterFact::Advanced { by: machine, entries: &effect.advanced, nodes: &nodes };
+            feed(self, next, &fact, findings);
+        }
+        if effect.changed {
+            let nodes: Vec<_> = next.hosts.iter().flatten().map(|host| now(host)).collect();
+            next.monitor.judge(&ClusterFact::Now(&nodes), findings);
+        }
+        *marks |= places(before, next, node, deed, effect);
+    }
+
+    /// Forgets what no run from here on can contradict.
+    pub(super) fn forget(&self, next: &mut State) {
+        let nodes: Vec<_> = next.hosts.iter().flatten().map(|host| now(host)).collect();
+        if next.monitor.forgets(&nodes) {
+            let mut monitor: Consensus = (*next.monitor).clone();
+            monitor.forget(&nodes);
+            next.monitor = self.share(monitor);
+        }
+    }
+
+    pub(super) fn read_invoked(&self, next: &mut State, reader: u8, node: NodeId, marks: &mut u64) {
+        let mut findings = Findings::new(false);
+        if let Some(given_up) = reader.checked_sub(1) {
+            feed(self, next, &ClusterFact::ReadEnded(given_up), &mut findings);
+        }
+        feed(self, next, &ClusterFact::ReadInvoked(reader), &mut findings);
+        let asked = next.host(node.0).map(|host| host.engine.node().vote().term);
+        let deposed = next.hosts().any(|(_, host)| {
+            let node = host.engine.node();
+            node.role() == RoleName::Leader && Some(node.vote().term) > asked
+        });
+        if deposed {
+            *marks |= Mark::ReadByDeposed.bit();
+        }
+    }
+
+    pub(super) fn read_ended(
+        &self,
+        next: &mut State,
+        node: u8,
+        reader: u8,
+        served: bool,
+        findings: &mut Findings,
+        marks: &mut u64,
+    ) {
+        let Some(through) = next.host(node).map(|host| host.engine.node().commit()) else { return };
+        let fact = if served {
+            *marks |= Mark::ReadServed.bit();
+            ClusterFact::ReadServed { reader, through }
+        } else {
+            *marks |= Mark::ReadRefused.bit();
+            ClusterFact::ReadEnded(reader)
+        };
+        feed(self, next, &fact, findings);
+    }
+}
+
+fn led(next: &State, term: Term) -> u64 {
+    let leaders = next.hosts().filter(|(_, host)| host.engine.node().role() == RoleName::Leader).count();
+    let two = if leaders > 1 { Mark::TwoLeaders.bit() } else { 0 };
+    two | match term.0 {
+        1 => Mark::LeaderFirst.bit(),
+        2 => Mark::LeaderSecond.bit(),
+        3 => Mark::LeaderThird.bit(),
+        4 => Mark::LeaderFourth.bit(),
+        _ => 0,
+    }
+}
+
+/// Places that only the whole shows.
+fn places(before: &State, next: &State, node: u8, deed: Option<Deed>, effect: &Effect) -> u64 {
+    let mut marks = 0;
+    let Some(host) = next.host(node) else { return 0 };
+    let machine = host.engine.node();
+    match deed {
+        Some(Deed::Crash { keep }) => {
+            let batches = before.host(node).map_or(0, |host| host.batches());
+            if keep < batches {
+                marks |= Mark::CrashLost.bit();
+            }
+            if keep > 0 {
+                marks |= Mark::CrashKept.bit();
+            }
+        }
+        Some(Deed::Wipe) => marks |= Mark::Wiped.bit(),
+        Some(_) | None => {}
+    }
+    if effect.advanced.is_empty() && !effect.installed {
+        return marks;
+    }
+    if next.spent.crashes > 0 && machine.role() == RoleName::Leader {
+        marks |= Mark::CommitAfterCrash.bit();
+    }
+    if effect.advanced.iter().any(|(_, entry)| entry.change().is_some()) {
+        marks |= Mark::ChangeCommitted.bit();
+    }
+    if effect.installed && before.host(node).is_some_and(|host| host.engine.node().commit().0 == 0) {
+        marks |= Mark::Joined.bit();
+    }
+    let retried = effect.marks & Mark::of(cutover::raft::Mark::Retried) != 0;
+    if retried && machine.role() == RoleName::Leader {
+        marks |= Mark::RetriedElsewhere.bit();
+    }
+    let snapshot = machine.snapshot().applied::<cutover::control_plane::ControlPlaneState>();
+    if !effect.effects.is_empty()
+        && snapshot.is_ok_and(|applied| {
+            effect.effects.iter().any(|(ticket, _)| applied.sessions().ids().any(|id| id == ticket.session))
+        })
+    {
+        marks |= Mark::SessionOverSnapshot.bit();
+    }
+    marks
+}

@@ -1,0 +1,310 @@
+//! The world around the nodes of the control plane: a network, disks, clients and an operator.
+//!
+//! It drives [`cutover::control_plane::ReplicatedControlPlane`] through the seam and holds no rule of consensus. What is
+//! decided here: who exists, what may be delivered when, and what a crash takes away.
+//!
+//! - **Messages** go through their codec, and lie in a set: equal ones are one. One that arrives is gone, unless the scope
+//!   repeats it; if more are on their way than fit, any of them is lost. One that can never do anything again is dropped
+//!   ([`net`]).
+//! - **Disks** take a batch when it is synced. Until then a crash may keep any prefix of the batches, and whatever the node
+//!   said after a batch waits for it ([`host`]).
+//! - **Timers** fire at any time.
+
+mod action;
+mod client;
+mod host;
+mod judge;
+mod mark;
+mod net;
+mod step;
+mod text;
+
+pub use action::{Action, Stimulus, What};
+pub use client::Clients;
+pub use host::Host;
+pub use mark::Mark;
+pub use net::Net;
+
+use crate::environment::{Directive, Environment, Outcome, Place};
+use crate::scope::{Cluster, Scope};
+use crate::shared::{Renaming, Shared, Symmetry, hasher};
+use cutover::control_plane::{ClusterVoterIdentity, ControlPlaneConsensus as _, Founder};
+use cutover::ids::{ClusterId, Incarnation, NodeId};
+use cutover::invariant::{Consensus, Id};
+use cutover::migration::Caps;
+use cutover::raft::{Config, Peer};
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Nodes of a scope, at most.
+pub const NODES_MAX: usize = 4;
+
+/// The cluster that everything is about.
+pub const CLUSTER: ClusterId = ClusterId(1);
+
+/// The environment of one scope.
+#[derive(Debug)]
+pub struct World {
+    /// Its bounds.
+    pub scope: Scope,
+    pub(crate) cluster: Cluster,
+    pub(crate) symmetry: Symmetry,
+    pub(crate) founder: Founder,
+    reached: AtomicU64,
+    stop: AtomicBool,
+    /// Tells worlds apart in memories that are keyed by content.
+    pub(crate) key: u64,
+}
+
+static WORLDS: AtomicU64 = AtomicU64::new(1 << 32);
+
+/// The nodes, by their numbers.
+pub(crate) type Hosts = [Option<Shared<Host>>; NODES_MAX];
+
+/// One state of the world.
+#[derive(Clone)]
+pub struct State {
+    pub(crate) hosts: Hosts,
+    pub(crate) net: Net,
+    pub(crate) clients: Shared<Clients>,
+    pub(crate) monitor: Shared<Consensus>,
+    pub(crate) spent: Spent,
+    /// The invariants that the step into this state broke.
+    pub(crate) broken: u32,
+    /// The hash of the image that this stands for, if it stands for one.
+    stands_for: Option<u64>,
+}
+
+/// Faults used up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Spent {
+    /// Crashes of nodes.
+    pub crashes: u8,
+    /// Disks lost.
+    pub wipes: u8,
+    /// Messages that arrived again.
+    pub duplicates: u8,
+}
+
+/// A node in its first life.
+#[must_use]
+pub const fn peer(node: u8) -> Peer {
+    Peer { node: NodeId(node), incarnation: Incarnation(1) }
+}
+
+/// The subject of a node's certificate.
+pub(crate) fn identity(node: NodeId) -> Option<ClusterVoterIdentity> {
+    ClusterVoterIdentity::from_certificate_subject(&format!("CN={node}")).ok()
+}
+
+impl World {
+    /// The environment of a scope around nodes.
+    ///
+    /// # Panics
+    /// If the scope has no bounds of nodes.
+    #[must_use]
+    pub fn new(scope: Scope) -> Self {
+        let Some(cluster) = scope.cluster.clone() else { unreachable!("a scope around nodes bounds them") };
+        let key = WORLDS.fetch_add(1, Ordering::Relaxed);
+        // The directory would tell the founders apart, so it begins empty where they are interchangeable.
+        let voters = (1..=cluster.founders).filter_map(|node| Some((peer(node), identity(NodeId(node))?))).collect();
+        let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: cluster.sessions };
+        let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
+        let (reached, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { scope, cluster, symmetry, founder, reached, stop, key }
+    }
+
+    /// Nodes that have started, the founders with the disk of a new cluster, the others with an empty one.
+    #[must_use]
+    pub fn initial(&self) -> State {
+        let mut hosts = Hosts::default();
+        let count = self.cluster.founders + self.cluster.joiners;
+        for (node, slot) in (1..=count).zip(&mut hosts) {
+            let disk =
+                if node <= self.cluster.founders { self.founder.disk() } else { self.founder.empty_disk() };
+            let host = disk.ok().and_then(|disk| Host::start(self.config(peer(node)), disk));
+            *slot = host.map(|host| self.share(host));
+        }
+        let founded = self.founded();
+        State {
+            hosts,
+            net: Net::default(),
+            clients: self.share(Clients::new(&self.cluster)),
+            monitor: self.share(Consensus::new(founded)),
+            spent: Spent::default(),
+            broken: 0,
+            stands_for: None,
+        }
+    }
+
+    fn founded(&self) -> cutover::ids::Index {
+        self.founder.disk().map_or(cutover::ids::Index::ZERO, |disk| disk.snapshot.last.index)
+    }
+
+    pub(crate) const fn config(&self, me: Peer) -> Config {
+        Config { cluster: CLUSTER, me, limits: self.cluster.limits }
+    }
+
+    pub(crate) fn share<T: Hash + cutover::ids::Relabel>(&self, value: T) -> Shared<T> {
+        Shared::new(value, &self.symmetry)
+    }
+
+    /// Adds to the places reached.
+    fn note(&self, marks: u64) {
+        if marks & !self.reached.load(Ordering::Relaxed) != 0 {
+            self.reached.fetch_or(marks, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Spreads a hash, so that sums of them do not collide more often than chance.
+pub(crate) const fn mixed(hash: u64) -> u64 {
+    let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
+/// All ways to rename the first `count` nodes, but for the one that changes nothing.
+fn permutations(count: u8) -> Symmetry {
+    let mut all: Vec<Vec<u8>> = vec![Vec::new()];
+    for _ in 1..=count {
+        let longer = |some: Vec<u8>| {
+            let next = (1..=count).filter(|node| !some.contains(node)).collect::<Vec<_>>();
+            next.into_iter().map(move |node| [some.clone(), vec![node]].concat())
+        };
+        all = all.into_iter().flat_map(longer).collect();
+    }
+    let renaming = |names: Vec<u8>| {
+        let nodes: Vec<_> =
+            (1..).zip(names).filter(|(old, new)| old != new).map(|(old, new)| (NodeId(old), NodeId(new))).collect();
+        Renaming { sessions: Vec::new(), nodes }
+    };
+    Symmetry::new(all.into_iter().map(renaming).filter(|renaming| !renaming.nodes.is_empty()).collect())
+}
+
+impl State {
+    pub(crate) fn host(&self, node: u8) -> Option<&Shared<Host>> {
+        self.hosts.get(usize::from(node).checked_sub(1)?)?.as_ref()
+    }
+
+    /// The nodes, by number.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = (u8, &Shared<Host>)> {
+        (1..).zip(&self.hosts).filter_map(|(node, host)| Some((node, host.as_ref()?)))
+    }
+
+    /// The hash of one of the state's images. A node's state names the node, so the nodes can be taken as a set.
+    fn image(&self, image: usize) -> u64 {
+        let hosts = self.hosts.iter().flatten();
+        let nodes = hosts.fold(0u64, |sum, host| sum.wrapping_add(mixed(host.hash(image))));
+        let mut hasher = std::hash::BuildHasher::build_hasher(&hasher());
+        hasher.write_u64(nodes);
+        hasher.write_u64(self.net.hash(image));
+        hasher.write_u64(self.clients.hash(image));
+        hasher.write_u64(self.monitor.hash(image));
+        self.spent.hash(&mut hasher);
+        hasher.write_u32(self.broken);
+        hasher.finish()
+    }
+
+    /// Whether nothing but what was broken on the way differs.
+    pub(crate) fn same_place(&self, other: &Self) -> bool {
+        let same = |one: &Option<Shared<Host>>, two: &Option<Shared<Host>>| match (one, two) {
+            (Some(one), Some(two)) => one.same(two),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        self.hosts.iter().zip(&other.hosts).all(|(one, two)| same(one, two))
+            && self.net.hash(0) == other.net.hash(0)
+            && self.clients.same(&other.clients)
+            && self.monitor.same(&other.monitor)
+            && self.spent == other.spent
+    }
+
+    /// The committed state that is furthest, for those who read it.
+    pub(crate) fn furthest(&self) -> Option<&Shared<Host>> {
+        self.hosts.iter().flatten().max_by_key(|host| host.engine.commit_index())
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (name, value) in self.facts() {
+            writeln!(f, "{name:<5} {value}")?;
+        }
+        for id in Id::in_set(self.broken) {
+            writeln!(f, "BROKEN {id}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.stands_for.unwrap_or_else(|| self.image(0)));
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.image(0) == other.image(0)
+    }
+}
+
+impl Place for State {
+    fn broken(&self) -> u32 {
+        self.broken
+    }
+
+    /// Of all images the one with the lowest hash.
+    fn representative(&self) -> Self {
+        Self { stands_for: (0..self.monitor.images()).map(|image| self.image(image)).min(), ..self.clone() }
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        text::facts(self)
+    }
+}
+
+impl Environment for World {
+    type State = State;
+    type Action = Action;
+
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    fn initial(&self) -> State {
+        self.initial()
+    }
+
+    fn actions(&self, state: &State, into: &mut Vec<Action>) {
+        if !self.stop.load(Ordering::Relaxed) {
+            self.choices(state, into);
+        }
+    }
+
+    fn next(&self, state: &State, action: Action) -> Option<State> {
+        self.step(state, action, false).map(|stepped| stepped.state)
+    }
+
+    fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
+        let stepped = self.step(state, action, true)?;
+        let marks = Mark::in_set(stepped.marks);
+        Some(Outcome { state: stepped.state, said: stepped.said, violations: stepped.violations, marks })
+    }
+
+    fn directive(&self, state: &State, action: Action) -> Option<Directive> {
+        text::directive(self, state, action)
+    }
+
+    fn reached(&self) -> Vec<&'static str> {
+        Mark::in_set(self.reached.load(Ordering::Relaxed))
+    }
+
+    fn to_reach(&self) -> Vec<&'static str> {
+        self.cluster.reaches.to_vec()
+    }
+}

@@ -1,0 +1,476 @@
+//! Judges what the nodes of the control plane do.
+//!
+//! Keeps of the past what no state shows any more: who led, what was told, what was committed. Everything else is read
+//! from the nodes and their disks as they stand.
+
+use super::{Findings, Id};
+use crate::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use crate::ids::{Index, Names, Relabel, Serial, SessionId, Term};
+use crate::raft::{
+    Applied, Configuration, Durable, Entry, LogPosition, Node, Peer, RoleName, Ticket, Vote, quorum,
+};
+use std::sync::Arc;
+
+type ControlNode = Node<ControlPlaneState>;
+
+/// A node at one moment, and its disk.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeNow<'a> {
+    /// The machine.
+    pub node: &'a ControlNode,
+    /// What a crash leaves of it.
+    pub disk: &'a Durable<ControlPlaneEntry>,
+}
+
+/// What happens to the nodes, as the invariants see it.
+#[derive(Clone, Copy, Debug)]
+pub enum ClusterFact<'a> {
+    /// A node leads from now on.
+    Led(&'a ControlNode),
+    /// A message left a node. It was of this term; the vote is what it told of one in it.
+    Told {
+        /// The node.
+        by: Peer,
+        /// What it told.
+        vote: Vote,
+    },
+    /// A node has learned that more is committed, by these entries or by a snapshot.
+    Advanced {
+        /// The node, afterwards.
+        by: &'a ControlNode,
+        /// The entries.
+        entries: &'a [(LogPosition, Entry<ControlPlaneEntry>)],
+        /// All nodes.
+        nodes: &'a [NodeNow<'a>],
+    },
+    /// A node has applied a request of a session as new.
+    TookEffect {
+        /// The request.
+        ticket: Ticket,
+        /// Where.
+        at: Index,
+    },
+    /// A client wants to read.
+    ReadInvoked(u8),
+    /// It may read what is applied up to here.
+    ReadServed {
+        /// The client.
+        reader: u8,
+        /// The place.
+        through: Index,
+    },
+    /// A client no longer waits.
+    ReadEnded(u8),
+    /// A node took an input, or restarted.
+    Stepped {
+        /// Before.
+        before: NodeNow<'a>,
+        /// After.
+        after: NodeNow<'a>,
+        /// Whether it lost its memory in between.
+        restarted: bool,
+    },
+    /// The run stands here.
+    Now(&'a [NodeNow<'a>]),
+}
+
+/// What must be known of the past.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Consensus {
+    /// Who led, as long as somebody else could in that term.
+    leaders: Vec<(Term, Peer)>,
+    /// What was told of terms and votes, as long as it is not on the disk: an honest node tells nothing else.
+    told: Vec<(Peer, Vote)>,
+    /// The place that everything committed comes after.
+    founded: Index,
+    /// With the term that each was committed in, which may be later than its own.
+    committed: Vec<(Term, Entry<ControlPlaneEntry>)>,
+    /// What follows from it.
+    state: Option<Arc<Applied<ControlPlaneState>>>,
+    effects: Vec<(SessionId, Serial, Index)>,
+    /// Readers that wait, and what was committed when they asked.
+    reads: Vec<(u8, Index)>,
+}
+
+impl Consensus {
+    /// Nothing has happened since the cluster was founded at this place.
+    #[must_use]
+    pub const fn new(founded: Index) -> Self {
+        Self {
+            leaders: Vec::new(),
+            told: Vec::new(),
+            founded,
+            committed: Vec::new(),
+            state: None,
+            effects: Vec::new(),
+            reads: Vec::new(),
+        }
+    }
+
+    /// The last place that any node knows to be committed.
+    #[must_use]
+    pub fn committed_through(&self) -> Index {
+        self.founded.plus(u64::try_from(self.committed.len()).unwrap_or(u64::MAX))
+    }
+
+    fn committed_at(&self, at: Index) -> Option<&(Term, Entry<ControlPlaneEntry>)> {
+        let slot = usize::try_from(at.since(self.founded)).ok()?.checked_sub(1)?;
+        self.committed.get(slot)
+    }
+
+    /// Whether the fact changes what is known of the past.
+    #[must_use]
+    pub fn remembers(&self, fact: &ClusterFact<'_>) -> bool {
+        match fact {
+            ClusterFact::Led(node) => !self.leaders.contains(&(node.vote().term, node.config().me)),
+            ClusterFact::Told { by, vote } => self.told_by(*by).is_none_or(|told| newer(told, *vote) != told),
+            ClusterFact::Advanced { by, .. } => by.commit() > self.committed_through(),
+            ClusterFact::TookEffect { .. }
+            | ClusterFact::ReadInvoked(_)
+            | ClusterFact::ReadServed { .. }
+            | ClusterFact::ReadEnded(_) => true,
+            ClusterFact::Stepped { .. } | ClusterFact::Now(_) => false,
+        }
+    }
+
+    /// Keeps what matters for later. Call [`Consensus::judge`] first.
+    pub fn remember(&mut self, fact: &ClusterFact<'_>) {
+        match *fact {
+            ClusterFact::Led(node) => {
+                super::monitor::insert(&mut self.leaders, (node.vote().term, node.config().me));
+            }
+            ClusterFact::Told { by, vote } => {
+                let now = self.told_by(by).map_or(vote, |told| newer(told, vote));
+                self.told.retain(|(peer, _)| *peer != by);
+                super::monitor::insert(&mut self.told, (by, now));
+            }
+            ClusterFact::Advanced { by, entries, .. } => {
+                for (at, entry) in entries {
+                    if at.index == self.committed_through().next() {
+                        self.committed.push((by.vote().term, entry.clone()));
+                    }
+                }
+                if by.commit() == self.committed_through() {
+                    self.state = Some(Arc::new(by.applied().clone()));
+                }
+            }
+            ClusterFact::TookEffect { ticket, at } => {
+                super::monitor::insert(&mut self.effects, (ticket.session, ticket.serial, at));
+            }
+            ClusterFact::ReadInvoked(reader) => self.reads.push((reader, self.committed_through())),
+            ClusterFact::ReadServed { reader, .. } | ClusterFact::ReadEnded(reader) => {
+                self.reads.retain(|(other, _)| *other != reader);
+            }
+            ClusterFact::Stepped { .. } | ClusterFact::Now(_) => {}
+        }
+    }
+
+    /// Judges what happened.
+    pub fn judge(&self, fact: &ClusterFact<'_>, findings: &mut Findings) {
+        match *fact {
+            ClusterFact::Led(node) => self.led(node, findings),
+            ClusterFact::Told { by, vote } => self.told(by, vote, findings),
+            ClusterFact::Advanced { by, entries, nodes } => self.advanced(by, entries, nodes, findings),
+            ClusterFact::TookEffect { ticket, at } => self.took_effect(ticket, at, findings),
+            ClusterFact::ReadServed { reader, through } => self.read_served(reader, through, findings),
+            ClusterFact::Stepped { before, after, restarted } => stepped(before, after, restarted, findings),
+            ClusterFact::Now(nodes) => self.now(nodes, findings),
+            ClusterFact::ReadInvoked(_) | ClusterFact::ReadEnded(_) => {}
+        }
+    }
+
+    fn told_by(&self, peer: Peer) -> Option<Vote> {
+        self.told.iter().find(|(other, _)| *other == peer).map(|(_, vote)| *vote)
+    }
+
+    /// Whether there is something to forget.
+    #[must_use]
+    pub fn forgets(&self, nodes: &[NodeNow<'_>]) -> bool {
+        self.told.iter().any(|told| !matters(told, nodes))
+            || self.leaders.iter().any(|led| !is_open(led.0, nodes))
+            || self.committed.iter().any(|(then, entry)| *then != entry.term && !is_open(*then, nodes))
+    }
+
+    /// Forgets what no run from here on can contradict: what a disk says as well, and who led in terms that nobody can
+    /// lead any more.
+    pub fn forget(&mut self, nodes: &[NodeNow<'_>]) {
+        self.told.retain(|told| matters(told, nodes));
+        self.leaders.retain(|led| is_open(led.0, nodes));
+        for (then, entry) in self.committed.iter_mut().filter(|(then, _)| !is_open(*then, nodes)) {
+            *then = entry.term;
+        }
+    }
+
+    fn led(&self, node: &ControlNode, findings: &mut Findings) {
+        let (term, me) = (node.vote().term, node.config().me);
+        let other = self.leaders.iter().find(|(led, peer)| *led == term && *peer != me);
+        findings.demand(other.is_none(), Id::ElectionSafety, || {
+            (format!("{me} leads {term}"), format!("{} has led it", other.map_or(me, |(_, peer)| *peer)))
+        });
+        let mut at = self.founded.next();
+        while let Some((then, entry)) = self.committed_at(at) {
+            findings.demand(*then >= term || has(node, at, entry), Id::LeaderCompleteness, || {
+                let found = node.log().entry(at).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+                (
+                    format!("{me} leads {term} and has {found} at {at}"),
+                    format!("committed there in {then}: {entry}"),
+                )
+            });
+            at = at.next();
+        }
+    }
+
+    fn told(&self, by: Peer, vote: Vote, findings: &mut Findings) {
+        let Some(before) = self.told_by(by) else { return };
+        findings.demand(vote.term >= before.term, Id::Monotone, || {
+            (format!("{by} speaks in {}", vote.term), format!("it spoke in {} before", before.term))
+        });
+        let candidates = vote.voted_for.zip(before.voted_for).filter(|_| vote.term == before.term);
+        findings.demand(candidates.is_none_or(|(now, then)| now == then), Id::VoteDurable, || {
+            let (now, then) = candidates.unwrap_or((by, by));
+            (format!("{by} votes for {now} in {}", vote.term), format!("it voted for {then} in that term"))
+        });
+    }
+
+    fn advanced(
+        &self,
+        by: &ControlNode,
+        entries: &[(LogPosition, Entry<ControlPlaneEntry>)],
+        nodes: &[NodeNow<'_>],
+        findings: &mut Findings,
+    ) {
+        let me = by.config().me;
+        for (at, entry) in entries {
+            let known = self.committed_at(at.index).map(|(_, entry)| entry);
+            findings.demand(known.is_none_or(|known| known == entry), Id::StateMachineSafety, || {
+                let known = known.map_or_else(String::new, ToString::to_string);
+                (format!("{me} commits {entry} at {}", at.index), format!("{known} was committed there"))
+            });
+            if known.is_none() {
+                first_told(by, at.index, entry, nodes, findings);
+            }
+            for NodeNow { node, .. } in nodes {
+                let leads = node.role() == RoleName::Leader && node.vote().term > by.vote().term;
+                findings.demand(!leads || has(node, at.index, entry), Id::LeaderCompleteness, || {
+                    let found =
+                        node.log().entry(at.index).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+                    (
+                        format!("{me} commits {entry} at {} in {}", at.index, by.vote().term),
+                        format!("{} leads {} and has {found} there", node.config().me, node.vote().term),
+                    )
+                });
+            }
+        }
+        let known = self.state.as_deref().filter(|known| known.last().index == by.commit());
+        states_match(by.applied(), known, me, findings);
+        for NodeNow { node, .. } in nodes {
+            let same = Some(node.applied()).filter(|applied| applied.last().index == by.commit());
+            states_match(by.applied(), same, me, findings);
+        }
+    }
+
+    fn took_effect(&self, ticket: Ticket, at: Index, findings: &mut Findings) {
+        let same = |(session, serial, _): &&(SessionId, Serial, Index)| {
+            *session == ticket.session && *serial == ticket.serial
+        };
+        let other = self.effects.iter().filter(same).find(|(_, _, place)| *place != at);
+        findings.demand(other.is_none(), Id::RetryOnce, || {
+            let then = other.map_or(at, |(_, _, place)| *place);
+            (format!("request {ticket} is applied at {at}"), format!("it was applied at {then}"))
+        });
+    }
+
+    fn read_served(&self, reader: u8, through: Index, findings: &mut Findings) {
+        let Some((_, wanted)) = self.reads.iter().find(|(other, _)| *other == reader) else { return };
+        findings.demand(through >= *wanted, Id::ReadLinearizable, || {
+            (
+                format!("a read is served from what is applied through {through}"),
+                format!("{wanted} was committed before it came in"),
+            )
+        });
+    }
+
+    fn now(&self, nodes: &[NodeNow<'_>], findings: &mut Findings) {
+        for (at, one) in nodes.iter().enumerate() {
+            for other in nodes.iter().skip(at + 1) {
+                logs_match(one.node, other.node, findings);
+            }
+            self.configurations_overlap(one.node, findings);
+        }
+    }
+
+    fn configurations_overlap(&self, node: &ControlNode, findings: &mut Findings) {
+        let (me, through) = (node.config().me, self.committed_through());
+        let above = node.uncommitted_configurations().iter().filter(|(at, _)| *at > through);
+        let above: Vec<_> = above.map(|(at, _)| at.to_string()).collect();
+        findings.demand(above.len() <= 1, Id::QuorumOverlap, || {
+            (
+                format!("the log of {me} changes the configuration at {}", above.join(" and ")),
+                format!("committed through {through}"),
+            )
+        });
+        let mut before = node.applied().configuration();
+        for (at, next) in node.uncommitted_configurations() {
+            findings.demand(quorums_meet(before, next), Id::QuorumOverlap, || {
+                (format!("{me} goes to {next} at {at}"), format!("from {before}: two quorums need not meet"))
+            });
+            before = next;
+        }
+    }
+}
+
+/// The higher term; in one term, the vote that was told.
+fn newer(before: Vote, now: Vote) -> Vote {
+    if now.term > before.term || (now.term == before.term && before.voted_for.is_none()) {
+        now
+    } else {
+        before
+    }
+}
+
+/// Whether a node's log, or what it was compacted into, has this entry.
+fn has(node: &ControlNode, at: Index, entry: &Entry<ControlPlaneEntry>) -> bool {
+    match node.log().entry(at) {
+        Some(found) => found == entry,
+        None => at <= node.commit() && at <= node.log().base().index,
+    }
+}
+
+/// What is told to be committed must survive the loss of all memory at once: a quorum has it on disk. A voter that came
+/// back as another has lost its disk since; that is damage, and not the leader's doing.
+fn first_told(
+    by: &ControlNode,
+    at: Index,
+    entry: &Entry<ControlPlaneEntry>,
+    nodes: &[NodeNow<'_>],
+    findings: &mut Findings,
+) {
+    let on_disk = |peer: Peer| match nodes.iter().find(|now| now.node.config().me == peer) {
+        None => true,
+        Some(NodeNow { disk, .. }) => {
+            at <= disk.snapshot.last.index || disk.log.entry(at).is_some_and(|found| found == entry)
+        }
+    };
+    let configuration = by.configuration();
+    findings.demand(quorum::is_quorum(configuration, on_disk), Id::StateMachineSafety, || {
+        let without: Vec<_> =
+            configuration.voters().filter(|peer| !on_disk(*peer)).map(|peer| peer.to_string()).collect();
+        (
+            format!("{} commits {entry} at {at}", by.config().me),
+            format!("it is not on the disks of {}, of {configuration}", without.join(" and ")),
+        )
+    });
+}
+
+/// What is known of a node by what it told matters as long as its disk does not say the same, or more.
+fn matters((peer, told): &(Peer, Vote), nodes: &[NodeNow<'_>]) -> bool {
+    let Some(now) = nodes.iter().find(|now| now.node.config().me == *peer) else { return false };
+    let disk = now.disk.vote;
+    let covered = disk.term == told.term && (told.voted_for.is_none() || told.voted_for == disk.voted_for);
+    !(disk.term > told.term || covered)
+}
+
+/// Whether some node can still come to lead this term: its disk is in an earlier one, or it is a candidate in it.
+fn is_open(term: Term, nodes: &[NodeNow<'_>]) -> bool {
+    nodes.iter().any(|NodeNow { node, disk }| {
+        disk.vote.term < term || (node.role() == RoleName::Candidate && node.vote().term == term)
+    })
+}
+
+fn states_match(
+    mine: &Applied<ControlPlaneState>,
+    theirs: Option<&Applied<ControlPlaneState>>,
+    me: Peer,
+    findings: &mut Findings,
+) {
+    let Some(theirs) = theirs else { return };
+    findings.demand(mine == theirs, Id::StateMachineSafety, || {
+        let through = mine.last().index;
+        (
+            format!("{me} has applied everything through {through} and is in a state of its own"),
+            format!("{mine:?}, not {theirs:?}"),
+        )
+    });
+}
+
+fn stepped(before: NodeNow<'_>, after: NodeNow<'_>, restarted: bool, findings: &mut Findings) {
+    let me = after.node.config().me;
+    let (was, is) = (before.disk.vote, after.disk.vote);
+    findings.demand(is.term >= was.term, Id::Monotone, || {
+        (format!("the disk of {me} is in {}", is.term), format!("it was in {}", was.term))
+    });
+    let kept = is.term != was.term || was.voted_for.is_none() || is.voted_for == was.voted_for;
+    findings.demand(kept, Id::VoteDurable, || {
+        let name = |vote: Vote| vote.voted_for.map_or_else(|| "nobody".to_owned(), |peer| peer.to_string());
+        (format!("the disk of {me} has a vote for {} in {}", name(is), is.term), format!("it was for {}", name(was)))
+    });
+    if restarted {
+        return;
+    }
+    let (before, after) = (before.node, after.node);
+    let (was, is) = (before.vote().term, after.vote().term);
+    findings.demand(is >= was, Id::Monotone, || (format!("{me} is in {is}"), format!("it was in {was}")));
+    let (had, has) = (before.commit(), after.commit());
+    findings.demand(has >= had, Id::Monotone, || {
+        (format!("{me} has committed through {has}"), format!("it had through {had}"))
+    });
+    if was != is {
+        return;
+    }
+    for now in after.progress() {
+        let Some(then) = before.progress().iter().find(|then| then.peer == now.peer) else { continue };
+        findings.demand(now.matched >= then.matched, Id::Monotone, || {
+            (
+                format!("{me} takes {} to have everything through {}", now.peer, now.matched),
+                format!("it had through {}", then.matched),
+            )
+        });
+    }
+}
+
+fn logs_match(one: &ControlNode, other: &ControlNode, findings: &mut Findings) {
+    let base = one.log().base().index.max(other.log().base().index);
+    let mut at = one.log().last().index.min(other.log().last().index);
+    // From the end backwards: below the last place where the terms agree, everything must.
+    while at > base && one.log().term_at(at) != other.log().term_at(at) {
+        at = at.previous();
+    }
+    while at > base {
+        let (mine, theirs) = (one.log().entry(at), other.log().entry(at));
+        findings.demand(mine == theirs, Id::LogMatching, || {
+            let text = |entry: Option<&Entry<_>>| entry.map_or_else(String::new, ToString::to_string);
+            (
+                format!("{} has {} at {at}", one.config().me, text(mine)),
+                format!("{} has {}, and they agree above", other.config().me, text(theirs)),
+            )
+        });
+        at = at.previous();
+    }
+}
+
+/// Whether no quorum of one is without a voter of every quorum of the other.
+fn quorums_meet(one: &Configuration, other: &Configuration) -> bool {
+    let majority = |configuration: &Configuration| configuration.voters().count() / 2 + 1;
+    let mut all: Vec<Peer> = one.voters().chain(other.voters()).collect();
+    all.sort_unstable();
+    all.dedup();
+    one == other || majority(one) + majority(other) > all.len()
+}
+
+impl Relabel for Consensus {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let mut leaders: Vec<_> =
+            self.leaders.iter().map(|(term, peer)| (*term, peer.relabel(names))).collect();
+        leaders.sort_unstable();
+        let mut told: Vec<_> =
+            self.told.iter().map(|(peer, vote)| (peer.relabel(names), vote.relabel(names))).collect();
+        told.sort_unstable();
+        Self {
+            leaders,
+            told,
+            committed: self.committed.iter().map(|(then, entry)| (*then, entry.relabel(names))).collect(),
+            state: self.state.as_ref().map(|state| Arc::new(state.relabel(names))),
+            ..self.clone()
+        }
+    }
+}
