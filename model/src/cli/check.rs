@@ -1,8 +1,8 @@
 //! `cutover check`.
 
-use super::console::{Console, thousands};
+use super::console::Console;
 use super::{Format, exit, refuse};
-use crate::render;
+use crate::render::{self, thousands};
 use crate::scope::{self, OptionError, Scope, Set};
 use crate::search::{Found, Order, Searched, Watcher, all_invariants};
 use crate::witness::Witness;
