@@ -8,6 +8,7 @@ pub mod explorer;
 pub mod mutants;
 pub mod render;
 pub mod replay;
+pub mod review;
 pub mod scope;
 pub mod search;
 pub mod shared;

@@ -12,3 +12,5 @@ mod ran;
 mod refusals;
 #[path = "front_door/replays.rs"]
 mod replays;
+#[path = "front_door/reviews.rs"]
+mod reviews;

@@ -1,10 +1,10 @@
 //! `cutover check`.
 
-use super::console::{Console, thousands};
+use super::console::Console;
 use super::{Format, exit, refuse};
 use crate::environment::Environment;
 use crate::in_environment;
-use crate::render;
+use crate::render::{self, thousands};
 use crate::scope::{self, OptionError, Scope, Set};
 use crate::search::{Found, Order, Searched, Watcher};
 use crate::witness::Witness;

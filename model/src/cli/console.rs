@@ -1,6 +1,7 @@
 //! Where lines go: results to stdout, progress to stderr. A reader that went away is no error.
 
 use super::Format;
+use crate::render::thousands;
 use crate::search::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -105,20 +106,6 @@ pub fn rate(states: u64, took: Duration) -> u64 {
 #[must_use]
 pub fn seconds(took: Duration) -> Value {
     serde_json::from_str(&format!("{:.3}", took.as_secs_f64())).unwrap_or(Value::Null)
-}
-
-/// `1204331` as `1,204,331`.
-#[must_use]
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `410234` as `410k`.

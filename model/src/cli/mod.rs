@@ -6,6 +6,7 @@ mod explain;
 mod explore;
 mod replay;
 mod report;
+mod review;
 
 use crate::mutants;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -21,8 +22,8 @@ pub mod exit {
     pub const UNKNOWN: u8 = 2;
     /// Nothing was run.
     pub const NOTHING: u8 = 4;
-    /// Traces diverged, are stale, or await review.
-    pub const TRACES: u8 = 5;
+    /// Traces diverged or are stale, or a change awaits review.
+    pub const REVIEW: u8 = 5;
     /// The command line is wrong.
     pub const USAGE: u8 = 64;
     /// A file is not what it should be.
@@ -36,7 +37,7 @@ pub mod exit {
 #[command(name = "cutover", version, disable_help_subcommand = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 holds · 1 violated, or a mutant survived · 2 unknown · 4 nothing was run \
-    · 5 traces diverged, stale or awaiting review · 64 usage · 65 unreadable file · 70 internal error"
+    · 5 traces diverged or stale, or a change awaits review · 64 usage · 65 unreadable file · 70 internal error"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -53,6 +54,8 @@ enum Verb {
     Replay(replay::Args),
     /// Put known bugs in, one at a time, and show that each is found
     Mutants(mutants::Args),
+    /// Compare two runs: invariants, state space, mutants; what awaits a decision
+    Review(review::Args),
     /// Tell about an invariant: claim, source, the mutants it kills, a witness
     Explain(explain::Args),
     /// Print a completion script for a shell
@@ -83,6 +86,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Explore(args) => explore::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Mutants(args) => mutants::run(&args),
+        Verb::Review(args) => review::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());

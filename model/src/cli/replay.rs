@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> u8 {
         }
         codes.push(one(&console, file));
     }
-    let worst = [exit::DATA, exit::VIOLATED, exit::TRACES].into_iter().find(|code| codes.contains(code));
+    let worst = [exit::DATA, exit::VIOLATED, exit::REVIEW].into_iter().find(|code| codes.contains(code));
     let code = if codes.is_empty() { exit::NOTHING } else { worst.unwrap_or(exit::HOLDS) };
     if codes.is_empty() {
         eprintln!("cutover: no file ends in .trace there");
@@ -116,7 +116,7 @@ fn one(console: &Console, file: &Path) -> u8 {
         Ending::Violates { .. } if as_recorded && of_a_design => exit::HOLDS,
         Ending::Violates { .. } => exit::VIOLATED,
         Ending::Holds if as_recorded => exit::HOLDS,
-        Ending::Holds | Ending::Diverged { .. } | Ending::Stale { .. } => exit::TRACES,
+        Ending::Holds | Ending::Diverged { .. } | Ending::Stale { .. } => exit::REVIEW,
     }
 }
 

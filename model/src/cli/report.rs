@@ -1,10 +1,10 @@
 //! What `cutover check` prints of one scope.
 
 use super::check::{Judged, Run};
-use super::console::{rate, seconds, short, thousands};
+use super::console::{rate, seconds, short};
 use super::exit;
 use crate::environment::Environment;
-use crate::render;
+use crate::render::{self, thousands};
 use crate::scope::Scope;
 use crate::search::{Found, Limit};
 use crate::witness::Witness;
@@ -48,7 +48,9 @@ impl Run<'_> {
             (None, _) if !missing.is_empty() && self.is_whole(scope) => exit::VIOLATED,
             (None, _) => exit::HOLDS,
         };
-        self.print_verdicts(scope, found, witness, trace.as_deref());
+        // Places count only where the search came to its end, with the options that the scope is listed with.
+        let lost: &[Mark] = if found.complete && self.is_whole(scope) { &missing } else { &[] };
+        self.print_verdicts(scope, found, lost, witness, trace.as_deref());
         if let Some(witness) = witness {
             self.print_failure(scope, witness, trace.as_deref());
         }
@@ -80,11 +82,21 @@ impl Run<'_> {
         }
     }
 
-    fn print_verdicts<A>(&self, scope: &Scope, found: &Found<A>, witness: Option<&Witness>, trace: Option<&Path>) {
+    fn print_verdicts<A>(
+        &self,
+        scope: &Scope,
+        found: &Found<A>,
+        missing: &[&str],
+        witness: Option<&Witness>,
+        trace: Option<&Path>,
+    ) {
         self.console.json(&json!({
             "type": "scope", "scope": scope.name, "complete": found.complete, "generated": found.generated,
             "unique": found.unique, "depth": found.depth, "seconds": seconds(found.took),
             "ended_by": found.ended_by.map(Limit::text),
+            "missing": missing,
+            "bounds": scope.bounds(), "faults": scope.faults(),
+            "expect": scope.expect.map(|id| id.to_string()),
         }));
         for id in &Id::in_set(scope.judged()).collect::<Vec<_>>() {
             let violated = witness.filter(|witness| witness.id == *id);

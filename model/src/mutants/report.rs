@@ -4,6 +4,7 @@ use super::board::{Baseline, Board, Row};
 use super::patch::{Expect, Patch};
 use super::said::{Finding, Verdict};
 use super::select::Why;
+use crate::render::thousands;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -200,18 +201,6 @@ fn shortened(text: &str) -> String {
     }
     let kept: String = text.chars().take(LONGEST_ORIGIN - 3).collect();
     format!("{}...", kept.trim_end())
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// Seconds, with tenths below a hundred.

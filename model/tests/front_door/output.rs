@@ -15,6 +15,9 @@ fn a_scope_that_holds_has_a_verdict_for_each_invariant() {
     assert_eq!(lines[0]["options"]["threads"], 1);
     let [scope] = of(&lines, "scope")[..] else { panic!("{}", ran.stdout) };
     assert_eq!((&scope["complete"], &scope["ended_by"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!((&scope["missing"], &scope["expect"]), (&serde_json::json!([]), &serde_json::Value::Null));
+    assert!(scope["bounds"].as_str().unwrap().contains("1 gateway, 1 write each"), "{scope}");
+    assert!(scope["faults"].as_str().unwrap().contains("pause any"), "{scope}");
     let verdicts = of(&lines, "verdict");
     let ids: Vec<_> = verdicts.iter().map(|line| line["invariant"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids, Id::ALL.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -55,6 +58,7 @@ fn a_trace_that_was_written_can_be_replayed() {
         of(&lines, "verdict").into_iter().filter(|line| line["verdict"] == "VIOLATED").collect();
     let [violated] = violated[..] else { panic!("{}", ran.stdout) };
     assert_eq!(violated["invariant"], "migration.no-lost-write");
+    assert_eq!(of(&lines, "scope")[0]["expect"], violated["invariant"]);
     let path = violated["trace"].as_str().unwrap();
     let trace = Trace::parse(&std::fs::read_to_string(dir.path().join(path)).unwrap()).unwrap();
     assert_eq!(violated["steps"].as_u64(), u64::try_from(trace.steps().len()).ok());

@@ -127,6 +127,34 @@ fn a_file_that_is_no_trace() {
 }
 
 #[test]
+fn a_file_that_holds_no_whole_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = r#"{"type":"run-started","schema":"cutover.run/1","command":"check","options":{}}"#;
+    let finished = r#"{"type":"run-finished","exit":0,"seconds":1}"#;
+    std::fs::write(dir.path().join("good.jsonl"), format!("{started}\n{finished}\n")).unwrap();
+    let expects = |name: &str, text: &str, words: &[&str]| {
+        std::fs::write(dir.path().join(name), text).unwrap();
+        for args in [["review", name, "good.jsonl"], ["review", "good.jsonl", name]] {
+            refused(dir.path(), &args, DATA, &[&[name, "found", "expected"], words].concat());
+        }
+    };
+    expects("empty.jsonl", "", &["line 1", "no line", "run-started"]);
+    expects("people.txt", "    HOLDS  18 invariants\n", &["line 1", "no JSON object", "`cutover check`"]);
+    expects("half.jsonl", &format!("{started}\n{{\"type\":\"sco"), &["line 2", "truncated"]);
+    expects("cut.jsonl", &format!("{started}\n"), &["line 1", "end of the file", "run-finished"]);
+    let later = format!("{}\n{finished}\n", started.replace("run/1", "run/9"));
+    expects("later.jsonl", &later, &["line 1", "cutover.run/9", "cutover.run/1"]);
+    refused(dir.path(), &["review", "good.jsonl", "gone.jsonl"], DATA, &["gone.jsonl", "cannot be read"]);
+    refused(dir.path(), &["review", "good.jsonl"], USAGE, &["HEAD", "not provided"]);
+    refused(
+        dir.path(),
+        &["review", "good.jsonl", "good.jsonl", "--format", "xml"],
+        USAGE,
+        &["xml", "human, json"],
+    );
+}
+
+#[test]
 fn a_path_that_is_not_there() {
     let dir = tempfile::tempdir().unwrap();
     refused(dir.path(), &["replay", "gone.trace"], DATA, &["gone.trace", "cannot be read"]);

@@ -1,0 +1,221 @@
+//! From the lines of a run to what they say together.
+
+use super::line::{Judged, Line, MutantLine, ScopeLine, Started};
+use super::load::{Open, Wrong};
+use super::side::{Baseline, Ending, Fate, Key, Mutant, Ruling, Searched, Setup, Side, Verdict};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Options that say what is run and for how long, not what a scope means.
+const SELECTION: [&str; 4] = ["scopes", "threads", "budget_s", "memory"];
+
+/// Takes one run after the other.
+pub(super) struct Reader {
+    pub(super) side: Side,
+    /// Where each result stands, for what contradicts it.
+    lines: BTreeMap<(Of, String), usize>,
+    runs: usize,
+}
+
+/// How sure a line about a mutant is: one that was run says more than one that was only applied.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    Listed,
+    Applied,
+    Judged,
+    Scope,
+    Baseline,
+}
+
+/// What a run says of one scope, in any order.
+#[derive(Default)]
+struct Draft {
+    first: usize,
+    /// More than one where a scope was named twice.
+    scopes: Vec<(usize, ScopeLine)>,
+    rulings: BTreeMap<String, Ruling>,
+    reached: BTreeSet<String>,
+}
+
+impl Reader {
+    pub(super) fn new(file: &str) -> Self {
+        let side = Side { file: file.to_owned(), ..Side::default() };
+        Self { side, lines: BTreeMap::new(), runs: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs == 0
+    }
+
+    pub(super) fn take(&mut self, run: Open) -> Result<(), Wrong> {
+        self.runs += 1;
+        if !run.started.version.is_empty() {
+            self.side.versions.insert(run.started.version.clone());
+        }
+        if run.started.command == "mutants" {
+            self.side.every_mutant |= selects_nothing(&run.started);
+        }
+        let mut drafts = BTreeMap::new();
+        for (number, line) in run.lines {
+            self.line(number, line, &mut drafts)?;
+        }
+        for scope in strings(run.started.options.get("scopes")) {
+            if !drafts.contains_key(&scope) {
+                return Err(Wrong::new(run.line, format!("nothing said of scope {scope:?}"), "its results"));
+            }
+        }
+        for (scope, draft) in drafts {
+            self.scope(&Key { scope, options: options(&run.started) }, draft)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, number: usize, line: Line, drafts: &mut BTreeMap<String, Draft>) -> Result<(), Wrong> {
+        match line {
+            Line::Scope(line) => {
+                draft(drafts, number, line.scope.clone()).scopes.push((number, line));
+                Ok(())
+            }
+            Line::Verdict { scope, invariant, verdict, steps } => {
+                draft(drafts, number, scope).ruling(number, invariant, Ruling { verdict, steps })
+            }
+            Line::Reached { scope, what } => {
+                draft(drafts, number, scope).reached.insert(what);
+                Ok(())
+            }
+            Line::Baseline { scope, verdict, states } => {
+                let states = states.filter(|_| verdict == "HOLDS");
+                self.baseline(number, scope.unwrap_or("no scope".to_owned()), Baseline { verdict, states })
+            }
+            Line::Mutant(line) => {
+                let (name, mutant) = judged(line);
+                self.mutant(number, Of::Judged, name, mutant)
+            }
+            Line::Apply { patch, applies, why } => {
+                let fate = if applies { Fate::Applies } else { Fate::Broken };
+                let mutant = Mutant::unjudged(fate, why.unwrap_or_default());
+                self.mutant(number, Of::Applied, patch, mutant)
+            }
+            Line::NotRun { patch } | Line::Patch { patch } => {
+                self.mutant(number, Of::Listed, patch, Mutant::unjudged(Fate::NotRun, String::new()))
+            }
+            Line::RunStarted(_) | Line::RunFinished { .. } | Line::Other => Ok(()),
+        }
+    }
+
+    fn mutant(&mut self, line: usize, of: Of, patch: String, mutant: Mutant) -> Result<(), Wrong> {
+        let name = patch.strip_suffix(".patch").unwrap_or(&patch).to_owned();
+        let known = [Of::Judged, Of::Applied, Of::Listed]
+            .into_iter()
+            .find_map(|of| self.lines.get(&(of, name.clone())).map(|line| (of, *line)));
+        match known {
+            Some((better, _)) if better > of => return Ok(()),
+            Some((same, first)) if same == of => {
+                let merged = self.side.mutants.get_mut(&name).is_some_and(|own| own.merge(mutant));
+                return if merged { Ok(()) } else { Err(twice(line, "mutant", &name, first)) };
+            }
+            Some(_) | None => {}
+        }
+        self.lines.insert((of, name.clone()), line);
+        self.side.mutants.insert(name, mutant);
+        Ok(())
+    }
+
+    fn baseline(&mut self, line: usize, scope: String, baseline: Baseline) -> Result<(), Wrong> {
+        let first = *self.lines.entry((Of::Baseline, scope.clone())).or_insert(line);
+        let own = self.side.baselines.entry(scope.clone()).or_insert(baseline.clone());
+        if *own == baseline { Ok(()) } else { Err(twice(line, "the unmutated tree over", &scope, first)) }
+    }
+
+    fn scope(&mut self, key: &Key, draft: Draft) -> Result<(), Wrong> {
+        if draft.scopes.is_empty() {
+            let found = format!("a result of scope {:?}", key.scope);
+            return Err(Wrong::new(draft.first, found, "a line of type \"scope\" for it in the same run"));
+        }
+        for (line, scope) in draft.scopes {
+            let searched = searched(scope, draft.rulings.clone(), draft.reached.clone());
+            let first = *self.lines.entry((Of::Scope, format!("{key:?}"))).or_insert(line);
+            let merged = match self.side.scopes.get_mut(key) {
+                Some(own) => own.merge(searched),
+                None => self.side.scopes.insert(key.clone(), searched).is_none(),
+            };
+            if !merged {
+                return Err(twice(line, "scope", &key.scope, first));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Draft {
+    fn ruling(&mut self, number: usize, invariant: String, ruling: Ruling) -> Result<(), Wrong> {
+        let own = self.rulings.entry(invariant.clone()).or_insert(ruling);
+        if own.verdict != ruling.verdict {
+            let found = format!("{} for invariant {invariant:?}", ruling.verdict.word());
+            return Err(Wrong::new(number, found, format!("{}, as said before", own.verdict.word())));
+        }
+        own.steps = own.steps.min(ruling.steps);
+        Ok(())
+    }
+}
+
+fn draft(drafts: &mut BTreeMap<String, Draft>, first: usize, scope: String) -> &mut Draft {
+    drafts.entry(scope).or_insert(Draft { first, ..Draft::default() })
+}
+
+/// Two results that contradict each other leave nothing to compare with.
+fn twice(line: usize, what: &str, name: &str, first: usize) -> Wrong {
+    let found = format!("another result for {what} {name:?}");
+    Wrong::new(line, found, format!("the one of line {first}, or none"))
+}
+
+fn searched(line: ScopeLine, rulings: BTreeMap<String, Ruling>, reached: BTreeSet<String>) -> Searched {
+    let violated = rulings.values().any(|ruling| ruling.verdict == Verdict::Violated);
+    let complete = line.complete && !violated;
+    Searched {
+        ending: match (complete, violated) {
+            (true, _) => Ending::Complete,
+            (false, true) => Ending::Violation,
+            (false, false) => Ending::Early,
+        },
+        ended_by: line.ended_by,
+        unique: complete.then_some(line.unique),
+        rulings,
+        reached: if complete { reached } else { BTreeSet::new() },
+        missing: if complete { line.missing.into_iter().collect() } else { BTreeSet::new() },
+        setup: line.bounds.map(|bounds| Setup { bounds, faults: line.faults, expect: line.expect }),
+    }
+}
+
+fn judged(line: MutantLine) -> (String, Mutant) {
+    let MutantLine { patch, verdict, unknown, expect, as_expected, named, by, why } = line;
+    let fate = match verdict {
+        Judged::Killed => Fate::Killed,
+        Judged::Survived if unknown => Fate::Unknown,
+        Judged::Survived => Fate::Survived,
+        Judged::Broken => Fate::Broken,
+    };
+    (patch, Mutant { fate, by, named, expect, as_expected, why })
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    let all = value.and_then(Value::as_array).into_iter().flatten();
+    all.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The options that a scope's numbers depend on. What is not set is as if it did not exist.
+fn options(started: &Started) -> BTreeMap<String, String> {
+    let counts = |name: &str, value: &Value| {
+        let default = value.is_null() || (name == "pauses" && value == "bounded");
+        !default && !SELECTION.contains(&name)
+    };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let options = started.options.iter().filter(|(name, value)| counts(name, value));
+    options.map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+/// Whether a run of the scoreboard took every patch that there is.
+fn selects_nothing(started: &Started) -> bool {
+    let set = |name| started.options.get(name).is_some_and(|value| !value.is_null());
+    strings(started.options.get("patterns")).is_empty() && !set("only_changed") && !set("sample")
+}
