@@ -6,6 +6,7 @@
 mod engine;
 mod entry;
 mod error;
+mod fact;
 mod identity;
 mod seam;
 mod single;
