@@ -132,6 +132,26 @@ fn a_follower_may_not_write_and_names_the_leader() {
     assert_eq!(cluster.call(follower, |engine| engine.propose(create(1), None)), Err(no));
 }
 
+/// Two batches are on their way, and one has arrived: what is in the other does not count, nor can it be seen.
+#[test]
+fn a_sole_voter_counts_itself_only_as_far_as_its_disk() {
+    let (mut cluster, leader) = led::<SingleNodeControlPlane>(1);
+    let commit = cluster.engine(leader).commit_index().unwrap();
+    let said = cluster.call(leader, |engine| {
+        engine.propose(create(1), None).unwrap();
+        let second = engine.propose(create(2), None).unwrap();
+        engine.handle(Event::Synced(1));
+        assert_eq!(engine.commit_index(), Some(commit.next()));
+        assert!(engine.state().table().record(PartitionId(1)).is_some());
+        assert!(engine.state().table().record(PartitionId(2)).is_none(), "it is not durable");
+        let said = engine.take_outputs();
+        assert!(!said.iter().any(|said| matches!(said, Output::Decided { id, .. } if *id == second)));
+        engine.handle(Event::Synced(1));
+        (second, engine.take_outputs())
+    });
+    assert!(said.1.iter().any(|output| matches!(output, Output::Decided { id, .. } if *id == said.0)));
+}
+
 /// What one process says is, to the letter, what a cluster of one says.
 #[test]
 fn callers_cannot_tell_one_process_from_a_cluster_of_one() {
