@@ -266,7 +266,7 @@ impl<C: Engine> Cluster<C> {
                 self.durable(node, &outcome);
             }
             Output::Read { id, outcome } => _ = site.read.insert(id, outcome),
-            Output::Applied { at, effect } => {
+            Output::Applied { at, effect, .. } => {
                 let first = self.applied.entry(at.index).or_insert_with(|| (at.term, effect.clone()));
                 assert_eq!(*first, (at.term, effect), "node {node} applied something else at {at}");
             }
