@@ -17,6 +17,8 @@ mod applied;
 mod caps;
 #[path = "laws/codec.rs"]
 mod codec;
+#[path = "laws/entry.rs"]
+mod entry;
 #[path = "laws/fence.rs"]
 mod fence;
 #[path = "laws/gate.rs"]

@@ -2,6 +2,7 @@
 
 use super::ClusterVoterIdentity;
 use crate::ids::NodeId;
+use crate::migration::BackendFailure;
 use crate::raft::{ReadRefusal, Rejection};
 use thiserror::Error;
 
@@ -28,6 +29,36 @@ pub enum ControlPlaneError {
     /// The leader does not take the read now.
     #[error(transparent)]
     ReadRefused(ReadRefusal),
+}
+
+impl ControlPlaneError {
+    /// The same, as a migration's store says it. Whatever the reason, nothing was committed.
+    #[must_use]
+    pub const fn failure(&self) -> BackendFailure {
+        match self {
+            Self::NotLeader { .. } => BackendFailure::NoLeader,
+            Self::IdentityTaken { .. } => BackendFailure::NotTaken,
+            Self::Rejected(rejection) => rejected(rejection),
+            Self::ReadRefused(refusal) => match refusal {
+                ReadRefusal::NotLeader { .. } | ReadRefusal::Halted => BackendFailure::NoLeader,
+                ReadRefusal::NotYetInTerm | ReadRefusal::Busy { .. } => BackendFailure::NoQuorum,
+            },
+        }
+    }
+}
+
+/// Why a store that rests on the log cannot say what came of a command.
+pub(super) const fn rejected(rejection: &Rejection) -> BackendFailure {
+    match rejection {
+        Rejection::NotLeader { .. } | Rejection::Transferring { .. } | Rejection::Halted => {
+            BackendFailure::NoLeader
+        }
+        Rejection::Busy { .. } => BackendFailure::NoQuorum,
+        Rejection::TooLong { .. }
+        | Rejection::Change { .. }
+        | Rejection::ChangeInSession { .. }
+        | Rejection::OpensTerm => BackendFailure::NotTaken,
+    }
 }
 
 fn hint(leader: Option<&ClusterVoterIdentity>) -> String {

@@ -6,10 +6,12 @@
 mod engine;
 mod entry;
 mod error;
+mod fact;
 mod identity;
 mod seam;
 mod single;
 mod state;
+mod store;
 mod text;
 
 pub use crate::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
@@ -20,3 +22,4 @@ pub use identity::{ClusterVoterIdentity, IdentityError};
 pub use seam::{ControlPlaneConsensus, DurableVoteState, Event, Said};
 pub use single::SingleNodeControlPlane;
 pub use state::{Answer, ControlPlaneState};
+pub use store::{Disk, DiskFailed, LogStore, Stopped, epoch_of};

@@ -226,4 +226,7 @@ pub enum BackendFailure {
     /// The request may or may not have been committed.
     #[error("the outcome is not known")]
     Indeterminate,
+    /// The request is none that the log takes, and was not committed.
+    #[error("the log does not take the request")]
+    NotTaken,
 }

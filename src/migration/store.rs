@@ -2,7 +2,8 @@
 //!
 //! The published seam has `begin_migration`, `enter_cutover`, `complete_migration`, `abort_migration` and `state`. Its
 //! `state` cannot fail, so a read that failed looks like "not in cutover" and the wait is skipped; its transitions
-//! name no expected state, so a late one applies to whatever migration is there. Both are widened here.
+//! name no expected state, so a late one applies to whatever migration is there. Both are widened here. And `state`
+//! takes `&mut self`: to read what is committed by now, a replicated log has to ask whether it is still the log.
 
 use super::{
     Caps, Command, Expected, MigrationError, Operator, PartitionRecord, PlacementTable, Reason, Settlement,
@@ -25,7 +26,10 @@ pub trait MigrationStore {
     ///
     /// # Errors
     /// [`MigrationError::Backend`] if that cannot be told. A failed read is never "no such partition".
-    fn state(&self, partition: PartitionId) -> Result<Option<(PartitionRecord, Revision)>, MigrationError>;
+    fn state(
+        &mut self,
+        partition: PartitionId,
+    ) -> Result<Option<(PartitionRecord, Revision)>, MigrationError>;
 
     /// Creates a partition at a placement.
     ///
@@ -155,7 +159,10 @@ impl MigrationStore for InProcessStore {
         Ok(epoch)
     }
 
-    fn state(&self, partition: PartitionId) -> Result<Option<(PartitionRecord, Revision)>, MigrationError> {
+    fn state(
+        &mut self,
+        partition: PartitionId,
+    ) -> Result<Option<(PartitionRecord, Revision)>, MigrationError> {
         Ok(self.table.record(partition).map(|record| (record.clone(), self.revision)))
     }
 }

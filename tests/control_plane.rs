@@ -1,0 +1,134 @@
+//! The seam, and the engines behind it: what holds for one process holds for a cluster, and the other way round.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what it expects by stopping"
+)]
+
+use cutover::control_plane::{
+    Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneTerm, DurableVoteState,
+    Event, MembershipChange, OwnershipTransition, ReplicatedControlPlane, SingleNodeControlPlane,
+};
+use cutover::ids::{Epoch, Index, NodeId, PartitionId, Placement, Serial, SessionId};
+use cutover::migration::{Caps, MigrationError, Transition};
+use cutover::placement::Guarantee;
+use cutover::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
+
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "control_plane/engines.rs"]
+mod engines;
+#[path = "control_plane/members.rs"]
+mod members;
+#[path = "control_plane/outcomes.rs"]
+mod outcomes;
+#[path = "control_plane/sessions.rs"]
+mod sessions;
+#[path = "support/site.rs"]
+mod site;
+
+use cluster::Cluster;
+use site::{Engine, identity};
+
+/// A cluster in good weather that has a leader, and nothing left to do.
+fn led<C: Engine>(count: u8) -> (Cluster<C>, u8) {
+    let mut cluster = Cluster::new(count, Caps::PRODUCTION, 5);
+    let leader = lead(&mut cluster);
+    (cluster, leader)
+}
+
+/// Waits for a leader that has committed the entry of its term.
+fn lead<C: Engine>(cluster: &mut Cluster<C>) -> u8 {
+    assert!(cluster.run_until(10_000, |cluster| cluster.leader().is_some()), "nobody comes to lead");
+    cluster.settle();
+    cluster.leader().unwrap()
+}
+
+/// Another leader than this one, which is cut off and believes that it leads on.
+fn depose<C: Engine>(cluster: &mut Cluster<C>, leader: u8) -> u8 {
+    cluster.cut(leader);
+    let others: Vec<u8> = cluster.nodes().filter(|node| *node != leader).collect();
+    for node in &others {
+        cluster.fire(*node, Timer::Contact);
+    }
+    cluster.fire(others[0], Timer::Election);
+    cluster.settle();
+    assert_eq!(cluster.leader(), Some(others[0]));
+    others[0]
+}
+
+fn create(partition: u32) -> ControlPlaneEntry {
+    let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+    ControlPlaneEntry::OwnershipTransition(OwnershipTransition {
+        partition: PartitionId(partition),
+        transition,
+    })
+}
+
+fn admit(node: u8, by: u8) -> ControlPlaneEntry {
+    let (peer, identity) = (site::peer(node), identity(by));
+    ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity })
+}
+
+fn propose<C: Engine>(
+    cluster: &mut Cluster<C>,
+    node: u8,
+    entry: ControlPlaneEntry,
+    ticket: Option<Ticket>,
+) -> ProposalId {
+    cluster.call(node, |engine| engine.propose(entry, ticket)).expect("it is the leader")
+}
+
+/// Proposes, and waits for what comes of it.
+fn commit<C: Engine>(
+    cluster: &mut Cluster<C>,
+    node: u8,
+    entry: ControlPlaneEntry,
+    ticket: Option<Ticket>,
+) -> (Index, Effect<Answer>) {
+    let id = propose(cluster, node, entry, ticket);
+    committed(cluster, node, id)
+}
+
+fn committed<C: Engine>(cluster: &mut Cluster<C>, node: u8, id: ProposalId) -> (Index, Effect<Answer>) {
+    cluster.settle();
+    match cluster.decided(node, id) {
+        Some(Outcome::Committed { index, effect }) => (*index, effect.clone()),
+        other => panic!("{id:?}: {other:?}"),
+    }
+}
+
+fn has<C: Engine>(cluster: &Cluster<C>, node: u8, partition: u32) -> bool {
+    cluster.engine(node).state().table().record(PartitionId(partition)).is_some()
+}
+
+fn fresh(epoch: u64) -> Effect<Answer> {
+    Effect::Answered { answer: Answer::Epoch(Epoch(epoch)), repeated: false }
+}
+
+/// Each test on one process, on a cluster of one, and on a cluster of three.
+macro_rules! on_every_engine {
+    ($($test:ident)*) => {
+        $(mod $test {
+            use super::*;
+
+            #[test]
+            fn in_one_process() {
+                super::$test::<SingleNodeControlPlane>(1);
+            }
+
+            #[test]
+            fn in_a_cluster_of_one() {
+                super::$test::<ReplicatedControlPlane>(1);
+            }
+
+            #[test]
+            fn in_a_cluster_of_three() {
+                super::$test::<ReplicatedControlPlane>(3);
+            }
+        })*
+    };
+}
+pub(crate) use on_every_engine;

@@ -1,0 +1,118 @@
+//! Who takes part, by the subjects of their certificates.
+
+use super::*;
+use crate::site::{config, founder, peer};
+use cutover::control_plane::ClusterVoterIdentity;
+use cutover::ids::Incarnation;
+use cutover::raft::{Change, ChangeRefusal, Peer, Rejection};
+
+on_every_engine! {
+    an_identity_has_one_node
+    a_learner_that_hears_nothing_does_not_come_to_vote
+}
+
+fn promote(node: u8) -> ControlPlaneEntry {
+    ControlPlaneEntry::MembershipChange(MembershipChange::Promote { peer: peer(node) })
+}
+
+fn remove(node: u8) -> ControlPlaneEntry {
+    ControlPlaneEntry::MembershipChange(MembershipChange::Remove { peer: peer(node) })
+}
+
+fn noted() -> Effect<Answer> {
+    Effect::Answered { answer: Answer::Noted, repeated: false }
+}
+
+fn an_identity_has_one_node<C: Engine>(count: u8) {
+    let (mut cluster, leader) = led::<C>(count);
+    let taken = |by| ControlPlaneError::IdentityTaken { identity: identity(by), by: NodeId(by) };
+    assert_eq!(cluster.call(leader, |engine| engine.propose(admit(9, 1), None)), Err(taken(1)));
+    // However it is spelled.
+    let spelled = ClusterVoterIdentity::from_certificate_subject("commonName = node\\2d1").unwrap();
+    let entry =
+        ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer: peer(9), identity: spelled });
+    assert_eq!(cluster.call(leader, |engine| engine.propose(entry, None)), Err(taken(1)));
+    assert_eq!(commit(&mut cluster, leader, admit(9, 9), None).1, noted());
+    assert_eq!(cluster.engine(leader).state().node_of(&identity(9)), Some(NodeId(9)));
+    assert_eq!(cluster.call(leader, |engine| engine.propose(admit(10, 9), None)), Err(taken(9)));
+    // A node is a member once.
+    let (change, found) = (Change::AddLearner(peer(9)), peer(9));
+    let refusal = ChangeRefusal::AlreadyMember { found };
+    let refused = cluster.call(leader, |engine| engine.propose(admit(9, 10), None));
+    assert_eq!(refused, Err(ControlPlaneError::Rejected(Rejection::Change { change, refusal })));
+    // Who has left is not remembered: its identity may come back as another node.
+    assert_eq!(commit(&mut cluster, leader, remove(9), None).1, noted());
+    assert_eq!(cluster.engine(leader).state().node_of(&identity(9)), None);
+    assert_eq!(commit(&mut cluster, leader, admit(10, 9), None).1, noted());
+    assert_eq!(cluster.engine(leader).state().identity(NodeId(10)), Some(&identity(9)));
+}
+
+fn a_learner_that_hears_nothing_does_not_come_to_vote<C: Engine>(count: u8) {
+    let (mut cluster, leader) = led::<C>(count);
+    cluster.add(count + 1, founder(1, Caps::PRODUCTION).empty_disk().unwrap());
+    cluster.cut(count + 1);
+    commit(&mut cluster, leader, admit(count + 1, count + 1), None);
+    let change = Change::Promote(peer(count + 1));
+    let refusal = ChangeRefusal::NotCaughtUp { learner: peer(count + 1) };
+    let refused = cluster.call(leader, |engine| engine.propose(promote(count + 1), None));
+    assert_eq!(refused, Err(ControlPlaneError::Rejected(Rejection::Change { change, refusal })));
+}
+
+/// Founded with one voter; the others join. Then the first one leaves.
+#[test]
+fn a_cluster_grows_from_one_and_its_founder_leaves() {
+    let (mut cluster, first) = led::<ReplicatedControlPlane>(1);
+    commit(&mut cluster, first, create(1), None);
+    for node in 2..=3 {
+        cluster.add(node, founder(1, Caps::PRODUCTION).empty_disk().unwrap());
+        assert_eq!(cluster.engine(node).commit_index(), None, "an empty disk knows nothing");
+        assert_eq!(cluster.engine(node).leader(), None);
+        assert_eq!(commit(&mut cluster, first, admit(node, node), None).1, noted());
+        assert!(has(&cluster, node, 1), "it took the snapshot");
+        assert_eq!(cluster.engine(node).leader(), Some(identity(first)));
+        assert_eq!(commit(&mut cluster, first, promote(node), None).1, noted());
+    }
+    cluster.fire(first, Timer::Heartbeat);
+    cluster.settle();
+    let everybody: Vec<_> = (1..=3).map(|node| (NodeId(node), identity(node))).collect();
+    for node in cluster.nodes() {
+        assert_eq!(cluster.engine(node).state().directory(), everybody, "node {node}");
+        assert_eq!(cluster.engine(node).node().configuration().voters().count(), 3);
+    }
+    assert_eq!(commit(&mut cluster, first, remove(first), None).1, noted());
+    assert!(!cluster.engine(first).is_leader(), "it leads until the entry is committed, and no longer");
+    let next = lead(&mut cluster);
+    assert_ne!(next, first);
+    assert_eq!(cluster.engine(next).state().identity(NodeId(first)), None);
+    assert_eq!(commit(&mut cluster, next, create(2), None).1, fresh(1));
+}
+
+/// A voter that lost its disk is somebody else, under the same certificate.
+#[test]
+fn a_node_without_its_disk_comes_back_in_another_life() {
+    let (mut cluster, leader) = led::<ReplicatedControlPlane>(3);
+    let lost = cluster.nodes().find(|node| *node != leader).unwrap();
+    cluster.cut(lost);
+    let again = Peer { incarnation: Incarnation(2), ..peer(lost) };
+    let back = ControlPlaneEntry::MembershipChange(MembershipChange::Admit {
+        peer: again,
+        identity: identity(lost),
+    });
+    let (change, refusal) = (Change::AddLearner(again), ChangeRefusal::AlreadyMember { found: peer(lost) });
+    let refused = cluster.call(leader, |engine| engine.propose(back.clone(), None));
+    assert_eq!(refused, Err(ControlPlaneError::Rejected(Rejection::Change { change, refusal })));
+    commit(&mut cluster, leader, remove(lost), None);
+    assert_eq!(commit(&mut cluster, leader, back, None).1, noted());
+    let node = cluster.engine(leader).node();
+    assert!(node.configuration().is_member(again) && !node.configuration().is_member(peer(lost)));
+    assert_eq!(cluster.engine(leader).state().identity(NodeId(lost)), Some(&identity(lost)));
+}
+
+#[test]
+fn a_sole_voter_cannot_leave() {
+    let (mut cluster, leader) = led::<SingleNodeControlPlane>(1);
+    let (change, refusal) = (Change::Remove(peer(1)), ChangeRefusal::LastVoter { voter: peer(1) });
+    let refused = cluster.call(leader, |engine| engine.propose(remove(1), None));
+    assert_eq!(refused, Err(ControlPlaneError::Rejected(Rejection::Change { change, refusal })));
+    assert_eq!(config(1).me, peer(1));
+}

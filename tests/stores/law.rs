@@ -1,0 +1,67 @@
+//! Random commands give equal tables everywhere.
+
+use super::compared::Compared;
+use super::happening::happening;
+use super::world::CAPS;
+use super::{Cluster, embedded};
+use cutover::control_plane::ControlPlaneConsensus;
+use cutover::migration::{InProcessStore, MigrationStore};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+
+/// From the same seed in every run unless the environment names one.
+fn cases(times: u32) -> Config {
+    let given = Config::default();
+    let rng_seed = match given.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(17),
+        RngSeed::Fixed(seed) => RngSeed::Fixed(seed),
+    };
+    Config { cases: given.cases.saturating_mul(times), rng_seed, failure_persistence: None, ..given }
+}
+
+proptest! {
+    #![proptest_config(cases(2))]
+
+    #[test]
+    fn random_commands_give_equal_tables(
+        happenings in prop::collection::vec(happening(), 0..60),
+        seed in any::<u64>(),
+    ) {
+        let run = |store: &mut dyn MigrationStore| {
+            let mut both = Compared::new(store);
+            happenings.iter().for_each(|what| both.happen(what));
+            (both.world.table, both.repeated)
+        };
+        let mut in_process = InProcessStore::new(CAPS);
+        let (table, repeated) = run(&mut in_process);
+        prop_assert_eq!((in_process.table(), repeated), (&table, 0));
+
+        let mut in_a_log = embedded(CAPS);
+        prop_assert_eq!(run(&mut in_a_log), (table.clone(), 0));
+        prop_assert_eq!(in_a_log.engine().state().table(), &table);
+
+        for in_session in [false, true] {
+            let mut cluster = Cluster::rough(3, CAPS, seed, in_session);
+            let (same, repeated) = run(&mut cluster);
+            prop_assert_eq!(&same, &table);
+            prop_assert!(!in_session || repeated == 0, "a session repeats by itself, and has the first answer");
+            cluster.recover();
+            for node in cluster.cluster.nodes() {
+                let state = cluster.cluster.engine(node).state();
+                prop_assert_eq!(state.table(), &table, "node {}", node);
+            }
+        }
+    }
+}
+
+/// The weather is bad enough for the law to mean something.
+#[test]
+fn in_bad_weather_requests_do_fail() {
+    let mut failures = 0;
+    for seed in 0..20 {
+        let mut cluster = Cluster::rough(3, CAPS, seed, false);
+        super::suite::a_partition_moves_and_its_old_copy_goes(&mut cluster);
+        failures += cluster.failures;
+    }
+    assert!(failures >= 10, "{failures}");
+}

@@ -1,0 +1,183 @@
+//! A cluster in memory as a migration store: it runs until the outcome is there, or patience ends.
+
+use super::cluster::Cluster;
+use super::site::{CALM, Engine, ROUGH};
+use cutover::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, Event, epoch_of};
+use cutover::ids::{Epoch, NodeId, PartitionId, Revision, Serial, SessionId};
+use cutover::migration::{BackendFailure, Caps, Command, MigrationError, MigrationStore, PartitionRecord};
+use cutover::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
+
+/// Steps until a client gives up.
+const PATIENCE: usize = 4000;
+
+/// A client of the cluster, and the cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterStore<C> {
+    pub cluster: Cluster<C>,
+    /// In so many of a hundred requests the leader is lost on the way.
+    trouble: usize,
+    /// Whether it repeats by itself, under a session.
+    session: Option<Session>,
+    /// Requests that the cluster had no answer to.
+    pub failures: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    id: Option<SessionId>,
+    serial: Serial,
+}
+
+impl<C: Engine> ClusterStore<C> {
+    /// In good weather, without a session.
+    pub fn calm(count: u8, caps: Caps) -> Self {
+        let cluster = Cluster::new(count, caps, 3);
+        Self { cluster, trouble: 0, session: None, failures: 0 }
+    }
+
+    /// In bad weather, with leaders lost now and then.
+    pub fn rough(count: u8, caps: Caps, seed: u64, in_session: bool) -> Self {
+        let mut cluster = Cluster::new(count, caps, seed);
+        cluster.weather = ROUGH;
+        let session = in_session.then_some(Session { id: None, serial: Serial::ZERO });
+        Self { cluster, trouble: 30, session, failures: 0 }
+    }
+
+    /// A leader, if there comes to be one.
+    fn find(&mut self) -> Result<u8, BackendFailure> {
+        let found = self.cluster.run_until(PATIENCE, |cluster| cluster.leader().is_some());
+        self.cluster.leader().filter(|_| found).ok_or(BackendFailure::NoLeader)
+    }
+
+    /// Asks a leader; what it does not take now it may take a little later.
+    fn ask<T>(
+        &mut self,
+        ask: impl FnOnce(&mut C) -> Result<T, ControlPlaneError>,
+    ) -> Result<(u8, T), BackendFailure> {
+        if self.trouble > 0 && self.cluster.random.chance(50) {
+            self.cluster.heal();
+        }
+        if self.cluster.weather.loss == 0 {
+            self.cluster.settle();
+        }
+        let leader = self.find()?;
+        if self.cluster.weather.loss == 0 {
+            self.cluster.settle();
+        }
+        match self.cluster.call(leader, ask) {
+            Ok(asked) => Ok((leader, asked)),
+            Err(error) => {
+                self.steps(40);
+                Err(error.failure())
+            }
+        }
+    }
+
+    fn steps(&mut self, steps: usize) {
+        for _ in 0..steps {
+            self.cluster.step();
+        }
+    }
+
+    /// Something happens to the leader, a little later.
+    fn trouble(&mut self, leader: u8) {
+        let random = &mut self.cluster.random;
+        if !random.chance(self.trouble) {
+            return;
+        }
+        let (steps, what) = (random.below(15), random.below(4));
+        self.steps(steps);
+        let other = self.cluster.nodes().find(|node| *node != leader && self.cluster.is_up(*node));
+        match (what, other) {
+            (0, _) => self.cluster.crash(leader),
+            (1, _) => self.cluster.cut(leader),
+            (2, Some(other)) if self.cluster.is_up(leader) => {
+                self.cluster.call(leader, |engine| engine.handle(Event::Transfer(NodeId(other))));
+            }
+            (3, Some(other)) => {
+                for timer in [Timer::Contact, Timer::Election] {
+                    self.cluster.fire(other, timer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Proposes, and waits for the outcome.
+    fn submit(
+        &mut self,
+        ask: impl FnOnce(&mut C) -> Result<ProposalId, ControlPlaneError>,
+    ) -> Result<Outcome<Answer>, BackendFailure> {
+        let (leader, id) = self.ask(ask)?;
+        self.trouble(leader);
+        self.cluster
+            .run_until(PATIENCE, |cluster| !cluster.is_up(leader) || cluster.decided(leader, id).is_some());
+        Ok(self.cluster.decided(leader, id).cloned().unwrap_or(Outcome::Indeterminate))
+    }
+
+    /// One attempt.
+    fn once(&mut self, command: &Command, ticket: Option<Ticket>) -> Result<Epoch, MigrationError> {
+        let entry = ControlPlaneEntry::OwnershipTransition(command.clone());
+        let outcome = self.submit(|engine| engine.propose(entry, ticket));
+        let outcome = outcome.map_err(|reason| MigrationError::Backend { reason });
+        let answer = outcome.and_then(|outcome| epoch_of(&outcome));
+        self.failures += usize::from(matches!(answer, Err(MigrationError::Backend { .. })));
+        answer
+    }
+
+    /// The ticket of the next request.
+    fn ticket(&mut self) -> Option<Ticket> {
+        let Session { mut id, serial } = self.session?;
+        for _ in 0..100 {
+            if id.is_some() {
+                break;
+            }
+            if let Ok(Outcome::Committed { effect: Effect::SessionOpened(opened), .. }) =
+                self.submit(|engine| engine.open_session())
+            {
+                id = Some(opened);
+            }
+        }
+        let session = id.expect("a session comes to be opened");
+        let next = Serial(serial.0 + 1);
+        self.session = Some(Session { id, serial: next });
+        Some(Ticket { session, serial: next, acknowledged_through: serial })
+    }
+
+    /// Everybody is back, and knows what is committed.
+    pub fn recover(&mut self) {
+        self.trouble = 0;
+        self.cluster.weather = CALM;
+        self.cluster.heal();
+        assert!(self.cluster.converge(20_000), "the cluster does not recover");
+    }
+}
+
+impl<C: Engine> MigrationStore for ClusterStore<C> {
+    fn propose(&mut self, command: &Command) -> Result<Epoch, MigrationError> {
+        let ticket = self.ticket();
+        let mut answer = self.once(command, ticket);
+        for _ in 0..100 {
+            if ticket.is_none() || !matches!(answer, Err(MigrationError::Backend { .. })) {
+                break;
+            }
+            answer = self.once(command, ticket);
+        }
+        answer
+    }
+
+    fn state(
+        &mut self,
+        partition: PartitionId,
+    ) -> Result<Option<(PartitionRecord, Revision)>, MigrationError> {
+        let backend = |reason| MigrationError::Backend { reason };
+        let (leader, id) = self.ask(|engine| engine.read()).map_err(backend)?;
+        self.cluster
+            .run_until(PATIENCE, |cluster| !cluster.is_up(leader) || cluster.read(leader, id).is_some());
+        if !matches!(self.cluster.read(leader, id), Some(Ok(_))) {
+            return Err(backend(BackendFailure::NoQuorum));
+        }
+        let state = self.cluster.engine(leader).state();
+        Ok(state.table().record(partition).map(|record| (record.clone(), state.revision())))
+    }
+}

@@ -1,0 +1,121 @@
+//! What a cluster in memory is made of: engines, disks, names, numbers from a seed, and the weather.
+
+use cutover::control_plane::{
+    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder, ReplicatedControlPlane,
+    SingleNodeControlPlane,
+};
+use cutover::ids::{ClusterId, Incarnation, NodeId};
+use cutover::migration::Caps;
+use cutover::raft::{Body, Config, Durable, Elections, Limits, Message, Peer, SessionLimits};
+
+/// A disk.
+pub type Disk = Durable<ControlPlaneEntry>;
+
+/// An engine that can be started from a disk.
+pub trait Engine: ControlPlaneConsensus + Sized {
+    /// Starts it.
+    fn from_disk(config: Config, disk: Disk) -> Self;
+}
+
+impl Engine for ReplicatedControlPlane {
+    fn from_disk(config: Config, disk: Disk) -> Self {
+        Self::start(config, disk).unwrap()
+    }
+}
+
+impl Engine for SingleNodeControlPlane {
+    fn from_disk(config: Config, disk: Disk) -> Self {
+        Self::start(config, disk).unwrap()
+    }
+}
+
+/// Snapshots after a few entries, so that a short run has some.
+pub const LIMITS: Limits = Limits {
+    elections: Elections::Stable,
+    window: 2,
+    append_entries_max: 3,
+    compact_after_entries: 5,
+    keep_entries: 2,
+    ..Limits::PRODUCTION
+};
+
+/// The first life of a node.
+pub const fn peer(node: u8) -> Peer {
+    Peer { node: NodeId(node), incarnation: Incarnation(1) }
+}
+
+/// Who a node is.
+pub fn identity(node: u8) -> ClusterVoterIdentity {
+    ClusterVoterIdentity::from_certificate_subject(&format!("CN=node-{node}")).unwrap()
+}
+
+/// What a node is started with.
+pub const fn config(node: u8) -> Config {
+    Config { cluster: ClusterId(7), me: peer(node), limits: LIMITS }
+}
+
+/// A cluster of nodes 1 to `count`, all voters.
+pub fn founder(count: u8, caps: Caps) -> Founder {
+    let voters = (1..=count).map(|node| (peer(node), identity(node))).collect();
+    Founder { voters, caps, sessions: SessionLimits { sessions_max: 3, answers_max: 4 } }
+}
+
+/// Numbers from a seed (splitmix64).
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % u64::try_from(bound).unwrap()).unwrap()
+    }
+
+    /// True in so many of a hundred cases.
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// How bad it is, in per cent.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// A message is lost.
+    pub loss: usize,
+    /// A message is delivered, and comes again.
+    pub repeat: usize,
+    /// A timer ends although something else could happen.
+    pub alarm: usize,
+}
+
+/// Nothing is lost, and timers end only when nothing else is left to do.
+pub const CALM: Weather = Weather { loss: 0, repeat: 0, alarm: 0 };
+/// Everything goes wrong now and then.
+pub const ROUGH: Weather = Weather { loss: 10, repeat: 10, alarm: 2 };
+
+/// What a message promises is on the disk of whoever sends it.
+pub fn promised(disk: &Disk, message: &Message<ControlPlaneEntry>) {
+    assert!(disk.vote.term >= message.term, "{message}: its term is not durable");
+    match &message.body {
+        Body::Voted { granted: true } => {
+            let newer = disk.vote.term > message.term;
+            assert!(newer || disk.vote.voted_for == Some(message.to), "{message}: not durable");
+        }
+        Body::Appended { matched, .. } => {
+            let newer = disk.vote.term > message.term;
+            assert!(newer || disk.log.last().index >= *matched, "{message}: not durable");
+        }
+        Body::PreVote { .. }
+        | Body::PreVoted { .. }
+        | Body::Vote { .. }
+        | Body::Voted { granted: false }
+        | Body::Append(_)
+        | Body::Diverged { .. }
+        | Body::Install(_)
+        | Body::TimeoutNow
+        | Body::Outdated => {}
+    }
+}
