@@ -15,10 +15,13 @@ fn main() {
     seen.insert(h(&init));
     let mut stack = vec![init];
     let mut sub: HashMap<String, HashSet<String>> = HashMap::new();
-    let mut samples = Vec::new();
+    let mut samples = Vec::new(); let mut freq: HashMap<String,u64> = HashMap::new(); let mut mfreq: HashMap<String,u64> = HashMap::new();
     while let Some(s) = stack.pop() {
         let f = s.facts();
         for (k, v) in &f { sub.entry(k.clone()).or_default().insert(v.clone()); }
+        let mut ns: Vec<_> = f.iter().filter(|(k, _)| k.starts_with('n') && k != "net").map(|(_, v)| v.clone()).collect(); ns.sort();
+        *freq.entry(ns.join(" / ")).or_insert(0u64) += 1;
+        for (k, v) in &f { if k == "net" { for m in v.split("; ") { let m: String = m.split(' ').skip(2).collect::<Vec<_>>().join(" "); *mfreq.entry(m).or_insert(0u64) += 1; } } }
         let nodes: String = f.iter().filter(|(k, _)| k.starts_with('n') && k != "net").map(|(_, v)| v.clone()).collect::<Vec<_>>().join("/");
         sub.entry("nodes".into()).or_default().insert(nodes);
         sub.entry("all".into()).or_default().insert(format!("{f:?}"));
@@ -29,6 +32,12 @@ fn main() {
         if seen.len() > 2_000_000 { break; }
     }
     println!("unique {}", seen.len());
+    let mut v: Vec<_> = freq.into_iter().collect(); v.sort_by_key(|x| std::cmp::Reverse(x.1));
+    println!("distinct nodes visible (canonical-ish) {}", v.len());
+    for (k, n) in v.iter().take(8) { println!("{n} {k}"); }
+    let mut v: Vec<_> = mfreq.into_iter().collect(); v.sort_by_key(|x| std::cmp::Reverse(x.1));
+    println!("distinct messages {}", v.len());
+    for (k, n) in v.iter().take(60) { println!("{n} {k}"); }
     for (k, v) in &sub { println!("{k} {}", v.len()); }
     for s in samples.iter().rev().take(6) { println!("{s}"); }
 }

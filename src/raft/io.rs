@@ -98,7 +98,8 @@ pub enum Output<M: Machine> {
         /// The place, or why not.
         outcome: Result<Index, ReadRefusal>,
     },
-    /// What came of an operator's wish to hand over.
+    /// What came of an operator's wish to hand over: this node no longer leads (whether the other does, it cannot know), or
+    /// why it still does.
     Transfer(Result<NodeId, TransferRefusal>),
     /// This node leads now.
     Leads(Term),

@@ -49,7 +49,7 @@ impl Run<'_> {
             (None, _) => exit::HOLDS,
         };
         // Places count only where the search came to its end, with the options that the scope is listed with.
-        let lost: &[Mark] = if found.complete && self.is_whole(scope) { &missing } else { &[] };
+        let lost: &[&str] = if found.complete && self.is_whole(scope) { &missing } else { &[] };
         self.print_verdicts(scope, found, lost, witness, trace.as_deref());
         if let Some(witness) = witness {
             self.print_failure(scope, witness, trace.as_deref());

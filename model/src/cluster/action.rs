@@ -148,7 +148,9 @@ impl World {
         let stable = limits.elections == Elections::Stable;
         match machine.role() {
             RoleName::Leader => {
-                add(Deed::Fire(Timer::Heartbeat));
+                if self.cluster.heartbeats {
+                    add(Deed::Fire(Timer::Heartbeat));
+                }
                 // It looks who hears it, and sends a snapshot again; without either there is nothing to look at.
                 if stable || limits.compact_after_entries < 1000 {
                     add(Deed::Fire(Timer::Election));

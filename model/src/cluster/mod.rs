@@ -29,7 +29,7 @@ use crate::environment::{Directive, Environment, Outcome, Place};
 use crate::scope::{Cluster, Scope};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use cutover::control_plane::{ClusterVoterIdentity, ControlPlaneConsensus as _, Founder};
-use cutover::ids::{ClusterId, Incarnation, NodeId};
+use cutover::ids::{ClusterId, Incarnation, Index, NodeId};
 use cutover::invariant::{Consensus, Id};
 use cutover::migration::Caps;
 use cutover::raft::{Config, Peer};
@@ -50,6 +50,8 @@ pub struct World {
     pub(crate) cluster: Cluster,
     pub(crate) symmetry: Symmetry,
     pub(crate) founder: Founder,
+    /// Where the founders begin.
+    pub(crate) founded: Index,
     reached: AtomicU64,
     stop: AtomicBool,
     /// Tells worlds apart in memories that are keyed by content.
@@ -110,8 +112,9 @@ impl World {
         let voters = (1..=cluster.founders).filter_map(|node| Some((peer(node), identity(NodeId(node))?))).collect();
         let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: cluster.sessions };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
+        let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);
         let (reached, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { scope, cluster, symmetry, founder, reached, stop, key }
+        Self { scope, cluster, symmetry, founder, founded, reached, stop, key }
     }
 
     /// Nodes that have started, the founders with the disk of a new cluster, the others with an empty one.
@@ -125,20 +128,15 @@ impl World {
             let host = disk.ok().and_then(|disk| Host::start(self.config(peer(node)), disk));
             *slot = host.map(|host| self.share(host));
         }
-        let founded = self.founded();
         State {
             hosts,
             net: Net::default(),
             clients: self.share(Clients::new(&self.cluster)),
-            monitor: self.share(Consensus::new(founded)),
+            monitor: self.share(Consensus::new(self.founded)),
             spent: Spent::default(),
             broken: 0,
             stands_for: None,
         }
-    }
-
-    fn founded(&self) -> cutover::ids::Index {
-        self.founder.disk().map_or(cutover::ids::Index::ZERO, |disk| disk.snapshot.last.index)
     }
 
     pub(crate) const fn config(&self, me: Peer) -> Config {

@@ -74,7 +74,7 @@ impl World {
         let message = state.net.messages().get(at)?;
         let node = message.0.to.node.0;
         let effect = self.effect_of(state, node, &Stimulus::Deliver, Some(message), explain)?;
-        if effect.idle {
+        if effect.idle || self.is_too_long(&effect) {
             self.note(effect.marks);
             return None;
         }
@@ -111,6 +111,9 @@ impl World {
         explain: bool,
     ) -> Option<Stepped> {
         let effect = self.effect_of(state, node, stimulus, None, explain)?;
+        if self.is_too_long(&effect) {
+            return None;
+        }
         let accepted = effect.proposed.as_ref().is_none_or(Result::is_ok);
         if (effect.idle && effect.read.is_none()) || !accepted {
             self.note(effect.marks);
@@ -129,6 +132,11 @@ impl World {
             | Deed::Sync => {}
         }
         self.absorb(state, next, node, Some(deed), effect, explain)
+    }
+
+    /// Whether a log has outgrown the bound.
+    fn is_too_long(&self, effect: &Effect) -> bool {
+        effect.host.engine.node().log().last().index.since(self.founded) > self.cluster.entries
     }
 
     /// Once no crash can come any more, nobody can tell when a disk is synced: it is at once.
@@ -226,13 +234,27 @@ impl World {
         if host.me() != message.to {
             return false;
         }
-        if self.cluster.drops_outdated && message.term < host.engine.node().vote().term {
+        if self.cluster.loses_old && message.term < host.engine.node().vote().term {
             return false;
         }
-        if !is_past(host, &message.body, message.term) {
+        let past = is_past(host, &message.body, message.term);
+        if !past && !self.cluster.loses_old {
             return true;
         }
-        !self.effect(host, &Stimulus::Deliver, Some(sent), self.syncs(state)).idle
+        let effect = self.effect(host, &Stimulus::Deliver, Some(sent), self.syncs(state));
+        if past {
+            return !effect.idle;
+        }
+        !self.says_nothing_new(state, host, &effect)
+    }
+
+    /// Whether a delivery changes nothing, and neither do the answers to it.
+    fn says_nothing_new(&self, state: &State, host: &Shared<Host>, effect: &Effect) -> bool {
+        let idle = |sent: &Shared<Sent>| {
+            let asker = state.host(sent.0.to.node.0);
+            asker.is_none_or(|asker| self.effect(asker, &Stimulus::Deliver, Some(sent), self.syncs(state)).idle)
+        };
+        effect.host.same(host) && effect.told.is_empty() && effect.sent.iter().all(idle)
     }
 
     fn ask(

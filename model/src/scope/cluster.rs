@@ -34,6 +34,8 @@ pub struct Cluster {
     pub terms: u64,
     /// Writes: each creates a partition of its own.
     pub writes: u8,
+    /// Entries in a log above the founding, those that open terms included.
+    pub entries: u64,
     /// Whether writes go under a session, which has to be opened first.
     pub session: bool,
     /// Times that each write is proposed, retries included.
@@ -54,8 +56,11 @@ pub struct Cluster {
     pub crashes: u8,
     /// Disks lost, in all; the node comes back under another incarnation.
     pub wipes: u8,
-    /// Whether a message of a lower term is lost even though its receiver would answer it.
-    pub drops_outdated: bool,
+    /// Whether leaders speak without having something to say.
+    pub heartbeats: bool,
+    /// Whether messages are lost that say nothing new: those of a term that their receiver has left, and those that change
+    /// nothing there while the answers to them change nothing either.
+    pub loses_old: bool,
     /// Bounds of the nodes.
     pub limits: Limits,
     /// Bounds of the sessions.
@@ -76,6 +81,7 @@ impl Cluster {
         parts.push(super::plural(self.terms, "term"));
         parts.push(some(self.writes, "write"));
         parts.push("the entry that opens a term comes on top".to_owned());
+        parts.push(format!("logs of at most {} entries", self.entries));
         if self.session {
             parts.push(format!("one session, {} at a write", some(self.attempts, "attempt")));
         } else if self.attempts > 1 {
@@ -115,8 +121,11 @@ impl Cluster {
         if self.wipes > 0 {
             parts.push(format!("{} of a node <= {}", Fault::Wipe, self.wipes));
         }
-        if self.drops_outdated {
-            parts.push("under-approximation: messages of a lower term are lost".to_owned());
+        if !self.heartbeats {
+            parts.push("under-approximation: no heartbeats, so nothing that was lost is sent again".to_owned());
+        }
+        if self.loses_old {
+            parts.push("under-approximation: messages of a lower term, and those that say nothing new, are lost".to_owned());
         }
         parts
     }

@@ -10,6 +10,7 @@ const NODES: Cluster = Cluster {
     joiners: 0,
     terms: 2,
     writes: 1,
+    entries: 3,
     session: false,
     attempts: 1,
     reads: 0,
@@ -20,7 +21,8 @@ const NODES: Cluster = Cluster {
     duplicates: Duplicates::AtMost(0),
     crashes: 0,
     wipes: 0,
-    drops_outdated: true,
+    heartbeats: true,
+    loses_old: true,
     limits: Limits {
         elections: Elections::Plain,
         window: 1,

@@ -2,7 +2,9 @@
 
 use super::searched::scope;
 use cutover_model::scope::{self, Scope};
-use cutover_model::world::{Action, State, World, hasher};
+use cutover_model::environment::Environment as _;
+use cutover_model::shared::hasher;
+use cutover_model::world::{Action, State, World};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ fn shows(name: &str) {
     let (world, found) = search(&scope, Order::BreadthFirst);
     assert!(!found.complete && found.ended_by.is_none(), "{found:?}");
     let actions = found.witness.unwrap();
-    let witness = Witness::run(&world, &actions, expected).unwrap();
+    let witness = Witness::run(&*world, &actions, expected).unwrap();
     assert_eq!(witness.id, expected);
     assert_eq!(witness.steps.len(), actions.len(), "it breaks with its last step");
     assert_eq!(witness.violation.as_ref().map(|violation| violation.id), Some(expected));
@@ -35,7 +35,7 @@ fn shows(name: &str) {
     assert_eq!((violation.id, step), (expected, trace.steps().len()));
 
     // No step is idle: the shortest run without any of its steps is no run, or breaks nothing.
-    assert_eq!(Witness::shorten(&world, &actions, expected), actions);
+    assert_eq!(Witness::shorten(&*world, &actions, expected), actions);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use cutover_model::scope::{self, Scope};
 use cutover_model::search::{Found, Order, Searched, Watcher, all_invariants};
-use cutover_model::world::World;
+use cutover_model::world::{Action, World};
 use std::sync::Arc;
 
 /// The scope of that name.
@@ -12,7 +12,7 @@ pub fn scope(name: &str) -> Scope {
 }
 
 /// Searches a scope without a limit for whatever breaks in it, or for what is expected to.
-pub fn search(scope: &Scope, order: Order) -> (Arc<World>, Found) {
+pub fn search(scope: &Scope, order: Order) -> (Arc<World>, Found<Action>) {
     let world = Arc::new(World::new(scope.clone()));
     let watch = scope.expect.map_or_else(all_invariants, cutover::invariant::Id::bit);
     let searched = Searched { world: Arc::clone(&world), watch };
