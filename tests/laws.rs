@@ -15,6 +15,8 @@ use proptest::test_runner::{Config, RngSeed};
 mod applied;
 #[path = "laws/caps.rs"]
 mod caps;
+#[path = "laws/cluster.rs"]
+mod cluster;
 #[path = "laws/codec.rs"]
 mod codec;
 #[path = "laws/fence.rs"]
@@ -25,6 +27,10 @@ mod gate;
 mod happening;
 #[path = "laws/identity.rs"]
 mod identity;
+#[path = "support/judge.rs"]
+mod judge;
+#[path = "support/network.rs"]
+mod network;
 #[path = "laws/policy.rs"]
 mod policy;
 #[path = "laws/promise.rs"]
