@@ -117,7 +117,7 @@ impl<M: Machine> Turn<'_, M> {
         if matches!(self.node.role, Role::Leader(_)) {
             return self.check_quorum();
         }
-        if !self.node.configuration().is_voter(self.node.config.me) {
+        if !self.node.may_stand() {
             self.node.role = Role::Follower(Follower { leader: None, hears: false });
             return;
         }

@@ -70,7 +70,7 @@ impl<M: Machine> Turn<'_, M> {
     /// Stands for election at once, without asking first. In any other term than the one it was said in it was dropped.
     pub(super) fn on_timeout_now(&mut self, from: Peer) {
         let wanted = self.node.leader() == Some(from);
-        if wanted && self.node.configuration().is_voter(self.node.config.me) {
+        if wanted && self.node.may_stand() {
             self.stand(true);
         }
     }
