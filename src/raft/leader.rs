@@ -212,19 +212,20 @@ impl<M: Machine> Turn<'_, M> {
     }
 
     /// An append without entries: "I lead", and how far the commit is. To a member that waits for a snapshot, one that
-    /// agrees with every log.
+    /// agrees with every log. One whose answers are still waited for, while what comes next for it was compacted away,
+    /// gets a snapshot: an append that agrees with every log would not tell that the others were lost.
     fn speak_to(&mut self, peer: Peer) {
         let Role::Leader(leader) = &self.node.role else { return };
         let round = leader.round;
         let Some(progress) = leader.of(peer) else { return };
-        let known = match progress.flow {
-            Flow::Install { .. } => None,
-            Flow::Probe { .. } | Flow::Replicate { .. } => Some(progress.next.previous()),
+        let (prev, commit) = match progress.flow {
+            Flow::Install { .. } => (LogPosition::ZERO, Index::ZERO),
+            Flow::Probe { .. } | Flow::Replicate { .. } => {
+                let index = progress.next.previous();
+                let Some(term) = self.node.log.term_at(index) else { return self.send_snapshot(peer) };
+                (LogPosition { term, index }, self.node.commit())
+            }
         };
-        let position = |index| Some(LogPosition { term: self.node.log.term_at(index)?, index });
-        let prev = known.and_then(position);
-        let commit = if prev.is_some() { self.node.commit() } else { Index::ZERO };
-        let prev = prev.unwrap_or(LogPosition::ZERO);
         self.send(peer, Body::Append(Append { prev, entries: Vec::new(), commit, round }));
     }
 

@@ -285,7 +285,12 @@ impl Run {
                 self.cluster.node(*at).is_some_and(|node| node.role() == RoleName::Leader && node.commit() == node.log().last().index)
             });
             match leader {
-                Some(leader) => self.cluster.step(leader, Input::TimerFired(Timer::Heartbeat)),
+                Some(leader) => {
+                    self.cluster.step(leader, Input::TimerFired(Timer::Heartbeat));
+                    self.rest();
+                    // A snapshot that was lost is sent again once the leader has looked who answers.
+                    self.cluster.step(leader, Input::TimerFired(Timer::Election));
+                }
                 None => self.cluster.step(at, Input::TimerFired(Timer::Election)),
             }
             self.rest();
