@@ -68,6 +68,8 @@ impl<M: Machine> Turn<'_, M> {
     /// Leads the current term. Its first entry opens it: only through an entry of its own term can a leader commit.
     pub(super) fn lead(&mut self, _: VoteWon) {
         let (term, me) = (self.node.vote.term, self.node.config.me.node);
+        let tail = self.node.log.from(self.node.commit().next(), u32::MAX);
+        let uncommitted_bytes = tail.iter().map(Entry::encoded_len).fold(0, u32::saturating_add);
         self.node.role = Role::Leader(Leader {
             opened: self.node.log.last().index.next(),
             progress: Vec::new(),
@@ -75,7 +77,7 @@ impl<M: Machine> Turn<'_, M> {
             reads: Vec::new(),
             round: 0,
             hand_over: None,
-            uncommitted_bytes: 0,
+            uncommitted_bytes,
         });
         self.say(Output::Leads(term));
         self.say(Output::CancelTimer(Timer::Contact));
@@ -190,7 +192,7 @@ impl<M: Machine> Turn<'_, M> {
             if progress.next <= base {
                 return self.send_snapshot(peer);
             }
-            self.send_append(peer, self.node.config.limits.append_entries_max);
+            self.send_append(peer, self.node.config.limits.append_entries_max.max(1));
             spoken = true;
         }
         if speak && !spoken {
