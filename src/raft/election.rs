@@ -16,11 +16,13 @@ use crate::ids::Term;
 pub(super) struct Canvass {
     pub(super) granted: Vec<Peer>,
     pub(super) refused: Vec<Peer>,
+    /// The leader wanted this election.
+    pub(super) transfer: bool,
 }
 
 impl Canvass {
-    const fn new() -> Self {
-        Self { granted: Vec::new(), refused: Vec::new() }
+    const fn new(transfer: bool) -> Self {
+        Self { granted: Vec::new(), refused: Vec::new(), transfer }
     }
 
     fn note(&mut self, from: Peer, granted: bool) {
@@ -43,6 +45,7 @@ impl<M: Machine> Turn<'_, M> {
             return self.mark(Mark::Ignored);
         }
         if term > self.node.vote.term {
+            self.handed_over(from, &message.body);
             self.adopt(term);
         }
         if term < self.node.vote.term {
@@ -136,7 +139,7 @@ impl<M: Machine> Turn<'_, M> {
     /// Asks whether an election could be won. The term stays (thesis, section 9.6).
     fn ask(&mut self) {
         let me = self.node.config.me;
-        let mut canvass = Canvass::new();
+        let mut canvass = Canvass::new(false);
         canvass.note(me, true);
         self.node.role = Role::PreCandidate(canvass);
         let (standing, last) = (self.node.vote.term.next(), self.node.log.last());
@@ -150,7 +153,7 @@ impl<M: Machine> Turn<'_, M> {
     pub(super) fn stand(&mut self, transfer: bool) {
         let me = self.node.config.me;
         self.node.vote = Vote { term: self.node.vote.term.next(), voted_for: Some(me) };
-        self.node.role = Role::Candidate(Canvass::new());
+        self.node.role = Role::Candidate(Canvass::new(transfer));
         self.say(Output::SetTimer(Timer::Election));
         let last = self.node.log.last();
         for voter in self.other_voters() {
@@ -232,7 +235,12 @@ impl<M: Machine> Turn<'_, M> {
         match quorum::tally(self.node.configuration(), &canvass.granted, &canvass.refused) {
             Tally::Pending => {}
             Tally::Lost => self.node.role = Role::Follower(Follower { leader: None, hears: false }),
-            Tally::Won(won) => self.lead(won),
+            Tally::Won(won) => {
+                if canvass.transfer {
+                    self.mark(Mark::TransferWon);
+                }
+                self.lead(won);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! A leader: takes proposals, sends them to everybody, and decides what is committed (Raft, sections 5.3 and 5.4.2).
 
 use super::configuration::Peer;
-use super::io::{Outcome, Output, ProposalId, ReadRefusal, Rejection, Timer};
+use super::io::{Outcome, Output, ProposalId, ReadRefusal, Rejection, Timer, TransferRefusal};
 use super::log::{Content, Entry, LogPosition};
 use super::machine::{Effect, Machine, Payload};
 use super::mark::Mark;
@@ -105,7 +105,7 @@ impl<M: Machine> Turn<'_, M> {
         }
         if let Some(hand_over) = was.hand_over {
             self.say(Output::CancelTimer(Timer::Transfer));
-            self.say(Output::Transfer(Ok(hand_over.to.node)));
+            self.say(Output::Transfer(Err(TransferRefusal::SteppedDown { to: hand_over.to.node })));
         }
     }
 
