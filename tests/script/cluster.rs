@@ -154,7 +154,8 @@ impl Script {
                 let (name, last) = (given.text("as"), given.flag("last"));
                 let meant = self.meant(given);
                 let at = if last { meant.last() } else { meant.first() };
-                let letter = self.cluster.wire[*at.unwrap()].clone();
+                let at = at.unwrap_or_else(|| panic!("there is no message to copy as {name}"));
+                let letter = self.cluster.wire[*at].clone();
                 self.say(format!("{name}: {letter}"));
                 self.copies.insert(name, letter);
             }
