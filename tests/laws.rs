@@ -29,6 +29,10 @@ mod happening;
 mod identity;
 #[path = "support/judge.rs"]
 mod judge;
+#[path = "laws/messages.rs"]
+mod messages;
+#[path = "laws/names.rs"]
+mod names;
 #[path = "support/network.rs"]
 mod network;
 #[path = "laws/policy.rs"]

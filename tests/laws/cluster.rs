@@ -2,16 +2,20 @@
 //! synced, lost disks. What must hold is in the judge, and is judged after every step.
 
 use super::cases;
-use super::network::{Cluster, WIDE, identity};
+use super::network::{Cluster, Told, WIDE, identity};
 use cutover::control_plane::{ControlPlaneEntry, MembershipChange};
 use cutover::ids::{NodeId, PartitionId, Placement, Serial, SessionId};
 use cutover::migration::{Command, Transition};
 use cutover::placement::Guarantee;
 use cutover::raft::{
-    Content, Elections, Input, Limits, ProposalId, ReadId, RoleName, SessionLimits, Ticket, Timer,
+    Content, Elections, Input, Limits, Mark, Output, Peer, ProposalId, ReadId, RoleName, SessionLimits, Standing,
+    Ticket, Timer,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use std::collections::BTreeSet;
 
 /// Bounds small enough to be met.
 const NARROW: Limits = Limits {
@@ -23,6 +27,9 @@ const NARROW: Limits = Limits {
     keep_entries: 1,
     ..WIDE
 };
+
+/// Voters, and those that may join.
+const NODES: u8 = 5;
 
 const SESSIONS: SessionLimits = SessionLimits { sessions_max: 2, answers_max: 2 };
 
@@ -48,6 +55,11 @@ pub enum Act {
     Crash(Index, usize),
     Restart(Index),
     Join(Index),
+    /// Nothing passes between these two.
+    Cut(Index, Index),
+    /// A leader is cut off from everybody, and goes on.
+    Strand(Index, Vec<Wish>),
+    Heal,
 }
 
 /// What is proposed, at whoever leads if there is somebody.
@@ -56,7 +68,7 @@ pub enum Wish {
     Create,
     Open,
     Close(u64),
-    Retried { session: u64, serial: u64, acknowledged: u64 },
+    Retried { session: Index, serial: u64, acknowledged: u64 },
     Admit(Index),
     Promote(Index),
     Remove(Index),
@@ -67,7 +79,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         6 => Just(Wish::Create),
         2 => Just(Wish::Open),
         1 => (2_u64..12).prop_map(Wish::Close),
-        5 => (2_u64..8, 1_u64..5, 0_u64..3)
+        5 => (any::<Index>(), 1_u64..5, 0_u64..3)
             .prop_map(|(session, serial, acknowledged)| Wish::Retried { session, serial, acknowledged }),
         2 => any::<Index>().prop_map(Wish::Admit),
         2 => any::<Index>().prop_map(Wish::Promote),
@@ -101,6 +113,9 @@ pub fn act() -> impl Strategy<Value = Act> {
         2 => (some(), 0_usize..3).prop_map(|(at, keep)| Act::Crash(at, keep)),
         4 => some().prop_map(Act::Restart),
         1 => some().prop_map(Act::Join),
+        3 => (some(), some()).prop_map(|(a, b)| Act::Cut(a, b)),
+        1 => (some(), prop::collection::vec(wish(), 0..8)).prop_map(|(at, wishes)| Act::Strand(at, wishes)),
+        2 => Just(Act::Heal),
     ]
 }
 
@@ -112,7 +127,11 @@ pub struct Run {
 
 impl Run {
     pub fn new(elections: Elections, voters: u8) -> Self {
-        Self { cluster: Cluster::new(Limits { elections, ..NARROW }, SESSIONS, voters), issued: 0 }
+        let mut cluster = Cluster::new(Limits { elections, ..NARROW }, SESSIONS, voters);
+        for node in voters + 1..=NODES {
+            cluster.join(NodeId(node));
+        }
+        Self { cluster, issued: 0 }
     }
 
     fn name(&self, which: Index) -> NodeId {
@@ -120,13 +139,11 @@ impl Run {
         names[which.index(names.len())]
     }
 
-    /// Whoever leads the highest term, or else anybody.
+    /// Somebody who leads, or else anybody.
     fn leader_or(&self, which: Index) -> NodeId {
-        let leads = |at: &NodeId| {
-            let node = self.cluster.node(*at)?;
-            (node.role() == RoleName::Leader).then_some((node.vote().term, *at))
-        };
-        self.cluster.names().iter().filter_map(leads).max().map_or_else(|| self.name(which), |(_, at)| at)
+        let leads = |at: &NodeId| self.cluster.node(*at).is_some_and(|node| node.role() == RoleName::Leader);
+        let leaders: Vec<NodeId> = self.cluster.names().into_iter().filter(leads).collect();
+        if leaders.is_empty() { self.name(which) } else { leaders[which.index(leaders.len())] }
     }
 
     fn issue(&mut self) -> u64 {
@@ -134,7 +151,14 @@ impl Run {
         self.issued
     }
 
-    pub fn take(&mut self, act: &Act) {
+    /// Somebody leads.
+    pub fn elect(&mut self) {
+        self.cluster.step(NodeId(1), Input::TimerFired(Timer::Election));
+        self.rest();
+    }
+
+    /// Does it, and says what was seen.
+    pub fn take(&mut self, act: &Act) -> Vec<Told> {
         match act {
             Act::Flow(count) => {
                 for _ in 0..*count {
@@ -164,11 +188,7 @@ impl Run {
                 let at = if *timer == Timer::Heartbeat { self.leader_or(*which) } else { self.name(*which) };
                 self.cluster.step(at, Input::TimerFired(*timer));
             }
-            Act::Propose(which, wish) => {
-                let (at, id) = (self.leader_or(*which), ProposalId(self.issue()));
-                let content = self.content(wish);
-                self.cluster.step(at, Input::Propose { id, content });
-            }
+            Act::Propose(which, wish) => self.propose(self.leader_or(*which), wish),
             Act::Read(which) => {
                 let (at, id) = (self.leader_or(*which), ReadId(self.issue()));
                 self.cluster.step(at, Input::Read { id });
@@ -177,6 +197,20 @@ impl Run {
                 let (at, to) = (self.leader_or(*which), self.name(*to));
                 self.cluster.step(at, Input::Transfer { to });
             }
+            Act::Cut(a, b) => {
+                let (a, b) = (self.name(*a), self.name(*b));
+                self.cluster.cuts.insert((a.min(b), a.max(b)));
+            }
+            Act::Strand(which, wishes) => {
+                let at = self.leader_or(*which);
+                for other in self.cluster.names().into_iter().filter(|other| *other != at) {
+                    self.cluster.cuts.insert((at.min(other), at.max(other)));
+                }
+                for wish in wishes {
+                    self.propose(at, wish);
+                }
+            }
+            Act::Heal => self.cluster.cuts.clear(),
             Act::Slow(_) | Act::Fast(_) | Act::Write(_) | Act::Report(_) => self.disk(act),
             Act::Crash(which, keep) => {
                 let at = self.name(*which);
@@ -189,14 +223,19 @@ impl Run {
                 }
             }
             Act::Join(which) => {
-                let at = NodeId(1 + u8::try_from(which.index(5)).unwrap());
-                // A disk is lost, or there was none. Two lost disks of one majority are no fault that Raft can bear.
-                if self.cluster.replicas.get(&at).is_none_or(|replica| replica.node.is_none()) && at.0 > 2 {
+                let at = self.name(*which);
+                if self.cluster.node(at).is_none() {
                     self.cluster.join(at);
                 }
             }
         }
-        self.cluster.told.clear();
+        std::mem::take(&mut self.cluster.told)
+    }
+
+    fn propose(&mut self, at: NodeId, wish: &Wish) {
+        let id = ProposalId(self.issue());
+        let content = self.content(wish);
+        self.cluster.step(at, Input::Propose { id, content });
     }
 
     fn disk(&mut self, act: &Act) {
@@ -228,7 +267,10 @@ impl Run {
             | Act::Transfer(..)
             | Act::Crash(..)
             | Act::Restart(_)
-            | Act::Join(_) => {}
+            | Act::Join(_)
+            | Act::Cut(..)
+            | Act::Strand(..)
+            | Act::Heal => {}
         }
     }
 
@@ -242,7 +284,7 @@ impl Run {
             Wish::Open => return Content::OpenSession,
             Wish::Close(session) => return Content::CloseSession(SessionId(*session)),
             Wish::Retried { session, serial, acknowledged } => {
-                let session = SessionId(*session);
+                let session = self.session(*session);
                 let (serial, acknowledged_through) = (Serial(*serial), Serial(*acknowledged));
                 return self.create(Some(Ticket { session, serial, acknowledged_through }));
             }
@@ -250,10 +292,27 @@ impl Run {
                 let peer = peer(which);
                 MembershipChange::Admit { peer, identity: identity(peer) }
             }
-            Wish::Promote(which) => MembershipChange::Promote { peer: peer(which) },
+            Wish::Promote(which) => MembershipChange::Promote { peer: self.learner(*which).unwrap_or(peer(which)) },
             Wish::Remove(which) => MembershipChange::Remove { peer: peer(which) },
         };
         Content::Payload { ticket: None, payload: ControlPlaneEntry::MembershipChange(change) }
+    }
+
+    /// A learner that somebody knows.
+    fn learner(&self, which: Index) -> Option<Peer> {
+        let nodes = self.cluster.names().into_iter().filter_map(|at| self.cluster.node(at));
+        let members = nodes.flat_map(|node| node.configuration().members());
+        let learners = members.filter(|member| member.standing == Standing::Learner);
+        let learners: BTreeSet<Peer> = learners.map(|member| member.peer).collect();
+        learners.iter().copied().nth(which.index(learners.len().max(1)))
+    }
+
+    /// A session that somebody knows, or one that nobody ever knew.
+    fn session(&self, which: Index) -> SessionId {
+        let nodes = self.cluster.names().into_iter().filter_map(|at| self.cluster.node(at));
+        let mut ids: BTreeSet<SessionId> = nodes.flat_map(|node| node.applied().sessions().ids()).collect();
+        ids.insert(SessionId(2));
+        ids.iter().copied().nth(which.index(ids.len())).unwrap()
     }
 
     /// A partition that no other proposal creates.
@@ -266,6 +325,7 @@ impl Run {
 
     /// Every message arrives, every disk writes, everybody is up; elections end as time would end them.
     pub fn calm(&mut self) {
+        self.cluster.cuts.clear();
         for at in self.cluster.names() {
             if self.cluster.node(at).is_none() {
                 self.cluster.restart(at);
@@ -326,7 +386,7 @@ proptest! {
     ) {
         let mut run = Run::new(elections, voters);
         for act in &acts {
-            run.take(act);
+            let _ = run.take(act);
         }
         run.cluster.judge.rejected_are_nowhere();
     }
@@ -340,7 +400,7 @@ proptest! {
     ) {
         let mut run = Run::new(elections, voters);
         for act in acts.iter().filter(|act| !matches!(act, Act::Join(_))) {
-            run.take(act);
+            let _ = run.take(act);
         }
         run.calm();
         let nodes: Vec<_> = run.cluster.names().into_iter().filter_map(|at| run.cluster.node(at)).collect();
@@ -352,4 +412,26 @@ proptest! {
             prop_assert!(!members.is_member(me) || node.commit() == last, "{} has everything committed", me);
         }
     }
+}
+
+/// Random inputs reach every place in the core that says when it is reached; if they did not, the laws above would hold
+/// of less than they seem to.
+#[test]
+fn random_inputs_reach_every_place() {
+    let mut missing: BTreeSet<Mark> = Mark::ALL.iter().copied().collect();
+    let mut runner = TestRunner::new(cases(1));
+    let strategy = (elections(), 1_u8..6, prop::collection::vec(act(), 200..300));
+    for _ in 0..4000 {
+        let (elections, voters, acts) = strategy.new_tree(&mut runner).unwrap().current();
+        let mut run = Run::new(elections, voters);
+        for told in acts.iter().flat_map(|act| run.take(act)) {
+            if let Told::Did(_, Output::Mark(mark)) = told {
+                missing.remove(&mark);
+            }
+        }
+        if missing.is_empty() {
+            return;
+        }
+    }
+    panic!("not reached: {:?}", missing.iter().map(|mark| mark.text()).collect::<Vec<_>>());
 }

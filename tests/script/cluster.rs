@@ -109,11 +109,9 @@ impl Script {
                 let at = node(&given.word());
                 let terms: Vec<Term> = terms.iter().map(|text| Term(text.parse().unwrap())).collect();
                 let last = terms.last().copied().unwrap_or(Term::ZERO);
-                self.cluster.with_disk(at, |disk| {
-                    disk.log = log_of(&terms);
-                    let term = term.map_or(last, |text| Term(text.parse().unwrap()));
-                    disk.vote = Vote { term, voted_for: vote.map(|text| first_life(node(&text))) };
-                });
+                let term = term.map_or(last, |text| Term(text.parse().unwrap()));
+                let vote = Vote { term, voted_for: vote.map(|text| first_life(node(&text))) };
+                self.cluster.start_from(at, vote, log_of(&terms));
             }
             _ => return false,
         }

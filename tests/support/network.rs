@@ -9,7 +9,7 @@ use cutover::control_plane::{ClusterVoterIdentity, ControlPlaneEntry, ControlPla
 use cutover::ids::{ClusterId, Incarnation, NodeId};
 use cutover::migration::Caps;
 use cutover::raft::{
-    Batch, Config, Durable, Elections, Input, Limits, Message, Node, Output, Peer, SessionLimits,
+    Batch, Config, Durable, Elections, Input, Limits, Log, Message, Node, Output, Peer, SessionLimits, Vote,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +54,8 @@ pub struct Cluster {
     pub cuts: BTreeSet<(NodeId, NodeId)>,
     pub told: Vec<Told>,
     pub judge: Judge,
+    /// Every input, and the node as it was before it, if somebody wants them.
+    pub inputs: Option<Vec<(Node<ControlPlaneState>, Input<ControlPlaneEntry>)>>,
 }
 
 /// Bounds that no script meets unless it sets them.
@@ -99,6 +101,7 @@ impl Cluster {
             cuts: BTreeSet::new(),
             told: Vec::new(),
             judge: Judge::new(),
+            inputs: None,
         };
         for peer in peers {
             let disk = cluster.founder.disk().unwrap();
@@ -142,6 +145,9 @@ impl Cluster {
         let Some(replica) = self.replicas.get_mut(&at) else { return };
         let Some(node) = &mut replica.node else { return };
         self.judge.asked(node, &input);
+        if let Some(inputs) = &mut self.inputs {
+            inputs.push((node.clone(), input.clone()));
+        }
         let said = node.handle(input);
         let persists = said.iter().filter(|output| matches!(output, Output::Persist(_))).count();
         self.judge.judge(node);
@@ -248,10 +254,13 @@ impl Cluster {
         self.perform(at);
     }
 
-    /// Writes a disk as a test wants it, and starts from it.
-    pub fn with_disk(&mut self, at: NodeId, change: impl FnOnce(&mut Disk)) {
+    /// Starts from the first disk of the cluster with this term and vote, and this log.
+    pub fn start_from(&mut self, at: NodeId, vote: Vote, log: Log<ControlPlaneEntry>) {
+        let first = self.founder.disk().unwrap();
         if let Some(replica) = self.replicas.get_mut(&at) {
-            change(&mut replica.disk);
+            replica.disk = Durable { vote, log, ..first };
+            replica.waiting.clear();
+            replica.unreported = 0;
         }
         self.restart(at);
     }
