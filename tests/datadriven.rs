@@ -14,10 +14,10 @@
 
 #[path = "script/arguments.rs"]
 mod arguments;
-#[path = "support/network.rs"]
-mod network;
 #[path = "support/judge.rs"]
 mod judge;
+#[path = "support/network.rs"]
+mod network;
 #[path = "script/cluster.rs"]
 mod raft;
 #[path = "script/say.rs"]

@@ -8,8 +8,8 @@ use cutover::ids::{NodeId, PartitionId, Placement, Serial, SessionId};
 use cutover::migration::{Command, Transition};
 use cutover::placement::Guarantee;
 use cutover::raft::{
-    Content, Elections, Input, Limits, Mark, Output, Peer, ProposalId, ReadId, RoleName, SessionLimits, Standing,
-    Ticket, Timer,
+    Content, Elections, Input, Limits, Mark, Output, Peer, ProposalId, ReadId, RoleName, SessionLimits,
+    Standing, Ticket, Timer,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -141,8 +141,7 @@ impl Run {
 
     /// Somebody who leads, or else anybody.
     fn leader_or(&self, which: Index) -> NodeId {
-        let leads = |at: &NodeId| self.cluster.node(*at).is_some_and(|node| node.role() == RoleName::Leader);
-        let leaders: Vec<NodeId> = self.cluster.names().into_iter().filter(leads).collect();
+        let leaders = self.leaders();
         if leaders.is_empty() { self.name(which) } else { leaders[which.index(leaders.len())] }
     }
 
@@ -292,7 +291,9 @@ impl Run {
                 let peer = peer(which);
                 MembershipChange::Admit { peer, identity: identity(peer) }
             }
-            Wish::Promote(which) => MembershipChange::Promote { peer: self.learner(*which).unwrap_or(peer(which)) },
+            Wish::Promote(which) => {
+                MembershipChange::Promote { peer: self.learner(*which).unwrap_or(peer(which)) }
+            }
             Wish::Remove(which) => MembershipChange::Remove { peer: peer(which) },
         };
         Content::Payload { ticket: None, payload: ControlPlaneEntry::MembershipChange(change) }
@@ -335,25 +336,39 @@ impl Run {
             self.cluster.report(at);
         }
         self.rest();
-        for round in 0..40 {
+        for round in 0..60 {
             for at in self.cluster.names() {
                 self.cluster.step(at, Input::TimerFired(Timer::Contact));
             }
-            let names = self.cluster.names();
-            let at = names[round % names.len()];
-            let leader = self.cluster.names().into_iter().find(|at| {
-                self.cluster.node(*at).is_some_and(|node| node.role() == RoleName::Leader && node.commit() == node.log().last().index)
-            });
-            match leader {
-                Some(leader) => {
-                    self.cluster.step(leader, Input::TimerFired(Timer::Heartbeat));
-                    self.rest();
-                    // A snapshot that was lost is sent again once the leader has looked who answers.
-                    self.cluster.step(leader, Input::TimerFired(Timer::Election));
-                }
-                None => self.cluster.step(at, Input::TimerFired(Timer::Election)),
+            let leaders = self.leaders();
+            let stuck = |at: &NodeId| {
+                self.cluster.node(*at).is_none_or(|node| node.commit() < node.log().last().index)
+            };
+            // Whoever hears no leader, or one that comes to nothing, stands; one after the other.
+            if leaders.iter().all(stuck) && (leaders.is_empty() || round % 4 == 0) {
+                let names = self.cluster.names();
+                self.cluster.step(names[round % names.len()], Input::TimerFired(Timer::Election));
+                self.rest();
             }
+            self.speak();
+        }
+        self.speak();
+    }
+
+    fn leaders(&self) -> Vec<NodeId> {
+        let leads = |at: &NodeId| self.cluster.node(*at).is_some_and(|node| node.role() == RoleName::Leader);
+        self.cluster.names().into_iter().filter(leads).collect()
+    }
+
+    /// Leaders speak up, and look who answers; a snapshot that was lost is sent again then.
+    fn speak(&mut self) {
+        for at in self.leaders() {
+            self.cluster.step(at, Input::TimerFired(Timer::Heartbeat));
             self.rest();
+            if self.leaders().contains(&at) {
+                self.cluster.step(at, Input::TimerFired(Timer::Election));
+                self.rest();
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use cutover::ids::{Index, NodeId, PartitionId, Serial, SessionId, Term};
 use cutover::migration::{Command, Transition};
 use cutover::placement::Guarantee;
 use cutover::raft::{
-    Configuration, Content, Elections, Entry, Input, Limits, Log, LogPosition, Payload, Peer, ProposalId, ReadId,
-    SessionLimits, Ticket, Timer, Vote, quorum,
+    Configuration, Content, Elections, Entry, Input, Limits, Log, LogPosition, Payload, Peer, ProposalId,
+    ReadId, SessionLimits, Ticket, Timer, Vote, quorum,
 };
 use datadriven::TestCase;
 use std::collections::BTreeMap;
@@ -68,6 +68,7 @@ impl Script {
             || self.show(&directive, &mut given);
         assert!(known, "{directive} is no command");
         given.0.expect_empty().unwrap();
+        self.cluster.judge.rejected_are_nowhere();
         for told in std::mem::take(&mut self.cluster.told) {
             self.lines.extend(tell::told(&told, self.timers));
         }
@@ -78,7 +79,8 @@ impl Script {
         match directive {
             "cluster" => {
                 let elections = if given.flag("stable") { Elections::Stable } else { Elections::Plain };
-                self.timers = given.flag("timers");
+                let (timers, broken) = (given.flag("timers"), given.flag("broken"));
+                self.timers = timers;
                 let mut number = |name: &str, otherwise: u64| given.number(name, Some(otherwise));
                 let limits = Limits {
                     elections,
@@ -96,6 +98,7 @@ impl Script {
                 };
                 let voters = small(given.word().parse().unwrap());
                 self.cluster = Cluster::new(limits, sessions, voters);
+                self.cluster.judge.silent = broken;
                 self.cluster.told.clear();
             }
             "join" => {
@@ -107,7 +110,11 @@ impl Script {
                 let terms = given.list("terms");
                 let (term, vote) = (given.maybe("term"), given.maybe("vote"));
                 let at = node(&given.word());
-                let terms: Vec<Term> = terms.iter().map(|text| Term(text.parse().unwrap())).collect();
+                let terms: Vec<Term> = terms
+                    .iter()
+                    .filter(|text| !text.is_empty())
+                    .map(|text| Term(text.parse().unwrap()))
+                    .collect();
                 let last = terms.last().copied().unwrap_or(Term::ZERO);
                 let term = term.map_or(last, |text| Term(text.parse().unwrap()));
                 let vote = Vote { term, voted_for: vote.map(|text| first_life(node(&text))) };

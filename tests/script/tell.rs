@@ -86,7 +86,9 @@ fn head(node: &Node<cutover::control_plane::ControlPlaneState>) -> String {
     let voted = vote.voted_for.map_or_else(|| "no vote".to_owned(), |peer| format!("vote {peer}"));
     let leader = match (node.role(), node.leader()) {
         (RoleName::Follower, Some(leader)) => format!(" of {leader}"),
-        (RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate | RoleName::Leader, _) => String::new(),
+        (RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate | RoleName::Leader, _) => {
+            String::new()
+        }
     };
     let change = if node.uncommitted_configurations().is_empty() { "" } else { ", not committed" };
     let (me, role, configuration) = (node.config().me, node.role(), node.configuration());

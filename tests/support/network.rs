@@ -153,7 +153,8 @@ impl Cluster {
         self.judge.judge(node);
         replica.waiting.extend(said);
         if replica.slow && persists > 0 {
-            let waiting = replica.waiting.iter().filter(|output| matches!(output, Output::Persist(_))).count();
+            let waiting =
+                replica.waiting.iter().filter(|output| matches!(output, Output::Persist(_))).count();
             self.told.push(Told::Waits(at, waiting));
         }
         self.perform(at);
