@@ -182,7 +182,16 @@ impl Cluster {
                     self.told.push(Told::Did(at, Output::Send(letter.clone())));
                     self.wire.push(letter);
                 }
-                other => {
+                other @ (Output::SetTimer(_)
+                | Output::CancelTimer(_)
+                | Output::Applied { .. }
+                | Output::Installed(_)
+                | Output::Decided { .. }
+                | Output::Read { .. }
+                | Output::Transfer(_)
+                | Output::Leads(_)
+                | Output::Mark(_)
+                | Output::Halt(_)) => {
                     self.judge.did(replica.config.me, &other);
                     self.told.push(Told::Did(at, other));
                 }
