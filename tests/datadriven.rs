@@ -26,6 +26,8 @@ mod say;
 mod store;
 #[path = "script/tell.rs"]
 mod tell;
+#[path = "script/words.rs"]
+mod words;
 #[path = "script/world.rs"]
 mod world;
 

@@ -11,6 +11,8 @@
 
 use proptest::test_runner::{Config, RngSeed};
 
+#[path = "laws/act.rs"]
+mod act;
 #[path = "laws/applied.rs"]
 mod applied;
 #[path = "laws/caps.rs"]
@@ -34,6 +36,7 @@ mod messages;
 #[path = "laws/names.rs"]
 mod names;
 #[path = "support/network.rs"]
+#[expect(dead_code, reason = "scripts use all of it")]
 mod network;
 #[path = "laws/policy.rs"]
 mod policy;
@@ -43,6 +46,8 @@ mod promise;
 mod reach;
 #[path = "laws/relabel.rs"]
 mod relabel;
+#[path = "laws/run.rs"]
+mod run;
 #[path = "laws/some.rs"]
 mod some;
 #[path = "laws/statements.rs"]

@@ -7,7 +7,7 @@ use super::log::LogPosition;
 use super::machine::Machine;
 use super::mark::Mark;
 use super::message::{Body, Message};
-use super::node::{Elections, Follower, Role, Turn};
+use super::node::{Elections, Follower, Node, Role, Turn};
 use super::quorum::{self, Tally};
 use crate::ids::Term;
 
@@ -30,6 +30,16 @@ impl Canvass {
         if let Err(slot) = votes.binary_search(&from) {
             votes.insert(slot, from);
         }
+    }
+}
+
+impl<M: Machine> Node<M> {
+    /// Whether it is a voter in a configuration that may be the committed one. One that the configuration in force leaves
+    /// out stands too, as long as that one may still be undone: nobody else may have the entry that removes it, and
+    /// those who have not cannot win against its log (thesis, section 4.2.2). It does not count itself.
+    pub(super) fn may_stand(&self) -> bool {
+        let later = self.later.iter().map(|(_, configuration)| configuration);
+        std::iter::once(&self.applied.configuration).chain(later).any(|c| c.is_voter(self.config.me))
     }
 }
 

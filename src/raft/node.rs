@@ -234,14 +234,6 @@ impl<M: Machine> Node<M> {
         self.later.last().map_or(&self.applied.configuration, |(_, configuration)| configuration)
     }
 
-    /// Whether it is a voter in a configuration that may be the committed one. One that the configuration in force leaves
-    /// out stands too, as long as that one may still be undone: nobody else may have the entry that removes it, and
-    /// those who have not cannot win against its log (thesis, section 4.2.2). It does not count itself.
-    pub(super) fn may_stand(&self) -> bool {
-        let later = self.later.iter().map(|(_, configuration)| configuration);
-        std::iter::once(&self.applied.configuration).chain(later).any(|c| c.is_voter(self.config.me))
-    }
-
     /// The configurations of its log that it does not know to be committed, with their places.
     pub fn uncommitted_configurations(&self) -> &[(Index, Configuration)] {
         &self.later

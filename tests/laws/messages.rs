@@ -1,8 +1,9 @@
 //! Bytes of messages, batches, disks and snapshots: what a run of a cluster sends and writes.
 
+use super::act::{Act, act};
 use super::cases;
-use super::cluster::{Act, Run, act};
 use super::network::{Letter, Told};
+use super::run::Run;
 use cutover::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use cutover::raft::{Batch, Body, Elections, Message, MessageError, Snapshot};
 use proptest::prelude::*;

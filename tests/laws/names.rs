@@ -1,9 +1,10 @@
 //! Nodes under other names: twice the same swap is no change, and a renamed node does the renamed thing, its messages in
 //! another order.
 
+use super::act::{Act, act};
 use super::cases;
-use super::cluster::{Act, Run, act};
 use super::network::{Said, Told};
+use super::run::Run;
 use cutover::control_plane::{ControlPlaneEntry, ControlPlaneState, MembershipChange};
 use cutover::ids::{Names, NodeId, Relabel};
 use cutover::raft::{Content, Elections, Input, Output};
@@ -82,7 +83,7 @@ proptest! {
                     prop_assert_eq!(once.renamed::<ControlPlaneState>(&Swap), letter);
                 }
             }
-            for (_, replica) in &run.cluster.replicas {
+            for replica in run.cluster.replicas.values() {
                 let disk = replica.disk.renamed::<ControlPlaneState>(&Swap);
                 prop_assert_eq!(&disk.renamed::<ControlPlaneState>(&Swap), &replica.disk);
                 if let Some(node) = &replica.node {
