@@ -3,11 +3,14 @@
 use super::arguments::Arguments;
 use super::network::{Cluster, Letter, WIDE, first_life};
 use super::tell;
-use super::words::{argument, content, link, log_of, narrow, node, peers, small, voters};
+use super::words::{argument, content, link, log_of, narrow, node, small};
 use cutover::ids::{NodeId, Term};
-use cutover::raft::{Elections, Input, Limits, Peer, ProposalId, ReadId, SessionLimits, Timer, Vote, quorum};
+use cutover::raft::{Elections, Input, Limits, ProposalId, ReadId, SessionLimits, Timer, Vote};
 use datadriven::TestCase;
 use std::collections::BTreeMap;
+
+#[path = "show.rs"]
+mod show;
 
 /// A cluster, and what the script has put aside.
 pub struct Script {
@@ -264,53 +267,6 @@ impl Script {
             "transfer" => {
                 let to = node(&given.text("to"));
                 self.cluster.step(node(&given.word()), Input::Transfer { to });
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// Commands that show something.
-    fn show(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
-        let some = |given: &mut Arguments<'_>, all: Vec<NodeId>| match given.maybe_word() {
-            Some(word) => vec![node(&word)],
-            None => all,
-        };
-        let names = self.cluster.names();
-        match directive {
-            "log" => {
-                for at in some(given, names) {
-                    let line = tell::log(self.cluster.replica(at));
-                    self.say(line);
-                }
-            }
-            "status" => {
-                for at in some(given, names) {
-                    self.lines.extend(tell::status(self.cluster.replica(at)));
-                }
-            }
-            "wire" => {
-                let lines: Vec<String> = self.cluster.wire.iter().map(ToString::to_string).collect();
-                self.lines.extend(lines);
-            }
-            "tally" => {
-                let configuration = voters(given);
-                let (granted, refused) = (peers(&given.list("granted")), peers(&given.list("refused")));
-                let verdict = match quorum::tally(&configuration, &granted, &refused) {
-                    quorum::Tally::Pending => "pending",
-                    quorum::Tally::Lost => "lost",
-                    quorum::Tally::Won(_) => "won",
-                };
-                self.say(verdict);
-            }
-            "reached" => {
-                let configuration = voters(given);
-                let numbers = given.list("by");
-                let by = |peer: Peer| {
-                    let text = numbers.get(usize::from(peer.node.0) - 1);
-                    text.filter(|text| *text != "_").map_or(0, |text| text.parse().unwrap())
-                };
-                self.say(quorum::reached(&configuration, by).to_string());
             }
             _ => return false,
         }

@@ -190,6 +190,20 @@ impl Judge {
         }
     }
 
+    /// What a node takes to be on its disk is there.
+    pub fn durable(&self, node: &Node<ControlPlaneState>, disk: &Disk) {
+        let (me, stable, vote) = (node.config().me, node.stable(), node.durable_vote());
+        if self.silent {
+            return;
+        }
+        assert!(vote.term <= disk.vote.term, "{me} takes {} for durable", vote.term);
+        if let Some(term) = node.log().term_at(stable) {
+            assert!(disk.log.last().index >= stable, "{me} takes {stable} for durable");
+            let found = disk.log.term_at(stable).unwrap_or(term);
+            assert_eq!(found, term, "{me} has another {stable} on its disk");
+        }
+    }
+
     pub fn wrote(&mut self, me: Peer, disk: &Disk) {
         if self.silent {
             return;

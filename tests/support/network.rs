@@ -151,6 +151,7 @@ impl Cluster {
         let said = node.handle(input);
         let persists = said.iter().filter(|output| matches!(output, Output::Persist(_))).count();
         self.judge.judge(node);
+        self.judge.durable(node, &replica.disk);
         replica.waiting.extend(said);
         if replica.slow && persists > 0 {
             let waiting =
