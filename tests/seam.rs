@@ -1,7 +1,7 @@
 //! The seam of the control plane: one process and a cluster of one behave the same, and what is refused at once is
 //! refused in the words of the seam.
 
-#![expect(clippy::panic, reason = "a test says what it expects by stopping")]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by stopping")]
 
 use cutover::control_plane::{
     Answer, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
