@@ -4,8 +4,11 @@ use super::arguments::Arguments;
 use super::network::{Cluster, Letter, WIDE, first_life};
 use super::tell;
 use super::words::{argument, content, link, log_of, narrow, node, small};
-use cutover::ids::{NodeId, Term};
-use cutover::raft::{Elections, Input, Limits, ProposalId, ReadId, SessionLimits, Timer, Vote};
+use cutover::ids::{ClusterId, Index, NodeId, Term};
+use cutover::raft::{
+    Append, Body, Elections, Input, Limits, LogPosition, Message, ProposalId, ReadId, SessionLimits, Timer,
+    Vote,
+};
 use datadriven::TestCase;
 use std::collections::BTreeMap;
 
@@ -165,6 +168,19 @@ impl Script {
             "replay" => {
                 let letter = self.copies[&given.word()].clone();
                 self.cluster.deliver(letter);
+            }
+            // An append that no leader here has sent: its entries are those that `disk` would make.
+            "append" => {
+                let (term, commit) = (Term(given.number("term", None)), Index(given.number("commit", None)));
+                let (after, terms) = (given.number("after", None), given.list("terms"));
+                let (from, to) = link(&given.word());
+                let terms: Vec<Term> = terms.iter().map(|text| Term(text.parse().unwrap())).collect();
+                let whole = log_of(&terms);
+                let prev = LogPosition { index: Index(after), term: whole.term_at(Index(after)).unwrap() };
+                let entries = whole.from(prev.index.next(), u32::MAX).to_vec();
+                let body = Body::Append(Append { prev, entries, commit, round: 0 });
+                let (from, to) = (first_life(from), first_life(to));
+                self.cluster.deliver(Message { cluster: ClusterId(1), from, to, term, body });
             }
             "cut" => {
                 let (from, to) = link(&given.word());

@@ -30,6 +30,8 @@ pub struct Judge {
     applied_once: BTreeMap<(SessionId, Serial), Index>,
     /// The term and commit that a node was last seen with, in its present run.
     seen: BTreeMap<Peer, (Term, Index)>,
+    /// How far a leader of a term knew a member to be.
+    matched: BTreeMap<(Term, Peer), Index>,
     disks: BTreeMap<Peer, Term>,
     proposed: BTreeMap<ProposalId, Content<ControlPlaneEntry>>,
     rejected: BTreeSet<ProposalId>,
@@ -49,6 +51,7 @@ impl Judge {
             effects: BTreeMap::new(),
             applied_once: BTreeMap::new(),
             seen: BTreeMap::new(),
+            matched: BTreeMap::new(),
             disks: BTreeMap::new(),
             proposed: BTreeMap::new(),
             rejected: BTreeSet::new(),
@@ -111,7 +114,15 @@ impl Judge {
         }
         assert!(node.stable() <= node.log().last().index, "{me} has more on its disk than in its log");
         for progress in node.progress() {
-            assert!(progress.next > progress.matched, "{me} is to send to {} what it has", progress.peer);
+            let (peer, matched) = (progress.peer, progress.matched);
+            assert!(progress.next > matched, "{me} is to send to {peer} what it has");
+            let before = self.matched.insert((now.0, peer), matched).unwrap_or(Index::ZERO);
+            assert!(matched >= before, "{me}: {peer} goes back from {before} to {matched}");
+        }
+        // Nothing is known of one that was removed, should it come back.
+        let follows = |peer| node.progress().iter().any(|progress| progress.peer == peer);
+        if node.role() == RoleName::Leader {
+            self.matched.retain(|(term, peer), _| *term != now.0 || follows(*peer));
         }
     }
 
