@@ -1,8 +1,12 @@
-//! Moves of a partition, told as scripts: `tests/datadriven/*.txt`.
+//! Scripts, and everything that the machines said to them: `tests/datadriven/`.
 //!
-//! A script is a list of commands, each followed by everything that the machines said. One partition, `p1`, its table,
-//! stores by letter, and controllers by name (`one` unless `by=` names another). What a controller sends waits until
-//! it is delivered; a controller reads the record anew for each event unless it is `paused`.
+//! `*.txt` are moves of a partition: one partition, `p1`, its table, stores by letter, and controllers by name (`one`
+//! unless `by=` names another). What a controller sends waits until it is delivered; a controller reads the record anew
+//! for each event unless it is `paused`.
+//!
+//! `raft/*.txt` are runs of a cluster: nodes by name, a wire on which a message waits until it is delivered or dropped,
+//! and disks that write at once unless they are `slow`. Timers fire when the script says so. `> ` marks what arrives,
+//! `* ` a place in the code that was reached.
 //!
 //! Run with `REWRITE=1` in the environment to write down what was said, then read the difference.
 
@@ -10,22 +14,48 @@
 
 #[path = "script/arguments.rs"]
 mod arguments;
+#[path = "support/judge.rs"]
+mod judge;
+#[path = "support/network.rs"]
+mod network;
+#[path = "script/cluster.rs"]
+mod raft;
 #[path = "script/say.rs"]
 mod say;
 #[path = "support/store.rs"]
 mod store;
+#[path = "script/tell.rs"]
+mod tell;
+#[path = "script/words.rs"]
+mod words;
 #[path = "script/world.rs"]
 mod world;
 
 use world::World;
 
 #[test]
-fn scripts() {
+fn moves() {
     let mut files = 0;
-    datadriven::walk("tests/datadriven", |file| {
+    let of_clusters = |file: &datadriven::TestFile| file.filename.contains("/raft/");
+    datadriven::walk_exclusive(
+        "tests/datadriven",
+        |file| {
+            files += 1;
+            let mut world = World::new();
+            file.run(|case| world.run(case));
+        },
+        of_clusters,
+    );
+    assert!(files > 0, "no script was found");
+}
+
+#[test]
+fn clusters() {
+    let mut files = 0;
+    datadriven::walk("tests/datadriven/raft", |file| {
         files += 1;
-        let mut world = World::new();
-        file.run(|case| world.run(case));
+        let mut script = raft::Script::new();
+        file.run(|case| script.run(case));
     });
     assert!(files > 0, "no script was found");
 }

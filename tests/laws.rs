@@ -11,10 +11,14 @@
 
 use proptest::test_runner::{Config, RngSeed};
 
+#[path = "laws/act.rs"]
+mod act;
 #[path = "laws/applied.rs"]
 mod applied;
 #[path = "laws/caps.rs"]
 mod caps;
+#[path = "laws/cluster.rs"]
+mod cluster;
 #[path = "laws/codec.rs"]
 mod codec;
 #[path = "laws/entry.rs"]
@@ -27,6 +31,15 @@ mod gate;
 mod happening;
 #[path = "laws/identity.rs"]
 mod identity;
+#[path = "support/judge.rs"]
+mod judge;
+#[path = "laws/messages.rs"]
+mod messages;
+#[path = "laws/names.rs"]
+mod names;
+#[path = "support/network.rs"]
+#[expect(dead_code, reason = "scripts use all of it")]
+mod network;
 #[path = "laws/policy.rs"]
 mod policy;
 #[path = "laws/promise.rs"]
@@ -35,6 +48,8 @@ mod promise;
 mod reach;
 #[path = "laws/relabel.rs"]
 mod relabel;
+#[path = "laws/run.rs"]
+mod run;
 #[path = "laws/some.rs"]
 mod some;
 #[path = "laws/statements.rs"]

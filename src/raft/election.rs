@@ -7,7 +7,7 @@ use super::log::LogPosition;
 use super::machine::Machine;
 use super::mark::Mark;
 use super::message::{Body, Message};
-use super::node::{Elections, Follower, Role, Turn};
+use super::node::{Elections, Follower, Node, Role, Turn};
 use super::quorum::{self, Tally};
 use crate::ids::Term;
 
@@ -16,11 +16,13 @@ use crate::ids::Term;
 pub(super) struct Canvass {
     pub(super) granted: Vec<Peer>,
     pub(super) refused: Vec<Peer>,
+    /// The leader wanted this election.
+    pub(super) transfer: bool,
 }
 
 impl Canvass {
-    const fn new() -> Self {
-        Self { granted: Vec::new(), refused: Vec::new() }
+    const fn new(transfer: bool) -> Self {
+        Self { granted: Vec::new(), refused: Vec::new(), transfer }
     }
 
     fn note(&mut self, from: Peer, granted: bool) {
@@ -28,6 +30,16 @@ impl Canvass {
         if let Err(slot) = votes.binary_search(&from) {
             votes.insert(slot, from);
         }
+    }
+}
+
+impl<M: Machine> Node<M> {
+    /// Whether it is a voter in a configuration that may be the committed one. One that the configuration in force leaves
+    /// out stands too, as long as that one may still be undone: nobody else may have the entry that removes it, and
+    /// those who have not cannot win against its log (thesis, section 4.2.2). It does not count itself.
+    pub(super) fn may_stand(&self) -> bool {
+        let later = self.later.iter().map(|(_, configuration)| configuration);
+        std::iter::once(&self.applied.configuration).chain(later).any(|c| c.is_voter(self.config.me))
     }
 }
 
@@ -43,6 +55,7 @@ impl<M: Machine> Turn<'_, M> {
             return self.mark(Mark::Ignored);
         }
         if term > self.node.vote.term {
+            self.handed_over(from, &message.body);
             self.adopt(term);
         }
         if term < self.node.vote.term {
@@ -117,7 +130,7 @@ impl<M: Machine> Turn<'_, M> {
         if matches!(self.node.role, Role::Leader(_)) {
             return self.check_quorum();
         }
-        if !self.node.configuration().is_voter(self.node.config.me) {
+        if !self.node.may_stand() {
             self.node.role = Role::Follower(Follower { leader: None, hears: false });
             return;
         }
@@ -136,7 +149,7 @@ impl<M: Machine> Turn<'_, M> {
     /// Asks whether an election could be won. The term stays (thesis, section 9.6).
     fn ask(&mut self) {
         let me = self.node.config.me;
-        let mut canvass = Canvass::new();
+        let mut canvass = Canvass::new(false);
         canvass.note(me, true);
         self.node.role = Role::PreCandidate(canvass);
         let (standing, last) = (self.node.vote.term.next(), self.node.log.last());
@@ -150,7 +163,7 @@ impl<M: Machine> Turn<'_, M> {
     pub(super) fn stand(&mut self, transfer: bool) {
         let me = self.node.config.me;
         self.node.vote = Vote { term: self.node.vote.term.next(), voted_for: Some(me) };
-        self.node.role = Role::Candidate(Canvass::new());
+        self.node.role = Role::Candidate(Canvass::new(transfer));
         self.say(Output::SetTimer(Timer::Election));
         let last = self.node.log.last();
         for voter in self.other_voters() {
@@ -232,7 +245,12 @@ impl<M: Machine> Turn<'_, M> {
         match quorum::tally(self.node.configuration(), &canvass.granted, &canvass.refused) {
             Tally::Pending => {}
             Tally::Lost => self.node.role = Role::Follower(Follower { leader: None, hears: false }),
-            Tally::Won(won) => self.lead(won),
+            Tally::Won(won) => {
+                if canvass.transfer {
+                    self.mark(Mark::TransferWon);
+                }
+                self.lead(won);
+            }
         }
     }
 

@@ -31,6 +31,10 @@ impl<M: Machine> Turn<'_, M> {
             return;
         }
         let Append { prev, entries, commit, round } = append;
+        self.agree_on_committed(prev, &entries);
+        if self.halt.is_some() {
+            return;
+        }
         let known = self.node.commit();
         if prev.index < known {
             // Everything up to the commit is in the leader's log, whatever this message begins with.
@@ -47,6 +51,22 @@ impl<M: Machine> Turn<'_, M> {
         // Only what this message has vouched for: beyond it the own log may be anything.
         self.commit_to(commit.min(last).max(known));
         self.send(from, Body::Appended { matched: last, round });
+    }
+
+    /// A leader has everything that is committed (section 5.4.3), so what it says of these places is what is there.
+    fn agree_on_committed(&mut self, prev: LogPosition, entries: &[Entry<M::Payload>]) {
+        let commit = self.node.commit();
+        let after = (1..).zip(entries);
+        let after = after.map(|(n, entry)| LogPosition { term: entry.term, index: prev.index.plus(n) });
+        for place in std::iter::once(prev).chain(after).take_while(|place| place.index <= commit) {
+            let found = self.node.log.term_at(place.index).unwrap_or(place.term);
+            enforce!(
+                self.halt,
+                "raft.state-machine-safety",
+                found == place.term,
+                "the leader has {place}, committed through {commit} with {found} there"
+            );
+        }
     }
 
     fn take_entries(&mut self, prev: LogPosition, entries: &[Entry<M::Payload>]) {

@@ -228,6 +228,12 @@ pub enum TransferRefusal {
         /// Who.
         to: NodeId,
     },
+    /// The leader leads no longer, and not because of the other, as far as it knows.
+    #[error("the leader stepped down before it heard that {to} takes over")]
+    SteppedDown {
+        /// Who.
+        to: NodeId,
+    },
     /// This node found an invariant broken.
     #[error("this node has stopped: it found an invariant broken")]
     Halted,

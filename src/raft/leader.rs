@@ -1,7 +1,7 @@
 //! A leader: takes proposals, sends them to everybody, and decides what is committed (Raft, sections 5.3 and 5.4.2).
 
 use super::configuration::Peer;
-use super::io::{Outcome, Output, ProposalId, ReadRefusal, Rejection, Timer};
+use super::io::{Outcome, Output, ProposalId, ReadRefusal, Rejection, Timer, TransferRefusal};
 use super::log::{Content, Entry, LogPosition};
 use super::machine::{Effect, Machine, Payload};
 use super::mark::Mark;
@@ -68,8 +68,8 @@ impl<M: Machine> Turn<'_, M> {
     /// Leads the current term. Its first entry opens it: only through an entry of its own term can a leader commit.
     pub(super) fn lead(&mut self, _: VoteWon) {
         let (term, me) = (self.node.vote.term, self.node.config.me.node);
-        let uncommitted = self.node.log.from(self.node.commit().next(), u32::MAX);
-        let uncommitted_bytes = uncommitted.iter().fold(0u32, |sum, e| sum.saturating_add(e.encoded_len()));
+        let tail = self.node.log.from(self.node.commit().next(), u32::MAX);
+        let uncommitted_bytes = tail.iter().map(Entry::encoded_len).fold(0, u32::saturating_add);
         self.node.role = Role::Leader(Leader {
             opened: self.node.log.last().index.next(),
             progress: Vec::new(),
@@ -105,7 +105,7 @@ impl<M: Machine> Turn<'_, M> {
         }
         if let Some(hand_over) = was.hand_over {
             self.say(Output::CancelTimer(Timer::Transfer));
-            self.say(Output::Transfer(Ok(hand_over.to.node)));
+            self.say(Output::Transfer(Err(TransferRefusal::SteppedDown { to: hand_over.to.node })));
         }
     }
 
@@ -192,7 +192,7 @@ impl<M: Machine> Turn<'_, M> {
             if progress.next <= base {
                 return self.send_snapshot(peer);
             }
-            self.send_append(peer, self.node.config.limits.append_entries_max);
+            self.send_append(peer, self.node.config.limits.append_entries_max.max(1));
             spoken = true;
         }
         if speak && !spoken {
@@ -214,19 +214,20 @@ impl<M: Machine> Turn<'_, M> {
     }
 
     /// An append without entries: "I lead", and how far the commit is. To a member that waits for a snapshot, one that
-    /// agrees with every log.
+    /// agrees with every log. One whose answers are still waited for, while what comes next for it was compacted away,
+    /// gets a snapshot: an append that agrees with every log would not tell that the others were lost.
     fn speak_to(&mut self, peer: Peer) {
         let Role::Leader(leader) = &self.node.role else { return };
         let round = leader.round;
         let Some(progress) = leader.of(peer) else { return };
-        let known = match progress.flow {
-            Flow::Install { .. } => None,
-            Flow::Probe { .. } | Flow::Replicate { .. } => Some(progress.next.previous()),
+        let (prev, commit) = match progress.flow {
+            Flow::Install { .. } => (LogPosition::ZERO, Index::ZERO),
+            Flow::Probe { .. } | Flow::Replicate { .. } => {
+                let index = progress.next.previous();
+                let Some(term) = self.node.log.term_at(index) else { return self.send_snapshot(peer) };
+                (LogPosition { term, index }, self.node.commit())
+            }
         };
-        let position = |index| Some(LogPosition { term: self.node.log.term_at(index)?, index });
-        let prev = known.and_then(position);
-        let commit = if prev.is_some() { self.node.commit() } else { Index::ZERO };
-        let prev = prev.unwrap_or(LogPosition::ZERO);
         self.send(peer, Body::Append(Append { prev, entries: Vec::new(), commit, round }));
     }
 

@@ -31,7 +31,8 @@ impl Relabel for Vote {
 
 impl Relabel for Canvass {
     fn relabel(&self, names: &dyn Names) -> Self {
-        Self { granted: sorted(&self.granted, names), refused: sorted(&self.refused, names) }
+        let (granted, refused) = (sorted(&self.granted, names), sorted(&self.refused, names));
+        Self { granted, refused, transfer: self.transfer }
     }
 }
 

@@ -59,6 +59,27 @@ impl<M: Machine> Turn<'_, M> {
         self.send(to, Body::TimeoutNow);
     }
 
+    /// A message of a higher term ends this leader's. It is the other's, if it stands as it was told, or leads already.
+    pub(super) fn handed_over(&mut self, from: Peer, body: &Body<M::Payload>) {
+        let takes_over = match body {
+            Body::Vote { transfer, .. } => *transfer,
+            Body::Append(_) | Body::Install(_) => true,
+            Body::PreVote { .. }
+            | Body::PreVoted { .. }
+            | Body::Voted { .. }
+            | Body::Appended { .. }
+            | Body::Diverged { .. }
+            | Body::TimeoutNow
+            | Body::Outdated => false,
+        };
+        let Some(leader) = self.leader() else { return };
+        if takes_over && leader.hand_over.is_some_and(|hand_over| hand_over.to == from) {
+            leader.hand_over = None;
+            self.say(Output::CancelTimer(Timer::Transfer));
+            self.say(Output::Transfer(Ok(from.node)));
+        }
+    }
+
     /// It took too long: this node leads on, and takes proposals again.
     pub(super) fn abandon_transfer(&mut self) {
         if let Some(hand_over) = self.leader().and_then(|leader| leader.hand_over.take()) {
@@ -70,7 +91,7 @@ impl<M: Machine> Turn<'_, M> {
     /// Stands for election at once, without asking first. In any other term than the one it was said in it was dropped.
     pub(super) fn on_timeout_now(&mut self, from: Peer) {
         let wanted = self.node.leader() == Some(from);
-        if wanted && self.node.configuration().is_voter(self.node.config.me) {
+        if wanted && self.node.may_stand() {
             self.stand(true);
         }
     }

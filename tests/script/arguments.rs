@@ -28,14 +28,21 @@ impl Arguments<'_> {
         self.values(name).is_some()
     }
 
+    /// `name=(text,text)`, or nothing.
+    pub fn list(&mut self, name: &str) -> Vec<String> {
+        self.values(name).unwrap_or_default()
+    }
+
     /// The one word that is left.
     pub fn word(&mut self) -> String {
-        let mut words =
-            self.0.args.iter().filter(|(_, values)| values.is_empty()).map(|(name, _)| name.clone());
-        let word = words.next().unwrap_or_else(|| panic!("{} needs a word", self.0.directive));
-        drop(words);
+        self.maybe_word().unwrap_or_else(|| panic!("{} needs a word", self.0.directive))
+    }
+
+    /// The one word that is left, if there is one.
+    pub fn maybe_word(&mut self) -> Option<String> {
+        let word = self.0.args.iter().find(|(_, values)| values.is_empty()).map(|(name, _)| name.clone())?;
         self.0.args.remove(&word);
-        word
+        Some(word)
     }
 
     /// `name=number`, or the number given here.
