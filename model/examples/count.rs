@@ -19,7 +19,7 @@ fn main() {
             "d" => c.duplicates = scope::Duplicates::AtMost(n as u8), "r" => c.reads = n as u8, "x" => c.transfers = n as u8,
             "ch" => c.changes = n as u8, "e" => c.limits.append_entries_max = n as u32, "win" => c.limits.window = n as u8, "at" => c.attempts = n as u8,
             "stable" => c.limits.elections = if n == 1 { cutover::raft::Elections::Stable } else { cutover::raft::Elections::Plain },
-            "l" => c.entries = n, "hb" => c.heartbeats = n == 1, "drop" => c.loses_old = n == 1, "sess" => c.session = n == 1, "sym" => c.symmetric = n == 1,
+            "l" => c.entries = n, "ling" => c.lingers = n == 1, "to" => c.timeouts = n as u8, "hb" => c.heartbeats = n == 1, "drop" => c.loses_old = n == 1, "sess" => c.session = n == 1, "sym" => c.symmetric = n == 1,
             "compact" => c.limits.compact_after_entries = n, "wipes" => c.wipes = n as u8,
             "s" => secs = n,
             _ => panic!("{k}"),

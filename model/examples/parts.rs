@@ -4,9 +4,9 @@ use cutover_model::cluster::World;
 use cutover_model::environment::{Environment, Place};
 use std::collections::{HashMap, HashSet};
 fn main() {
-    let mut scope = scope::all().into_iter().find(|s| s.name == "figure8").unwrap();
+    let mut scope = scope::all().into_iter().find(|s| s.name == std::env::args().nth(2).unwrap()).unwrap();
     let c = scope.cluster.as_mut().unwrap();
-    c.terms = 2; c.writes = 1; c.in_flight = std::env::args().nth(1).map_or(1, |a| a.parse().unwrap());
+    c.entries = 1; c.heartbeats = false; c.crashes = 0; c.terms = 2; c.writes = 0; c.in_flight = std::env::args().nth(1).map_or(1, |a| a.parse().unwrap());
     let world = World::new(scope);
     let mut seen: HashSet<u64> = HashSet::new();
     let h = |s: &<World as Environment>::State| { let r = s.representative(); cutover_model::shared::hasher().hash_one(&r) };

@@ -9,6 +9,7 @@ use crate::ids::{Index, Names, Relabel, Serial, SessionId, Term};
 use crate::raft::{
     Applied, Configuration, Durable, Entry, LogPosition, Node, Peer, RoleName, Ticket, Vote, quorum,
 };
+use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 type ControlNode = Node<ControlPlaneState>;
@@ -75,7 +76,7 @@ pub enum ClusterFact<'a> {
 }
 
 /// What must be known of the past.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Consensus {
     /// Who led, as long as somebody else could in that term.
     leaders: Vec<(Term, Peer)>,
@@ -90,6 +91,14 @@ pub struct Consensus {
     effects: Vec<(SessionId, Serial, Index)>,
     /// Readers that wait, and what was committed when they asked.
     reads: Vec<(u8, Index)>,
+}
+
+impl Hash for Consensus {
+    /// The state follows from what was committed.
+    fn hash<H: Hasher>(&self, into: &mut H) {
+        let Self { leaders, told, founded, committed, state: _, effects, reads } = self;
+        (leaders, told, founded, committed, effects, reads).hash(into);
+    }
 }
 
 impl Consensus {

@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub struct Action {
     /// What happens.
     pub what: What,
+    /// The node crashes before it says anything; the disk has got so many batches.
+    pub crash: Option<u8>,
     /// The messages that are lost, as a set: a bit for each that is on its way afterwards.
     pub lose: u16,
 }
@@ -132,8 +134,23 @@ impl World {
         }
         self.client_choices(state, &mut all);
         for what in all {
-            let over = self.overflow(state, what);
-            into.extend(sets(over).map(|lose| Action { what, lose }));
+            let over = self.overflow(state, what, None);
+            into.extend(sets(over).map(|lose| Action { what, crash: None, lose }));
+            for keep in 0..self.crash_points(state, what) {
+                let over = self.overflow(state, what, Some(keep));
+                into.extend(sets(over).map(|lose| Action { what, crash: Some(keep), lose }));
+            }
+        }
+    }
+
+    /// How many prefixes of the batches a crash may keep, if it comes before the node has spoken.
+    fn crash_points(&self, state: &State, what: What) -> u8 {
+        if self.cluster.lingers || state.spent.crashes >= self.cluster.crashes {
+            return 0;
+        }
+        match self.batches(state, what) {
+            0 => 0,
+            batches => batches + 1,
         }
     }
 
@@ -145,7 +162,9 @@ impl World {
             add(Deed::Sync);
         }
         let limits = self.cluster.limits;
-        let stable = limits.elections == Elections::Stable;
+        // In the last term nobody prepares for another: who hears whom makes no difference any more.
+        let another = machine.vote().term.0 < self.cluster.terms;
+        let stable = limits.elections == Elections::Stable && another;
         match machine.role() {
             RoleName::Leader => {
                 if self.cluster.heartbeats {
@@ -160,7 +179,7 @@ impl World {
                 }
             }
             RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
-                if machine.vote().term.0 < self.cluster.terms {
+                if another && state.spent.timeouts < self.cluster.timeouts {
                     add(Deed::Fire(Timer::Election));
                 }
                 if stable {

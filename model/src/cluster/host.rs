@@ -31,6 +31,20 @@ pub struct Host {
     pub waiting: VecDeque<Waiting>,
 }
 
+/// What becomes of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Disk {
+    /// It is durable before anything else happens.
+    Syncs,
+    /// It waits until the disk gets to it.
+    Lingers,
+    /// The node crashes before it says anything; the disk has got so many batches.
+    Crashes {
+        /// How many.
+        keep: u8,
+    },
+}
+
 /// Something that waits for the disk.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Waiting {
@@ -92,9 +106,15 @@ thread_local! {
 
 impl World {
     /// What a stimulus does to a host, worked out once for each of both.
-    pub(super) fn effect(&self, host: &Shared<Host>, stimulus: &Stimulus, sent: Option<&Shared<Sent>>, syncs: bool) -> Arc<Effect> {
-        let key = hasher().hash_one((self.key, host.hash(0), stimulus, sent.map(|sent| sent.hash(0)), syncs));
-        remembered(&EFFECTS, key, || Arc::new(self.work_out(host, stimulus, sent, syncs, false)))
+    pub(super) fn effect(
+        &self,
+        host: &Shared<Host>,
+        stimulus: &Stimulus,
+        sent: Option<&Shared<Sent>>,
+        disk: Disk,
+    ) -> Arc<Effect> {
+        let key = hasher().hash_one((self.key, host.hash(0), stimulus, sent.map(|sent| sent.hash(0)), disk));
+        remembered(&EFFECTS, key, || Arc::new(self.work_out(host, stimulus, sent, disk, false)))
     }
 
     /// The same with words.
@@ -103,16 +123,20 @@ impl World {
         host: &Shared<Host>,
         stimulus: &Stimulus,
         sent: Option<&Shared<Sent>>,
-        syncs: bool,
+        disk: Disk,
         explain: bool,
     ) -> Effect {
         let mut work = Work::new(host, explain);
         work.stimulate(self, stimulus, sent);
         work.perform();
-        if syncs {
-            while work.host.waiting.front().is_some() {
-                work.sync();
+        match disk {
+            Disk::Lingers => {}
+            Disk::Syncs => {
+                while work.host.waiting.front().is_some() {
+                    work.sync();
+                }
             }
+            Disk::Crashes { keep } => work.crash(keep),
         }
         work.finish(self, host)
     }
@@ -277,7 +301,12 @@ impl Work {
     }
 
     fn wait_or(&mut self, waiting: Waiting) {
-        if self.host.waiting.is_empty() { self.release(waiting) } else { self.host.waiting.push_back(waiting) }
+        if self.host.waiting.is_empty() {
+            self.release(waiting);
+        } else if !self.host.waiting.contains(&waiting) {
+            // On the network equal messages are one, so a second waits for nothing.
+            self.host.waiting.push_back(waiting);
+        }
     }
 
     fn release(&mut self, waiting: Waiting) {

@@ -29,7 +29,7 @@ impl World {
         before: &State,
         next: &mut State,
         node: u8,
-        deed: Option<Deed>,
+        died: bool,
         effect: &Effect,
         findings: &mut Findings,
         marks: &mut u64,
@@ -44,8 +44,7 @@ impl World {
             feed(self, next, &ClusterFact::Told { by: host.me(), vote: *vote }, findings);
         }
         if let Some(was) = before.host(node).filter(|was| was.me() == host.me()) {
-            let restarted = matches!(deed, Some(Deed::Crash { .. }));
-            let fact = ClusterFact::Stepped { before: now(was), after: now(&host), restarted };
+            let fact = ClusterFact::Stepped { before: now(was), after: now(&host), restarted: died };
             next.monitor.judge(&fact, findings);
         }
         if let Some(term) = effect.led {
@@ -65,7 +64,6 @@ impl World {
             let nodes: Vec<_> = next.hosts.iter().flatten().map(|host| now(host)).collect();
             next.monitor.judge(&ClusterFact::Now(&nodes), findings);
         }
-        *marks |= places(before, next, node, deed, effect);
     }
 
     /// Forgets what no run from here on can contradict.
@@ -128,22 +126,28 @@ fn led(next: &State, term: Term) -> u64 {
 }
 
 /// Places that only the whole shows.
-fn places(before: &State, next: &State, node: u8, deed: Option<Deed>, effect: &Effect) -> u64 {
+pub(super) fn places(
+    before: &State,
+    next: &State,
+    node: u8,
+    (deed, crash): (Option<Deed>, Option<u8>),
+    effect: &Effect,
+) -> u64 {
     let mut marks = 0;
     let Some(host) = next.host(node) else { return 0 };
     let machine = host.engine.node();
-    match deed {
-        Some(Deed::Crash { keep }) => {
-            let batches = before.host(node).map_or(0, |host| host.batches());
-            if keep < batches {
-                marks |= Mark::CrashLost.bit();
-            }
-            if keep > 0 {
-                marks |= Mark::CrashKept.bit();
-            }
-        }
-        Some(Deed::Wipe) => marks |= Mark::Wiped.bit(),
-        Some(_) | None => {}
+    if deed == Some(Deed::Wipe) {
+        marks |= Mark::Wiped.bit();
+    }
+    let waited = before.host(node).is_some_and(|host| !host.waiting.is_empty());
+    let keep = match deed {
+        Some(Deed::Crash { keep }) if waited => Some(keep),
+        Some(_) | None => crash,
+    };
+    match keep {
+        Some(0) => marks |= Mark::CrashLost.bit(),
+        Some(_) => marks |= Mark::CrashKept.bit(),
+        None => {}
     }
     if effect.advanced.is_empty() && !effect.installed {
         return marks;

@@ -21,7 +21,7 @@ mod text;
 
 pub use action::{Action, Stimulus, What};
 pub use client::Clients;
-pub use host::Host;
+pub use host::{Disk, Host};
 pub use mark::Mark;
 pub use net::Net;
 
@@ -86,6 +86,8 @@ pub struct Spent {
     pub wipes: u8,
     /// Messages that arrived again.
     pub duplicates: u8,
+    /// Election timeouts of nodes that do not lead, where they are counted.
+    pub timeouts: u8,
 }
 
 /// A node in its first life.
@@ -108,8 +110,10 @@ impl World {
     pub fn new(scope: Scope) -> Self {
         let Some(cluster) = scope.cluster.clone() else { unreachable!("a scope around nodes bounds them") };
         let key = WORLDS.fetch_add(1, Ordering::Relaxed);
-        // The directory would tell the founders apart, so it begins empty where they are interchangeable.
-        let voters = (1..=cluster.founders).filter_map(|node| Some((peer(node), identity(NodeId(node))?))).collect();
+        // The directory would tell the founders apart: where they are interchangeable, they have one name.
+        let named = |node| if cluster.symmetric { NodeId(0) } else { NodeId(node) };
+        let voters =
+            (1..=cluster.founders).filter_map(|node| Some((peer(node), identity(named(node))?))).collect();
         let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: cluster.sessions };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
         let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);

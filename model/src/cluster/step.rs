@@ -1,15 +1,15 @@
 //! One step: a state and a choice give the next state, what it broke and what it said.
 
 use super::action::{Action, Deed, Stimulus, What};
-use super::host::{Effect, Host, Told};
+use super::host::{Disk, Effect, Host, Told};
 use super::mark::Mark;
 use super::net::Sent;
 use super::{State, World};
 use crate::scope::Wish;
-use crate::shared::Shared;
+use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::ids::{Incarnation, NodeId};
 use cutover::invariant::{Findings, Violation};
-use cutover::raft::{Body, RoleName};
+use cutover::raft::{Body, RoleName, Timer};
 use std::sync::Arc;
 
 /// What a step did.
@@ -25,55 +25,83 @@ pub(crate) struct Stepped {
 impl World {
     /// Takes a step; `None` if it changes nothing.
     pub(crate) fn step(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
-        let mut stepped = self.happen(state, action.what, explain)?;
+        let mut stepped = self.happen(state, action.what, action.crash, explain)?;
         stepped.state.net.lose(action.lose);
         (stepped.state.broken != 0 || !stepped.state.same_place(state)).then_some(stepped)
     }
 
     /// How many messages are on their way after a choice, and how many of them there is no room for.
-    pub(super) fn overflow(&self, state: &State, what: What) -> (u32, u32) {
+    pub(super) fn overflow(&self, state: &State, what: What, crash: Option<u8>) -> (u32, u32) {
         let room = usize::from(self.cluster.in_flight);
-        // A step sends two messages to each other node at the very most, and mostly none.
-        if self.sends(state, what) + state.net.messages().len() <= room {
-            return (0, 0);
-        }
-        let messages = self.happen(state, what, false).map_or(0, |stepped| stepped.state.net.messages().len());
+        let messages = match self.sends(state, what, self.disk(state, crash)) {
+            Some((_, effect, _)) if effect.sent.len() + state.net.messages().len() <= room => 0,
+            Some((node, effect, taken)) => self.messages_after(state, node, &effect, taken),
+            // The last crash lets all the others speak.
+            None => self.happen(state, what, crash, false).map_or(0, |stepped| stepped.state.net.messages().len()),
+        };
         let count = |messages: usize| u32::try_from(messages).unwrap_or(u32::MAX);
         (count(messages), count(messages.saturating_sub(room)))
     }
 
-    /// At most so many messages leave, if nobody but this node has to speak.
-    fn sends(&self, state: &State, what: What) -> usize {
-        let sent = |effect: Option<Arc<Effect>>| effect.map_or(0, |effect| effect.sent.len());
+    /// Which node does what, and the message that is gone then; `None` if more nodes than this one speak.
+    fn sends(&self, state: &State, what: What, disk: Disk) -> Option<(u8, Arc<Effect>, Option<usize>)> {
         match what {
             What::Deliver { message } | What::Repeat { message } => {
-                let Some(message) = state.net.messages().get(usize::from(message)) else { return 0 };
-                sent(self.effect_of(state, message.0.to.node.0, &Stimulus::Deliver, Some(message), false))
+                let at = usize::from(message);
+                let message = state.net.messages().get(at)?;
+                let node = message.0.to.node.0;
+                let effect = self.effect_of(state, node, &Stimulus::Deliver, Some(message), disk, false)?;
+                Some((node, effect, matches!(what, What::Deliver { .. }).then_some(at)))
             }
-            // The last crash lets all the others speak.
-            What::Do { deed: Deed::Crash { .. }, .. } => usize::from(u8::MAX),
-            What::Do { node, deed } => {
-                let stimulus = self.stimulus(state, node, deed);
-                stimulus.map_or(0, |stimulus| sent(self.effect_of(state, node, &stimulus, None, false)))
-            }
-        }
-    }
-
-    fn happen(&self, state: &State, what: What, explain: bool) -> Option<Stepped> {
-        match what {
-            What::Deliver { message } => self.deliver(state, message.into(), false, explain),
-            What::Repeat { message } => self.deliver(state, message.into(), true, explain),
+            What::Do { deed: Deed::Crash { .. }, .. } if self.cluster.lingers => None,
             What::Do { node, deed } => {
                 let stimulus = self.stimulus(state, node, deed)?;
-                self.stimulate(state, node, deed, &stimulus, explain)
+                Some((node, self.effect_of(state, node, &stimulus, None, disk, false)?, None))
             }
         }
     }
 
-    fn deliver(&self, state: &State, at: usize, again: bool, explain: bool) -> Option<Stepped> {
+    /// Batches that the node has to write before it may speak.
+    pub(super) fn batches(&self, state: &State, what: What) -> u8 {
+        if let What::Do { deed: Deed::Crash { .. } | Deed::Wipe | Deed::Sync, .. } = what {
+            return 0;
+        }
+        self.sends(state, what, Disk::Lingers).map_or(0, |(_, effect, _)| effect.host.batches())
+    }
+
+    fn messages_after(&self, state: &State, node: u8, effect: &Effect, taken: Option<usize>) -> usize {
+        let mut next = state.clone();
+        if let Some(at) = taken {
+            next.net.remove(at);
+        }
+        self.put(&mut next, node, effect);
+        self.prune(&mut next);
+        next.net.messages().len()
+    }
+
+    fn happen(&self, state: &State, what: What, crash: Option<u8>, explain: bool) -> Option<Stepped> {
+        match what {
+            What::Deliver { message } => self.deliver(state, message.into(), false, crash, explain),
+            What::Repeat { message } => self.deliver(state, message.into(), true, crash, explain),
+            What::Do { node, deed } => {
+                let stimulus = self.stimulus(state, node, deed)?;
+                self.stimulate(state, node, deed, &stimulus, crash, explain)
+            }
+        }
+    }
+
+    fn deliver(
+        &self,
+        state: &State,
+        at: usize,
+        again: bool,
+        crash: Option<u8>,
+        explain: bool,
+    ) -> Option<Stepped> {
         let message = state.net.messages().get(at)?;
         let node = message.0.to.node.0;
-        let effect = self.effect_of(state, node, &Stimulus::Deliver, Some(message), explain)?;
+        let disk = self.disk(state, crash);
+        let effect = self.effect_of(state, node, &Stimulus::Deliver, Some(message), disk, explain)?;
         if effect.idle || self.is_too_long(&effect) {
             self.note(effect.marks);
             return None;
@@ -84,7 +112,7 @@ impl World {
         } else if matches!(self.cluster.duplicates, crate::scope::Duplicates::AtMost(_)) {
             next.spent.duplicates += 1;
         }
-        self.absorb(state, next, node, None, effect, explain)
+        self.absorb(state, next, (node, None, crash), effect, explain)
     }
 
     /// What a deed means for the node, given who asks and what for.
@@ -108,9 +136,10 @@ impl World {
         node: u8,
         deed: Deed,
         stimulus: &Stimulus,
+        crash: Option<u8>,
         explain: bool,
     ) -> Option<Stepped> {
-        let effect = self.effect_of(state, node, stimulus, None, explain)?;
+        let effect = self.effect_of(state, node, stimulus, None, self.disk(state, crash), explain)?;
         if self.is_too_long(&effect) {
             return None;
         }
@@ -123,6 +152,9 @@ impl World {
         match deed {
             Deed::Crash { .. } => next.spent.crashes += 1,
             Deed::Wipe => next.spent.wipes += 1,
+            Deed::Fire(Timer::Election) if self.cluster.timeouts < u8::MAX && !leads(state, node) => {
+                next.spent.timeouts += 1;
+            }
             Deed::Open
             | Deed::Write(_)
             | Deed::Change(_)
@@ -131,7 +163,7 @@ impl World {
             | Deed::Fire(_)
             | Deed::Sync => {}
         }
-        self.absorb(state, next, node, Some(deed), effect, explain)
+        self.absorb(state, next, (node, Some(deed), crash), effect, explain)
     }
 
     /// Whether a log has outgrown the bound.
@@ -141,7 +173,15 @@ impl World {
 
     /// Once no crash can come any more, nobody can tell when a disk is synced: it is at once.
     fn syncs(&self, state: &State) -> bool {
-        state.spent.crashes >= self.cluster.crashes
+        !self.cluster.lingers || state.spent.crashes >= self.cluster.crashes
+    }
+
+    fn disk(&self, state: &State, crash: Option<u8>) -> Disk {
+        match crash {
+            Some(keep) => Disk::Crashes { keep },
+            None if self.syncs(state) => Disk::Syncs,
+            None => Disk::Lingers,
+        }
     }
 
     fn effect_of(
@@ -150,15 +190,16 @@ impl World {
         node: u8,
         stimulus: &Stimulus,
         sent: Option<&Shared<Sent>>,
+        disk: Disk,
         explain: bool,
     ) -> Option<Arc<Effect>> {
         let host = state.host(node)?;
         let last = matches!(stimulus, Stimulus::Crash { .. }) && state.spent.crashes + 1 >= self.cluster.crashes;
-        let syncs = last || self.syncs(state);
+        let disk = if last { Disk::Syncs } else { disk };
         Some(if explain {
-            Arc::new(self.work_out(host, stimulus, sent, syncs, true))
+            Arc::new(self.work_out(host, stimulus, sent, disk, true))
         } else {
-            self.effect(host, stimulus, sent, syncs)
+            self.effect(host, stimulus, sent, disk)
         })
     }
 
@@ -167,18 +208,25 @@ impl World {
         &self,
         before: &State,
         mut next: State,
-        node: u8,
-        deed: Option<Deed>,
+        (node, deed, crash): (u8, Option<Deed>, Option<u8>),
         effect: Arc<Effect>,
         explain: bool,
     ) -> Option<Stepped> {
         let mut findings = Findings::new(explain);
         (next.broken, next.stands_for) = (0, None);
         let mut marks = effect.marks;
+        if crash.is_some() {
+            next.spent.crashes += 1;
+        }
+        let died = crash.is_some() || matches!(deed, Some(Deed::Crash { .. } | Deed::Wipe));
         self.put(&mut next, node, &effect);
         let name = NodeId(node);
-        self.judge(before, &mut next, node, deed, &effect, &mut findings, &mut marks);
-        self.ask(&mut next, name, deed, &effect, &mut findings, &mut marks);
+        self.judge(before, &mut next, node, died, &effect, &mut findings, &mut marks);
+        marks |= super::judge::places(before, &next, node, (deed, crash), &effect);
+        self.ask(&mut next, name, deed, &effect, &mut marks);
+        if died {
+            self.forgotten(&mut next, name);
+        }
         self.tell(&mut next, node, &effect.told, &mut findings, &mut marks);
         if self.syncs(&next) && !self.syncs(before) {
             self.sync_all(&mut next, &mut findings, &mut marks);
@@ -209,10 +257,10 @@ impl World {
     fn sync_all(&self, next: &mut State, findings: &mut Findings, marks: &mut u64) {
         for node in 1..=u8::try_from(next.hosts.len()).unwrap_or(u8::MAX) {
             while let Some(host) = next.host(node).filter(|host| !host.waiting.is_empty()) {
-                let effect = self.effect(host, &Stimulus::Sync, None, true);
+                let effect = self.effect(host, &Stimulus::Sync, None, Disk::Syncs);
                 let before = next.clone();
                 self.put(next, node, &effect);
-                self.judge(&before, next, node, Some(Deed::Sync), &effect, findings, marks);
+                self.judge(&before, next, node, false, &effect, findings, marks);
                 self.tell(next, node, &effect.told, findings, marks);
                 *marks |= effect.marks;
             }
@@ -234,27 +282,33 @@ impl World {
         if host.me() != message.to {
             return false;
         }
-        if self.cluster.loses_old && message.term < host.engine.node().vote().term {
+        let asker = state.host(message.from.node.0);
+        let key = (self.key, host.hash(0), asker.map(|asker| asker.hash(0)), sent.hash(0), self.disk(state, None));
+        remembered(&MATTERS, hasher().hash_one(key), || self.matters(state, host, sent))
+    }
+
+    fn matters(&self, state: &State, host: &Shared<Host>, sent: &Shared<Sent>) -> bool {
+        let message = &sent.0;
+        let loses = self.cluster.loses_old;
+        if loses && (refuses(&message.body) || message.term < host.engine.node().vote().term) {
             return false;
         }
         let past = is_past(host, &message.body, message.term);
-        if !past && !self.cluster.loses_old {
+        if !past && !loses {
             return true;
         }
-        let effect = self.effect(host, &Stimulus::Deliver, Some(sent), self.syncs(state));
-        if past {
-            return !effect.idle;
-        }
-        !self.says_nothing_new(state, host, &effect)
+        let effect = self.effect(host, &Stimulus::Deliver, Some(sent), self.disk(state, None));
+        if past { !effect.idle } else { !self.says_nothing_new(state, host, &effect) }
     }
 
     /// Whether a delivery changes nothing, and neither do the answers to it.
     fn says_nothing_new(&self, state: &State, host: &Shared<Host>, effect: &Effect) -> bool {
         let idle = |sent: &Shared<Sent>| {
             let asker = state.host(sent.0.to.node.0);
-            asker.is_none_or(|asker| self.effect(asker, &Stimulus::Deliver, Some(sent), self.syncs(state)).idle)
+            asker.is_none_or(|asker| self.effect(asker, &Stimulus::Deliver, Some(sent), self.disk(state, None)).idle)
         };
-        effect.host.same(host) && effect.told.is_empty() && effect.sent.iter().all(idle)
+        let quiet = effect.host.same(host) && effect.told.is_empty();
+        quiet && effect.sent.iter().all(|sent| refuses(&sent.0.body) || idle(sent))
     }
 
     fn ask(
@@ -263,7 +317,6 @@ impl World {
         node: NodeId,
         deed: Option<Deed>,
         effect: &Effect,
-        findings: &mut Findings,
         marks: &mut u64,
     ) {
         let mut clients = (*next.clients).clone();
@@ -284,10 +337,16 @@ impl World {
                     return;
                 }
             },
-            (Some(Deed::Crash { .. } | Deed::Wipe), _, _) => clients.forgotten_by(node),
             (_, _, _) => return,
         }
-        let _ = findings;
+        if clients != *next.clients {
+            next.clients = self.share(clients);
+        }
+    }
+
+    fn forgotten(&self, next: &mut State, node: NodeId) {
+        let mut clients = (*next.clients).clone();
+        clients.forgotten_by(node);
         if clients != *next.clients {
             next.clients = self.share(clients);
         }
@@ -305,6 +364,19 @@ impl World {
             }
         }
     }
+}
+
+fn leads(state: &State, node: u8) -> bool {
+    state.host(node).is_some_and(|host| host.engine.node().role() == RoleName::Leader)
+}
+
+thread_local! {
+    static MATTERS: Memory<bool> = const { memory() };
+}
+
+/// A vote that is not given; the candidate would learn no more from it than from silence.
+const fn refuses(body: &Body<cutover::control_plane::ControlPlaneEntry>) -> bool {
+    matches!(body, Body::Voted { granted: false } | Body::PreVoted { granted: false, .. })
 }
 
 /// Whether a message is of a time that its receiver has left for good.

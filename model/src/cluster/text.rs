@@ -10,7 +10,11 @@ use cutover::raft::{Append, Batch, Body, Content, Log, Message, RoleName};
 
 /// A choice in words; among the choices of one state, no two read the same.
 pub(super) fn directive(world: &World, state: &State, action: Action) -> Option<Directive> {
-    let directive = what(state, action.what)?;
+    let mut directive = what(state, action.what)?;
+    if let Some(keep) = action.crash {
+        let text = format!("{}, crash before it speaks keep={keep}", directive.text);
+        directive = Directive { text, fault: true, ..directive };
+    }
     if action.lose == 0 {
         return Some(directive);
     }

@@ -32,6 +32,8 @@ pub struct Cluster {
     pub joiners: u8,
     /// Terms; nobody stands for election in a higher one.
     pub terms: u64,
+    /// Election timeouts of nodes that do not lead, in all.
+    pub timeouts: u8,
     /// Writes: each creates a partition of its own.
     pub writes: u8,
     /// Entries in a log above the founding, those that open terms included.
@@ -54,12 +56,14 @@ pub struct Cluster {
     pub duplicates: Duplicates,
     /// Crashes of nodes, in all. Each keeps any prefix of what is not synced.
     pub crashes: u8,
+    /// Whether nodes go on while a batch is not durable yet; otherwise it is durable, or lost in a crash, before they do.
+    pub lingers: bool,
     /// Disks lost, in all; the node comes back under another incarnation.
     pub wipes: u8,
     /// Whether leaders speak without having something to say.
     pub heartbeats: bool,
-    /// Whether messages are lost that say nothing new: those of a term that their receiver has left, and those that change
-    /// nothing there while the answers to them change nothing either.
+    /// Whether messages are lost that say nothing new: those of a term that their receiver has left, refused votes, and those
+    /// that change nothing there while the answers to them change nothing either.
     pub loses_old: bool,
     /// Bounds of the nodes.
     pub limits: Limits,
@@ -79,6 +83,9 @@ impl Cluster {
             parts.push(format!("{} more with an empty disk", self.joiners));
         }
         parts.push(super::plural(self.terms, "term"));
+        if self.timeouts < u8::MAX {
+            parts.push(some(self.timeouts, "election timeout"));
+        }
         parts.push(some(self.writes, "write"));
         parts.push("the entry that opens a term comes on top".to_owned());
         parts.push(format!("logs of at most {} entries", self.entries));
@@ -112,11 +119,12 @@ impl Cluster {
             Duplicates::Unbounded => parts.push("repeat any message, any number of times".to_owned()),
         }
         if self.crashes > 0 {
-            parts.push(format!(
-                "{} of a node <= {}, keeping any prefix of the unsynced batches; synced at once after the last",
-                Fault::Crash,
-                self.crashes
-            ));
+            let when = if self.lingers {
+                "at any time, keeping any prefix of the unsynced batches; synced at once after the last"
+            } else {
+                "at rest, or between a batch and what is said after it, keeping any prefix of the batches"
+            };
+            parts.push(format!("{} of a node <= {}, {when}", Fault::Crash, self.crashes));
         }
         if self.wipes > 0 {
             parts.push(format!("{} of a node <= {}", Fault::Wipe, self.wipes));
@@ -125,7 +133,7 @@ impl Cluster {
             parts.push("under-approximation: no heartbeats, so nothing that was lost is sent again".to_owned());
         }
         if self.loses_old {
-            parts.push("under-approximation: messages of a lower term, and those that say nothing new, are lost".to_owned());
+            parts.push("under-approximation: messages of a lower term, refused votes, and messages that say nothing new are lost".to_owned());
         }
         parts
     }
