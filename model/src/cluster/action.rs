@@ -170,8 +170,8 @@ impl World {
                 if self.cluster.heartbeats {
                     add(Deed::Fire(Timer::Heartbeat));
                 }
-                // It looks who hears it, and sends a snapshot again; without either there is nothing to look at.
-                if stable || limits.compact_after_entries < 1000 {
+                // It looks who hears it; and it sends a snapshot again, which matters if one may be lost for good.
+                if stable || (limits.compact_after_entries < 1000 && !self.cluster.loses_old) {
                     add(Deed::Fire(Timer::Election));
                 }
                 if self.cluster.transfers > 0 {

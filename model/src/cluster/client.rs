@@ -58,13 +58,16 @@ impl Clients {
     }
 
     /// The writes that may be proposed now, from 1, by their numbers: in order, each until it is answered.
-    pub(super) fn wanted_writes(&self, cluster: &Cluster) -> impl Iterator<Item = u8> {
-        let ready = !cluster.session || self.session.is_some();
+    pub(super) fn wanted_writes<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = u8> + 'a {
+        // The first write goes under the session, if there is one.
+        let ready = move |at: usize| !cluster.session || at > 0 || self.session.is_some();
         let attempts = cluster.attempts;
         // Writes are alike but for their numbers: the first that was not proposed yet stands for all of those.
-        let untouched = self.writes.iter().position(|write| write.attempts == 0);
+        let plain = usize::from(cluster.session);
+        let untouched = self.writes.iter().skip(plain).position(|write| write.attempts == 0).map(|at| at + plain);
         let wanted = move |(at, write): &(usize, &Write)| {
-            ready && !write.done && write.attempts < attempts && (write.attempts > 0 || Some(*at) == untouched)
+            let first = *at < plain || Some(*at) == untouched;
+            ready(*at) && !write.done && write.attempts < attempts && (write.attempts > 0 || first)
         };
         let numbered = self.writes.iter().enumerate().filter(wanted);
         numbered.map(|(at, _)| u8::try_from(at + 1).unwrap_or(u8::MAX))
@@ -72,7 +75,7 @@ impl Clients {
 
     /// The name that a write goes under.
     pub(super) fn ticket(&self, write: u8) -> Option<Ticket> {
-        let session = self.session?;
+        let session = self.session.filter(|_| write == 1)?;
         Some(Ticket { session, serial: Serial(u64::from(write)), acknowledged_through: Serial::ZERO })
     }
 

@@ -38,7 +38,7 @@ pub struct Cluster {
     pub writes: u8,
     /// Entries in a log above the founding, those that open terms included.
     pub entries: u64,
-    /// Whether writes go under a session, which has to be opened first.
+    /// Whether the first write goes under a session, which has to be opened first.
     pub session: bool,
     /// Times that each write is proposed, retries included.
     pub attempts: u8,
@@ -90,7 +90,7 @@ impl Cluster {
         parts.push("the entry that opens a term comes on top".to_owned());
         parts.push(format!("logs of at most {} entries", self.entries));
         if self.session {
-            parts.push(format!("one session, {} at a write", some(self.attempts, "attempt")));
+            parts.push(format!("the first write under a session, {} at each", some(self.attempts, "attempt")));
         } else if self.attempts > 1 {
             parts.push(format!("{} at a write", some(self.attempts, "attempt")));
         }

@@ -2,7 +2,8 @@
 
 use super::list::BASE;
 use super::{Cluster, Duplicates, Scope, Set, Wish};
-use cutover::raft::{Elections, Limits, SessionLimits};
+use crate::cluster::Mark;
+use cutover::raft::{Elections, Limits, Mark as Core, SessionLimits};
 
 /// What the bounds have in common; each scope says what it adds.
 const NODES: Cluster = Cluster {
@@ -50,25 +51,80 @@ const TERSE: Cluster = Cluster { heartbeats: false, ..NODES };
 
 /// For every pull request.
 pub(super) fn pr() -> Vec<Scope> {
+    let mut scopes = logs();
+    scopes.extend(members());
+    scopes.extend(clients());
+    scopes
+}
+
+fn logs() -> Vec<Scope> {
     vec![
         scope(
             "election",
             "who leads, with pre-vote, check-quorum and stickiness",
             Set::Pr,
-            Cluster { timeouts: 2, entries: 2, in_flight: 4, crashes: 1, limits: STABLE, ..TERSE },
+            Cluster {
+                timeouts: 3,
+                entries: 2,
+                in_flight: 4,
+                crashes: 1,
+                limits: STABLE,
+                reaches: const { &[
+                    Core::PreVoteWon.text(),
+                    Core::QuorumLost.text(),
+                    Mark::LeaderFirst.text(),
+                    Mark::LeaderSecond.text(),
+                    Mark::CrashLost.text(),
+                    Mark::CommitAfterCrash.text(),
+                ] },
+                ..TERSE
+            },
         ),
         scope(
             "replication",
             "conflicting logs, and what is committed of them",
             Set::Pr,
-            Cluster { terms: 3, writes: 2, entries: 2, crashes: 1, ..TERSE },
+            Cluster {
+                terms: 3,
+                writes: 2,
+                entries: 2,
+                crashes: 1,
+                reaches: const { &[
+                    Mark::LeaderFirst.text(),
+                    Mark::LeaderSecond.text(),
+                    Mark::LeaderThird.text(),
+                    Mark::CrashKept.text(),
+                    Mark::CommitAfterCrash.text(),
+                    Core::Truncated.text(),
+                    Core::ProposalLost.text(),
+                ] },
+                ..TERSE
+            },
         ),
         scope(
             "figure8",
             "an entry of an older term on a quorum",
             Set::Pr,
-            Cluster { terms: 4, timeouts: 4, writes: 2, entries: 2, ..TERSE },
+            Cluster {
+                terms: 4,
+                writes: 2,
+                entries: 2,
+                reaches: const { &[
+                    Mark::LeaderThird.text(),
+                    Mark::LeaderFourth.text(),
+                    Core::OldTermNotCounted.text(),
+                    Core::Truncated.text(),
+                ] },
+                ..TERSE
+            },
         ),
+    ]
+}
+
+const REMOVALS: [Wish; 3] = [Wish::Remove(1), Wish::Remove(2), Wish::Remove(3)];
+
+fn members() -> Vec<Scope> {
+    vec![
         scope(
             "membership",
             "a node joins, is promoted, and one leaves, the leader included",
@@ -80,10 +136,48 @@ pub(super) fn pr() -> Vec<Scope> {
                 writes: 0,
                 entries: 4,
                 changes: 2,
-                wishes: &[Wish::Admit(4), Wish::Promote(4), Wish::Remove(1), Wish::Remove(2), Wish::Remove(3)],
+                wishes: &[Wish::Admit(4), Wish::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
                 in_flight: 1,
                 crashes: 1,
+                reaches: const { &[
+                    Core::LeaderRemoved.text(),
+                    Core::ConfigurationUndone.text(),
+                    Core::ChangeNotYetInTerm.text(),
+                    Core::ChangeInProgress.text(),
+                    Core::NotCaughtUp.text(),
+                    Mark::ChangeCommitted.text(),
+                    Mark::Joined.text(),
+                ] },
+                ..TERSE
+            },
+        ),
+        scope(
+            "membership-join",
+            "a node with an empty disk joins, catches up and votes",
+            Set::Pr,
+            Cluster {
+                joiners: 1,
+                terms: 2,
+                timeouts: 2,
+                writes: 0,
+                entries: 4,
+                changes: 2,
+                wishes: &[Wish::Admit(4), Wish::Promote(4)],
+                in_flight: 1,
+                reaches: const { &[Core::Promoted.text(), Core::NotCaughtUp.text(), Mark::Joined.text()] },
                 ..NODES
+            },
+        ),
+        scope(
+            "membership-wiped",
+            "a voter loses its disk, and comes back under the same name",
+            Set::Pr,
+            Cluster {
+                timeouts: 3,
+                entries: 2,
+                wipes: 1,
+                reaches: const { &[Mark::Wiped.text(), Mark::LeaderSecond.text()] },
+                ..TERSE
             },
         ),
         scope(
@@ -91,35 +185,142 @@ pub(super) fn pr() -> Vec<Scope> {
             "a snapshot over a conflicting tail, with a session and a change of the members in it",
             Set::Pr,
             Cluster {
-                terms: 2,
                 timeouts: 2,
-                writes: 1,
+                writes: 2,
+                session: true,
+                entries: 4,
+                changes: 1,
+                wishes: &REMOVALS,
+                in_flight: 1,
+                limits: Limits { compact_after_entries: 3, ..NODES.limits },
+                reaches: const { &[
+                    Core::Compacted.text(),
+                    Core::SnapshotOverTail.text(),
+                    Core::SnapshotKeptTail.text(),
+                    Mark::SessionOverSnapshot.text(),
+                    Mark::ChangeCommitted.text(),
+                ] },
+                ..NODES
+            },
+        ),
+    ]
+}
+
+fn clients() -> Vec<Scope> {
+    vec![
+        scope(
+            "sessions",
+            "requests that are proposed again, under another leader and after a snapshot",
+            Set::Pr,
+            Cluster {
+                timeouts: 2,
                 session: true,
                 attempts: 2,
                 entries: 5,
-                changes: 1,
-                wishes: &[Wish::Remove(1), Wish::Remove(2), Wish::Remove(3)],
                 in_flight: 1,
+                crashes: 1,
                 limits: Limits { compact_after_entries: 3, ..NODES.limits },
-                ..NODES
+                reaches: const { &[
+                    Core::Retried.text(),
+                    Mark::RetriedElsewhere.text(),
+                    Mark::SessionOverSnapshot.text(),
+                    Mark::CommitAfterCrash.text(),
+                ] },
+                ..TERSE
             },
         ),
         scope(
             "reads",
             "reads of a leader that was deposed without knowing",
             Set::Pr,
-            Cluster { timeouts: 2, entries: 3, reads: 2, duplicates: Duplicates::AtMost(1), ..NODES },
+            Cluster {
+                timeouts: 2,
+                entries: 2,
+                reads: 2,
+                duplicates: Duplicates::AtMost(1),
+                reaches: const { &[
+                    Mark::ReadServed.text(),
+                    Mark::ReadRefused.text(),
+                    Mark::ReadByDeposed.text(),
+                    Core::ReadNotYetInTerm.text(),
+                    Core::ReadDropped.text(),
+                ] },
+                ..TERSE
+            },
         ),
         scope(
             "transfer",
             "the leader hands over",
             Set::Pr,
-            Cluster { timeouts: 2, terms: 3, entries: 3, transfers: 1, limits: STABLE, ..TERSE },
+            Cluster {
+                timeouts: 2,
+                transfers: 1,
+                limits: STABLE,
+                reaches: const { &[
+                    Core::TransferSent.text(),
+                    Core::TransferWon.text(),
+                    Core::TransferAbandoned.text(),
+                    Core::ProposalHeldBack.text(),
+                ] },
+                ..TERSE
+            },
         ),
     ]
 }
 
-/// For the night.
+/// For the night: nothing is lost that may still matter, messages arrive again without end, and disks lag behind.
 pub(super) fn nightly() -> Vec<Scope> {
-    Vec::new()
+    let whole = Cluster { loses_old: false, heartbeats: true, duplicates: Duplicates::Unbounded, lingers: true, ..NODES };
+    let night = |name, about, cluster| scope(name, about, Set::Nightly, cluster);
+    let snapshots = Limits { compact_after_entries: 3, ..NODES.limits };
+    vec![
+        night(
+            "nightly/election",
+            "who leads, with pre-vote, check-quorum and stickiness",
+            Cluster { timeouts: 2, entries: 2, in_flight: 3, crashes: 1, limits: STABLE, ..whole.clone() },
+        ),
+        night(
+            "nightly/replication",
+            "conflicting logs, and what is committed of them",
+            Cluster { terms: 3, writes: 2, entries: 3, crashes: 1, ..whole.clone() },
+        ),
+        night(
+            "nightly/figure8",
+            "an entry of an older term on a quorum",
+            Cluster { terms: 4, writes: 2, entries: 3, ..whole.clone() },
+        ),
+        night(
+            "nightly/membership",
+            "a node joins, is promoted, and one leaves, the leader included",
+            Cluster {
+                joiners: 1,
+                terms: 3,
+                timeouts: 3,
+                writes: 0,
+                entries: 4,
+                changes: 2,
+                wishes: &[Wish::Admit(4), Wish::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
+                crashes: 1,
+                ..whole.clone()
+            },
+        ),
+        night(
+            "nightly/everything",
+            "every feature at once: pre-vote, snapshots, sessions, reads, hand-over, a change, a crash",
+            Cluster {
+                timeouts: 2,
+                writes: 1,
+                session: true,
+                attempts: 2,
+                entries: 5,
+                reads: 1,
+                transfers: 1,
+                changes: 1,
+                wishes: &REMOVALS,
+                crashes: 1,
+                limits: Limits { elections: Elections::Stable, ..snapshots },
+                ..whole
+            },
+        ),
+    ]
 }
