@@ -78,7 +78,9 @@ impl<E: Environment> Model for Explored<E> {
         properties! {
             SingleReadPlacement NoCommitInCutover CommitAtOwnerOnly NoAdmitStale NoLostWrite CleanAbort
             EpochMonotone Cas StaleControllerHarmless StaleMoverHarmless DebtKept FenceMonotone FenceNotAhead
-            FenceRespected StatementDurable ApplyOnce Prefix Linearizable
+            FenceRespected StatementDurable ApplyOnce Prefix Linearizable ElectionSafety LogMatching
+            LeaderCompleteness StateMachineSafety VoteDurable Monotone QuorumOverlap ReadLinearizable RetryOnce
+            NoUserData
         }
     }
 }

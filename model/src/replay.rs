@@ -1,8 +1,8 @@
 //! A stored trace, run again through the machines of this build.
 
-use crate::scope::{self, Scope};
 use crate::environment::Environment;
 use crate::in_environment;
+use crate::scope::{self, Scope};
 use crate::witness::note;
 use cutover::invariant::{Id, Violation};
 use cutover::trace::{Step, Trace, Verdict};

@@ -46,7 +46,9 @@ impl<E: Environment> Model for Searched<E> {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![Property::always(HOLDS, |searched: &Self, state: &E::State| state.broken() & searched.watch == 0)]
+        vec![Property::always(HOLDS, |searched: &Self, state: &E::State| {
+            state.broken() & searched.watch == 0
+        })]
     }
 }
 

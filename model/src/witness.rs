@@ -1,7 +1,7 @@
 //! A run that breaks an invariant: found, shortened, recorded and shown.
 
-use crate::scope::Scope;
 use crate::environment::{Directive, Environment, Place};
+use crate::scope::Scope;
 use cutover::invariant::{Id, Violation};
 use cutover::trace::{Step, Trace, Unfit, Verdict};
 

@@ -7,8 +7,8 @@ use super::{
 use crate::ids::{Index, Names, NodeId, Relabel, SessionId};
 use crate::migration::Caps;
 use crate::raft::{
-    Config, Configuration, Content, Durable, Input, LogPosition, Node, Outcome, Output, Peer, ProposalId, ReadId,
-    ReadRefusal, Rejection, RoleName, SessionLimits, StartError, Ticket,
+    Config, Configuration, Content, Durable, Input, LogPosition, Node, Outcome, Output, Peer, ProposalId,
+    ReadId, ReadRefusal, Rejection, RoleName, SessionLimits, StartError, Ticket,
 };
 
 /// What a new cluster begins with.

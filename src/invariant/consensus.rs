@@ -411,7 +411,10 @@ fn stepped(before: NodeNow<'_>, after: NodeNow<'_>, restarted: bool, findings: &
     let kept = is.term != was.term || was.voted_for.is_none() || is.voted_for == was.voted_for;
     findings.demand(kept, Id::VoteDurable, || {
         let name = |vote: Vote| vote.voted_for.map_or_else(|| "nobody".to_owned(), |peer| peer.to_string());
-        (format!("the disk of {me} has a vote for {} in {}", name(is), is.term), format!("it was for {}", name(was)))
+        (
+            format!("the disk of {me} has a vote for {} in {}", name(is), is.term),
+            format!("it was for {}", name(was)),
+        )
     });
     if restarted {
         return;

@@ -41,7 +41,7 @@ impl Display for Elections {
 
 impl Display for ProposalId {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "the proposal at {}", self.0)
+        write!(f, "proposal {}", self.0)
     }
 }
 

@@ -3,12 +3,12 @@
 use super::act::{Act, Wish};
 use super::network::{Cluster, Told, WIDE, identity};
 use cutover::control_plane::{ControlPlaneEntry, MembershipChange};
-use cutover::ids::{NodeId, PartitionId, Placement, Serial, SessionId};
+use cutover::ids::{NodeId, PartitionId, Placement, Serial, SessionId, Term};
 use cutover::migration::{Command, Transition};
 use cutover::placement::Guarantee;
 use cutover::raft::{
-    Content, Elections, Input, Limits, Peer, ProposalId, ReadId, RoleName, SessionLimits, Standing, Ticket,
-    Timer,
+    Content, Elections, Input, Limits, LogPosition, Peer, ProposalId, ReadId, RoleName, SessionLimits,
+    Standing, Ticket, Timer,
 };
 use proptest::sample::Index;
 use std::collections::BTreeSet;
@@ -142,7 +142,8 @@ impl Run {
     }
 
     fn propose(&mut self, at: NodeId, wish: &Wish) {
-        let id = ProposalId(self.issue());
+        let index = cutover::ids::Index(self.issue());
+        let id = ProposalId(LogPosition { term: Term::ZERO, index });
         let content = self.content(wish);
         self.cluster.step(at, Input::Propose { id, content });
     }

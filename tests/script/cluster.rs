@@ -271,8 +271,9 @@ impl Script {
             "propose" => {
                 let content = content(given);
                 let at = node(&given.word());
+                // Numbered as they come, in no term: what is rejected has a name of its own, too.
                 self.issued += 1;
-                let id = ProposalId(self.issued);
+                let id = ProposalId(LogPosition { term: Term::ZERO, index: Index(self.issued) });
                 self.cluster.step(at, Input::Propose { id, content });
             }
             "read" => {

@@ -3,7 +3,7 @@
 use super::network::{Replica, Said, Told};
 use cutover::control_plane::ControlPlaneEntry;
 use cutover::ids::NodeId;
-use cutover::raft::{Batch, Flow, Node, Output, Progress, RoleName};
+use cutover::raft::{Batch, Elections, Flow, Node, Output, Progress, RoleName};
 
 /// What was seen, as a line; timers only if they are wanted.
 pub fn told(told: &Told, timers: bool) -> Option<String> {
@@ -46,7 +46,7 @@ fn output(at: NodeId, said: &Said) -> Option<String> {
         Output::Send(letter) => return Some(letter.to_string()),
         Output::SetTimer(timer) => format!("sets timer {timer}"),
         Output::CancelTimer(timer) => format!("stops timer {timer}"),
-        Output::Applied { at, effect } => format!("applies {at}: {effect}"),
+        Output::Applied { at, effect, .. } => format!("applies {at}: {effect}"),
         Output::Installed(last) => format!("installs {last}"),
         Output::Decided { id, outcome } => format!("{id}: {outcome}"),
         Output::Read { id, outcome: Ok(index) } => format!("{id}: may read from {index} on"),
@@ -76,7 +76,8 @@ pub fn status(replica: &Replica) -> Vec<String> {
     let Some(node) = &replica.node else { return vec![format!("{} is down", replica.config.me)] };
     let mut lines = vec![head(node)];
     if node.role() == RoleName::Leader {
-        lines.extend(node.progress().iter().map(progress));
+        let counts = node.config().limits.elections == Elections::Stable;
+        lines.extend(node.progress().iter().map(|of| progress(of, counts)));
     }
     lines
 }
@@ -95,7 +96,7 @@ fn head(node: &Node<cutover::control_plane::ControlPlaneState>) -> String {
     format!("{me} {} {voted}, {role}{leader}, {configuration}{change}", vote.term)
 }
 
-fn progress(progress: &Progress) -> String {
+fn progress(progress: &Progress, counts: bool) -> String {
     let Progress { peer, matched, next, flow, heard, round: _ } = progress;
     let flow = match flow {
         Flow::Probe { waiting: true } => "probe, waits".to_owned(),
@@ -104,6 +105,6 @@ fn progress(progress: &Progress) -> String {
         Flow::Replicate { in_flight } => format!("replicate, {} in flight", in_flight.len()),
         Flow::Install { last } => format!("snapshot at {last}"),
     };
-    let heard = if *heard { "" } else { ", silent" };
+    let heard = if *heard || !counts { "" } else { ", silent" };
     format!("  {peer} has {matched} next {next} {flow}{heard}")
 }

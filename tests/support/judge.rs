@@ -235,7 +235,7 @@ impl Judge {
             return;
         }
         match said {
-            Output::Applied { at, effect } => self.applied(me, *at, effect),
+            Output::Applied { at, effect, .. } => self.applied(me, *at, effect),
             Output::Decided { id, outcome } => self.outcome(*id, outcome),
             Output::Read { id, outcome: Ok(index) } => {
                 let asked = self.reads[id];

@@ -234,8 +234,7 @@ impl Run<'_> {
         // A design that is known to break is shown at its shortest, at once.
         let order = if scope.expect.is_some() { Order::BreadthFirst } else { exhaust };
         let found = self.search(&searched, order, scope.name, self.ends);
-        let witness =
-            found.witness.as_deref().and_then(|actions| self.witness(world, order, actions, watch));
+        let witness = found.witness.as_deref().and_then(|actions| self.witness(world, order, actions, watch));
         self.print(scope, &**world, &found, witness.as_ref())
     }
 

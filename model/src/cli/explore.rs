@@ -2,8 +2,8 @@
 
 use super::{exit, refuse};
 use crate::explorer::Explored;
-use crate::scope;
 use crate::in_environment;
+use crate::scope;
 use stateright::Model;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

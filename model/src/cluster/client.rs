@@ -64,7 +64,8 @@ impl Clients {
         let attempts = cluster.attempts;
         // Writes are alike but for their numbers: the first that was not proposed yet stands for all of those.
         let plain = usize::from(cluster.session);
-        let untouched = self.writes.iter().skip(plain).position(|write| write.attempts == 0).map(|at| at + plain);
+        let untouched =
+            self.writes.iter().skip(plain).position(|write| write.attempts == 0).map(|at| at + plain);
         let wanted = move |(at, write): &(usize, &Write)| {
             let first = *at < plain || Some(*at) == untouched;
             ready(*at) && !write.done && write.attempts < attempts && (write.attempts > 0 || first)

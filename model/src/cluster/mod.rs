@@ -28,7 +28,7 @@ pub use net::Net;
 use crate::environment::{Directive, Environment, Outcome, Place};
 use crate::scope::{Cluster, Scope};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
-use cutover::control_plane::{ClusterVoterIdentity, ControlPlaneConsensus as _, Founder};
+use cutover::control_plane::{ClusterVoterIdentity, Founder};
 use cutover::ids::{ClusterId, Incarnation, Index, NodeId};
 use cutover::invariant::{Consensus, Id};
 use cutover::migration::Caps;
@@ -176,8 +176,11 @@ fn permutations(count: u8) -> Symmetry {
         all = all.into_iter().flat_map(longer).collect();
     }
     let renaming = |names: Vec<u8>| {
-        let nodes: Vec<_> =
-            (1..).zip(names).filter(|(old, new)| old != new).map(|(old, new)| (NodeId(old), NodeId(new))).collect();
+        let nodes: Vec<_> = (1..)
+            .zip(names)
+            .filter(|(old, new)| old != new)
+            .map(|(old, new)| (NodeId(old), NodeId(new)))
+            .collect();
         Renaming { sessions: Vec::new(), nodes }
     };
     Symmetry::new(all.into_iter().map(renaming).filter(|renaming| !renaming.nodes.is_empty()).collect())
@@ -219,11 +222,6 @@ impl State {
             && self.clients.same(&other.clients)
             && self.monitor.same(&other.monitor)
             && self.spent == other.spent
-    }
-
-    /// The committed state that is furthest, for those who read it.
-    pub(crate) fn furthest(&self) -> Option<&Shared<Host>> {
-        self.hosts.iter().flatten().max_by_key(|host| host.engine.commit_index())
     }
 }
 

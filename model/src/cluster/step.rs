@@ -18,8 +18,6 @@ pub(crate) struct Stepped {
     pub(crate) said: Vec<String>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) marks: u64,
-    /// What it did to a node.
-    pub(crate) effect: Option<Arc<Effect>>,
 }
 
 impl World {
@@ -37,7 +35,9 @@ impl World {
             Some((_, effect, _)) if effect.sent.len() + state.net.messages().len() <= room => 0,
             Some((node, effect, taken)) => self.messages_after(state, node, &effect, taken),
             // The last crash lets all the others speak.
-            None => self.happen(state, what, crash, false).map_or(0, |stepped| stepped.state.net.messages().len()),
+            None => {
+                self.happen(state, what, crash, false).map_or(0, |stepped| stepped.state.net.messages().len())
+            }
         };
         let count = |messages: usize| u32::try_from(messages).unwrap_or(u32::MAX);
         (count(messages), count(messages.saturating_sub(room)))
@@ -194,7 +194,8 @@ impl World {
         explain: bool,
     ) -> Option<Arc<Effect>> {
         let host = state.host(node)?;
-        let last = matches!(stimulus, Stimulus::Crash { .. }) && state.spent.crashes + 1 >= self.cluster.crashes;
+        let last =
+            matches!(stimulus, Stimulus::Crash { .. }) && state.spent.crashes + 1 >= self.cluster.crashes;
         let disk = if last { Disk::Syncs } else { disk };
         Some(if explain {
             Arc::new(self.work_out(host, stimulus, sent, disk, true))
@@ -239,7 +240,7 @@ impl World {
             return None;
         }
         let (said, violations) = (effect.said.clone(), findings.violations().to_vec());
-        Some(Stepped { state: next, said, violations, marks, effect: Some(effect) })
+        Some(Stepped { state: next, said, violations, marks })
     }
 
     fn put(&self, next: &mut State, node: u8, effect: &Effect) {
@@ -283,7 +284,8 @@ impl World {
             return false;
         }
         let asker = state.host(message.from.node.0);
-        let key = (self.key, host.hash(0), asker.map(|asker| asker.hash(0)), sent.hash(0), self.disk(state, None));
+        let key =
+            (self.key, host.hash(0), asker.map(|asker| asker.hash(0)), sent.hash(0), self.disk(state, None));
         remembered(&MATTERS, hasher().hash_one(key), || self.matters(state, host, sent))
     }
 
@@ -305,20 +307,15 @@ impl World {
     fn says_nothing_new(&self, state: &State, host: &Shared<Host>, effect: &Effect) -> bool {
         let idle = |sent: &Shared<Sent>| {
             let asker = state.host(sent.0.to.node.0);
-            asker.is_none_or(|asker| self.effect(asker, &Stimulus::Deliver, Some(sent), self.disk(state, None)).idle)
+            asker.is_none_or(|asker| {
+                self.effect(asker, &Stimulus::Deliver, Some(sent), self.disk(state, None)).idle
+            })
         };
         let quiet = effect.host.same(host) && effect.told.is_empty();
         quiet && effect.sent.iter().all(|sent| refuses(&sent.0.body) || idle(sent))
     }
 
-    fn ask(
-        &self,
-        next: &mut State,
-        node: NodeId,
-        deed: Option<Deed>,
-        effect: &Effect,
-        marks: &mut u64,
-    ) {
+    fn ask(&self, next: &mut State, node: NodeId, deed: Option<Deed>, effect: &Effect, marks: &mut u64) {
         let mut clients = (*next.clients).clone();
         match (deed, &effect.proposed, &effect.read) {
             (Some(Deed::Open), Some(Ok(id)), _) => clients.opens(node, *id),
@@ -380,7 +377,11 @@ const fn refuses(body: &Body<cutover::control_plane::ControlPlaneEntry>) -> bool
 }
 
 /// Whether a message is of a time that its receiver has left for good.
-fn is_past(host: &Host, body: &Body<cutover::control_plane::ControlPlaneEntry>, term: cutover::ids::Term) -> bool {
+fn is_past(
+    host: &Host,
+    body: &Body<cutover::control_plane::ControlPlaneEntry>,
+    term: cutover::ids::Term,
+) -> bool {
     let on_disk = host.disk.vote.term;
     let role = host.engine.node().role();
     let office = match body {

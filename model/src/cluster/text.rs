@@ -21,7 +21,11 @@ pub(super) fn directive(world: &World, state: &State, action: Action) -> Option<
     let after = world.step(state, Action { lose: 0, ..action }, false)?;
     let lost = after.state.net.messages().iter().enumerate().filter(|(at, _)| action.lose & (1 << at) != 0);
     let lost: Vec<_> = lost.map(|(_, sent)| format!("->{} {}", sent.0.to.node, name(&sent.0))).collect();
-    Some(Directive { text: format!("{}, lost: {}", directive.text, lost.join("; ")), fault: true, ..directive })
+    Some(Directive {
+        text: format!("{}, lost: {}", directive.text, lost.join("; ")),
+        fault: true,
+        ..directive
+    })
 }
 
 fn what(state: &State, what: What) -> Option<Directive> {
@@ -33,7 +37,10 @@ fn what(state: &State, what: What) -> Option<Directive> {
         }
         What::Repeat { message: at } => {
             let message = message(at)?;
-            Directive::fault(message.to.node.to_string(), format!("deliver {}, not for the last time", name(message)))
+            Directive::fault(
+                message.to.node.to_string(),
+                format!("deliver {}, not for the last time", name(message)),
+            )
         }
         What::Do { node, deed } => deed_in_words(node, deed),
     })
@@ -104,11 +111,15 @@ pub(super) fn told(told: &Told) -> String {
 fn log(log: &Log<ControlPlaneEntry>) -> String {
     let entry = |entry: &cutover::raft::Entry<ControlPlaneEntry>| {
         let what = match &entry.content {
-            Content::Payload { payload: ControlPlaneEntry::LeaderConfiguration { .. }, .. } => "leads".to_owned(),
+            Content::Payload { payload: ControlPlaneEntry::LeaderConfiguration { .. }, .. } => {
+                "leads".to_owned()
+            }
             Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(command), .. } => {
                 command.partition.to_string()
             }
-            Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } => change.to_string(),
+            Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } => {
+                change.to_string()
+            }
             Content::OpenSession => "open".to_owned(),
             Content::CloseSession(_) => "close".to_owned(),
         };
@@ -126,7 +137,11 @@ pub(super) fn facts(state: &State) -> Vec<(String, String)> {
         let vote = node.vote();
         let voted = vote.voted_for.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
         let role = node.role();
-        let role = if role == RoleName::Leader { format!("{role} {}", node.configuration()) } else { role.to_string() };
+        let role = if role == RoleName::Leader {
+            format!("{role} {}", node.configuration())
+        } else {
+            role.to_string()
+        };
         let unsynced = match host.batches() {
             0 => String::new(),
             count => format!(", {count} unsynced"),
@@ -139,12 +154,8 @@ pub(super) fn facts(state: &State) -> Vec<(String, String)> {
         );
         facts.push((format!("n{number}"), value));
     }
-    let messages: Vec<_> = state
-        .net
-        .messages()
-        .iter()
-        .map(|sent| format!("->{} {}", sent.0.to.node, name(&sent.0)))
-        .collect();
+    let messages: Vec<_> =
+        state.net.messages().iter().map(|sent| format!("->{} {}", sent.0.to.node, name(&sent.0))).collect();
     facts.push(("net".to_owned(), messages.join("; ")));
     facts.push(("client".to_owned(), state.clients.text()));
     facts

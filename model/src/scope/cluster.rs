@@ -90,7 +90,8 @@ impl Cluster {
         parts.push("the entry that opens a term comes on top".to_owned());
         parts.push(format!("logs of at most {} entries", self.entries));
         if self.session {
-            parts.push(format!("the first write under a session, {} at each", some(self.attempts, "attempt")));
+            parts
+                .push(format!("the first write under a session, {} at each", some(self.attempts, "attempt")));
         } else if self.attempts > 1 {
             parts.push(format!("{} at a write", some(self.attempts, "attempt")));
         }
@@ -104,7 +105,10 @@ impl Cluster {
         let Limits { elections, window, append_entries_max, compact_after_entries, .. } = self.limits;
         parts.push(format!("{} in flight", some(self.in_flight, "message")));
         parts.push(format!("features: {elections}"));
-        parts.push(format!("{} in an append, window {window}", super::plural(append_entries_max.into(), "entry").replace("entrys", "entries")));
+        parts.push(format!(
+            "{} in an append, window {window}",
+            super::plural(append_entries_max.into(), "entry").replace("entrys", "entries")
+        ));
         if compact_after_entries < 1000 {
             parts.push(format!("a snapshot after {compact_after_entries}"));
         }
@@ -130,7 +134,9 @@ impl Cluster {
             parts.push(format!("{} of a node <= {}", Fault::Wipe, self.wipes));
         }
         if !self.heartbeats {
-            parts.push("under-approximation: no heartbeats, so nothing that was lost is sent again".to_owned());
+            parts.push(
+                "under-approximation: no heartbeats, so nothing that was lost is sent again".to_owned(),
+            );
         }
         if self.loses_old {
             parts.push("under-approximation: messages of a lower term, refused votes, and messages that say nothing new are lost".to_owned());

@@ -64,19 +64,21 @@ fn logs() -> Vec<Scope> {
             "who leads, with pre-vote, check-quorum and stickiness",
             Set::Pr,
             Cluster {
-                timeouts: 3,
+                timeouts: 2,
                 entries: 2,
                 in_flight: 4,
                 crashes: 1,
                 limits: STABLE,
-                reaches: const { &[
-                    Core::PreVoteWon.text(),
-                    Core::QuorumLost.text(),
-                    Mark::LeaderFirst.text(),
-                    Mark::LeaderSecond.text(),
-                    Mark::CrashLost.text(),
-                    Mark::CommitAfterCrash.text(),
-                ] },
+                reaches: const {
+                    &[
+                        Core::PreVoteWon.text(),
+                        Core::QuorumLost.text(),
+                        Mark::LeaderFirst.text(),
+                        Mark::LeaderSecond.text(),
+                        Mark::CrashLost.text(),
+                        Mark::CommitAfterCrash.text(),
+                    ]
+                },
                 ..TERSE
             },
         ),
@@ -89,15 +91,17 @@ fn logs() -> Vec<Scope> {
                 writes: 2,
                 entries: 2,
                 crashes: 1,
-                reaches: const { &[
-                    Mark::LeaderFirst.text(),
-                    Mark::LeaderSecond.text(),
-                    Mark::LeaderThird.text(),
-                    Mark::CrashKept.text(),
-                    Mark::CommitAfterCrash.text(),
-                    Core::Truncated.text(),
-                    Core::ProposalLost.text(),
-                ] },
+                reaches: const {
+                    &[
+                        Mark::LeaderFirst.text(),
+                        Mark::LeaderSecond.text(),
+                        Mark::LeaderThird.text(),
+                        Mark::CrashKept.text(),
+                        Mark::CommitAfterCrash.text(),
+                        Core::Truncated.text(),
+                        Core::ProposalLost.text(),
+                    ]
+                },
                 ..TERSE
             },
         ),
@@ -109,12 +113,14 @@ fn logs() -> Vec<Scope> {
                 terms: 4,
                 writes: 2,
                 entries: 2,
-                reaches: const { &[
-                    Mark::LeaderThird.text(),
-                    Mark::LeaderFourth.text(),
-                    Core::OldTermNotCounted.text(),
-                    Core::Truncated.text(),
-                ] },
+                reaches: const {
+                    &[
+                        Mark::LeaderThird.text(),
+                        Mark::LeaderFourth.text(),
+                        Core::OldTermNotCounted.text(),
+                        Core::Truncated.text(),
+                    ]
+                },
                 ..TERSE
             },
         ),
@@ -123,6 +129,7 @@ fn logs() -> Vec<Scope> {
 
 const REMOVALS: [Wish; 3] = [Wish::Remove(1), Wish::Remove(2), Wish::Remove(3)];
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn members() -> Vec<Scope> {
     vec![
         scope(
@@ -139,15 +146,17 @@ fn members() -> Vec<Scope> {
                 wishes: &[Wish::Admit(4), Wish::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
                 in_flight: 1,
                 crashes: 1,
-                reaches: const { &[
-                    Core::LeaderRemoved.text(),
-                    Core::ConfigurationUndone.text(),
-                    Core::ChangeNotYetInTerm.text(),
-                    Core::ChangeInProgress.text(),
-                    Core::NotCaughtUp.text(),
-                    Mark::ChangeCommitted.text(),
-                    Mark::Joined.text(),
-                ] },
+                reaches: const {
+                    &[
+                        Core::LeaderRemoved.text(),
+                        Core::ConfigurationUndone.text(),
+                        Core::ChangeNotYetInTerm.text(),
+                        Core::ChangeInProgress.text(),
+                        Core::NotCaughtUp.text(),
+                        Mark::ChangeCommitted.text(),
+                        Mark::Joined.text(),
+                    ]
+                },
                 ..TERSE
             },
         ),
@@ -157,8 +166,8 @@ fn members() -> Vec<Scope> {
             Set::Pr,
             Cluster {
                 joiners: 1,
-                terms: 2,
-                timeouts: 2,
+                terms: 1,
+                timeouts: 1,
                 writes: 0,
                 entries: 4,
                 changes: 2,
@@ -193,13 +202,15 @@ fn members() -> Vec<Scope> {
                 wishes: &REMOVALS,
                 in_flight: 1,
                 limits: Limits { compact_after_entries: 3, ..NODES.limits },
-                reaches: const { &[
-                    Core::Compacted.text(),
-                    Core::SnapshotOverTail.text(),
-                    Core::SnapshotKeptTail.text(),
-                    Mark::SessionOverSnapshot.text(),
-                    Mark::ChangeCommitted.text(),
-                ] },
+                reaches: const {
+                    &[
+                        Core::Compacted.text(),
+                        Core::SnapshotOverTail.text(),
+                        Core::SnapshotKeptTail.text(),
+                        Mark::SessionOverSnapshot.text(),
+                        Mark::ChangeCommitted.text(),
+                    ]
+                },
                 ..NODES
             },
         ),
@@ -220,12 +231,14 @@ fn clients() -> Vec<Scope> {
                 in_flight: 1,
                 crashes: 1,
                 limits: Limits { compact_after_entries: 3, ..NODES.limits },
-                reaches: const { &[
-                    Core::Retried.text(),
-                    Mark::RetriedElsewhere.text(),
-                    Mark::SessionOverSnapshot.text(),
-                    Mark::CommitAfterCrash.text(),
-                ] },
+                reaches: const {
+                    &[
+                        Core::Retried.text(),
+                        Mark::RetriedElsewhere.text(),
+                        Mark::SessionOverSnapshot.text(),
+                        Mark::CommitAfterCrash.text(),
+                    ]
+                },
                 ..TERSE
             },
         ),
@@ -238,13 +251,15 @@ fn clients() -> Vec<Scope> {
                 entries: 2,
                 reads: 2,
                 duplicates: Duplicates::AtMost(1),
-                reaches: const { &[
-                    Mark::ReadServed.text(),
-                    Mark::ReadRefused.text(),
-                    Mark::ReadByDeposed.text(),
-                    Core::ReadNotYetInTerm.text(),
-                    Core::ReadDropped.text(),
-                ] },
+                reaches: const {
+                    &[
+                        Mark::ReadServed.text(),
+                        Mark::ReadRefused.text(),
+                        Mark::ReadByDeposed.text(),
+                        Core::ReadNotYetInTerm.text(),
+                        Core::ReadDropped.text(),
+                    ]
+                },
                 ..TERSE
             },
         ),
@@ -256,12 +271,14 @@ fn clients() -> Vec<Scope> {
                 timeouts: 2,
                 transfers: 1,
                 limits: STABLE,
-                reaches: const { &[
-                    Core::TransferSent.text(),
-                    Core::TransferWon.text(),
-                    Core::TransferAbandoned.text(),
-                    Core::ProposalHeldBack.text(),
-                ] },
+                reaches: const {
+                    &[
+                        Core::TransferSent.text(),
+                        Core::TransferWon.text(),
+                        Core::TransferAbandoned.text(),
+                        Core::ProposalHeldBack.text(),
+                    ]
+                },
                 ..TERSE
             },
         ),
@@ -270,7 +287,13 @@ fn clients() -> Vec<Scope> {
 
 /// For the night: nothing is lost that may still matter, messages arrive again without end, and disks lag behind.
 pub(super) fn nightly() -> Vec<Scope> {
-    let whole = Cluster { loses_old: false, heartbeats: true, duplicates: Duplicates::Unbounded, lingers: true, ..NODES };
+    let whole = Cluster {
+        loses_old: false,
+        heartbeats: true,
+        duplicates: Duplicates::Unbounded,
+        lingers: true,
+        ..NODES
+    };
     let night = |name, about, cluster| scope(name, about, Set::Nightly, cluster);
     let snapshots = Limits { compact_after_entries: 3, ..NODES.limits };
     vec![

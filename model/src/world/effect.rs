@@ -2,8 +2,8 @@
 //! for all states that share the sink.
 
 use super::parts::add;
-use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use super::{Held, Leaving, Message, Sink, World};
+use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::fence::{Body, Input, Output, Request, Write};
 use cutover::ids::{Halt, Position, WriteId};
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 use super::client::matters;
 use super::effect::Delivery;
 use super::refused::refusal_marks;
-use crate::shared::{Memory, hasher, memory, remembered};
 use super::{Action, Held, Leaving, Message, Shared, Sink, State, World};
+use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::fence::{Body, Chunk, Export, Input, Output, Reply, Request};
 use cutover::ids::{MigrationId, Placement, Position};
 use cutover::migration::{Event, Output as ControllerOutput};

@@ -9,9 +9,9 @@
 //! That a controller keeps nothing is not assumed: where handling an event changes the machine, its outputs are not
 //! offered, and the event becomes a step of its own.
 
-use crate::shared::{Memory, hasher, memory, remembered};
 use super::{Controllers, Log, Manager, Message, PARTITION, SINKS, Shared, World};
 use crate::scope::Design;
+use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::fence::{Body, Reply, Request, WatermarkQuery};
 use cutover::ids::{Epoch, MigrationId, Names, Relabel};
 use cutover::migration::{

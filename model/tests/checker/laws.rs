@@ -1,8 +1,8 @@
 //! What the world promises to every search and every replay, tried on random walks.
 
 use super::searched::scope;
-use cutover_model::scope::{self, Scope};
 use cutover_model::environment::Environment as _;
+use cutover_model::scope::{self, Scope};
 use cutover_model::shared::hasher;
 use cutover_model::world::{Action, State, World};
 use proptest::prelude::*;
