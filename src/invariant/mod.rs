@@ -11,6 +11,7 @@ mod consensus;
 mod fact;
 mod findings;
 mod monitor;
+mod nodes;
 mod register;
 mod sink;
 

@@ -52,9 +52,12 @@ fn effects(said: &[Said], swapped: bool) -> Vec<String> {
             Output::Send(letter) => format!("{letter:?}"),
             Output::Persist(batch) if swapped => format!("{:?}", batch.renamed::<ControlPlaneState>(&Swap)),
             Output::Persist(batch) => format!("{batch:?}"),
+            Output::Applied { at, entry, effect } => {
+                let entry = if swapped { entry.relabel(&Swap) } else { entry.clone() };
+                format!("{at} {entry} {effect}")
+            }
             Output::SetTimer(_)
             | Output::CancelTimer(_)
-            | Output::Applied { .. }
             | Output::Installed(_)
             | Output::Leads(_)
             | Output::Mark(_) => format!("{output:?}"),

@@ -1,7 +1,6 @@
 //! A search that was ended before its end has shown nothing: UNKNOWN, with what it covered.
 
-use super::ran::{Ran, command, lines, of, run};
-use cutover::invariant::Id;
+use super::ran::{Ran, command, judged, lines, of, run};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
@@ -15,7 +14,7 @@ fn unknown(ran: &Ran, limit: &str) {
     let line = ran.stdout.lines().find(|line| line.contains(&said)).unwrap_or_else(|| panic!("{ran:?}"));
     assert!(line.contains(" states covered, to depth "), "{line}");
     assert!(!ran.stdout.contains("HOLDS") && !ran.stdout.contains("VIOLATED"), "{}", ran.stdout);
-    assert_eq!(ran.stdout.matches("UNKNOWN  ").count(), 1 + Id::ALL.len(), "{}", ran.stdout);
+    assert_eq!(ran.stdout.matches("UNKNOWN  ").count(), 1 + judged().len(), "{}", ran.stdout);
     assert!(ran.stdout.contains("0 of 1 scopes complete"), "{}", ran.stdout);
 }
 
@@ -26,7 +25,7 @@ fn unknown_json(stdout: &str, limit: &str) {
     assert_eq!((&scope["complete"], &scope["ended_by"]), (&false.into(), &limit.into()));
     assert!(scope["unique"].as_u64().unwrap() > 0 && scope["depth"].as_u64().unwrap() > 0, "{scope}");
     let verdicts = of(&lines, "verdict");
-    assert_eq!(verdicts.len(), Id::ALL.len());
+    assert_eq!(verdicts.len(), judged().len());
     assert!(verdicts.iter().all(|line| line["verdict"] == "UNKNOWN"), "{stdout}");
 }
 

@@ -1,5 +1,6 @@
 //! The program itself, as somebody runs it.
 
+use cutover::invariant::Id;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -52,4 +53,9 @@ pub fn lines(stdout: &str, code: i32) -> Vec<Value> {
 /// Those of one type.
 pub fn of<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["type"] == kind).collect()
+}
+
+/// The invariants that a scope around sinks judges.
+pub fn judged() -> Vec<Id> {
+    Id::ALL.iter().copied().filter(|id| !id.to_string().starts_with("raft.")).collect()
 }

@@ -1,12 +1,11 @@
 //! One run held against another: what is printed, where it goes, and what the exit code says.
 
-use super::ran::{Ran, lines, of, run};
-use cutover::invariant::Id;
+use super::ran::{Ran, judged, lines, of, run};
 use std::path::Path;
 
 /// What is printed where nothing differs.
 fn same() -> String {
-    let invariants = Id::ALL.len();
+    let invariants = judged().len();
     format!(
         "No observable protocol change\n\nCompared base `base.jsonl` with head `head.jsonl`: 1 scope, {invariants} \
          invariants, 0 mutants.\n"

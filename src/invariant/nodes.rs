@@ -1,0 +1,141 @@
+//! What must hold of nodes as they stand, and of one before and after an input.
+
+use super::consensus::NodeNow;
+use super::{Findings, Id};
+use crate::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use crate::ids::{Index, Term};
+use crate::raft::{Applied, Configuration, Entry, Node, Peer, RoleName, Vote, quorum};
+
+pub(super) type ControlNode = Node<ControlPlaneState>;
+
+/// Whether a node's log, or what it was compacted into, has this entry.
+pub(super) fn has(node: &ControlNode, at: Index, entry: &Entry<ControlPlaneEntry>) -> bool {
+    match node.log().entry(at) {
+        Some(found) => found == entry,
+        None => at <= node.commit() && at <= node.log().base().index,
+    }
+}
+
+/// What is told to be committed must survive the loss of all memory at once: a quorum has it on disk. A voter that came
+/// back as another has lost its disk since; that is damage, and not the leader's doing.
+pub(super) fn first_told(
+    by: &ControlNode,
+    at: Index,
+    entry: &Entry<ControlPlaneEntry>,
+    nodes: &[NodeNow<'_>],
+    findings: &mut Findings,
+) {
+    let on_disk = |peer: Peer| match nodes.iter().find(|now| now.node.config().me == peer) {
+        None => true,
+        Some(NodeNow { disk, .. }) => {
+            at <= disk.snapshot.last.index || disk.log.entry(at).is_some_and(|found| found == entry)
+        }
+    };
+    let configuration = by.configuration();
+    findings.demand(quorum::is_quorum(configuration, on_disk), Id::StateMachineSafety, || {
+        let without: Vec<_> =
+            configuration.voters().filter(|peer| !on_disk(*peer)).map(|peer| peer.to_string()).collect();
+        (
+            format!("{} commits {entry} at {at}", by.config().me),
+            format!("it is not on the disks of {}, of {configuration}", without.join(" and ")),
+        )
+    });
+}
+
+/// What is known of a node by what it told matters as long as its disk does not say the same, or more.
+pub(super) fn matters((peer, told): &(Peer, Vote), nodes: &[NodeNow<'_>]) -> bool {
+    let Some(now) = nodes.iter().find(|now| now.node.config().me == *peer) else { return false };
+    let disk = now.disk.vote;
+    let covered = disk.term == told.term && (told.voted_for.is_none() || told.voted_for == disk.voted_for);
+    !(disk.term > told.term || covered)
+}
+
+/// Whether some node can still come to lead this term: its disk is in an earlier one, or it is a candidate in it.
+pub(super) fn is_open(term: Term, nodes: &[NodeNow<'_>]) -> bool {
+    nodes.iter().any(|NodeNow { node, disk }| {
+        disk.vote.term < term || (node.role() == RoleName::Candidate && node.vote().term == term)
+    })
+}
+
+pub(super) fn states_match(
+    mine: &Applied<ControlPlaneState>,
+    theirs: Option<&Applied<ControlPlaneState>>,
+    me: Peer,
+    findings: &mut Findings,
+) {
+    let Some(theirs) = theirs else { return };
+    findings.demand(mine == theirs, Id::StateMachineSafety, || {
+        let through = mine.last().index;
+        (
+            format!("{me} has applied everything through {through} and is in a state of its own"),
+            format!("{mine:?}, not {theirs:?}"),
+        )
+    });
+}
+
+pub(super) fn stepped(before: NodeNow<'_>, after: NodeNow<'_>, restarted: bool, findings: &mut Findings) {
+    let me = after.node.config().me;
+    let (was, is) = (before.disk.vote, after.disk.vote);
+    findings.demand(is.term >= was.term, Id::Monotone, || {
+        (format!("the disk of {me} is in {}", is.term), format!("it was in {}", was.term))
+    });
+    let kept = is.term != was.term || was.voted_for.is_none() || is.voted_for == was.voted_for;
+    findings.demand(kept, Id::VoteDurable, || {
+        let name = |vote: Vote| vote.voted_for.map_or_else(|| "nobody".to_owned(), |peer| peer.to_string());
+        (
+            format!("the disk of {me} has a vote for {} in {}", name(is), is.term),
+            format!("it was for {}", name(was)),
+        )
+    });
+    if restarted {
+        return;
+    }
+    let (before, after) = (before.node, after.node);
+    let (was, is) = (before.vote().term, after.vote().term);
+    findings.demand(is >= was, Id::Monotone, || (format!("{me} is in {is}"), format!("it was in {was}")));
+    let (had, has) = (before.commit(), after.commit());
+    findings.demand(has >= had, Id::Monotone, || {
+        (format!("{me} has committed through {has}"), format!("it had through {had}"))
+    });
+    if was != is {
+        return;
+    }
+    for now in after.progress() {
+        let Some(then) = before.progress().iter().find(|then| then.peer == now.peer) else { continue };
+        findings.demand(now.matched >= then.matched, Id::Monotone, || {
+            (
+                format!("{me} takes {} to have everything through {}", now.peer, now.matched),
+                format!("it had through {}", then.matched),
+            )
+        });
+    }
+}
+
+pub(super) fn logs_match(one: &ControlNode, other: &ControlNode, findings: &mut Findings) {
+    let base = one.log().base().index.max(other.log().base().index);
+    let mut at = one.log().last().index.min(other.log().last().index);
+    // From the end backwards: below the last place where the terms agree, everything must.
+    while at > base && one.log().term_at(at) != other.log().term_at(at) {
+        at = at.previous();
+    }
+    while at > base {
+        let (mine, theirs) = (one.log().entry(at), other.log().entry(at));
+        findings.demand(mine == theirs, Id::LogMatching, || {
+            let text = |entry: Option<&Entry<_>>| entry.map_or_else(String::new, ToString::to_string);
+            (
+                format!("{} has {} at {at}", one.config().me, text(mine)),
+                format!("{} has {}, and they agree above", other.config().me, text(theirs)),
+            )
+        });
+        at = at.previous();
+    }
+}
+
+/// Whether no quorum of one is without a voter of every quorum of the other.
+pub(super) fn quorums_meet(one: &Configuration, other: &Configuration) -> bool {
+    let majority = |configuration: &Configuration| configuration.voters().count() / 2 + 1;
+    let mut all: Vec<Peer> = one.voters().chain(other.voters()).collect();
+    all.sort_unstable();
+    all.dedup();
+    one == other || majority(one) + majority(other) > all.len()
+}
