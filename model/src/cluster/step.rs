@@ -280,9 +280,6 @@ impl World {
     fn may_matter(&self, state: &State, sent: &Shared<Sent>) -> bool {
         let message = &sent.0;
         let Some(host) = state.host(message.to.node.0) else { return false };
-        if host.me() != message.to {
-            return false;
-        }
         let asker = state.host(message.from.node.0);
         let key =
             (self.key, host.hash(0), asker.map(|asker| asker.hash(0)), sent.hash(0), self.disk(state, None));
@@ -292,10 +289,14 @@ impl World {
     fn matters(&self, state: &State, host: &Shared<Host>, sent: &Shared<Sent>) -> bool {
         let message = &sent.0;
         let loses = self.cluster.loses_old;
-        if loses && (refuses(&message.body) || message.term < host.engine.node().vote().term) {
+        if loses
+            && host.me() == message.to
+            && (refuses(&message.body) || message.term < host.engine.node().vote().term)
+        {
             return false;
         }
-        let past = is_past(host, &message.body, message.term);
+        // Of another life, the node asked says nothing to it, now or ever.
+        let past = host.me() != message.to || is_past(host, &message.body, message.term);
         if !past && !loses {
             return true;
         }

@@ -95,9 +95,7 @@ impl Cluster {
         } else if self.attempts > 1 {
             parts.push(format!("{} at a write", some(self.attempts, "attempt")));
         }
-        for (count, what) in
-            [(self.reads, "read"), (self.transfers, "hand-over"), (self.changes, "change of the members")]
-        {
+        for (count, what) in [(self.reads, "read"), (self.transfers, "hand-over"), (self.changes, "change")] {
             if count > 0 {
                 parts.push(some(count, what));
             }

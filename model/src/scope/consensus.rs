@@ -190,6 +190,25 @@ fn members() -> Vec<Scope> {
             },
         ),
         scope(
+            "snapshot-members",
+            "a snapshot with a change of the members in it, to a voter that missed it",
+            Set::Pr,
+            Cluster {
+                joiners: 1,
+                terms: 1,
+                timeouts: 1,
+                entries: 4,
+                changes: 1,
+                wishes: &[Wish::Admit(4)],
+                in_flight: 1,
+                limits: Limits { compact_after_entries: 2, ..NODES.limits },
+                reaches: const {
+                    &[Core::Compacted.text(), Core::SnapshotInstalled.text(), Mark::ChangeCommitted.text()]
+                },
+                ..NODES
+            },
+        ),
+        scope(
             "snapshot",
             "a snapshot over a conflicting tail, with a session and a change of the members in it",
             Set::Pr,
@@ -325,6 +344,28 @@ pub(super) fn nightly() -> Vec<Scope> {
                 wishes: &[Wish::Admit(4), Wish::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
                 crashes: 1,
                 ..whole.clone()
+            },
+        ),
+        scope(
+            "nightly/rivals",
+            "two leaders, each with a change of its own",
+            Set::Nightly,
+            Cluster {
+                founders: 4,
+                terms: 3,
+                timeouts: 3,
+                writes: 0,
+                entries: 3,
+                changes: 2,
+                wishes: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], Wish::Remove(4)],
+                reaches: const {
+                    &[
+                        Core::ConfigurationUndone.text(),
+                        Core::ChangeNotYetInTerm.text(),
+                        Mark::ChangeCommitted.text(),
+                    ]
+                },
+                ..TERSE
             },
         ),
         night(
