@@ -305,6 +305,7 @@ fn clients() -> Vec<Scope> {
 }
 
 /// For the night: nothing is lost that may still matter, messages arrive again without end, and disks lag behind.
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn nightly() -> Vec<Scope> {
     let whole = Cluster {
         loses_old: false,
