@@ -11,6 +11,7 @@ use cutover::control_plane::{
     MembershipChange, ReplicatedControlPlane, Said,
 };
 use cutover::ids::{Halt, Index, Names, NodeId, PartitionId, Placement, Relabel, Term};
+use cutover::invariant::Id;
 use cutover::migration::{Command, Transition};
 use cutover::placement::Guarantee;
 use cutover::raft::{
@@ -347,7 +348,7 @@ impl Work {
     /// The oldest batch is durable: what stood behind it leaves, up to the next one, and the node is told.
     fn sync(&mut self) {
         let Some(Waiting::Batch(batch)) = self.host.waiting.pop_front() else { return };
-        self.host.disk.write(&recoded(&batch));
+        self.write(&batch);
         while let Some(waiting) = self.host.waiting.pop_front_if(|next| !matches!(next, Waiting::Batch(_))) {
             self.release(waiting);
         }
@@ -362,12 +363,28 @@ impl Work {
             Waiting::Message(_) | Waiting::Told(_) => None,
         });
         for batch in batches.take(keep.into()) {
-            self.host.disk.write(&recoded(batch));
+            self.write(batch);
         }
         let config = self.host.engine.node().config();
-        if let Some(host) = Host::start(config, self.host.disk.clone()) {
-            self.host = host;
+        match Host::start(config, self.host.disk.clone()) {
+            Some(host) => self.host = host,
+            None => self.unreadable("what the disk holds"),
         }
+    }
+
+    /// What a disk holds is bytes: what cannot be read back as it was is lost.
+    fn write(&mut self, batch: &Batch<ControlPlaneEntry>) {
+        let bytes = postcard::to_allocvec(batch).ok();
+        match bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).filter(|read| read == batch) {
+            Some(read) => self.host.disk.write(&read),
+            None => self.unreadable("a batch"),
+        }
+    }
+
+    /// Something did not survive its codec: no run goes on from there.
+    fn unreadable(&mut self, what: &str) {
+        let facts = format!("{what} of {} cannot be read back as it was", self.host.me());
+        self.effect.halt = Some(Halt { invariant: Id::StateMachineSafety.entry().id, facts });
     }
 
     /// The disk is lost; the node comes back in another life, knowing nothing.
@@ -380,10 +397,16 @@ impl Work {
         }
     }
 
-    fn finish(self, world: &World, before: &Shared<Host>) -> Effect {
+    fn finish(mut self, world: &World, before: &Shared<Host>) -> Effect {
+        let messages = std::mem::take(&mut self.sent);
+        let mut sent = Vec::new();
+        for message in messages {
+            match recoded_message(&message).filter(|read| *read == message) {
+                Some(read) => sent.push(world.share(Sent(read))),
+                None => self.unreadable("a message"),
+            }
+        }
         let host = world.share(self.host);
-        let sent: Vec<_> = self.sent.into_iter().filter_map(|message| recoded_message(&message)).collect();
-        let sent: Vec<_> = sent.into_iter().map(|message| world.share(Sent(message))).collect();
         let parts = self.effect;
         let same = host.same(before);
         let (was, is) = (before.engine.node(), host.engine.node());
@@ -392,7 +415,7 @@ impl Work {
             || was.uncommitted_configurations() != is.uncommitted_configurations()
             || was.applied() != is.applied();
         Effect {
-            idle: same && sent.is_empty() && parts.told.is_empty(),
+            idle: same && sent.is_empty() && parts.told.is_empty() && parts.halt.is_none(),
             changed,
             host,
             sent,
@@ -417,13 +440,7 @@ fn create(write: u8) -> ControlPlaneEntry {
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(u32::from(write)), transition })
 }
 
-/// What a disk holds is bytes.
-fn recoded(batch: &Batch<ControlPlaneEntry>) -> Batch<ControlPlaneEntry> {
-    let bytes = postcard::to_allocvec(batch).ok();
-    bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_else(|| batch.clone())
-}
-
-/// So is what the network carries; what cannot be read back does not arrive.
+/// What the network carries is bytes, too.
 fn recoded_message(message: &Message<ControlPlaneEntry>) -> Option<Message<ControlPlaneEntry>> {
     message.encode().ok().and_then(|bytes| Message::decode(&bytes).ok())
 }
