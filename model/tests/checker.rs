@@ -8,6 +8,8 @@
 mod counts;
 #[path = "checker/laws.rs"]
 mod laws;
+#[path = "checker/nodes.rs"]
+mod nodes;
 #[path = "checker/published.rs"]
 mod published;
 #[path = "checker/searched.rs"]

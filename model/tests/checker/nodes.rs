@@ -1,0 +1,87 @@
+//! The environment around nodes: what it promises to every search and every replay, how many states there are, and that
+//! symmetry hides nothing.
+
+use super::searched::scope;
+use cutover_model::cluster::World;
+use cutover_model::environment::{Environment, Place};
+use cutover_model::scope::{self, Scope};
+use cutover_model::search::{Found, Order, Searched, Watcher};
+use cutover_model::shared::hasher;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn search(scope: Scope, order: Order) -> (Arc<World>, Found<cutover_model::cluster::Action>) {
+    let watch = scope.judged();
+    let world = Arc::new(World::new(scope));
+    let searched = Searched { world: Arc::clone(&world), watch };
+    let mut watcher = Watcher { until: None, memory: None, interrupted: &|| false, progress: &mut |_| {} };
+    let found = searched.run(order, &mut watcher);
+    (world, found)
+}
+
+/// The numbers are those of every run; one that changes shows a change of the world, of the machines, or of what counts
+/// as one state.
+#[test]
+fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
+    for (name, folded) in [("sessions", 26_976), ("membership-wiped", 20_486), ("membership-join", 15_013)] {
+        let mut counts = Vec::new();
+        for (threads, symmetry) in [(1, true), (2, true), (2, false)] {
+            let (world, found) = search(scope(name), Order::DepthFirst { threads, symmetry });
+            assert!(found.complete && found.witness.is_none(), "{name}: {found:?}");
+            let reached = world.reached();
+            for mark in world.to_reach() {
+                assert!(reached.contains(&mark), "{name} never reached: {mark}");
+            }
+            counts.push(found.unique);
+        }
+        assert_eq!(counts[..2], [folded; 2], "{name}");
+        let apart = counts[2];
+        assert!(
+            apart > folded && apart <= 6 * folded,
+            "{name}: {apart} states, {folded} of them their own image"
+        );
+        let (_, found) = search(scope(name), Order::BreadthFirst);
+        assert_eq!((found.complete, found.unique), (true, apart), "{name}");
+    }
+}
+
+fn around_nodes() -> impl Strategy<Value = Scope> {
+    prop::sample::select(scope::all().into_iter().filter(|s| s.cluster.is_some()).collect::<Vec<_>>())
+}
+
+proptest! {
+    #![proptest_config(super::laws::cases(64))]
+
+    #[test]
+    fn a_choice_is_found_by_its_words_and_does_the_same_in_another_world(
+        scope in around_nodes(),
+        walk in prop::collection::vec(any::<u16>(), 0..40),
+    ) {
+        let (world, other) = (World::new(scope.clone()), World::new(scope));
+        let (mut state, mut again) = (Environment::initial(&world), Environment::initial(&other));
+        for number in walk {
+            let mut actions = Vec::new();
+            Environment::actions(&world, &state, &mut actions);
+            let mut read = BTreeSet::new();
+            let mut steps = Vec::new();
+            for action in actions {
+                let Some(next) = Environment::next(&world, &state, action) else { continue };
+                let text = Environment::directive(&world, &state, action).unwrap().to_string();
+                prop_assert!(read.insert(text.clone()), "two choices read {text:?}");
+                steps.push((action, text, next));
+            }
+            if steps.is_empty() {
+                break;
+            }
+            let at = usize::from(number) % steps.len();
+            let (action, text, next) = steps.swap_remove(at);
+            prop_assert_eq!(world.find(&state, &text), Some(action), "{}", text);
+            prop_assert_eq!(next.broken(), 0, "{}", text);
+            let outcome = Environment::explain(&other, &again, action).unwrap();
+            prop_assert_eq!(hasher().hash_one(&next), hasher().hash_one(&outcome.state), "{}", text);
+            prop_assert!(outcome.violations.is_empty() && next == outcome.state);
+            (state, again) = (next, outcome.state);
+        }
+    }
+}
