@@ -4,9 +4,7 @@ use super::{State, World};
 use crate::scope::{Duplicates, Wish};
 use cutover::control_plane::ControlPlaneConsensus as _;
 use cutover::ids::Incarnation;
-use cutover::migration::Command;
 use cutover::raft::{Elections, RoleName, Ticket, Timer};
-use std::sync::Arc;
 
 /// A choice: what happens, and which messages are lost because there is no room for them afterwards.
 ///
@@ -94,8 +92,6 @@ pub enum Stimulus {
         /// Under which name.
         ticket: Option<Ticket>,
     },
-    /// Propose a transition of the migration's record.
-    Command(Arc<Command>),
     /// Propose a change of the members, of a node in this life.
     Change(Wish, Incarnation),
     /// Read.
