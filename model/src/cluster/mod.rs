@@ -18,6 +18,7 @@ mod mark;
 mod net;
 mod step;
 mod text;
+mod work;
 
 pub use action::{Action, Stimulus, What};
 pub use client::Clients;
