@@ -4,7 +4,8 @@
 //! from the nodes and their disks as they stand.
 
 use super::nodes::{
-    ControlNode, first_told, has, is_open, logs_match, matters, quorums_meet, states_match, stepped,
+    ControlNode, first_told, has, is_electable, is_open, logs_match, matters, quorums_meet, states_match,
+    stepped, would_vote_for,
 };
 use super::{Findings, Id};
 use crate::control_plane::{ControlPlaneEntry, ControlPlaneState};
@@ -304,6 +305,25 @@ impl Consensus {
                 logs_match(one.node, other.node, findings);
             }
             self.configurations_overlap(one.node, findings);
+            self.next_leader_is_complete(one.node, nodes, findings);
+        }
+    }
+
+    /// Who could lead a later term from here is as good as its leader: there is a run in which nothing else happens. So this
+    /// sees a term further than the bounds of a search.
+    fn next_leader_is_complete(&self, node: &ControlNode, nodes: &[NodeNow<'_>], findings: &mut Findings) {
+        let mut at = self.committed_through();
+        while let Some((_, entry)) = self.committed_at(at).filter(|(_, entry)| !has(node, at, entry)) {
+            findings.demand(!is_electable(node, nodes), Id::LeaderCompleteness, || {
+                let found = node.log().entry(at).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+                let votes: Vec<_> = would_vote_for(node, nodes).map(|peer| peer.to_string()).collect();
+                let me = node.config().me;
+                (
+                    format!("{me} can be elected by {} and has {found} at {at}", votes.join(" and ")),
+                    format!("committed there: {entry}"),
+                )
+            });
+            at = at.previous();
         }
     }
 

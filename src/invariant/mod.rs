@@ -136,7 +136,7 @@ registry! {
         "Two logs that have an entry of the same index and term are equal up to there."
         "Raft, figure 3 and section 5.3"
     LeaderCompleteness Cluster "raft.leader-completeness"
-        "What was committed in a term is in the log of every leader of a higher term."
+        "What was committed in a term is in the log of every leader of a higher term, and of every node that could be elected to one as things stand."
         "Raft, figure 3 and section 5.4; logcabin issue 44"
     StateMachineSafety Cluster "raft.state-machine-safety"
         "What is committed at an index is the same everywhere and for ever, is on the disks of a quorum when it is first told, and nodes that have applied the same prefix are in the same state."

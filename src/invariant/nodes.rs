@@ -42,6 +42,29 @@ pub(super) fn first_told(
     });
 }
 
+/// The voters whose votes a node would get, if it stood for election in a term that nobody has heard of yet and heard
+/// from all of them.
+pub(super) fn would_vote_for<'a>(
+    candidate: &'a ControlNode,
+    nodes: &'a [NodeNow<'_>],
+) -> impl Iterator<Item = Peer> + 'a {
+    let last = candidate.log().last();
+    let grants = move |peer: &Peer| {
+        let voter = nodes.iter().find(|now| now.node.config().me == *peer);
+        voter.is_some_and(|voter| voter.node.log().last() <= last)
+    };
+    candidate.configuration().voters().filter(grants)
+}
+
+/// Whether a node would win such an election.
+pub(super) fn is_electable(candidate: &ControlNode, nodes: &[NodeNow<'_>]) -> bool {
+    let me = candidate.config().me;
+    let mut voters = candidate.configuration().voters();
+    let votes: Vec<_> = would_vote_for(candidate, nodes).collect();
+    voters.any(|peer| peer == me)
+        && quorum::is_quorum(candidate.configuration(), |peer| votes.contains(&peer))
+}
+
 /// What is known of a node by what it told matters as long as its disk does not say the same, or more.
 pub(super) fn matters((peer, told): &(Peer, Vote), nodes: &[NodeNow<'_>]) -> bool {
     let Some(now) = nodes.iter().find(|now| now.node.config().me == *peer) else { return false };
