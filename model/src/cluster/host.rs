@@ -23,7 +23,8 @@ pub struct Host {
     pub engine: ReplicatedControlPlane,
     /// What a crash leaves.
     pub disk: Durable<ControlPlaneEntry>,
-    /// Batches that are not durable, and what was said behind them. Begins with a batch, if there is anything.
+    /// Batches that are not durable, and what was said behind them. Begins with a batch, if there is anything. What stands
+    /// between two batches leaves together, so it is a set: [`in_order`].
     pub waiting: VecDeque<Waiting>,
 }
 
@@ -135,17 +136,31 @@ impl Host {
     }
 }
 
+/// The same with what stands between two batches in the order of its hashes.
+pub(super) fn in_order(mut waiting: VecDeque<Waiting>) -> VecDeque<Waiting> {
+    let is_batch = |waiting: &Waiting| matches!(waiting, Waiting::Batch(_));
+    for run in waiting.make_contiguous().split_mut(is_batch) {
+        run.sort_by_key(|waiting| hasher().hash_one(waiting));
+    }
+    waiting
+}
+
 impl Relabel for Host {
     fn relabel(&self, names: &dyn Names) -> Self {
         let waiting = self.waiting.iter().map(|waiting| match waiting {
             Waiting::Batch(batch) => Waiting::Batch(batch.renamed::<ControlPlaneState>(names)),
             Waiting::Message(message) => Waiting::Message(message.renamed::<ControlPlaneState>(names)),
+            Waiting::Told(Told::Read(id, Err(ReadRefusal::NotLeader { leader }))) => {
+                let leader = leader.map(|leader| names.node(leader));
+                Waiting::Told(Told::Read(*id, Err(ReadRefusal::NotLeader { leader })))
+            }
+            // A proposal that was taken is never rejected afterwards, so no other answer names a node.
             Waiting::Told(told) => Waiting::Told(told.clone()),
         });
         Self {
             engine: self.engine.relabel(names),
             disk: self.disk.renamed::<ControlPlaneState>(names),
-            waiting: waiting.collect(),
+            waiting: in_order(waiting.collect()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A host takes a stimulus: what the node wants done is performed, in order.
 
 use super::action::Stimulus;
-use super::host::{Disk, Effect, Host, Told, Waiting};
+use super::host::{Disk, Effect, Host, Told, Waiting, in_order};
 use super::mark::Mark;
 use super::net::Sent;
 use super::{World, identity};
@@ -283,6 +283,7 @@ impl Work {
                 None => self.unreadable("a message"),
             }
         }
+        self.host.waiting = in_order(self.host.waiting);
         let host = world.share(self.host);
         let parts = self.effect;
         let same = host.same(before);

@@ -6,7 +6,7 @@ use crate::cluster::Mark;
 use cutover::raft::{Elections, Limits, Mark as Core, SessionLimits};
 
 /// What the bounds have in common; each scope says what it adds.
-const NODES: Cluster = Cluster {
+pub(super) const NODES: Cluster = Cluster {
     founders: 3,
     joiners: 0,
     terms: 2,
@@ -40,14 +40,18 @@ const NODES: Cluster = Cluster {
 };
 
 /// Pre-vote, check-quorum and stickiness.
-const STABLE: Limits = Limits { elections: Elections::Stable, ..NODES.limits };
+pub(super) const STABLE: Limits = Limits { elections: Elections::Stable, ..NODES.limits };
 
-fn scope(name: &'static str, about: &'static str, set: Set, cluster: Cluster) -> Scope {
+pub(super) fn scope(name: &'static str, about: &'static str, set: Set, cluster: Cluster) -> Scope {
     Scope { name, about, set, gateways: 0, writes_each: 0, migrations: 0, cluster: Some(cluster), ..BASE }
 }
 
 /// Everybody speaks only when there is something to say: what was lost is not sent again.
-const TERSE: Cluster = Cluster { heartbeats: false, ..NODES };
+pub(super) const TERSE: Cluster = Cluster { heartbeats: false, ..NODES };
+
+/// Nothing is lost that may still matter, everything arrives again, and disks lag behind.
+pub(super) const WHOLE: Cluster =
+    Cluster { loses_old: false, heartbeats: true, duplicates: Duplicates::Unbounded, lingers: true, ..NODES };
 
 /// For every pull request.
 pub(super) fn pr() -> Vec<Scope> {
@@ -106,6 +110,41 @@ fn logs() -> Vec<Scope> {
             },
         ),
         scope(
+            "replication-whole",
+            "one at a time on the network, but nothing is lost that may still matter, and all of it arrives again",
+            Set::Pr,
+            Cluster {
+                entries: 2,
+                in_flight: 1,
+                crashes: 1,
+                lingers: false,
+                reaches: const {
+                    &[Mark::LeaderSecond.text(), Mark::CommitAfterCrash.text(), Core::Truncated.text()]
+                },
+                ..WHOLE
+            },
+        ),
+        scope(
+            "disks",
+            "nodes that go on while a batch is not durable yet",
+            Set::Pr,
+            Cluster {
+                writes: 0,
+                entries: 1,
+                in_flight: 1,
+                crashes: 1,
+                reaches: const {
+                    &[
+                        Mark::LeaderSecond.text(),
+                        Mark::CrashLost.text(),
+                        Mark::CrashKept.text(),
+                        Mark::CommitAfterCrash.text(),
+                    ]
+                },
+                ..WHOLE
+            },
+        ),
+        scope(
             "figure8",
             "an entry of an older term on a quorum",
             Set::Pr,
@@ -127,7 +166,7 @@ fn logs() -> Vec<Scope> {
     ]
 }
 
-const REMOVALS: [Wish; 3] = [Wish::Remove(1), Wish::Remove(2), Wish::Remove(3)];
+pub(super) const REMOVALS: [Wish; 3] = [Wish::Remove(1), Wish::Remove(2), Wish::Remove(3)];
 
 #[expect(clippy::too_many_lines, reason = "a list")]
 fn members() -> Vec<Scope> {
@@ -190,6 +229,26 @@ fn members() -> Vec<Scope> {
             },
         ),
         scope(
+            "membership-rivals",
+            "two leaders of four, each with a change of its own",
+            Set::Pr,
+            Cluster {
+                founders: 4,
+                timeouts: 2,
+                writes: 0,
+                changes: 2,
+                wishes: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], Wish::Remove(4)],
+                reaches: const {
+                    &[
+                        Core::ConfigurationUndone.text(),
+                        Core::ChangeNotYetInTerm.text(),
+                        Mark::ChangeCommitted.text(),
+                    ]
+                },
+                ..TERSE
+            },
+        ),
+        scope(
             "snapshot-members",
             "a snapshot with a change of the members in it, to a voter that missed it",
             Set::Pr,
@@ -204,6 +263,27 @@ fn members() -> Vec<Scope> {
                 limits: Limits { compact_after_entries: 2, ..NODES.limits },
                 reaches: const {
                     &[Core::Compacted.text(), Core::SnapshotInstalled.text(), Mark::ChangeCommitted.text()]
+                },
+                ..NODES
+            },
+        ),
+        scope(
+            "snapshot-pipelined",
+            "a snapshot to a voter that is on the way to know better",
+            Set::Pr,
+            Cluster {
+                terms: 1,
+                timeouts: 1,
+                writes: 2,
+                in_flight: 3,
+                limits: Limits { window: 2, compact_after_entries: 2, ..NODES.limits },
+                reaches: const {
+                    &[
+                        Core::Compacted.text(),
+                        Core::SnapshotInstalled.text(),
+                        Core::SnapshotKeptTail.text(),
+                        Core::SnapshotIgnored.text(),
+                    ]
                 },
                 ..NODES
             },
@@ -299,92 +379,6 @@ fn clients() -> Vec<Scope> {
                     ]
                 },
                 ..TERSE
-            },
-        ),
-    ]
-}
-
-/// For the night: nothing is lost that may still matter, messages arrive again without end, and disks lag behind.
-#[expect(clippy::too_many_lines, reason = "a list")]
-pub(super) fn nightly() -> Vec<Scope> {
-    let whole = Cluster {
-        loses_old: false,
-        heartbeats: true,
-        duplicates: Duplicates::Unbounded,
-        lingers: true,
-        ..NODES
-    };
-    let night = |name, about, cluster| scope(name, about, Set::Nightly, cluster);
-    let snapshots = Limits { compact_after_entries: 3, ..NODES.limits };
-    vec![
-        night(
-            "nightly/election",
-            "who leads, with pre-vote, check-quorum and stickiness",
-            Cluster { timeouts: 2, entries: 2, in_flight: 3, crashes: 1, limits: STABLE, ..whole.clone() },
-        ),
-        night(
-            "nightly/replication",
-            "conflicting logs, and what is committed of them",
-            Cluster { terms: 3, writes: 2, entries: 3, crashes: 1, ..whole.clone() },
-        ),
-        night(
-            "nightly/figure8",
-            "an entry of an older term on a quorum",
-            Cluster { terms: 4, writes: 2, entries: 3, ..whole.clone() },
-        ),
-        night(
-            "nightly/membership",
-            "a node joins, is promoted, and one leaves, the leader included",
-            Cluster {
-                joiners: 1,
-                terms: 3,
-                timeouts: 3,
-                writes: 0,
-                entries: 4,
-                changes: 2,
-                wishes: &[Wish::Admit(4), Wish::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
-                crashes: 1,
-                ..whole.clone()
-            },
-        ),
-        scope(
-            "nightly/rivals",
-            "two leaders, each with a change of its own",
-            Set::Nightly,
-            Cluster {
-                founders: 4,
-                terms: 3,
-                timeouts: 3,
-                writes: 0,
-                entries: 3,
-                changes: 2,
-                wishes: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], Wish::Remove(4)],
-                reaches: const {
-                    &[
-                        Core::ConfigurationUndone.text(),
-                        Core::ChangeNotYetInTerm.text(),
-                        Mark::ChangeCommitted.text(),
-                    ]
-                },
-                ..TERSE
-            },
-        ),
-        night(
-            "nightly/everything",
-            "every feature at once: pre-vote, snapshots, sessions, reads, hand-over, a change, a crash",
-            Cluster {
-                timeouts: 2,
-                writes: 1,
-                session: true,
-                attempts: 2,
-                entries: 5,
-                reads: 1,
-                transfers: 1,
-                changes: 1,
-                wishes: &REMOVALS,
-                crashes: 1,
-                limits: Limits { elections: Elections::Stable, ..snapshots },
-                ..whole
             },
         ),
     ]

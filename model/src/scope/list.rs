@@ -75,7 +75,7 @@ pub fn all() -> Vec<Scope> {
     scopes.extend(timed());
     scopes.extend(published());
     scopes.extend(nightly());
-    scopes.extend(super::consensus::nightly());
+    scopes.extend(super::night::all());
     scopes
 }
 

@@ -6,6 +6,7 @@
 mod cluster;
 mod consensus;
 mod list;
+mod night;
 
 pub use cluster::{Cluster, Duplicates, Wish};
 pub use list::all;

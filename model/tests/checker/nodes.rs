@@ -24,7 +24,9 @@ fn search(scope: Scope, order: Order) -> (Arc<World>, Found<cutover_model::clust
 /// as one state.
 #[test]
 fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
-    for (name, folded) in [("sessions", 26_976), ("membership-wiped", 20_486), ("membership-join", 15_013)] {
+    let scopes =
+        [("sessions", 26_976), ("membership-wiped", 20_486), ("membership-join", 15_013), ("disks", 30_485)];
+    for (name, folded) in scopes {
         let mut counts = Vec::new();
         for (threads, symmetry) in [(1, true), (2, true), (2, false)] {
             let (world, found) = search(scope(name), Order::DepthFirst { threads, symmetry });
