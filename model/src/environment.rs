@@ -114,12 +114,19 @@ pub trait Environment: Debug + Send + Sync + 'static {
 macro_rules! in_environment {
     ($scope:expr, $world:ident => $body:expr) => {{
         let scope: $crate::scope::Scope = $scope;
-        if scope.cluster.is_some() {
-            let $world = $crate::cluster::World::new(scope);
-            $body
-        } else {
-            let $world = $crate::world::World::new(scope);
-            $body
+        match scope.around() {
+            $crate::scope::Around::Sinks => {
+                let $world = $crate::world::World::new(scope);
+                $body
+            }
+            $crate::scope::Around::Nodes => {
+                let $world = $crate::cluster::World::new(scope);
+                $body
+            }
+            $crate::scope::Around::Both => {
+                let $world = $crate::composed::World::new(scope);
+                $body
+            }
         }
     }};
 }

@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod composed;
 pub mod environment;
 pub mod explorer;
 pub mod mutants;

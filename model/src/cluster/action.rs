@@ -4,6 +4,7 @@ use super::{State, World};
 use crate::scope::{Duplicates, Wish};
 use cutover::control_plane::ControlPlaneConsensus as _;
 use cutover::ids::Incarnation;
+use cutover::migration::Command;
 use cutover::raft::{Elections, RoleName, Ticket, Timer};
 
 /// A choice: what happens, and which messages are lost because there is no room for them afterwards.
@@ -59,6 +60,8 @@ pub enum Deed {
     Open,
     /// A client wants a write, for the first time or again.
     Write(u8),
+    /// Somebody outside wants a command, by its number among those that are wanted.
+    Command(u8),
     /// An operator wants a change.
     Change(Wish),
     /// A client wants to read.
@@ -92,6 +95,8 @@ pub enum Stimulus {
         /// Under which name.
         ticket: Option<Ticket>,
     },
+    /// Propose a command.
+    Command(Command),
     /// Propose a change of the members, of a node in this life.
     Change(Wish, Incarnation),
     /// Read.
@@ -205,7 +210,10 @@ impl World {
             for write in state.clients.wanted_writes(&self.cluster) {
                 add(Deed::Write(write));
             }
-            if state.clients.reads < self.cluster.reads {
+            for (at, _) in state.wanted.commands.iter().enumerate().filter(|(_, wanted)| !host.has(wanted)) {
+                add(Deed::Command(number(at)));
+            }
+            if state.wanted.read && state.clients.reads < self.cluster.reads {
                 add(Deed::Read);
             }
             if state.clients.changes < self.cluster.changes {

@@ -9,9 +9,10 @@ use cutover::control_plane::{
     ReplicatedControlPlane,
 };
 use cutover::ids::{Halt, Index, Names, Relabel, Term};
+use cutover::migration::Command;
 use cutover::raft::{
-    Batch, Config, Durable, Entry, LogPosition, Message, Outcome, Peer, ProposalId, ReadId, ReadRefusal,
-    Ticket, Vote,
+    Batch, Config, Content, Durable, Entry, LogPosition, Message, Outcome, Peer, ProposalId, ReadId,
+    ReadRefusal, Ticket, Vote,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -128,6 +129,14 @@ impl Host {
     pub(super) fn batches(&self) -> u8 {
         let batches = self.waiting.iter().filter(|waiting| matches!(waiting, Waiting::Batch(_))).count();
         u8::try_from(batches).unwrap_or(u8::MAX)
+    }
+
+    /// Whether its log has this command, not committed.
+    pub(super) fn has(&self, command: &Command) -> bool {
+        let node = self.engine.node();
+        let wanted = ControlPlaneEntry::OwnershipTransition(command.clone());
+        let is = |entry: &Entry<ControlPlaneEntry>| matches!(&entry.content, Content::Payload { payload, .. } if *payload == wanted);
+        node.log().from(node.commit().next(), u32::MAX).iter().any(is)
     }
 
     /// Who it is.

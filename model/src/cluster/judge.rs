@@ -4,9 +4,10 @@ use super::action::Deed;
 use super::host::{Effect, Host};
 use super::mark::Mark;
 use super::{State, World};
+use cutover::control_plane::ControlPlaneState;
 use cutover::ids::{NodeId, Term};
 use cutover::invariant::{ClusterFact, Consensus, Findings, Id, NodeNow};
-use cutover::raft::RoleName;
+use cutover::raft::{Node, RoleName};
 
 /// Feeds a fact to the monitor, copying it only if the fact matters for later.
 fn feed(world: &World, next: &mut State, fact: &ClusterFact<'_>, findings: &mut Findings) {
@@ -125,6 +126,14 @@ fn led(next: &State, term: Term) -> u64 {
     }
 }
 
+/// Whether a node had entries that were not committed, and has now a session and another configuration instead.
+fn replaces_all(was: &Host, is: &Node<ControlPlaneState>) -> bool {
+    let was = was.engine.node();
+    let had_tail = was.log().last().index > was.commit();
+    let session = is.applied().sessions().ids().next().is_some();
+    had_tail && session && was.applied().configuration() != is.applied().configuration()
+}
+
 /// Places that only the whole shows.
 pub(super) fn places(
     before: &State,
@@ -164,6 +173,9 @@ pub(super) fn places(
     let retried = effect.marks & Mark::of(cutover::raft::Mark::Retried) != 0;
     if retried && machine.role() == RoleName::Leader {
         marks |= Mark::RetriedElsewhere.bit();
+    }
+    if effect.installed && before.host(node).is_some_and(|was| replaces_all(was, machine)) {
+        marks |= Mark::SnapshotOfAll.bit();
     }
     let snapshot = machine.snapshot().applied::<cutover::control_plane::ControlPlaneState>();
     if !effect.effects.is_empty()

@@ -37,6 +37,7 @@ marks! {
     Wiped "a node came back with an empty disk"
     Joined "a node with an empty disk has what is committed"
     ChangeCommitted "a change of the members committed"
+    SnapshotOfAll "a snapshot with a session and a change of the members in it over a conflicting tail"
     SessionOverSnapshot "a request under a session that came with a snapshot"
 }
 

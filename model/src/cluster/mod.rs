@@ -20,9 +20,9 @@ mod step;
 mod text;
 mod work;
 
-pub use action::{Action, Stimulus, What};
+pub use action::{Action, Deed, Stimulus, What};
 pub use client::Clients;
-pub use host::{Disk, Host};
+pub use host::{Disk, Host, Told};
 pub use mark::Mark;
 pub use net::Net;
 
@@ -32,9 +32,10 @@ use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use cutover::control_plane::{ClusterVoterIdentity, Founder};
 use cutover::ids::{ClusterId, Incarnation, Index, NodeId};
 use cutover::invariant::{Consensus, Id};
-use cutover::migration::Caps;
-use cutover::raft::{Config, Peer};
+use cutover::migration::{Caps, Command};
+use cutover::raft::{Config, Peer, Timer};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Nodes of a scope, at most.
@@ -72,6 +73,8 @@ pub struct State {
     pub(crate) clients: Shared<Clients>,
     pub(crate) monitor: Shared<Consensus>,
     pub(crate) spent: Spent,
+    /// Follows from what is around the nodes, so it is no part of the state.
+    pub(crate) wanted: Wanted,
     /// The invariants that the step into this state broke.
     pub(crate) broken: u32,
     /// The hash of the image that this stands for, if it stands for one.
@@ -89,6 +92,21 @@ pub struct Spent {
     pub duplicates: u8,
     /// Election timeouts of nodes that do not lead, where they are counted.
     pub timeouts: u8,
+}
+
+/// What somebody outside wants of the nodes.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Commands.
+    pub commands: Arc<[Command]>,
+    /// Whether somebody would read.
+    pub read: bool,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { commands: Arc::new([]), read: true }
+    }
 }
 
 /// A node in its first life.
@@ -139,8 +157,41 @@ impl World {
             clients: self.share(Clients::new(&self.cluster)),
             monitor: self.share(Consensus::new(self.founded)),
             spent: Spent::default(),
+            wanted: Wanted::default(),
             broken: 0,
             stands_for: None,
+        }
+    }
+
+    /// The first node leads in term 1, has committed these commands, and everybody knows; no fault is used up.
+    pub(crate) fn led_by_first(&self, commands: &[Command]) -> State {
+        let wanted = Wanted { commands: commands.into(), read: false };
+        let begun = State { wanted, ..self.initial() };
+        let at = |deed| What::Do { node: 1, deed };
+        let writes = (0u8..).zip(commands).map(|(number, _)| Deed::Command(number));
+        let deeds = [Deed::Fire(Timer::Election)].into_iter().chain(writes);
+        let mut state = deeds.chain([Deed::Fire(Timer::Heartbeat)]).fold(begun, |state, deed| {
+            let mut state = self.taken(state, at(deed));
+            while !state.net.messages().is_empty() {
+                state = self.taken(state, What::Deliver { message: 0 });
+            }
+            state
+        });
+        (state.spent, state.wanted) = (Spent::default(), Wanted::default());
+        state
+    }
+
+    /// The state after a choice, or the same if that changes nothing; what does nothing on arrival is gone all the same.
+    fn taken(&self, state: State, what: What) -> State {
+        match self.step(&state, Action { what, crash: None, lose: 0 }, false) {
+            Some(stepped) => stepped.state,
+            None => {
+                let mut state = state;
+                if let What::Deliver { message } = what {
+                    state.net.remove(message.into());
+                }
+                state
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use super::action::{Action, Deed, Stimulus, What};
 use super::host::{Disk, Effect, Host, Told};
 use super::mark::Mark;
 use super::net::Sent;
-use super::{State, World};
+use super::{State, World, peer};
 use crate::scope::Wish;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::ids::{Incarnation, NodeId};
@@ -18,6 +18,8 @@ pub(crate) struct Stepped {
     pub(crate) said: Vec<String>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) marks: u64,
+    /// What happened to which nodes, in order.
+    pub(crate) effects: Vec<(u8, Arc<Effect>)>,
 }
 
 impl World {
@@ -124,6 +126,7 @@ impl World {
             Deed::Wipe => Stimulus::Wipe,
             Deed::Open => Stimulus::Open,
             Deed::Write(write) => Stimulus::Write { write, ticket: state.clients.ticket(write) },
+            Deed::Command(at) => Stimulus::Command(state.wanted.commands.get(usize::from(at))?.clone()),
             Deed::Read => Stimulus::Read,
             Deed::Transfer(to) => Stimulus::Transfer(to),
             Deed::Change(wish) => Stimulus::Change(wish, named_life(state, node, wish)?),
@@ -157,6 +160,7 @@ impl World {
             }
             Deed::Open
             | Deed::Write(_)
+            | Deed::Command(_)
             | Deed::Change(_)
             | Deed::Read
             | Deed::Transfer(_)
@@ -229,8 +233,9 @@ impl World {
             self.forgotten(&mut next, name);
         }
         self.tell(&mut next, node, &effect.told, &mut findings, &mut marks);
+        let mut effects = vec![(node, Arc::clone(&effect))];
         if self.syncs(&next) && !self.syncs(before) {
-            self.sync_all(&mut next, &mut findings, &mut marks);
+            effects.extend(self.sync_all(&mut next, &mut findings, &mut marks));
         }
         self.prune(&mut next);
         self.forget(&mut next);
@@ -240,7 +245,7 @@ impl World {
             return None;
         }
         let (said, violations) = (effect.said.clone(), findings.violations().to_vec());
-        Some(Stepped { state: next, said, violations, marks })
+        Some(Stepped { state: next, said, violations, marks, effects })
     }
 
     fn put(&self, next: &mut State, node: u8, effect: &Effect) {
@@ -255,7 +260,8 @@ impl World {
     }
 
     /// The last crash is over: the others sync, too.
-    fn sync_all(&self, next: &mut State, findings: &mut Findings, marks: &mut u64) {
+    fn sync_all(&self, next: &mut State, findings: &mut Findings, marks: &mut u64) -> Vec<(u8, Arc<Effect>)> {
+        let mut effects = Vec::new();
         for node in 1..=u8::try_from(next.hosts.len()).unwrap_or(u8::MAX) {
             while let Some(host) = next.host(node).filter(|host| !host.waiting.is_empty()) {
                 let effect = self.effect(host, &Stimulus::Sync, None, Disk::Syncs);
@@ -264,8 +270,10 @@ impl World {
                 self.judge(&before, next, node, false, &effect, findings, marks);
                 self.tell(next, node, &effect.told, findings, marks);
                 *marks |= effect.marks;
+                effects.push((node, effect));
             }
         }
+        effects
     }
 
     /// Drops what can never do anything again. Of a term that the receiver's disk has left behind, or an answer to an
@@ -402,11 +410,11 @@ fn is_past(
 }
 
 /// The life of the node that a change is about: the one that the leader's configuration has; for one that is to be
-/// admitted, the one that it is in.
+/// admitted, the one that it is in, or the first if it never comes up.
 fn named_life(state: &State, leader: u8, wish: Wish) -> Option<Incarnation> {
     let (Wish::Admit(node) | Wish::Promote(node) | Wish::Remove(node)) = wish;
     if let Wish::Admit(_) = wish {
-        return Some(state.host(node)?.me().incarnation);
+        return Some(state.host(node).map_or(peer(node), |host| host.me()).incarnation);
     }
     let leader = state.host(leader)?;
     let member = leader.engine.node().configuration().member(NodeId(node))?;

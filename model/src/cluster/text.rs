@@ -42,13 +42,13 @@ fn what(state: &State, what: What) -> Option<Directive> {
                 format!("deliver {}, not for the last time", name(message)),
             )
         }
-        What::Do { node, deed } => deed_in_words(node, deed),
+        What::Do { node, deed } => deed_in_words(state, node, deed)?,
     })
 }
 
-fn deed_in_words(node: u8, deed: Deed) -> Directive {
+fn deed_in_words(state: &State, node: u8, deed: Deed) -> Option<Directive> {
     let lane = format!("n{node}");
-    match deed {
+    Some(match deed {
         Deed::Fire(timer) => Directive::new(lane, format!("timer {timer}")),
         Deed::Sync => Directive::new(lane, "sync"),
         Deed::Crash { keep } => Directive::fault(lane, format!("crash keep={keep}")),
@@ -58,9 +58,12 @@ fn deed_in_words(node: u8, deed: Deed) -> Directive {
         Deed::Change(Wish::Admit(other)) => Directive::new(lane, format!("admit n{other}")),
         Deed::Change(Wish::Promote(other)) => Directive::new(lane, format!("promote n{other}")),
         Deed::Change(Wish::Remove(other)) => Directive::new(lane, format!("remove n{other}")),
+        Deed::Command(at) => {
+            Directive::new(lane, format!("propose {}", state.wanted.commands.get(usize::from(at))?))
+        }
         Deed::Read => Directive::new(lane, "read"),
         Deed::Transfer(to) => Directive::new(lane, format!("hand over to n{to}")),
-    }
+    })
 }
 
 /// A message without the contents of its entries: what a leader sent after a place in a term is always the same.

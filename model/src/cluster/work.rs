@@ -92,6 +92,9 @@ impl Work {
             Stimulus::Wipe => self.wipe(world),
             Stimulus::Open => self.effect.proposed = Some(self.host.engine.open_session()),
             Stimulus::Write { write, ticket } => self.propose(create(*write), *ticket),
+            Stimulus::Command(command) => {
+                self.propose(ControlPlaneEntry::OwnershipTransition(command.clone()), None);
+            }
             Stimulus::Change(wish, incarnation) => {
                 let peer = |node: u8| Peer { node: NodeId(node), incarnation: *incarnation };
                 let change = match wish {

@@ -15,7 +15,7 @@ pub enum Duplicates {
 /// A change of the members that an operator may want.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Wish {
-    /// A node that is there and no member is admitted, as learner.
+    /// A node that is no member is admitted, as learner.
     Admit(u8),
     /// A learner is promoted.
     Promote(u8),
@@ -86,7 +86,9 @@ impl Cluster {
         if self.timeouts < u8::MAX {
             parts.push(some(self.timeouts, "election timeout"));
         }
-        parts.push(some(self.writes, "write"));
+        if self.writes > 0 {
+            parts.push(some(self.writes, "write"));
+        }
         parts.push("the entry that opens a term comes on top".to_owned());
         parts.push(format!("logs of at most {} entries", self.entries));
         if self.session {
@@ -114,7 +116,8 @@ impl Cluster {
     }
 
     pub(super) fn faults(&self) -> Vec<String> {
-        let mut parts = vec!["delay, lose, reorder any message".to_owned(), "pause any".to_owned()];
+        let mut parts =
+            vec!["delay, lose, reorder any message between nodes".to_owned(), "pause any".to_owned()];
         match self.duplicates {
             Duplicates::AtMost(0) => parts.push("no message twice".to_owned()),
             Duplicates::AtMost(count) => parts.push(format!("{} <= {count}", Fault::Duplicate)),

@@ -3,6 +3,7 @@
 use super::list::BASE;
 use super::{Cluster, Duplicates, Scope, Set, Wish};
 use crate::cluster::Mark;
+use crate::world::mark::Mark as Sinks;
 use cutover::raft::{Elections, Limits, Mark as Core, SessionLimits};
 
 /// What the bounds have in common; each scope says what it adds.
@@ -58,7 +59,56 @@ pub(super) fn pr() -> Vec<Scope> {
     let mut scopes = logs();
     scopes.extend(members());
     scopes.extend(clients());
+    scopes.extend(composed());
     scopes
+}
+
+/// A migration whose commands go through the log. A new term's leader appends to a log of three: the entry of the first
+/// term, the creation of the partition and its opening.
+pub(super) const COMPOSED: Cluster = Cluster { timeouts: 1, writes: 0, entries: 7, in_flight: 1, ..TERSE };
+
+fn composed() -> Vec<Scope> {
+    let writes = Cluster {
+        reaches: const { &[Mark::LeaderSecond.text(), Core::ProposalLost.text(), Core::Truncated.text()] },
+        ..COMPOSED
+    };
+    let reads = Cluster {
+        reads: 1,
+        reaches: const { &[Mark::ReadServed.text(), Mark::ReadByDeposed.text(), Core::ReadDropped.text()] },
+        ..COMPOSED
+    };
+    vec![
+        Scope {
+            gateways: 1,
+            writes_each: 1,
+            attempts: 2,
+            migrations: 1,
+            reaches: &[
+                Sinks::Completed,
+                Sinks::SealThenAbort,
+                Sinks::SealRefusedThenApplied,
+                Sinks::RetryOnceAcross,
+                Sinks::StaleControllerRefused,
+            ],
+            ..scope("composed", "a migration whose commands go through the log of the nodes", Set::Pr, writes)
+        },
+        Scope {
+            gateways: 1,
+            writes_each: 1,
+            attempts: 0,
+            readers: 1,
+            reads_each: 1,
+            migrations: 1,
+            aborts: false,
+            reaches: &[Sinks::Completed, Sinks::ReadAtTarget],
+            ..scope(
+                "composed-reads",
+                "the same with a strong read, which asks the nodes first",
+                Set::Pr,
+                reads,
+            )
+        },
+    ]
 }
 
 fn logs() -> Vec<Scope> {
@@ -294,11 +344,10 @@ fn members() -> Vec<Scope> {
             Set::Pr,
             Cluster {
                 timeouts: 2,
-                writes: 2,
                 session: true,
                 entries: 4,
                 changes: 1,
-                wishes: &REMOVALS,
+                wishes: &[Wish::Admit(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
                 in_flight: 1,
                 limits: Limits { compact_after_entries: 3, ..NODES.limits },
                 reaches: const {
@@ -306,6 +355,7 @@ fn members() -> Vec<Scope> {
                         Core::Compacted.text(),
                         Core::SnapshotOverTail.text(),
                         Core::SnapshotKeptTail.text(),
+                        Mark::SnapshotOfAll.text(),
                         Mark::SessionOverSnapshot.text(),
                         Mark::ChangeCommitted.text(),
                     ]

@@ -102,6 +102,17 @@ pub struct Scope {
     pub expect: Option<Id>,
 }
 
+/// What an environment is around.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Around {
+    /// Sinks and gateways, with the log taken as atomic.
+    Sinks,
+    /// The nodes that hold the log.
+    Nodes,
+    /// Both.
+    Both,
+}
+
 /// Time, where a scope has it: in ticks of the world's clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timed {
@@ -200,20 +211,34 @@ impl Scope {
         Ok(())
     }
 
+    /// What it is around.
+    #[must_use]
+    pub const fn around(&self) -> Around {
+        match self.cluster {
+            None => Around::Sinks,
+            Some(_) if self.gateways > 0 => Around::Both,
+            Some(_) => Around::Nodes,
+        }
+    }
+
     /// Who takes part and how often, on one line.
     #[must_use]
     pub fn bounds(&self) -> String {
-        if let Some(cluster) = &self.cluster {
-            return cluster.bounds().join(", ");
+        let mut parts = self.cluster.as_ref().map_or_else(|| vec!["log atomic".to_owned()], Cluster::bounds);
+        if self.around() != Around::Nodes {
+            parts.extend(self.bounds_of_sinks());
         }
+        parts.join(", ")
+    }
+
+    fn bounds_of_sinks(&self) -> Vec<String> {
         let Self { gateways, writes_each, attempts, migrations, readers, reads_each, .. } = self;
-        let mut parts = vec![
-            "log atomic".to_owned(),
-            "2 sinks".to_owned(),
-            plural(u64::from(*gateways), "gateway"),
-            format!("{} each", plural(u64::from(*writes_each), "write")),
-            plural(u64::from(*migrations), "migration"),
-        ];
+        let mut parts = vec!["2 sinks".to_owned()];
+        if *attempts > 0 {
+            parts.push(plural(u64::from(*gateways), "gateway"));
+            parts.push(format!("{} each", plural(u64::from(*writes_each), "write")));
+        }
+        parts.push(plural(u64::from(*migrations), "migration"));
         if *attempts > 1 {
             parts.push(format!("{} at a write", plural(u64::from(*attempts), "attempt")));
         }
@@ -251,16 +276,25 @@ impl Scope {
             }
             None => parts.push("controllers without number, from any record".to_owned()),
         }
-        parts.join(", ")
+        parts
     }
 
     /// What the environment does to it, on one line.
     #[must_use]
     pub fn faults(&self) -> String {
+        let mut parts = Vec::new();
         if let Some(cluster) = &self.cluster {
-            return cluster.faults().join(", ");
+            parts = cluster.faults();
         }
-        let mut parts = vec!["delay, lose, repeat, reorder any message".to_owned(), "pause any".to_owned()];
+        if self.around() != Around::Nodes {
+            parts.extend(self.faults_of_sinks());
+        }
+        parts.join(", ")
+    }
+
+    fn faults_of_sinks(&self) -> Vec<String> {
+        let what = if self.cluster.is_some() { "any other message" } else { "any message" };
+        let mut parts = vec![format!("delay, lose, repeat, reorder {what}"), "pause any".to_owned()];
         for (count, fault) in [(self.crashes, Fault::Crash), (self.wipes, Fault::Wipe)] {
             if count > 0 {
                 parts.push(format!("{fault} <= {count}"));
@@ -279,7 +313,7 @@ impl Scope {
         if let Some(Timed { clock_gain, .. }) = self.timed.filter(|timed| timed.clock_gain > 0) {
             parts.push(format!("{} <= {clock_gain}", Fault::ClockGain));
         }
-        parts.join(", ")
+        parts
     }
 }
 
@@ -296,9 +330,10 @@ impl Scope {
             // The compiler has judged it: the type has no place for user data.
             ids.filter(|id| **id != Id::NoUserData).fold(0, |bits, id| bits | id.bit())
         };
-        match self.cluster {
-            None => of(false),
-            Some(_) => of(true),
+        match self.around() {
+            Around::Sinks => of(false),
+            Around::Nodes => of(true),
+            Around::Both => of(false) | of(true),
         }
     }
 }

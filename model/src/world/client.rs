@@ -4,7 +4,7 @@ use super::effect::{Delivery, write_in};
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, Next, feed};
-use super::{Clients, Gateway, Held, Leaving, Message, Reader, SINKS, World};
+use super::{Clients, Fresh, Gateway, Held, Leaving, Message, Reader, SINKS, World};
 use cutover::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Write};
 use cutover::gate::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
 use cutover::ids::Placement;
@@ -15,18 +15,17 @@ const ATTEMPTS: [Event; 3] =
     [Event::Start, Event::TimerFired(Timer::Attempt), Event::TimerFired(Timer::Backoff)];
 
 impl Next<'_> {
-    /// Starts or repeats an operation with what the control plane, or the cache, shows. `None` if it sends nothing:
-    /// then it only waits, and may try again just as well without having tried.
-    fn attempt(&mut self, operation: &Operation, revision: usize) -> Option<(Operation, Request)> {
-        let (mut next, freshness) = ATTEMPTS.iter().find_map(|event| {
-            let mut next = operation.clone();
-            let asked = next.handle(event).into_iter().find_map(|output| match output {
-                Output::Resolve(freshness) => Some(freshness),
-                Output::Admitted { .. } | Output::Send(_) | Output::SetTimer(_) | Output::Finish(_) => None,
-            });
-            asked.map(|freshness| (next, freshness))
-        })?;
-        if freshness == Freshness::Fresh && revision != self.log.revision() {
+    /// Starts or repeats an operation with what the control plane, or the cache, shows. `fresh`: what the control plane
+    /// shows to one who asks it afresh, if it was asked. `None` if it sends nothing: then it only waits, and may try again
+    /// just as well without having tried.
+    fn attempt(
+        &mut self,
+        operation: &Operation,
+        revision: usize,
+        fresh: Option<usize>,
+    ) -> Option<(Operation, Request)> {
+        let (mut next, freshness) = resolves(operation)?;
+        if freshness == Freshness::Fresh && Some(revision) != fresh {
             return None;
         }
         let (record, resolution) = self.log.resolution(revision)?;
@@ -50,7 +49,7 @@ impl Next<'_> {
 
     pub(super) fn send(&mut self, gateway: usize, revision: usize) -> Done {
         let busy = self.clients.gateways.get(gateway)?.clone();
-        let (operation, request) = self.attempt(&busy.operation, revision)?;
+        let (operation, request) = self.attempt(&busy.operation, revision, Some(self.log.revision()))?;
         // An attempt that says nothing new is a repetition of the earlier one.
         let message = Message::new(request.clone());
         if !add(&mut self.net.edit().writes, (message, 0)) {
@@ -134,14 +133,16 @@ impl Next<'_> {
         if busy.sent.as_ref().is_some_and(|(seen, _)| *seen == revision) {
             return None;
         }
-        let (operation, request) = self.attempt(&busy.operation, revision)?;
-        if busy.operation.is_idle() {
+        let fresh = self.fresh(&busy);
+        let (operation, request) = self.attempt(&busy.operation, revision, fresh)?;
+        if busy.operation.is_idle() && busy.fresh == Fresh::Unasked {
             let name = u8::try_from(reader).ok()?;
             feed(&mut self.monitor, &mut self.findings, &Fact::ReadInvoked(name));
         }
         self.say(|| format!("sends {}", super::text::request(&request)));
         let sent = Some((revision, request));
-        *self.clients.edit().readers.get_mut(reader)? = Reader { operation, sent, ..busy };
+        *self.clients.edit().readers.get_mut(reader)? =
+            Reader { operation, sent, fresh: Fresh::Unasked, ..busy };
         Some(())
     }
 
@@ -158,7 +159,7 @@ impl Next<'_> {
         let operation =
             Operation::new(super::PARTITION, Work::Read(Consistency::StaleOk), self.world.scope.guarantee);
         let record = record.clone();
-        let (_, request) = self.attempt(&operation, revision)?;
+        let (_, request) = self.attempt(&operation, revision, Some(self.log.revision()))?;
         let at = sink_of(request.store)?;
         let sink = self.sinks.get(at)?;
         let token = resolution.epoch;
@@ -182,6 +183,18 @@ impl Next<'_> {
         });
         Some(())
     }
+}
+
+/// The next attempt of an operation, up to where it resolves the partition.
+pub(super) fn resolves(operation: &Operation) -> Option<(Operation, Freshness)> {
+    ATTEMPTS.iter().find_map(|event| {
+        let mut next = operation.clone();
+        let asked = next.handle(event).into_iter().find_map(|output| match output {
+            Output::Resolve(freshness) => Some(freshness),
+            Output::Admitted { .. } | Output::Send(_) | Output::SetTimer(_) | Output::Finish(_) => None,
+        });
+        asked.map(|freshness| (next, freshness))
+    })
 }
 
 /// Judges, on a copy, whether an answer can do more than change which wait the operation is in. Both waits end in

@@ -14,7 +14,15 @@ impl Next<'_> {
     /// Commits a command and applies it: here the log is atomic.
     pub(super) fn commit(&mut self, offer: usize) -> Done {
         let offers = std::sync::Arc::clone(&self.before.offers);
-        let Commit { command, outcome, log } = offers.commits.get(offer)?;
+        self.decided(offers.commits.get(offer)?)?;
+        if self.before.offers.refused_stale {
+            self.mark(Mark::StaleControllerRefused);
+        }
+        Some(())
+    }
+
+    /// A command is committed and applied, here or elsewhere.
+    pub(super) fn decided(&mut self, Commit { command, outcome, log }: &Commit) -> Done {
         let before = self.log.current().cloned();
         self.log.adopt(log);
         let after = self.log.current().cloned();
@@ -33,9 +41,6 @@ impl Next<'_> {
         feed(&mut self.monitor, &mut self.findings, &fact);
         if outcome.is_ok() {
             self.mark_committed(&command.transition, after.as_deref());
-        }
-        if self.before.offers.refused_stale {
-            self.mark(Mark::StaleControllerRefused);
         }
         Some(())
     }

@@ -18,6 +18,7 @@ mod client;
 mod control;
 mod effect;
 mod facts;
+mod fresh;
 mod idle;
 pub mod mark;
 pub mod offers;
@@ -29,7 +30,9 @@ pub mod text;
 mod timed;
 
 pub use action::Action;
-pub use parts::{Clients, Controllers, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink};
+pub use parts::{
+    Clients, Controllers, Fresh, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink,
+};
 
 use crate::environment::{Directive, Environment, Outcome, Place};
 use crate::scope::{Design, Scope};
@@ -108,7 +111,7 @@ impl World {
     /// A partition that lives at A, was opened there, and has no writes.
     #[must_use]
     pub fn initial(&self) -> State {
-        let (log, sinks) = self.created();
+        let (log, sinks, _) = self.created();
         let monitor = self.monitor(log.current().map(AsRef::as_ref));
         let controllers =
             Controllers { machines: vec![self.controller(); usize::from(self.scope.controllers)], gained: 0 };
@@ -129,13 +132,15 @@ impl World {
         State { offers, ..state }
     }
 
-    /// Creates the partition by the production transitions: create, prepare, open.
-    fn created(&self) -> (Log, [Sink; 2]) {
+    /// Creates the partition by the production transitions: create, prepare, open. With the commands, in order.
+    pub(crate) fn created(&self) -> (Log, [Sink; 2], Vec<Command>) {
+        let mut commands = Vec::new();
         let mut table = PlacementTable::new(Caps::PRODUCTION);
         let mut sinks = SINKS.map(|store| self.empty_sink(store, Incarnation(1)));
         let (placement, guarantee) = (SINKS[0], self.scope.guarantee);
         let create = Transition::Create { placement, guarantee };
-        let _ = table.apply(&Command { partition: PARTITION, transition: create });
+        commands.push(Command { partition: PARTITION, transition: create });
+        let _ = table.apply(&commands[0]);
         if let Some(record) = table.record(PARTITION).cloned() {
             let body = Body::Prepare(Prepare {
                 migration: record.migration,
@@ -145,13 +150,15 @@ impl World {
             for output in sinks[0].fence.handle(&Input::Request(request)) {
                 if let cutover::fence::Output::Reply(cutover::fence::Reply::Prepared(prepared)) = output {
                     let open = Transition::Open { expected: record.expected(), prepared };
-                    let _ = table.apply(&Command { partition: PARTITION, transition: open });
+                    let open = Command { partition: PARTITION, transition: open };
+                    let _ = table.apply(&open);
+                    commands.push(open);
                 }
             }
             sinks[0].sync();
         }
         let record = table.record(PARTITION).cloned().map(Arc::new);
-        (Log { table, history: vec![record], begun: 0, created: 0, forced: 0 }, sinks)
+        (Log { table, history: vec![record], begun: 0, created: 0, forced: 0 }, sinks, commands)
     }
 
     pub(crate) fn empty_sink(&self, store: Placement, incarnation: Incarnation) -> Sink {
@@ -198,7 +205,8 @@ impl World {
 
     pub(crate) fn reader(&self, done: u8) -> Reader {
         let work = Work::Read(Consistency::Strong);
-        Reader { operation: Operation::new(PARTITION, work, self.scope.guarantee), sent: None, done }
+        let operation = Operation::new(PARTITION, work, self.scope.guarantee);
+        Reader { operation, sent: None, done, fresh: Fresh::Unasked }
     }
 
     /// Wraps a part, with the hash of its mirror image where the scope is symmetric.

@@ -228,6 +228,20 @@ pub struct Reader {
     pub sent: Option<(usize, Request)>,
     /// Reads done.
     pub done: u8,
+    /// What it knows of the control plane as it is now.
+    pub fresh: Fresh,
+}
+
+/// How far a reader has come with asking the control plane afresh. Where the log is atomic, that takes no time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Fresh {
+    /// It has not asked.
+    #[default]
+    Unasked,
+    /// It has asked.
+    Asked,
+    /// It was shown this revision, and has made no use of it.
+    Shown(usize),
 }
 
 /// Controllers that keep something, and their clocks.

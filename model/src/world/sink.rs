@@ -5,7 +5,7 @@ use super::effect::Delivery;
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, Next, feed, now};
-use super::{Held, Leaving, Message, Reader, SINKS, Sink, text};
+use super::{Fresh, Held, Leaving, Message, Reader, SINKS, Sink, text};
 use cutover::fence::{Body, Config, Fence, Reply, Write};
 use cutover::gate::{self, Consistency};
 use cutover::ids::{Epoch, Halt, WriteId};
@@ -120,7 +120,7 @@ impl Next<'_> {
         let next = if done < self.world.scope.reads_each {
             self.world.reader(done)
         } else {
-            Reader { operation, sent: None, done }
+            Reader { operation, sent: None, done, fresh: Fresh::Unasked }
         };
         *self.clients.edit().readers.get_mut(usize::from(reader))? = next;
         Some(())

@@ -2,11 +2,12 @@
 
 use super::effect::Delivery;
 use super::mark::Mark;
-use super::offers::Said;
-use super::{Action, Clients, Controllers, Log, Net, Shared, Sink, Spent, State, World};
+use super::offers::{Commit, Said};
+use super::{Action, Clients, Controllers, Log, Net, PARTITION, Shared, Sink, Spent, State, World};
 use crate::environment::Outcome;
 use cutover::ids::Relabel;
 use cutover::invariant::{Fact, Findings, Monitor, SinkNow, Violation};
+use cutover::migration::Command;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -14,10 +15,16 @@ use std::sync::atomic::Ordering;
 
 /// What a step did.
 pub(super) struct Stepped {
-    state: State,
+    pub(super) state: State,
     said: Vec<String>,
     violations: Vec<Violation>,
     marks: u64,
+}
+
+impl From<Stepped> for Outcome<State> {
+    fn from(Stepped { state, said, violations, marks }: Stepped) -> Self {
+        Self { state, said, violations, marks: Mark::in_set(marks).map(Mark::text).collect() }
+    }
 }
 
 /// A part of the state, copied once it is written to.
@@ -126,14 +133,32 @@ impl World {
     /// Takes a step, and tells what happened.
     #[must_use]
     pub fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
-        let Stepped { state, said, violations, marks } = self.run(state, action, true)?;
-        let marks = Mark::in_set(marks).map(Mark::text).collect();
-        Some(Outcome { state, said, violations, marks })
+        self.run(state, action, true).map(Into::into)
+    }
+
+    /// A command was committed by a log that is not here. `None`: it changes nothing.
+    pub(crate) fn decide(&self, state: &State, command: &Command, explain: bool) -> Option<Outcome<State>> {
+        let mut log = (*state.log).clone();
+        let outcome = log.table.apply(command);
+        if outcome.is_ok() || log.table != state.log.table {
+            log.note(&command.transition, log.table.record(PARTITION).cloned());
+        }
+        let commit = Commit { command: command.clone(), outcome, log: self.share(log) };
+        Some(self.run_with(state, explain, |next| next.decided(&commit))?.into())
     }
 
     fn run(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
+        self.run_with(state, explain, |next| next.take(action))
+    }
+
+    pub(super) fn run_with(
+        &self,
+        state: &State,
+        explain: bool,
+        take: impl FnOnce(&mut Next<'_>) -> Done,
+    ) -> Option<Stepped> {
         let mut next = Next::new(self, state, explain);
-        next.take(action)?;
+        take(&mut next)?;
         if self.scope.forgetful {
             next.forget();
         }
