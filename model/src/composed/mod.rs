@@ -79,8 +79,8 @@ impl World {
         let (nodes, sinks) = (cluster::World::new(scope.clone()), world::World::new(scope));
         let (log, _, commands) = sinks.created();
         let begun = nodes.led_by_first(&commands);
-        let tables = begun.hosts().map(|(_, host)| host.engine.state().table() == &log.table);
-        assert!(begun.broken == 0 && tables.fold(true, |all, same| all && same), "{begun:?}");
+        let same = begun.hosts().all(|(_, host)| host.engine.state().table() == &log.table);
+        assert!(begun.broken == 0 && same, "{begun:?}");
         let initial = State { nodes: begun, sinks: sinks.initial() };
         let mut world =
             Self { nodes, sinks, initial, across: AtomicBool::new(false), stop: AtomicBool::new(false) };

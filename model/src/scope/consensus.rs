@@ -111,6 +111,7 @@ fn composed() -> Vec<Scope> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn logs() -> Vec<Scope> {
     vec![
         scope(

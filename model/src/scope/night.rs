@@ -6,7 +6,6 @@ use super::{Cluster, Scope, Set, Wish};
 use cutover::raft::{Elections, Limits};
 
 /// The scopes of the night.
-#[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn all() -> Vec<Scope> {
     let night = |name, about, cluster| scope(name, about, Set::Nightly, cluster);
     let snapshots = Limits { compact_after_entries: 3, ..NODES.limits };
