@@ -21,7 +21,7 @@ Examples:
   cutover check --scope migration/moves                 one scope; a prefix names several
   cutover check --scope migration-timed --pauses unbounded
   cutover check --scope migration-timed --barrier 3     one tick below the bound
-  cutover check --set nightly --budget 2h --memory 16GiB
+  cutover check --set nightly --each 10m --budget 150m --memory 14GiB
   cutover check --list                                  scopes, bounds and invariants";
 
 /// Explore the production state machines exhaustively within each scope's bounds
@@ -46,6 +46,9 @@ pub struct Args {
     /// Stop when this much time is over, and call the rest UNKNOWN (such as 90s, 10m, 2h)
     #[arg(long, value_name = "DURATION", value_parser = parse_budget)]
     budget: Option<Duration>,
+    /// Stop a scope after this much time, call it UNKNOWN, and go on with the next
+    #[arg(long, value_name = "DURATION", value_parser = parse_budget)]
+    each: Option<Duration>,
     /// Stop when this much memory is in use, and call the rest UNKNOWN (such as 512MiB, 4GiB)
     #[arg(long, value_name = "BYTES", value_parser = parse_memory)]
     memory: Option<u64>,
@@ -61,6 +64,10 @@ pub struct Args {
     /// Tell mirrored states apart
     #[arg(long)]
     pub(super) no_symmetry: bool,
+    /// Search breadth-first, on one thread and without symmetry: larger and slower, but the first run that breaks
+    /// something is a shortest one
+    #[arg(long)]
+    pub(super) breadth_first: bool,
     /// Where traces of failing runs are written
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(super) out: PathBuf,
@@ -124,8 +131,9 @@ pub fn run(args: &Args) -> u8 {
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     let options = json!({
         "scopes": scopes.iter().map(|scope| scope.name).collect::<Vec<_>>(),
-        "threads": threads(args), "symmetry": !args.no_symmetry,
-        "budget_s": args.budget.map(|budget| budget.as_secs()), "memory": args.memory,
+        "threads": threads(args), "symmetry": !args.no_symmetry, "breadth_first": args.breadth_first,
+        "budget_s": args.budget.map(|budget| budget.as_secs()), "each_s": args.each.map(|each| each.as_secs()),
+        "memory": args.memory,
         "until": until.map(|id| id.to_string()), "pauses": args.pauses, "barrier": args.barrier,
     });
     let mut run = Run {
@@ -166,6 +174,7 @@ fn select(args: &Args) -> Result<Vec<Scope>, String> {
             let names: Vec<_> = all.iter().map(|scope| scope.name).collect();
             return Err(format!("scope {name:?} does not exist, expected one of {}", names.join(", ")));
         }
+        matching.retain(|scope| chosen.iter().all(|other| other.name != scope.name));
         chosen.extend(matching);
     }
     if args.scopes.is_empty() {
@@ -232,8 +241,11 @@ impl Run<'_> {
         let searched = Searched { world: Arc::clone(world), watch };
         let exhaust = Order::DepthFirst { threads: threads(self.args), symmetry: !self.args.no_symmetry };
         // A design that is known to break is shown at its shortest, at once.
-        let order = if scope.expect.is_some() { Order::BreadthFirst } else { exhaust };
-        let found = self.search(&searched, order, scope.name, self.ends);
+        let shortest = scope.expect.is_some() || self.args.breadth_first;
+        let order = if shortest { Order::BreadthFirst } else { exhaust };
+        let each = self.args.each.map(|each| Instant::now() + each);
+        let until = each.into_iter().chain(self.ends).min();
+        let found = self.search(&searched, order, scope.name, until);
         let witness = found.witness.as_deref().and_then(|actions| self.witness(world, order, actions, watch));
         self.print(scope, &**world, &found, witness.as_ref())
     }

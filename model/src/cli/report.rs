@@ -18,7 +18,8 @@ impl Run<'_> {
         for line in render::wrap(&scope.bounds(), 88) {
             self.console.say(&format!("           {line}"));
         }
-        let symmetry = if self.args.no_symmetry || scope.expect.is_some() { "off" } else { "on" };
+        let told_apart = self.args.no_symmetry || self.args.breadth_first || scope.expect.is_some();
+        let symmetry = if told_apart { "off" } else { "on" };
         for (at, line) in
             render::wrap(&format!("{}; symmetry {symmetry}", scope.faults()), 88).iter().enumerate()
         {

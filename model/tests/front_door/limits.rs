@@ -41,6 +41,38 @@ fn a_budget_that_ends_first() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
 }
 
+/// A scope that takes too long does not take the time of those after it, and one that is named twice runs once.
+#[test]
+fn a_scope_that_takes_too_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let rest = ["--each", "1s", "--format", "json"];
+    let twice = ["--scope", "membership-wiped", "--scope", "membership-wiped"];
+    let ran = run(dir.path(), &[&LARGE[..], &twice[..], &rest[..]].concat());
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let lines = lines(&ran.stdout, 2);
+    let scopes = of(&lines, "scope");
+    let names: Vec<_> = scopes.iter().map(|line| line["scope"].as_str().unwrap()).collect();
+    assert_eq!(names, ["nightly/there-again", "membership-wiped"]);
+    assert_eq!(scopes[0]["ended_by"], "budget");
+    // One that was never begun covers where it begins.
+    assert!(scopes[1]["unique"].as_u64().unwrap() > 1000, "{}", ran.stdout);
+}
+
+/// Breadth-first nothing is folded, so the states are those that are told apart without symmetry.
+#[test]
+fn a_search_breadth_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let count = |how: &str| {
+        let args = ["check", "--scope", "membership-wiped", "--format", "json", how];
+        let ran = run(dir.path(), &args);
+        let lines = lines(&ran.stdout, 0);
+        let [scope] = of(&lines, "scope")[..] else { panic!("{ran:?}") };
+        (scope["complete"].as_bool(), scope["unique"].as_u64())
+    };
+    assert_eq!(count("--breadth-first"), count("--no-symmetry"));
+    assert_ne!(count("--breadth-first"), count("--threads=2"));
+}
+
 #[test]
 fn a_memory_limit_that_ends_first() {
     let dir = tempfile::tempdir().unwrap();
