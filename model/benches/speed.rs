@@ -22,6 +22,15 @@ struct Row {
     peak: u64,
 }
 
+/// How a scope is searched.
+struct How {
+    threads: usize,
+    symmetry: bool,
+    breadth_first: bool,
+}
+
+const BREADTH_FIRST: How = How { threads: 1, symmetry: false, breadth_first: true };
+
 fn main() -> Result<(), Error> {
     // `cargo test --benches` and the like only ask whether it builds.
     if !std::env::args().any(|arg| arg == "--bench") {
@@ -32,9 +41,10 @@ fn main() -> Result<(), Error> {
     for threads in [1, 2] {
         rows.push(baseline(&raft, threads)?);
     }
-    for scope in ["migration/moves", "migration-timed/wait"] {
+    rows.push(ours("replication", BREADTH_FIRST)?);
+    for scope in ["replication", "composed", "migration/moves", "migration-timed/wait"] {
         for (threads, symmetry) in [(1, false), (1, true), (2, true)] {
-            rows.push(ours(scope, threads, symmetry)?);
+            rows.push(ours(scope, How { threads, symmetry, breadth_first: false })?);
         }
     }
     print(&rows);
@@ -108,19 +118,24 @@ fn baseline(raft: &Path, threads: usize) -> Result<Row, Error> {
     })
 }
 
-fn ours(scope: &str, threads: usize, symmetry: bool) -> Result<Row, Error> {
+fn ours(scope: &str, how: How) -> Result<Row, Error> {
+    let How { threads, symmetry, breadth_first } = how;
     let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
     command.args(["check", "--format", "json", "--scope", scope, "--threads", &threads.to_string()]);
     if !symmetry {
         command.arg("--no-symmetry");
+    }
+    if breadth_first {
+        command.arg("--breadth-first");
     }
     let (text, _, peak) = run(command)?;
     let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let line = lines.into_iter().find(|line| line["type"] == "scope").ok_or("check printed no scope")?;
     let number = |key: &str| line[key].as_f64().ok_or("no such figure");
     let mirrored = if symmetry { "symmetry" } else { "no symmetry" };
+    let order = if breadth_first { "breadth-first" } else { "depth-first" };
     Ok(Row {
-        what: format!("{scope}, depth-first, {threads} thread(s), {mirrored}"),
+        what: format!("{scope}, {order}, {threads} thread(s), {mirrored}"),
         generated: number("generated")?,
         unique: number("unique")?,
         took: Duration::from_secs_f64(number("seconds")?),
