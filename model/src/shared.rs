@@ -120,6 +120,19 @@ impl<T: Hash + Relabel> Shared<T> {
     }
 }
 
+impl<T: Hash + Relabel> Shared<T> {
+    /// Wraps a value; equal ones, met by one thread, are one. `key` tells apart what is kept in one memory.
+    pub fn interned(
+        value: T,
+        symmetry: &Symmetry,
+        key: u64,
+        memory: &'static std::thread::LocalKey<Memory<Self>>,
+    ) -> Self {
+        let hash = hasher().hash_one((key, &value));
+        remembered(memory, hash, || Self::new(value, symmetry))
+    }
+}
+
 impl<T> Shared<T> {
     /// The hash of one of the value's images; image 0 is the value itself.
     pub fn hash(&self, image: usize) -> u64 {

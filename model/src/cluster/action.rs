@@ -1,5 +1,6 @@
 //! What can happen next.
 
+use super::ahead::Ahead;
 use super::{State, World};
 use crate::scope::{Duplicates, Wish};
 use cutover::control_plane::ControlPlaneConsensus as _;
@@ -116,7 +117,7 @@ fn number(at: usize) -> u8 {
 }
 
 impl World {
-    /// Everything that can happen, in a fixed order. Some of it turns out to change nothing.
+    /// Everything that can happen, in a fixed order.
     pub(super) fn choices(&self, state: &State, into: &mut Vec<Action>) {
         let mut all = Vec::new();
         for message in (0..state.net.messages().len()).map(number) {
@@ -134,14 +135,24 @@ impl World {
             self.own_choices(state, node, &mut all);
         }
         self.client_choices(state, &mut all);
+        let mut ahead = Ahead::of(self, state);
         for what in all {
-            let over = self.overflow(state, what, None);
-            into.extend(sets(over).map(|lose| Action { what, crash: None, lose }));
+            self.offer(state, what, None, &mut ahead, into);
             for keep in 0..self.crash_points(state, what) {
-                let over = self.overflow(state, what, Some(keep));
-                into.extend(sets(over).map(|lose| Action { what, crash: Some(keep), lose }));
+                self.offer(state, what, Some(keep), &mut ahead, into);
             }
         }
+        ahead.keep();
+    }
+
+    /// Offers something if it changes anything, with every set of messages that there is no room for.
+    fn offer(&self, state: &State, what: What, crash: Option<u8>, ahead: &mut Ahead, into: &mut Vec<Action>) {
+        let Some(stepped) = self.happen(state, what, crash, false) else { return };
+        let messages = stepped.state.net.messages().len();
+        let over = messages.saturating_sub(self.cluster.in_flight.into());
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        into.extend(sets((number(messages), number(over))).map(|lose| Action { what, crash, lose }));
+        ahead.note(what, crash, stepped);
     }
 
     /// How many prefixes of the batches a crash may keep, if it comes before the node has spoken.

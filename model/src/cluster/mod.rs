@@ -11,6 +11,7 @@
 //! - **Timers** fire at any time.
 
 mod action;
+mod ahead;
 mod client;
 mod host;
 mod judge;
@@ -77,6 +78,8 @@ pub struct State {
     pub(crate) wanted: Wanted,
     /// The invariants that the step into this state broke.
     pub(crate) broken: u32,
+    /// The hash of everything above, but for what is wanted and what was broken.
+    own: u64,
     /// The hash of the image that this stands for, if it stands for one.
     stands_for: Option<u64>,
 }
@@ -101,11 +104,15 @@ pub struct Wanted {
     pub commands: Arc<[Command]>,
     /// Whether somebody would read.
     pub read: bool,
+    hash: u64,
 }
 
-impl Default for Wanted {
-    fn default() -> Self {
-        Self { commands: Arc::new([]), read: true }
+impl Wanted {
+    /// Wraps what is wanted.
+    #[must_use]
+    pub fn new(commands: Arc<[Command]>, read: bool) -> Self {
+        let hash = hasher().hash_one((&commands, read));
+        Self { commands, read, hash }
     }
 }
 
@@ -151,22 +158,23 @@ impl World {
             let host = disk.ok().and_then(|disk| Host::start(self.config(peer(node)), disk));
             *slot = host.map(|host| self.share(host));
         }
-        State {
+        let state = State {
             hosts,
             net: Net::default(),
             clients: self.share(Clients::new(&self.cluster)),
             monitor: self.share(Consensus::new(self.founded)),
             spent: Spent::default(),
-            wanted: Wanted::default(),
+            wanted: Wanted::new(Arc::new([]), true),
             broken: 0,
+            own: 0,
             stands_for: None,
-        }
+        };
+        state.sealed()
     }
 
     /// The first node leads in term 1, has committed these commands, and everybody knows; no fault is used up.
     pub(crate) fn led_by_first(&self, commands: &[Command]) -> State {
-        let wanted = Wanted { commands: commands.into(), read: false };
-        let begun = State { wanted, ..self.initial() };
+        let begun = State { wanted: Wanted::new(commands.into(), false), ..self.initial() };
         let at = |deed| What::Do { node: 1, deed };
         let writes = (0u8..).zip(commands).map(|(number, _)| Deed::Command(number));
         let deeds = [Deed::Fire(Timer::Election)].into_iter().chain(writes);
@@ -177,8 +185,8 @@ impl World {
             }
             state
         });
-        (state.spent, state.wanted) = (Spent::default(), Wanted::default());
-        state
+        (state.spent, state.wanted) = (Spent::default(), Wanted::new(Arc::new([]), true));
+        state.sealed()
     }
 
     /// The state after a choice, or the same if that changes nothing; what does nothing on arrival is gone all the same.
@@ -190,7 +198,7 @@ impl World {
                 if let What::Deliver { message } = what {
                     state.net.remove(message.into());
                 }
-                state
+                state.sealed()
             }
         }
     }
@@ -258,22 +266,24 @@ impl State {
         hasher.write_u64(self.clients.hash(image));
         hasher.write_u64(self.monitor.hash(image));
         self.spent.hash(&mut hasher);
-        hasher.write_u32(self.broken);
         hasher.finish()
     }
 
+    /// The state once nothing about it changes any more.
+    pub(crate) fn sealed(mut self) -> Self {
+        self.own = self.image(0);
+        self.stands_for = None;
+        self
+    }
+
     /// Whether nothing but what was broken on the way differs.
-    pub(crate) fn same_place(&self, other: &Self) -> bool {
-        let same = |one: &Option<Shared<Host>>, two: &Option<Shared<Host>>| match (one, two) {
-            (Some(one), Some(two)) => one.same(two),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        self.hosts.iter().zip(&other.hosts).all(|(one, two)| same(one, two))
-            && self.net.hash(0) == other.net.hash(0)
-            && self.clients.same(&other.clients)
-            && self.monitor.same(&other.monitor)
-            && self.spent == other.spent
+    pub(crate) const fn same_place(&self, other: &Self) -> bool {
+        self.own == other.own
+    }
+
+    /// What a choice depends on.
+    pub(crate) const fn identity(&self) -> (u64, u64) {
+        (self.own, self.wanted.hash)
     }
 }
 
@@ -291,13 +301,14 @@ impl std::fmt::Debug for State {
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.stands_for.unwrap_or_else(|| self.image(0)));
+        state.write_u64(self.stands_for.unwrap_or(self.own));
+        state.write_u32(self.broken);
     }
 }
 
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
-        self.image(0) == other.image(0)
+        (self.own, self.broken) == (other.own, other.broken)
     }
 }
 
@@ -308,7 +319,8 @@ impl Place for State {
 
     /// Of all images the one with the lowest hash.
     fn representative(&self) -> Self {
-        Self { stands_for: (0..self.monitor.images()).map(|image| self.image(image)).min(), ..self.clone() }
+        let others = (1..self.monitor.images()).map(|image| self.image(image));
+        Self { stands_for: Some(others.fold(self.own, u64::min)), ..self.clone() }
     }
 
     fn facts(&self) -> Vec<(String, String)> {

@@ -13,36 +13,27 @@ use cutover::raft::{Body, RoleName, Timer};
 use std::sync::Arc;
 
 /// What a step did.
+#[derive(Clone)]
 pub(crate) struct Stepped {
     pub(crate) state: State,
     pub(crate) said: Vec<String>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) marks: u64,
-    /// What happened to which nodes, in order.
-    pub(crate) effects: Vec<(u8, Arc<Effect>)>,
+    /// What happened to which node.
+    pub(crate) effect: (u8, Arc<Effect>),
+    /// What happened to others that could go on at once.
+    pub(crate) synced: Vec<(u8, Arc<Effect>)>,
 }
 
 impl World {
     /// Takes a step; `None` if it changes nothing.
     pub(crate) fn step(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
-        let mut stepped = self.happen(state, action.what, action.crash, explain)?;
-        stepped.state.net.lose(action.lose);
+        let Action { what, crash, lose } = action;
+        let known = if explain { None } else { super::ahead::known(self, state, action) };
+        let mut stepped = known.or_else(|| self.happen(state, what, crash, explain))?;
+        stepped.state.net.lose(lose);
+        stepped.state = stepped.state.sealed();
         (stepped.state.broken != 0 || !stepped.state.same_place(state)).then_some(stepped)
-    }
-
-    /// How many messages are on their way after a choice, and how many of them there is no room for.
-    pub(super) fn overflow(&self, state: &State, what: What, crash: Option<u8>) -> (u32, u32) {
-        let room = usize::from(self.cluster.in_flight);
-        let messages = match self.sends(state, what, self.disk(state, crash)) {
-            Some((_, effect, _)) if effect.sent.len() + state.net.messages().len() <= room => 0,
-            Some((node, effect, taken)) => self.messages_after(state, node, &effect, taken),
-            // The last crash lets all the others speak.
-            None => {
-                self.happen(state, what, crash, false).map_or(0, |stepped| stepped.state.net.messages().len())
-            }
-        };
-        let count = |messages: usize| u32::try_from(messages).unwrap_or(u32::MAX);
-        (count(messages), count(messages.saturating_sub(room)))
     }
 
     /// Which node does what, and the message that is gone then; `None` if more nodes than this one speak.
@@ -71,17 +62,13 @@ impl World {
         self.sends(state, what, Disk::Lingers).map_or(0, |(_, effect, _)| effect.host.batches())
     }
 
-    fn messages_after(&self, state: &State, node: u8, effect: &Effect, taken: Option<usize>) -> usize {
-        let mut next = state.clone();
-        if let Some(at) = taken {
-            next.net.remove(at);
-        }
-        self.put(&mut next, node, effect);
-        self.prune(&mut next);
-        next.net.messages().len()
-    }
-
-    fn happen(&self, state: &State, what: What, crash: Option<u8>, explain: bool) -> Option<Stepped> {
+    pub(super) fn happen(
+        &self,
+        state: &State,
+        what: What,
+        crash: Option<u8>,
+        explain: bool,
+    ) -> Option<Stepped> {
         match what {
             What::Deliver { message } => self.deliver(state, message.into(), false, crash, explain),
             What::Repeat { message } => self.deliver(state, message.into(), true, crash, explain),
@@ -218,7 +205,7 @@ impl World {
         explain: bool,
     ) -> Option<Stepped> {
         let mut findings = Findings::new(explain);
-        (next.broken, next.stands_for) = (0, None);
+        next.broken = 0;
         let mut marks = effect.marks;
         if crash.is_some() {
             next.spent.crashes += 1;
@@ -233,19 +220,15 @@ impl World {
             self.forgotten(&mut next, name);
         }
         self.tell(&mut next, node, &effect.told, &mut findings, &mut marks);
-        let mut effects = vec![(node, Arc::clone(&effect))];
-        if self.syncs(&next) && !self.syncs(before) {
-            effects.extend(self.sync_all(&mut next, &mut findings, &mut marks));
-        }
+        let last_crash = self.syncs(&next) && !self.syncs(before);
+        let synced =
+            if last_crash { self.sync_all(&mut next, &mut findings, &mut marks) } else { Vec::new() };
         self.prune(&mut next);
         self.forget(&mut next);
         next.broken = findings.bits();
         self.note(marks);
-        if next.broken == 0 && next.same_place(before) {
-            return None;
-        }
         let (said, violations) = (effect.said.clone(), findings.violations().to_vec());
-        Some(Stepped { state: next, said, violations, marks, effects })
+        Some(Stepped { state: next, said, violations, marks, effect: (node, effect), synced })
     }
 
     fn put(&self, next: &mut State, node: u8, effect: &Effect) {

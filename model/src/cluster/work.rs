@@ -6,7 +6,7 @@ use super::mark::Mark;
 use super::net::Sent;
 use super::{World, identity};
 use crate::scope::Wish;
-use crate::shared::Shared;
+use crate::shared::{Memory, Shared, memory};
 use cutover::control_plane::{
     ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, Event, MembershipChange, Said,
 };
@@ -282,12 +282,12 @@ impl Work {
         let mut sent = Vec::new();
         for message in messages {
             match recoded_message(&message).filter(|read| *read == message) {
-                Some(read) => sent.push(world.share(Sent(read))),
+                Some(read) => sent.push(Shared::interned(Sent(read), &world.symmetry, world.key, &SENT)),
                 None => self.unreadable("a message"),
             }
         }
         self.host.waiting = in_order(self.host.waiting);
-        let host = world.share(self.host);
+        let host = Shared::interned(self.host, &world.symmetry, world.key, &HOSTS);
         let parts = self.effect;
         let same = host.same(before);
         let (was, is) = (before.engine.node(), host.engine.node());
@@ -313,6 +313,11 @@ impl Work {
             said: parts.said,
         }
     }
+}
+
+thread_local! {
+    static HOSTS: Memory<Shared<Host>> = const { memory() };
+    static SENT: Memory<Shared<Sent>> = const { memory() };
 }
 
 /// A write of the scope: it creates a partition of its own.

@@ -92,7 +92,7 @@ impl World {
     /// is refused when its turn comes has met another on the way.
     fn wanted(&self, sinks: &world::State) -> Wanted {
         let commands = sinks.offers.commits.iter().map(|commit| commit.command.clone());
-        Wanted { commands: commands.collect(), read: self.sinks.asks_afresh(sinks) }
+        Wanted::new(commands.collect(), self.sinks.asks_afresh(sinks))
     }
 
     fn step(&self, state: &State, action: Action, explain: bool) -> Option<Step> {
@@ -125,7 +125,7 @@ impl World {
         let (said, violations) = (stepped.said, stepped.violations);
         let mut step = Step { state: next, said, violations, broken, marks };
         let mut through = state.nodes.monitor.committed_through();
-        for (node, effect) in &stepped.effects {
+        for (node, effect) in std::iter::once(&stepped.effect).chain(&stepped.synced) {
             for (at, entry) in effect.advanced.iter().filter(|(at, _)| at.index > through) {
                 self.applied(&mut step, *node, at.term, entry, explain);
             }
