@@ -30,8 +30,8 @@ pub enum ClusterFact<'a> {
     Led(&'a ControlNode),
     /// A message left a node. It was of this term; the vote is what it told of one in it.
     Told {
-        /// The node.
-        by: Peer,
+        /// The node, afterwards.
+        by: NodeNow<'a>,
         /// What it told.
         vote: Vote,
     },
@@ -127,12 +127,16 @@ impl Consensus {
         self.committed.get(slot)
     }
 
-    /// Whether the fact changes what is known of the past.
+    /// Whether the fact changes what is known of the past. What a node has told is known as long as its disk says so.
     #[must_use]
     pub fn remembers(&self, fact: &ClusterFact<'_>) -> bool {
         match fact {
             ClusterFact::Led(node) => !self.leaders.contains(&(node.vote().term, node.config().me)),
-            ClusterFact::Told { by, vote } => self.told_by(*by).is_none_or(|told| newer(told, *vote) != told),
+            ClusterFact::Told { by, vote } => {
+                let peer = by.node.config().me;
+                matters(&(peer, *vote), &[*by])
+                    && self.told_by(peer).is_none_or(|told| newer(told, *vote) != told)
+            }
             ClusterFact::Advanced { by, .. } => by.commit() > self.committed_through(),
             ClusterFact::TookEffect { .. }
             | ClusterFact::ReadInvoked(_)
@@ -149,6 +153,7 @@ impl Consensus {
                 super::monitor::insert(&mut self.leaders, (node.vote().term, node.config().me));
             }
             ClusterFact::Told { by, vote } => {
+                let by = by.node.config().me;
                 let now = self.told_by(by).map_or(vote, |told| newer(told, vote));
                 self.told.retain(|(peer, _)| *peer != by);
                 super::monitor::insert(&mut self.told, (by, now));
@@ -178,7 +183,7 @@ impl Consensus {
     pub fn judge(&self, fact: &ClusterFact<'_>, findings: &mut Findings) {
         match *fact {
             ClusterFact::Led(node) => self.led(node, findings),
-            ClusterFact::Told { by, vote } => self.told(by, vote, findings),
+            ClusterFact::Told { by, vote } => self.told(by.node.config().me, vote, findings),
             ClusterFact::Advanced { by, entries, nodes } => self.advanced(by, entries, nodes, findings),
             ClusterFact::TookEffect { ticket, at } => self.took_effect(ticket, at, findings),
             ClusterFact::ReadServed { reader, through } => self.read_served(reader, through, findings),

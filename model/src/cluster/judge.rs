@@ -3,7 +3,7 @@
 use super::action::Deed;
 use super::host::{Effect, Host};
 use super::mark::Mark;
-use super::{State, World};
+use super::{Hosts, NODES_MAX, State, World};
 use cutover::control_plane::ControlPlaneState;
 use cutover::ids::{NodeId, Term};
 use cutover::invariant::{ClusterFact, Consensus, Findings, Id, NodeNow};
@@ -17,6 +17,11 @@ fn feed(world: &World, next: &mut State, fact: &ClusterFact<'_>, findings: &mut 
         monitor.remember(fact);
         next.monitor = world.share(monitor);
     }
+}
+
+/// All nodes; a place that nobody has shows one of them once more, so that no list has to be made for each step.
+fn all<'a>(hosts: &'a Hosts, one: &'a Host) -> [NodeNow<'a>; NODES_MAX] {
+    std::array::from_fn(|at| now(hosts.get(at).and_then(Option::as_deref).unwrap_or(one)))
 }
 
 fn now(host: &Host) -> NodeNow<'_> {
@@ -42,7 +47,7 @@ impl World {
             findings.demand(false, id, || (halt.facts.clone(), format!("{} has stopped", host.me())));
         }
         for vote in &effect.spoke {
-            feed(self, next, &ClusterFact::Told { by: host.me(), vote: *vote }, findings);
+            feed(self, next, &ClusterFact::Told { by: now(&host), vote: *vote }, findings);
         }
         if let Some(was) = before.host(node).filter(|was| was.me() == host.me()) {
             let fact = ClusterFact::Stepped { before: now(was), after: now(&host), restarted: died };
@@ -56,20 +61,20 @@ impl World {
             feed(self, next, &ClusterFact::TookEffect { ticket: *ticket, at: *at }, findings);
         }
         if !effect.advanced.is_empty() || effect.installed {
-            let hosts: Vec<_> = next.hosts().map(|(_, host)| host.clone()).collect();
-            let nodes: Vec<_> = hosts.iter().map(|host| now(host)).collect();
+            let hosts = next.hosts.clone();
+            let nodes = all(&hosts, &host);
             let fact = ClusterFact::Advanced { by: machine, entries: &effect.advanced, nodes: &nodes };
             feed(self, next, &fact, findings);
         }
         if effect.changed {
-            let nodes: Vec<_> = next.hosts.iter().flatten().map(|host| now(host)).collect();
-            next.monitor.judge(&ClusterFact::Now(&nodes), findings);
+            next.monitor.judge(&ClusterFact::Now(&all(&next.hosts, &host)), findings);
         }
     }
 
     /// Forgets what no run from here on can contradict.
     pub(super) fn forget(&self, next: &mut State) {
-        let nodes: Vec<_> = next.hosts.iter().flatten().map(|host| now(host)).collect();
+        let Some(first) = next.hosts.iter().flatten().next() else { return };
+        let nodes = all(&next.hosts, first);
         if next.monitor.forgets(&nodes) {
             let mut monitor: Consensus = (*next.monitor).clone();
             monitor.forget(&nodes);

@@ -7,9 +7,10 @@ use super::net::Sent;
 use super::{State, World, peer};
 use crate::scope::Wish;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
+use cutover::control_plane::ControlPlaneEntry;
 use cutover::ids::{Incarnation, NodeId};
 use cutover::invariant::{Findings, Violation};
-use cutover::raft::{Body, RoleName, Timer};
+use cutover::raft::{Body, Message, RoleName, Timer};
 use std::sync::Arc;
 
 /// What a step did.
@@ -223,7 +224,9 @@ impl World {
         let last_crash = self.syncs(&next) && !self.syncs(before);
         let synced =
             if last_crash { self.sync_all(&mut next, &mut findings, &mut marks) } else { Vec::new() };
-        self.prune(&mut next);
+        // A message between two others is as it was.
+        let touched = if next.spent.crashes == before.spent.crashes { Some(name) } else { None };
+        self.prune(&mut next, touched);
         self.forget(&mut next);
         next.broken = findings.bits();
         self.note(marks);
@@ -261,10 +264,14 @@ impl World {
 
     /// Drops what can never do anything again. Of a term that the receiver's disk has left behind, or an answer to an
     /// office that it does not hold and cannot hold again in that term: it would change nothing now, and what it meets
-    /// from now on is of that term or later. A message for another life is never heard.
-    fn prune(&self, next: &mut State) {
+    /// from now on is of that term or later. A message for another life is never heard. `touched`: the only node that has
+    /// changed.
+    fn prune(&self, next: &mut State, touched: Option<NodeId>) {
         let mut net = std::mem::take(&mut next.net);
-        net.retain(|sent| self.may_matter(next, sent));
+        net.retain(|sent| {
+            let ends = [sent.0.from.node, sent.0.to.node];
+            touched.is_some_and(|node| !ends.contains(&node)) || self.may_matter(next, sent)
+        });
         next.net = net;
     }
 
@@ -292,11 +299,17 @@ impl World {
             return true;
         }
         let effect = self.effect(host, &Stimulus::Deliver, Some(sent), self.disk(state, None));
-        if past { !effect.idle } else { !self.says_nothing_new(state, host, &effect) }
+        if past { !effect.idle } else { !self.says_nothing_new(state, host, message, &effect) }
     }
 
     /// Whether a delivery changes nothing, and neither do the answers to it.
-    fn says_nothing_new(&self, state: &State, host: &Shared<Host>, effect: &Effect) -> bool {
+    fn says_nothing_new(
+        &self,
+        state: &State,
+        host: &Shared<Host>,
+        message: &Message<ControlPlaneEntry>,
+        effect: &Effect,
+    ) -> bool {
         let idle = |sent: &Shared<Sent>| {
             let asker = state.host(sent.0.to.node.0);
             asker.is_none_or(|asker| {
@@ -304,7 +317,12 @@ impl World {
             })
         };
         let quiet = effect.host.same(host) && effect.told.is_empty();
-        quiet && effect.sent.iter().all(|sent| refuses(&sent.0.body) || idle(sent))
+        // What is said to a third is taken for news: whether it is depends on more than the two.
+        quiet
+            && effect
+                .sent
+                .iter()
+                .all(|sent| sent.0.to.node == message.from.node && (refuses(&sent.0.body) || idle(sent)))
     }
 
     fn ask(&self, next: &mut State, node: NodeId, deed: Option<Deed>, effect: &Effect, marks: &mut u64) {
@@ -364,16 +382,12 @@ thread_local! {
 }
 
 /// A vote that is not given; the candidate would learn no more from it than from silence.
-const fn refuses(body: &Body<cutover::control_plane::ControlPlaneEntry>) -> bool {
+const fn refuses(body: &Body<ControlPlaneEntry>) -> bool {
     matches!(body, Body::Voted { granted: false } | Body::PreVoted { granted: false, .. })
 }
 
 /// Whether a message is of a time that its receiver has left for good.
-fn is_past(
-    host: &Host,
-    body: &Body<cutover::control_plane::ControlPlaneEntry>,
-    term: cutover::ids::Term,
-) -> bool {
+fn is_past(host: &Host, body: &Body<ControlPlaneEntry>, term: cutover::ids::Term) -> bool {
     let on_disk = host.disk.vote.term;
     let role = host.engine.node().role();
     let office = match body {
