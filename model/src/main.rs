@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// A search is half made of small allocations that live for a step.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     ExitCode::from(cutover_model::cli::run(std::env::args_os()))
 }

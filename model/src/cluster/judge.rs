@@ -19,9 +19,22 @@ fn feed(world: &World, next: &mut State, fact: &ClusterFact<'_>, findings: &mut 
     }
 }
 
-/// All nodes; a place that nobody has shows one of them once more, so that no list has to be made for each step.
-fn all<'a>(hosts: &'a Hosts, one: &'a Host) -> [NodeNow<'a>; NODES_MAX] {
-    std::array::from_fn(|at| now(hosts.get(at).and_then(Option::as_deref).unwrap_or(one)))
+/// All nodes, without a list on the heap: this is asked for in each step.
+struct All<'a>([NodeNow<'a>; NODES_MAX], usize);
+
+impl<'a> All<'a> {
+    /// `any`: fills the places that nobody has.
+    fn of(hosts: &'a Hosts, any: &'a Host) -> Self {
+        let mut all = Self([now(any); NODES_MAX], 0);
+        for (host, slot) in hosts.iter().flatten().zip(&mut all.0) {
+            (*slot, all.1) = (now(host), all.1 + 1);
+        }
+        all
+    }
+
+    fn nodes(&self) -> &[NodeNow<'a>] {
+        self.0.get(..self.1).unwrap_or_default()
+    }
 }
 
 fn now(host: &Host) -> NodeNow<'_> {
@@ -62,22 +75,22 @@ impl World {
         }
         if !effect.advanced.is_empty() || effect.installed {
             let hosts = next.hosts.clone();
-            let nodes = all(&hosts, &host);
-            let fact = ClusterFact::Advanced { by: machine, entries: &effect.advanced, nodes: &nodes };
+            let all = All::of(&hosts, &host);
+            let fact = ClusterFact::Advanced { by: machine, entries: &effect.advanced, nodes: all.nodes() };
             feed(self, next, &fact, findings);
         }
         if effect.changed {
-            next.monitor.judge(&ClusterFact::Now(&all(&next.hosts, &host)), findings);
+            next.monitor.judge(&ClusterFact::Now(All::of(&next.hosts, &host).nodes()), findings);
         }
     }
 
     /// Forgets what no run from here on can contradict.
     pub(super) fn forget(&self, next: &mut State) {
         let Some(first) = next.hosts.iter().flatten().next() else { return };
-        let nodes = all(&next.hosts, first);
-        if next.monitor.forgets(&nodes) {
+        let all = All::of(&next.hosts, first);
+        if next.monitor.forgets(all.nodes()) {
             let mut monitor: Consensus = (*next.monitor).clone();
-            monitor.forget(&nodes);
+            monitor.forget(all.nodes());
             next.monitor = self.share(monitor);
         }
     }

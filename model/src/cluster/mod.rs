@@ -75,7 +75,7 @@ pub struct State {
     pub(crate) monitor: Shared<Consensus>,
     pub(crate) spent: Spent,
     /// Follows from what is around the nodes, so it is no part of the state.
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: Arc<Wanted>,
     /// The invariants that the step into this state broke.
     pub(crate) broken: u32,
     /// The hash of everything above, but for what is wanted and what was broken.
@@ -98,10 +98,10 @@ pub struct Spent {
 }
 
 /// What somebody outside wants of the nodes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Wanted {
     /// Commands.
-    pub commands: Arc<[Command]>,
+    pub commands: Vec<Command>,
     /// Whether somebody would read.
     pub read: bool,
     hash: u64,
@@ -110,9 +110,9 @@ pub struct Wanted {
 impl Wanted {
     /// Wraps what is wanted.
     #[must_use]
-    pub fn new(commands: Arc<[Command]>, read: bool) -> Self {
+    pub fn new(commands: Vec<Command>, read: bool) -> Arc<Self> {
         let hash = hasher().hash_one((&commands, read));
-        Self { commands, read, hash }
+        Arc::new(Self { commands, read, hash })
     }
 }
 
@@ -164,7 +164,7 @@ impl World {
             clients: self.share(Clients::new(&self.cluster)),
             monitor: self.share(Consensus::new(self.founded)),
             spent: Spent::default(),
-            wanted: Wanted::new(Arc::new([]), true),
+            wanted: Wanted::new(Vec::new(), true),
             broken: 0,
             own: 0,
             stands_for: None,
@@ -174,7 +174,7 @@ impl World {
 
     /// The first node leads in term 1, has committed these commands, and everybody knows; no fault is used up.
     pub(crate) fn led_by_first(&self, commands: &[Command]) -> State {
-        let begun = State { wanted: Wanted::new(commands.into(), false), ..self.initial() };
+        let begun = State { wanted: Wanted::new(commands.to_vec(), false), ..self.initial() };
         let at = |deed| What::Do { node: 1, deed };
         let writes = (0u8..).zip(commands).map(|(number, _)| Deed::Command(number));
         let deeds = [Deed::Fire(Timer::Election)].into_iter().chain(writes);
@@ -185,7 +185,7 @@ impl World {
             }
             state
         });
-        (state.spent, state.wanted) = (Spent::default(), Wanted::new(Arc::new([]), true));
+        (state.spent, state.wanted) = (Spent::default(), Wanted::new(Vec::new(), true));
         state.sealed()
     }
 
@@ -282,7 +282,7 @@ impl State {
     }
 
     /// What a choice depends on.
-    pub(crate) const fn identity(&self) -> (u64, u64) {
+    pub(crate) fn identity(&self) -> (u64, u64) {
         (self.own, self.wanted.hash)
     }
 }

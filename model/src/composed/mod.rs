@@ -21,6 +21,7 @@ use cutover::invariant::{Findings, Id, Violation};
 use cutover::migration::Transition;
 use cutover::raft::{Content, Entry};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a migration through the log must have reached.
@@ -90,7 +91,7 @@ impl World {
 
     /// What those outside want of the nodes. A command that the record as it stands would refuse is not proposed: one that
     /// is refused when its turn comes has met another on the way.
-    fn wanted(&self, sinks: &world::State) -> Wanted {
+    fn wanted(&self, sinks: &world::State) -> Arc<Wanted> {
         let commands = sinks.offers.commits.iter().map(|commit| commit.command.clone());
         Wanted::new(commands.collect(), self.sinks.asks_afresh(sinks))
     }
