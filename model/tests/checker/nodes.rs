@@ -3,8 +3,9 @@
 
 use super::searched::scope;
 use cutover_model::cluster::World;
+use cutover_model::composed;
 use cutover_model::environment::{Environment, Place};
-use cutover_model::scope::{self, Scope};
+use cutover_model::scope::{self, Around, Cluster, Scope};
 use cutover_model::search::{Found, Order, Searched, Watcher};
 use cutover_model::shared::hasher;
 use proptest::prelude::*;
@@ -48,6 +49,25 @@ fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
     }
 }
 
+/// The numbers of what is composed, pinned with one attempt at the write, and without a new leader.
+#[test]
+fn a_migration_through_the_log_has_as_many_states_in_every_order() {
+    let mut small = Scope { attempts: 1, aborts: false, reaches: &[], ..scope("composed") };
+    small.cluster = small.cluster.map(|cluster| Cluster { timeouts: 0, reaches: &[], ..cluster });
+    let counts: Vec<u64> = [(1, true), (2, true), (2, false)]
+        .map(|(threads, symmetry)| {
+            let world = Arc::new(composed::World::new(small.clone()));
+            let searched = Searched { world, watch: small.judged() };
+            let mut watcher =
+                Watcher { until: None, memory: None, interrupted: &|| false, progress: &mut |_| {} };
+            let found = searched.run(Order::DepthFirst { threads, symmetry }, &mut watcher);
+            assert!(found.complete && found.witness.is_none(), "{found:?}");
+            found.unique
+        })
+        .to_vec();
+    assert_eq!(counts, [1_239, 1_239, 2_474]);
+}
+
 fn around_nodes() -> impl Strategy<Value = Scope> {
     prop::sample::select(scope::all().into_iter().filter(|s| s.cluster.is_some()).collect::<Vec<_>>())
 }
@@ -60,30 +80,47 @@ proptest! {
         scope in around_nodes(),
         walk in prop::collection::vec(any::<u16>(), 0..40),
     ) {
-        let (world, other) = (World::new(scope.clone()), World::new(scope));
-        let (mut state, mut again) = (Environment::initial(&world), Environment::initial(&other));
-        for number in walk {
-            let mut actions = Vec::new();
-            Environment::actions(&world, &state, &mut actions);
-            let mut read = BTreeSet::new();
-            let mut steps = Vec::new();
-            for action in actions {
-                let Some(next) = Environment::next(&world, &state, action) else { continue };
-                let text = Environment::directive(&world, &state, action).unwrap().to_string();
-                prop_assert!(read.insert(text.clone()), "two choices read {text:?}");
-                steps.push((action, text, next));
-            }
-            if steps.is_empty() {
-                break;
-            }
-            let at = usize::from(number) % steps.len();
-            let (action, text, next) = steps.swap_remove(at);
-            prop_assert_eq!(world.find(&state, &text), Some(action), "{}", text);
-            prop_assert_eq!(next.broken(), 0, "{}", text);
-            let outcome = Environment::explain(&other, &again, action).unwrap();
-            prop_assert_eq!(hasher().hash_one(&next), hasher().hash_one(&outcome.state), "{}", text);
-            prop_assert!(outcome.violations.is_empty() && next == outcome.state);
-            (state, again) = (next, outcome.state);
+        match scope.around() {
+            Around::Both => walks(&composed::World::new(scope.clone()), &composed::World::new(scope), &walk)?,
+            Around::Nodes | Around::Sinks => walks(&World::new(scope.clone()), &World::new(scope), &walk)?,
         }
     }
+}
+
+/// Takes the same choices in two worlds of one scope.
+fn walks<E: Environment>(world: &E, other: &E, walk: &[u16]) -> Result<(), TestCaseError> {
+    let (mut state, mut again) = (world.initial(), other.initial());
+    for number in walk {
+        let mut actions = Vec::new();
+        world.actions(&state, &mut actions);
+        let mut read = BTreeSet::new();
+        let mut steps = Vec::new();
+        for action in actions {
+            let Some(next) = world.next(&state, action) else { continue };
+            let text = world.directive(&state, action).unwrap().to_string();
+            prop_assert!(read.insert(text.clone()), "two choices read {text:?}");
+            steps.push((action, text, next));
+        }
+        if steps.is_empty() {
+            break;
+        }
+        let at = usize::from(*number) % steps.len();
+        let (action, text, next) = steps.swap_remove(at);
+        prop_assert_eq!(world.find(&state, &text), Some(action), "{}", text);
+        prop_assert_eq!(next.broken(), 0, "{}", text);
+        let outcome = other.explain(&again, action).unwrap();
+        prop_assert_eq!(hasher().hash_one(&next), hasher().hash_one(&outcome.state), "{}", text);
+        prop_assert!(outcome.violations.is_empty() && next == outcome.state);
+        (state, again) = (next, outcome.state);
+    }
+    Ok(())
+}
+
+#[test]
+fn every_scope_has_a_name_of_its_own() {
+    let mut names: Vec<_> = scope::all().iter().map(|scope| scope.name).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
 }
