@@ -34,7 +34,7 @@ fn logs() -> Vec<Scope> {
         night(
             "nightly/replication",
             "conflicting logs, and what is committed of them",
-            Cluster { terms: 3, writes: 2, entries: 2, crashes: 1, ..SINGLE },
+            Cluster { terms: 3, writes: 2, entries: 3, crashes: 1, ..SINGLE },
         ),
         night(
             "nightly/disks",
@@ -72,6 +72,7 @@ fn members() -> Vec<Scope> {
                 founders: 4,
                 timeouts: 2,
                 writes: 0,
+                entries: 2,
                 changes: 2,
                 wishes: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], Wish::Remove(4)],
                 in_flight: 2,
