@@ -59,6 +59,8 @@ pub enum Deed {
     Wipe,
     /// A client opens its session.
     Open,
+    /// Another client opens a session.
+    OpenOther,
     /// A client wants a write, for the first time or again.
     Write(u8),
     /// Somebody outside wants a command, by its number among those that are wanted.
@@ -217,6 +219,9 @@ impl World {
             let mut add = |deed| into.push(What::Do { node, deed });
             if state.clients.wants_session(&self.cluster) {
                 add(Deed::Open);
+            }
+            if state.clients.lets_others_in(&self.cluster) {
+                add(Deed::OpenOther);
             }
             for write in state.clients.wanted_writes(&self.cluster) {
                 add(Deed::Write(write));

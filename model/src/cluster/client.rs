@@ -29,6 +29,8 @@ pub struct Clients {
     openings: u8,
     opening: Option<Asked<ProposalId>>,
     session: Option<SessionId>,
+    /// Sessions that others have opened.
+    pub(super) others: u8,
     /// Reads begun.
     pub(super) reads: u8,
     /// The latest read, while it is not answered. A client that reads again has given up the one before.
@@ -46,6 +48,7 @@ impl Clients {
             openings: 0,
             opening: None,
             session: None,
+            others: 0,
             reads: 0,
             reading: None,
             changes: 0,
@@ -55,6 +58,10 @@ impl Clients {
 
     pub(super) fn wants_session(&self, cluster: &Cluster) -> bool {
         cluster.session && self.session.is_none() && self.openings < cluster.attempts
+    }
+
+    pub(super) const fn lets_others_in(&self, cluster: &Cluster) -> bool {
+        self.session.is_some() && self.others < cluster.other_sessions
     }
 
     /// The writes that may be proposed now, from 1, by their numbers: in order, each until it is answered.

@@ -112,7 +112,7 @@ impl World {
             Deed::Sync => Stimulus::Sync,
             Deed::Crash { keep } => Stimulus::Crash { keep },
             Deed::Wipe => Stimulus::Wipe,
-            Deed::Open => Stimulus::Open,
+            Deed::Open | Deed::OpenOther => Stimulus::Open,
             Deed::Write(write) => Stimulus::Write { write, ticket: state.clients.ticket(write) },
             Deed::Command(at) => Stimulus::Command(state.wanted.commands.get(usize::from(at))?.clone()),
             Deed::Read => Stimulus::Read,
@@ -147,6 +147,7 @@ impl World {
                 next.spent.timeouts += 1;
             }
             Deed::Open
+            | Deed::OpenOther
             | Deed::Write(_)
             | Deed::Command(_)
             | Deed::Change(_)
@@ -332,6 +333,7 @@ impl World {
             (Some(Deed::Write(write)), Some(Ok(id)), _) => {
                 clients.writes(write, node, *id, self.cluster.session || self.cluster.attempts > 1);
             }
+            (Some(Deed::OpenOther), Some(Ok(_)), _) => clients.others += 1,
             (Some(Deed::Change(_)), Some(Ok(_)), _) => clients.changes += 1,
             (Some(Deed::Transfer(_)), _, _) => clients.transfers += 1,
             (Some(Deed::Read), _, Some(read)) => match read {

@@ -54,6 +54,7 @@ fn deed_in_words(state: &State, node: u8, deed: Deed) -> Option<Directive> {
         Deed::Crash { keep } => Directive::fault(lane, format!("crash keep={keep}")),
         Deed::Wipe => Directive::fault(lane, "wipe"),
         Deed::Open => Directive::new(lane, "open a session"),
+        Deed::OpenOther => Directive::new(lane, "open a session for another client"),
         Deed::Write(write) => Directive::new(lane, format!("propose write {write}")),
         Deed::Change(Wish::Admit(other)) => Directive::new(lane, format!("admit n{other}")),
         Deed::Change(Wish::Promote(other)) => Directive::new(lane, format!("promote n{other}")),

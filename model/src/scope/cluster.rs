@@ -40,6 +40,8 @@ pub struct Cluster {
     pub entries: u64,
     /// Whether the first write goes under a session, which has to be opened first.
     pub session: bool,
+    /// Sessions that others open, once the first is open.
+    pub other_sessions: u8,
     /// Times that each write is proposed, retries included.
     pub attempts: u8,
     /// Reads, one after the other, at any node that takes them.
@@ -96,6 +98,10 @@ impl Cluster {
                 .push(format!("the first write under a session, {} at each", some(self.attempts, "attempt")));
         } else if self.attempts > 1 {
             parts.push(format!("{} at a write", some(self.attempts, "attempt")));
+        }
+        if self.other_sessions > 0 {
+            let max = self.sessions.sessions_max;
+            parts.push(format!("{} of another client, room for {max}", some(self.other_sessions, "session")));
         }
         for (count, what) in [(self.reads, "read"), (self.transfers, "hand-over"), (self.changes, "change")] {
             if count > 0 {

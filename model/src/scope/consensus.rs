@@ -15,6 +15,7 @@ pub(super) const NODES: Cluster = Cluster {
     writes: 1,
     entries: 3,
     session: false,
+    other_sessions: 0,
     attempts: 1,
     reads: 0,
     transfers: 0,
@@ -383,9 +384,12 @@ fn clients() -> Vec<Scope> {
                 in_flight: 1,
                 crashes: 1,
                 limits: Limits { compact_after_entries: 3, ..NODES.limits },
+                other_sessions: 1,
+                sessions: SessionLimits { sessions_max: 1, ..NODES.sessions },
                 reaches: const {
                     &[
                         Core::Retried.text(),
+                        Core::SessionRefused.text(),
                         Mark::RetriedElsewhere.text(),
                         Mark::SessionOverSnapshot.text(),
                         Mark::CommitAfterCrash.text(),

@@ -26,10 +26,13 @@ fn search(scope: Scope, order: Order) -> (Arc<World>, Found<cutover_model::clust
 #[test]
 fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
     let scopes =
-        [("sessions", 26_976), ("membership-wiped", 20_486), ("membership-join", 15_013), ("disks", 30_485)];
+        [("sessions", 78_285), ("membership-wiped", 20_486), ("membership-join", 15_013), ("disks", 30_485)];
     for (name, folded) in scopes {
         let mut counts = Vec::new();
-        for (threads, symmetry) in [(1, true), (2, true), (2, false)] {
+        // Six times as many take six times as long.
+        let small = folded < 50_000;
+        let orders = [(1, true), (2, true), (2, false)];
+        for (threads, symmetry) in orders.into_iter().filter(|(_, symmetry)| *symmetry || small) {
             let (world, found) = search(scope(name), Order::DepthFirst { threads, symmetry });
             assert!(found.complete && found.witness.is_none(), "{name}: {found:?}");
             let reached = world.reached();
@@ -39,6 +42,9 @@ fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
             counts.push(found.unique);
         }
         assert_eq!(counts[..2], [folded; 2], "{name}");
+        if !small {
+            continue;
+        }
         let apart = counts[2];
         assert!(
             apart > folded && apart <= 6 * folded,
