@@ -56,8 +56,7 @@ fn members() -> Vec<Scope> {
             "a node joins, is promoted, and one leaves, the leader included",
             Cluster {
                 joiners: 1,
-                terms: 3,
-                timeouts: 3,
+                timeouts: 2,
                 writes: 0,
                 entries: 4,
                 changes: 2,
@@ -125,15 +124,14 @@ fn clients() -> Vec<Scope> {
             "nightly/everything",
             "every feature at once: pre-vote, snapshots, sessions, reads, hand-over, a change",
             Cluster {
-                timeouts: 2,
+                timeouts: 1,
                 session: true,
-                attempts: 2,
-                entries: 5,
+                entries: 3,
                 reads: 1,
                 transfers: 1,
                 changes: 1,
                 wishes: &REMOVALS,
-                limits: Limits { elections: Elections::Stable, ..SNAPSHOTS },
+                limits: Limits { elections: Elections::Stable, compact_after_entries: 2, ..NODES.limits },
                 ..SINGLE
             },
         ),
