@@ -166,14 +166,12 @@ fn logs() -> Vec<Scope> {
             "one at a time on the network, but nothing is lost that may still matter, and all of it arrives again",
             Set::Pr,
             Cluster {
-                terms: 3,
-                writes: 2,
                 entries: 2,
                 in_flight: 1,
                 crashes: 1,
                 lingers: false,
                 reaches: const {
-                    &[Mark::LeaderThird.text(), Mark::CommitAfterCrash.text(), Core::Truncated.text()]
+                    &[Mark::LeaderSecond.text(), Mark::CommitAfterCrash.text(), Core::Truncated.text()]
                 },
                 ..WHOLE
             },
