@@ -28,3 +28,14 @@ pub mod migration;
 pub mod placement;
 pub mod raft;
 pub mod trace;
+
+#[cfg(feature = "server")]
+pub mod api;
+#[cfg(feature = "server")]
+pub mod client;
+#[cfg(feature = "server")]
+pub mod driver;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+pub mod store;

@@ -1,0 +1,22 @@
+//! Generates the code of the client interface from its description. No `protoc`: the compiler is a library.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "server")]
+    api()?;
+    Ok(())
+}
+
+#[cfg(feature = "server")]
+fn api() -> Result<(), Box<dyn std::error::Error>> {
+    use prost::Message as _;
+    let file = "src/api/cutover.proto";
+    println!("cargo::rerun-if-changed={file}");
+    let descriptors = std::path::PathBuf::from(std::env::var("OUT_DIR")?).join("cutover.v1.bin");
+    std::fs::write(&descriptors, protox::compile([file], ["src/api"])?.encode_to_vec())?;
+    tonic_build::configure()
+        .file_descriptor_set_path(&descriptors)
+        .skip_protoc_run()
+        .compile_protos(&[file], &["src/api"])?;
+    Ok(())
+}
