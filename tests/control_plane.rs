@@ -9,7 +9,7 @@
 
 use cutover::control_plane::{
     Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneTerm, DurableVoteState,
-    Event, MembershipChange, OwnershipTransition, ReplicatedControlPlane, SingleNodeControlPlane,
+    Endpoints, Event, MembershipChange, OwnershipTransition, ReplicatedControlPlane, SingleNodeControlPlane,
 };
 use cutover::ids::{Epoch, Index, NodeId, PartitionId, Placement, Serial, SessionId};
 use cutover::migration::{Caps, MigrationError, Transition};
@@ -69,7 +69,11 @@ fn create(partition: u32) -> ControlPlaneEntry {
 
 fn admit(node: u8, by: u8) -> ControlPlaneEntry {
     let (peer, identity) = (site::peer(node), identity(by));
-    ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity })
+    ControlPlaneEntry::MembershipChange(MembershipChange::Admit {
+        peer,
+        identity,
+        endpoints: Endpoints::NONE,
+    })
 }
 
 fn propose<C: Engine>(

@@ -5,7 +5,8 @@
 
 use cutover::control_plane::{
     Answer, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
-    DurableVoteState, Event, Founder, MembershipChange, ReplicatedControlPlane, Said, SingleNodeControlPlane,
+    DurableVoteState, Endpoints, Event, Founder, MembershipChange, ReplicatedControlPlane, Said,
+    SingleNodeControlPlane,
 };
 use cutover::ids::{
     ClusterId, Epoch, Incarnation, Index, NodeId, PartitionId, Placement, Serial, SessionId, Term,
@@ -30,7 +31,7 @@ fn identity(node: u8) -> ClusterVoterIdentity {
 }
 
 fn founder(voters: u8) -> Founder {
-    let voters = (1..=voters).map(|node| (peer(node), identity(node))).collect();
+    let voters = (1..=voters).map(|node| (peer(node), identity(node).into())).collect();
     Founder { voters, caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION }
 }
 
@@ -40,7 +41,8 @@ fn create(partition: u32) -> ControlPlaneEntry {
 }
 
 fn admit(node: u8, by: u8) -> ControlPlaneEntry {
-    let change = MembershipChange::Admit { peer: peer(node), identity: identity(by) };
+    let change =
+        MembershipChange::Admit { peer: peer(node), identity: identity(by), endpoints: Endpoints::NONE };
     ControlPlaneEntry::MembershipChange(change)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneIndex,
-    ControlPlaneState, ControlPlaneTerm, DurableVoteState, Event, MembershipChange, Said,
+    ControlPlaneState, ControlPlaneTerm, DurableVoteState, Event, MembershipChange, Registered, Said,
 };
 use crate::ids::{Index, Names, NodeId, Relabel, SessionId};
 use crate::migration::Caps;
@@ -11,11 +11,13 @@ use crate::raft::{
     ReadId, ReadRefusal, Rejection, RoleName, SessionLimits, StartError, Ticket,
 };
 
+use serde::{Deserialize, Serialize};
+
 /// What a new cluster begins with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Founder {
     /// Its voters, and who they are. An operator founds a cluster with one; the others join.
-    pub voters: Vec<(Peer, ClusterVoterIdentity)>,
+    pub voters: Vec<(Peer, Registered)>,
     /// Bounds of the table.
     pub caps: Caps,
     /// Bounds of the sessions.
@@ -29,7 +31,7 @@ impl Founder {
     /// The codec's, which has none for these types.
     pub fn disk(&self) -> Result<Durable<ControlPlaneEntry>, StartError> {
         let voters = Configuration::of_voters(self.voters.iter().map(|(peer, _)| *peer));
-        let members = self.voters.iter().map(|(peer, identity)| (peer.node, identity.clone()));
+        let members = self.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
         Durable::founding(voters, self.sessions, ControlPlaneState::new(self.caps, members))
     }
 
@@ -42,12 +44,13 @@ impl Founder {
     }
 }
 
-/// One node of a cluster.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// One node of a cluster. Written down between two inputs, when its outputs are taken.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ReplicatedControlPlane {
     node: Node<ControlPlaneState>,
     /// Reads begun since the start.
     reads: u64,
+    #[serde(skip)]
     outputs: Vec<Said>,
 }
 
@@ -98,7 +101,8 @@ impl ReplicatedControlPlane {
     /// Every member goes by an identity of its own; the directory of a leader that takes a change is complete, because no
     /// other change is on its way then.
     fn check_identity(&self, entry: &ControlPlaneEntry) -> Result<(), ControlPlaneError> {
-        let ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity }) = entry else {
+        let ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity, .. }) = entry
+        else {
             return Ok(());
         };
         match self.state().node_of(identity).filter(|by| *by != peer.node && self.is_leader()) {

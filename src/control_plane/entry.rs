@@ -1,8 +1,9 @@
 //! What the log may hold: a closed set, without a place for user data.
 
-use super::ClusterVoterIdentity;
-use crate::ids::{Names, NodeId, Relabel, Term};
+use super::{ClusterVoterIdentity, Endpoints, PartitionName};
+use crate::ids::{Names, NodeId, Placement, Relabel, Term};
 use crate::migration::Command;
+use crate::placement::Guarantee;
 use crate::raft::{Change, Payload, Peer, sealed};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ pub enum MembershipChange {
         peer: Peer,
         /// Who it must prove to be.
         identity: ClusterVoterIdentity,
+        /// Where it listens.
+        endpoints: Endpoints,
     },
     /// A learner becomes a voter.
     Promote {
@@ -76,6 +79,15 @@ pub enum ControlPlaneEntry {
     MembershipChange(MembershipChange),
     /// A partition moves, or begins or ends to.
     OwnershipTransition(OwnershipTransition),
+    /// A partition that people call by a name; the log gives it a number.
+    CreatePartition {
+        /// What it is called. A name that was deleted and has copies left keeps its number.
+        name: PartitionName,
+        /// Where it is to live.
+        placement: Placement,
+        /// What the store there can promise.
+        guarantee: Guarantee,
+    },
     /// A term elected this leader. Made by the leader alone, as the first entry of its term.
     LeaderConfiguration {
         /// The term.
@@ -101,7 +113,9 @@ impl Payload for ControlPlaneEntry {
             Self::MembershipChange(MembershipChange::Admit { peer, .. }) => Some(Change::AddLearner(*peer)),
             Self::MembershipChange(MembershipChange::Promote { peer }) => Some(Change::Promote(*peer)),
             Self::MembershipChange(MembershipChange::Remove { peer }) => Some(Change::Remove(*peer)),
-            Self::OwnershipTransition(_) | Self::LeaderConfiguration { .. } => None,
+            Self::OwnershipTransition(_)
+            | Self::CreatePartition { .. }
+            | Self::LeaderConfiguration { .. } => None,
         }
     }
 }
@@ -110,13 +124,15 @@ impl Relabel for ControlPlaneEntry {
     fn relabel(&self, names: &dyn Names) -> Self {
         match self {
             Self::MembershipChange(change) => Self::MembershipChange(match change {
-                MembershipChange::Admit { peer, identity } => {
-                    MembershipChange::Admit { peer: peer.relabel(names), identity: identity.clone() }
-                }
+                MembershipChange::Admit { peer, identity, endpoints } => MembershipChange::Admit {
+                    peer: peer.relabel(names),
+                    identity: identity.clone(),
+                    endpoints: endpoints.clone(),
+                },
                 MembershipChange::Promote { peer } => MembershipChange::Promote { peer: peer.relabel(names) },
                 MembershipChange::Remove { peer } => MembershipChange::Remove { peer: peer.relabel(names) },
             }),
-            Self::OwnershipTransition(command) => Self::OwnershipTransition(command.clone()),
+            Self::OwnershipTransition(_) | Self::CreatePartition { .. } => self.clone(),
             Self::LeaderConfiguration { term, leader } => {
                 Self::LeaderConfiguration { term: *term, leader: names.node(*leader) }
             }

@@ -1,7 +1,7 @@
 //! What an entry is made of, down to the last part: numbers with a name, statements of sinks, and texts that are bounded and
 //! read by people. Bytes are none of these, wherever they stand; an entry with bytes in it does not compile.
 
-use super::{ClusterVoterIdentity, ControlPlaneEntry, MembershipChange};
+use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName};
 use crate::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
 use crate::ids::{Epoch, Index, MigrationId, NodeId, PartitionId, Placement, Term};
 use crate::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
@@ -27,6 +27,10 @@ small! { SealReceipt Prepared CatchUpEvidence WatermarkReading Dropped }
 
 /// At most 256 bytes, one line, with a grammar.
 impl Fact for ClusterVoterIdentity {}
+/// Two addresses of at most 128 bytes each, with a grammar.
+impl Fact for Endpoints {}
+/// At most 64 bytes of letters, digits and dashes.
+impl Fact for PartitionName {}
 /// At most 64 bytes, one line.
 impl Fact for Operator {}
 /// At most 256 bytes, one line.
@@ -37,12 +41,13 @@ impl Fact for Reason {}
 const _: for<'e> fn(&'e ControlPlaneEntry) -> Vec<&'e dyn Fact> = |entry| match entry {
     ControlPlaneEntry::MembershipChange(change) => member(change),
     ControlPlaneEntry::OwnershipTransition(command) => transition(command),
+    ControlPlaneEntry::CreatePartition { name, placement, guarantee } => vec![name, placement, guarantee],
     ControlPlaneEntry::LeaderConfiguration { term, leader } => vec![term, leader],
 };
 
 fn member(change: &MembershipChange) -> Vec<&dyn Fact> {
     match change {
-        MembershipChange::Admit { peer, identity } => vec![peer, identity],
+        MembershipChange::Admit { peer, identity, endpoints } => vec![peer, identity, endpoints],
         MembershipChange::Promote { peer } | MembershipChange::Remove { peer } => vec![peer],
     }
 }

@@ -3,11 +3,13 @@
 //! What may be in its log is closed: [`ControlPlaneEntry`] has no place for user data. What holds the log is behind one
 //! seam, [`ControlPlaneConsensus`]; callers cannot tell a cluster from a single process.
 
+mod directory;
 mod engine;
 mod entry;
 mod error;
 mod fact;
 mod identity;
+mod name;
 mod seam;
 mod single;
 mod state;
@@ -15,10 +17,12 @@ mod store;
 mod text;
 
 pub use crate::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
+pub use directory::{Directory, Registered};
 pub use engine::{Founder, ReplicatedControlPlane};
 pub use entry::{ControlPlaneEntry, MembershipChange, OwnershipTransition};
 pub use error::ControlPlaneError;
 pub use identity::{ClusterVoterIdentity, IdentityError};
+pub use name::{Address, AddressError, Endpoints, NameError, PartitionName};
 pub use seam::{ControlPlaneConsensus, DurableVoteState, Event, Said};
 pub use single::SingleNodeControlPlane;
 pub use state::{Answer, ControlPlaneState};

@@ -24,7 +24,7 @@ impl SingleNodeControlPlane {
         identity: ClusterVoterIdentity,
         founder: &Founder,
     ) -> Result<(Self, Durable<ControlPlaneEntry>), StartError> {
-        let founder = Founder { voters: vec![(config.me, identity)], ..founder.clone() };
+        let founder = Founder { voters: vec![(config.me, identity.into())], ..founder.clone() };
         let disk = founder.disk()?;
         Ok((Self::start(config, disk.clone())?, disk))
     }

@@ -1,8 +1,12 @@
-//! The replicated state: the table of partitions, and who the nodes are.
+//! The replicated state: the table of partitions, and the names of partitions and nodes.
 
-use super::{ClusterVoterIdentity, ControlPlaneEntry, MembershipChange};
-use crate::ids::{Epoch, Index, Names, NodeId, Relabel, Revision};
-use crate::migration::{Caps, MigrationError, PlacementTable};
+use super::{
+    ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition, PartitionName,
+    Registered,
+};
+use crate::ids::{Epoch, Index, MigrationId, Names, NodeId, PartitionId, Placement, Relabel, Revision};
+use crate::migration::{Caps, MigrationError, PlacementTable, Transition};
+use crate::placement::Guarantee;
 use crate::raft::Machine;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +16,7 @@ pub struct ControlPlaneState {
     table: PlacementTable,
     /// The place in the log of the last change of the table.
     revision: Revision,
-    /// Sorted by node.
-    directory: Vec<(NodeId, ClusterVoterIdentity)>,
+    directory: Directory,
 }
 
 /// What the state says to an entry.
@@ -23,6 +26,13 @@ pub enum Answer {
     Noted,
     /// The partition's epoch after the transition.
     Epoch(Epoch),
+    /// A partition with a name has this number, and this epoch.
+    Created {
+        /// Its number.
+        partition: PartitionId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
     /// Committed, and refused: nothing was changed.
     Refused(MigrationError),
 }
@@ -30,9 +40,8 @@ pub enum Answer {
 impl ControlPlaneState {
     /// No partitions, and these members.
     #[must_use]
-    pub fn new(caps: Caps, members: impl IntoIterator<Item = (NodeId, ClusterVoterIdentity)>) -> Self {
-        let mut directory: Vec<_> = members.into_iter().collect();
-        directory.sort_unstable();
+    pub fn new(caps: Caps, members: impl IntoIterator<Item = (NodeId, Registered)>) -> Self {
+        let directory = Directory::new(members);
         Self { table: PlacementTable::new(caps), revision: Revision::ZERO, directory }
     }
 
@@ -48,22 +57,66 @@ impl ControlPlaneState {
         self.revision
     }
 
-    /// The members by their certificates, sorted by node.
+    /// What nodes and partitions are called.
     #[must_use]
-    pub fn directory(&self) -> &[(NodeId, ClusterVoterIdentity)] {
+    pub const fn directory(&self) -> &Directory {
         &self.directory
     }
 
     /// Who a node is.
     #[must_use]
     pub fn identity(&self, node: NodeId) -> Option<&ClusterVoterIdentity> {
-        self.directory.iter().find(|(other, _)| *other == node).map(|(_, identity)| identity)
+        self.directory.node(node).map(|registered| &registered.identity)
     }
 
     /// Which node goes by an identity.
     #[must_use]
     pub fn node_of(&self, identity: &ClusterVoterIdentity) -> Option<NodeId> {
-        self.directory.iter().find(|(_, other)| other == identity).map(|(node, _)| *node)
+        self.directory.node_of(identity)
+    }
+
+    /// The same state under other members and above every epoch and migration that a sink may have seen: after a restore
+    /// from a backup, or a recovery from the loss of a quorum.
+    #[must_use]
+    pub fn recovered(
+        mut self,
+        members: impl IntoIterator<Item = (NodeId, Registered)>,
+        epoch: Epoch,
+        migration: MigrationId,
+        at: Index,
+    ) -> Self {
+        for node in self.directory.nodes().iter().map(|(node, _)| *node).collect::<Vec<_>>() {
+            self.directory.remove_node(node);
+        }
+        for (node, registered) in members {
+            self.directory.put_node(node, registered);
+        }
+        self.table.raise_floor(epoch, migration);
+        self.revision = Revision(at.0);
+        self
+    }
+
+    fn transition(&mut self, at: Index, command: &OwnershipTransition) -> Result<Epoch, MigrationError> {
+        let epoch = self.table.apply(command)?;
+        self.revision = Revision(at.0);
+        if self.table.record(command.partition).is_none() {
+            self.directory.remove_partition(command.partition);
+        }
+        Ok(epoch)
+    }
+
+    fn create(
+        &mut self,
+        at: Index,
+        name: &PartitionName,
+        placement: Placement,
+        guarantee: Guarantee,
+    ) -> Result<Answer, MigrationError> {
+        let partition = self.directory.number_for(name, |number| self.table.record(number).is_some());
+        let transition = Transition::Create { placement, guarantee };
+        let epoch = self.transition(at, &OwnershipTransition { partition, transition })?;
+        self.directory.put_partition(name, partition);
+        Ok(Answer::Created { partition, epoch })
     }
 }
 
@@ -73,23 +126,21 @@ impl Machine for ControlPlaneState {
 
     fn apply(&mut self, at: Index, payload: &ControlPlaneEntry) -> Answer {
         match payload {
-            ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity }) => {
-                self.directory.retain(|(node, _)| *node != peer.node);
-                self.directory.push((peer.node, identity.clone()));
-                self.directory.sort_unstable();
+            ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity, endpoints }) => {
+                let (identity, endpoints) = (identity.clone(), endpoints.clone());
+                self.directory.put_node(peer.node, Registered { identity, endpoints });
                 Answer::Noted
             }
             ControlPlaneEntry::MembershipChange(MembershipChange::Remove { peer }) => {
-                self.directory.retain(|(node, _)| *node != peer.node);
+                self.directory.remove_node(peer.node);
                 Answer::Noted
             }
-            ControlPlaneEntry::OwnershipTransition(command) => match self.table.apply(command) {
-                Ok(epoch) => {
-                    self.revision = Revision(at.0);
-                    Answer::Epoch(epoch)
-                }
-                Err(refusal) => Answer::Refused(refusal),
-            },
+            ControlPlaneEntry::OwnershipTransition(command) => {
+                self.transition(at, command).map_or_else(Answer::Refused, Answer::Epoch)
+            }
+            ControlPlaneEntry::CreatePartition { name, placement, guarantee } => {
+                self.create(at, name, *placement, *guarantee).unwrap_or_else(Answer::Refused)
+            }
             ControlPlaneEntry::MembershipChange(MembershipChange::Promote { .. })
             | ControlPlaneEntry::LeaderConfiguration { .. } => Answer::Noted,
         }
@@ -98,10 +149,6 @@ impl Machine for ControlPlaneState {
 
 impl Relabel for ControlPlaneState {
     fn relabel(&self, names: &dyn Names) -> Self {
-        let renamed =
-            |(node, identity): &(NodeId, ClusterVoterIdentity)| (names.node(*node), identity.clone());
-        let mut directory: Vec<_> = self.directory.iter().map(renamed).collect();
-        directory.sort_unstable();
-        Self { directory, ..self.clone() }
+        Self { directory: self.directory.relabel(names), ..self.clone() }
     }
 }

@@ -163,7 +163,9 @@ impl<C: ControlPlaneConsensus, D: Disk> MigrationStore for LogStore<C, D> {
 pub fn epoch_of(outcome: &Outcome<Answer>) -> Result<Epoch, MigrationError> {
     match outcome {
         Outcome::Committed { effect, .. } => match effect {
-            Effect::Answered { answer: Answer::Epoch(epoch), .. } => Ok(*epoch),
+            Effect::Answered { answer: Answer::Epoch(epoch) | Answer::Created { epoch, .. }, .. } => {
+                Ok(*epoch)
+            }
             Effect::Answered { answer: Answer::Refused(refusal), .. } => Err(*refusal),
             Effect::SessionRefused(refusal) => Err(backend(under_session(*refusal))),
             Effect::Answered { answer: Answer::Noted, .. }

@@ -8,6 +8,9 @@ impl Display for ControlPlaneEntry {
         match self {
             Self::MembershipChange(change) => write!(f, "{change}"),
             Self::OwnershipTransition(command) => write!(f, "{} {command}", command.partition),
+            Self::CreatePartition { name, placement, guarantee } => {
+                write!(f, "create {name} at {placement} {guarantee}")
+            }
             Self::LeaderConfiguration { term, leader } => write!(f, "{leader} leads {term}"),
         }
     }
@@ -16,7 +19,7 @@ impl Display for ControlPlaneEntry {
 impl Display for MembershipChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::Admit { peer, identity } => write!(f, "admit {peer} as {identity}"),
+            Self::Admit { peer, identity, endpoints: _ } => write!(f, "admit {peer} as {identity}"),
             Self::Promote { peer } => write!(f, "promote {peer}"),
             Self::Remove { peer } => write!(f, "remove {peer}"),
         }
@@ -28,6 +31,7 @@ impl Display for Answer {
         match self {
             Self::Noted => f.write_str("noted"),
             Self::Epoch(epoch) => write!(f, "epoch {epoch}"),
+            Self::Created { partition, epoch } => write!(f, "{partition} at epoch {epoch}"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
         }
     }

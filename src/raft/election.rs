@@ -10,9 +10,10 @@ use super::message::{Body, Message};
 use super::node::{Elections, Follower, Node, Role, Turn};
 use super::quorum::{self, Tally};
 use crate::ids::Term;
+use serde::{Deserialize, Serialize};
 
 /// Votes so far. A vote counts once, however often it is told.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Canvass {
     pub(super) granted: Vec<Peer>,
     pub(super) refused: Vec<Peer>,

@@ -12,10 +12,11 @@ use super::quorum::{self, VoteWon};
 use super::read::Waiting;
 use super::transfer::HandOver;
 use crate::ids::Index;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What a leader keeps, for one term.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Leader {
     /// The place of the entry that opens the term: nothing is known to be committed until this is.
     pub(super) opened: Index,

@@ -58,7 +58,8 @@ pub enum Effect<A> {
 }
 
 /// Everything that follows from the log up to one place.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub struct Applied<M: Machine> {
     pub(super) last: LogPosition,
     pub(super) configuration: Configuration,

@@ -11,10 +11,11 @@ use super::mark::Mark;
 use super::message::{Body, Message};
 use crate::enforce;
 use crate::ids::{ClusterId, Halt, Index, NodeId};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// How leaders are elected.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Elections {
     /// As in the paper's figure 2.
     Plain,
@@ -24,7 +25,7 @@ pub enum Elections {
 }
 
 /// Bounds of a node.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// How leaders are elected.
     pub elections: Elections,
@@ -59,7 +60,7 @@ impl Limits {
 }
 
 /// Who a node is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// Its cluster.
     pub cluster: ClusterId,
@@ -70,7 +71,7 @@ pub struct Config {
 }
 
 /// What a node is at the moment.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) enum Role {
     Follower(Follower),
     PreCandidate(Canvass),
@@ -79,7 +80,7 @@ pub(super) enum Role {
 }
 
 /// A node that waits for a leader, or has one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Follower {
     pub(super) leader: Option<Peer>,
     /// Heard from that leader within the shortest election timeout.
@@ -87,7 +88,7 @@ pub(super) struct Follower {
 }
 
 /// What a node is, without the details.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum RoleName {
     /// Waits for a leader, or has one.
     Follower,
@@ -100,7 +101,7 @@ pub enum RoleName {
 }
 
 /// A batch that is on its way to the disk.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Unsynced {
     /// The end of the log in it, as far as it is still the log.
     pub(super) last: Index,
@@ -108,8 +109,9 @@ pub(super) struct Unsynced {
     pub(super) vote: Vote,
 }
 
-/// One participant.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// One participant. Its whole state can be written down, for a recording to begin with.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub struct Node<M: Machine> {
     pub(super) config: Config,
     pub(super) vote: Vote,

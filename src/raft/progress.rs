@@ -2,9 +2,10 @@
 
 use super::configuration::Peer;
 use crate::ids::Index;
+use serde::{Deserialize, Serialize};
 
 /// How entries flow to a member.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Flow {
     /// One append at a time, until the place where the logs agree is found.
     Probe {
@@ -24,7 +25,7 @@ pub enum Flow {
 }
 
 /// What a leader knows of one other member.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Progress {
     /// Who.
     pub peer: Peer,

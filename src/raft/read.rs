@@ -11,9 +11,10 @@ use super::mark::Mark;
 use super::node::{Role, Turn};
 use super::quorum;
 use crate::ids::Index;
+use serde::{Deserialize, Serialize};
 
 /// A read that waits for a quorum.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Waiting {
     pub(super) id: ReadId,
     /// What was committed when it came in.

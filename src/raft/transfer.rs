@@ -10,9 +10,10 @@ use super::mark::Mark;
 use super::message::Body;
 use super::node::{Role, Turn};
 use crate::ids::NodeId;
+use serde::{Deserialize, Serialize};
 
 /// A leader on its way out.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct HandOver {
     /// To whom.
     pub(super) to: Peer,

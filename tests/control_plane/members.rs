@@ -29,8 +29,11 @@ fn an_identity_has_one_node<C: Engine>(count: u8) {
     assert_eq!(cluster.call(leader, |engine| engine.propose(admit(9, 1), None)), Err(taken(1)));
     // However it is spelled.
     let spelled = ClusterVoterIdentity::from_certificate_subject("commonName = node\\2d1").unwrap();
-    let entry =
-        ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer: peer(9), identity: spelled });
+    let entry = ControlPlaneEntry::MembershipChange(MembershipChange::Admit {
+        peer: peer(9),
+        identity: spelled,
+        endpoints: Endpoints::NONE,
+    });
     assert_eq!(cluster.call(leader, |engine| engine.propose(entry, None)), Err(taken(1)));
     assert_eq!(commit(&mut cluster, leader, admit(9, 9), None).1, noted());
     assert_eq!(cluster.engine(leader).state().node_of(&identity(9)), Some(NodeId(9)));
@@ -74,9 +77,9 @@ fn a_cluster_grows_from_one_and_its_founder_leaves() {
     }
     cluster.fire(first, Timer::Heartbeat);
     cluster.settle();
-    let everybody: Vec<_> = (1..=3).map(|node| (NodeId(node), identity(node))).collect();
+    let everybody: Vec<_> = (1..=3).map(|node| (NodeId(node), identity(node).into())).collect();
     for node in cluster.nodes() {
-        assert_eq!(cluster.engine(node).state().directory(), everybody, "node {node}");
+        assert_eq!(cluster.engine(node).state().directory().nodes(), everybody, "node {node}");
         assert_eq!(cluster.engine(node).node().configuration().voters().count(), 3);
     }
     assert_eq!(commit(&mut cluster, first, remove(first), None).1, noted());
@@ -97,6 +100,7 @@ fn a_node_without_its_disk_comes_back_in_another_life() {
     let back = ControlPlaneEntry::MembershipChange(MembershipChange::Admit {
         peer: again,
         identity: identity(lost),
+        endpoints: Endpoints::NONE,
     });
     let (change, refusal) = (Change::AddLearner(again), ChangeRefusal::AlreadyMember { found: peer(lost) });
     let refused = cluster.call(leader, |engine| engine.propose(back.clone(), None));

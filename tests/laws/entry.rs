@@ -1,7 +1,9 @@
 //! What goes into the log fits into it, and comes out as it went in.
 
 use super::{cases, codec};
-use cutover::control_plane::{ClusterVoterIdentity, ControlPlaneEntry, MembershipChange};
+use cutover::control_plane::{
+    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName,
+};
 use cutover::fence::{Dropped, Prepared, SealReceipt};
 use cutover::ids::{
     Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
@@ -47,6 +49,11 @@ fn longest() -> Vec<ControlPlaneEntry> {
     let identity = ClusterVoterIdentity::from_certificate_subject(&subject).expect("as long as it may be");
     assert_eq!(identity.as_str().len(), most);
     assert!(ClusterVoterIdentity::from_certificate_subject(&format!("{subject}n")).is_err());
+    let address: Address =
+        format!("{}:65535", "n".repeat(Address::BYTES_MAX - 6)).parse().expect("as long as it may be");
+    assert!(format!("n{address}").parse::<Address>().is_err());
+    let endpoints = Endpoints { peer: Some(address.clone()), client: Some(address) };
+    let name: PartitionName = "n".repeat(PartitionName::BYTES_MAX).parse().expect("as long as it may be");
     let transitions = [
         Transition::Create { placement, guarantee: Guarantee::Timed },
         Transition::Open { expected, prepared },
@@ -68,11 +75,12 @@ fn longest() -> Vec<ControlPlaneEntry> {
     let moved = transitions.into_iter().map(|transition| Command { partition, transition });
     let mut entries: Vec<_> = moved.map(ControlPlaneEntry::OwnershipTransition).collect();
     let changes = [
-        MembershipChange::Admit { peer: PEER, identity },
+        MembershipChange::Admit { peer: PEER, identity, endpoints },
         MembershipChange::Promote { peer: PEER },
         MembershipChange::Remove { peer: PEER },
     ];
     entries.extend(changes.map(ControlPlaneEntry::MembershipChange));
+    entries.push(ControlPlaneEntry::CreatePartition { name, placement, guarantee: Guarantee::Timed });
     entries.push(ControlPlaneEntry::LeaderConfiguration { term: Term(u64::MAX), leader: PEER.node });
     entries
 }
@@ -85,35 +93,45 @@ fn survives(entry: &Entry<ControlPlaneEntry>) -> usize {
     bytes.len()
 }
 
-/// With room for seven more.
+/// With room for three more.
 #[test]
 fn the_longest_entry_of_each_kind_fits() {
     let max = usize::try_from(Limits::PRODUCTION.entry_bytes_max).unwrap();
     let lengths: Vec<_> = longest().into_iter().map(|payload| survives(&entry(payload))).collect();
     let longest = lengths.iter().copied().max().unwrap();
-    assert!(longest <= 512 && longest * 8 <= max, "{longest} of {max} bytes");
+    assert!(longest <= 1024 && longest * 4 <= max, "{longest} of {max} bytes");
 }
 
 /// Any entry of a client.
 fn any_entry() -> impl Strategy<Value = ControlPlaneEntry> {
     let peer = (any::<u8>(), any::<u64>())
         .prop_map(|(node, life)| Peer { node: NodeId(node), incarnation: Incarnation(life) });
-    let change = (0_u8..3, peer, "[a-zä,+ ]{0,60}").prop_map(|(kind, peer, name)| match kind {
-        0 => {
-            let name: String = name
-                .chars()
-                .flat_map(|c| ['\\', c].into_iter().skip(usize::from(c.is_alphabetic())))
-                .collect();
-            let subject = format!("CN=n{name}n");
-            let identity = ClusterVoterIdentity::from_certificate_subject(&subject).expect("it is escaped");
-            MembershipChange::Admit { peer, identity }
-        }
-        1 => MembershipChange::Promote { peer },
-        _ => MembershipChange::Remove { peer },
-    });
+    let host = proptest::option::of(
+        "[a-z0-9.-]{1,100}:[1-9][0-9]{0,3}".prop_map(|text| text.parse::<Address>().expect("it is one")),
+    );
+    let endpoints = (host.clone(), host).prop_map(|(peer, client)| Endpoints { peer, client });
+    let change =
+        (0_u8..3, peer, "[a-zä,+ ]{0,60}", endpoints).prop_map(|(kind, peer, name, endpoints)| match kind {
+            0 => {
+                let name: String = name
+                    .chars()
+                    .flat_map(|c| ['\\', c].into_iter().skip(usize::from(c.is_alphabetic())))
+                    .collect();
+                let subject = format!("CN=n{name}n");
+                let identity =
+                    ClusterVoterIdentity::from_certificate_subject(&subject).expect("it is escaped");
+                MembershipChange::Admit { peer, identity, endpoints }
+            }
+            1 => MembershipChange::Promote { peer },
+            _ => MembershipChange::Remove { peer },
+        });
     prop_oneof![
         4 => codec::command().prop_map(ControlPlaneEntry::OwnershipTransition),
         2 => change.prop_map(ControlPlaneEntry::MembershipChange),
+        1 => ("[a-z][a-z0-9._-]{0,62}[a-z]", any::<u16>()).prop_map(|(name, placement)| {
+            let name: PartitionName = name.parse().expect("it is one");
+            ControlPlaneEntry::CreatePartition { name, placement: Placement(placement), guarantee: Guarantee::Sealed }
+        }),
         1 => (any::<u64>(), any::<u8>()).prop_map(|(term, leader)| ControlPlaneEntry::LeaderConfiguration {
             term: Term(term),
             leader: NodeId(leader),
@@ -127,7 +145,7 @@ proptest! {
     #[test]
     fn an_entry_survives_its_bytes(payload in any_entry()) {
         let longest = survives(&entry(payload));
-        prop_assert!(longest <= 512, "{longest} bytes");
+        prop_assert!(longest <= 1024, "{longest} bytes");
     }
 
     /// Whatever the bytes of a peer or a disk are: an entry that is read from them keeps the bounds of its texts.
@@ -141,7 +159,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok((read, _)) = postcard::take_from_bytes::<Entry<ControlPlaneEntry>>(&bytes) {
-            prop_assert!(survives(&read) <= 512);
+            prop_assert!(survives(&read) <= 1024);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::act::{Act, Wish};
 use super::network::{Cluster, Told, WIDE, identity};
-use cutover::control_plane::{ControlPlaneEntry, MembershipChange};
+use cutover::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange};
 use cutover::ids::{NodeId, PartitionId, Placement, Serial, SessionId, Term};
 use cutover::migration::{Command, Transition};
 use cutover::placement::Guarantee;
@@ -200,7 +200,7 @@ impl Run {
             }
             Wish::Admit(which) => {
                 let peer = peer(which);
-                MembershipChange::Admit { peer, identity: identity(peer) }
+                MembershipChange::Admit { peer, identity: identity(peer), endpoints: Endpoints::NONE }
             }
             Wish::Promote(which) => {
                 MembershipChange::Promote { peer: self.learner(*which).unwrap_or(peer(which)) }

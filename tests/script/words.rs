@@ -2,7 +2,7 @@
 
 use super::arguments::{Arguments, placement};
 use super::network::{first_life, identity};
-use cutover::control_plane::{ControlPlaneEntry, MembershipChange};
+use cutover::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange};
 use cutover::ids::{Incarnation, Index, NodeId, PartitionId, Serial, SessionId, Term};
 use cutover::migration::{Command, Transition};
 use cutover::placement::Guarantee;
@@ -31,7 +31,7 @@ pub fn content(given: &mut Arguments<'_>) -> Content<ControlPlaneEntry> {
     });
     let change = if let Some(text) = given.maybe("admit") {
         let peer = peer(&text);
-        Some(MembershipChange::Admit { peer, identity: identity(peer) })
+        Some(MembershipChange::Admit { peer, identity: identity(peer), endpoints: Endpoints::NONE })
     } else if let Some(text) = given.maybe("promote") {
         Some(MembershipChange::Promote { peer: peer(&text) })
     } else {

@@ -91,7 +91,7 @@ impl Cluster {
     /// Voters `n1`, `n2`, …, each with the first disk of the cluster.
     pub fn new(limits: Limits, sessions: SessionLimits, voters: u8) -> Self {
         let peers: Vec<Peer> = (1..=voters).map(|node| first_life(NodeId(node))).collect();
-        let voters = peers.iter().map(|peer| (*peer, identity(*peer))).collect();
+        let voters = peers.iter().map(|peer| (*peer, identity(*peer).into())).collect();
         let founder = Founder { voters, caps: Caps::PRODUCTION, sessions };
         let mut cluster = Self {
             limits,

@@ -56,7 +56,7 @@ pub const fn config(node: u8) -> Config {
 
 /// A cluster of nodes 1 to `count`, all voters.
 pub fn founder(count: u8, caps: Caps) -> Founder {
-    let voters = (1..=count).map(|node| (peer(node), identity(node))).collect();
+    let voters = (1..=count).map(|node| (peer(node), identity(node).into())).collect();
     Founder { voters, caps, sessions: SessionLimits { sessions_max: 3, answers_max: 4 } }
 }
 

@@ -138,8 +138,9 @@ impl World {
         let key = WORLDS.fetch_add(1, Ordering::Relaxed);
         // The directory would tell the founders apart: where they are interchangeable, they have one name.
         let named = |node| if cluster.symmetric { NodeId(0) } else { NodeId(node) };
-        let voters =
-            (1..=cluster.founders).filter_map(|node| Some((peer(node), identity(named(node))?))).collect();
+        let voters = (1..=cluster.founders)
+            .filter_map(|node| Some((peer(node), identity(named(node))?.into())))
+            .collect();
         let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: cluster.sessions };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
         let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);

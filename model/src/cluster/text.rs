@@ -121,6 +121,9 @@ fn log(log: &Log<ControlPlaneEntry>) -> String {
             Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(command), .. } => {
                 command.partition.to_string()
             }
+            Content::Payload { payload: payload @ ControlPlaneEntry::CreatePartition { .. }, .. } => {
+                payload.to_string()
+            }
             Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } => {
                 change.to_string()
             }

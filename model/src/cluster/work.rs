@@ -8,7 +8,8 @@ use super::{World, identity};
 use crate::scope::Wish;
 use crate::shared::{Memory, Shared, memory};
 use cutover::control_plane::{
-    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, Event, MembershipChange, Said,
+    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, Endpoints, Event, MembershipChange,
+    Said,
 };
 use cutover::ids::{Halt, Index, NodeId, PartitionId, Placement, Term};
 use cutover::invariant::Id;
@@ -98,8 +99,11 @@ impl Work {
             Stimulus::Change(wish, incarnation) => {
                 let peer = |node: u8| Peer { node: NodeId(node), incarnation: *incarnation };
                 let change = match wish {
-                    Wish::Admit(node) => identity(NodeId(*node))
-                        .map(|identity| MembershipChange::Admit { peer: peer(*node), identity }),
+                    Wish::Admit(node) => identity(NodeId(*node)).map(|identity| MembershipChange::Admit {
+                        peer: peer(*node),
+                        identity,
+                        endpoints: Endpoints::NONE,
+                    }),
                     Wish::Promote(node) => Some(MembershipChange::Promote { peer: peer(*node) }),
                     Wish::Remove(node) => Some(MembershipChange::Remove { peer: peer(*node) }),
                 };

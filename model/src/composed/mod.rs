@@ -200,7 +200,10 @@ fn command(entry: &Entry<ControlPlaneEntry>) -> Option<&cutover::migration::Comm
     match &entry.content {
         Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(command), .. } => Some(command),
         Content::Payload {
-            payload: ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. },
+            payload:
+                ControlPlaneEntry::MembershipChange(_)
+                | ControlPlaneEntry::CreatePartition { .. }
+                | ControlPlaneEntry::LeaderConfiguration { .. },
             ..
         }
         | Content::OpenSession
