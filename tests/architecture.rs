@@ -38,15 +38,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("trace",         &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
                         "fault"]),
     // Edge.
+    ("api",           &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane"]),
     ("store",         &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane"]),
     ("driver",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
                         "trace", "store"]),
     ("server",        &["ids", "fence", "placement", "migration", "gate", "control_plane", "invariant", "trace",
-                        "driver", "store"]),
+                        "api", "driver", "store"]),
     ("client",        &["ids", "fence", "placement", "migration", "gate", "control_plane", "invariant", "trace",
-                        "driver", "store"]),
+                        "api", "driver", "store"]),
     ("cli",           &["ids", "fence", "placement", "migration", "gate", "control_plane", "invariant", "trace",
-                        "driver", "store", "server", "client"]),
+                        "api", "driver", "store", "server", "client"]),
 ];
 
 /// The rows of `IMPORTS` that are pure.

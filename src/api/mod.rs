@@ -1,15 +1,26 @@
 //! The client interface, generated from `cutover.proto`, and the way between its messages and the types of the protocol.
 
-#![allow(
-    missing_docs,
-    clippy::all,
-    clippy::wildcard_enum_match_arm,
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "generated"
-)]
+mod command;
+mod detail;
+mod record;
 
-tonic::include_proto!("cutover.v1");
+pub use command::{Asked, Malformed, request};
+pub(crate) use command::{guarantee_of, placement};
+pub use detail::{Problem, detail_of};
+
+/// What was generated.
+pub mod v1 {
+    #![allow(
+        missing_docs,
+        clippy::all,
+        clippy::pedantic,
+        clippy::wildcard_enum_match_arm,
+        clippy::disallowed_types,
+        clippy::disallowed_methods,
+        reason = "generated"
+    )]
+    tonic::include_proto!("cutover.v1");
+}
 
 /// The description of the interface, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cutover.v1.bin"));

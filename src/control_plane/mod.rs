@@ -3,6 +3,7 @@
 //! What may be in its log is closed: [`ControlPlaneEntry`] has no place for user data. What holds the log is behind one
 //! seam, [`ControlPlaneConsensus`]; callers cannot tell a cluster from a single process.
 
+mod call;
 mod directory;
 mod engine;
 mod entry;
@@ -17,6 +18,7 @@ mod store;
 mod text;
 
 pub use crate::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
+pub use call::{Call, Called};
 pub use directory::{Directory, Registered};
 pub use engine::{Founder, ReplicatedControlPlane};
 pub use entry::{ControlPlaneEntry, MembershipChange, OwnershipTransition};

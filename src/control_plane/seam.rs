@@ -10,9 +10,10 @@ use super::{
 };
 use crate::ids::{NodeId, SessionId};
 use crate::raft::{Message, Output, Peer, ProposalId, ReadId, Ticket, Timer};
+use serde::{Deserialize, Serialize};
 
 /// What the driver tells an engine.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Event {
     /// A message of another node.
     Received(Message<ControlPlaneEntry>),

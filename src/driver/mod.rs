@@ -1,1 +1,42 @@
-//! driver
+//! Drives one node: the pump between the pure machine and the world.
+//!
+//! ```text
+//!   peers ───▶ inbox ──┐                        ┌──▶ transport ───▶ peers
+//!   callers ─▶ requests┼──▶ engine ──▶ outputs ─┼──▶ storage, one durable write for all that waits
+//!   timers ────────────┤      ▲                 ├──▶ answers to callers
+//!   storage ── synced ─┘      │                 └──▶ feed ───▶ watchers
+//! ```
+//!
+//! It decides nothing. It hands the engine one call at a time, and performs what comes out in that order: whatever stands
+//! behind a batch leaves once the batch, and all before it, are durable. It owns the clock, the jitter and the queues; all
+//! of them are bounded, and a full one is an answer to the caller, never a wait without end. That it decides nothing is
+//! tested: the calls of any run, replayed through the pure machine alone, end in the same state.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the edge: this is where clocks and queues are"
+)]
+
+mod config;
+mod feed;
+mod handle;
+mod outbox;
+mod perform;
+mod pump;
+mod recorder;
+mod requests;
+mod status;
+mod storage;
+mod timers;
+mod transport;
+
+pub use config::{DriverConfig, Queues, Timing, TimingError};
+pub use feed::{Changed, FeedItem, NamedRecord};
+pub use handle::{Failure, Handle, View};
+pub use pump::{Environment, Stopped, start};
+pub use recorder::{FileRecorder, Recorder, RecorderError};
+pub use status::{RoleName, Status};
+pub use storage::Storage;
+pub use timers::Clock;
+pub use transport::{Inbox, Registry, Transport};

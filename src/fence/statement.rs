@@ -1,6 +1,6 @@
 //! What a sink states. A statement leaves only once it is durable wherever the store could fail over to, so it stays
 //! true through a crash. The fields are private and only this module's parent makes the values: whoever holds a
-//! [`SealReceipt`] knows that a sink gave it.
+//! [`SealReceipt`] knows that a sink gave it, or somebody who answers for it.
 
 use crate::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,12 @@ macro_rules! statement {
         impl $name {
             pub(super) const fn new(speaker: Speaker, $($field: $ty,)*) -> Self {
                 Self { speaker, $($field,)* }
+            }
+
+            /// A statement as somebody reports it. It is as true as whoever reports it: the server asks for a role.
+            #[must_use]
+            pub const fn reported(speaker: Speaker, $($field: $ty,)*) -> Self {
+                Self::new(speaker, $($field,)*)
             }
 
             /// Who states it.

@@ -61,7 +61,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The codec's, which has none for these types.
-    pub(super) fn of<M: Machine>(applied: &Applied<M>) -> Result<Self, SnapshotError> {
+    pub fn of<M: Machine>(applied: &Applied<M>) -> Result<Self, SnapshotError> {
         Self::encode(applied.last, applied.configuration.clone(), &applied.state)
     }
 

@@ -239,6 +239,18 @@ pub enum TransferRefusal {
     Halted,
 }
 
+/// What a node that has stopped says.
+pub(super) fn refuse<M: Machine>(input: &Input<M::Payload>) -> Vec<Output<M>> {
+    match input {
+        Input::Propose { id, .. } => {
+            vec![Output::Decided { id: *id, outcome: Outcome::Rejected(Rejection::Halted) }]
+        }
+        Input::Read { id } => vec![Output::Read { id: *id, outcome: Err(ReadRefusal::Halted) }],
+        Input::Transfer { .. } => vec![Output::Transfer(Err(TransferRefusal::Halted))],
+        Input::Received(_) | Input::TimerFired(_) | Input::Synced(_) => Vec::new(),
+    }
+}
+
 /// Why a node does not start.
 pub type StartError = SnapshotError;
 

@@ -3,7 +3,7 @@
 use super::configuration::{Configuration, Peer};
 use super::durable::{Batch, Durable, Snapshot, Vote};
 use super::election::Canvass;
-use super::io::{Input, Outcome, Output, ReadRefusal, Rejection, StartError, Timer, TransferRefusal};
+use super::io::{Input, Output, StartError, Timer, refuse};
 use super::leader::Leader;
 use super::log::{Log, LogPosition};
 use super::machine::{Applied, Effect, Machine};
@@ -211,7 +211,7 @@ impl<M: Machine> Node<M> {
         &self.log
     }
 
-    /// Its latest snapshot.
+    /// Its snapshot.
     pub const fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }
@@ -265,17 +265,6 @@ impl<M: Machine> Node<M> {
             }
             at = at.next();
         }
-    }
-}
-
-fn refuse<M: Machine>(input: &Input<M::Payload>) -> Vec<Output<M>> {
-    match input {
-        Input::Propose { id, .. } => {
-            vec![Output::Decided { id: *id, outcome: Outcome::Rejected(Rejection::Halted) }]
-        }
-        Input::Read { id } => vec![Output::Read { id: *id, outcome: Err(ReadRefusal::Halted) }],
-        Input::Transfer { .. } => vec![Output::Transfer(Err(TransferRefusal::Halted))],
-        Input::Received(_) | Input::TimerFired(_) | Input::Synced(_) => Vec::new(),
     }
 }
 

@@ -52,6 +52,7 @@
 
 mod error;
 mod parse;
+pub mod recording;
 mod step;
 
 pub use error::{Field, Problem, TraceError, Unfit};

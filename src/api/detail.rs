@@ -1,0 +1,47 @@
+//! Why a call was refused: one `ErrorDetail`, in the details of the call's `google.rpc.Status`.
+
+use super::v1::{self, error_detail::Why};
+use prost::Message as _;
+use tonic::{Code, Status};
+
+const TYPE_URL: &str = "type.googleapis.com/cutover.v1.ErrorDetail";
+
+/// `google.rpc.Status`: what gRPC puts into `grpc-status-details-bin`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<prost_types::Any>,
+}
+
+/// A refusal in the making.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Problem {
+    /// gRPC's class of it.
+    pub code: Code,
+    /// In words.
+    pub message: String,
+    /// In types.
+    pub why: Why,
+}
+
+impl From<Problem> for Status {
+    fn from(problem: Problem) -> Self {
+        let Problem { code, message, why } = problem;
+        let value = v1::ErrorDetail { why: Some(why) }.encode_to_vec();
+        let any = prost_types::Any { type_url: TYPE_URL.to_owned(), value };
+        let details = RpcStatus { code: code.into(), message: message.clone(), details: vec![any] };
+        Self::with_details(code, message, details.encode_to_vec().into())
+    }
+}
+
+/// The detail in a status, if it has one.
+#[must_use]
+pub fn detail_of(status: &Status) -> Option<Why> {
+    let details = RpcStatus::decode(status.details()).ok()?.details;
+    let any = details.into_iter().find(|any| any.type_url == TYPE_URL)?;
+    v1::ErrorDetail::decode(any.value.as_slice()).ok()?.why
+}

@@ -1,0 +1,38 @@
+//! Sessions of clients.
+
+use super::errors::from_outcome;
+use super::{Service, deadline};
+use crate::api::v1;
+use crate::ids::SessionId;
+use crate::raft::Effect;
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl v1::sessions_server::Sessions for Service {
+    async fn open(
+        &self,
+        request: Request<v1::OpenSessionRequest>,
+    ) -> Result<Response<v1::OpenSessionResponse>, Status> {
+        self.allow(&request, "Open")?;
+        let limit = deadline::of(request.metadata());
+        let outcome = self.within(limit, true, self.handle.open_session()).await?;
+        match from_outcome(outcome, self.hint())?.1 {
+            Effect::SessionOpened(session) => {
+                Ok(Response::new(v1::OpenSessionResponse { session: session.0 }))
+            }
+            other => Err(Status::internal(format!("a session was answered with {other:?}"))),
+        }
+    }
+
+    async fn close(
+        &self,
+        request: Request<v1::CloseSessionRequest>,
+    ) -> Result<Response<v1::CloseSessionResponse>, Status> {
+        self.allow(&request, "Close")?;
+        let limit = deadline::of(request.metadata());
+        let session = SessionId(request.into_inner().session);
+        let outcome = self.within(limit, true, self.handle.close_session(session)).await?;
+        from_outcome(outcome, self.hint())?;
+        Ok(Response::new(v1::CloseSessionResponse {}))
+    }
+}
