@@ -39,3 +39,5 @@ pub mod driver;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(all(feature = "server", not(madsim)))]
+pub mod tls;

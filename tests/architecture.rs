@@ -40,14 +40,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Edge.
     ("api",           &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane"]),
     ("store",         &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane"]),
+    ("tls",           &["ids", "control_plane"]),
     ("driver",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
                         "trace", "store"]),
     ("server",        &["ids", "fence", "placement", "migration", "gate", "control_plane", "invariant", "trace",
-                        "api", "driver", "store"]),
+                        "api", "tls", "driver", "store"]),
     ("client",        &["ids", "fence", "placement", "migration", "gate", "control_plane", "invariant", "trace",
-                        "api", "driver", "store"]),
+                        "api", "tls", "driver", "store"]),
     ("cli",           &["ids", "fence", "placement", "migration", "gate", "control_plane", "invariant", "trace",
-                        "api", "driver", "store", "server", "client"]),
+                        "api", "tls", "driver", "store", "server", "client"]),
 ];
 
 /// The rows of `IMPORTS` that are pure.

@@ -14,14 +14,27 @@ mod access;
 mod cluster;
 mod deadline;
 mod errors;
+#[cfg(not(madsim))]
+mod listen;
 mod migrations;
+#[cfg(not(madsim))]
+mod network;
 mod node;
+#[cfg(not(madsim))]
+mod peers;
 mod placements;
 mod sessions;
 
 pub use access::{Access, Caller, Identify, Plain, Role, Subjects, SubjectsError};
 pub use errors::{from_failure, from_outcome};
+#[cfg(not(madsim))]
+pub use listen::{Certificates, Limits, ListenError, Listener};
+#[cfg(not(madsim))]
+pub use network::GrpcTransport;
 pub use node::{Parts, Running, StartNodeError, start};
+
+#[cfg(not(madsim))]
+pub use peers::{Ear, Learned, PeerRule, PeerService};
 
 use crate::api::v1;
 use crate::driver::Handle;

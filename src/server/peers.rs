@@ -1,0 +1,208 @@
+//! Messages between nodes over gRPC: one stream for each direction, which is opened again when it breaks.
+
+use super::access::{Caller, Identify, Subjects};
+use crate::api::v1;
+use crate::control_plane::{Address, ClusterVoterIdentity, ControlPlaneEntry};
+use crate::driver::{Handle, Inbox, Registry};
+use crate::ids::NodeId;
+use crate::raft::{Body, Config, Message};
+use metrics::counter;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tonic::{Request, Response, Status, Streaming};
+
+/// Bytes of one message, encoded: a snapshot is one.
+pub(super) const MESSAGE_BYTES_MAX: usize = 256 << 20;
+/// Bytes of one frame.
+pub(super) const FRAME_BYTES: usize = 1 << 20;
+
+/// Where nodes said that they listen, for those who do not know them from the log yet.
+#[derive(Clone, Debug, Default)]
+pub struct Learned(Arc<Mutex<BTreeMap<NodeId, Address>>>);
+
+impl Learned {
+    /// Where a node said it listens.
+    #[must_use]
+    pub fn get(&self, node: NodeId) -> Option<Address> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
+    }
+
+    fn put(&self, node: NodeId, address: Address) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(node, address);
+    }
+}
+
+/// Who may be a peer, as far as certificates go.
+#[derive(Clone, Debug)]
+pub struct PeerRule {
+    /// Those who may become members.
+    pub subjects: Option<Subjects>,
+}
+
+/// How much a peer is listened to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ear {
+    /// A member: to everything.
+    All,
+    /// One that this node's log does not know, and that may be a member by its certificate: to what elections need. A voter
+    /// that refuses strangers can leave a cluster without a leader for ever (DESIGN 3.1).
+    Elections,
+}
+
+impl PeerRule {
+    /// How much the holder of a certificate that says to be this node is listened to, or why not at all.
+    ///
+    /// # Errors
+    /// What was found and expected.
+    pub fn judge(
+        &self,
+        registry: &Registry,
+        node: NodeId,
+        identity: &ClusterVoterIdentity,
+    ) -> Result<Ear, String> {
+        if let Some((_, known)) = registry.iter().find(|(other, _)| *other == node) {
+            return if known.identity == *identity {
+                Ok(Ear::All)
+            } else {
+                Err(format!("{node} is {}, the certificate is of {identity}", known.identity))
+            };
+        }
+        if let Some((other, _)) = registry.iter().find(|(_, known)| known.identity == *identity) {
+            return Err(format!("{identity} is {other}, and not {node}"));
+        }
+        match &self.subjects {
+            // An empty disk knows nobody, and takes what it is from the first leader.
+            Some(subjects) if subjects.contain(identity) && registry.is_empty() => Ok(Ear::All),
+            Some(subjects) if subjects.contain(identity) => Ok(Ear::Elections),
+            Some(subjects) => Err(format!("{identity} is no member, and none of {subjects}")),
+            None => Err(format!("{identity} is no member")),
+        }
+    }
+}
+
+/// Whether an election needs it.
+const fn is_of_elections(body: &Body<ControlPlaneEntry>) -> bool {
+    match body {
+        Body::PreVote { .. } | Body::PreVoted { .. } | Body::Vote { .. } | Body::Voted { .. } => true,
+        Body::Append(_)
+        | Body::Appended { .. }
+        | Body::Diverged { .. }
+        | Body::Install(_)
+        | Body::TimeoutNow
+        | Body::Outdated => false,
+    }
+}
+
+/// The receiving end.
+#[derive(Clone)]
+pub struct PeerService {
+    /// Who this node is.
+    pub config: Config,
+    /// Its members.
+    pub handle: Handle,
+    /// Where messages go.
+    pub inbox: Inbox,
+    /// Who speaks.
+    pub identify: Arc<dyn Identify>,
+    /// Who may.
+    pub rule: PeerRule,
+    /// Where answers go.
+    pub learned: Learned,
+}
+
+impl PeerService {
+    fn ear(&self, caller: &Caller, hello: &v1::PeerHello) -> Result<(NodeId, Ear), Status> {
+        let expected = self.config.cluster.0;
+        if hello.cluster != expected {
+            let found = hello.cluster;
+            return Err(refuse(format!("a peer of cluster {found}, expected cluster {expected}")));
+        }
+        let node =
+            u8::try_from(hello.node).map(NodeId).map_err(|_| refuse(format!("node {}", hello.node)))?;
+        let ear = match caller {
+            Caller::Anybody => Ear::All,
+            Caller::Holder(identity) => {
+                self.rule.judge(&self.handle.registry(), node, identity).map_err(refuse)?
+            }
+        };
+        Ok((node, ear))
+    }
+}
+
+fn refuse(what: String) -> Status {
+    counter!("cutover_refused_total", "reason" => "peer").increment(1);
+    tracing::warn!(what, "a peer was refused");
+    Status::permission_denied(what)
+}
+
+#[tonic::async_trait]
+impl v1::peer_server::Peer for PeerService {
+    async fn exchange(
+        &self,
+        request: Request<Streaming<v1::PeerFrame>>,
+    ) -> Result<Response<v1::PeerClosed>, Status> {
+        let caller = self.identify.caller(request.extensions(), request.metadata())?;
+        let mut frames = request.into_inner();
+        let first = frames.message().await?.and_then(|frame| frame.hello);
+        let hello = first.ok_or_else(|| refuse("the first frame does not say who speaks".to_owned()))?;
+        let (node, _) = self.ear(&caller, &hello)?;
+        if let Ok(address) = Address::try_from(hello.address.clone()) {
+            self.learned.put(node, address);
+        }
+        let mut bytes = Vec::new();
+        while let Some(frame) = frames.message().await? {
+            if bytes.len() + frame.data.len() > MESSAGE_BYTES_MAX {
+                return Err(refuse(format!("{node} sends a message of more than {MESSAGE_BYTES_MAX} bytes")));
+            }
+            bytes.extend_from_slice(&frame.data);
+            if !frame.last {
+                continue;
+            }
+            let message = Message::<ControlPlaneEntry>::decode(&bytes)
+                .map_err(|error| refuse(format!("{node}: {error}")))?;
+            bytes.clear();
+            if message.from.node != node {
+                return Err(refuse(format!("{node} sends a message of {}", message.from.node)));
+            }
+            // The log may know more by now than when the stream was opened.
+            let (_, ear) = self.ear(&caller, &hello)?;
+            if ear == Ear::All || is_of_elections(&message.body) {
+                counter!("cutover_peer_messages_total", "way" => "in").increment(1);
+                self.inbox.deliver(message);
+            }
+        }
+        Ok(Response::new(v1::PeerClosed {}))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control_plane::Registered;
+
+    fn id(text: &str) -> ClusterVoterIdentity {
+        ClusterVoterIdentity::from_certificate_subject(text).unwrap()
+    }
+
+    #[test]
+    fn members_are_listened_to_others_only_as_far_as_elections_need() {
+        let rule = PeerRule { subjects: Subjects::beside(&id("CN=n1,OU=nodes")) };
+        let one: Registered = id("CN=n1,OU=nodes").into();
+        let registry = Arc::new(vec![(NodeId(1), one)]);
+        let judge = |node, text: &str| rule.judge(&registry, NodeId(node), &id(text));
+        assert_eq!(judge(1, "CN=n1,OU=nodes"), Ok(Ear::All));
+        assert_eq!(judge(2, "CN=n2,OU=nodes"), Ok(Ear::Elections));
+        let said = |found: Result<Ear, String>| found.unwrap_err();
+        assert_eq!(
+            said(judge(1, "CN=n2,OU=nodes")),
+            "n1 is CN=n1,OU=nodes, the certificate is of CN=n2,OU=nodes"
+        );
+        assert_eq!(said(judge(2, "CN=n1,OU=nodes")), "CN=n1,OU=nodes is n1, and not n2");
+        assert_eq!(said(judge(2, "CN=g,OU=gw")), "CN=g,OU=gw is no member, and none of CN=…,OU=nodes");
+        let empty = Registry::default();
+        assert_eq!(rule.judge(&empty, NodeId(1), &id("CN=n1,OU=nodes")), Ok(Ear::All));
+        assert!(rule.judge(&empty, NodeId(1), &id("CN=g,OU=gw")).is_err());
+        let nobody = PeerRule { subjects: None };
+        assert!(nobody.judge(&empty, NodeId(1), &id("CN=n1,OU=nodes")).is_err());
+    }
+}
