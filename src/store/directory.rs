@@ -30,6 +30,9 @@ pub(super) fn open(directory: &Path) -> Result<FileBackend, StoreError> {
         Ok(found) if !found.is_dir() => return Err(at.missing("a file", "a directory")),
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(at.missing("nothing", "a directory")),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            return Err(at.missing("a file above it", "a directory"));
+        }
         Err(error) => return Err(at.io("look at", "a directory that can be read", &error)),
     }
     let path = file(directory);
@@ -117,7 +120,8 @@ impl Unfounded {
 /// That there is a data directory already, as far as names tell.
 pub(super) fn is_founded(directory: &Path) -> bool {
     // One that cannot be looked at is not there to be written over either.
-    fs::symlink_metadata(file(directory)).map_or_else(|error| error.kind() != ErrorKind::NotFound, |_| true)
+    let none = [ErrorKind::NotFound, ErrorKind::NotADirectory];
+    fs::symlink_metadata(file(directory)).map_or_else(|error| !none.contains(&error.kind()), |_| true)
 }
 
 fn refuse_if_founded(directory: &Path) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
-//! What stands between redb and the disk: it measures, and it can be shut.
+//! What stands between redb and the disk: it measures, it can be shut, and it remembers what the disk held.
 
+use super::blocks::Blocks;
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
@@ -47,13 +48,14 @@ impl Meter {
 pub(super) struct Gate<B> {
     backend: B,
     meter: Arc<Meter>,
+    blocks: Blocks,
 }
 
 impl<B: StorageBackend> Gate<B> {
     pub(super) fn new(backend: B) -> io::Result<(Self, Arc<Meter>)> {
         let meter = Arc::new(Meter::default());
         meter.length.store(backend.len()?, Ordering::Relaxed);
-        Ok((Self { backend, meter: Arc::clone(&meter) }, meter))
+        Ok((Self { backend, meter: Arc::clone(&meter), blocks: Blocks::default() }, meter))
     }
 }
 
@@ -63,12 +65,14 @@ impl<B: StorageBackend> StorageBackend for Gate<B> {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.backend.read(offset, out)
+        self.backend.read(offset, out)?;
+        self.blocks.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.meter.pass()?;
         self.backend.set_len(len)?;
+        self.blocks.cut(len);
         self.meter.length.store(len, Ordering::Relaxed);
         Ok(())
     }
@@ -82,6 +86,7 @@ impl<B: StorageBackend> StorageBackend for Gate<B> {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.meter.pass()?;
         self.meter.written.fetch_add(u64::try_from(data.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.blocks.wrote(offset, data);
         self.backend.write(offset, data)
     }
 

@@ -38,17 +38,21 @@ pub(super) enum Holds {
     Something,
 }
 
-/// What is there.
+/// What is there. redb writes the header, syncs it, and writes it again with the magic number; either write may be torn.
+/// Until then both slots have the number 0, and whatever was founded has another.
 pub(super) fn holds(backend: &impl StorageBackend) -> io::Result<Holds> {
     let length = backend.len()?;
     if length == 0 {
         return Ok(Holds::Nothing);
     }
-    let mut magic = [0; MAGIC.len()];
-    if length >= 9 {
-        backend.read(0, &mut magic)?;
-    }
-    Ok(if magic == [0; MAGIC.len()] { Holds::Unfinished } else { Holds::Something })
+    let mut header = [0; BYTES];
+    let there = usize::try_from(length).unwrap_or(BYTES).min(BYTES);
+    backend.read(0, header.get_mut(..there).unwrap_or_default())?;
+    let torn = header.iter().zip(MAGIC).all(|(found, whole)| *found == 0 || *found == whole);
+    let numbers = SLOTS.map(|at| header.get(at + SLOT_NUMBER..at + SLOT_CHECKSUM).unwrap_or_default());
+    let first = numbers.into_iter().flatten().all(|byte| *byte == 0);
+    let unfinished = !header.starts_with(&MAGIC) && torn && first;
+    Ok(if unfinished { Holds::Unfinished } else { Holds::Something })
 }
 
 /// Takes the flag for two phases away where the primary is the older one of two whole slots.

@@ -17,7 +17,8 @@
 //! | part | what it does |
 //! | --- | --- |
 //! | `directory.rs` | the file, its lock, and how it comes into being |
-//! | `header.rs`, `database.rs`, `gate.rs` | redb opened, with what it does not check by itself; its way to the disk |
+//! | `header.rs`, `database.rs` | redb opened, with what it does not check by itself |
+//! | `gate.rs`, `blocks.rs` | its way to the disk, measured and verified |
 //! | `layout.rs`, `record.rs` | tables and values, read and verified |
 //! | `opening.rs` | a file founded, or read back |
 //! | `change.rs` | batches into one transaction |
@@ -27,6 +28,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "files are its business")]
 
 pub mod backup;
+mod blocks;
 mod change;
 mod database;
 mod directory;
@@ -133,7 +135,8 @@ impl Store {
         identity: &StoreIdentity,
     ) -> Result<(Self, Durable<ControlPlaneEntry>), StoreError> {
         let place = directory::place(directory);
-        Self::read(place, directory::open(directory)?, identity)
+        let file = directory::open(directory)?;
+        Self::read(place.clone(), file, identity).map_err(|error| opening::named(&place, error))
     }
 
     /// The same on a backend.
@@ -153,8 +156,8 @@ impl Store {
     /// [`StoreError`]: it is missing, in use, of a later format, damaged, or cannot be read.
     pub fn identify(directory: &Path) -> Result<StoreIdentity, StoreError> {
         let place = directory::place(directory);
-        let (identity, database) =
-            opening::begin(&place, directory::open(directory)?, |reader| reader.identity())?;
+        let begun = opening::begin(&place, directory::open(directory)?, |reader| reader.identity());
+        let (identity, database) = begun.map_err(|error| opening::named(&place, error))?;
         database.close(&place)?;
         Ok(identity)
     }

@@ -94,6 +94,14 @@ pub(super) fn begin<T>(
     })
 }
 
+/// The error of a file that has the name of a whole one: if it is not, it was once.
+pub(super) fn named(place: &Place, error: StoreError) -> StoreError {
+    if let StoreError::Missing { found, expected, .. } = &error {
+        return place.corrupt("its file", found, expected);
+    }
+    error
+}
+
 /// Does something with a file, and leaves it as it is if that fails.
 fn with<T>(
     place: &Place,

@@ -1,8 +1,8 @@
 //! How a value stands in a table: its checksum, then its bytes.
 //!
-//! redb verifies its own checksums when it opens a file, not when it reads a page later. A page that rots underneath a
-//! running node may be copied, damage and all, into a new page with a right checksum. So each value carries its own
-//! CRC-32, and its table and key are part of what is summed up, because a key may rot too.
+//! redb verifies its own checksums when it opens a file, not when it reads a page later, and what was damaged in memory
+//! it sums up as it is. So each value carries a CRC-32 of its own, and its table and key are part of what is summed up,
+//! because a value under another's key is damage too.
 
 use super::error::{Place, StoreError};
 use serde::Serialize;
