@@ -3,7 +3,7 @@
 use super::batches::{calls, choices, founded};
 use super::{ME, disk::Disk};
 use cutover::ids::{Index, Term};
-use cutover::raft::{Batch, Snapshot, Vote};
+use cutover::raft::{Batch, LogPosition, Snapshot, Vote};
 use cutover::store::{Store, StoreError};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ fn a_batch_that_fits_nowhere_is_refused() {
     let nothing = Batch { vote: None, snapshot: None, suffix: None, base: None };
     let early = Vote { term: Term(0), voted_for: None };
     let late = Snapshot { last: founded().log.last(), ..(*founded().snapshot).clone() };
-    let late = Snapshot { last: cutover::raft::LogPosition { index: Index(9), ..late.last }, ..late };
+    let late = Snapshot { last: LogPosition { index: Index(9), ..late.last }, ..late };
     let entries = super::batches::calls(founded(), &[choice(3, 4, 1)]).remove(0).0;
     let bad = [
         Batch { suffix: Some((Index(1), Vec::new())), ..nothing.clone() },
@@ -67,6 +67,21 @@ fn a_batch_that_fits_nowhere_is_refused() {
         drop(store);
         assert_eq!(Store::open_on(disk, &ME).unwrap().1, founded());
     }
+}
+
+/// Nor is anything founded on it.
+#[test]
+fn a_beginning_that_contradicts_itself_is_refused() {
+    let mut state = founded();
+    state.snapshot = Arc::new(Snapshot {
+        last: LogPosition { term: Term(3), index: Index(1) },
+        ..(*state.snapshot).clone()
+    });
+    let disk = Disk::default();
+    let refused = Store::create_on(disk.clone(), &ME, &state).unwrap_err();
+    assert!(matches!(refused, StoreError::Refused { .. }), "{refused}");
+    assert!(matches!(Store::open_on(disk.clone(), &ME), Err(StoreError::Missing { .. })));
+    drop(Store::create_on(disk, &ME, &founded()).unwrap());
 }
 
 const fn choice(kind: u8, some: u8, other: u8) -> super::batches::Choice {
