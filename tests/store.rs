@@ -1,0 +1,43 @@
+//! The durable store: that it keeps what it acknowledged, says so when it cannot, and never keeps something else.
+
+#![cfg(feature = "server")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what it expects by stopping"
+)]
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "files are what it is about")]
+
+use cutover::ids::{ClusterId, Incarnation, NodeId};
+use cutover::store::StoreIdentity;
+
+#[path = "store/batches.rs"]
+mod batches;
+#[path = "store/crash.rs"]
+mod crash;
+#[path = "store/damage.rs"]
+mod damage;
+#[path = "store/directory.rs"]
+mod directory;
+#[path = "support/disk.rs"]
+mod disk;
+#[path = "store/failing.rs"]
+mod failing;
+#[path = "store/growth.rs"]
+mod growth;
+#[path = "store/law.rs"]
+mod law;
+#[path = "store/measure.rs"]
+mod measure;
+#[path = "store/nodes.rs"]
+mod nodes;
+#[expect(dead_code, reason = "clusters use more of it")]
+#[path = "support/site.rs"]
+mod site;
+#[path = "store/values.rs"]
+mod values;
+
+/// Whose the stores of these tests are.
+const ME: StoreIdentity =
+    StoreIdentity { cluster: ClusterId(7), node: NodeId(1), incarnation: Incarnation(1) };

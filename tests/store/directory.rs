@@ -1,0 +1,150 @@
+//! Directories: found, refused, half made, in use.
+
+use super::ME;
+use super::batches::{calls, drawn, founded};
+use super::site::Random;
+use cutover::ids::{ClusterId, Incarnation, NodeId};
+use cutover::store::{Store, StoreError, StoreIdentity};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A directory of a test, empty at its beginning.
+fn room(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("store").join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// The message in full: one line, with the place, and both what was found and what was expected.
+fn says(error: &StoreError, place: &Path, found: &str, expected: &str) {
+    let line = error.to_string();
+    let names = line.contains(&place.display().to_string());
+    let both = line.contains(&format!("found {found}")) && line.contains(&format!("expected {expected}"));
+    assert!(names && both && !line.contains('\n') && !line.ends_with('.'), "{line}");
+}
+
+#[test]
+fn a_directory_is_founded_once_and_read_back() {
+    let path = room("founded").join("a").join("b");
+    let mut store = Store::create(&path, &ME, &founded()).unwrap();
+    let mut state = founded();
+    let mut random = Random(1);
+    for (batches, after) in calls(founded(), &drawn(40, &mut |bound| random.below(bound))) {
+        store.write(&batches).unwrap();
+        state = after;
+    }
+    assert!(store.size_bytes() > 0);
+    says(&Store::create(&path, &ME, &founded()).unwrap_err(), &path, "one that does not open", "none");
+    says(&Store::open(&path, &ME).unwrap_err(), &path, "a lock of another process", "none");
+    assert!(matches!(Store::identify(&path), Err(StoreError::InUse { .. })));
+    store.close().unwrap();
+
+    assert_eq!(Store::identify(&path), Ok(ME));
+    says(&Store::create(&path, &ME, &founded()).unwrap_err(), &path, "that of n1/i1 of cluster 7", "none");
+    let (store, found) = Store::open(&path, &ME).unwrap();
+    assert_eq!(found, state);
+    // Dropped, not closed: the lock is gone all the same.
+    drop(store);
+    assert_eq!(Store::open(&path, &ME).unwrap().1, state);
+    let names: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["log.redb"]);
+}
+
+#[test]
+fn it_opens_for_its_node_alone() {
+    let path = room("foreign");
+    drop(Store::create(&path, &ME, &founded()).unwrap());
+    let others = [
+        StoreIdentity { cluster: ClusterId(8), ..ME },
+        StoreIdentity { node: NodeId(2), ..ME },
+        StoreIdentity { incarnation: Incarnation(2), ..ME },
+    ];
+    for other in others {
+        let error = Store::open(&path, &other).unwrap_err();
+        says(&error, &path, "n1/i1 of cluster 7", &other.to_string());
+        assert!(matches!(error, StoreError::Foreign { .. }));
+    }
+    assert_eq!(Store::open(&path, &ME).unwrap().1, founded());
+}
+
+#[test]
+fn what_is_no_data_directory_is_told_apart() {
+    let path = room("missing");
+    let open = |at: &Path| Store::open(at, &ME).unwrap_err();
+    says(&open(&path.join("none")), &path, "nothing", "a directory");
+    says(&open(&path), &path, "no log.redb in it", "log.redb");
+    fs::write(path.join("file"), "x").unwrap();
+    says(&open(&path.join("file")), &path, "a file", "a directory");
+    says(&open(&path.join("file").join("below")), &path, "a file above it", "a directory");
+    let error = Store::create(&path.join("file"), &ME, &founded()).unwrap_err();
+    says(&error, &path, "a file", "a directory");
+    let error = Store::create(&path.join("file").join("below"), &ME, &founded()).unwrap_err();
+    says(&error, &path, "a file", "a directory");
+
+    fs::create_dir(path.join("log.redb")).unwrap();
+    says(&open(&path), &path, "a directory named log.redb", "a file");
+    fs::remove_dir(path.join("log.redb")).unwrap();
+
+    let none = "what a creation left that did not end";
+    for (text, what) in [
+        (String::new(), "0 bytes"),
+        ("\0".repeat(70_000), none),
+        ("no redb".repeat(999), "\"I/O error: Not a redb database"),
+    ] {
+        fs::write(path.join("log.redb"), text).unwrap();
+        let error = open(&path);
+        says(&error, &path, what, "");
+        assert!(matches!(error, StoreError::Corrupt { .. }));
+        assert!(error.to_string().ends_with("add it as a learner with a new incarnation"), "{error}");
+        says(&Store::create(&path, &ME, &founded()).unwrap_err(), &path, "one that does not open", "none");
+    }
+}
+
+/// A crash in the middle of a creation: the file has its other name, whatever is in it.
+#[test]
+fn a_creation_that_did_not_end_is_recognised_and_repeated() {
+    let path = room("unfinished");
+    drop(Store::create(&path, &ME, &founded()).unwrap());
+    let whole = fs::read(path.join("log.redb")).unwrap();
+    for length in [0, 1, 9, 4096, whole.len()] {
+        let _ = fs::remove_file(path.join("log.redb"));
+        fs::write(path.join("log.redb.unfinished"), &whole[..length]).unwrap();
+        let error = Store::open(&path, &ME).unwrap_err();
+        says(&error, &path, "what a creation left that did not end", "log.redb");
+        drop(Store::create(&path, &ME, &founded()).unwrap());
+        assert_eq!(Store::open(&path, &ME).unwrap().1, founded());
+        assert!(!path.join("log.redb.unfinished").exists());
+    }
+}
+
+/// Two that found one directory at once: one waits for nothing, and fails.
+#[test]
+fn a_directory_that_is_being_founded_is_in_use() {
+    let path = room("founding");
+    let file = fs::File::create(path.join("log.redb.unfinished")).unwrap();
+    file.lock().unwrap();
+    let error = Store::create(&path, &ME, &founded()).unwrap_err();
+    assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_written_is_an_error_with_the_reason() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = room("forbidden");
+    drop(Store::create(&path, &ME, &founded()).unwrap());
+    fs::create_dir(path.join("below")).unwrap();
+    for (name, mode) in [("log.redb", 0o000), ("log.redb", 0o400), ("below", 0o500)] {
+        fs::set_permissions(path.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    // Nothing is forbidden to root.
+    if fs::write(path.join("below").join("probe"), "").is_ok() {
+        return;
+    }
+    let error = Store::open(&path, &ME).unwrap_err();
+    says(&error, &path, "permission denied", "leave to read and write it");
+    let error = Store::create(&path.join("below"), &ME, &founded()).unwrap_err();
+    says(&error, &path, "permission denied", "leave to write there");
+    fs::set_permissions(path.join("below"), fs::Permissions::from_mode(0o700)).unwrap();
+}
