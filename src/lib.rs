@@ -31,6 +31,8 @@ pub mod trace;
 
 #[cfg(feature = "server")]
 pub mod api;
+#[cfg(all(feature = "server", not(madsim)))]
+pub mod cli;
 #[cfg(feature = "server")]
 pub mod client;
 #[cfg(feature = "server")]

@@ -1,1 +1,221 @@
-//! client
+//! A client of the control plane: finds the leader and follows it, waits no longer than it is told, tries again where that
+//! is harmless, and says *indeterminate* where nobody can know.
+//!
+//! Reads are tried again until the deadline. So are changes under a [`Session`]: the cluster applies a ticket once, however
+//! often it arrives. A change without a session is sent once; if no answer comes, nobody knows.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::result_large_err,
+    reason = "the edge: clocks, sockets, and a gRPC status that is as large as it is"
+)]
+
+mod calls;
+mod dial;
+mod error;
+mod session;
+mod table;
+mod watch;
+
+pub use calls::{Applied, Partition};
+pub use dial::{Dial, Dialing};
+pub use error::ClientError;
+pub use session::{Session, Unresolved};
+pub use table::{Gate, GateTable};
+pub use watch::{Update, Watch};
+
+use crate::api::v1::error_detail::Why;
+use crate::control_plane::Address;
+use core::future::Future;
+use core::time::Duration;
+use error::{Verdict, judge};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
+use tonic::Request;
+use tonic::transport::Channel;
+
+/// How a client goes about its calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// A call takes no longer than this, with everything that is tried again.
+    pub deadline: Duration,
+    /// One attempt takes no longer than this.
+    pub attempt: Duration,
+    /// The first wait between two attempts; it doubles up to ten times of this, and each is shortened at random.
+    pub backoff: Duration,
+    /// What the waits are drawn from.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(10),
+            attempt: Duration::from_secs(2),
+            backoff: Duration::from_millis(20),
+            seed: 0,
+        }
+    }
+}
+
+/// Where the nodes are, as far as this client knows.
+#[derive(Debug)]
+struct Known {
+    addresses: Vec<Address>,
+    leader: Option<Address>,
+    next: usize,
+    channels: BTreeMap<Address, Channel>,
+    random: ChaCha8Rng,
+}
+
+/// A client. Cloning shares its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    known: Arc<Mutex<Known>>,
+    dial: Arc<dyn Dial>,
+    options: Options,
+}
+
+impl Client {
+    /// A client that begins with these nodes, and learns of others from them.
+    ///
+    /// # Errors
+    /// [`ClientError::NoAddress`]
+    pub fn new(addresses: Vec<Address>, dial: Arc<dyn Dial>, options: Options) -> Result<Self, ClientError> {
+        if addresses.is_empty() {
+            return Err(ClientError::NoAddress);
+        }
+        let random = ChaCha8Rng::seed_from_u64(options.seed);
+        let known = Known { addresses, leader: None, next: 0, channels: BTreeMap::new(), random };
+        Ok(Self { known: Arc::new(Mutex::new(known)), dial, options })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn target(&self) -> Address {
+        let mut known = self.known();
+        if let Some(leader) = &known.leader {
+            return leader.clone();
+        }
+        let at = known.next % known.addresses.len();
+        known.next = at + 1;
+        known.addresses[at].clone()
+    }
+
+    async fn channel(&self, address: &Address) -> Result<Channel, String> {
+        let open = self.known().channels.get(address).cloned();
+        if let Some(channel) = open {
+            return Ok(channel);
+        }
+        let channel = self.dial.channel(address.clone()).await?;
+        self.known().channels.insert(address.clone(), channel.clone());
+        Ok(channel)
+    }
+
+    /// This node did not do: forget that it may lead, and its connection if that is broken.
+    fn avoid(&self, address: &Address, broken: bool) {
+        let mut known = self.known();
+        if known.leader.as_ref() == Some(address) {
+            known.leader = None;
+        }
+        if broken {
+            known.channels.remove(address);
+        }
+    }
+
+    fn follow(&self, leader: Address) {
+        let mut known = self.known();
+        if !known.addresses.contains(&leader) {
+            known.addresses.push(leader.clone());
+        }
+        known.leader = Some(leader);
+    }
+
+    fn wait(&self, attempt: u32) -> Duration {
+        let full = self.options.backoff * 2_u32.saturating_pow(attempt).min(10);
+        let half = full / 2;
+        let micros = u64::try_from(half.as_micros()).unwrap_or(u64::MAX).max(1);
+        half + Duration::from_micros(self.known().random.next_u64() % micros)
+    }
+
+    /// Makes a call, on the leader, until it is answered or the deadline passes. `repeatable` says that a second one does no
+    /// harm. With an address, that very node is asked.
+    async fn call<Q, A, F>(
+        &self,
+        at: Option<&Address>,
+        repeatable: bool,
+        message: Q,
+        make: impl Fn(Channel, Request<Q>) -> F + Send,
+    ) -> Result<A, ClientError>
+    where
+        Q: Clone + Send,
+        F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
+    {
+        let until = Instant::now() + self.options.deadline;
+        // Once a write may have been taken, a later "no" of another node does not undo that.
+        let mut maybe = false;
+        for attempt in 0.. {
+            let address = at.cloned().unwrap_or_else(|| self.target());
+            let left = until.saturating_duration_since(Instant::now()).min(self.options.attempt);
+            let verdict = match tokio::time::timeout(left, self.channel(&address)).await {
+                Err(_) => Verdict::Elsewhere {
+                    leader: None,
+                    error: ClientError::Unreachable(format!("{address}: no answer")),
+                },
+                Ok(Err(error)) => Verdict::Elsewhere {
+                    leader: None,
+                    error: ClientError::Unreachable(format!("{address}: {error}")),
+                },
+                Ok(Ok(channel)) => {
+                    let mut request = Request::new(message.clone());
+                    request.set_timeout(left);
+                    match tokio::time::timeout(left, make(channel, request)).await {
+                        Ok(Ok(answer)) => {
+                            if at.is_none() {
+                                self.known().leader = Some(address);
+                            }
+                            return Ok(answer.into_inner());
+                        }
+                        Ok(Err(status)) => judge(&status),
+                        Err(_) => Verdict::Unknown { broken: true, error: ClientError::Indeterminate },
+                    }
+                }
+            };
+            let (error, at_once) = match verdict {
+                Verdict::No(error) => return Err(error),
+                Verdict::Later(error) => (error, false),
+                Verdict::Elsewhere { leader, error } => {
+                    self.avoid(&address, leader.is_none());
+                    let known = leader.is_some();
+                    if let Some(leader) = leader.filter(|_| at.is_none()) {
+                        self.follow(leader);
+                    }
+                    (error, known && attempt < 3)
+                }
+                Verdict::Unknown { broken, error } => {
+                    self.avoid(&address, broken);
+                    maybe = true;
+                    (error, false)
+                }
+            };
+            let wait = if at_once { Duration::ZERO } else { self.wait(attempt) };
+            let over = Instant::now() + wait >= until;
+            if over || (maybe && !repeatable) {
+                return Err(if maybe && !repeatable { ClientError::Indeterminate } else { error });
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Err(ClientError::Indeterminate)
+    }
+}
+
+/// What a status says that is not worth another attempt.
+fn refused(why: Option<Why>, status: &tonic::Status) -> ClientError {
+    ClientError::of(why, status)
+}

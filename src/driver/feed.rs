@@ -39,6 +39,8 @@ impl NamedRecord {
 /// One partition has changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Changed {
+    /// The change before it: whoever has not seen that far has a gap.
+    pub after: Revision,
     /// The place of the change in the log.
     pub revision: Revision,
     /// Which.
@@ -67,6 +69,7 @@ pub(super) struct Feed {
     history: VecDeque<Changed>,
     /// Every change after this revision is in the history.
     complete_after: Revision,
+    last: Revision,
     watchers: Vec<mpsc::Sender<FeedItem>>,
     history_max: usize,
     watch_max: usize,
@@ -79,6 +82,7 @@ impl Feed {
         Self {
             history: VecDeque::new(),
             complete_after: state.revision(),
+            last: state.revision(),
             watchers: Vec::new(),
             history_max: queues.history,
             watch_max: queues.watch,
@@ -118,7 +122,8 @@ impl Feed {
         changes.sort_unstable();
         for (revision, partition) in changes {
             let record = NamedRecord::of(state, partition).map(Arc::new);
-            let change = Changed { revision, partition, record };
+            let change = Changed { after: self.last, revision, partition, record };
+            self.last = revision;
             self.tell(&FeedItem::Changed(change.clone()));
             self.history.push_back(change);
         }
@@ -132,7 +137,7 @@ impl Feed {
     /// A snapshot took the place of the log: what changed in between is not known.
     pub(super) fn restart(&mut self, state: &ControlPlaneState) {
         self.history.clear();
-        self.complete_after = state.revision();
+        (self.complete_after, self.last) = (state.revision(), state.revision());
         if !self.watchers.is_empty() {
             self.tell(&everything(state));
         }

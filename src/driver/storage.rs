@@ -2,6 +2,7 @@
 
 use crate::control_plane::ControlPlaneEntry;
 use crate::raft::Batch;
+use crate::store::{Store, StoreError};
 use core::time::Duration;
 use metrics::{counter, histogram};
 use tokio::sync::mpsc;
@@ -26,6 +27,18 @@ pub trait Storage: Send + 'static {
     /// Bytes in use, for the operator.
     fn bytes(&self) -> u64 {
         0
+    }
+}
+
+impl Storage for Store {
+    type Error = StoreError;
+
+    fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), StoreError> {
+        Self::write(self, batches)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.size_bytes()
     }
 }
 

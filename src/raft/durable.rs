@@ -160,6 +160,36 @@ impl<P: Payload> Durable<P> {
         Ok(Self { vote: Vote::NEVER, snapshot: Arc::new(snapshot), log: Log::above(last) })
     }
 
+    /// Everything in the log applied, as if all of it had been committed: what one node has to offer when a quorum is lost.
+    /// Entries that were never acknowledged may be among it.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]
+    pub fn assume_committed<M: Machine<Payload = P>>(&self) -> Result<Applied<M>, SnapshotError> {
+        let mut applied: Applied<M> = self.snapshot.applied()?;
+        for entry in self.log.from(applied.last.index.next(), u32::MAX) {
+            let _effect = applied.apply(entry);
+        }
+        Ok(applied)
+    }
+
+    /// The first disk of a cluster that goes on from a state, in a later term and at a later place than the old one.
+    ///
+    /// # Errors
+    /// The codec's, which has none for these types.
+    pub fn refounded<M: Machine<Payload = P>>(
+        applied: Applied<M>,
+        voters: Configuration,
+        change: impl FnOnce(M, Index) -> M,
+    ) -> Result<Self, SnapshotError> {
+        let last = LogPosition { term: applied.last.term.next(), index: applied.last.index.next() };
+        let State { sessions, machine } = applied.state;
+        let state = State { sessions, machine: change(machine, last.index) };
+        let snapshot = Snapshot::encode(last, voters, &state)?;
+        let vote = Vote { term: last.term, voted_for: None };
+        Ok(Self { vote, snapshot: Arc::new(snapshot), log: Log::above(last) })
+    }
+
     /// Writes a batch.
     pub fn write(&mut self, batch: &Batch<P>) {
         if let Some(vote) = batch.vote {

@@ -34,7 +34,7 @@ pub use network::GrpcTransport;
 pub use node::{Parts, Running, StartNodeError, start};
 
 #[cfg(not(madsim))]
-pub use peers::{Ear, Learned, PeerRule, PeerService};
+pub use peers::{Ear, Learned, PeerRule, PeerService, peer_service};
 
 use crate::api::v1;
 use crate::driver::Handle;

@@ -175,6 +175,12 @@ impl v1::peer_server::Peer for PeerService {
     }
 }
 
+/// The service, ready for a server.
+#[must_use]
+pub fn peer_service(service: PeerService) -> v1::peer_server::PeerServer<PeerService> {
+    v1::peer_server::PeerServer::new(service).max_decoding_message_size(FRAME_BYTES + 4096)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

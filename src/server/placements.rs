@@ -116,7 +116,9 @@ async fn forward(handle: Handle, mut feed: mpsc::Receiver<FeedItem>, told: Told)
             FeedItem::Changed(change) => {
                 let record = change.record.as_deref().map(named);
                 let (revision, partition) = (change.revision.0, change.partition.0);
-                told.send(say(What::Change(v1::Change { revision, partition, record }))).await.is_ok()
+                let after_revision = change.after.0;
+                let change = v1::Change { revision, partition, record, after_revision };
+                told.send(say(What::Change(change))).await.is_ok()
             }
             FeedItem::Resync { records, revision } => {
                 let mut pages = records.chunks(PAGE).peekable();

@@ -58,6 +58,9 @@ enum Verb {
     Review(review::Args),
     /// Tell about an invariant: claim, source, the mutants it kills, a witness
     Explain(explain::Args),
+    #[cfg(feature = "server")]
+    #[command(flatten)]
+    Operate(cutover::cli::Verb),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -88,6 +91,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Mutants(args) => mutants::run(&args),
         Verb::Review(args) => review::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        #[cfg(feature = "server")]
+        Verb::Operate(verb) => cutover::cli::run(verb),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
             exit::HOLDS

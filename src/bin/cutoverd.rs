@@ -1,0 +1,26 @@
+//! `cutoverd`: the operator's verbs alone, without the checker.
+
+#[cfg(not(madsim))]
+fn main() -> std::process::ExitCode {
+    use clap::Parser;
+
+    /// The control plane that moves a partition of live data without losing a write.
+    #[derive(Parser)]
+    #[command(name = "cutoverd", version, max_term_width = 100)]
+    struct Cli {
+        #[command(subcommand)]
+        verb: cutover::cli::Verb,
+    }
+
+    match Cli::try_parse() {
+        Ok(cli) => std::process::ExitCode::from(cutover::cli::run(cli.verb)),
+        Err(error) => {
+            let code = if error.use_stderr() { cutover::cli::exit::USAGE } else { cutover::cli::exit::DONE };
+            let _printed = error.print();
+            std::process::ExitCode::from(code)
+        }
+    }
+}
+
+#[cfg(madsim)]
+fn main() {}

@@ -1,0 +1,334 @@
+//! What a node is told: one file, and nothing else. A key that is not known is an error, not a default.
+
+use crate::control_plane::{Address, ClusterVoterIdentity, Endpoints, IdentityError};
+use crate::driver::{DriverConfig, Queues, Timing, TimingError};
+use crate::ids::{ClusterId, Incarnation, NodeId};
+use crate::migration::{Policy, PolicyError};
+use crate::raft::{Config, Limits as NodeLimits, Peer};
+use crate::server::{Access, Limits, PeerRule, Role, Subjects, SubjectsError};
+use crate::store::StoreIdentity;
+use crate::tls::{Security, Tls, TlsError, TlsFiles};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// A configuration that cannot be used. Says which file, what was found, and what was expected.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not what it should be.
+    #[error("{}: {found}", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// On one line.
+        found: String,
+    },
+    /// Timers.
+    #[error("[timing]: {0}")]
+    Timing(#[from] TimingError),
+    /// Migrations.
+    #[error("[policy]: {0}")]
+    Policy(#[from] PolicyError),
+    /// Roles.
+    #[error("[roles]: {0}")]
+    Roles(#[from] SubjectsError),
+    /// The name of a node without a certificate.
+    #[error("identity: {0}")]
+    Identity(#[from] IdentityError),
+    /// Certificates.
+    #[error("[tls]: {0}")]
+    Tls(#[from] TlsError),
+    /// A name that is not the certificate's.
+    #[error("identity is {found}, the certificate's subject is {expected}")]
+    OtherIdentity {
+        /// In the file.
+        found: ClusterVoterIdentity,
+        /// In the certificate.
+        expected: ClusterVoterIdentity,
+    },
+    /// No certificates, and others can reach it.
+    #[error(
+        "{what} listens on {address} without certificates: expected a [tls] section, a loopback address, or \
+         insecure = true"
+    )]
+    Insecure {
+        /// Which port.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A number out of its range.
+    #[error("{what} is {found}, expected {expected}")]
+    Range {
+        /// Which.
+        what: &'static str,
+        /// What.
+        found: u64,
+        /// What should be.
+        expected: &'static str,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    cluster: u64,
+    node: u8,
+    #[serde(default = "one")]
+    incarnation: u64,
+    data: PathBuf,
+    identity: Option<String>,
+    #[serde(default)]
+    insecure: bool,
+    listen: Listen,
+    advertise: Option<Advertise>,
+    tls: Option<TlsSection>,
+    #[serde(default)]
+    roles: Roles,
+    #[serde(default)]
+    timing: Timing,
+    #[serde(default)]
+    queues: Queues,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    policy: PolicySection,
+    #[serde(default)]
+    log: LogSection,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listen {
+    peer: SocketAddr,
+    client: SocketAddr,
+    metrics: Option<SocketAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advertise {
+    peer: Address,
+    client: Address,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsSection {
+    ca: PathBuf,
+    cert: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Roles {
+    admin: Vec<String>,
+    gateway: Vec<String>,
+    read_only: Vec<String>,
+    /// Who may become a member; by default those whose subject differs from the node's own in the CN alone.
+    peer: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PolicySection {
+    blocked_budget_ms: u64,
+    write_effect_ms_max: u64,
+}
+
+impl Default for PolicySection {
+    fn default() -> Self {
+        let Policy { blocked_budget_ms, write_effect_ms_max, .. } = Policy::PRODUCTION;
+        Self { blocked_budget_ms, write_effect_ms_max }
+    }
+}
+
+/// When the log is cut off, and what of it is kept.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogSection {
+    compact_after_entries: u64,
+    keep_entries: u64,
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        let NodeLimits { compact_after_entries, keep_entries, .. } = NodeLimits::PRODUCTION;
+        Self { compact_after_entries, keep_entries }
+    }
+}
+
+/// A node, as it was told to be.
+#[derive(Debug)]
+pub struct NodeConfig {
+    /// Who it is, and its bounds.
+    pub raft: Config,
+    /// Its certificate's subject, or what it calls itself without one.
+    pub identity: ClusterVoterIdentity,
+    /// Its data directory.
+    pub data: PathBuf,
+    /// Where it listens for nodes,
+    pub peer: SocketAddr,
+    /// for clients,
+    pub client: SocketAddr,
+    /// and for whoever collects metrics.
+    pub metrics: Option<SocketAddr>,
+    /// What it tells others of that.
+    pub endpoints: Endpoints,
+    /// How its connections are protected.
+    pub security: Security,
+    /// Who may do what.
+    pub access: Access,
+    /// Who may be a peer.
+    pub rule: PeerRule,
+    /// Its timers and queues.
+    pub driver: DriverConfig,
+    /// Bounds of its ports.
+    pub limits: Limits,
+    /// How migrations are gone about.
+    pub policy: Policy,
+}
+
+impl NodeConfig {
+    /// Reads and checks it, the certificates included.
+    ///
+    /// # Errors
+    /// [`ConfigError`]
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+        let file: File = toml::from_str(&text).map_err(|error| ConfigError::Toml {
+            path: path.to_owned(),
+            found: on_one_line(&error, &text),
+        })?;
+        Self::of(file)
+    }
+
+    fn of(file: File) -> Result<Self, ConfigError> {
+        check(&file)?;
+        let security = match &file.tls {
+            Some(tls) => {
+                let files = TlsFiles { ca: tls.ca.clone(), cert: tls.cert.clone(), key: tls.key.clone() };
+                Security::Mutual(Arc::new(Tls::load(files)?))
+            }
+            None => Security::Plain,
+        };
+        let identity = identity(&file, &security)?;
+        let subjects = match &file.roles.peer {
+            Some(text) => Some(Subjects::parse(text)?),
+            None => Subjects::beside(&identity),
+        };
+        let own = |address: SocketAddr| Address::try_from(address.to_string()).ok();
+        let endpoints = match file.advertise {
+            Some(Advertise { peer, client }) => Endpoints { peer: Some(peer), client: Some(client) },
+            None => Endpoints { peer: own(file.listen.peer), client: own(file.listen.client) },
+        };
+        let me = Peer { node: NodeId(file.node), incarnation: Incarnation(file.incarnation) };
+        let LogSection { compact_after_entries, keep_entries } = file.log;
+        let limits = NodeLimits { compact_after_entries, keep_entries, ..NodeLimits::PRODUCTION };
+        let PolicySection { blocked_budget_ms, write_effect_ms_max } = file.policy;
+        let policy = Policy { blocked_budget_ms, write_effect_ms_max, ..Policy::PRODUCTION };
+        policy.validate()?;
+        file.timing.validate()?;
+        Ok(Self {
+            raft: Config { cluster: ClusterId(file.cluster), me, limits },
+            identity,
+            data: file.data,
+            peer: file.listen.peer,
+            client: file.listen.client,
+            metrics: file.listen.metrics,
+            endpoints,
+            security,
+            access: access(&file.roles)?,
+            rule: PeerRule { subjects },
+            driver: DriverConfig { timing: file.timing, queues: file.queues },
+            limits: file.limits,
+            policy,
+        })
+    }
+
+    /// Whose its data directory is.
+    #[must_use]
+    pub const fn store_identity(&self) -> StoreIdentity {
+        let Config { cluster, me, .. } = self.raft;
+        StoreIdentity { cluster, node: me.node, incarnation: me.incarnation }
+    }
+}
+
+fn check(file: &File) -> Result<(), ConfigError> {
+    if file.node == 0 {
+        return Err(ConfigError::Range { what: "node", found: 0, expected: "1 to 255" });
+    }
+    if file.incarnation == 0 {
+        return Err(ConfigError::Range { what: "incarnation", found: 0, expected: "at least 1" });
+    }
+    for (what, found) in [
+        ("queues.inbox", file.queues.inbox),
+        ("queues.requests", file.queues.requests),
+        ("queues.batches", file.queues.batches),
+        ("queues.watch", file.queues.watch),
+        ("limits.connections", file.limits.connections),
+        ("limits.message_bytes", file.limits.message_bytes),
+    ] {
+        if found == 0 {
+            return Err(ConfigError::Range { what, found: 0, expected: "at least 1" });
+        }
+    }
+    if file.tls.is_none() && !file.insecure {
+        for (what, address) in [("listen.peer", file.listen.peer), ("listen.client", file.listen.client)] {
+            if !address.ip().is_loopback() {
+                return Err(ConfigError::Insecure { what, address });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn identity(file: &File, security: &Security) -> Result<ClusterVoterIdentity, ConfigError> {
+    let named = file.identity.as_deref().map(ClusterVoterIdentity::from_certificate_subject).transpose()?;
+    match (security, named) {
+        (Security::Plain, Some(named)) => Ok(named),
+        (Security::Plain, None) => {
+            Ok(ClusterVoterIdentity::from_certificate_subject(&format!("CN=node-{}", file.node))?)
+        }
+        (Security::Mutual(tls), None) => Ok(tls.subject()),
+        (Security::Mutual(tls), Some(found)) => {
+            let expected = tls.subject();
+            if found == expected { Ok(found) } else { Err(ConfigError::OtherIdentity { found, expected }) }
+        }
+    }
+}
+
+fn access(roles: &Roles) -> Result<Access, SubjectsError> {
+    let mut rules = Vec::new();
+    for (texts, role) in
+        [(&roles.admin, Role::Admin), (&roles.gateway, Role::Gateway), (&roles.read_only, Role::ReadOnly)]
+    {
+        for text in texts {
+            rules.push((Subjects::parse(text)?, role));
+        }
+    }
+    Ok(Access { roles: rules })
+}
+
+/// toml shows the line and points at it, over several lines; one is enough.
+fn on_one_line(error: &toml::de::Error, text: &str) -> String {
+    let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+    let message = error.message().lines().collect::<Vec<_>>().join(" ");
+    line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))
+}

@@ -1,0 +1,205 @@
+//! Looking at nodes, and changing who takes part.
+
+use super::print::Out;
+use crate::api::v1::{self, change_members_request::Change};
+use crate::cli::connect::failed;
+use crate::cli::{Failed, exit};
+use crate::client::{Client, ClientError};
+use crate::control_plane::Address;
+use crate::ids::NodeId;
+use core::time::Duration;
+use serde_json::json;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum What {
+    /// The members
+    List,
+    /// Admit a node as learner; it takes no part in votes
+    Add {
+        /// Its number
+        node: u8,
+        /// Its life: one more each time its disk was lost
+        #[arg(long, default_value_t = 1)]
+        incarnation: u64,
+        /// The subject of its certificate, as CN=n2,OU=control-plane,O=example
+        #[arg(long, value_name = "SUBJECT")]
+        identity: String,
+        /// Where it listens for nodes
+        #[arg(long, value_name = "HOST:PORT")]
+        peer: Address,
+        /// Where it listens for clients
+        #[arg(long, value_name = "HOST:PORT")]
+        client: Address,
+        /// Make it a voter as soon as it has caught up
+        #[arg(long)]
+        promote: bool,
+    },
+    /// Make a learner that has caught up a voter
+    Promote {
+        /// Its number
+        node: u8,
+    },
+    /// Remove a member
+    Remove {
+        /// Its number
+        node: u8,
+    },
+}
+
+const HEAD: [&str; 6] = ["NODE", "LIFE", "VOTES", "IDENTITY", "PEERS", "CLIENTS"];
+
+async fn members(client: &Client) -> Result<Vec<v1::Member>, Failed> {
+    Ok(client.members().await.map_err(|error| failed(&error))?.members)
+}
+
+async fn find(client: &Client, node: u8) -> Result<v1::MemberRef, Failed> {
+    let all = members(client).await?;
+    let found = all.iter().find(|member| member.node == u32::from(node));
+    let found = found.ok_or_else(|| Failed::new(exit::REFUSED, format!("{} is no member", NodeId(node))))?;
+    Ok(v1::MemberRef { node: found.node, incarnation: found.incarnation })
+}
+
+pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Failed> {
+    match what {
+        What::List => {}
+        What::Add { node, incarnation, identity, peer, client: at, promote } => {
+            let add = v1::AddLearner {
+                node: node.into(),
+                incarnation,
+                identity,
+                peer_address: peer.to_string(),
+                client_address: at.to_string(),
+            };
+            change(client, Change::AddLearner(add)).await?;
+            if promote {
+                promoted(client, v1::MemberRef { node: node.into(), incarnation }).await?;
+            }
+        }
+        What::Promote { node } => promoted(client, find(client, node).await?).await?,
+        What::Remove { node } => change(client, Change::Remove(find(client, node).await?)).await?,
+    }
+    list(client, out).await
+}
+
+async fn change(client: &Client, change: Change) -> Result<(), Failed> {
+    client.change_members(change).await.map(|_| ()).map_err(|error| failed(&error))
+}
+
+/// How long a learner may take to catch up before an operator has to look.
+const PATIENCE: u32 = 120;
+
+/// Promotes a learner once it has caught up.
+async fn promoted(client: &Client, member: v1::MemberRef) -> Result<(), Failed> {
+    for waited in 0.. {
+        let error = match client.change_members(Change::Promote(member)).await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let not_yet = matches!(&error, ClientError::Refused { reason, .. }
+            if matches!(reason.as_str(), "NotCaughtUp" | "InProgress" | "NotYetInTerm"));
+        if !not_yet || waited >= PATIENCE {
+            return Err(failed(&error));
+        }
+        if waited == 0 {
+            eprintln!("waiting for {} to catch up", NodeId(u8::try_from(member.node).unwrap_or(u8::MAX)));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
+
+async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
+    let all = members(client).await?;
+    let row = |member: &v1::Member| {
+        vec![
+            format!("n{}", member.node),
+            format!("i{}", member.incarnation),
+            if member.voter { "yes" } else { "learner" }.to_owned(),
+            member.identity.clone(),
+            member.peer_address.clone(),
+            member.client_address.clone(),
+        ]
+    };
+    let machine = |member: &v1::Member| {
+        json!({ "node": member.node, "incarnation": member.incarnation, "voter": member.voter,
+                "identity": member.identity, "peer_address": member.peer_address,
+                "client_address": member.client_address })
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    out.table("member", &HEAD, &rows, &all.iter().map(machine).collect::<Vec<_>>());
+    Ok(())
+}
+
+pub(super) async fn transfer(client: &Client, out: &Out, to: Option<u8>) -> Result<(), Failed> {
+    let to = client.transfer(to.map(NodeId)).await.map_err(|error| failed(&error))?;
+    out.say(|| format!("handed over to {to}"), || json!({ "type": "transferred", "to": to.0 }));
+    Ok(())
+}
+
+/// Every node that is known, by what it says itself; one that does not answer says so.
+pub(super) async fn status(client: &Client, out: &Out) -> Result<(), Failed> {
+    let mut addresses = client.addresses();
+    if let Ok(all) = client.members().await {
+        let known =
+            all.members.into_iter().filter_map(|member| Address::try_from(member.client_address).ok());
+        addresses = known.collect();
+    }
+    addresses.dedup();
+    let (mut rows, mut machine, mut answered) = (Vec::new(), Vec::new(), 0);
+    for address in addresses {
+        match client.status(&address).await {
+            Ok(status) => {
+                answered += 1;
+                rows.push(row(&address, &status));
+                machine.push(status_json(&address, &status));
+            }
+            Err(error) => {
+                rows.push(vec![String::new(), address.to_string(), error.to_string()]);
+                machine.push(json!({ "address": address.to_string(), "error": error.to_string() }));
+            }
+        }
+    }
+    let head =
+        ["NODE", "ADDRESS", "ROLE", "TERM", "COMMIT", "LOG", "DURABLE", "PARTITIONS", "MOVING", "VERSION"];
+    out.table("status", &head, &rows, &machine);
+    if answered == 0 {
+        return Err(Failed::new(exit::UNAVAILABLE, "no node answered"));
+    }
+    Ok(())
+}
+
+const fn role(role: v1::Role) -> &'static str {
+    match role {
+        v1::Role::Follower => "follower",
+        v1::Role::PreCandidate => "pre-candidate",
+        v1::Role::Candidate => "candidate",
+        v1::Role::Leader => "leader",
+        v1::Role::Unspecified => "?",
+    }
+}
+
+fn row(address: &Address, status: &v1::StatusResponse) -> Vec<String> {
+    vec![
+        format!("n{}", status.node),
+        address.to_string(),
+        role(status.role()).to_owned(),
+        status.term.to_string(),
+        status.commit.to_string(),
+        status.last_index.to_string(),
+        status.durable_index.to_string(),
+        status.partitions.to_string(),
+        status.migrations_in_flight.to_string(),
+        status.version.clone(),
+    ]
+}
+
+fn status_json(address: &Address, status: &v1::StatusResponse) -> serde_json::Value {
+    json!({
+        "address": address.to_string(), "cluster": status.cluster, "node": status.node,
+        "incarnation": status.incarnation, "version": status.version, "role": role(status.role()),
+        "term": status.term, "leader": status.leader.as_ref().map(|leader| leader.node),
+        "commit": status.commit, "last_index": status.last_index, "durable_index": status.durable_index,
+        "snapshot_index": status.snapshot_index, "revision": status.revision, "partitions": status.partitions,
+        "migrations_in_flight": status.migrations_in_flight, "sessions": status.sessions,
+    })
+}

@@ -1,0 +1,373 @@
+//! Moving partitions, step by step. What the record knows is read from it; what only a store can know is given by hand.
+
+use super::print::{Out, placement, state};
+use super::{At, Named};
+use crate::api::{Asked, v1};
+use crate::cli::connect::failed;
+use crate::cli::{Failed, exit};
+use crate::client::Client;
+use crate::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, Speaker, WatermarkReading};
+use crate::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
+use crate::migration::{Debt, Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition};
+use crate::placement::{Guarantee, PartitionState};
+use serde_json::json;
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Kind {
+    /// The store seals
+    Sealed,
+    /// The store cannot seal
+    Timed,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Proof {
+    /// The source was sealed after all
+    Sealed,
+    /// The source was prepared for a later copy
+    Closed,
+    /// The source has no copy any more
+    Dropped,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum What {
+    /// A new partition
+    Create {
+        /// Its name, or a number (p7)
+        partition: Named,
+        /// Where it is to live
+        #[arg(long)]
+        at: At,
+        /// What the store there can promise
+        #[arg(long, value_enum, default_value = "sealed")]
+        guarantee: Kind,
+    },
+    /// The store of a new partition has its copy
+    Open {
+        /// Which
+        partition: Named,
+        /// The store's incarnation
+        #[arg(long, default_value_t = 1)]
+        incarnation: u64,
+    },
+    /// What a begin would do
+    Plan {
+        /// Which
+        partition: Named,
+        /// The target
+        #[arg(long)]
+        to: At,
+    },
+    /// Begin to move a partition
+    Begin {
+        /// Which
+        partition: Named,
+        /// The target
+        #[arg(long)]
+        to: At,
+    },
+    /// The source is sealed: writes are refused from here until the flip
+    EnterCutover {
+        /// Which
+        partition: Named,
+        /// Position of the source's last write, from its receipt
+        #[arg(long)]
+        watermark: u64,
+        /// The source's incarnation
+        #[arg(long, default_value_t = 1)]
+        incarnation: u64,
+        /// The prepared target's incarnation
+        #[arg(long, default_value_t = 1)]
+        target_incarnation: u64,
+    },
+    /// The same at a store that cannot seal; the wait begins here
+    EnterTimedCutover {
+        /// Which
+        partition: Named,
+        /// The prepared target's incarnation
+        #[arg(long, default_value_t = 1)]
+        target_incarnation: u64,
+        /// The target does not hold writes against their tokens
+        #[arg(long)]
+        not_enforced: bool,
+    },
+    /// Where the writes of a store that cannot seal ended, read after the wait
+    RecordWatermark {
+        /// Which
+        partition: Named,
+        /// Position of the last write
+        #[arg(long)]
+        position: u64,
+        /// The source's incarnation
+        #[arg(long, default_value_t = 1)]
+        incarnation: u64,
+    },
+    /// The flip: the target has caught up
+    Complete {
+        /// Which
+        partition: Named,
+        /// The position that the target's copy reaches
+        #[arg(long)]
+        position: u64,
+        /// The target's incarnation
+        #[arg(long, default_value_t = 1)]
+        incarnation: u64,
+        /// The target does not hold writes against their tokens
+        #[arg(long)]
+        not_enforced: bool,
+    },
+    /// Back to the source, before the flip
+    Abort {
+        /// Which
+        partition: Named,
+    },
+    /// To the target without the source: writes may be lost
+    Force {
+        /// Which
+        partition: Named,
+        /// Who takes the responsibility
+        #[arg(long)]
+        operator: String,
+        /// And why
+        #[arg(long)]
+        reason: String,
+        /// The prepared target's incarnation
+        #[arg(long, default_value_t = 1)]
+        incarnation: u64,
+    },
+    /// The source of a forced move acknowledges nothing any more
+    Settle {
+        /// Which
+        partition: Named,
+        /// What shows it
+        #[arg(long, value_enum)]
+        proof: Proof,
+        /// The source's incarnation
+        #[arg(long, default_value_t = 1)]
+        incarnation: u64,
+        /// Position of its last write, if it was sealed
+        #[arg(long, default_value_t = 0)]
+        watermark: u64,
+        /// The later copy that it was prepared for, if it was
+        #[arg(long, default_value_t = 0)]
+        migration: u64,
+    },
+    /// An old copy is no longer wanted
+    Retire {
+        /// Which
+        partition: Named,
+        /// The store that has it
+        #[arg(long)]
+        at: At,
+    },
+    /// An old copy is gone
+    Forget {
+        /// Which
+        partition: Named,
+        /// The store that had it
+        #[arg(long)]
+        at: At,
+        /// The store's incarnation
+        #[arg(long, default_value_t = 1)]
+        incarnation: u64,
+    },
+    /// Delete a partition with all its data
+    Delete {
+        /// Which
+        partition: Named,
+    },
+}
+
+pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Failed> {
+    let (asked, transition) = match what {
+        What::Plan { partition, to } => return plan(client, out, partition.0, to.0).await,
+        What::Create { partition, at, guarantee } => {
+            let guarantee = match guarantee {
+                Kind::Sealed => Guarantee::Sealed,
+                Kind::Timed => Guarantee::Timed,
+            };
+            (partition.0, Transition::Create { placement: at.0, guarantee })
+        }
+        other => {
+            let asked = other.partition().clone();
+            let record = client.resolve(asked.clone()).await.map_err(|error| failed(&error))?.record;
+            let transition = other.transition(&record)?;
+            // By number: the name may be another partition's by the time that this arrives.
+            (Asked::Id(record.partition), transition)
+        }
+    };
+    // Under a session of its own: what is sent again after a broken connection is applied once.
+    let session = client.session().await.map_err(|error| failed(&error))?;
+    let outcome = session.apply(asked.clone(), transition).await;
+    let applied = outcome.map_err(|unresolved| failed(&unresolved.error))?.map_err(|error| failed(&error))?;
+    let _best_effort = session.close().await;
+    let after = client.resolve(Asked::Id(applied.partition)).await;
+    let now = after.map_or_else(
+        |_| "gone".to_owned(),
+        |found| state(v1::Record::of(&found.record, None).placed.as_ref()),
+    );
+    let (id, epoch) = (applied.partition, applied.epoch);
+    out.say(
+        || match &asked {
+            Asked::Name(name) => format!("{name} ({id})  {now}@{epoch}"),
+            Asked::Id(_) => format!("{id}  {now}@{epoch}"),
+        },
+        || json!({ "type": "applied", "partition": id.0, "epoch": epoch.0, "index": applied.index.0, "state": now }),
+    );
+    Ok(())
+}
+
+async fn plan(client: &Client, out: &Out, asked: Asked, to: Placement) -> Result<(), Failed> {
+    let plan = client.plan(asked, to).await.map_err(|error| failed(&error))?;
+    let steps = plan.steps.join(", ");
+    let (from, to) = (placement(plan.from), placement(plan.to));
+    let (migration, epoch, budget) = (plan.migration, plan.draining_epoch, plan.blocked_budget_ms);
+    out.say(
+        || {
+            format!(
+                "p{} {from}>{to} as m{migration}, Draining@e{epoch}, writes blocked for at most {budget} ms\nsteps  {steps}",
+                plan.partition
+            )
+        },
+        || {
+            json!({ "type": "plan", "partition": plan.partition, "from": from, "to": to, "migration": migration,
+                    "draining_epoch": epoch, "blocked_budget_ms": budget, "steps": plan.steps })
+        },
+    );
+    Ok(())
+}
+
+fn not(record: &PartitionRecord, what: &str) -> Failed {
+    let now = state(v1::Record::of(record, None).placed.as_ref());
+    Failed::new(exit::REFUSED, format!("{} is {now}, expected {what}", record.partition))
+}
+
+fn placed(record: &PartitionRecord) -> Result<Placed, Failed> {
+    record.placed.ok_or_else(|| not(record, "a partition that exists"))
+}
+
+fn ends(record: &PartitionRecord) -> Result<(Placement, Placement, Epoch), Failed> {
+    match (placed(record)?.state, record.draining_epoch()) {
+        (PartitionState::Migrating { from, to, .. }, Some(draining)) => Ok((from, to, draining)),
+        _ => Err(not(record, "one that is being moved")),
+    }
+}
+
+fn debt(record: &PartitionRecord) -> Result<Debt, Failed> {
+    placed(record)?.debt.ok_or_else(|| not(record, "one whose source was left unsealed"))
+}
+
+fn text<T: TryFrom<String>>(text: String) -> Result<T, Failed>
+where
+    T::Error: core::fmt::Display,
+{
+    T::try_from(text).map_err(|error| Failed::new(exit::USAGE, error))
+}
+
+impl What {
+    const fn partition(&self) -> &Asked {
+        match self {
+            Self::Create { partition, .. }
+            | Self::Open { partition, .. }
+            | Self::Plan { partition, .. }
+            | Self::Begin { partition, .. }
+            | Self::EnterCutover { partition, .. }
+            | Self::EnterTimedCutover { partition, .. }
+            | Self::RecordWatermark { partition, .. }
+            | Self::Complete { partition, .. }
+            | Self::Abort { partition }
+            | Self::Force { partition, .. }
+            | Self::Settle { partition, .. }
+            | Self::Retire { partition, .. }
+            | Self::Forget { partition, .. }
+            | Self::Delete { partition } => &partition.0,
+        }
+    }
+
+    /// The transition, resting on the record as it was read.
+    fn transition(self, record: &PartitionRecord) -> Result<Transition, Failed> {
+        let expected: Expected = record.expected();
+        let (partition, migration) = (record.partition, record.migration);
+        let speaker =
+            |store, incarnation| Speaker { store, partition, incarnation: Incarnation(incarnation) };
+        Ok(match self {
+            Self::Create { .. } | Self::Plan { .. } => return Err(not(record, "no transition")),
+            Self::Open { incarnation, .. } => {
+                let by = speaker(placed(record)?.state.read_placement(), incarnation);
+                let prepared = Prepared::reported(by, migration, record.epoch.previous(), true);
+                Transition::Open { expected, prepared }
+            }
+            Self::Begin { to, .. } => Transition::Begin { expected, to: to.0 },
+            Self::EnterCutover { watermark, incarnation, target_incarnation, .. } => {
+                let (from, _, through) = ends(record)?;
+                let (watermark, target) = (Position(watermark), Incarnation(target_incarnation));
+                let receipt =
+                    SealReceipt::reported(speaker(from, incarnation), migration, through, watermark, target);
+                Transition::EnterCutover { expected, receipt }
+            }
+            Self::EnterTimedCutover { target_incarnation, not_enforced, .. } => {
+                let (_, to, draining) = ends(record)?;
+                let by = speaker(to, target_incarnation);
+                let prepared = Prepared::reported(by, migration, draining, !not_enforced);
+                Transition::EnterTimedCutover { expected, prepared }
+            }
+            Self::RecordWatermark { position, incarnation, .. } => {
+                let (from, ..) = ends(record)?;
+                let (by, position) = (speaker(from, incarnation), Position(position));
+                let reading = WatermarkReading::reported(by, migration, record.epoch, position, Epoch::ZERO);
+                Transition::RecordWatermark { expected, reading }
+            }
+            Self::Complete { position, incarnation, not_enforced, .. } => {
+                let (_, to, _) = ends(record)?;
+                let (by, position) = (speaker(to, incarnation), Position(position));
+                let evidence =
+                    CatchUpEvidence::reported(by, migration, record.epoch, position, !not_enforced);
+                Transition::Complete { expected, evidence }
+            }
+            Self::Abort { .. } => Transition::Abort { expected },
+            Self::Force { operator, reason, incarnation, .. } => {
+                let (_, to, draining) = ends(record)?;
+                let prepared = Prepared::reported(speaker(to, incarnation), migration, draining, true);
+                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                Transition::Force { expected, prepared, operator, reason }
+            }
+            Self::Settle { proof, incarnation, watermark, migration, .. } => {
+                let debt = debt(record)?;
+                let by = speaker(debt.placement, incarnation);
+                let proof = match proof {
+                    Proof::Sealed => {
+                        let (through, at) = (debt.through, Position(watermark));
+                        Settlement::Sealed(SealReceipt::reported(
+                            by,
+                            debt.migration,
+                            through,
+                            at,
+                            debt.target,
+                        ))
+                    }
+                    Proof::Closed => {
+                        let later = MigrationId(migration);
+                        Settlement::Closed(Prepared::reported(by, later, debt.through, true))
+                    }
+                    Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy)),
+                };
+                Transition::Settle { migration: debt.migration, proof }
+            }
+            Self::Retire { at, .. } => {
+                Transition::RetireCopy { placement: at.0, copy: old_copy(record, at.0)? }
+            }
+            Self::Forget { at, incarnation, .. } => {
+                let copy = old_copy(record, at.0)?;
+                Transition::ForgetCopy { dropped: Dropped::reported(speaker(at.0, incarnation), copy) }
+            }
+            Self::Delete { .. } => Transition::Delete { expected },
+        })
+    }
+}
+
+fn old_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Failed> {
+    let old = record.old_copies.iter().find(|old| old.placement == at);
+    old.map(|old| old.copy)
+        .ok_or_else(|| Failed::new(exit::REFUSED, format!("{} has no old copy at {at}", record.partition)))
+}

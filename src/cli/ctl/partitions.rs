@@ -1,0 +1,88 @@
+//! Looking at partitions.
+
+use super::print::{Out, guarantee, notes, partition, record_json, state};
+use crate::api::{Asked, v1};
+use crate::cli::Failed;
+use crate::cli::connect::failed;
+use crate::client::{Client, Update};
+use crate::ids::PartitionId;
+use crate::migration::PartitionRecord;
+use serde_json::json;
+
+fn row(record: &v1::Record) -> Vec<String> {
+    let kind = record.placed.as_ref().map_or("", |placed| guarantee(placed.guarantee()));
+    vec![
+        format!("p{}", record.partition),
+        record.name.clone(),
+        state(record.placed.as_ref()),
+        format!("e{}", record.epoch),
+        format!("m{}", record.migration),
+        kind.to_owned(),
+        notes(record),
+    ]
+}
+
+const HEAD: [&str; 7] = ["PARTITION", "NAME", "STATE", "EPOCH", "MIGRATION", "GUARANTEE", "NOTES"];
+
+pub(super) async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
+    let mut records = Vec::new();
+    loop {
+        let after = records.last().map(|record: &v1::Record| PartitionId(record.partition));
+        let page = client.list(after).await.map_err(|error| failed(&error))?;
+        records.extend(page.records);
+        if !page.more {
+            break;
+        }
+    }
+    let rows: Vec<_> = records.iter().map(row).collect();
+    let machine: Vec<_> = records.iter().map(record_json).collect();
+    out.table("partition", &HEAD, &rows, &machine);
+    Ok(())
+}
+
+pub(super) async fn get(client: &Client, out: &Out, asked: Asked) -> Result<(), Failed> {
+    let found = client.resolve(asked).await.map_err(|error| failed(&error))?;
+    let record = v1::Record::of(&found.record, found.name.as_ref());
+    out.table("partition", &HEAD, &[row(&record)], &[record_json(&record)]);
+    Ok(())
+}
+
+fn line(record: &PartitionRecord) -> v1::Record {
+    v1::Record::of(record, None)
+}
+
+pub(super) async fn watch(client: &Client, out: &Out) -> Result<(), Failed> {
+    let mut watch = client.watch();
+    loop {
+        match watch.next().await.map_err(|error| failed(&error))? {
+            Update::Everything { records, revision } => {
+                out.say(
+                    || format!("r{revision}  {} partitions", records.len(), revision = revision.0),
+                    || json!({ "type": "resync", "revision": revision.0, "partitions": records.len() }),
+                );
+                for record in &records {
+                    say(out, revision.0, record.partition, Some(record));
+                }
+            }
+            Update::Changed { partition, record, revision } => {
+                say(out, revision.0, partition, record.as_ref())
+            }
+        }
+    }
+}
+
+fn say(out: &Out, revision: u64, id: PartitionId, record: Option<&PartitionRecord>) {
+    let wire = record.map(line);
+    out.say(
+        || match &wire {
+            Some(record) => {
+                let name = partition(record.partition, &record.name);
+                format!("r{revision}  {name}  {}@e{}  {}", state(record.placed.as_ref()), record.epoch, notes(record))
+                    .trim_end()
+                    .to_owned()
+            }
+            None => format!("r{revision}  {id}  gone"),
+        },
+        || json!({ "type": "change", "revision": revision, "partition": id.0, "record": wire.as_ref().map(record_json) }),
+    );
+}

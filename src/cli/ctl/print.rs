@@ -1,0 +1,139 @@
+//! Tables for people, lines for machines.
+
+use super::Format;
+use crate::api::v1;
+use crate::ids::Placement;
+use serde_json::{Value, json};
+
+/// Where results go.
+pub(super) struct Out {
+    format: Format,
+}
+
+impl Out {
+    pub(super) const fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// One result: a line of its own, or an object with a `type`.
+    pub(super) fn say(&self, human: impl FnOnce() -> String, machine: impl FnOnce() -> Value) {
+        match self.format {
+            Format::Human => println!("{}", human()),
+            Format::Json => println!("{}", machine()),
+        }
+    }
+
+    /// A table with a head, or an object for each row.
+    pub(super) fn table(&self, kind: &str, head: &[&str], rows: &[Vec<String>], machine: &[Value]) {
+        if self.format == Format::Json {
+            for value in machine {
+                let mut value = value.clone();
+                value["type"] = json!(kind);
+                println!("{value}");
+            }
+            return;
+        }
+        let mut widths: Vec<usize> = head.iter().map(|cell| cell.len()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let line = |cells: &[String]| {
+            let padded: Vec<String> = cells
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}", width = *width))
+                .collect();
+            println!("{}", padded.join("  ").trim_end());
+        };
+        line(&head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
+        for row in rows {
+            line(row);
+        }
+    }
+}
+
+pub(super) fn placement(number: u32) -> String {
+    u16::try_from(number).map_or_else(|_| number.to_string(), |number| Placement(number).to_string())
+}
+
+pub(super) fn partition(id: u32, name: &str) -> String {
+    if name.is_empty() { format!("p{id}") } else { name.to_owned() }
+}
+
+pub(super) const fn guarantee(wire: v1::Guarantee) -> &'static str {
+    match wire {
+        v1::Guarantee::Sealed => "sealed",
+        v1::Guarantee::Timed => "timed",
+        v1::Guarantee::Unspecified => "?",
+    }
+}
+
+/// `Active(A)`, `Draining(A>B)`, or that it is deleted.
+pub(super) fn state(placed: Option<&v1::Placed>) -> String {
+    let Some(placed) = placed else { return "deleted".to_owned() };
+    let from = placement(placed.from);
+    let to = placed.to.map(placement).unwrap_or_default();
+    match placed.phase() {
+        v1::Phase::Active => format!("Active({from})"),
+        v1::Phase::Draining => format!("Draining({from}>{to})"),
+        v1::Phase::Cutover => format!("Cutover({from}>{to})"),
+        v1::Phase::Unspecified => "?".to_owned(),
+    }
+}
+
+/// What an operator has to know of a record beside its state.
+pub(super) fn notes(record: &v1::Record) -> String {
+    let mut notes = Vec::new();
+    if let Some(placed) = &record.placed {
+        if !placed.opened {
+            notes.push("not opened yet".to_owned());
+        }
+        if let Some(watermark) = placed.cutover.and_then(|facts| facts.watermark) {
+            notes.push(format!("watermark {watermark}"));
+        }
+        if let Some(debt) = &placed.unsealed {
+            let (at, through) = (placement(debt.placement), debt.through);
+            notes.push(format!(
+                "UNSEALED: {at} may still acknowledge writes through e{through}, and they are lost"
+            ));
+        }
+    }
+    for old in &record.old_copies {
+        let doing = if old.retiring { "retiring" } else { "old copy" };
+        notes.push(format!("{doing} m{} at {}", old.copy, placement(old.placement)));
+    }
+    notes.join(", ")
+}
+
+pub(super) fn record_json(record: &v1::Record) -> Value {
+    let placed = record.placed.as_ref().map(|placed| {
+        json!({
+            "from": placement(placed.from),
+            "to": placed.to.map(placement),
+            "owned_since": placed.owned_since,
+            "copy": placed.copy,
+            "opened": placed.opened,
+            "guarantee": guarantee(placed.guarantee()),
+            "watermark": placed.cutover.and_then(|facts| facts.watermark),
+            "draining_epoch": placed.cutover.map(|facts| facts.draining_epoch),
+            "unsealed": placed.unsealed.as_ref().map(|debt| json!({
+                "placement": placement(debt.placement), "through": debt.through, "migration": debt.migration,
+            })),
+        })
+    });
+    let old = record.old_copies.iter().map(|old| {
+        json!({ "placement": placement(old.placement), "copy": old.copy, "retiring": old.retiring,
+                "sealed_through": old.sealed_through })
+    });
+    json!({
+        "partition": record.partition,
+        "name": record.name,
+        "epoch": record.epoch,
+        "migration": record.migration,
+        "state": state(record.placed.as_ref()),
+        "placed": placed,
+        "old_copies": old.collect::<Vec<_>>(),
+    })
+}

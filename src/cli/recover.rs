@@ -1,0 +1,176 @@
+//! Going on after a disaster: with what one node has, or with what a backup has. Offline, by an explicit order, and written
+//! down.
+
+use super::init::{founder, store_failed};
+use super::{Failed, NodeConfig, exit};
+use crate::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use crate::ids::{Epoch, MigrationId};
+use crate::migration::{Operator, Reason};
+use crate::raft::{Applied, Configuration, Durable};
+use crate::store::{Store, StoreIdentity, backup};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// The options of `recover`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Only when a quorum is lost for good: what only the lost nodes knew is lost with them, and a lost \
+    node that comes back must not be started again.\nThe new configuration names a new data directory and the node's \
+    next incarnation.\n\nExample:\n  cutover recover --from /var/lib/cutover --config n1-new.toml --operator ann \
+    --reason 'n2 and n3 burned' --yes"
+)]
+pub struct Args {
+    /// The data directory of the node that is left
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// The configuration of the node that goes on: the same cluster and node, its next incarnation, a new directory
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Who takes the responsibility
+    #[arg(long)]
+    operator: String,
+    /// And why
+    #[arg(long)]
+    reason: String,
+    /// Do it; without, only what may be lost is said
+    #[arg(long)]
+    yes: bool,
+}
+
+/// The options of `restore`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Everything that was committed after the backup is lost.\n\n\
+    Example:\n  cutover restore --from cluster.backup --config n1.toml --operator ann --reason 'all disks lost' --yes")]
+pub struct RestoreArgs {
+    /// The backup
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// The configuration of the node that the new cluster begins with; its directory must not be there yet
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Who takes the responsibility
+    #[arg(long)]
+    operator: String,
+    /// And why
+    #[arg(long)]
+    reason: String,
+    /// Do it; without, only what may be lost is said
+    #[arg(long)]
+    yes: bool,
+}
+
+/// No cluster makes so many transitions between a backup and a disaster: what is given out from here on is above every
+/// fence that a sink may have.
+const LEAP: u64 = 1 << 32;
+
+struct Order<'a> {
+    config: NodeConfig,
+    from: &'a Path,
+    operator: &'a str,
+    reason: &'a str,
+    yes: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failed> {
+    let config = NodeConfig::load(&args.config).map_err(|error| Failed::new(exit::USAGE, error))?;
+    let found = Store::identify(&args.from).map_err(|error| store_failed(&error))?;
+    let expected = StoreIdentity { incarnation: config.raft.me.incarnation, ..found };
+    let wanted = config.store_identity();
+    if wanted != expected || wanted.incarnation <= found.incarnation {
+        let next = StoreIdentity { incarnation: found.incarnation.next(), ..found };
+        let line =
+            format!("{}: found {wanted}, expected {next} or a later incarnation", args.config.display());
+        return Err(Failed::new(exit::USAGE, line));
+    }
+    let (store, durable) = Store::open(&args.from, &found).map_err(|error| store_failed(&error))?;
+    store.close().map_err(|error| store_failed(&error))?;
+    let applied: Applied<ControlPlaneState> =
+        durable.assume_committed().map_err(|error| Failed::new(exit::DATA, error))?;
+    println!("found     {found}: log through {}, term {}", durable.log.last(), durable.vote.term);
+    println!("may be lost: everything that the cluster committed after {}", applied.last().index);
+    println!("may be new:  entries after {} that were never acknowledged", durable.snapshot.last.index);
+    let Args { from, operator, reason, yes, .. } = args;
+    refound(Order { config, from, operator, reason, yes: *yes }, applied)
+}
+
+pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
+    let config = NodeConfig::load(&args.config).map_err(|error| Failed::new(exit::USAGE, error))?;
+    let wrong =
+        |error: &dyn core::fmt::Display| Failed::new(exit::DATA, format!("{}: {error}", args.from.display()));
+    let bytes = std::fs::read(&args.from).map_err(|error| wrong(&error))?;
+    let backup = backup::decode(&bytes).map_err(|error| wrong(&error))?;
+    let applied = backup.snapshot.applied().map_err(|error| wrong(&error))?;
+    println!("found     a backup of {} through {}", backup.cluster, backup.snapshot.last);
+    println!("may be lost: everything that was committed after {}", backup.snapshot.last.index);
+    let RestoreArgs { from, operator, reason, yes, .. } = args;
+    refound(Order { config, from, operator, reason, yes: *yes }, applied)
+}
+
+fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), Failed> {
+    let usage = |error: &dyn core::fmt::Display| Failed::new(exit::USAGE, error);
+    let operator = Operator::try_from(order.operator.to_owned()).map_err(|error| usage(&error))?;
+    let reason = Reason::try_from(order.reason.to_owned()).map_err(|error| usage(&error))?;
+    let moving: Vec<String> = in_flight(&applied);
+    for line in &moving {
+        println!("check     {line}: its flip may have been committed and lost, ask both stores who owns it");
+    }
+    if !order.yes {
+        return Err(Failed::new(exit::USAGE, "nothing was done: say --yes to go on with this"));
+    }
+    let config = &order.config;
+    let last = applied.last();
+    let disk = disk(config, applied)?;
+    let store =
+        Store::create(&config.data, &config.store_identity(), &disk).map_err(|error| store_failed(&error))?;
+    store.close().map_err(|error| store_failed(&error))?;
+    let audit = json!({
+        "type": "recovery", "from": order.from.display().to_string(), "node": config.store_identity().to_string(),
+        "last_index": last.index.0, "last_term": last.term.0, "operator": operator.as_ref(),
+        "reason": reason.as_ref(), "check": moving,
+        "at_unix_s": std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+    });
+    let path = config.data.join("recovery.json");
+    std::fs::write(&path, format!("{audit}\n"))
+        .map_err(|error| Failed::new(exit::INTERNAL, format!("{}: {error}", path.display())))?;
+    println!(
+        "founded   {} alone in {}, written down in {}",
+        config.store_identity(),
+        config.data.display(),
+        path.display()
+    );
+    println!(
+        "next      cutover serve with this configuration, then admit the others with their next incarnations"
+    );
+    Ok(())
+}
+
+fn in_flight(applied: &Applied<ControlPlaneState>) -> Vec<String> {
+    let state = applied.machine();
+    let moving = state.table().records().filter(|record| record.draining_epoch().is_some());
+    let name = |record: &crate::migration::PartitionRecord| {
+        let name =
+            state.directory().name(record.partition).map(|name| format!(" ({name})")).unwrap_or_default();
+        let placed = record.placed.map(|placed| placed.state.to_string()).unwrap_or_default();
+        format!("{}{name} {placed}@{}", record.partition, record.epoch)
+    };
+    moving.map(name).collect()
+}
+
+/// The disk of a cluster of one that goes on from this state.
+fn disk(
+    config: &NodeConfig,
+    applied: Applied<ControlPlaneState>,
+) -> Result<Durable<ControlPlaneEntry>, Failed> {
+    let records = applied.machine().table().records();
+    let (epoch, migration) = records
+        .map(|record| (record.epoch.0, record.migration.0))
+        .fold((0, 0), |most, one| (most.0.max(one.0), most.1.max(one.1)));
+    let (epoch, migration) = (Epoch(epoch.saturating_add(LEAP)), MigrationId(migration.saturating_add(LEAP)));
+    let founder = founder(config);
+    let members: Vec<_> = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone())).collect();
+    let voters = Configuration::of_voters([config.raft.me]);
+    let refounded = Durable::refounded(applied, voters, |state: ControlPlaneState, at| {
+        state.recovered(members, epoch, migration, at)
+    });
+    refounded.map_err(|error| Failed::new(exit::INTERNAL, error))
+}

@@ -1,0 +1,203 @@
+//! What a client can ask.
+
+use super::{Client, ClientError};
+use crate::api::{Asked, request, v1};
+use crate::control_plane::{Address, PartitionName};
+use crate::ids::{Epoch, Index, NodeId, PartitionId, Placement, SessionId};
+use crate::migration::{PartitionRecord, Transition};
+use crate::placement::Resolution;
+use crate::raft::Ticket;
+
+/// A partition as it is committed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Partition {
+    /// Its record.
+    pub record: PartitionRecord,
+    /// What people call it.
+    pub name: Option<PartitionName>,
+    /// Where it lives; none once it is deleted.
+    pub resolution: Option<Resolution>,
+}
+
+/// What came of a transition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Applied {
+    /// The partition's number.
+    pub partition: PartitionId,
+    /// Its epoch afterwards.
+    pub epoch: Epoch,
+    /// The place in the log.
+    pub index: Index,
+    /// The answer of the first time.
+    pub repeated: bool,
+}
+
+pub(super) fn unexpected(error: &dyn core::fmt::Display) -> ClientError {
+    ClientError::Unexpected(error.to_string())
+}
+
+pub(super) fn record(wire: &v1::Record) -> Result<(PartitionRecord, Option<PartitionName>), ClientError> {
+    let record = PartitionRecord::try_from(wire).map_err(|error| unexpected(&error))?;
+    Ok((record, PartitionName::try_from(wire.name.clone()).ok()))
+}
+
+impl Client {
+    /// Where a partition lives, as it is committed by now or later.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn resolve(&self, partition: Asked) -> Result<Partition, ClientError> {
+        let message = v1::ResolveRequest { partition: Some(partition.into()) };
+        let answer = self
+            .call(None, true, message, |channel, request| async move {
+                v1::placements_client::PlacementsClient::new(channel).resolve(request).await
+            })
+            .await?;
+        let wire = answer.record.as_ref().ok_or_else(|| unexpected(&"no record"))?;
+        let (record, name) = record(wire)?;
+        let resolution = answer.resolution.as_ref().map(Resolution::try_from).transpose();
+        Ok(Partition { record, name, resolution: resolution.map_err(|error| unexpected(&error))? })
+    }
+
+    /// The records after a partition, at most a page, and whether there are more.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn list(&self, after: Option<PartitionId>) -> Result<v1::ListResponse, ClientError> {
+        let message = v1::ListRequest { after: after.map(|after| after.0), limit: 0 };
+        self.call(None, true, message, |channel, request| async move {
+            v1::placements_client::PlacementsClient::new(channel).list(request).await
+        })
+        .await
+    }
+
+    /// What a begin would do.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn plan(&self, partition: Asked, to: Placement) -> Result<v1::PlanResponse, ClientError> {
+        let message = v1::PlanRequest { partition: Some(partition.into()), to: to.0.into() };
+        self.call(None, true, message, |channel, request| async move {
+            v1::migrations_client::MigrationsClient::new(channel).plan(request).await
+        })
+        .await
+    }
+
+    /// Commits a transition, once: what is not answered is [`ClientError::Indeterminate`].
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn apply(&self, partition: Asked, transition: Transition) -> Result<Applied, ClientError> {
+        self.apply_under(partition, transition, None).await
+    }
+
+    pub(super) async fn apply_under(
+        &self,
+        partition: Asked,
+        transition: Transition,
+        ticket: Option<Ticket>,
+    ) -> Result<Applied, ClientError> {
+        let message = request(partition, transition, ticket);
+        let answer = self
+            .call(None, ticket.is_some(), message, |channel, request| async move {
+                v1::migrations_client::MigrationsClient::new(channel).apply(request).await
+            })
+            .await?;
+        let (partition, epoch) = (PartitionId(answer.partition), Epoch(answer.epoch));
+        Ok(Applied { partition, epoch, index: Index(answer.index), repeated: answer.repeated })
+    }
+
+    pub(super) async fn open_session(&self) -> Result<SessionId, ClientError> {
+        // A session that nobody uses costs a place among many, and goes again.
+        let answer = self
+            .call(None, true, v1::OpenSessionRequest {}, |channel, request| async move {
+                v1::sessions_client::SessionsClient::new(channel).open(request).await
+            })
+            .await?;
+        Ok(SessionId(answer.session))
+    }
+
+    pub(super) async fn close_session(&self, session: SessionId) -> Result<(), ClientError> {
+        let message = v1::CloseSessionRequest { session: session.0 };
+        let call = self.call(None, true, message, |channel, request| async move {
+            v1::sessions_client::SessionsClient::new(channel).close(request).await
+        });
+        call.await.map(|_| ())
+    }
+
+    /// What one node knows of itself.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn status(&self, at: &Address) -> Result<v1::StatusResponse, ClientError> {
+        self.call(Some(at), true, v1::StatusRequest {}, |channel, request| async move {
+            v1::cluster_client::ClusterClient::new(channel).status(request).await
+        })
+        .await
+    }
+
+    /// The members, as they are committed by now or later.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn members(&self) -> Result<v1::MembersResponse, ClientError> {
+        self.call(None, true, v1::MembersRequest {}, |channel, request| async move {
+            v1::cluster_client::ClusterClient::new(channel).members(request).await
+        })
+        .await
+    }
+
+    /// Changes the members.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn change_members(
+        &self,
+        change: v1::change_members_request::Change,
+    ) -> Result<Index, ClientError> {
+        let message = v1::ChangeMembersRequest { change: Some(change) };
+        let answer = self
+            .call(None, false, message, |channel, request| async move {
+                v1::cluster_client::ClusterClient::new(channel).change_members(request).await
+            })
+            .await?;
+        Ok(Index(answer.index))
+    }
+
+    /// Hands the leadership over.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId, ClientError> {
+        let message = v1::TransferRequest { to: to.map_or(0, |to| to.0.into()) };
+        let answer = self
+            .call(None, false, message, |channel, request| async move {
+                v1::cluster_client::ClusterClient::new(channel).transfer(request).await
+            })
+            .await?;
+        u8::try_from(answer.to).map(NodeId).map_err(|error| unexpected(&error))
+    }
+
+    /// Everything that is committed, as the bytes of a backup file.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn backup(&self) -> Result<Vec<u8>, ClientError> {
+        let mut stream = self
+            .call(None, true, v1::BackupRequest {}, |channel, request| async move {
+                v1::cluster_client::ClusterClient::new(channel).backup(request).await
+            })
+            .await?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.message().await.map_err(|status| super::refused(None, &status))? {
+            bytes.extend_from_slice(&chunk.data);
+        }
+        Ok(bytes)
+    }
+
+    /// The addresses that this client knows.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Address> {
+        self.known().addresses.clone()
+    }
+}

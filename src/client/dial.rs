@@ -1,0 +1,26 @@
+//! How connections are made: with certificates in production, without in a simulator.
+
+use crate::control_plane::Address;
+use core::fmt::Debug;
+use core::future::Future;
+use core::pin::Pin;
+use tonic::transport::Channel;
+
+/// A connection in the making.
+pub type Dialing = Pin<Box<dyn Future<Output = Result<Channel, String>> + Send>>;
+
+/// Makes connections.
+pub trait Dial: Debug + Send + Sync + 'static {
+    /// One to this address.
+    fn channel(&self, address: Address) -> Dialing;
+}
+
+#[cfg(not(madsim))]
+impl Dial for crate::tls::Security {
+    fn channel(&self, address: Address) -> Dialing {
+        let security = self.clone();
+        Box::pin(
+            async move { crate::tls::channel(&address, &security).await.map_err(|error| error.to_string()) },
+        )
+    }
+}

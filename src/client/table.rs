@@ -1,0 +1,166 @@
+//! The write gate over everything that a watch stream brings.
+//!
+//! Whoever admits reads one pointer, and takes no lock that whoever writes can hold: a change makes a new table, which shares
+//! all but a few entries with the old one, and puts it in place of it.
+
+use crate::gate::{WriteAdmission, admit_write};
+use crate::ids::{Epoch, PartitionId, Revision};
+use crate::placement::Resolution;
+use arc_swap::ArcSwap;
+use arc_swap::cache::Cache;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Partitions in one piece of the table.
+const PIECE: usize = 64;
+/// Partitions with lower numbers are found by counting. Names give low numbers; others are looked up.
+const COUNTED: u32 = 1 << 20;
+
+type Piece = [Option<Resolution>; PIECE];
+
+/// Every partition at one revision.
+#[derive(Clone, Debug)]
+struct Placed {
+    revision: Revision,
+    pieces: Vec<Option<Arc<Piece>>>,
+    others: Arc<BTreeMap<PartitionId, Resolution>>,
+}
+
+impl Placed {
+    fn empty(revision: Revision) -> Self {
+        Self { revision, pieces: Vec::new(), others: Arc::default() }
+    }
+
+    fn get(&self, partition: PartitionId) -> Option<&Resolution> {
+        if partition.0 >= COUNTED {
+            return self.others.get(&partition);
+        }
+        let (piece, at) = place(partition);
+        self.pieces.get(piece)?.as_ref()?.get(at)?.as_ref()
+    }
+
+    fn put(&mut self, partition: PartitionId, resolution: Option<Resolution>) {
+        if partition.0 >= COUNTED {
+            let others = Arc::make_mut(&mut self.others);
+            match resolution {
+                Some(resolution) => others.insert(partition, resolution),
+                None => others.remove(&partition),
+            };
+            return;
+        }
+        let (piece, at) = place(partition);
+        if piece >= self.pieces.len() {
+            self.pieces.resize(piece + 1, None);
+        }
+        let piece = self.pieces[piece].get_or_insert_with(|| Arc::new([None; PIECE]));
+        Arc::make_mut(piece)[at] = resolution;
+    }
+}
+
+fn place(partition: PartitionId) -> (usize, usize) {
+    let number = usize::try_from(partition.0).unwrap_or(usize::MAX);
+    (number / PIECE, number % PIECE)
+}
+
+/// Placements of all partitions, written by one, read by many.
+#[derive(Clone, Debug)]
+pub struct GateTable {
+    current: Arc<ArcSwap<Placed>>,
+}
+
+impl Default for GateTable {
+    fn default() -> Self {
+        Self { current: Arc::new(ArcSwap::from_pointee(Placed::empty(Revision::ZERO))) }
+    }
+}
+
+/// One thread's way to a [`GateTable`].
+#[derive(Debug)]
+pub struct Gate {
+    cache: Cache<Arc<ArcSwap<Placed>>, Arc<Placed>>,
+}
+
+impl GateTable {
+    /// A gate over this table, one for each thread.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        Gate { cache: Cache::new(Arc::clone(&self.current)) }
+    }
+
+    /// Everything there is, in place of what was there.
+    pub fn reset(&self, revision: Revision, all: impl IntoIterator<Item = Resolution>) {
+        let mut next = Placed::empty(revision);
+        for resolution in all {
+            next.put(resolution.partition, Some(resolution));
+        }
+        self.current.store(Arc::new(next));
+    }
+
+    /// One partition has changed, or is gone.
+    pub fn change(&self, revision: Revision, partition: PartitionId, resolution: Option<Resolution>) {
+        let mut next = Placed::clone(&self.current.load());
+        next.put(partition, resolution);
+        next.revision = revision;
+        self.current.store(Arc::new(next));
+    }
+
+    /// The revision that the table is at.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.current.load().revision
+    }
+}
+
+impl Gate {
+    /// Where a partition lives as of the table's revision, which may be any earlier one.
+    pub fn resolve(&mut self, partition: PartitionId) -> Option<Resolution> {
+        self.cache.load().get(partition).copied()
+    }
+
+    /// Judges a write that was resolved at this epoch; none if the table does not know the partition.
+    pub fn admit(&mut self, partition: PartitionId, resolved_at: Epoch) -> Option<WriteAdmission> {
+        self.cache.load().get(partition).map(|view| admit_write(view, resolved_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::GateRefusal;
+    use crate::ids::Placement;
+    use crate::placement::{Guarantee, PartitionState};
+
+    fn active(partition: u32, epoch: u64) -> Resolution {
+        Resolution {
+            partition: PartitionId(partition),
+            state: PartitionState::Active(Placement(1)),
+            epoch: Epoch(epoch),
+            guarantee: Guarantee::Sealed,
+            revision: Revision(epoch),
+        }
+    }
+
+    #[test]
+    fn a_gate_sees_each_change_and_nothing_else() {
+        let table = GateTable::default();
+        let mut gate = table.gate();
+        let far = u32::MAX;
+        assert_eq!(gate.admit(PartitionId(7), Epoch(1)), None);
+        table.reset(Revision(3), [active(7, 1), active(far, 1)]);
+        for partition in [7, far] {
+            assert_eq!(
+                gate.admit(PartitionId(partition), Epoch(1)),
+                Some(WriteAdmission::Admit(Placement(1)))
+            );
+        }
+        table.change(Revision(4), PartitionId(7), Some(active(7, 2)));
+        let stale = GateRefusal::StaleEpoch { have: Epoch(2), got: Epoch(1) };
+        assert_eq!(gate.admit(PartitionId(7), Epoch(1)), Some(WriteAdmission::Reject(stale)));
+        assert_eq!(gate.resolve(PartitionId(6)), None);
+        table.change(Revision(5), PartitionId(far), None);
+        assert_eq!(gate.resolve(PartitionId(far)), None);
+        assert_eq!(table.revision(), Revision(5));
+        table.reset(Revision(9), []);
+        assert_eq!(gate.resolve(PartitionId(7)), None, "what was there before counts no more");
+    }
+}
