@@ -1,5 +1,7 @@
 //! Generates the code of the client interface from its description. No `protoc`: the compiler is a library.
 
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a build script speaks to cargo")]
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "server")]

@@ -43,12 +43,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("tls",           &["ids", "control_plane"]),
     ("driver",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
                         "trace", "store"]),
-    ("server",        &["ids", "fence", "placement", "migration", "gate", "control_plane", "invariant", "trace",
-                        "api", "tls", "driver", "store"]),
-    ("client",        &["ids", "fence", "placement", "migration", "gate", "control_plane", "invariant", "trace",
-                        "api", "tls", "driver", "store"]),
-    ("cli",           &["ids", "fence", "placement", "migration", "gate", "control_plane", "invariant", "trace",
-                        "api", "tls", "driver", "store", "server", "client"]),
+    ("server",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
+                        "trace", "api", "tls", "driver", "store"]),
+    ("client",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
+                        "trace", "api", "tls", "driver", "store"]),
+    ("cli",           &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
+                        "trace", "api", "tls", "driver", "store", "server", "client"]),
 ];
 
 /// The rows of `IMPORTS` that are pure.

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod composed;
 pub mod environment;
 pub mod explorer;
+pub mod history;
 pub mod mutants;
 pub mod render;
 pub mod replay;

@@ -10,6 +10,7 @@ mod commit;
 mod consensus;
 mod fact;
 mod findings;
+pub mod history;
 mod monitor;
 mod nodes;
 mod register;

@@ -4,6 +4,7 @@ mod check;
 mod console;
 mod explain;
 mod explore;
+mod history;
 mod replay;
 mod report;
 mod review;
@@ -56,6 +57,8 @@ enum Verb {
     Mutants(mutants::Args),
     /// Compare two runs: invariants, state space, mutants; what awaits a decision
     Review(review::Args),
+    /// Judge what clients saw of the control plane: is there an order that explains it?
+    History(history::Args),
     /// Tell about an invariant: claim, source, the mutants it kills, a witness
     Explain(explain::Args),
     #[cfg(feature = "server")]
@@ -90,6 +93,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Replay(args) => replay::run(&args),
         Verb::Mutants(args) => mutants::run(&args),
         Verb::Review(args) => review::run(&args),
+        Verb::History(args) => history::run(&args),
         Verb::Explain(args) => explain::run(&args),
         #[cfg(feature = "server")]
         Verb::Operate(verb) => cutover::cli::run(verb),

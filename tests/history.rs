@@ -1,0 +1,23 @@
+//! The judge of histories: small ones written by hand, random executions of the production table, and random histories
+//! against a judge that tries every order.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what it expects by stopping"
+)]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "it says how long it takes")]
+
+#[path = "history/brute.rs"]
+mod brute;
+#[path = "history/by_hand.rs"]
+mod by_hand;
+#[path = "history/execution.rs"]
+mod execution;
+#[path = "history/explained.rs"]
+mod explained;
+#[path = "history/laws.rs"]
+mod laws;
+#[path = "history/make.rs"]
+mod make;

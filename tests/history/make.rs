@@ -1,0 +1,133 @@
+//! Operations, and the statements that their commands carry.
+
+use cutover::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, Speaker, WatermarkReading};
+use cutover::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
+use cutover::invariant::history::{
+    Answer, CONFIGURATIONS, Call, Failure, Operation, Refusal, Seen, Verdict, judge,
+};
+use cutover::migration::{Caps, Command, Expected, PartitionRecord, PlacementTable, Transition};
+use cutover::placement::Guarantee;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A statement with any contents: only sinks make them, but they can be read from bytes.
+fn stated<T: DeserializeOwned>(fields: impl Serialize) -> T {
+    postcard::from_bytes(&postcard::to_allocvec(&fields).unwrap()).unwrap()
+}
+
+const fn speaker(partition: PartitionId, store: Placement) -> Speaker {
+    Speaker { store, partition, incarnation: Incarnation(1) }
+}
+
+pub fn prepared(partition: PartitionId, store: Placement, at: Expected, enforces: bool) -> Prepared {
+    stated((speaker(partition, store), at.migration, at.epoch, enforces))
+}
+
+pub fn receipt(partition: PartitionId, store: Placement, at: Expected, watermark: u64) -> SealReceipt {
+    stated((speaker(partition, store), at.migration, at.epoch, Position(watermark), Incarnation(1)))
+}
+
+pub fn evidence(partition: PartitionId, store: Placement, at: Expected, position: u64) -> CatchUpEvidence {
+    stated((speaker(partition, store), at.migration, at.epoch, Position(position), true))
+}
+
+pub fn reading(partition: PartitionId, store: Placement, at: Expected, position: u64) -> WatermarkReading {
+    stated((speaker(partition, store), at.migration, at.epoch, Position(position), Epoch::ZERO))
+}
+
+pub fn dropped(partition: PartitionId, store: Placement, copy: MigrationId) -> Dropped {
+    stated((speaker(partition, store), copy))
+}
+
+pub const fn at(migration: u64, epoch: u64) -> Expected {
+    Expected { migration: MigrationId(migration), epoch: Epoch(epoch) }
+}
+
+/// An operation on partition 1 that takes the time from `invoked` to `completed`.
+pub fn apply(invoked: u64, completed: u64, transition: Transition, answer: Answer) -> Operation {
+    let call = Call::Apply { transition, answer };
+    Operation { client: 1, partition: PartitionId(1), invoked, completed: Some(completed), call }
+}
+
+pub fn read(invoked: u64, completed: u64, record: Option<&PartitionRecord>) -> Operation {
+    let seen = record.map_or(Seen::Nothing, |record| Seen::Record(record.clone()));
+    let call = Call::Read { seen, revision: None };
+    Operation { client: 2, partition: PartitionId(1), invoked, completed: Some(completed), call }
+}
+
+/// The same read, with a revision.
+pub fn revised(mut operation: Operation, at: u64) -> Operation {
+    if let Call::Read { revision, .. } = &mut operation.call {
+        *revision = Some(Revision(at));
+    }
+    operation
+}
+
+pub const fn ok(epoch: u64) -> Answer {
+    Answer::Ok { epoch: Epoch(epoch) }
+}
+
+pub fn refused(reason: &str, have: Option<Expected>) -> Answer {
+    Answer::Refused(Refusal { reason: reason.to_owned(), have })
+}
+
+/// A table to tell a story with: what it answers, and the record after it.
+pub struct Story {
+    pub table: PlacementTable,
+}
+
+/// The partition of the stories.
+pub const P: PartitionId = PartitionId(1);
+
+impl Story {
+    /// Settled at A: `create` and `open` are behind it.
+    pub fn settled() -> (Self, Vec<Operation>) {
+        let mut story = Self { table: PlacementTable::new(Caps::PRODUCTION) };
+        let create = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+        let created = story.takes(create.clone());
+        let open =
+            Transition::Open { expected: at(1, 1), prepared: prepared(P, Placement(0), at(1, 1), true) };
+        let opened = story.takes(open.clone());
+        (story, vec![apply(1, 2, create, created), apply(3, 4, open, opened)])
+    }
+
+    pub fn takes(&mut self, transition: Transition) -> Answer {
+        Answer::of(&self.table.apply(&Command { partition: P, transition }))
+    }
+
+    pub fn record(&self) -> PartitionRecord {
+        self.table.record(P).cloned().expect("there is one")
+    }
+
+    /// Takes it, and tells of it.
+    pub fn tells(&mut self, invoked: u64, completed: u64, transition: Transition) -> Operation {
+        let answer = self.takes(transition.clone());
+        apply(invoked, completed, transition, answer)
+    }
+}
+
+pub const fn begin(expected: Expected, to: u16) -> Transition {
+    Transition::Begin { expected, to: Placement(to) }
+}
+
+pub const fn abort(expected: Expected) -> Transition {
+    Transition::Abort { expected }
+}
+
+pub fn verdict(operations: &[Operation]) -> Verdict {
+    judge(operations, CONFIGURATIONS).expect("it is well-formed").verdict
+}
+
+#[track_caller]
+pub fn passes(operations: &[Operation]) {
+    assert_eq!(verdict(operations), Verdict::Linearizable);
+}
+
+/// Why it is not linearizable.
+#[track_caller]
+pub fn fails(operations: &[Operation]) -> Failure {
+    match verdict(operations) {
+        Verdict::NotLinearizable(failure) => *failure,
+        other @ (Verdict::Linearizable | Verdict::Unknown { .. }) => panic!("{other:?}"),
+    }
+}
