@@ -22,8 +22,12 @@ mod cluster;
 mod engines;
 #[path = "control_plane/members.rs"]
 mod members;
+#[path = "control_plane/names.rs"]
+mod names;
 #[path = "control_plane/outcomes.rs"]
 mod outcomes;
+#[path = "control_plane/recording.rs"]
+mod recording;
 #[path = "control_plane/sessions.rs"]
 mod sessions;
 #[path = "support/site.rs"]

@@ -25,10 +25,8 @@ pub(super) fn founder(config: &NodeConfig) -> Founder {
 
 /// What a store says that cannot be opened.
 pub(super) fn store_failed(error: &StoreError) -> Failed {
-    let code = match error {
-        StoreError::Io { .. } | StoreError::Refused { .. } => exit::INTERNAL,
-        _ => exit::DATA,
-    };
+    let world = matches!(error, StoreError::Io { .. } | StoreError::Refused { .. });
+    let code = if world { exit::INTERNAL } else { exit::DATA };
     Failed::new(code, error)
 }
 

@@ -123,12 +123,7 @@ async fn serve(
     let listen = |error| Failed::new(exit::UNAVAILABLE, error);
     let peers = Listener::bind(config.peer).await.map_err(|error| listen(error.to_string()))?;
     let clients = Listener::bind(config.client).await.map_err(|error| listen(error.to_string()))?;
-    if let Some(address) = config.metrics {
-        metrics_exporter_prometheus::PrometheusBuilder::new()
-            .with_http_listener(address)
-            .install()
-            .map_err(|error| listen(format!("cannot listen on {address}: {error}")))?;
-    }
+    publish_metrics(config.metrics)?;
     let learned = Learned::default();
     let transport = GrpcTransport::new(
         config.raft,
@@ -184,6 +179,17 @@ async fn serve(
         }
     };
     let _listeners = stop.send(true);
+    ended(told)
+}
+
+fn publish_metrics(at: Option<std::net::SocketAddr>) -> Result<(), Failed> {
+    let Some(address) = at else { return Ok(()) };
+    let exporter = metrics_exporter_prometheus::PrometheusBuilder::new().with_http_listener(address);
+    let installed = exporter.install();
+    installed.map_err(|error| Failed::new(exit::UNAVAILABLE, format!("cannot listen on {address}: {error}")))
+}
+
+fn ended(told: Result<Stopped, tokio::task::JoinError>) -> Result<(), Failed> {
     match told {
         Ok(Stopped::Told) => {
             tracing::info!("stopped");

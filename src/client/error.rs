@@ -110,12 +110,17 @@ pub(super) fn judge(status: &Status) -> Verdict {
         Some(Why::Refused(_) | Why::SessionExpired(_) | Why::Denied(_)) => {
             Verdict::No(ClientError::of(why, status))
         }
-        None => match status.code() {
-            // The connection broke, or nobody answered: the request may have arrived.
-            Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown | Code::Aborted => {
-                Verdict::Unknown { broken: true, error: ClientError::Indeterminate }
-            }
-            _ => Verdict::No(ClientError::of(None, status)),
-        },
+        // The connection broke, or nobody answered: the request may have arrived.
+        None if is_of_transport(status.code()) => {
+            Verdict::Unknown { broken: true, error: ClientError::Indeterminate }
+        }
+        None => Verdict::No(ClientError::of(None, status)),
     }
+}
+
+const fn is_of_transport(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown | Code::Aborted
+    )
 }

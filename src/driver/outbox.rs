@@ -13,7 +13,7 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 enum Held {
     Batch,
-    Said(Said),
+    Said(Box<Said>),
 }
 
 impl Outbox {
@@ -28,7 +28,7 @@ impl Outbox {
         if self.batches == 0 {
             return Some(said);
         }
-        self.held.push_back(Held::Said(said));
+        self.held.push_back(Held::Said(Box::new(said)));
         None
     }
 
@@ -39,7 +39,7 @@ impl Outbox {
         let mut free = Vec::new();
         while let Some(held) = self.held.pop_front() {
             match held {
-                Held::Said(said) => free.push(said),
+                Held::Said(said) => free.push(*said),
                 Held::Batch if left > 0 => left -= 1,
                 Held::Batch => {
                     self.held.push_front(Held::Batch);

@@ -85,6 +85,10 @@ pub fn from_failure(failure: &Failure, leader: Option<v1::Hint>) -> Status {
     }
 }
 
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new refusal of the table is about its state, unless it says otherwise"
+)]
 fn from_migration(error: &MigrationError) -> Status {
     let code = match error {
         MigrationError::UnknownPartition { .. } | MigrationError::UnknownCopy { .. } => Code::NotFound,
@@ -93,16 +97,15 @@ fn from_migration(error: &MigrationError) -> Status {
         | MigrationError::OverallCap { .. }
         | MigrationError::PartitionCap { .. }
         | MigrationError::CopyCap { .. } => Code::ResourceExhausted,
+        // Every other one is about the state that the partition is in.
         _ => Code::FailedPrecondition,
     };
-    let (have, got) = match error {
-        MigrationError::StaleExpectation { expected_migration, expected_epoch, migration, epoch } => (
-            Some(v1::Expected { migration: migration.0, epoch: epoch.0 }),
-            Some(v1::Expected { migration: expected_migration.0, epoch: expected_epoch.0 }),
-        ),
-        _ => (None, None),
-    };
-    say(code, error, Why::Refused(v1::Refused { reason: case(error), have, got }))
+    let mut refused = v1::Refused { reason: case(error), have: None, got: None };
+    if let MigrationError::StaleExpectation { expected_migration, expected_epoch, migration, epoch } = error {
+        refused.have = Some(v1::Expected { migration: migration.0, epoch: epoch.0 });
+        refused.got = Some(v1::Expected { migration: expected_migration.0, epoch: expected_epoch.0 });
+    }
+    say(code, error, Why::Refused(refused))
 }
 
 fn from_session(refusal: &SessionRefusal) -> Status {

@@ -16,12 +16,11 @@ impl v1::sessions_server::Sessions for Service {
         self.allow(&request, "Open")?;
         let limit = deadline::of(request.metadata());
         let outcome = self.within(limit, true, self.handle.open_session()).await?;
-        match from_outcome(outcome, self.hint())?.1 {
-            Effect::SessionOpened(session) => {
-                Ok(Response::new(v1::OpenSessionResponse { session: session.0 }))
-            }
-            other => Err(Status::internal(format!("a session was answered with {other:?}"))),
-        }
+        let effect = from_outcome(outcome, self.hint())?.1;
+        let Effect::SessionOpened(session) = effect else {
+            return Err(Status::internal(format!("a session was answered with {effect:?}")));
+        };
+        Ok(Response::new(v1::OpenSessionResponse { session: session.0 }))
     }
 
     async fn close(

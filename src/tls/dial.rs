@@ -68,10 +68,8 @@ async fn secure(
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let tcp = TcpStream::connect((bare, port)).await?;
     tcp.set_nodelay(true)?;
-    let stream = tls.connect(host, tcp).await.map_err(|error| match error {
-        TlsError::Handshake(error) => error,
-        other => std::io::Error::other(other.to_string()),
-    })?;
+    let failed = |error: TlsError| std::io::Error::other(error.to_string());
+    let stream = tls.connect(host, tcp).await.map_err(failed)?;
     Ok(TokioIo::new(stream))
 }
 

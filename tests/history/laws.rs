@@ -1,5 +1,7 @@
 //! Random executions pass; and on small histories, however spoiled, the judge says what a search of every order says.
 
+#![allow(clippy::disallowed_macros, reason = "a measurement speaks to people")]
+
 use super::brute;
 use super::execution::{Shape, execute};
 use cutover::ids::{Epoch, MigrationId, PartitionId, Revision};

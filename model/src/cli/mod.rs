@@ -5,6 +5,7 @@ mod console;
 mod explain;
 mod explore;
 mod history;
+mod recording;
 mod replay;
 mod report;
 mod review;

@@ -1,17 +1,17 @@
 //! `cutover replay`.
 
 use super::console::Console;
-use super::{Format, exit, refuse};
+use super::{Format, exit, recording, refuse};
 use crate::replay::{Ending, Replayed, recorded_anew, replay};
 use cutover::trace::Trace;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Run stored traces again, through the machines of this build
+/// Run stored traces again, or the recordings of a node, through the machines of this build
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Trace files, or folders of them
+    /// Files of traces or recordings, or folders of them
     #[arg(value_name = "FILE|DIR", required = true)]
     paths: Vec<PathBuf>,
     /// Write what each choice does now into the traces whose choices are all still there
@@ -39,10 +39,12 @@ pub fn run(args: &Args) -> u8 {
         }
         codes.push(one(&console, file));
     }
-    let worst = [exit::DATA, exit::VIOLATED, exit::REVIEW].into_iter().find(|code| codes.contains(code));
+    let worst = [exit::DATA, exit::VIOLATED, exit::REVIEW, exit::UNKNOWN]
+        .into_iter()
+        .find(|code| codes.contains(code));
     let code = if codes.is_empty() { exit::NOTHING } else { worst.unwrap_or(exit::HOLDS) };
     if codes.is_empty() {
-        eprintln!("cutover: no file ends in .trace there");
+        eprintln!("cutover: no file ends in .trace or .recording there");
     }
     console.finish(code);
     code
@@ -61,7 +63,8 @@ pub(super) fn gather(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<(
     for entry in entries {
         if entry.is_dir() {
             gather(&entry, files)?;
-        } else if entry.extension().is_some_and(|extension| extension == "trace") {
+        } else if entry.extension().is_some_and(|extension| extension == "trace" || extension == "recording")
+        {
             files.push(entry);
         }
     }
@@ -80,6 +83,11 @@ fn accept(console: &Console, file: &Path) {
 fn one(console: &Console, file: &Path) -> u8 {
     let began = Instant::now();
     let name = file.display();
+    if let Ok(bytes) = std::fs::read(file)
+        && recording::is_one(&bytes)
+    {
+        return recording::one(console, file, &bytes);
+    }
     let replayed = match read(file) {
         Ok(trace) => replay(&trace).map_err(|error| error.to_string()),
         Err(error) => Err(error),

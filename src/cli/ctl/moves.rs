@@ -180,22 +180,20 @@ pub(super) enum What {
 }
 
 pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Failed> {
-    let (asked, transition) = match what {
-        What::Plan { partition, to } => return plan(client, out, partition.0, to.0).await,
-        What::Create { partition, at, guarantee } => {
-            let guarantee = match guarantee {
-                Kind::Sealed => Guarantee::Sealed,
-                Kind::Timed => Guarantee::Timed,
-            };
-            (partition.0, Transition::Create { placement: at.0, guarantee })
-        }
-        other => {
-            let asked = other.partition().clone();
-            let record = client.resolve(asked.clone()).await.map_err(|error| failed(&error))?.record;
-            let transition = other.transition(&record)?;
-            // By number: the name may be another partition's by the time that this arrives.
-            (Asked::Id(record.partition), transition)
-        }
+    if let What::Plan { partition, to } = what {
+        return plan(client, out, partition.0, to.0).await;
+    }
+    let (asked, transition) = if let What::Create { partition, at, guarantee } = what {
+        let guarantee = match guarantee {
+            Kind::Sealed => Guarantee::Sealed,
+            Kind::Timed => Guarantee::Timed,
+        };
+        (partition.0, Transition::Create { placement: at.0, guarantee })
+    } else {
+        let asked = what.partition().clone();
+        let record = client.resolve(asked).await.map_err(|error| failed(&error))?.record;
+        // By number: the name may be another partition's by the time that this arrives.
+        (Asked::Id(record.partition), what.transition(&record)?)
     };
     // Under a session of its own: what is sent again after a broken connection is applied once.
     let session = client.session().await.map_err(|error| failed(&error))?;
@@ -333,26 +331,7 @@ impl What {
                 Transition::Force { expected, prepared, operator, reason }
             }
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
-                let debt = debt(record)?;
-                let by = speaker(debt.placement, incarnation);
-                let proof = match proof {
-                    Proof::Sealed => {
-                        let (through, at) = (debt.through, Position(watermark));
-                        Settlement::Sealed(SealReceipt::reported(
-                            by,
-                            debt.migration,
-                            through,
-                            at,
-                            debt.target,
-                        ))
-                    }
-                    Proof::Closed => {
-                        let later = MigrationId(migration);
-                        Settlement::Closed(Prepared::reported(by, later, debt.through, true))
-                    }
-                    Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy)),
-                };
-                Transition::Settle { migration: debt.migration, proof }
+                settle(debt(record)?, proof, speaker, (incarnation, watermark, migration))
             }
             Self::Retire { at, .. } => {
                 Transition::RetireCopy { placement: at.0, copy: old_copy(record, at.0)? }
@@ -364,6 +343,25 @@ impl What {
             Self::Delete { .. } => Transition::Delete { expected },
         })
     }
+}
+
+/// The debt is paid: by which statement, with the numbers that only the store knows.
+fn settle(
+    debt: Debt,
+    proof: Proof,
+    speaker: impl Fn(Placement, u64) -> Speaker,
+    (incarnation, watermark, later): (u64, u64, u64),
+) -> Transition {
+    let by = speaker(debt.placement, incarnation);
+    let proof = match proof {
+        Proof::Sealed => {
+            let (through, at) = (debt.through, Position(watermark));
+            Settlement::Sealed(SealReceipt::reported(by, debt.migration, through, at, debt.target))
+        }
+        Proof::Closed => Settlement::Closed(Prepared::reported(by, MigrationId(later), debt.through, true)),
+        Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy)),
+    };
+    Transition::Settle { migration: debt.migration, proof }
 }
 
 fn old_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Failed> {

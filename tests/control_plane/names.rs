@@ -1,0 +1,84 @@
+//! Partitions by name: the log gives the numbers, each once, and a name goes with its partition.
+
+use super::{commit, led};
+use cutover::control_plane::{
+    Answer, ControlPlaneConsensus as _, ControlPlaneEntry, PartitionName, ReplicatedControlPlane,
+};
+use cutover::fence::{Dropped, Speaker};
+use cutover::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
+use cutover::migration::{Command, Expected, MigrationError, Transition};
+use cutover::placement::Guarantee;
+use cutover::raft::Effect;
+
+fn name(text: &str) -> PartitionName {
+    text.parse().unwrap()
+}
+
+fn create(text: &str) -> ControlPlaneEntry {
+    ControlPlaneEntry::CreatePartition {
+        name: name(text),
+        placement: Placement(0),
+        guarantee: Guarantee::Sealed,
+    }
+}
+
+fn numbered(partition: u32, transition: Transition) -> ControlPlaneEntry {
+    ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
+}
+
+fn created(partition: u32, epoch: u64) -> Effect<Answer> {
+    let answer = Answer::Created { partition: PartitionId(partition), epoch: Epoch(epoch) };
+    Effect::Answered { answer, repeated: false }
+}
+
+fn expected(migration: u64, epoch: u64) -> Expected {
+    Expected { migration: MigrationId(migration), epoch: Epoch(epoch) }
+}
+
+/// The copy at A of this creation is gone.
+fn forget(partition: u32, copy: u64) -> ControlPlaneEntry {
+    let speaker =
+        Speaker { store: Placement(0), partition: PartitionId(partition), incarnation: Incarnation(1) };
+    numbered(partition, Transition::ForgetCopy { dropped: Dropped::reported(speaker, MigrationId(copy)) })
+}
+
+#[test]
+fn the_log_numbers_what_people_name() {
+    let (mut cluster, leader) = led::<ReplicatedControlPlane>(3);
+    let placement = Placement(0);
+    let by_number = Transition::Create { placement, guarantee: Guarantee::Sealed };
+    assert_eq!(commit(&mut cluster, leader, create("acme"), None).1, created(1, 1));
+    commit(&mut cluster, leader, numbered(2, by_number), None);
+    assert_eq!(commit(&mut cluster, leader, create("zeta"), None).1, created(3, 1), "2 is taken");
+    let refusal = MigrationError::AlreadyExists { partition: PartitionId(1) };
+    let again = commit(&mut cluster, leader, create("acme"), None).1;
+    assert_eq!(again, Effect::Answered { answer: Answer::Refused(refusal), repeated: false });
+    for node in cluster.nodes() {
+        let directory = cluster.engine(node).state().directory();
+        assert_eq!(directory.partition(&name("zeta")), Some(PartitionId(3)), "node {node}");
+        assert_eq!(directory.name(PartitionId(1)), Some(&name("acme")));
+        assert_eq!(directory.name(PartitionId(2)), None);
+    }
+}
+
+/// As long as a copy of the old life is left, the name is its partition's: a new life has the same number. Once the last
+/// copy is gone, the name is free, and the number is not given out again.
+#[test]
+fn a_name_goes_with_the_last_copy_of_its_partition() {
+    let (mut cluster, leader) = led::<ReplicatedControlPlane>(1);
+    commit(&mut cluster, leader, create("acme"), None);
+    commit(&mut cluster, leader, numbered(1, Transition::Delete { expected: expected(1, 1) }), None);
+    let known = |cluster: &crate::cluster::Cluster<ReplicatedControlPlane>| {
+        cluster.engine(leader).state().directory().partition(&name("acme"))
+    };
+    assert_eq!(known(&cluster), Some(PartitionId(1)), "a copy is left");
+    commit(&mut cluster, leader, forget(1, 1), None);
+    assert_eq!(known(&cluster), None);
+    let Effect::Answered { answer: Answer::Created { partition, epoch }, .. } =
+        commit(&mut cluster, leader, create("acme"), None).1
+    else {
+        panic!("it was not created");
+    };
+    assert_eq!(partition, PartitionId(2), "another partition");
+    assert!(epoch > Epoch(1), "no epoch comes twice");
+}

@@ -1,0 +1,86 @@
+//! A recording of a node's calls leads back to its state; one that is damaged says so.
+
+use super::create;
+use cutover::control_plane::{Call, ControlPlaneConsensus as _, Event, ReplicatedControlPlane};
+use cutover::ids::{ClusterId, Incarnation, NodeId};
+use cutover::migration::Caps;
+use cutover::raft::{Config, Limits, Output, Peer, Timer};
+use cutover::trace::recording::{Frame, MAGIC, RecordingError, digest, frames, replay};
+
+/// A node alone, which is told to stand, and then to write, to read, and to open a session.
+fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
+    let me = Peer { node: NodeId(1), incarnation: Incarnation(1) };
+    let config = Config { cluster: ClusterId(1), me, limits: Limits::PRODUCTION };
+    let disk = crate::site::founder(1, Caps::PRODUCTION).disk().unwrap();
+    let mut engine = ReplicatedControlPlane::start(config, disk).unwrap();
+    let _timers = engine.take_outputs();
+    let mut bytes = Frame::start(&engine).encode().unwrap();
+    let mut give = |call: Call| {
+        bytes.extend(Frame::Call(call.clone()).encode().unwrap());
+        call.make(&mut engine);
+        let batches = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
+        for _ in 0..batches {
+            let synced = Call::Handle(Event::Synced(1));
+            bytes.extend(Frame::Call(synced.clone()).encode().unwrap());
+            synced.make(&mut engine);
+            let more = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
+            for _ in 0..more {
+                let synced = Call::Handle(Event::Synced(1));
+                bytes.extend(Frame::Call(synced.clone()).encode().unwrap());
+                synced.make(&mut engine);
+                let _said = engine.take_outputs();
+            }
+        }
+    };
+    give(Call::Handle(Event::TimerFired(Timer::Election)));
+    give(Call::Propose { entry: create(1), ticket: None });
+    give(Call::Read);
+    give(Call::OpenSession);
+    assert!(engine.is_leader() && engine.state().table().records().count() == 1, "something has happened");
+    bytes.extend(Frame::End(digest(&engine).unwrap()).encode().unwrap());
+    (bytes, engine)
+}
+
+#[test]
+fn a_recording_leads_back_to_the_state() {
+    let (bytes, engine) = recorded();
+    let replayed = replay(frames(&bytes).unwrap()).unwrap();
+    assert_eq!((replayed.engine, replayed.ended), (engine, true));
+    assert!(replayed.calls >= 7, "{} calls", replayed.calls);
+}
+
+#[test]
+fn a_call_that_is_left_out_is_noticed_at_the_end() {
+    let (bytes, _) = recorded();
+    let mut all = frames(&bytes).unwrap();
+    let write = all.iter().position(|frame| matches!(frame, Frame::Call(Call::Propose { .. }))).unwrap();
+    all.remove(write);
+    assert!(matches!(replay(all), Err(RecordingError::Diverged { .. })));
+}
+
+/// The process ended in the middle: what is whole is replayed. Anything else that is wrong is said.
+#[test]
+fn a_recording_that_is_cut_off_has_no_end_and_one_that_is_damaged_is_none() {
+    let (bytes, _) = recorded();
+    let whole = frames(&bytes).unwrap().len();
+    for length in 0..bytes.len() {
+        match frames(&bytes[..length]) {
+            Err(error) => assert!(length < MAGIC.len() + 4, "{length}: {error}"),
+            Ok(frames) => {
+                assert!(frames.len() < whole);
+                assert!(frames.is_empty() || !replay(frames).unwrap().ended, "cut off at {length}");
+            }
+        }
+    }
+    for at in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        let read = frames(&damaged).and_then(replay);
+        // A length that grew beyond the file looks like the end of it.
+        assert!(read.as_ref().map_or(true, |replayed| !replayed.ended), "byte {at}: {read:?}");
+    }
+    let mut later = bytes;
+    later[MAGIC.len()] = 9;
+    assert_eq!(frames(&later), Err(RecordingError::Version { found: 9 }));
+    assert_eq!(frames(b"cutover-trace 1"), Err(RecordingError::Magic));
+}
