@@ -1,0 +1,174 @@
+//! Three nodes of cutover.
+
+use super::load::{Client, Target, Write};
+use super::{ELECTION_MS, HEARTBEAT_MS};
+use cutover::api::v1::{self, migrations_client::MigrationsClient};
+use cutover::client::{Client as Production, Options};
+use cutover::control_plane::Address;
+use cutover::tls::{Security, channel};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tonic::Request;
+use tonic::transport::Channel;
+
+/// Numbers of partitions that were not used yet.
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+pub struct Cluster {
+    folder: PathBuf,
+    nodes: Vec<Option<Child>>,
+    production: Production,
+}
+
+fn address(node: usize) -> Address {
+    format!("127.0.0.1:{}", 17_102 + node * 10).parse().expect("an address")
+}
+
+fn binary() -> &'static str {
+    env!("CARGO_BIN_EXE_cutoverd")
+}
+
+impl Cluster {
+    pub async fn start(folder: &Path) -> Self {
+        let folder = folder.join("bench-cutover");
+        let _old = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let addresses = (0..3).map(address).collect();
+        let options = Options { attempt: Duration::from_millis(500), ..Options::default() };
+        let production = Production::new(addresses, Arc::new(Security::Plain), options).expect("addresses");
+        let mut cluster = Self { folder, nodes: vec![None, None, None], production };
+        for node in 0..3 {
+            let base = 17_101 + node * 10;
+            let config = format!(
+                "cluster = 1\nnode = {}\ndata = {:?}\n[listen]\npeer = \"127.0.0.1:{base}\"\nclient = \"127.0.0.1:{}\"\n\
+                 [timing]\nheartbeat_ms = {HEARTBEAT_MS}\nelection_timeout_ms_min = {ELECTION_MS}\n\
+                 election_timeout_ms_max = {}\n",
+                node + 1,
+                cluster.folder.join(format!("d{node}")),
+                base + 1,
+                ELECTION_MS * 2,
+            );
+            std::fs::write(cluster.config(node), config).expect("a configuration");
+        }
+        let founded = Command::new(binary()).arg("init").arg("--config").arg(cluster.config(0)).output();
+        assert!(founded.expect("init runs").status.success(), "the cluster is founded");
+        for node in 0..3 {
+            cluster.revive(node);
+        }
+        cluster.admit().await;
+        cluster
+    }
+
+    fn config(&self, node: usize) -> PathBuf {
+        self.folder.join(format!("n{node}.toml"))
+    }
+
+    async fn admit(&self) {
+        use v1::change_members_request::Change;
+        for node in 1..3_u32 {
+            let at = usize::try_from(node).expect("small");
+            let base = 17_101 + at * 10;
+            let member = v1::MemberRef { node: node + 1, incarnation: 1 };
+            let add = v1::AddLearner {
+                node: member.node,
+                incarnation: 1,
+                identity: format!("CN=node-{}", member.node),
+                peer_address: format!("127.0.0.1:{base}"),
+                client_address: address(at).to_string(),
+            };
+            while self.production.change_members(Change::AddLearner(add.clone())).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            while self.production.change_members(Change::Promote(member)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    async fn leader(&self) -> usize {
+        loop {
+            for node in 0..3 {
+                let status = self.production.status(&address(node)).await;
+                if status.is_ok_and(|status| status.role() == v1::Role::Leader) {
+                    return node;
+                }
+            }
+        }
+    }
+}
+
+impl Target for Cluster {
+    fn client(&mut self) -> Pin<Box<dyn Future<Output = Box<dyn Client>> + '_>> {
+        Box::pin(async {
+            let channel =
+                channel(&address(self.leader().await), &Security::Plain).await.expect("a connection");
+            Box::new(Direct(channel)) as Box<dyn Client>
+        })
+    }
+
+    fn kill_leader(&mut self) -> Pin<Box<dyn Future<Output = usize> + '_>> {
+        Box::pin(async {
+            let leader = self.leader().await;
+            if let Some(mut child) = self.nodes[leader].take() {
+                child.kill().and_then(|()| child.wait()).expect("it was running");
+            }
+            leader
+        })
+    }
+
+    fn revive(&mut self, node: usize) {
+        let serve = Command::new(binary())
+            .args(["serve", "--log", "error", "--config"])
+            .arg(self.config(node))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        self.nodes[node] = Some(serve.expect("it starts"));
+    }
+
+    fn follower(&mut self) -> Box<dyn Client> {
+        Box::new(Following(self.production.clone()))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in self.nodes.iter_mut().flatten() {
+            let _ended = child.kill().and_then(|()| child.wait());
+        }
+    }
+}
+
+fn create() -> (u32, cutover::migration::Transition) {
+    let (placement, guarantee) = (cutover::ids::Placement(0), cutover::placement::Guarantee::Sealed);
+    (NEXT.fetch_add(1, Ordering::Relaxed), cutover::migration::Transition::Create { placement, guarantee })
+}
+
+struct Direct(Channel);
+
+impl Client for Direct {
+    fn write(&mut self) -> Write {
+        let mut client = MigrationsClient::new(self.0.clone());
+        let (number, transition) = create();
+        let asked = cutover::api::Asked::Id(cutover::ids::PartitionId(number));
+        let mut request = Request::new(cutover::api::request(asked, transition, None));
+        request.set_timeout(Duration::from_secs(5));
+        Box::pin(async move { client.apply(request).await.is_ok() })
+    }
+}
+
+struct Following(Production);
+
+impl Client for Following {
+    fn write(&mut self) -> Write {
+        let client = self.0.clone();
+        let (number, transition) = create();
+        let asked = cutover::api::Asked::Id(cutover::ids::PartitionId(number));
+        Box::pin(async move { client.apply(asked, transition).await.is_ok() })
+    }
+}
