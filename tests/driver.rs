@@ -1,0 +1,282 @@
+//! The driver of one node: what it holds back, what it refuses, and what stops it. The disk and the network are the test's.
+
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test of the edge says what it expects by stopping"
+)]
+
+use cutover::control_plane::{
+    ControlPlaneEntry, ControlPlaneError, Founder, Registered, ReplicatedControlPlane,
+};
+use cutover::driver::{
+    DriverConfig, Environment, Failure, FeedItem, Handle, Inbox, Queues, Registry, Stopped, Storage, Timing,
+    Transport, start,
+};
+use cutover::ids::{ClusterId, Incarnation, NodeId, PartitionId, Placement, Revision};
+use cutover::migration::{Caps, Command, Transition};
+use cutover::placement::Guarantee;
+use cutover::raft::{Batch, Body, Config, Limits, LogPosition, Message, Outcome, Peer, SessionLimits};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// A disk that asks before each write whether it may, and how it is to end.
+struct Asked {
+    writes: Sender<usize>,
+    answers: Receiver<Result<(), &'static str>>,
+}
+
+impl Storage for Asked {
+    type Error = &'static str;
+
+    fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), &'static str> {
+        self.writes.send(batches.len()).unwrap();
+        self.answers.recv().unwrap_or(Ok(()))
+    }
+}
+
+/// A disk that is always done.
+struct Done;
+
+impl Storage for Done {
+    type Error = &'static str;
+
+    fn write(&mut self, _: &[Batch<ControlPlaneEntry>]) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+/// Keeps what was sent.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<Vec<Message<ControlPlaneEntry>>>>);
+
+impl Transport for Wire {
+    fn send(&mut self, message: Message<ControlPlaneEntry>) {
+        self.0.lock().unwrap().push(message);
+    }
+
+    fn members(&mut self, _: &Registry) {}
+}
+
+const fn peer(node: u8) -> Peer {
+    Peer { node: NodeId(node), incarnation: Incarnation(1) }
+}
+
+struct Node {
+    handle: Handle,
+    inbox: Inbox,
+    task: JoinHandle<Stopped>,
+    wire: Wire,
+}
+
+fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
+    let identity = |node: u8| -> Registered {
+        cutover::control_plane::ClusterVoterIdentity::from_certificate_subject(&format!("CN=n{node}"))
+            .unwrap()
+            .into()
+    };
+    let voters = (1..=voters).map(|node| (peer(node), identity(node))).collect();
+    let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
+    let config = Config { cluster: ClusterId(1), me: peer(1), limits: Limits::PRODUCTION };
+    let engine = ReplicatedControlPlane::start(config, founder.disk().unwrap()).unwrap();
+    let environment =
+        Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), ..environment() };
+    let wire = Wire::default();
+    // Nothing happens by itself while a test looks.
+    let hour = 3_600_000;
+    let timing =
+        Timing { heartbeat_ms: hour / 4, election_timeout_ms_min: hour, election_timeout_ms_max: 2 * hour };
+    let driver = DriverConfig { timing, queues };
+    let (handle, inbox, task) = start(driver, engine, storage, wire.clone(), environment);
+    Node { handle, inbox, task, wire }
+}
+
+fn environment() -> Environment {
+    Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), recorder: None }
+}
+
+fn create(partition: u32) -> ControlPlaneEntry {
+    let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+    ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
+}
+
+/// Until it is so; a node that never gets there hangs the test, and says which wait it was.
+async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    for _ in 0..2_000 {
+        if so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("never: {what}");
+}
+
+fn asked() -> (Asked, Receiver<usize>, Sender<Result<(), &'static str>>) {
+    let ((writes, told), (answer, answers)) = (channel(), channel());
+    (Asked { writes, answers }, told, answer)
+}
+
+/// n2 asks for a vote. The yes is a promise, so it leaves once it is on the disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vote_leaves_when_it_is_durable() {
+    let (disk, writes, answer) = asked();
+    let node = node(3, disk, Queues::default());
+    let last = LogPosition { term: cutover::ids::Term(9), index: cutover::ids::Index(9) };
+    let body = Body::Vote { last, transfer: false };
+    let term = cutover::ids::Term(9);
+    node.inbox.deliver(Message { cluster: ClusterId(1), from: peer(2), to: peer(1), term, body });
+    until("the vote is on its way to the disk", || writes.try_recv().is_ok()).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(node.wire.0.lock().unwrap().is_empty(), "it left before it was durable");
+    answer.send(Ok(())).unwrap();
+    let granted = |wire: &Wire| {
+        wire.0.lock().unwrap().iter().any(|message| matches!(message.body, Body::Voted { granted: true }))
+    };
+    until("the vote is told", || granted(&node.wire)).await;
+}
+
+/// Batches that come while one is being written are written together, and acknowledged in their order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_forms_while_the_disk_is_busy() {
+    let (disk, writes, answer) = asked();
+    let node = node(1, disk, Queues::default());
+    // The vote of a sole voter, and the entry that opens its term.
+    for _ in 0..2 {
+        until("a write", || writes.try_recv().is_ok()).await;
+        answer.send(Ok(())).unwrap();
+    }
+    until("it leads", || node.handle.status().leads() && node.handle.status().commit.0 >= 2).await;
+    let propose = |partition| {
+        let handle = node.handle.clone();
+        tokio::spawn(async move { handle.propose(create(partition), None).await })
+    };
+    let first = propose(1);
+    until("the first is on its way", || writes.try_recv().is_ok()).await;
+    let others: Vec<_> = (2..=9).map(propose).collect();
+    until("the others are in the log", || node.handle.status().last.0 >= 11).await;
+    assert!(!first.is_finished(), "acknowledged before it was durable");
+    answer.send(Ok(())).unwrap();
+    let mut group = 0;
+    until("the group", || {
+        group = writes.try_recv().unwrap_or(group);
+        group > 0
+    })
+    .await;
+    assert_eq!(group, 8, "one durable write for all that waited");
+    // What is said now stands behind the batches that are on their way, the acknowledgement of the first included.
+    assert!(!first.is_finished());
+    answer.send(Ok(())).unwrap();
+    for one in std::iter::once(first).chain(others) {
+        assert!(matches!(one.await.unwrap(), Ok(Outcome::Committed { .. })));
+    }
+}
+
+/// A failed write is the end: nothing behind it is told, and whoever waits does not learn that it was done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_disk_stops_the_node() {
+    let (disk, writes, answer) = asked();
+    let node = node(1, disk, Queues::default());
+    for _ in 0..2 {
+        until("a write", || writes.try_recv().is_ok()).await;
+        answer.send(Ok(())).unwrap();
+    }
+    until("it leads", || node.handle.status().commit.0 >= 2).await;
+    let handle = node.handle.clone();
+    let write = tokio::spawn(async move { handle.propose(create(1), None).await });
+    until("the write is on its way", || writes.try_recv().is_ok()).await;
+    answer.send(Err("no space left on device")).unwrap();
+    assert_eq!(write.await.unwrap(), Err(Failure::Indeterminate));
+    assert_eq!(node.task.await.unwrap(), Stopped::Disk("no space left on device".to_owned()));
+    assert_eq!(node.handle.propose(create(2), None).await, Err(Failure::Stopping));
+    assert!(writes.try_recv().is_err(), "nothing is written after a failure");
+}
+
+/// While as many batches as may are on their way, callers are not listened to, and their queue is what is full.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_is_an_answer() {
+    let (disk, writes, answer) = asked();
+    let node = node(1, disk, Queues { requests: 4, batches: 1, ..Queues::default() });
+    for _ in 0..2 {
+        until("a write", || writes.try_recv().is_ok()).await;
+        answer.send(Ok(())).unwrap();
+    }
+    until("it leads", || node.handle.status().commit.0 >= 2).await;
+    let propose = |partition| {
+        let handle = node.handle.clone();
+        tokio::spawn(async move { handle.propose(create(partition), None).await })
+    };
+    let first = propose(1);
+    until("the disk is busy", || writes.try_recv().is_ok()).await;
+    let waiting: Vec<_> = (2..=5).map(propose).collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let busy = node.handle.propose(create(6), None).await;
+    assert_eq!(busy, Err(Failure::Busy { what: "requests" }));
+    drop(answer);
+    for one in std::iter::once(first).chain(waiting) {
+        assert!(matches!(one.await.unwrap(), Ok(Outcome::Committed { .. })), "what was taken is done");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_lead_says_so() {
+    let node = node(3, Done, Queues::default());
+    let refused = Failure::Refused(ControlPlaneError::NotLeader { leader: None });
+    assert_eq!(node.handle.propose(create(1), None).await, Err(refused));
+    assert!(matches!(node.handle.read(|_| ()).await, Err(Failure::Refused(_))));
+    assert_eq!(node.handle.inspect(|view| view.state().revision()).await, Ok(Revision::ZERO));
+    node.handle.stop().await;
+    assert_eq!(node.task.await.unwrap(), Stopped::Told);
+}
+
+/// A watcher gets every change after the revision that it has seen; one that asks for more than is kept gets everything; one
+/// that does not take what it gets is let go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_has_no_gap() {
+    let node = node(1, Done, Queues { watch: 3, history: 4, ..Queues::default() });
+    until("it leads", || node.handle.status().commit.0 >= 2).await;
+    let mut prompt = node.handle.watch(Revision::ZERO).await.unwrap();
+    let mut slow = node.handle.watch(Revision::ZERO).await.unwrap();
+    let (mut seen, mut at) = (Revision::ZERO, Vec::new());
+    for partition in 1..=6 {
+        node.handle.propose(create(partition), None).await.unwrap();
+        let Some(FeedItem::Changed(change)) = prompt.recv().await else { panic!("no change") };
+        assert_eq!((change.after, change.partition), (seen, PartitionId(partition)));
+        assert!(change.revision > seen && change.record.is_some());
+        (seen, _) = (change.revision, at.push(change.revision));
+    }
+    let mut taken = 0;
+    while slow.recv().await.is_some() {
+        taken += 1;
+    }
+    assert_eq!(taken, 3, "what fitted, and then the end");
+    let mut back = node.handle.watch(at[3]).await.unwrap();
+    for expected in &at[4..] {
+        let Some(FeedItem::Changed(change)) = back.recv().await else { panic!("no change") };
+        assert_eq!(change.revision, *expected);
+    }
+    let mut late = node.handle.watch(at[0]).await.unwrap();
+    let Some(FeedItem::Resync { records, revision }) = late.recv().await else { panic!("no resync") };
+    assert_eq!((records.len(), revision), (6, seen));
+}
+
+/// Reads that come together share an attempt, and none sees less than what was acknowledged before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_sees_what_was_acknowledged() {
+    let node = node(1, Done, Queues::default());
+    until("it leads", || node.handle.status().commit.0 >= 2).await;
+    for partition in 1..=50 {
+        node.handle.propose(create(partition), None).await.unwrap();
+        let known = move |view: cutover::driver::View<'_>| {
+            view.state().table().record(PartitionId(partition)).is_some()
+        };
+        let (one, two) = tokio::join!(node.handle.read(known), node.handle.read(known));
+        assert_eq!((one, two), (Ok(true), Ok(true)), "partition {partition}");
+    }
+}
