@@ -1,0 +1,232 @@
+//! A client: it reads partitions, and changes them, by what it has read.
+
+use super::api::{Api, Asked, Failed};
+use super::choice;
+use crate::judge::{Judge, own};
+use crate::ledger::{Ledger, lock, now_ns};
+use crate::options::Options;
+use crate::stream::Stream;
+use core::time::Duration;
+use cutover::api::v1;
+use cutover::ids::{Epoch, Index, PartitionId, Revision, Serial, SessionId};
+use cutover::invariant::Id;
+use cutover::migration::{PartitionRecord, Transition};
+use cutover::raft::Ticket;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::time::sleep;
+
+/// What a client saw of one operation.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Who.
+    pub client: u8,
+    /// Of what.
+    pub partition: PartitionId,
+    /// From when, in nanoseconds of the run,
+    pub invoked: u64,
+    /// until when; none: it has no answer.
+    pub completed: Option<u64>,
+    /// What.
+    pub call: Call,
+}
+
+/// What was asked, and answered.
+#[derive(Clone, Debug)]
+pub enum Call {
+    /// A read, and what it returned: a record, or none.
+    Read(Option<Option<(PartitionRecord, Option<Revision>)>>),
+    /// A transition.
+    Apply(Box<Transition>, Option<Result<Epoch, Failed>>),
+}
+
+/// All operations of a run.
+pub type History = Arc<Mutex<Vec<Operation>>>;
+
+/// One client.
+pub struct Client {
+    number: u8,
+    api: Api,
+    options: Arc<Options>,
+    judge: Arc<Mutex<Judge>>,
+    ledger: Ledger,
+    history: History,
+    chance: Stream,
+    session: Option<SessionId>,
+    serial: u64,
+    known: BTreeMap<PartitionId, Option<PartitionRecord>>,
+}
+
+impl Client {
+    /// A client of the nodes that there are at first.
+    #[must_use]
+    pub fn new(
+        number: u8,
+        options: Arc<Options>,
+        judge: Arc<Mutex<Judge>>,
+        ledger: Ledger,
+        history: History,
+        nodes: Vec<u8>,
+    ) -> Self {
+        let patience = Duration::from_millis(options.work.patience_ms);
+        let api = Api::new(nodes, patience, Stream::new(options.seed, "api", number.into()));
+        let chance = Stream::new(options.seed, "client", number.into());
+        let (session, serial, known) = (None, 0, BTreeMap::new());
+        Self { number, api, options, judge, ledger, history, chance, session, serial, known }
+    }
+
+    /// Works until the run is over.
+    pub async fn run(mut self) {
+        let work = self.options.work.clone();
+        let every_us = u64::from(work.clients) * 1_000_000 / work.requests_per_s.max(1);
+        loop {
+            let wait = self.chance.below(2 * every_us);
+            sleep(Duration::from_micros(wait)).await;
+            let partition =
+                PartitionId(u32::try_from(self.chance.below(work.partitions.into())).unwrap_or(0));
+            let reads = self.chance.below(100) < work.reads_pc;
+            if reads || !self.known.contains_key(&partition) {
+                self.read(partition).await;
+            } else {
+                self.change(partition).await;
+            }
+        }
+    }
+
+    fn begin(&self, partition: PartitionId, call: Call) -> usize {
+        let mut history = lock(&self.history);
+        history.push(Operation { client: self.number, partition, invoked: now_ns(), completed: None, call });
+        history.len() - 1
+    }
+
+    fn end(&self, at: usize, call: Call) {
+        if let Some(operation) = lock(&self.history).get_mut(at) {
+            operation.completed = Some(now_ns());
+            operation.call = call;
+        }
+    }
+
+    async fn read(&mut self, partition: PartitionId) {
+        let at = self.begin(partition, Call::Read(None));
+        let before = lock(&self.judge).table().state().revision();
+        let Some(answer) = self.api.resolve(partition, 4).await else {
+            self.ledger.count("client", "reads without an answer");
+            return;
+        };
+        self.ledger.count("client", "reads");
+        let revision =
+            answer.as_ref().and_then(|found| found.resolution.as_ref()).map(|found| Revision(found.revision));
+        let record = record_of(answer.as_ref().and_then(|found| found.record.as_ref()));
+        let facts = [
+            u64::from(partition.0),
+            revision.map_or(0, |at| at.0),
+            record.as_ref().map_or(0, |found| found.epoch.0),
+        ];
+        self.ledger.note("c", self.number.into(), "reads", &facts, String::new);
+        self.check_read(partition, before, revision, record.as_ref());
+        self.known.insert(partition, record.clone());
+        self.end(at, Call::Read(Some(record.map(|record| (record, revision)))));
+    }
+
+    /// A read is at least as new as everything committed before it was asked for, and what it says was so.
+    fn check_read(
+        &self,
+        partition: PartitionId,
+        before: Revision,
+        revision: Option<Revision>,
+        record: Option<&PartitionRecord>,
+    ) {
+        let mut judge = lock(&self.judge);
+        let Some(revision) = revision else { return };
+        let of_then = judge.table().record_at(partition, revision);
+        if revision < before {
+            let id = Id::ReadLinearizable.entry().id;
+            let against = format!("{before} was committed before it was asked for");
+            judge.find(id, format!("c{} reads {partition} at {revision}", self.number), against);
+        } else if of_then.as_ref() != record {
+            let found = format!("c{} reads {partition} at {revision}: {record:?}", self.number);
+            judge.find(Id::ReadLinearizable.entry().id, found, format!("the log says {of_then:?}"));
+        }
+    }
+
+    async fn change(&mut self, partition: PartitionId) {
+        let known = self.known.get(&partition).cloned().flatten();
+        let transition = choice::next(known.as_ref(), &self.options.work, &mut self.chance);
+        let bare = self.chance.below(100) < self.options.work.bare_pc;
+        let ticket = if bare { None } else { self.ticket().await };
+        let call = Call::Apply(Box::new(transition.clone()), None);
+        let at = self.begin(partition, call);
+        let asked = Asked::Apply(partition, Box::new(transition.clone()), ticket);
+        let answer = self.api.ask(&asked, 6).await;
+        let facts = match &answer {
+            Ok((index, epoch, repeated)) => [0, *index, *epoch, u64::from(*repeated)],
+            Err(Failed::Refused(_)) => [1, 0, 0, 0],
+            Err(Failed::NotCommitted) => [2, 0, 0, 0],
+            Err(Failed::Indeterminate) => [3, 0, 0, 0],
+            Err(Failed::SessionExpired) => [4, 0, 0, 0],
+        };
+        self.ledger
+            .note("c", self.number.into(), "changes", &facts, || format!("{partition} {transition:?}"));
+        self.ledger.count(
+            "client",
+            match &answer {
+                Ok((_, _, true)) => "changes answered again",
+                Ok((_, _, false)) => "changes",
+                Err(Failed::Refused(_)) => "changes refused",
+                Err(Failed::NotCommitted) => "changes not committed",
+                Err(Failed::Indeterminate) => "changes without an outcome",
+                Err(Failed::SessionExpired) => "changes of an expired session",
+            },
+        );
+        if matches!(answer, Err(Failed::SessionExpired)) {
+            self.session = None;
+        }
+        if let Ok((index, epoch, repeated)) = &answer {
+            self.check_change(partition, Index(*index), Epoch(*epoch), *repeated);
+        }
+        self.known.remove(&partition);
+        // One of which nobody knows has no end.
+        if !matches!(answer, Err(Failed::Indeterminate)) {
+            let answer = answer.map(|(_, epoch, _)| Epoch(epoch));
+            self.end(at, Call::Apply(Box::new(transition), Some(answer)));
+        }
+    }
+
+    /// What was acknowledged is committed, and did what was said.
+    fn check_change(&self, partition: PartitionId, index: Index, epoch: Epoch, repeated: bool) {
+        let mut judge = lock(&self.judge);
+        let found = judge.table().epoch_at(index);
+        let fits = if repeated { index <= judge.table().through() } else { found == Some(epoch) };
+        if !fits {
+            let said =
+                format!("c{} is told that its change of {partition} at {index} gives {epoch}", self.number);
+            judge.find(own::ANSWER, said, format!("the log gives {found:?} there"));
+        }
+    }
+
+    async fn ticket(&mut self) -> Option<Ticket> {
+        if self.session.is_none() {
+            if let Ok((_, session, _)) = self.api.ask(&Asked::Open, 6).await {
+                self.session = Some(SessionId(session));
+                self.serial = 0;
+                self.ledger.count("client", "sessions");
+            }
+        }
+        let session = self.session?;
+        let acknowledged_through = Serial(self.serial);
+        self.serial += 1;
+        Some(Ticket { session, serial: Serial(self.serial), acknowledged_through })
+    }
+
+    /// Whether a change goes through.
+    pub async fn goes_through(&mut self) -> bool {
+        let Ok((_, session, _)) = self.api.ask(&Asked::Open, 50).await else { return false };
+        self.api.ask(&Asked::Close(SessionId(session)), 50).await.is_ok()
+            && self.api.resolve(PartitionId(0), 50).await.is_some()
+    }
+}
+
+/// A record as a message has it.
+pub(super) fn record_of(wire: Option<&v1::Record>) -> Option<PartitionRecord> {
+    wire.and_then(|record| PartitionRecord::try_from(record).ok())
+}

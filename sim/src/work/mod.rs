@@ -1,0 +1,11 @@
+//! What clients do to the cluster, through its gRPC services.
+
+mod api;
+mod choice;
+mod client;
+mod operator;
+mod watch;
+
+pub use client::{Client, History};
+pub use operator::{Operator, Order};
+pub use watch::Watcher;
