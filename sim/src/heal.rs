@@ -62,11 +62,14 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, work: &Work) -> Result<(
 /// A random set of nodes with a quorum of every configuration that may be in force.
 fn choose(hosts: &Hosts) -> Option<Vec<u8>> {
     let judge = lock(&hosts.judge);
-    let furthest = judge.nodes().max_by_key(|(_, now)| now.node.commit())?.1.node;
-    let mut configurations: Vec<Configuration> = vec![furthest.applied().configuration().clone()];
+    let through = judge.committed_through();
+    // Whoever has the best log has everything that is committed, known or not.
+    let best = judge.nodes().max_by_key(|(_, now)| now.node.log().last())?.1.node;
+    let below = best.uncommitted_configurations().iter().rfind(|(at, _)| *at <= through);
+    let committed = below.map_or_else(|| best.applied().configuration(), |(_, configuration)| configuration);
+    let mut configurations: Vec<Configuration> = vec![committed.clone()];
     for (_, now) in judge.nodes() {
-        let above = now.node.uncommitted_configurations().iter();
-        let above = above.filter(|(at, _)| *at > furthest.commit());
+        let above = now.node.uncommitted_configurations().iter().filter(|(at, _)| *at > through);
         configurations.extend(above.map(|(_, configuration)| configuration.clone()));
     }
     let mut left: Vec<(u8, Peer)> = judge.nodes().map(|(node, now)| (node, now.node.config().me)).collect();

@@ -112,6 +112,12 @@ impl Judge {
         &self.table
     }
 
+    /// The last place that any node has known to be committed.
+    #[must_use]
+    pub fn committed_through(&self) -> Index {
+        self.monitor.committed_through()
+    }
+
     /// Every node, as it should be.
     pub fn nodes(&self) -> impl Iterator<Item = (u8, NodeNow<'_>)> {
         self.shadows.iter().map(|(node, shadow)| (*node, shadow.now()))

@@ -12,6 +12,7 @@ use crate::work::{Client, History, Operator, Watcher};
 use core::time::Duration;
 use cutover::control_plane::{ControlPlaneState, Founder};
 use cutover::ids::{Incarnation, Index, NodeId};
+use cutover::invariant::{Id, history};
 use cutover::migration::Caps;
 use cutover::raft::Peer;
 use std::collections::BTreeMap;
@@ -114,6 +115,7 @@ pub async fn run(options: Options, ledger: Ledger) -> Outcome {
     };
     work.stop();
     shut_down(&hosts).await;
+    let note = note.and(judge_history(&judge, &ledger, work.history()));
     outcome(&judge, &ledger, note)
 }
 
@@ -183,6 +185,35 @@ async fn shut_down(hosts: &Hosts) {
         hosts.end(node, End::Process);
     }
     sleep(Duration::from_millis(10)).await;
+}
+
+/// Configurations that the judge of the history may visit for one partition.
+const CONFIGURATIONS: u64 = 300_000;
+
+/// Is there an order that explains what clients were told?
+fn judge_history(
+    judge: &Arc<Mutex<Judge>>,
+    ledger: &Ledger,
+    history: &History,
+) -> Result<(), (Verdict, String)> {
+    let operations = lock(history);
+    let id = Id::Linearizable.entry().id;
+    match history::judge(&operations, CONFIGURATIONS) {
+        Ok(judged) => match judged.verdict {
+            history::Verdict::Linearizable => ledger.count("client", "histories judged"),
+            history::Verdict::NotLinearizable(failure) => {
+                lock(judge).find(id, failure.found, failure.against)
+            }
+            history::Verdict::Unknown { partition } => {
+                return Err((
+                    Verdict::Unknown,
+                    format!("the history of {partition} was not judged to its end"),
+                ));
+            }
+        },
+        Err(error) => lock(judge).find(id, error.to_string(), "an operation".to_owned()),
+    }
+    Ok(())
 }
 
 fn outcome(judge: &Arc<Mutex<Judge>>, ledger: &Ledger, note: Result<(), (Verdict, String)>) -> Outcome {

@@ -8,37 +8,14 @@ use crate::options::Options;
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::api::v1;
-use cutover::ids::{Epoch, Index, PartitionId, Revision, Serial, SessionId};
+use cutover::ids::{Epoch, Index, MigrationId, PartitionId, Revision, Serial, SessionId};
 use cutover::invariant::Id;
-use cutover::migration::{PartitionRecord, Transition};
+use cutover::invariant::history::{Answer, Call, Operation, Refusal, Seen};
+use cutover::migration::{Expected, PartitionRecord};
 use cutover::raft::Ticket;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::time::sleep;
-
-/// What a client saw of one operation.
-#[derive(Clone, Debug)]
-pub struct Operation {
-    /// Who.
-    pub client: u8,
-    /// Of what.
-    pub partition: PartitionId,
-    /// From when, in nanoseconds of the run,
-    pub invoked: u64,
-    /// until when; none: it has no answer.
-    pub completed: Option<u64>,
-    /// What.
-    pub call: Call,
-}
-
-/// What was asked, and answered.
-#[derive(Clone, Debug)]
-pub enum Call {
-    /// A read, and what it returned: a record, or none.
-    Read(Option<Option<(PartitionRecord, Option<Revision>)>>),
-    /// A transition.
-    Apply(Box<Transition>, Option<Result<Epoch, Failed>>),
-}
 
 /// All operations of a run.
 pub type History = Arc<Mutex<Vec<Operation>>>;
@@ -95,7 +72,13 @@ impl Client {
 
     fn begin(&self, partition: PartitionId, call: Call) -> usize {
         let mut history = lock(&self.history);
-        history.push(Operation { client: self.number, partition, invoked: now_ns(), completed: None, call });
+        history.push(Operation {
+            client: self.number.into(),
+            partition,
+            invoked: now_ns(),
+            completed: None,
+            call,
+        });
         history.len() - 1
     }
 
@@ -107,7 +90,7 @@ impl Client {
     }
 
     async fn read(&mut self, partition: PartitionId) {
-        let at = self.begin(partition, Call::Read(None));
+        let at = self.begin(partition, Call::Read { seen: Seen::Nothing, revision: None });
         let before = lock(&self.judge).table().state().revision();
         let Some(answer) = self.api.resolve(partition, 4).await else {
             self.ledger.count("client", "reads without an answer");
@@ -125,7 +108,7 @@ impl Client {
         self.ledger.note("c", self.number.into(), "reads", &facts, String::new);
         self.check_read(partition, before, revision, record.as_ref());
         self.known.insert(partition, record.clone());
-        self.end(at, Call::Read(Some(record.map(|record| (record, revision)))));
+        self.end(at, Call::Read { seen: record.map_or(Seen::Nothing, Seen::Record), revision });
     }
 
     /// A read is at least as new as everything committed before it was asked for, and what it says was so.
@@ -154,7 +137,7 @@ impl Client {
         let transition = choice::next(known.as_ref(), &self.options.work, &mut self.chance);
         let bare = self.chance.below(100) < self.options.work.bare_pc;
         let ticket = if bare { None } else { self.ticket().await };
-        let call = Call::Apply(Box::new(transition.clone()), None);
+        let call = Call::Apply { transition: transition.clone(), answer: Answer::Indeterminate };
         let at = self.begin(partition, call);
         let asked = Asked::Apply(partition, Box::new(transition.clone()), ticket);
         let answer = self.api.ask(&asked, 6).await;
@@ -186,10 +169,13 @@ impl Client {
         }
         self.known.remove(&partition);
         // One of which nobody knows has no end.
-        if !matches!(answer, Err(Failed::Indeterminate)) {
-            let answer = answer.map(|(_, epoch, _)| Epoch(epoch));
-            self.end(at, Call::Apply(Box::new(transition), Some(answer)));
-        }
+        let answer = match answer {
+            Ok((_, epoch, _)) => Answer::Ok { epoch: Epoch(epoch) },
+            Err(Failed::Refused(why)) => refusal(why),
+            Err(Failed::NotCommitted | Failed::SessionExpired) => Answer::NotCommitted,
+            Err(Failed::Indeterminate) => return,
+        };
+        self.end(at, Call::Apply { transition, answer });
     }
 
     /// What was acknowledged is committed, and did what was said.
@@ -229,4 +215,14 @@ impl Client {
 /// A record as a message has it.
 pub(super) fn record_of(wire: Option<&v1::Record>) -> Option<PartitionRecord> {
     wire.and_then(|record| PartitionRecord::try_from(record).ok())
+}
+
+/// A refusal of the table; one of the sessions says that nothing was done.
+fn refusal(why: v1::Refused) -> Answer {
+    if matches!(why.reason.as_str(), "Acknowledged" | "TooMany") {
+        return Answer::NotCommitted;
+    }
+    let have =
+        why.have.map(|have| Expected { migration: MigrationId(have.migration), epoch: Epoch(have.epoch) });
+    Answer::Refused(Refusal { reason: why.reason, have })
 }
