@@ -63,7 +63,7 @@ fn hear_panics() {
 
 /// Runs the options of a seed on a thread of its own.
 #[must_use]
-pub fn once(options: &Options, words: bool) -> Outcome {
+pub fn once(options: &Options, words: bool, lowering: bool) -> Outcome {
     hear_panics();
     let options = options.clone();
     let ledger = Ledger::new(words);
@@ -72,8 +72,9 @@ pub fn once(options: &Options, words: bool) -> Outcome {
         let mut config = Config::default();
         config.net.send_latency = Duration::from_micros(50)..Duration::from_micros(300);
         let seed = options.seed;
-        let work =
-            AssertUnwindSafe(|| Runtime::with_seed_and_config(seed, config).block_on(run(options, ledger)));
+        let work = AssertUnwindSafe(|| {
+            Runtime::with_seed_and_config(seed, config).block_on(run(options, ledger, lowering))
+        });
         catch_unwind(work).map_err(|_| PANIC.take().unwrap_or_default())
     });
     let result = ran
@@ -102,13 +103,13 @@ fn crashed(ledger: &Ledger, panic: String) -> Outcome {
 pub fn seed(seed: u64, campaign: &Campaign) -> Ran {
     let options = Options::of(seed);
     let began = Instant::now();
-    let mut outcome = once(&options, false);
+    let mut outcome = once(&options, false, campaign.check_lowering);
     let wall = began.elapsed();
     let failed = outcome.verdict != Verdict::Holds;
     let sampled = campaign.twice || crate::stream::Stream::new(seed, "twice", 0).below(20) == 0;
     let mut differs = None;
     if failed || sampled {
-        let again = once(&options, failed);
+        let again = once(&options, failed, campaign.check_lowering);
         differs = (again.hash != outcome.hash || again.verdict != outcome.verdict).then_some(again.hash);
         outcome.log = again.log;
     }

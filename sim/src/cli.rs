@@ -129,7 +129,7 @@ fn list(from: u64, seeds: u64) -> u8 {
 }
 
 fn log(seed: u64, path: &PathBuf) -> u8 {
-    let outcome = campaign::once(&Options::of(seed), true);
+    let outcome = campaign::once(&Options::of(seed), true, false);
     if let Err(error) = std::fs::write(path, outcome.log.as_deref().unwrap_or_default()) {
         eprintln!("cutover sim: {}: {error}", path.display());
         return exit::INTERNAL;

@@ -7,6 +7,7 @@
 
 use crate::ledger::{Ledger, now_ns};
 use crate::table::Table;
+use crate::tape::Tape;
 use cutover::control_plane::{
     Call, Called, ControlPlaneConsensus as _, ControlPlaneEntry, ReplicatedControlPlane, Said,
 };
@@ -41,6 +42,8 @@ pub mod own {
     pub const WATCH: &str = "watch.no-gap";
     /// What a client is told of a change is what the log says of it.
     pub const ANSWER: &str = "client.answer";
+    /// After the faults a leader is elected, and changes go through.
+    pub const CONVERGES: &str = "run.converges";
     /// A panic.
     pub const PANIC: &str = "run.no-panic";
     /// A node stops for no other reason than a failed disk, or an order.
@@ -54,6 +57,8 @@ struct Shadow {
     /// A write that failed: it is on the disk, or it is not.
     pending: Option<Vec<Batch<ControlPlaneEntry>>>,
     calls: u64,
+    /// A flight recording of this start, if it is to be replayed.
+    tape: Option<Tape>,
 }
 
 impl Shadow {
@@ -90,14 +95,15 @@ pub struct Judge {
     shadows: BTreeMap<u8, Shadow>,
     table: Table,
     findings: Vec<Finding>,
+    lowering: bool,
 }
 
 impl Judge {
     /// No nodes yet; the cluster is founded with this on its disks.
     #[must_use]
-    pub fn new(ledger: Ledger, founded: Index, table: Table) -> Self {
+    pub fn new(ledger: Ledger, founded: Index, table: Table, lowering: bool) -> Self {
         let monitor = Consensus::new(founded);
-        Self { ledger, monitor, shadows: BTreeMap::new(), table, findings: Vec::new() }
+        Self { ledger, monitor, shadows: BTreeMap::new(), table, findings: Vec::new(), lowering }
     }
 
     /// What was found, oldest first.
@@ -160,7 +166,8 @@ impl Judge {
             self.find(own::DURABLE, format!("n{node} cannot read its snapshot"), "it was written".to_owned());
             return;
         };
-        let fresh = Shadow { engine, disk: found, pending: None, calls: 0 };
+        let tape = self.lowering.then(Tape::default);
+        let fresh = Shadow { engine, disk: found, pending: None, calls: 0, tape };
         let earlier = self.shadows.remove(&node).filter(|was| was.engine.node().config().me == config.me);
         if let Some(was) = earlier {
             self.reopened(node, &was, &fresh.disk);
@@ -198,6 +205,7 @@ impl Judge {
 
     /// A node is down: all that is left of it is its disk.
     pub fn died(&mut self, node: u8) {
+        self.replay(node);
         self.feed(&ClusterFact::ReadEnded(node));
         let Some(shadow) = self.shadows.get_mut(&node) else { return };
         let config = shadow.engine.node().config();
@@ -206,6 +214,21 @@ impl Judge {
             let _timers = shadow.engine.take_outputs();
         }
         self.look_at_all();
+    }
+
+    /// Plays the recording of a node through the pure machine.
+    fn replay(&mut self, node: u8) {
+        let Some(shadow) = self.shadows.get_mut(&node) else { return };
+        let Some(tape) = shadow.tape.take() else { return };
+        if let Err(found) = tape.ends_as(&shadow.engine) {
+            self.find(
+                own::LOWERING,
+                format!("the recording of n{node}: {found}"),
+                "it ends as the node".to_owned(),
+            );
+        } else {
+            self.ledger.count("mark", "a recording replayed");
+        }
     }
 
     /// A node lost its disk for good.
@@ -223,6 +246,9 @@ impl Judge {
                 format!("n{node} is in a state of its own"),
                 "its calls lead elsewhere".to_owned(),
             );
+        }
+        if let Some(tape) = &mut shadow.tape {
+            tape.call(before, call);
         }
         let (then, shape) = (Before::of(shadow.now()).keep(), shadow.shape());
         let called = call.clone().make(&mut shadow.engine);

@@ -10,7 +10,7 @@
 //! | `host.rs`, `storage.rs`, `disk.rs`, `network.rs` | nodes, and what they stand on |
 //! | `nemesis.rs` | what happens to them |
 //! | `work/` | clients, watchers and an operator |
-//! | `judge.rs`, `table.rs` | who watches, and what the log makes |
+//! | `judge.rs`, `table.rs`, `tape.rs` | who watches; what the log makes; a recording, replayed |
 //! | `ledger.rs` | what happened: the hash, the counters |
 //! | `campaign.rs`, `cli.rs`, `report.rs` | many seeds; the command line; what is printed |
 
@@ -46,5 +46,7 @@ mod storage;
 mod stream;
 #[cfg(madsim)]
 mod table;
+#[cfg(madsim)]
+mod tape;
 #[cfg(madsim)]
 mod work;

@@ -2,6 +2,7 @@
 
 use crate::campaign::{Campaign, Ran};
 use crate::cli::{code, exit};
+use crate::judge::own;
 use crate::options::Options;
 use crate::run::Verdict;
 use core::time::Duration;
@@ -108,11 +109,12 @@ impl Report {
     fn line(ran: &Ran) {
         let outcome = &ran.outcome;
         let finding = outcome.findings.first();
+        let stuck = (outcome.verdict == Verdict::Stuck).then_some(own::CONVERGES);
         println!(
             "{}",
             json!({
                 "type": "seed", "seed": hex(ran.seed), "verdict": outcome.verdict.name(),
-                "invariant": finding.map(|finding| finding.id),
+                "invariant": finding.map(|finding| finding.id).or(stuck),
                 "found": finding.map(|finding| format!("{}; {}", finding.found, finding.against)),
                 "note": Some(&outcome.note).filter(|note| !note.is_empty()),
                 "deterministic": ran.differs.is_none(),

@@ -87,13 +87,13 @@ fn founder(options: &Options) -> Founder {
     Founder { voters: voters.collect(), caps, sessions: options.sessions() }
 }
 
-/// Runs a seed's options, on the runtime that it is called on.
-pub async fn run(options: Options, ledger: Ledger) -> Outcome {
+/// Runs a seed's options, on the runtime that it is called on; with recordings of all nodes, replayed, if `lowering`.
+pub async fn run(options: Options, ledger: Ledger, lowering: bool) -> Outcome {
     let options = Arc::new(options);
     let founder = Arc::new(founder(&options));
     let members = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
     let table = Table::new(ControlPlaneState::new(founder.caps, members), FOUNDED);
-    let judge = Arc::new(Mutex::new(Judge::new(ledger.clone(), FOUNDED, table)));
+    let judge = Arc::new(Mutex::new(Judge::new(ledger.clone(), FOUNDED, table, lowering)));
     let network = Network::new(options.seed, options.link.clone(), ledger.clone());
     let (reports, heard) = mpsc::unbounded_channel();
     let hosts =

@@ -8,8 +8,8 @@ use cutover::api::v1::{
     placements_client::PlacementsClient, sessions_client::SessionsClient,
 };
 use cutover::api::{detail_of, request};
-use cutover::ids::{PartitionId, SessionId};
-use cutover::migration::Transition;
+use cutover::ids::{PartitionId, Revision, SessionId};
+use cutover::migration::{PartitionRecord, Transition};
 use cutover::raft::Ticket;
 use std::collections::BTreeMap;
 use tokio::time::{sleep, timeout};
@@ -27,6 +27,26 @@ pub enum Failed {
     Indeterminate,
     /// The session is not known any more.
     SessionExpired,
+}
+
+/// What was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Done {
+    /// The place in the log, if it has one.
+    pub index: u64,
+    /// The epoch, or the session.
+    pub value: u64,
+    /// It is the answer of an earlier attempt.
+    pub repeated: bool,
+}
+
+/// A partition that was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// Its record.
+    pub record: PartitionRecord,
+    /// As of, if it has a placement.
+    pub revision: Option<Revision>,
 }
 
 /// A request that can be made again.
@@ -111,7 +131,7 @@ impl Api {
 
     /// Asks until there is an answer, or so many attempts had none. An attempt of which nobody knows is made again only
     /// under a ticket.
-    pub async fn ask(&mut self, asked: &Asked, attempts: u32) -> Result<(u64, u64, bool), Failed> {
+    pub async fn ask(&mut self, asked: &Asked, attempts: u32) -> Result<Done, Failed> {
         let again = match asked {
             Asked::Apply(_, _, ticket) => ticket.is_some(),
             Asked::Open | Asked::Close(_) => false,
@@ -137,8 +157,7 @@ impl Api {
         Err(if unknown { Failed::Indeterminate } else { Failed::NotCommitted })
     }
 
-    /// The place in the log, what was given, and whether it is the answer of an earlier attempt.
-    async fn attempt(&mut self, asked: &Asked) -> Attempt<(u64, u64, bool)> {
+    async fn attempt(&mut self, asked: &Asked) -> Attempt<Done> {
         let Some(channel) = self.channel(self.at) else { return Attempt::Elsewhere(None) };
         let limit = self.patience;
         let call = async {
@@ -147,17 +166,23 @@ impl Api {
                     let by = cutover::api::Asked::Id(*partition);
                     let wire = self.request(request(by, (**transition).clone(), *ticket));
                     let answer = classify(MigrationsClient::new(channel).apply(wire).await);
-                    map(answer, |done| (done.index, done.epoch, done.repeated))
+                    map(answer, |done| Done { index: done.index, value: done.epoch, repeated: done.repeated })
                 }
                 Asked::Open => {
                     let wire = self.request(v1::OpenSessionRequest {});
-                    map(classify(SessionsClient::new(channel).open(wire).await), |done| {
-                        (0, done.session, false)
+                    map(classify(SessionsClient::new(channel).open(wire).await), |done| Done {
+                        index: 0,
+                        value: done.session,
+                        repeated: false,
                     })
                 }
                 Asked::Close(session) => {
                     let wire = self.request(v1::CloseSessionRequest { session: session.0 });
-                    map(classify(SessionsClient::new(channel).close(wire).await), |_| (0, 0, false))
+                    map(classify(SessionsClient::new(channel).close(wire).await), |_| Done {
+                        index: 0,
+                        value: 0,
+                        repeated: false,
+                    })
                 }
             }
         };
@@ -165,18 +190,14 @@ impl Api {
     }
 
     /// Resolves a partition; `Ok(None)`: there is none.
-    pub async fn resolve(
-        &mut self,
-        partition: PartitionId,
-        attempts: u32,
-    ) -> Option<Option<v1::ResolveResponse>> {
+    pub async fn resolve(&mut self, partition: PartitionId, attempts: u32) -> Option<Option<Found>> {
         for _ in 0..attempts {
             let channel = self.channel(self.at)?;
             let by = Some(cutover::api::Asked::Id(partition).into());
             let wire = self.request(v1::ResolveRequest { partition: by });
             let mut client = PlacementsClient::new(channel);
             match timeout(self.patience, client.resolve(wire)).await {
-                Ok(Ok(response)) => return Some(Some(response.into_inner())),
+                Ok(Ok(response)) => return found(response.into_inner()).map(Some),
                 Ok(Err(status)) if status.code() == tonic::Code::NotFound => return Some(None),
                 Ok(Err(status)) => match classify::<()>(Err(status)) {
                     Attempt::Elsewhere(hint) => self.go_elsewhere(hint),
@@ -187,26 +208,6 @@ impl Api {
             self.pause().await;
         }
         None
-    }
-
-    /// All records, a page at a time.
-    pub async fn list(&mut self, after: Option<u32>, limit: u32) -> Option<v1::ListResponse> {
-        let channel = self.channel(self.at)?;
-        let wire = self.request(v1::ListRequest { after, limit });
-        let mut client = PlacementsClient::new(channel);
-        match timeout(self.patience, client.list(wire)).await {
-            Ok(Ok(response)) => Some(response.into_inner()),
-            Ok(Err(status)) => {
-                let hint =
-                    if let Attempt::Elsewhere(hint) = classify::<()>(Err(status)) { hint } else { None };
-                self.go_elsewhere(hint);
-                None
-            }
-            Err(_) => {
-                self.go_elsewhere(None);
-                None
-            }
-        }
     }
 
     /// Asks the operator's services once; says whether it was done.
@@ -280,4 +281,9 @@ fn map<T, U>(attempt: Attempt<T>, make: impl FnOnce(T) -> U) -> Attempt<U> {
         Attempt::Elsewhere(hint) => Attempt::Elsewhere(hint),
         Attempt::Unknown => Attempt::Unknown,
     }
+}
+
+fn found(wire: v1::ResolveResponse) -> Option<Found> {
+    let record = PartitionRecord::try_from(wire.record.as_ref()?).ok()?;
+    Some(Found { record, revision: wire.resolution.map(|found| Revision(found.revision)) })
 }

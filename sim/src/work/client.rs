@@ -1,7 +1,8 @@
 //! A client: it reads partitions, and changes them, by what it has read.
 
-use super::api::{Api, Asked, Failed};
+use super::api::{Api, Asked, Done, Failed, Found};
 use super::choice;
+use super::library::{self, Library};
 use crate::judge::{Judge, own};
 use crate::ledger::{Ledger, lock, now_ns};
 use crate::options::Options;
@@ -11,7 +12,7 @@ use cutover::api::v1;
 use cutover::ids::{Epoch, Index, MigrationId, PartitionId, Revision, Serial, SessionId};
 use cutover::invariant::Id;
 use cutover::invariant::history::{Answer, Call, Operation, Refusal, Seen};
-use cutover::migration::{Expected, PartitionRecord};
+use cutover::migration::{Expected, PartitionRecord, Transition};
 use cutover::raft::Ticket;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,8 @@ pub struct Client {
     ledger: Ledger,
     history: History,
     chance: Stream,
+    /// Half of the clients go through the production library.
+    library: Option<Library>,
     session: Option<SessionId>,
     serial: u64,
     known: BTreeMap<PartitionId, Option<PartitionRecord>>,
@@ -46,10 +49,12 @@ impl Client {
         nodes: Vec<u8>,
     ) -> Self {
         let patience = Duration::from_millis(options.work.patience_ms);
+        let library = library::client(&nodes, patience, options.seed ^ u64::from(number));
         let api = Api::new(nodes, patience, Stream::new(options.seed, "api", number.into()));
         let chance = Stream::new(options.seed, "client", number.into());
         let (session, serial, known) = (None, 0, BTreeMap::new());
-        Self { number, api, options, judge, ledger, history, chance, session, serial, known }
+        let library = library.filter(|_| number % 2 == 1).map(Library::new);
+        Self { number, api, options, judge, ledger, history, chance, library, session, serial, known }
     }
 
     /// Works until the run is over.
@@ -92,14 +97,17 @@ impl Client {
     async fn read(&mut self, partition: PartitionId) {
         let at = self.begin(partition, Call::Read { seen: Seen::Nothing, revision: None });
         let before = lock(&self.judge).table().state().revision();
-        let Some(answer) = self.api.resolve(partition, 4).await else {
+        let answer = match &self.library {
+            Some(library) => library.resolve(partition).await,
+            None => self.api.resolve(partition, 4).await,
+        };
+        let Some(answer) = answer else {
             self.ledger.count("client", "reads without an answer");
             return;
         };
         self.ledger.count("client", "reads");
-        let revision =
-            answer.as_ref().and_then(|found| found.resolution.as_ref()).map(|found| Revision(found.revision));
-        let record = record_of(answer.as_ref().and_then(|found| found.record.as_ref()));
+        let revision = answer.as_ref().and_then(|found| found.revision);
+        let record = answer.map(|found: Found| found.record);
         let facts = [
             u64::from(partition.0),
             revision.map_or(0, |at| at.0),
@@ -136,13 +144,11 @@ impl Client {
         let known = self.known.get(&partition).cloned().flatten();
         let transition = choice::next(known.as_ref(), &self.options.work, &mut self.chance);
         let bare = self.chance.below(100) < self.options.work.bare_pc;
-        let ticket = if bare { None } else { self.ticket().await };
         let call = Call::Apply { transition: transition.clone(), answer: Answer::Indeterminate };
         let at = self.begin(partition, call);
-        let asked = Asked::Apply(partition, Box::new(transition.clone()), ticket);
-        let answer = self.api.ask(&asked, 6).await;
+        let answer = self.ask(partition, transition.clone(), bare).await;
         let facts = match &answer {
-            Ok((index, epoch, repeated)) => [0, *index, *epoch, u64::from(*repeated)],
+            Ok(done) => [0, done.index, done.value, u64::from(done.repeated)],
             Err(Failed::Refused(_)) => [1, 0, 0, 0],
             Err(Failed::NotCommitted) => [2, 0, 0, 0],
             Err(Failed::Indeterminate) => [3, 0, 0, 0],
@@ -153,8 +159,8 @@ impl Client {
         self.ledger.count(
             "client",
             match &answer {
-                Ok((_, _, true)) => "changes answered again",
-                Ok((_, _, false)) => "changes",
+                Ok(Done { repeated: true, .. }) => "changes answered again",
+                Ok(Done { repeated: false, .. }) => "changes",
                 Err(Failed::Refused(_)) => "changes refused",
                 Err(Failed::NotCommitted) => "changes not committed",
                 Err(Failed::Indeterminate) => "changes without an outcome",
@@ -164,13 +170,13 @@ impl Client {
         if matches!(answer, Err(Failed::SessionExpired)) {
             self.session = None;
         }
-        if let Ok((index, epoch, repeated)) = &answer {
-            self.check_change(partition, Index(*index), Epoch(*epoch), *repeated);
+        if let Ok(Done { index, value, repeated }) = &answer {
+            self.check_change(partition, Index(*index), Epoch(*value), *repeated);
         }
         self.known.remove(&partition);
         // One of which nobody knows has no end.
         let answer = match answer {
-            Ok((_, epoch, _)) => Answer::Ok { epoch: Epoch(epoch) },
+            Ok(done) => Answer::Ok { epoch: Epoch(done.value) },
             Err(Failed::Refused(why)) => refusal(why),
             Err(Failed::NotCommitted | Failed::SessionExpired) => Answer::NotCommitted,
             Err(Failed::Indeterminate) => return,
@@ -190,10 +196,18 @@ impl Client {
         }
     }
 
+    async fn ask(&mut self, partition: PartitionId, wanted: Transition, bare: bool) -> Result<Done, Failed> {
+        if let Some(library) = &mut self.library {
+            return library.change(partition, wanted, bare).await;
+        }
+        let ticket = if bare { None } else { self.ticket().await };
+        self.api.ask(&Asked::Apply(partition, Box::new(wanted), ticket), 6).await
+    }
+
     async fn ticket(&mut self) -> Option<Ticket> {
         if self.session.is_none() {
-            if let Ok((_, session, _)) = self.api.ask(&Asked::Open, 6).await {
-                self.session = Some(SessionId(session));
+            if let Ok(done) = self.api.ask(&Asked::Open, 6).await {
+                self.session = Some(SessionId(done.value));
                 self.serial = 0;
                 self.ledger.count("client", "sessions");
             }
@@ -206,8 +220,8 @@ impl Client {
 
     /// Whether a change goes through.
     pub async fn goes_through(&mut self) -> bool {
-        let Ok((_, session, _)) = self.api.ask(&Asked::Open, 50).await else { return false };
-        self.api.ask(&Asked::Close(SessionId(session)), 50).await.is_ok()
+        let Ok(done) = self.api.ask(&Asked::Open, 50).await else { return false };
+        self.api.ask(&Asked::Close(SessionId(done.value)), 50).await.is_ok()
             && self.api.resolve(PartitionId(0), 50).await.is_some()
     }
 }

@@ -3,6 +3,7 @@
 mod api;
 mod choice;
 mod client;
+mod library;
 mod operator;
 mod watch;
 

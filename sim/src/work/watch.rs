@@ -2,6 +2,7 @@
 
 use super::api::Api;
 use super::client::record_of;
+use super::library;
 use crate::judge::{Judge, own};
 use crate::ledger::{Ledger, lock};
 use crate::options::Options;
@@ -9,6 +10,7 @@ use crate::stream::Stream;
 use crate::table::Table;
 use core::time::Duration;
 use cutover::api::v1::{self, placements_client::PlacementsClient, watch_response::What};
+use cutover::client::{Client, Update};
 use cutover::ids::{PartitionId, Revision};
 use cutover::migration::PartitionRecord;
 use std::collections::BTreeMap;
@@ -54,14 +56,39 @@ impl Watcher {
         Self { number, api, nodes, judge, ledger, chance, view }
     }
 
-    /// Follows until the run is over.
+    /// Follows until the run is over; every second watcher by way of the production library.
     pub async fn run(mut self) {
+        let client = library::client(&self.nodes, Duration::from_secs(1), u64::from(self.number) + 1_000);
+        if let Some(client) = client.filter(|_| self.number % 2 == 1) {
+            return self.run_library(&client).await;
+        }
         loop {
             let patience_ms = self.chance.between(100, 8_000);
             if let Some(stream) = self.begin().await {
                 let _moved_on = timeout(Duration::from_millis(patience_ms), self.follow(stream)).await;
             }
             sleep(Duration::from_millis(self.chance.between(1, 200))).await;
+        }
+    }
+
+    async fn run_library(&mut self, client: &Client) {
+        let mut watch = client.watch();
+        loop {
+            let Ok(update) = watch.next().await else { continue };
+            let judge = Arc::clone(&self.judge);
+            let mut judge = lock(&judge);
+            let wrong = match update {
+                Update::Changed { partition, record, revision } => {
+                    self.follows(partition, record, revision, judge.table())
+                }
+                Update::Everything { records, revision } => {
+                    self.view.pages = records.into_iter().map(|record| (record.partition, record)).collect();
+                    self.everything(revision, judge.table())
+                }
+            };
+            if let Some((found, against)) = wrong {
+                judge.find(own::WATCH, format!("w{} {found}", self.number), against);
+            }
         }
     }
 
@@ -105,7 +132,16 @@ impl Watcher {
 
     fn changed(&mut self, change: &v1::Change, table: &Table) -> Option<(String, String)> {
         let (revision, partition) = (Revision(change.revision), PartitionId(change.partition));
-        let record = record_of(change.record.as_ref());
+        self.follows(partition, record_of(change.record.as_ref()), revision, table)
+    }
+
+    fn follows(
+        &mut self,
+        partition: PartitionId,
+        record: Option<PartitionRecord>,
+        revision: Revision,
+        table: &Table,
+    ) -> Option<(String, String)> {
         self.ledger.note("w", self.number.into(), "change", &[revision.0, partition.0.into()], String::new);
         self.ledger.count("client", "changes watched");
         let before = self.view.revision;
@@ -152,7 +188,10 @@ impl Watcher {
         if !resync.last {
             return None;
         }
-        let revision = Revision(resync.revision);
+        self.everything(Revision(resync.revision), table)
+    }
+
+    fn everything(&mut self, revision: Revision, table: &Table) -> Option<(String, String)> {
         self.ledger.note("w", self.number.into(), "resync", &[revision.0], String::new);
         self.ledger.count("client", "resyncs");
         self.view.records = std::mem::take(&mut self.view.pages);
