@@ -9,6 +9,8 @@
 # CUTOVER_SEEDS bounds the seeds (300), CUTOVER_COPY names a directory for the copy, which is kept,
 # CUTOVER_TARGET one for the build, CUTOVER_PROFILE cargo's profile (mutant).
 set -euo pipefail
+# Half of the time to a verdict is the compiler's: what is built anew for each patch is not optimised.
+export CARGO_INCREMENTAL=1
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seeds=${CUTOVER_SEEDS:-300}
 copy=${CUTOVER_COPY:-$root/target/sim-mutants}
@@ -37,8 +39,9 @@ for name in "$@"; do
   verdict=BROKEN by= ran=0
   named=$(field "$name" invariant)
   began=$(awk '{print $14 + $15 + $16 + $17}' /proc/$$/stat)
-  if (cd "$copy/tree" && patch --quiet -p1 <"$patches/$name.patch") &&
+  if (cd "$copy/tree" && patch --quiet --forward -p1 <"$patches/$name.patch" >/dev/null) &&
     (cd "$copy/tree" && cargo build -p cutover-sim --profile "$profile" --target-dir "$target" \
+      --config profile.$profile.package.cutover.opt-level=0 --config profile.$profile.package.cutover-sim.opt-level=0 \
       --config "target.'cfg(all())'.rustflags=['--cfg','madsim']" >"$copy/$name.build" 2>&1); then
     began=$(awk '{print $14 + $15 + $16 + $17}' /proc/$$/stat)
     "$target/$profile/cutover-sim" --seeds "$seeds" --jobs 1 --fail-fast --format json >"$copy/$name.json" \
@@ -48,7 +51,7 @@ for name in "$@"; do
     verdict=SURVIVED
     if [ -n "$by" ]; then verdict=KILLED; fi
   fi
-  (cd "$copy/tree" && patch --quiet --reverse --force -p1 <"$patches/$name.patch") || true
+  (cd "$copy/tree" && patch --quiet --reverse --force -p1 <"$patches/$name.patch" >/dev/null) || true
   now=$(awk '{print $14 + $15 + $16 + $17}' /proc/$$/stat)
   if [ "$verdict" != KILLED ] || [ "$by" != "$named" ]; then survivors=$((survivors + 1)); fi
   printf '{"type":"mutant","patch":"%s","engine":"sim","verdict":"%s","named":"%s","by":"%s","seeds":%s,"cpu_s":%s.%02d}\n' \

@@ -18,7 +18,7 @@ use cutover::raft::Peer;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// What became of a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -177,7 +177,8 @@ async fn shut_down(hosts: &Hosts) {
     for node in hosts.all() {
         hosts.pause(node, false);
         if let Some(handle) = hosts.handle(node) {
-            handle.stop().await;
+            // One that is stuck is ended below.
+            let _told = timeout(Duration::from_secs(1), handle.stop()).await;
         }
     }
     sleep(Duration::from_secs(3)).await;

@@ -5,6 +5,11 @@
 //! the shadows, and what leaves a node is held against them. So nothing is taken from the driver on trust, and at its end
 //! it must be in the state of its shadow: it decides nothing.
 
+mod finding;
+mod released;
+
+pub use finding::{Finding, own};
+
 use crate::ledger::{Ledger, now_ns};
 use crate::table::Table;
 use crate::tape::Tape;
@@ -13,42 +18,9 @@ use cutover::control_plane::{
 };
 use cutover::ids::{Index, Term};
 use cutover::invariant::{Before, ClusterFact, Consensus, Findings, Id, NodeNow};
-use cutover::raft::{
-    Batch, Body, Config, Content, Durable, Effect, Entry, LogPosition, Message, Output, RoleName, Ticket,
-    Vote,
-};
+use cutover::raft::{Batch, Config, Content, Durable, Effect, Entry, LogPosition, Output, RoleName, Ticket};
+use cutover::trace::recording::digest;
 use std::collections::BTreeMap;
-
-/// Something that must not be.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Finding {
-    /// When, in nanoseconds of the run.
-    pub at_ns: u64,
-    /// What is broken.
-    pub id: &'static str,
-    /// What was found.
-    pub found: String,
-    /// What it contradicts.
-    pub against: String,
-}
-
-/// Invariants that only a whole run shows. The registry has the others.
-pub mod own {
-    /// What the disk acknowledged is there after a crash, and nothing is there in part.
-    pub const DURABLE: &str = "store.durable";
-    /// The driver decides nothing: its calls, made to the machine alone, end in the same state.
-    pub const LOWERING: &str = "driver.lowering";
-    /// A watcher that applies what it is told has the table, without a gap.
-    pub const WATCH: &str = "watch.no-gap";
-    /// What a client is told of a change is what the log says of it.
-    pub const ANSWER: &str = "client.answer";
-    /// After the faults a leader is elected, and changes go through.
-    pub const CONVERGES: &str = "run.converges";
-    /// A panic.
-    pub const PANIC: &str = "run.no-panic";
-    /// A node stops for no other reason than a failed disk, or an order.
-    pub const STOP: &str = "node.keeps-running";
-}
 
 /// A node as it should be.
 struct Shadow {
@@ -206,6 +178,8 @@ impl Judge {
     /// A node is down: all that is left of it is its disk.
     pub fn died(&mut self, node: u8) {
         self.replay(node);
+        let state = self.shadows.get(&node).and_then(|shadow| digest(&shadow.engine).ok());
+        self.ledger.note("n", node.into(), "was", &[state.unwrap_or(0)], String::new);
         self.feed(&ClusterFact::ReadEnded(node));
         let Some(shadow) = self.shadows.get_mut(&node) else { return };
         let config = shadow.engine.node().config();
@@ -363,52 +337,6 @@ impl Judge {
             self.monitor.forget(&nodes);
         }
         self.shadows = shadows;
-    }
-
-    /// A message leaves a node, with what is on the disk now.
-    pub fn sent(&mut self, node: u8, message: &Message<ControlPlaneEntry>) {
-        let voted_for = match &message.body {
-            Body::Voted { granted: true } => Some(message.to),
-            Body::Vote { .. } => Some(message.from),
-            Body::Voted { granted: false }
-            | Body::PreVote { .. }
-            | Body::PreVoted { .. }
-            | Body::Append(_)
-            | Body::Appended { .. }
-            | Body::Diverged { .. }
-            | Body::Install(_)
-            | Body::TimeoutNow
-            | Body::Outdated => None,
-        };
-        let vote = Vote { term: message.term, voted_for };
-        self.with(node, |now, this| {
-            this.feed_one(&ClusterFact::Told { by: now, vote });
-            this.rests_on(now, message, vote);
-        });
-    }
-
-    /// Nothing is said before what it rests on is durable.
-    fn rests_on(&mut self, now: NodeNow<'_>, message: &Message<ControlPlaneEntry>, said: Vote) {
-        let disk = now.disk.vote;
-        let kept = disk.term > said.term
-            || (disk.term == said.term && (said.voted_for.is_none() || said.voted_for == disk.voted_for));
-        self.demand(kept, Id::VoteDurable.entry().id, || {
-            (
-                format!("{} says {} in {}", message.from, message.body, said.term),
-                format!("its disk has {disk:?}"),
-            )
-        });
-        if let Body::Appended { matched, .. } = message.body
-            && disk.term == message.term
-        {
-            let through = now.disk.log.last().index.max(now.disk.snapshot.last.index);
-            self.demand(through >= matched, Id::StateMachineSafety.entry().id, || {
-                (
-                    format!("{} acknowledges what it has through {matched}", message.from),
-                    format!("its disk has it through {through}"),
-                )
-            });
-        }
     }
 
     /// The disk says that these batches are durable.
