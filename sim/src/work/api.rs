@@ -119,7 +119,8 @@ impl Api {
         request
     }
 
-    fn go_elsewhere(&mut self, hint: Option<u8>) {
+    /// Asks this node next, or any.
+    pub fn go_elsewhere(&mut self, hint: Option<u8>) {
         let any = self.chance.pick(&self.nodes).unwrap_or(1);
         self.at = hint.unwrap_or(any);
     }

@@ -99,6 +99,11 @@ impl Client {
         let before = lock(&self.judge).table().state().revision();
         let answer = match &self.library {
             Some(library) => library.resolve(partition).await,
+            // Some go to any node, whoever leads: one that was deposed and does not know it must not answer.
+            None if self.chance.below(3) == 0 => {
+                self.api.go_elsewhere(None);
+                self.api.resolve(partition, 1).await
+            }
             None => self.api.resolve(partition, 4).await,
         };
         let Some(answer) = answer else {
