@@ -206,6 +206,9 @@ impl Client {
             return library.change(partition, wanted, bare).await;
         }
         let ticket = if bare { None } else { self.ticket().await };
+        if self.chance.below(3) == 0 {
+            self.api.go_elsewhere(None);
+        }
         self.api.ask(&Asked::Apply(partition, Box::new(wanted), ticket), 6).await
     }
 
