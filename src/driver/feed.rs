@@ -70,10 +70,27 @@ pub(super) struct Feed {
     /// Every change after this revision is in the history.
     complete_after: Revision,
     last: Revision,
-    watchers: Vec<mpsc::Sender<FeedItem>>,
+    watchers: Vec<Watcher>,
     history_max: usize,
     watch_max: usize,
     watchers_max: usize,
+}
+
+/// Somebody who waits for the next change. This node may be behind what they have seen elsewhere: they are told nothing
+/// until it has more.
+#[derive(Debug)]
+struct Watcher {
+    seen: Revision,
+    sender: mpsc::Sender<FeedItem>,
+}
+
+impl FeedItem {
+    const fn revision(&self) -> Revision {
+        match self {
+            Self::Resync { revision, .. } => *revision,
+            Self::Changed(change) => change.revision,
+        }
+    }
 }
 
 impl Feed {
@@ -96,7 +113,7 @@ impl Feed {
         after: Revision,
         state: &ControlPlaneState,
     ) -> Result<mpsc::Receiver<FeedItem>, Failure> {
-        self.watchers.retain(|watcher| !watcher.is_closed());
+        self.watchers.retain(|watcher| !watcher.sender.is_closed());
         if self.watchers.len() >= self.watchers_max {
             return Err(Failure::Busy { what: "watchers" });
         }
@@ -111,7 +128,7 @@ impl Feed {
         for item in first {
             let _fits = sender.try_send(item);
         }
-        self.watchers.push(sender);
+        self.watchers.push(Watcher { seen: after, sender });
         Ok(receiver)
     }
 
@@ -145,18 +162,63 @@ impl Feed {
 
     /// A watcher that does not keep up is let go: it sees the end of its stream, and resumes.
     fn tell(&mut self, item: &FeedItem) {
-        self.watchers.retain(|watcher| match watcher.try_send(item.clone()) {
+        let revision = item.revision();
+        let ahead = |watcher: &Watcher| watcher.seen >= revision && watcher.seen > Revision::ZERO;
+        let sent = |watcher: &Watcher| match watcher.sender.try_send(item.clone()) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
                 counter!("cutover_watchers_cut_off_total").increment(1);
                 false
             }
             Err(mpsc::error::TrySendError::Closed(_)) => false,
-        });
+        };
+        self.watchers.retain(|watcher| ahead(watcher) || sent(watcher));
     }
 }
 
 fn everything(state: &ControlPlaneState) -> FeedItem {
     let records = Arc::new(NamedRecord::all(state).collect());
     FeedItem::Resync { records, revision: state.revision() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control_plane::{ControlPlaneEntry, OwnershipTransition};
+    use crate::driver::Queues;
+    use crate::ids::{Index, Placement};
+    use crate::migration::{Caps, Transition};
+    use crate::placement::Guarantee;
+    use crate::raft::Machine as _;
+
+    /// A partition of its own is created at this place, and told.
+    fn create(state: &mut ControlPlaneState, feed: &mut Feed, at: u32) {
+        let partition = PartitionId(at);
+        let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+        let entry = ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition });
+        state.apply(Index(at.into()), &entry);
+        feed.publish(&BTreeMap::from([(partition, Revision(at.into()))]), state);
+    }
+
+    fn told(receiver: &mut mpsc::Receiver<FeedItem>) -> Vec<u64> {
+        core::iter::from_fn(|| receiver.try_recv().ok()).map(|item| item.revision().0).collect()
+    }
+
+    /// A watcher that has seen more elsewhere must not be taken back: its view would go back in time.
+    #[test]
+    fn a_node_that_is_behind_waits_until_it_has_news() {
+        let mut state = ControlPlaneState::new(Caps::PRODUCTION, []);
+        let mut feed = Feed::new(&state, &Queues::default());
+        create(&mut state, &mut feed, 3);
+        let mut ahead = feed.watch(Revision(5), &state).unwrap();
+        let mut fresh = feed.watch(Revision::ZERO, &state).unwrap();
+        for at in 4..=6 {
+            create(&mut state, &mut feed, at);
+        }
+        assert_eq!(told(&mut ahead), [6]);
+        assert_eq!(told(&mut fresh), [3, 4, 5, 6]);
+        let mut ahead = feed.watch(Revision(9), &state).unwrap();
+        feed.restart(&state);
+        assert_eq!(told(&mut ahead), [], "a snapshot that is older, too");
+    }
 }

@@ -46,6 +46,10 @@ impl Storage for Store {
 const GROUP_MAX: usize = 256;
 
 /// Writes until no more batches can come. While one write is under way the next group gathers.
+#[cfg_attr(
+    madsim,
+    allow(deprecated, reason = "in a simulation it runs at once, and `took` says for how long")
+)]
 pub(super) async fn run<S: Storage>(
     mut storage: S,
     mut batches: mpsc::Receiver<Batch<ControlPlaneEntry>>,

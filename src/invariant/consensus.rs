@@ -4,13 +4,13 @@
 //! from the nodes and their disks as they stand.
 
 use super::nodes::{
-    ControlNode, first_told, has, is_electable, is_open, logs_match, matters, quorums_meet, states_match,
-    stepped, would_vote_for,
+    Before, ControlNode, first_told, has, is_electable, is_open, logs_match, matters, quorums_meet,
+    states_match, stepped, would_vote_for,
 };
 use super::{Findings, Id};
 use crate::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::ids::{Index, Names, Relabel, Serial, SessionId, Term};
-use crate::raft::{Applied, Durable, Entry, LogPosition, Peer, RoleName, Ticket, Vote};
+use crate::raft::{Applied, Durable, Entry, LogPosition, Peer, Progress, RoleName, Ticket, Vote};
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ pub enum ClusterFact<'a> {
     /// A node took an input, or restarted.
     Stepped {
         /// Before.
-        before: NodeNow<'a>,
+        before: Before<&'a [Progress]>,
         /// After.
         after: NodeNow<'a>,
         /// Whether it lost its memory in between.
@@ -187,7 +187,7 @@ impl Consensus {
             ClusterFact::Advanced { by, entries, nodes } => self.advanced(by, entries, nodes, findings),
             ClusterFact::TookEffect { ticket, at } => self.took_effect(ticket, at, findings),
             ClusterFact::ReadServed { reader, through } => self.read_served(reader, through, findings),
-            ClusterFact::Stepped { before, after, restarted } => stepped(before, after, restarted, findings),
+            ClusterFact::Stepped { before, after, restarted } => stepped(&before, after, restarted, findings),
             ClusterFact::Now(nodes) => self.now(nodes, findings),
             ClusterFact::ReadInvoked(_) | ClusterFact::ReadEnded(_) => {}
         }

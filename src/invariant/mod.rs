@@ -20,6 +20,7 @@ pub use consensus::{ClusterFact, Consensus, NodeNow};
 pub use fact::{Copied, Fact, ReadServed, SinkNow, SinkStep, Statement};
 pub use findings::Findings;
 pub use monitor::Monitor;
+pub use nodes::Before;
 pub use register::Register;
 
 use core::fmt;

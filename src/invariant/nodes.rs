@@ -4,7 +4,7 @@ use super::consensus::NodeNow;
 use super::{Findings, Id};
 use crate::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::ids::{Index, Term};
-use crate::raft::{Applied, Configuration, Entry, Node, Peer, RoleName, Vote, quorum};
+use crate::raft::{Applied, Configuration, Entry, Node, Peer, Progress, RoleName, Vote, quorum};
 
 pub(super) type ControlNode = Node<ControlPlaneState>;
 
@@ -96,9 +96,53 @@ pub(super) fn states_match(
     });
 }
 
-pub(super) fn stepped(before: NodeNow<'_>, after: NodeNow<'_>, restarted: bool, findings: &mut Findings) {
+/// What is asked of a node as it was before an input.
+#[derive(Clone, Copy, Debug)]
+pub struct Before<P> {
+    /// Its term.
+    pub term: Term,
+    /// What it knew to be committed.
+    pub commit: Index,
+    /// The term and the vote on its disk.
+    pub disk: Vote,
+    /// What it knew of the others.
+    pub progress: P,
+}
+
+impl<'a> Before<&'a [Progress]> {
+    /// A node that is still there.
+    #[must_use]
+    pub fn of(now: NodeNow<'a>) -> Self {
+        let NodeNow { node, disk } = now;
+        let (term, commit) = (node.vote().term, node.commit());
+        Self { term, commit, disk: disk.vote, progress: node.progress() }
+    }
+
+    /// The same, for when the node is gone.
+    #[must_use]
+    pub fn keep(&self) -> Before<Vec<Progress>> {
+        let Self { term, commit, disk, progress } = *self;
+        Before { term, commit, disk, progress: progress.to_vec() }
+    }
+}
+
+impl Before<Vec<Progress>> {
+    /// To look at.
+    #[must_use]
+    pub fn view(&self) -> Before<&[Progress]> {
+        let Self { term, commit, disk, ref progress } = *self;
+        Before { term, commit, disk, progress }
+    }
+}
+
+pub(super) fn stepped(
+    before: &Before<&[Progress]>,
+    after: NodeNow<'_>,
+    restarted: bool,
+    findings: &mut Findings,
+) {
     let me = after.node.config().me;
-    let (was, is) = (before.disk.vote, after.disk.vote);
+    let (was, is) = (before.disk, after.disk.vote);
     findings.demand(is.term >= was.term, Id::Monotone, || {
         (format!("the disk of {me} is in {}", is.term), format!("it was in {}", was.term))
     });
@@ -113,10 +157,10 @@ pub(super) fn stepped(before: NodeNow<'_>, after: NodeNow<'_>, restarted: bool, 
     if restarted {
         return;
     }
-    let (before, after) = (before.node, after.node);
-    let (was, is) = (before.vote().term, after.vote().term);
+    let after = after.node;
+    let (was, is) = (before.term, after.vote().term);
     findings.demand(is >= was, Id::Monotone, || (format!("{me} is in {is}"), format!("it was in {was}")));
-    let (had, has) = (before.commit(), after.commit());
+    let (had, has) = (before.commit, after.commit());
     findings.demand(has >= had, Id::Monotone, || {
         (format!("{me} has committed through {has}"), format!("it had through {had}"))
     });
@@ -124,7 +168,7 @@ pub(super) fn stepped(before: NodeNow<'_>, after: NodeNow<'_>, restarted: bool, 
         return;
     }
     for now in after.progress() {
-        let Some(then) = before.progress().iter().find(|then| then.peer == now.peer) else { continue };
+        let Some(then) = before.progress.iter().find(|then| then.peer == now.peer) else { continue };
         findings.demand(now.matched >= then.matched, Id::Monotone, || {
             (
                 format!("{me} takes {} to have everything through {}", now.peer, now.matched),

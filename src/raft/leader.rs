@@ -164,6 +164,8 @@ impl<M: Machine> Turn<'_, M> {
         if let Some(change) = change {
             self.adopt_change(at, change);
             self.follow_members();
+            // Whoever is left may have confirmed them already, and a sole voter hears no further answer.
+            self.confirm_reads();
         }
         self.replicate();
     }

@@ -9,6 +9,7 @@ mod recording;
 mod replay;
 mod report;
 mod review;
+mod sim;
 
 use crate::mutants;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -54,6 +55,9 @@ enum Verb {
     Explore(explore::Args),
     /// Run stored traces again, through the machines of this build
     Replay(replay::Args),
+    /// Run the production server on a simulated network, clock and disk, from seeds (madsim)
+    #[command(disable_help_flag = true)]
+    Sim(sim::Args),
     /// Put known bugs in, one at a time, and show that each is found
     Mutants(mutants::Args),
     /// Compare two runs: invariants, state space, mutants; what awaits a decision
@@ -92,6 +96,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Check(args) => check::run(&args),
         Verb::Explore(args) => explore::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Sim(args) => sim::run(&args),
         Verb::Mutants(args) => mutants::run(&args),
         Verb::Review(args) => review::run(&args),
         Verb::History(args) => history::run(&args),

@@ -6,7 +6,7 @@ use super::mark::Mark;
 use super::{Hosts, NODES_MAX, State, World};
 use cutover::control_plane::ControlPlaneState;
 use cutover::ids::{NodeId, Term};
-use cutover::invariant::{ClusterFact, Consensus, Findings, Id, NodeNow};
+use cutover::invariant::{Before, ClusterFact, Consensus, Findings, Id, NodeNow};
 use cutover::raft::{Node, RoleName};
 
 /// Feeds a fact to the monitor, copying it only if the fact matters for later.
@@ -63,7 +63,8 @@ impl World {
             feed(self, next, &ClusterFact::Told { by: now(&host), vote: *vote }, findings);
         }
         if let Some(was) = before.host(node).filter(|was| was.me() == host.me()) {
-            let fact = ClusterFact::Stepped { before: now(was), after: now(&host), restarted: died };
+            let fact =
+                ClusterFact::Stepped { before: Before::of(now(was)), after: now(&host), restarted: died };
             next.monitor.judge(&fact, findings);
         }
         if let Some(term) = effect.led {

@@ -1,0 +1,154 @@
+//! The command line.
+
+use crate::campaign::{self, Campaign};
+use crate::options::Options;
+use crate::report::{Format, Report};
+use crate::run::Verdict;
+use clap::Parser;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Exit codes.
+pub mod exit {
+    /// Everything holds.
+    pub const HOLDS: u8 = 0;
+    /// Safety is violated.
+    pub const VIOLATED: u8 = 1;
+    /// It is not known.
+    pub const UNKNOWN: u8 = 2;
+    /// A run did not converge.
+    pub const STUCK: u8 = 3;
+    /// Nothing was run.
+    pub const NOTHING: u8 = 4;
+    /// The same seed did something else the second time.
+    pub const DIFFERS: u8 = 6;
+    /// The command line is wrong.
+    pub const USAGE: u8 = 64;
+    /// A defect of this program.
+    pub const INTERNAL: u8 = 70;
+}
+
+/// Runs the production server on a simulated network, clock and disk, from seeds.
+#[derive(Debug, Parser)]
+#[command(name = "cutover sim", version, max_term_width = 100)]
+#[command(after_help = "Examples:
+  cutover sim --seeds 200              two hundred seeds
+  cutover sim --seed 0x2a              one, again
+  cutover sim --seed 0x2a --log x.txt  with everything that happened
+  cutover sim --seed 0x2a --list-options
+
+Exit codes: 0 holds · 1 violated · 2 unknown · 3 did not converge · 4 nothing was run · 6 not deterministic · 64 usage")]
+struct Args {
+    /// Run this seed (decimal, or hexadecimal after 0x)
+    #[arg(long, value_parser = number, conflicts_with_all = ["seeds", "from"])]
+    seed: Option<u64>,
+    /// Run so many seeds
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// Beginning with this one
+    #[arg(long, value_parser = number, default_value = "1")]
+    from: u64,
+    /// Seeds at once; as many as there are processors, if not said
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Stop at the first seed that does not hold
+    #[arg(long)]
+    fail_fast: bool,
+    /// Run every seed twice, and compare
+    #[arg(long)]
+    twice: bool,
+    /// Also replay what each node was given through the pure machine, by way of a flight recording
+    #[arg(long)]
+    check_lowering: bool,
+    /// Print what the seeds expand into, and run nothing
+    #[arg(long)]
+    list_options: bool,
+    /// Write all events of the seed to a file
+    #[arg(long, requires = "seed")]
+    log: Option<PathBuf>,
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|error| format!("{text:?} is no seed: {error}"))
+}
+
+/// Runs the command line, and returns the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) if !error.use_stderr() => {
+            let _printed = error.print();
+            return exit::HOLDS;
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let wrong: Vec<&str> =
+                text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+            let wrong = wrong.join(" ");
+            eprintln!("cutover sim: {}", wrong.strip_prefix("error: ").unwrap_or(&wrong));
+            return exit::USAGE;
+        }
+    };
+    let (from, seeds) = args.seed.map_or((args.from, args.seeds), |seed| (seed, 1));
+    if args.list_options {
+        return list(from, seeds);
+    }
+    if let (Some(seed), Some(path)) = (args.seed, &args.log) {
+        return log(seed, path);
+    }
+    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let campaign = Campaign {
+        from,
+        seeds,
+        jobs,
+        fail_fast: args.fail_fast,
+        twice: args.twice,
+        check_lowering: args.check_lowering,
+    };
+    let mut report = Report::new(args.format, campaign);
+    report.start();
+    campaign::all(&campaign, |ran| report.ran(&ran));
+    report.finish()
+}
+
+fn list(from: u64, seeds: u64) -> u8 {
+    for at in 0..seeds {
+        match serde_json::to_string(&Options::of(from.wrapping_add(at))) {
+            Ok(line) => println!("{line}"),
+            Err(_) => return exit::INTERNAL,
+        }
+    }
+    if seeds == 0 { exit::NOTHING } else { exit::HOLDS }
+}
+
+fn log(seed: u64, path: &PathBuf) -> u8 {
+    let outcome = campaign::once(&Options::of(seed), true, false);
+    if let Err(error) = std::fs::write(path, outcome.log.as_deref().unwrap_or_default()) {
+        eprintln!("cutover sim: {}: {error}", path.display());
+        return exit::INTERNAL;
+    }
+    println!("{} {:016x} {} events", outcome.verdict.name(), outcome.hash, outcome.events);
+    for finding in &outcome.findings {
+        println!("{} {}; {}", finding.id, finding.found, finding.against);
+    }
+    println!("{}", outcome.note);
+    code(outcome.verdict)
+}
+
+/// The exit code of a verdict.
+#[must_use]
+pub const fn code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Holds => exit::HOLDS,
+        Verdict::Unknown => exit::UNKNOWN,
+        Verdict::Stuck => exit::STUCK,
+        Verdict::Violated | Verdict::Crashed => exit::VIOLATED,
+    }
+}

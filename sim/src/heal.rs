@@ -1,0 +1,111 @@
+//! After the faults: a quorum is mended, the rest stays broken for good, and the cluster must work again.
+
+use crate::host::{End, Hosts};
+use crate::ledger::lock;
+use crate::nemesis::Nemesis;
+use crate::run::{Verdict, Work, machine};
+use crate::stream::Stream;
+use crate::work::{Client, History};
+use core::time::Duration;
+use cutover::raft::{Configuration, Peer, quorum};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::time::{sleep, timeout};
+
+/// How long the cluster has: so many of the longest election timeouts, and the patience of a few requests.
+const ELECTIONS: u64 = 40;
+
+/// Mends a quorum, and waits for a change to go through.
+///
+/// # Errors
+/// That it does not, or cannot.
+pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, work: &Work) -> Result<(), (Verdict, String)> {
+    hosts.calm.store(true, Ordering::Relaxed);
+    hosts.network.calm();
+    let Some(mended) = choose(hosts) else {
+        return Err((Verdict::Unknown, "no quorum has its disks".to_owned()));
+    };
+    for node in hosts.all() {
+        hosts.pause(node, false);
+        if mended.contains(&node) {
+            hosts.boot(node);
+        } else {
+            hosts.end(node, End::Power);
+        }
+    }
+    let options = &hosts.options;
+    let limit_ms = ELECTIONS * options.timing.election_timeout_ms_max + 10 * options.work.patience_ms + 5_000;
+    let mut client = Client::new(
+        250,
+        Arc::clone(options),
+        Arc::clone(&hosts.judge),
+        hosts.ledger.clone(),
+        History::default(),
+        mended.clone(),
+    );
+    let works = machine(4, 0).spawn(async move { while !client.goes_through().await {} });
+    tokio::select! {
+        biased;
+        () = nemesis.listen() => {}
+        done = timeout(Duration::from_millis(limit_ms), works) => {
+            if done.is_err() {
+                return Err((Verdict::Stuck, stuck(hosts, &mended, limit_ms)));
+            }
+        }
+    }
+    work.stop_clients();
+    // Watchers hear that nothing has changed, and compare.
+    sleep(Duration::from_secs(6)).await;
+    Ok(())
+}
+
+/// A random set of nodes with a quorum of every configuration that may be in force.
+fn choose(hosts: &Hosts) -> Option<Vec<u8>> {
+    let judge = lock(&hosts.judge);
+    let through = judge.committed_through();
+    // Whoever has the best log has everything that is committed, known or not.
+    let best = judge.nodes().max_by_key(|(_, now)| now.node.log().last())?.1.node;
+    let below = best.uncommitted_configurations().iter().rfind(|(at, _)| *at <= through);
+    let committed = below.map_or_else(|| best.applied().configuration(), |(_, configuration)| configuration);
+    let mut configurations: Vec<Configuration> = vec![committed.clone()];
+    for (_, now) in judge.nodes() {
+        let above = now.node.uncommitted_configurations().iter().filter(|(at, _)| *at > through);
+        configurations.extend(above.map(|(_, configuration)| configuration.clone()));
+    }
+    let mut left: Vec<(u8, Peer)> = judge.nodes().map(|(node, now)| (node, now.node.config().me)).collect();
+    drop(judge);
+    let mut chance = Stream::new(hosts.options.seed, "heal", 0);
+    let mut chosen: Vec<(u8, Peer)> = Vec::new();
+    let enough = |chosen: &[(u8, Peer)]| {
+        configurations.iter().all(|configuration| {
+            quorum::is_quorum(configuration, |voter| chosen.iter().any(|(_, peer)| *peer == voter))
+        })
+    };
+    while !enough(&chosen) {
+        let at = usize::try_from(chance.below(u64::try_from(left.len()).unwrap_or(0))).unwrap_or(0);
+        if at >= left.len() {
+            return None;
+        }
+        chosen.push(left.swap_remove(at));
+    }
+    Some(chosen.into_iter().map(|(node, _)| node).collect())
+}
+
+fn stuck(hosts: &Hosts, mended: &[u8], limit_ms: u64) -> String {
+    let judge = lock(&hosts.judge);
+    let of = |node: &u8| {
+        let found = judge.nodes().find(|(other, _)| other == node);
+        found.map_or_else(String::new, |(_, now)| {
+            let node = now.node;
+            let (me, role, term) = (node.config().me, node.role(), node.vote().term);
+            format!(
+                "{me} {role} in {term} committed {} of {} in {}",
+                node.commit(),
+                node.log().last(),
+                node.configuration()
+            )
+        })
+    };
+    let nodes: Vec<String> = mended.iter().map(of).collect();
+    format!("no change goes through within {limit_ms} ms; {}", nodes.join("; "))
+}

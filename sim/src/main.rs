@@ -1,0 +1,14 @@
+//! `cutover-sim`: runs seeds.
+
+use std::process::ExitCode;
+
+#[cfg(madsim)]
+fn main() -> ExitCode {
+    ExitCode::from(cutover_sim::cli::run(std::env::args_os()))
+}
+
+#[cfg(not(madsim))]
+fn main() -> ExitCode {
+    eprintln!("cutover-sim: built without the simulator, expected: cargo sim-build --release");
+    ExitCode::from(64)
+}

@@ -1,0 +1,187 @@
+//! What happens to nodes and links, and when. Each kind of damage has a stream of its own.
+
+use crate::host::{End, Hosts, Report};
+use crate::judge::own;
+use crate::ledger::{lock, now_ns};
+use crate::stream::{Stream, link};
+use crate::work::Order;
+use core::time::Duration;
+use cutover::driver::Stopped;
+use std::collections::BTreeMap;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+const TICK: Duration = Duration::from_millis(100);
+
+/// Something that ends by itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Lasting {
+    Down(u8),
+    Paused(u8),
+    Cut(u8, u8),
+}
+
+/// Does damage.
+pub struct Nemesis {
+    hosts: Hosts,
+    reports: mpsc::UnboundedReceiver<Report>,
+    orders: mpsc::Sender<Order>,
+    streams: BTreeMap<(&'static str, u64), Stream>,
+    until_ns: BTreeMap<Lasting, u64>,
+}
+
+impl Nemesis {
+    /// For these nodes.
+    #[must_use]
+    pub fn new(hosts: Hosts, reports: mpsc::UnboundedReceiver<Report>, orders: mpsc::Sender<Order>) -> Self {
+        Self { hosts, reports, orders, streams: BTreeMap::new(), until_ns: BTreeMap::new() }
+    }
+
+    fn stream(&mut self, purpose: &'static str, which: u64) -> &mut Stream {
+        let seed = self.hosts.options.seed;
+        self.streams.entry((purpose, which)).or_insert_with(|| Stream::new(seed, purpose, which))
+    }
+
+    fn strikes(&mut self, purpose: &'static str, which: u64, ppm: u64) -> bool {
+        self.stream(purpose, which).chance(ppm)
+    }
+
+    /// Until that time, or until something is found.
+    pub async fn run(&mut self, end: Instant) {
+        let mut next = Instant::now() + TICK;
+        while next < end && lock(&self.hosts.judge).findings().is_empty() {
+            tokio::select! {
+                biased;
+                report = self.reports.recv() => if let Some(report) = report { self.hear(report) },
+                () = sleep_until(next) => {
+                    self.tick();
+                    next += TICK;
+                }
+            }
+        }
+    }
+
+    /// No more damage: only what nodes say is heard.
+    pub async fn listen(&mut self) {
+        while let Some(report) = self.reports.recv().await {
+            self.hear(report);
+        }
+    }
+
+    fn last(&mut self, what: Lasting, purpose: &'static str, scale_ms: u64) {
+        let tail_ms = self.stream(purpose, 0).tail(scale_ms) + 1;
+        self.until_ns.insert(what, now_ns() + tail_ms * 1_000_000);
+    }
+
+    fn hear(&mut self, report: Report) {
+        let (node, boot) = match &report {
+            Report::NoPower { node, boot } | Report::Stopped { node, boot, .. } => (*node, *boot),
+        };
+        if boot != self.hosts.boot_of(node) || !self.hosts.is_up(node) {
+            return;
+        }
+        if let Report::Stopped { why, .. } = &report
+            && !matches!(why, Stopped::Disk(_))
+        {
+            lock(&self.hosts.judge).find(own::STOP, format!("n{node} ended by itself"), why.to_string());
+        }
+        self.down(node, End::Power);
+    }
+
+    fn down(&mut self, node: u8, end: End) {
+        self.hosts.end(node, end);
+        self.until_ns.remove(&Lasting::Paused(node));
+        let scale_ms = self.hosts.options.node.down_ms;
+        self.last(Lasting::Down(node), "down", scale_ms);
+    }
+
+    fn tick(&mut self) {
+        self.expire();
+        let options = self.hosts.options.node.clone();
+        let nodes = self.hosts.all();
+        if self.strikes("blackout", 0, options.blackout_ppm) {
+            self.hosts.ledger.count("fault", "blackout");
+            for node in &nodes {
+                if self.hosts.is_up(*node) {
+                    self.down(*node, End::Power);
+                }
+            }
+        }
+        for node in &nodes {
+            self.strike(*node);
+        }
+        self.cuts(&nodes);
+        if self.strikes("transfer", 0, options.transfer_ppm) {
+            let _busy = self.orders.try_send(Order::Transfer);
+        }
+        let victim = self.stream("victim", 0).pick(&nodes).unwrap_or(1);
+        let few = self.hosts.options.nodes < 3 || victim > self.hosts.options.nodes;
+        if self.strikes("rebuild", 0, options.rebuild_ppm) && !few {
+            let _busy = self.orders.try_send(Order::Rebuild(victim));
+        }
+        if self.strikes("grow", 0, options.grow_ppm) {
+            let _busy = self.orders.try_send(Order::Grow);
+        }
+    }
+
+    fn strike(&mut self, node: u8) {
+        let options = self.hosts.options.node.clone();
+        let crash = self.strikes("crash", node.into(), options.crash_ppm);
+        let kill = self.strikes("kill", node.into(), options.kill_ppm);
+        let pause = self.strikes("pause", node.into(), options.pause_ppm);
+        if !self.hosts.is_up(node) {
+            return;
+        }
+        if crash {
+            self.hosts.ledger.count("fault", "crash");
+            self.down(node, End::Power);
+        } else if kill {
+            self.hosts.ledger.count("fault", "kill");
+            self.down(node, End::Process);
+        } else if pause && !self.hosts.is_paused(node) {
+            self.hosts.ledger.count("fault", "pause");
+            self.hosts.pause(node, true);
+            self.last(Lasting::Paused(node), "pausing", options.pause_ms);
+        }
+    }
+
+    fn cuts(&mut self, nodes: &[u8]) {
+        let options = self.hosts.options.link.clone();
+        for from in nodes {
+            let alone = self.strikes("isolate", u64::from(*from), options.isolate_ppm);
+            if alone {
+                self.hosts.ledger.count("fault", "isolate");
+            }
+            for to in nodes.iter().filter(|to| *to != from) {
+                if self.strikes("cut", link(*from, *to), options.cut_ppm) {
+                    self.hosts.ledger.count("fault", "cut");
+                    self.cut(*from, *to);
+                }
+                if alone {
+                    self.cut(*from, *to);
+                    self.cut(*to, *from);
+                }
+            }
+        }
+    }
+
+    fn cut(&mut self, from: u8, to: u8) {
+        self.hosts.network.cut(from, to, true);
+        let scale_ms = self.hosts.options.link.cut_ms;
+        self.last(Lasting::Cut(from, to), "cutting", scale_ms);
+    }
+
+    fn expire(&mut self) {
+        let now = now_ns();
+        let over: Vec<_> =
+            self.until_ns.iter().filter(|(_, until)| **until <= now).map(|(what, _)| *what).collect();
+        for what in over {
+            self.until_ns.remove(&what);
+            match what {
+                Lasting::Down(node) => self.hosts.boot(node),
+                Lasting::Paused(node) => self.hosts.pause(node, false),
+                Lasting::Cut(from, to) => self.hosts.network.cut(from, to, false),
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! A flight recording in memory: written, read back and replayed as the recorder's files are.
+
+use cutover::control_plane::{Call, ReplicatedControlPlane};
+use cutover::trace::recording::{Frame, RecordingError, digest, frames, replay};
+
+/// One start of one node.
+#[derive(Default)]
+pub struct Tape {
+    bytes: Vec<u8>,
+    failed: Option<RecordingError>,
+}
+
+impl Tape {
+    fn write(&mut self, frame: &Frame) {
+        match frame.encode() {
+            Ok(bytes) => self.bytes.extend_from_slice(&bytes),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    /// The node is about to get this call.
+    pub fn call(&mut self, before: &ReplicatedControlPlane, call: &Call) {
+        if self.bytes.is_empty() {
+            self.write(&Frame::start(before));
+        }
+        self.write(&Frame::Call(call.clone()));
+    }
+
+    /// Whether the recording ends in this state.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn ends_as(mut self, engine: &ReplicatedControlPlane) -> Result<(), RecordingError> {
+        if self.bytes.is_empty() {
+            return Ok(());
+        }
+        let end = digest(engine)?;
+        self.write(&Frame::End(end));
+        match self.failed {
+            Some(error) => Err(error),
+            None => replay(frames(&self.bytes)?).map(|_| ()),
+        }
+    }
+}

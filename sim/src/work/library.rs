@@ -1,0 +1,115 @@
+//! The production client library, as a client of the simulation uses it.
+
+use super::api::{Done, Failed, Found};
+use crate::host::address;
+use core::time::Duration;
+use cutover::api::{Asked, v1};
+use cutover::client::{self, ClientError, Dial, Dialing, Session};
+use cutover::control_plane::Address;
+use cutover::ids::PartitionId;
+use cutover::migration::{Expected, Transition};
+use std::sync::Arc;
+use tonic::transport::Endpoint;
+
+/// Connections without certificates.
+#[derive(Debug)]
+struct Plain;
+
+impl Dial for Plain {
+    fn channel(&self, address: Address) -> Dialing {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"));
+        Box::pin(async move {
+            endpoint.map(|endpoint| endpoint.connect_lazy()).map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// A client of the library's.
+pub(super) fn client(nodes: &[u8], patience: Duration, seed: u64) -> Option<client::Client> {
+    let addresses = nodes.iter().filter_map(|node| Address::try_from(address(*node).to_string()).ok());
+    let options = client::Options {
+        deadline: patience * 4,
+        attempt: patience,
+        backoff: Duration::from_millis(20),
+        seed,
+    };
+    client::Client::new(addresses.collect(), Arc::new(Plain), options).ok()
+}
+
+/// A client with its session, if it has one.
+pub(super) struct Library {
+    client: client::Client,
+    session: Option<Session>,
+}
+
+fn wire(expected: Expected) -> v1::Expected {
+    v1::Expected { migration: expected.migration.0, epoch: expected.epoch.0 }
+}
+
+/// What the library's errors say of a change that was asked for.
+fn failed(error: ClientError) -> Failed {
+    match error {
+        ClientError::Refused { reason, have, got, .. } => {
+            Failed::Refused(v1::Refused { reason, have: have.map(wire), got: got.map(wire) })
+        }
+        ClientError::NoAddress
+        | ClientError::Unreachable(_)
+        | ClientError::NoLeader(_)
+        | ClientError::Busy(_)
+        | ClientError::Denied(_)
+        | ClientError::NotFound(_) => Failed::NotCommitted,
+        ClientError::Indeterminate | ClientError::SessionExpired { .. } | ClientError::Unexpected(_) => {
+            Failed::Indeterminate
+        }
+    }
+}
+
+impl Library {
+    pub(super) const fn new(client: client::Client) -> Self {
+        Self { client, session: None }
+    }
+
+    pub(super) async fn resolve(&self, partition: PartitionId) -> Option<Option<Found>> {
+        match self.client.resolve(Asked::Id(partition)).await {
+            Ok(found) => Some(Some(Found {
+                record: found.record,
+                revision: found.resolution.map(|found| found.revision),
+            })),
+            Err(ClientError::NotFound(_)) => Some(None),
+            Err(_) => None,
+        }
+    }
+
+    pub(super) async fn change(
+        &mut self,
+        partition: PartitionId,
+        wanted: Transition,
+        bare: bool,
+    ) -> Result<Done, Failed> {
+        let asked = Asked::Id(partition);
+        if !bare && self.session.is_none() {
+            self.session = self.client.session().await.ok();
+        }
+        let Some(session) = self.session.clone().filter(|_| !bare) else {
+            let applied = self.client.apply(asked, wanted).await.map_err(failed)?;
+            return Ok(Done { index: applied.index.0, value: applied.epoch.0, repeated: applied.repeated });
+        };
+        let mut outcome = session.apply(asked, wanted).await;
+        for _ in 0..2 {
+            outcome = match outcome {
+                Err(unresolved) => session.resume(unresolved).await,
+                settled => settled,
+            };
+        }
+        let settled = outcome.map_err(|_| Failed::Indeterminate).and_then(|settled| settled.map_err(failed));
+        if settled == Err(Failed::Indeterminate) {
+            // A request that is given up holds its place among the answers: a new session has all of them free.
+            self.session = None;
+        }
+        settled.map(|applied| Done {
+            index: applied.index.0,
+            value: applied.epoch.0,
+            repeated: applied.repeated,
+        })
+    }
+}

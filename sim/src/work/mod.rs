@@ -1,0 +1,12 @@
+//! What clients do to the cluster, through its gRPC services.
+
+mod api;
+mod choice;
+mod client;
+mod library;
+mod operator;
+mod watch;
+
+pub use client::{Client, History};
+pub use operator::{Operator, Order};
+pub use watch::Watcher;

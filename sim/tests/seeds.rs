@@ -1,0 +1,76 @@
+//! Some seeds hold, and a seed is the same run wherever it runs.
+
+#![cfg(madsim)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use cutover_sim::campaign::{self, Campaign};
+use cutover_sim::options::Options;
+use cutover_sim::run::Verdict;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn program(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cutover-sim")).args(args).output().unwrap()
+}
+
+/// Runs a seed in a process of its own, and gives what happened in words.
+fn events(seed: &str, file: &Path) -> Vec<u8> {
+    let ran = program(&["--seed", seed, "--log", file.to_str().unwrap()]);
+    assert!(ran.status.success(), "{ran:?}");
+    std::fs::read(file).unwrap()
+}
+
+#[test]
+fn thirty_seeds_hold() {
+    let campaign =
+        Campaign { from: 1, seeds: 30, jobs: 2, fail_fast: false, twice: false, check_lowering: true };
+    let mut ran = 0;
+    campaign::all(&campaign, |seed| {
+        ran += 1;
+        assert_eq!(seed.outcome.verdict, Verdict::Holds, "seed {}: {:?}", seed.seed, seed.outcome.findings);
+        assert_eq!(seed.differs, None, "seed {} is not deterministic", seed.seed);
+        assert!(seed.outcome.simulated_ns > 20_000_000_000, "faults happen for a while");
+    });
+    assert_eq!(ran, 30);
+}
+
+#[test]
+fn two_processes_see_the_same() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for seed in ["3", "0x12"] {
+        let [first, second] = ["first", "second"].map(|name| events(seed, &directory.join(name)));
+        assert!(first.len() > 10_000, "something happens");
+        assert!(first == second, "seed {seed}: the events differ");
+    }
+}
+
+#[test]
+fn threads_beside_each_other_do_not_matter() {
+    let options = Options::of(7);
+    let alone = campaign::once(&options, false, false).hash;
+    let beside: Vec<u64> = std::thread::scope(|scope| {
+        let runs: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| campaign::once(&options, false, false).hash)).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    assert_eq!(beside, [alone; 3]);
+}
+
+#[test]
+fn seeds_differ() {
+    let hash = |seed| campaign::once(&Options::of(seed), false, false).hash;
+    assert_ne!(hash(1), hash(2));
+}
+
+#[test]
+fn exit_codes() {
+    assert_eq!(program(&["--seeds", "0"]).status.code(), Some(4), "nothing was run");
+    assert_eq!(program(&["--seed", "one"]).status.code(), Some(64));
+    assert_eq!(program(&["--seed", "1", "--seeds", "2"]).status.code(), Some(64));
+    assert_eq!(program(&["--list-options", "--seeds", "2"]).status.code(), Some(0));
+    let said = program(&["--seed", "1", "--format", "json"]);
+    assert_eq!(said.status.code(), Some(0));
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert!(text.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{text}");
+    assert!(text.lines().next().unwrap().contains("\"type\":\"run-started\""), "{text}");
+}
