@@ -19,6 +19,10 @@
 
 #[path = "cluster/certs.rs"]
 mod certs;
+#[path = "cluster/clocks.rs"]
+mod clocks;
+#[path = "cluster/disks.rs"]
+mod disks;
 #[path = "cluster/garbage.rs"]
 mod garbage;
 #[path = "cluster/harness.rs"]
@@ -33,7 +37,13 @@ mod lost;
 mod made;
 #[path = "cluster/operations.rs"]
 mod operations;
+#[path = "cluster/python.rs"]
+mod python;
+#[path = "cluster/recordings.rs"]
+mod recordings;
 #[path = "cluster/starts.rs"]
 mod starts;
 #[path = "cluster/strangers.rs"]
 mod strangers;
+#[path = "cluster/watching.rs"]
+mod watching;
