@@ -8,6 +8,7 @@ use cutover::ids::{PartitionId, Placement};
 use cutover::migration::Transition;
 use cutover::placement::Guarantee;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -45,20 +46,20 @@ impl Drop for Disk {
 
 const CREATE: Transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
 
-/// Creates partitions until the node is gone; returns those that were acknowledged.
-fn fill(cluster: &Cluster) -> Vec<PartitionId> {
+/// Creates these partitions, until the node is gone; returns those that were acknowledged.
+fn fill(cluster: &Cluster, partitions: Range<u32>) -> Vec<PartitionId> {
     let own = vec![address(cluster.nodes[0].client)];
     let client = Client::new(own, Arc::new(cutover::tls::Security::Plain), options(3)).unwrap();
     let filling = cluster.spawn(async move {
         let mut acknowledged = Vec::new();
-        for partition in (1..20_000).map(PartitionId) {
+        for partition in partitions.map(PartitionId) {
             match client.apply(Asked::Id(partition), CREATE).await {
                 Ok(_) => acknowledged.push(partition),
                 Err(ClientError::Refused { reason, .. }) => panic!("{reason}"),
-                Err(_) => return acknowledged,
+                Err(_) => break,
             }
         }
-        panic!("the disk never was full")
+        acknowledged
     });
     cluster.run(filling).unwrap()
 }
@@ -66,16 +67,18 @@ fn fill(cluster: &Cluster) -> Vec<PartitionId> {
 #[test]
 fn a_full_disk_stops_a_node_and_loses_nothing() {
     let mut cluster = Cluster::of(1, false);
-    let Some(disk) = Disk::mount(&cluster.nodes[0].data, 6 << 10) else { return };
+    let Some(disk) = Disk::mount(&cluster.nodes[0].data, 8 << 10) else { return };
     cluster.nodes[0].verb(&["init"]).ok();
     cluster.nodes[0].start();
-    // What is left of it is taken by something else.
-    let _full = fs::write(disk.path.join("filler"), vec![1; 6 << 20]);
-    let acknowledged = fill(&cluster);
+    let mut acknowledged = fill(&cluster, 1..201);
+    assert_eq!(acknowledged.len(), 200);
+    // What is left of the disk is taken by something else.
+    let _full = fs::write(disk.path.join("filler"), vec![1; 8 << 20]);
+    acknowledged.extend(fill(&cluster, 201..20_000));
     let ended = cluster.nodes[0].end();
     ended.fails(70, &["the disk failed", "found no space left on device"]);
+    // Space is made, and it goes on.
     fs::remove_file(disk.path.join("filler")).unwrap();
-    disk.remount("size=64m");
     cluster.nodes[0].start();
     cluster.serves();
     let mut there = Vec::new();
