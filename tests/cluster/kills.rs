@@ -10,8 +10,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use std::time::Instant;
 
-/// In every other round the leader; the disks stay.
+/// In every other round the leader; the disks stay. `CUTOVER_SEED` is another choice of victims and work.
 fn rounds(rounds: u32, seed: u64, secure: bool) -> Vec<Operation> {
+    let chosen = std::env::var("CUTOVER_SEED").ok();
+    let seed = chosen.map_or(seed, |seed| seed.parse().expect("CUTOVER_SEED is a number"));
+    eprintln!("seed {seed}");
     let mut cluster = if secure { Cluster::secure(3) } else { Cluster::plain(3) };
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let load = Load::begin(&cluster, seed);
@@ -23,7 +26,12 @@ fn rounds(rounds: u32, seed: u64, secure: bool) -> Vec<Operation> {
         let before = load.operations();
         let wanted = before + 20 + usize::try_from(random.next_u32() % 40).unwrap();
         until("progress under load", || (load.operations() >= wanted).then_some(()));
-        cluster.nodes[victim].kill();
+        // Now and then it is told to end, and ends its calls as it likes.
+        if random.next_u32().is_multiple_of(5) {
+            assert_eq!(cluster.nodes[victim].terminate().code, 0);
+        } else {
+            cluster.nodes[victim].kill();
+        }
         // In some rounds it stays away until the others have gone on without it.
         if random.next_u32().is_multiple_of(2) {
             cluster.serves();
