@@ -38,6 +38,21 @@ impl From<Problem> for Status {
     }
 }
 
+/// A status in words, with what it came of, each said once: of a broken connection the status alone says nothing.
+#[must_use]
+pub fn reasons(status: &Status) -> String {
+    let mut said = status.message().to_owned();
+    let mut next = core::error::Error::source(status);
+    while let Some(source) = next {
+        let text = source.to_string();
+        if !said.contains(&text) {
+            said = format!("{said}: {text}");
+        }
+        next = source.source();
+    }
+    said
+}
+
 /// The detail in a status, if it has one.
 #[must_use]
 pub fn detail_of(status: &Status) -> Option<Why> {

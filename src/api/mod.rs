@@ -6,7 +6,7 @@ mod record;
 
 pub use command::{Asked, Malformed, request};
 pub(crate) use command::{guarantee_of, placement};
-pub use detail::{Problem, detail_of};
+pub use detail::{Problem, detail_of, reasons};
 
 /// What was generated.
 pub mod v1 {

@@ -306,12 +306,12 @@ async fn run_clients(
     stopping: watch::Receiver<bool>,
 ) {
     let router = client_services(&mut builder(limits), service, limits.message_bytes).add_service(health);
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .build_v1();
-    let router = match reflection {
-        Ok(reflection) => router.add_service(reflection),
-        Err(error) => {
+    // Of both versions: not every tool has heard of the later one.
+    let describe =
+        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let router = match (describe().build_v1(), describe().build_v1alpha()) {
+        (Ok(later), Ok(earlier)) => router.add_service(later).add_service(earlier),
+        (Err(error), _) | (_, Err(error)) => {
             tracing::warn!(%error, "no reflection");
             router
         }

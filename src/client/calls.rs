@@ -1,6 +1,6 @@
 //! What a client can ask.
 
-use super::{Client, ClientError};
+use super::{Client, ClientError, Repeat};
 use crate::api::{Asked, request, v1};
 use crate::control_plane::{Address, PartitionName};
 use crate::ids::{Epoch, Index, NodeId, PartitionId, Placement, SessionId};
@@ -49,7 +49,7 @@ impl Client {
     pub async fn resolve(&self, partition: Asked) -> Result<Partition, ClientError> {
         let message = v1::ResolveRequest { partition: Some(partition.into()) };
         let answer = self
-            .call(None, true, message, |channel, request| async move {
+            .call(None, Repeat::Harmless, message, |channel, request| async move {
                 v1::placements_client::PlacementsClient::new(channel).resolve(request).await
             })
             .await?;
@@ -65,7 +65,7 @@ impl Client {
     /// [`ClientError`]
     pub async fn list(&self, after: Option<PartitionId>) -> Result<v1::ListResponse, ClientError> {
         let message = v1::ListRequest { after: after.map(|after| after.0), limit: 0 };
-        self.call(None, true, message, |channel, request| async move {
+        self.call(None, Repeat::Harmless, message, |channel, request| async move {
             v1::placements_client::PlacementsClient::new(channel).list(request).await
         })
         .await
@@ -77,7 +77,7 @@ impl Client {
     /// [`ClientError`]
     pub async fn plan(&self, partition: Asked, to: Placement) -> Result<v1::PlanResponse, ClientError> {
         let message = v1::PlanRequest { partition: Some(partition.into()), to: to.0.into() };
-        self.call(None, true, message, |channel, request| async move {
+        self.call(None, Repeat::Harmless, message, |channel, request| async move {
             v1::migrations_client::MigrationsClient::new(channel).plan(request).await
         })
         .await
@@ -98,8 +98,9 @@ impl Client {
         ticket: Option<Ticket>,
     ) -> Result<Applied, ClientError> {
         let message = request(partition, transition, ticket);
+        let repeat = ticket.map_or(Repeat::Never, |_| Repeat::Ticketed);
         let answer = self
-            .call(None, ticket.is_some(), message, |channel, request| async move {
+            .call(None, repeat, message, |channel, request| async move {
                 v1::migrations_client::MigrationsClient::new(channel).apply(request).await
             })
             .await?;
@@ -110,7 +111,7 @@ impl Client {
     pub(super) async fn open_session(&self) -> Result<SessionId, ClientError> {
         // A session that nobody uses costs a place among many, and goes again.
         let answer = self
-            .call(None, true, v1::OpenSessionRequest {}, |channel, request| async move {
+            .call(None, Repeat::Harmless, v1::OpenSessionRequest {}, |channel, request| async move {
                 v1::sessions_client::SessionsClient::new(channel).open(request).await
             })
             .await?;
@@ -119,7 +120,7 @@ impl Client {
 
     pub(super) async fn close_session(&self, session: SessionId) -> Result<(), ClientError> {
         let message = v1::CloseSessionRequest { session: session.0 };
-        let call = self.call(None, true, message, |channel, request| async move {
+        let call = self.call(None, Repeat::Harmless, message, |channel, request| async move {
             v1::sessions_client::SessionsClient::new(channel).close(request).await
         });
         call.await.map(|_| ())
@@ -130,7 +131,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub async fn status(&self, at: &Address) -> Result<v1::StatusResponse, ClientError> {
-        self.call(Some(at), true, v1::StatusRequest {}, |channel, request| async move {
+        self.call(Some(at), Repeat::Harmless, v1::StatusRequest {}, |channel, request| async move {
             v1::cluster_client::ClusterClient::new(channel).status(request).await
         })
         .await
@@ -141,7 +142,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub async fn members(&self) -> Result<v1::MembersResponse, ClientError> {
-        self.call(None, true, v1::MembersRequest {}, |channel, request| async move {
+        self.call(None, Repeat::Harmless, v1::MembersRequest {}, |channel, request| async move {
             v1::cluster_client::ClusterClient::new(channel).members(request).await
         })
         .await
@@ -157,7 +158,7 @@ impl Client {
     ) -> Result<Index, ClientError> {
         let message = v1::ChangeMembersRequest { change: Some(change) };
         let answer = self
-            .call(None, false, message, |channel, request| async move {
+            .call(None, Repeat::Never, message, |channel, request| async move {
                 v1::cluster_client::ClusterClient::new(channel).change_members(request).await
             })
             .await?;
@@ -171,7 +172,7 @@ impl Client {
     pub async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId, ClientError> {
         let message = v1::TransferRequest { to: to.map_or(0, |to| to.0.into()) };
         let answer = self
-            .call(None, false, message, |channel, request| async move {
+            .call(None, Repeat::Never, message, |channel, request| async move {
                 v1::cluster_client::ClusterClient::new(channel).transfer(request).await
             })
             .await?;
@@ -184,7 +185,7 @@ impl Client {
     /// [`ClientError`]
     pub async fn backup(&self) -> Result<Vec<u8>, ClientError> {
         let mut stream = self
-            .call(None, true, v1::BackupRequest {}, |channel, request| async move {
+            .call(None, Repeat::Harmless, v1::BackupRequest {}, |channel, request| async move {
                 v1::cluster_client::ClusterClient::new(channel).backup(request).await
             })
             .await?;

@@ -1,7 +1,7 @@
 //! What went wrong, and whether another attempt may help.
 
-use crate::api::detail_of;
 use crate::api::v1::error_detail::Why;
+use crate::api::{detail_of, reasons};
 use crate::control_plane::Address;
 use crate::ids::{Epoch, MigrationId, SessionId};
 use crate::migration::Expected;
@@ -64,7 +64,7 @@ pub(super) enum Verdict {
     /// Certainly not done; another node may do it.
     Elsewhere { leader: Option<Address>, error: ClientError },
     /// Perhaps done.
-    Unknown { broken: bool, error: ClientError },
+    Unknown { broken: bool, found: String },
 }
 
 fn expected(wire: Option<crate::api::v1::Expected>) -> Option<Expected> {
@@ -106,14 +106,12 @@ pub(super) fn judge(status: &Status) -> Verdict {
             Verdict::Elsewhere { leader, error: ClientError::of(why, status) }
         }
         Some(Why::Busy(_)) => Verdict::Later(ClientError::of(why, status)),
-        Some(Why::Indeterminate(_)) => Verdict::Unknown { broken: false, error: ClientError::Indeterminate },
+        Some(Why::Indeterminate(_)) => Verdict::Unknown { broken: false, found: status.message().to_owned() },
         Some(Why::Refused(_) | Why::SessionExpired(_) | Why::Denied(_)) => {
             Verdict::No(ClientError::of(why, status))
         }
         // The connection broke, or nobody answered: the request may have arrived.
-        None if is_of_transport(status.code()) => {
-            Verdict::Unknown { broken: true, error: ClientError::Indeterminate }
-        }
+        None if is_of_transport(status.code()) => Verdict::Unknown { broken: true, found: reasons(status) },
         None => Verdict::No(ClientError::of(None, status)),
     }
 }

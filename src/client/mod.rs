@@ -62,6 +62,17 @@ impl Default for Options {
     }
 }
 
+/// What a second attempt at a call does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Repeat {
+    /// No harm, and nobody asks what came of the first: a read, or a session.
+    Harmless,
+    /// No harm: under its ticket it is applied once. But what came of it counts.
+    Ticketed,
+    /// It may be applied twice: it is sent once.
+    Never,
+}
+
 /// Where the nodes are, as far as this client knows.
 #[derive(Debug)]
 struct Known {
@@ -144,12 +155,11 @@ impl Client {
         half + Duration::from_micros(self.known().random.next_u64() % micros)
     }
 
-    /// Makes a call, on the leader, until it is answered or the deadline passes. `repeatable` says that a second one does no
-    /// harm. With an address, that very node is asked.
+    /// Makes a call, on the leader, until it is answered or the deadline passes. With an address, that very node is asked.
     async fn call<Q, A, F>(
         &self,
         at: Option<&Address>,
-        repeatable: bool,
+        repeat: Repeat,
         message: Q,
         make: impl Fn(Channel, Request<Q>) -> F + Send,
     ) -> Result<A, ClientError>
@@ -158,7 +168,7 @@ impl Client {
         F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
     {
         let until = Instant::now() + self.options.deadline;
-        // Once a write may have been taken, a later "no" of another node does not undo that.
+        // Once a write may have been taken, a later "no" of another node does not undo that. A read is never taken.
         let mut maybe = false;
         for attempt in 0.. {
             let address = at.cloned().unwrap_or_else(|| self.target());
@@ -183,7 +193,7 @@ impl Client {
                             return Ok(answer.into_inner());
                         }
                         Ok(Err(status)) => judge(&status),
-                        Err(_) => Verdict::Unknown { broken: true, error: ClientError::Indeterminate },
+                        Err(_) => Verdict::Unknown { broken: true, found: "no answer".to_owned() },
                     }
                 }
             };
@@ -198,16 +208,16 @@ impl Client {
                     }
                     (error, known && attempt < 3)
                 }
-                Verdict::Unknown { broken, error } => {
+                Verdict::Unknown { broken, found } => {
                     self.avoid(&address, broken);
-                    maybe = true;
-                    (error, false)
+                    maybe = repeat != Repeat::Harmless;
+                    (ClientError::Unreachable(format!("{address}: {found}")), false)
                 }
             };
             let wait = if at_once { Duration::ZERO } else { self.wait(attempt) };
             let over = Instant::now() + wait >= until;
-            if over || (maybe && !repeatable) {
-                return Err(if maybe && !repeatable { ClientError::Indeterminate } else { error });
+            if over || (maybe && repeat == Repeat::Never) {
+                return Err(if maybe { ClientError::Indeterminate } else { error });
             }
             tokio::time::sleep(wait).await;
         }

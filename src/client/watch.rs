@@ -1,7 +1,7 @@
 //! Every change of every record, in order and without a gap, across broken streams and other nodes.
 
 use super::calls::{record, unexpected};
-use super::{Client, ClientError, GateTable};
+use super::{Client, ClientError, GateTable, Repeat};
 use crate::api::v1;
 use crate::ids::{PartitionId, Revision};
 use crate::migration::PartitionRecord;
@@ -89,7 +89,7 @@ impl Watch {
         let after_revision = if self.whole { self.seen.0 } else { 0 };
         let call = self.client.call(
             None,
-            true,
+            Repeat::Harmless,
             v1::WatchRequest { after_revision },
             |channel, request| async move {
                 let (metadata, extensions, message) = request.into_parts();

@@ -1,7 +1,7 @@
 //! The sending end of the streams between nodes.
 
 use super::peers::{FRAME_BYTES, Learned, MESSAGE_BYTES_MAX};
-use crate::api::v1;
+use crate::api::{reasons, v1};
 use crate::control_plane::{Address, ControlPlaneEntry};
 use crate::driver::{Registry, Transport};
 use crate::ids::NodeId;
@@ -150,7 +150,7 @@ async fn stream(
             exchange.await
         }
     };
-    Err(ended.map_or_else(|status| status.message().to_owned(), |_| "the peer closed the stream".to_owned()))
+    Err(ended.map_or_else(|status| reasons(&status), |_| "the peer closed the stream".to_owned()))
 }
 
 /// One message in frames; false once the stream is gone.

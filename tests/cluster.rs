@@ -1,0 +1,49 @@
+//! The real cluster: real processes, sockets and disks.
+//!
+//! Nothing is asserted about how long something takes: every wait has a generous end, and ends as soon as what it waits
+//! for is there. What this machine cannot do is printed as `skipped: ...`, and fails where `CUTOVER_CI` is set.
+
+#![cfg(feature = "server")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what it expects by stopping"
+)]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "it runs processes, and waits for them"
+)]
+
+#[path = "cluster/certs.rs"]
+mod certs;
+#[path = "cluster/clocks.rs"]
+mod clocks;
+#[path = "cluster/disks.rs"]
+mod disks;
+#[path = "cluster/garbage.rs"]
+mod garbage;
+#[path = "cluster/harness.rs"]
+mod harness;
+#[path = "cluster/kills.rs"]
+mod kills;
+#[path = "cluster/load.rs"]
+mod load;
+#[path = "cluster/lost.rs"]
+mod lost;
+#[path = "cluster/made.rs"]
+mod made;
+#[path = "cluster/operations.rs"]
+mod operations;
+#[path = "cluster/python.rs"]
+mod python;
+#[path = "cluster/recordings.rs"]
+mod recordings;
+#[path = "cluster/starts.rs"]
+mod starts;
+#[path = "cluster/strangers.rs"]
+mod strangers;
+#[path = "cluster/watching.rs"]
+mod watching;

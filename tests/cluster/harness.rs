@@ -1,0 +1,273 @@
+//! One node: a configuration, a process, and what it said.
+
+use super::certs::Files;
+use std::fs::{self, File, OpenOptions};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_cutoverd");
+
+/// Nothing here is judged by how long it takes; whoever waits longer than this waits for ever.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer.
+#[track_caller]
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Says that this machine cannot do it. In CI, that is a failure.
+pub fn skipped(why: &str) {
+    assert!(std::env::var_os("CUTOVER_CI").is_none(), "skipped in CI: {why}");
+    eprintln!("skipped: {why}");
+}
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// A port that is free. It lies below those that the system gives to outgoing connections, so that nobody takes it while
+/// its node is down, and no two callers get the same.
+pub fn free() -> SocketAddr {
+    const FIRST: u16 = 12_000;
+    const MANY: u16 = 20_000;
+    let offset = u16::try_from(std::process::id() % u32::from(MANY / 64)).unwrap() * 64;
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let address = SocketAddr::from(([127, 0, 0, 1], FIRST + (offset + next) % MANY));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// What a command that ended said.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// It succeeded.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{self:?}");
+        self.out
+    }
+
+    /// It failed with this code and one line that has all of these words in it.
+    #[track_caller]
+    pub fn fails(&self, code: i32, words: &[&str]) {
+        let lines: Vec<&str> = self.err.lines().filter(|line| line.starts_with("cutover: ")).collect();
+        assert_eq!(lines.len(), 1, "one clear line is expected: {self:?}");
+        for word in words {
+            assert!(lines[0].contains(word), "{word:?} is missing: {self:?}");
+        }
+        assert!(!self.err.contains("panicked") && !self.err.contains("RUST_BACKTRACE"), "{self:?}");
+        assert_eq!(self.code, code, "{self:?}");
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Ran {
+    let ended = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ran { code: ended.status.code().unwrap_or(-1), out: text(ended.stdout), err: text(ended.stderr) }
+}
+
+/// Runs `cutoverd` with these arguments.
+pub fn cutoverd<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
+    run(Command::new(BINARY).args(arguments).env("NO_COLOR", "1"))
+}
+
+/// A node, running or not.
+pub struct Node {
+    pub number: u8,
+    pub incarnation: u64,
+    pub cluster: u64,
+    pub directory: PathBuf,
+    pub data: PathBuf,
+    pub peer: SocketAddr,
+    pub client: SocketAddr,
+    pub metrics: SocketAddr,
+    pub files: Option<Files>,
+    pub identity: String,
+    /// Further sections of its configuration.
+    pub sections: String,
+    /// Further arguments of `serve`.
+    pub arguments: Vec<String>,
+    /// What it is started with, if not by itself.
+    pub wrapper: Vec<String>,
+    child: Option<Child>,
+    /// Bytes of its log before the last start.
+    heard: usize,
+}
+
+impl Node {
+    pub fn new(directory: &Path, cluster: u64, number: u8, files: Option<Files>) -> Self {
+        let directory = directory.join(format!("n{number}"));
+        fs::create_dir_all(&directory).unwrap();
+        Self {
+            number,
+            incarnation: 1,
+            cluster,
+            data: directory.join("data"),
+            directory,
+            peer: free(),
+            client: free(),
+            metrics: free(),
+            files,
+            identity: format!("CN=n{number},OU=control-plane,O=example"),
+            sections: String::new(),
+            arguments: Vec::new(),
+            wrapper: Vec::new(),
+            child: None,
+            heard: 0,
+        }
+    }
+
+    /// Writes its configuration and returns where.
+    pub fn configure(&self) -> PathBuf {
+        let path = self.directory.join("node.toml");
+        fs::write(&path, self.configuration()).unwrap();
+        path
+    }
+
+    pub fn configuration(&self) -> String {
+        let Self { number, incarnation, cluster, data, peer, client, metrics, identity, sections, .. } = self;
+        let data = data.display();
+        let tls = self.files.as_ref().map_or(String::new(), |Files { ca, cert, key }| {
+            format!(
+                "[tls]\nca = {ca:?}\ncert = {cert:?}\nkey = {key:?}\n\
+                 [roles]\nadmin = [\"OU=ops,O=example\"]\ngateway = [\"OU=gateway,O=example\"]\n\
+                 read-only = [\"OU=looks,O=example\"]\n"
+            )
+        });
+        format!(
+            "cluster = {cluster}\nnode = {number}\nincarnation = {incarnation}\ndata = \"{data}\"\n\
+             identity = \"{identity}\"\n\
+             [listen]\npeer = \"{peer}\"\nclient = \"{client}\"\nmetrics = \"{metrics}\"\n\
+             [timing]\nheartbeat_ms = 50\nelection_timeout_ms_min = 500\nelection_timeout_ms_max = 1000\n\
+             {tls}{sections}"
+        )
+    }
+
+    /// Runs a verb that takes its configuration, to its end.
+    pub fn verb(&self, verb: &[&str]) -> Ran {
+        run(Command::new(BINARY).args(verb).arg("--config").arg(self.configure()).env("NO_COLOR", "1"))
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.join("stderr")
+    }
+
+    fn spawn(&mut self) -> Child {
+        let log = OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        self.heard = usize::try_from(log.metadata().unwrap().len()).unwrap();
+        let config = self.configure();
+        let mut words = self.wrapper.clone();
+        words.push(BINARY.to_owned());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg("serve").arg("--config").arg(config).args(&self.arguments);
+        let out: File = log.try_clone().unwrap();
+        command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(out).stderr(log).spawn().unwrap()
+    }
+
+    /// Starts it; returns once it listens.
+    #[track_caller]
+    pub fn start(&mut self) {
+        assert!(self.child.is_none());
+        self.child = Some(self.spawn());
+        until("a node that serves", || {
+            if let Some(status) = self.ended() {
+                panic!("n{} ended with {status}:\n{}", self.number, self.said());
+            }
+            self.said().contains(" serves ").then_some(())
+        });
+    }
+
+    /// Starts it; it is expected to end by itself.
+    pub fn start_to_end(&mut self) -> Ran {
+        assert!(self.child.is_none());
+        self.child = Some(self.spawn());
+        self.end()
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut().and_then(|child| child.try_wait().unwrap())
+    }
+
+    /// Waits until it has ended by itself.
+    #[track_caller]
+    pub fn end(&mut self) -> Ran {
+        let status = until("a process that ends", || self.ended());
+        self.child = None;
+        Ran { code: status.code().unwrap_or(-1), out: String::new(), err: self.said() }
+    }
+
+    /// Waits until it says this.
+    #[track_caller]
+    pub fn hears(&self, words: &str) {
+        until(&format!("{words:?} of n{}", self.number), || self.said().contains(words).then_some(()));
+    }
+
+    /// What it has said since it was last started.
+    pub fn said(&self) -> String {
+        let all = fs::read(self.log()).unwrap_or_default();
+        String::from_utf8_lossy(&all[self.heard.min(all.len())..]).into_owned()
+    }
+
+    pub const fn runs(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// As if its power had failed, but for the disk.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.as_ref().expect("a process").id().to_string();
+        assert_eq!(run(Command::new("kill").args([signal, &id])).code, 0);
+    }
+
+    /// Tells it to end, and waits until it has.
+    #[track_caller]
+    pub fn terminate(&mut self) -> Ran {
+        self.signal("-TERM");
+        self.end()
+    }
+
+    /// Its resident memory.
+    pub fn memory_kib(&self) -> u64 {
+        let id = self.child.as_ref().expect("a process").id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            let all = fs::read_to_string(self.log()).unwrap_or_default();
+            let from = all.len().saturating_sub(6_000);
+            let tail = all.get(from..).unwrap_or(&all);
+            eprintln!("--- n{} of cluster {} said:\n{tail}", self.number, self.cluster);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! When most nodes are gone: what is said, and how one goes on.
+
+use super::harness::{Node, cutoverd};
+use super::made::{Cluster, options};
+use cutover::api::Asked;
+use cutover::client::ClientError;
+use cutover::control_plane::PartitionName;
+use cutover::ids::Placement;
+use cutover::migration::Transition;
+use cutover::placement::Guarantee;
+use std::time::{Duration, Instant};
+
+fn named(name: &str) -> Asked {
+    Asked::Name(PartitionName::try_from(name.to_owned()).unwrap())
+}
+
+const CREATE: Transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+
+#[test]
+fn without_a_quorum_a_call_ends_at_its_deadline() {
+    let mut cluster = Cluster::plain(3);
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    let leader = cluster.leader();
+    let session = cluster.run(cluster.client_of(None, options(4)).session()).unwrap();
+    for at in (0..3).filter(|at| *at != leader) {
+        cluster.nodes[at].kill();
+    }
+    // The leader takes this one, and loses the leadership: later answers of "no leader" do not make it undone.
+    let told = cluster.run(session.apply(named("taken"), CREATE)).unwrap_err();
+    assert_eq!(told.error, ClientError::Indeterminate);
+    // The clock of a caller is the only one that counts here; twice the deadline is patience enough.
+    let deadline = Duration::from_secs(4);
+    let client = cluster.client_of(None, options(deadline.as_secs()));
+    let took = |began: Instant| assert!(began.elapsed() < deadline * 3, "{:?}", began.elapsed());
+    let began = Instant::now();
+    let more = cluster.run(client.apply(named("more"), CREATE)).unwrap_err();
+    let unknown =
+        matches!(more, ClientError::Indeterminate | ClientError::NoLeader(_) | ClientError::Busy(_));
+    assert!(unknown || matches!(more, ClientError::Unreachable(_)), "{more:?}");
+    took(began);
+    let began = Instant::now();
+    let read = cluster.run(client.resolve(named("acme"))).unwrap_err();
+    assert!(!matches!(read, ClientError::NotFound(_) | ClientError::Unexpected(_)), "{read:?}");
+    took(began);
+    // An operator is told so too, and a node that is left says what it knows of itself.
+    let read = cluster.ctl(&["--deadline", "2", "get", "acme"]);
+    assert_eq!(read.code, 69, "a read has no outcome that is not known: {read:?}");
+    assert!(cluster.status(leader).is_some());
+    for at in (0..3).filter(|at| *at != leader) {
+        cluster.nodes[at].start();
+    }
+    cluster.serves();
+    cluster.run(cluster.client().resolve(named("acme"))).unwrap();
+    // Under its ticket it has an answer now, and is there once.
+    let applied = cluster.run(session.resume(told)).unwrap().unwrap();
+    let found = cluster.run(cluster.client().resolve(named("taken"))).unwrap();
+    assert_eq!(found.record.partition, applied.partition);
+}
+
+/// The epoch and the migration of a partition, as the operator is told.
+fn numbers(cluster: &Cluster, name: &str) -> (u64, u64) {
+    let told = cluster.ctl(&["--format", "json", "get", name]).ok();
+    let record: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
+    (record["epoch"].as_u64().unwrap(), record["migration"].as_u64().unwrap())
+}
+
+/// Every number that is given out now is above all that were given out before.
+fn goes_on_above(cluster: &Cluster, before: (u64, u64)) {
+    let kept = numbers(cluster, "acme");
+    assert!(kept >= before, "{kept:?} {before:?}");
+    cluster.ctl(&["begin", "acme", "--to", "C"]).ok();
+    cluster.ctl(&["create", "later", "--at", "A"]).ok();
+    for name in ["acme", "later"] {
+        let now = numbers(cluster, name);
+        // What was committed after the backup, and is lost, may have taken further ones.
+        assert!(now.0 > before.0 + 1_000 && now.1 > before.1 + 1_000, "{name}: {now:?} after {before:?}");
+    }
+}
+
+fn moves(cluster: &Cluster) -> (u64, u64) {
+    for words in [
+        &["create", "acme", "--at", "A"][..],
+        &["open", "acme"],
+        &["begin", "acme", "--to", "B"],
+        &["enter-cutover", "acme", "--watermark", "4"],
+        &["complete", "acme", "--position", "4"],
+    ] {
+        cluster.ctl(words).ok();
+    }
+    numbers(cluster, "acme")
+}
+
+#[test]
+fn a_backup_is_restored_into_a_new_cluster() {
+    let mut cluster = Cluster::secure(3);
+    let before = moves(&cluster);
+    let file = cluster.directory.path().join("cluster.backup");
+    let mut words = vec!["backup".to_owned()];
+    words.extend(cluster.endpoints());
+    words.extend(["--to".to_owned(), file.display().to_string()]);
+    cutoverd(&words).ok();
+    cutoverd(&words).fails(65, &["cluster.backup", "there is a file already", "expected none"]);
+    cluster.ctl(&["create", "after-the-backup", "--at", "A"]).ok();
+    for node in &mut cluster.nodes {
+        node.kill();
+    }
+    let node = &mut cluster.nodes[0];
+    (node.cluster, node.data) = (node.cluster + 1_000, node.directory.join("restored"));
+    let from = file.display().to_string();
+    let order = ["restore", "--from", &from, "--operator", "ann", "--reason", "all disks lost"];
+    node.verb(&order).fails(64, &["nothing was done", "--yes"]);
+    assert!(!node.data.exists());
+    let told = node.verb(&[&order[..], &["--yes"]].concat()).ok();
+    assert!(told.contains("may be lost: everything that was committed after"), "{told}");
+    node.verb(&[&order[..], &["--yes"]].concat()).fails(65, &["is a data directory already"]);
+    node.start();
+    cluster.serves();
+    goes_on_above(&cluster, before);
+    cluster.ctl(&["get", "after-the-backup"]).fails(1, &["no placement"]);
+    // Others join it.
+    (cluster.nodes[1].cluster, cluster.nodes[1].data) =
+        (cluster.nodes[0].cluster, cluster.nodes[1].directory.join("joined"));
+    cluster.nodes[1].start();
+    cluster.admit(1);
+    damaged(&cluster.nodes[2], &file);
+}
+
+/// A backup that was cut off or changed founds nothing.
+fn damaged(node: &Node, file: &std::path::Path) {
+    let whole = std::fs::read(file).unwrap();
+    let other = file.with_extension("damaged");
+    let from = other.display().to_string();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    for bytes in [&whole[..whole.len() - 1], &flipped, b"", b"something else"] {
+        std::fs::write(&other, bytes).unwrap();
+        let order = ["restore", "--from", &from, "--operator", "ann", "--reason", "a test", "--yes"];
+        node.verb(&order).fails(65, &["cluster.damaged"]);
+    }
+}
+
+#[test]
+fn one_node_that_is_left_goes_on() {
+    let mut cluster = Cluster::secure(3);
+    let before = moves(&cluster);
+    let left = cluster.leader();
+    for node in &mut cluster.nodes {
+        node.kill();
+    }
+    let node = &mut cluster.nodes[left];
+    let from = node.data.display().to_string();
+    let order = ["recover", "--from", &from, "--operator", "ann", "--reason", "two disks burned", "--yes"];
+    node.verb(&order).fails(64, &["found", "expected", "later incarnation"]);
+    (node.incarnation, node.data) = (2, node.directory.join("recovered"));
+    node.verb(&order[..order.len() - 1]).fails(64, &["nothing was done", "--yes"]);
+    let told = node.verb(&order).ok();
+    assert!(told.contains("may be lost"), "{told}");
+    let audit = std::fs::read_to_string(node.data.join("recovery.json")).unwrap();
+    assert!(audit.contains("two disks burned") && audit.contains("ann"), "{audit}");
+    node.start();
+    cluster.serves();
+    goes_on_above(&cluster, before);
+    // A lost node that comes back with its old disk is not heard, and one with a new life joins.
+    let back = (left + 1) % 3;
+    (cluster.nodes[back].incarnation, cluster.nodes[back].data) =
+        (2, cluster.nodes[back].directory.join("joined"));
+    cluster.nodes[back].start();
+    cluster.admit(back);
+    assert_eq!(cluster.run(cluster.client().members()).unwrap().members.len(), 2);
+}

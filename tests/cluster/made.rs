@@ -1,0 +1,208 @@
+//! A cluster, made of nodes.
+
+use super::certs::{Authority, Files};
+use super::harness::{Node, Ran, cutoverd, until};
+use cutover::api::v1::{AddLearner, MemberRef, Role, StatusResponse, change_members_request::Change};
+use cutover::client::{Client, ClientError, Options};
+use cutover::control_plane::Address;
+use cutover::tls::{Security, Tls, TlsFiles};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// So many tests have processes at once.
+const AT_ONCE: usize = 2;
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
+static CLUSTERS: AtomicU64 = AtomicU64::new(1);
+
+/// Leave to run processes.
+pub struct Turn(());
+
+impl Turn {
+    pub fn take() -> Self {
+        let running = RUNNING.lock().unwrap();
+        *ENDED.wait_while(running, |running| *running >= AT_ONCE).unwrap() += 1;
+        Self(())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap() -= 1;
+        ENDED.notify_one();
+    }
+}
+
+pub struct Cluster {
+    pub nodes: Vec<Node>,
+    pub authority: Option<Authority>,
+    /// The operator's certificate.
+    pub ann: Option<Files>,
+    pub directory: TempDir,
+    runtime: tokio::runtime::Runtime,
+    _turn: Turn,
+}
+
+pub fn address(of: SocketAddr) -> Address {
+    Address::try_from(of.to_string()).unwrap()
+}
+
+pub fn security(files: Option<&Files>) -> Security {
+    match files {
+        None => Security::Plain,
+        Some(Files { ca, cert, key }) => {
+            let files = TlsFiles { ca: ca.clone(), cert: cert.clone(), key: key.clone() };
+            Security::Mutual(Arc::new(Tls::load(files).unwrap()))
+        }
+    }
+}
+
+pub const fn options(deadline_s: u64) -> Options {
+    Options {
+        deadline: Duration::from_secs(deadline_s),
+        attempt: Duration::from_secs(2),
+        backoff: Duration::from_millis(20),
+        seed: 0,
+    }
+}
+
+impl Cluster {
+    /// Nodes that were not started yet.
+    pub fn of(nodes: u8, secure: bool) -> Self {
+        let turn = Turn::take();
+        let directory = TempDir::new().unwrap();
+        let authority = secure.then(|| Authority::new(&directory.path().join("certificates")));
+        let ann = authority.as_ref().map(|ca| ca.issue("ann", "CN=ann,OU=ops,O=example"));
+        let cluster = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let node = |number: u8| {
+            let subject = format!("CN=n{number},OU=control-plane,O=example");
+            let files = authority.as_ref().map(|ca| ca.issue(&format!("n{number}"), &subject));
+            Node::new(directory.path(), cluster, number, files)
+        };
+        let nodes = (1..=nodes).map(node).collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        Self { nodes, authority, ann, directory, runtime: runtime.unwrap(), _turn: turn }
+    }
+
+    /// Founds it with the first node, starts all, and makes all of them voters.
+    #[track_caller]
+    pub fn found(mut self) -> Self {
+        self.nodes[0].verb(&["init"]).ok();
+        for node in &mut self.nodes {
+            node.start();
+        }
+        for at in 1..self.nodes.len() {
+            self.admit(at);
+        }
+        self
+    }
+
+    pub fn plain(nodes: u8) -> Self {
+        Self::of(nodes, false).found()
+    }
+
+    pub fn secure(nodes: u8) -> Self {
+        Self::of(nodes, true).found()
+    }
+
+    /// Adds a node that runs as learner and, once it has caught up, makes it a voter.
+    #[track_caller]
+    pub fn admit(&self, at: usize) {
+        let node = &self.nodes[at];
+        let client = self.client();
+        let (number, incarnation) = (node.number.into(), node.incarnation);
+        let add = AddLearner {
+            node: number,
+            incarnation,
+            identity: node.identity.clone(),
+            peer_address: node.peer.to_string(),
+            client_address: node.client.to_string(),
+        };
+        let promote = MemberRef { node: number, incarnation };
+        for change in [Change::AddLearner(add), Change::Promote(promote)] {
+            until("a change of the members", || match self.run(client.change_members(change.clone())) {
+                Ok(_) => Some(()),
+                // A leader that was just elected, a learner that has not caught up, and a change that was taken already.
+                Err(ClientError::Refused { reason, .. })
+                    if matches!(reason.as_str(), "NotCaughtUp" | "InProgress" | "NotYetInTerm") =>
+                {
+                    None
+                }
+                Err(ClientError::Indeterminate | ClientError::NoLeader(_)) => None,
+                Err(ClientError::Refused { reason, .. }) if reason.starts_with("Already") => Some(()),
+                Err(error) => panic!("{error:?}"),
+            });
+        }
+    }
+
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.runtime.spawn(work)
+    }
+
+    pub fn addresses(&self) -> Vec<Address> {
+        self.nodes.iter().map(|node| address(node.client)).collect()
+    }
+
+    /// A client with the operator's certificate.
+    pub fn client(&self) -> Client {
+        self.client_of(self.ann.as_ref(), options(10))
+    }
+
+    pub fn client_of(&self, files: Option<&Files>, options: Options) -> Client {
+        Client::new(self.addresses(), Arc::new(security(files)), options).unwrap()
+    }
+
+    /// The arguments with which a verb of the operator finds the cluster.
+    pub fn endpoints(&self) -> Vec<String> {
+        let all: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
+        let mut words = vec!["-e".to_owned(), all.join(",")];
+        if let Some(Files { ca, cert, key }) = &self.ann {
+            for (name, path) in [("--ca", ca), ("--cert", cert), ("--key", key)] {
+                words.extend([name.to_owned(), path.display().to_string()]);
+            }
+        }
+        words
+    }
+
+    pub fn ctl(&self, words: &[&str]) -> Ran {
+        let mut all = vec!["ctl".to_owned()];
+        all.extend(self.endpoints());
+        all.extend(words.iter().map(|word| (*word).to_owned()));
+        cutoverd(&all)
+    }
+
+    pub fn status(&self, at: usize) -> Option<StatusResponse> {
+        let client = self.client_of(self.ann.as_ref(), options(2));
+        self.run(client.status(&address(self.nodes[at].client))).ok()
+    }
+
+    /// The node that leads, as it says itself, once it answers reads.
+    #[track_caller]
+    pub fn leader(&self) -> usize {
+        self.serves();
+        until("a leader", || {
+            let of = |at: &usize| self.nodes[*at].runs().then(|| self.status(*at)).flatten();
+            let all: Vec<_> = (0..self.nodes.len()).filter_map(|at| Some((at, of(&at)?))).collect();
+            let leads = all.iter().filter(|(_, status)| status.role() == Role::Leader);
+            leads.max_by_key(|(_, status)| status.term).map(|(at, _)| *at)
+        })
+    }
+
+    /// Waits until it answers a read through its leader.
+    #[track_caller]
+    pub fn serves(&self) {
+        let client = self.client();
+        until("a cluster that serves", || self.run(client.members()).ok());
+    }
+}

@@ -1,0 +1,165 @@
+//! What an operator does, with certificates.
+
+use super::harness::until;
+use super::made::{Cluster, address, options};
+use cutover::ids::NodeId;
+use std::sync::Arc;
+
+#[test]
+fn a_partition_moves_by_the_operators_commands() {
+    let cluster = Cluster::secure(3);
+    let told = cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    assert!(told.contains("Active(A)"), "{told}");
+    cluster.ctl(&["open", "acme"]).ok();
+    assert!(cluster.ctl(&["plan", "acme", "--to", "B"]).ok().contains("A>B"));
+    cluster.ctl(&["plan", "acme", "--to", "A"]).fails(1, &["A"]);
+    for (words, state) in [
+        (&["begin", "acme", "--to", "B"][..], "Draining(A>B)"),
+        (&["enter-cutover", "acme", "--watermark", "3"], "Cutover(A>B)"),
+        (&["abort", "acme"], "Active(A)"),
+        (&["begin", "acme", "--to", "B"], "Draining(A>B)"),
+        (&["enter-cutover", "acme", "--watermark", "4"], "Cutover(A>B)"),
+    ] {
+        let told = cluster.ctl(words).ok();
+        assert!(told.contains(state), "{words:?}: {told}");
+    }
+    // Evidence that stops short of the watermark does not flip.
+    cluster.ctl(&["complete", "acme", "--position", "3"]).fails(1, &["3", "4"]);
+    assert!(cluster.ctl(&["complete", "acme", "--position", "4"]).ok().contains("Active(B)"));
+    cluster.ctl(&["abort", "acme"]).fails(1, &["acme"].map(|_| "p1"));
+    cluster.ctl(&["retire", "acme", "--at", "A"]).ok();
+    cluster.ctl(&["forget", "acme", "--at", "A"]).ok();
+    let told = cluster.ctl(&["--format", "json", "get", "acme"]).ok();
+    let record: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
+    assert_eq!(record["state"], "Active(B)");
+    assert_eq!(record["old_copies"], serde_json::json!([]));
+    cluster.ctl(&["get", "nobody"]).fails(1, &["nobody", "no placement"]);
+}
+
+#[test]
+fn a_node_is_replaced_by_its_next_life() {
+    let mut cluster = Cluster::secure(3);
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    let lost = (cluster.leader() + 1) % 3;
+    cluster.nodes[lost].kill();
+    std::fs::remove_dir_all(&cluster.nodes[lost].data).unwrap();
+    let number = cluster.nodes[lost].number.to_string();
+    let told = cluster.ctl(&["members", "remove", &number]).ok();
+    assert_eq!(told.lines().count(), 3, "{told}");
+    cluster.nodes[lost].incarnation = 2;
+    cluster.nodes[lost].start();
+    let node = &cluster.nodes[lost];
+    let (peer, client) = (node.peer.to_string(), node.client.to_string());
+    let words =
+        ["members", "add", &number, "--incarnation", "2", "--identity", &node.identity, "--peer", &peer];
+    let told = cluster.ctl(&[&words[..], &["--client", &client, "--promote"]].concat()).ok();
+    let row = told.lines().find(|line| line.starts_with(&format!("n{number} "))).unwrap_or_default();
+    assert!(row.contains("i2") && row.contains("yes"), "{told}");
+    // It counts: with it, and without another one, there is a quorum.
+    let other = (lost + 1) % 3;
+    cluster.nodes[other].kill();
+    cluster.serves();
+    assert!(cluster.ctl(&["get", "acme"]).ok().contains("Active(A)"));
+    // Its earlier life is not let in again.
+    cluster.nodes[other].start();
+}
+
+#[test]
+fn the_leadership_is_handed_over_by_order_and_at_the_end() {
+    let mut cluster = Cluster::secure(3);
+    let first = cluster.leader();
+    let to = (first + 1) % 3;
+    let number = cluster.nodes[to].number.to_string();
+    let told = cluster.ctl(&["transfer", "--to", &number]).ok();
+    assert!(told.contains(&format!("handed over to n{number}")), "{told}");
+    assert_eq!(cluster.leader(), to);
+    // A node that is told to end gives the leadership away first: no term passes without an election won at once.
+    let before = cluster.status(to).unwrap().term;
+    let ended = cluster.nodes[to].terminate();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.err.contains("handed the leadership over"), "{ended:?}");
+    assert!(!ended.err.contains(" ERROR "), "{ended:?}");
+    let next = cluster.leader();
+    assert_ne!(next, to);
+    assert_eq!(cluster.status(next).unwrap().term, before + 1, "no election timed out in between");
+    cluster.nodes[to].start();
+    cluster.serves();
+}
+
+#[test]
+fn new_certificates_are_taken_while_it_runs() {
+    let mut cluster = Cluster::secure(3);
+    let old = cluster.client();
+    cluster.run(old.members()).unwrap();
+    let authority = cluster.authority.as_ref().unwrap();
+    for node in &cluster.nodes {
+        authority.issue(&format!("n{}", node.number), &node.identity);
+        node.signal("-HUP");
+        node.hears("new certificates are in use");
+    }
+    // The old connection goes on, a new one is made, and the nodes speak to each other.
+    cluster.run(old.members()).unwrap();
+    cluster.serves();
+    // A half-written file changes nothing.
+    let files = cluster.nodes[0].files.clone().unwrap();
+    let whole = std::fs::read(&files.cert).unwrap();
+    std::fs::write(&files.cert, &whole[..whole.len() / 2]).unwrap();
+    cluster.nodes[0].signal("-HUP");
+    cluster.nodes[0].hears("the certificates in use stay in use");
+    cluster.serves();
+    std::fs::write(&files.cert, whole).unwrap();
+    let leader = cluster.leader();
+    cluster.nodes[leader].kill();
+    cluster.serves();
+}
+
+#[test]
+fn a_follower_names_the_leader_and_a_client_finds_it() {
+    let cluster = Cluster::secure(3);
+    let leader = cluster.leader();
+    for at in 0..3 {
+        let known = vec![address(cluster.nodes[at].client)];
+        let dial = Arc::new(super::made::security(cluster.ann.as_ref()));
+        let client = cutover::client::Client::new(known, dial, options(10)).unwrap();
+        cluster.run(client.members()).unwrap();
+        let followed = client.addresses().contains(&address(cluster.nodes[leader].client));
+        assert!(followed, "n{} does not know n{}", at + 1, leader + 1);
+    }
+}
+
+#[test]
+fn sessions_expire_and_say_so() {
+    use cutover::client::ClientError;
+    use cutover::ids::{PartitionId, Placement};
+    use cutover::migration::Transition;
+    use cutover::placement::Guarantee;
+    let cluster = Cluster::plain(1);
+    let client = cluster.client();
+    let create = || Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+    cluster.run(async {
+        let first = client.session().await.unwrap();
+        let asked = cutover::api::Asked::Id(PartitionId(1));
+        first.apply(asked.clone(), create()).await.unwrap().unwrap();
+        // The one used longest ago goes when there are too many.
+        let opening: Vec<_> = (0..1_024)
+            .map(|_| {
+                let client = client.clone();
+                tokio::spawn(async move { client.session().await.map(|session| session.id()) })
+            })
+            .collect();
+        for one in opening {
+            one.await.unwrap().unwrap();
+        }
+        let told = first.apply(asked, create()).await.unwrap();
+        assert_eq!(told, Err(ClientError::SessionExpired { session: first.id() }));
+    });
+    assert_eq!(cluster.status(0).unwrap().sessions, 1_024);
+}
+
+#[test]
+fn a_transfer_to_nobody_is_refused() {
+    let cluster = Cluster::plain(1);
+    let refused = cluster.run(cluster.client().transfer(Some(NodeId(9)))).unwrap_err();
+    assert!(refused.to_string().contains("n9"), "{refused}");
+    until("its leader", || Some(cluster.leader()));
+}

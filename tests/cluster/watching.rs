@@ -1,0 +1,194 @@
+//! Watchers: no gap across nodes that go away, and nobody waits for one that does not read.
+
+use super::harness::{PATIENCE, until};
+use super::made::{Cluster, options};
+use cutover::api::Asked;
+use cutover::api::v1::{WatchRequest, placements_client::PlacementsClient, watch_response::What};
+use cutover::client::{Client, GateTable, Update};
+use cutover::control_plane::PartitionName;
+use cutover::ids::{PartitionId, Placement, Revision};
+use cutover::migration::{PartitionRecord, Transition};
+use cutover::placement::Guarantee;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+const CREATE: Transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+
+/// What a watcher was told, put together.
+#[derive(Default)]
+struct Seen {
+    records: BTreeMap<PartitionId, PartitionRecord>,
+    revision: Option<Revision>,
+    changes: usize,
+}
+
+impl Seen {
+    fn take(&mut self, update: Update) {
+        let revision = match update {
+            Update::Everything { records, revision } => {
+                self.records = records.into_iter().map(|record| (record.partition, record)).collect();
+                revision
+            }
+            Update::Changed { partition, record, revision } => {
+                self.changes += 1;
+                match record {
+                    Some(record) => self.records.insert(partition, record),
+                    None => self.records.remove(&partition),
+                };
+                revision
+            }
+        };
+        assert!(self.revision <= Some(revision), "{:?}, then {revision:?}", self.revision);
+        self.revision = Some(revision);
+    }
+}
+
+/// Creates and deletes, each change sent until it is answered.
+async fn change(client: &Client, from: u32, to: u32) {
+    let session = client.session().await.unwrap();
+    for partition in from..to {
+        let asked = Asked::Id(PartitionId(partition));
+        let mut outcome = session.apply(asked.clone(), CREATE).await;
+        while let Err(unresolved) = outcome {
+            outcome = session.resume(unresolved).await;
+        }
+        outcome.unwrap().unwrap();
+        if partition.is_multiple_of(5) {
+            let expected = client.resolve(asked.clone()).await.unwrap().record.expected();
+            let mut outcome = session.apply(asked, Transition::Delete { expected }).await;
+            while let Err(unresolved) = outcome {
+                outcome = session.resume(unresolved).await;
+            }
+            outcome.unwrap().unwrap();
+        }
+    }
+}
+
+/// What the leader says there is.
+fn table(cluster: &Cluster) -> BTreeMap<PartitionId, PartitionRecord> {
+    let page = cluster.run(cluster.client().list(None)).unwrap();
+    assert!(!page.more);
+    let read = |wire| PartitionRecord::try_from(wire).unwrap();
+    page.records.iter().map(read).map(|record| (record.partition, record)).collect()
+}
+
+#[test]
+fn watchers_have_no_gap_across_nodes_that_die() {
+    let mut cluster = Cluster::plain(3);
+    let watchers: Vec<_> = (0..3)
+        .map(|at| {
+            // Each begins at another node.
+            let mut addresses = cluster.addresses();
+            addresses.rotate_left(at);
+            let dial = Arc::new(cutover::tls::Security::Plain);
+            let client = Client::new(addresses, dial, options(5)).unwrap();
+            let (seen, gate) = (Arc::new(Mutex::new(Seen::default())), Arc::new(GateTable::default()));
+            let (told, admits) = (Arc::clone(&seen), Arc::clone(&gate));
+            let task = cluster.spawn(async move {
+                let mut watch = client.watch();
+                loop {
+                    // While no node serves there is no stream; the next call tries again.
+                    if let Ok(update) = watch.next().await {
+                        admits.update(&update);
+                        told.lock().unwrap().take(update);
+                    }
+                }
+            });
+            (seen, gate, task)
+        })
+        .collect();
+    let client = cluster.client();
+    for round in 0..3_u32 {
+        let from = 1 + round * 30;
+        let changes = cluster.spawn({
+            let client = client.clone();
+            async move { change(&client, from, from + 30).await }
+        });
+        let leader = cluster.leader();
+        cluster.nodes[leader].kill();
+        cluster.serves();
+        cluster.nodes[leader].start();
+        cluster.run(changes).unwrap();
+    }
+    let now = table(&cluster);
+    assert_eq!(now.values().filter(|record| record.placed.is_some()).count(), 72);
+    for (seen, gate, task) in watchers {
+        until("a watcher that has seen everything", || (seen.lock().unwrap().records == now).then_some(()));
+        task.abort();
+        let seen = seen.lock().unwrap();
+        assert!(seen.changes > 30, "{} changes", seen.changes);
+        assert_eq!(gate.revision(), seen.revision.unwrap());
+    }
+}
+
+/// Long names fill a window soon.
+fn long(worker: usize, number: usize) -> Asked {
+    let name = format!("w{worker}-{number:0>59}");
+    Asked::Name(PartitionName::try_from(name).unwrap())
+}
+
+const WORKERS: usize = 16;
+const EACH: usize = 400;
+
+#[test]
+fn a_watcher_that_does_not_read_is_cut_off() {
+    let mut cluster = Cluster::of(1, false);
+    cluster.nodes[0].sections = "[queues]\nwatch = 64\n".to_owned();
+    let cluster = cluster.found();
+    let at = format!("http://{}", cluster.nodes[0].client);
+    let client = cluster.client();
+    cluster.run(async {
+        // It takes as little ahead as HTTP/2 allows, and then reads nothing. Nobody else waits for it.
+        let endpoint = tonic::transport::Endpoint::from_shared(at).unwrap();
+        let channel = endpoint.initial_stream_window_size(65_535).connect().await.unwrap();
+        let mut calls = PlacementsClient::new(channel);
+        let mut lazy = calls.watch(WatchRequest { after_revision: 0 }).await.unwrap().into_inner();
+        let mut watch = client.watch();
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|worker| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    for number in 0..EACH {
+                        client.apply(long(worker, number), CREATE).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        let reader = tokio::spawn(async move {
+            let mut seen = Seen::default();
+            while seen.records.len() < WORKERS * EACH {
+                seen.take(watch.next().await.unwrap());
+            }
+            seen
+        });
+        for worker in workers {
+            worker.await.unwrap();
+        }
+        let seen =
+            tokio::time::timeout(PATIENCE, reader).await.expect("a watcher that reads sees all").unwrap();
+        let mut told = 0_u64;
+        let ended = loop {
+            match lazy.message().await {
+                Ok(Some(message)) => {
+                    told = revision(message.what);
+                    assert!(Some(Revision(told)) < seen.revision, "it was told everything");
+                }
+                Ok(None) => panic!("the stream ended without a reason"),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!(ended.code(), tonic::Code::ResourceExhausted, "{ended:?}");
+        assert!(ended.message().contains("resume by revision"), "{ended:?}");
+        // It goes on where it was.
+        let again = calls.watch(WatchRequest { after_revision: told }).await;
+        assert!(revision(again.unwrap().into_inner().message().await.unwrap().unwrap().what) > told);
+    });
+}
+
+fn revision(what: Option<What>) -> u64 {
+    match what.expect("something") {
+        What::Change(change) => change.revision,
+        What::Resync(page) => page.revision,
+        What::Progress(progress) => progress.revision,
+    }
+}

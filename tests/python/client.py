@@ -1,0 +1,202 @@
+"""A client in another language: what it needs is the interface's description, and nothing of ours.
+
+    client.py PROTO ENDPOINT,ENDPOINT,... [CA CERT KEY]
+
+The stubs are generated from the description into a directory that goes away. Ends with 0 if everything was as it should.
+"""
+
+import importlib
+import pathlib
+import sys
+import tempfile
+import threading
+import time
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_status import rpc_status
+from grpc_tools import protoc
+
+DEADLINE_S = 10
+PATIENCE_S = 60
+
+
+def stubs(proto):
+    """Generates and imports the messages and the calls."""
+    out = tempfile.TemporaryDirectory()
+    path = pathlib.Path(proto).resolve()
+    arguments = [f"-I{path.parent}", f"--python_out={out.name}", f"--grpc_python_out={out.name}", path.name]
+    assert protoc.main(["protoc", *arguments]) == 0, "the description cannot be compiled"
+    sys.path.insert(0, out.name)
+    return out, importlib.import_module("cutover_pb2"), importlib.import_module("cutover_pb2_grpc")
+
+
+def connect(endpoint, files):
+    if not files:
+        return grpc.insecure_channel(endpoint)
+    ca, cert, key = (pathlib.Path(file).read_bytes() for file in files)
+    return grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(ca, key, cert))
+
+
+class Cluster:
+    """Follows the leader, by what the typed refusals say."""
+
+    def __init__(self, pb, rpc, endpoints, files):
+        self.pb, self.rpc = pb, rpc
+        self.channels = {endpoint: connect(endpoint, files) for endpoint in endpoints}
+        self.at = endpoints[-1]
+        self.redirects = 0
+
+    def detail(self, error):
+        """The one detail of a refusal: google.rpc.Status in grpc-status-details-bin."""
+        status = rpc_status.from_call(error)
+        if status is None or not status.details:
+            return None
+        assert len(status.details) == 1, status
+        found = self.pb.ErrorDetail()
+        assert status.details[0].Unpack(found), status.details[0].type_url
+        return found
+
+    def call(self, service, method, request):
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            stub = getattr(self.rpc, f"{service}Stub")(self.channels[self.at])
+            try:
+                return getattr(stub, method)(request, timeout=DEADLINE_S)
+            except grpc.RpcError as error:
+                detail = self.detail(error)
+                why = detail.WhichOneof("why") if detail else None
+                if why not in ("not_leader", "busy") or time.monotonic() > until:
+                    raise
+                if why == "not_leader" and detail.not_leader.leader.client_address in self.channels:
+                    self.at = detail.not_leader.leader.client_address
+                    self.redirects += 1
+                else:
+                    time.sleep(0.05)
+
+    def refused(self, service, method, request):
+        try:
+            self.call(service, method, request)
+        except grpc.RpcError as error:
+            return error.code(), self.detail(error)
+        raise AssertionError(f"{method} was not refused")
+
+
+def moves(pb, cluster, name):
+    """Drives a migration from its begin to its flip; returns the last revision."""
+    ref = pb.PartitionRef(name=name)
+
+    def apply(ticket=None, **transition):
+        return cluster.call("Migrations", "Apply", pb.ApplyRequest(partition=ref, ticket=ticket, **transition))
+
+    def record():
+        return cluster.call("Placements", "Resolve", pb.ResolveRequest(partition=ref)).record
+
+    def speaker(store):
+        return pb.Speaker(store=store, partition=record().partition, incarnation=1)
+
+    def expected():
+        now = record()
+        return pb.Expected(migration=now.migration, epoch=now.epoch)
+
+    # Under a ticket, the same request is applied once.
+    session = cluster.call("Sessions", "Open", pb.OpenSessionRequest()).session
+    ticket = pb.Ticket(session=session, serial=1)
+    create = pb.Create(placement=0, guarantee=pb.GUARANTEE_SEALED)
+    first, again = apply(ticket, create=create), apply(ticket, create=create)
+    assert not first.repeated and again.repeated, (first, again)
+    assert (first.partition, first.epoch) == (again.partition, again.epoch)
+    cluster.call("Sessions", "Close", pb.CloseSessionRequest(session=session))
+    code, detail = cluster.refused(
+        "Migrations", "Apply", pb.ApplyRequest(partition=ref, ticket=pb.Ticket(session=session, serial=2), create=create)
+    )
+    assert detail.WhichOneof("why") == "session_expired", (code, detail)
+
+    now = record()
+    prepared = pb.Prepared(speaker=speaker(0), migration=now.migration, closed_through=now.epoch - 1, enforces=True)
+    apply(open=pb.Open(expected=expected(), prepared=prepared))
+    stale = expected()
+    plan = cluster.call("Migrations", "Plan", pb.PlanRequest(partition=ref, to=1))
+    assert plan.expected == stale and plan.steps, plan
+    begun = apply(begin=pb.Begin(expected=stale, to=1))
+    assert begun.epoch == plan.draining_epoch, (begun, plan)
+
+    # What rests on an old state is refused, and says in types what the state is.
+    request = pb.ApplyRequest(partition=ref, begin=pb.Begin(expected=stale, to=2))
+    code, detail = cluster.refused("Migrations", "Apply", request)
+    assert code == grpc.StatusCode.FAILED_PRECONDITION, code
+    assert detail.refused.reason in ("StaleExpectation", "AlreadyMigrating"), detail
+    if detail.refused.reason == "StaleExpectation":
+        assert detail.refused.got == stale and detail.refused.have == expected(), detail
+
+    now = record()
+    assert now.placed.phase == pb.PHASE_DRAINING, now
+    receipt = pb.SealReceipt(
+        speaker=speaker(0), migration=now.migration, through=now.epoch, watermark=5, target_incarnation=1
+    )
+    apply(enter_cutover=pb.EnterCutover(expected=expected(), receipt=receipt))
+    now = record()
+    assert now.placed.phase == pb.PHASE_CUTOVER and now.placed.cutover.watermark == 5, now
+    evidence = pb.CatchUpEvidence(
+        speaker=speaker(1), migration=now.migration, epoch=now.epoch, position=5, enforces=True
+    )
+    apply(complete=pb.Complete(expected=expected(), evidence=evidence))
+    resolution = cluster.call("Placements", "Resolve", pb.ResolveRequest(partition=ref)).resolution
+    assert (resolution.phase, getattr(resolution, "from")) == (pb.PHASE_ACTIVE, 1), resolution
+    return resolution.revision
+
+
+def watches(pb, cluster, work):
+    """Everything that happens while the work is done is told, in order and without a gap."""
+    stub = cluster.rpc.PlacementsStub(cluster.channels[cluster.at])
+    stream = stub.Watch(pb.WatchRequest(after_revision=0))
+    phases, seen, done = [], 0, []
+    thread = threading.Thread(target=lambda: done.append(work()))
+    thread.start()
+    for message in stream:
+        if message.WhichOneof("what") == "resync":
+            seen = message.resync.revision
+        if message.WhichOneof("what") == "change":
+            change = message.change
+            assert change.after_revision <= seen < change.revision, (seen, change)
+            seen = change.revision
+            phases.append(change.record.placed.phase)
+        if done and seen >= done[0]:
+            break
+        assert thread.is_alive() or done, "the work failed"
+    stream.cancel()
+    thread.join()
+    for phase in (pb.PHASE_DRAINING, pb.PHASE_CUTOVER, pb.PHASE_ACTIVE):
+        assert phase in phases, phases
+
+
+def main():
+    proto, endpoints, files = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
+    kept, pb, rpc = stubs(proto)
+    cluster = Cluster(pb, rpc, endpoints, files)
+    members = cluster.call("Cluster", "Members", pb.MembersRequest()).members
+    assert len(members) == len(endpoints), members
+    watches(pb, cluster, lambda: moves(pb, cluster, "moved-by-python"))
+    code, _ = cluster.refused("Placements", "Resolve", pb.ResolveRequest(partition=pb.PartitionRef(name="nobody")))
+    assert code == grpc.StatusCode.NOT_FOUND, code
+    for channel in cluster.channels.values():
+        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=DEADLINE_S)
+        assert health.status == health_pb2.HealthCheckResponse.SERVING, health
+    print(f"done, {cluster.redirects} redirects", "with certificates" if files else "plain")
+    reflects(cluster.channels[cluster.at])
+    kept.cleanup()
+
+
+def reflects(channel):
+    """The description is also told by the node itself."""
+    database = ProtoReflectionDescriptorDatabase(channel)
+    services = set(database.get_services())
+    wanted = {f"cutover.v1.{name}" for name in ("Placements", "Migrations", "Sessions", "Cluster")}
+    assert wanted <= services, services
+    file = database.FindFileContainingSymbol("cutover.v1.Placements")
+    assert "ErrorDetail" in [message.name for message in file.message_type], file.name
+
+
+if __name__ == "__main__":
+    main()
