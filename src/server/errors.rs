@@ -6,7 +6,7 @@ use crate::api::{Malformed, Problem};
 use crate::control_plane::{Answer, ControlPlaneError};
 use crate::driver::Failure;
 use crate::migration::MigrationError;
-use crate::raft::{Effect, Outcome, ReadRefusal, Rejection, SessionRefusal, TransferRefusal};
+use crate::raft::{ChangeRefusal, Effect, Outcome, ReadRefusal, Rejection, SessionRefusal, TransferRefusal};
 use core::fmt::{Debug, Display};
 use core::future::Future;
 use core::time::Duration;
@@ -51,6 +51,8 @@ fn from_rejection(rejection: &Rejection, leader: Option<v1::Hint>) -> Status {
         Rejection::NotLeader { .. } | Rejection::Halted => not_leader(leader, rejection),
         Rejection::Transferring { .. } => busy(Code::Unavailable, rejection),
         Rejection::Busy { .. } => busy(Code::ResourceExhausted, rejection),
+        // A moment later it has; as with reads, whoever asks tries again.
+        Rejection::Change { refusal: ChangeRefusal::NotYetInTerm, .. } => busy(Code::Unavailable, rejection),
         Rejection::Change { refusal, .. } => {
             let reason = case(refusal);
             say(
@@ -171,5 +173,22 @@ impl Service {
             Err(_) if writes => Err(indeterminate(Code::DeadlineExceeded, "the deadline passed")),
             Err(_) => Err(busy(Code::DeadlineExceeded, &"no quorum answered before the deadline")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::detail_of;
+    use crate::ids::{Incarnation, NodeId};
+    use crate::raft::{Change, Peer};
+
+    #[test]
+    fn a_leader_that_was_just_elected_is_asked_again() {
+        let change = Change::Remove(Peer { node: NodeId(1), incarnation: Incarnation(1) });
+        let told =
+            |refusal| detail_of(&from_rejection(&Rejection::Change { change, refusal }, None)).unwrap();
+        assert!(matches!(told(ChangeRefusal::NotYetInTerm), Why::Busy(_)));
+        assert!(matches!(told(ChangeRefusal::InProgress), Why::Refused(_)));
     }
 }

@@ -126,9 +126,9 @@ impl Cluster {
         for change in [Change::AddLearner(add), Change::Promote(promote)] {
             until("a change of the members", || match self.run(client.change_members(change.clone())) {
                 Ok(_) => Some(()),
-                // A leader that was just elected, a learner that has not caught up, and a change that was taken already.
+                // A learner that has not caught up, and a change that was taken already.
                 Err(ClientError::Refused { reason, .. })
-                    if matches!(reason.as_str(), "NotCaughtUp" | "InProgress" | "NotYetInTerm") =>
+                    if matches!(reason.as_str(), "NotCaughtUp" | "InProgress") =>
                 {
                     None
                 }

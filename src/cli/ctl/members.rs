@@ -96,7 +96,7 @@ async fn promoted(client: &Client, member: v1::MemberRef) -> Result<(), Failed> 
             Err(error) => error,
         };
         let not_yet = matches!(&error, ClientError::Refused { reason, .. }
-            if matches!(reason.as_str(), "NotCaughtUp" | "InProgress" | "NotYetInTerm"));
+            if matches!(reason.as_str(), "NotCaughtUp" | "InProgress"));
         if !not_yet || waited >= PATIENCE {
             return Err(failed(&error));
         }
