@@ -160,7 +160,7 @@ fn one_node_that_is_left_goes_on() {
     node.start();
     cluster.serves();
     goes_on_above(&cluster, before);
-    // A lost node that comes back with its old disk is not heard, and one with a new life joins.
+    // A lost node joins with a new life.
     let back = (left + 1) % 3;
     (cluster.nodes[back].incarnation, cluster.nodes[back].data) =
         (2, cluster.nodes[back].directory.join("joined"));
