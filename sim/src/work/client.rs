@@ -222,12 +222,12 @@ impl Client {
     }
 
     async fn ticket(&mut self) -> Option<Ticket> {
-        if self.session.is_none() {
-            if let Ok(done) = self.api.ask(&Asked::Open, 6).await {
-                self.session = Some(SessionId(done.value));
-                self.serial = 0;
-                self.ledger.count("client", "sessions");
-            }
+        if self.session.is_none()
+            && let Ok(done) = self.api.ask(&Asked::Open, 6).await
+        {
+            self.session = Some(SessionId(done.value));
+            self.serial = 0;
+            self.ledger.count("client", "sessions");
         }
         let session = self.session?;
         let acknowledged_through = Serial(self.serial);
