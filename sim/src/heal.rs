@@ -36,7 +36,7 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, work: &Work) -> Result<(
     let options = &hosts.options;
     let limit_ms = ELECTIONS * options.timing.election_timeout_ms_max + 10 * options.work.patience_ms + 5_000;
     let mut client = Client::new(
-        250,
+        199,
         Arc::clone(options),
         Arc::clone(&hosts.judge),
         hosts.ledger.clone(),

@@ -116,6 +116,8 @@ pub struct Node {
 pub struct Work {
     /// Clients.
     pub clients: u8,
+    /// Further clients, which ask any node, ten times a second, whoever leads.
+    pub roaming: u8,
     /// Requests of all of them in a second.
     pub requests_per_s: u64,
     /// Partitions that they share.
@@ -262,6 +264,7 @@ impl Work {
     fn of(stream: &mut Stream) -> Self {
         Self {
             clients: stream.pick(&[1, 2, 4, 8]).unwrap_or(4),
+            roaming: stream.pick(&[0, 1, 3]).unwrap_or(1),
             requests_per_s: stream.pick(&[5, 20, 20, 60]).unwrap_or(20),
             partitions: stream.pick(&[1, 3, 10, 30]).unwrap_or(10),
             placements: stream.pick(&[2, 3, 5]).unwrap_or(3),

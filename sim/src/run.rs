@@ -8,7 +8,7 @@ use crate::nemesis::Nemesis;
 use crate::network::Network;
 use crate::options::Options;
 use crate::table::Table;
-use crate::work::{Client, History, Operator, Watcher};
+use crate::work::{Client, History, Operator, ROAMING, Watcher};
 use core::time::Duration;
 use cutover::control_plane::{ControlPlaneState, Founder};
 use cutover::ids::{Incarnation, Index, NodeId};
@@ -136,7 +136,8 @@ impl Work {
     fn start(hosts: &Hosts) -> Self {
         let history = History::default();
         let (options, nodes) = (&hosts.options, hosts.all());
-        let clients = (0..options.work.clients).map(|number| {
+        let roaming = (0..options.work.roaming).map(|number| ROAMING + 2 * number);
+        let clients = (0..options.work.clients).chain(roaming).map(|number| {
             let client = Client::new(
                 number,
                 Arc::clone(options),

@@ -14,6 +14,7 @@ pub mod v1 {
         missing_docs,
         clippy::all,
         clippy::pedantic,
+        clippy::unwrap_used,
         clippy::wildcard_enum_match_arm,
         clippy::disallowed_types,
         clippy::disallowed_methods,

@@ -39,7 +39,7 @@ pub mod exit {
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, disable_help_subcommand = true, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 holds · 1 violated, or a mutant survived · 2 unknown · 4 nothing was run \
+    after_help = "Exit codes: 0 holds · 1 violated, or a mutant survived · 2 unknown · 3 did not converge · 4 nothing was run \
     · 5 traces diverged or stale, or a change awaits review · 64 usage · 65 unreadable file · 70 internal error"
 )]
 struct Cli {

@@ -106,11 +106,12 @@ impl Api {
 
     /// The way to one node. Nothing is sent before the first request.
     pub fn channel(&mut self, node: u8) -> Option<Channel> {
-        if !self.channels.contains_key(&node) {
-            let endpoint = Endpoint::from_shared(format!("http://{}", address(node))).ok()?;
-            self.channels.insert(node, endpoint.connect_lazy());
+        if let Some(open) = self.channels.get(&node) {
+            return Some(open.clone());
         }
-        self.channels.get(&node).cloned()
+        let channel = Endpoint::from_shared(format!("http://{}", address(node))).ok()?.connect_lazy();
+        self.channels.insert(node, channel.clone());
+        Some(channel)
     }
 
     fn request<T>(&self, message: T) -> Request<T> {

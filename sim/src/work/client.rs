@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::time::sleep;
 
+/// Clients from this number on roam; even ones, so that they speak gRPC by themselves.
+pub const ROAMING: u8 = 200;
+
 /// All operations of a run.
 pub type History = Arc<Mutex<Vec<Operation>>>;
 
@@ -32,6 +35,8 @@ pub struct Client {
     chance: Stream,
     /// Half of the clients go through the production library.
     library: Option<Library>,
+    /// Asks any node, often, and does not wait: it meets nodes that were deposed and do not know it.
+    roams: bool,
     session: Option<SessionId>,
     serial: u64,
     known: BTreeMap<PartitionId, Option<PartitionRecord>>,
@@ -48,25 +53,30 @@ impl Client {
         history: History,
         nodes: Vec<u8>,
     ) -> Self {
-        let patience = Duration::from_millis(options.work.patience_ms);
+        let roams = number >= ROAMING;
+        let patience = Duration::from_millis(if roams { 100 } else { options.work.patience_ms });
         let library = library::client(&nodes, patience, options.seed ^ u64::from(number));
         let api = Api::new(nodes, patience, Stream::new(options.seed, "api", number.into()));
         let chance = Stream::new(options.seed, "client", number.into());
         let (session, serial, known) = (None, 0, BTreeMap::new());
         let library = library.filter(|_| number % 2 == 1).map(Library::new);
-        Self { number, api, options, judge, ledger, history, chance, library, session, serial, known }
+        Self { number, api, options, judge, ledger, history, chance, library, roams, session, serial, known }
     }
 
     /// Works until the run is over.
     pub async fn run(mut self) {
         let work = self.options.work.clone();
-        let every_us = u64::from(work.clients) * 1_000_000 / work.requests_per_s.max(1);
+        let every_us = if self.roams {
+            100_000
+        } else {
+            u64::from(work.clients) * 1_000_000 / work.requests_per_s.max(1)
+        };
         loop {
             let wait = self.chance.below(2 * every_us);
             sleep(Duration::from_micros(wait)).await;
             let partition =
                 PartitionId(u32::try_from(self.chance.below(work.partitions.into())).unwrap_or(0));
-            let reads = self.chance.below(100) < work.reads_pc;
+            let reads = self.chance.below(100) < if self.roams { 60 } else { work.reads_pc };
             if reads || !self.known.contains_key(&partition) {
                 self.read(partition).await;
             } else {
@@ -99,8 +109,7 @@ impl Client {
         let before = lock(&self.judge).table().state().revision();
         let answer = match &self.library {
             Some(library) => library.resolve(partition).await,
-            // Some go to any node, whoever leads: one that was deposed and does not know it must not answer.
-            None if self.chance.below(3) == 0 => {
+            None if self.roams => {
                 self.api.go_elsewhere(None);
                 self.api.resolve(partition, 1).await
             }
@@ -206,19 +215,19 @@ impl Client {
             return library.change(partition, wanted, bare).await;
         }
         let ticket = if bare { None } else { self.ticket().await };
-        if self.chance.below(3) == 0 {
+        if self.roams {
             self.api.go_elsewhere(None);
         }
         self.api.ask(&Asked::Apply(partition, Box::new(wanted), ticket), 6).await
     }
 
     async fn ticket(&mut self) -> Option<Ticket> {
-        if self.session.is_none() {
-            if let Ok(done) = self.api.ask(&Asked::Open, 6).await {
-                self.session = Some(SessionId(done.value));
-                self.serial = 0;
-                self.ledger.count("client", "sessions");
-            }
+        if self.session.is_none()
+            && let Ok(done) = self.api.ask(&Asked::Open, 6).await
+        {
+            self.session = Some(SessionId(done.value));
+            self.serial = 0;
+            self.ledger.count("client", "sessions");
         }
         let session = self.session?;
         let acknowledged_through = Serial(self.serial);

@@ -7,6 +7,6 @@ mod library;
 mod operator;
 mod watch;
 
-pub use client::{Client, History};
+pub use client::{Client, History, ROAMING};
 pub use operator::{Operator, Order};
 pub use watch::Watcher;
