@@ -39,7 +39,8 @@ fn find() -> Result<PathBuf, String> {
     if beside.is_file() && !in_target_directory(&me) {
         return Ok(beside);
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().filter(|root| root.join("sim/Cargo.toml").is_file());
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().filter(|root| root.join("sim/Cargo.toml").is_file());
     let Some(root) = root else {
         return Err(format!("{} is not there, expected it beside this program", beside.display()));
     };
