@@ -12,8 +12,8 @@ impl<T: Transport> Pump<T> {
     pub(super) fn synced(&mut self, done: Option<Result<usize, String>>) {
         match done {
             Some(Ok(batches)) => {
-                for said in self.outbox.durable(batches) {
-                    self.release(said);
+                for message in self.outbox.durable(batches) {
+                    self.transport.send(message);
                 }
                 let count = u32::try_from(batches).unwrap_or(u32::MAX);
                 self.call(Call::Handle(Event::Synced(count)));
@@ -48,41 +48,23 @@ impl<T: Transport> Pump<T> {
                     self.touched.clear();
                     self.feed.restart(self.engine.state());
                 }
-                held @ (Output::Send(_)
-                | Output::Decided { .. }
-                | Output::Read { .. }
-                | Output::Transfer(_)) => {
-                    if let Some(free) = self.outbox.pass(held) {
-                        self.release(free);
+                Output::Send(message) => {
+                    if let Some(free) = self.outbox.pass(message) {
+                        self.transport.send(free);
+                    }
+                }
+                Output::Decided { id, outcome } => {
+                    if let Some(reply) = self.proposals.remove(&id) {
+                        let _gone = reply.send(Ok(outcome));
+                    }
+                }
+                Output::Read { id, outcome } => self.finish_read(id, outcome),
+                Output::Transfer(outcome) => {
+                    if let Some(reply) = self.transfer.take() {
+                        let _gone = reply.send(outcome);
                     }
                 }
             }
-        }
-    }
-
-    /// Nothing holds this back any more.
-    pub(super) fn release(&mut self, said: Said) {
-        match said {
-            Output::Send(message) => self.transport.send(message),
-            Output::Decided { id, outcome } => {
-                if let Some(reply) = self.proposals.remove(&id) {
-                    let _gone = reply.send(Ok(outcome));
-                }
-            }
-            Output::Read { id, outcome } => self.finish_read(id, outcome),
-            Output::Transfer(outcome) => {
-                if let Some(reply) = self.transfer.take() {
-                    let _gone = reply.send(outcome);
-                }
-            }
-            Output::Persist(_)
-            | Output::SetTimer(_)
-            | Output::CancelTimer(_)
-            | Output::Applied { .. }
-            | Output::Installed(_)
-            | Output::Leads(_)
-            | Output::Mark(_)
-            | Output::Halt(_) => {}
         }
     }
 

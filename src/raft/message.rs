@@ -106,6 +106,26 @@ pub enum MessageError {
     },
 }
 
+impl<P> Body<P> {
+    /// Whether it rests on the sender's disk, so that it leaves once everything in front of it is durable.
+    ///
+    /// What a leader says does not (thesis, section 10.2.1). Its term and its vote were durable before it was elected. Its
+    /// entries are no promise of its own: it counts its own copy once that is durable, and if it crashes before, no other
+    /// node can make an entry of that term. What it says to be committed a quorum has, durably.
+    pub const fn waits(&self) -> bool {
+        match self {
+            Self::Append(_) | Self::Install(_) | Self::TimeoutNow => false,
+            Self::PreVote { .. }
+            | Self::PreVoted { .. }
+            | Self::Vote { .. }
+            | Self::Voted { .. }
+            | Self::Appended { .. }
+            | Self::Diverged { .. }
+            | Self::Outdated => true,
+        }
+    }
+}
+
 impl<P: super::Payload> Message<P> {
     /// The bytes that go to the peer.
     ///

@@ -35,12 +35,27 @@ pub struct Replica {
     /// `None` while it is down.
     pub node: Option<Node<ControlPlaneState>>,
     pub disk: Disk,
-    /// Said, and not done: it stands behind the batch in front.
+    /// Said, and not done: batches that are not written, and what waits for them.
     pub waiting: VecDeque<Said>,
     /// Durable, and the node was not told.
     pub unreported: u32,
     /// Batches wait until they are told to be written.
     pub slow: bool,
+}
+
+impl Replica {
+    /// The first output that may be performed now.
+    fn next(&mut self) -> Option<Said> {
+        let rests = |output: &Said| match output {
+            Output::Persist(_) => true,
+            Output::Send(letter) => letter.body.waits(),
+            _ => false,
+        };
+        let batch = |output: &Said| matches!(output, Output::Persist(_));
+        let held = self.slow && self.waiting.front().is_some_and(batch);
+        let at = if held { self.waiting.iter().position(|output| !rests(output))? } else { 0 };
+        self.waiting.remove(at)
+    }
 }
 
 /// All of them.
@@ -161,16 +176,12 @@ impl Cluster {
         self.perform(at);
     }
 
-    /// Does what stands in front of the first batch; on a disk that is not slow, all.
+    /// Does what waits for no batch; on a disk that is not slow, all.
     pub fn perform(&mut self, at: NodeId) {
         while let Some(replica) = self.replicas.get_mut(&at)
-            && let Some(output) = replica.waiting.pop_front()
+            && let Some(output) = replica.next()
         {
             match output {
-                Output::Persist(batch) if replica.slow => {
-                    replica.waiting.push_front(Output::Persist(batch));
-                    return;
-                }
                 Output::Persist(batch) => {
                     replica.waiting.push_front(Output::Persist(batch));
                     self.write(at);

@@ -24,7 +24,7 @@ pub struct Host {
     pub engine: ReplicatedControlPlane,
     /// What a crash leaves.
     pub disk: Durable<ControlPlaneEntry>,
-    /// Batches that are not durable, and what was said behind them. Begins with a batch, if there is anything. What stands
+    /// Batches that are not durable, and the messages behind them that wait for them. Begins with a batch, if there is anything. What stands
     /// between two batches leaves together, so it is a set: [`in_order`].
     pub waiting: VecDeque<Waiting>,
 }
@@ -36,7 +36,7 @@ pub enum Disk {
     Syncs,
     /// It waits until the disk gets to it.
     Lingers,
-    /// The node crashes before it says anything; the disk has got so many batches.
+    /// The node crashes before anything that waits for the disk leaves; the disk has got so many batches.
     Crashes {
         /// How many.
         keep: u8,
@@ -48,10 +48,8 @@ pub enum Disk {
 pub enum Waiting {
     /// A batch.
     Batch(Batch<ControlPlaneEntry>),
-    /// A message.
+    /// A message that rests on it.
     Message(Message<ControlPlaneEntry>),
-    /// An answer to a client.
-    Told(Told),
 }
 
 /// An answer to a client.
@@ -159,12 +157,6 @@ impl Relabel for Host {
         let waiting = self.waiting.iter().map(|waiting| match waiting {
             Waiting::Batch(batch) => Waiting::Batch(batch.renamed::<ControlPlaneState>(names)),
             Waiting::Message(message) => Waiting::Message(message.renamed::<ControlPlaneState>(names)),
-            Waiting::Told(Told::Read(id, Err(ReadRefusal::NotLeader { leader }))) => {
-                let leader = leader.map(|leader| names.node(leader));
-                Waiting::Told(Told::Read(*id, Err(ReadRefusal::NotLeader { leader })))
-            }
-            // A proposal that was taken is never rejected afterwards, so no other answer names a node.
-            Waiting::Told(told) => Waiting::Told(told.clone()),
         });
         Self {
             engine: self.engine.relabel(names),

@@ -124,7 +124,7 @@ impl Work {
         self.effect.proposed = Some(proposed);
     }
 
-    /// Performs what the node wants done, in order. What stands behind a batch waits for it.
+    /// Performs what the node wants done, in order. A message that rests on the disk waits for the batches before it.
     fn perform(&mut self) {
         for output in self.host.engine.take_outputs() {
             match output {
@@ -132,9 +132,9 @@ impl Work {
                     self.say(|| super::text::batch(&batch));
                     self.host.waiting.push_back(Waiting::Batch(batch));
                 }
-                Output::Send(message) => self.wait_or(Waiting::Message(message)),
-                Output::Decided { id, outcome } => self.wait_or(Waiting::Told(Told::Decided(id, outcome))),
-                Output::Read { id, outcome } => self.wait_or(Waiting::Told(Told::Read(id, outcome))),
+                Output::Send(message) => self.wait_or_send(message),
+                Output::Decided { id, outcome } => self.tell(Told::Decided(id, outcome)),
+                Output::Read { id, outcome } => self.tell(Told::Read(id, outcome)),
                 other @ (Output::SetTimer(_)
                 | Output::CancelTimer(_)
                 | Output::Applied { .. }
@@ -185,28 +185,26 @@ impl Work {
         }
     }
 
-    fn wait_or(&mut self, waiting: Waiting) {
-        if self.host.waiting.is_empty() {
-            self.release(waiting);
-        } else if !self.host.waiting.contains(&waiting) {
-            // On the network equal messages are one, so a second waits for nothing.
+    fn wait_or_send(&mut self, message: Message<ControlPlaneEntry>) {
+        if self.host.waiting.is_empty() || !message.body.waits() {
+            return self.send(message);
+        }
+        let waiting = Waiting::Message(message);
+        // On the network equal messages are one, so a second waits for nothing.
+        if !self.host.waiting.contains(&waiting) {
             self.host.waiting.push_back(waiting);
         }
     }
 
-    fn release(&mut self, waiting: Waiting) {
-        match waiting {
-            Waiting::Batch(_) => {}
-            Waiting::Message(message) => {
-                self.say(|| format!("sends {} {}", message.to, message.body));
-                self.spoke(&message);
-                self.sent.push(message);
-            }
-            Waiting::Told(told) => {
-                self.say(|| super::text::told(&told));
-                self.effect.told.push(told);
-            }
-        }
+    fn send(&mut self, message: Message<ControlPlaneEntry>) {
+        self.say(|| format!("sends {} {}", message.to, message.body));
+        self.spoke(&message);
+        self.sent.push(message);
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.say(|| super::text::told(&told));
+        self.effect.told.push(told);
     }
 
     fn spoke(&mut self, message: &Message<ControlPlaneEntry>) {
@@ -233,8 +231,10 @@ impl Work {
     fn sync(&mut self) {
         let Some(Waiting::Batch(batch)) = self.host.waiting.pop_front() else { return };
         self.write(&batch);
-        while let Some(waiting) = self.host.waiting.pop_front_if(|next| !matches!(next, Waiting::Batch(_))) {
-            self.release(waiting);
+        while let Some(Waiting::Message(_)) = self.host.waiting.front()
+            && let Some(Waiting::Message(message)) = self.host.waiting.pop_front()
+        {
+            self.send(message);
         }
         self.host.engine.handle(Event::Synced(1));
         self.perform();
@@ -244,7 +244,7 @@ impl Work {
         let waiting = std::mem::take(&mut self.host.waiting);
         let batches = waiting.iter().filter_map(|waiting| match waiting {
             Waiting::Batch(batch) => Some(batch),
-            Waiting::Message(_) | Waiting::Told(_) => None,
+            Waiting::Message(_) => None,
         });
         for batch in batches.take(keep.into()) {
             self.write(batch);
