@@ -19,7 +19,7 @@ use cutover::driver::{
 use cutover::ids::{ClusterId, Incarnation, NodeId, PartitionId, Placement, Revision};
 use cutover::migration::{Caps, Command, Transition};
 use cutover::placement::Guarantee;
-use cutover::raft::{Batch, Body, Config, Limits, LogPosition, Message, Outcome, Peer, SessionLimits};
+use cutover::raft::{Append, Batch, Body, Config, Limits, LogPosition, Message, Outcome, Peer, SessionLimits};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -147,24 +147,34 @@ async fn a_vote_leaves_when_it_is_durable() {
 async fn entries_leave_beside_the_own_write() {
     let (disk, writes, answer) = asked();
     let node = node(3, disk, Queues::default());
-    let (cluster, term) = (ClusterId(1), cutover::ids::Term(1));
-    let say = |body| Message { cluster, from: peer(2), to: peer(1), term, body };
-    // Told to stand, with the vote of n2, n1 leads. Its vote was on the disk first.
-    node.inbox.deliver(Message { term: cutover::ids::Term(0), ..say(Body::TimeoutNow) });
-    until("the own vote", || writes.try_recv().is_ok()).await;
-    assert!(node.wire.0.lock().unwrap().is_empty(), "it asked for a vote before its own was durable");
+    let say = |from, term, body| Message {
+        cluster: ClusterId(1),
+        from: peer(from),
+        to: peer(1),
+        term: cutover::ids::Term(term),
+        body,
+    };
+    // n2 leads in term 1, and tells n1 to stand: with the vote of n3 n1 leads. Its own was on the disk first.
+    let first = LogPosition { term: cutover::ids::Term(0), index: cutover::ids::Index(1) };
+    let empty = Append { prev: first, entries: Vec::new(), commit: first.index, round: 0 };
+    node.inbox.deliver(say(2, 1, Body::Append(empty)));
+    until("the term", || writes.try_recv().is_ok()).await;
     answer.send(Ok(())).unwrap();
+    node.inbox.deliver(say(2, 1, Body::TimeoutNow));
+    until("the own vote", || writes.try_recv().is_ok()).await;
     let sent = |what: fn(&Body<ControlPlaneEntry>) -> bool| {
         node.wire.0.lock().unwrap().iter().any(|message| what(&message.body))
     };
+    assert!(!sent(|body| matches!(body, Body::Vote { .. })), "it asked for a vote before its own was durable");
+    answer.send(Ok(())).unwrap();
     until("it asks for votes", || sent(|body| matches!(body, Body::Vote { .. }))).await;
-    node.inbox.deliver(say(Body::Voted { granted: true }));
+    node.inbox.deliver(say(3, 2, Body::Voted { granted: true }));
     until("the entry that opens its term is on its way to the disk", || writes.try_recv().is_ok()).await;
     until("the entry is sent", || {
         sent(|body| matches!(body, Body::Append(append) if !append.entries.is_empty()))
     })
     .await;
-    assert!(!node.handle.status().leads() || node.handle.status().commit.0 < 2, "nobody else has it");
+    assert_eq!(node.handle.status().commit.0, 1, "nobody has it");
     answer.send(Ok(())).unwrap();
 }
 
