@@ -19,7 +19,9 @@ use cutover::driver::{
 use cutover::ids::{ClusterId, Incarnation, NodeId, PartitionId, Placement, Revision};
 use cutover::migration::{Caps, Command, Transition};
 use cutover::placement::Guarantee;
-use cutover::raft::{Append, Batch, Body, Config, Limits, LogPosition, Message, Outcome, Peer, SessionLimits};
+use cutover::raft::{
+    Append, Batch, Body, Config, Limits, LogPosition, Message, Outcome, Peer, SessionLimits,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -165,7 +167,10 @@ async fn entries_leave_beside_the_own_write() {
     let sent = |what: fn(&Body<ControlPlaneEntry>) -> bool| {
         node.wire.0.lock().unwrap().iter().any(|message| what(&message.body))
     };
-    assert!(!sent(|body| matches!(body, Body::Vote { .. })), "it asked for a vote before its own was durable");
+    assert!(
+        !sent(|body| matches!(body, Body::Vote { .. })),
+        "it asked for a vote before its own was durable"
+    );
     answer.send(Ok(())).unwrap();
     until("it asks for votes", || sent(|body| matches!(body, Body::Vote { .. }))).await;
     node.inbox.deliver(say(3, 2, Body::Voted { granted: true }));

@@ -19,6 +19,7 @@ enum Lasting {
     Down(u8),
     Paused(u8),
     Cut(u8, u8),
+    Lag(u8),
 }
 
 /// Does damage.
@@ -111,6 +112,7 @@ impl Nemesis {
             self.strike(*node);
         }
         self.cuts(&nodes);
+        self.lags(&nodes);
         if self.strikes("transfer", 0, options.transfer_ppm) {
             let _busy = self.orders.try_send(Order::Transfer);
         }
@@ -165,6 +167,25 @@ impl Nemesis {
         }
     }
 
+    /// What a node hears is old, for a while: answers to what it asked long ago, when others may have gone on without it.
+    fn lags(&mut self, nodes: &[u8]) {
+        let (options, timing) = (self.hosts.options.link.clone(), self.hosts.options.timing);
+        for node in nodes {
+            if !self.strikes("lag", u64::from(*node), options.lag_ppm) {
+                continue;
+            }
+            self.hosts.ledger.count("fault", "lag");
+            let late_ms = self.stream("late", 0).between(1, 2 * timing.election_timeout_ms_max);
+            self.hosts.network.delay(*node, Some(late_ms * 1_000));
+            self.last(Lasting::Lag(*node), "lagging", 4 * timing.election_timeout_ms_max);
+            if self.stream("late", 0).below(2) == 0 {
+                for to in nodes.iter().filter(|to| *to != node) {
+                    self.cut(*node, *to);
+                }
+            }
+        }
+    }
+
     fn cut(&mut self, from: u8, to: u8) {
         self.hosts.network.cut(from, to, true);
         let scale_ms = self.hosts.options.link.cut_ms;
@@ -181,6 +202,7 @@ impl Nemesis {
                 Lasting::Down(node) => self.hosts.boot(node),
                 Lasting::Paused(node) => self.hosts.pause(node, false),
                 Lasting::Cut(from, to) => self.hosts.network.cut(from, to, false),
+                Lasting::Lag(node) => self.hosts.network.delay(node, None),
             }
         }
     }

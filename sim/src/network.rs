@@ -47,6 +47,8 @@ struct Inner {
     calm: bool,
     streams: BTreeMap<u64, Stream>,
     cut: BTreeSet<(u8, u8)>,
+    /// What goes to these nodes takes longer, by so many microseconds.
+    late: BTreeMap<u8, u64>,
     ports: BTreeMap<u8, Port>,
     inboxes: BTreeMap<u8, Inbox>,
 }
@@ -68,6 +70,7 @@ impl Network {
             calm: false,
             streams: BTreeMap::new(),
             cut: BTreeSet::new(),
+            late: BTreeMap::new(),
             ports: BTreeMap::new(),
             inboxes: BTreeMap::new(),
         };
@@ -112,11 +115,21 @@ impl Network {
         }
     }
 
+    /// Everything that goes to a node takes longer from now on, or as long as ever.
+    pub fn delay(&self, to: u8, late_us: Option<u64>) {
+        let mut inner = lock(&self.inner);
+        match late_us {
+            Some(late_us) => inner.late.insert(to, late_us),
+            None => inner.late.remove(&to),
+        };
+    }
+
     /// From now on there are no faults, and no cuts.
     pub fn calm(&self) {
         let mut inner = lock(&self.inner);
         inner.calm = true;
         inner.cut.clear();
+        inner.late.clear();
     }
 
     fn arrive(&self, to: u8, from: SocketAddr, bytes: &[u8]) {
@@ -136,7 +149,7 @@ impl Network {
     /// Decides what becomes of a message, and sends it on its way.
     fn post(&self, from: u8, to: u8, bytes: Vec<u8>, words: impl Fn() -> String) {
         let mut inner = lock(&self.inner);
-        let Inner { seed, link: options, calm, streams, cut, ports, .. } = &mut *inner;
+        let Inner { seed, link: options, calm, streams, cut, late: lagging, ports, .. } = &mut *inner;
         let name = link(from, to);
         let seed = *seed;
         let chance = streams.entry(name).or_insert_with(|| Stream::new(seed, "link", name));
@@ -160,6 +173,7 @@ impl Network {
         let Some(port) = ports.get(&from) else { return };
         for _ in 0..if *calm { 1 } else { copies } {
             let mut delay = chance.between(options.delay_us_min, options.delay_us_max);
+            delay += lagging.get(&to).copied().unwrap_or(0);
             let (late, tail) = (chance.chance(options.spike_ppm), chance.tail(options.spike_us));
             if late && !*calm {
                 self.ledger.count("fault", "delay");

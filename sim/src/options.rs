@@ -67,6 +67,8 @@ pub struct Link {
     pub isolate_ppm: u64,
     /// For so long, on this scale.
     pub cut_ms: u64,
+    /// What a node hears is late, by up to two election timeouts, each tenth of a second.
+    pub lag_ppm: u64,
 }
 
 /// The disks.
@@ -118,6 +120,8 @@ pub struct Work {
     pub clients: u8,
     /// Further clients, which ask any node, ten times a second, whoever leads.
     pub roaming: u8,
+    /// Clients of partitions with names.
+    pub namers: u8,
     /// Requests of all of them in a second.
     pub requests_per_s: u64,
     /// Partitions that they share.
@@ -225,6 +229,7 @@ impl Link {
             cut_ppm: swarm(stream, &[2_000, 10_000, 30_000]),
             isolate_ppm: swarm(stream, &[2_000, 10_000]),
             cut_ms: stream.pick(&[100, 500, 3_000]).unwrap_or(500),
+            lag_ppm: swarm(stream, &[2_000, 10_000]),
         }
     }
 }
@@ -274,6 +279,7 @@ impl Work {
             migrations_max: stream.pick(&[1, 2, 8]).unwrap_or(2),
             watchers: stream.pick(&[0, 1, 3]).unwrap_or(1),
             patience_ms: stream.pick(&[200, 1_000, 3_000]).unwrap_or(1_000),
+            namers: stream.pick(&[0, 1, 2]).unwrap_or(1),
         }
     }
 }

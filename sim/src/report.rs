@@ -26,6 +26,9 @@ pub enum Format {
 /// Lines of a failed run that are shown.
 const LINES: usize = 15;
 
+/// Of fewer seeds than this, nobody expects that they reach everything.
+const FEW: u64 = 50;
+
 /// What came of a campaign so far.
 pub struct Report {
     format: Format,
@@ -98,7 +101,7 @@ impl Report {
         self.bar.set_message(format!("{failed} failed   {} s simulated", self.simulated_ns / 1_000_000_000));
         match self.format {
             Format::Json => Self::line(ran),
-            Format::Human => self.bar.suspend(|| Self::words(ran)),
+            Format::Human => self.bar.suspend(|| Self::words(ran, self.campaign.seeds == 1)),
         }
     }
 
@@ -125,13 +128,21 @@ impl Report {
         );
     }
 
-    fn words(ran: &Ran) {
+    fn words(ran: &Ran, alone: bool) {
         let (outcome, seed) = (&ran.outcome, hex(ran.seed));
         if let Some(differs) = ran.differs {
             println!("   DIFFERS  seed {seed}   {:016x}, then {differs:016x}", outcome.hash);
             return;
         }
         if outcome.verdict == Verdict::Holds {
+            if alone {
+                println!(
+                    "   HOLDS  seed {seed}   hash {:016x}   {} events in {} s simulated",
+                    outcome.hash,
+                    outcome.events,
+                    millis(outcome.simulated_ns / 1_000_000)
+                );
+            }
             return;
         }
         let name = if outcome.verdict == Verdict::Violated { "FAIL" } else { outcome.verdict.name() };
@@ -213,8 +224,12 @@ impl Report {
             println!("{group:>8}  {}", all.join("  "));
         }
         let reached = Mark::ALL.len() - missing.len();
-        let rest =
-            if missing.is_empty() { String::new() } else { format!("; missing: {}", missing.join(", ")) };
+        let few = self.ran < FEW;
+        let rest = if missing.is_empty() || few {
+            String::new()
+        } else {
+            format!("; missing: {}", missing.join(", "))
+        };
         println!("   marks  {reached}/{} reached{rest}", Mark::ALL.len());
         let wall_ms = as_millis(self.wall).max(1);
         println!(

@@ -8,7 +8,7 @@ use crate::nemesis::Nemesis;
 use crate::network::Network;
 use crate::options::Options;
 use crate::table::Table;
-use crate::work::{Client, History, Operator, ROAMING, Watcher};
+use crate::work::{Client, History, Namer, Operator, ROAMING, Watcher};
 use core::time::Duration;
 use cutover::control_plane::{ControlPlaneState, Founder};
 use cutover::ids::{Incarnation, Index, NodeId};
@@ -148,7 +148,12 @@ impl Work {
             );
             machine(2, number).spawn(client.run())
         });
-        let tasks = clients.collect();
+        let namers = (0..options.work.namers).map(|number| {
+            let (judge, ledger) = (Arc::clone(&hosts.judge), hosts.ledger.clone());
+            let namer = Namer::new(number, Arc::clone(options), judge, ledger, nodes.clone());
+            machine(5, number).spawn(namer.run())
+        });
+        let tasks = clients.chain(namers).collect();
         let watchers = (0..options.work.watchers).map(|number| {
             let (judge, ledger) = (Arc::clone(&hosts.judge), hosts.ledger.clone());
             machine(3, number).spawn(Watcher::new(number, options, judge, ledger, nodes.clone()).run())

@@ -1,7 +1,7 @@
 //! The table as the log makes it, one entry after the other, with everything that it ever was: what clients and watchers
 //! are told is held against it.
 
-use cutover::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState};
+use cutover::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState, PartitionName};
 use cutover::ids::{Epoch, Index, PartitionId, Revision};
 use cutover::migration::PartitionRecord;
 use cutover::raft::{Content, Effect, Entry, Machine as _};
@@ -16,6 +16,8 @@ pub struct Turn {
     pub partition: PartitionId,
     /// has this record; none: it is gone.
     pub record: Option<PartitionRecord>,
+    /// Its name, if it has one.
+    pub name: Option<PartitionName>,
 }
 
 /// The table, and all that it was.
@@ -74,7 +76,14 @@ impl Table {
             _ => return,
         };
         let record = self.state.table().record(partition).cloned();
-        self.turns.push(Turn { revision: Revision(at.0), partition, record });
+        let name = self.state.directory().name(partition).cloned();
+        self.turns.push(Turn { revision: Revision(at.0), partition, record, name });
+    }
+
+    /// The answer to the entry at this place.
+    #[must_use]
+    pub fn answer_at(&self, at: Index) -> Option<&Answer> {
+        self.answers.get(&at)
     }
 
     /// The epoch that the entry at this place gave.
@@ -88,11 +97,42 @@ impl Table {
 }
 
 impl Table {
+    /// The changes up to a revision.
+    fn until(&self, revision: Revision) -> &[Turn] {
+        let until = self.turns.partition_point(|turn| turn.revision <= revision);
+        self.turns.get(..until).unwrap_or_default()
+    }
+
+    /// A partition as it was at a revision.
+    fn turn_at(&self, partition: PartitionId, revision: Revision) -> Option<&Turn> {
+        self.until(revision).iter().rev().find(|turn| turn.partition == partition)
+    }
+
     /// The record of a partition as it was at a revision.
     #[must_use]
     pub fn record_at(&self, partition: PartitionId, revision: Revision) -> Option<PartitionRecord> {
-        let until = self.turns.partition_point(|turn| turn.revision <= revision);
-        let turns = self.turns.get(..until).unwrap_or_default();
-        turns.iter().rev().find(|turn| turn.partition == partition)?.record.clone()
+        self.turn_at(partition, revision)?.record.clone()
+    }
+
+    /// The partition that had a name at a revision, with its record.
+    #[must_use]
+    pub fn named_at(&self, name: &PartitionName, revision: Revision) -> Option<&Turn> {
+        let turn = self.until(revision).iter().rev().find(|turn| turn.name.as_ref() == Some(name))?;
+        self.turn_at(turn.partition, revision).filter(|last| last.name.as_ref() == Some(name))
+    }
+
+    /// Whether a name was a partition's all the time, from one revision to another.
+    #[must_use]
+    pub fn named_throughout(&self, name: &PartitionName, from: Revision, to: Revision) -> bool {
+        let between = self.turns.iter().filter(|turn| turn.revision > from && turn.revision <= to);
+        let mut all = between.map(|turn| turn.revision).chain([from]);
+        all.all(|revision| self.named_at(name, revision).is_some())
+    }
+
+    /// Everything that there was at a revision, by number.
+    #[must_use]
+    pub fn all_at(&self, revision: Revision) -> BTreeMap<PartitionId, &Turn> {
+        let last = self.until(revision).iter().map(|turn| (turn.partition, turn));
+        last.collect::<BTreeMap<_, _>>().into_iter().filter(|(_, turn)| turn.record.is_some()).collect()
     }
 }

@@ -23,6 +23,8 @@ pub mod own {
     pub const WATCH: &str = "watch.no-gap";
     /// What a client is told of a change is what the log says of it.
     pub const ANSWER: &str = "client.answer";
+    /// A name leads to the partition that the log gave it, and a list is the table as it was at its revision.
+    pub const DIRECTORY: &str = "directory.as-the-log";
     /// After the faults a leader is elected, and changes go through.
     pub const CONVERGES: &str = "run.converges";
     /// A panic.

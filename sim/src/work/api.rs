@@ -8,7 +8,7 @@ use cutover::api::v1::{
     placements_client::PlacementsClient, sessions_client::SessionsClient,
 };
 use cutover::api::{detail_of, request};
-use cutover::ids::{PartitionId, Revision, SessionId};
+use cutover::ids::{Revision, SessionId};
 use cutover::migration::{PartitionRecord, Transition};
 use cutover::raft::Ticket;
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub struct Done {
     pub index: u64,
     /// The epoch, or the session.
     pub value: u64,
+    /// The number of the partition, if it was about one.
+    pub partition: u32,
     /// It is the answer of an earlier attempt.
     pub repeated: bool,
 }
@@ -45,6 +47,8 @@ pub struct Done {
 pub struct Found {
     /// Its record.
     pub record: PartitionRecord,
+    /// Its name, if it has one.
+    pub name: String,
     /// As of, if it has a placement.
     pub revision: Option<Revision>,
 }
@@ -53,7 +57,7 @@ pub struct Found {
 #[derive(Clone, Debug)]
 pub enum Asked {
     /// A transition.
-    Apply(PartitionId, Box<Transition>, Option<Ticket>),
+    Apply(cutover::api::Asked, Box<Transition>, Option<Ticket>),
     /// A session.
     Open,
     /// The end of one.
@@ -165,15 +169,18 @@ impl Api {
         let call = async {
             match asked {
                 Asked::Apply(partition, transition, ticket) => {
-                    let by = cutover::api::Asked::Id(*partition);
-                    let wire = self.request(request(by, (**transition).clone(), *ticket));
+                    let wire = self.request(request(partition.clone(), (**transition).clone(), *ticket));
                     let answer = classify(MigrationsClient::new(channel).apply(wire).await);
-                    map(answer, |done| Done { index: done.index, value: done.epoch, repeated: done.repeated })
+                    map(answer, |done| {
+                        let v1::ApplyResponse { partition, epoch, index, repeated } = done;
+                        Done { index, value: epoch, partition, repeated }
+                    })
                 }
                 Asked::Open => {
                     let wire = self.request(v1::OpenSessionRequest {});
                     map(classify(SessionsClient::new(channel).open(wire).await), |done| Done {
                         index: 0,
+                        partition: 0,
                         value: done.session,
                         repeated: false,
                     })
@@ -182,6 +189,7 @@ impl Api {
                     let wire = self.request(v1::CloseSessionRequest { session: session.0 });
                     map(classify(SessionsClient::new(channel).close(wire).await), |_| Done {
                         index: 0,
+                        partition: 0,
                         value: 0,
                         repeated: false,
                     })
@@ -192,24 +200,44 @@ impl Api {
     }
 
     /// Resolves a partition; `Ok(None)`: there is none.
-    pub async fn resolve(&mut self, partition: PartitionId, attempts: u32) -> Option<Option<Found>> {
+    pub async fn resolve(&mut self, partition: &cutover::api::Asked, attempts: u32) -> Option<Option<Found>> {
         for _ in 0..attempts {
             let channel = self.channel(self.at)?;
-            let by = Some(cutover::api::Asked::Id(partition).into());
-            let wire = self.request(v1::ResolveRequest { partition: by });
+            let wire = self.request(v1::ResolveRequest { partition: Some(partition.clone().into()) });
             let mut client = PlacementsClient::new(channel);
             match timeout(self.patience, client.resolve(wire)).await {
                 Ok(Ok(response)) => return found(response.into_inner()).map(Some),
                 Ok(Err(status)) if status.code() == tonic::Code::NotFound => return Some(None),
-                Ok(Err(status)) => match classify::<()>(Err(status)) {
-                    Attempt::Elsewhere(hint) => self.go_elsewhere(hint),
-                    Attempt::Done(()) | Attempt::Failed(_) | Attempt::Unknown => self.go_elsewhere(None),
-                },
+                Ok(Err(status)) => self.after(status),
                 Err(_) => self.go_elsewhere(None),
             }
             self.pause().await;
         }
         None
+    }
+
+    /// One page of everything.
+    pub async fn list(&mut self, after: Option<u32>, limit: u32, attempts: u32) -> Option<v1::ListResponse> {
+        for _ in 0..attempts {
+            let channel = self.channel(self.at)?;
+            let wire = self.request(v1::ListRequest { after, limit });
+            let mut client = PlacementsClient::new(channel);
+            match timeout(self.patience, client.list(wire)).await {
+                Ok(Ok(response)) => return Some(response.into_inner()),
+                Ok(Err(status)) => self.after(status),
+                Err(_) => self.go_elsewhere(None),
+            }
+            self.pause().await;
+        }
+        None
+    }
+
+    /// Whom to ask after somebody could not answer a read.
+    fn after(&mut self, status: Status) {
+        match classify::<()>(Err(status)) {
+            Attempt::Elsewhere(hint) => self.go_elsewhere(hint),
+            Attempt::Done(()) | Attempt::Failed(_) | Attempt::Unknown => self.go_elsewhere(None),
+        }
     }
 
     /// Asks the operator's services once; says whether it was done.
@@ -287,5 +315,6 @@ fn map<T, U>(attempt: Attempt<T>, make: impl FnOnce(T) -> U) -> Attempt<U> {
 
 fn found(wire: v1::ResolveResponse) -> Option<Found> {
     let record = PartitionRecord::try_from(wire.record.as_ref()?).ok()?;
-    Some(Found { record, revision: wire.resolution.map(|found| Revision(found.revision)) })
+    let name = wire.record.map(|record| record.name).unwrap_or_default();
+    Some(Found { record, name, revision: wire.resolution.map(|found| Revision(found.revision)) })
 }

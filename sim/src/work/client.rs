@@ -8,7 +8,7 @@ use crate::ledger::{Ledger, lock, now_ns};
 use crate::options::Options;
 use crate::stream::Stream;
 use core::time::Duration;
-use cutover::api::v1;
+use cutover::api::{Asked as By, v1};
 use cutover::ids::{Epoch, Index, MigrationId, PartitionId, Revision, Serial, SessionId};
 use cutover::invariant::Id;
 use cutover::invariant::history::{Answer, Call, Operation, Refusal, Seen};
@@ -20,6 +20,9 @@ use tokio::time::sleep;
 
 /// Clients from this number on roam; even ones, so that they speak gRPC by themselves.
 pub const ROAMING: u8 = 200;
+
+/// Partitions that clients number themselves, from this number on: those that have names get lower ones from the log.
+const NUMBERED: u32 = 1 << 16;
 
 /// All operations of a run.
 pub type History = Arc<Mutex<Vec<Operation>>>;
@@ -74,8 +77,8 @@ impl Client {
         loop {
             let wait = self.chance.below(2 * every_us);
             sleep(Duration::from_micros(wait)).await;
-            let partition =
-                PartitionId(u32::try_from(self.chance.below(work.partitions.into())).unwrap_or(0));
+            let number = u32::try_from(self.chance.below(work.partitions.into())).unwrap_or(0);
+            let partition = PartitionId(NUMBERED + number);
             let reads = self.chance.below(100) < if self.roams { 60 } else { work.reads_pc };
             if reads || !self.known.contains_key(&partition) {
                 self.read(partition).await;
@@ -108,12 +111,12 @@ impl Client {
         let at = self.begin(partition, Call::Read { seen: Seen::Nothing, revision: None });
         let before = lock(&self.judge).table().state().revision();
         let answer = match &self.library {
-            Some(library) => library.resolve(partition).await,
+            Some(library) => library.resolve(By::Id(partition)).await,
             None if self.roams => {
                 self.api.go_elsewhere(None);
-                self.api.resolve(partition, 1).await
+                self.api.resolve(&By::Id(partition), 1).await
             }
-            None => self.api.resolve(partition, 4).await,
+            None => self.api.resolve(&By::Id(partition), 4).await,
         };
         let Some(answer) = answer else {
             self.ledger.count("client", "reads without an answer");
@@ -184,7 +187,7 @@ impl Client {
         if matches!(answer, Err(Failed::SessionExpired)) {
             self.session = None;
         }
-        if let Ok(Done { index, value, repeated }) = &answer {
+        if let Ok(Done { index, value, repeated, .. }) = &answer {
             self.check_change(partition, Index(*index), Epoch(*value), *repeated);
         }
         self.known.remove(&partition);
@@ -212,13 +215,13 @@ impl Client {
 
     async fn ask(&mut self, partition: PartitionId, wanted: Transition, bare: bool) -> Result<Done, Failed> {
         if let Some(library) = &mut self.library {
-            return library.change(partition, wanted, bare).await;
+            return library.change(By::Id(partition), wanted, bare).await;
         }
         let ticket = if bare { None } else { self.ticket().await };
         if self.roams {
             self.api.go_elsewhere(None);
         }
-        self.api.ask(&Asked::Apply(partition, Box::new(wanted), ticket), 6).await
+        self.api.ask(&Asked::Apply(By::Id(partition), Box::new(wanted), ticket), 6).await
     }
 
     async fn ticket(&mut self) -> Option<Ticket> {
@@ -239,7 +242,7 @@ impl Client {
     pub async fn goes_through(&mut self) -> bool {
         let Ok(done) = self.api.ask(&Asked::Open, 50).await else { return false };
         self.api.ask(&Asked::Close(SessionId(done.value)), 50).await.is_ok()
-            && self.api.resolve(PartitionId(0), 50).await.is_some()
+            && self.api.resolve(&By::Id(PartitionId(0)), 50).await.is_some()
     }
 }
 

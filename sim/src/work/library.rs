@@ -64,15 +64,21 @@ fn failed(error: ClientError) -> Failed {
     }
 }
 
+const fn done(applied: client::Applied) -> Done {
+    let client::Applied { partition, epoch, index, repeated } = applied;
+    Done { index: index.0, value: epoch.0, partition: partition.0, repeated }
+}
+
 impl Library {
     pub(super) const fn new(client: client::Client) -> Self {
         Self { client, session: None }
     }
 
-    pub(super) async fn resolve(&self, partition: PartitionId) -> Option<Option<Found>> {
-        match self.client.resolve(Asked::Id(partition)).await {
+    pub(super) async fn resolve(&self, partition: Asked) -> Option<Option<Found>> {
+        match self.client.resolve(partition).await {
             Ok(found) => Some(Some(Found {
                 record: found.record,
+                name: found.name.map(|name| name.to_string()).unwrap_or_default(),
                 revision: found.resolution.map(|found| found.revision),
             })),
             Err(ClientError::NotFound(_)) => Some(None),
@@ -80,19 +86,23 @@ impl Library {
         }
     }
 
+    /// One page of everything.
+    pub(super) async fn list(&self, after: Option<PartitionId>) -> Option<v1::ListResponse> {
+        self.client.list(after).await.ok()
+    }
+
     pub(super) async fn change(
         &mut self,
-        partition: PartitionId,
+        asked: Asked,
         wanted: Transition,
         bare: bool,
     ) -> Result<Done, Failed> {
-        let asked = Asked::Id(partition);
         if !bare && self.session.is_none() {
             self.session = self.client.session().await.ok();
         }
         let Some(session) = self.session.clone().filter(|_| !bare) else {
             let applied = self.client.apply(asked, wanted).await.map_err(failed)?;
-            return Ok(Done { index: applied.index.0, value: applied.epoch.0, repeated: applied.repeated });
+            return Ok(done(applied));
         };
         let mut outcome = session.apply(asked, wanted).await;
         for _ in 0..2 {
@@ -106,10 +116,6 @@ impl Library {
             // A request that is given up holds its place among the answers: a new session has all of them free.
             self.session = None;
         }
-        settled.map(|applied| Done {
-            index: applied.index.0,
-            value: applied.epoch.0,
-            repeated: applied.repeated,
-        })
+        settled.map(done)
     }
 }
