@@ -3,8 +3,9 @@
 
 use crate::judge::{Finding, own};
 use crate::ledger::Ledger;
-use crate::options::Options;
+use crate::options::{LeaveOut, Options};
 use crate::run::{Outcome, Verdict, run};
+use crate::shrink::{Shrunk, shrink};
 use core::cell::RefCell;
 use core::time::Duration;
 use madsim::Config;
@@ -15,7 +16,7 @@ use std::sync::{Once, mpsc};
 use std::time::Instant;
 
 /// Seeds to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Campaign {
     /// The first.
     pub from: u64,
@@ -29,7 +30,39 @@ pub struct Campaign {
     pub twice: bool,
     /// Also hands what each node was given to the recorder's replay.
     pub check_lowering: bool,
+    /// Looks what the first seeds that fail can do without.
+    pub shrinks: bool,
+    /// What no seed does.
+    pub without: Vec<LeaveOut>,
 }
+
+impl Campaign {
+    /// Seeds from one on, each once, with everything in it.
+    #[must_use]
+    pub const fn new(from: u64, seeds: u64) -> Self {
+        Self {
+            from,
+            seeds,
+            jobs: 1,
+            fail_fast: false,
+            twice: false,
+            check_lowering: false,
+            shrinks: false,
+            without: Vec::new(),
+        }
+    }
+
+    /// What a seed expands into.
+    #[must_use]
+    pub fn options(&self, seed: u64) -> Options {
+        let mut options = Options::of(seed);
+        self.without.iter().for_each(|leave_out| leave_out(&mut options));
+        options
+    }
+}
+
+/// Failing seeds that are shrunk; each takes twenty runs.
+const SHRUNK: u64 = 3;
 
 /// What became of a seed.
 #[derive(Clone, Debug)]
@@ -42,6 +75,8 @@ pub struct Ran {
     pub differs: Option<u64>,
     /// How long the first run took.
     pub wall: Duration,
+    /// The same with less in it.
+    pub shrunk: Option<Shrunk>,
 }
 
 thread_local! {
@@ -101,7 +136,7 @@ fn crashed(ledger: &Ledger, panic: String) -> Outcome {
 /// Runs a seed, and once more if it failed or is in the sample.
 #[must_use]
 pub fn seed(seed: u64, campaign: &Campaign) -> Ran {
-    let options = Options::of(seed);
+    let options = campaign.options(seed);
     let began = Instant::now();
     let mut outcome = once(&options, false, campaign.check_lowering);
     let wall = began.elapsed();
@@ -113,26 +148,31 @@ pub fn seed(seed: u64, campaign: &Campaign) -> Ran {
         differs = (again.hash != outcome.hash || again.verdict != outcome.verdict).then_some(again.hash);
         outcome.log = again.log;
     }
-    Ran { seed, outcome, differs, wall }
+    Ran { seed, outcome, differs, wall, shrunk: None }
 }
 
 /// Runs all of them, and hands on each that is done.
 pub fn all(campaign: &Campaign, mut done: impl FnMut(Ran)) {
-    let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (next, failed, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let (sender, results) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..campaign.jobs.max(1) {
             let sender = sender.clone();
-            let (next, stop) = (&next, &stop);
+            let (next, failed, stop) = (&next, &failed, &stop);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     if at >= campaign.seeds {
                         return;
                     }
-                    let ran = seed(campaign.from.wrapping_add(at), campaign);
-                    if campaign.fail_fast && ran.outcome.verdict != Verdict::Holds {
+                    let mut ran = seed(campaign.from.wrapping_add(at), campaign);
+                    let broken = ran.outcome.verdict != Verdict::Holds && ran.differs.is_none();
+                    if campaign.fail_fast && broken {
                         stop.store(true, Ordering::Relaxed);
+                    }
+                    if campaign.shrinks && broken && failed.fetch_add(1, Ordering::Relaxed) < SHRUNK {
+                        ran.shrunk =
+                            shrink(&campaign.options(ran.seed), &ran.outcome, campaign.check_lowering);
                     }
                     if sender.send(ran).is_err() {
                         return;

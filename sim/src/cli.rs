@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::campaign::{self, Campaign};
-use crate::options::Options;
+use crate::options::kinds;
 use crate::report::{Format, Report};
 use crate::run::Verdict;
 use clap::Parser;
@@ -36,6 +36,7 @@ pub mod exit {
   cutover sim --seed 0x2a              one, again
   cutover sim --seed 0x2a --log x.txt  with everything that happened
   cutover sim --seed 0x2a --list-options
+  cutover sim --seed 0x2a --without crash,lag
 
 Exit codes: 0 holds · 1 violated · 2 unknown · 3 did not converge · 4 nothing was run · 6 not deterministic · 64 usage")]
 struct Args {
@@ -63,6 +64,9 @@ struct Args {
     /// Also replay what each node was given through the pure machine, by way of a flight recording
     #[arg(long)]
     check_lowering: bool,
+    /// Leave these out: kinds of faults and of clients, with commas between
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<String>,
     /// Print what the seeds expand into, and run nothing
     #[arg(long)]
     list_options: bool,
@@ -96,40 +100,48 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return exit::USAGE;
         }
     };
+    let without = match kinds(&args.without) {
+        Ok(without) => without,
+        Err(wrong) => {
+            eprintln!("cutover sim: --without: {wrong}");
+            return exit::USAGE;
+        }
+    };
     let (from, seeds) = args.seed.map_or((args.from, args.seeds), |seed| (seed, 1));
-    if args.list_options {
-        return list(from, seeds);
-    }
-    if let (Some(seed), Some(path)) = (args.seed, &args.log) {
-        return log(seed, path);
-    }
-    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let processors = || std::thread::available_parallelism().ok().map(Into::into);
     let campaign = Campaign {
-        from,
-        seeds,
-        jobs,
+        jobs: args.jobs.or_else(processors).unwrap_or(1),
         fail_fast: args.fail_fast,
         twice: args.twice,
         check_lowering: args.check_lowering,
+        shrinks: args.format == Format::Human,
+        without,
+        ..Campaign::new(from, seeds)
     };
-    let mut report = Report::new(args.format, campaign);
+    if args.list_options {
+        return list(&campaign);
+    }
+    if let Some(path) = &args.log {
+        return log(&campaign, path);
+    }
+    let mut report = Report::new(args.format, campaign.clone(), args.without);
     report.start();
     campaign::all(&campaign, |ran| report.ran(&ran));
     report.finish()
 }
 
-fn list(from: u64, seeds: u64) -> u8 {
-    for at in 0..seeds {
-        match serde_json::to_string(&Options::of(from.wrapping_add(at))) {
+fn list(campaign: &Campaign) -> u8 {
+    for at in 0..campaign.seeds {
+        match serde_json::to_string(&campaign.options(campaign.from.wrapping_add(at))) {
             Ok(line) => println!("{line}"),
             Err(_) => return exit::INTERNAL,
         }
     }
-    if seeds == 0 { exit::NOTHING } else { exit::HOLDS }
+    if campaign.seeds == 0 { exit::NOTHING } else { exit::HOLDS }
 }
 
-fn log(seed: u64, path: &PathBuf) -> u8 {
-    let outcome = campaign::once(&Options::of(seed), true, false);
+fn log(campaign: &Campaign, path: &PathBuf) -> u8 {
+    let outcome = campaign::once(&campaign.options(campaign.from), true, campaign.check_lowering);
     if let Err(error) = std::fs::write(path, outcome.log.as_deref().unwrap_or_default()) {
         eprintln!("cutover sim: {}: {error}", path.display());
         return exit::INTERNAL;

@@ -9,10 +9,11 @@
 //! | `run.rs`, `heal.rs` | one run: faults for a while, then none, and the cluster must work again |
 //! | `host.rs`, `storage.rs`, `disk.rs`, `network.rs` | nodes, and what they stand on |
 //! | `nemesis.rs` | what happens to them |
-//! | `work/` | clients, watchers and an operator |
+//! | `work/` | clients of partitions by number and by name, watchers and an operator |
 //! | `judge.rs`, `table.rs`, `tape.rs` | who watches; what the log makes; a recording, replayed |
 //! | `ledger.rs` | what happened: the hash, the counters |
 //! | `campaign.rs`, `cli.rs`, `report.rs` | many seeds; the command line; what is printed |
+//! | `shrink.rs` | what a failing seed can do without, and its last lines |
 
 #![allow(clippy::result_large_err, reason = "a gRPC status is as large as it is")]
 
@@ -40,6 +41,8 @@ pub mod options;
 mod report;
 #[cfg(madsim)]
 pub mod run;
+#[cfg(madsim)]
+pub mod shrink;
 #[cfg(madsim)]
 mod storage;
 #[cfg(madsim)]

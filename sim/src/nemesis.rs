@@ -177,10 +177,13 @@ impl Nemesis {
             self.hosts.ledger.count("fault", "lag");
             let late_ms = self.stream("late", 0).between(1, 2 * timing.election_timeout_ms_max);
             self.hosts.network.delay(*node, Some(late_ms * 1_000));
-            self.last(Lasting::Lag(*node), "lagging", 4 * timing.election_timeout_ms_max);
+            let tail_ms = self.stream("lagging", 0).tail(4 * timing.election_timeout_ms_max) + 1;
+            let until = now_ns() + tail_ms * 1_000_000;
+            self.until_ns.insert(Lasting::Lag(*node), until);
             if self.stream("late", 0).below(2) == 0 {
                 for to in nodes.iter().filter(|to| *to != node) {
-                    self.cut(*node, *to);
+                    self.hosts.network.cut(*node, *to, true);
+                    self.until_ns.insert(Lasting::Cut(*node, *to), until);
                 }
             }
         }

@@ -283,3 +283,44 @@ impl Work {
         }
     }
 }
+
+/// Takes one kind of thing out of a run.
+pub type LeaveOut = fn(&mut Options);
+
+/// Kinds of faults, and of clients, that a run can do without. Each has streams of its own.
+pub const KINDS: [(&str, LeaveOut); 20] = [
+    ("lose", |options| options.link.lose_ppm = 0),
+    ("duplicate", |options| options.link.duplicate_ppm = 0),
+    ("delay", |options| options.link.spike_ppm = 0),
+    ("cut", |options| options.link.cut_ppm = 0),
+    ("isolate", |options| options.link.isolate_ppm = 0),
+    ("lag", |options| options.link.lag_ppm = 0),
+    ("slow-disk", |options| options.disk.slow_ppm = 0),
+    ("crash-in-write", |options| options.disk.power_ppm = 0),
+    ("disk-error", |options| options.disk.fail_ppm = 0),
+    ("crash", |options| options.node.crash_ppm = 0),
+    ("kill", |options| options.node.kill_ppm = 0),
+    ("blackout", |options| options.node.blackout_ppm = 0),
+    ("pause", |options| options.node.pause_ppm = 0),
+    ("drift", |options| options.node.drift_ppm = 0),
+    ("transfer", |options| options.node.transfer_ppm = 0),
+    ("wipe", |options| options.node.rebuild_ppm = 0),
+    ("grow", |options| options.node.grow_ppm = 0),
+    ("roaming", |options| options.work.roaming = 0),
+    ("watchers", |options| options.work.watchers = 0),
+    ("namers", |options| options.work.namers = 0),
+];
+
+/// The kinds of these names.
+///
+/// # Errors
+/// What is no kind.
+pub fn kinds(names: &[String]) -> Result<Vec<LeaveOut>, String> {
+    let kind = |name: &String| {
+        KINDS.iter().find(|(known, _)| known == name).map(|(_, leave_out)| *leave_out).ok_or_else(|| {
+            let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+            format!("{name:?} is nothing that can be left out, expected {}", known.join(", "))
+        })
+    };
+    names.iter().map(kind).collect()
+}

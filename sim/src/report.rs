@@ -3,8 +3,8 @@
 use crate::campaign::{Campaign, Ran};
 use crate::cli::{code, exit};
 use crate::judge::own;
-use crate::options::Options;
 use crate::run::Verdict;
+use crate::shrink::story;
 use core::time::Duration;
 use cutover::invariant::Id;
 use cutover::raft::Mark;
@@ -33,6 +33,7 @@ const FEW: u64 = 50;
 pub struct Report {
     format: Format,
     campaign: Campaign,
+    without: Vec<String>,
     began: Instant,
     bar: ProgressBar,
     verdicts: BTreeMap<Verdict, u64>,
@@ -46,7 +47,7 @@ pub struct Report {
 impl Report {
     /// Of nothing yet.
     #[must_use]
-    pub fn new(format: Format, campaign: Campaign) -> Self {
+    pub fn new(format: Format, campaign: Campaign, without: Vec<String>) -> Self {
         let bar = ProgressBar::new(campaign.seeds);
         if let Ok(style) =
             ProgressStyle::with_template(" simulate  {bar:26} {pos:>8}/{len}  {msg}  {elapsed_precise}")
@@ -56,6 +57,7 @@ impl Report {
         Self {
             format,
             campaign,
+            without,
             began: Instant::now(),
             bar,
             verdicts: BTreeMap::new(),
@@ -70,7 +72,7 @@ impl Report {
     /// The first line.
     pub fn start(&self) {
         if self.format == Format::Json {
-            let Campaign { from, seeds, jobs, check_lowering, twice, .. } = self.campaign;
+            let Campaign { from, seeds, jobs, check_lowering, twice, .. } = self.campaign.clone();
             println!(
                 "{}",
                 json!({
@@ -78,7 +80,7 @@ impl Report {
                     "version": env!("CARGO_PKG_VERSION"),
                     "options": {
                         "from": hex(from), "seeds": seeds, "jobs": jobs,
-                        "check_lowering": check_lowering, "twice": twice,
+                        "check_lowering": check_lowering, "twice": twice, "without": self.without,
                     },
                 })
             );
@@ -100,8 +102,8 @@ impl Report {
         let failed = self.ran - self.of(Verdict::Holds);
         self.bar.set_message(format!("{failed} failed   {} s simulated", self.simulated_ns / 1_000_000_000));
         match self.format {
-            Format::Json => Self::line(ran),
-            Format::Human => self.bar.suspend(|| Self::words(ran, self.campaign.seeds == 1)),
+            Format::Json => self.line(ran),
+            Format::Human => self.bar.suspend(|| self.words(ran)),
         }
     }
 
@@ -109,7 +111,7 @@ impl Report {
         self.verdicts.get(&verdict).copied().unwrap_or(0)
     }
 
-    fn line(ran: &Ran) {
+    fn line(&self, ran: &Ran) {
         let outcome = &ran.outcome;
         let finding = outcome.findings.first();
         let stuck = (outcome.verdict == Verdict::Stuck).then_some(own::CONVERGES);
@@ -123,19 +125,19 @@ impl Report {
                 "deterministic": ran.differs.is_none(),
                 "hash": format!("{:016x}", outcome.hash),
                 "simulated_s": millis(outcome.simulated_ns / 1_000_000), "wall_s": millis(as_millis(ran.wall)),
-                "events": outcome.events, "options": Options::of(ran.seed),
+                "events": outcome.events, "options": self.campaign.options(ran.seed),
             })
         );
     }
 
-    fn words(ran: &Ran, alone: bool) {
+    fn words(&self, ran: &Ran) {
         let (outcome, seed) = (&ran.outcome, hex(ran.seed));
         if let Some(differs) = ran.differs {
             println!("   DIFFERS  seed {seed}   {:016x}, then {differs:016x}", outcome.hash);
             return;
         }
         if outcome.verdict == Verdict::Holds {
-            if alone {
+            if self.campaign.seeds == 1 {
                 println!(
                     "   HOLDS  seed {seed}   hash {:016x}   {} events in {} s simulated",
                     outcome.hash,
@@ -158,14 +160,21 @@ impl Report {
         if !outcome.note.is_empty() {
             println!("      {}", outcome.note);
         }
-        if let Some(log) = &outcome.log {
-            let lines: Vec<&str> = log.lines().collect();
-            for line in lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default() {
-                println!("      {}", line.chars().take(150).collect::<String>());
-            }
+        let shrunk = ran.shrunk.as_ref();
+        let shown = shrunk.map_or(outcome, |shrunk| &shrunk.outcome);
+        for line in shown.log.iter().flat_map(|log| story(log, LINES)) {
+            println!("      {line}");
         }
-        println!("\n  same run    cutover sim --seed {seed}");
-        println!("  all of it   cutover sim --seed {seed} --log events.txt\n");
+        let given = self.without.iter().map(String::as_str);
+        let without: Vec<&str> = given.chain(shrunk.iter().flat_map(|it| it.without.clone())).collect();
+        let without =
+            if without.is_empty() { String::new() } else { format!(" --without {}", without.join(",")) };
+        if let Some(shrunk) = shrunk {
+            let needs = if shrunk.needs.is_empty() { "no fault".to_owned() } else { shrunk.needs.join(", ") };
+            println!("\n  it takes    {needs}");
+        }
+        println!("  same run    cutover sim --seed {seed}{without}");
+        println!("  all of it   cutover sim --seed {seed}{without} --log events.txt\n");
     }
 
     /// The summary; returns the exit code.

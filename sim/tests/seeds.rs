@@ -22,8 +22,7 @@ fn events(seed: &str, file: &Path) -> Vec<u8> {
 
 #[test]
 fn thirty_seeds_hold() {
-    let campaign =
-        Campaign { from: 1, seeds: 30, jobs: 2, fail_fast: false, twice: false, check_lowering: true };
+    let campaign = Campaign { jobs: 2, check_lowering: true, ..Campaign::new(1, 30) };
     let mut ran = 0;
     campaign::all(&campaign, |seed| {
         ran += 1;
@@ -73,4 +72,43 @@ fn exit_codes() {
     let text = String::from_utf8(said.stdout).unwrap();
     assert!(text.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{text}");
     assert!(text.lines().next().unwrap().contains("\"type\":\"run-started\""), "{text}");
+}
+
+#[test]
+fn kinds_can_be_left_out() {
+    let said = program(&["--seed", "5", "--without", "crash,namers", "--list-options"]);
+    let options: Options = serde_json::from_slice(&said.stdout).unwrap();
+    let all = Options::of(5);
+    assert!(all.node.kill_ppm > 0 || all.node.pause_ppm > 0 || all.link.lose_ppm > 0, "a seed with faults");
+    assert_eq!((options.node.crash_ppm, options.work.namers), (0, 0));
+    assert_eq!(
+        (options.node.kill_ppm, options.link.clone()),
+        (all.node.kill_ppm, all.link),
+        "the others stay"
+    );
+    let wrong = program(&["--seed", "5", "--without", "crashes"]);
+    assert_eq!(wrong.status.code(), Some(64));
+    let text = String::from_utf8(wrong.stderr).unwrap();
+    assert!(text.contains("\"crashes\"") && text.contains("crash-in-write"), "{text}");
+}
+
+/// A participant in each line, and nothing that says what the line before it said.
+#[test]
+fn the_last_lines_of_a_run() {
+    let log = "   0.100000000 n1 boots [1, 1] \n   \
+               0.200000000 net258 goes [1f] n1->n2 t1 Vote granted\n   \
+               0.300000000 net258 arrives [1f] n1->n2 t1 Vote granted\n   \
+               0.300000001 n2 call [1, 2] Handle(Received(Message { .. }))\n   \
+               0.400000000 net513 is lost [2f] n2->n1 t1 Appended through 3\n   \
+               0.500000000 n2 call [1] Handle(TimerFired(Election))\n   \
+               0.600000000 judge0 raft.monotone [] term 1; after 2\n";
+    let told = [
+        "0.10000000  n1    ⚡ boots",
+        "0.30000000  n2    t1 Vote granted, from n1 to n2, arrives",
+        "0.40000000  n2    ⚡ t1 Appended through 3, from n2 to n1, is lost",
+        "0.50000000  n2    Handle(TimerFired(Election))",
+        "0.60000000  ✗     raft.monotone: term 1; after 2",
+    ];
+    assert_eq!(cutover_sim::shrink::story(log, 9), told);
+    assert_eq!(cutover_sim::shrink::story(log, 1), told[4..]);
 }

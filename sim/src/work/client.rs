@@ -130,7 +130,10 @@ impl Client {
             revision.map_or(0, |at| at.0),
             record.as_ref().map_or(0, |found| found.epoch.0),
         ];
-        self.ledger.note("c", self.number.into(), "reads", &facts, String::new);
+        self.ledger.note("c", self.number.into(), "reads", &facts, || {
+            let epoch = record.as_ref().map_or("nothing".to_owned(), |found| found.epoch.to_string());
+            format!("{partition}: {epoch} at {}", revision.unwrap_or(Revision::ZERO))
+        });
         self.check_read(partition, before, revision, record.as_ref());
         self.known.insert(partition, record.clone());
         self.end(at, Call::Read { seen: record.map_or(Seen::Nothing, Seen::Record), revision });
@@ -171,8 +174,10 @@ impl Client {
             Err(Failed::Indeterminate) => [3, 0, 0, 0],
             Err(Failed::SessionExpired) => [4, 0, 0, 0],
         };
-        self.ledger
-            .note("c", self.number.into(), "changes", &facts, || format!("{partition} {transition:?}"));
+        self.ledger.note("c", self.number.into(), "changes", &facts, || {
+            let done = answer.as_ref().map(|done| format!("{} at {}", Epoch(done.value), Index(done.index)));
+            format!("{partition} {transition:?}: {done:?}")
+        });
         self.ledger.count(
             "client",
             match &answer {
