@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 const TICK: Duration = Duration::from_millis(100);
+/// A node that hears late is not heard any more, from one tick on.
+const UNHEARD_PPM: u64 = 100_000;
 
 /// Something that ends by itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -167,24 +169,23 @@ impl Nemesis {
         }
     }
 
-    /// What a node hears is old, for a while: answers to what it asked long ago, when others may have gone on without it.
+    /// What a node hears is old, for a while: answers to what it asked long ago. Some day nobody hears it any more, and the
+    /// others may go on without it while answers to it are still on their way.
     fn lags(&mut self, nodes: &[u8]) {
-        let (options, timing) = (self.hosts.options.link.clone(), self.hosts.options.timing);
+        let (ppm, timing) = (self.hosts.options.link.lag_ppm, self.hosts.options.timing);
         for node in nodes {
-            if !self.strikes("lag", u64::from(*node), options.lag_ppm) {
-                continue;
-            }
-            self.hosts.ledger.count("fault", "lag");
-            let late_ms = self.stream("late", 0).between(1, 2 * timing.election_timeout_ms_max);
-            self.hosts.network.delay(*node, Some(late_ms * 1_000));
-            let tail_ms = self.stream("lagging", 0).tail(4 * timing.election_timeout_ms_max) + 1;
-            let until = now_ns() + tail_ms * 1_000_000;
-            self.until_ns.insert(Lasting::Lag(*node), until);
-            if self.stream("late", 0).below(2) == 0 {
-                for to in nodes.iter().filter(|to| *to != node) {
+            let begins = self.strikes("lag", u64::from(*node), ppm);
+            let ends = self.strikes("unheard", u64::from(*node), UNHEARD_PPM);
+            if let Some(until) = self.until_ns.get(&Lasting::Lag(*node)).copied() {
+                for to in nodes.iter().filter(|to| ends && *to != node) {
                     self.hosts.network.cut(*node, *to, true);
                     self.until_ns.insert(Lasting::Cut(*node, *to), until);
                 }
+            } else if begins {
+                self.hosts.ledger.count("fault", "lag");
+                let late_ms = self.stream("late", 0).between(1, 2 * timing.election_timeout_ms_max);
+                self.hosts.network.delay(*node, Some(late_ms * 1_000));
+                self.last(Lasting::Lag(*node), "lagging", 6 * timing.election_timeout_ms_max);
             }
         }
     }
