@@ -45,14 +45,15 @@ pub fn shrink(options: &Options, failed: &Outcome, lowering: bool) -> Option<Shr
     same(&outcome, failed).then_some(Shrunk { without, needs, outcome })
 }
 
-/// The last lines of a log that say something new: what arrives and what is said to a machine by its timers, its disk and its
+/// The last lines of a log, up to what was found, that say something new: what arrives and what is said to a machine by its timers, its disk and its
 /// callers; each with its participant in a column.
 #[must_use]
 pub fn story(log: &str, lines: usize) -> Vec<String> {
-    let told = log.lines().rev().filter_map(line);
-    let mut last: Vec<String> = told.take(lines).collect();
-    last.reverse();
-    last
+    // What comes after the first finding is the end of the run.
+    let found = |line: &&str| line.split_whitespace().nth(1).is_some_and(|who| who.starts_with("judge"));
+    let through = log.lines().position(|line| found(&line)).map_or(usize::MAX, |at| at + 1);
+    let told: Vec<String> = log.lines().take(through).filter_map(line).collect();
+    told.get(told.len().saturating_sub(lines)..).unwrap_or_default().to_vec()
 }
 
 fn line(line: &str) -> Option<String> {

@@ -101,7 +101,8 @@ fn the_last_lines_of_a_run() {
                0.300000001 n2 call [1, 2] Handle(Received(Message { .. }))\n   \
                0.400000000 net513 is lost [2f] n2->n1 t1 Appended through 3\n   \
                0.500000000 n2 call [1] Handle(TimerFired(Election))\n   \
-               0.600000000 judge0 raft.monotone [] term 1; after 2\n";
+               0.600000000 judge0 raft.monotone [] term 1; after 2\n   \
+               0.700000000 n1 ends [0, 0] \n";
     let told = [
         "0.10000000  n1    ⚡ boots",
         "0.30000000  n2    t1 Vote granted, from n1 to n2, arrives",
