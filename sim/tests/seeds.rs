@@ -76,10 +76,13 @@ fn exit_codes() {
 
 #[test]
 fn kinds_can_be_left_out() {
-    let said = program(&["--seed", "5", "--without", "crash,namers", "--list-options"]);
+    let said = program(&["--seed", "6", "--without", "crash,namers", "--list-options"]);
     let options: Options = serde_json::from_slice(&said.stdout).unwrap();
-    let all = Options::of(5);
-    assert!(all.node.kill_ppm > 0 || all.node.pause_ppm > 0 || all.link.lose_ppm > 0, "a seed with faults");
+    let all = Options::of(6);
+    assert!(
+        all.node.crash_ppm > 0 && all.node.kill_ppm > 0 && all.work.namers > 0,
+        "a seed with all of them"
+    );
     assert_eq!((options.node.crash_ppm, options.work.namers), (0, 0));
     assert_eq!(
         (options.node.kill_ppm, options.link.clone()),
