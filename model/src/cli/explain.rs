@@ -143,13 +143,20 @@ fn markdown(mutants: &[Mutant]) -> String {
 
 /// The mutants of the checkout that this was called in; none elsewhere.
 fn mutants() -> Vec<Mutant> {
-    let Ok(entries) = std::fs::read_dir(Path::new("tests/mutants")) else { return Vec::new() };
+    let of_the_simulator = in_folder("tests/mutants/sim").into_iter();
+    let named = of_the_simulator.map(|mutant| Mutant { name: format!("sim/{}", mutant.name), ..mutant });
+    in_folder("tests/mutants").into_iter().chain(named).collect()
+}
+
+fn in_folder(folder: &str) -> Vec<Mutant> {
+    let Ok(entries) = std::fs::read_dir(Path::new(folder)) else { return Vec::new() };
     let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
     paths.sort();
     paths.iter().filter_map(|path| mutant(path)).collect()
 }
 
 fn mutant(path: &Path) -> Option<Mutant> {
+    path.extension().filter(|extension| *extension == "patch")?;
     let name = path.file_stem()?.to_str()?.to_owned();
     let text = std::fs::read_to_string(path).ok()?;
     let header: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("# ")).collect();

@@ -2,12 +2,14 @@
 
 use super::console::Format;
 use super::lines::Options;
+use super::patch::Engine;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
   cutover mutants                          all of them
   cutover mutants cas seal                 those with `cas` or `seal` in their names
+  cutover mutants --engine sim             those of the server, found by the simulator
   cutover mutants --only-changed main --sample 5 --seed \"$GITHUB_SHA\" --budget 10m
   cutover mutants --apply-only             only whether the patches still apply
 
@@ -34,6 +36,12 @@ pub struct Args {
     /// What the lot depends on: the same text draws the same patches
     #[arg(long, value_name = "TEXT", default_value = "cutover", requires = "sample")]
     pub seed: String,
+    /// Only patches that this judges [default: both]
+    #[arg(long, value_enum)]
+    pub engine: Option<Engine>,
+    /// Seeds that the simulator runs, at most, for a mutant; as many must hold without one
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub seeds: u64,
     /// Start no mutant after this time (10m, 1h 30m)
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub budget: Option<Duration>,
@@ -69,6 +77,8 @@ impl Args {
             apply_only: self.apply_only,
             list: self.list,
             keep: self.keep,
+            engine: self.engine,
+            seeds: self.seeds,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The JSON lines, schema `cutover.run/1`.
 
 use super::board::{Baseline, Row};
-use super::patch::{Expect, Patch};
+use super::patch::{Engine, Expect, Patch};
 use super::said::Verdict;
 use super::select::{Chosen, Why};
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub enum Line<'a> {
         /// File name.
         patch: &'a str,
         /// What judged it.
-        engine: &'static str,
+        engine: Engine,
         /// What became of it.
         verdict: Verdict,
         /// The search ended before it could tell.
@@ -142,6 +142,10 @@ pub struct Options<'a> {
     pub list: bool,
     /// Whether the output of builds and checks stays.
     pub keep: bool,
+    /// What has to judge a patch.
+    pub engine: Option<Engine>,
+    /// Seeds of the simulator.
+    pub seeds: u64,
 }
 
 impl<'a> Line<'a> {
@@ -167,7 +171,7 @@ impl<'a> Line<'a> {
             bug: patch.bug,
             rule: patch.rule.as_deref(),
             patch: &patch.name,
-            engine: "check",
+            engine: patch.engine(),
             verdict: outcome.finding.verdict,
             unknown: outcome.finding.unknown,
             expect: patch.expect,
@@ -176,7 +180,7 @@ impl<'a> Line<'a> {
             by: outcome.finding.by.as_deref(),
             scope: patch.scope.as_deref(),
             states: outcome.states,
-            seeds: None,
+            seeds: outcome.seeds,
             cpu_s: outcome.cpu.as_secs_f64(),
             steps: outcome.finding.steps,
             why: &outcome.finding.why,

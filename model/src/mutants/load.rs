@@ -2,7 +2,7 @@
 
 use super::console::Console;
 use super::error::Error;
-use super::patch::{DIR, Patch};
+use super::patch::{DIR, OF_THE_SIMULATOR, Patch};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -13,18 +13,8 @@ use std::path::Path;
 /// [`Error::Unreadable`] for a patch that is not as it should be.
 pub fn all(root: &Path, console: &mut Console<'_>) -> Result<Vec<Patch>, Error> {
     let dir = root.join(DIR);
-    let mut names = Vec::new();
-    let entries = match fs::read_dir(&dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(Error::io(&dir))?,
-    };
-    for entry in entries {
-        let entry = entry.map_err(Error::io(&dir))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".patch") {
-            names.push(name);
-        }
-    }
+    let mut names = names_in(&dir, "")?;
+    names.extend(names_in(&dir.join(OF_THE_SIMULATOR), &format!("{OF_THE_SIMULATOR}/"))?);
     names.sort_unstable();
     let mut patches = Vec::new();
     let mut last = None;
@@ -42,6 +32,22 @@ pub fn all(root: &Path, console: &mut Console<'_>) -> Result<Vec<Patch>, Error> 
         }
     }
     last.map_or(Ok(patches), Err)
+}
+
+fn names_in(dir: &Path, prefix: &str) -> Result<Vec<String>, Error> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(Error::io(dir))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(Error::io(dir))?.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(".patch") {
+            names.push(format!("{prefix}{name}"));
+        }
+    }
+    Ok(names)
 }
 
 fn one(dir: &Path, name: &str) -> Result<Patch, Error> {

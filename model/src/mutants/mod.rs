@@ -119,7 +119,7 @@ fn command(
     let bench = Bench {
         checkout: &checkout,
         tools,
-        limits: Limits { mutant: args.timeout, whole: args.baseline_timeout },
+        limits: Limits { mutant: args.timeout, whole: args.baseline_timeout, seeds: args.seeds },
         stop,
     };
     let board = Board::run(&bench, &chosen, args.budget, console)?;
@@ -145,6 +145,7 @@ fn wish(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Wish, Error> 
         patterns: args.patterns.clone(),
         changed,
         sample: args.sample.map(|count| (count, args.seed.clone())),
+        engine: args.engine,
     })
 }
 

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 /// Where the patches lie, relative to the root of the repository.
 pub const DIR: &str = "tests/mutants";
+/// Those that the simulator is to find, in there.
+pub const OF_THE_SIMULATOR: &str = "sim";
 
 /// What must become of a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -19,10 +21,31 @@ pub enum Expect {
     DoesNotCompile,
 }
 
+/// What judges a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// The search over a scope.
+    Check,
+    /// The simulator, seed after seed.
+    Sim,
+}
+
+impl Engine {
+    /// The scope of patches that the simulator is to find.
+    pub const SEEDS: &str = "sim";
+
+    /// What judges a scope.
+    #[must_use]
+    pub fn of(scope: Option<&str>) -> Self {
+        if scope == Some(Self::SEEDS) { Self::Sim } else { Self::Check }
+    }
+}
+
 /// One known bug, as a patch of the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
-    /// File name, `.patch` included.
+    /// File name in [`DIR`], `.patch` included.
     pub name: String,
     /// Number in the list of published bugs.
     pub bug: Option<u32>,
@@ -107,6 +130,12 @@ impl Patch {
             (None, Some(rule)) => rule.clone(),
             (None, None) => "-".to_owned(),
         }
+    }
+
+    /// What judges it.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        Engine::of(self.scope.as_deref())
     }
 
     /// The invariant's id, or `none`.

@@ -101,7 +101,11 @@ fn row_cells(row: &Row<'_>) -> [String; 8] {
         shortened(&patch.origin()),
         by,
         patch.scope.clone().unwrap_or_else(none),
-        outcome.states.map_or_else(none, thousands),
+        match (outcome.states, outcome.seeds) {
+            (Some(states), _) => thousands(states),
+            (None, Some(seeds)) => format!("{} seeds", thousands(seeds)),
+            (None, None) => none(),
+        },
         tenths(outcome.cpu),
         outcome.finding.steps.map_or_else(none, thousands),
     ]

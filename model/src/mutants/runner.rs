@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::git::Git;
-use super::patch::{Expect, Patch};
+use super::patch::{Engine, Expect, Patch};
 use super::process::{self, End, Logs};
 use super::said::{Finding, Said, Verdict};
 use super::tree::{Checkout, Saved};
@@ -41,6 +41,8 @@ pub struct Limits {
     pub mutant: Duration,
     /// Where all are to hold: the search has to end.
     pub whole: Duration,
+    /// Seeds of the simulator, at most.
+    pub seeds: u64,
 }
 
 /// A finding with what it cost.
@@ -50,6 +52,8 @@ pub struct Outcome {
     pub finding: Finding,
     /// Unique states that the check saw.
     pub states: Option<u64>,
+    /// Seeds that the simulator ran.
+    pub seeds: Option<u64>,
     /// CPU time of the check.
     pub cpu: Duration,
     /// All verdicts of the check, a line for each kind.
@@ -58,7 +62,7 @@ pub struct Outcome {
 
 impl Outcome {
     fn without_check(finding: Finding) -> Self {
-        Self { finding, states: None, cpu: Duration::ZERO, said: Vec::new() }
+        Self { finding, states: None, seeds: None, cpu: Duration::ZERO, said: Vec::new() }
     }
 }
 
@@ -78,7 +82,13 @@ struct Checked {
 
 impl Checked {
     fn outcome(self, finding: Finding) -> Outcome {
-        Outcome { finding, states: self.said.states, cpu: self.cpu, said: self.said.digest() }
+        Outcome {
+            finding,
+            states: self.said.states,
+            seeds: self.said.seeds,
+            cpu: self.cpu,
+            said: self.said.digest(),
+        }
     }
 }
 
@@ -104,7 +114,8 @@ impl Bench<'_> {
     pub fn baseline(&self, scope: Option<&str>) -> Result<Option<Outcome>, Error> {
         let name = scope.map_or("build".to_owned(), |scope| scope.replace('/', "-"));
         let logs = self.logs(&format!("baseline-{name}"))?;
-        let program = match self.build(&logs)? {
+        let engine = Engine::of(scope);
+        let program = match self.build(engine, &logs)? {
             None => return Ok(None),
             Some(Built::Refused(why)) => return Ok(Some(no_check(Verdict::Broken, None, why))),
             Some(Built::Program(program)) => program,
@@ -115,7 +126,11 @@ impl Bench<'_> {
         let Some(checked) = self.check(&program, scope, None, &logs)? else {
             return Ok(None);
         };
-        let finding = checked.said.judge_all(&checked.complaint, checked.late.as_deref());
+        let (said, late) = (&checked.said, checked.late.as_deref());
+        let finding = match engine {
+            Engine::Check => said.judge_all(&checked.complaint, late),
+            Engine::Sim => said.judge_seeds(None, &checked.complaint, late),
+        };
         Ok(Some(checked.outcome(finding)))
     }
 
@@ -136,8 +151,8 @@ impl Bench<'_> {
     }
 
     fn applied(&self, patch: &Patch) -> Result<Option<Outcome>, Error> {
-        let logs = self.logs(patch.stem())?;
-        let Some(built) = self.build(&logs)? else {
+        let logs = self.logs(&patch.stem().replace('/', "-"))?;
+        let Some(built) = self.build(patch.engine(), &logs)? else {
             return Ok(None);
         };
         let (program, scope) = match (built, &patch.scope, patch.expect) {
@@ -165,33 +180,67 @@ impl Bench<'_> {
         Ok(Some(checked.outcome(finding)))
     }
 
-    fn build(&self, logs: &Path) -> Result<Option<Built>, Error> {
-        let Checkout { tree, build, .. } = self.checkout;
+    fn build(&self, engine: Engine, logs: &Path) -> Result<Option<Built>, Error> {
+        let (mut cargo, program) = match engine {
+            Engine::Check => self.build_check(),
+            Engine::Sim => self.build_sim(),
+        };
+        let ran = process::run(&mut cargo, &Logs::new(logs, "build"), None, self.stop)?;
+        match ran.end {
+            End::Interrupted => Ok(None),
+            End::Exited(status) if status.success() => Ok(Some(Built::Program(program))),
+            End::Exited(_) | End::TimedOut => Ok(Some(Built::Refused(errors(&ran.stderr)))),
+        }
+    }
+
+    fn cargo(&self, target: &Path) -> Command {
+        let tree = &self.checkout.tree;
         let mut cargo = Command::new(&self.tools.cargo);
         cargo
             .current_dir(tree)
-            .args(["build", "--profile", "mutant", "-p", "cutover-model"])
-            .args(["--bin", "cutover", "--no-default-features"])
-            .arg("--manifest-path")
+            .args(["build", "--profile", "mutant", "--manifest-path"])
             .arg(tree.join("Cargo.toml"))
             .arg("--target-dir")
-            .arg(build)
+            .arg(target)
             .env("CARGO_TERM_COLOR", "never")
             .env_remove("CARGO_BUILD_TARGET");
+        cargo
+    }
+
+    fn build_check(&self) -> (Command, PathBuf) {
+        let build = &self.checkout.build;
+        let mut cargo = self.cargo(build);
+        cargo.args(["-p", "cutover-model", "--bin", "cutover", "--no-default-features"]);
         // The variable, where it is set, hides the configuration.
         match env::var("RUSTFLAGS") {
             Ok(flags) => cargo.env("RUSTFLAGS", format!("{flags} {CAP_LINTS}")),
             Err(_) => cargo.arg(format!("--config=build.rustflags=[\"{CAP_LINTS}\"]")),
         };
-        let ran = process::run(&mut cargo, &Logs::new(logs, "build"), None, self.stop)?;
-        match ran.end {
-            End::Interrupted => Ok(None),
-            End::Exited(status) if status.success() => {
-                let program = format!("cutover{EXE_SUFFIX}");
-                Ok(Some(Built::Program(build.join("mutant").join(program))))
-            }
-            End::Exited(_) | End::TimedOut => Ok(Some(Built::Refused(errors(&ran.stderr)))),
-        }
+        (cargo, build.join("mutant").join(format!("cutover{EXE_SUFFIX}")))
+    }
+
+    /// The simulator is another build of the same tree. Most of the time to a verdict is the compiler's, so what is built anew
+    /// for each patch is not optimised.
+    fn build_sim(&self) -> (Command, PathBuf) {
+        let build = self.checkout.build.with_file_name("build-sim");
+        let mut cargo = self.cargo(&build);
+        cargo
+            .args(["-p", "cutover-sim"])
+            .args(
+                ["cutover", "cutover-sim"]
+                    .map(|name| format!("--config=profile.mutant.package.{name}.opt-level=0")),
+            )
+            .arg(format!("--config=target.'cfg(all())'.rustflags=['--cfg','madsim','{CAP_LINTS}']"))
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        (cargo, build.join("mutant").join(format!("cutover-sim{EXE_SUFFIX}")))
+    }
+
+    /// A mutant is run seed after seed, so that it is always the same one that finds it.
+    fn seeds(&self, until: Option<&str>) -> Vec<String> {
+        let all = ["--seeds".to_owned(), self.limits.seeds.to_string()];
+        let one_by_one = until.map(|_| ["--fail-fast", "--jobs", "1"].map(str::to_owned));
+        all.into_iter().chain(one_by_one.into_iter().flatten()).collect()
     }
 
     fn check(
@@ -202,9 +251,13 @@ impl Bench<'_> {
         logs: &Path,
     ) -> Result<Option<Checked>, Error> {
         let mut check = Command::new(program);
-        check.current_dir(&self.checkout.tree).args(["check", "--scope", scope]);
-        if let Some(id) = until {
-            check.args(["--until", id]);
+        check.current_dir(&self.checkout.tree);
+        match Engine::of(Some(scope)) {
+            Engine::Check => {
+                check.args(["check", "--scope", scope]);
+                check.args(until.map(|id| ["--until", id]).into_iter().flatten());
+            }
+            Engine::Sim => _ = check.args(self.seeds(until)),
         }
         check.args(["--format", "json"]);
         let limit = until.map_or(self.limits.whole, |_| self.limits.mutant);

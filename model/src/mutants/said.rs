@@ -1,6 +1,6 @@
 //! What `cutover check --format json` said, and what follows from it for a mutant.
 
-use super::patch::{Expect, Patch};
+use super::patch::{Engine, Expect, Patch};
 use serde::{Deserialize, Serialize};
 
 /// A line that matters here; others are for other readers.
@@ -20,6 +20,13 @@ enum Line {
         #[serde(default)]
         trace: Option<String>,
     },
+    /// Of the simulator.
+    Seed {
+        verdict: String,
+        #[serde(default)]
+        invariant: Option<String>,
+    },
+    RunFinished {},
     #[serde(other)]
     Other,
 }
@@ -49,6 +56,11 @@ pub struct Said {
     complete: Option<bool>,
     /// Unique states.
     pub states: Option<u64>,
+    /// Seeds that the simulator ran, and those of which it cannot tell.
+    pub seeds: Option<u64>,
+    unknown: u64,
+    /// Whether it came to the end.
+    finished: bool,
 }
 
 /// What became of a mutant.
@@ -114,7 +126,14 @@ impl Said {
     /// in the middle of one, and what is then missing is missed in [`Said::judge`].
     #[must_use]
     pub fn read(stdout: &str) -> Self {
-        let mut said = Self { rulings: Vec::new(), complete: None, states: None };
+        let mut said = Self {
+            rulings: Vec::new(),
+            complete: None,
+            states: None,
+            seeds: None,
+            unknown: 0,
+            finished: false,
+        };
         for line in stdout.lines() {
             match serde_json::from_str(line).unwrap_or(Line::Other) {
                 Line::Scope { complete, unique } => {
@@ -127,10 +146,49 @@ impl Said {
                 Line::Verdict { invariant, verdict, steps, trace } => {
                     said.rulings.push(Ruling { invariant, judged: verdict, steps, trace })
                 }
+                Line::Seed { verdict, invariant } => said.seed(&verdict, invariant),
+                Line::RunFinished {} => said.finished = true,
                 Line::Other => {}
             }
         }
         said
+    }
+
+    fn seed(&mut self, verdict: &str, invariant: Option<String>) {
+        self.seeds = Some(self.seeds.unwrap_or(0) + 1);
+        match (verdict, invariant) {
+            ("HOLDS", _) => {}
+            ("UNKNOWN", _) => self.unknown += 1,
+            (other, invariant) => self.rulings.push(Ruling {
+                invariant: invariant.unwrap_or_else(|| other.to_owned()),
+                judged: Judged::Violated,
+                steps: None,
+                trace: None,
+            }),
+        }
+    }
+
+    /// The verdict of seeds. `id`: what has to fail, if anything has to.
+    #[must_use]
+    pub fn judge_seeds(&self, id: Option<&str>, complaint: &str, late: Option<&str>) -> Finding {
+        let seeds = self.seeds.unwrap_or(0);
+        match (self.violated(), id) {
+            (Some(ruling), Some(id)) if ruling.invariant != id => {
+                let why = format!("{} fails instead of {id}, at seed {seeds}", ruling.invariant);
+                Finding::ruled(Verdict::Survived, ruling, why)
+            }
+            (Some(ruling), _) => {
+                Finding::ruled(Verdict::Killed, ruling, format!("{} fails at seed {seeds}", ruling.invariant))
+            }
+            (None, _) if late.is_some() || (seeds > 0 && self.unknown == seeds) => {
+                let late = late.unwrap_or("nothing is known of any");
+                Finding::unknown(None, format!("{late}, after {seeds} seeds"))
+            }
+            (None, _) if !self.finished || seeds == 0 => {
+                Finding::new(Verdict::Broken, None, format!("the simulator gave no verdict: {complaint}"))
+            }
+            (None, _) => Finding::new(Verdict::Survived, None, format!("{seeds} seeds hold")),
+        }
     }
 
     /// What follows for `patch`. `complaint` is the last thing that the check said on stderr; `late`
@@ -138,6 +196,10 @@ impl Said {
     #[must_use]
     pub fn judge(&self, patch: &Patch, complaint: &str, late: Option<&str>) -> Finding {
         match (&patch.invariant, patch.expect) {
+            (id, expect) if patch.engine() == Engine::Sim => {
+                let wanted = id.as_deref().filter(|_| expect == Expect::Killed);
+                self.judge_seeds(wanted, complaint, late)
+            }
             (Some(id), Expect::Killed | Expect::DoesNotCompile) => self.judge_named(id, complaint, late),
             (_, Expect::Survives) | (None, _) => self.judge_all(complaint, late),
         }

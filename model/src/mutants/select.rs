@@ -1,7 +1,7 @@
 //! Which patches a run takes, and in which order.
 
 use super::error::Error;
-use super::patch::{Expect, Patch};
+use super::patch::{Engine, Expect, Patch};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -37,6 +37,8 @@ pub struct Wish {
     pub changed: Option<BTreeSet<String>>,
     /// How many of the others, drawn with which seed.
     pub sample: Option<(usize, String)>,
+    /// What has to judge them.
+    pub engine: Option<Engine>,
 }
 
 /// Chooses among `patches`, which are sorted by name: first those that must survive, then those
@@ -47,6 +49,7 @@ pub struct Wish {
 /// [`Error::Usage`] for a pattern that fits no patch.
 pub fn choose<'a>(patches: &'a [Patch], wish: &Wish) -> Result<Vec<Chosen<'a>>, Error> {
     let named = named(patches, &wish.patterns)?;
+    let patches = || patches.iter().filter(|patch| wish.engine.is_none_or(|engine| engine == patch.engine()));
     let nothing_asked = wish.patterns.is_empty() && wish.changed.is_none() && wish.sample.is_none();
     let why = |patch: &Patch| {
         if nothing_asked || named.contains(patch.name.as_str()) {
@@ -58,15 +61,14 @@ pub fn choose<'a>(patches: &'a [Patch], wish: &Wish) -> Result<Vec<Chosen<'a>>, 
         }
     };
     let chosen = |patch: &'a Patch| why(patch).map(|why| Chosen { patch, why });
-    let mut all: Vec<_> = patches.iter().filter_map(chosen).collect();
+    let mut all: Vec<_> = patches().filter_map(chosen).collect();
     if let Some((count, seed)) = &wish.sample {
-        let others = patches.iter().filter(|patch| why(patch).is_none() && patch.expect != Expect::Survives);
+        let others = patches().filter(|patch| why(patch).is_none() && patch.expect != Expect::Survives);
         all.extend(draw(others, *count, seed));
     }
     if !all.is_empty() && wish.patterns.is_empty() {
         all.retain(|one| one.patch.expect != Expect::Survives);
-        let canaries = patches
-            .iter()
+        let canaries = patches()
             .filter(|patch| patch.expect == Expect::Survives)
             .map(|patch| Chosen { patch, why: Why::Canary });
         all.splice(0..0, canaries);

@@ -3,7 +3,7 @@
 use super::board::{Baseline, Board, Row};
 use super::error::Error;
 use super::lines::Line;
-use super::patch::Patch;
+use super::patch::{Engine, Patch};
 use super::report;
 use super::runner::Outcome;
 use super::said::{Finding, Said, Verdict};
@@ -77,6 +77,41 @@ fn only_the_named_invariant_kills() -> Result<(), Error> {
     Ok(())
 }
 
+/// The simulator's verdicts: a seed that breaks the named invariant kills, one that breaks another does not.
+#[test]
+fn a_seed_kills_by_the_named_invariant() -> Result<(), Error> {
+    let patch = Patch::parse("sim/x.patch", &GOOD.replace("migration/moves", "sim"))?;
+    assert_eq!((patch.engine(), patch.stem()), (Engine::Sim, "sim/x"));
+    let seed = |verdict: &str, invariant: &str| {
+        format!(
+            "{{\"type\":\"seed\",\"seed\":\"0x1\",\"verdict\":\"{verdict}\",\"invariant\":{invariant}}}\n"
+        )
+    };
+    let (holds, unknown) = (seed("HOLDS", "null"), seed("UNKNOWN", "null"));
+    let fails = seed("VIOLATED", "\"migration.no-lost-write\"");
+    let (other, stuck) = (seed("VIOLATED", "\"watch.no-gap\""), seed("STUCK", "\"run.converges\""));
+    let end = "{\"type\":\"run-finished\",\"exit\":0,\"seconds\":1}\n";
+    let judge = |lines: String, late: Option<&str>| {
+        let finding = Said::read(&lines).judge(&patch, "exit status: 70", late);
+        (finding.verdict, finding.unknown, finding.by)
+    };
+    let by = |id: &str| Some(id.to_owned());
+    let (killed, survived, broken) = (Verdict::Killed, Verdict::Survived, Verdict::Broken);
+    assert_eq!(judge(format!("{holds}{fails}{end}"), None), (killed, false, by("migration.no-lost-write")));
+    assert_eq!(judge(format!("{other}{end}"), None), (survived, false, by("watch.no-gap")));
+    assert_eq!(judge(format!("{stuck}{end}"), None), (survived, false, by("run.converges")));
+    assert_eq!(judge(format!("{holds}{unknown}{end}"), None), (survived, false, None));
+    assert_eq!(judge(format!("{unknown}{end}"), None), (survived, true, None));
+    assert_eq!(judge(holds.clone(), Some("stopped after 2m")), (survived, true, None));
+    assert_eq!(judge(holds.clone(), None), (broken, false, None));
+    assert_eq!(judge(end.to_owned(), None), (broken, false, None));
+    let all = Said::read(&format!("{holds}{holds}{end}")).judge_seeds(None, "", None);
+    assert_eq!((all.verdict, all.unknown, all.why.as_str()), (survived, false, "2 seeds hold"));
+    let wrong = Said::read(&format!("{holds}{other}{end}")).judge_seeds(None, "", None);
+    assert_eq!((wrong.verdict, wrong.by), (killed, by("watch.no-gap")));
+    Ok(())
+}
+
 #[test]
 fn where_nothing_may_fail_a_search_that_does_not_end_is_unknown() {
     let word = |stdout: String| {
@@ -99,6 +134,7 @@ fn outcome(verdict: Verdict, by: Option<&str>, why: &str) -> Outcome {
             ..Finding::new(verdict, by, why.to_owned())
         },
         states: Some(1_318_902),
+        seeds: None,
         cpu: Duration::from_millis(3_250),
         said: vec!["HOLDS     a.b".to_owned()],
     }

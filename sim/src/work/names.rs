@@ -12,6 +12,7 @@ use core::time::Duration;
 use cutover::api::{Asked as By, v1};
 use cutover::control_plane::{Answer, PartitionName};
 use cutover::ids::{Epoch, Index, PartitionId, Revision};
+use cutover::invariant::Id;
 use cutover::migration::{PartitionRecord, Transition};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -33,7 +34,8 @@ pub struct Namer {
     known: BTreeMap<PartitionName, PartitionRecord>,
 }
 
-type Wrong = Option<(String, String)>;
+/// The invariant that is broken, what was found, and what it contradicts.
+type Wrong = Option<(&'static str, String, String)>;
 
 impl Namer {
     /// A client of the nodes that there are at first.
@@ -69,8 +71,8 @@ impl Namer {
     }
 
     fn find_wrong(&self, wrong: Wrong) {
-        if let Some((found, against)) = wrong {
-            lock(&self.judge).find(own::DIRECTORY, format!("m{} {found}", self.number), against);
+        if let Some((id, found, against)) = wrong {
+            lock(&self.judge).find(id, format!("m{} {found}", self.number), against);
         }
     }
 
@@ -139,6 +141,11 @@ impl Namer {
     }
 }
 
+fn stale(found: String, before: Revision) -> (&'static str, String, String) {
+    let against = format!("{before} was committed before it was asked for");
+    (Id::ReadLinearizable.entry().id, found, against)
+}
+
 /// A change that was acknowledged is in the log, and of the partition that it was told to be of.
 fn changed(table: &Table, name: &PartitionName, creates: bool, done: Done) -> Wrong {
     let (at, partition) = (Index(done.index), PartitionId(done.partition));
@@ -151,23 +158,26 @@ fn changed(table: &Table, name: &PartitionName, creates: bool, done: Done) -> Wr
         Some(Answer::Noted | Answer::Refused(_)) | None => false,
     };
     let said = format!("is told that {name} is {partition}, in {} by {at}", Epoch(done.value));
-    (!fits).then(|| (said, format!("the log says {:?}", table.answer_at(at))))
+    (!fits).then(|| (own::ANSWER, said, format!("the log says {:?}", table.answer_at(at))))
 }
 
-/// A name leads where the log says, as freshly as any read.
+/// A name leads where the log says, and the answer is as fresh as any read.
 fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Option<&Found>) -> Wrong {
     let Some(found) = answer else {
         let throughout = table.named_throughout(name, before, table.state().revision());
         let against = format!("from {before} on it was there all the time");
-        return throughout.then(|| (format!("is told that there is no {name}"), against));
+        return throughout.then(|| (own::DIRECTORY, format!("is told that there is no {name}"), against));
     };
     if found.name != name.to_string() {
-        return Some((format!("asks for {name}"), format!("and is told of {:?}", found.name)));
+        return Some((
+            own::DIRECTORY,
+            format!("asks for {name}"),
+            format!("and is told of {:?}", found.name),
+        ));
     }
     let revision = found.revision?;
     if revision < before {
-        let against = format!("{before} was committed before it was asked for");
-        return Some((format!("reads {name} at {revision}"), against));
+        return Some(stale(format!("reads {name} at {revision}"), before));
     }
     let of_then = table.named_at(name, revision);
     let same = of_then.is_some_and(|turn| turn.record.as_ref() == Some(&found.record));
@@ -179,8 +189,7 @@ fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Optio
 fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Option<u32>, limit: u32) -> Wrong {
     let revision = Revision(page.revision);
     if revision < before {
-        let against = format!("{before} was committed before it was asked for");
-        return Some((format!("lists everything at {revision}"), against));
+        return Some(stale(format!("lists everything at {revision}"), before));
     }
     let text = |turn: &Turn| turn.name.as_ref().map(ToString::to_string).unwrap_or_default();
     let all = table.all_at(revision);
@@ -196,6 +205,6 @@ fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Optio
         .collect();
     (found != wanted || page.more != more).then(|| {
         let said = format!("lists {} at {revision}, more: {}: {found:?}", found.len(), page.more);
-        (said, format!("the log says {}, more: {more}: {wanted:?}", wanted.len()))
+        (own::DIRECTORY, said, format!("the log says {}, more: {more}: {wanted:?}", wanted.len()))
     })
 }
