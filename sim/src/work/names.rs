@@ -181,8 +181,8 @@ fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Optio
     }
     let of_then = table.named_at(name, revision);
     let same = of_then.is_some_and(|turn| turn.record.as_ref() == Some(&found.record));
-    (!same)
-        .then(|| (format!("is told that {name} is {:?}", found.record), format!("the log says {of_then:?}")))
+    let said = format!("is told that {name} is {:?}", found.record);
+    (!same).then(|| (own::DIRECTORY, said, format!("the log says {of_then:?}")))
 }
 
 /// A page has what the table had at its revision, no more and no less, in order.
