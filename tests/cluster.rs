@@ -37,6 +37,8 @@ mod lost;
 mod made;
 #[path = "cluster/operations.rs"]
 mod operations;
+#[path = "cluster/peers.rs"]
+mod peers;
 #[path = "cluster/python.rs"]
 mod python;
 #[path = "cluster/recordings.rs"]

@@ -283,6 +283,7 @@ fn check(file: &File) -> Result<(), ConfigError> {
         ("queues.batches", file.queues.batches),
         ("queues.watch", file.queues.watch),
         ("limits.connections", file.limits.connections),
+        ("limits.connections_per_peer", file.limits.connections_per_peer),
         ("limits.message_bytes", file.limits.message_bytes),
     ] {
         if found == 0 {

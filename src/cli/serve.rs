@@ -7,8 +7,8 @@ use crate::control_plane::ControlPlaneEntry;
 use crate::driver::{Environment, FileRecorder, Handle, Recorder, Stopped};
 use crate::raft::Durable;
 use crate::server::{
-    Certificates, GrpcTransport, Learned, Limits, Listener, Parts, PeerService, Running, client_services,
-    peer_service, start,
+    Certificates, GrpcTransport, Large, Learned, Limits, Listener, Parts, PeerService, Running, Streams,
+    client_services, peer_service, start,
 };
 use crate::store::{Store, StoreError};
 use crate::tls::{Security, Tls};
@@ -160,6 +160,8 @@ async fn serve(
         identify,
         rule: config.rule,
         learned,
+        streams: Streams::default(),
+        large: Large::default(),
     };
     let at = (peers.address(), clients.address());
     tokio::spawn(run_peers(peers, config.security.clone(), config.limits, peer, stopping.clone()));
@@ -263,9 +265,11 @@ async fn run_peers(
     service: PeerService,
     stopping: watch::Receiver<bool>,
 ) {
-    let router = builder(limits).add_service(peer_service(service));
-    let ended =
-        router.serve_with_incoming_shutdown(listener.incoming(security, limits), stopped(stopping)).await;
+    // A node has one stream open; a second one takes its place.
+    let few = Limits { streams_per_connection: 4, ..limits };
+    let router = builder(few).add_service(peer_service(service));
+    let incoming = listener.incoming_peers(security, limits);
+    let ended = router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await;
     if let Err(error) = ended {
         tracing::error!(%error, "the port for peers is closed");
     }

@@ -21,8 +21,14 @@ mod migrations;
 mod network;
 mod node;
 #[cfg(not(madsim))]
+mod parcel;
+#[cfg(not(madsim))]
 mod peers;
 mod placements;
+#[cfg(not(madsim))]
+mod room;
+#[cfg(not(madsim))]
+mod seldom;
 mod sessions;
 
 pub use access::{Access, Caller, Identify, Plain, Role, Subjects, SubjectsError};
@@ -34,7 +40,9 @@ pub use network::GrpcTransport;
 pub use node::{Parts, Running, StartNodeError, start};
 
 #[cfg(not(madsim))]
-pub use peers::{Ear, Learned, PeerRule, PeerService, peer_service};
+pub use parcel::Large;
+#[cfg(not(madsim))]
+pub use peers::{Ear, Learned, PeerRule, PeerService, Streams, peer_service};
 
 use crate::api::v1;
 use crate::driver::Handle;

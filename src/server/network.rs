@@ -1,6 +1,8 @@
 //! The sending end of the streams between nodes.
 
-use super::peers::{FRAME_BYTES, Learned, MESSAGE_BYTES_MAX};
+use super::parcel::{FRAME_BYTES, MESSAGE_BYTES_MAX};
+use super::peers::Learned;
+use super::seldom::Seldom;
 use crate::api::{reasons, v1};
 use crate::control_plane::{Address, ControlPlaneEntry};
 use crate::driver::{Registry, Transport};
@@ -157,10 +159,10 @@ async fn stream(
 async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPlaneEntry>) -> bool {
     let bytes = match message.encode() {
         Ok(bytes) if bytes.len() <= MESSAGE_BYTES_MAX => bytes,
-        Ok(_) | Err(_) => {
-            counter!("cutover_peer_messages_dropped_total", "where" => "too long").increment(1);
-            return true;
+        Ok(bytes) => {
+            return leave_out(message, &format!("{} bytes, at most {MESSAGE_BYTES_MAX}", bytes.len()));
         }
+        Err(error) => return leave_out(message, &error.to_string()),
     };
     counter!("cutover_peer_messages_total", "way" => "out").increment(1);
     let mut chunks = bytes.chunks(FRAME_BYTES).peekable();
@@ -169,6 +171,16 @@ async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPla
         if frames.send(frame).await.is_err() {
             return false;
         }
+    }
+    true
+}
+
+/// Nobody would take it, however often it is sent: whoever needs it stays behind.
+fn leave_out(message: &Message<ControlPlaneEntry>, why: &str) -> bool {
+    static LINES: Seldom = Seldom::new();
+    counter!("cutover_peer_messages_dropped_total", "where" => "too long").increment(1);
+    if LINES.now().is_some() {
+        tracing::error!(to = %message.to, why, "a message to a peer cannot be sent");
     }
     true
 }
