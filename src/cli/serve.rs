@@ -309,6 +309,7 @@ async fn run_clients(
     health: Health,
     stopping: watch::Receiver<bool>,
 ) {
+    let service = service.with(limits.patience());
     let router = client_services(&mut builder(limits), service, limits.message_bytes).add_service(health);
     // Of both versions: not every tool has heard of the later one.
     let describe =

@@ -1,6 +1,7 @@
 //! Who takes part, and how each is.
 
 use super::errors::{from_outcome, from_transfer, malformed};
+use super::outgoing::{Gone, Outgoing};
 use super::{Service, deadline};
 use crate::api::{Malformed, v1};
 use crate::control_plane::{
@@ -9,11 +10,14 @@ use crate::control_plane::{
 use crate::driver::{RoleName, View};
 use crate::ids::{Incarnation, NodeId};
 use crate::raft::{Peer, Snapshot};
+use metrics::counter;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 /// Bytes of a backup in one answer.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 64 << 10;
+/// Answers that the caller has not taken.
+const CHUNKS: usize = 2;
 
 fn peer(node: u32, incarnation: u64) -> Result<Peer, Malformed> {
     let too_large = |_| Malformed::TooLarge { field: "node", found: node.into(), max: u8::MAX.into() };
@@ -161,14 +165,21 @@ impl v1::cluster_server::Cluster for Service {
             self.within(limit, false, taken).await?.map_err(|error| Status::internal(error.to_string()))?;
         let file = crate::store::backup::encode(cluster, &snapshot)
             .map_err(|error| Status::internal(error.to_string()))?;
-        let (sender, receiver) = tokio::sync::mpsc::channel(2);
+        let (stream, answers) = Outgoing::new(CHUNKS);
+        let limit = self.patience.backup;
         tokio::spawn(async move {
-            for chunk in file.chunks(CHUNK) {
-                if sender.send(Ok(v1::BackupChunk { data: chunk.to_vec() })).await.is_err() {
-                    return;
+            let all = async {
+                for chunk in file.chunks(CHUNK) {
+                    stream.say(v1::BackupChunk { data: chunk.to_vec() }).await?;
                 }
+                Ok::<(), Gone>(())
+            };
+            if tokio::time::timeout(limit, all).await.is_err() {
+                counter!("cutover_backups_cut_off_total").increment(1);
+                let what = format!("the backup was not taken within {} s", limit.as_secs());
+                stream.end(Status::deadline_exceeded(what));
             }
         });
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        Ok(Response::new(answers))
     }
 }

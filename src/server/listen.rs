@@ -1,5 +1,6 @@
 //! Ports: connections in, as many as are allowed, each of somebody known.
 
+use super::Patience;
 use super::access::{Caller, Identify};
 use super::room::{Place, Room};
 use super::seldom::Seldom;
@@ -32,15 +33,33 @@ pub struct Limits {
     pub streams_per_connection: u32,
     /// Bytes of one message of a client.
     pub message_bytes: usize,
+    /// A watcher that does not take the next thing within so many seconds is cut off.
+    pub watch_idle_s: u64,
+    /// A backup that is not taken within so many seconds is given up.
+    pub backup_s: u64,
+}
+
+impl Limits {
+    /// How long streams may take.
+    #[must_use]
+    pub const fn patience(&self) -> Patience {
+        Patience {
+            watch_idle: Duration::from_secs(self.watch_idle_s),
+            backup: Duration::from_secs(self.backup_s),
+        }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        let Patience { watch_idle, backup } = Patience::default();
         Self {
             connections: 1_024,
             connections_per_peer: 8,
             streams_per_connection: 256,
             message_bytes: 64 << 10,
+            watch_idle_s: watch_idle.as_secs(),
+            backup_s: backup.as_secs(),
         }
     }
 }

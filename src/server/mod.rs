@@ -20,6 +20,7 @@ mod migrations;
 #[cfg(not(madsim))]
 mod network;
 mod node;
+mod outgoing;
 #[cfg(not(madsim))]
 mod parcel;
 #[cfg(not(madsim))]
@@ -32,6 +33,7 @@ mod seldom;
 mod sessions;
 
 pub use access::{Access, Caller, Identify, Plain, Role, Subjects, SubjectsError};
+pub use deadline::Patience;
 pub use errors::{from_failure, from_outcome};
 #[cfg(not(madsim))]
 pub use listen::{Certificates, Limits, ListenError, Listener};
@@ -59,13 +61,20 @@ pub struct Service {
     access: Arc<Access>,
     identify: Arc<dyn Identify>,
     policy: Policy,
+    patience: Patience,
 }
 
 impl Service {
     /// The services of a node.
     #[must_use]
     pub fn new(handle: Handle, access: Arc<Access>, identify: Arc<dyn Identify>, policy: Policy) -> Self {
-        Self { handle, access, identify, policy }
+        Self { handle, access, identify, policy, patience: Patience::default() }
+    }
+
+    /// The same with other deadlines of its streams.
+    #[must_use]
+    pub fn with(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// Lets a caller in, or says why not.
