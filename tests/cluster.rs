@@ -43,6 +43,8 @@ mod peers;
 mod python;
 #[path = "cluster/recordings.rs"]
 mod recordings;
+#[path = "cluster/returned.rs"]
+mod returned;
 #[path = "cluster/starts.rs"]
 mod starts;
 #[path = "cluster/strangers.rs"]

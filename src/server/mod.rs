@@ -22,6 +22,8 @@ mod network;
 mod node;
 mod outgoing;
 #[cfg(not(madsim))]
+mod outside;
+#[cfg(not(madsim))]
 mod parcel;
 #[cfg(not(madsim))]
 mod peers;

@@ -14,6 +14,7 @@ use metrics::counter;
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
 
 /// Messages to one node that wait for its stream; further ones are lost.
 const QUEUE: usize = 256;
@@ -88,6 +89,27 @@ impl Transport for GrpcTransport {
     }
 }
 
+/// Why a stream ended.
+enum Broken {
+    /// There is none, or it was refused or lost.
+    Lost(String),
+    /// A node that knows better says that this one, or the one that it speaks to, is of the past.
+    Past(String),
+}
+
+impl Broken {
+    fn tell(&self, node: NodeId, address: &Address) {
+        match self {
+            Self::Lost(error) => tracing::warn!(%node, %address, %error, "no stream to a peer"),
+            Self::Past(error) => tracing::error!(
+                %node, %address, %error,
+                "not listened to: a node that was removed or lost is admitted again with its next incarnation and an \
+                 empty directory"
+            ),
+        }
+    }
+}
+
 /// Carries messages to one node until nobody sends any more.
 async fn carry(
     node: NodeId,
@@ -100,13 +122,13 @@ async fn carry(
     let mut told = false;
     while let Some(first) = messages.recv().await {
         let began = tokio::time::Instant::now();
-        let error = match stream(&address, &security, &hello, first, &mut messages).await {
+        let broken = match stream(&address, &security, &hello, first, &mut messages).await {
             Ok(()) => return,
-            Err(error) => error,
+            Err(broken) => broken,
         };
         // The same trouble is told once, not every second.
         if !told {
-            tracing::warn!(%node, %address, %error, "no stream to a peer");
+            broken.tell(node, &address);
         }
         told = began.elapsed() < BACKOFF[1];
         wait = if told { (wait * 2).min(BACKOFF[1]) } else { BACKOFF[0] };
@@ -122,12 +144,13 @@ async fn stream(
     hello: &v1::PeerHello,
     first: Message<ControlPlaneEntry>,
     messages: &mut mpsc::Receiver<Message<ControlPlaneEntry>>,
-) -> Result<(), String> {
-    let channel = channel(address, security).await.map_err(|error| error.to_string())?;
+) -> Result<(), Broken> {
+    let lost = |error: &dyn core::fmt::Display| Broken::Lost(error.to_string());
+    let channel = channel(address, security).await.map_err(|error| lost(&error))?;
     let mut client = v1::peer_client::PeerClient::new(channel);
     let (frames, outgoing) = mpsc::channel(FRAMES);
     let hello = v1::PeerFrame { data: Vec::new(), last: false, hello: Some(hello.clone()) };
-    frames.try_send(hello).map_err(|error| error.to_string())?;
+    frames.try_send(hello).map_err(|error| lost(&error))?;
     let exchange = client.exchange(ReceiverStream::new(outgoing));
     let feed = async {
         let mut next = Some(first);
@@ -152,7 +175,11 @@ async fn stream(
             exchange.await
         }
     };
-    Err(ended.map_or_else(|status| reasons(&status), |_| "the peer closed the stream".to_owned()))
+    Err(match ended {
+        Ok(_) => lost(&"the peer closed the stream"),
+        Err(status) if status.code() == Code::FailedPrecondition => Broken::Past(reasons(&status)),
+        Err(status) => Broken::Lost(reasons(&status)),
+    })
 }
 
 /// One message in frames; false once the stream is gone.

@@ -199,6 +199,9 @@ impl PeerService {
             if message.from.node != node {
                 return Err(refuse(format!("{node} sends a message of {}", message.from.node)));
             }
+            if let Some(why) = self.in_vain(&message).await {
+                return Err(refuse_as(Status::failed_precondition(why)));
+            }
             if ear == Ear::All || is_of_elections(&message.body) {
                 counter!("cutover_peer_messages_total", "way" => "in").increment(1);
                 self.inbox.deliver(message);
