@@ -7,8 +7,8 @@ use crate::control_plane::ControlPlaneEntry;
 use crate::driver::{Environment, FileRecorder, Handle, Recorder, Stopped};
 use crate::raft::Durable;
 use crate::server::{
-    Certificates, GrpcTransport, Large, Learned, Limits, Listener, Parts, PeerService, Running, Streams,
-    client_services, peer_service, start,
+    Certificates, GrpcTransport, Heard, Large, Learned, Limits, Listener, Parts, PeerService, Running,
+    Streams, client_services, peer_service, start,
 };
 use crate::store::{Store, StoreError};
 use crate::tls::{Security, Tls};
@@ -124,12 +124,13 @@ async fn serve(
     let peers = Listener::bind(config.peer).await.map_err(|error| listen(error.to_string()))?;
     let clients = Listener::bind(config.client).await.map_err(|error| listen(error.to_string()))?;
     publish_metrics(config.metrics)?;
-    let learned = Learned::default();
+    let (learned, heard) = (Learned::default(), Heard::default());
     let transport = GrpcTransport::new(
         config.raft,
         config.endpoints.peer.clone(),
         config.security.clone(),
         learned.clone(),
+        heard.clone(),
     );
     // Nodes that start together must not draw the same jitter.
     let seed = RandomState::new().hash_one(config.raft.me);
@@ -166,6 +167,7 @@ async fn serve(
     let at = (peers.address(), clients.address());
     tokio::spawn(run_peers(peers, config.security.clone(), config.limits, peer, stopping.clone()));
     let health = health(&handle, stopping.clone());
+    let service = service.with(config.limits.patience(), heard);
     tokio::spawn(run_clients(clients, config.security.clone(), config.limits, service, health, stopping));
     if let Security::Mutual(tls) = &config.security {
         tokio::spawn(reload(Arc::clone(tls)));
@@ -309,7 +311,6 @@ async fn run_clients(
     health: Health,
     stopping: watch::Receiver<bool>,
 ) {
-    let service = service.with(limits.patience());
     let router = client_services(&mut builder(limits), service, limits.message_bytes).add_service(health);
     // Of both versions: not every tool has heard of the later one.
     let describe =

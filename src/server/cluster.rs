@@ -77,6 +77,14 @@ impl Service {
         let node = view.engine().node();
         let (config, table) = (node.config(), view.state().table());
         let followers = node.progress().iter();
+        let (me, configuration) = (config.me, node.configuration());
+        // An empty disk knows no members, and whoever hears a leader is listened to again.
+        let removed = !configuration.members().is_empty() && !configuration.is_member(me);
+        let outside = if removed {
+            Some(format!("{me} was removed, by its own log"))
+        } else {
+            self.heard.get().filter(|_| node.leader().is_none())
+        };
         v1::StatusResponse {
             cluster: config.cluster.0,
             node: config.me.node.0.into(),
@@ -92,6 +100,7 @@ impl Service {
             revision: view.state().revision().0,
             partitions: u32::try_from(table.records().count()).unwrap_or(u32::MAX),
             migrations_in_flight: table.migrations_in_flight(),
+            outside: outside.unwrap_or_default(),
             sessions: u32::try_from(node.applied().sessions().ids().count()).unwrap_or(u32::MAX),
             followers: followers
                 .map(|other| v1::Follower { node: other.peer.node.0.into(), matched: other.matched.0 })

@@ -14,6 +14,7 @@ mod access;
 mod cluster;
 mod deadline;
 mod errors;
+mod heard;
 #[cfg(not(madsim))]
 mod listen;
 mod migrations;
@@ -37,6 +38,7 @@ mod sessions;
 pub use access::{Access, Caller, Identify, Plain, Role, Subjects, SubjectsError};
 pub use deadline::Patience;
 pub use errors::{from_failure, from_outcome};
+pub use heard::Heard;
 #[cfg(not(madsim))]
 pub use listen::{Certificates, Limits, ListenError, Listener};
 #[cfg(not(madsim))]
@@ -64,19 +66,20 @@ pub struct Service {
     identify: Arc<dyn Identify>,
     policy: Policy,
     patience: Patience,
+    heard: Heard,
 }
 
 impl Service {
     /// The services of a node.
     #[must_use]
     pub fn new(handle: Handle, access: Arc<Access>, identify: Arc<dyn Identify>, policy: Policy) -> Self {
-        Self { handle, access, identify, policy, patience: Patience::default() }
+        Self { handle, access, identify, policy, patience: Patience::default(), heard: Heard::default() }
     }
 
-    /// The same with other deadlines of its streams.
+    /// The same with other deadlines of its streams, and with what others say of its node.
     #[must_use]
-    pub fn with(self, patience: Patience) -> Self {
-        Self { patience, ..self }
+    pub fn with(self, patience: Patience, heard: Heard) -> Self {
+        Self { patience, heard, ..self }
     }
 
     /// Lets a caller in, or says why not.

@@ -1,5 +1,6 @@
 //! The sending end of the streams between nodes.
 
+use super::heard::Heard;
 use super::parcel::{FRAME_BYTES, MESSAGE_BYTES_MAX};
 use super::peers::Learned;
 use super::seldom::Seldom;
@@ -35,6 +36,7 @@ pub struct GrpcTransport {
     own: Option<Address>,
     security: Security,
     learned: Learned,
+    heard: Heard,
     registry: Registry,
     lanes: BTreeMap<NodeId, Lane>,
 }
@@ -42,9 +44,15 @@ pub struct GrpcTransport {
 impl GrpcTransport {
     /// No streams yet; each is opened with the first message.
     #[must_use]
-    pub fn new(config: Config, own: Option<Address>, security: Security, learned: Learned) -> Self {
+    pub fn new(
+        config: Config,
+        own: Option<Address>,
+        security: Security,
+        learned: Learned,
+        heard: Heard,
+    ) -> Self {
         let (registry, lanes) = (Registry::default(), BTreeMap::new());
-        Self { config, own, security, learned, registry, lanes }
+        Self { config, own, security, learned, heard, registry, lanes }
     }
 
     fn address(&self, node: NodeId) -> Option<Address> {
@@ -62,7 +70,8 @@ impl GrpcTransport {
                 incarnation: self.config.me.incarnation.0,
                 address: self.own.as_ref().map(ToString::to_string).unwrap_or_default(),
             };
-            tokio::spawn(carry(node, address.clone(), self.security.clone(), hello, messages));
+            let (security, heard) = (self.security.clone(), self.heard.clone());
+            tokio::spawn(carry(node, address.clone(), security, hello, messages, heard));
             // The old lane's queue is dropped, and its task ends.
             self.lanes.insert(node, Lane { address, queue });
         }
@@ -117,6 +126,7 @@ async fn carry(
     security: Security,
     hello: v1::PeerHello,
     mut messages: mpsc::Receiver<Message<ControlPlaneEntry>>,
+    heard: Heard,
 ) {
     let mut wait = BACKOFF[0];
     let mut told = false;
@@ -126,6 +136,9 @@ async fn carry(
             Ok(()) => return,
             Err(broken) => broken,
         };
+        if let Broken::Past(why) = &broken {
+            heard.put(why);
+        }
         // The same trouble is told once, not every second.
         if !told {
             broken.tell(node, &address);

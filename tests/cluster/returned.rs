@@ -1,12 +1,13 @@
 //! Nodes that come back with the disk of a former life: they are told, they say so, and nobody minds them.
 
 use super::harness::until;
-use super::made::{Cluster, address, options, security};
-use cutover::api::Asked;
-use cutover::api::v1::Role;
-use cutover::client::{Client, ClientError};
+use super::made::{Cluster, address, security};
+use cutover::api::v1::{
+    MembersRequest, PartitionRef, ResolveRequest, Role, cluster_client::ClusterClient, error_detail::Why,
+    partition_ref::By, placements_client::PlacementsClient,
+};
+use cutover::api::{Asked, detail_of};
 use cutover::control_plane::PartitionName;
-use std::sync::Arc;
 
 /// So often a node must have been refused before it counts as harmless.
 const REFUSALS: usize = 5;
@@ -25,17 +26,18 @@ fn refusals(cluster: &Cluster, at: usize) -> usize {
 /// Asks this very node for what only a leader may say.
 #[track_caller]
 fn reads_nothing(cluster: &Cluster, at: usize) {
-    let own = vec![address(cluster.nodes[at].client)];
-    let client = Client::new(own, Arc::new(security(cluster.ann.as_ref())), options(2)).unwrap();
-    let told = cluster.run(client.resolve(acme())).unwrap_err();
-    assert!(matches!(told, ClientError::NoLeader(_) | ClientError::Unreachable(_)), "{told:?}");
-    let told = cluster.run(client.members()).unwrap_err();
-    assert!(matches!(told, ClientError::NoLeader(_) | ClientError::Unreachable(_)), "{told:?}");
+    let (own, security) = (address(cluster.nodes[at].client), security(cluster.ann.as_ref()));
+    cluster.run(async {
+        let channel = cutover::tls::channel(&own, &security).await.unwrap();
+        let by = By::Name("acme".to_owned());
+        let request = ResolveRequest { partition: Some(PartitionRef { by: Some(by) }) };
+        let told = PlacementsClient::new(channel.clone()).resolve(request).await.unwrap_err();
+        assert!(matches!(detail_of(&told), Some(Why::NotLeader(_))), "{told:?}");
+        let told = ClusterClient::new(channel).members(MembersRequest {}).await.unwrap_err();
+        assert!(matches!(detail_of(&told), Some(Why::NotLeader(_))), "{told:?}");
+    });
     let status = cluster.status(at).expect("what it knows of itself");
-    assert!(
-        !matches!(status.role(), Role::Leader | Role::Candidate) && status.leader.is_none(),
-        "{status:?}"
-    );
+    assert!(!matches!(status.role(), Role::Leader | Role::Candidate), "{status:?}");
 }
 
 #[test]
@@ -57,6 +59,9 @@ fn a_node_that_was_removed_disturbs_nobody() {
     let now = cluster.status(leader).unwrap();
     assert_eq!((now.role(), now.term), (Role::Leader, before.term), "{now:?}");
     reads_nothing(&cluster, gone);
+    let own = cluster.nodes[gone].client.to_string();
+    let told = cluster.status_of(&own);
+    assert!(told.contains(&format!("outside: n{number}/i1 is no member")), "{told}");
     assert_eq!(cluster.status(gone).unwrap().term, before.term);
     let members = cluster.run(cluster.client().members()).unwrap().members;
     assert!(members.iter().all(|member| member.node.to_string() != number), "{members:?}");
@@ -67,9 +72,13 @@ fn a_node_that_was_removed_disturbs_nobody() {
         cluster.status((leader + 2) % 3).is_some_and(|status| status.leader.is_none()).then_some(())
     });
     reads_nothing(&cluster, gone);
+    // One who leads again does not know yet that the removal is committed, and may tell the node that is leaving of it.
     cluster.nodes[leader].start();
     cluster.run(cluster.client().resolve(acme())).unwrap();
     reads_nothing(&cluster, gone);
+    until("a node that says it is outside", || {
+        cluster.status(gone).is_some_and(|status| !status.outside.is_empty()).then_some(())
+    });
 }
 
 #[test]
