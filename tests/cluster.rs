@@ -37,10 +37,14 @@ mod lost;
 mod made;
 #[path = "cluster/operations.rs"]
 mod operations;
+#[path = "cluster/peers.rs"]
+mod peers;
 #[path = "cluster/python.rs"]
 mod python;
 #[path = "cluster/recordings.rs"]
 mod recordings;
+#[path = "cluster/returned.rs"]
+mod returned;
 #[path = "cluster/starts.rs"]
 mod starts;
 #[path = "cluster/strangers.rs"]

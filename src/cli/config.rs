@@ -277,13 +277,17 @@ fn check(file: &File) -> Result<(), ConfigError> {
     if file.incarnation == 0 {
         return Err(ConfigError::Range { what: "incarnation", found: 0, expected: "at least 1" });
     }
+    let seconds = |seconds: u64| usize::try_from(seconds).unwrap_or(usize::MAX);
     for (what, found) in [
         ("queues.inbox", file.queues.inbox),
         ("queues.requests", file.queues.requests),
         ("queues.batches", file.queues.batches),
         ("queues.watch", file.queues.watch),
         ("limits.connections", file.limits.connections),
+        ("limits.connections_per_peer", file.limits.connections_per_peer),
         ("limits.message_bytes", file.limits.message_bytes),
+        ("limits.watch_idle_s", seconds(file.limits.watch_idle_s)),
+        ("limits.backup_s", seconds(file.limits.backup_s)),
     ] {
         if found == 0 {
             return Err(ConfigError::Range { what, found: 0, expected: "at least 1" });

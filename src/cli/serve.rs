@@ -7,8 +7,8 @@ use crate::control_plane::ControlPlaneEntry;
 use crate::driver::{Environment, FileRecorder, Handle, Recorder, Stopped};
 use crate::raft::Durable;
 use crate::server::{
-    Certificates, GrpcTransport, Learned, Limits, Listener, Parts, PeerService, Running, client_services,
-    peer_service, start,
+    Certificates, GrpcTransport, Heard, Large, Learned, Limits, Listener, Parts, PeerService, Running,
+    Streams, client_services, peer_service, start,
 };
 use crate::store::{Store, StoreError};
 use crate::tls::{Security, Tls};
@@ -124,12 +124,13 @@ async fn serve(
     let peers = Listener::bind(config.peer).await.map_err(|error| listen(error.to_string()))?;
     let clients = Listener::bind(config.client).await.map_err(|error| listen(error.to_string()))?;
     publish_metrics(config.metrics)?;
-    let learned = Learned::default();
+    let (learned, heard) = (Learned::default(), Heard::default());
     let transport = GrpcTransport::new(
         config.raft,
         config.endpoints.peer.clone(),
         config.security.clone(),
         learned.clone(),
+        heard.clone(),
     );
     // Nodes that start together must not draw the same jitter.
     let seed = RandomState::new().hash_one(config.raft.me);
@@ -160,10 +161,13 @@ async fn serve(
         identify,
         rule: config.rule,
         learned,
+        streams: Streams::default(),
+        large: Large::default(),
     };
     let at = (peers.address(), clients.address());
     tokio::spawn(run_peers(peers, config.security.clone(), config.limits, peer, stopping.clone()));
     let health = health(&handle, stopping.clone());
+    let service = service.with(config.limits.patience(), heard);
     tokio::spawn(run_clients(clients, config.security.clone(), config.limits, service, health, stopping));
     if let Security::Mutual(tls) = &config.security {
         tokio::spawn(reload(Arc::clone(tls)));
@@ -263,9 +267,11 @@ async fn run_peers(
     service: PeerService,
     stopping: watch::Receiver<bool>,
 ) {
-    let router = builder(limits).add_service(peer_service(service));
-    let ended =
-        router.serve_with_incoming_shutdown(listener.incoming(security, limits), stopped(stopping)).await;
+    // A node has one stream open; a second one takes its place.
+    let few = Limits { streams_per_connection: 4, ..limits };
+    let router = builder(few).add_service(peer_service(service));
+    let incoming = listener.incoming_peers(security, limits);
+    let ended = router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await;
     if let Err(error) = ended {
         tracing::error!(%error, "the port for peers is closed");
     }

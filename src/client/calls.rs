@@ -179,7 +179,7 @@ impl Client {
         u8::try_from(answer.to).map(NodeId).map_err(|error| unexpected(&error))
     }
 
-    /// Everything that is committed, as the bytes of a backup file.
+    /// Everything that is committed, as the bytes of a backup file. Each part of it comes within the deadline of a call.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -190,10 +190,20 @@ impl Client {
             })
             .await?;
         let mut bytes = Vec::new();
-        while let Some(chunk) = stream.message().await.map_err(|status| super::refused(None, &status))? {
-            bytes.extend_from_slice(&chunk.data);
+        let deadline = self.options.deadline;
+        loop {
+            let part = tokio::time::timeout(deadline, stream.message()).await;
+            let part = part.map_err(|_| {
+                let have = bytes.len();
+                ClientError::Unreachable(format!(
+                    "the backup stopped after {have} bytes, nothing came for {deadline:?}"
+                ))
+            })?;
+            match part.map_err(|status| super::refused(None, &status))? {
+                Some(chunk) => bytes.extend_from_slice(&chunk.data),
+                None => return Ok(bytes),
+            }
         }
-        Ok(bytes)
     }
 
     /// The addresses that this client knows.

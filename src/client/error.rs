@@ -95,6 +95,21 @@ impl ClientError {
             None => Self::Unexpected(format!("{:?}: {message}", status.code())),
         }
     }
+
+    /// What this answer means once an earlier attempt may have been taken. Only the log can say what came of that one.
+    pub(super) fn after_unknown(self) -> Self {
+        match self {
+            answer @ (Self::Refused { .. } | Self::SessionExpired { .. }) => answer,
+            Self::NoAddress
+            | Self::Unreachable(_)
+            | Self::NoLeader(_)
+            | Self::Busy(_)
+            | Self::Indeterminate
+            | Self::Denied(_)
+            | Self::NotFound(_)
+            | Self::Unexpected(_) => Self::Indeterminate,
+        }
+    }
 }
 
 pub(super) fn judge(status: &Status) -> Verdict {
@@ -110,15 +125,92 @@ pub(super) fn judge(status: &Status) -> Verdict {
         Some(Why::Refused(_) | Why::SessionExpired(_) | Why::Denied(_)) => {
             Verdict::No(ClientError::of(why, status))
         }
+        // What has a source was made at this end.
+        None if is_answer(status.code()) && core::error::Error::source(status).is_none() => {
+            Verdict::No(ClientError::of(None, status))
+        }
         // The connection broke, or nobody answered: the request may have arrived.
-        None if is_of_transport(status.code()) => Verdict::Unknown { broken: true, found: reasons(status) },
-        None => Verdict::No(ClientError::of(None, status)),
+        None => Verdict::Unknown { broken: true, found: reasons(status) },
     }
 }
 
-const fn is_of_transport(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown | Code::Aborted
-    )
+/// Whether a status without a detail is a node's answer: one that it gives before anything is done. The other codes are
+/// what gRPC makes of a connection, too: a node that dies on the way resets its streams with any of them (`code_from_h2`
+/// in tonic: INTERNAL, CANCELLED, RESOURCE_EXHAUSTED and UNKNOWN among them), and an answer that cannot be read is INTERNAL.
+const fn is_answer(code: Code) -> bool {
+    match code {
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unimplemented => true,
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted
+        | Code::Aborted
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every code there is, as it comes without a detail.
+    #[test]
+    fn a_status_that_a_broken_connection_may_have_made_is_no_answer() {
+        let told = |code: Code| match judge(&Status::new(code, "text")) {
+            Verdict::No(error) => error.to_string(),
+            Verdict::Later(_) | Verdict::Elsewhere { .. } => "not done".to_owned(),
+            Verdict::Unknown { broken, found } => format!("unknown, broken: {broken}, {found}"),
+        };
+        for number in 0..=16 {
+            let code = Code::from_i32(number);
+            let expected = match code {
+                Code::NotFound | Code::PermissionDenied | Code::Unauthenticated => "text".to_owned(),
+                Code::InvalidArgument
+                | Code::AlreadyExists
+                | Code::FailedPrecondition
+                | Code::OutOfRange
+                | Code::Unimplemented => format!("unexpected answer: {code:?}: text"),
+                Code::Ok
+                | Code::Cancelled
+                | Code::Unknown
+                | Code::DeadlineExceeded
+                | Code::ResourceExhausted
+                | Code::Aborted
+                | Code::Internal
+                | Code::Unavailable
+                | Code::DataLoss => "unknown, broken: true, text".to_owned(),
+            };
+            assert_eq!(told(code), expected, "{code:?}");
+            let mut broken = Status::new(code, "text");
+            broken.set_source(std::sync::Arc::new(std::io::Error::other("reset")));
+            let unknown = matches!(judge(&broken), Verdict::Unknown { broken: true, .. });
+            assert!(unknown, "{code:?} of this end");
+        }
+    }
+
+    /// What was refused this time says nothing of the first time, unless the log has answered.
+    #[test]
+    fn a_later_no_does_not_undo_what_may_have_been_done() {
+        let text = || "text".to_owned();
+        let refused = ClientError::Refused { reason: text(), message: text(), have: None, got: None };
+        let expired = ClientError::SessionExpired { session: SessionId(1) };
+        for error in [refused, expired] {
+            assert_eq!(error.clone().after_unknown(), error);
+        }
+        for error in
+            [ClientError::Denied(text()), ClientError::NotFound(text()), ClientError::Unexpected(text())]
+        {
+            assert_eq!(error.after_unknown(), ClientError::Indeterminate);
+        }
+    }
 }

@@ -198,7 +198,7 @@ impl Client {
                 }
             };
             let (error, at_once) = match verdict {
-                Verdict::No(error) => return Err(error),
+                Verdict::No(error) => return Err(if maybe { error.after_unknown() } else { error }),
                 Verdict::Later(error) => (error, false),
                 Verdict::Elsewhere { leader, error } => {
                     self.avoid(&address, leader.is_none());
@@ -210,7 +210,7 @@ impl Client {
                 }
                 Verdict::Unknown { broken, found } => {
                     self.avoid(&address, broken);
-                    maybe = repeat != Repeat::Harmless;
+                    maybe |= repeat != Repeat::Harmless;
                     (ClientError::Unreachable(format!("{address}: {found}")), false)
                 }
             };

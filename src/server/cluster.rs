@@ -1,6 +1,7 @@
 //! Who takes part, and how each is.
 
 use super::errors::{from_outcome, from_transfer, malformed};
+use super::outgoing::{Gone, Outgoing};
 use super::{Service, deadline};
 use crate::api::{Malformed, v1};
 use crate::control_plane::{
@@ -9,11 +10,14 @@ use crate::control_plane::{
 use crate::driver::{RoleName, View};
 use crate::ids::{Incarnation, NodeId};
 use crate::raft::{Peer, Snapshot};
+use metrics::counter;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 /// Bytes of a backup in one answer.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 64 << 10;
+/// Answers that the caller has not taken.
+const CHUNKS: usize = 2;
 
 fn peer(node: u32, incarnation: u64) -> Result<Peer, Malformed> {
     let too_large = |_| Malformed::TooLarge { field: "node", found: node.into(), max: u8::MAX.into() };
@@ -73,6 +77,14 @@ impl Service {
         let node = view.engine().node();
         let (config, table) = (node.config(), view.state().table());
         let followers = node.progress().iter();
+        let (me, configuration) = (config.me, node.configuration());
+        // An empty disk knows no members, and whoever hears a leader is listened to again.
+        let removed = !configuration.members().is_empty() && !configuration.is_member(me);
+        let outside = if removed {
+            Some(format!("{me} was removed, by its own log"))
+        } else {
+            self.heard.get().filter(|_| node.leader().is_none())
+        };
         v1::StatusResponse {
             cluster: config.cluster.0,
             node: config.me.node.0.into(),
@@ -88,6 +100,7 @@ impl Service {
             revision: view.state().revision().0,
             partitions: u32::try_from(table.records().count()).unwrap_or(u32::MAX),
             migrations_in_flight: table.migrations_in_flight(),
+            outside: outside.unwrap_or_default(),
             sessions: u32::try_from(node.applied().sessions().ids().count()).unwrap_or(u32::MAX),
             followers: followers
                 .map(|other| v1::Follower { node: other.peer.node.0.into(), matched: other.matched.0 })
@@ -161,14 +174,21 @@ impl v1::cluster_server::Cluster for Service {
             self.within(limit, false, taken).await?.map_err(|error| Status::internal(error.to_string()))?;
         let file = crate::store::backup::encode(cluster, &snapshot)
             .map_err(|error| Status::internal(error.to_string()))?;
-        let (sender, receiver) = tokio::sync::mpsc::channel(2);
+        let (stream, answers) = Outgoing::new(CHUNKS);
+        let limit = self.patience.backup;
         tokio::spawn(async move {
-            for chunk in file.chunks(CHUNK) {
-                if sender.send(Ok(v1::BackupChunk { data: chunk.to_vec() })).await.is_err() {
-                    return;
+            let all = async {
+                for chunk in file.chunks(CHUNK) {
+                    stream.say(v1::BackupChunk { data: chunk.to_vec() }).await?;
                 }
+                Ok::<(), Gone>(())
+            };
+            if tokio::time::timeout(limit, all).await.is_err() {
+                counter!("cutover_backups_cut_off_total").increment(1);
+                let what = format!("the backup was not taken within {} s", limit.as_secs());
+                stream.end(Status::deadline_exceeded(what));
             }
         });
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        Ok(Response::new(answers))
     }
 }

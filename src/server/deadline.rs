@@ -8,6 +8,21 @@ const DEFAULT: Duration = Duration::from_secs(5);
 /// For a call that asks for more.
 const MAX: Duration = Duration::from_secs(60);
 
+/// How long a stream may take: calls have an answer, streams go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// A watcher takes the next thing that it is told within this time.
+    pub watch_idle: Duration,
+    /// A backup is taken within this time.
+    pub backup: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { watch_idle: Duration::from_secs(30), backup: Duration::from_secs(600) }
+    }
+}
+
 /// How long a call may take here.
 pub(super) fn of(metadata: &MetadataMap) -> Duration {
     let asked = metadata.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?));

@@ -1,18 +1,20 @@
 //! Ports: connections in, as many as are allowed, each of somebody known.
 
+use super::Patience;
 use super::access::{Caller, Identify};
+use super::room::{Place, Room};
+use super::seldom::Seldom;
 use crate::tls::{Security, subject_of};
 use core::time::Duration;
 use metrics::counter;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
@@ -25,15 +27,40 @@ use tonic::{Extensions, Status};
 pub struct Limits {
     /// Connections at once; further ones are closed at once.
     pub connections: usize,
+    /// Connections at once that show the same certificate, on the port for nodes; further ones are closed at once.
+    pub connections_per_peer: usize,
     /// Calls at once on one connection.
     pub streams_per_connection: u32,
     /// Bytes of one message of a client.
     pub message_bytes: usize,
+    /// A watcher that does not take the next thing within so many seconds is cut off.
+    pub watch_idle_s: u64,
+    /// A backup that is not taken within so many seconds is given up.
+    pub backup_s: u64,
+}
+
+impl Limits {
+    /// How long streams may take.
+    #[must_use]
+    pub const fn patience(&self) -> Patience {
+        Patience {
+            watch_idle: Duration::from_secs(self.watch_idle_s),
+            backup: Duration::from_secs(self.backup_s),
+        }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1_024, streams_per_connection: 256, message_bytes: 64 << 10 }
+        let Patience { watch_idle, backup } = Patience::default();
+        Self {
+            connections: 1_024,
+            connections_per_peer: 8,
+            streams_per_connection: 256,
+            message_bytes: 64 << 10,
+            watch_idle_s: watch_idle.as_secs(),
+            backup_s: backup.as_secs(),
+        }
     }
 }
 
@@ -75,23 +102,29 @@ impl Listener {
         self.address
     }
 
-    /// The connections that come in, for as long as they are taken.
+    /// The connections of clients that come in, for as long as they are taken.
     #[must_use]
-    pub fn incoming(
-        self,
-        security: Security,
-        limits: Limits,
-    ) -> ReceiverStream<Result<Connection, std::io::Error>> {
+    pub fn incoming(self, security: Security, limits: Limits) -> Incoming {
+        self.let_in(security, Room::new(limits.connections, None))
+    }
+
+    /// The same of nodes. A member needs one connection; with many it would keep the others out.
+    #[must_use]
+    pub fn incoming_peers(self, security: Security, limits: Limits) -> Incoming {
+        self.let_in(security, Room::new(limits.connections, Some(limits.connections_per_peer)))
+    }
+
+    fn let_in(self, security: Security, room: Room) -> Incoming {
         let (sender, receiver) = mpsc::channel(ACCEPTED);
-        tokio::spawn(accept(self.tcp, security, limits, sender));
+        tokio::spawn(accept(self.tcp, security, room, sender));
         ReceiverStream::new(receiver)
     }
 }
 
+type Incoming = ReceiverStream<Result<Connection, std::io::Error>>;
 type Accepted = mpsc::Sender<Result<Connection, std::io::Error>>;
 
-async fn accept(tcp: TcpListener, security: Security, limits: Limits, accepted: Accepted) {
-    let room = Arc::new(Semaphore::new(limits.connections));
+async fn accept(tcp: TcpListener, security: Security, room: Room, accepted: Accepted) {
     loop {
         let stream = tokio::select! {
             biased;
@@ -107,31 +140,44 @@ async fn accept(tcp: TcpListener, security: Security, limits: Limits, accepted: 
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+        let Some(place) = room.place() else {
             counter!("cutover_refused_total", "reason" => "connections").increment(1);
             continue;
         };
-        tokio::spawn(greet(stream, permit, security.clone(), accepted.clone()));
+        tokio::spawn(greet(stream, place, room.clone(), security.clone(), accepted.clone()));
     }
 }
 
-async fn greet(stream: TcpStream, permit: OwnedSemaphorePermit, security: Security, accepted: Accepted) {
+async fn greet(stream: TcpStream, mut place: Place, room: Room, security: Security, accepted: Accepted) {
     let _faster = stream.set_nodelay(true);
     let from = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
     let stream = match security {
         Security::Plain => Stream::Plain(stream),
         Security::Mutual(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
             Ok(Ok(stream)) => Stream::Mutual(Box::new(stream)),
-            Ok(Err(error)) => return refuse(&from, &error.to_string()),
-            Err(_) => return refuse(&from, "the TLS handshake took too long"),
+            Ok(Err(error)) => return refuse("handshake", &from, &error.to_string()),
+            Err(_) => return refuse("handshake", &from, "the TLS handshake took too long"),
         },
     };
-    let _closed = accepted.send(Ok(Connection { stream, _permit: permit })).await;
+    if let Stream::Mutual(stream) = &stream {
+        let seated =
+            stream.get_ref().1.peer_certificates().and_then(|all| all.first()).map_or(Ok(()), |first| {
+                let subject = subject_of(first).map_err(|error| ("handshake", error.to_string()))?;
+                room.seat(&mut place, subject).map_err(|error| ("connections", error))
+            });
+        if let Err((reason, error)) = seated {
+            return refuse(reason, &from, &error);
+        }
+    }
+    let _closed = accepted.send(Ok(Connection { stream, _place: place })).await;
 }
 
-fn refuse(from: &str, error: &str) {
-    counter!("cutover_refused_total", "reason" => "handshake").increment(1);
-    tracing::warn!(from, error, "a connection was refused");
+fn refuse(reason: &'static str, from: &str, error: &str) {
+    static LINES: Seldom = Seldom::new();
+    counter!("cutover_refused_total", "reason" => reason).increment(1);
+    if let Some(left_out) = LINES.now() {
+        tracing::warn!(from, error, left_out, "a connection was refused");
+    }
 }
 
 #[derive(Debug)]
@@ -144,7 +190,7 @@ enum Stream {
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// What a request knows of its connection.

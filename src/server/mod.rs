@@ -14,19 +14,31 @@ mod access;
 mod cluster;
 mod deadline;
 mod errors;
+mod heard;
 #[cfg(not(madsim))]
 mod listen;
 mod migrations;
 #[cfg(not(madsim))]
 mod network;
 mod node;
+mod outgoing;
+#[cfg(not(madsim))]
+mod outside;
+#[cfg(not(madsim))]
+mod parcel;
 #[cfg(not(madsim))]
 mod peers;
 mod placements;
+#[cfg(not(madsim))]
+mod room;
+#[cfg(not(madsim))]
+mod seldom;
 mod sessions;
 
 pub use access::{Access, Caller, Identify, Plain, Role, Subjects, SubjectsError};
+pub use deadline::Patience;
 pub use errors::{from_failure, from_outcome};
+pub use heard::Heard;
 #[cfg(not(madsim))]
 pub use listen::{Certificates, Limits, ListenError, Listener};
 #[cfg(not(madsim))]
@@ -34,7 +46,9 @@ pub use network::GrpcTransport;
 pub use node::{Parts, Running, StartNodeError, start};
 
 #[cfg(not(madsim))]
-pub use peers::{Ear, Learned, PeerRule, PeerService, peer_service};
+pub use parcel::Large;
+#[cfg(not(madsim))]
+pub use peers::{Ear, Learned, PeerRule, PeerService, Streams, peer_service};
 
 use crate::api::v1;
 use crate::driver::Handle;
@@ -51,13 +65,21 @@ pub struct Service {
     access: Arc<Access>,
     identify: Arc<dyn Identify>,
     policy: Policy,
+    patience: Patience,
+    heard: Heard,
 }
 
 impl Service {
     /// The services of a node.
     #[must_use]
     pub fn new(handle: Handle, access: Arc<Access>, identify: Arc<dyn Identify>, policy: Policy) -> Self {
-        Self { handle, access, identify, policy }
+        Self { handle, access, identify, policy, patience: Patience::default(), heard: Heard::default() }
+    }
+
+    /// The same with other deadlines of its streams, and with what others say of its node.
+    #[must_use]
+    pub fn with(self, patience: Patience, heard: Heard) -> Self {
+        Self { patience, heard, ..self }
     }
 
     /// Lets a caller in, or says why not.

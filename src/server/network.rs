@@ -1,6 +1,9 @@
 //! The sending end of the streams between nodes.
 
-use super::peers::{FRAME_BYTES, Learned, MESSAGE_BYTES_MAX};
+use super::heard::Heard;
+use super::parcel::{FRAME_BYTES, MESSAGE_BYTES_MAX};
+use super::peers::Learned;
+use super::seldom::Seldom;
 use crate::api::{reasons, v1};
 use crate::control_plane::{Address, ControlPlaneEntry};
 use crate::driver::{Registry, Transport};
@@ -12,6 +15,7 @@ use metrics::counter;
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
 
 /// Messages to one node that wait for its stream; further ones are lost.
 const QUEUE: usize = 256;
@@ -32,6 +36,7 @@ pub struct GrpcTransport {
     own: Option<Address>,
     security: Security,
     learned: Learned,
+    heard: Heard,
     registry: Registry,
     lanes: BTreeMap<NodeId, Lane>,
 }
@@ -39,9 +44,15 @@ pub struct GrpcTransport {
 impl GrpcTransport {
     /// No streams yet; each is opened with the first message.
     #[must_use]
-    pub fn new(config: Config, own: Option<Address>, security: Security, learned: Learned) -> Self {
+    pub fn new(
+        config: Config,
+        own: Option<Address>,
+        security: Security,
+        learned: Learned,
+        heard: Heard,
+    ) -> Self {
         let (registry, lanes) = (Registry::default(), BTreeMap::new());
-        Self { config, own, security, learned, registry, lanes }
+        Self { config, own, security, learned, heard, registry, lanes }
     }
 
     fn address(&self, node: NodeId) -> Option<Address> {
@@ -59,7 +70,8 @@ impl GrpcTransport {
                 incarnation: self.config.me.incarnation.0,
                 address: self.own.as_ref().map(ToString::to_string).unwrap_or_default(),
             };
-            tokio::spawn(carry(node, address.clone(), self.security.clone(), hello, messages));
+            let (security, heard) = (self.security.clone(), self.heard.clone());
+            tokio::spawn(carry(node, address.clone(), security, hello, messages, heard));
             // The old lane's queue is dropped, and its task ends.
             self.lanes.insert(node, Lane { address, queue });
         }
@@ -86,6 +98,27 @@ impl Transport for GrpcTransport {
     }
 }
 
+/// Why a stream ended.
+enum Broken {
+    /// There is none, or it was refused or lost.
+    Lost(String),
+    /// A node that knows better says that this one, or the one that it speaks to, is of the past.
+    Past(String),
+}
+
+impl Broken {
+    fn tell(&self, node: NodeId, address: &Address) {
+        match self {
+            Self::Lost(error) => tracing::warn!(%node, %address, %error, "no stream to a peer"),
+            Self::Past(error) => tracing::error!(
+                %node, %address, %error,
+                "not listened to: a node that was removed or lost is admitted again with its next incarnation and an \
+                 empty directory"
+            ),
+        }
+    }
+}
+
 /// Carries messages to one node until nobody sends any more.
 async fn carry(
     node: NodeId,
@@ -93,18 +126,22 @@ async fn carry(
     security: Security,
     hello: v1::PeerHello,
     mut messages: mpsc::Receiver<Message<ControlPlaneEntry>>,
+    heard: Heard,
 ) {
     let mut wait = BACKOFF[0];
     let mut told = false;
     while let Some(first) = messages.recv().await {
         let began = tokio::time::Instant::now();
-        let error = match stream(&address, &security, &hello, first, &mut messages).await {
+        let broken = match stream(&address, &security, &hello, first, &mut messages).await {
             Ok(()) => return,
-            Err(error) => error,
+            Err(broken) => broken,
         };
+        if let Broken::Past(why) = &broken {
+            heard.put(why);
+        }
         // The same trouble is told once, not every second.
         if !told {
-            tracing::warn!(%node, %address, %error, "no stream to a peer");
+            broken.tell(node, &address);
         }
         told = began.elapsed() < BACKOFF[1];
         wait = if told { (wait * 2).min(BACKOFF[1]) } else { BACKOFF[0] };
@@ -120,12 +157,13 @@ async fn stream(
     hello: &v1::PeerHello,
     first: Message<ControlPlaneEntry>,
     messages: &mut mpsc::Receiver<Message<ControlPlaneEntry>>,
-) -> Result<(), String> {
-    let channel = channel(address, security).await.map_err(|error| error.to_string())?;
+) -> Result<(), Broken> {
+    let lost = |error: &dyn core::fmt::Display| Broken::Lost(error.to_string());
+    let channel = channel(address, security).await.map_err(|error| lost(&error))?;
     let mut client = v1::peer_client::PeerClient::new(channel);
     let (frames, outgoing) = mpsc::channel(FRAMES);
     let hello = v1::PeerFrame { data: Vec::new(), last: false, hello: Some(hello.clone()) };
-    frames.try_send(hello).map_err(|error| error.to_string())?;
+    frames.try_send(hello).map_err(|error| lost(&error))?;
     let exchange = client.exchange(ReceiverStream::new(outgoing));
     let feed = async {
         let mut next = Some(first);
@@ -150,17 +188,21 @@ async fn stream(
             exchange.await
         }
     };
-    Err(ended.map_or_else(|status| reasons(&status), |_| "the peer closed the stream".to_owned()))
+    Err(match ended {
+        Ok(_) => lost(&"the peer closed the stream"),
+        Err(status) if status.code() == Code::FailedPrecondition => Broken::Past(reasons(&status)),
+        Err(status) => Broken::Lost(reasons(&status)),
+    })
 }
 
 /// One message in frames; false once the stream is gone.
 async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPlaneEntry>) -> bool {
     let bytes = match message.encode() {
         Ok(bytes) if bytes.len() <= MESSAGE_BYTES_MAX => bytes,
-        Ok(_) | Err(_) => {
-            counter!("cutover_peer_messages_dropped_total", "where" => "too long").increment(1);
-            return true;
+        Ok(bytes) => {
+            return leave_out(message, &format!("{} bytes, at most {MESSAGE_BYTES_MAX}", bytes.len()));
         }
+        Err(error) => return leave_out(message, &error.to_string()),
     };
     counter!("cutover_peer_messages_total", "way" => "out").increment(1);
     let mut chunks = bytes.chunks(FRAME_BYTES).peekable();
@@ -169,6 +211,16 @@ async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPla
         if frames.send(frame).await.is_err() {
             return false;
         }
+    }
+    true
+}
+
+/// Nobody would take it, however often it is sent: whoever needs it stays behind.
+fn leave_out(message: &Message<ControlPlaneEntry>, why: &str) -> bool {
+    static LINES: Seldom = Seldom::new();
+    counter!("cutover_peer_messages_dropped_total", "where" => "too long").increment(1);
+    if LINES.now().is_some() {
+        tracing::error!(to = %message.to, why, "a message to a peer cannot be sent");
     }
     true
 }

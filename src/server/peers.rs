@@ -1,6 +1,8 @@
 //! Messages between nodes over gRPC: one stream for each direction, which is opened again when it breaks.
 
 use super::access::{Caller, Identify, Subjects};
+use super::parcel::{FRAME_BYTES, Large, MESSAGE_BYTES_MAX, Parcel, Taken, VOTE_BYTES_MAX};
+use super::seldom::Seldom;
 use crate::api::v1;
 use crate::control_plane::{Address, ClusterVoterIdentity, ControlPlaneEntry};
 use crate::driver::{Handle, Inbox, Registry};
@@ -9,12 +11,8 @@ use crate::raft::{Body, Config, Message};
 use metrics::counter;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
-
-/// Bytes of one message, encoded: a snapshot is one.
-pub(super) const MESSAGE_BYTES_MAX: usize = 256 << 20;
-/// Bytes of one frame.
-pub(super) const FRAME_BYTES: usize = 1 << 20;
 
 /// Where nodes said that they listen, for those who do not know them from the log yet.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +45,34 @@ pub enum Ear {
     /// One that this node's log does not know, and that may be a member by its certificate: to what elections need. A voter
     /// that refuses strangers can leave a cluster without a leader for ever (DESIGN 3.1).
     Elections,
+}
+
+impl Ear {
+    /// Bytes of the longest message that is listened to.
+    const fn message_bytes_max(self) -> usize {
+        match self {
+            Self::All => MESSAGE_BYTES_MAX,
+            Self::Elections => VOTE_BYTES_MAX,
+        }
+    }
+}
+
+/// Who has a stream open: the node that it says to be, and the subject of its certificate.
+type Speaker = (NodeId, Option<ClusterVoterIdentity>);
+
+/// One stream for each speaker. A later one takes the place of an earlier one, whose connection may have broken unnoticed.
+#[derive(Clone, Debug, Default)]
+pub struct Streams(Arc<Mutex<BTreeMap<Speaker, oneshot::Sender<()>>>>);
+
+impl Streams {
+    /// Takes the place; what it returns ends when a later one does.
+    fn open(&self, speaker: Speaker) -> oneshot::Receiver<()> {
+        let (place, taken) = oneshot::channel();
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, place| !place.is_closed());
+        all.insert(speaker, place);
+        taken
+    }
 }
 
 impl PeerRule {
@@ -108,6 +134,10 @@ pub struct PeerService {
     pub rule: PeerRule,
     /// Where answers go.
     pub learned: Learned,
+    /// Who speaks now.
+    pub streams: Streams,
+    /// Who has more to say than one frame.
+    pub large: Large,
 }
 
 impl PeerService {
@@ -130,9 +160,55 @@ impl PeerService {
 }
 
 fn refuse(what: String) -> Status {
+    refuse_as(Status::permission_denied(what))
+}
+
+fn refuse_as(status: Status) -> Status {
+    static LINES: Seldom = Seldom::new();
     counter!("cutover_refused_total", "reason" => "peer").increment(1);
-    tracing::warn!(what, "a peer was refused");
-    Status::permission_denied(what)
+    if let Some(left_out) = LINES.now() {
+        tracing::warn!(what = status.message(), left_out, "a peer was refused");
+    }
+    status
+}
+
+impl PeerService {
+    /// Takes what a speaker says until it has said everything.
+    async fn listen(
+        &self,
+        mut frames: Streaming<v1::PeerFrame>,
+        caller: &Caller,
+        hello: &v1::PeerHello,
+    ) -> Result<(), Status> {
+        let mut parcel = Parcel::new(self.large.clone());
+        while let Some(frame) = frames.message().await? {
+            // The log may know more by now than when the stream was opened.
+            let (node, ear) = self.ear(caller, hello)?;
+            let taken = parcel.take(&frame.data, frame.last, ear.message_bytes_max());
+            let bytes = match taken {
+                Ok(Taken::Whole(bytes)) => bytes,
+                Ok(Taken::Unfinished) => continue,
+                Ok(Taken::Lost) => {
+                    counter!("cutover_peer_messages_dropped_total", "where" => "large").increment(1);
+                    continue;
+                }
+                Err(error) => return Err(refuse_as(Status::out_of_range(format!("{node}: {error}")))),
+            };
+            let message = Message::<ControlPlaneEntry>::decode(&bytes)
+                .map_err(|error| refuse(format!("{node}: {error}")))?;
+            if message.from.node != node {
+                return Err(refuse(format!("{node} sends a message of {}", message.from.node)));
+            }
+            if let Some(why) = self.in_vain(&message).await {
+                return Err(refuse_as(Status::failed_precondition(why)));
+            }
+            if ear == Ear::All || is_of_elections(&message.body) {
+                counter!("cutover_peer_messages_total", "way" => "in").increment(1);
+                self.inbox.deliver(message);
+            }
+        }
+        Ok(())
+    }
 }
 
 #[tonic::async_trait]
@@ -149,29 +225,16 @@ impl v1::peer_server::Peer for PeerService {
         if let Ok(address) = Address::try_from(hello.address.clone()) {
             self.learned.put(node, address);
         }
-        let mut bytes = Vec::new();
-        while let Some(frame) = frames.message().await? {
-            if bytes.len() + frame.data.len() > MESSAGE_BYTES_MAX {
-                return Err(refuse(format!("{node} sends a message of more than {MESSAGE_BYTES_MAX} bytes")));
-            }
-            bytes.extend_from_slice(&frame.data);
-            if !frame.last {
-                continue;
-            }
-            let message = Message::<ControlPlaneEntry>::decode(&bytes)
-                .map_err(|error| refuse(format!("{node}: {error}")))?;
-            bytes.clear();
-            if message.from.node != node {
-                return Err(refuse(format!("{node} sends a message of {}", message.from.node)));
-            }
-            // The log may know more by now than when the stream was opened.
-            let (_, ear) = self.ear(&caller, &hello)?;
-            if ear == Ear::All || is_of_elections(&message.body) {
-                counter!("cutover_peer_messages_total", "way" => "in").increment(1);
-                self.inbox.deliver(message);
-            }
+        let identity = match &caller {
+            Caller::Holder(identity) => Some(identity.clone()),
+            Caller::Anybody => None,
+        };
+        let later = self.streams.open((node, identity));
+        tokio::select! {
+            biased;
+            _ = later => Err(Status::aborted(format!("a later stream of {node} took the place of this one"))),
+            ended = self.listen(frames, &caller, &hello) => ended.map(|()| Response::new(v1::PeerClosed {})),
         }
-        Ok(Response::new(v1::PeerClosed {}))
     }
 }
 

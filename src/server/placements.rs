@@ -1,6 +1,7 @@
 //! Where partitions live.
 
 use super::errors::malformed;
+use super::outgoing::{Gone, Outgoing};
 use super::{Service, deadline};
 use crate::api::{Asked, v1};
 use crate::control_plane::ControlPlaneState;
@@ -8,6 +9,7 @@ use crate::driver::{FeedItem, Handle, NamedRecord, View};
 use crate::ids::{PartitionId, Revision};
 use crate::migration::PartitionRecord;
 use core::time::Duration;
+use metrics::counter;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -83,62 +85,89 @@ impl v1::placements_server::Placements for Service {
         let limit = deadline::of(request.metadata()).min(Duration::from_secs(5));
         let after = Revision(request.into_inner().after_revision);
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        tokio::spawn(forward(self.handle.clone(), feed, sender));
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        let (stream, answers) = Outgoing::new(AHEAD);
+        tokio::spawn(forward(self.handle.clone(), feed, stream, self.patience.watch_idle));
+        Ok(Response::new(answers))
     }
 }
 
-type Told = mpsc::Sender<Result<v1::WatchResponse, Status>>;
+/// Why a watcher is told nothing more.
+enum Over {
+    /// It has gone away.
+    Gone,
+    /// It did not take what it was told.
+    Idle,
+    /// There is nothing more to tell.
+    Ended,
+}
 
 /// Carries the feed to one watcher until either goes away.
-async fn forward(handle: Handle, mut feed: mpsc::Receiver<FeedItem>, told: Told) {
+async fn forward(
+    handle: Handle,
+    mut feed: mpsc::Receiver<FeedItem>,
+    stream: Outgoing<v1::WatchResponse>,
+    idle: Duration,
+) {
+    let over = loop {
+        if let Err(over) = tell_next(&handle, &mut feed, &stream, idle).await {
+            break over;
+        }
+    };
+    match over {
+        Over::Gone => {}
+        Over::Ended => stream.end(ended(&handle).await),
+        Over::Idle => {
+            counter!("cutover_watchers_cut_off_total").increment(1);
+            let what = format!(
+                "the watcher took nothing for {} s and was cut off, resume by revision",
+                idle.as_secs()
+            );
+            stream.end(Status::resource_exhausted(what));
+        }
+    }
+}
+
+async fn tell_next(
+    handle: &Handle,
+    feed: &mut mpsc::Receiver<FeedItem>,
+    stream: &Outgoing<v1::WatchResponse>,
+    idle: Duration,
+) -> Result<(), Over> {
     use v1::watch_response::What;
-    let say = |what| Ok(v1::WatchResponse { what: Some(what) });
-    loop {
-        let item = match tokio::time::timeout(PROGRESS, feed.recv()).await {
-            Ok(Some(item)) => item,
-            Ok(None) => {
-                let _gone = told.send(Err(ended(&handle).await)).await;
-                return;
-            }
-            Err(_) => {
-                // Nothing waits in the feed, so nothing up to this revision is missing.
-                let revision = handle.status().revision.0;
-                if feed.is_empty() && told.send(say(What::Progress(v1::Progress { revision }))).await.is_err()
-                {
-                    return;
-                }
-                continue;
-            }
+    let tell =
+        async |what| match tokio::time::timeout(idle, stream.say(v1::WatchResponse { what: Some(what) }))
+            .await
+        {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Gone)) => Err(Over::Gone),
+            Err(_) => Err(Over::Idle),
         };
-        let sent = match item {
-            FeedItem::Changed(change) => {
-                let record = change.record.as_deref().map(named);
-                let (revision, partition) = (change.revision.0, change.partition.0);
-                let after_revision = change.after.0;
-                let change = v1::Change { revision, partition, record, after_revision };
-                told.send(say(What::Change(change))).await.is_ok()
-            }
-            FeedItem::Resync { records, revision } => {
-                let mut pages = records.chunks(PAGE).peekable();
-                let mut page = pages.next().unwrap_or_default();
-                loop {
-                    let records = page.iter().map(named).collect();
-                    let next = pages.next();
-                    let resync = v1::Resync { records, revision: revision.0, last: next.is_none() };
-                    if told.send(say(What::Resync(resync))).await.is_err() {
-                        return;
-                    }
-                    match next {
-                        Some(next) => page = next,
-                        None => break true,
-                    }
+    match tokio::time::timeout(PROGRESS, feed.recv()).await {
+        Ok(Some(FeedItem::Changed(change))) => {
+            let record = change.record.as_deref().map(named);
+            let (revision, partition) = (change.revision.0, change.partition.0);
+            let after_revision = change.after.0;
+            tell(What::Change(v1::Change { revision, partition, record, after_revision })).await
+        }
+        Ok(Some(FeedItem::Resync { records, revision })) => {
+            let mut pages = records.chunks(PAGE).peekable();
+            let mut page = pages.next().unwrap_or_default();
+            loop {
+                let records = page.iter().map(named).collect();
+                let next = pages.next();
+                tell(What::Resync(v1::Resync { records, revision: revision.0, last: next.is_none() }))
+                    .await?;
+                match next {
+                    Some(next) => page = next,
+                    None => return Ok(()),
                 }
             }
-        };
-        if !sent {
-            return;
+        }
+        Ok(None) => Err(Over::Ended),
+        Err(_) => {
+            // Nothing waits in the feed, so nothing up to this revision is missing.
+            let revision = handle.status().revision.0;
+            if feed.is_empty() { tell(What::Progress(v1::Progress { revision })).await } else { Ok(()) }
         }
     }
 }

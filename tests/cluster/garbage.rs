@@ -96,7 +96,7 @@ fn connections_have_a_bound() {
     assert!(metrics.contains("cutover_refused_total{reason=\"connections\"}"), "{metrics}");
 }
 
-fn scrape(at: SocketAddr) -> String {
+pub fn scrape(at: SocketAddr) -> String {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();

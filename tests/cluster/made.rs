@@ -182,6 +182,15 @@ impl Cluster {
         cutoverd(&all)
     }
 
+    /// What an operator is told who knows this node alone.
+    pub fn status_of(&self, endpoint: &str) -> String {
+        let mut words: Vec<String> = vec!["ctl".to_owned()];
+        words.extend(self.endpoints());
+        words[2] = endpoint.to_owned();
+        words.extend(["--deadline", "2", "status"].map(str::to_owned));
+        cutoverd(&words).ok()
+    }
+
     pub fn status(&self, at: usize) -> Option<StatusResponse> {
         let client = self.client_of(self.ann.as_ref(), options(2));
         self.run(client.status(&address(self.nodes[at].client))).ok()

@@ -1,10 +1,11 @@
 //! Who is not let in: strangers, other authorities, and other clusters.
 
 use super::certs::{Authority, Files};
-use super::harness::{Ran, cutoverd};
+use super::harness::{Ran, cutoverd, until};
 use super::made::{Cluster, address, options, security};
 use cutover::api::v1::{PeerFrame, PeerHello, peer_client::PeerClient};
 use cutover::client::ClientError;
+use std::io::Write as _;
 use std::net::SocketAddr;
 
 fn ctl(cluster: &Cluster, files: &Files, words: &[&str]) -> Ran {
@@ -106,4 +107,26 @@ fn a_cluster_does_not_take_part_in_another() {
         assert_eq!(members.members[0].client_address, cluster.nodes[0].client.to_string());
         cluster.ctl(&["create", "acme", "--at", "A"]).ok();
     }
+}
+
+/// Whoever knocks a thousand times does not fill the disk with what is said about it.
+#[test]
+fn a_flood_of_strangers_is_a_few_lines() {
+    const KNOCKS: usize = 1_000;
+    let cluster = Cluster::secure(1);
+    let node = &cluster.nodes[0];
+    for _ in 0..KNOCKS {
+        let mut stream = std::net::TcpStream::connect(node.peer).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    }
+    let counted = || {
+        let metrics = super::garbage::scrape(node.metrics);
+        let line = metrics.lines().find(|line| line.contains("reason=\"handshake\""))?;
+        let count: usize = line.split_whitespace().last()?.parse().ok()?;
+        (count >= KNOCKS).then_some(())
+    };
+    until("every one to be counted", counted);
+    // Which stretch of time each fell into is not known; all of them are few.
+    let lines = node.said().lines().filter(|line| line.contains("a connection was refused")).count();
+    assert!((1..KNOCKS / 4).contains(&lines), "{lines} lines");
 }

@@ -3,7 +3,10 @@
 use super::harness::{PATIENCE, until};
 use super::made::{Cluster, options};
 use cutover::api::Asked;
-use cutover::api::v1::{WatchRequest, placements_client::PlacementsClient, watch_response::What};
+use cutover::api::v1::{
+    BackupRequest, WatchRequest, cluster_client::ClusterClient, placements_client::PlacementsClient,
+    watch_response::What,
+};
 use cutover::client::{Client, GateTable, Update};
 use cutover::control_plane::PartitionName;
 use cutover::ids::{PartitionId, Placement, Revision};
@@ -191,4 +194,71 @@ fn revision(what: Option<What>) -> u64 {
         What::Resync(page) => page.revision,
         What::Progress(progress) => progress.revision,
     }
+}
+
+/// What a node counted under this name.
+fn counted(cluster: &Cluster, name: &str) -> u64 {
+    let metrics = super::garbage::scrape(cluster.nodes[0].metrics);
+    let line = metrics.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.split_whitespace().last()?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn streams_that_nobody_reads_end() {
+    let mut cluster = Cluster::of(1, false);
+    cluster.nodes[0].sections =
+        "[queues]\nwatch = 16384\n[limits]\nwatch_idle_s = 1\nbackup_s = 1\n".to_owned();
+    let cluster = cluster.found();
+    let at = format!("http://{}", cluster.nodes[0].client);
+    let client = cluster.client();
+    cluster.run(async {
+        let endpoint = tonic::transport::Endpoint::from_shared(at).unwrap();
+        let channel = endpoint.initial_stream_window_size(65_535).connect().await.unwrap();
+        let mut calls = PlacementsClient::new(channel.clone());
+        let mut lazy = calls.watch(WatchRequest { after_revision: 0 }).await.unwrap().into_inner();
+        let mut watch = client.watch();
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|worker| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    for number in 0..EACH / 2 {
+                        client.apply(long(worker, number), CREATE).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.await.unwrap();
+        }
+        // Its queue has room for all of it: what ends it is that it takes nothing.
+        until("a watcher that is cut off", || {
+            (counted(&cluster, "cutover_watchers_cut_off_total") > 0).then_some(())
+        });
+        let ended = loop {
+            match lazy.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the stream ended without a reason"),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!(ended.code(), tonic::Code::ResourceExhausted, "{ended:?}");
+        assert!(ended.message().contains("took nothing for 1 s and was cut off"), "{ended:?}");
+        let mut calls = ClusterClient::new(channel);
+        let mut backup = calls.backup(BackupRequest {}).await.unwrap().into_inner();
+        until("a backup that is given up", || {
+            (counted(&cluster, "cutover_backups_cut_off_total") > 0).then_some(())
+        });
+        let ended = loop {
+            match backup.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the stream ended without a reason"),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!(ended.code(), tonic::Code::DeadlineExceeded, "{ended:?}");
+        assert!(ended.message().contains("was not taken within 1 s"), "{ended:?}");
+        // Whoever reads is not concerned, neither by how long it has been there nor by how much there is.
+        assert!(matches!(watch.next().await, Ok(Update::Everything { .. } | Update::Changed { .. })));
+        assert!(client.backup().await.unwrap().len() > 1 << 18);
+    });
 }

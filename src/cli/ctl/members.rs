@@ -182,7 +182,10 @@ fn row(address: &Address, status: &v1::StatusResponse) -> Vec<String> {
     vec![
         format!("n{}", status.node),
         address.to_string(),
-        role(status.role()).to_owned(),
+        match status.outside.as_str() {
+            "" => role(status.role()).to_owned(),
+            why => format!("outside: {why}"),
+        },
         status.term.to_string(),
         status.commit.to_string(),
         status.last_index.to_string(),
@@ -201,5 +204,6 @@ fn status_json(address: &Address, status: &v1::StatusResponse) -> serde_json::Va
         "commit": status.commit, "last_index": status.last_index, "durable_index": status.durable_index,
         "snapshot_index": status.snapshot_index, "revision": status.revision, "partitions": status.partitions,
         "migrations_in_flight": status.migrations_in_flight, "sessions": status.sessions,
+        "outside": Some(&status.outside).filter(|why| !why.is_empty()),
     })
 }

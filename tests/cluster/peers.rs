@@ -1,0 +1,147 @@
+//! What a peer may cost: messages without an end, streams without a number, and connections.
+
+use super::harness::{Node, until};
+use super::made::{Cluster, address, security};
+use cutover::api::v1::{PeerClosed, PeerFrame, PeerHello, peer_client::PeerClient};
+use cutover::tls::{Security, Tls};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio_stream::StreamExt as _;
+
+const FRAME: usize = 1 << 20;
+/// The largest message of a member, and of anybody else.
+const MAX: usize = 64 << 20;
+const MAX_OF_STRANGERS: usize = 1 << 10;
+
+fn hello(node: &Node, as_node: u32) -> PeerFrame {
+    let hello = PeerHello { cluster: node.cluster, node: as_node, incarnation: 1, address: String::new() };
+    PeerFrame { data: Vec::new(), last: false, hello: Some(hello) }
+}
+
+/// Says who it is, then frames, then nothing more.
+async fn pour(
+    at: SocketAddr,
+    security: &Security,
+    hello: PeerFrame,
+    frames: impl Iterator<Item = PeerFrame> + Send + 'static,
+) -> Result<PeerClosed, tonic::Status> {
+    let channel = cutover::tls::channel(&address(at), security).await.unwrap();
+    let frames = tokio_stream::iter(std::iter::once(hello)).chain(tokio_stream::iter(frames));
+    PeerClient::new(channel).exchange(frames).await.map(tonic::Response::into_inner)
+}
+
+fn part(bytes: usize, last: bool) -> PeerFrame {
+    PeerFrame { data: vec![0xff; bytes], last, hello: None }
+}
+
+#[track_caller]
+fn says(status: &tonic::Status, words: &[String]) {
+    for word in words {
+        assert!(status.message().contains(word), "{word:?}: {status:?}");
+    }
+}
+
+#[test]
+fn a_message_without_an_end_is_refused() {
+    let cluster = Cluster::plain(1);
+    let node = &cluster.nodes[0];
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    let before = node.peak_kib();
+    let endless = std::iter::repeat_with(|| part(FRAME, false));
+    let refused = cluster.run(pour(node.peer, &Security::Plain, hello(node, 2), endless)).unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused:?}");
+    says(&refused, &[format!("n2: a message of at least {} bytes, at most {MAX} are taken", MAX + FRAME)]);
+    node.hears("a peer was refused");
+    // One frame is no way around it.
+    let frame = std::iter::once(part(2 * FRAME, true));
+    let refused = cluster.run(pour(node.peer, &Security::Plain, hello(node, 2), frame)).unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused:?}");
+    // Many at once cost hardly more than one.
+    let (at, first) = (node.peer, hello(node, 3));
+    let others: Vec<_> = (3..11)
+        .map(|other| {
+            let hello = PeerFrame {
+                hello: first.hello.clone().map(|hello| PeerHello { node: other, ..hello }),
+                ..first.clone()
+            };
+            let frames = (0..MAX / FRAME).map(|_| part(FRAME, false)).chain([part(0, true)]);
+            cluster.spawn(async move { pour(at, &Security::Plain, hello, frames).await })
+        })
+        .collect();
+    let lost = others.into_iter().filter_map(|other| cluster.run(other).unwrap().ok()).count();
+    assert!(lost > 0, "each was kept to its end");
+    let grown = node.peak_kib() - before;
+    assert!(grown < 3 * (u64::try_from(MAX).unwrap() >> 10), "{grown} KiB");
+    cluster.ctl(&["get", "acme"]).ok();
+}
+
+#[test]
+fn who_is_no_member_says_little_and_has_few_connections() {
+    let cluster = Cluster::secure(1);
+    let node = &cluster.nodes[0];
+    let authority = cluster.authority.as_ref().unwrap();
+    let files = authority.issue("n2", "CN=n2,OU=control-plane,O=example");
+    let other = authority.issue("n3", "CN=n3,OU=control-plane,O=example");
+    let security = security(Some(&files));
+    let frames = std::iter::once(part(MAX_OF_STRANGERS + 1, true));
+    let refused = cluster.run(pour(node.peer, &security, hello(node, 2), frames)).unwrap_err();
+    says(&refused, &[format!("at least {} bytes, at most {MAX_OF_STRANGERS}", MAX_OF_STRANGERS + 1)]);
+    let Security::Mutual(tls) = security else { panic!("no certificate") };
+    cluster.run(async {
+        let mut held = Vec::new();
+        let full = loop {
+            match connect(node.peer, &tls).await {
+                Some(stream) => held.push(stream),
+                None => break held.len(),
+            }
+            assert!(held.len() < 64, "no bound");
+        };
+        // The stream above may have had its place still.
+        assert!((7..=8).contains(&full), "{full} connections were let in");
+        // Others are let in nevertheless.
+        let Security::Mutual(other) = super::made::security(Some(&other)) else { panic!("no certificate") };
+        assert!(connect(node.peer, &other).await.is_some());
+    });
+    node.hears("CN=n2,OU=control-plane,O=example has 8 connections, at most 8 are let in");
+    // Whoever is gone leaves a place.
+    until("a connection", || cluster.run(connect(node.peer, &tls)).map(|_| ()));
+}
+
+/// A connection that is greeted, as HTTP/2 does; none if it is closed.
+async fn connect(at: SocketAddr, tls: &Arc<Tls>) -> Option<impl Sized> {
+    let stream = TcpStream::connect(at).await.unwrap();
+    let mut stream = tls.connect("localhost", stream).await.ok()?;
+    let greeted = stream.read(&mut [0; 64]).await.is_ok_and(|bytes| bytes > 0);
+    greeted.then_some(stream)
+}
+
+#[test]
+fn a_later_stream_takes_the_place_of_an_earlier_one() {
+    let cluster = Cluster::plain(1);
+    let node = &cluster.nodes[0];
+    let at = node.peer;
+    cluster.run(async {
+        let speak = |hello: PeerFrame| async move {
+            let channel = cutover::tls::channel(&address(at), &Security::Plain).await.unwrap();
+            let frames = tokio_stream::iter([hello]).chain(tokio_stream::pending());
+            PeerClient::new(channel).exchange(frames).await
+        };
+        let (first, other) = (tokio::spawn(speak(hello(node, 2))), tokio::spawn(speak(hello(node, 3))));
+        let mut ended = None;
+        for _ in 0..1_000 {
+            // The first may not have been there yet.
+            let _second = tokio::spawn(speak(hello(node, 2)));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if first.is_finished() {
+                ended = Some(first.await.unwrap().unwrap_err());
+                break;
+            }
+        }
+        let ended = ended.expect("the first stream to end");
+        says(&ended, &["a later stream of n2".to_owned()]);
+        assert!(!other.is_finished(), "another node's goes on");
+    });
+}

@@ -1,0 +1,114 @@
+//! Nodes that come back with the disk of a former life: they are told, they say so, and nobody minds them.
+
+use super::harness::until;
+use super::made::{Cluster, address, security};
+use cutover::api::v1::{
+    MembersRequest, PartitionRef, ResolveRequest, Role, cluster_client::ClusterClient, error_detail::Why,
+    partition_ref::By, placements_client::PlacementsClient,
+};
+use cutover::api::{Asked, detail_of};
+use cutover::control_plane::PartitionName;
+
+/// So often a node must have been refused before it counts as harmless.
+const REFUSALS: usize = 5;
+
+fn acme() -> Asked {
+    Asked::Name(PartitionName::try_from("acme".to_owned()).unwrap())
+}
+
+/// How often a node has refused a peer.
+fn refusals(cluster: &Cluster, at: usize) -> usize {
+    let metrics = super::garbage::scrape(cluster.nodes[at].metrics);
+    let line = metrics.lines().find(|line| line.contains("cutover_refused_total{reason=\"peer\"}"));
+    line.and_then(|line| line.split_whitespace().last()?.parse().ok()).unwrap_or(0)
+}
+
+/// Asks this very node for what only a leader may say.
+#[track_caller]
+fn reads_nothing(cluster: &Cluster, at: usize) {
+    let (own, security) = (address(cluster.nodes[at].client), security(cluster.ann.as_ref()));
+    cluster.run(async {
+        let channel = cutover::tls::channel(&own, &security).await.unwrap();
+        let by = By::Name("acme".to_owned());
+        let request = ResolveRequest { partition: Some(PartitionRef { by: Some(by) }) };
+        let told = PlacementsClient::new(channel.clone()).resolve(request).await.unwrap_err();
+        assert!(matches!(detail_of(&told), Some(Why::NotLeader(_))), "{told:?}");
+        let told = ClusterClient::new(channel).members(MembersRequest {}).await.unwrap_err();
+        assert!(matches!(detail_of(&told), Some(Why::NotLeader(_))), "{told:?}");
+    });
+    let status = cluster.status(at).expect("what it knows of itself");
+    assert!(!matches!(status.role(), Role::Leader | Role::Candidate), "{status:?}");
+}
+
+#[test]
+fn a_node_that_was_removed_disturbs_nobody() {
+    let mut cluster = Cluster::secure(3);
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    let leader = cluster.leader();
+    let gone = (leader + 1) % 3;
+    cluster.nodes[gone].kill();
+    let number = cluster.nodes[gone].number.to_string();
+    cluster.ctl(&["members", "remove", &number]).ok();
+    let before = cluster.status(leader).unwrap();
+    assert_eq!(before.role(), Role::Leader);
+    cluster.nodes[gone].start();
+    cluster.nodes[gone].hears(&format!("n{number}/i1 is no member of cluster"));
+    cluster.nodes[gone].hears("is admitted again with its next incarnation");
+    cluster.nodes[leader].hears("a peer was refused");
+    until("more refusals", || (refusals(&cluster, leader) >= REFUSALS).then_some(()));
+    let now = cluster.status(leader).unwrap();
+    assert_eq!((now.role(), now.term), (Role::Leader, before.term), "{now:?}");
+    reads_nothing(&cluster, gone);
+    let own = cluster.nodes[gone].client.to_string();
+    let told = cluster.status_of(&own);
+    assert!(told.contains(&format!("outside: n{number}/i1 is no member")), "{told}");
+    assert_eq!(cluster.status(gone).unwrap().term, before.term);
+    let members = cluster.run(cluster.client().members()).unwrap().members;
+    assert!(members.iter().all(|member| member.node.to_string() != number), "{members:?}");
+    cluster.ctl(&["get", "acme"]).ok();
+    // Without the leader there is no majority, and what is left does not count with the vote of a stranger.
+    cluster.nodes[leader].kill();
+    until("a node that misses its leader", || {
+        cluster.status((leader + 2) % 3).is_some_and(|status| status.leader.is_none()).then_some(())
+    });
+    reads_nothing(&cluster, gone);
+    // One who leads again does not know yet that the removal is committed, and may tell the node that is leaving of it.
+    cluster.nodes[leader].start();
+    cluster.run(cluster.client().resolve(acme())).unwrap();
+    reads_nothing(&cluster, gone);
+    until("a node that says it is outside", || {
+        cluster.status(gone).is_some_and(|status| !status.outside.is_empty()).then_some(())
+    });
+}
+
+#[test]
+fn a_node_that_was_lost_is_not_let_in() {
+    let mut cluster = Cluster::secure(3);
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    let left = cluster.leader();
+    for node in &mut cluster.nodes {
+        node.kill();
+    }
+    let node = &mut cluster.nodes[left];
+    let from = node.data.display().to_string();
+    (node.incarnation, node.data) = (2, node.directory.join("recovered"));
+    node.verb(&["recover", "--from", &from, "--operator", "ann", "--reason", "two disks burned", "--yes"])
+        .ok();
+    node.start();
+    let number = node.number;
+    cluster.serves();
+    let before = cluster.status(left).unwrap();
+    let lost = (left + 1) % 3;
+    cluster.nodes[lost].start();
+    let speaks =
+        format!("n{}/i1 speaks to n{number}/i1, and this is n{number}/i2", cluster.nodes[lost].number);
+    cluster.nodes[lost].hears(&speaks);
+    cluster.nodes[lost].hears("is admitted again with its next incarnation");
+    cluster.nodes[left].hears(&speaks);
+    until("more refusals", || (refusals(&cluster, left) >= REFUSALS).then_some(()));
+    let now = cluster.status(left).unwrap();
+    assert_eq!((now.role(), now.term), (Role::Leader, before.term), "{now:?}");
+    reads_nothing(&cluster, lost);
+    cluster.ctl(&["get", "acme"]).ok();
+    assert_eq!(cluster.run(cluster.client().members()).unwrap().members.len(), 1);
+}
