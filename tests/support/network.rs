@@ -49,7 +49,16 @@ impl Replica {
         let rests = |output: &Said| match output {
             Output::Persist(_) => true,
             Output::Send(letter) => letter.body.waits(),
-            _ => false,
+            Output::SetTimer(_)
+            | Output::CancelTimer(_)
+            | Output::Applied { .. }
+            | Output::Installed(_)
+            | Output::Decided { .. }
+            | Output::Read { .. }
+            | Output::Transfer(_)
+            | Output::Leads(_)
+            | Output::Mark(_)
+            | Output::Halt(_) => false,
         };
         let batch = |output: &Said| matches!(output, Output::Persist(_));
         let held = self.slow && self.waiting.front().is_some_and(batch);
