@@ -7,7 +7,7 @@ use crate::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::ids::{Epoch, MigrationId};
 use crate::migration::{Operator, Reason};
 use crate::raft::{Applied, Configuration, Durable};
-use crate::store::{Store, StoreIdentity, backup};
+use crate::store::{Store, backup};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -15,15 +15,15 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Only when a quorum is lost for good: what only the lost nodes knew is lost with them, and a lost \
-    node that comes back must not be started again.\nThe new configuration names a new data directory and the node's \
-    next incarnation.\n\nExample:\n  cutover recover --from /var/lib/cutover --config n1-new.toml --operator ann \
+    node that comes back must not be started again.\nThe new configuration names a new data directory, the node's next \
+    incarnation, and a number that no cluster had: to the lost nodes it is another cluster.\n\nExample:\n  cutover recover --from /var/lib/cutover --config n1-new.toml --operator ann \
     --reason 'n2 and n3 burned' --yes"
 )]
 pub struct Args {
     /// The data directory of the node that is left
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// The configuration of the node that goes on: the same cluster and node, its next incarnation, a new directory
+    /// The configuration of the node that goes on: the same node, its next incarnation, a new cluster number and directory
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Who takes the responsibility
@@ -74,12 +74,15 @@ struct Order<'a> {
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
     let config = NodeConfig::load(&args.config).map_err(|error| Failed::new(exit::USAGE, error))?;
     let found = Store::identify(&args.from).map_err(|error| store_failed(&error))?;
-    let expected = StoreIdentity { incarnation: config.raft.me.incarnation, ..found };
     let wanted = config.store_identity();
-    if wanted != expected || wanted.incarnation <= found.incarnation {
-        let next = StoreIdentity { incarnation: found.incarnation.next(), ..found };
-        let line =
-            format!("{}: found {wanted}, expected {next} or a later incarnation", args.config.display());
+    let later = wanted.incarnation > found.incarnation;
+    if wanted.node != found.node || wanted.cluster == found.cluster || !later {
+        let (node, next) = (found.node, found.incarnation.next());
+        let line = format!(
+            "{}: found {wanted}, expected {node}/{next} or a later incarnation, of a cluster with another number than {}",
+            args.config.display(),
+            found.cluster.0
+        );
         return Err(Failed::new(exit::USAGE, line));
     }
     let (store, durable) = Store::open(&args.from, &found).map_err(|error| store_failed(&error))?;
@@ -139,7 +142,8 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
         path.display()
     );
     println!(
-        "next      cutover serve with this configuration, then admit the others with their next incarnations"
+        "next      cutover serve with this configuration, then admit the others on empty directories, with the same number of the \
+         cluster and their next incarnations"
     );
     Ok(())
 }

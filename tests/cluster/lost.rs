@@ -152,6 +152,9 @@ fn one_node_that_is_left_goes_on() {
     let order = ["recover", "--from", &from, "--operator", "ann", "--reason", "two disks burned", "--yes"];
     node.verb(&order).fails(64, &["found", "expected", "later incarnation"]);
     (node.incarnation, node.data) = (2, node.directory.join("recovered"));
+    let old = node.cluster;
+    node.verb(&order).fails(64, &["found", &format!("another number than {old}")]);
+    node.cluster = old + 1_000;
     node.verb(&order[..order.len() - 1]).fails(64, &["nothing was done", "--yes"]);
     let told = node.verb(&order).ok();
     assert!(told.contains("may be lost"), "{told}");
@@ -161,7 +164,8 @@ fn one_node_that_is_left_goes_on() {
     cluster.serves();
     goes_on_above(&cluster, before);
     // A lost node joins with a new life.
-    let back = (left + 1) % 3;
+    let (back, new) = ((left + 1) % 3, cluster.nodes[left].cluster);
+    cluster.nodes[back].cluster = new;
     (cluster.nodes[back].incarnation, cluster.nodes[back].data) =
         (2, cluster.nodes[back].directory.join("joined"));
     cluster.nodes[back].start();

@@ -182,13 +182,18 @@ impl Cluster {
         cutoverd(&all)
     }
 
-    /// What an operator is told who knows this node alone.
+    /// The same of an operator who knows this node alone.
+    pub fn ctl_at(&self, endpoint: &str, words: &[&str]) -> Ran {
+        let mut all = vec!["ctl".to_owned()];
+        all.extend(self.endpoints());
+        all[2] = endpoint.to_owned();
+        all.extend(words.iter().map(|word| (*word).to_owned()));
+        cutoverd(&all)
+    }
+
+    /// What that operator is told of it.
     pub fn status_of(&self, endpoint: &str) -> String {
-        let mut words: Vec<String> = vec!["ctl".to_owned()];
-        words.extend(self.endpoints());
-        words[2] = endpoint.to_owned();
-        words.extend(["--deadline", "2", "status"].map(str::to_owned));
-        cutoverd(&words).ok()
+        self.ctl_at(endpoint, &["--deadline", "2", "status"]).ok()
     }
 
     pub fn status(&self, at: usize) -> Option<StatusResponse> {

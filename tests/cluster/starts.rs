@@ -93,7 +93,10 @@ fn a_damaged_file_is_refused_with_what_to_do() {
 
 /// Opens the directory without running the node: `recover` reads all of it and, without `--yes`, changes nothing.
 fn opens(node: &Node) -> super::harness::Ran {
-    let text = node.configuration().replace("incarnation = 1", "incarnation = 2");
+    let text = node
+        .configuration()
+        .replace("incarnation = 1", "incarnation = 2")
+        .replace("cluster = 7", "cluster = 8");
     let config = node.directory.join("later.toml");
     fs::write(&config, text.replace("/data\"", "/later\"")).unwrap();
     let ran = run(Command::new(BINARY)
