@@ -1,7 +1,7 @@
 //! What nodes say to one another.
 
 use super::configuration::Peer;
-use super::durable::Snapshot;
+use super::durable::{Snapshot, Vote};
 use super::log::{Entry, LogPosition};
 use crate::ids::{ClusterId, Index, Term};
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,27 @@ impl<P> Body<P> {
             | Self::Diverged { .. }
             | Self::Outdated => true,
         }
+    }
+}
+
+impl<P> Message<P> {
+    /// What it tells of its sender's term and vote: a promise, if the vote is one.
+    #[must_use]
+    pub const fn tells(&self) -> Vote {
+        let voted_for = match &self.body {
+            Body::Voted { granted: true } => Some(self.to),
+            Body::Vote { .. } => Some(self.from),
+            Body::Voted { granted: false }
+            | Body::PreVote { .. }
+            | Body::PreVoted { .. }
+            | Body::Append(_)
+            | Body::Appended { .. }
+            | Body::Diverged { .. }
+            | Body::Install(_)
+            | Body::TimeoutNow
+            | Body::Outdated => None,
+        };
+        Vote { term: self.term, voted_for }
     }
 }
 

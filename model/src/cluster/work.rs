@@ -16,7 +16,7 @@ use cutover::invariant::Id;
 use cutover::migration::{Command, Transition};
 use cutover::placement::Guarantee;
 use cutover::raft::{
-    Batch, Body, Effect as Did, Entry, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket, Vote,
+    Batch, Effect as Did, Entry, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket, Vote,
 };
 
 impl World {
@@ -208,20 +208,7 @@ impl Work {
     }
 
     fn spoke(&mut self, message: &Message<ControlPlaneEntry>) {
-        let voted_for = match &message.body {
-            Body::Voted { granted: true } => Some(message.to),
-            Body::Vote { .. } => Some(message.from),
-            Body::Voted { granted: false }
-            | Body::PreVote { .. }
-            | Body::PreVoted { .. }
-            | Body::Append(_)
-            | Body::Appended { .. }
-            | Body::Diverged { .. }
-            | Body::Install(_)
-            | Body::TimeoutNow
-            | Body::Outdated => None,
-        };
-        let vote = Vote { term: message.term, voted_for };
+        let vote = message.tells();
         if !self.effect.spoke.contains(&vote) {
             self.effect.spoke.push(vote);
         }

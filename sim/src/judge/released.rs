@@ -8,20 +8,7 @@ use cutover::raft::{Body, Message, Vote};
 impl Judge {
     /// A message leaves a node, with what is on the disk now.
     pub fn sent(&mut self, node: u8, message: &Message<ControlPlaneEntry>) {
-        let voted_for = match &message.body {
-            Body::Voted { granted: true } => Some(message.to),
-            Body::Vote { .. } => Some(message.from),
-            Body::Voted { granted: false }
-            | Body::PreVote { .. }
-            | Body::PreVoted { .. }
-            | Body::Append(_)
-            | Body::Appended { .. }
-            | Body::Diverged { .. }
-            | Body::Install(_)
-            | Body::TimeoutNow
-            | Body::Outdated => None,
-        };
-        let vote = Vote { term: message.term, voted_for };
+        let vote = message.tells();
         self.with(node, |now, this| {
             this.feed_one(&ClusterFact::Told { by: now, vote });
             this.rests_on(now, message, vote);
