@@ -58,6 +58,8 @@ mod statements;
 mod store;
 #[path = "laws/table.rs"]
 mod table;
+#[path = "laws/watch.rs"]
+mod watch;
 #[path = "laws/world.rs"]
 mod world;
 

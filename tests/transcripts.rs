@@ -191,6 +191,7 @@ fn refusals_of_the_gate() {
     let refusals = [
         GateRefusal::InCutover { partition, epoch },
         GateRefusal::StaleEpoch { have: Epoch(32), got: epoch },
+        GateRefusal::Cached { partition },
     ];
     insta::assert_snapshot!("refusals_of_the_gate", lines(&refusals));
 }

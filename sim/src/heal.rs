@@ -7,6 +7,7 @@ use crate::run::{Verdict, Work, machine};
 use crate::stream::Stream;
 use crate::work::{Client, History};
 use core::time::Duration;
+use cutover::ids::Revision;
 use cutover::raft::{Configuration, Peer, quorum};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -56,7 +57,23 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, work: &Work) -> Result<(
     work.stop_clients();
     // Watchers hear that nothing has changed, and compare.
     sleep(Duration::from_secs(6)).await;
-    Ok(())
+    caught_up(hosts, work).await
+}
+
+/// A watcher gives up on one node after the other, and tries for four times its patience before it says so.
+const WATCH_S: u64 = 40;
+
+/// Waits until those who watch through the production library have been told everything.
+async fn caught_up(hosts: &Hosts, work: &Work) -> Result<(), (Verdict, String)> {
+    let last = lock(&hosts.judge).table().turns().last().map_or(Revision::ZERO, |turn| turn.revision);
+    for _ in 0..WATCH_S {
+        if work.told().behind(last).is_none() {
+            return Ok(());
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    let Some((watcher, told)) = work.told().behind(last) else { return Ok(()) };
+    Err((Verdict::Stuck, format!("w{watcher} has been told up to {told} and not up to {last}")))
 }
 
 /// A random set of nodes with a quorum of every configuration that may be in force.

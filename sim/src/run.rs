@@ -8,7 +8,7 @@ use crate::nemesis::Nemesis;
 use crate::network::Network;
 use crate::options::Options;
 use crate::table::Table;
-use crate::work::{Client, History, Namer, Operator, ROAMING, Watcher};
+use crate::work::{Client, History, Namer, Operator, ROAMING, Told, Watcher};
 use core::time::Duration;
 use cutover::control_plane::{ControlPlaneState, Founder};
 use cutover::ids::{Incarnation, Index, NodeId};
@@ -129,6 +129,7 @@ pub(crate) fn machine(kind: u8, number: u8) -> madsim::runtime::NodeHandle {
 pub struct Work {
     tasks: Vec<madsim::task::JoinHandle<()>>,
     watchers: Vec<madsim::task::JoinHandle<()>>,
+    told: Told,
     history: History,
 }
 
@@ -154,17 +155,25 @@ impl Work {
             machine(5, number).spawn(namer.run())
         });
         let tasks = clients.chain(namers).collect();
+        let told = Told::default();
         let watchers = (0..options.work.watchers).map(|number| {
             let (judge, ledger) = (Arc::clone(&hosts.judge), hosts.ledger.clone());
-            machine(3, number).spawn(Watcher::new(number, options, judge, ledger, nodes.clone()).run())
+            let watcher = Watcher::new(number, options, judge, ledger, nodes.clone(), told.clone());
+            machine(3, number).spawn(watcher.run())
         });
-        Self { tasks, watchers: watchers.collect(), history }
+        Self { tasks, watchers: watchers.collect(), told, history }
     }
 
     /// What clients saw.
     #[must_use]
     pub const fn history(&self) -> &History {
         &self.history
+    }
+
+    /// How far watchers have been told.
+    #[must_use]
+    pub const fn told(&self) -> &Told {
+        &self.told
     }
 
     /// Clients ask for nothing more.

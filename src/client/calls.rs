@@ -3,6 +3,7 @@
 use super::{Client, ClientError, Repeat};
 use crate::api::{Asked, request, v1};
 use crate::control_plane::{Address, PartitionName};
+use crate::gate::{WriteAdmission, admit_write};
 use crate::ids::{Epoch, Index, NodeId, PartitionId, Placement, SessionId};
 use crate::migration::{PartitionRecord, Transition};
 use crate::placement::Resolution;
@@ -57,6 +58,16 @@ impl Client {
         let (record, name) = record(wire)?;
         let resolution = answer.resolution.as_ref().map(Resolution::try_from).transpose();
         Ok(Partition { record, name, resolution: resolution.map_err(|error| unexpected(&error))? })
+    }
+
+    /// The write gate over a fresh view: where a partition lives, and whether it takes writes there at this epoch.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a partition that is deleted is not found.
+    pub async fn admit(&self, partition: Asked) -> Result<(Resolution, WriteAdmission), ClientError> {
+        let missing = ClientError::NotFound(format!("partition {partition} has no placement"));
+        let view = self.resolve(partition).await?.resolution.ok_or(missing)?;
+        Ok((view, admit_write(&view, view.epoch)))
     }
 
     /// The records after a partition, at most a page, and whether there are more.

@@ -155,6 +155,15 @@ impl Client {
         half + Duration::from_micros(self.known().random.next_u64() % micros)
     }
 
+    /// A stream of this node's has ended so: if it has lost the others, or its connection, the next one is another's.
+    fn left(&self, address: &Address, status: &tonic::Status) {
+        match judge(status) {
+            Verdict::Elsewhere { .. } => self.avoid(address, false),
+            Verdict::Unknown { broken, .. } => self.avoid(address, broken),
+            Verdict::No(_) | Verdict::Later(_) => {}
+        }
+    }
+
     /// Makes a call, on the leader, until it is answered or the deadline passes. With an address, that very node is asked.
     async fn call<Q, A, F>(
         &self,
@@ -163,6 +172,21 @@ impl Client {
         message: Q,
         make: impl Fn(Channel, Request<Q>) -> F + Send,
     ) -> Result<A, ClientError>
+    where
+        Q: Clone + Send,
+        F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
+    {
+        self.call_somewhere(at, repeat, message, make).await.map(|(_, answer)| answer)
+    }
+
+    /// The same, with the node that answered.
+    async fn call_somewhere<Q, A, F>(
+        &self,
+        at: Option<&Address>,
+        repeat: Repeat,
+        message: Q,
+        make: impl Fn(Channel, Request<Q>) -> F + Send,
+    ) -> Result<(Address, A), ClientError>
     where
         Q: Clone + Send,
         F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
@@ -188,9 +212,9 @@ impl Client {
                     match tokio::time::timeout(left, make(channel, request)).await {
                         Ok(Ok(answer)) => {
                             if at.is_none() {
-                                self.known().leader = Some(address);
+                                self.known().leader = Some(address.clone());
                             }
-                            return Ok(answer.into_inner());
+                            return Ok((address, answer.into_inner()));
                         }
                         Ok(Err(status)) => judge(&status),
                         Err(_) => Verdict::Unknown { broken: true, found: "no answer".to_owned() },

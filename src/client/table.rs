@@ -3,7 +3,7 @@
 //! Whoever admits reads one pointer, and takes no lock that whoever writes can hold: a change makes a new table, which shares
 //! all but a few entries with the old one, and puts it in place of it.
 
-use crate::gate::{WriteAdmission, admit_write};
+use crate::gate::{WriteAdmission, admit_cached_write};
 use crate::ids::{Epoch, PartitionId, Revision};
 use crate::placement::Resolution;
 use arc_swap::ArcSwap;
@@ -117,9 +117,10 @@ impl Gate {
         self.cache.load().get(partition).copied()
     }
 
-    /// Judges a write that was resolved at this epoch; none if the table does not know the partition.
+    /// Judges a write that was resolved at this epoch; none if the table does not know the partition. Where the store cannot
+    /// refuse what is late, no table is new enough: [`Client::admit`](super::Client::admit).
     pub fn admit(&mut self, partition: PartitionId, resolved_at: Epoch) -> Option<WriteAdmission> {
-        self.cache.load().get(partition).map(|view| admit_write(view, resolved_at))
+        self.cache.load().get(partition).map(|view| admit_cached_write(view, resolved_at))
     }
 }
 
@@ -156,6 +157,10 @@ mod tests {
         table.change(Revision(4), PartitionId(7), Some(active(7, 2)));
         let stale = GateRefusal::StaleEpoch { have: Epoch(2), got: Epoch(1) };
         assert_eq!(gate.admit(PartitionId(7), Epoch(1)), Some(WriteAdmission::Reject(stale)));
+        let timed = Resolution { guarantee: Guarantee::Timed, ..active(7, 3) };
+        table.change(Revision(4), PartitionId(7), Some(timed));
+        let cached = GateRefusal::Cached { partition: PartitionId(7) };
+        assert_eq!(gate.admit(PartitionId(7), Epoch(3)), Some(WriteAdmission::Reject(cached)));
         assert_eq!(gate.resolve(PartitionId(6)), None);
         table.change(Revision(5), PartitionId(far), None);
         assert_eq!(gate.resolve(PartitionId(far)), None);

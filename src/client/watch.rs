@@ -3,48 +3,44 @@
 use super::calls::{record, unexpected};
 use super::{Client, ClientError, GateTable, Repeat};
 use crate::api::v1;
+use crate::control_plane::Address;
+use crate::gate::{self, Step, WatchCache, WatchEvent};
 use crate::ids::{PartitionId, Revision};
 use crate::migration::PartitionRecord;
 use tonic::Streaming;
 
 /// What a watcher learns.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Update {
-    /// Everything there is. What was told before counts no more.
-    Everything {
-        /// All records, by partition.
-        records: Vec<PartitionRecord>,
-        /// As of.
-        revision: Revision,
-    },
-    /// One record has changed; none: the partition is gone.
-    Changed {
-        /// Which.
-        partition: PartitionId,
-        /// Its record.
-        record: Option<PartitionRecord>,
-        /// As of.
-        revision: Revision,
-    },
-}
+pub type Update = gate::Update<PartitionRecord>;
 
 /// A stream of changes that opens itself again.
 #[derive(Debug)]
 pub struct Watch {
     client: Client,
-    /// The last revision that was told.
-    seen: Revision,
-    /// Whether everything before it was told.
-    whole: bool,
-    stream: Option<Streaming<v1::WatchResponse>>,
-    pages: Vec<PartitionRecord>,
+    cache: WatchCache<PartitionRecord>,
+    stream: Option<(Address, Streaming<v1::WatchResponse>)>,
+    /// Streams that ended since the last one that told something.
+    ended: u32,
 }
 
 impl Client {
     /// Watches from the beginning, with everything there is first.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch { client: self.clone(), seen: Revision::ZERO, whole: false, stream: None, pages: Vec::new() }
+        Watch { client: self.clone(), cache: WatchCache::default(), stream: None, ended: 0 }
+    }
+
+    async fn open_watch(
+        &self,
+        after: Revision,
+    ) -> Result<(Address, Streaming<v1::WatchResponse>), ClientError> {
+        let message = v1::WatchRequest { after_revision: after.0 };
+        self.call_somewhere(None, Repeat::Harmless, message, |channel, request| async move {
+            let (metadata, extensions, message) = request.into_parts();
+            let mut endless = tonic::Request::from_parts(metadata, extensions, message);
+            endless.metadata_mut().remove("grpc-timeout");
+            v1::placements_client::PlacementsClient::new(channel).watch(endless).await
+        })
+        .await
     }
 }
 
@@ -52,7 +48,7 @@ impl Watch {
     /// The last revision that was told.
     #[must_use]
     pub const fn seen(&self) -> Revision {
-        self.seen
+        self.cache.seen()
     }
 
     /// The next change. Waits as long as there is none.
@@ -61,85 +57,54 @@ impl Watch {
     /// [`ClientError`], if no node gave a stream before the deadline; the next call tries again.
     pub async fn next(&mut self) -> Result<Update, ClientError> {
         loop {
-            let told = match &mut self.stream {
-                Some(stream) => stream.message().await,
-                None => {
-                    self.open().await?;
-                    continue;
+            let Some((address, stream)) = &mut self.stream else {
+                self.stream = Some(self.client.open_watch(self.cache.resume()).await?);
+                continue;
+            };
+            let event = match stream.message().await {
+                Ok(Some(message)) => event(message)?,
+                Ok(None) => Some(WatchEvent::Ended),
+                Err(status) => {
+                    self.client.left(address, &status);
+                    Some(WatchEvent::Ended)
                 }
             };
-            match told {
-                Ok(Some(message)) => {
-                    if let Some(update) = self.take(message)? {
-                        return Ok(update);
-                    }
+            match event.map_or(Step::Wait, |event| self.cache.handle(event)) {
+                Step::Wait => {}
+                Step::Tell(update) => {
+                    self.ended = 0;
+                    return Ok(update);
                 }
-                // The node went away, or this watcher was too slow: another stream goes on where this one ended.
-                Ok(None) | Err(_) => {
+                Step::Reopen => {
                     self.stream = None;
-                    self.pages.clear();
-                    tokio::time::sleep(self.client.options.backoff).await;
+                    let wait = self.client.wait(self.ended);
+                    self.ended = self.ended.saturating_add(1);
+                    tokio::time::sleep(wait).await;
                 }
             }
         }
     }
+}
 
-    async fn open(&mut self) -> Result<(), ClientError> {
-        // A stream that has told nothing yet begins with everything, whatever there was before.
-        let after_revision = if self.whole { self.seen.0 } else { 0 };
-        let call = self.client.call(
-            None,
-            Repeat::Harmless,
-            v1::WatchRequest { after_revision },
-            |channel, request| async move {
-                let (metadata, extensions, message) = request.into_parts();
-                let mut endless = tonic::Request::from_parts(metadata, extensions, message);
-                endless.metadata_mut().remove("grpc-timeout");
-                v1::placements_client::PlacementsClient::new(channel).watch(endless).await
-            },
-        );
-        self.stream = Some(call.await?);
-        Ok(())
-    }
-
-    fn take(&mut self, message: v1::WatchResponse) -> Result<Option<Update>, ClientError> {
-        use v1::watch_response::What;
-        match message.what.ok_or_else(|| unexpected(&"an empty answer of a watch"))? {
-            What::Progress(_) => Ok(None),
-            What::Resync(page) => {
-                for wire in &page.records {
-                    self.pages.push(record(wire)?.0);
-                }
-                if !page.last {
-                    return Ok(None);
-                }
-                let records = std::mem::take(&mut self.pages);
-                let revision = Revision(page.revision);
-                // A node that is behind has less to tell than was told already.
-                if revision < self.seen {
-                    self.stream = None;
-                    return Ok(None);
-                }
-                (self.seen, self.whole) = (revision, true);
-                Ok(Some(Update::Everything { records, revision }))
-            }
-            What::Change(change) => {
-                let revision = Revision(change.revision);
-                if revision <= self.seen {
-                    return Ok(None);
-                }
-                if Revision(change.after_revision) > self.seen {
-                    // A gap: everything, from the beginning.
-                    (self.whole, self.stream) = (false, None);
-                    return Ok(None);
-                }
-                let record =
-                    change.record.as_ref().map(|wire| record(wire).map(|(record, _)| record)).transpose()?;
-                (self.seen, self.whole) = (revision, true);
-                Ok(Some(Update::Changed { partition: PartitionId(change.partition), record, revision }))
-            }
+fn event(message: v1::WatchResponse) -> Result<Option<WatchEvent<PartitionRecord>>, ClientError> {
+    use v1::watch_response::What;
+    Ok(match message.what.ok_or_else(|| unexpected(&"an empty answer of a watch"))? {
+        What::Progress(_) => None,
+        What::Resync(page) => {
+            let records = page.records.iter().map(|wire| record(wire).map(|(record, _)| record));
+            let records = records.collect::<Result<_, _>>()?;
+            Some(WatchEvent::Page { records, revision: Revision(page.revision), last: page.last })
         }
-    }
+        What::Change(change) => {
+            let record = change.record.as_ref().map(|wire| record(wire).map(|(record, _)| record));
+            Some(WatchEvent::Changed {
+                after: Revision(change.after_revision),
+                revision: Revision(change.revision),
+                partition: PartitionId(change.partition),
+                record: record.transpose()?,
+            })
+        }
+    })
 }
 
 impl GateTable {

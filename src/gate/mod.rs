@@ -11,11 +11,11 @@
 mod cache;
 mod operation;
 
-pub use cache::{CacheEvent, WatchCache};
+pub use cache::{Step, Update, WatchCache, WatchEvent};
 pub use operation::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
 
 use crate::ids::{Epoch, PartitionId, Placement};
-use crate::placement::Resolution;
+use crate::placement::{Guarantee, Resolution};
 use thiserror::Error;
 
 /// Whether a write that was resolved at some epoch may go out.
@@ -27,7 +27,7 @@ pub enum WriteAdmission {
     Reject(GateRefusal),
 }
 
-/// Why the gate holds a write back. Both are retryable.
+/// Why the gate holds a write back. All of them are retryable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Error)]
 pub enum GateRefusal {
     /// No placement takes writes.
@@ -46,6 +46,14 @@ pub enum GateRefusal {
         /// The write's.
         got: Epoch,
     },
+    /// The store cannot refuse what is late, so the time that a write may take counts from a read of the record.
+    #[error(
+        "the store of partition {partition} cannot refuse a late write, so a cached view is not enough: resolve it"
+    )]
+    Cached {
+        /// The partition.
+        partition: PartitionId,
+    },
 }
 
 /// The write gate: judges a write resolved at `resolved_at` against the view that the gateway has now.
@@ -60,5 +68,14 @@ pub fn admit_write(view: &Resolution, resolved_at: Epoch) -> WriteAdmission {
             let (partition, epoch) = (view.partition, view.epoch);
             WriteAdmission::Reject(GateRefusal::InCutover { partition, epoch })
         }
+    }
+}
+
+/// The same for a view that may be any earlier one.
+#[must_use]
+pub fn admit_cached_write(view: &Resolution, resolved_at: Epoch) -> WriteAdmission {
+    match view.guarantee {
+        Guarantee::Sealed => admit_write(view, resolved_at),
+        Guarantee::Timed => WriteAdmission::Reject(GateRefusal::Cached { partition: view.partition }),
     }
 }

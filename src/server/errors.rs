@@ -35,6 +35,14 @@ fn not_leader(leader: Option<v1::Hint>, error: &impl Display) -> Status {
     say(Code::Unavailable, error, Why::NotLeader(v1::NotLeader { leader }))
 }
 
+/// What is told here would be true, and nobody knows how old: another node may have news.
+pub(super) fn without_leader() -> Status {
+    not_leader(
+        None,
+        &"this node knows of no leader, so it has no news: watch another one, and resume by revision",
+    )
+}
+
 /// The outcome is not known. The class is one that no client library retries by itself.
 fn indeterminate(code: Code, what: &str) -> Status {
     let message = format!("{what}: it may have been committed, or still be");

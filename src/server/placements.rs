@@ -1,6 +1,6 @@
 //! Where partitions live.
 
-use super::errors::malformed;
+use super::errors::{malformed, without_leader};
 use super::outgoing::{Gone, Outgoing};
 use super::{Service, deadline};
 use crate::api::{Asked, v1};
@@ -84,6 +84,9 @@ impl v1::placements_server::Placements for Service {
         self.allow(&request, "Watch")?;
         let limit = deadline::of(request.metadata()).min(Duration::from_secs(5));
         let after = Revision(request.into_inner().after_revision);
+        if self.handle.status().leader.is_none() {
+            return Err(without_leader());
+        }
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
         let (stream, answers) = Outgoing::new(AHEAD);
         tokio::spawn(forward(self.handle.clone(), feed, stream, self.patience.watch_idle));
@@ -99,6 +102,8 @@ enum Over {
     Idle,
     /// There is nothing more to tell.
     Ended,
+    /// Nobody tells this node what is new.
+    Cut,
 }
 
 /// Carries the feed to one watcher until either goes away.
@@ -116,6 +121,7 @@ async fn forward(
     match over {
         Over::Gone => {}
         Over::Ended => stream.end(ended(&handle).await),
+        Over::Cut => stream.end(without_leader()),
         Over::Idle => {
             counter!("cutover_watchers_cut_off_total").increment(1);
             let what = format!(
@@ -165,8 +171,12 @@ async fn tell_next(
         }
         Ok(None) => Err(Over::Ended),
         Err(_) => {
+            let status = handle.status();
+            if status.leader.is_none() {
+                return Err(Over::Cut);
+            }
             // Nothing waits in the feed, so nothing up to this revision is missing.
-            let revision = handle.status().revision.0;
+            let revision = status.revision.0;
             if feed.is_empty() { tell(What::Progress(v1::Progress { revision })).await } else { Ok(()) }
         }
     }

@@ -7,7 +7,7 @@ use cutover::api::v1::{
     BackupRequest, WatchRequest, cluster_client::ClusterClient, placements_client::PlacementsClient,
     watch_response::What,
 };
-use cutover::client::{Client, GateTable, Update};
+use cutover::client::{Client, ClientError, GateTable, Update};
 use cutover::control_plane::PartitionName;
 use cutover::ids::{PartitionId, Placement, Revision};
 use cutover::migration::{PartitionRecord, Transition};
@@ -185,6 +185,58 @@ fn a_watcher_that_does_not_read_is_cut_off() {
         // It goes on where it was.
         let again = calls.watch(WatchRequest { after_revision: told }).await;
         assert!(revision(again.unwrap().into_inner().message().await.unwrap().unwrap().what) > told);
+    });
+}
+
+/// What it says is true, and may be old for as long as the others are away: its watchers must not take that for news.
+#[test]
+fn a_node_that_has_lost_the_others_sends_its_watchers_away() {
+    let mut cluster = Cluster::plain(3);
+    let (at, client) = (format!("http://{}", cluster.nodes[0].client), cluster.client());
+    let mut watch = client.watch();
+    let first = cluster.run(async {
+        client.apply(long(0, 0), CREATE).await.unwrap();
+        watch.next().await.unwrap()
+    });
+    let (mut calls, mut stream) = cluster.run(async {
+        let channel = tonic::transport::Endpoint::from_shared(at).unwrap().connect().await.unwrap();
+        let mut calls = PlacementsClient::new(channel);
+        let stream = calls.watch(WatchRequest { after_revision: 0 }).await.unwrap().into_inner();
+        (calls, stream)
+    });
+    for lost in [1, 2] {
+        cluster.nodes[lost].kill();
+    }
+    let ended = cluster.run(async {
+        loop {
+            match tokio::time::timeout(PATIENCE, stream.message()).await.expect("an end of the stream") {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the stream ended without a reason"),
+                Err(status) => break status,
+            }
+        }
+    });
+    let again = cluster.run(calls.watch(WatchRequest { after_revision: 0 })).unwrap_err();
+    for status in [ended, again] {
+        assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
+        assert!(status.message().contains("knows of no leader"), "{status:?}");
+    }
+    // Whoever watches through the library waits, and misses nothing.
+    for lost in [1, 2] {
+        cluster.nodes[lost].start();
+    }
+    cluster.serves();
+    let mut seen = Seen::default();
+    seen.take(first);
+    cluster.run(async {
+        client.apply(long(0, 1), CREATE).await.unwrap();
+        while seen.records.len() < 2 {
+            match tokio::time::timeout(PATIENCE, watch.next()).await.expect("news") {
+                Ok(update) => seen.take(update),
+                Err(ClientError::NoLeader(_) | ClientError::Unreachable(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
     });
 }
 

@@ -3,11 +3,11 @@
 use super::{cases, some};
 use cutover::fence::{Body, Read, Refusal, Reply, Request, Write};
 use cutover::gate::{
-    CacheEvent, Consistency, Event, Freshness, GateRefusal, Operation, Outcome, Output, Timer, WatchCache,
-    Work, WriteAdmission, admit_write,
+    Consistency, Event, Freshness, GateRefusal, Operation, Outcome, Output, Timer, Work, WriteAdmission,
+    admit_cached_write, admit_write,
 };
-use cutover::ids::{Epoch, PartitionId, Placement, Position, Revision, Serial, SessionId, WriteId};
-use cutover::placement::{Guarantee, PartitionState, Phase, Resolution};
+use cutover::ids::{Epoch, PartitionId, Placement, Position, Serial, SessionId, WriteId};
+use cutover::placement::{Guarantee, PartitionState, Phase};
 use proptest::prelude::*;
 
 const PARTITION: PartitionId = PartitionId(1);
@@ -211,51 +211,10 @@ proptest! {
             }
         };
         prop_assert_eq!(admit_write(&view, at), expected);
-    }
-
-    #[test]
-    fn a_cache_holds_what_it_was_fed_and_never_goes_back(
-        // One committed state for each revision; the stream brings them in any order.
-        history in prop::collection::vec(some::resolution(), 12),
-        stream in prop::collection::vec((0_u8..7, 0_usize..12, 0_u64..12), 0..30),
-    ) {
-        let at = |index: usize| Resolution { revision: Revision(u64::try_from(index).unwrap() + 1), ..history[index] };
-        let events = stream.iter().map(|(kind, index, after)| match kind {
-            0..4 => CacheEvent::Changed { after: Revision(*after), now: at(*index) },
-            4..6 => CacheEvent::Snapshot(at(*index)),
-            _ => CacheEvent::Lost,
-        });
-        let events: Vec<CacheEvent> = events.collect();
-        let mut cache = WatchCache::empty();
-        let mut fed = Vec::new();
-        let mut newest = Revision::ZERO;
-        for event in &events {
-            let before = cache.resolution();
-            let content = cache.handle(event);
-            let after = cache.resolution();
-            match event {
-                CacheEvent::Snapshot(now) | CacheEvent::Changed { now, .. } => fed.push(*now),
-                CacheEvent::Lost => prop_assert_eq!(after, None),
-            }
-            prop_assert_eq!(content, after.is_some(), "it asks for a snapshot exactly when it holds nothing");
-            prop_assert!(after.is_none_or(|now| fed.contains(&now)), "{after:?} was never fed");
-            if let Some(after) = after {
-                prop_assert!(after.revision >= newest, "{} after {newest}, lost or not", after.revision);
-                newest = after.revision;
-            }
-            if let (Some(before), Some(after)) = (before, after) {
-                prop_assert!(after == before || after.revision > before.revision, "one revision, two states");
-            }
-            if let (None, CacheEvent::Snapshot(now)) = (before, event) {
-                prop_assert_eq!(after.is_some(), now.revision >= newest, "a snapshot is taken unless it is older");
-            }
-            if let (None, CacheEvent::Changed { .. }) = (before, event) {
-                prop_assert_eq!(after, None, "a change of something unknown says nothing");
-            }
-            if let (Some(held), CacheEvent::Changed { after: follows, now }) = (before, event) {
-                let gap = now.revision > held.revision && held.revision != *follows;
-                prop_assert_eq!(after.is_none(), gap, "a gap empties the cache, nothing else does");
-            }
-        }
+        let cached = match view.guarantee {
+            Guarantee::Sealed => expected,
+            Guarantee::Timed => WriteAdmission::Reject(GateRefusal::Cached { partition: view.partition }),
+        };
+        prop_assert_eq!(admit_cached_write(&view, at), cached, "a store that cannot refuse needs a fresh view");
     }
 }

@@ -11,4 +11,4 @@ mod watch;
 pub use client::{Client, History, ROAMING};
 pub use names::Namer;
 pub use operator::{Operator, Order};
-pub use watch::Watcher;
+pub use watch::{Told, Watcher};

@@ -36,6 +36,19 @@ pub struct Watcher {
     ledger: Ledger,
     chance: Stream,
     view: View,
+    told: Told,
+}
+
+/// How far those have been told who use the production library: it must bring everything before long.
+#[derive(Clone, Debug, Default)]
+pub struct Told(Arc<Mutex<BTreeMap<u8, Revision>>>);
+
+impl Told {
+    /// A watcher that is behind this revision.
+    #[must_use]
+    pub fn behind(&self, revision: Revision) -> Option<(u8, Revision)> {
+        lock(&self.0).iter().find(|(_, told)| **told < revision).map(|(number, told)| (*number, *told))
+    }
 }
 
 impl Watcher {
@@ -47,13 +60,14 @@ impl Watcher {
         judge: Arc<Mutex<Judge>>,
         ledger: Ledger,
         nodes: Vec<u8>,
+        told: Told,
     ) -> Self {
         let patience = Duration::from_millis(options.work.patience_ms);
         let which = 100 + u64::from(number);
         let api = Api::new(nodes.clone(), patience, Stream::new(options.seed, "api", which));
         let chance = Stream::new(options.seed, "watch", number.into());
         let view = View { records: BTreeMap::new(), revision: Revision::ZERO, pages: BTreeMap::new() };
-        Self { number, api, nodes, judge, ledger, chance, view }
+        Self { number, api, nodes, judge, ledger, chance, view, told }
     }
 
     /// Follows until the run is over; every second watcher by way of the production library.
@@ -74,6 +88,7 @@ impl Watcher {
     async fn run_library(&mut self, client: &Client) {
         let mut watch = client.watch();
         loop {
+            lock(&self.told.0).insert(self.number, self.view.revision);
             let Ok(update) = watch.next().await else { continue };
             let judge = Arc::clone(&self.judge);
             let mut judge = lock(&judge);
@@ -81,6 +96,10 @@ impl Watcher {
                 Update::Changed { partition, record, revision } => {
                     self.follows(partition, record, revision, judge.table())
                 }
+                Update::Everything { revision, .. } if revision < self.view.revision => Some((
+                    format!("is told everything at {revision}"),
+                    format!("it was told of {} before", self.view.revision),
+                )),
                 Update::Everything { records, revision } => {
                     self.view.pages = records.into_iter().map(|record| (record.partition, record)).collect();
                     self.everything(revision, judge.table())
