@@ -103,6 +103,7 @@ fn row_cells(row: &Row<'_>) -> [String; 8] {
         patch.scope.clone().unwrap_or_else(none),
         match (outcome.states, outcome.seeds) {
             (Some(states), _) => thousands(states),
+            (None, Some(1)) => "1 seed".to_owned(),
             (None, Some(seeds)) => format!("{} seeds", thousands(seeds)),
             (None, None) => none(),
         },
