@@ -40,8 +40,34 @@ pub struct Unresolved {
     partition: Asked,
     transition: Transition,
     serial: Serial,
+    /// An attempt may have been taken.
+    maybe: bool,
     /// Why nothing more is known.
     pub error: ClientError,
+}
+
+impl Unresolved {
+    /// What the outcome of one more attempt says of all of them. Once one may have been taken, only the log can say what came
+    /// of it: that a later one was denied, or found no such name, does not.
+    fn settle(
+        mut self: Box<Self>,
+        outcome: Result<Applied, ClientError>,
+    ) -> Result<Result<Applied, ClientError>, Box<Self>> {
+        let maybe = self.maybe;
+        match outcome.map_err(|error| if maybe { error.after_unknown() } else { error }) {
+            Err(
+                error @ (ClientError::Indeterminate
+                | ClientError::Unreachable(_)
+                | ClientError::NoLeader(_)
+                | ClientError::Busy(_)),
+            ) => {
+                self.maybe |= error == ClientError::Indeterminate;
+                self.error = error;
+                Err(self)
+            }
+            settled => Ok(settled),
+        }
+    }
 }
 
 impl Client {
@@ -82,7 +108,7 @@ impl Session {
             Serial(serials.next - 1)
         };
         let error = ClientError::Indeterminate;
-        self.resume(Box::new(Unresolved { partition, transition, serial, error })).await
+        self.resume(Box::new(Unresolved { partition, transition, serial, maybe: false, error })).await
     }
 
     /// Sends a change again under its first ticket.
@@ -91,28 +117,16 @@ impl Session {
     /// [`Unresolved`], once more.
     pub async fn resume(
         &self,
-        mut unresolved: Box<Unresolved>,
+        unresolved: Box<Unresolved>,
     ) -> Result<Result<Applied, ClientError>, Box<Unresolved>> {
         let acknowledged_through = Serial(self.serials().settled_through);
         let ticket = Ticket { session: self.id, serial: unresolved.serial, acknowledged_through };
         let (partition, transition) = (unresolved.partition.clone(), unresolved.transition.clone());
         let outcome = self.client.apply_under(partition, transition, Some(ticket)).await;
-        match outcome {
-            // Nobody knows whether an earlier attempt was taken.
-            Err(
-                error @ (ClientError::Indeterminate
-                | ClientError::Unreachable(_)
-                | ClientError::NoLeader(_)
-                | ClientError::Busy(_)),
-            ) => {
-                unresolved.error = error;
-                Err(unresolved)
-            }
-            settled => {
-                self.serials().settle(unresolved.serial);
-                Ok(settled)
-            }
-        }
+        let serial = unresolved.serial;
+        let settled = unresolved.settle(outcome)?;
+        self.serials().settle(serial);
+        Ok(settled)
     }
 
     /// Closes it.
@@ -121,5 +135,49 @@ impl Session {
     /// [`ClientError`]
     pub async fn close(self) -> Result<(), ClientError> {
         self.client.close_session(self.id).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Epoch, Index, PartitionId, Placement};
+    use crate::placement::Guarantee;
+
+    /// A deletion by name, whose first answer was lost: the second attempt finds no such name.
+    #[test]
+    fn what_may_have_been_done_stays_unresolved_until_the_log_says() {
+        let text = || "text".to_owned();
+        let new = || {
+            Box::new(Unresolved {
+                partition: Asked::Id(PartitionId(1)),
+                transition: Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed },
+                serial: Serial(1),
+                maybe: false,
+                error: ClientError::Indeterminate,
+            })
+        };
+        let denials =
+            || [ClientError::NotFound(text()), ClientError::Denied(text()), ClientError::Unexpected(text())];
+        for denied in denials() {
+            assert_eq!(new().settle(Err(denied.clone())), Ok(Err(denied)), "at first, that is the answer");
+        }
+        let harmless = [ClientError::NoLeader(text()), ClientError::Busy(text())];
+        for error in harmless {
+            let left = new().settle(Err(error.clone())).unwrap_err();
+            assert_eq!(left.error, error);
+            for denied in denials() {
+                assert_eq!(left.clone().settle(Err(denied.clone())), Ok(Err(denied)), "after {error}");
+            }
+        }
+        let left = new().settle(Err(ClientError::Indeterminate)).unwrap_err();
+        for later in denials().into_iter().chain([ClientError::Unreachable(text())]) {
+            let still = left.clone().settle(Err(later)).unwrap_err();
+            assert_eq!(still.error, ClientError::Indeterminate);
+        }
+        let applied = Applied { partition: PartitionId(1), epoch: Epoch(1), index: Index(4), repeated: true };
+        assert_eq!(left.clone().settle(Ok(applied)), Ok(Ok(applied)));
+        let refused = ClientError::Refused { reason: text(), message: text(), have: None, got: None };
+        assert_eq!(left.settle(Err(refused.clone())), Ok(Err(refused)), "the log has refused it");
     }
 }
