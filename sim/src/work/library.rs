@@ -111,8 +111,11 @@ impl Library {
                 settled => settled,
             };
         }
-        let settled = outcome.map_err(|_| Failed::Indeterminate).and_then(|settled| settled.map_err(failed));
-        if settled == Err(Failed::Indeterminate) {
+        // What is not settled says whether an attempt may have been taken, and that is held against the log.
+        let settled = outcome
+            .map_err(|unresolved| failed(unresolved.error))
+            .and_then(|settled| settled.map_err(failed));
+        if matches!(settled, Err(Failed::Indeterminate | Failed::NotCommitted)) {
             // A request that is given up holds its place among the answers: a new session has all of them free.
             self.session = None;
         }
