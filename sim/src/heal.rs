@@ -2,12 +2,13 @@
 
 use crate::host::{End, Hosts};
 use crate::ledger::lock;
+use crate::lull::Lull;
 use crate::nemesis::Nemesis;
 use crate::run::{Verdict, Work, machine};
 use crate::stream::Stream;
 use crate::work::{Client, History};
 use core::time::Duration;
-use cutover::ids::Revision;
+use cutover::ids::{Revision, Term};
 use cutover::raft::{Configuration, Peer, quorum};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -42,6 +43,7 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, work: &Work) -> Result<(
         Arc::clone(&hosts.judge),
         hosts.ledger.clone(),
         History::default(),
+        Lull::default(),
         mended.clone(),
     );
     let works = machine(4, 0).spawn(async move { while !client.goes_through().await {} });
@@ -55,9 +57,33 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, work: &Work) -> Result<(
         }
     }
     work.stop_clients();
-    // Watchers hear that nothing has changed, and compare.
-    sleep(Duration::from_secs(6)).await;
+    stays_calm(hosts, &mended).await?;
     caught_up(hosts, work).await
+}
+
+/// What is on its way when clients stop may still bring an election about, for so many of the longest timeouts.
+const SETTLES: u32 = 3;
+/// So many after that must go by without one.
+const CALM: u32 = 6;
+/// Watchers hear that nothing has changed, and compare.
+const PROGRESS: Duration = Duration::from_secs(6);
+
+/// Without a fault heartbeats come in time, and nobody stands for election.
+async fn stays_calm(hosts: &Hosts, mended: &[u8]) -> Result<(), (Verdict, String)> {
+    let longest = Duration::from_millis(hosts.options.timing.election_timeout_ms_max);
+    let terms = || -> Vec<(Peer, Term)> {
+        let judge = lock(&hosts.judge);
+        let mended = judge.nodes().filter(|(node, _)| mended.contains(node));
+        mended.map(|(_, now)| (now.node.config().me, now.node.vote().term)).collect()
+    };
+    sleep(longest * SETTLES).await;
+    let before = terms();
+    sleep((longest * CALM).max(PROGRESS)).await;
+    let Some(((peer, was), (_, is))) = before.iter().zip(terms()).find(|((_, was), (_, is))| was != is)
+    else {
+        return Ok(());
+    };
+    Err((Verdict::Stuck, format!("{peer} went from {was} to {is} although nothing failed any more")))
 }
 
 /// A watcher gives up on one node after the other, and tries for four times its patience before it says so.

@@ -3,6 +3,7 @@
 use crate::disk::Disk;
 use crate::judge::{Judge, own};
 use crate::ledger::{Ledger, lock};
+use crate::lull::Lull;
 use crate::network::{Network, Wire};
 use crate::options::Options;
 use crate::storage::Storage;
@@ -107,6 +108,8 @@ pub struct Hosts {
     pub founder: Arc<Founder>,
     /// No faults any more.
     pub calm: Arc<AtomicBool>,
+    /// When nobody reads.
+    pub lull: Lull,
     /// Word from nodes.
     pub reports: mpsc::UnboundedSender<Report>,
     hosts: Arc<Mutex<BTreeMap<u8, Host>>>,
@@ -123,8 +126,8 @@ impl Hosts {
         founder: Arc<Founder>,
         reports: mpsc::UnboundedSender<Report>,
     ) -> Self {
-        let (calm, hosts) = (Arc::default(), Arc::default());
-        Self { options, ledger, judge, network, founder, calm, reports, hosts }
+        let (calm, lull, hosts) = (Arc::default(), Lull::default(), Arc::default());
+        Self { options, ledger, judge, network, founder, calm, lull, reports, hosts }
     }
 
     /// A machine for a node, with an empty disk; it is not started.

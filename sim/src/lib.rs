@@ -11,7 +11,7 @@
 //! | `nemesis.rs` | what happens to them |
 //! | `work/` | clients of partitions by number and by name, watchers and an operator |
 //! | `judge.rs`, `table.rs`, `tape.rs` | who watches; what the log makes; a recording, replayed |
-//! | `ledger.rs` | what happened: the hash, the counters |
+//! | `ledger.rs`, `lull.rs` | what happened: the hash, the counters; times in which nobody reads |
 //! | `campaign.rs`, `cli.rs`, `report.rs` | many seeds; the command line; what is printed |
 //! | `shrink.rs` | what a failing seed can do without, and its last lines |
 
@@ -31,6 +31,8 @@ mod host;
 mod judge;
 #[cfg(madsim)]
 mod ledger;
+#[cfg(madsim)]
+mod lull;
 #[cfg(madsim)]
 mod nemesis;
 #[cfg(madsim)]

@@ -7,6 +7,7 @@ use crate::stream::{Stream, link};
 use crate::work::Order;
 use core::time::Duration;
 use cutover::driver::Stopped;
+use cutover::raft::RoleName;
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -14,6 +15,8 @@ use tokio::time::{Instant, sleep_until};
 const TICK: Duration = Duration::from_millis(100);
 /// A node that hears late is not heard any more, from one tick on.
 const UNHEARD_PPM: u64 = 100_000;
+/// How much more often a leader is isolated, or lags.
+const LEADERS: u64 = 4;
 
 /// Something that ends by itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -152,9 +155,11 @@ impl Nemesis {
     fn cuts(&mut self, nodes: &[u8]) {
         let options = self.hosts.options.link.clone();
         for from in nodes {
-            let alone = self.strikes("isolate", u64::from(*from), options.isolate_ppm);
+            let ppm = self.aimed(*from, options.isolate_ppm);
+            let alone = self.strikes("isolate", u64::from(*from), ppm);
             if alone {
                 self.hosts.ledger.count("fault", "isolate");
+                self.unheard();
             }
             for to in nodes.iter().filter(|to| *to != from) {
                 if self.strikes("cut", link(*from, *to), options.cut_ppm) {
@@ -174,9 +179,14 @@ impl Nemesis {
     fn lags(&mut self, nodes: &[u8]) {
         let (ppm, timing) = (self.hosts.options.link.lag_ppm, self.hosts.options.timing);
         for node in nodes {
-            let begins = self.strikes("lag", u64::from(*node), ppm);
+            let often = self.aimed(*node, ppm);
+            let begins = self.strikes("lag", u64::from(*node), often);
             let ends = self.strikes("unheard", u64::from(*node), UNHEARD_PPM);
             if let Some(until) = self.until_ns.get(&Lasting::Lag(*node)).copied() {
+                let heard = nodes.iter().any(|to| to != node && !self.is_cut(*node, *to));
+                if ends && heard {
+                    self.unheard();
+                }
                 for to in nodes.iter().filter(|to| ends && *to != node) {
                     self.hosts.network.cut(*node, *to, true);
                     self.until_ns.insert(Lasting::Cut(*node, *to), until);
@@ -187,6 +197,28 @@ impl Nemesis {
                 self.hosts.network.delay(*node, Some(late_ms * 1_000));
                 self.last(Lasting::Lag(*node), "lagging", 6 * timing.election_timeout_ms_max);
             }
+        }
+    }
+
+    fn is_cut(&self, from: u8, to: u8) -> bool {
+        self.until_ns.contains_key(&Lasting::Cut(from, to))
+    }
+
+    /// What befalls a leader tells more.
+    fn aimed(&self, node: u8, ppm: u64) -> u64 {
+        let judge = lock(&self.hosts.judge);
+        let leads = judge.nodes().any(|(of, now)| of == node && now.node.role() == RoleName::Leader);
+        if leads { ppm * LEADERS } else { ppm }
+    }
+
+    /// Nobody hears a node any more. It may be the leader, and not know for long.
+    fn unheard(&mut self) {
+        let longest_ms = self.hosts.options.timing.election_timeout_ms_max;
+        let lull_ms = self.stream("lull", 0).between(longest_ms / 4, 2 * longest_ms);
+        let begins = self.stream("lull", 1).below(100) < self.hosts.options.work.lull_pc;
+        if begins && !self.hosts.lull.holds() {
+            self.hosts.ledger.count("fault", "lull");
+            self.hosts.lull.begin(lull_ms);
         }
     }
 

@@ -140,6 +140,8 @@ pub struct Work {
     pub watchers: u8,
     /// A client waits for an answer for so long.
     pub patience_ms: u64,
+    /// Of a hundred times that nobody hears a node any more, so many are followed by a time in which nobody reads.
+    pub lull_pc: u64,
 }
 
 impl Options {
@@ -278,8 +280,9 @@ impl Work {
             bare_pc: stream.pick(&[0, 10, 50]).unwrap_or(10),
             migrations_max: stream.pick(&[1, 2, 8]).unwrap_or(2),
             watchers: stream.pick(&[0, 1, 3]).unwrap_or(1),
-            patience_ms: stream.pick(&[200, 1_000, 3_000]).unwrap_or(1_000),
+            patience_ms: stream.pick(&[200, 1_000, 3_000, 10_000]).unwrap_or(1_000),
             namers: stream.pick(&[0, 1, 2]).unwrap_or(1),
+            lull_pc: swarm(stream, &[50, 100]),
         }
     }
 }
@@ -288,7 +291,7 @@ impl Work {
 pub type LeaveOut = fn(&mut Options);
 
 /// Kinds of faults, and of clients, that a run can do without. Each has streams of its own.
-pub const KINDS: [(&str, LeaveOut); 20] = [
+pub const KINDS: [(&str, LeaveOut); 21] = [
     ("lose", |options| options.link.lose_ppm = 0),
     ("duplicate", |options| options.link.duplicate_ppm = 0),
     ("delay", |options| options.link.spike_ppm = 0),
@@ -309,6 +312,7 @@ pub const KINDS: [(&str, LeaveOut); 20] = [
     ("roaming", |options| options.work.roaming = 0),
     ("watchers", |options| options.work.watchers = 0),
     ("namers", |options| options.work.namers = 0),
+    ("lull", |options| options.work.lull_pc = 0),
 ];
 
 /// The kinds of these names.

@@ -145,13 +145,15 @@ impl Work {
                 Arc::clone(&hosts.judge),
                 hosts.ledger.clone(),
                 Arc::clone(&history),
+                hosts.lull.clone(),
                 nodes.clone(),
             );
             machine(2, number).spawn(client.run())
         });
         let namers = (0..options.work.namers).map(|number| {
             let (judge, ledger) = (Arc::clone(&hosts.judge), hosts.ledger.clone());
-            let namer = Namer::new(number, Arc::clone(options), judge, ledger, nodes.clone());
+            let lull = hosts.lull.clone();
+            let namer = Namer::new(number, Arc::clone(options), judge, ledger, lull, nodes.clone());
             machine(5, number).spawn(namer.run())
         });
         let tasks = clients.chain(namers).collect();

@@ -144,6 +144,20 @@ mod tests {
     use crate::ids::{Epoch, Index, PartitionId, Placement};
     use crate::placement::Guarantee;
 
+    /// What is acknowledged is forgotten by the cluster: it must not reach beyond a request that may be sent again.
+    #[test]
+    fn nothing_is_acknowledged_before_everything_below_is_settled() {
+        let mut serials = Serials { next: 6, settled_through: 0, settled: BTreeSet::new() };
+        let through: Vec<u64> = [2, 3, 1, 5, 4]
+            .map(|serial| {
+                serials.settle(Serial(serial));
+                serials.settled_through
+            })
+            .into();
+        assert_eq!(through, [0, 0, 3, 3, 5]);
+        assert!(serials.settled.is_empty(), "nothing is kept of what is acknowledged");
+    }
+
     /// A deletion by name, whose first answer was lost: the second attempt finds no such name.
     #[test]
     fn what_may_have_been_done_stays_unresolved_until_the_log_says() {

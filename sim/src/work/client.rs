@@ -5,6 +5,7 @@ use super::choice;
 use super::library::{self, Library};
 use crate::judge::{Judge, own};
 use crate::ledger::{Ledger, lock, now_ns};
+use crate::lull::Lull;
 use crate::options::Options;
 use crate::stream::Stream;
 use core::time::Duration;
@@ -23,6 +24,8 @@ pub const ROAMING: u8 = 200;
 
 /// Partitions that clients number themselves, from this number on: those that have names get lower ones from the log.
 const NUMBERED: u32 = 1 << 16;
+/// Those of one client alone begin here.
+const FRESH: u32 = 1 << 20;
 
 /// All operations of a run.
 pub type History = Arc<Mutex<Vec<Operation>>>;
@@ -35,6 +38,7 @@ pub struct Client {
     judge: Arc<Mutex<Judge>>,
     ledger: Ledger,
     history: History,
+    lull: Lull,
     chance: Stream,
     /// Half of the clients go through the production library.
     library: Option<Library>,
@@ -43,6 +47,8 @@ pub struct Client {
     session: Option<SessionId>,
     serial: u64,
     known: BTreeMap<PartitionId, Option<PartitionRecord>>,
+    /// Partitions that nobody else knows.
+    fresh: u32,
 }
 
 impl Client {
@@ -54,16 +60,34 @@ impl Client {
         judge: Arc<Mutex<Judge>>,
         ledger: Ledger,
         history: History,
+        lull: Lull,
         nodes: Vec<u8>,
     ) -> Self {
         let roams = number >= ROAMING;
-        let patience = Duration::from_millis(if roams { 100 } else { options.work.patience_ms });
+        // Every second one that roams goes on at once.
+        let hasty = roams && number.is_multiple_of(4);
+        let patience = Duration::from_millis(if hasty { 100 } else { options.work.patience_ms });
         let library = library::client(&nodes, patience, options.seed ^ u64::from(number));
         let api = Api::new(nodes, patience, Stream::new(options.seed, "api", number.into()));
         let chance = Stream::new(options.seed, "client", number.into());
         let (session, serial, known) = (None, 0, BTreeMap::new());
         let library = library.filter(|_| number % 2 == 1).map(Library::new);
-        Self { number, api, options, judge, ledger, history, chance, library, roams, session, serial, known }
+        Self {
+            number,
+            api,
+            options,
+            judge,
+            ledger,
+            history,
+            lull,
+            chance,
+            library,
+            roams,
+            session,
+            serial,
+            known,
+            fresh: 0,
+        }
     }
 
     /// Works until the run is over.
@@ -77,6 +101,14 @@ impl Client {
         loop {
             let wait = self.chance.below(2 * every_us);
             sleep(Duration::from_micros(wait)).await;
+            // Who does not roam stays where it is, and asks nothing. Who does goes on writing, what needs no read.
+            if self.lull.holds() {
+                if self.roams {
+                    self.fresh += 1;
+                    self.change(PartitionId(FRESH + 1_000 * u32::from(self.number) + self.fresh)).await;
+                }
+                continue;
+            }
             let number = u32::try_from(self.chance.below(work.partitions.into())).unwrap_or(0);
             let partition = PartitionId(NUMBERED + number);
             let reads = self.chance.below(100) < if self.roams { 60 } else { work.reads_pc };

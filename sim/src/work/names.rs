@@ -5,6 +5,7 @@ use super::choice;
 use super::library::{self, Library};
 use crate::judge::{Judge, own};
 use crate::ledger::{Ledger, lock};
+use crate::lull::Lull;
 use crate::options::Options;
 use crate::stream::Stream;
 use crate::table::{Table, Turn};
@@ -28,6 +29,7 @@ pub struct Namer {
     options: Arc<Options>,
     judge: Arc<Mutex<Judge>>,
     ledger: Ledger,
+    lull: Lull,
     chance: Stream,
     /// Every second one goes through the production library.
     library: Option<Library>,
@@ -45,6 +47,7 @@ impl Namer {
         options: Arc<Options>,
         judge: Arc<Mutex<Judge>>,
         ledger: Ledger,
+        lull: Lull,
         nodes: Vec<u8>,
     ) -> Self {
         let patience = Duration::from_millis(options.work.patience_ms);
@@ -52,7 +55,7 @@ impl Namer {
         let library = library.filter(|_| number % 2 == 1).map(Library::new);
         let api = Api::new(nodes, patience, Stream::new(options.seed, "api", 300 + u64::from(number)));
         let chance = Stream::new(options.seed, "names", number.into());
-        Self { number, api, options, judge, ledger, chance, library, known: BTreeMap::new() }
+        Self { number, api, options, judge, ledger, lull, chance, library, known: BTreeMap::new() }
     }
 
     /// Works until the run is over.
@@ -63,6 +66,7 @@ impl Namer {
                 return;
             };
             match self.chance.below(10) {
+                0..5 if self.lull.holds() => {}
                 0..3 => self.find(name).await,
                 3..5 => self.list().await,
                 _ => self.change(name).await,
