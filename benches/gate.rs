@@ -14,9 +14,9 @@
 )]
 
 use cutover::client::GateTable;
-use cutover::gate::admit_write;
-use cutover::ids::{Epoch, PartitionId, Placement, Revision};
-use cutover::placement::{Guarantee, PartitionState, Resolution};
+use cutover::core::gate::admit_write;
+use cutover::core::ids::{Epoch, PartitionId, Placement, Revision};
+use cutover::core::placement::{Guarantee, PartitionState, Resolution};
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,45 +1,25 @@
 //! `cutover` moves a partition of live data from one placement to another without losing a write.
 //!
-//! This library is the production code: state machines that take one input at a time and return their outputs in
-//! the order in which these must take effect. Nothing here reads a clock, draws a random number, touches a disk or
-//! a socket, or iterates in hash order; two runs over the same inputs end in the same state. The harness in
-//! `model/` drives these very machines through every interleaving within stated bounds.
-//!
-//! | module | what it decides |
+//! | module | what it is |
 //! | --- | --- |
-//! | [`ids`] | the numbers everything is named by |
-//! | [`raft`] | the replicated log: who leads, what is committed, who is a member |
-//! | [`placement`] | where a partition's reads and writes go |
-//! | [`fence`] | the sink's side: which write, read, chunk, seal or drop takes effect |
-//! | [`migration`] | the table of partitions, its transitions, and the controller that drives a move |
-//! | [`gate`] | the gateway's side: resolve, admit, send, retry |
-//! | [`control_plane`] | what the log may hold, what follows from it, and the engines that hold it |
-//! | [`invariant`] | what must hold, and the monitor that judges a run |
-//! | [`fault`] | what the environment may do to a run |
-//! | [`trace`] | a run as a text of choices and what they did |
+//! | [`core`] | the protocol as pure state machines, and the invariants they must keep |
+#![cfg_attr(feature = "server", doc = "| [`node`] | a node of the control plane: driver, store, server |")]
+#![cfg_attr(feature = "server", doc = "| [`client`] | the library of gateways and tools |")]
+#![cfg_attr(all(feature = "server", not(madsim)), doc = "| [`cli`] | the operator's commands |")]
+//!
+//! [`core`] has no clock, randomness, I/O, threads or hash order: the same inputs give the same outputs. It is built
+//! alone without the feature `server`. The harness in `model/` runs these machines, not a copy of them, through every
+//! order of events within stated bounds.
 
-pub mod control_plane;
-pub mod fault;
-pub mod fence;
-pub mod gate;
-pub mod ids;
-pub mod invariant;
-pub mod migration;
-pub mod placement;
-pub mod raft;
-pub mod trace;
+#![cfg_attr(not(any(feature = "server", test)), no_std)]
 
-#[cfg(feature = "server")]
-pub mod api;
+extern crate alloc;
+
+pub mod core;
+
 #[cfg(all(feature = "server", not(madsim)))]
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod client;
 #[cfg(feature = "server")]
-pub mod driver;
-#[cfg(feature = "server")]
-pub mod server;
-#[cfg(feature = "server")]
-pub mod store;
-#[cfg(all(feature = "server", not(madsim)))]
-pub mod tls;
+pub mod node;

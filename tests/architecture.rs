@@ -330,13 +330,13 @@ fn the_purity_check_refuses_every_word_and_names_the_line() {
 fn the_model_check_refuses_what_is_not_pure() {
     let refused = |path, text| model_violations(&File::new(path, text)).len();
     assert_eq!(refused("model/src/world/mod.rs", "use cutover::{ids::Epoch, store::Redb};"), 1);
-    assert_eq!(refused("model/src/world/mod.rs", "cutover::server::serve()"), 1);
+    assert_eq!(refused("model/src/world/mod.rs", "cutover::node::server::serve()"), 1);
     assert_eq!(refused("model/src/world/mod.rs", "use cutover::*;"), 1);
     assert_eq!(refused("model/src/world/mod.rs", "use cutover as production;"), 1);
 
-    assert_eq!(refused("model/src/world/mod.rs", "use cutover::ids::Epoch; let cutover = 1;"), 0);
-    assert_eq!(refused("model/src/cli/serve.rs", "use cutover::server;"), 0);
-    assert_eq!(refused("model/src/main.rs", "use cutover::server;"), 0);
+    assert_eq!(refused("model/src/world/mod.rs", "use cutover::core::ids::Epoch; let cutover = 1;"), 0);
+    assert_eq!(refused("model/src/cli/serve.rs", "use cutover::node::server;"), 0);
+    assert_eq!(refused("model/src/main.rs", "use cutover::node::server;"), 0);
 }
 
 #[test]

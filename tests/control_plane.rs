@@ -7,14 +7,14 @@
     reason = "a test says what it expects by stopping"
 )]
 
-use cutover::control_plane::{
+use cutover::core::control_plane::{
     Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneTerm, DurableVoteState,
     Endpoints, Event, MembershipChange, OwnershipTransition, ReplicatedControlPlane, SingleNodeControlPlane,
 };
-use cutover::ids::{Epoch, Index, NodeId, PartitionId, Placement, Serial, SessionId};
-use cutover::migration::{Caps, MigrationError, Transition};
-use cutover::placement::Guarantee;
-use cutover::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
+use cutover::core::ids::{Epoch, Index, NodeId, PartitionId, Placement, Serial, SessionId};
+use cutover::core::migration::{Caps, MigrationError, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
 
 #[path = "support/cluster.rs"]
 mod cluster;
@@ -55,7 +55,7 @@ fn depose<C: Engine>(cluster: &mut Cluster<C>, leader: u8) -> u8 {
     cluster.cut(leader);
     let others: Vec<u8> = cluster.nodes().filter(|node| *node != leader).collect();
     for node in &others {
-        cluster.fire(*node, Timer::Contact);
+        cluster.fire(*node, Timer::MinElectionTimeout);
     }
     cluster.fire(others[0], Timer::Election);
     cluster.settle();

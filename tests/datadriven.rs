@@ -12,23 +12,23 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by stopping")]
 
-#[path = "script/arguments.rs"]
+#[path = "scripts/arguments.rs"]
 mod arguments;
 #[path = "support/judge.rs"]
 mod judge;
 #[path = "support/network.rs"]
 mod network;
-#[path = "script/cluster.rs"]
+#[path = "scripts/cluster.rs"]
 mod raft;
-#[path = "script/say.rs"]
+#[path = "scripts/say.rs"]
 mod say;
 #[path = "support/store.rs"]
 mod store;
-#[path = "script/tell.rs"]
+#[path = "scripts/tell.rs"]
 mod tell;
-#[path = "script/words.rs"]
+#[path = "scripts/words.rs"]
 mod words;
-#[path = "script/world.rs"]
+#[path = "scripts/world.rs"]
 mod world;
 
 use world::World;

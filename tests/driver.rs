@@ -9,18 +9,18 @@
     reason = "a test of the edge says what it expects by stopping"
 )]
 
-use cutover::control_plane::{
+use cutover::core::control_plane::{
     ControlPlaneEntry, ControlPlaneError, Founder, Registered, ReplicatedControlPlane,
 };
-use cutover::driver::{
+use cutover::core::ids::{ClusterId, Incarnation, NodeId, PartitionId, Placement, Revision};
+use cutover::core::migration::{Caps, Command, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::{
+    Append, Batch, Body, Config, Limits, LogPosition, Message, Outcome, Peer, SessionLimits,
+};
+use cutover::node::driver::{
     DriverConfig, Environment, Failure, FeedItem, Handle, Inbox, Queues, Registry, Stopped, Storage, Timing,
     Transport, start,
-};
-use cutover::ids::{ClusterId, Incarnation, NodeId, PartitionId, Placement, Revision};
-use cutover::migration::{Caps, Command, Transition};
-use cutover::placement::Guarantee;
-use cutover::raft::{
-    Append, Batch, Body, Config, Limits, LogPosition, Message, Outcome, Peer, SessionLimits,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -80,7 +80,7 @@ struct Node {
 
 fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
     let identity = |node: u8| -> Registered {
-        cutover::control_plane::ClusterVoterIdentity::from_certificate_subject(&format!("CN=n{node}"))
+        cutover::core::control_plane::ClusterVoterIdentity::from_certificate_subject(&format!("CN=n{node}"))
             .unwrap()
             .into()
     };
@@ -130,16 +130,16 @@ fn asked() -> (Asked, Receiver<usize>, Sender<Result<(), &'static str>>) {
 async fn a_vote_leaves_when_it_is_durable() {
     let (disk, writes, answer) = asked();
     let node = node(3, disk, Queues::default());
-    let last = LogPosition { term: cutover::ids::Term(9), index: cutover::ids::Index(9) };
-    let body = Body::Vote { last, transfer: false };
-    let term = cutover::ids::Term(9);
+    let last = LogPosition { term: cutover::core::ids::Term(9), index: cutover::core::ids::Index(9) };
+    let body = Body::RequestVote { last, transfer: false };
+    let term = cutover::core::ids::Term(9);
     node.inbox.deliver(Message { cluster: ClusterId(1), from: peer(2), to: peer(1), term, body });
     until("the vote is on its way to the disk", || writes.try_recv().is_ok()).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(node.wire.0.lock().unwrap().is_empty(), "it left before it was durable");
     answer.send(Ok(())).unwrap();
     let granted = |wire: &Wire| {
-        wire.0.lock().unwrap().iter().any(|message| matches!(message.body, Body::Voted { granted: true }))
+        wire.0.lock().unwrap().iter().any(|message| matches!(message.body, Body::VoteReply { granted: true }))
     };
     until("the vote is told", || granted(&node.wire)).await;
 }
@@ -153,11 +153,11 @@ async fn entries_leave_beside_the_own_write() {
         cluster: ClusterId(1),
         from: peer(from),
         to: peer(1),
-        term: cutover::ids::Term(term),
+        term: cutover::core::ids::Term(term),
         body,
     };
     // n2 leads in term 1, and tells n1 to stand: with the vote of n3 n1 leads. Its own was on the disk first.
-    let first = LogPosition { term: cutover::ids::Term(0), index: cutover::ids::Index(1) };
+    let first = LogPosition { term: cutover::core::ids::Term(0), index: cutover::core::ids::Index(1) };
     let empty = Append { prev: first, entries: Vec::new(), commit: first.index, round: 0 };
     node.inbox.deliver(say(2, 1, Body::Append(empty)));
     until("the term", || writes.try_recv().is_ok()).await;
@@ -168,12 +168,12 @@ async fn entries_leave_beside_the_own_write() {
         node.wire.0.lock().unwrap().iter().any(|message| what(&message.body))
     };
     assert!(
-        !sent(|body| matches!(body, Body::Vote { .. })),
+        !sent(|body| matches!(body, Body::RequestVote { .. })),
         "it asked for a vote before its own was durable"
     );
     answer.send(Ok(())).unwrap();
-    until("it asks for votes", || sent(|body| matches!(body, Body::Vote { .. }))).await;
-    node.inbox.deliver(say(3, 2, Body::Voted { granted: true }));
+    until("it asks for votes", || sent(|body| matches!(body, Body::RequestVote { .. }))).await;
+    node.inbox.deliver(say(3, 2, Body::VoteReply { granted: true }));
     until("the entry that opens its term is on its way to the disk", || writes.try_recv().is_ok()).await;
     until("the entry is sent", || {
         sent(|body| matches!(body, Body::Append(append) if !append.entries.is_empty()))
@@ -315,7 +315,7 @@ async fn a_read_sees_what_was_acknowledged() {
     until("it leads", || node.handle.status().commit.0 >= 2).await;
     for partition in 1..=50 {
         node.handle.propose(create(partition), None).await.unwrap();
-        let known = move |view: cutover::driver::View<'_>| {
+        let known = move |view: cutover::node::driver::View<'_>| {
             view.state().table().record(PartitionId(partition)).is_some()
         };
         let (one, two) = tokio::join!(node.handle.read(known), node.handle.read(known));

@@ -3,17 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by stopping")]
 
-use cutover::control_plane::{
+use cutover::core::control_plane::{
     Answer, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
-    DurableVoteState, Endpoints, Event, Founder, MembershipChange, ReplicatedControlPlane, Said,
-    SingleNodeControlPlane,
+    ControlPlaneOutput, DurableVoteState, Endpoints, Event, Founder, MembershipChange,
+    ReplicatedControlPlane, SingleNodeControlPlane,
 };
-use cutover::ids::{
+use cutover::core::ids::{
     ClusterId, Epoch, Incarnation, Index, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
-use cutover::migration::{Caps, Command, Transition};
-use cutover::placement::Guarantee;
-use cutover::raft::{
+use cutover::core::migration::{Caps, Command, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::{
     ChangeRefusal, Config, Durable, Effect, Limits, Outcome, Output, Peer, Rejection, SessionLimits, Ticket,
     Timer,
 };
@@ -47,7 +47,10 @@ fn admit(node: u8, by: u8) -> ControlPlaneEntry {
 }
 
 /// Performs what an engine wants done, until it wants nothing more; says what else it said.
-fn settle(engine: &mut impl ControlPlaneConsensus, disk: &mut Durable<ControlPlaneEntry>) -> Vec<Said> {
+fn settle(
+    engine: &mut impl ControlPlaneConsensus,
+    disk: &mut Durable<ControlPlaneEntry>,
+) -> Vec<ControlPlaneOutput> {
     let mut rest = Vec::new();
     loop {
         let said = engine.take_outputs();
@@ -65,8 +68,8 @@ fn settle(engine: &mut impl ControlPlaneConsensus, disk: &mut Durable<ControlPla
     }
 }
 
-fn outcomes(said: &[Said]) -> Vec<Outcome<Answer>> {
-    let decided = |output: &Said| match output {
+fn outcomes(said: &[ControlPlaneOutput]) -> Vec<Outcome<Answer>> {
+    let decided = |output: &ControlPlaneOutput| match output {
         Output::Decided { outcome, .. } => Some(outcome.clone()),
         Output::Persist(_)
         | Output::Send(_)
@@ -76,7 +79,7 @@ fn outcomes(said: &[Said]) -> Vec<Outcome<Answer>> {
         | Output::Installed(_)
         | Output::Read { .. }
         | Output::Transfer(_)
-        | Output::Leads(_)
+        | Output::BecameLeader(_)
         | Output::Mark(_)
         | Output::Halt(_) => None,
     };
@@ -87,13 +90,13 @@ fn outcomes(said: &[Said]) -> Vec<Outcome<Answer>> {
 fn live(
     mut engine: impl ControlPlaneConsensus,
     mut disk: Durable<ControlPlaneEntry>,
-) -> (Vec<Said>, Durable<ControlPlaneEntry>) {
+) -> (Vec<ControlPlaneOutput>, Durable<ControlPlaneEntry>) {
     let mut said = settle(&mut engine, &mut disk);
     assert!(engine.is_leader());
     assert_eq!(engine.leader(), Some(identity(1)));
     assert_eq!((engine.current_term(), engine.commit_index()), (Term(1), Some(Index(2))));
     let vote = DurableVoteState { term: Term(1), voted_for: Some(peer(1)), identity: Some(identity(1)) };
-    assert_eq!(engine.durable_vote(), vote);
+    assert_eq!(engine.durable_hard_state(), vote);
     engine.open_session().unwrap();
     let ticket = Ticket { session: SessionId(3), serial: Serial(1), acknowledged_through: Serial(0) };
     engine.propose(create(1), Some(ticket)).unwrap();

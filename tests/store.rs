@@ -9,8 +9,8 @@
 )]
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "files are what it is about")]
 
-use cutover::ids::{ClusterId, Incarnation, NodeId};
-use cutover::store::StoreIdentity;
+use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::node::store::StoreIdentity;
 
 #[path = "store/batches.rs"]
 mod batches;

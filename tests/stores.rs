@@ -10,8 +10,8 @@
     reason = "a test says what it expects by stopping"
 )]
 
-use cutover::control_plane::{ReplicatedControlPlane, SingleNodeControlPlane};
-use cutover::migration::{Caps, InProcessStore};
+use cutover::core::control_plane::{ReplicatedControlPlane, SingleNodeControlPlane};
+use cutover::core::migration::{Caps, InProcessStore};
 
 #[path = "support/cluster.rs"]
 mod cluster;
@@ -22,25 +22,25 @@ mod compared;
 #[path = "stores/failures.rs"]
 mod failures;
 #[expect(dead_code, reason = "the laws use more of it")]
-#[path = "laws/happening.rs"]
+#[path = "properties/happening.rs"]
 mod happening;
 #[path = "stores/law.rs"]
 mod law;
 #[path = "support/site.rs"]
 mod site;
 #[expect(dead_code, reason = "the laws use more of it")]
-#[path = "laws/some.rs"]
+#[path = "properties/some.rs"]
 mod some;
 #[expect(dead_code, reason = "the laws use more of it")]
 #[path = "support/store.rs"]
 mod store;
 #[path = "stores/suite.rs"]
 mod suite;
-#[path = "laws/world.rs"]
+#[path = "properties/world.rs"]
 mod world;
 
 use cluster_store::ClusterStore;
-use cutover::control_plane::LogStore;
+use cutover::core::control_plane::LogStore;
 
 type Embedded = LogStore<SingleNodeControlPlane, site::Disk>;
 type Cluster = ClusterStore<ReplicatedControlPlane>;

@@ -1,7 +1,7 @@
 //! The text of a trace: what is recorded reads back as it was, and whatever is not a whole trace is refused with the
 //! line and the reason.
 
-use cutover::trace::{Divergence, LINES_MAX, Step, Trace, TraceError, Unfit, Verdict};
+use cutover::core::trace::{Divergence, LINES_MAX, Step, Trace, TraceError, Unfit, Verdict};
 use proptest::prelude::*;
 
 /// Everything that a trace can hold, in the form in which it is printed.

@@ -3,19 +3,20 @@
 //!
 //! `INSTA_UPDATE=always cargo test --test transcripts` writes them anew.
 
-use cutover::fence::{
-    Body, Config, Enforcement, Fence, Input, Limits, Output, Prepare, Refusal, Reply, Request, Speaker,
+use cutover::core::fence::{
+    Body, Config, Enforcement, Fence, Input, Limits, Output, Prepare, Refusal, Reply, Request,
+    StatementOrigin,
 };
-use cutover::gate::GateRefusal;
-use cutover::ids::{
+use cutover::core::gate::GateRefusal;
+use cutover::core::ids::{
     Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
 };
-use cutover::invariant::{Id, REGISTRY};
-use cutover::migration::{
+use cutover::core::invariant::{Id, REGISTRY};
+use cutover::core::migration::{
     BackendFailure, COMMAND_BYTES_MAX, CodecError, Command, MigrationError, Operator, PolicyError, Reason,
     TextError,
 };
-use cutover::placement::Guarantee;
+use cutover::core::placement::Guarantee;
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
 
@@ -46,7 +47,8 @@ fn lines<E: Display + Debug>(errors: &[E]) -> String {
 }
 
 /// A statement needs a sink; the speaker alone does not.
-const SPEAKER: Speaker = Speaker { store: A, partition: PartitionId(11), incarnation: Incarnation(2) };
+const SPEAKER: StatementOrigin =
+    StatementOrigin { store: A, partition: PartitionId(11), incarnation: Incarnation(2) };
 
 fn fence_refusals() -> Vec<Refusal> {
     let id = WriteId { session: SessionId(21), serial: Serial(22) };

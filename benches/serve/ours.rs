@@ -2,10 +2,10 @@
 
 use super::load::{Client, Target, Write};
 use super::{ELECTION_MS, HEARTBEAT_MS};
-use cutover::api::v1::{self, migrations_client::MigrationsClient};
 use cutover::client::{Client as Production, Options};
-use cutover::control_plane::Address;
-use cutover::tls::{Security, channel};
+use cutover::core::control_plane::Address;
+use cutover::node::proto::v1::{self, migrations_client::MigrationsClient};
+use cutover::node::tls::{Security, channel};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -144,9 +144,13 @@ impl Drop for Cluster {
     }
 }
 
-fn create() -> (u32, cutover::migration::Transition) {
-    let (placement, guarantee) = (cutover::ids::Placement(0), cutover::placement::Guarantee::Sealed);
-    (NEXT.fetch_add(1, Ordering::Relaxed), cutover::migration::Transition::Create { placement, guarantee })
+fn create() -> (u32, cutover::core::migration::Transition) {
+    let (placement, guarantee) =
+        (cutover::core::ids::Placement(0), cutover::core::placement::Guarantee::Sealed);
+    (
+        NEXT.fetch_add(1, Ordering::Relaxed),
+        cutover::core::migration::Transition::Create { placement, guarantee },
+    )
 }
 
 struct Direct(Channel);
@@ -155,8 +159,8 @@ impl Client for Direct {
     fn write(&mut self) -> Write {
         let mut client = MigrationsClient::new(self.0.clone());
         let (number, transition) = create();
-        let asked = cutover::api::Asked::Id(cutover::ids::PartitionId(number));
-        let mut request = Request::new(cutover::api::request(asked, transition, None));
+        let asked = cutover::node::proto::Asked::Id(cutover::core::ids::PartitionId(number));
+        let mut request = Request::new(cutover::node::proto::request(asked, transition, None));
         request.set_timeout(Duration::from_secs(5));
         Box::pin(async move { client.apply(request).await.is_ok() })
     }
@@ -168,7 +172,7 @@ impl Client for Following {
     fn write(&mut self) -> Write {
         let client = self.0.clone();
         let (number, transition) = create();
-        let asked = cutover::api::Asked::Id(cutover::ids::PartitionId(number));
+        let asked = cutover::node::proto::Asked::Id(cutover::core::ids::PartitionId(number));
         Box::pin(async move { client.apply(asked, transition).await.is_ok() })
     }
 }

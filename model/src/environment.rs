@@ -1,10 +1,10 @@
 //! What a search, a witness, a replay and the browser need of an environment: states, choices, and what a choice does.
 //!
-//! There are three: [`crate::world`] around sinks and gateways, with the log taken as atomic; [`crate::cluster`] around
-//! the nodes of the control plane; and [`crate::composed`], both at once.
+//! There are three: [`crate::env::migration`] around sinks and gateways, with the log taken as atomic; [`crate::env::consensus`] around
+//! the nodes of the control plane; and [`crate::env::composed`], both at once.
 
-use crate::scope::Scope;
-use cutover::invariant::Violation;
+use crate::scopes::Scope;
+use cutover::core::invariant::Violation;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::atomic::AtomicBool;
@@ -113,18 +113,18 @@ pub trait Environment: Debug + Send + Sync + 'static {
 #[macro_export]
 macro_rules! in_environment {
     ($scope:expr, $world:ident => $body:expr) => {{
-        let scope: $crate::scope::Scope = $scope;
+        let scope: $crate::scopes::Scope = $scope;
         match scope.around() {
-            $crate::scope::Around::Sinks => {
-                let $world = $crate::world::World::new(scope);
+            $crate::scopes::Around::Sinks => {
+                let $world = $crate::env::migration::World::new(scope);
                 $body
             }
-            $crate::scope::Around::Nodes => {
-                let $world = $crate::cluster::World::new(scope);
+            $crate::scopes::Around::Nodes => {
+                let $world = $crate::env::consensus::World::new(scope);
                 $body
             }
-            $crate::scope::Around::Both => {
-                let $world = $crate::composed::World::new(scope);
+            $crate::scopes::Around::Both => {
+                let $world = $crate::env::composed::World::new(scope);
                 $body
             }
         }

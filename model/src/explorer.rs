@@ -1,9 +1,10 @@
 //! The world as stateright's Explorer shows it: choices in words, states as facts, a run as a picture.
 
 use crate::environment::{Environment, Place};
-use cutover::invariant::Id;
+use cutover::core::invariant::Id;
 use stateright::{Model, Path, Property};
 use std::fmt::{self, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// A world to be browsed.
@@ -120,15 +121,20 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// Serves the browser at an address until the process ends.
+pub fn serve<E: Environment>(world: Arc<E>, listen: SocketAddr) {
+    let _checker = Explored { world }.checker().serve(listen);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scope;
-    use crate::world::{Action, World};
+    use crate::env::migration::{Action, World};
+    use crate::scopes;
 
     #[test]
     fn every_invariant_is_a_property() {
-        let scope = scope::all().remove(0);
+        let scope = scopes::all().remove(0);
         let explored = Explored { world: Arc::new(World::new(scope)) };
         let names: Vec<&str> = explored.properties().iter().map(|property| property.name).collect();
         let ids: Vec<&str> = Id::ALL.iter().map(|id| id.entry().id).collect();

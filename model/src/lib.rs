@@ -1,18 +1,12 @@
-//! The harness that checks the production code of `cutover`: the environment around its machines, the searches over
-//! it, and what a person sees of both.
+//! The harness that checks the production code of `cutover`: the environments around its machines, and the searches over
+//! them.
 
-pub mod cli;
-pub mod cluster;
-pub mod composed;
+pub mod env;
 pub mod environment;
 pub mod explorer;
-pub mod history;
-pub mod mutants;
 pub mod render;
 pub mod replay;
-pub mod review;
-pub mod scope;
+pub mod scopes;
 pub mod search;
 pub mod shared;
 pub mod witness;
-pub mod world;

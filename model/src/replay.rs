@@ -2,10 +2,10 @@
 
 use crate::environment::Environment;
 use crate::in_environment;
-use crate::scope::{self, Scope};
+use crate::scopes::{self, Scope};
 use crate::witness::note;
-use cutover::invariant::{Id, Violation};
-use cutover::trace::{Step, Trace, Verdict};
+use cutover::core::invariant::{Id, Violation};
+use cutover::core::trace::{Step, Trace, Verdict};
 use thiserror::Error;
 
 /// How a trace ended.
@@ -62,7 +62,7 @@ pub enum Unplayable {
     },
     /// An option that this build does not have.
     #[error(transparent)]
-    Option(#[from] scope::OptionError),
+    Option(#[from] scopes::OptionError),
 }
 
 /// Runs a trace.
@@ -95,7 +95,7 @@ pub fn replay(trace: &Trace) -> Result<Replayed, Unplayable> {
 /// [`Unplayable`]
 pub fn scope_of(trace: &Trace) -> Result<Scope, Unplayable> {
     let found = trace.scope().to_owned();
-    let mut scope = scope::all()
+    let mut scope = scopes::all()
         .into_iter()
         .find(|scope| scope.name == found)
         .ok_or(Unplayable::UnknownScope { found })?;

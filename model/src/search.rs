@@ -5,7 +5,7 @@
 //! knows that the search was not exhausted.
 
 use crate::environment::{Environment, Place};
-use cutover::invariant::Id;
+use cutover::core::invariant::Id;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

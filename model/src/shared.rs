@@ -1,7 +1,7 @@
 //! A part of the world's state that many states share: cloned by reference count, hashed once.
 
 use ahash::RandomState;
-use cutover::ids::{Names, NodeId, Relabel, SessionId};
+use cutover::core::ids::{Names, NodeId, Relabel, SessionId};
 use std::cell::RefCell;
 use std::hash::Hash;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! A run that breaks an invariant: found, shortened, recorded and shown.
 
 use crate::environment::{Directive, Environment, Place};
-use crate::scope::Scope;
-use cutover::invariant::{Id, Violation};
-use cutover::trace::{Step, Trace, Unfit, Verdict};
+use crate::scopes::Scope;
+use cutover::core::invariant::{Id, Violation};
+use cutover::core::trace::{Step, Trace, Unfit, Verdict};
 
 /// A run, step by step.
 #[derive(Debug)]

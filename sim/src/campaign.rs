@@ -1,8 +1,8 @@
 //! Many seeds. Each has a thread of its own, which is as good as a process: what a thread keeps (the keys of hash maps,
 //! the runtime) begins anew. A sample is run twice, and so is every seed that fails.
 
+use crate::event_log::EventLog;
 use crate::judge::{Finding, own};
-use crate::ledger::Ledger;
 use crate::options::{LeaveOut, Options};
 use crate::run::{Outcome, Verdict, run};
 use crate::shrink::{Shrunk, shrink};
@@ -101,14 +101,14 @@ fn hear_panics() {
 pub fn once(options: &Options, words: bool, lowering: bool) -> Outcome {
     hear_panics();
     let options = options.clone();
-    let ledger = Ledger::new(words);
-    let kept = ledger.clone();
+    let event_log = EventLog::new(words);
+    let kept = event_log.clone();
     let ran = std::thread::Builder::new().name("seed".to_owned()).spawn(move || {
         let mut config = Config::default();
         config.net.send_latency = Duration::from_micros(50)..Duration::from_micros(300);
         let seed = options.seed;
         let work = AssertUnwindSafe(|| {
-            Runtime::with_seed_and_config(seed, config).block_on(run(options, ledger, lowering))
+            Runtime::with_seed_and_config(seed, config).block_on(run(options, event_log, lowering))
         });
         catch_unwind(work).map_err(|_| PANIC.take().unwrap_or_default())
     });
@@ -118,18 +118,18 @@ pub fn once(options: &Options, words: bool, lowering: bool) -> Outcome {
     result.unwrap_or_else(|panic| crashed(&kept, panic))
 }
 
-fn crashed(ledger: &Ledger, panic: String) -> Outcome {
+fn crashed(event_log: &EventLog, panic: String) -> Outcome {
     let finding =
         Finding { at_ns: 0, id: own::PANIC, found: panic, against: "a run without a panic".to_owned() };
     Outcome {
         verdict: Verdict::Crashed,
         findings: vec![finding],
         note: String::new(),
-        hash: ledger.hash(),
-        events: ledger.events(),
+        hash: event_log.hash(),
+        events: event_log.events(),
         simulated_ns: 0,
-        counts: ledger.counts(),
-        log: ledger.text(),
+        counts: event_log.counts(),
+        log: event_log.text(),
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Processes come and go; the disk stays. A [`Mount`] is what one process has of it, and is useless once that is dead.
 
-use crate::ledger::lock;
+use crate::event_log::lock;
 use crate::stream::Stream;
 use redb::StorageBackend;
 use std::io::{Error, ErrorKind, Result};

@@ -1,15 +1,15 @@
 //! After the faults: a quorum is mended, the rest stays broken for good, and the cluster must work again.
 
+use crate::event_log::lock;
 use crate::host::{End, Hosts};
-use crate::ledger::lock;
-use crate::lull::Lull;
 use crate::nemesis::Nemesis;
+use crate::read_pause::ReadPause;
 use crate::run::{Verdict, Work, machine};
 use crate::stream::Stream;
-use crate::work::{Client, History};
+use crate::workload::{Client, History};
 use core::time::Duration;
-use cutover::ids::{Revision, Term};
-use cutover::raft::{Configuration, Peer, quorum};
+use cutover::core::ids::{Revision, Term};
+use cutover::core::raft::{Configuration, Peer, quorum};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::{sleep, timeout};
@@ -41,9 +41,9 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, work: &Work) -> Result<(
         199,
         Arc::clone(options),
         Arc::clone(&hosts.judge),
-        hosts.ledger.clone(),
+        hosts.event_log.clone(),
         History::default(),
-        Lull::default(),
+        ReadPause::default(),
         mended.clone(),
     );
     let works = machine(4, 0).spawn(async move { while !client.goes_through().await {} });
@@ -74,7 +74,7 @@ async fn stays_calm(hosts: &Hosts, mended: &[u8]) -> Result<(), (Verdict, String
     let terms = || -> Vec<(Peer, Term)> {
         let judge = lock(&hosts.judge);
         let mended = judge.nodes().filter(|(node, _)| mended.contains(node));
-        mended.map(|(_, now)| (now.node.config().me, now.node.vote().term)).collect()
+        mended.map(|(_, now)| (now.node.config().me, now.node.hard_state().term)).collect()
     };
     sleep(longest * SETTLES).await;
     let before = terms();
@@ -140,7 +140,7 @@ fn stuck(hosts: &Hosts, mended: &[u8], limit_ms: u64) -> String {
         let found = judge.nodes().find(|(other, _)| other == node);
         found.map_or_else(String::new, |(_, now)| {
             let node = now.node;
-            let (me, role, term) = (node.config().me, node.role(), node.vote().term);
+            let (me, role, term) = (node.config().me, node.role(), node.hard_state().term);
             format!(
                 "{me} {role} in {term} committed {} of {} in {}",
                 node.commit(),

@@ -1,24 +1,24 @@
 //! The nodes: the production server on simulated machines, started, killed and started again.
 
 use crate::disk::Disk;
+use crate::event_log::{EventLog, lock};
 use crate::judge::{Judge, own};
-use crate::ledger::{Ledger, lock};
-use crate::lull::Lull;
 use crate::network::{Network, Wire};
 use crate::options::Options;
+use crate::read_pause::ReadPause;
 use crate::storage::Storage;
 use crate::stream::{Stream, generator};
 use core::time::Duration;
-use cutover::control_plane::{
-    Address, Call, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, Founder, Registered,
+use cutover::core::control_plane::{
+    Address, ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneRequest, Endpoints, Founder, Registered,
     ReplicatedControlPlane,
 };
-use cutover::driver::{Clock, DriverConfig, Environment, Handle, Recorder, RecorderError, Stopped};
-use cutover::ids::{ClusterId, Incarnation, NodeId};
-use cutover::migration::Policy;
-use cutover::raft::{Config, Durable, Peer};
-use cutover::server::{self, Access, Parts, Plain};
-use cutover::store::{Store, StoreIdentity};
+use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::core::migration::Policy;
+use cutover::core::raft::{Config, Durable, Peer};
+use cutover::node::driver::{Clock, DriverConfig, Environment, Handle, Recorder, RecorderError, Stopped};
+use cutover::node::server::{self, Access, Parts, Plain};
+use cutover::node::store::{Store, StoreIdentity};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,7 +99,7 @@ pub struct Hosts {
     /// What the run is.
     pub options: Arc<Options>,
     /// Events.
-    pub ledger: Ledger,
+    pub event_log: EventLog,
     /// Who watches.
     pub judge: Arc<Mutex<Judge>>,
     /// The way between them.
@@ -109,7 +109,7 @@ pub struct Hosts {
     /// No faults any more.
     pub calm: Arc<AtomicBool>,
     /// When nobody reads.
-    pub lull: Lull,
+    pub lull: ReadPause,
     /// Word from nodes.
     pub reports: mpsc::UnboundedSender<Report>,
     hosts: Arc<Mutex<BTreeMap<u8, Host>>>,
@@ -120,14 +120,14 @@ impl Hosts {
     #[must_use]
     pub fn new(
         options: Arc<Options>,
-        ledger: Ledger,
+        event_log: EventLog,
         judge: Arc<Mutex<Judge>>,
         network: Network,
         founder: Arc<Founder>,
         reports: mpsc::UnboundedSender<Report>,
     ) -> Self {
-        let (calm, lull, hosts) = (Arc::default(), Lull::default(), Arc::default());
-        Self { options, ledger, judge, network, founder, calm, lull, reports, hosts }
+        let (calm, lull, hosts) = (Arc::default(), ReadPause::default(), Arc::default());
+        Self { options, event_log, judge, network, founder, calm, lull, reports, hosts }
     }
 
     /// A machine for a node, with an empty disk; it is not started.
@@ -203,7 +203,7 @@ impl Hosts {
         let (founded, boot, disk) = (std::mem::take(&mut host.founded), host.boots, host.disk.clone());
         let machine = simulator.get_node(host.machine);
         drop(hosts);
-        self.ledger.note("n", node.into(), "boots", &[boot, me.incarnation.0], String::new);
+        self.event_log.note("n", node.into(), "boots", &[boot, me.incarnation.0], String::new);
         let start = Start { hosts: self.clone(), me, founded, boot, disk, alive };
         if let Some(machine) = machine {
             machine.spawn(start.run());
@@ -224,7 +224,7 @@ impl Hosts {
             }
         };
         for _ in 0..torn {
-            self.ledger.count("fault", "torn-write");
+            self.event_log.count("fault", "torn-write");
         }
         let simulator = madsim::runtime::Handle::current();
         if std::mem::take(&mut host.paused) {
@@ -233,7 +233,7 @@ impl Hosts {
         simulator.kill(host.machine);
         drop(hosts);
         self.network.plug(node, None);
-        self.ledger.note("n", node.into(), "ends", &[end as u64, torn], String::new);
+        self.event_log.note("n", node.into(), "ends", &[end as u64, torn], String::new);
         lock(&self.judge).died(node);
     }
 
@@ -244,7 +244,7 @@ impl Hosts {
             return;
         };
         host.paused = pause;
-        self.ledger.note("n", node.into(), if pause { "pauses" } else { "resumes" }, &[], String::new);
+        self.event_log.note("n", node.into(), if pause { "pauses" } else { "resumes" }, &[], String::new);
         let simulator = madsim::runtime::Handle::current();
         if pause { simulator.pause(host.machine) } else { simulator.resume(host.machine) }
     }
@@ -259,7 +259,7 @@ impl Hosts {
             incarnation = host.incarnation;
         }
         drop(hosts);
-        self.ledger.note("n", node.into(), "loses its disk", &[incarnation.0], String::new);
+        self.event_log.note("n", node.into(), "loses its disk", &[incarnation.0], String::new);
         lock(&self.judge).wiped(node);
         Peer { node: NodeId(node), incarnation }
     }
@@ -344,7 +344,7 @@ impl Start {
             node,
             boot: self.boot,
             judge: Arc::clone(&hosts.judge),
-            ledger: hosts.ledger.clone(),
+            event_log: hosts.event_log.clone(),
             reports: hosts.reports.clone(),
             alive: self.alive,
             calm: Arc::clone(&hosts.calm),
@@ -398,7 +398,11 @@ struct Tap {
 }
 
 impl Recorder for Tap {
-    fn record(&mut self, before: &ReplicatedControlPlane, call: &Call) -> Result<(), RecorderError> {
+    fn record(
+        &mut self,
+        before: &ReplicatedControlPlane,
+        call: &ControlPlaneRequest,
+    ) -> Result<(), RecorderError> {
         lock(&self.judge).called(self.node, before, call);
         Ok(())
     }

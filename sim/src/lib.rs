@@ -11,7 +11,7 @@
 //! | `nemesis.rs` | what happens to them |
 //! | `work/` | clients of partitions by number and by name, watchers and an operator |
 //! | `judge.rs`, `table.rs`, `tape.rs` | who watches; what the log makes; a recording, replayed |
-//! | `ledger.rs`, `lull.rs` | what happened: the hash, the counters; times in which nobody reads |
+//! | `event_log.rs`, `lull.rs` | what happened: the hash, the counters; times in which nobody reads |
 //! | `campaign.rs`, `cli.rs`, `report.rs` | many seeds; the command line; what is printed |
 //! | `shrink.rs` | what a failing seed can do without, and its last lines |
 
@@ -24,21 +24,21 @@ pub mod cli;
 #[cfg(madsim)]
 mod disk;
 #[cfg(madsim)]
+mod event_log;
+#[cfg(madsim)]
 mod heal;
 #[cfg(madsim)]
 mod host;
 #[cfg(madsim)]
 mod judge;
 #[cfg(madsim)]
-mod ledger;
-#[cfg(madsim)]
-mod lull;
-#[cfg(madsim)]
 mod nemesis;
 #[cfg(madsim)]
 mod network;
 #[cfg(madsim)]
 pub mod options;
+#[cfg(madsim)]
+mod read_pause;
 #[cfg(madsim)]
 mod report;
 #[cfg(madsim)]
@@ -54,4 +54,4 @@ mod table;
 #[cfg(madsim)]
 mod tape;
 #[cfg(madsim)]
-mod work;
+mod workload;

@@ -1,13 +1,13 @@
 //! What happens to nodes and links, and when. Each kind of damage has a stream of its own.
 
+use crate::event_log::{lock, now_ns};
 use crate::host::{End, Hosts, Report};
 use crate::judge::own;
-use crate::ledger::{lock, now_ns};
 use crate::stream::{Stream, link};
-use crate::work::Order;
+use crate::workload::Order;
 use core::time::Duration;
-use cutover::driver::Stopped;
-use cutover::raft::RoleName;
+use cutover::core::raft::RoleName;
+use cutover::node::driver::Stopped;
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -106,7 +106,7 @@ impl Nemesis {
         let options = self.hosts.options.node.clone();
         let nodes = self.hosts.all();
         if self.strikes("blackout", 0, options.blackout_ppm) {
-            self.hosts.ledger.count("fault", "blackout");
+            self.hosts.event_log.count("fault", "blackout");
             for node in &nodes {
                 if self.hosts.is_up(*node) {
                     self.down(*node, End::Power);
@@ -140,13 +140,13 @@ impl Nemesis {
             return;
         }
         if crash {
-            self.hosts.ledger.count("fault", "crash");
+            self.hosts.event_log.count("fault", "crash");
             self.down(node, End::Power);
         } else if kill {
-            self.hosts.ledger.count("fault", "kill");
+            self.hosts.event_log.count("fault", "kill");
             self.down(node, End::Process);
         } else if pause && !self.hosts.is_paused(node) {
-            self.hosts.ledger.count("fault", "pause");
+            self.hosts.event_log.count("fault", "pause");
             self.hosts.pause(node, true);
             self.last(Lasting::Paused(node), "pausing", options.pause_ms);
         }
@@ -158,12 +158,12 @@ impl Nemesis {
             let ppm = self.aimed(*from, options.isolate_ppm);
             let alone = self.strikes("isolate", u64::from(*from), ppm);
             if alone {
-                self.hosts.ledger.count("fault", "isolate");
+                self.hosts.event_log.count("fault", "isolate");
                 self.unheard();
             }
             for to in nodes.iter().filter(|to| *to != from) {
                 if self.strikes("cut", link(*from, *to), options.cut_ppm) {
-                    self.hosts.ledger.count("fault", "cut");
+                    self.hosts.event_log.count("fault", "cut");
                     self.cut(*from, *to);
                 }
                 if alone {
@@ -192,7 +192,7 @@ impl Nemesis {
                     self.until_ns.insert(Lasting::Cut(*node, *to), until);
                 }
             } else if begins {
-                self.hosts.ledger.count("fault", "lag");
+                self.hosts.event_log.count("fault", "lag");
                 let late_ms = self.stream("late", 0).between(1, 2 * timing.election_timeout_ms_max);
                 self.hosts.network.delay(*node, Some(late_ms * 1_000));
                 self.last(Lasting::Lag(*node), "lagging", 6 * timing.election_timeout_ms_max);
@@ -217,7 +217,7 @@ impl Nemesis {
         let lull_ms = self.stream("lull", 0).between(longest_ms / 4, 2 * longest_ms);
         let begins = self.stream("lull", 1).below(100) < self.hosts.options.work.lull_pc;
         if begins && !self.hosts.lull.holds() {
-            self.hosts.ledger.count("fault", "lull");
+            self.hosts.event_log.count("fault", "lull");
             self.hosts.lull.begin(lull_ms);
         }
     }

@@ -4,14 +4,14 @@
 //! sent it. What becomes of a message is decided when it is sent, by the stream of its link. Who sent it is read from the
 //! address that it came from: a node cannot pose as another.
 
+use crate::event_log::{EventLog, lock, now_ns};
 use crate::judge::Judge;
-use crate::ledger::{Ledger, lock, now_ns};
 use crate::options;
 use crate::stream::{Stream, link};
 use core::time::Duration;
-use cutover::control_plane::ControlPlaneEntry;
-use cutover::driver::{Inbox, Registry, Transport};
-use cutover::raft::Message;
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::raft::Message;
+use cutover::node::driver::{Inbox, Registry, Transport};
 use madsim::net::Endpoint;
 use madsim::runtime::{Handle, NodeHandle};
 use std::cmp::Reverse;
@@ -57,13 +57,13 @@ struct Inner {
 #[derive(Clone)]
 pub struct Network {
     inner: Arc<Mutex<Inner>>,
-    ledger: Ledger,
+    event_log: EventLog,
 }
 
 impl Network {
     /// Nobody on it yet.
     #[must_use]
-    pub fn new(seed: u64, link: options::Link, ledger: Ledger) -> Self {
+    pub fn new(seed: u64, link: options::Link, event_log: EventLog) -> Self {
         let inner = Inner {
             seed,
             link,
@@ -74,7 +74,7 @@ impl Network {
             ports: BTreeMap::new(),
             inboxes: BTreeMap::new(),
         };
-        Self { inner: Arc::new(Mutex::new(inner)), ledger }
+        Self { inner: Arc::new(Mutex::new(inner)), event_log }
     }
 
     /// Gives a node a port.
@@ -137,12 +137,13 @@ impl Network {
         let from = from.octets()[3];
         match Message::decode(bytes) {
             Ok(message) if message.from.node.0 == from => {
-                self.ledger.note("net", link(from, to), "arrives", &[xxh3_64(bytes)], || message.to_string());
+                self.event_log
+                    .note("net", link(from, to), "arrives", &[xxh3_64(bytes)], || message.to_string());
                 if let Some(inbox) = lock(&self.inner).inboxes.get(&to) {
                     inbox.deliver(message);
                 }
             }
-            Ok(_) | Err(_) => self.ledger.count("mark", "a message that no node sent"),
+            Ok(_) | Err(_) => self.event_log.count("mark", "a message that no node sent"),
         }
     }
 
@@ -163,11 +164,11 @@ impl Network {
             () if copies == 2 => "goes twice",
             () => "goes",
         };
-        self.ledger.note("net", name, fate, &[hash], &words);
+        self.event_log.note("net", name, fate, &[hash], &words);
         match fate {
-            "is lost" => return self.ledger.count("fault", "lose"),
-            "is cut off" => return self.ledger.count("fault", "cut-message"),
-            "goes twice" => self.ledger.count("fault", "duplicate"),
+            "is lost" => return self.event_log.count("fault", "lose"),
+            "is cut off" => return self.event_log.count("fault", "cut-message"),
+            "goes twice" => self.event_log.count("fault", "duplicate"),
             _ => {}
         }
         let Some(port) = ports.get(&from) else { return };
@@ -176,7 +177,7 @@ impl Network {
             delay += lagging.get(&to).copied().unwrap_or(0);
             let (late, tail) = (chance.chance(options.spike_ppm), chance.tail(options.spike_us));
             if late && !*calm {
-                self.ledger.count("fault", "delay");
+                self.event_log.count("fault", "delay");
                 delay += tail;
             }
             let due_ns = now_ns() + delay * 1_000;

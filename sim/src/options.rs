@@ -1,8 +1,8 @@
 //! What a seed expands into: the whole configuration of a run, printed with it.
 
 use crate::stream::Stream;
-use cutover::driver::{Queues, Timing};
-use cutover::raft::{Limits, SessionLimits};
+use cutover::core::raft::{Limits, SessionLimits};
+use cutover::node::driver::{Queues, Timing};
 use serde::{Deserialize, Serialize};
 
 /// Everything that steers a run. Chances are in parts per million, each for the thing that it names.

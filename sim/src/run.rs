@@ -1,20 +1,20 @@
 //! One run: a cluster, its clients, faults for a while, and then none.
 
+use crate::event_log::{EventLog, lock, now_ns};
 use crate::heal;
 use crate::host::{End, Hosts, registered};
 use crate::judge::{Finding, Judge};
-use crate::ledger::{Ledger, lock, now_ns};
 use crate::nemesis::Nemesis;
 use crate::network::Network;
 use crate::options::Options;
 use crate::table::Table;
-use crate::work::{Client, History, Namer, Operator, ROAMING, Told, Watcher};
+use crate::workload::{Client, History, Namer, Operator, ROAMING, Told, Watcher};
 use core::time::Duration;
-use cutover::control_plane::{ControlPlaneState, Founder};
-use cutover::ids::{Incarnation, Index, NodeId};
-use cutover::invariant::{Id, history};
-use cutover::migration::Caps;
-use cutover::raft::Peer;
+use cutover::core::control_plane::{ControlPlaneState, Founder};
+use cutover::core::ids::{Incarnation, Index, NodeId};
+use cutover::core::invariant::{Id, history};
+use cutover::core::migration::Caps;
+use cutover::core::raft::Peer;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
@@ -88,16 +88,16 @@ fn founder(options: &Options) -> Founder {
 }
 
 /// Runs a seed's options, on the runtime that it is called on; with recordings of all nodes, replayed, if `lowering`.
-pub async fn run(options: Options, ledger: Ledger, lowering: bool) -> Outcome {
+pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outcome {
     let options = Arc::new(options);
     let founder = Arc::new(founder(&options));
     let members = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
     let table = Table::new(ControlPlaneState::new(founder.caps, members), FOUNDED);
-    let judge = Arc::new(Mutex::new(Judge::new(ledger.clone(), FOUNDED, table, lowering)));
-    let network = Network::new(options.seed, options.link.clone(), ledger.clone());
+    let judge = Arc::new(Mutex::new(Judge::new(event_log.clone(), FOUNDED, table, lowering)));
+    let network = Network::new(options.seed, options.link.clone(), event_log.clone());
     let (reports, heard) = mpsc::unbounded_channel();
     let hosts =
-        Hosts::new(Arc::clone(&options), ledger.clone(), Arc::clone(&judge), network, founder, reports);
+        Hosts::new(Arc::clone(&options), event_log.clone(), Arc::clone(&judge), network, founder, reports);
     for node in 1..=options.nodes {
         hosts.add(node, true);
         hosts.boot(node);
@@ -115,8 +115,8 @@ pub async fn run(options: Options, ledger: Ledger, lowering: bool) -> Outcome {
     };
     work.stop();
     shut_down(&hosts).await;
-    let note = note.and(judge_history(&judge, &ledger, work.history()));
-    outcome(&judge, &ledger, note)
+    let note = note.and(judge_history(&judge, &event_log, work.history()));
+    outcome(&judge, &event_log, note)
 }
 
 /// A machine for somebody who uses the cluster.
@@ -143,7 +143,7 @@ impl Work {
                 number,
                 Arc::clone(options),
                 Arc::clone(&hosts.judge),
-                hosts.ledger.clone(),
+                hosts.event_log.clone(),
                 Arc::clone(&history),
                 hosts.lull.clone(),
                 nodes.clone(),
@@ -151,16 +151,16 @@ impl Work {
             machine(2, number).spawn(client.run())
         });
         let namers = (0..options.work.namers).map(|number| {
-            let (judge, ledger) = (Arc::clone(&hosts.judge), hosts.ledger.clone());
+            let (judge, event_log) = (Arc::clone(&hosts.judge), hosts.event_log.clone());
             let lull = hosts.lull.clone();
-            let namer = Namer::new(number, Arc::clone(options), judge, ledger, lull, nodes.clone());
+            let namer = Namer::new(number, Arc::clone(options), judge, event_log, lull, nodes.clone());
             machine(5, number).spawn(namer.run())
         });
         let tasks = clients.chain(namers).collect();
         let told = Told::default();
         let watchers = (0..options.work.watchers).map(|number| {
-            let (judge, ledger) = (Arc::clone(&hosts.judge), hosts.ledger.clone());
-            let watcher = Watcher::new(number, options, judge, ledger, nodes.clone(), told.clone());
+            let (judge, event_log) = (Arc::clone(&hosts.judge), hosts.event_log.clone());
+            let watcher = Watcher::new(number, options, judge, event_log, nodes.clone(), told.clone());
             machine(3, number).spawn(watcher.run())
         });
         Self { tasks, watchers: watchers.collect(), told, history }
@@ -211,14 +211,14 @@ const CONFIGURATIONS: u64 = 300_000;
 /// Is there an order that explains what clients were told?
 fn judge_history(
     judge: &Arc<Mutex<Judge>>,
-    ledger: &Ledger,
+    event_log: &EventLog,
     history: &History,
 ) -> Result<(), (Verdict, String)> {
     let operations = lock(history);
     let id = Id::Linearizable.entry().id;
     match history::judge(&operations, CONFIGURATIONS) {
         Ok(judged) => match judged.verdict {
-            history::Verdict::Linearizable => ledger.count("client", "histories judged"),
+            history::Verdict::Linearizable => event_log.count("client", "histories judged"),
             history::Verdict::NotLinearizable(failure) => {
                 lock(judge).find(id, failure.found, failure.against)
             }
@@ -234,7 +234,7 @@ fn judge_history(
     Ok(())
 }
 
-fn outcome(judge: &Arc<Mutex<Judge>>, ledger: &Ledger, note: Result<(), (Verdict, String)>) -> Outcome {
+fn outcome(judge: &Arc<Mutex<Judge>>, event_log: &EventLog, note: Result<(), (Verdict, String)>) -> Outcome {
     let judge = lock(judge);
     let findings = judge.findings().to_vec();
     let (verdict, note) = match note {
@@ -246,10 +246,10 @@ fn outcome(judge: &Arc<Mutex<Judge>>, ledger: &Ledger, note: Result<(), (Verdict
         verdict,
         findings,
         note,
-        hash: ledger.hash(),
-        events: ledger.events(),
+        hash: event_log.hash(),
+        events: event_log.events(),
         simulated_ns: now_ns(),
-        counts: ledger.counts(),
-        log: ledger.text(),
+        counts: event_log.counts(),
+        log: event_log.text(),
     }
 }

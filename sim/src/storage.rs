@@ -1,16 +1,16 @@
 //! The production store on a simulated disk, as a driver has it.
 
 use crate::disk::{Disk, Trouble};
+use crate::event_log::{EventLog, lock};
 use crate::host::Report;
 use crate::judge::Judge;
-use crate::ledger::{Ledger, lock};
 use crate::options;
 use crate::stream::Stream;
 use core::time::Duration;
-use cutover::control_plane::ControlPlaneEntry;
-use cutover::driver;
-use cutover::raft::Batch;
-use cutover::store::Store;
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::raft::Batch;
+use cutover::node::driver;
+use cutover::node::store::Store;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
@@ -35,7 +35,7 @@ pub struct Storage {
     /// Who watches.
     pub judge: Arc<Mutex<Judge>>,
     /// Events.
-    pub ledger: Ledger,
+    pub event_log: EventLog,
     /// Where the end of the node is told.
     pub reports: mpsc::UnboundedSender<Report>,
     /// Whether the node has power.
@@ -72,11 +72,11 @@ impl driver::Storage for Storage {
         self.took = self.latency(calm);
         match struck {
             Some(Trouble::PowerFails) => {
-                self.ledger.count("fault", "crash-in-write");
+                self.event_log.count("fault", "crash-in-write");
                 self.alive.store(false, Ordering::Relaxed);
                 let _ended = self.reports.send(Report::NoPower { node: self.node, boot: self.boot });
             }
-            Some(Trouble::Fails) => self.ledger.count("fault", "disk-error"),
+            Some(Trouble::Fails) => self.event_log.count("fault", "disk-error"),
             None => {}
         }
         result.map_err(|error| error.to_string())
@@ -97,7 +97,7 @@ impl Storage {
         let (slow, tail) =
             (self.chance.chance(self.options.slow_ppm), self.chance.tail(self.options.slow_us));
         if slow && !calm {
-            self.ledger.count("fault", "slow-disk");
+            self.event_log.count("fault", "slow-disk");
             micros += tail;
         }
         Duration::from_micros(micros)

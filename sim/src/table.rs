@@ -1,10 +1,10 @@
 //! The table as the log makes it, one entry after the other, with everything that it ever was: what clients and watchers
 //! are told is held against it.
 
-use cutover::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState, PartitionName};
-use cutover::ids::{Epoch, Index, PartitionId, Revision};
-use cutover::migration::PartitionRecord;
-use cutover::raft::{Content, Effect, Entry, Machine as _};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState, PartitionName};
+use cutover::core::ids::{Epoch, Index, PartitionId, Revision};
+use cutover::core::migration::PartitionRecord;
+use cutover::core::raft::{Content, Effect, Entry, Machine as _};
 use std::collections::BTreeMap;
 
 /// A partition from one revision on.

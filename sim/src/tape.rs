@@ -1,7 +1,7 @@
 //! A flight recording in memory: written, read back and replayed as the recorder's files are.
 
-use cutover::control_plane::{Call, ReplicatedControlPlane};
-use cutover::trace::recording::{Frame, RecordingError, digest, frames, replay};
+use cutover::core::control_plane::{ControlPlaneRequest, ReplicatedControlPlane};
+use cutover::core::trace::recording::{Frame, RecordingError, digest, frames, replay};
 
 /// One start of one node.
 #[derive(Default)]
@@ -19,7 +19,7 @@ impl Tape {
     }
 
     /// The node is about to get this call.
-    pub fn call(&mut self, before: &ReplicatedControlPlane, call: &Call) {
+    pub fn call(&mut self, before: &ReplicatedControlPlane, call: &ControlPlaneRequest) {
         if self.bytes.is_empty() {
             self.write(&Frame::start(before));
         }

@@ -1,13 +1,13 @@
 //! What a node is told: one file, and nothing else. A key that is not known is an error, not a default.
 
-use crate::control_plane::{Address, ClusterVoterIdentity, Endpoints, IdentityError};
-use crate::driver::{DriverConfig, Queues, Timing, TimingError};
-use crate::ids::{ClusterId, Incarnation, NodeId};
-use crate::migration::{Policy, PolicyError};
-use crate::raft::{Config, Limits as NodeLimits, Peer};
-use crate::server::{Access, Limits, PeerRule, Role, Subjects, SubjectsError};
-use crate::store::StoreIdentity;
-use crate::tls::{Security, Tls, TlsError, TlsFiles};
+use crate::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, IdentityError};
+use crate::core::ids::{ClusterId, Incarnation, NodeId};
+use crate::core::migration::{Policy, PolicyError};
+use crate::core::raft::{Config, Limits as NodeLimits, Peer};
+use crate::node::driver::{DriverConfig, Queues, Timing, TimingError};
+use crate::node::server::{Access, Limits, PeerRule, Role, Subjects, SubjectsError};
+use crate::node::store::StoreIdentity;
+use crate::node::tls::{Security, Tls, TlsError, TlsFiles};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

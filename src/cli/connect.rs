@@ -2,8 +2,8 @@
 
 use super::{Failed, exit};
 use crate::client::{Client, ClientError, Options};
-use crate::control_plane::Address;
-use crate::tls::{Security, Tls, TlsFiles};
+use crate::core::control_plane::Address;
+use crate::node::tls::{Security, Tls, TlsFiles};
 use core::future::Future;
 use core::time::Duration;
 use std::path::PathBuf;

@@ -1,10 +1,10 @@
 //! Founds a cluster: the one explicit order. Nothing else makes a voter of an empty disk.
 
 use super::{Failed, NodeConfig, exit};
-use crate::control_plane::{Founder, Registered};
-use crate::migration::Caps;
-use crate::raft::SessionLimits;
-use crate::store::{Store, StoreError};
+use crate::core::control_plane::{Founder, Registered};
+use crate::core::migration::Caps;
+use crate::core::raft::SessionLimits;
+use crate::node::store::{Store, StoreError};
 use std::path::PathBuf;
 
 /// The options of `init`.

@@ -3,11 +3,11 @@
 
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
-use crate::control_plane::{ControlPlaneEntry, ControlPlaneState};
-use crate::ids::{Epoch, MigrationId};
-use crate::migration::{Operator, Reason};
-use crate::raft::{Applied, Configuration, Durable};
-use crate::store::{Store, backup};
+use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use crate::core::ids::{Epoch, MigrationId};
+use crate::core::migration::{Operator, Reason};
+use crate::core::raft::{Applied, Configuration, Durable};
+use crate::node::store::{Store, backup};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     store.close().map_err(|error| store_failed(&error))?;
     let applied: Applied<ControlPlaneState> =
         durable.assume_committed().map_err(|error| Failed::new(exit::DATA, error))?;
-    println!("found     {found}: log through {}, term {}", durable.log.last(), durable.vote.term);
+    println!("found     {found}: log through {}, term {}", durable.log.last(), durable.hard_state.term);
     println!("may be lost: everything that the cluster committed after {}", applied.last().index);
     println!("may be new:  entries after {} that were never acknowledged", durable.snapshot.last.index);
     let Args { from, operator, reason, yes, .. } = args;
@@ -151,7 +151,7 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
 fn in_flight(applied: &Applied<ControlPlaneState>) -> Vec<String> {
     let state = applied.machine();
     let moving = state.table().records().filter(|record| record.draining_epoch().is_some());
-    let name = |record: &crate::migration::PartitionRecord| {
+    let name = |record: &crate::core::migration::PartitionRecord| {
         let name =
             state.directory().name(record.partition).map(|name| format!(" ({name})")).unwrap_or_default();
         let placed = record.placed.map(|placed| placed.state.to_string()).unwrap_or_default();

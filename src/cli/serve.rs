@@ -2,16 +2,16 @@
 
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
-use crate::api::DESCRIPTORS;
-use crate::control_plane::ControlPlaneEntry;
-use crate::driver::{Environment, FileRecorder, Handle, Recorder, Stopped};
-use crate::raft::Durable;
-use crate::server::{
-    Certificates, GrpcTransport, Heard, Large, Learned, Limits, Listener, Parts, PeerService, Running,
-    Streams, client_services, peer_service, start,
+use crate::core::control_plane::ControlPlaneEntry;
+use crate::core::raft::Durable;
+use crate::node::driver::{Environment, FileRecorder, Handle, Recorder, Stopped};
+use crate::node::proto::DESCRIPTORS;
+use crate::node::server::{
+    Certificates, GrpcTransport, LargeMessages, Limits, Listener, Parts, PeerAddresses, PeerService,
+    RemovalNotice, Running, Streams, client_services, peer_service, start,
 };
-use crate::store::{Store, StoreError};
-use crate::tls::{Security, Tls};
+use crate::node::store::{Store, StoreError};
+use crate::node::tls::{Security, Tls};
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -124,7 +124,7 @@ async fn serve(
     let peers = Listener::bind(config.peer).await.map_err(|error| listen(error.to_string()))?;
     let clients = Listener::bind(config.client).await.map_err(|error| listen(error.to_string()))?;
     publish_metrics(config.metrics)?;
-    let (learned, heard) = (Learned::default(), Heard::default());
+    let (learned, heard) = (PeerAddresses::default(), RemovalNotice::default());
     let transport = GrpcTransport::new(
         config.raft,
         config.endpoints.peer.clone(),
@@ -162,7 +162,7 @@ async fn serve(
         rule: config.rule,
         learned,
         streams: Streams::default(),
-        large: Large::default(),
+        large: LargeMessages::default(),
     };
     let at = (peers.address(), clients.address());
     tokio::spawn(run_peers(peers, config.security.clone(), config.limits, peer, stopping.clone()));
@@ -307,7 +307,7 @@ async fn run_clients(
     listener: Listener,
     security: Security,
     limits: Limits,
-    service: crate::server::Service,
+    service: crate::node::server::Service,
     health: Health,
     stopping: watch::Receiver<bool>,
 ) {

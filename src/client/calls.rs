@@ -1,13 +1,13 @@
 //! What a client can ask.
 
 use super::{Client, ClientError, Repeat};
-use crate::api::{Asked, request, v1};
-use crate::control_plane::{Address, PartitionName};
-use crate::gate::{WriteAdmission, admit_write};
-use crate::ids::{Epoch, Index, NodeId, PartitionId, Placement, SessionId};
-use crate::migration::{PartitionRecord, Transition};
-use crate::placement::Resolution;
-use crate::raft::Ticket;
+use crate::core::control_plane::{Address, PartitionName};
+use crate::core::gate::{WriteAdmission, admit_write};
+use crate::core::ids::{Epoch, Index, NodeId, PartitionId, Placement, SessionId};
+use crate::core::migration::{PartitionRecord, Transition};
+use crate::core::placement::Resolution;
+use crate::core::raft::Ticket;
+use crate::node::proto::{Asked, request, v1};
 
 /// A partition as it is committed.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 //! How connections are made: with certificates in production, without in a simulator.
 
-use crate::control_plane::Address;
+use crate::core::control_plane::Address;
 use core::fmt::Debug;
 use core::future::Future;
 use core::pin::Pin;
@@ -16,11 +16,11 @@ pub trait Dial: Debug + Send + Sync + 'static {
 }
 
 #[cfg(not(madsim))]
-impl Dial for crate::tls::Security {
+impl Dial for crate::node::tls::Security {
     fn channel(&self, address: Address) -> Dialing {
         let security = self.clone();
-        Box::pin(
-            async move { crate::tls::channel(&address, &security).await.map_err(|error| error.to_string()) },
-        )
+        Box::pin(async move {
+            crate::node::tls::channel(&address, &security).await.map_err(|error| error.to_string())
+        })
     }
 }

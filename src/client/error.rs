@@ -1,10 +1,10 @@
 //! What went wrong, and whether another attempt may help.
 
-use crate::api::v1::error_detail::Why;
-use crate::api::{detail_of, reasons};
-use crate::control_plane::Address;
-use crate::ids::{Epoch, MigrationId, SessionId};
-use crate::migration::Expected;
+use crate::core::control_plane::Address;
+use crate::core::ids::{Epoch, MigrationId, SessionId};
+use crate::core::migration::Expected;
+use crate::node::proto::v1::error_detail::Why;
+use crate::node::proto::{detail_of, reasons};
 use thiserror::Error;
 use tonic::{Code, Status};
 
@@ -67,7 +67,7 @@ pub(super) enum Verdict {
     Unknown { broken: bool, found: String },
 }
 
-fn expected(wire: Option<crate::api::v1::Expected>) -> Option<Expected> {
+fn expected(wire: Option<crate::node::proto::v1::Expected>) -> Option<Expected> {
     wire.map(|wire| Expected { migration: MigrationId(wire.migration), epoch: Epoch(wire.epoch) })
 }
 

@@ -25,8 +25,8 @@ pub use session::{Session, Unresolved};
 pub use table::{Gate, GateTable};
 pub use watch::{Update, Watch};
 
-use crate::api::v1::error_detail::Why;
-use crate::control_plane::Address;
+use crate::core::control_plane::Address;
+use crate::node::proto::v1::error_detail::Why;
 use core::future::Future;
 use core::time::Duration;
 use error::{Verdict, judge};

@@ -1,10 +1,10 @@
 //! A session: a change that is sent again is applied once.
 
 use super::{Applied, Client, ClientError};
-use crate::api::Asked;
-use crate::ids::{Serial, SessionId};
-use crate::migration::Transition;
-use crate::raft::Ticket;
+use crate::core::ids::{Serial, SessionId};
+use crate::core::migration::Transition;
+use crate::core::raft::Ticket;
+use crate::node::proto::Asked;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -141,8 +141,8 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Epoch, Index, PartitionId, Placement};
-    use crate::placement::Guarantee;
+    use crate::core::ids::{Epoch, Index, PartitionId, Placement};
+    use crate::core::placement::Guarantee;
 
     /// What is acknowledged is forgotten by the cluster: it must not reach beyond a request that may be sent again.
     #[test]

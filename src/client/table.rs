@@ -3,9 +3,9 @@
 //! Whoever admits reads one pointer, and takes no lock that whoever writes can hold: a change makes a new table, which shares
 //! all but a few entries with the old one, and puts it in place of it.
 
-use crate::gate::{WriteAdmission, admit_cached_write};
-use crate::ids::{Epoch, PartitionId, Revision};
-use crate::placement::Resolution;
+use crate::core::gate::{WriteAdmission, admit_cached_write};
+use crate::core::ids::{Epoch, PartitionId, Revision};
+use crate::core::placement::Resolution;
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
 use std::collections::BTreeMap;
@@ -127,9 +127,9 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::GateRefusal;
-    use crate::ids::Placement;
-    use crate::placement::{Guarantee, PartitionState};
+    use crate::core::gate::GateRefusal;
+    use crate::core::ids::Placement;
+    use crate::core::placement::{Guarantee, PartitionState};
 
     fn active(partition: u32, epoch: u64) -> Resolution {
         Resolution {

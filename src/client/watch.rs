@@ -2,11 +2,11 @@
 
 use super::calls::{record, unexpected};
 use super::{Client, ClientError, GateTable, Repeat};
-use crate::api::v1;
-use crate::control_plane::Address;
-use crate::gate::{self, Step, WatchCache, WatchEvent};
-use crate::ids::{PartitionId, Revision};
-use crate::migration::PartitionRecord;
+use crate::core::control_plane::Address;
+use crate::core::gate::{self, Step, WatchCache, WatchEvent};
+use crate::core::ids::{PartitionId, Revision};
+use crate::core::migration::PartitionRecord;
+use crate::node::proto::v1;
 use tonic::Streaming;
 
 /// What a watcher learns.

@@ -2,7 +2,7 @@
 
 use super::harness::skipped;
 use super::made::Cluster;
-use cutover::ids::NodeId;
+use cutover::core::ids::NodeId;
 use std::fs;
 use std::path::PathBuf;
 

@@ -2,11 +2,11 @@
 
 use super::harness::{Node, run, skipped, until};
 use super::made::{Cluster, address, options};
-use cutover::api::Asked;
 use cutover::client::{Client, ClientError};
-use cutover::ids::{PartitionId, Placement};
-use cutover::migration::Transition;
-use cutover::placement::Guarantee;
+use cutover::core::ids::{PartitionId, Placement};
+use cutover::core::migration::Transition;
+use cutover::core::placement::Guarantee;
+use cutover::node::proto::Asked;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ const CREATE: Transition = Transition::Create { placement: Placement(0), guarant
 /// Creates these partitions, until the node is gone; returns those that were acknowledged.
 fn fill(cluster: &Cluster, partitions: Range<u32>) -> Vec<PartitionId> {
     let own = vec![address(cluster.nodes[0].client)];
-    let client = Client::new(own, Arc::new(cutover::tls::Security::Plain), options(3)).unwrap();
+    let client = Client::new(own, Arc::new(cutover::node::tls::Security::Plain), options(3)).unwrap();
     let filling = cluster.spawn(async move {
         let mut acknowledged = Vec::new();
         for partition in partitions.map(PartitionId) {

@@ -2,7 +2,7 @@
 
 use super::harness::{Node, until};
 use super::made::{Cluster, address, options};
-use cutover::api::v1::{
+use cutover::node::proto::v1::{
     OpenSessionRequest, PartitionRef, ResolveRequest, partition_ref::By, placements_client::PlacementsClient,
     sessions_client::SessionsClient,
 };
@@ -109,7 +109,7 @@ fn messages_have_a_bound() {
     let cluster = Cluster::plain(1);
     let at = address(cluster.nodes[0].client);
     cluster.run(async {
-        let channel = cutover::tls::channel(&at, &cutover::tls::Security::Plain).await.unwrap();
+        let channel = cutover::node::tls::channel(&at, &cutover::node::tls::Security::Plain).await.unwrap();
         for bytes in [128 << 10, 8 << 20] {
             let by = By::Name("x".repeat(bytes));
             let request = ResolveRequest { partition: Some(PartitionRef { by: Some(by) }) };

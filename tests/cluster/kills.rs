@@ -3,9 +3,9 @@
 use super::harness::until;
 use super::load::{Load, PARTITIONS, judged};
 use super::made::Cluster;
-use cutover::ids::{Epoch, PartitionId};
-use cutover::invariant::history::{Answer, Call, Operation, Seen, Verdict};
-use cutover::migration::Transition;
+use cutover::core::ids::{Epoch, PartitionId};
+use cutover::core::invariant::history::{Answer, Invocation, Operation, Seen, Verdict};
+use cutover::core::migration::Transition;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use std::time::Instant;
@@ -49,16 +49,16 @@ fn rounds(rounds: u32, seed: u64, secure: bool) -> Vec<Operation> {
 fn last_epoch(operations: &[Operation], partition: u32) -> Option<Epoch> {
     operations.iter().rev().filter(|one| one.partition == PartitionId(partition)).find_map(|one| {
         match &one.call {
-            Call::Read { seen: Seen::Record(record), .. } => Some(record.epoch),
-            Call::Read { .. } | Call::Apply { .. } => None,
+            Invocation::Read { seen: Seen::Record(record), .. } => Some(record.epoch),
+            Invocation::Read { .. } | Invocation::Apply { .. } => None,
         }
     })
 }
 
 fn acknowledged(operation: &Operation) -> Option<Epoch> {
     match &operation.call {
-        Call::Apply { answer: Answer::Ok { epoch }, .. } => Some(*epoch),
-        Call::Apply { .. } | Call::Read { .. } => None,
+        Invocation::Apply { answer: Answer::Ok { epoch }, .. } => Some(*epoch),
+        Invocation::Apply { .. } | Invocation::Read { .. } => None,
     }
 }
 
@@ -83,16 +83,16 @@ fn hold(operations: &[Operation]) {
 /// What the judge says to the same history if one acknowledged transition had left no trace in it.
 fn loses_one(operations: &[Operation]) {
     let mut refused = 0;
-    let moves = |call: &Call| match call {
+    let moves = |call: &Invocation| match call {
         // Each of these takes an epoch of its own, which later answers name.
-        Call::Apply { transition, answer: Answer::Ok { .. } } => matches!(
+        Invocation::Apply { transition, answer: Answer::Ok { .. } } => matches!(
             transition,
             Transition::Begin { .. }
                 | Transition::EnterCutover { .. }
                 | Transition::Complete { .. }
                 | Transition::Abort { .. }
         ),
-        Call::Apply { .. } | Call::Read { .. } => false,
+        Invocation::Apply { .. } | Invocation::Read { .. } => false,
     };
     let all: Vec<usize> = (0..operations.len()).filter(|at| moves(&operations[*at].call)).collect();
     let chosen = [all[0], all[all.len() / 2], all[all.len() - 1]];
@@ -105,14 +105,14 @@ fn loses_one(operations: &[Operation]) {
     // And the last read returns what was there before the last transition.
     let mut stale = operations.to_vec();
     let of = |operation: &Operation| match &operation.call {
-        Call::Read { seen: Seen::Record(record), .. } => Some(record.clone()),
-        Call::Read { .. } | Call::Apply { .. } => None,
+        Invocation::Read { seen: Seen::Record(record), .. } => Some(record.clone()),
+        Invocation::Read { .. } | Invocation::Apply { .. } => None,
     };
     let last = stale.iter().rposition(|one| of(one).is_some()).unwrap();
     let now = of(&stale[last]).unwrap();
     let earlier =
         stale.iter().filter_map(of).find(|old| old.partition == now.partition && old.epoch < now.epoch);
-    if let Call::Read { seen, .. } = &mut stale[last].call {
+    if let Invocation::Read { seen, .. } = &mut stale[last].call {
         *seen = Seen::Record(earlier.expect("an earlier state"));
     }
     assert!(matches!(judged(&stale).verdict, Verdict::NotLinearizable(_)), "a stale read is rejected");

@@ -1,13 +1,15 @@
 //! Clients that move partitions about, and a history of what they saw.
 
 use super::made::{Cluster, options};
-use cutover::api::Asked;
 use cutover::client::{Client, ClientError, Session};
-use cutover::fence::{CatchUpEvidence, SealReceipt, Speaker};
-use cutover::ids::{Incarnation, PartitionId, Placement, Position};
-use cutover::invariant::history::{Answer, CONFIGURATIONS, Call, Judged, Operation, Refusal, Seen, judge};
-use cutover::migration::{PartitionRecord, Transition};
-use cutover::placement::{Guarantee, PartitionState, Phase};
+use cutover::core::fence::{CatchUpEvidence, SealReceipt, StatementOrigin};
+use cutover::core::ids::{Incarnation, PartitionId, Placement, Position};
+use cutover::core::invariant::history::{
+    Answer, CONFIGURATIONS, Invocation, Judged, Operation, Refusal, Seen, judge,
+};
+use cutover::core::migration::{PartitionRecord, Transition};
+use cutover::core::placement::{Guarantee, PartitionState, Phase};
+use cutover::node::proto::Asked;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +33,7 @@ impl Log {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap()
     }
 
-    fn put(&self, client: u64, partition: u32, invoked: u64, completed: Option<u64>, call: Call) {
+    fn put(&self, client: u64, partition: u32, invoked: u64, completed: Option<u64>, call: Invocation) {
         let partition = PartitionId(partition);
         self.operations.lock().unwrap().push(Operation { client, partition, invoked, completed, call });
     }
@@ -113,7 +115,7 @@ async fn read(client: &Client, log: &Log, id: u64, partition: u32) -> Option<Opt
         }
         Err(_) => return None,
     };
-    log.put(id, partition, invoked, completed, Call::Read { seen, revision });
+    log.put(id, partition, invoked, completed, Invocation::Read { seen, revision });
     Some(record)
 }
 
@@ -150,7 +152,7 @@ impl Worker {
         };
         let known = !matches!(answer, Answer::Indeterminate);
         let completed = known.then(|| self.log.now());
-        self.log.put(self.id, partition, invoked, completed, Call::Apply { transition, answer });
+        self.log.put(self.id, partition, invoked, completed, Invocation::Apply { transition, answer });
     }
 
     /// Without a session: sent once.
@@ -201,7 +203,7 @@ const CREATE: Transition = Transition::Create { placement: Placement(0), guarant
 /// One of the steps that the record allows; what only a store knows is made up.
 fn next(record: &PartitionRecord, draw: u32) -> Transition {
     let (expected, migration) = (record.expected(), record.migration);
-    let by = |store| Speaker { store, partition: record.partition, incarnation: Incarnation(1) };
+    let by = |store| StatementOrigin { store, partition: record.partition, incarnation: Incarnation(1) };
     let position = Position(7);
     match record.placed.map(|placed| placed.state) {
         None => CREATE,
@@ -211,11 +213,11 @@ fn next(record: &PartitionRecord, draw: u32) -> Transition {
                 if !old.retiring {
                     return Transition::RetireCopy { placement, copy };
                 }
-                let dropped = cutover::fence::Dropped::reported(by(placement), copy);
+                let dropped = cutover::core::fence::Dropped::reported(by(placement), copy);
                 return Transition::ForgetCopy { dropped };
             }
             if !record.placed.is_some_and(|placed| placed.opened) {
-                let prepared = cutover::fence::Prepared::reported(
+                let prepared = cutover::core::fence::Prepared::reported(
                     by(placement),
                     migration,
                     record.epoch.previous(),

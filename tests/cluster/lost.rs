@@ -2,12 +2,12 @@
 
 use super::harness::{Node, cutoverd};
 use super::made::{Cluster, options};
-use cutover::api::Asked;
 use cutover::client::ClientError;
-use cutover::control_plane::PartitionName;
-use cutover::ids::Placement;
-use cutover::migration::Transition;
-use cutover::placement::Guarantee;
+use cutover::core::control_plane::PartitionName;
+use cutover::core::ids::Placement;
+use cutover::core::migration::Transition;
+use cutover::core::placement::Guarantee;
+use cutover::node::proto::Asked;
 use std::time::{Duration, Instant};
 
 fn named(name: &str) -> Asked {

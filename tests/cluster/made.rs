@@ -2,10 +2,10 @@
 
 use super::certs::{Authority, Files};
 use super::harness::{Node, Ran, cutoverd, until};
-use cutover::api::v1::{AddLearner, MemberRef, Role, StatusResponse, change_members_request::Change};
 use cutover::client::{Client, ClientError, Options};
-use cutover::control_plane::Address;
-use cutover::tls::{Security, Tls, TlsFiles};
+use cutover::core::control_plane::Address;
+use cutover::node::proto::v1::{AddLearner, MemberRef, Role, StatusResponse, change_members_request::Change};
+use cutover::node::tls::{Security, Tls, TlsFiles};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

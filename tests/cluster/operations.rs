@@ -2,7 +2,7 @@
 
 use super::harness::until;
 use super::made::{Cluster, address, options};
-use cutover::ids::NodeId;
+use cutover::core::ids::NodeId;
 use std::sync::Arc;
 
 #[test]
@@ -128,15 +128,15 @@ fn a_follower_names_the_leader_and_a_client_finds_it() {
 #[test]
 fn sessions_expire_and_say_so() {
     use cutover::client::ClientError;
-    use cutover::ids::{PartitionId, Placement};
-    use cutover::migration::Transition;
-    use cutover::placement::Guarantee;
+    use cutover::core::ids::{PartitionId, Placement};
+    use cutover::core::migration::Transition;
+    use cutover::core::placement::Guarantee;
     let cluster = Cluster::plain(1);
     let client = cluster.client();
     let create = || Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     cluster.run(async {
         let first = client.session().await.unwrap();
-        let asked = cutover::api::Asked::Id(PartitionId(1));
+        let asked = cutover::node::proto::Asked::Id(PartitionId(1));
         first.apply(asked.clone(), create()).await.unwrap().unwrap();
         // The one used longest ago goes when there are too many.
         let opening: Vec<_> = (0..1_024)

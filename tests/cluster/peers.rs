@@ -2,8 +2,8 @@
 
 use super::harness::{Node, until};
 use super::made::{Cluster, address, security};
-use cutover::api::v1::{PeerClosed, PeerFrame, PeerHello, peer_client::PeerClient};
-use cutover::tls::{Security, Tls};
+use cutover::node::proto::v1::{PeerClosed, PeerFrame, PeerHello, peer_client::PeerClient};
+use cutover::node::tls::{Security, Tls};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn pour(
     hello: PeerFrame,
     frames: impl Iterator<Item = PeerFrame> + Send + 'static,
 ) -> Result<PeerClosed, tonic::Status> {
-    let channel = cutover::tls::channel(&address(at), security).await.unwrap();
+    let channel = cutover::node::tls::channel(&address(at), security).await.unwrap();
     let frames = tokio_stream::iter(std::iter::once(hello)).chain(tokio_stream::iter(frames));
     PeerClient::new(channel).exchange(frames).await.map(tonic::Response::into_inner)
 }
@@ -125,7 +125,7 @@ fn a_later_stream_takes_the_place_of_an_earlier_one() {
     let at = node.peer;
     cluster.run(async {
         let speak = |hello: PeerFrame| async move {
-            let channel = cutover::tls::channel(&address(at), &Security::Plain).await.unwrap();
+            let channel = cutover::node::tls::channel(&address(at), &Security::Plain).await.unwrap();
             let frames = tokio_stream::iter([hello]).chain(tokio_stream::pending());
             PeerClient::new(channel).exchange(frames).await
         };

@@ -3,7 +3,7 @@
 use super::harness::until;
 use super::load::Load;
 use super::made::Cluster;
-use cutover::trace::recording::{frames, replay};
+use cutover::core::trace::recording::{frames, replay};
 use std::fs;
 
 #[test]

@@ -2,12 +2,12 @@
 
 use super::harness::until;
 use super::made::{Cluster, address, security};
-use cutover::api::v1::{
+use cutover::core::control_plane::PartitionName;
+use cutover::node::proto::v1::{
     MembersRequest, PartitionRef, ResolveRequest, Role, cluster_client::ClusterClient, error_detail::Why,
     partition_ref::By, placements_client::PlacementsClient,
 };
-use cutover::api::{Asked, detail_of};
-use cutover::control_plane::PartitionName;
+use cutover::node::proto::{Asked, detail_of};
 
 /// So often a node must have been refused before it counts as harmless.
 const REFUSALS: usize = 5;
@@ -28,7 +28,7 @@ fn refusals(cluster: &Cluster, at: usize) -> usize {
 fn reads_nothing(cluster: &Cluster, at: usize) {
     let (own, security) = (address(cluster.nodes[at].client), security(cluster.ann.as_ref()));
     cluster.run(async {
-        let channel = cutover::tls::channel(&own, &security).await.unwrap();
+        let channel = cutover::node::tls::channel(&own, &security).await.unwrap();
         let by = By::Name("acme".to_owned());
         let request = ResolveRequest { partition: Some(PartitionRef { by: Some(by) }) };
         let told = PlacementsClient::new(channel.clone()).resolve(request).await.unwrap_err();

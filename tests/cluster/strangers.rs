@@ -3,8 +3,8 @@
 use super::certs::{Authority, Files};
 use super::harness::{Ran, cutoverd, until};
 use super::made::{Cluster, address, options, security};
-use cutover::api::v1::{PeerFrame, PeerHello, peer_client::PeerClient};
 use cutover::client::ClientError;
+use cutover::node::proto::v1::{PeerFrame, PeerHello, peer_client::PeerClient};
 use std::io::Write as _;
 use std::net::SocketAddr;
 
@@ -56,7 +56,7 @@ fn a_certificate_allows_what_its_role_may() {
 fn speaks(cluster: &Cluster, at: SocketAddr, files: Option<&Files>, hello: PeerHello) -> tonic::Status {
     let security = security(files);
     cluster.run(async move {
-        let channel = cutover::tls::channel(&address(at), &security).await.unwrap();
+        let channel = cutover::node::tls::channel(&address(at), &security).await.unwrap();
         let frame = PeerFrame { data: Vec::new(), last: false, hello: Some(hello) };
         let frames = tokio_stream::iter([frame]);
         PeerClient::new(channel).exchange(frames).await.expect_err("to be refused")

@@ -2,16 +2,16 @@
 
 use super::harness::{PATIENCE, until};
 use super::made::{Cluster, options};
-use cutover::api::Asked;
-use cutover::api::v1::{
+use cutover::client::{Client, ClientError, GateTable, Update};
+use cutover::core::control_plane::PartitionName;
+use cutover::core::ids::{PartitionId, Placement, Revision};
+use cutover::core::migration::{PartitionRecord, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::node::proto::Asked;
+use cutover::node::proto::v1::{
     BackupRequest, WatchRequest, cluster_client::ClusterClient, placements_client::PlacementsClient,
     watch_response::What,
 };
-use cutover::client::{Client, ClientError, GateTable, Update};
-use cutover::control_plane::PartitionName;
-use cutover::ids::{PartitionId, Placement, Revision};
-use cutover::migration::{PartitionRecord, Transition};
-use cutover::placement::Guarantee;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -83,7 +83,7 @@ fn watchers_have_no_gap_across_nodes_that_die() {
             // Each begins at another node.
             let mut addresses = cluster.addresses();
             addresses.rotate_left(at);
-            let dial = Arc::new(cutover::tls::Security::Plain);
+            let dial = Arc::new(cutover::node::tls::Security::Plain);
             let client = Client::new(addresses, dial, options(5)).unwrap();
             let (seen, gate) = (Arc::new(Mutex::new(Seen::default())), Arc::new(GateTable::default()));
             let (told, admits) = (Arc::clone(&seen), Arc::clone(&gate));

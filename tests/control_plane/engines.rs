@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::site::{CALM, LIMITS, config, founder, peer};
-use cutover::raft::{Limits, Output, ReadRefusal, Rejection};
+use cutover::core::raft::{Limits, Output, ReadRefusal, Rejection};
 
 on_every_engine! {
     a_leader_has_the_vote_of_its_term_on_disk
@@ -20,7 +20,7 @@ fn a_leader_has_the_vote_of_its_term_on_disk<C: Engine>(count: u8) {
         let engine = cluster.engine(node);
         assert_eq!((engine.leader(), engine.is_leader()), (None, false), "nobody has voted yet");
         let never = DurableVoteState { term: ControlPlaneTerm::ZERO, voted_for: None, identity: None };
-        assert_eq!(engine.durable_vote(), never);
+        assert_eq!(engine.durable_hard_state(), never);
         assert_eq!(engine.commit_index(), Some(Index(1)), "the founding");
     }
     let leader = lead(&mut cluster);
@@ -31,9 +31,15 @@ fn a_leader_has_the_vote_of_its_term_on_disk<C: Engine>(count: u8) {
     }
     let engine = cluster.engine(leader);
     let (term, voted_for) = (ControlPlaneTerm(1), Some(peer(leader)));
-    assert_eq!(engine.durable_vote(), DurableVoteState { term, voted_for, identity: Some(identity(leader)) });
+    assert_eq!(
+        engine.durable_hard_state(),
+        DurableVoteState { term, voted_for, identity: Some(identity(leader)) }
+    );
     assert_eq!(engine.commit_index(), Some(Index(2)), "the entry of the term");
-    assert_eq!((cluster.disk(leader).vote.term, cluster.disk(leader).vote.voted_for), (term, voted_for));
+    assert_eq!(
+        (cluster.disk(leader).hard_state.term, cluster.disk(leader).hard_state.voted_for),
+        (term, voted_for)
+    );
 }
 
 fn entries_are_committed_in_the_order_in_which_they_were_proposed<C: Engine>(count: u8) {
@@ -103,7 +109,7 @@ fn no_read_before_a_commit_in_the_term<C: Engine>(count: u8) {
 
 fn an_entry_that_is_too_long_is_refused<C: Engine>(_: u8) {
     let limits = Limits { entry_bytes_max: 4, ..LIMITS };
-    let config = cutover::raft::Config { limits, ..config(1) };
+    let config = cutover::core::raft::Config { limits, ..config(1) };
     let mut engine = C::from_disk(config, founder(1, Caps::PRODUCTION).disk().unwrap());
     engine.handle(Event::TimerFired(Timer::Election));
     while !engine.is_leader() {

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::site::{config, founder, peer};
-use cutover::control_plane::ClusterVoterIdentity;
-use cutover::ids::Incarnation;
-use cutover::raft::{Change, ChangeRefusal, Peer, Rejection};
+use cutover::core::control_plane::ClusterVoterIdentity;
+use cutover::core::ids::Incarnation;
+use cutover::core::raft::{Change, ChangeRefusal, Peer, Rejection};
 
 on_every_engine! {
     an_identity_has_one_node

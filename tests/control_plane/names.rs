@@ -1,14 +1,14 @@
 //! Partitions by name: the log gives the numbers, each once, and a name goes with its partition.
 
 use super::{commit, led};
-use cutover::control_plane::{
+use cutover::core::control_plane::{
     Answer, ControlPlaneConsensus as _, ControlPlaneEntry, PartitionName, ReplicatedControlPlane,
 };
-use cutover::fence::{Dropped, Speaker};
-use cutover::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
-use cutover::migration::{Command, Expected, MigrationError, Transition};
-use cutover::placement::Guarantee;
-use cutover::raft::Effect;
+use cutover::core::fence::{Dropped, StatementOrigin};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
+use cutover::core::migration::{Command, Expected, MigrationError, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::Effect;
 
 fn name(text: &str) -> PartitionName {
     text.parse().unwrap()
@@ -37,8 +37,11 @@ fn expected(migration: u64, epoch: u64) -> Expected {
 
 /// The copy at A of this creation is gone.
 fn forget(partition: u32, copy: u64) -> ControlPlaneEntry {
-    let speaker =
-        Speaker { store: Placement(0), partition: PartitionId(partition), incarnation: Incarnation(1) };
+    let speaker = StatementOrigin {
+        store: Placement(0),
+        partition: PartitionId(partition),
+        incarnation: Incarnation(1),
+    };
     numbered(partition, Transition::ForgetCopy { dropped: Dropped::reported(speaker, MigrationId(copy)) })
 }
 

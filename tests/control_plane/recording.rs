@@ -1,11 +1,13 @@
 //! A recording of a node's calls leads back to its state; one that is damaged says so.
 
 use super::create;
-use cutover::control_plane::{Call, ControlPlaneConsensus as _, Event, ReplicatedControlPlane};
-use cutover::ids::{ClusterId, Incarnation, NodeId};
-use cutover::migration::Caps;
-use cutover::raft::{Config, Limits, Output, Peer, Timer};
-use cutover::trace::recording::{Frame, MAGIC, RecordingError, digest, frames, replay};
+use cutover::core::control_plane::{
+    ControlPlaneConsensus as _, ControlPlaneRequest, Event, ReplicatedControlPlane,
+};
+use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::core::migration::Caps;
+use cutover::core::raft::{Config, Limits, Output, Peer, Timer};
+use cutover::core::trace::recording::{Frame, MAGIC, RecordingError, digest, frames, replay};
 
 /// A node alone, which is told to stand, and then to write, to read, and to open a session.
 fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
@@ -15,27 +17,27 @@ fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
     let mut engine = ReplicatedControlPlane::start(config, disk).unwrap();
     let _timers = engine.take_outputs();
     let mut bytes = Frame::start(&engine).encode().unwrap();
-    let mut give = |call: Call| {
+    let mut give = |call: ControlPlaneRequest| {
         bytes.extend(Frame::Call(call.clone()).encode().unwrap());
         call.make(&mut engine);
         let batches = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
         for _ in 0..batches {
-            let synced = Call::Handle(Event::Synced(1));
+            let synced = ControlPlaneRequest::Handle(Event::Synced(1));
             bytes.extend(Frame::Call(synced.clone()).encode().unwrap());
             synced.make(&mut engine);
             let more = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
             for _ in 0..more {
-                let synced = Call::Handle(Event::Synced(1));
+                let synced = ControlPlaneRequest::Handle(Event::Synced(1));
                 bytes.extend(Frame::Call(synced.clone()).encode().unwrap());
                 synced.make(&mut engine);
                 let _said = engine.take_outputs();
             }
         }
     };
-    give(Call::Handle(Event::TimerFired(Timer::Election)));
-    give(Call::Propose { entry: create(1), ticket: None });
-    give(Call::Read);
-    give(Call::OpenSession);
+    give(ControlPlaneRequest::Handle(Event::TimerFired(Timer::Election)));
+    give(ControlPlaneRequest::Propose { entry: create(1), ticket: None });
+    give(ControlPlaneRequest::Read);
+    give(ControlPlaneRequest::OpenSession);
     assert!(engine.is_leader() && engine.state().table().records().count() == 1, "something has happened");
     bytes.extend(Frame::End(digest(&engine).unwrap()).encode().unwrap());
     (bytes, engine)
@@ -53,7 +55,10 @@ fn a_recording_leads_back_to_the_state() {
 fn a_call_that_is_left_out_is_noticed_at_the_end() {
     let (bytes, _) = recorded();
     let mut all = frames(&bytes).unwrap();
-    let write = all.iter().position(|frame| matches!(frame, Frame::Call(Call::Propose { .. }))).unwrap();
+    let write = all
+        .iter()
+        .position(|frame| matches!(frame, Frame::Call(ControlPlaneRequest::Propose { .. })))
+        .unwrap();
     all.remove(write);
     assert!(matches!(replay(all), Err(RecordingError::Diverged { .. })));
 }

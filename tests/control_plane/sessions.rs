@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::site::LIMITS;
-use cutover::raft::{Change, Rejection, SessionRefusal};
+use cutover::core::raft::{Change, Rejection, SessionRefusal};
 
 on_every_engine! {
     a_retry_is_answered_as_before

@@ -1,8 +1,8 @@
 //! A judge that tries every order, every fate and every number: for histories of a few operations on one partition.
 
-use cutover::ids::{Epoch, MigrationId, PartitionId, Revision};
-use cutover::invariant::history::{Answer, Call, Operation, Refusal, Seen};
-use cutover::migration::{Caps, Command, PartitionRecord, PlacementTable, Transition};
+use cutover::core::ids::{Epoch, MigrationId, PartitionId, Revision};
+use cutover::core::invariant::history::{Answer, Invocation, Operation, Refusal, Seen};
+use cutover::core::migration::{Caps, Command, PartitionRecord, PlacementTable, Transition};
 
 const CAPS: Caps = Caps {
     migrations_per_placement: u32::MAX,
@@ -54,10 +54,10 @@ impl Brute<'_> {
     /// The states after an operation; none if the answer does not fit.
     fn after(&self, state: &State, operation: &Operation) -> Vec<State> {
         match &operation.call {
-            Call::Read { .. } if operation.completed.is_none() => Vec::new(),
-            Call::Read { seen, revision } => read(state, operation.partition, seen, *revision),
-            Call::Apply { answer: Answer::NotCommitted, .. } => Vec::new(),
-            Call::Apply { transition, answer } => {
+            Invocation::Read { .. } if operation.completed.is_none() => Vec::new(),
+            Invocation::Read { seen, revision } => read(state, operation.partition, seen, *revision),
+            Invocation::Apply { answer: Answer::NotCommitted, .. } => Vec::new(),
+            Invocation::Apply { transition, answer } => {
                 let command = Command { partition: operation.partition, transition: transition.clone() };
                 self.apply(state, &command, answer)
             }

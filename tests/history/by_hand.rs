@@ -3,10 +3,10 @@
 use super::make::{
     P, Story, abort, apply, at, begin, dropped, fails, ok, passes, read, receipt, refused, revised,
 };
-use cutover::ids::{Epoch, MigrationId, PartitionId, Placement};
-use cutover::invariant::history::{Answer, Call, Judged, Operation, Seen, Verdict, judge};
-use cutover::migration::{PartitionRecord, Transition};
-use cutover::placement::Guarantee;
+use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
+use cutover::core::invariant::history::{Answer, Invocation, Judged, Operation, Seen, Verdict, judge};
+use cutover::core::migration::{PartitionRecord, Transition};
+use cutover::core::placement::Guarantee;
 
 /// Settled at A, then draining to B; with both records.
 fn begun() -> (Story, Vec<Operation>, PartitionRecord, PartitionRecord) {
@@ -237,7 +237,7 @@ fn a_deleted_partition() {
     let mut unplaced = read(12, 13, None);
     history.push(unplaced.clone());
     fails(&history);
-    unplaced.call = Call::Read { seen: Seen::Unplaced, revision: None };
+    unplaced.call = Invocation::Read { seen: Seen::Unplaced, revision: None };
     history[3] = unplaced;
     passes(&history);
     history.push(read(14, 15, Some(&story.record())));
@@ -265,7 +265,7 @@ fn a_budget_that_ends_is_unknown_and_a_failure_elsewhere_is_not() {
     assert_eq!(judge(&[], 0).unwrap().verdict, Verdict::Linearizable, "nothing is in order");
     let mut elsewhere = read(1, 2, Some(&settled));
     elsewhere.partition = PartitionId(2);
-    if let Call::Read { seen: Seen::Record(record), .. } = &mut elsewhere.call {
+    if let Invocation::Read { seen: Seen::Record(record), .. } = &mut elsewhere.call {
         record.partition = PartitionId(2);
     }
     history.push(elsewhere);

@@ -1,12 +1,12 @@
 //! Random concurrent executions of the production table behind one point at which each command takes effect.
 
 use super::make::{dropped, evidence, prepared, reading, receipt};
-use cutover::ids::{PartitionId, Placement, Revision};
-use cutover::invariant::history::{Answer, Call, Operation, Seen};
-use cutover::migration::{
+use cutover::core::ids::{PartitionId, Placement, Revision};
+use cutover::core::invariant::history::{Answer, Invocation, Operation, Seen};
+use cutover::core::migration::{
     Caps, Command, Operator, PartitionRecord, Placed, PlacementTable, Reason, Settlement, Transition,
 };
-use cutover::placement::{Guarantee, PartitionState, Phase};
+use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::collections::BTreeMap;
 
 /// Where choices come from: a number below the bound.
@@ -30,7 +30,7 @@ struct Flying {
     operation: usize,
     command: Option<Command>,
     /// What the table said.
-    said: Option<Call>,
+    said: Option<Invocation>,
 }
 
 struct Execution {
@@ -104,9 +104,9 @@ impl Execution {
         // The call is filled in with the answer.
         let call = match &command {
             Some(command) => {
-                Call::Apply { transition: command.transition.clone(), answer: Answer::Indeterminate }
+                Invocation::Apply { transition: command.transition.clone(), answer: Answer::Indeterminate }
             }
-            None => Call::Read { seen: Seen::Nothing, revision: None },
+            None => Invocation::Read { seen: Seen::Nothing, revision: None },
         };
         let operation = self.operations.len();
         self.operations.push(Operation { client, partition, invoked: self.now, completed: None, call });
@@ -132,7 +132,7 @@ impl Execution {
                 Some(record) => Seen::Record(record),
                 None => Seen::Nothing,
             };
-            flying.said = Some(Call::Read { seen, revision });
+            flying.said = Some(Invocation::Read { seen, revision });
             self.clients[slot] = Some(flying);
             return;
         };
@@ -146,11 +146,11 @@ impl Execution {
             }
         } else if dice(20) == 0 {
             let transition = command.transition;
-            flying.said = Some(Call::Apply { transition, answer: Answer::NotCommitted });
+            flying.said = Some(Invocation::Apply { transition, answer: Answer::NotCommitted });
             self.clients[slot] = Some(flying);
         } else {
             let answer = self.commit(&command);
-            flying.said = Some(Call::Apply { transition: command.transition, answer });
+            flying.said = Some(Invocation::Apply { transition: command.transition, answer });
             self.clients[slot] = Some(flying);
         }
     }
@@ -163,7 +163,7 @@ impl Execution {
         }
         operation.completed = Some(self.now);
         operation.call = flying.said.unwrap();
-        if let Call::Read { seen, .. } = &operation.call {
+        if let Invocation::Read { seen, .. } = &operation.call {
             let record = if let Seen::Record(record) = seen { Some(record.clone()) } else { None };
             self.views.insert((u64::try_from(slot).unwrap(), operation.partition), record);
         }

@@ -1,7 +1,7 @@
 //! What is said of a history that is not linearizable.
 
 use super::make::{Story, abort, apply, at, begin, fails, read};
-use cutover::invariant::history::{Answer, LINES_MAX, Role};
+use cutover::core::invariant::history::{Answer, LINES_MAX, Role};
 
 /// The way to the contradiction is shown up to the operation that cannot be, not to where the search turned back.
 #[test]

@@ -4,9 +4,11 @@
 
 use super::brute;
 use super::execution::{Shape, execute};
-use cutover::ids::{Epoch, MigrationId, PartitionId, Revision};
-use cutover::invariant::history::{Answer, CONFIGURATIONS, Call, Operation, Seen, Verdict, judge};
-use cutover::migration::Transition;
+use cutover::core::ids::{Epoch, MigrationId, PartitionId, Revision};
+use cutover::core::invariant::history::{
+    Answer, CONFIGURATIONS, Invocation, Operation, Seen, Verdict, judge,
+};
+use cutover::core::migration::Transition;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
@@ -77,23 +79,27 @@ fn spoil(operations: &mut Vec<Operation>, roll: &mut impl FnMut(u64) -> u64) {
         (1, _) if other.completed.is_some() => {
             (operation.invoked, operation.completed) = (other.invoked, other.completed)
         }
-        (2, call) if matches!(other.call, Call::Read { .. }) && matches!(call, Call::Read { .. }) => {
+        (2, call)
+            if matches!(other.call, Invocation::Read { .. }) && matches!(call, Invocation::Read { .. }) =>
+        {
             *call = other.call;
         }
         (3, _) => drop(operations.remove(which)),
-        (_, Call::Read { revision: Some(revision), .. }) if kind == 4 => {
+        (_, Invocation::Read { revision: Some(revision), .. }) if kind == 4 => {
             *revision = Revision(shift(revision.0))
         }
-        (_, Call::Read { seen: Seen::Record(record), .. }) => {
+        (_, Invocation::Read { seen: Seen::Record(record), .. }) => {
             if kind == 5 {
                 record.epoch = Epoch(shift(record.epoch.0));
             } else {
                 record.migration = MigrationId(shift(record.migration.0));
             }
         }
-        (_, Call::Read { seen, .. }) => *seen = if up { Seen::Nothing } else { Seen::Unplaced },
-        (_, Call::Apply { answer: Answer::Ok { epoch }, .. }) if kind == 4 => *epoch = Epoch(shift(epoch.0)),
-        (_, Call::Apply { answer, .. }) => {
+        (_, Invocation::Read { seen, .. }) => *seen = if up { Seen::Nothing } else { Seen::Unplaced },
+        (_, Invocation::Apply { answer: Answer::Ok { epoch }, .. }) if kind == 4 => {
+            *epoch = Epoch(shift(epoch.0))
+        }
+        (_, Invocation::Apply { answer, .. }) => {
             *answer = if kind == 5 { Answer::NotCommitted } else { Answer::Indeterminate };
         }
     }
@@ -134,9 +140,9 @@ proptest! {
 
 /// Leaves out reads, and forgets answers: what is left is still a history of the same run.
 fn forget(operations: &mut Vec<Operation>, share: u64, roll: &mut impl FnMut(u64) -> u64) {
-    operations.retain(|operation| matches!(operation.call, Call::Apply { .. }) || roll(100) >= share);
+    operations.retain(|operation| matches!(operation.call, Invocation::Apply { .. }) || roll(100) >= share);
     for operation in operations {
-        if let Call::Apply { answer, .. } = &mut operation.call
+        if let Invocation::Apply { answer, .. } = &mut operation.call
             && *answer != Answer::NotCommitted
             && roll(200) < share
         {
@@ -170,7 +176,7 @@ proptest! {
         if let Some((old, new)) = pairs.get(usize::try_from(roll(pairs.len() as u64)).unwrap()) {
             let after = new.completed.unwrap() + 1;
             let mut stale = Operation { invoked: after, completed: Some(after + roll(9)), ..(*old).clone() };
-            if let Call::Read { revision, .. } = &mut stale.call {
+            if let Invocation::Read { revision, .. } = &mut stale.call {
                 *revision = None;
             }
             operations.push(stale);
@@ -188,7 +194,7 @@ proptest! {
         let causes: Vec<usize> = (0..operations.len())
             .filter(|at| {
                 let cause = &operations[*at];
-                matches!(&cause.call, Call::Apply { answer: Answer::Ok { epoch }, transition }
+                matches!(&cause.call, Invocation::Apply { answer: Answer::Ok { epoch }, transition }
                     if !matches!(transition, Transition::Create { .. })
                         && seen.iter().any(|(partition, at)| *partition == cause.partition && at > epoch))
             })
@@ -205,15 +211,17 @@ proptest! {
 /// The epoch that a read returned.
 fn record(operation: &Operation) -> Option<Epoch> {
     match &operation.call {
-        Call::Read { seen: Seen::Record(record), .. } if operation.completed.is_some() => Some(record.epoch),
-        Call::Read { .. } | Call::Apply { .. } => None,
+        Invocation::Read { seen: Seen::Record(record), .. } if operation.completed.is_some() => {
+            Some(record.epoch)
+        }
+        Invocation::Read { .. } | Invocation::Apply { .. } => None,
     }
 }
 
 fn advances(operation: &Operation) -> bool {
     matches!(
         &operation.call,
-        Call::Apply {
+        Invocation::Apply {
             transition: Transition::Begin { .. } | Transition::Abort { .. } | Transition::Complete { .. },
             ..
         }
@@ -267,7 +275,7 @@ fn speed() {
             let call = early.call.clone();
             let stale = Operation { invoked: end + 1, completed: Some(end + 2), call, ..*early };
             operations.push(stale);
-            if let Call::Read { revision, .. } = &mut operations.last_mut().unwrap().call {
+            if let Invocation::Read { revision, .. } = &mut operations.last_mut().unwrap().call {
                 *revision = None;
             }
             let verdict = timed(&format!("{what}, and a stale read at the end"), &operations);

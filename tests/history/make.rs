@@ -1,12 +1,14 @@
 //! Operations, and the statements that their commands carry.
 
-use cutover::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, Speaker, WatermarkReading};
-use cutover::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
-use cutover::invariant::history::{
-    Answer, CONFIGURATIONS, Call, Failure, Operation, Refusal, Seen, Verdict, judge,
+use cutover::core::fence::{
+    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
-use cutover::migration::{Caps, Command, Expected, PartitionRecord, PlacementTable, Transition};
-use cutover::placement::Guarantee;
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
+use cutover::core::invariant::history::{
+    Answer, CONFIGURATIONS, Failure, Invocation, Operation, Refusal, Seen, Verdict, judge,
+};
+use cutover::core::migration::{Caps, Command, Expected, PartitionRecord, PlacementTable, Transition};
+use cutover::core::placement::Guarantee;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,8 +17,8 @@ fn stated<T: DeserializeOwned>(fields: impl Serialize) -> T {
     postcard::from_bytes(&postcard::to_allocvec(&fields).unwrap()).unwrap()
 }
 
-const fn speaker(partition: PartitionId, store: Placement) -> Speaker {
-    Speaker { store, partition, incarnation: Incarnation(1) }
+const fn speaker(partition: PartitionId, store: Placement) -> StatementOrigin {
+    StatementOrigin { store, partition, incarnation: Incarnation(1) }
 }
 
 pub fn prepared(partition: PartitionId, store: Placement, at: Expected, enforces: bool) -> Prepared {
@@ -45,19 +47,19 @@ pub const fn at(migration: u64, epoch: u64) -> Expected {
 
 /// An operation on partition 1 that takes the time from `invoked` to `completed`.
 pub fn apply(invoked: u64, completed: u64, transition: Transition, answer: Answer) -> Operation {
-    let call = Call::Apply { transition, answer };
+    let call = Invocation::Apply { transition, answer };
     Operation { client: 1, partition: PartitionId(1), invoked, completed: Some(completed), call }
 }
 
 pub fn read(invoked: u64, completed: u64, record: Option<&PartitionRecord>) -> Operation {
     let seen = record.map_or(Seen::Nothing, |record| Seen::Record(record.clone()));
-    let call = Call::Read { seen, revision: None };
+    let call = Invocation::Read { seen, revision: None };
     Operation { client: 2, partition: PartitionId(1), invoked, completed: Some(completed), call }
 }
 
 /// The same read, with a revision.
 pub fn revised(mut operation: Operation, at: u64) -> Operation {
-    if let Call::Read { revision, .. } = &mut operation.call {
+    if let Invocation::Read { revision, .. } = &mut operation.call {
         *revision = Some(Revision(at));
     }
     operation

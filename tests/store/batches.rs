@@ -1,10 +1,10 @@
 //! Disks of nodes, and batches that a node could write to them next.
 
 use super::site::{Disk as State, founder, peer};
-use cutover::control_plane::ControlPlaneEntry;
-use cutover::ids::{Index, NodeId, Term};
-use cutover::migration::Caps;
-use cutover::raft::{Batch, Content, Entry, LogPosition, Snapshot, Vote};
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::ids::{Index, NodeId, Term};
+use cutover::core::migration::Caps;
+use cutover::core::raft::{Batch, Content, Entry, HardState, LogPosition, Snapshot};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -69,27 +69,29 @@ impl Choice {
     /// What a node with this disk could write.
     pub fn batch(self, disk: &State) -> Next {
         let Self { kind, some, other, .. } = self;
-        let nothing = Batch { vote: None, snapshot: None, suffix: None, base: None };
+        let nothing = Batch { hard_state: None, snapshot: None, suffix: None, base: None };
         let (last, covered, base) = (disk.log.last(), disk.snapshot.last, disk.log.base());
-        let later =
-            Vote { term: Term(disk.vote.term.0 + 1 + u64::from(some % 2)), voted_for: Some(peer(other)) };
+        let later = HardState {
+            term: Term(disk.hard_state.term.0 + 1 + u64::from(some % 2)),
+            voted_for: Some(peer(other)),
+        };
         let position = |index: Index| LogPosition { term: disk.log.term_at(index).unwrap(), index };
         match kind {
-            0 => Batch { vote: Some(later), ..nothing },
+            0 => Batch { hard_state: Some(later), ..nothing },
             // Appended, in the present term or in a new one.
             1 | 2 => {
-                let suffix = Some((last.index.next(), entries(disk.vote.term, some % 5, other)));
+                let suffix = Some((last.index.next(), entries(disk.hard_state.term, some % 5, other)));
                 Batch { suffix, ..nothing }
             }
             3 => {
                 let suffix = Some((last.index.next(), entries(later.term, some % 5, other)));
-                Batch { vote: Some(later), suffix, ..nothing }
+                Batch { hard_state: Some(later), suffix, ..nothing }
             }
             // Replaced from somewhere above the snapshot on.
             4 => {
                 let from = within(covered.index.next(), last.index.next(), other);
                 Batch {
-                    vote: Some(later),
+                    hard_state: Some(later),
                     suffix: Some((from, entries(later.term, some % 4, other))),
                     ..nothing
                 }
@@ -105,7 +107,7 @@ impl Choice {
                 let at =
                     LogPosition { term: later.term, index: covered.index.plus(1 + u64::from(some % 40)) };
                 let vote = Some(later);
-                Batch { vote, snapshot: Some(snapshot(at, other)), base: Some(at), suffix: None }
+                Batch { hard_state: vote, snapshot: Some(snapshot(at, other)), base: Some(at), suffix: None }
             }
         }
     }

@@ -4,7 +4,7 @@ use super::ME;
 use super::batches::{calls, drawn, founded};
 use super::disk::{Disk, Faults};
 use super::site::{Disk as State, Random};
-use cutover::store::{Store, StoreError};
+use cutover::node::store::{Store, StoreError};
 
 /// What may be found: the last state that was acknowledged, or the one that was being written.
 struct Allowed {

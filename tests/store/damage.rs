@@ -4,7 +4,7 @@ use super::ME;
 use super::batches::{calls, drawn, founded};
 use super::disk::{Disk, SECTOR};
 use super::site::{Disk as State, Random};
-use cutover::store::{Store, StoreError};
+use cutover::node::store::{Store, StoreError};
 
 /// A file after so many batches: closed in order, or killed. And what is in it.
 fn file(seed: u64, count: usize, closed: bool) -> (Vec<u8>, State) {

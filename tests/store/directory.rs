@@ -3,8 +3,8 @@
 use super::ME;
 use super::batches::{calls, drawn, founded};
 use super::site::Random;
-use cutover::ids::{ClusterId, Incarnation, NodeId};
-use cutover::store::{Store, StoreError, StoreIdentity};
+use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::node::store::{Store, StoreError, StoreIdentity};
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@ use super::ME;
 use super::batches::{calls, drawn, founded};
 use super::disk::{Disk, Faults};
 use super::site::Random;
-use cutover::store::{Store, StoreError};
+use cutover::node::store::{Store, StoreError};
 
 /// A store that was written to a few times, and its disk.
 fn some(seed: u64) -> (Store, Disk, Vec<(Vec<super::batches::Next>, super::site::Disk)>) {

@@ -4,11 +4,11 @@ use super::ME;
 use super::batches::founded;
 use super::disk::Disk;
 use super::site::founder;
-use cutover::control_plane::ControlPlaneEntry;
-use cutover::ids::NodeId;
-use cutover::migration::Caps;
-use cutover::raft::{Batch, Content, Entry, LogPosition, Snapshot, Vote};
-use cutover::store::Store;
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::ids::NodeId;
+use cutover::core::migration::Caps;
+use cutover::core::raft::{Batch, Content, Entry, HardState, LogPosition, Snapshot};
+use cutover::node::store::Store;
 use std::sync::Arc;
 
 const BATCHES: u64 = 20_000;
@@ -23,21 +23,21 @@ fn the_file_does_not_grow_for_ever() {
     let large = founder(250, Caps::PRODUCTION).disk().unwrap().snapshot;
     let mut most = store.size_bytes();
     for n in 1..=BATCHES {
-        let term = state.vote.term.max(cutover::ids::Term(1));
+        let term = state.hard_state.term.max(cutover::core::ids::Term(1));
         let payload = ControlPlaneEntry::LeaderConfiguration { term, leader: NodeId(1) };
         let entry = Entry { term, content: Content::Payload { ticket: None, payload } };
         let last = state.log.last().index;
-        let vote = (state.vote.term != term).then_some(Vote { term, voted_for: None });
+        let vote = (state.hard_state.term != term).then_some(HardState { term, voted_for: None });
         let suffix = Some((last.next(), vec![entry]));
-        let mut batches = vec![Batch { vote, snapshot: None, suffix, base: None }];
+        let mut batches = vec![Batch { hard_state: vote, snapshot: None, suffix, base: None }];
         if n % 100 == 0 {
             let at = |back: u64| LogPosition {
-                term: state.log.term_at(cutover::ids::Index(last.0 - back)).unwrap(),
-                index: cutover::ids::Index(last.0 - back),
+                term: state.log.term_at(cutover::core::ids::Index(last.0 - back)).unwrap(),
+                index: cutover::core::ids::Index(last.0 - back),
             };
             let snapshot = Snapshot { last: at(0), ..(*large).clone() };
             let base = Some(at(50));
-            batches.push(Batch { vote: None, snapshot: Some(Arc::new(snapshot)), suffix: None, base });
+            batches.push(Batch { hard_state: None, snapshot: Some(Arc::new(snapshot)), suffix: None, base });
         }
         store.write(&batches).unwrap();
         batches.iter().for_each(|batch| state.write(batch));

@@ -2,9 +2,9 @@
 
 use super::batches::{calls, choices, founded};
 use super::{ME, disk::Disk};
-use cutover::ids::{Index, Term};
-use cutover::raft::{Batch, LogPosition, Snapshot, Vote};
-use cutover::store::{Store, StoreError};
+use cutover::core::ids::{Index, Term};
+use cutover::core::raft::{Batch, HardState, LogPosition, Snapshot};
+use cutover::node::store::{Store, StoreError};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -47,15 +47,15 @@ fn a_store_goes_to_another_thread() {
 /// What could not be read back is not written, and neither is anything after it.
 #[test]
 fn a_batch_that_fits_nowhere_is_refused() {
-    let nothing = Batch { vote: None, snapshot: None, suffix: None, base: None };
-    let early = Vote { term: Term(0), voted_for: None };
+    let nothing = Batch { hard_state: None, snapshot: None, suffix: None, base: None };
+    let early = HardState { term: Term(0), voted_for: None };
     let late = Snapshot { last: founded().log.last(), ..(*founded().snapshot).clone() };
     let late = Snapshot { last: LogPosition { index: Index(9), ..late.last }, ..late };
     let entries = super::batches::calls(founded(), &[choice(3, 4, 1)]).remove(0).0;
     let bad = [
         Batch { suffix: Some((Index(1), Vec::new())), ..nothing.clone() },
         Batch { suffix: Some((Index(3), Vec::new())), ..nothing.clone() },
-        Batch { vote: Some(early), suffix: entries[0].suffix.clone(), ..nothing.clone() },
+        Batch { hard_state: Some(early), suffix: entries[0].suffix.clone(), ..nothing.clone() },
         Batch { snapshot: Some(Arc::new(late)), ..nothing.clone() },
     ];
     for batch in bad {

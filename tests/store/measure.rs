@@ -4,10 +4,10 @@
 
 use super::ME;
 use super::batches::founded;
-use cutover::control_plane::ControlPlaneEntry;
-use cutover::ids::{NodeId, Term};
-use cutover::raft::{Batch, Content, Entry, Vote};
-use cutover::store::Store;
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::ids::{NodeId, Term};
+use cutover::core::raft::{Batch, Content, Entry, HardState};
+use cutover::node::store::Store;
 use std::path::Path;
 use std::time::Instant;
 
@@ -21,14 +21,14 @@ fn one_small_batch_on_a_real_file() {
     let begun = Instant::now();
     let mut store = Store::create(&path, &ME, &state).unwrap();
     println!("create: {:?}", begun.elapsed());
-    let vote = Some(Vote { term: Term(1), voted_for: None });
-    store.write(&[Batch { vote, snapshot: None, suffix: None, base: None }]).unwrap();
+    let vote = Some(HardState { term: Term(1), voted_for: None });
+    store.write(&[Batch { hard_state: vote, snapshot: None, suffix: None, base: None }]).unwrap();
     let (bytes, syncs, mut times) = (store.written_bytes(), store.syncs(), Vec::new());
     for _ in 0..WRITES {
         let payload = ControlPlaneEntry::LeaderConfiguration { term: Term(1), leader: NodeId(1) };
         let entry = Entry { term: Term(1), content: Content::Payload { ticket: None, payload } };
         let suffix = Some((state.log.last().index.next(), vec![entry]));
-        let batch = Batch { vote: None, snapshot: None, suffix, base: None };
+        let batch = Batch { hard_state: None, snapshot: None, suffix, base: None };
         state.write(&batch);
         let begun = Instant::now();
         store.write(&[batch]).unwrap();

@@ -3,14 +3,15 @@
 use super::ME;
 use super::disk::Disk;
 use super::site::{Disk as State, Engine, Random, config, founder, promised};
-use cutover::control_plane::{
-    ControlPlaneConsensus, ControlPlaneEntry, Event, OwnershipTransition, ReplicatedControlPlane, Said,
+use cutover::core::control_plane::{
+    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneOutput, Event, OwnershipTransition,
+    ReplicatedControlPlane,
 };
-use cutover::ids::{Index, NodeId, PartitionId, Placement, Term};
-use cutover::migration::{Caps, Transition};
-use cutover::placement::Guarantee;
-use cutover::raft::{Message, Output, Timer};
-use cutover::store::{Store, StoreIdentity};
+use cutover::core::ids::{Index, NodeId, PartitionId, Placement, Term};
+use cutover::core::migration::{Caps, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::{Message, Output, Timer};
+use cutover::node::store::{Store, StoreIdentity};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 struct Site {
@@ -20,7 +21,7 @@ struct Site {
     /// What the store must give back.
     state: State,
     engine: ReplicatedControlPlane,
-    waiting: VecDeque<Said>,
+    waiting: VecDeque<ControlPlaneOutput>,
     timers: BTreeSet<Timer>,
 }
 

@@ -3,9 +3,9 @@
 use super::ME;
 use super::batches::{Choice, calls, founded};
 use super::disk::Disk;
-use cutover::ids::{Index, Term};
-use cutover::raft::{LogPosition, Vote};
-use cutover::store::{Store, StoreError};
+use cutover::core::ids::{Index, Term};
+use cutover::core::raft::{HardState, LogPosition};
+use cutover::node::store::{Store, StoreError};
 use redb::{Database, ReadableTable, TableDefinition};
 use serde::Serialize;
 
@@ -120,7 +120,7 @@ fn a_log_with_a_hole_or_another_end_is_damage() {
 
 #[test]
 fn parts_that_contradict_one_another_are_damage() {
-    let vote = Vote { term: Term(1), voted_for: None };
+    let vote = HardState { term: Term(1), voted_for: None };
     damaged(&meta("vote", &vote), "the vote: found t1, expected");
     let base = LogPosition { term: Term(9), index: Index(1) };
     damaged(&meta("base", &base), "found t1, expected t9 or later");

@@ -2,9 +2,11 @@
 
 use super::happening::Happening;
 use super::world::{CAPS, World};
-use cutover::ids::{Epoch, PartitionId, Revision};
-use cutover::migration::{Command, Expected, MigrationError, MigrationStore, PartitionRecord, Transition};
-use cutover::placement::PartitionState;
+use cutover::core::ids::{Epoch, PartitionId, Revision};
+use cutover::core::migration::{
+    Command, Expected, MigrationError, MigrationStore, PartitionRecord, Transition,
+};
+use cutover::core::placement::PartitionState;
 
 /// How often a request is repeated that the store has no answer to.
 const ATTEMPTS: usize = 100;

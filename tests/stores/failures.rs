@@ -2,14 +2,14 @@
 
 use super::world::CAPS;
 use super::{Cluster, embedded, site};
-use cutover::control_plane::{
+use cutover::core::control_plane::{
     ControlPlaneConsensus, ControlPlaneEntry, Disk, DiskFailed, LogStore, ReplicatedControlPlane,
     SingleNodeControlPlane, Stopped,
 };
-use cutover::ids::{Epoch, Index, PartitionId, Placement};
-use cutover::migration::{BackendFailure, Caps, Command, MigrationError, MigrationStore, Transition};
-use cutover::placement::Guarantee;
-use cutover::raft::{Batch, Limits};
+use cutover::core::ids::{Epoch, Index, PartitionId, Placement};
+use cutover::core::migration::{BackendFailure, Caps, Command, MigrationError, MigrationStore, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::{Batch, Limits};
 
 fn create(partition: u32) -> Command {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
@@ -82,7 +82,7 @@ fn a_store_starts_again_with_everything_that_was_committed() {
 #[test]
 fn an_entry_that_the_log_does_not_take_is_not_taken() {
     let limits = Limits { entry_bytes_max: 7, ..site::LIMITS };
-    let config = cutover::raft::Config { limits, ..site::config(1) };
+    let config = cutover::core::raft::Config { limits, ..site::config(1) };
     let disk = site::founder(1, CAPS).disk().unwrap();
     let mut store = LogStore::new(SingleNodeControlPlane::start(config, disk.clone()).unwrap(), disk);
     assert_eq!(failure(store.propose(&create(0))), BackendFailure::NotTaken);

@@ -4,8 +4,8 @@ use super::compared::Compared;
 use super::happening::happening;
 use super::world::CAPS;
 use super::{Cluster, embedded};
-use cutover::control_plane::ControlPlaneConsensus;
-use cutover::migration::{InProcessStore, MigrationStore};
+use cutover::core::control_plane::ControlPlaneConsensus;
+use cutover::core::migration::{InProcessStore, MigrationStore};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 

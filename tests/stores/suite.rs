@@ -1,10 +1,10 @@
 //! What a migration store does, whichever it is.
 
 use super::compared::Compared;
-use cutover::fence::{Body, Prepare, Reply, Request};
-use cutover::ids::{Epoch, MigrationId, PartitionId, Placement, Serial, SessionId, WriteId};
-use cutover::migration::{Expected, MigrationError, MigrationStore, Operator, Reason, Transition};
-use cutover::placement::{Guarantee, PartitionState, Phase};
+use cutover::core::fence::{Body, Prepare, Reply, Request};
+use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement, Serial, SessionId, WriteId};
+use cutover::core::migration::{Expected, MigrationError, MigrationStore, Operator, Reason, Transition};
+use cutover::core::placement::{Guarantee, PartitionState, Phase};
 
 const A: Placement = Placement(0);
 const B: Placement = Placement(1);

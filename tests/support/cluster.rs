@@ -4,18 +4,18 @@
 //! is on the disk. In between anything may happen at the other sites, and a crash takes everything that waits.
 
 use super::site::{CALM, Disk, Engine, Random, Weather, config, founder, promised};
-use cutover::control_plane::{Answer, ControlPlaneEntry, Event, Said};
-use cutover::ids::{Index, Term};
-use cutover::migration::Caps;
-use cutover::raft::{Config, Effect, Message, Outcome, Output, ProposalId, ReadId, ReadRefusal, Timer};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneOutput, Event};
+use cutover::core::ids::{Index, Term};
+use cutover::core::migration::Caps;
+use cutover::core::raft::{Config, Effect, Message, Outcome, Output, ProposalId, ReadId, ReadRefusal, Timer};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A node that runs.
 #[derive(Clone, Debug)]
 struct Up<C> {
     engine: C,
-    /// Said, and not done yet.
-    waiting: VecDeque<Said>,
+    /// ControlPlaneOutput, and not done yet.
+    waiting: VecDeque<ControlPlaneOutput>,
     timers: BTreeSet<Timer>,
 }
 
@@ -271,7 +271,7 @@ impl<C: Engine> Cluster<C> {
                 assert_eq!(*first, (at.term, effect), "node {node} applied something else at {at}");
             }
             Output::Halt(halt) => panic!("node {node} halted: {}: {}", halt.invariant, halt.facts),
-            Output::Installed(_) | Output::Transfer(_) | Output::Leads(_) | Output::Mark(_) => {}
+            Output::Installed(_) | Output::Transfer(_) | Output::BecameLeader(_) | Output::Mark(_) => {}
         }
     }
 

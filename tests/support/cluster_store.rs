@@ -2,10 +2,12 @@
 
 use super::cluster::Cluster;
 use super::site::{CALM, Engine, ROUGH};
-use cutover::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, Event, epoch_of};
-use cutover::ids::{Epoch, NodeId, PartitionId, Revision, Serial, SessionId};
-use cutover::migration::{BackendFailure, Caps, Command, MigrationError, MigrationStore, PartitionRecord};
-use cutover::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, Event, epoch_of};
+use cutover::core::ids::{Epoch, NodeId, PartitionId, Revision, Serial, SessionId};
+use cutover::core::migration::{
+    BackendFailure, Caps, Command, MigrationError, MigrationStore, PartitionRecord,
+};
+use cutover::core::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
 
 /// Steps until a client gives up.
 const PATIENCE: usize = 4000;
@@ -95,7 +97,7 @@ impl<C: Engine> ClusterStore<C> {
                 self.cluster.call(leader, |engine| engine.handle(Event::Transfer(NodeId(other))));
             }
             (3, Some(other)) => {
-                for timer in [Timer::Contact, Timer::Election] {
+                for timer in [Timer::MinElectionTimeout, Timer::Election] {
                     self.cluster.fire(other, timer);
                 }
             }

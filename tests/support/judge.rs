@@ -4,10 +4,10 @@
 //! and commits never go back, nothing is told before it is durable, a request is applied once, a read sees what was
 //! committed before it was asked for.
 
-use super::network::{Disk, Letter, Said};
-use cutover::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState};
-use cutover::ids::{Index, Serial, SessionId, Term};
-use cutover::raft::{
+use super::network::{ControlPlaneOutput, Disk, Letter};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState};
+use cutover::core::ids::{Index, Serial, SessionId, Term};
+use cutover::core::raft::{
     Applied, Body, Content, Effect, Entry, Input, LogPosition, Node, Outcome, Output, Payload, Peer,
     ProposalId, ReadId, RoleName,
 };
@@ -88,7 +88,7 @@ impl Judge {
         }
         let me = node.config().me;
         let durable = self.disks.get(&me).copied().unwrap_or(Term::ZERO);
-        assert!(node.vote().term >= durable, "{me} forgot {durable}");
+        assert!(node.hard_state().term >= durable, "{me} forgot {durable}");
         self.seen.remove(&me);
         self.judge(node);
     }
@@ -108,7 +108,7 @@ impl Judge {
     }
 
     fn monotone(&mut self, node: &Node<ControlPlaneState>) {
-        let (me, now) = (node.config().me, (node.vote().term, node.commit()));
+        let (me, now) = (node.config().me, (node.hard_state().term, node.commit()));
         if let Some(before) = self.seen.insert(me, now) {
             assert!(now.0 >= before.0 && now.1 >= before.1, "{me} went from {before:?} back to {now:?}");
         }
@@ -156,7 +156,7 @@ impl Judge {
 
     /// One leader in a term, and it has everything that was committed in an earlier one.
     fn election_safety(&mut self, node: &Node<ControlPlaneState>) {
-        let (me, term) = (node.config().me, node.vote().term);
+        let (me, term) = (node.config().me, node.hard_state().term);
         let leader = *self.leaders.entry(term).or_insert(me);
         assert_eq!(leader, me, "two lead {term}");
         if self.leaders.keys().next_back() != Some(&term) {
@@ -174,16 +174,16 @@ impl Judge {
             return;
         }
         let (from, term) = (letter.from, letter.term);
-        assert!(term <= disk.vote.term, "{letter:?} leaves before its term is durable");
+        assert!(term <= disk.hard_state.term, "{letter:?} leaves before its term is durable");
         match &letter.body {
-            Body::Voted { granted: true } => {
+            Body::VoteReply { granted: true } => {
                 let vote = *self.votes.entry((from, term)).or_insert(letter.to);
                 assert_eq!(vote, letter.to, "{from} votes twice in {term}");
-                if disk.vote.term == term {
-                    assert_eq!(disk.vote.voted_for, Some(letter.to), "{from}'s vote is not durable");
+                if disk.hard_state.term == term {
+                    assert_eq!(disk.hard_state.voted_for, Some(letter.to), "{from}'s vote is not durable");
                 }
             }
-            Body::Vote { .. } => {
+            Body::RequestVote { .. } => {
                 let vote = *self.votes.entry((from, term)).or_insert(from);
                 assert_eq!(vote, from, "{from} stands in {term} after it voted");
             }
@@ -192,22 +192,22 @@ impl Judge {
             }
             Body::PreVote { .. }
             | Body::PreVoted { .. }
-            | Body::Voted { granted: false }
+            | Body::VoteReply { granted: false }
             | Body::Append(_)
-            | Body::Diverged { .. }
+            | Body::AppendRejected { .. }
             | Body::Install(_)
             | Body::TimeoutNow
-            | Body::Outdated => {}
+            | Body::StaleTerm => {}
         }
     }
 
     /// What a node takes to be on its disk is there.
     pub fn durable(&self, node: &Node<ControlPlaneState>, disk: &Disk) {
-        let (me, stable, vote) = (node.config().me, node.stable(), node.durable_vote());
+        let (me, stable, vote) = (node.config().me, node.stable(), node.durable_hard_state());
         if self.silent {
             return;
         }
-        assert!(vote.term <= disk.vote.term, "{me} takes {} for durable", vote.term);
+        assert!(vote.term <= disk.hard_state.term, "{me} takes {} for durable", vote.term);
         if let Some(term) = node.log().term_at(stable) {
             assert!(disk.log.last().index >= stable, "{me} takes {stable} for durable");
             let found = disk.log.term_at(stable).unwrap_or(term);
@@ -219,8 +219,8 @@ impl Judge {
         if self.silent {
             return;
         }
-        let before = self.disks.insert(me, disk.vote.term).unwrap_or(Term::ZERO);
-        assert!(disk.vote.term >= before, "{me}: the disk goes back to {}", disk.vote.term);
+        let before = self.disks.insert(me, disk.hard_state.term).unwrap_or(Term::ZERO);
+        assert!(disk.hard_state.term >= before, "{me}: the disk goes back to {}", disk.hard_state.term);
         let (base, snapshot) = (disk.log.base(), disk.snapshot.last);
         assert!(
             base.index <= snapshot.index,
@@ -230,7 +230,7 @@ impl Judge {
     }
 
     /// Something else leaves a node.
-    pub fn did(&mut self, me: Peer, said: &Said) {
+    pub fn did(&mut self, me: Peer, said: &ControlPlaneOutput) {
         if self.silent {
             return;
         }
@@ -249,7 +249,7 @@ impl Judge {
             | Output::Installed(_)
             | Output::Read { .. }
             | Output::Transfer(_)
-            | Output::Leads(_)
+            | Output::BecameLeader(_)
             | Output::Mark(_) => {}
         }
     }

@@ -5,18 +5,19 @@
 //! batch waits for it.
 
 use super::judge::Judge;
-use cutover::control_plane::{ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneState, Founder};
-use cutover::ids::{ClusterId, Incarnation, NodeId};
-use cutover::migration::Caps;
-use cutover::raft::{
-    Batch, Config, Durable, Elections, Input, Limits, Log, Message, Node, Output, Peer, SessionLimits, Vote,
+use cutover::core::control_plane::{ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneState, Founder};
+use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::core::migration::Caps;
+use cutover::core::raft::{
+    Batch, Config, Durable, Elections, HardState, Input, Limits, Log, Message, Node, Output, Peer,
+    SessionLimits,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub type Letter = Message<ControlPlaneEntry>;
-pub type Said = Output<ControlPlaneState>;
+pub type ControlPlaneOutput = Output<ControlPlaneState>;
 pub type Disk = Durable<ControlPlaneEntry>;
 
 /// What can be seen from outside, in order.
@@ -24,7 +25,7 @@ pub type Disk = Durable<ControlPlaneEntry>;
 pub enum Told {
     Received(Letter),
     Wrote(NodeId, Batch<ControlPlaneEntry>),
-    Did(NodeId, Said),
+    Did(NodeId, ControlPlaneOutput),
     /// So many batches wait for the disk.
     Waits(NodeId, usize),
 }
@@ -35,8 +36,8 @@ pub struct Replica {
     /// `None` while it is down.
     pub node: Option<Node<ControlPlaneState>>,
     pub disk: Disk,
-    /// Said, and not done: batches that are not written, and what waits for them.
-    pub waiting: VecDeque<Said>,
+    /// ControlPlaneOutput, and not done: batches that are not written, and what waits for them.
+    pub waiting: VecDeque<ControlPlaneOutput>,
     /// Durable, and the node was not told.
     pub unreported: u32,
     /// Batches wait until they are told to be written.
@@ -45,10 +46,10 @@ pub struct Replica {
 
 impl Replica {
     /// The first output that may be performed now.
-    fn next(&mut self) -> Option<Said> {
-        let rests = |output: &Said| match output {
+    fn next(&mut self) -> Option<ControlPlaneOutput> {
+        let rests = |output: &ControlPlaneOutput| match output {
             Output::Persist(_) => true,
-            Output::Send(letter) => letter.body.waits(),
+            Output::Send(letter) => letter.body.after_persist(),
             Output::SetTimer(_)
             | Output::CancelTimer(_)
             | Output::Applied { .. }
@@ -56,11 +57,11 @@ impl Replica {
             | Output::Decided { .. }
             | Output::Read { .. }
             | Output::Transfer(_)
-            | Output::Leads(_)
+            | Output::BecameLeader(_)
             | Output::Mark(_)
             | Output::Halt(_) => false,
         };
-        let batch = |output: &Said| matches!(output, Output::Persist(_));
+        let batch = |output: &ControlPlaneOutput| matches!(output, Output::Persist(_));
         let held = self.slow && self.waiting.front().is_some_and(batch);
         let at = if held { self.waiting.iter().position(|output| !rests(output))? } else { 0 };
         self.waiting.remove(at)
@@ -210,7 +211,7 @@ impl Cluster {
                 | Output::Decided { .. }
                 | Output::Read { .. }
                 | Output::Transfer(_)
-                | Output::Leads(_)
+                | Output::BecameLeader(_)
                 | Output::Mark(_)
                 | Output::Halt(_)) => {
                     self.judge.did(replica.config.me, &other);
@@ -263,7 +264,7 @@ impl Cluster {
             | Output::Decided { .. }
             | Output::Read { .. }
             | Output::Transfer(_)
-            | Output::Leads(_)
+            | Output::BecameLeader(_)
             | Output::Mark(_)
             | Output::Halt(_) => None,
         });
@@ -286,10 +287,10 @@ impl Cluster {
     }
 
     /// Starts from the first disk of the cluster with this term and vote, and this log.
-    pub fn start_from(&mut self, at: NodeId, vote: Vote, log: Log<ControlPlaneEntry>) {
+    pub fn start_from(&mut self, at: NodeId, vote: HardState, log: Log<ControlPlaneEntry>) {
         let first = self.founder.disk().unwrap();
         if let Some(replica) = self.replicas.get_mut(&at) {
-            replica.disk = Durable { vote, log, ..first };
+            replica.disk = Durable { hard_state: vote, log, ..first };
             replica.waiting.clear();
             replica.unreported = 0;
         }

@@ -1,12 +1,12 @@
 //! What a cluster in memory is made of: engines, disks, names, numbers from a seed, and the weather.
 
-use cutover::control_plane::{
+use cutover::core::control_plane::{
     ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder, ReplicatedControlPlane,
     SingleNodeControlPlane,
 };
-use cutover::ids::{ClusterId, Incarnation, NodeId};
-use cutover::migration::Caps;
-use cutover::raft::{Body, Config, Durable, Elections, Limits, Message, Peer, SessionLimits};
+use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::core::migration::Caps;
+use cutover::core::raft::{Body, Config, Durable, Elections, Limits, Message, Peer, SessionLimits};
 
 /// A disk.
 pub type Disk = Durable<ControlPlaneEntry>;
@@ -98,24 +98,24 @@ pub const ROUGH: Weather = Weather { loss: 10, repeat: 10, alarm: 2 };
 
 /// What a message promises is on the disk of whoever sends it.
 pub fn promised(disk: &Disk, message: &Message<ControlPlaneEntry>) {
-    assert!(disk.vote.term >= message.term, "{message}: its term is not durable");
+    assert!(disk.hard_state.term >= message.term, "{message}: its term is not durable");
     match &message.body {
-        Body::Voted { granted: true } => {
-            let newer = disk.vote.term > message.term;
-            assert!(newer || disk.vote.voted_for == Some(message.to), "{message}: not durable");
+        Body::VoteReply { granted: true } => {
+            let newer = disk.hard_state.term > message.term;
+            assert!(newer || disk.hard_state.voted_for == Some(message.to), "{message}: not durable");
         }
         Body::Appended { matched, .. } => {
-            let newer = disk.vote.term > message.term;
+            let newer = disk.hard_state.term > message.term;
             assert!(newer || disk.log.last().index >= *matched, "{message}: not durable");
         }
         Body::PreVote { .. }
         | Body::PreVoted { .. }
-        | Body::Vote { .. }
-        | Body::Voted { granted: false }
+        | Body::RequestVote { .. }
+        | Body::VoteReply { granted: false }
         | Body::Append(_)
-        | Body::Diverged { .. }
+        | Body::AppendRejected { .. }
         | Body::Install(_)
         | Body::TimeoutNow
-        | Body::Outdated => {}
+        | Body::StaleTerm => {}
     }
 }

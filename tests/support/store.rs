@@ -1,7 +1,7 @@
 //! A store around a [`Fence`], as simple as one can be: its data is a list, and a crash leaves what was durable.
 
-use cutover::fence::{Chunk, Config, Durable, Enforcement, Fence, Input, Limits, Output};
-use cutover::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, WriteId};
+use cutover::core::fence::{Chunk, Config, Durable, Enforcement, Fence, Input, Limits, Output};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, WriteId};
 
 /// One partition at one store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -4,7 +4,7 @@
 //! with a reason, in review.
 
 use super::searched::{scope, search};
-use cutover_model::scope::Scope;
+use cutover_model::scopes::Scope;
 use cutover_model::search::Order;
 use std::sync::atomic::Ordering;
 

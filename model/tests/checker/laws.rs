@@ -1,10 +1,10 @@
 //! What the world promises to every search and every replay, tried on random walks.
 
 use super::searched::scope;
+use cutover_model::env::migration::{Action, State, World};
 use cutover_model::environment::Environment as _;
-use cutover_model::scope::{self, Scope};
+use cutover_model::scopes::{self, Scope};
 use cutover_model::shared::hasher;
-use cutover_model::world::{Action, State, World};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ fn pick(world: &World, state: &State, number: u16) -> Option<(Action, State)> {
 
 fn any_scope() -> impl Strategy<Value = Scope> {
     // The scopes around nodes have an environment of their own.
-    prop::sample::select(scope::all().into_iter().filter(|s| s.cluster.is_none()).collect::<Vec<_>>())
+    prop::sample::select(scopes::all().into_iter().filter(|s| s.cluster.is_none()).collect::<Vec<_>>())
 }
 
 fn walk() -> impl Strategy<Value = Vec<u16>> {

@@ -2,17 +2,17 @@
 //! symmetry hides nothing.
 
 use super::searched::scope;
-use cutover_model::cluster::World;
-use cutover_model::composed;
+use cutover_model::env::composed;
+use cutover_model::env::consensus::World;
 use cutover_model::environment::{Environment, Place};
-use cutover_model::scope::{self, Around, Cluster, Scope};
+use cutover_model::scopes::{self, Around, Cluster, Scope};
 use cutover_model::search::{Found, Order, Searched, Watcher};
 use cutover_model::shared::hasher;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-fn search(scope: Scope, order: Order) -> (Arc<World>, Found<cutover_model::cluster::Action>) {
+fn search(scope: Scope, order: Order) -> (Arc<World>, Found<cutover_model::env::consensus::Action>) {
     let watch = scope.judged();
     let world = Arc::new(World::new(scope));
     let searched = Searched { world: Arc::clone(&world), watch };
@@ -75,7 +75,7 @@ fn a_migration_through_the_log_has_as_many_states_in_every_order() {
 }
 
 fn around_nodes() -> impl Strategy<Value = Scope> {
-    prop::sample::select(scope::all().into_iter().filter(|s| s.cluster.is_some()).collect::<Vec<_>>())
+    prop::sample::select(scopes::all().into_iter().filter(|s| s.cluster.is_some()).collect::<Vec<_>>())
 }
 
 proptest! {
@@ -124,7 +124,7 @@ fn walks<E: Environment>(world: &E, other: &E, walk: &[u16]) -> Result<(), TestC
 
 #[test]
 fn every_scope_has_a_name_of_its_own() {
-    let mut names: Vec<_> = scope::all().iter().map(|scope| scope.name).collect();
+    let mut names: Vec<_> = scopes::all().iter().map(|scope| scope.name).collect();
     let all = names.len();
     names.sort_unstable();
     names.dedup();

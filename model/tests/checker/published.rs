@@ -1,7 +1,7 @@
 //! The published designs: each breaks as it is known to break, and the run is short enough to be read.
 
 use super::searched::{scope, search};
-use cutover::trace::{Trace, Verdict};
+use cutover::core::trace::{Trace, Verdict};
 use cutover_model::render;
 use cutover_model::replay::{Ending, replay};
 use cutover_model::search::Order;

@@ -1,7 +1,7 @@
 //! The bound of the wait is tight: with it everything holds, one tick below it something breaks.
 
 use super::searched::{scope, search};
-use cutover_model::scope::Scope;
+use cutover_model::scopes::Scope;
 use cutover_model::search::Order;
 
 const DEPTH_FIRST: Order = Order::DepthFirst { threads: 2, symmetry: true };

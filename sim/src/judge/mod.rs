@@ -10,16 +10,19 @@ mod released;
 
 pub use finding::{Finding, own};
 
-use crate::ledger::{Ledger, now_ns};
+use crate::event_log::{EventLog, now_ns};
 use crate::table::Table;
 use crate::tape::Tape;
-use cutover::control_plane::{
-    Call, Called, ControlPlaneConsensus as _, ControlPlaneEntry, ReplicatedControlPlane, Said,
+use cutover::core::control_plane::{
+    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest,
+    ControlPlaneResponse, ReplicatedControlPlane,
 };
-use cutover::ids::{Index, Term};
-use cutover::invariant::{Before, ClusterFact, Consensus, Findings, Id, NodeNow};
-use cutover::raft::{Batch, Config, Content, Durable, Effect, Entry, LogPosition, Output, RoleName, Ticket};
-use cutover::trace::recording::digest;
+use cutover::core::ids::{Index, Term};
+use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, Id, NodeNow};
+use cutover::core::raft::{
+    Batch, Config, Content, Durable, Effect, Entry, LogPosition, Output, RoleName, Ticket,
+};
+use cutover::core::trace::recording::digest;
 use std::collections::BTreeMap;
 
 /// A node as it should be.
@@ -43,7 +46,7 @@ impl Shadow {
         Shape {
             log: (node.log().base(), node.log().last()),
             role: node.role(),
-            term: node.vote().term,
+            term: node.hard_state().term,
             commit: node.commit(),
             later: node.uncommitted_configurations().len(),
         }
@@ -62,8 +65,8 @@ struct Shape {
 
 /// Knows the nodes, and what was found.
 pub struct Judge {
-    ledger: Ledger,
-    monitor: Consensus,
+    event_log: EventLog,
+    monitor: ConsensusMonitor,
     shadows: BTreeMap<u8, Shadow>,
     table: Table,
     findings: Vec<Finding>,
@@ -73,9 +76,9 @@ pub struct Judge {
 impl Judge {
     /// No nodes yet; the cluster is founded with this on its disks.
     #[must_use]
-    pub fn new(ledger: Ledger, founded: Index, table: Table, lowering: bool) -> Self {
-        let monitor = Consensus::new(founded);
-        Self { ledger, monitor, shadows: BTreeMap::new(), table, findings: Vec::new(), lowering }
+    pub fn new(event_log: EventLog, founded: Index, table: Table, lowering: bool) -> Self {
+        let monitor = ConsensusMonitor::new(founded);
+        Self { event_log, monitor, shadows: BTreeMap::new(), table, findings: Vec::new(), lowering }
     }
 
     /// What was found, oldest first.
@@ -103,7 +106,7 @@ impl Judge {
 
     /// Notes something that must not be.
     pub fn find(&mut self, id: &'static str, found: String, against: String) {
-        self.ledger.note("judge", 0, id, &[], || format!("{found}; {against}"));
+        self.event_log.note("judge", 0, id, &[], || format!("{found}; {against}"));
         if self.findings.len() < 16 {
             self.findings.push(Finding { at_ns: now_ns(), id, found, against });
         }
@@ -165,7 +168,7 @@ impl Judge {
             with.write(batch);
         }
         if was.pending.is_some() && with == *found {
-            self.ledger.count("mark", "a write that failed is on the disk");
+            self.event_log.count("mark", "a write that failed is on the disk");
             return;
         }
         self.find(
@@ -179,7 +182,7 @@ impl Judge {
     pub fn died(&mut self, node: u8) {
         self.replay(node);
         let state = self.shadows.get(&node).and_then(|shadow| digest(&shadow.engine).ok());
-        self.ledger.note("n", node.into(), "was", &[state.unwrap_or(0)], String::new);
+        self.event_log.note("n", node.into(), "was", &[state.unwrap_or(0)], String::new);
         self.feed(&ClusterFact::ReadEnded(node));
         let Some(shadow) = self.shadows.get_mut(&node) else { return };
         let config = shadow.engine.node().config();
@@ -201,7 +204,7 @@ impl Judge {
                 "it ends as the node".to_owned(),
             );
         } else {
-            self.ledger.count("mark", "a recording replayed");
+            self.event_log.count("mark", "a recording replayed");
         }
     }
 
@@ -211,7 +214,7 @@ impl Judge {
     }
 
     /// A driver is about to make this call.
-    pub fn called(&mut self, node: u8, before: &ReplicatedControlPlane, call: &Call) {
+    pub fn called(&mut self, node: u8, before: &ReplicatedControlPlane, call: &ControlPlaneRequest) {
         let Some(mut shadow) = self.shadows.remove(&node) else { return };
         shadow.calls += 1;
         if shadow.calls.is_multiple_of(64) && shadow.engine != *before {
@@ -234,7 +237,7 @@ impl Judge {
         self.collect(&findings);
         let changed = shadow.shape() != shape;
         self.shadows.insert(node, shadow);
-        if let Called::Reading(Ok(_)) = called {
+        if let ControlPlaneResponse::Reading(Ok(_)) = called {
             self.feed(&ClusterFact::ReadInvoked(node));
         }
         self.said(node, said);
@@ -243,12 +246,12 @@ impl Judge {
         }
     }
 
-    fn note_call(&self, node: u8, shadow: &Shadow, call: &Call) {
+    fn note_call(&self, node: u8, shadow: &Shadow, call: &ControlPlaneRequest) {
         let machine = shadow.engine.node();
         let last = machine.log().last();
-        let voted = machine.vote().voted_for.map_or(0, |peer| u64::from(peer.node.0));
+        let voted = machine.hard_state().voted_for.map_or(0, |peer| u64::from(peer.node.0));
         let facts = [
-            machine.vote().term.0,
+            machine.hard_state().term.0,
             voted,
             machine.role() as u64,
             machine.commit().0,
@@ -257,17 +260,19 @@ impl Judge {
             machine.stable().0,
             machine.snapshot().last.index.0,
         ];
-        self.ledger.note("n", node.into(), "call", &facts, || format!("{call:?}"));
+        self.event_log.note("n", node.into(), "call", &facts, || format!("{call:?}"));
     }
 
     /// Feeds what the shadow says.
-    fn said(&mut self, node: u8, said: Vec<Said>) {
+    fn said(&mut self, node: u8, said: Vec<ControlPlaneOutput>) {
         let mut advanced: Vec<(LogPosition, Entry<ControlPlaneEntry>)> = Vec::new();
         let mut moved = false;
         for output in said {
             match output {
-                Output::Mark(mark) => self.ledger.count("mark", mark.text()),
-                Output::Leads(_) => self.with(node, |now, this| this.feed_one(&ClusterFact::Led(now.node))),
+                Output::Mark(mark) => self.event_log.count("mark", mark.text()),
+                Output::BecameLeader(_) => {
+                    self.with(node, |now, this| this.feed_one(&ClusterFact::Led(now.node)))
+                }
                 Output::Applied { at, entry, effect } => {
                     self.table.applied(at.index, &entry, &effect);
                     if let Some(ticket) = taken(&entry, &effect) {
@@ -345,9 +350,9 @@ impl Judge {
         for batch in batches {
             shadow.disk.write(batch);
         }
-        let (vote, last) = (shadow.disk.vote, shadow.disk.log.last());
+        let (vote, last) = (shadow.disk.hard_state, shadow.disk.log.last());
         let facts = [u64::try_from(batches.len()).unwrap_or(0), vote.term.0, last.term.0, last.index.0];
-        self.ledger.note("n", node.into(), "durable", &facts, String::new);
+        self.event_log.note("n", node.into(), "durable", &facts, String::new);
     }
 
     /// The disk gave an error: these batches are on it, or they are not.
@@ -369,7 +374,7 @@ impl Judge {
 /// The request that an entry was applied for, as new.
 fn taken(
     entry: &Entry<ControlPlaneEntry>,
-    effect: &Effect<cutover::control_plane::Answer>,
+    effect: &Effect<cutover::core::control_plane::Answer>,
 ) -> Option<Ticket> {
     match (&entry.content, effect) {
         (Content::Payload { ticket, .. }, Effect::Answered { repeated: false, .. }) => *ticket,
@@ -378,6 +383,11 @@ fn taken(
 }
 
 fn brief(disk: &Durable<ControlPlaneEntry>) -> String {
-    let Durable { vote, snapshot, log } = disk;
-    format!("{vote:?}, a snapshot at {}, and a log from {} to {}", snapshot.last, log.base(), log.last())
+    let Durable { hard_state, snapshot, log } = disk;
+    format!(
+        "{hard_state:?}, a snapshot at {}, and a log from {} to {}",
+        snapshot.last,
+        log.base(),
+        log.last()
+    )
 }

@@ -1,14 +1,14 @@
 //! What leaves a node, held against its disk as it is then.
 
 use super::Judge;
-use cutover::control_plane::ControlPlaneEntry;
-use cutover::invariant::{ClusterFact, Id, NodeNow};
-use cutover::raft::{Body, Message, Vote};
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::invariant::{ClusterFact, Id, NodeNow};
+use cutover::core::raft::{Body, HardState, Message};
 
 impl Judge {
     /// A message leaves a node, with what is on the disk now.
     pub fn sent(&mut self, node: u8, message: &Message<ControlPlaneEntry>) {
-        let vote = message.tells();
+        let vote = message.vote_claim();
         self.with(node, |now, this| {
             this.feed_one(&ClusterFact::Told { by: now, vote });
             this.rests_on(now, message, vote);
@@ -16,8 +16,8 @@ impl Judge {
     }
 
     /// Nothing is said before what it rests on is durable.
-    fn rests_on(&mut self, now: NodeNow<'_>, message: &Message<ControlPlaneEntry>, said: Vote) {
-        let disk = now.disk.vote;
+    fn rests_on(&mut self, now: NodeNow<'_>, message: &Message<ControlPlaneEntry>, said: HardState) {
+        let disk = now.disk.hard_state;
         let kept = disk.term > said.term
             || (disk.term == said.term && (said.voted_for.is_none() || said.voted_for == disk.voted_for));
         self.demand(kept, Id::VoteDurable.entry().id, || {

@@ -1,12 +1,12 @@
 //! Looking at nodes, and changing who takes part.
 
 use super::print::Out;
-use crate::api::v1::{self, change_members_request::Change};
 use crate::cli::connect::failed;
 use crate::cli::{Failed, exit};
 use crate::client::{Client, ClientError};
-use crate::control_plane::Address;
-use crate::ids::NodeId;
+use crate::core::control_plane::Address;
+use crate::core::ids::NodeId;
+use crate::node::proto::v1::{self, change_members_request::Change};
 use core::time::Duration;
 use serde_json::json;
 

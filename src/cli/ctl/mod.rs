@@ -7,9 +7,9 @@ mod print;
 
 use super::connect::{Connect, block_on, failed};
 use super::{Failed, exit};
-use crate::api::Asked;
-use crate::control_plane::PartitionName;
-use crate::ids::{PartitionId, Placement};
+use crate::core::control_plane::PartitionName;
+use crate::core::ids::{PartitionId, Placement};
+use crate::node::proto::Asked;
 use print::Out;
 use std::path::PathBuf;
 
@@ -137,7 +137,7 @@ pub(super) fn backup(args: &BackupArgs) -> Result<(), Failed> {
         return Err(Failed::new(exit::DATA, format!("{path}: there is a file already, expected none")));
     }
     let bytes = block_on(async { client.backup().await.map_err(|error| failed(&error)) })?;
-    let backup = crate::store::backup::decode(&bytes)
+    let backup = crate::node::store::backup::decode(&bytes)
         .map_err(|error| Failed::new(exit::INTERNAL, format!("the backup that the node sent: {error}")))?;
     let part = args.to.with_extension("part");
     let mut file = std::fs::File::create(&part).map_err(wrong)?;

@@ -2,14 +2,18 @@
 
 use super::print::{Out, placement, state};
 use super::{At, Named};
-use crate::api::{Asked, v1};
 use crate::cli::connect::failed;
 use crate::cli::{Failed, exit};
 use crate::client::Client;
-use crate::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, Speaker, WatermarkReading};
-use crate::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
-use crate::migration::{Debt, Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition};
-use crate::placement::{Guarantee, PartitionState};
+use crate::core::fence::{
+    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+};
+use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
+use crate::core::migration::{
+    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition,
+};
+use crate::core::placement::{Guarantee, PartitionState};
+use crate::node::proto::{Asked, v1};
 use serde_json::json;
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -288,7 +292,7 @@ impl What {
         let expected: Expected = record.expected();
         let (partition, migration) = (record.partition, record.migration);
         let speaker =
-            |store, incarnation| Speaker { store, partition, incarnation: Incarnation(incarnation) };
+            |store, incarnation| StatementOrigin { store, partition, incarnation: Incarnation(incarnation) };
         Ok(match self {
             Self::Create { .. } | Self::Plan { .. } => return Err(not(record, "no transition")),
             Self::Open { incarnation, .. } => {
@@ -349,7 +353,7 @@ impl What {
 fn settle(
     debt: Debt,
     proof: Proof,
-    speaker: impl Fn(Placement, u64) -> Speaker,
+    speaker: impl Fn(Placement, u64) -> StatementOrigin,
     (incarnation, watermark, later): (u64, u64, u64),
 ) -> Transition {
     let by = speaker(debt.placement, incarnation);

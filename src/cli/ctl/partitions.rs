@@ -1,12 +1,12 @@
 //! Looking at partitions.
 
 use super::print::{Out, guarantee, notes, partition, record_json, state};
-use crate::api::{Asked, v1};
 use crate::cli::Failed;
 use crate::cli::connect::failed;
 use crate::client::{Client, Update};
-use crate::ids::PartitionId;
-use crate::migration::PartitionRecord;
+use crate::core::ids::PartitionId;
+use crate::core::migration::PartitionRecord;
+use crate::node::proto::{Asked, v1};
 use serde_json::json;
 
 fn row(record: &v1::Record) -> Vec<String> {

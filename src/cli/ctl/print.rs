@@ -1,8 +1,8 @@
 //! Tables for people, lines for machines.
 
 use super::Format;
-use crate::api::v1;
-use crate::ids::Placement;
+use crate::core::ids::Placement;
+use crate::node::proto::v1;
 use serde_json::{Value, json};
 
 /// Where results go.

@@ -1,0 +1,149 @@
+//! The front door: what is typed, what is printed, and exit codes.
+
+mod console;
+pub mod history_file;
+pub mod mutants;
+pub mod review;
+mod verbs;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::ffi::OsString;
+use verbs::{check, explain, explore, history, replay, sibling};
+
+/// Exit codes, for every verb.
+pub mod exit {
+    /// Holds, complete within its bounds.
+    pub const HOLDS: u8 = 0;
+    /// Safety is violated, or a mutant survived.
+    pub const VIOLATED: u8 = 1;
+    /// A limit ended the search first.
+    pub const UNKNOWN: u8 = 2;
+    /// Nothing was run.
+    pub const NOTHING: u8 = 4;
+    /// Traces diverged or are stale, or a change awaits review.
+    pub const REVIEW: u8 = 5;
+    /// The command line is wrong.
+    pub const USAGE: u8 = 64;
+    /// A file is not what it should be.
+    pub const DATA: u8 = 65;
+    /// A defect of this program.
+    pub const INTERNAL: u8 = 70;
+}
+
+/// Checks the protocol that moves a partition of live data without losing a write.
+#[derive(Debug, Parser)]
+#[command(name = "cutover", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 holds · 1 violated, or a mutant survived · 2 unknown · 3 did not converge · 4 nothing was run \
+    · 5 traces diverged or stale, or a change awaits review · 64 usage · 65 unreadable file · 70 internal error"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Explore the production state machines exhaustively within each scope's bounds
+    Check(check::Args),
+    /// Browse a scope's states and choices (stateright's Explorer)
+    Explore(explore::Args),
+    /// Run stored traces again, through the machines of this build
+    Replay(replay::Args),
+    /// Run the production server on a simulated network, clock and disk, from seeds (madsim)
+    #[command(disable_help_flag = true)]
+    Sim(sibling::Passed),
+    /// Put known bugs in, one at a time, and show that each is found
+    Mutants(mutants::Args),
+    /// Compare two runs: invariants, state space, mutants; what awaits a decision
+    Review(verbs::review::Args),
+    /// Judge what clients saw of the control plane: is there an order that explains it?
+    History(history::Args),
+    /// Tell about an invariant: claim, source, the mutants it kills, a witness
+    Explain(explain::Args),
+    /// Found a new cluster of one node; the others join it
+    #[command(disable_help_flag = true)]
+    Init(sibling::Passed),
+    /// Run a node until it is told to stop
+    #[command(disable_help_flag = true)]
+    Serve(sibling::Passed),
+    /// Administer a cluster, and move partitions
+    #[command(disable_help_flag = true)]
+    Ctl(sibling::Passed),
+    /// Save everything that is committed into a file
+    #[command(disable_help_flag = true)]
+    Backup(sibling::Passed),
+    /// Found a new cluster with what a backup holds
+    #[command(disable_help_flag = true)]
+    Restore(sibling::Passed),
+    /// Go on with one node after the loss of a quorum: what only the lost nodes knew is lost
+    #[command(disable_help_flag = true)]
+    Recover(sibling::Passed),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Runs the command line, and returns the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match cli.verb {
+        Verb::Check(args) => check::run(&args),
+        Verb::Explore(args) => explore::run(&args),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Sim(args) => sibling::simulate(&args),
+        Verb::Mutants(args) => mutants::run(&args),
+        Verb::Review(args) => verbs::review::run(&args),
+        Verb::History(args) => history::run(&args),
+        Verb::Explain(args) => explain::run(&args),
+        Verb::Init(args) => sibling::operate("init", &args),
+        Verb::Serve(args) => sibling::operate("serve", &args),
+        Verb::Ctl(args) => sibling::operate("ctl", &args),
+        Verb::Backup(args) => sibling::operate("backup", &args),
+        Verb::Restore(args) => sibling::operate("restore", &args),
+        Verb::Recover(args) => sibling::operate("recover", &args),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
+            exit::HOLDS
+        }
+    }
+}
+
+/// clap's message; its own exit code for a wrong command line would read as `UNKNOWN`.
+fn usage(error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return exit::HOLDS;
+    }
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let verbs: Vec<String> =
+            Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+        return refuse(&format!("no verb given, expected one of {}", verbs.join(", ")), exit::USAGE);
+    }
+    // clap says what is wrong, then how it is used; the first paragraph on one line is enough.
+    let text = error.to_string();
+    let wrong: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    let wrong = wrong.join(" ");
+    refuse(wrong.strip_prefix("error: ").unwrap_or(&wrong), exit::USAGE)
+}
+
+/// Says on one line what is wrong.
+fn refuse(what: &str, code: u8) -> u8 {
+    eprintln!("cutover: {what}");
+    code
+}

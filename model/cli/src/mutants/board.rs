@@ -1,0 +1,187 @@
+//! One run of the scoreboard, from the first build to the exit code.
+
+use super::console::Console;
+use super::error::Error;
+use super::lines::Line;
+use super::patch::Expect;
+use super::run_output::Verdict;
+use super::runner::{Bench, Outcome};
+use super::select::{Chosen, Why};
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// The tree as it is, over one scope.
+#[derive(Debug)]
+pub struct Baseline {
+    /// The scope; none where only the compiler is asked.
+    pub scope: Option<String>,
+    /// What it came to.
+    pub outcome: Outcome,
+}
+
+impl Baseline {
+    /// The verdict's word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.outcome.finding.verdict {
+            Verdict::Killed => "VIOLATED",
+            Verdict::Survived if self.outcome.finding.unknown => "UNKNOWN",
+            Verdict::Survived => "HOLDS",
+            Verdict::Broken => "BROKEN",
+        }
+    }
+
+    /// What was checked.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match &self.scope {
+            Some(scope) => format!("the unmutated tree over {scope}"),
+            None => "the unmutated tree, built".to_owned(),
+        }
+    }
+
+    /// Whether the mutants mean anything in this scope.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        let finding = &self.outcome.finding;
+        finding.verdict == Verdict::Survived && !finding.unknown
+    }
+}
+
+/// A mutant that was run.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// Which, and why it was chosen.
+    pub chosen: Chosen<'a>,
+    /// What it came to.
+    pub outcome: Outcome,
+}
+
+impl Row<'_> {
+    /// Whether the mutant came to what its patch says.
+    #[must_use]
+    pub fn as_expected(&self) -> bool {
+        let finding = &self.outcome.finding;
+        finding.as_expected(self.chosen.patch.expect)
+    }
+}
+
+/// The whole scoreboard.
+#[derive(Debug, Default)]
+pub struct Board<'a> {
+    /// In how many scopes the tree as it is has to hold.
+    pub scopes: usize,
+    /// The tree as it is, scope by scope.
+    pub baselines: Vec<Baseline>,
+    /// The mutants that were run.
+    pub rows: Vec<Row<'a>>,
+    /// Those that were not.
+    pub not_run: Vec<Chosen<'a>>,
+    /// The user asked to stop.
+    pub interrupted: bool,
+}
+
+impl<'a> Board<'a> {
+    /// Runs the tree as it is over every scope in use, then the mutants, until all are done, the
+    /// `budget` is over or the run is to stop. When the tree as it is does not hold, no mutant is
+    /// run: its verdict would mean nothing.
+    ///
+    /// # Errors
+    /// When a program cannot be started or a file cannot be written.
+    pub fn run(
+        bench: &Bench<'_>,
+        chosen: &[Chosen<'a>],
+        budget: Option<Duration>,
+        console: &mut Console<'_>,
+    ) -> Result<Self, Error> {
+        let began = Instant::now();
+        let over = || budget.is_some_and(|budget| began.elapsed() >= budget);
+        let mut board = Self::default();
+        let scopes: BTreeSet<_> = chosen.iter().map(|one| one.patch.scope.clone()).collect();
+        board.scopes = scopes.len();
+        console.expect(scopes.len() + chosen.len());
+        for scope in scopes {
+            console.begin("the unmutated tree");
+            let Some(outcome) = bench.baseline(scope.as_deref())? else {
+                break;
+            };
+            let baseline = Baseline { scope, outcome };
+            console.finished(&format!("{:<8}  {}", baseline.word(), baseline.what()));
+            console.json(&Line::baseline(&baseline))?;
+            let broken = baseline.outcome.finding.verdict == Verdict::Broken;
+            board.baselines.push(baseline);
+            if broken {
+                break;
+            }
+        }
+        let sound = board.baselines.iter().all(Baseline::holds);
+        for one in chosen {
+            let stopped = bench.stop.load(Ordering::Relaxed);
+            let outcome = if !sound || stopped || over() {
+                None
+            } else {
+                console.begin(one.patch.stem());
+                bench.mutant(one.patch)?
+            };
+            let Some(outcome) = outcome else {
+                console.json(&Line::not_run(one))?;
+                board.not_run.push(*one);
+                continue;
+            };
+            let row = Row { chosen: *one, outcome };
+            console.finished(&progress(&row));
+            console.json(&Line::mutant(&row))?;
+            board.rows.push(row);
+        }
+        board.interrupted = bench.stop.load(Ordering::Relaxed);
+        Ok(board)
+    }
+
+    /// How many mutants were killed, survived and were broken; of the survivors only those that
+    /// should not have.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let count = |verdict: Verdict| {
+            let is = |row: &&Row<'_>| row.outcome.finding.verdict == verdict;
+            self.rows.iter().filter(is).count()
+        };
+        let expected = |row: &&Row<'_>| row.outcome.finding.verdict == Verdict::Survived && row.as_expected();
+        let survived = count(Verdict::Survived) - self.rows.iter().filter(expected).count();
+        (count(Verdict::Killed), survived, count(Verdict::Broken))
+    }
+
+    /// The exit code: 1 before 2, and 4 when no mutant was run though nothing is wrong.
+    #[must_use]
+    pub fn exit(&self) -> u8 {
+        let fails = |baseline: &Baseline| matches!(baseline.word(), "VIOLATED" | "BROKEN");
+        let must_survive_but_unknown =
+            |row: &Row<'_>| row.chosen.patch.expect == Expect::Survives && row.outcome.finding.unknown;
+        let wrong = |row: &Row<'_>| !row.as_expected() && !must_survive_but_unknown(row);
+        let owed = |one: &Chosen<'_>| one.why != Why::Sampled;
+        if self.baselines.iter().any(fails) || self.rows.iter().any(wrong) {
+            1
+        } else if self.interrupted
+            || !self.baselines.iter().all(Baseline::holds)
+            || self.rows.iter().any(must_survive_but_unknown)
+            || self.not_run.iter().any(owed)
+        {
+            2
+        } else if self.rows.is_empty() {
+            4
+        } else {
+            0
+        }
+    }
+}
+
+fn progress(row: &Row<'_>) -> String {
+    let finding = &row.outcome.finding;
+    let word = super::report::word(finding);
+    let name = row.chosen.patch.stem();
+    match (&finding.by, finding.verdict) {
+        (Some(by), Verdict::Killed) => format!("{word:<8}  {name}  by {by}"),
+        (Some(other), _) => format!("{word:<8}  {name}  but {other} fails"),
+        (None, _) => format!("{word:<8}  {name}"),
+    }
+}

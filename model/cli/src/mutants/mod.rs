@@ -1,0 +1,188 @@
+//! `cutover mutants`: known bugs put in on purpose, and whether the checker finds each.
+//!
+//! A patch in `tests/mutants` names the invariant that must fail. The scoreboard applies it to a copy
+//! of the working tree, builds the checker with the bug in it, and lets the search go on until that
+//! very invariant fails. A mutant that survives is a defect of the checker. The tree as it is must
+//! hold over the same scopes, and a patch that changes nothing must survive: else a kill says nothing.
+
+mod args;
+mod board;
+mod console;
+mod error;
+mod git;
+mod header;
+mod lines;
+mod load;
+mod patch;
+mod process;
+mod report;
+mod run_output;
+mod runner;
+mod select;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use args::Args;
+pub use console::{Console, Format};
+pub use error::Error;
+pub use git::Git;
+pub use runner::Tools;
+
+use board::Board;
+use console::MayClose;
+use lines::Line;
+use patch::DIR;
+use runner::{Bench, Limits};
+use select::{Chosen, Wish};
+use std::env;
+use std::fs;
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tree::Checkout;
+
+/// Set by Ctrl-C.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Runs the command in the current directory; gives the exit code.
+#[must_use]
+pub fn run(args: &Args) -> u8 {
+    // Whoever has set a handler before keeps it; Ctrl-C then ends this process with its children, and
+    // the next run puts the copy right.
+    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let terminal = io::stderr().is_terminal();
+    let mut out = MayClose(io::stdout().lock());
+    let mut err = MayClose(io::stderr());
+    let mut console = Console::new(&mut out, &mut err, args.format, terminal);
+    match env::current_dir() {
+        Ok(cwd) => run_with(args, &Tools::default(), &cwd, &STOP, &mut console),
+        Err(error) => {
+            console.note(&format!("error: the current directory: {error}"));
+            70
+        }
+    }
+}
+
+/// Runs the command in `cwd` with the given programs, until `stop` is set; gives the exit code.
+#[must_use]
+pub fn run_with(args: &Args, tools: &Tools, cwd: &Path, stop: &AtomicBool, console: &mut Console<'_>) -> u8 {
+    let began = Instant::now();
+    let started = Line::RunStarted {
+        schema: "cutover.run/1",
+        command: "mutants",
+        version: env!("CARGO_PKG_VERSION"),
+        options: args.expanded(),
+    };
+    let result = console.json(&started).and_then(|()| command(args, tools, cwd, stop, console));
+    console.clear();
+    let exit = result.unwrap_or_else(|error| {
+        console.note(&format!("error: {error}"));
+        error.exit()
+    });
+    let finished = Line::RunFinished { exit, seconds: began.elapsed().as_secs_f64() };
+    match console.json(&finished) {
+        Ok(()) => exit,
+        Err(error) => {
+            console.note(&format!("error: {error}"));
+            error.exit()
+        }
+    }
+}
+
+fn command(
+    args: &Args,
+    tools: &Tools,
+    cwd: &Path,
+    stop: &AtomicBool,
+    console: &mut Console<'_>,
+) -> Result<u8, Error> {
+    let began = Instant::now();
+    let checkout = Checkout::find(cwd, &tools.git)?;
+    let patches = load::all(&checkout.root, console)?;
+    let wish = wish(args, tools, &checkout)?;
+    let chosen = select::choose(&patches, &wish)?;
+    if args.list {
+        return list(&chosen, console);
+    }
+    if chosen.is_empty() {
+        console.note(&format!("nothing was run: none of {} patches in {DIR} was chosen", patches.len()));
+        return Ok(4);
+    }
+    if args.apply_only {
+        return apply_only(&chosen, tools, &checkout, console);
+    }
+    let _lock = checkout.lock()?;
+    checkout.sync(&tools.git)?;
+    remove_output(&checkout)?;
+    let bench = Bench {
+        checkout: &checkout,
+        tools,
+        limits: Limits { mutant: args.timeout, whole: args.baseline_timeout, seeds: args.seeds },
+        stop,
+    };
+    let board = Board::run(&bench, &chosen, args.budget, console)?;
+    console.clear();
+    if args.keep {
+        console.note(&format!("kept  {}", checkout.out.display()));
+    } else {
+        remove_output(&checkout)?;
+    }
+    console.human(&report::render(&board, began.elapsed()))?;
+    Ok(board.exit())
+}
+
+fn wish(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Wish, Error> {
+    let changed = match &args.only_changed {
+        Some(base) => {
+            let changed = tools.git.changed_since(&checkout.root, base)?;
+            Some(changed.into_iter().collect())
+        }
+        None => None,
+    };
+    Ok(Wish {
+        patterns: args.patterns.clone(),
+        changed,
+        sample: args.sample.map(|count| (count, args.seed.clone())),
+        engine: args.engine,
+    })
+}
+
+fn list(chosen: &[Chosen<'_>], console: &mut Console<'_>) -> Result<u8, Error> {
+    for one in chosen {
+        console.json(&Line::patch(one.patch))?;
+    }
+    let patches: Vec<_> = chosen.iter().map(|one| one.patch).collect();
+    console.human(&report::list(&patches))?;
+    Ok(0)
+}
+
+fn apply_only(
+    chosen: &[Chosen<'_>],
+    tools: &Tools,
+    checkout: &Checkout,
+    console: &mut Console<'_>,
+) -> Result<u8, Error> {
+    let mut broken = 0_usize;
+    for one in chosen {
+        let why = tools.git.apply(&checkout.root, &one.patch.diff, true)?;
+        let line = match &why {
+            Some(why) => format!("BROKEN   {}: {why}\n", one.patch.path()),
+            None => format!("APPLIES  {}\n", one.patch.path()),
+        };
+        broken += usize::from(why.is_some());
+        console.human(&line)?;
+        console.json(&Line::Apply { patch: &one.patch.name, applies: why.is_none(), why: why.as_deref() })?;
+    }
+    let applied = chosen.len() - broken;
+    console.human(&format!("done  {applied} apply, {broken} broken\n"))?;
+    Ok(u8::from(broken > 0))
+}
+
+fn remove_output(checkout: &Checkout) -> Result<(), Error> {
+    match fs::remove_dir_all(&checkout.out) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(&checkout.out)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

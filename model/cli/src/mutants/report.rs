@@ -1,0 +1,218 @@
+//! The scoreboard as people read it.
+
+use super::board::{Baseline, Board, Row};
+use super::patch::{Expect, Patch};
+use super::run_output::{Finding, Verdict};
+use super::select::Why;
+use cutover_model::render::thousands;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+const LONGEST_ORIGIN: usize = 32;
+const HEADS: [&str; 8] = ["verdict", "patch", "bug/rule", "killed by", "scope", "states", "cpu s", "steps"];
+/// Columns from here on hold numbers, and are aligned to the right.
+const FIRST_NUMBER: usize = 5;
+
+/// The verdict's word.
+#[must_use]
+pub fn word(finding: &Finding) -> &'static str {
+    match finding.verdict {
+        Verdict::Killed => "KILLED",
+        Verdict::Survived if finding.unknown => "UNKNOWN",
+        Verdict::Survived => "SURVIVED",
+        Verdict::Broken => "BROKEN",
+    }
+}
+
+/// The table, then in full whatever is not as expected, then one line with the sum.
+#[must_use]
+pub fn render(board: &Board<'_>, elapsed: Duration) -> String {
+    let mut text = String::new();
+    if !board.rows.is_empty() {
+        let mut cells = vec![HEADS.map(str::to_owned)];
+        cells.extend(board.rows.iter().map(row_cells));
+        table(&mut text, &cells, FIRST_NUMBER);
+        text.push('\n');
+    }
+    for baseline in board.baselines.iter().filter(|b| !b.holds()) {
+        unsound(&mut text, baseline);
+    }
+    for row in board.rows.iter().filter(|row| !row.as_expected()) {
+        in_full(&mut text, row);
+    }
+    not_run(&mut text, board);
+    let _ = writeln!(text, "done  {}   {} s", sum(board), tenths(elapsed));
+    text
+}
+
+/// The patches there are.
+#[must_use]
+pub fn list(patches: &[&Patch]) -> String {
+    let mut text = String::new();
+    let heads = ["patch", "bug/rule", "expect", "invariant", "scope"];
+    let mut cells = vec![heads.map(str::to_owned)];
+    cells.extend(patches.iter().map(|patch| {
+        let expect = match patch.expect {
+            Expect::Killed => "killed",
+            Expect::Survives => "survives",
+            Expect::DoesNotCompile => "does-not-compile",
+        };
+        [
+            patch.stem().to_owned(),
+            shortened(&patch.origin()),
+            expect.to_owned(),
+            patch.named().to_owned(),
+            patch.scope.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    }));
+    table(&mut text, &cells, heads.len());
+    text
+}
+
+fn table<const N: usize>(text: &mut String, cells: &[[String; N]], first_number: usize) {
+    let widest = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; N] = std::array::from_fn(|column| widest(column).unwrap_or(0));
+    for row in cells {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            if column > 0 {
+                line.push_str("  ");
+            }
+            let _ = if column < first_number {
+                write!(line, "{cell:<width$}")
+            } else {
+                write!(line, "{cell:>width$}")
+            };
+        }
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn row_cells(row: &Row<'_>) -> [String; 8] {
+    let (patch, outcome) = (row.chosen.patch, &row.outcome);
+    let none = || "-".to_owned();
+    let by = match (&outcome.finding.by, outcome.finding.verdict) {
+        (Some(by), Verdict::Killed) => by.clone(),
+        (Some(_) | None, _) => none(),
+    };
+    [
+        word(&outcome.finding).to_owned(),
+        patch.stem().to_owned(),
+        shortened(&patch.origin()),
+        by,
+        patch.scope.clone().unwrap_or_else(none),
+        match (outcome.states, outcome.seeds) {
+            (Some(states), _) => thousands(states),
+            (None, Some(1)) => "1 seed".to_owned(),
+            (None, Some(seeds)) => format!("{} seeds", thousands(seeds)),
+            (None, None) => none(),
+        },
+        tenths(outcome.cpu),
+        outcome.finding.steps.map_or_else(none, thousands),
+    ]
+}
+
+fn unsound(text: &mut String, baseline: &Baseline) {
+    let finding = &baseline.outcome.finding;
+    let _ = writeln!(
+        text,
+        "{}  {}: the mutants would mean nothing and were not run",
+        baseline.word(),
+        baseline.what()
+    );
+    reasons(text, finding, &baseline.outcome.said);
+    text.push('\n');
+}
+
+fn in_full(text: &mut String, row: &Row<'_>) {
+    let patch = row.chosen.patch;
+    let expected = match patch.expect {
+        Expect::Killed => format!("expected {} to fail", patch.named()),
+        Expect::Survives => "expected nothing to fail".to_owned(),
+        Expect::DoesNotCompile => "expected the compiler to refuse it".to_owned(),
+    };
+    let word = word(&row.outcome.finding);
+    let _ = writeln!(text, "{word}  {}: {expected}", patch.path());
+    reasons(text, &row.outcome.finding, &row.outcome.said);
+    for line in patch.header.lines().chain(patch.diff.lines()) {
+        let _ = writeln!(text, "{}", format!("    | {line}").trim_end());
+    }
+    text.push('\n');
+}
+
+fn reasons(text: &mut String, finding: &Finding, said: &[String]) {
+    for (index, line) in finding.why.lines().enumerate() {
+        let label = if index == 0 { "reason" } else { "" };
+        let _ = writeln!(text, "{}", format!("    {label:<6}  {line}").trim_end());
+    }
+    for line in said {
+        let _ = writeln!(text, "    check   {line}");
+    }
+}
+
+fn not_run(text: &mut String, board: &Board<'_>) {
+    if board.not_run.is_empty() {
+        return;
+    }
+    let all = board.rows.len() + board.not_run.len();
+    let _ = writeln!(text, "not run  {} of {all}:", board.not_run.len());
+    for one in &board.not_run {
+        let drawn = if one.why == Why::Sampled { "  (drawn by lot)" } else { "" };
+        let _ = writeln!(text, "    {}{drawn}", one.patch.stem());
+    }
+    text.push('\n');
+}
+
+fn sum(board: &Board<'_>) -> String {
+    let (killed, survived, broken) = board.counts();
+    let mut parts = vec![format!("{killed} killed, {survived} survived, {broken} broken")];
+    let unsound: Vec<_> = board.baselines.iter().filter(|b| !b.holds()).collect();
+    match unsound.first() {
+        Some(first) => parts.push(format!("the unmutated tree is {}", first.word())),
+        None if board.baselines.len() < board.scopes => parts.push(format!(
+            "the unmutated tree was checked over {} of {} scopes",
+            board.baselines.len(),
+            board.scopes
+        )),
+        None => parts.push("the unmutated tree holds".to_owned()),
+    }
+    let canaries: Vec<_> =
+        board.rows.iter().filter(|row| row.chosen.patch.expect == Expect::Survives).collect();
+    let alive = canaries.iter().filter(|row| row.as_expected()).count();
+    match (alive, canaries.len()) {
+        (_, 0) => {}
+        (1, 1) => parts.push("the empty patch survives".to_owned()),
+        (0, 1) => parts.push("the empty patch does not survive".to_owned()),
+        (alive, all) => parts.push(format!("{alive} of {all} empty patches survive")),
+    }
+    let (ran, left) = (board.rows.len(), board.not_run.len());
+    if left > 0 {
+        let lot = if board.not_run.iter().all(|one| one.why == Why::Sampled) {
+            ", the rest only drawn by lot"
+        } else {
+            ""
+        };
+        parts.push(format!("{ran} of {} run{lot}", ran + left));
+    }
+    if board.interrupted {
+        parts.push("interrupted".to_owned());
+    }
+    parts.join("; ")
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= LONGEST_ORIGIN {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(LONGEST_ORIGIN - 3).collect();
+    format!("{}...", kept.trim_end())
+}
+
+/// Seconds, with tenths below a hundred.
+fn tenths(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds >= 100 {
+        return thousands(seconds);
+    }
+    format!("{seconds}.{}", time.subsec_millis() / 100)
+}

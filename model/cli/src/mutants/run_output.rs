@@ -1,0 +1,274 @@
+//! What `cutover check --format json` said, and what follows from it for a mutant.
+
+use super::patch::{Engine, Expect, Patch};
+use serde::{Deserialize, Serialize};
+
+/// A line that matters here; others are for other readers.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Line {
+    Scope {
+        complete: bool,
+        #[serde(default)]
+        unique: Option<u64>,
+    },
+    Verdict {
+        invariant: String,
+        verdict: Judged,
+        #[serde(default)]
+        steps: Option<u64>,
+        #[serde(default)]
+        trace: Option<String>,
+    },
+    /// Of the simulator.
+    Seed {
+        verdict: String,
+        #[serde(default)]
+        invariant: Option<String>,
+    },
+    RunFinished {},
+    #[serde(other)]
+    Other,
+}
+
+/// The search's verdict on one invariant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Judged {
+    Holds,
+    Violated,
+    Unknown,
+}
+
+#[derive(Debug)]
+struct Ruling {
+    invariant: String,
+    judged: Judged,
+    steps: Option<u64>,
+    trace: Option<String>,
+}
+
+/// Everything that one check said.
+#[derive(Debug)]
+pub struct RunOutput {
+    rulings: Vec<Ruling>,
+    /// Whether the search covered its bounds; none when it does not say.
+    complete: Option<bool>,
+    /// Unique states.
+    pub states: Option<u64>,
+    /// Seeds that the simulator ran, and those of which it cannot tell.
+    pub seeds: Option<u64>,
+    unknown: u64,
+    /// Whether it came to the end.
+    finished: bool,
+}
+
+/// What became of a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Verdict {
+    /// The named invariant failed, or the compiler refused.
+    Killed,
+    /// It did not, or not in time.
+    Survived,
+    /// The patch, the build or the check did not work.
+    Broken,
+}
+
+/// A verdict with its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What became of the mutant.
+    pub verdict: Verdict,
+    /// The search ended before it could tell.
+    pub unknown: bool,
+    /// The invariant that failed, or the compiler.
+    pub by: Option<String>,
+    /// The reason, in a line or, for a build, several.
+    pub why: String,
+    /// Steps to the violation.
+    pub steps: Option<u64>,
+    /// The violation's trace, as the check names it.
+    pub trace: Option<String>,
+}
+
+impl Finding {
+    /// A finding without steps.
+    #[must_use]
+    pub fn new(verdict: Verdict, by: Option<&str>, why: String) -> Self {
+        Self { verdict, unknown: false, by: by.map(str::to_owned), why, steps: None, trace: None }
+    }
+
+    /// Whether this is what the patch must come to.
+    #[must_use]
+    pub fn as_expected(&self, expect: Expect) -> bool {
+        match expect {
+            Expect::Killed | Expect::DoesNotCompile => self.verdict == Verdict::Killed,
+            Expect::Survives => self.verdict == Verdict::Survived && !self.unknown,
+        }
+    }
+
+    fn unknown(by: Option<&str>, why: String) -> Self {
+        Self { unknown: true, ..Self::new(Verdict::Survived, by, why) }
+    }
+
+    fn ruled(verdict: Verdict, ruling: &Ruling, why: String) -> Self {
+        Self {
+            steps: ruling.steps,
+            trace: ruling.trace.clone(),
+            ..Self::new(verdict, Some(&ruling.invariant), why)
+        }
+    }
+}
+
+impl RunOutput {
+    /// Reads a check's output. A line that is no JSON says nothing: a check that was stopped may end
+    /// in the middle of one, and what is then missing is missed in [`RunOutput::judge`].
+    #[must_use]
+    pub fn read(stdout: &str) -> Self {
+        let mut said = Self {
+            rulings: Vec::new(),
+            complete: None,
+            states: None,
+            seeds: None,
+            unknown: 0,
+            finished: false,
+        };
+        for line in stdout.lines() {
+            match serde_json::from_str(line).unwrap_or(Line::Other) {
+                Line::Scope { complete, unique } => {
+                    said.complete = Some(said.complete.unwrap_or(true) && complete);
+                    said.states = match (said.states, unique) {
+                        (Some(a), Some(b)) => Some(a.saturating_add(b)),
+                        (a, b) => a.or(b),
+                    };
+                }
+                Line::Verdict { invariant, verdict, steps, trace } => {
+                    said.rulings.push(Ruling { invariant, judged: verdict, steps, trace })
+                }
+                Line::Seed { verdict, invariant } => said.seed(&verdict, invariant),
+                Line::RunFinished {} => said.finished = true,
+                Line::Other => {}
+            }
+        }
+        said
+    }
+
+    fn seed(&mut self, verdict: &str, invariant: Option<String>) {
+        self.seeds = Some(self.seeds.unwrap_or(0) + 1);
+        match (verdict, invariant) {
+            ("HOLDS", _) => {}
+            ("UNKNOWN", _) => self.unknown += 1,
+            (other, invariant) => self.rulings.push(Ruling {
+                invariant: invariant.unwrap_or_else(|| other.to_owned()),
+                judged: Judged::Violated,
+                steps: None,
+                trace: None,
+            }),
+        }
+    }
+
+    /// The verdict of seeds. `id`: what has to fail, if anything has to.
+    #[must_use]
+    pub fn judge_seeds(&self, id: Option<&str>, complaint: &str, late: Option<&str>) -> Finding {
+        let seeds = self.seeds.unwrap_or(0);
+        match (self.violated(), id) {
+            (Some(ruling), Some(id)) if ruling.invariant != id => {
+                let why = format!("{} fails instead of {id}, at seed {seeds}", ruling.invariant);
+                Finding::ruled(Verdict::Survived, ruling, why)
+            }
+            (Some(ruling), _) => {
+                Finding::ruled(Verdict::Killed, ruling, format!("{} fails at seed {seeds}", ruling.invariant))
+            }
+            (None, _) if late.is_some() || (seeds > 0 && self.unknown == seeds) => {
+                let late = late.unwrap_or("nothing is known of any");
+                Finding::unknown(None, format!("{late}, after {seeds} seeds"))
+            }
+            (None, _) if !self.finished || seeds == 0 => {
+                Finding::new(Verdict::Broken, None, format!("the simulator gave no verdict: {complaint}"))
+            }
+            (None, _) => Finding::new(Verdict::Survived, None, format!("{seeds} seeds hold")),
+        }
+    }
+
+    /// What follows for `patch`. `complaint` is the last thing that the check said on stderr; `late`
+    /// says that its time was over.
+    #[must_use]
+    pub fn judge(&self, patch: &Patch, complaint: &str, late: Option<&str>) -> Finding {
+        match (&patch.invariant, patch.expect) {
+            (id, expect) if patch.engine() == Engine::Sim => {
+                let wanted = id.as_deref().filter(|_| expect == Expect::Killed);
+                self.judge_seeds(wanted, complaint, late)
+            }
+            (Some(id), Expect::Killed | Expect::DoesNotCompile) => self.judge_named(id, complaint, late),
+            (_, Expect::Survives) | (None, _) => self.judge_all(complaint, late),
+        }
+    }
+
+    fn judge_named(&self, id: &str, complaint: &str, late: Option<&str>) -> Finding {
+        let named = self.rulings.iter().find(|ruling| ruling.invariant == id);
+        let other = self.violated();
+        let instead = |why: String| match other {
+            Some(other) => {
+                let why = format!("{} fails instead: {why}", other.invariant);
+                Finding::ruled(Verdict::Survived, other, why)
+            }
+            None => Finding::new(Verdict::Survived, None, why),
+        };
+        match (named, named.map(|ruling| ruling.judged), late) {
+            (Some(ruling), Some(Judged::Violated), _) => {
+                Finding::ruled(Verdict::Killed, ruling, format!("{id} fails"))
+            }
+            (_, Some(Judged::Holds), _) if self.complete == Some(true) => instead(format!("{id} holds")),
+            (_, _, Some(late)) => {
+                Finding { unknown: true, ..instead(format!("{late} before {id} was decided")) }
+            }
+            (_, Some(_), None) => {
+                Finding { unknown: true, ..instead(format!("the search ended before {id} was decided")) }
+            }
+            (_, None, None) if other.is_some() => instead(format!("nothing is said of {id}")),
+            (_, None, None) => {
+                let why = format!("check gave no verdict on {id}: {complaint}");
+                Finding::new(Verdict::Broken, None, why)
+            }
+        }
+    }
+
+    /// The verdict where nothing may fail.
+    #[must_use]
+    pub fn judge_all(&self, complaint: &str, late: Option<&str>) -> Finding {
+        if let Some(ruling) = self.violated() {
+            let why = format!("{} fails", ruling.invariant);
+            return Finding::ruled(Verdict::Killed, ruling, why);
+        }
+        if let Some(late) = late {
+            return Finding::unknown(None, format!("{late} before all was decided"));
+        }
+        let holds = |ruling: &Ruling| ruling.judged == Judged::Holds;
+        if self.rulings.is_empty() {
+            let why = format!("check gave no verdict: {complaint}");
+            Finding::new(Verdict::Broken, None, why)
+        } else if self.complete == Some(true) && self.rulings.iter().all(holds) {
+            Finding::new(Verdict::Survived, None, "all invariants hold".to_owned())
+        } else {
+            Finding::unknown(None, "the search ended before all was decided".to_owned())
+        }
+    }
+
+    /// All verdicts, a line for each kind.
+    #[must_use]
+    pub fn digest(&self) -> Vec<String> {
+        let kinds = [(Judged::Violated, "VIOLATED"), (Judged::Unknown, "UNKNOWN"), (Judged::Holds, "HOLDS")];
+        let line = |(kind, word): (Judged, &str)| {
+            let of_kind = self.rulings.iter().filter(|r| r.judged == kind);
+            let ids: Vec<_> = of_kind.map(|ruling| ruling.invariant.as_str()).collect();
+            (!ids.is_empty()).then(|| format!("{word:<8}  {}", ids.join(", ")))
+        };
+        kinds.into_iter().filter_map(line).collect()
+    }
+
+    fn violated(&self) -> Option<&Ruling> {
+        let violated = |ruling: &&Ruling| ruling.judged == Judged::Violated;
+        self.rulings.iter().find(violated)
+    }
+}

@@ -1,0 +1,327 @@
+//! Builds and checks: first the tree as it is, then each mutant.
+
+use super::error::Error;
+use super::git::Git;
+use super::patch::{Engine, Expect, Patch};
+use super::process::{self, End, Logs};
+use super::run_output::{Finding, RunOutput, Verdict};
+use super::tree::{Checkout, Saved};
+use std::env::{self, consts::EXE_SUFFIX};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Lines of the compiler's output that a finding keeps.
+const COMPILER_LINES: usize = 24;
+const COMPILES: &str = "it compiles";
+/// Lints are capped: a mutant's unused variable is a warning wherever it is built.
+const CAP_LINTS: &str = "--cap-lints=warn";
+
+/// The programs that the scoreboard starts.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// cargo, or what builds in its place.
+    pub cargo: PathBuf,
+    /// git.
+    pub git: Git,
+}
+
+impl Default for Tools {
+    fn default() -> Self {
+        Self { cargo: PathBuf::from("cargo"), git: Git { program: PathBuf::from("git") } }
+    }
+}
+
+/// How long a check may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Where an invariant is to fail.
+    pub mutant: Duration,
+    /// Where all are to hold: the search has to end.
+    pub whole: Duration,
+    /// Seeds of the simulator, at most.
+    pub seeds: u64,
+}
+
+/// A finding with what it cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The verdict and its reason.
+    pub finding: Finding,
+    /// Unique states that the check saw.
+    pub states: Option<u64>,
+    /// Seeds that the simulator ran.
+    pub seeds: Option<u64>,
+    /// CPU time of the check.
+    pub cpu: Duration,
+    /// All verdicts of the check, a line for each kind.
+    pub said: Vec<String>,
+}
+
+impl Outcome {
+    fn without_check(finding: Finding) -> Self {
+        Self { finding, states: None, seeds: None, cpu: Duration::ZERO, said: Vec::new() }
+    }
+}
+
+/// Whether a build gave a program.
+enum Built {
+    Program(PathBuf),
+    Refused(String),
+}
+
+/// A check's output, and when it was stopped for its time, how long it had.
+struct Checked {
+    said: RunOutput,
+    complaint: String,
+    late: Option<String>,
+    cpu: Duration,
+}
+
+impl Checked {
+    fn outcome(self, finding: Finding) -> Outcome {
+        Outcome {
+            finding,
+            states: self.said.states,
+            seeds: self.said.seeds,
+            cpu: self.cpu,
+            said: self.said.digest(),
+        }
+    }
+}
+
+/// Where mutants are built and checked. Its methods give `None` when the run is to stop.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// The copy and the directories around it.
+    pub checkout: &'a Checkout,
+    /// The programs to start.
+    pub tools: &'a Tools,
+    /// How long a check may take.
+    pub limits: Limits,
+    /// Set when the run is to stop.
+    pub stop: &'a AtomicBool,
+}
+
+impl Bench<'_> {
+    /// Checks the tree as it is over `scope`, where everything must hold; without a scope, only
+    /// whether it compiles.
+    ///
+    /// # Errors
+    /// When a program cannot be started or a file cannot be written.
+    pub fn baseline(&self, scope: Option<&str>) -> Result<Option<Outcome>, Error> {
+        let name = scope.map_or("build".to_owned(), |scope| scope.replace('/', "-"));
+        let logs = self.logs(&format!("baseline-{name}"))?;
+        let engine = Engine::of(scope);
+        let program = match self.build(engine, &logs)? {
+            None => return Ok(None),
+            Some(Built::Refused(why)) => return Ok(Some(no_check(Verdict::Broken, None, why))),
+            Some(Built::Program(program)) => program,
+        };
+        let Some(scope) = scope else {
+            return Ok(Some(no_check(Verdict::Survived, None, COMPILES.to_owned())));
+        };
+        let Some(checked) = self.check(&program, scope, None, &logs)? else {
+            return Ok(None);
+        };
+        let (said, late) = (&checked.said, checked.late.as_deref());
+        let finding = match engine {
+            Engine::Check => said.judge_all(&checked.complaint, late),
+            Engine::Sim => said.judge_seeds(None, &checked.complaint, late),
+        };
+        Ok(Some(checked.outcome(finding)))
+    }
+
+    /// Applies a patch to the copy, builds and checks it, and takes the patch back.
+    ///
+    /// # Errors
+    /// As [`Bench::baseline`].
+    pub fn mutant(&self, patch: &Patch) -> Result<Option<Outcome>, Error> {
+        let tree = &self.checkout.tree;
+        let saved = Saved::new(tree, &patch.files)?;
+        if let Some(complaint) = self.tools.git.apply(tree, &patch.diff, false)? {
+            let why = format!("the patch no longer applies: {complaint}");
+            return Ok(Some(no_check(Verdict::Broken, None, why)));
+        }
+        let outcome = self.applied(patch);
+        saved.restore()?;
+        outcome
+    }
+
+    fn applied(&self, patch: &Patch) -> Result<Option<Outcome>, Error> {
+        let logs = self.logs(&patch.stem().replace('/', "-"))?;
+        let Some(built) = self.build(patch.engine(), &logs)? else {
+            return Ok(None);
+        };
+        let (program, scope) = match (built, &patch.scope, patch.expect) {
+            (Built::Refused(why), _, Expect::DoesNotCompile) => {
+                return Ok(Some(no_check(Verdict::Killed, Some("the compiler"), why)));
+            }
+            (Built::Refused(why), _, Expect::Killed | Expect::Survives) => {
+                return Ok(Some(no_check(Verdict::Broken, None, why)));
+            }
+            (Built::Program(program), Some(scope), Expect::Killed | Expect::Survives) => (program, scope),
+            (Built::Program(_), _, _) => {
+                return Ok(Some(no_check(Verdict::Survived, None, COMPILES.to_owned())));
+            }
+        };
+        let until = match patch.expect {
+            Expect::Killed | Expect::DoesNotCompile => patch.invariant.as_deref(),
+            Expect::Survives => None,
+        };
+        let Some(checked) = self.check(&program, scope, until, &logs)? else {
+            return Ok(None);
+        };
+        let late = checked.late.as_deref();
+        let finding = checked.said.judge(patch, &checked.complaint, late);
+        self.keep_trace(&finding, &logs);
+        Ok(Some(checked.outcome(finding)))
+    }
+
+    fn build(&self, engine: Engine, logs: &Path) -> Result<Option<Built>, Error> {
+        let (mut cargo, program) = match engine {
+            Engine::Check => self.build_check(),
+            Engine::Sim => self.build_sim(),
+        };
+        let ran = process::run(&mut cargo, &Logs::new(logs, "build"), None, self.stop)?;
+        match ran.end {
+            End::Interrupted => Ok(None),
+            End::Exited(status) if status.success() => Ok(Some(Built::Program(program))),
+            End::Exited(_) | End::TimedOut => Ok(Some(Built::Refused(errors(&ran.stderr)))),
+        }
+    }
+
+    fn cargo(&self, target: &Path) -> Command {
+        let tree = &self.checkout.tree;
+        let mut cargo = Command::new(&self.tools.cargo);
+        cargo
+            .current_dir(tree)
+            .args(["build", "--profile", "mutant", "--manifest-path"])
+            .arg(tree.join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(target)
+            .env("CARGO_TERM_COLOR", "never")
+            .env_remove("CARGO_BUILD_TARGET");
+        cargo
+    }
+
+    fn build_check(&self) -> (Command, PathBuf) {
+        let build = &self.checkout.build;
+        let mut cargo = self.cargo(build);
+        cargo.args(["-p", "cutover-cli", "--bin", "cutover"]);
+        // The variable, where it is set, hides the configuration.
+        match env::var("RUSTFLAGS") {
+            Ok(flags) => cargo.env("RUSTFLAGS", format!("{flags} {CAP_LINTS}")),
+            Err(_) => cargo.arg(format!("--config=build.rustflags=[\"{CAP_LINTS}\"]")),
+        };
+        (cargo, build.join("mutant").join(format!("cutover{EXE_SUFFIX}")))
+    }
+
+    /// The simulator is another build of the same tree. Most of the time to a verdict is the compiler's, so what is built anew
+    /// for each patch is not optimised.
+    fn build_sim(&self) -> (Command, PathBuf) {
+        let build = self.checkout.build.with_file_name("build-sim");
+        let mut cargo = self.cargo(&build);
+        cargo
+            .args(["-p", "cutover-sim"])
+            .args(
+                ["cutover", "cutover-sim"]
+                    .map(|name| format!("--config=profile.mutant.package.{name}.opt-level=0")),
+            )
+            .arg(format!("--config=target.'cfg(all())'.rustflags=['--cfg','madsim','{CAP_LINTS}']"))
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        (cargo, build.join("mutant").join(format!("cutover-sim{EXE_SUFFIX}")))
+    }
+
+    /// A mutant is run seed after seed, so that it is always the same one that finds it.
+    fn seeds(&self, until: Option<&str>) -> Vec<String> {
+        let all = ["--seeds".to_owned(), self.limits.seeds.to_string()];
+        let one_by_one = until.map(|_| ["--fail-fast", "--jobs", "1"].map(str::to_owned));
+        all.into_iter().chain(one_by_one.into_iter().flatten()).collect()
+    }
+
+    fn check(
+        &self,
+        program: &Path,
+        scope: &str,
+        until: Option<&str>,
+        logs: &Path,
+    ) -> Result<Option<Checked>, Error> {
+        let mut check = Command::new(program);
+        check.current_dir(&self.checkout.tree);
+        match Engine::of(Some(scope)) {
+            Engine::Check => {
+                check.args(["check", "--scope", scope]);
+                check.args(until.map(|id| ["--until", id]).into_iter().flatten());
+            }
+            Engine::Sim => _ = check.args(self.seeds(until)),
+        }
+        check.args(["--format", "json"]);
+        let limit = until.map_or(self.limits.whole, |_| self.limits.mutant);
+        let logs = Logs::new(logs, "check");
+        let ran = process::run(&mut check, &logs, Some(limit), self.stop)?;
+        let (ending, late) = match ran.end {
+            End::Interrupted => return Ok(None),
+            End::Exited(status) => (status.to_string(), None),
+            End::TimedOut => {
+                let late = format!("stopped after {}", humantime::format_duration(limit));
+                (late.clone(), Some(late))
+            }
+        };
+        let last = ran.stderr.lines().rfind(|line| !line.trim().is_empty());
+        Ok(Some(Checked {
+            said: RunOutput::read(&ran.stdout),
+            complaint: last.map_or(ending.clone(), |last| format!("{} ({ending})", last.trim())),
+            late,
+            cpu: ran.cpu,
+        }))
+    }
+
+    fn logs(&self, name: &str) -> Result<PathBuf, Error> {
+        let dir = self.checkout.out.join(name);
+        fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+        Ok(dir)
+    }
+
+    /// The next mutant's check may write a trace of the same name.
+    fn keep_trace(&self, finding: &Finding, logs: &Path) {
+        let Some(trace) = &finding.trace else {
+            return;
+        };
+        let from = self.checkout.tree.join(trace);
+        if let (true, Some(name)) = (from.is_file(), from.file_name()) {
+            // Lost, it can be had again: it is no part of the verdict.
+            let _ = fs::copy(&from, logs.join(name));
+        }
+    }
+}
+
+fn no_check(verdict: Verdict, by: Option<&str>, why: String) -> Outcome {
+    Outcome::without_check(Finding::new(verdict, by, why))
+}
+
+/// From the first error on: the last lines only count the errors.
+fn errors(stderr: &str) -> String {
+    let from_error = stderr.lines().skip_while(|line| !line.starts_with("error"));
+    let lines: Vec<_> = from_error.take(COMPILER_LINES).collect();
+    if lines.is_empty() {
+        let tail: Vec<_> = stderr.lines().rev().take(COMPILER_LINES).collect();
+        return tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::errors;
+
+    #[test]
+    fn the_first_error_is_the_one_to_show() {
+        let stderr = "   Compiling a\nwarning: w\n  --> x\nerror[E0277]: no\n --> y\n";
+        assert_eq!(errors(stderr), "error[E0277]: no\n --> y");
+        assert_eq!(errors("cannot\nstart\n"), "cannot\nstart");
+    }
+}

@@ -1,0 +1,36 @@
+//! `cutover explore`.
+
+use crate::{exit, refuse};
+use cutover_model::in_environment;
+use cutover_model::scopes;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+/// Browse a scope's states and choices (stateright's Explorer)
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scope
+    #[arg(long, value_name = "SCOPE", default_value = "migration/moves")]
+    scope: String,
+    /// Where to serve it; only this machine can reach the default
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> u8 {
+    let Some(scope) = scopes::all().into_iter().find(|scope| scope.name == args.scope) else {
+        let names: Vec<_> = scopes::all().iter().map(|scope| scope.name).collect();
+        let (found, expected) = (&args.scope, names.join(", "));
+        return refuse(&format!("scope {found:?} does not exist, expected one of {expected}"), exit::USAGE);
+    };
+    // The Explorer panics on an address in use.
+    if let Err(error) = TcpListener::bind(args.listen) {
+        return refuse(&format!("{}: cannot listen there: {error}", args.listen), exit::USAGE);
+    }
+    println!("http://{} shows {}; Ctrl-C ends it", args.listen, scope.name);
+    in_environment!(scope, world => {
+        cutover_model::explorer::serve(Arc::new(world), args.listen);
+    });
+    exit::HOLDS
+}

@@ -1,0 +1,168 @@
+//! `cutover history`.
+
+use crate::console::{Console, seconds};
+use crate::history_file::{self, History};
+use crate::{Format, exit, refuse};
+use cutover::core::invariant::history::{CONFIGURATIONS, Failure, Judged, Line, Role, Verdict, judge};
+use cutover_model::render::thousands;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const EXAMPLES: &str = "\
+Examples:
+  cutover history runs/load.jsonl
+  cutover history runs/load.jsonl --format json
+  cutover history runs/*.jsonl --configurations 20000000
+
+A history is what clients saw: JSON lines, one for each operation, with the times at which it
+was asked for and answered. All that changes a partition must be in it, answered or not:
+  {\"type\":\"history-started\",\"schema\":\"cutover.history/1\"}
+  {\"type\":\"operation\",\"client\":1,\"partition\":1,\"invoked\":10,\"completed\":20,\"call\":{\"apply\":
+    {\"transition\":{\"Create\":{\"placement\":0,\"guarantee\":\"Sealed\"}},
+    \"answer\":{\"ok\":{\"epoch\":1}}}}}
+  {\"type\":\"operation\",\"client\":2,\"partition\":2,\"invoked\":15,\"completed\":30,
+    \"call\":{\"read\":{\"seen\":\"nothing\"}}}
+  {\"type\":\"history-finished\",\"operations\":2}
+An operation is one line; they are folded here. Other answers are \"indeterminate\" (it may have
+taken effect, or may yet), \"not_committed\" (it never will), and a refusal,
+{\"refused\":{\"reason\":\"NotMigrating\"}}. A read may carry its \"revision\", and has \"seen\"
+{\"record\":{…}}, \"nothing\", or \"unplaced\".
+
+Exit codes: 0 linearizable; 1 not linearizable; 2 a search ended early; 4 nothing was answered,
+so nothing was judged; 64 usage; 65 a file that is no history, or a truncated one.";
+
+/// Judge what clients saw of the control plane: is there an order that explains it (linearizability)?
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Histories; each is judged on its own
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Give up on a partition after so many configurations, and call it UNKNOWN
+    #[arg(long, value_name = "N", default_value_t = CONFIGURATIONS)]
+    configurations: u64,
+    /// How to print the results
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> u8 {
+    let files: Vec<String> = args.files.iter().map(|file| file.display().to_string()).collect();
+    let options = json!({ "files": files, "configurations": args.configurations });
+    let console = Console::new(args.format, "history", &options);
+    let codes: Vec<u8> = args.files.iter().map(|file| one(&console, file, args.configurations)).collect();
+    let worst = [exit::DATA, exit::VIOLATED, exit::UNKNOWN, exit::NOTHING];
+    let code = worst.into_iter().find(|code| codes.contains(code)).unwrap_or(exit::HOLDS);
+    console.finish(code);
+    code
+}
+
+fn one(console: &Console, file: &Path, budget: u64) -> u8 {
+    let name = file.display();
+    let began = Instant::now();
+    let history = match history_file::read(file) {
+        Ok(history) => history,
+        Err(error) => return refuse(&format!("{name}: {error}"), exit::DATA),
+    };
+    let judged = match judge(&history.operations, budget) {
+        Ok(judged) => judged,
+        Err(error) => return refuse(&format!("{name}: {error}"), exit::DATA),
+    };
+    if judged.answered == 0 {
+        let found = judged.operations;
+        let what = format!(
+            "{name}: nothing to judge: found {found} operations and no answer, expected one at least"
+        );
+        return refuse(&what, exit::NOTHING);
+    }
+    let took = began.elapsed();
+    say(console, &name.to_string(), &history, &judged, budget, took);
+    console.json(&line(&name.to_string(), &history, &judged, took));
+    match judged.verdict {
+        Verdict::Linearizable => exit::HOLDS,
+        Verdict::NotLinearizable(_) => exit::VIOLATED,
+        Verdict::Unknown { .. } => exit::UNKNOWN,
+    }
+}
+
+const fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Linearizable => "LINEARIZABLE",
+        Verdict::NotLinearizable(_) => "NOT_LINEARIZABLE",
+        Verdict::Unknown { .. } => "UNKNOWN",
+    }
+}
+
+fn line(file: &str, history: &History, judged: &Judged, took: Duration) -> Value {
+    let (partition, failure) = match &judged.verdict {
+        Verdict::Linearizable => (None, None),
+        Verdict::NotLinearizable(failure) => (Some(failure.partition.0), Some(failure)),
+        Verdict::Unknown { partition } => (Some(partition.0), None),
+    };
+    let near = failure.iter().flat_map(|failure| &failure.lines).map(|near| {
+        let role = match near.role {
+            Role::Placed => "placed",
+            Role::Stuck => "stuck",
+            Role::Open => "open",
+        };
+        json!({ "line": history.lines.get(near.operation), "role": role, "record": near.state })
+    });
+    json!({
+        "type": "history", "path": file, "verdict": word(&judged.verdict), "operations": judged.operations,
+        "answered": judged.answered, "indeterminate": judged.indeterminate, "partitions": judged.partitions,
+        "configurations": judged.configurations, "partition": partition,
+        "found": failure.map(|failure| &failure.found), "against": failure.map(|failure| &failure.against),
+        "near": near.collect::<Vec<_>>(), "seconds": seconds(took),
+    })
+}
+
+fn say(console: &Console, file: &str, history: &History, judged: &Judged, budget: u64, took: Duration) {
+    let count = |what: usize| thousands(u64::try_from(what).unwrap_or(u64::MAX));
+    let covered = format!(
+        "{} operations, {} answered, {} indeterminate; partitions: {}; {took:.1?}",
+        count(judged.operations),
+        count(judged.answered),
+        count(judged.indeterminate),
+        count(judged.partitions),
+    );
+    console.say(&format!("{:>16}  {file}   {covered}", word(&judged.verdict)));
+    match &judged.verdict {
+        Verdict::Linearizable => {}
+        Verdict::NotLinearizable(failure) => explain(console, history, failure),
+        Verdict::Unknown { partition } => console.say(&format!(
+            "      {partition}: the budget of {} configurations ended before an order was found or excluded",
+            thousands(budget)
+        )),
+    }
+}
+
+fn explain(console: &Console, history: &History, failure: &Failure) {
+    console.say("      Each partition's operations have an order that explains every answer and keeps to their times.");
+    console.say("");
+    console.say(&format!("      {}", failure.found));
+    for line in cutover_model::render::wrap(&failure.against, 100) {
+        console.say(&format!("      {line}"));
+    }
+    console.say("");
+    for near in &failure.lines {
+        console.say(&shown(history, near));
+    }
+}
+
+/// An operation: its line in the file, who, when, what, and the record after it.
+fn shown(history: &History, near: &Line) -> String {
+    let Some(operation) = history.operations.get(near.operation) else { return String::new() };
+    let line = history.lines.get(near.operation).copied().unwrap_or_default();
+    let (mark, note) = match (near.role, &near.state) {
+        (Role::Placed, Some(record)) => (' ', format!("the record is {record}")),
+        (Role::Placed, None) => (' ', String::new()),
+        (Role::Stuck, _) => ('✗', "← finds no place".to_owned()),
+        (Role::Open, _) => (' ', "overlaps it, and does not help".to_owned()),
+    };
+    let completed = operation.completed.map_or_else(|| "…".to_owned(), |time| time.to_string());
+    let when = format!("{}–{completed}", operation.invoked);
+    let what = operation.to_string();
+    format!("  line {line:>5}  {mark} c{:<4} {when:<16} {what:<44}   {note}", operation.client)
+}

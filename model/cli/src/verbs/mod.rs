@@ -1,0 +1,11 @@
+//! The verbs, a file each.
+
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod explore;
+pub(crate) mod history;
+mod recording;
+pub(crate) mod replay;
+mod report;
+pub(crate) mod review;
+pub(crate) mod sibling;

@@ -1,0 +1,48 @@
+//! `cutover replay` of a flight recording: one node's calls, handed to the pure machine again.
+
+use crate::console::Console;
+use crate::{exit, refuse};
+use cutover::core::control_plane::ControlPlaneConsensus as _;
+use cutover::core::trace::recording::{MAGIC, RecordingError, Replayed, frames, replay};
+use serde_json::json;
+use std::path::Path;
+use std::time::Instant;
+
+/// Whether a file begins as a recording does.
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+/// Replays it, and says where the node ended.
+pub(super) fn one(console: &Console, file: &Path, bytes: &[u8]) -> u8 {
+    let (began, name) = (Instant::now(), file.display());
+    let replayed = match frames(bytes).and_then(replay) {
+        Ok(replayed) => replayed,
+        Err(error @ RecordingError::Diverged { .. }) => {
+            say(console, file, "DIVERGED", &error.to_string(), 0);
+            return exit::REVIEW;
+        }
+        Err(error) => return refuse(&format!("{name}: {error}"), exit::DATA),
+    };
+    let took = began.elapsed();
+    let Replayed { calls, engine, ended } = replayed;
+    let node = engine.node();
+    let (me, term, commit) = (node.config().me, engine.current_term(), node.commit());
+    let state = format!("{me} {:?} in {term}, committed through {commit}", node.role());
+    let (verdict, note, code) = if node.is_halted() {
+        ("VIOLATES", "the node found an invariant broken and stopped".to_owned(), exit::VIOLATED)
+    } else if ended {
+        ("HOLDS", "the state that the node ended in".to_owned(), exit::HOLDS)
+    } else {
+        ("UNKNOWN", "the recording has no end: there is no state to compare with".to_owned(), exit::UNKNOWN)
+    };
+    say(console, file, verdict, &format!("{calls} calls, {state}   {note}, {took:.1?}"), calls);
+    code
+}
+
+fn say(console: &Console, file: &Path, verdict: &str, note: &str, calls: u64) {
+    console.say(&format!("{verdict:>8}  {}   {note}", file.display()));
+    console.json(&json!({
+        "type": "recording", "path": file.display().to_string(), "verdict": verdict, "calls": calls, "note": note,
+    }));
+}

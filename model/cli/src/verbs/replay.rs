@@ -1,0 +1,137 @@
+//! `cutover replay`.
+
+use super::recording;
+use crate::console::Console;
+use crate::{Format, exit, refuse};
+use cutover::core::trace::Trace;
+use cutover_model::replay::{Ending, Replayed, recorded_anew, replay};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Run stored traces again, or the recordings of a node, through the machines of this build
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files of traces or recordings, or folders of them
+    #[arg(value_name = "FILE|DIR", required = true)]
+    paths: Vec<PathBuf>,
+    /// Write what each choice does now into the traces whose choices are all still there
+    #[arg(long)]
+    accept: bool,
+    /// How to print the results
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> u8 {
+    let mut files = Vec::new();
+    for path in &args.paths {
+        if let Err(error) = gather(path, &mut files) {
+            return refuse(&format!("{}: cannot be read: {error}", path.display()), exit::DATA);
+        }
+    }
+    let options = json!({ "paths": args.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>() });
+    let console = Console::new(args.format, "replay", &options);
+    let mut codes = Vec::new();
+    for file in &files {
+        if args.accept {
+            accept(&console, file);
+        }
+        codes.push(one(&console, file));
+    }
+    let worst = [exit::DATA, exit::VIOLATED, exit::REVIEW, exit::UNKNOWN]
+        .into_iter()
+        .find(|code| codes.contains(code));
+    let code = if codes.is_empty() { exit::NOTHING } else { worst.unwrap_or(exit::HOLDS) };
+    if codes.is_empty() {
+        eprintln!("cutover: no file ends in .trace or .recording there");
+    }
+    console.finish(code);
+    code
+}
+
+/// The trace files at a path, in order.
+pub(super) fn gather(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if !path.is_dir() {
+        std::fs::metadata(path)?;
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() {
+            gather(&entry, files)?;
+        } else if entry.extension().is_some_and(|extension| extension == "trace" || extension == "recording")
+        {
+            files.push(entry);
+        }
+    }
+    Ok(())
+}
+
+/// Rewrites a trace whose choices still exist and do something else by now; the difference is for a reviewer to see.
+fn accept(console: &Console, file: &Path) {
+    let Ok(Ok(Some(anew))) = read(file).map(|trace| recorded_anew(&trace)) else { return };
+    match super::report::write_whole(file, &anew.to_string()) {
+        Ok(()) => console.say(&format!("ACCEPTED  {}", file.display())),
+        Err(error) => eprintln!("cutover: {}: cannot be written: {error}", file.display()),
+    }
+}
+
+fn one(console: &Console, file: &Path) -> u8 {
+    let began = Instant::now();
+    let name = file.display();
+    if let Ok(bytes) = std::fs::read(file)
+        && recording::is_one(&bytes)
+    {
+        return recording::one(console, file, &bytes);
+    }
+    let replayed = match read(file) {
+        Ok(trace) => replay(&trace).map_err(|error| error.to_string()),
+        Err(error) => Err(error),
+    };
+    let Replayed { ending, as_recorded, of_a_design } = match replayed {
+        Ok(replayed) => replayed,
+        Err(error) => return refuse(&format!("{name}: {error}"), exit::DATA),
+    };
+    let took = began.elapsed();
+    let note = if as_recorded { "as recorded" } else { "not as recorded" };
+    let (verdict, line, invariant, step) = match &ending {
+        Ending::Holds => ("HOLDS", format!("   HOLDS  {name}   {note}, {took:.1?}"), None, None),
+        Ending::Violates { violation, step } => {
+            let (id, found, against) = (violation.id, &violation.found, &violation.against);
+            let facts = format!("          {found}\n          {against}");
+            (
+                "VIOLATES",
+                format!("VIOLATES  {id} at step {step}   {name}   {note}, {took:.1?}\n{facts}"),
+                Some(id),
+                Some(*step),
+            )
+        }
+        Ending::Diverged { step, why } => {
+            ("DIVERGED", format!("DIVERGED  step {step}   {name}   {why}"), None, Some(*step))
+        }
+        Ending::Stale { mark } => ("STALE", format!("   STALE  {name}   did not reach: {mark}"), None, None),
+    };
+    console.say(&line);
+    console.json(&json!({
+        "type": "trace", "path": name.to_string(), "verdict": verdict, "as_recorded": as_recorded,
+        "invariant": invariant.map(|id| id.to_string()), "step": step,
+    }));
+    match ending {
+        Ending::Violates { .. } if as_recorded && of_a_design => exit::HOLDS,
+        Ending::Violates { .. } => exit::VIOLATED,
+        Ending::Holds if as_recorded => exit::HOLDS,
+        Ending::Holds | Ending::Diverged { .. } | Ending::Stale { .. } => exit::REVIEW,
+    }
+}
+
+/// Reads a trace.
+pub(super) fn read(file: &Path) -> Result<Trace, String> {
+    let bytes = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| "is not text, expected a cutover-trace".to_owned())?;
+    Trace::parse(&text).map_err(|error| error.to_string())
+}

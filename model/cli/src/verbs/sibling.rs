@@ -1,0 +1,127 @@
+//! Verbs that another program serves: the simulator is another build of the same source, and the daemon has the
+//! database and the network that a check has no use for. This finds the program, or builds it from the checkout.
+
+use crate::exit;
+use std::env::{self, consts::EXE_SUFFIX};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+/// Arguments that the other program reads.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Passed {
+    /// See `--help` of this verb
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
+    args: Vec<OsString>,
+}
+
+/// A program of this project beside the front door.
+#[derive(Debug)]
+struct Sibling {
+    name: &'static str,
+    what: &'static str,
+    /// A file that a checkout has.
+    source: &'static str,
+    /// How cargo builds it.
+    cargo: &'static [&'static str],
+    /// Where that leaves it, below the checkout.
+    built: &'static str,
+}
+
+const SIMULATOR: Sibling = Sibling {
+    name: "cutover-sim",
+    what: "the simulator",
+    source: "sim/Cargo.toml",
+    cargo: &["sim-build", "--release"],
+    built: "target/sim/release",
+};
+
+const DAEMON: Sibling = Sibling {
+    name: "cutoverd",
+    what: "the daemon",
+    source: "src/bin/cutoverd.rs",
+    cargo: &[
+        "build",
+        "--release",
+        "-p",
+        "cutover",
+        "--features",
+        "server",
+        "--bin",
+        "cutoverd",
+        "--target-dir",
+        "target",
+    ],
+    built: "target/release",
+};
+
+/// Runs the simulator, with its exit code.
+pub(crate) fn simulate(passed: &Passed) -> u8 {
+    SIMULATOR.run(None, passed)
+}
+
+/// Runs a verb of the daemon, with its exit code.
+pub(crate) fn operate(verb: &str, passed: &Passed) -> u8 {
+    DAEMON.run(Some(verb), passed)
+}
+
+impl Sibling {
+    fn run(&self, verb: Option<&str>, passed: &Passed) -> u8 {
+        let program = match self.find() {
+            Ok(program) => program,
+            Err(why) => return crate::refuse(&why, exit::INTERNAL),
+        };
+        match Command::new(&program).args(verb).args(&passed.args).status() {
+            Ok(status) => code(status),
+            Err(error) => crate::refuse(&format!("{}: {error}", program.display()), exit::INTERNAL),
+        }
+    }
+
+    /// The program beside this one; in a checkout, one that is built when it is asked for.
+    fn find(&self) -> Result<PathBuf, String> {
+        let name = format!("{}{EXE_SUFFIX}", self.name);
+        let me = env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
+        let beside = me.with_file_name(&name);
+        if beside.is_file() && !in_target_directory(&me) {
+            return Ok(beside);
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+        let Some(root) = root.filter(|root| root.join(self.source).is_file()) else {
+            return Err(format!("{} is not there, expected it beside this program", beside.display()));
+        };
+        self.build(root, &name)
+    }
+
+    fn build(&self, root: &Path, name: &str) -> Result<PathBuf, String> {
+        let program = root.join(self.built).join(name);
+        let command = format!("cargo {}", self.cargo.join(" "));
+        if !program.is_file() {
+            eprintln!("cutover: building {}, once: {command}", self.what);
+        }
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+        let built = Command::new(cargo)
+            .args(self.cargo)
+            .arg("--quiet")
+            .current_dir(root)
+            // Flags in the environment would take the place of those of the build.
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("CARGO_TARGET_DIR")
+            .status();
+        match built {
+            Ok(status) if status.success() => Ok(program),
+            Ok(status) => Err(format!("{command} ended with {status}")),
+            Err(error) => Err(format!("{command}: {error}")),
+        }
+    }
+}
+
+fn code(status: ExitStatus) -> u8 {
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::INTERNAL)
+}
+
+/// In a target directory, what lies beside this program may be of another build or of other source.
+fn in_target_directory(me: &Path) -> bool {
+    me.parent().is_some_and(|directory| directory.join("deps").is_dir())
+}

@@ -1,0 +1,61 @@
+//! The program itself, as somebody runs it.
+
+use cutover::core::invariant::Id;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// What a run of the program said, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; `None`: a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap_or_else(|error| panic!("not text: {error}"));
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// The program with these arguments, in a folder of its own.
+pub fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
+    command.args(args).current_dir(dir).env_remove("CARGO");
+    command
+}
+
+/// Runs it to its end.
+pub fn run(dir: &Path, args: &[&str]) -> Ran {
+    let output = command(dir, args).output();
+    output.unwrap_or_else(|error| panic!("{args:?}: {error}")).into()
+}
+
+/// The lines of a JSON run, held against what all such runs have in common.
+pub fn lines(stdout: &str, code: i32) -> Vec<Value> {
+    let parse = |line: &str| -> Value {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    };
+    let lines: Vec<Value> = stdout.lines().map(parse).collect();
+    for line in &lines {
+        assert!(line["type"].is_string(), "no type: {line}");
+    }
+    let [first, .., last] = lines.as_slice() else { panic!("two lines at least: {stdout}") };
+    assert_eq!((&first["type"], &first["schema"]), (&"run-started".into(), &"cutover.run/1".into()));
+    assert_eq!((&last["type"], &last["exit"]), (&"run-finished".into(), &code.into()));
+    assert!(last["seconds"].is_number(), "{last}");
+    lines
+}
+
+/// Those of one type.
+pub fn of<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["type"] == kind).collect()
+}
+
+/// The invariants that a scope around sinks judges.
+pub fn judged() -> Vec<Id> {
+    Id::ALL.iter().copied().filter(|id| !id.to_string().starts_with("raft.")).collect()
+}

@@ -1,0 +1,208 @@
+//! Tells the invariants what happened.
+
+use super::action::NodeAction;
+use super::host::{Effect, Host};
+use super::mark::Mark;
+use super::{Hosts, NODES_MAX, State, World};
+use cutover::core::control_plane::ControlPlaneState;
+use cutover::core::ids::{NodeId, Term};
+use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, Id, NodeNow};
+use cutover::core::raft::{Node, RoleName};
+
+/// Feeds a fact to the monitor, copying it only if the fact matters for later.
+fn feed(world: &World, next: &mut State, fact: &ClusterFact<'_>, findings: &mut Findings) {
+    next.monitor.judge(fact, findings);
+    if next.monitor.remembers(fact) {
+        let mut monitor: ConsensusMonitor = (*next.monitor).clone();
+        monitor.remember(fact);
+        next.monitor = world.share(monitor);
+    }
+}
+
+/// All nodes, without a list on the heap: this is asked for in each step.
+struct All<'a>([NodeNow<'a>; NODES_MAX], usize);
+
+impl<'a> All<'a> {
+    /// `any`: fills the places that nobody has.
+    fn of(hosts: &'a Hosts, any: &'a Host) -> Self {
+        let mut all = Self([now(any); NODES_MAX], 0);
+        for (host, slot) in hosts.iter().flatten().zip(&mut all.0) {
+            (*slot, all.1) = (now(host), all.1 + 1);
+        }
+        all
+    }
+
+    fn nodes(&self) -> &[NodeNow<'a>] {
+        self.0.get(..self.1).unwrap_or_default()
+    }
+}
+
+fn now(host: &Host) -> NodeNow<'_> {
+    NodeNow { node: host.engine.node(), disk: &host.disk }
+}
+
+impl World {
+    #[expect(clippy::too_many_arguments, reason = "what there was, what there is, and who is told of it")]
+    pub(super) fn judge(
+        &self,
+        before: &State,
+        next: &mut State,
+        node: u8,
+        died: bool,
+        effect: &Effect,
+        findings: &mut Findings,
+        marks: &mut u64,
+    ) {
+        let Some(host) = next.host(node).cloned() else { return };
+        let machine = host.engine.node();
+        if let Some(halt) = &effect.halt {
+            let id = Id::named(halt.invariant).unwrap_or(Id::StateMachineSafety);
+            findings.demand(false, id, || (halt.facts.clone(), format!("{} has stopped", host.me())));
+        }
+        for vote in &effect.spoke {
+            feed(self, next, &ClusterFact::Told { by: now(&host), vote: *vote }, findings);
+        }
+        if let Some(was) = before.host(node).filter(|was| was.me() == host.me()) {
+            let fact =
+                ClusterFact::Stepped { before: Before::of(now(was)), after: now(&host), restarted: died };
+            next.monitor.judge(&fact, findings);
+        }
+        if let Some(term) = effect.led {
+            feed(self, next, &ClusterFact::Led(machine), findings);
+            *marks |= led(next, term);
+        }
+        for (ticket, at) in &effect.effects {
+            feed(self, next, &ClusterFact::TookEffect { ticket: *ticket, at: *at }, findings);
+        }
+        if !effect.advanced.is_empty() || effect.installed {
+            let hosts = next.hosts.clone();
+            let all = All::of(&hosts, &host);
+            let fact = ClusterFact::Advanced { by: machine, entries: &effect.advanced, nodes: all.nodes() };
+            feed(self, next, &fact, findings);
+        }
+        if effect.changed {
+            next.monitor.judge(&ClusterFact::Now(All::of(&next.hosts, &host).nodes()), findings);
+        }
+    }
+
+    /// Forgets what no run from here on can contradict.
+    pub(super) fn forget(&self, next: &mut State) {
+        let Some(first) = next.hosts.iter().flatten().next() else { return };
+        let all = All::of(&next.hosts, first);
+        if next.monitor.forgets(all.nodes()) {
+            let mut monitor: ConsensusMonitor = (*next.monitor).clone();
+            monitor.forget(all.nodes());
+            next.monitor = self.share(monitor);
+        }
+    }
+
+    pub(super) fn read_invoked(&self, next: &mut State, reader: u8, node: NodeId, marks: &mut u64) {
+        let mut findings = Findings::new(false);
+        if let Some(given_up) = reader.checked_sub(1) {
+            feed(self, next, &ClusterFact::ReadEnded(given_up), &mut findings);
+        }
+        feed(self, next, &ClusterFact::ReadInvoked(reader), &mut findings);
+        let asked = next.host(node.0).map(|host| host.engine.node().hard_state().term);
+        let deposed = next.hosts().any(|(_, host)| {
+            let node = host.engine.node();
+            node.role() == RoleName::Leader && Some(node.hard_state().term) > asked
+        });
+        if deposed {
+            *marks |= Mark::ReadByDeposed.bit();
+        }
+    }
+
+    pub(super) fn read_ended(
+        &self,
+        next: &mut State,
+        node: u8,
+        reader: u8,
+        served: bool,
+        findings: &mut Findings,
+        marks: &mut u64,
+    ) {
+        let Some(through) = next.host(node).map(|host| host.engine.node().commit()) else { return };
+        let fact = if served {
+            *marks |= Mark::ReadServed.bit();
+            ClusterFact::ReadServed { reader, through }
+        } else {
+            *marks |= Mark::ReadRefused.bit();
+            ClusterFact::ReadEnded(reader)
+        };
+        feed(self, next, &fact, findings);
+    }
+}
+
+fn led(next: &State, term: Term) -> u64 {
+    let leaders = next.hosts().filter(|(_, host)| host.engine.node().role() == RoleName::Leader).count();
+    let two = if leaders > 1 { Mark::TwoLeaders.bit() } else { 0 };
+    two | match term.0 {
+        1 => Mark::LeaderFirst.bit(),
+        2 => Mark::LeaderSecond.bit(),
+        3 => Mark::LeaderThird.bit(),
+        4 => Mark::LeaderFourth.bit(),
+        _ => 0,
+    }
+}
+
+/// Whether a node had entries that were not committed, and has now a session and another configuration instead.
+fn replaces_all(was: &Host, is: &Node<ControlPlaneState>) -> bool {
+    let was = was.engine.node();
+    let had_tail = was.log().last().index > was.commit();
+    let session = is.applied().sessions().ids().next().is_some();
+    had_tail && session && was.applied().configuration() != is.applied().configuration()
+}
+
+/// Places that only the whole shows.
+pub(super) fn places(
+    before: &State,
+    next: &State,
+    node: u8,
+    (action, crash): (Option<NodeAction>, Option<u8>),
+    effect: &Effect,
+) -> u64 {
+    let mut marks = 0;
+    let Some(host) = next.host(node) else { return 0 };
+    let machine = host.engine.node();
+    if action == Some(NodeAction::Wipe) {
+        marks |= Mark::Wiped.bit();
+    }
+    let waited = before.host(node).is_some_and(|host| !host.waiting.is_empty());
+    let keep = match action {
+        Some(NodeAction::Crash { keep }) if waited => Some(keep),
+        Some(_) | None => crash,
+    };
+    match keep {
+        Some(0) => marks |= Mark::CrashLost.bit(),
+        Some(_) => marks |= Mark::CrashKept.bit(),
+        None => {}
+    }
+    if effect.advanced.is_empty() && !effect.installed {
+        return marks;
+    }
+    if next.spent.crashes > 0 && machine.role() == RoleName::Leader {
+        marks |= Mark::CommitAfterCrash.bit();
+    }
+    if effect.advanced.iter().any(|(_, entry)| entry.change().is_some()) {
+        marks |= Mark::ChangeCommitted.bit();
+    }
+    if effect.installed && before.host(node).is_some_and(|host| host.engine.node().commit().0 == 0) {
+        marks |= Mark::Joined.bit();
+    }
+    let retried = effect.marks & Mark::of(cutover::core::raft::Mark::Retried) != 0;
+    if retried && machine.role() == RoleName::Leader {
+        marks |= Mark::RetriedElsewhere.bit();
+    }
+    if effect.installed && before.host(node).is_some_and(|was| replaces_all(was, machine)) {
+        marks |= Mark::SnapshotOfAll.bit();
+    }
+    let snapshot = machine.snapshot().applied::<cutover::core::control_plane::ControlPlaneState>();
+    if !effect.effects.is_empty()
+        && snapshot.is_ok_and(|applied| {
+            effect.effects.iter().any(|(ticket, _)| applied.sessions().ids().any(|id| id == ticket.session))
+        })
+    {
+        marks |= Mark::SessionOverSnapshot.bit();
+    }
+    marks
+}

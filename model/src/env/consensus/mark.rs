@@ -1,0 +1,77 @@
+//! Places that a run must have reached: those of the core, and some that only the whole shows.
+
+use cutover::core::raft;
+
+macro_rules! marks {
+    ($($name:ident $text:literal)*) => {
+        /// A place that only the whole shows.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        pub enum Mark { $(#[doc = $text] $name,)* }
+
+        impl Mark {
+            const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// In words.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+marks! {
+    LeaderFirst "a leader in term 1"
+    LeaderSecond "a leader in term 2"
+    LeaderThird "a leader in term 3"
+    LeaderFourth "a leader in term 4"
+    TwoLeaders "two nodes that take themselves for leaders"
+    CrashLost "a crash took back what was not synced"
+    CrashKept "a crash kept what was not answered"
+    CommitAfterCrash "a commit after a crash"
+    ReadServed "a read served"
+    ReadRefused "a read refused"
+    ReadByDeposed "a read asked of a leader that was deposed without knowing"
+    RetriedElsewhere "a retry applied once, under another leader"
+    Wiped "a node came back with an empty disk"
+    Joined "a node with an empty disk has what is committed"
+    ChangeCommitted "a change of the members committed"
+    SnapshotOfAll "a snapshot with a session and a change of the members in it over a conflicting tail"
+    SessionOverSnapshot "a request under a session that came with a snapshot"
+}
+
+/// Where the marks of the whole begin, after those of the core.
+const OWN: usize = 44;
+
+impl Mark {
+    /// As a bit of a set.
+    #[must_use]
+    pub const fn bit(self) -> u64 {
+        1 << (OWN + self as usize)
+    }
+
+    /// A mark of the core as a bit of a set.
+    #[must_use]
+    pub const fn of(mark: raft::Mark) -> u64 {
+        1 << (mark as usize)
+    }
+
+    /// The places in a set, in words.
+    #[must_use]
+    pub fn in_set(bits: u64) -> Vec<&'static str> {
+        let core = raft::Mark::ALL.iter().filter(|mark| bits & Self::of(**mark) != 0).map(|mark| mark.text());
+        let own = Self::ALL.iter().filter(|mark| bits & mark.bit() != 0).map(|mark| mark.text());
+        core.chain(own).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_marks_fit_into_one_set() {
+        assert!(raft::Mark::ALL.len() <= OWN && OWN + Mark::ALL.len() <= 64);
+    }
+}

@@ -1,0 +1,433 @@
+//! One step: a state and a choice give the next state, what it broke and what it said.
+
+use super::action::{Action, ActionKind, HostInput, NodeAction};
+use super::host::{Disk, Effect, Host, Told};
+use super::mark::Mark;
+use super::net::Sent;
+use super::{State, World, peer};
+use crate::scopes::Wish;
+use crate::shared::{Memory, Shared, hasher, memory, remembered};
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::ids::{Incarnation, NodeId};
+use cutover::core::invariant::{Findings, Violation};
+use cutover::core::raft::{Body, Message, RoleName, Timer};
+use std::sync::Arc;
+
+/// What a step did.
+#[derive(Clone)]
+pub(crate) struct Stepped {
+    pub(crate) state: State,
+    pub(crate) said: Vec<String>,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) marks: u64,
+    /// What happened to which node.
+    pub(crate) effect: (u8, Arc<Effect>),
+    /// What happened to others that could go on at once.
+    pub(crate) synced: Vec<(u8, Arc<Effect>)>,
+}
+
+impl World {
+    /// Takes a step; `None` if it changes nothing.
+    pub(crate) fn step(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
+        let Action { what, crash, lose } = action;
+        let known = if explain { None } else { super::successor_cache::known(self, state, action) };
+        let mut stepped = known.or_else(|| self.happen(state, what, crash, explain))?;
+        stepped.state.net.lose(lose);
+        stepped.state = stepped.state.sealed();
+        (stepped.state.broken != 0 || !stepped.state.same_place(state)).then_some(stepped)
+    }
+
+    /// Which node does what, and the message that is gone then; `None` if more nodes than this one speak.
+    fn sends(&self, state: &State, what: ActionKind, disk: Disk) -> Option<(u8, Arc<Effect>, Option<usize>)> {
+        match what {
+            ActionKind::Deliver { message } | ActionKind::Repeat { message } => {
+                let at = usize::from(message);
+                let message = state.net.messages().get(at)?;
+                let node = message.0.to.node.0;
+                let effect = self.effect_of(state, node, &HostInput::Deliver, Some(message), disk, false)?;
+                Some((node, effect, matches!(what, ActionKind::Deliver { .. }).then_some(at)))
+            }
+            ActionKind::Do { action: NodeAction::Crash { .. }, .. } if self.cluster.lingers => None,
+            ActionKind::Do { node, action } => {
+                let host_input = self.host_input(state, node, action)?;
+                Some((node, self.effect_of(state, node, &host_input, None, disk, false)?, None))
+            }
+        }
+    }
+
+    /// Batches that the node has to write before it may speak.
+    pub(super) fn batches(&self, state: &State, what: ActionKind) -> u8 {
+        if let ActionKind::Do {
+            action: NodeAction::Crash { .. } | NodeAction::Wipe | NodeAction::Sync, ..
+        } = what
+        {
+            return 0;
+        }
+        self.sends(state, what, Disk::Lingers).map_or(0, |(_, effect, _)| effect.host.batches())
+    }
+
+    pub(super) fn happen(
+        &self,
+        state: &State,
+        what: ActionKind,
+        crash: Option<u8>,
+        explain: bool,
+    ) -> Option<Stepped> {
+        match what {
+            ActionKind::Deliver { message } => self.deliver(state, message.into(), false, crash, explain),
+            ActionKind::Repeat { message } => self.deliver(state, message.into(), true, crash, explain),
+            ActionKind::Do { node, action } => {
+                let host_input = self.host_input(state, node, action)?;
+                self.stimulate(state, node, action, &host_input, crash, explain)
+            }
+        }
+    }
+
+    fn deliver(
+        &self,
+        state: &State,
+        at: usize,
+        again: bool,
+        crash: Option<u8>,
+        explain: bool,
+    ) -> Option<Stepped> {
+        let message = state.net.messages().get(at)?;
+        let node = message.0.to.node.0;
+        let disk = self.disk(state, crash);
+        let effect = self.effect_of(state, node, &HostInput::Deliver, Some(message), disk, explain)?;
+        if effect.idle || self.is_too_long(&effect) {
+            self.note(effect.marks);
+            return None;
+        }
+        let mut next = state.clone();
+        if !again {
+            next.net.remove(at);
+        } else if matches!(self.cluster.duplicates, crate::scopes::Duplicates::AtMost(_)) {
+            next.spent.duplicates += 1;
+        }
+        self.absorb(state, next, (node, None, crash), effect, explain)
+    }
+
+    /// What a action means for the node, given who asks and what for.
+    fn host_input(&self, state: &State, node: u8, action: NodeAction) -> Option<HostInput> {
+        Some(match action {
+            NodeAction::Fire(timer) => HostInput::Fire(timer),
+            NodeAction::Sync => HostInput::Sync,
+            NodeAction::Crash { keep } => HostInput::Crash { keep },
+            NodeAction::Wipe => HostInput::Wipe,
+            NodeAction::Open | NodeAction::OpenOther => HostInput::Open,
+            NodeAction::Write(write) => HostInput::Write { write, ticket: state.clients.ticket(write) },
+            NodeAction::Command(at) => {
+                HostInput::Command(state.wanted.commands.get(usize::from(at))?.clone())
+            }
+            NodeAction::Read => HostInput::Read,
+            NodeAction::Transfer(to) => HostInput::Transfer(to),
+            NodeAction::Change(wish) => HostInput::Change(wish, named_life(state, node, wish)?),
+        })
+    }
+
+    pub(crate) fn stimulate(
+        &self,
+        state: &State,
+        node: u8,
+        action: NodeAction,
+        host_input: &HostInput,
+        crash: Option<u8>,
+        explain: bool,
+    ) -> Option<Stepped> {
+        let effect = self.effect_of(state, node, host_input, None, self.disk(state, crash), explain)?;
+        if self.is_too_long(&effect) {
+            return None;
+        }
+        let accepted = effect.proposed.as_ref().is_none_or(Result::is_ok);
+        if (effect.idle && effect.read.is_none()) || !accepted {
+            self.note(effect.marks);
+            return None;
+        }
+        let mut next = state.clone();
+        match action {
+            NodeAction::Crash { .. } => next.spent.crashes += 1,
+            NodeAction::Wipe => next.spent.wipes += 1,
+            NodeAction::Fire(Timer::Election) if self.cluster.timeouts < u8::MAX && !leads(state, node) => {
+                next.spent.timeouts += 1;
+            }
+            NodeAction::Open
+            | NodeAction::OpenOther
+            | NodeAction::Write(_)
+            | NodeAction::Command(_)
+            | NodeAction::Change(_)
+            | NodeAction::Read
+            | NodeAction::Transfer(_)
+            | NodeAction::Fire(_)
+            | NodeAction::Sync => {}
+        }
+        self.absorb(state, next, (node, Some(action), crash), effect, explain)
+    }
+
+    /// Whether a log has outgrown the bound.
+    fn is_too_long(&self, effect: &Effect) -> bool {
+        effect.host.engine.node().log().last().index.since(self.founded) > self.cluster.entries
+    }
+
+    /// Once no crash can come any more, nobody can tell when a disk is synced: it is at once.
+    fn syncs(&self, state: &State) -> bool {
+        !self.cluster.lingers || state.spent.crashes >= self.cluster.crashes
+    }
+
+    fn disk(&self, state: &State, crash: Option<u8>) -> Disk {
+        match crash {
+            Some(keep) => Disk::Crashes { keep },
+            None if self.syncs(state) => Disk::Syncs,
+            None => Disk::Lingers,
+        }
+    }
+
+    fn effect_of(
+        &self,
+        state: &State,
+        node: u8,
+        host_input: &HostInput,
+        sent: Option<&Shared<Sent>>,
+        disk: Disk,
+        explain: bool,
+    ) -> Option<Arc<Effect>> {
+        let host = state.host(node)?;
+        let last =
+            matches!(host_input, HostInput::Crash { .. }) && state.spent.crashes + 1 >= self.cluster.crashes;
+        let disk = if last { Disk::Syncs } else { disk };
+        Some(if explain {
+            Arc::new(self.work_out(host, host_input, sent, disk, true))
+        } else {
+            self.effect(host, host_input, sent, disk)
+        })
+    }
+
+    /// Puts what happened to a node into the state, and judges it.
+    fn absorb(
+        &self,
+        before: &State,
+        mut next: State,
+        (node, action, crash): (u8, Option<NodeAction>, Option<u8>),
+        effect: Arc<Effect>,
+        explain: bool,
+    ) -> Option<Stepped> {
+        let mut findings = Findings::new(explain);
+        next.broken = 0;
+        let mut marks = effect.marks;
+        if crash.is_some() {
+            next.spent.crashes += 1;
+        }
+        let died = crash.is_some() || matches!(action, Some(NodeAction::Crash { .. } | NodeAction::Wipe));
+        self.put(&mut next, node, &effect);
+        let name = NodeId(node);
+        self.judge(before, &mut next, node, died, &effect, &mut findings, &mut marks);
+        marks |= super::judge::places(before, &next, node, (action, crash), &effect);
+        self.ask(&mut next, name, action, &effect, &mut marks);
+        if died {
+            self.forgotten(&mut next, name);
+        }
+        self.tell(&mut next, node, &effect.told, &mut findings, &mut marks);
+        let last_crash = self.syncs(&next) && !self.syncs(before);
+        let synced =
+            if last_crash { self.sync_all(&mut next, &mut findings, &mut marks) } else { Vec::new() };
+        // A message between two others is as it was.
+        let touched = if next.spent.crashes == before.spent.crashes { Some(name) } else { None };
+        self.prune(&mut next, touched);
+        self.forget(&mut next);
+        next.broken = findings.bits();
+        self.note(marks);
+        let (said, violations) = (effect.said.clone(), findings.violations().to_vec());
+        Some(Stepped { state: next, said, violations, marks, effect: (node, effect), synced })
+    }
+
+    fn put(&self, next: &mut State, node: u8, effect: &Effect) {
+        if let Some(slot) = usize::from(node).checked_sub(1).and_then(|at| next.hosts.get_mut(at)) {
+            *slot = Some(effect.host.clone());
+        }
+        for sent in &effect.sent {
+            if self.may_matter(next, sent) {
+                next.net.add(sent);
+            }
+        }
+    }
+
+    /// The last crash is over: the others sync, too.
+    fn sync_all(&self, next: &mut State, findings: &mut Findings, marks: &mut u64) -> Vec<(u8, Arc<Effect>)> {
+        let mut effects = Vec::new();
+        for node in 1..=u8::try_from(next.hosts.len()).unwrap_or(u8::MAX) {
+            while let Some(host) = next.host(node).filter(|host| !host.waiting.is_empty()) {
+                let effect = self.effect(host, &HostInput::Sync, None, Disk::Syncs);
+                let before = next.clone();
+                self.put(next, node, &effect);
+                self.judge(&before, next, node, false, &effect, findings, marks);
+                self.tell(next, node, &effect.told, findings, marks);
+                *marks |= effect.marks;
+                effects.push((node, effect));
+            }
+        }
+        effects
+    }
+
+    /// Drops what can never do anything again. Of a term that the receiver's disk has left behind, or an answer to an
+    /// office that it does not hold and cannot hold again in that term: it would change nothing now, and what it meets
+    /// from now on is of that term or later. A message for another life is never heard. `touched`: the only node that has
+    /// changed.
+    fn prune(&self, next: &mut State, touched: Option<NodeId>) {
+        let mut net = std::mem::take(&mut next.net);
+        net.retain(|sent| {
+            let ends = [sent.0.from.node, sent.0.to.node];
+            touched.is_some_and(|node| !ends.contains(&node)) || self.may_matter(next, sent)
+        });
+        next.net = net;
+    }
+
+    fn may_matter(&self, state: &State, sent: &Shared<Sent>) -> bool {
+        let message = &sent.0;
+        let Some(host) = state.host(message.to.node.0) else { return false };
+        let asker = state.host(message.from.node.0);
+        let key =
+            (self.key, host.hash(0), asker.map(|asker| asker.hash(0)), sent.hash(0), self.disk(state, None));
+        remembered(&MATTERS, hasher().hash_one(key), || self.matters(state, host, sent))
+    }
+
+    fn matters(&self, state: &State, host: &Shared<Host>, sent: &Shared<Sent>) -> bool {
+        let message = &sent.0;
+        let loses = self.cluster.loses_old;
+        if loses
+            && host.me() == message.to
+            && (refuses(&message.body) || message.term < host.engine.node().hard_state().term)
+        {
+            return false;
+        }
+        // Of another life, the node asked says nothing to it, now or ever.
+        let past = host.me() != message.to || is_past(host, &message.body, message.term);
+        if !past && !loses {
+            return true;
+        }
+        let effect = self.effect(host, &HostInput::Deliver, Some(sent), self.disk(state, None));
+        if past { !effect.idle } else { !self.says_nothing_new(state, host, message, &effect) }
+    }
+
+    /// Whether a delivery changes nothing, and neither do the answers to it.
+    fn says_nothing_new(
+        &self,
+        state: &State,
+        host: &Shared<Host>,
+        message: &Message<ControlPlaneEntry>,
+        effect: &Effect,
+    ) -> bool {
+        let idle = |sent: &Shared<Sent>| {
+            let asker = state.host(sent.0.to.node.0);
+            asker.is_none_or(|asker| {
+                self.effect(asker, &HostInput::Deliver, Some(sent), self.disk(state, None)).idle
+            })
+        };
+        let quiet = effect.host.same(host) && effect.told.is_empty();
+        // What is said to a third is taken for news: whether it is depends on more than the two.
+        quiet
+            && effect
+                .sent
+                .iter()
+                .all(|sent| sent.0.to.node == message.from.node && (refuses(&sent.0.body) || idle(sent)))
+    }
+
+    fn ask(
+        &self,
+        next: &mut State,
+        node: NodeId,
+        action: Option<NodeAction>,
+        effect: &Effect,
+        marks: &mut u64,
+    ) {
+        let mut clients = (*next.clients).clone();
+        match (action, &effect.proposed, &effect.read) {
+            (Some(NodeAction::Open), Some(Ok(id)), _) => clients.opens(node, *id),
+            (Some(NodeAction::Write(write)), Some(Ok(id)), _) => {
+                clients.writes(write, node, *id, self.cluster.session || self.cluster.attempts > 1);
+            }
+            (Some(NodeAction::OpenOther), Some(Ok(_)), _) => clients.others += 1,
+            (Some(NodeAction::Change(_)), Some(Ok(_)), _) => clients.changes += 1,
+            (Some(NodeAction::Transfer(_)), _, _) => clients.transfers += 1,
+            (Some(NodeAction::Read), _, Some(read)) => match read {
+                Ok(id) => {
+                    let reader = clients.reads(node, *id);
+                    self.read_invoked(next, reader, node, marks);
+                }
+                Err(_) => {
+                    *marks |= Mark::ReadRefused.bit();
+                    return;
+                }
+            },
+            (_, _, _) => return,
+        }
+        if clients != *next.clients {
+            next.clients = self.share(clients);
+        }
+    }
+
+    fn forgotten(&self, next: &mut State, node: NodeId) {
+        let mut clients = (*next.clients).clone();
+        clients.forgotten_by(node);
+        if clients != *next.clients {
+            next.clients = self.share(clients);
+        }
+    }
+
+    fn tell(&self, next: &mut State, node: u8, told: &[Told], findings: &mut Findings, marks: &mut u64) {
+        for told in told {
+            let mut clients = (*next.clients).clone();
+            let reader = clients.told(NodeId(node), told);
+            if clients != *next.clients {
+                next.clients = self.share(clients);
+            }
+            if let (Some(reader), Told::Read(_, outcome)) = (reader, told) {
+                self.read_ended(next, node, reader, outcome.is_ok(), findings, marks);
+            }
+        }
+    }
+}
+
+fn leads(state: &State, node: u8) -> bool {
+    state.host(node).is_some_and(|host| host.engine.node().role() == RoleName::Leader)
+}
+
+thread_local! {
+    static MATTERS: Memory<bool> = const { memory() };
+}
+
+/// A vote that is not given; the candidate would learn no more from it than from silence.
+const fn refuses(body: &Body<ControlPlaneEntry>) -> bool {
+    matches!(body, Body::VoteReply { granted: false } | Body::PreVoted { granted: false, .. })
+}
+
+/// Whether a message is of a time that its receiver has left for good.
+fn is_past(host: &Host, body: &Body<ControlPlaneEntry>, term: cutover::core::ids::Term) -> bool {
+    let on_disk = host.disk.hard_state.term;
+    let role = host.engine.node().role();
+    let office = match body {
+        Body::VoteReply { .. } => RoleName::Candidate,
+        Body::Appended { .. } | Body::AppendRejected { .. } => RoleName::Leader,
+        Body::PreVote { .. }
+        | Body::PreVoted { .. }
+        | Body::RequestVote { .. }
+        | Body::Append(_)
+        | Body::Install(_)
+        | Body::TimeoutNow
+        | Body::StaleTerm => return term < on_disk,
+    };
+    // An answer to the candidate can come before the one to the leader that it becomes, not the other way round.
+    let may_be = role == office || (office == RoleName::Leader && role == RoleName::Candidate);
+    term < on_disk || (term == on_disk && !may_be)
+}
+
+/// The life of the node that a change is about: the one that the leader's configuration has; for one that is to be
+/// admitted, the one that it is in, or the first if it never comes up.
+fn named_life(state: &State, leader: u8, wish: Wish) -> Option<Incarnation> {
+    let (Wish::Admit(node) | Wish::Promote(node) | Wish::Remove(node)) = wish;
+    if let Wish::Admit(_) = wish {
+        return Some(state.host(node).map_or(peer(node), |host| host.me()).incarnation);
+    }
+    let leader = state.host(leader)?;
+    let member = leader.engine.node().configuration().member(NodeId(node))?;
+    Some(member.peer.incarnation)
+}

@@ -1,0 +1,169 @@
+//! Choices and what they did, in words; a state in words.
+
+use super::action::{Action, ActionKind, NodeAction};
+use super::host::Told;
+use super::{State, World};
+use crate::environment::Directive;
+use crate::scopes::Wish;
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::raft::{Append, Batch, Body, Content, Log, Message, RoleName};
+
+/// A choice in words; among the choices of one state, no two read the same.
+pub(super) fn directive(world: &World, state: &State, action: Action) -> Option<Directive> {
+    let mut directive = what(state, action.what)?;
+    if let Some(keep) = action.crash {
+        let text = format!("{}, crash before it speaks keep={keep}", directive.text);
+        directive = Directive { text, fault: true, ..directive };
+    }
+    if action.lose == 0 {
+        return Some(directive);
+    }
+    let after = world.step(state, Action { lose: 0, ..action }, false)?;
+    let lost = after.state.net.messages().iter().enumerate().filter(|(at, _)| action.lose & (1 << at) != 0);
+    let lost: Vec<_> = lost.map(|(_, sent)| format!("->{} {}", sent.0.to.node, name(&sent.0))).collect();
+    Some(Directive {
+        text: format!("{}, lost: {}", directive.text, lost.join("; ")),
+        fault: true,
+        ..directive
+    })
+}
+
+fn what(state: &State, what: ActionKind) -> Option<Directive> {
+    let message = |at: u8| state.net.messages().get(usize::from(at)).map(|sent| &sent.0);
+    Some(match what {
+        ActionKind::Deliver { message: at } => {
+            let message = message(at)?;
+            Directive::new(message.to.node.to_string(), format!("deliver {}", name(message)))
+        }
+        ActionKind::Repeat { message: at } => {
+            let message = message(at)?;
+            Directive::fault(
+                message.to.node.to_string(),
+                format!("deliver {}, not for the last time", name(message)),
+            )
+        }
+        ActionKind::Do { node, action } => deed_in_words(state, node, action)?,
+    })
+}
+
+fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Directive> {
+    let lane = format!("n{node}");
+    Some(match action {
+        NodeAction::Fire(timer) => Directive::new(lane, format!("timer {timer}")),
+        NodeAction::Sync => Directive::new(lane, "sync"),
+        NodeAction::Crash { keep } => Directive::fault(lane, format!("crash keep={keep}")),
+        NodeAction::Wipe => Directive::fault(lane, "wipe"),
+        NodeAction::Open => Directive::new(lane, "open a session"),
+        NodeAction::OpenOther => Directive::new(lane, "open a session for another client"),
+        NodeAction::Write(write) => Directive::new(lane, format!("propose write {write}")),
+        NodeAction::Change(Wish::Admit(other)) => Directive::new(lane, format!("admit n{other}")),
+        NodeAction::Change(Wish::Promote(other)) => Directive::new(lane, format!("promote n{other}")),
+        NodeAction::Change(Wish::Remove(other)) => Directive::new(lane, format!("remove n{other}")),
+        NodeAction::Command(at) => {
+            Directive::new(lane, format!("propose {}", state.wanted.commands.get(usize::from(at))?))
+        }
+        NodeAction::Read => Directive::new(lane, "read"),
+        NodeAction::Transfer(to) => Directive::new(lane, format!("hand over to n{to}")),
+    })
+}
+
+/// A message without the contents of its entries: what a leader sent after a place in a term is always the same.
+fn name(message: &Message<ControlPlaneEntry>) -> String {
+    let Message { from, term, body, .. } = message;
+    match body {
+        Body::Append(Append { prev, entries, commit, round }) => {
+            let round = if *round > 0 { format!(" round {round}") } else { String::new() };
+            format!("{from} {term} Append {prev}+{} commit {commit}{round}", entries.len())
+        }
+        other @ (Body::PreVote { .. }
+        | Body::PreVoted { .. }
+        | Body::RequestVote { .. }
+        | Body::VoteReply { .. }
+        | Body::Appended { .. }
+        | Body::AppendRejected { .. }
+        | Body::Install(_)
+        | Body::TimeoutNow
+        | Body::StaleTerm) => format!("{from} {term} {other}"),
+    }
+}
+
+/// What is to be made durable.
+pub(super) fn batch(batch: &Batch<ControlPlaneEntry>) -> String {
+    let mut parts = Vec::new();
+    if let Some(vote) = batch.hard_state {
+        let voted = vote.voted_for.map_or_else(|| "no vote".to_owned(), |peer| format!("vote for {peer}"));
+        parts.push(format!("{} {voted}", vote.term));
+    }
+    if let Some(snapshot) = &batch.snapshot {
+        parts.push(format!("snapshot at {}", snapshot.last));
+    }
+    if let Some((from, entries)) = &batch.suffix {
+        parts.push(format!("{} entries from {from}", entries.len()));
+    }
+    format!("persists {}", parts.join(", "))
+}
+
+/// An answer to a client.
+pub(super) fn told(told: &Told) -> String {
+    match told {
+        Told::Decided(id, outcome) => format!("answers {id}: {outcome}"),
+        Told::Read(id, Ok(index)) => format!("answers {id}: from {index} on"),
+        Told::Read(id, Err(refusal)) => format!("answers {id}: {refusal}"),
+    }
+}
+
+fn log(log: &Log<ControlPlaneEntry>) -> String {
+    let entry = |entry: &cutover::core::raft::Entry<ControlPlaneEntry>| {
+        let what = match &entry.content {
+            Content::Payload { payload: ControlPlaneEntry::LeaderConfiguration { .. }, .. } => {
+                "leads".to_owned()
+            }
+            Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(command), .. } => {
+                command.partition.to_string()
+            }
+            Content::Payload { payload: payload @ ControlPlaneEntry::CreatePartition { .. }, .. } => {
+                payload.to_string()
+            }
+            Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } => {
+                change.to_string()
+            }
+            Content::OpenSession => "open".to_owned(),
+            Content::CloseSession(_) => "close".to_owned(),
+        };
+        format!("{}:{what}", entry.term)
+    };
+    let entries: Vec<_> = log.entries().iter().map(entry).collect();
+    format!("{}|{}", log.base().index, entries.join(" "))
+}
+
+/// A state in words, a fact a line.
+pub(super) fn facts(state: &State) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    for (number, host) in state.hosts() {
+        let node = host.engine.node();
+        let vote = node.hard_state();
+        let voted = vote.voted_for.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
+        let role = node.role();
+        let role = if role == RoleName::Leader {
+            format!("{role} {}", node.configuration())
+        } else {
+            role.to_string()
+        };
+        let unsynced = match host.batches() {
+            0 => String::new(),
+            count => format!(", {count} unsynced"),
+        };
+        let value = format!(
+            "{role} {} vote {voted} log {} commit {}{unsynced}",
+            vote.term,
+            log(node.log()),
+            node.commit()
+        );
+        facts.push((format!("n{number}"), value));
+    }
+    let messages: Vec<_> =
+        state.net.messages().iter().map(|sent| format!("->{} {}", sent.0.to.node, name(&sent.0))).collect();
+    facts.push(("net".to_owned(), messages.join("; ")));
+    facts.push(("client".to_owned(), state.clients.text()));
+    facts
+}

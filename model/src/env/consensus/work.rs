@@ -1,0 +1,323 @@
+//! A host takes a host_input: what the node wants done is performed, in order.
+
+use super::action::HostInput;
+use super::host::{Disk, Effect, Host, Told, Waiting, in_order};
+use super::mark::Mark;
+use super::net::Sent;
+use super::{World, identity};
+use crate::scopes::Wish;
+use crate::shared::{Memory, Shared, memory};
+use cutover::core::control_plane::{
+    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Endpoints, Event,
+    MembershipChange,
+};
+use cutover::core::ids::{Halt, Index, NodeId, PartitionId, Placement, Term};
+use cutover::core::invariant::Id;
+use cutover::core::migration::{Command, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::{
+    Batch, Effect as Did, Entry, HardState, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket,
+};
+
+impl World {
+    /// What a host_input does to a host, worked out anew; with words, if they are asked for.
+    pub(super) fn work_out(
+        &self,
+        host: &Shared<Host>,
+        host_input: &HostInput,
+        sent: Option<&Shared<Sent>>,
+        disk: Disk,
+        explain: bool,
+    ) -> Effect {
+        let mut work = Work::new(host, explain);
+        work.stimulate(self, host_input, sent);
+        work.perform();
+        match disk {
+            Disk::Lingers => {}
+            Disk::Syncs => {
+                while work.host.waiting.front().is_some() {
+                    work.sync();
+                }
+            }
+            Disk::Crashes { keep } => work.crash(keep),
+        }
+        work.finish(self, host)
+    }
+}
+
+/// An effect in the making.
+struct Work {
+    host: Host,
+    sent: Vec<Message<ControlPlaneEntry>>,
+    explain: bool,
+    effect: Parts,
+}
+
+#[derive(Default)]
+struct Parts {
+    told: Vec<Told>,
+    advanced: Vec<(LogPosition, Entry<ControlPlaneEntry>)>,
+    installed: bool,
+    effects: Vec<(Ticket, Index)>,
+    led: Option<Term>,
+    spoke: Vec<HardState>,
+    proposed: Option<Result<ProposalId, ControlPlaneError>>,
+    read: Option<Result<ReadId, ControlPlaneError>>,
+    halt: Option<Halt>,
+    marks: u64,
+    said: Vec<String>,
+}
+
+impl Work {
+    fn new(host: &Host, explain: bool) -> Self {
+        Self { host: host.clone(), sent: Vec::new(), explain, effect: Parts::default() }
+    }
+
+    fn say(&mut self, line: impl FnOnce() -> String) {
+        if self.explain {
+            self.effect.said.push(line());
+        }
+    }
+
+    fn stimulate(&mut self, world: &World, host_input: &HostInput, sent: Option<&Shared<Sent>>) {
+        match host_input {
+            HostInput::Deliver => {
+                if let Some(sent) = sent {
+                    self.host.engine.handle(Event::Received(sent.0.clone()));
+                }
+            }
+            HostInput::Fire(timer) => self.host.engine.handle(Event::TimerFired(*timer)),
+            HostInput::Transfer(to) => self.host.engine.handle(Event::Transfer(NodeId(*to))),
+            HostInput::Sync => self.sync(),
+            HostInput::Crash { keep } => self.crash(*keep),
+            HostInput::Wipe => self.wipe(world),
+            HostInput::Open => self.effect.proposed = Some(self.host.engine.open_session()),
+            HostInput::Write { write, ticket } => self.propose(create(*write), *ticket),
+            HostInput::Command(command) => {
+                self.propose(ControlPlaneEntry::OwnershipTransition(command.clone()), None);
+            }
+            HostInput::Change(wish, incarnation) => {
+                let peer = |node: u8| Peer { node: NodeId(node), incarnation: *incarnation };
+                let change = match wish {
+                    Wish::Admit(node) => identity(NodeId(*node)).map(|identity| MembershipChange::Admit {
+                        peer: peer(*node),
+                        identity,
+                        endpoints: Endpoints::NONE,
+                    }),
+                    Wish::Promote(node) => Some(MembershipChange::Promote { peer: peer(*node) }),
+                    Wish::Remove(node) => Some(MembershipChange::Remove { peer: peer(*node) }),
+                };
+                if let Some(change) = change {
+                    self.propose(ControlPlaneEntry::MembershipChange(change), None);
+                }
+            }
+            HostInput::Read => self.effect.read = Some(self.host.engine.read()),
+        }
+    }
+
+    fn propose(&mut self, entry: ControlPlaneEntry, ticket: Option<Ticket>) {
+        let proposed = self.host.engine.propose(entry, ticket);
+        if let Err(error) = &proposed {
+            let error = error.to_string();
+            self.say(|| error);
+        }
+        self.effect.proposed = Some(proposed);
+    }
+
+    /// Performs what the node wants done, in order. A message that rests on the disk waits for the batches before it.
+    fn perform(&mut self) {
+        for output in self.host.engine.take_outputs() {
+            match output {
+                Output::Persist(batch) => {
+                    self.say(|| super::text::batch(&batch));
+                    self.host.waiting.push_back(Waiting::Batch(batch));
+                }
+                Output::Send(message) => self.wait_or_send(message),
+                Output::Decided { id, outcome } => self.tell(Told::Decided(id, outcome)),
+                Output::Read { id, outcome } => self.tell(Told::Read(id, outcome)),
+                other @ (Output::SetTimer(_)
+                | Output::CancelTimer(_)
+                | Output::Applied { .. }
+                | Output::Installed(_)
+                | Output::Transfer(_)
+                | Output::BecameLeader(_)
+                | Output::Mark(_)
+                | Output::Halt(_)) => self.note(other),
+            }
+        }
+    }
+
+    /// What is known of the node's memory, whatever the disk does.
+    fn note(&mut self, output: ControlPlaneOutput) {
+        match output {
+            Output::Applied { at, entry, effect } => {
+                self.say(|| format!("applies {}: {effect}", at.index));
+                if let Did::Answered { repeated: false, .. } = effect
+                    && let cutover::core::raft::Content::Payload { ticket: Some(ticket), .. } = &entry.content
+                {
+                    self.effect.effects.push((*ticket, at.index));
+                }
+                self.effect.advanced.push((at, entry));
+            }
+            Output::Installed(at) => {
+                self.say(|| format!("installs the snapshot at {at}"));
+                self.effect.installed = true;
+            }
+            Output::BecameLeader(term) => {
+                self.say(|| format!("leads {term}"));
+                self.effect.led = Some(term);
+            }
+            Output::Transfer(outcome) => self.say(|| match outcome {
+                Ok(to) => format!("has handed over to {to}"),
+                Err(refusal) => refusal.to_string(),
+            }),
+            Output::Mark(mark) => self.effect.marks |= Mark::of(mark),
+            Output::Halt(halt) => {
+                self.say(|| format!("stops: {} {}", halt.invariant, halt.facts));
+                self.effect.halt = Some(halt);
+            }
+            Output::SetTimer(_)
+            | Output::CancelTimer(_)
+            | Output::Persist(_)
+            | Output::Send(_)
+            | Output::Decided { .. }
+            | Output::Read { .. } => {}
+        }
+    }
+
+    fn wait_or_send(&mut self, message: Message<ControlPlaneEntry>) {
+        if self.host.waiting.is_empty() || !message.body.after_persist() {
+            return self.send(message);
+        }
+        let waiting = Waiting::Message(message);
+        // On the network equal messages are one, so a second waits for nothing.
+        if !self.host.waiting.contains(&waiting) {
+            self.host.waiting.push_back(waiting);
+        }
+    }
+
+    fn send(&mut self, message: Message<ControlPlaneEntry>) {
+        self.say(|| format!("sends {} {}", message.to, message.body));
+        self.spoke(&message);
+        self.sent.push(message);
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.say(|| super::text::told(&told));
+        self.effect.told.push(told);
+    }
+
+    fn spoke(&mut self, message: &Message<ControlPlaneEntry>) {
+        let vote = message.vote_claim();
+        if !self.effect.spoke.contains(&vote) {
+            self.effect.spoke.push(vote);
+        }
+    }
+
+    /// The oldest batch is durable: what stood behind it leaves, up to the next one, and the node is told.
+    fn sync(&mut self) {
+        let Some(Waiting::Batch(batch)) = self.host.waiting.pop_front() else { return };
+        self.write(&batch);
+        while let Some(Waiting::Message(_)) = self.host.waiting.front()
+            && let Some(Waiting::Message(message)) = self.host.waiting.pop_front()
+        {
+            self.send(message);
+        }
+        self.host.engine.handle(Event::Synced(1));
+        self.perform();
+    }
+
+    fn crash(&mut self, keep: u8) {
+        let waiting = std::mem::take(&mut self.host.waiting);
+        let batches = waiting.iter().filter_map(|waiting| match waiting {
+            Waiting::Batch(batch) => Some(batch),
+            Waiting::Message(_) => None,
+        });
+        for batch in batches.take(keep.into()) {
+            self.write(batch);
+        }
+        let config = self.host.engine.node().config();
+        match Host::start(config, self.host.disk.clone()) {
+            Some(host) => self.host = host,
+            None => self.unreadable("what the disk holds"),
+        }
+    }
+
+    /// What a disk holds is bytes: what cannot be read back as it was is lost.
+    fn write(&mut self, batch: &Batch<ControlPlaneEntry>) {
+        let bytes = postcard::to_allocvec(batch).ok();
+        match bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).filter(|read| read == batch) {
+            Some(read) => self.host.disk.write(&read),
+            None => self.unreadable("a batch"),
+        }
+    }
+
+    /// Something did not survive its codec: no run goes on from there.
+    fn unreadable(&mut self, what: &str) {
+        let facts = format!("{what} of {} cannot be read back as it was", self.host.me());
+        self.effect.halt = Some(Halt { invariant: Id::StateMachineSafety.entry().id, facts });
+    }
+
+    /// The disk is lost; the node comes back in another life, knowing nothing.
+    fn wipe(&mut self, world: &World) {
+        let me = self.host.me();
+        let me = Peer { incarnation: me.incarnation.next(), ..me };
+        let disk = world.founder.empty_disk().ok();
+        if let Some(host) = disk.and_then(|disk| Host::start(world.config(me), disk)) {
+            self.host = host;
+        }
+    }
+
+    fn finish(mut self, world: &World, before: &Shared<Host>) -> Effect {
+        let messages = std::mem::take(&mut self.sent);
+        let mut sent = Vec::new();
+        for message in messages {
+            match recoded_message(&message).filter(|read| *read == message) {
+                Some(read) => sent.push(Shared::interned(Sent(read), &world.symmetry, world.key, &SENT)),
+                None => self.unreadable("a message"),
+            }
+        }
+        self.host.waiting = in_order(self.host.waiting);
+        let host = Shared::interned(self.host, &world.symmetry, world.key, &HOSTS);
+        let parts = self.effect;
+        let same = host.same(before);
+        let (was, is) = (before.engine.node(), host.engine.node());
+        let changed = was.log() != is.log()
+            || was.role() != is.role()
+            || was.uncommitted_configurations() != is.uncommitted_configurations()
+            || was.applied() != is.applied();
+        Effect {
+            idle: same && sent.is_empty() && parts.told.is_empty() && parts.halt.is_none(),
+            changed,
+            host,
+            sent,
+            told: parts.told,
+            advanced: parts.advanced,
+            installed: parts.installed,
+            effects: parts.effects,
+            led: parts.led,
+            spoke: parts.spoke,
+            proposed: parts.proposed,
+            read: parts.read,
+            halt: parts.halt,
+            marks: parts.marks,
+            said: parts.said,
+        }
+    }
+}
+
+thread_local! {
+    static HOSTS: Memory<Shared<Host>> = const { memory() };
+    static SENT: Memory<Shared<Sent>> = const { memory() };
+}
+
+/// A write of the scope: it creates a partition of its own.
+fn create(write: u8) -> ControlPlaneEntry {
+    let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+    ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(u32::from(write)), transition })
+}
+
+/// What the network carries is bytes, too.
+fn recoded_message(message: &Message<ControlPlaneEntry>) -> Option<Message<ControlPlaneEntry>> {
+    message.encode().ok().and_then(|bytes| Message::decode(&bytes).ok())
+}

@@ -1,0 +1,234 @@
+//! What can happen next.
+
+use super::client::{matters, sink_of};
+use super::effect::Delivery;
+use super::{Message, State, World};
+use cutover::core::fence::Write;
+use std::sync::atomic::Ordering;
+
+/// A choice of the environment. Numbers index lists of the state in which the choice is made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Action {
+    /// A gateway makes its next attempt, resolving the partition from this revision.
+    Send {
+        /// Which gateway.
+        gateway: u8,
+        /// The revision that its cache, or its fresh read, shows.
+        revision: u8,
+    },
+    /// An attempt arrives at its sink.
+    Write {
+        /// Which message.
+        message: u8,
+    },
+    /// A sink gets to a write that it admitted.
+    Apply {
+        /// Which sink.
+        sink: u8,
+        /// Which admitted write.
+        index: u8,
+    },
+    /// An acknowledgement arrives at its client.
+    Answer {
+        /// Which message.
+        message: u8,
+    },
+    /// A strong reader resolves the partition.
+    Resolve {
+        /// Which reader.
+        reader: u8,
+        /// The revision shown.
+        revision: u8,
+    },
+    /// A strong read arrives at its sink.
+    Serve {
+        /// Which reader.
+        reader: u8,
+    },
+    /// A read from a cache is served.
+    Stale {
+        /// The revision that the cache shows.
+        revision: u8,
+    },
+    /// A controller's request arrives at its sink.
+    Request {
+        /// Which of the requests on offer.
+        offer: u8,
+    },
+    /// A controller's request arrives at the wrong sink.
+    Misroute {
+        /// Which of the requests on offer.
+        offer: u8,
+    },
+    /// A client's write arrives at the wrong sink.
+    MisrouteWrite {
+        /// Which message.
+        message: u8,
+    },
+    /// A chunk arrives at the wrong sink.
+    MisrouteChunk {
+        /// Which message.
+        message: u8,
+    },
+    /// The log commits a command.
+    Commit {
+        /// Which of the commands on offer.
+        offer: u8,
+    },
+    /// A chunk arrives at its target.
+    Chunk {
+        /// Which message.
+        message: u8,
+    },
+    /// A sink makes everything durable.
+    Sync {
+        /// Which sink.
+        sink: u8,
+    },
+    /// A sink loses what is not durable.
+    Crash {
+        /// Which sink.
+        sink: u8,
+    },
+    /// A sink comes back empty, with a new incarnation.
+    Wipe {
+        /// Which sink.
+        sink: u8,
+    },
+    /// A gateway forgets what it was doing; its client asks again.
+    Restart {
+        /// Which gateway.
+        gateway: u8,
+    },
+    /// A controller that keeps something takes an event.
+    Controller {
+        /// Which of the steps on offer.
+        offer: u8,
+    },
+    /// A controller is replaced by one that knows nothing.
+    Replace {
+        /// Which controller.
+        controller: u8,
+    },
+    /// A controller's timer fires.
+    Fire {
+        /// Which controller.
+        controller: u8,
+        /// Which of its timers.
+        timer: u8,
+        /// The revision that it read last.
+        revision: u8,
+    },
+    /// Time passes.
+    Tick,
+    /// A controller's clock gains a tick.
+    Gain {
+        /// Which controller.
+        controller: u8,
+    },
+}
+
+fn numbers(len: usize) -> impl Iterator<Item = u8> {
+    0..u8::try_from(len).unwrap_or(u8::MAX)
+}
+
+impl World {
+    /// Everything that can happen in a state, in a fixed order. Some of it turns out to change nothing.
+    pub fn actions(&self, state: &State, into: &mut Vec<Action>) {
+        if self.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        self.client_actions(state, into);
+        for (offer, message) in (0u8..).zip(&state.offers.requests) {
+            let Some(at) = sink_of(message.store) else { continue };
+            if !self.is_idle(state, at, message, Delivery::Arrives) {
+                into.push(Action::Request { offer });
+            }
+            if self.scope.misroute && !self.is_idle(state, 1 - at, message, Delivery::Arrives) {
+                into.push(Action::Misroute { offer });
+            }
+        }
+        into.extend(numbers(state.offers.commits.len()).map(|offer| Action::Commit { offer }));
+        for (message, chunk) in (0u8..).zip(&state.net.chunks) {
+            if sink_of(chunk.store).is_some_and(|at| !self.is_idle(state, at, chunk, Delivery::Arrives)) {
+                into.push(Action::Chunk { message });
+            }
+            if self.strays(state, chunk, Delivery::Arrives) {
+                into.push(Action::MisrouteChunk { message });
+            }
+        }
+        into.extend(numbers(state.offers.steps.len()).map(|offer| Action::Controller { offer }));
+        self.fault_actions(state, into);
+        if let Some(timed) = self.scope.timed {
+            self.timed_actions(state, timed, into);
+        }
+    }
+
+    /// Whether a message that reaches the wrong store does anything there.
+    fn strays(&self, state: &State, message: &Message, delivery: Delivery) -> bool {
+        let at = sink_of(message.store).filter(|_| self.scope.misroute);
+        at.is_some_and(|at| !self.is_idle(state, 1 - at, message, delivery))
+    }
+
+    fn client_actions(&self, state: &State, into: &mut Vec<Action>) {
+        let newest = u8::try_from(state.log.revision()).unwrap_or(u8::MAX);
+        let views = || (0..=newest).filter(|revision| state.log.is_view(usize::from(*revision)));
+        for gateway in numbers(state.clients.gateways.len()) {
+            let Some(busy) = state.clients.gateways.get(usize::from(gateway)) else { continue };
+            if busy.attempts < self.scope.attempts && !busy.operation.is_done() {
+                into.extend(views().map(|revision| Action::Send { gateway, revision }));
+            }
+        }
+        for (message, (write, _)) in (0u8..).zip(&state.net.writes) {
+            if sink_of(write.store).is_some_and(|at| !self.is_idle(state, at, write, self.arrival())) {
+                into.push(Action::Write { message });
+            }
+            if self.strays(state, write, self.arrival()) {
+                into.push(Action::MisrouteWrite { message });
+            }
+        }
+        for sink in 0..2u8 {
+            let admitted = state.sinks[usize::from(sink)].fence.admitted();
+            let first =
+                |(at, write): &(usize, &Write)| !admitted.iter().take(*at).any(|other| other == *write);
+            // Of a write admitted twice, either comes first: that is one choice.
+            let each = admitted.iter().enumerate().filter(first);
+            into.extend(
+                each.filter_map(|(at, _)| Some(Action::Apply { sink, index: u8::try_from(at).ok()? })),
+            );
+        }
+        for (message, answer) in (0u8..).zip(&state.net.answers) {
+            if matters(&state.clients, answer) {
+                into.push(Action::Answer { message });
+            }
+        }
+        for reader in numbers(state.clients.readers.len()) {
+            into.extend(views().map(|revision| Action::Resolve { reader, revision }));
+            if state.clients.readers.get(usize::from(reader)).is_some_and(|reader| reader.sent.is_some()) {
+                into.push(Action::Serve { reader });
+            }
+        }
+        if self.scope.stale_reads {
+            let harmful = views().filter(|revision| !self.is_harmless(state, *revision));
+            into.extend(harmful.map(|revision| Action::Stale { revision }));
+        }
+    }
+
+    fn fault_actions(&self, state: &State, into: &mut Vec<Action>) {
+        for sink in 0..2u8 {
+            if self.scope.unsynced {
+                into.push(Action::Sync { sink });
+            }
+            if state.spent.crashes < self.scope.crashes {
+                into.push(Action::Crash { sink });
+            }
+            if state.spent.wipes < self.scope.wipes {
+                into.push(Action::Wipe { sink });
+            }
+        }
+        if state.spent.restarts < self.scope.restarts {
+            let gateways = numbers(state.clients.gateways.len());
+            into.extend(gateways.map(|gateway| Action::Restart { gateway }));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The log, and controllers that keep something.
+
+use super::enabled::Commit;
+use super::mark::Mark;
+use super::parts::add;
+use super::step::{Done, Next, feed};
+use super::{Manager, SINKS, client::sink_of, text};
+use crate::scopes::Design;
+use cutover::core::ids::Placement;
+use cutover::core::invariant::Fact;
+use cutover::core::migration::{Controller, Event, Output, PartitionRecord, Timer, Transition};
+
+impl Next<'_> {
+    /// Commits a command and applies it: here the log is atomic.
+    pub(super) fn commit(&mut self, offer: usize) -> Done {
+        let offers = std::sync::Arc::clone(&self.before.offers);
+        self.decided(offers.commits.get(offer)?)?;
+        if self.before.offers.refused_stale {
+            self.mark(Mark::StaleControllerRefused);
+        }
+        Some(())
+    }
+
+    /// A command is committed and applied, here or elsewhere.
+    pub(super) fn decided(&mut self, Commit { command, outcome, log }: &Commit) -> Done {
+        let before = self.log.current().cloned();
+        self.log.adopt(log);
+        let after = self.log.current().cloned();
+        self.say(|| match outcome {
+            Ok(_) => format!("the record is {}", text::record(after.as_deref())),
+            Err(refusal) => format!("refused: {refusal}"),
+        });
+        let data = (self.data_at(before.as_deref()), self.data_at(after.as_deref()));
+        let fact = Fact::Decided {
+            before: before.as_deref(),
+            command,
+            outcome: *outcome,
+            after: after.as_deref(),
+            data: (&data.0, &data.1),
+        };
+        feed(&mut self.monitor, &mut self.findings, &fact);
+        if outcome.is_ok() {
+            self.mark_committed(&command.transition, after.as_deref());
+        }
+        Some(())
+    }
+
+    fn data_at(&self, record: Option<&PartitionRecord>) -> Vec<cutover::core::ids::WriteId> {
+        let placement = record.and_then(|record| record.placed).map(|placed| placed.state.read_placement());
+        let sink = placement.and_then(sink_of).and_then(|at| self.sinks.get(at));
+        sink.map(|sink| sink.data.clone()).unwrap_or_default()
+    }
+
+    fn mark_committed(&mut self, transition: &Transition, after: Option<&PartitionRecord>) {
+        match transition {
+            Transition::Complete { .. } => {
+                self.mark(Mark::Completed);
+                let owner =
+                    |record: &PartitionRecord| record.placed.map(|placed| placed.state.read_placement());
+                let mut lives =
+                    self.log.history.split(|record| record.as_ref().is_none_or(|r| r.placed.is_none()));
+                let life = lives.next_back().unwrap_or_default();
+                let owners: Vec<Placement> = life.iter().flatten().filter_map(|r| owner(r)).collect();
+                let moves = owners.windows(2).filter(|pair| pair[0] != pair[1]).count();
+                match (moves, after.and_then(owner)) {
+                    (2, Some(at)) if at == SINKS[0] => self.mark(Mark::ThereAndBack),
+                    (3.., _) => self.mark(Mark::ThereAgain),
+                    _ => {}
+                }
+            }
+            Transition::Abort { expected } => {
+                use cutover::core::fence::Reply;
+                let sealed = |reply: &Reply| matches!(reply, Reply::Sealed(receipt) if receipt.migration() == expected.migration);
+                if self.said.replies.iter().any(sealed) {
+                    self.mark(Mark::SealThenAbort);
+                }
+            }
+            Transition::Force { .. } => {
+                self.mark(Mark::Forced);
+                let at = after.and_then(|record| record.placed).map(|placed| placed.state.read_placement());
+                if at == Some(SINKS[0]) {
+                    self.mark(Mark::ForcedBack);
+                }
+                if !self.monitor.exempt().is_empty() {
+                    self.mark(Mark::LeftBehind);
+                }
+            }
+            Transition::Settle { .. } => self.mark(Mark::Settled),
+            Transition::ForgetCopy { .. } => self.mark(Mark::Forgotten),
+            Transition::Delete { .. } => self.mark(Mark::Deleted),
+            Transition::Create { .. } => self.mark(Mark::CreatedAgain),
+            Transition::Open { .. }
+            | Transition::Begin { .. }
+            | Transition::EnterCutover { .. }
+            | Transition::EnterTimedCutover { .. }
+            | Transition::RecordWatermark { .. }
+            | Transition::RetireCopy { .. } => {}
+        }
+    }
+
+    /// A controller that keeps something takes an event, with any committed record for the newest that it has read.
+    pub(super) fn controller(&mut self, offer: usize) -> Done {
+        let (name, revision, event) = self.before.offers.steps.get(offer)?.clone();
+        self.handle(name, revision, &event)
+    }
+
+    pub(super) fn fire(&mut self, name: usize, timer: usize, revision: usize) -> Done {
+        let manager = self.controllers.machines.get(name)?.clone();
+        let (timer, counted) = *manager.timers.get(timer)?;
+        if counted < self.world.duration(&timer) || revision < manager.seen {
+            return None;
+        }
+        let before = manager.machine;
+        self.handle(name, revision, &Event::TimerFired(timer))?;
+        let managers = &mut self.controllers.edit().machines;
+        managers.get_mut(name)?.timers.retain(|(other, _)| *other != timer);
+        let accepted = managers.get(name)?.machine != before;
+        let record = self.log.history.get(revision)?.clone()?;
+        if let Timer::Barrier { epoch, .. } = timer
+            && accepted
+            && self.log.current() == Some(&record)
+            && epoch == record.epoch
+        {
+            feed(&mut self.monitor, &mut self.findings, &Fact::Waited(&record));
+            self.mark(Mark::Waited);
+        }
+        Some(())
+    }
+
+    fn handle(&mut self, name: usize, revision: usize, event: &Event) -> Done {
+        let record = self.log.history.get(revision)?.clone()?;
+        let mut manager = self.controllers.machines.get(name)?.clone();
+        let outputs = manager.machine.handle(&record, event);
+        manager.seen = revision;
+        for output in outputs {
+            self.say(|| text::controller_output(&output));
+            match output {
+                Output::Send(request) => {
+                    add(&mut self.said.edit().requests, request);
+                }
+                Output::Propose(command) => {
+                    add(&mut self.said.edit().proposals, command);
+                }
+                // Only a barrier runs on a clock here. The others may end at any time.
+                Output::CancelTimer(_)
+                | Output::SetTimer(
+                    Timer::Retry | Timer::BlockedBudget { .. } | Timer::SealSuspected { .. },
+                ) => {}
+                Output::SetTimer(timer @ Timer::Barrier { .. }) => {
+                    if manager.timers.iter().all(|(other, _)| *other != timer) {
+                        let counted = self.kept(&mut manager);
+                        add(&mut manager.timers, (timer, counted));
+                    }
+                }
+            }
+        }
+        if !self.keeps_timestamps() {
+            self.forget_dead_timers(&mut manager);
+        }
+        if manager.machine == Controller::new(self.world.scope.policy) && manager.timers.is_empty() {
+            manager.seen = 0;
+        }
+        *self.controllers.edit().machines.get_mut(name)? = manager;
+        Some(())
+    }
+
+    fn keeps_timestamps(&self) -> bool {
+        self.world.scope.design == Some(Design::KeptTimestamp)
+    }
+
+    /// A driver that keys its clock by the partition goes on counting where the last wait left off.
+    fn kept(&self, manager: &mut Manager) -> u64 {
+        if !self.keeps_timestamps() {
+            return 0;
+        }
+        manager.timers.drain(..).map(|(_, counted)| counted).max().unwrap_or(0)
+    }
+
+    /// A timer whose end would change nothing, whatever record was read by then, is as good as stopped.
+    fn forget_dead_timers(&self, manager: &mut Manager) {
+        let machine = manager.machine.clone();
+        manager.timers.retain(|(timer, _)| {
+            self.log.history.iter().flatten().any(|record| {
+                let mut after = machine.clone();
+                let outputs = after.handle(record, &Event::TimerFired(*timer));
+                !outputs.is_empty() || after != machine
+            })
+        });
+    }
+
+    /// A controller is replaced by one that knows nothing.
+    pub(super) fn replace(&mut self, name: usize) -> Done {
+        let fresh = self.world.controller();
+        if *self.controllers.machines.get(name)? == fresh {
+            return None;
+        }
+        *self.controllers.edit().machines.get_mut(name)? = fresh;
+        self.mark(Mark::WaitLost);
+        self.say(|| "is replaced by one that knows nothing".to_owned());
+        Some(())
+    }
+}

@@ -1,0 +1,45 @@
+//! A state in words, a fact a line, for people and for the difference between two states.
+
+use super::{SINKS, State, text};
+use std::fmt::Write;
+
+impl State {
+    /// What there is to know of it: name and value, the same names for every state of a scope.
+    #[must_use]
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = vec![("log".to_owned(), text::record(self.log.current().map(AsRef::as_ref)))];
+        for (store, sink) in SINKS.iter().zip(&self.sinks) {
+            let durable = sink.fence.durable();
+            let copy = match durable.copy() {
+                Some(_) => format!("copy {}", durable.newest()),
+                None => format!("no copy, newest {}", durable.newest()),
+            };
+            let mut value = format!(
+                "{copy} {} sealed {} closed {}",
+                text::format_write_ids(&sink.data),
+                durable.sealed_through(),
+                durable.closed_through()
+            );
+            if !sink.is_synced() {
+                let _ = write!(value, ", durable {}", text::format_write_ids(&sink.disk_data));
+            }
+            facts.push((store.to_string(), value));
+        }
+        for (number, gateway) in (1..).zip(&self.clients.gateways) {
+            let stage = match (gateway.operation.is_done(), gateway.operation.is_idle()) {
+                (true, _) => "done",
+                (_, true) => "idle",
+                _ => "under way",
+            };
+            facts.push((format!("gw{number}"), format!("write {} {stage}", gateway.serial)));
+        }
+        for (number, reader) in (1..).zip(&self.clients.readers) {
+            facts.push((format!("rd{number}"), format!("{} reads done", reader.done)));
+        }
+        for (number, manager) in self.controllers.machines.iter().enumerate() {
+            let timers: Vec<_> = manager.timers.iter().map(|(_, counted)| counted.to_string()).collect();
+            facts.push((format!("c{number}"), format!("waits counted [{}]", timers.join(" "))));
+        }
+        facts
+    }
+}

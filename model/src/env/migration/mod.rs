@@ -1,0 +1,357 @@
+//! The world: the production machines and everything around them. The one description of the environment.
+//!
+//! Exhaustive search, replay and the browser all drive this `World`. It holds no rule of the protocol: what a request
+//! does is decided by [`cutover::core::fence::Fence`], what a command does by [`cutover::core::migration::PlacementTable`], what
+//! is sent by [`cutover::core::migration::Controller`] and [`cutover::core::gate::Operation`], and what is wrong by
+//! [`cutover::core::invariant::Monitor`]. What is decided here: who exists, what may be delivered when, and what a crash
+//! takes away.
+//!
+//! - **Messages** stay deliverable for ever, in any order, any number of times (ADR 0009).
+//! - **Controllers** keep nothing, so everything they could send from any committed record and any answer is on its
+//!   way as soon as it is possible ([`offers`]). One that does keep something is stepped explicitly.
+//! - **The mover** has read everything that a source would hand out, as soon as it would, for every migration so far.
+//! - **Clients** resolve from any past record where the machine asks for a cached view, and from the committed one
+//!   where it asks for a fresh one.
+
+mod action;
+mod client;
+mod control;
+mod effect;
+pub mod enabled;
+mod facts;
+mod fresh;
+pub mod mark;
+mod parts;
+mod reduction;
+mod refused;
+mod sink;
+mod step;
+pub mod text;
+mod timed;
+
+pub use action::Action;
+pub use parts::{
+    Clients, Controllers, Fresh, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink,
+};
+
+use crate::environment::{Directive, Environment, Outcome, Place};
+use crate::scopes::{Design, Scope};
+use crate::shared::{Renaming, Shared, Symmetry, hasher};
+use cutover::core::fence::{Body, Config, Enforcement, Fence, Input, Prepare, Request};
+use cutover::core::gate::{Consistency, Operation, Work};
+use cutover::core::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
+use cutover::core::invariant::{Id, Monitor, Register};
+use cutover::core::migration::{Caps, Command, Controller, PartitionRecord, PlacementTable, Transition};
+use cutover::core::placement::Guarantee;
+use enabled::{Enabled, Replies};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The partition that everything is about.
+pub const PARTITION: PartitionId = PartitionId(1);
+/// The sinks: A and B.
+pub const SINKS: [Placement; 2] = [Placement(0), Placement(1)];
+
+/// The environment of one scope.
+#[derive(Debug)]
+pub struct World {
+    /// Its bounds.
+    pub scope: Scope,
+    symmetry: Symmetry,
+    /// The marks reached so far, by any step.
+    pub reached: AtomicU64,
+    /// Set to end a search early: no state has a successor any more.
+    pub stop: AtomicBool,
+    /// Tells worlds apart in memories that are keyed by content.
+    key: u64,
+}
+
+static WORLDS: AtomicU64 = AtomicU64::new(0);
+
+/// One state of the world.
+#[derive(Clone)]
+pub struct State {
+    pub(crate) log: Shared<Log>,
+    pub(crate) sinks: [Shared<Sink>; 2],
+    pub(crate) said: Shared<Replies>,
+    pub(crate) net: Shared<Net>,
+    pub(crate) clients: Shared<Clients>,
+    pub(crate) controllers: Shared<Controllers>,
+    pub(crate) monitor: Shared<Monitor>,
+    pub(crate) spent: Spent,
+    /// The invariants that the step into this state broke.
+    pub(crate) broken: u32,
+    /// Derived from `log`, `said` and `controllers`.
+    pub(crate) offers: Arc<Enabled>,
+    /// Which of its images this stands for.
+    image: usize,
+}
+
+/// Faults used up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Spent {
+    /// Crashes of sinks.
+    pub crashes: u8,
+    /// Sinks wiped.
+    pub wipes: u8,
+    /// Gateways restarted.
+    pub restarts: u8,
+}
+
+impl World {
+    /// The environment of a scope.
+    #[must_use]
+    pub fn new(scope: Scope) -> Self {
+        let key = WORLDS.fetch_add(1, Ordering::Relaxed);
+        let symmetry = gateways_exchanged(&scope);
+        Self { scope, symmetry, reached: AtomicU64::new(0), stop: AtomicBool::new(false), key }
+    }
+
+    /// A partition that lives at A, was opened there, and has no writes.
+    #[must_use]
+    pub fn initial(&self) -> State {
+        let (log, sinks, _) = self.created();
+        let monitor = self.monitor(log.current().map(AsRef::as_ref));
+        let controllers =
+            Controllers { machines: vec![self.controller(); usize::from(self.scope.controllers)], gained: 0 };
+        let state = State {
+            log: self.share(log),
+            sinks: sinks.map(|sink| self.share(sink)),
+            said: self.share(Replies::default()),
+            net: self.share(Net::default()),
+            clients: self.share(self.clients()),
+            controllers: self.share(controllers),
+            monitor: self.share(monitor),
+            spent: Spent::default(),
+            broken: 0,
+            offers: Arc::default(),
+            image: 0,
+        };
+        let offers = self.offers(&state.log, &state.said, &state.controllers);
+        State { offers, ..state }
+    }
+
+    /// Creates the partition by the production transitions: create, prepare, open. With the commands, in order.
+    pub(crate) fn created(&self) -> (Log, [Sink; 2], Vec<Command>) {
+        let mut commands = Vec::new();
+        let mut table = PlacementTable::new(Caps::PRODUCTION);
+        let mut sinks = SINKS.map(|store| self.empty_sink(store, Incarnation(1)));
+        let (placement, guarantee) = (SINKS[0], self.scope.guarantee);
+        let create = Transition::Create { placement, guarantee };
+        commands.push(Command { partition: PARTITION, transition: create });
+        let _ = table.apply(&commands[0]);
+        if let Some(record) = table.record(PARTITION).cloned() {
+            let body = Body::Prepare(Prepare {
+                migration: record.migration,
+                closed_through: record.epoch.previous(),
+            });
+            let request = Request { store: placement, partition: PARTITION, body };
+            for output in sinks[0].fence.handle(&Input::Request(request)) {
+                if let cutover::core::fence::Output::Reply(cutover::core::fence::Reply::Prepared(prepared)) =
+                    output
+                {
+                    let open = Transition::Open { expected: record.expected(), prepared };
+                    let open = Command { partition: PARTITION, transition: open };
+                    let _ = table.apply(&open);
+                    commands.push(open);
+                }
+            }
+            sinks[0].sync();
+        }
+        let record = table.record(PARTITION).cloned().map(Arc::new);
+        (Log { table, history: vec![record], begun: 0, created: 0, forced: 0 }, sinks, commands)
+    }
+
+    pub(crate) fn empty_sink(&self, store: Placement, incarnation: Incarnation) -> Sink {
+        let enforcement = match self.scope.guarantee {
+            Guarantee::Sealed => Enforcement::Tokens,
+            Guarantee::Timed => Enforcement::Nothing,
+        };
+        let limits = self.scope.limits;
+        let config = Config { store, partition: PARTITION, incarnation, enforcement, limits };
+        let fence = Fence::unknown(config);
+        let disk = fence.durable().clone();
+        Sink { fence, data: Vec::new(), disk, disk_data: Vec::new(), held: Vec::new() }
+    }
+
+    fn monitor(&self, record: Option<&PartitionRecord>) -> Monitor {
+        let writes =
+            (1..=self.scope.gateways).flat_map(|g| (1..=self.scope.writes_each).map(move |n| id(g, n)));
+        let register = (self.scope.readers > 0).then(|| Register::new(writes.collect()));
+        let monitor = Monitor::new(record, register);
+        match self.scope.design {
+            Some(Design::UnsealedForce) => monitor.without_exemptions(),
+            Some(
+                Design::DrainBarrier | Design::FailsOpen | Design::KeptTimestamp | Design::EarlyWatermark,
+            )
+            | None => monitor,
+        }
+    }
+
+    fn clients(&self) -> Clients {
+        let gateways = (1..=self.scope.gateways).map(|session| self.gateway(session, 1)).collect();
+        let readers = (0..self.scope.readers).map(|_| self.reader(0)).collect();
+        Clients { gateways, readers }
+    }
+
+    pub(crate) fn gateway(&self, session: u8, serial: u8) -> Gateway {
+        let work = Work::Write(id(session, serial));
+        let operation = Operation::new(PARTITION, work, self.scope.guarantee);
+        Gateway { operation, serial, attempts: 0 }
+    }
+
+    pub(crate) const fn controller(&self) -> Manager {
+        Manager { machine: Controller::new(self.scope.policy), seen: 0, timers: Vec::new() }
+    }
+
+    pub(crate) fn reader(&self, done: u8) -> Reader {
+        let work = Work::Read(Consistency::Strong);
+        let operation = Operation::new(PARTITION, work, self.scope.guarantee);
+        Reader { operation, sent: None, done, fresh: Fresh::Unasked }
+    }
+
+    /// Wraps a part, with the hash of its mirror image where the scope is symmetric.
+    pub(crate) fn share<T: Hash + Relabel>(&self, value: T) -> Shared<T> {
+        Shared::new(value, &self.symmetry)
+    }
+}
+
+fn gateways_exchanged(scope: &Scope) -> Symmetry {
+    let (one, two) = (SessionId(1), SessionId(2));
+    let mirror = Renaming { sessions: vec![(one, two), (two, one)], nodes: Vec::new() };
+    let symmetric = scope.symmetric && scope.gateways == 2;
+    Symmetry::new(if symmetric { vec![mirror] } else { Vec::new() })
+}
+
+/// The id of a gateway's write.
+#[must_use]
+pub fn id(gateway: u8, serial: u8) -> WriteId {
+    WriteId { session: SessionId(u64::from(gateway)), serial: Serial(u64::from(serial)) }
+}
+
+impl State {
+    /// The invariants that the step into this state broke, as a set.
+    #[must_use]
+    pub const fn broken(&self) -> u32 {
+        self.broken
+    }
+
+    /// The same for every state that differs only in the names of the gateways.
+    #[must_use]
+    pub fn representative(&self) -> Self {
+        let (own, mirror) = (self.fingerprint(0), self.fingerprint(1));
+        Self { image: usize::from(mirror < own), ..self.clone() }
+    }
+
+    /// Whether nothing but what was broken on the way differs.
+    fn same_place(&self, other: &Self) -> bool {
+        self.sinks[0].same(&other.sinks[0])
+            && self.sinks[1].same(&other.sinks[1])
+            && self.log.same(&other.log)
+            && self.net.same(&other.net)
+            && self.clients.same(&other.clients)
+            && self.said.same(&other.said)
+            && self.controllers.same(&other.controllers)
+            && self.monitor.same(&other.monitor)
+            && self.spent == other.spent
+    }
+
+    fn fingerprint(&self, image: usize) -> u64 {
+        let mut hasher = std::hash::BuildHasher::build_hasher(&hasher());
+        self.feed(image, &mut hasher);
+        hasher.finish()
+    }
+
+    fn feed<H: Hasher>(&self, image: usize, into: &mut H) {
+        into.write_u64(self.log.hash(image));
+        into.write_u64(self.sinks[0].hash(image));
+        into.write_u64(self.sinks[1].hash(image));
+        into.write_u64(self.said.hash(image));
+        into.write_u64(self.net.hash(image));
+        into.write_u64(self.clients.hash(image));
+        into.write_u64(self.controllers.hash(image));
+        into.write_u64(self.monitor.hash(image));
+        self.spent.hash(into);
+        into.write_u32(self.broken);
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (name, value) in self.facts() {
+            writeln!(f, "{name:<5} {value}")?;
+        }
+        for id in Id::in_set(self.broken) {
+            writeln!(f, "BROKEN {id}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Place for State {
+    fn broken(&self) -> u32 {
+        self.broken
+    }
+
+    fn representative(&self) -> Self {
+        self.representative()
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        self.facts()
+    }
+}
+
+impl Environment for World {
+    type State = State;
+    type Action = Action;
+
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    fn initial(&self) -> State {
+        self.initial()
+    }
+
+    fn actions(&self, state: &State, into: &mut Vec<Action>) {
+        self.actions(state, into);
+    }
+
+    fn next(&self, state: &State, action: Action) -> Option<State> {
+        self.next(state, action)
+    }
+
+    fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
+        self.explain(state, action)
+    }
+
+    fn directive(&self, state: &State, action: Action) -> Option<Directive> {
+        self.directive(state, action)
+    }
+
+    fn reached(&self) -> Vec<&'static str> {
+        mark::Mark::in_set(self.reached.load(Ordering::Relaxed)).map(mark::Mark::text).collect()
+    }
+
+    fn to_reach(&self) -> Vec<&'static str> {
+        self.scope.reaches.iter().map(|mark| mark.text()).collect()
+    }
+}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.feed(self.image, state);
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint(0) == other.fingerprint(0)
+    }
+}

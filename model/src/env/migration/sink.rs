@@ -1,0 +1,302 @@
+//! Sinks: delivering to them, performing what they do, and what crashes take away.
+
+use super::client::{matters, sink_of};
+use super::effect::Delivery;
+use super::mark::Mark;
+use super::parts::add;
+use super::step::{Done, Next, feed, now};
+use super::{Fresh, Held, Leaving, Message, Reader, SINKS, Sink, text};
+use cutover::core::fence::{Body, Config, Fence, Reply, Write};
+use cutover::core::gate::{self, Consistency};
+use cutover::core::ids::{Epoch, Halt, WriteId};
+use cutover::core::invariant::{Fact, Id, ReadServed, SinkStep, Statement};
+use cutover::core::migration::PartitionRecord;
+use cutover::core::placement::PartitionState;
+use std::sync::Arc;
+
+impl Next<'_> {
+    pub(super) fn request(&mut self, offer: usize, misroute: bool) -> Done {
+        let message = self.before.offers.requests.get(offer)?.clone();
+        let at = sink_of(message.store)?;
+        let at = if misroute { 1 - at } else { at };
+        self.deliver(at, &message, Delivery::Arrives)
+    }
+
+    pub(super) fn chunk(&mut self, message: usize) -> Done {
+        let message = self.net.chunks.get(message)?.clone();
+        self.deliver(sink_of(message.store)?, &message, Delivery::Arrives)
+    }
+
+    /// Delivers to a sink, and lets out what leaves it.
+    pub(super) fn deliver(&mut self, at: usize, message: &Message, delivery: Delivery) -> Done {
+        let before = self.before.sinks.get(at)?.clone();
+        let effect = self.world.effect(&before, message, delivery, self.reading);
+        for line in &effect.said {
+            self.say(|| line.clone());
+        }
+        if let Some(write) = effect.wrote {
+            self.judge_write(&before, write);
+        }
+        if let Some(reader) = self.reading.filter(|_| effect.served) {
+            self.judge_read(reader, &before);
+        }
+        for halt in &effect.halts {
+            self.halted(halt);
+        }
+        if effect.changed {
+            let record = self.log.current().cloned();
+            let (before, after) = (now(&before), now(&effect.sink));
+            let step = SinkStep { request: Some(message), before, after, record: record.as_deref() };
+            self.monitor.judge(&Fact::SinkStepped(step), &mut self.findings);
+            self.sinks.get_mut(at)?.adopt(&effect.sink);
+        }
+        for held in &effect.released {
+            self.release(at, held);
+        }
+        Some(())
+    }
+
+    /// A client write that takes effect is judged at that moment.
+    fn judge_write(&mut self, sink: &Sink, write: Write) {
+        let record = self.log.current().cloned();
+        let (store, fences) = (sink.fence.config().store, sink.fence.durable());
+        let fact = Fact::Wrote { store, write, fences, record: record.as_deref() };
+        if record.as_ref().is_some_and(|record| record.placed.is_some()) && self.monitor.remembers(&fact) {
+            self.mark(Mark::LeftBehind);
+        }
+        feed(&mut self.monitor, &mut self.findings, &fact);
+    }
+
+    /// A read is judged where it is served; what it returns, once it has left the sink.
+    fn judge_read(&mut self, reader: u8, sink: &Sink) {
+        let Some((resolved, token)) = self.reading_of(reader) else { return };
+        let fact = ReadServed {
+            reader,
+            consistency: Consistency::Strong,
+            resolved: &resolved,
+            token,
+            store: sink.fence.config().store,
+            copy: sink.fence.durable().newest(),
+            fences: sink.fence.durable(),
+            value: sink.data.last().copied(),
+        };
+        self.monitor.judge(&Fact::ReadServed(fact), &mut self.findings);
+    }
+
+    /// The record that a reader resolved last, and the token that its read carries.
+    fn reading_of(&self, reader: u8) -> Option<(Arc<PartitionRecord>, Epoch)> {
+        let (revision, request) = self.clients.readers.get(usize::from(reader))?.sent.as_ref()?;
+        let Body::Read(read) = request.body else { return None };
+        Some((self.log.history.get(*revision)?.clone()?, read.token))
+    }
+
+    fn read_done(&mut self, at: usize, reader: u8, token: Epoch, value: Option<WriteId>) -> Done {
+        let busy = self.clients.readers.get(usize::from(reader))?.clone();
+        let mut operation = busy.operation.clone();
+        let outputs = operation.handle(&gate::Event::Served { store: SINKS[at], token });
+        if !outputs.contains(&gate::Output::Finish(gate::Outcome::Served(Consistency::Strong))) {
+            return None;
+        }
+        let (resolved, _) = self.reading_of(reader)?;
+        let fences = self.sinks[at].fence.durable().clone();
+        let fact = Fact::ReadServed(ReadServed {
+            reader,
+            consistency: Consistency::Strong,
+            resolved: &resolved,
+            token,
+            store: SINKS[at],
+            copy: fences.newest(),
+            fences: &fences,
+            value,
+        });
+        if self.monitor.remembers(&fact) {
+            self.monitor.edit().remember(&fact, &mut self.findings);
+        }
+        if SINKS[at] != SINKS[0] {
+            self.mark(Mark::ReadAtTarget);
+        }
+        self.say(|| format!("serves the read: {}", value.map_or("nothing".to_owned(), |id| id.to_string())));
+        let done = busy.done + 1;
+        let next = if done < self.world.scope.reads_each {
+            self.world.reader(done)
+        } else {
+            Reader { operation, sent: None, done, fresh: Fresh::Unasked }
+        };
+        *self.clients.edit().readers.get_mut(usize::from(reader))? = next;
+        Some(())
+    }
+
+    fn halted(&mut self, halt: &Halt) {
+        self.say(|| format!("halts: {}", halt.facts));
+        if let Some(id) = Id::named(halt.invariant) {
+            self.findings.demand(false, id, || (halt.facts.clone(), "the machine halted".to_owned()));
+        }
+    }
+
+    /// Lets an output leave its sink.
+    pub(super) fn release(&mut self, at: usize, held: &Held) {
+        self.state(at, held);
+        match &held.output {
+            Leaving::Reply(reply) => self.route(at, reply),
+            Leaving::Chunk(chunk) => {
+                add(&mut self.net.edit().chunks, chunk.clone());
+            }
+            Leaving::Value { reader, token, value } => {
+                let _ = self.read_done(at, *reader, *token, *value);
+            }
+        }
+    }
+
+    /// A statement is judged when it leaves.
+    fn state(&mut self, at: usize, held: &Held) {
+        let statement = match &held.output {
+            Leaving::Value { value, .. } => Statement::Read(*value),
+            Leaving::Chunk(message) => {
+                let Body::Chunk(chunk) = &message.body else { return };
+                Statement::Handed(chunk)
+            }
+            Leaving::Reply(reply) => match reply {
+                Reply::Prepared(said) => Statement::Prepared(said),
+                Reply::Sealed(said) => Statement::Sealed(said),
+                Reply::Evidence(said) => Statement::Evidence(said),
+                Reply::Watermark(said) => Statement::Watermark(said),
+                Reply::Dropped(said) => Statement::Dropped(said),
+                Reply::Applied { write, .. } => Statement::Applied(*write),
+                Reply::ChunkTaken(_) | Reply::Refused { .. } => return,
+            },
+        };
+        let fact = Fact::Stated(statement, held.copy, now(&self.sinks[at]));
+        self.monitor.judge(&fact, &mut self.findings);
+    }
+
+    fn route(&mut self, at: usize, reply: &Reply) {
+        self.say(|| text::reply(reply));
+        match reply {
+            Reply::Applied { write, .. } => {
+                self.mark_repeated(at, *write);
+                if matters(&self.clients, reply) {
+                    add(&mut self.net.edit().answers, reply.clone());
+                }
+            }
+            Reply::Refused { request, refusal } => {
+                self.mark_refused(request, refusal);
+                if self.world.concerns_controllers(self.before, reply) {
+                    add(&mut self.said.edit().replies, reply.clone());
+                }
+                if matters(&self.clients, reply) {
+                    add(&mut self.net.edit().answers, reply.clone());
+                }
+            }
+            Reply::ChunkTaken(_) => {}
+            Reply::Dropped(_) => {
+                self.mark(Mark::Dropped);
+                add(&mut self.said.edit().replies, reply.clone());
+            }
+            Reply::Prepared(_) | Reply::Sealed(_) | Reply::Evidence(_) | Reply::Watermark(_) => {
+                if self.said.replies.binary_search(reply).is_err() {
+                    add(&mut self.said.edit().replies, reply.clone());
+                }
+            }
+        }
+    }
+
+    /// The mover has read whatever each source would hand out, for every migration so far.
+    pub(super) fn mover(&mut self) {
+        if !self.moved_sinks_or_log() {
+            return;
+        }
+        let records = self.log.history.iter().flatten();
+        let mut moves: Vec<_> = records
+            .filter_map(|record| match record.placed?.state {
+                PartitionState::Migrating { from, to, .. } => Some((record.migration, from, to)),
+                PartitionState::Active(_) => None,
+            })
+            .collect();
+        moves.dedup();
+        for (migration, from, to) in moves {
+            let Some((at, sink)) = sink_of(from).and_then(|at| Some((at, self.sinks.get(at)?))) else {
+                continue;
+            };
+            let sink = sink.share(self.world);
+            let copy = sink.fence.durable().newest();
+            for message in self.world.exports(&sink, migration, to).iter() {
+                if self.net.chunks.binary_search(message).is_err() {
+                    self.release(at, &Held { copy, output: Leaving::Chunk(message.clone()) });
+                }
+            }
+        }
+    }
+
+    pub(super) fn sync(&mut self, at: usize) -> Done {
+        let sink = self.sinks.get_mut(at)?;
+        if sink.is_synced() && sink.held.is_empty() {
+            return None;
+        }
+        sink.edit().sync();
+        let held = std::mem::take(&mut sink.edit().held);
+        self.say(|| "makes everything durable".to_owned());
+        for held in held {
+            self.release(at, &held);
+        }
+        Some(())
+    }
+
+    pub(super) fn crash(&mut self, at: usize) -> Done {
+        let before = self.before.sinks.get(at)?.clone();
+        if before.is_synced() && before.held.is_empty() && before.fence.admitted().is_empty() {
+            return None;
+        }
+        let fence = Fence::recover(*before.fence.config(), before.disk.clone());
+        let (disk, disk_data) = (before.disk.clone(), before.disk_data.clone());
+        let lost = before.data.len().saturating_sub(disk_data.len());
+        let sink = Sink { fence, data: disk_data.clone(), disk, disk_data, held: Vec::new() };
+        self.step_without_request(&before, &sink);
+        self.sinks.get_mut(at)?.replace(sink);
+        self.spent.crashes += 1;
+        if !before.is_synced() {
+            self.mark(Mark::CrashLost);
+        }
+        self.say(|| format!("crashes and loses what was not durable ({lost} writes)"));
+        Some(())
+    }
+
+    /// Outside the fault model: the owner, whose data nobody else has, and a target whose evidence for the cutover in
+    /// flight has been given; a statement is durable wherever the store could fail over to.
+    pub(super) fn wipe(&mut self, at: usize) -> Done {
+        let store = *SINKS.get(at)?;
+        let before = self.before.sinks.get(at)?.clone();
+        let record = self.log.current()?;
+        if record.placed.is_some_and(|placed| placed.state.read_placement() == store) {
+            return None;
+        }
+        let vouched = |reply: &Reply| match reply {
+            Reply::Evidence(said) => said.migration() == record.migration && said.epoch() == record.epoch,
+            Reply::Prepared(_)
+            | Reply::Sealed(_)
+            | Reply::Watermark(_)
+            | Reply::Dropped(_)
+            | Reply::ChunkTaken(_)
+            | Reply::Applied { .. }
+            | Reply::Refused { .. } => false,
+        };
+        if self.said.replies.iter().any(vouched) || before.fence.durable().copy().is_none() {
+            return None;
+        }
+        let Config { incarnation, .. } = *before.fence.config();
+        let mut sink = self.world.empty_sink(store, incarnation.next());
+        sink.fence = Fence::returned(*sink.fence.config(), record.epoch, record.migration);
+        sink.sync();
+        self.sinks.get_mut(at)?.replace(sink);
+        self.spent.wipes += 1;
+        self.mark(Mark::Wiped);
+        self.say(|| "comes back empty, with a new incarnation".to_owned());
+        Some(())
+    }
+
+    fn step_without_request(&mut self, before: &Sink, after: &Sink) {
+        let record = self.log.current().cloned();
+        let step =
+            SinkStep { request: None, before: now(before), after: now(after), record: record.as_deref() };
+        self.monitor.judge(&Fact::SinkStepped(step), &mut self.findings);
+    }
+}

@@ -1,0 +1,316 @@
+//! One step: a state and a choice give the next state, what it broke and what it said.
+
+use super::effect::Delivery;
+use super::enabled::{Commit, Replies};
+use super::mark::Mark;
+use super::{Action, Clients, Controllers, Log, Net, PARTITION, Shared, Sink, Spent, State, World};
+use crate::environment::Outcome;
+use cutover::core::ids::Relabel;
+use cutover::core::invariant::{Fact, Findings, Monitor, SinkNow, Violation};
+use cutover::core::migration::Command;
+use std::hash::Hash;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What a step did.
+pub(super) struct Stepped {
+    pub(super) state: State,
+    said: Vec<String>,
+    violations: Vec<Violation>,
+    marks: u64,
+}
+
+impl From<Stepped> for Outcome<State> {
+    fn from(Stepped { state, said, violations, marks }: Stepped) -> Self {
+        Self { state, said, violations, marks: Mark::in_set(marks).map(Mark::text).collect() }
+    }
+}
+
+/// A part of the state, copied once it is written to.
+pub(super) struct Part<'w, T> {
+    before: &'w Shared<T>,
+    now: Now<T>,
+}
+
+enum Now<T> {
+    Same,
+    Adopted(Shared<T>),
+    Own(T),
+}
+
+impl<T> Deref for Part<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match &self.now {
+            Now::Same => self.before,
+            Now::Adopted(shared) => shared,
+            Now::Own(own) => own,
+        }
+    }
+}
+
+impl<'w, T: Clone + Hash + Relabel> Part<'w, T> {
+    const fn new(before: &'w Shared<T>) -> Self {
+        Self { before, now: Now::Same }
+    }
+
+    pub(super) fn edit(&mut self) -> &mut T {
+        if !matches!(self.now, Now::Own(_)) {
+            self.now = Now::Own((**self).clone());
+        }
+        match &mut self.now {
+            Now::Own(own) => own,
+            Now::Same | Now::Adopted(_) => unreachable!("made its own just now"),
+        }
+    }
+
+    pub(super) fn replace(&mut self, value: T) {
+        self.now = Now::Own(value);
+    }
+
+    /// Takes over a part that was made elsewhere.
+    pub(super) fn adopt(&mut self, shared: &Shared<T>) {
+        self.now = Now::Adopted(shared.clone());
+    }
+
+    /// The part as it stands, wrapped.
+    pub(super) fn share(&self, world: &World) -> Shared<T> {
+        match &self.now {
+            Now::Same => self.before.clone(),
+            Now::Adopted(shared) => shared.clone(),
+            Now::Own(own) => world.share(own.clone()),
+        }
+    }
+
+    fn differs(&self) -> bool {
+        match &self.now {
+            Now::Same => false,
+            Now::Adopted(shared) => !shared.same(self.before),
+            Now::Own(_) => true,
+        }
+    }
+
+    fn finish(self, world: &World) -> Shared<T> {
+        match self.now {
+            Now::Same => self.before.clone(),
+            Now::Adopted(shared) => shared,
+            Now::Own(own) => world.share(own),
+        }
+    }
+}
+
+/// The state that a step is building.
+pub(super) struct Next<'w> {
+    pub(super) world: &'w World,
+    pub(super) before: &'w State,
+    pub(super) log: Part<'w, Log>,
+    pub(super) sinks: [Part<'w, Sink>; 2],
+    pub(super) said: Part<'w, Replies>,
+    pub(super) net: Part<'w, Net>,
+    pub(super) clients: Part<'w, Clients>,
+    pub(super) controllers: Part<'w, Controllers>,
+    pub(super) monitor: Part<'w, Monitor>,
+    pub(super) spent: Spent,
+    pub(super) findings: Findings,
+    /// The strong reader whose request is being delivered.
+    pub(super) reading: Option<u8>,
+    marks: u64,
+    transcript: Option<Vec<String>>,
+}
+
+/// `None`: the choice changes nothing.
+pub(super) type Done = Option<()>;
+
+impl World {
+    /// Takes a step; `None` if it changes nothing.
+    #[must_use]
+    pub fn next(&self, state: &State, action: Action) -> Option<State> {
+        self.run(state, action, false).map(|outcome| outcome.state)
+    }
+
+    /// Takes a step, and tells what happened.
+    #[must_use]
+    pub fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
+        self.run(state, action, true).map(Into::into)
+    }
+
+    /// A command was committed by a log that is not here. `None`: it changes nothing.
+    pub(crate) fn decide(&self, state: &State, command: &Command, explain: bool) -> Option<Outcome<State>> {
+        let mut log = (*state.log).clone();
+        let outcome = log.table.apply(command);
+        if outcome.is_ok() || log.table != state.log.table {
+            log.note(&command.transition, log.table.record(PARTITION).cloned());
+        }
+        let commit = Commit { command: command.clone(), outcome, log: self.share(log) };
+        Some(self.run_with(state, explain, |next| next.decided(&commit))?.into())
+    }
+
+    fn run(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
+        self.run_with(state, explain, |next| next.take(action))
+    }
+
+    pub(super) fn run_with(
+        &self,
+        state: &State,
+        explain: bool,
+        take: impl FnOnce(&mut Next<'_>) -> Done,
+    ) -> Option<Stepped> {
+        let mut next = Next::new(self, state, explain);
+        take(&mut next)?;
+        if self.scope.forgetful {
+            next.forget();
+        }
+        next.mover();
+        next.judge_now();
+        let outcome = next.finish()?;
+        self.note(outcome.marks);
+        Some(outcome)
+    }
+
+    /// Adds to the places reached.
+    pub(super) fn note(&self, marks: u64) {
+        if marks & !self.reached.load(Ordering::Relaxed) != 0 {
+            self.reached.fetch_or(marks, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a step that leaves no trace in the state, and returns what it broke.
+    pub(super) fn glance(&self, state: &State, action: Action) -> u32 {
+        let mut next = Next::new(self, state, false);
+        let _ = next.take(action);
+        self.note(next.marks);
+        next.findings.bits()
+    }
+}
+
+impl<'w> Next<'w> {
+    fn new(world: &'w World, before: &'w State, explain: bool) -> Self {
+        Self {
+            world,
+            before,
+            log: Part::new(&before.log),
+            sinks: [Part::new(&before.sinks[0]), Part::new(&before.sinks[1])],
+            said: Part::new(&before.said),
+            net: Part::new(&before.net),
+            clients: Part::new(&before.clients),
+            controllers: Part::new(&before.controllers),
+            monitor: Part::new(&before.monitor),
+            spent: before.spent,
+            findings: Findings::new(explain),
+            reading: None,
+            marks: 0,
+            transcript: explain.then(Vec::new),
+        }
+    }
+
+    fn take(&mut self, action: Action) -> Done {
+        match action {
+            Action::Send { gateway, revision } => self.send(gateway.into(), revision.into()),
+            Action::Write { message } => self.write(message.into()),
+            Action::Apply { sink, index } => self.apply(sink.into(), index.into()),
+            Action::Answer { message } => self.answer(message.into()),
+            Action::Resolve { reader, revision } => self.resolve(reader.into(), revision.into()),
+            Action::Serve { reader } => self.serve(reader.into()),
+            Action::Stale { revision } => self.stale(revision.into()),
+            Action::Request { offer } => self.request(offer.into(), false),
+            Action::Misroute { offer } => self.request(offer.into(), true),
+            Action::MisrouteWrite { message } => {
+                let (message, _) = self.before.net.writes.get(usize::from(message))?;
+                self.misroute(message, self.world.arrival())
+            }
+            Action::MisrouteChunk { message } => {
+                self.misroute(self.before.net.chunks.get(usize::from(message))?, Delivery::Arrives)
+            }
+            Action::Commit { offer } => self.commit(offer.into()),
+            Action::Chunk { message } => self.chunk(message.into()),
+            Action::Sync { sink } => self.sync(sink.into()),
+            Action::Crash { sink } => self.crash(sink.into()),
+            Action::Wipe { sink } => self.wipe(sink.into()),
+            Action::Restart { gateway } => self.restart(gateway.into()),
+            Action::Controller { offer } => self.controller(offer.into()),
+            Action::Replace { controller } => self.replace(controller.into()),
+            Action::Fire { controller, timer, revision } => {
+                self.fire(controller.into(), timer.into(), revision.into())
+            }
+            Action::Tick => self.tick(),
+            Action::Gain { controller } => self.gain(controller.into()),
+        }
+    }
+
+    pub(super) fn moved_sinks_or_log(&self) -> bool {
+        self.log.differs() || self.sinks.iter().any(Part::differs)
+    }
+
+    fn forget(&mut self) {
+        let mut said = (*self.said).clone();
+        said.forget(self.log.current().map(AsRef::as_ref));
+        if said != *self.said {
+            self.said.replace(said);
+        }
+    }
+
+    /// Notes what happened, if anybody wants to know.
+    pub(super) fn say(&mut self, line: impl FnOnce() -> String) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.push(line());
+        }
+    }
+
+    pub(super) const fn mark(&mut self, mark: Mark) {
+        self.marks |= 1 << (mark as u8);
+    }
+
+    pub(super) const fn mark_all(&mut self, bits: u64) {
+        self.marks |= bits;
+    }
+
+    /// What holds, or not, of every state.
+    fn judge_now(&mut self) {
+        let sinks = [now(&self.sinks[0]), now(&self.sinks[1])];
+        let record = self.log.current().map(AsRef::as_ref);
+        self.monitor.judge(&Fact::Now(record, &sinks), &mut self.findings);
+    }
+
+    fn finish(self) -> Option<Stepped> {
+        let Self { world, before, .. } = self;
+        let derived = self.log.differs() || self.said.differs() || self.controllers.differs();
+        let mut state = State {
+            log: self.log.finish(world),
+            sinks: self.sinks.map(|sink| sink.finish(world)),
+            said: self.said.finish(world),
+            net: self.net.finish(world),
+            clients: self.clients.finish(world),
+            controllers: self.controllers.finish(world),
+            monitor: self.monitor.finish(world),
+            spent: self.spent,
+            broken: self.findings.bits(),
+            offers: Arc::clone(&before.offers),
+            image: 0,
+        };
+        let same = state.broken == 0 && state.same_place(before);
+        if same {
+            world.note(self.marks);
+            self.transcript.as_ref()?;
+        }
+        if derived {
+            state.offers = world.offers(&state.log, &state.said, &state.controllers);
+        }
+        let violations = self.findings.violations().to_vec();
+        let said = self.transcript.unwrap_or_default();
+        (!same).then_some(Stepped { state, said, violations, marks: self.marks })
+    }
+}
+
+/// Feeds a fact to the monitor, copying it only if the fact matters for later.
+pub(super) fn feed(monitor: &mut Part<'_, Monitor>, findings: &mut Findings, fact: &Fact<'_>) {
+    monitor.judge(fact, findings);
+    if monitor.remembers(fact) {
+        monitor.edit().remember(fact, findings);
+    }
+}
+
+pub(super) fn now(sink: &Sink) -> SinkNow<'_> {
+    SinkNow { fence: &sink.fence, data: &sink.data, durable: &sink.disk, durable_data: &sink.disk_data }
+}

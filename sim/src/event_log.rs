@@ -1,0 +1,93 @@
+//! What happened: a rolling hash over every event, counters, and the events in words, if somebody wants to read them.
+
+use core::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use xxhash_rust::xxh3::Xxh3Default;
+
+/// Locks, whatever became of an earlier holder: a panic ends the run anyway.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The time of the run in nanoseconds.
+#[must_use]
+pub fn now_ns() -> u64 {
+    let elapsed = madsim::time::TimeHandle::current().elapsed();
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}
+
+struct Inner {
+    hash: Xxh3Default,
+    events: u64,
+    counts: BTreeMap<(&'static str, &'static str), u64>,
+    text: Option<String>,
+}
+
+/// The events of a run. Clones share it.
+#[derive(Clone)]
+pub struct EventLog(Arc<Mutex<Inner>>);
+
+impl EventLog {
+    /// Nothing yet; with words, if they are wanted.
+    #[must_use]
+    pub fn new(words: bool) -> Self {
+        let text = words.then(String::new);
+        let counts = BTreeMap::new();
+        Self(Arc::new(Mutex::new(Inner { hash: Xxh3Default::new(), events: 0, counts, text })))
+    }
+
+    /// An event: who, what, and numbers that say the rest. `words` is asked only when somebody reads along.
+    pub fn note(
+        &self,
+        who: &'static str,
+        which: u64,
+        what: &'static str,
+        facts: &[u64],
+        words: impl FnOnce() -> String,
+    ) {
+        let at = now_ns();
+        let mut inner = lock(&self.0);
+        inner.events += 1;
+        inner.hash.update(&at.to_le_bytes());
+        inner.hash.update(who.as_bytes());
+        inner.hash.update(&which.to_le_bytes());
+        inner.hash.update(what.as_bytes());
+        for fact in facts {
+            inner.hash.update(&fact.to_le_bytes());
+        }
+        if let Some(text) = &mut inner.text {
+            let (seconds, rest) = (at / 1_000_000_000, at % 1_000_000_000);
+            let _ = writeln!(text, "{seconds:>4}.{rest:09} {who}{which} {what} {facts:x?} {}", words());
+        }
+    }
+
+    /// One more of a kind: `fault`, `mark`, or what else is counted.
+    pub fn count(&self, group: &'static str, name: &'static str) {
+        *lock(&self.0).counts.entry((group, name)).or_default() += 1;
+    }
+
+    /// The hash over everything so far.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        lock(&self.0).hash.digest()
+    }
+
+    /// Events so far.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        lock(&self.0).events
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<(&'static str, &'static str), u64> {
+        lock(&self.0).counts.clone()
+    }
+
+    /// The events in words.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        lock(&self.0).text.clone()
+    }
+}

@@ -1,0 +1,324 @@
+//! One request, from node to node until somebody answers it.
+
+use crate::host::address;
+use crate::stream::Stream;
+use core::time::Duration;
+use cutover::core::ids::{Revision, SessionId};
+use cutover::core::migration::{PartitionRecord, Transition};
+use cutover::core::raft::Ticket;
+use cutover::node::proto::v1::{
+    self, cluster_client::ClusterClient, error_detail::Why, migrations_client::MigrationsClient,
+    placements_client::PlacementsClient, sessions_client::SessionsClient,
+};
+use cutover::node::proto::{detail_of, request};
+use std::collections::BTreeMap;
+use tokio::time::{sleep, timeout};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status};
+
+/// Why a request has no answer, as far as it matters for what was done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Failed {
+    /// It was committed, and refused; or it can never be.
+    Refused(v1::Refused),
+    /// It is not in the log, and will not be.
+    NotCommitted,
+    /// Nobody knows.
+    Indeterminate,
+    /// The session is not known any more.
+    SessionExpired,
+}
+
+/// What was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Done {
+    /// The place in the log, if it has one.
+    pub index: u64,
+    /// The epoch, or the session.
+    pub value: u64,
+    /// The number of the partition, if it was about one.
+    pub partition: u32,
+    /// It is the answer of an earlier attempt.
+    pub repeated: bool,
+}
+
+/// A partition that was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// Its record.
+    pub record: PartitionRecord,
+    /// Its name, if it has one.
+    pub name: String,
+    /// As of, if it has a placement.
+    pub revision: Option<Revision>,
+}
+
+/// A request that can be made again.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// A transition.
+    Apply(cutover::node::proto::Asked, Box<Transition>, Option<Ticket>),
+    /// A session.
+    Open,
+    /// The end of one.
+    Close(SessionId),
+}
+
+/// What one attempt came to.
+enum Attempt<T> {
+    Done(T),
+    Failed(Failed),
+    /// Certainly nothing was done; somebody else may do it.
+    Elsewhere(Option<u8>),
+    /// It may have been done.
+    Unknown,
+}
+
+/// The way of one client to the nodes.
+pub struct Api {
+    channels: BTreeMap<u8, Channel>,
+    nodes: Vec<u8>,
+    at: u8,
+    patience: Duration,
+    chance: Stream,
+}
+
+fn classify<T>(result: Result<Response<T>, Status>) -> Attempt<T> {
+    let status = match result {
+        Ok(response) => return Attempt::Done(response.into_inner()),
+        Err(status) => status,
+    };
+    match detail_of(&status) {
+        Some(Why::NotLeader(why)) => {
+            Attempt::Elsewhere(why.leader.and_then(|hint| u8::try_from(hint.node).ok()))
+        }
+        Some(Why::Busy(_)) => Attempt::Elsewhere(None),
+        Some(Why::Refused(why)) => Attempt::Failed(Failed::Refused(why)),
+        Some(Why::SessionExpired(_)) => Attempt::Failed(Failed::SessionExpired),
+        Some(Why::Denied(_)) => Attempt::Failed(Failed::NotCommitted),
+        Some(Why::Indeterminate(_)) | None => Attempt::Unknown,
+    }
+}
+
+impl Api {
+    /// A client of these nodes.
+    #[must_use]
+    pub fn new(nodes: Vec<u8>, patience: Duration, mut chance: Stream) -> Self {
+        let at = chance.pick(&nodes).unwrap_or(1);
+        Self { channels: BTreeMap::new(), nodes, at, patience, chance }
+    }
+
+    /// The way to one node. Nothing is sent before the first request.
+    pub fn channel(&mut self, node: u8) -> Option<Channel> {
+        if let Some(open) = self.channels.get(&node) {
+            return Some(open.clone());
+        }
+        let channel = Endpoint::from_shared(format!("http://{}", address(node))).ok()?.connect_lazy();
+        self.channels.insert(node, channel.clone());
+        Some(channel)
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.patience);
+        request
+    }
+
+    /// Asks this node next, or any.
+    pub fn go_elsewhere(&mut self, hint: Option<u8>) {
+        let any = self.chance.pick(&self.nodes).unwrap_or(1);
+        self.at = hint.unwrap_or(any);
+    }
+
+    async fn pause(&mut self) {
+        let millis = self.chance.between(5, 60);
+        sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// Asks until there is an answer, or so many attempts had none. An attempt of which nobody knows is made again only
+    /// under a ticket.
+    pub async fn ask(&mut self, asked: &Asked, attempts: u32) -> Result<Done, Failed> {
+        let again = match asked {
+            Asked::Apply(_, _, ticket) => ticket.is_some(),
+            Asked::Open | Asked::Close(_) => false,
+        };
+        let mut unknown = false;
+        for _ in 0..attempts {
+            match self.attempt(asked).await {
+                Attempt::Done(done) => return Ok(done),
+                Attempt::Failed(Failed::SessionExpired) if unknown => return Err(Failed::Indeterminate),
+                Attempt::Failed(failed) => return Err(failed),
+                Attempt::Elsewhere(hint) => self.go_elsewhere(hint),
+                Attempt::Unknown if again => {
+                    unknown = true;
+                    self.go_elsewhere(None);
+                }
+                Attempt::Unknown => {
+                    self.go_elsewhere(None);
+                    return Err(Failed::Indeterminate);
+                }
+            }
+            self.pause().await;
+        }
+        Err(if unknown { Failed::Indeterminate } else { Failed::NotCommitted })
+    }
+
+    async fn attempt(&mut self, asked: &Asked) -> Attempt<Done> {
+        let Some(channel) = self.channel(self.at) else { return Attempt::Elsewhere(None) };
+        let limit = self.patience;
+        let call = async {
+            match asked {
+                Asked::Apply(partition, transition, ticket) => {
+                    let wire = self.request(request(partition.clone(), (**transition).clone(), *ticket));
+                    let answer = classify(MigrationsClient::new(channel).apply(wire).await);
+                    map(answer, |done| {
+                        let v1::ApplyResponse { partition, epoch, index, repeated } = done;
+                        Done { index, value: epoch, partition, repeated }
+                    })
+                }
+                Asked::Open => {
+                    let wire = self.request(v1::OpenSessionRequest {});
+                    map(classify(SessionsClient::new(channel).open(wire).await), |done| Done {
+                        index: 0,
+                        partition: 0,
+                        value: done.session,
+                        repeated: false,
+                    })
+                }
+                Asked::Close(session) => {
+                    let wire = self.request(v1::CloseSessionRequest { session: session.0 });
+                    map(classify(SessionsClient::new(channel).close(wire).await), |_| Done {
+                        index: 0,
+                        partition: 0,
+                        value: 0,
+                        repeated: false,
+                    })
+                }
+            }
+        };
+        timeout(limit, call).await.unwrap_or(Attempt::Unknown)
+    }
+
+    /// Resolves a partition; `Ok(None)`: there is none.
+    pub async fn resolve(
+        &mut self,
+        partition: &cutover::node::proto::Asked,
+        attempts: u32,
+    ) -> Option<Option<Found>> {
+        for _ in 0..attempts {
+            let channel = self.channel(self.at)?;
+            let wire = self.request(v1::ResolveRequest { partition: Some(partition.clone().into()) });
+            let mut client = PlacementsClient::new(channel);
+            match timeout(self.patience, client.resolve(wire)).await {
+                Ok(Ok(response)) => return found(response.into_inner()).map(Some),
+                Ok(Err(status)) if status.code() == tonic::Code::NotFound => return Some(None),
+                Ok(Err(status)) => self.after(status),
+                Err(_) => self.go_elsewhere(None),
+            }
+            self.pause().await;
+        }
+        None
+    }
+
+    /// One page of everything.
+    pub async fn list(&mut self, after: Option<u32>, limit: u32, attempts: u32) -> Option<v1::ListResponse> {
+        for _ in 0..attempts {
+            let channel = self.channel(self.at)?;
+            let wire = self.request(v1::ListRequest { after, limit });
+            let mut client = PlacementsClient::new(channel);
+            match timeout(self.patience, client.list(wire)).await {
+                Ok(Ok(response)) => return Some(response.into_inner()),
+                Ok(Err(status)) => self.after(status),
+                Err(_) => self.go_elsewhere(None),
+            }
+            self.pause().await;
+        }
+        None
+    }
+
+    /// Whom to ask after somebody could not answer a read.
+    fn after(&mut self, status: Status) {
+        match classify::<()>(Err(status)) {
+            Attempt::Elsewhere(hint) => self.go_elsewhere(hint),
+            Attempt::Done(()) | Attempt::Failed(_) | Attempt::Unknown => self.go_elsewhere(None),
+        }
+    }
+
+    /// Asks the operator's services once; says whether it was done.
+    pub async fn operate(&mut self, wanted: Operation) -> Result<(), Failed> {
+        let Some(channel) = self.channel(self.at) else { return Err(Failed::NotCommitted) };
+        let mut client = ClusterClient::new(channel);
+        let limit = self.patience;
+        let answer = match wanted {
+            Operation::Change(change) => {
+                let wire = self.request(v1::ChangeMembersRequest { change: Some(change) });
+                timeout(limit, client.change_members(wire)).await.map(|result| map(classify(result), |_| ()))
+            }
+            Operation::Transfer(to) => {
+                let wire = self.request(v1::TransferRequest { to: to.into() });
+                timeout(limit, client.transfer(wire)).await.map(|result| map(classify(result), |_| ()))
+            }
+        };
+        match answer.unwrap_or(Attempt::Unknown) {
+            Attempt::Done(()) => Ok(()),
+            Attempt::Failed(failed) => Err(failed),
+            Attempt::Elsewhere(hint) => {
+                self.go_elsewhere(hint);
+                Err(Failed::NotCommitted)
+            }
+            Attempt::Unknown => {
+                self.go_elsewhere(None);
+                Err(Failed::Indeterminate)
+            }
+        }
+    }
+
+    /// The members, as the leader has them.
+    pub async fn members(&mut self) -> Option<v1::MembersResponse> {
+        let channel = self.channel(self.at)?;
+        let wire = self.request(v1::MembersRequest {});
+        let mut client = ClusterClient::new(channel);
+        match timeout(self.patience, client.members(wire)).await {
+            Ok(Ok(response)) => Some(response.into_inner()),
+            Ok(Err(status)) => {
+                let hint =
+                    if let Attempt::Elsewhere(hint) = classify::<()>(Err(status)) { hint } else { None };
+                self.go_elsewhere(hint);
+                None
+            }
+            Err(_) => {
+                self.go_elsewhere(None);
+                None
+            }
+        }
+    }
+
+    /// The nodes to ask from now on.
+    pub fn know(&mut self, nodes: Vec<u8>) {
+        self.nodes = nodes;
+    }
+}
+
+/// What an operator asks for.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// A change of the members.
+    Change(v1::change_members_request::Change),
+    /// Another leader; 0: whoever is furthest.
+    Transfer(u8),
+}
+
+fn map<T, U>(attempt: Attempt<T>, make: impl FnOnce(T) -> U) -> Attempt<U> {
+    match attempt {
+        Attempt::Done(done) => Attempt::Done(make(done)),
+        Attempt::Failed(failed) => Attempt::Failed(failed),
+        Attempt::Elsewhere(hint) => Attempt::Elsewhere(hint),
+        Attempt::Unknown => Attempt::Unknown,
+    }
+}
+
+fn found(wire: v1::ResolveResponse) -> Option<Found> {
+    let record = PartitionRecord::try_from(wire.record.as_ref()?).ok()?;
+    let name = wire.record.map(|record| record.name).unwrap_or_default();
+    Some(Found { record, name, revision: wire.resolution.map(|found| Revision(found.revision)) })
+}

@@ -1,0 +1,170 @@
+//! What a client wants of a partition next. The statements of stores are made here: what they rest on is the business of
+//! other tests; here the log is to keep them.
+
+use crate::options::Work;
+use crate::stream::Stream;
+use cutover::core::fence::{
+    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+};
+use cutover::core::ids::{Epoch, Incarnation, Placement, Position};
+use cutover::core::migration::{Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition};
+use cutover::core::placement::{Guarantee, PartitionState, Phase};
+
+fn speaker(record: &PartitionRecord, store: Placement, incarnation: Incarnation) -> StatementOrigin {
+    StatementOrigin { store, partition: record.partition, incarnation }
+}
+
+const FIRST: Incarnation = Incarnation(1);
+
+/// A transition that fits the record, as far as the client knows it.
+pub(super) fn next(record: Option<&PartitionRecord>, work: &Work, chance: &mut Stream) -> Transition {
+    let wanted = match record {
+        None => create(work, chance),
+        Some(record) => match record.placed {
+            None => match record.old_copies.first() {
+                Some(old) => Transition::ForgetCopy {
+                    dropped: Dropped::reported(speaker(record, old.placement, FIRST), old.copy),
+                },
+                None => create(work, chance),
+            },
+            Some(placed) => of_placed(record, placed, work, chance),
+        },
+    };
+    let stale = chance.below(100) < work.stale_pc;
+    if stale { spoil(wanted, chance) } else { wanted }
+}
+
+fn create(work: &Work, chance: &mut Stream) -> Transition {
+    let placement = Placement(u16::try_from(chance.below(work.placements.into())).unwrap_or(0));
+    let guarantee = if chance.below(4) == 0 { Guarantee::Timed } else { Guarantee::Sealed };
+    Transition::Create { placement, guarantee }
+}
+
+fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut Stream) -> Transition {
+    let expected = record.expected();
+    let enforces = placed.guarantee == Guarantee::Sealed;
+    let luck = chance.below(100);
+    match placed.state {
+        PartitionState::Active(at) if !placed.opened => Transition::Open {
+            expected,
+            prepared: Prepared::reported(speaker(record, at, FIRST), placed.copy, record.epoch, enforces),
+        },
+        PartitionState::Active(at) => match (placed.debt, record.old_copies.first()) {
+            (Some(debt), _) if luck < 70 => Transition::Settle {
+                migration: debt.migration,
+                proof: Settlement::Dropped(Dropped::reported(
+                    speaker(record, debt.placement, FIRST),
+                    debt.copy,
+                )),
+            },
+            (_, Some(old)) if luck < 30 => {
+                Transition::RetireCopy { placement: old.placement, copy: old.copy }
+            }
+            (_, Some(old)) if luck < 55 => Transition::ForgetCopy {
+                dropped: Dropped::reported(speaker(record, old.placement, FIRST), old.copy),
+            },
+            _ if luck < 62 => Transition::Delete { expected },
+            _ => {
+                let step =
+                    u16::try_from(chance.between(1, u64::from(work.placements.max(2)) - 1)).unwrap_or(1);
+                Transition::Begin { expected, to: Placement((at.0 + step) % work.placements.max(2)) }
+            }
+        },
+        PartitionState::Migrating { .. } if luck < 15 => Transition::Abort { expected },
+        PartitionState::Migrating { to, .. } if luck < 20 => force(record, expected, to),
+        PartitionState::Migrating { from, to, phase: Phase::Draining } if enforces => {
+            Transition::EnterCutover {
+                expected,
+                receipt: SealReceipt::reported(
+                    speaker(record, from, FIRST),
+                    record.migration,
+                    record.epoch,
+                    Position(chance.below(50)),
+                    incarnation_of(to),
+                ),
+            }
+        }
+        PartitionState::Migrating { to, phase: Phase::Draining, .. } => Transition::EnterTimedCutover {
+            expected,
+            prepared: Prepared::reported(
+                speaker(record, to, incarnation_of(to)),
+                record.migration,
+                record.epoch,
+                false,
+            ),
+        },
+        PartitionState::Migrating { from, to, phase: Phase::Cutover } => {
+            in_cutover(record, placed, from, to, chance)
+        }
+    }
+}
+
+fn in_cutover(
+    record: &PartitionRecord,
+    placed: Placed,
+    from: Placement,
+    to: Placement,
+    chance: &mut Stream,
+) -> Transition {
+    let expected = record.expected();
+    match placed.cutover.and_then(|facts| facts.watermark) {
+        None => Transition::RecordWatermark {
+            expected,
+            reading: WatermarkReading::reported(
+                speaker(record, from, FIRST),
+                record.migration,
+                record.epoch,
+                Position(chance.below(50)),
+                Epoch::ZERO,
+            ),
+        },
+        Some(watermark) => {
+            let reached = Position((watermark.0 + chance.below(3)).saturating_sub(1));
+            let said = speaker(record, to, placed.cutover.map_or(FIRST, |facts| facts.target));
+            let enforces = chance.below(4) > 0;
+            let evidence = CatchUpEvidence::reported(said, record.migration, record.epoch, reached, enforces);
+            Transition::Complete { expected, evidence }
+        }
+    }
+}
+
+fn incarnation_of(to: Placement) -> Incarnation {
+    Incarnation(u64::from(to.0) + 1)
+}
+
+fn force(record: &PartitionRecord, expected: Expected, to: Placement) -> Transition {
+    let prepared =
+        Prepared::reported(speaker(record, to, incarnation_of(to)), record.migration, record.epoch, true);
+    let texts =
+        Operator::try_from("sim".to_owned()).ok().zip(Reason::try_from("the source is gone".to_owned()).ok());
+    match texts {
+        Some((operator, reason)) => Transition::Force { expected, prepared, operator, reason },
+        None => Transition::Abort { expected },
+    }
+}
+
+/// The same against another state than the record's.
+fn spoil(wanted: Transition, chance: &mut Stream) -> Transition {
+    let back = chance.between(1, 2);
+    let old =
+        |expected: Expected| Expected { epoch: Epoch(expected.epoch.0.saturating_sub(back)), ..expected };
+    match wanted {
+        Transition::Open { expected, prepared } => Transition::Open { expected: old(expected), prepared },
+        Transition::Begin { expected, to } => Transition::Begin { expected: old(expected), to },
+        Transition::EnterCutover { expected, receipt } => {
+            Transition::EnterCutover { expected: old(expected), receipt }
+        }
+        Transition::Complete { expected, evidence } => {
+            Transition::Complete { expected: old(expected), evidence }
+        }
+        Transition::Abort { expected } => Transition::Abort { expected: old(expected) },
+        Transition::Delete { expected } => Transition::Delete { expected: old(expected) },
+        other @ (Transition::Create { .. }
+        | Transition::EnterTimedCutover { .. }
+        | Transition::RecordWatermark { .. }
+        | Transition::Force { .. }
+        | Transition::Settle { .. }
+        | Transition::RetireCopy { .. }
+        | Transition::ForgetCopy { .. }) => other,
+    }
+}

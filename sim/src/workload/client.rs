@@ -1,0 +1,299 @@
+//! A client: it reads partitions, and changes them, by what it has read.
+
+use super::api::{Api, Asked, Done, Failed, Found};
+use super::choice;
+use super::library::{self, Library};
+use crate::event_log::{EventLog, lock, now_ns};
+use crate::judge::{Judge, own};
+use crate::options::Options;
+use crate::read_pause::ReadPause;
+use crate::stream::Stream;
+use core::time::Duration;
+use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Revision, Serial, SessionId};
+use cutover::core::invariant::Id;
+use cutover::core::invariant::history::{Answer, Invocation, Operation, Refusal, Seen};
+use cutover::core::migration::{Expected, PartitionRecord, Transition};
+use cutover::core::raft::Ticket;
+use cutover::node::proto::{Asked as By, v1};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::time::sleep;
+
+/// Clients from this number on roam; even ones, so that they speak gRPC by themselves.
+pub const ROAMING: u8 = 200;
+
+/// Partitions that clients number themselves, from this number on: those that have names get lower ones from the log.
+const NUMBERED: u32 = 1 << 16;
+/// Those of one client alone begin here.
+const FRESH: u32 = 1 << 20;
+
+/// All operations of a run.
+pub type History = Arc<Mutex<Vec<Operation>>>;
+
+/// One client.
+pub struct Client {
+    number: u8,
+    api: Api,
+    options: Arc<Options>,
+    judge: Arc<Mutex<Judge>>,
+    event_log: EventLog,
+    history: History,
+    lull: ReadPause,
+    chance: Stream,
+    /// Half of the clients go through the production library.
+    library: Option<Library>,
+    /// Asks any node, often, and does not wait: it meets nodes that were deposed and do not know it.
+    roams: bool,
+    session: Option<SessionId>,
+    serial: u64,
+    known: BTreeMap<PartitionId, Option<PartitionRecord>>,
+    /// Partitions that nobody else knows.
+    fresh: u32,
+}
+
+impl Client {
+    /// A client of the nodes that there are at first.
+    #[must_use]
+    pub fn new(
+        number: u8,
+        options: Arc<Options>,
+        judge: Arc<Mutex<Judge>>,
+        event_log: EventLog,
+        history: History,
+        lull: ReadPause,
+        nodes: Vec<u8>,
+    ) -> Self {
+        let roams = number >= ROAMING;
+        // Every second one that roams goes on at once.
+        let hasty = roams && number.is_multiple_of(4);
+        let patience = Duration::from_millis(if hasty { 100 } else { options.work.patience_ms });
+        let library = library::client(&nodes, patience, options.seed ^ u64::from(number));
+        let api = Api::new(nodes, patience, Stream::new(options.seed, "api", number.into()));
+        let chance = Stream::new(options.seed, "client", number.into());
+        let (session, serial, known) = (None, 0, BTreeMap::new());
+        let library = library.filter(|_| number % 2 == 1).map(Library::new);
+        Self {
+            number,
+            api,
+            options,
+            judge,
+            event_log,
+            history,
+            lull,
+            chance,
+            library,
+            roams,
+            session,
+            serial,
+            known,
+            fresh: 0,
+        }
+    }
+
+    /// Works until the run is over.
+    pub async fn run(mut self) {
+        let work = self.options.work.clone();
+        let every_us = if self.roams {
+            100_000
+        } else {
+            u64::from(work.clients) * 1_000_000 / work.requests_per_s.max(1)
+        };
+        loop {
+            let wait = self.chance.below(2 * every_us);
+            sleep(Duration::from_micros(wait)).await;
+            // Who does not roam stays where it is, and asks nothing. Who does goes on writing, what needs no read.
+            if self.lull.holds() {
+                if self.roams {
+                    self.fresh += 1;
+                    self.change(PartitionId(FRESH + 1_000 * u32::from(self.number) + self.fresh)).await;
+                }
+                continue;
+            }
+            let number = u32::try_from(self.chance.below(work.partitions.into())).unwrap_or(0);
+            let partition = PartitionId(NUMBERED + number);
+            let reads = self.chance.below(100) < if self.roams { 60 } else { work.reads_pc };
+            if reads || !self.known.contains_key(&partition) {
+                self.read(partition).await;
+            } else {
+                self.change(partition).await;
+            }
+        }
+    }
+
+    fn begin(&self, partition: PartitionId, call: Invocation) -> usize {
+        let mut history = lock(&self.history);
+        history.push(Operation {
+            client: self.number.into(),
+            partition,
+            invoked: now_ns(),
+            completed: None,
+            call,
+        });
+        history.len() - 1
+    }
+
+    fn end(&self, at: usize, call: Invocation) {
+        if let Some(operation) = lock(&self.history).get_mut(at) {
+            operation.completed = Some(now_ns());
+            operation.call = call;
+        }
+    }
+
+    async fn read(&mut self, partition: PartitionId) {
+        let at = self.begin(partition, Invocation::Read { seen: Seen::Nothing, revision: None });
+        let before = lock(&self.judge).table().state().revision();
+        let answer = match &self.library {
+            Some(library) => library.resolve(By::Id(partition)).await,
+            None if self.roams => {
+                self.api.go_elsewhere(None);
+                self.api.resolve(&By::Id(partition), 1).await
+            }
+            None => self.api.resolve(&By::Id(partition), 4).await,
+        };
+        let Some(answer) = answer else {
+            self.event_log.count("client", "reads without an answer");
+            return;
+        };
+        self.event_log.count("client", "reads");
+        let revision = answer.as_ref().and_then(|found| found.revision);
+        let record = answer.map(|found: Found| found.record);
+        let facts = [
+            u64::from(partition.0),
+            revision.map_or(0, |at| at.0),
+            record.as_ref().map_or(0, |found| found.epoch.0),
+        ];
+        self.event_log.note("c", self.number.into(), "reads", &facts, || {
+            let epoch = record.as_ref().map_or("nothing".to_owned(), |found| found.epoch.to_string());
+            format!("{partition}: {epoch} at {}", revision.unwrap_or(Revision::ZERO))
+        });
+        self.check_read(partition, before, revision, record.as_ref());
+        self.known.insert(partition, record.clone());
+        self.end(at, Invocation::Read { seen: record.map_or(Seen::Nothing, Seen::Record), revision });
+    }
+
+    /// A read is at least as new as everything committed before it was asked for, and what it says was so.
+    fn check_read(
+        &self,
+        partition: PartitionId,
+        before: Revision,
+        revision: Option<Revision>,
+        record: Option<&PartitionRecord>,
+    ) {
+        let mut judge = lock(&self.judge);
+        let Some(revision) = revision else { return };
+        let of_then = judge.table().record_at(partition, revision);
+        if revision < before {
+            let id = Id::ReadLinearizable.entry().id;
+            let against = format!("{before} was committed before it was asked for");
+            judge.find(id, format!("c{} reads {partition} at {revision}", self.number), against);
+        } else if of_then.as_ref() != record {
+            let found = format!("c{} reads {partition} at {revision}: {record:?}", self.number);
+            judge.find(Id::ReadLinearizable.entry().id, found, format!("the log says {of_then:?}"));
+        }
+    }
+
+    async fn change(&mut self, partition: PartitionId) {
+        let known = self.known.get(&partition).cloned().flatten();
+        let transition = choice::next(known.as_ref(), &self.options.work, &mut self.chance);
+        let bare = self.chance.below(100) < self.options.work.bare_pc;
+        let call = Invocation::Apply { transition: transition.clone(), answer: Answer::Indeterminate };
+        let at = self.begin(partition, call);
+        let answer = self.ask(partition, transition.clone(), bare).await;
+        let facts = match &answer {
+            Ok(done) => [0, done.index, done.value, u64::from(done.repeated)],
+            Err(Failed::Refused(_)) => [1, 0, 0, 0],
+            Err(Failed::NotCommitted) => [2, 0, 0, 0],
+            Err(Failed::Indeterminate) => [3, 0, 0, 0],
+            Err(Failed::SessionExpired) => [4, 0, 0, 0],
+        };
+        self.event_log.note("c", self.number.into(), "changes", &facts, || {
+            let done = answer.as_ref().map(|done| format!("{} at {}", Epoch(done.value), Index(done.index)));
+            format!("{partition} {transition:?}: {done:?}")
+        });
+        self.event_log.count(
+            "client",
+            match &answer {
+                Ok(Done { repeated: true, .. }) => "changes answered again",
+                Ok(Done { repeated: false, .. }) => "changes",
+                Err(Failed::Refused(_)) => "changes refused",
+                Err(Failed::NotCommitted) => "changes not committed",
+                Err(Failed::Indeterminate) => "changes without an outcome",
+                Err(Failed::SessionExpired) => "changes of an expired session",
+            },
+        );
+        if matches!(answer, Err(Failed::SessionExpired)) {
+            self.session = None;
+        }
+        if let Ok(Done { index, value, repeated, .. }) = &answer {
+            self.check_change(partition, Index(*index), Epoch(*value), *repeated);
+        }
+        self.known.remove(&partition);
+        // One of which nobody knows has no end.
+        let answer = match answer {
+            Ok(done) => Answer::Ok { epoch: Epoch(done.value) },
+            Err(Failed::Refused(why)) => refusal(why),
+            Err(Failed::NotCommitted | Failed::SessionExpired) => Answer::NotCommitted,
+            Err(Failed::Indeterminate) => return,
+        };
+        self.end(at, Invocation::Apply { transition, answer });
+    }
+
+    /// What was acknowledged is committed, and did what was said.
+    fn check_change(&self, partition: PartitionId, index: Index, epoch: Epoch, repeated: bool) {
+        let mut judge = lock(&self.judge);
+        let found = judge.table().epoch_at(index);
+        let fits = if repeated { index <= judge.table().through() } else { found == Some(epoch) };
+        if !fits {
+            let said =
+                format!("c{} is told that its change of {partition} at {index} gives {epoch}", self.number);
+            judge.find(own::ANSWER, said, format!("the log gives {found:?} there"));
+        }
+    }
+
+    async fn ask(&mut self, partition: PartitionId, wanted: Transition, bare: bool) -> Result<Done, Failed> {
+        if let Some(library) = &mut self.library {
+            return library.change(By::Id(partition), wanted, bare).await;
+        }
+        let ticket = if bare { None } else { self.ticket().await };
+        if self.roams {
+            self.api.go_elsewhere(None);
+        }
+        self.api.ask(&Asked::Apply(By::Id(partition), Box::new(wanted), ticket), 6).await
+    }
+
+    async fn ticket(&mut self) -> Option<Ticket> {
+        if self.session.is_none()
+            && let Ok(done) = self.api.ask(&Asked::Open, 6).await
+        {
+            self.session = Some(SessionId(done.value));
+            self.serial = 0;
+            self.event_log.count("client", "sessions");
+        }
+        let session = self.session?;
+        let acknowledged_through = Serial(self.serial);
+        self.serial += 1;
+        Some(Ticket { session, serial: Serial(self.serial), acknowledged_through })
+    }
+
+    /// Whether a change goes through.
+    pub async fn goes_through(&mut self) -> bool {
+        let Ok(done) = self.api.ask(&Asked::Open, 50).await else { return false };
+        self.api.ask(&Asked::Close(SessionId(done.value)), 50).await.is_ok()
+            && self.api.resolve(&By::Id(PartitionId(0)), 50).await.is_some()
+    }
+}
+
+/// A record as a message has it.
+pub(super) fn record_of(wire: Option<&v1::Record>) -> Option<PartitionRecord> {
+    wire.and_then(|record| PartitionRecord::try_from(record).ok())
+}
+
+/// A refusal of the table; one of the sessions says that nothing was done.
+fn refusal(why: v1::Refused) -> Answer {
+    if matches!(why.reason.as_str(), "Acknowledged" | "TooMany") {
+        return Answer::NotCommitted;
+    }
+    let have =
+        why.have.map(|have| Expected { migration: MigrationId(have.migration), epoch: Epoch(have.epoch) });
+    Answer::Refused(Refusal { reason: why.reason, have })
+}

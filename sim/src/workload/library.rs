@@ -1,0 +1,124 @@
+//! The production client library, as a client of the simulation uses it.
+
+use super::api::{Done, Failed, Found};
+use crate::host::address;
+use core::time::Duration;
+use cutover::client::{self, ClientError, Dial, Dialing, Session};
+use cutover::core::control_plane::Address;
+use cutover::core::ids::PartitionId;
+use cutover::core::migration::{Expected, Transition};
+use cutover::node::proto::{Asked, v1};
+use std::sync::Arc;
+use tonic::transport::Endpoint;
+
+/// Connections without certificates.
+#[derive(Debug)]
+struct Plain;
+
+impl Dial for Plain {
+    fn channel(&self, address: Address) -> Dialing {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"));
+        Box::pin(async move {
+            endpoint.map(|endpoint| endpoint.connect_lazy()).map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// A client of the library's.
+pub(super) fn client(nodes: &[u8], patience: Duration, seed: u64) -> Option<client::Client> {
+    let addresses = nodes.iter().filter_map(|node| Address::try_from(address(*node).to_string()).ok());
+    let options = client::Options {
+        deadline: patience * 4,
+        attempt: patience,
+        backoff: Duration::from_millis(20),
+        seed,
+    };
+    client::Client::new(addresses.collect(), Arc::new(Plain), options).ok()
+}
+
+/// A client with its session, if it has one.
+pub(super) struct Library {
+    client: client::Client,
+    session: Option<Session>,
+}
+
+fn wire(expected: Expected) -> v1::Expected {
+    v1::Expected { migration: expected.migration.0, epoch: expected.epoch.0 }
+}
+
+/// What the library's errors say of a change that was asked for.
+fn failed(error: ClientError) -> Failed {
+    match error {
+        ClientError::Refused { reason, have, got, .. } => {
+            Failed::Refused(v1::Refused { reason, have: have.map(wire), got: got.map(wire) })
+        }
+        ClientError::NoAddress
+        | ClientError::Unreachable(_)
+        | ClientError::NoLeader(_)
+        | ClientError::Busy(_)
+        | ClientError::Denied(_)
+        | ClientError::NotFound(_) => Failed::NotCommitted,
+        ClientError::Indeterminate | ClientError::SessionExpired { .. } | ClientError::Unexpected(_) => {
+            Failed::Indeterminate
+        }
+    }
+}
+
+const fn done(applied: client::Applied) -> Done {
+    let client::Applied { partition, epoch, index, repeated } = applied;
+    Done { index: index.0, value: epoch.0, partition: partition.0, repeated }
+}
+
+impl Library {
+    pub(super) const fn new(client: client::Client) -> Self {
+        Self { client, session: None }
+    }
+
+    pub(super) async fn resolve(&self, partition: Asked) -> Option<Option<Found>> {
+        match self.client.resolve(partition).await {
+            Ok(found) => Some(Some(Found {
+                record: found.record,
+                name: found.name.map(|name| name.to_string()).unwrap_or_default(),
+                revision: found.resolution.map(|found| found.revision),
+            })),
+            Err(ClientError::NotFound(_)) => Some(None),
+            Err(_) => None,
+        }
+    }
+
+    /// One page of everything.
+    pub(super) async fn list(&self, after: Option<PartitionId>) -> Option<v1::ListResponse> {
+        self.client.list(after).await.ok()
+    }
+
+    pub(super) async fn change(
+        &mut self,
+        asked: Asked,
+        wanted: Transition,
+        bare: bool,
+    ) -> Result<Done, Failed> {
+        if !bare && self.session.is_none() {
+            self.session = self.client.session().await.ok();
+        }
+        let Some(session) = self.session.clone().filter(|_| !bare) else {
+            let applied = self.client.apply(asked, wanted).await.map_err(failed)?;
+            return Ok(done(applied));
+        };
+        let mut outcome = session.apply(asked, wanted).await;
+        for _ in 0..2 {
+            outcome = match outcome {
+                Err(unresolved) => session.resume(unresolved).await,
+                settled => settled,
+            };
+        }
+        // What is not settled says whether an attempt may have been taken, and that is held against the log.
+        let settled = outcome
+            .map_err(|unresolved| failed(unresolved.error))
+            .and_then(|settled| settled.map_err(failed));
+        if matches!(settled, Err(Failed::Indeterminate | Failed::NotCommitted)) {
+            // A request that is given up holds its place among the answers: a new session has all of them free.
+            self.session = None;
+        }
+        settled.map(done)
+    }
+}

@@ -1,0 +1,215 @@
+//! A client of partitions with names: it creates them, finds them by name, and lists everything that there is.
+
+use super::api::{Api, Asked, Done, Failed, Found};
+use super::choice;
+use super::library::{self, Library};
+use crate::event_log::{EventLog, lock};
+use crate::judge::{Judge, own};
+use crate::options::Options;
+use crate::read_pause::ReadPause;
+use crate::stream::Stream;
+use crate::table::{Table, Turn};
+use core::time::Duration;
+use cutover::core::control_plane::{Answer, PartitionName};
+use cutover::core::ids::{Epoch, Index, PartitionId, Revision};
+use cutover::core::invariant::Id;
+use cutover::core::migration::{PartitionRecord, Transition};
+use cutover::node::proto::{Asked as By, v1};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::time::sleep;
+
+/// Names that all share.
+const NAMES: u64 = 5;
+
+/// One client.
+pub struct Namer {
+    number: u8,
+    api: Api,
+    options: Arc<Options>,
+    judge: Arc<Mutex<Judge>>,
+    event_log: EventLog,
+    lull: ReadPause,
+    chance: Stream,
+    /// Every second one goes through the production library.
+    library: Option<Library>,
+    known: BTreeMap<PartitionName, PartitionRecord>,
+}
+
+/// The invariant that is broken, what was found, and what it contradicts.
+type Wrong = Option<(&'static str, String, String)>;
+
+impl Namer {
+    /// A client of the nodes that there are at first.
+    #[must_use]
+    pub fn new(
+        number: u8,
+        options: Arc<Options>,
+        judge: Arc<Mutex<Judge>>,
+        event_log: EventLog,
+        lull: ReadPause,
+        nodes: Vec<u8>,
+    ) -> Self {
+        let patience = Duration::from_millis(options.work.patience_ms);
+        let library = library::client(&nodes, patience, options.seed ^ (u64::from(number) << 8));
+        let library = library.filter(|_| number % 2 == 1).map(Library::new);
+        let api = Api::new(nodes, patience, Stream::new(options.seed, "api", 300 + u64::from(number)));
+        let chance = Stream::new(options.seed, "names", number.into());
+        Self { number, api, options, judge, event_log, lull, chance, library, known: BTreeMap::new() }
+    }
+
+    /// Works until the run is over.
+    pub async fn run(mut self) {
+        loop {
+            sleep(Duration::from_millis(self.chance.below(600))).await;
+            let Ok(name) = PartitionName::try_from(format!("tenant-{}", self.chance.below(NAMES))) else {
+                return;
+            };
+            match self.chance.below(10) {
+                0..5 if self.lull.holds() => {}
+                0..3 => self.find(name).await,
+                3..5 => self.list().await,
+                _ => self.change(name).await,
+            }
+        }
+    }
+
+    fn find_wrong(&self, wrong: Wrong) {
+        if let Some((id, found, against)) = wrong {
+            lock(&self.judge).find(id, format!("m{} {found}", self.number), against);
+        }
+    }
+
+    fn revision(&self) -> Revision {
+        lock(&self.judge).table().state().revision()
+    }
+
+    async fn find(&mut self, name: PartitionName) {
+        let before = self.revision();
+        let by = By::Name(name.clone());
+        let answer = match &self.library {
+            Some(library) => library.resolve(by).await,
+            None => self.api.resolve(&by, 4).await,
+        };
+        let Some(answer) = answer else { return };
+        self.event_log.count("client", "names resolved");
+        let number = answer.as_ref().map_or(0, |found| found.record.partition.0.into());
+        self.event_log.note("m", self.number.into(), "resolves", &[number], || name.to_string());
+        let wrong = resolved(lock(&self.judge).table(), &name, before, answer.as_ref());
+        self.find_wrong(wrong);
+        match answer {
+            Some(found) => self.known.insert(name, found.record),
+            None => self.known.remove(&name),
+        };
+    }
+
+    async fn list(&mut self) {
+        let before = self.revision();
+        let (page, limit, after) = match &self.library {
+            Some(library) => (library.list(None).await, u32::MAX, None),
+            None => {
+                let limit = u32::try_from(self.chance.between(1, 12)).unwrap_or(1);
+                let after = (self.chance.below(2) == 0).then_some(1);
+                (self.api.list(after, limit, 4).await, limit, after)
+            }
+        };
+        let Some(page) = page else { return };
+        self.event_log.count("client", "pages listed");
+        self.event_log.note("m", self.number.into(), "lists", &[page.revision], String::new);
+        let wrong = listed(lock(&self.judge).table(), &page, before, after, limit);
+        self.find_wrong(wrong);
+    }
+
+    async fn change(&mut self, name: PartitionName) {
+        let known = self.known.remove(&name);
+        let transition = choice::next(known.as_ref(), &self.options.work, &mut self.chance);
+        let creates = matches!(transition, Transition::Create { .. });
+        // A name may be another partition's by the time a command arrives: what exists is asked for by its number.
+        let by = match known {
+            Some(record) if !creates => By::Id(record.partition),
+            Some(_) | None => By::Name(name.clone()),
+        };
+        let answer = match &mut self.library {
+            Some(library) => library.change(by, transition, true).await,
+            None => self.api.ask(&Asked::Apply(by, Box::new(transition), None), 6).await,
+        };
+        if let Ok(done) = answer {
+            self.event_log
+                .count("client", if creates { "partitions named" } else { "changes of named ones" });
+            let facts = [done.index, done.value, done.partition.into()];
+            self.event_log.note("m", self.number.into(), "changes", &facts, || name.to_string());
+            let wrong = changed(lock(&self.judge).table(), &name, creates, done);
+            self.find_wrong(wrong);
+        } else if let Err(Failed::Refused(_)) = answer {
+            self.event_log.count("client", "changes of named ones refused");
+        }
+    }
+}
+
+fn stale(found: String, before: Revision) -> (&'static str, String, String) {
+    let against = format!("{before} was committed before it was asked for");
+    (Id::ReadLinearizable.entry().id, found, against)
+}
+
+/// A change that was acknowledged is in the log, and of the partition that it was told to be of.
+fn changed(table: &Table, name: &PartitionName, creates: bool, done: Done) -> Wrong {
+    let (at, partition) = (Index(done.index), PartitionId(done.partition));
+    let fits = match table.answer_at(at) {
+        Some(Answer::Created { partition: of, epoch }) => {
+            let named = table.named_at(name, Revision(at.0)).is_some_and(|turn| turn.partition == partition);
+            creates && named && *of == partition && *epoch == Epoch(done.value)
+        }
+        Some(Answer::Epoch(epoch)) => !creates && *epoch == Epoch(done.value),
+        Some(Answer::Noted | Answer::Refused(_)) | None => false,
+    };
+    let said = format!("is told that {name} is {partition}, in {} by {at}", Epoch(done.value));
+    (!fits).then(|| (own::ANSWER, said, format!("the log says {:?}", table.answer_at(at))))
+}
+
+/// A name leads where the log says, and the answer is as fresh as any read.
+fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Option<&Found>) -> Wrong {
+    let Some(found) = answer else {
+        let throughout = table.named_throughout(name, before, table.state().revision());
+        let against = format!("from {before} on it was there all the time");
+        return throughout.then(|| (own::DIRECTORY, format!("is told that there is no {name}"), against));
+    };
+    if found.name != name.to_string() {
+        return Some((
+            own::DIRECTORY,
+            format!("asks for {name}"),
+            format!("and is told of {:?}", found.name),
+        ));
+    }
+    let revision = found.revision?;
+    if revision < before {
+        return Some(stale(format!("reads {name} at {revision}"), before));
+    }
+    let of_then = table.named_at(name, revision);
+    let same = of_then.is_some_and(|turn| turn.record.as_ref() == Some(&found.record));
+    let said = format!("is told that {name} is {:?}", found.record);
+    (!same).then(|| (own::DIRECTORY, said, format!("the log says {of_then:?}")))
+}
+
+/// A page has what the table had at its revision, no more and no less, in order.
+fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Option<u32>, limit: u32) -> Wrong {
+    let revision = Revision(page.revision);
+    if revision < before {
+        return Some(stale(format!("lists everything at {revision}"), before));
+    }
+    let text = |turn: &Turn| turn.name.as_ref().map(ToString::to_string).unwrap_or_default();
+    let all = table.all_at(revision);
+    let wanted = all.values().filter(|turn| after.is_none_or(|after| turn.partition.0 > after));
+    let mut wanted: Vec<_> = wanted.map(|turn| (turn.record.clone(), text(turn))).collect();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = wanted.len() > limit;
+    wanted.truncate(limit);
+    let found: Vec<_> = page
+        .records
+        .iter()
+        .map(|record| (PartitionRecord::try_from(record).ok(), record.name.clone()))
+        .collect();
+    (found != wanted || page.more != more).then(|| {
+        let said = format!("lists {} at {revision}, more: {}: {found:?}", found.len(), page.more);
+        (own::DIRECTORY, said, format!("the log says {}, more: {more}: {wanted:?}", wanted.len()))
+    })
+}

@@ -1,0 +1,149 @@
+//! The operator: hands the leadership over, rebuilds nodes that lost their disks, adds nodes and removes them.
+
+use super::api::{Api, Failed, Operation};
+use crate::event_log::EventLog;
+use crate::host::{End, Hosts, registered};
+use crate::stream::Stream;
+use core::time::Duration;
+use cutover::core::raft::Peer;
+use cutover::node::proto::v1::{self, change_members_request::Change};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+/// What the operator is to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// Another leader.
+    Transfer,
+    /// This node loses its disk; it is removed, and comes back as another.
+    Rebuild(u8),
+    /// One node more, or that one less.
+    Grow,
+}
+
+/// Does one thing after the other.
+pub struct Operator {
+    hosts: Hosts,
+    event_log: EventLog,
+    api: Api,
+    chance: Stream,
+    orders: mpsc::Receiver<Order>,
+    /// The node beyond the first ones, if it takes part.
+    extra: bool,
+}
+
+fn reference(peer: Peer) -> v1::MemberRef {
+    v1::MemberRef { node: peer.node.0.into(), incarnation: peer.incarnation.0 }
+}
+
+impl Operator {
+    /// An operator with its orders.
+    #[must_use]
+    pub fn new(hosts: Hosts, orders: mpsc::Receiver<Order>) -> Self {
+        let seed = hosts.options.seed;
+        let patience = Duration::from_millis(hosts.options.work.patience_ms);
+        let api = Api::new(hosts.all(), patience, Stream::new(seed, "api", 200));
+        let event_log = hosts.event_log.clone();
+        Self { hosts, event_log, api, chance: Stream::new(seed, "operator", 0), orders, extra: false }
+    }
+
+    /// Works until there are no more orders.
+    pub async fn run(mut self) {
+        while let Some(order) = self.orders.recv().await {
+            match order {
+                Order::Transfer => self.transfer().await,
+                Order::Rebuild(node) => self.rebuild(node).await,
+                Order::Grow => self.grow().await,
+            }
+        }
+    }
+
+    async fn pause(&mut self) {
+        sleep(Duration::from_millis(self.chance.between(20, 300))).await;
+    }
+
+    async fn transfer(&mut self) {
+        let to = self.chance.pick(&self.hosts.all()).unwrap_or(0);
+        let to = if self.chance.below(2) == 0 { 0 } else { to };
+        for _ in 0..4 {
+            match self.api.operate(Operation::Transfer(to)).await {
+                Ok(()) => return self.event_log.count("operator", "transfers"),
+                Err(Failed::NotCommitted) => self.pause().await,
+                Err(Failed::Refused(_) | Failed::Indeterminate | Failed::SessionExpired) => return,
+            }
+        }
+    }
+
+    async fn rebuild(&mut self, node: u8) {
+        self.event_log.count("fault", "wipe");
+        self.hosts.end(node, End::Power);
+        let old = self.hosts.peer(node);
+        let new = self.hosts.wipe(node);
+        self.until(Change::Remove(reference(old)), |members| !members.iter().any(|member| is(member, old)))
+            .await;
+        self.join(new).await;
+        self.event_log.count("operator", "rebuilt");
+    }
+
+    async fn grow(&mut self) {
+        let node = self.hosts.options.nodes + 1;
+        if !self.hosts.all().contains(&node) {
+            self.hosts.add(node, false);
+        }
+        let peer = self.hosts.peer(node);
+        if self.extra {
+            self.until(Change::Remove(reference(peer)), |members| {
+                !members.iter().any(|member| is(member, peer))
+            })
+            .await;
+            self.hosts.end(node, End::Power);
+            self.hosts.wipe(node);
+            self.event_log.count("operator", "shrunk");
+        } else {
+            self.join(peer).await;
+            self.event_log.count("operator", "grown");
+        }
+        self.extra = !self.extra;
+    }
+
+    /// A node with an empty disk takes part, first as a learner.
+    async fn join(&mut self, peer: Peer) {
+        self.hosts.boot(peer.node.0);
+        let Some(registered) = registered(peer.node.0) else { return };
+        let text = |address: Option<cutover::core::control_plane::Address>| {
+            address.map(|address| address.to_string()).unwrap_or_default()
+        };
+        let admit = v1::AddLearner {
+            node: peer.node.0.into(),
+            incarnation: peer.incarnation.0,
+            identity: registered.identity.to_string(),
+            peer_address: text(registered.endpoints.peer),
+            client_address: text(registered.endpoints.client),
+        };
+        self.until(Change::AddLearner(admit), |members| members.iter().any(|member| is(member, peer))).await;
+        self.until(Change::Promote(reference(peer)), |members| {
+            members.iter().any(|member| is(member, peer) && member.voter)
+        })
+        .await;
+    }
+
+    /// Asks again and again until the members are so.
+    async fn until(&mut self, change: Change, done: impl Fn(&[v1::Member]) -> bool) {
+        self.api.know(self.hosts.all());
+        loop {
+            if let Some(found) = self.api.members().await
+                && done(&found.members)
+            {
+                return;
+            }
+            if self.api.operate(Operation::Change(change.clone())).await.is_ok() {
+                self.event_log.count("operator", "changes of the members");
+            }
+            self.pause().await;
+        }
+    }
+}
+
+fn is(member: &v1::Member, peer: Peer) -> bool {
+    member.node == u32::from(peer.node.0) && member.incarnation == peer.incarnation.0
+}

@@ -1,0 +1,255 @@
+//! A watcher: it follows the table through whatever node it finds, and must have it without a gap.
+
+use super::api::Api;
+use super::client::record_of;
+use super::library;
+use crate::event_log::{EventLog, lock};
+use crate::judge::{Judge, own};
+use crate::options::Options;
+use crate::stream::Stream;
+use crate::table::Table;
+use core::time::Duration;
+use cutover::client::{Client, Update};
+use cutover::core::ids::{PartitionId, Revision};
+use cutover::core::migration::PartitionRecord;
+use cutover::node::proto::v1::{self, placements_client::PlacementsClient, watch_response::What};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::time::{sleep, timeout};
+use tonic::{Request, Streaming};
+
+/// What a watcher has made of what it was told.
+#[derive(Clone, Debug)]
+struct View {
+    records: BTreeMap<PartitionId, PartitionRecord>,
+    revision: Revision,
+    /// Pages of everything there is, as long as the last one is missing.
+    pages: BTreeMap<PartitionId, PartitionRecord>,
+}
+
+/// One watcher.
+pub struct Watcher {
+    number: u8,
+    api: Api,
+    nodes: Vec<u8>,
+    judge: Arc<Mutex<Judge>>,
+    event_log: EventLog,
+    chance: Stream,
+    view: View,
+    told: Told,
+}
+
+/// How far those have been told who use the production library: it must bring everything before long.
+#[derive(Clone, Debug, Default)]
+pub struct Told(Arc<Mutex<BTreeMap<u8, Revision>>>);
+
+impl Told {
+    /// A watcher that is behind this revision.
+    #[must_use]
+    pub fn behind(&self, revision: Revision) -> Option<(u8, Revision)> {
+        lock(&self.0).iter().find(|(_, told)| **told < revision).map(|(number, told)| (*number, *told))
+    }
+}
+
+impl Watcher {
+    /// A watcher of the nodes that there are at first.
+    #[must_use]
+    pub fn new(
+        number: u8,
+        options: &Options,
+        judge: Arc<Mutex<Judge>>,
+        event_log: EventLog,
+        nodes: Vec<u8>,
+        told: Told,
+    ) -> Self {
+        let patience = Duration::from_millis(options.work.patience_ms);
+        let which = 100 + u64::from(number);
+        let api = Api::new(nodes.clone(), patience, Stream::new(options.seed, "api", which));
+        let chance = Stream::new(options.seed, "watch", number.into());
+        let view = View { records: BTreeMap::new(), revision: Revision::ZERO, pages: BTreeMap::new() };
+        Self { number, api, nodes, judge, event_log, chance, view, told }
+    }
+
+    /// Follows until the run is over; every second watcher by way of the production library.
+    pub async fn run(mut self) {
+        let client = library::client(&self.nodes, Duration::from_secs(1), u64::from(self.number) + 1_000);
+        if let Some(client) = client.filter(|_| self.number % 2 == 1) {
+            return self.run_library(&client).await;
+        }
+        loop {
+            let patience_ms = self.chance.between(100, 8_000);
+            if let Some(stream) = self.begin().await {
+                let _moved_on = timeout(Duration::from_millis(patience_ms), self.follow(stream)).await;
+            }
+            sleep(Duration::from_millis(self.chance.between(1, 200))).await;
+        }
+    }
+
+    async fn run_library(&mut self, client: &Client) {
+        let mut watch = client.watch();
+        loop {
+            lock(&self.told.0).insert(self.number, self.view.revision);
+            let Ok(update) = watch.next().await else { continue };
+            let judge = Arc::clone(&self.judge);
+            let mut judge = lock(&judge);
+            let wrong = match update {
+                Update::Changed { partition, record, revision } => {
+                    self.follows(partition, record, revision, judge.table())
+                }
+                Update::Everything { revision, .. } if revision < self.view.revision => Some((
+                    format!("is told everything at {revision}"),
+                    format!("it was told of {} before", self.view.revision),
+                )),
+                Update::Everything { records, revision } => {
+                    self.view.pages = records.into_iter().map(|record| (record.partition, record)).collect();
+                    self.everything(revision, judge.table())
+                }
+            };
+            if let Some((found, against)) = wrong {
+                judge.find(own::WATCH, format!("w{} {found}", self.number), against);
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Option<Streaming<v1::WatchResponse>> {
+        let node = self.chance.pick(&self.nodes)?;
+        let channel = self.api.channel(node)?;
+        let mut request = Request::new(v1::WatchRequest { after_revision: self.view.revision.0 });
+        request.set_timeout(Duration::from_secs(60));
+        let mut client = PlacementsClient::new(channel);
+        let asked = timeout(Duration::from_secs(1), client.watch(request)).await;
+        self.view.pages.clear();
+        Some(asked.ok()?.ok()?.into_inner())
+    }
+
+    async fn follow(&mut self, mut stream: Streaming<v1::WatchResponse>) {
+        // A slow one is cut off now and then.
+        let slow_ms = if self.chance.below(4) == 0 { 300 } else { 0 };
+        while let Ok(Some(told)) = stream.message().await {
+            if let Some(what) = told.what {
+                self.take(what);
+            }
+            if slow_ms > 0 {
+                sleep(Duration::from_millis(slow_ms)).await;
+            }
+        }
+    }
+
+    fn take(&mut self, what: What) {
+        let judge = Arc::clone(&self.judge);
+        let mut judge = lock(&judge);
+        let number = self.number;
+        let wrong = match what {
+            What::Change(change) => self.changed(&change, judge.table()),
+            What::Resync(resync) => self.resynced(&resync, judge.table()),
+            What::Progress(progress) => self.progressed(progress.revision, judge.table()),
+        };
+        if let Some((found, against)) = wrong {
+            judge.find(own::WATCH, format!("w{number} {found}"), against);
+        }
+    }
+
+    fn changed(&mut self, change: &v1::Change, table: &Table) -> Option<(String, String)> {
+        let (revision, partition) = (Revision(change.revision), PartitionId(change.partition));
+        self.follows(partition, record_of(change.record.as_ref()), revision, table)
+    }
+
+    fn follows(
+        &mut self,
+        partition: PartitionId,
+        record: Option<PartitionRecord>,
+        revision: Revision,
+        table: &Table,
+    ) -> Option<(String, String)> {
+        self.event_log.note(
+            "w",
+            self.number.into(),
+            "change",
+            &[revision.0, partition.0.into()],
+            String::new,
+        );
+        self.event_log.count("client", "changes watched");
+        let before = self.view.revision;
+        if revision <= before {
+            return Some((format!("is told of {revision}"), format!("it was told of {before} before")));
+        }
+        let of_then = table.record_at(partition, revision);
+        if record != of_then {
+            return Some((
+                format!("is told {partition} at {revision} is {record:?}"),
+                format!("the log says {of_then:?}"),
+            ));
+        }
+        match record {
+            Some(record) => self.view.records.insert(partition, record),
+            None => self.view.records.remove(&partition),
+        };
+        self.view.revision = revision;
+        // What changed earlier and was not told must change again later: then it is told once.
+        let missing = table.turns().iter().rev().skip_while(|turn| turn.revision > revision);
+        let mut missing =
+            missing.take_while(|turn| turn.revision > before).filter(|turn| turn.partition != partition);
+        let again = |of: PartitionId| {
+            table
+                .turns()
+                .iter()
+                .rev()
+                .take_while(|turn| turn.revision > revision)
+                .any(|turn| turn.partition == of)
+        };
+        let gap = missing.find(|turn| !again(turn.partition))?;
+        Some((
+            format!("is told of {revision} after {before}"),
+            format!("{} changed at {} and not again", gap.partition, gap.revision),
+        ))
+    }
+
+    fn resynced(&mut self, resync: &v1::Resync, table: &Table) -> Option<(String, String)> {
+        for record in &resync.records {
+            if let Some(record) = record_of(Some(record)) {
+                self.view.pages.insert(record.partition, record);
+            }
+        }
+        if !resync.last {
+            return None;
+        }
+        self.everything(Revision(resync.revision), table)
+    }
+
+    fn everything(&mut self, revision: Revision, table: &Table) -> Option<(String, String)> {
+        self.event_log.note("w", self.number.into(), "resync", &[revision.0], String::new);
+        self.event_log.count("client", "resyncs");
+        self.view.records = std::mem::take(&mut self.view.pages);
+        self.view.revision = revision;
+        self.equals(revision, table)
+    }
+
+    fn progressed(&mut self, revision: u64, table: &Table) -> Option<(String, String)> {
+        self.event_log.count("client", "progress watched");
+        if Revision(revision) < self.view.revision {
+            return None;
+        }
+        self.equals(Revision(revision), table)
+    }
+
+    /// The view is the table at this revision.
+    fn equals(&self, revision: Revision, table: &Table) -> Option<(String, String)> {
+        let mut expected = BTreeMap::new();
+        for turn in table.turns().iter().take_while(|turn| turn.revision <= revision) {
+            match &turn.record {
+                Some(record) => expected.insert(turn.partition, record.clone()),
+                None => expected.remove(&turn.partition),
+            };
+        }
+        if expected == self.view.records {
+            return None;
+        }
+        let of = |at: &PartitionId| expected.get(at) != self.view.records.get(at);
+        let mut keys = expected.keys().chain(self.view.records.keys());
+        let differs = keys.find(|at| of(at)).copied().unwrap_or(PartitionId(0));
+        Some((
+            format!("has {differs} at {revision} as {:?}", self.view.records.get(&differs)),
+            format!("the log says {:?}", expected.get(&differs)),
+        ))
+    }
+}

@@ -1,0 +1,94 @@
+//! What an entry is made of, down to the last part: numbers with a name, statements of sinks, and texts that are bounded and
+//! read by people. Bytes are none of these, wherever they stand; an entry with bytes in it does not compile.
+
+use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName};
+use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
+use crate::core::ids::{Epoch, Index, MigrationId, NodeId, PartitionId, Placement, Term};
+use crate::core::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
+use crate::core::placement::Guarantee;
+use crate::core::raft::Peer;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// A fact of the control plane.
+trait Fact {}
+
+macro_rules! small {
+    ($($name:ty)*) => {
+        $(impl Fact for $name {})*
+        // What can be copied has no room that grows.
+        const _: () = {
+            const fn is_copy<T: Copy>() {}
+            $(is_copy::<$name>();)*
+        };
+    };
+}
+
+small! { NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch }
+small! { SealReceipt Prepared CatchUpEvidence WatermarkReading Dropped }
+
+/// At most 256 bytes, one line, with a grammar.
+impl Fact for ClusterVoterIdentity {}
+/// Two addresses of at most 128 bytes each, with a grammar.
+impl Fact for Endpoints {}
+/// At most 64 bytes of letters, digits and dashes.
+impl Fact for PartitionName {}
+/// At most 64 bytes, one line.
+impl Fact for Operator {}
+/// At most 256 bytes, one line.
+impl Fact for Reason {}
+
+/// Everything in an entry. Whoever adds a variant or a field has to add it here, and finds that it must be a fact. Nobody
+/// calls this: that it compiles is what it is for.
+const _: for<'e> fn(&'e ControlPlaneEntry) -> Vec<&'e dyn Fact> = |entry| match entry {
+    ControlPlaneEntry::MembershipChange(change) => member(change),
+    ControlPlaneEntry::OwnershipTransition(command) => transition(command),
+    ControlPlaneEntry::CreatePartition { name, placement, guarantee } => vec![name, placement, guarantee],
+    ControlPlaneEntry::LeaderConfiguration { term, leader } => vec![term, leader],
+};
+
+fn member(change: &MembershipChange) -> Vec<&dyn Fact> {
+    match change {
+        MembershipChange::Admit { peer, identity, endpoints } => vec![peer, identity, endpoints],
+        MembershipChange::Promote { peer } | MembershipChange::Remove { peer } => vec![peer],
+    }
+}
+
+fn transition(command: &Command) -> Vec<&dyn Fact> {
+    let Command { partition, transition } = command;
+    let mut facts: Vec<&dyn Fact> = match transition {
+        Transition::Create { placement, guarantee } => vec![placement, guarantee],
+        Transition::Open { expected, prepared } => with(expected, prepared),
+        Transition::Begin { expected, to } => with(expected, to),
+        Transition::EnterCutover { expected, receipt } => with(expected, receipt),
+        Transition::EnterTimedCutover { expected, prepared } => with(expected, prepared),
+        Transition::RecordWatermark { expected, reading } => with(expected, reading),
+        Transition::Complete { expected, evidence } => with(expected, evidence),
+        Transition::Abort { expected } | Transition::Delete { expected } => rests_on(expected).into(),
+        Transition::Force { expected: Expected { migration, epoch }, prepared, operator, reason } => {
+            vec![migration, epoch, prepared, operator, reason]
+        }
+        Transition::Settle { migration, proof } => vec![migration, settled_by(proof)],
+        Transition::RetireCopy { placement, copy } => vec![placement, copy],
+        Transition::ForgetCopy { dropped } => vec![dropped],
+    };
+    facts.push(partition);
+    facts
+}
+
+fn rests_on(Expected { migration, epoch }: &Expected) -> [&dyn Fact; 2] {
+    [migration, epoch]
+}
+
+fn with<'e>(expected: &'e Expected, more: &'e dyn Fact) -> Vec<&'e dyn Fact> {
+    let [migration, epoch] = rests_on(expected);
+    vec![migration, epoch, more]
+}
+
+fn settled_by(proof: &Settlement) -> &dyn Fact {
+    match proof {
+        Settlement::Sealed(receipt) => receipt,
+        Settlement::Closed(prepared) => prepared,
+        Settlement::Dropped(dropped) => dropped,
+    }
+}

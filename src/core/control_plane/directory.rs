@@ -1,0 +1,119 @@
+//! What people call nodes and partitions: names to numbers and back (ADR 0003).
+
+use super::{ClusterVoterIdentity, Endpoints, PartitionName};
+use crate::core::ids::{Names, NodeId, PartitionId, Relabel};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// What is known of a node: who it proves to be, and where it listens.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Registered {
+    /// The subject of its certificate.
+    pub identity: ClusterVoterIdentity,
+    /// Where it listens.
+    pub endpoints: Endpoints,
+}
+
+impl From<ClusterVoterIdentity> for Registered {
+    fn from(identity: ClusterVoterIdentity) -> Self {
+        Self { identity, endpoints: Endpoints::NONE }
+    }
+}
+
+/// The names of a control plane.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Directory {
+    /// Sorted by node.
+    nodes: Vec<(NodeId, Registered)>,
+    partitions: BTreeMap<PartitionName, PartitionId>,
+    names: BTreeMap<PartitionId, PartitionName>,
+    /// No partition with a name ever had a higher number.
+    last: PartitionId,
+}
+
+impl Directory {
+    pub(super) fn new(nodes: impl IntoIterator<Item = (NodeId, Registered)>) -> Self {
+        let mut nodes: Vec<_> = nodes.into_iter().collect();
+        nodes.sort_unstable();
+        let (partitions, names) = (BTreeMap::new(), BTreeMap::new());
+        Self { nodes, partitions, names, last: PartitionId(0) }
+    }
+
+    /// The members, sorted by node.
+    #[must_use]
+    pub fn nodes(&self) -> &[(NodeId, Registered)] {
+        &self.nodes
+    }
+
+    /// What is known of a node.
+    #[must_use]
+    pub fn node(&self, node: NodeId) -> Option<&Registered> {
+        self.nodes.iter().find(|(other, _)| *other == node).map(|(_, registered)| registered)
+    }
+
+    /// Which node goes by an identity.
+    #[must_use]
+    pub fn node_of(&self, identity: &ClusterVoterIdentity) -> Option<NodeId> {
+        self.nodes.iter().find(|(_, other)| other.identity == *identity).map(|(node, _)| *node)
+    }
+
+    /// The number behind a name.
+    #[must_use]
+    pub fn partition(&self, name: &PartitionName) -> Option<PartitionId> {
+        self.partitions.get(name).copied()
+    }
+
+    /// What a partition is called, if it has a name.
+    #[must_use]
+    pub fn name(&self, partition: PartitionId) -> Option<&PartitionName> {
+        self.names.get(&partition)
+    }
+
+    pub(super) fn put_node(&mut self, node: NodeId, registered: Registered) {
+        self.remove_node(node);
+        self.nodes.push((node, registered));
+        self.nodes.sort_unstable();
+    }
+
+    pub(super) fn remove_node(&mut self, node: NodeId) {
+        self.nodes.retain(|(other, _)| *other != node);
+    }
+
+    /// The number that a name has, or would get; numbers that are in use without a name are stepped over.
+    pub(super) fn number_for(
+        &self,
+        name: &PartitionName,
+        in_use: impl Fn(PartitionId) -> bool,
+    ) -> PartitionId {
+        if let Some(partition) = self.partition(name) {
+            return partition;
+        }
+        let mut next = PartitionId(self.last.0.saturating_add(1));
+        while in_use(next) && next.0 < u32::MAX {
+            next = PartitionId(next.0 + 1);
+        }
+        next
+    }
+
+    pub(super) fn put_partition(&mut self, name: &PartitionName, partition: PartitionId) {
+        self.partitions.insert(name.clone(), partition);
+        self.names.insert(partition, name.clone());
+        self.last = self.last.max(partition);
+    }
+
+    pub(super) fn remove_partition(&mut self, partition: PartitionId) {
+        if let Some(name) = self.names.remove(&partition) {
+            self.partitions.remove(&name);
+        }
+    }
+}
+
+impl Relabel for Directory {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let renamed = |(node, registered): &(NodeId, Registered)| (names.node(*node), registered.clone());
+        let mut nodes: Vec<_> = self.nodes.iter().map(renamed).collect();
+        nodes.sort_unstable();
+        Self { nodes, ..self.clone() }
+    }
+}

@@ -1,0 +1,141 @@
+//! What the log may hold: a closed set, without a place for user data.
+
+use super::{ClusterVoterIdentity, Endpoints, PartitionName};
+use crate::core::ids::{Names, NodeId, Placement, Relabel, Term};
+use crate::core::migration::Command;
+use crate::core::placement::Guarantee;
+use crate::core::raft::{Change, Payload, Peer, sealed};
+use serde::{Deserialize, Serialize};
+
+/// A change of where a partition lives: a compare-and-swap, judged when it is applied.
+pub type OwnershipTransition = Command;
+
+/// A change of who takes part.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum MembershipChange {
+    /// A node is admitted, as learner, under the subject of its certificate.
+    Admit {
+        /// The node, in this life.
+        peer: Peer,
+        /// Who it must prove to be.
+        identity: ClusterVoterIdentity,
+        /// Where it listens.
+        endpoints: Endpoints,
+    },
+    /// A learner becomes a voter.
+    Promote {
+        /// The node.
+        peer: Peer,
+    },
+    /// A node leaves.
+    Remove {
+        /// The node.
+        peer: Peer,
+    },
+}
+
+/// Everything that the log may hold. A row, a document or a message of a user cannot be written as one; `fact.rs` does not
+/// compile once there is a place for bytes, however deep.
+///
+/// ```
+/// # use cutover::control_plane::ControlPlaneEntry;
+/// # use cutover::ids::{NodeId, Term};
+/// let _ = ControlPlaneEntry::LeaderConfiguration { term: Term(1), leader: NodeId(1) };
+/// ```
+///
+/// There is no variant for bytes,
+///
+/// ```compile_fail,E0599
+/// # use cutover::control_plane::ControlPlaneEntry;
+/// let _ = ControlPlaneEntry::UserData(vec![1, 2, 3]);
+/// ```
+///
+/// nor any other place that takes them,
+///
+/// ```compile_fail,E0308
+/// # use cutover::control_plane::ControlPlaneEntry;
+/// let _ = ControlPlaneEntry::OwnershipTransition(vec![1, 2, 3]);
+/// ```
+///
+/// nor can anybody bring an entry of their own.
+///
+/// ```compile_fail,E0277
+/// # use cutover::ids::{Names, NodeId, Relabel, Term};
+/// # use cutover::raft::{Change, Payload};
+/// #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
+/// struct Row(Vec<u8>);
+/// impl Relabel for Row {
+///     fn relabel(&self, _: &dyn Names) -> Self { self.clone() }
+/// }
+/// impl Payload for Row {
+///     fn opening(_: Term, _: NodeId) -> Self { Self(Vec::new()) }
+///     fn opens_term(&self) -> bool { false }
+///     fn membership(&self) -> Option<Change> { None }
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum ControlPlaneEntry {
+    /// A member admitted, promoted or removed.
+    MembershipChange(MembershipChange),
+    /// A partition moves, or begins or ends to.
+    OwnershipTransition(OwnershipTransition),
+    /// A partition that people call by a name; the log gives it a number.
+    CreatePartition {
+        /// What it is called. A name that was deleted and has copies left keeps its number.
+        name: PartitionName,
+        /// Where it is to live.
+        placement: Placement,
+        /// What the store there can promise.
+        guarantee: Guarantee,
+    },
+    /// A term elected this leader. Made by the leader alone, as the first entry of its term.
+    LeaderConfiguration {
+        /// The term.
+        term: Term,
+        /// The leader.
+        leader: NodeId,
+    },
+}
+
+impl sealed::Sealed for ControlPlaneEntry {}
+
+impl Payload for ControlPlaneEntry {
+    fn opening(term: Term, leader: NodeId) -> Self {
+        Self::LeaderConfiguration { term, leader }
+    }
+
+    fn opens_term(&self) -> bool {
+        matches!(self, Self::LeaderConfiguration { .. })
+    }
+
+    fn membership(&self) -> Option<Change> {
+        match self {
+            Self::MembershipChange(MembershipChange::Admit { peer, .. }) => Some(Change::AddLearner(*peer)),
+            Self::MembershipChange(MembershipChange::Promote { peer }) => Some(Change::Promote(*peer)),
+            Self::MembershipChange(MembershipChange::Remove { peer }) => Some(Change::Remove(*peer)),
+            Self::OwnershipTransition(_)
+            | Self::CreatePartition { .. }
+            | Self::LeaderConfiguration { .. } => None,
+        }
+    }
+}
+
+impl Relabel for ControlPlaneEntry {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        match self {
+            Self::MembershipChange(change) => Self::MembershipChange(match change {
+                MembershipChange::Admit { peer, identity, endpoints } => MembershipChange::Admit {
+                    peer: peer.relabel(names),
+                    identity: identity.clone(),
+                    endpoints: endpoints.clone(),
+                },
+                MembershipChange::Promote { peer } => MembershipChange::Promote { peer: peer.relabel(names) },
+                MembershipChange::Remove { peer } => MembershipChange::Remove { peer: peer.relabel(names) },
+            }),
+            Self::OwnershipTransition(_) | Self::CreatePartition { .. } => self.clone(),
+            Self::LeaderConfiguration { term, leader } => {
+                Self::LeaderConfiguration { term: *term, leader: names.node(*leader) }
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The control plane: a small replicated state that says who takes part and where every partition lives.
+//!
+//! What may be in its log is closed: [`ControlPlaneEntry`] has no place for user data. What holds the log is behind one
+//! seam, [`ControlPlaneConsensus`]; callers cannot tell a cluster from a single process.
+
+mod bounded;
+mod call;
+mod consensus;
+mod directory;
+mod engine;
+mod entry;
+mod error;
+mod identity;
+mod name;
+mod single;
+mod state;
+mod store;
+mod text;
+
+pub use crate::core::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
+pub use call::{ControlPlaneRequest, ControlPlaneResponse};
+pub use consensus::{ControlPlaneConsensus, ControlPlaneOutput, DurableVoteState, Event};
+pub use directory::{Directory, Registered};
+pub use engine::{Founder, ReplicatedControlPlane};
+pub use entry::{ControlPlaneEntry, MembershipChange, OwnershipTransition};
+pub use error::ControlPlaneError;
+pub use identity::{ClusterVoterIdentity, IdentityError};
+pub use name::{Address, AddressError, Endpoints, NameError, PartitionName};
+pub use single::SingleNodeControlPlane;
+pub use state::{Answer, ControlPlaneState};
+pub use store::{Disk, DiskFailed, LogStore, Stopped, epoch_of};

@@ -1,0 +1,155 @@
+//! The replicated state: the table of partitions, and the names of partitions and nodes.
+
+use super::{
+    ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition, PartitionName,
+    Registered,
+};
+use crate::core::ids::{Epoch, Index, MigrationId, Names, NodeId, PartitionId, Placement, Relabel, Revision};
+use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition};
+use crate::core::placement::Guarantee;
+use crate::core::raft::Machine;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Everything that follows from the committed log.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct ControlPlaneState {
+    table: PlacementTable,
+    /// The place in the log of the last change of the table.
+    revision: Revision,
+    directory: Directory,
+}
+
+/// What the state says to an entry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// Noted; there is nothing to say.
+    Noted,
+    /// The partition's epoch after the transition.
+    Epoch(Epoch),
+    /// A partition with a name has this number, and this epoch.
+    Created {
+        /// Its number.
+        partition: PartitionId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// Committed, and refused: nothing was changed.
+    Refused(MigrationError),
+}
+
+impl ControlPlaneState {
+    /// No partitions, and these members.
+    #[must_use]
+    pub fn new(caps: Caps, members: impl IntoIterator<Item = (NodeId, Registered)>) -> Self {
+        let directory = Directory::new(members);
+        Self { table: PlacementTable::new(caps), revision: Revision::ZERO, directory }
+    }
+
+    /// The table.
+    #[must_use]
+    pub const fn table(&self) -> &PlacementTable {
+        &self.table
+    }
+
+    /// The place in the log of the last change of the table.
+    #[must_use]
+    pub const fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// What nodes and partitions are called.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Who a node is.
+    #[must_use]
+    pub fn identity(&self, node: NodeId) -> Option<&ClusterVoterIdentity> {
+        self.directory.node(node).map(|registered| &registered.identity)
+    }
+
+    /// Which node goes by an identity.
+    #[must_use]
+    pub fn node_of(&self, identity: &ClusterVoterIdentity) -> Option<NodeId> {
+        self.directory.node_of(identity)
+    }
+
+    /// The same state under other members and above every epoch and migration that a sink may have seen: after a restore
+    /// from a backup, or a recovery from the loss of a quorum.
+    #[must_use]
+    pub fn recovered(
+        mut self,
+        members: impl IntoIterator<Item = (NodeId, Registered)>,
+        epoch: Epoch,
+        migration: MigrationId,
+        at: Index,
+    ) -> Self {
+        for node in self.directory.nodes().iter().map(|(node, _)| *node).collect::<Vec<_>>() {
+            self.directory.remove_node(node);
+        }
+        for (node, registered) in members {
+            self.directory.put_node(node, registered);
+        }
+        self.table.raise_floor(epoch, migration);
+        self.revision = Revision(at.0);
+        self
+    }
+
+    fn transition(&mut self, at: Index, command: &OwnershipTransition) -> Result<Epoch, MigrationError> {
+        let epoch = self.table.apply(command)?;
+        self.revision = Revision(at.0);
+        if self.table.record(command.partition).is_none() {
+            self.directory.remove_partition(command.partition);
+        }
+        Ok(epoch)
+    }
+
+    fn create(
+        &mut self,
+        at: Index,
+        name: &PartitionName,
+        placement: Placement,
+        guarantee: Guarantee,
+    ) -> Result<Answer, MigrationError> {
+        let partition = self.directory.number_for(name, |number| self.table.record(number).is_some());
+        let transition = Transition::Create { placement, guarantee };
+        let epoch = self.transition(at, &OwnershipTransition { partition, transition })?;
+        self.directory.put_partition(name, partition);
+        Ok(Answer::Created { partition, epoch })
+    }
+}
+
+impl Machine for ControlPlaneState {
+    type Payload = ControlPlaneEntry;
+    type Answer = Answer;
+
+    fn apply(&mut self, at: Index, payload: &ControlPlaneEntry) -> Answer {
+        match payload {
+            ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity, endpoints }) => {
+                let (identity, endpoints) = (identity.clone(), endpoints.clone());
+                self.directory.put_node(peer.node, Registered { identity, endpoints });
+                Answer::Noted
+            }
+            ControlPlaneEntry::MembershipChange(MembershipChange::Remove { peer }) => {
+                self.directory.remove_node(peer.node);
+                Answer::Noted
+            }
+            ControlPlaneEntry::OwnershipTransition(command) => {
+                self.transition(at, command).map_or_else(Answer::Refused, Answer::Epoch)
+            }
+            ControlPlaneEntry::CreatePartition { name, placement, guarantee } => {
+                self.create(at, name, *placement, *guarantee).unwrap_or_else(Answer::Refused)
+            }
+            ControlPlaneEntry::MembershipChange(MembershipChange::Promote { .. })
+            | ControlPlaneEntry::LeaderConfiguration { .. } => Answer::Noted,
+        }
+    }
+}
+
+impl Relabel for ControlPlaneState {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { directory: self.directory.relabel(names), ..self.clone() }
+    }
+}

@@ -1,0 +1,95 @@
+//! What clients ask of a sink: writes and reads.
+
+use super::{Body, Request};
+use super::{Copy, Enforcement, Fence, Known, Output, Read, Refusal, Reply, Write, refuse, state};
+use crate::core::ids::{Epoch, Position};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// What is to become of a write.
+enum Judgement {
+    Apply,
+    /// It has taken effect already.
+    Duplicate(Position),
+}
+
+impl Fence {
+    /// Queues a write. Refusing here what would be refused later saves the wait; it decides nothing.
+    pub(super) fn admit(&mut self, write: Write) -> Result<Vec<Output>, Refusal> {
+        match self.judge(write)? {
+            Judgement::Duplicate(position) => Ok(state(Reply::Applied { write, position })),
+            Judgement::Apply => {
+                let limit = self.config.limits.admitted_max;
+                if self.admitted.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                    return Err(Refusal::Busy { limit: u64::from(limit) });
+                }
+                self.admitted.push(write);
+                Ok(vec![Output::Admitted(write)])
+            }
+        }
+    }
+
+    /// Token check, duplicate check and effect, in one step.
+    pub(super) fn apply(&mut self, write: Write) -> Vec<Output> {
+        let Some(at) = self.admitted.iter().position(|admitted| *admitted == write) else {
+            return Vec::new();
+        };
+        self.admitted.remove(at);
+        match self.judge(write) {
+            Ok(Judgement::Duplicate(position)) => state(Reply::Applied { write, position }),
+            Ok(Judgement::Apply) => self.append(write),
+            Err(refusal) => {
+                let (store, partition) = (self.config.store, self.config.partition);
+                vec![refuse(&Request { store, partition, body: Body::Write(write) }, refusal)]
+            }
+        }
+    }
+
+    /// Reads what is durable: a value that a crash could still take away must not be seen.
+    pub(super) fn read(&self, read: Read) -> Result<Vec<Output>, Refusal> {
+        self.copy()?;
+        self.check_closed(read.token)?;
+        Ok(vec![Output::Persist, Output::Serve(read)])
+    }
+
+    fn judge(&self, write: Write) -> Result<Judgement, Refusal> {
+        let copy = self.copy()?;
+        self.check_closed(write.token)?;
+        self.check_sealed(write.token)?;
+        match copy.applied.known(write.id) {
+            Known::New => Ok(Judgement::Apply),
+            Known::Applied(position) => Ok(Judgement::Duplicate(position)),
+            Known::Forgotten => Err(Refusal::Forgotten { id: write.id }),
+        }
+    }
+
+    fn append(&mut self, write: Write) -> Vec<Output> {
+        let limits = self.config.limits;
+        let Some(Copy { watermark, finished, applied, .. }) = self.durable.copy.as_mut() else {
+            return Vec::new();
+        };
+        *watermark = watermark.next();
+        *finished = true;
+        let position = *watermark;
+        applied.remember(write.id, position, limits.sessions_max, limits.writes_per_session_max);
+        let mut outputs = vec![Output::Append { position, id: write.id }];
+        outputs.extend(state(Reply::Applied { write, position }));
+        outputs
+    }
+
+    const fn check_closed(&self, token: Epoch) -> Result<(), Refusal> {
+        let through = self.durable.closed_through;
+        match self.config.enforcement {
+            Enforcement::Tokens if token.0 <= through.0 => Err(Refusal::Closed { through, token }),
+            Enforcement::Tokens | Enforcement::Nothing => Ok(()),
+        }
+    }
+
+    const fn check_sealed(&self, token: Epoch) -> Result<(), Refusal> {
+        let through = self.durable.sealed_through;
+        match self.config.enforcement {
+            Enforcement::Tokens if token.0 <= through.0 => Err(Refusal::Sealed { through, token }),
+            Enforcement::Tokens | Enforcement::Nothing => Ok(()),
+        }
+    }
+}

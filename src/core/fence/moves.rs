@@ -1,0 +1,173 @@
+//! What a migration asks of a sink: prepare, seal, evidence, watermark, drop, export, chunk.
+
+use super::{
+    CatchUpEvidence, Chunk, ChunkTaken, Copy, DropCopy, Dropped, Enforcement, EvidenceQuery, Export, Fence,
+    Output, Prepare, Prepared, Refusal, Reply, Seal, SealReceipt, WatermarkQuery, WatermarkReading, state,
+};
+use crate::core::ids::Position;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+type Steps = Result<Vec<Output>, Refusal>;
+
+impl Fence {
+    /// A greater id empties the copy and closes it to every token so far; an equal one changes nothing; a lower one is
+    /// refused. `sealed_through` stays: an old token must not come alive because the copy is new.
+    ///
+    /// No client token for this store lies between `closed_through` and the epoch of the flip, so the copy opens
+    /// exactly with the flip, without a message.
+    pub(super) fn prepare(&mut self, prepare: Prepare) -> Steps {
+        let newest = self.durable.newest;
+        let mut outputs = Vec::new();
+        match prepare.migration.cmp(&newest) {
+            Ordering::Less => {
+                return Err(Refusal::OlderMigration { have: newest, named: prepare.migration });
+            }
+            // Dropped since: a repeated prepare must not bring the copy back, empty and open.
+            Ordering::Equal if self.durable.copy.is_none() => {
+                return Err(Refusal::UnknownPartition { store: self.config.store });
+            }
+            Ordering::Equal => {}
+            Ordering::Greater => {
+                self.durable.newest = prepare.migration;
+                self.durable.closed_through = self.durable.closed_through.max(prepare.closed_through);
+                self.durable.copy = Some(Copy::empty());
+                outputs.push(Output::Erase);
+            }
+        }
+        let prepared =
+            Prepared::new(self.speaker(), self.durable.newest, self.durable.closed_through, self.enforces());
+        outputs.extend(state(Reply::Prepared(prepared)));
+        Ok(outputs)
+    }
+
+    /// From here on no write with a token up to `through` is applied and no chunk is taken, and the receipt says where
+    /// the writes ended.
+    ///
+    /// The fence goes up at once. Writes that wait are judged against it when they are applied; writes that are
+    /// applied but not durable are covered by the `Persist` in front of the receipt.
+    pub(super) fn seal(&mut self, seal: Seal) -> Steps {
+        let store = self.config.store;
+        let copy = self.durable.copy.as_mut().ok_or(Refusal::UnknownPartition { store })?;
+        let watermark = copy.watermark;
+        if self.config.enforcement == Enforcement::Nothing {
+            return Err(Refusal::CannotSeal { store });
+        }
+        let last = self.durable.receipt.map_or(self.durable.newest, |receipt| receipt.migration());
+        let last = last.max(self.durable.newest);
+        let receipt = match (seal.migration.cmp(&last), self.durable.receipt) {
+            (Ordering::Equal, Some(receipt)) if receipt.migration() == seal.migration => receipt,
+            (Ordering::Less | Ordering::Equal, _) => {
+                return Err(Refusal::OlderMigration { have: last, named: seal.migration });
+            }
+            (Ordering::Greater, _) => {
+                self.durable.sealed_through = self.durable.sealed_through.max(seal.through);
+                // A late chunk must not grow what the receipt has measured (ADR 0012).
+                copy.finished = true;
+                let speaker = self.speaker();
+                let receipt = SealReceipt::new(speaker, seal.migration, seal.through, watermark, seal.target);
+                self.durable.receipt = Some(receipt);
+                receipt
+            }
+        };
+        Ok(state(Reply::Sealed(receipt)))
+    }
+
+    /// How far the copy of this very migration reaches.
+    pub(super) fn evidence(&self, query: EvidenceQuery) -> Steps {
+        let position = self.copy()?.watermark;
+        if query.migration != self.durable.newest {
+            return Err(Refusal::OtherCopy { have: self.durable.newest, named: query.migration });
+        }
+        if position < query.at_least {
+            return Err(Refusal::Behind { have: position, asked: query.at_least });
+        }
+        let evidence =
+            CatchUpEvidence::new(self.speaker(), query.migration, query.epoch, position, self.enforces());
+        Ok(state(Reply::Evidence(evidence)))
+    }
+
+    /// How far the writes reach at this moment.
+    pub(super) fn watermark(&self, query: WatermarkQuery) -> Steps {
+        let position = self.copy()?.watermark;
+        let sealed = self.durable.sealed_through;
+        let reading = WatermarkReading::new(self.speaker(), query.migration, query.epoch, position, sealed);
+        Ok(state(Reply::Watermark(reading)))
+    }
+
+    /// Erases the copy named and every older one; a newer one is not touched. Both fences and the newest id stay.
+    pub(super) fn drop_copy(&mut self, drop: DropCopy) -> Steps {
+        if self.durable.newest > drop.copy && self.durable.copy.is_some() {
+            return Err(Refusal::OtherCopy { have: self.durable.newest, named: drop.copy });
+        }
+        if let Some(asked) = drop.sealed_through
+            && self.durable.copy.is_some()
+            && self.enforces()
+            && self.durable.sealed_through < asked
+        {
+            return Err(Refusal::NotSealed { have: self.durable.sealed_through, asked });
+        }
+        self.durable.newest = self.durable.newest.max(drop.copy);
+        let mut outputs = Vec::new();
+        if self.durable.copy.take().is_some() {
+            outputs.push(Output::Erase);
+        }
+        outputs.extend(state(Reply::Dropped(Dropped::new(self.speaker(), drop.copy))));
+        Ok(outputs)
+    }
+
+    /// Hands out writes. Behind the `Persist`, so that a position never names two writes: one that a crash could still
+    /// take away must not be copied.
+    pub(super) fn export(&self, export: Export) -> Steps {
+        let have = self.copy()?.watermark;
+        let limit = export.count.min(u64::from(self.config.limits.chunk_writes_max)).max(1);
+        let last = have.min(export.first.plus(limit).minus(1));
+        if export.first > last || export.first == Position::ZERO {
+            return Err(Refusal::Behind { have, asked: export.first });
+        }
+        Ok(vec![Output::Persist, Output::Hand { migration: export.migration, first: export.first, last }])
+    }
+
+    /// Takes the part of the chunk that the copy does not have, and only if that leaves no gap.
+    pub(super) fn chunk(&mut self, chunk: &Chunk) -> Steps {
+        let (newest, limits) = (self.durable.newest, self.config.limits);
+        let store = self.config.store;
+        let copy = self.durable.copy.as_mut().ok_or(Refusal::UnknownPartition { store })?;
+        if chunk.migration != newest {
+            return Err(Refusal::OtherCopy { have: newest, named: chunk.migration });
+        }
+        if copy.finished {
+            return Err(Refusal::Finished { migration: newest });
+        }
+        if chunk.writes.len() > usize::try_from(limits.chunk_writes_max).unwrap_or(usize::MAX) {
+            let have = u64::try_from(chunk.writes.len()).unwrap_or(u64::MAX);
+            return Err(Refusal::TooLong { have, limit: u64::from(limits.chunk_writes_max) });
+        }
+        if let Some(have) = copy.source.filter(|have| *have != chunk.source) {
+            return Err(Refusal::OtherSource { have, named: chunk.source });
+        }
+        if chunk.first > copy.watermark.next() || chunk.first == Position::ZERO {
+            return Err(Refusal::Gap { have: copy.watermark, first: chunk.first });
+        }
+        let first = copy.watermark.next();
+        let known = usize::try_from(first.0.saturating_sub(chunk.first.0)).unwrap_or(usize::MAX);
+        let fresh: Vec<_> = chunk.writes.iter().skip(known).copied().collect();
+        copy.source = Some(chunk.source);
+        for id in &fresh {
+            copy.watermark = copy.watermark.next();
+            copy.applied.remember(*id, copy.watermark, limits.sessions_max, limits.writes_per_session_max);
+        }
+        let taken = ChunkTaken::new(self.speaker(), newest, self.watermark_or_zero());
+        let mut outputs = Vec::new();
+        if !fresh.is_empty() {
+            outputs.push(Output::Import { first, writes: fresh });
+        }
+        outputs.extend(state(Reply::ChunkTaken(taken)));
+        Ok(outputs)
+    }
+
+    fn watermark_or_zero(&self) -> Position {
+        self.durable.copy.as_ref().map_or(Position::ZERO, |copy| copy.watermark)
+    }
+}

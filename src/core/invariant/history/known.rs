@@ -1,0 +1,170 @@
+//! What a partition's history says of the numbers that other partitions have a part in: the epochs of its creations,
+//! and the ids of its migrations.
+
+use super::operation::{Answer, Invocation, Operation, Seen};
+use crate::core::ids::{Epoch, MigrationId};
+use crate::core::migration::{Expected, PartitionRecord, Settlement, Transition};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Numbers of one partition's history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Known {
+    /// Epochs that an answer says the partition had.
+    epochs: BTreeSet<Epoch>,
+    /// The id that an answer says the record had at an epoch.
+    ids: BTreeMap<Epoch, MigrationId>,
+    /// Epochs that commands expect.
+    expected: BTreeSet<Epoch>,
+    /// Ids that occur at all.
+    named: BTreeSet<MigrationId>,
+    /// Ids that statements of dropped copies name: the only ones that ids are ordered against.
+    dropped: BTreeSet<MigrationId>,
+}
+
+impl Known {
+    pub(super) fn of<'a>(operations: impl Iterator<Item = &'a Operation>) -> Self {
+        let mut known = Self {
+            epochs: BTreeSet::new(),
+            ids: BTreeMap::new(),
+            expected: BTreeSet::new(),
+            named: BTreeSet::new(),
+            dropped: BTreeSet::new(),
+        };
+        for operation in operations.filter(|operation| operation.says_something()) {
+            match &operation.call {
+                Invocation::Read { seen: Seen::Record(record), .. } => known.record(record),
+                Invocation::Read { seen: Seen::Nothing | Seen::Unplaced, .. } => {}
+                Invocation::Apply { transition, answer } => known.apply(transition, answer),
+            }
+        }
+        known
+    }
+
+    fn at(&mut self, at: Expected) {
+        self.epochs.insert(at.epoch);
+        self.ids.entry(at.epoch).or_insert(at.migration);
+        self.named.insert(at.migration);
+    }
+
+    fn record(&mut self, record: &PartitionRecord) {
+        self.at(record.expected());
+        self.named.extend(record.old_copies.iter().map(|old| old.copy));
+        let Some(placed) = record.placed else { return };
+        // The owner's copy was made by what made it the owner, and a migration keeps its id from draining on.
+        self.at(Expected { migration: placed.copy, epoch: placed.owned_since });
+        if let Some(facts) = placed.cutover {
+            self.at(Expected { migration: record.migration, epoch: facts.draining });
+        }
+        if let Some(debt) = placed.debt {
+            self.named.extend([debt.migration, debt.copy]);
+        }
+    }
+
+    fn apply(&mut self, transition: &Transition, answer: &Answer) {
+        let (expected, said) = names(transition);
+        self.named.extend(said);
+        self.named.extend(dropped(transition));
+        self.dropped.extend(dropped(transition));
+        if let Some(expected) = expected {
+            self.expected.insert(expected.epoch);
+            self.named.insert(expected.migration);
+        }
+        match answer {
+            Answer::Ok { epoch } => {
+                self.epochs.insert(*epoch);
+                if let Some(expected) = expected {
+                    self.at(expected);
+                    if !matches!(transition, Transition::Begin { .. }) {
+                        self.at(Expected { migration: expected.migration, epoch: *epoch });
+                    }
+                }
+            }
+            Answer::Refused(refusal) => {
+                if let Some(have) = refusal.have {
+                    self.at(have);
+                }
+            }
+            Answer::Indeterminate | Answer::NotCommitted => {}
+        }
+    }
+
+    /// The epochs that a creation can have, above everything that the partition had.
+    pub(super) fn creations(&self, floor: Epoch) -> Vec<Epoch> {
+        let next = self.epochs.range(floor.next()..).next().copied();
+        let below = next.unwrap_or(Epoch(u64::MAX));
+        let mut epochs: Vec<Epoch> = next.into_iter().collect();
+        if floor.next() < below {
+            epochs.extend(self.expected.range(floor.next()..below));
+        }
+        if next.is_none() {
+            // Nobody ever names it: any number does.
+            epochs.extend((floor.next().0..).map(Epoch).find(|epoch| !self.expected.contains(epoch)));
+        }
+        epochs
+    }
+
+    /// The ids that a migration or creation can have whose first epoch is this, above everything that the partition
+    /// had.
+    pub(super) fn ids(&self, epoch: Epoch, last: MigrationId) -> Vec<MigrationId> {
+        if let Some(id) = self.ids.get(&epoch) {
+            return if *id > last { vec![*id] } else { Vec::new() };
+        }
+        let upper = self.ids.range(epoch..).next().map(|(_, id)| *id);
+        let above = upper.map_or(MigrationId(u64::MAX), MigrationId::next);
+        if above <= last.next() {
+            return Vec::new();
+        }
+        let between = last.next()..above;
+        let mut ids: Vec<MigrationId> = self.named.range(between.clone()).rev().copied().collect();
+        for lower in core::iter::once(&last).chain(self.dropped.range(between.clone())) {
+            let free = (lower.next().0..above.0).map(MigrationId).find(|id| !self.named.contains(id));
+            ids.extend(free.filter(|id| !ids.contains(id)));
+        }
+        ids
+    }
+}
+
+/// The state that a transition rests on, and the ids that it names otherwise.
+pub(super) fn names(transition: &Transition) -> (Option<Expected>, Vec<MigrationId>) {
+    match transition {
+        Transition::Create { .. } => (None, Vec::new()),
+        Transition::Open { expected, prepared }
+        | Transition::EnterTimedCutover { expected, prepared }
+        | Transition::Force { expected, prepared, .. } => (Some(*expected), vec![prepared.migration()]),
+        Transition::Begin { expected, .. }
+        | Transition::Abort { expected }
+        | Transition::Delete { expected } => (Some(*expected), Vec::new()),
+        Transition::EnterCutover { expected, receipt } => (Some(*expected), vec![receipt.migration()]),
+        Transition::RecordWatermark { expected, reading } => (Some(*expected), vec![reading.migration()]),
+        Transition::Complete { expected, evidence } => (Some(*expected), vec![evidence.migration()]),
+        Transition::Settle { migration, .. } => (None, vec![*migration]),
+        Transition::RetireCopy { copy, .. } => (None, vec![*copy]),
+        Transition::ForgetCopy { .. } => (None, Vec::new()),
+    }
+}
+
+fn dropped(transition: &Transition) -> Option<MigrationId> {
+    match transition {
+        Transition::ForgetCopy { dropped } => Some(dropped.copy()),
+        Transition::Settle { proof, .. } => {
+            if let Settlement::Dropped(dropped) = proof {
+                Some(dropped.copy())
+            } else {
+                None
+            }
+        }
+        Transition::Create { .. }
+        | Transition::Open { .. }
+        | Transition::Begin { .. }
+        | Transition::EnterCutover { .. }
+        | Transition::EnterTimedCutover { .. }
+        | Transition::RecordWatermark { .. }
+        | Transition::Complete { .. }
+        | Transition::Abort { .. }
+        | Transition::Force { .. }
+        | Transition::RetireCopy { .. }
+        | Transition::Delete { .. } => None,
+    }
+}

@@ -1,0 +1,239 @@
+//! What a client saw of one operation on the control plane.
+
+use crate::core::ids::{Epoch, PartitionId, Revision};
+use crate::core::migration::{Command, Expected, MigrationError, PartitionRecord, Transition};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// One operation, from the first time that it was asked for to its last answer: retries under one ticket are one
+/// operation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// Who asked; it is only shown.
+    pub client: u64,
+    /// The partition.
+    pub partition: PartitionId,
+    /// When it was asked for, on one clock for all clients, or a number in sequence.
+    pub invoked: u64,
+    /// When the answer was there, on the same clock; `None`: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed: Option<u64>,
+    /// What was asked, and answered.
+    pub call: Invocation,
+}
+
+/// What was asked, and answered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Invocation {
+    /// A strong read. One that failed, or was never answered, says nothing.
+    Read {
+        /// What it returned.
+        seen: Seen,
+        /// The revision that came with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<Revision>,
+    },
+    /// A transition.
+    Apply {
+        /// What was to change.
+        transition: Transition,
+        /// What came of it.
+        answer: Answer,
+    },
+}
+
+/// What a read returned.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// The record, that of a deleted partition included as long as copies are left.
+    Record(PartitionRecord),
+    /// No record at all.
+    Nothing,
+    /// The partition has no placement; whether copies of it are left was not said.
+    Unplaced,
+}
+
+/// What came of a transition.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// It was applied.
+    Ok {
+        /// The partition's epoch after it.
+        epoch: Epoch,
+    },
+    /// It was committed, and refused when applied: nothing was changed.
+    Refused(Refusal),
+    /// It may take effect at any time after it was asked for, once, or never.
+    Indeterminate,
+    /// It took no effect, and never will.
+    NotCommitted,
+}
+
+/// A refusal, as far as clients are told.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// The name of the case of [`MigrationError`].
+    pub reason: String,
+    /// For a stale expectation: what the record is at, if it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub have: Option<Expected>,
+}
+
+/// An operation that cannot be one.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("found {found}, expected {expected}")]
+pub struct Malformed {
+    /// Its place among the operations.
+    pub operation: usize,
+    /// What it says.
+    pub found: String,
+    /// What it should.
+    pub expected: &'static str,
+}
+
+impl Refusal {
+    /// What a client is told of a refusal.
+    #[must_use]
+    pub fn of(error: &MigrationError) -> Self {
+        let text = format!("{error:?}");
+        let end = text.find(|letter: char| !letter.is_ascii_alphanumeric());
+        let reason = end.and_then(|end| text.get(..end)).unwrap_or(&text).to_owned();
+        Self { reason, have: have(error) }
+    }
+
+    /// Caps count what other partitions do as well, so one partition's history neither explains nor excludes them.
+    pub(super) fn is_of_a_cap(&self, transition: &Transition) -> bool {
+        match self.reason.as_str() {
+            "PlacementCap" | "OverallCap" | "CopyCap" => matches!(transition, Transition::Begin { .. }),
+            "PartitionCap" => matches!(transition, Transition::Create { .. }),
+            _ => false,
+        }
+    }
+}
+
+fn have(error: &MigrationError) -> Option<Expected> {
+    if let MigrationError::StaleExpectation { migration, epoch, .. } = *error {
+        return Some(Expected { migration, epoch });
+    }
+    None
+}
+
+impl Answer {
+    /// The answer of a [`MigrationStore`](crate::core::migration::MigrationStore). A failed backend leaves it open, unless
+    /// the caller knows that nothing was committed.
+    #[must_use]
+    pub fn of(result: &Result<Epoch, MigrationError>) -> Self {
+        match result {
+            Ok(epoch) => Self::Ok { epoch: *epoch },
+            Err(MigrationError::Backend { .. }) => Self::Indeterminate,
+            Err(error) => Self::Refused(Refusal::of(error)),
+        }
+    }
+}
+
+impl Operation {
+    /// Whether its answer says something that can be judged.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        match &self.call {
+            Invocation::Read { .. } => self.completed.is_some(),
+            Invocation::Apply { answer: Answer::Ok { .. } | Answer::Refused(_), .. } => true,
+            Invocation::Apply { answer: Answer::Indeterminate | Answer::NotCommitted, .. } => false,
+        }
+    }
+
+    /// Whether it can tell anything at all: a read without an answer does not.
+    pub(super) const fn says_something(&self) -> bool {
+        match &self.call {
+            Invocation::Read { .. } => self.completed.is_some(),
+            Invocation::Apply { .. } => true,
+        }
+    }
+
+    /// Whether it may have taken effect.
+    pub(super) const fn may_change(&self) -> bool {
+        matches!(self.call, Invocation::Apply { answer: Answer::Ok { .. } | Answer::Indeterminate, .. })
+    }
+
+    /// The same operation before its answer has come.
+    pub(super) fn unanswered(&self) -> Self {
+        let mut open = self.clone();
+        open.completed = None;
+        if let Invocation::Apply { answer, .. } = &mut open.call {
+            *answer = Answer::Indeterminate;
+        }
+        open
+    }
+
+    /// Holds it against what every operation has.
+    ///
+    /// # Errors
+    /// [`Malformed`], with the given place.
+    pub fn check(&self, operation: usize) -> Result<(), Malformed> {
+        let refuse = |found: String, expected| Err(Malformed { operation, found, expected });
+        if let Some(completed) = self.completed.filter(|completed| *completed < self.invoked) {
+            let found = format!("completed {completed}, invoked {}", self.invoked);
+            return refuse(found, "a completion that is not before the invocation");
+        }
+        if self.is_answered() && self.completed.is_none() {
+            return refuse("an answer without \"completed\"".to_owned(), "the time of the answer");
+        }
+        match &self.call {
+            Invocation::Read { seen: Seen::Record(record), .. } if record.partition != self.partition => {
+                refuse(
+                    format!("a read of {} that returned a record of {}", self.partition, record.partition),
+                    "the record of the partition that was read",
+                )
+            }
+            Invocation::Apply { answer: Answer::Refused(refusal), .. } if refusal.reason == "Backend" => {
+                refuse(
+                    "the refusal \"Backend\"".to_owned(),
+                    "a refusal of the table; a store that failed is \"indeterminate\" or \"not_committed\"",
+                )
+            }
+            Invocation::Read { .. } | Invocation::Apply { .. } => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.call {
+            Invocation::Read { seen, revision } => {
+                match seen {
+                    Seen::Record(record) => write!(f, "read {record}")?,
+                    Seen::Nothing => write!(f, "read: no record")?,
+                    Seen::Unplaced => write!(f, "read: no placement")?,
+                }
+                revision.map_or(Ok(()), |revision| write!(f, " {revision}"))
+            }
+            Invocation::Apply { transition, answer } => {
+                let command = Command { partition: self.partition, transition: transition.clone() };
+                write!(f, "{command}: {answer}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok { epoch } => write!(f, "ok {epoch}"),
+            Self::Refused(Refusal { reason, have: None }) => write!(f, "refused {reason}"),
+            Self::Refused(Refusal { reason, have: Some(have) }) => {
+                write!(f, "refused {reason}, have {}@{}", have.migration, have.epoch)
+            }
+            Self::Indeterminate => f.write_str("indeterminate"),
+            Self::NotCommitted => f.write_str("not committed"),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The production table, restricted to one partition: which states an operation leads to, and what it is answered.
+
+use super::known::{Known, names};
+use super::operation::{Answer, Refusal, Seen};
+use crate::core::ids::{Epoch, MigrationId, PartitionId};
+use crate::core::migration::{Caps, Command, PartitionRecord, PlacementTable, Transition};
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Names a state.
+pub(super) type StateId = u32;
+/// Names a command; equal ones have one name.
+pub(super) type CommandId = u32;
+
+/// Caps of the whole table are judged apart.
+const NO_CAPS: Caps = Caps {
+    migrations_per_placement: u32::MAX,
+    migrations_overall: u32::MAX,
+    partitions: u32::MAX,
+    old_copies_per_partition: u32::MAX,
+};
+
+/// A table with one partition, if it has that.
+struct State {
+    table: PlacementTable,
+    /// The last epoch that the partition had.
+    epoch: Epoch,
+    /// The last id that it had.
+    last: MigrationId,
+}
+
+/// What the table says to a command in a state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Step {
+    Refused(Refusal),
+    /// Applied, and nothing is different.
+    Same(Epoch),
+    /// Applied: the states that it can lead to, each with the answer.
+    To(Vec<(StateId, Epoch)>),
+}
+
+/// Which commands can take effect in a state, coarsely.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Lever {
+    Nothing,
+    At(MigrationId, Epoch),
+    Owing(MigrationId),
+    Left(u16),
+}
+
+/// The table, with all states and steps that were ever asked for.
+pub(super) struct Spec {
+    partition: PartitionId,
+    known: Known,
+    states: Vec<State>,
+    state_ids: BTreeMap<PlacementTable, StateId>,
+    commands: Vec<Command>,
+    command_ids: BTreeMap<Command, CommandId>,
+    steps: BTreeMap<(StateId, CommandId), Step>,
+}
+
+impl Spec {
+    /// Before anything was done.
+    pub(super) const START: StateId = 0;
+
+    pub(super) fn new(partition: PartitionId, known: Known) -> Self {
+        let mut spec = Self {
+            partition,
+            known,
+            states: Vec::new(),
+            state_ids: BTreeMap::new(),
+            commands: Vec::new(),
+            command_ids: BTreeMap::new(),
+            steps: BTreeMap::new(),
+        };
+        let table = PlacementTable::new(NO_CAPS);
+        spec.intern(State { table, epoch: Epoch::ZERO, last: MigrationId::ZERO });
+        spec
+    }
+
+    /// The name of a command.
+    pub(super) fn command(&mut self, transition: &Transition) -> CommandId {
+        let command = Command { partition: self.partition, transition: transition.clone() };
+        if let Some(id) = self.command_ids.get(&command) {
+            return *id;
+        }
+        let id = small(self.commands.len());
+        self.commands.push(command.clone());
+        self.command_ids.insert(command, id);
+        id
+    }
+
+    /// The record in a state.
+    pub(super) fn record(&self, state: StateId) -> Option<&PartitionRecord> {
+        self.states.get(index(state))?.table.record(self.partition)
+    }
+
+    /// The last epoch that the partition has had in a state.
+    pub(super) fn epoch(&self, state: StateId) -> Epoch {
+        self.states.get(index(state)).map_or(Epoch::ZERO, |state| state.epoch)
+    }
+
+    /// Whether a read in this state returns this.
+    pub(super) fn shows(&self, state: StateId, seen: &Seen) -> bool {
+        let record = self.record(state);
+        match seen {
+            Seen::Record(seen) => record == Some(seen),
+            Seen::Nothing => record.is_none(),
+            Seen::Unplaced => record.is_none_or(|record| record.placed.is_none()),
+        }
+    }
+
+    /// Whether a command is answered like this in a state, and changes nothing.
+    pub(super) fn answers(&mut self, state: StateId, command: CommandId, answer: &Answer) -> bool {
+        let applied = match (self.step(state, command), answer) {
+            (Some(Step::Same(epoch)), Answer::Ok { epoch: said }) => return epoch == said,
+            (Some(Step::Refused(refusal)), Answer::Refused(said)) => {
+                return refusal.reason == said.reason && (said.have.is_none() || said.have == refusal.have);
+            }
+            (step, _) => matches!(step, Some(Step::Same(_) | Step::To(_))),
+        };
+        let transition = self.commands.get(index(command)).map(|command| &command.transition);
+        match (answer, transition) {
+            (Answer::Refused(said), Some(transition)) => applied && said.is_of_a_cap(transition),
+            (Answer::Ok { .. } | Answer::Refused(_) | Answer::Indeterminate | Answer::NotCommitted, _) => {
+                false
+            }
+        }
+    }
+
+    /// The states that a command changes this one to, with this answer if there was one.
+    pub(super) fn moves(
+        &mut self,
+        state: StateId,
+        command: CommandId,
+        answer: Option<Epoch>,
+    ) -> Vec<StateId> {
+        let Some(Step::To(to)) = self.step(state, command) else { return Vec::new() };
+        let fits = |epoch: Epoch| answer.is_none_or(|said| said == epoch);
+        to.iter().filter(|(_, epoch)| fits(*epoch)).map(|(state, _)| *state).collect()
+    }
+
+    /// The commands that a state may be changed by.
+    pub(super) fn levers(&self, state: StateId) -> Vec<Lever> {
+        let Some(record) = self.record(state) else { return vec![Lever::Nothing] };
+        let debt = record.placed.and_then(|placed| placed.debt);
+        let mut levers = vec![Lever::At(record.migration, record.epoch)];
+        levers.extend(debt.map(|debt| Lever::Owing(debt.migration)));
+        levers.extend(record.old_copies.iter().map(|old| Lever::Left(old.placement.0)));
+        levers
+    }
+
+    /// Where a command may change something.
+    pub(super) fn lever(&self, command: CommandId) -> Lever {
+        let Some(command) = self.commands.get(index(command)) else { return Lever::Nothing };
+        if let Some(expected) = names(&command.transition).0 {
+            return Lever::At(expected.migration, expected.epoch);
+        }
+        match &command.transition {
+            Transition::Settle { migration, .. } => Lever::Owing(*migration),
+            Transition::RetireCopy { placement, .. } => Lever::Left(placement.0),
+            Transition::ForgetCopy { dropped } => Lever::Left(dropped.speaker().store.0),
+            Transition::Create { .. }
+            | Transition::Open { .. }
+            | Transition::Begin { .. }
+            | Transition::EnterCutover { .. }
+            | Transition::EnterTimedCutover { .. }
+            | Transition::RecordWatermark { .. }
+            | Transition::Complete { .. }
+            | Transition::Abort { .. }
+            | Transition::Force { .. }
+            | Transition::Delete { .. } => Lever::Nothing,
+        }
+    }
+
+    fn intern(&mut self, state: State) -> StateId {
+        if let Some(id) = self.state_ids.get(&state.table) {
+            return *id;
+        }
+        let id = small(self.states.len());
+        self.state_ids.insert(state.table.clone(), id);
+        self.states.push(state);
+        id
+    }
+
+    fn step(&mut self, state: StateId, command: CommandId) -> Option<&Step> {
+        let key = (state, command);
+        if !self.steps.contains_key(&key) {
+            let step = self.take(state, command)?;
+            self.steps.insert(key, step);
+        }
+        self.steps.get(&key)
+    }
+
+    fn take(&mut self, state: StateId, command: CommandId) -> Option<Step> {
+        let from = self.states.get(index(state))?;
+        let command = self.commands.get(index(command))?;
+        let mut table = from.table.clone();
+        let epoch = match table.apply(command) {
+            Ok(epoch) => epoch,
+            Err(error) => return Some(Step::Refused(Refusal::of(&error))),
+        };
+        if table.record(self.partition) == from.table.record(self.partition) {
+            return Some(Step::Same(epoch));
+        }
+        let next = match &command.transition {
+            Transition::Create { .. } => {
+                let epochs = self.known.creations(from.epoch);
+                epochs.into_iter().flat_map(|epoch| self.allocate(from, command, epoch, true)).collect()
+            }
+            Transition::Begin { .. } => self.allocate(from, command, epoch, false),
+            Transition::Open { .. }
+            | Transition::EnterCutover { .. }
+            | Transition::EnterTimedCutover { .. }
+            | Transition::RecordWatermark { .. }
+            | Transition::Complete { .. }
+            | Transition::Abort { .. }
+            | Transition::Force { .. }
+            | Transition::Settle { .. }
+            | Transition::RetireCopy { .. }
+            | Transition::ForgetCopy { .. }
+            | Transition::Delete { .. } => vec![State { table, epoch, last: from.last }],
+        };
+        let next: Vec<_> = next.into_iter().map(|state| (state.epoch, state)).collect();
+        Some(Step::To(next.into_iter().map(|(epoch, state)| (self.intern(state), epoch)).collect()))
+    }
+
+    /// The states after a command that takes the next id, for each id that it can be.
+    fn allocate(&self, from: &State, command: &Command, epoch: Epoch, creates: bool) -> Vec<State> {
+        let mut states = Vec::new();
+        for id in self.known.ids(epoch, from.last) {
+            let mut table = from.table.clone();
+            // A floor of 0 leaves the epoch of the record alone.
+            let floor = if creates { epoch.previous() } else { Epoch::ZERO };
+            table.raise_floor(floor, MigrationId(id.0.saturating_sub(1)));
+            if table.apply(command) == Ok(epoch)
+                && table.record(self.partition).is_some_and(|record| record.migration == id)
+            {
+                states.push(State { table, epoch, last: id });
+            }
+        }
+        states
+    }
+}
+
+pub(super) fn small(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+pub(super) fn index(id: u32) -> usize {
+    usize::try_from(id).unwrap_or(usize::MAX)
+}

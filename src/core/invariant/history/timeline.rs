@@ -1,0 +1,165 @@
+//! One partition's operations in time, as the search takes them.
+
+use super::operation::{Answer, Invocation, Operation, Seen};
+use super::spec::{CommandId, Lever, Spec, index, small};
+use crate::core::ids::Epoch;
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// An operation with an answer, by its place among those of the partition.
+pub(super) type Slot = u32;
+
+/// What an answered operation asks of the state.
+pub(super) enum Wants<'a> {
+    Seen(&'a Seen),
+    Answer(CommandId, &'a Answer),
+}
+
+struct Answered<'a> {
+    /// Its place in the whole history.
+    operation: usize,
+    wants: Wants<'a>,
+    /// The epoch at which it must have its place, if its answer says so.
+    at: Option<Epoch>,
+}
+
+/// Equal commands whose fate nobody knows. They are taken in the order in which they were asked for: any one does what
+/// any other does, and the first can have every place that a later one can have.
+pub(super) struct Open {
+    pub(super) command: CommandId,
+    pub(super) lever: Lever,
+    /// When each was asked for, and its place in the whole history.
+    pub(super) invoked: Vec<(u64, usize)>,
+}
+
+/// What happens to an operation with an answer. At one time, everything is asked for before anything is answered: what
+/// may overlap does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Kind {
+    Asked,
+    Answered,
+}
+
+/// The operations of one partition.
+pub(super) struct Timeline<'a> {
+    answered: Vec<Answered<'a>>,
+    opens: Vec<Open>,
+    by_lever: BTreeMap<Lever, Vec<u32>>,
+    events: Vec<(u64, Kind, Slot)>,
+    /// For each event, the lowest epoch at which something asked for from there on must have its place.
+    ahead: Vec<Epoch>,
+}
+
+impl<'a> Timeline<'a> {
+    pub(super) fn new(spec: &mut Spec, operations: &[(usize, &'a Operation)]) -> Self {
+        let mut timeline = Self {
+            answered: Vec::new(),
+            opens: Vec::new(),
+            by_lever: BTreeMap::new(),
+            events: Vec::new(),
+            ahead: Vec::new(),
+        };
+        let mut fates: BTreeMap<CommandId, Vec<(u64, usize)>> = BTreeMap::new();
+        for (operation, what) in operations {
+            match &what.call {
+                Invocation::Read { seen, .. } => {
+                    timeline.answer(*operation, what, Wants::Seen(seen), epoch_seen(seen));
+                }
+                Invocation::Apply { transition, answer } => {
+                    let command = spec.command(transition);
+                    match answer {
+                        Answer::Ok { .. } | Answer::Refused(_) => {
+                            let at = epoch_named(spec.lever(command), answer);
+                            timeline.answer(*operation, what, Wants::Answer(command, answer), at);
+                        }
+                        Answer::Indeterminate => {
+                            fates.entry(command).or_default().push((what.invoked, *operation));
+                        }
+                        Answer::NotCommitted => {}
+                    }
+                }
+            }
+        }
+        for (command, mut invoked) in fates {
+            invoked.sort_unstable();
+            let lever = spec.lever(command);
+            timeline.by_lever.entry(lever).or_default().push(small(timeline.opens.len()));
+            timeline.opens.push(Open { command, lever, invoked });
+        }
+        timeline.events.sort_unstable();
+        timeline.ahead = timeline.lowest_ahead();
+        timeline
+    }
+
+    fn answer(&mut self, operation: usize, what: &Operation, wants: Wants<'a>, at: Option<Epoch>) {
+        let Some(completed) = what.completed else { return };
+        let slot = small(self.answered.len());
+        self.answered.push(Answered { operation, wants, at });
+        self.events.extend([(what.invoked, Kind::Asked, slot), (completed, Kind::Answered, slot)]);
+    }
+
+    fn lowest_ahead(&self) -> Vec<Epoch> {
+        let mut lowest = Epoch(u64::MAX);
+        let mut ahead = vec![lowest; self.events.len()];
+        for (epoch, (_, kind, slot)) in ahead.iter_mut().zip(&self.events).rev() {
+            if *kind == Kind::Asked {
+                lowest = lowest.min(self.must_be_at(*slot));
+            }
+            *epoch = lowest;
+        }
+        ahead
+    }
+
+    pub(super) fn event(&self, event: usize) -> Option<(Kind, Slot)> {
+        self.events.get(event).map(|(_, kind, slot)| (*kind, *slot))
+    }
+
+    /// The time of an event.
+    pub(super) fn time(&self, event: usize) -> u64 {
+        self.events.get(event).map_or(u64::MAX, |(time, ..)| *time)
+    }
+
+    pub(super) fn wants(&self, slot: Slot) -> Option<&Wants<'a>> {
+        self.answered.get(index(slot)).map(|answered| &answered.wants)
+    }
+
+    /// An operation's place in the whole history.
+    pub(super) fn operation(&self, slot: Slot) -> Option<usize> {
+        self.answered.get(index(slot)).map(|answered| answered.operation)
+    }
+
+    pub(super) fn open(&self, class: u32) -> Option<&Open> {
+        self.opens.get(index(class))
+    }
+
+    /// Those of unknown fate that may change a state with this lever.
+    pub(super) fn opens(&self, lever: Lever) -> &[u32] {
+        self.by_lever.get(&lever).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether something asked for from this event on, or one of these, needs an epoch before this one.
+    pub(super) fn needs_before(&self, epoch: Epoch, event: usize, slots: &[Slot]) -> bool {
+        self.ahead.get(event).is_some_and(|lowest| *lowest < epoch)
+            || slots.iter().any(|slot| self.must_be_at(*slot) < epoch)
+    }
+
+    fn must_be_at(&self, slot: Slot) -> Epoch {
+        self.answered.get(index(slot)).and_then(|answered| answered.at).unwrap_or(Epoch(u64::MAX))
+    }
+}
+
+fn epoch_seen(seen: &Seen) -> Option<Epoch> {
+    if let Seen::Record(record) = seen { Some(record.epoch) } else { None }
+}
+
+fn epoch_named(lever: Lever, answer: &Answer) -> Option<Epoch> {
+    match (answer, lever) {
+        (Answer::Ok { .. }, Lever::At(_, epoch)) => Some(epoch),
+        (Answer::Refused(refusal), _) => refusal.have.map(|have| have.epoch),
+        (
+            Answer::Ok { .. } | Answer::Indeterminate | Answer::NotCommitted,
+            Lever::At(..) | Lever::Nothing | Lever::Owing(_) | Lever::Left(_),
+        ) => None,
+    }
+}

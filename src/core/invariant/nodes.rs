@@ -1,0 +1,213 @@
+//! What must hold of nodes as they stand, and of one before and after an input.
+
+use super::consensus::NodeNow;
+use super::{Findings, Id};
+use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use crate::core::ids::{Index, Term};
+use crate::core::raft::{Applied, Configuration, Entry, HardState, Node, Peer, Progress, RoleName, quorum};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+pub(super) type ControlNode = Node<ControlPlaneState>;
+
+/// Whether a node's log, or what it was compacted into, has this entry.
+pub(super) fn has(node: &ControlNode, at: Index, entry: &Entry<ControlPlaneEntry>) -> bool {
+    match node.log().entry(at) {
+        Some(found) => found == entry,
+        None => at <= node.commit() && at <= node.log().base().index,
+    }
+}
+
+/// What is told to be committed must survive the loss of all memory at once: a quorum has it on disk. A voter that came
+/// back as another has lost its disk since; that is damage, and not the leader's doing.
+pub(super) fn first_told(
+    by: &ControlNode,
+    at: Index,
+    entry: &Entry<ControlPlaneEntry>,
+    nodes: &[NodeNow<'_>],
+    findings: &mut Findings,
+) {
+    let on_disk = |peer: Peer| match nodes.iter().find(|now| now.node.config().me == peer) {
+        None => true,
+        Some(NodeNow { disk, .. }) => {
+            at <= disk.snapshot.last.index || disk.log.entry(at).is_some_and(|found| found == entry)
+        }
+    };
+    let configuration = by.configuration();
+    findings.demand(quorum::is_quorum(configuration, on_disk), Id::StateMachineSafety, || {
+        let without: Vec<_> =
+            configuration.voters().filter(|peer| !on_disk(*peer)).map(|peer| peer.to_string()).collect();
+        (
+            format!("{} commits {entry} at {at}", by.config().me),
+            format!("it is not on the disks of {}, of {configuration}", without.join(" and ")),
+        )
+    });
+}
+
+/// The voters whose votes a node would get, if it stood for election in a term that nobody has heard of yet and heard
+/// from all of them.
+pub(super) fn would_vote_for<'a>(
+    candidate: &'a ControlNode,
+    nodes: &'a [NodeNow<'_>],
+) -> impl Iterator<Item = Peer> + 'a {
+    let last = candidate.log().last();
+    let grants = move |peer: &Peer| {
+        let voter = nodes.iter().find(|now| now.node.config().me == *peer);
+        voter.is_some_and(|voter| voter.node.log().last() <= last)
+    };
+    candidate.configuration().voters().filter(grants)
+}
+
+/// Whether a node would win such an election.
+pub(super) fn is_electable(candidate: &ControlNode, nodes: &[NodeNow<'_>]) -> bool {
+    let me = candidate.config().me;
+    let mut voters = candidate.configuration().voters();
+    let votes: Vec<_> = would_vote_for(candidate, nodes).collect();
+    voters.any(|peer| peer == me)
+        && quorum::is_quorum(candidate.configuration(), |peer| votes.contains(&peer))
+}
+
+/// What is known of a node by what it told matters as long as its disk does not say the same, or more.
+pub(super) fn matters((peer, told): &(Peer, HardState), nodes: &[NodeNow<'_>]) -> bool {
+    let Some(now) = nodes.iter().find(|now| now.node.config().me == *peer) else { return false };
+    let disk = now.disk.hard_state;
+    let covered = disk.term == told.term && (told.voted_for.is_none() || told.voted_for == disk.voted_for);
+    !(disk.term > told.term || covered)
+}
+
+/// Whether some node can still come to lead this term: its disk is in an earlier one, or it is a candidate in it.
+pub(super) fn is_open(term: Term, nodes: &[NodeNow<'_>]) -> bool {
+    nodes.iter().any(|NodeNow { node, disk }| {
+        disk.hard_state.term < term || (node.role() == RoleName::Candidate && node.hard_state().term == term)
+    })
+}
+
+pub(super) fn states_match(
+    mine: &Applied<ControlPlaneState>,
+    theirs: Option<&Applied<ControlPlaneState>>,
+    me: Peer,
+    findings: &mut Findings,
+) {
+    let Some(theirs) = theirs else { return };
+    findings.demand(mine == theirs, Id::StateMachineSafety, || {
+        let through = mine.last().index;
+        (
+            format!("{me} has applied everything through {through} and is in a state of its own"),
+            format!("{mine:?}, not {theirs:?}"),
+        )
+    });
+}
+
+/// What is asked of a node as it was before an input.
+#[derive(Clone, Copy, Debug)]
+pub struct Before<P> {
+    /// Its term.
+    pub term: Term,
+    /// What it knew to be committed.
+    pub commit: Index,
+    /// The term and the vote on its disk.
+    pub disk: HardState,
+    /// What it knew of the others.
+    pub progress: P,
+}
+
+impl<'a> Before<&'a [Progress]> {
+    /// A node that is still there.
+    #[must_use]
+    pub fn of(now: NodeNow<'a>) -> Self {
+        let NodeNow { node, disk } = now;
+        let (term, commit) = (node.hard_state().term, node.commit());
+        Self { term, commit, disk: disk.hard_state, progress: node.progress() }
+    }
+
+    /// The same, for when the node is gone.
+    #[must_use]
+    pub fn keep(&self) -> Before<Vec<Progress>> {
+        let Self { term, commit, disk, progress } = *self;
+        Before { term, commit, disk, progress: progress.to_vec() }
+    }
+}
+
+impl Before<Vec<Progress>> {
+    /// To look at.
+    #[must_use]
+    pub fn view(&self) -> Before<&[Progress]> {
+        let Self { term, commit, disk, ref progress } = *self;
+        Before { term, commit, disk, progress }
+    }
+}
+
+pub(super) fn stepped(
+    before: &Before<&[Progress]>,
+    after: NodeNow<'_>,
+    restarted: bool,
+    findings: &mut Findings,
+) {
+    let me = after.node.config().me;
+    let (was, is) = (before.disk, after.disk.hard_state);
+    findings.demand(is.term >= was.term, Id::Monotone, || {
+        (format!("the disk of {me} is in {}", is.term), format!("it was in {}", was.term))
+    });
+    let kept = is.term != was.term || was.voted_for.is_none() || is.voted_for == was.voted_for;
+    findings.demand(kept, Id::VoteDurable, || {
+        let name =
+            |vote: HardState| vote.voted_for.map_or_else(|| "nobody".to_owned(), |peer| peer.to_string());
+        (
+            format!("the disk of {me} has a vote for {} in {}", name(is), is.term),
+            format!("it was for {}", name(was)),
+        )
+    });
+    if restarted {
+        return;
+    }
+    let after = after.node;
+    let (was, is) = (before.term, after.hard_state().term);
+    findings.demand(is >= was, Id::Monotone, || (format!("{me} is in {is}"), format!("it was in {was}")));
+    let (had, has) = (before.commit, after.commit());
+    findings.demand(has >= had, Id::Monotone, || {
+        (format!("{me} has committed through {has}"), format!("it had through {had}"))
+    });
+    if was != is {
+        return;
+    }
+    for now in after.progress() {
+        let Some(then) = before.progress.iter().find(|then| then.peer == now.peer) else { continue };
+        findings.demand(now.matched >= then.matched, Id::Monotone, || {
+            (
+                format!("{me} takes {} to have everything through {}", now.peer, now.matched),
+                format!("it had through {}", then.matched),
+            )
+        });
+    }
+}
+
+pub(super) fn logs_match(one: &ControlNode, other: &ControlNode, findings: &mut Findings) {
+    let base = one.log().base().index.max(other.log().base().index);
+    let mut at = one.log().last().index.min(other.log().last().index);
+    // From the end backwards: below the last place where the terms agree, everything must.
+    while at > base && one.log().term_at(at) != other.log().term_at(at) {
+        at = at.previous();
+    }
+    while at > base {
+        let (mine, theirs) = (one.log().entry(at), other.log().entry(at));
+        findings.demand(mine == theirs, Id::LogMatching, || {
+            let text = |entry: Option<&Entry<_>>| entry.map_or_else(String::new, ToString::to_string);
+            (
+                format!("{} has {} at {at}", one.config().me, text(mine)),
+                format!("{} has {}, and they agree above", other.config().me, text(theirs)),
+            )
+        });
+        at = at.previous();
+    }
+}
+
+/// Whether no quorum of one is without a voter of every quorum of the other.
+pub(super) fn quorums_meet(one: &Configuration, other: &Configuration) -> bool {
+    let majority = |configuration: &Configuration| configuration.voters().count() / 2 + 1;
+    let mut all: Vec<Peer> = one.voters().chain(other.voters()).collect();
+    all.sort_unstable();
+    all.dedup();
+    one == other || majority(one) + majority(other) > all.len()
+}

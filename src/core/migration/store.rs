@@ -1,0 +1,168 @@
+//! The seam between a controller and whatever holds the table.
+//!
+//! The published seam has `begin_migration`, `enter_cutover`, `complete_migration`, `abort_migration` and `state`. Its
+//! `state` cannot fail, so a read that failed looks like "not in cutover" and the wait is skipped; its transitions
+//! name no expected state, so a late one applies to whatever migration is there. Both are widened here. And `state`
+//! takes `&mut self`: to read what is committed by now, a replicated log has to ask whether it is still the log.
+
+use super::{
+    Caps, Command, Expected, MigrationError, Operator, PartitionRecord, PlacementTable, Reason, Settlement,
+    Transition,
+};
+use crate::core::fence::{CatchUpEvidence, Prepared, SealReceipt};
+use crate::core::ids::{Epoch, PartitionId, Placement, Revision};
+use crate::core::placement::Guarantee;
+
+/// Holds the table: one process, or a replicated log.
+pub trait MigrationStore {
+    /// Commits a command and applies it.
+    ///
+    /// # Errors
+    /// The table's refusal, or [`MigrationError::Backend`]: then it is not known whether the command was committed,
+    /// and repeating it is safe.
+    fn propose(&mut self, command: &Command) -> Result<Epoch, MigrationError>;
+
+    /// The committed record, read so that it is at least as new as everything committed before the call.
+    ///
+    /// # Errors
+    /// [`MigrationError::Backend`] if that cannot be told. A failed read is never "no such partition".
+    fn state(
+        &mut self,
+        partition: PartitionId,
+    ) -> Result<Option<(PartitionRecord, Revision)>, MigrationError>;
+
+    /// Creates a partition at a placement.
+    ///
+    /// # Errors
+    /// As [`MigrationStore::propose`].
+    fn create_partition(
+        &mut self,
+        partition: PartitionId,
+        placement: Placement,
+        guarantee: Guarantee,
+    ) -> Result<Epoch, MigrationError> {
+        self.propose(&Command { partition, transition: Transition::Create { placement, guarantee } })
+    }
+
+    /// Begins to move a settled partition.
+    ///
+    /// # Errors
+    /// As [`MigrationStore::propose`].
+    fn begin_migration(
+        &mut self,
+        partition: PartitionId,
+        expected: Expected,
+        to: Placement,
+    ) -> Result<Epoch, MigrationError> {
+        self.propose(&Command { partition, transition: Transition::Begin { expected, to } })
+    }
+
+    /// Enters the cutover, on the sealed source's receipt.
+    ///
+    /// # Errors
+    /// As [`MigrationStore::propose`].
+    fn enter_cutover(
+        &mut self,
+        partition: PartitionId,
+        expected: Expected,
+        receipt: SealReceipt,
+    ) -> Result<Epoch, MigrationError> {
+        self.propose(&Command { partition, transition: Transition::EnterCutover { expected, receipt } })
+    }
+
+    /// Moves the pointer, on the target's evidence.
+    ///
+    /// # Errors
+    /// As [`MigrationStore::propose`].
+    fn complete_migration(
+        &mut self,
+        partition: PartitionId,
+        expected: Expected,
+        evidence: CatchUpEvidence,
+    ) -> Result<Epoch, MigrationError> {
+        self.propose(&Command { partition, transition: Transition::Complete { expected, evidence } })
+    }
+
+    /// Goes back to the source, before the flip.
+    ///
+    /// # Errors
+    /// As [`MigrationStore::propose`].
+    fn abort_migration(
+        &mut self,
+        partition: PartitionId,
+        expected: Expected,
+    ) -> Result<Epoch, MigrationError> {
+        self.propose(&Command { partition, transition: Transition::Abort { expected } })
+    }
+
+    /// Moves the pointer without the source.
+    ///
+    /// # Errors
+    /// As [`MigrationStore::propose`].
+    fn force_migration(
+        &mut self,
+        partition: PartitionId,
+        expected: Expected,
+        prepared: Prepared,
+        operator: Operator,
+        reason: Reason,
+    ) -> Result<Epoch, MigrationError> {
+        let transition = Transition::Force { expected, prepared, operator, reason };
+        self.propose(&Command { partition, transition })
+    }
+
+    /// Clears the debt of a forced migration.
+    ///
+    /// # Errors
+    /// As [`MigrationStore::propose`].
+    fn settle(
+        &mut self,
+        partition: PartitionId,
+        migration: crate::core::ids::MigrationId,
+        proof: Settlement,
+    ) -> Result<Epoch, MigrationError> {
+        self.propose(&Command { partition, transition: Transition::Settle { migration, proof } })
+    }
+}
+
+/// The table in this process: one voter, no log to lose. Every committed command advances the revision.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct InProcessStore {
+    table: PlacementTable,
+    revision: Revision,
+}
+
+impl InProcessStore {
+    /// An empty table.
+    #[must_use]
+    pub const fn new(caps: Caps) -> Self {
+        Self { table: PlacementTable::new(caps), revision: Revision::ZERO }
+    }
+
+    /// The table.
+    #[must_use]
+    pub const fn table(&self) -> &PlacementTable {
+        &self.table
+    }
+
+    /// The last committed revision.
+    #[must_use]
+    pub const fn revision(&self) -> Revision {
+        self.revision
+    }
+}
+
+impl MigrationStore for InProcessStore {
+    fn propose(&mut self, command: &Command) -> Result<Epoch, MigrationError> {
+        let epoch = self.table.apply(command)?;
+        self.revision = self.revision.next();
+        Ok(epoch)
+    }
+
+    fn state(
+        &mut self,
+        partition: PartitionId,
+    ) -> Result<Option<(PartitionRecord, Revision)>, MigrationError> {
+        Ok(self.table.record(partition).map(|record| (record.clone(), self.revision)))
+    }
+}

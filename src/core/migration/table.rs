@@ -1,0 +1,204 @@
+//! The table of partitions: a deterministic state machine over committed commands.
+//!
+//! Every replica that applies the same commands in the same order has the same table. A command is judged against
+//! the record as it is when the command is applied. A refused one changes nothing, by construction: a transition
+//! computes the new record from the old one, and only a success stores it.
+
+use super::{Command, MigrationError, PartitionRecord, Transition, transitions};
+use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
+use alloc::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+
+/// Bounds that the table holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Caps {
+    /// Migrations in flight that touch one placement, as source or target.
+    pub migrations_per_placement: u32,
+    /// Migrations in flight in all.
+    pub migrations_overall: u32,
+    /// Partitions, those deleted and not yet forgotten included.
+    pub partitions: u32,
+    /// Old copies of one partition.
+    pub old_copies_per_partition: u32,
+}
+
+impl Caps {
+    /// What a cluster starts with.
+    pub const PRODUCTION: Self = Self {
+        migrations_per_placement: 2,
+        migrations_overall: 8,
+        partitions: 100_000,
+        old_copies_per_partition: 8,
+    };
+}
+
+/// All partitions.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct PlacementTable {
+    pub(super) caps: Caps,
+    pub(super) records: BTreeMap<PartitionId, PartitionRecord>,
+    /// The last id given out.
+    last_migration: MigrationId,
+    /// Above every epoch of every partition that is no longer listed.
+    epoch_floor: Epoch,
+}
+
+impl PlacementTable {
+    /// An empty table.
+    #[must_use]
+    pub const fn new(caps: Caps) -> Self {
+        Self { caps, records: BTreeMap::new(), last_migration: MigrationId::ZERO, epoch_floor: Epoch::ZERO }
+    }
+
+    /// The record of a partition: one that exists, or one that was deleted and has copies left.
+    #[must_use]
+    pub fn record(&self, partition: PartitionId) -> Option<&PartitionRecord> {
+        self.records.get(&partition)
+    }
+
+    /// All records, by partition.
+    pub fn records(&self) -> impl Iterator<Item = &PartitionRecord> {
+        self.records.values()
+    }
+
+    /// Applies a committed command, and returns the partition's epoch after it.
+    ///
+    /// # Errors
+    /// [`MigrationError`], with the table unchanged.
+    pub fn apply(&mut self, command: &Command) -> Result<Epoch, MigrationError> {
+        let partition = command.partition;
+        let next = self.next_record(command)?;
+        if let Some(migration) = next.allocated {
+            self.last_migration = self.last_migration.max(migration);
+        }
+        let epoch = next.record.epoch;
+        if next.record.placed.is_none() && next.record.old_copies.is_empty() {
+            self.epoch_floor = self.epoch_floor.max(epoch);
+            self.records.remove(&partition);
+        } else {
+            self.records.insert(partition, next.record);
+        }
+        Ok(epoch)
+    }
+
+    /// Raises what will be given out next above what sinks may have seen: after a restore from a backup, or a recovery
+    /// from the loss of a quorum, the log may have forgotten epochs and ids that sinks hold fences for.
+    pub fn raise_floor(&mut self, epoch: Epoch, migration: MigrationId) {
+        self.epoch_floor = self.epoch_floor.max(epoch);
+        self.last_migration = self.last_migration.max(migration);
+        for record in self.records.values_mut().filter(|record| record.epoch <= epoch) {
+            record.epoch = epoch.next();
+        }
+    }
+
+    fn next_record(&self, command: &Command) -> Result<Next, MigrationError> {
+        let partition = command.partition;
+        let record = self.records.get(&partition);
+        if let Transition::Create { placement, guarantee } = &command.transition {
+            self.check_partition_cap(record)?;
+            let epoch = record.map_or(self.epoch_floor, |record| record.epoch.max(self.epoch_floor)).next();
+            let migration = self.last_migration.next();
+            let record = transitions::create(partition, record, *placement, *guarantee, epoch, migration)?;
+            return Ok(Next { record, allocated: Some(migration) });
+        }
+        let record = record.ok_or(MigrationError::UnknownPartition { partition })?;
+        let next = match &command.transition {
+            Transition::Begin { expected, to } => {
+                let migration = self.last_migration.next();
+                let record = self.begin(record, *expected, *to, migration)?;
+                return Ok(Next { record, allocated: Some(migration) });
+            }
+            Transition::Create { .. } => return Err(MigrationError::AlreadyExists { partition }),
+            Transition::Open { expected, prepared } => transitions::open(record, *expected, prepared),
+            Transition::EnterCutover { expected, receipt } => {
+                transitions::enter_cutover(record, *expected, receipt)
+            }
+            Transition::EnterTimedCutover { expected, prepared } => {
+                transitions::enter_timed_cutover(record, *expected, prepared)
+            }
+            Transition::RecordWatermark { expected, reading } => {
+                transitions::record_watermark(record, *expected, reading)
+            }
+            Transition::Complete { expected, evidence } => transitions::complete(record, *expected, evidence),
+            Transition::Abort { expected } => transitions::abort(record, *expected),
+            Transition::Force { expected, prepared, .. } => transitions::force(record, *expected, prepared),
+            Transition::Settle { migration, proof } => transitions::settle(record, *migration, proof),
+            Transition::RetireCopy { placement, copy } => transitions::retire_copy(record, *placement, *copy),
+            Transition::ForgetCopy { dropped } => transitions::forget_copy(record, dropped),
+            Transition::Delete { expected } => transitions::delete(record, *expected),
+        }?;
+        Ok(Next { record: next, allocated: None })
+    }
+
+    /// The caps come on top of what the record itself allows.
+    pub(super) fn begin(
+        &self,
+        record: &PartitionRecord,
+        expected: super::Expected,
+        to: Placement,
+        migration: MigrationId,
+    ) -> Result<PartitionRecord, MigrationError> {
+        let next = transitions::begin(record, expected, to, migration)?;
+        let from = next.placed.map_or(to, |placed| placed.state.read_placement());
+        for placement in [from, to] {
+            let (have, limit) = (self.migrations_touching(placement), self.caps.migrations_per_placement);
+            if have >= limit {
+                return Err(MigrationError::PlacementCap { placement, have, limit });
+            }
+        }
+        let (have, limit) = (self.migrations_in_flight(), self.caps.migrations_overall);
+        if have >= limit {
+            return Err(MigrationError::OverallCap { have, limit });
+        }
+        let limit = self.caps.old_copies_per_partition;
+        // The migration leaves one old copy behind, whichever way it ends.
+        if count(next.old_copies.len()) >= limit {
+            return Err(MigrationError::CopyCap { limit });
+        }
+        Ok(next)
+    }
+
+    pub(super) const fn next_migration(&self) -> MigrationId {
+        self.last_migration.next()
+    }
+
+    /// Migrations in flight.
+    #[must_use]
+    pub fn migrations_in_flight(&self) -> u32 {
+        count(self.records.values().filter(|record| migrating(record).is_some()).count())
+    }
+
+    /// Migrations in flight that have this placement as source or target.
+    #[must_use]
+    pub fn migrations_touching(&self, placement: Placement) -> u32 {
+        let touches = |record: &&PartitionRecord| {
+            migrating(record).is_some_and(|(from, to)| from == placement || to == placement)
+        };
+        count(self.records.values().filter(touches).count())
+    }
+
+    fn check_partition_cap(&self, record: Option<&PartitionRecord>) -> Result<(), MigrationError> {
+        let limit = self.caps.partitions;
+        if record.is_none() && count(self.records.len()) >= limit {
+            return Err(MigrationError::PartitionCap { limit });
+        }
+        Ok(())
+    }
+}
+
+struct Next {
+    record: PartitionRecord,
+    allocated: Option<MigrationId>,
+}
+
+fn migrating(record: &PartitionRecord) -> Option<(Placement, Placement)> {
+    use crate::core::placement::PartitionState;
+    match record.placed?.state {
+        PartitionState::Migrating { from, to, .. } => Some((from, to)),
+        PartitionState::Active(_) => None,
+    }
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,101 @@
+//! Commands and records in words, as traces, logs and violations have them.
+
+use super::{Command, Expected, PartitionRecord, Settlement, Transition};
+use crate::core::fence::Reply;
+use crate::core::placement::{PartitionState, Phase};
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt;
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&command(self))
+    }
+}
+
+impl fmt::Display for PartitionRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&record(self))
+    }
+}
+
+fn text(reply: Reply) -> String {
+    reply.to_string()
+}
+
+/// A command, with the state that it rests on.
+fn command(command: &Command) -> String {
+    let on = |expected: &Expected| format!("on {}@{}", expected.migration, expected.epoch);
+    match &command.transition {
+        Transition::Create { placement, guarantee } => format!("create at {placement} {guarantee}"),
+        Transition::Open { expected, prepared } => {
+            format!("open {} ({})", on(expected), text(Reply::Prepared(*prepared)))
+        }
+        Transition::Begin { expected, to } => format!("begin >{to} {}", on(expected)),
+        Transition::EnterCutover { expected, receipt } => {
+            let by = receipt.speaker();
+            format!(
+                "cutover {} ({} {}: {})",
+                on(expected),
+                by.store,
+                by.incarnation,
+                text(Reply::Sealed(*receipt))
+            )
+        }
+        Transition::EnterTimedCutover { expected, prepared } => {
+            format!("cutover {} ({})", on(expected), text(Reply::Prepared(*prepared)))
+        }
+        Transition::RecordWatermark { expected, reading } => {
+            format!("watermark {} ({})", on(expected), text(Reply::Watermark(*reading)))
+        }
+        Transition::Complete { expected, evidence } => {
+            let by = evidence.speaker().store;
+            format!("complete {} ({by}: {})", on(expected), text(Reply::Evidence(*evidence)))
+        }
+        Transition::Abort { expected } => format!("abort {}", on(expected)),
+        Transition::Force { expected, prepared, operator, .. } => {
+            let by = prepared.speaker().store;
+            let said = text(Reply::Prepared(*prepared));
+            format!("force {} ({by}: {said}) by {}", on(expected), operator.as_ref())
+        }
+        Transition::Settle { migration, proof } => match proof {
+            Settlement::Sealed(receipt) => {
+                format!("settle {migration} ({}: {})", receipt.speaker().store, text(Reply::Sealed(*receipt)))
+            }
+            Settlement::Dropped(dropped) => {
+                format!(
+                    "settle {migration} ({}: {})",
+                    dropped.speaker().store,
+                    text(Reply::Dropped(*dropped))
+                )
+            }
+            Settlement::Closed(prepared) => {
+                format!(
+                    "settle {migration} ({}: {})",
+                    prepared.speaker().store,
+                    text(Reply::Prepared(*prepared))
+                )
+            }
+        },
+        Transition::RetireCopy { placement, copy } => format!("retire {copy} at {placement}"),
+        Transition::ForgetCopy { dropped } => {
+            let by = dropped.speaker();
+            format!("forget {} at {} {}", dropped.copy(), by.store, by.incarnation)
+        }
+        Transition::Delete { expected } => format!("delete {}", on(expected)),
+    }
+}
+
+/// A record in one word: `Draining(A>B)@e2 m2`.
+fn record(record: &PartitionRecord) -> String {
+    let Some(placed) = record.placed else { return format!("Deleted@{}", record.epoch) };
+    let watermark =
+        placed.cutover.and_then(|facts| facts.watermark).map(|w| format!(" W{w}")).unwrap_or_default();
+    let debt = placed.debt.map(|debt| format!(", owes {}", debt.placement)).unwrap_or_default();
+    let shown = match placed.state {
+        PartitionState::Active(at) => format!("Active({at})"),
+        PartitionState::Migrating { from, to, phase: Phase::Draining } => format!("Draining({from}>{to})"),
+        PartitionState::Migrating { from, to, phase: Phase::Cutover } => format!("Cutover({from}>{to})"),
+    };
+    format!("{shown}@{} {}{watermark}{debt}", record.epoch, record.migration)
+}

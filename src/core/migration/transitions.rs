@@ -1,0 +1,372 @@
+//! Each transition as a function from the old record to the new one, or a refusal.
+
+use super::{CutoverFacts, Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed, Settlement};
+use crate::core::fence::{
+    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+};
+use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
+use crate::core::placement::{Guarantee, PartitionState, Phase};
+use alloc::vec::Vec;
+
+type Next = Result<PartitionRecord, MigrationError>;
+
+/// A migration in flight, taken apart.
+struct Flight {
+    placed: Placed,
+    from: Placement,
+    to: Placement,
+    phase: Phase,
+}
+
+pub(super) fn create(
+    partition: PartitionId,
+    tombstone: Option<&PartitionRecord>,
+    placement: Placement,
+    guarantee: Guarantee,
+    epoch: Epoch,
+    migration: MigrationId,
+) -> Next {
+    // A copy of the earlier life would still take that life's writes, and, at the same store, the new life's tokens
+    // until it is prepared (ADR 0010).
+    match tombstone {
+        Some(record) if record.placed.is_some() => return Err(MigrationError::AlreadyExists { partition }),
+        Some(PartitionRecord { old_copies, .. }) => {
+            if let Some(OldCopy { placement, copy, .. }) = old_copies.first().copied() {
+                return Err(MigrationError::CopyLeft { placement, copy });
+            }
+        }
+        None => {}
+    }
+    let placed = Placed {
+        state: PartitionState::Active(placement),
+        owned_since: epoch,
+        copy: migration,
+        opened: false,
+        guarantee,
+        cutover: None,
+        debt: None,
+    };
+    Ok(PartitionRecord { partition, epoch, migration, placed: Some(placed), old_copies: Vec::new() })
+}
+
+pub(super) fn open(record: &PartitionRecord, expected: Expected, prepared: &Prepared) -> Next {
+    let placed = placed(record)?;
+    check_expected(record, expected)?;
+    if placed.opened {
+        return Err(MigrationError::AlreadyOpen { partition: record.partition });
+    }
+    check_speaker(record, prepared.speaker(), placed.state.read_placement())?;
+    check_migration(placed.copy, prepared.migration())?;
+    if placed.guarantee != promised(prepared.enforces()) {
+        return Err(MigrationError::WrongGuarantee { have: placed.guarantee });
+    }
+    Ok(record.with(Placed { opened: true, ..placed }))
+}
+
+pub(super) fn begin(
+    record: &PartitionRecord,
+    expected: Expected,
+    to: Placement,
+    migration: MigrationId,
+) -> Next {
+    let placed = placed(record)?;
+    check_expected(record, expected)?;
+    let PartitionState::Active(from) = placed.state else {
+        return Err(MigrationError::AlreadyMigrating { migration: record.migration });
+    };
+    if from == to {
+        return Err(MigrationError::SamePlacement { placement: to });
+    }
+    if !placed.opened {
+        return Err(MigrationError::NotOpen { partition: record.partition });
+    }
+    let state = PartitionState::Migrating { from, to, phase: Phase::Draining };
+    let mut next = record.with(Placed { state, ..placed });
+    next.epoch = record.epoch.next();
+    next.migration = migration;
+    // The copy being made replaces whatever lay at the target.
+    next.old_copies.retain(|old| old.placement != to);
+    Ok(next)
+}
+
+pub(super) fn enter_cutover(record: &PartitionRecord, expected: Expected, receipt: &SealReceipt) -> Next {
+    let flight = draining(record, expected, Guarantee::Sealed)?;
+    check_speaker(record, receipt.speaker(), flight.from)?;
+    check_migration(record.migration, receipt.migration())?;
+    check_reach(record.epoch, receipt.through())?;
+    let facts = CutoverFacts {
+        draining: record.epoch,
+        target: receipt.target(),
+        watermark: Some(receipt.watermark()),
+    };
+    Ok(into_cutover(record, &flight, facts))
+}
+
+pub(super) fn enter_timed_cutover(record: &PartitionRecord, expected: Expected, prepared: &Prepared) -> Next {
+    let flight = draining(record, expected, Guarantee::Timed)?;
+    check_speaker(record, prepared.speaker(), flight.to)?;
+    check_migration(record.migration, prepared.migration())?;
+    let target = prepared.speaker().incarnation;
+    Ok(into_cutover(record, &flight, CutoverFacts { draining: record.epoch, target, watermark: None }))
+}
+
+pub(super) fn record_watermark(
+    record: &PartitionRecord,
+    expected: Expected,
+    reading: &WatermarkReading,
+) -> Next {
+    let (flight, facts) = in_cutover(record, expected)?;
+    if flight.placed.guarantee != Guarantee::Timed {
+        return Err(MigrationError::WrongGuarantee { have: flight.placed.guarantee });
+    }
+    if let Some(have) = facts.watermark {
+        return Err(MigrationError::WatermarkRecorded { have });
+    }
+    check_speaker(record, reading.speaker(), flight.from)?;
+    check_migration(record.migration, reading.migration())?;
+    check_epoch(record.epoch, reading.epoch())?;
+    let cutover = Some(CutoverFacts { watermark: Some(reading.position()), ..facts });
+    Ok(record.with(Placed { cutover, ..flight.placed }))
+}
+
+pub(super) fn complete(record: &PartitionRecord, expected: Expected, evidence: &CatchUpEvidence) -> Next {
+    let (flight, facts) = in_cutover(record, expected)?;
+    check_speaker(record, evidence.speaker(), flight.to)?;
+    if evidence.speaker().incarnation != facts.target {
+        let have = evidence.speaker().incarnation;
+        return Err(MigrationError::OtherIncarnation { have, expected: facts.target });
+    }
+    check_migration(record.migration, evidence.migration())?;
+    check_epoch(record.epoch, evidence.epoch())?;
+    let needed = facts.watermark.ok_or(MigrationError::WatermarkMissing)?;
+    if evidence.position() < needed {
+        return Err(MigrationError::NotCaughtUp { have: evidence.position(), needed });
+    }
+    Ok(flip(record, &flight, facts.draining, evidence.enforces(), flight.placed.debt))
+}
+
+pub(super) fn abort(record: &PartitionRecord, expected: Expected) -> Next {
+    let flight = flight(record, expected)?;
+    let state = PartitionState::Active(flight.from);
+    let mut next = record.with(Placed { state, cutover: None, ..flight.placed });
+    next.epoch = record.epoch.next();
+    next.leave(OldCopy {
+        placement: flight.to,
+        copy: record.migration,
+        sealed_through: None,
+        retiring: false,
+    });
+    Ok(next)
+}
+
+pub(super) fn force(record: &PartitionRecord, expected: Expected, prepared: &Prepared) -> Next {
+    let flight = flight(record, expected)?;
+    check_speaker(record, prepared.speaker(), flight.to)?;
+    check_migration(record.migration, prepared.migration())?;
+    if let Some(Debt { placement, through, .. }) = flight.placed.debt {
+        return Err(MigrationError::Unsettled { placement, through });
+    }
+    let draining = flight.placed.cutover.map_or(record.epoch, |facts| facts.draining);
+    let debt = Debt {
+        placement: flight.from,
+        through: draining,
+        migration: record.migration,
+        copy: flight.placed.copy,
+        target: prepared.speaker().incarnation,
+    };
+    Ok(flip(record, &flight, draining, prepared.enforces(), Some(debt)))
+}
+
+pub(super) fn settle(record: &PartitionRecord, migration: MigrationId, proof: &Settlement) -> Next {
+    let placed = placed(record)?;
+    let Some(debt) = placed.debt.filter(|debt| debt.migration == migration) else {
+        return Err(MigrationError::NoDebt { migration });
+    };
+    match proof {
+        Settlement::Sealed(receipt) => {
+            check_speaker(record, receipt.speaker(), debt.placement)?;
+            check_reach(debt.through, receipt.through())?;
+        }
+        Settlement::Closed(prepared) => {
+            check_speaker(record, prepared.speaker(), debt.placement)?;
+            check_reach(debt.through, prepared.closed_through())?;
+            if !prepared.enforces() {
+                let (placement, through) = (debt.placement, prepared.closed_through());
+                return Err(MigrationError::NotEnforced { placement, through });
+            }
+        }
+        // A store without the copy is closed to every token until it is prepared, and that closes it further.
+        Settlement::Dropped(dropped) => {
+            check_speaker(record, dropped.speaker(), debt.placement)?;
+            if dropped.copy() < debt.copy {
+                return Err(MigrationError::OtherMigration { have: dropped.copy(), expected: debt.copy });
+            }
+        }
+    }
+    Ok(record.with(Placed { debt: None, ..placed }))
+}
+
+pub(super) fn retire_copy(record: &PartitionRecord, placement: Placement, copy: MigrationId) -> Next {
+    let mut next = record.clone();
+    let named = |old: &&mut OldCopy| old.placement == placement && old.copy == copy;
+    let old = next.old_copies.iter_mut().find(named);
+    old.ok_or(MigrationError::UnknownCopy { placement, copy })?.retiring = true;
+    Ok(next)
+}
+
+pub(super) fn forget_copy(record: &PartitionRecord, dropped: &Dropped) -> Next {
+    let (placement, copy) = (dropped.speaker().store, dropped.copy());
+    check_speaker(record, dropped.speaker(), placement)?;
+    let mut next = record.clone();
+    next.old_copies.retain(|old| old.placement != placement || old.copy > copy);
+    if next.old_copies.len() == record.old_copies.len() {
+        return Err(MigrationError::UnknownCopy { placement, copy });
+    }
+    Ok(next)
+}
+
+pub(super) fn delete(record: &PartitionRecord, expected: Expected) -> Next {
+    let placed = placed(record)?;
+    check_expected(record, expected)?;
+    let PartitionState::Active(placement) = placed.state else {
+        return Err(MigrationError::AlreadyMigrating { migration: record.migration });
+    };
+    if let Some(Debt { placement, through, .. }) = placed.debt {
+        return Err(MigrationError::Unsettled { placement, through });
+    }
+    let mut next = record.clone();
+    next.epoch = record.epoch.next();
+    next.placed = None;
+    next.leave(OldCopy { placement, copy: placed.copy, sealed_through: None, retiring: true });
+    for old in &mut next.old_copies {
+        old.retiring = true;
+    }
+    Ok(next)
+}
+
+impl PartitionRecord {
+    fn with(&self, placed: Placed) -> Self {
+        Self { placed: Some(placed), ..self.clone() }
+    }
+
+    /// One entry for each placement: a newer copy has replaced the older one there.
+    fn leave(&mut self, old: OldCopy) {
+        self.old_copies.retain(|other| other.placement != old.placement);
+        self.old_copies.push(old);
+        self.old_copies.sort();
+    }
+}
+
+/// What a store can promise.
+const fn promised(enforces: bool) -> Guarantee {
+    if enforces { Guarantee::Sealed } else { Guarantee::Timed }
+}
+
+/// The pointer moves to the target, whose tokens start with the new epoch. What can be promised from now on is up to
+/// the target's store.
+fn flip(
+    record: &PartitionRecord,
+    flight: &Flight,
+    draining: Epoch,
+    enforces: bool,
+    debt: Option<Debt>,
+) -> PartitionRecord {
+    let epoch = record.epoch.next();
+    let placed = Placed {
+        state: PartitionState::Active(flight.to),
+        owned_since: epoch,
+        copy: record.migration,
+        guarantee: promised(enforces),
+        cutover: None,
+        debt,
+        ..flight.placed
+    };
+    let mut next = record.with(placed);
+    next.epoch = epoch;
+    next.leave(OldCopy {
+        placement: flight.from,
+        copy: flight.placed.copy,
+        sealed_through: Some(draining),
+        retiring: false,
+    });
+    next
+}
+
+fn into_cutover(record: &PartitionRecord, flight: &Flight, facts: CutoverFacts) -> PartitionRecord {
+    let state = PartitionState::Migrating { from: flight.from, to: flight.to, phase: Phase::Cutover };
+    let mut next = record.with(Placed { state, cutover: Some(facts), ..flight.placed });
+    next.epoch = record.epoch.next();
+    next
+}
+
+fn placed(record: &PartitionRecord) -> Result<Placed, MigrationError> {
+    record.placed.ok_or(MigrationError::UnknownPartition { partition: record.partition })
+}
+
+fn flight(record: &PartitionRecord, expected: Expected) -> Result<Flight, MigrationError> {
+    let placed = placed(record)?;
+    check_expected(record, expected)?;
+    match placed.state {
+        PartitionState::Migrating { from, to, phase } => Ok(Flight { placed, from, to, phase }),
+        PartitionState::Active(_) => Err(MigrationError::NotMigrating { partition: record.partition }),
+    }
+}
+
+fn draining(record: &PartitionRecord, expected: Expected, kind: Guarantee) -> Result<Flight, MigrationError> {
+    let flight = flight(record, expected)?;
+    if flight.phase != Phase::Draining {
+        return Err(MigrationError::NotDraining { migration: record.migration });
+    }
+    if flight.placed.guarantee != kind {
+        return Err(MigrationError::WrongGuarantee { have: flight.placed.guarantee });
+    }
+    Ok(flight)
+}
+
+fn in_cutover(
+    record: &PartitionRecord,
+    expected: Expected,
+) -> Result<(Flight, CutoverFacts), MigrationError> {
+    let flight = flight(record, expected)?;
+    match (flight.phase, flight.placed.cutover) {
+        (Phase::Cutover, Some(facts)) => Ok((flight, facts)),
+        (Phase::Draining | Phase::Cutover, _) => {
+            Err(MigrationError::NotCutover { migration: record.migration })
+        }
+    }
+}
+
+fn check_expected(record: &PartitionRecord, expected: Expected) -> Result<(), MigrationError> {
+    if record.expected() == expected {
+        return Ok(());
+    }
+    Err(MigrationError::StaleExpectation {
+        expected_migration: expected.migration,
+        expected_epoch: expected.epoch,
+        migration: record.migration,
+        epoch: record.epoch,
+    })
+}
+
+fn check_speaker(
+    record: &PartitionRecord,
+    said: StatementOrigin,
+    placement: Placement,
+) -> Result<(), MigrationError> {
+    if said.store == placement && said.partition == record.partition {
+        return Ok(());
+    }
+    Err(MigrationError::OtherSpeaker { said, placement })
+}
+
+fn check_migration(expected: MigrationId, have: MigrationId) -> Result<(), MigrationError> {
+    if have == expected { Ok(()) } else { Err(MigrationError::OtherMigration { have, expected }) }
+}
+
+fn check_epoch(expected: Epoch, have: Epoch) -> Result<(), MigrationError> {
+    if have == expected { Ok(()) } else { Err(MigrationError::OtherEpoch { have, expected }) }
+}
+
+fn check_reach(needed: Epoch, have: Epoch) -> Result<(), MigrationError> {
+    if have >= needed { Ok(()) } else { Err(MigrationError::SealTooLow { have, needed }) }
+}

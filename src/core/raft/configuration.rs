@@ -1,0 +1,243 @@
+//! Who takes part, and how that may change: one voter at a time.
+//!
+//! Stateless: a configuration and a change give the next configuration. Thesis, section 4.1: two configurations that
+//! differ by one voter have no quorums that do not meet.
+
+use crate::core::ids::{Incarnation, Names, NodeId, Relabel};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// One life of one node: what is voted for, counted, and written to. A node that lost its disk is another peer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Peer {
+    /// The node.
+    pub node: NodeId,
+    /// Its life.
+    pub incarnation: Incarnation,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.node)?;
+        if self.incarnation == Incarnation(1) { Ok(()) } else { write!(f, "/{}", self.incarnation) }
+    }
+}
+
+/// What a member is there for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum MemberRole {
+    /// Counts in every quorum.
+    Voter,
+    /// Takes entries, and counts nowhere.
+    Learner,
+}
+
+/// A member.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Member {
+    /// Who.
+    pub peer: Peer,
+    /// As what.
+    pub role: MemberRole,
+}
+
+/// The members, sorted by node. A node is in it once, with one incarnation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Configuration {
+    members: Vec<Member>,
+}
+
+/// A change of one member.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// A new member, as learner.
+    AddLearner(Peer),
+    /// A learner becomes a voter.
+    Promote(Peer),
+    /// A member leaves.
+    Remove(Peer),
+}
+
+impl Change {
+    /// Whom it is about.
+    #[must_use]
+    pub const fn peer(self) -> Peer {
+        match self {
+            Self::AddLearner(peer) | Self::Promote(peer) | Self::Remove(peer) => peer,
+        }
+    }
+}
+
+/// Why a change is refused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
+pub enum ChangeRefusal {
+    /// The leader has not yet committed an entry of its own term (Ongaro 2015, raft-dev).
+    #[error("the leader has committed nothing in its term yet")]
+    NotYetInTerm,
+    /// Another change is not committed yet.
+    #[error("another change of the configuration is not committed yet")]
+    InProgress,
+    /// Already there, in this life or another.
+    #[error("{found} is a member already")]
+    AlreadyMember {
+        /// The member.
+        found: Peer,
+    },
+    /// Not there, or in another life.
+    #[error("{wanted} is no member")]
+    NotMember {
+        /// Who was named.
+        wanted: Peer,
+    },
+    /// A voter already.
+    #[error("{found} is a voter already")]
+    AlreadyVoter {
+        /// The member.
+        found: Peer,
+    },
+    /// Does not have what is committed yet.
+    #[error("{learner} has not caught up with what is committed")]
+    NotCaughtUp {
+        /// The learner.
+        learner: Peer,
+    },
+    /// Nobody would be left to vote.
+    #[error("{voter} is the last voter")]
+    LastVoter {
+        /// The voter.
+        voter: Peer,
+    },
+}
+
+impl Configuration {
+    /// A configuration of voters.
+    #[must_use]
+    pub fn of_voters(voters: impl IntoIterator<Item = Peer>) -> Self {
+        let mut members: Vec<Member> =
+            voters.into_iter().map(|peer| Member { peer, role: MemberRole::Voter }).collect();
+        members.sort_unstable();
+        members.dedup_by_key(|member| member.peer.node);
+        Self { members }
+    }
+
+    /// Nobody: what an empty disk knows.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { members: Vec::new() }
+    }
+
+    /// The members, by node.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The voters, by node.
+    pub fn voters(&self) -> impl Iterator<Item = Peer> {
+        self.members.iter().filter(|member| member.role == MemberRole::Voter).map(|member| member.peer)
+    }
+
+    /// The member of this name, in whatever life.
+    #[must_use]
+    pub fn member(&self, node: NodeId) -> Option<Member> {
+        self.members.iter().find(|member| member.peer.node == node).copied()
+    }
+
+    /// Whether this very life of the node is a voter.
+    #[must_use]
+    pub fn is_voter(&self, peer: Peer) -> bool {
+        self.member(peer.node).is_some_and(|member| member.peer == peer && member.role == MemberRole::Voter)
+    }
+
+    /// Whether this very life of the node is a member.
+    #[must_use]
+    pub fn is_member(&self, peer: Peer) -> bool {
+        self.member(peer.node).is_some_and(|member| member.peer == peer)
+    }
+
+    /// The configuration after a change.
+    ///
+    /// # Errors
+    /// [`ChangeRefusal`], if the change is about nobody, or would leave nobody.
+    pub fn changed(&self, change: Change) -> Result<Self, ChangeRefusal> {
+        let peer = change.peer();
+        let found = self.member(peer.node);
+        let named = found.filter(|member| member.peer == peer);
+        let mut members = self.members.clone();
+        match change {
+            Change::AddLearner(_) => {
+                if let Some(member) = found {
+                    return Err(ChangeRefusal::AlreadyMember { found: member.peer });
+                }
+                members.push(Member { peer, role: MemberRole::Learner });
+            }
+            Change::Promote(_) => {
+                let member = named.ok_or(ChangeRefusal::NotMember { wanted: peer })?;
+                if member.role == MemberRole::Voter {
+                    return Err(ChangeRefusal::AlreadyVoter { found: peer });
+                }
+                members.retain(|other| other.peer != peer);
+                members.push(Member { peer, role: MemberRole::Voter });
+            }
+            Change::Remove(_) => {
+                let member = named.ok_or(ChangeRefusal::NotMember { wanted: peer })?;
+                if member.role == MemberRole::Voter && self.voters().count() == 1 {
+                    return Err(ChangeRefusal::LastVoter { voter: peer });
+                }
+                members.retain(|other| other.peer != peer);
+            }
+        }
+        members.sort_unstable();
+        Ok(Self { members })
+    }
+}
+
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |role| {
+            let these = self.members.iter().filter(move |member| member.role == role);
+            these.map(|member| member.peer.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        write!(f, "({})", names(MemberRole::Voter))?;
+        let learners = names(MemberRole::Learner);
+        if learners.is_empty() { Ok(()) } else { write!(f, " learners ({learners})") }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddLearner(peer) => write!(f, "add learner {peer}"),
+            Self::Promote(peer) => write!(f, "promote {peer}"),
+            Self::Remove(peer) => write!(f, "remove {peer}"),
+        }
+    }
+}
+
+impl Relabel for Peer {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { node: names.node(self.node), incarnation: self.incarnation }
+    }
+}
+
+impl Relabel for Configuration {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let renamed = |member: &Member| Member { peer: member.peer.relabel(names), ..*member };
+        let mut members: Vec<Member> = self.members.iter().map(renamed).collect();
+        members.sort_unstable();
+        Self { members }
+    }
+}
+
+impl Relabel for Change {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        match self {
+            Self::AddLearner(peer) => Self::AddLearner(peer.relabel(names)),
+            Self::Promote(peer) => Self::Promote(peer.relabel(names)),
+            Self::Remove(peer) => Self::Remove(peer.relabel(names)),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Elections: who may lead in a term (Raft, sections 5.2 and 5.4.1; thesis, sections 9.6, 6.2 and 4.2.3).
+
+use super::configuration::Peer;
+use super::durable::HardState;
+use super::io::{Output, Timer};
+use super::log::LogPosition;
+use super::machine::Machine;
+use super::mark::Mark;
+use super::message::{Body, Message};
+use super::node::{Elections, Follower, Node, Role, Turn};
+use super::quorum::{self, Tally};
+use crate::core::ids::Term;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Votes so far. A vote counts once, however often it is told.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub(super) struct VoteTracker {
+    pub(super) granted: Vec<Peer>,
+    pub(super) refused: Vec<Peer>,
+    /// The leader wanted this election.
+    pub(super) transfer: bool,
+}
+
+impl VoteTracker {
+    const fn new(transfer: bool) -> Self {
+        Self { granted: Vec::new(), refused: Vec::new(), transfer }
+    }
+
+    fn note(&mut self, from: Peer, granted: bool) {
+        let votes = if granted { &mut self.granted } else { &mut self.refused };
+        if let Err(slot) = votes.binary_search(&from) {
+            votes.insert(slot, from);
+        }
+    }
+}
+
+impl<M: Machine> Node<M> {
+    /// Whether it is a voter in a configuration that may be the committed one. One that the configuration in force leaves
+    /// out stands too, as long as that one may still be undone: nobody else may have the entry that removes it, and
+    /// those who have not cannot win against its log (thesis, section 4.2.2). It does not count itself.
+    pub(super) fn may_stand(&self) -> bool {
+        let later = self.later.iter().map(|(_, configuration)| configuration);
+        core::iter::once(&self.applied.configuration).chain(later).any(|c| c.is_voter(self.config.me))
+    }
+}
+
+impl<M: Machine> Turn<'_, M> {
+    /// Takes a message. Terms come first: a higher one is adopted, a lower one is told so or dropped (section 5.1).
+    pub(super) fn receive(&mut self, message: Message<M::Payload>) {
+        let config = self.node.config;
+        if message.cluster != config.cluster || message.to != config.me || message.from == config.me {
+            return self.mark(Mark::StrangerDropped);
+        }
+        let (from, term) = (message.from, message.term);
+        if self.hears_a_leader() && self.disturbs(term, &message.body) {
+            return self.mark(Mark::Ignored);
+        }
+        if term > self.node.hard_state.term {
+            self.handed_over(from, &message.body);
+            self.adopt(term);
+        }
+        if term < self.node.hard_state.term {
+            return self.answer_outdated(from, &message.body);
+        }
+        match message.body {
+            Body::PreVote { campaign_term, last } => self.on_pre_vote(from, campaign_term, last),
+            Body::PreVoted { campaign_term, granted } => self.on_pre_voted(from, campaign_term, granted),
+            Body::RequestVote { last, .. } => self.on_vote(from, last),
+            Body::VoteReply { granted } => self.on_voted(from, granted),
+            Body::Append(append) => self.on_append(from, append),
+            Body::Install(snapshot) => self.on_install(from, snapshot),
+            Body::Appended { matched, round } => self.on_appended(from, matched, round),
+            Body::AppendRejected { at, hint, round } => self.on_diverged(from, at, hint, round),
+            Body::TimeoutNow => self.on_timeout_now(from),
+            Body::StaleTerm => {}
+        }
+    }
+
+    /// Whether this is a request that would end the term of a leader who is heard. A hand-over is the leader's own wish.
+    fn disturbs(&self, term: Term, body: &Body<M::Payload>) -> bool {
+        match body {
+            Body::PreVote { campaign_term, .. } => *campaign_term > self.node.hard_state.term,
+            Body::RequestVote { transfer, .. } => !transfer && term > self.node.hard_state.term,
+            Body::PreVoted { .. }
+            | Body::VoteReply { .. }
+            | Body::Append(_)
+            | Body::Install(_)
+            | Body::Appended { .. }
+            | Body::AppendRejected { .. }
+            | Body::TimeoutNow
+            | Body::StaleTerm => false,
+        }
+    }
+
+    fn hears_a_leader(&self) -> bool {
+        self.node.config.limits.elections == Elections::Stable
+            && match &self.node.role {
+                Role::Leader(_) => true,
+                Role::Follower(follower) => follower.hears && follower.leader.is_some(),
+                Role::PreCandidate(_) | Role::Candidate(_) => false,
+            }
+    }
+
+    /// Goes on in a higher term, without a vote and without a leader.
+    fn adopt(&mut self, term: Term) {
+        self.node.hard_state = HardState { term, voted_for: None };
+        self.step_down(None);
+    }
+
+    fn answer_outdated(&mut self, from: Peer, body: &Body<M::Payload>) {
+        match body {
+            Body::PreVote { campaign_term, .. } => {
+                self.send(from, Body::PreVoted { campaign_term: *campaign_term, granted: false });
+            }
+            Body::RequestVote { .. } => self.send(from, Body::VoteReply { granted: false }),
+            Body::Append(_) | Body::Install(_) => {
+                self.mark(Mark::Outdated);
+                self.send(from, Body::StaleTerm);
+            }
+            Body::PreVoted { .. }
+            | Body::VoteReply { .. }
+            | Body::Appended { .. }
+            | Body::AppendRejected { .. }
+            | Body::TimeoutNow
+            | Body::StaleTerm => {}
+        }
+    }
+
+    pub(super) fn election_timeout(&mut self) {
+        self.emit(Output::SetTimer(Timer::Election));
+        if matches!(self.node.role, Role::Leader(_)) {
+            return self.check_quorum();
+        }
+        if !self.node.may_stand() {
+            self.node.role = Role::Follower(Follower { leader: None, hears: false });
+            return;
+        }
+        match self.node.config.limits.elections {
+            Elections::Plain => self.campaign(false),
+            Elections::Stable => self.pre_vote(),
+        }
+    }
+
+    pub(super) fn contact_lost(&mut self) {
+        if let Role::Follower(follower) = &mut self.node.role {
+            follower.hears = false;
+        }
+    }
+
+    /// Asks whether an election could be won. The term stays (thesis, section 9.6).
+    fn pre_vote(&mut self) {
+        let me = self.node.config.me;
+        let mut canvass = VoteTracker::new(false);
+        canvass.note(me, true);
+        self.node.role = Role::PreCandidate(canvass);
+        let (campaign_term, last) = (self.node.hard_state.term.next(), self.node.log.last());
+        for voter in self.other_voters() {
+            self.send(voter, Body::PreVote { campaign_term, last });
+        }
+        self.count_pre_votes();
+    }
+
+    /// Stands for election in the next term (section 5.2). The own vote counts once it is durable.
+    pub(super) fn campaign(&mut self, transfer: bool) {
+        let me = self.node.config.me;
+        self.node.hard_state = HardState { term: self.node.hard_state.term.next(), voted_for: Some(me) };
+        self.node.role = Role::Candidate(VoteTracker::new(transfer));
+        self.emit(Output::SetTimer(Timer::Election));
+        let last = self.node.log.last();
+        for voter in self.other_voters() {
+            self.send(voter, Body::RequestVote { last, transfer });
+        }
+    }
+
+    pub(super) fn vote_is_durable(&mut self) {
+        let me = self.node.config.me;
+        if let Role::Candidate(canvass) = &mut self.node.role {
+            canvass.note(me, true);
+            self.count_votes();
+        }
+    }
+
+    fn other_voters(&self) -> Vec<Peer> {
+        let me = self.node.config.me;
+        self.node.configuration().voters().filter(|voter| *voter != me).collect()
+    }
+
+    /// Answered whatever the own configuration says: it may be older than the candidate's.
+    fn on_pre_vote(&mut self, from: Peer, campaign_term: Term, last: LogPosition) {
+        let granted = campaign_term > self.node.hard_state.term && last >= self.node.log.last();
+        self.send(from, Body::PreVoted { campaign_term, granted });
+    }
+
+    fn on_pre_voted(&mut self, from: Peer, campaign_term: Term, granted: bool) {
+        let current = campaign_term == self.node.hard_state.term.next();
+        if let Role::PreCandidate(canvass) = &mut self.node.role
+            && current
+        {
+            canvass.note(from, granted);
+            self.count_pre_votes();
+        }
+    }
+
+    fn count_pre_votes(&mut self) {
+        let Role::PreCandidate(canvass) = &self.node.role else { return };
+        match quorum::tally(self.node.configuration(), &canvass.granted, &canvass.refused) {
+            Tally::Pending => {}
+            Tally::Lost => {
+                self.mark(Mark::PreVoteLost);
+                self.node.role = Role::Follower(Follower { leader: None, hears: false });
+            }
+            Tally::Won(_) => {
+                self.mark(Mark::PreVoteWon);
+                self.campaign(false);
+            }
+        }
+    }
+
+    /// One vote in a term, to a log that is at least as up to date as the own (sections 5.2 and 5.4.1). Answered
+    /// whatever the own configuration says: a voter that refused strangers could leave a cluster without a leader.
+    fn on_vote(&mut self, from: Peer, last: LogPosition) {
+        let free = match self.node.hard_state.voted_for {
+            None => self.node.leader().is_none(),
+            Some(candidate) => candidate == from,
+        };
+        let up_to_date = last >= self.node.log.last();
+        let granted = free && up_to_date;
+        if granted {
+            self.node.hard_state.voted_for = Some(from);
+            self.emit(Output::SetTimer(Timer::Election));
+        } else {
+            self.mark(if free { Mark::VoteRefusedByLog } else { Mark::VoteRefusedByVote });
+        }
+        self.send(from, Body::VoteReply { granted });
+    }
+
+    fn on_voted(&mut self, from: Peer, granted: bool) {
+        if let Role::Candidate(canvass) = &mut self.node.role {
+            canvass.note(from, granted);
+            self.count_votes();
+        }
+    }
+
+    fn count_votes(&mut self) {
+        let Role::Candidate(canvass) = &self.node.role else { return };
+        match quorum::tally(self.node.configuration(), &canvass.granted, &canvass.refused) {
+            Tally::Pending => {}
+            Tally::Lost => self.node.role = Role::Follower(Follower { leader: None, hears: false }),
+            Tally::Won(won) => {
+                if canvass.transfer {
+                    self.mark(Mark::TransferWon);
+                }
+                self.lead(won);
+            }
+        }
+    }
+
+    /// A leader that no quorum has answered for an election timeout does not lead any more, whatever it believes
+    /// (thesis, section 6.2).
+    fn check_quorum(&mut self) {
+        let me = self.node.config.me;
+        let stable = self.node.config.limits.elections == Elections::Stable;
+        let configuration = self.node.configuration().clone();
+        let Role::Leader(leader) = &mut self.node.role else { return };
+        let heard = quorum::is_quorum(&configuration, |peer| peer == me || leader.has_heard(peer));
+        leader.begin_listening();
+        if stable && !heard {
+            self.mark(Mark::QuorumLost);
+            self.step_down(None);
+        }
+    }
+}

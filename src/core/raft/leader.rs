@@ -1,0 +1,349 @@
+//! A leader: takes proposals, sends them to everybody, and decides what is committed (Raft, sections 5.3 and 5.4.2).
+
+use super::configuration::Peer;
+use super::io::{Outcome, Output, ProposalId, ReadRefusal, Rejection, Timer, TransferRefusal};
+use super::log::{Content, Entry, LogPosition};
+use super::machine::{Effect, Machine, Payload};
+use super::mark::Mark;
+use super::message::{Append, Body};
+use super::node::{Elections, Follower, Role, Turn};
+use super::progress::{Flow, Progress};
+use super::quorum::{self, VoteWon};
+use super::read::Waiting;
+use super::transfer::HandOver;
+use crate::core::ids::Index;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// What a leader keeps, for one term.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub(super) struct Leader {
+    /// The place of the entry that opens the term: nothing is known to be committed until this is.
+    pub(super) opened: Index,
+    /// The others, by node.
+    pub(super) progress: Vec<Progress>,
+    /// Proposals that wait for their commit, by place.
+    pub(super) proposals: Vec<(Index, ProposalId)>,
+    /// Reads that wait for a quorum.
+    pub(super) reads: Vec<Waiting>,
+    /// The latest attempt to confirm that this node leads.
+    pub(super) round: u64,
+    /// Handing over.
+    pub(super) hand_over: Option<HandOver>,
+    /// Bytes of entries above the commit.
+    pub(super) uncommitted_bytes: u32,
+}
+
+impl Leader {
+    pub(super) fn of(&self, peer: Peer) -> Option<&Progress> {
+        self.progress.iter().find(|progress| progress.peer == peer)
+    }
+
+    pub(super) fn of_mut(&mut self, peer: Peer) -> Option<&mut Progress> {
+        self.progress.iter_mut().find(|progress| progress.peer == peer)
+    }
+
+    pub(super) fn has_heard(&self, peer: Peer) -> bool {
+        self.of(peer).is_some_and(|progress| progress.heard)
+    }
+
+    /// Counts anew who answers; a snapshot that was not answered in all this time is sent again.
+    pub(super) fn begin_listening(&mut self) {
+        for progress in &mut self.progress {
+            progress.heard = false;
+            if matches!(progress.flow, Flow::Install { .. }) {
+                progress.flow = Flow::Probe { waiting: false };
+            }
+        }
+    }
+}
+
+impl<M: Machine> Turn<'_, M> {
+    pub(super) fn leader(&mut self) -> Option<&mut Leader> {
+        match &mut self.node.role {
+            Role::Leader(leader) => Some(leader),
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => None,
+        }
+    }
+
+    /// Leads the current term. Its first entry opens it: only through an entry of its own term can a leader commit.
+    pub(super) fn lead(&mut self, _: VoteWon) {
+        let (term, me) = (self.node.hard_state.term, self.node.config.me.node);
+        let tail = self.node.log.from(self.node.commit().next(), u32::MAX);
+        let uncommitted_bytes = tail.iter().map(Entry::encoded_len).fold(0, u32::saturating_add);
+        self.node.role = Role::Leader(Leader {
+            opened: self.node.log.last().index.next(),
+            progress: Vec::new(),
+            proposals: Vec::new(),
+            reads: Vec::new(),
+            round: 0,
+            hand_over: None,
+            uncommitted_bytes,
+        });
+        self.emit(Output::BecameLeader(term));
+        self.emit(Output::CancelTimer(Timer::MinElectionTimeout));
+        self.emit(Output::SetTimer(Timer::Heartbeat));
+        self.emit(Output::SetTimer(Timer::Election));
+        self.follow_members();
+        let payload = M::Payload::opening(term, me);
+        self.append(Content::Payload { ticket: None, payload }, None);
+    }
+
+    /// Leads no longer, if it did. What was proposed may still be committed by another leader.
+    pub(super) fn step_down(&mut self, leader: Option<Peer>) {
+        let hears = leader.is_some();
+        let role = core::mem::replace(&mut self.node.role, Role::Follower(Follower { leader, hears }));
+        let Role::Leader(was) = role else { return };
+        self.emit(Output::CancelTimer(Timer::Heartbeat));
+        for (_, id) in was.proposals {
+            self.mark(Mark::ProposalLost);
+            self.emit(Output::Decided { id, outcome: Outcome::Indeterminate });
+        }
+        let leader = self.hint();
+        for waiting in was.reads {
+            self.mark(Mark::ReadDropped);
+            self.emit(Output::Read { id: waiting.id, outcome: Err(ReadRefusal::NotLeader { leader }) });
+        }
+        if let Some(hand_over) = was.hand_over {
+            self.emit(Output::CancelTimer(Timer::Transfer));
+            self.emit(Output::Transfer(Err(TransferRefusal::SteppedDown { to: hand_over.to.node })));
+        }
+    }
+
+    pub(super) fn propose(&mut self, id: ProposalId, content: Content<M::Payload>) {
+        match self.check_proposal(&content) {
+            Ok(()) => self.append(content, Some(id)),
+            Err(rejection) => {
+                self.emit(Output::Decided { id, outcome: Outcome::Rejected(rejection) });
+            }
+        }
+    }
+
+    fn check_proposal(&mut self, content: &Content<M::Payload>) -> Result<(), Rejection> {
+        let (limits, term) = (self.node.config.limits, self.node.hard_state.term);
+        let hint = self.hint();
+        let Some(leader) = self.leader() else { return Err(Rejection::NotLeader { leader: hint }) };
+        if let Some(to) = leader.hand_over.as_ref().map(|hand_over| hand_over.to.node) {
+            self.mark(Mark::ProposalHeldBack);
+            return Err(Rejection::Transferring { to });
+        }
+        let entry = Entry { term, content: content.clone() };
+        let bytes = entry.encoded_len();
+        if bytes > limits.entry_bytes_max {
+            return Err(Rejection::TooLong { have: bytes, max: limits.entry_bytes_max });
+        }
+        let have = leader.uncommitted_bytes.saturating_add(bytes);
+        if have > limits.uncommitted_bytes_max {
+            self.mark(Mark::Busy);
+            return Err(Rejection::Busy { have, max: limits.uncommitted_bytes_max });
+        }
+        if let Content::Payload { ticket, payload } = content {
+            if payload.opens_term() {
+                return Err(Rejection::OpensTerm);
+            }
+            if let Some(change) = payload.membership() {
+                if ticket.is_some() {
+                    return Err(Rejection::ChangeInSession { change });
+                }
+                self.check_change(change).map_err(|refusal| Rejection::Change { change, refusal })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends to the own log, and sends it on. The own copy counts once it is durable.
+    fn append(&mut self, content: Content<M::Payload>, id: Option<ProposalId>) {
+        let entry = Entry { term: self.node.hard_state.term, content };
+        let (bytes, change) = (entry.encoded_len(), entry.change());
+        let at = self.node.log.push(entry);
+        self.changed(at);
+        if let Some(leader) = self.leader() {
+            leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_add(bytes);
+            leader.proposals.extend(id.map(|id| (at, id)));
+        }
+        if let Some(change) = change {
+            self.adopt_change(at, change);
+            self.follow_members();
+            // Whoever is left may have confirmed them already, and a sole voter hears no further answer.
+            self.confirm_reads();
+        }
+        self.replicate();
+    }
+
+    /// Sends to everybody what may be sent now.
+    pub(super) fn replicate(&mut self) {
+        for peer in self.peers() {
+            self.replicate_to(peer, false);
+        }
+    }
+
+    pub(super) fn peers(&mut self) -> Vec<Peer> {
+        self.leader().map_or_else(Vec::new, |leader| leader.progress.iter().map(|p| p.peer).collect())
+    }
+
+    /// Sends entries as far as the window allows; `speak`: at least something.
+    pub(super) fn replicate_to(&mut self, peer: Peer, speak: bool) {
+        let window = self.node.config.limits.window;
+        let mut spoken = false;
+        loop {
+            let (base, last) = (self.node.log.base().index, self.node.log.last().index);
+            let Some(progress) = self.leader().and_then(|leader| leader.of(peer)) else { return };
+            let behind = progress.next <= last || matches!(progress.flow, Flow::Probe { .. });
+            if !progress.may_send(window) || !behind {
+                break;
+            }
+            if progress.next <= base {
+                return self.send_snapshot(peer);
+            }
+            self.send_append(peer, self.node.config.limits.append_entries_max.max(1));
+            spoken = true;
+        }
+        if speak && !spoken {
+            self.heartbeat_to(peer);
+        }
+    }
+
+    fn send_append(&mut self, peer: Peer, entries_max: u32) {
+        let commit = self.node.commit();
+        let Role::Leader(leader) = &mut self.node.role else { return };
+        let round = leader.round;
+        let Some(progress) = leader.of_mut(peer) else { return };
+        let at = progress.next.previous();
+        let Some(term) = self.node.log.term_at(at) else { return };
+        let entries = self.node.log.from(progress.next, entries_max).to_vec();
+        progress.sent(at.plus(u64::try_from(entries.len()).unwrap_or(u64::MAX)));
+        let prev = LogPosition { term, index: at };
+        self.send(peer, Body::Append(Append { prev, entries, commit, round }));
+    }
+
+    /// An append without entries: "I lead", and how far the commit is. To a member that waits for a snapshot, one that
+    /// agrees with every log. One whose answers are still waited for, while what comes next for it was compacted away,
+    /// gets a snapshot: an append that agrees with every log would not tell that the others were lost.
+    fn heartbeat_to(&mut self, peer: Peer) {
+        let Role::Leader(leader) = &self.node.role else { return };
+        let round = leader.round;
+        let Some(progress) = leader.of(peer) else { return };
+        let (prev, commit) = match progress.flow {
+            Flow::Install { .. } => (LogPosition::ZERO, Index::ZERO),
+            Flow::Probe { .. } | Flow::Replicate { .. } => {
+                let index = progress.next.previous();
+                let Some(term) = self.node.log.term_at(index) else { return self.send_snapshot(peer) };
+                (LogPosition { term, index }, self.node.commit())
+            }
+        };
+        self.send(peer, Body::Append(Append { prev, entries: Vec::new(), commit, round }));
+    }
+
+    fn send_snapshot(&mut self, peer: Peer) {
+        let snapshot = Arc::clone(&self.node.snapshot);
+        let last = snapshot.last.index;
+        if let Some(progress) = self.leader().and_then(|leader| leader.of_mut(peer)) {
+            progress.flow = Flow::Install { last };
+        }
+        self.mark(Mark::SnapshotSent);
+        self.send(peer, Body::Install(snapshot));
+    }
+
+    /// Speaks to everybody; what was lost on the way to one that is probed is sent again.
+    pub(super) fn heartbeat(&mut self) {
+        if self.leader().is_none() {
+            return;
+        }
+        self.emit(Output::SetTimer(Timer::Heartbeat));
+        self.broadcast();
+    }
+
+    pub(super) fn broadcast(&mut self) {
+        for peer in self.peers() {
+            if let Some(progress) = self.leader().and_then(|leader| leader.of_mut(peer))
+                && let Flow::Probe { waiting } = &mut progress.flow
+            {
+                *waiting = false;
+            }
+            self.replicate_to(peer, true);
+        }
+    }
+
+    pub(super) fn on_appended(&mut self, from: Peer, matched: Index, round: u64) {
+        let last = self.node.log.last().index;
+        let listens = self.node.config.limits.elections == Elections::Stable;
+        let Some(progress) = self.leader().and_then(|leader| leader.of_mut(from)) else { return };
+        if matched > last {
+            return;
+        }
+        progress.heard = listens;
+        progress.round = progress.round.max(round);
+        progress.has(matched);
+        self.advance_commit();
+        self.confirm_reads();
+        self.replicate_to(from, false);
+        self.hand_over_if_ready();
+    }
+
+    pub(super) fn on_diverged(&mut self, from: Peer, at: Index, hint: LogPosition, round: u64) {
+        let meets = self.node.log.last_no_higher(hint).index;
+        let listens = self.node.config.limits.elections == Elections::Stable;
+        let Some(progress) = self.leader().and_then(|leader| leader.of_mut(from)) else { return };
+        progress.heard = listens;
+        progress.round = progress.round.max(round);
+        if progress.lacks(at) {
+            progress.next = meets.min(at.previous()).max(progress.matched).next();
+            self.mark(Mark::SteppedBack);
+            self.replicate_to(from, false);
+        }
+        self.confirm_reads();
+    }
+
+    /// Commits what a quorum of the configuration in force has, durably, if it is of the own term; with it everything
+    /// before. An entry of an older term on a quorum can still be overwritten (section 5.4.2, figure 8).
+    pub(super) fn advance_commit(&mut self) {
+        let (me, stable) = (self.node.config.me, self.node.stable);
+        let Role::Leader(leader) = &self.node.role else { return };
+        let has = |peer: Peer| {
+            if peer == me { stable } else { leader.of(peer).map_or(Index::ZERO, |progress| progress.matched) }
+        };
+        let index = Index(quorum::reached(self.node.configuration(), |peer| has(peer).0));
+        let commit = self.node.commit();
+        if index <= commit {
+            return;
+        }
+        if self.node.log.term_at(index) != Some(self.node.hard_state.term) {
+            return self.mark(Mark::OldTermNotCounted);
+        }
+        if self.node.log.term_at(commit.next()) != Some(self.node.hard_state.term) {
+            self.mark(Mark::OldTermCommitted);
+        }
+        self.commit_to(index);
+        self.after_commit();
+    }
+
+    /// Tells everybody. A leader that the committed configuration no longer has steps down, not earlier (thesis,
+    /// section 4.2.2).
+    fn after_commit(&mut self) {
+        self.follow_members();
+        for peer in self.peers() {
+            let window = self.node.config.limits.window;
+            let free = self.leader().and_then(|leader| leader.of(peer)).is_some_and(|p| p.may_send(window));
+            if free {
+                self.replicate_to(peer, true);
+            }
+        }
+        let me = self.node.config.me;
+        if self.node.later.is_empty() && !self.node.applied.configuration.is_member(me) {
+            self.mark(Mark::LeaderRemoved);
+            self.step_down(None);
+        }
+    }
+
+    /// This place is committed: whoever proposed it is told.
+    pub(super) fn decided(&mut self, at: Index, effect: &Effect<M::Answer>) {
+        let bytes = self.node.log.entry(at).map_or(0, Entry::encoded_len);
+        let Some(leader) = self.leader() else { return };
+        leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
+        let Ok(slot) = leader.proposals.binary_search_by_key(&at, |(place, _)| *place) else { return };
+        let (_, id) = leader.proposals.remove(slot);
+        let outcome = Outcome::Committed { index: at, effect: effect.clone() };
+        self.emit(Output::Decided { id, outcome });
+    }
+}

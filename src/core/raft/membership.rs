@@ -1,0 +1,64 @@
+//! Changes of the configuration: one at a time, in force once appended (thesis, chapter 4).
+
+use super::configuration::{Change, ChangeRefusal, Peer};
+use super::machine::Machine;
+use super::mark::Mark;
+use super::node::{Role, Turn};
+use super::progress::Progress;
+use crate::core::ids::Index;
+use alloc::vec::Vec;
+
+impl<M: Machine> Turn<'_, M> {
+    /// Whether a leader may append this change now.
+    pub(super) fn check_change(&mut self, change: Change) -> Result<(), ChangeRefusal> {
+        let commit = self.node.commit();
+        let Role::Leader(leader) = &self.node.role else { return Err(ChangeRefusal::NotYetInTerm) };
+        // A change of an earlier leader may be in force elsewhere; a commit in this term rules it out or carries it
+        // along (Ongaro 2015, raft-dev, "bug in single-server membership changes").
+        if commit < leader.opened {
+            self.mark(Mark::ChangeNotYetInTerm);
+            return Err(ChangeRefusal::NotYetInTerm);
+        }
+        if !self.node.later.is_empty() {
+            self.mark(Mark::ChangeInProgress);
+            return Err(ChangeRefusal::InProgress);
+        }
+        self.node.configuration().changed(change)?;
+        if let Change::Promote(learner) = change {
+            let caught_up = leader.of(learner).is_some_and(|progress| progress.matched >= commit);
+            if !caught_up {
+                self.mark(Mark::NotCaughtUp);
+                return Err(ChangeRefusal::NotCaughtUp { learner });
+            }
+            self.mark(Mark::Promoted);
+        }
+        Ok(())
+    }
+
+    /// The change at this place of the log is in force (section 4.1).
+    pub(super) fn adopt_change(&mut self, at: Index, change: Change) {
+        if let Ok(next) = self.node.configuration().changed(change) {
+            self.node.later.push((at, next));
+        }
+    }
+
+    /// A leader sends to everybody in the committed configuration and in those after it: one that is leaving is told of
+    /// it, and does not count.
+    pub(super) fn follow_members(&mut self) {
+        let me = self.node.config.me;
+        let next = self.node.log.last().index.next();
+        let configurations = self.node.later.iter().map(|(_, configuration)| configuration);
+        let all = core::iter::once(&self.node.applied.configuration).chain(configurations);
+        let mut peers: Vec<Peer> = all.flat_map(|c| c.members().iter().map(|member| member.peer)).collect();
+        peers.retain(|peer| *peer != me);
+        peers.sort_unstable();
+        peers.dedup();
+        let Some(leader) = self.leader() else { return };
+        leader.progress.retain(|progress| peers.contains(&progress.peer));
+        for peer in peers {
+            if let Err(slot) = leader.progress.binary_search_by_key(&peer, |progress| progress.peer) {
+                leader.progress.insert(slot, Progress::unknown(peer, next));
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Raft: a log that a quorum agrees on. Deterministic, no I/O: inputs in, one ordered queue of outputs out.
+//!
+//! One [`Node`] is one participant. Whoever drives it hands it [`Input`]s one at a time and performs the [`Output`]s in
+//! their order. The one rule of the driver: a message that [rests on the disk](Body::waits) and stands behind an
+//! [`Output::Persist`] waits until that batch, and every batch before it, are durable. There is no time here; a node asks
+//! for a [`Timer`] and is told that it fired.
+//!
+//! Where the rules of the papers are (Raft: Ongaro and Ousterhout 2014, extended version; thesis: Ongaro 2014):
+//!
+//! | rule | source | here |
+//! | --- | --- | --- |
+//! | one vote in a term, durable before it is told | Raft 5.2, figure 2 | `election.rs`, `on_vote` |
+//! | the winner's log is at least as up to date as a quorum's | Raft 5.4.1 | `election.rs`, `on_vote`; [`LogPosition`]'s order |
+//! | a pre-vote before an election, none while a leader is heard, a leader nobody hears steps down | thesis 9.6, 6.2, 4.2.3 | `election.rs`, `receive` and `check_quorum` |
+//! | append only after an entry that agrees; conflicts are overwritten, and nothing else | Raft 5.3 | `follower.rs`, `on_append` |
+//! | back off by a whole term | Raft 5.3, the end | [`Log::last_no_higher`] |
+//! | commit by counting only entries of the own term | Raft 5.4.2, figure 8 | `leader.rs`, `advance_commit` |
+//! | one voter changed at a time, in force once appended | thesis 4.1 | `membership.rs` |
+//! | no change before a commit in the own term | Ongaro 2015, raft-dev | `membership.rs`, `check_change` |
+//! | a leader that removed itself | thesis 4.2.2 | `leader.rs`, `after_commit` |
+//! | learners, caught up before they vote | thesis 4.2.1 | `membership.rs`, `check_change` |
+//! | handing over | thesis 3.10 | `transfer.rs` |
+//! | reads without a log entry | thesis 6.4 | `read.rs` |
+//! | each request once | thesis 6.3 | `session.rs` |
+//! | snapshots | Raft 7 | `durable.rs`; `follower.rs`, `on_install`; `node.rs`, `compact` |
+//!
+//! What is a set in the papers is a sorted `Vec` here. Left out on purpose: storage writes that overtake one another,
+//! reads by lease, pipelined snapshots, priorities, joint consensus.
+
+mod configuration;
+mod durable;
+mod election;
+mod follower;
+mod io;
+mod leader;
+mod log;
+mod machine;
+mod mark;
+mod membership;
+mod message;
+mod node;
+mod progress;
+pub mod quorum;
+mod read;
+mod relabel;
+mod session;
+mod text;
+mod transfer;
+
+pub use configuration::{Change, ChangeRefusal, Configuration, Member, MemberRole, Peer};
+pub use durable::{Batch, Durable, HardState, Snapshot, SnapshotError};
+pub use io::{
+    Input, Outcome, Output, ProposalId, ReadId, ReadRefusal, Rejection, StartError, Timer, TransferRefusal,
+};
+pub use log::{Content, Entry, Log, LogPosition};
+pub(crate) use machine::sealed;
+pub use machine::{Applied, Effect, Machine, Payload};
+pub use mark::Mark;
+pub use message::{Append, Body, Message, MessageError};
+pub use node::{Config, Elections, Limits, Node, RoleName};
+pub use progress::{Flow, Progress};
+pub use session::{Admission, SessionLimits, SessionRefusal, Sessions, Ticket};

@@ -1,0 +1,109 @@
+//! Majorities. Stateless: numbers in, a verdict out.
+
+use super::configuration::{Configuration, Peer};
+use alloc::vec::Vec;
+
+/// How an election stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tally {
+    /// Neither a majority for nor a majority against.
+    Pending,
+    /// A majority can no longer be reached.
+    Lost,
+    /// A majority has granted.
+    Won(VoteWon),
+}
+
+/// Permission to lead, or to stand for election after a pre-vote. Made by [`tally`] alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VoteWon {
+    _counted: (),
+}
+
+/// Voters that make a majority of so many.
+const fn majority(voters: usize) -> usize {
+    voters / 2 + 1
+}
+
+/// Counts votes of the voters of a configuration, each once; what anybody else granted counts for nothing.
+#[must_use]
+pub fn tally(configuration: &Configuration, granted: &[Peer], refused: &[Peer]) -> Tally {
+    let voters = configuration.voters().count();
+    let count = |votes: &[Peer]| configuration.voters().filter(|voter| votes.contains(voter)).count();
+    if voters > 0 && count(granted) >= majority(voters) {
+        Tally::Won(VoteWon { _counted: () })
+    } else if voters == 0 || count(refused) > voters - majority(voters) {
+        Tally::Lost
+    } else {
+        Tally::Pending
+    }
+}
+
+/// The greatest number that a majority of the voters has reached; 0 if there is no voter.
+#[must_use]
+pub fn reached(configuration: &Configuration, by: impl Fn(Peer) -> u64) -> u64 {
+    let mut numbers: Vec<u64> = configuration.voters().map(by).collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    numbers.get(majority(numbers.len()) - 1).copied().unwrap_or(0)
+}
+
+/// Whether a majority of the voters is among these.
+#[must_use]
+pub fn is_quorum(configuration: &Configuration, among: impl Fn(Peer) -> bool) -> bool {
+    reached(configuration, |peer| u64::from(among(peer))) == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::ids::{Incarnation, NodeId};
+
+    fn peer(node: u8) -> Peer {
+        Peer { node: NodeId(node), incarnation: Incarnation(1) }
+    }
+
+    fn voters(count: u8) -> Configuration {
+        Configuration::of_voters((1..=count).map(peer))
+    }
+
+    #[test]
+    fn a_majority_wins_a_lost_majority_loses_anything_else_is_open() {
+        let cases: [(u8, &[u8], &[u8], &str); 9] = [
+            (0, &[], &[], "lost"),
+            (1, &[], &[], "pending"),
+            (1, &[1], &[], "won"),
+            (3, &[1], &[2], "pending"),
+            (3, &[1, 3], &[2], "won"),
+            (3, &[1], &[2, 3], "lost"),
+            (4, &[1, 2], &[3], "pending"),
+            (4, &[1, 2], &[3, 4], "lost"),
+            (5, &[1, 2, 9, 10], &[], "pending"),
+        ];
+        for (count, granted, refused, expected) in cases {
+            let peers = |nodes: &[u8]| nodes.iter().copied().map(peer).collect::<Vec<_>>();
+            let found = match tally(&voters(count), &peers(granted), &peers(refused)) {
+                Tally::Pending => "pending",
+                Tally::Lost => "lost",
+                Tally::Won(_) => "won",
+            };
+            assert_eq!(found, expected, "{count} voters, granted {granted:?}, refused {refused:?}");
+        }
+    }
+
+    #[test]
+    fn another_life_of_a_voter_does_not_count() {
+        let other = Peer { incarnation: Incarnation(2), ..peer(2) };
+        assert_eq!(tally(&voters(3), &[peer(1), other], &[]), Tally::Pending);
+    }
+
+    #[test]
+    fn what_a_majority_has_reached() {
+        for (numbers, expected) in
+            [(&[][..], 0), (&[7], 7), (&[7, 3], 3), (&[1, 9, 5], 5), (&[1, 9, 5, 4], 4)]
+        {
+            let count = u8::try_from(numbers.len()).unwrap();
+            let by = |peer: Peer| numbers[usize::from(peer.node.0) - 1];
+            assert_eq!(reached(&voters(count), by), expected, "{numbers:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Reads without a log entry: ReadIndex (thesis, section 6.4).
+//!
+//! A leader notes what is committed, and then makes sure that it still leads: a quorum must answer an append that was
+//! sent after the read came in. Each attempt has a round of its own. If attempts shared one, an answer to the first could
+//! confirm the second after the leader was deposed in between (etcd issue 20418).
+
+use super::configuration::Peer;
+use super::io::{Output, ReadId, ReadRefusal};
+use super::machine::Machine;
+use super::mark::Mark;
+use super::node::{Role, Turn};
+use super::quorum;
+use crate::core::ids::Index;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// A read that waits for a quorum.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    pub(super) id: ReadId,
+    /// What was committed when it came in.
+    pub(super) index: Index,
+    /// Its attempt.
+    pub(super) round: u64,
+}
+
+impl<M: Machine> Turn<'_, M> {
+    pub(super) fn read(&mut self, id: ReadId) {
+        if let Err(refusal) = self.begin_read(id) {
+            self.emit(Output::Read { id, outcome: Err(refusal) });
+        }
+    }
+
+    fn begin_read(&mut self, id: ReadId) -> Result<(), ReadRefusal> {
+        let (index, max) = (self.node.commit(), self.node.config.limits.reads_max);
+        let hint = self.hint();
+        let Some(leader) = self.leader() else { return Err(ReadRefusal::NotLeader { leader: hint }) };
+        if index < leader.opened {
+            self.mark(Mark::ReadNotYetInTerm);
+            return Err(ReadRefusal::NotYetInTerm);
+        }
+        if leader.reads.len() >= usize::try_from(max).unwrap_or(usize::MAX) {
+            return Err(ReadRefusal::Busy { max });
+        }
+        leader.round += 1;
+        let round = leader.round;
+        leader.reads.push(Waiting { id, index, round });
+        self.confirm_reads();
+        if self.leader().is_some_and(|leader| !leader.reads.is_empty()) {
+            self.broadcast();
+        }
+        Ok(())
+    }
+
+    /// Serves what a quorum of the configuration in force has confirmed, in this term. A sole voter confirms itself.
+    pub(super) fn confirm_reads(&mut self) {
+        let me = self.node.config.me;
+        let Role::Leader(leader) = &self.node.role else { return };
+        if leader.reads.is_empty() {
+            return;
+        }
+        let answered = |peer: Peer| {
+            if peer == me { leader.round } else { leader.of(peer).map_or(0, |progress| progress.round) }
+        };
+        let confirmed = quorum::reached(self.node.configuration(), answered);
+        let Some(leader) = self.leader() else { return };
+        let (ready, waiting): (Vec<_>, Vec<_>) =
+            leader.reads.drain(..).partition(|waiting| waiting.round <= confirmed);
+        leader.reads = waiting;
+        for Waiting { id, index, .. } in ready {
+            self.mark(Mark::ReadConfirmed);
+            self.emit(Output::Read { id, outcome: Ok(index) });
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Handing over to another voter (thesis, section 3.10).
+//!
+//! The leader takes no proposals until the other has everything, then tells it to stand for election at once. If nothing
+//! comes of it within an election timeout, it goes on.
+
+use super::configuration::Peer;
+use super::io::{Output, Timer, TransferRefusal};
+use super::machine::Machine;
+use super::mark::Mark;
+use super::message::Body;
+use super::node::{Role, Turn};
+use crate::core::ids::NodeId;
+use serde::{Deserialize, Serialize};
+
+/// A leader on its way out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub(super) struct HandOver {
+    /// To whom.
+    pub(super) to: Peer,
+    /// It was told to stand.
+    pub(super) told: bool,
+}
+
+impl<M: Machine> Turn<'_, M> {
+    pub(super) fn transfer(&mut self, to: NodeId) {
+        if let Err(refusal) = self.begin_transfer(to) {
+            self.emit(Output::Transfer(Err(refusal)));
+        }
+    }
+
+    fn begin_transfer(&mut self, to: NodeId) -> Result<(), TransferRefusal> {
+        let me = self.node.config.me;
+        let member = self.node.configuration().member(to).map(|member| member.peer);
+        let voter = member.filter(|peer| self.node.configuration().is_voter(*peer) && *peer != me);
+        let hint = self.hint();
+        let Some(leader) = self.leader() else {
+            return Err(TransferRefusal::NotLeader { leader: hint });
+        };
+        if let Some(hand_over) = leader.hand_over {
+            return Err(TransferRefusal::Transferring { to: hand_over.to.node });
+        }
+        let Some(to) = voter else { return Err(TransferRefusal::NotVoter { to }) };
+        leader.hand_over = Some(HandOver { to, told: false });
+        self.emit(Output::SetTimer(Timer::Transfer));
+        self.hand_over_if_ready();
+        self.replicate_to(to, false);
+        Ok(())
+    }
+
+    /// Tells the other to stand, once, as soon as it has the whole log.
+    pub(super) fn hand_over_if_ready(&mut self) {
+        let last = self.node.log.last().index;
+        let Role::Leader(leader) = &mut self.node.role else { return };
+        let Some(HandOver { to, told: false }) = leader.hand_over else { return };
+        if leader.of(to).is_none_or(|progress| progress.matched < last) {
+            return;
+        }
+        leader.hand_over = Some(HandOver { to, told: true });
+        self.mark(Mark::TransferSent);
+        self.send(to, Body::TimeoutNow);
+    }
+
+    /// A message of a higher term ends this leader's. It is the other's, if it stands as it was told, or leads already.
+    pub(super) fn handed_over(&mut self, from: Peer, body: &Body<M::Payload>) {
+        let takes_over = match body {
+            Body::RequestVote { transfer, .. } => *transfer,
+            Body::Append(_) | Body::Install(_) => true,
+            Body::PreVote { .. }
+            | Body::PreVoted { .. }
+            | Body::VoteReply { .. }
+            | Body::Appended { .. }
+            | Body::AppendRejected { .. }
+            | Body::TimeoutNow
+            | Body::StaleTerm => false,
+        };
+        let Some(leader) = self.leader() else { return };
+        if takes_over && leader.hand_over.is_some_and(|hand_over| hand_over.to == from) {
+            leader.hand_over = None;
+            self.emit(Output::CancelTimer(Timer::Transfer));
+            self.emit(Output::Transfer(Ok(from.node)));
+        }
+    }
+
+    /// It took too long: this node leads on, and takes proposals again.
+    pub(super) fn abandon_transfer(&mut self) {
+        if let Some(hand_over) = self.leader().and_then(|leader| leader.hand_over.take()) {
+            self.mark(Mark::TransferAbandoned);
+            self.emit(Output::Transfer(Err(TransferRefusal::Abandoned { to: hand_over.to.node })));
+        }
+    }
+
+    /// Stands for election at once, without asking first. In any other term than the one it was said in it was dropped.
+    pub(super) fn on_timeout_now(&mut self, from: Peer) {
+        let wanted = self.node.leader() == Some(from);
+        if wanted && self.node.may_stand() {
+            self.campaign(true);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! What a trace can hold, and why a text is not one.
+
+use super::{END, LINE_BYTES_MAX, LINES_MAX, MAGIC, VERSION};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use thiserror::Error;
+
+/// A part of a trace.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Field {
+    /// The name of the scope: a word.
+    Scope,
+    /// The name of an option: a word without `=`.
+    OptionName,
+    /// What an option is set to: a line, possibly empty.
+    OptionValue,
+    /// The id of an invariant: a word.
+    Invariant,
+    /// A place that the run must reach: a line.
+    Mark,
+    /// A line of narration: possibly empty, possibly indented.
+    Narration,
+    /// Who acts: a word, other than `end`.
+    Lane,
+    /// What was chosen: a line.
+    Directive,
+    /// What a step did: a line.
+    Output,
+}
+
+impl Field {
+    /// What stands before it in its line.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Scope => "scope ",
+            Self::OptionName | Self::OptionValue => "option ",
+            Self::Invariant => "violates ",
+            Self::Mark => "mark ",
+            Self::Narration => "# ",
+            Self::Lane | Self::Directive => "",
+            Self::Output => "  > ",
+        }
+    }
+
+    /// A word begins with a letter or a digit and holds no blank, so that no line can be taken for another.
+    pub(super) fn word(self, word: String) -> Result<String, Unfit> {
+        let word = self.text(word)?;
+        if !word.starts_with(char::is_alphanumeric) || word.contains(char::is_whitespace) {
+            return Err(Unfit::NotAWord { field: self, found: excerpt(&word) });
+        }
+        let taken = match self {
+            Self::Lane => word == END,
+            Self::OptionName => word.contains('='),
+            Self::Scope
+            | Self::OptionValue
+            | Self::Invariant
+            | Self::Mark
+            | Self::Narration
+            | Self::Directive
+            | Self::Output => false,
+        };
+        if taken { Err(Unfit::Taken { field: self, found: excerpt(&word) }) } else { Ok(word) }
+    }
+
+    /// A text shows all that it holds and stands on one line, without blanks at its ends; an editor may take these.
+    pub(super) fn text(self, text: String) -> Result<String, Unfit> {
+        let (may_be_empty, trimmed) = match self {
+            Self::Narration => (true, text.trim_end()),
+            Self::OptionValue => (true, text.trim()),
+            Self::Scope | Self::OptionName | Self::Invariant | Self::Mark => (false, text.trim()),
+            Self::Lane | Self::Directive | Self::Output => (false, text.trim()),
+        };
+        printable(&text)?;
+        if trimmed.len() < text.len() {
+            return Err(Unfit::Blank { field: self, found: excerpt(&text) });
+        }
+        if text.is_empty() && !may_be_empty {
+            return Err(Unfit::Empty { field: self });
+        }
+        fit(self.prefix().len() + text.len())?;
+        Ok(text)
+    }
+
+    pub(super) fn texts(
+        self,
+        texts: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Vec<String>, Unfit> {
+        texts.into_iter().map(|text| self.text(text.into())).collect()
+    }
+}
+
+/// Why something cannot stand in a trace.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
+pub enum Unfit {
+    /// Nothing, where there must be something.
+    #[error("{field} is empty, expected text")]
+    Empty {
+        /// What.
+        field: Field,
+    },
+    /// Something that does not show, or changes how the rest does.
+    #[error("found the control character U+{code:04X} in {found:?}, expected printable text")]
+    Control {
+        /// Its number in Unicode.
+        code: u32,
+        /// The text around it, 40 characters.
+        found: String,
+    },
+    /// A blank that an editor may take away.
+    #[error("{field} {found:?} begins or ends with a blank, expected none there")]
+    Blank {
+        /// What.
+        field: Field,
+        /// The text, cut to 40 characters.
+        found: String,
+    },
+    /// More than a word, or a sign that the format itself uses.
+    #[error("{field} {found:?} is not a word, expected a letter or a digit first, and no blank")]
+    NotAWord {
+        /// What.
+        field: Field,
+        /// The text, cut to 40 characters.
+        found: String,
+    },
+    /// A word that the format itself uses.
+    #[error("{field} {found:?} means something else, expected no \"end\" as a lane and no \"=\" in a name")]
+    Taken {
+        /// What.
+        field: Field,
+        /// The word, cut to 40 characters.
+        found: String,
+    },
+    /// An option is there already.
+    #[error("option {name:?} is there twice, expected it once")]
+    RepeatedOption {
+        /// Its name.
+        name: String,
+    },
+    /// More than a line may hold.
+    #[error("a line of {bytes} bytes, expected at most {LINE_BYTES_MAX}")]
+    LineTooLong {
+        /// Its bytes, without its end.
+        bytes: u32,
+    },
+    /// More than a trace may hold.
+    #[error("{lines} lines, expected at most {LINES_MAX}")]
+    TooManyLines {
+        /// The lines there would be.
+        lines: u32,
+    },
+}
+
+/// Why a text is not a trace, and the line that says so.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
+#[error("line {line}: {problem}")]
+pub struct TraceError {
+    /// The line, from 1.
+    pub line: u32,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+/// What is wrong with a line. What was found is cut to 40 characters.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
+pub enum Problem {
+    /// The first line is not that of a trace.
+    #[error("not a trace: found {found:?}, expected \"{MAGIC} {VERSION}\"")]
+    NotATrace {
+        /// The first line.
+        found: String,
+    },
+    /// Written by a later program.
+    #[error("a trace of format version {found}, expected at most {VERSION}, the newest supported")]
+    LaterVersion {
+        /// Its version.
+        found: u32,
+    },
+    /// A header line of no known kind.
+    #[error("unknown header {found:?}, expected scope, option, violates, holds, mark or a blank line")]
+    UnknownHeader {
+        /// The line.
+        found: String,
+    },
+    /// The header ends without a scope.
+    #[error("the header ends without a scope, expected a line \"scope NAME\"")]
+    MissingScope,
+    /// The header ends without a verdict.
+    #[error("the header ends without a verdict, expected a line \"violates ID\" or \"holds\"")]
+    MissingVerdict,
+    /// The scope is given again.
+    #[error("a second scope {found:?}, expected one")]
+    RepeatedScope {
+        /// The line.
+        found: String,
+    },
+    /// A verdict is given again, the same or another.
+    #[error("a second verdict {found:?}, expected one")]
+    RepeatedVerdict {
+        /// The line.
+        found: String,
+    },
+    /// An option without `=`.
+    #[error("option {found:?}, expected \"option NAME=VALUE\"")]
+    MalformedOption {
+        /// What follows the word `option`.
+        found: String,
+    },
+    /// An output of nothing.
+    #[error("output {found:?} before any directive, expected \"LANE DIRECTIVE\" above it")]
+    OutputWithoutDirective {
+        /// The line.
+        found: String,
+    },
+    /// A line after the header of no known kind.
+    #[error("found {found:?}, expected \"LANE DIRECTIVE\", \"  > OUTPUT\", \"# NARRATION\" or \"end N\"")]
+    UnknownLine {
+        /// The line.
+        found: String,
+    },
+    /// The text stops before its end.
+    #[error("truncated: found {steps} steps and no end, expected a last line \"end {steps}\"")]
+    NoEnd {
+        /// The steps found.
+        steps: u32,
+    },
+    /// Steps are missing, or too many.
+    #[error("truncated: found {found:?} after {steps} steps, expected \"end {steps}\"")]
+    OtherEnd {
+        /// The line.
+        found: String,
+        /// The steps found.
+        steps: u32,
+    },
+    /// The text goes on after its end.
+    #[error("found {found:?} after the end, expected nothing")]
+    AfterEnd {
+        /// The line.
+        found: String,
+    },
+    /// A part that cannot stand in a trace.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scope => "scope",
+            Self::OptionName => "option name",
+            Self::OptionValue => "option value",
+            Self::Invariant => "invariant",
+            Self::Mark => "mark",
+            Self::Narration => "narration",
+            Self::Lane => "lane",
+            Self::Directive => "directive",
+            Self::Output => "output",
+        })
+    }
+}
+
+/// The beginning of a text, for a message: 40 characters.
+pub(super) fn excerpt(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+pub(super) fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// Refuses a line of so many bytes that it is too long.
+pub(super) fn fit(len: usize) -> Result<(), Unfit> {
+    let bytes = count(len);
+    if bytes > LINE_BYTES_MAX { Err(Unfit::LineTooLong { bytes }) } else { Ok(()) }
+}
+
+/// Refuses what a reviewer would not see: control characters, and those that end a line or turn its direction.
+pub(super) fn printable(text: &str) -> Result<(), Unfit> {
+    let unseen = |c: char| {
+        let format = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+        c.is_control() || c == '\u{feff}' || format.iter().any(|range| range.contains(&c))
+    };
+    let Some((at, character)) = text.chars().enumerate().find(|(_, c)| unseen(*c)) else { return Ok(()) };
+    let around = text.chars().skip(at.saturating_sub(20)).take(40).collect();
+    Err(Unfit::Control { code: character.into(), found: around })
+}

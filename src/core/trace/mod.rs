@@ -1,0 +1,276 @@
+//! A run as a text of choices and what they did: small enough to review in a diff, and to be replayed years later.
+//!
+//! ```text
+//! cutover-trace 1
+//! scope migration/moves
+//! option barrier=4
+//! violates migration.cas
+//! mark a migration completed
+//!
+//! # Any cache will do: the sink is the authority.
+//! gw1 send w1.1 view r0
+//!   > sends write w1.1 token e1
+//! ! A crash lose=unsynced
+//!   > crashes and loses what was not durable (1 writes)
+//! end 2
+//! ```
+//!
+//! | line | says |
+//! | --- | --- |
+//! | `cutover-trace 1` | what this is, and the version of the format |
+//! | `scope NAME` | whose bounds and participants the run is in; once |
+//! | `option NAME=VALUE` | what was set, as expanded; each name once |
+//! | `violates ID`, or `holds` | how the run must end; exactly one |
+//! | `mark TEXT` | a place that the run must reach |
+//! | a blank line | the end of the header; further ones are skipped |
+//! | `LANE DIRECTIVE` | a step: who acts, and the choice that was made |
+//! | `! LANE DIRECTIVE` | the same, where the choice is a fault |
+//! | `  > TEXT` | an output of the step above |
+//! | `# TEXT` | narration of the step below, or of the end |
+//! | `end N` | the end, after N steps: a text without it is truncated |
+//!
+//! A [`Trace`] always prints to a text that parses to the same trace: what cannot be printed so (a control character,
+//! a line of more than [`LINE_BYTES_MAX`] bytes, more than [`LINES_MAX`] lines) is refused when it is recorded.
+//!
+//! ```
+//! use cutover::trace::{Step, Trace, Verdict};
+//!
+//! let mut trace = Trace::new("migration/moves", Verdict::Violates("migration.cas".to_owned()))?
+//!     .with_options([("barrier", "4")])?
+//!     .with_marks(["a migration completed"])?;
+//! trace.push(Step::new("gw1", "send w1.1 view r0")?.with_outputs(["sends write w1.1 token e1"])?)?;
+//! trace.push(Step::fault("A", "crash lose=unsynced")?)?;
+//!
+//! let text = trace.to_string();
+//! assert!(text.ends_with("! A crash lose=unsynced\nend 2\n"));
+//! assert_eq!(Trace::parse(&text), Ok(trace));
+//!
+//! let error = Trace::parse("cutover-trace 1\nscope migration/moves\nholds\n\nend 3\n").unwrap_err();
+//! assert_eq!(error.to_string(), "line 5: truncated: found \"end 3\" after 0 steps, expected \"end 0\"");
+//! # Ok::<(), cutover::trace::Unfit>(())
+//! ```
+
+mod error;
+mod parse;
+pub mod recording;
+mod step;
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+pub use error::{Field, Problem, TraceError, Unfit};
+pub use step::{Divergence, Step};
+
+use core::fmt;
+use core::str::FromStr;
+use error::{count, fit};
+
+/// The version of the format that is written, and the newest that is read.
+pub const VERSION: u32 = 1;
+
+/// Lines of a trace, at most: what a reviewer reads.
+pub const LINES_MAX: u32 = 200;
+
+/// Bytes of a line, at most, without its end.
+pub const LINE_BYTES_MAX: u32 = 400;
+
+const MAGIC: &str = "cutover-trace";
+const END: &str = "end";
+
+/// How a run must end.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Verdict {
+    /// No invariant is broken.
+    Holds,
+    /// The invariant of this id is broken.
+    Violates(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Holds => f.write_str("holds"),
+            Self::Violates(id) => write!(f, "violates {id}"),
+        }
+    }
+}
+
+/// A run: where it takes place, how it must end, and its steps.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Trace {
+    scope: String,
+    options: Vec<(String, String)>,
+    verdict: Verdict,
+    marks: Vec<String>,
+    steps: Vec<Step>,
+    closing: Vec<String>,
+}
+
+/// Recording.
+impl Trace {
+    /// A run without steps.
+    ///
+    /// # Errors
+    /// The scope, or the id of the invariant, is not a word.
+    pub fn new(scope: impl Into<String>, verdict: Verdict) -> Result<Self, Unfit> {
+        let scope = Field::Scope.word(scope.into())?;
+        let verdict = match verdict {
+            Verdict::Holds => Verdict::Holds,
+            Verdict::Violates(id) => Verdict::Violates(Field::Invariant.word(id)?),
+        };
+        Ok(Self {
+            scope,
+            options: Vec::new(),
+            verdict,
+            marks: Vec::new(),
+            steps: Vec::new(),
+            closing: Vec::new(),
+        })
+    }
+
+    /// The same run with these options, as expanded.
+    ///
+    /// # Errors
+    /// A name is not a word or is there twice, a value is not a line, or there is no room for them.
+    pub fn with_options<N, V>(mut self, options: impl IntoIterator<Item = (N, V)>) -> Result<Self, Unfit>
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        self.options.clear();
+        for (name, value) in options {
+            let added = option(&self.options, name.into(), value.into())?;
+            self.options.push(added);
+        }
+        self.with_room()
+    }
+
+    /// The same run, which must reach these places.
+    ///
+    /// # Errors
+    /// One is not a line, or there is no room for them.
+    pub fn with_marks(mut self, marks: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, Unfit> {
+        self.marks = Field::Mark.texts(marks)?;
+        self.with_room()
+    }
+
+    /// The same run, with this narration at its end.
+    ///
+    /// # Errors
+    /// One is not a line, or there is no room for them.
+    pub fn with_closing(
+        mut self,
+        narration: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self, Unfit> {
+        self.closing = Field::Narration.texts(narration)?;
+        self.with_room()
+    }
+
+    /// Adds a step.
+    ///
+    /// # Errors
+    /// There is no room for it: the run is left as it was.
+    pub fn push(&mut self, step: Step) -> Result<(), Unfit> {
+        room(self.lines().saturating_add(step.lines()))?;
+        self.steps.push(step);
+        Ok(())
+    }
+
+    fn with_room(self) -> Result<Self, Unfit> {
+        room(self.lines())?;
+        Ok(self)
+    }
+
+    /// How many lines it prints to. Besides what can be counted: the version, scope, verdict, blank line and end.
+    fn lines(&self) -> u32 {
+        let steps = self.steps.iter().map(Step::lines).fold(5, u32::saturating_add);
+        [self.options.len(), self.marks.len(), self.closing.len()]
+            .map(count)
+            .into_iter()
+            .fold(steps, u32::saturating_add)
+    }
+}
+
+/// What it says.
+impl Trace {
+    /// Whose bounds and participants the run is in.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// What was set: names and values.
+    #[must_use]
+    pub fn options(&self) -> &[(String, String)] {
+        &self.options
+    }
+
+    /// How it must end.
+    #[must_use]
+    pub const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// The places that it must reach.
+    #[must_use]
+    pub fn marks(&self) -> &[String] {
+        &self.marks
+    }
+
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The narration after the last step.
+    #[must_use]
+    pub fn closing(&self) -> &[String] {
+        &self.closing
+    }
+
+    /// The trace that a text is. Line ends may be those of Windows, and the last one may be missing.
+    ///
+    /// # Errors
+    /// The text is not a trace, not a whole one, or of a later version.
+    pub fn parse(text: &str) -> Result<Self, TraceError> {
+        parse::parse(text)
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{MAGIC} {VERSION}")?;
+        writeln!(f, "scope {}", self.scope)?;
+        self.options.iter().try_for_each(|(name, value)| writeln!(f, "option {name}={value}"))?;
+        writeln!(f, "{}", self.verdict)?;
+        self.marks.iter().try_for_each(|mark| writeln!(f, "mark {mark}"))?;
+        writeln!(f)?;
+        self.steps.iter().try_for_each(|step| step.fmt(f))?;
+        step::narrate(f, &self.closing)?;
+        writeln!(f, "{END} {}", self.steps.len())
+    }
+}
+
+impl FromStr for Trace {
+    type Err = TraceError;
+
+    fn from_str(text: &str) -> Result<Self, TraceError> {
+        Self::parse(text)
+    }
+}
+
+/// An option that may follow those before it.
+fn option(before: &[(String, String)], name: String, value: String) -> Result<(String, String), Unfit> {
+    let name = Field::OptionName.word(name)?;
+    let value = Field::OptionValue.text(value)?;
+    fit(format!("option {name}={value}").len())?;
+    if before.iter().any(|(earlier, _)| *earlier == name) {
+        return Err(Unfit::RepeatedOption { name });
+    }
+    Ok((name, value))
+}
+
+fn room(lines: u32) -> Result<(), Unfit> {
+    if lines > LINES_MAX { Err(Unfit::TooManyLines { lines }) } else { Ok(()) }
+}

@@ -1,0 +1,213 @@
+//! A flight recording: the calls that one node got, with their contents, and its state at the start. Replayed through the
+//! pure machine alone it ends in the same state.
+//!
+//! ```text
+//! "cutover-recording" version u32 | frame …
+//! frame = length u32 | check u32 | postcard bytes
+//! ```
+//!
+//! The first frame is the state, the last one the digest of the state at the end; without it, the process ended in the
+//! middle, and a last frame that is cut off is left out.
+
+use crate::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneRequest, ReplicatedControlPlane};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What a recording begins with.
+pub const MAGIC: &[u8; 17] = b"cutover-recording";
+/// The version of the format that is written.
+pub const VERSION: u32 = 1;
+
+/// One piece of a recording.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Frame {
+    /// The node as it was when the recording began.
+    Start(Box<ReplicatedControlPlane>),
+    /// What it was given.
+    Call(ControlPlaneRequest),
+    /// The digest of the node as it was when the recording ended.
+    End(u64),
+}
+
+/// Bytes are no recording.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum RecordingError {
+    /// Something else.
+    #[error("not a recording: it does not begin with {:?}", "cutover-recording")]
+    Magic,
+    /// Of another version.
+    #[error("recording of version {found}, expected {VERSION}")]
+    Version {
+        /// Its version.
+        found: u32,
+    },
+    /// A frame that is none.
+    #[error("frame {frame}: {what}")]
+    Frame {
+        /// Which, from 1.
+        frame: u64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Something that cannot be encoded, or decoded.
+    #[error("frame {frame}: {source}")]
+    Codec {
+        /// Which, from 1; 0 while writing.
+        frame: u64,
+        /// Why.
+        source: postcard::Error,
+    },
+    /// Another state than the recorded one.
+    #[error(
+        "after {calls} calls the state has the digest {found:016x}, the recorded node had {expected:016x}"
+    )]
+    Diverged {
+        /// Calls made.
+        calls: u64,
+        /// The digest found.
+        found: u64,
+        /// The recorded one.
+        expected: u64,
+    },
+}
+
+/// What a replay came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replayed {
+    /// Calls made.
+    pub calls: u64,
+    /// The node afterwards.
+    pub engine: ReplicatedControlPlane,
+    /// Whether the recording has an end; if not, there was nothing to compare with.
+    pub ended: bool,
+}
+
+/// The digest of a node's state: FNV-1a over its bytes.
+///
+/// # Errors
+/// [`RecordingError::Codec`]
+pub fn digest(engine: &ReplicatedControlPlane) -> Result<u64, RecordingError> {
+    let bytes = postcard::to_allocvec(engine).map_err(|source| RecordingError::Codec { frame: 0, source })?;
+    Ok(fnv(&bytes))
+}
+
+const fn fnv(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+fn check(bytes: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = fnv(bytes).to_le_bytes();
+    [a, b, c, d]
+}
+
+impl Frame {
+    /// The first frame.
+    #[must_use]
+    pub fn start(engine: &ReplicatedControlPlane) -> Self {
+        Self::Start(Box::new(engine.clone()))
+    }
+
+    /// The bytes that go into the file; the first frame has those of the header in front.
+    ///
+    /// # Errors
+    /// [`RecordingError::Codec`]
+    pub fn encode(&self) -> Result<Vec<u8>, RecordingError> {
+        let body =
+            postcard::to_allocvec(self).map_err(|source| RecordingError::Codec { frame: 0, source })?;
+        let mut bytes = Vec::new();
+        if matches!(self, Self::Start(_)) {
+            bytes.extend_from_slice(MAGIC);
+            bytes.extend_from_slice(&VERSION.to_le_bytes());
+        }
+        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&check(&body));
+        bytes.extend_from_slice(&body);
+        Ok(bytes)
+    }
+}
+
+/// Takes so many bytes off the front.
+fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
+    let (front, rest) = bytes.split_at_checked(count)?;
+    *bytes = rest;
+    Some(front)
+}
+
+fn number(bytes: &mut &[u8]) -> Option<u32> {
+    Some(u32::from_le_bytes(take(bytes, 4)?.try_into().ok()?))
+}
+
+/// The frames of a recording. A frame that is cut off at the very end is left out: the process was.
+///
+/// # Errors
+/// [`RecordingError`]
+pub fn frames(mut bytes: &[u8]) -> Result<Vec<Frame>, RecordingError> {
+    if take(&mut bytes, MAGIC.len()) != Some(MAGIC) {
+        return Err(RecordingError::Magic);
+    }
+    let version = number(&mut bytes).ok_or(RecordingError::Magic)?;
+    if version != VERSION {
+        return Err(RecordingError::Version { found: version });
+    }
+    let mut frames = Vec::new();
+    for frame in 1.. {
+        let mut rest = bytes;
+        let whole = number(&mut rest).and_then(|length| {
+            let check = take(&mut rest, 4)?;
+            Some((check, take(&mut rest, usize::try_from(length).ok()?)?))
+        });
+        let Some((expected, body)) = whole else { break };
+        if check(body) != expected {
+            return Err(RecordingError::Frame { frame, what: "damaged: its check does not fit" });
+        }
+        let read = postcard::from_bytes(body).map_err(|source| RecordingError::Codec { frame, source })?;
+        frames.push(read);
+        bytes = rest;
+    }
+    Ok(frames)
+}
+
+/// Hands the recorded calls to the recorded node, and compares the end.
+///
+/// # Errors
+/// [`RecordingError`]
+pub fn replay(frames: impl IntoIterator<Item = Frame>) -> Result<Replayed, RecordingError> {
+    let mut frames = frames.into_iter();
+    let Some(Frame::Start(engine)) = frames.next() else {
+        return Err(RecordingError::Frame { frame: 1, what: "expected the state at the start" });
+    };
+    let mut replayed = Replayed { calls: 0, engine: *engine, ended: false };
+    for frame in frames {
+        if replayed.ended {
+            return Err(RecordingError::Frame { frame: replayed.calls + 3, what: "found after the end" });
+        }
+        match frame {
+            Frame::Start(_) => {
+                let frame = replayed.calls + 2;
+                return Err(RecordingError::Frame { frame, what: "a second start" });
+            }
+            Frame::Call(call) => {
+                let _returned = call.make(&mut replayed.engine);
+                let _said = replayed.engine.take_outputs();
+                replayed.calls += 1;
+            }
+            Frame::End(expected) => {
+                let (found, calls) = (digest(&replayed.engine)?, replayed.calls);
+                if found != expected {
+                    return Err(RecordingError::Diverged { calls, found, expected });
+                }
+                replayed.ended = true;
+            }
+        }
+    }
+    Ok(replayed)
+}

@@ -1,0 +1,179 @@
+//! One choice and what it did, and how that differs from what it does now.
+
+use super::Field;
+use super::error::{Unfit, count, fit};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use thiserror::Error;
+
+/// A choice of the environment, and what it did.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Step {
+    narration: Vec<String>,
+    fault: bool,
+    lane: String,
+    directive: String,
+    outputs: Vec<String>,
+}
+
+impl Step {
+    /// A choice that damages nothing.
+    ///
+    /// # Errors
+    /// The lane is not a word, or the directive not a line.
+    pub fn new(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
+        Self::checked(false, lane.into(), directive.into())
+    }
+
+    /// A choice that is a fault.
+    ///
+    /// # Errors
+    /// The lane is not a word, or the directive not a line.
+    pub fn fault(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
+        Self::checked(true, lane.into(), directive.into())
+    }
+
+    fn checked(fault: bool, lane: String, directive: String) -> Result<Self, Unfit> {
+        let (lane, directive) = (Field::Lane.word(lane)?, Field::Directive.text(directive)?);
+        let step = Self { narration: Vec::new(), fault, lane, directive, outputs: Vec::new() };
+        fit(step.prefix().len() + step.choice().len())?;
+        Ok(step)
+    }
+
+    /// The same step with this narration before it.
+    ///
+    /// # Errors
+    /// One of them is not a line.
+    pub fn with_narration(
+        mut self,
+        lines: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self, Unfit> {
+        self.narration = Field::Narration.texts(lines)?;
+        Ok(self)
+    }
+
+    /// The same step with these outputs.
+    ///
+    /// # Errors
+    /// One of them is not a line.
+    pub fn with_outputs(
+        mut self,
+        outputs: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self, Unfit> {
+        self.outputs = Field::Output.texts(outputs)?;
+        Ok(self)
+    }
+
+    /// What is told before the step.
+    #[must_use]
+    pub fn narration(&self) -> &[String] {
+        &self.narration
+    }
+
+    /// Whether the choice is a fault.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        self.fault
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn lane(&self) -> &str {
+        &self.lane
+    }
+
+    /// What was chosen.
+    #[must_use]
+    pub fn directive(&self) -> &str {
+        &self.directive
+    }
+
+    /// The lane and the directive, which together name the choice.
+    #[must_use]
+    pub fn choice(&self) -> String {
+        format!("{} {}", self.lane, self.directive)
+    }
+
+    /// What it did, in order.
+    #[must_use]
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
+    }
+
+    /// The first difference between the outputs recorded and those found now.
+    #[must_use]
+    pub fn divergence(&self, found: &[impl AsRef<str>]) -> Option<Divergence> {
+        let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
+        let at = self.outputs.iter().zip(&found).take_while(|(expected, found)| expected == *found).count();
+        let output = count(at).saturating_add(1);
+        let expected = self.outputs.get(at).cloned();
+        let found = found.get(at).map(|found| (*found).to_owned());
+        match (expected, found) {
+            (None, None) => None,
+            (Some(expected), Some(found)) => Some(Divergence::Other { output, expected, found }),
+            (Some(expected), None) => Some(Divergence::Missing { output, expected }),
+            (None, Some(found)) => Some(Divergence::Surplus { output, found }),
+        }
+    }
+
+    pub(super) fn lines(&self) -> u32 {
+        count(self.narration.len() + self.outputs.len()).saturating_add(1)
+    }
+
+    const fn prefix(&self) -> &'static str {
+        if self.fault { "! " } else { "" }
+    }
+
+    /// For a reader that goes line by line.
+    pub(super) fn push_output(&mut self, output: &str) -> Result<(), Unfit> {
+        self.outputs.push(Field::Output.text(output.to_owned())?);
+        Ok(())
+    }
+}
+
+/// The lines of a trace: narration, directive, outputs.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        narrate(f, &self.narration)?;
+        writeln!(f, "{}{}", self.prefix(), self.choice())?;
+        self.outputs.iter().try_for_each(|output| writeln!(f, "  > {output}"))
+    }
+}
+
+pub(super) fn narrate(f: &mut fmt::Formatter<'_>, lines: &[String]) -> fmt::Result {
+    lines.iter().try_for_each(|line| writeln!(f, "{}", format!("# {line}").trim_end()))
+}
+
+/// The first output of a step that is not what was recorded.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
+pub enum Divergence {
+    /// Another output.
+    #[error("output {output}: found {found:?}, expected {expected:?}")]
+    Other {
+        /// Which, from 1.
+        output: u32,
+        /// The recorded one.
+        expected: String,
+        /// What came instead.
+        found: String,
+    },
+    /// A recorded output that does not come.
+    #[error("output {output}: found nothing, expected {expected:?}")]
+    Missing {
+        /// Which, from 1.
+        output: u32,
+        /// The recorded one.
+        expected: String,
+    },
+    /// An output after all that were recorded.
+    #[error("output {output}: found {found:?}, expected nothing")]
+    Surplus {
+        /// Which, from 1.
+        output: u32,
+        /// What came.
+        found: String,
+    },
+}

@@ -1,0 +1,224 @@
+//! Changes of the table, for whoever watches.
+//!
+//! A watcher resumes by the last revision that it has seen. It gets every later change in order or, if this node no longer
+//! has them all, everything there is: never a silent gap. What was applied together is told once, as it is in the end.
+
+use super::handle::Failure;
+use crate::core::control_plane::{ControlPlaneState, PartitionName};
+use crate::core::ids::{PartitionId, Revision};
+use crate::core::migration::PartitionRecord;
+use metrics::counter;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// A record, and what people call its partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedRecord {
+    /// The record.
+    pub record: PartitionRecord,
+    /// The name, if it has one.
+    pub name: Option<PartitionName>,
+}
+
+impl NamedRecord {
+    /// The record of a partition as it is now.
+    #[must_use]
+    pub fn of(state: &ControlPlaneState, partition: PartitionId) -> Option<Self> {
+        let record = state.table().record(partition)?.clone();
+        Some(Self { record, name: state.directory().name(partition).cloned() })
+    }
+
+    /// All of them, by partition.
+    pub fn all(state: &ControlPlaneState) -> impl Iterator<Item = Self> {
+        let name = |record: &PartitionRecord| state.directory().name(record.partition).cloned();
+        state.table().records().map(move |record| Self { record: record.clone(), name: name(record) })
+    }
+}
+
+/// One partition has changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changed {
+    /// The change before it: whoever has not seen that far has a gap.
+    pub after: Revision,
+    /// The place of the change in the log.
+    pub revision: Revision,
+    /// Which.
+    pub partition: PartitionId,
+    /// Its record from then on; none: it is gone.
+    pub record: Option<Arc<NamedRecord>>,
+}
+
+/// What a watcher is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FeedItem {
+    /// Everything there is at this revision. What was told before counts no more.
+    Resync {
+        /// All records, by partition.
+        records: Arc<Vec<NamedRecord>>,
+        /// As of.
+        revision: Revision,
+    },
+    /// A change.
+    Changed(Changed),
+}
+
+/// The latest changes, and those who wait for the next.
+#[derive(Debug)]
+pub(super) struct Feed {
+    history: VecDeque<Changed>,
+    /// Every change after this revision is in the history.
+    complete_after: Revision,
+    last: Revision,
+    watchers: Vec<Watcher>,
+    history_max: usize,
+    watch_max: usize,
+    watchers_max: usize,
+}
+
+/// Somebody who waits for the next change. This node may be behind what they have seen elsewhere: they are told nothing
+/// until it has more.
+#[derive(Debug)]
+struct Watcher {
+    seen: Revision,
+    sender: mpsc::Sender<FeedItem>,
+}
+
+impl FeedItem {
+    const fn revision(&self) -> Revision {
+        match self {
+            Self::Resync { revision, .. } => *revision,
+            Self::Changed(change) => change.revision,
+        }
+    }
+}
+
+impl Feed {
+    /// A node knows nothing of the changes before it started.
+    pub(super) fn new(state: &ControlPlaneState, queues: &super::Queues) -> Self {
+        Self {
+            history: VecDeque::new(),
+            complete_after: state.revision(),
+            last: state.revision(),
+            watchers: Vec::new(),
+            history_max: queues.history,
+            watch_max: queues.watch,
+            watchers_max: queues.watchers,
+        }
+    }
+
+    /// Begins to tell a watcher what comes after the revision that it has seen.
+    pub(super) fn watch(
+        &mut self,
+        after: Revision,
+        state: &ControlPlaneState,
+    ) -> Result<mpsc::Receiver<FeedItem>, Failure> {
+        self.watchers.retain(|watcher| !watcher.sender.is_closed());
+        if self.watchers.len() >= self.watchers_max {
+            return Err(Failure::Busy { what: "watchers" });
+        }
+        let (sender, receiver) = mpsc::channel(self.watch_max.max(1));
+        let missed: Vec<_> = self.history.iter().filter(|change| change.revision > after).cloned().collect();
+        let complete = after >= self.complete_after && missed.len() < self.watch_max;
+        let first = if complete {
+            missed.into_iter().map(FeedItem::Changed).collect()
+        } else {
+            vec![everything(state)]
+        };
+        for item in first {
+            let _fits = sender.try_send(item);
+        }
+        self.watchers.push(Watcher { seen: after, sender });
+        Ok(receiver)
+    }
+
+    /// Tells what has changed, each partition with its last revision.
+    pub(super) fn publish(&mut self, touched: &BTreeMap<PartitionId, Revision>, state: &ControlPlaneState) {
+        let mut changes: Vec<_> =
+            touched.iter().map(|(partition, revision)| (*revision, *partition)).collect();
+        changes.sort_unstable();
+        for (revision, partition) in changes {
+            let record = NamedRecord::of(state, partition).map(Arc::new);
+            let change = Changed { after: self.last, revision, partition, record };
+            self.last = revision;
+            self.tell(&FeedItem::Changed(change.clone()));
+            self.history.push_back(change);
+        }
+        while self.history.len() > self.history_max
+            && let Some(gone) = self.history.pop_front()
+        {
+            self.complete_after = gone.revision;
+        }
+    }
+
+    /// A snapshot took the place of the log: what changed in between is not known.
+    pub(super) fn restart(&mut self, state: &ControlPlaneState) {
+        self.history.clear();
+        (self.complete_after, self.last) = (state.revision(), state.revision());
+        if !self.watchers.is_empty() {
+            self.tell(&everything(state));
+        }
+    }
+
+    /// A watcher that does not keep up is let go: it sees the end of its stream, and resumes.
+    fn tell(&mut self, item: &FeedItem) {
+        let revision = item.revision();
+        let ahead = |watcher: &Watcher| watcher.seen >= revision && watcher.seen > Revision::ZERO;
+        let sent = |watcher: &Watcher| match watcher.sender.try_send(item.clone()) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                counter!("cutover_watchers_cut_off_total").increment(1);
+                false
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        };
+        self.watchers.retain(|watcher| ahead(watcher) || sent(watcher));
+    }
+}
+
+fn everything(state: &ControlPlaneState) -> FeedItem {
+    let records = Arc::new(NamedRecord::all(state).collect());
+    FeedItem::Resync { records, revision: state.revision() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::control_plane::{ControlPlaneEntry, OwnershipTransition};
+    use crate::core::ids::{Index, Placement};
+    use crate::core::migration::{Caps, Transition};
+    use crate::core::placement::Guarantee;
+    use crate::core::raft::Machine as _;
+    use crate::node::driver::Queues;
+
+    /// A partition of its own is created at this place, and told.
+    fn create(state: &mut ControlPlaneState, feed: &mut Feed, at: u32) {
+        let partition = PartitionId(at);
+        let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+        let entry = ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition });
+        state.apply(Index(at.into()), &entry);
+        feed.publish(&BTreeMap::from([(partition, Revision(at.into()))]), state);
+    }
+
+    fn told(receiver: &mut mpsc::Receiver<FeedItem>) -> Vec<u64> {
+        core::iter::from_fn(|| receiver.try_recv().ok()).map(|item| item.revision().0).collect()
+    }
+
+    /// A watcher that has seen more elsewhere must not be taken back: its view would go back in time.
+    #[test]
+    fn a_node_that_is_behind_waits_until_it_has_news() {
+        let mut state = ControlPlaneState::new(Caps::PRODUCTION, []);
+        let mut feed = Feed::new(&state, &Queues::default());
+        create(&mut state, &mut feed, 3);
+        let mut ahead = feed.watch(Revision(5), &state).unwrap();
+        let mut fresh = feed.watch(Revision::ZERO, &state).unwrap();
+        for at in 4..=6 {
+            create(&mut state, &mut feed, at);
+        }
+        assert_eq!(told(&mut ahead), [6]);
+        assert_eq!(told(&mut fresh), [3, 4, 5, 6]);
+        let mut ahead = feed.watch(Revision(9), &state).unwrap();
+        feed.restart(&state);
+        assert_eq!(told(&mut ahead), [0_u64; 0], "a snapshot that is older, too");
+    }
+}

@@ -1,0 +1,95 @@
+//! What the engine wants done.
+
+use super::pump::Pump;
+use super::pump::Stopped;
+use super::transport::Transport;
+use crate::core::control_plane::{
+    Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest, Event,
+};
+use crate::core::ids::Revision;
+use crate::core::raft::{Content, Effect, Entry, LogPosition, Output};
+use metrics::counter;
+
+impl<T: Transport> Pump<T> {
+    pub(super) fn synced(&mut self, done: Option<Result<usize, String>>) {
+        match done {
+            Some(Ok(batches)) => {
+                for message in self.outbox.durable(batches) {
+                    self.transport.send(message);
+                }
+                let count = u32::try_from(batches).unwrap_or(u32::MAX);
+                self.call(ControlPlaneRequest::Handle(Event::Synced(count)));
+            }
+            Some(Err(error)) => self.stopped = Some(Stopped::Disk(error)),
+            None => self.stopped = Some(Stopped::Disk("the storage task ended".to_owned())),
+        }
+    }
+
+    pub(super) fn perform(&mut self, said: Vec<ControlPlaneOutput>) {
+        for output in said {
+            match output {
+                Output::Persist(batch) => {
+                    self.outbox.batch();
+                    if self.batches.try_send(batch).is_err() {
+                        self.stopped = Some(Stopped::Disk("the storage task ended".to_owned()));
+                    }
+                }
+                Output::SetTimer(timer) => self.timers.set(timer),
+                Output::CancelTimer(timer) => self.timers.cancel(timer),
+                Output::Mark(mark) => {
+                    counter!("cutover_marks_total", "mark" => mark.text()).increment(1);
+                }
+                Output::BecameLeader(term) => {
+                    counter!("cutover_elections_won_total").increment(1);
+                    tracing::info!(%term, "leads");
+                }
+                Output::Halt(halt) => self.stopped = Some(Stopped::Halted(halt)),
+                Output::Applied { at, entry, effect } => self.applied(at, &entry, &effect),
+                Output::Installed(at) => {
+                    tracing::info!(%at, "took a snapshot of the leader");
+                    self.touched.clear();
+                    self.feed.restart(self.engine.state());
+                }
+                Output::Send(message) => {
+                    if let Some(free) = self.outbox.pass(message) {
+                        self.transport.send(free);
+                    }
+                }
+                Output::Decided { id, outcome } => {
+                    if let Some(reply) = self.proposals.remove(&id) {
+                        let _gone = reply.send(Ok(outcome));
+                    }
+                }
+                Output::Read { id, outcome } => self.finish_read(id, outcome),
+                Output::Transfer(outcome) => {
+                    if let Some(reply) = self.transfer.take() {
+                        let _gone = reply.send(outcome);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn applied(
+        &mut self,
+        at: LogPosition,
+        entry: &Entry<ControlPlaneEntry>,
+        effect: &Effect<Answer>,
+    ) {
+        let Effect::Answered { answer, repeated: false } = effect else { return };
+        let partition = match (answer, &entry.content) {
+            (Answer::Created { partition, .. }, _) => Some(*partition),
+            (
+                Answer::Epoch(_),
+                Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(command), .. },
+            ) => Some(command.partition),
+            _ => None,
+        };
+        if let Answer::Refused(_) = answer {
+            counter!("cutover_refused_total", "reason" => "compare-and-swap").increment(1);
+        }
+        if let Some(partition) = partition {
+            self.touched.insert(partition, Revision(at.index.0));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The disk of a node: batches in, and word of what is durable.
+
+use crate::core::control_plane::ControlPlaneEntry;
+use crate::core::raft::Batch;
+use crate::node::store::{Store, StoreError};
+use core::time::Duration;
+use metrics::{counter, histogram};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Keeps batches. ControlPlaneResponse on a thread that may wait for a disk.
+pub trait Storage: Send + 'static {
+    /// What a disk says that failed.
+    type Error: core::fmt::Display + Send + 'static;
+
+    /// Writes these batches, in this order, all of them or nothing; returns once they are durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says. Nothing is written after that: what is on the disk is not known.
+    fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), Self::Error>;
+
+    /// How long the last write is to take on a clock that stands still while it is done: none where time goes by itself.
+    fn took(&mut self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Bytes in use, for the operator.
+    fn bytes(&self) -> u64 {
+        0
+    }
+}
+
+impl Storage for Store {
+    type Error = StoreError;
+
+    fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), StoreError> {
+        Self::write(self, batches)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.size_bytes()
+    }
+}
+
+/// Batches in one durable write, at most.
+const GROUP_MAX: usize = 256;
+
+/// Writes until no more batches can come. While one write is under way the next group gathers.
+#[cfg_attr(
+    madsim,
+    allow(deprecated, reason = "in a simulation it runs at once, and `took` says for how long")
+)]
+pub(super) async fn run<S: Storage>(
+    mut storage: S,
+    mut batches: mpsc::Receiver<Batch<ControlPlaneEntry>>,
+    done: mpsc::Sender<Result<usize, String>>,
+) {
+    while let Some(first) = batches.recv().await {
+        let mut group = vec![first];
+        while group.len() < GROUP_MAX
+            && let Ok(next) = batches.try_recv()
+        {
+            group.push(next);
+        }
+        let count = group.len();
+        let began = Instant::now();
+        let wrote = tokio::task::spawn_blocking(move || {
+            let result = storage.write(&group);
+            (storage, result)
+        })
+        .await;
+        let Ok((back, result)) = wrote else {
+            let _ = done.send(Err("the storage thread panicked".to_owned())).await;
+            return;
+        };
+        storage = back;
+        let took = storage.took();
+        if !took.is_zero() {
+            tokio::time::sleep(took).await;
+        }
+        histogram!("cutover_fsync_seconds").record(began.elapsed());
+        counter!("cutover_fsyncs_total").increment(1);
+        set_bytes(storage.bytes());
+        let failed = result.is_err();
+        if done.send(result.map(|()| count).map_err(|error| error.to_string())).await.is_err() || failed {
+            return;
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a monitor's numbers are floats")]
+fn set_bytes(bytes: u64) {
+    metrics::gauge!("cutover_store_bytes").set(bytes as f64);
+}

@@ -1,0 +1,325 @@
+//! Requests to change a partition.
+
+use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
+use crate::core::control_plane::{NameError, PartitionName};
+use crate::core::fence::{
+    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+};
+use crate::core::ids::{
+    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
+};
+use crate::core::migration::{Expected, Operator, Reason, Settlement, TextError, Transition};
+use crate::core::placement::Guarantee;
+use crate::core::raft::Ticket;
+use thiserror::Error;
+
+/// A message that no request can be made of.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Malformed {
+    /// A field that must be there.
+    #[error("{field} is missing")]
+    Missing {
+        /// Which.
+        field: &'static str,
+    },
+    /// A number that is too large.
+    #[error("{field} is {found}, at most {max} is allowed")]
+    TooLarge {
+        /// Which.
+        field: &'static str,
+        /// What.
+        found: u64,
+        /// The bound.
+        max: u64,
+    },
+    /// A name that is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A text that is too long, or empty.
+    #[error(transparent)]
+    Text(#[from] TextError),
+}
+
+/// Which partition, as somebody asks for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// By its number.
+    Id(PartitionId),
+    /// By its name.
+    Name(PartitionName),
+}
+
+impl core::fmt::Display for Asked {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "{id}"),
+            Self::Name(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+fn need<T>(field: &'static str, value: Option<T>) -> Result<T, Malformed> {
+    value.ok_or(Malformed::Missing { field })
+}
+
+/// A placement.
+pub(crate) fn placement(field: &'static str, found: u32) -> Result<Placement, Malformed> {
+    let max = u64::from(u16::MAX);
+    u16::try_from(found).map(Placement).map_err(|_| Malformed::TooLarge { field, found: found.into(), max })
+}
+
+impl TryFrom<Option<v1::PartitionRef>> for Asked {
+    type Error = Malformed;
+
+    fn try_from(wire: Option<v1::PartitionRef>) -> Result<Self, Malformed> {
+        match need("partition", wire.and_then(|wire| wire.by))? {
+            By::Id(id) => Ok(Self::Id(PartitionId(id))),
+            By::Name(name) => Ok(Self::Name(PartitionName::try_from(name)?)),
+        }
+    }
+}
+
+impl From<Asked> for v1::PartitionRef {
+    fn from(asked: Asked) -> Self {
+        Self {
+            by: Some(match asked {
+                Asked::Id(id) => By::Id(id.0),
+                Asked::Name(name) => By::Name(name.into()),
+            }),
+        }
+    }
+}
+
+impl From<v1::Ticket> for Ticket {
+    fn from(wire: v1::Ticket) -> Self {
+        let (session, serial) = (SessionId(wire.session), Serial(wire.serial));
+        Self { session, serial, acknowledged_through: Serial(wire.acknowledged_through) }
+    }
+}
+
+impl From<Ticket> for v1::Ticket {
+    fn from(ticket: Ticket) -> Self {
+        Self {
+            session: ticket.session.0,
+            serial: ticket.serial.0,
+            acknowledged_through: ticket.acknowledged_through.0,
+        }
+    }
+}
+
+/// The guarantee that a message names.
+pub(crate) fn guarantee(found: i32) -> Result<Guarantee, Malformed> {
+    match v1::Guarantee::try_from(found) {
+        Ok(v1::Guarantee::Sealed) => Ok(Guarantee::Sealed),
+        Ok(v1::Guarantee::Timed) => Ok(Guarantee::Timed),
+        Ok(v1::Guarantee::Unspecified) | Err(_) => Err(Malformed::Missing { field: "guarantee" }),
+    }
+}
+
+fn expected(wire: Option<v1::Expected>) -> Result<Expected, Malformed> {
+    let wire = need("expected", wire)?;
+    Ok(Expected { migration: MigrationId(wire.migration), epoch: Epoch(wire.epoch) })
+}
+
+impl From<Expected> for v1::Expected {
+    fn from(expected: Expected) -> Self {
+        Self { migration: expected.migration.0, epoch: expected.epoch.0 }
+    }
+}
+
+fn speaker(wire: Option<v1::Speaker>) -> Result<StatementOrigin, Malformed> {
+    let wire = need("speaker", wire)?;
+    let (partition, incarnation) = (PartitionId(wire.partition), Incarnation(wire.incarnation));
+    Ok(StatementOrigin { store: placement("speaker.store", wire.store)?, partition, incarnation })
+}
+
+impl From<StatementOrigin> for v1::Speaker {
+    fn from(speaker: StatementOrigin) -> Self {
+        Self {
+            store: speaker.store.0.into(),
+            partition: speaker.partition.0,
+            incarnation: speaker.incarnation.0,
+        }
+    }
+}
+
+macro_rules! statement {
+    ($name:ident, $missing:literal { $($field:ident $wire:ident $make:expr, $back:expr;)* }) => {
+        impl TryFrom<Option<v1::$name>> for $name {
+            type Error = Malformed;
+
+            fn try_from(wire: Option<v1::$name>) -> Result<Self, Malformed> {
+                let wire = need($missing, wire)?;
+                Ok(Self::reported(speaker(wire.speaker)?, $($make(wire.$wire),)*))
+            }
+        }
+
+        impl From<$name> for v1::$name {
+            fn from(said: $name) -> Self {
+                Self { speaker: Some(said.speaker().into()), $($wire: $back(said.$field()),)* }
+            }
+        }
+    };
+}
+
+const fn same(value: bool) -> bool {
+    value
+}
+
+statement!(Prepared, "prepared" {
+    migration migration MigrationId, |id: MigrationId| id.0;
+    closed_through closed_through Epoch, |epoch: Epoch| epoch.0;
+    enforces enforces same, same;
+});
+statement!(SealReceipt, "receipt" {
+    migration migration MigrationId, |id: MigrationId| id.0;
+    through through Epoch, |epoch: Epoch| epoch.0;
+    watermark watermark Position, |position: Position| position.0;
+    target target_incarnation Incarnation, |incarnation: Incarnation| incarnation.0;
+});
+statement!(CatchUpEvidence, "evidence" {
+    migration migration MigrationId, |id: MigrationId| id.0;
+    epoch epoch Epoch, |epoch: Epoch| epoch.0;
+    position position Position, |position: Position| position.0;
+    enforces enforces same, same;
+});
+statement!(WatermarkReading, "reading" {
+    migration migration MigrationId, |id: MigrationId| id.0;
+    epoch epoch Epoch, |epoch: Epoch| epoch.0;
+    position position Position, |position: Position| position.0;
+    sealed_through sealed_through Epoch, |epoch: Epoch| epoch.0;
+});
+statement!(Dropped, "dropped" {
+    copy copy MigrationId, |id: MigrationId| id.0;
+});
+
+impl TryFrom<Wire> for Transition {
+    type Error = Malformed;
+
+    fn try_from(wire: Wire) -> Result<Self, Malformed> {
+        Ok(match wire {
+            Wire::Create(v1::Create { placement: at, guarantee: kind }) => {
+                Self::Create { placement: placement("placement", at)?, guarantee: guarantee(kind)? }
+            }
+            Wire::Open(open) => {
+                Self::Open { expected: expected(open.expected)?, prepared: open.prepared.try_into()? }
+            }
+            Wire::Begin(begin) => {
+                Self::Begin { expected: expected(begin.expected)?, to: placement("to", begin.to)? }
+            }
+            Wire::EnterCutover(enter) => {
+                Self::EnterCutover { expected: expected(enter.expected)?, receipt: enter.receipt.try_into()? }
+            }
+            Wire::EnterTimedCutover(enter) => Self::EnterTimedCutover {
+                expected: expected(enter.expected)?,
+                prepared: enter.prepared.try_into()?,
+            },
+            Wire::RecordWatermark(record) => Self::RecordWatermark {
+                expected: expected(record.expected)?,
+                reading: record.reading.try_into()?,
+            },
+            Wire::Complete(complete) => Self::Complete {
+                expected: expected(complete.expected)?,
+                evidence: complete.evidence.try_into()?,
+            },
+            Wire::Abort(abort) => Self::Abort { expected: expected(abort.expected)? },
+            Wire::Force(force) => Self::Force {
+                expected: expected(force.expected)?,
+                prepared: force.prepared.try_into()?,
+                operator: Operator::try_from(force.operator)?,
+                reason: Reason::try_from(force.reason)?,
+            },
+            Wire::Settle(settle) => {
+                Self::Settle { migration: MigrationId(settle.migration), proof: proof(settle.proof)? }
+            }
+            Wire::RetireCopy(retire) => Self::RetireCopy {
+                placement: placement("placement", retire.placement)?,
+                copy: MigrationId(retire.copy),
+            },
+            Wire::ForgetCopy(forget) => Self::ForgetCopy { dropped: forget.dropped.try_into()? },
+            Wire::Delete(delete) => Self::Delete { expected: expected(delete.expected)? },
+        })
+    }
+}
+
+fn proof(wire: Option<v1::settle::Proof>) -> Result<Settlement, Malformed> {
+    Ok(match need("proof", wire)? {
+        v1::settle::Proof::Sealed(receipt) => Settlement::Sealed(Some(receipt).try_into()?),
+        v1::settle::Proof::Closed(prepared) => Settlement::Closed(Some(prepared).try_into()?),
+        v1::settle::Proof::Dropped(dropped) => Settlement::Dropped(Some(dropped).try_into()?),
+    })
+}
+
+impl From<Transition> for Wire {
+    fn from(transition: Transition) -> Self {
+        let some = |expected: Expected| Some(expected.into());
+        match transition {
+            Transition::Create { placement, guarantee } => {
+                Self::Create(v1::Create { placement: placement.0.into(), guarantee: guarantee_of(guarantee) })
+            }
+            Transition::Open { expected, prepared } => {
+                Self::Open(v1::Open { expected: some(expected), prepared: Some(prepared.into()) })
+            }
+            Transition::Begin { expected, to } => {
+                Self::Begin(v1::Begin { expected: some(expected), to: to.0.into() })
+            }
+            Transition::EnterCutover { expected, receipt } => Self::EnterCutover(v1::EnterCutover {
+                expected: some(expected),
+                receipt: Some(receipt.into()),
+            }),
+            Transition::EnterTimedCutover { expected, prepared } => {
+                Self::EnterTimedCutover(v1::EnterTimedCutover {
+                    expected: some(expected),
+                    prepared: Some(prepared.into()),
+                })
+            }
+            Transition::RecordWatermark { expected, reading } => Self::RecordWatermark(v1::RecordWatermark {
+                expected: some(expected),
+                reading: Some(reading.into()),
+            }),
+            Transition::Complete { expected, evidence } => {
+                Self::Complete(v1::Complete { expected: some(expected), evidence: Some(evidence.into()) })
+            }
+            Transition::Abort { expected } => Self::Abort(v1::Abort { expected: some(expected) }),
+            Transition::Force { expected, prepared, operator, reason } => Self::Force(v1::Force {
+                expected: some(expected),
+                prepared: Some(prepared.into()),
+                operator: operator.into(),
+                reason: reason.into(),
+            }),
+            Transition::Settle { migration, proof } => Self::Settle(v1::Settle {
+                migration: migration.0,
+                proof: Some(match proof {
+                    Settlement::Sealed(receipt) => v1::settle::Proof::Sealed(receipt.into()),
+                    Settlement::Closed(prepared) => v1::settle::Proof::Closed(prepared.into()),
+                    Settlement::Dropped(dropped) => v1::settle::Proof::Dropped(dropped.into()),
+                }),
+            }),
+            Transition::RetireCopy { placement, copy } => {
+                Self::RetireCopy(v1::RetireCopy { placement: placement.0.into(), copy: copy.0 })
+            }
+            Transition::ForgetCopy { dropped } => {
+                Self::ForgetCopy(v1::ForgetCopy { dropped: Some(dropped.into()) })
+            }
+            Transition::Delete { expected } => Self::Delete(v1::Delete { expected: some(expected) }),
+        }
+    }
+}
+
+/// The number of a guarantee.
+pub(crate) const fn guarantee_of(guarantee: Guarantee) -> i32 {
+    match guarantee {
+        Guarantee::Sealed => v1::Guarantee::Sealed as i32,
+        Guarantee::Timed => v1::Guarantee::Timed as i32,
+    }
+}
+
+/// The message that asks for a transition.
+#[must_use]
+pub fn request(partition: Asked, transition: Transition, ticket: Option<Ticket>) -> v1::ApplyRequest {
+    v1::ApplyRequest {
+        partition: Some(partition.into()),
+        ticket: ticket.map(v1::Ticket::from),
+        transition: Some(transition.into()),
+    }
+}

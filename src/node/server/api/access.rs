@@ -1,0 +1,253 @@
+//! Who may ask for what.
+
+use crate::core::control_plane::{ClusterVoterIdentity, IdentityError};
+use crate::node::proto::Problem;
+use crate::node::proto::v1::{self, error_detail::Why};
+use core::fmt;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Extensions, Status};
+
+/// What a caller may do. Each may do what those before it may.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Look.
+    ReadOnly,
+    /// Resolve, and follow changes.
+    Gateway,
+    /// Everything.
+    Admin,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadOnly => "read-only",
+            Self::Gateway => "gateway",
+            Self::Admin => "admin",
+        })
+    }
+}
+
+/// Each call, and the role that it needs. What is not listed is refused.
+const CALLS: &[(&str, Role)] = &[
+    ("Status", Role::ReadOnly),
+    ("Members", Role::ReadOnly),
+    ("List", Role::ReadOnly),
+    ("Plan", Role::ReadOnly),
+    ("Resolve", Role::Gateway),
+    ("Watch", Role::Gateway),
+    ("Apply", Role::Admin),
+    ("Open", Role::Admin),
+    ("Close", Role::Admin),
+    ("ChangeMembers", Role::Admin),
+    ("Transfer", Role::Admin),
+    ("Backup", Role::Admin),
+];
+
+/// Who calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Caller {
+    /// The holder of a certificate.
+    Holder(ClusterVoterIdentity),
+    /// Somebody on a connection without certificates, which an operator allowed.
+    Anybody,
+}
+
+/// Says who calls. Production looks at the certificate; a simulator has none and says it in its own way.
+pub trait Identify: Send + Sync + 'static {
+    /// The caller of a request.
+    ///
+    /// # Errors
+    /// A status, if it cannot be told.
+    fn caller(&self, extensions: &Extensions, metadata: &MetadataMap) -> Result<Caller, Status>;
+}
+
+/// A listener without certificates.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl Identify for Plain {
+    fn caller(&self, _: &Extensions, _: &MetadataMap) -> Result<Caller, Status> {
+        Ok(Caller::Anybody)
+    }
+}
+
+/// A set of subjects: one, or all that end in the same RDNs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subjects {
+    /// This one.
+    Only(ClusterVoterIdentity),
+    /// Every subject with these RDNs behind its CN, in canonical form.
+    Below(String),
+}
+
+/// A text is no set of subjects.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("{text:?} is neither a subject with a CN nor the end of one, as in OU=gateway,O=example: {source}")]
+pub struct SubjectsError {
+    text: String,
+    source: IdentityError,
+}
+
+const ANY_CN: &str = "CN=x,";
+
+impl Subjects {
+    /// Reads a whole subject, or the end of one.
+    ///
+    /// # Errors
+    /// [`SubjectsError`]
+    pub fn parse(text: &str) -> Result<Self, SubjectsError> {
+        match ClusterVoterIdentity::from_certificate_subject(text) {
+            Ok(only) => Ok(Self::Only(only)),
+            Err(_) => match ClusterVoterIdentity::from_certificate_subject(&format!("{ANY_CN}{text}")) {
+                Ok(any) => Ok(Self::Below(any.as_str().get(ANY_CN.len()..).unwrap_or_default().to_owned())),
+                Err(source) => Err(SubjectsError { text: text.to_owned(), source }),
+            },
+        }
+    }
+
+    /// Those that differ from this one in their CN alone, if that comes first.
+    #[must_use]
+    pub fn beside(identity: &ClusterVoterIdentity) -> Option<Self> {
+        let text = identity.as_str();
+        let rest = text.strip_prefix("CN=")?;
+        let comma = rest.char_indices().find(|(at, c)| *c == ',' && !is_escaped(rest, *at))?.0;
+        let rest = rest.get(comma + 1..)?;
+        (!rest.is_empty()).then(|| Self::Below(rest.to_owned()))
+    }
+
+    /// Whether a subject is one of them.
+    #[must_use]
+    pub fn contain(&self, identity: &ClusterVoterIdentity) -> bool {
+        match self {
+            Self::Only(only) => only == identity,
+            Self::Below(end) => {
+                let text = identity.as_str();
+                // A comma within a value is escaped, and does not begin an RDN.
+                text.strip_suffix(end.as_str())
+                    .and_then(|head| head.strip_suffix(',').map(|cut| (head, cut)))
+                    .is_some_and(|(head, cut)| !is_escaped(head, cut.len()))
+            }
+        }
+    }
+}
+
+/// Whether the character at this byte has a `\` in front that is not itself escaped.
+fn is_escaped(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    before.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
+}
+
+impl fmt::Display for Subjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Only(only) => write!(f, "{only}"),
+            Self::Below(end) => write!(f, "CN=…,{end}"),
+        }
+    }
+}
+
+/// The roles of subjects.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Access {
+    /// A subject has the highest role of all the sets that contain it.
+    pub roles: Vec<(Subjects, Role)>,
+}
+
+impl Access {
+    /// The role of a caller.
+    #[must_use]
+    pub fn role(&self, caller: &Caller) -> Option<Role> {
+        match caller {
+            Caller::Anybody => Some(Role::Admin),
+            Caller::Holder(identity) => {
+                let of = self.roles.iter().filter(|(subjects, _)| subjects.contain(identity));
+                of.map(|(_, role)| *role).max()
+            }
+        }
+    }
+
+    /// Lets a caller make a call, or says what is missing.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED`, with what the caller is and what is needed.
+    pub fn allow(&self, caller: &Caller, call: &str) -> Result<(), Status> {
+        let needs = CALLS.iter().find(|(name, _)| *name == call).map(|(_, role)| *role);
+        let has = self.role(caller);
+        if needs.is_some() && has >= needs {
+            return Ok(());
+        }
+        metrics::counter!("cutover_refused_total", "reason" => "denied").increment(1);
+        let identity = match caller {
+            Caller::Holder(identity) => identity.to_string(),
+            Caller::Anybody => "nobody".to_owned(),
+        };
+        let needs = needs.map_or_else(|| "no role has".to_owned(), |role| role.to_string());
+        let has = has.map_or_else(|| "no role".to_owned(), |role| format!("the role {role}"));
+        let message = format!("{identity} has {has}, {call} needs {needs}");
+        Err(Problem {
+            code: Code::PermissionDenied,
+            message,
+            why: Why::Denied(v1::Denied { identity, needs }),
+        }
+        .into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ClusterVoterIdentity {
+        ClusterVoterIdentity::from_certificate_subject(text).unwrap()
+    }
+
+    #[test]
+    fn a_set_of_subjects_ends_where_an_rdn_begins() {
+        let gateways = Subjects::parse("ou = gateway, o=example").unwrap();
+        assert!(gateways.contain(&id("CN=gw1,OU=gateway,O=example")));
+        assert!(!gateways.contain(&id("CN=gw1,OU=gateway,O=other")));
+        assert!(!gateways.contain(&id("CN=gw1,OU=not-a-gateway,O=example")));
+        assert!(!gateways.contain(&id("CN=gw1\\,OU=gateway,O=example")), "a comma within a value");
+        assert!(gateways.contain(&id("CN=gw1\\\\,OU=gateway,O=example")), "a backslash within a value");
+        assert!(Subjects::parse("gateway").is_err());
+    }
+
+    #[test]
+    fn peers_differ_in_their_common_name_alone() {
+        let peers = Subjects::beside(&id("CN=n\\,1,OU=control-plane,O=example")).unwrap();
+        assert_eq!(peers, Subjects::Below("OU=control-plane,O=example".to_owned()));
+        assert!(peers.contain(&id("CN=n2,OU=control-plane,O=example")));
+        assert!(!peers.contain(&id("CN=n2,OU=gateway,O=example")));
+        assert_eq!(Subjects::beside(&id("CN=n1")), None, "then every subject would do");
+    }
+
+    #[test]
+    fn a_role_may_do_what_lower_ones_may_and_nothing_is_open() {
+        let rule = |text: &str, role| (Subjects::parse(text).unwrap(), role);
+        let access = Access {
+            roles: vec![
+                rule("CN=ann,O=e", Role::Admin),
+                rule("OU=gw,O=e", Role::Gateway),
+                rule("O=e", Role::ReadOnly),
+            ],
+        };
+        let may = |subject: &str, call: &str| access.allow(&Caller::Holder(id(subject)), call).is_ok();
+        for (subject, status, resolve, apply) in [
+            ("CN=ann,O=e", true, true, true),
+            ("CN=g,OU=gw,O=e", true, true, false),
+            ("CN=joe,O=e", true, false, false),
+            ("CN=ann,O=f", false, false, false),
+        ] {
+            assert_eq!(
+                [may(subject, "Status"), may(subject, "Resolve"), may(subject, "Apply")],
+                [status, resolve, apply]
+            );
+        }
+        assert!(!may("CN=ann,O=e", "Destroy"), "what is not listed is refused");
+        assert!(access.allow(&Caller::Anybody, "Apply").is_ok());
+    }
+}

@@ -1,0 +1,70 @@
+//! A deadline on every call. It passes a little before the caller's own, so that the caller still hears what is known.
+
+use core::time::Duration;
+use tonic::metadata::MetadataMap;
+
+/// For a call without one.
+const DEFAULT: Duration = Duration::from_secs(5);
+/// For a call that asks for more.
+const MAX: Duration = Duration::from_secs(60);
+
+/// How long a stream may take: calls have an answer, streams go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StreamTimeouts {
+    /// A watcher takes the next thing that it is told within this time.
+    pub watch_idle: Duration,
+    /// A backup is taken within this time.
+    pub backup: Duration,
+}
+
+impl Default for StreamTimeouts {
+    fn default() -> Self {
+        Self { watch_idle: Duration::from_secs(30), backup: Duration::from_secs(600) }
+    }
+}
+
+/// How long a call may take here.
+pub(super) fn of(metadata: &MetadataMap) -> Duration {
+    let asked = metadata.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?));
+    let asked = asked.map_or(DEFAULT, |asked| asked.min(MAX));
+    asked - (asked / 10).min(Duration::from_millis(20))
+}
+
+/// `grpc-timeout`: at most eight digits and a unit.
+fn parse(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(value.saturating_mul(3600)),
+        "M" => Duration::from_secs(value.saturating_mul(60)),
+        "S" => Duration::from_secs(value),
+        "m" => Duration::from_millis(value),
+        "u" => Duration::from_micros(value),
+        "n" => Duration::from_nanos(value),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_and_bounded() {
+        let of = |text: &str| {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            super::of(&metadata)
+        };
+        assert_eq!(of("100m"), Duration::from_millis(90));
+        assert_eq!(of("2S"), Duration::from_millis(1_980));
+        assert_eq!(of("3H"), MAX - Duration::from_millis(20));
+        for bad in ["", "S", "1", "1x", "123456789S", "-1S"] {
+            assert_eq!(of(bad), DEFAULT - Duration::from_millis(20), "{bad:?}");
+        }
+        assert_eq!(super::of(&MetadataMap::new()), DEFAULT - Duration::from_millis(20));
+    }
+}

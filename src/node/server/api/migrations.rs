@@ -1,0 +1,120 @@
+//! How partitions move.
+
+use super::deadline;
+use super::errors::{from_outcome, from_plan, malformed};
+use super::placements::partition_of;
+use crate::core::control_plane::{Answer, ControlPlaneEntry, OwnershipTransition};
+use crate::core::ids::PartitionId;
+use crate::core::migration::{Plan, Step, Transition};
+use crate::core::raft::{Effect, Ticket};
+use crate::node::proto::{Asked, v1};
+use crate::node::server::Service;
+use core::time::Duration;
+use tonic::{Request, Response, Status};
+
+impl Service {
+    /// The number of a partition. What this node has may be old: a name that it does not know is looked up afresh.
+    async fn number_of(&self, asked: Asked, limit: Duration) -> Result<PartitionId, Status> {
+        if let Asked::Id(id) = asked {
+            return Ok(id);
+        }
+        let (here, fresh) = (asked.clone(), asked.clone());
+        let known = self.handle.inspect(move |view| partition_of(view.state(), &here));
+        if let Some(id) = self.within(limit, false, known).await? {
+            return Ok(id);
+        }
+        let read = self.handle.read(move |view| partition_of(view.state(), &fresh));
+        let found = self.within(limit, false, read).await?;
+        found.ok_or_else(|| Status::not_found(format!("there is no partition {asked}")))
+    }
+
+    async fn entry(
+        &self,
+        asked: Asked,
+        transition: Transition,
+        limit: Duration,
+    ) -> Result<ControlPlaneEntry, Status> {
+        match (asked, transition) {
+            (Asked::Name(name), Transition::Create { placement, guarantee }) => {
+                Ok(ControlPlaneEntry::CreatePartition { name, placement, guarantee })
+            }
+            (asked, transition) => {
+                let partition = self.number_of(asked, limit).await?;
+                Ok(ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition }))
+            }
+        }
+    }
+}
+
+const fn step(step: Step) -> &'static str {
+    match step {
+        Step::Begin => "begin",
+        Step::Prepare => "prepare",
+        Step::Copy => "copy",
+        Step::Seal => "seal",
+        Step::EnterCutover => "enter-cutover",
+        Step::Wait => "wait",
+        Step::RecordWatermark => "record-watermark",
+        Step::CatchUp => "catch-up",
+        Step::Complete => "complete",
+    }
+}
+
+fn wire(plan: &Plan) -> v1::PlanResponse {
+    v1::PlanResponse {
+        partition: plan.partition.0,
+        from: plan.from.0.into(),
+        to: plan.to.0.into(),
+        expected: Some(plan.expected.into()),
+        migration: plan.migration.0,
+        draining_epoch: plan.draining.0,
+        guarantee: crate::node::proto::guarantee_of(plan.guarantee),
+        blocked_budget_ms: plan.blocked_budget_ms,
+        steps: plan.steps().into_iter().map(|one| step(one).to_owned()).collect(),
+    }
+}
+
+#[tonic::async_trait]
+impl v1::migrations_server::Migrations for Service {
+    async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
+        self.allow(&request, "Apply")?;
+        let limit = deadline::of(request.metadata());
+        let v1::ApplyRequest { partition, ticket, transition } = request.into_inner();
+        let asked = Asked::try_from(partition).map_err(|error| malformed(&error))?;
+        let transition = transition.ok_or_else(|| Status::invalid_argument("transition is missing"))?;
+        let transition = Transition::try_from(transition).map_err(|error| malformed(&error))?;
+        let entry = self.entry(asked, transition, limit).await?;
+        let named = match &entry {
+            ControlPlaneEntry::OwnershipTransition(command) => command.partition.0,
+            ControlPlaneEntry::CreatePartition { .. }
+            | ControlPlaneEntry::MembershipChange(_)
+            | ControlPlaneEntry::LeaderConfiguration { .. } => 0,
+        };
+        let outcome = self.within(limit, true, self.handle.propose(entry, ticket.map(Ticket::from))).await?;
+        let (index, effect) = from_outcome(outcome, self.hint())?;
+        let Effect::Answered { answer, repeated } = effect else {
+            return Err(Status::internal(format!("a transition was answered with {effect:?}")));
+        };
+        let (partition, epoch) = match answer {
+            Answer::Epoch(epoch) => (named, epoch),
+            Answer::Created { partition, epoch } => (partition.0, epoch),
+            Answer::Noted | Answer::Refused(_) => {
+                return Err(Status::internal(format!("a transition was answered with {answer}")));
+            }
+        };
+        Ok(Response::new(v1::ApplyResponse { partition, epoch: epoch.0, index: index.0, repeated }))
+    }
+
+    async fn plan(&self, request: Request<v1::PlanRequest>) -> Result<Response<v1::PlanResponse>, Status> {
+        self.allow(&request, "Plan")?;
+        let limit = deadline::of(request.metadata());
+        let v1::PlanRequest { partition, to } = request.into_inner();
+        let asked = Asked::try_from(partition).map_err(|error| malformed(&error))?;
+        let to = crate::node::proto::placement("to", to).map_err(|error| malformed(&error))?;
+        let partition = self.number_of(asked, limit).await?;
+        let policy = self.policy;
+        let read = self.handle.read(move |view| view.state().table().plan(partition, to, &policy));
+        let plan = self.within(limit, false, read).await?.map_err(|error| from_plan(&error))?;
+        Ok(Response::new(wire(&plan)))
+    }
+}

@@ -1,0 +1,194 @@
+//! Where partitions live.
+
+use super::deadline;
+use super::errors::{malformed, without_leader};
+use super::response_stream::{Disconnected, ResponseStream};
+use crate::core::control_plane::ControlPlaneState;
+use crate::core::ids::{PartitionId, Revision};
+use crate::core::migration::PartitionRecord;
+use crate::node::driver::{FeedItem, Handle, NamedRecord, View};
+use crate::node::proto::{Asked, v1};
+use crate::node::server::Service;
+use core::time::Duration;
+use metrics::counter;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+/// Records in one answer.
+const PAGE: usize = 1_000;
+/// Answers of a stream that the caller has not taken.
+const AHEAD: usize = 16;
+/// A watcher hears at least this often that nothing has changed.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+pub(super) fn partition_of(state: &ControlPlaneState, asked: &Asked) -> Option<PartitionId> {
+    match asked {
+        Asked::Id(id) => Some(*id),
+        Asked::Name(name) => state.directory().partition(name),
+    }
+}
+
+fn wire(state: &ControlPlaneState, record: &PartitionRecord) -> v1::Record {
+    v1::Record::of(record, state.directory().name(record.partition))
+}
+
+fn named(named: &NamedRecord) -> v1::Record {
+    v1::Record::of(&named.record, named.name.as_ref())
+}
+
+fn resolve(view: View<'_>, asked: &Asked) -> Option<v1::ResolveResponse> {
+    let state = view.state();
+    let record = state.table().record(partition_of(state, asked)?)?;
+    let name = state.directory().name(record.partition);
+    let resolution = record.resolution(state.revision()).map(|found| v1::Resolution::of(&found, name));
+    Some(v1::ResolveResponse { resolution, record: Some(wire(state, record)) })
+}
+
+fn list(view: View<'_>, after: Option<u32>, limit: usize) -> v1::ListResponse {
+    let state = view.state();
+    let after = |record: &&PartitionRecord| after.is_none_or(|after| record.partition.0 > after);
+    let mut records: Vec<_> =
+        state.table().records().filter(after).take(limit + 1).map(|record| wire(state, record)).collect();
+    let more = records.len() > limit;
+    records.truncate(limit);
+    v1::ListResponse { records, revision: state.revision().0, more }
+}
+
+#[tonic::async_trait]
+impl v1::placements_server::Placements for Service {
+    async fn resolve(
+        &self,
+        request: Request<v1::ResolveRequest>,
+    ) -> Result<Response<v1::ResolveResponse>, Status> {
+        self.allow(&request, "Resolve")?;
+        let limit = deadline::of(request.metadata());
+        let asked = Asked::try_from(request.into_inner().partition).map_err(|error| malformed(&error))?;
+        let missing = Status::not_found(format!("partition {asked} has no placement"));
+        let read = self.handle.read(move |view| resolve(view, &asked));
+        self.within(limit, false, read).await?.map(Response::new).ok_or(missing)
+    }
+
+    async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
+        self.allow(&request, "List")?;
+        let within = deadline::of(request.metadata());
+        let v1::ListRequest { after, limit } = request.into_inner();
+        let limit =
+            usize::try_from(limit).ok().filter(|limit| *limit > 0).map_or(PAGE, |limit| limit.min(PAGE));
+        let read = self.handle.read(move |view| list(view, after, limit));
+        Ok(Response::new(self.within(within, false, read).await?))
+    }
+
+    type WatchStream = ReceiverStream<Result<v1::WatchResponse, Status>>;
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        self.allow(&request, "Watch")?;
+        let limit = deadline::of(request.metadata()).min(Duration::from_secs(5));
+        let after = Revision(request.into_inner().after_revision);
+        if self.handle.status().leader.is_none() {
+            return Err(without_leader());
+        }
+        let feed = self.within(limit, false, self.handle.watch(after)).await?;
+        let (stream, answers) = ResponseStream::new(AHEAD);
+        tokio::spawn(forward(self.handle.clone(), feed, stream, self.patience.watch_idle));
+        Ok(Response::new(answers))
+    }
+}
+
+/// Why a watcher is told nothing more.
+enum Over {
+    /// It has gone away.
+    Disconnected,
+    /// It did not take what it was told.
+    Idle,
+    /// There is nothing more to tell.
+    Ended,
+    /// Nobody tells this node what is new.
+    Cut,
+}
+
+/// Carries the feed to one watcher until either goes away.
+async fn forward(
+    handle: Handle,
+    mut feed: mpsc::Receiver<FeedItem>,
+    stream: ResponseStream<v1::WatchResponse>,
+    idle: Duration,
+) {
+    let over = loop {
+        if let Err(over) = tell_next(&handle, &mut feed, &stream, idle).await {
+            break over;
+        }
+    };
+    match over {
+        Over::Disconnected => {}
+        Over::Ended => stream.end(ended(&handle).await),
+        Over::Cut => stream.end(without_leader()),
+        Over::Idle => {
+            counter!("cutover_watchers_cut_off_total").increment(1);
+            let what = format!(
+                "the watcher took nothing for {} s and was cut off, resume by revision",
+                idle.as_secs()
+            );
+            stream.end(Status::resource_exhausted(what));
+        }
+    }
+}
+
+async fn tell_next(
+    handle: &Handle,
+    feed: &mut mpsc::Receiver<FeedItem>,
+    stream: &ResponseStream<v1::WatchResponse>,
+    idle: Duration,
+) -> Result<(), Over> {
+    use v1::watch_response::What;
+    let tell =
+        async |what| match tokio::time::timeout(idle, stream.say(v1::WatchResponse { what: Some(what) }))
+            .await
+        {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Disconnected)) => Err(Over::Disconnected),
+            Err(_) => Err(Over::Idle),
+        };
+    match tokio::time::timeout(PROGRESS, feed.recv()).await {
+        Ok(Some(FeedItem::Changed(change))) => {
+            let record = change.record.as_deref().map(named);
+            let (revision, partition) = (change.revision.0, change.partition.0);
+            let after_revision = change.after.0;
+            tell(What::Change(v1::Change { revision, partition, record, after_revision })).await
+        }
+        Ok(Some(FeedItem::Resync { records, revision })) => {
+            let mut pages = records.chunks(PAGE).peekable();
+            let mut page = pages.next().unwrap_or_default();
+            loop {
+                let records = page.iter().map(named).collect();
+                let next = pages.next();
+                tell(What::Resync(v1::Resync { records, revision: revision.0, last: next.is_none() }))
+                    .await?;
+                match next {
+                    Some(next) => page = next,
+                    None => return Ok(()),
+                }
+            }
+        }
+        Ok(None) => Err(Over::Ended),
+        Err(_) => {
+            let status = handle.status();
+            if status.leader.is_none() {
+                return Err(Over::Cut);
+            }
+            // Nothing waits in the feed, so nothing up to this revision is missing.
+            let revision = status.revision.0;
+            if feed.is_empty() { tell(What::Progress(v1::Progress { revision })).await } else { Ok(()) }
+        }
+    }
+}
+
+/// The feed has ended: this watcher was too slow, or the node stops.
+async fn ended(handle: &Handle) -> Status {
+    match handle.inspect(|_| ()).await {
+        Ok(()) => {
+            Status::resource_exhausted("the watcher does not keep up and was cut off, resume by revision")
+        }
+        Err(failure) => Status::unavailable(failure.to_string()),
+    }
+}

@@ -1,0 +1,279 @@
+//! Ports: connections in, as many as are allowed, each of somebody known.
+
+mod connection_limit;
+
+use self::connection_limit::{ConnectionLimit, ConnectionPermit};
+use crate::node::server::StreamTimeouts;
+use crate::node::server::api::access::{Caller, Identify};
+use crate::node::server::log_limiter::LogLimiter;
+use crate::node::tls::{Security, subject_of};
+use core::time::Duration;
+use metrics::counter;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::MetadataMap;
+use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
+use tonic::{Extensions, Status};
+
+/// Bounds of one port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections at once; further ones are closed at once.
+    pub connections: usize,
+    /// Connections at once that show the same certificate, on the port for nodes; further ones are closed at once.
+    pub connections_per_peer: usize,
+    /// Calls at once on one connection.
+    pub streams_per_connection: u32,
+    /// Bytes of one message of a client.
+    pub message_bytes: usize,
+    /// A watcher that does not take the next thing within so many seconds is cut off.
+    pub watch_idle_s: u64,
+    /// A backup that is not taken within so many seconds is given up.
+    pub backup_s: u64,
+}
+
+impl Limits {
+    /// How long streams may take.
+    #[must_use]
+    pub const fn patience(&self) -> StreamTimeouts {
+        StreamTimeouts {
+            watch_idle: Duration::from_secs(self.watch_idle_s),
+            backup: Duration::from_secs(self.backup_s),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let StreamTimeouts { watch_idle, backup } = StreamTimeouts::default();
+        Self {
+            connections: 1_024,
+            connections_per_peer: 8,
+            streams_per_connection: 256,
+            message_bytes: 64 << 10,
+            watch_idle_s: watch_idle.as_secs(),
+            backup_s: backup.as_secs(),
+        }
+    }
+}
+
+/// A port cannot be opened.
+#[derive(Debug, Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct ListenError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// A handshake that takes longer is not meant seriously.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Connections that wait for the server to take them.
+const ACCEPTED: usize = 16;
+
+/// A port that is open.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Opens a port.
+    ///
+    /// # Errors
+    /// [`ListenError`]
+    pub async fn bind(address: SocketAddr) -> Result<Self, ListenError> {
+        let wrong = |source| ListenError { address, source };
+        let tcp = TcpListener::bind(address).await.map_err(wrong)?;
+        let address = tcp.local_addr().map_err(wrong)?;
+        Ok(Self { tcp, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The connections of clients that come in, for as long as they are taken.
+    #[must_use]
+    pub fn incoming(self, security: Security, limits: Limits) -> Incoming {
+        self.let_in(security, ConnectionLimit::new(limits.connections, None))
+    }
+
+    /// The same of nodes. A member needs one connection; with many it would keep the others out.
+    #[must_use]
+    pub fn incoming_peers(self, security: Security, limits: Limits) -> Incoming {
+        self.let_in(security, ConnectionLimit::new(limits.connections, Some(limits.connections_per_peer)))
+    }
+
+    fn let_in(self, security: Security, room: ConnectionLimit) -> Incoming {
+        let (sender, receiver) = mpsc::channel(ACCEPTED);
+        tokio::spawn(accept(self.tcp, security, room, sender));
+        ReceiverStream::new(receiver)
+    }
+}
+
+type Incoming = ReceiverStream<Result<Connection, std::io::Error>>;
+type Accepted = mpsc::Sender<Result<Connection, std::io::Error>>;
+
+async fn accept(tcp: TcpListener, security: Security, room: ConnectionLimit, accepted: Accepted) {
+    loop {
+        let stream = tokio::select! {
+            biased;
+            () = accepted.closed() => return,
+            stream = tcp.accept() => stream,
+        };
+        let stream = match stream {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, most likely: those that are in use come free.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Some(place) = room.place() else {
+            counter!("cutover_refused_total", "reason" => "connections").increment(1);
+            continue;
+        };
+        tokio::spawn(greet(stream, place, room.clone(), security.clone(), accepted.clone()));
+    }
+}
+
+async fn greet(
+    stream: TcpStream,
+    mut place: ConnectionPermit,
+    room: ConnectionLimit,
+    security: Security,
+    accepted: Accepted,
+) {
+    let _faster = stream.set_nodelay(true);
+    let from = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
+    let stream = match security {
+        Security::Plain => Stream::Plain(stream),
+        Security::Mutual(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => Stream::Mutual(Box::new(stream)),
+            Ok(Err(error)) => return refuse("handshake", &from, &error.to_string()),
+            Err(_) => return refuse("handshake", &from, "the TLS handshake took too long"),
+        },
+    };
+    if let Stream::Mutual(stream) = &stream {
+        let seated =
+            stream.get_ref().1.peer_certificates().and_then(|all| all.first()).map_or(Ok(()), |first| {
+                let subject = subject_of(first).map_err(|error| ("handshake", error.to_string()))?;
+                room.seat(&mut place, subject).map_err(|error| ("connections", error))
+            });
+        if let Err((reason, error)) = seated {
+            return refuse(reason, &from, &error);
+        }
+    }
+    let _closed = accepted.send(Ok(Connection { stream, _place: place })).await;
+}
+
+fn refuse(reason: &'static str, from: &str, error: &str) {
+    static LINES: LogLimiter = LogLimiter::new();
+    counter!("cutover_refused_total", "reason" => reason).increment(1);
+    if let Some(left_out) = LINES.now() {
+        tracing::warn!(from, error, left_out, "a connection was refused");
+    }
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Mutual(Box<TlsStream<TcpStream>>),
+}
+
+/// One connection; its place is free again once it is closed.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+    _place: ConnectionPermit,
+}
+
+/// What a request knows of its connection.
+#[derive(Clone, Debug)]
+pub enum ConnectionInfo {
+    /// No certificate.
+    Plain,
+    /// The one that was shown.
+    Mutual(TlsConnectInfo<TcpConnectInfo>),
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ConnectionInfo;
+
+    fn connect_info(&self) -> ConnectionInfo {
+        match &self.stream {
+            Stream::Plain(_) => ConnectionInfo::Plain,
+            Stream::Mutual(stream) => ConnectionInfo::Mutual(stream.connect_info()),
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Mutual(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Mutual(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Mutual(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Mutual(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// Says who calls by the certificate of the connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Certificates;
+
+impl Identify for Certificates {
+    fn caller(&self, extensions: &Extensions, _: &MetadataMap) -> Result<Caller, Status> {
+        let certificates = match extensions.get::<ConnectionInfo>() {
+            Some(ConnectionInfo::Plain) => return Ok(Caller::Anybody),
+            Some(ConnectionInfo::Mutual(info)) => info.peer_certs(),
+            None => None,
+        };
+        let first = certificates.as_ref().and_then(|all| all.first());
+        let first = first.ok_or_else(|| Status::unauthenticated("the connection has no certificate"))?;
+        subject_of(first).map(Caller::Holder).map_err(|error| Status::unauthenticated(error.to_string()))
+    }
+}

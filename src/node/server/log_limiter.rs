@@ -1,0 +1,64 @@
+//! A line in the log that strangers can cause: not as often as they like.
+
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use tokio::time::Instant;
+
+/// So many lines in one
+const LINES: u32 = 5;
+/// stretch of time.
+const STRETCH: Duration = Duration::from_secs(1);
+
+/// Says how often a line was said.
+#[derive(Debug)]
+pub(super) struct LogLimiter(Mutex<Window>);
+
+#[derive(Debug)]
+struct Window {
+    since: Option<Instant>,
+    lines: u32,
+    left_out: u64,
+}
+
+impl LogLimiter {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Window { since: None, lines: 0, left_out: 0 }))
+    }
+
+    /// Whether to say it now: with how many were left out since the last one that was said.
+    pub(super) fn now(&self) -> Option<u64> {
+        self.at(Instant::now())
+    }
+
+    fn at(&self, now: Instant) -> Option<u64> {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.since.is_none_or(|since| now.duration_since(since) >= STRETCH) {
+            (said.since, said.lines) = (Some(now), 0);
+        }
+        if said.lines == LINES {
+            said.left_out += 1;
+            return None;
+        }
+        said.lines += 1;
+        Some(std::mem::take(&mut said.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_are_said_and_the_others_counted() {
+        let (seldom, began) = (LogLimiter::new(), Instant::now());
+        let at = |ms| seldom.at(began + Duration::from_millis(ms));
+        for ms in 0..5 {
+            assert_eq!(at(ms), Some(0));
+        }
+        for ms in 5..900 {
+            assert_eq!(at(ms), None);
+        }
+        assert_eq!(at(1_000), Some(895));
+        assert_eq!(at(1_001), Some(0));
+    }
+}

@@ -1,0 +1,108 @@
+//! What clients and other nodes talk to: gRPC services around a [`Handle`](crate::node::driver::Handle).
+//!
+//! A service translates: a message into a request of the driver, and what comes back into a message. Who may ask for what
+//! is in `access.rs`, in one table; how long anybody waits is in `deadline.rs`.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::result_large_err,
+    reason = "the edge: clocks, sockets, and a gRPC status that is as large as it is"
+)]
+
+mod api;
+#[cfg(not(madsim))]
+mod listen;
+#[cfg(not(madsim))]
+mod log_limiter;
+mod node;
+mod peer;
+
+pub use api::access::{Access, Caller, Identify, Plain, Role, Subjects, SubjectsError};
+pub use api::deadline::StreamTimeouts;
+pub use api::errors::{from_failure, from_outcome};
+#[cfg(not(madsim))]
+pub use listen::{Certificates, Limits, ListenError, Listener};
+pub use node::{Parts, Running, StartNodeError, start};
+#[cfg(not(madsim))]
+pub use peer::peer_client::GrpcTransport;
+#[cfg(not(madsim))]
+pub use peer::peer_server::{PeerAccess, PeerAddresses, PeerRule, PeerService, Streams, peer_service};
+#[cfg(not(madsim))]
+pub use peer::reassembly::LargeMessages;
+pub use peer::removal_notice::RemovalNotice;
+
+use crate::core::migration::Policy;
+use crate::node::driver::Handle;
+use crate::node::proto::v1;
+use std::sync::Arc;
+use tonic::transport::Server;
+use tonic::transport::server::Router;
+use tonic::{Request, Status};
+
+/// One node, as its services see it.
+#[derive(Clone)]
+pub struct Service {
+    handle: Handle,
+    access: Arc<Access>,
+    identify: Arc<dyn Identify>,
+    policy: Policy,
+    patience: StreamTimeouts,
+    heard: RemovalNotice,
+}
+
+impl Service {
+    /// The services of a node.
+    #[must_use]
+    pub fn new(handle: Handle, access: Arc<Access>, identify: Arc<dyn Identify>, policy: Policy) -> Self {
+        Self {
+            handle,
+            access,
+            identify,
+            policy,
+            patience: StreamTimeouts::default(),
+            heard: RemovalNotice::default(),
+        }
+    }
+
+    /// The same with other deadlines of its streams, and with what others say of its node.
+    #[must_use]
+    pub fn with(self, patience: StreamTimeouts, heard: RemovalNotice) -> Self {
+        Self { patience, heard, ..self }
+    }
+
+    /// Lets a caller in, or says why not.
+    fn allow<T>(&self, request: &Request<T>, call: &'static str) -> Result<Caller, Status> {
+        let caller = self.identify.caller(request.extensions(), request.metadata())?;
+        self.access.allow(&caller, call)?;
+        Ok(caller)
+    }
+
+    /// The place where the leader can be spoken to, as far as this node knows.
+    fn hint(&self) -> Option<v1::Hint> {
+        let leader = self.handle.status().leader?;
+        let registry = self.handle.registry();
+        let (_, registered) = registry.iter().find(|(node, _)| *node == leader)?;
+        let client_address = registered.endpoints.client.as_ref().map(ToString::to_string);
+        Some(v1::Hint {
+            node: leader.0.into(),
+            identity: registered.identity.to_string(),
+            client_address: client_address.unwrap_or_default(),
+        })
+    }
+}
+
+/// Adds the client services to a server. No message that is longer than `limit` bytes is read.
+pub fn client_services(server: &mut Server, service: Service, limit: usize) -> Router {
+    server
+        .add_service(
+            v1::placements_server::PlacementsServer::new(service.clone()).max_decoding_message_size(limit),
+        )
+        .add_service(
+            v1::migrations_server::MigrationsServer::new(service.clone()).max_decoding_message_size(limit),
+        )
+        .add_service(
+            v1::sessions_server::SessionsServer::new(service.clone()).max_decoding_message_size(limit),
+        )
+        .add_service(v1::cluster_server::ClusterServer::new(service).max_decoding_message_size(limit))
+}

@@ -1,0 +1,207 @@
+//! What the tables of a data directory are, and how they are read back.
+//!
+//! | table | key | value |
+//! | --- | --- | --- |
+//! | `meta` | `format` | the number of this layout |
+//! | | `identity` | whose it is |
+//! | | `vote` | term and vote |
+//! | | `base` | the last place that was compacted away |
+//! | | `last` | the index of the last entry |
+//! | `snapshot` | 0 | the latest snapshot; by itself, because a page that it shared would be written with each vote |
+//! | `log` | index | the entry there |
+
+use super::StoreIdentity;
+use super::database::Database;
+use super::error::{Place, StoreError};
+use super::record::Slot;
+use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use crate::core::ids::{Index, Term};
+use crate::core::raft::{Durable, Entry, HardState, Log, LogPosition, Snapshot};
+use redb::{ReadOnlyTable, TableError};
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// The layout that this program writes, and the latest that it reads.
+pub(super) const FORMAT: u32 = 1;
+
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+pub(super) const SNAPSHOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshot");
+pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+
+pub(super) const KEY_FORMAT: &str = "format";
+pub(super) const KEY_IDENTITY: &str = "identity";
+pub(super) const KEY_VOTE: &str = "vote";
+pub(super) const KEY_BASE: &str = "base";
+pub(super) const KEY_LAST: &str = "last";
+const META_KEYS: u64 = 5;
+/// The only key of the table of snapshots.
+pub(super) const KEY_SNAPSHOT: u64 = 0;
+
+/// The outline of what is stored: enough to know where the next batch goes, and that it fits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Outline {
+    pub(super) hard_state: HardState,
+    /// The last place of the snapshot.
+    pub(super) snapshot: LogPosition,
+    pub(super) base: LogPosition,
+    pub(super) last: LogPosition,
+}
+
+/// Something that cannot be: what, what was found, what was expected.
+pub(super) type Contradiction = (&'static str, String, String);
+
+impl Outline {
+    pub(super) fn of(durable: &Durable<ControlPlaneEntry>) -> Self {
+        let (snapshot, log) = (durable.snapshot.last, &durable.log);
+        Self { hard_state: durable.hard_state, snapshot, base: log.base(), last: log.last() }
+    }
+
+    /// What holds of every disk that a node has written. What breaks it is damage when it was read, and a bug when it
+    /// is to be written.
+    pub(super) fn check(&self) -> Result<(), Contradiction> {
+        let Self { hard_state: vote, snapshot, base, last } = *self;
+        let index = snapshot.index;
+        let claims = [
+            (base.index <= index, "the beginning of the log", base, format!("{snapshot} or before")),
+            (index <= last.index, "the end of the log", last, format!("{snapshot} or after")),
+            (base.term <= last.term, "the last term", last, format!("none below that of {base}")),
+        ];
+        for (holds, what, found, expected) in claims {
+            if !holds {
+                return Err((what, found.to_string(), expected));
+            }
+        }
+        if vote.term < last.term {
+            return Err((
+                "the vote",
+                vote.term.to_string(),
+                format!("{} or later, as in the log", last.term),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// An index as a key, for its checksum.
+pub(super) const fn log_slot(key: &[u8; 8]) -> Slot<'_> {
+    Slot { table: "log", key }
+}
+
+/// A key of `meta`.
+pub(super) const fn meta_slot(key: &str) -> Slot<'_> {
+    Slot { table: "meta", key: key.as_bytes() }
+}
+
+/// The place of the snapshot.
+pub(super) const SNAPSHOT_SLOT: Slot<'static> = Slot { table: "snapshot", key: &KEY_SNAPSHOT.to_be_bytes() };
+
+/// Reads the tables of one file.
+pub(super) struct Reader<'a> {
+    place: &'a Place,
+    transaction: ReadTransaction,
+    meta: ReadOnlyTable<&'static str, &'static [u8]>,
+}
+
+impl<'a> Reader<'a> {
+    /// `None`: it was never founded, or not to the end.
+    pub(super) fn begin(place: &'a Place, database: &Database) -> Result<Option<Self>, StoreError> {
+        let transaction = database.redb.begin_read().map_err(place.redb("read"))?;
+        match transaction.open_table(META) {
+            Ok(meta) => Ok(Some(Self { place, transaction, meta })),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(place.redb("read")(error)),
+        }
+    }
+
+    fn meta<T: DeserializeOwned>(&self, key: &'static str) -> Result<T, StoreError> {
+        let value = self.meta.get(key).map_err(self.place.redb("read"))?;
+        let Some(value) = value else {
+            return Err(self.place.corrupt(key, "none", "one"));
+        };
+        meta_slot(key).open(self.place, key, value.value())
+    }
+
+    /// Whose it is. The format comes first: of a later one nothing else can be read.
+    pub(super) fn identity(&self) -> Result<StoreIdentity, StoreError> {
+        match self.meta::<u32>(KEY_FORMAT)? {
+            FORMAT => self.meta(KEY_IDENTITY),
+            found if found > FORMAT => {
+                Err(StoreError::Format { place: self.place.0.clone(), found, expected: FORMAT })
+            }
+            found => Err(self.place.corrupt(KEY_FORMAT, found, FORMAT)),
+        }
+    }
+
+    /// All of it.
+    pub(super) fn durable(&self) -> Result<Durable<ControlPlaneEntry>, StoreError> {
+        self.count("keys of meta", &self.meta, META_KEYS)?;
+        let (vote, base): (HardState, LogPosition) = (self.meta(KEY_VOTE)?, self.meta(KEY_BASE)?);
+        let log = self.log(base, self.meta(KEY_LAST)?)?;
+        let snapshot = self.snapshot()?;
+        let durable = Durable { hard_state: vote, snapshot: Arc::new(snapshot), log };
+        let contradicts = |(what, found, expected)| self.place.corrupt(what, found, expected);
+        Outline::of(&durable).check().map_err(contradicts)?;
+        let last = durable.snapshot.last;
+        let term = durable.log.term_at(last.index);
+        if term != Some(last.term) {
+            let found = term.map_or_else(|| "none".to_owned(), |term| term.to_string());
+            return Err(self.place.corrupt(format_args!("the log's term at {last}"), found, last.term));
+        }
+        Ok(durable)
+    }
+
+    fn log(&self, base: LogPosition, last: Index) -> Result<Log<ControlPlaneEntry>, StoreError> {
+        let place = self.place;
+        let table = self.transaction.open_table(LOG).map_err(place.redb("read"))?;
+        self.count("entries of the log", &table, last.since(base.index))?;
+        let mut log = Log::above(base);
+        for row in table.iter().map_err(place.redb("read"))? {
+            let (key, value) = row.map_err(place.redb("read"))?;
+            let (found, before) = (Index(key.value()), log.last());
+            let at = before.index.next();
+            if found != at {
+                return Err(place.corrupt("the log", format_args!("an entry at {found}"), at));
+            }
+            let what = format!("entry {at}");
+            let entry: Entry<ControlPlaneEntry> =
+                log_slot(&at.0.to_be_bytes()).open(place, &what, value.value())?;
+            if entry.term < before.term {
+                return Err(place.corrupt(what, entry.term, format_args!("{} or later", before.term)));
+            }
+            log.push(entry);
+        }
+        if log.last().index != last {
+            return Err(place.corrupt("the end of the log", log.last().index, last));
+        }
+        Ok(log)
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let place = self.place;
+        let table = self.transaction.open_table(SNAPSHOT).map_err(place.redb("read"))?;
+        self.count("snapshots", &table, 1)?;
+        let value = table.get(KEY_SNAPSHOT).map_err(place.redb("read"))?;
+        let Some(value) = value else {
+            return Err(place.corrupt("the snapshot", "none", "one"));
+        };
+        let snapshot: Snapshot = SNAPSHOT_SLOT.open(place, "the snapshot", value.value())?;
+        match snapshot.applied::<ControlPlaneState>() {
+            Ok(_) => Ok(snapshot),
+            Err(error) => Err(place.corrupt("the snapshot", error, "one that can be read")),
+        }
+    }
+
+    fn count(&self, what: &str, table: &impl ReadableTableMetadata, expected: u64) -> Result<(), StoreError> {
+        let found = table.len().map_err(self.place.redb("read"))?;
+        if found == expected { Ok(()) } else { Err(self.place.corrupt(what, found, expected)) }
+    }
+}
+
+/// A term that is no lower than the one before, or why not.
+pub(super) fn not_below(before: Term, term: Term) -> Result<(), Contradiction> {
+    if term >= before {
+        return Ok(());
+    }
+    Err(("the term of an entry", term.to_string(), format!("{before} or later")))
+}

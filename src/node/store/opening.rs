@@ -1,0 +1,126 @@
+//! How a file becomes a [`Store`]: founded, or read back.
+
+use super::database::{self, Database};
+use super::error::{Place, StoreError};
+use super::header::Holds;
+use super::layout::{Outline, Reader};
+use super::{Disk, Store, StoreIdentity, change};
+use crate::core::control_plane::ControlPlaneEntry;
+use crate::core::raft::Durable;
+use redb::StorageBackend;
+
+/// A file with the beginning of a data directory, and no end.
+const UNFINISHED: &str = "what a creation left that did not end";
+const FINISHED: &str = "what a creation leaves that did";
+
+impl Store {
+    /// Founds it on a backend that holds nothing.
+    pub(super) fn found(
+        place: Place,
+        backend: impl StorageBackend,
+        identity: &StoreIdentity,
+        durable: &Durable<ControlPlaneEntry>,
+    ) -> Result<Self, StoreError> {
+        let database = database::guarded(&place, || database::create(&place, backend))?;
+        Self::fill(place, database, identity, durable)
+    }
+
+    /// Founds it where redb has been already, if that is all there is.
+    pub(super) fn found_over(
+        place: Place,
+        backend: impl StorageBackend,
+        identity: &StoreIdentity,
+        durable: &Durable<ControlPlaneEntry>,
+    ) -> Result<Self, StoreError> {
+        let opened = database::guarded(&place, || database::open(&place, backend));
+        let database = opened.map_err(|error| place.exists(whose(Err(error))))?;
+        let read = |place: &Place, database: &Database| {
+            Ok(Reader::begin(place, database)?.map(|reader| reader.identity()))
+        };
+        let (found, database) = with(&place, database, read)?;
+        match found {
+            Some(found) => {
+                database.abandon(&place);
+                Err(place.exists(whose(found)))
+            }
+            None => Self::fill(place, database, identity, durable),
+        }
+    }
+
+    fn fill(
+        place: Place,
+        database: Database,
+        identity: &StoreIdentity,
+        durable: &Durable<ControlPlaneEntry>,
+    ) -> Result<Self, StoreError> {
+        let fill = |place: &Place, database: &Database| change::found(place, database, identity, durable);
+        let (outline, database) = with(&place, database, fill)?;
+        Ok(Self { place, disk: Disk::Open(database), outline })
+    }
+
+    /// Reads all of it.
+    pub(super) fn read(
+        place: Place,
+        backend: impl StorageBackend,
+        expected: &StoreIdentity,
+    ) -> Result<(Self, Durable<ControlPlaneEntry>), StoreError> {
+        let (durable, database) = begin(&place, backend, |reader| {
+            let (found, expected) = (reader.identity()?, *expected);
+            if found != expected {
+                return Err(StoreError::Foreign { place: place.0.clone(), found, expected });
+            }
+            reader.durable()
+        })?;
+        let outline = Outline::of(&durable);
+        Ok((Self { place, disk: Disk::Open(database), outline }, durable))
+    }
+}
+
+/// Opens a file, and reads something of it.
+pub(super) fn begin<T>(
+    place: &Place,
+    backend: impl StorageBackend,
+    read: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>,
+) -> Result<(T, Database), StoreError> {
+    match database::look(place, &backend)? {
+        Holds::Nothing => return Err(place.missing("nothing", FINISHED)),
+        Holds::Unfinished => return Err(place.missing(UNFINISHED, FINISHED)),
+        Holds::Something => {}
+    }
+    let database = database::guarded(place, || database::open(place, backend))?;
+    with(place, database, |place, database| {
+        let reader = Reader::begin(place, database)?;
+        read(&reader.ok_or_else(|| place.missing(UNFINISHED, FINISHED))?)
+    })
+}
+
+/// The error of a file that has the name of a whole one: if it is not, it was once.
+pub(super) fn named(place: &Place, error: StoreError) -> StoreError {
+    if let StoreError::Missing { found, expected, .. } = &error {
+        return place.corrupt("its file", found, expected);
+    }
+    error
+}
+
+/// Does something with a file, and leaves it as it is if that fails.
+fn with<T>(
+    place: &Place,
+    database: Database,
+    call: impl FnOnce(&Place, &Database) -> Result<T, StoreError>,
+) -> Result<(T, Database), StoreError> {
+    match database::guarded(place, || call(place, &database)) {
+        Ok(value) => Ok((value, database)),
+        Err(error) => {
+            database.abandon(place);
+            Err(error)
+        }
+    }
+}
+
+/// Whose a data directory is, in the words of a message.
+pub(super) fn whose(found: Result<StoreIdentity, StoreError>) -> String {
+    match found {
+        Ok(identity) => format!("that of {identity}"),
+        Err(error) => format!("one that does not open ({error})"),
+    }
+}

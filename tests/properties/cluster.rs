@@ -1,0 +1,77 @@
+//! A cluster under random inputs: loss, repetition, disorder, slow disks, crashes that keep a part of what was not
+//! synced, lost disks. What must hold is in the judge, and is judged after every step.
+
+use super::act::{Act, act};
+use super::cases;
+use super::network::Told;
+use super::run::Run;
+use cutover::core::raft::{Elections, Mark, Output, RoleName};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use std::collections::BTreeSet;
+
+fn elections() -> impl Strategy<Value = Elections> {
+    prop_oneof![Just(Elections::Plain), Just(Elections::Stable)]
+}
+
+proptest! {
+    #![proptest_config(cases(8))]
+
+    #[test]
+    fn a_cluster_is_safe_whatever_happens(
+        elections in elections(),
+        voters in 1_u8..6,
+        acts in prop::collection::vec(act(), 0..300),
+    ) {
+        let mut run = Run::new(elections, voters);
+        for act in &acts {
+            let _ = run.take(act);
+        }
+        run.cluster.judge.rejected_are_nowhere();
+    }
+
+    /// Without lost disks a cluster elects a leader once the faults are over, and everything comes to be committed.
+    #[test]
+    fn a_cluster_recovers_when_the_faults_end(
+        elections in elections(),
+        voters in 1_u8..6,
+        acts in prop::collection::vec(act(), 0..200),
+    ) {
+        let mut run = Run::new(elections, voters);
+        for act in acts.iter().filter(|act| !matches!(act, Act::Join(_))) {
+            let _ = run.take(act);
+        }
+        run.calm();
+        let nodes: Vec<_> = run.cluster.names().into_iter().filter_map(|at| run.cluster.node(at)).collect();
+        let leaders: Vec<_> = nodes.iter().filter(|node| node.role() == RoleName::Leader).collect();
+        prop_assert_eq!(leaders.len(), 1, "one leads");
+        let (members, last) = (leaders[0].configuration(), leaders[0].log().last().index);
+        for node in &nodes {
+            let me = node.config().me;
+            prop_assert!(!members.is_member(me) || node.commit() == last, "{} has everything committed", me);
+        }
+    }
+}
+
+/// Random inputs reach every place in the core that says when it is reached; if they did not, the laws above would hold
+/// of less than they seem to.
+#[test]
+fn random_inputs_reach_every_place() {
+    let mut missing: BTreeSet<Mark> = Mark::ALL.iter().copied().collect();
+    let mut runner = TestRunner::new(cases(1));
+    let strategy = (elections(), 1_u8..6, prop::collection::vec(act(), 200..300));
+    for _ in 0..4000 {
+        let (elections, voters, acts) = strategy.new_tree(&mut runner).unwrap().current();
+        let mut run = Run::new(elections, voters);
+        for told in acts.iter().flat_map(|act| run.take(act)) {
+            if let Told::Did(_, Output::Mark(mark)) = told {
+                missing.remove(&mark);
+            }
+        }
+        if missing.is_empty() {
+            return;
+        }
+    }
+    panic!("not reached: {:?}", missing.iter().map(|mark| mark.text()).collect::<Vec<_>>());
+}

@@ -1,0 +1,165 @@
+//! What goes into the log fits into it, and comes out as it went in.
+
+use super::{cases, codec};
+use cutover::core::control_plane::{
+    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName,
+};
+use cutover::core::fence::{Dropped, Prepared, SealReceipt};
+use cutover::core::ids::{
+    Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
+};
+use cutover::core::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::{Content, Entry, Limits, Peer, Ticket};
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const PEER: Peer = Peer { node: NodeId(u8::MAX), incarnation: Incarnation(u64::MAX) };
+const SPEAKER: (u16, u32, u64) = (u16::MAX, u32::MAX, u64::MAX);
+
+/// In the log, under a ticket, with every number as long as it gets.
+fn entry(payload: ControlPlaneEntry) -> Entry<ControlPlaneEntry> {
+    let (session, serial) = (SessionId(u64::MAX), Serial(u64::MAX));
+    let ticket = Some(Ticket { session, serial, acknowledged_through: serial });
+    Entry { term: Term(u64::MAX), content: Content::Payload { ticket, payload } }
+}
+
+/// A statement with these parts. A sink makes none of them by way of its rules; their lengths are all that counts here.
+fn stated<T: DeserializeOwned + Serialize>(parts: &impl Serialize) -> T {
+    let bytes = postcard::to_allocvec(parts).expect("they are numbers");
+    let (statement, rest): (T, _) = postcard::take_from_bytes(&bytes).expect("its parts in their order");
+    assert_eq!((rest.len(), postcard::to_allocvec(&statement)), (0, Ok(bytes.clone())), "all of its parts");
+    statement
+}
+
+/// The longest change of each kind.
+fn longest() -> Vec<ControlPlaneEntry> {
+    let max = u64::MAX;
+    let expected = Expected { migration: MigrationId(max), epoch: Epoch(max) };
+    let prepared: Prepared = stated(&(SPEAKER, max, max, true));
+    let receipt: SealReceipt = stated(&(SPEAKER, max, max, max, max));
+    let dropped: Dropped = stated(&(SPEAKER, max));
+    let (placement, copy) = (Placement(u16::MAX), MigrationId(max));
+    let operator = Operator::try_from("o".repeat(64)).expect("as long as it may be");
+    let reason = Reason::try_from("ä".repeat(128)).expect("as long as it may be");
+    assert!(Operator::try_from("o".repeat(65)).is_err() && Reason::try_from("r".repeat(257)).is_err());
+    let most = usize::try_from(ClusterVoterIdentity::BYTES_MAX).unwrap();
+    let subject = format!("CN={}", "n".repeat(most - 3));
+    let identity = ClusterVoterIdentity::from_certificate_subject(&subject).expect("as long as it may be");
+    assert_eq!(identity.as_str().len(), most);
+    assert!(ClusterVoterIdentity::from_certificate_subject(&format!("{subject}n")).is_err());
+    let address: Address =
+        format!("{}:65535", "n".repeat(Address::BYTES_MAX - 6)).parse().expect("as long as it may be");
+    assert!(format!("n{address}").parse::<Address>().is_err());
+    let endpoints = Endpoints { peer: Some(address.clone()), client: Some(address) };
+    let name: PartitionName = "n".repeat(PartitionName::BYTES_MAX).parse().expect("as long as it may be");
+    let transitions = [
+        Transition::Create { placement, guarantee: Guarantee::Timed },
+        Transition::Open { expected, prepared },
+        Transition::Begin { expected, to: placement },
+        Transition::EnterCutover { expected, receipt },
+        Transition::EnterTimedCutover { expected, prepared },
+        Transition::RecordWatermark { expected, reading: stated(&(SPEAKER, max, max, max, max)) },
+        Transition::Complete { expected, evidence: stated(&(SPEAKER, max, max, max, true)) },
+        Transition::Abort { expected },
+        Transition::Force { expected, prepared, operator, reason },
+        Transition::Settle { migration: copy, proof: Settlement::Sealed(receipt) },
+        Transition::Settle { migration: copy, proof: Settlement::Closed(prepared) },
+        Transition::Settle { migration: copy, proof: Settlement::Dropped(dropped) },
+        Transition::RetireCopy { placement, copy },
+        Transition::ForgetCopy { dropped },
+        Transition::Delete { expected },
+    ];
+    let partition = PartitionId(u32::MAX);
+    let moved = transitions.into_iter().map(|transition| Command { partition, transition });
+    let mut entries: Vec<_> = moved.map(ControlPlaneEntry::OwnershipTransition).collect();
+    let changes = [
+        MembershipChange::Admit { peer: PEER, identity, endpoints },
+        MembershipChange::Promote { peer: PEER },
+        MembershipChange::Remove { peer: PEER },
+    ];
+    entries.extend(changes.map(ControlPlaneEntry::MembershipChange));
+    entries.push(ControlPlaneEntry::CreatePartition { name, placement, guarantee: Guarantee::Timed });
+    entries.push(ControlPlaneEntry::LeaderConfiguration { term: Term(u64::MAX), leader: PEER.node });
+    entries
+}
+
+fn survives(entry: &Entry<ControlPlaneEntry>) -> usize {
+    let bytes = postcard::to_allocvec(entry).expect("every entry can be written");
+    assert_eq!(u32::try_from(bytes.len()), Ok(entry.encoded_len()));
+    let (read, rest): (Entry<ControlPlaneEntry>, _) = postcard::take_from_bytes(&bytes).expect("and read");
+    assert_eq!((&read, rest.len()), (entry, 0));
+    bytes.len()
+}
+
+/// With room for three more.
+#[test]
+fn the_longest_entry_of_each_kind_fits() {
+    let max = usize::try_from(Limits::PRODUCTION.entry_bytes_max).unwrap();
+    let lengths: Vec<_> = longest().into_iter().map(|payload| survives(&entry(payload))).collect();
+    let longest = lengths.iter().copied().max().unwrap();
+    assert!(longest <= 1024 && longest * 4 <= max, "{longest} of {max} bytes");
+}
+
+/// Any entry of a client.
+fn any_entry() -> impl Strategy<Value = ControlPlaneEntry> {
+    let peer = (any::<u8>(), any::<u64>())
+        .prop_map(|(node, life)| Peer { node: NodeId(node), incarnation: Incarnation(life) });
+    let host = proptest::option::of(
+        "[a-z0-9.-]{1,100}:[1-9][0-9]{0,3}".prop_map(|text| text.parse::<Address>().expect("it is one")),
+    );
+    let endpoints = (host.clone(), host).prop_map(|(peer, client)| Endpoints { peer, client });
+    let change =
+        (0_u8..3, peer, "[a-zä,+ ]{0,60}", endpoints).prop_map(|(kind, peer, name, endpoints)| match kind {
+            0 => {
+                let name: String = name
+                    .chars()
+                    .flat_map(|c| ['\\', c].into_iter().skip(usize::from(c.is_alphabetic())))
+                    .collect();
+                let subject = format!("CN=n{name}n");
+                let identity =
+                    ClusterVoterIdentity::from_certificate_subject(&subject).expect("it is escaped");
+                MembershipChange::Admit { peer, identity, endpoints }
+            }
+            1 => MembershipChange::Promote { peer },
+            _ => MembershipChange::Remove { peer },
+        });
+    prop_oneof![
+        4 => codec::command().prop_map(ControlPlaneEntry::OwnershipTransition),
+        2 => change.prop_map(ControlPlaneEntry::MembershipChange),
+        1 => ("[a-z][a-z0-9._-]{0,62}[a-z]", any::<u16>()).prop_map(|(name, placement)| {
+            let name: PartitionName = name.parse().expect("it is one");
+            ControlPlaneEntry::CreatePartition { name, placement: Placement(placement), guarantee: Guarantee::Sealed }
+        }),
+        1 => (any::<u64>(), any::<u8>()).prop_map(|(term, leader)| ControlPlaneEntry::LeaderConfiguration {
+            term: Term(term),
+            leader: NodeId(leader),
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(4))]
+
+    #[test]
+    fn an_entry_survives_its_bytes(payload in any_entry()) {
+        let longest = survives(&entry(payload));
+        prop_assert!(longest <= 1024, "{longest} bytes");
+    }
+
+    /// Whatever the bytes of a peer or a disk are: an entry that is read from them keeps the bounds of its texts.
+    #[test]
+    fn damaged_bytes_are_no_entry_or_one_that_keeps_the_bounds(
+        payload in any_entry(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut bytes = postcard::to_allocvec(&entry(payload)).expect("every entry can be written");
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok((read, _)) = postcard::take_from_bytes::<Entry<ControlPlaneEntry>>(&bytes) {
+            prop_assert!(survives(&read) <= 1024);
+        }
+    }
+}

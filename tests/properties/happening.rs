@@ -1,0 +1,93 @@
+//! What may happen in a run of the table.
+
+use super::some::{placement, write_id};
+use super::world::{PARTITIONS, PLACEMENTS, enforcement};
+use cutover::core::fence::Enforcement;
+use cutover::core::ids::{Placement, WriteId};
+use cutover::core::placement::Guarantee;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// Which transition is proposed; what it names is picked when it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Create(Placement, Guarantee),
+    Open,
+    Begin(Placement),
+    EnterCutover,
+    EnterTimedCutover,
+    RecordWatermark,
+    Complete,
+    Abort,
+    Force,
+    SettleSealed,
+    SettleClosed,
+    SettleDropped,
+    Retire,
+    Forget,
+    Delete,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// A command is committed. It names the present record, or an earlier state; its statement is any of that kind.
+    Commit { partition: u32, kind: Kind, stale: Option<Index>, said: Index, last: bool },
+    /// A store is asked what the present record, or an earlier state, calls for.
+    Ask { partition: u32, store: Placement, what: u8, stale: Option<Index> },
+    /// A controller takes its steps from the record until it has to wait; all that it sends arrives.
+    Drive { partition: u32, took_over: bool, wait_over: bool },
+    /// A client's write reaches a store with a token near the present epoch.
+    Write { partition: u32, store: Placement, id: WriteId, behind: u64 },
+    /// The mover copies as much as it can.
+    Copy { partition: u32 },
+    /// A store comes back empty.
+    Wipe { partition: u32, store: Placement },
+    /// The log was restored.
+    Floor { epoch: u64, migration: u64 },
+}
+
+/// Anything that may happen.
+pub fn happening() -> impl Strategy<Value = Happening> {
+    let partition = || 0..PARTITIONS;
+    let stale = || prop::option::weighted(0.15, any::<Index>());
+    let kind = prop_oneof![
+        // Now and then with a promise that the store there cannot keep: such a partition never opens.
+        4 => (placement(PLACEMENTS), prop::bool::weighted(0.1)).prop_map(|(at, wrong)| {
+            let timed = (enforcement(at) == Enforcement::Nothing) != wrong;
+            Kind::Create(at, if timed { Guarantee::Timed } else { Guarantee::Sealed })
+        }),
+        1 => Just(Kind::Open),
+        5 => placement(PLACEMENTS).prop_map(Kind::Begin),
+        2 => Just(Kind::EnterCutover),
+        1 => Just(Kind::EnterTimedCutover),
+        1 => Just(Kind::RecordWatermark),
+        2 => Just(Kind::Complete),
+        2 => Just(Kind::Abort),
+        2 => Just(Kind::Force),
+        1 => Just(Kind::SettleSealed),
+        2 => Just(Kind::SettleClosed),
+        2 => Just(Kind::SettleDropped),
+        2 => Just(Kind::Retire),
+        1 => Just(Kind::Forget),
+        1 => Just(Kind::Delete),
+    ];
+    prop_oneof![
+        10 => (partition(), kind, stale(), any::<Index>(), prop::bool::weighted(0.8)).prop_map(
+            |(partition, kind, stale, said, last)| Happening::Commit { partition, kind, stale, said, last }
+        ),
+        4 => (partition(), placement(PLACEMENTS), 0_u8..5, stale()).prop_map(|(partition, store, what, stale)| {
+            Happening::Ask { partition, store, what, stale }
+        }),
+        6 => (partition(), any::<bool>(), any::<bool>()).prop_map(|(partition, took_over, wait_over)| {
+            Happening::Drive { partition, took_over, wait_over }
+        }),
+        3 => (partition(), placement(PLACEMENTS), write_id(2, 9), 0_u64..3).prop_map(
+            |(partition, store, id, behind)| Happening::Write { partition, store, id, behind }
+        ),
+        3 => partition().prop_map(|partition| Happening::Copy { partition }),
+        1 => (partition(), placement(PLACEMENTS))
+            .prop_map(|(partition, store)| Happening::Wipe { partition, store }),
+        1 => (0_u64..60, 0_u64..30).prop_map(|(epoch, migration)| Happening::Floor { epoch, migration }),
+    ]
+}

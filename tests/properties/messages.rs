@@ -1,0 +1,132 @@
+//! Bytes of messages, batches, disks and snapshots: what a run of a cluster sends and writes.
+
+use super::act::{Act, act};
+use super::cases;
+use super::network::{Letter, Told};
+use super::run::Run;
+use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use cutover::core::raft::{Batch, Body, Elections, Message, MessageError, Snapshot};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use std::collections::BTreeSet;
+
+/// All messages and batches of a run, each once.
+fn said(acts: &[Act]) -> (Vec<Letter>, Vec<Batch<ControlPlaneEntry>>) {
+    let mut run = Run::new(Elections::Stable, 3);
+    run.elect();
+    let (mut letters, mut batches) = (BTreeSet::new(), BTreeSet::new());
+    for act in acts {
+        for told in run.take(act) {
+            match told {
+                Told::Received(letter) => {
+                    letters.insert(letter);
+                }
+                Told::Wrote(_, batch) => {
+                    batches.insert(batch);
+                }
+                Told::Did(..) | Told::Waits(..) => {}
+            }
+        }
+    }
+    (letters.into_iter().collect(), batches.into_iter().collect())
+}
+
+proptest! {
+    #![proptest_config(cases(1))]
+
+    #[test]
+    fn a_message_cut_short_or_followed_by_more_is_refused(
+        acts in prop::collection::vec(act(), 20..80),
+        cut in any::<Index>(),
+        more in prop::collection::vec(any::<u8>(), 1..9),
+    ) {
+        for letter in said(&acts).0 {
+            let bytes = letter.encode().expect("a message can be written");
+            let back = Message::decode(&bytes);
+            prop_assert_eq!(back.as_ref(), Ok(&letter));
+            let short = Letter::decode(&bytes[..cut.index(bytes.len())]);
+            prop_assert!(matches!(short, Err(MessageError::Malformed(_))));
+            let long = [bytes, more.clone()].concat();
+            prop_assert_eq!(Letter::decode(&long), Err(MessageError::Trailing { have: more.len() }));
+        }
+    }
+
+    /// Nothing is promised of a message with a wrong bit but that it is one, or is none.
+    #[test]
+    fn a_wrong_bit_does_no_harm(
+        acts in prop::collection::vec(act(), 20..60),
+        at in any::<Index>(),
+        flip in 0_u8..8,
+    ) {
+        for letter in said(&acts).0 {
+            let mut bytes = letter.encode().expect("a message can be written");
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << flip;
+            if let Ok(other) = Letter::decode(&bytes) {
+                let again = other.encode().expect("what was read can be written");
+                prop_assert_eq!(Letter::decode(&again), Ok(other));
+            }
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_a_message_or_none(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        if let Ok(letter) = Letter::decode(&bytes) {
+            let again = letter.encode().expect("what was read can be written");
+            prop_assert_eq!(Letter::decode(&again), Ok(letter));
+        }
+    }
+
+    #[test]
+    fn a_batch_cut_short_is_none(acts in prop::collection::vec(act(), 20..80), cut in any::<Index>()) {
+        for batch in said(&acts).1 {
+            let bytes = postcard::to_allocvec(&batch).expect("a batch can be written");
+            let short = &bytes[..cut.index(bytes.len())];
+            prop_assert!(postcard::from_bytes::<Batch<ControlPlaneEntry>>(short).is_err());
+        }
+    }
+
+    #[test]
+    fn a_snapshot_cut_short_or_followed_by_more_cannot_be_read(
+        acts in prop::collection::vec(act(), 40..120),
+        cut in any::<Index>(),
+        more in prop::collection::vec(any::<u8>(), 1..9),
+    ) {
+        for batch in said(&acts).1 {
+            let Some(snapshot) = batch.snapshot else { continue };
+            let applied = snapshot.applied::<ControlPlaneState>().expect("it was just taken");
+            prop_assert_eq!(applied.last(), snapshot.last);
+            prop_assert_eq!(applied.configuration(), &snapshot.configuration);
+            let with = |data: Vec<u8>| Snapshot { data, ..(*snapshot).clone() }.applied::<ControlPlaneState>();
+            let short = snapshot.data[..cut.index(snapshot.data.len())].to_vec();
+            prop_assert!(with(short).is_err());
+            prop_assert!(with([snapshot.data.clone(), more.clone()].concat()).is_err());
+        }
+    }
+
+    /// A snapshot that cannot be read changes nothing, and is not answered; one that is old or known is not even read.
+    #[test]
+    fn a_snapshot_that_cannot_be_read_is_as_good_as_lost(
+        acts in prop::collection::vec(act(), 40..200),
+        cut in any::<Index>(),
+    ) {
+        let mut run = Run::new(Elections::Plain, 3);
+        run.elect();
+        for act in &acts {
+            for told in run.take(act) {
+                let Told::Received(letter) = told else { continue };
+                let Body::Install(snapshot) = &letter.body else { continue };
+                let Some(node) = run.cluster.node(letter.to.node) else { continue };
+                let data = snapshot.data[..cut.index(snapshot.data.len())].to_vec();
+                let broken = std::sync::Arc::new(Snapshot { data, ..(**snapshot).clone() });
+                let mut other = node.clone();
+                let said = other.handle(cutover::core::raft::Input::Received(Message {
+                    body: Body::Install(broken),
+                    ..letter.clone()
+                }));
+                prop_assert_eq!(other.snapshot(), node.snapshot());
+                prop_assert!(said.iter().all(|output| !matches!(output, cutover::core::raft::Output::Installed(_))));
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Nodes under other names: twice the same swap is no change, and a renamed node does the renamed thing, its messages in
+//! another order.
+
+use super::act::{Act, act};
+use super::cases;
+use super::network::{ControlPlaneOutput, Told};
+use super::run::Run;
+use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneState, MembershipChange};
+use cutover::core::ids::{Names, NodeId, Relabel};
+use cutover::core::raft::{Content, Elections, Input, Output};
+use proptest::prelude::*;
+
+/// n1 and n3 change their names.
+struct Swap;
+
+impl Names for Swap {
+    fn node(&self, node: NodeId) -> NodeId {
+        match node.0 {
+            1 => NodeId(3),
+            3 => NodeId(1),
+            _ => node,
+        }
+    }
+}
+
+fn renamed(input: &Input<ControlPlaneEntry>) -> Input<ControlPlaneEntry> {
+    match input {
+        Input::Received(letter) => Input::Received(letter.renamed::<ControlPlaneState>(&Swap)),
+        Input::Propose { id, content: Content::Payload { ticket, payload } } => {
+            let payload = payload.relabel(&Swap);
+            Input::Propose { id: *id, content: Content::Payload { ticket: *ticket, payload } }
+        }
+        Input::Propose { id, content: Content::OpenSession } => {
+            Input::Propose { id: *id, content: Content::OpenSession }
+        }
+        Input::Propose { id, content: Content::CloseSession(session) } => {
+            Input::Propose { id: *id, content: Content::CloseSession(*session) }
+        }
+        Input::Transfer { to } => Input::Transfer { to: Swap.node(*to) },
+        Input::TimerFired(timer) => Input::TimerFired(*timer),
+        Input::Synced(batches) => Input::Synced(*batches),
+        Input::Read { id } => Input::Read { id: *id },
+    }
+}
+
+/// What a node sends and writes, under the swap or not, without an order.
+fn effects(said: &[ControlPlaneOutput], swapped: bool) -> Vec<String> {
+    let mut lines: Vec<String> = said
+        .iter()
+        .map(|output| match output {
+            Output::Send(letter) if swapped => format!("{:?}", letter.renamed::<ControlPlaneState>(&Swap)),
+            Output::Send(letter) => format!("{letter:?}"),
+            Output::Persist(batch) if swapped => format!("{:?}", batch.renamed::<ControlPlaneState>(&Swap)),
+            Output::Persist(batch) => format!("{batch:?}"),
+            Output::Applied { at, entry, effect } => {
+                let entry = if swapped { entry.relabel(&Swap) } else { entry.clone() };
+                format!("{at} {entry} {effect}")
+            }
+            Output::SetTimer(_)
+            | Output::CancelTimer(_)
+            | Output::Installed(_)
+            | Output::BecameLeader(_)
+            | Output::Mark(_) => format!("{output:?}"),
+            // These name who may lead, and the other.
+            Output::Decided { id, .. } => format!("{id}"),
+            Output::Read { id, .. } => format!("{id}"),
+            Output::Transfer(outcome) => format!("{}", outcome.is_ok()),
+            Output::Halt(halt) => halt.invariant.to_owned(),
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+proptest! {
+    #![proptest_config(cases(1))]
+
+    #[test]
+    fn what_is_renamed_twice_is_itself(acts in prop::collection::vec(act(), 0..120)) {
+        let mut run = Run::new(Elections::Stable, 3);
+        run.elect();
+        for act in &acts {
+            for told in run.take(act) {
+                if let Told::Received(letter) = told {
+                    let once = letter.renamed::<ControlPlaneState>(&Swap);
+                    prop_assert_eq!(once.renamed::<ControlPlaneState>(&Swap), letter);
+                }
+            }
+            for replica in run.cluster.replicas.values() {
+                let disk = replica.disk.renamed::<ControlPlaneState>(&Swap);
+                prop_assert_eq!(&disk.renamed::<ControlPlaneState>(&Swap), &replica.disk);
+                if let Some(node) = &replica.node {
+                    prop_assert_eq!(&node.relabel(&Swap).relabel(&Swap), node);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_renamed_node_does_the_renamed_thing(
+        stable in any::<bool>(),
+        acts in prop::collection::vec(act(), 0..160),
+    ) {
+        let elections = if stable { Elections::Stable } else { Elections::Plain };
+        let mut run = Run::new(elections, 3);
+        run.elect();
+        run.cluster.inputs = Some(Vec::new());
+        for act in acts.iter().filter(|act| !matches!(act, Act::Join(_))) {
+            let _ = run.take(act);
+            for (before, input) in run.cluster.inputs.replace(Vec::new()).unwrap_or_default() {
+                let (mut plain, mut other) = (before.clone(), before.relabel(&Swap));
+                let said = plain.handle(input.clone());
+                let meant = other.handle(renamed(&input));
+                prop_assert_eq!(effects(&said, true), effects(&meant, false), "{:?}", input);
+                prop_assert_eq!(plain.relabel(&Swap), other);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_entry_names_its_nodes() {
+    let promote = |node| {
+        let peer = super::network::first_life(NodeId(node));
+        ControlPlaneEntry::MembershipChange(MembershipChange::Promote { peer })
+    };
+    assert_eq!(promote(1).relabel(&Swap), promote(3));
+    assert_eq!(promote(2).relabel(&Swap), promote(2));
+}

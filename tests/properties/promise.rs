@@ -1,0 +1,38 @@
+//! What a store promises: its own statement decides.
+
+use super::statements::{A, BY_A, BY_B, P, Said, apply, draining, each, enforcement, expected};
+use cutover::core::fence::Enforcement;
+use cutover::core::ids::{Epoch, MigrationId};
+use cutover::core::migration::{Caps, MigrationError, PlacementTable, Transition};
+use cutover::core::placement::Guarantee;
+
+/// What a store promises is its own statement: at the opening it has to be what the creation said, and a flip takes it
+/// over from the target.
+#[test]
+fn a_partition_promises_what_its_store_enforces() {
+    let plain = |said: Said| Said { enforcement: Enforcement::Nothing, ..said };
+    for (guarantee, wrong) in
+        [(Guarantee::Sealed, Enforcement::Nothing), (Guarantee::Timed, Enforcement::Tokens)]
+    {
+        let mut table = PlacementTable::new(Caps::PRODUCTION);
+        assert_eq!(apply(&mut table, Transition::Create { placement: A, guarantee }), Ok(Epoch(1)));
+        let expected = expected(&table);
+        let said = Said { migration: MigrationId(1), ..BY_A };
+        let open = |enforcement| {
+            let prepared = Said { enforcement, ..said }.prepared();
+            Transition::Open { expected, prepared }
+        };
+        let refused = Err(MigrationError::WrongGuarantee { have: guarantee });
+        each(&table, [(open(enforcement(guarantee)), Ok(Epoch(1))), (open(wrong), refused)]);
+    }
+    let mut table = draining(Guarantee::Sealed);
+    let enter = Transition::EnterCutover { expected: expected(&table), receipt: BY_A.receipt() };
+    assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
+    let expected = expected(&table);
+    for (said, promised) in [(BY_B, Guarantee::Sealed), (plain(BY_B), Guarantee::Timed)] {
+        let mut table = table.clone();
+        let complete = Transition::Complete { expected, evidence: said.evidence() };
+        assert_eq!(apply(&mut table, complete), Ok(Epoch(4)));
+        assert_eq!(table.record(P).and_then(|record| record.placed).map(|p| p.guarantee), Some(promised));
+    }
+}

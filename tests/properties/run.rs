@@ -1,0 +1,298 @@
+//! A cluster that takes what was drawn.
+
+use super::act::{Act, Wish};
+use super::network::{Cluster, Told, WIDE, identity};
+use cutover::core::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange};
+use cutover::core::ids::{NodeId, PartitionId, Placement, Serial, SessionId, Term};
+use cutover::core::migration::{Command, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::{
+    Content, Elections, Input, Limits, LogPosition, MemberRole, Peer, ProposalId, ReadId, RoleName,
+    SessionLimits, Ticket, Timer,
+};
+use proptest::sample::Index;
+use std::collections::BTreeSet;
+
+/// Bounds small enough to be met.
+const NARROW: Limits = Limits {
+    window: 2,
+    append_entries_max: 2,
+    uncommitted_bytes_max: 64,
+    reads_max: 2,
+    compact_after_entries: 4,
+    keep_entries: 1,
+    ..WIDE
+};
+
+/// Voters, and those that may join.
+const NODES: u8 = 5;
+
+const SESSIONS: SessionLimits = SessionLimits { sessions_max: 2, answers_max: 2 };
+
+/// A cluster, and names for what is asked of it.
+pub struct Run {
+    pub cluster: Cluster,
+    issued: u64,
+}
+
+impl Run {
+    pub fn new(elections: Elections, voters: u8) -> Self {
+        let mut cluster = Cluster::new(Limits { elections, ..NARROW }, SESSIONS, voters);
+        for node in voters + 1..=NODES {
+            cluster.join(NodeId(node));
+        }
+        Self { cluster, issued: 0 }
+    }
+
+    fn name(&self, which: Index) -> NodeId {
+        let names = self.cluster.names();
+        names[which.index(names.len())]
+    }
+
+    /// Somebody who leads, or else anybody.
+    fn leader_or(&self, which: Index) -> NodeId {
+        let leaders = self.leaders();
+        if leaders.is_empty() { self.name(which) } else { leaders[which.index(leaders.len())] }
+    }
+
+    fn issue(&mut self) -> u64 {
+        self.issued += 1;
+        self.issued
+    }
+
+    /// Somebody leads.
+    pub fn elect(&mut self) {
+        self.cluster.step(NodeId(1), Input::TimerFired(Timer::Election));
+        self.rest();
+    }
+
+    /// Does it, and says what was seen.
+    pub fn take(&mut self, act: &Act) -> Vec<Told> {
+        match act {
+            Act::Flow(count) => {
+                for _ in 0..*count {
+                    if !self.cluster.wire.is_empty() {
+                        let letter = self.cluster.wire.remove(0);
+                        self.cluster.deliver(letter);
+                    }
+                }
+            }
+            Act::Deliver { which, again } => {
+                if !self.cluster.wire.is_empty() {
+                    let at = which.index(self.cluster.wire.len());
+                    let letter = self.cluster.wire[at].clone();
+                    if !again {
+                        self.cluster.wire.remove(at);
+                    }
+                    self.cluster.deliver(letter);
+                }
+            }
+            Act::Drop(which) => {
+                if !self.cluster.wire.is_empty() {
+                    self.cluster.wire.remove(which.index(self.cluster.wire.len()));
+                }
+            }
+            Act::Timer(which, timer) => {
+                // A heartbeat says nothing but at a leader.
+                let at = if *timer == Timer::Heartbeat { self.leader_or(*which) } else { self.name(*which) };
+                self.cluster.step(at, Input::TimerFired(*timer));
+            }
+            Act::Propose(which, wish) => self.propose(self.leader_or(*which), wish),
+            Act::Read(which) => {
+                let (at, id) = (self.leader_or(*which), ReadId(self.issue()));
+                self.cluster.step(at, Input::Read { id });
+            }
+            Act::Transfer(which, to) => {
+                let (at, to) = (self.leader_or(*which), self.name(*to));
+                self.cluster.step(at, Input::Transfer { to });
+            }
+            Act::Cut(a, b) => {
+                let (a, b) = (self.name(*a), self.name(*b));
+                self.cluster.cuts.insert((a.min(b), a.max(b)));
+            }
+            Act::Strand(which, wishes) => {
+                let at = self.leader_or(*which);
+                for other in self.cluster.names().into_iter().filter(|other| *other != at) {
+                    self.cluster.cuts.insert((at.min(other), at.max(other)));
+                }
+                for wish in wishes {
+                    self.propose(at, wish);
+                }
+            }
+            Act::Heal => self.cluster.cuts.clear(),
+            Act::Slow(_) | Act::Fast(_) | Act::Write(_) | Act::Report(_) => self.disk(act),
+            Act::Crash(which, keep) => {
+                let at = self.name(*which);
+                self.cluster.crash(at, *keep);
+            }
+            Act::Restart(which) => {
+                let at = self.name(*which);
+                if self.cluster.node(at).is_none() {
+                    self.cluster.restart(at);
+                }
+            }
+            Act::Join(which) => {
+                let at = self.name(*which);
+                if self.cluster.node(at).is_none() {
+                    self.cluster.join(at);
+                }
+            }
+        }
+        std::mem::take(&mut self.cluster.told)
+    }
+
+    fn propose(&mut self, at: NodeId, wish: &Wish) {
+        let index = cutover::core::ids::Index(self.issue());
+        let id = ProposalId(LogPosition { term: Term::ZERO, index });
+        let content = self.content(wish);
+        self.cluster.step(at, Input::Propose { id, content });
+    }
+
+    fn disk(&mut self, act: &Act) {
+        match act {
+            Act::Slow(which) => {
+                let at = self.name(*which);
+                self.cluster.replicas.get_mut(&at).unwrap().slow = true;
+            }
+            Act::Fast(which) => {
+                let at = self.name(*which);
+                self.cluster.replicas.get_mut(&at).unwrap().slow = false;
+                self.cluster.sync(at);
+            }
+            Act::Write(which) => {
+                let at = self.name(*which);
+                self.cluster.write(at);
+                self.cluster.perform(at);
+            }
+            Act::Report(which) => {
+                let at = self.name(*which);
+                self.cluster.report(at);
+            }
+            Act::Flow(_)
+            | Act::Deliver { .. }
+            | Act::Drop(_)
+            | Act::Timer(..)
+            | Act::Propose(..)
+            | Act::Read(_)
+            | Act::Transfer(..)
+            | Act::Crash(..)
+            | Act::Restart(_)
+            | Act::Join(_)
+            | Act::Cut(..)
+            | Act::Strand(..)
+            | Act::Heal => {}
+        }
+    }
+
+    fn content(&self, wish: &Wish) -> Content<ControlPlaneEntry> {
+        let peer = |which: &Index| {
+            let at = self.name(*which);
+            self.cluster.replica(at).config.me
+        };
+        let change = match wish {
+            Wish::Create => return self.create(None),
+            Wish::Open => return Content::OpenSession,
+            Wish::Close(session) => return Content::CloseSession(SessionId(*session)),
+            Wish::Retried { session, serial, acknowledged } => {
+                let session = self.session(*session);
+                let (serial, acknowledged_through) = (Serial(*serial), Serial(*acknowledged));
+                return self.create(Some(Ticket { session, serial, acknowledged_through }));
+            }
+            Wish::Admit(which) => {
+                let peer = peer(which);
+                MembershipChange::Admit { peer, identity: identity(peer), endpoints: Endpoints::NONE }
+            }
+            Wish::Promote(which) => {
+                MembershipChange::Promote { peer: self.learner(*which).unwrap_or(peer(which)) }
+            }
+            Wish::Remove(which) => MembershipChange::Remove { peer: peer(which) },
+        };
+        Content::Payload { ticket: None, payload: ControlPlaneEntry::MembershipChange(change) }
+    }
+
+    /// A learner that somebody knows.
+    fn learner(&self, which: Index) -> Option<Peer> {
+        let nodes = self.cluster.names().into_iter().filter_map(|at| self.cluster.node(at));
+        let members = nodes.flat_map(|node| node.configuration().members());
+        let learners = members.filter(|member| member.role == MemberRole::Learner);
+        let learners: BTreeSet<Peer> = learners.map(|member| member.peer).collect();
+        learners.iter().copied().nth(which.index(learners.len().max(1)))
+    }
+
+    /// A session that somebody knows, or one that nobody ever knew.
+    fn session(&self, which: Index) -> SessionId {
+        let nodes = self.cluster.names().into_iter().filter_map(|at| self.cluster.node(at));
+        let mut ids: BTreeSet<SessionId> = nodes.flat_map(|node| node.applied().sessions().ids()).collect();
+        ids.insert(SessionId(2));
+        ids.iter().copied().nth(which.index(ids.len())).unwrap()
+    }
+
+    /// A partition that no other proposal creates.
+    fn create(&self, ticket: Option<Ticket>) -> Content<ControlPlaneEntry> {
+        let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+        let partition = PartitionId(u32::try_from(self.issued).unwrap());
+        let payload = ControlPlaneEntry::OwnershipTransition(Command { partition, transition });
+        Content::Payload { ticket, payload }
+    }
+
+    /// Every message arrives, every disk writes, everybody is up; elections end as time would end them.
+    pub fn calm(&mut self) {
+        self.cluster.cuts.clear();
+        for at in self.cluster.names() {
+            if self.cluster.node(at).is_none() {
+                self.cluster.restart(at);
+            }
+            self.cluster.replicas.get_mut(&at).unwrap().slow = false;
+            self.cluster.sync(at);
+            self.cluster.report(at);
+        }
+        self.rest();
+        for round in 0..60 {
+            for at in self.cluster.names() {
+                self.cluster.step(at, Input::TimerFired(Timer::MinElectionTimeout));
+            }
+            let leaders = self.leaders();
+            let stuck = |at: &NodeId| {
+                self.cluster.node(*at).is_none_or(|node| node.commit() < node.log().last().index)
+            };
+            // Whoever hears no leader, or one that comes to nothing, stands; one after the other.
+            if leaders.iter().all(stuck) && (leaders.is_empty() || round % 4 == 0) {
+                let names = self.cluster.names();
+                self.cluster.step(names[round % names.len()], Input::TimerFired(Timer::Election));
+                self.rest();
+            }
+            self.speak();
+        }
+        self.speak();
+    }
+
+    fn leaders(&self) -> Vec<NodeId> {
+        let leads = |at: &NodeId| self.cluster.node(*at).is_some_and(|node| node.role() == RoleName::Leader);
+        self.cluster.names().into_iter().filter(leads).collect()
+    }
+
+    /// Leaders speak up, and look who answers; a snapshot that was lost is sent again then.
+    fn speak(&mut self) {
+        for at in self.leaders() {
+            self.cluster.step(at, Input::TimerFired(Timer::Heartbeat));
+            self.rest();
+            if self.leaders().contains(&at) {
+                self.cluster.step(at, Input::TimerFired(Timer::Election));
+                self.rest();
+            }
+        }
+    }
+
+    fn rest(&mut self) {
+        for _ in 0..100_000 {
+            if self.cluster.wire.is_empty() {
+                self.cluster.told.clear();
+                return;
+            }
+            let letter = self.cluster.wire.remove(0);
+            self.cluster.deliver(letter);
+            self.cluster.told.clear();
+        }
+        panic!("the cluster does not come to rest");
+    }
+}

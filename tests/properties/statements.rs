@@ -1,0 +1,276 @@
+//! Each statement that a transition rests on, right in all but one respect: every respect counts.
+
+use super::some::replies;
+use super::store::{SMALL, Store, config};
+use cutover::core::fence::{
+    Body, CatchUpEvidence, Config, DropCopy, Dropped, Enforcement, EvidenceQuery, Prepare, Prepared, Reply,
+    Seal, SealReceipt, WatermarkQuery, WatermarkReading, Write,
+};
+use cutover::core::ids::{
+    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
+};
+use cutover::core::migration::{
+    Caps, Command, Expected, MigrationError, Operator, PlacementTable, Reason, Settlement, Transition,
+};
+use cutover::core::placement::Guarantee;
+
+pub const P: PartitionId = PartitionId(1);
+pub const A: Placement = Placement(0);
+pub const B: Placement = Placement(1);
+
+/// What a statement says of its origin and subject; the numbers of the run below, unless a case changes one.
+#[derive(Clone, Copy)]
+pub struct Said {
+    pub store: Placement,
+    pub partition: PartitionId,
+    pub incarnation: Incarnation,
+    pub migration: MigrationId,
+    pub epoch: Epoch,
+    pub writes: u64,
+    pub enforcement: Enforcement,
+}
+
+/// By A, about m2.
+pub const BY_A: Said = Said {
+    store: A,
+    partition: P,
+    incarnation: Incarnation(1),
+    migration: MigrationId(2),
+    epoch: Epoch(2),
+    writes: 2,
+    enforcement: Enforcement::Tokens,
+};
+/// By B, in the cutover.
+pub const BY_B: Said = Said { store: B, epoch: Epoch(3), ..BY_A };
+
+impl Said {
+    /// A sink with that many writes in the copy of this migration, or of the one before it.
+    fn sink(self, copy: MigrationId) -> Store {
+        let base = config(self.store, self.partition, self.enforcement, SMALL);
+        let mut sink = Store::new(Config { incarnation: self.incarnation, ..base });
+        let _ = sink.ask(Body::Prepare(Prepare { migration: copy, closed_through: Epoch::ZERO }));
+        for serial in 1..=self.writes {
+            let id = WriteId { session: SessionId(1), serial: Serial(serial) };
+            let _ = sink.write(Write { id, token: Epoch(1) });
+        }
+        sink
+    }
+
+    fn answer(mut sink: Store, body: Body) -> Reply {
+        replies(&sink.ask(body)).pop().expect("a sink answers")
+    }
+
+    pub fn receipt(self) -> SealReceipt {
+        let Said { migration, epoch: through, .. } = self;
+        let seal = Seal { migration, through, target: Incarnation(1) };
+        let answer = Self::answer(self.sink(MigrationId(1)), Body::Seal(seal));
+        let Reply::Sealed(receipt) = answer else { panic!("{answer:?}") };
+        receipt
+    }
+
+    pub fn prepared(self) -> Prepared {
+        let base = config(self.store, self.partition, self.enforcement, SMALL);
+        let sink = Store::new(Config { incarnation: self.incarnation, ..base });
+        let prepare = Prepare { migration: self.migration, closed_through: self.epoch };
+        let answer = Self::answer(sink, Body::Prepare(prepare));
+        let Reply::Prepared(prepared) = answer else { panic!("{answer:?}") };
+        prepared
+    }
+
+    fn dropped(self) -> Dropped {
+        let drop = DropCopy { copy: self.migration, sealed_through: None };
+        let answer = Self::answer(self.sink(self.migration), Body::Drop(drop));
+        let Reply::Dropped(dropped) = answer else { panic!("{answer:?}") };
+        dropped
+    }
+
+    pub fn evidence(self) -> CatchUpEvidence {
+        let query = EvidenceQuery { migration: self.migration, epoch: self.epoch, at_least: Position::ZERO };
+        let answer = Self::answer(self.sink(self.migration), Body::Evidence(query));
+        let Reply::Evidence(evidence) = answer else { panic!("{answer:?}") };
+        evidence
+    }
+
+    fn reading(self) -> WatermarkReading {
+        let query = WatermarkQuery { migration: self.migration, epoch: self.epoch };
+        let answer = Self::answer(self.sink(MigrationId(1)), Body::Watermark(query));
+        let Reply::Watermark(reading) = answer else { panic!("{answer:?}") };
+        reading
+    }
+}
+
+pub fn apply(table: &mut PlacementTable, transition: Transition) -> Result<Epoch, MigrationError> {
+    table.apply(&Command { partition: P, transition })
+}
+
+pub fn expected(table: &PlacementTable) -> Expected {
+    table.record(P).expect("it exists").expected()
+}
+
+/// How a store of that promise is configured.
+pub const fn enforcement(guarantee: Guarantee) -> Enforcement {
+    match guarantee {
+        Guarantee::Sealed => Enforcement::Tokens,
+        Guarantee::Timed => Enforcement::Nothing,
+    }
+}
+
+/// p1 at A, moving to B as m2: `Draining@e2`.
+pub fn draining(guarantee: Guarantee) -> PlacementTable {
+    let mut table = PlacementTable::new(Caps::PRODUCTION);
+    assert_eq!(apply(&mut table, Transition::Create { placement: A, guarantee }), Ok(Epoch(1)));
+    let prepared = Said { migration: MigrationId(1), enforcement: enforcement(guarantee), ..BY_A }.prepared();
+    let open = Transition::Open { expected: expected(&table), prepared };
+    assert_eq!(apply(&mut table, open), Ok(Epoch(1)));
+    let begin = Transition::Begin { expected: expected(&table), to: B };
+    assert_eq!(apply(&mut table, begin), Ok(Epoch(2)));
+    table
+}
+
+/// Tries each transition on a table of its own, and wants the refusals given; the first is the right one.
+pub fn each<const N: usize>(table: &PlacementTable, cases: [(Transition, Result<Epoch, MigrationError>); N]) {
+    for (index, (transition, wanted)) in cases.into_iter().enumerate() {
+        assert_eq!(apply(&mut table.clone(), transition.clone()), wanted, "case {index}: {transition:?}");
+    }
+}
+
+/// The refusal of a statement by someone else than `placement`.
+fn other_speaker(said: Said, placement: Placement) -> Result<Epoch, MigrationError> {
+    Err(MigrationError::OtherSpeaker { said: said.prepared().speaker(), placement })
+}
+
+fn other_migration(have: u64) -> Result<Epoch, MigrationError> {
+    Err(MigrationError::OtherMigration { have: MigrationId(have), expected: MigrationId(2) })
+}
+
+#[test]
+fn a_receipt_counts_for_its_source_partition_migration_and_epoch() {
+    let table = draining(Guarantee::Sealed);
+    let expected = expected(&table);
+    let enter = |said: Said| Transition::EnterCutover { expected, receipt: said.receipt() };
+    let (elsewhere, stranger) = (Said { store: B, ..BY_A }, Said { partition: PartitionId(2), ..BY_A });
+    let low = MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) };
+    each(
+        &table,
+        [
+            (enter(BY_A), Ok(Epoch(3))),
+            (enter(elsewhere), other_speaker(elsewhere, A)),
+            (enter(stranger), other_speaker(stranger, A)),
+            (enter(Said { migration: MigrationId(3), ..BY_A }), other_migration(3)),
+            (enter(Said { epoch: Epoch(1), ..BY_A }), Err(low)),
+        ],
+    );
+    let timed = draining(Guarantee::Timed);
+    each(&timed, [(enter(BY_A), Err(MigrationError::WrongGuarantee { have: Guarantee::Timed }))]);
+}
+
+#[test]
+fn evidence_counts_for_its_target_incarnation_migration_epoch_and_position() {
+    let mut table = draining(Guarantee::Sealed);
+    let enter = Transition::EnterCutover { expected: expected(&table), receipt: BY_A.receipt() };
+    assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
+    let expected = expected(&table);
+    let complete = |said: Said| Transition::Complete { expected, evidence: said.evidence() };
+    let (elsewhere, stranger) = (Said { store: A, ..BY_B }, Said { partition: PartitionId(2), ..BY_B });
+    let life = MigrationError::OtherIncarnation { have: Incarnation(2), expected: Incarnation(1) };
+    let epoch = MigrationError::OtherEpoch { have: Epoch(2), expected: Epoch(3) };
+    let behind = MigrationError::NotCaughtUp { have: Position(1), needed: Position(2) };
+    each(
+        &table,
+        [
+            (complete(BY_B), Ok(Epoch(4))),
+            (complete(Said { writes: 3, ..BY_B }), Ok(Epoch(4))),
+            (complete(elsewhere), other_speaker(elsewhere, B)),
+            (complete(stranger), other_speaker(stranger, B)),
+            (complete(Said { incarnation: Incarnation(2), ..BY_B }), Err(life)),
+            (complete(Said { migration: MigrationId(1), ..BY_B }), other_migration(1)),
+            (complete(Said { epoch: Epoch(2), ..BY_B }), Err(epoch)),
+            (complete(Said { writes: 1, ..BY_B }), Err(behind)),
+        ],
+    );
+}
+
+#[test]
+fn a_reading_counts_once_for_its_source_migration_and_epoch() {
+    let mut table = draining(Guarantee::Timed);
+    let prepared = BY_B.prepared();
+    let enter = Transition::EnterTimedCutover { expected: expected(&table), prepared };
+    assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
+    let expected = expected(&table);
+    let record = |said: Said| Transition::RecordWatermark { expected, reading: said.reading() };
+    let right = Said { epoch: Epoch(3), ..BY_A };
+    let elsewhere = Said { store: B, ..right };
+    let early = MigrationError::OtherEpoch { have: Epoch(2), expected: Epoch(3) };
+    let complete = Transition::Complete { expected, evidence: BY_B.evidence() };
+    each(
+        &table,
+        [
+            (record(right), Ok(Epoch(3))),
+            (record(elsewhere), other_speaker(elsewhere, A)),
+            (record(Said { migration: MigrationId(1), ..right }), other_migration(1)),
+            (record(BY_A), Err(early)),
+            (complete.clone(), Err(MigrationError::WatermarkMissing)),
+        ],
+    );
+    assert_eq!(apply(&mut table, record(right)), Ok(Epoch(3)));
+    let have = Position(2);
+    each(
+        &table,
+        [(complete, Ok(Epoch(4))), (record(right), Err(MigrationError::WatermarkRecorded { have }))],
+    );
+}
+
+#[test]
+fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
+    let mut table = draining(Guarantee::Sealed);
+    let operator = Operator::try_from("ada".to_owned()).expect("short");
+    let reason = Reason::try_from("A is down".to_owned()).expect("short");
+    let expected = expected(&table);
+    let force = |said: Said| {
+        let (operator, reason) = (operator.clone(), reason.clone());
+        Transition::Force { expected, prepared: said.prepared(), operator, reason }
+    };
+    let elsewhere = Said { store: A, ..BY_B };
+    each(
+        &table,
+        [
+            (force(BY_B), Ok(Epoch(3))),
+            (force(elsewhere), other_speaker(elsewhere, B)),
+            (force(Said { migration: MigrationId(3), ..BY_B }), other_migration(3)),
+        ],
+    );
+    assert_eq!(apply(&mut table, force(BY_B)), Ok(Epoch(3)));
+    let settle = |proof| Transition::Settle { migration: MigrationId(2), proof };
+    let (sealed, closed) = (
+        |said: Said| settle(Settlement::Sealed(said.receipt())),
+        |said: Said| settle(Settlement::Closed(said.prepared())),
+    );
+    let dropped = |said: Said| settle(Settlement::Dropped(said.dropped()));
+    let low = Err(MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) });
+    let (placement, through) = (A, Epoch(2));
+    let open = Err(MigrationError::NotEnforced { placement, through });
+    let older = MigrationError::OtherMigration { have: MigrationId::ZERO, expected: MigrationId(1) };
+    let none = Err(MigrationError::NoDebt { migration: MigrationId(3) });
+    let elsewhere = Said { store: B, ..BY_A };
+    each(
+        &table,
+        [
+            (sealed(BY_A), Ok(Epoch(3))),
+            (closed(BY_A), Ok(Epoch(3))),
+            (sealed(elsewhere), other_speaker(elsewhere, A)),
+            (closed(elsewhere), other_speaker(elsewhere, A)),
+            (sealed(Said { epoch: Epoch(1), ..BY_A }), low),
+            (closed(Said { epoch: Epoch(1), ..BY_A }), low),
+            // A store that looks at no token was told to close, and is open all the same.
+            (closed(Said { enforcement: Enforcement::Nothing, ..BY_A }), open),
+            (dropped(Said { migration: MigrationId(1), ..BY_A }), Ok(Epoch(3))),
+            (dropped(BY_A), Ok(Epoch(3))),
+            (dropped(elsewhere), other_speaker(elsewhere, A)),
+            (dropped(Said { migration: MigrationId::ZERO, ..BY_A }), Err(older)),
+            (
+                Transition::Settle { migration: MigrationId(3), proof: Settlement::Sealed(BY_A.receipt()) },
+                none,
+            ),
+        ],
+    );
+}

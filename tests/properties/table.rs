@@ -1,0 +1,267 @@
+//! The table: every command, in every state, with every kind of statement.
+
+use super::happening::{Happening, Kind, happening};
+use super::world::{CAPS, PARTITIONS, PLACEMENTS, World};
+use super::{cases, codec};
+use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
+use cutover::core::invariant::{Fact, Findings, Monitor};
+use cutover::core::migration::{
+    Caps, Command, InProcessStore, MigrationError, MigrationStore, PartitionRecord, PlacementTable, Policy,
+    Transition,
+};
+use cutover::core::placement::{Guarantee, PartitionState, Phase};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a replica is fed with.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Command(Command),
+    Floor(Epoch, MigrationId),
+}
+
+/// A run, and what must be remembered of it to judge the next step.
+pub struct Run {
+    world: World,
+    pub log: Vec<Entry>,
+    /// The highest epoch that each partition ever had.
+    highest: BTreeMap<PartitionId, Epoch>,
+    given: BTreeSet<MigrationId>,
+    monitors: Vec<Monitor>,
+}
+
+impl Run {
+    pub fn new() -> Self {
+        Self {
+            world: World::new(CAPS),
+            log: Vec::new(),
+            highest: BTreeMap::new(),
+            given: BTreeSet::new(),
+            monitors: (0..PARTITIONS).map(|_| Monitor::new(None, None)).collect(),
+        }
+    }
+
+    pub fn happen(&mut self, what: &Happening) -> Result<(), TestCaseError> {
+        match *what {
+            Happening::Commit { partition, kind, stale, said, last } => {
+                if let Kind::Begin(to) = kind {
+                    self.plan(partition, to)?;
+                }
+                if let Some(command) = self.world.command(partition, kind, stale, said, last) {
+                    self.commit(&command)?;
+                }
+            }
+            Happening::Ask { partition, store, what, stale } => {
+                self.world.ask_for(partition, store, what, stale)
+            }
+            Happening::Drive { partition, took_over, wait_over } => {
+                for command in self.world.drive(partition, took_over, wait_over) {
+                    self.commit(&command)?;
+                }
+            }
+            Happening::Write { partition, store, id, behind } => {
+                self.world.write(partition, store, id, behind)
+            }
+            Happening::Copy { partition } => self.world.copy(partition),
+            Happening::Wipe { partition, store } => self.world.wipe(partition, store),
+            Happening::Floor { epoch, migration } => self.floor(Epoch(epoch), MigrationId(migration))?,
+        }
+        Ok(())
+    }
+
+    /// A dry run says what the real one will do, and does nothing.
+    fn plan(&self, partition: u32, to: Placement) -> Result<(), TestCaseError> {
+        let partition = PartitionId(partition);
+        let planned = self.world.table.plan(partition, to, &Policy::PRODUCTION);
+        let Some(record) = self.world.table.record(partition) else {
+            prop_assert_eq!(planned, Err(MigrationError::UnknownPartition { partition }));
+            return Ok(());
+        };
+        let mut table = self.world.table.clone();
+        let begin = Transition::Begin { expected: record.expected(), to };
+        let begun = table.apply(&Command { partition, transition: begin });
+        prop_assert_eq!(planned.as_ref().map(|plan| plan.draining), begun.as_ref().map(|epoch| *epoch));
+        if let (Ok(plan), Some(after)) = (planned, table.record(partition)) {
+            let placed = after.placed.expect("it is migrating");
+            let state = PartitionState::Migrating { from: plan.from, to: plan.to, phase: Phase::Draining };
+            prop_assert_eq!((placed.state, after.migration), (state, plan.migration));
+            prop_assert_eq!((placed.guarantee, plan.expected), (plan.guarantee, record.expected()));
+        }
+        Ok(())
+    }
+
+    fn floor(&mut self, epoch: Epoch, migration: MigrationId) -> Result<(), TestCaseError> {
+        let before = self.world.table.clone();
+        self.world.table.raise_floor(epoch, migration);
+        self.log.push(Entry::Floor(epoch, migration));
+        prop_assert_eq!(before.records().count(), self.world.table.records().count());
+        for (old, new) in before.records().zip(self.world.table.records()) {
+            let raised = old.epoch.max(new.epoch);
+            prop_assert_eq!(
+                new,
+                &PartitionRecord { epoch: raised, ..old.clone() },
+                "only the epoch is raised"
+            );
+            prop_assert!(new.epoch > epoch, "a token of {epoch} may be out there");
+            prop_assert!(old.epoch <= epoch || new.epoch == old.epoch, "no more than needed");
+        }
+        // What is given out next lies above.
+        let mut table = self.world.table.clone();
+        let free = (0..).map(PartitionId).find(|id| table.record(*id).is_none()).expect("ids are many");
+        let create = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+        if let Ok(next) = table.apply(&Command { partition: free, transition: create }) {
+            let given = table.record(free).expect("it was created").migration;
+            prop_assert!(
+                next > epoch && given > migration,
+                "{next} and {given} after {epoch} and {migration}"
+            );
+        }
+        for record in self.world.table.records() {
+            let highest = self.highest.entry(record.partition).or_insert(Epoch::ZERO);
+            *highest = (*highest).max(record.epoch);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, command: &Command) -> Result<(), TestCaseError> {
+        let before = self.world.table.clone();
+        let outcome = self.world.table.apply(command);
+        self.log.push(Entry::Command(command.clone()));
+        let (partition, table) = (command.partition, &self.world.table);
+        let (old, new) = (before.record(partition), table.record(partition));
+        let mut findings = Findings::new(true);
+        let fact = Fact::Decided { before: old, command, outcome, after: new, data: (&[], &[]) };
+        self.monitors[usize::try_from(partition.0).unwrap()].feed(&fact, &mut findings);
+        prop_assert_eq!(findings.bits(), 0, "{:?}", findings.violations());
+        let Ok(epoch) = outcome else {
+            prop_assert_eq!(&before, table, "a refusal leaves the table as it was: {:?}", outcome);
+            return Ok(());
+        };
+        let others = |table: &PlacementTable| -> Vec<PartitionRecord> {
+            table.records().filter(|record| record.partition != partition).cloned().collect()
+        };
+        prop_assert_eq!(others(&before), others(table), "no other partition is touched");
+        let highest = self.highest.entry(partition).or_insert(Epoch::ZERO);
+        let state = |record: Option<&PartitionRecord>| {
+            record.and_then(|record| record.placed).map(|placed| placed.state)
+        };
+        if state(old) == state(new) {
+            prop_assert!(epoch >= *highest, "{epoch} after {highest}");
+        } else {
+            prop_assert!(
+                epoch > *highest,
+                "{:?} became {:?} at {}, after {}",
+                state(old),
+                state(new),
+                epoch,
+                highest
+            );
+        }
+        prop_assert!(new.is_none_or(|record| record.epoch == epoch));
+        *highest = epoch;
+        if let (Transition::Create { .. } | Transition::Begin { .. }, Some(record)) =
+            (&command.transition, new)
+        {
+            let newest = self.given.last().copied().unwrap_or(MigrationId::ZERO);
+            prop_assert!(record.migration > newest, "{} after {newest}", record.migration);
+            self.given.insert(record.migration);
+        }
+        stands(table)
+    }
+}
+
+/// What holds of a table at every moment.
+fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
+    let mut moving = Vec::new();
+    let mut partitions = 0;
+    for record in table.records() {
+        partitions += 1;
+        prop_assert!(record.placed.is_some() || !record.old_copies.is_empty(), "a tombstone without a copy");
+        let places: Vec<_> = record.old_copies.iter().map(|old| old.placement).collect();
+        let distinct: BTreeSet<_> = places.iter().copied().collect();
+        prop_assert_eq!(places.len(), distinct.len(), "two old copies at one placement");
+        // A deletion leaves one more behind, the owner's.
+        let room = CAPS.old_copies_per_partition + u32::from(record.placed.is_none());
+        prop_assert!(places.len() <= usize::try_from(room).unwrap(), "{} old copies", places.len());
+        let Some(placed) = record.placed else { continue };
+        let owner = placed.state.read_placement();
+        prop_assert!(
+            owner.0 < PLACEMENTS && !distinct.contains(&owner),
+            "the owner's copy is not an old one"
+        );
+        let (cutover, target) = match placed.state {
+            PartitionState::Active(_) => (false, None),
+            PartitionState::Migrating { from, to, phase } => {
+                prop_assert_ne!(from, to);
+                prop_assert!(!distinct.contains(&to));
+                moving.extend([from, to]);
+                (phase == Phase::Cutover, Some(to))
+            }
+        };
+        prop_assert_eq!(placed.state.write_placement(), (!cutover).then_some(owner));
+        prop_assert_eq!(placed.cutover.is_some(), cutover, "facts of a cutover outside it, or none in it");
+        prop_assert!(placed.copy <= record.migration && placed.owned_since <= record.epoch);
+        prop_assert!(target.is_none() || placed.opened, "a migration begins once the partition is open");
+    }
+    let at = |placement: u16| moving.iter().filter(|place| place.0 == placement).count();
+    prop_assert!(moving.len() / 2 <= usize::try_from(CAPS.migrations_overall).unwrap());
+    prop_assert!(
+        (0..PLACEMENTS).all(|place| at(place) <= usize::try_from(CAPS.migrations_per_placement).unwrap())
+    );
+    prop_assert!(partitions <= CAPS.partitions);
+    prop_assert_eq!(usize::try_from(table.migrations_in_flight()).unwrap(), moving.len() / 2);
+    Ok(())
+}
+
+/// Feeds the log to a new replica, whose commands arrive as bytes.
+fn replica(log: &[Entry]) -> PlacementTable {
+    let mut table = PlacementTable::new(CAPS);
+    for entry in log {
+        match entry {
+            Entry::Command(command) => {
+                let bytes = command.encode().expect("every command fits");
+                let _ = table.apply(&Command::decode(&bytes).expect("it was encoded just now"));
+            }
+            Entry::Floor(epoch, migration) => table.raise_floor(*epoch, *migration),
+        }
+    }
+    table
+}
+
+proptest! {
+    #![proptest_config(cases(16))]
+
+    #[test]
+    fn the_table_keeps_its_promises(happenings in prop::collection::vec(happening(), 0..120)) {
+        let mut run = Run::new();
+        for what in &happenings {
+            run.happen(what)?;
+        }
+        prop_assert_eq!(&replica(&run.log), &run.world.table, "a replica that read the log has the same table");
+        let stored = postcard::to_allocvec(&run.world.table).expect("a table can be stored");
+        prop_assert_eq!(postcard::from_bytes::<PlacementTable>(&stored).expect("and read"), run.world.table);
+    }
+
+    /// Statements of sinks that are none of this table's, with any numbers.
+    #[test]
+    fn a_foreign_command_is_refused_or_judged_like_any_other(commands in prop::collection::vec(codec::command(), 0..12)) {
+        let mut table = PlacementTable::new(Caps::PRODUCTION);
+        let mut store = InProcessStore::new(Caps::PRODUCTION);
+        for command in commands {
+            let (before, revision) = (table.clone(), store.revision());
+            let outcome = table.apply(&command);
+            prop_assert_eq!(store.propose(&command), outcome);
+            prop_assert_eq!(store.table(), &table);
+            let creates = matches!(command.transition, Transition::Create { .. });
+            prop_assert_eq!(outcome.is_ok(), creates, "only a creation rests on nothing: {:?}", outcome);
+            if outcome.is_err() {
+                prop_assert_eq!(&before, &table);
+                prop_assert_eq!(store.revision(), revision);
+            } else {
+                prop_assert_eq!(store.revision(), revision.next());
+                let read = store.state(command.partition).expect("it is in this process");
+                prop_assert_eq!(read, table.record(command.partition).map(|record| (record.clone(), revision.next())));
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What a watcher knows, whatever streams it is given.
+
+use super::cases;
+use cutover::core::gate::{Step, Update, WatchCache, WatchEvent};
+use cutover::core::ids::{PartitionId, Revision};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// A partition, and the revision at which it became what it is.
+type Record = (PartitionId, u64);
+type View = BTreeMap<PartitionId, u64>;
+
+/// What the log did to partitions, from revision 1 on: changed one, or took it away.
+type Log = [(u32, bool)];
+
+/// A stream of one node.
+#[derive(Clone, Debug)]
+struct Given {
+    /// The node remembers the changes after this revision,
+    kept: u64,
+    /// has this one when the stream opens,
+    at: u64,
+    /// and gets so far while it lasts.
+    end: u64,
+    page: usize,
+    /// The stream breaks after so many messages.
+    cut: usize,
+    /// This change never arrives.
+    lost: Option<u64>,
+}
+
+fn given(log: u64) -> impl Strategy<Value = Given> {
+    let lost = prop::option::weighted(0.3, 1..=log);
+    (0..=log, 0..=log, 0..=log, 1_usize..4, 0_usize..20, lost).prop_map(|(kept, at, end, page, cut, lost)| {
+        let (at, end) = (at.min(end), at.max(end));
+        Given { kept: kept.min(at), at, end, page, cut, lost }
+    })
+}
+
+fn logs() -> impl Strategy<Value = (Vec<(u32, bool)>, Vec<Given>)> {
+    prop::collection::vec((0_u32..4, prop::bool::weighted(0.8)), 1..14).prop_flat_map(|log| {
+        let last = log.len() as u64;
+        (Just(log), prop::collection::vec(given(last), 0..8))
+    })
+}
+
+fn table(log: &Log, at: Revision) -> View {
+    let mut view = View::new();
+    for (revision, (partition, stays)) in (1..=at.0).zip(log) {
+        match stays {
+            true => view.insert(PartitionId(*partition), revision),
+            false => view.remove(&PartitionId(*partition)),
+        };
+    }
+    view
+}
+
+/// What a node says to somebody who has seen so much.
+fn messages(log: &Log, stream: &Given, after: Revision) -> Vec<WatchEvent<Record>> {
+    let mut said = Vec::new();
+    let mut from = after.0.min(stream.at);
+    if after.0 < stream.kept {
+        let all: Vec<Record> = table(log, Revision(stream.at)).into_iter().collect();
+        let pages = all.chunks(stream.page).map(<[Record]>::to_vec);
+        let pages: Vec<_> = if all.is_empty() { vec![Vec::new()] } else { pages.collect() };
+        let count = pages.len();
+        said.extend(pages.into_iter().enumerate().map(|(at, records)| WatchEvent::Page {
+            records,
+            revision: Revision(stream.at),
+            last: at + 1 == count,
+        }));
+        from = stream.at;
+    }
+    let changes = (1..).zip(log).filter(|(revision, _)| (from + 1..=stream.end).contains(revision));
+    said.extend(changes.filter(|(revision, _)| stream.lost != Some(*revision)).map(
+        |(revision, (partition, stays))| WatchEvent::Changed {
+            after: Revision(revision - 1),
+            revision: Revision(revision),
+            partition: PartitionId(*partition),
+            record: stays.then_some((PartitionId(*partition), revision)),
+        },
+    ));
+    said.truncate(stream.cut);
+    said
+}
+
+fn apply(view: &mut View, update: Update<Record>) -> Revision {
+    match update {
+        Update::Everything { records, revision } => {
+            *view = records.into_iter().collect();
+            revision
+        }
+        Update::Changed { partition, record, revision } => {
+            match record {
+                Some((partition, at)) => view.insert(partition, at),
+                None => view.remove(&partition),
+            };
+            revision
+        }
+    }
+}
+
+/// Gives it a stream until that is over; whether the watcher left it before.
+fn follow(log: &Log, stream: &Given, cache: &mut WatchCache<Record>, view: &mut View) -> bool {
+    for message in messages(log, stream, cache.resume()) {
+        let before = cache.seen();
+        match cache.handle(message) {
+            Step::Wait => assert_eq!(cache.seen(), before, "what is not told is not seen"),
+            Step::Reopen => return true,
+            Step::Tell(update) => {
+                let told = apply(view, update);
+                assert_eq!(told, cache.seen());
+                assert!(told >= before, "{told} after {before}");
+                assert_eq!(*view, table(log, told), "at {told}");
+            }
+        }
+    }
+    assert_eq!(cache.handle(WatchEvent::Ended), Step::Reopen);
+    false
+}
+
+proptest! {
+    #![proptest_config(cases(4))]
+
+    #[test]
+    fn a_watcher_has_the_table_as_it_was_and_in_the_end_as_it_is((log, streams) in logs()) {
+        let (mut cache, mut view) = (WatchCache::default(), View::new());
+        for stream in &streams {
+            let left = follow(&log, stream, &mut cache, &mut view);
+            let behind = stream.at < cache.seen().0;
+            prop_assert!(!left || stream.lost.is_some() || behind, "it left a stream that told everything");
+        }
+        let last = log.len() as u64;
+        let whole = Given { kept: 1, at: last, end: last, page: 2, cut: usize::MAX, lost: None };
+        prop_assert!(!follow(&log, &whole, &mut cache, &mut view), "it left the last one");
+        prop_assert_eq!(cache.seen(), Revision(last));
+        prop_assert_eq!(view, table(&log, Revision(last)));
+    }
+}
+
+/// A stream that mixes two answers would give a table that never was.
+#[test]
+fn pages_of_two_revisions_are_not_put_together() {
+    let page = |revision, last| WatchEvent::Page { records: vec![(PartitionId(1), 1)], revision, last };
+    let change = WatchEvent::Changed {
+        after: Revision(2),
+        revision: Revision(3),
+        partition: PartitionId(1),
+        record: None,
+    };
+    for second in [page(Revision(3), true), change] {
+        let mut cache = WatchCache::default();
+        assert_eq!(cache.handle(page(Revision(2), false)), Step::Wait);
+        assert_eq!(cache.handle(second), Step::Reopen);
+        assert_eq!((cache.seen(), cache.resume()), (Revision::ZERO, Revision::ZERO));
+        assert_eq!(
+            cache.handle(page(Revision(4), true)),
+            Step::Tell(Update::Everything { records: vec![(PartitionId(1), 1)], revision: Revision(4) }),
+            "pages of a stream that was left count no more"
+        );
+    }
+}

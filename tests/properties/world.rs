@@ -1,0 +1,230 @@
+//! A table, the stores that it speaks of, and everything these have ever stated: what commands are made of.
+
+use super::happening::Kind;
+use super::some::replies;
+use super::store::{SMALL, Store, config};
+use cutover::core::fence::{
+    Body, Config, DropCopy, Enforcement, EvidenceQuery, Input, Prepare, Reply, Request, Seal, WatermarkQuery,
+    Write,
+};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, WriteId};
+use cutover::core::migration::{
+    Caps, Command, Controller, Event, Expected, Operator, Output, PartitionRecord, PlacementTable, Policy,
+    Reason, Settlement, Timer, Transition,
+};
+use cutover::core::placement::PartitionState;
+use proptest::sample::Index;
+use std::collections::BTreeSet;
+
+pub const PARTITIONS: u32 = 3;
+pub const PLACEMENTS: u16 = 3;
+
+/// Bounds small enough to be met.
+pub const CAPS: Caps =
+    Caps { migrations_per_placement: 1, migrations_overall: 2, partitions: 2, old_copies_per_partition: 2 };
+
+/// The last store cannot refuse a write by its token.
+pub fn enforcement(at: Placement) -> Enforcement {
+    if at.0 + 1 == PLACEMENTS { Enforcement::Nothing } else { Enforcement::Tokens }
+}
+
+/// Everything there is.
+pub struct World {
+    pub table: PlacementTable,
+    stores: Vec<Store>,
+    controllers: Vec<Controller>,
+    /// What runs at each of them.
+    timers: Vec<BTreeSet<Timer>>,
+    /// All replies ever given, by any store, in order.
+    pub said: Vec<Reply>,
+    /// Every state that some command could have named.
+    named: Vec<Expected>,
+}
+
+impl World {
+    pub fn new(caps: Caps) -> Self {
+        let policy = Policy { lag_writes_max: None, ..Policy::PRODUCTION };
+        let store = |partition, at: u16| {
+            let at_placement = Placement(at);
+            let base = config(at_placement, PartitionId(partition), enforcement(at_placement), SMALL);
+            Store::new(Config { incarnation: Incarnation(1 + u64::from(at)), ..base })
+        };
+        Self {
+            table: PlacementTable::new(caps),
+            stores: (0..PARTITIONS).flat_map(|p| (0..PLACEMENTS).map(move |at| store(p, at))).collect(),
+            controllers: (0..PARTITIONS).map(|_| Controller::new(policy)).collect(),
+            timers: (0..PARTITIONS).map(|_| BTreeSet::new()).collect(),
+            said: Vec::new(),
+            named: vec![Expected { migration: MigrationId(1), epoch: Epoch(1) }],
+        }
+    }
+
+    pub fn record(&self, partition: u32) -> Option<PartitionRecord> {
+        self.table.record(PartitionId(partition)).cloned()
+    }
+
+    fn store(&mut self, partition: u32, at: Placement) -> &mut Store {
+        let (each, at) = (usize::from(PLACEMENTS), usize::from(at.0));
+        &mut self.stores[usize::try_from(partition).unwrap() * each + at]
+    }
+
+    /// The state that a command names: the present one, or any that ever was, of any partition.
+    fn expected(&mut self, partition: u32, stale: Option<Index>) -> Expected {
+        let present = self.record(partition).map(|record| record.expected());
+        self.named.extend(present);
+        match (stale, present) {
+            (None, Some(present)) => present,
+            (stale, _) => stale.map_or(self.named[0], |index| *index.get(&self.named)),
+        }
+    }
+
+    /// The command, if stores have stated what it needs.
+    pub fn command(
+        &mut self,
+        partition: u32,
+        kind: Kind,
+        stale: Option<Index>,
+        said: Index,
+        last: bool,
+    ) -> Option<Command> {
+        let expected = self.expected(partition, stale);
+        let record = self.record(partition);
+        let debt = record.as_ref().and_then(|record| record.placed?.debt).map(|debt| debt.migration);
+        let migration = debt.unwrap_or(expected.migration);
+        let all = &self.said;
+        macro_rules! pick {
+            ($kind:ident) => {{
+                let of = |reply: &Reply| if let Reply::$kind(said) = reply { Some(*said) } else { None };
+                let found: Vec<_> = all.iter().filter_map(of).collect();
+                if last { found.last().copied() } else { (!found.is_empty()).then(|| *said.get(&found)) }
+            }};
+        }
+        let transition = match kind {
+            Kind::Create(placement, guarantee) => Transition::Create { placement, guarantee },
+            Kind::Open => Transition::Open { expected, prepared: pick!(Prepared)? },
+            Kind::Begin(to) => Transition::Begin { expected, to },
+            Kind::EnterCutover => Transition::EnterCutover { expected, receipt: pick!(Sealed)? },
+            Kind::EnterTimedCutover => Transition::EnterTimedCutover { expected, prepared: pick!(Prepared)? },
+            Kind::RecordWatermark => Transition::RecordWatermark { expected, reading: pick!(Watermark)? },
+            Kind::Complete => Transition::Complete { expected, evidence: pick!(Evidence)? },
+            Kind::Abort => Transition::Abort { expected },
+            Kind::Force => {
+                let (operator, reason) =
+                    (Operator::try_from("op".to_owned()), Reason::try_from("lost".to_owned()));
+                let (operator, reason) = (operator.expect("short"), reason.expect("short"));
+                Transition::Force { expected, prepared: pick!(Prepared)?, operator, reason }
+            }
+            Kind::SettleSealed => Transition::Settle { migration, proof: Settlement::Sealed(pick!(Sealed)?) },
+            Kind::SettleClosed => {
+                Transition::Settle { migration, proof: Settlement::Closed(pick!(Prepared)?) }
+            }
+            Kind::SettleDropped => {
+                Transition::Settle { migration, proof: Settlement::Dropped(pick!(Dropped)?) }
+            }
+            Kind::Retire => {
+                let old = record.map(|record| record.old_copies).filter(|old| !old.is_empty());
+                let old = old.map(|old| *said.get(&old));
+                let (placement, copy) =
+                    old.map_or((Placement(0), migration), |old| (old.placement, old.copy));
+                Transition::RetireCopy { placement, copy }
+            }
+            Kind::Forget => Transition::ForgetCopy { dropped: pick!(Dropped)? },
+            Kind::Delete => Transition::Delete { expected },
+        };
+        Some(Command { partition: PartitionId(partition), transition })
+    }
+
+    /// Lets a store answer, and keeps what it says.
+    pub fn ask(&mut self, request: &Request) -> Vec<Reply> {
+        let store = self.store(request.partition.0, request.store);
+        let said = replies(&store.step(&Input::Request(request.clone())));
+        self.said.extend(said.iter().cloned());
+        said
+    }
+
+    /// What a controller or mover might ask of that store.
+    pub fn ask_for(&mut self, partition: u32, store: Placement, what: u8, stale: Option<Index>) {
+        let Expected { migration, epoch } = self.expected(partition, stale);
+        let body = match what {
+            0 => Body::Prepare(Prepare { migration, closed_through: epoch }),
+            1 => Body::Seal(Seal { migration, through: epoch, target: Incarnation(1) }),
+            2 => Body::Evidence(EvidenceQuery { migration, epoch, at_least: Position::ZERO }),
+            3 => Body::Watermark(WatermarkQuery { migration, epoch }),
+            _ => Body::Drop(DropCopy { copy: migration, sealed_through: None }),
+        };
+        let _ = self.ask(&Request { store, partition: PartitionId(partition), body });
+    }
+
+    /// One round of a controller, or of its successor: the commands that it proposes, in order.
+    pub fn drive(&mut self, partition: u32, took_over: bool, wait_over: bool) -> Vec<Command> {
+        let Some(record) = self.record(partition) else { return Vec::new() };
+        let at = usize::try_from(partition).unwrap();
+        let mut todo = vec![if took_over { Event::TookOver } else { Event::Observed }];
+        if took_over {
+            let policy = *self.controllers[at].policy();
+            self.controllers[at] = Controller::new(policy);
+            self.timers[at].clear();
+        }
+        let budget = Timer::BlockedBudget { migration: record.migration };
+        let mut proposed = Vec::new();
+        while let Some(event) = todo.pop() {
+            for output in self.controllers[at].handle(&record, &event) {
+                match output {
+                    Output::Send(request) => {
+                        let blocks = matches!(request.body, Body::Seal(seal) if seal.migration == record.migration && seal.through == record.epoch);
+                        assert!(
+                            !blocks || self.timers[at].contains(&budget),
+                            "blocks writes without a budget"
+                        );
+                        todo.extend(self.ask(&request).into_iter().map(Event::Replied));
+                    }
+                    Output::Propose(command) => proposed.push(command),
+                    Output::SetTimer(timer) => {
+                        self.timers[at].insert(timer);
+                        if wait_over && matches!(timer, Timer::Barrier { .. }) {
+                            todo.push(Event::TimerFired(timer));
+                        }
+                    }
+                    Output::CancelTimer(timer) => {
+                        self.timers[at].remove(&timer);
+                    }
+                }
+            }
+        }
+        let cutover = record.placed.is_some_and(|placed| placed.cutover.is_some());
+        assert!(
+            !cutover || self.timers[at].contains(&budget),
+            "writes are blocked in {record:?}, without a budget"
+        );
+        proposed
+    }
+
+    pub fn write(&mut self, partition: u32, at: Placement, id: WriteId, behind: u64) {
+        let epoch = self.record(partition).map_or(1, |record| record.epoch.0);
+        let said = self.store(partition, at).write(Write { id, token: Epoch(epoch.saturating_sub(behind)) });
+        self.said.extend(replies(&said));
+    }
+
+    pub fn copy(&mut self, partition: u32) {
+        let Some(record) = self.record(partition) else { return };
+        let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state)
+        else {
+            return;
+        };
+        let reached = self.store(partition, to).data.len();
+        let first = Position(u64::try_from(reached).unwrap() + 1);
+        let export = cutover::core::fence::Export { migration: record.migration, first, count: 3 };
+        let source = self.store(partition, from);
+        let _ = source.ask(Body::Export(export));
+        if let Some(chunk) = source.handed.clone() {
+            let _ = self.ask(&Request { store: to, partition: record.partition, body: Body::Chunk(chunk) });
+        }
+    }
+
+    pub fn wipe(&mut self, partition: u32, at: Placement) {
+        let record = self.record(partition);
+        let (epoch, migration) =
+            record.map_or((Epoch(1), MigrationId(1)), |record| (record.epoch, record.migration));
+        self.store(partition, at).wipe(epoch, migration);
+    }
+}

@@ -1,0 +1,92 @@
+//! Reads the arguments of a command: `write w1.1 at=A token=1`.
+
+use cutover::core::ids::{Epoch, MigrationId, Placement, Position, Serial, SessionId, WriteId};
+use datadriven::TestCase;
+
+/// The arguments of one command. Each is taken once; those left over are an error.
+pub struct Arguments<'a>(pub &'a mut TestCase);
+
+impl Arguments<'_> {
+    fn values(&mut self, name: &str) -> Option<Vec<String>> {
+        self.0.args.remove(name)
+    }
+
+    /// `name=text`, if it is there.
+    pub fn maybe(&mut self, name: &str) -> Option<String> {
+        let values = self.values(name)?;
+        assert_eq!(values.len(), 1, "{name}= takes one value");
+        values.into_iter().next()
+    }
+
+    /// `name=text`.
+    pub fn text(&mut self, name: &str) -> String {
+        self.maybe(name).unwrap_or_else(|| panic!("{} needs {name}=", self.0.directive))
+    }
+
+    /// A word alone.
+    pub fn flag(&mut self, name: &str) -> bool {
+        self.values(name).is_some()
+    }
+
+    /// `name=(text,text)`, or nothing.
+    pub fn list(&mut self, name: &str) -> Vec<String> {
+        self.values(name).unwrap_or_default()
+    }
+
+    /// The one word that is left.
+    pub fn word(&mut self) -> String {
+        self.maybe_word().unwrap_or_else(|| panic!("{} needs a word", self.0.directive))
+    }
+
+    /// The one word that is left, if there is one.
+    pub fn maybe_word(&mut self) -> Option<String> {
+        let word = self.0.args.iter().find(|(_, values)| values.is_empty()).map(|(name, _)| name.clone())?;
+        self.0.args.remove(&word);
+        Some(word)
+    }
+
+    /// `name=number`, or the number given here.
+    pub fn number(&mut self, name: &str, otherwise: Option<u64>) -> u64 {
+        match self.maybe(name) {
+            // `e3`, `m2`, `i1` read better than bare numbers; either is taken.
+            Some(text) => text.trim_start_matches(char::is_alphabetic).parse().unwrap(),
+            None => otherwise.unwrap_or_else(|| panic!("{} needs {name}=", self.0.directive)),
+        }
+    }
+
+    pub fn epoch(&mut self, name: &str) -> Epoch {
+        Epoch(self.number(name, None))
+    }
+
+    pub fn migration(&mut self, name: &str) -> MigrationId {
+        MigrationId(self.number(name, None))
+    }
+
+    pub fn position(&mut self, name: &str, otherwise: Option<u64>) -> Position {
+        Position(self.number(name, otherwise))
+    }
+
+    pub fn placement(&mut self, name: &str) -> Placement {
+        placement(&self.text(name))
+    }
+
+    /// `w1.2`: session 1, serial 2.
+    pub fn write_id(&mut self) -> WriteId {
+        write_id(&self.word())
+    }
+
+    pub fn write_ids(&mut self, name: &str) -> Vec<WriteId> {
+        self.values(name).unwrap_or_default().iter().map(|text| write_id(text)).collect()
+    }
+}
+
+/// `A` to `Z`.
+pub fn placement(text: &str) -> Placement {
+    let [letter @ b'A'..=b'Z'] = text.as_bytes() else { panic!("{text} is no placement") };
+    Placement(u16::from(letter - b'A'))
+}
+
+fn write_id(text: &str) -> WriteId {
+    let (session, serial) = text.trim_start_matches('w').split_once('.').unwrap();
+    WriteId { session: SessionId(session.parse().unwrap()), serial: Serial(serial.parse().unwrap()) }
+}

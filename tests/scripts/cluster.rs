@@ -1,0 +1,292 @@
+//! What a script of a cluster acts on, and the commands that it may use.
+
+use super::arguments::Arguments;
+use super::network::{Cluster, Letter, WIDE, first_life};
+use super::tell;
+use super::words::{argument, content, link, log_of, narrow, node, small};
+use cutover::core::ids::{ClusterId, Index, NodeId, Term};
+use cutover::core::raft::{
+    Append, Body, Elections, HardState, Input, Limits, LogPosition, Message, ProposalId, ReadId,
+    SessionLimits, Timer,
+};
+use datadriven::TestCase;
+use std::collections::BTreeMap;
+
+#[path = "show.rs"]
+mod show;
+
+/// A cluster, and what the script has put aside.
+pub struct Script {
+    cluster: Cluster,
+    timers: bool,
+    /// Copies of messages, by a name.
+    copies: BTreeMap<String, Letter>,
+    issued: u64,
+    lines: Vec<String>,
+}
+
+impl Script {
+    pub fn new() -> Self {
+        let cluster = Cluster::new(WIDE, SessionLimits::PRODUCTION, 0);
+        Self { cluster, timers: false, copies: BTreeMap::new(), issued: 0, lines: Vec::new() }
+    }
+
+    /// Runs one case: its first line is a command, and so is each line below it. `quiet` alone says that what they do is
+    /// of no interest.
+    pub fn run(&mut self, case: &mut TestCase) -> String {
+        let below = std::mem::take(&mut case.input);
+        let quiet = case.directive == "quiet";
+        if !quiet {
+            self.command(case);
+        }
+        for line in below.lines() {
+            let mut words = line.split_whitespace();
+            let mut inner = case.clone();
+            inner.directive = words.next().unwrap_or_default().to_owned();
+            inner.args = words.map(argument).collect();
+            self.command(&mut inner);
+        }
+        if quiet {
+            self.lines.clear();
+        }
+        if self.lines.is_empty() {
+            self.say("ok");
+        }
+        self.lines.drain(..).map(|line| line + "\n").collect()
+    }
+
+    fn say(&mut self, line: impl Into<String>) {
+        self.lines.push(line.into());
+    }
+
+    fn command(&mut self, case: &mut TestCase) {
+        let directive = case.directive.clone();
+        let mut given = Arguments(case);
+        let known = self.shape(&directive, &mut given)
+            || self.wire(&directive, &mut given)
+            || self.life(&directive, &mut given)
+            || self.ask(&directive, &mut given)
+            || self.show(&directive, &mut given);
+        assert!(known, "{directive} is no command");
+        given.0.expect_empty().unwrap();
+        self.cluster.judge.rejected_are_nowhere();
+        for told in std::mem::take(&mut self.cluster.told) {
+            self.lines.extend(tell::told(&told, self.timers));
+        }
+    }
+
+    /// Commands that make a cluster, and those that make its past.
+    fn shape(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
+        match directive {
+            "cluster" => {
+                let elections = if given.flag("stable") { Elections::Stable } else { Elections::Plain };
+                let (timers, broken) = (given.flag("timers"), given.flag("broken"));
+                self.timers = timers;
+                let mut number = |name: &str, otherwise: u64| given.number(name, Some(otherwise));
+                let limits = Limits {
+                    elections,
+                    window: small(number("window", 8)),
+                    append_entries_max: narrow(number("entries", 64)),
+                    entry_bytes_max: narrow(number("entry-bytes", 4096)),
+                    uncommitted_bytes_max: narrow(number("bytes", 1 << 20)),
+                    reads_max: narrow(number("reads", 16)),
+                    compact_after_entries: number("compact", u64::MAX),
+                    keep_entries: number("keep", 0),
+                };
+                let sessions = SessionLimits {
+                    sessions_max: u16::from(small(number("sessions", 4))),
+                    answers_max: u16::from(small(number("answers", 2))),
+                };
+                let voters = small(given.word().parse().unwrap());
+                self.cluster = Cluster::new(limits, sessions, voters);
+                self.cluster.judge.silent = broken;
+                self.cluster.told.clear();
+            }
+            "join" => {
+                let node = node(&given.word());
+                self.cluster.join(node);
+            }
+            // A log with these terms, from index 2 on. An entry that is the first of its term opens it.
+            "disk" => {
+                let terms = given.list("terms");
+                let (term, vote) = (given.maybe("term"), given.maybe("vote"));
+                let at = node(&given.word());
+                let terms: Vec<Term> = terms
+                    .iter()
+                    .filter(|text| !text.is_empty())
+                    .map(|text| Term(text.parse().unwrap()))
+                    .collect();
+                let last = terms.last().copied().unwrap_or(Term::ZERO);
+                let term = term.map_or(last, |text| Term(text.parse().unwrap()));
+                let vote = HardState { term, voted_for: vote.map(|text| first_life(node(&text))) };
+                self.cluster.start_from(at, vote, log_of(&terms));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Commands about messages.
+    fn wire(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
+        match directive {
+            "deliver" => {
+                let (last, again, first) = (given.flag("last"), given.flag("again"), given.flag("first"));
+                let mut meant = self.meant(given);
+                if last {
+                    meant.drain(..meant.len().saturating_sub(1));
+                } else if first {
+                    meant.truncate(1);
+                }
+                let letters: Vec<Letter> = meant.iter().map(|at| self.cluster.wire[*at].clone()).collect();
+                if !again {
+                    self.remove(&meant);
+                }
+                if letters.is_empty() {
+                    self.say("nothing is on its way");
+                }
+                for letter in letters {
+                    self.cluster.deliver(letter);
+                }
+            }
+            "drop" => {
+                let meant = self.meant(given);
+                for at in &meant {
+                    let line = format!("lost: {}", self.cluster.wire[*at]);
+                    self.say(line);
+                }
+                self.remove(&meant);
+            }
+            "copy" => {
+                let (name, last) = (given.text("as"), given.flag("last"));
+                let meant = self.meant(given);
+                let at = if last { meant.last() } else { meant.first() };
+                let at = at.unwrap_or_else(|| panic!("there is no message to copy as {name}"));
+                let letter = self.cluster.wire[*at].clone();
+                self.say(format!("{name}: {letter}"));
+                self.copies.insert(name, letter);
+            }
+            "replay" => {
+                let letter = self.copies[&given.word()].clone();
+                self.cluster.deliver(letter);
+            }
+            // An append that no leader here has sent: its entries are those that `disk` would make.
+            "append" => {
+                let (term, commit) = (Term(given.number("term", None)), Index(given.number("commit", None)));
+                let (after, terms) = (given.number("after", None), given.list("terms"));
+                let (from, to) = link(&given.word());
+                let terms: Vec<Term> = terms.iter().map(|text| Term(text.parse().unwrap())).collect();
+                let whole = log_of(&terms);
+                let prev = LogPosition { index: Index(after), term: whole.term_at(Index(after)).unwrap() };
+                let entries = whole.from(prev.index.next(), u32::MAX).to_vec();
+                let body = Body::Append(Append { prev, entries, commit, round: 0 });
+                let (from, to) = (first_life(from), first_life(to));
+                self.cluster.deliver(Message { cluster: ClusterId(1), from, to, term, body });
+            }
+            "cut" => {
+                let (from, to) = link(&given.word());
+                self.cluster.cuts.insert((from.min(to), from.max(to)));
+            }
+            "heal" => self.cluster.cuts.clear(),
+            "stabilize" => {
+                let among: Vec<NodeId> = given.list("among").iter().map(|text| node(text)).collect();
+                self.stabilize(&among);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Which messages are meant: those of a link `n1-n2`, those to `n2`, or all.
+    fn meant(&mut self, given: &mut Arguments<'_>) -> Vec<usize> {
+        let to = given.maybe("to").map(|text| node(&text));
+        let link = given.maybe_word().map(|word| link(&word));
+        let chosen = |letter: &Letter| {
+            let (from, at) = (letter.from.node, letter.to.node);
+            link.is_none_or(|link| link == (from, at)) && to.is_none_or(|to| to == at)
+        };
+        (0..self.cluster.wire.len()).filter(|at| chosen(&self.cluster.wire[*at])).collect()
+    }
+
+    fn remove(&mut self, meant: &[usize]) {
+        let mut at = 0;
+        self.cluster.wire.retain(|_| {
+            at += 1;
+            !meant.contains(&(at - 1))
+        });
+    }
+
+    /// Delivers among these nodes until nothing is on its way. What a cut stops is lost.
+    fn stabilize(&mut self, among: &[NodeId]) {
+        let here = |letter: &Letter| {
+            among.is_empty() || (among.contains(&letter.from.node) && among.contains(&letter.to.node))
+        };
+        let mut steps = 0;
+        while let Some(at) = self.cluster.wire.iter().position(here) {
+            let letter = self.cluster.wire.remove(at);
+            self.cluster.deliver(letter);
+            steps += 1;
+            assert!(steps < 10_000, "the cluster does not come to rest");
+        }
+    }
+
+    /// Commands about a node's timers, disk and life.
+    fn life(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
+        let timer = match directive {
+            "election" => Some(Timer::Election),
+            "contact" => Some(Timer::MinElectionTimeout),
+            "heartbeat" => Some(Timer::Heartbeat),
+            "timeout" => Some(Timer::Transfer),
+            _ => None,
+        };
+        if let Some(timer) = timer {
+            self.cluster.step(node(&given.word()), Input::TimerFired(timer));
+            return true;
+        }
+        match directive {
+            "slow" => self.cluster.replicas.get_mut(&node(&given.word())).unwrap().slow = true,
+            "fast" => {
+                let at = node(&given.word());
+                self.cluster.replicas.get_mut(&at).unwrap().slow = false;
+                self.cluster.sync(at);
+            }
+            "sync" => {
+                let (batches, at) = (given.number("batches", Some(1)), node(&given.word()));
+                for _ in 0..batches {
+                    assert!(self.cluster.sync(at), "{at} waits for nothing");
+                }
+            }
+            "crash" => {
+                let (keep, at) = (given.number("keep", Some(0)), node(&given.word()));
+                self.cluster.crash(at, usize::try_from(keep).unwrap());
+            }
+            "restart" => self.cluster.restart(node(&given.word())),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Commands of clients and operators.
+    fn ask(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
+        match directive {
+            "propose" => {
+                let content = content(given);
+                let at = node(&given.word());
+                // Numbered as they come, in no term: what is rejected has a name of its own, too.
+                self.issued += 1;
+                let id = ProposalId(LogPosition { term: Term::ZERO, index: Index(self.issued) });
+                self.cluster.step(at, Input::Propose { id, content });
+            }
+            "read" => {
+                self.issued += 1;
+                let id = ReadId(self.issued);
+                self.cluster.step(node(&given.word()), Input::Read { id });
+            }
+            "transfer" => {
+                let to = node(&given.text("to"));
+                self.cluster.step(node(&given.word()), Input::Transfer { to });
+            }
+            _ => return false,
+        }
+        true
+    }
+}

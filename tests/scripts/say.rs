@@ -1,0 +1,179 @@
+//! Puts what the machines said into words, one line each.
+
+use super::store::Store;
+use cutover::core::fence::{Body, Output, Reply};
+use cutover::core::ids::WriteId;
+use cutover::core::migration::{Command, Expected, PartitionRecord, Settlement, Timer, Transition};
+
+fn list(ids: &[WriteId]) -> String {
+    if ids.is_empty() {
+        return "nothing".to_owned();
+    }
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// What is asked of a store.
+pub fn body(body: &Body) -> String {
+    match body {
+        Body::Prepare(p) => format!("prepare {} closed through {}", p.migration, p.closed_through),
+        Body::Seal(s) => format!("seal {} through {}, target {}", s.migration, s.through, s.target),
+        Body::Evidence(q) => format!("evidence? {} {} at least {}", q.migration, q.epoch, q.at_least),
+        Body::Watermark(q) => format!("watermark? {} {}", q.migration, q.epoch),
+        Body::Drop(d) => match d.sealed_through {
+            Some(through) => format!("drop {} if sealed through {through}", d.copy),
+            None => format!("drop {}", d.copy),
+        },
+        Body::Export(e) => format!("export {} first {} count {}", e.migration, e.first, e.count),
+        Body::Chunk(c) => format!("chunk {} {} from {}: {}", c.migration, c.source, c.first, list(&c.writes)),
+        Body::Write(w) => format!("write {} token {}", w.id, w.token),
+        Body::Read(r) => format!("read token {}", r.token),
+    }
+}
+
+/// What a store answers.
+pub fn reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Prepared(p) => {
+            format!(
+                "prepared {} closed through {} {}",
+                p.migration(),
+                p.closed_through(),
+                p.speaker().incarnation
+            )
+        }
+        Reply::Sealed(r) => {
+            let (migration, through, watermark) = (r.migration(), r.through(), r.watermark());
+            format!("sealed {migration} through {through} watermark {watermark}, target {}", r.target())
+        }
+        Reply::Evidence(e) => {
+            let speaker = e.speaker().incarnation;
+            format!("evidence {} {} position {} {speaker}", e.migration(), e.epoch(), e.position())
+        }
+        Reply::Watermark(w) => {
+            let (migration, epoch, position) = (w.migration(), w.epoch(), w.position());
+            format!(
+                "watermark {migration} {epoch} position {position}, sealed through {}",
+                w.sealed_through()
+            )
+        }
+        Reply::Dropped(d) => format!("dropped {}", d.copy()),
+        Reply::ChunkTaken(t) => format!("taken {} position {}", t.migration(), t.position()),
+        Reply::Applied { write, position } => format!("applied {} at {position}", write.id),
+        Reply::Refused { request, refusal } => format!("refused {}: {refusal}", body(&request.body)),
+    }
+}
+
+/// What a store does.
+pub fn output(output: &Output) -> String {
+    match output {
+        Output::Append { position, id } => format!("append {id} at {position}"),
+        Output::Import { first, writes } => format!("import {} from {first}", list(writes)),
+        Output::Erase => "erase".to_owned(),
+        Output::Persist => "persist".to_owned(),
+        Output::Admitted(write) => format!("admitted {}", write.id),
+        Output::Serve(read) => format!("serve token {}", read.token),
+        Output::Hand { migration, first, last } => format!("hand {migration} {first} to {last}"),
+        Output::Reply(said) => reply(said),
+        Output::Halt(halt) => format!("HALT {}: {}", halt.invariant, halt.facts),
+    }
+}
+
+fn expected(expected: Expected) -> String {
+    format!("{}@{}", expected.migration, expected.epoch)
+}
+
+/// What is proposed to the log.
+pub fn command(command: &Command) -> String {
+    let what = match &command.transition {
+        Transition::Create { placement, guarantee } => format!("create at {placement} {guarantee}"),
+        Transition::Open { expected: at, .. } => format!("open {}", expected(*at)),
+        Transition::Begin { expected: at, to } => format!("begin {} to {to}", expected(*at)),
+        Transition::EnterCutover { expected: at, receipt } => {
+            format!("enter cutover {}, {}", expected(*at), reply(&Reply::Sealed(*receipt)))
+        }
+        Transition::EnterTimedCutover { expected: at, .. } => {
+            format!("enter timed cutover {}", expected(*at))
+        }
+        Transition::RecordWatermark { expected: at, reading } => {
+            format!("record watermark {}, position {}", expected(*at), reading.position())
+        }
+        Transition::Complete { expected: at, evidence } => {
+            format!("complete {}, position {}", expected(*at), evidence.position())
+        }
+        Transition::Abort { expected: at } => format!("abort {}", expected(*at)),
+        Transition::Force { expected: at, operator, reason, .. } => {
+            format!("force {} by {}: {}", expected(*at), operator.as_ref(), reason.as_ref())
+        }
+        Transition::Settle { migration, proof: Settlement::Sealed(receipt) } => {
+            format!("settle {migration}, sealed through {}", receipt.through())
+        }
+        Transition::Settle { migration, proof: Settlement::Closed(prepared) } => {
+            format!("settle {migration}, closed through {}", prepared.closed_through())
+        }
+        Transition::Settle { migration, proof: Settlement::Dropped(dropped) } => {
+            format!("settle {migration}, dropped {}", dropped.copy())
+        }
+        Transition::RetireCopy { placement, copy } => format!("retire {copy} at {placement}"),
+        Transition::ForgetCopy { dropped } => {
+            format!("forget {} at {}", dropped.copy(), dropped.speaker().store)
+        }
+        Transition::Delete { expected: at } => format!("delete {}", expected(*at)),
+    };
+    format!("{} {what}", command.partition)
+}
+
+/// A timer by the word that fires it.
+pub fn timer(timer: &Timer) -> String {
+    match timer {
+        Timer::Retry => "retry".to_owned(),
+        Timer::BlockedBudget { migration } => format!("budget {migration}"),
+        Timer::SealSuspected { migration } => format!("suspicion {migration}"),
+        Timer::Barrier { migration, epoch } => format!("barrier {migration}@{epoch}"),
+    }
+}
+
+/// The record on one line, and one more for each thing that is left to do.
+pub fn record(record: Option<&PartitionRecord>) -> Vec<String> {
+    let Some(record) = record else { return vec!["p1 is not listed".to_owned()] };
+    let head = format!("{} {} {}", record.partition, record.epoch, record.migration);
+    let mut lines = match record.placed {
+        None => vec![format!("{head} deleted")],
+        Some(placed) => {
+            let open = if placed.opened { "" } else { ", not open" };
+            let kind = placed.guarantee;
+            vec![format!(
+                "{head} {} {kind}{open}, owned since {} copy {}",
+                placed.state, placed.owned_since, placed.copy
+            )]
+        }
+    };
+    if let Some(facts) = record.placed.and_then(|placed| placed.cutover) {
+        let watermark = facts.watermark.map_or_else(|| "unknown".to_owned(), |position| position.to_string());
+        lines
+            .push(format!("  drained at {}, target {}, watermark {watermark}", facts.draining, facts.target));
+    }
+    if let Some(debt) = record.placed.and_then(|placed| placed.debt) {
+        lines.push(format!("  UNSEALED: {} may acknowledge writes through {}", debt.placement, debt.through));
+    }
+    for old in &record.old_copies {
+        let condition =
+            old.sealed_through.map_or_else(String::new, |through| format!(" sealed through {through}"));
+        let fate = if old.retiring { "retiring" } else { "kept" };
+        lines.push(format!("  old copy {} at {}{condition}, {fate}", old.copy, old.placement));
+    }
+    lines
+}
+
+/// A store's fences and data on one line.
+pub fn store(store: &Store) -> String {
+    let (config, durable) = (store.fence.config(), store.fence.durable());
+    let copy = match durable.copy() {
+        None => "no copy".to_owned(),
+        Some(copy) => {
+            let finished = if copy.finished() { " finished" } else { "" };
+            format!("watermark {}{finished}: {}", copy.watermark(), list(&store.data))
+        }
+    };
+    let (sealed, closed, newest) = (durable.sealed_through(), durable.closed_through(), durable.newest());
+    format!("{} {} sealed {sealed} closed {closed} newest {newest}, {copy}", config.store, config.incarnation)
+}
