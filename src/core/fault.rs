@@ -4,7 +4,7 @@
 //! happen is the scope's business.
 //!
 //! ```
-//! use cutover::fault::Fault;
+//! use cutover::core::fault::Fault;
 //! let faults: Vec<_> = [Fault::Crash, Fault::ClockGain].iter().map(Fault::to_string).collect();
 //! assert_eq!(faults.join(", "), "crash, clock-gain");
 //! assert_eq!("clock-gain".parse(), Ok(Fault::ClockGain));
