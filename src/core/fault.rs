@@ -9,6 +9,8 @@
 //! assert_eq!(faults.join(", "), "crash, clock-gain");
 //! assert_eq!("clock-gain".parse(), Ok(Fault::ClockGain));
 //! ```
+//!
+//! May import: nothing.
 
 use alloc::string::String;
 use alloc::vec::Vec;
