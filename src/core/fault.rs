@@ -8,7 +8,7 @@
 //! assert_eq!(faults.join(", "), "crash, clock-gain");
 //! ```
 //!
-//! May import: nothing.
+//! May import: `core::marks`.
 
 use core::fmt;
 

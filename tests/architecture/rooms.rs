@@ -71,12 +71,11 @@ impl Rooms {
         places.filter(|(_, place)| at(place)).max_by_key(|(_, place)| place.len()).map(|(room, _)| room)
     }
 
-    /// The room that a path of Rust code names: the row with the longest name that it begins with.
+    /// The room that a path of Rust code names: the row with the longest name that it begins with. A macro counts as the
+    /// module of its name.
     fn of_path(&self, path: &[String]) -> Option<&Room> {
-        let named = self.0.iter().filter(|room| {
-            let name: Vec<&str> = room.name.split("::").collect();
-            path.len() >= name.len() && name.iter().zip(path).all(|(a, b)| a == b)
-        });
+        let path = path.join("::").replace('!', "");
+        let named = self.0.iter().filter(|room| is_within(&path, &room.name));
         named.max_by_key(|room| room.name.len())
     }
 
@@ -148,7 +147,7 @@ impl Room {
     }
 }
 
-/// Whether `room` is `outer` or lies in it, by its name.
+/// Whether the path of a room, or of something in it, begins with that of `outer`.
 pub fn is_within(room: &str, outer: &str) -> bool {
     room.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
