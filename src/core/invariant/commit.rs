@@ -2,7 +2,7 @@
 
 use super::Id;
 use super::findings::Findings;
-use super::monitor::Monitor;
+use super::past::{Monitor, read_placement};
 use crate::core::fence::StatementOrigin;
 use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use crate::core::migration::{
@@ -56,7 +56,7 @@ pub(super) fn judge(
     });
     if let (Transition::Force { .. }, Some(before)) = (&command.transition, before) {
         let owed = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
-        let source = before.placed.map(|placed| super::monitor::read_placement(placed.state));
+        let source = before.placed.map(|placed| read_placement(placed.state));
         findings.demand(owed.map(|debt| debt.placement) == source, Id::DebtKept, || {
             (format!("{command} left the debt {owed:?}"), format!("the source {source:?} is unsealed"))
         });
@@ -98,7 +98,7 @@ impl Before<'_> {
     }
 
     fn owner(&self) -> Option<Placement> {
-        self.placed.map(|placed| super::monitor::read_placement(placed.state))
+        self.placed.map(|placed| read_placement(placed.state))
     }
 
     fn target(&self) -> Option<Placement> {

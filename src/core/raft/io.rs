@@ -2,7 +2,7 @@
 
 use super::configuration::{Change, ChangeRefusal};
 use super::durable::{Batch, SnapshotError};
-use super::log::{Content, Entry, LogPosition};
+use super::entry::{Content, Entry, LogPosition};
 use super::machine::{Effect, Machine};
 use super::mark::Mark;
 use super::message::Message;
