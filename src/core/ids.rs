@@ -2,6 +2,8 @@
 //!
 //! All are small integers with a name of their own; the names that people use live in a directory of the control
 //! plane (ADR 0003). None has a `Default`: a forgotten epoch must not compile into epoch 0.
+//!
+//! May import: nothing.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -49,6 +49,8 @@
 //! assert_eq!(error.to_string(), "line 5: truncated: found \"end 3\" after 0 steps, expected \"end 0\"");
 //! # Ok::<(), cutover::core::trace::Unfit>(())
 //! ```
+//!
+//! May import: `core::control_plane`.
 
 mod error;
 mod format;
