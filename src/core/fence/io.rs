@@ -57,6 +57,24 @@ pub enum Output {
     Halt(Halt),
 }
 
+impl Output {
+    /// The answer in it, if it is one.
+    #[must_use]
+    pub const fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::Reply(reply) => Some(reply),
+            Self::Append { .. }
+            | Self::Import { .. }
+            | Self::Erase
+            | Self::Persist
+            | Self::Admitted(_)
+            | Self::Serve(_)
+            | Self::Hand { .. }
+            | Self::Halt(_) => None,
+        }
+    }
+}
+
 /// An answer.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Reply {

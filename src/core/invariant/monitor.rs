@@ -7,7 +7,7 @@ use super::{Id, commit, sink};
 use crate::core::fence::{Durable, Write};
 use crate::core::gate::Consistency;
 use crate::core::ids::{Epoch, Placement, WriteId};
-use crate::core::migration::{Command, PartitionRecord, Transition};
+use crate::core::migration::{Command, PartitionRecord, Transition, TransitionKind};
 use crate::core::placement::{Guarantee, PartitionState, Phase, Resolution};
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -99,31 +99,22 @@ impl Monitor {
         } else if let Some(record) = before {
             self.newest_epoch = self.newest_epoch.max(record.epoch);
         }
-        match &command.transition {
-            Transition::Abort { expected } => insert(&mut self.aborted, expected.migration),
-            Transition::Force { .. } => {
-                self.debt = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
-                self.register = None;
-                for id in data.0.iter().filter(|id| !self.lossless && !data.1.contains(id)) {
-                    insert(&mut self.exempt, *id);
-                }
+        if let Transition::Abort { expected } = &command.transition {
+            insert(&mut self.aborted, expected.migration);
+        }
+        let kind = command.transition.kind();
+        if kind == TransitionKind::Force {
+            self.debt = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
+            self.register = None;
+            for id in data.0.iter().filter(|id| !self.lossless && !data.1.contains(id)) {
+                insert(&mut self.exempt, *id);
             }
-            Transition::Delete { .. } => {
-                self.register = None;
-                for id in data.0 {
-                    insert(&mut self.exempt, *id);
-                }
+        }
+        if kind == TransitionKind::Delete {
+            self.register = None;
+            for id in data.0 {
+                insert(&mut self.exempt, *id);
             }
-            Transition::Create { .. }
-            | Transition::Open { .. }
-            | Transition::Begin { .. }
-            | Transition::EnterCutover { .. }
-            | Transition::EnterTimedCutover { .. }
-            | Transition::RecordWatermark { .. }
-            | Transition::Complete { .. }
-            | Transition::Settle { .. }
-            | Transition::RetireCopy { .. }
-            | Transition::ForgetCopy { .. } => {}
         }
     }
 

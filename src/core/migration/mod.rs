@@ -30,6 +30,7 @@ mod transitions;
 
 pub use command::{
     COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Settlement, TextError, Transition,
+    TransitionKind,
 };
 pub use controller::Controller;
 pub use io::{Event, Output, Timer};
