@@ -16,7 +16,6 @@ mod identity;
 mod name;
 mod single;
 mod state;
-mod status;
 mod store;
 mod text;
 
@@ -31,5 +30,4 @@ pub use identity::{ClusterVoterIdentity, IdentityError};
 pub use name::{Address, AddressError, Endpoints, NameError, PartitionName};
 pub use single::SingleNodeControlPlane;
 pub use state::{Answer, ControlPlaneState};
-pub use status::{ControlPlaneStatus, FollowerStatus};
 pub use store::{Disk, DiskFailed, LogStore, Stopped, epoch_of};

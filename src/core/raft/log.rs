@@ -20,7 +20,7 @@ pub struct LogPosition {
 
 impl LogPosition {
     /// Before everything.
-    pub const ZERO: Self = Self { term: Term::ZERO, index: Index::ZERO };
+    pub const ZERO: Self = Self { term: Term::GENESIS, index: Index::ZERO };
 }
 
 impl fmt::Display for LogPosition {
@@ -141,7 +141,7 @@ impl<P: Payload> Log<P> {
             }
             index = index.previous();
         }
-        LogPosition { term: Term::ZERO, index: index.min(self.base.index) }
+        LogPosition { term: Term::GENESIS, index: index.min(self.base.index) }
     }
 
     /// Adds an entry at the end; gives its place.

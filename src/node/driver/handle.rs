@@ -4,8 +4,8 @@ use super::feed::FeedItem;
 use super::status::Status;
 use super::transport::Registry;
 use crate::core::control_plane::{
-    Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneRequest,
-    ControlPlaneState,
+    Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneRequest,
+    ControlPlaneState, ReplicatedControlPlane,
 };
 use crate::core::ids::{NodeId, Revision, SessionId};
 use crate::core::raft::{MemberRole, Outcome, Peer, Ticket, TransferRefusal};
@@ -33,13 +33,13 @@ pub enum Failure {
 }
 
 /// The engine, for a look.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct View<'e> {
-    engine: &'e dyn ControlPlaneConsensus,
+    engine: &'e ReplicatedControlPlane,
 }
 
 impl<'e> View<'e> {
-    pub(super) const fn new(engine: &'e dyn ControlPlaneConsensus) -> Self {
+    pub(super) const fn new(engine: &'e ReplicatedControlPlane) -> Self {
         Self { engine }
     }
 
@@ -51,13 +51,13 @@ impl<'e> View<'e> {
 
     /// The engine.
     #[must_use]
-    pub const fn engine(&self) -> &'e dyn ControlPlaneConsensus {
+    pub const fn engine(&self) -> &'e ReplicatedControlPlane {
         self.engine
     }
 
     /// The members as they are committed, and who votes.
     pub fn members(&self) -> impl Iterator<Item = (Peer, bool)> {
-        let members = self.engine.applied().configuration().members();
+        let members = self.engine.node().applied().configuration().members();
         members.iter().map(|member| (member.peer, member.role == MemberRole::Voter))
     }
 }

@@ -6,18 +6,19 @@
 use super::peer_server::PeerService;
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::{Body, Message, Peer};
-use crate::node::driver::View;
+use crate::node::driver::{RoleName, View};
 
 /// Why this leader counts a node for nothing. Others may know less than whoever speaks (ADR 0021): only a leader says so,
 /// and if another leads by now, it is as little listened to as its refusal counts.
 fn no_member(view: View<'_>, from: Peer) -> Option<String> {
-    let status = view.engine().status();
-    let is_member = view.engine().configuration().members().iter().any(|member| member.peer == from)
+    let node = view.engine().node();
+    let is_member = node.configuration().members().iter().any(|member| member.peer == from)
         || view.members().any(|(member, _)| member == from);
-    if is_member || !status.leads() {
+    if is_member || node.role() != RoleName::Leader {
         return None;
     }
-    let (me, cluster, term) = (status.config.me, status.config.cluster, status.term);
+    let (config, term) = (node.config(), node.hard_state().term);
+    let (me, cluster) = (config.me, config.cluster);
     Some(format!("{} is no member of {cluster}, says {}, which leads in term {term}", life(from), life(me)))
 }
 
