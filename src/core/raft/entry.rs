@@ -40,7 +40,7 @@ pub struct LogPosition {
 
 impl LogPosition {
     /// Before everything.
-    pub const ZERO: Self = Self { term: Term::ZERO, index: Index::ZERO };
+    pub const ZERO: Self = Self { term: Term::GENESIS, index: Index::ZERO };
 }
 
 impl fmt::Display for LogPosition {

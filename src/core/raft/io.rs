@@ -65,7 +65,7 @@ pub enum Input<P> {
     },
 }
 
-/// What a node wants done, in this order. A message that [rests on the disk](super::Body::waits) and stands behind a
+/// What a node wants done, in this order. A message that [rests on the disk](super::Body::after_persist) and stands behind a
 /// [`Output::Persist`] waits until that batch, and all before it, are durable; this holds across inputs, too. Nothing else
 /// has to wait: an outcome and a read rest on what a quorum has, durably.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

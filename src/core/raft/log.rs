@@ -76,7 +76,7 @@ impl<P: Payload> Log<P> {
             }
             index = index.previous();
         }
-        LogPosition { term: Term::ZERO, index: index.min(self.base.index) }
+        LogPosition { term: Term::GENESIS, index: index.min(self.base.index) }
     }
 
     /// Adds an entry at the end; gives its place.

@@ -1,7 +1,7 @@
 //! Raft: a log that a quorum agrees on. Deterministic, no I/O: inputs in, one ordered queue of outputs out.
 //!
 //! One [`Node`] is one participant. Whoever drives it hands it [`Input`]s one at a time and performs the [`Output`]s in
-//! their order. The one rule of the driver: a message that [rests on the disk](Body::waits) and stands behind an
+//! their order. The one rule of the driver: a message that [rests on the disk](Body::after_persist) and stands behind an
 //! [`Output::Persist`] waits until that batch, and every batch before it, are durable. There is no time here; a node asks
 //! for a [`Timer`] and is told that it fired.
 //!
