@@ -17,8 +17,8 @@
 //! | part | what it does |
 //! | --- | --- |
 //! | `directory.rs` | the file, its lock, and how it comes into being |
-//! | `header.rs`, `database.rs` | redb opened, with what it does not check by itself |
-//! | `gate.rs`, `blocks.rs` | its way to the disk, measured and verified |
+//! | `header.rs`, `database.rs` | redb opened, with the checks that it does not make itself |
+//! | `metered_backend.rs`, `block_checksums.rs` | redb's backend, with counts and checksums |
 //! | `layout.rs`, `record.rs` | tables and values, read and verified |
 //! | `opening.rs` | a file founded, or read back |
 //! | `change.rs` | batches into one transaction |
@@ -131,7 +131,7 @@ impl Store {
     /// Opens the data directory of this node, and reads all of it.
     ///
     /// # Errors
-    /// [`StoreError`]: it is missing, another's, in use, of a later format, damaged, or cannot be read.
+    /// [`StoreError`]: it is missing, another's, in use, of another format, damaged, or cannot be read.
     pub fn open(
         directory: &Path,
         identity: &StoreIdentity,
@@ -155,7 +155,7 @@ impl Store {
     /// Whose a data directory is. It is opened for that, and so must not be in use, and closed again.
     ///
     /// # Errors
-    /// [`StoreError`]: it is missing, in use, of a later format, damaged, or cannot be read.
+    /// [`StoreError`]: it is missing, in use, of another format, damaged, or cannot be read.
     pub fn identify(directory: &Path) -> Result<StoreIdentity, StoreError> {
         let place = directory::place(directory);
         let begun = opening::begin(&place, directory::open(directory)?, |reader| reader.identity());
