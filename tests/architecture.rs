@@ -105,10 +105,7 @@ const TO_CUT: &[&[&str]] = &[
         "cutover_cli::mutants::report",
     ],
     &["cutover_cli::review::load", "cutover_cli::review::run"],
-    &["cutover_sim::campaign", "cutover_sim::shrink"],
     &["cutover_sim::cli", "cutover_sim::report"],
-    &["cutover_sim::heal", "cutover_sim::run"],
-    &["cutover_sim::host", "cutover_sim::storage"],
 ];
 
 fn purity_violations(file: &File) -> Vec<String> {

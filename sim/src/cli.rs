@@ -1,9 +1,9 @@
 //! The command line.
 
 use crate::campaign::{self, Campaign};
-use crate::options::kinds;
 use crate::report::{Format, Report};
 use crate::run::Verdict;
+use crate::without;
 use clap::Parser;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -100,7 +100,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return exit::USAGE;
         }
     };
-    let without = match kinds(&args.without) {
+    let without = match without::named(&args.without) {
         Ok(without) => without,
         Err(wrong) => {
             eprintln!("cutover sim: --without: {wrong}");
