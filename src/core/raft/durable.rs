@@ -1,8 +1,9 @@
 //! What a node keeps across crashes, and how it changes: one atomic batch at a time.
 
 use super::configuration::{Configuration, Peer};
-use super::log::{Entry, Log, LogPosition};
-use super::machine::{Applied, Machine, Payload, State};
+use super::entry::{Entry, LogPosition, Payload};
+use super::log::Log;
+use super::machine::{Applied, Machine, State};
 use super::session::SessionLimits;
 use crate::core::ids::{Index, Names, Relabel, Term};
 use alloc::sync::Arc;
