@@ -338,6 +338,21 @@ fn links_between_pages_lead_somewhere() -> Result<(), String> {
 }
 
 #[test]
+fn the_list_of_decisions_has_each_with_its_title() -> Result<(), String> {
+    let list = read("docs/adr/README.md")?;
+    let mut found = Vec::new();
+    for file in all_files()?.iter().filter(|file| file.starts_with("docs/adr/0")) {
+        let (text, name) = (read(file)?, file.trim_start_matches("docs/adr/"));
+        let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        let row = title.split_once(". ").map(|(number, title)| format!("| [{number}]({name}) | {title} |"));
+        if !row.as_ref().is_some_and(|row| list.contains(row)) {
+            found.push(format!("docs/adr/README.md has no row for {file}: {row:?}"));
+        }
+    }
+    none(&found)
+}
+
+#[test]
 fn files_are_short_enough_to_review() -> Result<(), String> {
     none(&code()?.iter().flat_map(size_violations).collect::<Vec<_>>())
 }
