@@ -28,6 +28,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Pure.
     ("ids",           &[]),
     ("raft",          &["ids"]),
+    ("outbox",        &["ids", "raft"]),
     ("fence",         &["ids"]),
     ("placement",     &["ids"]),
     ("migration",     &["ids", "fence", "placement"]),
@@ -41,7 +42,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("api",           &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane"]),
     ("store",         &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane"]),
     ("tls",           &["ids", "control_plane"]),
-    ("driver",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
+    ("driver",        &["ids", "raft", "outbox", "fence", "placement", "migration", "gate", "control_plane", "invariant",
                         "trace", "store"]),
     ("server",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
                         "trace", "api", "tls", "driver", "store"]),
@@ -55,6 +56,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &[
     "ids",
     "raft",
+    "outbox",
     "fence",
     "placement",
     "migration",

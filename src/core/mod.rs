@@ -13,6 +13,7 @@ pub mod gate;
 pub mod ids;
 pub mod invariant;
 pub mod migration;
+pub mod outbox;
 pub mod placement;
 pub mod raft;
 pub mod trace;

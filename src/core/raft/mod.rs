@@ -1,9 +1,8 @@
 //! Raft: a log that a quorum agrees on. Deterministic, no I/O: inputs in, one ordered queue of outputs out.
 //!
 //! One [`Node`] is one participant. Whoever drives it hands it [`Input`]s one at a time and performs the [`Output`]s in
-//! their order. The one rule of the driver: a message that [rests on the disk](Body::waits) and stands behind an
-//! [`Output::Persist`] waits until that batch, and every batch before it, are durable. There is no time here; a node asks
-//! for a [`Timer`] and is told that it fired.
+//! their order, through an [outbox](crate::core::outbox), which holds back what must wait for the disk. There is no time here; a
+//! node asks for a [`Timer`] and is told that it fired.
 //!
 //! Where the rules of the papers are (Raft: Ongaro and Ousterhout 2014, extended version; thesis: Ongaro 2014):
 //!
@@ -50,7 +49,8 @@ mod transfer;
 pub use configuration::{Change, ChangeRefusal, Configuration, Member, MemberRole, Peer};
 pub use durable::{Batch, Durable, HardState, Snapshot, SnapshotError};
 pub use io::{
-    Input, Outcome, Output, ProposalId, ReadId, ReadRefusal, Rejection, StartError, Timer, TransferRefusal,
+    BatchNumber, Input, Outcome, Output, ProposalId, ReadId, ReadRefusal, Rejection, StartError, Timer,
+    TransferRefusal,
 };
 pub use log::{Content, Entry, Log, LogPosition};
 pub(crate) use machine::sealed;

@@ -3,7 +3,7 @@
 use super::configuration::{Configuration, Peer};
 use super::durable::{Batch, Durable, HardState, Snapshot};
 use super::election::VoteTracker;
-use super::io::{Input, Output, StartError, Timer, refuse};
+use super::io::{BatchNumber, Input, Output, StartError, Timer, refuse};
 use super::leader::Leader;
 use super::log::{Log, LogPosition};
 use super::machine::{Applied, Effect, Machine};
@@ -129,6 +129,8 @@ pub struct Node<M: Machine> {
     pub(super) durable_hard_state: HardState,
     /// Batches not reported durable, oldest first.
     pub(super) unsynced: Vec<Unsynced>,
+    /// The newest batch that was reported durable: the one before the oldest of those.
+    pub(super) synced: BatchNumber,
     pub(super) halted: bool,
 }
 
@@ -153,6 +155,7 @@ impl<M: Machine> Node<M> {
             stable,
             durable_hard_state: hard_state,
             unsynced: Vec::new(),
+            synced: BatchNumber::ZERO,
             halted: false,
         };
         node.find_configurations();
@@ -160,6 +163,7 @@ impl<M: Machine> Node<M> {
     }
 
     /// Takes an input, and says what is to be done.
+    #[must_use = "what a node wants done has to be done, in this order"]
     pub fn handle(&mut self, input: Input<M::Payload>) -> Vec<Output<M>> {
         if self.halted {
             return refuse(&input);
@@ -297,7 +301,7 @@ impl<'n, M: Machine> Turn<'n, M> {
             Input::TimerFired(Timer::MinElectionTimeout) => self.contact_lost(),
             Input::TimerFired(Timer::Heartbeat) => self.heartbeat(),
             Input::TimerFired(Timer::Transfer) => self.abandon_transfer(),
-            Input::Synced(batches) => self.synced(batches),
+            Input::Synced(through) => self.synced(through),
             Input::Propose { id, content } => self.propose(id, content),
             Input::Read { id } => self.read(id),
             Input::Transfer { to } => self.transfer(to),
@@ -373,10 +377,13 @@ impl<'n, M: Machine> Turn<'n, M> {
         }
     }
 
-    /// The oldest batches are durable: now they count (section 5.3; a leader and a candidate count themselves here).
-    fn synced(&mut self, batches: u32) {
+    /// Batches are durable: now they count (section 5.3; a leader and a candidate count themselves here).
+    fn synced(&mut self, through: BatchNumber) {
+        let batches = through.0.saturating_sub(self.node.synced.0);
         let count = usize::try_from(batches).unwrap_or(usize::MAX).min(self.node.unsynced.len());
         let Some(newest) = self.node.unsynced.drain(..count).next_back() else { return };
+        self.node.synced.0 =
+            self.node.synced.0.saturating_add(batches.min(u64::try_from(count).unwrap_or(u64::MAX)));
         self.node.stable = newest.last;
         self.node.durable_hard_state = newest.hard_state;
         if newest.hard_state == self.node.hard_state {
@@ -406,7 +413,8 @@ impl<'n, M: Machine> Turn<'n, M> {
     fn persist(&mut self, batch: Batch<M::Payload>) -> Output<M> {
         let (last, vote) = (self.node.log.last().index, self.node.hard_state);
         self.node.unsynced.push(Unsynced { last, hard_state: vote });
-        Output::Persist(batch)
+        let waiting = u64::try_from(self.node.unsynced.len()).unwrap_or(u64::MAX);
+        Output::Persist { number: BatchNumber(self.node.synced.0.saturating_add(waiting)), batch }
     }
 
     fn batch(&self) -> Option<Batch<M::Payload>> {
