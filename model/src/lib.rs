@@ -1,5 +1,7 @@
 //! The harness that checks the production code of `cutover`: the environments around its machines, and the searches over
 //! them.
+//!
+//! May import: `core`.
 
 pub mod env;
 pub mod environment;

@@ -12,8 +12,11 @@ pub mod fence;
 pub mod gate;
 pub mod ids;
 pub mod invariant;
+mod marks;
 pub mod migration;
 pub mod outbox;
 pub mod placement;
 pub mod raft;
 pub mod trace;
+
+pub use crate::marks;

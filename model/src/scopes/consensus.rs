@@ -162,7 +162,7 @@ fn logs() -> Vec<Scope> {
             },
         ),
         scope(
-            "replication-whole",
+            "replication-exhaustive",
             "one at a time on the network, but nothing is lost that may still matter, and all of it arrives again",
             Set::Pr,
             Cluster {
@@ -177,7 +177,7 @@ fn logs() -> Vec<Scope> {
             },
         ),
         scope(
-            "disks",
+            "replication-slow-disk",
             "nodes that go on while a batch is not durable yet",
             Set::Pr,
             Cluster {

@@ -37,7 +37,7 @@ fn logs() -> Vec<Scope> {
             Cluster { terms: 3, writes: 2, entries: 3, crashes: 1, ..SINGLE },
         ),
         night(
-            "nightly/disks",
+            "nightly/replication-slow-disk",
             "nodes that go on while a batch is not durable yet",
             Cluster { entries: 2, in_flight: 1, crashes: 1, ..WHOLE },
         ),

@@ -22,6 +22,8 @@
 //! machine makes everything above a `Persist` durable, in one atomic step with [`Fence::durable`], before anything
 //! below it leaves. A statement behind a `Persist` is therefore true in every later crash, and says nothing of
 //! writes that a crash could still take away.
+//!
+//! May import: `core::ids`.
 
 mod applied;
 mod data;

@@ -5,6 +5,8 @@
 //!
 //! Most are *action* properties: something was done that must not be done. They are judged on every step of a search,
 //! before states are compared, so that two ways into one state cannot hide the wrong one.
+//!
+//! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`.
 
 mod commit;
 mod consensus;

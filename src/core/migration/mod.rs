@@ -14,6 +14,8 @@
 //!
 //! Every command is a compare-and-swap on the migration's id and the epoch, judged when it is applied, so it does not
 //! matter which controller sends it, how late, or how often.
+//!
+//! May import: `core::ids`, `core::fence`, `core::placement`.
 
 mod command;
 mod controller;

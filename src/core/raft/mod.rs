@@ -25,6 +25,8 @@
 //!
 //! What is a set in the papers is a sorted `Vec` here. Left out on purpose: storage writes that overtake one another,
 //! reads by lease, pipelined snapshots, priorities, joint consensus.
+//!
+//! May import: `core::ids`, `core::marks`.
 
 mod configuration;
 mod durable;

@@ -21,7 +21,7 @@ Examples:
   cutover check --scope migration/moves                 one scope; a prefix names several
   cutover check --scope migration-timed --pauses unbounded
   cutover check --scope migration-timed --barrier 3     one tick below the bound
-  cutover check --set nightly --each 10m --budget 150m --memory 14GiB
+  cutover check --set nightly --scope-budget 10m --budget 150m --memory 14GiB
   cutover check --list                                  scopes, bounds and invariants";
 
 /// Explore the production state machines exhaustively within each scope's bounds
@@ -48,13 +48,13 @@ pub struct Args {
     budget: Option<Duration>,
     /// Stop a scope after this much time, call it UNKNOWN, and go on with the next
     #[arg(long, value_name = "DURATION", value_parser = parse_budget)]
-    each: Option<Duration>,
+    scope_budget: Option<Duration>,
     /// Stop when this much memory is in use, and call the rest UNKNOWN (such as 512MiB, 4GiB)
     #[arg(long, value_name = "BYTES", value_parser = parse_memory)]
     memory: Option<u64>,
     /// Search on until this very invariant breaks, whatever else does
     #[arg(long, value_name = "INVARIANT")]
-    until: Option<String>,
+    stop_at: Option<String>,
     /// Timed scopes: whether a write may take any time to take effect
     #[arg(long, value_name = "HOW", value_parser = ["bounded", "unbounded"])]
     pauses: Option<String>,
@@ -112,8 +112,8 @@ pub fn run(args: &Args) -> u8 {
         Ok(scopes) => scopes,
         Err(what) => return refuse(&what, exit::USAGE),
     };
-    let until = match args.until.as_deref().map(|name| Id::named(name).ok_or(name)).transpose() {
-        Ok(until) => until,
+    let stop_at = match args.stop_at.as_deref().map(|name| Id::named(name).ok_or(name)).transpose() {
+        Ok(stop_at) => stop_at,
         Err(name) => {
             let all: Vec<_> = Id::ALL.iter().map(ToString::to_string).collect();
             let expected = all.join(", ");
@@ -132,14 +132,14 @@ pub fn run(args: &Args) -> u8 {
     let options = json!({
         "scopes": scopes.iter().map(|scope| scope.name).collect::<Vec<_>>(),
         "threads": threads(args), "symmetry": !args.no_symmetry, "breadth_first": args.breadth_first,
-        "budget_s": args.budget.map(|budget| budget.as_secs()), "each_s": args.each.map(|each| each.as_secs()),
+        "budget_s": args.budget.map(|budget| budget.as_secs()), "scope_budget_s": args.scope_budget.map(|budget| budget.as_secs()),
         "memory": args.memory,
-        "until": until.map(|id| id.to_string()), "pauses": args.pauses, "barrier": args.barrier,
+        "stop_at": stop_at.map(|id| id.to_string()), "pauses": args.pauses, "barrier": args.barrier,
     });
     let mut run = Run {
         console: Console::new(args.format, "check", &options),
         args,
-        until,
+        stop_at,
         ends: args.budget.map(|budget| Instant::now() + budget),
         interrupted: &interrupted,
     };
@@ -225,7 +225,7 @@ fn list(scopes: &[Scope], format: Format) -> u8 {
 pub(super) struct Run<'a> {
     pub(super) console: Console,
     pub(super) args: &'a Args,
-    pub(super) until: Option<Id>,
+    pub(super) stop_at: Option<Id>,
     ends: Option<Instant>,
     interrupted: &'a AtomicBool,
 }
@@ -237,14 +237,14 @@ impl Run<'_> {
     }
 
     fn scope_in<E: Environment>(&mut self, scope: &Scope, world: &Arc<E>) -> Judged {
-        let watch = self.until.or(scope.expect).map_or_else(|| scope.judged(), Id::bit);
+        let watch = self.stop_at.or(scope.expect).map_or_else(|| scope.judged(), Id::bit);
         let searched = Searched { world: Arc::clone(world), watch };
         let exhaust = Order::DepthFirst { threads: threads(self.args), symmetry: !self.args.no_symmetry };
         // A design that is known to break is shown at its shortest, at once.
         let shortest = scope.expect.is_some() || self.args.breadth_first;
         let order = if shortest { Order::BreadthFirst } else { exhaust };
-        let each = self.args.each.map(|each| Instant::now() + each);
-        let until = each.into_iter().chain(self.ends).min();
+        let scope_ends = self.args.scope_budget.map(|budget| Instant::now() + budget);
+        let until = scope_ends.into_iter().chain(self.ends).min();
         let found = self.search(&searched, order, scope.name, until);
         let witness = found.witness.as_deref().and_then(|actions| self.witness(world, order, actions, watch));
         self.print(scope, &**world, &found, witness.as_ref())
@@ -286,7 +286,7 @@ impl Run<'_> {
         if order == Order::BreadthFirst {
             return Some(first);
         }
-        let id = self.until.unwrap_or(first.id);
+        let id = self.stop_at.unwrap_or(first.id);
         let searched = Searched { world: Arc::clone(world), watch: id.bit() };
         let patience = Instant::now() + SHORTEST_WITHIN;
         let until = Some(self.ends.map_or(patience, |ends| ends.min(patience)));

@@ -70,7 +70,7 @@ impl Run<'_> {
 
     /// A scope run with other options than listed need not reach what the listed one does.
     fn is_whole(&self, scope: &Scope) -> bool {
-        scope.options().is_empty() && self.until.is_none()
+        scope.options().is_empty() && self.stop_at.is_none()
     }
 
     fn print_reached(&self, scope: &Scope, reached: &[&str]) {
