@@ -13,6 +13,8 @@
 //!                ▼
 //!             messages that leave now
 //! ```
+//!
+//! May import: `core::ids`, `core::raft`.
 
 use crate::core::ids::Names;
 use crate::core::raft::{BatchNumber, Machine, Message, Output, Payload};
