@@ -27,6 +27,8 @@ mod page;
 mod rooms;
 #[path = "architecture/source.rs"]
 mod source;
+#[path = "architecture/words.rs"]
+mod words;
 
 /// Words that the compiler accepts in a `no_std` crate and that the pure part does without.
 const IMPURE: &[(&str, &str)] = &[

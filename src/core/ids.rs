@@ -137,7 +137,7 @@ impl Incarnation {
 
 impl Term {
     /// Before the first election.
-    pub const ZERO: Self = Self(0);
+    pub const GENESIS: Self = Self(0);
 
     /// The term after this one.
     #[must_use]

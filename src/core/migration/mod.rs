@@ -19,6 +19,7 @@
 
 mod command;
 mod controller;
+mod io;
 mod plan;
 mod record;
 mod refusal;
@@ -29,8 +30,10 @@ mod transitions;
 
 pub use command::{
     COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Settlement, TextError, Transition,
+    TransitionKind,
 };
-pub use controller::{Controller, Event, Output, Timer};
+pub use controller::Controller;
+pub use io::{Event, Output, Timer};
 pub use plan::{Plan, Policy, PolicyError, Step};
 pub use record::{CutoverFacts, Debt, OldCopy, PartitionRecord, Placed};
 pub use refusal::{BackendFailure, MigrationError};

@@ -2,7 +2,7 @@
 
 use super::configuration::{Change, ChangeRefusal};
 use super::durable::{Batch, SnapshotError};
-use super::log::{Content, Entry, LogPosition};
+use super::entry::{Content, Entry, LogPosition};
 use super::machine::{Effect, Machine};
 use super::mark::Mark;
 use super::message::Message;
@@ -36,10 +36,16 @@ impl BatchNumber {
     /// Before the first batch.
     pub const ZERO: Self = Self(0);
 
-    /// The batch after this one.
+    /// The number so many batches later.
     #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+    pub fn plus(self, batches: usize) -> Self {
+        Self(self.0.saturating_add(u64::try_from(batches).unwrap_or(u64::MAX)))
+    }
+
+    /// Batches after the other one, up to this one.
+    #[must_use]
+    pub fn since(self, other: Self) -> usize {
+        usize::try_from(self.0.saturating_sub(other.0)).unwrap_or(usize::MAX)
     }
 }
 
@@ -139,6 +145,26 @@ pub enum Output<M: Machine> {
     Mark(Mark),
     /// An invariant is broken: stop this node.
     Halt(Halt),
+}
+
+impl<M: Machine> Output<M> {
+    /// The batch to persist, if it is one.
+    #[must_use]
+    pub const fn batch(&self) -> Option<&Batch<M::Payload>> {
+        if let Self::Persist(batch) = self { Some(batch) } else { None }
+    }
+
+    /// The message to send, if it is one.
+    #[must_use]
+    pub const fn message(&self) -> Option<&Message<M::Payload>> {
+        if let Self::Send(message) = self { Some(message) } else { None }
+    }
+
+    /// The outcome of a proposal, if it is one.
+    #[must_use]
+    pub const fn decided(&self) -> Option<(ProposalId, &Outcome<M::Answer>)> {
+        if let Self::Decided { id, outcome } = self { Some((*id, outcome)) } else { None }
+    }
 }
 
 /// What came of a proposal.

@@ -21,7 +21,7 @@
 //! | handing over | thesis 3.10 | `transfer.rs` |
 //! | reads without a log entry | thesis 6.4 | `read.rs` |
 //! | each request once | thesis 6.3 | `session.rs` |
-//! | snapshots | Raft 7 | `durable.rs`; `follower.rs`, `on_install`; `node.rs`, `compact` |
+//! | snapshots | Raft 7 | `durable.rs`; `follower.rs`, `on_install`; `turn.rs`, `compact` |
 //!
 //! What is a set in the papers is a sorted `Vec` here. Left out on purpose: storage writes that overtake one another,
 //! reads by lease, pipelined snapshots, priorities, joint consensus.
@@ -31,6 +31,7 @@
 mod configuration;
 mod durable;
 mod election;
+mod entry;
 mod follower;
 mod io;
 mod leader;
@@ -44,21 +45,25 @@ mod progress;
 pub mod quorum;
 mod read;
 mod relabel;
+mod role;
 mod session;
 mod text;
 mod transfer;
+mod turn;
 
 pub use configuration::{Change, ChangeRefusal, Configuration, Member, MemberRole, Peer};
 pub use durable::{Batch, Durable, HardState, Snapshot, SnapshotError};
+pub(crate) use entry::sealed;
+pub use entry::{Content, Entry, LogPosition, Payload};
 pub use io::{
     BatchNumber, Input, Outcome, Output, ProposalId, ReadId, ReadRefusal, Rejection, StartError, Timer,
     TransferRefusal,
 };
-pub use log::{Content, Entry, Log, LogPosition};
-pub(crate) use machine::sealed;
-pub use machine::{Applied, Effect, Machine, Payload};
+pub use log::Log;
+pub use machine::{Applied, Effect, Machine};
 pub use mark::Mark;
 pub use message::{Append, Body, Message, MessageError};
-pub use node::{Config, Elections, Limits, Node, RoleName};
+pub use node::{Config, Elections, Limits, Node};
 pub use progress::{Flow, Progress};
+pub use role::RoleName;
 pub use session::{Admission, SessionLimits, SessionRefusal, Sessions, Ticket};

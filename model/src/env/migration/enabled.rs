@@ -16,6 +16,7 @@ use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
 use cutover::core::ids::{Epoch, MigrationId, Names, Relabel};
 use cutover::core::migration::{
     Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Timer, Transition,
+    TransitionKind,
 };
 use std::sync::Arc;
 
@@ -160,21 +161,15 @@ impl World {
     }
 
     /// Whether the scope has used up its share of this transition.
-    const fn is_over(&self, log: &Log, transition: &Transition) -> bool {
-        match transition {
-            Transition::Begin { .. } => log.begun >= self.scope.migrations,
-            Transition::Create { .. } | Transition::Delete { .. } => log.created >= self.scope.creations,
-            Transition::Force { .. } => log.forced >= self.scope.forces,
-            Transition::Open { .. }
-            | Transition::EnterCutover { .. }
-            | Transition::EnterTimedCutover { .. }
-            | Transition::RecordWatermark { .. }
-            | Transition::Complete { .. }
-            | Transition::Abort { .. }
-            | Transition::Settle { .. }
-            | Transition::RetireCopy { .. }
-            | Transition::ForgetCopy { .. } => false,
-        }
+    fn is_over(&self, log: &Log, transition: &Transition) -> bool {
+        let kind = transition.kind();
+        let limited = [
+            (TransitionKind::Begin, log.begun, self.scope.migrations),
+            (TransitionKind::Create, log.created, self.scope.creations),
+            (TransitionKind::Delete, log.created, self.scope.creations),
+            (TransitionKind::Force, log.forced, self.scope.forces),
+        ];
+        limited.into_iter().any(|(counted, used, limit)| counted == kind && used >= limit)
     }
 
     /// A design that reads the last position as soon as the cutover is committed.
