@@ -151,7 +151,7 @@ impl<M: Machine> Output<M> {
     /// The batch to persist, if it is one.
     #[must_use]
     pub const fn batch(&self) -> Option<&Batch<M::Payload>> {
-        if let Self::Persist(batch) = self { Some(batch) } else { None }
+        if let Self::Persist { batch, .. } = self { Some(batch) } else { None }
     }
 
     /// The message to send, if it is one.
