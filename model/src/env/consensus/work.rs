@@ -4,8 +4,7 @@ use super::action::HostInput;
 use super::host::{Disk, Effect, Host, Told, Waiting, in_order};
 use super::mark::Mark;
 use super::net::Sent;
-use super::{World, identity};
-use crate::scopes::Wish;
+use super::{Wish, World, identity};
 use crate::shared::{Memory, Shared, memory};
 use cutover::core::control_plane::{
     ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Endpoints, Event,

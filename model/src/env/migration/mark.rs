@@ -17,6 +17,12 @@ macro_rules! marks {
                 match self { $(Self::$name => $text,)* }
             }
         }
+
+        impl From<Mark> for &'static str {
+            fn from(mark: Mark) -> Self {
+                mark.text()
+            }
+        }
     };
 }
 
@@ -53,11 +59,4 @@ marks! {
     WaitLost "a wait lost with its controller"
     Expired "a write that missed its time"
     Restarted "a gateway restarted with a write under way"
-}
-
-impl Mark {
-    /// The places in a set.
-    pub fn in_set(bits: u64) -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(move |mark| bits & (1 << (*mark as u8)) != 0)
-    }
 }
