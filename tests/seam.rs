@@ -96,7 +96,7 @@ fn live(
     assert_eq!(engine.leader(), Some(identity(1)));
     assert_eq!((engine.current_term(), engine.commit_index()), (Term(1), Some(Index(2))));
     let vote = DurableVoteState { term: Term(1), voted_for: Some(peer(1)), identity: Some(identity(1)) };
-    assert_eq!(engine.durable_hard_state(), vote);
+    assert_eq!(engine.durable_vote(), vote);
     engine.open_session().unwrap();
     let ticket = Ticket { session: SessionId(3), serial: Serial(1), acknowledged_through: Serial(0) };
     engine.propose(create(1), Some(ticket)).unwrap();

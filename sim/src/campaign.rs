@@ -29,7 +29,7 @@ pub struct Campaign {
     /// Each of them twice.
     pub twice: bool,
     /// Also hands what each node was given to the recorder's replay.
-    pub check_lowering: bool,
+    pub check_recordings: bool,
     /// Looks what the first seeds that fail can do without.
     pub shrinks: bool,
     /// What no seed does.
@@ -46,7 +46,7 @@ impl Campaign {
             jobs: 1,
             fail_fast: false,
             twice: false,
-            check_lowering: false,
+            check_recordings: false,
             shrinks: false,
             without: Vec::new(),
         }
@@ -138,13 +138,13 @@ fn crashed(event_log: &EventLog, panic: String) -> Outcome {
 pub fn seed(seed: u64, campaign: &Campaign) -> Ran {
     let options = campaign.options(seed);
     let began = Instant::now();
-    let mut outcome = once(&options, false, campaign.check_lowering);
+    let mut outcome = once(&options, false, campaign.check_recordings);
     let wall = began.elapsed();
     let failed = outcome.verdict != Verdict::Holds;
     let sampled = campaign.twice || crate::stream::Stream::new(seed, "twice", 0).below(20) == 0;
     let mut differs = None;
     if failed || sampled {
-        let again = once(&options, failed, campaign.check_lowering);
+        let again = once(&options, failed, campaign.check_recordings);
         differs = (again.hash != outcome.hash || again.verdict != outcome.verdict).then_some(again.hash);
         outcome.log = again.log;
     }
@@ -172,7 +172,7 @@ pub fn all(campaign: &Campaign, mut done: impl FnMut(Ran)) {
                     }
                     if campaign.shrinks && broken && failed.fetch_add(1, Ordering::Relaxed) < SHRUNK {
                         ran.shrunk =
-                            shrink(&campaign.options(ran.seed), &ran.outcome, campaign.check_lowering);
+                            shrink(&campaign.options(ran.seed), &ran.outcome, campaign.check_recordings);
                     }
                     if sender.send(ran).is_err() {
                         return;

@@ -63,7 +63,7 @@ struct Args {
     twice: bool,
     /// Also replay what each node was given through the pure machine, by way of a flight recording
     #[arg(long)]
-    check_lowering: bool,
+    check_recordings: bool,
     /// Leave these out: kinds of faults and of clients, with commas between
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
@@ -113,7 +113,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         jobs: args.jobs.or_else(processors).unwrap_or(1),
         fail_fast: args.fail_fast,
         twice: args.twice,
-        check_lowering: args.check_lowering,
+        check_recordings: args.check_recordings,
         shrinks: args.format == Format::Human,
         without,
         ..Campaign::new(from, seeds)
@@ -141,7 +141,7 @@ fn list(campaign: &Campaign) -> u8 {
 }
 
 fn log(campaign: &Campaign, path: &PathBuf) -> u8 {
-    let outcome = campaign::once(&campaign.options(campaign.from), true, campaign.check_lowering);
+    let outcome = campaign::once(&campaign.options(campaign.from), true, campaign.check_recordings);
     if let Err(error) = std::fs::write(path, outcome.log.as_deref().unwrap_or_default()) {
         eprintln!("cutover sim: {}: {error}", path.display());
         return exit::INTERNAL;

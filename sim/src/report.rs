@@ -72,7 +72,7 @@ impl Report {
     /// The first line.
     pub fn start(&self) {
         if self.format == Format::Json {
-            let Campaign { from, seeds, jobs, check_lowering, twice, .. } = self.campaign.clone();
+            let Campaign { from, seeds, jobs, check_recordings, twice, .. } = self.campaign.clone();
             println!(
                 "{}",
                 json!({
@@ -80,7 +80,7 @@ impl Report {
                     "version": env!("CARGO_PKG_VERSION"),
                     "options": {
                         "from": hex(from), "seeds": seeds, "jobs": jobs,
-                        "check_lowering": check_lowering, "twice": twice, "without": self.without,
+                        "check_recordings": check_recordings, "twice": twice, "without": self.without,
                     },
                 })
             );

@@ -22,7 +22,7 @@ fn events(seed: &str, file: &Path) -> Vec<u8> {
 
 #[test]
 fn thirty_seeds_hold() {
-    let campaign = Campaign { jobs: 2, check_lowering: true, ..Campaign::new(1, 30) };
+    let campaign = Campaign { jobs: 2, check_recordings: true, ..Campaign::new(1, 30) };
     let mut ran = 0;
     campaign::all(&campaign, |seed| {
         ran += 1;

@@ -229,7 +229,7 @@ pub struct Halt {
 /// Pushes `Halt` onto a queue of outputs unless the condition holds. The machine must then refuse further input.
 ///
 /// ```
-/// # use cutover::{enforce, ids::Halt};
+/// # use cutover::{core::ids::Halt, enforce};
 /// let mut halt: Option<Halt> = None;
 /// enforce!(halt, "sink.fence-monotone", 3 >= 5, "sealed through {} after {}", 3, 5);
 /// assert_eq!(halt.map(|h| h.facts), Some("sealed through 3 after 5".to_owned()));

@@ -12,7 +12,10 @@ pub mod fence;
 pub mod gate;
 pub mod ids;
 pub mod invariant;
+mod marks;
 pub mod migration;
 pub mod placement;
 pub mod raft;
 pub mod trace;
+
+pub use crate::marks;

@@ -20,7 +20,7 @@ fn a_leader_has_the_vote_of_its_term_on_disk<C: Engine>(count: u8) {
         let engine = cluster.engine(node);
         assert_eq!((engine.leader(), engine.is_leader()), (None, false), "nobody has voted yet");
         let never = DurableVoteState { term: ControlPlaneTerm::ZERO, voted_for: None, identity: None };
-        assert_eq!(engine.durable_hard_state(), never);
+        assert_eq!(engine.durable_vote(), never);
         assert_eq!(engine.commit_index(), Some(Index(1)), "the founding");
     }
     let leader = lead(&mut cluster);
@@ -31,10 +31,7 @@ fn a_leader_has_the_vote_of_its_term_on_disk<C: Engine>(count: u8) {
     }
     let engine = cluster.engine(leader);
     let (term, voted_for) = (ControlPlaneTerm(1), Some(peer(leader)));
-    assert_eq!(
-        engine.durable_hard_state(),
-        DurableVoteState { term, voted_for, identity: Some(identity(leader)) }
-    );
+    assert_eq!(engine.durable_vote(), DurableVoteState { term, voted_for, identity: Some(identity(leader)) });
     assert_eq!(engine.commit_index(), Some(Index(2)), "the entry of the term");
     assert_eq!(
         (cluster.disk(leader).hard_state.term, cluster.disk(leader).hard_state.voted_for),

@@ -58,41 +58,62 @@ pub(super) const REMOVALS: [Wish; 3] = [Wish::Remove(1), Wish::Remove(2), Wish::
 #[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
     vec![
-        Scope::new("election", "who leads, with pre-vote, check-quorum and stickiness", ConsensusBounds {
-                timeouts: 2,
-                entries: 2,
-                in_flight: 4,
-                crashes: 1,
-                limits: STABLE,
-                ..TERSE
-            }).reaching([Core::PreVoteWon.text(), Core::QuorumLost.text(), Mark::LeaderFirst.text(), Mark::LeaderSecond.text(), Mark::CrashLost.text(), Mark::CommitAfterCrash.text(),]),
-        Scope::new("replication", "conflicting logs, and what is committed of them", ConsensusBounds {
-                terms: 3,
-                writes: 2,
-                entries: 2,
-                crashes: 1,
-                ..TERSE
-            }).reaching([Mark::LeaderFirst.text(), Mark::LeaderSecond.text(), Mark::LeaderThird.text(), Mark::CrashKept.text(), Mark::CommitAfterCrash.text(), Core::Truncated.text(), Core::ProposalLost.text(),]),
-        Scope::new("replication-whole", "one at a time on the network, but nothing is lost that may still matter, and all of it arrives again", ConsensusBounds {
-                entries: 2,
-                in_flight: 1,
-                crashes: 1,
-                lingers: false,
-                ..WHOLE
-            }).reaching([Mark::LeaderSecond.text(), Mark::CommitAfterCrash.text(), Core::Truncated.text()]),
-        Scope::new("disks", "nodes that go on while a batch is not durable yet", ConsensusBounds {
-                writes: 0,
-                entries: 1,
-                in_flight: 1,
-                crashes: 1,
-                ..WHOLE
-            }).reaching([Mark::LeaderSecond.text(), Mark::CrashLost.text(), Mark::CrashKept.text(), Mark::CommitAfterCrash.text(),]),
-        Scope::new("figure8", "an entry of an older term on a quorum", ConsensusBounds {
-                terms: 4,
-                writes: 2,
-                entries: 2,
-                ..TERSE
-            }).reaching([Mark::LeaderThird.text(), Mark::LeaderFourth.text(), Core::OldTermNotCounted.text(), Core::Truncated.text(),]),
+        Scope::new(
+            "election",
+            "who leads, with pre-vote, check-quorum and stickiness",
+            ConsensusBounds { timeouts: 2, entries: 2, in_flight: 4, crashes: 1, limits: STABLE, ..TERSE },
+        )
+        .reaching([
+            Core::PreVoteWon.text(),
+            Core::QuorumLost.text(),
+            Mark::LeaderFirst.text(),
+            Mark::LeaderSecond.text(),
+            Mark::CrashLost.text(),
+            Mark::CommitAfterCrash.text(),
+        ]),
+        Scope::new(
+            "replication",
+            "conflicting logs, and what is committed of them",
+            ConsensusBounds { terms: 3, writes: 2, entries: 2, crashes: 1, ..TERSE },
+        )
+        .reaching([
+            Mark::LeaderFirst.text(),
+            Mark::LeaderSecond.text(),
+            Mark::LeaderThird.text(),
+            Mark::CrashKept.text(),
+            Mark::CommitAfterCrash.text(),
+            Core::Truncated.text(),
+            Core::ProposalLost.text(),
+        ]),
+        Scope::new(
+            "replication-exhaustive",
+            "one at a time on the network, but nothing is lost that may still matter, and all of it \
+             arrives again",
+            ConsensusBounds { entries: 2, in_flight: 1, crashes: 1, lingers: false, ..WHOLE },
+        )
+        .reaching([Mark::LeaderSecond.text(), Mark::CommitAfterCrash.text(), Core::Truncated.text()]),
+        Scope::new(
+            "replication-slow-disk",
+            "nodes that go on while a batch is not durable yet",
+            ConsensusBounds { writes: 0, entries: 1, in_flight: 1, crashes: 1, ..WHOLE },
+        )
+        .reaching([
+            Mark::LeaderSecond.text(),
+            Mark::CrashLost.text(),
+            Mark::CrashKept.text(),
+            Mark::CommitAfterCrash.text(),
+        ]),
+        Scope::new(
+            "figure8",
+            "an entry of an older term on a quorum",
+            ConsensusBounds { terms: 4, writes: 2, entries: 2, ..TERSE },
+        )
+        .reaching([
+            Mark::LeaderThird.text(),
+            Mark::LeaderFourth.text(),
+            Core::OldTermNotCounted.text(),
+            Core::Truncated.text(),
+        ]),
     ]
 }
 

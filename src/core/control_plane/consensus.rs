@@ -52,7 +52,7 @@ pub trait ControlPlaneConsensus {
     fn is_leader(&self) -> bool;
 
     /// The term and vote on the disk.
-    fn durable_hard_state(&self) -> DurableVoteState;
+    fn durable_vote(&self) -> DurableVoteState;
 
     /// The last place that this node knows to be committed, from 1; `None` before there is any.
     fn commit_index(&self) -> Option<ControlPlaneIndex>;

@@ -127,7 +127,7 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
         self.node.role() == RoleName::Leader
     }
 
-    fn durable_hard_state(&self) -> DurableVoteState {
+    fn durable_vote(&self) -> DurableVoteState {
         let vote = self.node.durable_hard_state();
         let identity = vote.voted_for.and_then(|peer| self.identity_of(peer.node));
         DurableVoteState { term: vote.term, voted_for: vote.voted_for, identity }

@@ -38,30 +38,30 @@ pub enum MembershipChange {
 /// compile once there is a place for bytes, however deep.
 ///
 /// ```
-/// # use cutover::control_plane::ControlPlaneEntry;
-/// # use cutover::ids::{NodeId, Term};
+/// # use cutover::core::control_plane::ControlPlaneEntry;
+/// # use cutover::core::ids::{NodeId, Term};
 /// let _ = ControlPlaneEntry::LeaderConfiguration { term: Term(1), leader: NodeId(1) };
 /// ```
 ///
 /// There is no variant for bytes,
 ///
 /// ```compile_fail,E0599
-/// # use cutover::control_plane::ControlPlaneEntry;
+/// # use cutover::core::control_plane::ControlPlaneEntry;
 /// let _ = ControlPlaneEntry::UserData(vec![1, 2, 3]);
 /// ```
 ///
 /// nor any other place that takes them,
 ///
 /// ```compile_fail,E0308
-/// # use cutover::control_plane::ControlPlaneEntry;
+/// # use cutover::core::control_plane::ControlPlaneEntry;
 /// let _ = ControlPlaneEntry::OwnershipTransition(vec![1, 2, 3]);
 /// ```
 ///
 /// nor can anybody bring an entry of their own.
 ///
 /// ```compile_fail,E0277
-/// # use cutover::ids::{Names, NodeId, Relabel, Term};
-/// # use cutover::raft::{Change, Payload};
+/// # use cutover::core::ids::{Names, NodeId, Relabel, Term};
+/// # use cutover::core::raft::{Change, Payload};
 /// #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
 /// struct Row(Vec<u8>);
 /// impl Relabel for Row {

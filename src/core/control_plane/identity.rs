@@ -44,11 +44,11 @@ use value::Value;
 /// A voter: the subject of its certificate in canonical form, with exactly one CN.
 ///
 /// ```
-/// use cutover::control_plane::ClusterVoterIdentity;
+/// use cutover::core::control_plane::ClusterVoterIdentity;
 /// let one = ClusterVoterIdentity::from_certificate_subject("cn = node-a, o = Example\\2c Inc.")?;
 /// assert_eq!(one.as_str(), "CN=node-a,O=Example\\, Inc.");
 /// assert_eq!(one.common_name(), "node-a");
-/// # Ok::<(), cutover::control_plane::IdentityError>(())
+/// # Ok::<(), cutover::core::control_plane::IdentityError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -56,8 +56,8 @@ impl ControlPlaneConsensus for SingleNodeControlPlane {
         self.engine.is_leader()
     }
 
-    fn durable_hard_state(&self) -> DurableVoteState {
-        self.engine.durable_hard_state()
+    fn durable_vote(&self) -> DurableVoteState {
+        self.engine.durable_vote()
     }
 
     fn commit_index(&self) -> Option<ControlPlaneIndex> {

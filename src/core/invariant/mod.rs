@@ -144,7 +144,7 @@ registry! {
     StateMachineSafety Cluster "raft.state-machine-safety"
         "What is committed at an index is the same everywhere and for ever, is on the disks of a quorum when it is first told, and nodes that have applied the same prefix are in the same state."
         "Raft, figure 3; etcd v3.5 post-mortem; yugabyte issue 32875"
-    VoteDurable Cluster "raft.hard_state-durable"
+    VoteDurable Cluster "raft.vote-durable"
         "A node tells no second vote in a term, across restarts."
         "Raft, figure 2; ongardie/raft.tla pull request 5"
     Monotone Cluster "raft.monotone"

@@ -33,7 +33,7 @@
 //! a line of more than [`LINE_BYTES_MAX`] bytes, more than [`LINES_MAX`] lines) is refused when it is recorded.
 //!
 //! ```
-//! use cutover::trace::{Step, Trace, Verdict};
+//! use cutover::core::trace::{Step, Trace, Verdict};
 //!
 //! let mut trace = Trace::new("migration/moves", Verdict::Violates("migration.cas".to_owned()))?
 //!     .with_options([("barrier", "4")])?
@@ -47,7 +47,7 @@
 //!
 //! let error = Trace::parse("cutover-trace 1\nscope migration/moves\nholds\n\nend 3\n").unwrap_err();
 //! assert_eq!(error.to_string(), "line 5: truncated: found \"end 3\" after 0 steps, expected \"end 0\"");
-//! # Ok::<(), cutover::trace::Unfit>(())
+//! # Ok::<(), cutover::core::trace::Unfit>(())
 //! ```
 
 mod error;

@@ -255,7 +255,7 @@ impl Bench<'_> {
         match Engine::of(Some(scope)) {
             Engine::Check => {
                 check.args(["check", "--scope", scope]);
-                check.args(until.map(|id| ["--until", id]).into_iter().flatten());
+                check.args(until.map(|id| ["--stop-at", id]).into_iter().flatten());
             }
             Engine::Sim => _ = check.args(self.seeds(until)),
         }

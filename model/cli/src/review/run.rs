@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Options that say what is run and for how long, not what a scope means.
-const SELECTION: [&str; 4] = ["scopes", "threads", "budget_s", "memory"];
+const SELECTION: [&str; 5] = ["scopes", "threads", "budget_s", "scope_budget_s", "memory"];
 
 /// Takes one run after the other.
 pub(super) struct Reader {

@@ -18,7 +18,7 @@ pub(super) fn run(command: &str, options: &Json, lines: &[Json]) -> String {
 }
 
 pub(super) fn check(lines: &[Json]) -> String {
-    run("check", &json!({ "threads": 2, "symmetry": true, "until": null }), lines)
+    run("check", &json!({ "threads": 2, "symmetry": true, "stop_at": null }), lines)
 }
 
 /// A scope that came to its end.

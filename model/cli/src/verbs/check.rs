@@ -19,7 +19,7 @@ Examples:
   cutover check --scope migration/moves                 one scope; a prefix names several
   cutover check --scope migration-timed --pauses unbounded
   cutover check --scope migration-timed --barrier 3     one tick below the bound
-  cutover check --set nightly --each 10m --budget 150m --memory 14GiB
+  cutover check --set nightly --scope-budget 10m --budget 150m --memory 14GiB
   cutover check --list                                  scopes, bounds and invariants";
 
 /// Explore the production state machines exhaustively within each scope's bounds
@@ -46,13 +46,13 @@ pub struct Args {
     budget: Option<Duration>,
     /// Stop a scope after this much time, call it UNKNOWN, and go on with the next
     #[arg(long, value_name = "DURATION", value_parser = parse_budget)]
-    each: Option<Duration>,
+    scope_budget: Option<Duration>,
     /// Stop when this much memory is in use, and call the rest UNKNOWN (such as 512MiB, 4GiB)
     #[arg(long, value_name = "BYTES", value_parser = parse_memory)]
     memory: Option<u64>,
     /// Search on until this very invariant breaks, whatever else does
     #[arg(long, value_name = "INVARIANT")]
-    pub(super) until: Option<String>,
+    pub(super) stop_at: Option<String>,
     /// Timed scopes: whether a write may take any time to take effect
     #[arg(long, value_name = "HOW", value_parser = ["bounded", "unbounded"])]
     pauses: Option<String>,
@@ -108,7 +108,7 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
         Err(what) => return refuse(&what, exit::USAGE),
     };
     let known = P::invariants();
-    if let Some(name) = args.until.as_deref().filter(|name| known.iter().all(|known| known.id != *name)) {
+    if let Some(name) = args.stop_at.as_deref().filter(|name| known.iter().all(|known| known.id != *name)) {
         let all: Vec<_> = known.iter().map(|invariant| invariant.id).collect();
         let expected = all.join(", ");
         return refuse(
@@ -125,9 +125,9 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
     let options = json!({
         "scopes": scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
         "threads": threads(args), "symmetry": !args.no_symmetry, "breadth_first": args.breadth_first,
-        "budget_s": args.budget.map(|budget| budget.as_secs()), "each_s": args.each.map(|each| each.as_secs()),
+        "budget_s": args.budget.map(|budget| budget.as_secs()), "scope_budget_s": args.scope_budget.map(|budget| budget.as_secs()),
         "memory": args.memory,
-        "until": args.until, "pauses": args.pauses, "barrier": args.barrier,
+        "stop_at": args.stop_at, "pauses": args.pauses, "barrier": args.barrier,
     });
     let mut run = Run {
         console: Console::new(args.format, "check", &options),
@@ -236,13 +236,13 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     fn scope(&mut self, scope: &dyn AnyScope) -> Judged {
         self.head(scope);
-        let each = self.args.each.map(|each| Instant::now() + each);
+        let scope_ends = self.args.scope_budget.map(|budget| Instant::now() + budget);
         let how = How {
             threads: threads(self.args),
             symmetry: !self.args.no_symmetry,
             breadth_first: self.args.breadth_first,
-            until: self.args.until.clone(),
-            ends: each.into_iter().chain(self.ends).min(),
+            stop_at: self.args.stop_at.clone(),
+            ends: scope_ends.into_iter().chain(self.ends).min(),
             ends_all: self.ends,
             memory: self.args.memory,
         };

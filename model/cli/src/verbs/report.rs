@@ -62,7 +62,7 @@ impl Run<'_> {
 
     /// A scope run with other options than listed need not reach what the listed one does.
     fn is_whole(&self, scope: &dyn AnyScope) -> bool {
-        scope.options().is_empty() && self.args.until.is_none()
+        scope.options().is_empty() && self.args.stop_at.is_none()
     }
 
     fn print_reached(&self, scope: &dyn AnyScope, reached: &[&str]) {

@@ -45,7 +45,7 @@ fn a_budget_that_ends_first() {
 #[test]
 fn a_scope_that_takes_too_long() {
     let dir = tempfile::tempdir().unwrap();
-    let rest = ["--each", "1s", "--format", "json"];
+    let rest = ["--scope-budget", "1s", "--format", "json"];
     let twice = ["--scope", "membership-wiped", "--scope", "membership-wiped"];
     let ran = run(dir.path(), &[&LARGE[..], &twice[..], &rest[..]].concat());
     assert_eq!(ran.code, Some(2), "{ran:?}");

@@ -46,7 +46,7 @@ fn a_command_line_that_is_wrong() {
     expects(&["--memory", "99999999999GiB"], &["99999999999GiB", "--memory"]);
     expects(&["--threads", "0"], &["'0'", "--threads", "1..=256"]);
     expects(
-        &["--until", "migration.no-such"],
+        &["--stop-at", "migration.no-such"],
         &["migration.no-such", "does not exist", "expected one of", "migration.no-lost-write"],
     );
     expects(&["--set", "weekly"], &["weekly", "--set", "pr, nightly"]);

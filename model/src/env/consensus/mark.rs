@@ -2,49 +2,35 @@
 
 use cutover::core::raft;
 
-macro_rules! marks {
-    ($($name:ident $text:literal)*) => {
-        /// A place that only the whole shows.
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        #[repr(u8)]
-        pub enum Mark { $(#[doc = $text] $name,)* }
-
-        impl Mark {
-            const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// In words.
-            #[must_use]
-            pub const fn text(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-        }
-
-        impl From<Mark> for &'static str {
-            fn from(mark: Mark) -> Self {
-                mark.text()
-            }
-        }
-    };
+cutover::core::marks! {
+    /// A situation that shows only in all nodes together.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[repr(u8)]
+    pub enum Mark {
+        LeaderFirst "a leader in term 1",
+        LeaderSecond "a leader in term 2",
+        LeaderThird "a leader in term 3",
+        LeaderFourth "a leader in term 4",
+        TwoLeaders "two nodes that take themselves for leaders",
+        CrashLost "a crash took back what was not synced",
+        CrashKept "a crash kept what was not answered",
+        CommitAfterCrash "a commit after a crash",
+        ReadServed "a read served",
+        ReadRefused "a read refused",
+        ReadByDeposed "a read asked of a leader that was deposed without knowing",
+        RetriedElsewhere "a retry applied once, under another leader",
+        Wiped "a node came back with an empty disk",
+        Joined "a node with an empty disk has what is committed",
+        ChangeCommitted "a change of the members committed",
+        SnapshotOfAll "a snapshot with a session and a change of the members in it over a conflicting tail",
+        SessionOverSnapshot "a request under a session that came with a snapshot",
+    }
 }
 
-marks! {
-    LeaderFirst "a leader in term 1"
-    LeaderSecond "a leader in term 2"
-    LeaderThird "a leader in term 3"
-    LeaderFourth "a leader in term 4"
-    TwoLeaders "two nodes that take themselves for leaders"
-    CrashLost "a crash took back what was not synced"
-    CrashKept "a crash kept what was not answered"
-    CommitAfterCrash "a commit after a crash"
-    ReadServed "a read served"
-    ReadRefused "a read refused"
-    ReadByDeposed "a read asked of a leader that was deposed without knowing"
-    RetriedElsewhere "a retry applied once, under another leader"
-    Wiped "a node came back with an empty disk"
-    Joined "a node with an empty disk has what is committed"
-    ChangeCommitted "a change of the members committed"
-    SnapshotOfAll "a snapshot with a session and a change of the members in it over a conflicting tail"
-    SessionOverSnapshot "a request under a session that came with a snapshot"
+impl From<Mark> for &'static str {
+    fn from(mark: Mark) -> Self {
+        mark.text()
+    }
 }
 
 /// Where the marks of the whole begin, after those of the core.

@@ -1,62 +1,47 @@
 //! Places that a run must have reached: a model that can do nothing also holds.
 
-macro_rules! marks {
-    ($($name:ident $text:literal)*) => {
-        /// A place.
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        #[repr(u8)]
-        pub enum Mark { $(#[doc = $text] $name,)* }
-
-        impl Mark {
-            /// All places.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// The place in words.
-            #[must_use]
-            pub const fn text(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-        }
-
-        impl From<Mark> for &'static str {
-            fn from(mark: Mark) -> Self {
-                mark.text()
-            }
-        }
-    };
+cutover::core::marks! {
+    /// A situation in a migration.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[repr(u8)]
+    pub enum Mark {
+        Completed "a migration completed",
+        SealThenAbort "an abort after a seal",
+        ThereAndBack "moved there and back",
+        ThereAgain "moved there, back and there again",
+        SealRefusedThenApplied "a write refused by the seal, then applied at the target",
+        RetryOnceAcross "a retry applied once across the move",
+        DuplicateAcknowledged "a repeated write acknowledged, not applied again",
+        LateMoverRefused "a late mover refused",
+        StaleControllerRefused "a stale controller refused",
+        StaleCacheRefused "a stale cache refused by the sink",
+        GapRefused "a chunk that would leave a gap refused",
+        RefusedAtApply "a write admitted, then refused when its turn came",
+        CrashLost "a crash took back what was not synced",
+        Forced "a forced completion",
+        ForcedBack "forced there and back",
+        LeftBehind "a write left behind by a forced move",
+        Settled "a forced move settled",
+        Dropped "an old copy dropped",
+        Forgotten "an old copy forgotten",
+        Deleted "a partition deleted",
+        CreatedAgain "a partition created again",
+        ReadAtTarget "a strong read served at the target",
+        StaleReadServed "a stale read served",
+        StaleReadRefused "a stale read refused",
+        Wiped "a sink came back empty",
+        OtherIncarnation "a statement of another incarnation refused",
+        WriteForgotten "a retry too old to be told from a new write refused",
+        WrongStoreRefused "a request at the wrong store refused",
+        Waited "a wait ended",
+        WaitLost "a wait lost with its controller",
+        Expired "a write that missed its time",
+        Restarted "a gateway restarted with a write under way",
+    }
 }
 
-marks! {
-    Completed "a migration completed"
-    SealThenAbort "an abort after a seal"
-    ThereAndBack "moved there and back"
-    ThereAgain "moved there, back and there again"
-    SealRefusedThenApplied "a write refused by the seal, then applied at the target"
-    RetryOnceAcross "a retry applied once across the move"
-    DuplicateAcknowledged "a repeated write acknowledged, not applied again"
-    LateMoverRefused "a late mover refused"
-    StaleControllerRefused "a stale controller refused"
-    StaleCacheRefused "a stale cache refused by the sink"
-    GapRefused "a chunk that would leave a gap refused"
-    RefusedAtApply "a write admitted, then refused when its turn came"
-    CrashLost "a crash took back what was not synced"
-    Forced "a forced completion"
-    ForcedBack "forced there and back"
-    LeftBehind "a write left behind by a forced move"
-    Settled "a forced move settled"
-    Dropped "an old copy dropped"
-    Forgotten "an old copy forgotten"
-    Deleted "a partition deleted"
-    CreatedAgain "a partition created again"
-    ReadAtTarget "a strong read served at the target"
-    StaleReadServed "a stale read served"
-    StaleReadRefused "a stale read refused"
-    Wiped "a sink came back empty"
-    OtherIncarnation "a statement of another incarnation refused"
-    WriteForgotten "a retry too old to be told from a new write refused"
-    WrongStoreRefused "a request at the wrong store refused"
-    Waited "a wait ended"
-    WaitLost "a wait lost with its controller"
-    Expired "a write that missed its time"
-    Restarted "a gateway restarted with a write under way"
+impl From<Mark> for &'static str {
+    fn from(mark: Mark) -> Self {
+        mark.text()
+    }
 }
