@@ -1,98 +1,42 @@
-//! What the layers promise, held against the source: who may import whom, that pure modules stay pure, what the
-//! pure build depends on, and that files stay small enough to review.
+//! What ARCHITECTURE.md promises, held against the source: who may import whom, that no files import one another in a
+//! circle, that the pure part is pure, what its build depends on, that paths named on the page exist and every file is
+//! under a folder that it names, and that files stay small enough to review.
 //!
-//! Each check is a function over text, tried below on a text that it must refuse; the tests at the end apply them to
-//! the repository. Why pure: ADR 0001.
+//! Each check is a function over text, tried on a text that it must refuse; the tests at the end of this file apply them
+//! to the repository. Why pure: ADR 0001. Why these rooms: ADR 0024.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "a test that reads files and runs cargo"
+    reason = "a test that reads files, runs cargo and rustc"
 )]
 
-use files::{File, root, rust_files};
+use files::{File, all_files, read, root, rust_files};
+use rooms::Rooms;
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
+#[path = "architecture/circles.rs"]
+mod circles;
 #[path = "architecture/files.rs"]
 mod files;
+#[path = "architecture/page.rs"]
+mod page;
+#[path = "architecture/rooms.rs"]
+mod rooms;
 #[path = "architecture/source.rs"]
 mod source;
+#[path = "architecture/words.rs"]
+mod words;
 
-/// A module of `src/` and the modules that it may import. A row names only rows above it, so there are no circles.
-/// Text cannot tell a type from a function; review does, where less than the whole module is meant: `invariant`
-/// takes types, `store` takes entry types, `driver`, `server` and `client` take the recorder of `trace`.
-#[rustfmt::skip]
-const IMPORTS: &[(&str, &[&str])] = &[
-    // Pure.
-    ("ids",           &[]),
-    ("raft",          &["ids"]),
-    ("fence",         &["ids"]),
-    ("placement",     &["ids"]),
-    ("migration",     &["ids", "fence", "placement"]),
-    ("gate",          &["ids", "fence", "placement"]),
-    ("control_plane", &["ids", "raft", "fence", "placement", "migration", "gate"]),
-    ("invariant",     &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane"]),
-    ("fault",         &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant"]),
-    ("trace",         &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
-                        "fault"]),
-    // Edge.
-    ("api",           &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane"]),
-    ("store",         &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane"]),
-    ("tls",           &["ids", "control_plane"]),
-    ("driver",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
-                        "trace", "store"]),
-    ("server",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
-                        "trace", "api", "tls", "driver", "store"]),
-    ("client",        &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
-                        "trace", "api", "tls", "driver", "store"]),
-    ("cli",           &["ids", "raft", "fence", "placement", "migration", "gate", "control_plane", "invariant",
-                        "trace", "api", "tls", "driver", "store", "server", "client"]),
-];
-
-/// The rows of `IMPORTS` that are pure.
-const PURE: &[&str] = &[
-    "ids",
-    "raft",
-    "fence",
-    "placement",
-    "migration",
-    "gate",
-    "control_plane",
-    "invariant",
-    "fault",
-    "trace",
-];
-
-/// Exported macros live at the root of the crate whatever module they are written in.
-const ROOT_MACROS: &[&str] = &["enforce"];
-
-/// A word that no pure module uses, and why.
+/// Words that the compiler accepts in a `no_std` crate and that the pure part does without.
 const IMPURE: &[(&str, &str)] = &[
-    ("Instant", "time is not even a parameter: say SetTimer"),
-    ("SystemTime", "time is not even a parameter: say SetTimer"),
-    ("rand", "randomness is the driver's: take what was drawn as an input"),
-    ("rand_chacha", "randomness is the driver's: take what was drawn as an input"),
-    ("RandomState", "the same inputs must give the same state"),
-    ("HashMap", "its order differs from run to run: use BTreeMap or a sorted Vec"),
-    ("HashSet", "its order differs from run to run: use BTreeSet or a sorted Vec"),
-    ("std::fs", "pure code does no I/O: say Persist"),
-    ("std::io", "pure code does no I/O: return an output"),
-    ("std::net", "pure code does no I/O: say Send"),
-    ("std::env", "what steers a machine is an input, so that a replay has it too"),
-    ("std::process", "a broken invariant is Output::Halt, not the end of the process"),
-    ("std::thread", "a machine takes one input at a time"),
-    ("tokio", "a machine takes one input at a time"),
+    ("std", "it is built without std: import from `core` and `alloc`"),
     ("async", "a machine takes one input at a time"),
-    ("Mutex", "a machine takes one input at a time: sharing is the driver's business"),
-    ("RwLock", "a machine takes one input at a time: sharing is the driver's business"),
+    ("atomic", "a machine's whole state is in its value: sharing is the driver's business"),
     ("f32", "floats differ between machines and have no total order: use an integer"),
     ("f64", "floats differ between machines and have no total order: use an integer"),
-    ("print!", "pure code does not speak: return an output or a Mark"),
-    ("println!", "pure code does not speak: return an output or a Mark"),
-    ("eprint!", "pure code does not speak: return an output or a Mark"),
-    ("eprintln!", "pure code does not speak: return an output or a Mark"),
 ];
 
 /// The crates of `cargo tree` for the pure build: this library, its codec, and its derives.
@@ -114,106 +58,73 @@ const PURE_BUILD: &[&str] = &[
 /// A reviewer holds a file of this size in their head; the median is to be near 200.
 const LINES_MAX: usize = 450;
 
-fn is_pure(file: &File) -> bool {
-    file.path == Path::new("src/lib.rs")
-        || file.module().is_some_and(|module| PURE.contains(&module[0].as_str()))
-}
+/// The folders with Rust code.
+const CODE: &[&str] = &["src", "model", "sim", "tests", "benches"];
 
-fn is_model_library(file: &File) -> bool {
-    let below = file.path.strip_prefix("model/src");
-    below.is_ok_and(|below| !["main.rs", "cli.rs", "cli"].iter().any(|edge| below.starts_with(edge)))
-}
+/// Files of these folders import one another in no circle,
+const WITHOUT_CIRCLES: &[&str] = &["src", "model/src", "model/cli/src", "sim/src"];
 
-fn row(module: &str) -> Option<&'static [&'static str]> {
-    IMPORTS.iter().find(|(name, _)| *name == module).map(|(_, may)| *may)
-}
-
-fn is_root_macro(name: &str) -> bool {
-    ROOT_MACROS.contains(&name.trim_end_matches('!'))
-}
-
-/// The module of this crate that `path` reaches from a file `depth` modules below the root. A `super` that climbs to
-/// the root counts only with a module's name behind it: within a nested `mod { … }` it climbs less far.
-fn reached(path: &source::Path, depth: usize) -> Option<&str> {
-    let segment = |i: usize| path.segments.get(i).map(String::as_str);
-    let climbed = path.segments.iter().take_while(|s| *s == "super").count();
-    match segment(0)? {
-        "crate" | "cutover" if path.import => Some(segment(1).unwrap_or("*")),
-        "crate" | "cutover" => segment(1),
-        "super" if climbed >= depth => segment(climbed).filter(|name| row(name).is_some()),
-        _ => None,
-    }
-}
-
-fn import_violations(file: &File) -> Vec<String> {
-    let Some(module) = file.module() else { return Vec::new() };
-    let Some(may) = row(&module[0]) else {
-        return vec![format!(
-            "{}: module `{}` has no row in IMPORTS. Add one to tests/architecture.rs, below every module that it \
-             may import, and to PURE if it has no clock, randomness, I/O, threads or async.",
-            file.path.display(),
-            module[0]
-        )];
-    };
-    let mut found = Vec::new();
-    for path in source::paths_outside_tests(&file.text) {
-        let Some(name) = reached(&path, module.len()) else { continue };
-        if name == module[0] || may.contains(&name) || is_root_macro(name) {
-            continue;
-        }
-        let at = file.at(path.line);
-        found.push(if row(name).is_some() {
-            format!(
-                "{at}: `{}` may not import `{name}` (only: {}). Move what is shared to a module that both may import, \
-                 or let the caller pass it in. If the direction itself is wrong, change IMPORTS and say why in an ADR.",
-                module[0],
-                may.join(", ")
-            )
-        } else {
-            format!("{at}: `crate::{name}` is no module. Import the name from the module that owns it.")
-        });
-    }
-    found
-}
+/// except those that are still to be cut. This list only gets shorter.
+const TO_CUT: &[&[&str]] = &[
+    &["core::invariant::commit", "core::invariant::monitor", "core::invariant::sink"],
+    &["core::invariant::consensus", "core::invariant::nodes"],
+    &["core::migration::controller", "core::migration::plan"],
+    &[
+        "core::raft::election",
+        "core::raft::leader",
+        "core::raft::node",
+        "core::raft::read",
+        "core::raft::transfer",
+    ],
+    &["core::raft::log", "core::raft::machine"],
+    &["node::driver::feed", "node::driver::handle"],
+    &[
+        "cutover_model::env::composed",
+        "cutover_model::env::consensus",
+        "cutover_model::env::consensus::action",
+        "cutover_model::env::consensus::host",
+        "cutover_model::env::consensus::judge",
+        "cutover_model::env::consensus::net",
+        "cutover_model::env::consensus::step",
+        "cutover_model::env::consensus::successor_cache",
+        "cutover_model::env::migration",
+        "cutover_model::environment",
+    ],
+    &[
+        "cutover_model::env::migration::action",
+        "cutover_model::env::migration::client",
+        "cutover_model::env::migration::effect",
+        "cutover_model::env::migration::step",
+        "cutover_model::env::migration::text",
+    ],
+    &["cutover_model::scopes::consensus", "cutover_model::scopes::list", "cutover_model::scopes::night"],
+    &[
+        "cutover_cli::mutants::board",
+        "cutover_cli::mutants::console",
+        "cutover_cli::mutants::lines",
+        "cutover_cli::mutants::report",
+    ],
+    &["cutover_cli::review::load", "cutover_cli::review::run"],
+    &["cutover_sim::campaign", "cutover_sim::shrink"],
+    &["cutover_sim::cli", "cutover_sim::report"],
+    &["cutover_sim::heal", "cutover_sim::run"],
+    &["cutover_sim::host", "cutover_sim::storage"],
+];
 
 fn purity_violations(file: &File) -> Vec<String> {
-    if !is_pure(file) {
+    if !file.path.starts_with("src/core") {
         return Vec::new();
     }
     let mut found = BTreeSet::new();
-    for path in source::paths(&file.text) {
+    for path in source::paths_outside_tests(&file.text) {
         for (word, reason) in IMPURE.iter().filter(|(word, _)| path.contains(word)) {
             found.insert((path.line, *word, *reason));
         }
     }
     let say = |(line, word, reason): (usize, &str, &str)| {
-        format!(
-            "{}: `{word}` in a pure module: {reason}. If it has to be, it belongs in an edge module.",
-            file.at(line)
-        )
+        format!("{}: `{word}` in pure code: {reason}", file.at(line))
     };
     found.into_iter().map(say).collect()
-}
-
-fn model_violations(file: &File) -> Vec<String> {
-    if !is_model_library(file) {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for path in source::paths(&file.text) {
-        if path.segments[0] != "cutover" || (path.segments.len() == 1 && !path.import) {
-            continue;
-        }
-        let name = path.segments.get(1).map_or("*", String::as_str);
-        if !PURE.contains(&name) && !is_root_macro(name) {
-            found.push(format!(
-                "{}: the model's library imports `cutover::{name}`, which is not a pure module. Name the pure module \
-                 that owns it; what needs an edge module goes to model/src/cli.",
-                file.at(path.line)
-            ));
-        }
-    }
-    found
 }
 
 fn size_violations(file: &File) -> Vec<String> {
@@ -249,94 +160,65 @@ fn dependency_violations(tree: &str) -> Vec<String> {
     new.chain(gone).collect()
 }
 
-/// Fails with every violation, one a line.
-fn hold(directories: &[&str], check: fn(&File) -> Vec<String>) {
-    let mut found = Vec::new();
-    for directory in directories {
-        match rust_files(directory) {
-            Ok(files) => found.extend(files.iter().flat_map(check)),
-            Err(error) => found.push(error),
+fn cargo(arguments: &[&str]) -> Result<String, String> {
+    let run = |offline: bool| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(root()).args(arguments).args(offline.then_some("--offline"));
+        let output = cargo.output().map_err(|error| format!("cannot run {}: {error}", env!("CARGO")))?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(format!("{cargo:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
         }
-    }
-    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+    };
+    run(true).or_else(|_| run(false))
 }
 
-fn cargo_tree(offline: bool) -> Result<String, String> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(root()).args(["tree", "--edges", "normal", "--no-default-features"]);
-    cargo.args(["-p", "cutover", "--prefix", "none"]).args(offline.then_some("--offline"));
-    let output = cargo.output().map_err(|error| format!("cannot run {}: {error}", env!("CARGO")))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(format!("cargo tree: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
-    }
+/// Whether the compiler takes `item` in a crate with the attributes of `lib`, built with these arguments.
+fn compiles(lib: &str, item: &str, arguments: &[&str]) -> Result<bool, String> {
+    let attributes = lib.lines().filter(|line| line.starts_with("#![")).collect::<Vec<_>>().join("\n");
+    let mut rustc = Command::new(std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned()));
+    rustc.args(["--edition=2024", "--crate-type=lib", "--crate-name=pure", "--emit=metadata=-"]);
+    rustc.args(arguments).arg("-").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = rustc.spawn().map_err(|error| format!("cannot run rustc: {error}"))?;
+    let mut stdin = child.stdin.take().ok_or("rustc has no stdin")?;
+    write!(stdin, "{attributes}\n{item}\n").map_err(|error| format!("rustc: {error}"))?;
+    drop(stdin);
+    Ok(child.wait().map_err(|error| format!("rustc: {error}"))?.success())
+}
+
+fn rooms() -> Result<Rooms, String> {
+    Rooms::parse(&read("ARCHITECTURE.md")?)
+}
+
+/// Every Rust file of the repository.
+fn code() -> Result<Vec<File>, String> {
+    CODE.iter().try_fold(Vec::new(), |mut files, folder| {
+        files.extend(rust_files(folder)?);
+        Ok(files)
+    })
+}
+
+/// Nothing was found: else every line of it.
+fn none(found: &[String]) -> Result<(), String> {
+    if found.is_empty() { Ok(()) } else { Err(format!("\n{}\n", found.join("\n"))) }
 }
 
 // What the checks must refuse, and what they must let through.
 
 #[test]
-fn the_import_check_refuses_a_forbidden_import() {
-    let refused = |path, text| import_violations(&File::new(path, text)).len();
-    assert_eq!(refused("src/placement.rs", "use crate::migration::Table;"), 1);
-    assert_eq!(refused("src/placement.rs", "use crate::{ids::Epoch, raft::Term};"), 1);
-    assert_eq!(refused("src/fence/mod.rs", "fn f(x: crate::gate::View) {}"), 1);
-    assert_eq!(refused("src/fence/mod.rs", "use super::migration::Table;"), 1);
-    assert_eq!(refused("src/fence/seal.rs", "use super::super::migration::Table;"), 1);
-    assert_eq!(refused("src/ids.rs", "($($x:tt)*) => { $crate::raft::Term }"), 1);
-    assert_eq!(refused("src/gate/mod.rs", "use crate::*;"), 1);
-    assert_eq!(refused("src/gate/mod.rs", "use crate as root;"), 1);
-    assert_eq!(refused("src/gate/mod.rs", "use crate::Epoch;"), 1);
-    assert_eq!(refused("src/fence/mod.rs", "#[cfg(test)] use crate::ids::A;\nuse crate::gate::View;"), 1);
-
-    assert_eq!(refused("src/migration/mod.rs", "use crate::{fence::SealReceipt, placement::Phase};"), 0);
-    assert_eq!(refused("src/migration/mod.rs", "crate::enforce!(slot, \"migration.cas\", \"x\");"), 0);
-    assert_eq!(refused("src/migration/mod.rs", "use crate::enforce;"), 0);
-    assert_eq!(refused("src/fence/seal.rs", "use super::Fence; pub(in crate::fence) fn f() {}"), 0);
-    assert_eq!(refused("src/fence/seal.rs", "// use crate::migration::Table;"), 0);
-    assert_eq!(refused("src/fence/seal.rs", "#[cfg(test)]\nmod tests { use crate::migration::Table; }"), 0);
-    assert_eq!(refused("src/lib.rs", "pub use crate::migration::Table;"), 0);
-}
-
-#[test]
-fn the_import_check_refuses_a_module_without_a_row_and_says_what_to_do() {
-    let found = import_violations(&File::new("src/lease/mod.rs", ""));
-    assert_eq!(found.len(), 1);
-    assert!(
-        found[0].contains("`lease` has no row in IMPORTS") && found[0].contains("Add one"),
-        "{}",
-        found[0]
-    );
-}
-
-#[test]
 fn the_purity_check_refuses_every_word_and_names_the_line() {
     for (word, _) in IMPURE {
-        let found = purity_violations(&File::new("src/raft/log.rs", &format!("\n fn f() {{ {word} }}\n")));
-        assert!(found.iter().any(|line| line.starts_with("src/raft/log.rs:2: ")), "{word}: {found:?}");
+        let found =
+            purity_violations(&File::new("src/core/raft/log.rs", &format!("\n fn f() {{ {word} }}\n")));
+        assert!(found.iter().any(|line| line.starts_with("src/core/raft/log.rs:2: ")), "{word}: {found:?}");
     }
     let refused = |path, text| purity_violations(&File::new(path, text)).len();
-    assert_eq!(refused("src/raft.rs", "use std::{fmt, fs::File};"), 1);
-    assert_eq!(refused("src/raft.rs", "async fn f() {}"), 1);
-    assert_eq!(refused("src/raft.rs", "let x = rand::random();"), 1);
-    assert_eq!(refused("src/raft.rs", "#[cfg(test)] mod tests { use std::collections::HashMap; }"), 1);
-
-    assert_eq!(refused("src/raft.rs", "/// An `Instant` in the state.\nfn f() {} // std::fs\n"), 0);
-    assert_eq!(refused("src/raft.rs", "let x = \"std::fs\"; struct Instantly;"), 0);
-    assert_eq!(refused("src/store/mod.rs", "use std::fs;"), 0);
-}
-
-#[test]
-fn the_model_check_refuses_what_is_not_pure() {
-    let refused = |path, text| model_violations(&File::new(path, text)).len();
-    assert_eq!(refused("model/src/world/mod.rs", "use cutover::{ids::Epoch, store::Redb};"), 1);
-    assert_eq!(refused("model/src/world/mod.rs", "cutover::node::server::serve()"), 1);
-    assert_eq!(refused("model/src/world/mod.rs", "use cutover::*;"), 1);
-    assert_eq!(refused("model/src/world/mod.rs", "use cutover as production;"), 1);
-
-    assert_eq!(refused("model/src/world/mod.rs", "use cutover::core::ids::Epoch; let cutover = 1;"), 0);
-    assert_eq!(refused("model/src/cli/serve.rs", "use cutover::node::server;"), 0);
-    assert_eq!(refused("model/src/main.rs", "use cutover::node::server;"), 0);
+    assert_eq!(refused("src/core/raft.rs", "extern crate std;"), 1);
+    assert_eq!(refused("src/core/raft.rs", "use core::sync::atomic::AtomicU64;"), 1);
+    assert_eq!(refused("src/core/raft.rs", "/// An `std` in a comment.\nfn f() {} // std::fs\n"), 0);
+    assert_eq!(refused("src/core/raft.rs", "#[cfg(test)] mod tests { use std::fs; }"), 0);
+    assert_eq!(refused("src/node/store/mod.rs", "use std::fs;"), 0);
 }
 
 #[test]
@@ -357,52 +239,105 @@ fn the_dependency_check_refuses_a_crate_that_came_and_one_that_left() {
     assert_eq!(dependency_violations("").len(), PURE_BUILD.len());
 }
 
-#[test]
-fn the_table_has_no_circle_and_knows_every_pure_module() {
-    for (i, (module, may)) in IMPORTS.iter().enumerate() {
-        for name in *may {
-            assert!(
-                IMPORTS[..i].iter().any(|(above, _)| above == name),
-                "`{module}` imports `{name}`, which is no row above it: two modules may import one another in one \
-                 direction only"
-            );
-            assert!(
-                !PURE.contains(module) || PURE.contains(name),
-                "`{module}` is pure and imports `{name}`, which is not"
-            );
-        }
-    }
-    for module in PURE {
-        assert!(row(module).is_some(), "`{module}` is in PURE and has no row in IMPORTS");
-    }
-}
-
 // The repository.
 
 #[test]
-fn modules_import_only_what_the_table_allows() {
-    hold(&["src"], import_violations);
+fn rooms_import_only_what_the_table_allows() -> Result<(), String> {
+    let rooms = rooms()?;
+    none(&code()?.iter().flat_map(|file| rooms.violations(file)).collect::<Vec<_>>())
 }
 
 #[test]
-fn pure_modules_are_pure() {
-    hold(&["src"], purity_violations);
+fn the_table_allows_nothing_that_no_room_uses() -> Result<(), String> {
+    let (rooms, files) = (rooms()?, code()?);
+    let mut found = Vec::new();
+    for room in &rooms.0 {
+        let of = files.iter().filter(|file| rooms.of_file(&file.name()) == Some(room));
+        let used: BTreeSet<&str> = of.flat_map(|file| rooms.used(file)).collect();
+        let unused = room.may.iter().filter(|may| !used.iter().any(|used| rooms::is_within(used, may)));
+        found.extend(unused.map(|may| {
+            format!(
+                "`{}` may import `{may}` and does not: take it out of the table, and of its head",
+                room.name
+            )
+        }));
+    }
+    none(&found)
 }
 
 #[test]
-fn the_library_of_the_model_uses_pure_modules_only() {
-    hold(&["model/src"], model_violations);
+fn every_room_says_at_its_head_what_it_may_import() -> Result<(), String> {
+    let mut found = Vec::new();
+    for room in &rooms()?.0 {
+        let Some(place) = room.places.first().filter(|_| room.is_module) else { continue };
+        let heads =
+            [place.clone(), format!("{place}mod.rs"), format!("{place}lib.rs"), format!("{place}main.rs")];
+        let head = heads.iter().find(|head| head.ends_with(".rs") && root().join(head).is_file());
+        let head = head.ok_or_else(|| format!("`{}` has no file at its head", room.name))?;
+        if !read(head)?.lines().any(|line| line == room.head()) {
+            found.push(format!("{head}: its doc comment lacks the line of the table: {}", room.head()));
+        }
+    }
+    none(&found)
 }
 
 #[test]
-fn files_are_short_enough_to_review() {
-    hold(&["src", "model/src"], size_violations);
+fn no_files_import_one_another_in_a_circle() -> Result<(), String> {
+    let mut found = Vec::new();
+    for folder in WITHOUT_CIRCLES {
+        let circles = circles::circles(&rust_files(folder)?);
+        let known = |circle: &&Vec<String>| {
+            TO_CUT.iter().any(|known| circle.iter().all(|module| known.contains(&module.as_str())))
+        };
+        found.extend(circles.iter().filter(|circle| !known(circle)).map(|circle| circle.join(", ")));
+    }
+    none(&found)
+}
+
+#[test]
+fn the_pure_part_is_pure() -> Result<(), String> {
+    none(&rust_files("src/core")?.iter().flat_map(purity_violations).collect::<Vec<_>>())
+}
+
+/// What the list of words above does not say, the compiler does: without `server`, there is no std.
+#[test]
+fn the_pure_part_is_built_without_std() -> Result<(), String> {
+    let lib = read("src/lib.rs")?;
+    let clock = "pub use std::time::Instant;";
+    assert!(
+        !compiles(&lib, clock, &[])?,
+        "the attributes of src/lib.rs let std in without the feature `server`"
+    );
+    assert!(compiles(&lib, clock, &["--cfg=feature=\"server\""])?, "with `server` there is a clock");
+    cargo(&["check", "--quiet", "-p", "cutover", "--lib", "--no-default-features"]).map(drop)
 }
 
 #[test]
 fn the_pure_build_depends_on_the_allowed_crates_only() -> Result<(), String> {
-    let tree = cargo_tree(true).or_else(|_| cargo_tree(false))?;
-    let found = dependency_violations(&tree);
-    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
-    Ok(())
+    let arguments =
+        ["tree", "--edges", "normal", "--no-default-features", "-p", "cutover", "--prefix", "none"];
+    none(&dependency_violations(&cargo(&arguments)?))
+}
+
+#[test]
+fn the_page_names_what_is_there_and_all_of_it() -> Result<(), String> {
+    let files = all_files()?;
+    let top: BTreeSet<&str> = files.iter().filter_map(|file| file.split('/').next()).collect();
+    none(&page::violations(&page::named_paths(&read("ARCHITECTURE.md")?, &top), &files))
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() -> Result<(), String> {
+    let mut found = Vec::new();
+    for file in all_files()?.iter().filter(|file| file.ends_with(".md")) {
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let broken = page::links(&read(file)?, folder).into_iter().filter(|to| !root().join(to).exists());
+        found.extend(broken.map(|to| format!("{file}: a link leads to {to}, which is not there")));
+    }
+    none(&found)
+}
+
+#[test]
+fn files_are_short_enough_to_review() -> Result<(), String> {
+    none(&code()?.iter().flat_map(size_violations).collect::<Vec<_>>())
 }

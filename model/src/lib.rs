@@ -4,6 +4,8 @@
 //! [`protocol`] is what a protocol has to say for itself. On it stand [`search`], [`witness`], [`replay`], [`explorer`], and
 //! [`check`], which puts them together for one scope; [`catalog`] lists the scopes of several protocols. [`env`] and [`scopes`] are
 //! our own protocols.
+//!
+//! May import: `core`.
 
 pub mod catalog;
 pub mod check;

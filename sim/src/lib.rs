@@ -14,6 +14,8 @@
 //! | `event_log.rs`, `lull.rs` | what happened: the hash, the counters; times in which nobody reads |
 //! | `campaign.rs`, `cli.rs`, `report.rs` | many seeds; the command line; what is printed |
 //! | `shrink.rs` | what a failing seed can do without, and its last lines |
+//!
+//! May import: `core`, `node`, `client`.
 
 #![allow(clippy::result_large_err, reason = "a gRPC status is as large as it is")]
 

@@ -1,4 +1,6 @@
 //! `cutoverd`: the operator's verbs alone, without the checker.
+//!
+//! May import: `cli`.
 
 #[cfg(not(madsim))]
 fn main() -> std::process::ExitCode {

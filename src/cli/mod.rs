@@ -1,4 +1,6 @@
 //! The operator's verbs: run a node, found a cluster, administer it, save it and bring it back.
+//!
+//! May import: `core`, `node`, `client`.
 
 #![allow(
     clippy::disallowed_types,

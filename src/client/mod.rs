@@ -3,6 +3,8 @@
 //!
 //! Reads are tried again until the deadline. So are changes under a [`Session`]: the cluster applies a ticket once, however
 //! often it arrives. A change without a session is sent once; if no answer comes, nobody knows.
+//!
+//! May import: `core::ids`, `core::raft`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`, `node::proto`, `node::tls`.
 
 #![allow(
     clippy::disallowed_types,

@@ -7,6 +7,8 @@
 //! let faults: Vec<_> = [Fault::Crash, Fault::ClockGain].iter().map(Fault::to_string).collect();
 //! assert_eq!(faults.join(", "), "crash, clock-gain");
 //! ```
+//!
+//! May import: `core::marks`.
 
 use core::fmt;
 

@@ -2,6 +2,8 @@
 //!
 //! All are small integers with a name of their own; the names that people use live in a directory of the control
 //! plane (ADR 0003). None has a `Default`: a forgotten epoch must not compile into epoch 0.
+//!
+//! May import: nothing.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -135,7 +137,7 @@ impl Incarnation {
 
 impl Term {
     /// Before the first election.
-    pub const ZERO: Self = Self(0);
+    pub const GENESIS: Self = Self(0);
 
     /// The term after this one.
     #[must_use]

@@ -1,4 +1,6 @@
 //! [`marks!`](crate::marks): named situations that a search or a run must have seen.
+//!
+//! May import: nothing.
 
 /// Declares an enum of situations, each with its stable text, in the order in which they are printed.
 ///

@@ -2,6 +2,8 @@
 //!
 //! Reads have exactly one placement in every state. Writes have one too, but for [`Phase::Cutover`], the only window
 //! in which a write is held back.
+//!
+//! May import: `core::ids`.
 
 use crate::core::ids::{Epoch, PartitionId, Placement, Revision};
 use core::fmt;

@@ -19,8 +19,7 @@ fn a_leader_has_the_vote_of_its_term_on_disk<C: Engine>(count: u8) {
     for node in cluster.nodes() {
         let engine = cluster.engine(node);
         assert_eq!((engine.leader(), engine.is_leader()), (None, false), "nobody has voted yet");
-        let never = DurableVoteState { term: ControlPlaneTerm::ZERO, voted_for: None, identity: None };
-        assert_eq!(engine.durable_vote(), never);
+        assert_eq!(engine.durable_vote(), DurableVoteState::initial());
         assert_eq!(engine.commit_index(), Some(Index(1)), "the founding");
     }
     let leader = lead(&mut cluster);

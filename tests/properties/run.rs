@@ -143,7 +143,7 @@ impl Run {
 
     fn propose(&mut self, at: NodeId, wish: &Wish) {
         let index = cutover::core::ids::Index(self.issue());
-        let id = ProposalId(LogPosition { term: Term::ZERO, index });
+        let id = ProposalId(LogPosition { term: Term::GENESIS, index });
         let content = self.content(wish);
         self.cluster.step(at, Input::Propose { id, content });
     }

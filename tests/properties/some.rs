@@ -29,20 +29,7 @@ impl Store {
 
 /// Every reply in a list of outputs.
 pub fn replies(outputs: &[Output]) -> Vec<Reply> {
-    outputs
-        .iter()
-        .filter_map(|output| match output {
-            Output::Reply(reply) => Some(reply.clone()),
-            Output::Append { .. }
-            | Output::Import { .. }
-            | Output::Erase
-            | Output::Persist
-            | Output::Admitted(_)
-            | Output::Serve(_)
-            | Output::Hand { .. }
-            | Output::Halt(_) => None,
-        })
-        .collect()
+    outputs.iter().filter_map(Output::reply).cloned().collect()
 }
 
 /// A write of one of `sessions` sessions.

@@ -116,7 +116,7 @@ impl Script {
                     .filter(|text| !text.is_empty())
                     .map(|text| Term(text.parse().unwrap()))
                     .collect();
-                let last = terms.last().copied().unwrap_or(Term::ZERO);
+                let last = terms.last().copied().unwrap_or(Term::GENESIS);
                 let term = term.map_or(last, |text| Term(text.parse().unwrap()));
                 let vote = HardState { term, voted_for: vote.map(|text| first_life(node(&text))) };
                 self.cluster.start_from(at, vote, log_of(&terms));
@@ -273,7 +273,7 @@ impl Script {
                 let at = node(&given.word());
                 // Numbered as they come, in no term: what is rejected has a name of its own, too.
                 self.issued += 1;
-                let id = ProposalId(LogPosition { term: Term::ZERO, index: Index(self.issued) });
+                let id = ProposalId(LogPosition { term: Term::GENESIS, index: Index(self.issued) });
                 self.cluster.step(at, Input::Propose { id, content });
             }
             "read" => {

@@ -52,8 +52,8 @@ fn create(partition: u32) -> ControlPlaneEntry {
 
 /// A log of the first disk with these terms above it.
 pub fn log_of(terms: &[Term]) -> Log<ControlPlaneEntry> {
-    let mut log = Log::above(LogPosition { term: Term::ZERO, index: Index(1) });
-    let mut before = Term::ZERO;
+    let mut log = Log::above(LogPosition { term: Term::GENESIS, index: Index(1) });
+    let mut before = Term::GENESIS;
     for term in terms {
         let at = log.last().index.next();
         let payload = if *term == before {

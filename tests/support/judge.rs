@@ -87,7 +87,7 @@ impl Judge {
             return;
         }
         let me = node.config().me;
-        let durable = self.disks.get(&me).copied().unwrap_or(Term::ZERO);
+        let durable = self.disks.get(&me).copied().unwrap_or(Term::GENESIS);
         assert!(node.hard_state().term >= durable, "{me} forgot {durable}");
         self.seen.remove(&me);
         self.judge(node);
@@ -219,7 +219,7 @@ impl Judge {
         if self.silent {
             return;
         }
-        let before = self.disks.insert(me, disk.hard_state.term).unwrap_or(Term::ZERO);
+        let before = self.disks.insert(me, disk.hard_state.term).unwrap_or(Term::GENESIS);
         assert!(disk.hard_state.term >= before, "{me}: the disk goes back to {}", disk.hard_state.term);
         let (base, snapshot) = (disk.log.base(), disk.snapshot.last);
         assert!(
@@ -272,7 +272,7 @@ impl Judge {
         assert!(self.decided.insert(id), "{id} is decided twice");
         match outcome {
             Outcome::Committed { index, effect } => {
-                let mut there = self.entries.range((*index, Term::ZERO)..(index.next(), Term::ZERO));
+                let mut there = self.entries.range((*index, Term::GENESIS)..(index.next(), Term::GENESIS));
                 let content = &self.proposed[&id];
                 assert!(there.any(|(_, (entry, _))| entry.content == *content), "{id} is not at {index}");
                 let known = self.effects.get(index).is_none_or(|found| found == effect);

@@ -1,4 +1,6 @@
 //! The front door: what is typed, what is printed, and exit codes.
+//!
+//! May import: `core`, `cutover_model`.
 
 mod console;
 pub mod history_file;

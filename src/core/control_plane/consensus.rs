@@ -40,6 +40,14 @@ pub struct DurableVoteState {
     pub identity: Option<ClusterVoterIdentity>,
 }
 
+impl DurableVoteState {
+    /// That of a node that has never voted.
+    #[must_use]
+    pub const fn initial() -> Self {
+        Self { term: ControlPlaneTerm::GENESIS, voted_for: None, identity: None }
+    }
+}
+
 /// Holds the log: one process, or a cluster.
 pub trait ControlPlaneConsensus {
     /// The current term.

@@ -2,6 +2,8 @@
 //!
 //! What may be in its log is closed: [`ControlPlaneEntry`] has no place for user data. What holds the log is behind one
 //! seam, [`ControlPlaneConsensus`]; callers cannot tell a cluster from a single process.
+//!
+//! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`.
 
 mod bounded;
 mod call;

@@ -22,9 +22,13 @@
 //! machine makes everything above a `Persist` durable, in one atomic step with [`Fence::durable`], before anything
 //! below it leaves. A statement behind a `Persist` is therefore true in every later crash, and says nothing of
 //! writes that a crash could still take away.
+//!
+//! May import: `core::ids`.
 
 mod applied;
 mod data;
+mod durable;
+mod io;
 mod moves;
 mod refusal;
 mod request;
@@ -34,6 +38,8 @@ mod text;
 use alloc::vec;
 use alloc::vec::Vec;
 pub use applied::{AppliedIds, Known};
+pub use durable::{Copy, Durable};
+pub use io::{Input, Output, Reply};
 pub use refusal::Refusal;
 pub use request::{
     Body, Chunk, DropCopy, EvidenceQuery, Export, Prepare, Read, Request, Seal, WatermarkQuery, Write,
@@ -43,9 +49,7 @@ pub use statement::{
 };
 pub use text::format_write_ids;
 
-use crate::core::ids::{
-    Epoch, Halt, Incarnation, MigrationId, Names, PartitionId, Placement, Position, Relabel, WriteId,
-};
+use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, PartitionId, Placement, Relabel};
 use crate::enforce;
 use serde::{Deserialize, Serialize};
 
@@ -92,28 +96,6 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// What must be durable, atomically with the data.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Durable {
-    sealed_through: Epoch,
-    closed_through: Epoch,
-    newest: MigrationId,
-    receipt: Option<SealReceipt>,
-    copy: Option<Copy>,
-}
-
-/// One copy of the partition.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Copy {
-    watermark: Position,
-    /// A client write was applied, or the copy was sealed: it is no longer a mere prefix of its source, and takes no
-    /// more chunks.
-    finished: bool,
-    /// The source incarnation whose chunks it holds.
-    source: Option<Incarnation>,
-    applied: AppliedIds,
-}
-
 /// The sink's machine for one partition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Fence {
@@ -121,86 +103,6 @@ pub struct Fence {
     durable: Durable,
     admitted: Vec<Write>,
     halted: bool,
-}
-
-/// What happens to a sink.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Input {
-    /// A request arrived. A write is only admitted.
-    Request(Request),
-    /// The store gets to an admitted write.
-    Apply(Write),
-}
-
-/// What a sink does, in order.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Output {
-    /// Put a client's write at this position.
-    Append {
-        /// Its position.
-        position: Position,
-        /// Its id.
-        id: WriteId,
-    },
-    /// Put copied writes from this position on.
-    Import {
-        /// Position of the first.
-        first: Position,
-        /// Their ids.
-        writes: Vec<WriteId>,
-    },
-    /// Erase the partition's data.
-    Erase,
-    /// Everything above is durable before anything below leaves.
-    Persist,
-    /// A write waits to be applied.
-    Admitted(Write),
-    /// Read the data and answer.
-    Serve(Read),
-    /// Read the data from `first` to `last` and hand it to the mover.
-    Hand {
-        /// The migration that the copy is for.
-        migration: MigrationId,
-        /// First position.
-        first: Position,
-        /// Last position.
-        last: Position,
-    },
-    /// Answer.
-    Reply(Reply),
-    /// An invariant is broken; stop.
-    Halt(Halt),
-}
-
-/// An answer.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum Reply {
-    /// To a prepare.
-    Prepared(Prepared),
-    /// To a seal.
-    Sealed(SealReceipt),
-    /// To a question for evidence.
-    Evidence(CatchUpEvidence),
-    /// To a question for the watermark.
-    Watermark(WatermarkReading),
-    /// To a drop.
-    Dropped(Dropped),
-    /// To a chunk.
-    ChunkTaken(ChunkTaken),
-    /// The write has taken effect, now or earlier.
-    Applied {
-        /// Which attempt.
-        write: Write,
-        /// Where.
-        position: Position,
-    },
-    /// No.
-    Refused {
-        /// The request.
-        request: Request,
-        /// Why.
-        refusal: Refusal,
-    },
 }
 
 impl Fence {
@@ -320,56 +222,6 @@ impl Fence {
     }
 }
 
-impl Durable {
-    /// No write with a token up to this one.
-    #[must_use]
-    pub const fn sealed_through(&self) -> Epoch {
-        self.sealed_through
-    }
-
-    /// No read and no write with a token up to this one.
-    #[must_use]
-    pub const fn closed_through(&self) -> Epoch {
-        self.closed_through
-    }
-
-    /// The migration that made the newest copy, erased or not.
-    #[must_use]
-    pub const fn newest(&self) -> MigrationId {
-        self.newest
-    }
-
-    /// The last receipt given.
-    #[must_use]
-    pub const fn receipt(&self) -> Option<&SealReceipt> {
-        self.receipt.as_ref()
-    }
-
-    /// The copy, unless there is none.
-    #[must_use]
-    pub const fn copy(&self) -> Option<&Copy> {
-        self.copy.as_ref()
-    }
-}
-
-impl Copy {
-    /// Position of the last write.
-    #[must_use]
-    pub const fn watermark(&self) -> Position {
-        self.watermark
-    }
-
-    /// Whether the copy takes no more chunks.
-    #[must_use]
-    pub const fn finished(&self) -> bool {
-        self.finished
-    }
-
-    const fn empty() -> Self {
-        Self { watermark: Position::ZERO, finished: false, source: None, applied: AppliedIds::new() }
-    }
-}
-
 /// An answer that rests on nothing that could still be lost.
 fn refuse(request: &Request, refusal: Refusal) -> Output {
     Output::Reply(Reply::Refused { request: request.clone(), refusal })
@@ -378,24 +230,6 @@ fn refuse(request: &Request, refusal: Refusal) -> Output {
 /// An answer that leaves once all that it rests on is durable.
 fn state(reply: Reply) -> Vec<Output> {
     vec![Output::Persist, Output::Reply(reply)]
-}
-
-impl Relabel for Copy {
-    fn relabel(&self, names: &dyn Names) -> Self {
-        Self { applied: self.applied.relabel(names), ..self.clone() }
-    }
-}
-
-impl Relabel for Durable {
-    fn relabel(&self, names: &dyn Names) -> Self {
-        Self { copy: self.copy.relabel(names), ..self.clone() }
-    }
-}
-
-impl Relabel for Write {
-    fn relabel(&self, names: &dyn Names) -> Self {
-        Self { id: self.id.relabel(names), ..*self }
-    }
 }
 
 impl Relabel for Fence {

@@ -155,3 +155,9 @@ impl Relabel for Request {
         Self { body, ..*self }
     }
 }
+
+impl Relabel for Write {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { id: self.id.relabel(names), ..*self }
+    }
+}

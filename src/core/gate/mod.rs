@@ -7,6 +7,8 @@
 //! Reads are not safe from a cache: the source serves them through the cutover and cannot know of the flip. So a
 //! *strong* read resolves fresh after it was invoked, and a read from the cache is labelled [`Consistency::StaleOk`].
 //! Under `timed` a write, too, resolves fresh, and the time for it to take effect counts from that read of the record.
+//!
+//! May import: `core::ids`, `core::fence`, `core::placement`.
 
 mod cache;
 mod operation;

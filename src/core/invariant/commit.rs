@@ -2,8 +2,8 @@
 
 use super::Id;
 use super::findings::Findings;
-use super::monitor::Monitor;
-use crate::core::fence::StatementOrigin;
+use super::past::{Monitor, read_placement};
+use crate::core::fence::{CatchUpEvidence, SealReceipt, StatementOrigin, WatermarkReading};
 use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use crate::core::migration::{
     Command, Expected, MigrationError, OldCopy, PartitionRecord, Placed, Settlement, Transition,
@@ -56,7 +56,7 @@ pub(super) fn judge(
     });
     if let (Transition::Force { .. }, Some(before)) = (&command.transition, before) {
         let owed = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
-        let source = before.placed.map(|placed| super::monitor::read_placement(placed.state));
+        let source = before.placed.map(|placed| read_placement(placed.state));
         findings.demand(owed.map(|debt| debt.placement) == source, Id::DebtKept, || {
             (format!("{command} left the debt {owed:?}"), format!("the source {source:?} is unsealed"))
         });
@@ -98,7 +98,7 @@ impl Before<'_> {
     }
 
     fn owner(&self) -> Option<Placement> {
-        self.placed.map(|placed| super::monitor::read_placement(placed.state))
+        self.placed.map(|placed| read_placement(placed.state))
     }
 
     fn target(&self) -> Option<Placement> {
@@ -106,6 +106,34 @@ impl Before<'_> {
             PartitionState::Migrating { to, .. } => Some(to),
             PartitionState::Active(_) => None,
         }
+    }
+
+    fn is_sealed(&self, receipt: &SealReceipt) -> bool {
+        let reaches = self.record.is_some_and(|record| receipt.through() >= record.epoch);
+        self.is(Phase::Draining)
+            && self.by(receipt.speaker(), self.owner())
+            && self.about(receipt.migration())
+            && reaches
+    }
+
+    fn lacks_watermark(&self, reading: &WatermarkReading) -> bool {
+        self.is(Phase::Cutover)
+            && self.by(reading.speaker(), self.owner())
+            && self.about(reading.migration())
+            && self.at(reading.epoch())
+            && self.placed.and_then(|placed| placed.cutover?.watermark).is_none()
+    }
+
+    fn is_caught_up(&self, evidence: &CatchUpEvidence) -> bool {
+        let reaches = self.placed.and_then(|placed| placed.cutover).is_some_and(|facts| {
+            evidence.speaker().incarnation == facts.target
+                && facts.watermark.is_some_and(|watermark| evidence.position() >= watermark)
+        });
+        self.is(Phase::Cutover)
+            && self.by(evidence.speaker(), self.target())
+            && self.about(evidence.migration())
+            && self.at(evidence.epoch())
+            && reaches
     }
 
     fn settles(&self, migration: MigrationId, proof: &Settlement) -> bool {
@@ -128,13 +156,16 @@ impl Before<'_> {
 fn had_the_right(record: Record<'_>, command: &Command) -> bool {
     let placed = record.and_then(|record| record.placed);
     let was = Before { record, placed, partition: command.partition };
+    if command.transition.expected().is_some_and(|expected| !was.expects(&expected)) {
+        return false;
+    }
     match &command.transition {
         Transition::Create { .. } => {
             placed.is_none() && record.is_none_or(|record| record.old_copies.is_empty())
         }
-        Transition::Open { expected, prepared } => {
+        Transition::Open { prepared, .. } => {
             let made = placed.is_some_and(|placed| placed.copy == prepared.migration());
-            was.expects(expected) && was.by(prepared.speaker(), was.owner()) && made
+            was.by(prepared.speaker(), was.owner()) && made
         }
         Transition::RetireCopy { placement, copy } => record.is_some_and(|record| {
             record.old_copies.iter().any(|old| (old.placement, old.copy) == (*placement, *copy))
@@ -144,77 +175,28 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
                 |old: &OldCopy| was.by(dropped.speaker(), Some(old.placement)) && old.copy <= dropped.copy();
             record.old_copies.iter().any(gone)
         }),
-        Transition::Delete { expected } => {
-            let settled = placed.is_some_and(|placed| placed.debt.is_none() && !placed.state.is_migrating());
-            was.expects(expected) && settled
+        Transition::Delete { .. } => {
+            placed.is_some_and(|placed| placed.debt.is_none() && !placed.state.is_migrating())
         }
         Transition::Settle { migration, proof } => was.settles(*migration, proof),
-        Transition::Begin { .. }
-        | Transition::EnterCutover { .. }
-        | Transition::EnterTimedCutover { .. }
-        | Transition::RecordWatermark { .. }
-        | Transition::Complete { .. }
-        | Transition::Abort { .. }
-        | Transition::Force { .. } => moves(&was, &command.transition),
-    }
-}
-
-/// The same for the steps of a migration.
-fn moves(was: &Before<'_>, transition: &Transition) -> bool {
-    let placed = was.placed;
-    match transition {
-        Transition::Begin { expected, to } => {
+        Transition::Begin { to, .. } => {
             let elsewhere = was.owner().is_some_and(|from| from != *to);
-            let settled = placed.is_some_and(|placed| placed.opened && !placed.state.is_migrating());
-            was.expects(expected) && elsewhere && settled
+            elsewhere && placed.is_some_and(|placed| placed.opened && !placed.state.is_migrating())
         }
-        Transition::EnterCutover { expected, receipt } => {
-            let reaches = was.record.is_some_and(|record| receipt.through() >= record.epoch);
-            was.expects(expected)
-                && was.is(Phase::Draining)
-                && was.by(receipt.speaker(), was.owner())
-                && was.about(receipt.migration())
-                && reaches
-        }
-        Transition::EnterTimedCutover { expected, prepared } => {
-            was.expects(expected)
-                && was.is(Phase::Draining)
+        Transition::EnterCutover { receipt, .. } => was.is_sealed(receipt),
+        Transition::EnterTimedCutover { prepared, .. } => {
+            was.is(Phase::Draining)
                 && was.by(prepared.speaker(), was.target())
                 && was.about(prepared.migration())
         }
-        Transition::RecordWatermark { expected, reading } => {
-            was.expects(expected)
-                && was.is(Phase::Cutover)
-                && was.by(reading.speaker(), was.owner())
-                && was.about(reading.migration())
-                && was.at(reading.epoch())
-                && placed.and_then(|placed| placed.cutover?.watermark).is_none()
-        }
-        Transition::Complete { expected, evidence } => {
-            let caught_up = placed.and_then(|placed| placed.cutover).is_some_and(|facts| {
-                evidence.speaker().incarnation == facts.target
-                    && facts.watermark.is_some_and(|watermark| evidence.position() >= watermark)
-            });
-            was.expects(expected)
-                && was.is(Phase::Cutover)
-                && was.by(evidence.speaker(), was.target())
-                && was.about(evidence.migration())
-                && was.at(evidence.epoch())
-                && caught_up
-        }
-        Transition::Abort { expected } => was.expects(expected) && was.target().is_some(),
-        Transition::Force { expected, prepared, .. } => {
-            was.expects(expected)
-                && was.by(prepared.speaker(), was.target())
+        Transition::RecordWatermark { reading, .. } => was.lacks_watermark(reading),
+        Transition::Complete { evidence, .. } => was.is_caught_up(evidence),
+        Transition::Abort { .. } => was.target().is_some(),
+        Transition::Force { prepared, .. } => {
+            was.by(prepared.speaker(), was.target())
                 && was.about(prepared.migration())
                 && placed.is_some_and(|placed| placed.debt.is_none())
         }
-        Transition::Create { .. }
-        | Transition::Open { .. }
-        | Transition::RetireCopy { .. }
-        | Transition::ForgetCopy { .. }
-        | Transition::Delete { .. }
-        | Transition::Settle { .. } => false,
     }
 }
 

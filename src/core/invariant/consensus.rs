@@ -3,81 +3,22 @@
 //! Keeps of the past what no state shows any more: who led, what was told, what was committed. Everything else is read
 //! from the nodes and their disks as they stand.
 
+use super::cluster_fact::{ClusterFact, ControlNode, NodeNow};
 use super::nodes::{
-    Before, ControlNode, first_told, has, is_electable, is_open, logs_match, matters, quorums_meet,
-    states_match, stepped, would_vote_for,
+    first_told, has, is_electable, is_open, logs_match, matters, quorums_meet, states_match, stepped,
+    would_vote_for,
 };
+use super::past::insert;
 use super::{Findings, Id};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::ids::{Index, Names, Relabel, Serial, SessionId, Term};
-use crate::core::raft::{Applied, Durable, Entry, HardState, LogPosition, Peer, Progress, RoleName, Ticket};
+use crate::core::raft::{Applied, Entry, HardState, LogPosition, Peer, RoleName, Ticket};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
-
-/// A node at one moment, and its disk.
-#[derive(Clone, Copy, Debug)]
-pub struct NodeNow<'a> {
-    /// The machine.
-    pub node: &'a ControlNode,
-    /// What a crash leaves of it.
-    pub disk: &'a Durable<ControlPlaneEntry>,
-}
-
-/// What happens to the nodes, as the invariants see it.
-#[derive(Clone, Copy, Debug)]
-pub enum ClusterFact<'a> {
-    /// A node leads from now on.
-    Led(&'a ControlNode),
-    /// A message left a node. It was of this term; the vote is what it told of one in it.
-    Told {
-        /// The node, afterwards.
-        by: NodeNow<'a>,
-        /// What it told.
-        vote: HardState,
-    },
-    /// A node has learned that more is committed, by these entries or by a snapshot.
-    Advanced {
-        /// The node, afterwards.
-        by: &'a ControlNode,
-        /// The entries.
-        entries: &'a [(LogPosition, Entry<ControlPlaneEntry>)],
-        /// All nodes.
-        nodes: &'a [NodeNow<'a>],
-    },
-    /// A node has applied a request of a session as new.
-    TookEffect {
-        /// The request.
-        ticket: Ticket,
-        /// Where.
-        at: Index,
-    },
-    /// A client wants to read.
-    ReadInvoked(u8),
-    /// It may read what is applied up to here.
-    ReadServed {
-        /// The client.
-        reader: u8,
-        /// The place.
-        through: Index,
-    },
-    /// A client no longer waits.
-    ReadEnded(u8),
-    /// A node took an input, or restarted.
-    Stepped {
-        /// Before.
-        before: Before<&'a [Progress]>,
-        /// After.
-        after: NodeNow<'a>,
-        /// Whether it lost its memory in between.
-        restarted: bool,
-    },
-    /// The run stands here.
-    Now(&'a [NodeNow<'a>]),
-}
 
 /// What must be known of the past.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -150,17 +91,17 @@ impl ConsensusMonitor {
         }
     }
 
-    /// Keeps what matters for later. Call [`Consensus::judge`] first.
+    /// Keeps what matters for later. Call [`ConsensusMonitor::judge`] first.
     pub fn remember(&mut self, fact: &ClusterFact<'_>) {
         match *fact {
             ClusterFact::Led(node) => {
-                super::monitor::insert(&mut self.leaders, (node.hard_state().term, node.config().me));
+                insert(&mut self.leaders, (node.hard_state().term, node.config().me));
             }
             ClusterFact::Told { by, vote } => {
                 let by = by.node.config().me;
                 let now = self.told_by(by).map_or(vote, |told| newer(told, vote));
                 self.told.retain(|(peer, _)| *peer != by);
-                super::monitor::insert(&mut self.told, (by, now));
+                insert(&mut self.told, (by, now));
             }
             ClusterFact::Advanced { by, entries, .. } => {
                 for (at, entry) in entries {
@@ -173,7 +114,7 @@ impl ConsensusMonitor {
                 }
             }
             ClusterFact::TookEffect { ticket, at } => {
-                super::monitor::insert(&mut self.effects, (ticket.session, ticket.serial, at));
+                insert(&mut self.effects, (ticket.session, ticket.serial, at));
             }
             ClusterFact::ReadInvoked(reader) => self.reads.push((reader, self.committed_through())),
             ClusterFact::ReadServed { reader, .. } | ClusterFact::ReadEnded(reader) => {

@@ -5,7 +5,10 @@
 //!
 //! Most are *action* properties: something was done that must not be done. They are judged on every step of a search,
 //! before states are compared, so that two ways into one state cannot hide the wrong one.
+//!
+//! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`.
 
+mod cluster_fact;
 mod commit;
 mod consensus;
 mod fact;
@@ -13,15 +16,16 @@ mod findings;
 pub mod history;
 mod monitor;
 mod nodes;
+mod past;
 mod register;
 mod sink;
 
 use alloc::string::String;
-pub use consensus::{ClusterFact, ConsensusMonitor, NodeNow};
+pub use cluster_fact::{Before, ClusterFact, NodeNow};
+pub use consensus::ConsensusMonitor;
 pub use fact::{Copied, Fact, ReadServed, SinkNow, SinkStep, Statement};
 pub use findings::Findings;
-pub use monitor::Monitor;
-pub use nodes::Before;
+pub use past::Monitor;
 pub use register::Register;
 
 use core::fmt;

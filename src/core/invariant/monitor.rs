@@ -1,62 +1,19 @@
-//! The monitor: fed with what happens in a run, it keeps what the invariants need to know of the past.
+//! The monitor of a migration: takes the facts of a run in order and judges each.
 
 use super::fact::{Fact, ReadServed};
 use super::findings::Findings;
-use super::{Id, Register, commit, sink};
+use super::past::{Monitor, insert, read_placement};
+use super::{Id, commit, sink};
 use crate::core::fence::{Durable, Write};
 use crate::core::gate::Consistency;
-use crate::core::ids::{Epoch, MigrationId, Names, Placement, Relabel, WriteId};
-use crate::core::migration::{Command, Debt, PartitionRecord, Transition};
+use crate::core::ids::{Epoch, Placement, WriteId};
+use crate::core::migration::{Command, PartitionRecord, Transition, TransitionKind};
 use crate::core::placement::{Guarantee, PartitionState, Phase, Resolution};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::ToString;
-use alloc::vec::Vec;
-
-/// Keeps what the invariants need to know of the past, and judges.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Monitor {
-    pub(super) aborted: Vec<MigrationId>,
-    pub(super) newest_migration: MigrationId,
-    pub(super) newest_epoch: Epoch,
-    pub(super) acknowledged: Vec<WriteId>,
-    /// Not promised: left behind by a forced move, or deleted with their partition.
-    pub(super) exempt: Vec<WriteId>,
-    pub(super) debt: Option<Debt>,
-    lossless: bool,
-    waited: Option<Epoch>,
-    register: Option<Register>,
-}
 
 impl Monitor {
-    /// Of a run that begins with this record. `register`: also judge strong reads.
-    #[must_use]
-    pub fn new(record: Option<&PartitionRecord>, register: Option<Register>) -> Self {
-        Self {
-            aborted: Vec::new(),
-            newest_migration: record.map_or(MigrationId::ZERO, |record| record.migration),
-            newest_epoch: record.map_or(Epoch::ZERO, |record| record.epoch),
-            acknowledged: Vec::new(),
-            exempt: Vec::new(),
-            debt: None,
-            lossless: false,
-            waited: None,
-            register,
-        }
-    }
-
-    /// Judges a forced move as if it had promised to lose nothing.
-    #[must_use]
-    pub fn without_exemptions(self) -> Self {
-        Self { lossless: true, ..self }
-    }
-
-    /// Client writes that are not promised, so far.
-    #[must_use]
-    pub fn exempt(&self) -> &[WriteId] {
-        &self.exempt
-    }
-
     /// Takes a fact, and notes what it breaks.
     pub fn feed(&mut self, fact: &Fact<'_>, findings: &mut Findings) {
         self.judge(fact, findings);
@@ -129,18 +86,6 @@ impl Monitor {
         }
     }
 
-    /// A write that nobody promises to keep: at the source of a forced move, up to the debt, or between a deletion and
-    /// the drop that carries it out.
-    fn is_exempt(&self, store: Placement, write: Write, record: Option<&PartitionRecord>) -> bool {
-        let Some(placed) = record.and_then(|record| record.placed) else { return true };
-        if self.lossless {
-            return false;
-        }
-        self.debt.is_some_and(|debt| {
-            debt.placement == store && write.token <= debt.through && placed.owned_since > debt.through
-        })
-    }
-
     fn committed(
         &mut self,
         before: Option<&PartitionRecord>,
@@ -154,31 +99,22 @@ impl Monitor {
         } else if let Some(record) = before {
             self.newest_epoch = self.newest_epoch.max(record.epoch);
         }
-        match &command.transition {
-            Transition::Abort { expected } => insert(&mut self.aborted, expected.migration),
-            Transition::Force { .. } => {
-                self.debt = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
-                self.register = None;
-                for id in data.0.iter().filter(|id| !self.lossless && !data.1.contains(id)) {
-                    insert(&mut self.exempt, *id);
-                }
+        if let Transition::Abort { expected } = &command.transition {
+            insert(&mut self.aborted, expected.migration);
+        }
+        let kind = command.transition.kind();
+        if kind == TransitionKind::Force {
+            self.debt = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
+            self.register = None;
+            for id in data.0.iter().filter(|id| !self.lossless && !data.1.contains(id)) {
+                insert(&mut self.exempt, *id);
             }
-            Transition::Delete { .. } => {
-                self.register = None;
-                for id in data.0 {
-                    insert(&mut self.exempt, *id);
-                }
+        }
+        if kind == TransitionKind::Delete {
+            self.register = None;
+            for id in data.0 {
+                insert(&mut self.exempt, *id);
             }
-            Transition::Create { .. }
-            | Transition::Open { .. }
-            | Transition::Begin { .. }
-            | Transition::EnterCutover { .. }
-            | Transition::EnterTimedCutover { .. }
-            | Transition::RecordWatermark { .. }
-            | Transition::Complete { .. }
-            | Transition::Settle { .. }
-            | Transition::RetireCopy { .. }
-            | Transition::ForgetCopy { .. } => {}
         }
     }
 
@@ -278,14 +214,6 @@ impl Monitor {
     }
 }
 
-/// In the words of the protocol: the source until the flip.
-pub(super) const fn read_placement(state: PartitionState) -> Placement {
-    match state {
-        PartitionState::Active(at) => at,
-        PartitionState::Migrating { from, .. } => from,
-    }
-}
-
 fn resolved(record: &PartitionRecord, resolution: &Resolution, findings: &mut Findings) {
     let named = resolution.state.read_placement();
     let wanted = record.placed.map(|placed| read_placement(placed.state));
@@ -311,20 +239,4 @@ fn admitted(view: &Resolution, token: Epoch, store: Placement, findings: &mut Fi
             format!("its view is {} at {}", view.state, view.epoch),
         )
     });
-}
-
-pub(super) fn insert<T: Ord>(sorted: &mut Vec<T>, value: T) {
-    if let Err(at) = sorted.binary_search(&value) {
-        sorted.insert(at, value);
-    }
-}
-
-impl Relabel for Monitor {
-    fn relabel(&self, names: &dyn Names) -> Self {
-        let mut acknowledged = self.acknowledged.relabel(names);
-        acknowledged.sort_unstable();
-        let mut exempt = self.exempt.relabel(names);
-        exempt.sort_unstable();
-        Self { acknowledged, exempt, register: self.register.relabel(names), ..self.clone() }
-    }
 }

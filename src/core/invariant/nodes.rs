@@ -1,16 +1,14 @@
 //! What must hold of nodes as they stand, and of one before and after an input.
 
-use super::consensus::NodeNow;
+use super::cluster_fact::{Before, ControlNode, NodeNow};
 use super::{Findings, Id};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::ids::{Index, Term};
-use crate::core::raft::{Applied, Configuration, Entry, HardState, Node, Peer, Progress, RoleName, quorum};
+use crate::core::raft::{Applied, Configuration, Entry, HardState, Peer, Progress, RoleName, quorum};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-
-pub(super) type ControlNode = Node<ControlPlaneState>;
 
 /// Whether a node's log, or what it was compacted into, has this entry.
 pub(super) fn has(node: &ControlNode, at: Index, entry: &Entry<ControlPlaneEntry>) -> bool {
@@ -98,45 +96,6 @@ pub(super) fn states_match(
             format!("{mine:?}, not {theirs:?}"),
         )
     });
-}
-
-/// What is asked of a node as it was before an input.
-#[derive(Clone, Copy, Debug)]
-pub struct Before<P> {
-    /// Its term.
-    pub term: Term,
-    /// What it knew to be committed.
-    pub commit: Index,
-    /// The term and the vote on its disk.
-    pub disk: HardState,
-    /// What it knew of the others.
-    pub progress: P,
-}
-
-impl<'a> Before<&'a [Progress]> {
-    /// A node that is still there.
-    #[must_use]
-    pub fn of(now: NodeNow<'a>) -> Self {
-        let NodeNow { node, disk } = now;
-        let (term, commit) = (node.hard_state().term, node.commit());
-        Self { term, commit, disk: disk.hard_state, progress: node.progress() }
-    }
-
-    /// The same, for when the node is gone.
-    #[must_use]
-    pub fn keep(&self) -> Before<Vec<Progress>> {
-        let Self { term, commit, disk, progress } = *self;
-        Before { term, commit, disk, progress: progress.to_vec() }
-    }
-}
-
-impl Before<Vec<Progress>> {
-    /// To look at.
-    #[must_use]
-    pub fn view(&self) -> Before<&[Progress]> {
-        let Self { term, commit, disk, ref progress } = *self;
-        Before { term, commit, disk, progress }
-    }
 }
 
 pub(super) fn stepped(

@@ -3,7 +3,7 @@
 use super::Id;
 use super::fact::{SinkNow, SinkStep, Statement};
 use super::findings::Findings;
-use super::monitor::{Monitor, read_placement};
+use super::past::{Monitor, read_placement};
 use crate::core::fence::{Body, Durable};
 use crate::core::ids::{Epoch, MigrationId, Placement, Position, WriteId};
 use crate::core::migration::PartitionRecord;

@@ -123,6 +123,101 @@ pub enum Transition {
     },
 }
 
+/// The kind of a [`Transition`], without what it names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TransitionKind {
+    /// [`Transition::Create`]
+    Create,
+    /// [`Transition::Open`]
+    Open,
+    /// [`Transition::Begin`]
+    Begin,
+    /// [`Transition::EnterCutover`]
+    EnterCutover,
+    /// [`Transition::EnterTimedCutover`]
+    EnterTimedCutover,
+    /// [`Transition::RecordWatermark`]
+    RecordWatermark,
+    /// [`Transition::Complete`]
+    Complete,
+    /// [`Transition::Abort`]
+    Abort,
+    /// [`Transition::Force`]
+    Force,
+    /// [`Transition::Settle`]
+    Settle,
+    /// [`Transition::RetireCopy`]
+    RetireCopy,
+    /// [`Transition::ForgetCopy`]
+    ForgetCopy,
+    /// [`Transition::Delete`]
+    Delete,
+}
+
+impl Transition {
+    /// Its kind, for callers that treat one kind apart from all others.
+    #[must_use]
+    pub const fn kind(&self) -> TransitionKind {
+        match self {
+            Self::Create { .. } => TransitionKind::Create,
+            Self::Open { .. } => TransitionKind::Open,
+            Self::Begin { .. } => TransitionKind::Begin,
+            Self::EnterCutover { .. } => TransitionKind::EnterCutover,
+            Self::EnterTimedCutover { .. } => TransitionKind::EnterTimedCutover,
+            Self::RecordWatermark { .. } => TransitionKind::RecordWatermark,
+            Self::Complete { .. } => TransitionKind::Complete,
+            Self::Abort { .. } => TransitionKind::Abort,
+            Self::Force { .. } => TransitionKind::Force,
+            Self::Settle { .. } => TransitionKind::Settle,
+            Self::RetireCopy { .. } => TransitionKind::RetireCopy,
+            Self::ForgetCopy { .. } => TransitionKind::ForgetCopy,
+            Self::Delete { .. } => TransitionKind::Delete,
+        }
+    }
+
+    /// The state that it names as the one it applies to. `None`: it is not a compare-and-swap on the whole record, but on
+    /// its absence, a debt or an old copy.
+    #[must_use]
+    pub const fn expected(&self) -> Option<Expected> {
+        match self {
+            Self::Open { expected, .. }
+            | Self::Begin { expected, .. }
+            | Self::EnterCutover { expected, .. }
+            | Self::EnterTimedCutover { expected, .. }
+            | Self::RecordWatermark { expected, .. }
+            | Self::Complete { expected, .. }
+            | Self::Abort { expected }
+            | Self::Force { expected, .. }
+            | Self::Delete { expected } => Some(*expected),
+            Self::Create { .. } | Self::Settle { .. } | Self::RetireCopy { .. } | Self::ForgetCopy { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The statement of a drop in it, if there is one.
+    #[must_use]
+    pub const fn dropped(&self) -> Option<&Dropped> {
+        match self {
+            Self::ForgetCopy { dropped } | Self::Settle { proof: Settlement::Dropped(dropped), .. } => {
+                Some(dropped)
+            }
+            Self::Create { .. }
+            | Self::Open { .. }
+            | Self::Begin { .. }
+            | Self::EnterCutover { .. }
+            | Self::EnterTimedCutover { .. }
+            | Self::RecordWatermark { .. }
+            | Self::Complete { .. }
+            | Self::Abort { .. }
+            | Self::Force { .. }
+            | Self::Settle { proof: Settlement::Sealed(_) | Settlement::Closed(_), .. }
+            | Self::RetireCopy { .. }
+            | Self::Delete { .. } => None,
+        }
+    }
+}
+
 /// What shows that a forced migration's source acknowledges nothing any more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Settlement {

@@ -14,9 +14,12 @@
 //!
 //! Every command is a compare-and-swap on the migration's id and the epoch, judged when it is applied, so it does not
 //! matter which controller sends it, how late, or how often.
+//!
+//! May import: `core::ids`, `core::fence`, `core::placement`.
 
 mod command;
 mod controller;
+mod io;
 mod plan;
 mod record;
 mod refusal;
@@ -27,8 +30,10 @@ mod transitions;
 
 pub use command::{
     COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Settlement, TextError, Transition,
+    TransitionKind,
 };
-pub use controller::{Controller, Event, Output, Timer};
+pub use controller::Controller;
+pub use io::{Event, Output, Timer};
 pub use plan::{Plan, Policy, PolicyError, Step};
 pub use record::{CutoverFacts, Debt, OldCopy, PartitionRecord, Placed};
 pub use refusal::{BackendFailure, MigrationError};

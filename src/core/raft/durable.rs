@@ -1,8 +1,9 @@
 //! What a node keeps across crashes, and how it changes: one atomic batch at a time.
 
 use super::configuration::{Configuration, Peer};
-use super::log::{Entry, Log, LogPosition};
-use super::machine::{Applied, Machine, Payload, State};
+use super::entry::{Entry, LogPosition, Payload};
+use super::log::Log;
+use super::machine::{Applied, Machine, State};
 use super::session::SessionLimits;
 use crate::core::ids::{Index, Names, Relabel, Term};
 use alloc::sync::Arc;
@@ -21,7 +22,7 @@ pub struct HardState {
 
 impl HardState {
     /// Before the first election.
-    pub const NEVER: Self = Self { term: Term::ZERO, voted_for: None };
+    pub const NEVER: Self = Self { term: Term::GENESIS, voted_for: None };
 }
 
 /// Everything that follows from a prefix of the log, in place of that prefix (section 7): the committed configuration at
@@ -137,7 +138,7 @@ impl<P: Payload> Durable<P> {
         limits: SessionLimits,
         machine: M,
     ) -> Result<Self, SnapshotError> {
-        Self::at(LogPosition { term: Term::ZERO, index: Index(1) }, voters, limits, machine)
+        Self::at(LogPosition { term: Term::GENESIS, index: Index(1) }, voters, limits, machine)
     }
 
     /// An empty disk: no member knows it, and it knows none, until a leader writes to it.

@@ -2,38 +2,17 @@
 
 use super::configuration::Peer;
 use super::durable::HardState;
+use super::entry::LogPosition;
 use super::io::{Output, Timer};
-use super::log::LogPosition;
 use super::machine::Machine;
 use super::mark::Mark;
 use super::message::{Body, Message};
-use super::node::{Elections, Follower, Node, Role, Turn};
+use super::node::{Elections, Node};
 use super::quorum::{self, Tally};
+use super::role::{Follower, Role, VoteTracker};
+use super::turn::Turn;
 use crate::core::ids::Term;
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
-
-/// Votes so far. A vote counts once, however often it is told.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub(super) struct VoteTracker {
-    pub(super) granted: Vec<Peer>,
-    pub(super) refused: Vec<Peer>,
-    /// The leader wanted this election.
-    pub(super) transfer: bool,
-}
-
-impl VoteTracker {
-    const fn new(transfer: bool) -> Self {
-        Self { granted: Vec::new(), refused: Vec::new(), transfer }
-    }
-
-    fn note(&mut self, from: Peer, granted: bool) {
-        let votes = if granted { &mut self.granted } else { &mut self.refused };
-        if let Err(slot) = votes.binary_search(&from) {
-            votes.insert(slot, from);
-        }
-    }
-}
 
 impl<M: Machine> Node<M> {
     /// Whether it is a voter in a configuration that may be the committed one. One that the configuration in force leaves

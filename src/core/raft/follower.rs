@@ -2,12 +2,13 @@
 
 use super::configuration::Peer;
 use super::durable::Snapshot;
+use super::entry::{Entry, LogPosition};
 use super::io::{Output, Timer};
-use super::log::{Entry, LogPosition};
 use super::machine::Machine;
 use super::mark::Mark;
 use super::message::{Append, Body};
-use super::node::{Role, Turn};
+use super::role::Role;
+use super::turn::Turn;
 use crate::core::ids::Index;
 use crate::enforce;
 use alloc::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::configuration::{Change, ChangeRefusal};
 use super::durable::{Batch, SnapshotError};
-use super::log::{Content, Entry, LogPosition};
+use super::entry::{Content, Entry, LogPosition};
 use super::machine::{Effect, Machine};
 use super::mark::Mark;
 use super::message::Message;
@@ -65,7 +65,7 @@ pub enum Input<P> {
     },
 }
 
-/// What a node wants done, in this order. A message that [rests on the disk](super::Body::waits) and stands behind a
+/// What a node wants done, in this order. A message that [rests on the disk](super::Body::after_persist) and stands behind a
 /// [`Output::Persist`] waits until that batch, and all before it, are durable; this holds across inputs, too. Nothing else
 /// has to wait: an outcome and a read rest on what a quorum has, durably.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -112,6 +112,26 @@ pub enum Output<M: Machine> {
     Mark(Mark),
     /// An invariant is broken: stop this node.
     Halt(Halt),
+}
+
+impl<M: Machine> Output<M> {
+    /// The batch to persist, if it is one.
+    #[must_use]
+    pub const fn batch(&self) -> Option<&Batch<M::Payload>> {
+        if let Self::Persist(batch) = self { Some(batch) } else { None }
+    }
+
+    /// The message to send, if it is one.
+    #[must_use]
+    pub const fn message(&self) -> Option<&Message<M::Payload>> {
+        if let Self::Send(message) = self { Some(message) } else { None }
+    }
+
+    /// The outcome of a proposal, if it is one.
+    #[must_use]
+    pub const fn decided(&self) -> Option<(ProposalId, &Outcome<M::Answer>)> {
+        if let Self::Decided { id, outcome } = self { Some((*id, outcome)) } else { None }
+    }
 }
 
 /// What came of a proposal.

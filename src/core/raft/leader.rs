@@ -1,63 +1,19 @@
 //! A leader: takes proposals, sends them to everybody, and decides what is committed (Raft, sections 5.3 and 5.4.2).
 
 use super::configuration::Peer;
+use super::entry::{Content, Entry, LogPosition, Payload};
 use super::io::{Outcome, Output, ProposalId, ReadRefusal, Rejection, Timer, TransferRefusal};
-use super::log::{Content, Entry, LogPosition};
-use super::machine::{Effect, Machine, Payload};
+use super::machine::{Effect, Machine};
 use super::mark::Mark;
 use super::message::{Append, Body};
-use super::node::{Elections, Follower, Role, Turn};
-use super::progress::{Flow, Progress};
+use super::node::Elections;
+use super::progress::Flow;
 use super::quorum::{self, VoteWon};
-use super::read::Waiting;
-use super::transfer::HandOver;
+use super::role::{Follower, Leader, Role};
+use super::turn::Turn;
 use crate::core::ids::Index;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
-
-/// What a leader keeps, for one term.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub(super) struct Leader {
-    /// The place of the entry that opens the term: nothing is known to be committed until this is.
-    pub(super) opened: Index,
-    /// The others, by node.
-    pub(super) progress: Vec<Progress>,
-    /// Proposals that wait for their commit, by place.
-    pub(super) proposals: Vec<(Index, ProposalId)>,
-    /// Reads that wait for a quorum.
-    pub(super) reads: Vec<Waiting>,
-    /// The latest attempt to confirm that this node leads.
-    pub(super) round: u64,
-    /// Handing over.
-    pub(super) hand_over: Option<HandOver>,
-    /// Bytes of entries above the commit.
-    pub(super) uncommitted_bytes: u32,
-}
-
-impl Leader {
-    pub(super) fn of(&self, peer: Peer) -> Option<&Progress> {
-        self.progress.iter().find(|progress| progress.peer == peer)
-    }
-
-    pub(super) fn of_mut(&mut self, peer: Peer) -> Option<&mut Progress> {
-        self.progress.iter_mut().find(|progress| progress.peer == peer)
-    }
-
-    pub(super) fn has_heard(&self, peer: Peer) -> bool {
-        self.of(peer).is_some_and(|progress| progress.heard)
-    }
-
-    /// Counts anew who answers; a snapshot that was not answered in all this time is sent again.
-    pub(super) fn begin_listening(&mut self) {
-        for progress in &mut self.progress {
-            progress.heard = false;
-            if matches!(progress.flow, Flow::Install { .. }) {
-                progress.flow = Flow::Probe { waiting: false };
-            }
-        }
-    }
-}
 
 impl<M: Machine> Turn<'_, M> {
     pub(super) fn leader(&mut self) -> Option<&mut Leader> {

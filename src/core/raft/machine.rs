@@ -1,32 +1,13 @@
 //! The replicated state machine: what it is made of, and how committed entries are applied to it.
 
-use super::configuration::{Change, Configuration};
-use super::log::{Content, Entry, LogPosition};
+use super::configuration::Configuration;
+use super::entry::{Content, Entry, LogPosition, Payload};
 use super::session::{Admission, SessionLimits, SessionRefusal, Sessions, Ticket};
-use crate::core::ids::{Index, NodeId, Relabel, SessionId, Term};
+use crate::core::ids::{Index, Relabel, SessionId};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-/// What entries may carry. Sealed: only this crate says what can be in the log.
-pub trait Payload:
-    sealed::Sealed + Clone + Eq + Ord + Hash + Debug + Serialize + DeserializeOwned + Relabel
-{
-    /// The entry that opens a term.
-    fn opening(term: Term, leader: NodeId) -> Self;
-
-    /// Whether it is such an entry.
-    fn opens_term(&self) -> bool;
-
-    /// The change of the configuration in it, if it is one.
-    fn membership(&self) -> Option<Change>;
-}
-
-pub(crate) mod sealed {
-    /// Keeps [`super::Payload`] inside this crate.
-    pub trait Sealed {}
-}
 
 /// A deterministic state machine: the same entries in the same order make the same state and the same answers.
 pub trait Machine: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned + Relabel {

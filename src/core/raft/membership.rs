@@ -3,8 +3,9 @@
 use super::configuration::{Change, ChangeRefusal, Peer};
 use super::machine::Machine;
 use super::mark::Mark;
-use super::node::{Role, Turn};
 use super::progress::Progress;
+use super::role::Role;
+use super::turn::Turn;
 use crate::core::ids::Index;
 use alloc::vec::Vec;
 

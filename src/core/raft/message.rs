@@ -2,7 +2,7 @@
 
 use super::configuration::Peer;
 use super::durable::{HardState, Snapshot};
-use super::log::{Entry, LogPosition};
+use super::entry::{Entry, LogPosition};
 use crate::core::ids::{ClusterId, Index, Term};
 use alloc::sync::Arc;
 use alloc::vec::Vec;

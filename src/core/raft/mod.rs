@@ -1,7 +1,7 @@
 //! Raft: a log that a quorum agrees on. Deterministic, no I/O: inputs in, one ordered queue of outputs out.
 //!
 //! One [`Node`] is one participant. Whoever drives it hands it [`Input`]s one at a time and performs the [`Output`]s in
-//! their order. The one rule of the driver: a message that [rests on the disk](Body::waits) and stands behind an
+//! their order. The one rule of the driver: a message that [rests on the disk](Body::after_persist) and stands behind an
 //! [`Output::Persist`] waits until that batch, and every batch before it, are durable. There is no time here; a node asks
 //! for a [`Timer`] and is told that it fired.
 //!
@@ -22,14 +22,17 @@
 //! | handing over | thesis 3.10 | `transfer.rs` |
 //! | reads without a log entry | thesis 6.4 | `read.rs` |
 //! | each request once | thesis 6.3 | `session.rs` |
-//! | snapshots | Raft 7 | `durable.rs`; `follower.rs`, `on_install`; `node.rs`, `compact` |
+//! | snapshots | Raft 7 | `durable.rs`; `follower.rs`, `on_install`; `turn.rs`, `compact` |
 //!
 //! What is a set in the papers is a sorted `Vec` here. Left out on purpose: storage writes that overtake one another,
 //! reads by lease, pipelined snapshots, priorities, joint consensus.
+//!
+//! May import: `core::ids`, `core::marks`.
 
 mod configuration;
 mod durable;
 mod election;
+mod entry;
 mod follower;
 mod io;
 mod leader;
@@ -43,20 +46,24 @@ mod progress;
 pub mod quorum;
 mod read;
 mod relabel;
+mod role;
 mod session;
 mod text;
 mod transfer;
+mod turn;
 
 pub use configuration::{Change, ChangeRefusal, Configuration, Member, MemberRole, Peer};
 pub use durable::{Batch, Durable, HardState, Snapshot, SnapshotError};
+pub(crate) use entry::sealed;
+pub use entry::{Content, Entry, LogPosition, Payload};
 pub use io::{
     Input, Outcome, Output, ProposalId, ReadId, ReadRefusal, Rejection, StartError, Timer, TransferRefusal,
 };
-pub use log::{Content, Entry, Log, LogPosition};
-pub(crate) use machine::sealed;
-pub use machine::{Applied, Effect, Machine, Payload};
+pub use log::Log;
+pub use machine::{Applied, Effect, Machine};
 pub use mark::Mark;
 pub use message::{Append, Body, Message, MessageError};
-pub use node::{Config, Elections, Limits, Node, RoleName};
+pub use node::{Config, Elections, Limits, Node};
 pub use progress::{Flow, Progress};
+pub use role::RoleName;
 pub use session::{Admission, SessionLimits, SessionRefusal, Sessions, Ticket};

@@ -8,21 +8,10 @@ use super::configuration::Peer;
 use super::io::{Output, ReadId, ReadRefusal};
 use super::machine::Machine;
 use super::mark::Mark;
-use super::node::{Role, Turn};
 use super::quorum;
-use crate::core::ids::Index;
+use super::role::{Role, Waiting};
+use super::turn::Turn;
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
-
-/// A read that waits for a quorum.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub(super) struct Waiting {
-    pub(super) id: ReadId,
-    /// What was committed when it came in.
-    pub(super) index: Index,
-    /// Its attempt.
-    pub(super) round: u64,
-}
 
 impl<M: Machine> Turn<'_, M> {
     pub(super) fn read(&mut self, id: ReadId) {

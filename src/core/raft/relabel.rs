@@ -2,13 +2,12 @@
 
 use super::configuration::Peer;
 use super::durable::{Batch, Durable, HardState, Snapshot};
-use super::election::VoteTracker;
-use super::leader::Leader;
-use super::machine::{Applied, Machine, Payload, State};
+use super::entry::Payload;
+use super::machine::{Applied, Machine, State};
 use super::message::{Append, Body, Message};
-use super::node::{Config, Follower, Node, Role, Unsynced};
+use super::node::{Config, Node, Unsynced};
 use super::progress::Progress;
-use super::transfer::HandOver;
+use super::role::{Follower, HandOver, Leader, Role, VoteTracker};
 use crate::core::ids::{Names, Relabel};
 use alloc::sync::Arc;
 use alloc::vec::Vec;

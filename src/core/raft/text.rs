@@ -1,10 +1,11 @@
 //! Messages, inputs and outputs as people read them, in the manner of a log of the system.
 
+use super::entry::{Content, Entry};
 use super::io::{Outcome, ProposalId, ReadId, Timer};
-use super::log::{Content, Entry};
 use super::machine::Effect;
 use super::message::{Append, Body, Message};
-use super::node::{Elections, RoleName};
+use super::node::Elections;
+use super::role::RoleName;
 use crate::core::ids::Index;
 use core::fmt::{Display, Formatter, Result};
 

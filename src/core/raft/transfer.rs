@@ -8,18 +8,9 @@ use super::io::{Output, Timer, TransferRefusal};
 use super::machine::Machine;
 use super::mark::Mark;
 use super::message::Body;
-use super::node::{Role, Turn};
+use super::role::{HandOver, Role};
+use super::turn::Turn;
 use crate::core::ids::NodeId;
-use serde::{Deserialize, Serialize};
-
-/// A leader on its way out.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub(super) struct HandOver {
-    /// To whom.
-    pub(super) to: Peer,
-    /// It was told to stand.
-    pub(super) told: bool,
-}
 
 impl<M: Machine> Turn<'_, M> {
     pub(super) fn transfer(&mut self, to: NodeId) {

@@ -1,6 +1,6 @@
 //! What a trace can hold, and why a text is not one.
 
-use super::{END, LINE_BYTES_MAX, LINES_MAX, MAGIC, VERSION};
+use super::format::{END, LINE_BYTES_MAX, LINES_MAX, MAGIC, VERSION};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;

@@ -49,8 +49,11 @@
 //! assert_eq!(error.to_string(), "line 5: truncated: found \"end 3\" after 0 steps, expected \"end 0\"");
 //! # Ok::<(), cutover::core::trace::Unfit>(())
 //! ```
+//!
+//! May import: `core::control_plane`.
 
 mod error;
+mod format;
 mod parse;
 pub mod recording;
 mod step;
@@ -59,23 +62,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 pub use error::{Field, Problem, TraceError, Unfit};
+pub use format::{LINE_BYTES_MAX, LINES_MAX, VERSION};
 pub use step::{Divergence, Step};
 
 use core::fmt;
-use core::str::FromStr;
 use error::{count, fit};
-
-/// The version of the format that is written, and the newest that is read.
-pub const VERSION: u32 = 1;
-
-/// Lines of a trace, at most: what a reviewer reads.
-pub const LINES_MAX: u32 = 200;
-
-/// Bytes of a line, at most, without its end.
-pub const LINE_BYTES_MAX: u32 = 400;
-
-const MAGIC: &str = "cutover-trace";
-const END: &str = "end";
+use format::{END, MAGIC};
 
 /// How a run must end.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -228,14 +220,6 @@ impl Trace {
     pub fn closing(&self) -> &[String] {
         &self.closing
     }
-
-    /// The trace that a text is. Line ends may be those of Windows, and the last one may be missing.
-    ///
-    /// # Errors
-    /// The text is not a trace, not a whole one, or of a later version.
-    pub fn parse(text: &str) -> Result<Self, TraceError> {
-        parse::parse(text)
-    }
 }
 
 impl fmt::Display for Trace {
@@ -249,14 +233,6 @@ impl fmt::Display for Trace {
         self.steps.iter().try_for_each(|step| step.fmt(f))?;
         step::narrate(f, &self.closing)?;
         writeln!(f, "{END} {}", self.steps.len())
-    }
-}
-
-impl FromStr for Trace {
-    type Err = TraceError;
-
-    fn from_str(text: &str) -> Result<Self, TraceError> {
-        Self::parse(text)
     }
 }
 

@@ -1,12 +1,32 @@
 //! The way from a text to a trace. Every part goes through the checks that recording goes through.
 
 use super::error::{Field, Problem, TraceError, Unfit, count, excerpt, fit, printable};
-use super::{END, LINES_MAX, MAGIC, Step, Trace, VERSION, Verdict, option};
+use super::format::{END, LINES_MAX, MAGIC, VERSION};
+use super::{Step, Trace, Verdict, option};
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::str::FromStr;
 
-pub(super) fn parse(text: &str) -> Result<Trace, TraceError> {
+impl Trace {
+    /// The trace that a text is. Line ends may be those of Windows, and the last one may be missing.
+    ///
+    /// # Errors
+    /// The text is not a trace, not a whole one, or of a later version.
+    pub fn parse(text: &str) -> Result<Self, TraceError> {
+        parse(text)
+    }
+}
+
+impl FromStr for Trace {
+    type Err = TraceError;
+
+    fn from_str(text: &str) -> Result<Self, TraceError> {
+        Self::parse(text)
+    }
+}
+
+fn parse(text: &str) -> Result<Trace, TraceError> {
     let mut lines = Lines { rest: text.lines(), line: 0 };
     let at_first_line = |problem| TraceError { line: 1, problem };
     first_line(text.lines().next().unwrap_or_default()).map_err(at_first_line)?;

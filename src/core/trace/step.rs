@@ -1,7 +1,6 @@
 //! One choice and what it did, and how that differs from what it does now.
 
-use super::Field;
-use super::error::{Unfit, count, fit};
+use super::error::{Field, Unfit, count, fit};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;

@@ -11,6 +11,8 @@
 //! behind a batch leaves once the batch, and all before it, are durable. It owns the clock, the jitter and the queues; all
 //! of them are bounded, and a full one is an answer to the caller, never a wait without end. That it decides nothing is
 //! tested: the calls of any run, replayed through the pure machine alone, end in the same state.
+//!
+//! May import: `core::ids`, `core::raft`, `core::migration`, `core::control_plane`, `core::trace`, `node::store`.
 
 #![allow(
     clippy::disallowed_types,

@@ -1,4 +1,6 @@
 //! The client interface, generated from `cutover.proto`, and the way between its messages and the types of the protocol.
+//!
+//! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`, `core::control_plane`.
 
 mod command;
 mod detail;

@@ -2,6 +2,8 @@
 //!
 //! A service translates: a message into a request of the driver, and what comes back into a message. Who may ask for what
 //! is in `access.rs`, in one table; how long anybody waits is in `deadline.rs`.
+//!
+//! May import: `core::ids`, `core::raft`, `core::migration`, `core::control_plane`, `node::proto`, `node::store`, `node::tls`, `node::driver`.
 
 #![allow(
     clippy::disallowed_types,

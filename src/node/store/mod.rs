@@ -24,6 +24,8 @@
 //! | `change.rs` | batches into one transaction |
 //! | `backup.rs` | what was committed, in a file of its own |
 //! | `error.rs` | what went wrong, in one line |
+//!
+//! May import: `core::ids`, `core::raft`, `core::control_plane`.
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "files are its business")]
 

@@ -2,6 +2,8 @@
 //!
 //! Both ends show a certificate, and both must be signed by the one authority of the cluster. Files are read again while
 //! the process runs: connections that are open go on, new ones have the new certificate.
+//!
+//! May import: `core::control_plane`.
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "the edge: files and sockets")]
 

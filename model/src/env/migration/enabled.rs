@@ -16,6 +16,7 @@ use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
 use cutover::core::ids::{Epoch, MigrationId, Names, Relabel};
 use cutover::core::migration::{
     Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Timer, Transition,
+    TransitionKind,
 };
 use std::sync::Arc;
 
@@ -160,21 +161,15 @@ impl Migration {
     }
 
     /// Whether the scope has used up its share of this transition.
-    const fn is_over(&self, log: &Log, transition: &Transition) -> bool {
-        match transition {
-            Transition::Begin { .. } => log.begun >= self.bounds.migrations,
-            Transition::Create { .. } | Transition::Delete { .. } => log.created >= self.bounds.creations,
-            Transition::Force { .. } => log.forced >= self.bounds.forces,
-            Transition::Open { .. }
-            | Transition::EnterCutover { .. }
-            | Transition::EnterTimedCutover { .. }
-            | Transition::RecordWatermark { .. }
-            | Transition::Complete { .. }
-            | Transition::Abort { .. }
-            | Transition::Settle { .. }
-            | Transition::RetireCopy { .. }
-            | Transition::ForgetCopy { .. } => false,
-        }
+    fn is_over(&self, log: &Log, transition: &Transition) -> bool {
+        let kind = transition.kind();
+        let limited = [
+            (TransitionKind::Begin, log.begun, self.bounds.migrations),
+            (TransitionKind::Create, log.created, self.bounds.creations),
+            (TransitionKind::Delete, log.created, self.bounds.creations),
+            (TransitionKind::Force, log.forced, self.bounds.forces),
+        ];
+        limited.into_iter().any(|(counted, used, limit)| counted == kind && used >= limit)
     }
 
     /// A design that reads the last position as soon as the cutover is committed.

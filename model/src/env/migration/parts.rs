@@ -4,7 +4,9 @@ use crate::shared::hasher;
 use cutover::core::fence::{Durable, Fence, Reply, Request};
 use cutover::core::gate::Operation;
 use cutover::core::ids::{Epoch, MigrationId, Names, Relabel, Revision, SessionId, WriteId};
-use cutover::core::migration::{Controller, PartitionRecord, PlacementTable, Timer, Transition};
+use cutover::core::migration::{
+    Controller, PartitionRecord, PlacementTable, Timer, Transition, TransitionKind,
+};
 use cutover::core::placement::Resolution;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -35,20 +37,14 @@ impl Log {
         if self.current().map(AsRef::as_ref) != after.as_ref() {
             self.history.push(after.map(Arc::new));
         }
-        match transition {
-            Transition::Begin { .. } => self.begun += 1,
-            Transition::Create { .. } => self.created += 1,
-            Transition::Force { .. } => self.forced += 1,
-            Transition::Open { .. }
-            | Transition::EnterCutover { .. }
-            | Transition::EnterTimedCutover { .. }
-            | Transition::RecordWatermark { .. }
-            | Transition::Complete { .. }
-            | Transition::Abort { .. }
-            | Transition::Settle { .. }
-            | Transition::RetireCopy { .. }
-            | Transition::ForgetCopy { .. }
-            | Transition::Delete { .. } => {}
+        let kind = transition.kind();
+        let counts = [
+            (TransitionKind::Begin, &mut self.begun),
+            (TransitionKind::Create, &mut self.created),
+            (TransitionKind::Force, &mut self.forced),
+        ];
+        for (_, count) in counts.into_iter().filter(|(counted, _)| *counted == kind) {
+            *count += 1;
         }
     }
 

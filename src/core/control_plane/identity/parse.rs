@@ -1,7 +1,7 @@
 //! The grammar of RFC 4514 section 3, and the optional spaces of RFC 2253 section 4.
 
+use super::error::{IdentityError, count};
 use super::value::Value;
-use super::{IdentityError, count};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec;

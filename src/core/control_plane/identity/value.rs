@@ -1,6 +1,6 @@
 //! A value of an attribute: read from what stands in a subject, and written in the one canonical way.
 
-use super::{IdentityError, count};
+use super::error::{IdentityError, count};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};

@@ -2,8 +2,9 @@
 //! and the ids of its migrations.
 
 use super::operation::{Answer, Invocation, Operation, Seen};
+use crate::core::fence::Dropped;
 use crate::core::ids::{Epoch, MigrationId};
-use crate::core::migration::{Expected, PartitionRecord, Settlement, Transition};
+use crate::core::migration::{Expected, PartitionRecord, Transition};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -63,10 +64,11 @@ impl Known {
     }
 
     fn apply(&mut self, transition: &Transition, answer: &Answer) {
-        let (expected, said) = names(transition);
-        self.named.extend(said);
-        self.named.extend(dropped(transition));
-        self.dropped.extend(dropped(transition));
+        let expected = transition.expected();
+        let dropped = transition.dropped().map(Dropped::copy);
+        self.named.extend(named_migration(transition));
+        self.named.extend(dropped);
+        self.dropped.extend(dropped);
         if let Some(expected) = expected {
             self.expected.insert(expected.epoch);
             self.named.insert(expected.migration);
@@ -126,45 +128,21 @@ impl Known {
     }
 }
 
-/// The state that a transition rests on, and the ids that it names otherwise.
-pub(super) fn names(transition: &Transition) -> (Option<Expected>, Vec<MigrationId>) {
+/// The migrations that a transition names, but for the one in its expected state.
+pub(super) fn named_migration(transition: &Transition) -> Option<MigrationId> {
     match transition {
-        Transition::Create { .. } => (None, Vec::new()),
-        Transition::Open { expected, prepared }
-        | Transition::EnterTimedCutover { expected, prepared }
-        | Transition::Force { expected, prepared, .. } => (Some(*expected), vec![prepared.migration()]),
-        Transition::Begin { expected, .. }
-        | Transition::Abort { expected }
-        | Transition::Delete { expected } => (Some(*expected), Vec::new()),
-        Transition::EnterCutover { expected, receipt } => (Some(*expected), vec![receipt.migration()]),
-        Transition::RecordWatermark { expected, reading } => (Some(*expected), vec![reading.migration()]),
-        Transition::Complete { expected, evidence } => (Some(*expected), vec![evidence.migration()]),
-        Transition::Settle { migration, .. } => (None, vec![*migration]),
-        Transition::RetireCopy { copy, .. } => (None, vec![*copy]),
-        Transition::ForgetCopy { .. } => (None, Vec::new()),
-    }
-}
-
-fn dropped(transition: &Transition) -> Option<MigrationId> {
-    match transition {
-        Transition::ForgetCopy { dropped } => Some(dropped.copy()),
-        Transition::Settle { proof, .. } => {
-            if let Settlement::Dropped(dropped) = proof {
-                Some(dropped.copy())
-            } else {
-                None
-            }
-        }
+        Transition::Open { prepared, .. }
+        | Transition::EnterTimedCutover { prepared, .. }
+        | Transition::Force { prepared, .. } => Some(prepared.migration()),
+        Transition::EnterCutover { receipt, .. } => Some(receipt.migration()),
+        Transition::RecordWatermark { reading, .. } => Some(reading.migration()),
+        Transition::Complete { evidence, .. } => Some(evidence.migration()),
+        Transition::Settle { migration, .. } => Some(*migration),
+        Transition::RetireCopy { copy, .. } => Some(*copy),
         Transition::Create { .. }
-        | Transition::Open { .. }
         | Transition::Begin { .. }
-        | Transition::EnterCutover { .. }
-        | Transition::EnterTimedCutover { .. }
-        | Transition::RecordWatermark { .. }
-        | Transition::Complete { .. }
         | Transition::Abort { .. }
-        | Transition::Force { .. }
-        | Transition::RetireCopy { .. }
+        | Transition::ForgetCopy { .. }
         | Transition::Delete { .. } => None,
     }
 }

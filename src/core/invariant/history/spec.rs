@@ -1,9 +1,11 @@
 //! The production table, restricted to one partition: which states an operation leads to, and what it is answered.
 
-use super::known::{Known, names};
+use super::known::Known;
 use super::operation::{Answer, Refusal, Seen};
 use crate::core::ids::{Epoch, MigrationId, PartitionId};
-use crate::core::migration::{Caps, Command, PartitionRecord, PlacementTable, Transition};
+use crate::core::migration::{
+    Caps, Command, Expected, PartitionRecord, PlacementTable, Transition, TransitionKind,
+};
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -154,23 +156,17 @@ impl Spec {
     /// Where a command may change something.
     pub(super) fn lever(&self, command: CommandId) -> Lever {
         let Some(command) = self.commands.get(index(command)) else { return Lever::Nothing };
-        if let Some(expected) = names(&command.transition).0 {
-            return Lever::At(expected.migration, expected.epoch);
+        if let Some(Expected { migration, epoch }) = command.transition.expected() {
+            return Lever::At(migration, epoch);
         }
-        match &command.transition {
-            Transition::Settle { migration, .. } => Lever::Owing(*migration),
-            Transition::RetireCopy { placement, .. } => Lever::Left(placement.0),
-            Transition::ForgetCopy { dropped } => Lever::Left(dropped.speaker().store.0),
-            Transition::Create { .. }
-            | Transition::Open { .. }
-            | Transition::Begin { .. }
-            | Transition::EnterCutover { .. }
-            | Transition::EnterTimedCutover { .. }
-            | Transition::RecordWatermark { .. }
-            | Transition::Complete { .. }
-            | Transition::Abort { .. }
-            | Transition::Force { .. }
-            | Transition::Delete { .. } => Lever::Nothing,
+        if let Transition::Settle { migration, .. } = &command.transition {
+            Lever::Owing(*migration)
+        } else if let Transition::RetireCopy { placement, .. } = &command.transition {
+            Lever::Left(placement.0)
+        } else if let Transition::ForgetCopy { dropped } = &command.transition {
+            Lever::Left(dropped.speaker().store.0)
+        } else {
+            Lever::Nothing
         }
     }
 
@@ -204,23 +200,14 @@ impl Spec {
         if table.record(self.partition) == from.table.record(self.partition) {
             return Some(Step::Same(epoch));
         }
-        let next = match &command.transition {
-            Transition::Create { .. } => {
-                let epochs = self.known.creations(from.epoch);
-                epochs.into_iter().flat_map(|epoch| self.allocate(from, command, epoch, true)).collect()
-            }
-            Transition::Begin { .. } => self.allocate(from, command, epoch, false),
-            Transition::Open { .. }
-            | Transition::EnterCutover { .. }
-            | Transition::EnterTimedCutover { .. }
-            | Transition::RecordWatermark { .. }
-            | Transition::Complete { .. }
-            | Transition::Abort { .. }
-            | Transition::Force { .. }
-            | Transition::Settle { .. }
-            | Transition::RetireCopy { .. }
-            | Transition::ForgetCopy { .. }
-            | Transition::Delete { .. } => vec![State { table, epoch, last: from.last }],
+        let kind = command.transition.kind();
+        let next = if kind == TransitionKind::Create {
+            let epochs = self.known.creations(from.epoch);
+            epochs.into_iter().flat_map(|epoch| self.allocate(from, command, epoch, true)).collect()
+        } else if kind == TransitionKind::Begin {
+            self.allocate(from, command, epoch, false)
+        } else {
+            vec![State { table, epoch, last: from.last }]
         };
         let next: Vec<_> = next.into_iter().map(|state| (state.epoch, state)).collect();
         Some(Step::To(next.into_iter().map(|(epoch, state)| (self.intern(state), epoch)).collect()))

@@ -1,0 +1,89 @@
+//! What a sink keeps of a partition, durably.
+
+use super::{AppliedIds, SealReceipt};
+use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, Position, Relabel};
+use serde::{Deserialize, Serialize};
+
+/// What must be durable, atomically with the data.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Durable {
+    pub(super) sealed_through: Epoch,
+    pub(super) closed_through: Epoch,
+    pub(super) newest: MigrationId,
+    pub(super) receipt: Option<SealReceipt>,
+    pub(super) copy: Option<Copy>,
+}
+
+/// One copy of the partition.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Copy {
+    pub(super) watermark: Position,
+    /// A client write was applied, or the copy was sealed: it is no longer a mere prefix of its source, and takes no
+    /// more chunks.
+    pub(super) finished: bool,
+    /// The source incarnation whose chunks it holds.
+    pub(super) source: Option<Incarnation>,
+    pub(super) applied: AppliedIds,
+}
+
+impl Durable {
+    /// No write with a token up to this one.
+    #[must_use]
+    pub const fn sealed_through(&self) -> Epoch {
+        self.sealed_through
+    }
+
+    /// No read and no write with a token up to this one.
+    #[must_use]
+    pub const fn closed_through(&self) -> Epoch {
+        self.closed_through
+    }
+
+    /// The migration that made the newest copy, erased or not.
+    #[must_use]
+    pub const fn newest(&self) -> MigrationId {
+        self.newest
+    }
+
+    /// The last receipt given.
+    #[must_use]
+    pub const fn receipt(&self) -> Option<&SealReceipt> {
+        self.receipt.as_ref()
+    }
+
+    /// The copy, unless there is none.
+    #[must_use]
+    pub const fn copy(&self) -> Option<&Copy> {
+        self.copy.as_ref()
+    }
+}
+
+impl Copy {
+    /// Position of the last write.
+    #[must_use]
+    pub const fn watermark(&self) -> Position {
+        self.watermark
+    }
+
+    /// Whether the copy takes no more chunks.
+    #[must_use]
+    pub const fn finished(&self) -> bool {
+        self.finished
+    }
+
+    pub(super) const fn empty() -> Self {
+        Self { watermark: Position::ZERO, finished: false, source: None, applied: AppliedIds::new() }
+    }
+}
+
+impl Relabel for Copy {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { applied: self.applied.relabel(names), ..self.clone() }
+    }
+}
+
+impl Relabel for Durable {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        Self { copy: self.copy.relabel(names), ..self.clone() }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the invariants need to know of the past of a run.
+
+use super::Register;
+use crate::core::fence::Write;
+use crate::core::ids::{Epoch, MigrationId, Names, Placement, Relabel, WriteId};
+use crate::core::migration::{Debt, PartitionRecord};
+use crate::core::placement::PartitionState;
+use alloc::vec::Vec;
+
+/// Keeps what the invariants need to know of the past, and judges.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Monitor {
+    pub(super) aborted: Vec<MigrationId>,
+    pub(super) newest_migration: MigrationId,
+    pub(super) newest_epoch: Epoch,
+    pub(super) acknowledged: Vec<WriteId>,
+    /// Not promised: left behind by a forced move, or deleted with their partition.
+    pub(super) exempt: Vec<WriteId>,
+    pub(super) debt: Option<Debt>,
+    pub(super) lossless: bool,
+    pub(super) waited: Option<Epoch>,
+    pub(super) register: Option<Register>,
+}
+
+impl Monitor {
+    /// Of a run that begins with this record. `register`: also judge strong reads.
+    #[must_use]
+    pub fn new(record: Option<&PartitionRecord>, register: Option<Register>) -> Self {
+        Self {
+            aborted: Vec::new(),
+            newest_migration: record.map_or(MigrationId::ZERO, |record| record.migration),
+            newest_epoch: record.map_or(Epoch::ZERO, |record| record.epoch),
+            acknowledged: Vec::new(),
+            exempt: Vec::new(),
+            debt: None,
+            lossless: false,
+            waited: None,
+            register,
+        }
+    }
+
+    /// Judges a forced move as if it had promised to lose nothing.
+    #[must_use]
+    pub fn without_exemptions(self) -> Self {
+        Self { lossless: true, ..self }
+    }
+
+    /// Client writes that are not promised, so far.
+    #[must_use]
+    pub fn exempt(&self) -> &[WriteId] {
+        &self.exempt
+    }
+
+    /// A write that nobody promises to keep: at the source of a forced move, up to the debt, or between a deletion and
+    /// the drop that carries it out.
+    pub(super) fn is_exempt(&self, store: Placement, write: Write, record: Option<&PartitionRecord>) -> bool {
+        let Some(placed) = record.and_then(|record| record.placed) else { return true };
+        if self.lossless {
+            return false;
+        }
+        self.debt.is_some_and(|debt| {
+            debt.placement == store && write.token <= debt.through && placed.owned_since > debt.through
+        })
+    }
+}
+
+/// In the words of the protocol: the source until the flip.
+pub(super) const fn read_placement(state: PartitionState) -> Placement {
+    match state {
+        PartitionState::Active(at) => at,
+        PartitionState::Migrating { from, .. } => from,
+    }
+}
+
+pub(super) fn insert<T: Ord>(sorted: &mut Vec<T>, value: T) {
+    if let Err(at) = sorted.binary_search(&value) {
+        sorted.insert(at, value);
+    }
+}
+
+impl Relabel for Monitor {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let mut acknowledged = self.acknowledged.relabel(names);
+        acknowledged.sort_unstable();
+        let mut exempt = self.exempt.relabel(names);
+        exempt.sort_unstable();
+        Self { acknowledged, exempt, register: self.register.relabel(names), ..self.clone() }
+    }
+}

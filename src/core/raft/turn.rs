@@ -1,0 +1,205 @@
+//! How an input becomes outputs: one turn of a node.
+
+use super::configuration::Peer;
+use super::durable::{Batch, HardState, Snapshot};
+use super::entry::LogPosition;
+use super::io::{Input, Output, Timer, refuse};
+use super::log::Log;
+use super::machine::{Applied, Effect, Machine};
+use super::mark::Mark;
+use super::message::{Body, Message};
+use super::node::{Config, Node, Unsynced};
+use crate::core::ids::{Halt, Index, NodeId};
+use crate::enforce;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+impl<M: Machine> Node<M> {
+    /// Takes an input, and says what is to be done.
+    pub fn handle(&mut self, input: Input<M::Payload>) -> Vec<Output<M>> {
+        if self.halted {
+            return refuse(&input);
+        }
+        let mut turn = Turn::new(self);
+        turn.take(input);
+        turn.finish()
+    }
+}
+
+/// A node while it takes an input. What it says is collected, and leaves behind what it has to persist.
+pub(super) struct Turn<'n, M: Machine> {
+    pub(super) node: &'n mut Node<M>,
+    outputs: Vec<Output<M>>,
+    vote_before: HardState,
+    commit_before: Index,
+    /// The first place whose entry is not the one on the disk.
+    changed_from: Option<Index>,
+    /// A snapshot that replaces the log.
+    installed: bool,
+    pub(super) halt: Option<Halt>,
+}
+
+impl<'n, M: Machine> Turn<'n, M> {
+    fn new(node: &'n mut Node<M>) -> Self {
+        let (vote_before, commit_before) = (node.hard_state, node.commit());
+        let outputs = Vec::new();
+        Self { node, outputs, vote_before, commit_before, changed_from: None, installed: false, halt: None }
+    }
+
+    fn take(&mut self, input: Input<M::Payload>) {
+        match input {
+            Input::Received(message) => self.receive(message),
+            Input::TimerFired(Timer::Election) => self.election_timeout(),
+            Input::TimerFired(Timer::MinElectionTimeout) => self.contact_lost(),
+            Input::TimerFired(Timer::Heartbeat) => self.heartbeat(),
+            Input::TimerFired(Timer::Transfer) => self.abandon_transfer(),
+            Input::Synced(batches) => self.synced(batches),
+            Input::Propose { id, content } => self.propose(id, content),
+            Input::Read { id } => self.read(id),
+            Input::Transfer { to } => self.transfer(to),
+        }
+    }
+
+    pub(super) fn emit(&mut self, output: Output<M>) {
+        self.outputs.push(output);
+    }
+
+    pub(super) fn mark(&mut self, mark: Mark) {
+        self.outputs.push(Output::Mark(mark));
+    }
+
+    pub(super) fn send(&mut self, to: Peer, body: Body<M::Payload>) {
+        let Config { cluster, me, .. } = self.node.config;
+        self.outputs.push(Output::Send(Message {
+            cluster,
+            from: me,
+            to,
+            term: self.node.hard_state.term,
+            body,
+        }));
+    }
+
+    /// The log was changed from this place on.
+    pub(super) fn changed(&mut self, from: Index) {
+        self.changed_from = Some(self.changed_from.map_or(from, |earlier| earlier.min(from)));
+    }
+
+    /// What was on its way to the disk from this place on is no longer the log.
+    pub(super) fn disown(&mut self, from: Index) {
+        let kept = from.previous();
+        self.node.stable = self.node.stable.min(kept);
+        for batch in &mut self.node.unsynced {
+            batch.last = batch.last.min(kept);
+        }
+    }
+
+    /// Replaces everything by a snapshot.
+    pub(super) fn install(&mut self, snapshot: Arc<Snapshot>, applied: Applied<M>) {
+        self.disown(Index::ZERO);
+        self.node.log = Log::above(snapshot.last);
+        self.node.later.clear();
+        self.node.applied = applied;
+        self.emit(Output::Installed(snapshot.last));
+        self.node.snapshot = snapshot;
+        (self.installed, self.changed_from) = (true, None);
+    }
+
+    /// Applies everything up to this place, which is committed.
+    pub(super) fn commit_to(&mut self, index: Index) {
+        let last = self.node.log.last().index;
+        enforce!(
+            self.halt,
+            "raft.state-machine-safety",
+            index <= last,
+            "{} is committed, the log ends at {last}",
+            index
+        );
+        while self.node.commit() < index.min(last) {
+            let at = self.node.commit().next();
+            let Some(entry) = self.node.log.entry(at).cloned() else { return };
+            let effect = self.node.applied.apply(&entry);
+            match &effect {
+                Effect::Answered { repeated: true, .. } => self.mark(Mark::Retried),
+                Effect::SessionRefused(_) => self.mark(Mark::SessionRefused),
+                Effect::Answered { .. } | Effect::SessionOpened(_) | Effect::SessionClosed(_) => {}
+            }
+            self.node.later.retain(|(place, _)| *place > at);
+            self.decided(at, &effect);
+            self.emit(Output::Applied { at: self.node.applied.last, entry, effect });
+        }
+    }
+
+    /// The oldest batches are durable: now they count (section 5.3; a leader and a candidate count themselves here).
+    fn synced(&mut self, batches: u32) {
+        let count = usize::try_from(batches).unwrap_or(usize::MAX).min(self.node.unsynced.len());
+        let Some(newest) = self.node.unsynced.drain(..count).next_back() else { return };
+        self.node.stable = newest.last;
+        self.node.durable_hard_state = newest.hard_state;
+        if newest.hard_state == self.node.hard_state {
+            self.vote_is_durable();
+        }
+        self.advance_commit();
+    }
+
+    fn finish(mut self) -> Vec<Output<M>> {
+        self.check_monotone();
+        if let Some(halt) = self.halt {
+            self.node.halted = true;
+            return vec![Output::Halt(halt)];
+        }
+        let mut outputs = Vec::new();
+        if let Some(batch) = self.batch() {
+            outputs.push(self.persist(batch));
+        }
+        outputs.append(&mut self.outputs);
+        if let Some(batch) = self.compact() {
+            outputs.push(Output::Mark(Mark::Compacted));
+            outputs.push(self.persist(batch));
+        }
+        outputs
+    }
+
+    fn persist(&mut self, batch: Batch<M::Payload>) -> Output<M> {
+        let (last, vote) = (self.node.log.last().index, self.node.hard_state);
+        self.node.unsynced.push(Unsynced { last, hard_state: vote });
+        Output::Persist(batch)
+    }
+
+    fn batch(&self) -> Option<Batch<M::Payload>> {
+        let node = &self.node;
+        let vote = (node.hard_state != self.vote_before).then_some(node.hard_state);
+        let snapshot = self.installed.then(|| Arc::clone(&node.snapshot));
+        let base = self.installed.then_some(node.snapshot.last);
+        let suffix = self.changed_from.map(|from| (from, node.log.from(from, u32::MAX).to_vec()));
+        let any = vote.is_some() || snapshot.is_some() || suffix.is_some();
+        any.then_some(Batch { hard_state: vote, snapshot, suffix, base })
+    }
+
+    /// Takes a snapshot of what is applied, never of more, and forgets the entries that it stands for (section 7).
+    fn compact(&mut self) -> Option<Batch<M::Payload>> {
+        let limits = self.node.config.limits;
+        let covered = self.node.snapshot.last.index;
+        if self.node.commit().since(covered) < limits.compact_after_entries.max(1) {
+            return None;
+        }
+        let snapshot = Arc::new(Snapshot::of(&self.node.applied).ok()?);
+        let keep = Index(snapshot.last.index.0.saturating_sub(limits.keep_entries));
+        let index = keep.max(self.node.log.base().index);
+        let base = LogPosition { term: self.node.log.term_at(index)?, index };
+        self.node.log.rebase(base);
+        self.node.snapshot = Arc::clone(&snapshot);
+        Some(Batch { hard_state: None, snapshot: Some(snapshot), suffix: None, base: Some(base) })
+    }
+
+    fn check_monotone(&mut self) {
+        let (term, before) = (self.node.hard_state.term, self.vote_before.term);
+        enforce!(self.halt, "raft.monotone", term >= before, "term {term} after {before}");
+        let (commit, before) = (self.node.commit(), self.commit_before);
+        enforce!(self.halt, "raft.monotone", commit >= before, "committed through {commit} after {before}");
+    }
+
+    pub(super) fn hint(&self) -> Option<NodeId> {
+        self.node.leader().map(|peer| peer.node).filter(|node| *node != self.node.config.me.node)
+    }
+}

@@ -1,0 +1,86 @@
+//! ARCHITECTURE.md against the tree: what it names exists, and what exists lies where it names a folder.
+
+use super::rooms::quoted;
+use std::collections::BTreeSet;
+
+/// The paths that a page names between backticks: `src/core/raft/`, `tests/mutants/**`, `Cargo.toml`. A first part that
+/// is in no `top` is no path: `migration/moves` is a scope.
+pub fn named_paths(page: &str, top: &BTreeSet<&str>) -> BTreeSet<String> {
+    let is_path = |text: &String| {
+        let first = text.split('/').next().unwrap_or_default();
+        top.contains(first) && text.chars().all(|c| c.is_alphanumeric() || "./_-*".contains(c))
+    };
+    prose(page).lines().flat_map(quoted).filter(is_path).collect()
+}
+
+/// A page without its fenced blocks.
+fn prose(page: &str) -> String {
+    page.split("```").step_by(2).collect()
+}
+
+/// The targets of the page's links into the repository, as paths from its root.
+pub fn links(page: &str, folder: &str) -> Vec<String> {
+    let targets = prose(page);
+    let targets = targets.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(to, _)| to));
+    let inside = targets.filter(|to| !to.contains("://") && !to.starts_with('#'));
+    let from_root = |to: &str| {
+        let mut path: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+        for part in to.split('#').next().unwrap_or_default().split('/') {
+            match part {
+                ".." => drop(path.pop()),
+                "." | "" => {}
+                part => path.push(part),
+            }
+        }
+        path.join("/")
+    };
+    inside.map(from_root).collect()
+}
+
+/// What is wrong between the paths of a page and the files of the tree.
+pub fn violations(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
+    let exists = |path: &str| {
+        let path = path.trim_end_matches("**").trim_end_matches('/');
+        files.iter().any(|file| file == path || file.starts_with(&format!("{path}/")))
+    };
+    let stale = named
+        .iter()
+        .filter(|path| !exists(path))
+        .map(|path| format!("ARCHITECTURE.md names `{path}`, which is not there: correct the page"));
+    let is_under = |file: &str| {
+        let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        named.iter().any(|path| {
+            *path == file
+                || (path.ends_with('/') && *path == folder)
+                || path.strip_suffix("**").is_some_and(|above| file.starts_with(above))
+        })
+    };
+    let nowhere = files.iter().filter(|file| !is_under(file)).map(|file| {
+        format!("{file}: ARCHITECTURE.md names neither it nor its folder. Give the folder a row, or put the file elsewhere.")
+    });
+    stale.chain(nowhere).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_path_and_a_file_without_a_folder_are_found() {
+        let page = "`src/core/` and `tests/mutants/**`, `Cargo.toml`, not `migration/moves` nor `a b`\n```\n`src/x/`\n```\n";
+        let named = named_paths(page, &BTreeSet::from(["src", "tests", "Cargo.toml"]));
+        assert_eq!(named.len(), 3, "{named:?}");
+        let files = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let whole = files(&["Cargo.toml", "src/core/ids.rs", "tests/mutants/sim/a.patch"]);
+        assert_eq!(violations(&named, &whole), Vec::<String>::new());
+        assert_eq!(violations(&named, &whole[..2]).len(), 1);
+        let more = [whole, files(&["src/core/raft/log.rs", "README.md"])].concat();
+        assert_eq!(violations(&named, &more).len(), 2);
+    }
+
+    #[test]
+    fn links_lead_from_the_folder_of_their_page() {
+        let page = "[a](../traces/README.md#format) [b](adr/0001.md) [c](https://x.y) [d](#here)";
+        assert_eq!(links(page, "docs"), ["traces/README.md", "docs/adr/0001.md"]);
+    }
+}
