@@ -11,6 +11,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -22,6 +23,35 @@ pub struct ProposalId(pub LogPosition);
 /// Names a read, likewise.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ReadId(pub u64);
+
+/// Numbers the batches that a node wants written, from 1 in each of its runs: what is durable is reported by this name, so
+/// that a report that comes twice, or late, counts for nothing.
+///
+/// It is left out of every hash: it only ever grows, and of two nodes that differ in nothing else, each does what the other
+/// does. A checker that told them apart would find no end of states.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct BatchNumber(pub u64);
+
+impl BatchNumber {
+    /// Before the first batch.
+    pub const ZERO: Self = Self(0);
+
+    /// The number so many batches later.
+    #[must_use]
+    pub fn plus(self, batches: usize) -> Self {
+        Self(self.0.saturating_add(u64::try_from(batches).unwrap_or(u64::MAX)))
+    }
+
+    /// Batches after the other one, up to this one.
+    #[must_use]
+    pub fn since(self, other: Self) -> usize {
+        usize::try_from(self.0.saturating_sub(other.0)).unwrap_or(usize::MAX)
+    }
+}
+
+impl Hash for BatchNumber {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
 
 /// What a node waits for. It says when; the driver knows how long.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -44,8 +74,8 @@ pub enum Input<P> {
     Received(Message<P>),
     /// A timer ended.
     TimerFired(Timer),
-    /// So many of the oldest batches that were not reported durable yet are so now.
-    Synced(u32),
+    /// This batch is durable, and every batch before it.
+    Synced(BatchNumber),
     /// Somebody wants an entry in the log.
     Propose {
         /// To tell the outcome by.
@@ -65,13 +95,16 @@ pub enum Input<P> {
     },
 }
 
-/// What a node wants done, in this order. A message that [rests on the disk](super::Body::after_persist) and stands behind a
-/// [`Output::Persist`] waits until that batch, and all before it, are durable; this holds across inputs, too. Nothing else
-/// has to wait: an outcome and a read rest on what a quorum has, durably.
+/// What a node wants done, in this order. What has to wait for the disk is the [outbox](crate::core::outbox)'s to say.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Output<M: Machine> {
     /// Write this, durably, then say so with [`Input::Synced`].
-    Persist(Batch<M::Payload>),
+    Persist {
+        /// Its number, by which it is reported durable.
+        number: BatchNumber,
+        /// What to write.
+        batch: Batch<M::Payload>,
+    },
     /// Send this; it may be lost.
     Send(Message<M::Payload>),
     /// Start this timer anew.
@@ -118,7 +151,7 @@ impl<M: Machine> Output<M> {
     /// The batch to persist, if it is one.
     #[must_use]
     pub const fn batch(&self) -> Option<&Batch<M::Payload>> {
-        if let Self::Persist(batch) = self { Some(batch) } else { None }
+        if let Self::Persist { batch, .. } = self { Some(batch) } else { None }
     }
 
     /// The message to send, if it is one.

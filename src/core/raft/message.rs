@@ -108,7 +108,7 @@ pub enum MessageError {
 }
 
 impl<P> Body<P> {
-    /// Whether it rests on the sender's disk, so that it leaves once everything in front of it is durable.
+    /// Whether it rests on the sender's disk, so that it leaves once every batch in front of it is durable.
     ///
     /// What a leader says does not (thesis, section 10.2.1). Its term and its vote were durable before it was elected. Its
     /// entries are no promise of its own: it counts its own copy once that is durable, and if it crashes before, no other
