@@ -3,7 +3,7 @@
 use super::configuration::Configuration;
 use super::entry::{Content, Entry, LogPosition, Payload};
 use super::session::{Admission, SessionLimits, SessionRefusal, Sessions, Ticket};
-use crate::core::ids::{Index, Relabel, SessionId};
+use crate::core::ids::{Halt, Index, Relabel, SessionId};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::de::DeserializeOwned;
@@ -16,8 +16,8 @@ pub trait Machine: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned + Re
     /// What it says. Part of the snapshots, since a retry is answered from it.
     type Answer: Clone + Eq + Ord + Hash + Debug + Serialize + DeserializeOwned;
 
-    /// Applies what was committed at this place.
-    fn apply(&mut self, at: Index, payload: &Self::Payload) -> Self::Answer;
+    /// Applies what was committed at this place. Sets `halt` if that broke an invariant: the node then stops.
+    fn apply(&mut self, at: Index, payload: &Self::Payload, halt: &mut Option<Halt>) -> Self::Answer;
 }
 
 /// What applying an entry did.
@@ -83,7 +83,7 @@ impl<M: Machine> Applied<M> {
     }
 
     /// Applies the next entry.
-    pub(super) fn apply(&mut self, entry: &Entry<M::Payload>) -> Effect<M::Answer> {
+    pub(super) fn apply(&mut self, entry: &Entry<M::Payload>, halt: &mut Option<Halt>) -> Effect<M::Answer> {
         let at = self.last.index.next();
         self.last = LogPosition { term: entry.term, index: at };
         if let Some(Ok(next)) = entry.change().map(|change| self.configuration.changed(change)) {
@@ -91,9 +91,9 @@ impl<M: Machine> Applied<M> {
         }
         match &entry.content {
             Content::Payload { ticket: None, payload } => {
-                Effect::Answered { answer: self.state.machine.apply(at, payload), repeated: false }
+                Effect::Answered { answer: self.state.machine.apply(at, payload, halt), repeated: false }
             }
-            Content::Payload { ticket: Some(ticket), payload } => self.apply_once(at, *ticket, payload),
+            Content::Payload { ticket: Some(ticket), payload } => self.apply_once(at, *ticket, payload, halt),
             Content::OpenSession => Effect::SessionOpened(self.state.sessions.open(at)),
             Content::CloseSession(id) => {
                 self.state.sessions.close(*id);
@@ -102,12 +102,18 @@ impl<M: Machine> Applied<M> {
         }
     }
 
-    fn apply_once(&mut self, at: Index, ticket: Ticket, payload: &M::Payload) -> Effect<M::Answer> {
+    fn apply_once(
+        &mut self,
+        at: Index,
+        ticket: Ticket,
+        payload: &M::Payload,
+        halt: &mut Option<Halt>,
+    ) -> Effect<M::Answer> {
         match self.state.sessions.admit(ticket, at) {
             Admission::Repeated(answer) => Effect::Answered { answer, repeated: true },
             Admission::Refused(refusal) => Effect::SessionRefused(refusal),
             Admission::New => {
-                let answer = self.state.machine.apply(at, payload);
+                let answer = self.state.machine.apply(at, payload, halt);
                 self.state.sessions.answered(ticket, answer.clone());
                 Effect::Answered { answer, repeated: false }
             }

@@ -118,7 +118,7 @@ impl<'n, M: Machine> Turn<'n, M> {
         while self.node.commit() < index.min(last) {
             let at = self.node.commit().next();
             let Some(entry) = self.node.log.entry(at).cloned() else { return };
-            let effect = self.node.applied.apply(&entry);
+            let effect = self.node.applied.apply(&entry, &mut self.halt);
             match &effect {
                 Effect::Answered { repeated: true, .. } => self.mark(Mark::Retried),
                 Effect::SessionRefused(_) => self.mark(Mark::SessionRefused),
