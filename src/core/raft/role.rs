@@ -2,6 +2,7 @@
 
 use super::configuration::Peer;
 use super::io::{ProposalId, ReadId};
+use super::message::Body;
 use super::progress::{Flow, Progress};
 use crate::core::ids::Index;
 use alloc::vec::Vec;
@@ -35,6 +36,27 @@ pub enum RoleName {
     Candidate,
     /// Leads.
     Leader,
+}
+
+impl RoleName {
+    /// Whether a node that now has this role can still take a message of its own term. A candidate can become the leader of
+    /// its term, not the other way round; an answer that no role of the term takes any more is dropped.
+    #[must_use]
+    pub const fn may_take<P>(self, body: &Body<P>) -> bool {
+        match body {
+            Body::VoteReply { .. } => matches!(self, Self::Candidate),
+            Body::Appended { .. } | Body::AppendRejected { .. } => {
+                matches!(self, Self::Candidate | Self::Leader)
+            }
+            Body::PreVote { .. }
+            | Body::PreVoted { .. }
+            | Body::RequestVote { .. }
+            | Body::Append(_)
+            | Body::Install(_)
+            | Body::TimeoutNow
+            | Body::StaleTerm => true,
+        }
+    }
 }
 
 /// Votes so far. A vote counts once, however often it is told.
