@@ -1,9 +1,9 @@
-//! Raft: a log that a quorum agrees on. Deterministic, no I/O: inputs in, one ordered queue of outputs out.
+//! Raft consensus as a deterministic state machine without I/O: inputs in, one ordered list of outputs out.
 //!
-//! One [`Node`] is one participant. Whoever drives it hands it [`Input`]s one at a time and performs the [`Output`]s in
-//! their order. The one rule of the driver: a message that [rests on the disk](Body::after_persist) and stands behind an
-//! [`Output::Persist`] waits until that batch, and every batch before it, are durable. There is no time here; a node asks
-//! for a [`Timer`] and is told that it fired.
+//! One [`Node`] is one participant. A driver passes it [`Input`]s one at a time and performs the [`Output`]s in order.
+//! The driver has one rule to keep: a message that must be sent after persistence ([`Body::after_persist`]) waits for
+//! the [`Output::Persist`] batches before it. A node has no clock: it sets a [`Timer`] and takes its firing as an
+//! input.
 //!
 //! Where the rules of the papers are (Raft: Ongaro and Ousterhout 2014, extended version; thesis: Ongaro 2014):
 //!
