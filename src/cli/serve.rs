@@ -160,7 +160,7 @@ async fn serve(
         inbox,
         identify,
         rule: config.rule,
-        learned,
+        addresses: learned,
         streams: Streams::default(),
         large: LargeMessages::default(),
     };

@@ -3,6 +3,7 @@
 use super::harness::{Node, until};
 use super::made::{Cluster, address, security};
 use cutover::node::proto::v1::{PeerClosed, PeerFrame, PeerHello, peer_client::PeerClient};
+use cutover::node::server::PEER_PROTOCOL;
 use cutover::node::tls::{Security, Tls};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +18,13 @@ const MAX: usize = 64 << 20;
 const MAX_OF_STRANGERS: usize = 1 << 10;
 
 fn hello(node: &Node, as_node: u32) -> PeerFrame {
-    let hello = PeerHello { cluster: node.cluster, node: as_node, incarnation: 1, address: String::new() };
+    let hello = PeerHello {
+        cluster: node.cluster,
+        node: as_node,
+        incarnation: 1,
+        address: String::new(),
+        protocol: PEER_PROTOCOL,
+    };
     PeerFrame { data: Vec::new(), last: false, hello: Some(hello) }
 }
 
@@ -35,6 +42,25 @@ async fn pour(
 
 fn part(bytes: usize, last: bool) -> PeerFrame {
     PeerFrame { data: vec![0xff; bytes], last, hello: None }
+}
+
+/// A hello of another version, or of a build that sends none.
+#[test]
+fn a_peer_of_another_version_is_refused() {
+    let cluster = Cluster::plain(1);
+    let node = &cluster.nodes[0];
+    for found in [0, PEER_PROTOCOL + 1] {
+        let mut first = hello(node, 2);
+        first.hello.as_mut().unwrap().protocol = found;
+        let refused = cluster.run(pour(node.peer, &Security::Plain, first, std::iter::empty())).unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{refused:?}");
+        let line =
+            format!("n2 speaks version {found} of the peer protocol, expected version {PEER_PROTOCOL}");
+        assert_eq!(refused.message(), line);
+        node.hears(&line);
+    }
+    let same = cluster.run(pour(node.peer, &Security::Plain, hello(node, 2), std::iter::empty()));
+    assert_eq!(same.unwrap(), PeerClosed {});
 }
 
 #[track_caller]

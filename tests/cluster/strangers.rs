@@ -5,6 +5,7 @@ use super::harness::{Ran, cutoverd, until};
 use super::made::{Cluster, address, options, security};
 use cutover::client::ClientError;
 use cutover::node::proto::v1::{PeerFrame, PeerHello, peer_client::PeerClient};
+use cutover::node::server::PEER_PROTOCOL;
 use std::io::Write as _;
 use std::net::SocketAddr;
 
@@ -69,8 +70,13 @@ fn only_members_speak_on_the_peer_port() {
     let node = &cluster.nodes[0];
     let authority = cluster.authority.as_ref().unwrap();
     let gateway = authority.issue("gw1", "CN=gw1,OU=gateway,O=example");
-    let hello =
-        |node: u32, number| PeerHello { cluster: number, node, incarnation: 1, address: String::new() };
+    let hello = |node: u32, number| PeerHello {
+        cluster: number,
+        node,
+        incarnation: 1,
+        address: String::new(),
+        protocol: PEER_PROTOCOL,
+    };
     for (files, hello, words) in [
         (Some(&gateway), hello(2, node.cluster), "CN=gw1,OU=gateway,O=example is no member"),
         (Some(&gateway), hello(1, node.cluster), "the certificate is of CN=gw1,OU=gateway,O=example"),

@@ -30,9 +30,9 @@ pub use node::{Parts, Running, StartNodeError, start};
 pub use peer::peer_client::GrpcTransport;
 #[cfg(not(madsim))]
 pub use peer::peer_server::{PeerAccess, PeerAddresses, PeerRule, PeerService, Streams, peer_service};
-#[cfg(not(madsim))]
-pub use peer::reassembly::LargeMessages;
 pub use peer::removal_notice::RemovalNotice;
+#[cfg(not(madsim))]
+pub use peer::wire::{LargeMessages, PROTOCOL as PEER_PROTOCOL};
 
 use crate::core::migration::Policy;
 use crate::node::driver::Handle;

@@ -1,8 +1,8 @@
-//! The sending end of the streams between nodes.
+//! The sending end of the streams between nodes: one stream to each peer, opened again when it breaks.
 
 use super::peer_server::PeerAddresses;
-use super::reassembly::{FRAME_BYTES, MESSAGE_BYTES_MAX};
 use super::removal_notice::RemovalNotice;
+use super::wire;
 use crate::core::control_plane::{Address, ControlPlaneEntry};
 use crate::core::ids::NodeId;
 use crate::core::raft::{Config, Message};
@@ -17,11 +17,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-/// Messages to one node that wait for its stream; further ones are lost.
+/// Messages queued for one peer; further ones are dropped.
 const QUEUE: usize = 256;
-/// Frames that the stream has not taken.
+/// Frames queued for one stream.
 const FRAMES: usize = 16;
-/// The first wait before a stream is opened again, and the longest.
+/// The shortest and the longest wait before a stream is opened again.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
 struct Lane {
@@ -29,50 +29,47 @@ struct Lane {
     queue: mpsc::Sender<Message<ControlPlaneEntry>>,
 }
 
-/// Streams to the others.
+/// The streams to all peers.
 pub struct GrpcTransport {
     config: Config,
-    /// Where this node listens, for answers.
+    /// The address of this node's own peer port.
     own: Option<Address>,
     security: Security,
-    learned: PeerAddresses,
-    heard: RemovalNotice,
+    addresses: PeerAddresses,
+    removal: RemovalNotice,
     registry: Registry,
     lanes: BTreeMap<NodeId, Lane>,
 }
 
 impl GrpcTransport {
-    /// No streams yet; each is opened with the first message.
+    /// Opens no stream; the first message to a peer does.
     #[must_use]
     pub fn new(
         config: Config,
         own: Option<Address>,
         security: Security,
-        learned: PeerAddresses,
-        heard: RemovalNotice,
+        addresses: PeerAddresses,
+        removal: RemovalNotice,
     ) -> Self {
         let (registry, lanes) = (Registry::default(), BTreeMap::new());
-        Self { config, own, security, learned, heard, registry, lanes }
+        Self { config, own, security, addresses, removal, registry, lanes }
     }
 
     fn address(&self, node: NodeId) -> Option<Address> {
         let known = self.registry.iter().find(|(other, _)| *other == node);
-        known.and_then(|(_, registered)| registered.endpoints.peer.clone()).or_else(|| self.learned.get(node))
+        known
+            .and_then(|(_, registered)| registered.endpoints.peer.clone())
+            .or_else(|| self.addresses.get(node))
     }
 
     fn lane(&mut self, node: NodeId) -> Option<&Lane> {
         let address = self.address(node)?;
         if self.lanes.get(&node).is_none_or(|lane| lane.address != address) {
             let (queue, messages) = mpsc::channel(QUEUE);
-            let hello = v1::PeerHello {
-                cluster: self.config.cluster.0,
-                node: self.config.me.node.0.into(),
-                incarnation: self.config.me.incarnation.0,
-                address: self.own.as_ref().map(ToString::to_string).unwrap_or_default(),
-            };
-            let (security, heard) = (self.security.clone(), self.heard.clone());
-            tokio::spawn(carry(node, address.clone(), security, hello, messages, heard));
-            // The old lane's queue is dropped, and its task ends.
+            let hello = wire::hello(&self.config, self.own.as_ref());
+            let (security, removal) = (self.security.clone(), self.removal.clone());
+            tokio::spawn(keep_streaming(node, address.clone(), security, hello, messages, removal));
+            // An old lane's queue is dropped with it, which ends its task.
             self.lanes.insert(node, Lane { address, queue });
         }
         self.lanes.get(&node)
@@ -100,17 +97,17 @@ impl Transport for GrpcTransport {
 
 /// Why a stream ended.
 enum Broken {
-    /// There is none, or it was refused or lost.
+    /// It was not opened, was refused, or was lost.
     Lost(String),
-    /// A node that knows better says that this one, or the one that it speaks to, is of the past.
-    Past(String),
+    /// The peer says that this node, or this life of the peer, is no member any more.
+    Removed(String),
 }
 
 impl Broken {
-    fn tell(&self, node: NodeId, address: &Address) {
+    fn log(&self, node: NodeId, address: &Address) {
         match self {
             Self::Lost(error) => tracing::warn!(%node, %address, %error, "no stream to a peer"),
-            Self::Past(error) => tracing::error!(
+            Self::Removed(error) => tracing::error!(
                 %node, %address, %error,
                 "not listened to: a node that was removed or lost is admitted again with its next incarnation and an \
                  empty directory"
@@ -119,34 +116,34 @@ impl Broken {
     }
 }
 
-/// Carries messages to one node until nobody sends any more.
-async fn carry(
+/// Sends the queue's messages to one peer, over one stream after another, until the queue is closed.
+async fn keep_streaming(
     node: NodeId,
     address: Address,
     security: Security,
-    hello: v1::PeerHello,
+    hello: v1::PeerFrame,
     mut messages: mpsc::Receiver<Message<ControlPlaneEntry>>,
-    heard: RemovalNotice,
+    removal: RemovalNotice,
 ) {
     let mut wait = BACKOFF[0];
-    let mut told = false;
+    let mut logged = false;
     while let Some(first) = messages.recv().await {
         let began = tokio::time::Instant::now();
         let broken = match stream(&address, &security, &hello, first, &mut messages).await {
             Ok(()) => return,
             Err(broken) => broken,
         };
-        if let Broken::Past(why) = &broken {
-            heard.put(why);
+        if let Broken::Removed(why) = &broken {
+            removal.put(why);
         }
-        // The same trouble is told once, not every second.
-        if !told {
-            broken.tell(node, &address);
+        // A stream that keeps breaking at once is logged once, not every second.
+        if !logged {
+            broken.log(node, &address);
         }
-        told = began.elapsed() < BACKOFF[1];
-        wait = if told { (wait * 2).min(BACKOFF[1]) } else { BACKOFF[0] };
+        logged = began.elapsed() < BACKOFF[1];
+        wait = if logged { (wait * 2).min(BACKOFF[1]) } else { BACKOFF[0] };
         tokio::time::sleep(wait).await;
-        // What waited meanwhile is old; the machine says again what still counts.
+        // Messages queued meanwhile are old; Raft sends again what still matters.
         while messages.try_recv().is_ok() {}
     }
 }
@@ -154,7 +151,7 @@ async fn carry(
 async fn stream(
     address: &Address,
     security: &Security,
-    hello: &v1::PeerHello,
+    hello: &v1::PeerFrame,
     first: Message<ControlPlaneEntry>,
     messages: &mut mpsc::Receiver<Message<ControlPlaneEntry>>,
 ) -> Result<(), Broken> {
@@ -162,8 +159,7 @@ async fn stream(
     let channel = channel(address, security).await.map_err(|error| lost(&error))?;
     let mut client = v1::peer_client::PeerClient::new(channel);
     let (frames, outgoing) = mpsc::channel(FRAMES);
-    let hello = v1::PeerFrame { data: Vec::new(), last: false, hello: Some(hello.clone()) };
-    frames.try_send(hello).map_err(|error| lost(&error))?;
+    frames.try_send(hello.clone()).map_err(|error| lost(&error))?;
     let exchange = client.exchange(ReceiverStream::new(outgoing));
     let feed = async {
         let mut next = Some(first);
@@ -175,7 +171,7 @@ async fn stream(
         }
         true
     };
-    // The other end answers only when it refuses, or when this end has closed.
+    // The peer answers only to refuse, or after this end has closed.
     tokio::pin!(exchange);
     tokio::pin!(feed);
     let ended = tokio::select! {
@@ -190,24 +186,22 @@ async fn stream(
     };
     Err(match ended {
         Ok(_) => lost(&"the peer closed the stream"),
-        Err(status) if status.code() == Code::FailedPrecondition => Broken::Past(reasons(&status)),
+        Err(status) if status.code() == Code::FailedPrecondition => Broken::Removed(reasons(&status)),
         Err(status) => Broken::Lost(reasons(&status)),
     })
 }
 
-/// One message in frames; false once the stream is gone.
+/// Sends one message in frames; false once the stream is gone.
 async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPlaneEntry>) -> bool {
-    let bytes = match message.encode() {
-        Ok(bytes) if bytes.len() <= MESSAGE_BYTES_MAX => bytes,
-        Ok(bytes) => {
-            return leave_out(message, &format!("{} bytes, at most {MESSAGE_BYTES_MAX}", bytes.len()));
+    let bytes = match wire::encode(message) {
+        Ok(bytes) => bytes,
+        Err(why) => {
+            drop_message(message, &why);
+            return true;
         }
-        Err(error) => return leave_out(message, &error.to_string()),
     };
     counter!("cutover_peer_messages_total", "way" => "out").increment(1);
-    let mut chunks = bytes.chunks(FRAME_BYTES).peekable();
-    while let Some(chunk) = chunks.next() {
-        let frame = v1::PeerFrame { data: chunk.to_vec(), last: chunks.peek().is_none(), hello: None };
+    for frame in wire::split(&bytes) {
         if frames.send(frame).await.is_err() {
             return false;
         }
@@ -215,12 +209,11 @@ async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPla
     true
 }
 
-/// Nobody would take it, however often it is sent: whoever needs it stays behind.
-fn leave_out(message: &Message<ControlPlaneEntry>, why: &str) -> bool {
+/// Logs a message that no peer would take: the follower that needs it stays behind.
+fn drop_message(message: &Message<ControlPlaneEntry>, why: &str) {
     static LINES: LogLimiter = LogLimiter::new();
     counter!("cutover_peer_messages_dropped_total", "where" => "too long").increment(1);
     if LINES.now().is_some() {
         tracing::error!(to = %message.to, why, "a message to a peer cannot be sent");
     }
-    true
 }

@@ -1,11 +1,9 @@
-//! Messages between nodes over gRPC: one stream for each direction, which is opened again when it breaks.
+//! The receiving end of the streams between nodes: who may send, and how much.
 
-use super::reassembly::{
-    FRAME_BYTES, LargeMessages, MESSAGE_BYTES_MAX, Reassembled, Reassembly, VOTE_BYTES_MAX,
-};
+use super::wire::{self, FRAME_BYTES, Join, Joined, LargeMessages, MESSAGE_BYTES_MAX, VOTE_BYTES_MAX};
 use crate::core::control_plane::{Address, ClusterVoterIdentity, ControlPlaneEntry};
 use crate::core::ids::NodeId;
-use crate::core::raft::{Body, Config, Message};
+use crate::core::raft::{Body, Config};
 use crate::node::driver::{Handle, Inbox, Registry};
 use crate::node::proto::v1;
 use crate::node::server::api::access::{Caller, Identify, Subjects};
@@ -16,12 +14,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
 
-/// Where nodes said that they listen, for those who do not know them from the log yet.
+/// The addresses that peers gave in their hellos: for answers to a peer whose address is not in the log yet.
 #[derive(Clone, Debug, Default)]
 pub struct PeerAddresses(Arc<Mutex<BTreeMap<NodeId, Address>>>);
 
 impl PeerAddresses {
-    /// Where a node said it listens.
+    /// The address that a node gave, if it has opened a stream.
     #[must_use]
     pub fn get(&self, node: NodeId) -> Option<Address> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
@@ -32,25 +30,24 @@ impl PeerAddresses {
     }
 }
 
-/// Who may be a peer, as far as certificates go.
+/// Which certificates belong to peers.
 #[derive(Clone, Debug)]
 pub struct PeerRule {
-    /// Those who may become members.
+    /// Subjects of nodes that may become members.
     pub subjects: Option<Subjects>,
 }
 
-/// How much a peer is listened to.
+/// Which messages of a peer are delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PeerAccess {
-    /// A member: to everything.
+    /// All of them: it is a member.
     All,
-    /// One that this node's log does not know, and that may be a member by its certificate: to what elections need. A voter
-    /// that refuses strangers can leave a cluster without a leader for ever (DESIGN 3.1).
+    /// Votes and requests for them: this node's log does not have the peer, but its certificate may be a member's. Voters
+    /// that refused such a peer could leave a cluster without a leader for good (ADR 0021).
     Elections,
 }
 
 impl PeerAccess {
-    /// Bytes of the longest message that is listened to.
     const fn message_bytes_max(self) -> usize {
         match self {
             Self::All => MESSAGE_BYTES_MAX,
@@ -59,29 +56,29 @@ impl PeerAccess {
     }
 }
 
-/// Who has a stream open: the node that it says to be, and the subject of its certificate.
-type Speaker = (NodeId, Option<ClusterVoterIdentity>);
+/// The node that a sender says it is, and the subject of its certificate.
+type Sender = (NodeId, Option<ClusterVoterIdentity>);
 
-/// One stream for each speaker. A later one takes the place of an earlier one, whose connection may have broken unnoticed.
+/// One stream for each sender. A later stream replaces an earlier one, whose connection may have broken unnoticed.
 #[derive(Clone, Debug, Default)]
-pub struct Streams(Arc<Mutex<BTreeMap<Speaker, oneshot::Sender<()>>>>);
+pub struct Streams(Arc<Mutex<BTreeMap<Sender, oneshot::Sender<()>>>>);
 
 impl Streams {
-    /// Takes the place; what it returns ends when a later one does.
-    fn open(&self, speaker: Speaker) -> oneshot::Receiver<()> {
-        let (place, taken) = oneshot::channel();
+    /// Replaces the sender's earlier stream; the result resolves when a later one replaces this.
+    fn open(&self, sender: Sender) -> oneshot::Receiver<()> {
+        let (stream, replaced) = oneshot::channel();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, place| !place.is_closed());
-        all.insert(speaker, place);
-        taken
+        all.retain(|_, stream| !stream.is_closed());
+        all.insert(sender, stream);
+        replaced
     }
 }
 
 impl PeerRule {
-    /// How much the holder of a certificate that says to be this node is listened to, or why not at all.
+    /// The access of a sender that says it is `node` and holds the certificate of `identity`.
     ///
     /// # Errors
-    /// What was found and expected.
+    /// Why it has none: what was found and expected.
     pub fn judge(
         &self,
         registry: &Registry,
@@ -99,7 +96,7 @@ impl PeerRule {
             return Err(format!("{identity} is {other}, and not {node}"));
         }
         match &self.subjects {
-            // An empty disk knows nobody, and takes what it is from the first leader.
+            // A node with an empty disk has no registry: it learns its cluster from the first leader.
             Some(subjects) if subjects.contain(identity) && registry.is_empty() => Ok(PeerAccess::All),
             Some(subjects) if subjects.contain(identity) => Ok(PeerAccess::Elections),
             Some(subjects) => Err(format!("{identity} is no member, and none of {subjects}")),
@@ -108,7 +105,6 @@ impl PeerRule {
     }
 }
 
-/// Whether an election needs it.
 const fn is_of_elections(body: &Body<ControlPlaneEntry>) -> bool {
     match body {
         Body::PreVote { .. } | Body::PreVoted { .. } | Body::RequestVote { .. } | Body::VoteReply { .. } => {
@@ -123,29 +119,29 @@ const fn is_of_elections(body: &Body<ControlPlaneEntry>) -> bool {
     }
 }
 
-/// The receiving end.
+/// The gRPC service of the peer port.
 #[derive(Clone)]
 pub struct PeerService {
-    /// Who this node is.
+    /// This node.
     pub config: Config,
-    /// Its members.
+    /// Its driver, for the registry of members.
     pub handle: Handle,
-    /// Where messages go.
+    /// Takes the messages.
     pub inbox: Inbox,
-    /// Who speaks.
+    /// Reads the certificate of a connection.
     pub identify: Arc<dyn Identify>,
-    /// Who may.
+    /// Judges the certificate.
     pub rule: PeerRule,
-    /// Where answers go.
-    pub learned: PeerAddresses,
-    /// Who speaks now.
+    /// Keeps the addresses of hellos.
+    pub addresses: PeerAddresses,
+    /// The open streams.
     pub streams: Streams,
-    /// Who has more to say than one frame.
+    /// Bounds the memory for messages of more than one frame.
     pub large: LargeMessages,
 }
 
 impl PeerService {
-    fn ear(&self, caller: &Caller, hello: &v1::PeerHello) -> Result<(NodeId, PeerAccess), Status> {
+    fn access(&self, caller: &Caller, hello: &v1::PeerHello) -> Result<(NodeId, PeerAccess), Status> {
         let expected = self.config.cluster.0;
         if hello.cluster != expected {
             let found = hello.cluster;
@@ -153,13 +149,13 @@ impl PeerService {
         }
         let node =
             u8::try_from(hello.node).map(NodeId).map_err(|_| refuse(format!("node {}", hello.node)))?;
-        let ear = match caller {
+        let access = match caller {
             Caller::Anybody => PeerAccess::All,
             Caller::Holder(identity) => {
                 self.rule.judge(&self.handle.registry(), node, identity).map_err(refuse)?
             }
         };
-        Ok((node, ear))
+        Ok((node, access))
     }
 }
 
@@ -177,36 +173,34 @@ fn refuse_as(status: Status) -> Status {
 }
 
 impl PeerService {
-    /// Takes what a speaker says until it has said everything.
-    async fn listen(
+    /// Delivers messages until the sender has closed the stream.
+    async fn receive(
         &self,
         mut frames: Streaming<v1::PeerFrame>,
         caller: &Caller,
         hello: &v1::PeerHello,
     ) -> Result<(), Status> {
-        let mut parcel = Reassembly::new(self.large.clone());
+        let mut join = Join::new(self.large.clone());
         while let Some(frame) = frames.message().await? {
-            // The log may know more by now than when the stream was opened.
-            let (node, ear) = self.ear(caller, hello)?;
-            let taken = parcel.take(&frame.data, frame.last, ear.message_bytes_max());
-            let bytes = match taken {
-                Ok(Reassembled::Whole(bytes)) => bytes,
-                Ok(Reassembled::Unfinished) => continue,
-                Ok(Reassembled::Lost) => {
+            // The sender may have become a member, or ceased to be one, since the stream was opened.
+            let (node, access) = self.access(caller, hello)?;
+            let bytes = match join.take(&frame.data, frame.last, access.message_bytes_max()) {
+                Ok(Joined::Whole(bytes)) => bytes,
+                Ok(Joined::Unfinished) => continue,
+                Ok(Joined::Lost) => {
                     counter!("cutover_peer_messages_dropped_total", "where" => "large").increment(1);
                     continue;
                 }
                 Err(error) => return Err(refuse_as(Status::out_of_range(format!("{node}: {error}")))),
             };
-            let message = Message::<ControlPlaneEntry>::decode(&bytes)
-                .map_err(|error| refuse(format!("{node}: {error}")))?;
+            let message = wire::decode(&bytes).map_err(|error| refuse(format!("{node}: {error}")))?;
             if message.from.node != node {
                 return Err(refuse(format!("{node} sends a message of {}", message.from.node)));
             }
-            if let Some(why) = self.in_vain(&message).await {
+            if let Some(why) = self.removed(&message).await {
                 return Err(refuse_as(Status::failed_precondition(why)));
             }
-            if ear == PeerAccess::All || is_of_elections(&message.body) {
+            if access == PeerAccess::All || is_of_elections(&message.body) {
                 counter!("cutover_peer_messages_total", "way" => "in").increment(1);
                 self.inbox.deliver(message);
             }
@@ -224,25 +218,26 @@ impl v1::peer_server::Peer for PeerService {
         let caller = self.identify.caller(request.extensions(), request.metadata())?;
         let mut frames = request.into_inner();
         let first = frames.message().await?.and_then(|frame| frame.hello);
-        let hello = first.ok_or_else(|| refuse("the first frame does not say who speaks".to_owned()))?;
-        let (node, _) = self.ear(&caller, &hello)?;
+        let hello = first.ok_or_else(|| refuse("the first frame is no hello".to_owned()))?;
+        wire::check_protocol(&hello).map_err(refuse)?;
+        let (node, _) = self.access(&caller, &hello)?;
         if let Ok(address) = Address::try_from(hello.address.clone()) {
-            self.learned.put(node, address);
+            self.addresses.put(node, address);
         }
         let identity = match &caller {
             Caller::Holder(identity) => Some(identity.clone()),
             Caller::Anybody => None,
         };
-        let later = self.streams.open((node, identity));
+        let replaced = self.streams.open((node, identity));
         tokio::select! {
             biased;
-            _ = later => Err(Status::aborted(format!("a later stream of {node} took the place of this one"))),
-            ended = self.listen(frames, &caller, &hello) => ended.map(|()| Response::new(v1::PeerClosed {})),
+            _ = replaced => Err(Status::aborted(format!("a later stream of {node} took the place of this one"))),
+            ended = self.receive(frames, &caller, &hello) => ended.map(|()| Response::new(v1::PeerClosed {})),
         }
     }
 }
 
-/// The service, ready for a server.
+/// The service with its limit on frames, for a gRPC server.
 #[must_use]
 pub fn peer_service(service: PeerService) -> v1::peer_server::PeerServer<PeerService> {
     v1::peer_server::PeerServer::new(service).max_decoding_message_size(FRAME_BYTES + 4096)

@@ -1,15 +1,15 @@
-//! Nodes that come back from the past: removed while they were down, or lost when a cluster was recovered without them.
+//! Tells a node that it was removed while it was down, or lost when the cluster was recovered without it.
 //!
-//! Nothing here is needed for safety. A message to another life of a node is dropped by the machine, and so is a pre-vote
-//! against a leader that is heard. But whoever speaks in vain should be told, and say so.
+//! Safety does not need this: the Raft machine drops messages to another incarnation, and pre-votes while it hears a
+//! leader. Without it the removed node would not know why nobody answers, and neither would its operator.
 
 use super::peer_server::PeerService;
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::{Body, Message, Peer};
 use crate::node::driver::{RoleName, View};
 
-/// Why this leader counts a node for nothing. Others may know less than whoever speaks (ADR 0021): only a leader says so,
-/// and if another leads by now, it is as little listened to as its refusal counts.
+/// Says that a sender is no member, if this node leads: any other node may know less than the sender (ADR 0021). The
+/// refusal of a leader that was replaced without knowing it is harmless: the sender has streams to the other nodes.
 fn no_member(view: View<'_>, from: Peer) -> Option<String> {
     let node = view.engine().node();
     let is_member = node.configuration().members().iter().any(|member| member.peer == from)
@@ -22,20 +22,21 @@ fn no_member(view: View<'_>, from: Peer) -> Option<String> {
     Some(format!("{} is no member of {cluster}, says {}, which leads in term {term}", life(from), life(me)))
 }
 
-/// A node with its life, the first one too.
+/// Display of a [`Peer`] leaves the first incarnation out.
 fn life(peer: Peer) -> String {
     format!("{}/{}", peer.node, peer.incarnation)
 }
 
 impl PeerService {
-    /// Why a message is in vain, if its sender is not to be listened to in this life of its or of this node's.
-    pub(super) async fn in_vain(&self, message: &Message<ControlPlaneEntry>) -> Option<String> {
+    /// Why no message of this sender will ever count, if that is so: its incarnation is no member, or it addresses an earlier
+    /// incarnation of this node.
+    pub(super) async fn removed(&self, message: &Message<ControlPlaneEntry>) -> Option<String> {
         let (from, to, me) = (message.from, message.to, self.config.me);
         if to.node == me.node && to.incarnation != me.incarnation {
             return Some(format!("{} speaks to {}, and this is {}", life(from), life(to), life(me)));
         }
         match &message.body {
-            // A hand-over asks for votes at once, and must be heard by whoever believes to lead.
+            // An election by transfer starts with RequestVote, which the old leader must receive: it is not refused here.
             Body::PreVote { .. } => {
                 self.handle.inspect(move |view| no_member(view, from)).await.ok().flatten()
             }

@@ -1,0 +1,89 @@
+//! A message to bytes and back.
+
+use super::MESSAGE_BYTES_MAX;
+use crate::core::control_plane::ControlPlaneEntry;
+use crate::core::raft::{Message, MessageError};
+
+/// The bytes of a message.
+///
+/// # Errors
+/// Why no peer would take it, however often it is sent.
+pub fn encode(message: &Message<ControlPlaneEntry>) -> Result<Vec<u8>, String> {
+    let bytes = message.encode().map_err(|error| error.to_string())?;
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(format!("{} bytes, at most {MESSAGE_BYTES_MAX}", bytes.len()));
+    }
+    Ok(bytes)
+}
+
+/// The message that these bytes are, all of them.
+///
+/// # Errors
+/// [`MessageError`]
+pub fn decode(bytes: &[u8]) -> Result<Message<ControlPlaneEntry>, MessageError> {
+    Message::decode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FRAME_BYTES, MESSAGE_BYTES_MAX};
+    use crate::core::control_plane::{Address, Answer, ClusterVoterIdentity, PartitionName};
+    use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, SessionId};
+    use crate::core::migration::{
+        Caps, CutoverFacts, Debt, MigrationError, OldCopy, PartitionRecord, Placed,
+    };
+    use crate::core::placement::{Guarantee, PartitionState, Phase};
+    use crate::core::raft::{Limits, SessionLimits};
+
+    fn encoded<T: serde::Serialize>(value: &T) -> usize {
+        postcard::to_allocvec(value).unwrap().len()
+    }
+
+    /// A record in which every number is the longest, and nothing is left out.
+    fn longest() -> PartitionRecord {
+        let (placement, copy, epoch) = (Placement(u16::MAX), MigrationId(u64::MAX), Epoch(u64::MAX));
+        let target = Incarnation(u64::MAX);
+        let old = OldCopy { placement, copy, sealed_through: Some(epoch), retiring: true };
+        let placed = Placed {
+            state: PartitionState::Migrating { from: placement, to: placement, phase: Phase::Cutover },
+            owned_since: epoch,
+            copy,
+            opened: true,
+            guarantee: Guarantee::Timed,
+            cutover: Some(CutoverFacts { draining: epoch, target, watermark: Some(Position(u64::MAX)) }),
+            debt: Some(Debt { placement, through: epoch, migration: copy, copy, target }),
+        };
+        PartitionRecord {
+            partition: PartitionId(u32::MAX),
+            epoch,
+            migration: copy,
+            placed: Some(placed),
+            old_copies: vec![old; Caps::PRODUCTION.old_copies_per_partition.try_into().unwrap()],
+        }
+    }
+
+    #[test]
+    fn the_snapshot_of_the_fullest_table_fits() {
+        let of = |count: u32| usize::try_from(count).unwrap();
+        let number = encoded(&u32::MAX);
+        // The table has a partition by its number, the directory by its name and by its number.
+        let named = 2 * (number + encoded(&"n".repeat(PartitionName::BYTES_MAX)));
+        let partitions = of(Caps::PRODUCTION.partitions) * (number + encoded(&longest()) + named);
+        let stale = MigrationError::StaleExpectation {
+            expected_migration: MigrationId(u64::MAX),
+            expected_epoch: Epoch(u64::MAX),
+            migration: MigrationId(u64::MAX),
+            epoch: Epoch(u64::MAX),
+        };
+        // No answer is twice as long as one with four of the longest numbers.
+        let answer = 2 * encoded(&Answer::Refused(stale));
+        let SessionLimits { sessions_max, answers_max } = SessionLimits::PRODUCTION;
+        let session = 4 * encoded(&SessionId(u64::MAX)) + usize::from(answers_max) * answer;
+        let node = 64 + of(ClusterVoterIdentity::BYTES_MAX) + 2 * Address::BYTES_MAX;
+        let most = partitions + usize::from(sessions_max) * session + usize::from(u8::MAX) * node + 4096;
+        assert!(most <= MESSAGE_BYTES_MAX, "{most} bytes");
+        assert!(most > MESSAGE_BYTES_MAX / 2, "{most} bytes: half of the bound would do");
+        let Limits { append_entries_max, entry_bytes_max, .. } = Limits::PRODUCTION;
+        assert!(of(append_entries_max) * of(entry_bytes_max) + 4096 <= FRAME_BYTES, "an append is one frame");
+    }
+}

@@ -1,0 +1,169 @@
+//! The encoding of one message of each kind. Nodes of different builds must agree on it: a difference here is a change of
+//! the format, and takes a new [`PROTOCOL`](super::PROTOCOL).
+
+use super::split::split_by;
+use super::{PROTOCOL, decode, encode, hello};
+use crate::core::control_plane::{
+    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, Founder, MembershipChange,
+    OwnershipTransition, PartitionName, Registered,
+};
+use crate::core::ids::{
+    ClusterId, Epoch, Incarnation, Index, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId,
+    Term,
+};
+use crate::core::migration::{Caps, Expected, Transition};
+// The table of rooms binds production code only.
+#[cfg(test)]
+use crate::core::placement::Guarantee;
+use crate::core::raft::{
+    Append, Body, Config, Content, Entry, Limits, LogPosition, Message, Peer, SessionLimits, Ticket,
+};
+use core::fmt::Write as _;
+use prost::Message as _;
+use std::sync::Arc;
+
+const ME: Peer = Peer { node: NodeId(1), incarnation: Incarnation(1) };
+const OTHER: Peer = Peer { node: NodeId(2), incarnation: Incarnation(300) };
+
+fn at(term: u64, index: u64) -> LogPosition {
+    LogPosition { term: Term(term), index: Index(index) }
+}
+
+fn registered(node: u8) -> Registered {
+    let identity = format!("CN=n{node},O=example");
+    let port = |name: &str| Address::try_from(format!("{name}:70{node}")).ok();
+    let identity = ClusterVoterIdentity::from_certificate_subject(&identity);
+    Registered {
+        identity: identity.unwrap(),
+        endpoints: Endpoints { peer: port("peer"), client: port("client") },
+    }
+}
+
+fn entries() -> Vec<Entry<ControlPlaneEntry>> {
+    let ticket = Ticket { session: SessionId(3), serial: Serial(2), acknowledged_through: Serial(1) };
+    let expected = Expected { migration: MigrationId(4), epoch: Epoch(5) };
+    let transition = Transition::Begin { expected, to: Placement(2) };
+    let moved = OwnershipTransition { partition: PartitionId(7), transition };
+    let Registered { identity, endpoints } = registered(2);
+    let admit = MembershipChange::Admit { peer: OTHER, identity, endpoints };
+    let payloads = [
+        (None, ControlPlaneEntry::LeaderConfiguration { term: Term(6), leader: NodeId(1) }),
+        (None, ControlPlaneEntry::MembershipChange(admit)),
+        (Some(ticket), ControlPlaneEntry::OwnershipTransition(moved)),
+        (
+            None,
+            ControlPlaneEntry::CreatePartition {
+                name: PartitionName::try_from("acme".to_owned()).unwrap(),
+                placement: Placement(1),
+                guarantee: Guarantee::Timed,
+            },
+        ),
+    ];
+    let payloads = payloads.map(|(ticket, payload)| Content::Payload { ticket, payload });
+    let contents = payloads.into_iter().chain([Content::OpenSession, Content::CloseSession(SessionId(8))]);
+    contents.map(|content| Entry { term: Term(6), content }).collect()
+}
+
+/// The body that comes after another one in the list of all kinds.
+fn next(body: Option<&Body<ControlPlaneEntry>>) -> Option<Body<ControlPlaneEntry>> {
+    let Some(body) = body else {
+        return Some(Body::PreVote { campaign_term: Term(6), last: at(5, 4) });
+    };
+    Some(match body {
+        Body::PreVote { .. } => Body::PreVoted { campaign_term: Term(6), granted: true },
+        Body::PreVoted { .. } => Body::RequestVote { last: at(5, 4), transfer: true },
+        Body::RequestVote { .. } => Body::VoteReply { granted: true },
+        Body::VoteReply { .. } => {
+            Body::Append(Append { prev: at(5, 4), entries: entries(), commit: Index(4), round: 9 })
+        }
+        Body::Append(_) => Body::Appended { matched: Index(10), round: 9 },
+        Body::Appended { .. } => Body::AppendRejected { at: Index(4), hint: at(2, 3), round: 9 },
+        Body::AppendRejected { .. } => {
+            let voters = [ME, OTHER].map(|peer| (peer, registered(peer.node.0)));
+            let founder = Founder {
+                voters: voters.into(),
+                caps: Caps::PRODUCTION,
+                sessions: SessionLimits::PRODUCTION,
+            };
+            Body::Install(Arc::clone(&founder.disk().unwrap().snapshot))
+        }
+        Body::Install(_) => Body::TimeoutNow,
+        Body::TimeoutNow => Body::StaleTerm,
+        Body::StaleTerm => return None,
+    })
+}
+
+fn messages() -> impl Iterator<Item = Message<ControlPlaneEntry>> {
+    let bodies = std::iter::successors(next(None), |body| next(Some(body)));
+    bodies.map(|body| Message { cluster: ClusterId(0x51), from: ME, to: OTHER, term: Term(6), body })
+}
+
+/// A title, and under it bytes in hexadecimal.
+fn dump(text: &mut String, title: &str, bytes: &[u8]) {
+    writeln!(text, "{title}").unwrap();
+    for line in bytes.chunks(32) {
+        let hex: String = line.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(text, "  {hex}").unwrap();
+    }
+}
+
+#[test]
+fn messages_are_encoded_as_ever() {
+    let mut text = format!("version {PROTOCOL}\n");
+    for message in messages() {
+        let bytes = encode(&message).unwrap();
+        let kind = format!("{:?}", message.body);
+        let kind: String = kind.chars().take_while(char::is_ascii_alphanumeric).collect();
+        dump(&mut text, &kind, &bytes);
+        assert_eq!(decode(&bytes).unwrap(), message);
+    }
+    insta::assert_snapshot!(text, @r"
+    version 1
+    PreVote
+      51010102ac020600060504
+    PreVoted
+      51010102ac0206010601
+    RequestVote
+      51010102ac020602050401
+    VoteReply
+      51010102ac02060301
+    Append
+      51010102ac020604050406060000030601060000000002ac020f434e3d6e322c
+      4f3d6578616d706c650108706565723a373032010a636c69656e743a37303206
+      0001030201010702040502060000020461636d65010106010602080409
+    Appended
+      51010102ac0206050a09
+    AppendRejected
+      51010102ac02060604020309
+    Install
+      51010102ac02060700010201010002ac020060800810000208a08d0608000000
+      0002010f434e3d6e312c4f3d6578616d706c650108706565723a373031010a63
+      6c69656e743a373031020f434e3d6e322c4f3d6578616d706c65010870656572
+      3a373032010a636c69656e743a373032000000
+    TimeoutNow
+      51010102ac020608
+    StaleTerm
+      51010102ac020609
+    ");
+}
+
+#[test]
+fn frames_are_encoded_as_ever() {
+    let mut text = format!("version {PROTOCOL}\n");
+    let config = Config { cluster: ClusterId(0x51), me: ME, limits: Limits::PRODUCTION };
+    let address = Address::try_from("peer:701".to_owned()).unwrap();
+    dump(&mut text, "hello", &hello(&config, Some(&address)).encode_to_vec());
+    let bytes = encode(&messages().next().unwrap()).unwrap();
+    for frame in split_by(8, &bytes) {
+        dump(&mut text, "frame", &frame.encode_to_vec());
+    }
+    insta::assert_snapshot!(text, @r"
+    version 1
+    hello
+      1a120851100118012208706565723a3730312801
+    frame
+      0a0851010102ac020600
+    frame
+      0a030605041001
+    ");
+}

@@ -1,0 +1,34 @@
+//! The format of the stream between two nodes, for both of its ends.
+//!
+//! A stream goes one way, in *frames* ([`v1::PeerFrame`]). The first frame is the *hello*: who sends, and in which version
+//! of this format ([`PROTOCOL`]). Every later frame has a piece of a *message*, and says whether it is the last piece.
+//! A message is the postcard encoding of [`Message`](crate::core::raft::Message).
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `hello.rs` | the first frame, and its check |
+//! | `encode.rs` | a message to bytes and back |
+//! | `split.rs` | bytes to frames |
+//! | `join.rs` | frames to bytes, in bounded memory |
+//! | `fixed_bytes.rs` | test: the encoding of one message of each kind |
+//!
+//! [`v1::PeerFrame`]: crate::node::proto::v1::PeerFrame
+
+mod encode;
+#[cfg(test)]
+mod fixed_bytes;
+mod hello;
+mod join;
+mod split;
+
+pub use encode::{decode, encode};
+pub use hello::{PROTOCOL, check_protocol, hello};
+pub use join::{Join, Joined, LargeMessages};
+pub use split::split;
+
+/// Bytes of one frame. Every message but a snapshot fits into one: an append has at most 64 entries of 4096 bytes.
+pub const FRAME_BYTES: usize = 1 << 20;
+/// Bytes of one message of a member, encoded. The snapshot of the fullest table fits; a test of `encode.rs` counts it.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one message of a sender that may take part in elections only: a vote has fewer than a hundred.
+pub const VOTE_BYTES_MAX: usize = 1 << 10;
