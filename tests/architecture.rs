@@ -327,12 +327,43 @@ fn the_page_names_what_is_there_and_all_of_it() -> Result<(), String> {
 }
 
 #[test]
+fn other_pages_name_paths_that_exist() -> Result<(), String> {
+    let files = all_files()?;
+    let top: BTreeSet<&str> = files.iter().filter_map(|file| file.split('/').next()).collect();
+    let mut found = Vec::new();
+    // The changelog speaks of the past, and the list of invariants names mutants.
+    let without = ["CHANGELOG.md", "docs/invariants.md"];
+    for page in files.iter().filter(|file| file.ends_with(".md") && !without.contains(&file.as_str())) {
+        let mut named = page::named_paths(&read(page)?, &top);
+        // It comes into being with its first trace.
+        named.remove("traces/regress/");
+        found.extend(page::stale(&named, &files).iter().map(|line| format!("{page}: {line}")));
+    }
+    none(&found)
+}
+
+#[test]
 fn links_between_pages_lead_somewhere() -> Result<(), String> {
     let mut found = Vec::new();
     for file in all_files()?.iter().filter(|file| file.ends_with(".md")) {
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
         let broken = page::links(&read(file)?, folder).into_iter().filter(|to| !root().join(to).exists());
         found.extend(broken.map(|to| format!("{file}: a link leads to {to}, which is not there")));
+    }
+    none(&found)
+}
+
+#[test]
+fn the_list_of_decisions_has_each_with_its_title() -> Result<(), String> {
+    let list = read("docs/adr/README.md")?;
+    let mut found = Vec::new();
+    for file in all_files()?.iter().filter(|file| file.starts_with("docs/adr/0")) {
+        let (text, name) = (read(file)?, file.trim_start_matches("docs/adr/"));
+        let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        let row = title.split_once(". ").map(|(number, title)| format!("| [{number}]({name}) | {title} |"));
+        if !row.as_ref().is_some_and(|row| list.contains(row)) {
+            found.push(format!("docs/adr/README.md has no row for {file}: {row:?}"));
+        }
     }
     none(&found)
 }

@@ -6,6 +6,7 @@
 pub mod env;
 pub mod environment;
 pub mod explorer;
+pub mod host;
 pub mod render;
 pub mod replay;
 pub mod scopes;

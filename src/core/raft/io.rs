@@ -11,6 +11,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -22,6 +23,35 @@ pub struct ProposalId(pub LogPosition);
 /// Identifies a read; its outcome carries the same id. Chosen by the caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ReadId(pub u64);
+
+/// The number of a batch that a node wants written, from 1 in each run of the node. A report that a batch is durable names
+/// it, so a repeated or delayed report has no effect.
+///
+/// `Hash` leaves it out: the number only grows, and nodes that differ in nothing else behave the same. A search that told
+/// them apart would not end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct BatchNumber(pub u64);
+
+impl BatchNumber {
+    /// Before the first batch.
+    pub const ZERO: Self = Self(0);
+
+    /// The number of the batch that comes this many later.
+    #[must_use]
+    pub fn plus(self, batches: usize) -> Self {
+        Self(self.0.saturating_add(u64::try_from(batches).unwrap_or(u64::MAX)))
+    }
+
+    /// How many batches come after `other`, up to this one.
+    #[must_use]
+    pub fn since(self, other: Self) -> usize {
+        usize::try_from(self.0.saturating_sub(other.0)).unwrap_or(usize::MAX)
+    }
+}
+
+impl Hash for BatchNumber {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
 
 /// A timer that a node sets. The driver knows the durations.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -45,8 +75,8 @@ pub enum Input<P> {
     Received(Message<P>),
     /// A timer that the node set has fired.
     TimerFired(Timer),
-    /// This many of the oldest batches not yet reported durable are durable now.
-    Synced(u32),
+    /// This batch is durable, and every batch before it.
+    Synced(BatchNumber),
     /// A request to append an entry.
     Propose {
         /// Carried back by [`Output::Decided`].
@@ -66,13 +96,17 @@ pub enum Input<P> {
     },
 }
 
-/// An output of a node. Outputs are performed in order. A message that must be sent after persistence
-/// ([`Body::after_persist`](super::Body::after_persist)) waits for every [`Output::Persist`] before it, across inputs
-/// too. No other output waits: outcomes and reads depend only on entries that are durable on a quorum.
+/// An output of a node. Outputs are performed in order; the [outbox](crate::core::outbox) holds back those that must wait
+/// for the disk.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Output<M: Machine> {
     /// A batch to write durably; its completion is reported with [`Input::Synced`].
-    Persist(Batch<M::Payload>),
+    Persist {
+        /// The number by which it is reported durable.
+        number: BatchNumber,
+        /// What to write.
+        batch: Batch<M::Payload>,
+    },
     /// A message to send. It may be lost.
     Send(Message<M::Payload>),
     /// Start or restart a timer.
@@ -119,7 +153,7 @@ impl<M: Machine> Output<M> {
     /// The batch to persist, if it is one.
     #[must_use]
     pub const fn batch(&self) -> Option<&Batch<M::Payload>> {
-        if let Self::Persist(batch) = self { Some(batch) } else { None }
+        if let Self::Persist { batch, .. } = self { Some(batch) } else { None }
     }
 
     /// The message to send, if it is one.

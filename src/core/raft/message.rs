@@ -108,7 +108,7 @@ pub enum MessageError {
 }
 
 impl<P> Body<P> {
-    /// Whether the message may be sent only after everything emitted before it is durable.
+    /// Whether the message may be sent only once every batch emitted before it is durable.
     ///
     /// A leader replicates in parallel with its own write to disk (thesis, section 10.2.1), so its messages do not
     /// wait. Its term and vote were durable before it was elected. It counts its own copy of an entry only once that is

@@ -2,7 +2,7 @@
 
 use super::configuration::{Configuration, Peer};
 use super::durable::{Durable, HardState, Snapshot};
-use super::io::{Output, StartError, Timer};
+use super::io::{BatchNumber, Output, StartError, Timer};
 use super::log::Log;
 use super::machine::{Applied, Machine};
 use super::progress::Progress;
@@ -97,6 +97,8 @@ pub struct Node<M: Machine> {
     pub(super) durable_hard_state: HardState,
     /// Batches not reported durable, oldest first.
     pub(super) unsynced: Vec<Unsynced>,
+    /// The newest batch that was reported durable: the one before the oldest of those.
+    pub(super) synced: BatchNumber,
     pub(super) halted: bool,
 }
 
@@ -121,6 +123,7 @@ impl<M: Machine> Node<M> {
             stable,
             durable_hard_state: hard_state,
             unsynced: Vec::new(),
+            synced: BatchNumber::ZERO,
             halted: false,
         };
         node.find_configurations();

@@ -90,6 +90,7 @@ impl<M: Machine> Relabel for Node<M> {
             stable: self.stable,
             durable_hard_state: self.durable_hard_state.relabel(names),
             unsynced: self.unsynced.relabel(names),
+            synced: self.synced,
             halted: self.halted,
         }
     }

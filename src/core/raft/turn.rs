@@ -3,7 +3,7 @@
 use super::configuration::Peer;
 use super::durable::{Batch, HardState, Snapshot};
 use super::entry::LogPosition;
-use super::io::{Input, Output, Timer, refuse};
+use super::io::{BatchNumber, Input, Output, Timer, refuse};
 use super::log::Log;
 use super::machine::{Applied, Effect, Machine};
 use super::mark::Mark;
@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 impl<M: Machine> Node<M> {
     /// Handles an input; the outputs are to be performed in order.
+    #[must_use = "the outputs have to be performed, in order"]
     pub fn handle(&mut self, input: Input<M::Payload>) -> Vec<Output<M>> {
         if self.halted {
             return refuse(&input);
@@ -54,7 +55,7 @@ impl<'n, M: Machine> Turn<'n, M> {
             Input::TimerFired(Timer::MinElectionTimeout) => self.contact_lost(),
             Input::TimerFired(Timer::Heartbeat) => self.heartbeat(),
             Input::TimerFired(Timer::Transfer) => self.abandon_transfer(),
-            Input::Synced(batches) => self.synced(batches),
+            Input::Synced(through) => self.synced(through),
             Input::Propose { id, content } => self.propose(id, content),
             Input::Read { id } => self.read(id),
             Input::Transfer { to } => self.transfer(to),
@@ -131,9 +132,10 @@ impl<'n, M: Machine> Turn<'n, M> {
     }
 
     /// The oldest batches are durable: this node's own copy and own vote count from now on (Raft, section 5.3).
-    fn synced(&mut self, batches: u32) {
-        let count = usize::try_from(batches).unwrap_or(usize::MAX).min(self.node.unsynced.len());
+    fn synced(&mut self, through: BatchNumber) {
+        let count = through.since(self.node.synced).min(self.node.unsynced.len());
         let Some(newest) = self.node.unsynced.drain(..count).next_back() else { return };
+        self.node.synced = self.node.synced.plus(count);
         self.node.stable = newest.last;
         self.node.durable_hard_state = newest.hard_state;
         if newest.hard_state == self.node.hard_state {
@@ -163,7 +165,7 @@ impl<'n, M: Machine> Turn<'n, M> {
     fn persist(&mut self, batch: Batch<M::Payload>) -> Output<M> {
         let (last, vote) = (self.node.log.last().index, self.node.hard_state);
         self.node.unsynced.push(Unsynced { last, hard_state: vote });
-        Output::Persist(batch)
+        Output::Persist { number: self.node.synced.plus(self.node.unsynced.len()), batch }
     }
 
     fn batch(&self) -> Option<Batch<M::Payload>> {

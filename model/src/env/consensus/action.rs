@@ -179,7 +179,7 @@ impl World {
         let Some(host) = state.host(node) else { return };
         let machine = host.engine.node();
         let mut add = |action| into.push(ActionKind::Do { node, action });
-        if !host.waiting.is_empty() {
+        if host.is_writing() {
             add(NodeAction::Sync);
         }
         let limits = self.cluster.limits;

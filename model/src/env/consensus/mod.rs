@@ -156,7 +156,7 @@ impl World {
         for (node, slot) in (1..=count).zip(&mut hosts) {
             let disk =
                 if node <= self.cluster.founders { self.founder.disk() } else { self.founder.empty_disk() };
-            let host = disk.ok().and_then(|disk| Host::start(self.config(peer(node)), disk));
+            let host = disk.ok().and_then(|disk| Host::started(self.config(peer(node)), disk));
             *slot = host.map(|host| self.share(host));
         }
         let state = State {

@@ -255,7 +255,7 @@ impl World {
     fn sync_all(&self, next: &mut State, findings: &mut Findings, marks: &mut u64) -> Vec<(u8, Arc<Effect>)> {
         let mut effects = Vec::new();
         for node in 1..=u8::try_from(next.hosts.len()).unwrap_or(u8::MAX) {
-            while let Some(host) = next.host(node).filter(|host| !host.waiting.is_empty()) {
+            while let Some(host) = next.host(node).filter(|host| host.is_writing()) {
                 let effect = self.effect(host, &HostInput::Sync, None, Disk::Syncs);
                 let before = next.clone();
                 self.put(next, node, &effect);
