@@ -88,7 +88,6 @@ const TO_CUT: &[&[&str]] = &[
         "cutover_model::env::consensus::step",
         "cutover_model::env::consensus::successor_cache",
         "cutover_model::env::migration",
-        "cutover_model::environment",
     ],
     &[
         "cutover_model::env::migration::action",
@@ -97,7 +96,6 @@ const TO_CUT: &[&[&str]] = &[
         "cutover_model::env::migration::step",
         "cutover_model::env::migration::text",
     ],
-    &["cutover_model::scopes::consensus", "cutover_model::scopes::list", "cutover_model::scopes::night"],
     &[
         "cutover_cli::mutants::board",
         "cutover_cli::mutants::console",
