@@ -1,6 +1,6 @@
 //! The front door: what is typed, what is printed, and exit codes.
 //!
-//! May import: `core`, `cutover_model`.
+//! May import: `core`, `cutover_model`, `cutover_model::protocol`.
 
 mod console;
 pub mod history_file;

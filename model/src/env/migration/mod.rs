@@ -12,6 +12,8 @@
 //! - **The mover** has read everything that a source would hand out, as soon as it would, for every migration so far.
 //! - **Clients** resolve from any past record where the machine asks for a cached view, and from the committed one
 //!   where it asks for a fresh one.
+//!
+//! May import: `core`, `cutover_model::protocol`, `cutover_model`.
 
 mod action;
 mod bounds;
