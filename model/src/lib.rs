@@ -5,7 +5,7 @@
 //! [`check`], which puts them together for one scope; [`catalog`] lists the scopes of several protocols. [`env`] and [`scopes`] are
 //! our own protocols.
 //!
-//! May import: `core`.
+//! May import: `core::ids`, `core::invariant`, `core::trace`, `cutover_model::protocol`.
 
 pub mod catalog;
 pub mod check;

@@ -3,7 +3,7 @@
 //! [`main`] is the front door of a crate with protocols of its own; [`run`] is that of `cutover`, which has the verbs of its
 //! simulator and of its nodes, too.
 //!
-//! May import: `core`, `cutover_model`.
+//! May import: `core`, `cutover_model`, `cutover_model::protocol`.
 
 mod console;
 mod front;

@@ -2,6 +2,8 @@
 //!
 //! Everything else in this crate that is not in [`crate::env`] or [`crate::scopes`] stands on [`Protocol`] and [`Catalog`] alone.
 //! `docs/checking-your-own.md` shows how to write one, `model/examples/` has one.
+//!
+//! May import: `core::invariant`.
 
 mod choice;
 mod notes;

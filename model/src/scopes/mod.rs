@@ -2,6 +2,8 @@
 //!
 //! Messages have no bound of their own around sinks: one that was sent stays deliverable for ever, any number of times, in any
 //! order (ADR 0009). Losing one is never delivering it.
+//!
+//! May import: `core`, `cutover_model::protocol`, `cutover_model::env`.
 
 mod composed;
 mod consensus;

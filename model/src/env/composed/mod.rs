@@ -10,6 +10,8 @@
 //!
 //! A watch that a gateway's cache or a controller feeds on may lag behind any node, so they act from any record that some
 //! node has applied.
+//!
+//! May import: `core`, `cutover_model::protocol`, `cutover_model`, `cutover_model::env::migration`, `cutover_model::env::consensus`.
 
 mod bounds;
 

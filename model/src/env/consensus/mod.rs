@@ -9,6 +9,8 @@
 //! - **Disks** take a batch when it is synced. Until then a crash may keep any prefix of the batches, and whatever the node
 //!   said after a batch waits for it ([`host`]).
 //! - **Timers** fire at any time.
+//!
+//! May import: `core`, `cutover_model::protocol`, `cutover_model::host`, `cutover_model`.
 
 mod action;
 mod bounds;

@@ -414,21 +414,7 @@ const fn refuses(body: &Body<ControlPlaneEntry>) -> bool {
 /// Whether a message is of a time that its receiver has left for good.
 fn is_past(host: &Host, body: &Body<ControlPlaneEntry>, term: cutover::core::ids::Term) -> bool {
     let on_disk = host.disk.hard_state.term;
-    let role = host.engine.node().role();
-    let office = match body {
-        Body::VoteReply { .. } => RoleName::Candidate,
-        Body::Appended { .. } | Body::AppendRejected { .. } => RoleName::Leader,
-        Body::PreVote { .. }
-        | Body::PreVoted { .. }
-        | Body::RequestVote { .. }
-        | Body::Append(_)
-        | Body::Install(_)
-        | Body::TimeoutNow
-        | Body::StaleTerm => return term < on_disk,
-    };
-    // An answer to the candidate can come before the one to the leader that it becomes, not the other way round.
-    let may_be = role == office || (office == RoleName::Leader && role == RoleName::Candidate);
-    term < on_disk || (term == on_disk && !may_be)
+    term < on_disk || (term == on_disk && !host.engine.node().role().may_take(body))
 }
 
 /// The life of the node that a change is about: the one that the leader's configuration has; for one that is to be

@@ -279,16 +279,5 @@ impl Replies {
 /// Whether a request rests on a record that is no longer the committed one.
 #[must_use]
 pub fn is_stale(request: &Request, record: Option<&PartitionRecord>) -> bool {
-    let Some(record) = record else { return true };
-    let migration = match &request.body {
-        Body::Prepare(prepare) => prepare.migration,
-        Body::Seal(seal) => seal.migration,
-        Body::Evidence(query) => query.migration,
-        Body::Watermark(query) => query.migration,
-        Body::Drop(drop) => return record.old_copies.iter().all(|old| old.copy != drop.copy),
-        Body::Export(export) => export.migration,
-        Body::Chunk(chunk) => chunk.migration,
-        Body::Write(_) | Body::Read(_) => return false,
-    };
-    migration != record.migration || record.draining_epoch().is_none()
+    record.is_none_or(|record| record.makes_stale(request))
 }

@@ -12,6 +12,8 @@
 //! - **The mover** has read everything that a source would hand out, as soon as it would, for every migration so far.
 //! - **Clients** resolve from any past record where the machine asks for a cached view, and from the committed one
 //!   where it asks for a fresh one.
+//!
+//! May import: `core`, `cutover_model::protocol`, `cutover_model`.
 
 mod action;
 mod bounds;
@@ -42,11 +44,13 @@ pub(crate) use step::Stepped;
 
 use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
-use cutover::core::fence::{Body, Config, Enforcement, Fence, Input, Prepare, Request};
+use cutover::core::fence::{Config, Enforcement, Fence, Input};
 use cutover::core::gate::{Consistency, Operation, Work};
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
 use cutover::core::invariant::{Monitor, REGISTRY, Register};
-use cutover::core::migration::{Caps, Command, Controller, PartitionRecord, PlacementTable, Transition};
+use cutover::core::migration::{
+    Caps, Command, Controller, Event, Output, PartitionRecord, PlacementTable, Policy, Transition,
+};
 use cutover::core::placement::Guarantee;
 use enabled::{Enabled, Replies};
 use std::hash::{Hash, Hasher};
@@ -142,17 +146,18 @@ impl Migration {
         commands.push(Command { partition: PARTITION, transition: create });
         let _ = table.apply(&commands[0]);
         if let Some(record) = table.record(PARTITION).cloned() {
-            let body = Body::Prepare(Prepare {
-                migration: record.migration,
-                closed_through: record.epoch.previous(),
-            });
-            let request = Request { store: placement, partition: PARTITION, body };
-            for output in sinks[0].fence.handle(&Input::Request(request)) {
-                if let cutover::core::fence::Output::Reply(cutover::core::fence::Reply::Prepared(prepared)) =
-                    output
-                {
-                    let open = Transition::Open { expected: record.expected(), prepared };
-                    let open = Command { partition: PARTITION, transition: open };
+            let mut controller = Controller::new(Policy::PRODUCTION);
+            let asked = controller.handle(&record, &Event::Observed);
+            let replies: Vec<_> = asked
+                .into_iter()
+                .filter_map(|output| if let Output::Send(request) = output { Some(request) } else { None })
+                .flat_map(|request| sinks[0].fence.handle(&Input::Request(request)))
+                .filter_map(|output| output.reply().cloned())
+                .collect();
+            for output in
+                replies.into_iter().flat_map(|reply| controller.handle(&record, &Event::Replied(reply)))
+            {
+                if let Output::Propose(open) = output {
                     let _ = table.apply(&open);
                     commands.push(open);
                 }
