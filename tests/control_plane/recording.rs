@@ -20,18 +20,13 @@ fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
     let mut give = |call: ControlPlaneRequest| {
         bytes.extend(Frame::Call(call.clone()).encode().unwrap());
         call.make(&mut engine);
-        let batches = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
-        for _ in 0..batches {
-            let synced = ControlPlaneRequest::Handle(Event::Synced(1));
+        let mut said = std::collections::VecDeque::from(engine.take_outputs());
+        while let Some(output) = said.pop_front() {
+            let Output::Persist { number, .. } = output else { continue };
+            let synced = ControlPlaneRequest::Handle(Event::Synced(number));
             bytes.extend(Frame::Call(synced.clone()).encode().unwrap());
             synced.make(&mut engine);
-            let more = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
-            for _ in 0..more {
-                let synced = ControlPlaneRequest::Handle(Event::Synced(1));
-                bytes.extend(Frame::Call(synced.clone()).encode().unwrap());
-                synced.make(&mut engine);
-                let _said = engine.take_outputs();
-            }
+            said.extend(engine.take_outputs());
         }
     };
     give(ControlPlaneRequest::Handle(Event::TimerFired(Timer::Election)));

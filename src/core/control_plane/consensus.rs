@@ -9,7 +9,7 @@ use super::{
     ControlPlaneTerm,
 };
 use crate::core::ids::{NodeId, SessionId};
-use crate::core::raft::{Message, Output, Peer, ProposalId, ReadId, Ticket, Timer};
+use crate::core::raft::{BatchNumber, Message, Output, Peer, ProposalId, ReadId, Ticket, Timer};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,8 @@ pub enum Event {
     Received(Message<ControlPlaneEntry>),
     /// A timer ended.
     TimerFired(Timer),
-    /// So many of the oldest batches are durable now.
-    Synced(u32),
+    /// This batch is durable, and every batch before it.
+    Synced(BatchNumber),
     /// An operator wants this node to lead.
     Transfer(NodeId),
 }
@@ -100,5 +100,6 @@ pub trait ControlPlaneConsensus {
     fn handle(&mut self, event: Event);
 
     /// What is to be done, in this order; asked for after every call of this trait that takes `&mut self`.
+    #[must_use = "what an engine wants done has to be done, in this order"]
     fn take_outputs(&mut self) -> Vec<ControlPlaneOutput>;
 }

@@ -184,7 +184,7 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
         let input = match event {
             Event::Received(message) => Input::Received(message),
             Event::TimerFired(timer) => Input::TimerFired(timer),
-            Event::Synced(batches) => Input::Synced(batches),
+            Event::Synced(through) => Input::Synced(through),
             Event::Transfer(to) => Input::Transfer { to },
         };
         self.outputs.extend(self.node.handle(input));

@@ -6,7 +6,7 @@ use super::{
     ReplicatedControlPlane,
 };
 use crate::core::ids::SessionId;
-use crate::core::raft::{Config, Durable, ProposalId, ReadId, StartError, Ticket, Timer};
+use crate::core::raft::{Config, Durable, Node, ProposalId, ReadId, StartError, Ticket, Timer};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -40,6 +40,12 @@ impl SingleNodeControlPlane {
         let mut engine = ReplicatedControlPlane::start(config, disk)?;
         engine.handle(Event::TimerFired(Timer::Election));
         Ok(Self { engine })
+    }
+
+    /// The participant in the log.
+    #[must_use]
+    pub const fn node(&self) -> &Node<ControlPlaneState> {
+        self.engine.node()
     }
 }
 

@@ -18,7 +18,7 @@ use thiserror::Error;
 /// What a recording begins with.
 pub const MAGIC: &[u8; 17] = b"cutover-recording";
 /// The version of the format that is written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One piece of a recording.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
