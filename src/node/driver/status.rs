@@ -1,4 +1,4 @@
-//! What a node knows of itself, for whoever looks.
+//! The status of a node.
 
 use crate::core::control_plane::{ControlPlaneConsensus as _, ReplicatedControlPlane};
 use crate::core::ids::{Index, NodeId, Revision, Term};
@@ -6,26 +6,26 @@ use crate::core::raft::Config;
 pub use crate::core::raft::RoleName;
 use metrics::{Gauge, gauge};
 
-/// A node at one moment.
+/// The status of a node at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Status {
-    /// Who it is.
+    /// The node.
     pub config: Config,
-    /// What it is.
+    /// Its role.
     pub role: RoleName,
     /// Its term.
     pub term: Term,
-    /// Whom it takes for the leader.
+    /// The leader that it follows, or itself.
     pub leader: Option<NodeId>,
-    /// What it knows to be committed, and has applied.
+    /// The index up to which it has committed and applied.
     pub commit: Index,
-    /// The end of its log.
+    /// The last index of its log.
     pub last: Index,
-    /// The end of its log on its disk.
+    /// The last index that is durable.
     pub durable: Index,
-    /// The end of its snapshot.
+    /// The last index of its snapshot.
     pub snapshot: Index,
-    /// The last change of the table.
+    /// The revision of the last change of the table.
     pub revision: Revision,
 }
 
@@ -52,7 +52,7 @@ impl Status {
     }
 }
 
-/// The same as numbers for a monitor.
+/// Sets the gauges of the status.
 pub(super) struct Gauges {
     term: Gauge,
     leads: Gauge,

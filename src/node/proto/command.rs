@@ -1,4 +1,4 @@
-//! Requests to change a partition.
+//! Translates requests to change a partition.
 
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
 use crate::core::control_plane::{NameError, PartitionName};
@@ -13,16 +13,16 @@ use crate::core::placement::Guarantee;
 use crate::core::raft::Ticket;
 use thiserror::Error;
 
-/// A message that no request can be made of.
+/// Why a message is no valid request.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Malformed {
-    /// A field that must be there.
+    /// A required field is missing.
     #[error("{field} is missing")]
     Missing {
         /// Which.
         field: &'static str,
     },
-    /// A number that is too large.
+    /// A number is too large.
     #[error("{field} is {found}, at most {max} is allowed")]
     TooLarge {
         /// Which.
@@ -32,15 +32,15 @@ pub enum Malformed {
         /// The bound.
         max: u64,
     },
-    /// A name that is none.
+    /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A text that is too long, or empty.
+    /// A text is empty or too long.
     #[error(transparent)]
     Text(#[from] TextError),
 }
 
-/// Which partition, as somebody asks for it.
+/// A partition, by number or by name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Asked {
     /// By its number.
@@ -62,7 +62,6 @@ fn need<T>(field: &'static str, value: Option<T>) -> Result<T, Malformed> {
     value.ok_or(Malformed::Missing { field })
 }
 
-/// A placement.
 pub(crate) fn placement(field: &'static str, found: u32) -> Result<Placement, Malformed> {
     let max = u64::from(u16::MAX);
     u16::try_from(found).map(Placement).map_err(|_| Malformed::TooLarge { field, found: found.into(), max })
@@ -107,7 +106,6 @@ impl From<Ticket> for v1::Ticket {
     }
 }
 
-/// The guarantee that a message names.
 pub(crate) fn guarantee(found: i32) -> Result<Guarantee, Malformed> {
     match v1::Guarantee::try_from(found) {
         Ok(v1::Guarantee::Sealed) => Ok(Guarantee::Sealed),
@@ -306,7 +304,6 @@ impl From<Transition> for Wire {
     }
 }
 
-/// The number of a guarantee.
 pub(crate) const fn guarantee_of(guarantee: Guarantee) -> i32 {
     match guarantee {
         Guarantee::Sealed => v1::Guarantee::Sealed as i32,

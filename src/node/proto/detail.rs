@@ -17,14 +17,14 @@ struct RpcStatus {
     details: Vec<prost_types::Any>,
 }
 
-/// A refusal in the making.
+/// A refusal, before it is a status.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Problem {
-    /// gRPC's class of it.
+    /// The gRPC code.
     pub code: Code,
-    /// In words.
+    /// The message.
     pub message: String,
-    /// In types.
+    /// The typed detail.
     pub why: Why,
 }
 

@@ -1,15 +1,14 @@
-//! A line in the log that strangers can cause: not as often as they like.
+//! Limits how often a log line is written that strangers can cause.
 
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
-/// So many lines in one
+/// Lines in one period.
 const LINES: u32 = 5;
-/// stretch of time.
 const STRETCH: Duration = Duration::from_secs(1);
 
-/// Says how often a line was said.
+/// The limit of one log line.
 #[derive(Debug)]
 pub(super) struct LogLimiter(Mutex<Window>);
 
@@ -25,7 +24,7 @@ impl LogLimiter {
         Self(Mutex::new(Window { since: None, lines: 0, left_out: 0 }))
     }
 
-    /// Whether to say it now: with how many were left out since the last one that was said.
+    /// Whether to write the line now; if so, how many were left out since the last one.
     pub(super) fn now(&self) -> Option<u64> {
         self.at(Instant::now())
     }

@@ -1,4 +1,4 @@
-//! One node, put together: the same in production, in tests and in a simulator. What differs is handed in.
+//! Puts a node together, in the same way in production, tests and the simulator; what differs is in [`Parts`].
 
 use super::{Access, Identify, Service};
 use crate::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane};
@@ -8,40 +8,40 @@ use crate::node::driver::{self, DriverConfig, Environment, Handle, Inbox, Stoppe
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-/// Why a node does not start.
+/// The snapshot of the node cannot be read.
 pub type StartNodeError = SnapshotError;
 
-/// What a node is made of.
+/// The parts of a node.
 pub struct Parts<S, T> {
-    /// Who it is, and its bounds.
+    /// Its identity and limits.
     pub config: Config,
-    /// How it is driven.
+    /// Timers and queues of the driver.
     pub driver: DriverConfig,
-    /// Its disk,
+    /// Its disk.
     pub storage: S,
-    /// and what was found on it.
+    /// The state that was read from the disk.
     pub durable: Durable<ControlPlaneEntry>,
-    /// Its way to the others.
+    /// Sends messages to peers.
     pub transport: T,
-    /// Its clock and its jitter.
+    /// Its clock, jitter and recorder.
     pub environment: Environment,
-    /// Who may do what.
+    /// Roles of callers.
     pub access: Arc<Access>,
-    /// Who asks.
+    /// Identifies callers.
     pub identify: Arc<dyn Identify>,
-    /// How migrations are gone about.
+    /// The policy of migrations.
     pub policy: Policy,
 }
 
-/// A node that runs.
+/// A running node.
 pub struct Running {
-    /// To ask it.
+    /// Sends requests to it.
     pub handle: Handle,
-    /// For messages of others.
+    /// Takes messages of peers.
     pub inbox: Inbox,
     /// Its client services.
     pub service: Service,
-    /// Ends when it does.
+    /// Resolves when the node has stopped, with the reason.
     pub task: JoinHandle<Stopped>,
 }
 

@@ -1,4 +1,4 @@
-//! Connections to other processes.
+//! Opens connections to other processes.
 
 use super::{Tls, TlsError};
 use crate::core::control_plane::Address;
@@ -9,35 +9,35 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// How a connection is protected.
+/// The protection of connections.
 #[derive(Clone, Debug)]
 pub enum Security {
-    /// Not at all: on loopback, or where an operator says so.
+    /// None: on loopback, or if the operator allows it.
     Plain,
-    /// Both ends show certificates.
+    /// Mutual TLS.
     Mutual(Arc<Tls>),
 }
 
-/// Why there is no connection.
+/// Why a connection was not opened.
 #[derive(Debug, Error)]
 pub enum DialError {
-    /// Not an address.
+    /// The address is not valid.
     #[error("{0}")]
     Address(String),
-    /// Nobody there, or not in time.
+    /// Nobody answered in time.
     #[error("{0}")]
     Connect(String),
-    /// Nobody that can prove who it is.
+    /// The TLS handshake failed.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
-/// Connecting takes no longer than this, the handshake included.
+/// The longest time to connect, with the handshake.
 const CONNECT: Duration = Duration::from_secs(3);
-/// A connection over which nothing comes back for so long is given up.
+/// A connection without a sign of the other end for this long is closed.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
-/// A connection to this address.
+/// Opens a connection to this address.
 ///
 /// # Errors
 /// [`DialError`]
@@ -73,7 +73,7 @@ async fn secure(
     Ok(TokioIo::new(stream))
 }
 
-/// An error with what it came of, each said once.
+/// An error with its sources, without repetition.
 fn reasons(error: &dyn core::error::Error) -> String {
     let mut said = error.to_string();
     let mut next = error.source();

@@ -1,7 +1,7 @@
-//! Mutual TLS: who is at the other end of a connection, and that nobody listens in.
+//! Mutual TLS.
 //!
-//! Both ends show a certificate, and both must be signed by the one authority of the cluster. Files are read again while
-//! the process runs: connections that are open go on, new ones have the new certificate.
+//! Both ends present a certificate that the authority of the cluster has signed. The files are read again while the process
+//! runs: open connections keep their certificate, new ones get the new one.
 //!
 //! May import: `core::control_plane`.
 
@@ -25,31 +25,31 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-/// Where the certificates are, in PEM.
+/// Paths of the certificate files, in PEM.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TlsFiles {
-    /// The authority that both ends must be signed by.
+    /// The authority that signs both ends.
     pub ca: PathBuf,
-    /// This process's certificate, and those between it and the authority.
+    /// The certificate of this process, then the intermediate ones.
     pub cert: PathBuf,
-    /// Its key.
+    /// The private key of the certificate.
     pub key: PathBuf,
 }
 
-/// Why a certificate cannot be used, or a connection not be made.
+/// Why a certificate or a connection was refused.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    /// A file is not what it should be.
+    /// A file cannot be used.
     #[error("{}: {found}, expected {expected}", path.display())]
     File {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// What is there.
+        /// What was found.
         found: String,
-        /// What should be.
+        /// What was expected.
         expected: &'static str,
     },
-    /// Certificate and key do not go together, or are not supported.
+    /// The certificate and the key do not match, or are not supported.
     #[error("{}: the certificate cannot be used with the key: {source}", path.display())]
     Pair {
         /// The certificate.
@@ -57,7 +57,7 @@ pub enum TlsError {
         /// Why.
         source: rustls::Error,
     },
-    /// The subject is none of a participant.
+    /// The subject cannot identify a participant.
     #[error("{}: {source}", path.display())]
     Subject {
         /// The certificate.
@@ -65,10 +65,10 @@ pub enum TlsError {
         /// Why.
         source: SubjectError,
     },
-    /// The other end's name is none.
+    /// The name of the other end is not valid.
     #[error("{host:?} is no name of a server")]
     Host {
-        /// What was given.
+        /// The name.
         host: String,
     },
     /// The handshake failed.
@@ -83,7 +83,7 @@ struct Material {
     read: [Vec<u8>; 3],
 }
 
-/// Certificates in use.
+/// The certificates in use.
 pub struct Tls {
     files: TlsFiles,
     current: ArcSwap<Material>,
@@ -105,7 +105,7 @@ impl Tls {
         Ok(Self { files, current })
     }
 
-    /// Reads them again, if they have changed. What is in use stays in use when they cannot be read.
+    /// Reads the files again if they have changed. If they cannot be read, the certificates in use stay.
     ///
     /// # Errors
     /// [`TlsError`]
@@ -125,7 +125,7 @@ impl Tls {
         self.current.load().subject.clone()
     }
 
-    /// The server's side of a handshake.
+    /// Handshakes as the server.
     ///
     /// # Errors
     /// [`TlsError::Handshake`]
@@ -134,7 +134,7 @@ impl Tls {
         Ok(acceptor.accept(stream).await?)
     }
 
-    /// The client's side. The host is the name that the server's certificate must have.
+    /// Handshakes as the client; the server's certificate must be for this host.
     ///
     /// # Errors
     /// [`TlsError`]

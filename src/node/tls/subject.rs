@@ -5,19 +5,19 @@ use core::fmt::Write as _;
 use thiserror::Error;
 use x509_parser::der_parser::asn1_rs::ToDer as _;
 
-/// A certificate whose subject is none of a participant.
+/// Why a certificate does not identify a participant.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SubjectError {
-    /// Not a certificate.
+    /// It is not a certificate.
     #[error("not a certificate: {0}")]
     Certificate(String),
-    /// Not a subject with one CN.
+    /// Its subject is not one with a single CN.
     #[error("the certificate's subject is no participant's: {0}")]
     Identity(#[from] IdentityError),
 }
 
-/// Reads it. RFC 4514 begins with the RDN that the certificate has last. Types and values are given by their numbers and
-/// their bytes, so that no printer's opinion comes between the certificate and the canonical text.
+/// Reads the subject. RFC 4514 starts with the last RDN of the certificate. Types are written as numbers and values as bytes,
+/// so that the canonical text does not depend on how a library prints them.
 ///
 /// # Errors
 /// [`SubjectError`]

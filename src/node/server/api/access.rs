@@ -1,4 +1,4 @@
-//! Who may ask for what.
+//! Roles: which caller may make which call.
 
 use crate::core::control_plane::{ClusterVoterIdentity, IdentityError};
 use crate::node::proto::Problem;
@@ -9,15 +9,15 @@ use thiserror::Error;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Extensions, Status};
 
-/// What a caller may do. Each may do what those before it may.
+/// A role. Each includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Look.
+    /// Reads status, members and lists, and plans migrations.
     ReadOnly,
-    /// Resolve, and follow changes.
+    /// Also resolves partitions and watches changes.
     Gateway,
-    /// Everything.
+    /// Makes every call.
     Admin,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// Each call, and the role that it needs. What is not listed is refused.
+/// The role that each call needs. A call that is not listed is refused.
 const CALLS: &[(&str, Role)] = &[
     ("Status", Role::ReadOnly),
     ("Members", Role::ReadOnly),
@@ -47,25 +47,25 @@ const CALLS: &[(&str, Role)] = &[
     ("Backup", Role::Admin),
 ];
 
-/// Who calls.
+/// The caller of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Caller {
     /// The holder of a certificate.
     Holder(ClusterVoterIdentity),
-    /// Somebody on a connection without certificates, which an operator allowed.
+    /// Anybody, on a listener that the operator runs without certificates.
     Anybody,
 }
 
-/// Says who calls. Production looks at the certificate; a simulator has none and says it in its own way.
+/// Identifies callers: in production by certificate.
 pub trait Identify: Send + Sync + 'static {
     /// The caller of a request.
     ///
     /// # Errors
-    /// A status, if it cannot be told.
+    /// A status, if the caller cannot be identified.
     fn caller(&self, extensions: &Extensions, metadata: &MetadataMap) -> Result<Caller, Status>;
 }
 
-/// A listener without certificates.
+/// Identifies nobody: for a listener without certificates.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
@@ -75,16 +75,16 @@ impl Identify for Plain {
     }
 }
 
-/// A set of subjects: one, or all that end in the same RDNs.
+/// A set of subjects: a single one, or all with the same RDNs after the CN.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Subjects {
-    /// This one.
+    /// One subject.
     Only(ClusterVoterIdentity),
-    /// Every subject with these RDNs behind its CN, in canonical form.
+    /// Every subject with these RDNs after its CN, in canonical form.
     Below(String),
 }
 
-/// A text is no set of subjects.
+/// A text does not name a set of subjects.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("{text:?} is neither a subject with a CN nor the end of one, as in OU=gateway,O=example: {source}")]
 pub struct SubjectsError {
@@ -95,7 +95,7 @@ pub struct SubjectsError {
 const ANY_CN: &str = "CN=x,";
 
 impl Subjects {
-    /// Reads a whole subject, or the end of one.
+    /// Parses a whole subject, or the RDNs after the CN.
     ///
     /// # Errors
     /// [`SubjectsError`]
@@ -109,7 +109,7 @@ impl Subjects {
         }
     }
 
-    /// Those that differ from this one in their CN alone, if that comes first.
+    /// The subjects that differ from this one in their CN only, if the CN is its first RDN.
     #[must_use]
     pub fn beside(identity: &ClusterVoterIdentity) -> Option<Self> {
         let text = identity.as_str();
@@ -119,7 +119,7 @@ impl Subjects {
         (!rest.is_empty()).then(|| Self::Below(rest.to_owned()))
     }
 
-    /// Whether a subject is one of them.
+    /// Whether the set contains a subject.
     #[must_use]
     pub fn contain(&self, identity: &ClusterVoterIdentity) -> bool {
         match self {
@@ -135,7 +135,7 @@ impl Subjects {
     }
 }
 
-/// Whether the character at this byte has a `\` in front that is not itself escaped.
+/// Whether the character at this byte is escaped by a `\`.
 fn is_escaped(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     before.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
@@ -153,7 +153,7 @@ impl fmt::Display for Subjects {
 /// The roles of subjects.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Access {
-    /// A subject has the highest role of all the sets that contain it.
+    /// Makes the table. A subject has the highest role of all sets that contain it.
     pub roles: Vec<(Subjects, Role)>,
 }
 
@@ -170,10 +170,10 @@ impl Access {
         }
     }
 
-    /// Lets a caller make a call, or says what is missing.
+    /// Checks that a caller may make a call.
     ///
     /// # Errors
-    /// `PERMISSION_DENIED`, with what the caller is and what is needed.
+    /// `PERMISSION_DENIED`, with the caller's role and the role that the call needs.
     pub fn allow(&self, caller: &Caller, call: &str) -> Result<(), Status> {
         let needs = CALLS.iter().find(|(name, _)| *name == call).map(|(_, role)| *role);
         let has = self.role(caller);

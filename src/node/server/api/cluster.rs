@@ -1,4 +1,4 @@
-//! Who takes part, and how each is.
+//! The calls about nodes and members.
 
 use super::deadline;
 use super::errors::{from_outcome, from_transfer, malformed};
@@ -15,9 +15,9 @@ use metrics::counter;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// Bytes of a backup in one answer.
+/// Bytes of one chunk of a backup.
 const CHUNK: usize = 64 << 10;
-/// Answers that the caller has not taken.
+/// Chunks queued for the caller.
 const CHUNKS: usize = 2;
 
 fn peer(node: u32, incarnation: u64) -> Result<Peer, Malformed> {

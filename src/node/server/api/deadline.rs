@@ -1,19 +1,19 @@
-//! A deadline on every call. It passes a little before the caller's own, so that the caller still hears what is known.
+//! A deadline for every call, a little before the caller's own, so that the caller still gets an answer.
 
 use core::time::Duration;
 use tonic::metadata::MetadataMap;
 
-/// For a call without one.
+/// The deadline of a call without one.
 const DEFAULT: Duration = Duration::from_secs(5);
-/// For a call that asks for more.
+/// The longest deadline that a call gets.
 const MAX: Duration = Duration::from_secs(60);
 
-/// How long a stream may take: calls have an answer, streams go on.
+/// Timeouts of streams.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StreamTimeouts {
-    /// A watcher takes the next thing that it is told within this time.
+    /// A watcher must take the next update within this time.
     pub watch_idle: Duration,
-    /// A backup is taken within this time.
+    /// A caller must take a whole backup within this time.
     pub backup: Duration,
 }
 
@@ -23,14 +23,14 @@ impl Default for StreamTimeouts {
     }
 }
 
-/// How long a call may take here.
+/// The time that this node gives a call.
 pub(super) fn of(metadata: &MetadataMap) -> Duration {
     let asked = metadata.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?));
     let asked = asked.map_or(DEFAULT, |asked| asked.min(MAX));
     asked - (asked / 10).min(Duration::from_millis(20))
 }
 
-/// `grpc-timeout`: at most eight digits and a unit.
+/// Parses `grpc-timeout`: at most eight digits and a unit.
 fn parse(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 {

@@ -1,4 +1,4 @@
-//! What went wrong, as a caller is told: in gRPC's classes, in words, and in types.
+//! Errors for callers: a gRPC code, a message, and a typed detail.
 
 use crate::core::control_plane::{Answer, ControlPlaneError};
 use crate::core::migration::MigrationError;
@@ -18,7 +18,7 @@ fn say(code: Code, message: impl Display, why: Why) -> Status {
     Problem { code, message: message.to_string(), why }.into()
 }
 
-/// The name of an enum's case, as its `Debug` begins.
+/// The name of an enum variant, from its `Debug` text.
 fn case(of: &impl Debug) -> String {
     let text = format!("{of:?}");
     text.chars().take_while(char::is_ascii_alphanumeric).collect()
@@ -32,12 +32,12 @@ fn busy(code: Code, error: &impl Display) -> Status {
     say(code, error, Why::Busy(v1::Busy { what: error.to_string() }))
 }
 
-/// Not the leader: with whoever may be.
+/// This node does not lead; the detail names the node that may.
 fn not_leader(leader: Option<v1::Hint>, error: &impl Display) -> Status {
     say(Code::Unavailable, error, Why::NotLeader(v1::NotLeader { leader }))
 }
 
-/// What is told here would be true, and nobody knows how old: another node may have news.
+/// This node knows no leader, so its state may be old by any amount.
 pub(super) fn without_leader() -> Status {
     not_leader(
         None,
@@ -45,13 +45,12 @@ pub(super) fn without_leader() -> Status {
     )
 }
 
-/// The outcome is not known. The class is one that no client library retries by itself.
+/// The outcome is not known. No client library retries this code by itself.
 fn indeterminate(code: Code, what: &str) -> Status {
     let message = format!("{what}: it may have been committed, or still be");
     say(code, message, Why::Indeterminate(v1::Indeterminate {}))
 }
 
-/// A message that no request can be made of.
 pub(super) fn malformed(error: &Malformed) -> Status {
     refused(Code::InvalidArgument, error)
 }
@@ -77,7 +76,7 @@ fn from_rejection(rejection: &Rejection, leader: Option<v1::Hint>) -> Status {
     }
 }
 
-/// Why the driver has no answer.
+/// The status of a request that the driver did not answer.
 #[must_use]
 pub fn from_failure(failure: &Failure, leader: Option<v1::Hint>) -> Status {
     match failure {
@@ -132,7 +131,7 @@ fn from_session(refusal: &SessionRefusal) -> Status {
     }
 }
 
-/// What came of a proposal: its place and what the state said, or why it said nothing.
+/// The index and the answer of a proposal, or the status for why there is none.
 ///
 /// # Errors
 /// A status with one `ErrorDetail`.
@@ -153,12 +152,10 @@ pub fn from_outcome(
     }
 }
 
-/// What a dry run says no for.
 pub(super) fn from_plan(error: &MigrationError) -> Status {
     from_migration(error)
 }
 
-/// Why the leadership was not handed over.
 pub(super) fn from_transfer(refusal: &TransferRefusal, leader: Option<v1::Hint>) -> Status {
     match refusal {
         TransferRefusal::NotLeader { .. } | TransferRefusal::Halted => not_leader(leader, refusal),
@@ -170,7 +167,7 @@ pub(super) fn from_transfer(refusal: &TransferRefusal, leader: Option<v1::Hint>)
 }
 
 impl Service {
-    /// Waits for the driver, not longer than the caller does. `writes` says what is not known when it takes too long.
+    /// Waits for the driver until the deadline of the call. After that, the outcome of a call that `writes` is not known.
     pub(super) async fn within<T>(
         &self,
         limit: Duration,

@@ -1,4 +1,4 @@
-//! Where partitions live.
+//! The calls that read partitions.
 
 use super::deadline;
 use super::errors::{malformed, without_leader};
@@ -15,11 +15,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// Records in one answer.
+/// Records in one page.
 const PAGE: usize = 1_000;
-/// Answers of a stream that the caller has not taken.
+/// Messages queued for one watcher.
 const AHEAD: usize = 16;
-/// A watcher hears at least this often that nothing has changed.
+/// The interval at which an idle watcher is sent its revision.
 const PROGRESS: Duration = Duration::from_secs(5);
 
 pub(super) fn partition_of(state: &ControlPlaneState, asked: &Asked) -> Option<PartitionId> {
@@ -95,19 +95,19 @@ impl v1::placements_server::Placements for Service {
     }
 }
 
-/// Why a watcher is told nothing more.
+/// Why a stream to a watcher ends.
 enum Over {
-    /// It has gone away.
+    /// The watcher is gone.
     Disconnected,
-    /// It did not take what it was told.
+    /// The watcher did not take a message in time.
     Idle,
-    /// There is nothing more to tell.
+    /// The feed has ended.
     Ended,
-    /// Nobody tells this node what is new.
+    /// This node knows no leader.
     Cut,
 }
 
-/// Carries the feed to one watcher until either goes away.
+/// Sends the feed to one watcher until either ends.
 async fn forward(
     handle: Handle,
     mut feed: mpsc::Receiver<FeedItem>,
@@ -183,7 +183,7 @@ async fn tell_next(
     }
 }
 
-/// The feed has ended: this watcher was too slow, or the node stops.
+/// The status after the feed has ended: the watcher was too slow, or the node stops.
 async fn ended(handle: &Handle) -> Status {
     match handle.inspect(|_| ()).await {
         Ok(()) => {

@@ -1,17 +1,18 @@
-//! The sending end of a stream to a caller, with a place kept for the last word: why it ends is told to whoever reads again.
+//! The sending end of a stream to a caller. One place of the queue is kept for the status that ends the stream, so that a slow
+//! caller still gets it.
 
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-/// The stream, as the caller gets it.
+/// The receiving end, for gRPC.
 pub(super) type Answers<T> = ReceiverStream<Result<T, Status>>;
 
-/// The caller has gone away.
+/// The caller is gone.
 #[derive(Debug)]
 pub(super) struct Disconnected;
 
-/// What is told to one caller.
+/// The sending end.
 #[derive(Debug)]
 pub(super) struct ResponseStream<T> {
     answers: Sender<Result<T, Status>>,
@@ -19,19 +20,19 @@ pub(super) struct ResponseStream<T> {
 }
 
 impl<T> ResponseStream<T> {
-    /// A stream of which so many answers wait until the caller takes them.
+    /// Makes both ends, with a queue of this many messages.
     pub(super) fn new(ahead: usize) -> (Self, Answers<T>) {
         let (answers, taken) = mpsc::channel(ahead + 1);
         let last = answers.clone().try_reserve_owned().ok();
         (Self { answers, last }, ReceiverStream::new(taken))
     }
 
-    /// Waits until there is room for it.
+    /// Waits for room in the queue.
     pub(super) async fn say(&self, answer: T) -> Result<(), Disconnected> {
         self.answers.send(Ok(answer)).await.map_err(|_| Disconnected)
     }
 
-    /// Ends it with the reason, behind what waits.
+    /// Ends the stream with a status, after the queued messages.
     pub(super) fn end(self, why: Status) {
         if let Some(last) = self.last {
             last.send(Err(why));

@@ -1,4 +1,4 @@
-//! Sessions of clients.
+//! The calls that open and close sessions.
 
 use super::deadline;
 use super::errors::from_outcome;
