@@ -14,8 +14,8 @@ use crate::event_log::{EventLog, now_ns};
 use crate::table::Table;
 use crate::tape::Tape;
 use cutover::core::control_plane::{
-    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest,
-    ControlPlaneResponse, ReplicatedControlPlane,
+    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest, ControlPlaneResponse,
+    ReplicatedControlPlane,
 };
 use cutover::core::ids::{Index, Term};
 use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, Id, NodeNow};
@@ -214,10 +214,10 @@ impl Judge {
     }
 
     /// A driver is about to make this call.
-    pub fn called(&mut self, node: u8, before: &ReplicatedControlPlane, call: &ControlPlaneRequest) {
+    pub fn called(&mut self, node: u8, before: &dyn ControlPlaneConsensus, call: &ControlPlaneRequest) {
         let Some(mut shadow) = self.shadows.remove(&node) else { return };
         shadow.calls += 1;
-        if shadow.calls.is_multiple_of(64) && shadow.engine != *before {
+        if shadow.calls.is_multiple_of(64) && shadow.engine.encode() != before.encode() {
             self.find(
                 own::LOWERING,
                 format!("n{node} is in a state of its own"),
@@ -363,8 +363,8 @@ impl Judge {
     }
 
     /// A driver has ended in this state.
-    pub fn ended(&mut self, node: u8, after: &ReplicatedControlPlane) {
-        let same = self.shadows.get(&node).is_none_or(|shadow| shadow.engine == *after);
+    pub fn ended(&mut self, node: u8, after: &dyn ControlPlaneConsensus) {
+        let same = self.shadows.get(&node).is_none_or(|shadow| shadow.engine.encode() == after.encode());
         self.demand(same, own::LOWERING, || {
             (format!("n{node} has ended in a state of its own"), "its calls lead elsewhere".to_owned())
         });

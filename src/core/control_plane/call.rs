@@ -38,7 +38,7 @@ pub enum ControlPlaneResponse {
 
 impl ControlPlaneRequest {
     /// Makes the call.
-    pub fn make(self, engine: &mut impl ControlPlaneConsensus) -> ControlPlaneResponse {
+    pub fn make(self, engine: &mut (impl ControlPlaneConsensus + ?Sized)) -> ControlPlaneResponse {
         match self {
             Self::Handle(event) => {
                 engine.handle(event);

@@ -6,10 +6,12 @@
 
 use super::{
     ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneError, ControlPlaneIndex, ControlPlaneState,
-    ControlPlaneTerm,
+    ControlPlaneStatus, ControlPlaneTerm, FollowerStatus, Registered,
 };
-use crate::core::ids::{NodeId, SessionId};
-use crate::core::raft::{Message, Output, Peer, ProposalId, ReadId, Ticket, Timer};
+use crate::core::ids::{Index, NodeId, SessionId};
+use crate::core::raft::{
+    Applied, Configuration, Message, Output, Peer, ProposalId, ReadId, RoleName, Ticket, Timer,
+};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -48,25 +50,39 @@ impl DurableVoteState {
     }
 }
 
-/// Holds the log: one process, or a cluster.
+/// An engine: holds the log, in one process or in a cluster. Whoever drives it knows this trait alone.
+///
+/// It is sans-I/O: an input goes in, and outputs come out in the order in which they must take effect. A
+/// [`Output::Persist`] is written before anything behind it that [rests on the disk](crate::core::raft::Body::after_persist)
+/// leaves, and reported with [`Event::Synced`].
 pub trait ControlPlaneConsensus {
-    /// The current term.
-    fn current_term(&self) -> ControlPlaneTerm;
+    /// The name of this kind of engine. A recording keeps it, to start the same kind again.
+    fn name(&self) -> &'static str;
 
-    /// Who leads in it, if this node knows.
-    fn leader(&self) -> Option<ClusterVoterIdentity>;
+    /// The engine at this moment, in numbers.
+    fn status(&self) -> ControlPlaneStatus;
 
-    /// Whether this node leads.
-    fn is_leader(&self) -> bool;
+    /// Everything that follows from the committed log: the state, the sessions, and the committed configuration.
+    fn applied(&self) -> &Applied<ControlPlaneState>;
+
+    /// The configurations in the log that are not committed, each in force from its place on.
+    fn uncommitted_configurations(&self) -> &[(Index, Configuration)];
+
+    /// Who the members are, and where, in the newest configuration of the log.
+    fn members(&self) -> Vec<(NodeId, Registered)>;
+
+    /// How far the other members are; empty, unless this node leads.
+    fn followers(&self) -> Vec<FollowerStatus>;
 
     /// The term and vote on the disk.
     fn durable_vote(&self) -> DurableVoteState;
 
-    /// The last place that this node knows to be committed, from 1; `None` before there is any.
-    fn commit_index(&self) -> Option<ControlPlaneIndex>;
-
-    /// The state after everything committed up to there.
-    fn state(&self) -> &ControlPlaneState;
+    /// All of its state in bytes; outputs that were not taken yet are left out. Two engines of one kind are in the same
+    /// state if and only if their bytes are the same.
+    ///
+    /// # Errors
+    /// The codec's, which has none for these types.
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error>;
 
     /// Wants an entry in the log; leader only. With a ticket, a second proposal of the same is applied once.
     ///
@@ -101,4 +117,49 @@ pub trait ControlPlaneConsensus {
 
     /// What is to be done, in this order; asked for after every call of this trait that takes `&mut self`.
     fn take_outputs(&mut self) -> Vec<ControlPlaneOutput>;
+
+    /// Whether this node leads.
+    fn is_leader(&self) -> bool {
+        self.status().leads()
+    }
+
+    /// The current term.
+    fn current_term(&self) -> ControlPlaneTerm {
+        self.status().term
+    }
+
+    /// Who leads in it, if this node knows.
+    fn leader(&self) -> Option<ClusterVoterIdentity> {
+        self.status().leader.and_then(|node| self.state().identity(node).cloned())
+    }
+
+    /// The last place that this node knows to be committed, from 1; `None` before there is any.
+    fn commit_index(&self) -> Option<ControlPlaneIndex> {
+        Some(self.applied().last().index).filter(|commit| *commit > Index::ZERO)
+    }
+
+    /// The state after everything committed up to there.
+    fn state(&self) -> &ControlPlaneState {
+        self.applied().machine()
+    }
+
+    /// The configuration in force: the newest one in the log.
+    fn configuration(&self) -> &Configuration {
+        let newest = self.uncommitted_configurations().last();
+        newest.map_or_else(|| self.applied().configuration(), |(_, configuration)| configuration)
+    }
+
+    /// The voter that has most of this leader's log: the one to hand over to.
+    fn successor(&self) -> Option<NodeId> {
+        let voters = self.followers().into_iter().filter(|follower| follower.votes);
+        voters.max_by_key(|follower| follower.matched).map(|follower| follower.peer.node)
+    }
+
+    /// Whether this node is the only voter and does not stand for election yet. Nobody else can be elected, so its election
+    /// timeout may end at once.
+    fn waits_for_nobody(&self) -> bool {
+        let (ControlPlaneStatus { role, config, .. }, configuration) = (self.status(), self.configuration());
+        let alone = configuration.is_voter(config.me) && configuration.voters().count() == 1;
+        alone && role == RoleName::Follower
+    }
 }

@@ -1,15 +1,15 @@
 //! The replicated engine: a [`Node`] behind the seam.
 
 use super::{
-    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneIndex,
-    ControlPlaneOutput, ControlPlaneState, ControlPlaneTerm, DurableVoteState, Event, MembershipChange,
+    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput,
+    ControlPlaneState, ControlPlaneStatus, DurableVoteState, Event, FollowerStatus, MembershipChange,
     Registered,
 };
 use crate::core::ids::{Index, Names, NodeId, Relabel, SessionId};
 use crate::core::migration::Caps;
 use crate::core::raft::{
-    Config, Configuration, Content, Durable, Input, LogPosition, Node, Outcome, Output, Peer, ProposalId,
-    ReadId, ReadRefusal, Rejection, RoleName, SessionLimits, StartError, Ticket,
+    Applied, Config, Configuration, Content, Durable, Input, LogPosition, Node, Outcome, Output, Peer,
+    Progress, ProposalId, ReadId, ReadRefusal, Rejection, RoleName, SessionLimits, StartError, Ticket,
 };
 use alloc::vec::Vec;
 
@@ -57,6 +57,9 @@ pub struct ReplicatedControlPlane {
 }
 
 impl ReplicatedControlPlane {
+    /// Its name in recordings.
+    pub const NAME: &'static str = "replicated";
+
     /// Starts with what is on the disk.
     ///
     /// # Errors
@@ -115,16 +118,65 @@ impl ReplicatedControlPlane {
 }
 
 impl ControlPlaneConsensus for ReplicatedControlPlane {
-    fn current_term(&self) -> ControlPlaneTerm {
-        self.node.hard_state().term
+    fn name(&self) -> &'static str {
+        Self::NAME
     }
 
-    fn leader(&self) -> Option<ClusterVoterIdentity> {
-        self.node.leader().and_then(|peer| self.identity_of(peer.node))
+    fn status(&self) -> ControlPlaneStatus {
+        let node = &self.node;
+        ControlPlaneStatus {
+            config: node.config(),
+            role: node.role(),
+            term: node.hard_state().term,
+            leader: node.leader().map(|peer| peer.node),
+            commit: node.commit(),
+            last: node.log().last().index,
+            durable: node.stable(),
+            snapshot: node.snapshot().last.index,
+            revision: self.state().revision(),
+            halted: node.is_halted(),
+        }
     }
 
     fn is_leader(&self) -> bool {
         self.node.role() == RoleName::Leader
+    }
+
+    fn applied(&self) -> &Applied<ControlPlaneState> {
+        self.node.applied()
+    }
+
+    fn uncommitted_configurations(&self) -> &[(Index, Configuration)] {
+        self.node.uncommitted_configurations()
+    }
+
+    /// The members that are committed, and those that the log has on top: a configuration is in force once appended.
+    fn members(&self) -> Vec<(NodeId, Registered)> {
+        let mut members: Vec<(NodeId, Registered)> = self.state().directory().nodes().to_vec();
+        for entry in self.node.log().from(self.node.commit().next(), u32::MAX) {
+            let Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } =
+                &entry.content
+            else {
+                continue;
+            };
+            if let MembershipChange::Admit { peer, identity, endpoints } = change {
+                let registered = Registered { identity: identity.clone(), endpoints: endpoints.clone() };
+                members.retain(|(node, _)| *node != peer.node);
+                members.push((peer.node, registered));
+            }
+        }
+        members.sort_unstable();
+        members
+    }
+
+    fn followers(&self) -> Vec<FollowerStatus> {
+        let configuration = self.node.configuration();
+        let follower = |other: &Progress| FollowerStatus {
+            peer: other.peer,
+            votes: configuration.is_voter(other.peer),
+            matched: other.matched,
+        };
+        self.node.progress().iter().map(follower).collect()
     }
 
     fn durable_vote(&self) -> DurableVoteState {
@@ -133,12 +185,8 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
         DurableVoteState { term: vote.term, voted_for: vote.voted_for, identity }
     }
 
-    fn commit_index(&self) -> Option<ControlPlaneIndex> {
-        Some(self.node.commit()).filter(|commit| *commit > Index::ZERO)
-    }
-
-    fn state(&self) -> &ControlPlaneState {
-        self.node.applied().machine()
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_allocvec(self)
     }
 
     fn propose(

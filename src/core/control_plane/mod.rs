@@ -16,6 +16,7 @@ mod identity;
 mod name;
 mod single;
 mod state;
+mod status;
 mod store;
 mod text;
 
@@ -30,4 +31,5 @@ pub use identity::{ClusterVoterIdentity, IdentityError};
 pub use name::{Address, AddressError, Endpoints, NameError, PartitionName};
 pub use single::SingleNodeControlPlane;
 pub use state::{Answer, ControlPlaneState};
+pub use status::{ControlPlaneStatus, FollowerStatus};
 pub use store::{Disk, DiskFailed, LogStore, Stopped, epoch_of};

@@ -4,8 +4,8 @@ use super::feed::FeedItem;
 use super::status::Status;
 use super::transport::Registry;
 use crate::core::control_plane::{
-    Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneRequest,
-    ControlPlaneState, ReplicatedControlPlane,
+    Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneRequest,
+    ControlPlaneState,
 };
 use crate::core::ids::{NodeId, Revision, SessionId};
 use crate::core::raft::{MemberRole, Outcome, Peer, Ticket, TransferRefusal};
@@ -33,13 +33,13 @@ pub enum Failure {
 }
 
 /// The engine, for a look.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct View<'e> {
-    engine: &'e ReplicatedControlPlane,
+    engine: &'e dyn ControlPlaneConsensus,
 }
 
 impl<'e> View<'e> {
-    pub(super) const fn new(engine: &'e ReplicatedControlPlane) -> Self {
+    pub(super) const fn new(engine: &'e dyn ControlPlaneConsensus) -> Self {
         Self { engine }
     }
 
@@ -51,13 +51,13 @@ impl<'e> View<'e> {
 
     /// The engine.
     #[must_use]
-    pub const fn engine(&self) -> &'e ReplicatedControlPlane {
+    pub const fn engine(&self) -> &'e dyn ControlPlaneConsensus {
         self.engine
     }
 
     /// The members as they are committed, and who votes.
     pub fn members(&self) -> impl Iterator<Item = (Peer, bool)> {
-        let members = self.engine.node().applied().configuration().members();
+        let members = self.engine.applied().configuration().members();
         members.iter().map(|member| (member.peer, member.role == MemberRole::Voter))
     }
 }

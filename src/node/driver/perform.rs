@@ -3,9 +3,7 @@
 use super::pump::Pump;
 use super::pump::Stopped;
 use super::transport::Transport;
-use crate::core::control_plane::{
-    Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest, Event,
-};
+use crate::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest, Event};
 use crate::core::ids::Revision;
 use crate::core::raft::{Content, Effect, Entry, LogPosition, Output};
 use metrics::counter;

@@ -10,8 +10,7 @@ use super::storage::{self, Storage};
 use super::timers::{Clock, Timers};
 use super::transport::{Inbox, Registry, Transport};
 use crate::core::control_plane::{
-    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneRequest, ControlPlaneResponse, Event,
-    ReplicatedControlPlane,
+    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneRequest, ControlPlaneResponse, Event,
 };
 use crate::core::ids::{Halt, Index, NodeId, PartitionId, Revision};
 use crate::core::raft::{
@@ -22,6 +21,9 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
+
+/// An engine, whichever it is. The driver knows it by the seam alone.
+pub type Engine = Box<dyn ControlPlaneConsensus + Send>;
 
 /// What a driver takes from its surroundings, so that a simulator can give it something else.
 pub struct Environment {
@@ -53,7 +55,7 @@ const TURN_MAX: usize = 64;
 /// One node at work.
 pub(super) struct Pump<T> {
     pub(super) config: DriverConfig,
-    pub(super) engine: ReplicatedControlPlane,
+    pub(super) engine: Engine,
     pub(super) transport: T,
     pub(super) timers: Timers,
     pub(super) recorder: Option<Box<dyn Recorder>>,
@@ -75,10 +77,10 @@ pub(super) struct Pump<T> {
     pub(super) stopped: Option<Stopped>,
 }
 
-/// Starts a node that has just been made from its disk. The task ends when the node has stopped and its disk is closed.
+/// Starts a node whose engine has just been started from its disk. The task ends when the node has stopped and its disk is closed.
 pub fn start<S: Storage, T: Transport>(
     config: DriverConfig,
-    mut engine: ReplicatedControlPlane,
+    mut engine: Engine,
     storage: S,
     transport: T,
     environment: Environment,
@@ -88,7 +90,7 @@ pub fn start<S: Storage, T: Transport>(
     // One more than may be under way: a turn makes a batch before, and one after what it says.
     let (batches, to_disk) = mpsc::channel(config.queues.batches.max(1) + 8 * TURN_MAX);
     let (done, synced) = mpsc::channel(1);
-    let (status, statuses) = watch::channel(Status::of(&engine));
+    let (status, statuses) = watch::channel(engine.status());
     let (registry, registries) = watch::channel(Registry::default());
     let said = engine.take_outputs();
     let mut pump = Pump {
@@ -167,7 +169,7 @@ impl<T: Transport> Pump<T> {
             self.settle();
         }
         if let Some(recorder) = &mut self.recorder {
-            let _best_effort = recorder.end(&self.engine);
+            let _best_effort = recorder.end(&*self.engine);
         }
         self.stopped.take().unwrap_or(Stopped::Told)
     }
@@ -175,12 +177,12 @@ impl<T: Transport> Pump<T> {
     /// Hands a call to the engine, and performs what comes of it.
     pub(super) fn call(&mut self, call: ControlPlaneRequest) -> ControlPlaneResponse {
         if let Some(recorder) = &mut self.recorder
-            && let Err(error) = recorder.record(&self.engine, &call)
+            && let Err(error) = recorder.record(&*self.engine, &call)
         {
             tracing::warn!(%error, "the flight recorder stops");
             self.recorder = None;
         }
-        let called = call.make(&mut self.engine);
+        let called = call.make(&mut *self.engine);
         let said = self.engine.take_outputs();
         self.perform(said);
         called
@@ -193,11 +195,8 @@ impl<T: Transport> Pump<T> {
         }
     }
 
-    /// A sole voter has nobody to wait for.
     fn stand_if_alone(&mut self) {
-        let node = self.engine.node();
-        let (me, configuration) = (node.config().me, node.configuration());
-        if configuration.is_voter(me) && configuration.voters().count() == 1 {
+        if self.engine.waits_for_nobody() {
             self.call(ControlPlaneRequest::Handle(Event::TimerFired(Timer::Election)));
         }
     }

@@ -1,6 +1,6 @@
 //! A flight recorder: the calls of one node, with its state at the start, in a ring of files.
 
-use crate::core::control_plane::{ControlPlaneRequest, ReplicatedControlPlane};
+use crate::core::control_plane::{ControlPlaneConsensus, ControlPlaneRequest};
 use crate::core::trace::recording::{Frame, RecordingError, digest};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,7 +16,7 @@ pub trait Recorder: Send + 'static {
     /// [`RecorderError`]; nothing is recorded after that.
     fn record(
         &mut self,
-        before: &ReplicatedControlPlane,
+        before: &dyn ControlPlaneConsensus,
         call: &ControlPlaneRequest,
     ) -> Result<(), RecorderError>;
 
@@ -24,7 +24,7 @@ pub trait Recorder: Send + 'static {
     ///
     /// # Errors
     /// [`RecorderError`]
-    fn end(&mut self, after: &ReplicatedControlPlane) -> Result<(), RecorderError>;
+    fn end(&mut self, after: &dyn ControlPlaneConsensus) -> Result<(), RecorderError>;
 }
 
 /// A recording cannot be written.
@@ -85,7 +85,7 @@ impl FileRecorder {
         Ok(())
     }
 
-    fn begin(&mut self, engine: &ReplicatedControlPlane) -> Result<(), RecorderError> {
+    fn begin(&mut self, engine: &dyn ControlPlaneConsensus) -> Result<(), RecorderError> {
         let path = self.directory.join(format!("{:06}.recording", self.next));
         let file = File::create(&path).map_err(|source| RecorderError::Io { path: path.clone(), source })?;
         self.next += 1;
@@ -96,14 +96,14 @@ impl FileRecorder {
             let _gone = std::fs::remove_file(old);
         }
         self.current = Some((BufWriter::new(file), path, 0));
-        self.write(&Frame::start(engine))
+        self.write(&Frame::start(engine)?)
     }
 }
 
 impl Recorder for FileRecorder {
     fn record(
         &mut self,
-        before: &ReplicatedControlPlane,
+        before: &dyn ControlPlaneConsensus,
         call: &ControlPlaneRequest,
     ) -> Result<(), RecorderError> {
         if self.current.as_ref().is_some_and(|(_, _, written)| *written >= SEGMENT_BYTES) {
@@ -115,7 +115,7 @@ impl Recorder for FileRecorder {
         self.write(&Frame::Call(call.clone()))
     }
 
-    fn end(&mut self, after: &ReplicatedControlPlane) -> Result<(), RecorderError> {
+    fn end(&mut self, after: &dyn ControlPlaneConsensus) -> Result<(), RecorderError> {
         self.write(&Frame::End(digest(after)?))?;
         self.current = None;
         Ok(())
