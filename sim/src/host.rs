@@ -10,7 +10,7 @@ use crate::storage::Storage;
 use crate::stream::{Stream, generator};
 use core::time::Duration;
 use cutover::core::control_plane::{
-    Address, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneRequest, Endpoints,
+    Address, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, Endpoints,
     Founder, Registered, ReplicatedControlPlane,
 };
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
@@ -385,7 +385,7 @@ impl Clock for Rate {
     }
 }
 
-/// Hands the calls of a driver to whoever watches.
+/// Hands the inputs of an engine to whoever watches.
 struct Tap {
     node: u8,
     judge: Arc<Mutex<Judge>>,
@@ -395,9 +395,9 @@ impl Recorder for Tap {
     fn record(
         &mut self,
         before: &dyn ControlPlaneConsensus,
-        call: &ControlPlaneRequest,
+        input: &ControlPlaneInput,
     ) -> Result<(), RecorderError> {
-        lock(&self.judge).called(self.node, before, call);
+        lock(&self.judge).called(self.node, before, input);
         Ok(())
     }
 

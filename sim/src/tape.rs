@@ -1,6 +1,6 @@
 //! A flight recording in memory: written, read back and replayed as the recorder's files are.
 
-use cutover::core::control_plane::{ControlPlaneConsensus, ControlPlaneRequest};
+use cutover::core::control_plane::{ControlPlaneConsensus, ControlPlaneInput};
 use cutover::core::trace::recording::{Frame, RecordingError, digest, frames, replay};
 
 /// One start of one node.
@@ -18,12 +18,12 @@ impl Tape {
         }
     }
 
-    /// The node is about to get this call.
-    pub fn call(&mut self, before: &dyn ControlPlaneConsensus, call: &ControlPlaneRequest) {
+    /// The engine is about to get this input.
+    pub fn input(&mut self, before: &dyn ControlPlaneConsensus, input: &ControlPlaneInput) {
         if self.bytes.is_empty() {
             self.write(Frame::start(before));
         }
-        self.write(Ok(Frame::Call(call.clone())));
+        self.write(Ok(Frame::Input(input.clone())));
     }
 
     /// Whether the recording ends in this state.

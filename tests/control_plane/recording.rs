@@ -1,12 +1,10 @@
 //! A recording of a node's calls leads back to its state; one that is damaged says so.
 
 use super::create;
-use cutover::core::control_plane::{
-    ControlPlaneConsensus as _, ControlPlaneRequest, Event, ReplicatedControlPlane,
-};
+use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneInput, ReplicatedControlPlane};
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
 use cutover::core::migration::Caps;
-use cutover::core::raft::{Config, Limits, Output, Peer, Timer};
+use cutover::core::raft::{Config, Content, Limits, Output, Peer, Timer};
 use cutover::core::trace::recording::{Frame, MAGIC, RecordingError, digest, frames, replay};
 
 /// A node alone, which is told to stand, and then to write, to read, and to open a session.
@@ -17,27 +15,27 @@ fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
     let mut engine = ReplicatedControlPlane::start(config, disk).unwrap();
     let _timers = engine.take_outputs();
     let mut bytes = Frame::start(&engine).unwrap().encode().unwrap();
-    let mut give = |call: ControlPlaneRequest| {
-        bytes.extend(Frame::Call(call.clone()).encode().unwrap());
-        call.make(&mut engine);
+    let mut give = |input: ControlPlaneInput| {
+        bytes.extend(Frame::Input(input.clone()).encode().unwrap());
+        let _named = engine.handle(input);
         let batches = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
         for _ in 0..batches {
-            let synced = ControlPlaneRequest::Handle(Event::Synced(1));
-            bytes.extend(Frame::Call(synced.clone()).encode().unwrap());
-            synced.make(&mut engine);
+            let synced = ControlPlaneInput::Synced(1);
+            bytes.extend(Frame::Input(synced.clone()).encode().unwrap());
+            let _noted = engine.handle(synced);
             let more = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
             for _ in 0..more {
-                let synced = ControlPlaneRequest::Handle(Event::Synced(1));
-                bytes.extend(Frame::Call(synced.clone()).encode().unwrap());
-                synced.make(&mut engine);
+                let synced = ControlPlaneInput::Synced(1);
+                bytes.extend(Frame::Input(synced.clone()).encode().unwrap());
+                let _noted = engine.handle(synced);
                 let _said = engine.take_outputs();
             }
         }
     };
-    give(ControlPlaneRequest::Handle(Event::TimerFired(Timer::Election)));
-    give(ControlPlaneRequest::Propose { entry: create(1), ticket: None });
-    give(ControlPlaneRequest::Read);
-    give(ControlPlaneRequest::OpenSession);
+    give(ControlPlaneInput::TimerFired(Timer::Election));
+    give(ControlPlaneInput::Propose(Content::Payload { ticket: None, payload: create(1) }));
+    give(ControlPlaneInput::Read);
+    give(ControlPlaneInput::Propose(Content::OpenSession));
     assert!(engine.is_leader() && engine.state().table().records().count() == 1, "something has happened");
     bytes.extend(Frame::End(digest(&engine).unwrap()).encode().unwrap());
     (bytes, engine)
@@ -57,7 +55,7 @@ fn a_call_that_is_left_out_is_noticed_at_the_end() {
     let mut all = frames(&bytes).unwrap();
     let write = all
         .iter()
-        .position(|frame| matches!(frame, Frame::Call(ControlPlaneRequest::Propose { .. })))
+        .position(|frame| matches!(frame, Frame::Input(ControlPlaneInput::Propose(Content::Payload { .. }))))
         .unwrap();
     all.remove(write);
     assert!(matches!(replay(all), Err(RecordingError::Diverged { .. })));

@@ -5,28 +5,14 @@
 //! what comes of it arrives with the other outputs: committed, rejected, or indeterminate.
 
 use super::{
-    ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneError, ControlPlaneIndex, ControlPlaneState,
-    ControlPlaneStatus, ControlPlaneTerm, FollowerStatus, Registered,
+    Accepted, ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneError, ControlPlaneIndex,
+    ControlPlaneInput, ControlPlaneState, ControlPlaneStatus, ControlPlaneTerm, FollowerStatus, Registered,
 };
 use crate::core::ids::{Index, NodeId, SessionId};
 use crate::core::raft::{
-    Applied, Configuration, Message, Output, Peer, ProposalId, ReadId, RoleName, Ticket, Timer,
+    Applied, Configuration, Content, Message, Output, Peer, ProposalId, ReadId, RoleName, Ticket, Timer,
 };
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
-
-/// What the driver tells an engine.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Event {
-    /// A message of another node.
-    Received(Message<ControlPlaneEntry>),
-    /// A timer ended.
-    TimerFired(Timer),
-    /// So many of the oldest batches are durable now.
-    Synced(u32),
-    /// An operator wants this node to lead.
-    Transfer(NodeId),
-}
 
 /// What an engine wants done, in this order.
 pub type ControlPlaneOutput = Output<ControlPlaneState>;
@@ -54,7 +40,7 @@ impl DurableVoteState {
 ///
 /// It is sans-I/O: an input goes in, and outputs come out in the order in which they must take effect. A
 /// [`Output::Persist`] is written before anything behind it that [rests on the disk](crate::core::raft::Body::after_persist)
-/// leaves, and reported with [`Event::Synced`].
+/// leaves, and reported with [`ControlPlaneInput::Synced`].
 pub trait ControlPlaneConsensus {
     /// The name of this kind of engine. A recording keeps it, to start the same kind again.
     fn name(&self) -> &'static str;
@@ -84,39 +70,72 @@ pub trait ControlPlaneConsensus {
     /// The codec's, which has none for these types.
     fn encode(&self) -> Result<Vec<u8>, postcard::Error>;
 
-    /// Wants an entry in the log; leader only. With a ticket, a second proposal of the same is applied once.
+    /// Takes an input.
     ///
     /// # Errors
-    /// [`ControlPlaneError`]: then it is not in the log, and will not be.
+    /// [`ControlPlaneError`]: then a proposal is not in the log, and will not be, and a read does not wait.
+    fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError>;
+
+    /// What is to be done, in this order; asked for after every input.
+    fn take_outputs(&mut self) -> Vec<ControlPlaneOutput>;
+
+    /// Proposes an entry: [`ControlPlaneInput::Propose`].
+    ///
+    /// # Errors
+    /// As [`Self::handle`].
     fn propose(
         &mut self,
         entry: ControlPlaneEntry,
         ticket: Option<Ticket>,
-    ) -> Result<ProposalId, ControlPlaneError>;
+    ) -> Result<ProposalId, ControlPlaneError> {
+        let content = Content::Payload { ticket, payload: entry };
+        self.handle(ControlPlaneInput::Propose(content)).and_then(Accepted::proposal)
+    }
 
-    /// Wants a session; leader only. Its id comes with the outcome.
+    /// Proposes to open a session.
     ///
     /// # Errors
-    /// [`ControlPlaneError`]
-    fn open_session(&mut self) -> Result<ProposalId, ControlPlaneError>;
+    /// As [`Self::handle`].
+    fn open_session(&mut self) -> Result<ProposalId, ControlPlaneError> {
+        self.handle(ControlPlaneInput::Propose(Content::OpenSession)).and_then(Accepted::proposal)
+    }
 
-    /// Wants a session closed; leader only.
+    /// Proposes to close a session.
     ///
     /// # Errors
-    /// [`ControlPlaneError`]
-    fn close_session(&mut self, session: SessionId) -> Result<ProposalId, ControlPlaneError>;
+    /// As [`Self::handle`].
+    fn close_session(&mut self, session: SessionId) -> Result<ProposalId, ControlPlaneError> {
+        let content = Content::CloseSession(session);
+        self.handle(ControlPlaneInput::Propose(content)).and_then(Accepted::proposal)
+    }
 
-    /// Wants to read what is committed by now, or later; leader only. Once the outcome says so, [`Self::state`] is it.
+    /// Begins a read. Once the outcome says so, [`Self::state`] is what is read.
     ///
     /// # Errors
-    /// [`ControlPlaneError`]
-    fn read(&mut self) -> Result<ReadId, ControlPlaneError>;
+    /// As [`Self::handle`].
+    fn read(&mut self) -> Result<ReadId, ControlPlaneError> {
+        self.handle(ControlPlaneInput::Read).and_then(Accepted::read)
+    }
 
-    /// Takes what happened.
-    fn handle(&mut self, event: Event);
+    /// Takes a message of another node. One that the engine does not take is lost.
+    fn receive(&mut self, message: Message<ControlPlaneEntry>) {
+        let _lost = self.handle(ControlPlaneInput::Received(message));
+    }
 
-    /// What is to be done, in this order; asked for after every call of this trait that takes `&mut self`.
-    fn take_outputs(&mut self) -> Vec<ControlPlaneOutput>;
+    /// Takes the end of a timer.
+    fn fire(&mut self, timer: Timer) {
+        let _nobody_waits = self.handle(ControlPlaneInput::TimerFired(timer));
+    }
+
+    /// Takes word that so many of the oldest batches are durable.
+    fn synced(&mut self, batches: u32) {
+        let _nobody_waits = self.handle(ControlPlaneInput::Synced(batches));
+    }
+
+    /// Takes the wish that another node leads; the outcome is an [`Output::Transfer`].
+    fn transfer(&mut self, to: NodeId) {
+        let _an_output_says = self.handle(ControlPlaneInput::Transfer(to));
+    }
 
     /// Whether this node leads.
     fn is_leader(&self) -> bool {

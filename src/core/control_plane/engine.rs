@@ -1,15 +1,15 @@
 //! The replicated engine: a [`Node`] behind the seam.
 
 use super::{
-    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput,
-    ControlPlaneState, ControlPlaneStatus, DurableVoteState, Event, FollowerStatus, MembershipChange,
-    Registered,
+    Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
+    ControlPlaneInput, ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState,
+    FollowerStatus, MembershipChange, Registered,
 };
-use crate::core::ids::{Index, Names, NodeId, Relabel, SessionId};
+use crate::core::ids::{Index, Names, NodeId, Relabel};
 use crate::core::migration::Caps;
 use crate::core::raft::{
     Applied, Config, Configuration, Content, Durable, Input, LogPosition, Node, Outcome, Output, Peer,
-    Progress, ProposalId, ReadId, ReadRefusal, Rejection, RoleName, SessionLimits, StartError, Ticket,
+    Progress, ProposalId, ReadId, ReadRefusal, Rejection, RoleName, SessionLimits, StartError,
 };
 use alloc::vec::Vec;
 
@@ -99,17 +99,40 @@ impl ReplicatedControlPlane {
         }
     }
 
+    /// Likewise.
+    fn begin_read(&mut self) -> Result<ReadId, ControlPlaneError> {
+        let id = ReadId(self.reads + 1);
+        let mut refused = None;
+        for output in self.node.handle(Input::Read { id }) {
+            if let Output::Read { id: other, outcome: Err(refusal) } = &output
+                && *other == id
+            {
+                refused = Some(*refusal);
+            } else {
+                self.outputs.push(output);
+            }
+        }
+        match refused {
+            None => {
+                self.reads += 1;
+                Ok(id)
+            }
+            Some(ReadRefusal::NotLeader { leader }) => Err(self.not_leader(leader)),
+            Some(refusal) => Err(ControlPlaneError::ReadRefused(refusal)),
+        }
+    }
+
     fn not_leader(&self, leader: Option<NodeId>) -> ControlPlaneError {
         ControlPlaneError::NotLeader { leader: leader.and_then(|node| self.identity_of(node)) }
     }
 
     /// Every member goes by an identity of its own; the directory of a leader that takes a change is complete, because no
     /// other change is on its way then.
-    fn check_identity(&self, entry: &ControlPlaneEntry) -> Result<(), ControlPlaneError> {
-        let ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity, .. }) = entry
-        else {
+    fn check_identity(&self, content: &Content<ControlPlaneEntry>) -> Result<(), ControlPlaneError> {
+        let Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } = content else {
             return Ok(());
         };
+        let MembershipChange::Admit { peer, identity, .. } = change else { return Ok(()) };
         match self.state().node_of(identity).filter(|by| *by != peer.node && self.is_leader()) {
             Some(by) => Err(ControlPlaneError::IdentityTaken { identity: identity.clone(), by }),
             None => Ok(()),
@@ -189,53 +212,20 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
         postcard::to_allocvec(self)
     }
 
-    fn propose(
-        &mut self,
-        entry: ControlPlaneEntry,
-        ticket: Option<Ticket>,
-    ) -> Result<ProposalId, ControlPlaneError> {
-        self.check_identity(&entry)?;
-        self.submit(Content::Payload { ticket, payload: entry })
-    }
-
-    fn open_session(&mut self) -> Result<ProposalId, ControlPlaneError> {
-        self.submit(Content::OpenSession)
-    }
-
-    fn close_session(&mut self, session: SessionId) -> Result<ProposalId, ControlPlaneError> {
-        self.submit(Content::CloseSession(session))
-    }
-
-    fn read(&mut self) -> Result<ReadId, ControlPlaneError> {
-        let id = ReadId(self.reads + 1);
-        let mut refused = None;
-        for output in self.node.handle(Input::Read { id }) {
-            if let Output::Read { id: other, outcome: Err(refusal) } = &output
-                && *other == id
-            {
-                refused = Some(*refusal);
-            } else {
-                self.outputs.push(output);
+    fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
+        let input = match input {
+            ControlPlaneInput::Propose(content) => {
+                self.check_identity(&content)?;
+                return self.submit(content).map(Accepted::Proposal);
             }
-        }
-        match refused {
-            None => {
-                self.reads += 1;
-                Ok(id)
-            }
-            Some(ReadRefusal::NotLeader { leader }) => Err(self.not_leader(leader)),
-            Some(refusal) => Err(ControlPlaneError::ReadRefused(refusal)),
-        }
-    }
-
-    fn handle(&mut self, event: Event) {
-        let input = match event {
-            Event::Received(message) => Input::Received(message),
-            Event::TimerFired(timer) => Input::TimerFired(timer),
-            Event::Synced(batches) => Input::Synced(batches),
-            Event::Transfer(to) => Input::Transfer { to },
+            ControlPlaneInput::Read => return self.begin_read().map(Accepted::Read),
+            ControlPlaneInput::Received(message) => Input::Received(message),
+            ControlPlaneInput::TimerFired(timer) => Input::TimerFired(timer),
+            ControlPlaneInput::Synced(batches) => Input::Synced(batches),
+            ControlPlaneInput::Transfer(to) => Input::Transfer { to },
         };
         self.outputs.extend(self.node.handle(input));
+        Ok(Accepted::Event)
     }
 
     fn take_outputs(&mut self) -> Vec<ControlPlaneOutput> {

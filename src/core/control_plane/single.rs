@@ -1,14 +1,12 @@
 //! The engine of one process: a cluster of one, which leads from the start.
 
 use super::{
-    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput,
-    ControlPlaneState, ControlPlaneStatus, DurableVoteState, Event, FollowerStatus, Founder, Registered,
-    ReplicatedControlPlane,
+    Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
+    ControlPlaneInput, ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState,
+    FollowerStatus, Founder, Registered, ReplicatedControlPlane,
 };
-use crate::core::ids::{Index, NodeId, SessionId};
-use crate::core::raft::{
-    Applied, Config, Configuration, Durable, ProposalId, ReadId, StartError, Ticket, Timer,
-};
+use crate::core::ids::{Index, NodeId};
+use crate::core::raft::{Applied, Config, Configuration, Durable, StartError, Timer};
 use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -44,7 +42,7 @@ impl SingleNodeControlPlane {
     /// [`StartError`], if its snapshot cannot be read.
     pub fn start(config: Config, disk: Durable<ControlPlaneEntry>) -> Result<Self, StartError> {
         let mut engine = ReplicatedControlPlane::start(config, disk)?;
-        engine.handle(Event::TimerFired(Timer::Election));
+        engine.fire(Timer::Election);
         Ok(Self { engine })
     }
 }
@@ -82,32 +80,14 @@ impl ControlPlaneConsensus for SingleNodeControlPlane {
         self.engine.encode()
     }
 
-    fn propose(
-        &mut self,
-        entry: ControlPlaneEntry,
-        ticket: Option<Ticket>,
-    ) -> Result<ProposalId, ControlPlaneError> {
-        self.engine.propose(entry, ticket)
-    }
-
-    fn open_session(&mut self) -> Result<ProposalId, ControlPlaneError> {
-        self.engine.open_session()
-    }
-
-    fn close_session(&mut self, session: SessionId) -> Result<ProposalId, ControlPlaneError> {
-        self.engine.close_session(session)
-    }
-
-    fn read(&mut self) -> Result<ReadId, ControlPlaneError> {
-        self.engine.read()
-    }
-
-    fn handle(&mut self, event: Event) {
-        match event {
-            Event::Received(_) => {}
-            other @ (Event::TimerFired(_) | Event::Synced(_) | Event::Transfer(_)) => {
-                self.engine.handle(other)
-            }
+    fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
+        match input {
+            ControlPlaneInput::Received(_) => Ok(Accepted::Event),
+            other @ (ControlPlaneInput::TimerFired(_)
+            | ControlPlaneInput::Synced(_)
+            | ControlPlaneInput::Propose(_)
+            | ControlPlaneInput::Read
+            | ControlPlaneInput::Transfer(_)) => self.engine.handle(other),
         }
     }
 

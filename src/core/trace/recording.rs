@@ -10,7 +10,7 @@
 //! middle, and a last frame that is cut off is left out.
 
 use crate::core::control_plane::{
-    ControlPlaneConsensus, ControlPlaneRequest, ReplicatedControlPlane, SingleNodeControlPlane,
+    ControlPlaneConsensus, ControlPlaneInput, ReplicatedControlPlane, SingleNodeControlPlane,
 };
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -36,7 +36,7 @@ pub enum Frame {
         state: Vec<u8>,
     },
     /// What it was given.
-    Call(ControlPlaneRequest),
+    Input(ControlPlaneInput),
     /// The digest of the node as it was when the recording ended.
     End(u64),
 }
@@ -245,8 +245,8 @@ pub fn replay(frames: impl IntoIterator<Item = Frame>) -> Result<Replayed, Recor
                 let frame = replayed.calls + 2;
                 return Err(RecordingError::Frame { frame, what: "a second start" });
             }
-            Frame::Call(call) => {
-                let _returned = call.make(&mut *replayed.engine);
+            Frame::Input(input) => {
+                let _returned = replayed.engine.handle(input);
                 let _said = replayed.engine.take_outputs();
                 replayed.calls += 1;
             }

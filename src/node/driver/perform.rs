@@ -3,7 +3,7 @@
 use super::pump::Pump;
 use super::pump::Stopped;
 use super::transport::Transport;
-use crate::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest, Event};
+use crate::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput};
 use crate::core::ids::Revision;
 use crate::core::raft::{Content, Effect, Entry, LogPosition, Output};
 use metrics::counter;
@@ -16,7 +16,7 @@ impl<T: Transport> Pump<T> {
                     self.transport.send(message);
                 }
                 let count = u32::try_from(batches).unwrap_or(u32::MAX);
-                self.call(ControlPlaneRequest::Handle(Event::Synced(count)));
+                self.tell(ControlPlaneInput::Synced(count));
             }
             Some(Err(error)) => self.stopped = Some(Stopped::Disk(error)),
             None => self.stopped = Some(Stopped::Disk("the storage task ended".to_owned())),

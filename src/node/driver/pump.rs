@@ -10,7 +10,7 @@ use super::storage::{self, Storage};
 use super::timers::{Clock, Timers};
 use super::transport::{Inbox, Registry, Transport};
 use crate::core::control_plane::{
-    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneRequest, ControlPlaneResponse, Event,
+    Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneInput,
 };
 use crate::core::ids::{Halt, Index, NodeId, PartitionId, Revision};
 use crate::core::raft::{
@@ -149,10 +149,10 @@ impl<T: Transport> Pump<T> {
                 done = synced.recv() => self.synced(done),
                 // What was said while this process was held up counts before a timer that ran out meanwhile.
                 Some(message) = inbox.recv(), if open => {
-                    self.call(ControlPlaneRequest::Handle(Event::Received(message)));
+                    self.tell(ControlPlaneInput::Received(message));
                     for _ in 1..TURN_MAX {
                         let Ok(message) = inbox.try_recv() else { break };
-                        self.call(ControlPlaneRequest::Handle(Event::Received(message)));
+                        self.tell(ControlPlaneInput::Received(message));
                     }
                 }
                 () = timer => {}
@@ -174,30 +174,35 @@ impl<T: Transport> Pump<T> {
         self.stopped.take().unwrap_or(Stopped::Told)
     }
 
-    /// Hands a call to the engine, and performs what comes of it.
-    pub(super) fn call(&mut self, call: ControlPlaneRequest) -> ControlPlaneResponse {
+    /// Hands over an input to which nobody waits for an answer.
+    pub(super) fn tell(&mut self, input: ControlPlaneInput) {
+        let _nobody_waits = self.hand_in(input);
+    }
+
+    /// Hands an input to the engine, and performs what comes of it.
+    pub(super) fn hand_in(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
         if let Some(recorder) = &mut self.recorder
-            && let Err(error) = recorder.record(&*self.engine, &call)
+            && let Err(error) = recorder.record(&*self.engine, &input)
         {
             tracing::warn!(%error, "the flight recorder stops");
             self.recorder = None;
         }
-        let called = call.make(&mut *self.engine);
+        let accepted = self.engine.handle(input);
         let said = self.engine.take_outputs();
         self.perform(said);
-        called
+        accepted
     }
 
     fn fire(&mut self) {
         let now = Instant::now();
         while let Some(timer) = self.timers.ended(now) {
-            self.call(ControlPlaneRequest::Handle(Event::TimerFired(timer)));
+            self.tell(ControlPlaneInput::TimerFired(timer));
         }
     }
 
     fn stand_if_alone(&mut self) {
         if self.engine.waits_for_nobody() {
-            self.call(ControlPlaneRequest::Handle(Event::TimerFired(Timer::Election)));
+            self.tell(ControlPlaneInput::TimerFired(Timer::Election));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::handle::{Request, View};
 use super::pump::{Pump, Stopped};
 use super::transport::{Registry, Transport};
-use crate::core::control_plane::{ControlPlaneError, ControlPlaneRequest, ControlPlaneResponse, Event};
+use crate::core::control_plane::{Accepted, ControlPlaneError, ControlPlaneInput};
 use crate::core::ids::{Index, NodeId};
 use crate::core::raft::{ReadId, ReadRefusal, TransferRefusal};
 use metrics::counter;
@@ -15,17 +15,16 @@ impl<T: Transport> Pump<T> {
         match request {
             // Whoever asked has given up, so it certainly need not be done.
             Request::Submit { reply, .. } if reply.is_closed() => {}
-            Request::Submit { call, reply } => {
+            Request::Submit { content, reply } => {
                 counter!("cutover_proposals_total").increment(1);
-                match self.call(call) {
+                match self.hand_in(ControlPlaneInput::Propose(content)).and_then(Accepted::proposal) {
                     // Its entry is on the way to the disk, so there is no outcome yet.
-                    ControlPlaneResponse::Proposed(Ok(id)) => {
+                    Ok(id) => {
                         self.proposals.insert(id, reply);
                     }
-                    ControlPlaneResponse::Proposed(Err(error)) => {
+                    Err(error) => {
                         let _gone = reply.send(Err(error));
                     }
-                    ControlPlaneResponse::Handled | ControlPlaneResponse::Reading(_) => {}
                 }
             }
             Request::Read(read) if self.to_read.len() < self.config.queues.requests => {
@@ -53,7 +52,7 @@ impl<T: Transport> Pump<T> {
         }
         let waiting = std::mem::take(&mut self.to_read);
         self.early.clear();
-        match self.call_read() {
+        match self.hand_in(ControlPlaneInput::Read).and_then(Accepted::read) {
             Ok(id) => {
                 self.reading = Some((id, waiting));
                 // A sole voter confirms itself: the answer may have come with the call.
@@ -62,15 +61,6 @@ impl<T: Transport> Pump<T> {
                 }
             }
             Err(error) => waiting.into_iter().for_each(|read| read(Err(error.clone()))),
-        }
-    }
-
-    fn call_read(&mut self) -> Result<ReadId, ControlPlaneError> {
-        match self.call(ControlPlaneRequest::Read) {
-            ControlPlaneResponse::Reading(reading) => reading,
-            ControlPlaneResponse::Handled | ControlPlaneResponse::Proposed(_) => {
-                Err(ControlPlaneError::ReadRefused(ReadRefusal::Halted))
-            }
         }
     }
 
@@ -97,7 +87,7 @@ impl<T: Transport> Pump<T> {
             return;
         }
         self.transfer = Some(reply);
-        self.call(ControlPlaneRequest::Handle(Event::Transfer(to)));
+        self.tell(ControlPlaneInput::Transfer(to));
     }
 
     pub(super) fn publish(&mut self) {
