@@ -58,9 +58,9 @@ fn settle(
             return rest;
         }
         for output in said {
-            if let Output::Persist(batch) = &output {
+            if let Output::Persist { number, batch } = &output {
                 disk.write(batch);
-                engine.synced(1);
+                engine.synced(*number);
             } else {
                 rest.push(output);
             }
@@ -71,7 +71,7 @@ fn settle(
 fn outcomes(said: &[ControlPlaneOutput]) -> Vec<Outcome<Answer>> {
     let decided = |output: &ControlPlaneOutput| match output {
         Output::Decided { outcome, .. } => Some(outcome.clone()),
-        Output::Persist(_)
+        Output::Persist { .. }
         | Output::Send(_)
         | Output::SetTimer(_)
         | Output::CancelTimer(_)
@@ -149,8 +149,8 @@ fn nothing_is_decided_before_it_is_durable() {
     let _ = settle(&mut single, &mut disk);
     let id = single.propose(create(1), None).unwrap();
     let said = single.take_outputs();
-    assert!(matches!(said.as_slice(), [Output::Persist(_)]), "{said:?}");
-    single.synced(1);
+    let [Output::Persist { number, .. }] = said.as_slice() else { panic!("{said:?}") };
+    single.synced(*number);
     let said = single.take_outputs();
     assert!(
         said.iter().any(|output| matches!(output, Output::Decided { id: found, .. } if *found == id)),

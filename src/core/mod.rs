@@ -14,6 +14,7 @@ pub mod ids;
 pub mod invariant;
 mod marks;
 pub mod migration;
+pub mod outbox;
 pub mod placement;
 pub mod raft;
 pub mod trace;

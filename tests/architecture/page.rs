@@ -37,16 +37,18 @@ pub fn links(page: &str, folder: &str) -> Vec<String> {
     inside.map(from_root).collect()
 }
 
-/// What is wrong between the paths of a page and the files of the tree.
-pub fn violations(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
+/// The paths of a page that are not there.
+pub fn stale(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
     let exists = |path: &str| {
         let path = path.trim_end_matches("**").trim_end_matches('/');
         files.iter().any(|file| file == path || file.starts_with(&format!("{path}/")))
     };
-    let stale = named
-        .iter()
-        .filter(|path| !exists(path))
-        .map(|path| format!("ARCHITECTURE.md names `{path}`, which is not there: correct the page"));
+    let gone = named.iter().filter(|path| !exists(path));
+    gone.map(|path| format!("`{path}` is named and is not there: correct the page")).collect()
+}
+
+/// What is wrong between the paths of ARCHITECTURE.md and the files of the tree.
+pub fn violations(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
     let is_under = |file: &str| {
         let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
         named.iter().any(|path| {
@@ -58,7 +60,7 @@ pub fn violations(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
     let nowhere = files.iter().filter(|file| !is_under(file)).map(|file| {
         format!("{file}: ARCHITECTURE.md names neither it nor its folder. Give the folder a row, or put the file elsewhere.")
     });
-    stale.chain(nowhere).collect()
+    stale(named, files).into_iter().chain(nowhere).collect()
 }
 
 #[cfg(test)]

@@ -18,18 +18,13 @@ fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
     let mut give = |input: ControlPlaneInput| {
         bytes.extend(Frame::Input(input.clone()).encode().unwrap());
         let _named = engine.handle(input);
-        let batches = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
-        for _ in 0..batches {
-            let synced = ControlPlaneInput::Synced(1);
+        let mut said = std::collections::VecDeque::from(engine.take_outputs());
+        while let Some(output) = said.pop_front() {
+            let Output::Persist { number, .. } = output else { continue };
+            let synced = ControlPlaneInput::Synced(number);
             bytes.extend(Frame::Input(synced.clone()).encode().unwrap());
             let _noted = engine.handle(synced);
-            let more = engine.take_outputs().iter().filter(|said| matches!(said, Output::Persist(_))).count();
-            for _ in 0..more {
-                let synced = ControlPlaneInput::Synced(1);
-                bytes.extend(Frame::Input(synced.clone()).encode().unwrap());
-                let _noted = engine.handle(synced);
-                let _said = engine.take_outputs();
-            }
+            said.extend(engine.take_outputs());
         }
     };
     give(ControlPlaneInput::TimerFired(Timer::Election));

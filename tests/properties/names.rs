@@ -50,8 +50,10 @@ fn effects(said: &[ControlPlaneOutput], swapped: bool) -> Vec<String> {
         .map(|output| match output {
             Output::Send(letter) if swapped => format!("{:?}", letter.renamed::<ControlPlaneState>(&Swap)),
             Output::Send(letter) => format!("{letter:?}"),
-            Output::Persist(batch) if swapped => format!("{:?}", batch.renamed::<ControlPlaneState>(&Swap)),
-            Output::Persist(batch) => format!("{batch:?}"),
+            Output::Persist { batch, .. } if swapped => {
+                format!("{:?}", batch.renamed::<ControlPlaneState>(&Swap))
+            }
+            Output::Persist { batch, .. } => format!("{batch:?}"),
             Output::Applied { at, entry, effect } => {
                 let entry = if swapped { entry.relabel(&Swap) } else { entry.clone() };
                 format!("{at} {entry} {effect}")

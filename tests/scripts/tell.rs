@@ -42,7 +42,7 @@ fn batch(batch: &Batch<ControlPlaneEntry>) -> String {
 
 fn output(at: NodeId, said: &ControlPlaneOutput) -> Option<String> {
     let line = match said {
-        Output::Persist(_) => return None,
+        Output::Persist { .. } => return None,
         Output::Send(letter) => return Some(letter.to_string()),
         Output::SetTimer(timer) => format!("sets timer {timer}"),
         Output::CancelTimer(timer) => format!("stops timer {timer}"),

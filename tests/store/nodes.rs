@@ -59,14 +59,16 @@ impl Site {
     /// Every batch up to the next output of another kind, in one call; or one such output.
     fn perform(&mut self, mail: &mut Vec<Message<ControlPlaneEntry>>, applied: &mut BTreeMap<Index, Term>) {
         let mut batches = Vec::new();
-        while let Some(Output::Persist(batch)) = self.waiting.front() {
+        let mut through = None;
+        while let Some(Output::Persist { number, batch }) = self.waiting.front() {
             self.state.write(batch);
             batches.push(batch.clone());
+            through = Some(*number);
             self.waiting.pop_front();
         }
-        if !batches.is_empty() {
+        if let Some(through) = through {
             self.store.write(&batches).unwrap();
-            return self.tell(ControlPlaneInput::Synced(u32::try_from(batches.len()).unwrap()));
+            return self.tell(ControlPlaneInput::Synced(through));
         }
         match self.waiting.pop_front() {
             Some(Output::Send(message)) => {

@@ -251,9 +251,9 @@ impl<C: Engine> Cluster<C> {
         let Some(up) = site.up.as_mut() else { return };
         let Some(output) = up.waiting.pop_front() else { return };
         match output {
-            Output::Persist(batch) => {
+            Output::Persist { number, batch } => {
                 site.disk.write(&batch);
-                self.call(node, |engine| engine.synced(1));
+                self.call(node, |engine| engine.synced(number));
             }
             Output::Send(message) => {
                 promised(&site.disk, &message);

@@ -242,7 +242,7 @@ impl Judge {
                 assert!(*index >= asked, "{id} sees {index}, {asked} was committed before");
             }
             Output::Halt(halt) => panic!("{me} halts: {halt:?}"),
-            Output::Persist(_)
+            Output::Persist { .. }
             | Output::Send(_)
             | Output::SetTimer(_)
             | Output::CancelTimer(_)

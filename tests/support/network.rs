@@ -9,8 +9,8 @@ use cutover::core::control_plane::{ClusterVoterIdentity, ControlPlaneEntry, Cont
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{
-    Batch, Config, Durable, Elections, HardState, Input, Limits, Log, Message, Node, Output, Peer,
-    SessionLimits,
+    Batch, BatchNumber, Config, Durable, Elections, HardState, Input, Limits, Log, Message, Node, Output,
+    Peer, SessionLimits,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,7 +39,7 @@ pub struct Replica {
     /// ControlPlaneOutput, and not done: batches that are not written, and what waits for them.
     pub waiting: VecDeque<ControlPlaneOutput>,
     /// Durable, and the node was not told.
-    pub unreported: u32,
+    pub unreported: Option<BatchNumber>,
     /// Batches wait until they are told to be written.
     pub slow: bool,
 }
@@ -48,7 +48,7 @@ impl Replica {
     /// The first output that may be performed now.
     fn next(&mut self) -> Option<ControlPlaneOutput> {
         let rests = |output: &ControlPlaneOutput| match output {
-            Output::Persist(_) => true,
+            Output::Persist { .. } => true,
             Output::Send(letter) => letter.body.after_persist(),
             Output::SetTimer(_)
             | Output::CancelTimer(_)
@@ -61,7 +61,7 @@ impl Replica {
             | Output::Mark(_)
             | Output::Halt(_) => false,
         };
-        let batch = |output: &ControlPlaneOutput| matches!(output, Output::Persist(_));
+        let batch = |output: &ControlPlaneOutput| matches!(output, Output::Persist { .. });
         let held = self.slow && self.waiting.front().is_some_and(batch);
         let at = if held { self.waiting.iter().position(|output| !rests(output))? } else { 0 };
         self.waiting.remove(at)
@@ -137,7 +137,7 @@ impl Cluster {
 
     fn put(&mut self, me: Peer, disk: Disk) {
         let config = Config { cluster: ClusterId(1), me, limits: self.limits };
-        let (waiting, unreported, slow) = (VecDeque::new(), 0, false);
+        let (waiting, unreported, slow) = (VecDeque::new(), None, false);
         let replica = Replica { config, node: None, disk, waiting, unreported, slow };
         self.replicas.insert(me.node, replica);
         self.restart(me.node);
@@ -174,13 +174,13 @@ impl Cluster {
             inputs.push((node.clone(), input.clone()));
         }
         let said = node.handle(input);
-        let persists = said.iter().filter(|output| matches!(output, Output::Persist(_))).count();
+        let persists = said.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
         self.judge.judge(node);
         self.judge.durable(node, &replica.disk);
         replica.waiting.extend(said);
         if replica.slow && persists > 0 {
             let waiting =
-                replica.waiting.iter().filter(|output| matches!(output, Output::Persist(_))).count();
+                replica.waiting.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
             self.told.push(Told::Waits(at, waiting));
         }
         self.perform(at);
@@ -192,8 +192,8 @@ impl Cluster {
             && let Some(output) = replica.next()
         {
             match output {
-                Output::Persist(batch) => {
-                    replica.waiting.push_front(Output::Persist(batch));
+                batch @ Output::Persist { .. } => {
+                    replica.waiting.push_front(batch);
                     self.write(at);
                     self.report(at);
                 }
@@ -224,11 +224,11 @@ impl Cluster {
     /// Writes the batch in front, and does not report it. `false`: there is none.
     pub fn write(&mut self, at: NodeId) -> bool {
         let Some(replica) = self.replicas.get_mut(&at) else { return false };
-        let Some(Output::Persist(batch)) = replica.waiting.front() else { return false };
-        let batch = through_bytes(batch);
+        let Some(Output::Persist { number, batch }) = replica.waiting.front() else { return false };
+        let (number, batch) = (*number, through_bytes(batch));
         replica.waiting.pop_front();
         replica.disk.write(&batch);
-        replica.unreported += 1;
+        replica.unreported = Some(number);
         self.judge.wrote(replica.config.me, &replica.disk);
         self.told.push(Told::Wrote(at, batch));
         true
@@ -237,9 +237,8 @@ impl Cluster {
     /// Tells the node of everything written.
     pub fn report(&mut self, at: NodeId) {
         let Some(replica) = self.replicas.get_mut(&at) else { return };
-        let batches = std::mem::take(&mut replica.unreported);
-        if batches > 0 {
-            self.step(at, Input::Synced(batches));
+        if let Some(through) = replica.unreported.take() {
+            self.step(at, Input::Synced(through));
         }
     }
 
@@ -255,7 +254,7 @@ impl Cluster {
     pub fn crash(&mut self, at: NodeId, keep: usize) {
         let Some(replica) = self.replicas.get_mut(&at) else { return };
         let batches = replica.waiting.drain(..).filter_map(|output| match output {
-            Output::Persist(batch) => Some(batch),
+            Output::Persist { batch, .. } => Some(batch),
             Output::Send(_)
             | Output::SetTimer(_)
             | Output::CancelTimer(_)
@@ -273,7 +272,7 @@ impl Cluster {
             self.told.push(Told::Wrote(at, batch));
         }
         replica.node = None;
-        replica.unreported = 0;
+        replica.unreported = None;
     }
 
     /// Starts a node from its disk.
@@ -292,7 +291,7 @@ impl Cluster {
         if let Some(replica) = self.replicas.get_mut(&at) {
             replica.disk = Durable { hard_state: vote, log, ..first };
             replica.waiting.clear();
-            replica.unreported = 0;
+            replica.unreported = None;
         }
         self.restart(at);
     }

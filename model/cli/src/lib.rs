@@ -1,6 +1,6 @@
 //! The front door: what is typed, what is printed, and exit codes.
 //!
-//! May import: `core`, `cutover_model`.
+//! May import: `core`, `cutover_model`, `cutover_model::protocol`.
 
 mod console;
 pub mod history_file;
@@ -9,6 +9,7 @@ pub mod review;
 mod verbs;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use cutover_model::Ours;
 use std::ffi::OsString;
 use verbs::{check, explain, explore, history, replay, sibling};
 
@@ -105,14 +106,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => return usage(&error),
     };
     match cli.verb {
-        Verb::Check(args) => check::run(&args),
-        Verb::Explore(args) => explore::run(&args),
-        Verb::Replay(args) => replay::run(&args),
+        Verb::Check(args) => check::run::<Ours>(&args),
+        Verb::Explore(args) => explore::run::<Ours>(&args),
+        Verb::Replay(args) => replay::run::<Ours>(&args),
         Verb::Sim(args) => sibling::simulate(&args),
         Verb::Mutants(args) => mutants::run(&args),
         Verb::Review(args) => verbs::review::run(&args),
         Verb::History(args) => history::run(&args),
-        Verb::Explain(args) => explain::run(&args),
+        Verb::Explain(args) => explain::run::<Ours>(&args),
         Verb::Init(args) => sibling::operate("init", &args),
         Verb::Serve(args) => sibling::operate("serve", &args),
         Verb::Ctl(args) => sibling::operate("ctl", &args),

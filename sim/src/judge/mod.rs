@@ -291,7 +291,7 @@ impl Judge {
                     let id = Id::named(halt.invariant).map_or(own::STOP, |id| id.entry().id);
                     self.find(id, halt.facts, format!("n{node} has stopped"));
                 }
-                Output::Persist(_)
+                Output::Persist { .. }
                 | Output::Send(_)
                 | Output::SetTimer(_)
                 | Output::CancelTimer(_)

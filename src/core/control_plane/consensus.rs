@@ -10,7 +10,8 @@ use super::{
 };
 use crate::core::ids::{Index, NodeId, SessionId};
 use crate::core::raft::{
-    Applied, Configuration, Content, Message, Output, Peer, ProposalId, ReadId, RoleName, Ticket, Timer,
+    Applied, BatchNumber, Configuration, Content, Message, Output, Peer, ProposalId, ReadId, RoleName,
+    Ticket, Timer,
 };
 use alloc::vec::Vec;
 
@@ -77,6 +78,7 @@ pub trait ControlPlaneConsensus {
     fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError>;
 
     /// What is to be done, in this order; asked for after every input.
+    #[must_use = "what an engine wants done has to be done, in this order"]
     fn take_outputs(&mut self) -> Vec<ControlPlaneOutput>;
 
     /// Proposes an entry: [`ControlPlaneInput::Propose`].
@@ -127,9 +129,9 @@ pub trait ControlPlaneConsensus {
         let _nobody_waits = self.handle(ControlPlaneInput::TimerFired(timer));
     }
 
-    /// Takes word that so many of the oldest batches are durable.
-    fn synced(&mut self, batches: u32) {
-        let _nobody_waits = self.handle(ControlPlaneInput::Synced(batches));
+    /// Takes word that a batch, and every batch before it, is durable.
+    fn synced(&mut self, through: BatchNumber) {
+        let _nobody_waits = self.handle(ControlPlaneInput::Synced(through));
     }
 
     /// Takes the wish that another node leads; the outcome is an [`Output::Transfer`].

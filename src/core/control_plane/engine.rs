@@ -221,7 +221,7 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
             ControlPlaneInput::Read => return self.begin_read().map(Accepted::Read),
             ControlPlaneInput::Received(message) => Input::Received(message),
             ControlPlaneInput::TimerFired(timer) => Input::TimerFired(timer),
-            ControlPlaneInput::Synced(batches) => Input::Synced(batches),
+            ControlPlaneInput::Synced(through) => Input::Synced(through),
             ControlPlaneInput::Transfer(to) => Input::Transfer { to },
         };
         self.outputs.extend(self.node.handle(input));

@@ -2,7 +2,7 @@
 
 use super::{ControlPlaneEntry, ControlPlaneError};
 use crate::core::ids::NodeId;
-use crate::core::raft::{Content, Message, ProposalId, ReadId, Rejection, Timer};
+use crate::core::raft::{BatchNumber, Content, Message, ProposalId, ReadId, Rejection, Timer};
 use serde::{Deserialize, Serialize};
 
 /// One input of an engine, with everything in it.
@@ -12,8 +12,8 @@ pub enum ControlPlaneInput {
     Received(Message<ControlPlaneEntry>),
     /// A timer ended.
     TimerFired(Timer),
-    /// So many of the oldest batches are durable now.
-    Synced(u32),
+    /// This batch is durable, and every batch before it.
+    Synced(BatchNumber),
     /// Somebody wants an entry in the log, or a session opened or closed; leader only. With a ticket, a second proposal of
     /// the same is applied once. The id of a session comes with the outcome.
     Propose(Content<ControlPlaneEntry>),

@@ -6,7 +6,7 @@ use super::{
     FollowerStatus, Founder, Registered, ReplicatedControlPlane,
 };
 use crate::core::ids::{Index, NodeId};
-use crate::core::raft::{Applied, Config, Configuration, Durable, StartError, Timer};
+use crate::core::raft::{Applied, Config, Configuration, Durable, Node, StartError, Timer};
 use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,12 @@ impl SingleNodeControlPlane {
         let mut engine = ReplicatedControlPlane::start(config, disk)?;
         engine.fire(Timer::Election);
         Ok(Self { engine })
+    }
+
+    /// The participant in the log.
+    #[must_use]
+    pub const fn node(&self) -> &Node<ControlPlaneState> {
+        self.engine.node()
     }
 }
 

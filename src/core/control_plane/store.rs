@@ -108,9 +108,9 @@ impl<C: ControlPlaneConsensus, D: Disk> LogStore<C, D> {
         told: &mut Vec<ControlPlaneOutput>,
     ) -> Result<(), Stopped> {
         match output {
-            Output::Persist(batch) => {
+            Output::Persist { number, batch } => {
                 self.disk.write(&batch).map_err(Stopped::Disk)?;
-                self.engine.synced(1);
+                self.engine.synced(number);
             }
             Output::Halt(halt) => return Err(Stopped::Halted(halt)),
             Output::Send(_)

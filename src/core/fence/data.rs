@@ -2,7 +2,8 @@
 
 use super::{Body, Request};
 use super::{Copy, Enforcement, Fence, Known, Output, Read, Refusal, Reply, Write, refuse, state};
-use crate::core::ids::{Epoch, Position};
+use crate::core::ids::{Epoch, Halt, Position};
+use crate::enforce;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -30,7 +31,38 @@ impl Fence {
     }
 
     /// Token check, duplicate check and effect, in one step.
-    pub(super) fn apply(&mut self, write: Write) -> Vec<Output> {
+    pub(super) fn apply(&mut self, write: Write, halt: &mut Option<Halt>) -> Vec<Output> {
+        let before = self.durable.copy.as_ref().map(|copy| (copy.watermark, copy.applied.known(write.id)));
+        let outputs = self.apply_admitted(write);
+        let after = self.durable.copy.as_ref().map(|copy| (copy.watermark, copy.applied.known(write.id)));
+        if let Some(Output::Append { position, id }) = outputs.first() {
+            let (position, id) = (*position, *id);
+            enforce!(
+                *halt,
+                "sink.apply-once",
+                matches!(before, Some((_, Known::New))),
+                "{id} is applied at position {position}, before that: {before:?}"
+            );
+            enforce!(
+                *halt,
+                "sink.apply-once",
+                before.is_some_and(|(end, _)| end.next() == position)
+                    && after == Some((position, Known::Applied(position))),
+                "{id} is applied at position {position}, from {before:?} to {after:?}"
+            );
+        } else {
+            enforce!(
+                *halt,
+                "sink.apply-once",
+                after == before,
+                "{} was not applied, yet {before:?} became {after:?}",
+                write.id
+            );
+        }
+        outputs
+    }
+
+    fn apply_admitted(&mut self, write: Write) -> Vec<Output> {
         let Some(at) = self.admitted.iter().position(|admitted| *admitted == write) else {
             return Vec::new();
         };

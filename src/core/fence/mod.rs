@@ -167,13 +167,13 @@ impl Fence {
             };
         }
         let before = (self.durable.sealed_through, self.durable.closed_through, self.durable.newest);
+        let mut halt = None;
         let mut outputs = match input {
             Input::Request(request) => {
                 self.request(request).unwrap_or_else(|refusal| vec![refuse(request, refusal)])
             }
-            Input::Apply(write) => self.apply(*write),
+            Input::Apply(write) => self.apply(*write, &mut halt),
         };
-        let mut halt = None;
         let after = (self.durable.sealed_through, self.durable.closed_through, self.durable.newest);
         enforce!(
             halt,

@@ -156,6 +156,22 @@ impl Relabel for Request {
     }
 }
 
+impl Body {
+    /// The migration that the request serves. `None`: a client's request, or a drop, which names a copy.
+    #[must_use]
+    pub const fn migration(&self) -> Option<MigrationId> {
+        match self {
+            Self::Prepare(prepare) => Some(prepare.migration),
+            Self::Seal(seal) => Some(seal.migration),
+            Self::Evidence(query) => Some(query.migration),
+            Self::Watermark(query) => Some(query.migration),
+            Self::Export(export) => Some(export.migration),
+            Self::Chunk(chunk) => Some(chunk.migration),
+            Self::Drop(_) | Self::Write(_) | Self::Read(_) => None,
+        }
+    }
+}
+
 impl Relabel for Write {
     fn relabel(&self, names: &dyn Names) -> Self {
         Self { id: self.id.relabel(names), ..*self }

@@ -1,5 +1,6 @@
 //! What the log holds of a partition.
 
+use crate::core::fence::{Body, Request};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
 use crate::core::placement::{Guarantee, PartitionState, Resolution};
 use alloc::vec::Vec;
@@ -95,6 +96,17 @@ impl PartitionRecord {
     #[must_use]
     pub const fn expected(&self) -> super::Expected {
         super::Expected { migration: self.migration, epoch: self.epoch }
+    }
+
+    /// Whether no controller that acts on this record would send the request: it serves a migration that is not in flight, or
+    /// drops a copy that is not listed. A client's request is never stale: its token is judged at the sink.
+    #[must_use]
+    pub fn makes_stale(&self, request: &Request) -> bool {
+        if let Body::Drop(drop) = &request.body {
+            return self.old_copies.iter().all(|old| old.copy != drop.copy);
+        }
+        let migration = request.body.migration();
+        migration.is_some_and(|migration| migration != self.migration || self.draining_epoch().is_none())
     }
 
     /// The epoch of the draining phase, while a migration is in flight.

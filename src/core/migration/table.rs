@@ -4,8 +4,9 @@
 //! the record as it is when the command is applied. A refused one changes nothing, by construction: a transition
 //! computes the new record from the old one, and only a success stores it.
 
-use super::{Command, MigrationError, PartitionRecord, Transition, transitions};
-use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
+use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, transitions};
+use crate::core::ids::{Epoch, Halt, MigrationId, PartitionId, Placement};
+use crate::enforce;
 use alloc::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
@@ -66,8 +67,24 @@ impl PlacementTable {
     /// # Errors
     /// [`MigrationError`], with the table unchanged.
     pub fn apply(&mut self, command: &Command) -> Result<Epoch, MigrationError> {
+        let mut halt = None;
+        let outcome = self.apply_checked(command, &mut halt);
+        debug_assert!(halt.is_none(), "{halt:?}");
+        outcome
+    }
+
+    /// [`PlacementTable::apply`], which a node runs: `halt` is set if the transition broke an invariant.
+    ///
+    /// # Errors
+    /// [`MigrationError`], with the table unchanged.
+    pub fn apply_checked(
+        &mut self,
+        command: &Command,
+        halt: &mut Option<Halt>,
+    ) -> Result<Epoch, MigrationError> {
         let partition = command.partition;
         let next = self.next_record(command)?;
+        self.check(command, &next, halt);
         if let Some(migration) = next.allocated {
             self.last_migration = self.last_migration.max(migration);
         }
@@ -79,6 +96,44 @@ impl PlacementTable {
             self.records.insert(partition, next.record);
         }
         Ok(epoch)
+    }
+
+    /// Compares the new record with the old one. Both sides: what must change did, and what must stay did.
+    fn check(&self, command: &Command, next: &Next, halt: &mut Option<Halt>) {
+        let before = self.records.get(&command.partition);
+        let (had, has) = (before.and_then(|record| record.placed), next.record.placed);
+        let (then, now) = (before.map_or(self.epoch_floor, |record| record.epoch), next.record.epoch);
+        let moved = had.map(|placed| placed.state) != has.map(|placed| placed.state);
+        enforce!(
+            *halt,
+            "migration.epoch-monotone",
+            if moved { now > then } else { now == then },
+            "{command} leads from {then} to {now}, the placement changed: {moved}"
+        );
+        enforce!(
+            *halt,
+            "migration.epoch-monotone",
+            next.allocated.is_none_or(|id| id > self.last_migration),
+            "{command} was given {:?} after {}",
+            next.allocated,
+            self.last_migration
+        );
+        let named = command.transition.expected();
+        enforce!(
+            *halt,
+            "migration.cas",
+            named.is_none_or(|named| before.is_some_and(|record| record.expected() == named)),
+            "applied: {command}, the record was {:?}",
+            before.map(PartitionRecord::expected)
+        );
+        let kept = had.is_none_or(|placed| placed.debt.is_none()) || has.is_some_and(|p| p.debt.is_some());
+        enforce!(
+            *halt,
+            "migration.debt-kept",
+            kept || command.transition.kind() == TransitionKind::Settle,
+            "{command} cleared the debt {:?}",
+            had.and_then(|placed| placed.debt)
+        );
     }
 
     /// Raises what will be given out next above what sinks may have seen: after a restore from a backup, or a recovery

@@ -1,9 +1,8 @@
-//! Raft: a log that a quorum agrees on. Deterministic, no I/O: inputs in, one ordered queue of outputs out.
+//! Raft consensus as a deterministic state machine without I/O: inputs in, one ordered list of outputs out.
 //!
-//! One [`Node`] is one participant. Whoever drives it hands it [`Input`]s one at a time and performs the [`Output`]s in
-//! their order. The one rule of the driver: a message that [rests on the disk](Body::after_persist) and stands behind an
-//! [`Output::Persist`] waits until that batch, and every batch before it, are durable. There is no time here; a node asks
-//! for a [`Timer`] and is told that it fired.
+//! One [`Node`] is one participant. A driver passes it [`Input`]s one at a time and performs the [`Output`]s in order,
+//! through an [outbox](crate::core::outbox), which holds back what must wait for the disk. A node has no clock: it sets a
+//! [`Timer`] and takes its firing as an input.
 //!
 //! Where the rules of the papers are (Raft: Ongaro and Ousterhout 2014, extended version; thesis: Ongaro 2014):
 //!
@@ -57,7 +56,8 @@ pub use durable::{Batch, Durable, HardState, Snapshot, SnapshotError};
 pub(crate) use entry::sealed;
 pub use entry::{Content, Entry, LogPosition, Payload};
 pub use io::{
-    Input, Outcome, Output, ProposalId, ReadId, ReadRefusal, Rejection, StartError, Timer, TransferRefusal,
+    BatchNumber, Input, Outcome, Output, ProposalId, ReadId, ReadRefusal, Rejection, StartError, Timer,
+    TransferRefusal,
 };
 pub use log::Log;
 pub use machine::{Applied, Effect, Machine};

@@ -7,12 +7,12 @@
 //!   storage ── synced ─┘      │                 └──▶ feed ───▶ watchers
 //! ```
 //!
-//! It decides nothing. It hands the engine one call at a time, and performs what comes out in that order: whatever stands
-//! behind a batch leaves once the batch, and all before it, are durable. It owns the clock, the jitter and the queues; all
+//! It decides nothing. It hands the engine one call at a time, and performs what comes out in that order; what has to wait
+//! for the disk stays in the [outbox](crate::core::outbox) until then. It owns the clock, the jitter and the queues; all
 //! of them are bounded, and a full one is an answer to the caller, never a wait without end. That it decides nothing is
 //! tested: the calls of any run, replayed through the pure machine alone, end in the same state.
 //!
-//! May import: `core::ids`, `core::raft`, `core::migration`, `core::control_plane`, `core::trace`, `node::store`.
+//! May import: `core::ids`, `core::raft`, `core::outbox`, `core::migration`, `core::control_plane`, `core::trace`, `node::store`.
 
 #![allow(
     clippy::disallowed_types,
@@ -23,7 +23,6 @@
 mod config;
 mod feed;
 mod handle;
-mod outbox;
 mod perform;
 mod pump;
 mod recorder;

@@ -5,18 +5,17 @@ use super::pump::Stopped;
 use super::transport::Transport;
 use crate::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput};
 use crate::core::ids::Revision;
-use crate::core::raft::{Content, Effect, Entry, LogPosition, Output};
+use crate::core::raft::{BatchNumber, Content, Effect, Entry, LogPosition, Output};
 use metrics::counter;
 
 impl<T: Transport> Pump<T> {
-    pub(super) fn synced(&mut self, done: Option<Result<usize, String>>) {
+    pub(super) fn synced(&mut self, done: Option<Result<BatchNumber, String>>) {
         match done {
-            Some(Ok(batches)) => {
-                for message in self.outbox.durable(batches) {
+            Some(Ok(through)) => {
+                for message in self.outbox.durable(through) {
                     self.transport.send(message);
                 }
-                let count = u32::try_from(batches).unwrap_or(u32::MAX);
-                self.tell(ControlPlaneInput::Synced(count));
+                self.tell(ControlPlaneInput::Synced(through));
             }
             Some(Err(error)) => self.stopped = Some(Stopped::Disk(error)),
             None => self.stopped = Some(Stopped::Disk("the storage task ended".to_owned())),
@@ -25,10 +24,10 @@ impl<T: Transport> Pump<T> {
 
     pub(super) fn perform(&mut self, said: Vec<ControlPlaneOutput>) {
         for output in said {
+            let Some(output) = self.outbox.pass(output) else { continue };
             match output {
-                Output::Persist(batch) => {
-                    self.outbox.batch();
-                    if self.batches.try_send(batch).is_err() {
+                Output::Persist { number, batch } => {
+                    if self.batches.try_send((number, batch)).is_err() {
                         self.stopped = Some(Stopped::Disk("the storage task ended".to_owned()));
                     }
                 }
@@ -48,11 +47,7 @@ impl<T: Transport> Pump<T> {
                     self.touched.clear();
                     self.feed.restart(self.engine.state());
                 }
-                Output::Send(message) => {
-                    if let Some(free) = self.outbox.pass(message) {
-                        self.transport.send(free);
-                    }
-                }
+                Output::Send(message) => self.transport.send(message),
                 Output::Decided { id, outcome } => {
                     if let Some(reply) = self.proposals.remove(&id) {
                         let _gone = reply.send(Ok(outcome));

@@ -3,18 +3,18 @@
 use super::config::DriverConfig;
 use super::feed::Feed;
 use super::handle::{Handle, Reading, Reply, Request};
-use super::outbox::Outbox;
 use super::recorder::Recorder;
 use super::status::{Gauges, Status};
-use super::storage::{self, Storage};
+use super::storage::{self, NumberedBatch, Storage};
 use super::timers::{Clock, Timers};
 use super::transport::{Inbox, Registry, Transport};
 use crate::core::control_plane::{
     Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneInput,
 };
 use crate::core::ids::{Halt, Index, NodeId, PartitionId, Revision};
+use crate::core::outbox::Outbox;
 use crate::core::raft::{
-    Batch, Configuration, Message, ProposalId, ReadId, ReadRefusal, Timer, TransferRefusal,
+    BatchNumber, Configuration, Message, ProposalId, ReadId, ReadRefusal, Timer, TransferRefusal,
 };
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -59,8 +59,8 @@ pub(super) struct Pump<T> {
     pub(super) transport: T,
     pub(super) timers: Timers,
     pub(super) recorder: Option<Box<dyn Recorder>>,
-    pub(super) outbox: Outbox,
-    pub(super) batches: mpsc::Sender<Batch<ControlPlaneEntry>>,
+    pub(super) outbox: Outbox<ControlPlaneEntry>,
+    pub(super) batches: mpsc::Sender<NumberedBatch>,
     pub(super) proposals: BTreeMap<ProposalId, Reply>,
     pub(super) reading: Option<(ReadId, Vec<Reading>)>,
     /// Reads that came after the one under way began: it may have seen too little for them.
@@ -133,7 +133,7 @@ impl<T: Transport> Pump<T> {
         mut self,
         mut inbox: mpsc::Receiver<Message<ControlPlaneEntry>>,
         mut requests: mpsc::Receiver<Request>,
-        mut synced: mpsc::Receiver<Result<usize, String>>,
+        mut synced: mpsc::Receiver<Result<BatchNumber, String>>,
     ) -> Stopped {
         while self.stopped.is_none() {
             let open = self.outbox.batches() < self.config.queues.batches;

@@ -1,7 +1,7 @@
 //! The disk of a node: batches in, and word of what is durable.
 
 use crate::core::control_plane::ControlPlaneEntry;
-use crate::core::raft::Batch;
+use crate::core::raft::{Batch, BatchNumber};
 use crate::node::store::{Store, StoreError};
 use core::time::Duration;
 use metrics::{counter, histogram};
@@ -42,6 +42,9 @@ impl Storage for Store {
     }
 }
 
+/// A batch, and the name by which it is reported durable.
+pub(super) type NumberedBatch = (BatchNumber, Batch<ControlPlaneEntry>);
+
 /// Batches in one durable write, at most.
 const GROUP_MAX: usize = 256;
 
@@ -52,17 +55,17 @@ const GROUP_MAX: usize = 256;
 )]
 pub(super) async fn run<S: Storage>(
     mut storage: S,
-    mut batches: mpsc::Receiver<Batch<ControlPlaneEntry>>,
-    done: mpsc::Sender<Result<usize, String>>,
+    mut batches: mpsc::Receiver<NumberedBatch>,
+    done: mpsc::Sender<Result<BatchNumber, String>>,
 ) {
-    while let Some(first) = batches.recv().await {
+    while let Some((mut through, first)) = batches.recv().await {
         let mut group = vec![first];
         while group.len() < GROUP_MAX
-            && let Ok(next) = batches.try_recv()
+            && let Ok((number, next)) = batches.try_recv()
         {
             group.push(next);
+            through = number;
         }
-        let count = group.len();
         let began = Instant::now();
         let wrote = tokio::task::spawn_blocking(move || {
             let result = storage.write(&group);
@@ -82,7 +85,7 @@ pub(super) async fn run<S: Storage>(
         counter!("cutover_fsyncs_total").increment(1);
         set_bytes(storage.bytes());
         let failed = result.is_err();
-        if done.send(result.map(|()| count).map_err(|error| error.to_string())).await.is_err() || failed {
+        if done.send(result.map(|()| through).map_err(|error| error.to_string())).await.is_err() || failed {
             return;
         }
     }

@@ -1,8 +1,8 @@
 //! What can happen next.
 
 use super::successor_cache::SuccessorCache;
+use super::{Duplicates, Wish};
 use super::{State, World};
-use crate::scopes::{Duplicates, Wish};
 use cutover::core::control_plane::ControlPlaneConsensus as _;
 use cutover::core::ids::Incarnation;
 use cutover::core::migration::Command;
@@ -179,7 +179,7 @@ impl World {
         let Some(host) = state.host(node) else { return };
         let machine = host.engine.node();
         let mut add = |action| into.push(ActionKind::Do { node, action });
-        if !host.waiting.is_empty() {
+        if host.is_writing() {
             add(NodeAction::Sync);
         }
         let limits = self.cluster.limits;

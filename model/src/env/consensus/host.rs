@@ -4,30 +4,16 @@ use super::World;
 use super::action::HostInput;
 use super::net::Sent;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
-use cutover::core::control_plane::{
-    Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneState,
-    ReplicatedControlPlane,
-};
-use cutover::core::ids::{Halt, Index, Names, Relabel, Term};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, ReplicatedControlPlane};
+use cutover::core::ids::{Halt, Index, Term};
 use cutover::core::migration::Command;
 use cutover::core::raft::{
-    Batch, Config, Content, Durable, Entry, HardState, LogPosition, Message, Outcome, Peer, ProposalId,
-    ReadId, ReadRefusal, Ticket,
+    Config, Content, Durable, Entry, HardState, LogPosition, Outcome, ProposalId, ReadId, ReadRefusal, Ticket,
 };
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What waits for the disk, and the disk.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Host {
-    /// The node, behind the seam.
-    pub engine: ReplicatedControlPlane,
-    /// What a crash leaves.
-    pub disk: Durable<ControlPlaneEntry>,
-    /// Batches that are not durable, and the messages behind them that wait for them. Begins with a batch, if there is anything. What stands
-    /// between two batches leaves together, so it is a set: [`in_order`].
-    pub waiting: VecDeque<Waiting>,
-}
+/// A node on its host.
+pub type Host = crate::host::Host<ReplicatedControlPlane>;
 
 /// What becomes of a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -41,15 +27,6 @@ pub enum Disk {
         /// How many.
         keep: u8,
     },
-}
-
-/// Something that waits for the disk.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Waiting {
-    /// A batch.
-    Batch(Batch<ControlPlaneEntry>),
-    /// A message that rests on it.
-    Message(Message<ControlPlaneEntry>),
 }
 
 /// An answer to a client.
@@ -117,17 +94,16 @@ impl World {
 
 impl Host {
     /// A node on its disk, after a start or a crash.
-    pub(super) fn start(config: Config, disk: Durable<ControlPlaneEntry>) -> Option<Self> {
-        let mut engine = ReplicatedControlPlane::start(config, disk.clone()).ok()?;
+    pub(super) fn started(config: Config, disk: Durable<ControlPlaneEntry>) -> Option<Self> {
+        let mut host = Self::start(config, disk).ok()?;
         // Timers fire whenever they like here; nothing else is said at a start.
-        let _timers = engine.take_outputs();
-        Some(Self { engine, disk, waiting: VecDeque::new() })
+        let _timers = host.outputs();
+        Some(host)
     }
 
     /// Batches that are not durable yet.
     pub(super) fn batches(&self) -> u8 {
-        let batches = self.waiting.iter().filter(|waiting| matches!(waiting, Waiting::Batch(_))).count();
-        u8::try_from(batches).unwrap_or(u8::MAX)
+        u8::try_from(self.queued().len()).unwrap_or(u8::MAX)
     }
 
     /// Whether its log has this command, not committed.
@@ -136,33 +112,5 @@ impl Host {
         let wanted = ControlPlaneEntry::OwnershipTransition(command.clone());
         let is = |entry: &Entry<ControlPlaneEntry>| matches!(&entry.content, Content::Payload { payload, .. } if *payload == wanted);
         node.log().from(node.commit().next(), u32::MAX).iter().any(is)
-    }
-
-    /// Who it is.
-    pub(super) const fn me(&self) -> Peer {
-        self.engine.node().config().me
-    }
-}
-
-/// The same with what stands between two batches in the order of its hashes.
-pub(super) fn in_order(mut waiting: VecDeque<Waiting>) -> VecDeque<Waiting> {
-    let is_batch = |waiting: &Waiting| matches!(waiting, Waiting::Batch(_));
-    for run in waiting.make_contiguous().split_mut(is_batch) {
-        run.sort_by_key(|waiting| hasher().hash_one(waiting));
-    }
-    waiting
-}
-
-impl Relabel for Host {
-    fn relabel(&self, names: &dyn Names) -> Self {
-        let waiting = self.waiting.iter().map(|waiting| match waiting {
-            Waiting::Batch(batch) => Waiting::Batch(batch.renamed::<ControlPlaneState>(names)),
-            Waiting::Message(message) => Waiting::Message(message.renamed::<ControlPlaneState>(names)),
-        });
-        Self {
-            engine: self.engine.relabel(names),
-            disk: self.disk.renamed::<ControlPlaneState>(names),
-            waiting: in_order(waiting.collect()),
-        }
     }
 }

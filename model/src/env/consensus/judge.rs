@@ -25,9 +25,9 @@ struct All<'a>([NodeNow<'a>; NODES_MAX], usize);
 impl<'a> All<'a> {
     /// `any`: fills the places that nobody has.
     fn of(hosts: &'a Hosts, any: &'a Host) -> Self {
-        let mut all = Self([now(any); NODES_MAX], 0);
+        let mut all = Self([any.now(); NODES_MAX], 0);
         for (host, slot) in hosts.iter().flatten().zip(&mut all.0) {
-            (*slot, all.1) = (now(host), all.1 + 1);
+            (*slot, all.1) = (host.now(), all.1 + 1);
         }
         all
     }
@@ -35,10 +35,6 @@ impl<'a> All<'a> {
     fn nodes(&self) -> &[NodeNow<'a>] {
         self.0.get(..self.1).unwrap_or_default()
     }
-}
-
-fn now(host: &Host) -> NodeNow<'_> {
-    NodeNow { node: host.engine.node(), disk: &host.disk }
 }
 
 impl World {
@@ -60,11 +56,11 @@ impl World {
             findings.demand(false, id, || (halt.facts.clone(), format!("{} has stopped", host.me())));
         }
         for vote in &effect.spoke {
-            feed(self, next, &ClusterFact::Told { by: now(&host), vote: *vote }, findings);
+            feed(self, next, &ClusterFact::Told { by: host.now(), vote: *vote }, findings);
         }
         if let Some(was) = before.host(node).filter(|was| was.me() == host.me()) {
             let fact =
-                ClusterFact::Stepped { before: Before::of(now(was)), after: now(&host), restarted: died };
+                ClusterFact::Stepped { before: Before::of(was.now()), after: host.now(), restarted: died };
             next.monitor.judge(&fact, findings);
         }
         if let Some(term) = effect.led {
@@ -167,7 +163,7 @@ pub(super) fn places(
     if action == Some(NodeAction::Wipe) {
         marks |= Mark::Wiped.bit();
     }
-    let waited = before.host(node).is_some_and(|host| !host.waiting.is_empty());
+    let waited = before.host(node).is_some_and(|host| host.is_writing());
     let keep = match action {
         Some(NodeAction::Crash { keep }) if waited => Some(keep),
         Some(_) | None => crash,

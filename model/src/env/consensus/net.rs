@@ -1,6 +1,7 @@
 //! Messages on their way: a sorted set of shared values.
 
 use super::mixed;
+use crate::host::Wire;
 use crate::shared::Shared;
 use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use cutover::core::ids::{Names, Relabel};
@@ -17,52 +18,16 @@ impl Relabel for Sent {
 }
 
 /// Messages on their way, in the order of their hashes; equal ones are one.
-#[derive(Clone, Debug, Default)]
-pub struct Net {
-    messages: Vec<Shared<Sent>>,
-}
+pub type Net = Wire<Shared<Sent>>;
 
 impl Net {
-    /// The messages.
-    #[must_use]
-    pub fn messages(&self) -> &[Shared<Sent>] {
-        &self.messages
-    }
-
     /// Adds a message.
-    pub fn add(&mut self, message: &Shared<Sent>) {
-        if let Err(at) = self.messages.binary_search_by_key(&message.hash(0), |other| other.hash(0)) {
-            self.messages.insert(at, message.clone());
-        }
-    }
-
-    /// Takes one out.
-    pub fn remove(&mut self, at: usize) {
-        if at < self.messages.len() {
-            self.messages.remove(at);
-        }
-    }
-
-    /// Takes a set of them out: a bit for each, in their order.
-    pub fn lose(&mut self, set: u16) {
-        let mut bit = set;
-        if set != 0 {
-            self.messages.retain(|_| {
-                let kept = bit & 1 == 0;
-                bit >>= 1;
-                kept
-            });
-        }
-    }
-
-    /// Keeps those that may still do something.
-    pub fn retain(&mut self, may: impl FnMut(&Shared<Sent>) -> bool) {
-        self.messages.retain(may);
+    pub(super) fn add(&mut self, message: &Shared<Sent>) {
+        self.insert_by_key(message, |message| message.hash(0));
     }
 
     /// The hash of an image of the set.
-    #[must_use]
-    pub fn hash(&self, image: usize) -> u64 {
-        self.messages.iter().fold(0, |sum: u64, message| sum.wrapping_add(mixed(message.hash(image))))
+    pub(super) fn hash(&self, image: usize) -> u64 {
+        self.messages().iter().fold(0, |sum: u64, message| sum.wrapping_add(mixed(message.hash(image))))
     }
 }

@@ -1,11 +1,11 @@
 //! A host takes a host_input: what the node wants done is performed, in order.
 
 use super::action::HostInput;
-use super::host::{Disk, Effect, Host, Told, Waiting, in_order};
+use super::host::{Disk, Effect, Host, Told};
 use super::mark::Mark;
 use super::net::Sent;
-use super::{World, identity};
-use crate::scopes::Wish;
+use super::{Wish, World, identity};
+use crate::host::{Unreadable, carried};
 use crate::shared::{Memory, Shared, memory};
 use cutover::core::control_plane::{
     ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Endpoints,
@@ -16,7 +16,7 @@ use cutover::core::invariant::Id;
 use cutover::core::migration::{Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
-    Batch, Effect as Did, Entry, HardState, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket,
+    Effect as Did, Entry, HardState, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket,
 };
 
 impl World {
@@ -35,7 +35,7 @@ impl World {
         match disk {
             Disk::Lingers => {}
             Disk::Syncs => {
-                while work.host.waiting.front().is_some() {
+                while work.host.is_writing() {
                     work.sync();
                 }
             }
@@ -124,15 +124,15 @@ impl Work {
         self.effect.proposed = Some(proposed);
     }
 
-    /// Performs what the node wants done, in order. A message that rests on the disk waits for the batches before it.
+    /// Performs what the node wants done and may be done now, in order.
     fn perform(&mut self) {
         for output in self.host.engine.take_outputs() {
+            if let Output::Persist { batch, .. } = &output {
+                self.say(|| super::text::batch(batch));
+            }
+            let Some(output) = self.host.pass(output) else { continue };
             match output {
-                Output::Persist(batch) => {
-                    self.say(|| super::text::batch(&batch));
-                    self.host.waiting.push_back(Waiting::Batch(batch));
-                }
-                Output::Send(message) => self.wait_or_send(message),
+                Output::Send(message) => self.send(message),
                 Output::Decided { id, outcome } => self.tell(Told::Decided(id, outcome)),
                 Output::Read { id, outcome } => self.tell(Told::Read(id, outcome)),
                 other @ (Output::SetTimer(_)
@@ -142,6 +142,7 @@ impl Work {
                 | Output::Transfer(_)
                 | Output::BecameLeader(_)
                 | Output::Mark(_)
+                | Output::Persist { .. }
                 | Output::Halt(_)) => self.note(other),
             }
         }
@@ -178,21 +179,10 @@ impl Work {
             }
             Output::SetTimer(_)
             | Output::CancelTimer(_)
-            | Output::Persist(_)
+            | Output::Persist { .. }
             | Output::Send(_)
             | Output::Decided { .. }
             | Output::Read { .. } => {}
-        }
-    }
-
-    fn wait_or_send(&mut self, message: Message<ControlPlaneEntry>) {
-        if self.host.waiting.is_empty() || !message.body.after_persist() {
-            return self.send(message);
-        }
-        let waiting = Waiting::Message(message);
-        // On the network equal messages are one, so a second waits for nothing.
-        if !self.host.waiting.contains(&waiting) {
-            self.host.waiting.push_back(waiting);
         }
     }
 
@@ -214,41 +204,24 @@ impl Work {
         }
     }
 
-    /// The oldest batch is durable: what stood behind it leaves, up to the next one, and the node is told.
+    /// The oldest batch is durable: what waited for it leaves, and the node is told.
     fn sync(&mut self) {
-        let Some(Waiting::Batch(batch)) = self.host.waiting.pop_front() else { return };
-        self.write(&batch);
-        while let Some(Waiting::Message(_)) = self.host.waiting.front()
-            && let Some(Waiting::Message(message)) = self.host.waiting.pop_front()
-        {
-            self.send(message);
+        match self.host.write() {
+            Some(Ok(messages)) => messages.into_iter().for_each(|message| self.send(message)),
+            Some(Err(Unreadable(what))) => self.unreadable(what),
+            None => return,
         }
-        self.host.engine.synced(1);
+        self.host.report();
         self.perform();
     }
 
     fn crash(&mut self, keep: u8) {
-        let waiting = std::mem::take(&mut self.host.waiting);
-        let batches = waiting.iter().filter_map(|waiting| match waiting {
-            Waiting::Batch(batch) => Some(batch),
-            Waiting::Message(_) => None,
-        });
-        for batch in batches.take(keep.into()) {
-            self.write(batch);
-        }
         let config = self.host.engine.node().config();
-        match Host::start(config, self.host.disk.clone()) {
-            Some(host) => self.host = host,
-            None => self.unreadable("what the disk holds"),
-        }
-    }
-
-    /// What a disk holds is bytes: what cannot be read back as it was is lost.
-    fn write(&mut self, batch: &Batch<ControlPlaneEntry>) {
-        let bytes = postcard::to_allocvec(batch).ok();
-        match bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).filter(|read| read == batch) {
-            Some(read) => self.host.disk.write(&read),
-            None => self.unreadable("a batch"),
+        let disk = self.host.clone().crash(keep.into());
+        match disk.map(|disk| Host::started(config, disk)) {
+            Ok(Some(host)) => self.host = host,
+            Ok(None) => self.unreadable("what the disk holds"),
+            Err(Unreadable(what)) => self.unreadable(what),
         }
     }
 
@@ -263,7 +236,7 @@ impl Work {
         let me = self.host.me();
         let me = Peer { incarnation: me.incarnation.next(), ..me };
         let disk = world.founder.empty_disk().ok();
-        if let Some(host) = disk.and_then(|disk| Host::start(world.config(me), disk)) {
+        if let Some(host) = disk.and_then(|disk| Host::started(world.config(me), disk)) {
             self.host = host;
         }
     }
@@ -272,12 +245,12 @@ impl Work {
         let messages = std::mem::take(&mut self.sent);
         let mut sent = Vec::new();
         for message in messages {
-            match recoded_message(&message).filter(|read| *read == message) {
+            match carried(&message) {
                 Some(read) => sent.push(Shared::interned(Sent(read), &world.symmetry, world.key, &SENT)),
                 None => self.unreadable("a message"),
             }
         }
-        self.host.waiting = in_order(self.host.waiting);
+        self.host.sort_waiting();
         let host = Shared::interned(self.host, &world.symmetry, world.key, &HOSTS);
         let parts = self.effect;
         let same = host.same(before);
@@ -315,9 +288,4 @@ thread_local! {
 fn create(write: u8) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(u32::from(write)), transition })
-}
-
-/// What the network carries is bytes, too.
-fn recoded_message(message: &Message<ControlPlaneEntry>) -> Option<Message<ControlPlaneEntry>> {
-    message.encode().ok().and_then(|bytes| Message::decode(&bytes).ok())
 }
