@@ -309,6 +309,22 @@ fn the_page_names_what_is_there_and_all_of_it() -> Result<(), String> {
     none(&page::violations(&page::named_paths(&read("ARCHITECTURE.md")?, &top), &files))
 }
 
+/// The page says how many bits of the set of invariants are used.
+#[test]
+fn the_page_counts_the_invariants() -> Result<(), String> {
+    let registry = read("src/core/invariant/mod.rs")?;
+    let is_row = |line: &&str| {
+        ["Node", "Cluster", "History"].contains(&line.split_whitespace().nth(1).unwrap_or_default())
+            && line.trim_end().ends_with('"')
+    };
+    let used = format!("{} of 32 are used", registry.lines().filter(is_row).count());
+    if read("ARCHITECTURE.md")?.contains(&used) {
+        Ok(())
+    } else {
+        Err(format!("ARCHITECTURE.md: not {used:?}"))
+    }
+}
+
 #[test]
 fn other_pages_name_paths_that_exist() -> Result<(), String> {
     let files = all_files()?;

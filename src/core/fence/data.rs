@@ -1,4 +1,4 @@
-//! What clients ask of a sink: writes and reads.
+//! Clients' requests to a sink: writes and reads.
 
 use super::{Body, Request};
 use super::{Copy, Enforcement, Fence, Known, Output, Read, Refusal, Reply, Write, refuse, state};
@@ -7,15 +7,16 @@ use crate::enforce;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// What is to become of a write.
+/// What a write does.
 enum Judgement {
     Apply,
-    /// It has taken effect already.
+    /// The write took effect earlier, at this position.
     Duplicate(Position),
 }
 
 impl Fence {
-    /// Queues a write. Refusing here what would be refused later saves the wait; it decides nothing.
+    /// Queues a write. Admission guarantees nothing: the write is checked again when it is applied. Refusing here only
+    /// saves the wait.
     pub(super) fn admit(&mut self, write: Write) -> Result<Vec<Output>, Refusal> {
         match self.judge(write)? {
             Judgement::Duplicate(position) => Ok(state(Reply::Applied { write, position })),
@@ -77,7 +78,7 @@ impl Fence {
         }
     }
 
-    /// Reads what is durable: a value that a crash could still take away must not be seen.
+    /// Reads durable data only: a value that a crash could take back must not be seen.
     pub(super) fn read(&self, read: Read) -> Result<Vec<Output>, Refusal> {
         self.copy()?;
         self.check_closed(read.token)?;

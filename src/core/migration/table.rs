@@ -1,8 +1,8 @@
 //! The table of partitions: a deterministic state machine over committed commands.
 //!
-//! Every replica that applies the same commands in the same order has the same table. A command is judged against
-//! the record as it is when the command is applied. A refused one changes nothing, by construction: a transition
-//! computes the new record from the old one, and only a success stores it.
+//! Every replica that applies the same commands in the same order has the same table. A command is checked against the
+//! record when it is applied. A refused command changes nothing, by construction: a transition computes the new record
+//! from the old one, and only a success stores it.
 
 use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, transitions};
 use crate::core::ids::{Epoch, Halt, MigrationId, PartitionId, Placement};
@@ -10,21 +10,21 @@ use crate::enforce;
 use alloc::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
-/// Bounds that the table holds.
+/// The limits of the table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Caps {
-    /// Migrations in flight that touch one placement, as source or target.
+    /// Migrations in flight that touch one placement, as source or target, at most.
     pub migrations_per_placement: u32,
-    /// Migrations in flight in all.
+    /// Migrations in flight, at most.
     pub migrations_overall: u32,
-    /// Partitions, those deleted and not yet forgotten included.
+    /// Partitions, at most, including deleted ones with copies left.
     pub partitions: u32,
-    /// Old copies of one partition.
+    /// Old copies of one partition, at most.
     pub old_copies_per_partition: u32,
 }
 
 impl Caps {
-    /// What a cluster starts with.
+    /// The limits that a cluster starts with.
     pub const PRODUCTION: Self = Self {
         migrations_per_placement: 2,
         migrations_overall: 8,
@@ -33,14 +33,14 @@ impl Caps {
     };
 }
 
-/// All partitions.
+/// The records of all partitions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct PlacementTable {
     pub(super) caps: Caps,
     pub(super) records: BTreeMap<PartitionId, PartitionRecord>,
-    /// The last id given out.
+    /// The last migration id that was allocated.
     last_migration: MigrationId,
-    /// Above every epoch of every partition that is no longer listed.
+    /// At least every epoch of every partition that is no longer listed.
     epoch_floor: Epoch,
 }
 
@@ -51,7 +51,7 @@ impl PlacementTable {
         Self { caps, records: BTreeMap::new(), last_migration: MigrationId::ZERO, epoch_floor: Epoch::ZERO }
     }
 
-    /// The record of a partition: one that exists, or one that was deleted and has copies left.
+    /// The record of a partition that exists, or was deleted and has copies left.
     #[must_use]
     pub fn record(&self, partition: PartitionId) -> Option<&PartitionRecord> {
         self.records.get(&partition)
@@ -98,7 +98,7 @@ impl PlacementTable {
         Ok(epoch)
     }
 
-    /// Compares the new record with the old one. Both sides: what must change did, and what must stay did.
+    /// Checks the new record against the old one: what must change has changed, and what must stay has stayed.
     fn check(&self, command: &Command, next: &Next, halt: &mut Option<Halt>) {
         let before = self.records.get(&command.partition);
         let (had, has) = (before.and_then(|record| record.placed), next.record.placed);
@@ -136,8 +136,8 @@ impl PlacementTable {
         );
     }
 
-    /// Raises what will be given out next above what sinks may have seen: after a restore from a backup, or a recovery
-    /// from the loss of a quorum, the log may have forgotten epochs and ids that sinks hold fences for.
+    /// Raises the epochs and ids that are allocated next above those that sinks may have fences for. Needed after a
+    /// restore from a backup or a recovery from the loss of a quorum, which may lose the newest ones.
     pub fn raise_floor(&mut self, epoch: Epoch, migration: MigrationId) {
         self.epoch_floor = self.epoch_floor.max(epoch);
         self.last_migration = self.last_migration.max(migration);
@@ -185,7 +185,7 @@ impl PlacementTable {
         Ok(Next { record: next, allocated: None })
     }
 
-    /// The caps come on top of what the record itself allows.
+    /// The transition, and the limits of the table on top of it.
     pub(super) fn begin(
         &self,
         record: &PartitionRecord,
@@ -206,7 +206,7 @@ impl PlacementTable {
             return Err(MigrationError::OverallCap { have, limit });
         }
         let limit = self.caps.old_copies_per_partition;
-        // The migration leaves one old copy behind, whichever way it ends.
+        // The migration leaves one old copy behind, whether it completes or aborts.
         if count(next.old_copies.len()) >= limit {
             return Err(MigrationError::CopyCap { limit });
         }
@@ -217,13 +217,13 @@ impl PlacementTable {
         self.last_migration.next()
     }
 
-    /// Migrations in flight.
+    /// The number of migrations in flight.
     #[must_use]
     pub fn migrations_in_flight(&self) -> u32 {
         count(self.records.values().filter(|record| migrating(record).is_some()).count())
     }
 
-    /// Migrations in flight that have this placement as source or target.
+    /// The number of migrations in flight with this placement as source or target.
     #[must_use]
     pub fn migrations_touching(&self, placement: Placement) -> u32 {
         let touches = |record: &&PartitionRecord| {
