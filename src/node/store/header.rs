@@ -118,6 +118,6 @@ mod tests {
             number(&file[at..at + SLOT_BYTES]).expect("the checksum to cover the slot")
         });
         let primary = usize::from(file[FLAGS] & PRIMARY);
-        assert_eq!(numbers[primary], numbers[1 - primary] + 1, "the flags name the newer commit");
+        assert!(numbers[primary] > numbers[1 - primary], "the flags name the newer commit: {numbers:?}");
     }
 }
