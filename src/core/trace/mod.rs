@@ -25,6 +25,7 @@
 //! | a blank line | the end of the header; further ones are skipped |
 //! | `LANE DIRECTIVE` | a step: who acts, and the choice that was made |
 //! | `! LANE DIRECTIVE` | the same, where the choice is a fault |
+//! | `- LANE DIRECTIVE` | a choice that must have no effect here: a bug that was fixed made it |
 //! | `  > TEXT` | an output of the step above |
 //! | `# TEXT` | narration of the step below, or of the end |
 //! | `end N` | the end, after N steps: a text without it is truncated |

@@ -163,12 +163,18 @@ fn step_line(line: &str, trace: &mut Trace) -> Result<(), Problem> {
         let step = step.ok_or_else(|| Problem::OutputWithoutDirective { found: excerpt(line) })?;
         return Ok(step.push_output(output)?);
     }
-    let (fault, choice) = line.strip_prefix("! ").map_or((false, line), |choice| (true, choice));
+    let (make, choice): (fn(&str, &str) -> Result<Step, Unfit>, &str) =
+        if let Some(choice) = line.strip_prefix("! ") {
+            (|lane, directive| Step::fault(lane, directive), choice)
+        } else if let Some(choice) = line.strip_prefix("- ") {
+            (|lane, directive| Step::refused(lane, directive), choice)
+        } else {
+            (|lane, directive| Step::new(lane, directive), line)
+        };
     let Some((lane, directive)) = choice.split_once(' ').filter(|(lane, _)| !lane.is_empty()) else {
         return Err(Problem::UnknownLine { found: excerpt(line) });
     };
-    let step = if fault { Step::fault(lane, directive) } else { Step::new(lane, directive) }?;
-    trace.steps.push(step.with_narration(core::mem::take(&mut trace.closing))?);
+    trace.steps.push(make(lane, directive)?.with_narration(core::mem::take(&mut trace.closing))?);
     Ok(())
 }
 

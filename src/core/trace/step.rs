@@ -8,23 +8,30 @@ use alloc::vec::Vec;
 use core::fmt;
 use thiserror::Error;
 
-/// A choice of the environment, and what it did.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Kind {
+    Choice,
+    Fault,
+    Refused,
+}
+
+/// A choice of the environment and its outputs, or a choice that must have no effect.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Step {
     narration: Vec<String>,
-    fault: bool,
+    kind: Kind,
     lane: String,
     directive: String,
     outputs: Vec<String>,
 }
 
 impl Step {
-    /// A choice that damages nothing.
+    /// A choice that is not a fault.
     ///
     /// # Errors
     /// The lane is not a word, or the directive not a line.
     pub fn new(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
-        Self::checked(false, lane.into(), directive.into())
+        Self::checked(Kind::Choice, lane.into(), directive.into())
     }
 
     /// A choice that is a fault.
@@ -32,12 +39,20 @@ impl Step {
     /// # Errors
     /// The lane is not a word, or the directive not a line.
     pub fn fault(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
-        Self::checked(true, lane.into(), directive.into())
+        Self::checked(Kind::Fault, lane.into(), directive.into())
     }
 
-    fn checked(fault: bool, lane: String, directive: String) -> Result<Self, Unfit> {
+    /// A choice that must have no effect here: it is not offered, or it changes nothing. A bug that was fixed made it.
+    ///
+    /// # Errors
+    /// The lane is not a word, or the directive not a line.
+    pub fn refused(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
+        Self::checked(Kind::Refused, lane.into(), directive.into())
+    }
+
+    fn checked(kind: Kind, lane: String, directive: String) -> Result<Self, Unfit> {
         let (lane, directive) = (Field::Lane.word(lane)?, Field::Directive.text(directive)?);
-        let step = Self { narration: Vec::new(), fault, lane, directive, outputs: Vec::new() };
+        let step = Self { narration: Vec::new(), kind, lane, directive, outputs: Vec::new() };
         fit(step.prefix().len() + step.choice().len())?;
         Ok(step)
     }
@@ -75,7 +90,13 @@ impl Step {
     /// Whether the choice is a fault.
     #[must_use]
     pub const fn is_fault(&self) -> bool {
-        self.fault
+        matches!(self.kind, Kind::Fault)
+    }
+
+    /// Whether the choice must have no effect.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.kind, Kind::Refused)
     }
 
     /// Who acts.
@@ -123,7 +144,11 @@ impl Step {
     }
 
     const fn prefix(&self) -> &'static str {
-        if self.fault { "! " } else { "" }
+        match self.kind {
+            Kind::Choice => "",
+            Kind::Fault => "! ",
+            Kind::Refused => "- ",
+        }
     }
 
     /// For a reader that goes line by line.
