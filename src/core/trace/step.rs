@@ -1,4 +1,4 @@
-//! One choice and what it did, and how that differs from what it does now.
+//! A step of a trace: a choice and its outputs.
 
 use super::error::{Field, Unfit, count, fit};
 use alloc::borrow::ToOwned;
@@ -81,7 +81,7 @@ impl Step {
         Ok(self)
     }
 
-    /// What is told before the step.
+    /// The narration before the step.
     #[must_use]
     pub fn narration(&self) -> &[String] {
         &self.narration
@@ -99,31 +99,31 @@ impl Step {
         matches!(self.kind, Kind::Refused)
     }
 
-    /// Who acts.
+    /// The participant that acts.
     #[must_use]
     pub fn lane(&self) -> &str {
         &self.lane
     }
 
-    /// What was chosen.
+    /// The choice.
     #[must_use]
     pub fn directive(&self) -> &str {
         &self.directive
     }
 
-    /// The lane and the directive, which together name the choice.
+    /// The lane and the directive, which identify the choice.
     #[must_use]
     pub fn choice(&self) -> String {
         format!("{} {}", self.lane, self.directive)
     }
 
-    /// What it did, in order.
+    /// The outputs, in order.
     #[must_use]
     pub fn outputs(&self) -> &[String] {
         &self.outputs
     }
 
-    /// The first difference between the outputs recorded and those found now.
+    /// The first difference between the recorded and the given outputs.
     #[must_use]
     pub fn divergence(&self, found: &[impl AsRef<str>]) -> Option<Divergence> {
         let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
@@ -151,7 +151,7 @@ impl Step {
         }
     }
 
-    /// For a reader that goes line by line.
+    /// Adds an output, while parsing line by line.
     pub(super) fn push_output(&mut self, output: &str) -> Result<(), Unfit> {
         self.outputs.push(Field::Output.text(output.to_owned())?);
         Ok(())
@@ -171,33 +171,33 @@ pub(super) fn narrate(f: &mut fmt::Formatter<'_>, lines: &[String]) -> fmt::Resu
     lines.iter().try_for_each(|line| writeln!(f, "{}", format!("# {line}").trim_end()))
 }
 
-/// The first output of a step that is not what was recorded.
+/// The first output of a step that differs from the recorded one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 pub enum Divergence {
-    /// Another output.
+    /// The output differs.
     #[error("output {output}: found {found:?}, expected {expected:?}")]
     Other {
-        /// Which, from 1.
+        /// The number of the output, from 1.
         output: u32,
         /// The recorded one.
         expected: String,
-        /// What came instead.
+        /// The output found.
         found: String,
     },
-    /// A recorded output that does not come.
+    /// A recorded output is missing.
     #[error("output {output}: found nothing, expected {expected:?}")]
     Missing {
-        /// Which, from 1.
+        /// The number of the output, from 1.
         output: u32,
         /// The recorded one.
         expected: String,
     },
-    /// An output after all that were recorded.
+    /// An output follows the recorded ones.
     #[error("output {output}: found {found:?}, expected nothing")]
     Surplus {
-        /// Which, from 1.
+        /// The number of the output, from 1.
         output: u32,
-        /// What came.
+        /// The output found.
         found: String,
     },
 }
