@@ -2,7 +2,7 @@
 
 use crate::protocol::{Choice, Kind, Notes, Protocol};
 use crate::search::Judged;
-use stateright::{Model, Path, Property};
+use ::stateright::{Model, Path, Property};
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 

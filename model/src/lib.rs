@@ -18,6 +18,7 @@ pub mod replay;
 pub mod scopes;
 pub mod search;
 pub mod shared;
+pub mod stateright;
 pub mod witness;
 
 /// The protocols of this project, as [`catalog::Protocols`].

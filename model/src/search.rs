@@ -5,7 +5,7 @@
 //! search was not exhausted.
 
 use crate::protocol::{Invariant, InvariantSet, MarkSet, Notes, Protocol, invariants_in, marks_in};
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use ::stateright::{Checker, HasDiscoveries, Model, Property};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -290,7 +290,7 @@ impl<P: Protocol> Searched<P> {
         let panicked = handles.into_iter().any(|handle| handle.join().is_err());
         // stateright finds the run again by asking for the choices of each state on it.
         self.shared.stop.store(false, Ordering::Relaxed);
-        let witness = checker.discoveries().remove(HOLDS).map(stateright::Path::into_actions);
+        let witness = checker.discoveries().remove(HOLDS).map(::stateright::Path::into_actions);
         let covered = Covered {
             complete: witness.is_none() && ended_by.is_none() && !panicked,
             ended_by,

@@ -4,7 +4,7 @@ use super::ME;
 use super::disk::Disk;
 use super::site::{Disk as State, Engine, Random, config, founder, promised};
 use cutover::core::control_plane::{
-    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneOutput, Event, OwnershipTransition,
+    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput, OwnershipTransition,
     ReplicatedControlPlane,
 };
 use cutover::core::ids::{Index, NodeId, PartitionId, Placement, Term};
@@ -51,8 +51,8 @@ impl Site {
         *self = Self::started(self.node, disk, store, found);
     }
 
-    fn tell(&mut self, event: Event) {
-        self.engine.handle(event);
+    fn tell(&mut self, input: ControlPlaneInput) {
+        let _noted = self.engine.handle(input);
         self.waiting.extend(self.engine.take_outputs());
     }
 
@@ -68,7 +68,7 @@ impl Site {
         }
         if let Some(through) = through {
             self.store.write(&batches).unwrap();
-            return self.tell(Event::Synced(through));
+            return self.tell(ControlPlaneInput::Synced(through));
         }
         match self.waiting.pop_front() {
             Some(Output::Send(message)) => {
@@ -109,14 +109,14 @@ fn run(seed: u64) -> (usize, usize) {
                 if !timers.is_empty() {
                     let timer = timers[random.below(timers.len())];
                     sites[at].timers.remove(&timer);
-                    sites[at].tell(Event::TimerFired(timer));
+                    sites[at].tell(ControlPlaneInput::TimerFired(timer));
                 }
             }
             4..=12 => sites[at].propose(n),
             13..=100 if !mail.is_empty() => {
                 let message: Message<ControlPlaneEntry> = mail.swap_remove(random.below(mail.len()));
                 if !random.chance(5) {
-                    sites[usize::from(message.to.node.0) - 1].tell(Event::Received(message));
+                    sites[usize::from(message.to.node.0) - 1].tell(ControlPlaneInput::Received(message));
                 }
             }
             _ => sites[at].perform(&mut mail, &mut applied),

@@ -4,7 +4,7 @@
 //! is on the disk. In between anything may happen at the other sites, and a crash takes everything that waits.
 
 use super::site::{CALM, Disk, Engine, Random, Weather, config, founder, promised};
-use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneOutput, Event};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneOutput};
 use cutover::core::ids::{Index, Term};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{Config, Effect, Message, Outcome, Output, ProposalId, ReadId, ReadRefusal, Timer};
@@ -218,7 +218,7 @@ impl<C: Engine> Cluster<C> {
         if self.random.chance(repeat) {
             self.mail.push(message.clone());
         }
-        self.call(to, |engine| engine.handle(Event::Received(message)));
+        self.call(to, |engine| engine.receive(message));
     }
 
     /// A timer ends. Leaders speak far more often than anybody's patience ends.
@@ -242,7 +242,7 @@ impl<C: Engine> Cluster<C> {
     /// This timer ends.
     pub fn fire(&mut self, node: u8, timer: Timer) {
         self.site_mut(node).up.as_mut().expect("it runs").timers.remove(&timer);
-        self.call(node, |engine| engine.handle(Event::TimerFired(timer)));
+        self.call(node, |engine| engine.fire(timer));
     }
 
     /// Performs the next output of a node, if there is any, and looks whether it may be performed yet.
@@ -253,7 +253,7 @@ impl<C: Engine> Cluster<C> {
         match output {
             Output::Persist { number, batch } => {
                 site.disk.write(&batch);
-                self.call(node, |engine| engine.handle(Event::Synced(number)));
+                self.call(node, |engine| engine.synced(number));
             }
             Output::Send(message) => {
                 promised(&site.disk, &message);

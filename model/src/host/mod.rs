@@ -10,8 +10,8 @@ mod wire;
 pub use wire::{Wire, carried};
 
 use cutover::core::control_plane::{
-    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, Event,
-    ReplicatedControlPlane, SingleNodeControlPlane,
+    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, ReplicatedControlPlane,
+    SingleNodeControlPlane,
 };
 use cutover::core::ids::{Names, Relabel};
 use cutover::core::invariant::NodeNow;
@@ -52,7 +52,7 @@ macro_rules! engines {
             }
 
             fn synced(&mut self, through: BatchNumber) {
-                self.handle(Event::Synced(through));
+                ControlPlaneConsensus::synced(self, through);
             }
 
             fn take_outputs(&mut self) -> Vec<ControlPlaneOutput> {

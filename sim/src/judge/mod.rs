@@ -1,6 +1,6 @@
 //! Watches the nodes of a run, and tells the invariants what happens.
 //!
-//! Each driver hands its calls to a recorder before it makes them. Here every call is made once more, to a *shadow*: the
+//! Each driver hands its inputs to a recorder before the engine gets them. Here each is given once more, to a *shadow*: the
 //! pure machine alone, with a disk that holds what was acknowledged as durable. What the invariants are told comes from
 //! the shadows, and what leaves a node is held against them. So nothing is taken from the driver on trust, and at its end
 //! it must be in the state of its shadow: it decides nothing.
@@ -14,8 +14,8 @@ use crate::event_log::{EventLog, now_ns};
 use crate::table::Table;
 use crate::tape::Tape;
 use cutover::core::control_plane::{
-    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest,
-    ControlPlaneResponse, ReplicatedControlPlane,
+    Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput,
+    ReplicatedControlPlane,
 };
 use cutover::core::ids::{Index, Term};
 use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, Id, NodeNow};
@@ -214,10 +214,10 @@ impl Judge {
     }
 
     /// A driver is about to make this call.
-    pub fn called(&mut self, node: u8, before: &ReplicatedControlPlane, call: &ControlPlaneRequest) {
+    pub fn called(&mut self, node: u8, before: &dyn ControlPlaneConsensus, input: &ControlPlaneInput) {
         let Some(mut shadow) = self.shadows.remove(&node) else { return };
         shadow.calls += 1;
-        if shadow.calls.is_multiple_of(64) && shadow.engine != *before {
+        if shadow.calls.is_multiple_of(64) && shadow.engine.encode() != before.encode() {
             self.find(
                 own::LOWERING,
                 format!("n{node} is in a state of its own"),
@@ -225,19 +225,19 @@ impl Judge {
             );
         }
         if let Some(tape) = &mut shadow.tape {
-            tape.call(before, call);
+            tape.input(before, input);
         }
         let (then, shape) = (Before::of(shadow.now()).keep(), shadow.shape());
-        let called = call.clone().make(&mut shadow.engine);
+        let accepted = shadow.engine.handle(input.clone());
         let said = shadow.engine.take_outputs();
-        self.note_call(node, &shadow, call);
+        self.note_call(node, &shadow, input);
         let mut findings = Findings::new(true);
         let fact = ClusterFact::Stepped { before: then.view(), after: shadow.now(), restarted: false };
         self.monitor.judge(&fact, &mut findings);
         self.collect(&findings);
         let changed = shadow.shape() != shape;
         self.shadows.insert(node, shadow);
-        if let ControlPlaneResponse::Reading(Ok(_)) = called {
+        if let Ok(Accepted::Read(_)) = accepted {
             self.feed(&ClusterFact::ReadInvoked(node));
         }
         self.said(node, said);
@@ -246,7 +246,7 @@ impl Judge {
         }
     }
 
-    fn note_call(&self, node: u8, shadow: &Shadow, call: &ControlPlaneRequest) {
+    fn note_call(&self, node: u8, shadow: &Shadow, input: &ControlPlaneInput) {
         let machine = shadow.engine.node();
         let last = machine.log().last();
         let voted = machine.hard_state().voted_for.map_or(0, |peer| u64::from(peer.node.0));
@@ -260,7 +260,7 @@ impl Judge {
             machine.stable().0,
             machine.snapshot().last.index.0,
         ];
-        self.event_log.note("n", node.into(), "call", &facts, || format!("{call:?}"));
+        self.event_log.note("n", node.into(), "call", &facts, || format!("{input:?}"));
     }
 
     /// Feeds what the shadow says.
@@ -363,8 +363,8 @@ impl Judge {
     }
 
     /// A driver has ended in this state.
-    pub fn ended(&mut self, node: u8, after: &ReplicatedControlPlane) {
-        let same = self.shadows.get(&node).is_none_or(|shadow| shadow.engine == *after);
+    pub fn ended(&mut self, node: u8, after: &dyn ControlPlaneConsensus) {
+        let same = self.shadows.get(&node).is_none_or(|shadow| shadow.engine.encode() == after.encode());
         self.demand(same, own::LOWERING, || {
             (format!("n{node} has ended in a state of its own"), "its calls lead elsewhere".to_owned())
         });

@@ -25,7 +25,7 @@ pub use api::deadline::StreamTimeouts;
 pub use api::errors::{from_failure, from_outcome};
 #[cfg(not(madsim))]
 pub use listen::{Certificates, Limits, ListenError, Listener};
-pub use node::{Parts, Running, StartNodeError, start};
+pub use node::{Parts, Running, start};
 #[cfg(not(madsim))]
 pub use peer::peer_client::GrpcTransport;
 #[cfg(not(madsim))]

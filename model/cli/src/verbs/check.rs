@@ -7,7 +7,7 @@ use cutover_model::check::{How, Observer};
 use cutover_model::protocol::{Invariant, OptionError, Set};
 use cutover_model::render::{self, thousands};
 use cutover_model::search::Progress;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,12 +53,6 @@ pub struct Args {
     /// Search on until this very invariant breaks, whatever else does
     #[arg(long, value_name = "INVARIANT")]
     pub(super) stop_at: Option<String>,
-    /// Timed scopes: whether a write may take any time to take effect
-    #[arg(long, value_name = "HOW", value_parser = ["bounded", "unbounded"])]
-    pauses: Option<String>,
-    /// Timed scopes: the wait, in ticks, instead of the one derived
-    #[arg(long, value_name = "TICKS", value_parser = parse_ticks)]
-    barrier: Option<u64>,
     /// Tell mirrored states apart
     #[arg(long)]
     pub(super) no_symmetry: bool,
@@ -73,10 +67,6 @@ pub struct Args {
 
 fn parse_budget(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "expected a duration such as 90s, 10m or 2h".to_owned())
-}
-
-fn parse_ticks(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "expected a number of ticks such as 4".to_owned())
 }
 
 fn parse_memory(text: &str) -> Result<u64, String> {
@@ -101,9 +91,9 @@ pub(super) struct Judged {
     pub(super) broken: Option<&'static Invariant>,
 }
 
-/// Runs the verb.
-pub fn run<P: Protocols>(args: &Args) -> u8 {
-    let scopes = match select::<P>(args) {
+/// Runs the verb; `options`: those of scopes, names and values.
+pub fn run<P: Protocols>(args: &Args, options: &[(&'static str, String)]) -> u8 {
+    let scopes = match select::<P>(args, options) {
         Ok(scopes) => scopes,
         Err(what) => return refuse(&what, exit::USAGE),
     };
@@ -122,15 +112,22 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
-    let options = json!({
+    let mut expanded = json!({
         "scopes": scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
         "threads": threads(args), "symmetry": !args.no_symmetry, "breadth_first": args.breadth_first,
         "budget_s": args.budget.map(|budget| budget.as_secs()), "scope_budget_s": args.scope_budget.map(|budget| budget.as_secs()),
         "memory": args.memory,
-        "stop_at": args.stop_at, "pauses": args.pauses, "barrier": args.barrier,
+        "stop_at": args.stop_at,
     });
+    for option in P::options() {
+        let given = options.iter().find(|(name, _)| *name == option.name);
+        let value = |(_, text): &(_, String)| {
+            text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number))
+        };
+        expanded[option.name] = given.map_or(Value::Null, value);
+    }
     let mut run = Run {
-        console: Console::new(args.format, "check", &options),
+        console: Console::new(args.format, "check", &expanded),
         args,
         known,
         ends: args.budget.map(|budget| Instant::now() + budget),
@@ -145,7 +142,10 @@ fn threads(args: &Args) -> usize {
     args.threads.map_or(processors, usize::from)
 }
 
-fn select<P: Protocols>(args: &Args) -> Result<Vec<Box<dyn AnyScope>>, String> {
+fn select<P: Protocols>(
+    args: &Args,
+    options: &[(&'static str, String)],
+) -> Result<Vec<Box<dyn AnyScope>>, String> {
     let mut all = P::scopes();
     let names: Vec<&'static str> = all.iter().map(|scope| scope.name()).collect();
     let mut chosen: Vec<&'static str> = Vec::new();
@@ -164,7 +164,9 @@ fn select<P: Protocols>(args: &Args) -> Result<Vec<Box<dyn AnyScope>>, String> {
         all.sort_by_key(|scope| place(&**scope));
     }
     for scope in &mut all {
-        set_options(&mut **scope, args).map_err(|error| error.to_string())?;
+        for (name, value) in options {
+            scope.set_option(name, value).map_err(|error| refusal(&error))?;
+        }
     }
     Ok(all)
 }
@@ -190,14 +192,14 @@ fn fitting(names: &[&'static str], name: &str) -> Result<Vec<&'static str>, Stri
     }
 }
 
-fn set_options(scope: &mut dyn AnyScope, args: &Args) -> Result<(), OptionError> {
-    if let Some(pauses) = &args.pauses {
-        scope.set_option("pauses", pauses)?;
+/// As it is said of a flag.
+fn refusal(error: &OptionError) -> String {
+    match error {
+        OptionError::Value { name, found, expected } => {
+            format!("invalid value '{found}' for '--{name}': expected {expected}")
+        }
+        OptionError::Unknown { .. } | OptionError::NotHere { .. } => error.to_string(),
     }
-    if let Some(barrier) = args.barrier {
-        scope.set_option("barrier", &barrier.to_string())?;
-    }
-    Ok(())
 }
 
 fn list(scopes: &[Box<dyn AnyScope>], invariants: &[&'static Invariant], format: Format) -> u8 {

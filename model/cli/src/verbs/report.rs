@@ -3,6 +3,7 @@
 use super::check::{Judged, Run};
 use crate::console::{rate, seconds, short};
 use crate::exit;
+use crate::front::program;
 use cutover_model::catalog::AnyScope;
 use cutover_model::check::Checked;
 use cutover_model::protocol::Invariant;
@@ -172,7 +173,7 @@ impl Run<'_> {
 
 /// What to type to get here again.
 fn front_door() -> &'static str {
-    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { "cutover" }
+    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { program() }
 }
 
 /// Writes a file so that it is there whole, or not at all.
