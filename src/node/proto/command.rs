@@ -1,4 +1,4 @@
-//! Translates requests to change a partition.
+//! Messages that change a partition, to requests of the driver and back.
 
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
 use crate::core::control_plane::{NameError, PartitionName};
@@ -13,26 +13,26 @@ use crate::core::placement::Guarantee;
 use crate::core::raft::Ticket;
 use thiserror::Error;
 
-/// Why a message is no valid request.
+/// Why a message is not a valid request.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Malformed {
     /// A required field is missing.
     #[error("{field} is missing")]
     Missing {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
     /// A number is too large.
     #[error("{field} is {found}, at most {max} is allowed")]
     TooLarge {
-        /// Which.
+        /// The field.
         field: &'static str,
-        /// What.
+        /// The value found.
         found: u64,
-        /// The bound.
+        /// The largest value allowed.
         max: u64,
     },
-    /// A name is not valid.
+    /// A name is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
     /// A text is empty or too long.
@@ -40,7 +40,7 @@ pub enum Malformed {
     Text(#[from] TextError),
 }
 
-/// A partition, by number or by name.
+/// A partition as a caller names it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Asked {
     /// By its number.
@@ -62,6 +62,7 @@ fn need<T>(field: &'static str, value: Option<T>) -> Result<T, Malformed> {
     value.ok_or(Malformed::Missing { field })
 }
 
+/// The placement that a message names.
 pub(crate) fn placement(field: &'static str, found: u32) -> Result<Placement, Malformed> {
     let max = u64::from(u16::MAX);
     u16::try_from(found).map(Placement).map_err(|_| Malformed::TooLarge { field, found: found.into(), max })
@@ -106,6 +107,7 @@ impl From<Ticket> for v1::Ticket {
     }
 }
 
+/// The guarantee that a message names.
 pub(crate) fn guarantee(found: i32) -> Result<Guarantee, Malformed> {
     match v1::Guarantee::try_from(found) {
         Ok(v1::Guarantee::Sealed) => Ok(Guarantee::Sealed),
@@ -304,6 +306,7 @@ impl From<Transition> for Wire {
     }
 }
 
+/// A guarantee as the number of its message.
 pub(crate) const fn guarantee_of(guarantee: Guarantee) -> i32 {
     match guarantee {
         Guarantee::Sealed => v1::Guarantee::Sealed as i32,
@@ -311,7 +314,7 @@ pub(crate) const fn guarantee_of(guarantee: Guarantee) -> i32 {
     }
 }
 
-/// The message that asks for a transition.
+/// A transition as the message that asks for it.
 #[must_use]
 pub fn request(partition: Asked, transition: Transition, ticket: Option<Ticket>) -> v1::ApplyRequest {
     v1::ApplyRequest {

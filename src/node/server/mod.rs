@@ -1,7 +1,7 @@
-//! The gRPC services for clients and other nodes, around a [`Handle`](crate::node::driver::Handle).
+//! The gRPC services of a node, for clients and for other nodes, around a [`Handle`](crate::node::driver::Handle).
 //!
-//! A service translates a message into a request to the driver, and the outcome back into a message. Which role may make
-//! which call is one table in `api/access.rs`; the deadlines are in `api/deadline.rs`.
+//! A service converts a message into a request of the driver, and the answer into a message. Which role a call needs is one table in
+//! `api/access.rs`; deadlines are in `api/deadline.rs`.
 //!
 //! May import: `core::ids`, `core::raft`, `core::migration`, `core::control_plane`, `node::proto`, `node::store`, `node::tls`, `node::driver`.
 
@@ -42,7 +42,7 @@ use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Status};
 
-/// The client services of one node.
+/// A node as its services see it: the driver's handle, roles, deadlines.
 #[derive(Clone)]
 pub struct Service {
     handle: Handle,
@@ -54,7 +54,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Makes the services with default timeouts of streams.
+    /// The services of a node.
     #[must_use]
     pub fn new(handle: Handle, access: Arc<Access>, identify: Arc<dyn Identify>, policy: Policy) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl Service {
         }
     }
 
-    /// Replaces the timeouts of streams and the removal notice.
+    /// The same with other limits on streams, and with notices of removal from other nodes.
     #[must_use]
     pub fn with(self, patience: StreamTimeouts, heard: RemovalNotice) -> Self {
         Self { patience, heard, ..self }
@@ -80,7 +80,7 @@ impl Service {
         Ok(caller)
     }
 
-    /// The client address of the leader, if this node knows it.
+    /// The client address of the leader, as far as this node knows.
     fn hint(&self) -> Option<v1::Hint> {
         let leader = self.handle.status().leader?;
         let registry = self.handle.registry();
@@ -94,7 +94,7 @@ impl Service {
     }
 }
 
-/// Adds the client services to a server; messages of more than `limit` bytes are refused.
+/// Adds the client services to a server. Messages longer than `limit` bytes are refused.
 pub fn client_services(server: &mut Server, service: Service, limit: usize) -> Router {
     server
         .add_service(

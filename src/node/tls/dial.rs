@@ -1,4 +1,4 @@
-//! Opens connections to other processes.
+//! Outgoing connections to nodes.
 
 use super::{Tls, TlsError};
 use crate::core::control_plane::Address;
@@ -9,35 +9,35 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// The protection of connections.
+/// Whether a connection is encrypted and authenticated.
 #[derive(Clone, Debug)]
 pub enum Security {
-    /// None: on loopback, or if the operator allows it.
+    /// Neither: on loopback, or where the operator sets `insecure`.
     Plain,
-    /// Mutual TLS.
+    /// Both, with certificates on both ends.
     Mutual(Arc<Tls>),
 }
 
-/// Why a connection was not opened.
+/// Why there is no connection.
 #[derive(Debug, Error)]
 pub enum DialError {
-    /// The address is not valid.
+    /// The text is not an address.
     #[error("{0}")]
     Address(String),
-    /// Nobody answered in time.
+    /// No connection in time.
     #[error("{0}")]
     Connect(String),
-    /// The TLS handshake failed.
+    /// The handshake failed: the other end has no acceptable certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
-/// The longest time to connect, with the handshake.
+/// The time limit for connecting, the handshake included.
 const CONNECT: Duration = Duration::from_secs(3);
-/// A connection without a sign of the other end for this long is closed.
+/// The interval between keepalives; a connection without an answer for this long is closed.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
-/// Opens a connection to this address.
+/// Opens a connection to an address.
 ///
 /// # Errors
 /// [`DialError`]
@@ -73,7 +73,7 @@ async fn secure(
     Ok(TokioIo::new(stream))
 }
 
-/// An error with its sources, without repetition.
+/// An error with its sources, without repeated texts.
 fn reasons(error: &dyn core::error::Error) -> String {
     let mut said = error.to_string();
     let mut next = error.source();

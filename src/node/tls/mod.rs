@@ -1,7 +1,7 @@
-//! Mutual TLS.
+//! Mutual TLS: authenticated and encrypted connections.
 //!
-//! Both ends present a certificate that the authority of the cluster has signed. The files are read again while the process
-//! runs: open connections keep their certificate, new ones get the new one.
+//! Both ends show a certificate, and both must be signed by the cluster's authority. Files are read again while the process runs: open
+//! connections keep the old certificate, new ones use the new one.
 //!
 //! May import: `core::control_plane`.
 
@@ -25,31 +25,31 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-/// Paths of the certificate files, in PEM.
+/// Paths of the certificates and the key, in PEM.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TlsFiles {
-    /// The authority that signs both ends.
+    /// The authority's certificate.
     pub ca: PathBuf,
-    /// The certificate of this process, then the intermediate ones.
+    /// This process's certificate, and the intermediate ones.
     pub cert: PathBuf,
-    /// The private key of the certificate.
+    /// The private key of this process's certificate.
     pub key: PathBuf,
 }
 
-/// Why a certificate or a connection was refused.
+/// Why a certificate cannot be used, or a connection not be made.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    /// A file cannot be used.
+    /// A file cannot be read as PEM of the expected kind.
     #[error("{}: {found}, expected {expected}", path.display())]
     File {
-        /// Its path.
+        /// The file.
         path: PathBuf,
-        /// What was found.
+        /// What the file holds, or why it cannot be read.
         found: String,
         /// What was expected.
         expected: &'static str,
     },
-    /// The certificate and the key do not match, or are not supported.
+    /// Certificate and key do not go together, or are not supported.
     #[error("{}: the certificate cannot be used with the key: {source}", path.display())]
     Pair {
         /// The certificate.
@@ -57,7 +57,7 @@ pub enum TlsError {
         /// Why.
         source: rustls::Error,
     },
-    /// The subject cannot identify a participant.
+    /// The certificate's subject cannot identify a node or client.
     #[error("{}: {source}", path.display())]
     Subject {
         /// The certificate.
@@ -65,10 +65,10 @@ pub enum TlsError {
         /// Why.
         source: SubjectError,
     },
-    /// The name of the other end is not valid.
+    /// The host name to connect to is invalid.
     #[error("{host:?} is no name of a server")]
     Host {
-        /// The name.
+        /// The name given.
         host: String,
     },
     /// The handshake failed.
@@ -83,7 +83,7 @@ struct Material {
     read: [Vec<u8>; 3],
 }
 
-/// The certificates in use.
+/// The certificates in use, replaceable while the process runs.
 pub struct Tls {
     files: TlsFiles,
     current: ArcSwap<Material>,
@@ -125,7 +125,7 @@ impl Tls {
         self.current.load().subject.clone()
     }
 
-    /// Handshakes as the server.
+    /// The server's side of a handshake.
     ///
     /// # Errors
     /// [`TlsError::Handshake`]
@@ -134,7 +134,7 @@ impl Tls {
         Ok(acceptor.accept(stream).await?)
     }
 
-    /// Handshakes as the client; the server's certificate must be for this host.
+    /// The client's side. The host is the name that the server's certificate must have.
     ///
     /// # Errors
     /// [`TlsError`]

@@ -1,4 +1,4 @@
-//! Roles: which caller may make which call.
+//! Roles, the role that each call needs, and which certificates have which role.
 
 use crate::core::control_plane::{ClusterVoterIdentity, IdentityError};
 use crate::node::proto::Problem;
@@ -9,15 +9,15 @@ use thiserror::Error;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Extensions, Status};
 
-/// A role. Each includes those before it.
+/// A caller's permissions, from the least to the most; each role includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Reads status, members and lists, and plans migrations.
+    /// Reads of the cluster's state.
     ReadOnly,
-    /// Also resolves partitions and watches changes.
+    /// Resolving partitions and watching changes, as gateways do.
     Gateway,
-    /// Makes every call.
+    /// Every call.
     Admin,
 }
 
@@ -47,16 +47,16 @@ const CALLS: &[(&str, Role)] = &[
     ("Backup", Role::Admin),
 ];
 
-/// The caller of a request.
+/// Who makes a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Caller {
-    /// The holder of a certificate.
+    /// The subject of a verified certificate.
     Holder(ClusterVoterIdentity),
-    /// Anybody, on a listener that the operator runs without certificates.
+    /// Any process: the operator allows connections without certificates.
     Anybody,
 }
 
-/// Identifies callers: in production by certificate.
+/// Identifies the caller of a request: in production by its certificate, in simulation, where there is no TLS, by other means.
 pub trait Identify: Send + Sync + 'static {
     /// The caller of a request.
     ///
@@ -65,7 +65,7 @@ pub trait Identify: Send + Sync + 'static {
     fn caller(&self, extensions: &Extensions, metadata: &MetadataMap) -> Result<Caller, Status>;
 }
 
-/// Identifies nobody: for a listener without certificates.
+/// Identification for a listener without certificates.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
@@ -75,16 +75,16 @@ impl Identify for Plain {
     }
 }
 
-/// A set of subjects: a single one, or all with the same RDNs after the CN.
+/// A set of certificate subjects: a single one, or all that end in the same RDNs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Subjects {
-    /// One subject.
+    /// Exactly this subject.
     Only(ClusterVoterIdentity),
-    /// Every subject with these RDNs after its CN, in canonical form.
+    /// Every subject with these RDNs behind its CN, in canonical form.
     Below(String),
 }
 
-/// A text does not name a set of subjects.
+/// Why a text is not a set of subjects.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("{text:?} is neither a subject with a CN nor the end of one, as in OU=gateway,O=example: {source}")]
 pub struct SubjectsError {
@@ -95,7 +95,7 @@ pub struct SubjectsError {
 const ANY_CN: &str = "CN=x,";
 
 impl Subjects {
-    /// Parses a whole subject, or the RDNs after the CN.
+    /// Parses a whole subject, or the RDNs that subjects end in.
     ///
     /// # Errors
     /// [`SubjectsError`]
@@ -109,7 +109,7 @@ impl Subjects {
         }
     }
 
-    /// The subjects that differ from this one in their CN only, if the CN is its first RDN.
+    /// The subjects that differ from this one in the CN alone; only if its CN comes first.
     #[must_use]
     pub fn beside(identity: &ClusterVoterIdentity) -> Option<Self> {
         let text = identity.as_str();
@@ -119,7 +119,7 @@ impl Subjects {
         (!rest.is_empty()).then(|| Self::Below(rest.to_owned()))
     }
 
-    /// Whether the set contains a subject.
+    /// Whether a subject belongs to the set.
     #[must_use]
     pub fn contain(&self, identity: &ClusterVoterIdentity) -> bool {
         match self {
@@ -135,7 +135,7 @@ impl Subjects {
     }
 }
 
-/// Whether the character at this byte is escaped by a `\`.
+/// Whether the character at this byte has a `\` in front that is not itself escaped.
 fn is_escaped(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     before.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
@@ -150,10 +150,10 @@ impl fmt::Display for Subjects {
     }
 }
 
-/// The roles of subjects.
+/// Which subjects have which role.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Access {
-    /// Makes the table. A subject has the highest role of all sets that contain it.
+    /// A subject has the highest role of all the sets that contain it.
     pub roles: Vec<(Subjects, Role)>,
 }
 
@@ -170,10 +170,10 @@ impl Access {
         }
     }
 
-    /// Checks that a caller may make a call.
+    /// Permits a call, or refuses it with the role that is missing.
     ///
     /// # Errors
-    /// `PERMISSION_DENIED`, with the caller's role and the role that the call needs.
+    /// `PERMISSION_DENIED`, with what the caller is and what is needed.
     pub fn allow(&self, caller: &Caller, call: &str) -> Result<(), Status> {
         let needs = CALLS.iter().find(|(name, _)| *name == call).map(|(_, role)| *role);
         let has = self.role(caller);

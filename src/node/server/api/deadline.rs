@@ -1,19 +1,19 @@
-//! A deadline for every call, a little before the caller's own, so that the caller still gets an answer.
+//! Every call has a deadline, a little before the caller's own, so that the caller still receives what is known by then.
 
 use core::time::Duration;
 use tonic::metadata::MetadataMap;
 
-/// The deadline of a call without one.
+/// The deadline of a call that names none.
 const DEFAULT: Duration = Duration::from_secs(5);
-/// The longest deadline that a call gets.
+/// The longest deadline that a call can ask for.
 const MAX: Duration = Duration::from_secs(60);
 
-/// Timeouts of streams.
+/// Limits on how slowly a caller may read a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StreamTimeouts {
-    /// A watcher must take the next update within this time.
+    /// A watcher must read the next message within this time.
     pub watch_idle: Duration,
-    /// A caller must take a whole backup within this time.
+    /// A backup must be read to its end within this time.
     pub backup: Duration,
 }
 
@@ -30,7 +30,7 @@ pub(super) fn of(metadata: &MetadataMap) -> Duration {
     asked - (asked / 10).min(Duration::from_millis(20))
 }
 
-/// Parses `grpc-timeout`: at most eight digits and a unit.
+/// Parses the header `grpc-timeout`: at most eight digits and a unit.
 fn parse(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 {

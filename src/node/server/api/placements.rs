@@ -1,4 +1,4 @@
-//! The calls that read partitions.
+//! The service `Placements`: resolve, list, watch.
 
 use super::deadline;
 use super::errors::{malformed, without_leader};
@@ -15,11 +15,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// Records in one page.
+/// Records in one page of a list.
 const PAGE: usize = 1_000;
-/// Messages queued for one watcher.
+/// Messages of a watch that may wait for the caller to read them.
 const AHEAD: usize = 16;
-/// The interval at which an idle watcher is sent its revision.
+/// A watcher without changes gets a progress message this often.
 const PROGRESS: Duration = Duration::from_secs(5);
 
 pub(super) fn partition_of(state: &ControlPlaneState, asked: &Asked) -> Option<PartitionId> {
@@ -95,19 +95,19 @@ impl v1::placements_server::Placements for Service {
     }
 }
 
-/// Why a stream to a watcher ends.
+/// Why a watch ends.
 enum Over {
-    /// The watcher is gone.
+    /// The caller has closed it.
     Disconnected,
-    /// The watcher did not take a message in time.
+    /// The caller reads too slowly.
     Idle,
     /// The feed has ended.
     Ended,
-    /// This node knows no leader.
+    /// This node has lost contact with the leader.
     Cut,
 }
 
-/// Sends the feed to one watcher until either ends.
+/// Forwards the feed to one watcher until either ends.
 async fn forward(
     handle: Handle,
     mut feed: mpsc::Receiver<FeedItem>,
@@ -183,7 +183,7 @@ async fn tell_next(
     }
 }
 
-/// The status after the feed has ended: the watcher was too slow, or the node stops.
+/// The feed has ended: this watcher was too slow, or the node stops.
 async fn ended(handle: &Handle) -> Status {
     match handle.inspect(|_| ()).await {
         Ok(()) => {

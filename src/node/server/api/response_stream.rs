@@ -1,18 +1,17 @@
-//! The sending end of a stream to a caller. One place of the queue is kept for the status that ends the stream, so that a slow
-//! caller still gets it.
+//! The sending end of a response stream. One slot is reserved, so that a slow caller still gets the reason for the end.
 
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-/// The receiving end, for gRPC.
+/// The stream that gRPC sends to the caller.
 pub(super) type Answers<T> = ReceiverStream<Result<T, Status>>;
 
-/// The caller is gone.
+/// The caller has closed the stream.
 #[derive(Debug)]
 pub(super) struct Disconnected;
 
-/// The sending end.
+/// Sends to one caller.
 #[derive(Debug)]
 pub(super) struct ResponseStream<T> {
     answers: Sender<Result<T, Status>>,
@@ -20,19 +19,19 @@ pub(super) struct ResponseStream<T> {
 }
 
 impl<T> ResponseStream<T> {
-    /// Makes both ends, with a queue of this many messages.
+    /// A stream that buffers so many messages until the caller reads them.
     pub(super) fn new(ahead: usize) -> (Self, Answers<T>) {
         let (answers, taken) = mpsc::channel(ahead + 1);
         let last = answers.clone().try_reserve_owned().ok();
         (Self { answers, last }, ReceiverStream::new(taken))
     }
 
-    /// Waits for room in the queue.
+    /// Sends a message, once there is room for it.
     pub(super) async fn say(&self, answer: T) -> Result<(), Disconnected> {
         self.answers.send(Ok(answer)).await.map_err(|_| Disconnected)
     }
 
-    /// Ends the stream with a status, after the queued messages.
+    /// Ends the stream with a status, after the buffered messages.
     pub(super) fn end(self, why: Status) {
         if let Some(last) = self.last {
             last.send(Err(why));
