@@ -74,20 +74,6 @@ const TO_CUT: &[&[&str]] = &[
     ],
     &["node::driver::feed", "node::driver::handle"],
     &[
-        "cutover_model::env::consensus::action",
-        "cutover_model::env::consensus::host",
-        "cutover_model::env::consensus::judge",
-        "cutover_model::env::consensus::step",
-        "cutover_model::env::consensus::successor_cache",
-    ],
-    &[
-        "cutover_model::env::migration::action",
-        "cutover_model::env::migration::client",
-        "cutover_model::env::migration::effect",
-        "cutover_model::env::migration::step",
-        "cutover_model::env::migration::text",
-    ],
-    &[
         "cutover_cli::mutants::board",
         "cutover_cli::mutants::console",
         "cutover_cli::mutants::lines",
