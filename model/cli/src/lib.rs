@@ -9,6 +9,7 @@ mod front;
 pub mod history_file;
 pub mod mutants;
 mod numbers;
+mod program;
 pub mod review;
 mod verbs;
 
@@ -117,6 +118,6 @@ fn console(format: Format, command: &str, options: &impl serde::Serialize) -> Co
 
 /// Says on one line what is wrong.
 fn refuse(what: &str, code: u8) -> u8 {
-    eprintln!("{}: {what}", front::program());
+    eprintln!("{}: {what}", program::name());
     code
 }

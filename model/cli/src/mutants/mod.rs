@@ -63,7 +63,7 @@ fn run_in(cwd: &Path, args: &Args, tools: &Tools, stop: &AtomicBool) -> u8 {
     let result = command(args, tools, cwd, stop, &mut console);
     console.end();
     console.finish(result.unwrap_or_else(|error| {
-        console.note(&format!("cutover: {error}"));
+        console.note(&format!("{}: {error}", crate::program::name()));
         error.exit()
     }))
 }

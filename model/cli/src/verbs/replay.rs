@@ -2,7 +2,7 @@
 
 use super::recording;
 use crate::numbers::count;
-use crate::{Format, exit, refuse};
+use crate::{Format, exit, program, refuse};
 use cutover::core::trace::Trace;
 use cutover_model::catalog::{Protocols, scope_of};
 use cutover_model::replay::{Ending, Replayed};
@@ -47,7 +47,7 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
         .find(|code| codes.contains(code));
     let code = if codes.is_empty() { exit::NOTHING } else { worst.unwrap_or(exit::HOLDS) };
     if codes.is_empty() {
-        eprintln!("cutover: no file ends in .trace or .recording there");
+        eprintln!("{}: no file ends in .trace or .recording there", program::name());
     }
     console.finish(code)
 }
@@ -79,7 +79,7 @@ fn accept<P: Protocols>(console: &Console, file: &Path) {
     let Some(anew) = scope_of::<P>(&trace).ok().and_then(|scope| scope.recorded_anew(&trace)) else { return };
     match super::report::write_whole(file, &anew.to_string()) {
         Ok(()) => console.say(&format!("ACCEPTED  {}", file.display())),
-        Err(error) => eprintln!("cutover: {}: cannot be written: {error}", file.display()),
+        Err(error) => eprintln!("{}: {}: cannot be written: {error}", program::name(), file.display()),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::check::{Judged, Run};
 use crate::exit;
-use crate::front::program;
 use crate::numbers::{count, rate, short};
+use crate::program;
 use cutover_model::catalog::AnyScope;
 use cutover_model::check::Checked;
 use cutover_model::protocol::Invariant;
@@ -165,14 +165,14 @@ impl Run<'_> {
         let text = match scope.trace(witness) {
             Ok(trace) => trace.to_string(),
             Err(unfit) => {
-                eprintln!("cutover: the run does not fit into a trace: {unfit}");
+                eprintln!("{}: the run does not fit into a trace: {unfit}", program::name());
                 return None;
             }
         };
         match write_whole(&path, &text) {
             Ok(()) => Some(path),
             Err(error) => {
-                eprintln!("cutover: {}: the trace could not be written: {error}", path.display());
+                eprintln!("{}: {}: the trace could not be written: {error}", program::name(), path.display());
                 None
             }
         }
@@ -181,7 +181,7 @@ impl Run<'_> {
 
 /// What to type to get here again.
 fn front_door() -> &'static str {
-    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { program() }
+    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { program::name() }
 }
 
 /// Writes a file so that it is there whole, or not at all.
