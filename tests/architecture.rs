@@ -62,34 +62,12 @@ const LINES_MAX: usize = 450;
 const CODE: &[&str] = &["src", "model", "sim", "tests", "benches"];
 
 /// Files of these folders import one another in no circle,
-const WITHOUT_CIRCLES: &[&str] = &["src", "model/src", "model/cli/src", "sim/src"];
+const WITHOUT_CIRCLES: &[&str] = &["src", "model/src", "model/cli/src", "model/report/src", "sim/src"];
 
 /// except those that are still to be cut. This list only gets shorter.
 const TO_CUT: &[&[&str]] = &[
     &["node::driver::feed", "node::driver::handle"],
-    &[
-        "cutover_model::env::consensus::action",
-        "cutover_model::env::consensus::host",
-        "cutover_model::env::consensus::judge",
-        "cutover_model::env::consensus::step",
-        "cutover_model::env::consensus::successor_cache",
-    ],
-    &[
-        "cutover_model::env::migration::action",
-        "cutover_model::env::migration::client",
-        "cutover_model::env::migration::effect",
-        "cutover_model::env::migration::step",
-        "cutover_model::env::migration::text",
-    ],
-    &[
-        "cutover_cli::mutants::board",
-        "cutover_cli::mutants::console",
-        "cutover_cli::mutants::lines",
-        "cutover_cli::mutants::report",
-    ],
-    &["cutover_cli::review::load", "cutover_cli::review::run"],
     &["cutover_sim::campaign", "cutover_sim::shrink"],
-    &["cutover_sim::cli", "cutover_sim::report"],
     &["cutover_sim::heal", "cutover_sim::run"],
     &["cutover_sim::host", "cutover_sim::storage"],
 ];

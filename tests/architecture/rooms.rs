@@ -23,6 +23,7 @@ pub struct Rooms(pub Vec<Room>);
 /// The crates of the workspace as Rust names them, the folder of their sources, and what their rooms begin with.
 const CRATES: &[(&str, &str, &[&str])] = &[
     ("cutover", "src/", &[]),
+    ("cutover_report", "model/report/src/", &["cutover_report"]),
     ("cutover_model", "model/src/", &["cutover_model"]),
     ("cutover_cli", "model/cli/src/", &["cutover_cli"]),
     ("cutover_sim", "sim/src/", &["cutover_sim"]),
@@ -46,7 +47,9 @@ impl Rooms {
             let [name, places, _, may] = cells[..] else { return Err(format!("not four cells: {row}")) };
             let is_module = name.starts_with('`');
             let name = name.trim_matches('`').to_owned();
-            let (places, may) = (quoted(places), quoted(may));
+            let places: Vec<String> =
+                quoted(places).iter().map(|place| place.trim_end_matches("**").to_owned()).collect();
+            let may = quoted(may);
             if places.is_empty() {
                 return Err(format!("`{name}` has no place"));
             }

@@ -1,4 +1,4 @@
-//! Who takes part, and how each is.
+//! The service `Cluster`: status, members, transfer of leadership, backup.
 
 use super::deadline;
 use super::errors::{from_outcome, from_transfer, malformed};
@@ -15,9 +15,9 @@ use metrics::counter;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// Bytes of a backup in one answer.
+/// Bytes of a backup in one message of the stream.
 const CHUNK: usize = 64 << 10;
-/// Answers that the caller has not taken.
+/// Messages of a backup that may wait for the caller to read them.
 const CHUNKS: usize = 2;
 
 fn peer(node: u32, incarnation: u64) -> Result<Peer, Malformed> {
@@ -77,7 +77,7 @@ impl Service {
     fn status_of(&self, view: View<'_>) -> v1::StatusResponse {
         let (engine, status) = (view.engine(), view.engine().status());
         let (me, configuration, table) = (status.config.me, engine.configuration(), view.state().table());
-        // An empty disk knows no members, and whoever hears a leader is listened to again.
+        // An empty disk knows no members, and a node in contact with a leader is accepted by its peers again.
         let removed = !configuration.members().is_empty() && !configuration.is_member(me);
         let outside = if removed {
             Some(format!("{me} was removed, by its own log"))
