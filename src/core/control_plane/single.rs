@@ -9,7 +9,7 @@ use crate::core::ids::{Index, NodeId};
 use crate::core::raft::{
     Applied, Config, Configuration, Content, Durable, Node, Output, Peer, StartError, Timer,
 };
-use alloc::string::{String, ToString as _};
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
