@@ -3,7 +3,7 @@
 //! A watcher resumes at the last revision that it has seen. It gets every later change in order or, if this node no longer has
 //! them all, all records: never a silent gap. Of changes that were applied together, it gets the last one of each partition.
 
-use super::handle::Failure;
+use super::failure::Failure;
 use crate::core::control_plane::{ControlPlaneState, PartitionName};
 use crate::core::ids::{PartitionId, Revision};
 use crate::core::migration::PartitionRecord;
