@@ -14,8 +14,8 @@
 
 #[path = "scripts/arguments.rs"]
 mod arguments;
-#[path = "support/judge.rs"]
-mod judge;
+#[path = "support/hosts.rs"]
+mod hosts;
 #[path = "support/network.rs"]
 mod network;
 #[path = "scripts/cluster.rs"]

@@ -24,6 +24,9 @@ mod failures;
 #[expect(dead_code, reason = "the laws use more of it")]
 #[path = "properties/happening.rs"]
 mod happening;
+#[expect(dead_code, reason = "scripts use all of it")]
+#[path = "support/hosts.rs"]
+mod hosts;
 #[path = "stores/law.rs"]
 mod law;
 #[path = "support/site.rs"]

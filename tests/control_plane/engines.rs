@@ -95,11 +95,11 @@ fn no_read_before_a_commit_in_the_term<C: Engine>(count: u8) {
     let mut cluster: Cluster<C> = Cluster::new(count, Caps::PRODUCTION, 5);
     assert!(cluster.run_until(10_000, |cluster| cluster.leader().is_some()));
     let leader = cluster.leader().unwrap();
-    let refused = cluster.call(leader, |engine| engine.read());
+    let refused = cluster.ask_to_read(leader);
     assert_eq!(refused, Err(ControlPlaneError::ReadRefused(ReadRefusal::NotYetInTerm)));
     let leader = lead(&mut cluster);
     let (index, _) = commit(&mut cluster, leader, create(1), None);
-    let id = cluster.call(leader, |engine| engine.read()).unwrap();
+    let id = cluster.ask_to_read(leader).unwrap();
     cluster.settle();
     assert_eq!(cluster.read(leader, id), Some(Ok(index)));
 }
@@ -135,7 +135,7 @@ fn a_follower_may_not_write_and_names_the_leader() {
     assert_eq!(cluster.call(follower, |engine| engine.propose(create(1), None)).err(), no);
     assert_eq!(cluster.call(follower, |engine| engine.open_session()).err(), no);
     assert_eq!(cluster.call(follower, |engine| engine.close_session(SessionId(2))).err(), no);
-    assert_eq!(cluster.call(follower, |engine| engine.read()).err(), no);
+    assert_eq!(cluster.ask_to_read(follower).err(), no);
     cluster.settle();
     assert_eq!(cluster.engine(leader).commit_index(), Some(Index(2)));
 
