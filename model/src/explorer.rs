@@ -1,96 +1,104 @@
-//! The world as stateright's Explorer shows it: choices in words, states as facts, a run as a picture.
+//! A protocol as stateright's Explorer shows it: choices in words, states as facts, a run as a picture.
 
-use crate::environment::{Environment, Place};
-use cutover::core::invariant::Id;
-use stateright::{Model, Path, Property};
+use crate::protocol::{Choice, Kind, Notes, Protocol};
+use crate::search::Judged;
+use ::stateright::{Model, Path, Property};
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-/// A world to be browsed.
+/// A protocol to be browsed.
 #[derive(Debug)]
-pub struct Explored<E> {
-    /// The world.
-    pub world: Arc<E>,
+pub struct Explored<P> {
+    /// The protocol.
+    pub protocol: P,
 }
 
-/// A choice, and what it says.
+/// An action, and what it says.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Labelled<A> {
     action: A,
-    lane: String,
-    text: String,
+    choice: Choice,
 }
 
 impl<A> fmt::Debug for Labelled<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.lane, self.text)
+        write!(f, "{}", self.choice)
     }
 }
 
-/// stateright takes a plain function for each property, so each invariant needs one of its own.
-macro_rules! properties {
-    ($($id:ident)*) => {
-        vec![$(Property::always(Id::$id.entry().id, |_: &Self, state: &E::State| {
-            state.broken() & Id::$id.bit() == 0
-        }),)*]
-    };
+type Condition<P> = fn(&Explored<P>, &Judged<P>) -> bool;
+
+fn holds<P: Protocol, const NUMBER: u32>(_: &Explored<P>, judged: &Judged<P>) -> bool {
+    judged.broken & (1 << NUMBER) == 0
 }
 
-impl<E: Environment> Model for Explored<E> {
-    type State = E::State;
-    type Action = Labelled<E::Action>;
+/// stateright takes a plain function for each property, so each number needs one of its own.
+fn conditions<P: Protocol>() -> [Condition<P>; 64] {
+    macro_rules! each {
+        ($($number:literal)*) => { [$(holds::<P, $number>,)*] };
+    }
+    each! {
+        0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39
+        40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63
+    }
+}
 
-    fn init_states(&self) -> Vec<E::State> {
-        vec![self.world.initial()]
+impl<P: Protocol> Model for Explored<P> {
+    type State = Judged<P>;
+    type Action = Labelled<P::Action>;
+
+    fn init_states(&self) -> Vec<Judged<P>> {
+        vec![Judged::initial(&self.protocol)]
     }
 
-    fn actions(&self, state: &E::State, actions: &mut Vec<Labelled<E::Action>>) {
-        let mut choices = Vec::new();
-        self.world.actions(state, &mut choices);
-        actions.extend(choices.into_iter().filter_map(|action| {
-            let directive = self.world.directive(state, action)?;
-            Some(Labelled { action, lane: directive.lane, text: directive.text })
+    fn actions(&self, from: &Judged<P>, actions: &mut Vec<Labelled<P::Action>>) {
+        let mut enabled = Vec::new();
+        self.protocol.enabled(&from.state, &mut enabled);
+        actions.extend(enabled.into_iter().filter_map(|action| {
+            let choice = self.protocol.choice(&from.state, &action)?;
+            Some(Labelled { action, choice })
         }));
     }
 
-    fn next_state(&self, state: &E::State, choice: Labelled<E::Action>) -> Option<E::State> {
-        self.world.next(state, choice.action)
+    fn next_state(&self, from: &Judged<P>, labelled: Labelled<P::Action>) -> Option<Judged<P>> {
+        let mut notes = Notes::quiet(P::invariants());
+        let state = self.protocol.step(&from.state, &labelled.action, &mut notes)?;
+        Some(Judged { state, broken: notes.broken() })
     }
 
-    fn format_step(&self, state: &E::State, choice: Labelled<E::Action>) -> Option<String> {
-        let outcome = self.world.explain(state, choice.action)?;
+    fn format_step(&self, from: &Judged<P>, labelled: Labelled<P::Action>) -> Option<String> {
+        let mut notes = Notes::explaining(P::invariants());
+        let state = self.protocol.step(&from.state, &labelled.action, &mut notes)?;
+        let broken = notes.broken();
+        let (said, violations) = notes.into_words();
         let mut text = String::new();
-        for line in &outcome.said {
+        for line in &said {
             let _ = writeln!(text, "> {line}");
         }
-        for violation in &outcome.violations {
-            let _ = writeln!(text, "BROKEN {}: {}; {}", violation.id, violation.found, violation.against);
+        for violation in &violations {
+            let (id, found, against) = (violation.invariant.id, &violation.found, &violation.against);
+            let _ = writeln!(text, "BROKEN {id}: {found}; {against}");
         }
-        let _ = write!(text, "\n{:?}", outcome.state);
+        let _ = write!(text, "\n{:?}", Judged::<P> { state, broken });
         Some(text)
     }
 
-    fn as_svg(&self, path: Path<E::State, Labelled<E::Action>>) -> Option<String> {
-        Some(picture(&path.into_actions()))
+    fn as_svg(&self, path: Path<Judged<P>, Labelled<P::Action>>) -> Option<String> {
+        let steps = path.into_actions();
+        Some(picture(&steps.into_iter().map(|labelled| labelled.choice).collect::<Vec<_>>()))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties! {
-            SingleReadPlacement NoCommitInCutover CommitAtOwnerOnly NoAdmitStale NoLostWrite CleanAbort
-            EpochMonotone Cas StaleControllerHarmless StaleMoverHarmless DebtKept FenceMonotone FenceNotAhead
-            FenceRespected StatementDurable ApplyOnce Prefix Linearizable ElectionSafety LogMatching
-            LeaderCompleteness StateMachineSafety VoteDurable Monotone QuorumOverlap ReadLinearizable RetryOnce
-            NoUserData
-        }
+        let named = P::invariants().iter().zip(conditions::<P>());
+        named.map(|(invariant, condition)| Property::always(invariant.id, condition)).collect()
     }
 }
 
 const LANE: usize = 220;
 const ROW: usize = 26;
 
-/// A lane for each participant, in the order in which they first act, and a row for each step.
-fn picture<A>(steps: &[Labelled<A>]) -> String {
+/// A lane for each participant, in the order in which they first act, and a row for each step. Timers and faults have colours of their own.
+fn picture(steps: &[Choice]) -> String {
     let mut lanes: Vec<&str> = Vec::new();
     for step in steps {
         if !lanes.contains(&step.lane.as_str()) {
@@ -110,7 +118,12 @@ fn picture<A>(steps: &[Labelled<A>]) -> String {
     for (row, step) in steps.iter().enumerate() {
         let x = 20 + LANE * lanes.iter().position(|lane| *lane == step.lane).unwrap_or(0);
         let y = ROW * (row + 2);
-        let _ = write!(svg, "<circle cx='{x}' cy='{y}' r='4' fill='#2563eb'/>");
+        let colour = match step.kind {
+            Kind::Ordinary => "#2563eb",
+            Kind::Timer => "#d97706",
+            Kind::Fault => "#dc2626",
+        };
+        let _ = write!(svg, "<circle cx='{x}' cy='{y}' r='4' fill='{colour}'/>");
         let _ = write!(svg, "<text x='{}' y='{}'>{}</text>", x + 9, y + 4, escaped(&step.text));
     }
     svg.push_str("</svg>");
@@ -122,28 +135,27 @@ fn escaped(text: &str) -> String {
 }
 
 /// Serves the browser at an address until the process ends.
-pub fn serve<E: Environment>(world: Arc<E>, listen: SocketAddr) {
-    let _checker = Explored { world }.checker().serve(listen);
+pub fn serve<P: Protocol>(bounds: &P::Bounds, listen: SocketAddr) {
+    let _checker = Explored { protocol: P::new(bounds) }.checker().serve(listen);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::migration::{Action, World};
-    use crate::scopes;
+    use crate::env::Migration;
+    use crate::protocol::Catalog as _;
 
     #[test]
     fn every_invariant_is_a_property() {
-        let scope = scopes::all().remove(0);
-        let explored = Explored { world: Arc::new(World::new(scope)) };
+        let scope = Migration::scopes().remove(0);
+        let explored = Explored { protocol: Migration::new(&scope.bounds) };
         let names: Vec<&str> = explored.properties().iter().map(|property| property.name).collect();
-        let ids: Vec<&str> = Id::ALL.iter().map(|id| id.entry().id).collect();
+        let ids: Vec<&str> = Migration::invariants().iter().map(|invariant| invariant.id).collect();
         assert_eq!(names, ids);
     }
 
     #[test]
     fn a_picture_escapes_what_it_shows() {
-        let step = Labelled { action: Action::Tick, lane: "log".to_owned(), text: "begin >B".to_owned() };
-        assert!(picture(&[step]).contains("begin &gt;B"));
+        assert!(picture(&[Choice::new("log", "begin >B")]).contains("begin &gt;B"));
     }
 }

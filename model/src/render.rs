@@ -11,18 +11,16 @@ const LINES_MAX: usize = 15;
 #[must_use]
 pub fn failure(witness: &Witness, scope: &str, expected: bool) -> String {
     let mut text = String::new();
-    let entry = witness.id.entry();
+    let entry = witness.violation.invariant;
     let head = if expected { "BREAKS" } else { "FAIL" };
     let _ = writeln!(text, "{head}  {:<56} scope {scope}", entry.id);
     for line in wrap(entry.claim, 88) {
         let _ = writeln!(text, "      {line}");
     }
-    if let Some(violation) = &witness.violation {
-        let _ = writeln!(text);
-        for fact in [&violation.found, &violation.against] {
-            for line in wrap(fact, 88) {
-                let _ = writeln!(text, "      {line}");
-            }
+    let _ = writeln!(text);
+    for fact in [&witness.violation.found, &witness.violation.against] {
+        for line in wrap(fact, 88) {
+            let _ = writeln!(text, "      {line}");
         }
     }
     let _ = writeln!(text);
@@ -72,22 +70,19 @@ fn fold(steps: &[WitnessStep]) -> Vec<Line> {
     let mut over = steps.len().saturating_sub(LINES_MAX);
     for (at, step) in steps.iter().enumerate() {
         if let Some(previous) = lines.last_mut()
-            && at
-                .checked_sub(1)
-                .and_then(|before| steps.get(before))
-                .is_some_and(|b| b.directive == step.directive)
+            && at.checked_sub(1).and_then(|before| steps.get(before)).is_some_and(|b| b.choice == step.choice)
         {
             previous.times += 1;
             over = over.saturating_sub(1);
             continue;
         }
-        let lane = step.directive.lane.clone();
+        let lane = step.choice.lane.clone();
         let mut line = Line {
             number: at + 1,
             times: 1,
-            what: step.directive.text.clone(),
+            what: step.choice.text.clone(),
             did: step.said.last().cloned().unwrap_or_default(),
-            fault: step.directive.fault,
+            fault: step.choice.is_fault(),
             lane,
         };
         let sent = at.checked_sub(1).and_then(|previous| steps.get(previous));
@@ -108,7 +103,7 @@ fn fold(steps: &[WitnessStep]) -> Vec<Line> {
 /// Whether the second step is the arrival of what the first has sent.
 fn sends(first: &WitnessStep, second: &WitnessStep) -> bool {
     let sent = first.said.iter().find_map(|line| line.strip_prefix("sends "));
-    sent.is_some_and(|sent| second.directive.text.ends_with(sent))
+    sent.is_some_and(|sent| second.choice.text.ends_with(sent))
 }
 
 /// Breaks a text into lines of at most `width` characters, at blanks.
@@ -146,4 +141,10 @@ pub fn thousands(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// `1 write`, `2 writes`.
+#[must_use]
+pub fn plural(count: u64, what: &str) -> String {
+    if count == 1 { format!("{count} {what}") } else { format!("{count} {what}s") }
 }

@@ -1,10 +1,7 @@
 //! A stored trace, run again through the machines of this build.
 
-use crate::environment::Environment;
-use crate::in_environment;
-use crate::scopes::{self, Scope};
+use crate::protocol::{Invariant, Notes, Protocol, Scope, Violation, invariant_named, marks_in};
 use crate::witness::note;
-use cutover::core::invariant::{Id, Violation};
 use cutover::core::trace::{Step, Trace, Verdict};
 use thiserror::Error;
 
@@ -29,7 +26,7 @@ pub enum Ending {
     },
     /// It ran to its end, but did not reach what it claims to reach.
     Stale {
-        /// The place.
+        /// The mark.
         mark: String,
     },
 }
@@ -41,7 +38,7 @@ pub struct Replayed {
     pub ending: Ending,
     /// Whether that is what the trace records.
     pub as_recorded: bool,
-    /// Whether the trace is of a published design, whose violation is the point.
+    /// Whether the violation is the point: the scope is known to break.
     pub of_a_design: bool,
 }
 
@@ -62,97 +59,77 @@ pub enum Unplayable {
     },
     /// An option that this build does not have.
     #[error(transparent)]
-    Option(#[from] scopes::OptionError),
+    Option(#[from] crate::protocol::OptionError),
 }
 
-/// Runs a trace.
+/// Runs a trace within the bounds of a scope.
 ///
 /// # Errors
-/// [`Unplayable`], if it names what this build does not have.
-pub fn replay(trace: &Trace) -> Result<Replayed, Unplayable> {
+/// [`Unplayable::UnknownInvariant`]
+pub fn replay<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Result<Replayed, Unplayable> {
     let expected = match trace.verdict() {
         Verdict::Holds => None,
         Verdict::Violates(id) => {
-            Some(Id::named(id).ok_or_else(|| Unplayable::UnknownInvariant { found: id.clone() })?)
+            let number = invariant_named::<P>(id).and_then(|number| P::invariants().get(number));
+            Some(number.ok_or_else(|| Unplayable::UnknownInvariant { found: id.clone() })?)
         }
     };
-    let scope = scope_of(trace)?;
-    let of_a_design = scope.expect.is_some();
-    let ending = in_environment!(scope, world => run(&world, trace, expected));
+    let ending = run(&P::new(&scope.bounds), trace, expected);
     let as_recorded = match (&ending, expected) {
         (Ending::Holds, None) => true,
-        (Ending::Violates { violation, .. }, Some(id)) => violation.id == id,
+        (Ending::Violates { violation, .. }, Some(expected)) => violation.invariant == expected,
         (Ending::Holds | Ending::Violates { .. } | Ending::Diverged { .. } | Ending::Stale { .. }, _) => {
             false
         }
     };
-    Ok(Replayed { ending, as_recorded, of_a_design })
-}
-
-/// The scope that a trace is about, with its options.
-///
-/// # Errors
-/// [`Unplayable`]
-pub fn scope_of(trace: &Trace) -> Result<Scope, Unplayable> {
-    let found = trace.scope().to_owned();
-    let mut scope = scopes::all()
-        .into_iter()
-        .find(|scope| scope.name == found)
-        .ok_or(Unplayable::UnknownScope { found })?;
-    for (name, value) in trace.options() {
-        scope.set_option(name, value)?;
-    }
-    Ok(scope)
+    Ok(Replayed { ending, as_recorded, of_a_design: scope.expect.is_some() })
 }
 
 /// The same choices with what they do now; `None` where a choice is not there any more, or nothing differs.
-///
-/// # Errors
-/// [`Unplayable`]
-pub fn recorded_anew(trace: &Trace) -> Result<Option<Trace>, Unplayable> {
-    let anew = in_environment!(scope_of(trace)?, world => rerun(&world, trace));
-    Ok(anew.filter(|anew| anew != trace))
-}
-
-fn rerun(world: &impl Environment, trace: &Trace) -> Option<Trace> {
+#[must_use]
+pub fn recorded_anew<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Option<Trace> {
+    let protocol = P::new(&scope.bounds);
     let mut anew = Trace::new(trace.scope(), trace.verdict().clone()).ok()?;
     anew = anew.with_options(trace.options().iter().cloned()).ok()?;
     anew = anew.with_marks(trace.marks().iter().cloned()).ok()?;
     anew = anew.with_closing(trace.closing().iter().cloned()).ok()?;
-    let mut state = world.initial();
+    let mut state = protocol.initial();
     for step in trace.steps() {
-        let outcome = world.explain(&state, world.find(&state, &step.choice())?)?;
+        let action = protocol.find(&state, &step.choice())?;
+        let mut notes = Notes::explaining(P::invariants());
+        state = protocol.step(&state, &action, &mut notes)?;
+        let (said, _) = notes.into_words();
         let again = if step.is_fault() { Step::fault } else { Step::new };
         let again = again(step.lane(), step.directive()).ok()?;
         let again = again.with_narration(step.narration().iter().cloned()).ok()?;
-        anew.push(again.with_outputs(outcome.said).ok()?).ok()?;
-        state = outcome.state;
+        anew.push(again.with_outputs(said).ok()?).ok()?;
     }
-    Some(anew)
+    (anew != *trace).then_some(anew)
 }
 
-fn run(world: &impl Environment, trace: &Trace, expected: Option<Id>) -> Ending {
-    let mut state = world.initial();
+fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -> Ending {
+    let mut state = protocol.initial();
     let mut marks = Vec::new();
     for (number, step) in (1..).zip(trace.steps()) {
         let diverged = |why: String| Ending::Diverged { step: number, why };
-        let Some(action) = world.find(&state, &step.choice()) else {
+        let Some(action) = protocol.find(&state, &step.choice()) else {
             return diverged(format!("{:?} cannot happen here", step.choice()));
         };
-        let Some(outcome) = world.explain(&state, action) else {
+        let mut notes = Notes::explaining(P::invariants());
+        let Some(next) = protocol.step(&state, &action, &mut notes) else {
             return diverged(format!("{:?} changes nothing here", step.choice()));
         };
-        if let Some(divergence) = step.divergence(&outcome.said) {
+        note(&mut marks, marks_in::<P>(notes.marks()));
+        let (said, mut violations) = notes.into_words();
+        if let Some(divergence) = step.divergence(&said) {
             return diverged(format!("{}: {divergence}", step.choice()));
         }
-        note(&mut marks, outcome.marks);
         // The recorded invariant first; a step can break several.
-        let mut violations = outcome.violations;
-        violations.sort_by_key(|violation| Some(violation.id) != expected);
+        violations.sort_by_key(|violation| Some(violation.invariant) != expected);
         if let Some(violation) = violations.into_iter().next() {
             return Ending::Violates { violation, step: number };
         }
-        state = outcome.state;
+        state = next;
     }
     match trace.marks().iter().find(|mark| !marks.contains(&mark.as_str())) {
         Some(mark) => Ending::Stale { mark: mark.clone() },

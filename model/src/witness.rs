@@ -1,22 +1,18 @@
 //! A run that breaks an invariant: found, shortened, recorded and shown.
 
-use crate::environment::{Directive, Environment, Place};
-use crate::scopes::Scope;
-use cutover::core::invariant::{Id, Violation};
+use crate::protocol::{Bounds, Choice, Invariant, Notes, Protocol, Scope, Violation, marks_in};
 use cutover::core::trace::{Step, Trace, Unfit, Verdict};
 
 /// A run, step by step.
 #[derive(Debug)]
 pub struct Witness {
-    /// What it breaks.
-    pub id: Id,
     /// The steps.
     pub steps: Vec<WitnessStep>,
-    /// The facts in conflict.
-    pub violation: Option<Violation>,
+    /// What it breaks, with the facts in conflict.
+    pub violation: Violation,
     /// What the last step changed: name, before, after.
     pub changed: Vec<(String, String, String)>,
-    /// The places that it reaches.
+    /// The marks that it reaches.
     pub marks: Vec<&'static str>,
 }
 
@@ -24,59 +20,63 @@ pub struct Witness {
 #[derive(Clone, Debug)]
 pub struct WitnessStep {
     /// The choice.
-    pub directive: Directive,
+    pub choice: Choice,
     /// What it did.
     pub said: Vec<String>,
 }
 
 impl Witness {
-    /// Runs the choices again, up to the first step that breaks `id`.
+    /// Runs the actions again, up to the first step that breaks the invariant of this number.
     #[must_use]
-    pub fn run<E: Environment>(world: &E, actions: &[E::Action], id: Id) -> Option<Self> {
-        let mut state = world.initial();
+    pub fn run<P: Protocol>(protocol: &P, actions: &[P::Action], invariant: usize) -> Option<Self> {
+        let broken: &Invariant = P::invariants().get(invariant)?;
+        let mut state = protocol.initial();
         let (mut steps, mut marks) = (Vec::new(), Vec::new());
         for action in actions {
-            let directive = world.directive(&state, *action)?;
-            let outcome = world.explain(&state, *action)?;
-            steps.push(WitnessStep { directive, said: outcome.said });
-            note(&mut marks, outcome.marks);
-            if let Some(violation) = outcome.violations.into_iter().find(|violation| violation.id == id) {
-                let changed = difference(&state, &outcome.state);
-                return Some(Self { id, steps, violation: Some(violation), changed, marks });
+            let choice = protocol.choice(&state, action)?;
+            let mut notes = Notes::explaining(P::invariants());
+            let next = protocol.step(&state, action, &mut notes)?;
+            note(&mut marks, marks_in::<P>(notes.marks()));
+            let (said, violations) = notes.into_words();
+            steps.push(WitnessStep { choice, said });
+            if let Some(violation) = violations.into_iter().find(|violation| violation.invariant == broken) {
+                let changed = difference(protocol, &state, &next);
+                return Some(Self { steps, violation, changed, marks });
             }
-            state = outcome.state;
+            state = next;
         }
         None
     }
 
-    /// Leaves out every step without which the run still breaks `id`.
+    /// Leaves out every step without which the run still breaks the invariant.
     #[must_use]
-    pub fn shorten<E: Environment>(world: &E, actions: &[E::Action], id: Id) -> Vec<E::Action> {
-        let mut directives = directives(world, actions);
-        let mut at = directives.len();
+    pub fn shorten<P: Protocol>(protocol: &P, actions: &[P::Action], invariant: usize) -> Vec<P::Action> {
+        let mut choices = choices(protocol, actions);
+        let mut at = choices.len();
         while at > 0 {
             at -= 1;
-            let mut fewer = directives.clone();
+            let mut fewer = choices.clone();
             fewer.remove(at);
-            if let Some(length) = breaks(world, &fewer, id) {
+            if let Some(length) = breaks(protocol, &fewer, invariant) {
                 fewer.truncate(length);
-                directives = fewer;
-                at = at.min(directives.len());
+                choices = fewer;
+                at = at.min(choices.len());
             }
         }
-        follow(world, &directives).unwrap_or_else(|| actions.to_vec())
+        follow(protocol, &choices).unwrap_or_else(|| actions.to_vec())
     }
 
     /// The run as a trace.
     ///
     /// # Errors
     /// [`Unfit`], if it does not fit into one.
-    pub fn trace(&self, scope: &Scope) -> Result<Trace, Unfit> {
-        let mut trace =
-            Trace::new(scope.name, Verdict::Violates(self.id.to_string()))?.with_options(scope.options())?;
+    pub fn trace<B: Bounds>(&self, scope: &Scope<B>) -> Result<Trace, Unfit> {
+        let verdict = Verdict::Violates(self.violation.invariant.id.to_owned());
+        let mut trace = Trace::new(scope.name, verdict)?.with_options(scope.options.iter().cloned())?;
         trace = trace.with_marks(self.marks.iter().copied())?;
-        for WitnessStep { directive: Directive { lane, text, fault }, said } in &self.steps {
-            let step = if *fault { Step::fault(lane, text)? } else { Step::new(lane, text)? };
+        for WitnessStep { choice, said } in &self.steps {
+            let Choice { lane, text, .. } = choice;
+            let step = if choice.is_fault() { Step::fault(lane, text)? } else { Step::new(lane, text)? };
             trace.push(step.with_outputs(said)?)?;
         }
         Ok(trace)
@@ -84,7 +84,7 @@ impl Witness {
 }
 
 /// Adds what is not there yet, in the order in which it was reached.
-pub fn note(marks: &mut Vec<&'static str>, more: Vec<&'static str>) {
+pub(crate) fn note(marks: &mut Vec<&'static str>, more: Vec<&'static str>) {
     for mark in more {
         if !marks.contains(&mark) {
             marks.push(mark);
@@ -92,45 +92,57 @@ pub fn note(marks: &mut Vec<&'static str>, more: Vec<&'static str>) {
     }
 }
 
-fn directives<E: Environment>(world: &E, actions: &[E::Action]) -> Vec<String> {
-    let mut state = world.initial();
-    let mut directives = Vec::new();
-    for action in actions {
-        let Some(directive) = world.directive(&state, *action) else { break };
-        directives.push(directive.to_string());
-        let Some(next) = world.next(&state, *action) else { break };
-        state = next;
-    }
-    directives
+/// The next state and what the step broke, without words.
+fn quietly<P: Protocol>(protocol: &P, state: &P::State, action: &P::Action) -> Option<(P::State, u64)> {
+    let mut notes = Notes::quiet(P::invariants());
+    let next = protocol.step(state, action, &mut notes)?;
+    Some((next, notes.broken()))
 }
 
-/// After how many of the steps `id` is broken.
-fn breaks<E: Environment>(world: &E, directives: &[String], id: Id) -> Option<usize> {
-    let mut state = world.initial();
-    for (at, directive) in directives.iter().enumerate() {
-        let action = world.find(&state, directive)?;
-        state = world.next(&state, action)?;
-        if state.broken() & id.bit() != 0 {
+fn choices<P: Protocol>(protocol: &P, actions: &[P::Action]) -> Vec<String> {
+    let mut state = protocol.initial();
+    let mut choices = Vec::new();
+    for action in actions {
+        let Some(choice) = protocol.choice(&state, action) else { break };
+        choices.push(choice.to_string());
+        let Some((next, _)) = quietly(protocol, &state, action) else { break };
+        state = next;
+    }
+    choices
+}
+
+/// After how many of the steps the invariant is broken.
+fn breaks<P: Protocol>(protocol: &P, choices: &[String], invariant: usize) -> Option<usize> {
+    let mut state = protocol.initial();
+    for (at, choice) in choices.iter().enumerate() {
+        let action = protocol.find(&state, choice)?;
+        let (next, broken) = quietly(protocol, &state, &action)?;
+        if broken & (1 << invariant) != 0 {
             return Some(at + 1);
         }
+        state = next;
     }
     None
 }
 
-fn follow<E: Environment>(world: &E, directives: &[String]) -> Option<Vec<E::Action>> {
-    let mut state = world.initial();
+fn follow<P: Protocol>(protocol: &P, choices: &[String]) -> Option<Vec<P::Action>> {
+    let mut state = protocol.initial();
     let mut actions = Vec::new();
-    for directive in directives {
-        let action = world.find(&state, directive)?;
+    for choice in choices {
+        let action = protocol.find(&state, choice)?;
+        (state, _) = quietly(protocol, &state, &action)?;
         actions.push(action);
-        state = world.next(&state, action)?;
     }
     Some(actions)
 }
 
 /// What differs between two states, by name.
-fn difference(before: &impl Place, after: &impl Place) -> Vec<(String, String, String)> {
-    let (old, new) = (before.facts(), after.facts());
+fn difference<P: Protocol>(
+    protocol: &P,
+    before: &P::State,
+    after: &P::State,
+) -> Vec<(String, String, String)> {
+    let (old, new) = (protocol.facts(before), protocol.facts(after));
     let changed = old.into_iter().zip(new).filter(|((_, before), (_, after))| before != after);
     changed.map(|((name, before), (_, after))| (name, before, after)).collect()
 }

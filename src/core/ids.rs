@@ -1,7 +1,7 @@
-//! The numbers that everything is named by, and what every module needs: [`Halt`] and [`Relabel`].
+//! Ids and counters, each a type of its own, and what every module needs: [`Halt`] and [`Relabel`].
 //!
-//! All are small integers with a name of their own; the names that people use live in a directory of the control
-//! plane (ADR 0003). None has a `Default`: a forgotten epoch must not compile into epoch 0.
+//! All are small integers; the names that people use are in a directory of the control plane (ADR 0003). None has a
+//! `Default`: a forgotten epoch must not compile into epoch 0.
 //!
 //! May import: nothing.
 
@@ -25,25 +25,24 @@ macro_rules! number {
 }
 
 number!(
-    /// Version of one partition's placement, from 1; it advances with every change of the placement and never
-    /// repeats, not even after the partition was deleted and created again. 0 is below every epoch.
+    /// The version of one partition's placement, from 1. It advances with every change of the placement and never
+    /// repeats, even if the partition is deleted and created again. 0 is below every epoch.
     Epoch(u64), "e"
 );
 number!(
-    /// Names one migration, or one creation, of any partition; from 1, never used twice. 0 is below every id.
+    /// The id of a migration or creation of any partition, from 1, never used twice. 0 is below every id.
     MigrationId(u64), "m"
 );
 number!(
-    /// Place of a write in a copy, from 1; 0 is "before the first". A copy's *watermark* is its last position.
+    /// The position of a write in a copy, from 1; 0 is before the first. A copy's *watermark* is its last position.
     Position(u64), ""
 );
 number!(
-    /// One continuous life of a durable state, a sink's or a node's, from 1. Whoever comes back without it has a new
-    /// one.
+    /// One continuous lifetime of a durable state, a sink's or a node's, from 1. It advances when that state is lost.
     Incarnation(u64), "i"
 );
 number!(
-    /// One cluster of the control plane. Nodes of different clusters do not hear one another.
+    /// One cluster of the control plane. Nodes drop messages of other clusters.
     ClusterId(u64), "cluster "
 );
 number!(
@@ -51,15 +50,15 @@ number!(
     NodeId(u8), "n"
 );
 number!(
-    /// Term of the replicated log, from 1; 0 is "none". At most one node leads in a term.
+    /// A term of the replicated log, from 1; 0 is none. At most one node leads in a term.
     Term(u64), "t"
 );
 number!(
-    /// Place in the replicated log, from 1; 0 is "none", the place before the first entry.
+    /// An index in the replicated log, from 1; 0 is before the first entry.
     Index(u64), ""
 );
 number!(
-    /// Position of a committed change in the control plane's log, from 1.
+    /// The log index of a committed change of the control plane, from 1.
     Revision(u64), "r"
 );
 number!(
@@ -67,12 +66,12 @@ number!(
     PartitionId(u32), "p"
 );
 number!(
-    /// A session: of a gateway at the sinks, or of a client at the control plane. Sessions are issued in increasing
+    /// A session of a gateway at the sinks, or of a client at the control plane. Sessions are issued in increasing
     /// order.
     SessionId(u64), "s"
 );
 number!(
-    /// A session's own count of what it asks for, from 1.
+    /// A request number within a session, from 1.
     Serial(u64), ""
 );
 
@@ -80,7 +79,7 @@ impl Epoch {
     /// Below every epoch.
     pub const ZERO: Self = Self(0);
 
-    /// The epoch after this one; saturates, so that arithmetic cannot wrap a fence around.
+    /// The epoch after this one. It saturates, so that a fence cannot wrap around.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -114,13 +113,13 @@ impl Position {
         Self(self.0.saturating_add(1))
     }
 
-    /// The position `count` further on.
+    /// The position that comes `count` later.
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         Self(self.0.saturating_add(count))
     }
 
-    /// The position `count` earlier, not before [`Position::ZERO`].
+    /// The position that comes `count` earlier, at least [`Position::ZERO`].
     #[must_use]
     pub const fn minus(self, count: u64) -> Self {
         Self(self.0.saturating_sub(count))
@@ -128,7 +127,7 @@ impl Position {
 }
 
 impl Incarnation {
-    /// The next life.
+    /// The next incarnation.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -150,25 +149,25 @@ impl Index {
     /// Before the first entry.
     pub const ZERO: Self = Self(0);
 
-    /// The place after this one.
+    /// The index after this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// The place before this one, or [`Index::ZERO`].
+    /// The index before this one, or [`Index::ZERO`].
     #[must_use]
     pub const fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
-    /// The place `count` further on.
+    /// The index that comes `count` later.
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         Self(self.0.saturating_add(count))
     }
 
-    /// How many places this one is after `other`; 0 if it is not after it.
+    /// How many entries this index is after `other`; 0 if it is not after it.
     #[must_use]
     pub const fn since(self, other: Self) -> u64 {
         self.0.saturating_sub(other.0)
@@ -191,7 +190,8 @@ impl Revision {
     }
 }
 
-/// Where a partition lives: names a sink, the store behind it. Printed as a letter, `A` to `Z`, then `P26`, `P27`, …
+/// A placement: the id of a sink, the store that holds the partition. Printed as a letter, `A` to `Z`, then `P26`,
+/// `P27`, …
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Placement(pub u16);
 
@@ -204,7 +204,7 @@ impl fmt::Display for Placement {
     }
 }
 
-/// Names one client write. A retry carries the same id, so that the write takes effect once.
+/// The id of a client write. A retry carries the same id, so that the write takes effect once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct WriteId {
     /// The session that issued the write.
@@ -219,7 +219,7 @@ impl fmt::Display for WriteId {
     }
 }
 
-/// A machine found an invariant broken: it takes no further input, and whoever drives it stops the node.
+/// A state machine found an invariant broken. It accepts no further input, and its driver stops the node.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Halt {
     /// The invariant's id in the registry.
@@ -228,7 +228,7 @@ pub struct Halt {
     pub facts: String,
 }
 
-/// Pushes `Halt` onto a queue of outputs unless the condition holds. The machine must then refuse further input.
+/// Sets an `Option<Halt>` unless the condition holds or it is set already. The machine must then refuse further input.
 ///
 /// ```
 /// # use cutover::{core::ids::Halt, enforce};
@@ -249,7 +249,7 @@ macro_rules! enforce {
 #[doc(hidden)]
 pub use alloc::format as __format;
 
-/// New names for what is interchangeable: sessions, and nodes. What has no new name keeps its own.
+/// A renaming of interchangeable ids: sessions and nodes. An id without a new name keeps its own.
 pub trait Names {
     /// A session's new name.
     fn session(&self, session: SessionId) -> SessionId {
@@ -262,9 +262,9 @@ pub trait Names {
     }
 }
 
-/// A value under new names, under which the protocol must behave the same: what symmetry reduction needs.
+/// A value that can be renamed. The protocol behaves the same under every renaming, which symmetry reduction relies on.
 pub trait Relabel: Clone {
-    /// The same value with everything renamed.
+    /// The value with all its ids renamed.
     #[must_use]
     fn relabel(&self, names: &dyn Names) -> Self;
 }

@@ -1,7 +1,7 @@
-//! Where a partition's reads and writes go: [`PartitionState`] and what a gateway is told, [`Resolution`].
+//! Where a partition's reads and writes go: [`PartitionState`], and what a gateway learns of it, [`Resolution`].
 //!
-//! Reads have exactly one placement in every state. Writes have one too, but for [`Phase::Cutover`], the only window
-//! in which a write is held back.
+//! Reads have exactly one placement in every state. Writes have one too, except in [`Phase::Cutover`], the only phase
+//! in which writes are blocked.
 //!
 //! May import: `core::ids`.
 
@@ -12,30 +12,30 @@ use serde::{Deserialize, Serialize};
 /// The phase of a migration in flight.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Phase {
-    /// The copy is being made; writes still go to the source.
+    /// The copy is in progress; writes go to the source.
     Draining,
-    /// The source takes no more writes and the pointer has not moved: writes are refused and retried.
+    /// The source takes no more writes and the flip has not happened: writes are refused and retried.
     Cutover,
 }
 
-/// A partition's placement: settled, or moving from one to another.
+/// A partition's placement, or its move from one to another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum PartitionState {
-    /// Settled.
+    /// No migration is in flight.
     Active(Placement),
-    /// Moving.
+    /// A migration is in flight.
     Migrating {
-        /// The source: reads go here until the migration completes.
+        /// The source; reads go here until the migration completes.
         from: Placement,
-        /// The target: nothing is read or written here before the flip.
+        /// The target; no client reads or writes here before the flip.
         to: Placement,
-        /// Whether writes still go to the source.
+        /// Whether writes go to the source or are blocked.
         phase: Phase,
     },
 }
 
 impl PartitionState {
-    /// The one placement that reads go to.
+    /// The placement that reads go to.
     #[must_use]
     pub const fn read_placement(&self) -> Placement {
         match self {
@@ -43,7 +43,7 @@ impl PartitionState {
         }
     }
 
-    /// The placement that writes go to; `None` in [`Phase::Cutover`].
+    /// The placement that writes go to. `None` in [`Phase::Cutover`].
     #[must_use]
     pub const fn write_placement(&self) -> Option<Placement> {
         match self {
@@ -68,13 +68,13 @@ impl fmt::Display for PartitionState {
     }
 }
 
-/// How the end of writes at the source is brought about, and so what a migration can promise.
+/// How a migration ends the writes at the source, and so what it guarantees.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Guarantee {
     /// The sink seals: no write is lost, whatever is paused, delayed or restarted.
     Sealed,
-    /// The sink cannot seal: no write is lost as long as every write takes effect within a stated time of its
-    /// resolution. Writes must then resolve fresh.
+    /// The sink cannot seal: no write is lost if every write takes effect within a stated time after its resolution.
+    /// Writes must resolve fresh.
     Timed,
 }
 
@@ -87,17 +87,17 @@ impl fmt::Display for Guarantee {
     }
 }
 
-/// What a gateway learns when it resolves a partition: one committed state, and the revision it stands at.
+/// The answer to a gateway that resolves a partition: one committed state and its revision.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Resolution {
     /// The partition.
     pub partition: PartitionId,
     /// Its state at that revision.
     pub state: PartitionState,
-    /// Its epoch: what a read or write resolved here carries as its token.
+    /// Its epoch, which a request resolved here carries as its token.
     pub epoch: Epoch,
-    /// What the present placement can promise.
+    /// The guarantee of the current placement.
     pub guarantee: Guarantee,
-    /// The log position of the state.
+    /// The revision of the state.
     pub revision: Revision,
 }

@@ -3,12 +3,13 @@
 use super::rooms::quoted;
 use std::collections::BTreeSet;
 
-/// The paths that a page names between backticks: `src/core/raft/`, `tests/mutants/**`, `Cargo.toml`. A first part that
-/// is in no `top` is no path: `migration/moves` is a scope.
+/// The paths that a page names between backticks: `src/core/raft/`, `tests/mutants/**`, `Cargo.toml`, and the mere name of a
+/// source file, `election.rs`. Whatever else begins with no `top` is no path: `migration/moves` is a scope.
 pub fn named_paths(page: &str, top: &BTreeSet<&str>) -> BTreeSet<String> {
     let is_path = |text: &String| {
         let first = text.split('/').next().unwrap_or_default();
-        top.contains(first) && text.chars().all(|c| c.is_alphanumeric() || "./_-*".contains(c))
+        (top.contains(first) || text.ends_with(".rs"))
+            && text.chars().all(|c| c.is_alphanumeric() || "./_-*".contains(c))
     };
     prose(page).lines().flat_map(quoted).filter(is_path).collect()
 }
@@ -37,16 +38,21 @@ pub fn links(page: &str, folder: &str) -> Vec<String> {
     inside.map(from_root).collect()
 }
 
-/// What is wrong between the paths of a page and the files of the tree.
-pub fn violations(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
+/// The paths of a page that are not there.
+pub fn stale(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
     let exists = |path: &str| {
         let path = path.trim_end_matches("**").trim_end_matches('/');
-        files.iter().any(|file| file == path || file.starts_with(&format!("{path}/")))
+        files.iter().any(|file| {
+            let is_name = path.ends_with(".rs") && file.ends_with(&format!("/{path}"));
+            file == path || is_name || file.starts_with(&format!("{path}/"))
+        })
     };
-    let stale = named
-        .iter()
-        .filter(|path| !exists(path))
-        .map(|path| format!("ARCHITECTURE.md names `{path}`, which is not there: correct the page"));
+    let gone = named.iter().filter(|path| !exists(path));
+    gone.map(|path| format!("`{path}` is named and is not there: correct the page")).collect()
+}
+
+/// What is wrong between the paths of ARCHITECTURE.md and the files of the tree.
+pub fn violations(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
     let is_under = |file: &str| {
         let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
         named.iter().any(|path| {
@@ -58,7 +64,7 @@ pub fn violations(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
     let nowhere = files.iter().filter(|file| !is_under(file)).map(|file| {
         format!("{file}: ARCHITECTURE.md names neither it nor its folder. Give the folder a row, or put the file elsewhere.")
     });
-    stale.chain(nowhere).collect()
+    stale(named, files).into_iter().chain(nowhere).collect()
 }
 
 #[cfg(test)]

@@ -1,16 +1,23 @@
 //! The front door: what is typed, what is printed, and exit codes.
 //!
-//! May import: `core`, `cutover_model`.
+//! [`main`] is the front door of a crate with protocols of its own; [`run`] is that of `cutover`, which has the verbs of its
+//! simulator and of its nodes, too.
+//!
+//! May import: `core`, `cutover_model`, `cutover_model::protocol`.
 
 mod console;
+mod front;
 pub mod history_file;
 pub mod mutants;
 pub mod review;
 mod verbs;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use cutover_model::Ours;
 use std::ffi::OsString;
-use verbs::{check, explain, explore, history, replay, sibling};
+use verbs::{history, sibling};
+
+pub use front::main;
 
 /// Exit codes, for every verb.
 pub mod exit {
@@ -46,23 +53,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Explore the production state machines exhaustively within each scope's bounds
-    Check(check::Args),
-    /// Browse a scope's states and choices (stateright's Explorer)
-    Explore(explore::Args),
-    /// Run stored traces again, through the machines of this build
-    Replay(replay::Args),
+    #[command(flatten)]
+    OfAny(front::Verb),
     /// Run the production server on a simulated network, clock and disk, from seeds (madsim)
     #[command(disable_help_flag = true)]
     Sim(sibling::Passed),
-    /// Put known bugs in, one at a time, and show that each is found
-    Mutants(mutants::Args),
-    /// Compare two runs: invariants, state space, mutants; what awaits a decision
-    Review(verbs::review::Args),
     /// Judge what clients saw of the control plane: is there an order that explains it?
     History(history::Args),
-    /// Tell about an invariant: claim, source, the mutants it kills, a witness
-    Explain(explain::Args),
     /// Found a new cluster of one node; the others join it
     #[command(disable_help_flag = true)]
     Init(sibling::Passed),
@@ -100,19 +97,20 @@ pub enum Format {
 
 /// Runs the command line, and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
+    let matches = match front::command::<Cli, Ours>().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => return usage::<Cli>(&error),
     };
-    match cli.verb {
-        Verb::Check(args) => check::run(&args),
-        Verb::Explore(args) => explore::run(&args),
-        Verb::Replay(args) => replay::run(&args),
+    let verb = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli.verb,
+        Err(error) => return usage::<Cli>(&error),
+    };
+    match verb {
+        Verb::OfAny(verb) => {
+            verb.run::<Ours>(&matches, mutants::Build::of_package("cutover-cli", "cutover", "mutant"))
+        }
         Verb::Sim(args) => sibling::simulate(&args),
-        Verb::Mutants(args) => mutants::run(&args),
-        Verb::Review(args) => verbs::review::run(&args),
         Verb::History(args) => history::run(&args),
-        Verb::Explain(args) => explain::run(&args),
         Verb::Init(args) => sibling::operate("init", &args),
         Verb::Serve(args) => sibling::operate("serve", &args),
         Verb::Ctl(args) => sibling::operate("ctl", &args),
@@ -120,21 +118,22 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Restore(args) => sibling::operate("restore", &args),
         Verb::Recover(args) => sibling::operate("recover", &args),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
+            let mut command = front::command::<Cli, Ours>();
+            clap_complete::generate(shell, &mut command, "cutover", &mut std::io::stdout());
             exit::HOLDS
         }
     }
 }
 
 /// clap's message; its own exit code for a wrong command line would read as `UNKNOWN`.
-fn usage(error: &clap::Error) -> u8 {
+fn usage<C: CommandFactory>(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         let _ = error.print();
         return exit::HOLDS;
     }
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let verbs: Vec<String> =
-            Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+            C::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
         return refuse(&format!("no verb given, expected one of {}", verbs.join(", ")), exit::USAGE);
     }
     // clap says what is wrong, then how it is used; the first paragraph on one line is enough.
@@ -146,6 +145,6 @@ fn usage(error: &clap::Error) -> u8 {
 
 /// Says on one line what is wrong.
 fn refuse(what: &str, code: u8) -> u8 {
-    eprintln!("cutover: {what}");
+    eprintln!("{}: {what}", front::program());
     code
 }

@@ -3,7 +3,7 @@
 //! Scopes, scripts, properties and the simulator's shadows run their machines on the same [`Host`]. It decides nothing:
 //! whoever drives it says when a batch is written, when the machine hears of it, and what a crash takes away.
 //!
-//! May import: the pure part of `cutover`, nothing of this crate.
+//! May import: `core::ids`, `core::raft`, `core::outbox`, `core::control_plane`, `core::invariant`.
 
 mod judge;
 mod wire;

@@ -1,9 +1,9 @@
 //! What the world promises to every search and every replay, tried on random walks.
 
 use super::searched::scope;
-use cutover_model::env::migration::{Action, State, World};
-use cutover_model::environment::Environment as _;
-use cutover_model::scopes::{self, Scope};
+use cutover_model::env::Migration;
+use cutover_model::env::migration::{Action, MigrationBounds, State};
+use cutover_model::protocol::{Catalog as _, Notes, Protocol as _, Scope};
 use cutover_model::shared::hasher;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -23,27 +23,32 @@ fn hash(state: &State) -> u64 {
     hasher().hash_one(state)
 }
 
-fn actions(world: &World, state: &State) -> Vec<Action> {
+fn actions(world: &Migration, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
-    world.actions(state, &mut actions);
+    world.enabled(state, &mut actions);
     actions
 }
 
+/// The next state, and what the step broke.
+fn next(world: &Migration, state: &State, action: Action) -> Option<(State, u64)> {
+    let mut notes = Notes::quiet(Migration::invariants());
+    Some((world.step(state, &action, &mut notes)?, notes.broken()))
+}
+
 /// A step that changes something, picked by a number; `None`: there is none.
-fn pick(world: &World, state: &State, number: u16) -> Option<(Action, State)> {
+fn pick(world: &Migration, state: &State, number: u16) -> Option<(Action, State, u64)> {
     let mut actions = actions(world, state);
     while !actions.is_empty() {
         let action = actions.remove(usize::from(number) % actions.len());
-        if let Some(next) = world.next(state, action) {
-            return Some((action, next));
+        if let Some((next, broken)) = next(world, state, action) {
+            return Some((action, next, broken));
         }
     }
     None
 }
 
-fn any_scope() -> impl Strategy<Value = Scope> {
-    // The scopes around nodes have an environment of their own.
-    prop::sample::select(scopes::all().into_iter().filter(|s| s.cluster.is_none()).collect::<Vec<_>>())
+fn any_scope() -> impl Strategy<Value = Scope<MigrationBounds>> {
+    prop::sample::select(Migration::scopes())
 }
 
 fn walk() -> impl Strategy<Value = Vec<u16>> {
@@ -64,16 +69,16 @@ proptest! {
 
     #[test]
     fn every_choice_has_a_directive_of_its_own_that_finds_it(scope in any_scope(), walk in walk()) {
-        let world = World::new(scope);
+        let world = Migration::new(&scope.bounds);
         let mut state = world.initial();
         for number in walk {
             let offered = actions(&world, &state);
             prop_assert_eq!(&actions(&world, &state), &offered, "the order is fixed");
             let mut read: BTreeMap<String, Action> = BTreeMap::new();
             for action in &offered {
-                let Some(directive) = world.directive(&state, *action) else {
+                let Some(directive) = world.choice(&state, action) else {
                     // A strong reader that has sent nothing has nothing to be served.
-                    prop_assert!(world.next(&state, *action).is_none(), "{action:?} has no directive");
+                    prop_assert!(next(&world, &state, *action).is_none(), "{action:?} has no directive");
                     continue;
                 };
                 let text = directive.to_string();
@@ -84,45 +89,48 @@ proptest! {
                     // One write admitted twice is in line twice: two choices, and either one does the same.
                     let both = matches!((first, action), (Action::Apply { .. }, Action::Apply { .. }));
                     prop_assert!(both, "two choices read {text:?}");
-                    let after = |action| world.next(&state, action).as_ref().map(hash);
+                    let after = |action| next(&world, &state, action).map(|(state, _)| hash(&state));
                     prop_assert_eq!(after(first), after(*action), "two choices read {:?}, and differ", text);
                 }
             }
             prop_assert_eq!(world.find(&state, "nobody nothing"), None);
-            let Some((_, next)) = pick(&world, &state, number) else { break };
+            let Some((_, next, _)) = pick(&world, &state, number) else { break };
             state = next;
         }
     }
 
     #[test]
     fn a_step_is_a_function_of_the_state_and_the_choice(scope in any_scope(), walk in walk()) {
-        let (world, other) = (World::new(scope.clone()), World::new(scope));
+        let (world, other) = (Migration::new(&scope.bounds), Migration::new(&scope.bounds));
         let (mut state, mut again) = (world.initial(), other.initial());
         prop_assert_eq!(hash(&state), hash(&again));
         for number in walk {
-            let Some((action, next)) = pick(&world, &state, number) else { break };
+            let Some((action, next, broken)) = pick(&world, &state, number) else { break };
             // In another world, by another way, at another time: the same.
-            let outcome = other.explain(&again, action);
+            let mut notes = Notes::explaining(Migration::invariants());
+            let outcome = other.step(&again, &action, &mut notes);
             prop_assert!(outcome.is_some(), "{:?}", action);
             let outcome = outcome.unwrap();
-            prop_assert_eq!(hash(&next), hash(&outcome.state), "{:?}", action);
-            prop_assert!(next == outcome.state);
-            let broken = outcome.violations.iter().fold(0, |bits, violation| bits | violation.id.bit());
-            prop_assert_eq!(next.broken(), broken, "the facts are those of what broke");
+            prop_assert_eq!(hash(&next), hash(&outcome), "{:?}", action);
+            prop_assert!(next == outcome);
+            let (_, violations) = notes.into_words();
+            let told = Migration::invariants().iter().map(|row| violations.iter().any(|v| v.invariant == row));
+            let told = told.enumerate().fold(0, |set, (number, told)| set | u64::from(told) << number);
+            prop_assert_eq!(broken, told, "the facts are those of what broke");
             prop_assert_ne!(hash(&next), hash(&state), "a step that changes nothing is no step");
-            (state, again) = (next, outcome.state);
+            (state, again) = (next, outcome);
         }
     }
 
     /// What no scope of ours expects to break, breaks on no walk either.
     #[test]
     fn no_walk_breaks_anything(scope in any_scope(), walk in walk()) {
-        let world = World::new(scope);
+        let world = Migration::new(&scope.bounds);
         let mut state = world.initial();
         for number in walk {
-            let Some((action, next)) = pick(&world, &state, number) else { break };
-            if world.scope.expect.is_none() {
-                prop_assert_eq!(next.broken(), 0, "{:?} in {}", action, world.scope.name);
+            let Some((action, next, broken)) = pick(&world, &state, number) else { break };
+            if scope.expect.is_none() {
+                prop_assert_eq!(broken, 0, "{:?} in {}", action, scope.name);
             }
             state = next;
         }
@@ -130,19 +138,19 @@ proptest! {
 
     #[test]
     fn a_state_and_its_mirror_image_have_one_representative(walk in walk()) {
-        let world = World::new(scope("migration/moves"));
+        let world = Migration::new(&scope::<Migration>("migration/moves").bounds);
         let (mut state, mut image) = (world.initial(), world.initial());
         for number in walk {
-            let Some((action, next)) = pick(&world, &state, number) else { break };
-            let directive = mirrored(&world.directive(&state, action).unwrap().to_string());
+            let Some((action, after, _)) = pick(&world, &state, number) else { break };
+            let directive = mirrored(&world.choice(&state, &action).unwrap().to_string());
             let mirror = world.find(&image, &directive);
             prop_assert!(mirror.is_some(), "the mirror image cannot {directive:?}");
-            let image_next = world.next(&image, mirror.unwrap());
-            prop_assert!(image_next.is_some(), "{directive:?} changes nothing in the mirror image");
-            (state, image) = (next, image_next.unwrap());
-            let (one, two) = (state.representative(), image.representative());
+            let image_after = next(&world, &image, mirror.unwrap());
+            prop_assert!(image_after.is_some(), "{directive:?} changes nothing in the mirror image");
+            (state, image) = (after, image_after.unwrap().0);
+            let (one, two) = (Migration::representative(&state), Migration::representative(&image));
             prop_assert_eq!(hash(&one), hash(&two), "after {}", directive);
-            prop_assert_eq!(hash(&one.representative()), hash(&one), "a representative represents itself");
+            prop_assert_eq!(hash(&Migration::representative(&one)), hash(&one), "a representative represents itself");
             prop_assert!(hash(&one) == hash(&state) || hash(&one) == hash(&image));
             prop_assert_eq!(actions(&world, &state).len(), actions(&world, &image).len());
         }

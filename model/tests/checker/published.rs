@@ -1,22 +1,24 @@
 //! The published designs: each breaks as it is known to break, and the run is short enough to be read.
 
-use super::searched::{scope, search};
+use super::searched::{Search, scope, search};
 use cutover::core::trace::{Trace, Verdict};
+use cutover_model::env::Migration;
+use cutover_model::protocol::invariant_named;
 use cutover_model::render;
 use cutover_model::replay::{Ending, replay};
 use cutover_model::search::Order;
 use cutover_model::witness::Witness;
 
 fn shows(name: &str) {
-    let scope = scope(&format!("published/{name}"));
+    let scope = scope::<Migration>(&format!("published/{name}"));
     let expected = scope.expect.unwrap();
-    let (world, found) = search(&scope, Order::BreadthFirst);
-    assert!(!found.complete && found.ended_by.is_none(), "{found:?}");
+    let number = invariant_named::<Migration>(expected).unwrap();
+    let Search { protocol, found, .. } = search::<Migration>(&scope, Order::BreadthFirst);
+    assert!(!found.covered.complete && found.covered.ended_by.is_none(), "{found:?}");
     let actions = found.witness.unwrap();
-    let witness = Witness::run(&*world, &actions, expected).unwrap();
-    assert_eq!(witness.id, expected);
+    let witness = Witness::run(&*protocol, &actions, number).unwrap();
+    assert_eq!(witness.violation.invariant.id, expected);
     assert_eq!(witness.steps.len(), actions.len(), "it breaks with its last step");
-    assert_eq!(witness.violation.as_ref().map(|violation| violation.id), Some(expected));
     let lanes = render::lanes(&witness.steps);
     assert!(lanes.lines().count() <= 15, "{} lines\n{lanes}", lanes.lines().count());
     assert_eq!(lanes.matches("← violation").count(), 1);
@@ -29,13 +31,13 @@ fn shows(name: &str) {
     let text = trace.to_string();
     assert_eq!(Trace::parse(&text).unwrap(), trace, "what is written is read back as itself");
     assert_eq!(Trace::parse(&text).unwrap().to_string(), text);
-    let replayed = replay(&trace).unwrap();
+    let replayed = replay::<Migration>(&scope, &trace).unwrap();
     assert!(replayed.as_recorded && replayed.of_a_design);
     let Ending::Violates { violation, step } = replayed.ending else { panic!("{:?}", replayed.ending) };
-    assert_eq!((violation.id, step), (expected, trace.steps().len()));
+    assert_eq!((violation.invariant.id, step), (expected, trace.steps().len()));
 
     // No step is idle: the shortest run without any of its steps is no run, or breaks nothing.
-    assert_eq!(Witness::shorten(&*world, &actions, expected), actions);
+    assert_eq!(Witness::shorten(&*protocol, &actions, number), actions);
 }
 
 #[test]

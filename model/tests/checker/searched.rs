@@ -1,23 +1,34 @@
 //! What the tests of the checker have in common.
 
-use cutover_model::env::migration::{Action, World};
-use cutover_model::scopes::{self, Scope};
-use cutover_model::search::{Found, Order, Searched, Watcher, all_invariants};
+use cutover_model::protocol::{Catalog, Protocol, Scope, invariant_named};
+use cutover_model::search::{Found, Order, Searched, Watcher};
 use std::sync::Arc;
 
+/// A search that came to its end.
+pub struct Search<P: Protocol> {
+    /// The protocol within its bounds.
+    pub protocol: Arc<P>,
+    /// How it went.
+    pub found: Found<P::Action>,
+    /// The marks of the scope that were not reached.
+    pub missing: Vec<&'static str>,
+}
+
 /// The scope of that name.
-pub fn scope(name: &str) -> Scope {
-    let found = scopes::all().into_iter().find(|scope| scope.name == name);
+pub fn scope<P: Catalog>(name: &str) -> Scope<P::Bounds> {
+    let found = P::scopes().into_iter().find(|scope| scope.name == name);
     found.unwrap_or_else(|| panic!("no scope {name}"))
 }
 
 /// Searches a scope without a limit for whatever breaks in it, or for what is expected to.
-pub fn search(scope: &Scope, order: Order) -> (Arc<World>, Found<Action>) {
-    let world = Arc::new(World::new(scope.clone()));
-    let watch = scope.expect.map_or_else(all_invariants, cutover::core::invariant::Id::bit);
-    let searched = Searched { world: Arc::clone(&world), watch };
-    let interrupted = || false;
-    let mut watcher = Watcher { until: None, memory: None, interrupted: &interrupted, progress: &mut |_| {} };
+pub fn search<P: Catalog>(scope: &Scope<P::Bounds>, order: Order) -> Search<P> {
+    let protocol = Arc::new(P::new(&scope.bounds));
+    let expected = scope.expect.and_then(invariant_named::<P>);
+    let watch = expected.map_or_else(|| scope.judged(u64::MAX), |number| 1 << number);
+    let searched = Searched::new(Arc::clone(&protocol), watch);
+    let mut watcher = Watcher { until: None, memory: None, interrupted: &|| false, progress: &mut |_| {} };
     let found = searched.run(order, &mut watcher);
-    (world, found)
+    let mut missing = scope.reaches.clone();
+    missing.retain(|mark| !searched.reached().contains(mark));
+    Search { protocol, found, missing }
 }

@@ -1,25 +1,29 @@
 //! The bound of the wait is tight: with it everything holds, one tick below it something breaks.
 
-use super::searched::{scope, search};
-use cutover_model::scopes::Scope;
+use super::searched::{Search, scope, search};
+use cutover_model::env::Migration;
+use cutover_model::env::migration::MigrationBounds;
+use cutover_model::protocol::Scope;
 use cutover_model::search::Order;
 
 const DEPTH_FIRST: Order = Order::DepthFirst { threads: 2, symmetry: true };
 
 /// One gateway and one controller are enough to show it.
-fn wait() -> Scope {
-    Scope { gateways: 1, controllers: 1, reaches: &[], ..scope("migration-timed/wait") }
+fn wait() -> Scope<MigrationBounds> {
+    let mut wait = scope::<Migration>("migration-timed/wait").reaching::<&str>([]);
+    wait.bounds = MigrationBounds { gateways: 1, controllers: 1, ..wait.bounds };
+    wait
 }
 
 /// Whether a run was found that breaks something; `None`: there is none.
-fn breaks(scope: &Scope, order: Order) -> Option<usize> {
-    let (_, found) = search(scope, order);
-    assert_eq!(found.ended_by, None, "{found:?}");
-    assert_eq!(found.complete, found.witness.is_none(), "{found:?}");
+fn breaks(scope: &Scope<MigrationBounds>, order: Order) -> Option<usize> {
+    let Search { found, .. } = search::<Migration>(scope, order);
+    assert_eq!(found.covered.ended_by, None, "{found:?}");
+    assert_eq!(found.covered.complete, found.witness.is_none(), "{found:?}");
     found.witness.map(|actions| actions.len())
 }
 
-fn with(scope: &Scope, name: &str, value: &str) -> Scope {
+fn with(scope: &Scope<MigrationBounds>, name: &str, value: &str) -> Scope<MigrationBounds> {
     let mut scope = scope.clone();
     if let Err(error) = scope.set_option(name, value) {
         panic!("{error}");
@@ -30,7 +34,7 @@ fn with(scope: &Scope, name: &str, value: &str) -> Scope {
 #[test]
 fn the_derived_wait_is_long_enough_and_one_tick_less_is_not() {
     let wait = wait();
-    let derived = wait.policy.barrier_ms();
+    let derived = wait.bounds.policy.barrier_ms();
     assert_eq!(
         derived, 4,
         "D is 2 ticks, a clock may run half as fast again, and a tick is what it can tell"

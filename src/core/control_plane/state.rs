@@ -4,7 +4,9 @@ use super::{
     ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition, PartitionName,
     Registered,
 };
-use crate::core::ids::{Epoch, Index, MigrationId, Names, NodeId, PartitionId, Placement, Relabel, Revision};
+use crate::core::ids::{
+    Epoch, Halt, Index, MigrationId, Names, NodeId, PartitionId, Placement, Relabel, Revision,
+};
 use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Machine;
@@ -97,8 +99,13 @@ impl ControlPlaneState {
         self
     }
 
-    fn transition(&mut self, at: Index, command: &OwnershipTransition) -> Result<Epoch, MigrationError> {
-        let epoch = self.table.apply(command)?;
+    fn transition(
+        &mut self,
+        at: Index,
+        command: &OwnershipTransition,
+        halt: &mut Option<Halt>,
+    ) -> Result<Epoch, MigrationError> {
+        let epoch = self.table.apply_checked(command, halt)?;
         self.revision = Revision(at.0);
         if self.table.record(command.partition).is_none() {
             self.directory.remove_partition(command.partition);
@@ -112,10 +119,11 @@ impl ControlPlaneState {
         name: &PartitionName,
         placement: Placement,
         guarantee: Guarantee,
+        halt: &mut Option<Halt>,
     ) -> Result<Answer, MigrationError> {
         let partition = self.directory.number_for(name, |number| self.table.record(number).is_some());
         let transition = Transition::Create { placement, guarantee };
-        let epoch = self.transition(at, &OwnershipTransition { partition, transition })?;
+        let epoch = self.transition(at, &OwnershipTransition { partition, transition }, halt)?;
         self.directory.put_partition(name, partition);
         Ok(Answer::Created { partition, epoch })
     }
@@ -125,7 +133,7 @@ impl Machine for ControlPlaneState {
     type Payload = ControlPlaneEntry;
     type Answer = Answer;
 
-    fn apply(&mut self, at: Index, payload: &ControlPlaneEntry) -> Answer {
+    fn apply(&mut self, at: Index, payload: &ControlPlaneEntry, halt: &mut Option<Halt>) -> Answer {
         match payload {
             ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity, endpoints }) => {
                 let (identity, endpoints) = (identity.clone(), endpoints.clone());
@@ -137,10 +145,10 @@ impl Machine for ControlPlaneState {
                 Answer::Noted
             }
             ControlPlaneEntry::OwnershipTransition(command) => {
-                self.transition(at, command).map_or_else(Answer::Refused, Answer::Epoch)
+                self.transition(at, command, halt).map_or_else(Answer::Refused, Answer::Epoch)
             }
             ControlPlaneEntry::CreatePartition { name, placement, guarantee } => {
-                self.create(at, name, *placement, *guarantee).unwrap_or_else(Answer::Refused)
+                self.create(at, name, *placement, *guarantee, halt).unwrap_or_else(Answer::Refused)
             }
             ControlPlaneEntry::MembershipChange(MembershipChange::Promote { .. })
             | ControlPlaneEntry::LeaderConfiguration { .. } => Answer::Noted,

@@ -1,30 +1,30 @@
 //! Which writes a copy has applied, in bounded memory.
 //!
-//! A write that the memory no longer covers is [`Known::Forgotten`] and must be refused: whether it was applied is not
-//! known, and applying it as new could apply it twice. What is remembered depends on the applied sequence alone, so
-//! a copy that holds the same prefix remembers the same.
+//! A write that is no longer remembered is [`Known::Forgotten`] and must be refused: applying it as new could apply it
+//! twice. What is remembered depends only on the sequence of applied writes, so copies of the same prefix remember the
+//! same.
 
 use crate::core::ids::{Names, Position, Relabel, Serial, SessionId, WriteId};
 use alloc::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
-/// What is remembered of a write.
+/// Whether a write was applied, as far as is remembered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Known {
     /// Never applied.
     New,
     /// Applied at this position.
     Applied(Position),
-    /// Too old to tell.
+    /// Too old to be remembered.
     Forgotten,
 }
 
-/// The newest writes of the sessions used last.
+/// The newest writes of the most recently used sessions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct AppliedIds {
     sessions: BTreeMap<SessionId, Window>,
     /// Sessions up to this one that are not listed are forgotten. Sessions are issued in increasing order, so one
-    /// number covers all of them.
+    /// number covers them all.
     forgotten_through: SessionId,
 }
 
@@ -56,7 +56,8 @@ impl AppliedIds {
         }
     }
 
-    /// Remembers a write, and forgets the oldest of its session, or the session used longest ago, beyond the bounds.
+    /// Remembers a write. Beyond the limits, forgets the oldest write of its session, or the least recently used
+    /// session.
     pub fn remember(
         &mut self,
         id: WriteId,
@@ -64,7 +65,7 @@ impl AppliedIds {
         sessions_max: u32,
         writes_per_session_max: u32,
     ) {
-        // Of a session that was forgotten once, only what comes from now on is known.
+        // A session that was forgotten before is known only from this write on.
         let again = id.session <= self.forgotten_through;
         let window = self.sessions.entry(id.session).or_insert_with(|| Window {
             applied: BTreeMap::new(),
@@ -95,7 +96,7 @@ impl Default for AppliedIds {
     }
 }
 
-/// A bound of 0 would make the write just applied forgotten; one is always kept.
+/// A limit of 0 would forget the write just applied, so one is always kept.
 fn over(len: usize, max: u32) -> bool {
     u32::try_from(len).unwrap_or(u32::MAX) > max.max(1)
 }

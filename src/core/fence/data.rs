@@ -1,20 +1,22 @@
-//! What clients ask of a sink: writes and reads.
+//! Clients' requests to a sink: writes and reads.
 
 use super::{Body, Request};
 use super::{Copy, Enforcement, Fence, Known, Output, Read, Refusal, Reply, Write, refuse, state};
-use crate::core::ids::{Epoch, Position};
+use crate::core::ids::{Epoch, Halt, Position};
+use crate::enforce;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// What is to become of a write.
+/// What a write does.
 enum Judgement {
     Apply,
-    /// It has taken effect already.
+    /// The write took effect earlier, at this position.
     Duplicate(Position),
 }
 
 impl Fence {
-    /// Queues a write. Refusing here what would be refused later saves the wait; it decides nothing.
+    /// Queues a write. Admission guarantees nothing: the write is checked again when it is applied. Refusing here only
+    /// saves the wait.
     pub(super) fn admit(&mut self, write: Write) -> Result<Vec<Output>, Refusal> {
         match self.judge(write)? {
             Judgement::Duplicate(position) => Ok(state(Reply::Applied { write, position })),
@@ -30,7 +32,38 @@ impl Fence {
     }
 
     /// Token check, duplicate check and effect, in one step.
-    pub(super) fn apply(&mut self, write: Write) -> Vec<Output> {
+    pub(super) fn apply(&mut self, write: Write, halt: &mut Option<Halt>) -> Vec<Output> {
+        let before = self.durable.copy.as_ref().map(|copy| (copy.watermark, copy.applied.known(write.id)));
+        let outputs = self.apply_admitted(write);
+        let after = self.durable.copy.as_ref().map(|copy| (copy.watermark, copy.applied.known(write.id)));
+        if let Some(Output::Append { position, id }) = outputs.first() {
+            let (position, id) = (*position, *id);
+            enforce!(
+                *halt,
+                "sink.apply-once",
+                matches!(before, Some((_, Known::New))),
+                "{id} is applied at position {position}, before that: {before:?}"
+            );
+            enforce!(
+                *halt,
+                "sink.apply-once",
+                before.is_some_and(|(end, _)| end.next() == position)
+                    && after == Some((position, Known::Applied(position))),
+                "{id} is applied at position {position}, from {before:?} to {after:?}"
+            );
+        } else {
+            enforce!(
+                *halt,
+                "sink.apply-once",
+                after == before,
+                "{} was not applied, yet {before:?} became {after:?}",
+                write.id
+            );
+        }
+        outputs
+    }
+
+    fn apply_admitted(&mut self, write: Write) -> Vec<Output> {
         let Some(at) = self.admitted.iter().position(|admitted| *admitted == write) else {
             return Vec::new();
         };
@@ -45,7 +78,7 @@ impl Fence {
         }
     }
 
-    /// Reads what is durable: a value that a crash could still take away must not be seen.
+    /// Reads durable data only: a value that a crash could take back must not be seen.
     pub(super) fn read(&self, read: Read) -> Result<Vec<Output>, Refusal> {
         self.copy()?;
         self.check_closed(read.token)?;

@@ -1,10 +1,10 @@
-//! What a sink keeps of a partition, durably.
+//! A sink's durable state of one partition.
 
 use super::{AppliedIds, SealReceipt};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, Position, Relabel};
 use serde::{Deserialize, Serialize};
 
-/// What must be durable, atomically with the data.
+/// The state that is written atomically with the data.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Durable {
     pub(super) sealed_through: Epoch,
@@ -18,40 +18,40 @@ pub struct Durable {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Copy {
     pub(super) watermark: Position,
-    /// A client write was applied, or the copy was sealed: it is no longer a mere prefix of its source, and takes no
+    /// A client write was applied, or the copy was sealed: the copy is no longer a prefix of its source and takes no
     /// more chunks.
     pub(super) finished: bool,
-    /// The source incarnation whose chunks it holds.
+    /// The incarnation of the source whose chunks it holds.
     pub(super) source: Option<Incarnation>,
     pub(super) applied: AppliedIds,
 }
 
 impl Durable {
-    /// No write with a token up to this one.
+    /// Writes with a token up to this epoch are refused.
     #[must_use]
     pub const fn sealed_through(&self) -> Epoch {
         self.sealed_through
     }
 
-    /// No read and no write with a token up to this one.
+    /// Reads and writes with a token up to this epoch are refused.
     #[must_use]
     pub const fn closed_through(&self) -> Epoch {
         self.closed_through
     }
 
-    /// The migration that made the newest copy, erased or not.
+    /// The migration that made the newest copy, even if that was erased.
     #[must_use]
     pub const fn newest(&self) -> MigrationId {
         self.newest
     }
 
-    /// The last receipt given.
+    /// The receipt of the last seal.
     #[must_use]
     pub const fn receipt(&self) -> Option<&SealReceipt> {
         self.receipt.as_ref()
     }
 
-    /// The copy, unless there is none.
+    /// The copy, if there is one.
     #[must_use]
     pub const fn copy(&self) -> Option<&Copy> {
         self.copy.as_ref()

@@ -1,4 +1,4 @@
-//! What goes into a fence and what comes out of it.
+//! The inputs and outputs of a fence.
 
 use super::{
     CatchUpEvidence, ChunkTaken, Dropped, Prepared, Read, Refusal, Request, SealReceipt, WatermarkReading,
@@ -8,52 +8,52 @@ use crate::core::ids::{Halt, MigrationId, Position, WriteId};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// What happens to a sink.
+/// An input of a fence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Input {
-    /// A request arrived. A write is only admitted.
+    /// A request arrived. A write is admitted, not applied.
     Request(Request),
-    /// The store gets to an admitted write.
+    /// The store applies an admitted write.
     Apply(Write),
 }
 
-/// What a sink does, in order.
+/// An output of a fence. Outputs are performed in order.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Output {
-    /// Put a client's write at this position.
+    /// Write a client's write at this position.
     Append {
-        /// Its position.
+        /// The position.
         position: Position,
-        /// Its id.
+        /// The write's id.
         id: WriteId,
     },
-    /// Put copied writes from this position on.
+    /// Write copied writes from this position on.
     Import {
-        /// Position of the first.
+        /// The position of the first one.
         first: Position,
-        /// Their ids.
+        /// The writes' ids, in order of position.
         writes: Vec<WriteId>,
     },
     /// Erase the partition's data.
     Erase,
-    /// Everything above is durable before anything below leaves.
+    /// Make all effects before this durable, before any later output is performed.
     Persist,
-    /// A write waits to be applied.
+    /// A write was admitted and waits to be applied.
     Admitted(Write),
-    /// Read the data and answer.
+    /// Read the data and send the value.
     Serve(Read),
-    /// Read the data from `first` to `last` and hand it to the mover.
+    /// Read the data from `first` to `last` and send it to the mover.
     Hand {
         /// The migration that the copy is for.
         migration: MigrationId,
-        /// First position.
+        /// The first position.
         first: Position,
-        /// Last position.
+        /// The last position, included.
         last: Position,
     },
-    /// Answer.
+    /// Send an answer.
     Reply(Reply),
-    /// An invariant is broken; stop.
+    /// An invariant is broken: the store must stop.
     Halt(Halt),
 }
 
@@ -75,33 +75,33 @@ impl Output {
     }
 }
 
-/// An answer.
+/// An answer of a sink.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Reply {
-    /// To a prepare.
+    /// Answers a prepare.
     Prepared(Prepared),
-    /// To a seal.
+    /// Answers a seal.
     Sealed(SealReceipt),
-    /// To a question for evidence.
+    /// Answers a question for evidence.
     Evidence(CatchUpEvidence),
-    /// To a question for the watermark.
+    /// Answers a question for the watermark.
     Watermark(WatermarkReading),
-    /// To a drop.
+    /// Answers a drop.
     Dropped(Dropped),
-    /// To a chunk.
+    /// Answers a chunk.
     ChunkTaken(ChunkTaken),
     /// The write has taken effect, now or earlier.
     Applied {
-        /// Which attempt.
+        /// The attempt that is answered.
         write: Write,
-        /// Where.
+        /// The position of the write.
         position: Position,
     },
-    /// No.
+    /// The request is refused and changed nothing.
     Refused {
         /// The request.
         request: Request,
-        /// Why.
+        /// The reason.
         refusal: Refusal,
     },
 }

@@ -1,27 +1,26 @@
-//! The sink's side of the cutover protocol: which request takes effect at a store, and what the store may state.
+//! The sink's side of the cutover protocol: which requests take effect at a store, and what the store may state.
 //!
-//! Per partition a sink keeps, durable and atomic with its data:
+//! For each partition a sink keeps, durably and atomically with its data:
 //!
-//! - `sealed_through`: no write with a token up to it is applied; reads go on.
-//! - `closed_through`: neither writes nor reads, the stale ones included, with a token up to it.
+//! - `sealed_through`: no write with a token up to it is applied; reads are served.
+//! - `closed_through`: no write and no read with a token up to it, stale reads included.
 //! - `newest`: the id of the migration that made the newest copy, kept when the copy is erased.
-//! - the last seal's receipt, so that a repeated seal gives the same one.
+//! - the receipt of the last seal, so that a repeated seal gives the same one.
 //! - the copy: its watermark, and which writes it holds.
 //!
-//! A store that never held the partition starts as [`Fence::unknown`]; one that lost its state, as
-//! [`Fence::returned`].
+//! A store that never held the partition starts as [`Fence::unknown`]; one that lost its state, as [`Fence::returned`].
 //!
-//! None of the first three ever goes back: not when the copy is reset or dropped, not in a crash. A partition
-//! without a copy is closed to every token. A write is applied iff its token is greater than both fences; a read is
-//! served iff its token is greater than `closed_through`.
+//! The first three never decrease: not when the copy is reset or dropped, not in a crash. A partition without a copy is
+//! closed to every token. A write is applied iff its token is greater than both fences; a read is served iff its token
+//! is greater than `closed_through`.
 //!
-//! The token check, the duplicate check and the effect are one step, [`Input::Apply`]. A write that was admitted
-//! earlier has no standing: it is judged when it is applied (ADR 0007).
+//! The token check, the duplicate check and the effect are one step, [`Input::Apply`]. Admission guarantees nothing: a
+//! write is checked again when it is applied (ADR 0007).
 //!
-//! **Order of outputs.** Effects on the data, then [`Output::Persist`], then what depends on it. Whoever drives the
-//! machine makes everything above a `Persist` durable, in one atomic step with [`Fence::durable`], before anything
-//! below it leaves. A statement behind a `Persist` is therefore true in every later crash, and says nothing of
-//! writes that a crash could still take away.
+//! **Order of outputs.** Effects on the data come first, then [`Output::Persist`], then what depends on it. The store
+//! makes everything before a `Persist` durable, in one atomic step with [`Fence::durable`], before it performs anything
+//! after it. So a statement after a `Persist` stays true through every crash, and does not cover writes that a crash
+//! could take back.
 //!
 //! May import: `core::ids`.
 
@@ -53,50 +52,50 @@ use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, PartitionId, Plac
 use crate::enforce;
 use serde::{Deserialize, Serialize};
 
-/// Bounds on what a sink keeps per partition.
+/// The limits of what a sink keeps for a partition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Sessions whose writes are remembered, at least 1.
     pub sessions_max: u32,
-    /// Writes remembered for each session, at least 1. A client may have this many unanswered.
+    /// Writes remembered for each session, at least 1: so many may a client have unanswered.
     pub writes_per_session_max: u32,
-    /// Writes admitted and not yet applied.
+    /// Writes admitted and not yet applied, at most.
     pub admitted_max: u32,
-    /// Writes in one chunk.
+    /// Writes in one chunk, at most.
     pub chunk_writes_max: u32,
 }
 
 impl Limits {
-    /// What the reference sink uses.
+    /// The limits of the reference sink.
     pub const PRODUCTION: Self =
         Self { sessions_max: 4096, writes_per_session_max: 64, admitted_max: 1024, chunk_writes_max: 1024 };
 }
 
-/// Whether the store can hold a write against its token.
+/// Whether the store checks tokens.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Enforcement {
-    /// It can: the `sealed` guarantee.
+    /// It checks tokens: the `sealed` guarantee is possible.
     Tokens,
-    /// It applies whatever arrives: only the `timed` guarantee is to be had.
+    /// It applies everything that arrives: only the `timed` guarantee is possible.
     Nothing,
 }
 
-/// What a sink is told about itself.
+/// The configuration of a fence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// This store.
+    /// The store.
     pub store: Placement,
     /// The partition.
     pub partition: PartitionId,
-    /// This life of the store's durable state.
+    /// The incarnation of the store's durable state.
     pub incarnation: Incarnation,
-    /// Whether tokens are enforced.
+    /// Whether the store checks tokens.
     pub enforcement: Enforcement,
-    /// Bounds.
+    /// The limits.
     pub limits: Limits,
 }
 
-/// The sink's machine for one partition.
+/// The state machine of one partition at a sink.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Fence {
     config: Config,
@@ -106,7 +105,7 @@ pub struct Fence {
 }
 
 impl Fence {
-    /// A sink that has never heard of the partition.
+    /// A sink that never held the partition.
     #[must_use]
     pub const fn unknown(config: Config) -> Self {
         let durable = Durable {
@@ -119,11 +118,11 @@ impl Fence {
         Self::recover(config, durable)
     }
 
-    /// A sink that comes back without its state: wiped, restored, or failed over to a replica that lacks it. `epoch` and
-    /// `migration` are those of the partition's committed record, read *after* the sink came back (ADR 0011).
+    /// A sink that lost its state: wiped, restored, or failed over to a replica that lacks it. `epoch` and `migration`
+    /// are those of the partition's committed record, read *after* the sink came back (ADR 0011).
     ///
-    /// It has forgotten which ids it has seen. Without that read, a late prepare of a migration that is long over would
-    /// open an empty copy to the tokens of an ownership that is long past.
+    /// The sink no longer knows which ids it has seen. Without that read, a delayed prepare of an old migration would
+    /// open an empty copy to the tokens of a past ownership.
     #[must_use]
     pub const fn returned(config: Config, epoch: Epoch, migration: MigrationId) -> Self {
         let mut fence = Self::unknown(config);
@@ -132,31 +131,31 @@ impl Fence {
         fence
     }
 
-    /// A sink that comes back with what was durable. Admitted writes are gone: nobody was told of them.
+    /// A sink that restarts with its durable state. Admitted writes are gone: none was acknowledged.
     #[must_use]
     pub const fn recover(config: Config, durable: Durable) -> Self {
         Self { config, durable, admitted: Vec::new(), halted: false }
     }
 
-    /// What has to be durable at the next [`Output::Persist`].
+    /// The state that must be durable at the next [`Output::Persist`].
     #[must_use]
     pub const fn durable(&self) -> &Durable {
         &self.durable
     }
 
-    /// What the sink was told about itself.
+    /// The configuration.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Writes admitted and not yet applied.
+    /// Writes admitted and not yet applied, at most.
     #[must_use]
     pub fn admitted(&self) -> &[Write] {
         &self.admitted
     }
 
-    /// Takes one input; the outputs are to be performed in order.
+    /// Handles one input; the outputs are to be performed in order.
     #[must_use]
     pub fn handle(&mut self, input: &Input) -> Vec<Output> {
         let store = self.config.store;
@@ -167,13 +166,13 @@ impl Fence {
             };
         }
         let before = (self.durable.sealed_through, self.durable.closed_through, self.durable.newest);
+        let mut halt = None;
         let mut outputs = match input {
             Input::Request(request) => {
                 self.request(request).unwrap_or_else(|refusal| vec![refuse(request, refusal)])
             }
-            Input::Apply(write) => self.apply(*write),
+            Input::Apply(write) => self.apply(*write, &mut halt),
         };
-        let mut halt = None;
         let after = (self.durable.sealed_through, self.durable.closed_through, self.durable.newest);
         enforce!(
             halt,
@@ -222,12 +221,12 @@ impl Fence {
     }
 }
 
-/// An answer that rests on nothing that could still be lost.
+/// A refusal; it depends on no state that a crash could take back, so it does not wait.
 fn refuse(request: &Request, refusal: Refusal) -> Output {
     Output::Reply(Reply::Refused { request: request.clone(), refusal })
 }
 
-/// An answer that leaves once all that it rests on is durable.
+/// An answer that is sent once the state it depends on is durable.
 fn state(reply: Reply) -> Vec<Output> {
     vec![Output::Persist, Output::Reply(reply)]
 }

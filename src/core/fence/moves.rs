@@ -1,4 +1,4 @@
-//! What a migration asks of a sink: prepare, seal, evidence, watermark, drop, export, chunk.
+//! A migration's requests to a sink: prepare, seal, evidence, watermark, drop, export, chunk.
 
 use super::{
     CatchUpEvidence, Chunk, ChunkTaken, Copy, DropCopy, Dropped, Enforcement, EvidenceQuery, Export, Fence,
@@ -13,10 +13,10 @@ type Steps = Result<Vec<Output>, Refusal>;
 
 impl Fence {
     /// A greater id empties the copy and closes it to every token so far; an equal one changes nothing; a lower one is
-    /// refused. `sealed_through` stays: an old token must not come alive because the copy is new.
+    /// refused. `sealed_through` stays, so that a new copy does not accept old tokens.
     ///
     /// No client token for this store lies between `closed_through` and the epoch of the flip, so the copy opens
-    /// exactly with the flip, without a message.
+    /// exactly at the flip, without a message.
     pub(super) fn prepare(&mut self, prepare: Prepare) -> Steps {
         let newest = self.durable.newest;
         let mut outputs = Vec::new();
@@ -24,7 +24,7 @@ impl Fence {
             Ordering::Less => {
                 return Err(Refusal::OlderMigration { have: newest, named: prepare.migration });
             }
-            // Dropped since: a repeated prepare must not bring the copy back, empty and open.
+            // The copy was dropped: a repeated prepare must not create it again, empty and open.
             Ordering::Equal if self.durable.copy.is_none() => {
                 return Err(Refusal::UnknownPartition { store: self.config.store });
             }
@@ -42,11 +42,11 @@ impl Fence {
         Ok(outputs)
     }
 
-    /// From here on no write with a token up to `through` is applied and no chunk is taken, and the receipt says where
-    /// the writes ended.
+    /// From now on no write with a token up to `through` is applied and no chunk is taken. The receipt gives the
+    /// position of the last write.
     ///
-    /// The fence goes up at once. Writes that wait are judged against it when they are applied; writes that are
-    /// applied but not durable are covered by the `Persist` in front of the receipt.
+    /// The fence is raised at once. Waiting writes are checked against it when they are applied; applied writes that
+    /// are not durable yet are covered by the `Persist` before the receipt.
     pub(super) fn seal(&mut self, seal: Seal) -> Steps {
         let store = self.config.store;
         let copy = self.durable.copy.as_mut().ok_or(Refusal::UnknownPartition { store })?;
@@ -63,7 +63,7 @@ impl Fence {
             }
             (Ordering::Greater, _) => {
                 self.durable.sealed_through = self.durable.sealed_through.max(seal.through);
-                // A late chunk must not grow what the receipt has measured (ADR 0012).
+                // A late chunk must not extend the copy past the receipt's watermark (ADR 0012).
                 copy.finished = true;
                 let speaker = self.speaker();
                 let receipt = SealReceipt::new(speaker, seal.migration, seal.through, watermark, seal.target);
@@ -74,7 +74,7 @@ impl Fence {
         Ok(state(Reply::Sealed(receipt)))
     }
 
-    /// How far the copy of this very migration reaches.
+    /// States the position of the copy, if this migration made it.
     pub(super) fn evidence(&self, query: EvidenceQuery) -> Steps {
         let position = self.copy()?.watermark;
         if query.migration != self.durable.newest {
@@ -88,7 +88,7 @@ impl Fence {
         Ok(state(Reply::Evidence(evidence)))
     }
 
-    /// How far the writes reach at this moment.
+    /// States the current position of the writes.
     pub(super) fn watermark(&self, query: WatermarkQuery) -> Steps {
         let position = self.copy()?.watermark;
         let sealed = self.durable.sealed_through;
@@ -96,7 +96,7 @@ impl Fence {
         Ok(state(Reply::Watermark(reading)))
     }
 
-    /// Erases the copy named and every older one; a newer one is not touched. Both fences and the newest id stay.
+    /// Erases the named copy and every older one, not a newer one. Both fences and the newest id stay.
     pub(super) fn drop_copy(&mut self, drop: DropCopy) -> Steps {
         if self.durable.newest > drop.copy && self.durable.copy.is_some() {
             return Err(Refusal::OtherCopy { have: self.durable.newest, named: drop.copy });
@@ -117,8 +117,8 @@ impl Fence {
         Ok(outputs)
     }
 
-    /// Hands out writes. Behind the `Persist`, so that a position never names two writes: one that a crash could still
-    /// take away must not be copied.
+    /// Hands out writes, after a `Persist`: a position must never name two writes, so a write that a crash could take
+    /// back must not be copied.
     pub(super) fn export(&self, export: Export) -> Steps {
         let have = self.copy()?.watermark;
         let limit = export.count.min(u64::from(self.config.limits.chunk_writes_max)).max(1);
@@ -129,7 +129,7 @@ impl Fence {
         Ok(vec![Output::Persist, Output::Hand { migration: export.migration, first: export.first, last }])
     }
 
-    /// Takes the part of the chunk that the copy does not have, and only if that leaves no gap.
+    /// Takes the writes of the chunk that the copy lacks, if that leaves no gap.
     pub(super) fn chunk(&mut self, chunk: &Chunk) -> Steps {
         let (newest, limits) = (self.durable.newest, self.config.limits);
         let store = self.config.store;

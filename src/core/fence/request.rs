@@ -1,4 +1,4 @@
-//! What is asked of a sink. Every request names the store it is meant for (ADR 0005).
+//! Requests to a sink. Every request names the store it is meant for (ADR 0005).
 
 use crate::core::ids::{
     Epoch, Incarnation, MigrationId, Names, PartitionId, Placement, Position, Relabel, WriteId,
@@ -13,24 +13,24 @@ pub struct Request {
     pub store: Placement,
     /// The partition.
     pub partition: PartitionId,
-    /// What is asked.
+    /// The kind of request and its content.
     pub body: Body,
 }
 
-/// What is asked of a sink.
+/// The content of a request.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Body {
-    /// Make ready to receive a copy, closed to every token so far.
+    /// Prepare for a copy, closed to every token so far.
     Prepare(Prepare),
-    /// Refuse writes for good and say how far they got.
+    /// Refuse writes from now on and state the last position.
     Seal(Seal),
-    /// State how far the copy reaches.
+    /// State the last position of the copy.
     Evidence(EvidenceQuery),
-    /// State how far the writes reach, without stopping them.
+    /// State the last position without stopping writes.
     Watermark(WatermarkQuery),
     /// Erase a copy that is no longer needed.
     Drop(DropCopy),
-    /// Hand writes to the mover.
+    /// Send writes to the mover.
     Export(Export),
     /// Take writes from the mover.
     Chunk(Chunk),
@@ -45,7 +45,7 @@ pub enum Body {
 pub struct Prepare {
     /// The migration, or creation, that makes the copy.
     pub migration: MigrationId,
-    /// No write and no read with a token up to this epoch, from now on.
+    /// Reads and writes with a token up to this epoch are refused from now on.
     pub closed_through: Epoch,
 }
 
@@ -54,59 +54,59 @@ pub struct Prepare {
 pub struct Seal {
     /// The migration that moves the partition away.
     pub migration: MigrationId,
-    /// No write with a token up to this epoch, from now on.
+    /// Writes with a token up to this epoch are refused from now on.
     pub through: Epoch,
-    /// The incarnation of the target that was prepared. The receipt repeats it, so that the log learns of both ends
-    /// from one statement and a controller needs no memory (ADR 0013).
+    /// The incarnation of the prepared target. The receipt repeats it, so that one statement gives the log both ends
+    /// and a controller needs no memory (ADR 0013).
     pub target: Incarnation,
 }
 
-/// Asks a target how far its copy reaches.
+/// A question for the last position of a target's copy.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct EvidenceQuery {
     /// The migration that makes the copy.
     pub migration: MigrationId,
-    /// The epoch of the committed record that the question rests on; the answer repeats it (ADR 0006).
+    /// The epoch of the committed record; the answer repeats it (ADR 0006).
     pub epoch: Epoch,
-    /// Below this position there is no statement, only a refusal.
+    /// If the copy ends before this position, the answer is a refusal.
     pub at_least: Position,
 }
 
-/// Asks a source how far its writes reach.
+/// A question for the last position of a source's writes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct WatermarkQuery {
     /// The migration that moves the partition away.
     pub migration: MigrationId,
-    /// The epoch of the committed record that the question rests on; the answer repeats it.
+    /// The epoch of the committed record; the answer repeats it.
     pub epoch: Epoch,
 }
 
 /// Erases a copy.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct DropCopy {
-    /// The copy that is no longer needed, with every older one.
+    /// The copy to erase, with every older one.
     pub copy: MigrationId,
-    /// For a source that a migration left: it must be sealed through this epoch, that migration's draining epoch.
+    /// For a former source: it must be sealed through this epoch, the draining epoch of the migration that left it.
     pub sealed_through: Option<Epoch>,
 }
 
-/// Asks for a run of writes to copy.
+/// A request for consecutive writes to copy.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Export {
     /// The migration that the copy is for.
     pub migration: MigrationId,
-    /// First position wanted.
+    /// The first position.
     pub first: Position,
-    /// At most so many writes.
+    /// The number of writes, at most.
     pub count: u64,
 }
 
-/// A run of writes on its way to the target; the ids travel with the writes.
+/// Consecutive writes for the target, with their ids.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Chunk {
     /// The migration that the copy is for.
     pub migration: MigrationId,
-    /// The incarnation of the source that handed it out.
+    /// The incarnation of the source that sent it.
     pub source: Incarnation,
     /// Position of the first write.
     pub first: Position,
@@ -126,7 +126,7 @@ impl Chunk {
 /// A client's write.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Write {
-    /// Names the write; the same for every retry.
+    /// The write's id, the same for every retry.
     pub id: WriteId,
     /// The epoch at which the gateway resolved this attempt.
     pub token: Epoch,
@@ -153,6 +153,22 @@ impl Relabel for Request {
             | Body::Read(_)) => body.clone(),
         };
         Self { body, ..*self }
+    }
+}
+
+impl Body {
+    /// The migration that the request serves. `None`: a client's request, or a drop, which names a copy.
+    #[must_use]
+    pub const fn migration(&self) -> Option<MigrationId> {
+        match self {
+            Self::Prepare(prepare) => Some(prepare.migration),
+            Self::Seal(seal) => Some(seal.migration),
+            Self::Evidence(query) => Some(query.migration),
+            Self::Watermark(query) => Some(query.migration),
+            Self::Export(export) => Some(export.migration),
+            Self::Chunk(chunk) => Some(chunk.migration),
+            Self::Drop(_) | Self::Write(_) | Self::Read(_) => None,
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 use serde::{Deserialize, Serialize};
 
-/// Who speaks: a partition's copy at a store, in one of its lives.
+/// The origin of a statement: a partition's copy at a store, in one incarnation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct StatementOrigin {
     /// The store.
@@ -27,13 +27,13 @@ macro_rules! statement {
                 Self { speaker, $($field,)* }
             }
 
-            /// A statement as somebody reports it. It is as true as whoever reports it: the server asks for a role.
+            /// A statement received from outside. It is as reliable as its reporter: the server requires a role.
             #[must_use]
             pub const fn reported(speaker: StatementOrigin, $($field: $ty,)*) -> Self {
                 Self::new(speaker, $($field,)*)
             }
 
-            /// Who states it.
+            /// Its origin.
             #[must_use]
             pub const fn speaker(&self) -> StatementOrigin {
                 self.speaker
@@ -49,25 +49,25 @@ macro_rules! statement {
 }
 
 statement! {
-    /// The target is ready for the migration's copy, and closed to every token up to an epoch.
+    /// The target is prepared for the migration's copy and closed to every token up to an epoch.
     Prepared {
         /// The migration.
         migration: MigrationId,
-        /// No token up to this one is served.
+        /// Requests with a token up to this epoch are refused.
         closed_through: Epoch,
-        /// Whether the store holds writes and reads against their tokens; otherwise `closed_through` means nothing.
+        /// Whether the store checks tokens; otherwise `closed_through` means nothing.
         enforces: bool,
     }
 }
 
 statement! {
-    /// The source has taken its last write of the ownership that the migration ends.
+    /// The source has applied the last write of the ownership that the migration ends.
     SealReceipt {
         /// The migration.
         migration: MigrationId,
-        /// No write with a token up to this one is ever applied again.
+        /// Writes with a token up to this epoch are refused from now on.
         through: Epoch,
-        /// Position of the last write; every write up to it is durable.
+        /// The position of the last write. All writes up to it are durable.
         watermark: Position,
         /// The incarnation of the prepared target, as the request named it.
         target: Incarnation,
@@ -75,21 +75,21 @@ statement! {
 }
 
 statement! {
-    /// How far the target's copy reaches, durably.
+    /// The durable position of the target's copy.
     CatchUpEvidence {
         /// The migration that makes the copy.
         migration: MigrationId,
         /// The epoch that the question named.
         epoch: Epoch,
-        /// Every write of the source up to here is in the copy.
+        /// The copy holds every write of the source up to this position.
         position: Position,
-        /// Whether the store holds writes and reads against their tokens.
+        /// Whether the store checks tokens.
         enforces: bool,
     }
 }
 
 statement! {
-    /// How far the source's writes reach, durably; more may follow.
+    /// The durable position of the source's writes. More may follow.
     WatermarkReading {
         /// The migration that the question named.
         migration: MigrationId,
@@ -97,13 +97,14 @@ statement! {
         epoch: Epoch,
         /// Position of the last write.
         position: Position,
-        /// Writes with a token up to this one are refused already.
+        /// Writes with a token up to this epoch are refused already.
         sealed_through: Epoch,
     }
 }
 
 statement! {
-    /// The copy is erased, with every older one, and the store serves nothing of the partition until prepared again.
+    /// The copy and every older one are erased, and the store serves nothing of the partition until it is prepared
+    /// again.
     Dropped {
         /// The copy.
         copy: MigrationId,
@@ -115,7 +116,7 @@ statement! {
     ChunkTaken {
         /// The migration.
         migration: MigrationId,
-        /// Position that the copy has reached.
+        /// The last position of the copy.
         position: Position,
     }
 }

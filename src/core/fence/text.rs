@@ -1,4 +1,4 @@
-//! Requests and answers in words, as traces and logs have them.
+//! The text of requests and answers, in traces and logs.
 
 use super::{Body, Reply, Request};
 use crate::core::ids::WriteId;
@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Write ids in a row.
+/// Write ids in brackets.
 #[must_use]
 pub fn format_write_ids(ids: &[WriteId]) -> String {
     let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();

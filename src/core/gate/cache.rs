@@ -1,78 +1,78 @@
-//! What a watcher knows of all partitions: the machine between watch streams and whoever keeps a table.
+//! A watcher's table of all partitions: a state machine between watch streams and the code that keeps a table.
 //!
-//! A stream tells every change after a revision, or begins with everything, in pages. It may break anywhere, and the next
-//! one may come from a node that is behind. Whoever applies the updates in order has what the log had: what does not follow
-//! from what was told before is asked for anew, never skipped, and nothing is taken back.
+//! A stream sends every change after a revision, or begins with all records, in pages. It may break at any point, and
+//! the next one may come from a node that lags. A watcher that applies the updates in order has the table of the log: a
+//! gap is never skipped but leads to a new stream, and no update goes back in revisions.
 
 use crate::core::ids::{PartitionId, Revision};
 use alloc::vec::Vec;
 
-/// A message of a stream. `R` is what is told of a partition.
+/// A message of a watch stream. `R` is the record of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum WatchEvent<R> {
-    /// A part of everything there is.
+    /// A page of all records.
     Page {
-        /// Partitions that no earlier page had.
+        /// Records that no earlier page has.
         records: Vec<R>,
-        /// As of; the same in all pages.
+        /// The revision of the records, the same in all pages.
         revision: Revision,
-        /// Whether it is the last.
+        /// Whether this is the last page.
         last: bool,
     },
     /// One partition has changed.
     Changed {
-        /// The change before this one.
+        /// The revision of the previous change.
         after: Revision,
-        /// Its place in the log.
+        /// The revision of this change.
         revision: Revision,
-        /// Which.
+        /// The partition.
         partition: PartitionId,
-        /// What it is from then on; none: it is gone.
+        /// The new record. `None`: the partition is gone.
         record: Option<R>,
     },
-    /// Nothing comes any more.
+    /// The stream has ended.
     Ended,
 }
 
-/// What a watcher learns.
+/// An update for the watcher's table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Update<R> {
-    /// Everything there is. What was told before counts no more.
+    /// All records; they replace the table.
     Everything {
         /// All partitions.
         records: Vec<R>,
-        /// As of.
+        /// The revision of the update.
         revision: Revision,
     },
     /// One partition has changed.
     Changed {
-        /// Which.
+        /// The partition.
         partition: PartitionId,
-        /// What it is now; none: it is gone.
+        /// The current record. `None`: the partition is gone.
         record: Option<R>,
-        /// As of.
+        /// The revision of the update.
         revision: Revision,
     },
 }
 
-/// What comes of an event.
+/// What the watcher is to do after an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step<R> {
-    /// Nothing yet.
+    /// Wait for more events.
     Wait,
-    /// This is news.
+    /// Apply this update.
     Tell(Update<R>),
-    /// This stream is of no more use: open another one, after [`WatchCache::resume`].
+    /// Drop this stream and open another one, after [`WatchCache::resume`].
     Reopen,
 }
 
-/// How far a watcher has been told.
+/// The state of a watcher.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WatchCache<R> {
     seen: Revision,
-    /// Whether a stream may go on from there.
+    /// Whether the next stream may continue after the last revision.
     whole: bool,
-    /// Pages of this revision, as long as the last one is missing.
+    /// The pages of this revision, until the last one arrives.
     pages: Option<(Revision, Vec<R>)>,
 }
 
@@ -83,19 +83,19 @@ impl<R> Default for WatchCache<R> {
 }
 
 impl<R> WatchCache<R> {
-    /// The last revision that was told.
+    /// The revision of the last update.
     #[must_use]
     pub const fn seen(&self) -> Revision {
         self.seen
     }
 
-    /// What the next stream is to begin after.
+    /// The revision after which the next stream is to begin.
     #[must_use]
     pub const fn resume(&self) -> Revision {
         if self.whole { self.seen } else { Revision::ZERO }
     }
 
-    /// Takes what a stream says.
+    /// Handles an event of a stream.
     #[must_use]
     pub fn handle(&mut self, event: WatchEvent<R>) -> Step<R> {
         match event {
@@ -124,7 +124,7 @@ impl<R> WatchCache<R> {
             self.pages = Some((revision, pages));
             return Step::Wait;
         }
-        // A node that is behind has less to tell than was told already.
+        // The node lags: the watcher has seen later revisions already.
         if revision < self.seen {
             return Step::Reopen;
         }
@@ -132,7 +132,7 @@ impl<R> WatchCache<R> {
         Step::Tell(Update::Everything { records: pages, revision })
     }
 
-    /// Something is missing: everything, from the beginning.
+    /// Requests a stream that begins with all records, after a gap.
     fn begin_anew(&mut self) -> Step<R> {
         (self.whole, self.pages) = (false, None);
         Step::Reopen

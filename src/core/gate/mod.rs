@@ -1,12 +1,13 @@
-//! The gateway's side: resolve a partition, admit a request, send it with its token, and try again when refused.
+//! The gateway's side: resolve a partition, admit a request, send it with its token, and retry when it is refused.
 //!
-//! The sink is the authority. Under `sealed`, writes are safe from any cache, however stale: a sink refuses a token
-//! that is too old. One rule rests on the gate alone: it makes no write token at a record in cutover. The seal reaches
-//! through the draining epoch, and a token of the cutover's would lie above it.
+//! The sink is the authority. Under `sealed`, writes are safe with any cache, however stale, because a sink refuses an
+//! old token. One rule depends on the gate alone: it creates no write token from a record in cutover. The seal reaches
+//! through the draining epoch, and a token of the cutover's epoch would be above it.
 //!
-//! Reads are not safe from a cache: the source serves them through the cutover and cannot know of the flip. So a
+//! Reads are not safe with a cache: the source serves them during the cutover and does not know about the flip. So a
 //! *strong* read resolves fresh after it was invoked, and a read from the cache is labelled [`Consistency::StaleOk`].
-//! Under `timed` a write, too, resolves fresh, and the time for it to take effect counts from that read of the record.
+//! Under `timed` a write resolves fresh too, and the time in which it may take effect counts from that read of the
+//! record.
 //!
 //! May import: `core::ids`, `core::fence`, `core::placement`.
 
@@ -20,19 +21,19 @@ use crate::core::ids::{Epoch, PartitionId, Placement};
 use crate::core::placement::{Guarantee, Resolution};
 use thiserror::Error;
 
-/// Whether a write that was resolved at some epoch may go out.
+/// Whether a write that was resolved at an epoch may be sent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum WriteAdmission {
-    /// It may, to this placement.
+    /// It may be sent to this placement.
     Admit(Placement),
-    /// It may not yet; resolve again and retry.
+    /// It may not be sent; resolve again and retry.
     Reject(GateRefusal),
 }
 
-/// Why the gate holds a write back. All of them are retryable.
+/// Why the gate refuses a write. All refusals are retryable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Error)]
 pub enum GateRefusal {
-    /// No placement takes writes.
+    /// The partition is in cutover: no placement takes writes.
     #[error("partition {partition} is in cutover at {epoch}")]
     InCutover {
         /// The partition.
@@ -45,10 +46,11 @@ pub enum GateRefusal {
     StaleEpoch {
         /// The view's epoch.
         have: Epoch,
-        /// The write's.
+        /// The epoch at which the write was resolved.
         got: Epoch,
     },
-    /// The store cannot refuse what is late, so the time that a write may take counts from a read of the record.
+    /// The store cannot refuse late writes, so the time in which a write may take effect counts from a fresh read of
+    /// the record.
     #[error(
         "the store of partition {partition} cannot refuse a late write, so a cached view is not enough: resolve it"
     )]
@@ -58,7 +60,7 @@ pub enum GateRefusal {
     },
 }
 
-/// The write gate: judges a write resolved at `resolved_at` against the view that the gateway has now.
+/// The write gate: checks a write resolved at `resolved_at` against the gateway's current view.
 #[must_use]
 pub fn admit_write(view: &Resolution, resolved_at: Epoch) -> WriteAdmission {
     if resolved_at != view.epoch {
@@ -73,7 +75,7 @@ pub fn admit_write(view: &Resolution, resolved_at: Epoch) -> WriteAdmission {
     }
 }
 
-/// The same for a view that may be any earlier one.
+/// The write gate for a cached view, which may be outdated.
 #[must_use]
 pub fn admit_cached_write(view: &Resolution, resolved_at: Epoch) -> WriteAdmission {
     match view.guarantee {

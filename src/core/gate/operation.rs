@@ -1,4 +1,4 @@
-//! One read or write of a client, from the first resolve to the answer.
+//! One read or write of a client, from the first resolution to the answer.
 
 use super::{WriteAdmission, admit_write};
 use crate::core::fence::{Body, Read, Refusal, Reply, Request, Write};
@@ -7,10 +7,10 @@ use crate::core::placement::{Guarantee, Resolution};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// What a client wants.
+/// A client's request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Work {
-    /// A write; every attempt carries this id.
+    /// A write. Every attempt carries this id.
     Write(WriteId),
     /// A read.
     Read(Consistency),
@@ -19,40 +19,40 @@ pub enum Work {
 /// What a read may return.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Consistency {
-    /// Every write acknowledged before the read was invoked.
+    /// It sees every write acknowledged before it was invoked.
     Strong,
-    /// Any earlier state of the partition; labelled so in the answer.
+    /// It may return an earlier state of the partition, and the answer says so.
     StaleOk,
 }
 
 /// How new a resolution must be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Freshness {
-    /// Read from the control plane after this was asked, linearizably.
+    /// A linearizable read of the control plane, begun after the request.
     Fresh,
-    /// Whatever the cache holds.
+    /// The cached resolution.
     Cached,
 }
 
-/// How it ended.
+/// The outcome of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Outcome {
     /// The write has taken effect, durably.
     Acknowledged,
     /// The read was served.
     Served(Consistency),
-    /// Nothing was ever sent: it took no effect.
+    /// Nothing was sent: it took no effect.
     NotSent,
     /// An attempt was sent and not acknowledged: it may have taken effect, or still may.
     Indeterminate,
 }
 
-/// What happens to an operation.
+/// An input of an operation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Event {
-    /// The client asks.
+    /// The client invoked the operation.
     Start,
-    /// A resolution that was asked for; `None`: the read failed, or there is no such partition.
+    /// The resolution that was requested. `None`: the read failed, or the partition does not exist.
     Resolved(Option<Resolution>),
     /// A sink answered.
     Replied(Reply),
@@ -67,18 +67,18 @@ pub enum Event {
     TimerFired(Timer),
 }
 
-/// A wait; the driver knows how long.
+/// A timer. The driver knows the durations.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Timer {
-    /// The attempt has had its time.
+    /// The timeout of one attempt.
     Attempt,
-    /// Time to try again.
+    /// The pause before the next attempt.
     Backoff,
     /// The client's deadline.
     Deadline,
 }
 
-/// What an operation does, in order.
+/// An output of an operation. Outputs are performed in order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Output {
     /// Resolve the partition.
@@ -87,12 +87,12 @@ pub enum Output {
     Admitted {
         /// The view.
         view: Resolution,
-        /// What the write carries.
+        /// The token of the write.
         token: Epoch,
     },
-    /// Send to a sink.
+    /// Send a request to a sink.
     Send(Request),
-    /// Start a timer; one of the same kind that runs starts anew.
+    /// Start or restart a timer.
     SetTimer(Timer),
     /// Answer the client.
     Finish(Outcome),
@@ -107,27 +107,27 @@ enum Stage {
     Done,
 }
 
-/// The machine of one operation.
+/// The state machine of one operation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Operation {
     partition: PartitionId,
     work: Work,
-    /// What the gateway knows of the partition's guarantee.
+    /// The partition's guarantee, as far as the gateway knows.
     guarantee: Guarantee,
     stage: Stage,
-    /// An attempt went out, and may take effect.
+    /// An attempt was sent and may take effect.
     attempted: bool,
 }
 
 impl Operation {
-    /// An operation that has not begun. `guarantee` is what the gateway believes the partition's store can promise; a
+    /// An operation that has not begun. `guarantee` is the gateway's last known guarantee of the partition; a
     /// resolution corrects it.
     #[must_use]
     pub const fn new(partition: PartitionId, work: Work, guarantee: Guarantee) -> Self {
         Self { partition, work, guarantee, stage: Stage::Idle, attempted: false }
     }
 
-    /// What the client wants.
+    /// The client's request.
     #[must_use]
     pub const fn work(&self) -> Work {
         self.work
@@ -145,7 +145,7 @@ impl Operation {
         matches!(self.stage, Stage::Idle)
     }
 
-    /// Takes one event; the outputs are to be performed in order.
+    /// Handles one event; the outputs are to be performed in order.
     #[must_use]
     pub fn handle(&mut self, event: &Event) -> Vec<Output> {
         match (self.stage, event) {
@@ -171,8 +171,8 @@ impl Operation {
         }
     }
 
-    /// A strong read must learn of every flip before it; a write of a `timed` partition starts the time it is given
-    /// with this read of the record.
+    /// A strong read must see every earlier flip. A write of a `timed` partition starts its time limit with this read
+    /// of the record.
     const fn freshness(&self) -> Freshness {
         match (self.work, self.guarantee) {
             (Work::Read(Consistency::Strong), _) | (Work::Write(_), Guarantee::Timed) => Freshness::Fresh,
@@ -189,7 +189,7 @@ impl Operation {
         let Some(view) = view else { return self.back_off() };
         let asked = self.freshness();
         self.guarantee = view.guarantee;
-        // The partition has moved to a store that cannot refuse: a cached view is not good enough any more.
+        // The partition moved to a store that cannot refuse late writes, so a cached view no longer suffices.
         if asked == Freshness::Cached && self.freshness() == Freshness::Fresh {
             return self.resolve();
         }
@@ -222,8 +222,8 @@ impl Operation {
         vec![Output::SetTimer(Timer::Backoff)]
     }
 
-    /// An acknowledgement counts for the write, whichever attempt it answers. A refusal counts for its own attempt only:
-    /// an earlier one may still take effect.
+    /// An acknowledgement is valid for the write, whichever attempt it answers. A refusal is valid for its own attempt
+    /// only: an earlier one may still take effect.
     fn replied(&mut self, reply: &Reply) -> Vec<Output> {
         match (self.work, reply) {
             (Work::Write(id), Reply::Applied { write, .. }) if write.id == id => {
@@ -239,7 +239,7 @@ impl Operation {
         }
     }
 
-    /// Whether a refusal is about the attempt that is under way.
+    /// Whether a refusal answers the current attempt.
     fn is_answered_by(&self, request: &Request) -> bool {
         let Stage::Sent { token, store } = self.stage else { return false };
         let attempt = match (self.work, &request.body) {

@@ -1,4 +1,4 @@
-//! What may be proposed to the log for a partition. Each command is a compare-and-swap, judged when it is applied.
+//! The commands on a partition. Each is a compare-and-swap that is checked when it is applied.
 
 use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// An encoded command is at most this long.
+/// Bytes of an encoded command, at most.
 pub const COMMAND_BYTES_MAX: usize = 4096;
 
 /// A proposed transition of one partition.
@@ -20,105 +20,105 @@ pub struct Command {
     pub transition: Transition,
 }
 
-/// The state that a command rests on; in any other it is refused.
+/// The state of the record that a command applies to; in any other state it is refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Expected {
-    /// The record's migration.
+    /// The record's last migration or creation.
     pub migration: MigrationId,
     /// The record's epoch.
     pub epoch: Epoch,
 }
 
-/// What is to change.
+/// A change of a partition's record.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Transition {
-    /// A new partition, or a new life of a deleted one.
+    /// Creates a partition, or creates a deleted one again.
     Create {
-        /// Where it is to live.
+        /// The placement of its first copy.
         placement: Placement,
-        /// What the store there can promise.
+        /// The guarantee that the store there can give.
         guarantee: Guarantee,
     },
-    /// The store of a created partition has its copy.
+    /// Records that the store of a created partition has the copy.
     Open {
-        /// The state it rests on.
+        /// The state that it applies to.
         expected: Expected,
-        /// The store's statement.
+        /// The store's statement that proves it.
         prepared: Prepared,
     },
     /// `Active(A)` to `Draining(A>B)`.
     Begin {
-        /// The state it rests on.
+        /// The state that it applies to.
         expected: Expected,
         /// The target.
         to: Placement,
     },
     /// `Draining` to `Cutover`, once the source is sealed.
     EnterCutover {
-        /// The state it rests on.
+        /// The state that it applies to.
         expected: Expected,
-        /// The source's statement.
+        /// The source's statement that it is sealed.
         receipt: SealReceipt,
     },
-    /// `Draining` to `Cutover` at a source that cannot seal; the wait begins when this is seen committed.
+    /// `Draining` to `Cutover` at a source that cannot seal. The wait starts when a controller sees this committed.
     EnterTimedCutover {
-        /// The state it rests on.
+        /// The state that it applies to.
         expected: Expected,
-        /// The target's statement.
+        /// The target's statement that it is prepared.
         prepared: Prepared,
     },
-    /// Where the writes of a source that cannot seal ended, read after the wait.
+    /// Records the last position of a source that cannot seal, read after the wait.
     RecordWatermark {
-        /// The state it rests on.
+        /// The state that it applies to.
         expected: Expected,
-        /// The source's statement.
+        /// The source's statement of its last position.
         reading: WatermarkReading,
     },
     /// `Cutover` to `Active(B)`: the flip.
     Complete {
-        /// The state it rests on.
+        /// The state that it applies to.
         expected: Expected,
-        /// The target's statement.
+        /// The target's statement that it has caught up.
         evidence: CatchUpEvidence,
     },
     /// Back to `Active(A)`, before the flip.
     Abort {
-        /// The state it rests on.
+        /// The state that it applies to.
         expected: Expected,
     },
-    /// To `Active(B)` without the source: it may lose writes.
+    /// To `Active(B)` without the source; writes may be lost.
     Force {
-        /// The state it rests on.
+        /// The state that it applies to.
         expected: Expected,
-        /// The target's statement.
+        /// The target's statement that it is prepared.
         prepared: Prepared,
-        /// Who takes the responsibility.
+        /// Who decided it.
         operator: Operator,
-        /// And why.
+        /// Why it was decided.
         reason: Reason,
     },
-    /// The source that was left unsealed acknowledges nothing any more.
+    /// Clears the debt of a forced migration: its source acknowledges no more writes.
     Settle {
         /// The forced migration.
         migration: MigrationId,
-        /// What shows it.
+        /// The statement that proves it.
         proof: Settlement,
     },
-    /// An old copy is no longer wanted.
+    /// Decides that an old copy is to be dropped.
     RetireCopy {
         /// The store.
         placement: Placement,
         /// The copy.
         copy: MigrationId,
     },
-    /// An old copy is gone.
+    /// Records that an old copy was dropped.
     ForgetCopy {
-        /// The store's statement.
+        /// The store's statement that proves it.
         dropped: Dropped,
     },
-    /// The partition goes, with all its data.
+    /// Deletes the partition with all its data.
     Delete {
-        /// The state it rests on.
+        /// The state that it applies to.
         expected: Expected,
     },
 }
@@ -155,7 +155,7 @@ pub enum TransitionKind {
 }
 
 impl Transition {
-    /// Its kind, for callers that treat one kind apart from all others.
+    /// The kind, for callers that treat one kind differently from all others.
     #[must_use]
     pub const fn kind(&self) -> TransitionKind {
         match self {
@@ -175,8 +175,8 @@ impl Transition {
         }
     }
 
-    /// The state that it names as the one it applies to. `None`: it is not a compare-and-swap on the whole record, but on
-    /// its absence, a debt or an old copy.
+    /// The state that it applies to. `None`: it is not a compare-and-swap on the whole record, but on its absence, a
+    /// debt or an old copy.
     #[must_use]
     pub const fn expected(&self) -> Option<Expected> {
         match self {
@@ -195,7 +195,7 @@ impl Transition {
         }
     }
 
-    /// The statement of a drop in it, if there is one.
+    /// The statement of a dropped copy in it, if any.
     #[must_use]
     pub const fn dropped(&self) -> Option<&Dropped> {
         match self {
@@ -218,40 +218,40 @@ impl Transition {
     }
 }
 
-/// What shows that a forced migration's source acknowledges nothing any more.
+/// A proof that the source of a forced migration acknowledges no more writes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Settlement {
-    /// It was sealed after all.
+    /// The source was sealed afterwards.
     Sealed(SealReceipt),
-    /// It was prepared for a later copy, which closed it.
+    /// The source was prepared for a later copy, which closed it.
     Closed(Prepared),
-    /// It has no copy any more.
+    /// The source dropped its copy.
     Dropped(Dropped),
 }
 
-/// A text of an operator was refused.
+/// Why an operator's text is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Error)]
 pub enum TextError {
-    /// Nothing but white space.
+    /// The text has no visible character.
     #[error("{what} is empty, at least one visible character is needed")]
     Empty {
-        /// Which text.
+        /// The name of the text.
         what: &'static str,
     },
-    /// Too long.
+    /// The text is too long.
     #[error("{what} has {have} bytes, at most {limit} are allowed")]
     TooLong {
-        /// Which text.
+        /// The name of the text.
         what: &'static str,
-        /// Its length.
+        /// Its length in bytes.
         have: usize,
-        /// The bound.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// A control character.
+    /// The text holds a control character.
     #[error("{what} holds a control character")]
     Control {
-        /// Which text.
+        /// The name of the text.
         what: &'static str,
     },
 }
@@ -310,25 +310,25 @@ pub enum CodecError {
     /// Longer than any command.
     #[error("{have} bytes, a command has at most {COMMAND_BYTES_MAX}")]
     TooLong {
-        /// Length found.
+        /// The length in bytes.
         have: usize,
     },
     /// Not the encoding of a command.
     #[error("not a command: {0}")]
     Malformed(postcard::Error),
-    /// Another encoding of a command than the one that is written.
+    /// A longer encoding of a command than the canonical one.
     #[error("not the canonical encoding of a command")]
     NotCanonical,
-    /// A command, and then more.
+    /// Bytes are left over after a command.
     #[error("{have} bytes after the command, expected none")]
     Trailing {
-        /// Bytes left over.
+        /// How many bytes are left over.
         have: usize,
     },
 }
 
 impl Command {
-    /// The bytes that go into the log.
+    /// The encoded command, as it is stored in the log.
     ///
     /// # Errors
     /// [`CodecError::TooLong`] beyond [`COMMAND_BYTES_MAX`].
@@ -340,7 +340,7 @@ impl Command {
         Ok(bytes)
     }
 
-    /// Reads what [`Command::encode`] wrote.
+    /// Decodes what [`Command::encode`] wrote.
     ///
     /// # Errors
     /// [`CodecError`], for any other bytes.
@@ -352,7 +352,7 @@ impl Command {
         if !rest.is_empty() {
             return Err(CodecError::Trailing { have: rest.len() });
         }
-        // Numbers have longer encodings too; two texts of one command would make logs differ that are equal.
+        // Numbers have longer encodings too. Two encodings of one command would make equal logs differ.
         if command.encode()? == bytes { Ok(command) } else { Err(CodecError::NotCanonical) }
     }
 }

@@ -1,12 +1,12 @@
-//! Drives one partition from its record: any controller may take any step at any time.
+//! The controller of one partition: it acts on the committed record, and any controller may take any step at any time.
 //!
-//! Under `sealed` a controller keeps nothing. Each step follows from the committed record and from one statement of a
-//! sink, and every statement names what the next step has to name. So a controller can be replaced between any two
-//! inputs, two may run at once, and one may act from a record that is long out of date: what it then sends carries a
-//! number too low, or loses the compare-and-swap.
+//! Under `sealed` a controller has no state. Each step follows from the committed record and one statement of a sink,
+//! and every statement names what the next step needs. So a controller can be replaced between any two inputs, two can
+//! run at once, and one can act on an outdated record: its requests then carry an id that is too low, or its command
+//! fails the compare-and-swap.
 //!
-//! Under `timed` it keeps one thing: whose wait is running, and whether it has ended. It is never stored or handed on;
-//! a controller that takes over waits from the start.
+//! Under `timed` it keeps one thing: which wait is running and whether it has ended. That is never stored or passed on;
+//! a controller that takes over starts the wait again.
 
 use super::{Command, Event, Output, PartitionRecord, Placed, Policy, Settlement, Timer, Transition};
 use crate::core::fence::{
@@ -42,19 +42,19 @@ struct Flight<'a> {
 }
 
 impl Controller {
-    /// A controller that knows nothing yet.
+    /// A controller that has not started a wait.
     #[must_use]
     pub const fn new(policy: Policy) -> Self {
         Self { policy, barrier: None }
     }
 
-    /// How it goes about its work.
+    /// The policy that it follows.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Takes one event and the newest record read; the outputs are to be performed in order.
+    /// Handles one event together with the newest record read; the outputs are to be performed in order.
     #[must_use]
     pub fn handle(&mut self, record: &PartitionRecord, event: &Event) -> Vec<Output> {
         self.forget_other_barriers(record);
@@ -66,7 +66,7 @@ impl Controller {
         }
     }
 
-    /// A wait belongs to one cutover; an abort, or another migration, ends it.
+    /// A wait belongs to one cutover. An abort or another migration ends it.
     fn forget_other_barriers(&mut self, record: &PartitionRecord) {
         let current =
             |barrier: &Barrier| barrier.migration == record.migration && barrier.epoch == record.epoch;
@@ -88,7 +88,7 @@ impl Controller {
                 outputs.extend([Output::SetTimer(Timer::Retry), prepare(&flight)]);
             }
             Some(flight) => {
-                // Writes are blocked, whoever began that.
+                // Writes are blocked in every cutover, whichever controller began it.
                 let budget = Timer::BlockedBudget { migration: record.migration };
                 outputs.extend([Output::SetTimer(budget), Output::SetTimer(Timer::Retry)]);
                 outputs.extend(self.cutover_observed(&flight));
@@ -97,7 +97,8 @@ impl Controller {
         outputs
     }
 
-    /// A predecessor may have sealed the source: until the source says otherwise, writes count as blocked.
+    /// A previous controller may have sealed the source. Writes count as blocked until the source states that it is not
+    /// sealed.
     fn took_over(&mut self, record: &PartitionRecord) -> Vec<Output> {
         let mut outputs = self.observed(record);
         if let Some(flight) = flight(record).filter(|flight| flight.phase == Phase::Draining) {
@@ -107,7 +108,7 @@ impl Controller {
         outputs
     }
 
-    /// Asks everything again, and whether a seal that somebody else has sent has arrived by now.
+    /// Repeats all requests, and asks whether a seal sent by another controller has arrived.
     fn retry(&mut self, record: &PartitionRecord) -> Vec<Output> {
         let mut outputs = self.observed(record);
         outputs.extend(
@@ -176,10 +177,10 @@ impl Controller {
         }
     }
 
-    /// While draining: how far the source is, so that the target can be asked how far behind it is. A source that
-    /// turns out to be sealed already blocks writes, so the budget runs and the lag no longer matters.
+    /// While draining: asks the target for its lag behind this position of the source. If the source is sealed already,
+    /// writes are blocked, so the budget runs and the lag does not matter.
     ///
-    /// In a `timed` cutover: where the writes ended, if this controller's own wait is over.
+    /// In a `timed` cutover: records the last position, if this controller's own wait has ended.
     fn watermark(&self, record: &PartitionRecord, reading: &WatermarkReading) -> Vec<Output> {
         let Some(flight) = flight(record) else { return Vec::new() };
         if reading.migration() != record.migration || reading.epoch() != record.epoch {
@@ -192,7 +193,7 @@ impl Controller {
                     let budget = Output::SetTimer(Timer::BlockedBudget { migration });
                     return vec![budget, ask_evidence(&flight, Position::ZERO)];
                 }
-                // Not the budget: a seal of this controller's own may be under way since the question.
+                // The blocked budget keeps running: this controller may have sent a seal after the question.
                 let cleared = Output::CancelTimer(Timer::SealSuspected { migration });
                 let ask = lag.map(|lag| ask_evidence(&flight, reading.position().minus(lag)));
                 core::iter::once(cleared).chain(ask).collect()
@@ -254,7 +255,7 @@ fn prepare(flight: &Flight<'_>) -> Output {
     send(flight.record, flight.to, Body::Prepare(prepare))
 }
 
-/// The budget counts from before the request leaves: from then on writes may be blocked.
+/// The budget starts before the request is sent, since writes may be blocked from then on.
 fn seal(flight: &Flight<'_>, target: Incarnation) -> Vec<Output> {
     let (migration, through) = (flight.record.migration, flight.record.epoch);
     let seal = Body::Seal(Seal { migration, through, target });
@@ -288,7 +289,7 @@ fn sealed(record: &PartitionRecord, receipt: &SealReceipt) -> Vec<Output> {
     }
 }
 
-/// An old copy is gone; where it was the source of a forced move, that source acknowledges nothing any more.
+/// Records a dropped copy. If it was at the source of a forced move, that also settles the debt.
 fn dropped_copy(record: &PartitionRecord, dropped: &Dropped) -> Vec<Output> {
     let mut outputs = Vec::new();
     if let Some(debt) = record.placed.and_then(|placed| placed.debt)
@@ -302,7 +303,7 @@ fn dropped_copy(record: &PartitionRecord, dropped: &Dropped) -> Vec<Output> {
     outputs
 }
 
-/// A target that came back without its state takes no copy for this migration any more: only another migration will.
+/// A target that lost its state refuses every copy of this migration, so the migration is aborted.
 fn refused(record: &PartitionRecord, request: &Request, refusal: &Refusal) -> Vec<Output> {
     let Body::Prepare(prepare) = &request.body else { return Vec::new() };
     let lost = matches!(refusal, Refusal::UnknownPartition { .. });
@@ -314,7 +315,7 @@ fn refused(record: &PartitionRecord, request: &Request, refusal: &Refusal) -> Ve
     }
 }
 
-/// Seals the source of a forced move, once it can be reached again.
+/// Seals the source of a forced move as soon as it is reachable.
 fn settle(record: &PartitionRecord, placed: &Placed) -> Option<Output> {
     let debt = placed.debt?;
     let seal = Seal { migration: debt.migration, through: debt.through, target: debt.target };

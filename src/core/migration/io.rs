@@ -1,15 +1,15 @@
-//! What goes into a controller and what comes out of it.
+//! The inputs and outputs of a controller.
 
 use super::Command;
 use crate::core::fence::{Reply, Request};
 use crate::core::ids::{Epoch, MigrationId};
 
-/// What a controller learns, together with the newest record that it has read.
+/// An event, passed together with the newest record that the controller has read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Event {
-    /// The record was read: on every change of it.
+    /// The record was read. Passed on every change of it.
     Observed,
-    /// The record was read by a controller that takes over, and does not know what its predecessors have sent.
+    /// The record was read by a controller that takes over and does not know what earlier controllers have sent.
     TookOver,
     /// A sink answered.
     Replied(Reply),
@@ -17,36 +17,37 @@ pub enum Event {
     TimerFired(Timer),
 }
 
-/// A wait. [`Policy::duration_ms`] says how long; setting one that runs changes nothing.
+/// A timer; [`Policy::duration_ms`] gives its duration. Setting a timer that runs has no effect.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Timer {
-    /// Look at the record again.
+    /// The interval after which requests are repeated.
     Retry,
-    /// Writes may have been blocked since it was set.
+    /// The time for which a migration may block writes before it is aborted.
     BlockedBudget {
-        /// By this migration.
+        /// The migration that blocks them.
         migration: MigrationId,
     },
-    /// A predecessor may have sealed the source of this migration before it was set.
+    /// The same budget after a takeover, when an earlier controller may have sealed the source. Cancelled if it has
+    /// not.
     SealSuspected {
         /// The migration.
         migration: MigrationId,
     },
-    /// The `timed` wait, on a clock that also counts while the machine sleeps.
+    /// The wait of the `timed` guarantee, on a clock that does not stop while the machine is suspended.
     Barrier {
-        /// Of this migration.
+        /// The migration.
         migration: MigrationId,
-        /// And this cutover.
+        /// The epoch of its cutover.
         epoch: Epoch,
     },
 }
 
-/// What a controller does, in order.
+/// An output of a controller. Outputs are performed in order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Output {
-    /// Ask a sink.
+    /// Send a request to a sink.
     Send(Request),
-    /// Propose to the log.
+    /// Propose a command to the log.
     Propose(Command),
     /// Start a timer.
     SetTimer(Timer),

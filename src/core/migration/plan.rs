@@ -1,4 +1,4 @@
-//! What a migration would do, and how long its controller may take over it.
+//! The plan of a migration, and the policy of its controller.
 
 use super::{Expected, MigrationError, PlacementTable, Timer};
 use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
@@ -8,45 +8,46 @@ use alloc::vec::Vec;
 use core::fmt;
 use thiserror::Error;
 
-/// How a controller goes about a migration. Durations are whole milliseconds; only whoever drives the controller
-/// turns them into time.
+/// The policy of a controller. Durations are whole milliseconds; the driver turns them into timers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Policy {
-    /// Seal once the copy lacks at most so many writes; `None`: as soon as the target is prepared.
+    /// Writes are blocked from the seal on, so the controller seals only when the copy lags by at most this many
+    /// writes. `None`: as soon as the target is prepared.
     pub lag_writes_max: Option<u64>,
-    /// Writes may be blocked for this long before the controller aborts; counted from before the first seal request.
+    /// How long writes may be blocked before the controller aborts, counted from before the first seal request.
     pub blocked_budget_ms: u64,
-    /// How long to wait before asking again.
+    /// The interval after which requests are repeated.
     pub retry_ms: u64,
-    /// D: from a gateway's fresh read of the record to the last instant at which that write can take effect.
+    /// D: the longest time from a gateway's fresh read of the record until its write can take effect.
     pub write_effect_ms_max: u64,
-    /// How far the controller's clock may be off, in parts per million of the time it counts.
+    /// The greatest error of the controller's clock, in parts per million.
     pub clock_error_ppm: u32,
-    /// The least time that clock can tell apart.
+    /// The resolution of that clock.
     pub clock_granule_ms: u64,
 }
 
 /// A policy that cannot work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum PolicyError {
-    /// A duration of nothing.
+    /// A duration is zero.
     #[error("{what} is 0 ms, at least 1 ms is needed")]
     Zero {
-        /// Which duration.
+        /// The name of the duration.
         what: &'static str,
     },
-    /// The budget ends before the wait does: no `timed` migration could ever complete.
+    /// The blocked budget is not longer than the wait, so no `timed` migration could complete.
     #[error("blocked_budget_ms is {budget} ms, the timed wait alone takes {barrier} ms")]
     BudgetBelowBarrier {
-        /// The budget.
+        /// The blocked budget in milliseconds.
         budget: u64,
-        /// The wait.
+        /// The wait in milliseconds.
         barrier: u64,
     },
 }
 
 impl Policy {
-    /// Holds for one second of blocked writes, and stores whose writes take effect within 300 ms.
+    /// The policy of a cluster: at most one second of blocked writes, and stores whose writes take effect within 300
+    /// ms.
     pub const PRODUCTION: Self = Self {
         lag_writes_max: Some(64),
         blocked_budget_ms: 1_000,
@@ -56,7 +57,7 @@ impl Policy {
         clock_granule_ms: 1,
     };
 
-    /// Refuses what cannot work.
+    /// Checks that a migration can complete under this policy.
     ///
     /// # Errors
     /// [`PolicyError`]
@@ -74,10 +75,10 @@ impl Policy {
         Ok(())
     }
 
-    /// The wait of the `timed` guarantee: D(1+ρ), rounded up, and one granule.
+    /// The wait of the `timed` guarantee: D(1+ρ), rounded up, plus one granule.
     ///
-    /// A clock that runs fast by ρ has counted D(1+ρ) when D has passed; the granule is there because a count of n
-    /// granules may be almost one granule short of the time it stands for.
+    /// A clock that runs fast by ρ shows D(1+ρ) when D has passed. The granule is added because n granules on the clock
+    /// can be almost one granule less of real time.
     #[must_use]
     pub const fn barrier_ms(&self) -> u64 {
         let fast = (self.write_effect_ms_max as u128 * self.clock_error_ppm as u128).div_ceil(1_000_000);
@@ -85,7 +86,7 @@ impl Policy {
         if wait > u64::MAX as u128 { u64::MAX } else { wait as u64 }
     }
 
-    /// How long a timer runs.
+    /// The duration of a timer.
     #[must_use]
     pub const fn duration_ms(&self, timer: &Timer) -> u64 {
         match timer {
@@ -96,7 +97,7 @@ impl Policy {
     }
 }
 
-/// What `begin` would do: the answer of a dry run. Nothing is reserved; the real `begin` is judged again.
+/// The answer of a dry run of `begin`. Nothing is reserved: the real `begin` is checked again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// The partition.
@@ -105,19 +106,19 @@ pub struct Plan {
     pub from: Placement,
     /// The target.
     pub to: Placement,
-    /// What `begin` has to name.
+    /// The expected state that `begin` must name.
     pub expected: Expected,
     /// The id that the migration would get, if no other one begins first.
     pub migration: MigrationId,
     /// The epoch of its draining phase.
     pub draining: Epoch,
-    /// What it can promise.
+    /// The guarantee of the move.
     pub guarantee: Guarantee,
-    /// For how long writes may be blocked.
+    /// How long writes may be blocked, in milliseconds.
     pub blocked_budget_ms: u64,
 }
 
-/// One step of a plan, in the order in which they are taken.
+/// A step of a plan. The order of the variants is the order of the steps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// Commit `Draining`.
@@ -134,14 +135,14 @@ pub enum Step {
     Wait,
     /// Read and commit where the writes ended (`timed`).
     RecordWatermark,
-    /// The target reaches that position.
+    /// The target reaches the source's last position.
     CatchUp,
     /// Commit the flip.
     Complete,
 }
 
 impl Plan {
-    /// The steps, in order.
+    /// The steps of this plan, in order.
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = vec![Step::Begin, Step::Prepare, Step::Copy];

@@ -1,56 +1,57 @@
-//! What the log holds of a partition.
+//! The record of a partition in the log.
 
+use crate::core::fence::{Body, Request};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
 use crate::core::placement::{Guarantee, PartitionState, Resolution};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// One partition in the table. A controller, an operator and a gateway each act from such a record alone.
+/// The record of one partition. Controllers, operators and gateways act on this record alone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct PartitionRecord {
     /// The partition.
     pub partition: PartitionId,
-    /// Version of the placement.
+    /// The version of the placement.
     pub epoch: Epoch,
-    /// The migration in flight, or the last one, or the creation.
+    /// The migration in flight, else the last one, else the creation.
     pub migration: MigrationId,
-    /// Where it lives; `None` once deleted, as long as copies of it are left.
+    /// The placement. `None`: deleted, with copies left to drop.
     pub placed: Option<Placed>,
-    /// Copies that are no longer the partition, and may still lie at their stores; one at most for each placement.
+    /// Copies that are no longer in use and may still be at their stores; at most one for each placement.
     pub old_copies: Vec<OldCopy>,
 }
 
-/// A partition that exists.
+/// The placement of a partition that exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Placed {
-    /// Settled or moving.
+    /// Where reads and writes go.
     pub state: PartitionState,
-    /// The epoch at which the present read placement became the owner: its tokens are this one and later ones.
+    /// The epoch at which the current owner became the owner. Its tokens are this epoch and later ones.
     pub owned_since: Epoch,
     /// The migration or creation that made the owner's copy.
     pub copy: MigrationId,
-    /// Whether the owner's store is known to have the copy. Only a creation has to wait for that.
+    /// Whether the owner's store has stated that it has the copy. Only a creation waits for that.
     pub opened: bool,
-    /// What the placement can promise.
+    /// The guarantee of the current placement.
     pub guarantee: Guarantee,
-    /// What is known of the migration in flight, from `enter cutover` on.
+    /// Facts about the migration in flight, from `enter cutover` on.
     pub cutover: Option<CutoverFacts>,
-    /// A source that was left unsealed.
+    /// The debt of a forced move, until it is settled.
     pub debt: Option<Debt>,
 }
 
-/// What the log knows of a migration in its cutover.
+/// What the log knows about a migration in its cutover.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct CutoverFacts {
     /// The epoch of the draining phase: no write at the source carries a later token.
     pub draining: Epoch,
-    /// The incarnation of the target that was prepared.
+    /// The incarnation of the prepared target.
     pub target: Incarnation,
-    /// Position of the source's last write; under `timed` unknown until it was read after the barrier.
+    /// Position of the source's last write. `None` under `timed` until it was read after the wait.
     pub watermark: Option<Position>,
 }
 
-/// A forced move left its source unsealed: it may still acknowledge writes, and those are lost.
+/// The debt of a forced move: its source was left unsealed and may still acknowledge writes, which are lost.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Debt {
     /// The source.
@@ -59,27 +60,27 @@ pub struct Debt {
     pub through: Epoch,
     /// The migration that was forced.
     pub migration: MigrationId,
-    /// The source's copy.
+    /// The copy at the source.
     pub copy: MigrationId,
-    /// The target's incarnation, which the seal request names.
+    /// The target's incarnation, as the seal request must name it.
     pub target: Incarnation,
 }
 
-/// A copy that is no longer the partition.
+/// A copy that is no longer in use.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct OldCopy {
     /// The store.
     pub placement: Placement,
     /// The migration or creation that made it.
     pub copy: MigrationId,
-    /// For a source: the store must be sealed through this epoch before the copy goes.
+    /// For a former source: the epoch through which the store must be sealed before the copy is dropped.
     pub sealed_through: Option<Epoch>,
-    /// Whether it is decided that the copy goes.
+    /// Whether an operator decided that it is to be dropped.
     pub retiring: bool,
 }
 
 impl PartitionRecord {
-    /// What a gateway is told; `None` for a deleted partition.
+    /// The resolution for gateways. `None`: the partition is deleted.
     #[must_use]
     pub fn resolution(&self, revision: Revision) -> Option<Resolution> {
         self.placed.map(|placed| Resolution {
@@ -91,10 +92,21 @@ impl PartitionRecord {
         })
     }
 
-    /// What a command that rests on this record names.
+    /// The expected state that a command on this record names.
     #[must_use]
     pub const fn expected(&self) -> super::Expected {
         super::Expected { migration: self.migration, epoch: self.epoch }
+    }
+
+    /// Whether no controller that acts on this record would send the request: it serves a migration that is not in flight, or
+    /// drops a copy that is not listed. A client's request is never stale: its token is judged at the sink.
+    #[must_use]
+    pub fn makes_stale(&self, request: &Request) -> bool {
+        if let Body::Drop(drop) = &request.body {
+            return self.old_copies.iter().all(|old| old.copy != drop.copy);
+        }
+        let migration = request.body.migration();
+        migration.is_some_and(|migration| migration != self.migration || self.draining_epoch().is_none())
     }
 
     /// The epoch of the draining phase, while a migration is in flight.

@@ -1,4 +1,4 @@
-//! Why a transition is refused. A refused transition leaves the table as it was.
+//! Why a command is refused. A refused command changes nothing.
 
 use crate::core::fence::StatementOrigin;
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
@@ -6,10 +6,10 @@ use crate::core::placement::Guarantee;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A refusal of the table, or the failure of a backend that holds it.
+/// A refusal by the table, or a failure of the store that holds it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum MigrationError {
-    /// Never created, or deleted.
+    /// The partition was never created, or was deleted.
     #[error("partition {partition} has no placement")]
     UnknownPartition {
         /// The partition.
@@ -21,16 +21,16 @@ pub enum MigrationError {
         /// The partition.
         partition: PartitionId,
     },
-    /// The record has moved on since the command was made.
+    /// The record has changed since the command was made.
     #[error("expected {expected_migration} at {expected_epoch}, the record is at {migration}, {epoch}")]
     StaleExpectation {
-        /// What the command named.
+        /// The migration that the command names.
         expected_migration: MigrationId,
-        /// What the command named.
+        /// The epoch that the command names.
         expected_epoch: Epoch,
-        /// What is recorded.
+        /// The record's migration.
         migration: MigrationId,
-        /// What is recorded.
+        /// The record's epoch.
         epoch: Epoch,
     },
     /// `begin` and `delete` need a settled partition.
@@ -57,10 +57,10 @@ pub enum MigrationError {
         /// The migration in flight.
         migration: MigrationId,
     },
-    /// `begin` towards the placement where the partition is.
+    /// The target of `begin` is the partition's placement.
     #[error("source and target are both {placement}")]
     SamePlacement {
-        /// Both.
+        /// The placement.
         placement: Placement,
     },
     /// The store of a created partition has not stated yet that it has the copy.
@@ -75,97 +75,97 @@ pub enum MigrationError {
         /// The partition.
         partition: PartitionId,
     },
-    /// A statement comes from elsewhere than the record says.
+    /// A statement is not by the store that the record names.
     #[error("the statement is by {}, {}, the record says {placement}", said.store, said.partition)]
     OtherSpeaker {
-        /// Who stated it.
+        /// Who made the statement.
         said: StatementOrigin,
-        /// Who was to state it.
+        /// The store that should have made it.
         placement: Placement,
     },
-    /// A statement of another incarnation than the record names.
+    /// A statement is by another incarnation than the record names.
     #[error("the statement is by incarnation {have}, the record names {expected}")]
     OtherIncarnation {
-        /// Who stated it.
+        /// The incarnation that made the statement.
         have: Incarnation,
-        /// Who was to state it.
+        /// The incarnation in the record.
         expected: Incarnation,
     },
-    /// A statement about another migration.
+    /// A statement is about another migration.
     #[error("the statement is about {have}, the record is at {expected}")]
     OtherMigration {
-        /// The statement's.
+        /// The value in the statement.
         have: MigrationId,
-        /// The record's.
+        /// The value in the record.
         expected: MigrationId,
     },
-    /// A statement that answers a question of another epoch.
+    /// A statement answers a question asked at another epoch.
     #[error("the statement answers a question of {have}, the record is at {expected}")]
     OtherEpoch {
-        /// The statement's.
+        /// The value in the statement.
         have: Epoch,
-        /// The record's.
+        /// The value in the record.
         expected: Epoch,
     },
     /// The seal or the closing does not reach far enough.
     #[error("refuses tokens through {have}, {needed} is needed")]
     SealTooLow {
-        /// The statement's.
+        /// The value in the statement.
         have: Epoch,
-        /// The record's.
+        /// The value in the record.
         needed: Epoch,
     },
     /// The target has not caught up.
     #[error("the target reaches position {have}, the source's last write is {needed}")]
     NotCaughtUp {
-        /// The target's.
+        /// The target's position.
         have: Position,
-        /// The source's.
+        /// The source's last position.
         needed: Position,
     },
-    /// Under `timed`, the last position is not known before the wait has ended.
+    /// Under `timed`, the last position is recorded only after the wait.
     #[error("the source's last position is not recorded yet")]
     WatermarkMissing,
     /// Under `timed`, the last position is recorded once.
     #[error("the source's last position is recorded already: {have}")]
     WatermarkRecorded {
-        /// The recorded one.
+        /// The recorded position.
         have: Position,
     },
     /// The transition belongs to the other guarantee.
     #[error("the source's guarantee is {have}")]
     WrongGuarantee {
-        /// The record's.
+        /// The value in the record.
         have: Guarantee,
     },
-    /// As many migrations touch this placement as may.
+    /// Too many migrations touch this placement.
     #[error("{have} migrations touch {placement} already, at most {limit} may")]
     PlacementCap {
         /// The placement.
         placement: Placement,
-        /// Now.
+        /// The current number.
         have: u32,
-        /// The bound.
+        /// The limit.
         limit: u32,
     },
-    /// As many migrations are in flight as may be.
+    /// Too many migrations are in flight.
     #[error("{have} migrations are in flight, at most {limit} may be")]
     OverallCap {
-        /// Now.
+        /// The current number.
         have: u32,
-        /// The bound.
+        /// The limit.
         limit: u32,
     },
-    /// As many partitions exist as may.
+    /// Too many partitions exist.
     #[error("{limit} partitions exist already")]
     PartitionCap {
-        /// The bound.
+        /// The limit.
         limit: u32,
     },
-    /// As many old copies are left as may be; retire some first.
+    /// Too many old copies are left; retire some first.
     #[error("{limit} old copies are left already, retire some first")]
     CopyCap {
-        /// The bound.
+        /// The limit.
         limit: u32,
     },
     /// An earlier forced move has not been settled.
@@ -173,24 +173,24 @@ pub enum MigrationError {
     Unsettled {
         /// The source left unsealed.
         placement: Placement,
-        /// Through which epoch.
+        /// The epoch through which it may still acknowledge writes.
         through: Epoch,
     },
-    /// The store does not hold requests against their tokens, so what it was told to close is still open.
+    /// The store does not enforce tokens, so its statement that it is closed proves nothing.
     #[error("{placement} does not enforce tokens, its being closed through {through} proves nothing")]
     NotEnforced {
         /// The store.
         placement: Placement,
-        /// What it states.
+        /// The epoch in its statement.
         through: Epoch,
     },
-    /// There is no such debt.
+    /// The partition has no such debt.
     #[error("no forced move {migration} is to be settled")]
     NoDebt {
         /// The migration named.
         migration: MigrationId,
     },
-    /// There is no such old copy.
+    /// The partition has no such old copy.
     #[error("no old copy {copy} at {placement}")]
     UnknownCopy {
         /// The placement named.
@@ -198,7 +198,7 @@ pub enum MigrationError {
         /// The copy named.
         copy: MigrationId,
     },
-    /// A copy of the partition's earlier life is left.
+    /// A copy from before the deletion is left.
     #[error("an old copy {copy} is left at {placement}, it must be dropped first")]
     CopyLeft {
         /// The placement.
@@ -206,27 +206,27 @@ pub enum MigrationError {
         /// The copy.
         copy: MigrationId,
     },
-    /// The store that holds the table could not be reached, or failed.
+    /// The store that holds the table is unreachable or failed.
     #[error("migration store failed: {reason}")]
     Backend {
-        /// What failed, without any value of the request.
+        /// The kind of failure, without any value of the request.
         reason: BackendFailure,
     },
 }
 
-/// Why the store that holds the table could not say what came of a request.
+/// Why the store that holds the table does not know the outcome of a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum BackendFailure {
-    /// Nobody leads, or nobody knows who.
+    /// No leader is known.
     #[error("no leader")]
     NoLeader,
-    /// No answer of a quorum in time.
+    /// No quorum answered in time.
     #[error("no quorum")]
     NoQuorum,
     /// The request may or may not have been committed.
     #[error("the outcome is not known")]
     Indeterminate,
-    /// The request is none that the log takes, and was not committed.
+    /// The request is not acceptable to the log and was not committed.
     #[error("the log does not take the request")]
     NotTaken,
 }

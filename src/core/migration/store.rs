@@ -1,9 +1,9 @@
-//! The seam between a controller and whatever holds the table.
+//! The interface between a controller and the store that holds the table.
 //!
-//! The published seam has `begin_migration`, `enter_cutover`, `complete_migration`, `abort_migration` and `state`. Its
-//! `state` cannot fail, so a read that failed looks like "not in cutover" and the wait is skipped; its transitions
-//! name no expected state, so a late one applies to whatever migration is there. Both are widened here. And `state`
-//! takes `&mut self`: to read what is committed by now, a replicated log has to ask whether it is still the log.
+//! The published interface has `begin_migration`, `enter_cutover`, `complete_migration`, `abort_migration` and `state`.
+//! Its `state` cannot fail, so a failed read looks like "not in cutover" and the wait is skipped; its transitions name
+//! no expected state, so a late one applies to whichever migration is there. Both are extended here. `state` takes
+//! `&mut self` because a linearizable read of a replicated log needs an exchange with a quorum.
 
 use super::{
     Caps, Command, Expected, MigrationError, Operator, PartitionRecord, PlacementTable, Reason, Settlement,
@@ -13,7 +13,7 @@ use crate::core::fence::{CatchUpEvidence, Prepared, SealReceipt};
 use crate::core::ids::{Epoch, PartitionId, Placement, Revision};
 use crate::core::placement::Guarantee;
 
-/// Holds the table: one process, or a replicated log.
+/// A store that holds the table: one process, or a replicated log.
 pub trait MigrationStore {
     /// Commits a command and applies it.
     ///
@@ -22,7 +22,7 @@ pub trait MigrationStore {
     /// and repeating it is safe.
     fn propose(&mut self, command: &Command) -> Result<Epoch, MigrationError>;
 
-    /// The committed record, read so that it is at least as new as everything committed before the call.
+    /// A linearizable read of the committed record.
     ///
     /// # Errors
     /// [`MigrationError::Backend`] if that cannot be told. A failed read is never "no such partition".
@@ -57,7 +57,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition: Transition::Begin { expected, to } })
     }
 
-    /// Enters the cutover, on the sealed source's receipt.
+    /// Enters the cutover, with the sealed source's receipt.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].
@@ -70,7 +70,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition: Transition::EnterCutover { expected, receipt } })
     }
 
-    /// Moves the pointer, on the target's evidence.
+    /// Moves the partition to the target, with the target's evidence.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].
@@ -83,7 +83,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition: Transition::Complete { expected, evidence } })
     }
 
-    /// Goes back to the source, before the flip.
+    /// Returns the partition to the source, before the flip.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].
@@ -95,7 +95,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition: Transition::Abort { expected } })
     }
 
-    /// Moves the pointer without the source.
+    /// Moves the partition to the target without the source; writes may be lost.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].
@@ -125,7 +125,7 @@ pub trait MigrationStore {
     }
 }
 
-/// The table in this process: one voter, no log to lose. Every committed command advances the revision.
+/// A table in this process, without a log. Every successful command advances the revision.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InProcessStore {
     table: PlacementTable,

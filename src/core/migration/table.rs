@@ -1,29 +1,30 @@
 //! The table of partitions: a deterministic state machine over committed commands.
 //!
-//! Every replica that applies the same commands in the same order has the same table. A command is judged against
-//! the record as it is when the command is applied. A refused one changes nothing, by construction: a transition
-//! computes the new record from the old one, and only a success stores it.
+//! Every replica that applies the same commands in the same order has the same table. A command is checked against the
+//! record when it is applied. A refused command changes nothing, by construction: a transition computes the new record
+//! from the old one, and only a success stores it.
 
-use super::{Command, MigrationError, PartitionRecord, Transition, transitions};
-use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
+use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, transitions};
+use crate::core::ids::{Epoch, Halt, MigrationId, PartitionId, Placement};
+use crate::enforce;
 use alloc::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
-/// Bounds that the table holds.
+/// The limits of the table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Caps {
-    /// Migrations in flight that touch one placement, as source or target.
+    /// Migrations in flight that touch one placement, as source or target, at most.
     pub migrations_per_placement: u32,
-    /// Migrations in flight in all.
+    /// Migrations in flight, at most.
     pub migrations_overall: u32,
-    /// Partitions, those deleted and not yet forgotten included.
+    /// Partitions, at most, including deleted ones with copies left.
     pub partitions: u32,
-    /// Old copies of one partition.
+    /// Old copies of one partition, at most.
     pub old_copies_per_partition: u32,
 }
 
 impl Caps {
-    /// What a cluster starts with.
+    /// The limits that a cluster starts with.
     pub const PRODUCTION: Self = Self {
         migrations_per_placement: 2,
         migrations_overall: 8,
@@ -32,14 +33,14 @@ impl Caps {
     };
 }
 
-/// All partitions.
+/// The records of all partitions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct PlacementTable {
     pub(super) caps: Caps,
     pub(super) records: BTreeMap<PartitionId, PartitionRecord>,
-    /// The last id given out.
+    /// The last migration id that was allocated.
     last_migration: MigrationId,
-    /// Above every epoch of every partition that is no longer listed.
+    /// At least every epoch of every partition that is no longer listed.
     epoch_floor: Epoch,
 }
 
@@ -50,7 +51,7 @@ impl PlacementTable {
         Self { caps, records: BTreeMap::new(), last_migration: MigrationId::ZERO, epoch_floor: Epoch::ZERO }
     }
 
-    /// The record of a partition: one that exists, or one that was deleted and has copies left.
+    /// The record of a partition that exists, or was deleted and has copies left.
     #[must_use]
     pub fn record(&self, partition: PartitionId) -> Option<&PartitionRecord> {
         self.records.get(&partition)
@@ -66,8 +67,24 @@ impl PlacementTable {
     /// # Errors
     /// [`MigrationError`], with the table unchanged.
     pub fn apply(&mut self, command: &Command) -> Result<Epoch, MigrationError> {
+        let mut halt = None;
+        let outcome = self.apply_checked(command, &mut halt);
+        debug_assert!(halt.is_none(), "{halt:?}");
+        outcome
+    }
+
+    /// [`PlacementTable::apply`], which a node runs: `halt` is set if the transition broke an invariant.
+    ///
+    /// # Errors
+    /// [`MigrationError`], with the table unchanged.
+    pub fn apply_checked(
+        &mut self,
+        command: &Command,
+        halt: &mut Option<Halt>,
+    ) -> Result<Epoch, MigrationError> {
         let partition = command.partition;
         let next = self.next_record(command)?;
+        self.check(command, &next, halt);
         if let Some(migration) = next.allocated {
             self.last_migration = self.last_migration.max(migration);
         }
@@ -81,8 +98,46 @@ impl PlacementTable {
         Ok(epoch)
     }
 
-    /// Raises what will be given out next above what sinks may have seen: after a restore from a backup, or a recovery
-    /// from the loss of a quorum, the log may have forgotten epochs and ids that sinks hold fences for.
+    /// Checks the new record against the old one: what must change has changed, and what must stay has stayed.
+    fn check(&self, command: &Command, next: &Next, halt: &mut Option<Halt>) {
+        let before = self.records.get(&command.partition);
+        let (had, has) = (before.and_then(|record| record.placed), next.record.placed);
+        let (then, now) = (before.map_or(self.epoch_floor, |record| record.epoch), next.record.epoch);
+        let moved = had.map(|placed| placed.state) != has.map(|placed| placed.state);
+        enforce!(
+            *halt,
+            "migration.epoch-monotone",
+            if moved { now > then } else { now == then },
+            "{command} leads from {then} to {now}, the placement changed: {moved}"
+        );
+        enforce!(
+            *halt,
+            "migration.epoch-monotone",
+            next.allocated.is_none_or(|id| id > self.last_migration),
+            "{command} was given {:?} after {}",
+            next.allocated,
+            self.last_migration
+        );
+        let named = command.transition.expected();
+        enforce!(
+            *halt,
+            "migration.cas",
+            named.is_none_or(|named| before.is_some_and(|record| record.expected() == named)),
+            "applied: {command}, the record was {:?}",
+            before.map(PartitionRecord::expected)
+        );
+        let kept = had.is_none_or(|placed| placed.debt.is_none()) || has.is_some_and(|p| p.debt.is_some());
+        enforce!(
+            *halt,
+            "migration.debt-kept",
+            kept || command.transition.kind() == TransitionKind::Settle,
+            "{command} cleared the debt {:?}",
+            had.and_then(|placed| placed.debt)
+        );
+    }
+
+    /// Raises the epochs and ids that are allocated next above those that sinks may have fences for. Needed after a
+    /// restore from a backup or a recovery from the loss of a quorum, which may lose the newest ones.
     pub fn raise_floor(&mut self, epoch: Epoch, migration: MigrationId) {
         self.epoch_floor = self.epoch_floor.max(epoch);
         self.last_migration = self.last_migration.max(migration);
@@ -130,7 +185,7 @@ impl PlacementTable {
         Ok(Next { record: next, allocated: None })
     }
 
-    /// The caps come on top of what the record itself allows.
+    /// The transition, and the limits of the table on top of it.
     pub(super) fn begin(
         &self,
         record: &PartitionRecord,
@@ -151,7 +206,7 @@ impl PlacementTable {
             return Err(MigrationError::OverallCap { have, limit });
         }
         let limit = self.caps.old_copies_per_partition;
-        // The migration leaves one old copy behind, whichever way it ends.
+        // The migration leaves one old copy behind, whether it completes or aborts.
         if count(next.old_copies.len()) >= limit {
             return Err(MigrationError::CopyCap { limit });
         }
@@ -162,13 +217,13 @@ impl PlacementTable {
         self.last_migration.next()
     }
 
-    /// Migrations in flight.
+    /// The number of migrations in flight.
     #[must_use]
     pub fn migrations_in_flight(&self) -> u32 {
         count(self.records.values().filter(|record| migrating(record).is_some()).count())
     }
 
-    /// Migrations in flight that have this placement as source or target.
+    /// The number of migrations in flight with this placement as source or target.
     #[must_use]
     pub fn migrations_touching(&self, placement: Placement) -> u32 {
         let touches = |record: &&PartitionRecord| {

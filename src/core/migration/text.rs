@@ -1,4 +1,4 @@
-//! Commands and records in words, as traces, logs and violations have them.
+//! The text of commands and records, in traces, logs and violations.
 
 use super::{Command, Expected, PartitionRecord, Settlement, Transition};
 use crate::core::fence::Reply;
@@ -23,7 +23,7 @@ fn text(reply: Reply) -> String {
     reply.to_string()
 }
 
-/// A command, with the state that it rests on.
+/// A command with its expected state.
 fn command(command: &Command) -> String {
     let on = |expected: &Expected| format!("on {}@{}", expected.migration, expected.epoch);
     match &command.transition {
@@ -86,7 +86,7 @@ fn command(command: &Command) -> String {
     }
 }
 
-/// A record in one word: `Draining(A>B)@e2 m2`.
+/// A record in short: `Draining(A>B)@e2 m2`.
 fn record(record: &PartitionRecord) -> String {
     let Some(placed) = record.placed else { return format!("Deleted@{}", record.epoch) };
     let watermark =

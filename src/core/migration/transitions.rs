@@ -1,4 +1,4 @@
-//! Each transition as a function from the old record to the new one, or a refusal.
+//! The transitions, each a function from the old record to the new one, or a refusal.
 
 use super::{CutoverFacts, Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed, Settlement};
 use crate::core::fence::{
@@ -26,8 +26,8 @@ pub(super) fn create(
     epoch: Epoch,
     migration: MigrationId,
 ) -> Next {
-    // A copy of the earlier life would still take that life's writes, and, at the same store, the new life's tokens
-    // until it is prepared (ADR 0010).
+    // A copy from before the deletion would still accept the tokens of that time, and, at the same store, the new
+    // tokens until it is prepared (ADR 0010).
     match tombstone {
         Some(record) if record.placed.is_some() => return Err(MigrationError::AlreadyExists { partition }),
         Some(PartitionRecord { old_copies, .. }) => {
@@ -84,7 +84,7 @@ pub(super) fn begin(
     let mut next = record.with(Placed { state, ..placed });
     next.epoch = record.epoch.next();
     next.migration = migration;
-    // The copy being made replaces whatever lay at the target.
+    // The new copy replaces any copy at the target.
     next.old_copies.retain(|old| old.placement != to);
     Ok(next)
 }
@@ -195,7 +195,7 @@ pub(super) fn settle(record: &PartitionRecord, migration: MigrationId, proof: &S
                 return Err(MigrationError::NotEnforced { placement, through });
             }
         }
-        // A store without the copy is closed to every token until it is prepared, and that closes it further.
+        // A store without a copy is closed to every token until it is prepared, which closes it further.
         Settlement::Dropped(dropped) => {
             check_speaker(record, dropped.speaker(), debt.placement)?;
             if dropped.copy() < debt.copy {
@@ -249,7 +249,7 @@ impl PartitionRecord {
         Self { placed: Some(placed), ..self.clone() }
     }
 
-    /// One entry for each placement: a newer copy has replaced the older one there.
+    /// Adds an old copy. There is one entry for each placement, since a newer copy replaces the older one there.
     fn leave(&mut self, old: OldCopy) {
         self.old_copies.retain(|other| other.placement != old.placement);
         self.old_copies.push(old);
@@ -257,13 +257,13 @@ impl PartitionRecord {
     }
 }
 
-/// What a store can promise.
+/// The guarantee that a store gives.
 const fn promised(enforces: bool) -> Guarantee {
     if enforces { Guarantee::Sealed } else { Guarantee::Timed }
 }
 
-/// The pointer moves to the target, whose tokens start with the new epoch. What can be promised from now on is up to
-/// the target's store.
+/// Moves the partition to the target, whose tokens start at the new epoch. The guarantee is that of the target's store
+/// from now on.
 fn flip(
     record: &PartitionRecord,
     flight: &Flight,

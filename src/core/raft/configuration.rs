@@ -1,7 +1,7 @@
-//! Who takes part, and how that may change: one voter at a time.
+//! The configuration of a cluster: its members, and how it changes, one voter at a time.
 //!
-//! Stateless: a configuration and a change give the next configuration. Thesis, section 4.1: two configurations that
-//! differ by one voter have no quorums that do not meet.
+//! Stateless: a configuration and a change give the next configuration. Two configurations that differ by one voter
+//! have no disjoint quorums (thesis, section 4.1).
 
 use crate::core::ids::{Incarnation, Names, NodeId, Relabel};
 use alloc::string::ToString;
@@ -10,12 +10,13 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// One life of one node: what is voted for, counted, and written to. A node that lost its disk is another peer.
+/// One incarnation of one node: what votes, is counted in quorums, and receives messages. A node that lost its disk
+/// comes back as another peer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Peer {
     /// The node.
     pub node: NodeId,
-    /// Its life.
+    /// Advances when the node comes back without its disk.
     pub incarnation: Incarnation,
 }
 
@@ -26,21 +27,21 @@ impl fmt::Display for Peer {
     }
 }
 
-/// What a member is there for.
+/// Whether a member votes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum MemberRole {
     /// Counts in every quorum.
     Voter,
-    /// Takes entries, and counts nowhere.
+    /// Receives entries; counts in no quorum (thesis, section 4.2.1).
     Learner,
 }
 
-/// A member.
+/// A member and its role.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Member {
-    /// Who.
+    /// The member's node and incarnation.
     pub peer: Peer,
-    /// As what.
+    /// Voter or learner.
     pub role: MemberRole,
 }
 
@@ -53,16 +54,16 @@ pub struct Configuration {
 /// A change of one member.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Change {
-    /// A new member, as learner.
+    /// Adds a member as a learner.
     AddLearner(Peer),
-    /// A learner becomes a voter.
+    /// Turns a learner into a voter.
     Promote(Peer),
-    /// A member leaves.
+    /// Removes a voter or a learner.
     Remove(Peer),
 }
 
 impl Change {
-    /// Whom it is about.
+    /// The member that is added, promoted or removed.
     #[must_use]
     pub const fn peer(self) -> Peer {
         match self {
@@ -80,31 +81,31 @@ pub enum ChangeRefusal {
     /// Another change is not committed yet.
     #[error("another change of the configuration is not committed yet")]
     InProgress,
-    /// Already there, in this life or another.
+    /// The node is a member already, with this incarnation or another.
     #[error("{found} is a member already")]
     AlreadyMember {
         /// The member.
         found: Peer,
     },
-    /// Not there, or in another life.
+    /// The node is not a member, or is one with another incarnation.
     #[error("{wanted} is no member")]
     NotMember {
-        /// Who was named.
+        /// The peer that the change names.
         wanted: Peer,
     },
-    /// A voter already.
+    /// The peer is a voter already.
     #[error("{found} is a voter already")]
     AlreadyVoter {
         /// The member.
         found: Peer,
     },
-    /// Does not have what is committed yet.
+    /// The learner's log does not reach the commit index yet.
     #[error("{learner} has not caught up with what is committed")]
     NotCaughtUp {
         /// The learner.
         learner: Peer,
     },
-    /// Nobody would be left to vote.
+    /// The change would remove the last voter.
     #[error("{voter} is the last voter")]
     LastVoter {
         /// The voter.
@@ -113,7 +114,7 @@ pub enum ChangeRefusal {
 }
 
 impl Configuration {
-    /// A configuration of voters.
+    /// A configuration of these voters and no learners.
     #[must_use]
     pub fn of_voters(voters: impl IntoIterator<Item = Peer>) -> Self {
         let mut members: Vec<Member> =
@@ -123,7 +124,7 @@ impl Configuration {
         Self { members }
     }
 
-    /// Nobody: what an empty disk knows.
+    /// No members: the configuration of an empty disk.
     #[must_use]
     pub const fn empty() -> Self {
         Self { members: Vec::new() }
@@ -140,25 +141,25 @@ impl Configuration {
         self.members.iter().filter(|member| member.role == MemberRole::Voter).map(|member| member.peer)
     }
 
-    /// The member of this name, in whatever life.
+    /// The member with this node id, whatever its incarnation.
     #[must_use]
     pub fn member(&self, node: NodeId) -> Option<Member> {
         self.members.iter().find(|member| member.peer.node == node).copied()
     }
 
-    /// Whether this very life of the node is a voter.
+    /// Whether the node is a voter with this incarnation.
     #[must_use]
     pub fn is_voter(&self, peer: Peer) -> bool {
         self.member(peer.node).is_some_and(|member| member.peer == peer && member.role == MemberRole::Voter)
     }
 
-    /// Whether this very life of the node is a member.
+    /// Whether the node is a member with this incarnation.
     #[must_use]
     pub fn is_member(&self, peer: Peer) -> bool {
         self.member(peer.node).is_some_and(|member| member.peer == peer)
     }
 
-    /// The configuration after a change.
+    /// The next configuration.
     ///
     /// # Errors
     /// [`ChangeRefusal`], if the change is about nobody, or would leave nobody.

@@ -1,4 +1,4 @@
-//! What a node keeps across crashes, and how it changes: one atomic batch at a time.
+//! A node's durable state, and the atomic batches that change it.
 
 use super::configuration::{Configuration, Peer};
 use super::entry::{Entry, LogPosition, Payload};
@@ -11,47 +11,47 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The term, and the vote in it: durable before anybody hears of either (Raft, figure 2, "persistent state").
+/// The current term and the vote in it. Durable before a message reveals either (Raft, figure 2, "persistent state").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct HardState {
     /// The latest term seen.
     pub term: Term,
-    /// Who has this node's vote in it.
+    /// The candidate that has this node's vote in that term.
     pub voted_for: Option<Peer>,
 }
 
 impl HardState {
-    /// Before the first election.
+    /// The state before the first election: term 0, no vote.
     pub const NEVER: Self = Self { term: Term::GENESIS, voted_for: None };
 }
 
-/// Everything that follows from a prefix of the log, in place of that prefix (section 7): the committed configuration at
-/// its last place, and the sessions and the machine as bytes.
+/// The state after a prefix of the log, in place of that prefix (Raft, section 7): the committed configuration at its
+/// last entry, and the sessions and the state machine as bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The last place that it covers.
+    /// The last entry that it covers.
     pub last: LogPosition,
-    /// The configuration committed there; never a later one.
+    /// The configuration committed at that entry, never a later one.
     pub configuration: Configuration,
-    /// Sessions and machine, encoded.
+    /// The sessions and the state machine, encoded.
     pub data: Vec<u8>,
 }
 
-/// A snapshot that is none.
+/// Bytes that are not a snapshot.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SnapshotError {
     /// Not decodable.
     #[error("the snapshot at {at} cannot be read: {source}")]
     Malformed {
-        /// Where it stands.
+        /// The last entry that the snapshot claims to cover.
         at: LogPosition,
-        /// Why.
+        /// The decoder's error.
         source: postcard::Error,
     },
-    /// Something comes after it.
+    /// Bytes are left over after decoding.
     #[error("the snapshot at {at} has {have} bytes too many")]
     Trailing {
-        /// Where it stands.
+        /// The last entry that the snapshot claims to cover.
         at: LogPosition,
         /// Bytes left over.
         have: usize,
@@ -59,7 +59,7 @@ pub enum SnapshotError {
 }
 
 impl Snapshot {
-    /// Encodes what was applied.
+    /// A snapshot of the applied state.
     ///
     /// # Errors
     /// The codec's, which has none for these types.
@@ -77,7 +77,7 @@ impl Snapshot {
         Ok(Self { last: at, configuration, data })
     }
 
-    /// Decodes it.
+    /// The applied state in it.
     ///
     /// # Errors
     /// [`SnapshotError`]
@@ -91,7 +91,7 @@ impl Snapshot {
         Ok(Applied { last: at, configuration: self.configuration.clone(), state })
     }
 
-    /// The same snapshot under new names.
+    /// The snapshot with sessions and nodes renamed, for symmetry reduction.
     ///
     /// # Errors
     /// [`SnapshotError`]
@@ -102,34 +102,34 @@ impl Snapshot {
     }
 }
 
-/// What changes on the disk, all of it or nothing. In the order of the fields.
+/// One atomic write to the disk. The fields are applied in their order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Batch<P> {
     /// The new term and vote.
     pub hard_state: Option<HardState>,
     /// The new snapshot.
     pub snapshot: Option<Arc<Snapshot>>,
-    /// Everything from this place on is replaced by these entries.
+    /// The log from this index on is replaced by these entries.
     pub suffix: Option<(Index, Vec<Entry<P>>)>,
-    /// The log begins after this place; one that does not have it is emptied.
+    /// The new base of the log. A log that does not have this entry is emptied.
     pub base: Option<LogPosition>,
 }
 
-/// What a node finds on its disk.
+/// What is on a node's disk when it starts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Durable<P> {
     /// The term and the vote.
     pub hard_state: HardState,
     /// The latest snapshot.
     pub snapshot: Arc<Snapshot>,
-    /// The log; its base is at or before the snapshot.
+    /// The log. Its base is at or before the snapshot's last entry.
     pub log: Log<P>,
 }
 
 impl<P: Payload> Durable<P> {
-    /// The first disk of a cluster: the voters, and an empty machine. Written once, on one node, by an explicit order;
-    /// everybody else joins. It stands at index 1, where no entry ever is, so that an empty disk never agrees with it
-    /// and has to take it.
+    /// The first disk of a new cluster: its voters and an empty state machine. It is written once, on one node, by an
+    /// explicit command; all other nodes join. The snapshot is at index 1, where no entry ever is, so an empty disk
+    /// never matches it and has to install it.
     ///
     /// # Errors
     /// The codec's, which has none for these types.
@@ -141,7 +141,7 @@ impl<P: Payload> Durable<P> {
         Self::at(LogPosition { term: Term::GENESIS, index: Index(1) }, voters, limits, machine)
     }
 
-    /// An empty disk: no member knows it, and it knows none, until a leader writes to it.
+    /// An empty disk: no configuration, no entries. The node waits until a leader sends it a snapshot.
     ///
     /// # Errors
     /// The codec's, which has none for these types.
@@ -162,20 +162,22 @@ impl<P: Payload> Durable<P> {
         Ok(Self { hard_state: HardState::NEVER, snapshot: Arc::new(snapshot), log: Log::above(last) })
     }
 
-    /// Everything in the log applied, as if all of it had been committed: what one node has to offer when a quorum is lost.
-    /// Entries that were never acknowledged may be among it.
+    /// The state with all entries of the log applied, as if all were committed: for recovery after the loss of a
+    /// quorum. Entries that were never acknowledged may be among them.
     ///
     /// # Errors
     /// [`SnapshotError`]
     pub fn assume_committed<M: Machine<Payload = P>>(&self) -> Result<Applied<M>, SnapshotError> {
         let mut applied: Applied<M> = self.snapshot.applied()?;
         for entry in self.log.from(applied.last.index.next(), u32::MAX) {
-            let _effect = applied.apply(entry);
+            // No node runs that could halt: the node that starts from this state checks what it applies itself.
+            let _effect = applied.apply(entry, &mut None);
         }
         Ok(applied)
     }
 
-    /// The first disk of a cluster that goes on from a state, in a later term and at a later place than the old one.
+    /// The first disk of a cluster that continues from a recovered state, at a later term and index than the old
+    /// cluster.
     ///
     /// # Errors
     /// The codec's, which has none for these types.
@@ -192,7 +194,7 @@ impl<P: Payload> Durable<P> {
         Ok(Self { hard_state: vote, snapshot: Arc::new(snapshot), log: Log::above(last) })
     }
 
-    /// Writes a batch.
+    /// Applies a batch to the disk's content.
     pub fn write(&mut self, batch: &Batch<P>) {
         if let Some(vote) = batch.hard_state {
             self.hard_state = vote;

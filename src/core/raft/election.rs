@@ -15,24 +15,26 @@ use crate::core::ids::Term;
 use alloc::vec::Vec;
 
 impl<M: Machine> Node<M> {
-    /// Whether it is a voter in a configuration that may be the committed one. One that the configuration in force leaves
-    /// out stands too, as long as that one may still be undone: nobody else may have the entry that removes it, and
-    /// those who have not cannot win against its log (thesis, section 4.2.2). It does not count itself.
-    pub(super) fn may_stand(&self) -> bool {
+    /// Whether this node may campaign: it is a voter in a configuration that may be the committed one. A node that the
+    /// latest configuration removes may campaign as long as that change is uncommitted: possibly no other node has the
+    /// entry that removes it, and nodes without that entry cannot win against its log (thesis, section 4.2.2). Its own
+    /// vote does not count then.
+    pub(super) fn may_campaign(&self) -> bool {
         let later = self.later.iter().map(|(_, configuration)| configuration);
         core::iter::once(&self.applied.configuration).chain(later).any(|c| c.is_voter(self.config.me))
     }
 }
 
 impl<M: Machine> Turn<'_, M> {
-    /// Takes a message. Terms come first: a higher one is adopted, a lower one is told so or dropped (section 5.1).
+    /// Handles a message. Terms are compared first: a higher term is adopted; a message of a lower term is answered
+    /// with this node's term or dropped (Raft, section 5.1).
     pub(super) fn receive(&mut self, message: Message<M::Payload>) {
         let config = self.node.config;
         if message.cluster != config.cluster || message.to != config.me || message.from == config.me {
             return self.mark(Mark::StrangerDropped);
         }
         let (from, term) = (message.from, message.term);
-        if self.hears_a_leader() && self.disturbs(term, &message.body) {
+        if self.is_in_contact() && self.ends_term(term, &message.body) {
             return self.mark(Mark::Ignored);
         }
         if term > self.node.hard_state.term {
@@ -40,24 +42,25 @@ impl<M: Machine> Turn<'_, M> {
             self.adopt(term);
         }
         if term < self.node.hard_state.term {
-            return self.answer_outdated(from, &message.body);
+            return self.answer_stale_term(from, &message.body);
         }
         match message.body {
             Body::PreVote { campaign_term, last } => self.on_pre_vote(from, campaign_term, last),
             Body::PreVoted { campaign_term, granted } => self.on_pre_voted(from, campaign_term, granted),
             Body::RequestVote { last, .. } => self.on_vote(from, last),
-            Body::VoteReply { granted } => self.on_voted(from, granted),
+            Body::VoteReply { granted } => self.on_vote_reply(from, granted),
             Body::Append(append) => self.on_append(from, append),
             Body::Install(snapshot) => self.on_install(from, snapshot),
             Body::Appended { matched, round } => self.on_appended(from, matched, round),
-            Body::AppendRejected { at, hint, round } => self.on_diverged(from, at, hint, round),
+            Body::AppendRejected { at, hint, round } => self.on_append_rejected(from, at, hint, round),
             Body::TimeoutNow => self.on_timeout_now(from),
             Body::StaleTerm => {}
         }
     }
 
-    /// Whether this is a request that would end the term of a leader who is heard. A hand-over is the leader's own wish.
-    fn disturbs(&self, term: Term, body: &Body<M::Payload>) -> bool {
+    /// Whether the message would end the term of a leader that is in contact. A campaign that the leader itself asked
+    /// for (transfer of leadership) does not count as such.
+    fn ends_term(&self, term: Term, body: &Body<M::Payload>) -> bool {
         match body {
             Body::PreVote { campaign_term, .. } => *campaign_term > self.node.hard_state.term,
             Body::RequestVote { transfer, .. } => !transfer && term > self.node.hard_state.term,
@@ -72,7 +75,7 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    fn hears_a_leader(&self) -> bool {
+    fn is_in_contact(&self) -> bool {
         self.node.config.limits.elections == Elections::Stable
             && match &self.node.role {
                 Role::Leader(_) => true,
@@ -81,13 +84,13 @@ impl<M: Machine> Turn<'_, M> {
             }
     }
 
-    /// Goes on in a higher term, without a vote and without a leader.
+    /// Moves to a higher term as a follower, without a vote and without a known leader.
     fn adopt(&mut self, term: Term) {
         self.node.hard_state = HardState { term, voted_for: None };
         self.step_down(None);
     }
 
-    fn answer_outdated(&mut self, from: Peer, body: &Body<M::Payload>) {
+    fn answer_stale_term(&mut self, from: Peer, body: &Body<M::Payload>) {
         match body {
             Body::PreVote { campaign_term, .. } => {
                 self.send(from, Body::PreVoted { campaign_term: *campaign_term, granted: false });
@@ -111,7 +114,7 @@ impl<M: Machine> Turn<'_, M> {
         if matches!(self.node.role, Role::Leader(_)) {
             return self.check_quorum();
         }
-        if !self.node.may_stand() {
+        if !self.node.may_campaign() {
             self.node.role = Role::Follower(Follower { leader: None, hears: false });
             return;
         }
@@ -127,12 +130,13 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    /// Asks whether an election could be won. The term stays (thesis, section 9.6).
+    /// Starts a pre-vote: asks the voters whether they would grant a vote. The term does not change (thesis, section
+    /// 9.6).
     fn pre_vote(&mut self) {
         let me = self.node.config.me;
-        let mut canvass = VoteTracker::new(false);
-        canvass.note(me, true);
-        self.node.role = Role::PreCandidate(canvass);
+        let mut votes = VoteTracker::new(false);
+        votes.note(me, true);
+        self.node.role = Role::PreCandidate(votes);
         let (campaign_term, last) = (self.node.hard_state.term.next(), self.node.log.last());
         for voter in self.other_voters() {
             self.send(voter, Body::PreVote { campaign_term, last });
@@ -140,7 +144,7 @@ impl<M: Machine> Turn<'_, M> {
         self.count_pre_votes();
     }
 
-    /// Stands for election in the next term (section 5.2). The own vote counts once it is durable.
+    /// Starts an election in the next term (Raft, section 5.2). The node's own vote counts once it is durable.
     pub(super) fn campaign(&mut self, transfer: bool) {
         let me = self.node.config.me;
         self.node.hard_state = HardState { term: self.node.hard_state.term.next(), voted_for: Some(me) };
@@ -154,8 +158,8 @@ impl<M: Machine> Turn<'_, M> {
 
     pub(super) fn vote_is_durable(&mut self) {
         let me = self.node.config.me;
-        if let Role::Candidate(canvass) = &mut self.node.role {
-            canvass.note(me, true);
+        if let Role::Candidate(votes) = &mut self.node.role {
+            votes.note(me, true);
             self.count_votes();
         }
     }
@@ -165,7 +169,7 @@ impl<M: Machine> Turn<'_, M> {
         self.node.configuration().voters().filter(|voter| *voter != me).collect()
     }
 
-    /// Answered whatever the own configuration says: it may be older than the candidate's.
+    /// Answered even if the candidate is not in this node's configuration, which may be older than the candidate's.
     fn on_pre_vote(&mut self, from: Peer, campaign_term: Term, last: LogPosition) {
         let granted = campaign_term > self.node.hard_state.term && last >= self.node.log.last();
         self.send(from, Body::PreVoted { campaign_term, granted });
@@ -173,17 +177,17 @@ impl<M: Machine> Turn<'_, M> {
 
     fn on_pre_voted(&mut self, from: Peer, campaign_term: Term, granted: bool) {
         let current = campaign_term == self.node.hard_state.term.next();
-        if let Role::PreCandidate(canvass) = &mut self.node.role
+        if let Role::PreCandidate(votes) = &mut self.node.role
             && current
         {
-            canvass.note(from, granted);
+            votes.note(from, granted);
             self.count_pre_votes();
         }
     }
 
     fn count_pre_votes(&mut self) {
-        let Role::PreCandidate(canvass) = &self.node.role else { return };
-        match quorum::tally(self.node.configuration(), &canvass.granted, &canvass.refused) {
+        let Role::PreCandidate(votes) = &self.node.role else { return };
+        match quorum::tally(self.node.configuration(), &votes.granted, &votes.refused) {
             Tally::Pending => {}
             Tally::Lost => {
                 self.mark(Mark::PreVoteLost);
@@ -196,8 +200,9 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    /// One vote in a term, to a log that is at least as up to date as the own (sections 5.2 and 5.4.1). Answered
-    /// whatever the own configuration says: a voter that refused strangers could leave a cluster without a leader.
+    /// Grants one vote in a term, to a candidate whose log is at least as up to date (Raft, sections 5.2 and 5.4.1).
+    /// Answered even if the candidate is not in this node's configuration: refusing it could leave a cluster without a
+    /// leader.
     fn on_vote(&mut self, from: Peer, last: LogPosition) {
         let free = match self.node.hard_state.voted_for {
             None => self.node.leader().is_none(),
@@ -214,20 +219,20 @@ impl<M: Machine> Turn<'_, M> {
         self.send(from, Body::VoteReply { granted });
     }
 
-    fn on_voted(&mut self, from: Peer, granted: bool) {
-        if let Role::Candidate(canvass) = &mut self.node.role {
-            canvass.note(from, granted);
+    fn on_vote_reply(&mut self, from: Peer, granted: bool) {
+        if let Role::Candidate(votes) = &mut self.node.role {
+            votes.note(from, granted);
             self.count_votes();
         }
     }
 
     fn count_votes(&mut self) {
-        let Role::Candidate(canvass) = &self.node.role else { return };
-        match quorum::tally(self.node.configuration(), &canvass.granted, &canvass.refused) {
+        let Role::Candidate(votes) = &self.node.role else { return };
+        match quorum::tally(self.node.configuration(), &votes.granted, &votes.refused) {
             Tally::Pending => {}
             Tally::Lost => self.node.role = Role::Follower(Follower { leader: None, hears: false }),
             Tally::Won(won) => {
-                if canvass.transfer {
+                if votes.transfer {
                     self.mark(Mark::TransferWon);
                 }
                 self.lead(won);
@@ -235,15 +240,14 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    /// A leader that no quorum has answered for an election timeout does not lead any more, whatever it believes
-    /// (thesis, section 6.2).
+    /// A leader that no quorum has answered for an election timeout steps down (thesis, section 6.2).
     fn check_quorum(&mut self) {
         let me = self.node.config.me;
         let stable = self.node.config.limits.elections == Elections::Stable;
         let configuration = self.node.configuration().clone();
         let Role::Leader(leader) = &mut self.node.role else { return };
         let heard = quorum::is_quorum(&configuration, |peer| peer == me || leader.has_heard(peer));
-        leader.begin_listening();
+        leader.begin_quorum_check();
         if stable && !heard {
             self.mark(Mark::QuorumLost);
             self.step_down(None);

@@ -1,4 +1,4 @@
-//! An entry of the log, and its place.
+//! An entry of the log, and its position.
 
 use super::configuration::Change;
 use super::session::Ticket;
@@ -8,17 +8,17 @@ use core::hash::Hash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// What entries may carry. Sealed: only this crate says what can be in the log.
+/// What a log entry may carry. Sealed, so that no other crate can put something else into the log.
 pub trait Payload:
     sealed::Sealed + Clone + Eq + Ord + Hash + Debug + Serialize + DeserializeOwned + Relabel
 {
-    /// The entry that opens a term.
+    /// The first entry of a leader's term, without which nothing of that term is committed.
     fn opening(term: Term, leader: NodeId) -> Self;
 
-    /// Whether it is such an entry.
+    /// Whether it is the first entry of a leader's term.
     fn opens_term(&self) -> bool;
 
-    /// The change of the configuration in it, if it is one.
+    /// The change of the configuration in it, if any.
     fn membership(&self) -> Option<Change>;
 }
 
@@ -27,19 +27,19 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// A place in a log, and the term of the entry there. Logs that agree on one agree on everything before it (Raft,
+/// The index of an entry and its term. Two logs that have the same entry at one position are equal up to it (Raft,
 /// section 5.3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct LogPosition {
-    /// Its term. Of two logs the one whose last term is higher is more up to date, then the longer one (section 5.4.1):
-    /// the order of the fields is that order.
+    /// The entry's term. The order of the fields is the order of Raft, section 5.4.1: the log with the higher last term
+    /// is more up to date, then the longer one.
     pub term: Term,
-    /// Its index.
+    /// The entry's index, from 1.
     pub index: Index,
 }
 
 impl LogPosition {
-    /// Before everything.
+    /// The position before the first entry.
     pub const ZERO: Self = Self { term: Term::GENESIS, index: Index::ZERO };
 }
 
@@ -49,28 +49,29 @@ impl fmt::Display for LogPosition {
     }
 }
 
-/// What an entry does. A session is opened and closed by entries alone, so that all nodes agree on which exist.
+/// What an entry does. Sessions are opened and closed by entries only, so all nodes agree on which are open.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Content<P> {
-    /// Something for the state machine.
+    /// A request to the state machine.
     Payload {
-        /// Under which session, so that a retry applies once. Without one, the payload itself must be harmless twice.
+        /// The session's request number, which makes a retry apply once. `None`: applying the request twice must be
+        /// harmless.
         ticket: Option<Ticket>,
-        /// What is to be applied.
+        /// The request.
         payload: P,
     },
-    /// Opens a session; its id is the entry's index.
+    /// Opens a session. Its id is the entry's index.
     OpenSession,
     /// Closes a session.
     CloseSession(SessionId),
 }
 
-/// An entry of the log; its index is its place.
+/// An entry of the log. Its index is not stored in it: it follows from its position in the log.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Entry<P> {
     /// The term of the leader that made it.
     pub term: Term,
-    /// What it does.
+    /// The request, or the opening or closing of a session.
     pub content: Content<P>,
 }
 
@@ -83,7 +84,7 @@ impl<P: Payload> Entry<P> {
         }
     }
 
-    /// Its length when encoded, in bytes.
+    /// Its encoded length in bytes, saturated to `u32::MAX`.
     pub fn encoded_len(&self) -> u32 {
         let bytes = postcard::to_allocvec(self).map_or(usize::MAX, |bytes| bytes.len());
         u32::try_from(bytes).unwrap_or(u32::MAX)

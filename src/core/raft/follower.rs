@@ -1,4 +1,4 @@
-//! A follower: takes what the leader of its term sends (Raft, sections 5.3 and 7).
+//! A follower: appends what the leader of its term sends (Raft, sections 5.3 and 7).
 
 use super::configuration::Peer;
 use super::durable::Snapshot;
@@ -14,7 +14,7 @@ use crate::enforce;
 use alloc::sync::Arc;
 
 impl<M: Machine> Turn<'_, M> {
-    /// Somebody leads this term: whoever stood for election in it has lost.
+    /// Accepts the sender as the leader of this term. A candidate of the same term becomes a follower.
     fn accept_leader(&mut self, leader: Peer) {
         let (me, term) = (self.node.config.me, self.node.hard_state.term);
         let leads = matches!(self.node.role, Role::Leader(_));
@@ -24,21 +24,22 @@ impl<M: Machine> Turn<'_, M> {
         self.emit(Output::SetTimer(Timer::MinElectionTimeout));
     }
 
-    /// Appends what comes after an entry that agrees. What is there already stays, even if there is more of it: the
-    /// message may be old. Only what conflicts goes, with everything after it (section 5.3, figure 2).
+    /// Appends the entries if the log has the entry before them. Entries that are there already stay, and so do later
+    /// ones: the message may be old. Only a conflicting entry is removed, with all after it (Raft, section 5.3, figure
+    /// 2).
     pub(super) fn on_append(&mut self, from: Peer, append: Append<M::Payload>) {
         self.accept_leader(from);
         if self.halt.is_some() {
             return;
         }
         let Append { prev, entries, commit, round } = append;
-        self.agree_on_committed(prev, &entries);
+        self.check_committed(prev, &entries);
         if self.halt.is_some() {
             return;
         }
         let known = self.node.commit();
         if prev.index < known {
-            // Everything up to the commit is in the leader's log, whatever this message begins with.
+            // Committed entries are in the leader's log, so an append over them alone is answered as matched.
             self.mark(Mark::Skipped);
             return self.send(from, Body::Appended { matched: known, round });
         }
@@ -49,13 +50,13 @@ impl<M: Machine> Turn<'_, M> {
         }
         let last = prev.index.plus(u64::try_from(entries.len()).unwrap_or(u64::MAX));
         self.take_entries(prev, &entries);
-        // Only what this message has vouched for: beyond it the own log may be anything.
+        // Commit only what this message covers: entries beyond it may conflict with the leader's log.
         self.commit_to(commit.min(last).max(known));
         self.send(from, Body::Appended { matched: last, round });
     }
 
-    /// A leader has everything that is committed (section 5.4.3), so what it says of these places is what is there.
-    fn agree_on_committed(&mut self, prev: LogPosition, entries: &[Entry<M::Payload>]) {
+    /// Halts if the message contradicts committed entries: a leader has every committed entry (Raft, section 5.4.3).
+    fn check_committed(&mut self, prev: LogPosition, entries: &[Entry<M::Payload>]) {
         let commit = self.node.commit();
         let after = (1..).zip(entries);
         let after = after.map(|(n, entry)| LogPosition { term: entry.term, index: prev.index.plus(n) });
@@ -115,8 +116,8 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    /// A snapshot in place of entries (section 7). One that is older than the commit says nothing new; a log that has its
-    /// last entry has everything in it, and keeps what comes after; any other log is replaced.
+    /// Handles a snapshot (Raft, section 7). One at or below the commit index is ignored. A log that has the snapshot's
+    /// last entry keeps the entries after it. Any other log is replaced.
     pub(super) fn on_install(&mut self, from: Peer, snapshot: Arc<Snapshot>) {
         self.accept_leader(from);
         if self.halt.is_some() {
@@ -132,7 +133,7 @@ impl<M: Machine> Turn<'_, M> {
             self.commit_to(last.index);
             return self.send(from, Body::Appended { matched: last.index, round: 0 });
         }
-        // A snapshot that cannot be read is as good as lost: it is not answered.
+        // A snapshot that cannot be decoded is treated as lost: it is not answered.
         let Ok(applied) = snapshot.applied() else { return };
         let over = self.node.log.last().index >= last.index;
         self.mark(if over { Mark::SnapshotOverTail } else { Mark::SnapshotInstalled });

@@ -1,4 +1,4 @@
-//! What goes into a node and what comes out of it.
+//! The inputs and outputs of a node.
 
 use super::configuration::{Change, ChangeRefusal};
 use super::durable::{Batch, SnapshotError};
@@ -15,20 +15,20 @@ use core::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Names a proposal, chosen by whoever proposes; the outcome carries it back. The place in the log that the entry gets
-/// if it is taken is such a name.
+/// Identifies a proposal; its outcome carries the same id. Chosen by the caller: for instance the position that the
+/// entry gets if the proposal is accepted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ProposalId(pub LogPosition);
 
-/// Names a read, likewise.
+/// Identifies a read; its outcome carries the same id. Chosen by the caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ReadId(pub u64);
 
-/// Numbers the batches that a node wants written, from 1 in each of its runs: what is durable is reported by this name, so
-/// that a report that comes twice, or late, counts for nothing.
+/// The number of a batch that a node wants written, from 1 in each run of the node. A report that a batch is durable names
+/// it, so a repeated or delayed report has no effect.
 ///
-/// It is left out of every hash: it only ever grows, and of two nodes that differ in nothing else, each does what the other
-/// does. A checker that told them apart would find no end of states.
+/// `Hash` leaves it out: the number only grows, and nodes that differ in nothing else behave the same. A search that told
+/// them apart would not end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct BatchNumber(pub u64);
 
@@ -36,13 +36,13 @@ impl BatchNumber {
     /// Before the first batch.
     pub const ZERO: Self = Self(0);
 
-    /// The number so many batches later.
+    /// The number of the batch that comes this many later.
     #[must_use]
     pub fn plus(self, batches: usize) -> Self {
         Self(self.0.saturating_add(u64::try_from(batches).unwrap_or(u64::MAX)))
     }
 
-    /// Batches after the other one, up to this one.
+    /// How many batches come after `other`, up to this one.
     #[must_use]
     pub fn since(self, other: Self) -> usize {
         usize::try_from(self.0.saturating_sub(other.0)).unwrap_or(usize::MAX)
@@ -53,97 +53,99 @@ impl Hash for BatchNumber {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-/// What a node waits for. It says when; the driver knows how long.
+/// A timer that a node sets. The driver knows the durations.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Timer {
-    /// A follower that hears from no leader stands for election; a leader looks whether a quorum hears it. Set anew, with
-    /// jitter, whenever a leader is heard.
+    /// Election timeout, with jitter. A follower or candidate that it fires on starts an election; a leader checks that
+    /// a quorum has answered. Set again on each message of the leader and each granted vote.
     Election,
-    /// The shortest election timeout: a follower that heard from its leader within it takes part in no election.
+    /// Minimum election timeout. Until it fires, a follower that has received a message of its leader takes part in no
+    /// election (thesis, section 4.2.3).
     MinElectionTimeout,
-    /// A leader speaks up.
+    /// Heartbeat interval of a leader.
     Heartbeat,
-    /// A leader gives up handing over: one election timeout.
+    /// The time that a leader waits for a transfer of leadership: one election timeout.
     Transfer,
 }
 
-/// What can happen to a node.
+/// An input of a node.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Input<P> {
-    /// A message arrived.
+    /// A message from another node arrived.
     Received(Message<P>),
-    /// A timer ended.
+    /// A timer that the node set has fired.
     TimerFired(Timer),
     /// This batch is durable, and every batch before it.
     Synced(BatchNumber),
-    /// Somebody wants an entry in the log.
+    /// A request to append an entry.
     Propose {
-        /// To tell the outcome by.
+        /// Carried back by [`Output::Decided`].
         id: ProposalId,
-        /// What the entry is to do.
+        /// The content of the entry.
         content: Content<P>,
     },
-    /// Somebody wants to read what is committed by now.
+    /// A linearizable read: it sees everything committed before this input.
     Read {
-        /// To tell the outcome by.
+        /// Carried back by [`Output::Read`].
         id: ReadId,
     },
-    /// An operator wants another leader.
+    /// A request to transfer leadership (thesis, section 3.10).
     Transfer {
-        /// Whom.
+        /// The node that is to lead.
         to: NodeId,
     },
 }
 
-/// What a node wants done, in this order. What has to wait for the disk is the [outbox](crate::core::outbox)'s to say.
+/// An output of a node. Outputs are performed in order; the [outbox](crate::core::outbox) holds back those that must wait
+/// for the disk.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Output<M: Machine> {
-    /// Write this, durably, then say so with [`Input::Synced`].
+    /// A batch to write durably; its completion is reported with [`Input::Synced`].
     Persist {
-        /// Its number, by which it is reported durable.
+        /// The number by which it is reported durable.
         number: BatchNumber,
         /// What to write.
         batch: Batch<M::Payload>,
     },
-    /// Send this; it may be lost.
+    /// A message to send. It may be lost.
     Send(Message<M::Payload>),
-    /// Start this timer anew.
+    /// Start or restart a timer.
     SetTimer(Timer),
-    /// Stop this timer.
+    /// Stop a timer.
     CancelTimer(Timer),
-    /// This place was committed and applied.
+    /// An entry was committed and applied.
     Applied {
-        /// The place.
+        /// The entry's position.
         at: LogPosition,
-        /// What was there.
+        /// The entry.
         entry: Entry<M::Payload>,
-        /// What it did.
+        /// What applying it did.
         effect: Effect<M::Answer>,
     },
-    /// Everything was replaced by a snapshot up to this place.
+    /// The log and the applied state were replaced by a snapshot that ends at this position.
     Installed(LogPosition),
-    /// What came of a proposal.
+    /// The outcome of a proposal.
     Decided {
-        /// Which.
+        /// The proposal.
         id: ProposalId,
-        /// What.
+        /// Committed, rejected, or unknown.
         outcome: Outcome<M::Answer>,
     },
-    /// What came of a read: what is applied from this place on may be read, or why not.
+    /// The outcome of a read.
     Read {
-        /// Which.
+        /// The read.
         id: ReadId,
-        /// The place, or why not.
+        /// The state applied at this index or later may be read; or why the read is refused.
         outcome: Result<Index, ReadRefusal>,
     },
-    /// What came of an operator's wish to hand over: this node no longer leads (whether the other does, it cannot know), or
-    /// why it still does.
+    /// The outcome of a transfer of leadership. `Ok`: this node no longer leads (whether the other node does is
+    /// unknown).
     Transfer(Result<NodeId, TransferRefusal>),
-    /// This node leads now.
+    /// This node became the leader of the term.
     BecameLeader(Term),
-    /// A place that a test or a run wants to have reached.
+    /// A situation that tests and searches count.
     Mark(Mark),
-    /// An invariant is broken: stop this node.
+    /// An invariant is broken: the driver must stop this node.
     Halt(Halt),
 }
 
@@ -167,71 +169,72 @@ impl<M: Machine> Output<M> {
     }
 }
 
-/// What came of a proposal.
+/// The outcome of a proposal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Outcome<A> {
-    /// It is in the log for good, and this is what it did.
+    /// The entry is committed and applied.
     Committed {
-        /// Its place.
+        /// The entry's index.
         index: Index,
-        /// What it did, a refusal included.
+        /// What applying it did, a refusal by the state machine included.
         effect: Effect<A>,
     },
-    /// It is not in the log, and will not be.
+    /// The entry is not in the log and never will be.
     Rejected(Rejection),
-    /// It may or may not come to be in the log.
+    /// The entry may or may not get committed.
     Indeterminate,
 }
 
-/// Why a proposal did not go into the log.
+/// Why a proposal was not appended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum Rejection {
-    /// Not the leader.
+    /// This node is not the leader.
     #[error("not the leader{}", hint(*leader))]
     NotLeader {
-        /// Who may be.
+        /// The leader as far as this node knows.
         leader: Option<NodeId>,
     },
-    /// Handing over.
+    /// The leader is transferring leadership and accepts no proposals.
     #[error("the leader is handing over to {to}")]
     Transferring {
-        /// To whom.
+        /// The next leader.
         to: NodeId,
     },
-    /// Too much is not committed yet.
+    /// Too many bytes are uncommitted.
     #[error("{have} bytes are not committed yet, at most {max}")]
     Busy {
-        /// With this one.
+        /// Uncommitted bytes, this entry included.
         have: u32,
-        /// The bound.
+        /// The limit.
         max: u32,
     },
-    /// The entry is too long.
+    /// The encoded entry is too long.
     #[error("the entry has {have} bytes, at most {max}")]
     TooLong {
-        /// Its length.
+        /// Its encoded length in bytes.
         have: u32,
-        /// The bound.
+        /// The limit.
         max: u32,
     },
-    /// A change of the configuration that must not be.
+    /// The change of the configuration is not allowed now.
     #[error("{change}: {refusal}")]
     Change {
         /// The change.
         change: Change,
-        /// Why.
+        /// The rule that forbids it.
         refusal: ChangeRefusal,
     },
-    /// A change of the configuration takes effect when it is appended, so a session cannot hold it back.
+    /// A change of the configuration was proposed in a session. It takes effect when it is appended, so the session
+    /// check, which is made when it is applied, would come too late.
     #[error("{change}: a change of the configuration goes without a session")]
     ChangeInSession {
         /// The change.
         change: Change,
     },
-    /// A leader's entry is made by a leader alone.
+    /// Only a new leader appends the entry that opens its term.
     #[error("the entry that opens a term is made by its leader")]
     OpensTerm,
-    /// This node found an invariant broken.
+    /// This node halted on a broken invariant.
     #[error("this node has stopped: it found an invariant broken")]
     Halted,
 }
@@ -239,65 +242,66 @@ pub enum Rejection {
 /// Why a read is refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum ReadRefusal {
-    /// Not the leader, or no longer.
+    /// This node is not the leader, or stepped down while the read waited.
     #[error("not the leader{}", hint(*leader))]
     NotLeader {
-        /// Who may be.
+        /// The leader as far as this node knows.
         leader: Option<NodeId>,
     },
-    /// A new leader does not know yet what is committed (section 8).
+    /// The leader has not committed an entry of its own term yet, so it does not know the commit index (Raft, section
+    /// 8).
     #[error("the leader has committed nothing in its term yet")]
     NotYetInTerm,
-    /// Too many are waiting.
+    /// Too many reads are waiting.
     #[error("{max} reads are waiting already")]
     Busy {
-        /// The bound.
+        /// The limit.
         max: u32,
     },
-    /// This node found an invariant broken.
+    /// This node halted on a broken invariant.
     #[error("this node has stopped: it found an invariant broken")]
     Halted,
 }
 
-/// Why a leader does not hand over.
+/// Why a transfer of leadership did not happen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum TransferRefusal {
-    /// Not the leader.
+    /// This node is not the leader.
     #[error("not the leader{}", hint(*leader))]
     NotLeader {
-        /// Who may be.
+        /// The leader as far as this node knows.
         leader: Option<NodeId>,
     },
-    /// The other must be a voter.
+    /// The target is this node or not a voter.
     #[error("{to} is no other voter")]
     NotVoter {
-        /// Whom.
+        /// The node that is to lead.
         to: NodeId,
     },
-    /// Handing over already.
+    /// Another transfer is in progress.
     #[error("the leader is handing over to {to}")]
     Transferring {
-        /// To whom.
+        /// The next leader.
         to: NodeId,
     },
-    /// It took too long.
+    /// The target did not take over within an election timeout.
     #[error("{to} did not take over in time")]
     Abandoned {
-        /// Who.
+        /// The target.
         to: NodeId,
     },
-    /// The leader leads no longer, and not because of the other, as far as it knows.
+    /// The leader stepped down for another reason before it learned that the target takes over.
     #[error("the leader stepped down before it heard that {to} takes over")]
     SteppedDown {
-        /// Who.
+        /// The target.
         to: NodeId,
     },
-    /// This node found an invariant broken.
+    /// This node halted on a broken invariant.
     #[error("this node has stopped: it found an invariant broken")]
     Halted,
 }
 
-/// What a node that has stopped says.
+/// The outputs of a halted node: every request is refused.
 pub(super) fn refuse<M: Machine>(input: &Input<M::Payload>) -> Vec<Output<M>> {
     match input {
         Input::Propose { id, .. } => {
@@ -309,7 +313,7 @@ pub(super) fn refuse<M: Machine>(input: &Input<M::Payload>) -> Vec<Output<M>> {
     }
 }
 
-/// Why a node does not start.
+/// Why a node cannot start from its disk.
 pub type StartError = SnapshotError;
 
 fn hint(leader: Option<NodeId>) -> String {

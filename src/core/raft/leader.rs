@@ -1,4 +1,4 @@
-//! A leader: takes proposals, sends them to everybody, and decides what is committed (Raft, sections 5.3 and 5.4.2).
+//! A leader: appends proposals, replicates them, and advances the commit index (Raft, sections 5.3 and 5.4.2).
 
 use super::configuration::Peer;
 use super::entry::{Content, Entry, LogPosition, Payload};
@@ -23,7 +23,8 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    /// Leads the current term. Its first entry opens it: only through an entry of its own term can a leader commit.
+    /// Becomes leader of the current term and appends its first entry: a leader commits only through an entry of its
+    /// own term.
     pub(super) fn lead(&mut self, _: VoteWon) {
         let (term, me) = (self.node.hard_state.term, self.node.config.me.node);
         let tail = self.node.log.from(self.node.commit().next(), u32::MAX);
@@ -46,7 +47,7 @@ impl<M: Machine> Turn<'_, M> {
         self.append(Content::Payload { ticket: None, payload }, None);
     }
 
-    /// Leads no longer, if it did. What was proposed may still be committed by another leader.
+    /// Becomes a follower. Pending proposals get an unknown outcome, since another leader may still commit them.
     pub(super) fn step_down(&mut self, leader: Option<Peer>) {
         let hears = leader.is_some();
         let role = core::mem::replace(&mut self.node.role, Role::Follower(Follower { leader, hears }));
@@ -108,7 +109,7 @@ impl<M: Machine> Turn<'_, M> {
         Ok(())
     }
 
-    /// Appends to the own log, and sends it on. The own copy counts once it is durable.
+    /// Appends an entry and replicates it. The leader counts its own copy once that is durable.
     fn append(&mut self, content: Content<M::Payload>, id: Option<ProposalId>) {
         let entry = Entry { term: self.node.hard_state.term, content };
         let (bytes, change) = (entry.encoded_len(), entry.change());
@@ -121,13 +122,14 @@ impl<M: Machine> Turn<'_, M> {
         if let Some(change) = change {
             self.adopt_change(at, change);
             self.follow_members();
-            // Whoever is left may have confirmed them already, and a sole voter hears no further answer.
+            // The remaining voters may have confirmed the waiting reads already, and a sole voter receives no further
+            // answer.
             self.confirm_reads();
         }
         self.replicate();
     }
 
-    /// Sends to everybody what may be sent now.
+    /// Sends to each member what its window allows now.
     pub(super) fn replicate(&mut self) {
         for peer in self.peers() {
             self.replicate_to(peer, false);
@@ -138,10 +140,10 @@ impl<M: Machine> Turn<'_, M> {
         self.leader().map_or_else(Vec::new, |leader| leader.progress.iter().map(|p| p.peer).collect())
     }
 
-    /// Sends entries as far as the window allows; `speak`: at least something.
-    pub(super) fn replicate_to(&mut self, peer: Peer, speak: bool) {
+    /// Sends entries as far as the window allows. `heartbeat`: sends a heartbeat if nothing else was sent.
+    pub(super) fn replicate_to(&mut self, peer: Peer, heartbeat: bool) {
         let window = self.node.config.limits.window;
-        let mut spoken = false;
+        let mut sent = false;
         loop {
             let (base, last) = (self.node.log.base().index, self.node.log.last().index);
             let Some(progress) = self.leader().and_then(|leader| leader.of(peer)) else { return };
@@ -153,9 +155,9 @@ impl<M: Machine> Turn<'_, M> {
                 return self.send_snapshot(peer);
             }
             self.send_append(peer, self.node.config.limits.append_entries_max.max(1));
-            spoken = true;
+            sent = true;
         }
-        if speak && !spoken {
+        if heartbeat && !sent {
             self.heartbeat_to(peer);
         }
     }
@@ -173,9 +175,9 @@ impl<M: Machine> Turn<'_, M> {
         self.send(peer, Body::Append(Append { prev, entries, commit, round }));
     }
 
-    /// An append without entries: "I lead", and how far the commit is. To a member that waits for a snapshot, one that
-    /// agrees with every log. One whose answers are still waited for, while what comes next for it was compacted away,
-    /// gets a snapshot: an append that agrees with every log would not tell that the others were lost.
+    /// Sends an append without entries. A member that waits for a snapshot gets one that matches every log. A member
+    /// whose answers are outstanding while its next entries were compacted away gets a snapshot: an append that matches
+    /// every log would not reveal that the earlier appends were lost.
     fn heartbeat_to(&mut self, peer: Peer) {
         let Role::Leader(leader) = &self.node.role else { return };
         let round = leader.round;
@@ -201,7 +203,7 @@ impl<M: Machine> Turn<'_, M> {
         self.send(peer, Body::Install(snapshot));
     }
 
-    /// Speaks to everybody; what was lost on the way to one that is probed is sent again.
+    /// Sends a heartbeat to each member, and repeats the append to those that are being probed.
     pub(super) fn heartbeat(&mut self) {
         if self.leader().is_none() {
             return;
@@ -237,7 +239,7 @@ impl<M: Machine> Turn<'_, M> {
         self.hand_over_if_ready();
     }
 
-    pub(super) fn on_diverged(&mut self, from: Peer, at: Index, hint: LogPosition, round: u64) {
+    pub(super) fn on_append_rejected(&mut self, from: Peer, at: Index, hint: LogPosition, round: u64) {
         let meets = self.node.log.last_no_higher(hint).index;
         let listens = self.node.config.limits.elections == Elections::Stable;
         let Some(progress) = self.leader().and_then(|leader| leader.of_mut(from)) else { return };
@@ -251,8 +253,9 @@ impl<M: Machine> Turn<'_, M> {
         self.confirm_reads();
     }
 
-    /// Commits what a quorum of the configuration in force has, durably, if it is of the own term; with it everything
-    /// before. An entry of an older term on a quorum can still be overwritten (section 5.4.2, figure 8).
+    /// Advances the commit index to what is durable on a quorum of the latest configuration, if that entry is of the
+    /// leader's own term. An entry of an older term on a quorum can still be overwritten (Raft, section 5.4.2, figure
+    /// 8).
     pub(super) fn advance_commit(&mut self) {
         let (me, stable) = (self.node.config.me, self.node.stable);
         let Role::Leader(leader) = &self.node.role else { return };
@@ -274,8 +277,8 @@ impl<M: Machine> Turn<'_, M> {
         self.after_commit();
     }
 
-    /// Tells everybody. A leader that the committed configuration no longer has steps down, not earlier (thesis,
-    /// section 4.2.2).
+    /// Sends the new commit index to the members. A leader that is not in the committed configuration steps down, not
+    /// earlier (thesis, section 4.2.2).
     fn after_commit(&mut self) {
         self.follow_members();
         for peer in self.peers() {
@@ -292,7 +295,7 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    /// This place is committed: whoever proposed it is told.
+    /// Emits the outcome of the proposal at this index, if this leader has one.
     pub(super) fn decided(&mut self, at: Index, effect: &Effect<M::Answer>) {
         let bytes = self.node.log.entry(at).map_or(0, Entry::encoded_len);
         let Some(leader) = self.leader() else { return };

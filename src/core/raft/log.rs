@@ -5,7 +5,7 @@ use crate::core::ids::{Index, Names, Relabel, Term};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// Entries above a base: the last place that was compacted away.
+/// A log without its compacted prefix: the entries after a base position.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Log<P> {
     base: LogPosition,
@@ -13,22 +13,22 @@ pub struct Log<P> {
 }
 
 impl<P: Payload> Log<P> {
-    /// Nothing above a base.
+    /// An empty log after this base.
     pub const fn above(base: LogPosition) -> Self {
         Self { base, entries: Vec::new() }
     }
 
-    /// The last place that was compacted away.
+    /// The position of the last compacted entry.
     pub const fn base(&self) -> LogPosition {
         self.base
     }
 
-    /// The entries above the base.
+    /// The entries after the base.
     pub fn entries(&self) -> &[Entry<P>] {
         &self.entries
     }
 
-    /// The last place.
+    /// The position of the last entry, or the base.
     pub fn last(&self) -> LogPosition {
         let count = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         let term = self.entries.last().map_or(self.base.term, |entry| entry.term);
@@ -40,12 +40,12 @@ impl<P: Payload> Log<P> {
         usize::try_from(above).ok()
     }
 
-    /// The entry at a place; `None` if it is compacted away or not there yet.
+    /// The entry at an index. `None`: compacted away, or beyond the end.
     pub fn entry(&self, index: Index) -> Option<&Entry<P>> {
         self.entries.get(self.slot(index)?)
     }
 
-    /// The term at a place; `None` below the base and beyond the end.
+    /// The term at an index. `None`: below the base, or beyond the end.
     pub fn term_at(&self, index: Index) -> Option<Term> {
         if index == self.base.index {
             return Some(self.base.term);
@@ -53,12 +53,12 @@ impl<P: Payload> Log<P> {
         self.entry(index).map(|entry| entry.term)
     }
 
-    /// Whether the entry at this place is the one that is meant.
+    /// Whether the log has an entry of this index and term.
     pub fn matches(&self, at: LogPosition) -> bool {
         self.term_at(at.index) == Some(at.term)
     }
 
-    /// At most `max` entries from a place on.
+    /// At most `max` entries from an index on.
     pub fn from(&self, index: Index, max: u32) -> &[Entry<P>] {
         let from = self.slot(index).unwrap_or(self.entries.len()).min(self.entries.len());
         let max = usize::try_from(max).unwrap_or(usize::MAX);
@@ -66,8 +66,8 @@ impl<P: Payload> Log<P> {
         self.entries.get(from..to).unwrap_or_default()
     }
 
-    /// The last place at or before `at` whose term is no higher than `at.term`: above it, two logs that disagree at
-    /// `at` cannot agree. Skips a whole term with each exchange (section 5.3, the end).
+    /// The last position at or before `at` whose term is at most `at.term`. Above it, two logs that disagree at `at`
+    /// cannot agree, so each exchange skips a whole term (Raft, section 5.3, the end).
     pub fn last_no_higher(&self, at: LogPosition) -> LogPosition {
         let mut index = at.index.min(self.last().index);
         while let Some(term) = self.term_at(index) {
@@ -79,26 +79,27 @@ impl<P: Payload> Log<P> {
         LogPosition { term: Term::GENESIS, index: index.min(self.base.index) }
     }
 
-    /// Adds an entry at the end; gives its place.
+    /// Appends an entry; returns its index.
     pub fn push(&mut self, entry: Entry<P>) -> Index {
         self.entries.push(entry);
         self.last().index
     }
 
-    /// Removes everything from a place on.
+    /// Removes all entries from an index on.
     pub fn truncate_from(&mut self, index: Index) {
         if let Some(slot) = self.slot(index) {
             self.entries.truncate(slot);
         }
     }
 
-    /// Replaces everything from a place on.
+    /// Replaces all entries from an index on.
     pub fn replace_from(&mut self, from: Index, entries: &[Entry<P>]) {
         self.truncate_from(from);
         self.entries.extend_from_slice(entries);
     }
 
-    /// Makes `base` the base. A log that has this very entry keeps what comes after it; any other loses everything.
+    /// Moves the base. A log that has an entry at that position keeps the entries after it; any other log becomes
+    /// empty.
     pub fn rebase(&mut self, base: LogPosition) {
         let keeps = self.matches(base);
         let slot = self.slot(base.index.next());

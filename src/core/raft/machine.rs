@@ -1,44 +1,44 @@
-//! The replicated state machine: what it is made of, and how committed entries are applied to it.
+//! The replicated state machine: its interface, and how committed entries are applied to it.
 
 use super::configuration::Configuration;
 use super::entry::{Content, Entry, LogPosition, Payload};
 use super::session::{Admission, SessionLimits, SessionRefusal, Sessions, Ticket};
-use crate::core::ids::{Index, Relabel, SessionId};
+use crate::core::ids::{Halt, Index, Relabel, SessionId};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A deterministic state machine: the same entries in the same order make the same state and the same answers.
+/// A deterministic state machine: the same entries in the same order give the same state and the same answers.
 pub trait Machine: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned + Relabel {
-    /// What it is asked.
+    /// The requests.
     type Payload: Payload;
-    /// What it says. Part of the snapshots, since a retry is answered from it.
+    /// The answers. They are part of snapshots, since retries are answered from them.
     type Answer: Clone + Eq + Ord + Hash + Debug + Serialize + DeserializeOwned;
 
-    /// Applies what was committed at this place.
-    fn apply(&mut self, at: Index, payload: &Self::Payload) -> Self::Answer;
+    /// Applies the request committed at this index. Sets `halt` if that broke an invariant: the node then stops.
+    fn apply(&mut self, at: Index, payload: &Self::Payload, halt: &mut Option<Halt>) -> Self::Answer;
 }
 
-/// What applying an entry did.
+/// The effect of applying an entry.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Effect<A> {
-    /// The machine's answer.
+    /// The state machine answered.
     Answered {
         /// The answer.
         answer: A,
-        /// It is that of the first time: nothing was applied again.
+        /// The answer to the first attempt: the request was not applied again.
         repeated: bool,
     },
     /// A session was opened.
     SessionOpened(SessionId),
-    /// A session was closed, or was not there.
+    /// A session was closed, or did not exist.
     SessionClosed(SessionId),
-    /// The request was committed, and not applied, because of its session.
+    /// The request was committed but not applied, because of its session.
     SessionRefused(SessionRefusal),
 }
 
-/// Everything that follows from the log up to one place.
+/// The state after the log up to one entry.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Applied<M: Machine> {
@@ -47,7 +47,7 @@ pub struct Applied<M: Machine> {
     pub(super) state: State<M>,
 }
 
-/// The part of it that a snapshot carries as bytes.
+/// The part of the applied state that a snapshot holds as bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub(super) struct State<M: Machine> {
@@ -62,7 +62,7 @@ impl<M: Machine> State<M> {
 }
 
 impl<M: Machine> Applied<M> {
-    /// The last place applied. Nothing is applied before it is committed, and everything committed is applied at once.
+    /// The last applied entry. Entries are applied exactly when they become known to be committed.
     pub const fn last(&self) -> LogPosition {
         self.last
     }
@@ -72,7 +72,7 @@ impl<M: Machine> Applied<M> {
         &self.configuration
     }
 
-    /// The machine.
+    /// The state machine.
     pub const fn machine(&self) -> &M {
         &self.state.machine
     }
@@ -83,7 +83,7 @@ impl<M: Machine> Applied<M> {
     }
 
     /// Applies the next entry.
-    pub(super) fn apply(&mut self, entry: &Entry<M::Payload>) -> Effect<M::Answer> {
+    pub(super) fn apply(&mut self, entry: &Entry<M::Payload>, halt: &mut Option<Halt>) -> Effect<M::Answer> {
         let at = self.last.index.next();
         self.last = LogPosition { term: entry.term, index: at };
         if let Some(Ok(next)) = entry.change().map(|change| self.configuration.changed(change)) {
@@ -91,9 +91,9 @@ impl<M: Machine> Applied<M> {
         }
         match &entry.content {
             Content::Payload { ticket: None, payload } => {
-                Effect::Answered { answer: self.state.machine.apply(at, payload), repeated: false }
+                Effect::Answered { answer: self.state.machine.apply(at, payload, halt), repeated: false }
             }
-            Content::Payload { ticket: Some(ticket), payload } => self.apply_once(at, *ticket, payload),
+            Content::Payload { ticket: Some(ticket), payload } => self.apply_once(at, *ticket, payload, halt),
             Content::OpenSession => Effect::SessionOpened(self.state.sessions.open(at)),
             Content::CloseSession(id) => {
                 self.state.sessions.close(*id);
@@ -102,12 +102,18 @@ impl<M: Machine> Applied<M> {
         }
     }
 
-    fn apply_once(&mut self, at: Index, ticket: Ticket, payload: &M::Payload) -> Effect<M::Answer> {
+    fn apply_once(
+        &mut self,
+        at: Index,
+        ticket: Ticket,
+        payload: &M::Payload,
+        halt: &mut Option<Halt>,
+    ) -> Effect<M::Answer> {
         match self.state.sessions.admit(ticket, at) {
             Admission::Repeated(answer) => Effect::Answered { answer, repeated: true },
             Admission::Refused(refusal) => Effect::SessionRefused(refusal),
             Admission::New => {
-                let answer = self.state.machine.apply(at, payload);
+                let answer = self.state.machine.apply(at, payload, halt);
                 self.state.sessions.answered(ticket, answer.clone());
                 Effect::Answered { answer, repeated: false }
             }

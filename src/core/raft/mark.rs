@@ -1,4 +1,4 @@
-//! Places in the code that a test or a run wants to have reached.
+//! Situations in a node's run that tests and searches must have seen.
 
 crate::core::marks! {
     /// A situation in a node's run. The driver counts them.

@@ -1,4 +1,4 @@
-//! Changes of the configuration: one at a time, in force once appended (thesis, chapter 4).
+//! Changes of the configuration: one at a time, in effect once appended (thesis, chapter 4).
 
 use super::configuration::{Change, ChangeRefusal, Peer};
 use super::machine::Machine;
@@ -36,15 +36,15 @@ impl<M: Machine> Turn<'_, M> {
         Ok(())
     }
 
-    /// The change at this place of the log is in force (section 4.1).
+    /// Puts the change at this index into effect (thesis, section 4.1).
     pub(super) fn adopt_change(&mut self, at: Index, change: Change) {
         if let Ok(next) = self.node.configuration().changed(change) {
             self.node.later.push((at, next));
         }
     }
 
-    /// A leader sends to everybody in the committed configuration and in those after it: one that is leaving is told of
-    /// it, and does not count.
+    /// Updates the set of members that the leader replicates to: those of the committed configuration and of all later
+    /// ones. A member that is being removed still receives the entry that removes it; it does not count.
     pub(super) fn follow_members(&mut self) {
         let me = self.node.config.me;
         let next = self.node.log.last().index.next();

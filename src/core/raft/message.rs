@@ -1,4 +1,4 @@
-//! What nodes say to one another.
+//! Messages between nodes.
 
 use super::configuration::Peer;
 use super::durable::{HardState, Snapshot};
@@ -9,110 +9,111 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A message. It counts only for the very life of the node that it names, in the cluster that it names.
+/// A message. It is valid only for the incarnation and the cluster that it names; any other node drops it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Message<P> {
     /// The cluster.
     pub cluster: ClusterId,
-    /// Who says it.
+    /// The sender.
     pub from: Peer,
-    /// To whom.
+    /// The receiver.
     pub to: Peer,
-    /// The term that the sender was in.
+    /// The sender's term.
     pub term: Term,
-    /// What is said.
+    /// The kind of message and its content.
     pub body: Body<P>,
 }
 
-/// What is said.
+/// The content of a message.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Body<P> {
-    /// "Would you vote for me in this term?" Changes nothing (thesis, section 9.6).
+    /// Asks whether the receiver would grant a vote. Changes no state (thesis, section 9.6).
     PreVote {
-        /// The term that the sender would stand in.
+        /// The term of the election that would follow.
         campaign_term: Term,
-        /// The end of its log.
+        /// The sender's last log entry.
         last: LogPosition,
     },
-    /// The answer.
+    /// Answers a pre-vote request.
     PreVoted {
-        /// The term asked about.
+        /// The term in the request.
         campaign_term: Term,
-        /// Yes or no.
+        /// Whether the vote is, or would be, granted.
         granted: bool,
     },
-    /// "Vote for me in my term" (section 5.2).
+    /// Requests a vote in the sender's term (Raft, section 5.2).
     RequestVote {
-        /// The end of the sender's log.
+        /// The sender's last log entry.
         last: LogPosition,
-        /// The leader wants this election: a follower that hears from a leader does not stand in the way (thesis,
-        /// section 3.10).
+        /// The leader asked for this election: a follower in contact with it takes part (thesis, section 3.10).
         transfer: bool,
     },
-    /// The answer.
+    /// Answers a vote request.
     VoteReply {
-        /// Yes or no.
+        /// Whether the vote is, or would be, granted.
         granted: bool,
     },
-    /// Entries to append, or none: "I lead" (section 5.3).
+    /// Entries to append; without entries, a heartbeat (Raft, section 5.3).
     Append(Append<P>),
-    /// The log agrees with the leader's up to this place, durably.
+    /// The follower's durable log matches the leader's up to an index.
     Appended {
-        /// The last entry of the append that is answered, never one after it.
+        /// The index of the last entry of the answered append, never a later one.
         matched: Index,
-        /// The round of the append.
+        /// The round of the answered append.
         round: u64,
     },
-    /// The log does not have the entry that the append comes after.
+    /// The follower's log does not have the entry before the appended ones.
     AppendRejected {
-        /// The place that was asked for.
+        /// The index of that entry.
         at: Index,
-        /// The last place where the logs can agree, by what the follower knows.
+        /// The last position at which the logs can match, as far as the follower can tell.
         hint: LogPosition,
-        /// The round of the append.
+        /// The round of the answered append.
         round: u64,
     },
-    /// A snapshot in place of entries that the leader no longer has (section 7).
+    /// A snapshot, in place of entries that the leader has compacted away (Raft, section 7).
     Install(Arc<Snapshot>),
-    /// "Stand for election at once" (thesis, section 3.10). Means nothing in another term.
+    /// Asks the receiver to start an election at once (thesis, section 3.10). Ignored in another term.
     TimeoutNow,
-    /// "I am in a higher term than you": to a leader or candidate of the past.
+    /// Tells a deposed leader or candidate the sender's higher term.
     StaleTerm,
 }
 
 /// Entries to append.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Append<P> {
-    /// The place that they come after.
+    /// The position of the entry before them.
     pub prev: LogPosition,
-    /// The entries.
+    /// The entries, possibly none.
     pub entries: Vec<Entry<P>>,
-    /// What the leader has committed.
+    /// The leader's commit index.
     pub commit: Index,
-    /// The leader's latest attempt to confirm that it leads; the answer carries it back. Unique within the term.
+    /// The number of the leader's latest attempt to confirm its leadership, unique within the term. The answer carries
+    /// it back.
     pub round: u64,
 }
 
-/// Bytes that are no message.
+/// Bytes that are not a message.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum MessageError {
     /// Not decodable.
     #[error("not a message: {0}")]
     Malformed(postcard::Error),
-    /// A message, and then more.
+    /// Bytes are left over after a message.
     #[error("{have} bytes after the message, expected none")]
     Trailing {
-        /// Bytes left over.
+        /// How many bytes are left over.
         have: usize,
     },
 }
 
 impl<P> Body<P> {
-    /// Whether it rests on the sender's disk, so that it leaves once every batch in front of it is durable.
+    /// Whether the message may be sent only once every batch emitted before it is durable.
     ///
-    /// What a leader says does not (thesis, section 10.2.1). Its term and its vote were durable before it was elected. Its
-    /// entries are no promise of its own: it counts its own copy once that is durable, and if it crashes before, no other
-    /// node can make an entry of that term. What it says to be committed a quorum has, durably.
+    /// A leader replicates in parallel with its own write to disk (thesis, section 10.2.1), so its messages do not
+    /// wait. Its term and vote were durable before it was elected. It counts its own copy of an entry only once that is
+    /// durable; if it crashes before, no other node can create an entry of that term. What it reports as committed is
+    /// durable on a quorum.
     pub const fn after_persist(&self) -> bool {
         match self {
             Self::Append(_) | Self::Install(_) | Self::TimeoutNow => false,
@@ -128,7 +129,7 @@ impl<P> Body<P> {
 }
 
 impl<P> Message<P> {
-    /// What it tells of its sender's term and vote: a promise, if the vote is one.
+    /// What the message reveals of its sender's term and vote. A vote in it is a promise.
     #[must_use]
     pub const fn vote_claim(&self) -> HardState {
         let voted_for = match &self.body {
@@ -149,7 +150,7 @@ impl<P> Message<P> {
 }
 
 impl<P: super::Payload> Message<P> {
-    /// The bytes that go to the peer.
+    /// The bytes that are sent to the peer.
     ///
     /// # Errors
     /// The codec's, which has none for these types.
@@ -157,7 +158,7 @@ impl<P: super::Payload> Message<P> {
         postcard::to_allocvec(self).map_err(MessageError::Malformed)
     }
 
-    /// Reads what [`Message::encode`] wrote.
+    /// Decodes what [`Message::encode`] wrote.
     ///
     /// # Errors
     /// [`MessageError`]

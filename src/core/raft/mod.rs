@@ -1,8 +1,8 @@
-//! Raft: a log that a quorum agrees on. Deterministic, no I/O: inputs in, one ordered queue of outputs out.
+//! Raft consensus as a deterministic state machine without I/O: inputs in, one ordered list of outputs out.
 //!
-//! One [`Node`] is one participant. Whoever drives it hands it [`Input`]s one at a time and performs the [`Output`]s in
-//! their order, through an [outbox](crate::core::outbox), which holds back what must wait for the disk. There is no time here; a
-//! node asks for a [`Timer`] and is told that it fired.
+//! One [`Node`] is one participant. A driver passes it [`Input`]s one at a time and performs the [`Output`]s in order,
+//! through an [outbox](crate::core::outbox), which holds back what must wait for the disk. A node has no clock: it sets a
+//! [`Timer`] and takes its firing as an input.
 //!
 //! Where the rules of the papers are (Raft: Ongaro and Ousterhout 2014, extended version; thesis: Ongaro 2014):
 //!

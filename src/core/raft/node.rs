@@ -1,4 +1,4 @@
-//! One participant: its state.
+//! The state of one node.
 
 use super::configuration::{Configuration, Peer};
 use super::durable::{Durable, HardState, Snapshot};
@@ -13,39 +13,40 @@ use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// How leaders are elected.
+/// The election rules.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Elections {
-    /// As in the paper's figure 2.
+    /// The rules of the paper (Raft, figure 2).
     Plain,
-    /// With pre-vote, with a quorum check of the leader, and with voters that stay with a leader they hear. All three or
-    /// none: each of the first two alone can leave a cluster without a leader for ever.
+    /// With pre-vote, a quorum check of the leader, and voters that refuse elections while in contact with a leader
+    /// (thesis, sections 9.6, 6.2 and 4.2.3). All three or none: each of the first two alone can leave a cluster
+    /// without a leader forever.
     Stable,
 }
 
-/// Bounds of a node.
+/// The limits of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Limits {
-    /// How leaders are elected.
+    /// The election rules.
     pub elections: Elections,
-    /// Appends with entries on their way to one follower.
+    /// Appends with entries in flight to one follower, at most.
     pub window: u8,
-    /// Entries in one append.
+    /// Entries in one append, at most.
     pub append_entries_max: u32,
-    /// Bytes of one encoded entry.
+    /// Bytes of one encoded entry, at most.
     pub entry_bytes_max: u32,
-    /// Bytes of encoded entries that a leader has proposed and not committed.
+    /// Bytes of uncommitted entries at a leader, at most.
     pub uncommitted_bytes_max: u32,
-    /// Reads that wait for a quorum.
+    /// Reads that wait for a quorum, at most.
     pub reads_max: u32,
-    /// A snapshot is taken once so many entries were applied after the last one.
+    /// Entries applied since the last snapshot that trigger the next one.
     pub compact_after_entries: u64,
-    /// Entries before the snapshot that are kept, for followers that are a little behind.
+    /// Entries before the snapshot that stay in the log, for followers that lag a little.
     pub keep_entries: u64,
 }
 
 impl Limits {
-    /// What a cluster runs with.
+    /// The limits that a cluster runs with.
     pub const PRODUCTION: Self = Self {
         elections: Elections::Stable,
         window: 8,
@@ -58,27 +59,27 @@ impl Limits {
     };
 }
 
-/// Who a node is.
+/// The identity and the limits of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// Its cluster.
+    /// The cluster that it belongs to.
     pub cluster: ClusterId,
-    /// Its name and life.
+    /// Its node id and incarnation.
     pub me: Peer,
-    /// Its bounds.
+    /// Its limits.
     pub limits: Limits,
 }
 
-/// A batch that is on its way to the disk.
+/// A batch that is not reported durable yet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Unsynced {
-    /// The end of the log in it, as far as it is still the log.
+    /// The last index that the batch makes durable; lowered when entries in it are truncated.
     pub(super) last: Index,
-    /// The term and the vote in it.
+    /// The hard state that the batch makes durable.
     pub(super) hard_state: HardState,
 }
 
-/// One participant. Its whole state can be written down, for a recording to begin with.
+/// One Raft node. It is serializable, so that a recording can begin with it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Node<M: Machine> {
@@ -87,12 +88,12 @@ pub struct Node<M: Machine> {
     pub(super) log: Log<M::Payload>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) applied: Applied<M>,
-    /// Configurations in the log that are not committed, each in force from its place on.
+    /// Uncommitted configurations in the log, by index, oldest first.
     pub(super) later: Vec<(Index, Configuration)>,
     pub(super) role: Role,
-    /// Everything up to here is on the own disk as it is in the log.
+    /// The log up to this index is durable on this node.
     pub(super) stable: Index,
-    /// The term and the vote on the own disk.
+    /// The hard state that is durable on this node.
     pub(super) durable_hard_state: HardState,
     /// Batches not reported durable, oldest first.
     pub(super) unsynced: Vec<Unsynced>,
@@ -102,7 +103,7 @@ pub struct Node<M: Machine> {
 }
 
 impl<M: Machine> Node<M> {
-    /// A node with what it finds on its disk: a follower that knows of no leader.
+    /// A node that starts from its disk, as a follower without a known leader.
     ///
     /// # Errors
     /// [`StartError`], if the snapshot cannot be read.
@@ -129,27 +130,27 @@ impl<M: Machine> Node<M> {
         Ok((node, vec![Output::SetTimer(Timer::Election)]))
     }
 
-    /// Who it is.
+    /// Its identity and limits.
     pub const fn config(&self) -> Config {
         self.config
     }
 
-    /// Its term and vote.
+    /// Its current term and vote, durable or not.
     pub const fn hard_state(&self) -> HardState {
         self.hard_state
     }
 
-    /// Its term and vote, as they are on its disk.
+    /// Its durable term and vote.
     pub const fn durable_hard_state(&self) -> HardState {
         self.durable_hard_state
     }
 
-    /// Batches that it has not been told to be durable.
+    /// The number of batches not reported durable yet.
     pub const fn unsynced(&self) -> usize {
         self.unsynced.len()
     }
 
-    /// What it is.
+    /// Its role.
     pub const fn role(&self) -> RoleName {
         match &self.role {
             Role::Follower(_) => RoleName::Follower,
@@ -159,7 +160,7 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// Whom it takes for the leader of its term.
+    /// The leader of its term, as far as it knows.
     pub fn leader(&self) -> Option<Peer> {
         match &self.role {
             Role::Follower(follower) => follower.leader,
@@ -178,32 +179,32 @@ impl<M: Machine> Node<M> {
         &self.snapshot
     }
 
-    /// What follows from what it knows to be committed.
+    /// The state after all entries known to be committed.
     pub const fn applied(&self) -> &Applied<M> {
         &self.applied
     }
 
-    /// What it knows to be committed.
+    /// The index of the last entry known to be committed.
     pub const fn commit(&self) -> Index {
         self.applied.last.index
     }
 
-    /// The end of the log that is durable here.
+    /// The last index of the log that is durable on this node.
     pub const fn stable(&self) -> Index {
         self.stable
     }
 
-    /// The configuration in force: the last one in the log, committed or not.
+    /// The configuration in effect: the latest one in the log, committed or not.
     pub fn configuration(&self) -> &Configuration {
         self.later.last().map_or(&self.applied.configuration, |(_, configuration)| configuration)
     }
 
-    /// The configurations of its log that it does not know to be committed, with their places.
+    /// The configurations in the log not known to be committed, with their indexes.
     pub fn uncommitted_configurations(&self) -> &[(Index, Configuration)] {
         &self.later
     }
 
-    /// How far the others are, if it leads.
+    /// The replication progress of each other member; empty unless it leads.
     pub fn progress(&self) -> &[Progress] {
         match &self.role {
             Role::Leader(leader) => &leader.progress,
@@ -211,12 +212,12 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// Whether it found an invariant broken, and stopped.
+    /// Whether it halted on a broken invariant.
     pub const fn is_halted(&self) -> bool {
         self.halted
     }
 
-    /// The configurations above the snapshot, from the log: nothing but the log says which are in force.
+    /// Finds the configurations after the snapshot; they are stored in the log only.
     fn find_configurations(&mut self) {
         let mut at = self.applied.last.index.next();
         let mut current = self.applied.configuration.clone();

@@ -1,55 +1,57 @@
-//! What a leader knows of one other member.
+//! The replication progress of one member, as its leader knows it.
 
 use super::configuration::Peer;
 use crate::core::ids::Index;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// How entries flow to a member.
+/// How entries are sent to a member.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Flow {
-    /// One append at a time, until the place where the logs agree is found.
+    /// One append at a time, until the position where the logs match is found.
     Probe {
-        /// It is on its way.
+        /// An append is outstanding.
         waiting: bool,
     },
-    /// Appends follow one another without waiting; these, by their last places, are not answered yet.
+    /// Appends are pipelined.
     Replicate {
-        /// Oldest first.
+        /// The last indexes of unanswered appends, oldest first.
         in_flight: Vec<Index>,
     },
-    /// A snapshot up to this place is on its way.
+    /// A snapshot is outstanding.
     Install {
-        /// Its last place.
+        /// The last index that the snapshot covers.
         last: Index,
     },
 }
 
-/// What a leader knows of one other member.
+/// The replication progress of one member, as its leader knows it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Progress {
-    /// Who.
+    /// The member.
     pub peer: Peer,
-    /// Its log agrees with the leader's up to here, durably. Within a term and a life it never goes back.
+    /// The member's durable log matches the leader's up to this index. Within a term and an incarnation it never
+    /// decreases.
     pub matched: Index,
-    /// The next entry to send. Always above `matched`.
+    /// The index of the next entry to send, always above `matched`.
     pub next: Index,
-    /// How entries flow.
+    /// The replication mode.
     pub flow: Flow,
-    /// It has answered since the leader last counted who does; kept where leaders count.
+    /// It has answered since the leader's last quorum check. Kept only with
+    /// [`Elections::Stable`](super::Elections::Stable).
     pub heard: bool,
-    /// The latest round that it has answered.
+    /// The highest round that it has answered.
     pub round: u64,
 }
 
 impl Progress {
-    /// Nothing is known; its log may be as long as the leader's (Raft, figure 2, "volatile state on leaders").
+    /// The initial progress: nothing is known to match (Raft, figure 2, "volatile state on leaders").
     pub(super) const fn unknown(peer: Peer, next: Index) -> Self {
         let flow = Flow::Probe { waiting: false };
         Self { peer, matched: Index::ZERO, next, flow, heard: false, round: 0 }
     }
 
-    /// Whether an append with entries may leave now.
+    /// Whether an append with entries may be sent now.
     pub(super) fn may_send(&self, window: u8) -> bool {
         match &self.flow {
             Flow::Probe { waiting } => !waiting,
@@ -58,7 +60,7 @@ impl Progress {
         }
     }
 
-    /// An append up to this place has left.
+    /// Records that an append up to this index was sent.
     pub(super) fn sent(&mut self, last: Index) {
         match &mut self.flow {
             Flow::Probe { waiting } => *waiting = true,
@@ -72,7 +74,7 @@ impl Progress {
         }
     }
 
-    /// It has everything up to here. An answer that comes late says less than is known.
+    /// Records that the member's log matches up to this index. A delayed answer changes nothing.
     pub(super) fn has(&mut self, matched: Index) {
         self.matched = self.matched.max(matched);
         self.next = self.next.max(self.matched.next());
@@ -87,7 +89,7 @@ impl Progress {
         }
     }
 
-    /// It does not have the entry at `at`. `false`: an answer to an append of the past, which says nothing any more.
+    /// Records that the member lacks the entry at `at`. `false`: a delayed answer, to be ignored.
     pub(super) fn lacks(&mut self, at: Index) -> bool {
         let current = match &self.flow {
             Flow::Probe { .. } => at.next() == self.next,

@@ -1,31 +1,31 @@
-//! Majorities. Stateless: numbers in, a verdict out.
+//! Majorities of a configuration's voters. Stateless.
 
 use super::configuration::{Configuration, Peer};
 use alloc::vec::Vec;
 
-/// How an election stands.
+/// The result of an election so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tally {
-    /// Neither a majority for nor a majority against.
+    /// Neither a majority of grants nor a majority of refusals.
     Pending,
-    /// A majority can no longer be reached.
+    /// A majority of grants cannot be reached any more.
     Lost,
-    /// A majority has granted.
+    /// A majority has granted its vote.
     Won(VoteWon),
 }
 
-/// Permission to lead, or to stand for election after a pre-vote. Made by [`tally`] alone.
+/// Permission to lead, or to campaign after a pre-vote. Only [`tally`] creates it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct VoteWon {
     _counted: (),
 }
 
-/// Voters that make a majority of so many.
+/// The size of a majority of this many voters.
 const fn majority(voters: usize) -> usize {
     voters / 2 + 1
 }
 
-/// Counts votes of the voters of a configuration, each once; what anybody else granted counts for nothing.
+/// Counts votes of the configuration's voters, each once. Votes of other nodes do not count.
 #[must_use]
 pub fn tally(configuration: &Configuration, granted: &[Peer], refused: &[Peer]) -> Tally {
     let voters = configuration.voters().count();
@@ -39,7 +39,7 @@ pub fn tally(configuration: &Configuration, granted: &[Peer], refused: &[Peer]) 
     }
 }
 
-/// The greatest number that a majority of the voters has reached; 0 if there is no voter.
+/// The greatest number that a majority of the voters has reached; 0 without voters.
 #[must_use]
 pub fn reached(configuration: &Configuration, by: impl Fn(Peer) -> u64) -> u64 {
     let mut numbers: Vec<u64> = configuration.voters().map(by).collect();
@@ -47,7 +47,7 @@ pub fn reached(configuration: &Configuration, by: impl Fn(Peer) -> u64) -> u64 {
     numbers.get(majority(numbers.len()) - 1).copied().unwrap_or(0)
 }
 
-/// Whether a majority of the voters is among these.
+/// Whether the peers for which `among` holds include a majority of the voters.
 #[must_use]
 pub fn is_quorum(configuration: &Configuration, among: impl Fn(Peer) -> bool) -> bool {
     reached(configuration, |peer| u64::from(among(peer))) == 1

@@ -1,7 +1,7 @@
-//! Reads without a log entry: ReadIndex (thesis, section 6.4).
+//! Linearizable reads without a log entry: ReadIndex (thesis, section 6.4).
 //!
-//! A leader notes what is committed, and then makes sure that it still leads: a quorum must answer an append that was
-//! sent after the read came in. Each attempt has a round of its own. If attempts shared one, an answer to the first could
+//! A leader records its commit index and then confirms its leadership: a quorum must answer an append that was sent
+//! after the read arrived. Each attempt has its own round number. If attempts shared one, an answer to the first could
 //! confirm the second after the leader was deposed in between (etcd issue 20418).
 
 use super::configuration::Peer;
@@ -41,7 +41,8 @@ impl<M: Machine> Turn<'_, M> {
         Ok(())
     }
 
-    /// Serves what a quorum of the configuration in force has confirmed, in this term. A sole voter confirms itself.
+    /// Serves the reads whose round a quorum of the latest configuration has answered in this term. A sole voter
+    /// confirms itself.
     pub(super) fn confirm_reads(&mut self) {
         let me = self.node.config.me;
         let Role::Leader(leader) = &self.node.role else { return };

@@ -1,4 +1,4 @@
-//! A node, a message and a disk under new names: what symmetry reduction needs.
+//! Renaming of a node, a message and a disk, for symmetry reduction.
 
 use super::configuration::Peer;
 use super::durable::{Batch, Durable, HardState, Snapshot};
@@ -18,7 +18,7 @@ fn sorted(peers: &[Peer], names: &dyn Names) -> Vec<Peer> {
     peers
 }
 
-/// A snapshot under new names; one that cannot be read stays as it is.
+/// The snapshot renamed; one that cannot be decoded is left as it is.
 fn renamed<M: Machine>(snapshot: &Arc<Snapshot>, names: &dyn Names) -> Arc<Snapshot> {
     snapshot.renamed::<M>(names).map_or_else(|_| Arc::clone(snapshot), Arc::new)
 }
@@ -57,8 +57,8 @@ impl Relabel for Role {
             Self::Follower(Follower { leader, hears }) => {
                 Self::Follower(Follower { leader: leader.relabel(names), hears: *hears })
             }
-            Self::PreCandidate(canvass) => Self::PreCandidate(canvass.relabel(names)),
-            Self::Candidate(canvass) => Self::Candidate(canvass.relabel(names)),
+            Self::PreCandidate(votes) => Self::PreCandidate(votes.relabel(names)),
+            Self::Candidate(votes) => Self::Candidate(votes.relabel(names)),
             Self::Leader(leader) => Self::Leader(leader.relabel(names)),
         }
     }
@@ -97,7 +97,7 @@ impl<M: Machine> Relabel for Node<M> {
 }
 
 impl<P: Payload> Message<P> {
-    /// The message under new names, between nodes whose machine is `M`.
+    /// The message renamed. `M` is the state machine of the nodes, which decodes a snapshot in it.
     #[must_use]
     pub fn renamed<M: Machine<Payload = P>>(&self, names: &dyn Names) -> Self {
         let body = match &self.body {
@@ -119,7 +119,7 @@ impl<P: Payload> Message<P> {
 }
 
 impl<P: Payload> Durable<P> {
-    /// The disk under new names, of a node whose machine is `M`.
+    /// The disk renamed. `M` is the state machine of the node, which decodes the snapshot.
     #[must_use]
     pub fn renamed<M: Machine<Payload = P>>(&self, names: &dyn Names) -> Self {
         let snapshot = renamed::<M>(&self.snapshot, names);
@@ -128,7 +128,7 @@ impl<P: Payload> Durable<P> {
 }
 
 impl<P: Payload> Batch<P> {
-    /// The batch under new names, of a node whose machine is `M`.
+    /// The batch renamed. `M` is the state machine of the node, which decodes a snapshot in it.
     #[must_use]
     pub fn renamed<M: Machine<Payload = P>>(&self, names: &dyn Names) -> Self {
         Self {

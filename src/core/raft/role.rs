@@ -2,12 +2,13 @@
 
 use super::configuration::Peer;
 use super::io::{ProposalId, ReadId};
+use super::message::Body;
 use super::progress::{Flow, Progress};
 use crate::core::ids::Index;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// What a node is at the moment.
+/// A node's role and the state that it keeps in it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) enum Role {
     Follower(Follower),
@@ -16,33 +17,54 @@ pub(super) enum Role {
     Leader(Leader),
 }
 
-/// A node that waits for a leader, or has one.
+/// A follower, with or without a known leader.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Follower {
     pub(super) leader: Option<Peer>,
-    /// RemovalNotice from that leader within the shortest election timeout.
+    /// A message of that leader arrived within the minimum election timeout.
     pub(super) hears: bool,
 }
 
-/// What a node is, without the details.
+/// A node's role.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum RoleName {
-    /// Waits for a leader, or has one.
+    /// Follows a leader, or waits for one.
     Follower,
-    /// Asks whether it would be elected.
+    /// Runs a pre-vote.
     PreCandidate,
-    /// Stands for election.
+    /// Runs an election.
     Candidate,
-    /// Leads.
+    /// Leads its term.
     Leader,
 }
 
-/// Votes so far. A vote counts once, however often it is told.
+impl RoleName {
+    /// Whether a node in this role can still handle a message of its own term. A candidate can become the leader of its
+    /// term, not the other way round; an answer that fits neither is dropped.
+    #[must_use]
+    pub const fn may_take<P>(self, body: &Body<P>) -> bool {
+        match body {
+            Body::VoteReply { .. } => matches!(self, Self::Candidate),
+            Body::Appended { .. } | Body::AppendRejected { .. } => {
+                matches!(self, Self::Candidate | Self::Leader)
+            }
+            Body::PreVote { .. }
+            | Body::PreVoted { .. }
+            | Body::RequestVote { .. }
+            | Body::Append(_)
+            | Body::Install(_)
+            | Body::TimeoutNow
+            | Body::StaleTerm => true,
+        }
+    }
+}
+
+/// The votes received. A vote that is received twice counts once.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct VoteTracker {
     pub(super) granted: Vec<Peer>,
     pub(super) refused: Vec<Peer>,
-    /// The leader wanted this election.
+    /// The election was asked for by the previous leader.
     pub(super) transfer: bool,
 }
 
@@ -59,22 +81,22 @@ impl VoteTracker {
     }
 }
 
-/// What a leader keeps, for one term.
+/// A leader's state, for one term.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Leader {
-    /// The place of the entry that opens the term: nothing is known to be committed until this is.
+    /// The index of the term's first entry. Until it is committed, the leader does not know the commit index.
     pub(super) opened: Index,
-    /// The others, by node.
+    /// The replication progress of the other members, by node.
     pub(super) progress: Vec<Progress>,
-    /// Proposals that wait for their commit, by place.
+    /// Pending proposals, by index.
     pub(super) proposals: Vec<(Index, ProposalId)>,
     /// Reads that wait for a quorum.
     pub(super) reads: Vec<Waiting>,
-    /// The latest attempt to confirm that this node leads.
+    /// The number of the latest attempt to confirm leadership.
     pub(super) round: u64,
-    /// Handing over.
+    /// The transfer of leadership in progress.
     pub(super) hand_over: Option<HandOver>,
-    /// Bytes of entries above the commit.
+    /// Bytes of uncommitted entries.
     pub(super) uncommitted_bytes: u32,
 }
 
@@ -91,8 +113,9 @@ impl Leader {
         self.of(peer).is_some_and(|progress| progress.heard)
     }
 
-    /// Counts anew who answers; a snapshot that was not answered in all this time is sent again.
-    pub(super) fn begin_listening(&mut self) {
+    /// Starts the next interval of the quorum check. A snapshot that was not answered in the last interval is sent
+    /// again.
+    pub(super) fn begin_quorum_check(&mut self) {
         for progress in &mut self.progress {
             progress.heard = false;
             if matches!(progress.flow, Flow::Install { .. }) {
@@ -106,17 +129,17 @@ impl Leader {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Waiting {
     pub(super) id: ReadId,
-    /// What was committed when it came in.
+    /// The commit index when it arrived.
     pub(super) index: Index,
-    /// Its attempt.
+    /// The round that confirms it.
     pub(super) round: u64,
 }
 
-/// A leader on its way out.
+/// A transfer of leadership in progress.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct HandOver {
-    /// To whom.
+    /// The next leader.
     pub(super) to: Peer,
-    /// It was told to stand.
+    /// `TimeoutNow` was sent.
     pub(super) told: bool,
 }

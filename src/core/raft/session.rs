@@ -1,21 +1,21 @@
-//! Sessions: that a request which is proposed twice is applied once (thesis, section 6.3).
+//! Client sessions: a request that is proposed twice is applied once (thesis, section 6.3).
 //!
-//! A part of the applied state: which sessions exist, and what they were answered, follows from the log alone, and goes
-//! into every snapshot. The bounds are part of it too, because nodes with different bounds would forget differently.
+//! Sessions are part of the applied state: which are open, and their answers, follow from the log alone and are in
+//! every snapshot. Their limits are part of it too, because nodes with different limits would forget different answers.
 
 use crate::core::ids::{Index, Serial, SessionId};
 use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// Names one request of a session. A retry carries the same.
+/// Identifies one request of a session. A retry carries the same ticket.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Ticket {
     /// The session.
     pub session: SessionId,
-    /// The request's number within it, from 1.
+    /// The request's number within the session, from 1.
     pub serial: Serial,
-    /// The client has the answers to everything up to this number, and will not ask for it again.
+    /// The client has received all answers up to this number and will not retry those requests.
     pub acknowledged_through: Serial,
 }
 
@@ -25,17 +25,17 @@ impl fmt::Display for Ticket {
     }
 }
 
-/// Bounds of the sessions, the same on all nodes.
+/// The limits of sessions, the same on all nodes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct SessionLimits {
-    /// Sessions; the one used longest ago by place in the log goes.
+    /// Open sessions, at most. Beyond it, the least recently used one, by log index, is closed.
     pub sessions_max: u16,
-    /// Answers that one session keeps, so requests that it may have outstanding.
+    /// Answers kept per session, at most, and so outstanding requests.
     pub answers_max: u16,
 }
 
 impl SessionLimits {
-    /// What a cluster starts with.
+    /// The limits that a cluster starts with.
     pub const PRODUCTION: Self = Self { sessions_max: 1024, answers_max: 16 };
 }
 
@@ -47,7 +47,7 @@ struct Session<A> {
     answers: Vec<(Serial, A)>,
 }
 
-/// All sessions.
+/// All open sessions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Sessions<A> {
     limits: SessionLimits,
@@ -55,14 +55,14 @@ pub struct Sessions<A> {
     sessions: Vec<Session<A>>,
 }
 
-/// What a session says to a request.
+/// Whether a request is to be applied.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Admission<A> {
-    /// It is new: apply it.
+    /// The request is new: apply it.
     New,
-    /// It was applied before: this was the answer.
+    /// The request was applied before, with this answer.
     Repeated(A),
-    /// It must not be applied.
+    /// The request must not be applied.
     Refused(SessionRefusal),
 }
 
@@ -71,24 +71,25 @@ pub enum Admission<A> {
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, thiserror::Error,
 )]
 pub enum SessionRefusal {
-    /// Never opened, closed, or forgotten. The request may have been applied before: it is never treated as new.
+    /// The session was never opened, was closed, or was evicted. The request may have been applied before, so it is
+    /// never treated as new.
     #[error("session {session} is not known: never opened, closed, or expired")]
     Expired {
         /// The session.
         session: SessionId,
     },
-    /// The client has said that it has the answer.
+    /// The client has acknowledged the answer, so it is no longer kept.
     #[error("request {serial} was acknowledged, as everything through {through}")]
     Acknowledged {
         /// The request.
         serial: Serial,
-        /// What the client has acknowledged.
+        /// The number through which answers are acknowledged.
         through: Serial,
     },
-    /// More requests outstanding than a session keeps answers for.
+    /// More requests are outstanding than the session keeps answers for.
     #[error("{outstanding} requests outstanding, at most {max}")]
     TooMany {
-        /// Requests from the oldest outstanding on.
+        /// Requests from the oldest unacknowledged one on.
         outstanding: u64,
         /// The bound.
         max: u16,
@@ -96,17 +97,17 @@ pub enum SessionRefusal {
 }
 
 impl<A: Clone> Sessions<A> {
-    /// None yet.
+    /// No sessions.
     pub const fn new(limits: SessionLimits) -> Self {
         Self { limits, sessions: Vec::new() }
     }
 
-    /// The ids of those that are open.
+    /// The ids of the open sessions.
     pub fn ids(&self) -> impl Iterator<Item = SessionId> {
         self.sessions.iter().map(|session| session.id)
     }
 
-    /// Opens one at this place in the log; the one used longest ago goes if there are too many.
+    /// Opens a session at this log index. Beyond the limit, the least recently used session is closed.
     pub fn open(&mut self, at: Index) -> SessionId {
         if self.sessions.len() >= usize::from(self.limits.sessions_max) {
             let oldest = self.sessions.iter().enumerate().min_by_key(|(_, session)| session.used);
@@ -115,19 +116,19 @@ impl<A: Clone> Sessions<A> {
             }
         }
         let id = SessionId(at.0);
-        // Places in the log only grow, so this keeps the order.
+        // Log indexes only grow, so this keeps the order.
         self.sessions.push(Session { id, used: at, acknowledged_through: Serial::ZERO, answers: Vec::new() });
         id
     }
 
-    /// Closes one; `false` if it is not there.
+    /// Closes a session; `false` if it is not open.
     pub fn close(&mut self, id: SessionId) -> bool {
         let before = self.sessions.len();
         self.sessions.retain(|session| session.id != id);
         self.sessions.len() != before
     }
 
-    /// Whether a request that comes up at this place is to be applied.
+    /// Whether the request committed at this log index is to be applied.
     pub fn admit(&mut self, ticket: Ticket, at: Index) -> Admission<A> {
         let max = self.limits.answers_max;
         let Some(session) = self.sessions.iter_mut().find(|session| session.id == ticket.session) else {
@@ -150,7 +151,7 @@ impl<A: Clone> Sessions<A> {
         Admission::New
     }
 
-    /// Keeps the answer to a request that was applied.
+    /// Stores the answer to an applied request.
     pub fn answered(&mut self, ticket: Ticket, answer: A) {
         if let Some(session) = self.sessions.iter_mut().find(|session| session.id == ticket.session) {
             let slot = session.answers.partition_point(|(serial, _)| *serial < ticket.serial);

@@ -1,4 +1,4 @@
-//! Messages, inputs and outputs as people read them, in the manner of a log of the system.
+//! The text of messages, inputs and outputs in traces and logs.
 
 use super::entry::{Content, Entry};
 use super::io::{Outcome, ProposalId, ReadId, Timer};

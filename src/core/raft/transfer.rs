@@ -1,7 +1,7 @@
-//! Handing over to another voter (thesis, section 3.10).
+//! Transfer of leadership to another voter (thesis, section 3.10).
 //!
-//! The leader takes no proposals until the other has everything, then tells it to stand for election at once. If nothing
-//! comes of it within an election timeout, it goes on.
+//! The leader accepts no proposals until the other voter has the whole log, then sends it `TimeoutNow`. If that voter
+//! does not take over within an election timeout, the leader continues.
 
 use super::configuration::Peer;
 use super::io::{Output, Timer, TransferRefusal};
@@ -38,7 +38,7 @@ impl<M: Machine> Turn<'_, M> {
         Ok(())
     }
 
-    /// Tells the other to stand, once, as soon as it has the whole log.
+    /// Sends `TimeoutNow`, once, as soon as the other voter has the whole log.
     pub(super) fn hand_over_if_ready(&mut self) {
         let last = self.node.log.last().index;
         let Role::Leader(leader) = &mut self.node.role else { return };
@@ -51,7 +51,8 @@ impl<M: Machine> Turn<'_, M> {
         self.send(to, Body::TimeoutNow);
     }
 
-    /// A message of a higher term ends this leader's. It is the other's, if it stands as it was told, or leads already.
+    /// Reports the transfer as done if the message of a higher term comes from its target and shows that it campaigns
+    /// as asked, or leads already.
     pub(super) fn handed_over(&mut self, from: Peer, body: &Body<M::Payload>) {
         let takes_over = match body {
             Body::RequestVote { transfer, .. } => *transfer,
@@ -72,7 +73,7 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    /// It took too long: this node leads on, and takes proposals again.
+    /// The transfer timed out: this node continues to lead and accepts proposals again.
     pub(super) fn abandon_transfer(&mut self) {
         if let Some(hand_over) = self.leader().and_then(|leader| leader.hand_over.take()) {
             self.mark(Mark::TransferAbandoned);
@@ -80,10 +81,10 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    /// Stands for election at once, without asking first. In any other term than the one it was said in it was dropped.
+    /// Starts an election at once, without a pre-vote.
     pub(super) fn on_timeout_now(&mut self, from: Peer) {
         let wanted = self.node.leader() == Some(from);
-        if wanted && self.node.may_stand() {
+        if wanted && self.node.may_campaign() {
             self.campaign(true);
         }
     }

@@ -1,4 +1,4 @@
-//! How an input becomes outputs: one turn of a node.
+//! One turn of a node: from an input to outputs.
 
 use super::configuration::Peer;
 use super::durable::{Batch, HardState, Snapshot};
@@ -16,8 +16,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 impl<M: Machine> Node<M> {
-    /// Takes an input, and says what is to be done.
-    #[must_use = "what a node wants done has to be done, in this order"]
+    /// Handles an input; the outputs are to be performed in order.
+    #[must_use = "the outputs have to be performed, in order"]
     pub fn handle(&mut self, input: Input<M::Payload>) -> Vec<Output<M>> {
         if self.halted {
             return refuse(&input);
@@ -28,15 +28,15 @@ impl<M: Machine> Node<M> {
     }
 }
 
-/// A node while it takes an input. What it says is collected, and leaves behind what it has to persist.
+/// A node while it handles one input. Collects the outputs; the batch to persist is put before them.
 pub(super) struct Turn<'n, M: Machine> {
     pub(super) node: &'n mut Node<M>,
     outputs: Vec<Output<M>>,
     vote_before: HardState,
     commit_before: Index,
-    /// The first place whose entry is not the one on the disk.
+    /// The first index whose entry differs from the one before this turn.
     changed_from: Option<Index>,
-    /// A snapshot that replaces the log.
+    /// A snapshot replaced the log in this turn.
     installed: bool,
     pub(super) halt: Option<Halt>,
 }
@@ -81,12 +81,12 @@ impl<'n, M: Machine> Turn<'n, M> {
         }));
     }
 
-    /// The log was changed from this place on.
+    /// Records that the log changed from this index on.
     pub(super) fn changed(&mut self, from: Index) {
         self.changed_from = Some(self.changed_from.map_or(from, |earlier| earlier.min(from)));
     }
 
-    /// What was on its way to the disk from this place on is no longer the log.
+    /// Records that batches in flight no longer hold the log from this index on.
     pub(super) fn disown(&mut self, from: Index) {
         let kept = from.previous();
         self.node.stable = self.node.stable.min(kept);
@@ -95,7 +95,7 @@ impl<'n, M: Machine> Turn<'n, M> {
         }
     }
 
-    /// Replaces everything by a snapshot.
+    /// Replaces the log and the applied state by a snapshot.
     pub(super) fn install(&mut self, snapshot: Arc<Snapshot>, applied: Applied<M>) {
         self.disown(Index::ZERO);
         self.node.log = Log::above(snapshot.last);
@@ -106,7 +106,7 @@ impl<'n, M: Machine> Turn<'n, M> {
         (self.installed, self.changed_from) = (true, None);
     }
 
-    /// Applies everything up to this place, which is committed.
+    /// Applies the log up to this index, which is committed.
     pub(super) fn commit_to(&mut self, index: Index) {
         let last = self.node.log.last().index;
         enforce!(
@@ -119,7 +119,7 @@ impl<'n, M: Machine> Turn<'n, M> {
         while self.node.commit() < index.min(last) {
             let at = self.node.commit().next();
             let Some(entry) = self.node.log.entry(at).cloned() else { return };
-            let effect = self.node.applied.apply(&entry);
+            let effect = self.node.applied.apply(&entry, &mut self.halt);
             match &effect {
                 Effect::Answered { repeated: true, .. } => self.mark(Mark::Retried),
                 Effect::SessionRefused(_) => self.mark(Mark::SessionRefused),
@@ -131,7 +131,7 @@ impl<'n, M: Machine> Turn<'n, M> {
         }
     }
 
-    /// The oldest batches are durable: now they count (section 5.3; a leader and a candidate count themselves here).
+    /// The oldest batches are durable: this node's own copy and own vote count from now on (Raft, section 5.3).
     fn synced(&mut self, through: BatchNumber) {
         let count = through.since(self.node.synced).min(self.node.unsynced.len());
         let Some(newest) = self.node.unsynced.drain(..count).next_back() else { return };
@@ -178,7 +178,7 @@ impl<'n, M: Machine> Turn<'n, M> {
         any.then_some(Batch { hard_state: vote, snapshot, suffix, base })
     }
 
-    /// Takes a snapshot of what is applied, never of more, and forgets the entries that it stands for (section 7).
+    /// Takes a snapshot of the applied state, and compacts the log up to it (Raft, section 7).
     fn compact(&mut self) -> Option<Batch<M::Payload>> {
         let limits = self.node.config.limits;
         let covered = self.node.snapshot.last.index;

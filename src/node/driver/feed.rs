@@ -196,7 +196,7 @@ mod tests {
         let partition = PartitionId(at);
         let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
         let entry = ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition });
-        state.apply(Index(at.into()), &entry);
+        state.apply(Index(at.into()), &entry, &mut None);
         feed.publish(&BTreeMap::from([(partition, Revision(at.into()))]), state);
     }
 

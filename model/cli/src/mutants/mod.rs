@@ -27,7 +27,7 @@ pub use args::Args;
 pub use console::{Console, Format};
 pub use error::Error;
 pub use git::Git;
-pub use runner::Tools;
+pub use runner::{Build, Tools};
 
 use board::Board;
 use console::MayClose;
@@ -46,9 +46,9 @@ use tree::Checkout;
 /// Set by Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Runs the command in the current directory; gives the exit code.
+/// Runs the command in the current directory; gives the exit code. `build`: how a mutant becomes a program.
 #[must_use]
-pub fn run(args: &Args) -> u8 {
+pub fn run(args: &Args, build: Build) -> u8 {
     // Whoever has set a handler before keeps it; Ctrl-C then ends this process with its children, and
     // the next run puts the copy right.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> u8 {
     let mut err = MayClose(io::stderr());
     let mut console = Console::new(&mut out, &mut err, args.format, terminal);
     match env::current_dir() {
-        Ok(cwd) => run_with(args, &Tools::default(), &cwd, &STOP, &mut console),
+        Ok(cwd) => run_with(args, &Tools::new(build), &cwd, &STOP, &mut console),
         Err(error) => {
             console.note(&format!("error: the current directory: {error}"));
             70

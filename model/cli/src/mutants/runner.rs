@@ -26,11 +26,44 @@ pub struct Tools {
     pub cargo: PathBuf,
     /// git.
     pub git: Git,
+    /// How the tree becomes a program that has the verb `check`.
+    pub build: Build,
 }
 
-impl Default for Tools {
-    fn default() -> Self {
-        Self { cargo: PathBuf::from("cargo"), git: Git { program: PathBuf::from("git") } }
+impl Tools {
+    /// Those of the search path.
+    #[must_use]
+    pub fn new(build: Build) -> Self {
+        Self { cargo: PathBuf::from("cargo"), git: Git { program: PathBuf::from("git") }, build }
+    }
+}
+
+/// How a tree becomes a program that has the verb `check`.
+#[derive(Debug, Clone)]
+pub struct Build {
+    /// What follows `cargo build`.
+    arguments: Vec<String>,
+    profile: String,
+    program: String,
+}
+
+impl Build {
+    /// A program of a package, built with a profile of the workspace.
+    #[must_use]
+    pub fn of_package(package: &str, program: &str, profile: &str) -> Self {
+        let arguments = ["--profile", profile, "-p", package, "--bin", program];
+        Self::with(&arguments, program, profile)
+    }
+
+    /// A program of the package at the root of the repository.
+    #[must_use]
+    pub fn of_program(program: &str) -> Self {
+        Self::with(&["--release", "--bin", program], program, "release")
+    }
+
+    fn with(arguments: &[&str], program: &str, profile: &str) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        Self { arguments, profile: profile.to_owned(), program: format!("{program}{EXE_SUFFIX}") }
     }
 }
 
@@ -198,7 +231,7 @@ impl Bench<'_> {
         let mut cargo = Command::new(&self.tools.cargo);
         cargo
             .current_dir(tree)
-            .args(["build", "--profile", "mutant", "--manifest-path"])
+            .args(["build", "--manifest-path"])
             .arg(tree.join("Cargo.toml"))
             .arg("--target-dir")
             .arg(target)
@@ -210,13 +243,14 @@ impl Bench<'_> {
     fn build_check(&self) -> (Command, PathBuf) {
         let build = &self.checkout.build;
         let mut cargo = self.cargo(build);
-        cargo.args(["-p", "cutover-cli", "--bin", "cutover"]);
+        let Build { arguments, profile, program } = &self.tools.build;
+        cargo.args(arguments);
         // The variable, where it is set, hides the configuration.
         match env::var("RUSTFLAGS") {
             Ok(flags) => cargo.env("RUSTFLAGS", format!("{flags} {CAP_LINTS}")),
             Err(_) => cargo.arg(format!("--config=build.rustflags=[\"{CAP_LINTS}\"]")),
         };
-        (cargo, build.join("mutant").join(format!("cutover{EXE_SUFFIX}")))
+        (cargo, build.join(profile).join(program))
     }
 
     /// The simulator is another build of the same tree. Most of the time to a verdict is the compiler's, so what is built anew
@@ -225,7 +259,7 @@ impl Bench<'_> {
         let build = self.checkout.build.with_file_name("build-sim");
         let mut cargo = self.cargo(&build);
         cargo
-            .args(["-p", "cutover-sim"])
+            .args(["--profile", "mutant", "-p", "cutover-sim"])
             .args(
                 ["cutover", "cutover-sim"]
                     .map(|name| format!("--config=profile.mutant.package.{name}.opt-level=0")),

@@ -25,19 +25,19 @@ impl Checkout {
     /// Finds the repository around `cwd`.
     ///
     /// # Errors
-    /// [`Error::Usage`] when `cwd` does not lie in a checkout of this project.
+    /// [`Error::Usage`] when `cwd` does not lie in the git repository of a cargo package.
     pub fn find(cwd: &Path, git: &Git) -> Result<Self, Error> {
-        let not_here =
-            |why: &str| Error::Usage(format!("mutants needs a checkout of cutover: {} {why}", cwd.display()));
+        let not_here = |why: &str| {
+            Error::Usage(format!("mutants needs a checkout of what it is to break: {} {why}", cwd.display()))
+        };
         let found = match git.output(cwd, &["rev-parse", "--show-toplevel"]) {
             Ok(found) => found,
             Err(Error::Git { .. }) => return Err(not_here("is in no git repository")),
             Err(other) => return Err(other),
         };
         let root = PathBuf::from(String::from_utf8_lossy(&found).trim_end_matches(['\r', '\n']));
-        let manifest = fs::read_to_string(root.join("model/Cargo.toml")).unwrap_or_default();
-        if !manifest.contains("\"cutover-model\"") {
-            return Err(not_here("is in a repository without the package cutover-model in model/"));
+        if !root.join("Cargo.toml").is_file() {
+            return Err(not_here("is in a repository without a Cargo.toml at its root"));
         }
         let own = root.join("target").join("mutants");
         Ok(Self { tree: own.join("tree"), build: own.join("build"), out: own.join("out"), root })

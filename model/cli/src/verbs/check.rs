@@ -2,14 +2,12 @@
 
 use crate::console::Console;
 use crate::{Format, exit, refuse};
-use cutover::core::invariant::Id;
-use cutover_model::environment::Environment;
-use cutover_model::in_environment;
+use cutover_model::catalog::{AnyScope, Protocols};
+use cutover_model::check::{How, Observer};
+use cutover_model::protocol::{Invariant, OptionError, Set};
 use cutover_model::render::{self, thousands};
-use cutover_model::scopes::{self, OptionError, Scope, Set};
-use cutover_model::search::{Found, Order, Searched, Watcher};
-use cutover_model::witness::Witness;
-use serde_json::json;
+use cutover_model::search::Progress;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,13 +52,7 @@ pub struct Args {
     memory: Option<u64>,
     /// Search on until this very invariant breaks, whatever else does
     #[arg(long, value_name = "INVARIANT")]
-    stop_at: Option<String>,
-    /// Timed scopes: whether a write may take any time to take effect
-    #[arg(long, value_name = "HOW", value_parser = ["bounded", "unbounded"])]
-    pauses: Option<String>,
-    /// Timed scopes: the wait, in ticks, instead of the one derived
-    #[arg(long, value_name = "TICKS", value_parser = parse_ticks)]
-    barrier: Option<u64>,
+    pub(super) stop_at: Option<String>,
     /// Tell mirrored states apart
     #[arg(long)]
     pub(super) no_symmetry: bool,
@@ -73,15 +65,8 @@ pub struct Args {
     pub(super) out: PathBuf,
 }
 
-/// A shortest run is worth waiting for, but not for ever: a bug can make a small world a large one.
-const SHORTEST_WITHIN: Duration = Duration::from_secs(60);
-
 fn parse_budget(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "expected a duration such as 90s, 10m or 2h".to_owned())
-}
-
-fn parse_ticks(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "expected a number of ticks such as 4".to_owned())
 }
 
 fn parse_memory(text: &str) -> Result<u64, String> {
@@ -103,47 +88,52 @@ pub(super) struct Judged {
     pub(super) code: u8,
     pub(super) complete: bool,
     pub(super) unique: u64,
-    pub(super) broken: Option<Id>,
+    pub(super) broken: Option<&'static Invariant>,
 }
 
-/// Runs the verb.
-pub fn run(args: &Args) -> u8 {
-    let scopes = match select(args) {
+/// Runs the verb; `options`: those of scopes, names and values.
+pub fn run<P: Protocols>(args: &Args, options: &[(&'static str, String)]) -> u8 {
+    let scopes = match select::<P>(args, options) {
         Ok(scopes) => scopes,
         Err(what) => return refuse(&what, exit::USAGE),
     };
-    let stop_at = match args.stop_at.as_deref().map(|name| Id::named(name).ok_or(name)).transpose() {
-        Ok(stop_at) => stop_at,
-        Err(name) => {
-            let all: Vec<_> = Id::ALL.iter().map(ToString::to_string).collect();
-            let expected = all.join(", ");
-            return refuse(
-                &format!("invariant {name:?} does not exist, expected one of {expected}"),
-                exit::USAGE,
-            );
-        }
-    };
+    let known = P::invariants();
+    if let Some(name) = args.stop_at.as_deref().filter(|name| known.iter().all(|known| known.id != *name)) {
+        let all: Vec<_> = known.iter().map(|invariant| invariant.id).collect();
+        let expected = all.join(", ");
+        return refuse(
+            &format!("invariant {name:?} does not exist, expected one of {expected}"),
+            exit::USAGE,
+        );
+    }
     if args.list {
-        return list(&scopes, args.format);
+        return list(&scopes, &known, args.format);
     }
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
-    let options = json!({
-        "scopes": scopes.iter().map(|scope| scope.name).collect::<Vec<_>>(),
+    let mut expanded = json!({
+        "scopes": scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
         "threads": threads(args), "symmetry": !args.no_symmetry, "breadth_first": args.breadth_first,
         "budget_s": args.budget.map(|budget| budget.as_secs()), "scope_budget_s": args.scope_budget.map(|budget| budget.as_secs()),
         "memory": args.memory,
-        "stop_at": stop_at.map(|id| id.to_string()), "pauses": args.pauses, "barrier": args.barrier,
+        "stop_at": args.stop_at,
     });
+    for option in P::options() {
+        let given = options.iter().find(|(name, _)| *name == option.name);
+        let value = |(_, text): &(_, String)| {
+            text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number))
+        };
+        expanded[option.name] = given.map_or(Value::Null, value);
+    }
     let mut run = Run {
-        console: Console::new(args.format, "check", &options),
+        console: Console::new(args.format, "check", &expanded),
         args,
-        stop_at,
+        known,
         ends: args.budget.map(|budget| Instant::now() + budget),
         interrupted: &interrupted,
     };
-    let judged: Vec<Judged> = scopes.iter().map(|scope| run.scope(scope)).collect();
+    let judged: Vec<Judged> = scopes.iter().map(|scope| run.scope(&**scope)).collect();
     run.summary(&scopes, &judged)
 }
 
@@ -152,71 +142,85 @@ fn threads(args: &Args) -> usize {
     args.threads.map_or(processors, usize::from)
 }
 
-fn select(args: &Args) -> Result<Vec<Scope>, String> {
-    let all = scopes::all();
-    let mut chosen: Vec<Scope> = Vec::new();
+fn select<P: Protocols>(
+    args: &Args,
+    options: &[(&'static str, String)],
+) -> Result<Vec<Box<dyn AnyScope>>, String> {
+    let mut all = P::scopes();
+    let names: Vec<&'static str> = all.iter().map(|scope| scope.name()).collect();
+    let mut chosen: Vec<&'static str> = Vec::new();
     for name in &args.scopes {
-        let exact = all.iter().any(|scope| scope.name == name);
-        let within = |scope: &&Scope| {
-            scope.name == name
-                || (!exact
-                    && scope.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')))
-        };
-        let mut matching: Vec<Scope> = all.iter().filter(within).cloned().collect();
-        if matching.is_empty() {
-            matching = all.iter().filter(|scope| scope.name.starts_with(name.as_str())).cloned().collect();
-            if matching.len() > 1 {
-                let names: Vec<_> = matching.iter().map(|scope| scope.name).collect();
-                return Err(format!("scope {name:?} could be any of {}", names.join(", ")));
+        for fitting in fitting(&names, name)? {
+            if !chosen.contains(&fitting) {
+                chosen.push(fitting);
             }
         }
-        if matching.is_empty() {
-            let names: Vec<_> = all.iter().map(|scope| scope.name).collect();
-            return Err(format!("scope {name:?} does not exist, expected one of {}", names.join(", ")));
-        }
-        matching.retain(|scope| chosen.iter().all(|other| other.name != scope.name));
-        chosen.extend(matching);
     }
     if args.scopes.is_empty() {
-        chosen = all.into_iter().filter(|scope| scope.set <= args.set).collect();
+        all.retain(|scope| scope.set() <= args.set);
+    } else {
+        let place = |scope: &dyn AnyScope| chosen.iter().position(|name| *name == scope.name());
+        all.retain(|scope| place(&**scope).is_some());
+        all.sort_by_key(|scope| place(&**scope));
     }
-    for scope in &mut chosen {
-        set_options(scope, args).map_err(|error| error.to_string())?;
+    for scope in &mut all {
+        for (name, value) in options {
+            scope.set_option(name, value).map_err(|error| refusal(&error))?;
+        }
     }
-    Ok(chosen)
+    Ok(all)
 }
 
-fn set_options(scope: &mut Scope, args: &Args) -> Result<(), OptionError> {
-    if let Some(pauses) = &args.pauses {
-        scope.set_option("pauses", pauses)?;
+/// The scope of that name, or those below it; else the only one whose name begins so.
+fn fitting(names: &[&'static str], name: &str) -> Result<Vec<&'static str>, String> {
+    let named = |fits: &dyn Fn(&str) -> bool| -> Vec<&'static str> {
+        names.iter().copied().filter(|name| fits(name)).collect()
+    };
+    let exact = named(&|other| other == name);
+    if !exact.is_empty() {
+        return Ok(exact);
     }
-    if let Some(barrier) = args.barrier {
-        scope.set_option("barrier", &barrier.to_string())?;
+    let below = named(&|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('/')));
+    if !below.is_empty() {
+        return Ok(below);
     }
-    Ok(())
+    let beginning = named(&|other| other.starts_with(name));
+    match beginning.len() {
+        0 => Err(format!("scope {name:?} does not exist, expected one of {}", names.join(", "))),
+        1 => Ok(beginning),
+        _ => Err(format!("scope {name:?} could be any of {}", beginning.join(", "))),
+    }
 }
 
-fn list(scopes: &[Scope], format: Format) -> u8 {
+/// As it is said of a flag.
+fn refusal(error: &OptionError) -> String {
+    match error {
+        OptionError::Value { name, found, expected } => {
+            format!("invalid value '{found}' for '--{name}': expected {expected}")
+        }
+        OptionError::Unknown { .. } | OptionError::NotHere { .. } => error.to_string(),
+    }
+}
+
+fn list(scopes: &[Box<dyn AnyScope>], invariants: &[&'static Invariant], format: Format) -> u8 {
     let console = Console::new(format, "check --list", &json!({}));
     for scope in scopes {
-        console.say(&format!("{:<26} {}", scope.name, scope.about));
+        console.say(&format!("{:<26} {}", scope.name(), scope.about()));
         for line in render::wrap(&scope.bounds(), 92) {
             console.say(&format!("      {line}"));
         }
         console.say(&format!("      faults: {}", scope.faults()));
-        if let Some(id) = scope.expect {
+        let expect = scope.expect().map(|invariant| invariant.id);
+        if let Some(id) = expect {
             console.say(&format!("      a published design, known to break {id}"));
         }
-        console.json(&json!({ "type": "listed", "scope": scope.name, "about": scope.about,
-            "bounds": scope.bounds(), "faults": scope.faults(), "expect": scope.expect.map(|id| id.to_string()) }));
+        console.json(&json!({ "type": "listed", "scope": scope.name(), "about": scope.about(),
+            "bounds": scope.bounds(), "faults": scope.faults(), "expect": expect }));
     }
     console.say("");
-    for id in Id::ALL {
-        let entry = id.entry();
-        console.say(&format!("{:<36} {}", entry.id, entry.claim));
-        console.json(
-            &json!({ "type": "invariant", "id": entry.id, "claim": entry.claim, "source": entry.source }),
-        );
+    for Invariant { id, claim, source, .. } in invariants {
+        console.say(&format!("{id:<36} {claim}"));
+        console.json(&json!({ "type": "invariant", "id": id, "claim": claim, "source": source }));
     }
     console.finish(exit::HOLDS);
     exit::HOLDS
@@ -225,91 +229,45 @@ fn list(scopes: &[Scope], format: Format) -> u8 {
 pub(super) struct Run<'a> {
     pub(super) console: Console,
     pub(super) args: &'a Args,
-    pub(super) stop_at: Option<Id>,
+    /// The invariants of all protocols.
+    known: Vec<&'static Invariant>,
     ends: Option<Instant>,
     interrupted: &'a AtomicBool,
 }
 
 impl Run<'_> {
-    fn scope(&mut self, scope: &Scope) -> Judged {
+    fn scope(&mut self, scope: &dyn AnyScope) -> Judged {
         self.head(scope);
-        in_environment!(scope.clone(), world => self.scope_in(scope, &Arc::new(world)))
-    }
-
-    fn scope_in<E: Environment>(&mut self, scope: &Scope, world: &Arc<E>) -> Judged {
-        let watch = self.stop_at.or(scope.expect).map_or_else(|| scope.judged(), Id::bit);
-        let searched = Searched { world: Arc::clone(world), watch };
-        let exhaust = Order::DepthFirst { threads: threads(self.args), symmetry: !self.args.no_symmetry };
-        // A design that is known to break is shown at its shortest, at once.
-        let shortest = scope.expect.is_some() || self.args.breadth_first;
-        let order = if shortest { Order::BreadthFirst } else { exhaust };
         let scope_ends = self.args.scope_budget.map(|budget| Instant::now() + budget);
-        let until = scope_ends.into_iter().chain(self.ends).min();
-        let found = self.search(&searched, order, scope.name, until);
-        let witness = found.witness.as_deref().and_then(|actions| self.witness(world, order, actions, watch));
-        self.print(scope, &**world, &found, witness.as_ref())
-    }
-
-    fn search<E: Environment>(
-        &mut self,
-        searched: &Searched<E>,
-        order: Order,
-        name: &str,
-        until: Option<Instant>,
-    ) -> Found<E::Action> {
-        let interrupted = self.interrupted;
-        self.console.begin(name);
-        let console = &mut self.console;
-        let mut watcher = Watcher {
-            until,
+        let how = How {
+            threads: threads(self.args),
+            symmetry: !self.args.no_symmetry,
+            breadth_first: self.args.breadth_first,
+            stop_at: self.args.stop_at.clone(),
+            ends: scope_ends.into_iter().chain(self.ends).min(),
+            ends_all: self.ends,
             memory: self.args.memory,
-            interrupted: &|| interrupted.load(Ordering::Relaxed),
-            progress: &mut |at| console.progress(name, at),
         };
-        let found = searched.run(order, &mut watcher);
-        self.console.end();
-        found
-    }
-
-    /// The shortest run that breaks what the given one breaks; if a limit is in the way, that one without its idle
-    /// steps.
-    fn witness<E: Environment>(
-        &mut self,
-        world: &Arc<E>,
-        order: Order,
-        actions: &[E::Action],
-        watch: u32,
-    ) -> Option<Witness> {
-        let first = Id::in_set(watch)
-            .filter_map(|id| Witness::run(&**world, actions, id))
-            .min_by_key(|w| w.steps.len())?;
-        if order == Order::BreadthFirst {
-            return Some(first);
-        }
-        let id = self.stop_at.unwrap_or(first.id);
-        let searched = Searched { world: Arc::clone(world), watch: id.bit() };
-        let patience = Instant::now() + SHORTEST_WITHIN;
-        let until = Some(self.ends.map_or(patience, |ends| ends.min(patience)));
-        let shortest = self.search(&searched, Order::BreadthFirst, "the shortest run", until).witness;
-        let actions = shortest.unwrap_or_else(|| Witness::shorten(&**world, actions, id));
-        Witness::run(&**world, &actions, id).or(Some(first))
+        let checked = scope.check(&how, self);
+        self.print(scope, &checked)
     }
 
     /// The verdict on each invariant, over all scopes that judge it.
-    fn invariants(&self, ours: &[(&Scope, &Judged)]) {
-        let broken = |id: Id| ours.iter().any(|(_, judged)| judged.broken == Some(id));
+    fn invariants(&self, ours: &[(&dyn AnyScope, &Judged)]) {
+        let broken = |id: &Invariant| ours.iter().any(|(_, judged)| judged.broken == Some(id));
         let mut cells = Vec::new();
         let mut others = 0;
-        for id in Id::ALL {
-            let judging = || ours.iter().filter(|(scope, _)| scope.judged() & id.bit() != 0);
-            if broken(*id) {
-                self.console.say(&format!(" VIOLATED  {id}"));
+        let judges: Vec<_> = ours.iter().map(|(scope, judged)| (scope.judged(), judged)).collect();
+        for invariant in &self.known {
+            let judging = || judges.iter().filter(|(judges, _)| judges.contains(invariant));
+            if broken(invariant) {
+                self.console.say(&format!(" VIOLATED  {}", invariant.id));
             } else if judging().any(|(_, judged)| judged.broken.is_some()) {
                 others += 1;
             } else if judging().count() > 0 {
                 let complete = judging().all(|(_, judged)| judged.complete);
                 let verdict = if complete { "HOLDS" } else { "UNKNOWN" };
-                cells.push(format!("{verdict:>9}  {:<38}", id.to_string()));
+                cells.push(format!("{verdict:>9}  {:<38}", invariant.id));
             }
         }
         for pair in cells.chunks(2) {
@@ -322,7 +280,7 @@ impl Run<'_> {
         }
     }
 
-    fn summary(&self, scopes: &[Scope], judged: &[Judged]) -> u8 {
+    fn summary(&self, scopes: &[Box<dyn AnyScope>], judged: &[Judged]) -> u8 {
         let any = |code| judged.iter().any(|judged| judged.code == code);
         let code = if judged.is_empty() {
             exit::NOTHING
@@ -333,11 +291,12 @@ impl Run<'_> {
         } else {
             exit::HOLDS
         };
-        let ours = || scopes.iter().zip(judged).filter(|(scope, _)| scope.expect.is_none());
+        let all = || scopes.iter().map(|scope| &**scope).zip(judged);
+        let ours = || all().filter(|(scope, _)| scope.expect().is_none());
         self.invariants(&ours().collect::<Vec<_>>());
-        for (scope, judged) in scopes.iter().zip(judged).filter(|(scope, _)| scope.expect.is_some()) {
+        for (scope, judged) in all().filter(|(scope, _)| scope.expect().is_some()) {
             let verdict = if judged.broken.is_some() { "BROKEN" } else { "?" };
-            self.console.say(&format!("{verdict:>9}  {} — {}", scope.name, scope.about));
+            self.console.say(&format!("{verdict:>9}  {} — {}", scope.name(), scope.about()));
         }
         let unique: u64 = judged.iter().map(|judged| judged.unique).sum();
         let complete = ours().filter(|(_, judged)| judged.complete).count();
@@ -349,5 +308,23 @@ impl Run<'_> {
         ));
         self.console.finish(code);
         code
+    }
+}
+
+impl Observer for Run<'_> {
+    fn begin(&mut self, what: &str) {
+        self.console.begin(what);
+    }
+
+    fn progress(&mut self, what: &str, at: Progress) {
+        self.console.progress(what, at);
+    }
+
+    fn end(&mut self) {
+        self.console.end();
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
     }
 }

@@ -1,10 +1,8 @@
 //! `cutover explore`.
 
 use crate::{exit, refuse};
-use cutover_model::in_environment;
-use cutover_model::scopes;
+use cutover_model::catalog::Protocols;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 
 /// Browse a scope's states and choices (stateright's Explorer)
 #[derive(Debug, clap::Args)]
@@ -18,9 +16,10 @@ pub struct Args {
 }
 
 /// Runs the verb.
-pub fn run(args: &Args) -> u8 {
-    let Some(scope) = scopes::all().into_iter().find(|scope| scope.name == args.scope) else {
-        let names: Vec<_> = scopes::all().iter().map(|scope| scope.name).collect();
+pub fn run<P: Protocols>(args: &Args) -> u8 {
+    let scopes = P::scopes();
+    let Some(scope) = scopes.iter().find(|scope| scope.name() == args.scope) else {
+        let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
         let (found, expected) = (&args.scope, names.join(", "));
         return refuse(&format!("scope {found:?} does not exist, expected one of {expected}"), exit::USAGE);
     };
@@ -28,9 +27,7 @@ pub fn run(args: &Args) -> u8 {
     if let Err(error) = TcpListener::bind(args.listen) {
         return refuse(&format!("{}: cannot listen there: {error}", args.listen), exit::USAGE);
     }
-    println!("http://{} shows {}; Ctrl-C ends it", args.listen, scope.name);
-    in_environment!(scope, world => {
-        cutover_model::explorer::serve(Arc::new(world), args.listen);
-    });
+    println!("http://{} shows {}; Ctrl-C ends it", args.listen, scope.name());
+    scope.serve(args.listen);
     exit::HOLDS
 }

@@ -4,7 +4,8 @@ use super::recording;
 use crate::console::Console;
 use crate::{Format, exit, refuse};
 use cutover::core::trace::Trace;
-use cutover_model::replay::{Ending, Replayed, recorded_anew, replay};
+use cutover_model::catalog::{Protocols, scope_of};
+use cutover_model::replay::{Ending, Replayed};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -24,7 +25,7 @@ pub struct Args {
 }
 
 /// Runs the verb.
-pub fn run(args: &Args) -> u8 {
+pub fn run<P: Protocols>(args: &Args) -> u8 {
     let mut files = Vec::new();
     for path in &args.paths {
         if let Err(error) = gather(path, &mut files) {
@@ -36,9 +37,9 @@ pub fn run(args: &Args) -> u8 {
     let mut codes = Vec::new();
     for file in &files {
         if args.accept {
-            accept(&console, file);
+            accept::<P>(&console, file);
         }
-        codes.push(one(&console, file));
+        codes.push(one::<P>(&console, file));
     }
     let worst = [exit::DATA, exit::VIOLATED, exit::REVIEW, exit::UNKNOWN]
         .into_iter()
@@ -73,15 +74,16 @@ pub(super) fn gather(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<(
 }
 
 /// Rewrites a trace whose choices still exist and do something else by now; the difference is for a reviewer to see.
-fn accept(console: &Console, file: &Path) {
-    let Ok(Ok(Some(anew))) = read(file).map(|trace| recorded_anew(&trace)) else { return };
+fn accept<P: Protocols>(console: &Console, file: &Path) {
+    let Ok(trace) = read(file) else { return };
+    let Some(anew) = scope_of::<P>(&trace).ok().and_then(|scope| scope.recorded_anew(&trace)) else { return };
     match super::report::write_whole(file, &anew.to_string()) {
         Ok(()) => console.say(&format!("ACCEPTED  {}", file.display())),
         Err(error) => eprintln!("cutover: {}: cannot be written: {error}", file.display()),
     }
 }
 
-fn one(console: &Console, file: &Path) -> u8 {
+fn one<P: Protocols>(console: &Console, file: &Path) -> u8 {
     let began = Instant::now();
     let name = file.display();
     if let Ok(bytes) = std::fs::read(file)
@@ -90,7 +92,9 @@ fn one(console: &Console, file: &Path) -> u8 {
         return recording::one(console, file, &bytes);
     }
     let replayed = match read(file) {
-        Ok(trace) => replay(&trace).map_err(|error| error.to_string()),
+        Ok(trace) => {
+            scope_of::<P>(&trace).and_then(|scope| scope.replay(&trace)).map_err(|error| error.to_string())
+        }
         Err(error) => Err(error),
     };
     let Replayed { ending, as_recorded, of_a_design } = match replayed {
@@ -102,7 +106,7 @@ fn one(console: &Console, file: &Path) -> u8 {
     let (verdict, line, invariant, step) = match &ending {
         Ending::Holds => ("HOLDS", format!("   HOLDS  {name}   {note}, {took:.1?}"), None, None),
         Ending::Violates { violation, step } => {
-            let (id, found, against) = (violation.id, &violation.found, &violation.against);
+            let (id, found, against) = (violation.invariant.id, &violation.found, &violation.against);
             let facts = format!("          {found}\n          {against}");
             (
                 "VIOLATES",
@@ -119,7 +123,7 @@ fn one(console: &Console, file: &Path) -> u8 {
     console.say(&line);
     console.json(&json!({
         "type": "trace", "path": name.to_string(), "verdict": verdict, "as_recorded": as_recorded,
-        "invariant": invariant.map(|id| id.to_string()), "step": step,
+        "invariant": invariant, "step": step,
     }));
     match ending {
         Ending::Violates { .. } if as_recorded && of_a_design => exit::HOLDS,

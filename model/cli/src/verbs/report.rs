@@ -3,22 +3,23 @@
 use super::check::{Judged, Run};
 use crate::console::{rate, seconds, short};
 use crate::exit;
-use cutover::core::invariant::Id;
-use cutover_model::environment::Environment;
+use crate::front::program;
+use cutover_model::catalog::AnyScope;
+use cutover_model::check::Checked;
+use cutover_model::protocol::Invariant;
 use cutover_model::render::{self, thousands};
-use cutover_model::scopes::Scope;
-use cutover_model::search::{Found, Limit};
+use cutover_model::search::{Covered, Limit};
 use cutover_model::witness::Witness;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
 impl Run<'_> {
-    pub(super) fn head(&self, scope: &Scope) {
-        self.console.say(&format!("    scope  {} — {}", scope.name, scope.about));
+    pub(super) fn head(&self, scope: &dyn AnyScope) {
+        self.console.say(&format!("    scope  {} — {}", scope.name(), scope.about()));
         for line in render::wrap(&scope.bounds(), 88) {
             self.console.say(&format!("           {line}"));
         }
-        let told_apart = self.args.no_symmetry || self.args.breadth_first || scope.expect.is_some();
+        let told_apart = self.args.no_symmetry || self.args.breadth_first || scope.expect().is_some();
         let symmetry = if told_apart { "off" } else { "on" };
         for (at, line) in
             render::wrap(&format!("{}; symmetry {symmetry}", scope.faults()), 88).iter().enumerate()
@@ -28,96 +29,89 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn print<E: Environment>(
-        &self,
-        scope: &Scope,
-        world: &E,
-        found: &Found<E::Action>,
-        witness: Option<&Witness>,
-    ) -> Judged {
-        let reached = world.reached();
-        self.print_reached(scope, &reached);
-        let mut missing = world.to_reach();
-        missing.retain(|mark| !reached.contains(mark));
-        let trace = witness.and_then(|witness| self.write_trace(scope, witness));
-        let broken = witness.map(|witness| witness.id);
-        let code = match (broken, scope.expect) {
-            (Some(id), Some(expected)) if id == expected => exit::HOLDS,
+    pub(super) fn print(&self, scope: &dyn AnyScope, checked: &Checked) -> Judged {
+        let Checked { covered, witness, reached, missing } = checked;
+        self.print_reached(scope, reached);
+        let trace = witness.as_ref().and_then(|witness| self.write_trace(scope, witness));
+        let broken = witness.as_ref().map(|witness| witness.violation.invariant);
+        let code = match (broken, scope.expect()) {
+            (Some(broken), Some(expected)) if broken == expected => exit::HOLDS,
             (Some(_), _) => exit::VIOLATED,
-            (None, Some(_)) if found.complete => exit::VIOLATED,
-            (None, _) if !found.complete => exit::UNKNOWN,
+            (None, Some(_)) if covered.complete => exit::VIOLATED,
+            (None, _) if !covered.complete => exit::UNKNOWN,
             (None, _) if !missing.is_empty() && self.is_whole(scope) => exit::VIOLATED,
             (None, _) => exit::HOLDS,
         };
         // Places count only where the search came to its end, with the options that the scope is listed with.
-        let lost: &[&str] = if found.complete && self.is_whole(scope) { &missing } else { &[] };
-        self.print_verdicts(scope, found, lost, witness, trace.as_deref());
+        let lost: &[&str] = if covered.complete && self.is_whole(scope) { missing } else { &[] };
+        self.print_verdicts(scope, covered, lost, witness.as_ref(), trace.as_deref());
         if let Some(witness) = witness {
             self.print_failure(scope, witness, trace.as_deref());
         }
         if code == exit::VIOLATED && broken.is_none() {
-            for mark in &missing {
+            for mark in missing {
                 self.console.say(&format!("  MISSING  {}: the scope no longer gets there", mark));
             }
-            if let Some(id) = scope.expect {
+            if let Some(Invariant { id, .. }) = scope.expect() {
                 self.console
                     .say(&format!("  MISSING  {id} was to break, and holds: the search has lost its teeth"));
             }
         }
-        self.print_done(scope, found, broken);
-        Judged { code, complete: found.complete, unique: found.unique, broken }
+        self.print_done(scope, covered, broken);
+        Judged { code, complete: covered.complete, unique: covered.unique, broken }
     }
 
     /// A scope run with other options than listed need not reach what the listed one does.
-    fn is_whole(&self, scope: &Scope) -> bool {
-        scope.options().is_empty() && self.stop_at.is_none()
+    fn is_whole(&self, scope: &dyn AnyScope) -> bool {
+        scope.options().is_empty() && self.args.stop_at.is_none()
     }
 
-    fn print_reached(&self, scope: &Scope, reached: &[&str]) {
+    fn print_reached(&self, scope: &dyn AnyScope, reached: &[&str]) {
         for (at, line) in render::wrap_parts(reached, " · ", 100).iter().enumerate() {
             let head = if at == 0 { "  REACHED" } else { "         " };
             self.console.say(&format!("{head}  {line}"));
         }
         for mark in reached {
-            self.console.json(&json!({ "type": "reached", "scope": scope.name, "what": mark }));
+            self.console.json(&json!({ "type": "reached", "scope": scope.name(), "what": mark }));
         }
     }
 
-    fn print_verdicts<A>(
+    fn print_verdicts(
         &self,
-        scope: &Scope,
-        found: &Found<A>,
+        scope: &dyn AnyScope,
+        found: &Covered,
         missing: &[&str],
         witness: Option<&Witness>,
         trace: Option<&Path>,
     ) {
         self.console.json(&json!({
-            "type": "scope", "scope": scope.name, "complete": found.complete, "generated": found.generated,
+            "type": "scope", "scope": scope.name(), "complete": found.complete, "generated": found.generated,
             "unique": found.unique, "depth": found.depth, "seconds": seconds(found.took),
             "ended_by": found.ended_by.map(Limit::text),
             "missing": missing,
             "bounds": scope.bounds(), "faults": scope.faults(),
-            "expect": scope.expect.map(|id| id.to_string()),
+            "expect": scope.expect().map(|invariant| invariant.id),
         }));
-        for id in &Id::in_set(scope.judged()).collect::<Vec<_>>() {
-            let violated = witness.filter(|witness| witness.id == *id);
+        for invariant in scope.judged() {
+            let violated = witness.filter(|witness| witness.violation.invariant == invariant);
             let verdict = match violated {
                 Some(_) => "VIOLATED",
                 None if found.complete => "HOLDS",
                 None => "UNKNOWN",
             };
             self.console.json(&json!({
-                "type": "verdict", "scope": scope.name, "invariant": id.to_string(), "verdict": verdict,
+                "type": "verdict", "scope": scope.name(), "invariant": invariant.id, "verdict": verdict,
                 "steps": violated.map(|witness| witness.steps.len()),
                 "trace": violated.and(trace).map(|path| path.display().to_string()),
             }));
         }
     }
 
-    fn print_failure(&self, scope: &Scope, witness: &Witness, trace: Option<&Path>) {
+    fn print_failure(&self, scope: &dyn AnyScope, witness: &Witness, trace: Option<&Path>) {
         self.console.say("");
-        self.console.say(&render::failure(witness, scope.name, scope.expect == Some(witness.id)));
-        if let Some(note) = why_no_barrier(scope, witness.id) {
+        let broken = witness.violation.invariant;
+        self.console.say(&render::failure(witness, scope.name(), scope.expect() == Some(broken)));
+        if let Some(note) = scope.remark(broken) {
             for line in render::wrap(note, 88) {
                 self.console.say(&format!("      {line}"));
             }
@@ -127,19 +121,20 @@ impl Run<'_> {
             self.console.say("");
             let path = path.display();
             self.console.say(&format!("  reproduce   {} replay {path}", front_door()));
-            self.console.say(&format!("  look        {} explore --scope {}", front_door(), scope.name));
+            self.console.say(&format!("  look        {} explore --scope {}", front_door(), scope.name()));
         }
         self.console.say("");
     }
 
-    fn print_done<A>(&self, scope: &Scope, found: &Found<A>, broken: Option<Id>) {
+    fn print_done(&self, scope: &dyn AnyScope, found: &Covered, broken: Option<&'static Invariant>) {
         let (unique, took) = (thousands(found.unique), found.took);
         let speed = short(rate(found.unique, took));
         let line = match (broken, found.ended_by) {
-            (Some(id), _) if scope.expect == Some(id) => {
+            (Some(broken), _) if scope.expect() == Some(broken) => {
+                let id = broken.id;
                 format!("   BROKEN  {id}, as is known of this design, after {unique} states, {took:.1?}")
             }
-            (Some(id), _) => format!(" VIOLATED  {id} after {unique} states, {took:.1?}"),
+            (Some(Invariant { id, .. }), _) => format!(" VIOLATED  {id} after {unique} states, {took:.1?}"),
             (None, Some(limit)) => format!(
                 "  UNKNOWN  the {} ended the search: {unique} states covered, to depth {}, nothing broken, {took:.1?}",
                 limit.text(),
@@ -148,7 +143,7 @@ impl Run<'_> {
             (None, None) if !found.complete => "  UNKNOWN  the search did not come to its end".to_owned(),
             (None, None) => format!(
                 "    HOLDS  {} invariants over all {unique} states (complete within the bounds), depth {}, {speed} states/s, {took:.1?}",
-                scope.judged().count_ones(),
+                scope.judged().len(),
                 found.depth
             ),
         };
@@ -156,10 +151,10 @@ impl Run<'_> {
         self.console.say("");
     }
 
-    fn write_trace(&self, scope: &Scope, witness: &Witness) -> Option<PathBuf> {
-        let name = format!("{}-{}.trace", scope.name.replace('/', "."), witness.id);
+    fn write_trace(&self, scope: &dyn AnyScope, witness: &Witness) -> Option<PathBuf> {
+        let name = format!("{}-{}.trace", scope.name().replace('/', "."), witness.violation.invariant.id);
         let path = self.args.out.join(name);
-        let text = match witness.trace(scope) {
+        let text = match scope.trace(witness) {
             Ok(trace) => trace.to_string(),
             Err(unfit) => {
                 eprintln!("cutover: the run does not fit into a trace: {unfit}");
@@ -176,18 +171,9 @@ impl Run<'_> {
     }
 }
 
-/// Why no wait can be long enough, where that is what was shown.
-fn why_no_barrier(scope: &Scope, id: Id) -> Option<&'static str> {
-    let unbounded = scope.timed.is_some_and(|timed| timed.effect_ticks.is_none());
-    (unbounded && matches!(id, Id::CommitAtOwnerOnly | Id::NoCommitInCutover | Id::NoLostWrite)).then_some(
-        "Why: a wait bounds how long the controller is patient, not how long a gateway, a queue or a network may \
-         hold a write that was let out before; only the store that applies it can refuse it.",
-    )
-}
-
 /// What to type to get here again.
 fn front_door() -> &'static str {
-    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { "cutover" }
+    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { program() }
 }
 
 /// Writes a file so that it is there whole, or not at all.

@@ -3,6 +3,8 @@
 use super::ran::{judged, lines, of, run};
 use cutover::core::invariant::Id;
 use cutover::core::trace::Trace;
+use cutover_model::Ours;
+use cutover_model::catalog::Protocols as _;
 
 #[test]
 fn a_scope_that_holds_has_a_verdict_for_each_invariant() {
@@ -82,7 +84,7 @@ fn the_list_names_every_scope_and_every_invariant_and_runs_nothing() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let lines = lines(&ran.stdout, 0);
     let listed: Vec<_> = of(&lines, "listed").iter().map(|line| line["scope"].as_str().unwrap()).collect();
-    let all: Vec<_> = cutover_model::scopes::all().iter().map(|scope| scope.name).collect();
+    let all: Vec<_> = Ours::scopes().iter().map(|scope| scope.name()).collect();
     assert_eq!(listed, all);
     assert_eq!(of(&lines, "invariant").len(), Id::ALL.len());
     assert!(of(&lines, "scope").is_empty());

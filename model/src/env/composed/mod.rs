@@ -10,14 +10,19 @@
 //!
 //! A watch that a gateway's cache or a controller feeds on may lag behind any node, so they act from any record that some
 //! node has applied.
+//!
+//! May import: `core`, `cutover_model::protocol`, `cutover_model`, `cutover_model::env::migration`, `cutover_model::env::consensus`.
 
-use crate::env::consensus::{self, Told, Wanted};
-use crate::env::migration::{self, PARTITION};
-use crate::environment::{Directive, Environment, Outcome, Place};
-use crate::scopes::Scope;
+mod bounds;
+
+pub use bounds::ComposedBounds;
+
+use crate::env::consensus::{self, Consensus, Told, Wanted};
+use crate::env::migration::{self, Migration, PARTITION};
+use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
 use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneEntry};
 use cutover::core::ids::{Index, Term};
-use cutover::core::invariant::{Findings, Id, Violation};
+use cutover::core::invariant::{Findings, Id, REGISTRY, Violation};
 use cutover::core::migration::Transition;
 use cutover::core::raft::{Content, Entry};
 use std::hash::{Hash, Hasher};
@@ -27,16 +32,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What a migration through the log must have reached.
 pub const ACROSS: &str = "a migration completed across a leader change";
 
-/// The environment of one scope.
+/// The environment within the bounds of one scope.
 #[derive(Debug)]
-pub struct World {
-    nodes: consensus::World,
-    sinks: migration::World,
+pub struct Composed {
+    nodes: Consensus,
+    sinks: Migration,
     initial: State,
     /// Whether it begins as it should. Otherwise nothing can happen, and nothing is reached.
     begins: bool,
     across: AtomicBool,
-    stop: AtomicBool,
 }
 
 /// One state of the world.
@@ -61,35 +65,40 @@ struct Step {
     said: Vec<String>,
     violations: Vec<Violation>,
     broken: u32,
-    marks: Vec<&'static str>,
+    marks: MarkSet,
 }
 
 impl Step {
-    fn take(&mut self, sinks: migration::State) {
-        self.broken |= sinks.broken;
-        self.state.sinks = sinks;
+    /// What those outside do at the same time.
+    fn take(&mut self, sinks: migration::Stepped) {
+        let migration::Stepped { state, said, broken, violations, marks: _ } = sinks;
+        self.state.sinks = state;
+        self.broken |= broken;
+        self.said.extend(said);
+        self.violations.extend(violations);
     }
 }
 
-impl World {
-    /// The environment of a scope around nodes and sinks: the first node leads, and the partition was created through the
-    /// log. Machines that do not get that far get nowhere: the search will miss all that it must reach.
-    #[must_use]
-    pub fn new(scope: Scope) -> Self {
-        let (nodes, sinks) = (consensus::World::new(scope.clone()), migration::World::new(scope));
+/// Marks of the sinks come after [`ACROSS`], those of the nodes after them.
+fn of_sinks(marks: u64) -> MarkSet {
+    MarkSet::from(marks) << 1
+}
+
+fn of_nodes(marks: u64) -> MarkSet {
+    MarkSet::from(marks) << (1 + migration::Mark::ALL.len())
+}
+
+impl Composed {
+    /// The first node leads, and the partition was created through the log. Machines that do not get that far get nowhere: the
+    /// search will miss all that it must reach.
+    fn begun(bounds: &ComposedBounds) -> Self {
+        let (nodes, sinks) = (Consensus::new(&bounds.nodes), Migration::with_log(&bounds.sinks, false));
         let (log, _, commands) = sinks.created();
-        let begun = nodes.led_by_first(&commands);
+        let (begun, broken) = nodes.led_by_first(&commands);
         let same = begun.hosts().all(|(_, host)| host.engine.state().table() == &log.table);
-        let begins = begun.broken == 0 && same;
+        let begins = broken == 0 && same;
         let initial = State { nodes: begun, sinks: sinks.initial() };
-        let mut world = Self {
-            nodes,
-            sinks,
-            initial,
-            begins,
-            across: AtomicBool::new(false),
-            stop: AtomicBool::new(false),
-        };
+        let mut world = Self { nodes, sinks, initial, begins, across: AtomicBool::new(false) };
         world.initial.nodes.wanted = world.wanted(&world.initial.sinks);
         world
     }
@@ -101,32 +110,25 @@ impl World {
         Wanted::new(commands.collect(), self.sinks.asks_afresh(sinks))
     }
 
-    fn step(&self, state: &State, action: Action, explain: bool) -> Option<Step> {
+    fn take(&self, state: &State, action: Action, explain: bool) -> Option<Step> {
         let mut step = match action {
             Action::Nodes(action) => self.at_nodes(state, action, explain)?,
             Action::Sinks(action) => self.at_sinks(state, action, explain)?,
         };
         step.state.nodes.wanted = self.wanted(&step.state.sinks);
-        (step.state.nodes.broken, step.state.sinks.broken) = (step.broken, 0);
         Some(step)
     }
 
     fn at_sinks(&self, state: &State, action: migration::Action, explain: bool) -> Option<Step> {
-        let outcome = if explain {
-            self.sinks.explain(&state.sinks, action)?
-        } else {
-            let state = self.sinks.next(&state.sinks, action)?;
-            Outcome { state, said: Vec::new(), violations: Vec::new(), marks: Vec::new() }
-        };
-        let Outcome { state: sinks, said, violations, marks } = outcome;
-        let broken = sinks.broken;
-        Some(Step { state: State { sinks, nodes: state.nodes.clone() }, said, violations, broken, marks })
+        let migration::Stepped { state: sinks, said, broken, violations, marks } =
+            self.sinks.take(&state.sinks, action, explain)?;
+        let state = State { sinks, nodes: state.nodes.clone() };
+        Some(Step { state, said, violations, broken, marks: of_sinks(marks) })
     }
 
     fn at_nodes(&self, state: &State, action: consensus::Action, explain: bool) -> Option<Step> {
-        let stepped = self.nodes.step(&state.nodes, action, explain)?;
-        let marks = consensus::Mark::in_set(stepped.marks);
-        let broken = stepped.state.broken;
+        let stepped = self.nodes.take(&state.nodes, action, explain)?;
+        let (marks, broken) = (of_nodes(stepped.marks), stepped.broken);
         let next = State { nodes: stepped.state, sinks: state.sinks.clone() };
         let (said, violations) = (stepped.said, stepped.violations);
         let mut step = Step { state: next, said, violations, broken, marks };
@@ -161,13 +163,11 @@ impl World {
         let Some(command) = command(entry) else { return };
         let completes = matches!(command.transition, Transition::Complete { .. });
         let Some(outcome) = self.sinks.decide(&step.state.sinks, command, explain) else { return };
-        step.take(outcome.state);
-        step.said.extend(outcome.said);
-        step.violations.extend(outcome.violations);
-        step.marks.extend(outcome.marks);
+        step.marks |= of_sinks(outcome.marks);
+        step.take(outcome);
         if completes && begun_in(&step.state.nodes, node).is_some_and(|begun| begun < term) {
             self.across.store(true, Ordering::Relaxed);
-            step.marks.push(ACROSS);
+            step.marks |= 1;
         }
     }
 
@@ -239,74 +239,72 @@ impl PartialEq for State {
     }
 }
 
-impl Place for State {
-    fn broken(&self) -> u32 {
-        self.nodes.broken
-    }
-
-    /// No name of one world stands in the other, so each can be renamed by itself.
-    fn representative(&self) -> Self {
-        Self { nodes: self.nodes.representative(), sinks: self.sinks.representative() }
-    }
-
-    fn facts(&self) -> Vec<(String, String)> {
-        let mut facts = self.nodes.facts();
-        facts.extend(self.sinks.facts());
-        facts
-    }
-}
-
-impl Environment for World {
+impl Protocol for Composed {
+    type Bounds = ComposedBounds;
     type State = State;
     type Action = Action;
 
-    fn scope(&self) -> &Scope {
-        &self.sinks.scope
+    fn invariants() -> &'static [Invariant] {
+        REGISTRY
     }
 
-    fn stop(&self) -> &AtomicBool {
-        &self.stop
+    fn marks() -> Vec<&'static str> {
+        [vec![ACROSS], Migration::marks(), Consensus::marks()].concat()
+    }
+
+    fn new(bounds: &ComposedBounds) -> Self {
+        Self::begun(bounds)
     }
 
     fn initial(&self) -> State {
         self.initial.clone()
     }
 
-    fn actions(&self, state: &State, into: &mut Vec<Action>) {
-        if !self.begins || self.stop.load(Ordering::Relaxed) {
+    fn enabled(&self, state: &State, into: &mut Vec<Action>) {
+        if !self.begins {
             return;
         }
         let (mut nodes, mut sinks) = (Vec::new(), Vec::new());
-        Environment::actions(&self.nodes, &state.nodes, &mut nodes);
-        self.sinks.actions(&state.sinks, &mut sinks);
+        self.nodes.enabled(&state.nodes, &mut nodes);
+        self.sinks.enabled(&state.sinks, &mut sinks);
         into.extend(nodes.into_iter().map(Action::Nodes));
         // The nodes commit.
         let here = sinks.into_iter().filter(|action| !matches!(action, migration::Action::Commit { .. }));
         into.extend(here.map(Action::Sinks));
     }
 
-    fn next(&self, state: &State, action: Action) -> Option<State> {
-        self.step(state, action, false).map(|step| step.state)
+    fn step(&self, state: &State, action: &Action, notes: &mut Notes) -> Option<State> {
+        let step = self.take(state, *action, notes.explains())?;
+        super::tell(notes, step.broken, &step.violations);
+        notes.mark_all(step.marks);
+        notes.say_all(step.said);
+        Some(step.state)
     }
 
-    fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
-        let Step { state, said, violations, marks, broken: _ } = self.step(state, action, true)?;
-        Some(Outcome { state, said, violations, marks })
-    }
-
-    fn directive(&self, state: &State, action: Action) -> Option<Directive> {
+    fn choice(&self, state: &State, action: &Action) -> Option<Choice> {
         match action {
-            Action::Nodes(action) => self.nodes.directive(&state.nodes, action),
-            Action::Sinks(action) => self.sinks.directive(&state.sinks, action),
+            Action::Nodes(action) => self.nodes.choice(&state.nodes, action),
+            Action::Sinks(action) => self.sinks.choice(&state.sinks, action),
         }
     }
 
-    fn reached(&self) -> Vec<&'static str> {
-        let across = self.across.load(Ordering::Relaxed).then_some(ACROSS);
-        across.into_iter().chain(self.sinks.reached()).chain(self.nodes.reached()).collect()
+    /// No name of one world stands in the other, so each can be renamed by itself.
+    fn representative(state: &State) -> State {
+        State {
+            nodes: Consensus::representative(&state.nodes),
+            sinks: Migration::representative(&state.sinks),
+        }
     }
 
-    fn to_reach(&self) -> Vec<&'static str> {
-        std::iter::once(ACROSS).chain(self.sinks.to_reach()).chain(self.nodes.to_reach()).collect()
+    fn facts(&self, state: &State) -> Vec<(String, String)> {
+        let mut facts = self.nodes.facts(&state.nodes);
+        facts.extend(self.sinks.facts(&state.sinks));
+        facts
+    }
+
+    fn reached(&self) -> MarkSet {
+        let across = MarkSet::from(self.across.load(Ordering::Relaxed));
+        let marks = |protocol: MarkSet| u64::try_from(protocol).unwrap_or(0);
+        across | of_sinks(marks(self.sinks.reached())) | of_nodes(marks(self.nodes.reached()))
     }
 }

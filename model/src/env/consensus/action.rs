@@ -1,8 +1,8 @@
 //! What can happen next.
 
 use super::successor_cache::SuccessorCache;
+use super::{Duplicates, Wish};
 use super::{State, World};
-use crate::scopes::{Duplicates, Wish};
 use cutover::core::control_plane::ControlPlaneConsensus as _;
 use cutover::core::ids::Incarnation;
 use cutover::core::migration::Command;

@@ -1,7 +1,7 @@
 //! Clients and the operator: what they have asked for, and what they were told.
 
+use super::ConsensusBounds;
 use super::host::Told;
-use crate::scopes::Cluster;
 use cutover::core::control_plane::Answer;
 use cutover::core::ids::{Names, NodeId, Relabel, Serial, SessionId};
 use cutover::core::raft::{Effect, Outcome, ProposalId, ReadId, Ticket};
@@ -42,7 +42,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(cluster: &Cluster) -> Self {
+    pub(super) fn new(cluster: &ConsensusBounds) -> Self {
         Self {
             writes: vec![Write::default(); usize::from(cluster.writes)],
             openings: 0,
@@ -56,16 +56,16 @@ impl Clients {
         }
     }
 
-    pub(super) fn wants_session(&self, cluster: &Cluster) -> bool {
+    pub(super) fn wants_session(&self, cluster: &ConsensusBounds) -> bool {
         cluster.session && self.session.is_none() && self.openings < cluster.attempts
     }
 
-    pub(super) const fn lets_others_in(&self, cluster: &Cluster) -> bool {
+    pub(super) const fn lets_others_in(&self, cluster: &ConsensusBounds) -> bool {
         self.session.is_some() && self.others < cluster.other_sessions
     }
 
     /// The writes that may be proposed now, from 1, by their numbers: in order, each until it is answered.
-    pub(super) fn wanted_writes<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = u8> + 'a {
+    pub(super) fn wanted_writes<'a>(&'a self, cluster: &'a ConsensusBounds) -> impl Iterator<Item = u8> + 'a {
         // The first write goes under the session, if there is one.
         let ready = move |at: usize| !cluster.session || at > 0 || self.session.is_some();
         let attempts = cluster.attempts;

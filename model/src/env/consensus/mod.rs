@@ -9,8 +9,11 @@
 //! - **Disks** take a batch when it is synced. Until then a crash may keep any prefix of the batches, and whatever the node
 //!   said after a batch waits for it ([`host`]).
 //! - **Timers** fire at any time.
+//!
+//! May import: `core`, `cutover_model::protocol`, `cutover_model::host`, `cutover_model`.
 
 mod action;
+mod bounds;
 mod client;
 mod host;
 mod judge;
@@ -22,22 +25,23 @@ mod text;
 mod work;
 
 pub use action::{Action, ActionKind, HostInput, NodeAction};
+pub(crate) use bounds::judged;
+pub use bounds::{ConsensusBounds, Duplicates, Wish};
 pub use client::Clients;
 pub use host::{Disk, Host, Told};
 pub use mark::Mark;
 pub use net::Net;
 
-use crate::environment::{Directive, Environment, Outcome, Place};
-use crate::scopes::{Cluster, Scope};
+use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use cutover::core::control_plane::{ClusterVoterIdentity, Founder};
 use cutover::core::ids::{ClusterId, Incarnation, Index, NodeId};
-use cutover::core::invariant::{ConsensusMonitor, Id};
+use cutover::core::invariant::{ConsensusMonitor, REGISTRY};
 use cutover::core::migration::{Caps, Command};
 use cutover::core::raft::{Config, Peer, Timer};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Nodes of a scope, at most.
 pub const NODES_MAX: usize = 4;
@@ -48,18 +52,18 @@ pub const CLUSTER: ClusterId = ClusterId(1);
 /// The environment of one scope.
 #[derive(Debug)]
 pub struct World {
-    /// Its bounds.
-    pub scope: Scope,
-    pub(crate) cluster: Cluster,
+    pub(crate) cluster: ConsensusBounds,
     pub(crate) symmetry: Symmetry,
     pub(crate) founder: Founder,
     /// Where the founders begin.
     pub(crate) founded: Index,
     reached: AtomicU64,
-    stop: AtomicBool,
     /// Tells worlds apart in memories that are keyed by content.
     pub(crate) key: u64,
 }
+
+/// The environment around nodes.
+pub type Consensus = World;
 
 static WORLDS: AtomicU64 = AtomicU64::new(1 << 32);
 
@@ -76,9 +80,7 @@ pub struct State {
     pub(crate) spent: Spent,
     /// Follows from what is around the nodes, so it is no part of the state.
     pub(crate) wanted: Arc<Wanted>,
-    /// The invariants that the step into this state broke.
-    pub(crate) broken: u32,
-    /// The hash of everything above, but for what is wanted and what was broken.
+    /// The hash of everything above, but for what is wanted.
     own: u64,
     /// The hash of the image that this stands for, if it stands for one.
     stands_for: Option<u64>,
@@ -128,13 +130,8 @@ pub(crate) fn identity(node: NodeId) -> Option<ClusterVoterIdentity> {
 }
 
 impl World {
-    /// The environment of a scope around nodes.
-    ///
-    /// # Panics
-    /// If the scope has no bounds of nodes.
-    #[must_use]
-    pub fn new(scope: Scope) -> Self {
-        let Some(cluster) = scope.cluster.clone() else { unreachable!("a scope around nodes bounds them") };
+    fn within(cluster: &ConsensusBounds) -> Self {
+        let cluster = cluster.clone();
         let key = WORLDS.fetch_add(1, Ordering::Relaxed);
         // The directory would tell the founders apart: where they are interchangeable, they have one name.
         let named = |node| if cluster.symmetric { NodeId(0) } else { NodeId(node) };
@@ -144,13 +141,11 @@ impl World {
         let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: cluster.sessions };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
         let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);
-        let (reached, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { scope, cluster, symmetry, founder, founded, reached, stop, key }
+        Self { cluster, symmetry, founder, founded, reached: AtomicU64::new(0), key }
     }
 
     /// Nodes that have started, the founders with the disk of a new cluster, the others with an empty one.
-    #[must_use]
-    pub fn initial(&self) -> State {
+    pub(crate) fn initial(&self) -> State {
         let mut hosts = Hosts::default();
         let count = self.cluster.founders + self.cluster.joiners;
         for (node, slot) in (1..=count).zip(&mut hosts) {
@@ -166,47 +161,48 @@ impl World {
             monitor: self.share(ConsensusMonitor::new(self.founded)),
             spent: Spent::default(),
             wanted: Wanted::new(Vec::new(), true),
-            broken: 0,
             own: 0,
             stands_for: None,
         };
         state.sealed()
     }
 
-    /// The first node leads in term 1, has committed these commands, and everybody knows; no fault is used up.
-    pub(crate) fn led_by_first(&self, commands: &[Command]) -> State {
+    /// The first node leads in term 1, has committed these commands, and everybody knows; no fault is used up. With the
+    /// invariants that the last step broke.
+    pub(crate) fn led_by_first(&self, commands: &[Command]) -> (State, u32) {
         let begun = State { wanted: Wanted::new(commands.to_vec(), false), ..self.initial() };
         let at = |action| ActionKind::Do { node: 1, action };
         let writes = (0u8..).zip(commands).map(|(number, _)| NodeAction::Command(number));
         let deeds = [NodeAction::Fire(Timer::Election)].into_iter().chain(writes);
-        let mut state = deeds.chain([NodeAction::Fire(Timer::Heartbeat)]).fold(begun, |state, action| {
-            let mut state = self.taken(state, at(action));
+        let deeds = deeds.chain([NodeAction::Fire(Timer::Heartbeat)]);
+        let (mut state, broken) = deeds.fold((begun, 0), |(state, broken), action| {
+            let (mut state, mut broken) = self.taken(state, broken, at(action));
             // In rounds, so that the others end alike; in few, unless the nodes never have enough of each other.
             let mut rounds = 0..16;
             while rounds.next().is_some() && !state.net.messages().is_empty() {
                 for sent in state.net.messages().to_vec() {
                     let at = state.net.messages().iter().position(|other| other.same(&sent));
                     if let Some(message) = at.and_then(|at| u8::try_from(at).ok()) {
-                        state = self.taken(state, ActionKind::Deliver { message });
+                        (state, broken) = self.taken(state, broken, ActionKind::Deliver { message });
                     }
                 }
             }
-            state
+            (state, broken)
         });
         (state.spent, state.wanted) = (Spent::default(), Wanted::new(Vec::new(), true));
-        state.sealed()
+        (state.sealed(), broken)
     }
 
     /// The state after a choice, or the same if that changes nothing; what does nothing on arrival is gone all the same.
-    fn taken(&self, state: State, what: ActionKind) -> State {
-        match self.step(&state, Action { what, crash: None, lose: 0 }, false) {
-            Some(stepped) => stepped.state,
+    fn taken(&self, state: State, broken: u32, what: ActionKind) -> (State, u32) {
+        match self.take(&state, Action { what, crash: None, lose: 0 }, false) {
+            Some(stepped) => (stepped.state, stepped.broken),
             None => {
                 let mut state = state;
                 if let ActionKind::Deliver { message } = what {
                     state.net.remove(message.into());
                 }
-                state.sealed()
+                (state.sealed(), broken)
             }
         }
     }
@@ -297,11 +293,8 @@ impl State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (name, value) in self.facts() {
+        for (name, value) in text::facts(self) {
             writeln!(f, "{name:<5} {value}")?;
-        }
-        for id in Id::in_set(self.broken) {
-            writeln!(f, "BROKEN {id}")?;
         }
         Ok(())
     }
@@ -310,73 +303,59 @@ impl std::fmt::Debug for State {
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.stands_for.unwrap_or(self.own));
-        state.write_u32(self.broken);
     }
 }
 
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
-        (self.own, self.broken) == (other.own, other.broken)
+        self.own == other.own
     }
 }
 
-impl Place for State {
-    fn broken(&self) -> u32 {
-        self.broken
-    }
-
-    /// Of all images the one with the lowest hash.
-    fn representative(&self) -> Self {
-        let others = (1..self.monitor.images()).map(|image| self.image(image));
-        Self { stands_for: Some(others.fold(self.own, u64::min)), ..self.clone() }
-    }
-
-    fn facts(&self) -> Vec<(String, String)> {
-        text::facts(self)
-    }
-}
-
-impl Environment for World {
+impl Protocol for World {
+    type Bounds = ConsensusBounds;
     type State = State;
     type Action = Action;
 
-    fn scope(&self) -> &Scope {
-        &self.scope
+    fn invariants() -> &'static [Invariant] {
+        REGISTRY
     }
 
-    fn stop(&self) -> &AtomicBool {
-        &self.stop
+    fn marks() -> Vec<&'static str> {
+        Mark::texts()
+    }
+
+    fn new(bounds: &ConsensusBounds) -> Self {
+        Self::within(bounds)
     }
 
     fn initial(&self) -> State {
         self.initial()
     }
 
-    fn actions(&self, state: &State, into: &mut Vec<Action>) {
-        if !self.stop.load(Ordering::Relaxed) {
-            self.choices(state, into);
-        }
+    fn enabled(&self, state: &State, into: &mut Vec<Action>) {
+        self.choices(state, into);
     }
 
-    fn next(&self, state: &State, action: Action) -> Option<State> {
-        self.step(state, action, false).map(|stepped| stepped.state)
+    fn step(&self, state: &State, action: &Action, notes: &mut Notes) -> Option<State> {
+        Some(self.take(state, *action, notes.explains())?.tell(notes))
     }
 
-    fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
-        let stepped = self.step(state, action, true)?;
-        let marks = Mark::in_set(stepped.marks);
-        Some(Outcome { state: stepped.state, said: stepped.said, violations: stepped.violations, marks })
+    fn choice(&self, state: &State, action: &Action) -> Option<Choice> {
+        text::choice(self, state, *action)
     }
 
-    fn directive(&self, state: &State, action: Action) -> Option<Directive> {
-        text::directive(self, state, action)
+    /// Of all images the one with the lowest hash.
+    fn representative(state: &State) -> State {
+        let others = (1..state.monitor.images()).map(|image| state.image(image));
+        State { stands_for: Some(others.fold(state.own, u64::min)), ..state.clone() }
     }
 
-    fn reached(&self) -> Vec<&'static str> {
-        Mark::in_set(self.reached.load(Ordering::Relaxed))
+    fn facts(&self, state: &State) -> Vec<(String, String)> {
+        text::facts(state)
     }
 
-    fn to_reach(&self) -> Vec<&'static str> {
-        self.cluster.reaches.to_vec()
+    fn reached(&self) -> MarkSet {
+        self.reached.load(Ordering::Relaxed).into()
     }
 }

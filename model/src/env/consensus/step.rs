@@ -4,8 +4,8 @@ use super::action::{Action, ActionKind, HostInput, NodeAction};
 use super::host::{Disk, Effect, Host, Told};
 use super::mark::Mark;
 use super::net::Sent;
-use super::{State, World, peer};
-use crate::scopes::Wish;
+use super::{Duplicates, State, Wish, World, peer};
+use crate::protocol::Notes;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::ids::{Incarnation, NodeId};
@@ -17,6 +17,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct Stepped {
     pub(crate) state: State,
+    /// The invariants that it broke, as a set.
+    pub(crate) broken: u32,
     pub(crate) said: Vec<String>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) marks: u64,
@@ -26,15 +28,25 @@ pub(crate) struct Stepped {
     pub(crate) synced: Vec<(u8, Arc<Effect>)>,
 }
 
+impl Stepped {
+    /// The next state; the rest goes into the notes.
+    pub(super) fn tell(self, notes: &mut Notes) -> State {
+        crate::env::tell(notes, self.broken, &self.violations);
+        notes.mark_all(self.marks.into());
+        notes.say_all(self.said);
+        self.state
+    }
+}
+
 impl World {
     /// Takes a step; `None` if it changes nothing.
-    pub(crate) fn step(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
+    pub(crate) fn take(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
         let Action { what, crash, lose } = action;
         let known = if explain { None } else { super::successor_cache::known(self, state, action) };
         let mut stepped = known.or_else(|| self.happen(state, what, crash, explain))?;
         stepped.state.net.lose(lose);
         stepped.state = stepped.state.sealed();
-        (stepped.state.broken != 0 || !stepped.state.same_place(state)).then_some(stepped)
+        (stepped.broken != 0 || !stepped.state.same_place(state)).then_some(stepped)
     }
 
     /// Which node does what, and the message that is gone then; `None` if more nodes than this one speak.
@@ -102,7 +114,7 @@ impl World {
         let mut next = state.clone();
         if !again {
             next.net.remove(at);
-        } else if matches!(self.cluster.duplicates, crate::scopes::Duplicates::AtMost(_)) {
+        } else if matches!(self.cluster.duplicates, Duplicates::AtMost(_)) {
             next.spent.duplicates += 1;
         }
         self.absorb(state, next, (node, None, crash), effect, explain)
@@ -212,7 +224,6 @@ impl World {
         explain: bool,
     ) -> Option<Stepped> {
         let mut findings = Findings::new(explain);
-        next.broken = 0;
         let mut marks = effect.marks;
         if crash.is_some() {
             next.spent.crashes += 1;
@@ -234,10 +245,10 @@ impl World {
         let touched = if next.spent.crashes == before.spent.crashes { Some(name) } else { None };
         self.prune(&mut next, touched);
         self.forget(&mut next);
-        next.broken = findings.bits();
         self.note(marks);
         let (said, violations) = (effect.said.clone(), findings.violations().to_vec());
-        Some(Stepped { state: next, said, violations, marks, effect: (node, effect), synced })
+        let broken = findings.bits();
+        Some(Stepped { state: next, broken, said, violations, marks, effect: (node, effect), synced })
     }
 
     fn put(&self, next: &mut State, node: u8, effect: &Effect) {
@@ -403,21 +414,7 @@ const fn refuses(body: &Body<ControlPlaneEntry>) -> bool {
 /// Whether a message is of a time that its receiver has left for good.
 fn is_past(host: &Host, body: &Body<ControlPlaneEntry>, term: cutover::core::ids::Term) -> bool {
     let on_disk = host.disk.hard_state.term;
-    let role = host.engine.node().role();
-    let office = match body {
-        Body::VoteReply { .. } => RoleName::Candidate,
-        Body::Appended { .. } | Body::AppendRejected { .. } => RoleName::Leader,
-        Body::PreVote { .. }
-        | Body::PreVoted { .. }
-        | Body::RequestVote { .. }
-        | Body::Append(_)
-        | Body::Install(_)
-        | Body::TimeoutNow
-        | Body::StaleTerm => return term < on_disk,
-    };
-    // An answer to the candidate can come before the one to the leader that it becomes, not the other way round.
-    let may_be = role == office || (office == RoleName::Leader && role == RoleName::Candidate);
-    term < on_disk || (term == on_disk && !may_be)
+    term < on_disk || (term == on_disk && !host.engine.node().role().may_take(body))
 }
 
 /// The life of the node that a change is about: the one that the leader's configuration has; for one that is to be

@@ -2,42 +2,37 @@
 
 use super::action::{Action, ActionKind, NodeAction};
 use super::host::Told;
-use super::{State, World};
-use crate::environment::Directive;
-use crate::scopes::Wish;
+use super::{State, Wish, World};
+use crate::protocol::{Choice, Kind};
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::raft::{Append, Batch, Body, Content, Log, Message, RoleName};
 
 /// A choice in words; among the choices of one state, no two read the same.
-pub(super) fn directive(world: &World, state: &State, action: Action) -> Option<Directive> {
-    let mut directive = what(state, action.what)?;
+pub(super) fn choice(world: &World, state: &State, action: Action) -> Option<Choice> {
+    let mut choice = what(state, action.what)?;
     if let Some(keep) = action.crash {
-        let text = format!("{}, crash before it speaks keep={keep}", directive.text);
-        directive = Directive { text, fault: true, ..directive };
+        let text = format!("{}, crash before it speaks keep={keep}", choice.text);
+        choice = Choice { text, kind: Kind::Fault, ..choice };
     }
     if action.lose == 0 {
-        return Some(directive);
+        return Some(choice);
     }
-    let after = world.step(state, Action { lose: 0, ..action }, false)?;
+    let after = world.take(state, Action { lose: 0, ..action }, false)?;
     let lost = after.state.net.messages().iter().enumerate().filter(|(at, _)| action.lose & (1 << at) != 0);
     let lost: Vec<_> = lost.map(|(_, sent)| format!("->{} {}", sent.0.to.node, name(&sent.0))).collect();
-    Some(Directive {
-        text: format!("{}, lost: {}", directive.text, lost.join("; ")),
-        fault: true,
-        ..directive
-    })
+    Some(Choice { text: format!("{}, lost: {}", choice.text, lost.join("; ")), kind: Kind::Fault, ..choice })
 }
 
-fn what(state: &State, what: ActionKind) -> Option<Directive> {
+fn what(state: &State, what: ActionKind) -> Option<Choice> {
     let message = |at: u8| state.net.messages().get(usize::from(at)).map(|sent| &sent.0);
     Some(match what {
         ActionKind::Deliver { message: at } => {
             let message = message(at)?;
-            Directive::new(message.to.node.to_string(), format!("deliver {}", name(message)))
+            Choice::new(message.to.node.to_string(), format!("deliver {}", name(message)))
         }
         ActionKind::Repeat { message: at } => {
             let message = message(at)?;
-            Directive::fault(
+            Choice::fault(
                 message.to.node.to_string(),
                 format!("deliver {}, not for the last time", name(message)),
             )
@@ -46,24 +41,24 @@ fn what(state: &State, what: ActionKind) -> Option<Directive> {
     })
 }
 
-fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Directive> {
+fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Choice> {
     let lane = format!("n{node}");
     Some(match action {
-        NodeAction::Fire(timer) => Directive::new(lane, format!("timer {timer}")),
-        NodeAction::Sync => Directive::new(lane, "sync"),
-        NodeAction::Crash { keep } => Directive::fault(lane, format!("crash keep={keep}")),
-        NodeAction::Wipe => Directive::fault(lane, "wipe"),
-        NodeAction::Open => Directive::new(lane, "open a session"),
-        NodeAction::OpenOther => Directive::new(lane, "open a session for another client"),
-        NodeAction::Write(write) => Directive::new(lane, format!("propose write {write}")),
-        NodeAction::Change(Wish::Admit(other)) => Directive::new(lane, format!("admit n{other}")),
-        NodeAction::Change(Wish::Promote(other)) => Directive::new(lane, format!("promote n{other}")),
-        NodeAction::Change(Wish::Remove(other)) => Directive::new(lane, format!("remove n{other}")),
+        NodeAction::Fire(timer) => Choice::timer(lane, format!("timer {timer}")),
+        NodeAction::Sync => Choice::new(lane, "sync"),
+        NodeAction::Crash { keep } => Choice::fault(lane, format!("crash keep={keep}")),
+        NodeAction::Wipe => Choice::fault(lane, "wipe"),
+        NodeAction::Open => Choice::new(lane, "open a session"),
+        NodeAction::OpenOther => Choice::new(lane, "open a session for another client"),
+        NodeAction::Write(write) => Choice::new(lane, format!("propose write {write}")),
+        NodeAction::Change(Wish::Admit(other)) => Choice::new(lane, format!("admit n{other}")),
+        NodeAction::Change(Wish::Promote(other)) => Choice::new(lane, format!("promote n{other}")),
+        NodeAction::Change(Wish::Remove(other)) => Choice::new(lane, format!("remove n{other}")),
         NodeAction::Command(at) => {
-            Directive::new(lane, format!("propose {}", state.wanted.commands.get(usize::from(at))?))
+            Choice::new(lane, format!("propose {}", state.wanted.commands.get(usize::from(at))?))
         }
-        NodeAction::Read => Directive::new(lane, "read"),
-        NodeAction::Transfer(to) => Directive::new(lane, format!("hand over to n{to}")),
+        NodeAction::Read => Choice::new(lane, "read"),
+        NodeAction::Transfer(to) => Choice::new(lane, format!("hand over to n{to}")),
     })
 }
 

@@ -4,9 +4,8 @@ use super::action::HostInput;
 use super::host::{Disk, Effect, Host, Told};
 use super::mark::Mark;
 use super::net::Sent;
-use super::{World, identity};
+use super::{Wish, World, identity};
 use crate::host::{Unreadable, carried};
-use crate::scopes::Wish;
 use crate::shared::{Memory, Shared, memory};
 use cutover::core::control_plane::{
     ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Endpoints, Event,

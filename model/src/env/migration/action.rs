@@ -2,9 +2,8 @@
 
 use super::client::{matters, sink_of};
 use super::effect::Delivery;
-use super::{Message, State, World};
+use super::{Message, Migration, State};
 use cutover::core::fence::Write;
-use std::sync::atomic::Ordering;
 
 /// A choice of the environment. Numbers index lists of the state in which the choice is made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -132,19 +131,16 @@ fn numbers(len: usize) -> impl Iterator<Item = u8> {
     0..u8::try_from(len).unwrap_or(u8::MAX)
 }
 
-impl World {
+impl Migration {
     /// Everything that can happen in a state, in a fixed order. Some of it turns out to change nothing.
     pub fn actions(&self, state: &State, into: &mut Vec<Action>) {
-        if self.stop.load(Ordering::Relaxed) {
-            return;
-        }
         self.client_actions(state, into);
         for (offer, message) in (0u8..).zip(&state.offers.requests) {
             let Some(at) = sink_of(message.store) else { continue };
             if !self.is_idle(state, at, message, Delivery::Arrives) {
                 into.push(Action::Request { offer });
             }
-            if self.scope.misroute && !self.is_idle(state, 1 - at, message, Delivery::Arrives) {
+            if self.bounds.misroute && !self.is_idle(state, 1 - at, message, Delivery::Arrives) {
                 into.push(Action::Misroute { offer });
             }
         }
@@ -159,14 +155,14 @@ impl World {
         }
         into.extend(numbers(state.offers.steps.len()).map(|offer| Action::Controller { offer }));
         self.fault_actions(state, into);
-        if let Some(timed) = self.scope.timed {
+        if let Some(timed) = self.bounds.timed {
             self.timed_actions(state, timed, into);
         }
     }
 
     /// Whether a message that reaches the wrong store does anything there.
     fn strays(&self, state: &State, message: &Message, delivery: Delivery) -> bool {
-        let at = sink_of(message.store).filter(|_| self.scope.misroute);
+        let at = sink_of(message.store).filter(|_| self.bounds.misroute);
         at.is_some_and(|at| !self.is_idle(state, 1 - at, message, delivery))
     }
 
@@ -175,7 +171,7 @@ impl World {
         let views = || (0..=newest).filter(|revision| state.log.is_view(usize::from(*revision)));
         for gateway in numbers(state.clients.gateways.len()) {
             let Some(busy) = state.clients.gateways.get(usize::from(gateway)) else { continue };
-            if busy.attempts < self.scope.attempts && !busy.operation.is_done() {
+            if busy.attempts < self.bounds.attempts && !busy.operation.is_done() {
                 into.extend(views().map(|revision| Action::Send { gateway, revision }));
             }
         }
@@ -208,7 +204,7 @@ impl World {
                 into.push(Action::Serve { reader });
             }
         }
-        if self.scope.stale_reads {
+        if self.bounds.stale_reads {
             let harmful = views().filter(|revision| !self.is_harmless(state, *revision));
             into.extend(harmful.map(|revision| Action::Stale { revision }));
         }
@@ -216,17 +212,17 @@ impl World {
 
     fn fault_actions(&self, state: &State, into: &mut Vec<Action>) {
         for sink in 0..2u8 {
-            if self.scope.unsynced {
+            if self.bounds.unsynced {
                 into.push(Action::Sync { sink });
             }
-            if state.spent.crashes < self.scope.crashes {
+            if state.spent.crashes < self.bounds.crashes {
                 into.push(Action::Crash { sink });
             }
-            if state.spent.wipes < self.scope.wipes {
+            if state.spent.wipes < self.bounds.wipes {
                 into.push(Action::Wipe { sink });
             }
         }
-        if state.spent.restarts < self.scope.restarts {
+        if state.spent.restarts < self.bounds.restarts {
             let gateways = numbers(state.clients.gateways.len());
             into.extend(gateways.map(|gateway| Action::Restart { gateway }));
         }

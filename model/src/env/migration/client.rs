@@ -4,7 +4,7 @@ use super::effect::{Delivery, write_in};
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, Next, feed};
-use super::{Clients, Fresh, Gateway, Held, Leaving, Message, Reader, SINKS, World};
+use super::{Clients, Fresh, Gateway, Held, Leaving, Message, Migration, Reader, SINKS};
 use cutover::core::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Write};
 use cutover::core::gate::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
 use cutover::core::ids::Placement;
@@ -104,7 +104,7 @@ impl Next<'_> {
             feed(&mut self.monitor, &mut self.findings, &Fact::Acknowledged(id));
             self.say(|| format!("{id} is acknowledged"));
         }
-        let next = if operation.is_done() && busy.serial < self.world.scope.writes_each {
+        let next = if operation.is_done() && busy.serial < self.world.bounds.writes_each {
             let session = u8::try_from(write.id.session.0).ok()?;
             self.world.gateway(session, busy.serial + 1)
         } else {
@@ -120,7 +120,7 @@ impl Next<'_> {
             return None;
         }
         let work = busy.operation.work();
-        let operation = Operation::new(super::PARTITION, work, self.world.scope.guarantee);
+        let operation = Operation::new(super::PARTITION, work, self.world.bounds.guarantee);
         self.spent.restarts += 1;
         self.mark(Mark::Restarted);
         self.say(|| "forgets what it was doing; its client asks again".to_owned());
@@ -157,7 +157,7 @@ impl Next<'_> {
     pub(super) fn stale(&mut self, revision: usize) -> Done {
         let (record, resolution) = self.log.resolution(revision)?;
         let operation =
-            Operation::new(super::PARTITION, Work::Read(Consistency::StaleOk), self.world.scope.guarantee);
+            Operation::new(super::PARTITION, Work::Read(Consistency::StaleOk), self.world.bounds.guarantee);
         let record = record.clone();
         let (_, request) = self.attempt(&operation, revision, Some(self.log.revision()))?;
         let at = sink_of(request.store)?;
@@ -207,10 +207,10 @@ pub(super) fn matters(clients: &Clients, reply: &Reply) -> bool {
     outputs.iter().any(|output| !matches!(output, Output::SetTimer(Timer::Backoff | Timer::Attempt)))
 }
 
-impl World {
+impl Migration {
     /// How a client's write gets to its sink.
     pub(super) const fn arrival(&self) -> Delivery {
-        if self.scope.admission { Delivery::Arrives } else { Delivery::ArrivesAndApplies }
+        if self.bounds.admission { Delivery::Arrives } else { Delivery::ArrivesAndApplies }
     }
 }
 

@@ -1,11 +1,11 @@
 //! The log, and controllers that keep something.
 
+use super::Design;
 use super::enabled::Commit;
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, Next, feed};
 use super::{Manager, SINKS, client::sink_of, text};
-use crate::scopes::Design;
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
 use cutover::core::migration::{Controller, Event, Output, PartitionRecord, Timer, Transition};
@@ -157,7 +157,7 @@ impl Next<'_> {
         if !self.keeps_timestamps() {
             self.forget_dead_timers(&mut manager);
         }
-        if manager.machine == Controller::new(self.world.scope.policy) && manager.timers.is_empty() {
+        if manager.machine == Controller::new(self.world.bounds.policy) && manager.timers.is_empty() {
             manager.seen = 0;
         }
         *self.controllers.edit().machines.get_mut(name)? = manager;
@@ -165,7 +165,7 @@ impl Next<'_> {
     }
 
     fn keeps_timestamps(&self) -> bool {
-        self.world.scope.design == Some(Design::KeptTimestamp)
+        self.world.bounds.design == Some(Design::KeptTimestamp)
     }
 
     /// A driver that keys its clock by the partition goes on counting where the last wait left off.

@@ -2,7 +2,7 @@
 //! for all states that share the sink.
 
 use super::parts::add;
-use super::{Held, Leaving, Message, Sink, World};
+use super::{Held, Leaving, Message, Migration, Sink};
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::core::fence::{Body, Input, Output, Request, Write};
 use cutover::core::ids::{Halt, Position, WriteId};
@@ -42,7 +42,7 @@ thread_local! {
     static KNOWN: Memory<Arc<Effect>> = const { memory() };
 }
 
-impl World {
+impl Migration {
     /// What a delivery does to a sink. `reader`: who is told of the value that is read.
     pub(super) fn effect(
         &self,
@@ -77,7 +77,7 @@ impl World {
         for input in &inputs {
             work.persisted = false;
             for output in work.sink.fence.handle(input) {
-                work.perform(output, self.scope.unsynced);
+                work.perform(output, self.bounds.unsynced);
             }
         }
         let changed = work.sink != **before;

@@ -9,8 +9,8 @@
 //! That a controller keeps nothing is not assumed: where handling an event changes the machine, its outputs are not
 //! offered, and the event becomes a step of its own.
 
-use super::{Controllers, Log, Manager, Message, PARTITION, SINKS, Shared, World};
-use crate::scopes::Design;
+use super::Design;
+use super::{Controllers, Log, Manager, Message, Migration, PARTITION, SINKS, Shared};
 use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
 use cutover::core::ids::{Epoch, MigrationId, Names, Relabel};
@@ -79,7 +79,7 @@ thread_local! {
     static KNOWN: Memory<Arc<Enabled>> = const { memory() };
 }
 
-impl World {
+impl Migration {
     /// What may be delivered.
     pub(crate) fn offers(
         &self,
@@ -97,9 +97,9 @@ impl World {
         let mut gathered = Gathered::default();
         gathered.requests.extend(said.requests.iter().cloned());
         gathered.commands.extend(said.proposals.iter().cloned());
-        let fresh = Controller::new(self.scope.policy);
+        let fresh = Controller::new(self.bounds.policy);
         let mut events = vec![Event::Observed];
-        if self.scope.polls {
+        if self.bounds.polls {
             events.extend([Event::TookOver, Event::TimerFired(Timer::Retry)]);
         }
         events.extend(said.replies.iter().cloned().map(Event::Replied));
@@ -164,17 +164,17 @@ impl World {
     fn is_over(&self, log: &Log, transition: &Transition) -> bool {
         let kind = transition.kind();
         let limited = [
-            (TransitionKind::Begin, log.begun, self.scope.migrations),
-            (TransitionKind::Create, log.created, self.scope.creations),
-            (TransitionKind::Delete, log.created, self.scope.creations),
-            (TransitionKind::Force, log.forced, self.scope.forces),
+            (TransitionKind::Begin, log.begun, self.bounds.migrations),
+            (TransitionKind::Create, log.created, self.bounds.creations),
+            (TransitionKind::Delete, log.created, self.bounds.creations),
+            (TransitionKind::Force, log.forced, self.bounds.forces),
         ];
         limited.into_iter().any(|(counted, used, limit)| counted == kind && used >= limit)
     }
 
     /// A design that reads the last position as soon as the cutover is committed.
     fn asked_early(&self, record: &PartitionRecord) -> Option<Request> {
-        if self.scope.design != Some(Design::EarlyWatermark) {
+        if self.bounds.design != Some(Design::EarlyWatermark) {
             return None;
         }
         let placed = record.placed?;
@@ -188,28 +188,28 @@ impl World {
     fn operators(&self, record: &PartitionRecord, said: &Replies, into: &mut Vec<Command>) {
         let expected = record.expected();
         let mut propose = |transition| into.push(Command { partition: PARTITION, transition });
-        if self.scope.migrations > 0 {
+        if self.bounds.migrations > 0 {
             for to in SINKS {
                 propose(Transition::Begin { expected, to });
             }
         }
-        if self.scope.aborts {
+        if self.bounds.aborts {
             propose(Transition::Abort { expected });
         }
-        if self.scope.creations > 0 {
+        if self.bounds.creations > 0 {
             propose(Transition::Delete { expected });
             for placement in SINKS {
-                propose(Transition::Create { placement, guarantee: self.scope.guarantee });
+                propose(Transition::Create { placement, guarantee: self.bounds.guarantee });
             }
         }
-        if self.scope.drops {
+        if self.bounds.drops {
             for old in &record.old_copies {
                 propose(Transition::RetireCopy { placement: old.placement, copy: old.copy });
             }
         }
         let named = |text: &str| Operator::try_from(text.to_owned()).ok();
         let why = |text: &str| Reason::try_from(text.to_owned()).ok();
-        for reply in said.replies.iter().filter(|_| self.scope.forces > 0) {
+        for reply in said.replies.iter().filter(|_| self.bounds.forces > 0) {
             if let (Reply::Prepared(prepared), Some(operator), Some(reason)) =
                 (reply, named("ann"), why("the source is gone"))
             {
@@ -279,16 +279,5 @@ impl Replies {
 /// Whether a request rests on a record that is no longer the committed one.
 #[must_use]
 pub fn is_stale(request: &Request, record: Option<&PartitionRecord>) -> bool {
-    let Some(record) = record else { return true };
-    let migration = match &request.body {
-        Body::Prepare(prepare) => prepare.migration,
-        Body::Seal(seal) => seal.migration,
-        Body::Evidence(query) => query.migration,
-        Body::Watermark(query) => query.migration,
-        Body::Drop(drop) => return record.old_copies.iter().all(|old| old.copy != drop.copy),
-        Body::Export(export) => export.migration,
-        Body::Chunk(chunk) => chunk.migration,
-        Body::Write(_) | Body::Read(_) => return false,
-    };
-    migration != record.migration || record.draining_epoch().is_none()
+    record.is_none_or(|record| record.makes_stale(request))
 }

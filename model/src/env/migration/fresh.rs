@@ -3,12 +3,12 @@
 //! Where the log is atomic, a fresh view is the committed one at the moment of asking.
 
 use super::client::resolves;
-use super::step::{Next, feed};
-use super::{Fresh, Reader, State, World};
+use super::step::{Next, Stepped, feed};
+use super::{Fresh, Migration, Reader, State};
 use cutover::core::gate::Freshness;
 use cutover::core::invariant::Fact;
 
-impl World {
+impl Migration {
     /// The strong reader that needs to know what the control plane holds now.
     fn asker(&self, state: &State) -> Option<usize> {
         state.clients.readers.iter().position(|reader| {
@@ -23,7 +23,7 @@ impl World {
     }
 
     /// A reader asks a control plane that is not here, once more if it has asked already.
-    pub(crate) fn ask_afresh(&self, state: &State) -> Option<State> {
+    pub(crate) fn ask_afresh(&self, state: &State) -> Option<Stepped> {
         let name = self.asker(state)?;
         let asked = self.run_with(state, false, |next| {
             let reader = next.clients.readers.get(name)?.clone();
@@ -33,11 +33,11 @@ impl World {
             *next.clients.edit().readers.get_mut(name)? = Reader { fresh: Fresh::Asked, ..reader };
             Some(())
         });
-        asked.map(|stepped| stepped.state)
+        asked
     }
 
     /// It is shown a revision.
-    pub(crate) fn show(&self, state: &State, revision: usize) -> Option<State> {
+    pub(crate) fn show(&self, state: &State, revision: usize) -> Option<Stepped> {
         let name = self.asker(state)?;
         let shown = self.run_with(state, false, |next| {
             let reader = next.clients.readers.get(name)?.clone();
@@ -47,7 +47,7 @@ impl World {
             *next.clients.edit().readers.get_mut(name)? = Reader { fresh, ..reader };
             Some(())
         });
-        shown.map(|stepped| stepped.state)
+        shown
     }
 }
 
@@ -55,7 +55,7 @@ impl Next<'_> {
     /// The revision that a reader may take for the current one.
     pub(super) fn fresh(&self, reader: &Reader) -> Option<usize> {
         match reader.fresh {
-            _ if self.world.scope.cluster.is_none() => Some(self.log.revision()),
+            _ if self.world.log_is_atomic => Some(self.log.revision()),
             Fresh::Shown(revision) => Some(revision),
             Fresh::Unasked | Fresh::Asked => None,
         }

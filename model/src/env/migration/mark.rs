@@ -40,9 +40,8 @@ cutover::core::marks! {
     }
 }
 
-impl Mark {
-    /// The places in a set.
-    pub fn in_set(bits: u64) -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(move |mark| bits & (1 << (*mark as u8)) != 0)
+impl From<Mark> for &'static str {
+    fn from(mark: Mark) -> Self {
+        mark.text()
     }
 }

@@ -1,6 +1,6 @@
-//! The world: the production machines and everything around them. The one description of the environment.
+//! The environment around sinks and gateways, with the log taken as atomic.
 //!
-//! Exhaustive search, replay and the browser all drive this `World`. It holds no rule of the protocol: what a request
+//! Exhaustive search, replay and the browser all drive this [`Migration`]. It holds no rule of the protocol: what a request
 //! does is decided by [`cutover::core::fence::Fence`], what a command does by [`cutover::core::migration::PlacementTable`], what
 //! is sent by [`cutover::core::migration::Controller`] and [`cutover::core::gate::Operation`], and what is wrong by
 //! [`cutover::core::invariant::Monitor`]. What is decided here: who exists, what may be delivered when, and what a crash
@@ -12,57 +12,64 @@
 //! - **The mover** has read everything that a source would hand out, as soon as it would, for every migration so far.
 //! - **Clients** resolve from any past record where the machine asks for a cached view, and from the committed one
 //!   where it asks for a fresh one.
+//!
+//! May import: `core`, `cutover_model::protocol`, `cutover_model`.
 
 mod action;
+mod bounds;
 mod client;
 mod control;
 mod effect;
-pub mod enabled;
+mod enabled;
 mod facts;
 mod fresh;
-pub mod mark;
+mod mark;
 mod parts;
 mod reduction;
 mod refused;
 mod sink;
 mod step;
-pub mod text;
+mod text;
 mod timed;
 
 pub use action::Action;
+pub(crate) use bounds::judged;
+pub use bounds::{Design, MigrationBounds, Timed};
+pub use mark::Mark;
 pub use parts::{
     Clients, Controllers, Fresh, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink,
 };
 
-use crate::environment::{Directive, Environment, Outcome, Place};
-use crate::scopes::{Design, Scope};
+pub(crate) use step::Stepped;
+
+use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
-use cutover::core::fence::{Body, Config, Enforcement, Fence, Input, Prepare, Request};
+use cutover::core::fence::{Config, Enforcement, Fence, Input};
 use cutover::core::gate::{Consistency, Operation, Work};
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
-use cutover::core::invariant::{Id, Monitor, Register};
-use cutover::core::migration::{Caps, Command, Controller, PartitionRecord, PlacementTable, Transition};
+use cutover::core::invariant::{Monitor, REGISTRY, Register};
+use cutover::core::migration::{
+    Caps, Command, Controller, Event, Output, PartitionRecord, PlacementTable, Policy, Transition,
+};
 use cutover::core::placement::Guarantee;
 use enabled::{Enabled, Replies};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The partition that everything is about.
 pub const PARTITION: PartitionId = PartitionId(1);
 /// The sinks: A and B.
 pub const SINKS: [Placement; 2] = [Placement(0), Placement(1)];
 
-/// The environment of one scope.
+/// The environment within the bounds of one scope.
 #[derive(Debug)]
-pub struct World {
-    /// Its bounds.
-    pub scope: Scope,
+pub struct Migration {
+    pub(crate) bounds: MigrationBounds,
+    log_is_atomic: bool,
     symmetry: Symmetry,
-    /// The marks reached so far, by any step.
-    pub reached: AtomicU64,
-    /// Set to end a search early: no state has a successor any more.
-    pub stop: AtomicBool,
+    /// The marks reached so far, by steps and by what was found idle.
+    reached: AtomicU64,
     /// Tells worlds apart in memories that are keyed by content.
     key: u64,
 }
@@ -80,8 +87,6 @@ pub struct State {
     pub(crate) controllers: Shared<Controllers>,
     pub(crate) monitor: Shared<Monitor>,
     pub(crate) spent: Spent,
-    /// The invariants that the step into this state broke.
-    pub(crate) broken: u32,
     /// Derived from `log`, `said` and `controllers`.
     pub(crate) offers: Arc<Enabled>,
     /// Which of its images this stands for.
@@ -99,22 +104,22 @@ pub struct Spent {
     pub restarts: u8,
 }
 
-impl World {
-    /// The environment of a scope.
-    #[must_use]
-    pub fn new(scope: Scope) -> Self {
+impl Migration {
+    /// `log_is_atomic`: otherwise somebody else commits.
+    pub(crate) fn with_log(bounds: &MigrationBounds, log_is_atomic: bool) -> Self {
         let key = WORLDS.fetch_add(1, Ordering::Relaxed);
-        let symmetry = gateways_exchanged(&scope);
-        Self { scope, symmetry, reached: AtomicU64::new(0), stop: AtomicBool::new(false), key }
+        let symmetry = gateways_exchanged(bounds);
+        Self { bounds: bounds.clone(), log_is_atomic, symmetry, reached: AtomicU64::new(0), key }
     }
 
     /// A partition that lives at A, was opened there, and has no writes.
-    #[must_use]
-    pub fn initial(&self) -> State {
+    pub(crate) fn initial(&self) -> State {
         let (log, sinks, _) = self.created();
         let monitor = self.monitor(log.current().map(AsRef::as_ref));
-        let controllers =
-            Controllers { machines: vec![self.controller(); usize::from(self.scope.controllers)], gained: 0 };
+        let controllers = Controllers {
+            machines: vec![self.controller(); usize::from(self.bounds.controllers)],
+            gained: 0,
+        };
         let state = State {
             log: self.share(log),
             sinks: sinks.map(|sink| self.share(sink)),
@@ -124,7 +129,6 @@ impl World {
             controllers: self.share(controllers),
             monitor: self.share(monitor),
             spent: Spent::default(),
-            broken: 0,
             offers: Arc::default(),
             image: 0,
         };
@@ -137,22 +141,23 @@ impl World {
         let mut commands = Vec::new();
         let mut table = PlacementTable::new(Caps::PRODUCTION);
         let mut sinks = SINKS.map(|store| self.empty_sink(store, Incarnation(1)));
-        let (placement, guarantee) = (SINKS[0], self.scope.guarantee);
+        let (placement, guarantee) = (SINKS[0], self.bounds.guarantee);
         let create = Transition::Create { placement, guarantee };
         commands.push(Command { partition: PARTITION, transition: create });
         let _ = table.apply(&commands[0]);
         if let Some(record) = table.record(PARTITION).cloned() {
-            let body = Body::Prepare(Prepare {
-                migration: record.migration,
-                closed_through: record.epoch.previous(),
-            });
-            let request = Request { store: placement, partition: PARTITION, body };
-            for output in sinks[0].fence.handle(&Input::Request(request)) {
-                if let cutover::core::fence::Output::Reply(cutover::core::fence::Reply::Prepared(prepared)) =
-                    output
-                {
-                    let open = Transition::Open { expected: record.expected(), prepared };
-                    let open = Command { partition: PARTITION, transition: open };
+            let mut controller = Controller::new(Policy::PRODUCTION);
+            let asked = controller.handle(&record, &Event::Observed);
+            let replies: Vec<_> = asked
+                .into_iter()
+                .filter_map(|output| if let Output::Send(request) = output { Some(request) } else { None })
+                .flat_map(|request| sinks[0].fence.handle(&Input::Request(request)))
+                .filter_map(|output| output.reply().cloned())
+                .collect();
+            for output in
+                replies.into_iter().flat_map(|reply| controller.handle(&record, &Event::Replied(reply)))
+            {
+                if let Output::Propose(open) = output {
                     let _ = table.apply(&open);
                     commands.push(open);
                 }
@@ -164,11 +169,11 @@ impl World {
     }
 
     pub(crate) fn empty_sink(&self, store: Placement, incarnation: Incarnation) -> Sink {
-        let enforcement = match self.scope.guarantee {
+        let enforcement = match self.bounds.guarantee {
             Guarantee::Sealed => Enforcement::Tokens,
             Guarantee::Timed => Enforcement::Nothing,
         };
-        let limits = self.scope.limits;
+        let limits = self.bounds.limits;
         let config = Config { store, partition: PARTITION, incarnation, enforcement, limits };
         let fence = Fence::unknown(config);
         let disk = fence.durable().clone();
@@ -177,10 +182,10 @@ impl World {
 
     fn monitor(&self, record: Option<&PartitionRecord>) -> Monitor {
         let writes =
-            (1..=self.scope.gateways).flat_map(|g| (1..=self.scope.writes_each).map(move |n| id(g, n)));
-        let register = (self.scope.readers > 0).then(|| Register::new(writes.collect()));
+            (1..=self.bounds.gateways).flat_map(|g| (1..=self.bounds.writes_each).map(move |n| id(g, n)));
+        let register = (self.bounds.readers > 0).then(|| Register::new(writes.collect()));
         let monitor = Monitor::new(record, register);
-        match self.scope.design {
+        match self.bounds.design {
             Some(Design::UnsealedForce) => monitor.without_exemptions(),
             Some(
                 Design::DrainBarrier | Design::FailsOpen | Design::KeptTimestamp | Design::EarlyWatermark,
@@ -190,24 +195,24 @@ impl World {
     }
 
     fn clients(&self) -> Clients {
-        let gateways = (1..=self.scope.gateways).map(|session| self.gateway(session, 1)).collect();
-        let readers = (0..self.scope.readers).map(|_| self.reader(0)).collect();
+        let gateways = (1..=self.bounds.gateways).map(|session| self.gateway(session, 1)).collect();
+        let readers = (0..self.bounds.readers).map(|_| self.reader(0)).collect();
         Clients { gateways, readers }
     }
 
     pub(crate) fn gateway(&self, session: u8, serial: u8) -> Gateway {
         let work = Work::Write(id(session, serial));
-        let operation = Operation::new(PARTITION, work, self.scope.guarantee);
+        let operation = Operation::new(PARTITION, work, self.bounds.guarantee);
         Gateway { operation, serial, attempts: 0 }
     }
 
     pub(crate) const fn controller(&self) -> Manager {
-        Manager { machine: Controller::new(self.scope.policy), seen: 0, timers: Vec::new() }
+        Manager { machine: Controller::new(self.bounds.policy), seen: 0, timers: Vec::new() }
     }
 
     pub(crate) fn reader(&self, done: u8) -> Reader {
         let work = Work::Read(Consistency::Strong);
-        let operation = Operation::new(PARTITION, work, self.scope.guarantee);
+        let operation = Operation::new(PARTITION, work, self.bounds.guarantee);
         Reader { operation, sent: None, done, fresh: Fresh::Unasked }
     }
 
@@ -217,10 +222,10 @@ impl World {
     }
 }
 
-fn gateways_exchanged(scope: &Scope) -> Symmetry {
+fn gateways_exchanged(bounds: &MigrationBounds) -> Symmetry {
     let (one, two) = (SessionId(1), SessionId(2));
     let mirror = Renaming { sessions: vec![(one, two), (two, one)], nodes: Vec::new() };
-    let symmetric = scope.symmetric && scope.gateways == 2;
+    let symmetric = bounds.symmetric && bounds.gateways == 2;
     Symmetry::new(if symmetric { vec![mirror] } else { Vec::new() })
 }
 
@@ -231,15 +236,8 @@ pub fn id(gateway: u8, serial: u8) -> WriteId {
 }
 
 impl State {
-    /// The invariants that the step into this state broke, as a set.
-    #[must_use]
-    pub const fn broken(&self) -> u32 {
-        self.broken
-    }
-
     /// The same for every state that differs only in the names of the gateways.
-    #[must_use]
-    pub fn representative(&self) -> Self {
+    fn representative(&self) -> Self {
         let (own, mirror) = (self.fingerprint(0), self.fingerprint(1));
         Self { image: usize::from(mirror < own), ..self.clone() }
     }
@@ -273,7 +271,6 @@ impl State {
         into.write_u64(self.controllers.hash(image));
         into.write_u64(self.monitor.hash(image));
         self.spent.hash(into);
-        into.write_u32(self.broken);
     }
 }
 
@@ -282,65 +279,53 @@ impl std::fmt::Debug for State {
         for (name, value) in self.facts() {
             writeln!(f, "{name:<5} {value}")?;
         }
-        for id in Id::in_set(self.broken) {
-            writeln!(f, "BROKEN {id}")?;
-        }
         Ok(())
     }
 }
 
-impl Place for State {
-    fn broken(&self) -> u32 {
-        self.broken
-    }
-
-    fn representative(&self) -> Self {
-        self.representative()
-    }
-
-    fn facts(&self) -> Vec<(String, String)> {
-        self.facts()
-    }
-}
-
-impl Environment for World {
+impl Protocol for Migration {
+    type Bounds = MigrationBounds;
     type State = State;
     type Action = Action;
 
-    fn scope(&self) -> &Scope {
-        &self.scope
+    fn invariants() -> &'static [Invariant] {
+        REGISTRY
     }
 
-    fn stop(&self) -> &AtomicBool {
-        &self.stop
+    fn marks() -> Vec<&'static str> {
+        Mark::ALL.iter().map(|mark| mark.text()).collect()
+    }
+
+    fn new(bounds: &MigrationBounds) -> Self {
+        Self::with_log(bounds, true)
     }
 
     fn initial(&self) -> State {
         self.initial()
     }
 
-    fn actions(&self, state: &State, into: &mut Vec<Action>) {
+    fn enabled(&self, state: &State, into: &mut Vec<Action>) {
         self.actions(state, into);
     }
 
-    fn next(&self, state: &State, action: Action) -> Option<State> {
-        self.next(state, action)
+    fn step(&self, state: &State, action: &Action, notes: &mut Notes) -> Option<State> {
+        Some(self.take(state, *action, notes.explains())?.tell(notes))
     }
 
-    fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
-        self.explain(state, action)
+    fn choice(&self, state: &State, action: &Action) -> Option<Choice> {
+        self.in_words(state, *action)
     }
 
-    fn directive(&self, state: &State, action: Action) -> Option<Directive> {
-        self.directive(state, action)
+    fn representative(state: &State) -> State {
+        state.representative()
     }
 
-    fn reached(&self) -> Vec<&'static str> {
-        mark::Mark::in_set(self.reached.load(Ordering::Relaxed)).map(mark::Mark::text).collect()
+    fn facts(&self, state: &State) -> Vec<(String, String)> {
+        state.facts()
     }
 
-    fn to_reach(&self) -> Vec<&'static str> {
-        self.scope.reaches.iter().map(|mark| mark.text()).collect()
+    fn reached(&self) -> MarkSet {
+        self.reached.load(Ordering::Relaxed).into()
     }
 }
 

@@ -3,14 +3,14 @@
 use super::client::matters;
 use super::effect::Delivery;
 use super::refused::refusal_marks;
-use super::{Action, Held, Leaving, Message, Shared, Sink, State, World};
+use super::{Action, Held, Leaving, Message, Migration, Shared, Sink, State};
 use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::core::fence::{Body, Chunk, Export, Input, Output, Reply, Request};
 use cutover::core::ids::{MigrationId, Placement, Position};
 use cutover::core::migration::{Event, Output as ControllerOutput};
 use std::sync::Arc;
 
-impl World {
+impl Migration {
     /// Whether a delivery would change nothing: no machine, and nothing that is not on its way already. It is then no
     /// choice at all, but what it shows counts among the places reached.
     ///
@@ -87,7 +87,7 @@ impl World {
         let mut chunks = Vec::new();
         let len = u64::try_from(sink.data.len()).unwrap_or(0);
         for first in 1..=len {
-            for count in 1..=u64::from(self.scope.chunk_writes).min(len - first + 1) {
+            for count in 1..=u64::from(self.bounds.chunk_writes).min(len - first + 1) {
                 let body = Body::Export(Export { migration, first: Position(first), count });
                 let mut persisted = false;
                 for output in fence.handle(&Input::Request(Request { store, partition, body })) {

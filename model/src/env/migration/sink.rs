@@ -117,7 +117,7 @@ impl Next<'_> {
         }
         self.say(|| format!("serves the read: {}", value.map_or("nothing".to_owned(), |id| id.to_string())));
         let done = busy.done + 1;
-        let next = if done < self.world.scope.reads_each {
+        let next = if done < self.world.bounds.reads_each {
             self.world.reader(done)
         } else {
             Reader { operation, sent: None, done, fresh: Fresh::Unasked }

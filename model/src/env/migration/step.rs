@@ -3,8 +3,8 @@
 use super::effect::Delivery;
 use super::enabled::{Commit, Replies};
 use super::mark::Mark;
-use super::{Action, Clients, Controllers, Log, Net, PARTITION, Shared, Sink, Spent, State, World};
-use crate::environment::Outcome;
+use super::{Action, Clients, Controllers, Log, Migration, Net, PARTITION, Shared, Sink, Spent, State};
+use crate::protocol::Notes;
 use cutover::core::ids::Relabel;
 use cutover::core::invariant::{Fact, Findings, Monitor, SinkNow, Violation};
 use cutover::core::migration::Command;
@@ -14,16 +14,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What a step did.
-pub(super) struct Stepped {
-    pub(super) state: State,
-    said: Vec<String>,
-    violations: Vec<Violation>,
-    marks: u64,
+pub(crate) struct Stepped {
+    pub(crate) state: State,
+    pub(crate) said: Vec<String>,
+    /// The invariants that the step broke, as a set.
+    pub(crate) broken: u32,
+    pub(crate) violations: Vec<Violation>,
+    /// The places that it reached, as a set.
+    pub(crate) marks: u64,
 }
 
-impl From<Stepped> for Outcome<State> {
-    fn from(Stepped { state, said, violations, marks }: Stepped) -> Self {
-        Self { state, said, violations, marks: Mark::in_set(marks).map(Mark::text).collect() }
+impl Stepped {
+    /// The next state; the rest goes into the notes.
+    pub(super) fn tell(self, notes: &mut Notes) -> State {
+        let Self { state, said, broken, violations, marks } = self;
+        crate::env::tell(notes, broken, &violations);
+        notes.mark_all(marks.into());
+        notes.say_all(said);
+        state
     }
 }
 
@@ -76,7 +84,7 @@ impl<'w, T: Clone + Hash + Relabel> Part<'w, T> {
     }
 
     /// The part as it stands, wrapped.
-    pub(super) fn share(&self, world: &World) -> Shared<T> {
+    pub(super) fn share(&self, world: &Migration) -> Shared<T> {
         match &self.now {
             Now::Same => self.before.clone(),
             Now::Adopted(shared) => shared.clone(),
@@ -92,7 +100,7 @@ impl<'w, T: Clone + Hash + Relabel> Part<'w, T> {
         }
     }
 
-    fn finish(self, world: &World) -> Shared<T> {
+    fn finish(self, world: &Migration) -> Shared<T> {
         match self.now {
             Now::Same => self.before.clone(),
             Now::Adopted(shared) => shared,
@@ -103,7 +111,7 @@ impl<'w, T: Clone + Hash + Relabel> Part<'w, T> {
 
 /// The state that a step is building.
 pub(super) struct Next<'w> {
-    pub(super) world: &'w World,
+    pub(super) world: &'w Migration,
     pub(super) before: &'w State,
     pub(super) log: Part<'w, Log>,
     pub(super) sinks: [Part<'w, Sink>; 2],
@@ -123,32 +131,21 @@ pub(super) struct Next<'w> {
 /// `None`: the choice changes nothing.
 pub(super) type Done = Option<()>;
 
-impl World {
-    /// Takes a step; `None` if it changes nothing.
-    #[must_use]
-    pub fn next(&self, state: &State, action: Action) -> Option<State> {
-        self.run(state, action, false).map(|outcome| outcome.state)
-    }
-
-    /// Takes a step, and tells what happened.
-    #[must_use]
-    pub fn explain(&self, state: &State, action: Action) -> Option<Outcome<State>> {
-        self.run(state, action, true).map(Into::into)
+impl Migration {
+    /// Takes a step, with words if they are asked for; `None` if it changes nothing.
+    pub(crate) fn take(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
+        self.run_with(state, explain, |next| next.take(action))
     }
 
     /// A command was committed by a log that is not here. `None`: it changes nothing.
-    pub(crate) fn decide(&self, state: &State, command: &Command, explain: bool) -> Option<Outcome<State>> {
+    pub(crate) fn decide(&self, state: &State, command: &Command, explain: bool) -> Option<Stepped> {
         let mut log = (*state.log).clone();
         let outcome = log.table.apply(command);
         if outcome.is_ok() || log.table != state.log.table {
             log.note(&command.transition, log.table.record(PARTITION).cloned());
         }
         let commit = Commit { command: command.clone(), outcome, log: self.share(log) };
-        Some(self.run_with(state, explain, |next| next.decided(&commit))?.into())
-    }
-
-    fn run(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
-        self.run_with(state, explain, |next| next.take(action))
+        self.run_with(state, explain, |next| next.decided(&commit))
     }
 
     pub(super) fn run_with(
@@ -159,7 +156,7 @@ impl World {
     ) -> Option<Stepped> {
         let mut next = Next::new(self, state, explain);
         take(&mut next)?;
-        if self.scope.forgetful {
+        if self.bounds.forgetful {
             next.forget();
         }
         next.mover();
@@ -186,7 +183,7 @@ impl World {
 }
 
 impl<'w> Next<'w> {
-    fn new(world: &'w World, before: &'w State, explain: bool) -> Self {
+    fn new(world: &'w Migration, before: &'w State, explain: bool) -> Self {
         Self {
             world,
             before,
@@ -285,11 +282,11 @@ impl<'w> Next<'w> {
             controllers: self.controllers.finish(world),
             monitor: self.monitor.finish(world),
             spent: self.spent,
-            broken: self.findings.bits(),
             offers: Arc::clone(&before.offers),
             image: 0,
         };
-        let same = state.broken == 0 && state.same_place(before);
+        let broken = self.findings.bits();
+        let same = broken == 0 && state.same_place(before);
         if same {
             world.note(self.marks);
             self.transcript.as_ref()?;
@@ -299,7 +296,7 @@ impl<'w> Next<'w> {
         }
         let violations = self.findings.violations().to_vec();
         let said = self.transcript.unwrap_or_default();
-        (!same).then_some(Stepped { state, said, violations, marks: self.marks })
+        (!same).then_some(Stepped { state, said, broken, violations, marks: self.marks })
     }
 }
 

@@ -1,91 +1,90 @@
 //! Choices and what they did, in words. A directive names its choice; it holds no contents that replay would need.
 
-use super::{Action, SINKS, State, World};
-use crate::environment::Directive;
+use super::{Action, Migration, SINKS, State};
+use crate::protocol::Choice;
 pub use cutover::core::fence::format_write_ids;
 use cutover::core::fence::{Reply, Request};
 use cutover::core::migration::{Event, Output, PartitionRecord, Timer};
 
-impl World {
+impl Migration {
     /// A choice in words; among the choices of one state, no two read the same.
-    #[must_use]
-    pub fn directive(&self, state: &State, action: Action) -> Option<Directive> {
+    pub(super) fn in_words(&self, state: &State, action: Action) -> Option<Choice> {
         let at = |sink: u8| SINKS.get(usize::from(sink)).map(ToString::to_string);
         Some(match action {
             Action::Send { gateway, revision } => {
                 let work = state.clients.gateways.get(usize::from(gateway))?;
                 let attempt = if work.attempts == 0 { "send" } else { "resend" };
                 let name = format!("gw{}", gateway + 1);
-                Directive::new(name, format!("{attempt} {} view r{revision}", written(work)))
+                Choice::new(name, format!("{attempt} {} view r{revision}", written(work)))
             }
             Action::Write { message } => {
                 let (write, age) = state.net.writes.get(usize::from(message))?;
-                let aging = self.scope.timed.is_some_and(|timed| timed.effect_ticks.is_some());
+                let aging = self.bounds.timed.is_some_and(|timed| timed.effect_ticks.is_some());
                 let age = if aging { format!(" age {age}") } else { String::new() };
-                Directive::new(write.store.to_string(), format!("deliver {}{age}", request(write)))
+                Choice::new(write.store.to_string(), format!("deliver {}{age}", request(write)))
             }
             Action::Apply { sink, index } => {
                 let write = state.sinks.get(usize::from(sink))?.fence.admitted().get(usize::from(index))?;
-                Directive::new(at(sink)?, format!("apply {} token {}", write.id, write.token))
+                Choice::new(at(sink)?, format!("apply {} token {}", write.id, write.token))
             }
             Action::Answer { message } => {
                 let answer = state.net.answers.get(usize::from(message))?;
                 let write = super::client::write_of(answer)?;
-                Directive::new(format!("gw{}", write.id.session.0), format!("deliver {}", reply(answer)))
+                Choice::new(format!("gw{}", write.id.session.0), format!("deliver {}", reply(answer)))
             }
             Action::Resolve { reader, revision } => {
-                Directive::new(format!("rd{}", reader + 1), format!("read view r{revision}"))
+                Choice::new(format!("rd{}", reader + 1), format!("read view r{revision}"))
             }
             Action::Serve { reader } => {
                 let (_, read) = state.clients.readers.get(usize::from(reader))?.sent.as_ref()?;
-                Directive::new(read.store.to_string(), format!("deliver rd{} {}", reader + 1, request(read)))
+                Choice::new(read.store.to_string(), format!("deliver rd{} {}", reader + 1, request(read)))
             }
-            Action::Stale { revision } => Directive::new("cache", format!("read view r{revision}")),
+            Action::Stale { revision } => Choice::new("cache", format!("read view r{revision}")),
             Action::Request { offer } => {
                 let asked = state.offers.requests.get(usize::from(offer))?;
-                Directive::new(asked.store.to_string(), format!("deliver {}", request(asked)))
+                Choice::new(asked.store.to_string(), format!("deliver {}", request(asked)))
             }
             Action::Misroute { offer } => {
                 let asked = state.offers.requests.get(usize::from(offer))?;
                 let wrong = SINKS.iter().find(|sink| **sink != asked.store)?;
                 let text = format!("deliver {} meant for {}", request(asked), asked.store);
-                Directive::fault(wrong.to_string(), text)
+                Choice::fault(wrong.to_string(), text)
             }
             Action::MisrouteWrite { message } => stray(&state.net.writes.get(usize::from(message))?.0)?,
             Action::MisrouteChunk { message } => stray(state.net.chunks.get(usize::from(message))?)?,
             Action::Commit { offer } => {
                 let command = state.offers.commits.get(usize::from(offer))?;
-                Directive::new("log", format!("commit {}", command.command))
+                Choice::new("log", format!("commit {}", command.command))
             }
             Action::Chunk { message } => {
                 let message = state.net.chunks.get(usize::from(message))?;
-                Directive::new(message.store.to_string(), request(message))
+                Choice::new(message.store.to_string(), request(message))
             }
-            Action::Sync { sink } => Directive::new(at(sink)?, "sync"),
-            Action::Crash { sink } => Directive::fault(at(sink)?, "crash lose=unsynced"),
-            Action::Wipe { sink } => Directive::fault(at(sink)?, "wipe"),
-            Action::Restart { gateway } => Directive::fault(format!("gw{}", gateway + 1), "restart"),
+            Action::Sync { sink } => Choice::new(at(sink)?, "sync"),
+            Action::Crash { sink } => Choice::fault(at(sink)?, "crash lose=unsynced"),
+            Action::Wipe { sink } => Choice::fault(at(sink)?, "wipe"),
+            Action::Restart { gateway } => Choice::fault(format!("gw{}", gateway + 1), "restart"),
             Action::Controller { offer } => {
                 let (name, revision, event) = state.offers.steps.get(usize::from(offer))?;
-                Directive::new(format!("c{name}"), format!("{} record r{revision}", self::event(event)))
+                Choice::new(format!("c{name}"), format!("{} record r{revision}", self::event(event)))
             }
-            Action::Replace { controller } => Directive::fault(format!("c{controller}"), "restart"),
+            Action::Replace { controller } => Choice::fault(format!("c{controller}"), "restart"),
             Action::Fire { controller, timer, revision } => {
                 let manager = state.controllers.machines.get(usize::from(controller))?;
                 let (timer, _) = manager.timers.get(usize::from(timer))?;
-                Directive::new(format!("c{controller}"), format!("{} record r{revision}", self::timer(timer)))
+                Choice::timer(format!("c{controller}"), format!("{} record r{revision}", self::timer(timer)))
             }
-            Action::Tick => Directive::new("clock", "tick"),
-            Action::Gain { controller } => Directive::fault(format!("c{controller}"), "gain tick"),
+            Action::Tick => Choice::new("clock", "tick"),
+            Action::Gain { controller } => Choice::fault(format!("c{controller}"), "gain tick"),
         })
     }
 }
 
 /// A message at the store that it is not meant for.
-fn stray(message: &super::Message) -> Option<Directive> {
+fn stray(message: &super::Message) -> Option<Choice> {
     let wrong = SINKS.iter().find(|sink| **sink != message.store)?;
     let text = format!("deliver {} meant for {}", request(message), message.store);
-    Some(Directive::fault(wrong.to_string(), text))
+    Some(Choice::fault(wrong.to_string(), text))
 }
 
 fn written(gateway: &super::Gateway) -> String {

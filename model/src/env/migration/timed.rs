@@ -5,19 +5,19 @@
 //! controller's clock counts the same ticks, and may gain a few. A tick is the least time that anything can tell
 //! apart: one tick of the policy's milliseconds, here.
 
+use super::Timed;
 use super::mark::Mark;
 use super::step::{Done, Next};
-use super::{Action, State, World};
-use crate::scopes::Timed;
+use super::{Action, Migration, State};
 use cutover::core::migration::Timer;
 
-impl World {
+impl Migration {
     /// How many ticks of its clock a controller's timer runs.
     pub(super) fn duration(&self, timer: &Timer) -> u64 {
-        let set = self.scope.timed.and_then(|timed| timed.barrier_ticks);
+        let set = self.bounds.timed.and_then(|timed| timed.barrier_ticks);
         match (timer, set) {
             (Timer::Barrier { .. }, Some(ticks)) => ticks,
-            (_, _) => self.scope.policy.duration_ms(timer),
+            (_, _) => self.bounds.policy.duration_ms(timer),
         }
     }
 
@@ -38,7 +38,7 @@ impl World {
             if !manager.timers.is_empty() && state.controllers.gained < timed.clock_gain {
                 into.push(Action::Gain { controller });
             }
-            if self.scope.replaces && *manager != self.controller() {
+            if self.bounds.replaces && *manager != self.controller() {
                 into.push(Action::Replace { controller });
             }
         }
@@ -47,7 +47,7 @@ impl World {
 
 impl Next<'_> {
     pub(super) fn tick(&mut self) -> Done {
-        let timed = self.world.scope.timed?;
+        let timed = self.world.bounds.timed?;
         if let Some(limit) = timed.effect_ticks {
             let writes = &mut self.net.edit().writes;
             let before = writes.len();

@@ -1,6 +1,9 @@
 //! What a scope around the nodes of the control plane bounds.
 
+use crate::protocol::{Bounds, InvariantSet};
+use crate::render::plural;
 use cutover::core::fault::Fault;
+use cutover::core::invariant::Id;
 use cutover::core::raft::{Limits, SessionLimits};
 
 /// How often messages arrive again.
@@ -25,7 +28,7 @@ pub enum Wish {
 
 /// Bounds of the nodes, of the network and of what is asked of them.
 #[derive(Clone, Debug)]
-pub struct Cluster {
+pub struct ConsensusBounds {
     /// Nodes that the cluster is founded with.
     pub founders: u8,
     /// Nodes with an empty disk, after the founders.
@@ -73,18 +76,16 @@ pub struct Cluster {
     pub sessions: SessionLimits,
     /// Whether the founders are interchangeable.
     pub symmetric: bool,
-    /// The places that a complete search must have reached.
-    pub reaches: &'static [&'static str],
 }
 
-impl Cluster {
-    pub(super) fn bounds(&self) -> Vec<String> {
-        let some = |count: u8, what: &str| super::plural(u64::from(count), what);
+impl ConsensusBounds {
+    pub(crate) fn parts(&self) -> Vec<String> {
+        let some = |count: u8, what: &str| plural(u64::from(count), what);
         let mut parts = vec![some(self.founders, "node")];
         if self.joiners > 0 {
             parts.push(format!("{} more with an empty disk", self.joiners));
         }
-        parts.push(super::plural(self.terms, "term"));
+        parts.push(plural(self.terms, "term"));
         if self.timeouts < u8::MAX {
             parts.push(some(self.timeouts, "election timeout"));
         }
@@ -113,7 +114,7 @@ impl Cluster {
         parts.push(format!("features: {elections}"));
         parts.push(format!(
             "{} in an append, window {window}",
-            super::plural(append_entries_max.into(), "entry").replace("entrys", "entries")
+            plural(append_entries_max.into(), "entry").replace("entrys", "entries")
         ));
         if compact_after_entries < 1000 {
             parts.push(format!("a snapshot after {compact_after_entries}"));
@@ -121,7 +122,7 @@ impl Cluster {
         parts
     }
 
-    pub(super) fn faults(&self) -> Vec<String> {
+    pub(crate) fn fault_parts(&self) -> Vec<String> {
         let mut parts =
             vec!["delay, lose, reorder any message between nodes".to_owned(), "pause any".to_owned()];
         match self.duplicates {
@@ -149,5 +150,25 @@ impl Cluster {
             parts.push("under-approximation: messages of a lower term, refused votes, and messages that say nothing new are lost".to_owned());
         }
         parts
+    }
+}
+
+/// The invariants about nodes and their log, but for the one that the compiler judges: the log's type has no place for user data.
+pub(crate) fn judged() -> InvariantSet {
+    let ids = Id::ALL.iter().filter(|id| id.entry().id.starts_with("raft.") && **id != Id::NoUserData);
+    ids.fold(0, |set, id| set | u64::from(id.bit()))
+}
+
+impl Bounds for ConsensusBounds {
+    fn text(&self) -> String {
+        self.parts().join(", ")
+    }
+
+    fn faults(&self) -> String {
+        self.fault_parts().join(", ")
+    }
+
+    fn judged(&self, _: InvariantSet) -> InvariantSet {
+        judged()
     }
 }

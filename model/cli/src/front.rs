@@ -1,0 +1,97 @@
+//! The verbs that any protocol has, and the front door of a crate that has nothing else.
+
+use crate::verbs::{check, explain, explore, replay, review};
+use crate::{mutants, usage};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use cutover_model::catalog::Protocols;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+/// The verbs that any protocol has.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Explore the state machines exhaustively within each scope's bounds
+    Check(check::Args),
+    /// Browse a scope's states and choices (stateright's Explorer)
+    Explore(explore::Args),
+    /// Run stored traces again, through the machines of this build
+    Replay(replay::Args),
+    /// Put known bugs in, one at a time, and show that each is found
+    Mutants(mutants::Args),
+    /// Compare two runs: invariants, state space, mutants; what awaits a decision
+    Review(review::Args),
+    /// Tell about an invariant: claim, source, the mutants it kills, a witness
+    Explain(explain::Args),
+}
+
+impl Verb {
+    /// Runs it; gives the exit code. `build`: how a mutant becomes a program.
+    pub(crate) fn run<P: Protocols>(self, matches: &ArgMatches, build: mutants::Build) -> u8 {
+        match self {
+            Self::Check(args) => check::run::<P>(&args, &chosen::<P>(matches)),
+            Self::Explore(args) => explore::run::<P>(&args),
+            Self::Replay(args) => replay::run::<P>(&args),
+            Self::Mutants(args) => mutants::run(&args, build),
+            Self::Review(args) => review::run(&args),
+            Self::Explain(args) => explain::run::<P>(&args),
+        }
+    }
+}
+
+/// A command line with a flag of `check` for each option that scopes take.
+pub(crate) fn command<C: CommandFactory, P: Protocols>() -> clap::Command {
+    let flags = P::options().into_iter().map(|option| {
+        let flag = clap::Arg::new(option.name).long(option.name).value_name(option.value).help(option.about);
+        if option.values.is_empty() { flag } else { flag.value_parser(option.values.to_vec()) }
+    });
+    C::command().mut_subcommand("check", |check| check.args(flags))
+}
+
+/// The options of scopes that were given: names and values.
+fn chosen<P: Protocols>(matches: &ArgMatches) -> Vec<(&'static str, String)> {
+    let Some(check) = matches.subcommand_matches("check") else { return Vec::new() };
+    let value = |name: &'static str| Some((name, check.get_one::<String>(name)?.clone()));
+    P::options().into_iter().filter_map(|option| value(option.name)).collect()
+}
+
+/// Checks a protocol: explores all of its states, and replays what it finds.
+#[derive(Debug, Parser)]
+#[command(disable_help_subcommand = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// The whole `main` of a crate that checks protocols of its own, given as a tuple of one to four types.
+///
+/// `mutants` builds the program of the same name in a copy of the git repository around the current directory, and looks for
+/// patches in its `tests/mutants`.
+#[must_use]
+pub fn main<P: Protocols>() -> ExitCode {
+    let started_as = std::env::args_os().next().unwrap_or_default();
+    let stem = Path::new(&started_as).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let program = PROGRAM.get_or_init(|| stem.unwrap_or_else(|| OURS.to_owned()));
+    ExitCode::from(run::<P>(program, std::env::args_os()))
+}
+
+const OURS: &str = "cutover";
+
+static PROGRAM: OnceLock<String> = OnceLock::new();
+
+/// The name that messages begin with.
+pub(crate) fn program() -> &'static str {
+    PROGRAM.get().map_or(OURS, String::as_str)
+}
+
+fn run<P: Protocols>(program: &'static str, args: impl IntoIterator<Item = OsString>) -> u8 {
+    let matches = match command::<Cli, P>().name(program).try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => return usage::<Cli>(&error),
+    };
+    match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli.verb.run::<P>(&matches, mutants::Build::of_program(program)),
+        Err(error) => usage::<Cli>(&error),
+    }
+}

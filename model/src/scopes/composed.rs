@@ -1,0 +1,52 @@
+//! A migration whose commands go through the log of the nodes.
+
+use super::consensus::TERSE;
+use super::migration::BASE;
+use crate::env::composed::{ACROSS, ComposedBounds};
+use crate::env::consensus::{self, ConsensusBounds};
+use crate::env::migration::{self, MigrationBounds};
+use crate::protocol::Scope;
+use cutover::core::raft::Mark as Core;
+
+/// A new term's leader appends to a log of three: the entry of the first term, the creation of the partition and its opening.
+pub(super) const NODES: ConsensusBounds =
+    ConsensusBounds { timeouts: 1, writes: 0, entries: 7, in_flight: 1, ..TERSE };
+
+/// One gateway that writes, and tries once more.
+pub(super) const WRITES: MigrationBounds = MigrationBounds { gateways: 1, attempts: 2, ..BASE };
+
+pub(super) fn all() -> Vec<Scope<ComposedBounds>> {
+    let reads =
+        MigrationBounds { gateways: 1, attempts: 0, readers: 1, reads_each: 1, aborts: false, ..BASE };
+    vec![
+        Scope::new(
+            "composed",
+            "a migration whose commands go through the log of the nodes",
+            ComposedBounds { nodes: NODES, sinks: WRITES },
+        )
+        .reaching([
+            ACROSS,
+            migration::Mark::Completed.text(),
+            migration::Mark::SealThenAbort.text(),
+            migration::Mark::SealRefusedThenApplied.text(),
+            migration::Mark::RetryOnceAcross.text(),
+            migration::Mark::StaleControllerRefused.text(),
+            consensus::Mark::LeaderSecond.text(),
+            Core::ProposalLost.text(),
+            Core::Truncated.text(),
+        ]),
+        Scope::new(
+            "composed-reads",
+            "the same with a strong read, which asks the nodes first",
+            ComposedBounds { nodes: ConsensusBounds { reads: 1, ..NODES }, sinks: reads },
+        )
+        .reaching([
+            ACROSS,
+            migration::Mark::Completed.text(),
+            migration::Mark::ReadAtTarget.text(),
+            consensus::Mark::ReadServed.text(),
+            consensus::Mark::ReadByDeposed.text(),
+            Core::ReadDropped.text(),
+        ]),
+    ]
+}

@@ -1,0 +1,136 @@
+//! `membership` and `snapshot`: nodes that join, leave, lose their disk, or get a snapshot.
+
+use super::consensus::{NODES, REMOVALS, TERSE};
+use crate::env::consensus::{ConsensusBounds, Mark, Wish};
+use crate::protocol::Scope;
+use cutover::core::raft::{Limits, Mark as Core};
+
+#[expect(clippy::too_many_lines, reason = "a list")]
+pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
+    vec![
+        Scope::new(
+            "membership",
+            "a node joins, is promoted, and one leaves, the leader included",
+            ConsensusBounds {
+                joiners: 1,
+                terms: 3,
+                timeouts: 3,
+                writes: 0,
+                entries: 4,
+                changes: 2,
+                wishes: &[Wish::Admit(4), Wish::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
+                in_flight: 1,
+                crashes: 1,
+                ..TERSE
+            },
+        )
+        .reaching([
+            Core::LeaderRemoved.text(),
+            Core::ConfigurationUndone.text(),
+            Core::ChangeNotYetInTerm.text(),
+            Core::ChangeInProgress.text(),
+            Core::NotCaughtUp.text(),
+            Mark::ChangeCommitted.text(),
+            Mark::Joined.text(),
+        ]),
+        Scope::new(
+            "membership-join",
+            "a node with an empty disk joins, catches up and votes",
+            ConsensusBounds {
+                joiners: 1,
+                terms: 1,
+                timeouts: 1,
+                writes: 0,
+                entries: 4,
+                changes: 2,
+                wishes: &[Wish::Admit(4), Wish::Promote(4)],
+                in_flight: 1,
+                ..NODES
+            },
+        )
+        .reaching([Core::Promoted.text(), Core::NotCaughtUp.text(), Mark::Joined.text()]),
+        Scope::new(
+            "membership-wiped",
+            "a voter loses its disk, and comes back under the same name",
+            ConsensusBounds { timeouts: 3, entries: 2, wipes: 1, ..TERSE },
+        )
+        .reaching([Mark::Wiped.text(), Mark::LeaderSecond.text()]),
+        Scope::new(
+            "membership-rivals",
+            "two leaders of four, each with a change of its own",
+            ConsensusBounds {
+                founders: 4,
+                timeouts: 2,
+                writes: 0,
+                changes: 2,
+                wishes: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], Wish::Remove(4)],
+                ..TERSE
+            },
+        )
+        .reaching([
+            Core::ConfigurationUndone.text(),
+            Core::ChangeNotYetInTerm.text(),
+            Mark::ChangeCommitted.text(),
+        ]),
+        Scope::new(
+            "snapshot-members",
+            "a snapshot with a change of the members in it, to a voter that missed it",
+            ConsensusBounds {
+                joiners: 1,
+                terms: 1,
+                timeouts: 1,
+                entries: 4,
+                changes: 1,
+                wishes: &[Wish::Admit(4)],
+                in_flight: 1,
+                limits: Limits { compact_after_entries: 2, ..NODES.limits },
+                ..NODES
+            },
+        )
+        .reaching([
+            Core::Compacted.text(),
+            Core::SnapshotInstalled.text(),
+            Mark::ChangeCommitted.text(),
+        ]),
+        Scope::new(
+            "snapshot-pipelined",
+            "a snapshot to a voter that is on the way to know better",
+            ConsensusBounds {
+                terms: 1,
+                timeouts: 1,
+                writes: 2,
+                in_flight: 3,
+                limits: Limits { window: 2, compact_after_entries: 2, ..NODES.limits },
+                ..NODES
+            },
+        )
+        .reaching([
+            Core::Compacted.text(),
+            Core::SnapshotInstalled.text(),
+            Core::SnapshotKeptTail.text(),
+            Core::SnapshotIgnored.text(),
+        ]),
+        Scope::new(
+            "snapshot",
+            "a snapshot over a conflicting tail, with a session and a change of the members in it",
+            ConsensusBounds {
+                timeouts: 2,
+                session: true,
+                entries: 4,
+                changes: 1,
+                wishes: &[Wish::Admit(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
+                in_flight: 1,
+                limits: Limits { compact_after_entries: 3, ..NODES.limits },
+                ..NODES
+            },
+        )
+        .reaching([
+            Core::Compacted.text(),
+            Core::SnapshotOverTail.text(),
+            Core::SnapshotKeptTail.text(),
+            Mark::SnapshotOfAll.text(),
+            Mark::SessionOverSnapshot.text(),
+            Mark::ChangeCommitted.text(),
+        ]),
+    ]
+}

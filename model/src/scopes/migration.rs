@@ -1,0 +1,200 @@
+//! `migration/`: stores that can seal, with the log taken as atomic.
+
+use crate::env::migration::{Mark, MigrationBounds};
+use crate::protocol::Scope;
+use cutover::core::fence::Limits;
+use cutover::core::migration::Policy;
+use cutover::core::placement::Guarantee;
+
+/// What the scopes have in common; each says what it adds.
+pub(super) const BASE: MigrationBounds = MigrationBounds {
+    guarantee: Guarantee::Sealed,
+    gateways: 2,
+    writes_each: 1,
+    attempts: 1,
+    admission: false,
+    controllers: 2,
+    readers: 0,
+    reads_each: 0,
+    stale_reads: false,
+    migrations: 1,
+    aborts: true,
+    forces: 0,
+    drops: false,
+    creations: 0,
+    chunk_writes: 1,
+    unsynced: false,
+    crashes: 0,
+    wipes: 0,
+    polls: false,
+    replaces: true,
+    forgetful: false,
+    restarts: 0,
+    misroute: false,
+    limits: Limits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
+    policy: Policy { lag_writes_max: None, ..Policy::PRODUCTION },
+    timed: None,
+    symmetric: true,
+    design: None,
+};
+
+#[expect(clippy::too_many_lines, reason = "a list")]
+pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
+    vec![
+        Scope::new(
+            "migration/moves",
+            "there and back, with writes and retries from any stale cache",
+            MigrationBounds { migrations: 2, attempts: 2, ..BASE },
+        )
+        .reaching([
+            Mark::Completed,
+            Mark::SealThenAbort,
+            Mark::ThereAndBack,
+            Mark::SealRefusedThenApplied,
+            Mark::RetryOnceAcross,
+            Mark::LateMoverRefused,
+            Mark::StaleControllerRefused,
+            Mark::StaleCacheRefused,
+            Mark::GapRefused,
+        ]),
+        Scope::new(
+            "migration/admission",
+            "writes that wait at the sink between their admission and their effect",
+            MigrationBounds { attempts: 2, admission: true, restarts: 1, ..BASE },
+        )
+        .reaching([
+            Mark::RefusedAtApply,
+            Mark::DuplicateAcknowledged,
+            Mark::Restarted,
+            Mark::Completed,
+        ]),
+        Scope::new(
+            "migration/admission-back",
+            "the same, there and back",
+            MigrationBounds { gateways: 1, migrations: 2, attempts: 2, admission: true, ..BASE },
+        )
+        .reaching([Mark::RefusedAtApply, Mark::ThereAndBack]),
+        Scope::new(
+            "migration/reads",
+            "strong and cached reads, there and back, with old copies dropped",
+            MigrationBounds {
+                gateways: 1,
+                migrations: 2,
+                readers: 1,
+                reads_each: 2,
+                stale_reads: true,
+                drops: true,
+                ..BASE
+            },
+        )
+        .reaching([
+            Mark::ReadAtTarget,
+            Mark::StaleReadServed,
+            Mark::StaleReadRefused,
+            Mark::Dropped,
+            Mark::Forgotten,
+            Mark::ThereAndBack,
+        ]),
+        Scope::new(
+            "migration/history",
+            "overwriting writes with retries and strong reads, linearizable",
+            MigrationBounds { readers: 1, reads_each: 2, stale_reads: true, attempts: 2, ..BASE },
+        )
+        .reaching([Mark::ReadAtTarget, Mark::RetryOnceAcross, Mark::DuplicateAcknowledged]),
+        Scope::new(
+            "migration/crash",
+            "crashes of either sink that take back what was not synced",
+            MigrationBounds { migrations: 2, unsynced: true, crashes: 1, ..BASE },
+        )
+        .reaching([Mark::CrashLost, Mark::Completed, Mark::ThereAndBack, Mark::SealThenAbort]),
+        Scope::new(
+            "migration/crash-reads",
+            "the same with strong reads and retries",
+            MigrationBounds {
+                gateways: 1,
+                unsynced: true,
+                crashes: 2,
+                attempts: 2,
+                readers: 1,
+                reads_each: 2,
+                ..BASE
+            },
+        )
+        .reaching([Mark::CrashLost, Mark::Completed, Mark::ReadAtTarget]),
+        Scope::new(
+            "migration/force",
+            "forced there and back, with debts, drops and cached reads",
+            MigrationBounds {
+                gateways: 1,
+                migrations: 2,
+                forces: 2,
+                attempts: 2,
+                drops: true,
+                stale_reads: true,
+                ..BASE
+            },
+        )
+        .reaching([
+            Mark::Forced,
+            Mark::ForcedBack,
+            Mark::LeftBehind,
+            Mark::Settled,
+            Mark::Dropped,
+            Mark::Completed,
+        ]),
+        Scope::new(
+            "migration/life",
+            "deleted, created again, and moved",
+            MigrationBounds {
+                gateways: 1,
+                creations: 1,
+                attempts: 2,
+                drops: true,
+                stale_reads: true,
+                ..BASE
+            },
+        )
+        .reaching([
+            Mark::Deleted,
+            Mark::CreatedAgain,
+            Mark::Dropped,
+            Mark::Forgotten,
+            Mark::Completed,
+        ]),
+        Scope::new(
+            "migration/wipe",
+            "sinks that come back empty, requests at the wrong store",
+            MigrationBounds {
+                gateways: 1,
+                migrations: 2,
+                attempts: 2,
+                wipes: 1,
+                drops: true,
+                misroute: true,
+                stale_reads: true,
+                ..BASE
+            },
+        )
+        .reaching([Mark::Wiped, Mark::WrongStoreRefused, Mark::ThereAndBack]),
+        Scope::new(
+            "migration/copy",
+            "chunks of several writes, a lag to wait for, and a short memory of write ids",
+            MigrationBounds {
+                gateways: 1,
+                writes_each: 2,
+                attempts: 2,
+                chunk_writes: 2,
+                polls: true,
+                limits: Limits {
+                    sessions_max: 1,
+                    writes_per_session_max: 1,
+                    admitted_max: 2,
+                    chunk_writes_max: 2,
+                },
+                policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
+                ..BASE
+            },
+        )
+        .reaching([Mark::WriteForgotten, Mark::GapRefused, Mark::Completed, Mark::SealThenAbort]),
+    ]
+}

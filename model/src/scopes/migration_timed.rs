@@ -1,0 +1,53 @@
+//! `migration-timed/`: stores that cannot seal, where a wait ends all writes.
+
+use super::migration::BASE;
+use crate::env::migration::{Mark, MigrationBounds, Timed};
+use crate::protocol::Scope;
+use cutover::core::migration::Policy;
+use cutover::core::placement::Guarantee;
+
+/// A store that cannot seal. A tick is a millisecond.
+pub(super) const TIMED: MigrationBounds = MigrationBounds {
+    guarantee: Guarantee::Timed,
+    policy: Policy {
+        lag_writes_max: None,
+        blocked_budget_ms: 8,
+        retry_ms: 1,
+        write_effect_ms_max: 2,
+        clock_error_ppm: 500_000,
+        clock_granule_ms: 1,
+    },
+    timed: Some(Timed { effect_ticks: Some(2), barrier_ticks: None, clock_gain: 1 }),
+    ..BASE
+};
+
+/// A write that takes effect within a tick, and a clock that keeps time.
+pub(super) const TIMED_TIGHT: MigrationBounds = MigrationBounds {
+    policy: Policy { write_effect_ms_max: 1, clock_error_ppm: 0, ..TIMED.policy },
+    timed: Some(Timed { effect_ticks: Some(1), barrier_ticks: None, clock_gain: 0 }),
+    ..TIMED
+};
+
+pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
+    vec![
+        Scope::new(
+            "migration-timed/wait",
+            "two gateways, two controllers, a clock that gains: the wait ends all writes",
+            MigrationBounds { ..TIMED },
+        )
+        .reaching([Mark::Waited, Mark::WaitLost, Mark::Expired, Mark::Completed]),
+        Scope::new(
+            "migration-timed/again",
+            "an abort, and another migration: its wait starts anew",
+            MigrationBounds {
+                gateways: 1,
+                controllers: 1,
+                migrations: 2,
+                forgetful: true,
+                replaces: false,
+                ..TIMED_TIGHT
+            },
+        )
+        .reaching([Mark::Waited, Mark::Completed]),
+    ]
+}

@@ -1,0 +1,259 @@
+//! `nightly/`: what does not fit into a minute. Around nodes nothing is lost that may still matter, messages arrive again without
+//! end, and disks lag behind where a crash can tell.
+
+use super::composed::{self, WRITES};
+use super::consensus::{NODES, REMOVALS, STABLE, WHOLE};
+use super::migration::BASE;
+use super::migration_timed::TIMED;
+use crate::env::composed::{ACROSS, ComposedBounds};
+use crate::env::consensus::{ConsensusBounds, Wish};
+use crate::env::migration::{Mark, MigrationBounds};
+use crate::protocol::Scope;
+use cutover::core::fence;
+use cutover::core::migration::Policy;
+use cutover::core::raft::{Elections, Limits};
+
+#[expect(clippy::too_many_lines, reason = "a list")]
+pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
+    vec![
+        Scope::new(
+            "nightly/there-again",
+            "there, back and there again, with cached reads",
+            MigrationBounds { migrations: 3, stale_reads: true, ..BASE },
+        )
+        .reaching([Mark::ThereAndBack, Mark::ThereAgain])
+        .nightly(),
+        Scope::new(
+            "nightly/admission",
+            "two gateways whose writes wait at the sink, there and back",
+            MigrationBounds { migrations: 2, attempts: 2, admission: true, ..BASE },
+        )
+        .reaching([Mark::RefusedAtApply, Mark::ThereAndBack])
+        .nightly(),
+        Scope::new(
+            "nightly/reads",
+            "two gateways, a strong and a cached reader, drops, there and back",
+            MigrationBounds {
+                migrations: 2,
+                readers: 1,
+                reads_each: 1,
+                stale_reads: true,
+                drops: true,
+                ..BASE
+            },
+        )
+        .reaching([Mark::ReadAtTarget, Mark::Forgotten, Mark::ThereAndBack])
+        .nightly(),
+        Scope::new(
+            "nightly/crash",
+            "two crashes, retries and a strong reader, there and back",
+            MigrationBounds {
+                gateways: 1,
+                migrations: 2,
+                attempts: 2,
+                unsynced: true,
+                crashes: 2,
+                readers: 1,
+                reads_each: 1,
+                drops: true,
+                ..BASE
+            },
+        )
+        .reaching([Mark::CrashLost, Mark::ThereAndBack, Mark::ReadAtTarget])
+        .nightly(),
+        Scope::new(
+            "nightly/force",
+            "two gateways, forced there and back, with drops, wipes and a strong reader",
+            MigrationBounds { migrations: 2, forces: 2, wipes: 1, drops: true, stale_reads: true, ..BASE },
+        )
+        .reaching([Mark::Forced, Mark::LeftBehind, Mark::Settled, Mark::Wiped])
+        .nightly(),
+        Scope::new(
+            "nightly/copy",
+            "three writes in chunks of up to three, with polls and a short memory of write ids",
+            MigrationBounds {
+                gateways: 1,
+                writes_each: 3,
+                attempts: 2,
+                chunk_writes: 3,
+                polls: true,
+                limits: fence::Limits {
+                    sessions_max: 1,
+                    writes_per_session_max: 2,
+                    admitted_max: 2,
+                    chunk_writes_max: 3,
+                },
+                policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
+                ..BASE
+            },
+        )
+        .reaching([Mark::WriteForgotten, Mark::GapRefused, Mark::Completed])
+        .nightly(),
+        Scope::new(
+            "nightly/timed",
+            "a store that cannot seal: two gateways, two migrations, nothing left out",
+            MigrationBounds { migrations: 2, ..TIMED },
+        )
+        .reaching([Mark::Waited, Mark::WaitLost, Mark::Expired, Mark::Completed])
+        .nightly(),
+    ]
+}
+/// Nothing is lost, and one message is on its way at a time. Crashes come at rest, or between a batch and what is said
+/// after it.
+const SINGLE: ConsensusBounds = ConsensusBounds { in_flight: 1, lingers: false, ..WHOLE };
+
+const SNAPSHOTS: Limits = Limits { compact_after_entries: 3, ..NODES.limits };
+
+pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
+    logs().into_iter().chain(members()).chain(clients()).collect()
+}
+
+fn logs() -> Vec<Scope<ConsensusBounds>> {
+    vec![
+        Scope::new(
+            "nightly/election",
+            "who leads, with pre-vote, check-quorum and stickiness",
+            ConsensusBounds { timeouts: 2, entries: 2, in_flight: 2, crashes: 1, limits: STABLE, ..SINGLE },
+        )
+        .nightly(),
+        Scope::new(
+            "nightly/replication",
+            "conflicting logs, and what is committed of them",
+            ConsensusBounds { terms: 3, writes: 2, entries: 3, crashes: 1, ..SINGLE },
+        )
+        .nightly(),
+        Scope::new(
+            "nightly/replication-slow-disk",
+            "nodes that go on while a batch is not durable yet",
+            ConsensusBounds { entries: 2, in_flight: 1, crashes: 1, ..WHOLE },
+        )
+        .nightly(),
+        Scope::new(
+            "nightly/figure8",
+            "an entry of an older term on a quorum",
+            ConsensusBounds { terms: 4, writes: 2, entries: 3, ..SINGLE },
+        )
+        .nightly(),
+    ]
+}
+
+fn members() -> Vec<Scope<ConsensusBounds>> {
+    vec![
+        Scope::new(
+            "nightly/membership",
+            "a node joins, is promoted, and one leaves, the leader included",
+            ConsensusBounds {
+                joiners: 1,
+                timeouts: 2,
+                writes: 0,
+                entries: 4,
+                changes: 2,
+                wishes: &[Wish::Admit(4), Wish::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
+                ..SINGLE
+            },
+        )
+        .nightly(),
+        Scope::new(
+            "nightly/rivals",
+            "two leaders of four, each with a change of its own",
+            ConsensusBounds {
+                founders: 4,
+                timeouts: 2,
+                writes: 0,
+                entries: 2,
+                changes: 2,
+                wishes: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], Wish::Remove(4)],
+                in_flight: 2,
+                ..SINGLE
+            },
+        )
+        .nightly(),
+        Scope::new(
+            "nightly/snapshot",
+            "a snapshot over a conflicting tail, with a session and a change of the members in it",
+            ConsensusBounds {
+                timeouts: 2,
+                writes: 2,
+                session: true,
+                entries: 4,
+                changes: 1,
+                wishes: &[Wish::Admit(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
+                limits: SNAPSHOTS,
+                ..SINGLE
+            },
+        )
+        .nightly(),
+    ]
+}
+
+fn clients() -> Vec<Scope<ConsensusBounds>> {
+    vec![
+        Scope::new(
+            "nightly/sessions",
+            "requests that are proposed again, under another leader and after a snapshot",
+            ConsensusBounds {
+                timeouts: 2,
+                session: true,
+                attempts: 2,
+                entries: 5,
+                crashes: 1,
+                limits: SNAPSHOTS,
+                ..SINGLE
+            },
+        )
+        .nightly(),
+        Scope::new(
+            "nightly/deposed",
+            "reads of a leader that was deposed without knowing",
+            ConsensusBounds { timeouts: 2, entries: 2, reads: 2, in_flight: 2, ..SINGLE },
+        )
+        .nightly(),
+        Scope::new(
+            "nightly/transfer",
+            "the leader hands over",
+            ConsensusBounds { timeouts: 2, transfers: 1, crashes: 1, limits: STABLE, ..SINGLE },
+        )
+        .nightly(),
+        Scope::new(
+            "nightly/everything",
+            "every feature at once: pre-vote, snapshots, sessions, reads, hand-over, a change",
+            ConsensusBounds {
+                timeouts: 1,
+                session: true,
+                entries: 3,
+                reads: 1,
+                transfers: 1,
+                changes: 1,
+                wishes: &REMOVALS,
+                limits: Limits { elections: Elections::Stable, compact_after_entries: 2, ..NODES.limits },
+                ..SINGLE
+            },
+        )
+        .nightly(),
+    ]
+}
+
+pub(super) fn composed() -> Vec<Scope<ComposedBounds>> {
+    vec![
+        Scope::new(
+            "nightly/composed",
+            "a migration whose commands go through the log of the nodes",
+            ComposedBounds {
+                nodes: ConsensusBounds { timeouts: 1, writes: 0, entries: 7, ..SINGLE },
+                sinks: WRITES,
+            },
+        )
+        .reaching([ACROSS])
+        .nightly(),
+        Scope::new(
+            "nightly/composed-reads",
+            "the same with writes and a strong read, which asks the nodes first",
+            ComposedBounds {
+                nodes: ConsensusBounds { reads: 1, ..composed::NODES },
+                sinks: MigrationBounds { readers: 1, reads_each: 1, aborts: false, ..WRITES },
+            },
+        )
+        .reaching([ACROSS])
+        .nightly(),
+    ]
+}

@@ -1,0 +1,245 @@
+//! Any stateright model as a [`Protocol`].
+//!
+//! A property `always` becomes an invariant, a property `sometimes` a mark that must be reached. stateright does not check
+//! `eventually` soundly, and neither is it checked here. Actions read as their `Debug` text. A model says which states are alike
+//! by [`Models::representative`].
+
+use crate::protocol::{Bounds, Catalog, Choice, Invariant, JudgedBy, Notes, Protocol, Scope};
+use ::stateright::{Expectation, Model, Property};
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+
+/// A stateright model, with the instances of it that are searched. All must have the same properties.
+pub trait Models:
+    Model<
+        State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
+        Action: Clone + Debug + PartialEq + Send + Sync + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    /// Stable name, purpose and model.
+    fn models() -> Vec<(&'static str, &'static str, Self)>;
+
+    /// The same for every state that differs only in names that can be exchanged.
+    #[must_use]
+    fn representative(state: &Self::State) -> Self::State {
+        state.clone()
+    }
+}
+
+/// A stateright model as a protocol under check.
+#[derive(Clone)]
+pub struct Adapted<M>(M);
+
+impl<M> Debug for Adapted<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::any::type_name::<M>())
+    }
+}
+
+impl<M: Models> Bounds for Adapted<M> {
+    fn text(&self) -> String {
+        format!("a stateright model, {self:?}")
+    }
+
+    fn faults(&self) -> String {
+        "those of the model".to_owned()
+    }
+}
+
+/// A state of the model; stateright lets a model begin in several.
+#[derive(Clone, PartialEq, Hash, Debug)]
+pub enum At<S> {
+    /// None was chosen yet.
+    Outside,
+    /// The model is in it.
+    State(S),
+}
+
+/// A step of the model.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Step<A> {
+    /// It begins in the initial state of this number.
+    Begin(usize),
+    /// It takes an action.
+    Take(A),
+}
+
+/// The tables of invariants; a table lives as long as the process, for others hold references to its rows.
+static TABLES: Mutex<BTreeMap<TypeId, &'static [Invariant]>> = Mutex::new(BTreeMap::new());
+
+fn properties<M: Models>(model: &M, expectation: &Expectation) -> Vec<Property<M>> {
+    let all = model.properties().into_iter();
+    all.filter(|property| property.expectation == *expectation).collect()
+}
+
+fn of_all<M: Models>(expectation: &Expectation) -> Vec<&'static str> {
+    let first = M::models().into_iter().next();
+    let named = first.map(|(_, _, model)| properties(&model, expectation)).unwrap_or_default();
+    named.into_iter().map(|property| property.name).collect()
+}
+
+impl<M: Models> Protocol for Adapted<M> {
+    type Bounds = Self;
+    type State = At<M::State>;
+    type Action = Step<M::Action>;
+
+    fn invariants() -> &'static [Invariant] {
+        let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.entry(TypeId::of::<M>()).or_insert_with(|| {
+            let source = std::any::type_name::<M>();
+            let row = |id| Invariant { id, claim: id, source, scope: JudgedBy::Cluster };
+            of_all::<M>(&Expectation::Always).into_iter().map(row).collect::<Vec<_>>().leak()
+        })
+    }
+
+    fn marks() -> Vec<&'static str> {
+        of_all::<M>(&Expectation::Sometimes)
+    }
+
+    fn new(bounds: &Self) -> Self {
+        bounds.clone()
+    }
+
+    fn initial(&self) -> At<M::State> {
+        At::Outside
+    }
+
+    fn enabled(&self, state: &At<M::State>, into: &mut Vec<Step<M::Action>>) {
+        match state {
+            At::Outside => into.extend((0..self.0.init_states().len()).map(Step::Begin)),
+            At::State(state) => {
+                let mut actions = Vec::new();
+                self.0.actions(state, &mut actions);
+                into.extend(actions.into_iter().map(Step::Take));
+            }
+        }
+    }
+
+    fn step(
+        &self,
+        state: &At<M::State>,
+        action: &Step<M::Action>,
+        notes: &mut Notes,
+    ) -> Option<At<M::State>> {
+        let next = match (state, action) {
+            (At::Outside, Step::Begin(number)) => self.0.init_states().into_iter().nth(*number),
+            (At::State(state), Step::Take(action)) => self.0.next_state(state, action.clone()),
+            (At::Outside, Step::Take(_)) | (At::State(_), Step::Begin(_)) => None,
+        }?;
+        if !self.0.within_boundary(&next) {
+            return None;
+        }
+        for (number, property) in properties(&self.0, &Expectation::Always).iter().enumerate() {
+            notes.demand((property.condition)(&self.0, &next), number, || {
+                (format!("{next:?}"), property.name.to_owned())
+            });
+        }
+        for (number, property) in properties(&self.0, &Expectation::Sometimes).iter().enumerate() {
+            if (property.condition)(&self.0, &next) {
+                notes.mark(number);
+            }
+        }
+        Some(At::State(next))
+    }
+
+    fn choice(&self, _: &At<M::State>, action: &Step<M::Action>) -> Option<Choice> {
+        Some(Choice::new(
+            "model",
+            match action {
+                Step::Begin(number) => format!("begin in state {number}"),
+                Step::Take(action) => format!("{action:?}"),
+            },
+        ))
+    }
+
+    fn representative(state: &At<M::State>) -> At<M::State> {
+        match state {
+            At::Outside => At::Outside,
+            At::State(state) => At::State(M::representative(state)),
+        }
+    }
+}
+
+impl<M: Models> Catalog for Adapted<M> {
+    fn scopes() -> Vec<Scope<Self>> {
+        let scope = |(name, about, model)| Scope::new(name, about, Self(model)).reaching(Self::marks());
+        M::models().into_iter().map(scope).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{all_invariants, invariant_named};
+    use crate::search::{Order, Searched, Watcher};
+    use std::sync::Arc;
+
+    /// A clock of so many hours.
+    #[derive(Clone)]
+    struct Clock(u8);
+
+    impl Model for Clock {
+        type State = u8;
+        type Action = &'static str;
+
+        fn init_states(&self) -> Vec<u8> {
+            vec![0, 1]
+        }
+
+        fn actions(&self, _: &u8, actions: &mut Vec<&'static str>) {
+            actions.push("tick");
+        }
+
+        fn next_state(&self, hour: &u8, _: &'static str) -> Option<u8> {
+            Some((hour + 1) % self.0)
+        }
+
+        fn properties(&self) -> Vec<Property<Self>> {
+            vec![
+                Property::always("before noon", |_, hour| *hour < 12),
+                Property::sometimes("eleven", |_, hour| *hour == 11),
+            ]
+        }
+    }
+
+    impl Models for Clock {
+        fn models() -> Vec<(&'static str, &'static str, Self)> {
+            vec![("twelve", "holds", Self(12)), ("thirteen", "breaks", Self(13))]
+        }
+    }
+
+    #[test]
+    fn always_is_an_invariant_and_sometimes_a_mark() {
+        let clock = |at: usize| {
+            let scope = Adapted::<Clock>::scopes().remove(at);
+            let protocol = Arc::new(Adapted::new(&scope.bounds));
+            let searched = Searched::new(Arc::clone(&protocol), all_invariants::<Adapted<Clock>>());
+            let mut watcher =
+                Watcher { until: None, memory: None, interrupted: &|| false, progress: &mut |_| {} };
+            let found = searched.run(Order::BreadthFirst, &mut watcher);
+            (found, searched.reached(), protocol)
+        };
+        let (found, reached, _) = clock(0);
+        assert!(found.covered.complete && found.witness.is_none());
+        assert_eq!(
+            (found.covered.unique, reached),
+            (13, vec!["eleven"]),
+            "twelve hours, and before the first"
+        );
+        let (found, _, protocol) = clock(1);
+        let actions = found.witness.unwrap();
+        assert_eq!(actions.len(), 12, "from one o'clock");
+        let number = invariant_named::<Adapted<Clock>>("before noon").unwrap();
+        let witness = crate::witness::Witness::run(&*protocol, &actions, number).unwrap();
+        assert_eq!(
+            (witness.violation.found.as_str(), witness.steps[1].choice.text.as_str()),
+            ("12", "\"tick\"")
+        );
+    }
+}
