@@ -9,7 +9,7 @@
 
 use cutover::core::control_plane::{
     Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneTerm, DurableVoteState,
-    Endpoints, Event, MembershipChange, OwnershipTransition, ReplicatedControlPlane, SingleNodeControlPlane,
+    Endpoints, MembershipChange, OwnershipTransition, ReplicatedControlPlane, SingleNodeControlPlane,
 };
 use cutover::core::ids::{Epoch, Index, NodeId, PartitionId, Placement, Serial, SessionId};
 use cutover::core::migration::{Caps, MigrationError, Transition};

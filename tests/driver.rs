@@ -96,7 +96,7 @@ fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
     let timing =
         Timing { heartbeat_ms: hour / 4, election_timeout_ms_min: hour, election_timeout_ms_max: 2 * hour };
     let driver = DriverConfig { timing, queues };
-    let (handle, inbox, task) = start(driver, engine, storage, wire.clone(), environment);
+    let (handle, inbox, task) = start(driver, Box::new(engine), storage, wire.clone(), environment);
     Node { handle, inbox, task, wire }
 }
 

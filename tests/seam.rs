@@ -5,8 +5,8 @@
 
 use cutover::core::control_plane::{
     Answer, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
-    ControlPlaneOutput, DurableVoteState, Endpoints, Event, Founder, MembershipChange,
-    ReplicatedControlPlane, SingleNodeControlPlane,
+    ControlPlaneOutput, DurableVoteState, Endpoints, Founder, MembershipChange, ReplicatedControlPlane,
+    SingleNodeControlPlane,
 };
 use cutover::core::ids::{
     ClusterId, Epoch, Incarnation, Index, NodeId, PartitionId, Placement, Serial, SessionId, Term,
@@ -60,7 +60,7 @@ fn settle(
         for output in said {
             if let Output::Persist { number, batch } = &output {
                 disk.write(batch);
-                engine.handle(Event::Synced(*number));
+                engine.synced(*number);
             } else {
                 rest.push(output);
             }
@@ -117,7 +117,7 @@ fn one_process_and_a_cluster_of_one_behave_the_same() {
         SingleNodeControlPlane::bootstrap_leader(config(1), identity(1), &founder(1)).unwrap();
     let (said, left) = live(single, disk.clone());
     let mut cluster = ReplicatedControlPlane::start(config(1), disk.clone()).unwrap();
-    cluster.handle(Event::TimerFired(Timer::Election));
+    cluster.fire(Timer::Election);
     assert_eq!(live(cluster, disk), (said.clone(), left));
     let answered = |repeated| Effect::Answered { answer: Answer::Epoch(Epoch(1)), repeated };
     let effects = [
@@ -150,7 +150,7 @@ fn nothing_is_decided_before_it_is_durable() {
     let id = single.propose(create(1), None).unwrap();
     let said = single.take_outputs();
     let [Output::Persist { number, .. }] = said.as_slice() else { panic!("{said:?}") };
-    single.handle(Event::Synced(*number));
+    single.synced(*number);
     let said = single.take_outputs();
     assert!(
         said.iter().any(|output| matches!(output, Output::Decided { id: found, .. } if *found == id)),
@@ -165,7 +165,7 @@ fn a_follower_says_who_leads_by_certificate() {
         (1..=3).map(|node| ReplicatedControlPlane::start(config(node), disk.clone()).unwrap()).collect();
     let nobody = Err(ControlPlaneError::NotLeader { leader: None });
     assert_eq!(engines[1].propose(create(1), None), nobody);
-    engines[0].handle(Event::TimerFired(Timer::Election));
+    engines[0].fire(Timer::Election);
     // Until nobody says anything any more.
     loop {
         let mut letters = Vec::new();
@@ -181,7 +181,7 @@ fn a_follower_says_who_leads_by_certificate() {
         }
         for letter in letters {
             let to = usize::from(letter.to.node.0) - 1;
-            engines[to].handle(Event::Received(letter));
+            engines[to].receive(letter);
         }
     }
     assert!(engines[0].is_leader() && !engines[1].is_leader());

@@ -13,6 +13,7 @@
 use cutover::core::control_plane::{ReplicatedControlPlane, SingleNodeControlPlane};
 use cutover::core::migration::{Caps, InProcessStore};
 
+#[expect(dead_code, reason = "the tests of the seam use all of it")]
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "support/cluster_store.rs"]

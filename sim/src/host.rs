@@ -10,8 +10,8 @@ use crate::storage::Storage;
 use crate::stream::{Stream, generator};
 use core::time::Duration;
 use cutover::core::control_plane::{
-    Address, ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneRequest, Endpoints, Founder, Registered,
-    ReplicatedControlPlane,
+    Address, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, Endpoints,
+    Founder, Registered, ReplicatedControlPlane,
 };
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
 use cutover::core::migration::Policy;
@@ -304,8 +304,8 @@ impl Start {
         };
         let config = Config { cluster: CLUSTER, me: self.me, limits: hosts.options.limits() };
         lock(&hosts.judge).started(node, config, durable.clone());
-        let parts = self.parts(config, store, durable);
-        let Ok(running) = server::start(parts) else { return };
+        let Ok(engine) = ReplicatedControlPlane::start(config, durable) else { return };
+        let running = server::start(self.parts(engine, store));
         hosts.network.plug(node, Some(running.inbox.clone()));
         if let Some(up) = lock(&hosts.hosts).get_mut(&node).and_then(|host| host.up.as_mut()) {
             up.handle = Some(running.handle.clone());
@@ -321,12 +321,7 @@ impl Start {
         let _ended = hosts.reports.send(Report::Stopped { node, boot, why });
     }
 
-    fn parts(
-        self,
-        config: Config,
-        store: Store,
-        durable: Durable<ControlPlaneEntry>,
-    ) -> Parts<Storage, Wire> {
+    fn parts(self, engine: ReplicatedControlPlane, store: Store) -> Parts<Storage, Wire> {
         let (node, hosts) = (self.me.node.0, &self.hosts);
         let options = &hosts.options;
         let which = u64::from(node) << 32 | self.boot;
@@ -356,10 +351,9 @@ impl Start {
             recorder: Some(Box::new(Tap { node, judge: Arc::clone(&hosts.judge) })),
         };
         Parts {
-            config,
+            engine: Box::new(engine),
             driver: DriverConfig { timing: options.timing, queues: options.queues() },
             storage,
-            durable,
             transport,
             environment,
             access: Arc::new(Access::default()),
@@ -391,7 +385,7 @@ impl Clock for Rate {
     }
 }
 
-/// Hands the calls of a driver to whoever watches.
+/// Hands the inputs of an engine to whoever watches.
 struct Tap {
     node: u8,
     judge: Arc<Mutex<Judge>>,
@@ -400,14 +394,14 @@ struct Tap {
 impl Recorder for Tap {
     fn record(
         &mut self,
-        before: &ReplicatedControlPlane,
-        call: &ControlPlaneRequest,
+        before: &dyn ControlPlaneConsensus,
+        input: &ControlPlaneInput,
     ) -> Result<(), RecorderError> {
-        lock(&self.judge).called(self.node, before, call);
+        lock(&self.judge).called(self.node, before, input);
         Ok(())
     }
 
-    fn end(&mut self, after: &ReplicatedControlPlane) -> Result<(), RecorderError> {
+    fn end(&mut self, after: &dyn ControlPlaneConsensus) -> Result<(), RecorderError> {
         lock(&self.judge).ended(self.node, after);
         Ok(())
     }

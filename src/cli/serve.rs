@@ -2,7 +2,7 @@
 
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
-use crate::core::control_plane::ControlPlaneEntry;
+use crate::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane};
 use crate::core::raft::Durable;
 use crate::node::driver::{Environment, FileRecorder, Handle, Recorder, Stopped};
 use crate::node::proto::DESCRIPTORS;
@@ -140,19 +140,18 @@ async fn serve(
         recorder: recorder.map(|recorder| Box::new(recorder) as Box<dyn Recorder>),
     };
     let identify = Arc::new(Certificates);
-    let running = start(Parts {
-        config: config.raft,
+    let engine = ReplicatedControlPlane::start(config.raft, durable)
+        .map_err(|error| Failed::new(exit::DATA, error))?;
+    let Running { handle, inbox, service, mut task } = start(Parts {
+        engine: Box::new(engine),
         driver: config.driver,
         storage: store,
-        durable,
         transport,
         environment,
         access: Arc::new(config.access),
         identify: identify.clone(),
         policy: config.policy,
     });
-    let Running { handle, inbox, service, mut task } =
-        running.map_err(|error| Failed::new(exit::DATA, error))?;
     let (stop, stopping) = watch::channel(false);
     let peer = PeerService {
         config: config.raft,

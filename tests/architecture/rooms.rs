@@ -46,7 +46,9 @@ impl Rooms {
             let [name, places, _, may] = cells[..] else { return Err(format!("not four cells: {row}")) };
             let is_module = name.starts_with('`');
             let name = name.trim_matches('`').to_owned();
-            let (places, may) = (quoted(places), quoted(may));
+            let places: Vec<String> =
+                quoted(places).iter().map(|place| place.trim_end_matches("**").to_owned()).collect();
+            let may = quoted(may);
             if places.is_empty() {
                 return Err(format!("`{name}` has no place"));
             }

@@ -82,7 +82,12 @@ fn given_up(file: &str, text: &str) -> Vec<String> {
             found.extend(is_named.then(|| format!("{file}: this name was given up for {new}")));
             continue;
         }
-        let lines = text.lines().enumerate().filter(|(_, line)| has(line, old));
+        // A word of plain English counts in prose only where it is marked as a name.
+        let is_plain = old.chars().all(char::is_alphabetic);
+        let is_prose = |line: &str| file.ends_with(".md") || line.trim_start().starts_with("//");
+        let in_prose = if is_plain { format!("`{old}") } else { (*old).to_owned() };
+        let is_old = |line: &str| has(line, if is_prose(line) { &in_prose } else { old });
+        let lines = text.lines().enumerate().filter(|(_, line)| is_old(line));
         found.extend(lines.map(|(number, _)| {
             format!("{file}:{}: `{old}` was given up for `{new}` (docs/glossary.md)", number + 1)
         }));
@@ -103,7 +108,10 @@ fn ours(page: &str) -> Vec<String> {
 #[test]
 fn a_name_that_was_given_up_is_found() {
     let found = |file, text| given_up(file, text).len();
-    assert_eq!(found("src/core/raft/election.rs", "struct Canvass;\n// a Canvass"), 2);
+    assert_eq!(
+        found("src/core/raft/election.rs", "struct Canvass;\n// a [`Canvass`], a Canvass\n/// Body::waits"),
+        3
+    );
     assert_eq!(found("docs/simulating.md", "cutover check --until x\n--untilled Early"), 1);
     assert_eq!(found("src/node/server/room.rs", ""), 1);
     assert_eq!(found("tests/laws/act.rs", ""), 1);

@@ -109,7 +109,7 @@ fn sync<C: Engine>(engine: &mut C) -> Vec<ControlPlaneOutput> {
     let said = engine.take_outputs();
     for output in &said {
         if let Output::Persist { number, .. } = output {
-            engine.handle(Event::Synced(*number));
+            engine.synced(*number);
         }
     }
     said
@@ -118,8 +118,8 @@ fn sync<C: Engine>(engine: &mut C) -> Vec<ControlPlaneOutput> {
 fn an_entry_that_is_too_long_is_refused<C: Engine>(_: u8) {
     let limits = Limits { entry_bytes_max: 4, ..LIMITS };
     let config = cutover::core::raft::Config { limits, ..config(1) };
-    let mut engine = C::from_disk(config, founder(1, Caps::PRODUCTION).disk().unwrap());
-    engine.handle(Event::TimerFired(Timer::Election));
+    let mut engine = C::start(config, founder(1, Caps::PRODUCTION).disk().unwrap()).unwrap();
+    engine.fire(Timer::Election);
     while !engine.is_leader() {
         sync(&mut engine);
     }
@@ -158,15 +158,15 @@ fn a_sole_voter_counts_itself_only_as_far_as_its_disk() {
         let [Output::Persist { number: one, .. }, Output::Persist { number: two, .. }] = said[..] else {
             panic!("{said:?}")
         };
-        engine.handle(Event::Synced(one));
+        engine.synced(one);
         assert_eq!(engine.commit_index(), Some(commit.next()));
         assert!(engine.state().table().record(PartitionId(1)).is_some());
         assert!(engine.state().table().record(PartitionId(2)).is_none(), "it is not durable");
         let said = engine.take_outputs();
         assert!(!said.iter().any(|said| matches!(said, Output::Decided { id, .. } if *id == second)));
-        engine.handle(Event::Synced(one));
+        engine.synced(one);
         assert_eq!(engine.take_outputs(), [], "a report that comes again counts for nothing");
-        engine.handle(Event::Synced(two));
+        engine.synced(two);
         (second, engine.take_outputs())
     });
     assert!(said.1.iter().any(|output| matches!(output, Output::Decided { id, .. } if *id == said.0)));
@@ -178,8 +178,8 @@ fn callers_cannot_tell_one_process_from_a_cluster_of_one() {
     let founder = founder(1, Caps::PRODUCTION);
     let (mut single, disk) =
         SingleNodeControlPlane::bootstrap_leader(config(1), identity(1), &founder).unwrap();
-    let mut replicated = ReplicatedControlPlane::from_disk(config(1), disk);
-    replicated.handle(Event::TimerFired(Timer::Election));
+    let mut replicated = ReplicatedControlPlane::start(config(1), disk).unwrap();
+    replicated.fire(Timer::Election);
     let tickets = (1..=8).map(|serial| Ticket {
         session: SessionId(3),
         serial: Serial(serial / 2),
@@ -217,7 +217,7 @@ fn callers_cannot_tell_one_process_from_a_cluster_of_one() {
 fn a_leader_that_hands_over_takes_nothing() {
     let (mut cluster, leader) = led::<ReplicatedControlPlane>(3);
     let other = cluster.nodes().find(|node| *node != leader).unwrap();
-    cluster.call(leader, |engine| engine.handle(Event::Transfer(NodeId(other))));
+    cluster.call(leader, |engine| engine.transfer(NodeId(other)));
     let refused = cluster.call(leader, |engine| engine.propose(create(1), None));
     let rejection = Rejection::Transferring { to: NodeId(other) };
     assert_eq!(refused, Err(ControlPlaneError::Rejected(rejection)));

@@ -1,12 +1,10 @@
 //! A recording of a node's calls leads back to its state; one that is damaged says so.
 
 use super::create;
-use cutover::core::control_plane::{
-    ControlPlaneConsensus as _, ControlPlaneRequest, Event, ReplicatedControlPlane,
-};
+use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneInput, ReplicatedControlPlane};
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
 use cutover::core::migration::Caps;
-use cutover::core::raft::{Config, Limits, Output, Peer, Timer};
+use cutover::core::raft::{Config, Content, Limits, Output, Peer, Timer};
 use cutover::core::trace::recording::{Frame, MAGIC, RecordingError, digest, frames, replay};
 
 /// A node alone, which is told to stand, and then to write, to read, and to open a session.
@@ -16,23 +14,23 @@ fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
     let disk = crate::site::founder(1, Caps::PRODUCTION).disk().unwrap();
     let mut engine = ReplicatedControlPlane::start(config, disk).unwrap();
     let _timers = engine.take_outputs();
-    let mut bytes = Frame::start(&engine).encode().unwrap();
-    let mut give = |call: ControlPlaneRequest| {
-        bytes.extend(Frame::Call(call.clone()).encode().unwrap());
-        call.make(&mut engine);
+    let mut bytes = Frame::start(&engine).unwrap().encode().unwrap();
+    let mut give = |input: ControlPlaneInput| {
+        bytes.extend(Frame::Input(input.clone()).encode().unwrap());
+        let _named = engine.handle(input);
         let mut said = std::collections::VecDeque::from(engine.take_outputs());
         while let Some(output) = said.pop_front() {
             let Output::Persist { number, .. } = output else { continue };
-            let synced = ControlPlaneRequest::Handle(Event::Synced(number));
-            bytes.extend(Frame::Call(synced.clone()).encode().unwrap());
-            synced.make(&mut engine);
+            let synced = ControlPlaneInput::Synced(number);
+            bytes.extend(Frame::Input(synced.clone()).encode().unwrap());
+            let _noted = engine.handle(synced);
             said.extend(engine.take_outputs());
         }
     };
-    give(ControlPlaneRequest::Handle(Event::TimerFired(Timer::Election)));
-    give(ControlPlaneRequest::Propose { entry: create(1), ticket: None });
-    give(ControlPlaneRequest::Read);
-    give(ControlPlaneRequest::OpenSession);
+    give(ControlPlaneInput::TimerFired(Timer::Election));
+    give(ControlPlaneInput::Propose(Content::Payload { ticket: None, payload: create(1) }));
+    give(ControlPlaneInput::Read);
+    give(ControlPlaneInput::Propose(Content::OpenSession));
     assert!(engine.is_leader() && engine.state().table().records().count() == 1, "something has happened");
     bytes.extend(Frame::End(digest(&engine).unwrap()).encode().unwrap());
     (bytes, engine)
@@ -42,7 +40,7 @@ fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
 fn a_recording_leads_back_to_the_state() {
     let (bytes, engine) = recorded();
     let replayed = replay(frames(&bytes).unwrap()).unwrap();
-    assert_eq!((replayed.engine, replayed.ended), (engine, true));
+    assert_eq!((replayed.engine.encode(), replayed.ended), (engine.encode(), true));
     assert!(replayed.calls >= 7, "{} calls", replayed.calls);
 }
 
@@ -52,7 +50,7 @@ fn a_call_that_is_left_out_is_noticed_at_the_end() {
     let mut all = frames(&bytes).unwrap();
     let write = all
         .iter()
-        .position(|frame| matches!(frame, Frame::Call(ControlPlaneRequest::Propose { .. })))
+        .position(|frame| matches!(frame, Frame::Input(ControlPlaneInput::Propose(Content::Payload { .. }))))
         .unwrap();
     all.remove(write);
     assert!(matches!(replay(all), Err(RecordingError::Diverged { .. })));
@@ -79,8 +77,15 @@ fn a_recording_that_is_cut_off_has_no_end_and_one_that_is_damaged_is_none() {
         // A length that grew beyond the file looks like the end of it.
         assert!(read.as_ref().map_or(true, |replayed| !replayed.ended), "byte {at}: {read:?}");
     }
-    let mut later = bytes;
-    later[MAGIC.len()] = 9;
-    assert_eq!(frames(&later), Err(RecordingError::Version { found: 9 }));
+    for version in [1, 9] {
+        let mut other = bytes.clone();
+        other[MAGIC.len()] = version;
+        let found = u32::from(version);
+        assert_eq!(frames(&other), Err(RecordingError::Version { found }));
+    }
+    assert_eq!(
+        RecordingError::Version { found: 1 }.to_string(),
+        "a recording of version 1, expected version 2: replay it with the program that wrote it"
+    );
     assert_eq!(frames(b"cutover-trace 1"), Err(RecordingError::Magic));
 }

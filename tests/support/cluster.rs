@@ -5,7 +5,7 @@
 
 use super::hosts::{Disk, Hosts, Letter, Told};
 use super::site::{CALM, Engine, Random, Weather, config, founder};
-use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Event};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput};
 use cutover::core::ids::{Index, NodeId, Term};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{Batch, Effect, Outcome, Output, ProposalId, ReadId, ReadRefusal, Timer};
@@ -218,7 +218,7 @@ impl<C: Engine> Cluster<C> {
 
     fn receive(&mut self, letter: Letter) {
         if self.hosts.arrives(&letter) {
-            self.call(letter.to.node.0, |engine| engine.handle(Event::Received(letter)));
+            self.call(letter.to.node.0, |engine| engine.receive(letter));
         }
     }
 
@@ -242,7 +242,7 @@ impl<C: Engine> Cluster<C> {
     /// This timer ends.
     pub fn fire(&mut self, node: u8, timer: Timer) {
         self.beside(node).timers.remove(&timer);
-        self.call(node, |engine| engine.handle(Event::TimerFired(timer)));
+        self.call(node, |engine| engine.fire(timer));
     }
 
     /// Keeps what the nodes have said.

@@ -2,7 +2,7 @@
 
 use super::cluster::Cluster;
 use super::site::{CALM, Engine, ROUGH};
-use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, Event, epoch_of};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, epoch_of};
 use cutover::core::ids::{Epoch, NodeId, PartitionId, Revision, Serial, SessionId};
 use cutover::core::migration::{
     BackendFailure, Caps, Command, MigrationError, MigrationStore, PartitionRecord,
@@ -94,7 +94,7 @@ impl<C: Engine> ClusterStore<C> {
             (0, _) => self.cluster.crash(leader),
             (1, _) => self.cluster.cut(leader),
             (2, Some(other)) if self.cluster.is_up(leader) => {
-                self.cluster.call(leader, |engine| engine.handle(Event::Transfer(NodeId(other))));
+                self.cluster.call(leader, |engine| engine.transfer(NodeId(other)));
             }
             (3, Some(other)) => {
                 for timer in [Timer::MinElectionTimeout, Timer::Election] {

@@ -219,7 +219,8 @@ impl<E: Engine> Hosts<E> {
     fn reported(&mut self, at: NodeId) -> Vec<ControlPlaneOutput> {
         let Some(host) = self.hosts.get_mut(&at) else { return Vec::new() };
         let Some(through) = host.take_unreported() else { return Vec::new() };
-        self.take(at, |engine| engine.synced(through), |_, _| {}).map_or_else(Vec::new, |(_, wanted)| wanted)
+        self.take(at, |engine| engine.persisted(through), |_, _| {})
+            .map_or_else(Vec::new, |(_, wanted)| wanted)
     }
 
     /// Tells the node of everything written.

@@ -45,7 +45,7 @@ impl Engine for Participant {
         &self.node
     }
 
-    fn synced(&mut self, through: BatchNumber) {
+    fn persisted(&mut self, through: BatchNumber) {
         self.take(Input::Synced(through));
     }
 

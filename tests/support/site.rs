@@ -1,9 +1,6 @@
 //! What a cluster in memory is made of: engines, disks, names, numbers from a seed, and the weather.
 
-use cutover::core::control_plane::{
-    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder, ReplicatedControlPlane,
-    SingleNodeControlPlane,
-};
+use cutover::core::control_plane::{ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder};
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{Config, Durable, Elections, Limits, Peer, SessionLimits};
@@ -11,17 +8,10 @@ use cutover::core::raft::{Config, Durable, Elections, Limits, Peer, SessionLimit
 /// A disk.
 pub type Disk = Durable<ControlPlaneEntry>;
 
-/// An engine that can be started from a disk.
-pub trait Engine: ControlPlaneConsensus + cutover_model::host::Engine {
-    /// Starts it.
-    fn from_disk(config: Config, disk: Disk) -> Self {
-        Self::start(config, disk).unwrap()
-    }
-}
+/// An engine behind the seam, on a host.
+pub trait Engine: ControlPlaneConsensus + cutover_model::host::Engine {}
 
-impl Engine for ReplicatedControlPlane {}
-
-impl Engine for SingleNodeControlPlane {}
+impl<E: ControlPlaneConsensus + cutover_model::host::Engine> Engine for E {}
 
 /// Snapshots after a few entries, so that a short run has some.
 pub const LIMITS: Limits = Limits {

@@ -12,8 +12,8 @@ pub use judge::{Earlier, Hosts, Judge};
 pub use wire::{Wire, carried};
 
 use cutover::core::control_plane::{
-    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, Event,
-    ReplicatedControlPlane, SingleNodeControlPlane,
+    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, ReplicatedControlPlane,
+    SingleNodeControlPlane,
 };
 use cutover::core::ids::{Names, Relabel};
 use cutover::core::invariant::NodeNow;
@@ -35,7 +35,7 @@ pub trait Engine: Sized {
     fn node(&self) -> &Node<ControlPlaneState>;
 
     /// This batch is durable, and every batch before it.
-    fn synced(&mut self, through: BatchNumber);
+    fn persisted(&mut self, through: BatchNumber);
 
     /// What it wants done, in this order.
     #[must_use = "what a machine wants done has to be done, in this order"]
@@ -53,8 +53,8 @@ macro_rules! engines {
                 self.node()
             }
 
-            fn synced(&mut self, through: BatchNumber) {
-                self.handle(Event::Synced(through));
+            fn persisted(&mut self, through: BatchNumber) {
+                ControlPlaneConsensus::synced(self, through);
             }
 
             fn wanted(&mut self) -> Vec<ControlPlaneOutput> {
@@ -141,7 +141,7 @@ impl<E: Engine> Host<E> {
     /// Tells the machine what is on the disk.
     pub fn report(&mut self) {
         if let Some(through) = self.take_unreported() {
-            self.engine.synced(through);
+            self.engine.persisted(through);
         }
     }
 

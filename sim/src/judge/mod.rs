@@ -1,6 +1,6 @@
 //! Watches the nodes of a run, and tells the invariants what happens.
 //!
-//! Each driver hands its calls to a recorder before it makes them. Here every call is made once more, to a *shadow*: the
+//! Each driver hands its inputs to a recorder before the engine gets them. Here each is given once more, to a *shadow*: the
 //! pure machine alone, with a disk that holds what was acknowledged as durable. What the invariants are told comes from
 //! the shadows, and what leaves a node is held against them. So nothing is taken from the driver on trust, and at its end
 //! it must be in the state of its shadow: it decides nothing.
@@ -13,7 +13,8 @@ use crate::event_log::{EventLog, now_ns};
 use crate::table::Table;
 use crate::tape::Tape;
 use cutover::core::control_plane::{
-    ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest, ControlPlaneResponse, ReplicatedControlPlane,
+    Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput,
+    ReplicatedControlPlane,
 };
 use cutover::core::ids::{Index, NodeId};
 use cutover::core::invariant::{Id, NodeNow};
@@ -188,35 +189,35 @@ impl Judge {
     }
 
     /// A driver is about to make this call.
-    pub fn called(&mut self, node: u8, before: &ReplicatedControlPlane, call: &ControlPlaneRequest) {
+    pub fn called(&mut self, node: u8, before: &dyn ControlPlaneConsensus, input: &ControlPlaneInput) {
         let id = NodeId(node);
         let (Some(host), Some(shadow)) = (self.hosts.get_mut(&id), self.shadows.get_mut(&id)) else { return };
         shadow.calls += 1;
-        let strays = shadow.calls.is_multiple_of(64) && host.engine != *before;
+        let strays = shadow.calls.is_multiple_of(64) && host.engine.encode() != before.encode();
         if let Some(tape) = &mut shadow.tape {
-            tape.call(before, call);
+            tape.input(before, input);
         }
         let earlier = Earlier::of(host);
-        let called = call.clone().make(&mut host.engine);
+        let accepted = host.engine.handle(input.clone());
         let outputs = host.outputs();
         for output in &outputs {
             if let Output::Send(message) = output {
                 shadow.free.push(message.clone());
             }
         }
-        if let ControlPlaneResponse::Reading(Ok(read)) = called {
+        if let Ok(Accepted::Read(read)) = accepted {
             self.invariants.reading(id, read);
         }
         self.demand(!strays, own::LOWERING, || {
             (format!("n{node} is in a state of its own"), "its calls lead elsewhere".to_owned())
         });
-        self.note_call(node, call);
+        self.note_call(node, input);
         self.invariants.took(&self.hosts, id, &earlier, &outputs);
         self.collect();
         self.performed(node, &outputs);
     }
 
-    fn note_call(&self, node: u8, call: &ControlPlaneRequest) {
+    fn note_call(&self, node: u8, input: &ControlPlaneInput) {
         let Some(host) = self.hosts.get(&NodeId(node)) else { return };
         let machine = host.engine.node();
         let last = machine.log().last();
@@ -231,7 +232,7 @@ impl Judge {
             machine.stable().0,
             machine.snapshot().last.index.0,
         ];
-        self.event_log.note("n", node.into(), "call", &facts, || format!("{call:?}"));
+        self.event_log.note("n", node.into(), "call", &facts, || format!("{input:?}"));
     }
 
     /// Counts what the machine wants done, and keeps the table as the log makes it.
@@ -304,8 +305,8 @@ impl Judge {
     }
 
     /// A driver has ended in this state.
-    pub fn ended(&mut self, node: u8, after: &ReplicatedControlPlane) {
-        let same = self.hosts.get(&NodeId(node)).is_none_or(|host| host.engine == *after);
+    pub fn ended(&mut self, node: u8, after: &dyn ControlPlaneConsensus) {
+        let same = self.hosts.get(&NodeId(node)).is_none_or(|host| host.engine.encode() == after.encode());
         self.demand(same, own::LOWERING, || {
             (format!("n{node} has ended in a state of its own"), "its calls lead elsewhere".to_owned())
         });

@@ -1,15 +1,15 @@
 //! The replicated engine: a [`Node`] behind the seam.
 
 use super::{
-    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneIndex,
-    ControlPlaneOutput, ControlPlaneState, ControlPlaneTerm, DurableVoteState, Event, MembershipChange,
-    Registered,
+    Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
+    ControlPlaneInput, ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState,
+    FollowerStatus, MembershipChange, Registered,
 };
-use crate::core::ids::{Index, Names, NodeId, Relabel, SessionId};
+use crate::core::ids::{Index, Names, NodeId, Relabel};
 use crate::core::migration::Caps;
 use crate::core::raft::{
-    Config, Configuration, Content, Durable, Input, LogPosition, Node, Outcome, Output, Peer, ProposalId,
-    ReadId, ReadRefusal, Rejection, RoleName, SessionLimits, StartError, Ticket,
+    Applied, Config, Configuration, Content, Durable, Input, LogPosition, Node, Outcome, Output, Peer,
+    Progress, ProposalId, ReadId, ReadRefusal, Rejection, RoleName, SessionLimits, StartError,
 };
 use alloc::vec::Vec;
 
@@ -57,6 +57,9 @@ pub struct ReplicatedControlPlane {
 }
 
 impl ReplicatedControlPlane {
+    /// Its name in recordings.
+    pub const NAME: &'static str = "replicated";
+
     /// Starts with what is on the disk.
     ///
     /// # Errors
@@ -96,69 +99,8 @@ impl ReplicatedControlPlane {
         }
     }
 
-    fn not_leader(&self, leader: Option<NodeId>) -> ControlPlaneError {
-        ControlPlaneError::NotLeader { leader: leader.and_then(|node| self.identity_of(node)) }
-    }
-
-    /// Every member goes by an identity of its own; the directory of a leader that takes a change is complete, because no
-    /// other change is on its way then.
-    fn check_identity(&self, entry: &ControlPlaneEntry) -> Result<(), ControlPlaneError> {
-        let ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity, .. }) = entry
-        else {
-            return Ok(());
-        };
-        match self.state().node_of(identity).filter(|by| *by != peer.node && self.is_leader()) {
-            Some(by) => Err(ControlPlaneError::IdentityTaken { identity: identity.clone(), by }),
-            None => Ok(()),
-        }
-    }
-}
-
-impl ControlPlaneConsensus for ReplicatedControlPlane {
-    fn current_term(&self) -> ControlPlaneTerm {
-        self.node.hard_state().term
-    }
-
-    fn leader(&self) -> Option<ClusterVoterIdentity> {
-        self.node.leader().and_then(|peer| self.identity_of(peer.node))
-    }
-
-    fn is_leader(&self) -> bool {
-        self.node.role() == RoleName::Leader
-    }
-
-    fn durable_vote(&self) -> DurableVoteState {
-        let vote = self.node.durable_hard_state();
-        let identity = vote.voted_for.and_then(|peer| self.identity_of(peer.node));
-        DurableVoteState { term: vote.term, voted_for: vote.voted_for, identity }
-    }
-
-    fn commit_index(&self) -> Option<ControlPlaneIndex> {
-        Some(self.node.commit()).filter(|commit| *commit > Index::ZERO)
-    }
-
-    fn state(&self) -> &ControlPlaneState {
-        self.node.applied().machine()
-    }
-
-    fn propose(
-        &mut self,
-        entry: ControlPlaneEntry,
-        ticket: Option<Ticket>,
-    ) -> Result<ProposalId, ControlPlaneError> {
-        self.check_identity(&entry)?;
-        self.submit(Content::Payload { ticket, payload: entry })
-    }
-
-    fn open_session(&mut self) -> Result<ProposalId, ControlPlaneError> {
-        self.submit(Content::OpenSession)
-    }
-
-    fn close_session(&mut self, session: SessionId) -> Result<ProposalId, ControlPlaneError> {
-        self.submit(Content::CloseSession(session))
-    }
-
-    fn read(&mut self) -> Result<ReadId, ControlPlaneError> {
+    /// Likewise.
+    fn begin_read(&mut self) -> Result<ReadId, ControlPlaneError> {
         let id = ReadId(self.reads + 1);
         let mut refused = None;
         for output in self.node.handle(Input::Read { id }) {
@@ -180,14 +122,110 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
         }
     }
 
-    fn handle(&mut self, event: Event) {
-        let input = match event {
-            Event::Received(message) => Input::Received(message),
-            Event::TimerFired(timer) => Input::TimerFired(timer),
-            Event::Synced(through) => Input::Synced(through),
-            Event::Transfer(to) => Input::Transfer { to },
+    fn not_leader(&self, leader: Option<NodeId>) -> ControlPlaneError {
+        ControlPlaneError::NotLeader { leader: leader.and_then(|node| self.identity_of(node)) }
+    }
+
+    /// Every member goes by an identity of its own; the directory of a leader that takes a change is complete, because no
+    /// other change is on its way then.
+    fn check_identity(&self, content: &Content<ControlPlaneEntry>) -> Result<(), ControlPlaneError> {
+        let Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } = content else {
+            return Ok(());
+        };
+        let MembershipChange::Admit { peer, identity, .. } = change else { return Ok(()) };
+        match self.state().node_of(identity).filter(|by| *by != peer.node && self.is_leader()) {
+            Some(by) => Err(ControlPlaneError::IdentityTaken { identity: identity.clone(), by }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ControlPlaneConsensus for ReplicatedControlPlane {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn status(&self) -> ControlPlaneStatus {
+        let node = &self.node;
+        ControlPlaneStatus {
+            config: node.config(),
+            role: node.role(),
+            term: node.hard_state().term,
+            leader: node.leader().map(|peer| peer.node),
+            commit: node.commit(),
+            last: node.log().last().index,
+            durable: node.stable(),
+            snapshot: node.snapshot().last.index,
+            revision: self.state().revision(),
+            halted: node.is_halted(),
+        }
+    }
+
+    fn is_leader(&self) -> bool {
+        self.node.role() == RoleName::Leader
+    }
+
+    fn applied(&self) -> &Applied<ControlPlaneState> {
+        self.node.applied()
+    }
+
+    fn uncommitted_configurations(&self) -> &[(Index, Configuration)] {
+        self.node.uncommitted_configurations()
+    }
+
+    /// The members that are committed, and those that the log has on top: a configuration is in force once appended.
+    fn members(&self) -> Vec<(NodeId, Registered)> {
+        let mut members: Vec<(NodeId, Registered)> = self.state().directory().nodes().to_vec();
+        for entry in self.node.log().from(self.node.commit().next(), u32::MAX) {
+            let Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } =
+                &entry.content
+            else {
+                continue;
+            };
+            if let MembershipChange::Admit { peer, identity, endpoints } = change {
+                let registered = Registered { identity: identity.clone(), endpoints: endpoints.clone() };
+                members.retain(|(node, _)| *node != peer.node);
+                members.push((peer.node, registered));
+            }
+        }
+        members.sort_unstable();
+        members
+    }
+
+    fn followers(&self) -> Vec<FollowerStatus> {
+        let configuration = self.node.configuration();
+        let follower = |other: &Progress| FollowerStatus {
+            peer: other.peer,
+            votes: configuration.is_voter(other.peer),
+            matched: other.matched,
+        };
+        self.node.progress().iter().map(follower).collect()
+    }
+
+    fn durable_vote(&self) -> DurableVoteState {
+        let vote = self.node.durable_hard_state();
+        let identity = vote.voted_for.and_then(|peer| self.identity_of(peer.node));
+        DurableVoteState { term: vote.term, voted_for: vote.voted_for, identity }
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_allocvec(self)
+    }
+
+    fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
+        let input = match input {
+            ControlPlaneInput::Propose(content) => {
+                self.check_identity(&content)?;
+                return self.submit(content).map(Accepted::Proposal);
+            }
+            ControlPlaneInput::Read => return self.begin_read().map(Accepted::Read),
+            ControlPlaneInput::Received(message) => Input::Received(message),
+            ControlPlaneInput::TimerFired(timer) => Input::TimerFired(timer),
+            ControlPlaneInput::Synced(through) => Input::Synced(through),
+            ControlPlaneInput::Transfer(to) => Input::Transfer { to },
         };
         self.outputs.extend(self.node.handle(input));
+        Ok(Accepted::Event)
     }
 
     fn take_outputs(&mut self) -> Vec<ControlPlaneOutput> {

@@ -6,28 +6,30 @@
 //! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`.
 
 mod bounded;
-mod call;
 mod consensus;
 mod directory;
 mod engine;
 mod entry;
 mod error;
 mod identity;
+mod input;
 mod name;
 mod single;
 mod state;
+mod status;
 mod store;
 mod text;
 
 pub use crate::core::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
-pub use call::{ControlPlaneRequest, ControlPlaneResponse};
-pub use consensus::{ControlPlaneConsensus, ControlPlaneOutput, DurableVoteState, Event};
+pub use consensus::{ControlPlaneConsensus, ControlPlaneOutput, DurableVoteState};
 pub use directory::{Directory, Registered};
 pub use engine::{Founder, ReplicatedControlPlane};
 pub use entry::{ControlPlaneEntry, MembershipChange, OwnershipTransition};
 pub use error::ControlPlaneError;
 pub use identity::{ClusterVoterIdentity, IdentityError};
+pub use input::{Accepted, ControlPlaneInput};
 pub use name::{Address, AddressError, Endpoints, NameError, PartitionName};
 pub use single::SingleNodeControlPlane;
 pub use state::{Answer, ControlPlaneState};
+pub use status::{ControlPlaneStatus, FollowerStatus};
 pub use store::{Disk, DiskFailed, LogStore, Stopped, epoch_of};

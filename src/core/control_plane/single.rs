@@ -1,23 +1,27 @@
 //! The engine of one process: a cluster of one, which leads from the start.
 
 use super::{
-    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneIndex,
-    ControlPlaneOutput, ControlPlaneState, ControlPlaneTerm, DurableVoteState, Event, Founder,
-    ReplicatedControlPlane,
+    Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
+    ControlPlaneInput, ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState,
+    FollowerStatus, Founder, Registered, ReplicatedControlPlane,
 };
-use crate::core::ids::SessionId;
-use crate::core::raft::{Config, Durable, Node, ProposalId, ReadId, StartError, Ticket, Timer};
+use crate::core::ids::{Index, NodeId};
+use crate::core::raft::{Applied, Config, Configuration, Durable, Node, StartError, Timer};
 use alloc::vec;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// A control plane in one process. It is the same core with one voter, so that everything holds for it that holds for a
 /// cluster; what it does not do is wait for an election timeout, or hear anybody.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct SingleNodeControlPlane {
     engine: ReplicatedControlPlane,
 }
 
 impl SingleNodeControlPlane {
+    /// Its name in recordings.
+    pub const NAME: &'static str = "single";
+
     /// Founds it, and stands for the first term. It leads as soon as its vote is durable.
     ///
     /// # Errors
@@ -38,7 +42,7 @@ impl SingleNodeControlPlane {
     /// [`StartError`], if its snapshot cannot be read.
     pub fn start(config: Config, disk: Durable<ControlPlaneEntry>) -> Result<Self, StartError> {
         let mut engine = ReplicatedControlPlane::start(config, disk)?;
-        engine.handle(Event::TimerFired(Timer::Election));
+        engine.fire(Timer::Election);
         Ok(Self { engine })
     }
 
@@ -50,56 +54,46 @@ impl SingleNodeControlPlane {
 }
 
 impl ControlPlaneConsensus for SingleNodeControlPlane {
-    fn current_term(&self) -> ControlPlaneTerm {
-        self.engine.current_term()
+    fn name(&self) -> &'static str {
+        Self::NAME
     }
 
-    fn leader(&self) -> Option<ClusterVoterIdentity> {
-        self.engine.leader()
+    fn status(&self) -> ControlPlaneStatus {
+        self.engine.status()
     }
 
-    fn is_leader(&self) -> bool {
-        self.engine.is_leader()
+    fn applied(&self) -> &Applied<ControlPlaneState> {
+        self.engine.applied()
+    }
+
+    fn uncommitted_configurations(&self) -> &[(Index, Configuration)] {
+        self.engine.uncommitted_configurations()
+    }
+
+    fn members(&self) -> Vec<(NodeId, Registered)> {
+        self.engine.members()
+    }
+
+    fn followers(&self) -> Vec<FollowerStatus> {
+        self.engine.followers()
     }
 
     fn durable_vote(&self) -> DurableVoteState {
         self.engine.durable_vote()
     }
 
-    fn commit_index(&self) -> Option<ControlPlaneIndex> {
-        self.engine.commit_index()
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        self.engine.encode()
     }
 
-    fn state(&self) -> &ControlPlaneState {
-        self.engine.state()
-    }
-
-    fn propose(
-        &mut self,
-        entry: ControlPlaneEntry,
-        ticket: Option<Ticket>,
-    ) -> Result<ProposalId, ControlPlaneError> {
-        self.engine.propose(entry, ticket)
-    }
-
-    fn open_session(&mut self) -> Result<ProposalId, ControlPlaneError> {
-        self.engine.open_session()
-    }
-
-    fn close_session(&mut self, session: SessionId) -> Result<ProposalId, ControlPlaneError> {
-        self.engine.close_session(session)
-    }
-
-    fn read(&mut self) -> Result<ReadId, ControlPlaneError> {
-        self.engine.read()
-    }
-
-    fn handle(&mut self, event: Event) {
-        match event {
-            Event::Received(_) => {}
-            other @ (Event::TimerFired(_) | Event::Synced(_) | Event::Transfer(_)) => {
-                self.engine.handle(other)
-            }
+    fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
+        match input {
+            ControlPlaneInput::Received(_) => Ok(Accepted::Event),
+            other @ (ControlPlaneInput::TimerFired(_)
+            | ControlPlaneInput::Synced(_)
+            | ControlPlaneInput::Propose(_)
+            | ControlPlaneInput::Read
+            | ControlPlaneInput::Transfer(_)) => self.engine.handle(other),
         }
     }
 

@@ -4,7 +4,7 @@
 //! runs: a sole voter waits for nobody. On an engine that does need others it is safe and of no use, since nobody answers.
 
 use super::error::rejected;
-use super::{Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneOutput, Event};
+use super::{Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneOutput};
 use crate::core::ids::{Epoch, Halt, PartitionId, Revision};
 use crate::core::migration::{BackendFailure, Command, MigrationError, MigrationStore, PartitionRecord};
 use crate::core::raft::{Batch, Durable, Effect, Outcome, Output, SessionRefusal};
@@ -110,7 +110,7 @@ impl<C: ControlPlaneConsensus, D: Disk> LogStore<C, D> {
         match output {
             Output::Persist { number, batch } => {
                 self.disk.write(&batch).map_err(Stopped::Disk)?;
-                self.engine.handle(Event::Synced(number));
+                self.engine.synced(number);
             }
             Output::Halt(halt) => return Err(Stopped::Halted(halt)),
             Output::Send(_)

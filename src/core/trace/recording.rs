@@ -1,5 +1,5 @@
-//! A flight recording: the calls that one node got, with their contents, and its state at the start. Replayed through the
-//! pure machine alone it ends in the same state.
+//! A flight recording: the calls that one engine got, with their contents, and its kind and its state at the start. Replayed
+//! through the same kind of engine alone it ends in the same state.
 //!
 //! ```text
 //! "cutover-recording" version u32 | frame …
@@ -9,9 +9,14 @@
 //! The first frame is the state, the last one the digest of the state at the end; without it, the process ended in the
 //! middle, and a last frame that is cut off is left out.
 
-use crate::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneRequest, ReplicatedControlPlane};
+use crate::core::control_plane::{
+    ControlPlaneConsensus, ControlPlaneInput, ReplicatedControlPlane, SingleNodeControlPlane,
+};
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -23,10 +28,15 @@ pub const VERSION: u32 = 2;
 /// One piece of a recording.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Frame {
-    /// The node as it was when the recording began.
-    Start(Box<ReplicatedControlPlane>),
+    /// The engine as it was when the recording began.
+    Start {
+        /// Its [name](ControlPlaneConsensus::name).
+        engine: String,
+        /// Its [bytes](ControlPlaneConsensus::encode).
+        state: Vec<u8>,
+    },
     /// What it was given.
-    Call(ControlPlaneRequest),
+    Input(ControlPlaneInput),
     /// The digest of the node as it was when the recording ended.
     End(u64),
 }
@@ -38,10 +48,22 @@ pub enum RecordingError {
     #[error("not a recording: it does not begin with {:?}", "cutover-recording")]
     Magic,
     /// Of another version.
-    #[error("recording of version {found}, expected {VERSION}")]
+    #[error(
+        "a recording of version {found}, expected version {VERSION}: replay it with the program that wrote it"
+    )]
     Version {
         /// Its version.
         found: u32,
+    },
+    /// Of an engine that this program does not have.
+    #[error(
+        "recording of the engine {found:?}, expected {:?} or {:?}",
+        ReplicatedControlPlane::NAME,
+        SingleNodeControlPlane::NAME
+    )]
+    Engine {
+        /// Its name.
+        found: String,
     },
     /// A frame that is none.
     #[error("frame {frame}: {what}")]
@@ -74,23 +96,49 @@ pub enum RecordingError {
 }
 
 /// What a replay came to.
-#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replayed {
     /// Calls made.
     pub calls: u64,
-    /// The node afterwards.
-    pub engine: ReplicatedControlPlane,
+    /// The engine afterwards.
+    pub engine: Box<dyn ControlPlaneConsensus>,
     /// Whether the recording has an end; if not, there was nothing to compare with.
     pub ended: bool,
 }
 
-/// The digest of a node's state: FNV-1a over its bytes.
+impl fmt::Debug for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { calls, engine, ended } = self;
+        let mut shown = f.debug_struct("Replayed");
+        shown.field("calls", calls).field("engine", &engine.status()).field("ended", ended).finish()
+    }
+}
+
+/// The digest of an engine's state: FNV-1a over its bytes.
 ///
 /// # Errors
 /// [`RecordingError::Codec`]
-pub fn digest(engine: &ReplicatedControlPlane) -> Result<u64, RecordingError> {
-    let bytes = postcard::to_allocvec(engine).map_err(|source| RecordingError::Codec { frame: 0, source })?;
-    Ok(fnv(&bytes))
+pub fn digest(engine: &dyn ControlPlaneConsensus) -> Result<u64, RecordingError> {
+    Ok(fnv(&encode(engine)?))
+}
+
+fn encode(engine: &dyn ControlPlaneConsensus) -> Result<Vec<u8>, RecordingError> {
+    engine.encode().map_err(|source| RecordingError::Codec { frame: 0, source })
+}
+
+/// The engine that a recording begins with. A new kind of engine is listed here, and nowhere else.
+fn start(name: &str, state: &[u8]) -> Result<Box<dyn ControlPlaneConsensus>, RecordingError> {
+    let malformed = |source| RecordingError::Codec { frame: 1, source };
+    match name {
+        ReplicatedControlPlane::NAME => {
+            let engine: ReplicatedControlPlane = postcard::from_bytes(state).map_err(malformed)?;
+            Ok(Box::new(engine))
+        }
+        SingleNodeControlPlane::NAME => {
+            let engine: SingleNodeControlPlane = postcard::from_bytes(state).map_err(malformed)?;
+            Ok(Box::new(engine))
+        }
+        other => Err(RecordingError::Engine { found: other.to_owned() }),
+    }
 }
 
 const fn fnv(bytes: &[u8]) -> u64 {
@@ -110,9 +158,11 @@ fn check(bytes: &[u8]) -> [u8; 4] {
 
 impl Frame {
     /// The first frame.
-    #[must_use]
-    pub fn start(engine: &ReplicatedControlPlane) -> Self {
-        Self::Start(Box::new(engine.clone()))
+    ///
+    /// # Errors
+    /// [`RecordingError::Codec`]
+    pub fn start(engine: &dyn ControlPlaneConsensus) -> Result<Self, RecordingError> {
+        Ok(Self::Start { engine: engine.name().to_owned(), state: encode(engine)? })
     }
 
     /// The bytes that go into the file; the first frame has those of the header in front.
@@ -123,7 +173,7 @@ impl Frame {
         let body =
             postcard::to_allocvec(self).map_err(|source| RecordingError::Codec { frame: 0, source })?;
         let mut bytes = Vec::new();
-        if matches!(self, Self::Start(_)) {
+        if matches!(self, Self::Start { .. }) {
             bytes.extend_from_slice(MAGIC);
             bytes.extend_from_slice(&VERSION.to_le_bytes());
         }
@@ -182,26 +232,26 @@ pub fn frames(mut bytes: &[u8]) -> Result<Vec<Frame>, RecordingError> {
 /// [`RecordingError`]
 pub fn replay(frames: impl IntoIterator<Item = Frame>) -> Result<Replayed, RecordingError> {
     let mut frames = frames.into_iter();
-    let Some(Frame::Start(engine)) = frames.next() else {
+    let Some(Frame::Start { engine, state }) = frames.next() else {
         return Err(RecordingError::Frame { frame: 1, what: "expected the state at the start" });
     };
-    let mut replayed = Replayed { calls: 0, engine: *engine, ended: false };
+    let mut replayed = Replayed { calls: 0, engine: start(&engine, &state)?, ended: false };
     for frame in frames {
         if replayed.ended {
             return Err(RecordingError::Frame { frame: replayed.calls + 3, what: "found after the end" });
         }
         match frame {
-            Frame::Start(_) => {
+            Frame::Start { .. } => {
                 let frame = replayed.calls + 2;
                 return Err(RecordingError::Frame { frame, what: "a second start" });
             }
-            Frame::Call(call) => {
-                let _returned = call.make(&mut replayed.engine);
+            Frame::Input(input) => {
+                let _returned = replayed.engine.handle(input);
                 let _said = replayed.engine.take_outputs();
                 replayed.calls += 1;
             }
             Frame::End(expected) => {
-                let (found, calls) = (digest(&replayed.engine)?, replayed.calls);
+                let (found, calls) = (digest(&*replayed.engine)?, replayed.calls);
                 if found != expected {
                     return Err(RecordingError::Diverged { calls, found, expected });
                 }

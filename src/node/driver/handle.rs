@@ -4,11 +4,10 @@ use super::feed::FeedItem;
 use super::status::Status;
 use super::transport::Registry;
 use crate::core::control_plane::{
-    Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneRequest,
-    ControlPlaneState, ReplicatedControlPlane,
+    Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneState,
 };
 use crate::core::ids::{NodeId, Revision, SessionId};
-use crate::core::raft::{MemberRole, Outcome, Peer, Ticket, TransferRefusal};
+use crate::core::raft::{Content, MemberRole, Outcome, Peer, Ticket, TransferRefusal};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -33,13 +32,13 @@ pub enum Failure {
 }
 
 /// The engine, for a look.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct View<'e> {
-    engine: &'e ReplicatedControlPlane,
+    engine: &'e dyn ControlPlaneConsensus,
 }
 
 impl<'e> View<'e> {
-    pub(super) const fn new(engine: &'e ReplicatedControlPlane) -> Self {
+    pub(super) const fn new(engine: &'e dyn ControlPlaneConsensus) -> Self {
         Self { engine }
     }
 
@@ -51,13 +50,13 @@ impl<'e> View<'e> {
 
     /// The engine.
     #[must_use]
-    pub const fn engine(&self) -> &'e ReplicatedControlPlane {
+    pub const fn engine(&self) -> &'e dyn ControlPlaneConsensus {
         self.engine
     }
 
     /// The members as they are committed, and who votes.
     pub fn members(&self) -> impl Iterator<Item = (Peer, bool)> {
-        let members = self.engine.node().applied().configuration().members();
+        let members = self.engine.applied().configuration().members();
         members.iter().map(|member| (member.peer, member.role == MemberRole::Voter))
     }
 }
@@ -67,7 +66,7 @@ pub(super) type Reading = Box<dyn for<'e> FnOnce(Result<View<'e>, ControlPlaneEr
 
 /// What goes into the pump.
 pub(super) enum Request {
-    Submit { call: ControlPlaneRequest, reply: Reply },
+    Submit { content: Content<ControlPlaneEntry>, reply: Reply },
     Read(Reading),
     Inspect(Box<dyn for<'e> FnOnce(View<'e>) + Send>),
     Transfer { to: Option<NodeId>, reply: oneshot::Sender<Result<NodeId, TransferRefusal>> },
@@ -94,9 +93,9 @@ impl Handle {
         })
     }
 
-    async fn submit(&self, call: ControlPlaneRequest) -> Result<Outcome<Answer>, Failure> {
+    async fn submit(&self, content: Content<ControlPlaneEntry>) -> Result<Outcome<Answer>, Failure> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Submit { call, reply })?;
+        self.send(Request::Submit { content, reply })?;
         answer.await.map_err(|_| Failure::Indeterminate)?.map_err(Failure::from)
     }
 
@@ -109,7 +108,7 @@ impl Handle {
         entry: ControlPlaneEntry,
         ticket: Option<Ticket>,
     ) -> Result<Outcome<Answer>, Failure> {
-        self.submit(ControlPlaneRequest::Propose { entry, ticket }).await
+        self.submit(Content::Payload { ticket, payload: entry }).await
     }
 
     /// Wants a session.
@@ -117,7 +116,7 @@ impl Handle {
     /// # Errors
     /// [`Failure`]
     pub async fn open_session(&self) -> Result<Outcome<Answer>, Failure> {
-        self.submit(ControlPlaneRequest::OpenSession).await
+        self.submit(Content::OpenSession).await
     }
 
     /// Wants a session closed.
@@ -125,7 +124,7 @@ impl Handle {
     /// # Errors
     /// [`Failure`]
     pub async fn close_session(&self, session: SessionId) -> Result<Outcome<Answer>, Failure> {
-        self.submit(ControlPlaneRequest::CloseSession(session)).await
+        self.submit(Content::CloseSession(session)).await
     }
 
     /// Looks at what is committed by now, or later.

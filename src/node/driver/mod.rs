@@ -35,7 +35,7 @@ mod transport;
 pub use config::{DriverConfig, Queues, Timing, TimingError};
 pub use feed::{Changed, FeedItem, NamedRecord};
 pub use handle::{Failure, Handle, View};
-pub use pump::{Environment, Stopped, start};
+pub use pump::{Engine, Environment, Stopped, start};
 pub use recorder::{FileRecorder, Recorder, RecorderError};
 pub use status::{RoleName, Status};
 pub use storage::Storage;

@@ -3,9 +3,7 @@
 use super::pump::Pump;
 use super::pump::Stopped;
 use super::transport::Transport;
-use crate::core::control_plane::{
-    Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneRequest, Event,
-};
+use crate::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput};
 use crate::core::ids::Revision;
 use crate::core::raft::{BatchNumber, Content, Effect, Entry, LogPosition, Output};
 use metrics::counter;
@@ -17,7 +15,7 @@ impl<T: Transport> Pump<T> {
                 for message in self.outbox.durable(through) {
                     self.transport.send(message);
                 }
-                self.call(ControlPlaneRequest::Handle(Event::Synced(through)));
+                self.tell(ControlPlaneInput::Synced(through));
             }
             Some(Err(error)) => self.stopped = Some(Stopped::Disk(error)),
             None => self.stopped = Some(Stopped::Disk("the storage task ended".to_owned())),

@@ -9,8 +9,7 @@ use super::storage::{self, NumberedBatch, Storage};
 use super::timers::{Clock, Timers};
 use super::transport::{Inbox, Registry, Transport};
 use crate::core::control_plane::{
-    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneRequest, ControlPlaneResponse, Event,
-    ReplicatedControlPlane,
+    Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneInput,
 };
 use crate::core::ids::{Halt, Index, NodeId, PartitionId, Revision};
 use crate::core::outbox::Outbox;
@@ -22,6 +21,9 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
+
+/// An engine, whichever it is. The driver knows it by the seam alone.
+pub type Engine = Box<dyn ControlPlaneConsensus + Send>;
 
 /// What a driver takes from its surroundings, so that a simulator can give it something else.
 pub struct Environment {
@@ -53,7 +55,7 @@ const TURN_MAX: usize = 64;
 /// One node at work.
 pub(super) struct Pump<T> {
     pub(super) config: DriverConfig,
-    pub(super) engine: ReplicatedControlPlane,
+    pub(super) engine: Engine,
     pub(super) transport: T,
     pub(super) timers: Timers,
     pub(super) recorder: Option<Box<dyn Recorder>>,
@@ -75,10 +77,10 @@ pub(super) struct Pump<T> {
     pub(super) stopped: Option<Stopped>,
 }
 
-/// Starts a node that has just been made from its disk. The task ends when the node has stopped and its disk is closed.
+/// Starts a node whose engine has just been started from its disk. The task ends when the node has stopped and its disk is closed.
 pub fn start<S: Storage, T: Transport>(
     config: DriverConfig,
-    mut engine: ReplicatedControlPlane,
+    mut engine: Engine,
     storage: S,
     transport: T,
     environment: Environment,
@@ -88,7 +90,7 @@ pub fn start<S: Storage, T: Transport>(
     // One more than may be under way: a turn makes a batch before, and one after what it says.
     let (batches, to_disk) = mpsc::channel(config.queues.batches.max(1) + 8 * TURN_MAX);
     let (done, synced) = mpsc::channel(1);
-    let (status, statuses) = watch::channel(Status::of(&engine));
+    let (status, statuses) = watch::channel(engine.status());
     let (registry, registries) = watch::channel(Registry::default());
     let said = engine.take_outputs();
     let mut pump = Pump {
@@ -147,10 +149,10 @@ impl<T: Transport> Pump<T> {
                 done = synced.recv() => self.synced(done),
                 // What was said while this process was held up counts before a timer that ran out meanwhile.
                 Some(message) = inbox.recv(), if open => {
-                    self.call(ControlPlaneRequest::Handle(Event::Received(message)));
+                    self.tell(ControlPlaneInput::Received(message));
                     for _ in 1..TURN_MAX {
                         let Ok(message) = inbox.try_recv() else { break };
-                        self.call(ControlPlaneRequest::Handle(Event::Received(message)));
+                        self.tell(ControlPlaneInput::Received(message));
                     }
                 }
                 () = timer => {}
@@ -167,38 +169,40 @@ impl<T: Transport> Pump<T> {
             self.settle();
         }
         if let Some(recorder) = &mut self.recorder {
-            let _best_effort = recorder.end(&self.engine);
+            let _best_effort = recorder.end(&*self.engine);
         }
         self.stopped.take().unwrap_or(Stopped::Told)
     }
 
-    /// Hands a call to the engine, and performs what comes of it.
-    pub(super) fn call(&mut self, call: ControlPlaneRequest) -> ControlPlaneResponse {
+    /// Hands over an input to which nobody waits for an answer.
+    pub(super) fn tell(&mut self, input: ControlPlaneInput) {
+        let _nobody_waits = self.hand_in(input);
+    }
+
+    /// Hands an input to the engine, and performs what comes of it.
+    pub(super) fn hand_in(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
         if let Some(recorder) = &mut self.recorder
-            && let Err(error) = recorder.record(&self.engine, &call)
+            && let Err(error) = recorder.record(&*self.engine, &input)
         {
             tracing::warn!(%error, "the flight recorder stops");
             self.recorder = None;
         }
-        let called = call.make(&mut self.engine);
+        let accepted = self.engine.handle(input);
         let said = self.engine.take_outputs();
         self.perform(said);
-        called
+        accepted
     }
 
     fn fire(&mut self) {
         let now = Instant::now();
         while let Some(timer) = self.timers.ended(now) {
-            self.call(ControlPlaneRequest::Handle(Event::TimerFired(timer)));
+            self.tell(ControlPlaneInput::TimerFired(timer));
         }
     }
 
-    /// A sole voter has nobody to wait for.
     fn stand_if_alone(&mut self) {
-        let node = self.engine.node();
-        let (me, configuration) = (node.config().me, node.configuration());
-        if configuration.is_voter(me) && configuration.voters().count() == 1 {
-            self.call(ControlPlaneRequest::Handle(Event::TimerFired(Timer::Election)));
+        if self.engine.waits_for_nobody() {
+            self.tell(ControlPlaneInput::TimerFired(Timer::Election));
         }
     }
 }

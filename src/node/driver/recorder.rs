@@ -1,6 +1,6 @@
-//! A flight recorder: the calls of one node, with its state at the start, in a ring of files.
+//! A flight recorder: the inputs of one engine, with its state at the start, in a ring of files.
 
-use crate::core::control_plane::{ControlPlaneRequest, ReplicatedControlPlane};
+use crate::core::control_plane::{ControlPlaneConsensus, ControlPlaneInput};
 use crate::core::trace::recording::{Frame, RecordingError, digest};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -8,23 +8,23 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Keeps the calls of one engine.
+/// Keeps the inputs of one engine.
 pub trait Recorder: Send + 'static {
-    /// The engine is about to get this call.
+    /// The engine is about to get this input.
     ///
     /// # Errors
     /// [`RecorderError`]; nothing is recorded after that.
     fn record(
         &mut self,
-        before: &ReplicatedControlPlane,
-        call: &ControlPlaneRequest,
+        before: &dyn ControlPlaneConsensus,
+        input: &ControlPlaneInput,
     ) -> Result<(), RecorderError>;
 
     /// The run is over, in this state.
     ///
     /// # Errors
     /// [`RecorderError`]
-    fn end(&mut self, after: &ReplicatedControlPlane) -> Result<(), RecorderError>;
+    fn end(&mut self, after: &dyn ControlPlaneConsensus) -> Result<(), RecorderError>;
 }
 
 /// A recording cannot be written.
@@ -38,7 +38,7 @@ pub enum RecorderError {
         /// Why.
         source: std::io::Error,
     },
-    /// A call cannot be encoded.
+    /// An input cannot be encoded.
     #[error(transparent)]
     Encoding(#[from] RecordingError),
 }
@@ -85,7 +85,7 @@ impl FileRecorder {
         Ok(())
     }
 
-    fn begin(&mut self, engine: &ReplicatedControlPlane) -> Result<(), RecorderError> {
+    fn begin(&mut self, engine: &dyn ControlPlaneConsensus) -> Result<(), RecorderError> {
         let path = self.directory.join(format!("{:06}.recording", self.next));
         let file = File::create(&path).map_err(|source| RecorderError::Io { path: path.clone(), source })?;
         self.next += 1;
@@ -96,15 +96,15 @@ impl FileRecorder {
             let _gone = std::fs::remove_file(old);
         }
         self.current = Some((BufWriter::new(file), path, 0));
-        self.write(&Frame::start(engine))
+        self.write(&Frame::start(engine)?)
     }
 }
 
 impl Recorder for FileRecorder {
     fn record(
         &mut self,
-        before: &ReplicatedControlPlane,
-        call: &ControlPlaneRequest,
+        before: &dyn ControlPlaneConsensus,
+        input: &ControlPlaneInput,
     ) -> Result<(), RecorderError> {
         if self.current.as_ref().is_some_and(|(_, _, written)| *written >= SEGMENT_BYTES) {
             self.end(before)?;
@@ -112,10 +112,10 @@ impl Recorder for FileRecorder {
         if self.current.is_none() {
             self.begin(before)?;
         }
-        self.write(&Frame::Call(call.clone()))
+        self.write(&Frame::Input(input.clone()))
     }
 
-    fn end(&mut self, after: &ReplicatedControlPlane) -> Result<(), RecorderError> {
+    fn end(&mut self, after: &dyn ControlPlaneConsensus) -> Result<(), RecorderError> {
         self.write(&Frame::End(digest(after)?))?;
         self.current = None;
         Ok(())

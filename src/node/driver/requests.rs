@@ -2,14 +2,10 @@
 
 use super::handle::{Request, View};
 use super::pump::{Pump, Stopped};
-use super::status::Status;
 use super::transport::{Registry, Transport};
-use crate::core::control_plane::{
-    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneRequest,
-    ControlPlaneResponse, Event, MembershipChange, Registered,
-};
+use crate::core::control_plane::{Accepted, ControlPlaneError, ControlPlaneInput};
 use crate::core::ids::{Index, NodeId};
-use crate::core::raft::{Content, ReadId, ReadRefusal, TransferRefusal};
+use crate::core::raft::{ReadId, ReadRefusal, TransferRefusal};
 use metrics::counter;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -19,17 +15,16 @@ impl<T: Transport> Pump<T> {
         match request {
             // Whoever asked has given up, so it certainly need not be done.
             Request::Submit { reply, .. } if reply.is_closed() => {}
-            Request::Submit { call, reply } => {
+            Request::Submit { content, reply } => {
                 counter!("cutover_proposals_total").increment(1);
-                match self.call(call) {
+                match self.hand_in(ControlPlaneInput::Propose(content)).and_then(Accepted::proposal) {
                     // Its entry is on the way to the disk, so there is no outcome yet.
-                    ControlPlaneResponse::Proposed(Ok(id)) => {
+                    Ok(id) => {
                         self.proposals.insert(id, reply);
                     }
-                    ControlPlaneResponse::Proposed(Err(error)) => {
+                    Err(error) => {
                         let _gone = reply.send(Err(error));
                     }
-                    ControlPlaneResponse::Handled | ControlPlaneResponse::Reading(_) => {}
                 }
             }
             Request::Read(read) if self.to_read.len() < self.config.queues.requests => {
@@ -40,7 +35,7 @@ impl<T: Transport> Pump<T> {
                 let max = u32::try_from(self.config.queues.requests).unwrap_or(u32::MAX);
                 read(Err(ControlPlaneError::ReadRefused(ReadRefusal::Busy { max })));
             }
-            Request::Inspect(look) => look(View::new(&self.engine)),
+            Request::Inspect(look) => look(View::new(&*self.engine)),
             Request::Transfer { to, reply } => self.hand_over(to, reply),
             Request::Watch { after, reply } => {
                 self.publish();
@@ -57,7 +52,7 @@ impl<T: Transport> Pump<T> {
         }
         let waiting = std::mem::take(&mut self.to_read);
         self.early.clear();
-        match self.call_read() {
+        match self.hand_in(ControlPlaneInput::Read).and_then(Accepted::read) {
             Ok(id) => {
                 self.reading = Some((id, waiting));
                 // A sole voter confirms itself: the answer may have come with the call.
@@ -69,21 +64,12 @@ impl<T: Transport> Pump<T> {
         }
     }
 
-    fn call_read(&mut self) -> Result<ReadId, ControlPlaneError> {
-        match self.call(ControlPlaneRequest::Read) {
-            ControlPlaneResponse::Reading(reading) => reading,
-            ControlPlaneResponse::Handled | ControlPlaneResponse::Proposed(_) => {
-                Err(ControlPlaneError::ReadRefused(ReadRefusal::Halted))
-            }
-        }
-    }
-
     pub(super) fn finish_read(&mut self, id: ReadId, outcome: Result<Index, ReadRefusal>) {
         match self.reading.take() {
             Some((expected, waiting)) if expected == id => {
                 let refusal = outcome.err().map(ControlPlaneError::ReadRefused);
                 for read in waiting {
-                    read(refusal.clone().map_or_else(|| Ok(View::new(&self.engine)), Err));
+                    read(refusal.clone().map_or_else(|| Ok(View::new(&*self.engine)), Err));
                 }
             }
             other => {
@@ -94,18 +80,14 @@ impl<T: Transport> Pump<T> {
     }
 
     fn hand_over(&mut self, to: Option<NodeId>, reply: oneshot::Sender<Result<NodeId, TransferRefusal>>) {
-        let node = self.engine.node();
-        let me = node.config().me;
-        let voters = node.progress().iter().filter(|other| node.configuration().is_voter(other.peer));
-        let furthest = voters.max_by_key(|other| other.matched).map(|other| other.peer.node);
         // A leader without other voters is told that it cannot hand over to itself.
-        let to = to.or(furthest).unwrap_or(me.node);
+        let to = to.or(self.engine.successor()).unwrap_or(self.engine.status().config.me.node);
         if self.transfer.is_some() {
             let _gone = reply.send(Err(TransferRefusal::Transferring { to }));
             return;
         }
         self.transfer = Some(reply);
-        self.call(ControlPlaneRequest::Handle(Event::Transfer(to)));
+        self.tell(ControlPlaneInput::Transfer(to));
     }
 
     pub(super) fn publish(&mut self) {
@@ -118,38 +100,18 @@ impl<T: Transport> Pump<T> {
     /// After a turn: whoever looks sees what came of it.
     pub(super) fn settle(&mut self) {
         self.publish();
-        let status = Status::of(&self.engine);
+        let status = self.engine.status();
         let changed = self.status.send_if_modified(|before| std::mem::replace(before, status) != status);
         if changed {
             self.gauges.set(&status);
         }
-        let node = self.engine.node();
-        let (applied, later) = (node.applied().configuration(), node.uncommitted_configurations());
-        if self.configurations.0 != *applied || self.configurations.1 != later {
-            self.configurations = (applied.clone(), later.to_vec());
-            let registry = self.known_members();
+        let committed = self.engine.applied().configuration();
+        let later = self.engine.uncommitted_configurations();
+        if self.configurations.0 != *committed || self.configurations.1 != later {
+            self.configurations = (committed.clone(), later.to_vec());
+            let registry: Registry = Arc::new(self.engine.members());
             self.transport.members(&registry);
             self.registry.send_replace(registry);
         }
-    }
-
-    /// The members that are committed, and those that the log has on top: a configuration is in force once appended.
-    fn known_members(&self) -> Registry {
-        let node = self.engine.node();
-        let mut members: Vec<(NodeId, Registered)> = self.engine.state().directory().nodes().to_vec();
-        for entry in node.log().from(node.commit().next(), u32::MAX) {
-            let Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } =
-                &entry.content
-            else {
-                continue;
-            };
-            if let MembershipChange::Admit { peer, identity, endpoints } = change {
-                let registered = Registered { identity: identity.clone(), endpoints: endpoints.clone() };
-                members.retain(|(node, _)| *node != peer.node);
-                members.push((peer.node, registered));
-            }
-        }
-        members.sort_unstable();
-        Arc::new(members)
     }
 }

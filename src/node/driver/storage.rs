@@ -8,7 +8,7 @@ use metrics::{counter, histogram};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Keeps batches. ControlPlaneResponse on a thread that may wait for a disk.
+/// Keeps batches. Called on a thread that may wait for a disk.
 pub trait Storage: Send + 'static {
     /// What a disk says that failed.
     type Error: core::fmt::Display + Send + 'static;

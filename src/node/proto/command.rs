@@ -1,4 +1,4 @@
-//! Requests to change a partition.
+//! Messages that change a partition, to requests of the driver and back.
 
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
 use crate::core::control_plane::{NameError, PartitionName};
@@ -13,34 +13,34 @@ use crate::core::placement::Guarantee;
 use crate::core::raft::Ticket;
 use thiserror::Error;
 
-/// A message that no request can be made of.
+/// Why a message is not a valid request.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Malformed {
-    /// A field that must be there.
+    /// A required field is missing.
     #[error("{field} is missing")]
     Missing {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
-    /// A number that is too large.
+    /// A number is too large.
     #[error("{field} is {found}, at most {max} is allowed")]
     TooLarge {
-        /// Which.
+        /// The field.
         field: &'static str,
-        /// What.
+        /// The value found.
         found: u64,
-        /// The bound.
+        /// The largest value allowed.
         max: u64,
     },
-    /// A name that is none.
+    /// A name is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A text that is too long, or empty.
+    /// A text is empty or too long.
     #[error(transparent)]
     Text(#[from] TextError),
 }
 
-/// Which partition, as somebody asks for it.
+/// A partition as a caller names it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Asked {
     /// By its number.
@@ -62,7 +62,7 @@ fn need<T>(field: &'static str, value: Option<T>) -> Result<T, Malformed> {
     value.ok_or(Malformed::Missing { field })
 }
 
-/// A placement.
+/// The placement that a message names.
 pub(crate) fn placement(field: &'static str, found: u32) -> Result<Placement, Malformed> {
     let max = u64::from(u16::MAX);
     u16::try_from(found).map(Placement).map_err(|_| Malformed::TooLarge { field, found: found.into(), max })
@@ -306,7 +306,7 @@ impl From<Transition> for Wire {
     }
 }
 
-/// The number of a guarantee.
+/// A guarantee as the number of its message.
 pub(crate) const fn guarantee_of(guarantee: Guarantee) -> i32 {
     match guarantee {
         Guarantee::Sealed => v1::Guarantee::Sealed as i32,
@@ -314,7 +314,7 @@ pub(crate) const fn guarantee_of(guarantee: Guarantee) -> i32 {
     }
 }
 
-/// The message that asks for a transition.
+/// A transition as the message that asks for it.
 #[must_use]
 pub fn request(partition: Asked, transition: Transition, ticket: Option<Ticket>) -> v1::ApplyRequest {
     v1::ApplyRequest {

@@ -17,14 +17,14 @@ struct RpcStatus {
     details: Vec<prost_types::Any>,
 }
 
-/// A refusal in the making.
+/// A refusal, before it becomes a `tonic::Status`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Problem {
-    /// gRPC's class of it.
+    /// The gRPC code.
     pub code: Code,
-    /// In words.
+    /// The message for people.
     pub message: String,
-    /// In types.
+    /// The detail for programs.
     pub why: Why,
 }
 
@@ -38,7 +38,7 @@ impl From<Problem> for Status {
     }
 }
 
-/// A status in words, with what it came of, each said once: of a broken connection the status alone says nothing.
+/// The text of a status with its sources, without repetitions: for a broken connection the status alone is empty.
 #[must_use]
 pub fn reasons(status: &Status) -> String {
     let mut said = status.message().to_owned();
@@ -53,7 +53,7 @@ pub fn reasons(status: &Status) -> String {
     said
 }
 
-/// The detail in a status, if it has one.
+/// The `ErrorDetail` in a status, if it has one.
 #[must_use]
 pub fn detail_of(status: &Status) -> Option<Why> {
     let details = RpcStatus::decode(status.details()).ok()?.details;

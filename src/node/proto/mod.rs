@@ -1,4 +1,4 @@
-//! The client interface, generated from `cutover.proto`, and the way between its messages and the types of the protocol.
+//! The client interface, generated from `cutover.proto`, and conversions between its messages and the protocol's types.
 //!
 //! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`, `core::control_plane`.
 
@@ -10,7 +10,7 @@ pub use command::{Asked, Malformed, request};
 pub(crate) use command::{guarantee_of, placement};
 pub use detail::{Problem, detail_of, reasons};
 
-/// What was generated.
+/// The generated messages and services.
 pub mod v1 {
     #![allow(
         missing_docs,
@@ -25,5 +25,5 @@ pub mod v1 {
     tonic::include_proto!("cutover.v1");
 }
 
-/// The description of the interface, for reflection.
+/// The descriptor set of the interface, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cutover.v1.bin"));

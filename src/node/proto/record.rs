@@ -1,4 +1,4 @@
-//! Records and resolutions, as messages and back.
+//! Conversions of records and resolutions to messages and back.
 
 use super::command::{Malformed, guarantee, guarantee_of, placement};
 use super::v1;
@@ -33,7 +33,7 @@ fn state(phase: i32, from: u32, to: Option<u32>) -> Result<PartitionState, Malfo
 }
 
 impl v1::Resolution {
-    /// What a gateway is told.
+    /// A resolution as a message.
     #[must_use]
     pub fn of(resolution: &Resolution, name: Option<&PartitionName>) -> Self {
         let (phase, from, to) = parts(resolution.state);
@@ -65,7 +65,7 @@ impl TryFrom<&v1::Resolution> for Resolution {
 }
 
 impl v1::Record {
-    /// A record, and what people call its partition.
+    /// A record with its partition's name, as a message.
     #[must_use]
     pub fn of(record: &PartitionRecord, name: Option<&PartitionName>) -> Self {
         Self {

@@ -1,15 +1,15 @@
-//! A line in the log that strangers can cause: not as often as they like.
+//! Rate limit for log lines that any process on the network can cause.
 
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
-/// So many lines in one
+/// Lines logged in an interval.
 const LINES: u32 = 5;
-/// stretch of time.
-const STRETCH: Duration = Duration::from_secs(1);
+/// The length of an interval.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Says how often a line was said.
+/// Counts the lines of the current interval.
 #[derive(Debug)]
 pub(super) struct LogLimiter(Mutex<Window>);
 
@@ -25,14 +25,14 @@ impl LogLimiter {
         Self(Mutex::new(Window { since: None, lines: 0, left_out: 0 }))
     }
 
-    /// Whether to say it now: with how many were left out since the last one that was said.
+    /// Whether to log now; if so, how many lines were left out since the last one logged.
     pub(super) fn now(&self) -> Option<u64> {
         self.at(Instant::now())
     }
 
     fn at(&self, now: Instant) -> Option<u64> {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.since.is_none_or(|since| now.duration_since(since) >= STRETCH) {
+        if said.since.is_none_or(|since| now.duration_since(since) >= INTERVAL) {
             (said.since, said.lines) = (Some(now), 0);
         }
         if said.lines == LINES {

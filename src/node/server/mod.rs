@@ -1,7 +1,7 @@
-//! What clients and other nodes talk to: gRPC services around a [`Handle`](crate::node::driver::Handle).
+//! The gRPC services of a node, for clients and for other nodes, around a [`Handle`](crate::node::driver::Handle).
 //!
-//! A service translates: a message into a request of the driver, and what comes back into a message. Who may ask for what
-//! is in `access.rs`, in one table; how long anybody waits is in `deadline.rs`.
+//! A service converts a message into a request of the driver, and the answer into a message. Which role a call needs is one table in
+//! `api/access.rs`; deadlines are in `api/deadline.rs`.
 //!
 //! May import: `core::ids`, `core::raft`, `core::migration`, `core::control_plane`, `node::proto`, `node::store`, `node::tls`, `node::driver`.
 
@@ -25,7 +25,7 @@ pub use api::deadline::StreamTimeouts;
 pub use api::errors::{from_failure, from_outcome};
 #[cfg(not(madsim))]
 pub use listen::{Certificates, Limits, ListenError, Listener};
-pub use node::{Parts, Running, StartNodeError, start};
+pub use node::{Parts, Running, start};
 #[cfg(not(madsim))]
 pub use peer::peer_client::GrpcTransport;
 #[cfg(not(madsim))]
@@ -42,7 +42,7 @@ use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Status};
 
-/// One node, as its services see it.
+/// A node as its services see it: the driver's handle, roles, deadlines.
 #[derive(Clone)]
 pub struct Service {
     handle: Handle,
@@ -67,20 +67,20 @@ impl Service {
         }
     }
 
-    /// The same with other deadlines of its streams, and with what others say of its node.
+    /// The same with other limits on streams, and with notices of removal from other nodes.
     #[must_use]
     pub fn with(self, patience: StreamTimeouts, heard: RemovalNotice) -> Self {
         Self { patience, heard, ..self }
     }
 
-    /// Lets a caller in, or says why not.
+    /// Identifies the caller and checks its role.
     fn allow<T>(&self, request: &Request<T>, call: &'static str) -> Result<Caller, Status> {
         let caller = self.identify.caller(request.extensions(), request.metadata())?;
         self.access.allow(&caller, call)?;
         Ok(caller)
     }
 
-    /// The place where the leader can be spoken to, as far as this node knows.
+    /// The client address of the leader, as far as this node knows.
     fn hint(&self) -> Option<v1::Hint> {
         let leader = self.handle.status().leader?;
         let registry = self.handle.registry();
@@ -94,7 +94,7 @@ impl Service {
     }
 }
 
-/// Adds the client services to a server. No message that is longer than `limit` bytes is read.
+/// Adds the client services to a server. Messages longer than `limit` bytes are refused.
 pub fn client_services(server: &mut Server, service: Service, limit: usize) -> Router {
     server
         .add_service(

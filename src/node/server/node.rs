@@ -1,26 +1,21 @@
 //! One node, put together: the same in production, in tests and in a simulator. What differs is handed in.
 
 use super::{Access, Identify, Service};
-use crate::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane};
 use crate::core::migration::Policy;
-use crate::core::raft::{Config, Durable, SnapshotError};
-use crate::node::driver::{self, DriverConfig, Environment, Handle, Inbox, Stopped, Storage, Transport};
+use crate::node::driver::{
+    self, DriverConfig, Engine, Environment, Handle, Inbox, Stopped, Storage, Transport,
+};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-/// Why a node does not start.
-pub type StartNodeError = SnapshotError;
-
 /// What a node is made of.
 pub struct Parts<S, T> {
-    /// Who it is, and its bounds.
-    pub config: Config,
+    /// Its engine, just started with what was found on its disk.
+    pub engine: Engine,
     /// How it is driven.
     pub driver: DriverConfig,
-    /// Its disk,
+    /// Its disk.
     pub storage: S,
-    /// and what was found on it.
-    pub durable: Durable<ControlPlaneEntry>,
     /// Its way to the others.
     pub transport: T,
     /// Its clock and its jitter.
@@ -46,13 +41,9 @@ pub struct Running {
 }
 
 /// Starts a node.
-///
-/// # Errors
-/// [`StartNodeError`], if its snapshot cannot be read.
-pub fn start<S: Storage, T: Transport>(parts: Parts<S, T>) -> Result<Running, StartNodeError> {
-    let engine = ReplicatedControlPlane::start(parts.config, parts.durable)?;
-    let (handle, inbox, task) =
-        driver::start(parts.driver, engine, parts.storage, parts.transport, parts.environment);
-    let service = Service::new(handle.clone(), parts.access, parts.identify, parts.policy);
-    Ok(Running { handle, inbox, service, task })
+pub fn start<S: Storage, T: Transport>(parts: Parts<S, T>) -> Running {
+    let Parts { engine, driver, storage, transport, environment, access, identify, policy } = parts;
+    let (handle, inbox, task) = driver::start(driver, engine, storage, transport, environment);
+    let service = Service::new(handle.clone(), access, identify, policy);
+    Running { handle, inbox, service, task }
 }

@@ -1,4 +1,4 @@
-//! Connections to other processes.
+//! Outgoing connections to nodes.
 
 use super::{Tls, TlsError};
 use crate::core::control_plane::Address;
@@ -9,35 +9,35 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// How a connection is protected.
+/// Whether a connection is encrypted and authenticated.
 #[derive(Clone, Debug)]
 pub enum Security {
-    /// Not at all: on loopback, or where an operator says so.
+    /// Neither: on loopback, or where the operator sets `insecure`.
     Plain,
-    /// Both ends show certificates.
+    /// Both, with certificates on both ends.
     Mutual(Arc<Tls>),
 }
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
 pub enum DialError {
-    /// Not an address.
+    /// The text is not an address.
     #[error("{0}")]
     Address(String),
-    /// Nobody there, or not in time.
+    /// No connection in time.
     #[error("{0}")]
     Connect(String),
-    /// Nobody that can prove who it is.
+    /// The handshake failed: the other end has no acceptable certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
-/// Connecting takes no longer than this, the handshake included.
+/// The time limit for connecting, the handshake included.
 const CONNECT: Duration = Duration::from_secs(3);
-/// A connection over which nothing comes back for so long is given up.
+/// The interval between keepalives; a connection without an answer for this long is closed.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
-/// A connection to this address.
+/// Opens a connection to an address.
 ///
 /// # Errors
 /// [`DialError`]
@@ -73,7 +73,7 @@ async fn secure(
     Ok(TokioIo::new(stream))
 }
 
-/// An error with what it came of, each said once.
+/// An error with its sources, without repeated texts.
 fn reasons(error: &dyn core::error::Error) -> String {
     let mut said = error.to_string();
     let mut next = error.source();

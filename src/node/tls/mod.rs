@@ -1,7 +1,7 @@
-//! Mutual TLS: who is at the other end of a connection, and that nobody listens in.
+//! Mutual TLS: authenticated and encrypted connections.
 //!
-//! Both ends show a certificate, and both must be signed by the one authority of the cluster. Files are read again while
-//! the process runs: connections that are open go on, new ones have the new certificate.
+//! Both ends show a certificate, and both must be signed by the cluster's authority. Files are read again while the process runs: open
+//! connections keep the old certificate, new ones use the new one.
 //!
 //! May import: `core::control_plane`.
 
@@ -25,28 +25,28 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-/// Where the certificates are, in PEM.
+/// Paths of the certificates and the key, in PEM.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TlsFiles {
-    /// The authority that both ends must be signed by.
+    /// The authority's certificate.
     pub ca: PathBuf,
-    /// This process's certificate, and those between it and the authority.
+    /// This process's certificate, and the intermediate ones.
     pub cert: PathBuf,
-    /// Its key.
+    /// The private key of this process's certificate.
     pub key: PathBuf,
 }
 
 /// Why a certificate cannot be used, or a connection not be made.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    /// A file is not what it should be.
+    /// A file cannot be read as PEM of the expected kind.
     #[error("{}: {found}, expected {expected}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What is there.
+        /// What the file holds, or why it cannot be read.
         found: String,
-        /// What should be.
+        /// What was expected.
         expected: &'static str,
     },
     /// Certificate and key do not go together, or are not supported.
@@ -57,7 +57,7 @@ pub enum TlsError {
         /// Why.
         source: rustls::Error,
     },
-    /// The subject is none of a participant.
+    /// The certificate's subject cannot identify a node or client.
     #[error("{}: {source}", path.display())]
     Subject {
         /// The certificate.
@@ -65,10 +65,10 @@ pub enum TlsError {
         /// Why.
         source: SubjectError,
     },
-    /// The other end's name is none.
+    /// The host name to connect to is invalid.
     #[error("{host:?} is no name of a server")]
     Host {
-        /// What was given.
+        /// The name given.
         host: String,
     },
     /// The handshake failed.
@@ -83,7 +83,7 @@ struct Material {
     read: [Vec<u8>; 3],
 }
 
-/// Certificates in use.
+/// The certificates in use, replaceable while the process runs.
 pub struct Tls {
     files: TlsFiles,
     current: ArcSwap<Material>,
@@ -105,7 +105,7 @@ impl Tls {
         Ok(Self { files, current })
     }
 
-    /// Reads them again, if they have changed. What is in use stays in use when they cannot be read.
+    /// Reads the files again if they have changed. If they cannot be read, the certificates in use stay.
     ///
     /// # Errors
     /// [`TlsError`]

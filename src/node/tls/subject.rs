@@ -1,23 +1,23 @@
-//! The subject of a certificate as a text of RFC 4514.
+//! The subject of a certificate as a text in RFC 4514 form.
 
 use crate::core::control_plane::{ClusterVoterIdentity, IdentityError};
 use core::fmt::Write as _;
 use thiserror::Error;
 use x509_parser::der_parser::asn1_rs::ToDer as _;
 
-/// A certificate whose subject is none of a participant.
+/// Why a certificate's subject cannot identify a node or client.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SubjectError {
-    /// Not a certificate.
+    /// The bytes are not a certificate.
     #[error("not a certificate: {0}")]
     Certificate(String),
-    /// Not a subject with one CN.
+    /// The subject does not have exactly one CN.
     #[error("the certificate's subject is no participant's: {0}")]
     Identity(#[from] IdentityError),
 }
 
-/// Reads it. RFC 4514 begins with the RDN that the certificate has last. Types and values are given by their numbers and
-/// their bytes, so that no printer's opinion comes between the certificate and the canonical text.
+/// Reads the subject of a DER certificate. RFC 4514 begins with the RDN that the certificate has last. Types are written as object
+/// identifiers and values as bytes, so that the canonical text does not depend on how a library prints them.
 ///
 /// # Errors
 /// [`SubjectError`]

@@ -2,7 +2,7 @@
 
 use crate::console::Console;
 use crate::{exit, refuse};
-use cutover::core::control_plane::ControlPlaneConsensus as _;
+use cutover::core::control_plane::ControlPlaneStatus;
 use cutover::core::trace::recording::{MAGIC, RecordingError, Replayed, frames, replay};
 use serde_json::json;
 use std::path::Path;
@@ -26,10 +26,9 @@ pub(super) fn one(console: &Console, file: &Path, bytes: &[u8]) -> u8 {
     };
     let took = began.elapsed();
     let Replayed { calls, engine, ended } = replayed;
-    let node = engine.node();
-    let (me, term, commit) = (node.config().me, engine.current_term(), node.commit());
-    let state = format!("{me} {:?} in {term}, committed through {commit}", node.role());
-    let (verdict, note, code) = if node.is_halted() {
+    let ControlPlaneStatus { config, role, term, commit, halted, .. } = engine.status();
+    let state = format!("{} {role:?} in {term}, committed through {commit}", config.me);
+    let (verdict, note, code) = if halted {
         ("VIOLATES", "the node found an invariant broken and stopped".to_owned(), exit::VIOLATED)
     } else if ended {
         ("HOLDS", "the state that the node ended in".to_owned(), exit::HOLDS)

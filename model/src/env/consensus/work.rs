@@ -8,7 +8,7 @@ use super::{Wish, World, identity};
 use crate::host::{Unreadable, carried};
 use crate::shared::{Memory, Shared, memory};
 use cutover::core::control_plane::{
-    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Endpoints, Event,
+    ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Endpoints,
     MembershipChange,
 };
 use cutover::core::ids::{Halt, Index, NodeId, PartitionId, Placement, Term};
@@ -83,11 +83,11 @@ impl Work {
         match host_input {
             HostInput::Deliver => {
                 if let Some(sent) = sent {
-                    self.host.engine.handle(Event::Received(sent.0.clone()));
+                    self.host.engine.receive(sent.0.clone());
                 }
             }
-            HostInput::Fire(timer) => self.host.engine.handle(Event::TimerFired(*timer)),
-            HostInput::Transfer(to) => self.host.engine.handle(Event::Transfer(NodeId(*to))),
+            HostInput::Fire(timer) => self.host.engine.fire(*timer),
+            HostInput::Transfer(to) => self.host.engine.transfer(NodeId(*to)),
             HostInput::Sync => self.sync(),
             HostInput::Crash { keep } => self.crash(*keep),
             HostInput::Wipe => self.wipe(world),

@@ -1,4 +1,4 @@
-//! Who may ask for what.
+//! Roles, the role that each call needs, and which certificates have which role.
 
 use crate::core::control_plane::{ClusterVoterIdentity, IdentityError};
 use crate::node::proto::Problem;
@@ -9,15 +9,15 @@ use thiserror::Error;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Extensions, Status};
 
-/// What a caller may do. Each may do what those before it may.
+/// A caller's permissions, from the least to the most; each role includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Look.
+    /// Reads of the cluster's state.
     ReadOnly,
-    /// Resolve, and follow changes.
+    /// Resolving partitions and watching changes, as gateways do.
     Gateway,
-    /// Everything.
+    /// Every call.
     Admin,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// Each call, and the role that it needs. What is not listed is refused.
+/// The role that each call needs. A call that is not listed is refused.
 const CALLS: &[(&str, Role)] = &[
     ("Status", Role::ReadOnly),
     ("Members", Role::ReadOnly),
@@ -47,25 +47,25 @@ const CALLS: &[(&str, Role)] = &[
     ("Backup", Role::Admin),
 ];
 
-/// Who calls.
+/// Who makes a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Caller {
-    /// The holder of a certificate.
+    /// The subject of a verified certificate.
     Holder(ClusterVoterIdentity),
-    /// Somebody on a connection without certificates, which an operator allowed.
+    /// Any process: the operator allows connections without certificates.
     Anybody,
 }
 
-/// Says who calls. Production looks at the certificate; a simulator has none and says it in its own way.
+/// Identifies the caller of a request: in production by its certificate, in simulation, where there is no TLS, by other means.
 pub trait Identify: Send + Sync + 'static {
     /// The caller of a request.
     ///
     /// # Errors
-    /// A status, if it cannot be told.
+    /// A status, if the caller cannot be identified.
     fn caller(&self, extensions: &Extensions, metadata: &MetadataMap) -> Result<Caller, Status>;
 }
 
-/// A listener without certificates.
+/// Identification for a listener without certificates.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
@@ -75,16 +75,16 @@ impl Identify for Plain {
     }
 }
 
-/// A set of subjects: one, or all that end in the same RDNs.
+/// A set of certificate subjects: a single one, or all that end in the same RDNs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Subjects {
-    /// This one.
+    /// Exactly this subject.
     Only(ClusterVoterIdentity),
     /// Every subject with these RDNs behind its CN, in canonical form.
     Below(String),
 }
 
-/// A text is no set of subjects.
+/// Why a text is not a set of subjects.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("{text:?} is neither a subject with a CN nor the end of one, as in OU=gateway,O=example: {source}")]
 pub struct SubjectsError {
@@ -95,7 +95,7 @@ pub struct SubjectsError {
 const ANY_CN: &str = "CN=x,";
 
 impl Subjects {
-    /// Reads a whole subject, or the end of one.
+    /// Parses a whole subject, or the RDNs that subjects end in.
     ///
     /// # Errors
     /// [`SubjectsError`]
@@ -109,7 +109,7 @@ impl Subjects {
         }
     }
 
-    /// Those that differ from this one in their CN alone, if that comes first.
+    /// The subjects that differ from this one in the CN alone; only if its CN comes first.
     #[must_use]
     pub fn beside(identity: &ClusterVoterIdentity) -> Option<Self> {
         let text = identity.as_str();
@@ -119,7 +119,7 @@ impl Subjects {
         (!rest.is_empty()).then(|| Self::Below(rest.to_owned()))
     }
 
-    /// Whether a subject is one of them.
+    /// Whether a subject belongs to the set.
     #[must_use]
     pub fn contain(&self, identity: &ClusterVoterIdentity) -> bool {
         match self {
@@ -150,7 +150,7 @@ impl fmt::Display for Subjects {
     }
 }
 
-/// The roles of subjects.
+/// Which subjects have which role.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Access {
     /// A subject has the highest role of all the sets that contain it.
@@ -170,7 +170,7 @@ impl Access {
         }
     }
 
-    /// Lets a caller make a call, or says what is missing.
+    /// Permits a call, or refuses it with the role that is missing.
     ///
     /// # Errors
     /// `PERMISSION_DENIED`, with what the caller is and what is needed.

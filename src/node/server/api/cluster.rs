@@ -1,10 +1,10 @@
-//! Who takes part, and how each is.
+//! The service `Cluster`: status, members, transfer of leadership, backup.
 
 use super::deadline;
 use super::errors::{from_outcome, from_transfer, malformed};
 use super::response_stream::{Disconnected, ResponseStream};
 use crate::core::control_plane::{
-    Address, ClusterVoterIdentity, ControlPlaneConsensus as _, ControlPlaneEntry, Endpoints, MembershipChange,
+    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, FollowerStatus, MembershipChange,
 };
 use crate::core::ids::{Incarnation, NodeId};
 use crate::core::raft::{Peer, Snapshot};
@@ -15,9 +15,9 @@ use metrics::counter;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// Bytes of a backup in one answer.
+/// Bytes of a backup in one message of the stream.
 const CHUNK: usize = 64 << 10;
-/// Answers that the caller has not taken.
+/// Messages of a backup that may wait for the caller to read them.
 const CHUNKS: usize = 2;
 
 fn peer(node: u32, incarnation: u64) -> Result<Peer, Malformed> {
@@ -60,7 +60,7 @@ fn members(view: View<'_>) -> v1::MembersResponse {
             client_address: text(registered.and_then(|known| known.endpoints.client.as_ref())),
         }
     };
-    let index = view.engine().node().commit().0;
+    let index = view.engine().status().commit.0;
     v1::MembersResponse { members: view.members().map(member).collect(), index }
 }
 
@@ -75,37 +75,35 @@ const fn role(role: RoleName) -> v1::Role {
 
 impl Service {
     fn status_of(&self, view: View<'_>) -> v1::StatusResponse {
-        let node = view.engine().node();
-        let (config, table) = (node.config(), view.state().table());
-        let followers = node.progress().iter();
-        let (me, configuration) = (config.me, node.configuration());
-        // An empty disk knows no members, and whoever hears a leader is listened to again.
+        let (engine, status) = (view.engine(), view.engine().status());
+        let (me, configuration, table) = (status.config.me, engine.configuration(), view.state().table());
+        // An empty disk knows no members, and a node in contact with a leader is accepted by its peers again.
         let removed = !configuration.members().is_empty() && !configuration.is_member(me);
         let outside = if removed {
             Some(format!("{me} was removed, by its own log"))
         } else {
-            self.heard.get().filter(|_| node.leader().is_none())
+            self.heard.get().filter(|_| status.leader.is_none())
         };
+        let follower =
+            |other: FollowerStatus| v1::Follower { node: other.peer.node.0.into(), matched: other.matched.0 };
         v1::StatusResponse {
-            cluster: config.cluster.0,
-            node: config.me.node.0.into(),
-            incarnation: config.me.incarnation.0,
+            cluster: status.config.cluster.0,
+            node: me.node.0.into(),
+            incarnation: me.incarnation.0,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            role: role(node.role()).into(),
-            term: view.engine().current_term().0,
+            role: role(status.role).into(),
+            term: status.term.0,
             leader: self.hint(),
-            commit: node.commit().0,
-            last_index: node.log().last().index.0,
-            durable_index: node.stable().0,
-            snapshot_index: node.snapshot().last.index.0,
-            revision: view.state().revision().0,
+            commit: status.commit.0,
+            last_index: status.last.0,
+            durable_index: status.durable.0,
+            snapshot_index: status.snapshot.0,
+            revision: status.revision.0,
             partitions: u32::try_from(table.records().count()).unwrap_or(u32::MAX),
             migrations_in_flight: table.migrations_in_flight(),
             outside: outside.unwrap_or_default(),
-            sessions: u32::try_from(node.applied().sessions().ids().count()).unwrap_or(u32::MAX),
-            followers: followers
-                .map(|other| v1::Follower { node: other.peer.node.0.into(), matched: other.matched.0 })
-                .collect(),
+            sessions: u32::try_from(engine.applied().sessions().ids().count()).unwrap_or(u32::MAX),
+            followers: engine.followers().into_iter().map(follower).collect(),
         }
     }
 }
@@ -168,8 +166,8 @@ impl v1::cluster_server::Cluster for Service {
         self.allow(&request, "Backup")?;
         let limit = deadline::of(request.metadata());
         let taken = self.handle.read(|view| {
-            let node = view.engine().node();
-            Snapshot::of(node.applied()).map(|snapshot| (node.config().cluster, snapshot))
+            let cluster = view.engine().status().config.cluster;
+            Snapshot::of(view.engine().applied()).map(|snapshot| (cluster, snapshot))
         });
         let (cluster, snapshot) =
             self.within(limit, false, taken).await?.map_err(|error| Status::internal(error.to_string()))?;

@@ -1,19 +1,19 @@
-//! A deadline on every call. It passes a little before the caller's own, so that the caller still hears what is known.
+//! Every call has a deadline, a little before the caller's own, so that the caller still receives what is known by then.
 
 use core::time::Duration;
 use tonic::metadata::MetadataMap;
 
-/// For a call without one.
+/// The deadline of a call that names none.
 const DEFAULT: Duration = Duration::from_secs(5);
-/// For a call that asks for more.
+/// The longest deadline that a call can ask for.
 const MAX: Duration = Duration::from_secs(60);
 
-/// How long a stream may take: calls have an answer, streams go on.
+/// Limits on how slowly a caller may read a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StreamTimeouts {
-    /// A watcher takes the next thing that it is told within this time.
+    /// A watcher must read the next message within this time.
     pub watch_idle: Duration,
-    /// A backup is taken within this time.
+    /// A backup must be read to its end within this time.
     pub backup: Duration,
 }
 
@@ -23,14 +23,14 @@ impl Default for StreamTimeouts {
     }
 }
 
-/// How long a call may take here.
+/// The time that this node gives a call.
 pub(super) fn of(metadata: &MetadataMap) -> Duration {
     let asked = metadata.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?));
     let asked = asked.map_or(DEFAULT, |asked| asked.min(MAX));
     asked - (asked / 10).min(Duration::from_millis(20))
 }
 
-/// `grpc-timeout`: at most eight digits and a unit.
+/// Parses the header `grpc-timeout`: at most eight digits and a unit.
 fn parse(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 {

@@ -1,4 +1,4 @@
-//! What went wrong, as a caller is told: in gRPC's classes, in words, and in types.
+//! Refusals as gRPC statuses: a code, a message, and an `ErrorDetail`.
 
 use crate::core::control_plane::{Answer, ControlPlaneError};
 use crate::core::migration::MigrationError;
@@ -18,7 +18,7 @@ fn say(code: Code, message: impl Display, why: Why) -> Status {
     Problem { code, message: message.to_string(), why }.into()
 }
 
-/// The name of an enum's case, as its `Debug` begins.
+/// The name of an enum's variant: the beginning of its `Debug` text.
 fn case(of: &impl Debug) -> String {
     let text = format!("{of:?}");
     text.chars().take_while(char::is_ascii_alphanumeric).collect()
@@ -32,12 +32,12 @@ fn busy(code: Code, error: &impl Display) -> Status {
     say(code, error, Why::Busy(v1::Busy { what: error.to_string() }))
 }
 
-/// Not the leader: with whoever may be.
+/// The refusal of a node that does not lead, with the address of the leader if it is known.
 fn not_leader(leader: Option<v1::Hint>, error: &impl Display) -> Status {
     say(Code::Unavailable, error, Why::NotLeader(v1::NotLeader { leader }))
 }
 
-/// What is told here would be true, and nobody knows how old: another node may have news.
+/// The refusal of a node that has lost contact with the leader: its data may be old by any amount.
 pub(super) fn without_leader() -> Status {
     not_leader(
         None,
@@ -45,13 +45,13 @@ pub(super) fn without_leader() -> Status {
     )
 }
 
-/// The outcome is not known. The class is one that no client library retries by itself.
+/// The outcome is unknown. The code is one that no client library retries by itself.
 fn indeterminate(code: Code, what: &str) -> Status {
     let message = format!("{what}: it may have been committed, or still be");
     say(code, message, Why::Indeterminate(v1::Indeterminate {}))
 }
 
-/// A message that no request can be made of.
+/// The refusal of a malformed request.
 pub(super) fn malformed(error: &Malformed) -> Status {
     refused(Code::InvalidArgument, error)
 }
@@ -61,7 +61,7 @@ fn from_rejection(rejection: &Rejection, leader: Option<v1::Hint>) -> Status {
         Rejection::NotLeader { .. } | Rejection::Halted => not_leader(leader, rejection),
         Rejection::Transferring { .. } => busy(Code::Unavailable, rejection),
         Rejection::Busy { .. } => busy(Code::ResourceExhausted, rejection),
-        // A moment later it has; as with reads, whoever asks tries again.
+        // It will shortly; as with reads, the caller retries.
         Rejection::Change { refusal: ChangeRefusal::NotYetInTerm, .. } => busy(Code::Unavailable, rejection),
         Rejection::Change { refusal, .. } => {
             let reason = case(refusal);
@@ -77,7 +77,7 @@ fn from_rejection(rejection: &Rejection, leader: Option<v1::Hint>) -> Status {
     }
 }
 
-/// Why the driver has no answer.
+/// The status for a failure of the driver.
 #[must_use]
 pub fn from_failure(failure: &Failure, leader: Option<v1::Hint>) -> Status {
     match failure {
@@ -109,7 +109,7 @@ fn from_migration(error: &MigrationError) -> Status {
         | MigrationError::OverallCap { .. }
         | MigrationError::PartitionCap { .. }
         | MigrationError::CopyCap { .. } => Code::ResourceExhausted,
-        // Every other one is about the state that the partition is in.
+        // All others concern the state of the partition.
         _ => Code::FailedPrecondition,
     };
     let mut refused = v1::Refused { reason: case(error), have: None, got: None };
@@ -132,7 +132,7 @@ fn from_session(refusal: &SessionRefusal) -> Status {
     }
 }
 
-/// What came of a proposal: its place and what the state said, or why it said nothing.
+/// The index and answer of a committed proposal, or a status that says why there is none.
 ///
 /// # Errors
 /// A status with one `ErrorDetail`.
@@ -153,12 +153,12 @@ pub fn from_outcome(
     }
 }
 
-/// What a dry run says no for.
+/// The status for a refused dry run.
 pub(super) fn from_plan(error: &MigrationError) -> Status {
     from_migration(error)
 }
 
-/// Why the leadership was not handed over.
+/// The status for a refused transfer of the leadership.
 pub(super) fn from_transfer(refusal: &TransferRefusal, leader: Option<v1::Hint>) -> Status {
     match refusal {
         TransferRefusal::NotLeader { .. } | TransferRefusal::Halted => not_leader(leader, refusal),
@@ -170,7 +170,7 @@ pub(super) fn from_transfer(refusal: &TransferRefusal, leader: Option<v1::Hint>)
 }
 
 impl Service {
-    /// Waits for the driver, not longer than the caller does. `writes` says what is not known when it takes too long.
+    /// Waits for the driver until the call's deadline. If it passes, `writes` decides whether the outcome is unknown.
     pub(super) async fn within<T>(
         &self,
         limit: Duration,

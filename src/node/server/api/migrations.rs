@@ -1,4 +1,4 @@
-//! How partitions move.
+//! The service `Migrations`: transitions of a partition, and the dry run of a begin.
 
 use super::deadline;
 use super::errors::{from_outcome, from_plan, malformed};
@@ -13,7 +13,7 @@ use core::time::Duration;
 use tonic::{Request, Response, Status};
 
 impl Service {
-    /// The number of a partition. What this node has may be old: a name that it does not know is looked up afresh.
+    /// The number of a partition. This node's state may be old, so an unknown name is looked up again by a fresh read.
     async fn number_of(&self, asked: Asked, limit: Duration) -> Result<PartitionId, Status> {
         if let Asked::Id(id) = asked {
             return Ok(id);

@@ -1,4 +1,4 @@
-//! Where partitions live.
+//! The service `Placements`: resolve, list, watch.
 
 use super::deadline;
 use super::errors::{malformed, without_leader};
@@ -15,11 +15,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// Records in one answer.
+/// Records in one page of a list.
 const PAGE: usize = 1_000;
-/// Answers of a stream that the caller has not taken.
+/// Messages of a watch that may wait for the caller to read them.
 const AHEAD: usize = 16;
-/// A watcher hears at least this often that nothing has changed.
+/// A watcher without changes gets a progress message this often.
 const PROGRESS: Duration = Duration::from_secs(5);
 
 pub(super) fn partition_of(state: &ControlPlaneState, asked: &Asked) -> Option<PartitionId> {
@@ -95,19 +95,19 @@ impl v1::placements_server::Placements for Service {
     }
 }
 
-/// Why a watcher is told nothing more.
+/// Why a watch ends.
 enum Over {
-    /// It has gone away.
+    /// The caller has closed it.
     Disconnected,
-    /// It did not take what it was told.
+    /// The caller reads too slowly.
     Idle,
-    /// There is nothing more to tell.
+    /// The feed has ended.
     Ended,
-    /// Nobody tells this node what is new.
+    /// This node has lost contact with the leader.
     Cut,
 }
 
-/// Carries the feed to one watcher until either goes away.
+/// Forwards the feed to one watcher until either ends.
 async fn forward(
     handle: Handle,
     mut feed: mpsc::Receiver<FeedItem>,

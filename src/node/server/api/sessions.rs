@@ -1,4 +1,4 @@
-//! Sessions of clients.
+//! The service `Sessions`: opening and closing a client's session.
 
 use super::deadline;
 use super::errors::from_outcome;

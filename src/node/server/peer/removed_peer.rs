@@ -6,19 +6,18 @@
 use super::peer_server::PeerService;
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::{Body, Message, Peer};
-use crate::node::driver::{RoleName, View};
+use crate::node::driver::View;
 
 /// Says that a sender is no member, if this node leads: any other node may know less than the sender (ADR 0021). The
 /// refusal of a leader that was replaced without knowing it is harmless: the sender has streams to the other nodes.
 fn no_member(view: View<'_>, from: Peer) -> Option<String> {
-    let node = view.engine().node();
-    let is_member = node.configuration().members().iter().any(|member| member.peer == from)
+    let status = view.engine().status();
+    let is_member = view.engine().configuration().members().iter().any(|member| member.peer == from)
         || view.members().any(|(member, _)| member == from);
-    if is_member || node.role() != RoleName::Leader {
+    if is_member || !status.leads() {
         return None;
     }
-    let (config, term) = (node.config(), node.hard_state().term);
-    let (me, cluster) = (config.me, config.cluster);
+    let (me, cluster, term) = (status.config.me, status.config.cluster, status.term);
     Some(format!("{} is no member of {cluster}, says {}, which leads in term {term}", life(from), life(me)))
 }
 
