@@ -38,7 +38,6 @@ mod law;
 mod measure;
 #[path = "store/nodes.rs"]
 mod nodes;
-#[expect(dead_code, reason = "clusters use more of it")]
 #[path = "support/site.rs"]
 mod site;
 #[path = "store/values.rs"]

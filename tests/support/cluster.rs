@@ -3,8 +3,8 @@
 //! Disks are slow: a batch is written when it is chosen to be, and what waits for it leaves then. In between anything may
 //! happen at the other nodes, and a crash takes everything that waits.
 
-use super::hosts::{Disk, Hosts, Letter, Told};
-use super::site::{CALM, Engine, Random, Weather, config, founder};
+use super::hosts::{Hosts, Letter, Told};
+use super::site::{CALM, Disk, Engine, Random, Weather, config, founder};
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput};
 use cutover::core::ids::{Index, NodeId, Term};
 use cutover::core::migration::Caps;
