@@ -142,11 +142,6 @@ impl<E: Engine> Hosts<E> {
     ) -> Option<T> {
         self.up(at)?;
         let (answer, wanted) = self.take(at, ask, note)?;
-        let persists = wanted.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
-        if self.slow.contains(&at) && persists > 0 {
-            let queued = self.hosts.get(&at).map_or(0, |host| host.queued().len());
-            self.told.push(Told::Waits(at, queued + persists));
-        }
         self.perform(at, wanted);
         Some(answer)
     }
@@ -163,6 +158,10 @@ impl<E: Engine> Hosts<E> {
         let answer = ask(&mut host.engine);
         note(&mut self.judge, &answer);
         let wanted = host.engine.wanted();
+        let persists = wanted.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
+        if self.slow.contains(&at) && persists > 0 {
+            self.told.push(Told::Waits(at, host.queued().len() + persists));
+        }
         self.judge.took(&self.hosts, at, &earlier, &wanted);
         self.verdict();
         Some((answer, wanted))
