@@ -286,12 +286,14 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
 }
 
 fn any_step() -> impl Strategy<Value = Result<Step, Unfit>> {
-    (any::<bool>(), any_word(), any_text(), texts(), texts()).prop_map(
-        |(fault, lane, text, told, outputs)| {
-            let step = if fault { Step::fault(lane, text) } else { Step::new(lane, text) };
-            step?.with_narration(told)?.with_outputs(outputs)
-        },
-    )
+    (0..3u8, any_word(), any_text(), texts(), texts()).prop_map(|(kind, lane, text, told, outputs)| {
+        let step = match kind {
+            0 => Step::new(lane, text),
+            1 => Step::fault(lane, text),
+            _ => Step::refused(lane, text),
+        };
+        step?.with_narration(told)?.with_outputs(outputs)
+    })
 }
 
 fn any_trace() -> impl Strategy<Value = Result<Trace, Unfit>> {

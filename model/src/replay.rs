@@ -95,6 +95,11 @@ pub fn recorded_anew<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Op
     anew = anew.with_closing(trace.closing().iter().cloned()).ok()?;
     let mut state = protocol.initial();
     for step in trace.steps() {
+        if step.is_refused() {
+            has_no_effect(&protocol, &state, step).ok()?;
+            anew.push(step.clone()).ok()?;
+            continue;
+        }
         let action = protocol.find(&state, &step.choice())?;
         let mut notes = Notes::explaining(P::invariants());
         state = protocol.step(&state, &action, &mut notes)?;
@@ -112,6 +117,12 @@ fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -
     let mut marks = Vec::new();
     for (number, step) in (1..).zip(trace.steps()) {
         let diverged = |why: String| Ending::Diverged { step: number, why };
+        if step.is_refused() {
+            match has_no_effect(protocol, &state, step) {
+                Ok(()) => continue,
+                Err(why) => return diverged(why),
+            }
+        }
         let Some(action) = protocol.find(&state, &step.choice()) else {
             return diverged(format!("{:?} cannot happen here", step.choice()));
         };
@@ -134,5 +145,17 @@ fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -
     match trace.marks().iter().find(|mark| !marks.contains(&mark.as_str())) {
         Some(mark) => Ending::Stale { mark: mark.clone() },
         None => Ending::Holds,
+    }
+}
+
+/// Whether a choice that must have no effect here has none.
+fn has_no_effect<P: Protocol>(protocol: &P, state: &P::State, step: &Step) -> Result<(), String> {
+    let Some(action) = protocol.find(state, &step.choice()) else { return Ok(()) };
+    let mut notes = Notes::explaining(P::invariants());
+    match protocol.step(state, &action, &mut notes) {
+        None => Ok(()),
+        Some(_) => {
+            Err(format!("{:?} has an effect here: {}", step.choice(), notes.into_words().0.join(", ")))
+        }
     }
 }

@@ -12,6 +12,8 @@ mod laws;
 mod nodes;
 #[path = "checker/published.rs"]
 mod published;
+#[path = "checker/regress.rs"]
+mod regress;
 #[path = "checker/searched.rs"]
 mod searched;
 #[path = "checker/timed.rs"]

@@ -2,43 +2,26 @@
 
 use crate::campaign::{self, Campaign};
 use crate::options::kinds;
-use crate::report::{Format, Report};
-use crate::run::Verdict;
+use crate::report::{Report, code};
 use clap::Parser;
+use cutover_report::exit::{self, Program};
+use cutover_report::{Format, usage_error};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Exit codes.
-pub mod exit {
-    /// Everything holds.
-    pub const HOLDS: u8 = 0;
-    /// Safety is violated.
-    pub const VIOLATED: u8 = 1;
-    /// It is not known.
-    pub const UNKNOWN: u8 = 2;
-    /// A run did not converge.
-    pub const STUCK: u8 = 3;
-    /// Nothing was run.
-    pub const NOTHING: u8 = 4;
-    /// The same seed did something else the second time.
-    pub const DIFFERS: u8 = 6;
-    /// The command line is wrong.
-    pub const USAGE: u8 = 64;
-    /// A defect of this program.
-    pub const INTERNAL: u8 = 70;
-}
-
-/// Runs the production server on a simulated network, clock and disk, from seeds.
-#[derive(Debug, Parser)]
-#[command(name = "cutover sim", version, max_term_width = 100)]
-#[command(after_help = "Examples:
+const EXAMPLES: &str = "\
+Examples:
   cutover sim --seeds 200              two hundred seeds
   cutover sim --seed 0x2a              one, again
   cutover sim --seed 0x2a --log x.txt  with everything that happened
   cutover sim --seed 0x2a --list-options
   cutover sim --seed 0x2a --without crash,lag
+";
 
-Exit codes: 0 holds · 1 violated · 2 unknown · 3 did not converge · 4 nothing was run · 6 not deterministic · 64 usage")]
+/// Runs the production server on a simulated network, clock and disk, from seeds.
+#[derive(Debug, Parser)]
+#[command(name = "cutover sim", version, max_term_width = 100)]
+#[command(after_help = format!("{EXAMPLES}\n{}", exit::help(&[Program::Simulator])))]
 struct Args {
     /// Run this seed (decimal, or hexadecimal after 0x)
     #[arg(long, value_parser = number, conflicts_with_all = ["seeds", "from"])]
@@ -92,11 +75,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return exit::HOLDS;
         }
         Err(error) => {
-            let text = error.to_string();
-            let wrong: Vec<&str> =
-                text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
-            let wrong = wrong.join(" ");
-            eprintln!("cutover sim: {}", wrong.strip_prefix("error: ").unwrap_or(&wrong));
+            eprintln!("cutover sim: {}", usage_error(&error));
             return exit::USAGE;
         }
     };
@@ -125,7 +104,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         return log(&campaign, path);
     }
     let mut report = Report::new(args.format, campaign.clone(), args.without);
-    report.start();
     campaign::all(&campaign, |ran| report.ran(&ran));
     report.finish()
 }
@@ -146,21 +124,10 @@ fn log(campaign: &Campaign, path: &PathBuf) -> u8 {
         eprintln!("cutover sim: {}: {error}", path.display());
         return exit::INTERNAL;
     }
-    println!("{} {:016x} {} events", outcome.verdict.name(), outcome.hash, outcome.events);
+    println!("{} {:016x} {} events", outcome.verdict, outcome.hash, outcome.events);
     for finding in &outcome.findings {
         println!("{} {}; {}", finding.id, finding.found, finding.against);
     }
     println!("{}", outcome.note);
     code(outcome.verdict)
-}
-
-/// The exit code of a verdict.
-#[must_use]
-pub const fn code(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Holds => exit::HOLDS,
-        Verdict::Unknown => exit::UNKNOWN,
-        Verdict::Stuck => exit::STUCK,
-        Verdict::Violated | Verdict::Crashed => exit::VIOLATED,
-    }
 }

@@ -10,5 +10,5 @@ fn main() -> ExitCode {
 #[cfg(not(madsim))]
 fn main() -> ExitCode {
     eprintln!("cutover-sim: built without the simulator, expected: cargo sim-build --release");
-    ExitCode::from(64)
+    ExitCode::from(cutover_report::exit::USAGE)
 }

@@ -20,34 +20,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-/// What became of a run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Verdict {
-    /// Everything holds.
-    Holds,
-    /// It could not have converged, or a judge gave up.
-    Unknown,
-    /// It did not converge, and could have.
-    Stuck,
-    /// An invariant is broken.
-    Violated,
-    /// A panic.
-    Crashed,
-}
-
-impl Verdict {
-    /// As it is printed.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Holds => "HOLDS",
-            Self::Unknown => "UNKNOWN",
-            Self::Stuck => "STUCK",
-            Self::Violated => "VIOLATED",
-            Self::Crashed => "CRASHED",
-        }
-    }
-}
+pub use cutover_report::SeedVerdict as Verdict;
 
 /// A run that is over.
 #[derive(Clone, Debug)]

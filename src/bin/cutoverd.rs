@@ -5,10 +5,12 @@
 #[cfg(not(madsim))]
 fn main() -> std::process::ExitCode {
     use clap::Parser;
+    use cutover::cli::exit;
 
     /// The control plane that moves a partition of live data without losing a write.
     #[derive(Parser)]
     #[command(name = "cutoverd", version, max_term_width = 100)]
+    #[command(after_help = exit::help(&[exit::Program::Daemon]))]
     struct Cli {
         #[command(subcommand)]
         verb: cutover::cli::Verb,
@@ -17,7 +19,7 @@ fn main() -> std::process::ExitCode {
     match Cli::try_parse() {
         Ok(cli) => std::process::ExitCode::from(cutover::cli::run(cli.verb)),
         Err(error) => {
-            let code = if error.use_stderr() { cutover::cli::exit::USAGE } else { cutover::cli::exit::DONE };
+            let code = if error.use_stderr() { exit::USAGE } else { exit::DONE };
             let _printed = error.print();
             std::process::ExitCode::from(code)
         }

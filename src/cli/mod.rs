@@ -1,6 +1,6 @@
 //! The operator's verbs: run a node, found a cluster, administer it, save it and bring it back.
 //!
-//! May import: `core`, `node`, `client`.
+//! May import: `cutover_report`, `core`, `node`, `client`.
 
 #![allow(
     clippy::disallowed_types,
@@ -21,23 +21,7 @@ pub use config::{ConfigError, NodeConfig};
 
 use clap::Subcommand;
 
-/// Exit codes of the operator's verbs.
-pub mod exit {
-    /// Done.
-    pub const DONE: u8 = 0;
-    /// An invariant is broken, or the cluster said no.
-    pub const REFUSED: u8 = 1;
-    /// It is not known whether it was done.
-    pub const UNKNOWN: u8 = 2;
-    /// The command line is wrong.
-    pub const USAGE: u8 = 64;
-    /// A file is not what it should be.
-    pub const DATA: u8 = 65;
-    /// Nobody is there, or not in time.
-    pub const UNAVAILABLE: u8 = 69;
-    /// The disk failed, or a defect of this program.
-    pub const INTERNAL: u8 = 70;
-}
+pub use cutover_report::{Format, exit};
 
 /// What an operator does.
 #[derive(Debug, Subcommand)]

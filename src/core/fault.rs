@@ -1,4 +1,4 @@
-//! What the environment may do to a run. A fault is never a bug; what follows from it may be.
+//! The faults that an environment may inject into a run.
 //!
 //! A scope prints the faults that it allows and how often each may happen, and a trace marks the steps that are faults.
 //!
@@ -16,21 +16,21 @@ crate::core::marks! {
     /// A kind of fault: what it does, and what it does not do.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
     pub enum Fault {
-        /// A sink loses what was not durable and goes on as the same incarnation; a statement that left it survives.
+        /// A sink loses what was not durable and restarts as the same incarnation. Statements that it has sent stay true.
         Crash "crash",
-        /// A sink comes back empty, as another incarnation; never the owner, nor a target whose evidence was given.
+        /// A sink comes back empty, as another incarnation. Never the owner, nor a target that has given evidence.
         Wipe "wipe",
-        /// A gateway or a controller forgets what it had in memory; what is committed or acknowledged stays.
+        /// A gateway or a controller loses its memory. What is committed or acknowledged stays.
         Restart "restart",
-        /// A request arrives at a sink that it was not meant for; it still names the right one.
+        /// A request arrives at another sink than the one that it names.
         Misroute "misroute",
-        /// A message never arrives; its sender is not told.
+        /// A message never arrives; its sender gets no notice.
         Lose "lose",
-        /// A message arrives again, any number of times; always as it was sent.
+        /// A message arrives again, any number of times, unchanged.
         Duplicate "duplicate",
-        /// A message arrives late, and after later ones; as it was sent, and under `timed` before its time is up.
+        /// A message arrives late or after later ones, unchanged; under `timed` within its time limit.
         Delay "delay",
-        /// A participant stands still and goes on with what it knew before; the clocks go on without it.
+        /// A participant stops and resumes later with its old state; the clocks continue.
         Pause "pause",
         /// A controller's clock runs ahead of the time that passed; no further than the scope allows.
         ClockGain "clock-gain",

@@ -44,7 +44,8 @@ pub fn stale(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
         let path = path.trim_end_matches("**").trim_end_matches('/');
         files.iter().any(|file| {
             let is_name = path.ends_with(".rs") && file.ends_with(&format!("/{path}"));
-            file == path || is_name || file.starts_with(&format!("{path}/"))
+            let is_mutant = file.strip_prefix("tests/mutants/").and_then(|file| file.strip_suffix(".patch"));
+            file == path || is_name || is_mutant == Some(path) || file.starts_with(&format!("{path}/"))
         })
     };
     let gone = named.iter().filter(|path| !exists(path));

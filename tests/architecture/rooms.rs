@@ -23,6 +23,7 @@ pub struct Rooms(pub Vec<Room>);
 /// The crates of the workspace as Rust names them, the folder of their sources, and what their rooms begin with.
 const CRATES: &[(&str, &str, &[&str])] = &[
     ("cutover", "src/", &[]),
+    ("cutover_report", "model/report/src/", &["cutover_report"]),
     ("cutover_model", "model/src/", &["cutover_model"]),
     ("cutover_cli", "model/cli/src/", &["cutover_cli"]),
     ("cutover_sim", "sim/src/", &["cutover_sim"]),

@@ -1,13 +1,11 @@
 //! The verbs that any protocol has, and the front door of a crate that has nothing else.
 
 use crate::verbs::{check, explain, explore, replay, review};
-use crate::{mutants, usage};
+use crate::{mutants, program, usage};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use cutover_model::catalog::Protocols;
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
 /// The verbs that any protocol has.
 #[derive(Debug, Subcommand)]
@@ -70,19 +68,8 @@ struct Cli {
 /// patches in its `tests/mutants`.
 #[must_use]
 pub fn main<P: Protocols>() -> ExitCode {
-    let started_as = std::env::args_os().next().unwrap_or_default();
-    let stem = Path::new(&started_as).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let program = PROGRAM.get_or_init(|| stem.unwrap_or_else(|| OURS.to_owned()));
+    let program = program::named_as_started();
     ExitCode::from(run::<P>(program, std::env::args_os()))
-}
-
-const OURS: &str = "cutover";
-
-static PROGRAM: OnceLock<String> = OnceLock::new();
-
-/// The name that messages begin with.
-pub(crate) fn program() -> &'static str {
-    PROGRAM.get().map_or(OURS, String::as_str)
 }
 
 fn run<P: Protocols>(program: &'static str, args: impl IntoIterator<Item = OsString>) -> u8 {

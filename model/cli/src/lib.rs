@@ -1,51 +1,33 @@
-//! The front door: what is typed, what is printed, and exit codes.
+//! The front door: the verbs of `cutover`.
 //!
 //! [`main`] is the front door of a crate with protocols of its own; [`run`] is that of `cutover`, which has the verbs of its
 //! simulator and of its nodes, too.
 //!
-//! May import: `core`, `cutover_model`, `cutover_model::protocol`.
+//! May import: `cutover_report`, `core`, `cutover_model`, `cutover_model::protocol`.
 
-mod console;
 mod front;
 pub mod history_file;
 pub mod mutants;
+mod numbers;
+mod program;
 pub mod review;
 mod verbs;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cutover_model::Ours;
+use cutover_report::exit::Program;
+use cutover_report::{Console, usage_error};
 use std::ffi::OsString;
 use verbs::{history, sibling};
 
 pub use front::main;
 
-/// Exit codes, for every verb.
-pub mod exit {
-    /// Holds, complete within its bounds.
-    pub const HOLDS: u8 = 0;
-    /// Safety is violated, or a mutant survived.
-    pub const VIOLATED: u8 = 1;
-    /// A limit ended the search first.
-    pub const UNKNOWN: u8 = 2;
-    /// Nothing was run.
-    pub const NOTHING: u8 = 4;
-    /// Traces diverged or are stale, or a change awaits review.
-    pub const REVIEW: u8 = 5;
-    /// The command line is wrong.
-    pub const USAGE: u8 = 64;
-    /// A file is not what it should be.
-    pub const DATA: u8 = 65;
-    /// A defect of this program.
-    pub const INTERNAL: u8 = 70;
-}
+pub use cutover_report::{Format, exit};
 
 /// Checks the protocol that moves a partition of live data without losing a write.
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, disable_help_subcommand = true, max_term_width = 100)]
-#[command(
-    after_help = "Exit codes: 0 holds · 1 violated, or a mutant survived · 2 unknown · 3 did not converge · 4 nothing was run \
-    · 5 traces diverged or stale, or a change awaits review · 64 usage · 65 unreadable file · 70 internal error"
-)]
+#[command(after_help = exit::help(&[Program::FrontDoor, Program::Simulator, Program::Daemon]))]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -83,16 +65,6 @@ enum Verb {
         /// Which shell
         shell: clap_complete::Shell,
     },
-}
-
-/// How results are printed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Human,
-    /// One JSON object a line.
-    Json,
 }
 
 /// Runs the command line, and returns the exit code.
@@ -136,15 +108,16 @@ fn usage<C: CommandFactory>(error: &clap::Error) -> u8 {
             C::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
         return refuse(&format!("no verb given, expected one of {}", verbs.join(", ")), exit::USAGE);
     }
-    // clap says what is wrong, then how it is used; the first paragraph on one line is enough.
-    let text = error.to_string();
-    let wrong: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
-    let wrong = wrong.join(" ");
-    refuse(wrong.strip_prefix("error: ").unwrap_or(&wrong), exit::USAGE)
+    refuse(&usage_error(error), exit::USAGE)
+}
+
+/// The start of a verb's run.
+fn console(format: Format, command: &str, options: &impl serde::Serialize) -> Console {
+    Console::new(format, command, env!("CARGO_PKG_VERSION"), options)
 }
 
 /// Says on one line what is wrong.
 fn refuse(what: &str, code: u8) -> u8 {
-    eprintln!("{}: {what}", front::program());
+    eprintln!("{}: {what}", program::name());
     code
 }

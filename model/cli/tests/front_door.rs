@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by stopping")]
 
+#[path = "front_door/exit_codes.rs"]
+mod exit_codes;
 #[path = "front_door/histories.rs"]
 mod histories;
 #[path = "front_door/limits.rs"]

@@ -6,22 +6,12 @@ mod partitions;
 mod print;
 
 use super::connect::{Connect, block_on, failed};
-use super::{Failed, exit};
+use super::{Failed, Format, exit};
 use crate::core::control_plane::PartitionName;
 use crate::core::ids::{PartitionId, Placement};
 use crate::node::proto::Asked;
 use print::Out;
 use std::path::PathBuf;
-
-/// How results are printed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Human,
-    /// One JSON object a line.
-    Json,
-}
 
 /// The options of `ctl`.
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,6 @@
 //! Tables for people, lines for machines.
 
-use super::Format;
+use crate::cli::Format;
 use crate::core::ids::Placement;
 use crate::node::proto::v1;
 use serde_json::{Value, json};

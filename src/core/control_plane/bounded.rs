@@ -1,5 +1,5 @@
-//! What an entry is made of, down to the last part: numbers with a name, statements of sinks, and texts that are bounded and
-//! read by people. Bytes are none of these, wherever they stand; an entry with bytes in it does not compile.
+//! The types that a log entry may be made of: ids and numbers, statements of sinks, and bounded texts. Bytes are none
+//! of these: an entry with bytes anywhere in it does not compile.
 
 use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName};
 use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
@@ -10,13 +10,13 @@ use crate::core::raft::Peer;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// A fact of the control plane.
+/// A type that a log entry may be made of.
 trait Fact {}
 
 macro_rules! small {
     ($($name:ty)*) => {
         $(impl Fact for $name {})*
-        // What can be copied has no room that grows.
+        // A `Copy` type holds no buffer.
         const _: () = {
             const fn is_copy<T: Copy>() {}
             $(is_copy::<$name>();)*
@@ -38,8 +38,8 @@ impl Fact for Operator {}
 /// At most 256 bytes, one line.
 impl Fact for Reason {}
 
-/// Everything in an entry. Whoever adds a variant or a field has to add it here, and finds that it must be a fact. Nobody
-/// calls this: that it compiles is what it is for.
+/// Lists every part of an entry, so that a new variant or field does not compile until it is added here as a `Fact`. It
+/// is never called.
 const _: for<'e> fn(&'e ControlPlaneEntry) -> Vec<&'e dyn Fact> = |entry| match entry {
     ControlPlaneEntry::MembershipChange(change) => member(change),
     ControlPlaneEntry::OwnershipTransition(command) => transition(command),

@@ -1,4 +1,4 @@
-//! What people call nodes and partitions: names to numbers and back (ADR 0003).
+//! The directory of names: nodes and partitions by name and by id (ADR 0003).
 
 use super::{ClusterVoterIdentity, Endpoints, PartitionName};
 use crate::core::ids::{Names, NodeId, PartitionId, Relabel};
@@ -6,12 +6,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// What is known of a node: who it proves to be, and where it listens.
+/// A registered node: the identity that it must prove, and its addresses.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Registered {
     /// The subject of its certificate.
     pub identity: ClusterVoterIdentity,
-    /// Where it listens.
+    /// Its addresses.
     pub endpoints: Endpoints,
 }
 
@@ -21,14 +21,14 @@ impl From<ClusterVoterIdentity> for Registered {
     }
 }
 
-/// The names of a control plane.
+/// The directory of a control plane.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Directory {
     /// Sorted by node.
     nodes: Vec<(NodeId, Registered)>,
     partitions: BTreeMap<PartitionName, PartitionId>,
     names: BTreeMap<PartitionId, PartitionName>,
-    /// No partition with a name ever had a higher number.
+    /// The highest id that a named partition has had.
     last: PartitionId,
 }
 
@@ -40,31 +40,31 @@ impl Directory {
         Self { nodes, partitions, names, last: PartitionId(0) }
     }
 
-    /// The members, sorted by node.
+    /// The registered members, sorted by node.
     #[must_use]
     pub fn nodes(&self) -> &[(NodeId, Registered)] {
         &self.nodes
     }
 
-    /// What is known of a node.
+    /// The registration of a node.
     #[must_use]
     pub fn node(&self, node: NodeId) -> Option<&Registered> {
         self.nodes.iter().find(|(other, _)| *other == node).map(|(_, registered)| registered)
     }
 
-    /// Which node goes by an identity.
+    /// The node with this identity.
     #[must_use]
     pub fn node_of(&self, identity: &ClusterVoterIdentity) -> Option<NodeId> {
         self.nodes.iter().find(|(_, other)| other.identity == *identity).map(|(node, _)| *node)
     }
 
-    /// The number behind a name.
+    /// The partition with this name.
     #[must_use]
     pub fn partition(&self, name: &PartitionName) -> Option<PartitionId> {
         self.partitions.get(name).copied()
     }
 
-    /// What a partition is called, if it has a name.
+    /// The name of a partition, if it has one.
     #[must_use]
     pub fn name(&self, partition: PartitionId) -> Option<&PartitionName> {
         self.names.get(&partition)

@@ -1,4 +1,4 @@
-//! What the log may hold: a closed set, without a place for user data.
+//! The entries of the control plane's log: a closed set, without a place for user data.
 
 use super::{ClusterVoterIdentity, Endpoints, PartitionName};
 use crate::core::ids::{Names, NodeId, Placement, Relabel, Term};
@@ -7,35 +7,35 @@ use crate::core::placement::Guarantee;
 use crate::core::raft::{Change, Payload, Peer, sealed};
 use serde::{Deserialize, Serialize};
 
-/// A change of where a partition lives: a compare-and-swap, judged when it is applied.
+/// A change of a partition's placement: a compare-and-swap that is checked when it is applied.
 pub type OwnershipTransition = Command;
 
-/// A change of who takes part.
+/// A change of the members.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum MembershipChange {
-    /// A node is admitted, as learner, under the subject of its certificate.
+    /// Admits a node as a learner, under the subject of its certificate.
     Admit {
-        /// The node, in this life.
+        /// The node and its incarnation.
         peer: Peer,
-        /// Who it must prove to be.
+        /// The subject that its certificate must have.
         identity: ClusterVoterIdentity,
-        /// Where it listens.
+        /// Its addresses.
         endpoints: Endpoints,
     },
-    /// A learner becomes a voter.
+    /// Turns a learner into a voter.
     Promote {
-        /// The node.
+        /// The node and its incarnation.
         peer: Peer,
     },
-    /// A node leaves.
+    /// Removes a node.
     Remove {
-        /// The node.
+        /// The node and its incarnation.
         peer: Peer,
     },
 }
 
-/// Everything that the log may hold. A row, a document or a message of a user cannot be written as one; `fact.rs` does not
-/// compile once there is a place for bytes, however deep.
+/// An entry of the log. User data cannot be written as one: `bounded.rs` does not compile if there is a place for
+/// bytes, however deep.
 ///
 /// ```
 /// # use cutover::core::control_plane::ControlPlaneEntry;
@@ -65,30 +65,30 @@ pub enum MembershipChange {
 /// #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
 /// struct Row(Vec<u8>);
 /// impl Relabel for Row {
-///     fn relabel(&self, _: &dyn Names) -> Self { self.clone() }
+/// fn relabel(&self, _: &dyn Names) -> Self { self.clone() }
 /// }
 /// impl Payload for Row {
-///     fn opening(_: Term, _: NodeId) -> Self { Self(Vec::new()) }
-///     fn opens_term(&self) -> bool { false }
-///     fn membership(&self) -> Option<Change> { None }
+/// fn opening(_: Term, _: NodeId) -> Self { Self(Vec::new()) }
+/// fn opens_term(&self) -> bool { false }
+/// fn membership(&self) -> Option<Change> { None }
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum ControlPlaneEntry {
     /// A member admitted, promoted or removed.
     MembershipChange(MembershipChange),
-    /// A partition moves, or begins or ends to.
+    /// A change of a partition's placement.
     OwnershipTransition(OwnershipTransition),
-    /// A partition that people call by a name; the log gives it a number.
+    /// Creates a partition with a name. The log assigns its id.
     CreatePartition {
-        /// What it is called. A name that was deleted and has copies left keeps its number.
+        /// Its name. A deleted name with copies left keeps its id.
         name: PartitionName,
-        /// Where it is to live.
+        /// The placement of its first copy.
         placement: Placement,
-        /// What the store there can promise.
+        /// The guarantee that the store there can give.
         guarantee: Guarantee,
     },
-    /// A term elected this leader. Made by the leader alone, as the first entry of its term.
+    /// The first entry of a leader's term, appended by the leader only.
     LeaderConfiguration {
         /// The term.
         term: Term,

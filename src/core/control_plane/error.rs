@@ -1,4 +1,4 @@
-//! Why a control plane says no at once.
+//! Errors that a control plane returns at once.
 
 use super::ClusterVoterIdentity;
 use crate::core::ids::NodeId;
@@ -9,33 +9,33 @@ use alloc::format;
 use alloc::string::String;
 use thiserror::Error;
 
-/// Why nothing was proposed. What was proposed has an outcome instead, which comes with the other outputs.
+/// Why nothing was proposed. A proposal gets an outcome instead, with the other outputs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Error)]
 pub enum ControlPlaneError {
-    /// The caller does not talk to the leader. Only the leader writes.
+    /// This node is not the leader. Only the leader accepts writes.
     #[error("not the control-plane leader{}", hint(leader.as_ref()))]
     NotLeader {
-        /// Who leads, as far as this node knows.
+        /// The leader as far as this node knows.
         leader: Option<ClusterVoterIdentity>,
     },
-    /// Another node goes by this identity.
+    /// Another node has this identity.
     #[error("{identity} is the identity of {by} already")]
     IdentityTaken {
         /// The identity.
         identity: ClusterVoterIdentity,
-        /// Whose it is.
+        /// The node that has it.
         by: NodeId,
     },
-    /// The leader does not take it now, or never.
+    /// The leader rejected the proposal.
     #[error(transparent)]
     Rejected(Rejection),
-    /// The leader does not take the read now.
+    /// The leader refused the read.
     #[error(transparent)]
     ReadRefused(ReadRefusal),
 }
 
 impl ControlPlaneError {
-    /// The same, as a migration's store says it. Whatever the reason, nothing was committed.
+    /// The same as an error of a migration store. In every case nothing was committed.
     #[must_use]
     pub const fn failure(&self) -> BackendFailure {
         match self {
@@ -50,7 +50,7 @@ impl ControlPlaneError {
     }
 }
 
-/// Why a store that rests on the log cannot say what came of a command.
+/// The reason why a store on top of the log does not know the outcome of a command.
 pub(super) const fn rejected(rejection: &Rejection) -> BackendFailure {
     match rejection {
         Rejection::NotLeader { .. } | Rejection::Transferring { .. } | Rejection::Halted => {

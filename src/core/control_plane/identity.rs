@@ -45,7 +45,7 @@ use parse::{Attribute, COMMON_NAME};
 use serde::{Deserialize, Serialize};
 use value::Value;
 
-/// A voter: the subject of its certificate in canonical form, with exactly one CN.
+/// The identity of a voter: the subject of its certificate in canonical form, with exactly one CN.
 ///
 /// ```
 /// use cutover::core::control_plane::ClusterVoterIdentity;
@@ -62,11 +62,11 @@ pub struct ClusterVoterIdentity {
 }
 
 impl ClusterVoterIdentity {
-    /// The canonical form has at most so many bytes, so that an identity fits into a log entry several times.
+    /// Bytes of the canonical form, at most, so that an identity fits into a log entry several times.
     pub const BYTES_MAX: u32 = error::BYTES_MAX;
-    /// A subject has at most so many RDNs.
+    /// RDNs of a subject, at most.
     pub const RDNS_MAX: u32 = error::RDNS_MAX;
-    /// No more bytes are read: eight for each canonical one, as many as a `UniversalString` in hex takes.
+    /// Bytes that are read, at most: eight for each canonical one, as many as a `UniversalString` in hex takes.
     pub const WRITTEN_BYTES_MAX: u32 = error::WRITTEN_BYTES_MAX;
 
     /// The voter whose certificate has this subject, in any spelling of RFC 4514.
@@ -95,7 +95,7 @@ impl ClusterVoterIdentity {
         Ok(Self { canonical, common_name })
     }
 
-    /// The same for bytes, which may turn out not to be a text.
+    /// The same for bytes, which may not be UTF-8.
     ///
     /// # Errors
     /// [`IdentityError::NotUtf8`], and those of [`ClusterVoterIdentity::from_certificate_subject`].
@@ -133,8 +133,8 @@ impl fmt::Display for ClusterVoterIdentity {
     }
 }
 
-/// Any spelling is taken, and becomes the canonical one. So bytes of another spelling decode too; what has to have one
-/// encoding only, such as an entry of the log, is written again and compared.
+/// Any spelling is accepted and becomes the canonical one, so bytes of another spelling decode too. Where one encoding
+/// is required, as in a log entry, the decoded value is encoded again and compared.
 impl TryFrom<String> for ClusterVoterIdentity {
     type Error = IdentityError;
 
@@ -149,7 +149,7 @@ impl From<ClusterVoterIdentity> for String {
     }
 }
 
-/// The one CN, wherever in the name it is.
+/// The only CN, in any RDN.
 fn common_name(rdns: &[Vec<Attribute>]) -> Result<&str, IdentityError> {
     let all: Vec<&Attribute> = rdns.iter().flatten().filter(|part| part.name == COMMON_NAME).collect();
     let [one] = all.as_slice() else {
@@ -168,7 +168,7 @@ fn common_name(rdns: &[Vec<Attribute>]) -> Result<&str, IdentityError> {
     }
 }
 
-/// One RDN in canonical form.
+/// An RDN in canonical form.
 fn rdn_text(rdn: &[Attribute]) -> String {
     let mut parts: Vec<(&str, String)> =
         rdn.iter().map(|part| (part.name.as_str(), part.value.to_string())).collect();

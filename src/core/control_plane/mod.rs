@@ -1,7 +1,7 @@
-//! The control plane: a small replicated state that says who takes part and where every partition lives.
+//! The control plane: a small replicated state of the members and of every partition's placement.
 //!
-//! What may be in its log is closed: [`ControlPlaneEntry`] has no place for user data. What holds the log is behind one
-//! seam, [`ControlPlaneConsensus`]; callers cannot tell a cluster from a single process.
+//! Its log is closed: [`ControlPlaneEntry`] has no place for user data. The engine that holds the log is behind one
+//! interface, [`ControlPlaneConsensus`]; callers cannot tell a cluster from a single process.
 //!
 //! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`.
 

@@ -1,5 +1,4 @@
-//! What people call things: the names of partitions, and the addresses of nodes. Bounded and validated, so that the log
-//! can hold them (ADR 0003).
+//! Names of partitions and addresses of nodes. Bounded and validated, so that the log can hold them (ADR 0003).
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -7,31 +6,31 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A text is no name of a partition.
+/// Why a text is not a partition's name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Error)]
 pub enum NameError {
-    /// Too short or too long.
+    /// The name is too short or too long.
     #[error("a name has 1 to {} bytes, found {have}", PartitionName::BYTES_MAX)]
     Length {
-        /// Its length.
+        /// Its length in bytes.
         have: usize,
     },
-    /// Something else than lower-case letters, digits and inner `-`, `_`, `.`.
+    /// The name has a character other than lower-case letters, digits and inner `-`, `_`, `.`.
     #[error(
         "a name has lower-case letters, digits, and '-', '_' or '.' inside, found {found:?} at byte {at}"
     )]
     Character {
-        /// What.
+        /// The character.
         found: char,
-        /// Where, from 0.
+        /// Its byte offset, from 0.
         at: usize,
     },
-    /// It would read as a number.
+    /// The name would be read as a number.
     #[error("a name of a 'p' and digits alone is the number of a partition")]
     Number,
 }
 
-/// What people call a partition. No two that exist have the same; it may be used again after a deletion, for another one.
+/// The name of a partition, unique among those that exist. After a deletion it can be used for another one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PartitionName(String);
@@ -65,24 +64,24 @@ impl TryFrom<String> for PartitionName {
     }
 }
 
-/// A text is no address.
+/// Why a text is not an address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Error)]
 pub enum AddressError {
-    /// Too long.
+    /// The address is too long.
     #[error("an address has at most {} bytes, found {have}", Address::BYTES_MAX)]
     Length {
-        /// Its length.
+        /// Its length in bytes.
         have: usize,
     },
-    /// No port, or none that can be dialled.
+    /// The address has no port, or port 0.
     #[error("an address is host:port with a port from 1 to 65535")]
     Port,
-    /// No host.
+    /// The address has no host.
     #[error("the host of an address is a name, an IPv4 address, or an IPv6 address in brackets")]
     Host,
 }
 
-/// Where a node listens: `host:port`.
+/// The address of a node: `host:port`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address(String);
@@ -117,17 +116,17 @@ impl TryFrom<String> for Address {
     }
 }
 
-/// Where a node listens, if it does: one that is embedded in a process has no peers and no clients.
+/// The addresses of a node. A node that is embedded in a process has none.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Endpoints {
-    /// For other nodes.
+    /// The address for other nodes.
     pub peer: Option<Address>,
-    /// For clients.
+    /// The address for clients.
     pub client: Option<Address>,
 }
 
 impl Endpoints {
-    /// Nowhere.
+    /// No addresses.
     pub const NONE: Self = Self { peer: None, client: None };
 }
 

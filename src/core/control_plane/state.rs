@@ -13,35 +13,35 @@ use crate::core::raft::Machine;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// Everything that follows from the committed log.
+/// The state after the committed log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ControlPlaneState {
     table: PlacementTable,
-    /// The place in the log of the last change of the table.
+    /// The log index of the last change of the table.
     revision: Revision,
     directory: Directory,
 }
 
-/// What the state says to an entry.
+/// The answer to an entry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Answer {
-    /// Noted; there is nothing to say.
+    /// Applied, without a result.
     Noted,
     /// The partition's epoch after the transition.
     Epoch(Epoch),
-    /// A partition with a name has this number, and this epoch.
+    /// A partition with a name was created.
     Created {
-        /// Its number.
+        /// Its id.
         partition: PartitionId,
         /// Its epoch.
         epoch: Epoch,
     },
-    /// Committed, and refused: nothing was changed.
+    /// Committed and refused: nothing was changed.
     Refused(MigrationError),
 }
 
 impl ControlPlaneState {
-    /// No partitions, and these members.
+    /// A state with these members and no partitions.
     #[must_use]
     pub fn new(caps: Caps, members: impl IntoIterator<Item = (NodeId, Registered)>) -> Self {
         let directory = Directory::new(members);
@@ -54,32 +54,32 @@ impl ControlPlaneState {
         &self.table
     }
 
-    /// The place in the log of the last change of the table.
+    /// The log index of the last change of the table.
     #[must_use]
     pub const fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// What nodes and partitions are called.
+    /// The directory of names.
     #[must_use]
     pub const fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// Who a node is.
+    /// The identity of a node.
     #[must_use]
     pub fn identity(&self, node: NodeId) -> Option<&ClusterVoterIdentity> {
         self.directory.node(node).map(|registered| &registered.identity)
     }
 
-    /// Which node goes by an identity.
+    /// The node with this identity.
     #[must_use]
     pub fn node_of(&self, identity: &ClusterVoterIdentity) -> Option<NodeId> {
         self.directory.node_of(identity)
     }
 
-    /// The same state under other members and above every epoch and migration that a sink may have seen: after a restore
-    /// from a backup, or a recovery from the loss of a quorum.
+    /// The state with other members, and with epochs and migration ids above any that a sink may have seen: after a
+    /// restore from a backup, or a recovery from the loss of a quorum.
     #[must_use]
     pub fn recovered(
         mut self,

@@ -1,4 +1,4 @@
-//! Entries and answers as people read them.
+//! The text of entries and answers in traces and logs.
 
 use super::{Answer, ControlPlaneEntry, MembershipChange};
 use core::fmt::{Display, Formatter, Result};

@@ -1,6 +1,6 @@
-//! What a sink states. A statement leaves only once it is durable wherever the store could fail over to, so it stays
-//! true through a crash. The fields are private and only this module's parent makes the values: whoever holds a
-//! [`SealReceipt`] knows that a sink gave it, or somebody who answers for it.
+//! The statements of a sink. A statement is sent only once it is durable wherever the store could fail over to, so it
+//! stays true through a crash. The fields are private and only this module's parent creates the values, so a
+//! [`SealReceipt`] comes from a sink, or from a caller with the role to report one.
 
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 use serde::{Deserialize, Serialize};

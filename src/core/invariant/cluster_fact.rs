@@ -1,4 +1,4 @@
-//! What happens to the nodes of a cluster, as the invariants see it.
+//! The facts of a cluster's run that the invariants are judged on.
 
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::ids::{Index, Term};
@@ -7,39 +7,39 @@ use alloc::vec::Vec;
 
 pub(super) type ControlNode = Node<ControlPlaneState>;
 
-/// A node at one moment, and its disk.
+/// A node and its disk at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeNow<'a> {
-    /// The machine.
+    /// The node's state machine.
     pub node: &'a ControlNode,
-    /// What a crash leaves of it.
+    /// The node's durable state.
     pub disk: &'a Durable<ControlPlaneEntry>,
 }
 
-/// What happens to the nodes, as the invariants see it.
+/// A fact of a cluster's run.
 #[derive(Clone, Copy, Debug)]
 pub enum ClusterFact<'a> {
-    /// A node leads from now on.
+    /// A node became the leader of its term.
     Led(&'a ControlNode),
-    /// A message left a node. It was of this term; the vote is what it told of one in it.
+    /// A node sent a message that reveals its term and vote.
     Told {
-        /// The node, afterwards.
+        /// The node after sending it.
         by: NodeNow<'a>,
-        /// What it told.
+        /// The term and the vote that the message reveals.
         vote: HardState,
     },
-    /// A message left a node, with what is on its disk now: what it tells, and what it rests on.
+    /// A node sent a message, with what is on its disk now: what it reveals, and what it rests on.
     Sent {
         /// The node.
         by: NodeNow<'a>,
         /// The message.
         message: &'a Message<ControlPlaneEntry>,
     },
-    /// A node has learned that more is committed, by these entries or by a snapshot.
+    /// A node's commit index advanced, over these entries or by a snapshot.
     Advanced {
-        /// The node, afterwards.
+        /// The node after that.
         by: &'a ControlNode,
-        /// The entries.
+        /// The newly committed entries.
         entries: &'a [(LogPosition, Entry<ControlPlaneEntry>)],
         /// All nodes.
         nodes: &'a [NodeNow<'a>],
@@ -48,48 +48,48 @@ pub enum ClusterFact<'a> {
     TookEffect {
         /// The request.
         ticket: Ticket,
-        /// Where.
+        /// The log index.
         at: Index,
     },
-    /// A client wants to read.
+    /// A client invoked a linearizable read.
     ReadInvoked(u8),
-    /// It may read what is applied up to here.
+    /// A read is served from the state applied up to an index.
     ReadServed {
         /// The client.
         reader: u8,
-        /// The place.
+        /// The index.
         through: Index,
     },
-    /// A client no longer waits.
+    /// A client's read ended without being served.
     ReadEnded(u8),
-    /// A node took an input, or restarted.
+    /// A node handled an input, or restarted.
     Stepped {
-        /// Before.
+        /// The node before.
         before: Before<&'a [Progress]>,
-        /// After.
+        /// The node after.
         after: NodeNow<'a>,
-        /// Whether it lost its memory in between.
+        /// Whether it restarted in between.
         restarted: bool,
     },
-    /// The run stands here.
+    /// The state of all nodes after a step.
     Now(&'a [NodeNow<'a>]),
 }
 
-/// What is asked of a node as it was before an input.
+/// The facts about a node before an input that the invariants need.
 #[derive(Clone, Copy, Debug)]
 pub struct Before<P> {
     /// Its term.
     pub term: Term,
-    /// What it knew to be committed.
+    /// Its commit index.
     pub commit: Index,
-    /// The term and the vote on its disk.
+    /// Its durable term and vote.
     pub disk: HardState,
-    /// What it knew of the others.
+    /// Its replication progress of the other members.
     pub progress: P,
 }
 
 impl<'a> Before<&'a [Progress]> {
-    /// A node that is still there.
+    /// The facts about a node, borrowed.
     #[must_use]
     pub fn of(now: NodeNow<'a>) -> Self {
         let NodeNow { node, disk } = now;
@@ -97,7 +97,7 @@ impl<'a> Before<&'a [Progress]> {
         Self { term, commit, disk: disk.hard_state, progress: node.progress() }
     }
 
-    /// The same, for when the node is gone.
+    /// The facts, owned.
     #[must_use]
     pub fn keep(&self) -> Before<Vec<Progress>> {
         let Self { term, commit, disk, progress } = *self;
@@ -106,7 +106,7 @@ impl<'a> Before<&'a [Progress]> {
 }
 
 impl Before<Vec<Progress>> {
-    /// To look at.
+    /// The facts, borrowed from an owned copy.
     #[must_use]
     pub fn view(&self) -> Before<&[Progress]> {
         let Self { term, commit, disk, ref progress } = *self;

@@ -1,4 +1,4 @@
-//! Judges what the log decided: epochs, ids, and whether a transition had the right to apply.
+//! Judges committed commands: epochs, ids, and whether the transition was allowed.
 
 use super::Id;
 use super::findings::Findings;
@@ -67,7 +67,7 @@ fn shown(record: Record<'_>) -> String {
     record.map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
-/// The record before a command, taken apart.
+/// The record before a command.
 struct Before<'a> {
     record: Record<'a>,
     placed: Option<Placed>,
@@ -84,7 +84,7 @@ impl Before<'_> {
         Some(said.store) == store && said.partition == self.partition
     }
 
-    /// Whether a statement is about the migration that is recorded.
+    /// Whether a statement is about the record's migration.
     fn about(&self, migration: MigrationId) -> bool {
         self.record.is_some_and(|record| record.migration == migration)
     }

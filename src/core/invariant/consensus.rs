@@ -1,7 +1,7 @@
-//! Judges what the nodes of the control plane do.
+//! The monitor of the consensus core.
 //!
-//! Keeps of the past what no state shows any more: who led, what was told, what was committed. Everything else is read
-//! from the nodes and their disks as they stand.
+//! It remembers what no state shows any more: who led, which terms and votes were revealed, what was committed.
+//! Everything else is read from the nodes and their disks.
 
 use super::cluster_fact::{ClusterFact, ControlNode, NodeNow};
 use super::nodes::{
@@ -20,26 +20,26 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-/// What must be known of the past.
+/// The monitor's memory of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConsensusMonitor {
-    /// Who led, as long as somebody else could in that term.
+    /// The leaders of terms in which another node can still become leader.
     leaders: Vec<(Term, Peer)>,
-    /// What was told of terms and votes, as long as it is not on the disk: an honest node tells nothing else.
+    /// The latest term and vote that each node revealed, while its disk does not hold them.
     told: Vec<(Peer, HardState)>,
-    /// The place that everything committed comes after.
+    /// The index before the first committed entry.
     founded: Index,
-    /// With the term that each was committed in, which may be later than its own.
+    /// The committed entries, each with the term in which it was committed, which may be later than its own.
     committed: Vec<(Term, Entry<ControlPlaneEntry>)>,
-    /// What follows from it.
+    /// The state after the committed entries.
     state: Option<Arc<Applied<ControlPlaneState>>>,
     effects: Vec<(SessionId, Serial, Index)>,
-    /// Readers that wait, and what was committed when they asked.
+    /// The waiting readers, with the commit index when they asked.
     reads: Vec<(u8, Index)>,
 }
 
 impl Hash for ConsensusMonitor {
-    /// The state follows from what was committed.
+    /// Leaves out the state, which follows from the committed entries.
     fn hash<H: Hasher>(&self, into: &mut H) {
         let Self { leaders, told, founded, committed, state: _, effects, reads } = self;
         (leaders, told, founded, committed, effects, reads).hash(into);
@@ -47,7 +47,7 @@ impl Hash for ConsensusMonitor {
 }
 
 impl ConsensusMonitor {
-    /// Nothing has happened since the cluster was founded at this place.
+    /// A monitor of a cluster that was founded at this index.
     #[must_use]
     pub const fn new(founded: Index) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl ConsensusMonitor {
         }
     }
 
-    /// The last place that any node knows to be committed.
+    /// The highest index that any node knows to be committed.
     #[must_use]
     pub fn committed_through(&self) -> Index {
         self.founded.plus(u64::try_from(self.committed.len()).unwrap_or(u64::MAX))
@@ -72,7 +72,7 @@ impl ConsensusMonitor {
         self.committed.get(slot)
     }
 
-    /// Whether the fact changes what is known of the past. What a node has told is known as long as its disk says so.
+    /// Whether the fact changes the monitor's memory.
     #[must_use]
     pub fn remembers(&self, fact: &ClusterFact<'_>) -> bool {
         match fact {
@@ -94,7 +94,7 @@ impl ConsensusMonitor {
         }
     }
 
-    /// Keeps what matters for later. Call [`ConsensusMonitor::judge`] first.
+    /// Adds the fact to the memory.
     pub fn remember(&mut self, fact: &ClusterFact<'_>) {
         match *fact {
             ClusterFact::Led(node) => {
@@ -130,7 +130,7 @@ impl ConsensusMonitor {
         }
     }
 
-    /// Judges what happened.
+    /// Judges the fact.
     pub fn judge(&self, fact: &ClusterFact<'_>, findings: &mut Findings) {
         match *fact {
             ClusterFact::Led(node) => self.led(node, findings),
@@ -152,7 +152,7 @@ impl ConsensusMonitor {
         self.told.iter().find(|(other, _)| *other == peer).map(|(_, vote)| *vote)
     }
 
-    /// Whether there is something to forget.
+    /// Whether [`ConsensusMonitor::forget`] would change the memory.
     #[must_use]
     pub fn forgets(&self, nodes: &[NodeNow<'_>]) -> bool {
         self.told.iter().any(|told| !matters(told, nodes))
@@ -160,8 +160,8 @@ impl ConsensusMonitor {
             || self.committed.iter().any(|(then, entry)| *then != entry.term && !is_open(*then, nodes))
     }
 
-    /// Forgets what no run from here on can contradict: what a disk says as well, and who led in terms that nobody can
-    /// lead any more.
+    /// Forgets what no continuation of the run can contradict: votes that are durable, and leaders of terms that no
+    /// other node can lead any more.
     pub fn forget(&mut self, nodes: &[NodeNow<'_>]) {
         self.told.retain(|told| matters(told, nodes));
         self.leaders.retain(|led| is_open(led.0, nodes));
@@ -273,8 +273,8 @@ impl ConsensusMonitor {
         }
     }
 
-    /// Who could lead a later term from here is as good as its leader: there is a run in which nothing else happens. So this
-    /// sees a term further than the bounds of a search.
+    /// Judges a node that could be elected like a leader, since some continuation of the run elects it. This sees one
+    /// election further than the bounds of a search.
     fn next_leader_is_complete(&self, node: &ControlNode, nodes: &[NodeNow<'_>], findings: &mut Findings) {
         let mut at = self.committed_through();
         while let Some((_, entry)) = self.committed_at(at).filter(|(_, entry)| !has(node, at, entry)) {
@@ -311,7 +311,7 @@ impl ConsensusMonitor {
     }
 }
 
-/// The higher term; in one term, the vote that was told.
+/// The later of two: the higher term; within one term, the one with a vote.
 fn newer(before: HardState, now: HardState) -> HardState {
     if now.term > before.term || (now.term == before.term && before.voted_for.is_none()) {
         now

@@ -1,4 +1,4 @@
-//! What happens in a run, as the invariants see it.
+//! The facts of a migration's run that the invariants are judged on.
 
 use crate::core::fence::{
     CatchUpEvidence, Chunk, Dropped, Durable, Fence, Prepared, Request, SealReceipt, WatermarkReading, Write,
@@ -8,16 +8,16 @@ use crate::core::ids::{Epoch, MigrationId, Placement, WriteId};
 use crate::core::migration::{Command, MigrationError, PartitionRecord};
 use crate::core::placement::Resolution;
 
-/// A sink at one moment: its machine and data, and what of both is durable.
+/// A sink at one moment: its fence and data, and the durable part of both.
 #[derive(Clone, Copy, Debug)]
 pub struct SinkNow<'a> {
-    /// The machine.
+    /// The fence.
     pub fence: &'a Fence,
     /// Write ids by position.
     pub data: &'a [WriteId],
-    /// What a crash leaves of the machine.
+    /// The durable state of the fence.
     pub durable: &'a Durable,
-    /// What a crash leaves of the data.
+    /// The durable write ids by position.
     pub durable_data: &'a [WriteId],
 }
 
@@ -26,15 +26,15 @@ pub struct SinkNow<'a> {
 pub struct SinkStep<'a> {
     /// The request that caused it; `None` for a crash.
     pub request: Option<&'a Request>,
-    /// Before.
+    /// The sink before.
     pub before: SinkNow<'a>,
-    /// After.
+    /// The sink after.
     pub after: SinkNow<'a>,
     /// The committed record.
     pub record: Option<&'a PartitionRecord>,
 }
 
-/// A run of writes that a sink handed out, or took.
+/// Consecutive writes that a sink sent or took.
 pub type Copied<'a> = &'a Chunk;
 
 /// A read that was answered.
@@ -42,11 +42,11 @@ pub type Copied<'a> = &'a Chunk;
 pub struct ReadServed<'a> {
     /// The reader, for strong reads.
     pub reader: u8,
-    /// What was asked for.
+    /// The requested consistency.
     pub consistency: Consistency,
     /// The committed state that the reader resolved.
     pub resolved: &'a PartitionRecord,
-    /// What the read carried.
+    /// The read's token.
     pub token: Epoch,
     /// The sink that answered.
     pub store: Placement,
@@ -54,35 +54,35 @@ pub struct ReadServed<'a> {
     pub copy: MigrationId,
     /// The sink's fences at that moment.
     pub fences: &'a Durable,
-    /// The newest write that it saw.
+    /// The value returned: the newest write.
     pub value: Option<WriteId>,
 }
 
-/// What a sink states.
+/// A statement of a sink, or data that left it.
 #[derive(Clone, Copy, Debug)]
 pub enum Statement<'a> {
-    /// Ready for a copy.
+    /// It is prepared for a copy.
     Prepared(&'a Prepared),
-    /// Sealed.
+    /// It is sealed.
     Sealed(&'a SealReceipt),
-    /// Caught up to a position.
+    /// Its copy has caught up to a position.
     Evidence(&'a CatchUpEvidence),
-    /// Writes reach a position.
+    /// Its writes reach a position.
     Watermark(&'a WatermarkReading),
-    /// Erased.
+    /// It dropped a copy.
     Dropped(&'a Dropped),
     /// A write has taken effect.
     Applied(Write),
-    /// Writes for the mover.
+    /// It sent writes to the mover.
     Handed(Copied<'a>),
-    /// The newest write, to a reader.
+    /// It sent the newest write to a reader.
     Read(Option<WriteId>),
 }
 
-/// Something that happened.
+/// A fact of a migration's run.
 #[derive(Clone, Copy, Debug)]
 pub enum Fact<'a> {
-    /// The log decided on a command.
+    /// A command was applied or refused.
     Decided {
         /// The record before.
         before: Option<&'a PartitionRecord>,
@@ -92,25 +92,25 @@ pub enum Fact<'a> {
         outcome: Result<Epoch, MigrationError>,
         /// The record after.
         after: Option<&'a PartitionRecord>,
-        /// Write ids at the old and the new read placement, as they lie there.
+        /// The write ids in the data of the old and of the new read placement.
         data: (&'a [WriteId], &'a [WriteId]),
     },
-    /// Under `timed`: a controller has waited long enough in the cutover that is committed now.
+    /// Under `timed`: a controller's wait in the committed cutover has ended.
     Waited(&'a PartitionRecord),
     /// A node resolved the partition from this committed record.
     Resolved(&'a PartitionRecord, &'a Resolution),
-    /// A gate let a write out.
+    /// A gate admitted a write.
     Admitted {
-        /// The view it was given.
+        /// The gate's view.
         view: &'a Resolution,
-        /// What the write carries.
+        /// The write's token.
         token: Epoch,
-        /// Where it goes.
+        /// The sink that it is sent to.
         store: Placement,
     },
-    /// A client asks for a write.
+    /// A client invoked a write.
     WriteInvoked(WriteId),
-    /// A client asks for a strong read.
+    /// A client invoked a strong read.
     ReadInvoked(u8),
     /// A sink applied a client write.
     Wrote {
@@ -123,14 +123,14 @@ pub enum Fact<'a> {
         /// The committed record.
         record: Option<&'a PartitionRecord>,
     },
-    /// A client has its acknowledgement.
+    /// A client received the acknowledgement of a write.
     Acknowledged(WriteId),
     /// A read was answered.
     ReadServed(ReadServed<'a>),
-    /// A sink took a step.
+    /// A sink handled a request or crashed.
     SinkStepped(SinkStep<'a>),
-    /// A sink's statement left it; it was made of this copy, or of a store whose newest copy this was.
+    /// A sink sent a statement, about this copy or by a store whose newest copy this was.
     Stated(Statement<'a>, MigrationId, SinkNow<'a>),
-    /// The run stands here.
+    /// The record and all sinks after a step.
     Now(Option<&'a PartitionRecord>, &'a [SinkNow<'a>]),
 }

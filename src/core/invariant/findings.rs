@@ -1,10 +1,10 @@
-//! What was found broken.
+//! The violations that were found.
 
 use super::{Id, Violation};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Collects violations; without `explain` only which.
+/// Collects violations, with or without their facts.
 #[derive(Debug, Default)]
 pub struct Findings {
     bits: u32,
@@ -13,25 +13,25 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Keeps the ids alone, or the facts too.
+    /// An empty collection. `explain`: keep the facts, not only the ids.
     #[must_use]
     pub const fn new(explain: bool) -> Self {
         Self { bits: 0, explain, violations: Vec::new() }
     }
 
-    /// The ids found broken, as a set.
+    /// The ids of the broken invariants, as a bit set.
     #[must_use]
     pub const fn bits(&self) -> u32 {
         self.bits
     }
 
-    /// The facts.
+    /// The violations, empty without `explain`.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.violations
     }
 
-    /// Notes that `id` is broken unless it holds.
+    /// Adds a violation of `id` unless it holds.
     pub fn demand(&mut self, holds: bool, id: Id, facts: impl FnOnce() -> (String, String)) {
         if holds {
             return;

@@ -1,10 +1,10 @@
-//! What must hold. One registry serves the exhaustive search, the replay of traces and the simulator alike.
+//! The invariants. One registry serves the exhaustive search, the replay of traces and the simulator.
 //!
-//! An invariant is judged on facts, in the words of the protocol's argument and not of its code: the checks here read
-//! what machines *did* and what records and fences *say*, and never ask a machine whether it was right to do so.
+//! An invariant is judged on facts: the checks read what state machines *did* and what records and fences *hold*. They
+//! never ask a state machine whether it was right.
 //!
-//! Most are *action* properties: something was done that must not be done. They are judged on every step of a search,
-//! before states are compared, so that two ways into one state cannot hide the wrong one.
+//! Most are *action* properties: they forbid an action, not a state. They are judged on every step of a search, before
+//! states are compared, so that of two paths into one state the wrong one is not missed.
 //!
 //! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`.
 
@@ -30,10 +30,10 @@ pub use register::Register;
 
 use core::fmt;
 
-/// Who can judge an invariant.
+/// What is needed to judge an invariant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum JudgedBy {
-    /// One node, from its own state: always on in production.
+    /// One node's own state; checked in production too.
     Node,
     /// Several nodes at one moment.
     Cluster,
@@ -44,19 +44,19 @@ pub enum JudgedBy {
 /// An entry of the registry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Invariant {
-    /// Stable name.
+    /// The stable name.
     pub id: &'static str,
-    /// What holds, in one sentence.
+    /// The claim, in one sentence.
     pub claim: &'static str,
-    /// Where it comes from.
+    /// The paper, bug or design that it comes from.
     pub source: &'static str,
-    /// Who can judge it.
+    /// What is needed to judge it.
     pub scope: JudgedBy,
 }
 
 macro_rules! registry {
     ($($name:ident $scope:ident $id:literal $claim:literal $source:literal)*) => {
-        /// Names an invariant of the registry.
+        /// The id of an invariant.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[repr(u8)]
         pub enum Id { $(#[doc = $claim] $name,)* }
@@ -169,13 +169,13 @@ registry! {
 }
 
 impl Id {
-    /// This id as a bit of a set.
+    /// The id's bit in a set.
     #[must_use]
     pub const fn bit(self) -> u32 {
         1 << (self as u8)
     }
 
-    /// The id of that name.
+    /// The id with this name.
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|candidate| candidate.entry().id == id)
@@ -193,10 +193,10 @@ impl fmt::Display for Id {
     }
 }
 
-/// An invariant found broken, with the two facts in conflict.
+/// A broken invariant, with the two facts in conflict.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Violation {
-    /// Which.
+    /// The invariant.
     pub id: Id,
     /// What was done or seen.
     pub found: String,

@@ -14,7 +14,7 @@ use alloc::format;
 use alloc::string::ToString;
 
 impl Monitor {
-    /// Takes a fact, and notes what it breaks.
+    /// Judges a fact and adds it to the memory.
     pub fn feed(&mut self, fact: &Fact<'_>, findings: &mut Findings) {
         self.judge(fact, findings);
         if self.remembers(fact) {
@@ -22,7 +22,7 @@ impl Monitor {
         }
     }
 
-    /// Whether the fact matters for what comes later; otherwise [`Monitor::judge`] is all there is to do.
+    /// Whether the fact changes the memory; otherwise [`Monitor::judge`] is enough.
     #[must_use]
     pub fn remembers(&self, fact: &Fact<'_>) -> bool {
         match fact {
@@ -39,7 +39,7 @@ impl Monitor {
         }
     }
 
-    /// Judges a fact by what is known of the past.
+    /// Judges a fact, given the memory.
     pub fn judge(&self, fact: &Fact<'_>, findings: &mut Findings) {
         match *fact {
             Fact::Decided { before, command, outcome, after, .. } => {
@@ -58,7 +58,7 @@ impl Monitor {
         }
     }
 
-    /// Keeps what matters for later, and judges what only the whole history shows.
+    /// Adds a fact to the memory, and judges what only the whole history shows.
     pub fn remember(&mut self, fact: &Fact<'_>, findings: &mut Findings) {
         match *fact {
             Fact::Decided { before, command, after, data, .. } => {

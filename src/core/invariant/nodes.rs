@@ -1,4 +1,4 @@
-//! What must hold of nodes as they stand, and of one before and after an input.
+//! Checks of nodes at one moment, and of one node before and after an input.
 
 use super::cluster_fact::{Before, ControlNode, NodeNow};
 use super::{Findings, Id};
@@ -12,7 +12,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// Whether a node's log, or what it was compacted into, has this entry.
+/// Whether the node has this entry, in its log or in the compacted prefix.
 pub(super) fn has(node: &ControlNode, at: Index, entry: &Entry<ControlPlaneEntry>) -> bool {
     match node.log().entry(at) {
         Some(found) => found == entry,
@@ -20,8 +20,8 @@ pub(super) fn has(node: &ControlNode, at: Index, entry: &Entry<ControlPlaneEntry
     }
 }
 
-/// What is told to be committed must survive the loss of all memory at once: a quorum has it on disk. A voter that came
-/// back as another has lost its disk since; that is damage, and not the leader's doing.
+/// What is reported as committed must survive a restart of all nodes: it is durable on a quorum. A voter with a new
+/// incarnation lost its disk since, which is a fault and not the leader's error.
 pub(super) fn first_told(
     by: &ControlNode,
     at: Index,
@@ -71,8 +71,7 @@ pub(super) fn rests_on_disk(
     }
 }
 
-/// The voters whose votes a node would get, if it stood for election in a term that nobody has heard of yet and heard
-/// from all of them.
+/// The voters that would vote for a node in a new, higher term if all of them received its request.
 pub(super) fn would_vote_for<'a>(
     candidate: &'a ControlNode,
     nodes: &'a [NodeNow<'_>],
@@ -94,7 +93,7 @@ pub(super) fn is_electable(candidate: &ControlNode, nodes: &[NodeNow<'_>]) -> bo
         && quorum::is_quorum(candidate.configuration(), |peer| votes.contains(&peer))
 }
 
-/// What is known of a node by what it told matters as long as its disk does not say the same, or more.
+/// Whether a revealed term and vote must be remembered: the node's disk does not hold them, or later ones.
 pub(super) fn matters((peer, told): &(Peer, HardState), nodes: &[NodeNow<'_>]) -> bool {
     let Some(now) = nodes.iter().find(|now| now.node.config().me == *peer) else { return false };
     let disk = now.disk.hard_state;
@@ -102,7 +101,8 @@ pub(super) fn matters((peer, told): &(Peer, HardState), nodes: &[NodeNow<'_>]) -
     !(disk.term > told.term || covered)
 }
 
-/// Whether some node can still come to lead this term: its disk is in an earlier one, or it is a candidate in it.
+/// Whether some node can still become the leader of this term: its disk is in an earlier one, or it is a candidate in
+/// it.
 pub(super) fn is_open(term: Term, nodes: &[NodeNow<'_>]) -> bool {
     nodes.iter().any(|NodeNow { node, disk }| {
         disk.hard_state.term < term || (node.role() == RoleName::Candidate && node.hard_state().term == term)
@@ -172,7 +172,7 @@ pub(super) fn stepped(
 pub(super) fn logs_match(one: &ControlNode, other: &ControlNode, findings: &mut Findings) {
     let base = one.log().base().index.max(other.log().base().index);
     let mut at = one.log().last().index.min(other.log().last().index);
-    // From the end backwards: below the last place where the terms agree, everything must.
+    // From the end backwards: below the last index where the terms agree, all entries must agree.
     while at > base && one.log().term_at(at) != other.log().term_at(at) {
         at = at.previous();
     }
@@ -189,7 +189,7 @@ pub(super) fn logs_match(one: &ControlNode, other: &ControlNode, findings: &mut 
     }
 }
 
-/// Whether no quorum of one is without a voter of every quorum of the other.
+/// Whether every quorum of one configuration meets every quorum of the other.
 pub(super) fn quorums_meet(one: &Configuration, other: &Configuration) -> bool {
     let majority = |configuration: &Configuration| configuration.voters().count() / 2 + 1;
     let mut all: Vec<Peer> = one.voters().chain(other.voters()).collect();

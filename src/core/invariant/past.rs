@@ -1,4 +1,4 @@
-//! What the invariants need to know of the past of a run.
+//! The memory of a migration's monitor.
 
 use super::Register;
 use crate::core::fence::Write;
@@ -7,14 +7,14 @@ use crate::core::migration::{Debt, PartitionRecord};
 use crate::core::placement::PartitionState;
 use alloc::vec::Vec;
 
-/// Keeps what the invariants need to know of the past, and judges.
+/// The monitor of a migration: remembers what the invariants need of the past, and judges facts.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Monitor {
     pub(super) aborted: Vec<MigrationId>,
     pub(super) newest_migration: MigrationId,
     pub(super) newest_epoch: Epoch,
     pub(super) acknowledged: Vec<WriteId>,
-    /// Not promised: left behind by a forced move, or deleted with their partition.
+    /// Writes that may be lost: left behind by a forced move, or deleted with their partition.
     pub(super) exempt: Vec<WriteId>,
     pub(super) debt: Option<Debt>,
     pub(super) lossless: bool,
@@ -23,7 +23,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Of a run that begins with this record. `register`: also judge strong reads.
+    /// A monitor of a run that begins with this record. `register`: also judge strong reads.
     #[must_use]
     pub fn new(record: Option<&PartitionRecord>, register: Option<Register>) -> Self {
         Self {
@@ -39,20 +39,20 @@ impl Monitor {
         }
     }
 
-    /// Judges a forced move as if it had promised to lose nothing.
+    /// The same monitor, which judges a forced move as if it were lossless.
     #[must_use]
     pub fn without_exemptions(self) -> Self {
         Self { lossless: true, ..self }
     }
 
-    /// Client writes that are not promised, so far.
+    /// The writes that may be lost, so far.
     #[must_use]
     pub fn exempt(&self) -> &[WriteId] {
         &self.exempt
     }
 
-    /// A write that nobody promises to keep: at the source of a forced move, up to the debt, or between a deletion and
-    /// the drop that carries it out.
+    /// Whether the write may be lost: at the source of a forced move, up to the debt, or between a deletion and the
+    /// drop that carries it out.
     pub(super) fn is_exempt(&self, store: Placement, write: Write, record: Option<&PartitionRecord>) -> bool {
         let Some(placed) = record.and_then(|record| record.placed) else { return true };
         if self.lossless {
@@ -64,7 +64,7 @@ impl Monitor {
     }
 }
 
-/// In the words of the protocol: the source until the flip.
+/// The read placement, restated independently of the code under check: the source until the flip.
 pub(super) const fn read_placement(state: PartitionState) -> Placement {
     match state {
         PartitionState::Active(at) => at,

@@ -8,9 +8,9 @@ use crate::core::ids::{Names, Relabel, WriteId};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Reads open at once.
+/// Open reads, at most.
 pub const READERS_MAX: usize = 4;
-/// Writes in all.
+/// Writes, at most.
 pub const WRITES_MAX: usize = 15;
 
 /// 0 is "nothing written yet", n is the n-th write of the list.
@@ -25,7 +25,7 @@ struct Configuration {
     seen: [Value; READERS_MAX],
 }
 
-/// The monitor.
+/// The monitor of one register.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Register {
     writes: Vec<WriteId>,
@@ -50,21 +50,21 @@ impl Register {
         !self.possible.is_empty()
     }
 
-    /// A client asks for a write.
+    /// Records that a client invoked a write.
     pub fn write_invoked(&mut self, id: WriteId) {
         if let Some(slot) = self.slot(id) {
             self.invoked |= 1 << slot;
         }
     }
 
-    /// The write is acknowledged: it has taken effect by now.
+    /// Records that a write is acknowledged: it has taken effect by now.
     pub fn write_returned(&mut self, id: WriteId) {
         let Some(slot) = self.slot(id) else { return };
         self.close();
         self.possible.retain(|c| c.done & (1 << slot) != 0);
     }
 
-    /// A client asks for a strong read.
+    /// Records that a client invoked a strong read.
     pub fn read_invoked(&mut self, reader: u8) {
         self.reading |= 1 << reader;
         for c in &mut self.possible {
@@ -74,7 +74,7 @@ impl Register {
         }
     }
 
-    /// The read returns this write's value, or that of the empty register.
+    /// Records that a read returned this write's value, or that of the empty register.
     pub fn read_returned(&mut self, reader: u8, value: Option<WriteId>) {
         let wanted = value.map_or(Some(0), |id| self.slot(id).map(|slot| slot + 1));
         self.close();
@@ -95,7 +95,7 @@ impl Register {
         u8::try_from(at).ok()
     }
 
-    /// Every configuration that open operations can still lead to.
+    /// Adds every configuration that open operations can lead to.
     fn close(&mut self) {
         let mut at = 0;
         while let Some(c) = self.possible.get(at).copied() {

@@ -1,4 +1,4 @@
-//! Judges sinks: what a step did to fences and data, what a statement rests on, and what lies where.
+//! Judges sinks: changes of fences and data, the basis of statements, and the data at rest.
 
 use super::Id;
 use super::fact::{SinkNow, SinkStep, Statement};
@@ -17,7 +17,7 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
     let (before, after) = (step.before.fence.durable(), step.after.fence.durable());
     let store = step.after.fence.config().store;
     if step.before.fence.config().incarnation == step.after.fence.config().incarnation {
-        // A crash takes back what was not durable, and nobody was told of that.
+        // A crash takes back what was not durable, and no statement covered it.
         let from = if step.request.is_none() { step.before.durable } else { before };
         let kept = after.sealed_through() >= from.sealed_through()
             && after.closed_through() >= from.closed_through()
@@ -74,7 +74,7 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
     }
 }
 
-/// In the words of the protocol: a token above `closed_through`, and a copy to serve.
+/// Restated independently of the code under check: a token above `closed_through`, and a copy to serve.
 fn served(fences: &Durable, token: Epoch) -> bool {
     fences.copy().is_some() && token > fences.closed_through()
 }
@@ -95,7 +95,7 @@ pub(super) fn stated(
     findings: &mut Findings,
 ) {
     let (durable, data) = (now.durable, now.durable_data);
-    // What is said of a copy's writes holds as long as there is that copy.
+    // A statement about a copy's writes holds as long as that copy exists.
     let gone = durable.newest() > copy || durable.copy().is_none();
     let reaches = |position: Position| gone || u64::try_from(data.len()).unwrap_or(u64::MAX) >= position.0;
     let holds = |id: &WriteId| gone || data.contains(id);

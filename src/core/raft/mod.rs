@@ -8,19 +8,19 @@
 //!
 //! | rule | source | here |
 //! | --- | --- | --- |
-//! | one vote in a term, durable before it is told | Raft 5.2, figure 2 | `election.rs`, `on_vote` |
+//! | one vote in a term, durable before it is sent | Raft 5.2, figure 2 | `election.rs`, `on_vote` |
 //! | the winner's log is at least as up to date as a quorum's | Raft 5.4.1 | `election.rs`, `on_vote`; [`LogPosition`]'s order |
-//! | a pre-vote before an election, none while a leader is heard, a leader nobody hears steps down | thesis 9.6, 6.2, 4.2.3 | `election.rs`, `receive` and `check_quorum` |
+//! | pre-vote; no election while in contact with a leader; a leader without a quorum's answers steps down | thesis 9.6, 6.2, 4.2.3 | `election.rs`, `receive` and `check_quorum` |
 //! | append only after an entry that agrees; conflicts are overwritten, and nothing else | Raft 5.3 | `follower.rs`, `on_append` |
 //! | back off by a whole term | Raft 5.3, the end | [`Log::last_no_higher`] |
 //! | commit by counting only entries of the own term | Raft 5.4.2, figure 8 | `leader.rs`, `advance_commit` |
-//! | one voter changed at a time, in force once appended | thesis 4.1 | `membership.rs` |
+//! | one voter changed at a time, in effect once appended | thesis 4.1 | `membership.rs` |
 //! | no change before a commit in the own term | Ongaro 2015, raft-dev | `membership.rs`, `check_change` |
 //! | a leader that removed itself | thesis 4.2.2 | `leader.rs`, `after_commit` |
 //! | learners, caught up before they vote | thesis 4.2.1 | `membership.rs`, `check_change` |
-//! | handing over | thesis 3.10 | `transfer.rs` |
+//! | transfer of leadership | thesis 3.10 | `transfer.rs` |
 //! | reads without a log entry | thesis 6.4 | `read.rs` |
-//! | each request once | thesis 6.3 | `session.rs` |
+//! | each request of a session applied once | thesis 6.3 | `session.rs` |
 //! | snapshots | Raft 7 | `durable.rs`; `follower.rs`, `on_install`; `turn.rs`, `compact` |
 //!
 //! What is a set in the papers is a sorted `Vec` here. Left out on purpose: storage writes that overtake one another,

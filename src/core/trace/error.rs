@@ -1,4 +1,4 @@
-//! What a trace can hold, and why a text is not one.
+//! What a trace can hold, and why a text is not a trace.
 
 use super::format::{END, LINE_BYTES_MAX, LINES_MAX, MAGIC, VERSION};
 use alloc::string::String;
@@ -17,20 +17,20 @@ pub enum Field {
     OptionValue,
     /// The id of an invariant: a word.
     Invariant,
-    /// A place that the run must reach: a line.
+    /// A situation that the run must reach: a line.
     Mark,
     /// A line of narration: possibly empty, possibly indented.
     Narration,
-    /// Who acts: a word, other than `end`.
+    /// The participant that acts: a word, other than `end`.
     Lane,
-    /// What was chosen: a line.
+    /// The choice: a line.
     Directive,
-    /// What a step did: a line.
+    /// An output of a step: a line.
     Output,
 }
 
 impl Field {
-    /// What stands before it in its line.
+    /// The text before the field in its line.
     const fn prefix(self) -> &'static str {
         match self {
             Self::Scope => "scope ",
@@ -63,7 +63,7 @@ impl Field {
         if taken { Err(Unfit::Taken { field: self, found: excerpt(&word) }) } else { Ok(word) }
     }
 
-    /// A text shows all that it holds and stands on one line, without blanks at its ends; an editor may take these.
+    /// Refuses a text that has control characters or line ends, or blanks at its ends, which an editor may remove.
     pub(super) fn text(self, text: String) -> Result<String, Unfit> {
         let (may_be_empty, trimmed) = match self {
             Self::Narration => (true, text.trim_end()),
@@ -90,78 +90,78 @@ impl Field {
     }
 }
 
-/// Why something cannot stand in a trace.
+/// Why a part cannot be in a trace.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 pub enum Unfit {
-    /// Nothing, where there must be something.
+    /// The part is empty.
     #[error("{field} is empty, expected text")]
     Empty {
-        /// What.
+        /// The kind of part.
         field: Field,
     },
-    /// Something that does not show, or changes how the rest does.
+    /// A character that is invisible or changes how the rest is shown.
     #[error("found the control character U+{code:04X} in {found:?}, expected printable text")]
     Control {
-        /// Its number in Unicode.
+        /// Its code point.
         code: u32,
         /// The text around it, 40 characters.
         found: String,
     },
-    /// A blank that an editor may take away.
+    /// A blank at an end, which an editor may remove.
     #[error("{field} {found:?} begins or ends with a blank, expected none there")]
     Blank {
-        /// What.
+        /// The kind of part.
         field: Field,
         /// The text, cut to 40 characters.
         found: String,
     },
-    /// More than a word, or a sign that the format itself uses.
+    /// Not a word, or it begins with a sign of the format.
     #[error("{field} {found:?} is not a word, expected a letter or a digit first, and no blank")]
     NotAWord {
-        /// What.
+        /// The kind of part.
         field: Field,
         /// The text, cut to 40 characters.
         found: String,
     },
-    /// A word that the format itself uses.
+    /// A word that the format uses.
     #[error("{field} {found:?} means something else, expected no \"end\" as a lane and no \"=\" in a name")]
     Taken {
-        /// What.
+        /// The kind of part.
         field: Field,
         /// The word, cut to 40 characters.
         found: String,
     },
-    /// An option is there already.
+    /// The option is given twice.
     #[error("option {name:?} is there twice, expected it once")]
     RepeatedOption {
         /// Its name.
         name: String,
     },
-    /// More than a line may hold.
+    /// The line is too long.
     #[error("a line of {bytes} bytes, expected at most {LINE_BYTES_MAX}")]
     LineTooLong {
-        /// Its bytes, without its end.
+        /// Its length in bytes, without the line end.
         bytes: u32,
     },
-    /// More than a trace may hold.
+    /// The trace has too many lines.
     #[error("{lines} lines, expected at most {LINES_MAX}")]
     TooManyLines {
-        /// The lines there would be.
+        /// How many lines it would have.
         lines: u32,
     },
 }
 
-/// Why a text is not a trace, and the line that says so.
+/// Why a text is not a trace, and in which line.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 #[error("line {line}: {problem}")]
 pub struct TraceError {
     /// The line, from 1.
     pub line: u32,
-    /// What is wrong there.
+    /// The problem in that line.
     pub problem: Problem,
 }
 
-/// What is wrong with a line. What was found is cut to 40 characters.
+/// A problem in a line. The text found is cut to 40 characters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 pub enum Problem {
     /// The first line is not that of a trace.
@@ -170,7 +170,7 @@ pub enum Problem {
         /// The first line.
         found: String,
     },
-    /// Written by a later program.
+    /// The format is of a later version.
     #[error("a trace of format version {found}, expected at most {VERSION}, the newest supported")]
     LaterVersion {
         /// Its version.
@@ -206,7 +206,7 @@ pub enum Problem {
         /// What follows the word `option`.
         found: String,
     },
-    /// An output of nothing.
+    /// An output comes before any choice.
     #[error("output {found:?} before any directive, expected \"LANE DIRECTIVE\" above it")]
     OutputWithoutDirective {
         /// The line.
@@ -218,13 +218,13 @@ pub enum Problem {
         /// The line.
         found: String,
     },
-    /// The text stops before its end.
+    /// The text ends without an `end` line.
     #[error("truncated: found {steps} steps and no end, expected a last line \"end {steps}\"")]
     NoEnd {
         /// The steps found.
         steps: u32,
     },
-    /// Steps are missing, or too many.
+    /// The `end` line states another number of steps.
     #[error("truncated: found {found:?} after {steps} steps, expected \"end {steps}\"")]
     OtherEnd {
         /// The line.
@@ -238,7 +238,7 @@ pub enum Problem {
         /// The line.
         found: String,
     },
-    /// A part that cannot stand in a trace.
+    /// A part cannot be in a trace.
     #[error(transparent)]
     Unfit(#[from] Unfit),
 }
@@ -268,13 +268,14 @@ pub(super) fn count(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
-/// Refuses a line of so many bytes that it is too long.
+/// Refuses a line that is longer than the limit.
 pub(super) fn fit(len: usize) -> Result<(), Unfit> {
     let bytes = count(len);
     if bytes > LINE_BYTES_MAX { Err(Unfit::LineTooLong { bytes }) } else { Ok(()) }
 }
 
-/// Refuses what a reviewer would not see: control characters, and those that end a line or turn its direction.
+/// Refuses what a reviewer would not see: control characters, line ends, and characters that change the direction of
+/// text.
 pub(super) fn printable(text: &str) -> Result<(), Unfit> {
     let unseen = |c: char| {
         let format = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];

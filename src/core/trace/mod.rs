@@ -25,6 +25,7 @@
 //! | a blank line | the end of the header; further ones are skipped |
 //! | `LANE DIRECTIVE` | a step: who acts, and the choice that was made |
 //! | `! LANE DIRECTIVE` | the same, where the choice is a fault |
+//! | `- LANE DIRECTIVE` | a choice that must have no effect here: a bug that was fixed made it |
 //! | `  > TEXT` | an output of the step above |
 //! | `# TEXT` | narration of the step below, or of the end |
 //! | `end N` | the end, after N steps: a text without it is truncated |
@@ -69,7 +70,7 @@ use core::fmt;
 use error::{count, fit};
 use format::{END, MAGIC};
 
-/// How a run must end.
+/// The verdict that a trace records.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Verdict {
     /// No invariant is broken.
@@ -87,7 +88,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A run: where it takes place, how it must end, and its steps.
+/// A recorded run: its scope, the expected verdict, and its steps.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Trace {
     scope: String,
@@ -100,7 +101,7 @@ pub struct Trace {
 
 /// Recording.
 impl Trace {
-    /// A run without steps.
+    /// A trace without steps.
     ///
     /// # Errors
     /// The scope, or the id of the invariant, is not a word.
@@ -120,7 +121,7 @@ impl Trace {
         })
     }
 
-    /// The same run with these options, as expanded.
+    /// The same trace with these options.
     ///
     /// # Errors
     /// A name is not a word or is there twice, a value is not a line, or there is no room for them.
@@ -137,7 +138,7 @@ impl Trace {
         self.with_room()
     }
 
-    /// The same run, which must reach these places.
+    /// The same trace, whose run must reach these situations.
     ///
     /// # Errors
     /// One is not a line, or there is no room for them.
@@ -146,7 +147,7 @@ impl Trace {
         self.with_room()
     }
 
-    /// The same run, with this narration at its end.
+    /// The same trace with this narration at its end.
     ///
     /// # Errors
     /// One is not a line, or there is no room for them.
@@ -173,7 +174,7 @@ impl Trace {
         Ok(self)
     }
 
-    /// How many lines it prints to. Besides what can be counted: the version, scope, verdict, blank line and end.
+    /// The number of lines it prints to. Besides what is counted: the version, scope, verdict, blank line and end.
     fn lines(&self) -> u32 {
         let steps = self.steps.iter().map(Step::lines).fold(5, u32::saturating_add);
         [self.options.len(), self.marks.len(), self.closing.len()]
@@ -183,27 +184,27 @@ impl Trace {
     }
 }
 
-/// What it says.
+/// Contents.
 impl Trace {
-    /// Whose bounds and participants the run is in.
+    /// The scope, which gives the bounds and participants.
     #[must_use]
     pub fn scope(&self) -> &str {
         &self.scope
     }
 
-    /// What was set: names and values.
+    /// The options: names and values.
     #[must_use]
     pub fn options(&self) -> &[(String, String)] {
         &self.options
     }
 
-    /// How it must end.
+    /// The expected verdict.
     #[must_use]
     pub const fn verdict(&self) -> &Verdict {
         &self.verdict
     }
 
-    /// The places that it must reach.
+    /// The situations that the run must reach.
     #[must_use]
     pub fn marks(&self) -> &[String] {
         &self.marks

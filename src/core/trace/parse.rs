@@ -1,4 +1,4 @@
-//! The way from a text to a trace. Every part goes through the checks that recording goes through.
+//! Parsing of a trace. Every part passes the checks that recording makes.
 
 use super::error::{Field, Problem, TraceError, Unfit, count, excerpt, fit, printable};
 use super::format::{END, LINES_MAX, MAGIC, VERSION};
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::str::FromStr;
 
 impl Trace {
-    /// The trace that a text is. Line ends may be those of Windows, and the last one may be missing.
+    /// Parses a trace. Line ends may be those of Windows, and the last one may be missing.
     ///
     /// # Errors
     /// The text is not a trace, not a whole one, or of a later version.
@@ -41,7 +41,7 @@ fn parse(text: &str) -> Result<Trace, TraceError> {
     Ok(trace)
 }
 
-/// Checked before anything else, so that whatever is no trace at all is called just that.
+/// Checked first, so that any other file is reported as not a trace.
 fn first_line(line: &str) -> Result<(), Problem> {
     let version = line.trim_end_matches(' ').strip_prefix(MAGIC).and_then(|rest| rest.strip_prefix(' '));
     match version.and_then(number) {
@@ -51,15 +51,15 @@ fn first_line(line: &str) -> Result<(), Problem> {
     }
 }
 
-/// A number as it is printed: no sign, no leading zero.
+/// A number without a sign or leading zeros, as it is printed.
 fn number(digits: &str) -> Option<u32> {
     digits.parse().ok().filter(|number: &u32| number.to_string() == digits)
 }
 
-/// The lines of a text, one at a time and with their numbers.
+/// The lines of a text with their numbers.
 struct Lines<'a> {
     rest: core::str::Lines<'a>,
-    /// The last one read.
+    /// The number of the last line read.
     line: u32,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// What is known of a trace before its steps.
+/// The header of a trace.
 #[derive(Default)]
 struct Header {
     scope: Option<String>,
@@ -149,7 +149,7 @@ fn steps(lines: &mut Lines<'_>, trace: &mut Trace) -> Result<(), TraceError> {
     Err(lines.fails(Problem::NoEnd { steps: count(trace.steps.len()) }))
 }
 
-/// Takes a line that is not the end. Narration waits as the closing one until a step claims it.
+/// Handles a line after the header. Narration is kept as the closing one until a step follows.
 fn step_line(line: &str, trace: &mut Trace) -> Result<(), Problem> {
     if line.is_empty() {
         return Ok(());
@@ -163,16 +163,22 @@ fn step_line(line: &str, trace: &mut Trace) -> Result<(), Problem> {
         let step = step.ok_or_else(|| Problem::OutputWithoutDirective { found: excerpt(line) })?;
         return Ok(step.push_output(output)?);
     }
-    let (fault, choice) = line.strip_prefix("! ").map_or((false, line), |choice| (true, choice));
+    let (make, choice): (fn(&str, &str) -> Result<Step, Unfit>, &str) =
+        if let Some(choice) = line.strip_prefix("! ") {
+            (|lane, directive| Step::fault(lane, directive), choice)
+        } else if let Some(choice) = line.strip_prefix("- ") {
+            (|lane, directive| Step::refused(lane, directive), choice)
+        } else {
+            (|lane, directive| Step::new(lane, directive), line)
+        };
     let Some((lane, directive)) = choice.split_once(' ').filter(|(lane, _)| !lane.is_empty()) else {
         return Err(Problem::UnknownLine { found: excerpt(line) });
     };
-    let step = if fault { Step::fault(lane, directive) } else { Step::new(lane, directive) }?;
-    trace.steps.push(step.with_narration(core::mem::take(&mut trace.closing))?);
+    trace.steps.push(make(lane, directive)?.with_narration(core::mem::take(&mut trace.closing))?);
     Ok(())
 }
 
-/// What follows a tag and a blank, if anything does.
+/// The text after a tag and a blank.
 fn tagged<'a>(line: &'a str, tag: &str) -> Option<&'a str> {
     let rest = line.strip_prefix(tag)?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix(' ') }

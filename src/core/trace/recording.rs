@@ -1,5 +1,5 @@
-//! A flight recording: the calls that one engine got, with their contents, and its kind and its state at the start. Replayed
-//! through the same kind of engine alone it ends in the same state.
+//! A recording of one engine: its kind, its state at the start, and its inputs with their contents. Replaying them
+//! through the same kind of engine ends in the same state.
 //!
 //! ```text
 //! "cutover-recording" version u32 | frame …
@@ -20,34 +20,34 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What a recording begins with.
+/// The first bytes of a recording.
 pub const MAGIC: &[u8; 17] = b"cutover-recording";
 /// The version of the format that is written.
 pub const VERSION: u32 = 2;
 
-/// One piece of a recording.
+/// A frame of a recording.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Frame {
-    /// The engine as it was when the recording began.
+    /// The engine at the start of the recording.
     Start {
         /// Its [name](ControlPlaneConsensus::name).
         engine: String,
         /// Its [bytes](ControlPlaneConsensus::encode).
         state: Vec<u8>,
     },
-    /// What it was given.
+    /// A call to the node.
     Input(ControlPlaneInput),
-    /// The digest of the node as it was when the recording ended.
+    /// The digest of the node at the end of the recording.
     End(u64),
 }
 
-/// Bytes are no recording.
+/// Why bytes are not a recording, or do not replay.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum RecordingError {
-    /// Something else.
+    /// The bytes do not begin like a recording.
     #[error("not a recording: it does not begin with {:?}", "cutover-recording")]
     Magic,
-    /// Of another version.
+    /// The recording has another version.
     #[error(
         "a recording of version {found}, expected version {VERSION}: replay it with the program that wrote it"
     )]
@@ -55,7 +55,7 @@ pub enum RecordingError {
         /// Its version.
         found: u32,
     },
-    /// Of an engine that this program does not have.
+    /// The recording is of an engine that this program does not have.
     #[error(
         "recording of the engine {found:?}, expected {:?} or {:?}",
         ReplicatedControlPlane::NAME,
@@ -65,28 +65,28 @@ pub enum RecordingError {
         /// Its name.
         found: String,
     },
-    /// A frame that is none.
+    /// A frame is damaged.
     #[error("frame {frame}: {what}")]
     Frame {
-        /// Which, from 1.
+        /// The number of the frame, from 1.
         frame: u64,
-        /// What is wrong with it.
+        /// The problem.
         what: &'static str,
     },
-    /// Something that cannot be encoded, or decoded.
+    /// A frame cannot be encoded or decoded.
     #[error("frame {frame}: {source}")]
     Codec {
-        /// Which, from 1; 0 while writing.
+        /// The number of the frame, from 1; 0 while writing.
         frame: u64,
-        /// Why.
+        /// The codec's error.
         source: postcard::Error,
     },
-    /// Another state than the recorded one.
+    /// The replay ends in another state.
     #[error(
         "after {calls} calls the state has the digest {found:016x}, the recorded node had {expected:016x}"
     )]
     Diverged {
-        /// Calls made.
+        /// The number of calls replayed.
         calls: u64,
         /// The digest found.
         found: u64,
@@ -95,13 +95,13 @@ pub enum RecordingError {
     },
 }
 
-/// What a replay came to.
+/// The result of a replay.
 pub struct Replayed {
-    /// Calls made.
+    /// The number of calls replayed.
     pub calls: u64,
     /// The engine afterwards.
     pub engine: Box<dyn ControlPlaneConsensus>,
-    /// Whether the recording has an end; if not, there was nothing to compare with.
+    /// Whether the recording has an end frame to compare with.
     pub ended: bool,
 }
 
@@ -165,7 +165,7 @@ impl Frame {
         Ok(Self::Start { engine: engine.name().to_owned(), state: encode(engine)? })
     }
 
-    /// The bytes that go into the file; the first frame has those of the header in front.
+    /// The encoded frame; the first one follows the file header.
     ///
     /// # Errors
     /// [`RecordingError::Codec`]
@@ -185,7 +185,7 @@ impl Frame {
     }
 }
 
-/// Takes so many bytes off the front.
+/// Removes bytes from the front.
 fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
     let (front, rest) = bytes.split_at_checked(count)?;
     *bytes = rest;
@@ -196,7 +196,7 @@ fn number(bytes: &mut &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(take(bytes, 4)?.try_into().ok()?))
 }
 
-/// The frames of a recording. A frame that is cut off at the very end is left out: the process was.
+/// The frames of a recording. A frame that is cut off at the end is left out: the process ended while writing it.
 ///
 /// # Errors
 /// [`RecordingError`]
@@ -226,7 +226,7 @@ pub fn frames(mut bytes: &[u8]) -> Result<Vec<Frame>, RecordingError> {
     Ok(frames)
 }
 
-/// Hands the recorded calls to the recorded node, and compares the end.
+/// Replays the recorded calls on the recorded node, and compares the end.
 ///
 /// # Errors
 /// [`RecordingError`]

@@ -1,4 +1,4 @@
-//! One choice and what it did, and how that differs from what it does now.
+//! A step of a trace: a choice and its outputs.
 
 use super::error::{Field, Unfit, count, fit};
 use alloc::borrow::ToOwned;
@@ -8,23 +8,30 @@ use alloc::vec::Vec;
 use core::fmt;
 use thiserror::Error;
 
-/// A choice of the environment, and what it did.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Kind {
+    Choice,
+    Fault,
+    Refused,
+}
+
+/// A choice of the environment and its outputs, or a choice that must have no effect.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Step {
     narration: Vec<String>,
-    fault: bool,
+    kind: Kind,
     lane: String,
     directive: String,
     outputs: Vec<String>,
 }
 
 impl Step {
-    /// A choice that damages nothing.
+    /// A choice that is not a fault.
     ///
     /// # Errors
     /// The lane is not a word, or the directive not a line.
     pub fn new(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
-        Self::checked(false, lane.into(), directive.into())
+        Self::checked(Kind::Choice, lane.into(), directive.into())
     }
 
     /// A choice that is a fault.
@@ -32,12 +39,20 @@ impl Step {
     /// # Errors
     /// The lane is not a word, or the directive not a line.
     pub fn fault(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
-        Self::checked(true, lane.into(), directive.into())
+        Self::checked(Kind::Fault, lane.into(), directive.into())
     }
 
-    fn checked(fault: bool, lane: String, directive: String) -> Result<Self, Unfit> {
+    /// A choice that must have no effect here: it is not offered, or it changes nothing. A bug that was fixed made it.
+    ///
+    /// # Errors
+    /// The lane is not a word, or the directive not a line.
+    pub fn refused(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
+        Self::checked(Kind::Refused, lane.into(), directive.into())
+    }
+
+    fn checked(kind: Kind, lane: String, directive: String) -> Result<Self, Unfit> {
         let (lane, directive) = (Field::Lane.word(lane)?, Field::Directive.text(directive)?);
-        let step = Self { narration: Vec::new(), fault, lane, directive, outputs: Vec::new() };
+        let step = Self { narration: Vec::new(), kind, lane, directive, outputs: Vec::new() };
         fit(step.prefix().len() + step.choice().len())?;
         Ok(step)
     }
@@ -66,7 +81,7 @@ impl Step {
         Ok(self)
     }
 
-    /// What is told before the step.
+    /// The narration before the step.
     #[must_use]
     pub fn narration(&self) -> &[String] {
         &self.narration
@@ -75,34 +90,40 @@ impl Step {
     /// Whether the choice is a fault.
     #[must_use]
     pub const fn is_fault(&self) -> bool {
-        self.fault
+        matches!(self.kind, Kind::Fault)
     }
 
-    /// Who acts.
+    /// Whether the choice must have no effect.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.kind, Kind::Refused)
+    }
+
+    /// The participant that acts.
     #[must_use]
     pub fn lane(&self) -> &str {
         &self.lane
     }
 
-    /// What was chosen.
+    /// The choice.
     #[must_use]
     pub fn directive(&self) -> &str {
         &self.directive
     }
 
-    /// The lane and the directive, which together name the choice.
+    /// The lane and the directive, which identify the choice.
     #[must_use]
     pub fn choice(&self) -> String {
         format!("{} {}", self.lane, self.directive)
     }
 
-    /// What it did, in order.
+    /// The outputs, in order.
     #[must_use]
     pub fn outputs(&self) -> &[String] {
         &self.outputs
     }
 
-    /// The first difference between the outputs recorded and those found now.
+    /// The first difference between the recorded and the given outputs.
     #[must_use]
     pub fn divergence(&self, found: &[impl AsRef<str>]) -> Option<Divergence> {
         let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
@@ -123,10 +144,14 @@ impl Step {
     }
 
     const fn prefix(&self) -> &'static str {
-        if self.fault { "! " } else { "" }
+        match self.kind {
+            Kind::Choice => "",
+            Kind::Fault => "! ",
+            Kind::Refused => "- ",
+        }
     }
 
-    /// For a reader that goes line by line.
+    /// Adds an output, while parsing line by line.
     pub(super) fn push_output(&mut self, output: &str) -> Result<(), Unfit> {
         self.outputs.push(Field::Output.text(output.to_owned())?);
         Ok(())
@@ -146,33 +171,33 @@ pub(super) fn narrate(f: &mut fmt::Formatter<'_>, lines: &[String]) -> fmt::Resu
     lines.iter().try_for_each(|line| writeln!(f, "{}", format!("# {line}").trim_end()))
 }
 
-/// The first output of a step that is not what was recorded.
+/// The first output of a step that differs from the recorded one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 pub enum Divergence {
-    /// Another output.
+    /// The output differs.
     #[error("output {output}: found {found:?}, expected {expected:?}")]
     Other {
-        /// Which, from 1.
+        /// The number of the output, from 1.
         output: u32,
         /// The recorded one.
         expected: String,
-        /// What came instead.
+        /// The output found.
         found: String,
     },
-    /// A recorded output that does not come.
+    /// A recorded output is missing.
     #[error("output {output}: found nothing, expected {expected:?}")]
     Missing {
-        /// Which, from 1.
+        /// The number of the output, from 1.
         output: u32,
         /// The recorded one.
         expected: String,
     },
-    /// An output after all that were recorded.
+    /// An output follows the recorded ones.
     #[error("output {output}: found {found:?}, expected nothing")]
     Surplus {
-        /// Which, from 1.
+        /// The number of the output, from 1.
         output: u32,
-        /// What came.
+        /// The output found.
         found: String,
     },
 }

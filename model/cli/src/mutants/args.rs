@@ -1,8 +1,8 @@
 //! The command line.
 
-use super::console::Format;
-use super::lines::Options;
-use super::patch::Engine;
+use crate::exit;
+use cutover_report::{Engine, Format};
+use serde::Serialize;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -12,14 +12,20 @@ Examples:
   cutover mutants --engine sim             those of the server, found by the simulator
   cutover mutants --only-changed main --sample 5 --seed \"$GITHUB_SHA\" --budget 10m
   cutover mutants --apply-only             only whether the patches still apply
+";
 
-Exit codes: 0 each is killed by the invariant it names; 1 one is not, or no longer applies, or the
-unmutated tree fails; 2 unknown: time was over first, or Ctrl-C; 4 nothing was run; 64 usage;
-65 a patch that cannot be read.";
+const CODES: &[(u8, &str)] = &[
+    (exit::HOLDS, "each is killed by the invariant it names"),
+    (exit::VIOLATED, "one is not, or no longer applies, or the unmutated tree fails"),
+    (exit::UNKNOWN, "unknown: time was over first, or Ctrl-C"),
+    (exit::NOTHING, "nothing was run"),
+    (exit::USAGE, "wrong command line"),
+    (exit::DATA, "a patch that cannot be read"),
+];
 
 /// Puts known bugs in, one at a time, and shows which invariant finds each
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n{}", exit::help_of_verb(CODES)))]
 pub struct Args {
     /// Patches to run: names or parts of names [default: all]
     #[arg(value_name = "PATTERN")]
@@ -81,4 +87,33 @@ impl Args {
             seeds: self.seeds,
         }
     }
+}
+
+/// The options as expanded.
+#[derive(Debug, Serialize)]
+pub struct Options<'a> {
+    /// The patterns.
+    pub patterns: &'a [String],
+    /// The commit since which something must have changed.
+    pub only_changed: Option<&'a str>,
+    /// How many by lot.
+    pub sample: Option<usize>,
+    /// The lot's seed.
+    pub seed: Option<&'a str>,
+    /// Seconds after which no mutant is started.
+    pub budget_s: Option<u64>,
+    /// Seconds for a check that must find a violation.
+    pub timeout_s: u64,
+    /// Seconds for a check that must complete.
+    pub baseline_timeout_s: u64,
+    /// Only whether the patches apply.
+    pub apply_only: bool,
+    /// Only which there are.
+    pub list: bool,
+    /// Whether the output of builds and checks stays.
+    pub keep: bool,
+    /// What has to judge a patch.
+    pub engine: Option<Engine>,
+    /// Seeds of the simulator.
+    pub seeds: u64,
 }

@@ -1,71 +1,15 @@
 //! One run of the scoreboard, from the first build to the exit code.
 
-use super::console::Console;
 use super::error::Error;
-use super::lines::Line;
-use super::patch::Expect;
-use super::run_output::Verdict;
-use super::runner::{Bench, Outcome};
-use super::select::{Chosen, Why};
+use super::lines;
+use super::row::{Baseline, Row};
+use super::runner::Bench;
+use super::select::Chosen;
+use crate::exit;
+use cutover_report::{BaselineVerdict, Chosen as Why, Console, Expect, MutantVerdict as Verdict};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// The tree as it is, over one scope.
-#[derive(Debug)]
-pub struct Baseline {
-    /// The scope; none where only the compiler is asked.
-    pub scope: Option<String>,
-    /// What it came to.
-    pub outcome: Outcome,
-}
-
-impl Baseline {
-    /// The verdict's word.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self.outcome.finding.verdict {
-            Verdict::Killed => "VIOLATED",
-            Verdict::Survived if self.outcome.finding.unknown => "UNKNOWN",
-            Verdict::Survived => "HOLDS",
-            Verdict::Broken => "BROKEN",
-        }
-    }
-
-    /// What was checked.
-    #[must_use]
-    pub fn what(&self) -> String {
-        match &self.scope {
-            Some(scope) => format!("the unmutated tree over {scope}"),
-            None => "the unmutated tree, built".to_owned(),
-        }
-    }
-
-    /// Whether the mutants mean anything in this scope.
-    #[must_use]
-    pub fn holds(&self) -> bool {
-        let finding = &self.outcome.finding;
-        finding.verdict == Verdict::Survived && !finding.unknown
-    }
-}
-
-/// A mutant that was run.
-#[derive(Debug)]
-pub struct Row<'a> {
-    /// Which, and why it was chosen.
-    pub chosen: Chosen<'a>,
-    /// What it came to.
-    pub outcome: Outcome,
-}
-
-impl Row<'_> {
-    /// Whether the mutant came to what its patch says.
-    #[must_use]
-    pub fn as_expected(&self) -> bool {
-        let finding = &self.outcome.finding;
-        finding.as_expected(self.chosen.patch.expect)
-    }
-}
 
 /// The whole scoreboard.
 #[derive(Debug, Default)]
@@ -93,22 +37,22 @@ impl<'a> Board<'a> {
         bench: &Bench<'_>,
         chosen: &[Chosen<'a>],
         budget: Option<Duration>,
-        console: &mut Console<'_>,
+        console: &mut Console,
     ) -> Result<Self, Error> {
         let began = Instant::now();
         let over = || budget.is_some_and(|budget| began.elapsed() >= budget);
         let mut board = Self::default();
         let scopes: BTreeSet<_> = chosen.iter().map(|one| one.patch.scope.clone()).collect();
         board.scopes = scopes.len();
-        console.expect(scopes.len() + chosen.len());
+        console.begin("mutants", u64::try_from(scopes.len() + chosen.len()).ok());
         for scope in scopes {
-            console.begin("the unmutated tree");
+            console.progress(|| "the unmutated tree".to_owned());
             let Some(outcome) = bench.baseline(scope.as_deref())? else {
                 break;
             };
             let baseline = Baseline { scope, outcome };
-            console.finished(&format!("{:<8}  {}", baseline.word(), baseline.what()));
-            console.json(&Line::baseline(&baseline))?;
+            console.step_done(&format!("{:<8}  {}", baseline.verdict(), baseline.what()));
+            console.line(&lines::baseline(&baseline));
             let broken = baseline.outcome.finding.verdict == Verdict::Broken;
             board.baselines.push(baseline);
             if broken {
@@ -121,17 +65,17 @@ impl<'a> Board<'a> {
             let outcome = if !sound || stopped || over() {
                 None
             } else {
-                console.begin(one.patch.stem());
+                console.progress(|| one.patch.stem().to_owned());
                 bench.mutant(one.patch)?
             };
             let Some(outcome) = outcome else {
-                console.json(&Line::not_run(one))?;
+                console.line(&lines::not_run(one));
                 board.not_run.push(*one);
                 continue;
             };
             let row = Row { chosen: *one, outcome };
-            console.finished(&progress(&row));
-            console.json(&Line::mutant(&row))?;
+            console.step_done(&progress(&row));
+            console.line(&lines::mutant(&row));
             board.rows.push(row);
         }
         board.interrupted = bench.stop.load(Ordering::Relaxed);
@@ -154,30 +98,32 @@ impl<'a> Board<'a> {
     /// The exit code: 1 before 2, and 4 when no mutant was run though nothing is wrong.
     #[must_use]
     pub fn exit(&self) -> u8 {
-        let fails = |baseline: &Baseline| matches!(baseline.word(), "VIOLATED" | "BROKEN");
+        let fails = |baseline: &Baseline| {
+            matches!(baseline.verdict(), BaselineVerdict::Violated | BaselineVerdict::Broken)
+        };
         let must_survive_but_unknown =
             |row: &Row<'_>| row.chosen.patch.expect == Expect::Survives && row.outcome.finding.unknown;
         let wrong = |row: &Row<'_>| !row.as_expected() && !must_survive_but_unknown(row);
         let owed = |one: &Chosen<'_>| one.why != Why::Sampled;
         if self.baselines.iter().any(fails) || self.rows.iter().any(wrong) {
-            1
+            exit::VIOLATED
         } else if self.interrupted
             || !self.baselines.iter().all(Baseline::holds)
             || self.rows.iter().any(must_survive_but_unknown)
             || self.not_run.iter().any(owed)
         {
-            2
+            exit::UNKNOWN
         } else if self.rows.is_empty() {
-            4
+            exit::NOTHING
         } else {
-            0
+            exit::HOLDS
         }
     }
 }
 
 fn progress(row: &Row<'_>) -> String {
     let finding = &row.outcome.finding;
-    let word = super::report::word(finding);
+    let word = finding.word();
     let name = row.chosen.patch.stem();
     match (&finding.by, finding.verdict) {
         (Some(by), Verdict::Killed) => format!("{word:<8}  {name}  by {by}"),

@@ -1,5 +1,6 @@
 //! Why the scoreboard could not be run at all.
 
+use crate::exit;
 use std::io;
 use std::path::Path;
 
@@ -45,9 +46,6 @@ pub enum Error {
         /// git's last line.
         said: String,
     },
-    /// The result could not be written.
-    #[error("cannot write the result: {0}")]
-    Output(#[from] io::Error),
 }
 
 impl Error {
@@ -55,9 +53,9 @@ impl Error {
     #[must_use]
     pub fn exit(&self) -> u8 {
         match self {
-            Self::Usage(_) => 64,
-            Self::Unreadable { .. } => 65,
-            Self::Io { .. } | Self::Start { .. } | Self::Git { .. } | Self::Output(_) => 70,
+            Self::Usage(_) => exit::USAGE,
+            Self::Unreadable { .. } => exit::DATA,
+            Self::Io { .. } | Self::Start { .. } | Self::Git { .. } => exit::INTERNAL,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Reads the directory of patches.
 
-use super::console::Console;
 use super::error::Error;
 use super::patch::{DIR, OF_THE_SIMULATOR, Patch};
+use cutover_report::Console;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`Error::Unreadable`] for a patch that is not as it should be.
-pub fn all(root: &Path, console: &mut Console<'_>) -> Result<Vec<Patch>, Error> {
+pub fn all(root: &Path, console: &Console) -> Result<Vec<Patch>, Error> {
     let dir = root.join(DIR);
     let mut names = names_in(&dir, "")?;
     names.extend(names_in(&dir.join(OF_THE_SIMULATOR), &format!("{OF_THE_SIMULATOR}/"))?);

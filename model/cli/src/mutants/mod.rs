@@ -7,7 +7,6 @@
 
 mod args;
 mod board;
-mod console;
 mod error;
 mod git;
 mod header;
@@ -16,6 +15,7 @@ mod load;
 mod patch;
 mod process;
 mod report;
+mod row;
 mod run_output;
 mod runner;
 mod select;
@@ -24,23 +24,21 @@ mod tests;
 mod tree;
 
 pub use args::Args;
-pub use console::{Console, Format};
 pub use error::Error;
 pub use git::Git;
 pub use runner::{Build, Tools};
 
+use crate::exit;
 use board::Board;
-use console::MayClose;
-use lines::Line;
+use cutover_report::Console;
 use patch::DIR;
 use runner::{Bench, Limits};
 use select::{Chosen, Wish};
 use std::env;
 use std::fs;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 use tree::Checkout;
 
 /// Set by Ctrl-C.
@@ -52,43 +50,22 @@ pub fn run(args: &Args, build: Build) -> u8 {
     // Whoever has set a handler before keeps it; Ctrl-C then ends this process with its children, and
     // the next run puts the copy right.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
-    let terminal = io::stderr().is_terminal();
-    let mut out = MayClose(io::stdout().lock());
-    let mut err = MayClose(io::stderr());
-    let mut console = Console::new(&mut out, &mut err, args.format, terminal);
     match env::current_dir() {
-        Ok(cwd) => run_with(args, &Tools::new(build), &cwd, &STOP, &mut console),
-        Err(error) => {
-            console.note(&format!("error: the current directory: {error}"));
-            70
-        }
+        Ok(cwd) => run_in(&cwd, args, &Tools::new(build), &STOP),
+        Err(error) => crate::refuse(&format!("the current directory: {error}"), exit::INTERNAL),
     }
 }
 
 /// Runs the command in `cwd` with the given programs, until `stop` is set; gives the exit code.
 #[must_use]
-pub fn run_with(args: &Args, tools: &Tools, cwd: &Path, stop: &AtomicBool, console: &mut Console<'_>) -> u8 {
-    let began = Instant::now();
-    let started = Line::RunStarted {
-        schema: "cutover.run/1",
-        command: "mutants",
-        version: env!("CARGO_PKG_VERSION"),
-        options: args.expanded(),
-    };
-    let result = console.json(&started).and_then(|()| command(args, tools, cwd, stop, console));
-    console.clear();
-    let exit = result.unwrap_or_else(|error| {
-        console.note(&format!("error: {error}"));
+fn run_in(cwd: &Path, args: &Args, tools: &Tools, stop: &AtomicBool) -> u8 {
+    let mut console = Console::new(args.format, "mutants", env!("CARGO_PKG_VERSION"), &args.expanded());
+    let result = command(args, tools, cwd, stop, &mut console);
+    console.end();
+    console.finish(result.unwrap_or_else(|error| {
+        console.note(&format!("{}: {error}", crate::program::name()));
         error.exit()
-    });
-    let finished = Line::RunFinished { exit, seconds: began.elapsed().as_secs_f64() };
-    match console.json(&finished) {
-        Ok(()) => exit,
-        Err(error) => {
-            console.note(&format!("error: {error}"));
-            error.exit()
-        }
-    }
+    }))
 }
 
 fn command(
@@ -96,19 +73,18 @@ fn command(
     tools: &Tools,
     cwd: &Path,
     stop: &AtomicBool,
-    console: &mut Console<'_>,
+    console: &mut Console,
 ) -> Result<u8, Error> {
-    let began = Instant::now();
     let checkout = Checkout::find(cwd, &tools.git)?;
     let patches = load::all(&checkout.root, console)?;
     let wish = wish(args, tools, &checkout)?;
     let chosen = select::choose(&patches, &wish)?;
     if args.list {
-        return list(&chosen, console);
+        return Ok(list(&chosen, console));
     }
     if chosen.is_empty() {
         console.note(&format!("nothing was run: none of {} patches in {DIR} was chosen", patches.len()));
-        return Ok(4);
+        return Ok(exit::NOTHING);
     }
     if args.apply_only {
         return apply_only(&chosen, tools, &checkout, console);
@@ -123,13 +99,13 @@ fn command(
         stop,
     };
     let board = Board::run(&bench, &chosen, args.budget, console)?;
-    console.clear();
+    console.end();
     if args.keep {
         console.note(&format!("kept  {}", checkout.out.display()));
     } else {
         remove_output(&checkout)?;
     }
-    console.human(&report::render(&board, began.elapsed()))?;
+    console.say(&report::render(&board, console.elapsed()));
     Ok(board.exit())
 }
 
@@ -149,35 +125,35 @@ fn wish(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Wish, Error> 
     })
 }
 
-fn list(chosen: &[Chosen<'_>], console: &mut Console<'_>) -> Result<u8, Error> {
+fn list(chosen: &[Chosen<'_>], console: &Console) -> u8 {
     for one in chosen {
-        console.json(&Line::patch(one.patch))?;
+        console.line(&lines::patch(one.patch));
     }
     let patches: Vec<_> = chosen.iter().map(|one| one.patch).collect();
-    console.human(&report::list(&patches))?;
-    Ok(0)
+    console.say(&report::list(&patches));
+    exit::HOLDS
 }
 
 fn apply_only(
     chosen: &[Chosen<'_>],
     tools: &Tools,
     checkout: &Checkout,
-    console: &mut Console<'_>,
+    console: &Console,
 ) -> Result<u8, Error> {
     let mut broken = 0_usize;
     for one in chosen {
         let why = tools.git.apply(&checkout.root, &one.patch.diff, true)?;
         let line = match &why {
-            Some(why) => format!("BROKEN   {}: {why}\n", one.patch.path()),
-            None => format!("APPLIES  {}\n", one.patch.path()),
+            Some(why) => format!("BROKEN   {}: {why}", one.patch.path()),
+            None => format!("APPLIES  {}", one.patch.path()),
         };
         broken += usize::from(why.is_some());
-        console.human(&line)?;
-        console.json(&Line::Apply { patch: &one.patch.name, applies: why.is_none(), why: why.as_deref() })?;
+        console.say(&line);
+        console.line(&lines::apply(one.patch, why));
     }
     let applied = chosen.len() - broken;
-    console.human(&format!("done  {applied} apply, {broken} broken\n"))?;
-    Ok(u8::from(broken > 0))
+    console.say(&format!("done  {applied} apply, {broken} broken"));
+    Ok(if broken > 0 { exit::VIOLATED } else { exit::HOLDS })
 }
 
 fn remove_output(checkout: &Checkout) -> Result<(), Error> {

@@ -2,44 +2,19 @@
 
 use super::error::Error;
 use super::header::{Fields, Key};
-use serde::Serialize;
+use cutover_report::{Engine, Expect};
 
 /// Where the patches lie, relative to the root of the repository.
 pub const DIR: &str = "tests/mutants";
 /// Those that the simulator is to find, in there.
 pub const OF_THE_SIMULATOR: &str = "sim";
 
-/// What must become of a mutant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Expect {
-    /// The named invariant fails.
-    Killed,
-    /// Nothing fails: shows that it is not the patching that kills.
-    Survives,
-    /// The types forbid it.
-    DoesNotCompile,
-}
+/// The scope of patches that the simulator is to find.
+const SEEDS: &str = "sim";
 
-/// What judges a mutant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Engine {
-    /// The search over a scope.
-    Check,
-    /// The simulator, seed after seed.
-    Sim,
-}
-
-impl Engine {
-    /// The scope of patches that the simulator is to find.
-    pub const SEEDS: &str = "sim";
-
-    /// What judges a scope.
-    #[must_use]
-    pub fn of(scope: Option<&str>) -> Self {
-        if scope == Some(Self::SEEDS) { Self::Sim } else { Self::Check }
-    }
+/// What judges the mutants of a scope.
+pub(super) fn engine_of(scope: Option<&str>) -> Engine {
+    if scope == Some(SEEDS) { Engine::Sim } else { Engine::Check }
 }
 
 /// One known bug, as a patch of the sources.
@@ -135,7 +110,7 @@ impl Patch {
     /// What judges it.
     #[must_use]
     pub fn engine(&self) -> Engine {
-        Engine::of(self.scope.as_deref())
+        engine_of(self.scope.as_deref())
     }
 
     /// The invariant's id, or `none`.

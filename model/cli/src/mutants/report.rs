@@ -1,10 +1,11 @@
 //! The scoreboard as people read it.
 
-use super::board::{Baseline, Board, Row};
-use super::patch::{Expect, Patch};
-use super::run_output::{Finding, Verdict};
-use super::select::Why;
-use cutover_model::render::thousands;
+use super::board::Board;
+use super::patch::Patch;
+use super::row::{Baseline, Row};
+use super::run_output::Finding;
+use cutover_report::{Chosen as Why, Expect, MutantVerdict as Verdict};
+use indicatif::HumanCount;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -12,17 +13,6 @@ const LONGEST_ORIGIN: usize = 32;
 const HEADS: [&str; 8] = ["verdict", "patch", "bug/rule", "killed by", "scope", "states", "cpu s", "steps"];
 /// Columns from here on hold numbers, and are aligned to the right.
 const FIRST_NUMBER: usize = 5;
-
-/// The verdict's word.
-#[must_use]
-pub fn word(finding: &Finding) -> &'static str {
-    match finding.verdict {
-        Verdict::Killed => "KILLED",
-        Verdict::Survived if finding.unknown => "UNKNOWN",
-        Verdict::Survived => "SURVIVED",
-        Verdict::Broken => "BROKEN",
-    }
-}
 
 /// The table, then in full whatever is not as expected, then one line with the sum.
 #[must_use]
@@ -52,15 +42,10 @@ pub fn list(patches: &[&Patch]) -> String {
     let heads = ["patch", "bug/rule", "expect", "invariant", "scope"];
     let mut cells = vec![heads.map(str::to_owned)];
     cells.extend(patches.iter().map(|patch| {
-        let expect = match patch.expect {
-            Expect::Killed => "killed",
-            Expect::Survives => "survives",
-            Expect::DoesNotCompile => "does-not-compile",
-        };
         [
             patch.stem().to_owned(),
             shortened(&patch.origin()),
-            expect.to_owned(),
+            patch.expect.to_string(),
             patch.named().to_owned(),
             patch.scope.clone().unwrap_or_else(|| "-".to_owned()),
         ]
@@ -96,19 +81,19 @@ fn row_cells(row: &Row<'_>) -> [String; 8] {
         (Some(_) | None, _) => none(),
     };
     [
-        word(&outcome.finding).to_owned(),
+        outcome.finding.word().to_owned(),
         patch.stem().to_owned(),
         shortened(&patch.origin()),
         by,
         patch.scope.clone().unwrap_or_else(none),
         match (outcome.states, outcome.seeds) {
-            (Some(states), _) => thousands(states),
+            (Some(states), _) => HumanCount(states).to_string(),
             (None, Some(1)) => "1 seed".to_owned(),
-            (None, Some(seeds)) => format!("{} seeds", thousands(seeds)),
+            (None, Some(seeds)) => format!("{} seeds", HumanCount(seeds)),
             (None, None) => none(),
         },
         tenths(outcome.cpu),
-        outcome.finding.steps.map_or_else(none, thousands),
+        outcome.finding.steps.map_or_else(none, |steps| HumanCount(steps).to_string()),
     ]
 }
 
@@ -117,7 +102,7 @@ fn unsound(text: &mut String, baseline: &Baseline) {
     let _ = writeln!(
         text,
         "{}  {}: the mutants would mean nothing and were not run",
-        baseline.word(),
+        baseline.verdict(),
         baseline.what()
     );
     reasons(text, finding, &baseline.outcome.said);
@@ -131,7 +116,7 @@ fn in_full(text: &mut String, row: &Row<'_>) {
         Expect::Survives => "expected nothing to fail".to_owned(),
         Expect::DoesNotCompile => "expected the compiler to refuse it".to_owned(),
     };
-    let word = word(&row.outcome.finding);
+    let word = row.outcome.finding.word();
     let _ = writeln!(text, "{word}  {}: {expected}", patch.path());
     reasons(text, &row.outcome.finding, &row.outcome.said);
     for line in patch.header.lines().chain(patch.diff.lines()) {
@@ -168,7 +153,7 @@ fn sum(board: &Board<'_>) -> String {
     let mut parts = vec![format!("{killed} killed, {survived} survived, {broken} broken")];
     let unsound: Vec<_> = board.baselines.iter().filter(|b| !b.holds()).collect();
     match unsound.first() {
-        Some(first) => parts.push(format!("the unmutated tree is {}", first.word())),
+        Some(first) => parts.push(format!("the unmutated tree is {}", first.verdict())),
         None if board.baselines.len() < board.scopes => parts.push(format!(
             "the unmutated tree was checked over {} of {} scopes",
             board.baselines.len(),
@@ -212,7 +197,7 @@ fn shortened(text: &str) -> String {
 fn tenths(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds >= 100 {
-        return thousands(seconds);
+        return HumanCount(seconds).to_string();
     }
     format!("{seconds}.{}", time.subsec_millis() / 100)
 }

@@ -1,44 +1,10 @@
 //! What `cutover check --format json` said, and what follows from it for a mutant.
 
-use super::patch::{Engine, Expect, Patch};
-use serde::{Deserialize, Serialize};
-
-/// A line that matters here; others are for other readers.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-enum Line {
-    Scope {
-        complete: bool,
-        #[serde(default)]
-        unique: Option<u64>,
-    },
-    Verdict {
-        invariant: String,
-        verdict: Judged,
-        #[serde(default)]
-        steps: Option<u64>,
-        #[serde(default)]
-        trace: Option<String>,
-    },
-    /// Of the simulator.
-    Seed {
-        verdict: String,
-        #[serde(default)]
-        invariant: Option<String>,
-    },
-    RunFinished {},
-    #[serde(other)]
-    Other,
-}
-
-/// The search's verdict on one invariant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum Judged {
-    Holds,
-    Violated,
-    Unknown,
-}
+use super::patch::Patch;
+use cutover_report::{
+    Engine, Expect, InvariantVerdict as Judged, Line, MutantVerdict as Verdict, Seed, SeedVerdict,
+    Verdict as VerdictLine,
+};
 
 #[derive(Debug)]
 struct Ruling {
@@ -61,18 +27,6 @@ pub struct RunOutput {
     unknown: u64,
     /// Whether it came to the end.
     finished: bool,
-}
-
-/// What became of a mutant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Verdict {
-    /// The named invariant failed, or the compiler refused.
-    Killed,
-    /// It did not, or not in time.
-    Survived,
-    /// The patch, the build or the check did not work.
-    Broken,
 }
 
 /// A verdict with its reason.
@@ -108,6 +62,15 @@ impl Finding {
         }
     }
 
+    /// The verdict's word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Survived if self.unknown => "UNKNOWN",
+            Verdict::Killed | Verdict::Survived | Verdict::Broken => self.verdict.word(),
+        }
+    }
+
     fn unknown(by: Option<&str>, why: String) -> Self {
         Self { unknown: true, ..Self::new(Verdict::Survived, by, why) }
     }
@@ -136,35 +99,52 @@ impl RunOutput {
         };
         for line in stdout.lines() {
             match serde_json::from_str(line).unwrap_or(Line::Other) {
-                Line::Scope { complete, unique } => {
-                    said.complete = Some(said.complete.unwrap_or(true) && complete);
-                    said.states = match (said.states, unique) {
-                        (Some(a), Some(b)) => Some(a.saturating_add(b)),
-                        (a, b) => a.or(b),
-                    };
+                Line::Scope(scope) => {
+                    said.complete = Some(said.complete.unwrap_or(true) && scope.complete);
+                    said.states = Some(said.states.unwrap_or(0).saturating_add(scope.unique));
                 }
-                Line::Verdict { invariant, verdict, steps, trace } => {
+                Line::Verdict(VerdictLine { invariant, verdict, steps, trace, .. }) => {
                     said.rulings.push(Ruling { invariant, judged: verdict, steps, trace })
                 }
-                Line::Seed { verdict, invariant } => said.seed(&verdict, invariant),
-                Line::RunFinished {} => said.finished = true,
-                Line::Other => {}
+                Line::Seed(seed) => said.seed(*seed),
+                Line::RunFinished { .. } => said.finished = true,
+                // Of other verbs, or told otherwise.
+                Line::RunStarted(_)
+                | Line::Reached { .. }
+                | Line::Listed(_)
+                | Line::Invariant { .. }
+                | Line::Trace(_)
+                | Line::Recording(_)
+                | Line::Baseline(_)
+                | Line::Mutant(_)
+                | Line::NotRun { .. }
+                | Line::Apply { .. }
+                | Line::Patch(_)
+                | Line::Fault { .. }
+                | Line::Mark { .. }
+                | Line::Count { .. }
+                | Line::Change(_)
+                | Line::Review(_)
+                | Line::History(_)
+                | Line::Other => {}
             }
         }
         said
     }
 
-    fn seed(&mut self, verdict: &str, invariant: Option<String>) {
+    fn seed(&mut self, seed: Seed) {
         self.seeds = Some(self.seeds.unwrap_or(0) + 1);
-        match (verdict, invariant) {
-            ("HOLDS", _) => {}
-            ("UNKNOWN", _) => self.unknown += 1,
-            (other, invariant) => self.rulings.push(Ruling {
-                invariant: invariant.unwrap_or_else(|| other.to_owned()),
-                judged: Judged::Violated,
-                steps: None,
-                trace: None,
-            }),
+        match seed.verdict {
+            SeedVerdict::Holds => {}
+            SeedVerdict::Unknown => self.unknown += 1,
+            other @ (SeedVerdict::Stuck | SeedVerdict::Violated | SeedVerdict::Crashed) => {
+                self.rulings.push(Ruling {
+                    invariant: seed.invariant.unwrap_or_else(|| other.to_string()),
+                    judged: Judged::Violated,
+                    steps: None,
+                    trace: None,
+                })
+            }
         }
     }
 
@@ -258,11 +238,11 @@ impl RunOutput {
     /// All verdicts, a line for each kind.
     #[must_use]
     pub fn digest(&self) -> Vec<String> {
-        let kinds = [(Judged::Violated, "VIOLATED"), (Judged::Unknown, "UNKNOWN"), (Judged::Holds, "HOLDS")];
-        let line = |(kind, word): (Judged, &str)| {
+        let kinds = [Judged::Violated, Judged::Unknown, Judged::Holds];
+        let line = |kind: Judged| {
             let of_kind = self.rulings.iter().filter(|r| r.judged == kind);
             let ids: Vec<_> = of_kind.map(|ruling| ruling.invariant.as_str()).collect();
-            (!ids.is_empty()).then(|| format!("{word:<8}  {}", ids.join(", ")))
+            (!ids.is_empty()).then(|| format!("{kind:<8}  {}", ids.join(", ")))
         };
         kinds.into_iter().filter_map(line).collect()
     }

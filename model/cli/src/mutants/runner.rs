@@ -2,10 +2,11 @@
 
 use super::error::Error;
 use super::git::Git;
-use super::patch::{Engine, Expect, Patch};
+use super::patch::{Patch, engine_of};
 use super::process::{self, End, Logs};
-use super::run_output::{Finding, RunOutput, Verdict};
+use super::run_output::{Finding, RunOutput};
 use super::tree::{Checkout, Saved};
+use cutover_report::{Engine, Expect, MutantVerdict as Verdict};
 use std::env::{self, consts::EXE_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -147,7 +148,7 @@ impl Bench<'_> {
     pub fn baseline(&self, scope: Option<&str>) -> Result<Option<Outcome>, Error> {
         let name = scope.map_or("build".to_owned(), |scope| scope.replace('/', "-"));
         let logs = self.logs(&format!("baseline-{name}"))?;
-        let engine = Engine::of(scope);
+        let engine = engine_of(scope);
         let program = match self.build(engine, &logs)? {
             None => return Ok(None),
             Some(Built::Refused(why)) => return Ok(Some(no_check(Verdict::Broken, None, why))),
@@ -286,7 +287,7 @@ impl Bench<'_> {
     ) -> Result<Option<Checked>, Error> {
         let mut check = Command::new(program);
         check.current_dir(&self.checkout.tree);
-        match Engine::of(Some(scope)) {
+        match engine_of(Some(scope)) {
             Engine::Check => {
                 check.args(["check", "--scope", scope]);
                 check.args(until.map(|id| ["--stop-at", id]).into_iter().flatten());

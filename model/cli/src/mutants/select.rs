@@ -1,23 +1,9 @@
 //! Which patches a run takes, and in which order.
 
 use super::error::Error;
-use super::patch::{Engine, Expect, Patch};
-use serde::Serialize;
+use super::patch::Patch;
+use cutover_report::{Chosen as Why, Engine, Expect};
 use std::collections::BTreeSet;
-
-/// Why a patch was chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Why {
-    /// It must survive: shows that it is not the patching that kills.
-    Canary,
-    /// By a pattern, or since all were asked for.
-    Named,
-    /// It, or a file that it touches, changed.
-    Changed,
-    /// By lot.
-    Sampled,
-}
 
 /// A patch that the run takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,15 @@
 //! Headers, verdicts and the scoreboard, on made-up input.
 
-use super::board::{Baseline, Board, Row};
+use super::board::Board;
 use super::error::Error;
-use super::lines::Line;
-use super::patch::{Engine, Patch};
+use super::lines;
+use super::patch::Patch;
 use super::report;
-use super::run_output::{Finding, RunOutput, Verdict};
+use super::row::{Baseline, Row};
+use super::run_output::{Finding, RunOutput};
 use super::runner::Outcome;
-use super::select::{Chosen, Why};
+use super::select::Chosen;
+use cutover_report::{Chosen as Why, Engine, MutantVerdict as Verdict};
 use std::time::Duration;
 
 mod header;
@@ -233,8 +235,8 @@ fn the_exit_code_tells_wrong_from_unknown_from_nothing() -> Result<(), Error> {
 fn a_machine_reads_the_line_of_a_mutant() -> Result<(), Error> {
     let patches = three_patches()?;
     let board = board(&patches);
-    let lines: Vec<_> = board.rows.iter().map(Line::mutant).collect();
-    let text = serde_json::to_string(&lines[1]).map_err(std::io::Error::from)?;
+    let lines: Vec<_> = board.rows.iter().map(lines::mutant).collect();
+    let text = serde_json::to_string(&lines[1]).unwrap();
     let expected = "{\"type\":\"mutant\",\"bug\":112,\"rule\":null,\"patch\":\"watermark.patch\",\
                     \"engine\":\"check\",\"verdict\":\"KILLED\",\"unknown\":false,\
                     \"expect\":\"killed\",\"as_expected\":true,\

@@ -1,9 +1,9 @@
 //! Scopes and invariants.
 
-use super::change::{Call, Change, Kind, Value};
 use super::pair::{Half, Pair};
 use super::places::compare_places;
-use super::side::{Ending, Searched, Side, Verdict};
+use super::side::{Ending, Searched, Side};
+use cutover_report::{Call, Change, InvariantVerdict as Verdict, Kind, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What differs, scope by scope.

@@ -3,91 +3,53 @@
 //! A run begins with `run-started` and ends with `run-finished`; between them the order of lines does not matter. A
 //! run without its last line is refused: what it did not come to say would read as gone.
 
-use super::line::{Line, Started};
-use super::run;
+use super::renames::Renames;
+use super::run::{self, Open};
 use super::side::Side;
+use super::wrong::{Unreadable, Wrong, text_of};
+use crate::exit;
+use cutover_report::{Line, RunStarted, SCHEMA};
 use serde_json::error::Category;
 use std::path::Path;
-use thiserror::Error;
-
-const SCHEMA: &str = "cutover.run/1";
-
-/// A file that cannot be compared.
-#[derive(Debug, Error)]
-pub enum Unreadable {
-    /// The system does not give it.
-    #[error("{file}: cannot be read: {error}")]
-    Io {
-        /// The file.
-        file: String,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// A line is not what it should be.
-    #[error("{file}: line {line}: found {found}, expected {expected}")]
-    Line {
-        /// The file.
-        file: String,
-        /// The line, from 1.
-        line: usize,
-        /// What stands there.
-        found: String,
-        /// What should stand there.
-        expected: String,
-    },
-}
-
-/// What is wrong with a line of a file that is still to be named.
-pub(super) struct Wrong {
-    pub(super) line: usize,
-    pub(super) found: String,
-    pub(super) expected: String,
-}
-
-impl Wrong {
-    pub(super) fn new(line: usize, found: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self { line, found: found.into(), expected: expected.into() }
-    }
-}
-
-/// A run whose last line is still to come.
-pub(super) struct Open {
-    pub(super) line: usize,
-    pub(super) started: Started,
-    pub(super) lines: Vec<(usize, Line)>,
-}
 
 /// Reads a file.
 ///
 /// # Errors
 /// [`Unreadable`], with the first thing that is wrong.
 pub fn read(path: &Path) -> Result<Side, Unreadable> {
-    let file = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| Unreadable::Io { file: file.clone(), error })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
-        named(&file, Wrong::new(line, "bytes that are not UTF-8", JSON_LINES))
-    })?;
-    read_text(&file, &text)
+    read_renamed(path, &mut Renames::default())
 }
 
-const JSON_LINES: &str = "a JSON line of `cutover check` or `cutover mutants`";
+/// Reads a file whose names are old ones.
+///
+/// # Errors
+/// As [`read`]; and for a map under which two things would get one name.
+pub fn read_renamed(path: &Path, renames: &mut Renames) -> Result<Side, Unreadable> {
+    text_renamed(&path.display().to_string(), &text_of(path, JSON_LINES)?, renames)
+}
+
+const JSON_LINES: &str = "a JSON line of `cutover check`, `cutover mutants` or `cutover sim`";
 
 /// Reads a file's text.
 ///
 /// # Errors
 /// [`Unreadable::Line`], with the first line that is wrong.
 pub fn read_text(file: &str, text: &str) -> Result<Side, Unreadable> {
-    runs(file, text).map_err(|wrong| named(file, wrong))
+    text_renamed(file, text, &mut Renames::default())
 }
 
-fn named(file: &str, wrong: Wrong) -> Unreadable {
-    let Wrong { line, found, expected } = wrong;
-    Unreadable::Line { file: file.to_owned(), line, found, expected }
+/// Reads the text of a file whose names are old ones.
+///
+/// # Errors
+/// As [`read_renamed`].
+pub fn text_renamed(file: &str, text: &str, renames: &mut Renames) -> Result<Side, Unreadable> {
+    let side = runs(file, text, renames);
+    // Before what base seems to hold twice: it is the map that makes it so.
+    renames.finish()?;
+    side.map_err(|wrong| wrong.of(file))
 }
 
-fn runs(file: &str, text: &str) -> Result<Side, Wrong> {
+fn runs(file: &str, text: &str, renames: &mut Renames) -> Result<Side, Wrong> {
     let mut reader = run::Reader::new(file);
     let mut open: Option<Open> = None;
     let mut last = 1;
@@ -96,11 +58,12 @@ fn runs(file: &str, text: &str) -> Result<Side, Wrong> {
         if line.trim().is_empty() {
             continue;
         }
-        let parsed = parse(number, line, text)?;
+        let mut parsed = parse(number, line, text)?;
+        renames.apply(&mut parsed);
         open = match (parsed, open) {
             (Line::RunStarted(_), Some(run)) => return Err(cut(number, "the start of another run", &run)),
             (Line::RunStarted(started), None) => Some(begin(number, started)?),
-            (Line::RunFinished { exit }, Some(run)) => {
+            (Line::RunFinished { exit, .. }, Some(run)) => {
                 ended(number, exit)?;
                 reader.take(run)?;
                 None
@@ -127,22 +90,24 @@ fn cut(line: usize, found: &str, run: &Open) -> Wrong {
     Wrong::new(line, found, expected)
 }
 
-fn begin(line: usize, started: Started) -> Result<Open, Wrong> {
+fn begin(line: usize, started: RunStarted) -> Result<Open, Wrong> {
     if started.schema != SCHEMA {
         return Err(Wrong::new(line, format!("schema {:?}", started.schema), format!("{SCHEMA:?}")));
     }
     match started.command.as_str() {
-        "check" | "check --list" | "mutants" => Ok(Open { line, started, lines: Vec::new() }),
-        other => Err(Wrong::new(line, format!("a run of {other:?}"), "one of \"check\" or \"mutants\"")),
+        "check" | "check --list" | "mutants" | "sim" => Ok(Open { line, started, lines: Vec::new() }),
+        other => {
+            Err(Wrong::new(line, format!("a run of {other:?}"), "one of \"check\", \"mutants\" or \"sim\""))
+        }
     }
 }
 
 /// A run that could not do its work has a last line, and no result.
-fn ended(line: usize, exit: u64) -> Result<(), Wrong> {
-    if exit < 64 {
+fn ended(line: usize, code: u8) -> Result<(), Wrong> {
+    if code < exit::USAGE {
         return Ok(());
     }
-    Err(Wrong::new(line, format!("a run that ended with exit code {exit}"), "one with a result, below 64"))
+    Err(Wrong::new(line, format!("a run that ended with exit code {code}"), "one with a result, below 64"))
 }
 
 fn parse(number: usize, line: &str, text: &str) -> Result<Line, Wrong> {

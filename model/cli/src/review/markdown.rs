@@ -1,11 +1,11 @@
 //! A comparison as Markdown, for the summary of a pull request.
 
-use super::change::{Call, Change, Kind, Value};
 use super::pair::{Cell, Row};
 use super::side::Ending;
 use super::table::{Table, code, plain};
 use super::{Contents, Outcome, Review};
-use cutover_model::render::thousands;
+use cutover_report::{Call, Change, Kind, Value};
+use indicatif::HumanCount;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -32,6 +32,7 @@ pub fn markdown(review: &Review) -> String {
     unchanged.render_folded(&mut text, "Other scopes");
     places(review).render(&mut text, "Reached");
     mutants(review).render(&mut text, "Mutants");
+    seeds(review).render(&mut text, "Seeds");
     text
 }
 
@@ -40,7 +41,8 @@ fn verdict(review: &Review) -> String {
     let rest = count(false);
     match review.outcome() {
         Outcome::Nothing => {
-            "**Nothing was compared: base and head have no scope and no mutant in common**".to_owned()
+            "**Nothing was compared: base and head have no scope, no mutant and no seed in common**"
+                .to_owned()
         }
         Outcome::Decide => {
             let also = match rest {
@@ -62,10 +64,17 @@ fn awaiting(changes: &[Change]) -> String {
     let decide = || changes.iter().filter(|change| change.call == Call::Decide);
     let of =
         |kind: Kind| decide().filter(move |c| c.kind == kind).flat_map(|c| &c.what).collect::<BTreeSet<_>>();
-    let (invariants, mutants) = (of(Kind::Invariant), of(Kind::Mutant));
-    let scopes: BTreeSet<_> =
-        decide().filter(|c| c.kind != Kind::Invariant).flat_map(|c| &c.scopes).collect();
-    let parts = [(invariants.len(), "invariant"), (scopes.len(), "scope"), (mutants.len(), "mutant")];
+    let (invariants, mutants, seeds) = (of(Kind::Invariant), of(Kind::Mutant), of(Kind::Seed));
+    let scopes: BTreeSet<_> = decide()
+        .filter(|c| !matches!(c.kind, Kind::Invariant | Kind::Seed))
+        .flat_map(|c| &c.scopes)
+        .collect();
+    let parts = [
+        (invariants.len(), "invariant"),
+        (scopes.len(), "scope"),
+        (mutants.len(), "mutant"),
+        (seeds.len(), "seed"),
+    ];
     let parts: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(*count, what)).collect();
     match parts.as_slice() {
@@ -87,8 +96,9 @@ fn compared(review: &Review) -> String {
         _ => code(&side.file),
     };
     let both = review.scopes.iter().filter(|row| row.base.is_some() && row.head.is_some()).count();
+    let seeds = if review.seeds > 0 { format!(", {}", counted(review.seeds, "seed")) } else { String::new() };
     format!(
-        "Compared base {} with head {}: {}, {}, {}.",
+        "Compared base {} with head {}: {}, {}, {}{seeds}.",
         side(&review.base),
         side(&review.head),
         counted(both, "scope"),
@@ -134,8 +144,8 @@ fn shown(kind: Kind, value: &Value, absent: &str) -> String {
     match value {
         Value::Absent => absent.to_owned(),
         Value::Word(word) => plain(word),
-        Value::Count(count) if kind == Kind::Steps => format!("{} steps", thousands(*count)),
-        Value::Count(count) => thousands(*count),
+        Value::Count(count) if kind == Kind::Steps => format!("{} steps", HumanCount(*count)),
+        Value::Count(count) => HumanCount(*count).to_string(),
     }
 }
 
@@ -214,13 +224,13 @@ fn searched(cell: Option<&Cell>) -> String {
 
 fn difference(row: &Row) -> String {
     let unique = |cell: &Option<Cell>| cell.as_ref().and_then(|cell| cell.unique);
-    let number = |count: Option<u64>| count.map_or("-".to_owned(), thousands);
+    let number = |count: Option<u64>| count.map_or("-".to_owned(), |count| HumanCount(count).to_string());
     match (unique(&row.base), unique(&row.head)) {
-        (Some(base), Some(head)) if base == head => thousands(head),
+        (Some(base), Some(head)) if base == head => HumanCount(head).to_string(),
         (Some(base), Some(head)) if row.comparable => {
-            format!("{} → {} ({})", thousands(base), thousands(head), percent(base, head))
+            format!("{} → {} ({})", HumanCount(base), HumanCount(head), percent(base, head))
         }
-        (Some(base), Some(head)) => format!("{} → {}, not comparable", thousands(base), thousands(head)),
+        (Some(base), Some(head)) => format!("{} → {}, not comparable", HumanCount(base), HumanCount(head)),
         (None, None) => "-".to_owned(),
         (only, None) if row.head.is_none() => number(only),
         (None, only) if row.base.is_none() => number(only),
@@ -277,6 +287,15 @@ fn mutants(review: &Review) -> Table {
             let _ = write!(cell, " ({})", plain(note));
         }
         table.row(vec![mark(change.call), what, base, head]);
+    }
+    table
+}
+
+fn seeds(review: &Review) -> Table {
+    let mut table = Table::new(&["", "seed", "base", "head"]);
+    for change in of(review, &[Kind::Seed]) {
+        let base = shown(change.kind, &change.base, "not run");
+        table.row(vec![mark(change.call), codes(&change.what).concat(), base, of_head(change, "not run")]);
     }
     table
 }

@@ -1,7 +1,8 @@
 //! `cutover review`: what a change does to the observable protocol.
 //!
-//! Two files of JSON lines, printed by `check` and `mutants` before and after a change, are compared. Times, numbers
-//! of threads, generated states, depths, versions and the order of lines are not compared: a refactoring changes them.
+//! Two files of JSON lines, printed by `check`, `mutants` and `sim` before and after a change, are compared. Times,
+//! numbers of threads, generated states, depths, versions, hashes of seeds and the order of lines are not compared: a
+//! refactoring changes them. A map of old names to new ones (`--renames`) lets names change, too.
 //! What is compared, and what each difference calls for:
 //!
 //! | difference | calls for |
@@ -15,6 +16,8 @@
 //! | a scope's options, bounds, faults or expectation differ | a decision |
 //! | a mutant came to something else, and not to what its patch says | a decision |
 //! | a mutant is gone, or its patch expects something else | a decision |
+//! | a seed of the simulator came to something else, and that is not as it should be | a decision |
+//! | the same seeds expand into other worlds, or reach a mark no more | a decision |
 //! | the scoreboard's unmutated tree does not hold any more, or over another number of states | a decision |
 //! | something new is not as it should be | a decision |
 //! | a verdict, a scope, a mutant is as it should be, and was not | nothing: better |
@@ -27,25 +30,44 @@
 //! stopped. Scopes with different options are paired if there is one of that name on each side, and their numbers
 //! are not comparable. A mutant that one side left out of its selection is not compared, only counted.
 
-mod change;
 mod compare;
-mod line;
 mod load;
 mod markdown;
 mod mutants;
 mod pair;
 mod places;
+mod renames;
 mod run;
+mod seeds;
 mod side;
 mod table;
 #[cfg(test)]
 mod tests;
+mod wrong;
 
-pub use change::{Call, Change, Kind, Value};
-pub use load::{Unreadable, read, read_text};
+pub use load::{read, read_renamed, read_text, text_renamed};
 pub use markdown::markdown;
 pub use pair::{Cell, Row};
-pub use side::{Ending, Side, Verdict};
+pub use renames::Renames;
+pub use side::{Ending, Side};
+pub use wrong::Unreadable;
+
+use crate::exit;
+use cutover_report::{Call, Change, InvariantVerdict, Value};
+
+/// The exit codes, as `--help` and `docs/reviewing.md` list them.
+pub const CODES: &[(u8, &str)] = &[
+    (exit::HOLDS, "nothing differs, or nothing that needs a decision"),
+    (
+        exit::UNKNOWN,
+        "nothing needs a decision, but something ended early on both sides: that it is the same was not shown",
+    ),
+    (exit::NOTHING, "the two files have no scope, no mutant and no seed in common"),
+    (exit::REVIEW, "something awaits a decision"),
+    (exit::USAGE, "wrong command line"),
+    (exit::DATA, "a file cannot be read as JSON lines of whole runs"),
+    (exit::INTERNAL, "the summary cannot be written"),
+];
 
 /// What a comparison came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,6 +111,8 @@ pub struct Review {
     pub invariants: usize,
     /// Mutants judged on both sides.
     pub mutants: usize,
+    /// Seeds run on both sides.
+    pub seeds: usize,
     /// Mutants judged in base, and not run in head.
     pub base_only: usize,
     /// Mutants judged in head, and not run in base.
@@ -114,6 +138,8 @@ pub struct Contents {
     pub scopes: usize,
     /// Mutants judged in it.
     pub mutants: usize,
+    /// Seeds run in it.
+    pub seeds: usize,
 }
 
 impl Review {
@@ -125,21 +151,26 @@ impl Review {
         changes.extend(compare::invariants(base, head, &pairs));
         let board = mutants::compare(base, head);
         changes.extend(board.changes);
+        let seeds = seeds::compare(base, head);
+        changes.extend(seeds.changes);
         // A violation before what it leaves undecided.
-        let violated = |change: &Change| change.head == Value::word(Verdict::Violated.word());
+        let violated = |change: &Change| change.head == Value::word(InvariantVerdict::Violated.word());
         let key = |c: &Change| (c.call, c.kind, c.scopes.clone(), !violated(c), c.what.clone());
         changes.sort_by_cached_key(|change| (key(change), change.clone()));
         let (mut standing, mut unknown) = compare::unchanged(&pairs);
         standing.extend(board.standing);
+        standing.extend(seeds.standing);
         unknown.extend(board.unknown);
-        let in_common =
-            board.in_common || pairs.iter().any(|pair| pair.base.is_some() && pair.head.is_some());
+        let in_common = board.in_common
+            || seeds.compared > 0
+            || pairs.iter().any(|pair| pair.base.is_some() && pair.head.is_some());
         Self {
             base: contents(base),
             head: contents(head),
             scopes: pairs.iter().map(pair::Pair::row).collect(),
             invariants: pair::invariants(&pairs),
             mutants: board.compared,
+            seeds: seeds.compared,
             base_only: board.base_only,
             head_only: board.head_only,
             changes,
@@ -172,5 +203,6 @@ fn contents(side: &Side) -> Contents {
         versions: side.versions.iter().cloned().collect(),
         scopes: side.scopes.len(),
         mutants: side.mutants.values().filter(|mutant| mutant.was_run()).count(),
+        seeds: side.seeds.len(),
     }
 }

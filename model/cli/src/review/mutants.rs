@@ -1,7 +1,7 @@
 //! The scoreboard: mutants, and the tree without any.
 
-use super::change::{Call, Change, Kind, Value};
 use super::side::{Baseline, Fate, Mutant, Side};
+use cutover_report::{BaselineVerdict, Call, Change, Kind, Value};
 use std::collections::BTreeSet;
 
 /// What came of the comparison.
@@ -132,7 +132,7 @@ impl Board {
         if before.verdict == now.verdict && same_states {
             return self.same_baseline(scope, now);
         }
-        let better = now.verdict == "HOLDS" && before.verdict != now.verdict;
+        let better = now.verdict == BaselineVerdict::Holds && before.verdict != now.verdict;
         self.changes.push(Change {
             call: if better { Call::Better } else { Call::Decide },
             kind: Kind::Baseline,
@@ -146,10 +146,12 @@ impl Board {
 
     fn same_baseline(&mut self, scope: &str, baseline: &Baseline) {
         let what = format!("the unmutated tree over {scope}");
-        match baseline.verdict.as_str() {
-            "HOLDS" => {}
-            "UNKNOWN" => self.unknown.push(what),
-            verdict => self.standing.push(format!("{what} is {verdict}")),
+        match baseline.verdict {
+            BaselineVerdict::Holds => {}
+            BaselineVerdict::Unknown => self.unknown.push(what),
+            verdict @ (BaselineVerdict::Violated | BaselineVerdict::Broken) => {
+                self.standing.push(format!("{what} is {verdict}"));
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Places that a scope reached, and those that it must reach.
 
-use super::change::{Call, Change, Kind, Value};
 use super::pair::Pair;
 use super::side::{Ending, Searched};
+use cutover_report::{Call, Change, Kind, Value};
 use std::collections::BTreeSet;
 
 /// Places reached on one side only, if both searches came to their end; and requirements met on one side only.

@@ -1,13 +1,23 @@
 //! From the lines of a run to what they say together.
 
-use super::line::{Judged, Line, MutantLine, ScopeLine, Started};
-use super::load::{Open, Wrong};
-use super::side::{Baseline, Ending, Fate, Key, Mutant, Ruling, Searched, Setup, Side, Verdict};
+use super::side::{Baseline, Ending, Fate, Key, Mutant, Ruling, Searched, Seed, Setup, Side};
+use super::wrong::Wrong;
+use cutover_report::{
+    BaselineVerdict, InvariantVerdict, Line, Mutant as MutantLine, MutantVerdict, RunStarted,
+    Scope as ScopeLine, Seed as SeedLine, Verdict,
+};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Options that say what is run and for how long, not what a scope means.
 const SELECTION: [&str; 5] = ["scopes", "threads", "budget_s", "scope_budget_s", "memory"];
+
+/// A run whose last line is still to come.
+pub(super) struct Open {
+    pub(super) line: usize,
+    pub(super) started: RunStarted,
+    pub(super) lines: Vec<(usize, Line)>,
+}
 
 /// Takes one run after the other.
 pub(super) struct Reader {
@@ -25,6 +35,7 @@ enum Of {
     Judged,
     Scope,
     Baseline,
+    Seed,
 }
 
 /// What a run says of one scope, in any order.
@@ -73,22 +84,23 @@ impl Reader {
     fn line(&mut self, number: usize, line: Line, drafts: &mut BTreeMap<String, Draft>) -> Result<(), Wrong> {
         match line {
             Line::Scope(line) => {
-                draft(drafts, number, line.scope.clone()).scopes.push((number, line));
+                draft(drafts, number, line.scope.clone()).scopes.push((number, *line));
                 Ok(())
             }
-            Line::Verdict { scope, invariant, verdict, steps } => {
+            Line::Verdict(Verdict { scope, invariant, verdict, steps, .. }) => {
                 draft(drafts, number, scope).ruling(number, invariant, Ruling { verdict, steps })
             }
             Line::Reached { scope, what } => {
                 draft(drafts, number, scope).reached.insert(what);
                 Ok(())
             }
-            Line::Baseline { scope, verdict, states } => {
-                let states = states.filter(|_| verdict == "HOLDS");
-                self.baseline(number, scope.unwrap_or("no scope".to_owned()), Baseline { verdict, states })
+            Line::Baseline(line) => {
+                let states = line.states.filter(|_| line.verdict == BaselineVerdict::Holds);
+                let scope = line.scope.unwrap_or("no scope".to_owned());
+                self.baseline(number, scope, Baseline { verdict: line.verdict, states })
             }
             Line::Mutant(line) => {
-                let (name, mutant) = judged(line);
+                let (name, mutant) = judged(*line);
                 self.mutant(number, Of::Judged, name, mutant)
             }
             Line::Apply { patch, applies, why } => {
@@ -96,11 +108,41 @@ impl Reader {
                 let mutant = Mutant::unjudged(fate, why.unwrap_or_default());
                 self.mutant(number, Of::Applied, patch, mutant)
             }
-            Line::NotRun { patch } | Line::Patch { patch } => {
-                self.mutant(number, Of::Listed, patch, Mutant::unjudged(Fate::NotRun, String::new()))
+            Line::NotRun { patch, .. } => self.listed(number, patch),
+            Line::Patch(line) => self.listed(number, line.patch),
+            Line::Seed(line) => self.seed(number, *line),
+            Line::Mark { mark, count } => {
+                if count > 0 {
+                    self.side.seed_marks.insert(mark);
+                }
+                Ok(())
             }
-            Line::RunStarted(_) | Line::RunFinished { .. } | Line::Other => Ok(()),
+            // Taken by the loader, or of runs that it refuses, or not compared.
+            Line::RunStarted(_)
+            | Line::RunFinished { .. }
+            | Line::Listed(_)
+            | Line::Invariant { .. }
+            | Line::Trace(_)
+            | Line::Recording(_)
+            | Line::Fault { .. }
+            | Line::Count { .. }
+            | Line::Change(_)
+            | Line::Review(_)
+            | Line::History(_)
+            | Line::Other => Ok(()),
         }
+    }
+
+    fn seed(&mut self, line: usize, seed: SeedLine) -> Result<(), Wrong> {
+        let SeedLine { seed: name, verdict, invariant, deterministic, options, .. } = seed;
+        let found = Seed { verdict, invariant, deterministic, options };
+        let first = *self.lines.entry((Of::Seed, name.clone())).or_insert(line);
+        let own = self.side.seeds.entry(name.clone()).or_insert(found.clone());
+        if *own == found { Ok(()) } else { Err(twice(line, "seed", &name, first)) }
+    }
+
+    fn listed(&mut self, line: usize, patch: String) -> Result<(), Wrong> {
+        self.mutant(line, Of::Listed, patch, Mutant::unjudged(Fate::NotRun, String::new()))
     }
 
     fn mutant(&mut self, line: usize, of: Of, patch: String, mutant: Mutant) -> Result<(), Wrong> {
@@ -170,7 +212,7 @@ fn twice(line: usize, what: &str, name: &str, first: usize) -> Wrong {
 }
 
 fn searched(line: ScopeLine, rulings: BTreeMap<String, Ruling>, reached: BTreeSet<String>) -> Searched {
-    let violated = rulings.values().any(|ruling| ruling.verdict == Verdict::Violated);
+    let violated = rulings.values().any(|ruling| ruling.verdict == InvariantVerdict::Violated);
     let complete = line.complete && !violated;
     Searched {
         ending: match (complete, violated) {
@@ -188,14 +230,14 @@ fn searched(line: ScopeLine, rulings: BTreeMap<String, Ruling>, reached: BTreeSe
 }
 
 fn judged(line: MutantLine) -> (String, Mutant) {
-    let MutantLine { patch, verdict, unknown, expect, as_expected, named, by, why } = line;
+    let MutantLine { patch, verdict, unknown, expect, as_expected, named, by, why, .. } = line;
     let fate = match verdict {
-        Judged::Killed => Fate::Killed,
-        Judged::Survived if unknown => Fate::Unknown,
-        Judged::Survived => Fate::Survived,
-        Judged::Broken => Fate::Broken,
+        MutantVerdict::Killed => Fate::Killed,
+        MutantVerdict::Survived if unknown => Fate::Unknown,
+        MutantVerdict::Survived => Fate::Survived,
+        MutantVerdict::Broken => Fate::Broken,
     };
-    (patch, Mutant { fate, by, named, expect, as_expected, why })
+    (patch, Mutant { fate, by, named, expect: Some(expect), as_expected, why })
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {
@@ -204,7 +246,7 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 }
 
 /// The options that a scope's numbers depend on. What is not set is as if it did not exist.
-fn options(started: &Started) -> BTreeMap<String, String> {
+fn options(started: &RunStarted) -> BTreeMap<String, String> {
     let counts = |name: &str, value: &Value| {
         let default = value.is_null() || (name == "pauses" && value == "bounded");
         !default && !SELECTION.contains(&name)
@@ -215,7 +257,7 @@ fn options(started: &Started) -> BTreeMap<String, String> {
 }
 
 /// Whether a run of the scoreboard took every patch that there is.
-fn selects_nothing(started: &Started) -> bool {
+fn selects_nothing(started: &RunStarted) -> bool {
     let set = |name| started.options.get(name).is_some_and(|value| !value.is_null());
     strings(started.options.get("patterns")).is_empty() && !set("only_changed") && !set("sample")
 }

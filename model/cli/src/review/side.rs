@@ -1,32 +1,8 @@
 //! What a file says, as far as it is compared.
 
-use cutover_model::render::thousands;
-use serde::Deserialize;
+use cutover_report::{BaselineVerdict, Expect, InvariantVerdict as Verdict, Options, SeedVerdict};
+use indicatif::HumanCount;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The verdict on an invariant in a scope.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Verdict {
-    /// Every state within the bounds was visited.
-    Holds,
-    /// A run breaks it.
-    Violated,
-    /// The search ended early.
-    Unknown,
-}
-
-impl Verdict {
-    /// In a word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Holds => "HOLDS",
-            Self::Violated => "VIOLATED",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
-}
 
 /// How a search ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,7 +16,7 @@ pub enum Ending {
 }
 
 /// A file's contents, whatever the order of its lines.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Side {
     /// The file, as named.
     pub(super) file: String,
@@ -52,6 +28,10 @@ pub struct Side {
     pub(super) mutants: BTreeMap<String, Mutant>,
     /// The unmutated tree, by scope.
     pub(super) baselines: BTreeMap<String, Baseline>,
+    /// Seeds of the simulator, by name.
+    pub(super) seeds: BTreeMap<String, Seed>,
+    /// Marks that they reached.
+    pub(super) seed_marks: BTreeSet<String>,
     /// Whether it names every mutant that there is.
     pub(super) every_mutant: bool,
 }
@@ -183,8 +163,8 @@ pub(super) struct Mutant {
     pub(super) by: Option<String>,
     /// What was to fail; empty where the line does not say.
     pub(super) named: String,
-    /// What was to become of it; empty where the line does not say.
-    pub(super) expect: String,
+    /// What was to become of it, where the line says so.
+    pub(super) expect: Option<Expect>,
     pub(super) as_expected: bool,
     /// The reason; not compared.
     pub(super) why: String,
@@ -194,7 +174,7 @@ impl Mutant {
     /// A mutant that was not run.
     pub(super) fn unjudged(fate: Fate, why: String) -> Self {
         let as_expected = fate == Fate::Applies;
-        Self { fate, by: None, named: String::new(), expect: String::new(), as_expected, why }
+        Self { fate, by: None, named: String::new(), expect: None, as_expected, why }
     }
 
     /// Whether something is known of it.
@@ -207,14 +187,14 @@ impl Mutant {
 
     /// Whether it came to what its patch says.
     pub(super) fn is_well(&self) -> bool {
-        let by_another = self.fate == Fate::Killed && self.expect == "killed" && self.by_another();
+        let by_another =
+            self.fate == Fate::Killed && self.expect == Some(Expect::Killed) && self.by_another();
         self.as_expected && !by_another
     }
 
     /// Takes in what another run of the same says, unless the two differ in what is compared.
     pub(super) fn merge(&mut self, other: Self) -> bool {
-        let same =
-            self.text() == other.text() && (&self.named, &self.expect) == (&other.named, &other.expect);
+        let same = self.text() == other.text() && (&self.named, self.expect) == (&other.named, other.expect);
         if same && other.why < self.why {
             self.why = other.why;
         }
@@ -223,7 +203,7 @@ impl Mutant {
 
     /// Whether the two patches say different things, as far as their lines tell.
     pub(super) fn expects_otherwise(&self, other: &Self) -> bool {
-        self.expect != other.expect && !self.expect.is_empty() && !other.expect.is_empty()
+        self.expect != other.expect && self.expect.is_some() && other.expect.is_some()
     }
 
     fn by_another(&self) -> bool {
@@ -234,10 +214,10 @@ impl Mutant {
     pub(super) fn text(&self) -> String {
         let (named, by) = (self.named.as_str(), self.by.as_deref());
         match (self.fate, by) {
-            (Fate::Killed, Some(by)) if self.expect == "survives" => {
+            (Fate::Killed, Some(by)) if self.expect == Some(Expect::Survives) => {
                 format!("KILLED by {by}, was to survive")
             }
-            (Fate::Killed, Some(by)) if self.expect == "killed" && self.by_another() => {
+            (Fate::Killed, Some(by)) if self.expect == Some(Expect::Killed) && self.by_another() => {
                 format!("KILLED by {by}, not by {named}")
             }
             (Fate::Killed, Some(by)) => format!("KILLED by {by}"),
@@ -255,7 +235,7 @@ impl Mutant {
 /// The unmutated tree over one scope.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Baseline {
-    pub(super) verdict: String,
+    pub(super) verdict: BaselineVerdict,
     /// Only where it holds: elsewhere it would tell where the search stopped.
     pub(super) states: Option<u64>,
 }
@@ -264,8 +244,34 @@ impl Baseline {
     /// In words.
     pub(super) fn text(&self) -> String {
         match self.states {
-            Some(states) => format!("{}, {} states", self.verdict, thousands(states)),
-            None => self.verdict.clone(),
+            Some(states) => format!("{}, {} states", self.verdict, HumanCount(states)),
+            None => self.verdict.to_string(),
         }
+    }
+}
+
+/// What a seed came to.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Seed {
+    pub(super) verdict: SeedVerdict,
+    /// What it violates.
+    pub(super) invariant: Option<String>,
+    pub(super) deterministic: bool,
+    /// What it expands into; no part of its verdict.
+    pub(super) options: Options,
+}
+
+impl Seed {
+    /// In words. Two with the same words came to the same.
+    pub(super) fn text(&self) -> String {
+        let again = if self.deterministic { "" } else { ", and something else the second time" };
+        match &self.invariant {
+            Some(invariant) => format!("{} of {invariant}{again}", self.verdict),
+            None => format!("{}{again}", self.verdict),
+        }
+    }
+
+    pub(super) fn is_well(&self) -> bool {
+        self.deterministic && matches!(self.verdict, SeedVerdict::Holds | SeedVerdict::Unknown)
     }
 }

@@ -1,10 +1,12 @@
 //! Comparisons of made-up runs.
 
-use super::{Call, Kind, Outcome, Review, Side, Value, markdown, read_text};
+use super::{Outcome, Review, Side, markdown, read_text};
+use cutover_report::{Call, Change, Kind, Value};
 use serde_json::{Value as Json, json};
 
 mod laws;
 mod refused;
+mod renamed;
 mod scoreboard;
 mod shown;
 
@@ -58,7 +60,7 @@ pub(super) fn review(base: &str, head: &str) -> Review {
 
 /// Each difference, without scopes.
 pub(super) fn differences(review: &Review) -> Vec<(Call, Kind, String, Value, Value)> {
-    let one = |c: &super::Change| (c.call, c.kind, c.what.join(" "), c.base.clone(), c.head.clone());
+    let one = |c: &Change| (c.call, c.kind, c.what.join(" "), c.base.clone(), c.head.clone());
     review.changes.iter().map(one).collect()
 }
 

@@ -1,12 +1,14 @@
 //! `cutover check`.
 
-use crate::console::Console;
+use crate::numbers::{rate, short};
 use crate::{Format, exit, refuse};
 use cutover_model::catalog::{AnyScope, Protocols};
 use cutover_model::check::{How, Observer};
 use cutover_model::protocol::{Invariant, OptionError, Set};
-use cutover_model::render::{self, thousands};
+use cutover_model::render;
 use cutover_model::search::Progress;
+use cutover_report::{Console, InvariantVerdict, Line, Listed};
+use indicatif::HumanCount;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -127,7 +129,7 @@ pub fn run<P: Protocols>(args: &Args, options: &[(&'static str, String)]) -> u8 
         expanded[option.name] = given.map_or(Value::Null, value);
     }
     let mut run = Run {
-        console: Console::new(args.format, "check", &expanded),
+        console: crate::console(args.format, "check", &expanded),
         args,
         known,
         ends: args.budget.map(|budget| Instant::now() + budget),
@@ -203,7 +205,7 @@ fn refusal(error: &OptionError) -> String {
 }
 
 fn list(scopes: &[Box<dyn AnyScope>], invariants: &[&'static Invariant], format: Format) -> u8 {
-    let console = Console::new(format, "check --list", &json!({}));
+    let console = crate::console(format, "check --list", &json!({}));
     for scope in scopes {
         console.say(&format!("{:<26} {}", scope.name(), scope.about()));
         for line in render::wrap(&scope.bounds(), 92) {
@@ -214,16 +216,26 @@ fn list(scopes: &[Box<dyn AnyScope>], invariants: &[&'static Invariant], format:
         if let Some(id) = expect {
             console.say(&format!("      a published design, known to break {id}"));
         }
-        console.json(&json!({ "type": "listed", "scope": scope.name(), "about": scope.about(),
-            "bounds": scope.bounds(), "faults": scope.faults(), "expect": expect }));
+        console.line(&Line::Listed(Listed {
+            scope: scope.name().to_owned(),
+            about: scope.about().to_owned(),
+            bounds: scope.bounds(),
+            faults: scope.faults(),
+            expect: expect.map(str::to_owned),
+        }));
     }
     console.say("");
     for Invariant { id, claim, source, .. } in invariants {
         console.say(&format!("{id:<36} {claim}"));
-        console.json(&json!({ "type": "invariant", "id": id, "claim": claim, "source": source }));
+        console.line(&Line::Invariant {
+            id: (*id).to_owned(),
+            claim: (*claim).to_owned(),
+            source: (*source).to_owned(),
+            scope: None,
+            kills: None,
+        });
     }
-    console.finish(exit::HOLDS);
-    exit::HOLDS
+    console.finish(exit::HOLDS)
 }
 
 pub(super) struct Run<'a> {
@@ -266,7 +278,7 @@ impl Run<'_> {
                 others += 1;
             } else if judging().count() > 0 {
                 let complete = judging().all(|(_, judged)| judged.complete);
-                let verdict = if complete { "HOLDS" } else { "UNKNOWN" };
+                let verdict = if complete { InvariantVerdict::Holds } else { InvariantVerdict::Unknown };
                 cells.push(format!("{verdict:>9}  {:<38}", invariant.id));
             }
         }
@@ -303,21 +315,23 @@ impl Run<'_> {
         self.console.say(&format!(
             "     done  {complete} of {} scopes complete within their bounds, {} states, {:.1?}",
             ours().count(),
-            thousands(unique),
+            HumanCount(unique),
             self.console.elapsed()
         ));
-        self.console.finish(code);
-        code
+        self.console.finish(code)
     }
 }
 
 impl Observer for Run<'_> {
-    fn begin(&mut self, what: &str) {
-        self.console.begin(what);
+    fn begin(&mut self, _what: &str) {
+        self.console.begin("checking", None);
     }
 
     fn progress(&mut self, what: &str, at: Progress) {
-        self.console.progress(what, at);
+        self.console.progress(|| {
+            let (unique, speed) = (HumanCount(at.unique), short(rate(at.unique, at.took)));
+            format!("{what}  {unique} unique   depth {}   {speed} states/s", at.depth)
+        });
     }
 
     fn end(&mut self) {

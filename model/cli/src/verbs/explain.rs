@@ -5,7 +5,7 @@ use cutover::core::trace::Verdict;
 use cutover_model::catalog::Protocols;
 use cutover_model::protocol::Invariant;
 use cutover_model::render::wrap;
-use serde_json::json;
+use cutover_report::Line;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -111,10 +111,14 @@ fn lines(ids: &[&'static Invariant], mutants: &[Mutant]) -> String {
     let mut text = String::new();
     for entry in ids {
         let kills = mutants.iter().filter(|mutant| mutant.invariant == entry.id);
-        let kills: Vec<&str> = kills.map(|mutant| mutant.name.as_str()).collect();
-        let line = json!({ "type": "invariant", "id": entry.id, "claim": entry.claim, "source": entry.source,
-            "scope": format!("{:?}", entry.scope), "kills": kills });
-        let _ = writeln!(text, "{line}");
+        let line = Line::Invariant {
+            id: entry.id.to_owned(),
+            claim: entry.claim.to_owned(),
+            source: entry.source.to_owned(),
+            scope: Some(format!("{:?}", entry.scope)),
+            kills: Some(kills.map(|mutant| mutant.name.clone()).collect()),
+        };
+        let _ = writeln!(text, "{}", serde_json::to_string(&line).unwrap_or_default());
     }
     text
 }

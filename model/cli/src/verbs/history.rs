@@ -1,11 +1,12 @@
 //! `cutover history`.
 
-use crate::console::{Console, seconds};
 use crate::history_file::{self, History};
+use crate::numbers::count;
 use crate::{Format, exit, refuse};
 use cutover::core::invariant::history::{CONFIGURATIONS, Failure, Judged, Line, Role, Verdict, judge};
-use cutover_model::render::thousands;
-use serde_json::{Value, json};
+use cutover_report::{Console, History as HistoryLine, HistoryVerdict, Line as RunLine, Near};
+use indicatif::HumanCount;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -27,14 +28,20 @@ was asked for and answered. All that changes a partition must be in it, answered
 An operation is one line; they are folded here. Other answers are \"indeterminate\" (it may have
 taken effect, or may yet), \"not_committed\" (it never will), and a refusal,
 {\"refused\":{\"reason\":\"NotMigrating\"}}. A read may carry its \"revision\", and has \"seen\"
-{\"record\":{…}}, \"nothing\", or \"unplaced\".
+{\"record\":{…}}, \"nothing\", or \"unplaced\".";
 
-Exit codes: 0 linearizable; 1 not linearizable; 2 a search ended early; 4 nothing was answered,
-so nothing was judged; 64 usage; 65 a file that is no history, or a truncated one.";
+const CODES: &[(u8, &str)] = &[
+    (exit::HOLDS, "linearizable"),
+    (exit::VIOLATED, "not linearizable"),
+    (exit::UNKNOWN, "a search ended early"),
+    (exit::NOTHING, "nothing was answered, so nothing was judged"),
+    (exit::USAGE, "wrong command line"),
+    (exit::DATA, "a file that is no history, or a truncated one"),
+];
 
 /// Judge what clients saw of the control plane: is there an order that explains it (linearizability)?
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::help_of_verb(CODES)))]
 pub struct Args {
     /// Histories; each is judged on its own
     #[arg(value_name = "FILE", required = true)]
@@ -51,12 +58,11 @@ pub struct Args {
 pub fn run(args: &Args) -> u8 {
     let files: Vec<String> = args.files.iter().map(|file| file.display().to_string()).collect();
     let options = json!({ "files": files, "configurations": args.configurations });
-    let console = Console::new(args.format, "history", &options);
+    let console = crate::console(args.format, "history", &options);
     let codes: Vec<u8> = args.files.iter().map(|file| one(&console, file, args.configurations)).collect();
     let worst = [exit::DATA, exit::VIOLATED, exit::UNKNOWN, exit::NOTHING];
     let code = worst.into_iter().find(|code| codes.contains(code)).unwrap_or(exit::HOLDS);
-    console.finish(code);
-    code
+    console.finish(code)
 }
 
 fn one(console: &Console, file: &Path, budget: u64) -> u8 {
@@ -79,7 +85,7 @@ fn one(console: &Console, file: &Path, budget: u64) -> u8 {
     }
     let took = began.elapsed();
     say(console, &name.to_string(), &history, &judged, budget, took);
-    console.json(&line(&name.to_string(), &history, &judged, took));
+    console.line(&line(&name.to_string(), &history, &judged, took));
     match judged.verdict {
         Verdict::Linearizable => exit::HOLDS,
         Verdict::NotLinearizable(_) => exit::VIOLATED,
@@ -87,15 +93,15 @@ fn one(console: &Console, file: &Path, budget: u64) -> u8 {
     }
 }
 
-const fn word(verdict: &Verdict) -> &'static str {
+const fn word(verdict: &Verdict) -> HistoryVerdict {
     match verdict {
-        Verdict::Linearizable => "LINEARIZABLE",
-        Verdict::NotLinearizable(_) => "NOT_LINEARIZABLE",
-        Verdict::Unknown { .. } => "UNKNOWN",
+        Verdict::Linearizable => HistoryVerdict::Linearizable,
+        Verdict::NotLinearizable(_) => HistoryVerdict::NotLinearizable,
+        Verdict::Unknown { .. } => HistoryVerdict::Unknown,
     }
 }
 
-fn line(file: &str, history: &History, judged: &Judged, took: Duration) -> Value {
+fn line(file: &str, history: &History, judged: &Judged, took: Duration) -> RunLine {
     let (partition, failure) = match &judged.verdict {
         Verdict::Linearizable => (None, None),
         Verdict::NotLinearizable(failure) => (Some(failure.partition.0), Some(failure)),
@@ -107,19 +113,30 @@ fn line(file: &str, history: &History, judged: &Judged, took: Duration) -> Value
             Role::Stuck => "stuck",
             Role::Open => "open",
         };
-        json!({ "line": history.lines.get(near.operation), "role": role, "record": near.state })
+        Near {
+            line: history.lines.get(near.operation).map(|&line| count(line)),
+            role: role.to_owned(),
+            record: near.state.clone(),
+        }
     });
-    json!({
-        "type": "history", "path": file, "verdict": word(&judged.verdict), "operations": judged.operations,
-        "answered": judged.answered, "indeterminate": judged.indeterminate, "partitions": judged.partitions,
-        "configurations": judged.configurations, "partition": partition,
-        "found": failure.map(|failure| &failure.found), "against": failure.map(|failure| &failure.against),
-        "near": near.collect::<Vec<_>>(), "seconds": seconds(took),
-    })
+    RunLine::History(Box::new(HistoryLine {
+        path: file.to_owned(),
+        verdict: word(&judged.verdict),
+        operations: count(judged.operations),
+        answered: count(judged.answered),
+        indeterminate: count(judged.indeterminate),
+        partitions: count(judged.partitions),
+        configurations: judged.configurations,
+        partition,
+        found: failure.map(|failure| failure.found.clone()),
+        against: failure.map(|failure| failure.against.clone()),
+        near: near.collect(),
+        seconds: took.into(),
+    }))
 }
 
 fn say(console: &Console, file: &str, history: &History, judged: &Judged, budget: u64, took: Duration) {
-    let count = |what: usize| thousands(u64::try_from(what).unwrap_or(u64::MAX));
+    let count = |what: usize| HumanCount(count(what));
     let covered = format!(
         "{} operations, {} answered, {} indeterminate; partitions: {}; {took:.1?}",
         count(judged.operations),
@@ -133,7 +150,7 @@ fn say(console: &Console, file: &str, history: &History, judged: &Judged, budget
         Verdict::NotLinearizable(failure) => explain(console, history, failure),
         Verdict::Unknown { partition } => console.say(&format!(
             "      {partition}: the budget of {} configurations ended before an order was found or excluded",
-            thousands(budget)
+            HumanCount(budget)
         )),
     }
 }

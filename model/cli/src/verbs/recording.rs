@@ -1,10 +1,9 @@
 //! `cutover replay` of a flight recording: one node's calls, handed to the pure machine again.
 
-use crate::console::Console;
 use crate::{exit, refuse};
 use cutover::core::control_plane::ControlPlaneStatus;
 use cutover::core::trace::recording::{MAGIC, RecordingError, Replayed, frames, replay};
-use serde_json::json;
+use cutover_report::{Console, Line, Recording, TraceVerdict};
 use std::path::Path;
 use std::time::Instant;
 
@@ -19,7 +18,7 @@ pub(super) fn one(console: &Console, file: &Path, bytes: &[u8]) -> u8 {
     let replayed = match frames(bytes).and_then(replay) {
         Ok(replayed) => replayed,
         Err(error @ RecordingError::Diverged { .. }) => {
-            say(console, file, "DIVERGED", &error.to_string(), 0);
+            say(console, file, TraceVerdict::Diverged, &error.to_string(), 0);
             return exit::REVIEW;
         }
         Err(error) => return refuse(&format!("{name}: {error}"), exit::DATA),
@@ -29,19 +28,26 @@ pub(super) fn one(console: &Console, file: &Path, bytes: &[u8]) -> u8 {
     let ControlPlaneStatus { config, role, term, commit, halted, .. } = engine.status();
     let state = format!("{} {role:?} in {term}, committed through {commit}", config.me);
     let (verdict, note, code) = if halted {
-        ("VIOLATES", "the node found an invariant broken and stopped".to_owned(), exit::VIOLATED)
+        (TraceVerdict::Violates, "the node found an invariant broken and stopped".to_owned(), exit::VIOLATED)
     } else if ended {
-        ("HOLDS", "the state that the node ended in".to_owned(), exit::HOLDS)
+        (TraceVerdict::Holds, "the state that the node ended in".to_owned(), exit::HOLDS)
     } else {
-        ("UNKNOWN", "the recording has no end: there is no state to compare with".to_owned(), exit::UNKNOWN)
+        (
+            TraceVerdict::Unknown,
+            "the recording has no end: there is no state to compare with".to_owned(),
+            exit::UNKNOWN,
+        )
     };
     say(console, file, verdict, &format!("{calls} calls, {state}   {note}, {took:.1?}"), calls);
     code
 }
 
-fn say(console: &Console, file: &Path, verdict: &str, note: &str, calls: u64) {
+fn say(console: &Console, file: &Path, verdict: TraceVerdict, note: &str, calls: u64) {
     console.say(&format!("{verdict:>8}  {}   {note}", file.display()));
-    console.json(&json!({
-        "type": "recording", "path": file.display().to_string(), "verdict": verdict, "calls": calls, "note": note,
+    console.line(&Line::Recording(Recording {
+        path: file.display().to_string(),
+        verdict,
+        calls,
+        note: note.to_owned(),
     }));
 }

@@ -1,11 +1,12 @@
 //! `cutover replay`.
 
 use super::recording;
-use crate::console::Console;
-use crate::{Format, exit, refuse};
+use crate::numbers::count;
+use crate::{Format, exit, program, refuse};
 use cutover::core::trace::Trace;
 use cutover_model::catalog::{Protocols, scope_of};
 use cutover_model::replay::{Ending, Replayed};
+use cutover_report::{Console, Line, Trace as TraceLine, TraceVerdict};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -33,7 +34,7 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
         }
     }
     let options = json!({ "paths": args.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>() });
-    let console = Console::new(args.format, "replay", &options);
+    let console = crate::console(args.format, "replay", &options);
     let mut codes = Vec::new();
     for file in &files {
         if args.accept {
@@ -46,10 +47,9 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
         .find(|code| codes.contains(code));
     let code = if codes.is_empty() { exit::NOTHING } else { worst.unwrap_or(exit::HOLDS) };
     if codes.is_empty() {
-        eprintln!("cutover: no file ends in .trace or .recording there");
+        eprintln!("{}: no file ends in .trace or .recording there", program::name());
     }
-    console.finish(code);
-    code
+    console.finish(code)
 }
 
 /// The trace files at a path, in order.
@@ -79,7 +79,7 @@ fn accept<P: Protocols>(console: &Console, file: &Path) {
     let Some(anew) = scope_of::<P>(&trace).ok().and_then(|scope| scope.recorded_anew(&trace)) else { return };
     match super::report::write_whole(file, &anew.to_string()) {
         Ok(()) => console.say(&format!("ACCEPTED  {}", file.display())),
-        Err(error) => eprintln!("cutover: {}: cannot be written: {error}", file.display()),
+        Err(error) => eprintln!("{}: {}: cannot be written: {error}", program::name(), file.display()),
     }
 }
 
@@ -104,26 +104,31 @@ fn one<P: Protocols>(console: &Console, file: &Path) -> u8 {
     let took = began.elapsed();
     let note = if as_recorded { "as recorded" } else { "not as recorded" };
     let (verdict, line, invariant, step) = match &ending {
-        Ending::Holds => ("HOLDS", format!("   HOLDS  {name}   {note}, {took:.1?}"), None, None),
+        Ending::Holds => (TraceVerdict::Holds, format!("   HOLDS  {name}   {note}, {took:.1?}"), None, None),
         Ending::Violates { violation, step } => {
             let (id, found, against) = (violation.invariant.id, &violation.found, &violation.against);
             let facts = format!("          {found}\n          {against}");
             (
-                "VIOLATES",
+                TraceVerdict::Violates,
                 format!("VIOLATES  {id} at step {step}   {name}   {note}, {took:.1?}\n{facts}"),
                 Some(id),
                 Some(*step),
             )
         }
         Ending::Diverged { step, why } => {
-            ("DIVERGED", format!("DIVERGED  step {step}   {name}   {why}"), None, Some(*step))
+            (TraceVerdict::Diverged, format!("DIVERGED  step {step}   {name}   {why}"), None, Some(*step))
         }
-        Ending::Stale { mark } => ("STALE", format!("   STALE  {name}   did not reach: {mark}"), None, None),
+        Ending::Stale { mark } => {
+            (TraceVerdict::Stale, format!("   STALE  {name}   did not reach: {mark}"), None, None)
+        }
     };
     console.say(&line);
-    console.json(&json!({
-        "type": "trace", "path": name.to_string(), "verdict": verdict, "as_recorded": as_recorded,
-        "invariant": invariant, "step": step,
+    console.line(&Line::Trace(TraceLine {
+        path: name.to_string(),
+        verdict,
+        as_recorded,
+        invariant: invariant.map(str::to_owned),
+        step: step.map(count),
     }));
     match ending {
         Ending::Violates { .. } if as_recorded && of_a_design => exit::HOLDS,

@@ -1,16 +1,17 @@
 //! What `cutover check` prints of one scope.
 
 use super::check::{Judged, Run};
-use crate::console::{rate, seconds, short};
 use crate::exit;
-use crate::front::program;
+use crate::numbers::{count, rate, short};
+use crate::program;
 use cutover_model::catalog::AnyScope;
 use cutover_model::check::Checked;
 use cutover_model::protocol::Invariant;
-use cutover_model::render::{self, thousands};
-use cutover_model::search::{Covered, Limit};
+use cutover_model::render;
+use cutover_model::search::Covered;
 use cutover_model::witness::Witness;
-use serde_json::json;
+use cutover_report::{InvariantVerdict, Line, Scope, Verdict};
+use indicatif::HumanCount;
 use std::path::{Path, PathBuf};
 
 impl Run<'_> {
@@ -72,7 +73,7 @@ impl Run<'_> {
             self.console.say(&format!("{head}  {line}"));
         }
         for mark in reached {
-            self.console.json(&json!({ "type": "reached", "scope": scope.name(), "what": mark }));
+            self.console.line(&Line::Reached { scope: scope.name().to_owned(), what: (*mark).to_owned() });
         }
     }
 
@@ -84,25 +85,32 @@ impl Run<'_> {
         witness: Option<&Witness>,
         trace: Option<&Path>,
     ) {
-        self.console.json(&json!({
-            "type": "scope", "scope": scope.name(), "complete": found.complete, "generated": found.generated,
-            "unique": found.unique, "depth": found.depth, "seconds": seconds(found.took),
-            "ended_by": found.ended_by.map(Limit::text),
-            "missing": missing,
-            "bounds": scope.bounds(), "faults": scope.faults(),
-            "expect": scope.expect().map(|invariant| invariant.id),
-        }));
+        self.console.line(&Line::Scope(Box::new(Scope {
+            scope: scope.name().to_owned(),
+            complete: found.complete,
+            generated: found.generated,
+            unique: found.unique,
+            depth: found.depth,
+            seconds: found.took.into(),
+            ended_by: found.ended_by.map(|limit| limit.text().to_owned()),
+            missing: missing.iter().map(|&mark| mark.to_owned()).collect(),
+            bounds: Some(scope.bounds()),
+            faults: scope.faults(),
+            expect: scope.expect().map(|invariant| invariant.id.to_owned()),
+        })));
         for invariant in scope.judged() {
             let violated = witness.filter(|witness| witness.violation.invariant == invariant);
             let verdict = match violated {
-                Some(_) => "VIOLATED",
-                None if found.complete => "HOLDS",
-                None => "UNKNOWN",
+                Some(_) => InvariantVerdict::Violated,
+                None if found.complete => InvariantVerdict::Holds,
+                None => InvariantVerdict::Unknown,
             };
-            self.console.json(&json!({
-                "type": "verdict", "scope": scope.name(), "invariant": invariant.id, "verdict": verdict,
-                "steps": violated.map(|witness| witness.steps.len()),
-                "trace": violated.and(trace).map(|path| path.display().to_string()),
+            self.console.line(&Line::Verdict(Verdict {
+                scope: scope.name().to_owned(),
+                invariant: invariant.id.to_owned(),
+                verdict,
+                steps: violated.map(|witness| count(witness.steps.len())),
+                trace: violated.and(trace).map(|path| path.display().to_string()),
             }));
         }
     }
@@ -127,7 +135,7 @@ impl Run<'_> {
     }
 
     fn print_done(&self, scope: &dyn AnyScope, found: &Covered, broken: Option<&'static Invariant>) {
-        let (unique, took) = (thousands(found.unique), found.took);
+        let (unique, took) = (HumanCount(found.unique), found.took);
         let speed = short(rate(found.unique, took));
         let line = match (broken, found.ended_by) {
             (Some(broken), _) if scope.expect() == Some(broken) => {
@@ -157,14 +165,14 @@ impl Run<'_> {
         let text = match scope.trace(witness) {
             Ok(trace) => trace.to_string(),
             Err(unfit) => {
-                eprintln!("cutover: the run does not fit into a trace: {unfit}");
+                eprintln!("{}: the run does not fit into a trace: {unfit}", program::name());
                 return None;
             }
         };
         match write_whole(&path, &text) {
             Ok(()) => Some(path),
             Err(error) => {
-                eprintln!("cutover: {}: the trace could not be written: {error}", path.display());
+                eprintln!("{}: {}: the trace could not be written: {error}", program::name(), path.display());
                 None
             }
         }
@@ -173,7 +181,7 @@ impl Run<'_> {
 
 /// What to type to get here again.
 fn front_door() -> &'static str {
-    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { program() }
+    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { program::name() }
 }
 
 /// Writes a file so that it is there whole, or not at all.

@@ -1,8 +1,9 @@
 //! `cutover review`.
 
-use crate::console::Console;
-use crate::review::{self, Outcome, Review};
+use crate::numbers::count;
+use crate::review::{self, Outcome, Renames, Review, Side, Unreadable};
 use crate::{Format, exit, refuse};
+use cutover_report::{Console, Line};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,22 +13,23 @@ Examples:
   cutover check --format json > base.jsonl      at the commit to compare with
   cutover check --format json > head.jsonl      at the change
   cutover mutants --format json >> head.jsonl   a file may hold several runs
+  cutover review base.jsonl head.jsonl --renames docs/renames.txt
   cutover review base.jsonl head.jsonl --summary \"$GITHUB_STEP_SUMMARY\"
-
-Exit codes: 0 nothing differs, or nothing that needs a decision; 2 nothing needs a decision, but
-something ended early on both sides; 4 nothing in common; 5 something awaits a decision; 64 usage;
-65 a file that is not JSON lines of complete runs; 70 the summary cannot be written.";
+";
 
 /// Compare two runs: invariants, state space, mutants; what awaits a decision
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n{}", exit::help_of_verb(review::CODES)))]
 pub struct Args {
-    /// What `check` and `mutants` printed before the change, with --format json
+    /// What `check`, `mutants` and `sim` printed before the change, with --format json
     #[arg(value_name = "BASE")]
     base: PathBuf,
     /// What they print with it
     #[arg(value_name = "HEAD")]
     head: PathBuf,
+    /// A map of old names to new ones, a line `KIND OLD -> NEW` each: names in BASE are replaced before they are compared
+    #[arg(long, value_name = "FILE")]
+    renames: Option<PathBuf>,
     /// How to print the results: Markdown for people
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -38,21 +40,22 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> u8 {
-    let sides = review::read(&args.base).and_then(|base| Ok((base, review::read(&args.head)?)));
-    let (base, head) = match sides {
+    let (base, head, renames) = match sides(args) {
         Ok(sides) => sides,
         Err(error) => return refuse(&error.to_string(), exit::DATA),
     };
     let options = json!({
         "base": args.base.display().to_string(), "head": args.head.display().to_string(),
+        "renames": args.renames.as_ref().map(|path| path.display().to_string()),
         "summary": args.summary.as_ref().map(|path| path.display().to_string()),
     });
-    let console = Console::new(args.format, "review", &options);
+    let console = crate::console(args.format, "review", &options);
+    for unused in renames.unused() {
+        console.note(&format!("note: {unused}"));
+    }
     let review = Review::new(&base, &head);
     let markdown = review::markdown(&review);
-    for line in markdown.lines() {
-        console.say(line);
-    }
+    console.say(&markdown);
     print_lines(&console, &review);
     let mut code = match review.outcome() {
         Outcome::Same | Outcome::Changed => exit::HOLDS,
@@ -65,22 +68,37 @@ pub fn run(args: &Args) -> u8 {
     {
         code = refuse(&format!("{}: the summary cannot be written: {error}", path.display()), exit::INTERNAL);
     }
-    console.finish(code);
-    code
+    console.finish(code)
+}
+
+fn sides(args: &Args) -> Result<(Side, Side, Renames), Unreadable> {
+    let mut renames = args.renames.as_deref().map_or_else(|| Ok(Renames::default()), Renames::read)?;
+    let base = review::read_renamed(&args.base, &mut renames)?;
+    Ok((base, review::read(&args.head)?, renames))
 }
 
 fn print_lines(console: &Console, review: &Review) {
     for change in &review.changes {
-        let mut line = json!(change);
-        line["type"] = "change".into();
-        console.json(&line);
+        console.line(&Line::Change(change.clone()));
     }
-    let side = |side: &review::Contents| json!({ "file": side.file, "scopes": side.scopes, "mutants": side.mutants });
-    console.json(&json!({
-        "type": "review", "outcome": review.outcome().word(), "base": side(&review.base), "head": side(&review.head),
-        "invariants": review.invariants, "mutants": review.mutants, "base_only": review.base_only,
-        "head_only": review.head_only, "standing": review.standing, "unknown": review.unknown,
-    }));
+    let side = |side: &review::Contents| cutover_report::Contents {
+        file: side.file.clone(),
+        scopes: count(side.scopes),
+        mutants: count(side.mutants),
+        seeds: count(side.seeds),
+    };
+    console.line(&Line::Review(Box::new(cutover_report::Review {
+        outcome: review.outcome().word().to_owned(),
+        base: side(&review.base),
+        head: side(&review.head),
+        invariants: count(review.invariants),
+        mutants: count(review.mutants),
+        seeds: count(review.seeds),
+        base_only: count(review.base_only),
+        head_only: count(review.head_only),
+        standing: review.standing.clone(),
+        unknown: review.unknown.clone(),
+    })));
 }
 
 /// In one write, so that what others append meanwhile stays whole.

@@ -14,12 +14,14 @@
 
 mod action;
 mod bounds;
+mod choices;
 mod client;
 mod host;
 mod judge;
 mod mark;
 mod net;
 mod step;
+mod stepped;
 mod successor_cache;
 mod text;
 mod work;

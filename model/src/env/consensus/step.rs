@@ -4,39 +4,14 @@ use super::action::{Action, ActionKind, HostInput, NodeAction};
 use super::host::{Disk, Effect, Host, Told};
 use super::mark::Mark;
 use super::net::Sent;
+use super::stepped::Stepped;
 use super::{Duplicates, State, Wish, World, peer};
-use crate::protocol::Notes;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::ids::{Incarnation, NodeId};
-use cutover::core::invariant::{Findings, Violation};
+use cutover::core::invariant::Findings;
 use cutover::core::raft::{Body, Message, RoleName, Timer};
 use std::sync::Arc;
-
-/// What a step did.
-#[derive(Clone)]
-pub(crate) struct Stepped {
-    pub(crate) state: State,
-    /// The invariants that it broke, as a set.
-    pub(crate) broken: u32,
-    pub(crate) said: Vec<String>,
-    pub(crate) violations: Vec<Violation>,
-    pub(crate) marks: u64,
-    /// What happened to which node.
-    pub(crate) effect: (u8, Arc<Effect>),
-    /// What happened to others that could go on at once.
-    pub(crate) synced: Vec<(u8, Arc<Effect>)>,
-}
-
-impl Stepped {
-    /// The next state; the rest goes into the notes.
-    pub(super) fn tell(self, notes: &mut Notes) -> State {
-        crate::env::tell(notes, self.broken, &self.violations);
-        notes.mark_all(self.marks.into());
-        notes.say_all(self.said);
-        self.state
-    }
-}
 
 impl World {
     /// Takes a step; `None` if it changes nothing.

@@ -4,7 +4,7 @@
 //! takes them all. A search asks for the choices of a state and then for each successor: it finds them here.
 
 use super::action::{Action, ActionKind};
-use super::step::Stepped;
+use super::stepped::Stepped;
 use super::{State, World};
 use std::cell::RefCell;
 

@@ -1,11 +1,11 @@
 //! The clients' side: gateways with writes, strong readers, readers from a cache.
 
-use super::effect::{Delivery, write_in};
+use super::effect::{Delivery, write_of};
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, Next, feed};
 use super::{Clients, Fresh, Gateway, Held, Leaving, Message, Migration, Reader, SINKS};
-use cutover::core::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Write};
+use cutover::core::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request};
 use cutover::core::gate::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
@@ -225,20 +225,6 @@ fn serves(fence: &Fence, request: &Request) -> bool {
 
 pub(super) fn sink_of(store: Placement) -> Option<usize> {
     SINKS.iter().position(|sink| *sink == store)
-}
-
-/// The attempt that an answer is about.
-pub(super) const fn write_of(reply: &Reply) -> Option<Write> {
-    match reply {
-        Reply::Applied { write, .. } => Some(*write),
-        Reply::Refused { request, .. } => write_in(request),
-        Reply::Prepared(_)
-        | Reply::Sealed(_)
-        | Reply::Evidence(_)
-        | Reply::Watermark(_)
-        | Reply::Dropped(_)
-        | Reply::ChunkTaken(_) => None,
-    }
 }
 
 /// Whether a refusal is one by a fence.

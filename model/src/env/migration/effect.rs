@@ -4,7 +4,7 @@
 use super::parts::add;
 use super::{Held, Leaving, Message, Migration, Sink};
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
-use cutover::core::fence::{Body, Input, Output, Request, Write};
+use cutover::core::fence::{Body, Input, Output, Reply, Request, Write};
 use cutover::core::ids::{Halt, Position, WriteId};
 use std::sync::Arc;
 
@@ -124,9 +124,10 @@ impl Work {
             }
             Output::Import { first, writes } => {
                 place(&mut self.sink.data, first, &writes);
-                return self
-                    .said
-                    .push(format!("takes {} from position {first}", super::text::format_write_ids(&writes)));
+                return self.said.push(format!(
+                    "takes {} from position {first}",
+                    cutover::core::fence::format_write_ids(&writes)
+                ));
             }
             Output::Erase => {
                 self.sink.data.clear();
@@ -182,5 +183,19 @@ fn place(data: &mut Vec<WriteId>, first: Position, writes: &[WriteId]) {
             Some(slot) => *slot = *id,
             None => data.push(*id),
         }
+    }
+}
+
+/// The attempt that an answer is about.
+pub(super) const fn write_of(reply: &Reply) -> Option<Write> {
+    match reply {
+        Reply::Applied { write, .. } => Some(*write),
+        Reply::Refused { request, .. } => write_in(request),
+        Reply::Prepared(_)
+        | Reply::Sealed(_)
+        | Reply::Evidence(_)
+        | Reply::Watermark(_)
+        | Reply::Dropped(_)
+        | Reply::ChunkTaken(_) => None,
     }
 }

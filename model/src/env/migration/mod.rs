@@ -17,6 +17,7 @@
 
 mod action;
 mod bounds;
+mod choices;
 mod client;
 mod control;
 mod effect;

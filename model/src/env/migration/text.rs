@@ -29,7 +29,7 @@ impl Migration {
             }
             Action::Answer { message } => {
                 let answer = state.net.answers.get(usize::from(message))?;
-                let write = super::client::write_of(answer)?;
+                let write = super::effect::write_of(answer)?;
                 Choice::new(format!("gw{}", write.id.session.0), format!("deliver {}", reply(answer)))
             }
             Action::Resolve { reader, revision } => {

@@ -34,7 +34,7 @@ pub enum IdentityError {
         /// How many.
         have: u32,
     },
-    /// Not UTF-8, as it stands or once its hex pairs are read.
+    /// The text is not UTF-8, before or after its hex pairs are decoded.
     #[error("byte {at}: found {byte:#04x}, expected UTF-8")]
     NotUtf8 {
         /// Where the first wrong byte is written.
@@ -47,7 +47,7 @@ pub enum IdentityError {
     Malformed {
         /// Where.
         at: u32,
-        /// What stands there; none at the end.
+        /// The character found; `None` at the end.
         found: Option<char>,
         /// What may stand there.
         expected: &'static str,
@@ -116,7 +116,7 @@ pub(super) fn count(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
-/// What stands at a place, as a message shows it.
+/// The character at a place, as a message shows it.
 struct Found(Option<char>);
 
 impl fmt::Display for Found {

@@ -172,7 +172,7 @@ impl Reader<'_> {
         Value::from_utf8(&bytes)
     }
 
-    /// What stands behind a `\`: one of the characters that may be escaped as they are, or a hex pair.
+    /// The text after a `\`: one of the characters that may be escaped as they are, or a hex pair.
     fn escaped(&mut self) -> Result<u8, IdentityError> {
         let plain = self.take(|next| " \"#+,;<=>\\".contains(next));
         match plain.and_then(|plain| u8::try_from(plain).ok()) {

@@ -1,4 +1,4 @@
-//! A value of an attribute: read from what stands in a subject, and written in the one canonical way.
+//! The value of an attribute: parsed from a subject, and written in canonical form.
 
 use super::error::{IdentityError, count};
 use alloc::string::String;

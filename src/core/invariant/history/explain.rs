@@ -14,13 +14,13 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// So much of the order is shown.
+/// The number of operations of the order that are shown.
 const TAIL: usize = 8;
 
-/// An order of what came before the first answer that cannot be.
+/// An order of the operations before the first answer that no order explains.
 struct Before {
     order: Vec<Placed>,
-    /// The record after each of the last places.
+    /// The record after each of the last operations.
     records: Vec<String>,
 }
 
@@ -87,7 +87,7 @@ fn lines(own: &[(usize, &Operation)], before: &Before, stuck: usize) -> Vec<Line
     lines
 }
 
-/// An order of everything asked for by the last of these answers, of which these alone have come.
+/// An order of everything invoked before the last of these answers, with no other answers received.
 fn order_of(
     partition: PartitionId,
     own: &[(usize, &Operation)],

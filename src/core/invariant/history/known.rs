@@ -1,5 +1,5 @@
-//! What a partition's history says of the numbers that other partitions have a part in: the epochs of its creations,
-//! and the ids of its migrations.
+//! The numbers that a partition's history reveals and that other partitions share: the epochs of its creations, and the
+//! ids of its migrations.
 
 use super::operation::{Answer, Invocation, Operation, Seen};
 use crate::core::fence::Dropped;
@@ -9,16 +9,16 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Numbers of one partition's history.
+/// The numbers in one partition's history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Known {
-    /// Epochs that an answer says the partition had.
+    /// Epochs that an answer gives for the partition.
     epochs: BTreeSet<Epoch>,
-    /// The id that an answer says the record had at an epoch.
+    /// The id that an answer gives for the record at an epoch.
     ids: BTreeMap<Epoch, MigrationId>,
     /// Epochs that commands expect.
     expected: BTreeSet<Epoch>,
-    /// Ids that occur at all.
+    /// All ids that occur.
     named: BTreeSet<MigrationId>,
     /// Ids that statements of dropped copies name: the only ones that ids are ordered against.
     dropped: BTreeSet<MigrationId>,
@@ -101,14 +101,13 @@ impl Known {
             epochs.extend(self.expected.range(floor.next()..below));
         }
         if next.is_none() {
-            // Nobody ever names it: any number does.
+            // No command names it, so any number will do.
             epochs.extend((floor.next().0..).map(Epoch).find(|epoch| !self.expected.contains(epoch)));
         }
         epochs
     }
 
-    /// The ids that a migration or creation can have whose first epoch is this, above everything that the partition
-    /// had.
+    /// The ids that a migration or creation with this first epoch can have, above all earlier ids of the partition.
     pub(super) fn ids(&self, epoch: Epoch, last: MigrationId) -> Vec<MigrationId> {
         if let Some(id) = self.ids.get(&epoch) {
             return if *id > last { vec![*id] } else { Vec::new() };

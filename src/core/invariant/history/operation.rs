@@ -1,4 +1,4 @@
-//! What a client saw of one operation on the control plane.
+//! One operation on the control plane, as its client saw it.
 
 use crate::core::ids::{Epoch, PartitionId, Revision};
 use crate::core::migration::{Command, Expected, MigrationError, PartitionRecord, Transition};
@@ -9,58 +9,57 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// One operation, from the first time that it was asked for to its last answer: retries under one ticket are one
-/// operation.
+/// One operation, from its first attempt to its last answer: retries under one ticket are one operation.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operation {
-    /// Who asked; it is only shown.
+    /// The client, for messages only.
     pub client: u64,
     /// The partition.
     pub partition: PartitionId,
-    /// When it was asked for, on one clock for all clients, or a number in sequence.
+    /// When it was invoked, on one clock for all clients, or as a sequence number.
     pub invoked: u64,
-    /// When the answer was there, on the same clock; `None`: never.
+    /// When it was answered, on the same clock. `None`: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed: Option<u64>,
-    /// What was asked, and answered.
+    /// The request and its answer.
     pub call: Invocation,
 }
 
-/// What was asked, and answered.
+/// A request and its answer.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Invocation {
-    /// A strong read. One that failed, or was never answered, says nothing.
+    /// A linearizable read that was answered, or that failed.
     Read {
-        /// What it returned.
+        /// The value that it returned.
         seen: Seen,
-        /// The revision that came with it.
+        /// The revision in the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<Revision>,
     },
     /// A transition.
     Apply {
-        /// What was to change.
+        /// The transition.
         transition: Transition,
-        /// What came of it.
+        /// Its outcome.
         answer: Answer,
     },
 }
 
-/// What a read returned.
+/// The value that a read returned.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seen {
-    /// The record, that of a deleted partition included as long as copies are left.
+    /// The record; a deleted partition has one as long as copies are left.
     Record(PartitionRecord),
-    /// No record at all.
+    /// No record.
     Nothing,
-    /// The partition has no placement; whether copies of it are left was not said.
+    /// The partition has no placement; it is unknown whether copies are left.
     Unplaced,
 }
 
-/// What came of a transition.
+/// The outcome of a transition.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
@@ -71,37 +70,37 @@ pub enum Answer {
     },
     /// It was committed, and refused when applied: nothing was changed.
     Refused(Refusal),
-    /// It may take effect at any time after it was asked for, once, or never.
+    /// It may take effect once, at any time after it was invoked, or never.
     Indeterminate,
     /// It took no effect, and never will.
     NotCommitted,
 }
 
-/// A refusal, as far as clients are told.
+/// A refusal, as a client receives it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
     /// The name of the case of [`MigrationError`].
     pub reason: String,
-    /// For a stale expectation: what the record is at, if it was said.
+    /// For a stale expectation: the state of the record, if the answer gives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub have: Option<Expected>,
 }
 
-/// An operation that cannot be one.
+/// An operation that is not well-formed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("found {found}, expected {expected}")]
 pub struct Malformed {
-    /// Its place among the operations.
+    /// Its index in the history.
     pub operation: usize,
-    /// What it says.
+    /// The value found.
     pub found: String,
-    /// What it should.
+    /// The value expected.
     pub expected: &'static str,
 }
 
 impl Refusal {
-    /// What a client is told of a refusal.
+    /// The refusal as a client receives it.
     #[must_use]
     pub fn of(error: &MigrationError) -> Self {
         let text = format!("{error:?}");
@@ -141,7 +140,7 @@ impl Answer {
 }
 
 impl Operation {
-    /// Whether its answer says something that can be judged.
+    /// Whether its answer can be judged.
     #[must_use]
     pub const fn is_answered(&self) -> bool {
         match &self.call {
@@ -151,7 +150,7 @@ impl Operation {
         }
     }
 
-    /// Whether it can tell anything at all: a read without an answer does not.
+    /// Whether it constrains the order: a read without an answer does not.
     pub(super) const fn says_something(&self) -> bool {
         match &self.call {
             Invocation::Read { .. } => self.completed.is_some(),
@@ -174,7 +173,7 @@ impl Operation {
         open
     }
 
-    /// Holds it against what every operation has.
+    /// Checks that it is well-formed.
     ///
     /// # Errors
     /// [`Malformed`], with the given place.

@@ -1,4 +1,4 @@
-//! What reads say of revisions: places in one log that all partitions share.
+//! Checks of the revisions that reads returned: indexes in one log that all partitions share.
 
 use super::operation::{Invocation, Operation, Seen};
 use crate::core::ids::{Epoch, PartitionId, Revision};
@@ -6,7 +6,7 @@ use crate::core::migration::PartitionRecord;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-/// Two reads that no log can have answered so, by their places in the history.
+/// Two reads whose answers no log explains, by their indexes in the history.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Clash {
     pub(super) first: usize,
@@ -14,7 +14,7 @@ pub(super) struct Clash {
     pub(super) why: &'static str,
 }
 
-/// Judges them all.
+/// Checks all reads.
 pub(super) fn clash(operations: &[Operation]) -> Option<Clash> {
     gone_back(operations).or_else(|| out_of_order(operations))
 }
@@ -47,7 +47,7 @@ fn gone_back(operations: &[Operation]) -> Option<Clash> {
     None
 }
 
-/// The lowest and the highest revision at which a record was seen, and who saw it.
+/// The lowest and the highest revision at which a record was seen, with the reads.
 type Range = ((Revision, usize), (Revision, usize));
 
 /// Each change of a record has a revision of its own, so a later record was seen at higher ones only.
@@ -74,7 +74,7 @@ fn out_of_order(operations: &[Operation]) -> Option<Clash> {
     None
 }
 
-/// How far a record has come within its epoch: every change that leaves the epoch as it is raises this.
+/// The progress of a record within its epoch: every change that keeps the epoch raises it.
 fn progress(record: &PartitionRecord) -> u32 {
     let left = record.old_copies.iter().map(|old| 2 - u32::from(old.retiring)).sum::<u32>();
     let placed = record.placed.map_or(0, |placed| {

@@ -1,8 +1,8 @@
-//! The search for an order, for one partition.
+//! The search for an order of one partition's operations.
 //!
-//! The events are taken in time. At an answer whose operation has no place yet, something must be placed, and only then
-//! is anything chosen: that operation, another one that changes the record, or one whose fate nobody knows. What
-//! changes nothing is placed as soon as the record fits: it loses nothing by that.
+//! Events are taken in order of time. At an answer whose operation is not placed yet, one operation is chosen to be
+//! placed: that one, another that changes the record, or one with an unknown outcome. An operation that changes nothing
+//! is placed as soon as the record fits it.
 
 use super::known::Known;
 use super::operation::{Answer, Operation};
@@ -14,18 +14,18 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// How many of each class of operations of unknown fate have a place, as far as it still matters.
+/// How many operations of each class with an unknown outcome are placed, as far as it still matters.
 type Used = Vec<(u32, u32)>;
 
-/// How far a search has come on one way.
+/// A state of the search.
 #[derive(Clone)]
 struct Node {
-    /// Events behind it.
+    /// The events already taken.
     event: usize,
     state: StateId,
-    /// Asked for, and without a place.
+    /// Operations invoked and not placed.
     open: Vec<Slot>,
-    /// With a place, and not answered yet.
+    /// Operations placed and not answered yet.
     ahead: Vec<Slot>,
     used: Used,
 }
@@ -39,15 +39,15 @@ enum Choice {
 struct Frame {
     node: Node,
     choices: Vec<Choice>,
-    /// Whether those of unknown fate are among the choices by now.
+    /// Whether operations with an unknown outcome are among the choices.
     all: bool,
     placed: usize,
 }
 
-/// An operation with its place: where it is in the whole history, and the state after it.
+/// A placed operation: its index in the history, and the state after it.
 pub(super) type Placed = (usize, StateId);
 
-/// How a search ended.
+/// The result of a search.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ended {
     Found,
@@ -72,8 +72,7 @@ impl<'a> Search<'a> {
         Self { spec, timeline, visited: BTreeMap::new(), order: Vec::new(), left: 0 }
     }
 
-    /// Searches until an order is found, there is none, or so many configurations were visited; gives how many are
-    /// left.
+    /// Searches until an order is found or excluded, or the budget is used up. Returns what is left of the budget.
     pub(super) fn run(&mut self, budget: u64) -> (Ended, u64) {
         self.left = budget;
         let ended = self.search();
@@ -85,7 +84,7 @@ impl<'a> Search<'a> {
         &self.order
     }
 
-    /// The record in a state, in words.
+    /// The text of the record in a state.
     pub(super) fn record(&self, state: StateId) -> String {
         self.spec.record(state).map_or_else(|| "none".to_owned(), ToString::to_string)
     }
@@ -121,7 +120,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Takes events until an answer has no place; gives that one.
+    /// Takes events until an answer is not placed; returns that one.
     fn advance(&mut self, node: &mut Node) -> Option<Slot> {
         while let Some((kind, slot)) = self.timeline.event(node.event) {
             match kind {
@@ -141,7 +140,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// Whether an operation is answered so in a state, and changes nothing.
+    /// Whether the operation has this answer in the state and changes nothing.
     fn fits(&mut self, state: StateId, slot: Slot) -> bool {
         match self.timeline.wants(slot) {
             Some(Wants::Seen(seen)) => self.spec.shows(state, seen),
@@ -154,8 +153,8 @@ impl<'a> Search<'a> {
         self.order.extend(self.timeline.operation(slot).map(|operation| (operation, state)));
     }
 
-    /// Whether no visited configuration is as good: at the same event, in the same state, with the same operations
-    /// placed, and with no more of the others used up.
+    /// Whether no visited configuration covers this one: the same event, state and placed operations, with no more of
+    /// the others used.
     fn is_new(&mut self, node: &Node) -> bool {
         let mut ahead = node.ahead.clone();
         ahead.sort_unstable();
@@ -181,7 +180,7 @@ impl<'a> Search<'a> {
         choices
     }
 
-    /// The operations of unknown fate, asked for by now, that change the state.
+    /// The operations with an unknown outcome, invoked by now, that change the state.
     fn among_unknown(&mut self, node: &Node) -> Vec<Choice> {
         let now = self.timeline.time(node.event);
         let mut choices = Vec::new();
@@ -198,7 +197,7 @@ impl<'a> Search<'a> {
         choices
     }
 
-    /// The configuration after a choice; none if the epoch leaves an answer behind that needs an earlier one.
+    /// The configuration after a choice. `None`: the epoch has passed an answer that needs an earlier one.
     fn after(&mut self, node: &Node, choice: Choice) -> Option<Node> {
         let mut next = node.clone();
         match choice {
@@ -218,7 +217,7 @@ impl<'a> Search<'a> {
             }
         }
         let epoch = self.spec.epoch(next.state);
-        // An epoch never comes back, so what expects an earlier one has no effect any more.
+        // An epoch never returns, so a command that expects an earlier one has no effect any more.
         let lever = |class| self.timeline.open(class).map(|open| open.lever);
         next.used.retain(|(class, _)| !matches!(lever(*class), Some(Lever::At(_, at)) if at < epoch));
         for slot in core::mem::take(&mut next.open) {

@@ -1,4 +1,4 @@
-//! The production table, restricted to one partition: which states an operation leads to, and what it is answered.
+//! The production table with one partition: the states that an operation leads to, and its answers.
 
 use super::known::Known;
 use super::operation::{Answer, Refusal, Seen};
@@ -10,12 +10,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Names a state.
+/// The number of a state.
 pub(super) type StateId = u32;
-/// Names a command; equal ones have one name.
+/// The number of a command; equal commands have one number.
 pub(super) type CommandId = u32;
 
-/// Caps of the whole table are judged apart.
+/// No limits: those of the whole table are judged separately.
 const NO_CAPS: Caps = Caps {
     migrations_per_placement: u32::MAX,
     migrations_overall: u32::MAX,
@@ -23,7 +23,7 @@ const NO_CAPS: Caps = Caps {
     old_copies_per_partition: u32::MAX,
 };
 
-/// A table with one partition, if it has that.
+/// A table with at most one partition.
 struct State {
     table: PlacementTable,
     /// The last epoch that the partition had.
@@ -32,17 +32,17 @@ struct State {
     last: MigrationId,
 }
 
-/// What the table says to a command in a state.
+/// The effect of a command in a state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Step {
     Refused(Refusal),
-    /// Applied, and nothing is different.
+    /// Applied without a change.
     Same(Epoch),
-    /// Applied: the states that it can lead to, each with the answer.
+    /// Applied: the possible states, each with the answer.
     To(Vec<(StateId, Epoch)>),
 }
 
-/// Which commands can take effect in a state, coarsely.
+/// A coarse key of the commands that can take effect in a state.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Lever {
     Nothing,
@@ -51,7 +51,7 @@ pub(super) enum Lever {
     Left(u16),
 }
 
-/// The table, with all states and steps that were ever asked for.
+/// The table, with all states and steps computed so far.
 pub(super) struct Spec {
     partition: PartitionId,
     known: Known,
@@ -63,7 +63,7 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    /// Before anything was done.
+    /// The initial state.
     pub(super) const START: StateId = 0;
 
     pub(super) fn new(partition: PartitionId, known: Known) -> Self {
@@ -81,7 +81,7 @@ impl Spec {
         spec
     }
 
-    /// The name of a command.
+    /// The number of a command.
     pub(super) fn command(&mut self, transition: &Transition) -> CommandId {
         let command = Command { partition: self.partition, transition: transition.clone() };
         if let Some(id) = self.command_ids.get(&command) {
@@ -98,12 +98,12 @@ impl Spec {
         self.states.get(index(state))?.table.record(self.partition)
     }
 
-    /// The last epoch that the partition has had in a state.
+    /// The partition's last epoch in a state.
     pub(super) fn epoch(&self, state: StateId) -> Epoch {
         self.states.get(index(state)).map_or(Epoch::ZERO, |state| state.epoch)
     }
 
-    /// Whether a read in this state returns this.
+    /// Whether a read in this state returns this value.
     pub(super) fn shows(&self, state: StateId, seen: &Seen) -> bool {
         let record = self.record(state);
         match seen {
@@ -113,7 +113,7 @@ impl Spec {
         }
     }
 
-    /// Whether a command is answered like this in a state, and changes nothing.
+    /// Whether a command has this answer in a state and changes nothing.
     pub(super) fn answers(&mut self, state: StateId, command: CommandId, answer: &Answer) -> bool {
         let applied = match (self.step(state, command), answer) {
             (Some(Step::Same(epoch)), Answer::Ok { epoch: said }) => return epoch == said,
@@ -143,7 +143,7 @@ impl Spec {
         to.iter().filter(|(_, epoch)| fits(*epoch)).map(|(state, _)| *state).collect()
     }
 
-    /// The commands that a state may be changed by.
+    /// The keys of the commands that can change a state.
     pub(super) fn levers(&self, state: StateId) -> Vec<Lever> {
         let Some(record) = self.record(state) else { return vec![Lever::Nothing] };
         let debt = record.placed.and_then(|placed| placed.debt);
@@ -153,7 +153,7 @@ impl Spec {
         levers
     }
 
-    /// Where a command may change something.
+    /// The key of the states that a command can change.
     pub(super) fn lever(&self, command: CommandId) -> Lever {
         let Some(command) = self.commands.get(index(command)) else { return Lever::Nothing };
         if let Some(Expected { migration, epoch }) = command.transition.expected() {

@@ -1,4 +1,4 @@
-//! One partition's operations in time, as the search takes them.
+//! One partition's operations in order of time.
 
 use super::operation::{Answer, Invocation, Operation, Seen};
 use super::spec::{CommandId, Lever, Spec, index, small};
@@ -7,34 +7,33 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// An operation with an answer, by its place among those of the partition.
+/// The number of an answered operation of the partition.
 pub(super) type Slot = u32;
 
-/// What an answered operation asks of the state.
+/// What an answered operation requires of the state.
 pub(super) enum Wants<'a> {
     Seen(&'a Seen),
     Answer(CommandId, &'a Answer),
 }
 
 struct Answered<'a> {
-    /// Its place in the whole history.
+    /// Its index in the history.
     operation: usize,
     wants: Wants<'a>,
-    /// The epoch at which it must have its place, if its answer says so.
+    /// The epoch at which it must be placed, if its answer gives it.
     at: Option<Epoch>,
 }
 
-/// Equal commands whose fate nobody knows. They are taken in the order in which they were asked for: any one does what
-/// any other does, and the first can have every place that a later one can have.
+/// Equal commands with an unknown outcome, in order of invocation: each has the same effect, and the first can be
+/// placed wherever a later one can.
 pub(super) struct Open {
     pub(super) command: CommandId,
     pub(super) lever: Lever,
-    /// When each was asked for, and its place in the whole history.
+    /// When each was invoked, and its index in the history.
     pub(super) invoked: Vec<(u64, usize)>,
 }
 
-/// What happens to an operation with an answer. At one time, everything is asked for before anything is answered: what
-/// may overlap does.
+/// An event of an answered operation. At one time, invocations come before answers, so operations that may overlap do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Kind {
     Asked,
@@ -47,7 +46,7 @@ pub(super) struct Timeline<'a> {
     opens: Vec<Open>,
     by_lever: BTreeMap<Lever, Vec<u32>>,
     events: Vec<(u64, Kind, Slot)>,
-    /// For each event, the lowest epoch at which something asked for from there on must have its place.
+    /// For each event, the lowest epoch at which an operation invoked from there on must be placed.
     ahead: Vec<Epoch>,
 }
 
@@ -124,7 +123,7 @@ impl<'a> Timeline<'a> {
         self.answered.get(index(slot)).map(|answered| &answered.wants)
     }
 
-    /// An operation's place in the whole history.
+    /// An operation's index in the history.
     pub(super) fn operation(&self, slot: Slot) -> Option<usize> {
         self.answered.get(index(slot)).map(|answered| answered.operation)
     }
@@ -133,12 +132,12 @@ impl<'a> Timeline<'a> {
         self.opens.get(index(class))
     }
 
-    /// Those of unknown fate that may change a state with this lever.
+    /// The operations with an unknown outcome that can change a state with this key.
     pub(super) fn opens(&self, lever: Lever) -> &[u32] {
         self.by_lever.get(&lever).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether something asked for from this event on, or one of these, needs an epoch before this one.
+    /// Whether an operation invoked from this event on, or one of these, needs an earlier epoch.
     pub(super) fn needs_before(&self, epoch: Epoch, event: usize, slots: &[Slot]) -> bool {
         self.ahead.get(event).is_some_and(|lowest| *lowest < epoch)
             || slots.iter().any(|slot| self.must_be_at(*slot) < epoch)

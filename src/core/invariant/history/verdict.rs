@@ -1,75 +1,75 @@
-//! What came of judging a history, and why.
+//! The verdict on a history, and its explanation.
 
 use crate::core::ids::PartitionId;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A history, judged.
+/// The result of judging a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judged {
     /// The verdict.
     pub verdict: Verdict,
-    /// Operations in it.
+    /// The number of operations.
     pub operations: usize,
-    /// Those with an answer: the others only explain.
+    /// The number of answered operations.
     pub answered: usize,
-    /// Transitions of which nobody knows whether they took effect.
+    /// The number of transitions with an unknown outcome.
     pub indeterminate: usize,
-    /// Partitions.
+    /// The number of partitions.
     pub partitions: usize,
-    /// Configurations visited.
+    /// The number of configurations visited.
     pub configurations: u64,
 }
 
-/// Whether there is an order.
+/// Whether an order explains the history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// There is one for each partition.
+    /// An order was found for each partition.
     Linearizable,
-    /// There is none.
+    /// No order exists.
     NotLinearizable(Box<Failure>),
-    /// The budget ended before one was found or excluded.
+    /// The budget was used up before an order was found or excluded.
     Unknown {
-        /// For which partition, the first if there are several.
+        /// The first such partition.
         partition: PartitionId,
     },
 }
 
-/// Why there is no order.
+/// Why no order exists.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
-    /// Where.
+    /// The partition.
     pub partition: PartitionId,
-    /// What was seen.
+    /// The answer that no order explains.
     pub found: String,
     /// What it contradicts.
     pub against: String,
-    /// At most [`LINES_MAX`] lines around it.
+    /// The operations around it, at most [`LINES_MAX`].
     pub lines: Vec<Line>,
 }
 
-/// An operation in the neighbourhood of a failure.
+/// An operation near a failure.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
-    /// Its place in the history.
+    /// Its index in the history.
     pub operation: usize,
-    /// What became of it.
+    /// Its role in the failure.
     pub role: Role,
-    /// The record after it, where it has its place.
+    /// The record after it, if it is placed.
     pub state: Option<String>,
 }
 
-/// What became of an operation.
+/// The role of an operation in a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// It has its place in the order, after those above.
+    /// It is placed in the order, after the lines above.
     Placed,
-    /// It finds no place.
+    /// It cannot be placed.
     Stuck,
-    /// It overlaps that one, and has no place in the order.
+    /// It overlaps the one that cannot be placed, and is not placed.
     Open,
 }
 
-/// A failure is explained in no more lines.
+/// Lines of an explanation, at most.
 pub const LINES_MAX: usize = 15;

@@ -1,8 +1,9 @@
 //! What a patch's header may say.
 
 use super::super::error::Error;
-use super::super::patch::{Expect, Patch};
+use super::super::patch::Patch;
 use super::GOOD;
+use cutover_report::Expect;
 
 fn complaint(text: &str) -> Option<String> {
     let error = Patch::parse("x.patch", text).err()?;

@@ -1,7 +1,8 @@
 //! Laws of any two files.
 
-use super::super::{Change, Kind, Outcome, Review, Value, markdown, read_text};
+use super::super::{Outcome, Review, markdown, read_text};
 use super::{run, side};
+use cutover_report::{Change, Kind, Value};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value as Json, json};

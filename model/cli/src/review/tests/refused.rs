@@ -36,7 +36,10 @@ fn what_is_no_json_line() {
 fn what_is_no_run_that_can_be_compared() {
     let text = check(&[scope("s", 7)]);
     refused(&text.replace("run/1", "run/2"), &["line 1", "\"cutover.run/2\"", "\"cutover.run/1\""]);
-    refused(&run("replay", &json!({}), &[]), &["line 1", "a run of \"replay\"", "\"check\" or \"mutants\""]);
+    refused(
+        &run("replay", &json!({}), &[]),
+        &["line 1", "a run of \"replay\"", "\"check\", \"mutants\" or \"sim\""],
+    );
     refused(&scope("s", 7).to_string(), &["line 1", "outside of a run", "run-started"]);
     refused(&format!("{text}{}\n", scope("s", 7)), &["line 4", "outside of a run"]);
     let failed = text.replace("\"exit\":0", "\"exit\":65");

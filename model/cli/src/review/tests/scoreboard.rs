@@ -1,7 +1,8 @@
 //! Mutants, and the tree without any.
 
-use super::super::{Call, Kind, Outcome, Value, markdown};
+use super::super::{Outcome, markdown};
 use super::{check, differences, review, run, scope, with, word};
+use cutover_report::{Call, Kind, Value};
 use serde_json::{Value as Json, json};
 
 /// A run of every mutant.

@@ -1,9 +1,9 @@
-//! One difference.
+//! One difference between two runs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a difference calls for; the most pressing first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Call {
     /// Somebody has to decide whether it is meant.
@@ -27,7 +27,7 @@ impl Call {
 }
 
 /// What differs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// An option of the run.
@@ -54,10 +54,12 @@ pub enum Kind {
     Baseline,
     /// A mutant.
     Mutant,
+    /// A seed of the simulator.
+    Seed,
 }
 
 /// What one side has.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     /// It does not have it.
@@ -81,7 +83,7 @@ impl Value {
 }
 
 /// One difference between base and head.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Change {
     /// What it calls for.
     pub call: Call,

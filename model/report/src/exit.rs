@@ -1,0 +1,147 @@
+//! The exit codes of all programs, in one table. What a program prints or documents of them is made from it.
+
+use std::fmt::Write as _;
+
+/// A program that ends with exit codes of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Program {
+    /// `cutover`.
+    FrontDoor,
+    /// `cutover-sim`, or `cutover sim`.
+    Simulator,
+    /// `cutoverd`, or the operator's verbs of `cutover`.
+    Daemon,
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct ExitCode {
+    /// What the process returns.
+    pub code: u8,
+    /// The constant's name.
+    pub name: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+    /// The programs that return it with this meaning.
+    pub programs: &'static [Program],
+}
+
+macro_rules! exit_codes {
+    ($($name:ident = $code:literal [$($program:ident),+] $meaning:literal;)+) => {
+        $(
+            #[doc = concat!("Exit code ", $code, ": ", $meaning, ".")]
+            pub const $name: u8 = $code;
+        )+
+
+        /// All exit codes, in order.
+        pub const TABLE: &[ExitCode] = &[$(ExitCode {
+            code: $name,
+            name: stringify!($name),
+            meaning: $meaning,
+            programs: &[$(Program::$program),+],
+        }),+];
+    };
+}
+
+exit_codes! {
+    HOLDS = 0 [FrontDoor, Simulator] "holds, complete within its bounds";
+    DONE = 0 [Daemon] "done";
+    VIOLATED = 1 [FrontDoor, Simulator] "an invariant is violated, or a mutant survived";
+    REFUSED = 1 [Daemon] "the cluster refused, or an invariant is broken";
+    UNKNOWN = 2 [FrontDoor, Simulator] "unknown: a limit ended the search, or a simulated cluster could not recover";
+    INDETERMINATE = 2 [Daemon] "it is not known whether it was done";
+    NOT_CONVERGED = 3 [Simulator] "a simulated cluster did not recover once the faults had ended";
+    NOTHING = 4 [FrontDoor, Simulator] "nothing was run";
+    REVIEW = 5 [FrontDoor] "a trace diverged, or is stale; a change awaits a decision";
+    NOT_DETERMINISTIC = 6 [Simulator] "a seed did something else the second time";
+    USAGE = 64 [FrontDoor, Simulator, Daemon] "wrong command line";
+    DATA = 65 [FrontDoor, Daemon] "a file that cannot be read as what it should be";
+    UNAVAILABLE = 69 [Daemon] "no node answered in time, or an address is taken";
+    INTERNAL = 70 [FrontDoor, Simulator, Daemon] "a defect of this program, or a disk that failed";
+}
+
+/// The codes of `programs` with their meanings. What only the daemon means by a code is marked where others mean
+/// something else.
+fn meanings(programs: &[Program]) -> Vec<(u8, String)> {
+    let mut all: Vec<(u8, String)> = Vec::new();
+    let wanted = |row: &&ExitCode| row.programs.iter().any(|program| programs.contains(program));
+    for row in TABLE.iter().filter(wanted) {
+        let daemon_alone = *row.programs == [Program::Daemon] && programs.len() > 1;
+        let meaning =
+            if daemon_alone { format!("cutoverd: {}", row.meaning) } else { row.meaning.to_owned() };
+        match all.last_mut() {
+            Some((code, text)) if *code == row.code => {
+                text.push_str("; ");
+                text.push_str(&meaning);
+            }
+            Some(_) | None => all.push((row.code, meaning)),
+        }
+    }
+    all
+}
+
+/// The list for the `--help` of programs.
+#[must_use]
+pub fn help(programs: &[Program]) -> String {
+    let mut text = "Exit codes:".to_owned();
+    for (code, meaning) in meanings(programs) {
+        // A string takes everything that is written.
+        let _ = write!(text, "\n  {code:>2}  {meaning}");
+    }
+    text
+}
+
+/// The list for the `--help` of one verb, which says more precisely what it means by each.
+#[must_use]
+pub fn help_of_verb(codes: &[(u8, &str)]) -> String {
+    let codes: Vec<String> = codes.iter().map(|(code, meaning)| format!("{code} {meaning}")).collect();
+    format!("Exit codes: {}.", codes.join("; "))
+}
+
+/// A table in Markdown, of all programs.
+#[must_use]
+pub fn markdown() -> String {
+    let all = meanings(&[Program::FrontDoor, Program::Simulator, Program::Daemon]);
+    table(all.iter().map(|(code, meaning)| (*code, meaning.as_str())))
+}
+
+/// A table in Markdown, of the codes of one verb.
+#[must_use]
+pub fn markdown_of_verb(codes: &[(u8, &str)]) -> String {
+    table(codes.iter().copied())
+}
+
+fn table<'a>(rows: impl Iterator<Item = (u8, &'a str)>) -> String {
+    let mut text = "| exit code | means |\n| --- | --- |\n".to_owned();
+    for (code, meaning) in rows {
+        let _ = writeln!(text, "| {code} | {meaning} |");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{INTERNAL, Program, TABLE, help, markdown};
+
+    #[test]
+    fn a_program_means_one_thing_by_a_code() {
+        assert!(TABLE.is_sorted_by_key(|row| row.code));
+        for program in [Program::FrontDoor, Program::Simulator, Program::Daemon] {
+            let codes: Vec<u8> =
+                TABLE.iter().filter(|row| row.programs.contains(&program)).map(|row| row.code).collect();
+            let mut once = codes.clone();
+            once.dedup();
+            assert_eq!(codes, once, "{program:?}");
+            assert!(codes.contains(&INTERNAL));
+        }
+    }
+
+    #[test]
+    fn what_only_the_daemon_means_is_marked_beside_the_others() {
+        assert!(help(&[Program::Daemon]).contains("\n   0  done\n   1  the cluster refused"));
+        let all = markdown();
+        assert!(all.contains("| 0 | holds, complete within its bounds; cutoverd: done |"), "{all}");
+        assert!(all.contains("| 69 | cutoverd: no node answered in time, or an address is taken |"), "{all}");
+        assert!(all.contains("| 64 | wrong command line |"), "{all}");
+    }
+}

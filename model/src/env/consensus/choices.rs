@@ -1,0 +1,152 @@
+//! The choices of a state, in a fixed order.
+
+use super::action::{Action, ActionKind, NodeAction};
+use super::successor_cache::SuccessorCache;
+use super::{Duplicates, State, World};
+use cutover::core::control_plane::ControlPlaneConsensus as _;
+use cutover::core::raft::{Elections, RoleName, Timer};
+
+/// All sets of so many of so many messages; one empty set if none is over.
+fn sets((messages, over): (u32, u32)) -> impl Iterator<Item = u16> {
+    let all: u16 = if over == 0 { 1 } else { 1 << messages.min(15) };
+    (0..all).filter(move |set| set.count_ones() == over)
+}
+
+fn number(at: usize) -> u8 {
+    u8::try_from(at).unwrap_or(u8::MAX)
+}
+
+impl World {
+    /// Everything that can happen, in a fixed order.
+    pub(super) fn choices(&self, state: &State, into: &mut Vec<Action>) {
+        let mut all = Vec::new();
+        for message in (0..state.net.messages().len()).map(number) {
+            match self.cluster.duplicates {
+                Duplicates::Unbounded => all.push(ActionKind::Repeat { message }),
+                Duplicates::AtMost(most) => {
+                    all.push(ActionKind::Deliver { message });
+                    if state.spent.duplicates < most {
+                        all.push(ActionKind::Repeat { message });
+                    }
+                }
+            }
+        }
+        for (node, _) in state.hosts() {
+            self.own_choices(state, node, &mut all);
+        }
+        self.client_choices(state, &mut all);
+        let mut ahead = SuccessorCache::of(self, state);
+        for what in all {
+            self.offer(state, what, None, &mut ahead, into);
+            for keep in 0..self.crash_points(state, what) {
+                self.offer(state, what, Some(keep), &mut ahead, into);
+            }
+        }
+        ahead.keep();
+    }
+
+    /// Enabled something if it changes anything, with every set of messages that there is no room for.
+    fn offer(
+        &self,
+        state: &State,
+        what: ActionKind,
+        crash: Option<u8>,
+        ahead: &mut SuccessorCache,
+        into: &mut Vec<Action>,
+    ) {
+        let Some(stepped) = self.happen(state, what, crash, false) else { return };
+        let messages = stepped.state.net.messages().len();
+        let over = messages.saturating_sub(self.cluster.in_flight.into());
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        into.extend(sets((number(messages), number(over))).map(|lose| Action { what, crash, lose }));
+        ahead.note(what, crash, stepped);
+    }
+
+    /// How many prefixes of the batches a crash may keep, if it comes before the node has spoken.
+    fn crash_points(&self, state: &State, what: ActionKind) -> u8 {
+        if self.cluster.lingers || state.spent.crashes >= self.cluster.crashes {
+            return 0;
+        }
+        match self.batches(state, what) {
+            0 => 0,
+            batches => batches + 1,
+        }
+    }
+
+    fn own_choices(&self, state: &State, node: u8, into: &mut Vec<ActionKind>) {
+        let Some(host) = state.host(node) else { return };
+        let machine = host.engine.node();
+        let mut add = |action| into.push(ActionKind::Do { node, action });
+        if host.is_writing() {
+            add(NodeAction::Sync);
+        }
+        let limits = self.cluster.limits;
+        // In the last term nobody prepares for another: who hears whom makes no difference any more.
+        let another = machine.hard_state().term.0 < self.cluster.terms;
+        let stable = limits.elections == Elections::Stable && another;
+        match machine.role() {
+            RoleName::Leader => {
+                if self.cluster.heartbeats {
+                    add(NodeAction::Fire(Timer::Heartbeat));
+                }
+                // It looks who hears it; and it sends a snapshot again, which matters if one may be lost for good.
+                if stable || (limits.compact_after_entries < 1000 && !self.cluster.loses_old) {
+                    add(NodeAction::Fire(Timer::Election));
+                }
+                if self.cluster.transfers > 0 {
+                    add(NodeAction::Fire(Timer::Transfer));
+                }
+            }
+            RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
+                if another && state.spent.timeouts < self.cluster.timeouts {
+                    add(NodeAction::Fire(Timer::Election));
+                }
+                if stable {
+                    add(NodeAction::Fire(Timer::MinElectionTimeout));
+                }
+            }
+        }
+        if state.spent.crashes < self.cluster.crashes {
+            for keep in 0..=host.batches() {
+                add(NodeAction::Crash { keep });
+            }
+        }
+        if state.spent.wipes < self.cluster.wipes {
+            add(NodeAction::Wipe);
+        }
+    }
+
+    fn client_choices(&self, state: &State, into: &mut Vec<ActionKind>) {
+        for (node, host) in state.hosts() {
+            if !host.engine.is_leader() {
+                continue;
+            }
+            let mut add = |action| into.push(ActionKind::Do { node, action });
+            if state.clients.wants_session(&self.cluster) {
+                add(NodeAction::Open);
+            }
+            if state.clients.lets_others_in(&self.cluster) {
+                add(NodeAction::OpenOther);
+            }
+            for write in state.clients.wanted_writes(&self.cluster) {
+                add(NodeAction::Write(write));
+            }
+            for (at, _) in state.wanted.commands.iter().enumerate().filter(|(_, wanted)| !host.has(wanted)) {
+                add(NodeAction::Command(number(at)));
+            }
+            if state.wanted.read && state.clients.reads < self.cluster.reads {
+                add(NodeAction::Read);
+            }
+            if state.clients.changes < self.cluster.changes {
+                for wish in self.cluster.wishes {
+                    add(NodeAction::Change(*wish));
+                }
+            }
+            if state.clients.transfers < self.cluster.transfers {
+                for (to, _) in state.hosts().filter(|(to, _)| *to != node) {
+                    add(NodeAction::Transfer(to));
+                }
+            }
+        }
+    }
+}
