@@ -68,7 +68,8 @@ impl Table {
         if *repeated {
             return;
         }
-        let answer = self.state.apply(at, payload);
+        // A broken invariant halts the nodes that apply the same entry, and is found there.
+        let answer = self.state.apply(at, payload, &mut None);
         self.answers.insert(at, answer);
         let partition = match (&answer, payload) {
             (Answer::Created { partition, .. }, _) => *partition,
