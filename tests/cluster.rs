@@ -17,6 +17,8 @@
     reason = "it runs processes, and waits for them"
 )]
 
+#[path = "cluster/alone.rs"]
+mod alone;
 #[path = "cluster/certs.rs"]
 mod certs;
 #[path = "cluster/clocks.rs"]

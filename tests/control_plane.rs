@@ -143,3 +143,23 @@ macro_rules! on_every_engine {
     };
 }
 pub(crate) use on_every_engine;
+
+/// Each test on a cluster of one, and on a cluster of three: what needs others, or may come to.
+macro_rules! on_every_cluster {
+    ($($test:ident)*) => {
+        $(mod $test {
+            use super::*;
+
+            #[test]
+            fn in_a_cluster_of_one() {
+                super::$test::<ReplicatedControlPlane>(1);
+            }
+
+            #[test]
+            fn in_a_cluster_of_three() {
+                super::$test::<ReplicatedControlPlane>(3);
+            }
+        })*
+    };
+}
+pub(crate) use on_every_cluster;

@@ -61,7 +61,7 @@ fn settle(
             if let Output::Persist { number, batch } = &output {
                 disk.write(batch);
                 engine.synced(*number);
-            } else {
+            } else if !matches!(output, Output::SetTimer(_) | Output::CancelTimer(_)) {
                 rest.push(output);
             }
         }

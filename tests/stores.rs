@@ -1,4 +1,4 @@
-//! One suite for everything that holds the table: in this process, in a log of this process, in a cluster.
+//! One suite for everything that holds the table: the embedded control plane, and clusters.
 //!
 //! A store is compared with a table that takes the same commands: same answers, same records. A store may fail where the
 //! table cannot; then the command is repeated, and has taken effect once.
@@ -10,8 +10,12 @@
     reason = "a test says what it expects by stopping"
 )]
 
-use cutover::core::control_plane::{ReplicatedControlPlane, SingleNodeControlPlane};
-use cutover::core::migration::{Caps, InProcessStore};
+use cutover::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane};
+use cutover::core::migration::Caps;
+use cutover::core::raft::Batch;
+use cutover::embedded::{self, Embedded};
+use cutover::node::driver::{Queues, Storage};
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[expect(dead_code, reason = "the tests of the seam use all of it")]
 #[path = "support/cluster.rs"]
@@ -44,16 +48,43 @@ mod suite;
 mod world;
 
 use cluster_store::ClusterStore;
-use cutover::core::control_plane::LogStore;
-
-type Embedded = LogStore<SingleNodeControlPlane, site::Disk>;
 type Cluster = ClusterStore<ReplicatedControlPlane>;
 
+/// A disk in memory that takes so many batches, and then no more. Clones share it.
+#[derive(Clone)]
+struct Memory {
+    disk: Arc<Mutex<site::Disk>>,
+    batches: usize,
+}
+
+impl Memory {
+    fn new(disk: site::Disk, batches: usize) -> Self {
+        Self { disk: Arc::new(Mutex::new(disk)), batches }
+    }
+
+    fn now(&self) -> site::Disk {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Opens a control plane on it.
+    fn open(&self) -> Result<Embedded, embedded::OpenError> {
+        embedded::start(site::config(1), Queues::default(), self.clone(), self.now())
+    }
+}
+
+impl Storage for Memory {
+    type Error = &'static str;
+
+    fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), &'static str> {
+        self.batches = self.batches.checked_sub(batches.len()).ok_or("no space left on device")?;
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        batches.iter().for_each(|batch| disk.write(batch));
+        Ok(())
+    }
+}
+
 fn embedded(caps: Caps) -> Embedded {
-    let founder = site::founder(1, caps);
-    let (engine, disk) =
-        SingleNodeControlPlane::bootstrap_leader(site::config(1), site::identity(1), &founder).unwrap();
-    LogStore::new(engine, disk)
+    Memory::new(site::founder(1, caps).disk().unwrap(), usize::MAX).open().unwrap()
 }
 
 /// The suite on one kind of store.
@@ -91,8 +122,7 @@ macro_rules! suite {
 }
 
 suite! {
-    in_this_process: InProcessStore::new;
-    in_a_log_of_this_process: embedded;
+    embedded_in_this_process: embedded;
     in_a_cluster_of_one: |caps| Cluster::calm(1, caps);
     in_a_cluster_of_three: |caps| Cluster::calm(3, caps);
     in_a_cluster_of_three_in_bad_weather: |caps| Cluster::rough(3, caps, 11, false);

@@ -15,7 +15,7 @@
 //! | `campaign.rs`, `cli.rs`, `report.rs` | many seeds; the command line; what is printed |
 //! | `shrink.rs` | what a failing seed can do without, and its last lines |
 //!
-//! May import: `cutover_report`, `core`, `node`, `client`, `cutover_model::host`.
+//! May import: `cutover_report`, `core`, `node`, `client`.
 
 #![allow(clippy::result_large_err, reason = "a gRPC status is as large as it is")]
 

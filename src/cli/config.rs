@@ -114,7 +114,8 @@ const fn one() -> u64 {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listen {
-    peer: SocketAddr,
+    /// Without it the node runs alone.
+    peer: Option<SocketAddr>,
     client: SocketAddr,
     metrics: Option<SocketAddr>,
 }
@@ -122,7 +123,7 @@ struct Listen {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advertise {
-    peer: Address,
+    peer: Option<Address>,
     client: Address,
 }
 
@@ -183,7 +184,7 @@ pub struct NodeConfig {
     /// Its data directory.
     pub data: PathBuf,
     /// Where it listens for nodes,
-    pub peer: SocketAddr,
+    pub peer: Option<SocketAddr>,
     /// for clients,
     pub client: SocketAddr,
     /// and for whoever collects metrics.
@@ -235,8 +236,10 @@ impl NodeConfig {
         };
         let own = |address: SocketAddr| Address::try_from(address.to_string()).ok();
         let endpoints = match file.advertise {
-            Some(Advertise { peer, client }) => Endpoints { peer: Some(peer), client: Some(client) },
-            None => Endpoints { peer: own(file.listen.peer), client: own(file.listen.client) },
+            Some(Advertise { peer, client }) => {
+                Endpoints { peer: peer.or_else(|| file.listen.peer.and_then(own)), client: Some(client) }
+            }
+            None => Endpoints { peer: file.listen.peer.and_then(own), client: own(file.listen.client) },
         };
         let me = Peer { node: NodeId(file.node), incarnation: Incarnation(file.incarnation) };
         let LogSection { compact_after_entries, keep_entries } = file.log;
@@ -294,8 +297,9 @@ fn check(file: &File) -> Result<(), ConfigError> {
         }
     }
     if file.tls.is_none() && !file.insecure {
-        for (what, address) in [("listen.peer", file.listen.peer), ("listen.client", file.listen.client)] {
-            if !address.ip().is_loopback() {
+        let ports = [("listen.peer", file.listen.peer), ("listen.client", Some(file.listen.client))];
+        for (what, address) in ports {
+            if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
                 return Err(ConfigError::Insecure { what, address });
             }
         }

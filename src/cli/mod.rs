@@ -14,6 +14,7 @@ mod config;
 mod connect;
 mod ctl;
 mod init;
+mod ports;
 mod recover;
 mod serve;
 

@@ -1,14 +1,14 @@
 //! Runs a node until it is told to stop.
 
 use super::init::{founder, store_failed};
+use super::ports::{health, publish_metrics, run_clients, run_peers};
 use super::{Failed, NodeConfig, exit};
-use crate::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane};
+use crate::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane, SingleNodeControlPlane};
 use crate::core::raft::Durable;
-use crate::node::driver::{Environment, FileRecorder, Handle, Recorder, Stopped};
-use crate::node::proto::DESCRIPTORS;
+use crate::node::driver::{Engine, Environment, FileRecorder, Handle, Recorder, Stopped, Transport};
 use crate::node::server::{
-    Certificates, GrpcTransport, LargeMessages, Limits, Listener, Parts, PeerAddresses, PeerService,
-    RemovalNotice, Running, Streams, client_services, peer_service, start,
+    Certificates, GrpcTransport, LargeMessages, Listener, Parts, PeerAddresses, PeerService, RemovalNotice,
+    Running, Streams, start,
 };
 use crate::node::store::{Store, StoreError};
 use crate::node::tls::{Security, Tls};
@@ -19,12 +19,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tonic::transport::Server;
 
 /// The options of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A node without data waits to be admitted: `cutover ctl members add` on the cluster that it joins.\n\
+    A node without listen.peer runs alone; it can be given one later, and grow into a cluster.\n\
     SIGTERM and Ctrl-C hand the leadership over and end it cleanly; SIGHUP reads the certificates again.\n\n\
     Example:\n  cutover serve --config n1.toml"
 )]
@@ -84,7 +84,8 @@ fn check(config: &NodeConfig) -> Result<(), Failed> {
         Err(error) => return Err(store_failed(&error)),
     }
     println!("node      {} of {}, {}", config.raft.me, config.raft.cluster, config.identity);
-    println!("listens   peers {}, clients {}", config.peer, config.client);
+    let peers = config.peer.map_or_else(|| "none (runs alone)".to_owned(), |address| address.to_string());
+    println!("listens   peers {peers}, clients {}", config.client);
     println!("security  {}", if matches!(config.security, Security::Plain) { "none" } else { "mutual TLS" });
     println!("the configuration can be used");
     Ok(())
@@ -103,6 +104,11 @@ fn open(config: &NodeConfig) -> Result<(Store, Durable<ControlPlaneEntry>), Fail
     let identity = config.store_identity();
     match Store::open(&config.data, &identity) {
         Ok(opened) => Ok(opened),
+        Err(error @ StoreError::Missing { .. }) if config.peer.is_none() => {
+            let line =
+                format!("{error}; found it with `cutover init`, or name a listen.peer to join a cluster");
+            Err(Failed::new(exit::DATA, line))
+        }
         Err(StoreError::Missing { .. }) => {
             let empty = founder(config).empty_disk().map_err(|error| Failed::new(exit::INTERNAL, error))?;
             let store =
@@ -114,6 +120,27 @@ fn open(config: &NodeConfig) -> Result<(Store, Durable<ControlPlaneEntry>), Fail
     }
 }
 
+/// The engine of a node, and its way to the others: with a port for peers it is one of a cluster, without it is alone.
+fn engine(
+    config: &NodeConfig,
+    durable: Durable<ControlPlaneEntry>,
+    learned: &PeerAddresses,
+    heard: &RemovalNotice,
+) -> Result<(Engine, Box<dyn Transport>), Failed> {
+    let data = config.data.display();
+    if config.peer.is_none() {
+        let engine = SingleNodeControlPlane::open(config.raft, durable).map_err(|error| {
+            Failed::new(exit::DATA, format!("{data}: {error}; a node with others needs a listen.peer"))
+        })?;
+        return Ok((Box::new(engine), Box::new(())));
+    }
+    let engine = ReplicatedControlPlane::start(config.raft, durable)
+        .map_err(|error| Failed::new(exit::DATA, error))?;
+    let (own, security) = (config.endpoints.peer.clone(), config.security.clone());
+    let transport = GrpcTransport::new(config.raft, own, security, learned.clone(), heard.clone());
+    Ok((Box::new(engine), Box::new(transport)))
+}
+
 async fn serve(
     config: NodeConfig,
     store: Store,
@@ -121,17 +148,14 @@ async fn serve(
     recorder: Option<FileRecorder>,
 ) -> Result<(), Failed> {
     let listen = |error| Failed::new(exit::UNAVAILABLE, error);
-    let peers = Listener::bind(config.peer).await.map_err(|error| listen(error.to_string()))?;
+    let peers = match config.peer {
+        Some(address) => Some(Listener::bind(address).await.map_err(|error| listen(error.to_string()))?),
+        None => None,
+    };
     let clients = Listener::bind(config.client).await.map_err(|error| listen(error.to_string()))?;
     publish_metrics(config.metrics)?;
     let (learned, heard) = (PeerAddresses::default(), RemovalNotice::default());
-    let transport = GrpcTransport::new(
-        config.raft,
-        config.endpoints.peer.clone(),
-        config.security.clone(),
-        learned.clone(),
-        heard.clone(),
-    );
+    let (engine, transport) = engine(&config, durable, &learned, &heard)?;
     // Nodes that start together must not draw the same jitter.
     let seed = RandomState::new().hash_one(config.raft.me);
     let environment = Environment {
@@ -140,10 +164,8 @@ async fn serve(
         recorder: recorder.map(|recorder| Box::new(recorder) as Box<dyn Recorder>),
     };
     let identify = Arc::new(Certificates);
-    let engine = ReplicatedControlPlane::start(config.raft, durable)
-        .map_err(|error| Failed::new(exit::DATA, error))?;
     let Running { handle, inbox, service, mut task } = start(Parts {
-        engine: Box::new(engine),
+        engine,
         driver: config.driver,
         storage: store,
         transport,
@@ -153,25 +175,28 @@ async fn serve(
         policy: config.policy,
     });
     let (stop, stopping) = watch::channel(false);
-    let peer = PeerService {
-        config: config.raft,
-        handle: handle.clone(),
-        inbox,
-        identify,
-        rule: config.rule,
-        addresses: learned,
-        streams: Streams::default(),
-        large: LargeMessages::default(),
-    };
-    let at = (peers.address(), clients.address());
-    tokio::spawn(run_peers(peers, config.security.clone(), config.limits, peer, stopping.clone()));
+    let at = (peers.as_ref().map(Listener::address), clients.address());
+    if let Some(peers) = peers {
+        let service = PeerService {
+            config: config.raft,
+            handle: handle.clone(),
+            inbox,
+            identify,
+            rule: config.rule,
+            addresses: learned,
+            streams: Streams::default(),
+            large: LargeMessages::default(),
+        };
+        tokio::spawn(run_peers(peers, config.security.clone(), config.limits, service, stopping.clone()));
+    }
     let health = health(&handle, stopping.clone());
     let service = service.with(config.limits.patience(), heard);
     tokio::spawn(run_clients(clients, config.security.clone(), config.limits, service, health, stopping));
     if let Security::Mutual(tls) = &config.security {
         tokio::spawn(reload(Arc::clone(tls)));
     }
-    tracing::info!(node = %config.raft.me, cluster = config.raft.cluster.0, peers = %at.0, clients = %at.1, "serves");
+    let peers = at.0.map_or_else(|| "none: it runs alone".to_owned(), |address| address.to_string());
+    tracing::info!(node = %config.raft.me, cluster = config.raft.cluster.0, %peers, clients = %at.1, "serves");
     let told = tokio::select! {
         biased;
         stopped = &mut task => stopped,
@@ -183,13 +208,6 @@ async fn serve(
     };
     let _listeners = stop.send(true);
     ended(told)
-}
-
-fn publish_metrics(at: Option<std::net::SocketAddr>) -> Result<(), Failed> {
-    let Some(address) = at else { return Ok(()) };
-    let exporter = metrics_exporter_prometheus::PrometheusBuilder::new().with_http_listener(address);
-    let installed = exporter.install();
-    installed.map_err(|error| Failed::new(exit::UNAVAILABLE, format!("cannot listen on {address}: {error}")))
 }
 
 fn ended(told: Result<Stopped, tokio::task::JoinError>) -> Result<(), Failed> {
@@ -244,86 +262,5 @@ async fn reload(tls: Arc<Tls>) {
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "the certificates in use stay in use"),
         }
-    }
-}
-
-fn builder(limits: Limits) -> Server {
-    Server::builder()
-        .max_concurrent_streams(limits.streams_per_connection)
-        .http2_keepalive_interval(Some(Duration::from_secs(5)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(5)))
-        .http2_max_header_list_size(16 << 10)
-}
-
-async fn stopped(mut stopping: watch::Receiver<bool>) {
-    let _gone = stopping.wait_for(|stop| *stop).await;
-}
-
-async fn run_peers(
-    listener: Listener,
-    security: Security,
-    limits: Limits,
-    service: PeerService,
-    stopping: watch::Receiver<bool>,
-) {
-    // A node has one stream open; a second one takes its place.
-    let few = Limits { streams_per_connection: 4, ..limits };
-    let router = builder(few).add_service(peer_service(service));
-    let incoming = listener.incoming_peers(security, limits);
-    let ended = router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await;
-    if let Err(error) = ended {
-        tracing::error!(%error, "the port for peers is closed");
-    }
-}
-
-type Health = tonic_health::pb::health_server::HealthServer<tonic_health::server::HealthService>;
-
-/// Serving, as long as this node knows a leader.
-fn health(handle: &Handle, stopping: watch::Receiver<bool>) -> Health {
-    let reporter = tonic_health::server::HealthReporter::new();
-    let service = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
-    let service = tonic_health::pb::health_server::HealthServer::new(service);
-    let mut statuses = handle.statuses();
-    tokio::spawn(async move {
-        loop {
-            let stop = *stopping.borrow();
-            let serving = !stop && statuses.borrow_and_update().leader.is_some();
-            let status = if serving {
-                tonic_health::ServingStatus::Serving
-            } else {
-                tonic_health::ServingStatus::NotServing
-            };
-            reporter.set_service_status("", status).await;
-            if stop || statuses.changed().await.is_err() {
-                return;
-            }
-        }
-    });
-    service
-}
-
-async fn run_clients(
-    listener: Listener,
-    security: Security,
-    limits: Limits,
-    service: crate::node::server::Service,
-    health: Health,
-    stopping: watch::Receiver<bool>,
-) {
-    let router = client_services(&mut builder(limits), service, limits.message_bytes).add_service(health);
-    // Of both versions: not every tool has heard of the later one.
-    let describe =
-        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
-    let router = match (describe().build_v1(), describe().build_v1alpha()) {
-        (Ok(later), Ok(earlier)) => router.add_service(later).add_service(earlier),
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "no reflection");
-            router
-        }
-    };
-    let ended =
-        router.serve_with_incoming_shutdown(listener.incoming(security, limits), stopped(stopping)).await;
-    if let Err(error) = ended {
-        tracing::error!(%error, "the port for clients is closed");
     }
 }

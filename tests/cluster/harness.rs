@@ -98,6 +98,8 @@ pub struct Node {
     pub directory: PathBuf,
     pub data: PathBuf,
     pub peer: SocketAddr,
+    /// Without a port for peers.
+    pub alone: bool,
     pub client: SocketAddr,
     pub metrics: SocketAddr,
     pub files: Option<Files>,
@@ -124,6 +126,7 @@ impl Node {
             data: directory.join("data"),
             directory,
             peer: free(),
+            alone: false,
             client: free(),
             metrics: free(),
             files,
@@ -146,6 +149,7 @@ impl Node {
     pub fn configuration(&self) -> String {
         let Self { number, incarnation, cluster, data, peer, client, metrics, identity, sections, .. } = self;
         let data = data.display();
+        let peer = if self.alone { String::new() } else { format!("peer = \"{peer}\"\n") };
         let tls = self.files.as_ref().map_or(String::new(), |Files { ca, cert, key }| {
             format!(
                 "[tls]\nca = {ca:?}\ncert = {cert:?}\nkey = {key:?}\n\
@@ -156,7 +160,7 @@ impl Node {
         format!(
             "cluster = {cluster}\nnode = {number}\nincarnation = {incarnation}\ndata = \"{data}\"\n\
              identity = \"{identity}\"\n\
-             [listen]\npeer = \"{peer}\"\nclient = \"{client}\"\nmetrics = \"{metrics}\"\n\
+             [listen]\n{peer}client = \"{client}\"\nmetrics = \"{metrics}\"\n\
              [timing]\nheartbeat_ms = 50\nelection_timeout_ms_min = 500\nelection_timeout_ms_max = 1000\n\
              {tls}{sections}"
         )

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::site::{config, founder, peer};
+use cutover::core::control_plane::AloneError;
 use cutover::core::control_plane::ClusterVoterIdentity;
 use cutover::core::ids::Incarnation;
 use cutover::core::raft::{Change, ChangeRefusal, Peer, Rejection};
 
-on_every_engine! {
+on_every_cluster! {
     an_identity_has_one_node
     a_learner_that_hears_nothing_does_not_come_to_vote
 }
@@ -110,6 +111,52 @@ fn a_node_without_its_disk_comes_back_in_another_life() {
     let node = cluster.engine(leader).node();
     assert!(node.configuration().is_member(again) && !node.configuration().is_member(peer(lost)));
     assert_eq!(cluster.engine(leader).state().identity(NodeId(lost)), Some(&identity(lost)));
+}
+
+/// Nobody could hear it: it has no port for peers. Nothing of it is in the log.
+#[test]
+fn one_process_admits_nobody() {
+    let (mut cluster, leader) = led::<SingleNodeControlPlane>(1);
+    let commit_before = cluster.engine(leader).commit_index();
+    for entry in [admit(2, 2), admit(2, 1), promote(2), promote(1)] {
+        let refused = cluster.call(leader, |engine| engine.propose(entry, None));
+        assert_eq!(refused, Err(ControlPlaneError::RunsAlone));
+    }
+    let refused = cluster.call(leader, |engine| engine.propose(remove(2), None));
+    assert!(matches!(refused, Err(ControlPlaneError::Rejected(Rejection::Change { .. }))), "{refused:?}");
+    cluster.settle();
+    assert_eq!(cluster.engine(leader).commit_index(), commit_before);
+    assert_eq!(cluster.engine(leader).members(), [(NodeId(1), identity(1).into())]);
+}
+
+/// The same disk under the other engine: everything is kept, and others can join.
+#[test]
+fn one_process_grows_into_a_cluster_and_keeps_everything() {
+    let (mut alone, _) = led::<SingleNodeControlPlane>(1);
+    let opened = alone.call(1, |engine| engine.open_session().unwrap());
+    let (_, effect) = committed(&mut alone, 1, opened);
+    let Effect::SessionOpened(session) = effect else { panic!("{effect:?}") };
+    let ticket = Some(Ticket { session, serial: Serial(1), acknowledged_through: Serial::ZERO });
+    for partition in 1..=9 {
+        let ticket = ticket.filter(|_| partition == 9);
+        assert_eq!(commit(&mut alone, 1, create(partition), ticket).1, fresh(1));
+    }
+    let (state, term) = (alone.engine(1).state().clone(), alone.engine(1).current_term());
+    assert!(alone.disk(1).log.base().index > Index(1), "its log begins with a snapshot");
+
+    let mut cluster: Cluster<ReplicatedControlPlane> = Cluster::new(0, Caps::PRODUCTION, 5);
+    cluster.add(1, alone.disk(1).clone());
+    let leader = lead(&mut cluster);
+    assert_eq!(cluster.engine(leader).state(), &state);
+    assert!(cluster.engine(leader).current_term() > term);
+    let again = Effect::Answered { answer: Answer::Epoch(Epoch(1)), repeated: true };
+    assert_eq!(commit(&mut cluster, leader, create(9), ticket).1, again, "its sessions are kept");
+    cluster.add(2, founder(1, Caps::PRODUCTION).empty_disk().unwrap());
+    assert_eq!(commit(&mut cluster, leader, admit(2, 2), None).1, noted());
+    assert_eq!(commit(&mut cluster, leader, promote(2), None).1, noted());
+    assert_eq!(cluster.engine(2).state().table(), state.table());
+    let refused = SingleNodeControlPlane::open(config(1), cluster.disk(1).clone());
+    assert!(matches!(refused, Err(AloneError::OtherMembers { .. })), "{refused:?}");
 }
 
 #[test]

@@ -8,6 +8,9 @@ on_every_engine! {
     a_retry_is_answered_as_before
     a_retry_is_answered_as_before_by_a_node_that_starts_from_a_snapshot
     a_closed_session_is_never_new_again
+}
+
+on_every_cluster! {
     a_change_of_members_goes_without_a_session
 }
 

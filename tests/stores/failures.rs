@@ -1,15 +1,13 @@
 //! What a store says when it cannot tell.
 
 use super::world::CAPS;
-use super::{Cluster, embedded, site};
-use cutover::core::control_plane::{
-    ControlPlaneConsensus, ControlPlaneEntry, Disk, DiskFailed, LogStore, ReplicatedControlPlane,
-    SingleNodeControlPlane, Stopped,
-};
+use super::{Cluster, Memory, site};
 use cutover::core::ids::{Epoch, Index, PartitionId, Placement};
 use cutover::core::migration::{BackendFailure, Caps, Command, MigrationError, MigrationStore, Transition};
 use cutover::core::placement::Guarantee;
-use cutover::core::raft::{Batch, Limits};
+use cutover::core::raft::Limits;
+use cutover::embedded::{self, Embedded, OpenError};
+use cutover::node::driver::{Queues, Stopped};
 
 fn create(partition: u32) -> Command {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
@@ -23,38 +21,25 @@ fn failure<T: std::fmt::Debug>(answer: Result<T, MigrationError>) -> BackendFail
     }
 }
 
-/// Writes so many batches, and then no more.
-struct Full {
-    disk: site::Disk,
-    batches: u32,
-}
-
-impl Disk for Full {
-    fn write(&mut self, batch: &Batch<ControlPlaneEntry>) -> Result<(), DiskFailed> {
-        self.batches = self.batches.checked_sub(1).ok_or(DiskFailed)?;
-        Disk::write(&mut self.disk, batch)
-    }
-}
-
 /// A disk that fails anywhere: what was told before is there after a restart, and what was not told is not needed.
 #[test]
 fn a_store_whose_disk_failed_tells_nothing_that_is_not_on_it() {
     for batches in 0..24 {
-        let disk = site::founder(1, CAPS).disk().unwrap();
-        let engine = SingleNodeControlPlane::start(site::config(1), disk.clone()).unwrap();
-        let mut store = LogStore::new(engine, Full { disk, batches });
-        let told: Vec<_> = (0..20).filter(|n| store.propose(&create(*n)).is_ok()).collect();
-        assert_eq!(
-            store.stopped(),
-            Some(&Stopped::Disk(DiskFailed)),
-            "20 commands do not fit {batches} batches"
-        );
-        assert_eq!(failure(store.propose(&create(0))), BackendFailure::NoLeader, "it stays stopped");
-        assert_eq!(failure(store.state(PartitionId(0))), BackendFailure::NoLeader);
-
-        let disk = store.into_disk().disk;
-        let engine = SingleNodeControlPlane::start(site::config(1), disk.clone()).unwrap();
-        let mut store = LogStore::new(engine, disk);
+        let disk = Memory::new(site::founder(1, CAPS).disk().unwrap(), batches);
+        let mut told = Vec::new();
+        match disk.open() {
+            Ok(mut store) => {
+                let propose = |store: &mut Embedded, n| MigrationStore::propose(store, &create(n));
+                told.extend((0..20).filter(|n| propose(&mut store, *n).is_ok()));
+                assert_eq!(failure(propose(&mut store, 0)), BackendFailure::NoLeader, "it stays stopped");
+                assert_eq!(failure(store.state(PartitionId(0))), BackendFailure::NoLeader);
+                let full = Stopped::Disk("no space left on device".to_owned());
+                assert_eq!(store.close(), Err(full), "20 commands do not fit {batches} batches");
+            }
+            Err(OpenError::Stopped(Stopped::Disk(_))) => assert!(batches < 2, "{batches} are enough to lead"),
+            Err(other) => panic!("{batches}: {other}"),
+        }
+        let mut store = Memory { batches: usize::MAX, ..disk }.open().unwrap();
         for partition in told {
             assert!(store.state(PartitionId(partition)).unwrap().is_some(), "{partition}, {batches} batches");
         }
@@ -64,19 +49,19 @@ fn a_store_whose_disk_failed_tells_nothing_that_is_not_on_it() {
 /// Often enough for the log to begin with a snapshot.
 #[test]
 fn a_store_starts_again_with_everything_that_was_committed() {
-    let mut store = embedded(Caps::PRODUCTION);
+    let disk = Memory::new(site::founder(1, Caps::PRODUCTION).disk().unwrap(), usize::MAX);
+    let mut before = None;
     for partition in 0..9 {
-        let created = store.propose(&create(partition)).unwrap();
+        let mut store = disk.open().unwrap();
+        let found = store.read(|view| (view.state().clone(), view.engine().status().term)).unwrap();
+        assert!(before.is_none_or(|(state, term)| state == found.0 && term < found.1), "{partition}");
+        let created = MigrationStore::propose(&mut store, &create(partition)).unwrap();
         let (record, _) = store.state(PartitionId(partition)).unwrap().expect("it was created");
         assert_eq!(record.epoch, created);
-        let (engine, disk) = (store.engine().clone(), store.into_disk());
-        let again = SingleNodeControlPlane::start(site::config(1), disk.clone()).unwrap();
-        assert!(!again.is_leader(), "its vote is not durable yet");
-        store = LogStore::new(again, disk);
-        assert!(store.engine().current_term() > engine.current_term());
-        assert_eq!(store.engine().state(), engine.state());
+        before = Some(store.read(|view| (view.state().clone(), view.engine().status().term)).unwrap());
+        store.close().unwrap();
     }
-    assert!(store.disk().log.base().index > Index(2), "{}", store.disk().log.base());
+    assert!(disk.now().log.base().index > Index(2), "{}", disk.now().log.base());
 }
 
 #[test]
@@ -84,22 +69,21 @@ fn an_entry_that_the_log_does_not_take_is_not_taken() {
     let limits = Limits { entry_bytes_max: 7, ..site::LIMITS };
     let config = cutover::core::raft::Config { limits, ..site::config(1) };
     let disk = site::founder(1, CAPS).disk().unwrap();
-    let mut store = LogStore::new(SingleNodeControlPlane::start(config, disk.clone()).unwrap(), disk);
-    assert_eq!(failure(store.propose(&create(0))), BackendFailure::NotTaken);
-    assert_eq!(store.stopped(), None);
+    let storage = Memory::new(disk.clone(), usize::MAX);
+    let mut store = embedded::start(config, Queues::default(), storage, disk).unwrap();
+    assert_eq!(failure(MigrationStore::propose(&mut store, &create(0))), BackendFailure::NotTaken);
+    assert_eq!(store.close(), Ok(()));
 }
 
-/// It is of no use, and says so: nobody answers its messages.
+/// Others may decide without it.
 #[test]
-fn an_engine_that_needs_others_has_no_leader() {
-    let disk = site::founder(3, CAPS).disk().unwrap();
-    let mut store =
-        LogStore::new(ReplicatedControlPlane::start(site::config(1), disk.clone()).unwrap(), disk.clone());
-    assert_eq!(failure(store.propose(&create(0))), BackendFailure::NoLeader);
-    assert_eq!(failure(store.state(PartitionId(0))), BackendFailure::NoLeader);
-    let mut store =
-        LogStore::new(SingleNodeControlPlane::start(site::config(1), disk.clone()).unwrap(), disk);
-    assert_eq!(failure(store.propose(&create(0))), BackendFailure::NoLeader);
+fn the_disk_of_a_cluster_is_not_opened_alone() {
+    let refused = Memory::new(site::founder(3, CAPS).disk().unwrap(), usize::MAX).open();
+    let line = refused.err().expect("it is refused").to_string();
+    assert_eq!(line, "the members in its log are n1, n2, n3, expected n1 alone");
+    let nobody = Memory::new(site::founder(1, CAPS).empty_disk().unwrap(), usize::MAX).open();
+    let line = nobody.err().expect("it is refused").to_string();
+    assert_eq!(line, "the members in its log are none, expected n1 alone");
 }
 
 /// Two of three are gone, at any moment: no answer, never "no such partition", and nothing is lost.

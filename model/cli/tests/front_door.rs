@@ -18,3 +18,6 @@ mod refusals;
 mod replays;
 #[path = "front_door/reviews.rs"]
 mod reviews;
+#[cfg(unix)]
+#[path = "front_door/siblings.rs"]
+mod siblings;

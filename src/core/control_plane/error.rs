@@ -26,6 +26,9 @@ pub enum ControlPlaneError {
         /// The node that has it.
         by: NodeId,
     },
+    /// The control plane is one process without a port for peers, so nobody can join it.
+    #[error("this node runs alone, without a port for peers, and admits nobody: give it a listen.peer first")]
+    RunsAlone,
     /// The leader rejected the proposal.
     #[error(transparent)]
     Rejected(Rejection),
@@ -40,7 +43,7 @@ impl ControlPlaneError {
     pub const fn failure(&self) -> BackendFailure {
         match self {
             Self::NotLeader { .. } => BackendFailure::NoLeader,
-            Self::IdentityTaken { .. } => BackendFailure::NotTaken,
+            Self::IdentityTaken { .. } | Self::RunsAlone => BackendFailure::NotTaken,
             Self::Rejected(rejection) => rejected(rejection),
             Self::ReadRefused(refusal) => match refusal {
                 ReadRefusal::NotLeader { .. } | ReadRefusal::Halted => BackendFailure::NoLeader,

@@ -37,5 +37,5 @@ pub use io::{Event, Output, Timer};
 pub use plan::{Plan, Policy, PolicyError, Step};
 pub use record::{CutoverFacts, Debt, OldCopy, PartitionRecord, Placed};
 pub use refusal::{BackendFailure, MigrationError};
-pub use store::{InProcessStore, MigrationStore};
+pub use store::MigrationStore;
 pub use table::{Caps, PlacementTable};

@@ -5,10 +5,7 @@
 //! no expected state, so a late one applies to whichever migration is there. Both are extended here. `state` takes
 //! `&mut self` because a linearizable read of a replicated log needs an exchange with a quorum.
 
-use super::{
-    Caps, Command, Expected, MigrationError, Operator, PartitionRecord, PlacementTable, Reason, Settlement,
-    Transition,
-};
+use super::{Command, Expected, MigrationError, Operator, PartitionRecord, Reason, Settlement, Transition};
 use crate::core::fence::{CatchUpEvidence, Prepared, SealReceipt};
 use crate::core::ids::{Epoch, PartitionId, Placement, Revision};
 use crate::core::placement::Guarantee;
@@ -122,47 +119,5 @@ pub trait MigrationStore {
         proof: Settlement,
     ) -> Result<Epoch, MigrationError> {
         self.propose(&Command { partition, transition: Transition::Settle { migration, proof } })
-    }
-}
-
-/// A table in this process, without a log. Every successful command advances the revision.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct InProcessStore {
-    table: PlacementTable,
-    revision: Revision,
-}
-
-impl InProcessStore {
-    /// An empty table.
-    #[must_use]
-    pub const fn new(caps: Caps) -> Self {
-        Self { table: PlacementTable::new(caps), revision: Revision::ZERO }
-    }
-
-    /// The table.
-    #[must_use]
-    pub const fn table(&self) -> &PlacementTable {
-        &self.table
-    }
-
-    /// The last committed revision.
-    #[must_use]
-    pub const fn revision(&self) -> Revision {
-        self.revision
-    }
-}
-
-impl MigrationStore for InProcessStore {
-    fn propose(&mut self, command: &Command) -> Result<Epoch, MigrationError> {
-        let epoch = self.table.apply(command)?;
-        self.revision = self.revision.next();
-        Ok(epoch)
-    }
-
-    fn state(
-        &mut self,
-        partition: PartitionId,
-    ) -> Result<Option<(PartitionRecord, Revision)>, MigrationError> {
-        Ok(self.table.record(partition).map(|record| (record.clone(), self.revision)))
     }
 }

@@ -3,7 +3,7 @@
 //! A watcher resumes by the last revision that it has seen. It gets every later change in order or, if this node no longer
 //! has them all, everything there is: never a silent gap. What was applied together is told once, as it is in the end.
 
-use super::handle::Failure;
+use super::failure::Failure;
 use crate::core::control_plane::{ControlPlaneState, PartitionName};
 use crate::core::ids::{PartitionId, Revision};
 use crate::core::migration::PartitionRecord;

@@ -1,5 +1,6 @@
 //! What callers hold: requests into the pump, and their answers.
 
+use super::failure::Failure;
 use super::feed::FeedItem;
 use super::status::Status;
 use super::transport::Registry;
@@ -8,28 +9,7 @@ use crate::core::control_plane::{
 };
 use crate::core::ids::{NodeId, Revision, SessionId};
 use crate::core::raft::{Content, MemberRole, Outcome, Peer, Ticket, TransferRefusal};
-use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
-
-/// Why a request has no answer.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub enum Failure {
-    /// The engine says no: it is not in the log, and will not be.
-    #[error(transparent)]
-    Refused(#[from] ControlPlaneError),
-    /// Too much waits already: nothing was done.
-    #[error("too many {what} are waiting")]
-    Busy {
-        /// Of what.
-        what: &'static str,
-    },
-    /// The node has stopped, or stops, and nothing was done.
-    #[error("this node is stopping")]
-    Stopping,
-    /// The node stopped on the way: it may have been done.
-    #[error("this node stopped before the outcome was known")]
-    Indeterminate,
-}
 
 /// The engine, for a look.
 #[derive(Clone, Copy)]

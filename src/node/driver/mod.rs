@@ -21,6 +21,7 @@
 )]
 
 mod config;
+mod failure;
 mod feed;
 mod handle;
 mod perform;
@@ -33,8 +34,9 @@ mod timers;
 mod transport;
 
 pub use config::{DriverConfig, Queues, Timing, TimingError};
+pub use failure::Failure;
 pub use feed::{Changed, FeedItem, NamedRecord};
-pub use handle::{Failure, Handle, View};
+pub use handle::{Handle, View};
 pub use pump::{Engine, Environment, Stopped, start};
 pub use recorder::{FileRecorder, Recorder, RecorderError};
 pub use status::{RoleName, Status};

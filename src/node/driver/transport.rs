@@ -19,6 +19,23 @@ pub trait Transport: Send + 'static {
     fn members(&mut self, registry: &Registry);
 }
 
+/// No network: whatever is sent is lost.
+impl Transport for () {
+    fn send(&mut self, _: Message<ControlPlaneEntry>) {}
+
+    fn members(&mut self, _: &Registry) {}
+}
+
+impl Transport for Box<dyn Transport> {
+    fn send(&mut self, message: Message<ControlPlaneEntry>) {
+        (**self).send(message);
+    }
+
+    fn members(&mut self, registry: &Registry) {
+        (**self).members(registry);
+    }
+}
+
 /// Where messages of other nodes arrive. A transport has made sure who they are from.
 #[derive(Clone, Debug)]
 pub struct Inbox {

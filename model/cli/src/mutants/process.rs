@@ -1,9 +1,11 @@
-//! Children that are waited for no longer than allowed, and the CPU time they took.
+//! Children that are waited for no longer than allowed, and the CPU time they took. Each has a process group of its own,
+//! which ends with it: a compiler that cargo started does not outlive cargo.
 
 use super::error::Error;
+use process_wrap::std::{ChildWrapper, CommandWrap, ProcessGroup};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,7 +60,7 @@ pub struct Ran {
 /// # Errors
 /// When the command cannot be started, or its output cannot be kept.
 pub fn run(
-    command: &mut Command,
+    mut command: Command,
     logs: &Logs,
     limit: Option<Duration>,
     stop: &AtomicBool,
@@ -66,13 +68,10 @@ pub fn run(
     let create = |path: &Path| File::create(path).map_err(Error::io(path));
     let program = PathBuf::from(command.get_program());
     let (began, cpu_before) = (Instant::now(), cpu_of_children());
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(create(&logs.stdout)?)
-        .stderr(create(&logs.stderr)?)
-        .spawn()
-        .map_err(Error::start(&program))?;
-    let end = wait(&mut child, limit, stop).map_err(Error::start(&program))?;
+    command.stdin(Stdio::null()).stdout(create(&logs.stdout)?).stderr(create(&logs.stderr)?);
+    let mut command = CommandWrap::from(command);
+    let mut child = command.wrap(ProcessGroup::leader()).spawn().map_err(Error::start(&program))?;
+    let end = wait(child.as_mut(), limit, stop).map_err(Error::start(&program))?;
     let cpu = match (cpu_before, cpu_of_children()) {
         (Some(before), Some(after)) => after.saturating_sub(before),
         (_, _) => began.elapsed(),
@@ -84,35 +83,27 @@ pub fn run(
     Ok(Ran { end, stdout: read(&logs.stdout)?, stderr: read(&logs.stderr)?, cpu })
 }
 
-fn wait(child: &mut Child, limit: Option<Duration>, stop: &AtomicBool) -> std::io::Result<End> {
+fn wait(child: &mut dyn ChildWrapper, limit: Option<Duration>, stop: &AtomicBool) -> std::io::Result<End> {
     let began = Instant::now();
     let mut nap = FIRST_NAP;
     loop {
         let ended = child.try_wait()?;
-        // A terminal sends Ctrl-C to the child as well, and the child may be the first to notice:
-        // its failure is then no result.
-        if ended.is_some_and(|status| !status.success()) {
-            thread::sleep(LONGEST_NAP);
-        }
         if stop.load(Ordering::Relaxed) {
-            end_now(child)?;
+            if ended.is_none() {
+                child.kill()?;
+            }
             return Ok(End::Interrupted);
         }
         if let Some(status) = ended {
             return Ok(End::Exited(status));
         }
         if limit.is_some_and(|limit| began.elapsed() >= limit) {
-            end_now(child)?;
+            child.kill()?;
             return Ok(End::TimedOut);
         }
         thread::sleep(nap);
         nap = LONGEST_NAP.min(nap * 2);
     }
-}
-
-fn end_now(child: &mut Child) -> std::io::Result<()> {
-    child.kill()?;
-    child.wait().map(|_| ())
 }
 
 /// CPU time of all children waited for so far: Linux's `cutime + cstime`, in ticks that its
@@ -151,12 +142,16 @@ mod tests {
         let dir = std::env::temp_dir();
         let logs = Logs::new(&dir, &format!("mutants-nap-{}", std::process::id()));
         let began = Instant::now();
-        let mut nap = Command::new("sleep");
+        let nap = || {
+            let mut nap = Command::new("sleep");
+            nap.arg("60");
+            nap
+        };
         let limit = Some(Duration::from_millis(20));
-        let ran = run(nap.arg("60"), &logs, limit, &AtomicBool::new(false))?;
+        let ran = run(nap(), &logs, limit, &AtomicBool::new(false))?;
         assert_eq!(ran.end, End::TimedOut);
         assert!(began.elapsed() < Duration::from_secs(30));
-        let ran = run(&mut nap, &logs, None, &AtomicBool::new(true))?;
+        let ran = run(nap(), &logs, None, &AtomicBool::new(true))?;
         assert_eq!(ran.end, End::Interrupted);
         let _ = std::fs::remove_file(&logs.stdout);
         let _ = std::fs::remove_file(&logs.stderr);

@@ -215,11 +215,11 @@ impl Bench<'_> {
     }
 
     fn build(&self, engine: Engine, logs: &Path) -> Result<Option<Built>, Error> {
-        let (mut cargo, program) = match engine {
+        let (cargo, program) = match engine {
             Engine::Check => self.build_check(),
             Engine::Sim => self.build_sim(),
         };
-        let ran = process::run(&mut cargo, &Logs::new(logs, "build"), None, self.stop)?;
+        let ran = process::run(cargo, &Logs::new(logs, "build"), None, self.stop)?;
         match ran.end {
             End::Interrupted => Ok(None),
             End::Exited(status) if status.success() => Ok(Some(Built::Program(program))),
@@ -297,7 +297,7 @@ impl Bench<'_> {
         check.args(["--format", "json"]);
         let limit = until.map_or(self.limits.whole, |_| self.limits.mutant);
         let logs = Logs::new(logs, "check");
-        let ran = process::run(&mut check, &logs, Some(limit), self.stop)?;
+        let ran = process::run(check, &logs, Some(limit), self.stop)?;
         let (ending, late) = match ran.end {
             End::Interrupted => return Ok(None),
             End::Exited(status) => (status.to_string(), None),

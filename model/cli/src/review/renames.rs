@@ -221,7 +221,10 @@ impl Renames {
     /// The lines that name nothing in base, though it names other things of their kind; a text for each.
     #[must_use]
     pub fn unused(&self) -> Vec<String> {
-        let unused = |entry: &&Entry| !entry.has_old && self.seen.contains(&entry.kind);
+        // Each verb has options of its own, so a file lacks those of the others.
+        let of_another_verb = |entry: &Entry| entry.kind == Kind::Option && !entry.has_new;
+        let unused =
+            |entry: &&Entry| !entry.has_old && self.seen.contains(&entry.kind) && !of_another_verb(entry);
         let text = |entry: &Entry| {
             let why =
                 if entry.has_new { "is called by its new name in base already" } else { "is not in base" };

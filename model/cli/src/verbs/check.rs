@@ -2,6 +2,7 @@
 
 use crate::numbers::{rate, short};
 use crate::{Format, exit, refuse};
+use bytesize::ByteSize;
 use cutover_model::catalog::{AnyScope, Protocols};
 use cutover_model::check::{How, Observer};
 use cutover_model::protocol::{Invariant, OptionError, Set};
@@ -72,17 +73,12 @@ fn parse_budget(text: &str) -> Result<Duration, String> {
 }
 
 fn parse_memory(text: &str) -> Result<u64, String> {
-    let wrong = || "expected a number of bytes such as 512MiB or 4GiB".to_owned();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match &text[digits.len()..] {
-        "" | "B" => 0,
-        "KiB" | "K" => 10,
-        "MiB" | "M" => 20,
-        "GiB" | "G" => 30,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+    let bytes = text.parse::<ByteSize>().map_or(0, |size| size.as_u64());
+    match bytes {
+        // More than fits is cut down to the largest number there.
+        0 | u64::MAX => Err("expected a number of bytes such as 512MiB or 4GiB".to_owned()),
+        bytes => Ok(bytes),
+    }
 }
 
 /// What a scope came to.

@@ -5,7 +5,7 @@ use crate::exit;
 use std::env::{self, consts::EXE_SUFFIX};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 /// Arguments that the other program reads.
 #[derive(Debug, clap::Args)]
@@ -72,10 +72,11 @@ impl Sibling {
             Ok(program) => program,
             Err(why) => return crate::refuse(&why, exit::INTERNAL),
         };
-        match Command::new(&program).args(verb).args(&passed.args).status() {
-            Ok(status) => code(status),
-            Err(error) => crate::refuse(&format!("{}: {error}", program.display()), exit::INTERNAL),
-        }
+        let error = match become_program(Command::new(&program).args(verb).args(&passed.args)) {
+            Ok(code) => return code,
+            Err(error) => error,
+        };
+        crate::refuse(&format!("{}: {error}", program.display()), exit::INTERNAL)
     }
 
     /// The program beside this one; in a checkout, one that is built when it is asked for.
@@ -117,8 +118,16 @@ impl Sibling {
     }
 }
 
-fn code(status: ExitStatus) -> u8 {
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::INTERNAL)
+/// The other program takes the place of this process: signals reach it, and its exit code is the one that is seen.
+#[cfg(unix)]
+fn become_program(command: &mut Command) -> std::io::Result<u8> {
+    Err(std::os::unix::process::CommandExt::exec(command))
+}
+
+#[cfg(not(unix))]
+fn become_program(command: &mut Command) -> std::io::Result<u8> {
+    let status = command.status()?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::INTERNAL))
 }
 
 /// In a target directory, what lies beside this program may be of another build or of other source.

@@ -84,6 +84,7 @@ pub fn from_failure(failure: &Failure, leader: Option<v1::Hint>) -> Status {
         Failure::Refused(error) => match error {
             ControlPlaneError::NotLeader { .. } => not_leader(leader, error),
             ControlPlaneError::IdentityTaken { .. } => refused(Code::AlreadyExists, error),
+            ControlPlaneError::RunsAlone => refused(Code::FailedPrecondition, error),
             ControlPlaneError::Rejected(rejection) => from_rejection(rejection, leader),
             ControlPlaneError::ReadRefused(refusal) => match refusal {
                 ReadRefusal::NotLeader { .. } | ReadRefusal::Halted => not_leader(leader, error),

@@ -1,0 +1,98 @@
+//! The ports of a node: what is served on each, and until when.
+
+use super::{Failed, exit};
+use crate::node::driver::Handle;
+use crate::node::proto::DESCRIPTORS;
+use crate::node::server::{Limits, Listener, PeerService, client_services, peer_service};
+use crate::node::tls::Security;
+use core::time::Duration;
+use tokio::sync::watch;
+use tonic::transport::Server;
+
+pub(super) fn publish_metrics(at: Option<std::net::SocketAddr>) -> Result<(), Failed> {
+    let Some(address) = at else { return Ok(()) };
+    let exporter = metrics_exporter_prometheus::PrometheusBuilder::new().with_http_listener(address);
+    let installed = exporter.install();
+    installed.map_err(|error| Failed::new(exit::UNAVAILABLE, format!("cannot listen on {address}: {error}")))
+}
+
+fn builder(limits: Limits) -> Server {
+    Server::builder()
+        .max_concurrent_streams(limits.streams_per_connection)
+        .http2_keepalive_interval(Some(Duration::from_secs(5)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(5)))
+        .http2_max_header_list_size(16 << 10)
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    let _gone = stopping.wait_for(|stop| *stop).await;
+}
+
+pub(super) async fn run_peers(
+    listener: Listener,
+    security: Security,
+    limits: Limits,
+    service: PeerService,
+    stopping: watch::Receiver<bool>,
+) {
+    // A node has one stream open; a second one takes its place.
+    let few = Limits { streams_per_connection: 4, ..limits };
+    let router = builder(few).add_service(peer_service(service));
+    let incoming = listener.incoming_peers(security, limits);
+    let ended = router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await;
+    if let Err(error) = ended {
+        tracing::error!(%error, "the port for peers is closed");
+    }
+}
+
+pub(super) type Health = tonic_health::pb::health_server::HealthServer<tonic_health::server::HealthService>;
+
+/// Serving, as long as this node knows a leader.
+pub(super) fn health(handle: &Handle, stopping: watch::Receiver<bool>) -> Health {
+    let reporter = tonic_health::server::HealthReporter::new();
+    let service = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
+    let service = tonic_health::pb::health_server::HealthServer::new(service);
+    let mut statuses = handle.statuses();
+    tokio::spawn(async move {
+        loop {
+            let stop = *stopping.borrow();
+            let serving = !stop && statuses.borrow_and_update().leader.is_some();
+            let status = if serving {
+                tonic_health::ServingStatus::Serving
+            } else {
+                tonic_health::ServingStatus::NotServing
+            };
+            reporter.set_service_status("", status).await;
+            if stop || statuses.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    service
+}
+
+pub(super) async fn run_clients(
+    listener: Listener,
+    security: Security,
+    limits: Limits,
+    service: crate::node::server::Service,
+    health: Health,
+    stopping: watch::Receiver<bool>,
+) {
+    let router = client_services(&mut builder(limits), service, limits.message_bytes).add_service(health);
+    // Of both versions: not every tool has heard of the later one.
+    let describe =
+        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let router = match (describe().build_v1(), describe().build_v1alpha()) {
+        (Ok(later), Ok(earlier)) => router.add_service(later).add_service(earlier),
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::warn!(%error, "no reflection");
+            router
+        }
+    };
+    let ended =
+        router.serve_with_incoming_shutdown(listener.incoming(security, limits), stopped(stopping)).await;
+    if let Err(error) = ended {
+        tracing::error!(%error, "the port for clients is closed");
+    }
+}
