@@ -23,6 +23,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! May import: `core::ids`, `core::raft`, `core::migration`, `core::control_plane`, `node::store`, `node::driver`.
 
 #![allow(
     clippy::disallowed_types,
