@@ -1,29 +1,21 @@
 //! A part of the world's state that many states share: cloned by reference count, hashed once.
 
-use ahash::RandomState;
+pub use crate::fingerprint::hasher;
 use cutover::core::ids::{Names, NodeId, Relabel, SessionId};
+use nohash_hasher::BuildNoHashHasher;
 use std::cell::RefCell;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Fixed, so that a fingerprint means the same in every run.
-const SEEDS: [u64; 4] = [0x6375_746f, 0x7665_7200, 0x2d4d_6f64, 0x656c_2121];
-
-/// The hasher of all fingerprints.
-#[must_use]
-pub const fn hasher() -> RandomState {
-    RandomState::with_seeds(SEEDS[0], SEEDS[1], SEEDS[2], SEEDS[3])
-}
-
 /// What a thread remembers, by hash. Looked up only, never walked: the order of its entries shows nowhere.
 #[expect(clippy::disallowed_types, reason = "looked up by key only, so hash order shows nowhere")]
-pub type Memory<V> = RefCell<std::collections::HashMap<u64, V, RandomState>>;
+pub type Memory<V> = RefCell<std::collections::HashMap<u64, V, BuildNoHashHasher<u64>>>;
 
 /// An empty memory.
 #[must_use]
 #[expect(clippy::disallowed_types, reason = "looked up by key only, so hash order shows nowhere")]
 pub const fn memory<V>() -> Memory<V> {
-    RefCell::new(std::collections::HashMap::with_hasher(hasher()))
+    RefCell::new(std::collections::HashMap::with_hasher(BuildNoHashHasher::new()))
 }
 
 /// Beyond this many entries a memory starts anew.

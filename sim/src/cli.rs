@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::campaign::{self, Campaign};
-use crate::options::kinds;
 use crate::report::{Report, code};
+use crate::without;
 use clap::Parser;
 use cutover_report::exit::{self, Program};
 use cutover_report::{Format, usage_error};
@@ -79,7 +79,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return exit::USAGE;
         }
     };
-    let without = match kinds(&args.without) {
+    let without = match without::named(&args.without) {
         Ok(without) => without,
         Err(wrong) => {
             eprintln!("cutover sim: --without: {wrong}");

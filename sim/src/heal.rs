@@ -1,12 +1,13 @@
 //! After the faults: a quorum is mended, the rest stays broken for good, and the cluster must work again.
 
 use crate::event_log::lock;
-use crate::host::{End, Hosts};
+use crate::faults::End;
+use crate::host::Hosts;
 use crate::nemesis::Nemesis;
+use crate::outcome::Verdict;
 use crate::read_pause::ReadPause;
-use crate::run::{Verdict, Work, machine};
 use crate::stream::Stream;
-use crate::workload::{Client, History};
+use crate::workload::{Client, History, Users, machine};
 use core::time::Duration;
 use cutover::core::ids::{Revision, Term};
 use cutover::core::raft::{Configuration, Peer, quorum};
@@ -21,7 +22,7 @@ const ELECTIONS: u64 = 40;
 ///
 /// # Errors
 /// That it does not, or cannot.
-pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, work: &Work) -> Result<(), (Verdict, String)> {
+pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result<(), (Verdict, String)> {
     hosts.calm.store(true, Ordering::Relaxed);
     hosts.network.calm();
     let Some(mended) = choose(hosts) else {
@@ -56,9 +57,9 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, work: &Work) -> Result<(
             }
         }
     }
-    work.stop_clients();
+    users.stop_clients();
     stays_calm(hosts, &mended).await?;
-    caught_up(hosts, work).await
+    caught_up(hosts, users).await
 }
 
 /// What is on its way when clients stop may still bring an election about, for so many of the longest timeouts.
@@ -90,15 +91,15 @@ async fn stays_calm(hosts: &Hosts, mended: &[u8]) -> Result<(), (Verdict, String
 const WATCH_S: u64 = 40;
 
 /// Waits until those who watch through the production library have been told everything.
-async fn caught_up(hosts: &Hosts, work: &Work) -> Result<(), (Verdict, String)> {
+async fn caught_up(hosts: &Hosts, users: &Users) -> Result<(), (Verdict, String)> {
     let last = lock(&hosts.judge).table().turns().last().map_or(Revision::ZERO, |turn| turn.revision);
     for _ in 0..WATCH_S {
-        if work.told().behind(last).is_none() {
+        if users.told().behind(last).is_none() {
             return Ok(());
         }
         sleep(Duration::from_secs(1)).await;
     }
-    let Some((watcher, told)) = work.told().behind(last) else { return Ok(()) };
+    let Some((watcher, told)) = users.told().behind(last) else { return Ok(()) };
     Err((Verdict::Stuck, format!("w{watcher} has been told up to {told} and not up to {last}")))
 }
 

@@ -6,14 +6,15 @@
 //! | part | what it is |
 //! | --- | --- |
 //! | `options.rs`, `stream.rs` | what a seed expands into; randomness, one stream for each purpose |
-//! | `run.rs`, `heal.rs` | one run: faults for a while, then none, and the cluster must work again |
-//! | `host.rs`, `storage.rs`, `disk.rs`, `network.rs` | nodes, and what they stand on |
-//! | `nemesis.rs` | what happens to them |
-//! | `work/` | clients of partitions by number and by name, watchers and an operator |
-//! | `judge.rs`, `table.rs`, `tape.rs` | who watches; what the log makes; a recording, replayed |
-//! | `event_log.rs`, `lull.rs` | what happened: the hash, the counters; times in which nobody reads |
-//! | `campaign.rs`, `cli.rs`, `report.rs` | many seeds; the command line; what is printed |
-//! | `shrink.rs` | what a failing seed can do without, and its last lines |
+//! | `run.rs`, `heal.rs`, `outcome.rs` | one run: faults for a while, then none, and the cluster must work again |
+//! | `host/`, `storage.rs`, `disk.rs`, `network.rs` | nodes, and what they stand on; `ended.rs`: what they report |
+//! | `faults/`, `nemesis.rs` | kinds of faults, a file each; when they happen |
+//! | `workload/` | clients of partitions by number and by name, watchers and an operator |
+//! | `judge/`, `table.rs`, `tape.rs` | who watches; what the log makes; a recording, replayed |
+//! | `event_log.rs`, `read_pause.rs` | what happened: the hash, the counters; times in which nobody reads |
+//! | `once.rs`, `campaign.rs` | one seed on a thread of its own; many seeds |
+//! | `without.rs`, `shrink.rs` | what can be left out of a run; what a failing seed can do without, and its last lines |
+//! | `cli.rs`, `report.rs` | the command line; what is printed |
 //!
 //! May import: `cutover_report`, `core`, `node`, `client`.
 
@@ -26,7 +27,11 @@ pub mod cli;
 #[cfg(madsim)]
 mod disk;
 #[cfg(madsim)]
+mod ended;
+#[cfg(madsim)]
 mod event_log;
+#[cfg(madsim)]
+mod faults;
 #[cfg(madsim)]
 mod heal;
 #[cfg(madsim)]
@@ -38,7 +43,11 @@ mod nemesis;
 #[cfg(madsim)]
 mod network;
 #[cfg(madsim)]
+mod once;
+#[cfg(madsim)]
 pub mod options;
+#[cfg(madsim)]
+mod outcome;
 #[cfg(madsim)]
 mod read_pause;
 #[cfg(madsim)]
@@ -55,5 +64,7 @@ mod stream;
 mod table;
 #[cfg(madsim)]
 mod tape;
+#[cfg(madsim)]
+mod without;
 #[cfg(madsim)]
 mod workload;

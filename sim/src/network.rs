@@ -5,6 +5,7 @@
 //! address that it came from: a node cannot pose as another.
 
 use crate::event_log::{EventLog, lock, now_ns};
+use crate::faults::{self, Fate};
 use crate::judge::Judge;
 use crate::options;
 use crate::stream::{Stream, link};
@@ -29,8 +30,8 @@ fn address(node: u8) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 1, node)), PORT)
 }
 
-/// Something on its way.
-struct Parcel {
+/// A message on its way.
+struct InFlight {
     due_ns: u64,
     to: u8,
     bytes: Vec<u8>,
@@ -38,7 +39,7 @@ struct Parcel {
 
 struct Port {
     _machine: NodeHandle,
-    parcels: mpsc::UnboundedSender<Parcel>,
+    sending: mpsc::UnboundedSender<InFlight>,
 }
 
 struct Inner {
@@ -81,7 +82,7 @@ impl Network {
     pub fn add(&self, node: u8) {
         let machine =
             Handle::current().create_node().name(format!("port{node}")).ip(address(node).ip()).build();
-        let (parcels, queue) = mpsc::unbounded_channel();
+        let (sending, queue) = mpsc::unbounded_channel();
         let network = self.clone();
         machine.spawn(async move {
             let Ok(endpoint) = Endpoint::bind(address(node)).await else { return };
@@ -93,7 +94,7 @@ impl Network {
                 }
             }
         });
-        lock(&self.inner).ports.insert(node, Port { _machine: machine, parcels });
+        lock(&self.inner).ports.insert(node, Port { _machine: machine, sending });
     }
 
     /// A process listens there now, or none.
@@ -155,41 +156,44 @@ impl Network {
         let seed = *seed;
         let chance = streams.entry(name).or_insert_with(|| Stream::new(seed, "link", name));
         let hash = xxh3_64(&bytes);
-        let lost = chance.chance(options.lose_ppm);
-        let copies = if chance.chance(options.duplicate_ppm) { 2 } else { 1 };
-        let fate = match () {
-            () if cut.contains(&(from, to)) => "is cut off",
-            () if *calm => "goes",
-            () if lost => "is lost",
-            () if copies == 2 => "goes twice",
-            () => "goes",
+        // Every kind draws, and a message that is lost does not arrive twice.
+        let kinds = faults::ALL.iter().filter_map(|kind| Some((kind.message(chance, options)?, kind.name())));
+        let drawn = kinds.min().filter(|_| !*calm);
+        let (what, counted) = match drawn {
+            _ if cut.contains(&(from, to)) => ("is cut off", Some("cut-message")),
+            None => ("goes", None),
+            Some((Fate::Lost, kind)) => ("is lost", Some(kind)),
+            Some((Fate::Twice, kind)) => ("goes twice", Some(kind)),
         };
-        self.event_log.note("net", name, fate, &[hash], &words);
-        match fate {
-            "is lost" => return self.event_log.count("fault", "lose"),
-            "is cut off" => return self.event_log.count("fault", "cut-message"),
-            "goes twice" => self.event_log.count("fault", "duplicate"),
-            _ => {}
+        self.event_log.note("net", name, what, &[hash], &words);
+        if let Some(kind) = counted {
+            self.event_log.count("fault", kind);
         }
+        let copies = match what {
+            "goes" => 1,
+            "goes twice" => 2,
+            _ => return,
+        };
         let Some(port) = ports.get(&from) else { return };
-        for _ in 0..if *calm { 1 } else { copies } {
+        for _ in 0..copies {
             let mut delay = chance.between(options.delay_us_min, options.delay_us_max);
             delay += lagging.get(&to).copied().unwrap_or(0);
-            let (late, tail) = (chance.chance(options.spike_ppm), chance.tail(options.spike_us));
-            if late && !*calm {
-                self.event_log.count("fault", "delay");
-                delay += tail;
+            for kind in faults::ALL {
+                if let Some(later) = kind.copy(chance, options).filter(|_| !*calm) {
+                    self.event_log.count("fault", kind.name());
+                    delay += later;
+                }
             }
             let due_ns = now_ns() + delay * 1_000;
-            let _gone = port.parcels.send(Parcel { due_ns, to, bytes: bytes.clone() });
+            let _gone = port.sending.send(InFlight { due_ns, to, bytes: bytes.clone() });
         }
     }
 }
 
-/// Sends each parcel when it is due.
-async fn carry(endpoint: Arc<Endpoint>, mut queue: mpsc::UnboundedReceiver<Parcel>) {
+/// Sends each message when it is due.
+async fn carry(endpoint: Arc<Endpoint>, mut queue: mpsc::UnboundedReceiver<InFlight>) {
     let mut waiting: BinaryHeap<Reverse<(u64, u64)>> = BinaryHeap::new();
-    let mut parcels: BTreeMap<u64, Parcel> = BTreeMap::new();
+    let mut messages: BTreeMap<u64, InFlight> = BTreeMap::new();
     let mut count = 0;
     loop {
         let next = waiting.peek().map(|Reverse((due, _))| *due);
@@ -203,18 +207,18 @@ async fn carry(endpoint: Arc<Endpoint>, mut queue: mpsc::UnboundedReceiver<Parce
         };
         tokio::select! {
             biased;
-            parcel = queue.recv() => {
-                let Some(parcel) = parcel else { return };
+            message = queue.recv() => {
+                let Some(message) = message else { return };
                 count += 1;
-                waiting.push(Reverse((parcel.due_ns, count)));
-                parcels.insert(count, parcel);
+                waiting.push(Reverse((message.due_ns, count)));
+                messages.insert(count, message);
             }
             () = due => {
                 let now = now_ns();
                 while let Some(Reverse((due, which))) = waiting.peek().copied() && due <= now {
                     waiting.pop();
-                    if let Some(parcel) = parcels.remove(&which) {
-                        let _lost = endpoint.send_to_raw(address(parcel.to), TAG, Box::new(parcel.bytes)).await;
+                    if let Some(message) = messages.remove(&which) {
+                        let _lost = endpoint.send_to_raw(address(message.to), TAG, Box::new(message.bytes)).await;
                     }
                 }
             }

@@ -1,8 +1,9 @@
 //! What a failing seed can do without, and what is left of it in a few lines.
 
-use crate::campaign::once;
-use crate::options::{KINDS, Options};
-use crate::run::{Outcome, Verdict};
+use crate::once::once;
+use crate::options::Options;
+use crate::outcome::{Outcome, Verdict};
+use crate::without::kinds;
 
 /// A failing run with as little around it as was found.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ pub fn shrink(options: &Options, failed: &Outcome, lowering: bool) -> Option<Shr
         return None;
     }
     let (mut least, mut without, mut needs) = (options.clone(), Vec::new(), Vec::new());
-    for (name, leave_out) in KINDS {
+    for (name, leave_out) in kinds() {
         let mut fewer = least.clone();
         leave_out(&mut fewer);
         if fewer == least {

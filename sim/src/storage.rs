@@ -1,8 +1,9 @@
 //! The production store on a simulated disk, as a driver has it.
 
 use crate::disk::{Disk, Trouble};
+use crate::ended::Ended;
 use crate::event_log::{EventLog, lock};
-use crate::host::Report;
+use crate::faults;
 use crate::judge::Judge;
 use crate::options;
 use crate::stream::Stream;
@@ -37,7 +38,7 @@ pub struct Storage {
     /// Events.
     pub event_log: EventLog,
     /// Where the end of the node is told.
-    pub reports: mpsc::UnboundedSender<Report>,
+    pub ended: mpsc::UnboundedSender<Ended>,
     /// Whether the node has power.
     pub alive: Arc<AtomicBool>,
     /// No faults any more.
@@ -50,15 +51,12 @@ impl driver::Storage for Storage {
     type Error = String;
 
     fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), String> {
-        let (power, fails) =
-            (self.chance.chance(self.options.power_ppm), self.chance.chance(self.options.fail_ppm));
+        let (chance, options) = (&mut self.chance, &self.options);
+        // Every kind draws, though at most one strikes.
+        let kinds = faults::ALL.iter().filter_map(|kind| Some((kind.name(), kind.write(chance, options)?)));
+        let drawn = kinds.collect::<Vec<_>>().first().copied();
         let (after, calm) = (self.chance.below(OPERATIONS), self.calm.load(Ordering::Relaxed));
-        let trouble = match (power, fails) {
-            (true, _) => Some(Trouble::PowerFails),
-            (false, true) => Some(Trouble::Fails),
-            (false, false) => None,
-        };
-        if let Some(trouble) = trouble.filter(|_| !calm) {
+        if let Some((_, trouble)) = drawn.filter(|_| !calm) {
             self.disk.expect(after, trouble);
         }
         let result = self.store.write(batches);
@@ -70,14 +68,12 @@ impl driver::Storage for Storage {
         }
         drop(judge);
         self.took = self.latency(calm);
-        match struck {
-            Some(Trouble::PowerFails) => {
-                self.event_log.count("fault", "crash-in-write");
-                self.alive.store(false, Ordering::Relaxed);
-                let _ended = self.reports.send(Report::NoPower { node: self.node, boot: self.boot });
-            }
-            Some(Trouble::Fails) => self.event_log.count("fault", "disk-error"),
-            None => {}
+        if let (Some(_), Some((kind, _))) = (struck, drawn) {
+            self.event_log.count("fault", kind);
+        }
+        if struck == Some(Trouble::PowerFails) {
+            self.alive.store(false, Ordering::Relaxed);
+            let _ended = self.ended.send(Ended::PowerFailed { node: self.node, boot: self.boot });
         }
         result.map_err(|error| error.to_string())
     }
@@ -94,11 +90,12 @@ impl driver::Storage for Storage {
 impl Storage {
     fn latency(&mut self, calm: bool) -> Duration {
         let mut micros = self.chance.between(self.options.write_us_min, self.options.write_us_max);
-        let (slow, tail) =
-            (self.chance.chance(self.options.slow_ppm), self.chance.tail(self.options.slow_us));
-        if slow && !calm {
-            self.event_log.count("fault", "slow-disk");
-            micros += tail;
+        for kind in faults::ALL {
+            let longer = kind.latency(&mut self.chance, &self.options);
+            if let Some(longer) = longer.filter(|_| !calm) {
+                self.event_log.count("fault", kind.name());
+                micros += longer;
+            }
         }
         Duration::from_micros(micros)
     }

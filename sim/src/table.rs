@@ -68,7 +68,7 @@ impl Table {
         if *repeated {
             return;
         }
-        // A broken invariant halts the nodes that apply the same entry, and is found there.
+        // The nodes apply the same entry, and say so if it breaks an invariant.
         let answer = self.state.apply(at, payload, &mut None);
         self.answers.insert(at, answer);
         let partition = match (&answer, payload) {

@@ -1,4 +1,4 @@
-//! What a client can ask.
+//! The calls of a client.
 
 use super::{Client, ClientError, Repeat};
 use crate::core::control_plane::{Address, PartitionName};
@@ -14,22 +14,22 @@ use crate::node::proto::{Asked, request, v1};
 pub struct Partition {
     /// Its record.
     pub record: PartitionRecord,
-    /// What people call it.
+    /// Its name, if it has one.
     pub name: Option<PartitionName>,
-    /// Where it lives; none once it is deleted.
+    /// Its placement and state; none once it is deleted.
     pub resolution: Option<Resolution>,
 }
 
-/// What came of a transition.
+/// A transition that was committed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Applied {
     /// The partition's number.
     pub partition: PartitionId,
-    /// Its epoch afterwards.
+    /// The epoch of the partition after it.
     pub epoch: Epoch,
-    /// The place in the log.
+    /// Its index in the log.
     pub index: Index,
-    /// The answer of the first time.
+    /// Whether this is the answer to an earlier attempt under the same ticket.
     pub repeated: bool,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn record(wire: &v1::Record) -> Result<(PartitionRecord, Option<Parti
 }
 
 impl Client {
-    /// Where a partition lives, as it is committed by now or later.
+    /// Reads one partition through the leader: at least as new as everything acknowledged before the call.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -60,7 +60,7 @@ impl Client {
         Ok(Partition { record, name, resolution: resolution.map_err(|error| unexpected(&error))? })
     }
 
-    /// The write gate over a fresh view: where a partition lives, and whether it takes writes there at this epoch.
+    /// Reads a partition through the leader, and judges whether it takes writes.
     ///
     /// # Errors
     /// [`ClientError`]; a partition that is deleted is not found.
@@ -70,7 +70,7 @@ impl Client {
         Ok((view, admit_write(&view, view.epoch)))
     }
 
-    /// The records after a partition, at most a page, and whether there are more.
+    /// A page of records after a partition, or from the first one, and whether there are more.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -82,7 +82,7 @@ impl Client {
         .await
     }
 
-    /// What a begin would do.
+    /// Says what a begin would do; changes nothing.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -94,7 +94,7 @@ impl Client {
         .await
     }
 
-    /// Commits a transition, once: what is not answered is [`ClientError::Indeterminate`].
+    /// Commits a transition. It is sent once; without an answer the error is [`ClientError::Indeterminate`].
     ///
     /// # Errors
     /// [`ClientError`]
@@ -120,7 +120,7 @@ impl Client {
     }
 
     pub(super) async fn open_session(&self) -> Result<SessionId, ClientError> {
-        // A session that nobody uses costs a place among many, and goes again.
+        // A session that a lost answer leaves unused takes a place until it expires.
         let answer = self
             .call(None, Repeat::Harmless, v1::OpenSessionRequest {}, |channel, request| async move {
                 v1::sessions_client::SessionsClient::new(channel).open(request).await
@@ -137,7 +137,7 @@ impl Client {
         call.await.map(|_| ())
     }
 
-    /// What one node knows of itself.
+    /// What one node knows of itself; it does not ask the others.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -148,7 +148,7 @@ impl Client {
         .await
     }
 
-    /// The members, as they are committed by now or later.
+    /// Reads the members through the leader.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -159,7 +159,7 @@ impl Client {
         .await
     }
 
-    /// Changes the members.
+    /// Admits, promotes or removes a member. It is sent once.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -176,7 +176,7 @@ impl Client {
         Ok(Index(answer.index))
     }
 
-    /// Hands the leadership over.
+    /// Transfers the leadership, to any other voter if none is named. It is sent once.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -190,7 +190,7 @@ impl Client {
         u8::try_from(answer.to).map(NodeId).map_err(|error| unexpected(&error))
     }
 
-    /// Everything that is committed, as the bytes of a backup file. Each part of it comes within the deadline of a call.
+    /// Everything that is committed, as the bytes of a backup file. The deadline is for each chunk, not for the whole.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -217,7 +217,7 @@ impl Client {
         }
     }
 
-    /// The addresses that this client knows.
+    /// The addresses that this client was given or has learned.
     #[must_use]
     pub fn addresses(&self) -> Vec<Address> {
         self.known().addresses.clone()

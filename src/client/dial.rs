@@ -1,4 +1,4 @@
-//! How connections are made: with certificates in production, without in a simulator.
+//! Opens connections: with TLS in production, on a simulated network in a simulator.
 
 use crate::core::control_plane::Address;
 use core::fmt::Debug;
@@ -6,12 +6,12 @@ use core::future::Future;
 use core::pin::Pin;
 use tonic::transport::Channel;
 
-/// A connection in the making.
+/// A connection that is being opened; the error is a text.
 pub type Dialing = Pin<Box<dyn Future<Output = Result<Channel, String>> + Send>>;
 
-/// Makes connections.
+/// Opens connections.
 pub trait Dial: Debug + Send + Sync + 'static {
-    /// One to this address.
+    /// Opens a connection to this address.
     fn channel(&self, address: Address) -> Dialing;
 }
 

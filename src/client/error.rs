@@ -1,4 +1,4 @@
-//! What went wrong, and whether another attempt may help.
+//! Errors of calls, and which of them another attempt may mend.
 
 use crate::core::control_plane::Address;
 use crate::core::ids::{Epoch, MigrationId, SessionId};
@@ -8,62 +8,62 @@ use crate::node::proto::{detail_of, reasons};
 use thiserror::Error;
 use tonic::{Code, Status};
 
-/// Why a call has no answer.
+/// Why a call failed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ClientError {
-    /// Nobody to ask.
+    /// The client was made without an address.
     #[error("no address of a node was given")]
     NoAddress,
-    /// No node could be reached before the deadline; nothing was done.
+    /// No node could be reached before the deadline. Nothing was applied.
     #[error("no node can be reached: {0}")]
     Unreachable(String),
-    /// No node that leads was found before the deadline; nothing was done.
+    /// No leader was found before the deadline. Nothing was applied.
     #[error("no leader was found: {0}")]
     NoLeader(String),
-    /// The cluster had too much to do until the deadline; nothing was done.
+    /// The cluster refused for lack of room until the deadline. Nothing was applied.
     #[error("the cluster is busy: {0}")]
     Busy(String),
-    /// Committed, and refused: nothing was changed.
+    /// The request was committed and refused: it changed nothing.
     #[error("{message}")]
     Refused {
-        /// Which refusal.
+        /// The name of the refusal, as `StaleExpectation`.
         reason: String,
-        /// In words.
+        /// The message for a person.
         message: String,
-        /// What the record is at, where the request named another state.
+        /// The state of the record, if the request expected another one.
         have: Option<Expected>,
-        /// What the request named.
+        /// The state that the request expected.
         got: Option<Expected>,
     },
-    /// It may have been committed, or still be. The record tells; under a session the same request can be made again.
+    /// It may have been committed, or still be. Reading the record tells; under a session it can be sent again.
     #[error("the outcome is not known: it may have been committed, or still be")]
     Indeterminate,
-    /// The session is not known any more, and with it whether the request was applied.
+    /// The cluster has dropped the session, so it cannot tell whether the request was applied.
     #[error("the session {session} has expired, and whether the request was applied is not known")]
     SessionExpired {
         /// The session.
         session: SessionId,
     },
-    /// This caller may not.
+    /// The caller lacks the role for this call.
     #[error("{0}")]
     Denied(String),
-    /// No such partition.
+    /// There is no such partition.
     #[error("{0}")]
     NotFound(String),
-    /// The answer is none that this client understands.
+    /// The answer is not one that this client understands.
     #[error("unexpected answer: {0}")]
     Unexpected(String),
 }
 
-/// What to make of a status.
+/// What follows from a status.
 pub(super) enum Verdict {
-    /// That is the answer.
+    /// It is the final answer.
     No(ClientError),
-    /// Certainly not done; the same node may do it later.
+    /// Certainly not applied; the same node may do it later.
     Later(ClientError),
-    /// Certainly not done; another node may do it.
+    /// Certainly not applied; another node may do it.
     Elsewhere { leader: Option<Address>, error: ClientError },
-    /// Perhaps done.
+    /// Possibly applied.
     Unknown { broken: bool, found: String },
 }
 
@@ -96,7 +96,7 @@ impl ClientError {
         }
     }
 
-    /// What this answer means once an earlier attempt may have been taken. Only the log can say what came of that one.
+    /// The error to report if an earlier attempt may have been applied: only an answer from the log settles that.
     pub(super) fn after_unknown(self) -> Self {
         match self {
             answer @ (Self::Refused { .. } | Self::SessionExpired { .. }) => answer,
@@ -125,18 +125,18 @@ pub(super) fn judge(status: &Status) -> Verdict {
         Some(Why::Refused(_) | Why::SessionExpired(_) | Why::Denied(_)) => {
             Verdict::No(ClientError::of(why, status))
         }
-        // What has a source was made at this end.
+        // A status with a source was made by this end of the connection.
         None if is_answer(status.code()) && core::error::Error::source(status).is_none() => {
             Verdict::No(ClientError::of(None, status))
         }
-        // The connection broke, or nobody answered: the request may have arrived.
+        // The connection broke or timed out: the request may have arrived.
         None => Verdict::Unknown { broken: true, found: reasons(status) },
     }
 }
 
-/// Whether a status without a detail is a node's answer: one that it gives before anything is done. The other codes are
-/// what gRPC makes of a connection, too: a node that dies on the way resets its streams with any of them (`code_from_h2`
-/// in tonic: INTERNAL, CANCELLED, RESOURCE_EXHAUSTED and UNKNOWN among them), and an answer that cannot be read is INTERNAL.
+/// Whether a status without a detail is a node's answer, given before anything was applied. The other codes can also come
+/// from a broken connection: a node that dies resets its streams with any of them (`code_from_h2` in tonic: INTERNAL,
+/// CANCELLED, RESOURCE_EXHAUSTED and UNKNOWN among them), and an answer that cannot be read is INTERNAL.
 const fn is_answer(code: Code) -> bool {
     match code {
         Code::InvalidArgument
@@ -163,7 +163,7 @@ const fn is_answer(code: Code) -> bool {
 mod tests {
     use super::*;
 
-    /// Every code there is, as it comes without a detail.
+    /// Each code, without a detail.
     #[test]
     fn a_status_that_a_broken_connection_may_have_made_is_no_answer() {
         let told = |code: Code| match judge(&Status::new(code, "text")) {
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// What was refused this time says nothing of the first time, unless the log has answered.
+    /// A later refusal says nothing about an earlier attempt, unless it came from the log.
     #[test]
     fn a_later_no_does_not_undo_what_may_have_been_done() {
         let text = || "text".to_owned();

@@ -1,8 +1,8 @@
-//! A client of the control plane: finds the leader and follows it, waits no longer than it is told, tries again where that
-//! is harmless, and says *indeterminate* where nobody can know.
+//! A client of the control plane: it finds the leader and follows it, keeps a deadline, and repeats a call where that is
+//! safe.
 //!
-//! Reads are tried again until the deadline. So are changes under a [`Session`]: the cluster applies a ticket once, however
-//! often it arrives. A change without a session is sent once; if no answer comes, nobody knows.
+//! Reads are repeated until the deadline. So are changes under a [`Session`]: the cluster applies a ticket once, however
+//! often it arrives. A change without a session is sent once; without an answer its outcome is *indeterminate*.
 //!
 //! May import: `core::ids`, `core::raft`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`, `node::proto`, `node::tls`.
 
@@ -40,16 +40,16 @@ use tokio::time::Instant;
 use tonic::Request;
 use tonic::transport::Channel;
 
-/// How a client goes about its calls.
+/// Deadlines and retries of a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// A call takes no longer than this, with everything that is tried again.
+    /// The longest that a call takes, all attempts included.
     pub deadline: Duration,
-    /// One attempt takes no longer than this.
+    /// The longest that one attempt takes.
     pub attempt: Duration,
-    /// The first wait between two attempts; it doubles up to ten times of this, and each is shortened at random.
+    /// The first wait between two attempts. It doubles, up to ten times this; each wait is shortened at random by up to half.
     pub backoff: Duration,
-    /// What the waits are drawn from.
+    /// The seed of the random part of the waits.
     pub seed: u64,
 }
 
@@ -64,18 +64,17 @@ impl Default for Options {
     }
 }
 
-/// What a second attempt at a call does.
+/// Whether a call may be sent twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Repeat {
-    /// No harm, and nobody asks what came of the first: a read, or a session.
+    /// Yes, and the outcome of the first attempt does not matter: a read, or opening a session.
     Harmless,
-    /// No harm: under its ticket it is applied once. But what came of it counts.
+    /// Yes, since its ticket is applied once; but an attempt without an answer leaves the outcome unknown.
     Ticketed,
-    /// It may be applied twice: it is sent once.
+    /// No: it could be applied twice.
     Never,
 }
 
-/// Where the nodes are, as far as this client knows.
 #[derive(Debug)]
 struct Known {
     addresses: Vec<Address>,
@@ -85,7 +84,7 @@ struct Known {
     random: ChaCha8Rng,
 }
 
-/// A client. Cloning shares its connections.
+/// A client. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     known: Arc<Mutex<Known>>,
@@ -94,7 +93,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that begins with these nodes, and learns of others from them.
+    /// Makes no connection yet. The client learns further addresses from the nodes at these.
     ///
     /// # Errors
     /// [`ClientError::NoAddress`]
@@ -131,7 +130,7 @@ impl Client {
         Ok(channel)
     }
 
-    /// This node did not do: forget that it may lead, and its connection if that is broken.
+    /// Forgets that this node may lead, and its connection if that is broken.
     fn avoid(&self, address: &Address, broken: bool) {
         let mut known = self.known();
         if known.leader.as_ref() == Some(address) {
@@ -157,7 +156,8 @@ impl Client {
         half + Duration::from_micros(self.known().random.next_u64() % micros)
     }
 
-    /// A stream of this node's has ended so: if it has lost the others, or its connection, the next one is another's.
+    /// Notes how a stream of this node ended: if the node does not know the leader or is gone, the next stream is opened at
+    /// another one.
     fn left(&self, address: &Address, status: &tonic::Status) {
         match judge(status) {
             Verdict::Elsewhere { .. } => self.avoid(address, false),
@@ -166,7 +166,7 @@ impl Client {
         }
     }
 
-    /// Makes a call, on the leader, until it is answered or the deadline passes. With an address, that very node is asked.
+    /// Sends a call to the leader until it is answered or the deadline passes; to the node at `at` only, if given.
     async fn call<Q, A, F>(
         &self,
         at: Option<&Address>,
@@ -181,7 +181,7 @@ impl Client {
         self.call_somewhere(at, repeat, message, make).await.map(|(_, answer)| answer)
     }
 
-    /// The same, with the node that answered.
+    /// As [`Client::call`], with the address of the node that answered.
     async fn call_somewhere<Q, A, F>(
         &self,
         at: Option<&Address>,
@@ -194,7 +194,7 @@ impl Client {
         F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
     {
         let until = Instant::now() + self.options.deadline;
-        // Once a write may have been taken, a later "no" of another node does not undo that. A read is never taken.
+        // Whether an earlier attempt may have been applied; then a later refusal is not the outcome. Never so for a read.
         let mut maybe = false;
         for attempt in 0.. {
             let address = at.cloned().unwrap_or_else(|| self.target());
@@ -251,7 +251,6 @@ impl Client {
     }
 }
 
-/// What a status says that is not worth another attempt.
 fn refused(why: Option<Why>, status: &tonic::Status) -> ClientError {
     ClientError::of(why, status)
 }

@@ -1,4 +1,4 @@
-//! A session: a change that is sent again is applied once.
+//! Sessions: under one, a change that is sent twice is applied once.
 
 use super::{Applied, Client, ClientError};
 use crate::core::ids::{Serial, SessionId};
@@ -8,11 +8,11 @@ use crate::node::proto::Asked;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Which requests have their answers.
+/// The serials of a session, and which of them are settled.
 #[derive(Debug)]
 struct Serials {
     next: u64,
-    /// Every one up to here is settled.
+    /// Every serial up to this one is settled.
     settled_through: u64,
     settled: BTreeSet<u64>,
 }
@@ -26,7 +26,7 @@ impl Serials {
     }
 }
 
-/// A session of one client. Cloning shares it.
+/// A session of one client. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Session {
     client: Client,
@@ -34,21 +34,21 @@ pub struct Session {
     serials: Arc<Mutex<Serials>>,
 }
 
-/// A change whose outcome is not known, and the ticket under which it can be sent again.
+/// A change whose outcome is not known. [`Session::resume`] sends it again under its ticket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unresolved {
     partition: Asked,
     transition: Transition,
     serial: Serial,
-    /// An attempt may have been taken.
+    /// Whether an attempt may have been applied.
     maybe: bool,
-    /// Why nothing more is known.
+    /// The error of the last attempt.
     pub error: ClientError,
 }
 
 impl Unresolved {
-    /// What the outcome of one more attempt says of all of them. Once one may have been taken, only the log can say what came
-    /// of it: that a later one was denied, or found no such name, does not.
+    /// Takes the outcome of one more attempt. Once an attempt may have been applied, only an answer from the log settles it;
+    /// that a later attempt was denied, or found no such name, does not.
     fn settle(
         mut self: Box<Self>,
         outcome: Result<Applied, ClientError>,
@@ -83,7 +83,7 @@ impl Client {
 }
 
 impl Session {
-    /// Its number.
+    /// The number of the session.
     #[must_use]
     pub const fn id(&self) -> SessionId {
         self.id
@@ -93,10 +93,10 @@ impl Session {
         self.serials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Commits a transition. It is sent until there is an answer, and applied once.
+    /// Commits a transition: repeats the request until there is an answer; it is applied once.
     ///
     /// # Errors
-    /// What the cluster says, or [`Unresolved`] when the deadline has passed: [`Session::resume`] goes on.
+    /// The inner error is the answer of the cluster. [`Unresolved`]: the deadline has passed without one.
     pub async fn apply(
         &self,
         partition: Asked,
@@ -114,7 +114,7 @@ impl Session {
     /// Sends a change again under its first ticket.
     ///
     /// # Errors
-    /// [`Unresolved`], once more.
+    /// As for [`Session::apply`].
     pub async fn resume(
         &self,
         unresolved: Box<Unresolved>,
@@ -129,7 +129,7 @@ impl Session {
         Ok(settled)
     }
 
-    /// Closes it.
+    /// Closes the session in the cluster.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -144,7 +144,7 @@ mod tests {
     use crate::core::ids::{Epoch, Index, PartitionId, Placement};
     use crate::core::placement::Guarantee;
 
-    /// What is acknowledged is forgotten by the cluster: it must not reach beyond a request that may be sent again.
+    /// The cluster forgets acknowledged answers, so no serial may be acknowledged that may be sent again.
     #[test]
     fn nothing_is_acknowledged_before_everything_below_is_settled() {
         let mut serials = Serials { next: 6, settled_through: 0, settled: BTreeSet::new() };

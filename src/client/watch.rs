@@ -1,4 +1,4 @@
-//! Every change of every record, in order and without a gap, across broken streams and other nodes.
+//! All changes of all records, in order and without a gap, over one stream after another.
 
 use super::calls::{record, unexpected};
 use super::{Client, ClientError, GateTable, Repeat};
@@ -9,21 +9,21 @@ use crate::core::migration::PartitionRecord;
 use crate::node::proto::v1;
 use tonic::Streaming;
 
-/// What a watcher learns.
+/// What a watcher is told.
 pub type Update = gate::Update<PartitionRecord>;
 
-/// A stream of changes that opens itself again.
+/// A stream of changes, opened again when it breaks.
 #[derive(Debug)]
 pub struct Watch {
     client: Client,
     cache: WatchCache<PartitionRecord>,
     stream: Option<(Address, Streaming<v1::WatchResponse>)>,
-    /// Streams that ended since the last one that told something.
+    /// Streams in a row that ended without an update.
     ended: u32,
 }
 
 impl Client {
-    /// Watches from the beginning, with everything there is first.
+    /// Watches all partitions. The first update has all records.
     #[must_use]
     pub fn watch(&self) -> Watch {
         Watch { client: self.clone(), cache: WatchCache::default(), stream: None, ended: 0 }
@@ -45,16 +45,16 @@ impl Client {
 }
 
 impl Watch {
-    /// The last revision that was told.
+    /// The revision of the last update.
     #[must_use]
     pub const fn seen(&self) -> Revision {
         self.cache.seen()
     }
 
-    /// The next change. Waits as long as there is none.
+    /// Waits for the next update, without a deadline.
     ///
     /// # Errors
-    /// [`ClientError`], if no node gave a stream before the deadline; the next call tries again.
+    /// [`ClientError`] if no node opened a stream before the deadline; the next call tries again.
     pub async fn next(&mut self) -> Result<Update, ClientError> {
         loop {
             let Some((address, stream)) = &mut self.stream else {
@@ -108,7 +108,7 @@ fn event(message: v1::WatchResponse) -> Result<Option<WatchEvent<PartitionRecord
 }
 
 impl GateTable {
-    /// Takes what a watcher learned.
+    /// Applies an update of a watch.
     pub fn update(&self, update: &Update) {
         match update {
             Update::Everything { records, revision } => {

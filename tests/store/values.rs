@@ -8,6 +8,7 @@ use cutover::core::raft::{HardState, LogPosition};
 use cutover::node::store::{Store, StoreError};
 use redb::{Database, ReadableTable, TableDefinition};
 use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const SNAPSHOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshot");
@@ -40,7 +41,7 @@ fn changed(change: impl FnOnce(&redb::WriteTransaction)) -> StoreError {
 /// A value with the checksum that it must have there.
 fn sealed(table: &str, key: &[u8], value: &impl Serialize) -> Vec<u8> {
     let bytes = postcard::to_allocvec(value).unwrap();
-    let sum = crc32fast::hash(&[table.as_bytes(), &[0xff], key, &[0xff], &bytes].concat());
+    let sum = xxh3_64(&[table.as_bytes(), &[0xff], key, &[0xff], &bytes].concat());
     [sum.to_le_bytes().as_slice(), &bytes].concat()
 }
 
@@ -52,10 +53,20 @@ fn meta(key: &'static str, value: &impl Serialize) -> StoreError {
 }
 
 #[test]
-fn a_later_format_is_refused_before_anything_else_is_read() {
-    let error = meta("format", &2_u32);
-    assert_eq!(error, StoreError::Format { place: "the backend".to_owned(), found: 2, expected: 1 });
-    assert_eq!(error.to_string(), "the backend is of a later format: found 2, expected 1 or below");
+fn another_format_is_refused_before_anything_else_is_read() {
+    let refused = |error: StoreError, found: u32| {
+        assert_eq!(error, StoreError::Format { place: "the backend".to_owned(), found, expected: 2 });
+        let text = format!("the backend is of another format: found {found}, expected 2");
+        assert_eq!(error.to_string(), text);
+    };
+    refused(meta("format", &3_u32), 3);
+    // As format 1 has it: the CRC-32 of the table, the key and the value, and the value.
+    let first = [0xc6, 0xb2, 0xb8, 0xb7, 1];
+    let first = changed(|transaction| {
+        transaction.open_table(META).unwrap().insert("format", first.as_slice()).unwrap();
+    });
+    refused(first, 1);
+    damaged(&meta("format", &0_u32), "format: found 0, expected 2");
 }
 
 #[track_caller]

@@ -6,9 +6,9 @@ mod client;
 mod library;
 mod names;
 mod operator;
+mod users;
 mod watch;
 
-pub use client::{Client, History, ROAMING};
-pub use names::Namer;
-pub use operator::{Operator, Order};
-pub use watch::{Told, Watcher};
+pub use client::{Client, History};
+pub use operator::Operator;
+pub use users::{Users, machine};

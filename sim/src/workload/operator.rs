@@ -2,7 +2,8 @@
 
 use super::api::{Api, Failed, Operation};
 use crate::event_log::EventLog;
-use crate::host::{End, Hosts, registered};
+use crate::faults::{End, Errand};
+use crate::host::{Hosts, registered};
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::core::raft::Peer;
@@ -10,24 +11,13 @@ use cutover::node::proto::v1::{self, change_members_request::Change};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// What the operator is to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
-    /// Another leader.
-    Transfer,
-    /// This node loses its disk; it is removed, and comes back as another.
-    Rebuild(u8),
-    /// One node more, or that one less.
-    Grow,
-}
-
-/// Does one thing after the other.
+/// Runs one errand after the other.
 pub struct Operator {
     hosts: Hosts,
     event_log: EventLog,
     api: Api,
     chance: Stream,
-    orders: mpsc::Receiver<Order>,
+    errands: mpsc::Receiver<Errand>,
     /// The node beyond the first ones, if it takes part.
     extra: bool,
 }
@@ -37,23 +27,23 @@ fn reference(peer: Peer) -> v1::MemberRef {
 }
 
 impl Operator {
-    /// An operator with its orders.
+    /// Takes errands from this queue.
     #[must_use]
-    pub fn new(hosts: Hosts, orders: mpsc::Receiver<Order>) -> Self {
+    pub fn new(hosts: Hosts, errands: mpsc::Receiver<Errand>) -> Self {
         let seed = hosts.options.seed;
         let patience = Duration::from_millis(hosts.options.work.patience_ms);
         let api = Api::new(hosts.all(), patience, Stream::new(seed, "api", 200));
         let event_log = hosts.event_log.clone();
-        Self { hosts, event_log, api, chance: Stream::new(seed, "operator", 0), orders, extra: false }
+        Self { hosts, event_log, api, chance: Stream::new(seed, "operator", 0), errands, extra: false }
     }
 
-    /// Works until there are no more orders.
+    /// Runs errands until the queue is closed.
     pub async fn run(mut self) {
-        while let Some(order) = self.orders.recv().await {
-            match order {
-                Order::Transfer => self.transfer().await,
-                Order::Rebuild(node) => self.rebuild(node).await,
-                Order::Grow => self.grow().await,
+        while let Some(errand) = self.errands.recv().await {
+            match errand {
+                Errand::Transfer => self.transfer().await,
+                Errand::Rebuild(node) => self.rebuild(node).await,
+                Errand::Grow => self.grow().await,
             }
         }
     }

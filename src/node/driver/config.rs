@@ -1,4 +1,4 @@
-//! How long a node waits, and how much it holds.
+//! Timers and queues of a driver.
 
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,11 @@ use thiserror::Error;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timing {
-    /// A leader speaks up at least this often.
+    /// The interval of heartbeats.
     pub heartbeat_ms: u64,
-    /// A follower that has heard nothing for between this long
+    /// The shortest election timeout.
     pub election_timeout_ms_min: u64,
-    /// and this long stands for election. Drawn anew each time, so that two seldom stand at once.
+    /// The longest. Each timeout is drawn between the two, so that two nodes rarely campaign at once.
     pub election_timeout_ms_max: u64,
 }
 
@@ -25,7 +25,7 @@ impl Default for Timing {
 /// Timers that cannot work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum TimingError {
-    /// Nobody may be heard for a whole election timeout, though nothing is wrong.
+    /// Heartbeats are too rare: a follower could time out with nothing wrong.
     #[error(
         "heartbeat_ms is {heartbeat}, at most a third of election_timeout_ms_min ({min}) is needed, and at least 1"
     )]
@@ -35,7 +35,7 @@ pub enum TimingError {
         /// The shortest election timeout.
         min: u64,
     },
-    /// Nothing to draw from.
+    /// The longest timeout is not above the shortest.
     #[error("election_timeout_ms_max is {max}, more than election_timeout_ms_min ({min}) is needed")]
     Election {
         /// The shortest.
@@ -46,7 +46,7 @@ pub enum TimingError {
 }
 
 impl Timing {
-    /// Refuses what cannot work.
+    /// Checks that the timers can work together.
     ///
     /// # Errors
     /// [`TimingError`]
@@ -69,21 +69,21 @@ impl Timing {
     }
 }
 
-/// How much waits at most, each for its own reason.
+/// Bounds of the queues of a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Queues {
-    /// Messages of peers that were not looked at yet; further ones are lost, as on a bad network.
+    /// Queued messages of peers; further ones are dropped.
     pub inbox: usize,
-    /// Requests of callers that were not looked at yet; further ones are refused.
+    /// Queued requests of callers; further ones are refused.
     pub requests: usize,
-    /// Batches that are not durable yet; with so many, only the disk is listened to.
+    /// Batches that are not durable yet; at this many the driver waits for the disk.
     pub batches: usize,
-    /// Changes that a watcher has not taken; with so many it is cut off.
+    /// Changes queued for one watcher; at this many it is cut off.
     pub watch: usize,
-    /// Watchers at once.
+    /// Open watchers.
     pub watchers: usize,
-    /// Changes kept for watchers that come back.
+    /// Changes kept for watchers that resume.
     pub history: usize,
 }
 
@@ -93,7 +93,7 @@ impl Default for Queues {
     }
 }
 
-/// Everything that steers a driver.
+/// The configuration of a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DriverConfig {
     /// Its timers.

@@ -1,7 +1,7 @@
-//! Changes of the table, for whoever watches.
+//! Changes of the table, for watchers.
 //!
-//! A watcher resumes by the last revision that it has seen. It gets every later change in order or, if this node no longer
-//! has them all, everything there is: never a silent gap. What was applied together is told once, as it is in the end.
+//! A watcher resumes at the last revision that it has seen. It gets every later change in order or, if this node no longer has
+//! them all, all records: never a silent gap. Of changes that were applied together, it gets the last one of each partition.
 
 use super::failure::Failure;
 use crate::core::control_plane::{ControlPlaneState, PartitionName};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// A record, and what people call its partition.
+/// A record with the name of its partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NamedRecord {
     /// The record.
@@ -36,34 +36,34 @@ impl NamedRecord {
     }
 }
 
-/// One partition has changed.
+/// A change of one partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Changed {
-    /// The change before it: whoever has not seen that far has a gap.
+    /// The revision of the change before it: a watcher that has seen less has a gap.
     pub after: Revision,
-    /// The place of the change in the log.
+    /// The revision of this change.
     pub revision: Revision,
-    /// Which.
+    /// The partition.
     pub partition: PartitionId,
-    /// Its record from then on; none: it is gone.
+    /// Its new record; none if it is gone.
     pub record: Option<Arc<NamedRecord>>,
 }
 
-/// What a watcher is told.
+/// An update for a watcher.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FeedItem {
-    /// Everything there is at this revision. What was told before counts no more.
+    /// All records at one revision, in place of all earlier updates.
     Resync {
         /// All records, by partition.
         records: Arc<Vec<NamedRecord>>,
-        /// As of.
+        /// Their revision.
         revision: Revision,
     },
     /// A change.
     Changed(Changed),
 }
 
-/// The latest changes, and those who wait for the next.
+/// The latest changes, and the watchers.
 #[derive(Debug)]
 pub(super) struct Feed {
     history: VecDeque<Changed>,
@@ -76,8 +76,7 @@ pub(super) struct Feed {
     watchers_max: usize,
 }
 
-/// Somebody who waits for the next change. This node may be behind what they have seen elsewhere: they are told nothing
-/// until it has more.
+/// A watcher. It may have seen more at another node than this one has; then it gets nothing until this node has more.
 #[derive(Debug)]
 struct Watcher {
     seen: Revision,
@@ -94,7 +93,7 @@ impl FeedItem {
 }
 
 impl Feed {
-    /// A node knows nothing of the changes before it started.
+    /// Starts without a history: the changes before the start of the node are not known.
     pub(super) fn new(state: &ControlPlaneState, queues: &super::Queues) -> Self {
         Self {
             history: VecDeque::new(),
@@ -107,7 +106,7 @@ impl Feed {
         }
     }
 
-    /// Begins to tell a watcher what comes after the revision that it has seen.
+    /// Adds a watcher, with the updates after the revision that it has seen.
     pub(super) fn watch(
         &mut self,
         after: Revision,
@@ -132,7 +131,7 @@ impl Feed {
         Ok(receiver)
     }
 
-    /// Tells what has changed, each partition with its last revision.
+    /// Sends what has changed, each partition with its last revision.
     pub(super) fn publish(&mut self, touched: &BTreeMap<PartitionId, Revision>, state: &ControlPlaneState) {
         let mut changes: Vec<_> =
             touched.iter().map(|(partition, revision)| (*revision, *partition)).collect();
@@ -151,7 +150,7 @@ impl Feed {
         }
     }
 
-    /// A snapshot took the place of the log: what changed in between is not known.
+    /// Starts the history again after a snapshot was installed: the changes in between are not known.
     pub(super) fn restart(&mut self, state: &ControlPlaneState) {
         self.history.clear();
         (self.complete_after, self.last) = (state.revision(), state.revision());

@@ -1,10 +1,10 @@
-//! What a node knows of itself, for whoever looks.
+//! The status of a node.
 
 pub use crate::core::control_plane::ControlPlaneStatus as Status;
 pub use crate::core::raft::RoleName;
 use metrics::{Gauge, gauge};
 
-/// The same as numbers for a monitor.
+/// Sets the gauges of the status.
 pub(super) struct Gauges {
     term: Gauge,
     leads: Gauge,

@@ -1,4 +1,4 @@
-//! The disk of a node: batches in, and word of what is durable.
+//! Writes batches to the disk of a node, and reports what is durable.
 
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::{Batch, BatchNumber};
@@ -8,23 +8,23 @@ use metrics::{counter, histogram};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Keeps batches. Called on a thread that may wait for a disk.
+/// Stores batches durably. It is called on a thread that may block.
 pub trait Storage: Send + 'static {
-    /// What a disk says that failed.
+    /// The error of the disk.
     type Error: core::fmt::Display + Send + 'static;
 
-    /// Writes these batches, in this order, all of them or nothing; returns once they are durable.
+    /// Writes these batches in this order, all or none, and returns once they are durable.
     ///
     /// # Errors
-    /// Whatever the disk says. Nothing is written after that: what is on the disk is not known.
+    /// The error of the disk. The driver then writes nothing more: the content of the disk is not known.
     fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), Self::Error>;
 
-    /// How long the last write is to take on a clock that stands still while it is done: none where time goes by itself.
+    /// In a simulator, whose clock stands still during a write: how long the last write is to take. Else zero.
     fn took(&mut self) -> Duration {
         Duration::ZERO
     }
 
-    /// Bytes in use, for the operator.
+    /// Bytes in use.
     fn bytes(&self) -> u64 {
         0
     }
@@ -45,10 +45,10 @@ impl Storage for Store {
 /// A batch, and the name by which it is reported durable.
 pub(super) type NumberedBatch = (BatchNumber, Batch<ControlPlaneEntry>);
 
-/// Batches in one durable write, at most.
+/// The most batches in one durable write.
 const GROUP_MAX: usize = 256;
 
-/// Writes until no more batches can come. While one write is under way the next group gathers.
+/// Writes until the queue is closed. Batches that arrive during a write are the next group.
 #[cfg_attr(
     madsim,
     allow(deprecated, reason = "in a simulation it runs at once, and `took` says for how long")

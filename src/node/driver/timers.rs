@@ -1,4 +1,4 @@
-//! Timers: the machine says which, the driver knows how long.
+//! Timers: the machine names them, the driver has their durations.
 
 use super::config::Timing;
 use crate::core::raft::Timer;
@@ -7,15 +7,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore as _;
 use tokio::time::Instant;
 
-/// The clock of a node, which need not run as fast as others do.
+/// The clock of a node. Clocks of different nodes may run at different rates.
 pub trait Clock: Send + Sync + 'static {
-    /// How long it takes until this clock has counted so much.
+    /// The true duration of a duration on this clock.
     fn until(&self, counted: Duration) -> Duration {
         counted
     }
 }
 
-/// The machine's own clock.
+/// The clock of the operating system.
 impl Clock for () {}
 
 const ALL: [Timer; 4] = [Timer::Election, Timer::MinElectionTimeout, Timer::Heartbeat, Timer::Transfer];
@@ -52,12 +52,12 @@ impl Timers {
         self.due[slot(timer)] = None;
     }
 
-    /// When the next one ends.
+    /// When the next timer ends.
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.iter().flatten().min().copied()
     }
 
-    /// Takes one that has ended, the one that ended first.
+    /// Removes the timer that ended first, if any has ended.
     pub(super) fn ended(&mut self, now: Instant) -> Option<Timer> {
         let first = ALL.into_iter().filter_map(|timer| Some((self.due[slot(timer)]?, timer))).min()?;
         let (due, timer) = first;

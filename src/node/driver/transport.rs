@@ -1,4 +1,4 @@
-//! The seam to the network between nodes.
+//! The traits between the driver and the network.
 
 use crate::core::control_plane::{ControlPlaneEntry, Registered};
 use crate::core::ids::NodeId;
@@ -7,12 +7,12 @@ use metrics::counter;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Who is a member, and where: as the newest configuration in the log has it.
+/// The members and their addresses, by the newest configuration in the log.
 pub type Registry = Arc<Vec<(NodeId, Registered)>>;
 
-/// Carries messages to other nodes. It may lose them, repeat them, and mix them up.
+/// Sends messages to peers. It may lose, repeat and reorder them.
 pub trait Transport: Send + 'static {
-    /// Sends a message; never waits. What does not fit into a queue is lost.
+    /// Sends a message without waiting; drops it if a queue is full.
     fn send(&mut self, message: Message<ControlPlaneEntry>);
 
     /// The members have changed.
@@ -36,14 +36,14 @@ impl Transport for Box<dyn Transport> {
     }
 }
 
-/// Where messages of other nodes arrive. A transport has made sure who they are from.
+/// Takes messages of peers, whose senders the transport has verified.
 #[derive(Clone, Debug)]
 pub struct Inbox {
     pub(super) sender: mpsc::Sender<Message<ControlPlaneEntry>>,
 }
 
 impl Inbox {
-    /// A message has arrived; never waits. What does not fit is lost.
+    /// Queues a message without waiting; drops it if the queue is full.
     pub fn deliver(&self, message: Message<ControlPlaneEntry>) {
         if self.sender.try_send(message).is_err() {
             counter!("cutover_peer_messages_dropped_total", "where" => "inbox").increment(1);

@@ -1,4 +1,4 @@
-//! One node, put together: the same in production, in tests and in a simulator. What differs is handed in.
+//! Puts a node together, in the same way in production, tests and the simulator; what differs is in [`Parts`].
 
 use super::{Access, Identify, Service};
 use crate::core::migration::Policy;
@@ -8,35 +8,35 @@ use crate::node::driver::{
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-/// What a node is made of.
+/// The parts of a node.
 pub struct Parts<S, T> {
-    /// Its engine, just started with what was found on its disk.
+    /// Its engine, started with the state on its disk.
     pub engine: Engine,
-    /// How it is driven.
+    /// Timers and queues of the driver.
     pub driver: DriverConfig,
     /// Its disk.
     pub storage: S,
-    /// Its way to the others.
+    /// Sends messages to peers.
     pub transport: T,
-    /// Its clock and its jitter.
+    /// Its clock, jitter and recorder.
     pub environment: Environment,
-    /// Who may do what.
+    /// Roles of callers.
     pub access: Arc<Access>,
-    /// Who asks.
+    /// Identifies callers.
     pub identify: Arc<dyn Identify>,
-    /// How migrations are gone about.
+    /// The policy of migrations.
     pub policy: Policy,
 }
 
-/// A node that runs.
+/// A running node.
 pub struct Running {
-    /// To ask it.
+    /// Sends requests to it.
     pub handle: Handle,
-    /// For messages of others.
+    /// Takes messages of peers.
     pub inbox: Inbox,
     /// Its client services.
     pub service: Service,
-    /// Ends when it does.
+    /// Resolves when the node has stopped, with the reason.
     pub task: JoinHandle<Stopped>,
 }
 

@@ -1,48 +1,52 @@
 //! A backup: everything that was committed at one place of the log, in one file.
 //!
 //! ```text
-//! "cutover-backup" version u32 | crc32 of the rest u32 | postcard bytes
+//! "cutover-backup" | version u32 | XXH3 of the rest u64 | postcard bytes
 //! ```
+//!
+//! Numbers are little-endian.
 
 use crate::core::control_plane::ControlPlaneState;
 use crate::core::ids::ClusterId;
 use crate::core::raft::Snapshot;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 14] = b"cutover-backup";
-const VERSION: u32 = 1;
+/// Version 1 had a CRC-32; this program does not read it.
+const VERSION: u32 = 2;
 
 /// What a backup holds.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Backup {
-    /// The cluster that it was taken of.
+    /// The cluster that it was taken from.
     pub cluster: ClusterId,
-    /// What was committed there.
+    /// What was committed.
     pub snapshot: Snapshot,
 }
 
-/// Bytes are no backup.
+/// Why bytes are no backup that this program reads.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum BackupError {
-    /// Something else.
+    /// They do not begin as one.
     #[error("not a backup: it does not begin with \"cutover-backup\"")]
     Magic,
-    /// Of another version.
+    /// It has another version.
     #[error("backup of version {found}, expected {VERSION}")]
     Version {
         /// Its version.
         found: u32,
     },
-    /// Changed since, or cut off.
-    #[error("the backup is damaged: its bytes have the check {found:08x}, expected {expected:08x}")]
+    /// Its checksum does not match.
+    #[error("the backup is damaged: its bytes have the checksum {found:016x}, expected {expected:016x}")]
     Damaged {
-        /// The check of the bytes.
-        found: u32,
-        /// The check that was written.
-        expected: u32,
+        /// The checksum of the bytes.
+        found: u64,
+        /// The checksum that was written.
+        expected: u64,
     },
-    /// Not decodable.
+    /// It cannot be decoded.
     #[error("the backup cannot be read: {0}")]
     Codec(String),
 }
@@ -56,12 +60,12 @@ pub fn encode(cluster: ClusterId, snapshot: &Snapshot) -> Result<Vec<u8>, Backup
     let body = postcard::to_allocvec(&backup).map_err(|error| BackupError::Codec(error.to_string()))?;
     let mut file = MAGIC.to_vec();
     file.extend_from_slice(&VERSION.to_le_bytes());
-    file.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
+    file.extend_from_slice(&xxh3_64(&body).to_le_bytes());
     file.extend_from_slice(&body);
     Ok(file)
 }
 
-/// Reads a backup file, down to the tables in it.
+/// Reads a backup file, and decodes the tables in it.
 ///
 /// # Errors
 /// [`BackupError`]
@@ -72,8 +76,8 @@ pub fn decode(file: &[u8]) -> Result<Backup, BackupError> {
     if version != VERSION {
         return Err(BackupError::Version { found: version });
     }
-    let (expected, body) = rest.split_first_chunk::<4>().ok_or(BackupError::Magic)?;
-    let (expected, found) = (u32::from_le_bytes(*expected), crc32fast::hash(body));
+    let (expected, body) = rest.split_first_chunk::<8>().ok_or(BackupError::Magic)?;
+    let (expected, found) = (u64::from_le_bytes(*expected), xxh3_64(body));
     if found != expected {
         return Err(BackupError::Damaged { found, expected });
     }

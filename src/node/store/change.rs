@@ -1,4 +1,4 @@
-//! Batches, as one transaction.
+//! Writes batches as one transaction.
 
 use super::StoreIdentity;
 use super::database::Database;
@@ -13,7 +13,7 @@ use crate::core::raft::{Batch, Durable, Entry, LogPosition, Snapshot};
 use redb::{Durability, ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
 
-/// Writes all of this, durably, or nothing; gives the new outline.
+/// Writes all batches durably, or none; returns the new outline.
 pub(super) fn write(
     place: &Place,
     database: &Database,
@@ -25,7 +25,7 @@ pub(super) fn write(
         for batch in batches {
             change.batch(batch)?;
         }
-        // Only the last one is ever read.
+        // Each snapshot replaces the one before.
         let snapshot = batches.iter().rev().find_map(|batch| batch.snapshot.as_ref());
         if let Some(snapshot) = snapshot {
             put_snapshot(place, transaction, snapshot)?;
@@ -34,7 +34,7 @@ pub(super) fn write(
     })
 }
 
-/// Writes all of a new data directory.
+/// Writes the initial state of a new store.
 pub(super) fn found(
     place: &Place,
     database: &Database,
@@ -56,12 +56,12 @@ pub(super) fn found(
     })
 }
 
-/// One durable commit.
+/// Commits durably, in two phases and so with two syncs.
 ///
-/// In two phases, so with two syncs, although redb can do it with one: it then tells a torn commit by its checksums, and
-/// takes the one before. That is right for a commit that was cut off. But one that was acknowledged, and has rotted
-/// since, looks the same, and would be taken back without a word. In two phases the commit that the header names was on
-/// the disk before it was named; if it does not verify, that is damage, and redb says so (`header.rs` has the rest).
+/// With one phase redb would recognise a torn commit by its checksums and take the commit before it. That is right for a
+/// commit that a crash cut off, but an acknowledged commit that has rotted since looks the same and would be lost without
+/// an error. With two phases the commit that the header names was on the disk before the header named it; if it does not
+/// verify, that is damage, and redb reports it (see `header.rs`).
 fn commit(
     place: &Place,
     database: &Database,
@@ -110,7 +110,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// The same as [`Durable::write`], field by field.
+    /// Does what [`Durable::write`] does, field by field.
     fn batch(&mut self, batch: &Batch<ControlPlaneEntry>) -> Result<(), StoreError> {
         if let Some(vote) = batch.hard_state {
             self.now.hard_state = vote;
@@ -127,7 +127,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// What changed is noted, if it can be read again.
+    /// Checks that the new state can be read back, and stores the bounds that have changed.
     fn finish(mut self, before: Outline) -> Result<Outline, StoreError> {
         let now = self.now;
         now.check().map_err(|contradiction| self.refuse(contradiction))?;
@@ -200,7 +200,7 @@ impl<'a> Change<'a> {
         Ok(Some(entry.term))
     }
 
-    /// Both ends included; nothing if the last comes before the first.
+    /// Removes entries, both ends included; none if `last` is before `first`.
     fn remove(&mut self, first: Index, last: Index) -> Result<(), StoreError> {
         if first > last {
             return Ok(());

@@ -1,27 +1,25 @@
-//! redb, from its beginning to its end, with its panics turned into errors.
+//! redb opened and closed, with its panics turned into errors.
 
 use super::error::{Place, StoreError};
 use super::header::{Holds, holds, mend};
-use super::metered_backend::{Gate, Meter};
+use super::metered_backend::{Meter, MeteredBackend};
 use redb::{Builder, StorageBackend};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Pages kept in memory. A control plane's log and tables fit many times over.
+/// Pages kept in memory: many times the log and the tables of a control plane.
 const CACHE_BYTES: usize = 16 << 20;
 
 /// An open file of redb.
 #[derive(Debug)]
 pub(super) struct Database {
-    /// redb's.
     pub(super) redb: redb::Database,
-    /// What goes through its backend.
     pub(super) meter: Arc<Meter>,
 }
 
-/// Opens a file, and verifies every page of it: redb does that by itself only after a crash, and the log is small.
+/// Opens a file, and verifies every page of it, which redb does by itself only after a crash.
 ///
-/// That also rebuilds what redb knows of free pages, so no commit needs a copy of that (`set_quick_repair`).
+/// That also rebuilds redb's table of free pages, so that no commit needs to store it (`set_quick_repair`).
 pub(super) fn open(place: &Place, backend: impl StorageBackend) -> Result<Database, StoreError> {
     mend(&backend).map_err(|error| place.io("open", "no error", &error))?;
     start(place, "open", backend, true)
@@ -38,22 +36,22 @@ fn start(
     backend: impl StorageBackend,
     check: bool,
 ) -> Result<Database, StoreError> {
-    let (gate, meter) = Gate::new(backend).map_err(|error| place.io(doing, "no error", &error))?;
+    let (backend, meter) =
+        MeteredBackend::new(backend).map_err(|error| place.io(doing, "no error", &error))?;
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(check);
-    let redb = builder.create_with_backend(gate).map_err(place.redb(doing))?;
+    let redb = builder.create_with_backend(backend).map_err(place.redb(doing))?;
     Ok(Database { redb, meter })
 }
 
-/// What is on a backend; everything that is there to be opened is [`Holds::Something`].
 pub(super) fn look(place: &Place, backend: &impl StorageBackend) -> Result<Holds, StoreError> {
     holds(backend).map_err(|error| place.io("read", "no error", &error))
 }
 
-/// Runs something that calls redb. A file that was damaged in a way that redb did not expect makes it panic, in debug
-/// builds more readily; that must stop this node as any other damage does, and not the thread that happened to read.
+/// Turns a panic of redb into [`StoreError::Corrupt`]: damage that redb does not expect makes it panic, more often in debug
+/// builds, and must stop the node as any other damage does.
 ///
-/// Whatever it was working on is in no known state then: the caller drops it, and does not go on with it.
+/// After an error the caller must drop the database: its state is not known.
 pub(super) fn guarded<T>(
     place: &Place,
     call: impl FnOnce() -> Result<T, StoreError>,
@@ -67,15 +65,15 @@ pub(super) fn guarded<T>(
 }
 
 impl Database {
-    /// Closes it, and notes that all is in order.
+    /// Closes it in order, so that the next opening has nothing to repair.
     pub(super) fn close(self, place: &Place) -> Result<(), StoreError> {
         guarded(place, || self.redb.close().map_err(place.redb("close")))
     }
 
-    /// Leaves it as it is on the disk.
+    /// Drops it without another write.
     pub(super) fn abandon(self, place: &Place) {
         self.meter.shut();
-        // What it says to that is known.
+        // It fails, because the backend refuses the write.
         let _ = self.close(place);
     }
 }

@@ -1,6 +1,5 @@
-//! A data directory: one file, which comes into being at once or not at all.
-//!
-//! It is written under another name, synced, and renamed. So a directory has the file, whole, or was never founded.
+//! A data directory: one file, created atomically. It is written under another name, synced and renamed, so a directory has
+//! the whole file or none.
 
 use super::error::{Place, StoreError};
 use redb::backends::FileBackend;
@@ -8,22 +7,20 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// The file.
+/// The name of the whole file.
 const FILE: &str = "log.redb";
-/// Its name until it is whole.
+/// The name of the file until it is whole.
 const UNFINISHED: &str = "log.redb.unfinished";
 
-/// Where the file of this directory is.
 pub(super) fn file(directory: &Path) -> PathBuf {
     directory.join(FILE)
 }
 
-/// Its place in messages.
 pub(super) fn place(directory: &Path) -> Place {
     Place(directory.display().to_string())
 }
 
-/// Opens the file of a directory, for this process alone.
+/// Opens and locks the file of a directory.
 pub(super) fn open(directory: &Path) -> Result<FileBackend, StoreError> {
     let at = place(directory);
     match fs::metadata(directory) {
@@ -57,15 +54,15 @@ pub(super) fn open(directory: &Path) -> Result<FileBackend, StoreError> {
     FileBackend::new(file).map_err(at.redb("open"))
 }
 
-/// A directory about to be founded: its file under the other name, empty, and locked.
+/// A directory whose creation has begun: the file under its temporary name, empty and locked.
 pub(super) struct Unfounded {
     directory: PathBuf,
-    /// The nearest directory above that was there before.
+    /// The nearest parent that existed before.
     above: PathBuf,
     file: File,
 }
 
-/// Makes the directory, if there is none, and the file.
+/// Creates the directory, if there is none, and the file under its temporary name.
 pub(super) fn begin(directory: &Path) -> Result<Unfounded, StoreError> {
     let at = place(directory);
     let parents = directory.ancestors().skip(1).map(|above| {
@@ -84,21 +81,21 @@ pub(super) fn begin(directory: &Path) -> Result<Unfounded, StoreError> {
     let file = opened
         .map_err(|error| Place(path.display().to_string()).io("create", "leave to write there", &error))?;
     lock(&at, &file)?;
-    // Not before it is locked: what was opened may have been renamed meanwhile, and is the log of a node then.
+    // Only once it is locked: another process may have renamed the opened file meanwhile, and use it as its store.
     refuse_if_founded(directory)?;
     file.set_len(0).map_err(|error| at.io("write to", "an empty file", &error))?;
     Ok(Unfounded { directory: directory.to_path_buf(), above, file })
 }
 
 impl Unfounded {
-    /// The file, for redb. It shares the lock, which lasts as long as that of redb.
+    /// The file for redb. Both handles share the lock.
     pub(super) fn backend(&self) -> Result<FileBackend, StoreError> {
         let at = place(&self.directory);
         let file = self.file.try_clone().map_err(|error| at.io("open", "no error", &error))?;
         FileBackend::new(file).map_err(at.redb("create"))
     }
 
-    /// From now on it is founded: the name, the directory and those above it are durable.
+    /// Renames the file to its final name, and makes the name and all new directories durable.
     pub(super) fn publish(self) -> Result<(), StoreError> {
         let at = place(&self.directory);
         let publish = || -> io::Result<()> {
@@ -117,9 +114,9 @@ impl Unfounded {
     }
 }
 
-/// That there is a data directory already, as far as names tell.
+/// Whether there is a file of the final name.
 pub(super) fn is_founded(directory: &Path) -> bool {
-    // One that cannot be looked at is not there to be written over either.
+    // A file that cannot be examined must not be overwritten either.
     let none = [ErrorKind::NotFound, ErrorKind::NotADirectory];
     fs::symlink_metadata(file(directory)).map_or_else(|error| !none.contains(&error.kind()), |_| true)
 }
@@ -128,7 +125,7 @@ fn refuse_if_founded(directory: &Path) -> Result<(), StoreError> {
     if is_founded(directory) { Err(place(directory).exists(FILE)) } else { Ok(()) }
 }
 
-/// redb locks as well, but only once it has the file, and its header is looked at before.
+/// Locks the file before its header is read. redb takes its own lock only later.
 fn lock(place: &Place, file: &File) -> Result<(), StoreError> {
     match file.try_lock() {
         Ok(()) => Ok(()),

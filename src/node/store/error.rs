@@ -34,14 +34,14 @@ pub enum StoreError {
         /// Where.
         place: String,
     },
-    /// A later program wrote it.
-    #[error("{place} is of a later format: found {found}, expected {expected} or below")]
+    /// A program that stores another format wrote it.
+    #[error("{place} is of another format: found {found}, expected {expected}")]
     Format {
         /// Where.
         place: String,
         /// Its format.
         found: u32,
-        /// The latest format that this program reads.
+        /// The format that this program reads.
         expected: u32,
     },
     /// It is another node's, or another life's of this node.

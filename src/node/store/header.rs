@@ -1,45 +1,49 @@
-//! The one byte of a redb file that no checksum covers, and what it decides.
+//! The one byte of a redb file that no checksum covers.
 //!
-//! A redb file begins with a header: the magic number, a byte of flags, and two *slots*, each the root of one commit,
-//! with its number and a checksum. The newest commit is the slot that the flags call primary. Commits here are made in
-//! two phases: the other slot is written and synced, then the flags are, and synced. So a primary that does not verify
-//! is damage, never a torn write, and redb says so.
+//! A redb file begins with a header: the magic number, a byte of flags, and two *slots*. Each slot is the root of one commit,
+//! with the commit's number and a checksum. The flags say which slot is the newest commit, the *primary*. Commits here have
+//! two phases: redb writes the other slot and syncs it, then writes the flags and syncs them. So a primary that does not
+//! verify is damage and no torn write, and redb reports it.
 //!
-//! But the flags themselves may be damaged. If the bit for the primary is, then redb takes the commit before the last
-//! and says nothing: what was acknowledged is gone. What gives it away is the number in the other slot, which is
-//! higher. A power failure between the two phases leaves the same, with a commit that was not acknowledged; to take
-//! that one is right as well, if all of it is there. That is what redb does for a file of one-phase commits: the newer
-//! slot if all of it verifies, and otherwise the older one. So where the other slot is whole and newer, the flag for
-//! two phases is taken away before redb reads it.
+//! But the flags may be damaged as well. With the bit for the primary flipped, redb would take the commit before the last and
+//! report nothing: an acknowledged write would be gone. The other slot then has the higher number. A power failure between
+//! the two phases leaves the same picture, with a commit that was not acknowledged; taking that one is right, too, if it is
+//! whole. That is what redb does for a file of one-phase commits: the newer slot if it verifies, and else the older one. So
+//! where the other slot is whole and newer, [`mend`] clears the flag for two phases before redb reads it.
+//!
+//! None of this is a public interface of redb: `Cargo.toml` pins the minor version, and a test below reads a file that redb
+//! wrote.
 
 use redb::StorageBackend;
 use std::io;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Those of redb 4, file format 3 (its docs/design.md, "Super-header").
+/// The layout of redb's file format 3 (its docs/design.md, "Super-header").
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 const FLAGS: usize = 9;
 const PRIMARY: u8 = 1;
 const TWO_PHASE: u8 = 4;
 const SLOTS: [usize; 2] = [64, 192];
 const SLOT_BYTES: usize = 128;
+/// The first byte of a slot is the version of the file format.
+const FILE_FORMAT: u8 = 3;
 const SLOT_NUMBER: usize = 104;
 const SLOT_CHECKSUM: usize = 112;
 const BYTES: usize = 320;
 
-/// What a backend holds, as far as can be told without redb.
+/// What a backend holds, as far as its header tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Holds {
-    /// Nothing.
+    /// No bytes.
     Nothing,
-    /// The beginning of a file that redb has not finished: its magic number comes last.
+    /// A file that redb began to create and did not finish: it writes the magic number last.
     Unfinished,
-    /// Something else.
+    /// Anything else, to be opened.
     Something,
 }
 
-/// What is there. redb writes the header, syncs it, and writes it again with the magic number; either write may be torn.
-/// Until then both slots have the number 0, and whatever was founded has another.
+/// Looks at the header. redb writes it, syncs it, and writes it again with the magic number; either write may be torn. Until
+/// then both slots have the number 0; a store that was created has another.
 pub(super) fn holds(backend: &impl StorageBackend) -> io::Result<Holds> {
     let length = backend.len()?;
     if length == 0 {
@@ -55,10 +59,10 @@ pub(super) fn holds(backend: &impl StorageBackend) -> io::Result<Holds> {
     Ok(if unfinished { Holds::Unfinished } else { Holds::Something })
 }
 
-/// Takes the flag for two phases away where the primary is the older one of two whole slots.
+/// Clears the flag for two phases if the primary is the older one of two whole slots.
 pub(super) fn mend(backend: &impl StorageBackend) -> io::Result<()> {
     let mut header = [0; BYTES];
-    if backend.len()? < 320 {
+    if backend.len()? < u64::try_from(BYTES).unwrap_or(u64::MAX) {
         return Ok(());
     }
     backend.read(0, &mut header)?;
@@ -76,9 +80,44 @@ pub(super) fn mend(backend: &impl StorageBackend) -> io::Result<()> {
     }
 }
 
-/// The number of the commit in a slot that is whole.
+/// The number of the commit in a slot, if the slot is whole and of the known format.
 fn number(slot: &[u8]) -> Option<u64> {
+    if slot.first() != Some(&FILE_FORMAT) {
+        return None;
+    }
     let sum = u128::from_le_bytes(slot.get(SLOT_CHECKSUM..)?.try_into().ok()?);
     let number = u64::from_le_bytes(slot.get(SLOT_NUMBER..SLOT_CHECKSUM)?.try_into().ok()?);
     (xxh3_128(slot.get(..SLOT_CHECKSUM)?) == sum).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redb::{Database, TableDefinition};
+
+    const TABLE: TableDefinition<'_, u64, u64> = TableDefinition::new("t");
+
+    /// The header that this version of redb writes is the one that is read here.
+    #[test]
+    fn redb_writes_the_header_that_is_expected() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.redb");
+        let database = Database::create(&path).unwrap();
+        for key in 0..2 {
+            let mut transaction = database.begin_write().unwrap();
+            transaction.set_two_phase_commit(true);
+            transaction.open_table(TABLE).unwrap().insert(key, key).unwrap();
+            transaction.commit().unwrap();
+        }
+        drop(database);
+        let file = std::fs::read(&path).unwrap();
+        assert!(file.starts_with(&MAGIC));
+        assert_eq!(file[FLAGS] & TWO_PHASE, TWO_PHASE, "the last commit had two phases");
+        let numbers = SLOTS.map(|at| {
+            assert_eq!(file[at], FILE_FORMAT, "the version of the file format");
+            number(&file[at..at + SLOT_BYTES]).expect("the checksum to cover the slot")
+        });
+        let primary = usize::from(file[FLAGS] & PRIMARY);
+        assert!(numbers[primary] > numbers[1 - primary], "the flags name the newer commit: {numbers:?}");
+    }
 }

@@ -1,14 +1,14 @@
-//! What the tables of a data directory are, and how they are read back.
+//! The tables of a data directory, and how they are read back.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `meta` | `format` | the number of this layout |
-//! | | `identity` | whose it is |
+//! | | `identity` | the node whose directory it is |
 //! | | `vote` | term and vote |
-//! | | `base` | the last place that was compacted away |
+//! | | `base` | the last position that was compacted away |
 //! | | `last` | the index of the last entry |
-//! | `snapshot` | 0 | the latest snapshot; by itself, because a page that it shared would be written with each vote |
-//! | `log` | index | the entry there |
+//! | `snapshot` | 0 | the latest snapshot; in a table of its own, because a page that it shared would be written with each vote |
+//! | `log` | index | the entry at this index |
 
 use super::StoreIdentity;
 use super::database::Database;
@@ -22,8 +22,10 @@ use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetada
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// The layout that this program writes, and the latest that it reads.
-pub(super) const FORMAT: u32 = 1;
+/// The layout that this program writes, and the only one that it reads.
+pub(super) const FORMAT: u32 = 2;
+/// The value under `format` in layout 1: a CRC-32, where layout 2 has eight bytes of XXH3, and the number.
+const FORMAT_1: [u8; 5] = [0xc6, 0xb2, 0xb8, 0xb7, 1];
 
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 pub(super) const SNAPSHOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshot");
@@ -38,17 +40,17 @@ const META_KEYS: u64 = 5;
 /// The only key of the table of snapshots.
 pub(super) const KEY_SNAPSHOT: u64 = 0;
 
-/// The outline of what is stored: enough to know where the next batch goes, and that it fits.
+/// The bounds of what is stored: enough to know where the next batch goes, and whether it fits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Outline {
     pub(super) hard_state: HardState,
-    /// The last place of the snapshot.
+    /// The last position that the snapshot covers.
     pub(super) snapshot: LogPosition,
     pub(super) base: LogPosition,
     pub(super) last: LogPosition,
 }
 
-/// Something that cannot be: what, what was found, what was expected.
+/// What is inconsistent, what was found, and what was expected.
 pub(super) type Contradiction = (&'static str, String, String);
 
 impl Outline {
@@ -57,8 +59,8 @@ impl Outline {
         Self { hard_state: durable.hard_state, snapshot, base: log.base(), last: log.last() }
     }
 
-    /// What holds of every disk that a node has written. What breaks it is damage when it was read, and a bug when it
-    /// is to be written.
+    /// Checks what holds of every disk that a node has written. If it does not hold, a disk that was read is damaged, and a
+    /// disk to be written shows a bug of the caller.
     pub(super) fn check(&self) -> Result<(), Contradiction> {
         let Self { hard_state: vote, snapshot, base, last } = *self;
         let index = snapshot.index;
@@ -83,20 +85,16 @@ impl Outline {
     }
 }
 
-/// An index as a key, for its checksum.
 pub(super) const fn log_slot(key: &[u8; 8]) -> Slot<'_> {
     Slot { table: "log", key }
 }
 
-/// A key of `meta`.
 pub(super) const fn meta_slot(key: &str) -> Slot<'_> {
     Slot { table: "meta", key: key.as_bytes() }
 }
 
-/// The place of the snapshot.
 pub(super) const SNAPSHOT_SLOT: Slot<'static> = Slot { table: "snapshot", key: &KEY_SNAPSHOT.to_be_bytes() };
 
-/// Reads the tables of one file.
 pub(super) struct Reader<'a> {
     place: &'a Place,
     transaction: ReadTransaction,
@@ -104,7 +102,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `None`: it was never founded, or not to the end.
+    /// `None` if creating the store was not finished.
     pub(super) fn begin(place: &'a Place, database: &Database) -> Result<Option<Self>, StoreError> {
         let transaction = database.redb.begin_read().map_err(place.redb("read"))?;
         match transaction.open_table(META) {
@@ -122,18 +120,20 @@ impl<'a> Reader<'a> {
         meta_slot(key).open(self.place, key, value.value())
     }
 
-    /// Whose it is. The format comes first: of a later one nothing else can be read.
+    /// The node whose directory it is. The format is read first: nothing else can be read in another one.
     pub(super) fn identity(&self) -> Result<StoreIdentity, StoreError> {
-        match self.meta::<u32>(KEY_FORMAT)? {
+        match self.format()? {
             FORMAT => self.meta(KEY_IDENTITY),
-            found if found > FORMAT => {
-                Err(StoreError::Format { place: self.place.0.clone(), found, expected: FORMAT })
-            }
-            found => Err(self.place.corrupt(KEY_FORMAT, found, FORMAT)),
+            0 => Err(self.place.corrupt(KEY_FORMAT, 0, FORMAT)),
+            found => Err(StoreError::Format { place: self.place.0.clone(), found, expected: FORMAT }),
         }
     }
 
-    /// All of it.
+    fn format(&self) -> Result<u32, StoreError> {
+        let value = self.meta.get(KEY_FORMAT).map_err(self.place.redb("read"))?;
+        if value.is_some_and(|value| value.value() == FORMAT_1) { Ok(1) } else { self.meta(KEY_FORMAT) }
+    }
+
     pub(super) fn durable(&self) -> Result<Durable<ControlPlaneEntry>, StoreError> {
         self.count("keys of meta", &self.meta, META_KEYS)?;
         let (vote, base): (HardState, LogPosition) = (self.meta(KEY_VOTE)?, self.meta(KEY_BASE)?);
@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A term that is no lower than the one before, or why not.
+/// Checks that terms do not fall along the log.
 pub(super) fn not_below(before: Term, term: Term) -> Result<(), Contradiction> {
     if term >= before {
         return Ok(());

@@ -1,13 +1,13 @@
-//! What stands between redb and the disk: it measures, it can be shut, and it remembers what the disk held.
+//! The backend under redb: it counts bytes and syncs, can be closed for writes, and verifies blocks that are read again.
 
-use super::block_checksums::Blocks;
+use super::block_checksums::BlockChecksums;
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What is known of a backend from outside.
+/// The counts of a backend, and its switch. The store shares them with the backend, which redb owns.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     shut: AtomicBool,
@@ -17,8 +17,8 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// From now on nothing is written. redb stops by itself after an error of the backend, but not after damage, or when
-    /// we leave it: closing it, it would write once more.
+    /// Refuses every later write. redb stops by itself after an error of the backend, but not after damage; and when it is
+    /// dropped, it would write once more.
     pub(super) fn shut(&self) {
         self.shut.store(true, Ordering::SeqCst);
     }
@@ -43,23 +43,22 @@ impl Meter {
     }
 }
 
-/// A backend, metered.
 #[derive(Debug)]
-pub(super) struct Gate<B> {
+pub(super) struct MeteredBackend<B> {
     backend: B,
     meter: Arc<Meter>,
-    blocks: Blocks,
+    blocks: BlockChecksums,
 }
 
-impl<B: StorageBackend> Gate<B> {
+impl<B: StorageBackend> MeteredBackend<B> {
     pub(super) fn new(backend: B) -> io::Result<(Self, Arc<Meter>)> {
         let meter = Arc::new(Meter::default());
         meter.length.store(backend.len()?, Ordering::Relaxed);
-        Ok((Self { backend, meter: Arc::clone(&meter), blocks: Blocks::default() }, meter))
+        Ok((Self { backend, meter: Arc::clone(&meter), blocks: BlockChecksums::default() }, meter))
     }
 }
 
-impl<B: StorageBackend> StorageBackend for Gate<B> {
+impl<B: StorageBackend> StorageBackend for MeteredBackend<B> {
     fn len(&self) -> io::Result<u64> {
         self.backend.len()
     }

@@ -1,4 +1,4 @@
-//! What a node keeps on its disk: its vote, its snapshot, and its log.
+//! The durable state of a node: its term and vote, its snapshot, and its log.
 //!
 //! [`Store`] writes the batches of [`crate::core::raft`] and reads them back as a [`Durable`]. It is synchronous: whoever calls
 //! it waits for the disk, and tells the node of it afterwards. It rests on redb, so on one file, with transactions that
@@ -16,14 +16,14 @@
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | `directory.rs` | the file, its lock, and how it comes into being |
-//! | `header.rs`, `database.rs` | redb opened, with what it does not check by itself |
-//! | `gate.rs`, `blocks.rs` | its way to the disk, measured and verified |
+//! | `directory.rs` | the file, its lock, and its creation |
+//! | `header.rs`, `database.rs` | redb opened, with the checks that it does not make itself |
+//! | `metered_backend.rs`, `block_checksums.rs` | redb's backend, with counts and checksums |
 //! | `layout.rs`, `record.rs` | tables and values, read and verified |
-//! | `opening.rs` | a file founded, or read back |
+//! | `opening.rs` | a file created, or read back |
 //! | `change.rs` | batches into one transaction |
-//! | `backup.rs` | what was committed, in a file of its own |
-//! | `error.rs` | what went wrong, in one line |
+//! | `backup.rs` | the committed state in a file of its own |
+//! | `error.rs` | errors, each of one line |
 //!
 //! May import: `core::ids`, `core::raft`, `core::control_plane`.
 
@@ -55,14 +55,14 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
 
-/// Whose a data directory is: one node of one cluster, in one life.
+/// The owner of a data directory: one incarnation of one node of one cluster.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct StoreIdentity {
     /// The cluster.
     pub cluster: ClusterId,
     /// The node.
     pub node: NodeId,
-    /// Its life.
+    /// The incarnation of the node.
     pub incarnation: Incarnation,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for StoreIdentity {
 #[derive(Debug)]
 enum Disk {
     Open(Database),
-    /// Never written again.
+    /// Every later call fails with this error.
     Failed(StoreError),
 }
 
@@ -88,11 +88,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Founds a data directory with what a node begins with. A crash on the way leaves none.
+    /// Creates a data directory with the initial state of a node. A crash meanwhile leaves none.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] if there is one, [`StoreError::Refused`] if that is nothing to begin with, and whatever the
-    /// file system says.
+    /// [`StoreError::Exists`] if there is one, [`StoreError::Refused`] if the state is inconsistent, or an error of the file
+    /// system.
     pub fn create(
         directory: &Path,
         identity: &StoreIdentity,
@@ -108,7 +108,7 @@ impl Store {
         Ok(store)
     }
 
-    /// The same on a backend. One that a creation has begun and not ended counts as empty.
+    /// As [`Store::create`], on a backend. One on which an earlier creation was not finished counts as empty.
     ///
     /// # Errors
     /// As for [`Store::create`].
@@ -128,10 +128,10 @@ impl Store {
         Self::found(place, backend, identity, durable)
     }
 
-    /// Opens the data directory of this node, and reads all of it.
+    /// Opens the data directory of this node, and reads and verifies all of it.
     ///
     /// # Errors
-    /// [`StoreError`]: it is missing, another's, in use, of a later format, damaged, or cannot be read.
+    /// [`StoreError`]: it is missing, another's, in use, of another format, damaged, or cannot be read.
     pub fn open(
         directory: &Path,
         identity: &StoreIdentity,
@@ -141,7 +141,7 @@ impl Store {
         Self::read(place.clone(), file, identity).map_err(|error| opening::named(&place, error))
     }
 
-    /// The same on a backend.
+    /// As [`Store::open`], on a backend.
     ///
     /// # Errors
     /// As for [`Store::open`].
@@ -152,10 +152,10 @@ impl Store {
         Self::read(on_backend(), backend, identity)
     }
 
-    /// Whose a data directory is. It is opened for that, and so must not be in use, and closed again.
+    /// Reads the owner of a data directory. This opens and closes the directory, so it must not be in use.
     ///
     /// # Errors
-    /// [`StoreError`]: it is missing, in use, of a later format, damaged, or cannot be read.
+    /// [`StoreError`]: it is missing, in use, of another format, damaged, or cannot be read.
     pub fn identify(directory: &Path) -> Result<StoreIdentity, StoreError> {
         let place = directory::place(directory);
         let begun = opening::begin(&place, directory::open(directory)?, |reader| reader.identity());
@@ -164,11 +164,11 @@ impl Store {
         Ok(identity)
     }
 
-    /// Writes these batches in their order, all of them or none, and returns once they are durable. The disk is then as
-    /// [`Durable::write`] would have left it.
+    /// Writes these batches in their order, all of them or none, and returns once they are durable. The disk then has the
+    /// state that [`Durable::write`] gives.
     ///
     /// # Errors
-    /// What failed. From then on every call fails with the same, without touching the disk.
+    /// The first error. From then on every call fails with it, without touching the disk.
     pub fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), StoreError> {
         let database = match &self.disk {
             Disk::Open(database) => database,
@@ -191,10 +191,10 @@ impl Store {
         }
     }
 
-    /// Closes it in order, so that the next opening has nothing to repair. To drop it does the same, and says nothing.
+    /// Closes it in order, so that the next opening has nothing to repair. Dropping it does the same, but ignores errors.
     ///
     /// # Errors
-    /// What failed, now or earlier.
+    /// The error of closing, or of an earlier write.
     pub fn close(mut self) -> Result<(), StoreError> {
         self.end()
     }
@@ -207,19 +207,19 @@ impl Store {
         }
     }
 
-    /// The length of its file. 0 once it has failed.
+    /// The length of the file, 0 once the store has failed.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
         self.metered(Meter::size_bytes)
     }
 
-    /// What was written to the disk since it was opened. 0 once it has failed.
+    /// Bytes written since the store was opened, 0 once it has failed.
     #[must_use]
     pub fn written_bytes(&self) -> u64 {
         self.metered(Meter::written_bytes)
     }
 
-    /// How often the disk was synced since it was opened. 0 once it has failed.
+    /// Syncs since the store was opened, 0 once it has failed.
     #[must_use]
     pub fn syncs(&self) -> u64 {
         self.metered(Meter::syncs)
@@ -232,7 +232,7 @@ impl Store {
         }
     }
 
-    /// Takes redb away from it.
+    /// Drops redb without another write.
     fn fail(&mut self, error: StoreError) {
         if let Disk::Open(database) = std::mem::replace(&mut self.disk, Disk::Failed(error)) {
             database.abandon(&self.place);
@@ -242,7 +242,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // redb would close itself, and might panic over damage that nobody has read yet.
+        // Dropped without this, redb would close itself, and could panic over damage that nobody has read yet.
         let _ = self.end();
     }
 }

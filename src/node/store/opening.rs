@@ -1,4 +1,4 @@
-//! How a file becomes a [`Store`]: founded, or read back.
+//! Makes a [`Store`] of a file: created, or read back.
 
 use super::database::{self, Database};
 use super::error::{Place, StoreError};
@@ -9,12 +9,11 @@ use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::Durable;
 use redb::StorageBackend;
 
-/// A file with the beginning of a data directory, and no end.
 const UNFINISHED: &str = "what a creation left that did not end";
 const FINISHED: &str = "what a creation leaves that did";
 
 impl Store {
-    /// Founds it on a backend that holds nothing.
+    /// Creates the store on an empty backend.
     pub(super) fn found(
         place: Place,
         backend: impl StorageBackend,
@@ -25,7 +24,7 @@ impl Store {
         Self::fill(place, database, identity, durable)
     }
 
-    /// Founds it where redb has been already, if that is all there is.
+    /// Creates the store in a file of redb that has no tables of a store.
     pub(super) fn found_over(
         place: Place,
         backend: impl StorageBackend,
@@ -58,7 +57,6 @@ impl Store {
         Ok(Self { place, disk: Disk::Open(database), outline })
     }
 
-    /// Reads all of it.
     pub(super) fn read(
         place: Place,
         backend: impl StorageBackend,
@@ -76,7 +74,6 @@ impl Store {
     }
 }
 
-/// Opens a file, and reads something of it.
 pub(super) fn begin<T>(
     place: &Place,
     backend: impl StorageBackend,
@@ -94,7 +91,7 @@ pub(super) fn begin<T>(
     })
 }
 
-/// The error of a file that has the name of a whole one: if it is not, it was once.
+/// Turns `Missing` into damage for a file under its final name: it had a whole store when it was renamed to that.
 pub(super) fn named(place: &Place, error: StoreError) -> StoreError {
     if let StoreError::Missing { found, expected, .. } = &error {
         return place.corrupt("its file", found, expected);
@@ -102,7 +99,7 @@ pub(super) fn named(place: &Place, error: StoreError) -> StoreError {
     error
 }
 
-/// Does something with a file, and leaves it as it is if that fails.
+/// Calls something with the database; after an error, drops the database without another write.
 fn with<T>(
     place: &Place,
     database: Database,
@@ -117,7 +114,7 @@ fn with<T>(
     }
 }
 
-/// Whose a data directory is, in the words of a message.
+/// The owner of a data directory, for a message.
 pub(super) fn whose(found: Result<StoreIdentity, StoreError>) -> String {
     match found {
         Ok(identity) => format!("that of {identity}"),

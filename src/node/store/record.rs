@@ -1,35 +1,34 @@
-//! How a value stands in a table: its checksum, then its bytes.
+//! How a value is stored in a table: its checksum, then its postcard bytes.
 //!
-//! redb verifies its own checksums when it opens a file, not when it reads a page later, and what was damaged in memory
-//! it sums up as it is. So each value carries a CRC-32 of its own, and its table and key are part of what is summed up,
-//! because a value under another's key is damage too.
+//! redb verifies its checksums when it opens a file, and not when it reads a page later; what was damaged in memory it sums
+//! up as it is. So each value has a checksum of its own, XXH3 with 64 bits. The sum covers the table and the key, too: a
+//! value under another key is damage.
 
 use super::error::{Place, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// Bytes of the checksum in front of each value.
-const SUM_BYTES: usize = 4;
+const SUM_BYTES: usize = 8;
 
-/// Where a value stands.
+/// The place of a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot<'a> {
-    /// Its table.
     pub(super) table: &'a str,
-    /// Its key there.
     pub(super) key: &'a [u8],
 }
 
 impl Slot<'_> {
     fn sum(self, bytes: &[u8]) -> [u8; SUM_BYTES] {
-        let mut hasher = crc32fast::Hasher::new();
-        // Neither names nor keys hold a 0xff in front of another one's rest: names are ASCII, and of one length of key
-        // in each table.
+        let mut hasher = Xxh3Default::new();
+        // No two slots feed the same bytes: the names of tables are ASCII, so the first 0xff ends them, and the keys of one
+        // table are either ASCII or of one length.
         for part in [self.table.as_bytes(), &[0xff], self.key, &[0xff], bytes] {
             hasher.update(part);
         }
-        hasher.finalize().to_le_bytes()
+        hasher.digest().to_le_bytes()
     }
 
     /// A value as it is stored here.
@@ -47,7 +46,7 @@ impl Slot<'_> {
         stored: &[u8],
     ) -> Result<T, StoreError> {
         let Some((sum, bytes)) = stored.split_at_checked(SUM_BYTES) else {
-            return Err(place.corrupt(what, format_args!("{} bytes", stored.len()), "a checksum of 4"));
+            return Err(place.corrupt(what, format_args!("{} bytes", stored.len()), "a checksum of 8"));
         };
         let expected = self.sum(bytes);
         if sum != expected {

@@ -1,4 +1,4 @@
-//! Ports: connections in, as many as are allowed, each of somebody known.
+//! Listens on ports: accepts connections up to the limits, with TLS.
 
 mod connection_limit;
 
@@ -23,26 +23,26 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 use tonic::{Extensions, Status};
 
-/// Bounds of one port.
+/// Limits of one port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Connections at once; further ones are closed at once.
+    /// Open connections; further ones are closed at once.
     pub connections: usize,
-    /// Connections at once that show the same certificate, on the port for nodes; further ones are closed at once.
+    /// Open connections with one certificate, on the peer port; further ones are closed at once.
     pub connections_per_peer: usize,
-    /// Calls at once on one connection.
+    /// Open calls on one connection.
     pub streams_per_connection: u32,
-    /// Bytes of one message of a client.
+    /// Bytes of one message from a client.
     pub message_bytes: usize,
-    /// A watcher that does not take the next thing within so many seconds is cut off.
+    /// Seconds after which a watcher that takes nothing is cut off.
     pub watch_idle_s: u64,
-    /// A backup that is not taken within so many seconds is given up.
+    /// Seconds after which a backup that was not taken is given up.
     pub backup_s: u64,
 }
 
 impl Limits {
-    /// How long streams may take.
+    /// The timeouts of streams.
     #[must_use]
     pub const fn patience(&self) -> StreamTimeouts {
         StreamTimeouts {
@@ -74,12 +74,12 @@ pub struct ListenError {
     source: std::io::Error,
 }
 
-/// A handshake that takes longer is not meant seriously.
+/// The longest TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Connections that wait for the server to take them.
+/// Accepted connections that the server has not taken.
 const ACCEPTED: usize = 16;
 
-/// A port that is open.
+/// An open port.
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
@@ -98,19 +98,20 @@ impl Listener {
         Ok(Self { tcp, address })
     }
 
-    /// Where it listens.
+    /// The address, with the port that was chosen if 0 was asked for.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The connections of clients that come in, for as long as they are taken.
+    /// Accepts connections of clients until the stream is dropped.
     #[must_use]
     pub fn incoming(self, security: Security, limits: Limits) -> Incoming {
         self.let_in(security, ConnectionLimit::new(limits.connections, None))
     }
 
-    /// The same of nodes. A member needs one connection; with many it would keep the others out.
+    /// Accepts connections of peers until the stream is dropped, a few for each certificate: a member needs one, and with many
+    /// it would keep the others out.
     #[must_use]
     pub fn incoming_peers(self, security: Security, limits: Limits) -> Incoming {
         self.let_in(security, ConnectionLimit::new(limits.connections, Some(limits.connections_per_peer)))
@@ -136,7 +137,7 @@ async fn accept(tcp: TcpListener, security: Security, room: ConnectionLimit, acc
         let stream = match stream {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of descriptors, most likely: those that are in use come free.
+                // Most likely out of descriptors; open connections will free some.
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
@@ -194,19 +195,19 @@ enum Stream {
     Mutual(Box<TlsStream<TcpStream>>),
 }
 
-/// One connection; its place is free again once it is closed.
+/// A connection, with its permit of the limit.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
     _place: ConnectionPermit,
 }
 
-/// What a request knows of its connection.
+/// The connection of a request.
 #[derive(Clone, Debug)]
 pub enum ConnectionInfo {
-    /// No certificate.
+    /// Without TLS.
     Plain,
-    /// The one that was shown.
+    /// With the certificate of the other end.
     Mutual(TlsConnectInfo<TcpConnectInfo>),
 }
 
@@ -261,7 +262,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Says who calls by the certificate of the connection.
+/// Identifies callers by the certificate of their connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Certificates;
 

@@ -1,36 +1,30 @@
 //! The nodes: the production server on simulated machines, started, killed and started again.
 
+mod start;
+
 use crate::disk::Disk;
+use crate::ended::Ended;
 use crate::event_log::{EventLog, lock};
-use crate::judge::{Judge, own};
-use crate::network::{Network, Wire};
+use crate::faults::End;
+use crate::judge::Judge;
+use crate::network::Network;
 use crate::options::Options;
 use crate::read_pause::ReadPause;
-use crate::storage::Storage;
-use crate::stream::{Stream, generator};
-use core::time::Duration;
-use cutover::core::control_plane::{
-    Address, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, Endpoints,
-    Founder, Registered, ReplicatedControlPlane,
-};
+use crate::stream::Stream;
+use cutover::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, Founder, Registered};
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
-use cutover::core::migration::Policy;
-use cutover::core::raft::{Config, Durable, Peer};
-use cutover::node::driver::{Clock, DriverConfig, Environment, Handle, Recorder, RecorderError, Stopped};
-use cutover::node::server::{self, Access, Parts, Plain};
-use cutover::node::store::{Store, StoreIdentity};
+use cutover::core::raft::Peer;
+use cutover::node::driver::Handle;
+use start::Start;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
-use tonic::transport::Server;
 
 /// The cluster of every run.
 pub const CLUSTER: ClusterId = ClusterId(0x51);
 const PORT: u16 = 7000;
-/// Bytes of a message of a client, at most.
-const MESSAGE_MAX: usize = 64 << 10;
 
 /// Where a node's clients find it.
 #[must_use]
@@ -45,36 +39,6 @@ pub fn registered(node: u8) -> Option<Registered> {
     let peer = Address::try_from(format!("10.0.1.{node}:7100")).ok();
     let client = Address::try_from(address(node).to_string()).ok();
     Some(Registered { identity, endpoints: Endpoints { peer, client } })
-}
-
-/// Word from a node.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Report {
-    /// The power failed in the middle of a write.
-    NoPower {
-        /// Which.
-        node: u8,
-        /// Its start.
-        boot: u64,
-    },
-    /// It has ended by itself.
-    Stopped {
-        /// Which.
-        node: u8,
-        /// Its start.
-        boot: u64,
-        /// Why.
-        why: Stopped,
-    },
-}
-
-/// What becomes of the page cache when a process ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
-    /// It is lost with the power.
-    Power,
-    /// It outlives the process.
-    Process,
 }
 
 struct Up {
@@ -110,8 +74,8 @@ pub struct Hosts {
     pub calm: Arc<AtomicBool>,
     /// When nobody reads.
     pub lull: ReadPause,
-    /// Word from nodes.
-    pub reports: mpsc::UnboundedSender<Report>,
+    /// Takes the reports of nodes that end by themselves.
+    pub ended: mpsc::UnboundedSender<Ended>,
     hosts: Arc<Mutex<BTreeMap<u8, Host>>>,
 }
 
@@ -124,10 +88,10 @@ impl Hosts {
         judge: Arc<Mutex<Judge>>,
         network: Network,
         founder: Arc<Founder>,
-        reports: mpsc::UnboundedSender<Report>,
+        ended: mpsc::UnboundedSender<Ended>,
     ) -> Self {
         let (calm, lull, hosts) = (Arc::default(), ReadPause::default(), Arc::default());
-        Self { options, event_log, judge, network, founder, calm, lull, reports, hosts }
+        Self { options, event_log, judge, network, founder, calm, lull, ended, hosts }
     }
 
     /// A machine for a node, with an empty disk; it is not started.
@@ -262,147 +226,5 @@ impl Hosts {
         self.event_log.note("n", node.into(), "loses its disk", &[incarnation.0], String::new);
         lock(&self.judge).wiped(node);
         Peer { node: NodeId(node), incarnation }
-    }
-}
-
-/// The start of a node.
-struct Start {
-    hosts: Hosts,
-    me: Peer,
-    founded: bool,
-    boot: u64,
-    disk: Disk,
-    alive: Arc<AtomicBool>,
-}
-
-impl Start {
-    fn open(&self) -> Result<(Store, Durable<ControlPlaneEntry>), String> {
-        let identity =
-            StoreIdentity { cluster: CLUSTER, node: self.me.node, incarnation: self.me.incarnation };
-        // The first start of a life finds an empty disk, and one that did not get through founding it, too.
-        let empty = redb::StorageBackend::len(&self.disk.mount()).map_err(|error| error.to_string())? == 0;
-        if !empty {
-            return Store::open_on(self.disk.mount(), &identity).map_err(|error| error.to_string());
-        }
-        let founder = &self.hosts.founder;
-        let disk = if self.founded { founder.disk() } else { founder.empty_disk() };
-        let disk = disk.map_err(|error| error.to_string())?;
-        let store =
-            Store::create_on(self.disk.mount(), &identity, &disk).map_err(|error| error.to_string())?;
-        Ok((store, disk))
-    }
-
-    async fn run(self) {
-        let (node, boot, hosts) = (self.me.node.0, self.boot, self.hosts.clone());
-        let (store, durable) = match self.open() {
-            Ok(opened) => opened,
-            Err(error) => {
-                let found = format!("n{node} cannot open its disk: {error}");
-                lock(&hosts.judge).find(own::DURABLE, found, "nothing but crashes came over it".to_owned());
-                return;
-            }
-        };
-        let config = Config { cluster: CLUSTER, me: self.me, limits: hosts.options.limits() };
-        lock(&hosts.judge).started(node, config, durable.clone());
-        let Ok(engine) = ReplicatedControlPlane::start(config, durable) else { return };
-        let running = server::start(self.parts(engine, store));
-        hosts.network.plug(node, Some(running.inbox.clone()));
-        if let Some(up) = lock(&hosts.hosts).get_mut(&node).and_then(|host| host.up.as_mut()) {
-            up.handle = Some(running.handle.clone());
-        }
-        let services = server::client_services(&mut Server::builder(), running.service, MESSAGE_MAX);
-        madsim::task::spawn(async move {
-            let _ended = services.serve(address(node)).await;
-        });
-        let why = match running.task.await {
-            Ok(why) => why,
-            Err(_) => return,
-        };
-        let _ended = hosts.reports.send(Report::Stopped { node, boot, why });
-    }
-
-    fn parts(self, engine: ReplicatedControlPlane, store: Store) -> Parts<Storage, Wire> {
-        let (node, hosts) = (self.me.node.0, &self.hosts);
-        let options = &hosts.options;
-        let which = u64::from(node) << 32 | self.boot;
-        let transport = Wire {
-            node,
-            network: hosts.network.clone(),
-            judge: Arc::clone(&hosts.judge),
-            alive: Arc::clone(&self.alive),
-        };
-        let storage = Storage {
-            store,
-            disk: self.disk,
-            options: options.disk.clone(),
-            chance: Stream::new(options.seed, "disk", which),
-            node,
-            boot: self.boot,
-            judge: Arc::clone(&hosts.judge),
-            event_log: hosts.event_log.clone(),
-            reports: hosts.reports.clone(),
-            alive: self.alive,
-            calm: Arc::clone(&hosts.calm),
-            took: Duration::ZERO,
-        };
-        let environment = Environment {
-            clock: Box::new(Rate::of(options, node)),
-            jitter: generator(options.seed, "jitter", which),
-            recorder: Some(Box::new(Tap { node, judge: Arc::clone(&hosts.judge) })),
-        };
-        Parts {
-            engine: Box::new(engine),
-            driver: DriverConfig { timing: options.timing, queues: options.queues() },
-            storage,
-            transport,
-            environment,
-            access: Arc::new(Access::default()),
-            identify: Arc::new(Plain),
-            policy: Policy::PRODUCTION,
-        }
-    }
-}
-
-/// A clock that runs too fast, or too slow.
-struct Rate {
-    /// Of its own seconds in a million true ones.
-    ticks: u64,
-}
-
-impl Rate {
-    fn of(options: &Options, node: u8) -> Self {
-        let drift = options.node.drift_ppm;
-        let ticks =
-            Stream::new(options.seed, "clock", node.into()).between(1_000_000 - drift, 1_000_000 + drift);
-        Self { ticks }
-    }
-}
-
-impl Clock for Rate {
-    fn until(&self, counted: Duration) -> Duration {
-        let nanos = counted.as_nanos() * 1_000_000 / u128::from(self.ticks.max(1));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-}
-
-/// Hands the inputs of an engine to whoever watches.
-struct Tap {
-    node: u8,
-    judge: Arc<Mutex<Judge>>,
-}
-
-impl Recorder for Tap {
-    fn record(
-        &mut self,
-        before: &dyn ControlPlaneConsensus,
-        input: &ControlPlaneInput,
-    ) -> Result<(), RecorderError> {
-        lock(&self.judge).called(self.node, before, input);
-        Ok(())
-    }
-
-    fn end(&mut self, after: &dyn ControlPlaneConsensus) -> Result<(), RecorderError> {
-        lock(&self.judge).ended(self.node, after);
-        Ok(())
     }
 }

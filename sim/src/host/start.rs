@@ -1,0 +1,147 @@
+//! One start of a node: its disk opened, the production server on it, and a judge that sees its calls.
+
+use super::{CLUSTER, Hosts, address};
+use crate::disk::Disk;
+use crate::ended::Ended;
+use crate::event_log::lock;
+use crate::faults::Rate;
+use crate::judge::{Judge, own};
+use crate::network::Wire;
+use crate::storage::Storage;
+use crate::stream::{Stream, generator};
+use core::time::Duration;
+use cutover::core::control_plane::{
+    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ReplicatedControlPlane,
+};
+use cutover::core::migration::Policy;
+use cutover::core::raft::{Config, Durable, Peer};
+use cutover::node::driver::{DriverConfig, Environment, Recorder, RecorderError};
+use cutover::node::server::{self, Access, Parts, Plain};
+use cutover::node::store::{Store, StoreIdentity};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use tonic::transport::Server;
+
+/// Bytes of a message of a client, at most.
+const MESSAGE_MAX: usize = 64 << 10;
+
+/// A start that has not begun.
+pub(super) struct Start {
+    pub(super) hosts: Hosts,
+    pub(super) me: Peer,
+    pub(super) founded: bool,
+    pub(super) boot: u64,
+    pub(super) disk: Disk,
+    pub(super) alive: Arc<AtomicBool>,
+}
+
+impl Start {
+    fn open(&self) -> Result<(Store, Durable<ControlPlaneEntry>), String> {
+        let identity =
+            StoreIdentity { cluster: CLUSTER, node: self.me.node, incarnation: self.me.incarnation };
+        // The first start of a life finds an empty disk, and one that did not get through founding it, too.
+        let empty = redb::StorageBackend::len(&self.disk.mount()).map_err(|error| error.to_string())? == 0;
+        if !empty {
+            return Store::open_on(self.disk.mount(), &identity).map_err(|error| error.to_string());
+        }
+        let founder = &self.hosts.founder;
+        let disk = if self.founded { founder.disk() } else { founder.empty_disk() };
+        let disk = disk.map_err(|error| error.to_string())?;
+        let store =
+            Store::create_on(self.disk.mount(), &identity, &disk).map_err(|error| error.to_string())?;
+        Ok((store, disk))
+    }
+
+    /// Runs the node until it stops or its machine is killed.
+    pub(super) async fn run(self) {
+        let (node, boot, hosts) = (self.me.node.0, self.boot, self.hosts.clone());
+        let (store, durable) = match self.open() {
+            Ok(opened) => opened,
+            Err(error) => {
+                let found = format!("n{node} cannot open its disk: {error}");
+                lock(&hosts.judge).find(own::DURABLE, found, "nothing but crashes came over it".to_owned());
+                return;
+            }
+        };
+        let config = Config { cluster: CLUSTER, me: self.me, limits: hosts.options.limits() };
+        lock(&hosts.judge).started(node, config, durable.clone());
+        let Ok(engine) = ReplicatedControlPlane::start(config, durable) else { return };
+        let running = server::start(self.parts(engine, store));
+        hosts.network.plug(node, Some(running.inbox.clone()));
+        if let Some(up) = lock(&hosts.hosts).get_mut(&node).and_then(|host| host.up.as_mut()) {
+            up.handle = Some(running.handle.clone());
+        }
+        let services = server::client_services(&mut Server::builder(), running.service, MESSAGE_MAX);
+        madsim::task::spawn(async move {
+            let _ended = services.serve(address(node)).await;
+        });
+        let why = match running.task.await {
+            Ok(why) => why,
+            Err(_) => return,
+        };
+        let _ended = hosts.ended.send(Ended::Stopped { node, boot, why });
+    }
+
+    fn parts(self, engine: ReplicatedControlPlane, store: Store) -> Parts<Storage, Wire> {
+        let (node, hosts) = (self.me.node.0, &self.hosts);
+        let options = &hosts.options;
+        let which = u64::from(node) << 32 | self.boot;
+        let transport = Wire {
+            node,
+            network: hosts.network.clone(),
+            judge: Arc::clone(&hosts.judge),
+            alive: Arc::clone(&self.alive),
+        };
+        let storage = Storage {
+            store,
+            disk: self.disk,
+            options: options.disk.clone(),
+            chance: Stream::new(options.seed, "disk", which),
+            node,
+            boot: self.boot,
+            judge: Arc::clone(&hosts.judge),
+            event_log: hosts.event_log.clone(),
+            ended: hosts.ended.clone(),
+            alive: self.alive,
+            calm: Arc::clone(&hosts.calm),
+            took: Duration::ZERO,
+        };
+        let environment = Environment {
+            clock: Box::new(Rate::of(options, node)),
+            jitter: generator(options.seed, "jitter", which),
+            recorder: Some(Box::new(Tap { node, judge: Arc::clone(&hosts.judge) })),
+        };
+        Parts {
+            engine: Box::new(engine),
+            driver: DriverConfig { timing: options.timing, queues: options.queues() },
+            storage,
+            transport,
+            environment,
+            access: Arc::new(Access::default()),
+            identify: Arc::new(Plain),
+            policy: Policy::PRODUCTION,
+        }
+    }
+}
+
+/// Hands the inputs of an engine to whoever watches.
+struct Tap {
+    node: u8,
+    judge: Arc<Mutex<Judge>>,
+}
+
+impl Recorder for Tap {
+    fn record(
+        &mut self,
+        before: &dyn ControlPlaneConsensus,
+        input: &ControlPlaneInput,
+    ) -> Result<(), RecorderError> {
+        lock(&self.judge).called(self.node, before, input);
+        Ok(())
+    }
+
+    fn end(&mut self, after: &dyn ControlPlaneConsensus) -> Result<(), RecorderError> {
+        lock(&self.judge).ended(self.node, after);
+        Ok(())
+    }
+}
