@@ -20,6 +20,9 @@ use cutover::core::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
 mod cluster;
 #[path = "control_plane/engines.rs"]
 mod engines;
+#[expect(dead_code, reason = "scripts use all of it")]
+#[path = "support/hosts.rs"]
+mod hosts;
 #[path = "control_plane/members.rs"]
 mod members;
 #[path = "control_plane/names.rs"]

@@ -14,8 +14,10 @@
 
 #[path = "scripts/arguments.rs"]
 mod arguments;
-#[path = "support/judge.rs"]
-mod judge;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/hosts.rs"]
+mod hosts;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/network.rs"]
 mod network;
 #[path = "scripts/cluster.rs"]

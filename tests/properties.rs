@@ -29,10 +29,11 @@ mod fence;
 mod gate;
 #[path = "properties/happening.rs"]
 mod happening;
+#[path = "support/hosts.rs"]
+#[expect(dead_code, reason = "scripts use all of it")]
+mod hosts;
 #[path = "properties/identity.rs"]
 mod identity;
-#[path = "support/judge.rs"]
-mod judge;
 #[path = "properties/messages.rs"]
 mod messages;
 #[path = "properties/names.rs"]

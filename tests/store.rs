@@ -14,6 +14,9 @@ use cutover::node::store::StoreIdentity;
 
 #[path = "store/batches.rs"]
 mod batches;
+#[expect(dead_code, reason = "the tests of the seam use all of it")]
+#[path = "support/cluster.rs"]
+mod cluster;
 #[path = "store/crash.rs"]
 mod crash;
 #[path = "store/damage.rs"]
@@ -26,13 +29,15 @@ mod disk;
 mod failing;
 #[path = "store/growth.rs"]
 mod growth;
+#[expect(dead_code, reason = "scripts use all of it")]
+#[path = "support/hosts.rs"]
+mod hosts;
 #[path = "store/law.rs"]
 mod law;
 #[path = "store/measure.rs"]
 mod measure;
 #[path = "store/nodes.rs"]
 mod nodes;
-#[expect(dead_code, reason = "clusters use more of it")]
 #[path = "support/site.rs"]
 mod site;
 #[path = "store/values.rs"]

@@ -17,6 +17,7 @@ use cutover::embedded::{self, Embedded};
 use cutover::node::driver::{Queues, Storage};
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[expect(dead_code, reason = "the tests of the seam use all of it")]
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "support/cluster_store.rs"]
@@ -28,6 +29,9 @@ mod failures;
 #[expect(dead_code, reason = "the laws use more of it")]
 #[path = "properties/happening.rs"]
 mod happening;
+#[expect(dead_code, reason = "scripts use all of it")]
+#[path = "support/hosts.rs"]
+mod hosts;
 #[path = "stores/law.rs"]
 mod law;
 #[path = "support/site.rs"]

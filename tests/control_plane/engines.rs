@@ -95,11 +95,11 @@ fn no_read_before_a_commit_in_the_term<C: Engine>(count: u8) {
     let mut cluster: Cluster<C> = Cluster::new(count, Caps::PRODUCTION, 5);
     assert!(cluster.run_until(10_000, |cluster| cluster.leader().is_some()));
     let leader = cluster.leader().unwrap();
-    let refused = cluster.call(leader, |engine| engine.read());
+    let refused = cluster.ask_to_read(leader);
     assert_eq!(refused, Err(ControlPlaneError::ReadRefused(ReadRefusal::NotYetInTerm)));
     let leader = lead(&mut cluster);
     let (index, _) = commit(&mut cluster, leader, create(1), None);
-    let id = cluster.call(leader, |engine| engine.read()).unwrap();
+    let id = cluster.ask_to_read(leader).unwrap();
     cluster.settle();
     assert_eq!(cluster.read(leader, id), Some(Ok(index)));
 }
@@ -118,7 +118,7 @@ fn sync<C: Engine>(engine: &mut C) -> Vec<ControlPlaneOutput> {
 fn an_entry_that_is_too_long_is_refused<C: Engine>(_: u8) {
     let limits = Limits { entry_bytes_max: 4, ..LIMITS };
     let config = cutover::core::raft::Config { limits, ..config(1) };
-    let mut engine = C::from_disk(config, founder(1, Caps::PRODUCTION).disk().unwrap());
+    let mut engine = C::start(config, founder(1, Caps::PRODUCTION).disk().unwrap()).unwrap();
     engine.fire(Timer::Election);
     while !engine.is_leader() {
         sync(&mut engine);
@@ -135,7 +135,7 @@ fn a_follower_may_not_write_and_names_the_leader() {
     assert_eq!(cluster.call(follower, |engine| engine.propose(create(1), None)).err(), no);
     assert_eq!(cluster.call(follower, |engine| engine.open_session()).err(), no);
     assert_eq!(cluster.call(follower, |engine| engine.close_session(SessionId(2))).err(), no);
-    assert_eq!(cluster.call(follower, |engine| engine.read()).err(), no);
+    assert_eq!(cluster.ask_to_read(follower).err(), no);
     cluster.settle();
     assert_eq!(cluster.engine(leader).commit_index(), Some(Index(2)));
 
@@ -178,7 +178,7 @@ fn callers_cannot_tell_one_process_from_a_cluster_of_one() {
     let founder = founder(1, Caps::PRODUCTION);
     let (mut single, disk) =
         SingleNodeControlPlane::bootstrap_leader(config(1), identity(1), &founder).unwrap();
-    let mut replicated = ReplicatedControlPlane::from_disk(config(1), disk);
+    let mut replicated = ReplicatedControlPlane::start(config(1), disk).unwrap();
     replicated.fire(Timer::Election);
     let tickets = (1..=8).map(|serial| Ticket {
         session: SessionId(3),

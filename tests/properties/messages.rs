@@ -2,7 +2,7 @@
 
 use super::act::{Act, act};
 use super::cases;
-use super::network::{Letter, Told};
+use super::hosts::{Letter, Told};
 use super::run::Run;
 use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use cutover::core::raft::{Batch, Body, Elections, Message, MessageError, Snapshot};

@@ -3,11 +3,14 @@
 
 use super::act::{Act, act};
 use super::cases;
-use super::network::{ControlPlaneOutput, Told};
+use super::hosts::Told;
 use super::run::Run;
-use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneState, MembershipChange};
+use cutover::core::control_plane::{
+    ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, MembershipChange,
+};
 use cutover::core::ids::{Names, NodeId, Relabel};
 use cutover::core::raft::{Content, Elections, Input, Output};
+use cutover_model::host::Engine as _;
 use proptest::prelude::*;
 
 /// n1 and n3 change their names.
@@ -88,12 +91,12 @@ proptest! {
                     prop_assert_eq!(once.renamed::<ControlPlaneState>(&Swap), letter);
                 }
             }
-            for replica in run.cluster.replicas.values() {
-                let disk = replica.disk.renamed::<ControlPlaneState>(&Swap);
-                prop_assert_eq!(&disk.renamed::<ControlPlaneState>(&Swap), &replica.disk);
-                if let Some(node) = &replica.node {
-                    prop_assert_eq!(&node.relabel(&Swap).relabel(&Swap), node);
-                }
+            for at in run.cluster.names() {
+                let host = run.cluster.host(at);
+                let disk = host.disk.renamed::<ControlPlaneState>(&Swap);
+                prop_assert_eq!(&disk.renamed::<ControlPlaneState>(&Swap), &host.disk);
+                let node = host.engine.node();
+                prop_assert_eq!(&node.relabel(&Swap).relabel(&Swap), node);
             }
         }
     }
@@ -106,10 +109,10 @@ proptest! {
         let elections = if stable { Elections::Stable } else { Elections::Plain };
         let mut run = Run::new(elections, 3);
         run.elect();
-        run.cluster.inputs = Some(Vec::new());
+        let _from_here_on = run.cluster.inputs();
         for act in acts.iter().filter(|act| !matches!(act, Act::Join(_))) {
             let _ = run.take(act);
-            for (before, input) in run.cluster.inputs.replace(Vec::new()).unwrap_or_default() {
+            for (before, input) in run.cluster.inputs() {
                 let (mut plain, mut other) = (before.clone(), before.relabel(&Swap));
                 let said = plain.handle(input.clone());
                 let meant = other.handle(renamed(&input));

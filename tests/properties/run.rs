@@ -1,7 +1,8 @@
 //! A cluster that takes what was drawn.
 
 use super::act::{Act, Wish};
-use super::network::{Cluster, Told, WIDE, identity};
+use super::hosts::Told;
+use super::network::{Cluster, WIDE, identity};
 use cutover::core::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange};
 use cutover::core::ids::{NodeId, PartitionId, Placement, Serial, SessionId, Term};
 use cutover::core::migration::{Command, Transition};
@@ -44,6 +45,11 @@ impl Run {
         Self { cluster, issued: 0 }
     }
 
+    fn on_the_wire(&self, which: Index) -> Option<usize> {
+        let messages = self.cluster.hosts.wire.messages().len();
+        (messages > 0).then(|| which.index(messages))
+    }
+
     fn name(&self, which: Index) -> NodeId {
         let names = self.cluster.names();
         names[which.index(names.len())]
@@ -71,25 +77,21 @@ impl Run {
         match act {
             Act::Flow(count) => {
                 for _ in 0..*count {
-                    if !self.cluster.wire.is_empty() {
-                        let letter = self.cluster.wire.remove(0);
-                        self.cluster.deliver(letter);
-                    }
+                    self.deliver_oldest();
                 }
             }
             Act::Deliver { which, again } => {
-                if !self.cluster.wire.is_empty() {
-                    let at = which.index(self.cluster.wire.len());
-                    let letter = self.cluster.wire[at].clone();
+                if let Some(at) = self.on_the_wire(*which) {
+                    let letter = self.cluster.hosts.wire.messages()[at].clone();
                     if !again {
-                        self.cluster.wire.remove(at);
+                        self.cluster.hosts.wire.remove(at);
                     }
                     self.cluster.deliver(letter);
                 }
             }
             Act::Drop(which) => {
-                if !self.cluster.wire.is_empty() {
-                    self.cluster.wire.remove(which.index(self.cluster.wire.len()));
+                if let Some(at) = self.on_the_wire(*which) {
+                    self.cluster.hosts.wire.remove(at);
                 }
             }
             Act::Timer(which, timer) => {
@@ -108,28 +110,26 @@ impl Run {
             }
             Act::Cut(a, b) => {
                 let (a, b) = (self.name(*a), self.name(*b));
-                self.cluster.cuts.insert((a.min(b), a.max(b)));
+                self.cluster.hosts.cuts.insert((a.min(b), a.max(b)));
             }
             Act::Strand(which, wishes) => {
                 let at = self.leader_or(*which);
                 for other in self.cluster.names().into_iter().filter(|other| *other != at) {
-                    self.cluster.cuts.insert((at.min(other), at.max(other)));
+                    self.cluster.hosts.cuts.insert((at.min(other), at.max(other)));
                 }
                 for wish in wishes {
                     self.propose(at, wish);
                 }
             }
-            Act::Heal => self.cluster.cuts.clear(),
+            Act::Heal => self.cluster.hosts.cuts.clear(),
             Act::Slow(_) | Act::Fast(_) | Act::Write(_) | Act::Report(_) => self.disk(act),
             Act::Crash(which, keep) => {
                 let at = self.name(*which);
-                self.cluster.crash(at, *keep);
+                self.cluster.hosts.crash(at, *keep);
             }
             Act::Restart(which) => {
                 let at = self.name(*which);
-                if self.cluster.node(at).is_none() {
-                    self.cluster.restart(at);
-                }
+                self.cluster.hosts.start(at);
             }
             Act::Join(which) => {
                 let at = self.name(*which);
@@ -138,7 +138,7 @@ impl Run {
                 }
             }
         }
-        std::mem::take(&mut self.cluster.told)
+        self.cluster.told()
     }
 
     fn propose(&mut self, at: NodeId, wish: &Wish) {
@@ -152,21 +152,19 @@ impl Run {
         match act {
             Act::Slow(which) => {
                 let at = self.name(*which);
-                self.cluster.replicas.get_mut(&at).unwrap().slow = true;
+                self.cluster.hosts.slow.insert(at);
             }
             Act::Fast(which) => {
                 let at = self.name(*which);
-                self.cluster.replicas.get_mut(&at).unwrap().slow = false;
-                self.cluster.sync(at);
+                self.cluster.hosts.quicken(at);
             }
             Act::Write(which) => {
                 let at = self.name(*which);
-                self.cluster.write(at);
-                self.cluster.perform(at);
+                self.cluster.hosts.write(at);
             }
             Act::Report(which) => {
                 let at = self.name(*which);
-                self.cluster.report(at);
+                self.cluster.hosts.report(at);
             }
             Act::Flow(_)
             | Act::Deliver { .. }
@@ -187,7 +185,7 @@ impl Run {
     fn content(&self, wish: &Wish) -> Content<ControlPlaneEntry> {
         let peer = |which: &Index| {
             let at = self.name(*which);
-            self.cluster.replica(at).config.me
+            self.cluster.host(at).me()
         };
         let change = match wish {
             Wish::Create => return self.create(None),
@@ -237,14 +235,10 @@ impl Run {
 
     /// Every message arrives, every disk writes, everybody is up; elections end as time would end them.
     pub fn calm(&mut self) {
-        self.cluster.cuts.clear();
+        self.cluster.hosts.cuts.clear();
         for at in self.cluster.names() {
-            if self.cluster.node(at).is_none() {
-                self.cluster.restart(at);
-            }
-            self.cluster.replicas.get_mut(&at).unwrap().slow = false;
-            self.cluster.sync(at);
-            self.cluster.report(at);
+            self.cluster.hosts.start(at);
+            self.cluster.hosts.quicken(at);
         }
         self.rest();
         for round in 0..60 {
@@ -283,15 +277,21 @@ impl Run {
         }
     }
 
+    /// The oldest message on the wire arrives. `false`: there is none.
+    fn deliver_oldest(&mut self) -> bool {
+        let oldest = self.cluster.hosts.wire.remove(0);
+        let any = oldest.is_some();
+        oldest.into_iter().for_each(|letter| self.cluster.deliver(letter));
+        any
+    }
+
     fn rest(&mut self) {
         for _ in 0..100_000 {
-            if self.cluster.wire.is_empty() {
-                self.cluster.told.clear();
+            let any = self.deliver_oldest();
+            let _seen = self.cluster.told();
+            if !any {
                 return;
             }
-            let letter = self.cluster.wire.remove(0);
-            self.cluster.deliver(letter);
-            self.cluster.told.clear();
         }
         panic!("the cluster does not come to rest");
     }

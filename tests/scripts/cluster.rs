@@ -1,7 +1,8 @@
 //! What a script of a cluster acts on, and the commands that it may use.
 
 use super::arguments::Arguments;
-use super::network::{Cluster, Letter, WIDE, first_life};
+use super::hosts::Letter;
+use super::network::{Cluster, WIDE, first_life};
 use super::tell;
 use super::words::{argument, content, link, log_of, narrow, node, small};
 use cutover::core::ids::{ClusterId, Index, NodeId, Term};
@@ -69,8 +70,7 @@ impl Script {
             || self.show(&directive, &mut given);
         assert!(known, "{directive} is no command");
         given.0.expect_empty().unwrap();
-        self.cluster.judge.rejected_are_nowhere();
-        for told in std::mem::take(&mut self.cluster.told) {
+        for told in self.cluster.told() {
             self.lines.extend(tell::told(&told, self.timers));
         }
     }
@@ -99,8 +99,8 @@ impl Script {
                 };
                 let voters = small(given.word().parse().unwrap());
                 self.cluster = Cluster::new(limits, sessions, voters);
-                self.cluster.judge.silent = broken;
-                self.cluster.told.clear();
+                (self.cluster.broken, self.cluster.hosts.silent) = (broken, broken);
+                let _founding = self.cluster.told();
             }
             "join" => {
                 let node = node(&given.word());
@@ -137,7 +137,8 @@ impl Script {
                 } else if first {
                     meant.truncate(1);
                 }
-                let letters: Vec<Letter> = meant.iter().map(|at| self.cluster.wire[*at].clone()).collect();
+                let letters: Vec<Letter> =
+                    meant.iter().map(|at| self.cluster.hosts.wire.messages()[*at].clone()).collect();
                 if !again {
                     self.remove(&meant);
                 }
@@ -151,7 +152,7 @@ impl Script {
             "drop" => {
                 let meant = self.meant(given);
                 for at in &meant {
-                    let line = format!("lost: {}", self.cluster.wire[*at]);
+                    let line = format!("lost: {}", self.cluster.hosts.wire.messages()[*at]);
                     self.say(line);
                 }
                 self.remove(&meant);
@@ -161,7 +162,7 @@ impl Script {
                 let meant = self.meant(given);
                 let at = if last { meant.last() } else { meant.first() };
                 let at = at.unwrap_or_else(|| panic!("there is no message to copy as {name}"));
-                let letter = self.cluster.wire[*at].clone();
+                let letter = self.cluster.hosts.wire.messages()[*at].clone();
                 self.say(format!("{name}: {letter}"));
                 self.copies.insert(name, letter);
             }
@@ -169,8 +170,10 @@ impl Script {
                 let letter = self.copies[&given.word()].clone();
                 self.cluster.deliver(letter);
             }
-            // An append that no leader here has sent: its entries are those that `disk` would make.
+            // An append that no leader here has sent: its entries are those that `disk` would make. What a quorum has is not
+            // judged from here on.
             "append" => {
+                self.cluster.hosts.silent = true;
                 let (term, commit) = (Term(given.number("term", None)), Index(given.number("commit", None)));
                 let (after, terms) = (given.number("after", None), given.list("terms"));
                 let (from, to) = link(&given.word());
@@ -184,9 +187,9 @@ impl Script {
             }
             "cut" => {
                 let (from, to) = link(&given.word());
-                self.cluster.cuts.insert((from.min(to), from.max(to)));
+                self.cluster.hosts.cuts.insert((from.min(to), from.max(to)));
             }
-            "heal" => self.cluster.cuts.clear(),
+            "heal" => self.cluster.hosts.cuts.clear(),
             "stabilize" => {
                 let among: Vec<NodeId> = given.list("among").iter().map(|text| node(text)).collect();
                 self.stabilize(&among);
@@ -204,12 +207,14 @@ impl Script {
             let (from, at) = (letter.from.node, letter.to.node);
             link.is_none_or(|link| link == (from, at)) && to.is_none_or(|to| to == at)
         };
-        (0..self.cluster.wire.len()).filter(|at| chosen(&self.cluster.wire[*at])).collect()
+        (0..self.cluster.hosts.wire.messages().len())
+            .filter(|at| chosen(&self.cluster.hosts.wire.messages()[*at]))
+            .collect()
     }
 
     fn remove(&mut self, meant: &[usize]) {
         let mut at = 0;
-        self.cluster.wire.retain(|_| {
+        self.cluster.hosts.wire.retain(|_| {
             at += 1;
             !meant.contains(&(at - 1))
         });
@@ -221,8 +226,9 @@ impl Script {
             among.is_empty() || (among.contains(&letter.from.node) && among.contains(&letter.to.node))
         };
         let mut steps = 0;
-        while let Some(at) = self.cluster.wire.iter().position(here) {
-            let letter = self.cluster.wire.remove(at);
+        while let Some(at) = self.cluster.hosts.wire.messages().iter().position(here)
+            && let Some(letter) = self.cluster.hosts.wire.remove(at)
+        {
             self.cluster.deliver(letter);
             steps += 1;
             assert!(steps < 10_000, "the cluster does not come to rest");
@@ -243,23 +249,21 @@ impl Script {
             return true;
         }
         match directive {
-            "slow" => self.cluster.replicas.get_mut(&node(&given.word())).unwrap().slow = true,
+            "slow" => _ = self.cluster.hosts.slow.insert(node(&given.word())),
             "fast" => {
-                let at = node(&given.word());
-                self.cluster.replicas.get_mut(&at).unwrap().slow = false;
-                self.cluster.sync(at);
+                self.cluster.hosts.quicken(node(&given.word()));
             }
             "sync" => {
                 let (batches, at) = (given.number("batches", Some(1)), node(&given.word()));
                 for _ in 0..batches {
-                    assert!(self.cluster.sync(at), "{at} waits for nothing");
+                    assert!(self.cluster.hosts.sync(at), "{at} waits for nothing");
                 }
             }
             "crash" => {
                 let (keep, at) = (given.number("keep", Some(0)), node(&given.word()));
-                self.cluster.crash(at, usize::try_from(keep).unwrap());
+                self.cluster.hosts.crash(at, usize::try_from(keep).unwrap());
             }
-            "restart" => self.cluster.restart(node(&given.word())),
+            "restart" => self.cluster.hosts.start(node(&given.word())),
             _ => return false,
         }
         true

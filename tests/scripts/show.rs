@@ -18,17 +18,18 @@ impl Script {
         match directive {
             "log" => {
                 for at in some(given, names) {
-                    let line = tell::log(self.cluster.replica(at));
+                    let line = tell::log(self.cluster.host(at), self.cluster.node(at));
                     self.say(line);
                 }
             }
             "status" => {
                 for at in some(given, names) {
-                    self.lines.extend(tell::status(self.cluster.replica(at)));
+                    self.lines.extend(tell::status(self.cluster.host(at), self.cluster.node(at)));
                 }
             }
             "wire" => {
-                let lines: Vec<String> = self.cluster.wire.iter().map(ToString::to_string).collect();
+                let lines: Vec<String> =
+                    self.cluster.hosts.wire.messages().iter().map(ToString::to_string).collect();
                 self.lines.extend(lines);
             }
             "tally" => {

@@ -1,9 +1,11 @@
 //! Puts what a cluster says into words, one line each.
 
-use super::network::{ControlPlaneOutput, Replica, Told};
-use cutover::core::control_plane::ControlPlaneEntry;
+use super::hosts::Told;
+use super::network::Participant;
+use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState};
 use cutover::core::ids::NodeId;
 use cutover::core::raft::{Batch, Elections, Flow, Node, Output, Progress, RoleName};
+use cutover_model::host::Host;
 
 /// What was seen, as a line; timers only if they are wanted.
 pub fn told(told: &Told, timers: bool) -> Option<String> {
@@ -61,8 +63,8 @@ fn output(at: NodeId, said: &ControlPlaneOutput) -> Option<String> {
 }
 
 /// A log on one line.
-pub fn log(replica: &Replica) -> String {
-    let Some(node) = &replica.node else { return format!("{} is down", replica.config.me) };
+pub fn log(host: &Host<Participant>, node: Option<&Node<ControlPlaneState>>) -> String {
+    let Some(node) = node else { return format!("{} is down", host.me()) };
     let log = node.log();
     let mut line = format!("{} {}]", node.config().me, log.base());
     for (at, entry) in (log.base().index.0 + 1..).zip(log.entries()) {
@@ -72,8 +74,8 @@ pub fn log(replica: &Replica) -> String {
 }
 
 /// A node on one line, and one for each member that a leader follows.
-pub fn status(replica: &Replica) -> Vec<String> {
-    let Some(node) = &replica.node else { return vec![format!("{} is down", replica.config.me)] };
+pub fn status(host: &Host<Participant>, node: Option<&Node<ControlPlaneState>>) -> Vec<String> {
+    let Some(node) = node else { return vec![format!("{} is down", host.me())] };
     let mut lines = vec![head(node)];
     if node.role() == RoleName::Leader {
         let counts = node.config().limits.elections == Elections::Stable;
@@ -82,7 +84,7 @@ pub fn status(replica: &Replica) -> Vec<String> {
     lines
 }
 
-fn head(node: &Node<cutover::core::control_plane::ControlPlaneState>) -> String {
+fn head(node: &Node<ControlPlaneState>) -> String {
     let vote = node.hard_state();
     let voted = vote.voted_for.map_or_else(|| "no vote".to_owned(), |peer| format!("vote {peer}"));
     let leader = match (node.role(), node.leader()) {

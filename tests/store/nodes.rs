@@ -1,28 +1,25 @@
 //! Real nodes on real stores: crashes without power, and what they come back with.
 
 use super::ME;
+use super::cluster::Cluster;
 use super::disk::Disk;
-use super::site::{Disk as State, Engine, Random, config, founder, promised};
+use super::site::{Disk as State, ROUGH, Random};
 use cutover::core::control_plane::{
-    ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput, OwnershipTransition,
-    ReplicatedControlPlane,
+    ControlPlaneConsensus as _, ControlPlaneEntry, OwnershipTransition, ReplicatedControlPlane,
 };
-use cutover::core::ids::{Index, NodeId, PartitionId, Placement, Term};
+use cutover::core::ids::{NodeId, PartitionId, Placement};
 use cutover::core::migration::{Caps, Transition};
 use cutover::core::placement::Guarantee;
-use cutover::core::raft::{Message, Output, Timer};
+use cutover::core::raft::Batch;
 use cutover::node::store::{Store, StoreIdentity};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// The store of a node.
 struct Site {
     node: u8,
     disk: Disk,
     store: Store,
-    /// What the store must give back.
-    state: State,
-    engine: ReplicatedControlPlane,
-    waiting: VecDeque<ControlPlaneOutput>,
-    timers: BTreeSet<Timer>,
+    /// Durable for the node, and to be written to the store in one call.
+    group: Vec<Batch<ControlPlaneEntry>>,
 }
 
 const fn identity(node: u8) -> StoreIdentity {
@@ -30,100 +27,64 @@ const fn identity(node: u8) -> StoreIdentity {
 }
 
 impl Site {
-    fn new(node: u8) -> Self {
-        let state = founder(3, Caps::PRODUCTION).disk().unwrap();
+    fn new(node: u8, state: &State) -> Self {
         let disk = Disk::default();
-        let store = Store::create_on(disk.clone(), &identity(node), &state).unwrap();
-        Self::started(node, disk, store, state)
+        let store = Store::create_on(disk.clone(), &identity(node), state).unwrap();
+        Self { node, disk, store, group: Vec::new() }
     }
 
-    fn started(node: u8, disk: Disk, store: Store, state: State) -> Self {
-        let mut engine = ReplicatedControlPlane::from_disk(config(node), state.clone());
-        let waiting = engine.take_outputs().into();
-        Self { node, disk, store, state, engine, waiting, timers: BTreeSet::new() }
+    fn write(&mut self) {
+        if !self.group.is_empty() {
+            self.store.write(&std::mem::take(&mut self.group)).unwrap();
+        }
     }
 
     /// Its power fails, and comes back.
-    fn crash(&mut self, random: &mut Random) {
-        let disk = self.disk.after_power_failure(&mut |bound| random.below(bound));
-        let (store, found) = Store::open_on(disk.clone(), &identity(self.node)).unwrap();
-        assert_eq!(found, self.state, "n{}", self.node);
-        *self = Self::started(self.node, disk, store, found);
+    fn crash(&mut self, random: &mut Random, state: &State) {
+        self.write();
+        self.disk = self.disk.after_power_failure(&mut |bound| random.below(bound));
+        let (store, found) = Store::open_on(self.disk.clone(), &identity(self.node)).unwrap();
+        assert_eq!(found, *state, "n{}", self.node);
+        self.store = store;
     }
+}
 
-    fn tell(&mut self, input: ControlPlaneInput) {
-        let _noted = self.engine.handle(input);
-        self.waiting.extend(self.engine.take_outputs());
-    }
-
-    /// Every batch up to the next output of another kind, in one call; or one such output.
-    fn perform(&mut self, mail: &mut Vec<Message<ControlPlaneEntry>>, applied: &mut BTreeMap<Index, Term>) {
-        let mut batches = Vec::new();
-        let mut through = None;
-        while let Some(Output::Persist { number, batch }) = self.waiting.front() {
-            self.state.write(batch);
-            batches.push(batch.clone());
-            through = Some(*number);
-            self.waiting.pop_front();
-        }
-        if let Some(through) = through {
-            self.store.write(&batches).unwrap();
-            return self.tell(ControlPlaneInput::Synced(through));
-        }
-        match self.waiting.pop_front() {
-            Some(Output::Send(message)) => {
-                promised(&self.state, &message);
-                mail.push(message);
-            }
-            Some(Output::SetTimer(timer)) => _ = self.timers.insert(timer),
-            Some(Output::CancelTimer(timer)) => _ = self.timers.remove(&timer),
-            Some(Output::Applied { at, .. }) => {
-                let first = *applied.entry(at.index).or_insert(at.term);
-                assert_eq!(first, at.term, "n{} applied something else at {at}", self.node);
-            }
-            Some(Output::Halt(halt)) => panic!("n{} halted: {}: {}", self.node, halt.invariant, halt.facts),
-            Some(_) | None => {}
-        }
-    }
-
-    fn propose(&mut self, n: u32) {
-        let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
-        let entry = OwnershipTransition { partition: PartitionId(n), transition };
-        let _ = self.engine.propose(ControlPlaneEntry::OwnershipTransition(entry), None);
-        self.waiting.extend(self.engine.take_outputs());
-    }
+fn create(partition: u32) -> ControlPlaneEntry {
+    let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+    ControlPlaneEntry::OwnershipTransition(OwnershipTransition {
+        partition: PartitionId(partition),
+        transition,
+    })
 }
 
 /// Returns how far the log was applied, and how many times a snapshot replaced entries.
 fn run(seed: u64) -> (usize, usize) {
     let mut random = Random(seed);
-    let mut sites: Vec<Site> = (1..=3).map(Site::new).collect();
-    let (mut mail, mut applied, mut compacted) = (Vec::new(), BTreeMap::new(), 0);
+    let mut cluster: Cluster<ReplicatedControlPlane> = Cluster::new(3, Caps::PRODUCTION, seed);
+    cluster.weather = ROUGH;
+    let mut sites: Vec<Site> = cluster.nodes().map(|node| Site::new(node, cluster.disk(node))).collect();
+    let mut compacted = 0;
     for n in 0..3000 {
         let at = random.below(3);
-        let base = sites[at].state.log.base();
         match random.below(200) {
-            0 => sites[at].crash(&mut random),
-            1..=3 => {
-                let timers: Vec<Timer> = sites[at].timers.iter().copied().collect();
-                if !timers.is_empty() {
-                    let timer = timers[random.below(timers.len())];
-                    sites[at].timers.remove(&timer);
-                    sites[at].tell(ControlPlaneInput::TimerFired(timer));
-                }
+            0 => {
+                let node = sites[at].node;
+                sites[at].crash(&mut random, cluster.disk(node));
+                cluster.crash(node);
+                cluster.start(node);
             }
-            4..=12 => sites[at].propose(n),
-            13..=100 if !mail.is_empty() => {
-                let message: Message<ControlPlaneEntry> = mail.swap_remove(random.below(mail.len()));
-                if !random.chance(5) {
-                    sites[usize::from(message.to.node.0) - 1].tell(ControlPlaneInput::Received(message));
-                }
-            }
-            _ => sites[at].perform(&mut mail, &mut applied),
+            1..=12 => _ = cluster.call(sites[at].node, |engine| engine.propose(create(n), None)),
+            _ => _ = cluster.step(),
         }
-        compacted += usize::from(sites[at].state.log.base() != base);
+        for (node, batch) in std::mem::take(&mut cluster.written) {
+            compacted += usize::from(batch.base.is_some());
+            sites[usize::from(node) - 1].group.push(batch);
+        }
+        if random.chance(30) {
+            sites[at].write();
+        }
     }
-    (applied.len(), compacted)
+    (cluster.applied.len(), compacted)
 }
 
 #[test]

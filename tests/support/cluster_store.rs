@@ -54,7 +54,7 @@ impl<C: Engine> ClusterStore<C> {
     /// Asks a leader; what it does not take now it may take a little later.
     fn ask<T>(
         &mut self,
-        ask: impl FnOnce(&mut C) -> Result<T, ControlPlaneError>,
+        ask: impl FnOnce(&mut Cluster<C>, u8) -> Result<T, ControlPlaneError>,
     ) -> Result<(u8, T), BackendFailure> {
         if self.trouble > 0 && self.cluster.random.chance(50) {
             self.cluster.heal();
@@ -66,7 +66,7 @@ impl<C: Engine> ClusterStore<C> {
         if self.cluster.weather.loss == 0 {
             self.cluster.settle();
         }
-        match self.cluster.call(leader, ask) {
+        match ask(&mut self.cluster, leader) {
             Ok(asked) => Ok((leader, asked)),
             Err(error) => {
                 self.steps(40);
@@ -110,7 +110,7 @@ impl<C: Engine> ClusterStore<C> {
         &mut self,
         ask: impl FnOnce(&mut C) -> Result<ProposalId, ControlPlaneError>,
     ) -> Result<Outcome<Answer>, BackendFailure> {
-        let (leader, id) = self.ask(ask)?;
+        let (leader, id) = self.ask(|cluster, leader| cluster.call(leader, ask))?;
         self.trouble(leader);
         self.cluster
             .run_until(PATIENCE, |cluster| !cluster.is_up(leader) || cluster.decided(leader, id).is_some());
@@ -173,7 +173,7 @@ impl<C: Engine> MigrationStore for ClusterStore<C> {
         partition: PartitionId,
     ) -> Result<Option<(PartitionRecord, Revision)>, MigrationError> {
         let backend = |reason| MigrationError::Backend { reason };
-        let (leader, id) = self.ask(|engine| engine.read()).map_err(backend)?;
+        let (leader, id) = self.ask(|cluster, leader| cluster.ask_to_read(leader)).map_err(backend)?;
         self.cluster
             .run_until(PATIENCE, |cluster| !cluster.is_up(leader) || cluster.read(leader, id).is_some());
         if !matches!(self.cluster.read(leader, id), Some(Ok(_))) {

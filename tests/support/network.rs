@@ -1,86 +1,67 @@
-//! Nodes, their disks, and the wire between them. Nothing happens by itself: whoever drives it delivers, syncs and
-//! crashes, and reads what was [`Told`].
-//!
-//! Everything that leaves a node goes through its bytes. A disk takes batches in their order; what a node said behind a
-//! batch waits for it.
+//! A cluster of participants in the log, without the seam around them: what they are asked is an [`Input`], and every
+//! outcome is an output.
 
-use super::judge::Judge;
-use cutover::core::control_plane::{ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneState, Founder};
-use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use super::hosts::{Disk, Hosts, Letter, Told};
+use cutover::core::control_plane::{
+    ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, Founder,
+};
+use cutover::core::ids::{ClusterId, Incarnation, Index, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{
-    Batch, BatchNumber, Config, Durable, Elections, HardState, Input, Limits, Log, Message, Node, Output,
-    Peer, SessionLimits,
+    BatchNumber, Config, Content, Durable, Elections, Entry, HardState, Input, Limits, Log, Node, Outcome,
+    Output, Payload, Peer, ProposalId, SessionLimits, StartError,
 };
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use cutover_model::host::{Engine, Host};
+use std::collections::{BTreeMap, BTreeSet};
 
-pub type Letter = Message<ControlPlaneEntry>;
-pub type ControlPlaneOutput = Output<ControlPlaneState>;
-pub type Disk = Durable<ControlPlaneEntry>;
-
-/// What can be seen from outside, in order.
+/// A participant, and what it wants done.
 #[derive(Clone, Debug)]
-pub enum Told {
-    Received(Letter),
-    Wrote(NodeId, Batch<ControlPlaneEntry>),
-    Did(NodeId, ControlPlaneOutput),
-    /// So many batches wait for the disk.
-    Waits(NodeId, usize),
+pub struct Participant {
+    node: Node<ControlPlaneState>,
+    outputs: Vec<ControlPlaneOutput>,
+    /// Its inputs, if somebody wants them.
+    inputs: Option<Vec<Taken>>,
 }
 
-/// One node, and what surrounds it.
-pub struct Replica {
-    pub config: Config,
-    /// `None` while it is down.
-    pub node: Option<Node<ControlPlaneState>>,
-    pub disk: Disk,
-    /// ControlPlaneOutput, and not done: batches that are not written, and what waits for them.
-    pub waiting: VecDeque<ControlPlaneOutput>,
-    /// Durable, and the node was not told.
-    pub unreported: Option<BatchNumber>,
-    /// Batches wait until they are told to be written.
-    pub slow: bool,
+/// An input, and the node as it was before it.
+pub type Taken = (Node<ControlPlaneState>, Input<ControlPlaneEntry>);
+
+impl Participant {
+    pub fn take(&mut self, input: Input<ControlPlaneEntry>) {
+        if let Some(inputs) = &mut self.inputs {
+            inputs.push((self.node.clone(), input.clone()));
+        }
+        self.outputs.extend(self.node.handle(input));
+    }
 }
 
-impl Replica {
-    /// The first output that may be performed now.
-    fn next(&mut self) -> Option<ControlPlaneOutput> {
-        let rests = |output: &ControlPlaneOutput| match output {
-            Output::Persist { .. } => true,
-            Output::Send(letter) => letter.body.after_persist(),
-            Output::SetTimer(_)
-            | Output::CancelTimer(_)
-            | Output::Applied { .. }
-            | Output::Installed(_)
-            | Output::Decided { .. }
-            | Output::Read { .. }
-            | Output::Transfer(_)
-            | Output::BecameLeader(_)
-            | Output::Mark(_)
-            | Output::Halt(_) => false,
-        };
-        let batch = |output: &ControlPlaneOutput| matches!(output, Output::Persist { .. });
-        let held = self.slow && self.waiting.front().is_some_and(batch);
-        let at = if held { self.waiting.iter().position(|output| !rests(output))? } else { 0 };
-        self.waiting.remove(at)
+impl Engine for Participant {
+    fn start(config: Config, disk: Disk) -> Result<Self, StartError> {
+        let (node, outputs) = Node::start(config, disk)?;
+        Ok(Self { node, outputs, inputs: None })
+    }
+
+    fn node(&self) -> &Node<ControlPlaneState> {
+        &self.node
+    }
+
+    fn persisted(&mut self, through: BatchNumber) {
+        self.take(Input::Synced(through));
+    }
+
+    fn wanted(&mut self) -> Vec<ControlPlaneOutput> {
+        std::mem::take(&mut self.outputs)
     }
 }
 
 /// All of them.
 pub struct Cluster {
-    pub limits: Limits,
+    limits: Limits,
     founder: Founder,
-    pub replicas: BTreeMap<NodeId, Replica>,
-    /// Sent, and neither delivered nor dropped; oldest first.
-    pub wire: Vec<Letter>,
-    /// Nothing passes between these, lower name first.
-    pub cuts: BTreeSet<(NodeId, NodeId)>,
-    pub told: Vec<Told>,
-    pub judge: Judge,
-    /// Every input, and the node as it was before it, if somebody wants them.
-    pub inputs: Option<Vec<(Node<ControlPlaneState>, Input<ControlPlaneEntry>)>>,
+    pub hosts: Hosts<Participant>,
+    proposals: Proposals,
+    /// Its nodes are made to find an invariant broken: then nothing is asserted of it.
+    pub broken: bool,
 }
 
 /// Bounds that no script meets unless it sets them.
@@ -104,30 +85,14 @@ pub const fn first_life(node: NodeId) -> Peer {
     Peer { node, incarnation: Incarnation(1) }
 }
 
-/// The same value, after it was written to bytes and read back.
-fn through_bytes<T: Serialize + DeserializeOwned + PartialEq + core::fmt::Debug>(value: &T) -> T {
-    let bytes = postcard::to_allocvec(value).unwrap();
-    let (back, rest): (T, _) = postcard::take_from_bytes(&bytes).unwrap();
-    assert!(rest.is_empty() && back == *value, "{value:?} does not survive its bytes");
-    back
-}
-
 impl Cluster {
     /// Voters `n1`, `n2`, …, each with the first disk of the cluster.
     pub fn new(limits: Limits, sessions: SessionLimits, voters: u8) -> Self {
         let peers: Vec<Peer> = (1..=voters).map(|node| first_life(NodeId(node))).collect();
         let voters = peers.iter().map(|peer| (*peer, identity(*peer).into())).collect();
         let founder = Founder { voters, caps: Caps::PRODUCTION, sessions };
-        let mut cluster = Self {
-            limits,
-            founder,
-            replicas: BTreeMap::new(),
-            wire: Vec::new(),
-            cuts: BTreeSet::new(),
-            told: Vec::new(),
-            judge: Judge::new(),
-            inputs: None,
-        };
+        let (hosts, proposals) = (Hosts::new(), Proposals::default());
+        let mut cluster = Self { limits, founder, hosts, proposals, broken: false };
         for peer in peers {
             let disk = cluster.founder.disk().unwrap();
             cluster.put(peer, disk);
@@ -136,177 +101,155 @@ impl Cluster {
     }
 
     fn put(&mut self, me: Peer, disk: Disk) {
-        let config = Config { cluster: ClusterId(1), me, limits: self.limits };
-        let (waiting, unreported, slow) = (VecDeque::new(), None, false);
-        let replica = Replica { config, node: None, disk, waiting, unreported, slow };
-        self.replicas.insert(me.node, replica);
-        self.restart(me.node);
+        self.hosts.put(Config { cluster: ClusterId(1), me, limits: self.limits }, disk);
     }
 
     /// A node with an empty disk; under a known name, in its next life.
     pub fn join(&mut self, node: NodeId) {
-        let me = match self.replicas.get(&node) {
-            Some(old) => Peer { node, incarnation: old.config.me.incarnation.next() },
+        let me = match self.hosts.peer(node) {
+            Some(old) => Peer { node, incarnation: old.incarnation.next() },
             None => first_life(node),
         };
         let disk = self.founder.empty_disk().unwrap();
+        self.hosts.slow.remove(&node);
         self.put(me, disk);
     }
 
-    pub fn replica(&self, node: NodeId) -> &Replica {
-        &self.replicas[&node]
+    pub fn host(&self, at: NodeId) -> &Host<Participant> {
+        self.hosts.host(at).unwrap()
     }
 
-    pub fn node(&self, node: NodeId) -> Option<&Node<ControlPlaneState>> {
-        self.replicas.get(&node)?.node.as_ref()
+    /// The participant, if it runs.
+    pub fn node(&self, at: NodeId) -> Option<&Node<ControlPlaneState>> {
+        self.hosts.up(at).map(|host| host.engine.node())
+    }
+
+    /// Every input since this was last asked, of the nodes that were there then.
+    pub fn inputs(&mut self) -> Vec<Taken> {
+        let inputs = |host: &mut Host<Participant>| host.engine.inputs.replace(Vec::new());
+        self.hosts.all_mut().filter_map(inputs).flatten().collect()
     }
 
     pub fn names(&self) -> Vec<NodeId> {
-        self.replicas.keys().copied().collect()
+        self.hosts.names()
     }
 
     /// Hands an input to a node that is up, and does what can be done.
     pub fn step(&mut self, at: NodeId, input: Input<ControlPlaneEntry>) {
-        let Some(replica) = self.replicas.get_mut(&at) else { return };
-        let Some(node) = &mut replica.node else { return };
-        self.judge.asked(node, &input);
-        if let Some(inputs) = &mut self.inputs {
-            inputs.push((node.clone(), input.clone()));
+        if self.hosts.up(at).is_none() {
+            return;
         }
-        let said = node.handle(input);
-        let persists = said.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
-        self.judge.judge(node);
-        self.judge.durable(node, &replica.disk);
-        replica.waiting.extend(said);
-        if replica.slow && persists > 0 {
-            let waiting =
-                replica.waiting.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
-            self.told.push(Told::Waits(at, waiting));
+        if let Input::Propose { id, content } = &input {
+            self.proposals.proposed(*id, content);
         }
-        self.perform(at);
-    }
-
-    /// Does what waits for no batch; on a disk that is not slow, all.
-    pub fn perform(&mut self, at: NodeId) {
-        while let Some(replica) = self.replicas.get_mut(&at)
-            && let Some(output) = replica.next()
-        {
-            match output {
-                batch @ Output::Persist { .. } => {
-                    replica.waiting.push_front(batch);
-                    self.write(at);
-                    self.report(at);
-                }
-                Output::Send(letter) => {
-                    self.judge.sent(&letter, &replica.disk);
-                    let bytes = letter.encode().unwrap();
-                    assert_eq!(Message::decode(&bytes).as_ref(), Ok(&letter));
-                    self.told.push(Told::Did(at, Output::Send(letter.clone())));
-                    self.wire.push(letter);
-                }
-                other @ (Output::SetTimer(_)
-                | Output::CancelTimer(_)
-                | Output::Applied { .. }
-                | Output::Installed(_)
-                | Output::Decided { .. }
-                | Output::Read { .. }
-                | Output::Transfer(_)
-                | Output::BecameLeader(_)
-                | Output::Mark(_)
-                | Output::Halt(_)) => {
-                    self.judge.did(replica.config.me, &other);
-                    self.told.push(Told::Did(at, other));
-                }
-            }
-        }
-    }
-
-    /// Writes the batch in front, and does not report it. `false`: there is none.
-    pub fn write(&mut self, at: NodeId) -> bool {
-        let Some(replica) = self.replicas.get_mut(&at) else { return false };
-        let Some(Output::Persist { number, batch }) = replica.waiting.front() else { return false };
-        let (number, batch) = (*number, through_bytes(batch));
-        replica.waiting.pop_front();
-        replica.disk.write(&batch);
-        replica.unreported = Some(number);
-        self.judge.wrote(replica.config.me, &replica.disk);
-        self.told.push(Told::Wrote(at, batch));
-        true
-    }
-
-    /// Tells the node of everything written.
-    pub fn report(&mut self, at: NodeId) {
-        let Some(replica) = self.replicas.get_mut(&at) else { return };
-        if let Some(through) = replica.unreported.take() {
-            self.step(at, Input::Synced(through));
-        }
-    }
-
-    /// Writes one batch, does what stands behind it, then tells the node.
-    pub fn sync(&mut self, at: NodeId) -> bool {
-        let written = self.write(at);
-        self.perform(at);
-        self.report(at);
-        written
-    }
-
-    /// The node is gone, with everything it had not done; so many more batches reach the disk.
-    pub fn crash(&mut self, at: NodeId, keep: usize) {
-        let Some(replica) = self.replicas.get_mut(&at) else { return };
-        let batches = replica.waiting.drain(..).filter_map(|output| match output {
-            Output::Persist { batch, .. } => Some(batch),
-            Output::Send(_)
-            | Output::SetTimer(_)
-            | Output::CancelTimer(_)
-            | Output::Applied { .. }
-            | Output::Installed(_)
-            | Output::Decided { .. }
-            | Output::Read { .. }
-            | Output::Transfer(_)
-            | Output::BecameLeader(_)
-            | Output::Mark(_)
-            | Output::Halt(_) => None,
+        let read = if let Input::Read { id } = &input { Some(*id) } else { None };
+        self.hosts.read(at, |participant| {
+            participant.take(input);
+            read.ok_or(())
         });
-        for batch in batches.take(keep).collect::<Vec<_>>() {
-            replica.disk.write(&batch);
-            self.told.push(Told::Wrote(at, batch));
+        if !self.broken {
+            self.is_durable(at);
         }
-        replica.node = None;
-        replica.unreported = None;
     }
 
-    /// Starts a node from its disk.
-    pub fn restart(&mut self, at: NodeId) {
-        let Some(replica) = self.replicas.get_mut(&at) else { return };
-        let (node, said) = Node::start(replica.config, through_bytes(&replica.disk)).unwrap();
-        self.judge.started(&node);
-        replica.node = Some(node);
-        replica.waiting.extend(said);
-        self.perform(at);
-    }
-
-    /// Starts from the first disk of the cluster with this term and vote, and this log.
-    pub fn start_from(&mut self, at: NodeId, vote: HardState, log: Log<ControlPlaneEntry>) {
-        let first = self.founder.disk().unwrap();
-        if let Some(replica) = self.replicas.get_mut(&at) {
-            replica.disk = Durable { hard_state: vote, log, ..first };
-            replica.waiting.clear();
-            replica.unreported = None;
+    /// What a node takes to be on its disk is there.
+    fn is_durable(&self, at: NodeId) {
+        let host = self.host(at);
+        let (node, disk) = (host.engine.node(), &host.disk);
+        let (stable, vote) = (node.stable(), node.durable_hard_state());
+        assert!(vote.term <= disk.hard_state.term, "{at} takes {} for durable", vote.term);
+        if let Some(term) = node.log().term_at(stable) {
+            assert!(disk.log.last().index >= stable, "{at} takes {stable} for durable");
+            let found = disk.log.term_at(stable).unwrap_or(term);
+            assert_eq!(found, term, "{at} has another {stable} on its disk");
         }
-        self.restart(at);
-    }
-
-    pub fn is_cut(&self, letter: &Letter) -> bool {
-        let (from, to) = (letter.from.node, letter.to.node);
-        self.cuts.contains(&(from.min(to), from.max(to)))
     }
 
     /// A message arrives, if there is somebody and no cut.
     pub fn deliver(&mut self, letter: Letter) {
-        let up = self.node(letter.to.node).is_some();
-        if up && !self.is_cut(&letter) {
-            self.told.push(Told::Received(letter.clone()));
+        if self.hosts.arrives(&letter) {
             self.step(letter.to.node, Input::Received(letter));
+        }
+    }
+
+    /// Starts from the first disk of the cluster with this term and vote, and this log.
+    pub fn start_from(&mut self, at: NodeId, hard_state: HardState, log: Log<ControlPlaneEntry>) {
+        let me = self.hosts.peer(at).unwrap();
+        let disk = Durable { hard_state, log, ..self.founder.disk().unwrap() };
+        self.put(me, disk);
+    }
+
+    /// What was seen since this was last asked.
+    pub fn told(&mut self) -> Vec<Told> {
+        let told = std::mem::take(&mut self.hosts.told);
+        for told in &told {
+            if let Told::Did(_, output) = told {
+                self.proposals.did(output);
+            }
+        }
+        if !self.broken {
+            self.proposals.check();
+        }
+        told
+    }
+}
+
+/// What was asked for, and what came of it.
+#[derive(Default)]
+pub struct Proposals {
+    proposed: BTreeMap<ProposalId, Content<ControlPlaneEntry>>,
+    rejected: BTreeSet<ProposalId>,
+    decided: BTreeMap<ProposalId, Option<Index>>,
+    applied: BTreeMap<Index, Entry<ControlPlaneEntry>>,
+}
+
+impl Proposals {
+    fn proposed(&mut self, id: ProposalId, content: &Content<ControlPlaneEntry>) {
+        self.proposed.insert(id, content.clone());
+    }
+
+    fn did(&mut self, output: &ControlPlaneOutput) {
+        match output {
+            Output::Applied { at, entry, .. } => _ = self.applied.insert(at.index, entry.clone()),
+            Output::Decided { id, outcome } => {
+                let index = match outcome {
+                    Outcome::Committed { index, .. } => Some(*index),
+                    Outcome::Rejected(_) => {
+                        self.rejected.insert(*id);
+                        None
+                    }
+                    Outcome::Indeterminate => None,
+                };
+                assert_eq!(self.decided.insert(*id, index), None, "{id} is decided twice");
+            }
+            Output::Persist { .. }
+            | Output::Send(_)
+            | Output::SetTimer(_)
+            | Output::CancelTimer(_)
+            | Output::Installed(_)
+            | Output::Read { .. }
+            | Output::Transfer(_)
+            | Output::BecameLeader(_)
+            | Output::Mark(_)
+            | Output::Halt(_) => {}
+        }
+    }
+
+    /// What was decided is where it was said to be, and what was rejected is nowhere, where contents tell proposals apart.
+    fn check(&self) {
+        for (id, index) in &self.decided {
+            let Some(index) = index else { continue };
+            let found = self.applied.get(index).map(|entry| &entry.content);
+            assert_eq!(found, self.proposed.get(id), "{id} is not at {index}");
+        }
+        for id in &self.rejected {
+            let content = &self.proposed[id];
+            let opens_term = matches!(content, Content::Payload { payload, .. } if payload.opens_term());
+            if opens_term || self.proposed.values().filter(|other| *other == content).count() > 1 {
+                continue;
+            }
+            let found = self.applied.values().any(|entry| entry.content == *content);
+            assert!(!found, "{id} was rejected and is committed");
         }
     }
 }

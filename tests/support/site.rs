@@ -1,33 +1,17 @@
 //! What a cluster in memory is made of: engines, disks, names, numbers from a seed, and the weather.
 
-use cutover::core::control_plane::{
-    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder, ReplicatedControlPlane,
-    SingleNodeControlPlane,
-};
+use cutover::core::control_plane::{ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder};
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
 use cutover::core::migration::Caps;
-use cutover::core::raft::{Body, Config, Durable, Elections, Limits, Message, Peer, SessionLimits};
+use cutover::core::raft::{Config, Durable, Elections, Limits, Peer, SessionLimits};
 
 /// A disk.
 pub type Disk = Durable<ControlPlaneEntry>;
 
-/// An engine that can be started from a disk.
-pub trait Engine: ControlPlaneConsensus + Sized {
-    /// Starts it.
-    fn from_disk(config: Config, disk: Disk) -> Self;
-}
+/// An engine behind the seam, on a host.
+pub trait Engine: ControlPlaneConsensus + cutover_model::host::Engine {}
 
-impl Engine for ReplicatedControlPlane {
-    fn from_disk(config: Config, disk: Disk) -> Self {
-        Self::start(config, disk).unwrap()
-    }
-}
-
-impl Engine for SingleNodeControlPlane {
-    fn from_disk(config: Config, disk: Disk) -> Self {
-        Self::start(config, disk).unwrap()
-    }
-}
+impl<E: ControlPlaneConsensus + cutover_model::host::Engine> Engine for E {}
 
 /// Snapshots after a few entries, so that a short run has some.
 pub const LIMITS: Limits = Limits {
@@ -95,27 +79,3 @@ pub struct Weather {
 pub const CALM: Weather = Weather { loss: 0, repeat: 0, alarm: 0 };
 /// Everything goes wrong now and then.
 pub const ROUGH: Weather = Weather { loss: 10, repeat: 10, alarm: 2 };
-
-/// What a message promises is on the disk of whoever sends it.
-pub fn promised(disk: &Disk, message: &Message<ControlPlaneEntry>) {
-    assert!(disk.hard_state.term >= message.term, "{message}: its term is not durable");
-    match &message.body {
-        Body::VoteReply { granted: true } => {
-            let newer = disk.hard_state.term > message.term;
-            assert!(newer || disk.hard_state.voted_for == Some(message.to), "{message}: not durable");
-        }
-        Body::Appended { matched, .. } => {
-            let newer = disk.hard_state.term > message.term;
-            assert!(newer || disk.log.last().index >= *matched, "{message}: not durable");
-        }
-        Body::PreVote { .. }
-        | Body::PreVoted { .. }
-        | Body::RequestVote { .. }
-        | Body::VoteReply { granted: false }
-        | Body::Append(_)
-        | Body::AppendRejected { .. }
-        | Body::Install(_)
-        | Body::TimeoutNow
-        | Body::StaleTerm => {}
-    }
-}

@@ -5,8 +5,10 @@
 //!
 //! May import: `core::ids`, `core::raft`, `core::outbox`, `core::control_plane`, `core::invariant`.
 
+mod judge;
 mod wire;
 
+pub use judge::{Earlier, Hosts, Judge};
 pub use wire::{Wire, carried};
 
 use cutover::core::control_plane::{
@@ -33,11 +35,11 @@ pub trait Engine: Sized {
     fn node(&self) -> &Node<ControlPlaneState>;
 
     /// This batch is durable, and every batch before it.
-    fn synced(&mut self, through: BatchNumber);
+    fn persisted(&mut self, through: BatchNumber);
 
-    /// What is to be done, in this order.
+    /// What it wants done, in this order.
     #[must_use = "what a machine wants done has to be done, in this order"]
-    fn take_outputs(&mut self) -> Vec<ControlPlaneOutput>;
+    fn wanted(&mut self) -> Vec<ControlPlaneOutput>;
 }
 
 macro_rules! engines {
@@ -51,12 +53,12 @@ macro_rules! engines {
                 self.node()
             }
 
-            fn synced(&mut self, through: BatchNumber) {
+            fn persisted(&mut self, through: BatchNumber) {
                 ControlPlaneConsensus::synced(self, through);
             }
 
-            fn take_outputs(&mut self) -> Vec<ControlPlaneOutput> {
-                ControlPlaneConsensus::take_outputs(self)
+            fn wanted(&mut self) -> Vec<ControlPlaneOutput> {
+                self.take_outputs()
             }
         })*
     };
@@ -94,35 +96,19 @@ impl<E: Engine> Host<E> {
     /// What the machine wants done and may be done now, in its order. Batches go on their way to the disk.
     #[must_use = "what a machine wants done has to be done, in this order"]
     pub fn outputs(&mut self) -> Vec<ControlPlaneOutput> {
-        let wanted = self.engine.take_outputs();
+        let wanted = self.engine.wanted();
         wanted.into_iter().filter_map(|output| self.pass(output)).collect()
     }
 
     /// Takes the next output: gives it back if it is to be performed now.
     #[must_use = "what is given back has to be performed now"]
     pub fn pass(&mut self, output: ControlPlaneOutput) -> Option<ControlPlaneOutput> {
-        // The network may lose a message that is like another, so the second need not wait.
-        if let Output::Send(message) = &output
-            && self.outbox.messages().any(|waiting| waiting == message)
-        {
-            return None;
-        }
-        match self.outbox.pass(output)? {
-            Output::Persist { number, batch } => {
-                self.queue.push_back((number, batch));
-                None
-            }
-            other @ (Output::Send(_)
-            | Output::SetTimer(_)
-            | Output::CancelTimer(_)
-            | Output::Applied { .. }
-            | Output::Installed(_)
-            | Output::Decided { .. }
-            | Output::Read { .. }
-            | Output::Transfer(_)
-            | Output::BecameLeader(_)
-            | Output::Mark(_)
-            | Output::Halt(_)) => Some(other),
+        let output = self.outbox.pass(output)?;
+        if let Output::Persist { number, batch } = output {
+            self.queue.push_back((number, batch));
+            None
+        } else {
+            Some(output)
         }
     }
 
@@ -138,13 +124,25 @@ impl<E: Engine> Host<E> {
         Some(Ok(self.outbox.durable(number)))
     }
 
-    /// Tells the machine what is on the disk. `false`: it knows.
-    pub fn report(&mut self) -> bool {
-        let reported = self.unreported.take();
-        if let Some(through) = reported {
-            self.engine.synced(through);
+    /// The disk of the node that this host shadows has taken a batch; gives the messages that waited for it.
+    #[must_use = "what waited for the disk may leave now"]
+    pub fn written(&mut self, batch: &Batch<ControlPlaneEntry>) -> Vec<Message<ControlPlaneEntry>> {
+        self.disk.write(batch);
+        let at = self.queue.iter().position(|(_, queued)| queued == batch);
+        let through = at.and_then(|at| self.queue.drain(..=at).next_back());
+        through.map_or_else(Vec::new, |(number, _)| self.outbox.durable(number))
+    }
+
+    /// The newest batch that is on the disk, if the machine was not told of it; it is told now.
+    pub fn take_unreported(&mut self) -> Option<BatchNumber> {
+        self.unreported.take()
+    }
+
+    /// Tells the machine what is on the disk.
+    pub fn report(&mut self) {
+        if let Some(through) = self.take_unreported() {
+            self.engine.persisted(through);
         }
-        reported.is_some()
     }
 
     /// What its disk holds after a crash, if so many of the oldest batches have got there.
@@ -180,6 +178,11 @@ impl<E> Host<E> {
     /// Whether a batch is on its way to the disk.
     pub fn is_writing(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    /// Whether a message waits for the disk.
+    pub fn holds(&self, message: &Message<ControlPlaneEntry>) -> bool {
+        self.outbox.messages().any(|waiting| waiting == message)
     }
 
     /// Forgets in which order messages were said that leave together: on the wire they are a set.

@@ -2,7 +2,7 @@
 
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::ids::{Index, Term};
-use crate::core::raft::{Durable, Entry, HardState, LogPosition, Node, Progress, Ticket};
+use crate::core::raft::{Durable, Entry, HardState, LogPosition, Message, Node, Progress, Ticket};
 use alloc::vec::Vec;
 
 pub(super) type ControlNode = Node<ControlPlaneState>;
@@ -27,6 +27,13 @@ pub enum ClusterFact<'a> {
         by: NodeNow<'a>,
         /// The term and the vote that the message reveals.
         vote: HardState,
+    },
+    /// A node sent a message, with what is on its disk now: what it reveals, and what it rests on.
+    Sent {
+        /// The node.
+        by: NodeNow<'a>,
+        /// The message.
+        message: &'a Message<ControlPlaneEntry>,
     },
     /// A node's commit index advanced, over these entries or by a snapshot.
     Advanced {

@@ -5,8 +5,8 @@
 
 use super::cluster_fact::{ClusterFact, ControlNode, NodeNow};
 use super::nodes::{
-    first_told, has, is_electable, is_open, logs_match, matters, quorums_meet, states_match, stepped,
-    would_vote_for,
+    first_told, has, is_electable, is_open, logs_match, matters, quorums_meet, rests_on_disk, states_match,
+    stepped, would_vote_for,
 };
 use super::past::insert;
 use super::{Findings, Id};
@@ -82,6 +82,9 @@ impl ConsensusMonitor {
                 matters(&(peer, *vote), &[*by])
                     && self.told_by(peer).is_none_or(|told| newer(told, *vote) != told)
             }
+            ClusterFact::Sent { by, message } => {
+                self.remembers(&ClusterFact::Told { by: *by, vote: message.vote_claim() })
+            }
             ClusterFact::Advanced { by, .. } => by.commit() > self.committed_through(),
             ClusterFact::TookEffect { .. }
             | ClusterFact::ReadInvoked(_)
@@ -102,6 +105,9 @@ impl ConsensusMonitor {
                 let now = self.told_by(by).map_or(vote, |told| newer(told, vote));
                 self.told.retain(|(peer, _)| *peer != by);
                 insert(&mut self.told, (by, now));
+            }
+            ClusterFact::Sent { by, message } => {
+                self.remember(&ClusterFact::Told { by, vote: message.vote_claim() });
             }
             ClusterFact::Advanced { by, entries, .. } => {
                 for (at, entry) in entries {
@@ -129,6 +135,10 @@ impl ConsensusMonitor {
         match *fact {
             ClusterFact::Led(node) => self.led(node, findings),
             ClusterFact::Told { by, vote } => self.told(by.node.config().me, vote, findings),
+            ClusterFact::Sent { by, message } => {
+                self.told(by.node.config().me, message.vote_claim(), findings);
+                rests_on_disk(by.disk, message, findings);
+            }
             ClusterFact::Advanced { by, entries, nodes } => self.advanced(by, entries, nodes, findings),
             ClusterFact::TookEffect { ticket, at } => self.took_effect(ticket, at, findings),
             ClusterFact::ReadServed { reader, through } => self.read_served(reader, through, findings),

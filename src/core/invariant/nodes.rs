@@ -4,7 +4,9 @@ use super::cluster_fact::{Before, ControlNode, NodeNow};
 use super::{Findings, Id};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::ids::{Index, Term};
-use crate::core::raft::{Applied, Configuration, Entry, HardState, Peer, Progress, RoleName, quorum};
+use crate::core::raft::{
+    Applied, Body, Configuration, Durable, Entry, HardState, Message, Peer, Progress, RoleName, quorum,
+};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -42,6 +44,31 @@ pub(super) fn first_told(
             format!("it is not on the disks of {}, of {configuration}", without.join(" and ")),
         )
     });
+}
+
+/// Nothing is told before what it rests on is durable: the term, the vote, and what a follower says to have.
+pub(super) fn rests_on_disk(
+    disk: &Durable<ControlPlaneEntry>,
+    message: &Message<ControlPlaneEntry>,
+    findings: &mut Findings,
+) {
+    let (told, kept) = (message.vote_claim(), disk.hard_state);
+    let covered = kept.term > told.term
+        || (kept.term == told.term && (told.voted_for.is_none() || told.voted_for == kept.voted_for));
+    findings.demand(covered, Id::VoteDurable, || {
+        (format!("{} says {} in {}", message.from, message.body, told.term), format!("its disk has {kept:?}"))
+    });
+    if let Body::Appended { matched, .. } = message.body
+        && kept.term == message.term
+    {
+        let through = disk.log.last().index.max(disk.snapshot.last.index);
+        findings.demand(through >= matched, Id::StateMachineSafety, || {
+            (
+                format!("{} acknowledges what it has through {matched}", message.from),
+                format!("its disk has it through {through}"),
+            )
+        });
+    }
 }
 
 /// The voters that would vote for a node in a new, higher term if all of them received its request.
