@@ -56,16 +56,13 @@ const PURE_BUILD: &[&str] = &[
 ];
 
 /// A reviewer holds a file of this size in their head; the median is to be near 200.
-const LINES_MAX: usize = 450;
+const LINES_MAX: usize = 410;
 
 /// The folders with Rust code.
 const CODE: &[&str] = &["src", "model", "sim", "tests", "benches"];
 
-/// Files of these folders import one another in no circle,
+/// Files of these folders import one another in no circle.
 const WITHOUT_CIRCLES: &[&str] = &["src", "model/src", "model/cli/src", "model/report/src", "sim/src"];
-
-/// except those that are still to be cut. This list only gets shorter.
-const TO_CUT: &[&[&str]] = &[];
 
 fn purity_violations(file: &File) -> Vec<String> {
     if !file.path.starts_with("src/core") {
@@ -249,10 +246,7 @@ fn no_files_import_one_another_in_a_circle() -> Result<(), String> {
     let mut found = Vec::new();
     for folder in WITHOUT_CIRCLES {
         let circles = circles::circles(&rust_files(folder)?);
-        let known = |circle: &&Vec<String>| {
-            TO_CUT.iter().any(|known| circle.iter().all(|module| known.contains(&module.as_str())))
-        };
-        found.extend(circles.iter().filter(|circle| !known(circle)).map(|circle| circle.join(", ")));
+        found.extend(circles.iter().map(|circle| circle.join(", ")));
     }
     none(&found)
 }

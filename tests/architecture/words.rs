@@ -57,7 +57,7 @@ const GIVEN_UP: &[(&str, &str)] = &[
     ("path:idle.rs", "reduction.rs"),
     ("path:ahead.rs", "successor_cache.rs"),
     ("path:offers.rs", "enabled.rs"),
-    ("path:lull.rs", "read_pause.rs"),
+    ("path:sim/src/lull.rs", "read_pause.rs"),
     ("path:ledger.rs", "event_log.rs"),
     ("path:mutants/nothing.patch", "control-no-change.patch"),
 ];

@@ -119,7 +119,7 @@ fn a_file_that_is_no_trace() {
     expects(
         "option.trace",
         &option("speed=3"),
-        &["speed", "does not exist", "expected `barrier` or `pauses`"],
+        &["speed", "does not exist", "expected `pauses` or `barrier`"],
     );
     let timed = String::from_utf8(option("barrier=long")).unwrap();
     let timed = timed.replacen("published/unsealed-force", "migration-timed/wait", 1);
