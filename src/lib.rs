@@ -5,10 +5,7 @@
 //! | [`core`] | the protocol as pure state machines, and the invariants they must keep |
 #![cfg_attr(feature = "server", doc = "| [`node`] | a node of the control plane: driver, store, server |")]
 #![cfg_attr(feature = "server", doc = "| [`client`] | the library of gateways and tools |")]
-#![cfg_attr(
-    all(feature = "server", not(madsim)),
-    doc = "| [`embedded`] | the control plane in this process |"
-)]
+#![cfg_attr(all(feature = "server", not(madsim)), doc = "| [`embedded`] | a node in this process |")]
 #![cfg_attr(all(feature = "server", not(madsim)), doc = "| [`cli`] | the operator's commands |")]
 //!
 //! [`core`] has no clock, randomness, I/O, threads or hash order: the same inputs give the same outputs. It is built
