@@ -48,7 +48,7 @@ impl Fence {
                 *halt,
                 "sink.apply-once",
                 before.is_some_and(|(end, _)| end.next() == position)
-                    && after == Some((position, Known::Applied(position))),
+                    && after.is_some_and(|(end, known)| end == position && known != Known::New),
                 "{id} is applied at position {position}, from {before:?} to {after:?}"
             );
         } else {

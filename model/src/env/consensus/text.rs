@@ -19,7 +19,9 @@ pub(super) fn choice(world: &World, state: &State, action: Action) -> Option<Cho
     }
     let after = world.take(state, Action { lose: 0, ..action }, false)?;
     let lost = after.state.net.messages().iter().enumerate().filter(|(at, _)| action.lose & (1 << at) != 0);
-    let lost: Vec<_> = lost.map(|(_, sent)| format!("->{} {}", sent.0.to.node, name(&sent.0))).collect();
+    let mut lost: Vec<_> = lost.map(|(_, sent)| format!("->{} {}", sent.0.to.node, name(&sent.0))).collect();
+    // Messages lie in the order of their hashes. A stored trace must not depend on a hash function.
+    lost.sort_unstable();
     Some(Choice { text: format!("{}, lost: {}", choice.text, lost.join("; ")), kind: Kind::Fault, ..choice })
 }
 
