@@ -16,7 +16,7 @@
 //! | `without.rs`, `shrink.rs` | what can be left out of a run; what a failing seed can do without, and its last lines |
 //! | `cli.rs`, `report.rs` | the command line; what is printed |
 //!
-//! May import: `cutover_report`, `core`, `node`, `client`.
+//! May import: `cutover_report`, `core`, `node`, `client`, `cutover_model::host`.
 
 #![allow(clippy::result_large_err, reason = "a gRPC status is as large as it is")]
 

@@ -6,7 +6,6 @@
 //! it must be in the state of its shadow: it decides nothing.
 
 mod finding;
-mod released;
 
 pub use finding::{Finding, own};
 
@@ -17,18 +16,18 @@ use cutover::core::control_plane::{
     Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput,
     ReplicatedControlPlane,
 };
-use cutover::core::ids::{Index, Term};
-use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, Id, NodeNow};
-use cutover::core::raft::{
-    Batch, Config, Content, Durable, Effect, Entry, LogPosition, Output, RoleName, Ticket,
-};
+use cutover::core::ids::{Index, NodeId};
+use cutover::core::invariant::{Id, NodeNow};
+use cutover::core::raft::{Batch, Config, Durable, Message, Output};
 use cutover::core::trace::recording::digest;
+use cutover_model::host::{Earlier, Host, Hosts, Judge as Invariants};
 use std::collections::BTreeMap;
 
-/// A node as it should be.
+/// What is known of a node beside its host.
+#[derive(Default)]
 struct Shadow {
-    engine: ReplicatedControlPlane,
-    disk: Durable<ControlPlaneEntry>,
+    /// Messages that the machine has said and that wait for nothing: they may leave.
+    free: Vec<Message<ControlPlaneEntry>>,
     /// A write that failed: it is on the disk, or it is not.
     pending: Option<Vec<Batch<ControlPlaneEntry>>>,
     calls: u64,
@@ -36,38 +35,12 @@ struct Shadow {
     tape: Option<Tape>,
 }
 
-impl Shadow {
-    fn now(&self) -> NodeNow<'_> {
-        NodeNow { node: self.engine.node(), disk: &self.disk }
-    }
-
-    fn shape(&self) -> Shape {
-        let node = self.engine.node();
-        Shape {
-            log: (node.log().base(), node.log().last()),
-            role: node.role(),
-            term: node.hard_state().term,
-            commit: node.commit(),
-            later: node.uncommitted_configurations().len(),
-        }
-    }
-}
-
-/// What of a node the judgement of all nodes rests on, as far as it changes.
-#[derive(PartialEq, Eq)]
-struct Shape {
-    log: (LogPosition, LogPosition),
-    role: RoleName,
-    term: Term,
-    commit: Index,
-    later: usize,
-}
-
 /// Knows the nodes, and what was found.
 pub struct Judge {
     event_log: EventLog,
-    monitor: ConsensusMonitor,
-    shadows: BTreeMap<u8, Shadow>,
+    invariants: Invariants,
+    hosts: Hosts<ReplicatedControlPlane>,
+    shadows: BTreeMap<NodeId, Shadow>,
     table: Table,
     findings: Vec<Finding>,
     lowering: bool,
@@ -77,8 +50,9 @@ impl Judge {
     /// No nodes yet; the cluster is founded with this on its disks.
     #[must_use]
     pub fn new(event_log: EventLog, founded: Index, table: Table, lowering: bool) -> Self {
-        let monitor = ConsensusMonitor::new(founded);
-        Self { event_log, monitor, shadows: BTreeMap::new(), table, findings: Vec::new(), lowering }
+        let invariants = Invariants::new(founded);
+        let (hosts, shadows) = (Hosts::new(), BTreeMap::new());
+        Self { event_log, invariants, hosts, shadows, table, findings: Vec::new(), lowering }
     }
 
     /// What was found, oldest first.
@@ -96,12 +70,12 @@ impl Judge {
     /// The last place that any node has known to be committed.
     #[must_use]
     pub fn committed_through(&self) -> Index {
-        self.monitor.committed_through()
+        self.invariants.committed_through()
     }
 
     /// Every node, as it should be.
     pub fn nodes(&self) -> impl Iterator<Item = (u8, NodeNow<'_>)> {
-        self.shadows.iter().map(|(node, shadow)| (*node, shadow.now()))
+        self.hosts.iter().map(|(node, host)| (node.0, host.now()))
     }
 
     /// Notes something that must not be.
@@ -119,85 +93,85 @@ impl Judge {
         }
     }
 
-    fn collect(&mut self, findings: &Findings) {
-        for violation in findings.violations() {
-            self.find(violation.id.entry().id, violation.found.clone(), violation.against.clone());
+    /// Takes over what the invariants found.
+    fn collect(&mut self) {
+        for violation in self.invariants.violations() {
+            self.find(violation.id.entry().id, violation.found, violation.against);
         }
-    }
-
-    fn feed(&mut self, fact: &ClusterFact<'_>) {
-        let mut findings = Findings::new(true);
-        self.monitor.judge(fact, &mut findings);
-        if self.monitor.remembers(fact) {
-            self.monitor.remember(fact);
-        }
-        self.collect(&findings);
     }
 
     /// A node starts with what it read from its disk.
     pub fn started(&mut self, node: u8, config: Config, durable: Durable<ControlPlaneEntry>) {
-        let found = durable.clone();
-        let Ok(engine) = ReplicatedControlPlane::start(config, durable) else {
+        let Ok(mut fresh) = Host::start(config, durable) else {
             self.find(own::DURABLE, format!("n{node} cannot read its snapshot"), "it was written".to_owned());
             return;
         };
-        let tape = self.lowering.then(Tape::default);
-        let fresh = Shadow { engine, disk: found, pending: None, calls: 0, tape };
-        let earlier = self.shadows.remove(&node).filter(|was| was.engine.node().config().me == config.me);
-        if let Some(was) = earlier {
-            self.reopened(node, &was, &fresh.disk);
-            let before = Before::of(was.now());
-            let mut findings = Findings::new(true);
-            let fact = ClusterFact::Stepped { before, after: fresh.now(), restarted: true };
-            self.monitor.judge(&fact, &mut findings);
-            self.collect(&findings);
+        let _timers = fresh.outputs();
+        let (id, tape) = (NodeId(node), self.lowering.then(Tape::default));
+        let shadow = self.shadows.insert(id, Shadow { tape, ..Shadow::default() });
+        let earlier = self.hosts.remove(&id).filter(|was| was.me() == config.me);
+        if let (Some(was), Some(shadow)) = (&earlier, shadow) {
+            self.reopened(node, &was.disk, shadow.pending.as_deref(), &fresh.disk);
         }
-        let mut fresh = fresh;
-        let _timers = fresh.engine.take_outputs();
-        self.shadows.insert(node, fresh);
-        self.look_at_all();
+        self.hosts.insert(id, fresh);
+        match earlier {
+            Some(was) => self.invariants.restarted(&self.hosts, id, &Earlier::of(&was)),
+            None => self.invariants.look(&self.hosts),
+        }
+        self.collect();
     }
 
     /// What a disk holds after a crash: what was acknowledged, and of what was under way all or nothing.
-    fn reopened(&mut self, node: u8, was: &Shadow, found: &Durable<ControlPlaneEntry>) {
-        if was.disk == *found {
+    fn reopened(
+        &mut self,
+        node: u8,
+        was: &Durable<ControlPlaneEntry>,
+        pending: Option<&[Batch<ControlPlaneEntry>]>,
+        found: &Durable<ControlPlaneEntry>,
+    ) {
+        if was == found {
             return;
         }
-        let mut with = was.disk.clone();
-        for batch in was.pending.iter().flatten() {
+        let mut with = was.clone();
+        for batch in pending.into_iter().flatten() {
             with.write(batch);
         }
-        if was.pending.is_some() && with == *found {
+        if pending.is_some() && with == *found {
             self.event_log.count("mark", "a write that failed is on the disk");
             return;
         }
         self.find(
             own::DURABLE,
             format!("the disk of n{node} holds {}", brief(found)),
-            format!("{} was acknowledged", brief(&was.disk)),
+            format!("{} was acknowledged", brief(was)),
         );
     }
 
     /// A node is down: all that is left of it is its disk.
     pub fn died(&mut self, node: u8) {
         self.replay(node);
-        let state = self.shadows.get(&node).and_then(|shadow| digest(&shadow.engine).ok());
+        let id = NodeId(node);
+        let state = self.hosts.get(&id).and_then(|host| digest(&host.engine).ok());
         self.event_log.note("n", node.into(), "was", &[state.unwrap_or(0)], String::new);
-        self.feed(&ClusterFact::ReadEnded(node));
-        let Some(shadow) = self.shadows.get_mut(&node) else { return };
-        let config = shadow.engine.node().config();
-        if let Ok(engine) = ReplicatedControlPlane::start(config, shadow.disk.clone()) {
-            shadow.engine = engine;
-            let _timers = shadow.engine.take_outputs();
+        self.invariants.forget_reads(id);
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if let Ok(mut restarted) = Host::start(host.engine.node().config(), host.disk.clone()) {
+            let _timers = restarted.outputs();
+            *host = restarted;
         }
-        self.look_at_all();
+        if let Some(shadow) = self.shadows.get_mut(&id) {
+            shadow.free.clear();
+        }
+        self.invariants.look(&self.hosts);
+        self.collect();
     }
 
     /// Plays the recording of a node through the pure machine.
     fn replay(&mut self, node: u8) {
-        let Some(shadow) = self.shadows.get_mut(&node) else { return };
-        let Some(tape) = shadow.tape.take() else { return };
-        if let Err(found) = tape.ends_as(&shadow.engine) {
+        let id = NodeId(node);
+        let Some(tape) = self.shadows.get_mut(&id).and_then(|shadow| shadow.tape.take()) else { return };
+        let Some(host) = self.hosts.get(&id) else { return };
+        if let Err(found) = tape.ends_as(&host.engine) {
             self.find(
                 own::LOWERING,
                 format!("the recording of n{node}: {found}"),
@@ -210,44 +184,42 @@ impl Judge {
 
     /// A node lost its disk for good.
     pub fn wiped(&mut self, node: u8) {
-        self.shadows.remove(&node);
+        self.hosts.remove(&NodeId(node));
+        self.shadows.remove(&NodeId(node));
     }
 
     /// A driver is about to make this call.
     pub fn called(&mut self, node: u8, before: &dyn ControlPlaneConsensus, input: &ControlPlaneInput) {
-        let Some(mut shadow) = self.shadows.remove(&node) else { return };
+        let id = NodeId(node);
+        let (Some(host), Some(shadow)) = (self.hosts.get_mut(&id), self.shadows.get_mut(&id)) else { return };
         shadow.calls += 1;
-        if shadow.calls.is_multiple_of(64) && shadow.engine.encode() != before.encode() {
-            self.find(
-                own::LOWERING,
-                format!("n{node} is in a state of its own"),
-                "its calls lead elsewhere".to_owned(),
-            );
-        }
+        let strays = shadow.calls.is_multiple_of(64) && host.engine.encode() != before.encode();
         if let Some(tape) = &mut shadow.tape {
             tape.input(before, input);
         }
-        let (then, shape) = (Before::of(shadow.now()).keep(), shadow.shape());
-        let accepted = shadow.engine.handle(input.clone());
-        let said = shadow.engine.take_outputs();
-        self.note_call(node, &shadow, input);
-        let mut findings = Findings::new(true);
-        let fact = ClusterFact::Stepped { before: then.view(), after: shadow.now(), restarted: false };
-        self.monitor.judge(&fact, &mut findings);
-        self.collect(&findings);
-        let changed = shadow.shape() != shape;
-        self.shadows.insert(node, shadow);
-        if let Ok(Accepted::Read(_)) = accepted {
-            self.feed(&ClusterFact::ReadInvoked(node));
+        let earlier = Earlier::of(host);
+        let accepted = host.engine.handle(input.clone());
+        let outputs = host.outputs();
+        for output in &outputs {
+            if let Output::Send(message) = output {
+                shadow.free.push(message.clone());
+            }
         }
-        self.said(node, said);
-        if changed {
-            self.look_at_all();
+        if let Ok(Accepted::Read(read)) = accepted {
+            self.invariants.reading(id, read);
         }
+        self.demand(!strays, own::LOWERING, || {
+            (format!("n{node} is in a state of its own"), "its calls lead elsewhere".to_owned())
+        });
+        self.note_call(node, input);
+        self.invariants.took(&self.hosts, id, &earlier, &outputs);
+        self.collect();
+        self.performed(node, &outputs);
     }
 
-    fn note_call(&self, node: u8, shadow: &Shadow, input: &ControlPlaneInput) {
-        let machine = shadow.engine.node();
+    fn note_call(&self, node: u8, input: &ControlPlaneInput) {
+        let Some(host) = self.hosts.get(&NodeId(node)) else { return };
+        let machine = host.engine.node();
         let last = machine.log().last();
         let voted = machine.hard_state().voted_for.map_or(0, |peer| u64::from(peer.node.0));
         let facts = [
@@ -263,35 +235,21 @@ impl Judge {
         self.event_log.note("n", node.into(), "call", &facts, || format!("{input:?}"));
     }
 
-    /// Feeds what the shadow says.
-    fn said(&mut self, node: u8, said: Vec<ControlPlaneOutput>) {
-        let mut advanced: Vec<(LogPosition, Entry<ControlPlaneEntry>)> = Vec::new();
+    /// Counts what the machine wants done, and keeps the table as the log makes it.
+    fn performed(&mut self, node: u8, outputs: &[ControlPlaneOutput]) {
         let mut moved = false;
-        for output in said {
+        for output in outputs {
             match output {
                 Output::Mark(mark) => self.event_log.count("mark", mark.text()),
-                Output::BecameLeader(_) => {
-                    self.with(node, |now, this| this.feed_one(&ClusterFact::Led(now.node)))
-                }
                 Output::Applied { at, entry, effect } => {
-                    self.table.applied(at.index, &entry, &effect);
-                    if let Some(ticket) = taken(&entry, &effect) {
-                        self.feed(&ClusterFact::TookEffect { ticket, at: at.index });
-                    }
-                    advanced.push((at, entry));
+                    self.table.applied(at.index, entry, effect);
+                    moved = true;
                 }
                 Output::Installed(_) => moved = true,
-                Output::Read { outcome: Ok(_), .. } => {
-                    let through =
-                        self.shadows.get(&node).map_or(Index::ZERO, |now| now.engine.node().commit());
-                    self.feed(&ClusterFact::ReadServed { reader: node, through });
-                }
-                Output::Read { outcome: Err(_), .. } => self.feed(&ClusterFact::ReadEnded(node)),
-                Output::Halt(halt) => {
-                    let id = Id::named(halt.invariant).map_or(own::STOP, |id| id.entry().id);
-                    self.find(id, halt.facts, format!("n{node} has stopped"));
-                }
-                Output::Persist { .. }
+                Output::BecameLeader(_)
+                | Output::Read { .. }
+                | Output::Halt(_)
+                | Output::Persist { .. }
                 | Output::Send(_)
                 | Output::SetTimer(_)
                 | Output::CancelTimer(_)
@@ -299,86 +257,59 @@ impl Judge {
                 | Output::Transfer(_) => {}
             }
         }
-        if moved || !advanced.is_empty() {
-            self.advanced(node, &advanced);
+        let Some(host) = self.hosts.get(&NodeId(node)).filter(|_| moved) else { return };
+        let known = host.engine.node().commit();
+        if known == self.table.through() && host.engine.state().table() != self.table.state().table() {
+            let found = format!("the table of n{node} at {known} is {:?}", host.engine.state().table());
+            let against = format!("the log makes {:?}", self.table.state().table());
+            self.find(Id::StateMachineSafety.entry().id, found, against);
         }
     }
 
-    fn feed_one(&mut self, fact: &ClusterFact<'_>) {
-        self.feed(fact);
-    }
-
-    /// Looks at one node and the rest of the judge at once.
-    fn with(&mut self, node: u8, look: impl FnOnce(NodeNow<'_>, &mut Self)) {
-        if let Some(shadow) = self.shadows.remove(&node) {
-            look(shadow.now(), self);
-            self.shadows.insert(node, shadow);
+    /// A message leaves a node, with what is on the disk now.
+    pub fn sent(&mut self, node: u8, message: &Message<ControlPlaneEntry>) {
+        let id = NodeId(node);
+        let (Some(host), Some(shadow)) = (self.hosts.get(&id), self.shadows.get_mut(&id)) else { return };
+        self.invariants.sent(host, message);
+        let free = shadow.free.iter().position(|free| free == message);
+        let (early, unsaid) = (free.is_none() && host.holds(message), free.is_none() && !host.holds(message));
+        if let Some(at) = free {
+            shadow.free.swap_remove(at);
         }
-    }
-
-    fn advanced(&mut self, node: u8, entries: &[(LogPosition, Entry<ControlPlaneEntry>)]) {
-        let shadows = std::mem::take(&mut self.shadows);
-        let nodes: Vec<NodeNow<'_>> = shadows.values().map(Shadow::now).collect();
-        if let Some(by) = shadows.get(&node) {
-            self.feed(&ClusterFact::Advanced { by: by.engine.node(), entries, nodes: &nodes });
-            let known = by.engine.node().commit();
-            if known == self.table.through() && by.engine.state().table() != self.table.state().table() {
-                self.find(
-                    Id::StateMachineSafety.entry().id,
-                    format!("the table of n{node} at {known} is {:?}", by.engine.state().table()),
-                    format!("the log makes {:?}", self.table.state().table()),
-                );
-            }
-        }
-        self.shadows = shadows;
-    }
-
-    /// Judges all nodes as they stand.
-    fn look_at_all(&mut self) {
-        let shadows = std::mem::take(&mut self.shadows);
-        let nodes: Vec<NodeNow<'_>> = shadows.values().map(Shadow::now).collect();
-        self.feed(&ClusterFact::Now(&nodes));
-        if self.monitor.forgets(&nodes) {
-            self.monitor.forget(&nodes);
-        }
-        self.shadows = shadows;
+        self.collect();
+        self.demand(!early, Id::StateMachineSafety.entry().id, || {
+            (format!("n{node} sends {message}"), "it waits for a batch that is not durable".to_owned())
+        });
+        self.demand(!unsaid, own::LOWERING, || {
+            (format!("n{node} sends {message}"), "its machine has not said it".to_owned())
+        });
     }
 
     /// The disk says that these batches are durable.
     pub fn wrote(&mut self, node: u8, batches: &[Batch<ControlPlaneEntry>]) {
-        let Some(shadow) = self.shadows.get_mut(&node) else { return };
+        let id = NodeId(node);
+        let (Some(host), Some(shadow)) = (self.hosts.get_mut(&id), self.shadows.get_mut(&id)) else { return };
         for batch in batches {
-            shadow.disk.write(batch);
+            shadow.free.extend(host.written(batch));
         }
-        let (vote, last) = (shadow.disk.hard_state, shadow.disk.log.last());
+        let (vote, last) = (host.disk.hard_state, host.disk.log.last());
         let facts = [u64::try_from(batches.len()).unwrap_or(0), vote.term.0, last.term.0, last.index.0];
         self.event_log.note("n", node.into(), "durable", &facts, String::new);
     }
 
     /// The disk gave an error: these batches are on it, or they are not.
     pub fn failed_to_write(&mut self, node: u8, batches: &[Batch<ControlPlaneEntry>]) {
-        if let Some(shadow) = self.shadows.get_mut(&node) {
+        if let Some(shadow) = self.shadows.get_mut(&NodeId(node)) {
             shadow.pending = Some(batches.to_vec());
         }
     }
 
     /// A driver has ended in this state.
     pub fn ended(&mut self, node: u8, after: &dyn ControlPlaneConsensus) {
-        let same = self.shadows.get(&node).is_none_or(|shadow| shadow.engine.encode() == after.encode());
+        let same = self.hosts.get(&NodeId(node)).is_none_or(|host| host.engine.encode() == after.encode());
         self.demand(same, own::LOWERING, || {
             (format!("n{node} has ended in a state of its own"), "its calls lead elsewhere".to_owned())
         });
-    }
-}
-
-/// The request that an entry was applied for, as new.
-fn taken(
-    entry: &Entry<ControlPlaneEntry>,
-    effect: &Effect<cutover::core::control_plane::Answer>,
-) -> Option<Ticket> {
-    match (&entry.content, effect) {
-        (Content::Payload { ticket, .. }, Effect::Answered { repeated: false, .. }) => *ticket,
-        _ => None,
     }
 }
 
