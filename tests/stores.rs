@@ -9,6 +9,7 @@
     clippy::panic,
     reason = "a test says what it expects by stopping"
 )]
+#![allow(clippy::disallowed_types, reason = "a disk that its store and its test share")]
 
 use cutover::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane};
 use cutover::core::migration::Caps;

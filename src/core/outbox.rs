@@ -199,6 +199,7 @@ mod tests {
 
     /// Numbers only grow, so a hash that had them would tell apart what does the same.
     #[test]
+    #[allow(clippy::disallowed_types, reason = "hashes of one process are compared with each other")]
     fn numbers_split_no_states() {
         use core::hash::{BuildHasher as _, BuildHasherDefault};
         let hash = |number| {

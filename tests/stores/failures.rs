@@ -79,10 +79,12 @@ fn an_entry_that_the_log_does_not_take_is_not_taken() {
 #[test]
 fn the_disk_of_a_cluster_is_not_opened_alone() {
     let refused = Memory::new(site::founder(3, CAPS).disk().unwrap(), usize::MAX).open();
-    let line = refused.err().expect("it is refused").to_string();
+    let Err(refused) = refused else { panic!("it is opened") };
+    let line = refused.to_string();
     assert_eq!(line, "the members in its log are n1, n2, n3, expected n1 alone");
     let nobody = Memory::new(site::founder(1, CAPS).empty_disk().unwrap(), usize::MAX).open();
-    let line = nobody.err().expect("it is refused").to_string();
+    let Err(nobody) = nobody else { panic!("it is opened") };
+    let line = nobody.to_string();
     assert_eq!(line, "the members in its log are none, expected n1 alone");
 }
 

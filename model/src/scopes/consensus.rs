@@ -55,7 +55,6 @@ pub(super) const WHOLE: ConsensusBounds = ConsensusBounds {
 
 pub(super) const REMOVALS: [Wish; 3] = [Wish::Remove(1), Wish::Remove(2), Wish::Remove(3)];
 
-#[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(

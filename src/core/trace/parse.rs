@@ -163,20 +163,22 @@ fn step_line(line: &str, trace: &mut Trace) -> Result<(), Problem> {
         let step = step.ok_or_else(|| Problem::OutputWithoutDirective { found: excerpt(line) })?;
         return Ok(step.push_output(output)?);
     }
-    let (make, choice): (fn(&str, &str) -> Result<Step, Unfit>, &str) =
-        if let Some(choice) = line.strip_prefix("! ") {
-            (|lane, directive| Step::fault(lane, directive), choice)
-        } else if let Some(choice) = line.strip_prefix("- ") {
-            (|lane, directive| Step::refused(lane, directive), choice)
-        } else {
-            (|lane, directive| Step::new(lane, directive), line)
-        };
+    let (make, choice): (MakeStep, &str) = if let Some(choice) = line.strip_prefix("! ") {
+        (|lane, directive| Step::fault(lane, directive), choice)
+    } else if let Some(choice) = line.strip_prefix("- ") {
+        (|lane, directive| Step::refused(lane, directive), choice)
+    } else {
+        (|lane, directive| Step::new(lane, directive), line)
+    };
     let Some((lane, directive)) = choice.split_once(' ').filter(|(lane, _)| !lane.is_empty()) else {
         return Err(Problem::UnknownLine { found: excerpt(line) });
     };
     trace.steps.push(make(lane, directive)?.with_narration(core::mem::take(&mut trace.closing))?);
     Ok(())
 }
+
+/// A step of a lane and a directive.
+type MakeStep = fn(&str, &str) -> Result<Step, Unfit>;
 
 /// The text after a tag and a blank.
 fn tagged<'a>(line: &'a str, tag: &str) -> Option<&'a str> {

@@ -25,29 +25,27 @@ impl Migration {
     /// A reader asks a control plane that is not here, once more if it has asked already.
     pub(crate) fn ask_afresh(&self, state: &State) -> Option<Stepped> {
         let name = self.asker(state)?;
-        let asked = self.run_with(state, false, |next| {
+        self.run_with(state, false, |next| {
             let reader = next.clients.readers.get(name)?.clone();
             if reader.operation.is_idle() && reader.fresh == Fresh::Unasked {
                 feed(&mut next.monitor, &mut next.findings, &Fact::ReadInvoked(u8::try_from(name).ok()?));
             }
             *next.clients.edit().readers.get_mut(name)? = Reader { fresh: Fresh::Asked, ..reader };
             Some(())
-        });
-        asked
+        })
     }
 
     /// It is shown a revision.
     pub(crate) fn show(&self, state: &State, revision: usize) -> Option<Stepped> {
         let name = self.asker(state)?;
-        let shown = self.run_with(state, false, |next| {
+        self.run_with(state, false, |next| {
             let reader = next.clients.readers.get(name)?.clone();
             // It has sent what follows from this revision already, and that may still arrive.
             let known = reader.sent.as_ref().is_some_and(|(seen, _)| *seen == revision);
             let fresh = if known { Fresh::Unasked } else { Fresh::Shown(revision) };
             *next.clients.edit().readers.get_mut(name)? = Reader { fresh, ..reader };
             Some(())
-        });
-        shown
+        })
     }
 }
 
