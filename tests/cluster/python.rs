@@ -21,11 +21,16 @@ fn python() -> Option<String> {
     }
 }
 
+/// The interface's description, as the client of another language gets it. A wrong path fails without Python, too.
+const PROTO: &str = include_str!("../../src/node/proto/cutover.proto");
+
 fn drives(cluster: &Cluster, python: &str) {
+    let proto = cluster.directory.path().join("cutover.proto");
+    std::fs::write(&proto, PROTO).unwrap();
     let root = env!("CARGO_MANIFEST_DIR");
     let mut command = Command::new(python);
     let endpoints: Vec<String> = cluster.addresses().iter().map(ToString::to_string).collect();
-    command.arg(format!("{root}/tests/python/client.py")).arg(format!("{root}/src/api/cutover.proto"));
+    command.arg(format!("{root}/tests/python/client.py")).arg(&proto);
     command.arg(endpoints.join(",")).env("PYTHONDONTWRITEBYTECODE", "1");
     if let Some(ann) = &cluster.ann {
         command.args([&ann.ca, &ann.cert, &ann.key]);
