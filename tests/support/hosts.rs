@@ -98,8 +98,8 @@ impl<E: Engine> Hosts<E> {
         if self.down.remove(&at)
             && let Some(host) = self.hosts.get_mut(&at)
         {
-            let wanted = host.engine.wanted();
-            self.perform(at, wanted);
+            let outputs = host.engine.drain_outputs();
+            self.perform(at, outputs);
         }
     }
 
@@ -141,8 +141,8 @@ impl<E: Engine> Hosts<E> {
         note: impl FnOnce(&mut Judge, &T),
     ) -> Option<T> {
         self.up(at)?;
-        let (answer, wanted) = self.take(at, ask, note)?;
-        self.perform(at, wanted);
+        let (answer, outputs) = self.take(at, ask, note)?;
+        self.perform(at, outputs);
         Some(answer)
     }
 
@@ -157,26 +157,26 @@ impl<E: Engine> Hosts<E> {
         let earlier = Earlier::of(host);
         let answer = ask(&mut host.engine);
         note(&mut self.judge, &answer);
-        let wanted = host.engine.wanted();
-        let persists = wanted.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
+        let outputs = host.engine.drain_outputs();
+        let persists = outputs.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
         if self.slow.contains(&at) && persists > 0 {
             self.told.push(Told::Waits(at, host.queued().len() + persists));
         }
-        self.judge.took(&self.hosts, at, &earlier, &wanted);
+        self.judge.took(&self.hosts, at, &earlier, &outputs);
         self.verdict();
-        Some((answer, wanted))
+        Some((answer, outputs))
     }
 
     /// Does what waits for no batch; on a disk that is not slow, all.
-    fn perform(&mut self, at: NodeId, wanted: Vec<ControlPlaneOutput>) {
-        let mut wanted = VecDeque::from(wanted);
-        while let Some(output) = wanted.pop_front() {
+    fn perform(&mut self, at: NodeId, outputs: Vec<ControlPlaneOutput>) {
+        let mut outputs = VecDeque::from(outputs);
+        while let Some(output) = outputs.pop_front() {
             let Some(host) = self.hosts.get_mut(&at) else { return };
             if let Some(output) = host.pass(output) {
                 self.did(at, output);
             } else if !self.slow.contains(&at) {
                 while self.write(at) {
-                    wanted.extend(self.reported(at));
+                    outputs.extend(self.reported(at));
                 }
             }
         }
@@ -219,13 +219,13 @@ impl<E: Engine> Hosts<E> {
         let Some(host) = self.hosts.get_mut(&at) else { return Vec::new() };
         let Some(through) = host.take_unreported() else { return Vec::new() };
         self.take(at, |engine| engine.persisted(through), |_, _| {})
-            .map_or_else(Vec::new, |(_, wanted)| wanted)
+            .map_or_else(Vec::new, |(_, outputs)| outputs)
     }
 
     /// Tells the node of everything written.
     pub fn report(&mut self, at: NodeId) {
-        let wanted = self.reported(at);
-        self.perform(at, wanted);
+        let outputs = self.reported(at);
+        self.perform(at, outputs);
     }
 
     /// Writes one batch, sends what waited for it, then tells the node.
