@@ -1,4 +1,4 @@
-//! Our three protocols: what surrounds the production machines in a search.
+//! This project's three protocols under check: an environment around the production machines in each.
 
 pub mod composed;
 pub mod consensus;
@@ -11,7 +11,8 @@ pub use migration::Migration;
 use crate::protocol::Notes;
 use cutover::core::invariant::Violation;
 
-/// Hands on what the monitors of the core have found; the table of our protocols is the core's registry.
+/// Passes what the monitors of the core found on to the harness. Both use the core's registry of invariants, so a
+/// set has the same bits in both.
 fn tell(notes: &mut Notes, broken: u32, violations: &[Violation]) {
     notes.break_all(broken.into());
     for Violation { id, found, against } in violations {

@@ -1,10 +1,11 @@
-//! Logs, elections, reads and sessions around the nodes of the control plane, and the bounds that these scopes have in common.
+//! Scopes around nodes: logs, elections, reads and sessions. Also the bounds that all scopes around nodes start
+//! from.
 
 use crate::env::consensus::{ConsensusBounds, Duplicates, Mark, Wish};
 use crate::protocol::Scope;
 use cutover::core::raft::{Elections, Limits, Mark as Core, SessionLimits};
 
-/// What the bounds have in common; each scope says what it adds.
+/// The bounds that all scopes around nodes start from; a scope states the fields that differ.
 pub(super) const NODES: ConsensusBounds = ConsensusBounds {
     founders: 3,
     joiners: 0,
@@ -38,13 +39,14 @@ pub(super) const NODES: ConsensusBounds = ConsensusBounds {
     symmetric: true,
 };
 
-/// Pre-vote, check-quorum and stickiness.
+/// Elections with pre-vote, check-quorum and stickiness.
 pub(super) const STABLE: Limits = Limits { elections: Elections::Stable, ..NODES.limits };
 
-/// Everybody speaks only when there is something to say: what was lost is not sent again.
+/// Without heartbeats: a lost message is not sent again.
 pub(super) const TERSE: ConsensusBounds = ConsensusBounds { heartbeats: false, ..NODES };
 
-/// Nothing is lost that may still matter, everything arrives again, and disks lag behind.
+/// Without the reductions: only obsolete messages are dropped, messages may arrive any number of times, and disks
+/// lag behind.
 pub(super) const WHOLE: ConsensusBounds = ConsensusBounds {
     loses_old: false,
     heartbeats: true,

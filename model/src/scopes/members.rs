@@ -1,4 +1,5 @@
-//! `membership` and `snapshot`: nodes that join, leave, lose their disk, or get a snapshot.
+//! Scopes whose names begin with `membership` or `snapshot`: nodes join, leave, lose their disks or receive
+//! snapshots.
 
 use super::consensus::{NODES, REMOVALS, TERSE};
 use crate::env::consensus::{ConsensusBounds, Mark, Wish};

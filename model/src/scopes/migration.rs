@@ -1,4 +1,5 @@
-//! `migration/`: stores that can seal, with the log taken as atomic.
+//! Scopes `migration/…`: sinks that can seal, with an atomic log. Also the bounds that all scopes around sinks
+//! start from.
 
 use crate::env::migration::{Mark, MigrationBounds};
 use crate::protocol::Scope;
@@ -6,7 +7,7 @@ use cutover::core::fence::Limits;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
-/// What the scopes have in common; each says what it adds.
+/// The bounds that all scopes around sinks start from; a scope states the fields that differ.
 pub(super) const BASE: MigrationBounds = MigrationBounds {
     guarantee: Guarantee::Sealed,
     gateways: 2,

@@ -1,4 +1,4 @@
-//! `migration-timed/`: stores that cannot seal, where a wait ends all writes.
+//! Scopes `migration-timed/…`: sinks that cannot seal, where a bounded wait ends all writes.
 
 use super::migration::BASE;
 use crate::env::migration::{Mark, MigrationBounds, Timed};
@@ -6,7 +6,7 @@ use crate::protocol::Scope;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
-/// A store that cannot seal. A tick is a millisecond.
+/// Bounds with sinks that cannot seal. A tick is one millisecond of the policy.
 pub(super) const TIMED: MigrationBounds = MigrationBounds {
     guarantee: Guarantee::Timed,
     policy: Policy {
@@ -21,7 +21,7 @@ pub(super) const TIMED: MigrationBounds = MigrationBounds {
     ..BASE
 };
 
-/// A write that takes effect within a tick, and a clock that keeps time.
+/// A smaller variant of [`TIMED`]: writes take effect within one tick, and clocks do not run ahead.
 pub(super) const TIMED_TIGHT: MigrationBounds = MigrationBounds {
     policy: Policy { write_effect_ms_max: 1, clock_error_ppm: 0, ..TIMED.policy },
     timed: Some(Timed { effect_ticks: Some(1), barrier_ticks: None, clock_gain: 0 }),

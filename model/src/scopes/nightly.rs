@@ -1,5 +1,5 @@
-//! `nightly/`: what does not fit into a minute. Around nodes nothing is lost that may still matter, messages arrive again without
-//! end, and disks lag behind where a crash can tell.
+//! Scopes `nightly/…`: those that take longer than a minute. Around nodes, only obsolete messages are dropped,
+//! messages may arrive any number of times, and disks lag behind where a crash makes that visible.
 
 use super::composed::{self, WRITES};
 use super::consensus::{NODES, REMOVALS, STABLE, WHOLE};
@@ -98,8 +98,8 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .nightly(),
     ]
 }
-/// Nothing is lost, and one message is on its way at a time. Crashes come at rest, or between a batch and what is said
-/// after it.
+/// No message is lost except for lack of room, and only one message is in flight at a time. Nodes crash between
+/// steps, or after a batch is persisted and before the messages that wait for it are sent.
 const SINGLE: ConsensusBounds = ConsensusBounds { in_flight: 1, lingers: false, ..WHOLE };
 
 const SNAPSHOTS: Limits = Limits { compact_after_entries: 3, ..NODES.limits };

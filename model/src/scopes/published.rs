@@ -1,4 +1,4 @@
-//! `published/`: designs that others have published. `check` fails if one of them no longer breaks.
+//! Scopes `published/…`: published designs that are unsafe. `check` fails if it does not find the known violation.
 
 use super::migration::BASE;
 use super::migration_timed::{TIMED, TIMED_TIGHT};
