@@ -49,13 +49,13 @@ exit_codes! {
     VIOLATED = 1 [FrontDoor, Simulator] "an invariant is violated, or a mutant survived";
     REFUSED = 1 [Daemon] "the cluster refused, or an invariant is broken";
     UNKNOWN = 2 [FrontDoor, Simulator] "unknown: a limit ended the search, or a simulated cluster could not recover";
-    INDETERMINATE = 2 [Daemon] "it is not known whether it was done";
+    INDETERMINATE = 2 [Daemon] "unknown: it may or may not have been done";
     NOT_CONVERGED = 3 [Simulator] "a simulated cluster did not recover once the faults had ended";
     NOTHING = 4 [FrontDoor, Simulator] "nothing was run";
-    REVIEW = 5 [FrontDoor] "a trace diverged, or is stale; a change awaits a decision";
-    NOT_DETERMINISTIC = 6 [Simulator] "a seed did something else the second time";
+    REVIEW = 5 [FrontDoor] "a trace diverged, or is stale; a change needs a decision";
+    NOT_DETERMINISTIC = 6 [Simulator] "the second run of a seed differed from the first";
     USAGE = 64 [FrontDoor, Simulator, Daemon] "wrong command line";
-    DATA = 65 [FrontDoor, Daemon] "a file that cannot be read as what it should be";
+    DATA = 65 [FrontDoor, Daemon] "a file that cannot be read, or has the wrong format";
     UNAVAILABLE = 69 [Daemon] "no node answered in time, or an address is taken";
     INTERNAL = 70 [FrontDoor, Simulator, Daemon] "a defect of this program, or a disk that failed";
 }

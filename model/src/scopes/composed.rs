@@ -22,7 +22,7 @@ pub(super) fn all() -> Vec<Scope<ComposedBounds>> {
     vec![
         Scope::new(
             "composed",
-            "a migration whose commands go through the log of the nodes",
+            "a migration whose commands go through the nodes' replicated log",
             ComposedBounds { nodes: NODES, sinks: WRITES },
         )
         .reaching([
@@ -38,7 +38,7 @@ pub(super) fn all() -> Vec<Scope<ComposedBounds>> {
         ]),
         Scope::new(
             "composed-reads",
-            "the same with a strong read, which asks the nodes first",
+            "a migration through the replicated log, with a strong read, which asks the nodes first",
             ComposedBounds { nodes: ConsensusBounds { reads: 1, ..NODES }, sinks: reads },
         )
         .reaching([

@@ -32,13 +32,13 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
     vec![
         Scope::new(
             "migration-timed/wait",
-            "two gateways, two controllers, a clock that gains: the wait ends all writes",
+            "two gateways, two controllers, a clock that runs ahead: the wait must end all writes",
             MigrationBounds { ..TIMED },
         )
         .reaching([Mark::Waited, Mark::WaitLost, Mark::Expired, Mark::Completed]),
         Scope::new(
             "migration-timed/again",
-            "an abort, and another migration: its wait starts anew",
+            "an abort, then a second migration, whose wait must start from zero",
             MigrationBounds {
                 gateways: 1,
                 controllers: 1,

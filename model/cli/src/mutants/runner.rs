@@ -1,4 +1,4 @@
-//! Builds and checks: first the tree as it is, then each mutant.
+//! Builds and checks the unmutated tree, and then each mutant.
 
 use super::error::Error;
 use super::git::Git;
@@ -14,42 +14,42 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// Lines of the compiler's output that a finding keeps.
+/// Number of lines of the compiler's output that a finding keeps.
 const COMPILER_LINES: usize = 24;
 const COMPILES: &str = "it compiles";
-/// Lints are capped: a mutant's unused variable is a warning wherever it is built.
+/// A mutant may leave a variable unused; that must be a warning wherever it is built.
 const CAP_LINTS: &str = "--cap-lints=warn";
 
 /// The programs that the scoreboard starts.
 #[derive(Debug, Clone)]
 pub struct Tools {
-    /// cargo, or what builds in its place.
+    /// The program `cargo`, or a substitute in tests.
     pub cargo: PathBuf,
-    /// git.
+    /// The program `git`.
     pub git: Git,
-    /// How the tree becomes a program that has the verb `check`.
+    /// How to build the program that has the verb `check`.
     pub build: Build,
 }
 
 impl Tools {
-    /// Those of the search path.
+    /// The programs found on the search path.
     #[must_use]
     pub fn new(build: Build) -> Self {
         Self { cargo: PathBuf::from("cargo"), git: Git { program: PathBuf::from("git") }, build }
     }
 }
 
-/// How a tree becomes a program that has the verb `check`.
+/// How to build the program that has the verb `check`.
 #[derive(Debug, Clone)]
 pub struct Build {
-    /// What follows `cargo build`.
+    /// Arguments after `cargo build`.
     arguments: Vec<String>,
     profile: String,
     program: String,
 }
 
 impl Build {
-    /// A program of a package, built with a profile of the workspace.
+    /// A program of the given package, built with the given profile.
     #[must_use]
     pub fn of_package(package: &str, program: &str, profile: &str) -> Self {
         let arguments = ["--profile", profile, "-p", package, "--bin", program];
@@ -68,29 +68,29 @@ impl Build {
     }
 }
 
-/// How long a check may take.
+/// Limits of a check.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Where an invariant is to fail.
+    /// Time limit where an invariant must fail.
     pub mutant: Duration,
-    /// Where all are to hold: the search has to end.
+    /// Time limit where all invariants must hold, so that the search must be complete.
     pub whole: Duration,
-    /// Seeds of the simulator, at most.
+    /// Maximum number of seeds of the simulator.
     pub seeds: u64,
 }
 
-/// A finding with what it cost.
+/// A verdict with its cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The verdict and its reason.
     pub finding: Finding,
-    /// Unique states that the check saw.
+    /// Number of unique states of the search.
     pub states: Option<u64>,
-    /// Seeds that the simulator ran.
+    /// Number of seeds that the simulator ran.
     pub seeds: Option<u64>,
     /// CPU time of the check.
     pub cpu: Duration,
-    /// All verdicts of the check, a line for each kind.
+    /// The verdicts of the check, a line for each kind.
     pub said: Vec<String>,
 }
 
@@ -100,13 +100,13 @@ impl Outcome {
     }
 }
 
-/// Whether a build gave a program.
+/// The result of a build: a program, or the compiler's errors.
 enum Built {
     Program(PathBuf),
     Refused(String),
 }
 
-/// A check's output, and when it was stopped for its time, how long it had.
+/// The output of a check; if it was killed at its time limit, also a text that gives the limit.
 struct Checked {
     said: RunOutput,
     complaint: String,
@@ -126,25 +126,24 @@ impl Checked {
     }
 }
 
-/// Where mutants are built and checked. Its methods give `None` when the run is to stop.
+/// Builds and checks mutants. Its methods return `None` if the run is interrupted.
 #[derive(Debug)]
 pub struct Bench<'a> {
-    /// The copy and the directories around it.
+    /// The repository and the copy in which mutants are built.
     pub checkout: &'a Checkout,
     /// The programs to start.
     pub tools: &'a Tools,
-    /// How long a check may take.
+    /// The limits of a check.
     pub limits: Limits,
-    /// Set when the run is to stop.
+    /// Set when the run is to be interrupted.
     pub stop: &'a AtomicBool,
 }
 
 impl Bench<'_> {
-    /// Checks the tree as it is over `scope`, where everything must hold; without a scope, only
-    /// whether it compiles.
+    /// Checks the unmutated tree in `scope`, where all invariants must hold; without a scope, only builds it.
     ///
     /// # Errors
-    /// When a program cannot be started or a file cannot be written.
+    /// [`Error`] if a program cannot be started or a file cannot be written.
     pub fn baseline(&self, scope: Option<&str>) -> Result<Option<Outcome>, Error> {
         let name = scope.map_or("build".to_owned(), |scope| scope.replace('/', "-"));
         let logs = self.logs(&format!("baseline-{name}"))?;
@@ -168,10 +167,10 @@ impl Bench<'_> {
         Ok(Some(checked.outcome(finding)))
     }
 
-    /// Applies a patch to the copy, builds and checks it, and takes the patch back.
+    /// Applies a patch to the copy, builds and checks it, and restores the copy.
     ///
     /// # Errors
-    /// As [`Bench::baseline`].
+    /// [`Error`] if a program cannot be started or a file cannot be written.
     pub fn mutant(&self, patch: &Patch) -> Result<Option<Outcome>, Error> {
         let tree = &self.checkout.tree;
         let saved = Saved::new(tree, &patch.files)?;
@@ -246,7 +245,7 @@ impl Bench<'_> {
         let mut cargo = self.cargo(build);
         let Build { arguments, profile, program } = &self.tools.build;
         cargo.args(arguments);
-        // The variable, where it is set, hides the configuration.
+        // The environment variable, if set, takes precedence over cargo's configuration.
         match env::var("RUSTFLAGS") {
             Ok(flags) => cargo.env("RUSTFLAGS", format!("{flags} {CAP_LINTS}")),
             Err(_) => cargo.arg(format!("--config=build.rustflags=[\"{CAP_LINTS}\"]")),
@@ -254,8 +253,8 @@ impl Bench<'_> {
         (cargo, build.join(profile).join(program))
     }
 
-    /// The simulator is another build of the same tree. Most of the time to a verdict is the compiler's, so what is built anew
-    /// for each patch is not optimised.
+    /// Builds the simulator, which is another build of the same tree. Compiling takes most of the time to a
+    /// verdict, so the parts that each patch changes are not optimised.
     fn build_sim(&self) -> (Command, PathBuf) {
         let build = self.checkout.build.with_file_name("build-sim");
         let mut cargo = self.cargo(&build);
@@ -271,7 +270,7 @@ impl Bench<'_> {
         (cargo, build.join("mutant").join(format!("cutover-sim{EXE_SUFFIX}")))
     }
 
-    /// A mutant is run seed after seed, so that it is always the same one that finds it.
+    /// Arguments of the simulator. Seeds run one at a time, so that always the same seed finds a mutant.
     fn seeds(&self, until: Option<&str>) -> Vec<String> {
         let all = ["--seeds".to_owned(), self.limits.seeds.to_string()];
         let one_by_one = until.map(|_| ["--fail-fast", "--jobs", "1"].map(str::to_owned));
@@ -321,14 +320,14 @@ impl Bench<'_> {
         Ok(dir)
     }
 
-    /// The next mutant's check may write a trace of the same name.
+    /// Copies a violation's trace, because the next mutant's check may overwrite it.
     fn keep_trace(&self, finding: &Finding, logs: &Path) {
         let Some(trace) = &finding.trace else {
             return;
         };
         let from = self.checkout.tree.join(trace);
         if let (true, Some(name)) = (from.is_file(), from.file_name()) {
-            // Lost, it can be had again: it is no part of the verdict.
+            // The trace is no part of the verdict, and can be made again.
             let _ = fs::copy(&from, logs.join(name));
         }
     }
@@ -338,7 +337,7 @@ fn no_check(verdict: Verdict, by: Option<&str>, why: String) -> Outcome {
     Outcome::without_check(Finding::new(verdict, by, why))
 }
 
-/// From the first error on: the last lines only count the errors.
+/// The compiler's output from the first error on. The last lines only count the errors.
 fn errors(stderr: &str) -> String {
     let from_error = stderr.lines().skip_while(|line| !line.starts_with("error"));
     let lines: Vec<_> = from_error.take(COMPILER_LINES).collect();
