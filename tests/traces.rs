@@ -1,10 +1,10 @@
-//! The text of a trace: what is recorded reads back as it was, and whatever is not a whole trace is refused with the
-//! line and the reason.
+//! The text format of traces: a recorded trace reads back unchanged, and an incomplete or wrong one is refused with
+//! its line and the reason.
 
 use cutover::core::trace::{Divergence, LINES_MAX, Step, Trace, TraceError, Unfit, Verdict};
 use proptest::prelude::*;
 
-/// Everything that a trace can hold, in the form in which it is printed.
+/// A sample with everything that a trace can contain.
 const SAMPLE: &str = "\
 cutover-trace 1
 scope migration/moves
@@ -33,7 +33,7 @@ fn lines_of(text: &str) -> u32 {
     u32::try_from(text.lines().count()).unwrap_or(u32::MAX)
 }
 
-/// The sample with one line replaced, from 1.
+/// The sample with one line replaced; lines count from 1.
 fn replaced(line: usize, by: &str) -> String {
     let mut lines: Vec<&str> = SAMPLE.lines().collect();
     lines[line - 1] = by;
@@ -151,10 +151,10 @@ fn what_is_no_trace_is_called_so() {
     assert_eq!(refusal("cutover-trace 2\nwhatever \0 it holds"), later);
 }
 
-/// A line of the sample, what stands there instead, and what is said of it.
+/// A line of the sample, its replacement, and the expected error.
 #[rustfmt::skip]
 const MALFORMED: &[(usize, &str, &str)] = &[
-    // Header.
+    // Errors in the header.
     (2, "", "line 2: the header ends without a scope, expected a line \"scope NAME\""),
     (5, "", "line 5: the header ends without a verdict, expected a line \"violates ID\" or \"holds\""),
     (5, "mark x", "line 8: the header ends without a verdict, expected a line \"violates ID\" or \"holds\""),
@@ -172,7 +172,7 @@ const MALFORMED: &[(usize, &str, &str)] = &[
     (6, "mark", "line 6: mark is empty, expected text"),
     (6, "# early", "line 6: unknown header \"# early\", expected scope, option, violates, holds, mark or a blank line"),
     (8, "gw1 send w1.2 view r0 and so on and so forth", "line 8: unknown header \"gw1 send w1.2 view r0 and so on and so f\", expected scope, option, violates, holds, mark or a blank line"),
-    // Steps.
+    // Errors in the steps.
     (12, "  > early", "line 12: output \"  > early\" before any directive, expected \"LANE DIRECTIVE\" above it"),
     (12, "gw1", "line 12: found \"gw1\", expected \"LANE DIRECTIVE\", \"  > OUTPUT\", \"# NARRATION\" or \"end N\""),
     (13, " > shifted", "line 13: found \" > shifted\", expected \"LANE DIRECTIVE\", \"  > OUTPUT\", \"# NARRATION\" or \"end N\""),
@@ -186,7 +186,7 @@ const MALFORMED: &[(usize, &str, &str)] = &[
     (15, "  > a\tb", "line 15: found the control character U+0009 in \"  > a\\tb\", expected printable text"),
     (15, "  > a\u{202e}b", "line 15: found the control character U+202E in \"  > a\\u{202e}b\", expected printable text"),
     (15, "  > a\0b", "line 15: found the control character U+0000 in \"  > a\\0b\", expected printable text"),
-    // End.
+    // Errors at the end.
     (21, "end", "line 21: truncated: found \"end\" after 4 steps, expected \"end 4\""),
     (21, "end 3", "line 21: truncated: found \"end 3\" after 4 steps, expected \"end 4\""),
     (21, "end four", "line 21: truncated: found \"end four\" after 4 steps, expected \"end 4\""),
@@ -267,7 +267,7 @@ fn a_divergence_is_the_first_difference() {
     assert_eq!(said(&["admits", "applies", "x"]).unwrap(), "output 3: found \"x\", expected nothing");
 }
 
-/// Text of every kind, some of which no trace can hold.
+/// Texts of every kind, some of which a trace cannot contain.
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-z0-9#!>=/.]{1,8}( [a-z0-9#!>= ]{0,8}[a-z0-9#!>=])?",
@@ -276,7 +276,7 @@ fn any_text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Mostly words, so that what they name is rarely left out.
+/// Mostly words, so that the things named by them are rarely left out.
 fn any_word() -> impl Strategy<Value = String> {
     prop_oneof![9 => "[a-zA-Z0-9é][a-z0-9#!>./-]{0,8}", 1 => any_text()]
 }
@@ -302,7 +302,7 @@ fn any_trace() -> impl Strategy<Value = Result<Trace, Unfit>> {
     let steps = prop::collection::vec(any_step(), 0..9);
     (any_word(), verdict, options, texts(), texts(), steps).prop_map(
         |(scope, verdict, options, marks, closing, steps)| {
-            // What is refused is left out, so that a trace is made of almost any parts.
+            // Parts that are refused are left out, so that almost any parts make a trace.
             let scope =
                 Trace::new(scope, Verdict::Holds).map_or_else(|_| "s".to_owned(), |t| t.scope().to_owned());
             let mut trace =
@@ -316,7 +316,7 @@ fn any_trace() -> impl Strategy<Value = Result<Trace, Unfit>> {
     )
 }
 
-/// A line to put in, or none to take one out.
+/// A line to insert, or `None` to remove one.
 fn any_edit() -> impl Strategy<Value = Option<String>> {
     let known =
         ["", "# told", "  > done", "gw1 resend w1.1 view r1", "option a=b", "mark x", "holds", "end 4"];
@@ -324,7 +324,7 @@ fn any_edit() -> impl Strategy<Value = Option<String>> {
     prop_oneof![Just(None), known.prop_map(Some), any_text().prop_map(Some)]
 }
 
-/// A text that parses does so again after it is printed; one that does not says where.
+/// A text that parses does so again after it is printed; a text that does not gives an error with a line.
 fn reads_or_says_where(text: &str) -> Result<(), TestCaseError> {
     match Trace::parse(text) {
         Ok(trace) => prop_assert_eq!(Trace::parse(&trace.to_string()), Ok(trace)),

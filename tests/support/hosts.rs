@@ -1,8 +1,8 @@
-//! Hosts of one cluster, the wire between them, and the judge of all they do. Nothing happens by itself: whoever drives it
-//! delivers, syncs and crashes, and reads what was [`Told`].
+//! The hosts of one cluster, the wire between them, and the judge. Nothing happens by itself: the caller delivers,
+//! syncs and crashes, and reads the observations ([`Told`]).
 //!
-//! Everything that leaves a node goes through its bytes. What must hold is in the registry of invariants
-//! ([`cutover::core::invariant`]), and is judged at every step.
+//! Every message and batch is encoded and decoded. The invariants of the registry ([`cutover::core::invariant`])
+//! are judged at every step.
 
 use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneOutput};
 use cutover::core::ids::{Index, NodeId};
@@ -13,34 +13,34 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub type Letter = Message<ControlPlaneEntry>;
 pub type Disk = Durable<ControlPlaneEntry>;
 
-/// Where the founders of a cluster begin.
+/// Log index of the founding configuration.
 const FOUNDED: Index = Index(1);
 
-/// What can be seen from outside, in order.
+/// An observation from outside the nodes.
 #[derive(Clone, Debug)]
 pub enum Told {
     Received(Letter),
     Wrote(NodeId, Batch<ControlPlaneEntry>),
     Did(NodeId, ControlPlaneOutput),
-    /// So many batches wait for the disk.
+    /// The number of batches that wait for the disk.
     Waits(NodeId, usize),
 }
 
-/// All of them.
+/// The hosts of one cluster.
 #[derive(Clone, Debug)]
 pub struct Hosts<E> {
-    /// Of a node that is down, the host as it will be when it starts.
+    /// All hosts by node id. A host that is down is in the state in which it will start.
     hosts: cutover_model::host::Hosts<E>,
     down: BTreeSet<NodeId>,
-    /// Whose batches wait until they are told to be written.
+    /// The nodes whose batches wait until the caller writes them.
     pub slow: BTreeSet<NodeId>,
-    /// Sent, and neither delivered nor dropped; oldest first.
+    /// Messages sent and neither delivered nor dropped, oldest first.
     pub wire: Wire<Letter>,
-    /// Nothing passes between these, lower name first.
+    /// Links that are cut, as pairs with the lower id first.
     pub cuts: BTreeSet<(NodeId, NodeId)>,
     pub told: Vec<Told>,
     judge: Judge,
-    /// What the invariants find is left out: for a run in which somebody outside does what no node would.
+    /// Ignores violations: for runs with inputs that no node would send.
     pub silent: bool,
 }
 
@@ -62,22 +62,22 @@ impl<E: Engine> Hosts<E> {
         self.hosts.keys().copied().collect()
     }
 
-    /// All nodes.
+    /// All hosts, running or not.
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Host<E>> {
         self.hosts.values_mut()
     }
 
-    /// A node, running or not.
+    /// A host, running or not.
     pub fn host(&self, at: NodeId) -> Option<&Host<E>> {
         self.hosts.get(&at)
     }
 
-    /// A node that runs.
+    /// A running host.
     pub fn up(&self, at: NodeId) -> Option<&Host<E>> {
         self.hosts.get(&at).filter(|_| !self.down.contains(&at))
     }
 
-    /// Puts a node there that begins with this disk.
+    /// Adds a node with this disk and starts it.
     pub fn put(&mut self, config: Config, disk: Disk) {
         let at = config.me.node;
         self.hosts.insert(at, Host::start(config, disk).unwrap());
@@ -88,7 +88,7 @@ impl<E: Engine> Hosts<E> {
         self.start(at);
     }
 
-    /// Who it is, running or not.
+    /// Id and incarnation of a node, running or not.
     pub fn peer(&self, at: NodeId) -> Option<Peer> {
         self.hosts.get(&at).map(Host::me)
     }
@@ -103,7 +103,7 @@ impl<E: Engine> Hosts<E> {
         }
     }
 
-    /// The node is gone, with everything it had not done; so many more batches reach the disk.
+    /// Crashes a node; the `keep` oldest of its waiting batches reach the disk.
     pub fn crash(&mut self, at: NodeId, keep: usize) {
         let Some(host) = self.hosts.remove(&at) else { return };
         let earlier = Earlier::of(&host);
@@ -116,12 +116,12 @@ impl<E: Engine> Hosts<E> {
         self.verdict();
     }
 
-    /// Asks something of a node that runs, and does what can be done.
+    /// Calls the machine of a running node, and performs its outputs.
     pub fn call<T>(&mut self, at: NodeId, ask: impl FnOnce(&mut E) -> T) -> Option<T> {
         self.asked(at, ask, |_, _| {})
     }
 
-    /// Wants to read at a node that runs, and does what can be done.
+    /// Requests a read at a running node, and performs the outputs.
     pub fn read<R>(
         &mut self,
         at: NodeId,
@@ -146,7 +146,7 @@ impl<E: Engine> Hosts<E> {
         Some(answer)
     }
 
-    /// Hands something to a machine, and judges what it wants done.
+    /// Gives an input to a machine, and judges its outputs.
     fn take<T>(
         &mut self,
         at: NodeId,
@@ -167,7 +167,7 @@ impl<E: Engine> Hosts<E> {
         Some((answer, outputs))
     }
 
-    /// Does what waits for no batch; on a disk that is not slow, all.
+    /// Performs the outputs that need not wait for a batch; on a disk that is not slow, all of them.
     fn perform(&mut self, at: NodeId, outputs: Vec<ControlPlaneOutput>) {
         let mut outputs = VecDeque::from(outputs);
         while let Some(output) = outputs.pop_front() {
@@ -194,7 +194,7 @@ impl<E: Engine> Hosts<E> {
         self.told.push(Told::Did(at, output));
     }
 
-    /// Writes the oldest batch, and does not report it. `false`: there is none.
+    /// Writes the oldest batch without telling the node; false if there is none.
     pub fn write(&mut self, at: NodeId) -> bool {
         let Some(host) = self.hosts.get_mut(&at) else { return false };
         let Some(batch) = host.queued().next().cloned() else { return false };
@@ -222,20 +222,20 @@ impl<E: Engine> Hosts<E> {
             .map_or_else(Vec::new, |(_, outputs)| outputs)
     }
 
-    /// Tells the node of everything written.
+    /// Tells the node which batches are on its disk.
     pub fn report(&mut self, at: NodeId) {
         let outputs = self.reported(at);
         self.perform(at, outputs);
     }
 
-    /// Writes one batch, sends what waited for it, then tells the node.
+    /// Writes one batch, sends the messages that waited for it, and tells the node.
     pub fn sync(&mut self, at: NodeId) -> bool {
         let written = self.write(at);
         self.report(at);
         written
     }
 
-    /// From now on the disk is not slow: everything that waits is written.
+    /// Makes the disk fast again: all waiting batches are written.
     pub fn quicken(&mut self, at: NodeId) {
         self.slow.remove(&at);
         while self.sync(at) {}
@@ -247,7 +247,7 @@ impl<E: Engine> Hosts<E> {
         self.cuts.contains(&(from.min(to), from.max(to)))
     }
 
-    /// Whether a message arrives: there is somebody, and no cut.
+    /// Whether a message can arrive: its receiver runs, and the link is not cut.
     pub fn arrives(&mut self, letter: &Letter) -> bool {
         let arrives = self.up(letter.to.node).is_some() && !self.is_cut(letter);
         if arrives {

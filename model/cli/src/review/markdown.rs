@@ -219,7 +219,7 @@ fn searched(cell: Option<&Cell>) -> String {
         (Ending::Complete, _) => "complete".to_owned(),
         (Ending::Violation, _) => "ended by a violation".to_owned(),
         (Ending::Early, Some(limit)) => format!("ended by the {}", plain(limit)),
-        (Ending::Early, None) => "did not come to its end".to_owned(),
+        (Ending::Early, None) => "incomplete".to_owned(),
     }
 }
 
