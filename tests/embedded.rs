@@ -130,7 +130,7 @@ fn a_node_of_a_cluster_goes_on_with_its_directory() {
     let (store, disk) = Store::open(&path, &StoreIdentity { cluster, node, incarnation }).unwrap();
     let config = Config { cluster, me: Peer { node, incarnation }, limits };
     let mut engine = ReplicatedControlPlane::start(config, disk).unwrap();
-    assert!(engine.waits_for_nobody());
+    assert!(engine.is_unelected_sole_voter());
     engine.fire(cutover::core::raft::Timer::Election);
     let mut store = store;
     while !engine.is_leader() || engine.status().commit < engine.status().last {

@@ -1,4 +1,4 @@
-//! Looking at partitions.
+//! Listing and watching partitions.
 
 use super::print::{Out, guarantee, notes, partition, record_json, state};
 use crate::cli::Failed;
