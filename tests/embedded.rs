@@ -99,7 +99,7 @@ fn a_directory_is_opened_once_at_a_time_and_by_its_own_node() {
     assert!(line.contains("is in use"), "{line}");
     plane.close().unwrap();
     let line = refused(&path, &Options { node: NodeId(2), ..options() });
-    assert!(line.contains("belongs to somebody else"), "{line}");
+    assert!(line.contains("belongs to another node"), "{line}");
     open(&path, &options()).unwrap().close().unwrap();
 }
 

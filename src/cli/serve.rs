@@ -126,8 +126,8 @@ fn open(config: &NodeConfig) -> Result<(Store, Durable<ControlPlaneEntry>), Fail
 fn engine(
     config: &NodeConfig,
     durable: Durable<ControlPlaneEntry>,
-    learned: &PeerAddresses,
-    heard: &RemovalNotice,
+    addresses: &PeerAddresses,
+    removal: &RemovalNotice,
 ) -> Result<(Engine, Box<dyn Transport>), Failed> {
     let data = config.data.display();
     if config.peer.is_none() {
@@ -139,7 +139,7 @@ fn engine(
     let engine = ReplicatedControlPlane::start(config.raft, durable)
         .map_err(|error| Failed::new(exit::DATA, error))?;
     let (own, security) = (config.endpoints.peer.clone(), config.security.clone());
-    let transport = GrpcTransport::new(config.raft, own, security, learned.clone(), heard.clone());
+    let transport = GrpcTransport::new(config.raft, own, security, addresses.clone(), removal.clone());
     Ok((Box::new(engine), Box::new(transport)))
 }
 
@@ -156,8 +156,8 @@ async fn serve(
     };
     let clients = Listener::bind(config.client).await.map_err(|error| listen(error.to_string()))?;
     publish_metrics(config.metrics)?;
-    let (learned, heard) = (PeerAddresses::default(), RemovalNotice::default());
-    let (engine, transport) = engine(&config, durable, &learned, &heard)?;
+    let (addresses, removal) = (PeerAddresses::default(), RemovalNotice::default());
+    let (engine, transport) = engine(&config, durable, &addresses, &removal)?;
     // Nodes that start at the same time must not draw the same election timeouts.
     let seed = RandomState::new().hash_one(config.raft.me);
     let environment = Environment {
@@ -185,14 +185,14 @@ async fn serve(
             inbox,
             identify,
             rule: config.rule,
-            addresses: learned,
+            addresses,
             streams: Streams::default(),
             large: LargeMessages::default(),
         };
         tokio::spawn(run_peers(peers, config.security.clone(), config.limits, service, stopping.clone()));
     }
     let health = health(&handle, stopping.clone());
-    let service = service.with(config.limits.patience(), heard);
+    let service = service.with(config.limits.timeouts(), removal);
     tokio::spawn(run_clients(clients, config.security.clone(), config.limits, service, health, stopping));
     if let Security::Mutual(tls) = &config.security {
         tokio::spawn(reload(Arc::clone(tls)));

@@ -136,7 +136,7 @@ fn sessions_expire_and_say_so() {
     let create = || Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     cluster.run(async {
         let first = client.session().await.unwrap();
-        let asked = cutover::node::proto::Asked::Id(PartitionId(1));
+        let asked = cutover::node::proto::PartitionSelector::Id(PartitionId(1));
         first.apply(asked.clone(), create()).await.unwrap().unwrap();
         // The one used longest ago goes when there are too many.
         let opening: Vec<_> = (0..1_024)

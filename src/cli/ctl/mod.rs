@@ -9,7 +9,7 @@ use super::connect::{Connect, block_on, failed};
 use super::{Failed, Format, exit};
 use crate::core::control_plane::PartitionName;
 use crate::core::ids::{PartitionId, Placement};
-use crate::node::proto::Asked;
+use crate::node::proto::PartitionSelector;
 use print::Out;
 use std::path::PathBuf;
 
@@ -57,7 +57,7 @@ enum What {
 
 /// A partition on the command line: its name, or `p` and its number.
 #[derive(Clone, Debug)]
-struct Named(Asked);
+struct Named(PartitionSelector);
 
 impl core::str::FromStr for Named {
     type Err = String;
@@ -65,10 +65,10 @@ impl core::str::FromStr for Named {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_prefix('p').and_then(|digits| digits.parse().ok());
         if let Some(number) = number {
-            return Ok(Self(Asked::Id(PartitionId(number))));
+            return Ok(Self(PartitionSelector::Id(PartitionId(number))));
         }
         let name: PartitionName = text.parse().map_err(|error| format!("{error}"))?;
-        Ok(Self(Asked::Name(name)))
+        Ok(Self(PartitionSelector::Name(name)))
     }
 }
 

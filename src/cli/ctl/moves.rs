@@ -14,7 +14,7 @@ use crate::core::migration::{
     Debt, Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition,
 };
 use crate::core::placement::{Guarantee, PartitionState};
-use crate::node::proto::{Asked, v1};
+use crate::node::proto::{PartitionSelector, v1};
 use serde_json::json;
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -198,14 +198,14 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
         let asked = what.partition().clone();
         let record = client.resolve(asked).await.map_err(|error| failed(&error))?.record;
         // By number: by the time this arrives, the name may belong to another partition.
-        (Asked::Id(record.partition), what.transition(&record)?)
+        (PartitionSelector::Id(record.partition), what.transition(&record)?)
     };
     // In a session, so that a request resent after a broken connection is applied once.
     let session = client.session().await.map_err(|error| failed(&error))?;
     let outcome = session.apply(asked.clone(), transition).await;
     let applied = outcome.map_err(|unresolved| failed(&unresolved.error))?.map_err(|error| failed(&error))?;
     let _best_effort = session.close().await;
-    let after = client.resolve(Asked::Id(applied.partition)).await;
+    let after = client.resolve(PartitionSelector::Id(applied.partition)).await;
     let now = after.map_or_else(
         |_| "gone".to_owned(),
         |found| state(v1::Record::of(&found.record, None).placed.as_ref()),
@@ -213,15 +213,15 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
     let (id, epoch) = (applied.partition, applied.epoch);
     out.say(
         || match &asked {
-            Asked::Name(name) => format!("{name} ({id})  {now}@{epoch}"),
-            Asked::Id(_) => format!("{id}  {now}@{epoch}"),
+            PartitionSelector::Name(name) => format!("{name} ({id})  {now}@{epoch}"),
+            PartitionSelector::Id(_) => format!("{id}  {now}@{epoch}"),
         },
         || json!({ "type": "applied", "partition": id.0, "epoch": epoch.0, "index": applied.index.0, "state": now }),
     );
     Ok(())
 }
 
-async fn plan(client: &Client, out: &Out, asked: Asked, to: Placement) -> Result<(), Failed> {
+async fn plan(client: &Client, out: &Out, asked: PartitionSelector, to: Placement) -> Result<(), Failed> {
     let plan = client.plan(asked, to).await.map_err(|error| failed(&error))?;
     let steps = plan.steps.join(", ");
     let (from, to) = (placement(plan.from), placement(plan.to));
@@ -269,7 +269,7 @@ where
 }
 
 impl What {
-    const fn partition(&self) -> &Asked {
+    const fn partition(&self) -> &PartitionSelector {
         match self {
             Self::Create { partition, .. }
             | Self::Open { partition, .. }
@@ -292,12 +292,12 @@ impl What {
     fn transition(self, record: &PartitionRecord) -> Result<Transition, Failed> {
         let expected: Expected = record.expected();
         let (partition, migration) = (record.partition, record.migration);
-        let speaker =
+        let origin =
             |store, incarnation| StatementOrigin { store, partition, incarnation: Incarnation(incarnation) };
         Ok(match self {
             Self::Create { .. } | Self::Plan { .. } => return Err(not(record, "no transition")),
             Self::Open { incarnation, .. } => {
-                let by = speaker(placed(record)?.state.read_placement(), incarnation);
+                let by = origin(placed(record)?.state.read_placement(), incarnation);
                 let prepared = Prepared::reported(by, migration, record.epoch.previous(), true);
                 Transition::Open { expected, prepared }
             }
@@ -306,24 +306,24 @@ impl What {
                 let (from, _, through) = ends(record)?;
                 let (watermark, target) = (Position(watermark), Incarnation(target_incarnation));
                 let receipt =
-                    SealReceipt::reported(speaker(from, incarnation), migration, through, watermark, target);
+                    SealReceipt::reported(origin(from, incarnation), migration, through, watermark, target);
                 Transition::EnterCutover { expected, receipt }
             }
             Self::EnterTimedCutover { target_incarnation, not_enforced, .. } => {
                 let (_, to, draining) = ends(record)?;
-                let by = speaker(to, target_incarnation);
+                let by = origin(to, target_incarnation);
                 let prepared = Prepared::reported(by, migration, draining, !not_enforced);
                 Transition::EnterTimedCutover { expected, prepared }
             }
             Self::RecordWatermark { position, incarnation, .. } => {
                 let (from, ..) = ends(record)?;
-                let (by, position) = (speaker(from, incarnation), Position(position));
+                let (by, position) = (origin(from, incarnation), Position(position));
                 let reading = WatermarkReading::reported(by, migration, record.epoch, position, Epoch::ZERO);
                 Transition::RecordWatermark { expected, reading }
             }
             Self::Complete { position, incarnation, not_enforced, .. } => {
                 let (_, to, _) = ends(record)?;
-                let (by, position) = (speaker(to, incarnation), Position(position));
+                let (by, position) = (origin(to, incarnation), Position(position));
                 let evidence =
                     CatchUpEvidence::reported(by, migration, record.epoch, position, !not_enforced);
                 Transition::Complete { expected, evidence }
@@ -331,19 +331,19 @@ impl What {
             Self::Abort { .. } => Transition::Abort { expected },
             Self::Force { operator, reason, incarnation, .. } => {
                 let (_, to, draining) = ends(record)?;
-                let prepared = Prepared::reported(speaker(to, incarnation), migration, draining, true);
+                let prepared = Prepared::reported(origin(to, incarnation), migration, draining, true);
                 let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
                 Transition::Force { expected, prepared, operator, reason }
             }
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
-                settle(debt(record)?, proof, speaker, (incarnation, watermark, migration))
+                settle(debt(record)?, proof, origin, (incarnation, watermark, migration))
             }
             Self::Retire { at, .. } => {
                 Transition::RetireCopy { placement: at.0, copy: old_copy(record, at.0)? }
             }
             Self::Forget { at, incarnation, .. } => {
                 let copy = old_copy(record, at.0)?;
-                Transition::ForgetCopy { dropped: Dropped::reported(speaker(at.0, incarnation), copy) }
+                Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy) }
             }
             Self::Delete { .. } => Transition::Delete { expected },
         })
@@ -355,10 +355,10 @@ impl What {
 fn settle(
     debt: Debt,
     proof: Proof,
-    speaker: impl Fn(Placement, u64) -> StatementOrigin,
+    origin: impl Fn(Placement, u64) -> StatementOrigin,
     (incarnation, watermark, later): (u64, u64, u64),
 ) -> Transition {
-    let by = speaker(debt.placement, incarnation);
+    let by = origin(debt.placement, incarnation);
     let proof = match proof {
         Proof::Sealed => {
             let (through, at) = (debt.through, Position(watermark));
