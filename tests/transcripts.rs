@@ -47,7 +47,7 @@ fn lines<E: Display + Debug>(errors: &[E]) -> String {
 }
 
 /// The origin of the statements in these errors.
-const SPEAKER: StatementOrigin =
+const ORIGIN: StatementOrigin =
     StatementOrigin { store: A, partition: PartitionId(11), incarnation: Incarnation(2) };
 
 fn fence_refusals() -> Vec<Refusal> {
@@ -116,7 +116,7 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::SamePlacement { placement: A },
         MigrationError::NotOpen { partition },
         MigrationError::AlreadyOpen { partition },
-        MigrationError::OtherSpeaker { said: SPEAKER, placement: B },
+        MigrationError::OtherSpeaker { origin: ORIGIN, placement: B },
         MigrationError::OtherIncarnation { have: Incarnation(15), expected: Incarnation(14) },
         MigrationError::OtherMigration { have, expected },
         MigrationError::OtherEpoch { have: Epoch(32), expected: Epoch(31) },

@@ -57,7 +57,7 @@ pub struct Found {
 #[derive(Clone, Debug)]
 pub enum Asked {
     /// A transition of a partition, with a ticket if it belongs to a session.
-    Apply(cutover::node::proto::Asked, Box<Transition>, Option<Ticket>),
+    Apply(cutover::node::proto::PartitionSelector, Box<Transition>, Option<Ticket>),
     /// Opening of a session.
     Open,
     /// Closing of a session.
@@ -202,7 +202,7 @@ impl Api {
     /// Resolves a partition; `Ok(None)` if it does not exist.
     pub async fn resolve(
         &mut self,
-        partition: &cutover::node::proto::Asked,
+        partition: &cutover::node::proto::PartitionSelector,
         attempts: u32,
     ) -> Option<Option<Found>> {
         for _ in 0..attempts {
