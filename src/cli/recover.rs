@@ -26,15 +26,8 @@ pub struct Args {
     /// The configuration of the node that goes on: the same node, its next incarnation, a new cluster number and directory
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Who takes the responsibility
-    #[arg(long)]
-    operator: String,
-    /// And why
-    #[arg(long)]
-    reason: String,
-    /// Do it; without, only what may be lost is said
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    decision: Decision,
 }
 
 /// The options of `restore`.
@@ -48,6 +41,13 @@ pub struct RestoreArgs {
     /// The configuration of the node that the new cluster begins with; its directory must not be there yet
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    #[command(flatten)]
+    decision: Decision,
+}
+
+/// Somebody who answers for what may be lost.
+#[derive(Debug, clap::Args)]
+struct Decision {
     /// Who takes the responsibility
     #[arg(long)]
     operator: String,
@@ -66,9 +66,7 @@ const LEAP: u64 = 1 << 32;
 struct Order<'a> {
     config: NodeConfig,
     from: &'a Path,
-    operator: &'a str,
-    reason: &'a str,
-    yes: bool,
+    decision: &'a Decision,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
@@ -92,8 +90,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     println!("found     {found}: log through {}, term {}", durable.log.last(), durable.hard_state.term);
     println!("may be lost: everything that the cluster committed after {}", applied.last().index);
     println!("may be new:  entries after {} that were never acknowledged", durable.snapshot.last.index);
-    let Args { from, operator, reason, yes, .. } = args;
-    refound(Order { config, from, operator, reason, yes: *yes }, applied)
+    refound(Order { config, from: &args.from, decision: &args.decision }, applied)
 }
 
 pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
@@ -105,19 +102,18 @@ pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
     let applied = backup.snapshot.applied().map_err(|error| wrong(&error))?;
     println!("found     a backup of {} through {}", backup.cluster, backup.snapshot.last);
     println!("may be lost: everything that was committed after {}", backup.snapshot.last.index);
-    let RestoreArgs { from, operator, reason, yes, .. } = args;
-    refound(Order { config, from, operator, reason, yes: *yes }, applied)
+    refound(Order { config, from: &args.from, decision: &args.decision }, applied)
 }
 
 fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), Failed> {
     let usage = |error: &dyn core::fmt::Display| Failed::new(exit::USAGE, error);
-    let operator = Operator::try_from(order.operator.to_owned()).map_err(|error| usage(&error))?;
-    let reason = Reason::try_from(order.reason.to_owned()).map_err(|error| usage(&error))?;
+    let operator = Operator::try_from(order.decision.operator.to_owned()).map_err(|error| usage(&error))?;
+    let reason = Reason::try_from(order.decision.reason.to_owned()).map_err(|error| usage(&error))?;
     let moving: Vec<String> = in_flight(&applied);
     for line in &moving {
         println!("check     {line}: its flip may have been committed and lost, ask both stores who owns it");
     }
-    if !order.yes {
+    if !order.decision.yes {
         return Err(Failed::new(exit::USAGE, "nothing was done: say --yes to go on with this"));
     }
     let config = &order.config;

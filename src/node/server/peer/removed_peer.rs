@@ -34,20 +34,10 @@ impl PeerService {
         if to.node == me.node && to.incarnation != me.incarnation {
             return Some(format!("{} speaks to {}, and this is {}", life(from), life(to), life(me)));
         }
-        match &message.body {
-            // An election by transfer starts with RequestVote, which the old leader must receive: it is not refused here.
-            Body::PreVote { .. } => {
-                self.handle.inspect(move |view| no_member(view, from)).await.ok().flatten()
-            }
-            Body::PreVoted { .. }
-            | Body::RequestVote { .. }
-            | Body::VoteReply { .. }
-            | Body::Append(_)
-            | Body::Appended { .. }
-            | Body::AppendRejected { .. }
-            | Body::Install(_)
-            | Body::TimeoutNow
-            | Body::StaleTerm => None,
+        // An election by transfer starts with RequestVote, which the old leader must receive: it is not refused here.
+        if let Body::PreVote { .. } = message.body {
+            return self.handle.inspect(move |view| no_member(view, from)).await.ok().flatten();
         }
+        None
     }
 }
