@@ -83,7 +83,7 @@ impl World {
         let disk = self.disk(state, crash);
         let effect = self.effect_of(state, node, &HostInput::Deliver, Some(message), disk, explain)?;
         if effect.idle || self.is_too_long(&effect) {
-            self.note(effect.marks);
+            self.reached.add(effect.marks);
             return None;
         }
         let mut next = state.clone();
@@ -128,7 +128,7 @@ impl World {
         }
         let accepted = effect.proposed.as_ref().is_none_or(Result::is_ok);
         if (effect.idle && effect.read.is_none()) || !accepted {
-            self.note(effect.marks);
+            self.reached.add(effect.marks);
             return None;
         }
         let mut next = state.clone();
@@ -220,7 +220,7 @@ impl World {
         let touched = if next.spent.crashes == before.spent.crashes { Some(name) } else { None };
         self.prune(&mut next, touched);
         self.forget(&mut next);
-        self.note(marks);
+        self.reached.add(marks);
         let (said, violations) = (effect.said.clone(), findings.violations().to_vec());
         let broken = findings.bits();
         Some(Stepped { state: next, broken, said, violations, marks, effect: (node, effect), synced })
