@@ -18,6 +18,8 @@ use cutover::embedded::{self, Embedded};
 use cutover::node::driver::{Queues, Storage};
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[path = "support/cases.rs"]
+mod cases;
 #[expect(dead_code, reason = "the tests of the seam use all of it")]
 #[path = "support/cluster.rs"]
 mod cluster;
