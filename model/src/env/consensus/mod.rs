@@ -13,6 +13,7 @@
 //! May import: `core`, `cutover_model::protocol`, `cutover_model::host`, `cutover_model`.
 
 mod action;
+mod asking;
 mod bounds;
 mod choices;
 mod client;
@@ -20,6 +21,7 @@ mod host;
 mod judge;
 mod mark;
 mod net;
+mod pruning;
 mod step;
 mod stepped;
 mod successor_cache;

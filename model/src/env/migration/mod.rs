@@ -28,6 +28,7 @@ mod mark;
 mod parts;
 mod reduction;
 mod refused;
+mod relabel;
 mod sink;
 mod step;
 mod text;
