@@ -277,7 +277,7 @@ async fn who_does_not_lead_says_so() {
     assert!(matches!(node.handle.read(|_| ()).await, Err(Failure::Refused(_))));
     assert_eq!(node.handle.inspect(|view| view.state().revision()).await, Ok(Revision::ZERO));
     node.handle.stop().await;
-    assert_eq!(node.task.await.unwrap(), Stopped::Told);
+    assert_eq!(node.task.await.unwrap(), Stopped::Requested);
 }
 
 /// A watcher gets every change after the revision that it has seen; one that asks for more than is kept gets everything; one

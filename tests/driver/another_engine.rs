@@ -76,7 +76,7 @@ async fn another_engine_is_driven_as_well() {
     assert!(matches!(handle.propose(create(1), None).await, Ok(Outcome::Committed { .. })));
     assert_eq!(handle.read(|view| view.engine().name()).await, Ok("third"));
     handle.stop().await;
-    assert_eq!(task.await.unwrap(), Stopped::Told);
+    assert_eq!(task.await.unwrap(), Stopped::Requested);
     let inputs = inputs.lock().unwrap();
     let proposed = inputs.iter().filter(|input| matches!(input, ControlPlaneInput::Propose(_))).count();
     assert_eq!((proposed, inputs.contains(&ControlPlaneInput::Read)), (1, true));

@@ -1,4 +1,4 @@
-//! The transition that an operator means. What the record knows is read from it; what only a store can know is given by hand.
+//! The transition that a command proposes. `ctl` reads the record first; statements of sinks are given as options.
 
 use super::moves::{Proof, What};
 use super::print::state;
@@ -19,18 +19,18 @@ fn not(record: &PartitionRecord, what: &str) -> Failed {
 }
 
 fn placed(record: &PartitionRecord) -> Result<Placed, Failed> {
-    record.placed.ok_or_else(|| not(record, "a partition that exists"))
+    record.placed.ok_or_else(|| not(record, "a partition that is not deleted"))
 }
 
 fn ends(record: &PartitionRecord) -> Result<(Placement, Placement, Epoch), Failed> {
     match (placed(record)?.state, record.draining_epoch()) {
         (PartitionState::Migrating { from, to, .. }, Some(draining)) => Ok((from, to, draining)),
-        _ => Err(not(record, "one that is being moved")),
+        _ => Err(not(record, "a partition in migration")),
     }
 }
 
 fn debt(record: &PartitionRecord) -> Result<Debt, Failed> {
-    placed(record)?.debt.ok_or_else(|| not(record, "one whose source was left unsealed"))
+    placed(record)?.debt.ok_or_else(|| not(record, "a partition with a debt from a forced move"))
 }
 
 fn text<T: TryFrom<String>>(text: String) -> Result<T, Failed>
@@ -41,16 +41,16 @@ where
 }
 
 impl What {
-    /// The transition, resting on the record as it was read.
+    /// The transition that this command proposes, conditional on the record as it was read.
     pub(super) fn transition(self, record: &PartitionRecord) -> Result<Transition, Failed> {
         let expected: Expected = record.expected();
         let (partition, migration) = (record.partition, record.migration);
-        let speaker =
+        let origin =
             |store, incarnation| StatementOrigin { store, partition, incarnation: Incarnation(incarnation) };
         Ok(match self {
             Self::Create { .. } | Self::Plan { .. } => return Err(not(record, "no transition")),
             Self::Open { incarnation, .. } => {
-                let by = speaker(placed(record)?.state.read_placement(), incarnation);
+                let by = origin(placed(record)?.state.read_placement(), incarnation);
                 let prepared = Prepared::reported(by, migration, record.epoch.previous(), true);
                 Transition::Open { expected, prepared }
             }
@@ -59,24 +59,24 @@ impl What {
                 let (from, _, through) = ends(record)?;
                 let (watermark, target) = (Position(watermark), Incarnation(target_incarnation));
                 let receipt =
-                    SealReceipt::reported(speaker(from, incarnation), migration, through, watermark, target);
+                    SealReceipt::reported(origin(from, incarnation), migration, through, watermark, target);
                 Transition::EnterCutover { expected, receipt }
             }
             Self::EnterTimedCutover { target_incarnation, not_enforced, .. } => {
                 let (_, to, draining) = ends(record)?;
-                let by = speaker(to, target_incarnation);
+                let by = origin(to, target_incarnation);
                 let prepared = Prepared::reported(by, migration, draining, !not_enforced);
                 Transition::EnterTimedCutover { expected, prepared }
             }
             Self::RecordWatermark { position, incarnation, .. } => {
                 let (from, ..) = ends(record)?;
-                let (by, position) = (speaker(from, incarnation), Position(position));
+                let (by, position) = (origin(from, incarnation), Position(position));
                 let reading = WatermarkReading::reported(by, migration, record.epoch, position, Epoch::ZERO);
                 Transition::RecordWatermark { expected, reading }
             }
             Self::Complete { position, incarnation, not_enforced, .. } => {
                 let (_, to, _) = ends(record)?;
-                let (by, position) = (speaker(to, incarnation), Position(position));
+                let (by, position) = (origin(to, incarnation), Position(position));
                 let evidence =
                     CatchUpEvidence::reported(by, migration, record.epoch, position, !not_enforced);
                 Transition::Complete { expected, evidence }
@@ -84,33 +84,34 @@ impl What {
             Self::Abort { .. } => Transition::Abort { expected },
             Self::Force { operator, reason, incarnation, .. } => {
                 let (_, to, draining) = ends(record)?;
-                let prepared = Prepared::reported(speaker(to, incarnation), migration, draining, true);
+                let prepared = Prepared::reported(origin(to, incarnation), migration, draining, true);
                 let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
                 Transition::Force { expected, prepared, operator, reason }
             }
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
-                settle(debt(record)?, proof, speaker, (incarnation, watermark, migration))
+                settle(debt(record)?, proof, origin, (incarnation, watermark, migration))
             }
             Self::Retire { at, .. } => {
                 Transition::RetireCopy { placement: at.0, copy: old_copy(record, at.0)? }
             }
             Self::Forget { at, incarnation, .. } => {
                 let copy = old_copy(record, at.0)?;
-                Transition::ForgetCopy { dropped: Dropped::reported(speaker(at.0, incarnation), copy) }
+                Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy) }
             }
             Self::Delete { .. } => Transition::Delete { expected },
         })
     }
 }
 
-/// The debt is paid: by which statement, with the numbers that only the store knows.
+/// The transition that settles a debt: the statement that `proof` names, with the numbers the operator read
+/// at the sink.
 fn settle(
     debt: Debt,
     proof: Proof,
-    speaker: impl Fn(Placement, u64) -> StatementOrigin,
+    origin: impl Fn(Placement, u64) -> StatementOrigin,
     (incarnation, watermark, later): (u64, u64, u64),
 ) -> Transition {
-    let by = speaker(debt.placement, incarnation);
+    let by = origin(debt.placement, incarnation);
     let proof = match proof {
         Proof::Sealed => {
             let (through, at) = (debt.through, Position(watermark));

@@ -129,7 +129,7 @@ impl<P> Body<P> {
 
     /// Whether it asks for a vote or a pre-vote, or answers such a request.
     #[must_use]
-    pub const fn is_of_election(&self) -> bool {
+    pub const fn is_election_message(&self) -> bool {
         match self {
             Self::PreVote { .. }
             | Self::PreVoted { .. }
