@@ -56,7 +56,7 @@ const PURE_BUILD: &[&str] = &[
 ];
 
 /// Maximum number of lines of a file, tests not counted; the median should be near 200.
-const LINES_MAX: usize = 410;
+const LINES_MAX: usize = 400;
 
 /// The folders with Rust code.
 const CODE: &[&str] = &["src", "model", "sim", "tests", "benches"];

@@ -1,10 +1,11 @@
 //! Runs many seeds. Every failing seed, and a sample of the others, runs twice to check determinism.
 
-use crate::faults::LeaveOut;
+use crate::expand;
 pub use crate::once::once;
 use crate::options::Options;
 use crate::outcome::{Outcome, Verdict};
 use crate::shrink::{Shrunk, shrink};
+use crate::without::LeaveOut;
 use core::time::Duration;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -50,8 +51,8 @@ impl Campaign {
     /// The options that a seed expands into, after those switched off.
     #[must_use]
     pub fn options(&self, seed: u64) -> Options {
-        let mut options = Options::of(seed);
-        self.without.iter().for_each(|leave_out| leave_out(&mut options));
+        let mut options = expand::options(seed);
+        self.without.iter().for_each(|leave_out| leave_out.of(&mut options));
         options
     }
 }

@@ -31,6 +31,8 @@ mod ended;
 #[cfg(madsim)]
 mod event_log;
 #[cfg(madsim)]
+pub mod expand;
+#[cfg(madsim)]
 mod faults;
 #[cfg(madsim)]
 mod heal;

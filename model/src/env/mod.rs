@@ -8,14 +8,39 @@ pub use composed::Composed;
 pub use consensus::Consensus;
 pub use migration::Migration;
 
-use crate::protocol::Notes;
+use crate::protocol::{MarkSet, Notes};
 use cutover::core::invariant::Violation;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Passes what the monitors of the core found on to the harness. Both use the core's registry of invariants, so a
 /// set has the same bits in both.
-fn tell(notes: &mut Notes, broken: u32, violations: &[Violation]) {
+fn tell(notes: &mut Notes, broken: u32, violations: &[Violation], marks: MarkSet, lines: Vec<String>) {
     notes.break_all(broken.into());
     for Violation { id, found, against } in violations {
         notes.demand(false, *id as usize, || (found.clone(), against.clone()));
     }
+    notes.mark_all(marks);
+    notes.say_all(lines);
+}
+
+/// The marks reached so far, by steps and while actions were listed.
+#[derive(Debug, Default)]
+struct Reached(AtomicU64);
+
+impl Reached {
+    fn add(&self, marks: u64) {
+        if marks & !self.0.load(Ordering::Relaxed) != 0 {
+            self.0.fetch_or(marks, Ordering::Relaxed);
+        }
+    }
+
+    fn all(&self) -> MarkSet {
+        self.0.load(Ordering::Relaxed).into()
+    }
+}
+
+/// A state's facts, a line each.
+fn write_facts(f: &mut fmt::Formatter<'_>, facts: Vec<(String, String)>) -> fmt::Result {
+    facts.into_iter().try_for_each(|(name, value)| writeln!(f, "{name:<5} {value}"))
 }

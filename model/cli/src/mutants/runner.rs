@@ -1,72 +1,19 @@
 //! Builds and checks the unmutated tree, and then each mutant.
 
+use super::build::{Built, Tools};
 use super::error::Error;
-use super::git::Git;
 use super::patch::{Patch, engine_of};
 use super::process::{self, End, Logs};
 use super::run_output::{Finding, RunOutput};
 use super::tree::{Checkout, Saved};
 use cutover_report::{Engine, Expect, MutantVerdict as Verdict};
-use std::env::{self, consts::EXE_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// Number of lines of the compiler's output that a finding keeps.
-const COMPILER_LINES: usize = 24;
 const COMPILES: &str = "it compiles";
-/// A mutant may leave a variable unused; that must be a warning wherever it is built.
-const CAP_LINTS: &str = "--cap-lints=warn";
-
-/// The programs that the scoreboard starts.
-#[derive(Debug, Clone)]
-pub struct Tools {
-    /// The program `cargo`, or a substitute in tests.
-    pub cargo: PathBuf,
-    /// The program `git`.
-    pub git: Git,
-    /// How to build the program that has the verb `check`.
-    pub build: Build,
-}
-
-impl Tools {
-    /// The programs found on the search path.
-    #[must_use]
-    pub fn new(build: Build) -> Self {
-        Self { cargo: PathBuf::from("cargo"), git: Git { program: PathBuf::from("git") }, build }
-    }
-}
-
-/// How to build the program that has the verb `check`.
-#[derive(Debug, Clone)]
-pub struct Build {
-    /// Arguments after `cargo build`.
-    arguments: Vec<String>,
-    profile: String,
-    program: String,
-}
-
-impl Build {
-    /// A program of the given package, built with the given profile.
-    #[must_use]
-    pub fn of_package(package: &str, program: &str, profile: &str) -> Self {
-        let arguments = ["--profile", profile, "-p", package, "--bin", program];
-        Self::with(&arguments, program, profile)
-    }
-
-    /// A program of the package at the root of the repository.
-    #[must_use]
-    pub fn of_program(program: &str) -> Self {
-        Self::with(&["--release", "--bin", program], program, "release")
-    }
-
-    fn with(arguments: &[&str], program: &str, profile: &str) -> Self {
-        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        Self { arguments, profile: profile.to_owned(), program: format!("{program}{EXE_SUFFIX}") }
-    }
-}
 
 /// Limits of a check.
 #[derive(Debug, Clone, Copy)]
@@ -98,12 +45,6 @@ impl Outcome {
     fn without_check(finding: Finding) -> Self {
         Self { finding, states: None, seeds: None, cpu: Duration::ZERO, said: Vec::new() }
     }
-}
-
-/// The result of a build: a program, or the compiler's errors.
-enum Built {
-    Program(PathBuf),
-    Refused(String),
 }
 
 /// The output of a check; if it was killed at its time limit, also a text that gives the limit.
@@ -214,60 +155,7 @@ impl Bench<'_> {
     }
 
     fn build(&self, engine: Engine, logs: &Path) -> Result<Option<Built>, Error> {
-        let (cargo, program) = match engine {
-            Engine::Check => self.build_check(),
-            Engine::Sim => self.build_sim(),
-        };
-        let ran = process::run(cargo, &Logs::new(logs, "build"), None, self.stop)?;
-        match ran.end {
-            End::Interrupted => Ok(None),
-            End::Exited(status) if status.success() => Ok(Some(Built::Program(program))),
-            End::Exited(_) | End::TimedOut => Ok(Some(Built::Refused(errors(&ran.stderr)))),
-        }
-    }
-
-    fn cargo(&self, target: &Path) -> Command {
-        let tree = &self.checkout.tree;
-        let mut cargo = Command::new(&self.tools.cargo);
-        cargo
-            .current_dir(tree)
-            .args(["build", "--manifest-path"])
-            .arg(tree.join("Cargo.toml"))
-            .arg("--target-dir")
-            .arg(target)
-            .env("CARGO_TERM_COLOR", "never")
-            .env_remove("CARGO_BUILD_TARGET");
-        cargo
-    }
-
-    fn build_check(&self) -> (Command, PathBuf) {
-        let build = &self.checkout.build;
-        let mut cargo = self.cargo(build);
-        let Build { arguments, profile, program } = &self.tools.build;
-        cargo.args(arguments);
-        // The environment variable, if set, takes precedence over cargo's configuration.
-        match env::var("RUSTFLAGS") {
-            Ok(flags) => cargo.env("RUSTFLAGS", format!("{flags} {CAP_LINTS}")),
-            Err(_) => cargo.arg(format!("--config=build.rustflags=[\"{CAP_LINTS}\"]")),
-        };
-        (cargo, build.join(profile).join(program))
-    }
-
-    /// Builds the simulator, which is another build of the same tree. Compiling takes most of the time to a
-    /// verdict, so the parts that each patch changes are not optimised.
-    fn build_sim(&self) -> (Command, PathBuf) {
-        let build = self.checkout.build.with_file_name("build-sim");
-        let mut cargo = self.cargo(&build);
-        cargo
-            .args(["--profile", "mutant", "-p", "cutover-sim"])
-            .args(
-                ["cutover", "cutover-sim"]
-                    .map(|name| format!("--config=profile.mutant.package.{name}.opt-level=0")),
-            )
-            .arg(format!("--config=target.'cfg(all())'.rustflags=['--cfg','madsim','{CAP_LINTS}']"))
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS");
-        (cargo, build.join("mutant").join(format!("cutover-sim{EXE_SUFFIX}")))
+        self.tools.build(self.checkout, engine, logs, self.stop)
     }
 
     /// Arguments of the simulator. Seeds run one at a time, so that always the same seed finds a mutant.
@@ -335,27 +223,4 @@ impl Bench<'_> {
 
 fn no_check(verdict: Verdict, by: Option<&str>, why: String) -> Outcome {
     Outcome::without_check(Finding::new(verdict, by, why))
-}
-
-/// The compiler's output from the first error on. The last lines only count the errors.
-fn errors(stderr: &str) -> String {
-    let from_error = stderr.lines().skip_while(|line| !line.starts_with("error"));
-    let lines: Vec<_> = from_error.take(COMPILER_LINES).collect();
-    if lines.is_empty() {
-        let tail: Vec<_> = stderr.lines().rev().take(COMPILER_LINES).collect();
-        return tail.into_iter().rev().collect::<Vec<_>>().join("\n");
-    }
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::errors;
-
-    #[test]
-    fn the_first_error_is_the_one_to_show() {
-        let stderr = "   Compiling a\nwarning: w\n  --> x\nerror[E0277]: no\n --> y\n";
-        assert_eq!(errors(stderr), "error[E0277]: no\n --> y");
-        assert_eq!(errors("cannot\nstart\n"), "cannot\nstart");
-    }
 }

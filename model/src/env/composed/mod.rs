@@ -11,8 +11,7 @@
 //! The watch behind a gateway's cache or a controller may lag behind every node, so these may act on any record
 //! that some node has applied.
 //!
-//! May import: `core`, `cutover_model::protocol`, `cutover_model`, `cutover_model::env::migration`,
-//! `cutover_model::env::consensus`.
+//! May import: `core`, `cutover_model::protocol`, `cutover_model`, `cutover_model::env::migration`, `cutover_model::env::consensus`.
 
 mod bounds;
 
@@ -278,9 +277,7 @@ impl Protocol for Composed {
 
     fn step(&self, state: &State, action: &Action, notes: &mut Notes) -> Option<State> {
         let step = self.take(state, *action, notes.explains())?;
-        super::tell(notes, step.broken, &step.violations);
-        notes.mark_all(step.marks);
-        notes.say_all(step.lines);
+        super::tell(notes, step.broken, &step.violations, step.marks, step.lines);
         Some(step.state)
     }
 

@@ -30,6 +30,7 @@ mod mark;
 mod parts;
 mod reduction;
 mod refused;
+mod relabel;
 mod sink;
 mod step;
 mod text;
@@ -45,6 +46,7 @@ pub use parts::{
 
 pub(crate) use step::Stepped;
 
+use crate::env::Reached;
 use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use cutover::core::fence::{Config, Enforcement, Fence, Input};
@@ -72,7 +74,7 @@ pub struct Migration {
     log_is_atomic: bool,
     symmetry: Symmetry,
     /// The marks reached so far: by steps, and by deliveries that change nothing and so are no steps.
-    reached: AtomicU64,
+    reached: Reached,
     /// Distinguishes this environment's entries in caches that threads share between environments.
     key: u64,
 }
@@ -112,31 +114,7 @@ impl Migration {
     pub(crate) fn with_log(bounds: &MigrationBounds, log_is_atomic: bool) -> Self {
         let key = INSTANCES.fetch_add(1, Ordering::Relaxed);
         let symmetry = gateways_exchanged(bounds);
-        Self { bounds: bounds.clone(), log_is_atomic, symmetry, reached: AtomicU64::new(0), key }
-    }
-
-    /// A partition that was created and opened at A, without writes.
-    pub(crate) fn initial(&self) -> State {
-        let (log, sinks, _) = self.created();
-        let monitor = self.monitor(log.current().map(AsRef::as_ref));
-        let controllers = Controllers {
-            machines: vec![self.controller(); usize::from(self.bounds.controllers)],
-            gained: 0,
-        };
-        let state = State {
-            log: self.share(log),
-            sinks: sinks.map(|sink| self.share(sink)),
-            control: self.share(ControlMessages::default()),
-            net: self.share(Net::default()),
-            clients: self.share(self.clients()),
-            controllers: self.share(controllers),
-            monitor: self.share(monitor),
-            spent: Spent::default(),
-            enabled: Arc::default(),
-            image: 0,
-        };
-        let enabled = self.enabled_in(&state.log, &state.control, &state.controllers);
-        State { enabled, ..state }
+        Self { bounds: bounds.clone(), log_is_atomic, symmetry, reached: Reached::default(), key }
     }
 
     /// Creates the partition with the production transitions (create, prepare, open). Also returns the commands, in
@@ -280,10 +258,7 @@ impl State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (name, value) in self.facts() {
-            writeln!(f, "{name:<5} {value}")?;
-        }
-        Ok(())
+        super::write_facts(f, self.facts())
     }
 }
 
@@ -304,8 +279,28 @@ impl Protocol for Migration {
         Self::with_log(bounds, true)
     }
 
+    /// A partition that was created and opened at A, without writes.
     fn initial(&self) -> State {
-        self.initial()
+        let (log, sinks, _) = self.created();
+        let monitor = self.monitor(log.current().map(AsRef::as_ref));
+        let controllers = Controllers {
+            machines: vec![self.controller(); usize::from(self.bounds.controllers)],
+            gained: 0,
+        };
+        let state = State {
+            log: self.share(log),
+            sinks: sinks.map(|sink| self.share(sink)),
+            control: self.share(ControlMessages::default()),
+            net: self.share(Net::default()),
+            clients: self.share(self.clients()),
+            controllers: self.share(controllers),
+            monitor: self.share(monitor),
+            spent: Spent::default(),
+            enabled: Arc::default(),
+            image: 0,
+        };
+        let enabled = self.enabled_in(&state.log, &state.control, &state.controllers);
+        State { enabled, ..state }
     }
 
     fn enabled(&self, state: &State, into: &mut Vec<Action>) {
@@ -329,7 +324,7 @@ impl Protocol for Migration {
     }
 
     fn reached(&self) -> MarkSet {
-        self.reached.load(Ordering::Relaxed).into()
+        self.reached.all()
     }
 }
 

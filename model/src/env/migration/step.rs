@@ -11,7 +11,6 @@ use cutover::core::migration::Command;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// The result of a step.
 pub(crate) struct Stepped {
@@ -28,9 +27,7 @@ impl Stepped {
     /// Moves everything but the next state into `notes`.
     pub(super) fn tell(self, notes: &mut Notes) -> State {
         let Self { state, lines, broken, violations, marks } = self;
-        crate::env::tell(notes, broken, &violations);
-        notes.mark_all(marks.into());
-        notes.say_all(lines);
+        crate::env::tell(notes, broken, &violations, marks.into(), lines);
         state
     }
 }
@@ -163,22 +160,15 @@ impl Migration {
         next.mover();
         next.judge_now();
         let outcome = next.finish()?;
-        self.note(outcome.marks);
+        self.reached.add(outcome.marks);
         Some(outcome)
-    }
-
-    /// Adds to the marks reached so far.
-    pub(super) fn note(&self, marks: u64) {
-        if marks & !self.reached.load(Ordering::Relaxed) != 0 {
-            self.reached.fetch_or(marks, Ordering::Relaxed);
-        }
     }
 
     /// Applies an action that does not change the state, and returns the violated invariants.
     pub(super) fn glance(&self, state: &State, action: Action) -> u32 {
         let mut next = NextState::new(self, state, false);
         let _ = next.take(action);
-        self.note(next.marks);
+        self.reached.add(next.marks);
         next.findings.bits()
     }
 }
@@ -289,7 +279,7 @@ impl<'w> NextState<'w> {
         let broken = self.findings.bits();
         let same = broken == 0 && state.same_place(before);
         if same {
-            env.note(self.marks);
+            env.reached.add(self.marks);
             self.transcript.as_ref()?;
         }
         if derived {
