@@ -1,6 +1,5 @@
 //! Disaster recovery: founds a new cluster from the data directory of one node (`recover`) or from a backup
-//! (`restore`).
-//! Works offline, only with `--yes`, and writes an audit record next to the new data.
+//! (`restore`). Works offline, only with `--yes`, and writes an audit record next to the new data.
 
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
@@ -62,8 +61,8 @@ pub struct RestoreArgs {
 }
 
 /// Added to the highest epoch and migration id of the recovered state. Entries lost with the old cluster gave
-/// out higher
-/// ids than the recovered state shows, but fewer than this many: new ids are above the fence of every sink.
+/// out higher ids than the recovered state shows, but fewer than this many: new ids are above the fence of
+/// every sink.
 const LEAP: u64 = 1 << 32;
 
 struct Order<'a> {

@@ -249,14 +249,14 @@ macro_rules! enforce {
 #[doc(hidden)]
 pub use alloc::format as __format;
 
-/// A renaming of interchangeable ids: sessions and nodes. An id without a new name keeps its own.
+/// A renaming of interchangeable ids, used for symmetry reduction. An id that is not renamed keeps its value.
 pub trait Names {
-    /// A session's new name.
+    /// The new name of a session.
     fn session(&self, session: SessionId) -> SessionId {
         session
     }
 
-    /// A node's new name.
+    /// The new name of a node.
     fn node(&self, node: NodeId) -> NodeId {
         node
     }

@@ -150,10 +150,10 @@ impl<P> Message<P> {
 }
 
 impl<P: super::Payload> Message<P> {
-    /// The bytes that are sent to the peer.
+    /// Encodes the message as bytes for the peer.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     pub fn encode(&self) -> Result<Vec<u8>, MessageError> {
         postcard::to_allocvec(self).map_err(MessageError::Malformed)
     }
