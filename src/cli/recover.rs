@@ -46,7 +46,7 @@ pub struct RestoreArgs {
     decision: Decision,
 }
 
-/// Somebody who answers for what may be lost.
+/// The responsible operator, for the audit record.
 #[derive(Debug, clap::Args)]
 struct Decision {
     /// Name of the responsible operator, for the audit record

@@ -127,7 +127,7 @@ impl<P> Body<P> {
         }
     }
 
-    /// Whether it asks for a vote or a pre-vote, or answers such a request.
+    /// Whether the message requests a vote or pre-vote, or answers such a request.
     #[must_use]
     pub const fn is_election_message(&self) -> bool {
         match self {
