@@ -99,7 +99,7 @@ fn a_backup_is_restored_into_a_new_cluster() {
     words.extend(cluster.endpoints());
     words.extend(["--to".to_owned(), file.display().to_string()]);
     cutoverd(&words).ok();
-    cutoverd(&words).fails(65, &["cluster.backup", "the file exists", "expected none"]);
+    cutoverd(&words).fails(65, &["cluster.backup", "the file exists", "expected a new path"]);
     cluster.ctl(&["create", "after-the-backup", "--at", "A"]).ok();
     for node in &mut cluster.nodes {
         node.kill();

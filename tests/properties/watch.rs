@@ -107,7 +107,7 @@ fn follow(log: &Log, stream: &Given, cache: &mut WatchCache<Record>, view: &mut 
         match cache.handle(message) {
             Step::Wait => assert_eq!(cache.seen(), before, "what is not told is not seen"),
             Step::Reopen => return true,
-            Step::Tell(update) => {
+            Step::Apply(update) => {
                 let told = apply(view, update);
                 assert_eq!(told, cache.seen());
                 assert!(told >= before, "{told} after {before}");
@@ -155,7 +155,7 @@ fn pages_of_two_revisions_are_not_put_together() {
         assert_eq!((cache.seen(), cache.resume()), (Revision::ZERO, Revision::ZERO));
         assert_eq!(
             cache.handle(page(Revision(4), true)),
-            Step::Tell(Update::Everything { records: vec![(PartitionId(1), 1)], revision: Revision(4) }),
+            Step::Apply(Update::Everything { records: vec![(PartitionId(1), 1)], revision: Revision(4) }),
             "pages of a stream that was left count no more"
         );
     }

@@ -99,7 +99,7 @@ fn head(node: &Node<ControlPlaneState>) -> String {
 }
 
 fn progress(progress: &Progress, counts: bool) -> String {
-    let Progress { peer, matched, next, flow, heard, round: _ } = progress;
+    let Progress { peer, matched, next, flow, active, round: _ } = progress;
     let flow = match flow {
         Flow::Probe { waiting: true } => "probe, waits".to_owned(),
         Flow::Probe { waiting: false } => "probe".to_owned(),
@@ -107,6 +107,6 @@ fn progress(progress: &Progress, counts: bool) -> String {
         Flow::Replicate { in_flight } => format!("replicate, {} in flight", in_flight.len()),
         Flow::Install { last } => format!("snapshot at {last}"),
     };
-    let heard = if *heard || !counts { "" } else { ", silent" };
-    format!("  {peer} has {matched} next {next} {flow}{heard}")
+    let silent = if *active || !counts { "" } else { ", silent" };
+    format!("  {peer} has {matched} next {next} {flow}{silent}")
 }
