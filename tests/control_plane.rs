@@ -1,4 +1,5 @@
-//! The seam, and the engines behind it: what holds for one process holds for a cluster, and the other way round.
+//! The seam and the engines behind it: what holds for a single process holds for a cluster, and the other way
+//! round.
 
 #![expect(
     clippy::unwrap_used,
@@ -39,21 +40,21 @@ mod site;
 use cluster::Cluster;
 use site::{Engine, identity};
 
-/// A cluster in good weather that has a leader, and nothing left to do.
+/// A cluster without faults that has a leader and no outstanding work.
 fn led<C: Engine>(count: u8) -> (Cluster<C>, u8) {
     let mut cluster = Cluster::new(count, Caps::PRODUCTION, 5);
     let leader = lead(&mut cluster);
     (cluster, leader)
 }
 
-/// Waits for a leader that has committed the entry of its term.
+/// Runs until a leader has committed the entry of its term.
 fn lead<C: Engine>(cluster: &mut Cluster<C>) -> u8 {
     assert!(cluster.run_until(10_000, |cluster| cluster.leader().is_some()), "nobody comes to lead");
     cluster.settle();
     cluster.leader().unwrap()
 }
 
-/// Another leader than this one, which is cut off and believes that it leads on.
+/// Cuts off a leader, which continues to believe that it leads, and returns its successor.
 fn depose<C: Engine>(cluster: &mut Cluster<C>, leader: u8) -> u8 {
     cluster.cut(leader);
     let others: Vec<u8> = cluster.nodes().filter(|node| *node != leader).collect();
@@ -92,7 +93,7 @@ fn propose<C: Engine>(
     cluster.call(node, |engine| engine.propose(entry, ticket)).expect("it is the leader")
 }
 
-/// Proposes, and waits for what comes of it.
+/// Proposes and runs until the outcome is known.
 fn commit<C: Engine>(
     cluster: &mut Cluster<C>,
     node: u8,
@@ -119,7 +120,7 @@ fn fresh(epoch: u64) -> Effect<Answer> {
     Effect::Answered { answer: Answer::Epoch(Epoch(epoch)), repeated: false }
 }
 
-/// A test on each of these engines.
+/// Runs a test on each of these engines.
 macro_rules! on_engines {
     ($test:ident: $($name:ident: $engine:ident of $count:literal)+) => {
         mod $test {
@@ -134,7 +135,7 @@ macro_rules! on_engines {
 }
 pub(crate) use on_engines;
 
-/// Each test on one process, on a cluster of one, and on a cluster of three.
+/// Runs each test on a single process, on a cluster of one, and on a cluster of three.
 macro_rules! on_every_engine {
     ($($test:ident)*) => {
         $($crate::on_engines! {
@@ -147,7 +148,7 @@ macro_rules! on_every_engine {
 }
 pub(crate) use on_every_engine;
 
-/// Each test on a cluster of one, and on a cluster of three: what needs others, or may come to.
+/// Runs each test on a cluster of one and on a cluster of three: tests that need other nodes.
 macro_rules! on_every_cluster {
     ($($test:ident)*) => {
         $($crate::on_engines! {

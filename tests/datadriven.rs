@@ -33,7 +33,7 @@ mod words;
 #[path = "scripts/world.rs"]
 mod world;
 
-use world::World;
+use world::MigrationScript;
 
 #[test]
 fn moves() {
@@ -43,7 +43,7 @@ fn moves() {
         "tests/datadriven",
         |file| {
             files += 1;
-            let mut world = World::new();
+            let mut world = MigrationScript::new();
             file.run(|case| world.run(case));
         },
         of_clusters,
@@ -56,7 +56,7 @@ fn clusters() {
     let mut files = 0;
     datadriven::walk("tests/datadriven/raft", |file| {
         files += 1;
-        let mut script = raft::Script::new();
+        let mut script = raft::ClusterScript::new();
         file.run(|case| script.run(case));
     });
     assert!(files > 0, "no script was found");

@@ -1,5 +1,5 @@
-//! The judge of histories: small ones written by hand, random executions of the production table, and random histories
-//! against a judge that tries every order.
+//! The linearizability checker: small histories written by hand, random executions of the production table, and
+//! random histories compared with a checker that tries every order.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,7 +1,7 @@
-//! One suite for everything that holds the table: the embedded control plane, and clusters.
+//! A common suite for everything that holds the placement table: the embedded control plane and clusters.
 //!
-//! A store is compared with a table that takes the same commands: same answers, same records. A store may fail where the
-//! table cannot; then the command is repeated, and has taken effect once.
+//! A store is compared with a table that gets the same commands: answers and records must be equal. A store may
+//! fail where the table cannot; the command is then repeated, and must have taken effect once.
 
 #![expect(
     clippy::unwrap_used,
@@ -53,7 +53,7 @@ mod world;
 use cluster_store::ClusterStore;
 type Cluster = ClusterStore<ReplicatedControlPlane>;
 
-/// A disk in memory that takes so many batches, and then no more. Clones share it.
+/// An in-memory disk that accepts a given number of batches, and then fails. Clones share it.
 #[derive(Clone)]
 struct Memory {
     disk: Arc<Mutex<site::Disk>>,
@@ -69,7 +69,7 @@ impl Memory {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Opens a control plane on it.
+    /// Opens a control plane on this disk.
     fn open(&self) -> Result<Embedded, embedded::OpenError> {
         embedded::start(site::config(1), Queues::default(), self.clone(), self.now())
     }
@@ -90,7 +90,7 @@ fn embedded(caps: Caps) -> Embedded {
     Memory::new(site::founder(1, caps).disk().unwrap(), usize::MAX).open().unwrap()
 }
 
-/// The suite on one kind of store.
+/// Instantiates the suite for a kind of store.
 macro_rules! suite {
     ($($kind:ident: $make:expr;)*) => {
         $(mod $kind {

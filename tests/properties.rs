@@ -1,6 +1,7 @@
-//! What every machine promises whatever it is fed, tried on random inputs.
+//! Properties of every machine, checked on random inputs.
 //!
-//! The seed is fixed, so that a red run is red again; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` widen the search.
+//! The seed is fixed, so that a failure repeats; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` select other and more
+//! inputs.
 
 #![expect(
     clippy::unwrap_used,

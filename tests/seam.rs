@@ -1,5 +1,5 @@
-//! The seam of the control plane: one process and a cluster of one behave the same, and what is refused at once is
-//! refused in the words of the seam.
+//! The seam of the control plane: a single process and a cluster of one behave alike, and immediate refusals use
+//! the errors of the seam.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by stopping")]
 
@@ -46,7 +46,7 @@ fn admit(node: u8, by: u8) -> ControlPlaneEntry {
     ControlPlaneEntry::MembershipChange(change)
 }
 
-/// Performs what an engine wants done, until it wants nothing more; says what else it said.
+/// Performs an engine's outputs until there are no more, and returns the others.
 fn settle(
     engine: &mut impl ControlPlaneConsensus,
     disk: &mut Durable<ControlPlaneEntry>,
@@ -72,7 +72,7 @@ fn outcomes(said: &[ControlPlaneOutput]) -> Vec<Outcome<Answer>> {
     said.iter().filter_map(|output| output.decided()).map(|(_, outcome)| outcome.clone()).collect()
 }
 
-/// Everything that a caller can see of a life: what was said, and the state at the end.
+/// Everything that a caller can observe of a run: the outputs, and the state at the end.
 fn live(
     mut engine: impl ControlPlaneConsensus,
     mut disk: Durable<ControlPlaneEntry>,
@@ -152,22 +152,22 @@ fn a_follower_says_who_leads_by_certificate() {
     let nobody = Err(ControlPlaneError::NotLeader { leader: None });
     assert_eq!(engines[1].propose(create(1), None), nobody);
     engines[0].fire(Timer::Election);
-    // Until nobody says anything any more.
+    // Delivers messages until there are no more.
     loop {
-        let mut letters = Vec::new();
+        let mut messages = Vec::new();
         for engine in &mut engines {
             for output in settle(engine, &mut disk) {
-                if let Output::Send(letter) = output {
-                    letters.push(letter);
+                if let Output::Send(message) = output {
+                    messages.push(message);
                 }
             }
         }
-        if letters.is_empty() {
+        if messages.is_empty() {
             break;
         }
-        for letter in letters {
-            let to = usize::from(letter.to.node.0) - 1;
-            engines[to].receive(letter);
+        for message in messages {
+            let to = usize::from(message.to.node.0) - 1;
+            engines[to].receive(message);
         }
     }
     assert!(engines[0].is_leader() && !engines[1].is_leader());

@@ -1,11 +1,11 @@
-//! A seed becomes the options of a run.
+//! Expands a seed into the options of a run.
 
 use crate::faults;
 use crate::options::{DELAY_US_MIN, Drawn, Group, Options, Values, WRITE_US_MAX, WRITE_US_MIN, Work};
 use crate::stream::Stream;
 use cutover::node::driver::Timing;
 
-/// What is drawn before the options of faults.
+/// The options that are drawn before those of faults.
 const USUAL: [Drawn; 3] = [DELAY_US_MIN, WRITE_US_MIN, WRITE_US_MAX];
 
 fn stream(seed: u64, group: Group) -> Stream {
@@ -21,7 +21,7 @@ fn drawn(group: Group, stream: &mut Stream) -> Values {
     values
 }
 
-/// The options of a seed. Each group has a stream of its own.
+/// The options of a seed. Each group has its own random stream.
 #[must_use]
 pub fn options(seed: u64) -> Options {
     let mut shape = Stream::new(seed, "options", 0);

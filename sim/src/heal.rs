@@ -87,12 +87,12 @@ const WATCH_S: u64 = 40;
 async fn caught_up(hosts: &Hosts, users: &Users) -> Result<(), (Verdict, String)> {
     let last = lock(&hosts.judge).table().turns().last().map_or(Revision::ZERO, |turn| turn.revision);
     for _ in 0..WATCH_S {
-        if users.told().behind(last).is_none() {
+        if users.progress().behind(last).is_none() {
             return Ok(());
         }
         sleep(Duration::from_secs(1)).await;
     }
-    let Some((watcher, told)) = users.told().behind(last) else { return Ok(()) };
+    let Some((watcher, told)) = users.progress().behind(last) else { return Ok(()) };
     Err((Verdict::Stuck, format!("w{watcher} has been told up to {told} and not up to {last}")))
 }
 

@@ -1,4 +1,4 @@
-//! The whole configuration of a run, printed with it; `expand.rs` makes it from a seed.
+//! The options of a run, as printed with its result. `expand.rs` draws them from a seed.
 
 use crate::stream::Stream;
 use cutover::core::raft::{Limits, SessionLimits};
@@ -6,97 +6,97 @@ use cutover::node::driver::{Queues, Timing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Everything that steers a run. Chances are in parts per million, each for the thing that it names.
+/// The options of a run. Names end in the unit: `_ppm` is a probability in parts per million, `_pc` one in percent.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Options {
-    /// The seed.
+    /// The seed from which these options were drawn.
     pub seed: u64,
-    /// Voters at the start.
+    /// Number of voters at the start.
     pub nodes: u8,
-    /// How long faults happen, in simulated seconds.
+    /// Length of the phase with faults, in simulated seconds.
     pub faulty_s: u64,
-    /// Timers of the nodes.
+    /// Durations of the nodes' timers.
     pub timing: Timing,
-    /// Applied entries after which a snapshot is taken.
+    /// Number of applied entries after which a node takes a snapshot.
     pub compact_after_entries: u64,
-    /// Entries kept before a snapshot.
+    /// Number of entries that a node keeps before its snapshot.
     pub keep_entries: u64,
-    /// Appends on their way to one follower.
+    /// Maximum number of appends in flight to one follower.
     pub window: u8,
-    /// Entries in one append.
+    /// Maximum number of entries in an append.
     pub append_entries_max: u32,
-    /// Bytes proposed and not committed.
+    /// Maximum total size of uncommitted proposals in bytes.
     pub uncommitted_bytes_max: u32,
-    /// Sessions.
+    /// Maximum number of sessions.
     pub sessions_max: u16,
-    /// Answers kept for a session.
+    /// Maximum number of answers kept for a session.
     pub answers_max: u16,
-    /// Queue of requests.
+    /// Length of the driver's queue of requests.
     pub requests_max: usize,
-    /// Changes kept for watchers that come back.
+    /// Number of changes kept for watchers that reconnect.
     pub watch_history: usize,
-    /// Changes that a watcher has not taken.
+    /// Maximum number of changes queued for a watcher.
     pub watch_ahead: usize,
-    /// The network between nodes.
+    /// Options of the network between nodes.
     pub link: Values,
-    /// The disks.
+    /// Options of the disks.
     pub disk: Values,
-    /// What happens to nodes.
+    /// Options of faults at nodes.
     pub node: Values,
-    /// What clients do.
+    /// Options of the workload.
     pub work: Work,
 }
 
-/// A group of options, each named in it, with a random stream of its own.
+/// A group of options, with its own random stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Group {
     /// The network between nodes.
     Link = 1,
     /// The disks.
     Disk = 2,
-    /// What happens to nodes; each chance is for a tenth of a second.
+    /// Faults at nodes; each probability is per tenth of a second.
     Node = 3,
-    /// What clients do.
+    /// The workload.
     Work = 4,
 }
 
-/// How a seed draws an option.
+/// How the value of an option is drawn.
 #[derive(Clone, Copy, Debug)]
 pub enum Draw {
-    /// One of these, or 0 in a third of the seeds: what hides behind a fault is seen without it.
+    /// One of these values, or 0 in a third of the seeds. A fault that is off lets others show what it would hide.
     Chance(&'static [u64]),
-    /// One of these.
+    /// One of these values.
     OneOf(&'static [u64]),
-    /// By the group's stream, and what it has given so far.
+    /// By a function of the group's random stream and the values drawn so far.
     By(fn(&mut Stream, &Values) -> u64),
 }
 
-/// An option that a seed draws.
+/// An option whose value is drawn from a seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawn {
-    /// Its group.
+    /// The group that the option belongs to.
     pub group: Group,
-    /// Its name there, in what a run prints.
+    /// Name within the group, in the output of a run.
     pub name: &'static str,
-    /// How it is drawn.
+    /// How its value is drawn.
     pub draw: Draw,
 }
 
 impl Drawn {
-    /// How often something happens: one of these, or 0 in a third of the seeds.
+    /// An option for a probability: one of these values, or 0 in a third of the seeds.
     #[must_use]
     pub const fn chance(group: Group, name: &'static str, from: &'static [u64]) -> Self {
         Self { group, name, draw: Draw::Chance(from) }
     }
 
-    /// How long or how much: one of these.
+    /// An option for a duration or an amount: one of these values.
     #[must_use]
     pub const fn scale(group: Group, name: &'static str, from: &'static [u64]) -> Self {
         Self { group, name, draw: Draw::OneOf(from) }
     }
 }
 
-/// What a seed has drawn for a group, by name.
+/// The drawn values of a group, by name of the option.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Values(BTreeMap<String, u64>);
@@ -108,13 +108,13 @@ impl Values {
         self.named(option.name)
     }
 
-    /// The value of the option of this name, 0 if there is none.
+    /// The value of the option with this name; 0 if there is none.
     #[must_use]
     pub fn named(&self, name: &str) -> u64 {
         self.0.get(name).copied().unwrap_or(0)
     }
 
-    /// Draws an option.
+    /// Draws the value of an option.
     pub fn draw(&mut self, option: &Drawn, stream: &mut Stream) {
         let value = match option.draw {
             Draw::Chance(from) => {
@@ -127,58 +127,58 @@ impl Values {
         self.0.insert(option.name.to_owned(), value);
     }
 
-    /// Sets an option to 0.
+    /// Sets the value of an option to 0.
     pub fn clear(&mut self, option: &Drawn) {
         self.0.insert(option.name.to_owned(), 0);
     }
 }
 
-/// A message takes at least this long.
+/// Minimum delay of a message, in microseconds.
 pub const DELAY_US_MIN: Drawn =
     Drawn { group: Group::Link, name: "delay_us_min", draw: Draw::By(|stream, _| stream.between(20, 2_000)) };
-/// A write takes at least this long.
+/// Minimum duration of a write, in microseconds.
 pub const WRITE_US_MIN: Drawn = Drawn::scale(Group::Disk, "write_us_min", &[20, 200, 2_000]);
-/// A write takes at most this long.
+/// Maximum duration of a write that is not slowed down by a fault, in microseconds.
 pub const WRITE_US_MAX: Drawn = Drawn {
     group: Group::Disk,
     name: "write_us_max",
     draw: Draw::By(|stream, disk| disk.get(&WRITE_US_MIN) * stream.between(1, 10)),
 };
 
-/// What clients do.
+/// Options of the workload.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Work {
-    /// Clients.
+    /// Number of clients of numbered partitions.
     pub clients: u8,
-    /// Further clients, which ask any node, ten times a second, whoever leads.
+    /// Number of additional clients that make ten requests a second at random nodes, leaders or not.
     pub roaming: u8,
-    /// Clients of partitions with names.
+    /// Number of clients of named partitions.
     pub namers: u8,
-    /// Requests of all of them in a second.
+    /// Number of requests per second of all clients together.
     pub requests_per_s: u64,
-    /// Partitions that they share.
+    /// Number of partitions that the clients share.
     pub partitions: u32,
-    /// Placements.
+    /// Number of placements.
     pub placements: u16,
-    /// Of a hundred requests, so many are reads.
+    /// Percentage of requests that are reads.
     pub reads_pc: u64,
-    /// Of a hundred changes, so many go against what the client knows to be the state.
+    /// Percentage of changes that expect a state other than the one the client knows.
     pub stale_pc: u64,
-    /// Of a hundred changes, so many are without a session.
+    /// Percentage of changes without a session.
     pub bare_pc: u64,
-    /// Migrations in flight at once.
+    /// Maximum number of migrations in flight.
     pub migrations_max: u32,
-    /// Watchers.
+    /// Number of watchers.
     pub watchers: u8,
-    /// A client waits for an answer for so long.
+    /// How long a client waits for an answer, in milliseconds.
     pub patience_ms: u64,
-    /// The options of kinds of faults in this group.
+    /// Options of the faults in this group.
     #[serde(flatten)]
     pub faults: Values,
 }
 
 impl Options {
-    /// The value of an option that a seed has drawn.
+    /// The drawn value of an option.
     #[must_use]
     pub fn value(&self, option: &Drawn) -> u64 {
         match option.group {
@@ -190,7 +190,7 @@ impl Options {
         .get(option)
     }
 
-    /// Sets an option that a seed has drawn to 0.
+    /// Sets the drawn value of an option to 0.
     pub fn clear(&mut self, option: &Drawn) {
         match option.group {
             Group::Link => &mut self.link,
@@ -201,7 +201,7 @@ impl Options {
         .clear(option);
     }
 
-    /// Bounds of a node.
+    /// Limits of the nodes.
     #[must_use]
     pub const fn limits(&self) -> Limits {
         Limits {
@@ -215,13 +215,13 @@ impl Options {
         }
     }
 
-    /// Bounds of sessions.
+    /// Limits of the session table.
     #[must_use]
     pub const fn sessions(&self) -> SessionLimits {
         SessionLimits { sessions_max: self.sessions_max, answers_max: self.answers_max }
     }
 
-    /// Queues of a driver.
+    /// Lengths of the driver's queues.
     #[must_use]
     pub fn queues(&self) -> Queues {
         Queues {

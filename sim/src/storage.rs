@@ -25,7 +25,7 @@ pub struct Storage {
     pub store: Store,
     /// The simulated disk below the store.
     pub disk: Disk,
-    /// Probabilities of failures.
+    /// Probabilities and durations of failures.
     pub options: Values,
     /// Random stream of this disk.
     pub chance: Stream,

@@ -3,17 +3,17 @@
 use crate::faults;
 use crate::options::{Draw, Drawn, Options};
 
-/// Takes something out of a run.
+/// How to switch something off.
 #[derive(Clone, Copy, Debug)]
 pub enum LeaveOut {
-    /// A kind of fault, by its chance.
+    /// A kind of fault: its probability is set to 0.
     Fault(Drawn),
     /// A kind of client.
     Clients(fn(&mut Options)),
 }
 
 impl LeaveOut {
-    /// Takes it out.
+    /// Changes the options.
     pub fn of(self, options: &mut Options) {
         match self {
             Self::Fault(chance) => options.clear(&chance),

@@ -1,4 +1,4 @@
-//! Watchers: no gap across nodes that go away, and nobody waits for one that does not read.
+//! Watchers: no gap when nodes go away, and no one waits for a watcher that does not read.
 
 use super::harness::{PATIENCE, until};
 use super::made::{Cluster, options};
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 const CREATE: Transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
 
-/// What a watcher was told, put together.
+/// The table as assembled from a watcher's updates.
 #[derive(Default)]
 struct Seen {
     records: BTreeMap<PartitionId, PartitionRecord>,
@@ -46,7 +46,7 @@ impl Seen {
     }
 }
 
-/// Creates and deletes, each change sent until it is answered.
+/// Creates and deletes partitions; each change is sent until it is answered.
 async fn change(client: &Client, from: u32, to: u32) {
     let session = client.session().await.unwrap();
     for partition in from..to {
@@ -67,7 +67,7 @@ async fn change(client: &Client, from: u32, to: u32) {
     }
 }
 
-/// What the leader says there is.
+/// The leader's list of partitions.
 fn table(cluster: &Cluster) -> BTreeMap<PartitionId, PartitionRecord> {
     let page = cluster.run(cluster.client().list(None)).unwrap();
     assert!(!page.more);
@@ -80,7 +80,7 @@ fn watchers_have_no_gap_across_nodes_that_die() {
     let mut cluster = Cluster::plain(3);
     let watchers: Vec<_> = (0..3)
         .map(|at| {
-            // Each begins at another node.
+            // Each watcher begins at another node.
             let mut addresses = cluster.addresses();
             addresses.rotate_left(at);
             let dial = Arc::new(cutover::node::tls::Security::Plain);
@@ -90,7 +90,7 @@ fn watchers_have_no_gap_across_nodes_that_die() {
             let task = cluster.spawn(async move {
                 let mut watch = client.watch();
                 loop {
-                    // While no node serves there is no stream; the next call tries again.
+                    // Without a node that serves there is no stream; the next call tries again.
                     if let Ok(update) = watch.next().await {
                         admits.update(&update);
                         told.lock().unwrap().take(update);
@@ -124,7 +124,7 @@ fn watchers_have_no_gap_across_nodes_that_die() {
     }
 }
 
-/// Long names fill a window soon.
+/// Long names fill a flow-control window quickly.
 fn long(worker: usize, number: usize) -> PartitionSelector {
     let name = format!("w{worker}-{number:0>59}");
     PartitionSelector::Name(PartitionName::try_from(name).unwrap())
@@ -141,7 +141,7 @@ fn a_watcher_that_does_not_read_is_cut_off() {
     let at = format!("http://{}", cluster.nodes[0].client);
     let client = cluster.client();
     cluster.run(async {
-        // It takes as little ahead as HTTP/2 allows, and then reads nothing. Nobody else waits for it.
+        // This watcher has the smallest window that HTTP/2 allows, and reads nothing. No one else may wait for it.
         let endpoint = tonic::transport::Endpoint::from_shared(at).unwrap();
         let channel = endpoint.initial_stream_window_size(65_535).connect().await.unwrap();
         let mut calls = PlacementsClient::new(channel);
@@ -182,13 +182,13 @@ fn a_watcher_that_does_not_read_is_cut_off() {
         };
         assert_eq!(ended.code(), tonic::Code::ResourceExhausted, "{ended:?}");
         assert!(ended.message().contains("resume by revision"), "{ended:?}");
-        // It goes on where it was.
+        // The watcher continues at the revision that it has seen.
         let again = calls.watch(WatchRequest { after_revision: told }).await;
         assert!(revision(again.unwrap().into_inner().message().await.unwrap().unwrap().what) > told);
     });
 }
 
-/// What it says is true, and may be old for as long as the others are away: its watchers must not take that for news.
+/// A node cut off from the others only has old state, which its watchers must not take for current.
 #[test]
 fn a_node_that_has_lost_the_others_sends_its_watchers_away() {
     let mut cluster = Cluster::plain(3);
@@ -221,7 +221,7 @@ fn a_node_that_has_lost_the_others_sends_its_watchers_away() {
         assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
         assert!(status.message().contains("no contact with a leader"), "{status:?}");
     }
-    // Whoever watches through the library waits, and misses nothing.
+    // A watcher that uses the library waits, and misses nothing.
     for lost in [1, 2] {
         cluster.nodes[lost].start();
     }
@@ -248,14 +248,14 @@ fn revision(what: Option<What>) -> u64 {
     }
 }
 
-/// What a node counted under this name.
+/// The value of a node's metric.
 fn counted(cluster: &Cluster, name: &str) -> u64 {
     let metrics = super::garbage::scrape(cluster.nodes[0].metrics);
     let line = metrics.lines().find(|line| line.starts_with(name));
     line.and_then(|line| line.split_whitespace().last()?.parse().ok()).unwrap_or(0)
 }
 
-/// Why a stream ends.
+/// The reason for which a stream ends.
 async fn end<T>(stream: &mut tonic::Streaming<T>) -> tonic::Status {
     loop {
         match stream.message().await {
@@ -293,7 +293,7 @@ fn streams_that_nobody_reads_end() {
         for worker in workers {
             worker.await.unwrap();
         }
-        // Its queue has room for all of it: what ends it is that it takes nothing.
+        // The queue has space for all changes; the watcher is disconnected because it does not read.
         until("a watcher that is cut off", || {
             (counted(&cluster, "cutover_watchers_cut_off_total") > 0).then_some(())
         });
@@ -308,7 +308,7 @@ fn streams_that_nobody_reads_end() {
         let ended = end(&mut backup).await;
         assert_eq!(ended.code(), tonic::Code::DeadlineExceeded, "{ended:?}");
         assert!(ended.message().contains("was not read within 1 s"), "{ended:?}");
-        // Whoever reads is not concerned, neither by how long it has been there nor by how much there is.
+        // A watcher that reads is not affected, however long it watches and however much it receives.
         assert!(matches!(watch.next().await, Ok(Update::Everything { .. } | Update::Changed { .. })));
         assert!(client.backup().await.unwrap().len() > 1 << 18);
     });

@@ -1,4 +1,4 @@
-//! What the published seam promises, on every engine.
+//! The promises of the published seam, checked on every engine.
 
 use super::*;
 use crate::site::{CALM, LIMITS, config, founder, peer};
@@ -71,7 +71,7 @@ fn the_first_entry_of_a_term_is_the_leaders_alone<C: Engine>(count: u8) {
     assert_eq!(refused, Err(ControlPlaneError::Rejected(Rejection::OpensTerm)));
 }
 
-/// The harness looks at the disks whenever an outcome is told; here nothing is on the disk, and nothing is told.
+/// No outcome is given before its entry is durable: with a disk that writes nothing there is none.
 fn nothing_is_told_before_it_is_durable<C: Engine>(count: u8) {
     let (mut cluster, leader) = led::<C>(count);
     let before = (cluster.engine(leader).commit_index(), cluster.engine(leader).state().clone());
@@ -82,7 +82,7 @@ fn nothing_is_told_before_it_is_durable<C: Engine>(count: u8) {
     assert!(!outputs.iter().any(told), "{outputs:?}");
     let after = (cluster.engine(leader).commit_index(), cluster.engine(leader).state().clone());
     assert_eq!(before, after, "what is not durable is not committed");
-    // The disk is full: nothing of it is ever performed, and the node goes down.
+    // The disk is full: no output is performed any more, and the node goes down.
     cluster.settle();
     assert_eq!(cluster.decided(leader, id), None);
     cluster.crash(leader);
@@ -104,7 +104,7 @@ fn no_read_before_a_commit_in_the_term<C: Engine>(count: u8) {
     assert_eq!(cluster.read(leader, id), Some(Ok(index)));
 }
 
-/// Every batch that the engine wants written is durable now.
+/// Makes all batches of the engine durable.
 fn sync<C: Engine>(engine: &mut C) -> Vec<ControlPlaneOutput> {
     let said = engine.take_outputs();
     for output in &said {
@@ -139,14 +139,14 @@ fn a_follower_may_not_write_and_names_the_leader() {
     cluster.settle();
     assert_eq!(cluster.engine(leader).commit_index(), Some(Index(2)));
 
-    // One that was just started knows nobody.
+    // A node that has just started knows no leader.
     cluster.crash(follower);
     cluster.start(follower);
     let no = ControlPlaneError::NotLeader { leader: None };
     assert_eq!(cluster.call(follower, |engine| engine.propose(create(1), None)), Err(no));
 }
 
-/// Two batches are on their way, and one has arrived: what is in the other does not count, nor can it be seen.
+/// Of two batches, one is durable: the entries of the other do not count, and cannot be read.
 #[test]
 fn a_sole_voter_counts_itself_only_as_far_as_its_disk() {
     let (mut cluster, leader) = led::<SingleNodeControlPlane>(1);
@@ -172,7 +172,7 @@ fn a_sole_voter_counts_itself_only_as_far_as_its_disk() {
     assert!(said.1.iter().any(|output| matches!(output, Output::Decided { id, .. } if *id == said.0)));
 }
 
-/// What one process says is, to the letter, what a cluster of one says, but for timers: it has none.
+/// A single process gives exactly the outputs of a cluster of one, except for timers, which it does not need.
 #[test]
 fn callers_cannot_tell_one_process_from_a_cluster_of_one() {
     let founder = founder(1, Caps::PRODUCTION);

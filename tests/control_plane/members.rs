@@ -1,4 +1,4 @@
-//! Who takes part, by the subjects of their certificates.
+//! Members, identified by the subjects of their certificates.
 
 use super::*;
 use crate::site::{config, founder, peer};
@@ -28,7 +28,7 @@ fn an_identity_has_one_node<C: Engine>(count: u8) {
     let (mut cluster, leader) = led::<C>(count);
     let taken = |by| ControlPlaneError::IdentityTaken { identity: identity(by), by: NodeId(by) };
     assert_eq!(cluster.call(leader, |engine| engine.propose(admit(9, 1), None)), Err(taken(1)));
-    // However it is spelled.
+    // Every spelling of the subject means the same identity.
     let spelled = ClusterVoterIdentity::from_certificate_subject("commonName = node\\2d1").unwrap();
     let entry = ControlPlaneEntry::MembershipChange(MembershipChange::Admit {
         peer: peer(9),
@@ -39,12 +39,12 @@ fn an_identity_has_one_node<C: Engine>(count: u8) {
     assert_eq!(commit(&mut cluster, leader, admit(9, 9), None).1, noted());
     assert_eq!(cluster.engine(leader).state().node_of(&identity(9)), Some(NodeId(9)));
     assert_eq!(cluster.call(leader, |engine| engine.propose(admit(10, 9), None)), Err(taken(9)));
-    // A node is a member once.
+    // A node can be a member only once.
     let (change, found) = (Change::AddLearner(peer(9)), peer(9));
     let refusal = ChangeRefusal::AlreadyMember { found };
     let refused = cluster.call(leader, |engine| engine.propose(admit(9, 10), None));
     assert_eq!(refused, Err(ControlPlaneError::Rejected(Rejection::Change { change, refusal })));
-    // Who has left is not remembered: its identity may come back as another node.
+    // The identity of a removed node may return as another node.
     assert_eq!(commit(&mut cluster, leader, remove(9), None).1, noted());
     assert_eq!(cluster.engine(leader).state().node_of(&identity(9)), None);
     assert_eq!(commit(&mut cluster, leader, admit(10, 9), None).1, noted());
@@ -62,7 +62,7 @@ fn a_learner_that_hears_nothing_does_not_come_to_vote<C: Engine>(count: u8) {
     assert_eq!(refused, Err(ControlPlaneError::Rejected(Rejection::Change { change, refusal })));
 }
 
-/// Founded with one voter; the others join. Then the first one leaves.
+/// A cluster is founded with one voter, and others join. Then the founder leaves.
 #[test]
 fn a_cluster_grows_from_one_and_its_founder_leaves() {
     let (mut cluster, first) = led::<ReplicatedControlPlane>(1);
@@ -91,7 +91,7 @@ fn a_cluster_grows_from_one_and_its_founder_leaves() {
     assert_eq!(commit(&mut cluster, next, create(2), None).1, fresh(1));
 }
 
-/// A voter that lost its disk is somebody else, under the same certificate.
+/// A voter that lost its disk returns in another incarnation, with the same certificate.
 #[test]
 fn a_node_without_its_disk_comes_back_in_another_life() {
     let (mut cluster, leader) = led::<ReplicatedControlPlane>(3);
@@ -113,7 +113,7 @@ fn a_node_without_its_disk_comes_back_in_another_life() {
     assert_eq!(cluster.engine(leader).state().identity(NodeId(lost)), Some(&identity(lost)));
 }
 
-/// Nobody could hear it: it has no port for peers. Nothing of it is in the log.
+/// A single process has no peer port, so it refuses to admit a node, and logs nothing.
 #[test]
 fn one_process_admits_nobody() {
     let (mut cluster, leader) = led::<SingleNodeControlPlane>(1);
@@ -129,7 +129,7 @@ fn one_process_admits_nobody() {
     assert_eq!(cluster.engine(leader).members(), [(NodeId(1), identity(1).into())]);
 }
 
-/// The same disk under the other engine: everything is kept, and others can join.
+/// The replicated engine starts from the disk of the single-node engine with everything on it, and others can join.
 #[test]
 fn one_process_grows_into_a_cluster_and_keeps_everything() {
     let (mut alone, _) = led::<SingleNodeControlPlane>(1);

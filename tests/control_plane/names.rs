@@ -1,4 +1,4 @@
-//! Partitions by name: the log gives the numbers, each once, and a name goes with its partition.
+//! Named partitions: the log assigns each number once, and a name belongs to its partition.
 
 use super::{commit, led};
 use cutover::core::control_plane::{
@@ -35,7 +35,7 @@ fn expected(migration: u64, epoch: u64) -> Expected {
     Expected { migration: MigrationId(migration), epoch: Epoch(epoch) }
 }
 
-/// The copy at A of this creation is gone.
+/// Records that the copy at A with this creation is gone.
 fn forget(partition: u32, copy: u64) -> ControlPlaneEntry {
     let speaker = StatementOrigin {
         store: Placement(0),
@@ -64,8 +64,8 @@ fn the_log_numbers_what_people_name() {
     }
 }
 
-/// As long as a copy of the old life is left, the name is its partition's: a new life has the same number. Once the last
-/// copy is gone, the name is free, and the number is not given out again.
+/// As long as an old copy exists, the name stays with the partition's number, also when it is created again. After
+/// the last copy is gone, the name is free, and the number is never used again.
 #[test]
 fn a_name_goes_with_the_last_copy_of_its_partition() {
     let (mut cluster, leader) = led::<ReplicatedControlPlane>(1);

@@ -1,9 +1,10 @@
-//! What a proposer is told when the leader that took its entry leads no longer.
+//! The outcome of a proposal whose leader is deposed.
 
 use super::*;
 use crate::site::{CALM, ROUGH};
 
-/// The leader is cut off with an entry that nobody else has; it finds out that nobody hears it.
+/// Cuts off a leader with an entry that no other node has, until it notices that it has lost contact. `reaches`:
+/// one other node has the entry.
 fn cut_off_with_an_entry(reaches: bool) -> (Cluster<ReplicatedControlPlane>, u8, ProposalId) {
     let (mut cluster, old) = led::<ReplicatedControlPlane>(3);
     if !reaches {
@@ -11,7 +12,7 @@ fn cut_off_with_an_entry(reaches: bool) -> (Cluster<ReplicatedControlPlane>, u8,
     }
     let id = propose(&mut cluster, old, create(1), None);
     if reaches {
-        // On the disk of one other node, which does not come to say so.
+        // The entry reaches the disk of one other node, whose acknowledgement is lost.
         let follower = cluster.nodes().find(|node| *node != old).unwrap();
         let index = cluster.engine(old).commit_index().unwrap().next();
         assert!(cluster.run_until(1000, |cluster| cluster.disk(follower).log.last().index >= index));
@@ -57,7 +58,7 @@ fn an_entry_that_another_node_has_is_indeterminate_and_committed_by_the_next_lea
     assert_eq!(again, Effect::Answered { answer: Answer::Refused(refusal), repeated: false });
 }
 
-/// A leader that is deposed by a later term says so at once.
+/// A leader that learns of a higher term reports its outstanding proposals as indeterminate at once.
 #[test]
 fn an_outcome_is_indeterminate_as_soon_as_another_leads() {
     let (mut cluster, old) = led::<ReplicatedControlPlane>(3);
@@ -74,7 +75,7 @@ fn an_outcome_is_indeterminate_as_soon_as_another_leads() {
     assert_eq!(cluster.engine(old).leader(), Some(identity(new)));
 }
 
-/// Whatever the weather, a proposal has one outcome or its node is gone, and a committed one is in the log of all.
+/// With any faults, a proposal has at most one outcome, and all nodes have every entry whose outcome is committed.
 #[test]
 fn in_any_weather_what_is_told_is_what_all_applied() {
     for seed in 0..300 {

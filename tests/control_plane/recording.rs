@@ -1,4 +1,4 @@
-//! A recording of a node's calls leads back to its state; one that is damaged says so.
+//! A recording of a node's calls reproduces its state; a damaged one is refused.
 
 use super::create;
 use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneInput, ReplicatedControlPlane};
@@ -7,7 +7,7 @@ use cutover::core::migration::Caps;
 use cutover::core::raft::{Config, Content, Limits, Output, Peer, Timer};
 use cutover::core::trace::recording::{Frame, MAGIC, RecordingError, digest, frames, replay};
 
-/// A node alone, which is told to stand, and then to write, to read, and to open a session.
+/// Records a single node that campaigns, writes, reads and opens a session.
 fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
     let me = Peer { node: NodeId(1), incarnation: Incarnation(1) };
     let config = Config { cluster: ClusterId(1), me, limits: Limits::PRODUCTION };
@@ -56,7 +56,7 @@ fn a_call_that_is_left_out_is_noticed_at_the_end() {
     assert!(matches!(replay(all), Err(RecordingError::Diverged { .. })));
 }
 
-/// The process ended in the middle: what is whole is replayed. Anything else that is wrong is said.
+/// A recording that was cut off is replayed as far as it is complete. Any other damage is an error.
 #[test]
 fn a_recording_that_is_cut_off_has_no_end_and_one_that_is_damaged_is_none() {
     let (bytes, _) = recorded();
@@ -74,7 +74,7 @@ fn a_recording_that_is_cut_off_has_no_end_and_one_that_is_damaged_is_none() {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x10;
         let read = frames(&damaged).and_then(replay);
-        // A length that grew beyond the file looks like the end of it.
+        // A length field that points beyond the end looks like a recording that was cut off.
         assert!(read.as_ref().map_or(true, |replayed| !replayed.ended), "byte {at}: {read:?}");
     }
     for version in [1, 9] {

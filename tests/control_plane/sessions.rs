@@ -43,7 +43,7 @@ fn a_retry_is_answered_as_before<C: Engine>(count: u8) {
     let (second, again) = commit(&mut cluster, leader, create(1), ticket(session, 1));
     assert!(second > first, "a retry has a place of its own in the log");
     assert_eq!((again, cluster.engine(leader).state()), (repeated(created), &state));
-    // A refusal is an answer, too.
+    // A refusal is remembered as an answer, too.
     let (_, refused) = commit(&mut cluster, leader, create(1), ticket(session, 2));
     let (_, again) = commit(&mut cluster, leader, create(1), ticket(session, 2));
     assert_eq!(again, repeated(refused));
@@ -79,7 +79,7 @@ fn a_closed_session_is_never_new_again<C: Engine>(count: u8) {
     let expired = Effect::SessionRefused(SessionRefusal::Expired { session });
     assert_eq!(commit(&mut cluster, leader, create(1), ticket(session, 1)).1, expired);
     assert!(!has(&cluster, leader, 1));
-    // The one used longest ago goes: three are kept.
+    // Of four sessions three are kept: the least recently used one is closed.
     let sessions: Vec<_> = (0..4).map(|_| open(&mut cluster, leader)).collect();
     let expired = Effect::SessionRefused(SessionRefusal::Expired { session: sessions[0] });
     assert_eq!(commit(&mut cluster, leader, create(1), ticket(sessions[0], 1)).1, expired);
@@ -107,7 +107,7 @@ fn a_retry_is_answered_as_before_by_the_next_leader() {
     assert_eq!((again, cluster.engine(new).state()), (repeated(created), &before));
 }
 
-/// The proposer never heard of the first one, which the next leader commits; the retry stands behind it.
+/// The next leader commits the first attempt, whose answer was lost; the retry comes after it in the log.
 #[test]
 fn a_retry_of_what_was_indeterminate_applies_once() {
     for heard in [false, true] {

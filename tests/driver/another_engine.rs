@@ -1,4 +1,4 @@
-//! An engine that the crate does not have is driven like the others.
+//! The driver works with an engine that is defined outside the crate.
 
 use super::{Done, Wire, create, environment, peer, until};
 use cutover::core::control_plane::{
@@ -12,7 +12,7 @@ use cutover::core::raft::{Applied, Config, Configuration, Limits, Outcome, Sessi
 use cutover::node::driver::{DriverConfig, Stopped, start};
 use std::sync::{Arc, Mutex};
 
-/// Counts what it is given.
+/// An engine that counts its inputs.
 #[derive(Debug)]
 struct Third {
     inner: SingleNodeControlPlane,

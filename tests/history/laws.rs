@@ -1,4 +1,5 @@
-//! Random executions pass; and on small histories, however spoiled, the judge says what a search of every order says.
+//! Random executions are linearizable; and for small, corrupted histories the checker agrees with one that tries
+//! every order.
 
 #![allow(clippy::disallowed_macros, reason = "a measurement speaks to people")]
 
@@ -12,7 +13,7 @@ use cutover::core::invariant::history::{
 use cutover::core::migration::Transition;
 use proptest::prelude::*;
 
-/// Numbers without end from a seed (splitmix64).
+/// Pseudo-random numbers from a seed (splitmix64).
 pub fn dice(mut state: u64) -> impl FnMut(u64) -> u64 {
     move |bound| {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -35,7 +36,7 @@ fn shape() -> impl Strategy<Value = Shape> {
     )
 }
 
-/// A few operations on one partition, of a run in which another takes numbers as well.
+/// The operations on one partition, from a run in which another partition uses numbers as well.
 fn small(seed: u64, length: usize) -> Vec<Operation> {
     let mut roll = dice(seed);
     let shape = Shape {
@@ -51,7 +52,7 @@ fn small(seed: u64, length: usize) -> Vec<Operation> {
     operations
 }
 
-/// Another answer, another time, another order: most often one that no table gives.
+/// Corrupts a history: changes an answer, a time or the order, mostly into something that no table would give.
 fn spoil(operations: &mut Vec<Operation>, roll: &mut impl FnMut(u64) -> u64) {
     let count = u64::try_from(operations.len()).unwrap();
     if count == 0 {
@@ -129,7 +130,7 @@ proptest! {
     }
 }
 
-/// Leaves out reads, and forgets answers: what is left is still a history of the same run.
+/// Removes reads and answers. The remainder is still a history of the same run.
 fn forget(operations: &mut Vec<Operation>, share: u64, roll: &mut impl FnMut(u64) -> u64) {
     operations.retain(|operation| matches!(operation.call, Invocation::Apply { .. }) || roll(100) >= share);
     for operation in operations {
@@ -153,7 +154,7 @@ proptest! {
         prop_assert_eq!(judged.verdict, Verdict::Linearizable);
     }
 
-    /// A value that was overwritten before the read began.
+    /// A read returns a value that was overwritten before the read began.
     #[test]
     fn a_stale_read_is_found(shape in shape(), seed in any::<u64>(), roll in any::<u64>()) {
         let mut operations = execute(shape, &mut dice(seed));
@@ -176,7 +177,7 @@ proptest! {
         }
     }
 
-    /// An acknowledged transition that left no trace but what came after it.
+    /// An acknowledged transition is removed, but its consequences remain.
     #[test]
     fn an_effect_without_a_cause_is_found(shape in shape(), seed in any::<u64>(), roll in any::<u64>()) {
         let shape = Shape { lost: 0, ..shape };
@@ -219,7 +220,7 @@ fn advances(operation: &Operation) -> bool {
     )
 }
 
-/// What the spoiled histories are worth: they come out both ways.
+/// The corrupted histories are useful: some are linearizable and some are not.
 #[test]
 fn spoiled_histories_come_out_both_ways() {
     let mut counts = [0_u32; 2];
@@ -232,7 +233,7 @@ fn spoiled_histories_come_out_both_ways() {
     assert!(counts.iter().all(|count| *count > 60), "{counts:?}");
 }
 
-/// Judges it, and says how long that took.
+/// Checks a history, and prints how long that took.
 fn timed(what: &str, operations: &[Operation]) -> Verdict {
     let began = std::time::Instant::now();
     let judged = judge(operations, CONFIGURATIONS).unwrap();
@@ -248,7 +249,7 @@ fn a_long_history_is_judged_in_time() {
     assert_eq!(timed("twenty thousand", &operations), Verdict::Linearizable);
 }
 
-/// `cargo test --release --test history -- --ignored --nocapture speed`
+/// Measures the checker: `cargo test --release --test history -- --ignored --nocapture speed`
 #[test]
 #[ignore = "prints how long it takes"]
 fn speed() {

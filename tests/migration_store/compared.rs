@@ -1,33 +1,33 @@
-//! A store next to a table that takes the same commands.
+//! A store, compared with a table that gets the same commands.
 
-use super::happening::Happening;
-use super::world::{CAPS, World};
+use super::happening::TableEvent;
+use super::world::{CAPS, TableFixture};
 use cutover::core::ids::{Epoch, PartitionId, Revision};
 use cutover::core::migration::{
     Command, Expected, MigrationError, MigrationStore, PartitionRecord, Transition,
 };
 use cutover::core::placement::PartitionState;
 
-/// How often a request is repeated that the store has no answer to.
+/// How often a request is repeated if the store has no answer.
 const ATTEMPTS: usize = 100;
 
-/// The table is in the world, with the sinks that make statements.
+/// A store together with a table and the sinks that make statements.
 pub struct Compared<'s, S: ?Sized> {
-    pub world: World,
+    pub world: TableFixture,
     pub store: &'s mut S,
     revision: Revision,
-    /// There was a change after which no revision was read.
+    /// Whether no revision has been read since the last change.
     unread: bool,
-    /// Commands that had to be repeated.
+    /// Number of commands that had to be repeated.
     pub repeated: usize,
 }
 
 impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
     pub fn new(store: &'s mut S) -> Self {
-        Self { world: World::new(CAPS), store, revision: Revision::ZERO, unread: false, repeated: 0 }
+        Self { world: TableFixture::new(CAPS), store, revision: Revision::ZERO, unread: false, repeated: 0 }
     }
 
-    /// Both take it.
+    /// Commits a command at both.
     pub fn commit(&mut self, command: &Command) -> Result<Epoch, MigrationError> {
         let wanted = self.world.table.apply(command);
         let (answer, attempts) = insist(|| self.store.propose(command));
@@ -35,7 +35,7 @@ impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
             assert_eq!(answer, wanted, "{command}");
         } else {
             self.repeated += 1;
-            // An attempt whose outcome was not told may have been the one.
+            // An attempt with an unknown outcome may have taken effect.
             assert!(
                 answer == wanted || (wanted.is_ok() && answer.is_err()),
                 "{answer:?}, {wanted:?}: {command}"
@@ -44,7 +44,7 @@ impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
         let (before, wanted_record) = (self.revision, self.world.record(command.partition.0));
         assert_eq!(self.read(command.partition), wanted_record, "after {command}");
         if wanted_record.is_some() {
-            // Without a record there is no revision to read: what changed since the last reading is not known then.
+            // Without a record no revision can be read, so it is not known then what has changed.
             let known = attempts == 1 && !std::mem::take(&mut self.unread);
             assert!(!known || (self.revision > before) == wanted.is_ok(), "{} after {before}", self.revision);
         } else {
@@ -53,7 +53,7 @@ impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
         wanted
     }
 
-    /// The record as the store has it; its revision never goes back.
+    /// The store's record. Its revision must not decrease.
     fn read(&mut self, partition: PartitionId) -> Option<PartitionRecord> {
         let (read, _) = insist(|| self.store.state(partition));
         let (record, revision) = read.expect("a read is not refused")?;
@@ -66,7 +66,7 @@ impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
         self.commit(&Command { partition: PartitionId(partition), transition })
     }
 
-    /// A controller takes its steps until there is none left; all that it asks for arrives.
+    /// Lets a controller take steps until it has none left; all its requests are delivered.
     pub fn drive(&mut self, partition: u32) {
         for _ in 0..12 {
             self.world.copy(partition);
@@ -76,7 +76,7 @@ impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
         }
     }
 
-    /// One step.
+    /// Lets a controller take one step.
     pub fn drive_once(&mut self, partition: u32) {
         self.world.copy(partition);
         for command in self.world.drive(partition, false, true) {
@@ -92,34 +92,34 @@ impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
         self.world.record(partition).and_then(|record| record.placed).map(|placed| placed.state)
     }
 
-    /// Anything that may happen, to both.
-    pub fn happen(&mut self, what: &Happening) {
+    /// Applies a random event to both.
+    pub fn happen(&mut self, what: &TableEvent) {
         match *what {
-            Happening::Commit { partition, kind, stale, said, last } => {
+            TableEvent::Commit { partition, kind, stale, said, last } => {
                 if let Some(command) = self.world.command(partition, kind, stale, said, last) {
                     let _ = self.commit(&command);
                 }
             }
-            Happening::Ask { partition, store, what, stale } => {
+            TableEvent::Ask { partition, store, what, stale } => {
                 self.world.ask_for(partition, store, what, stale)
             }
-            Happening::Drive { partition, took_over, wait_over } => {
+            TableEvent::Drive { partition, took_over, wait_over } => {
                 for command in self.world.drive(partition, took_over, wait_over) {
                     let _ = self.commit(&command);
                 }
             }
-            Happening::Write { partition, store, id, behind } => {
+            TableEvent::Write { partition, store, id, behind } => {
                 self.world.write(partition, store, id, behind)
             }
-            Happening::Copy { partition } => self.world.copy(partition),
-            Happening::Wipe { partition, store } => self.world.wipe(partition, store),
-            // No command does that.
-            Happening::Floor { .. } => {}
+            TableEvent::Copy { partition } => self.world.copy(partition),
+            TableEvent::Wipe { partition, store } => self.world.wipe(partition, store),
+            // No command has this effect.
+            TableEvent::Floor { .. } => {}
         }
     }
 }
 
-/// Repeats a request until there is an answer; gives the attempts, too.
+/// Repeats a request until it is answered. Returns the number of attempts as well.
 fn insist<T>(mut ask: impl FnMut() -> Result<T, MigrationError>) -> (Result<T, MigrationError>, usize) {
     for attempt in 1..ATTEMPTS {
         let answer = ask();

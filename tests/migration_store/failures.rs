@@ -1,4 +1,4 @@
-//! What a store says when it cannot tell.
+//! The answers of a store that cannot know the outcome.
 
 use super::world::CAPS;
 use super::{Cluster, Memory, site};
@@ -21,7 +21,7 @@ fn failure<T: std::fmt::Debug>(answer: Result<T, MigrationError>) -> BackendFail
     }
 }
 
-/// A disk that fails anywhere: what was told before is there after a restart, and what was not told is not needed.
+/// A disk that fails at any batch: everything acknowledged is there after a restart.
 #[test]
 fn a_store_whose_disk_failed_tells_nothing_that_is_not_on_it() {
     for batches in 0..24 {
@@ -46,7 +46,7 @@ fn a_store_whose_disk_failed_tells_nothing_that_is_not_on_it() {
     }
 }
 
-/// Often enough for the log to begin with a snapshot.
+/// There are enough changes for the log to begin with a snapshot.
 #[test]
 fn a_store_starts_again_with_everything_that_was_committed() {
     let disk = Memory::new(site::founder(1, Caps::PRODUCTION).disk().unwrap(), usize::MAX);
@@ -75,7 +75,7 @@ fn an_entry_that_the_log_does_not_take_is_not_taken() {
     assert_eq!(store.close(), Ok(()));
 }
 
-/// Others may decide without it.
+/// Refused, because other nodes may have committed something without this one.
 #[test]
 fn the_disk_of_a_cluster_is_not_opened_alone() {
     let refused = Memory::new(site::founder(3, CAPS).disk().unwrap(), usize::MAX).open();
@@ -88,7 +88,8 @@ fn the_disk_of_a_cluster_is_not_opened_alone() {
     assert_eq!(line, "the members in its log are none, expected n1 alone");
 }
 
-/// Two of three are gone, at any moment: no answer, never "no such partition", and nothing is lost.
+/// Two of three nodes go down at any moment: the store returns an error, never "no such partition", and nothing is
+/// lost.
 #[test]
 fn without_a_quorum_there_is_a_failure_and_nothing_else() {
     for seed in 0..30 {
@@ -107,7 +108,7 @@ fn without_a_quorum_there_is_a_failure_and_nothing_else() {
 
         store.recover();
         assert!(store.state(PartitionId(0)).unwrap().is_some());
-        // Whether or not it came through, repeating it is safe.
+        // Repeating the command is safe, whether or not it took effect.
         let (exists, again) = (store.state(PartitionId(1)).unwrap(), store.propose(&create(1)));
         let refused = MigrationError::AlreadyExists { partition: PartitionId(1) };
         assert_eq!(again, if exists.is_some() { Err(refused) } else { Ok(Epoch(1)) });

@@ -1,4 +1,4 @@
-//! Random commands give equal tables everywhere.
+//! Random commands give equal tables in all stores.
 
 use super::cases::cases;
 use super::compared::Compared;
@@ -41,7 +41,7 @@ proptest! {
     }
 }
 
-/// The weather is bad enough for the law to mean something.
+/// There are enough faults that some requests fail.
 #[test]
 fn in_bad_weather_requests_do_fail() {
     let mut failures = 0;

@@ -1,4 +1,4 @@
-//! What a migration store does, whichever it is.
+//! The behaviour that every migration store must have.
 
 use super::compared::Compared;
 use cutover::core::fence::{Body, Prepare, Reply, Request};
@@ -13,7 +13,7 @@ fn create(at: Placement) -> Transition {
     Transition::Create { placement: at, guarantee: Guarantee::Sealed }
 }
 
-/// Partition 0 is open at A.
+/// Opens partition 0 at A.
 fn opened<S: MigrationStore>(store: &mut S) -> Compared<'_, S> {
     let mut both = Compared::new(store);
     assert_eq!(

@@ -6,7 +6,7 @@ use proptest::sample::Index;
 
 /// A choice of the environment. An `Index` selects among the nodes, messages or sessions that exist.
 #[derive(Clone, Debug)]
-pub enum Act {
+pub enum ClusterEvent {
     /// Delivers the oldest message, and so many more.
     Flow(u8),
     Deliver {
@@ -15,7 +15,7 @@ pub enum Act {
     },
     Drop(Index),
     Timer(Index, Timer),
-    Propose(Index, Wish),
+    Propose(Index, Proposed),
     Read(Index),
     Transfer(Index, Index),
     Slow(Index),
@@ -29,13 +29,13 @@ pub enum Act {
     /// Cuts the link between two nodes.
     Cut(Index, Index),
     /// Cuts a leader off from all others; it receives these proposals.
-    Strand(Index, Vec<Wish>),
+    Strand(Index, Vec<Proposed>),
     Heal,
 }
 
 /// A proposal, made at the leader if there is one.
 #[derive(Clone, Debug)]
-pub enum Wish {
+pub enum Proposed {
     Create,
     Open,
     Close(u64),
@@ -45,16 +45,16 @@ pub enum Wish {
     Remove(Index),
 }
 
-fn wish() -> impl Strategy<Value = Wish> {
+fn wish() -> impl Strategy<Value = Proposed> {
     prop_oneof![
-        6 => Just(Wish::Create),
-        2 => Just(Wish::Open),
-        1 => (2_u64..12).prop_map(Wish::Close),
+        6 => Just(Proposed::Create),
+        2 => Just(Proposed::Open),
+        1 => (2_u64..12).prop_map(Proposed::Close),
         5 => (any::<Index>(), 1_u64..5, 0_u64..3)
-            .prop_map(|(session, serial, acknowledged)| Wish::Retried { session, serial, acknowledged }),
-        2 => any::<Index>().prop_map(Wish::Admit),
-        2 => any::<Index>().prop_map(Wish::Promote),
-        2 => any::<Index>().prop_map(Wish::Remove),
+            .prop_map(|(session, serial, acknowledged)| Proposed::Retried { session, serial, acknowledged }),
+        2 => any::<Index>().prop_map(Proposed::Admit),
+        2 => any::<Index>().prop_map(Proposed::Promote),
+        2 => any::<Index>().prop_map(Proposed::Remove),
     ]
 }
 
@@ -67,25 +67,25 @@ fn timer() -> impl Strategy<Value = Timer> {
     ]
 }
 
-pub fn act() -> impl Strategy<Value = Act> {
+pub fn act() -> impl Strategy<Value = ClusterEvent> {
     let some = any::<Index>;
     prop_oneof![
-        14 => (1_u8..20).prop_map(Act::Flow),
-        8 => (some(), any::<bool>()).prop_map(|(which, again)| Act::Deliver { which, again }),
-        3 => some().prop_map(Act::Drop),
-        6 => (some(), timer()).prop_map(|(at, timer)| Act::Timer(at, timer)),
-        10 => (some(), wish()).prop_map(|(at, wish)| Act::Propose(at, wish)),
-        3 => some().prop_map(Act::Read),
-        1 => (some(), some()).prop_map(|(at, to)| Act::Transfer(at, to)),
-        2 => some().prop_map(Act::Slow),
-        2 => some().prop_map(Act::Fast),
-        3 => some().prop_map(Act::Write),
-        2 => some().prop_map(Act::Report),
-        2 => (some(), 0_usize..3).prop_map(|(at, keep)| Act::Crash(at, keep)),
-        4 => some().prop_map(Act::Restart),
-        1 => some().prop_map(Act::Join),
-        3 => (some(), some()).prop_map(|(a, b)| Act::Cut(a, b)),
-        1 => (some(), prop::collection::vec(wish(), 0..8)).prop_map(|(at, wishes)| Act::Strand(at, wishes)),
-        2 => Just(Act::Heal),
+        14 => (1_u8..20).prop_map(ClusterEvent::Flow),
+        8 => (some(), any::<bool>()).prop_map(|(which, again)| ClusterEvent::Deliver { which, again }),
+        3 => some().prop_map(ClusterEvent::Drop),
+        6 => (some(), timer()).prop_map(|(at, timer)| ClusterEvent::Timer(at, timer)),
+        10 => (some(), wish()).prop_map(|(at, wish)| ClusterEvent::Propose(at, wish)),
+        3 => some().prop_map(ClusterEvent::Read),
+        1 => (some(), some()).prop_map(|(at, to)| ClusterEvent::Transfer(at, to)),
+        2 => some().prop_map(ClusterEvent::Slow),
+        2 => some().prop_map(ClusterEvent::Fast),
+        3 => some().prop_map(ClusterEvent::Write),
+        2 => some().prop_map(ClusterEvent::Report),
+        2 => (some(), 0_usize..3).prop_map(|(at, keep)| ClusterEvent::Crash(at, keep)),
+        4 => some().prop_map(ClusterEvent::Restart),
+        1 => some().prop_map(ClusterEvent::Join),
+        3 => (some(), some()).prop_map(|(a, b)| ClusterEvent::Cut(a, b)),
+        1 => (some(), prop::collection::vec(wish(), 0..8)).prop_map(|(at, wishes)| ClusterEvent::Strand(at, wishes)),
+        2 => Just(ClusterEvent::Heal),
     ]
 }

@@ -1,6 +1,6 @@
 //! The limits of the placement table.
 
-use super::statements::{BY_A, Said};
+use super::statements::{BY_A, StatementFields};
 use cutover::core::ids::{Epoch, PartitionId, Placement};
 use cutover::core::migration::{Caps, Command, MigrationError, PlacementTable, Transition};
 use cutover::core::placement::Guarantee;
@@ -22,7 +22,8 @@ fn each_cap_is_reached_and_not_exceeded() {
         let epoch = commit(Transition::Create { placement: at, guarantee: Guarantee::Sealed })
             .expect("there is room");
         let expected = table.record(partition).expect("it was created").expected();
-        let prepared = Said { store: at, partition, migration: expected.migration, ..BY_A }.prepared();
+        let prepared =
+            StatementFields { store: at, partition, migration: expected.migration, ..BY_A }.prepared();
         let mut commit = |transition| table.apply(&Command { partition, transition });
         assert_eq!(commit(Transition::Open { expected, prepared }), Ok(epoch));
         begun.push(commit(Transition::Begin { expected, to }));

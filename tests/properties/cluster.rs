@@ -1,9 +1,9 @@
 //! A cluster under random inputs: lost, repeated and reordered messages, slow disks, crashes that keep a part of
 //! what was not synced, lost disks. The invariants of the registry are judged after every step.
 
-use super::act::{Act, act};
+use super::act::{ClusterEvent, act};
 use super::cases;
-use super::hosts::Told;
+use super::hosts::Observation;
 use super::run::Run;
 use cutover::core::raft::{Elections, Mark, Output, RoleName};
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ proptest! {
         acts in prop::collection::vec(act(), 0..200),
     ) {
         let mut run = Run::new(elections, voters);
-        for act in acts.iter().filter(|act| !matches!(act, Act::Join(_))) {
+        for act in acts.iter().filter(|act| !matches!(act, ClusterEvent::Join(_))) {
             let _ = run.take(act);
         }
         run.calm();
@@ -63,7 +63,7 @@ fn random_inputs_reach_every_place() {
         let (elections, voters, acts) = strategy.new_tree(&mut runner).unwrap().current();
         let mut run = Run::new(elections, voters);
         for told in acts.iter().flat_map(|act| run.take(act)) {
-            if let Told::Did(_, Output::Mark(mark)) = told {
+            if let Observation::Did(_, Output::Mark(mark)) = told {
                 missing.remove(&mark);
             }
         }

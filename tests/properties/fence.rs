@@ -69,7 +69,7 @@ pub fn input() -> impl Strategy<Value = Input> {
 
 /// An event at the store.
 #[derive(Clone, Debug)]
-enum Happening {
+enum StoreEvent {
     Input(Input),
     /// The store applies the n-th admitted write.
     ApplyNth(usize),
@@ -80,13 +80,13 @@ enum Happening {
     Crash,
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
+fn happening() -> impl Strategy<Value = StoreEvent> {
     prop_oneof![
-        10 => input().prop_map(Happening::Input),
-        6 => (0_usize..3).prop_map(Happening::ApplyNth),
-        2 => Just(Happening::Again),
-        1 => input().prop_map(Happening::Torn),
-        1 => Just(Happening::Crash),
+        10 => input().prop_map(StoreEvent::Input),
+        6 => (0_usize..3).prop_map(StoreEvent::ApplyNth),
+        2 => Just(StoreEvent::Again),
+        1 => input().prop_map(StoreEvent::Torn),
+        1 => Just(StoreEvent::Crash),
     ]
 }
 
@@ -105,20 +105,20 @@ impl Run {
         Self { store, receipts: Vec::new(), acknowledged: Vec::new(), last: None }
     }
 
-    fn happen(&mut self, what: &Happening) -> Result<(), TestCaseError> {
+    fn happen(&mut self, what: &StoreEvent) -> Result<(), TestCaseError> {
         match what {
-            Happening::Input(input) => self.input(input)?,
-            Happening::ApplyNth(index) => {
+            StoreEvent::Input(input) => self.input(input)?,
+            StoreEvent::ApplyNth(index) => {
                 if let Some(write) = self.store.fence.admitted().get(*index).copied() {
                     self.input(&Input::Apply(write))?;
                 }
             }
-            Happening::Again => {
+            StoreEvent::Again => {
                 if let Some(input) = self.last.clone() {
                     self.input(&input)?;
                 }
             }
-            Happening::Torn(input) => {
+            StoreEvent::Torn(input) => {
                 let mut torn = self.store.fence.clone();
                 let outputs = torn.handle(input);
                 let durable = outputs.iter().position(|output| *output == Output::Persist);
@@ -127,7 +127,7 @@ impl Run {
                 prop_assert_eq!(left.iter().find(told), None, "left before it was durable");
                 self.crash()?;
             }
-            Happening::Crash => self.crash()?,
+            StoreEvent::Crash => self.crash()?,
         }
         self.stands()
     }

@@ -30,7 +30,7 @@ pub enum Kind {
 
 /// An event in a run of the table.
 #[derive(Clone, Debug)]
-pub enum Happening {
+pub enum TableEvent {
     /// A command is committed. It names the present record or an earlier one; its statement is any of the needed
     /// kind.
     Commit { partition: u32, kind: Kind, stale: Option<Index>, said: Index, last: bool },
@@ -49,7 +49,7 @@ pub enum Happening {
 }
 
 /// Any event.
-pub fn happening() -> impl Strategy<Value = Happening> {
+pub fn happening() -> impl Strategy<Value = TableEvent> {
     let partition = || 0..PARTITIONS;
     let stale = || prop::option::weighted(0.15, any::<Index>());
     let kind = prop_oneof![
@@ -75,20 +75,20 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     ];
     prop_oneof![
         10 => (partition(), kind, stale(), any::<Index>(), prop::bool::weighted(0.8)).prop_map(
-            |(partition, kind, stale, said, last)| Happening::Commit { partition, kind, stale, said, last }
+            |(partition, kind, stale, said, last)| TableEvent::Commit { partition, kind, stale, said, last }
         ),
         4 => (partition(), placement(PLACEMENTS), 0_u8..5, stale()).prop_map(|(partition, store, what, stale)| {
-            Happening::Ask { partition, store, what, stale }
+            TableEvent::Ask { partition, store, what, stale }
         }),
         6 => (partition(), any::<bool>(), any::<bool>()).prop_map(|(partition, took_over, wait_over)| {
-            Happening::Drive { partition, took_over, wait_over }
+            TableEvent::Drive { partition, took_over, wait_over }
         }),
         3 => (partition(), placement(PLACEMENTS), write_id(2, 9), 0_u64..3).prop_map(
-            |(partition, store, id, behind)| Happening::Write { partition, store, id, behind }
+            |(partition, store, id, behind)| TableEvent::Write { partition, store, id, behind }
         ),
-        3 => partition().prop_map(|partition| Happening::Copy { partition }),
+        3 => partition().prop_map(|partition| TableEvent::Copy { partition }),
         1 => (partition(), placement(PLACEMENTS))
-            .prop_map(|(partition, store)| Happening::Wipe { partition, store }),
-        1 => (0_u64..60, 0_u64..30).prop_map(|(epoch, migration)| Happening::Floor { epoch, migration }),
+            .prop_map(|(partition, store)| TableEvent::Wipe { partition, store }),
+        1 => (0_u64..60, 0_u64..30).prop_map(|(epoch, migration)| TableEvent::Floor { epoch, migration }),
     ]
 }

@@ -1,8 +1,8 @@
 //! Encodings of messages, batches, disks and snapshots, taken from runs of a cluster.
 
-use super::act::{Act, act};
+use super::act::{ClusterEvent, act};
 use super::cases;
-use super::hosts::{Letter, Told};
+use super::hosts::{NodeMessage, Observation};
 use super::run::Run;
 use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use cutover::core::raft::{Batch, Body, Elections, Message, MessageError, Snapshot};
@@ -11,24 +11,24 @@ use proptest::sample::Index;
 use std::collections::BTreeSet;
 
 /// All messages and batches of a run, without repetitions.
-fn said(acts: &[Act]) -> (Vec<Letter>, Vec<Batch<ControlPlaneEntry>>) {
+fn said(acts: &[ClusterEvent]) -> (Vec<NodeMessage>, Vec<Batch<ControlPlaneEntry>>) {
     let mut run = Run::new(Elections::Stable, 3);
     run.elect();
-    let (mut letters, mut batches) = (BTreeSet::new(), BTreeSet::new());
+    let (mut messages, mut batches) = (BTreeSet::new(), BTreeSet::new());
     for act in acts {
         for told in run.take(act) {
             match told {
-                Told::Received(letter) => {
-                    letters.insert(letter);
+                Observation::Received(message) => {
+                    messages.insert(message);
                 }
-                Told::Wrote(_, batch) => {
+                Observation::Wrote(_, batch) => {
                     batches.insert(batch);
                 }
-                Told::Did(..) | Told::Waits(..) => {}
+                Observation::Did(..) | Observation::Waits(..) => {}
             }
         }
     }
-    (letters.into_iter().collect(), batches.into_iter().collect())
+    (messages.into_iter().collect(), batches.into_iter().collect())
 }
 
 proptest! {
@@ -40,14 +40,14 @@ proptest! {
         cut in any::<Index>(),
         more in prop::collection::vec(any::<u8>(), 1..9),
     ) {
-        for letter in said(&acts).0 {
-            let bytes = letter.encode().expect("a message can be written");
+        for message in said(&acts).0 {
+            let bytes = message.encode().expect("a message can be written");
             let back = Message::decode(&bytes);
-            prop_assert_eq!(back.as_ref(), Ok(&letter));
-            let short = Letter::decode(&bytes[..cut.index(bytes.len())]);
+            prop_assert_eq!(back.as_ref(), Ok(&message));
+            let short = NodeMessage::decode(&bytes[..cut.index(bytes.len())]);
             prop_assert!(matches!(short, Err(MessageError::Malformed(_))));
             let long = [bytes, more.clone()].concat();
-            prop_assert_eq!(Letter::decode(&long), Err(MessageError::Trailing { have: more.len() }));
+            prop_assert_eq!(NodeMessage::decode(&long), Err(MessageError::Trailing { have: more.len() }));
         }
     }
 
@@ -58,22 +58,22 @@ proptest! {
         at in any::<Index>(),
         flip in 0_u8..8,
     ) {
-        for letter in said(&acts).0 {
-            let mut bytes = letter.encode().expect("a message can be written");
+        for message in said(&acts).0 {
+            let mut bytes = message.encode().expect("a message can be written");
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << flip;
-            if let Ok(other) = Letter::decode(&bytes) {
+            if let Ok(other) = NodeMessage::decode(&bytes) {
                 let again = other.encode().expect("what was read can be written");
-                prop_assert_eq!(Letter::decode(&again), Ok(other));
+                prop_assert_eq!(NodeMessage::decode(&again), Ok(other));
             }
         }
     }
 
     #[test]
     fn arbitrary_bytes_are_a_message_or_none(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-        if let Ok(letter) = Letter::decode(&bytes) {
-            let again = letter.encode().expect("what was read can be written");
-            prop_assert_eq!(Letter::decode(&again), Ok(letter));
+        if let Ok(message) = NodeMessage::decode(&bytes) {
+            let again = message.encode().expect("what was read can be written");
+            prop_assert_eq!(NodeMessage::decode(&again), Ok(message));
         }
     }
 
@@ -115,15 +115,15 @@ proptest! {
         run.elect();
         for act in &acts {
             for told in run.take(act) {
-                let Told::Received(letter) = told else { continue };
-                let Body::Install(snapshot) = &letter.body else { continue };
-                let Some(node) = run.cluster.node(letter.to.node) else { continue };
+                let Observation::Received(message) = told else { continue };
+                let Body::Install(snapshot) = &message.body else { continue };
+                let Some(node) = run.cluster.node(message.to.node) else { continue };
                 let data = snapshot.data[..cut.index(snapshot.data.len())].to_vec();
                 let broken = std::sync::Arc::new(Snapshot { data, ..(**snapshot).clone() });
                 let mut other = node.clone();
                 let said = other.handle(cutover::core::raft::Input::Received(Message {
                     body: Body::Install(broken),
-                    ..letter.clone()
+                    ..message.clone()
                 }));
                 prop_assert_eq!(other.snapshot(), node.snapshot());
                 prop_assert!(said.iter().all(|output| !matches!(output, cutover::core::raft::Output::Installed(_))));

@@ -1,9 +1,9 @@
 //! Renaming nodes: the same swap twice is no change, and a renamed node does the renamed thing, with its messages
 //! in another order.
 
-use super::act::{Act, act};
+use super::act::{ClusterEvent, act};
 use super::cases;
-use super::hosts::Told;
+use super::hosts::Observation;
 use super::run::Run;
 use cutover::core::control_plane::{
     ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, MembershipChange,
@@ -28,7 +28,7 @@ impl Names for Swap {
 
 fn renamed(input: &Input<ControlPlaneEntry>) -> Input<ControlPlaneEntry> {
     match input {
-        Input::Received(letter) => Input::Received(letter.renamed::<ControlPlaneState>(&Swap)),
+        Input::Received(message) => Input::Received(message.renamed::<ControlPlaneState>(&Swap)),
         Input::Propose { id, content: Content::Payload { ticket, payload } } => {
             let payload = payload.relabel(&Swap);
             Input::Propose { id: *id, content: Content::Payload { ticket: *ticket, payload } }
@@ -51,8 +51,8 @@ fn effects(said: &[ControlPlaneOutput], swapped: bool) -> Vec<String> {
     let mut lines: Vec<String> = said
         .iter()
         .map(|output| match output {
-            Output::Send(letter) if swapped => format!("{:?}", letter.renamed::<ControlPlaneState>(&Swap)),
-            Output::Send(letter) => format!("{letter:?}"),
+            Output::Send(message) if swapped => format!("{:?}", message.renamed::<ControlPlaneState>(&Swap)),
+            Output::Send(message) => format!("{message:?}"),
             Output::Persist { batch, .. } if swapped => {
                 format!("{:?}", batch.renamed::<ControlPlaneState>(&Swap))
             }
@@ -86,9 +86,9 @@ proptest! {
         run.elect();
         for act in &acts {
             for told in run.take(act) {
-                if let Told::Received(letter) = told {
-                    let once = letter.renamed::<ControlPlaneState>(&Swap);
-                    prop_assert_eq!(once.renamed::<ControlPlaneState>(&Swap), letter);
+                if let Observation::Received(message) = told {
+                    let once = message.renamed::<ControlPlaneState>(&Swap);
+                    prop_assert_eq!(once.renamed::<ControlPlaneState>(&Swap), message);
                 }
             }
             for at in run.cluster.names() {
@@ -110,7 +110,7 @@ proptest! {
         let mut run = Run::new(elections, 3);
         run.elect();
         let _from_here_on = run.cluster.inputs();
-        for act in acts.iter().filter(|act| !matches!(act, Act::Join(_))) {
+        for act in acts.iter().filter(|act| !matches!(act, ClusterEvent::Join(_))) {
             let _ = run.take(act);
             for (before, input) in run.cluster.inputs() {
                 let (mut plain, mut other) = (before.clone(), before.relabel(&Swap));

@@ -1,6 +1,6 @@
 //! The guarantee of a partition comes from its store's statement.
 
-use super::statements::{A, BY_A, BY_B, P, Said, apply, draining, each, enforcement, expected};
+use super::statements::{A, BY_A, BY_B, P, StatementFields, apply, draining, each, enforcement, expected};
 use cutover::core::fence::Enforcement;
 use cutover::core::ids::{Epoch, MigrationId};
 use cutover::core::migration::{Caps, MigrationError, PlacementTable, Transition};
@@ -10,16 +10,16 @@ use cutover::core::placement::Guarantee;
 /// from the target's statement.
 #[test]
 fn a_partition_promises_what_its_store_enforces() {
-    let plain = |said: Said| Said { enforcement: Enforcement::Nothing, ..said };
+    let plain = |said: StatementFields| StatementFields { enforcement: Enforcement::Nothing, ..said };
     for (guarantee, wrong) in
         [(Guarantee::Sealed, Enforcement::Nothing), (Guarantee::Timed, Enforcement::Tokens)]
     {
         let mut table = PlacementTable::new(Caps::PRODUCTION);
         assert_eq!(apply(&mut table, Transition::Create { placement: A, guarantee }), Ok(Epoch(1)));
         let expected = expected(&table);
-        let said = Said { migration: MigrationId(1), ..BY_A };
+        let said = StatementFields { migration: MigrationId(1), ..BY_A };
         let open = |enforcement| {
-            let prepared = Said { enforcement, ..said }.prepared();
+            let prepared = StatementFields { enforcement, ..said }.prepared();
             Transition::Open { expected, prepared }
         };
         let refused = Err(MigrationError::WrongGuarantee { have: guarantee });

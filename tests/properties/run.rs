@@ -1,7 +1,7 @@
 //! A cluster that executes random events.
 
-use super::act::{Act, Wish};
-use super::hosts::Told;
+use super::act::{ClusterEvent, Proposed};
+use super::hosts::Observation;
 use super::network::{Cluster, WIDE, identity};
 use cutover::core::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange};
 use cutover::core::ids::{NodeId, PartitionId, Placement, Serial, SessionId, Term};
@@ -73,46 +73,46 @@ impl Run {
     }
 
     /// Executes an event and returns the observations.
-    pub fn take(&mut self, act: &Act) -> Vec<Told> {
+    pub fn take(&mut self, act: &ClusterEvent) -> Vec<Observation> {
         match act {
-            Act::Flow(count) => {
+            ClusterEvent::Flow(count) => {
                 for _ in 0..*count {
                     self.deliver_oldest();
                 }
             }
-            Act::Deliver { which, again } => {
+            ClusterEvent::Deliver { which, again } => {
                 if let Some(at) = self.on_the_wire(*which) {
-                    let letter = self.cluster.hosts.wire.messages()[at].clone();
+                    let message = self.cluster.hosts.wire.messages()[at].clone();
                     if !again {
                         self.cluster.hosts.wire.remove(at);
                     }
-                    self.cluster.deliver(letter);
+                    self.cluster.deliver(message);
                 }
             }
-            Act::Drop(which) => {
+            ClusterEvent::Drop(which) => {
                 if let Some(at) = self.on_the_wire(*which) {
                     self.cluster.hosts.wire.remove(at);
                 }
             }
-            Act::Timer(which, timer) => {
+            ClusterEvent::Timer(which, timer) => {
                 // A heartbeat timer has an effect only at a leader.
                 let at = if *timer == Timer::Heartbeat { self.leader_or(*which) } else { self.name(*which) };
                 self.cluster.step(at, Input::TimerFired(*timer));
             }
-            Act::Propose(which, wish) => self.propose(self.leader_or(*which), wish),
-            Act::Read(which) => {
+            ClusterEvent::Propose(which, wish) => self.propose(self.leader_or(*which), wish),
+            ClusterEvent::Read(which) => {
                 let (at, id) = (self.leader_or(*which), ReadId(self.issue()));
                 self.cluster.step(at, Input::Read { id });
             }
-            Act::Transfer(which, to) => {
+            ClusterEvent::Transfer(which, to) => {
                 let (at, to) = (self.leader_or(*which), self.name(*to));
                 self.cluster.step(at, Input::Transfer { to });
             }
-            Act::Cut(a, b) => {
+            ClusterEvent::Cut(a, b) => {
                 let (a, b) = (self.name(*a), self.name(*b));
                 self.cluster.hosts.cuts.insert((a.min(b), a.max(b)));
             }
-            Act::Strand(which, wishes) => {
+            ClusterEvent::Strand(which, wishes) => {
                 let at = self.leader_or(*which);
                 for other in self.cluster.names().into_iter().filter(|other| *other != at) {
                     self.cluster.hosts.cuts.insert((at.min(other), at.max(other)));
@@ -121,89 +121,92 @@ impl Run {
                     self.propose(at, wish);
                 }
             }
-            Act::Heal => self.cluster.hosts.cuts.clear(),
-            Act::Slow(_) | Act::Fast(_) | Act::Write(_) | Act::Report(_) => self.disk(act),
-            Act::Crash(which, keep) => {
+            ClusterEvent::Heal => self.cluster.hosts.cuts.clear(),
+            ClusterEvent::Slow(_)
+            | ClusterEvent::Fast(_)
+            | ClusterEvent::Write(_)
+            | ClusterEvent::Report(_) => self.disk(act),
+            ClusterEvent::Crash(which, keep) => {
                 let at = self.name(*which);
                 self.cluster.hosts.crash(at, *keep);
             }
-            Act::Restart(which) => {
+            ClusterEvent::Restart(which) => {
                 let at = self.name(*which);
                 self.cluster.hosts.start(at);
             }
-            Act::Join(which) => {
+            ClusterEvent::Join(which) => {
                 let at = self.name(*which);
                 if self.cluster.node(at).is_none() {
                     self.cluster.join(at);
                 }
             }
         }
-        self.cluster.told()
+        self.cluster.observations()
     }
 
-    fn propose(&mut self, at: NodeId, wish: &Wish) {
+    fn propose(&mut self, at: NodeId, wish: &Proposed) {
         let index = cutover::core::ids::Index(self.issue());
         let id = ProposalId(LogPosition { term: Term::GENESIS, index });
         let content = self.content(wish);
         self.cluster.step(at, Input::Propose { id, content });
     }
 
-    fn disk(&mut self, act: &Act) {
+    fn disk(&mut self, act: &ClusterEvent) {
         match act {
-            Act::Slow(which) => {
+            ClusterEvent::Slow(which) => {
                 let at = self.name(*which);
                 self.cluster.hosts.slow.insert(at);
             }
-            Act::Fast(which) => {
+            ClusterEvent::Fast(which) => {
                 let at = self.name(*which);
                 self.cluster.hosts.quicken(at);
             }
-            Act::Write(which) => {
+            ClusterEvent::Write(which) => {
                 let at = self.name(*which);
                 self.cluster.hosts.write(at);
             }
-            Act::Report(which) => {
+            ClusterEvent::Report(which) => {
                 let at = self.name(*which);
                 self.cluster.hosts.report(at);
             }
-            Act::Flow(_)
-            | Act::Deliver { .. }
-            | Act::Drop(_)
-            | Act::Timer(..)
-            | Act::Propose(..)
-            | Act::Read(_)
-            | Act::Transfer(..)
-            | Act::Crash(..)
-            | Act::Restart(_)
-            | Act::Join(_)
-            | Act::Cut(..)
-            | Act::Strand(..)
-            | Act::Heal => {}
+            ClusterEvent::Flow(_)
+            | ClusterEvent::Deliver { .. }
+            | ClusterEvent::Drop(_)
+            | ClusterEvent::Timer(..)
+            | ClusterEvent::Propose(..)
+            | ClusterEvent::Read(_)
+            | ClusterEvent::Transfer(..)
+            | ClusterEvent::Crash(..)
+            | ClusterEvent::Restart(_)
+            | ClusterEvent::Join(_)
+            | ClusterEvent::Cut(..)
+            | ClusterEvent::Strand(..)
+            | ClusterEvent::Heal => {}
         }
     }
 
-    fn content(&self, wish: &Wish) -> Content<ControlPlaneEntry> {
+    fn content(&self, wish: &Proposed) -> Content<ControlPlaneEntry> {
         let peer = |which: &Index| {
             let at = self.name(*which);
             self.cluster.host(at).me()
         };
         let change = match wish {
-            Wish::Create => return self.create(None),
-            Wish::Open => return Content::OpenSession,
-            Wish::Close(session) => return Content::CloseSession(SessionId(*session)),
-            Wish::Retried { session, serial, acknowledged } => {
+            Proposed::Create => return self.create(None),
+            Proposed::Open => return Content::OpenSession,
+            Proposed::Close(session) => return Content::CloseSession(SessionId(*session)),
+            Proposed::Retried { session, serial, acknowledged } => {
                 let session = self.session(*session);
                 let (serial, acknowledged_through) = (Serial(*serial), Serial(*acknowledged));
                 return self.create(Some(Ticket { session, serial, acknowledged_through }));
             }
-            Wish::Admit(which) => {
+            Proposed::Admit(which) => {
                 let peer = peer(which);
                 MembershipChange::Admit { peer, identity: identity(peer), endpoints: Endpoints::NONE }
             }
-            Wish::Promote(which) => {
+            Proposed::Promote(which) => {
                 MembershipChange::Promote { peer: self.learner(*which).unwrap_or(peer(which)) }
             }
-            Wish::Remove(which) => MembershipChange::Remove { peer: peer(which) },
+            Proposed::Remove(which) => MembershipChange::Remove { peer: peer(which) },
         };
         Content::Payload { ticket: None, payload: ControlPlaneEntry::MembershipChange(change) }
     }
@@ -282,14 +285,14 @@ impl Run {
     fn deliver_oldest(&mut self) -> bool {
         let oldest = self.cluster.hosts.wire.remove(0);
         let any = oldest.is_some();
-        oldest.into_iter().for_each(|letter| self.cluster.deliver(letter));
+        oldest.into_iter().for_each(|message| self.cluster.deliver(message));
         any
     }
 
     fn rest(&mut self) {
         for _ in 0..100_000 {
             let any = self.deliver_oldest();
-            let _seen = self.cluster.told();
+            let _seen = self.cluster.observations();
             if !any {
                 return;
             }

@@ -20,7 +20,7 @@ pub const B: Placement = Placement(1);
 
 /// The origin and subject of a statement. A test case changes some of the default values.
 #[derive(Clone, Copy)]
-pub struct Said {
+pub struct StatementFields {
     pub store: Placement,
     pub partition: PartitionId,
     pub incarnation: Incarnation,
@@ -31,7 +31,7 @@ pub struct Said {
 }
 
 /// A statement of A about migration 2.
-pub const BY_A: Said = Said {
+pub const BY_A: StatementFields = StatementFields {
     store: A,
     partition: P,
     incarnation: Incarnation(1),
@@ -41,9 +41,9 @@ pub const BY_A: Said = Said {
     enforcement: Enforcement::Tokens,
 };
 /// A statement of B in the cutover.
-pub const BY_B: Said = Said { store: B, epoch: Epoch(3), ..BY_A };
+pub const BY_B: StatementFields = StatementFields { store: B, epoch: Epoch(3), ..BY_A };
 
-impl Said {
+impl StatementFields {
     /// A sink whose copy, made by migration `copy`, has that many writes.
     fn sink(self, copy: MigrationId) -> Store {
         let base = config(self.store, self.partition, self.enforcement, SMALL);
@@ -61,7 +61,7 @@ impl Said {
     }
 
     pub fn receipt(self) -> SealReceipt {
-        let Said { migration, epoch: through, .. } = self;
+        let StatementFields { migration, epoch: through, .. } = self;
         let seal = Seal { migration, through, target: Incarnation(1) };
         let answer = Self::answer(self.sink(MigrationId(1)), Body::Seal(seal));
         let Reply::Sealed(receipt) = answer else { panic!("{answer:?}") };
@@ -119,7 +119,8 @@ pub const fn enforcement(guarantee: Guarantee) -> Enforcement {
 pub fn draining(guarantee: Guarantee) -> PlacementTable {
     let mut table = PlacementTable::new(Caps::PRODUCTION);
     assert_eq!(apply(&mut table, Transition::Create { placement: A, guarantee }), Ok(Epoch(1)));
-    let prepared = Said { migration: MigrationId(1), enforcement: enforcement(guarantee), ..BY_A }.prepared();
+    let prepared =
+        StatementFields { migration: MigrationId(1), enforcement: enforcement(guarantee), ..BY_A }.prepared();
     let open = Transition::Open { expected: expected(&table), prepared };
     assert_eq!(apply(&mut table, open), Ok(Epoch(1)));
     let begin = Transition::Begin { expected: expected(&table), to: B };
@@ -135,7 +136,7 @@ pub fn each<const N: usize>(table: &PlacementTable, cases: [(Transition, Result<
 }
 
 /// The refusal of a statement that was not made by `placement`.
-fn other_speaker(said: Said, placement: Placement) -> Result<Epoch, MigrationError> {
+fn other_speaker(said: StatementFields, placement: Placement) -> Result<Epoch, MigrationError> {
     Err(MigrationError::OtherSpeaker { origin: said.prepared().origin(), placement })
 }
 
@@ -147,8 +148,9 @@ fn other_migration(have: u64) -> Result<Epoch, MigrationError> {
 fn a_receipt_counts_for_its_source_partition_migration_and_epoch() {
     let table = draining(Guarantee::Sealed);
     let expected = expected(&table);
-    let enter = |said: Said| Transition::EnterCutover { expected, receipt: said.receipt() };
-    let (elsewhere, stranger) = (Said { store: B, ..BY_A }, Said { partition: PartitionId(2), ..BY_A });
+    let enter = |said: StatementFields| Transition::EnterCutover { expected, receipt: said.receipt() };
+    let (elsewhere, stranger) =
+        (StatementFields { store: B, ..BY_A }, StatementFields { partition: PartitionId(2), ..BY_A });
     let low = MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) };
     each(
         &table,
@@ -156,8 +158,8 @@ fn a_receipt_counts_for_its_source_partition_migration_and_epoch() {
             (enter(BY_A), Ok(Epoch(3))),
             (enter(elsewhere), other_speaker(elsewhere, A)),
             (enter(stranger), other_speaker(stranger, A)),
-            (enter(Said { migration: MigrationId(3), ..BY_A }), other_migration(3)),
-            (enter(Said { epoch: Epoch(1), ..BY_A }), Err(low)),
+            (enter(StatementFields { migration: MigrationId(3), ..BY_A }), other_migration(3)),
+            (enter(StatementFields { epoch: Epoch(1), ..BY_A }), Err(low)),
         ],
     );
     let timed = draining(Guarantee::Timed);
@@ -170,8 +172,9 @@ fn evidence_counts_for_its_target_incarnation_migration_epoch_and_position() {
     let enter = Transition::EnterCutover { expected: expected(&table), receipt: BY_A.receipt() };
     assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
     let expected = expected(&table);
-    let complete = |said: Said| Transition::Complete { expected, evidence: said.evidence() };
-    let (elsewhere, stranger) = (Said { store: A, ..BY_B }, Said { partition: PartitionId(2), ..BY_B });
+    let complete = |said: StatementFields| Transition::Complete { expected, evidence: said.evidence() };
+    let (elsewhere, stranger) =
+        (StatementFields { store: A, ..BY_B }, StatementFields { partition: PartitionId(2), ..BY_B });
     let life = MigrationError::OtherIncarnation { have: Incarnation(2), expected: Incarnation(1) };
     let epoch = MigrationError::OtherEpoch { have: Epoch(2), expected: Epoch(3) };
     let behind = MigrationError::NotCaughtUp { have: Position(1), needed: Position(2) };
@@ -179,13 +182,13 @@ fn evidence_counts_for_its_target_incarnation_migration_epoch_and_position() {
         &table,
         [
             (complete(BY_B), Ok(Epoch(4))),
-            (complete(Said { writes: 3, ..BY_B }), Ok(Epoch(4))),
+            (complete(StatementFields { writes: 3, ..BY_B }), Ok(Epoch(4))),
             (complete(elsewhere), other_speaker(elsewhere, B)),
             (complete(stranger), other_speaker(stranger, B)),
-            (complete(Said { incarnation: Incarnation(2), ..BY_B }), Err(life)),
-            (complete(Said { migration: MigrationId(1), ..BY_B }), other_migration(1)),
-            (complete(Said { epoch: Epoch(2), ..BY_B }), Err(epoch)),
-            (complete(Said { writes: 1, ..BY_B }), Err(behind)),
+            (complete(StatementFields { incarnation: Incarnation(2), ..BY_B }), Err(life)),
+            (complete(StatementFields { migration: MigrationId(1), ..BY_B }), other_migration(1)),
+            (complete(StatementFields { epoch: Epoch(2), ..BY_B }), Err(epoch)),
+            (complete(StatementFields { writes: 1, ..BY_B }), Err(behind)),
         ],
     );
 }
@@ -197,9 +200,9 @@ fn a_reading_counts_once_for_its_source_migration_and_epoch() {
     let enter = Transition::EnterTimedCutover { expected: expected(&table), prepared };
     assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
     let expected = expected(&table);
-    let record = |said: Said| Transition::RecordWatermark { expected, reading: said.reading() };
-    let right = Said { epoch: Epoch(3), ..BY_A };
-    let elsewhere = Said { store: B, ..right };
+    let record = |said: StatementFields| Transition::RecordWatermark { expected, reading: said.reading() };
+    let right = StatementFields { epoch: Epoch(3), ..BY_A };
+    let elsewhere = StatementFields { store: B, ..right };
     let early = MigrationError::OtherEpoch { have: Epoch(2), expected: Epoch(3) };
     let complete = Transition::Complete { expected, evidence: BY_B.evidence() };
     each(
@@ -207,7 +210,7 @@ fn a_reading_counts_once_for_its_source_migration_and_epoch() {
         [
             (record(right), Ok(Epoch(3))),
             (record(elsewhere), other_speaker(elsewhere, A)),
-            (record(Said { migration: MigrationId(1), ..right }), other_migration(1)),
+            (record(StatementFields { migration: MigrationId(1), ..right }), other_migration(1)),
             (record(BY_A), Err(early)),
             (complete.clone(), Err(MigrationError::WatermarkMissing)),
         ],
@@ -226,32 +229,32 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
     let operator = Operator::try_from("ada".to_owned()).expect("short");
     let reason = Reason::try_from("A is down".to_owned()).expect("short");
     let expected = expected(&table);
-    let force = |said: Said| {
+    let force = |said: StatementFields| {
         let (operator, reason) = (operator.clone(), reason.clone());
         Transition::Force { expected, prepared: said.prepared(), operator, reason }
     };
-    let elsewhere = Said { store: A, ..BY_B };
+    let elsewhere = StatementFields { store: A, ..BY_B };
     each(
         &table,
         [
             (force(BY_B), Ok(Epoch(3))),
             (force(elsewhere), other_speaker(elsewhere, B)),
-            (force(Said { migration: MigrationId(3), ..BY_B }), other_migration(3)),
+            (force(StatementFields { migration: MigrationId(3), ..BY_B }), other_migration(3)),
         ],
     );
     assert_eq!(apply(&mut table, force(BY_B)), Ok(Epoch(3)));
     let settle = |proof| Transition::Settle { migration: MigrationId(2), proof };
     let (sealed, closed) = (
-        |said: Said| settle(Settlement::Sealed(said.receipt())),
-        |said: Said| settle(Settlement::Closed(said.prepared())),
+        |said: StatementFields| settle(Settlement::Sealed(said.receipt())),
+        |said: StatementFields| settle(Settlement::Closed(said.prepared())),
     );
-    let dropped = |said: Said| settle(Settlement::Dropped(said.dropped()));
+    let dropped = |said: StatementFields| settle(Settlement::Dropped(said.dropped()));
     let low = Err(MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) });
     let (placement, through) = (A, Epoch(2));
     let open = Err(MigrationError::NotEnforced { placement, through });
     let older = MigrationError::OtherMigration { have: MigrationId::ZERO, expected: MigrationId(1) };
     let none = Err(MigrationError::NoDebt { migration: MigrationId(3) });
-    let elsewhere = Said { store: B, ..BY_A };
+    let elsewhere = StatementFields { store: B, ..BY_A };
     each(
         &table,
         [
@@ -259,14 +262,14 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
             (closed(BY_A), Ok(Epoch(3))),
             (sealed(elsewhere), other_speaker(elsewhere, A)),
             (closed(elsewhere), other_speaker(elsewhere, A)),
-            (sealed(Said { epoch: Epoch(1), ..BY_A }), low),
-            (closed(Said { epoch: Epoch(1), ..BY_A }), low),
+            (sealed(StatementFields { epoch: Epoch(1), ..BY_A }), low),
+            (closed(StatementFields { epoch: Epoch(1), ..BY_A }), low),
             // A store that checks no tokens was told to close, and is open nevertheless.
-            (closed(Said { enforcement: Enforcement::Nothing, ..BY_A }), open),
-            (dropped(Said { migration: MigrationId(1), ..BY_A }), Ok(Epoch(3))),
+            (closed(StatementFields { enforcement: Enforcement::Nothing, ..BY_A }), open),
+            (dropped(StatementFields { migration: MigrationId(1), ..BY_A }), Ok(Epoch(3))),
             (dropped(BY_A), Ok(Epoch(3))),
             (dropped(elsewhere), other_speaker(elsewhere, A)),
-            (dropped(Said { migration: MigrationId::ZERO, ..BY_A }), Err(older)),
+            (dropped(StatementFields { migration: MigrationId::ZERO, ..BY_A }), Err(older)),
             (
                 Transition::Settle { migration: MigrationId(3), proof: Settlement::Sealed(BY_A.receipt()) },
                 none,

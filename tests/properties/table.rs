@@ -1,7 +1,7 @@
 //! The placement table: every command, in every state, with every kind of statement.
 
-use super::happening::{Happening, Kind, happening};
-use super::world::{CAPS, PARTITIONS, PLACEMENTS, World};
+use super::happening::{Kind, TableEvent, happening};
+use super::world::{CAPS, PARTITIONS, PLACEMENTS, TableFixture};
 use super::{cases, codec};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use cutover::core::invariant::{Fact, Findings, Monitor};
@@ -21,7 +21,7 @@ pub enum Entry {
 
 /// A run, with what is needed to judge the next step.
 pub struct Run {
-    world: World,
+    world: TableFixture,
     pub log: Vec<Entry>,
     /// The highest epoch so far of each partition.
     highest: BTreeMap<PartitionId, Epoch>,
@@ -32,7 +32,7 @@ pub struct Run {
 impl Run {
     pub fn new() -> Self {
         Self {
-            world: World::new(CAPS),
+            world: TableFixture::new(CAPS),
             log: Vec::new(),
             highest: BTreeMap::new(),
             given: BTreeSet::new(),
@@ -40,9 +40,9 @@ impl Run {
         }
     }
 
-    pub fn happen(&mut self, what: &Happening) -> Result<(), TestCaseError> {
+    pub fn happen(&mut self, what: &TableEvent) -> Result<(), TestCaseError> {
         match *what {
-            Happening::Commit { partition, kind, stale, said, last } => {
+            TableEvent::Commit { partition, kind, stale, said, last } => {
                 if let Kind::Begin(to) = kind {
                     self.plan(partition, to)?;
                 }
@@ -50,20 +50,20 @@ impl Run {
                     self.commit(&command)?;
                 }
             }
-            Happening::Ask { partition, store, what, stale } => {
+            TableEvent::Ask { partition, store, what, stale } => {
                 self.world.ask_for(partition, store, what, stale)
             }
-            Happening::Drive { partition, took_over, wait_over } => {
+            TableEvent::Drive { partition, took_over, wait_over } => {
                 for command in self.world.drive(partition, took_over, wait_over) {
                     self.commit(&command)?;
                 }
             }
-            Happening::Write { partition, store, id, behind } => {
+            TableEvent::Write { partition, store, id, behind } => {
                 self.world.write(partition, store, id, behind)
             }
-            Happening::Copy { partition } => self.world.copy(partition),
-            Happening::Wipe { partition, store } => self.world.wipe(partition, store),
-            Happening::Floor { epoch, migration } => self.floor(Epoch(epoch), MigrationId(migration))?,
+            TableEvent::Copy { partition } => self.world.copy(partition),
+            TableEvent::Wipe { partition, store } => self.world.wipe(partition, store),
+            TableEvent::Floor { epoch, migration } => self.floor(Epoch(epoch), MigrationId(migration))?,
         }
         Ok(())
     }

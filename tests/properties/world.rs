@@ -30,7 +30,7 @@ pub fn enforcement(at: Placement) -> Enforcement {
 }
 
 /// A placement table with its stores and controllers.
-pub struct World {
+pub struct TableFixture {
     pub table: PlacementTable,
     stores: Vec<Store>,
     controllers: Vec<Controller>,
@@ -42,7 +42,7 @@ pub struct World {
     named: Vec<Expected>,
 }
 
-impl World {
+impl TableFixture {
     pub fn new(caps: Caps) -> Self {
         let policy = Policy { lag_writes_max: None, ..Policy::PRODUCTION };
         let store = |partition, at: u16| {

@@ -1,7 +1,7 @@
 //! Scripts of a cluster: their state and their commands.
 
 use super::arguments::Arguments;
-use super::hosts::Letter;
+use super::hosts::NodeMessage;
 use super::network::{Cluster, WIDE, first_life};
 use super::tell;
 use super::words::{argument, content, link, log_of, narrow, node, small};
@@ -17,16 +17,16 @@ use std::collections::BTreeMap;
 mod show;
 
 /// A cluster, and the values that the script has saved.
-pub struct Script {
+pub struct ClusterScript {
     cluster: Cluster,
     timers: bool,
     /// Saved copies of messages, by name.
-    copies: BTreeMap<String, Letter>,
+    copies: BTreeMap<String, NodeMessage>,
     issued: u64,
     lines: Vec<String>,
 }
 
-impl Script {
+impl ClusterScript {
     pub fn new() -> Self {
         let cluster = Cluster::new(WIDE, SessionLimits::PRODUCTION, 0);
         Self { cluster, timers: false, copies: BTreeMap::new(), issued: 0, lines: Vec::new() }
@@ -70,8 +70,8 @@ impl Script {
             || self.show(&directive, &mut given);
         assert!(known, "{directive} is no command");
         given.0.expect_empty().unwrap();
-        for told in self.cluster.told() {
-            self.lines.extend(tell::told(&told, self.timers));
+        for observed in self.cluster.observations() {
+            self.lines.extend(tell::line(&observed, self.timers));
         }
     }
 
@@ -100,7 +100,7 @@ impl Script {
                 let voters = small(given.word().parse().unwrap());
                 self.cluster = Cluster::new(limits, sessions, voters);
                 (self.cluster.broken, self.cluster.hosts.silent) = (broken, broken);
-                let _founding = self.cluster.told();
+                let _founding = self.cluster.observations();
             }
             "join" => {
                 let node = node(&given.word());
@@ -138,16 +138,16 @@ impl Script {
                 } else if first {
                     meant.truncate(1);
                 }
-                let letters: Vec<Letter> =
+                let messages: Vec<NodeMessage> =
                     meant.iter().map(|at| self.cluster.hosts.wire.messages()[*at].clone()).collect();
                 if !again {
                     self.remove(&meant);
                 }
-                if letters.is_empty() {
+                if messages.is_empty() {
                     self.say("nothing is on its way");
                 }
-                for letter in letters {
-                    self.cluster.deliver(letter);
+                for message in messages {
+                    self.cluster.deliver(message);
                 }
             }
             "drop" => {
@@ -163,13 +163,13 @@ impl Script {
                 let meant = self.meant(given);
                 let at = if last { meant.last() } else { meant.first() };
                 let at = at.unwrap_or_else(|| panic!("there is no message to copy as {name}"));
-                let letter = self.cluster.hosts.wire.messages()[*at].clone();
-                self.say(format!("{name}: {letter}"));
-                self.copies.insert(name, letter);
+                let message = self.cluster.hosts.wire.messages()[*at].clone();
+                self.say(format!("{name}: {message}"));
+                self.copies.insert(name, message);
             }
             "replay" => {
-                let letter = self.copies[&given.word()].clone();
-                self.cluster.deliver(letter);
+                let message = self.copies[&given.word()].clone();
+                self.cluster.deliver(message);
             }
             // An append that no leader of this cluster has sent; its entries are those that `disk` would make. From
             // here on, invariants are not judged.
@@ -204,8 +204,8 @@ impl Script {
     fn meant(&mut self, given: &mut Arguments<'_>) -> Vec<usize> {
         let to = given.maybe("to").map(|text| node(&text));
         let link = given.maybe_word().map(|word| link(&word));
-        let chosen = |letter: &Letter| {
-            let (from, at) = (letter.from.node, letter.to.node);
+        let chosen = |message: &NodeMessage| {
+            let (from, at) = (message.from.node, message.to.node);
             link.is_none_or(|link| link == (from, at)) && to.is_none_or(|to| to == at)
         };
         (0..self.cluster.hosts.wire.messages().len())
@@ -223,14 +223,14 @@ impl Script {
 
     /// Delivers messages among these nodes until none is in flight. Messages on a cut link are lost.
     fn stabilize(&mut self, among: &[NodeId]) {
-        let here = |letter: &Letter| {
-            among.is_empty() || (among.contains(&letter.from.node) && among.contains(&letter.to.node))
+        let here = |message: &NodeMessage| {
+            among.is_empty() || (among.contains(&message.from.node) && among.contains(&message.to.node))
         };
         let mut steps = 0;
         while let Some(at) = self.cluster.hosts.wire.messages().iter().position(here)
-            && let Some(letter) = self.cluster.hosts.wire.remove(at)
+            && let Some(message) = self.cluster.hosts.wire.remove(at)
         {
-            self.cluster.deliver(letter);
+            self.cluster.deliver(message);
             steps += 1;
             assert!(steps < 10_000, "the cluster does not come to rest");
         }

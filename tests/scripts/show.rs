@@ -3,11 +3,11 @@
 use super::super::arguments::Arguments;
 use super::super::tell;
 use super::super::words::{node, peers, voters};
-use super::Script;
+use super::ClusterScript;
 use cutover::core::ids::NodeId;
 use cutover::core::raft::{Peer, quorum};
 
-impl Script {
+impl ClusterScript {
     /// Commands that print state.
     pub(super) fn show(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
         let some = |given: &mut Arguments<'_>, all: Vec<NodeId>| match given.maybe_word() {

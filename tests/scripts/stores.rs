@@ -1,6 +1,6 @@
 //! Commands that send something directly to a store, as a client, the mover or a misrouted message would.
 
-use super::World;
+use super::MigrationScript;
 use crate::arguments::{Arguments, placement};
 use crate::store::{SMALL, Store, config};
 use cutover::core::fence::{
@@ -9,7 +9,7 @@ use cutover::core::fence::{
 };
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 
-impl World {
+impl MigrationScript {
     /// Commands that send something directly to a store.
     pub(super) fn store_directly(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
         let at = given.maybe("at").map(|text| placement(&text));

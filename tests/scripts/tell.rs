@@ -1,6 +1,6 @@
 //! Prints what a cluster does, one line each.
 
-use super::hosts::Told;
+use super::hosts::Observation;
 use super::network::Participant;
 use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState};
 use cutover::core::ids::NodeId;
@@ -8,14 +8,14 @@ use cutover::core::raft::{Batch, Elections, Flow, Node, Output, Progress, RoleNa
 use cutover_model::host::Host;
 
 /// An observation as a line; timers only if wanted.
-pub fn told(told: &Told, timers: bool) -> Option<String> {
-    match told {
-        Told::Received(letter) => Some(format!("> {letter}")),
-        Told::Wrote(at, found) => Some(format!("{at} writes{}", batch(found))),
-        Told::Waits(at, 1) => Some(format!("{at} waits for its disk")),
-        Told::Waits(at, batches) => Some(format!("{at} waits for its disk, {batches} batches")),
-        Told::Did(_, Output::SetTimer(_) | Output::CancelTimer(_)) if !timers => None,
-        Told::Did(at, said) => output(*at, said),
+pub fn line(observed: &Observation, timers: bool) -> Option<String> {
+    match observed {
+        Observation::Received(message) => Some(format!("> {message}")),
+        Observation::Wrote(at, found) => Some(format!("{at} writes{}", batch(found))),
+        Observation::Waits(at, 1) => Some(format!("{at} waits for its disk")),
+        Observation::Waits(at, batches) => Some(format!("{at} waits for its disk, {batches} batches")),
+        Observation::Did(_, Output::SetTimer(_) | Output::CancelTimer(_)) if !timers => None,
+        Observation::Did(at, said) => output(*at, said),
     }
 }
 
@@ -45,7 +45,7 @@ fn batch(batch: &Batch<ControlPlaneEntry>) -> String {
 fn output(at: NodeId, said: &ControlPlaneOutput) -> Option<String> {
     let line = match said {
         Output::Persist { .. } => return None,
-        Output::Send(letter) => return Some(letter.to_string()),
+        Output::Send(message) => return Some(message.to_string()),
         Output::SetTimer(timer) => format!("sets timer {timer}"),
         Output::CancelTimer(timer) => format!("stops timer {timer}"),
         Output::Applied { at, effect, .. } => format!("applies {at}: {effect}"),

@@ -34,7 +34,7 @@ struct Named {
 }
 
 /// The state of a script: the table, stores and controllers.
-pub struct World {
+pub struct MigrationScript {
     table: PlacementTable,
     stores: BTreeMap<Placement, Store>,
     controllers: BTreeMap<String, Named>,
@@ -45,7 +45,7 @@ pub struct World {
     lines: Vec<String>,
 }
 
-impl World {
+impl MigrationScript {
     pub fn new() -> Self {
         Self {
             table: PlacementTable::new(Caps::PRODUCTION),

@@ -1,8 +1,8 @@
-//! How often a property is tried.
+//! The number of random inputs that a property is checked with.
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// `times` the usual number of cases, from the same seed in every run unless the environment names one.
+/// A multiple of the usual number of cases. The seed is the same in every run, unless the environment sets one.
 pub fn cases(times: u32) -> Config {
     let given = Config::default();
     let rng_seed = match given.rng_seed {

@@ -3,7 +3,7 @@
 //! Disks are slow: a batch is written at a random time, and the messages that wait for it are sent then. In
 //! between, other nodes may do anything, and a crash loses everything that waits.
 
-use super::hosts::{Hosts, Letter, Told};
+use super::hosts::{Hosts, NodeMessage, Observation};
 use super::site::{CALM, Disk, Engine, Random, Weather, config, founder};
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput};
 use cutover::core::ids::{Index, NodeId, Term};
@@ -204,22 +204,22 @@ impl<C: Engine> Cluster<C> {
 
     fn deliver(&mut self, at: usize) {
         let Weather { loss, repeat, .. } = self.weather;
-        let Some(letter) = self.hosts.wire.remove(at) else { return };
+        let Some(message) = self.hosts.wire.remove(at) else { return };
         let cut = |peer: u8| self.beside.get(&peer).is_none_or(|beside| beside.cut);
         // A node that was admitted need not exist.
-        let apart = cut(letter.from.node.0) || cut(letter.to.node.0) || !self.is_up(letter.to.node.0);
+        let apart = cut(message.from.node.0) || cut(message.to.node.0) || !self.is_up(message.to.node.0);
         if apart || self.random.chance(loss) {
             return;
         }
         if self.random.chance(repeat) {
-            self.hosts.wire.push(letter.clone());
+            self.hosts.wire.push(message.clone());
         }
-        self.receive(letter);
+        self.receive(message);
     }
 
-    fn receive(&mut self, letter: Letter) {
-        if self.hosts.arrives(&letter) {
-            self.call(letter.to.node.0, |engine| engine.receive(letter));
+    fn receive(&mut self, message: NodeMessage) {
+        if self.hosts.arrives(&message) {
+            self.call(message.to.node.0, |engine| engine.receive(message));
         }
     }
 
@@ -248,11 +248,11 @@ impl<C: Engine> Cluster<C> {
 
     /// Collects the observations of the hosts.
     fn hear(&mut self) {
-        for told in std::mem::take(&mut self.hosts.told) {
+        for told in std::mem::take(&mut self.hosts.observed) {
             match told {
-                Told::Did(node, output) => self.heard(node.0, output),
-                Told::Wrote(node, batch) => self.written.push((node.0, batch)),
-                Told::Received(_) | Told::Waits(..) => {}
+                Observation::Did(node, output) => self.heard(node.0, output),
+                Observation::Wrote(node, batch) => self.written.push((node.0, batch)),
+                Observation::Received(_) | Observation::Waits(..) => {}
             }
         }
     }

@@ -1,5 +1,5 @@
 //! The hosts of one cluster, the wire between them, and the judge. Nothing happens by itself: the caller delivers,
-//! syncs and crashes, and reads the observations ([`Told`]).
+//! syncs and crashes, and reads the observations ([`Observation`]).
 //!
 //! Every message and batch is encoded and decoded. The invariants of the registry ([`cutover::core::invariant`])
 //! are judged at every step.
@@ -10,7 +10,7 @@ use cutover::core::raft::{Batch, Config, Durable, Message, Output, Peer, ReadId}
 use cutover_model::host::{Earlier, Engine, Host, Judge, Unreadable, Wire, carried};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-pub type Letter = Message<ControlPlaneEntry>;
+pub type NodeMessage = Message<ControlPlaneEntry>;
 pub type Disk = Durable<ControlPlaneEntry>;
 
 /// Log index of the founding configuration.
@@ -18,8 +18,8 @@ const FOUNDED: Index = Index(1);
 
 /// An observation from outside the nodes.
 #[derive(Clone, Debug)]
-pub enum Told {
-    Received(Letter),
+pub enum Observation {
+    Received(NodeMessage),
     Wrote(NodeId, Batch<ControlPlaneEntry>),
     Did(NodeId, ControlPlaneOutput),
     /// The number of batches that wait for the disk.
@@ -35,10 +35,10 @@ pub struct Hosts<E> {
     /// The nodes whose batches wait until the caller writes them.
     pub slow: BTreeSet<NodeId>,
     /// Messages sent and neither delivered nor dropped, oldest first.
-    pub wire: Wire<Letter>,
+    pub wire: Wire<NodeMessage>,
     /// Links that are cut, as pairs with the lower id first.
     pub cuts: BTreeSet<(NodeId, NodeId)>,
-    pub told: Vec<Told>,
+    pub observed: Vec<Observation>,
     judge: Judge,
     /// Ignores violations: for runs with inputs that no node would send.
     pub silent: bool,
@@ -52,7 +52,7 @@ impl<E: Engine> Hosts<E> {
             slow: BTreeSet::new(),
             wire: Wire::default(),
             cuts: BTreeSet::new(),
-            told: Vec::new(),
+            observed: Vec::new(),
             judge: Judge::new(FOUNDED),
             silent: false,
         }
@@ -108,7 +108,7 @@ impl<E: Engine> Hosts<E> {
         let Some(host) = self.hosts.remove(&at) else { return };
         let earlier = Earlier::of(&host);
         let config = host.engine.node().config();
-        self.told.extend(host.queued().take(keep).map(|batch| Told::Wrote(at, batch.clone())));
+        self.observed.extend(host.queued().take(keep).map(|batch| Observation::Wrote(at, batch.clone())));
         let disk = host.crash(keep).unwrap_or_else(|Unreadable(what)| panic!("{what} of {at} is lost"));
         self.hosts.insert(at, Host::start(config, disk).unwrap());
         self.down.insert(at);
@@ -160,7 +160,7 @@ impl<E: Engine> Hosts<E> {
         let outputs = host.engine.drain_outputs();
         let persists = outputs.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
         if self.slow.contains(&at) && persists > 0 {
-            self.told.push(Told::Waits(at, host.queued().len() + persists));
+            self.observed.push(Observation::Waits(at, host.queued().len() + persists));
         }
         self.judge.took(&self.hosts, at, &earlier, &outputs);
         self.verdict();
@@ -183,15 +183,15 @@ impl<E: Engine> Hosts<E> {
     }
 
     fn did(&mut self, at: NodeId, output: ControlPlaneOutput) {
-        if let Output::Send(letter) = &output {
-            let letter = carried(letter).unwrap_or_else(|| panic!("{letter} does not survive its bytes"));
+        if let Output::Send(message) = &output {
+            let message = carried(message).unwrap_or_else(|| panic!("{message} does not survive its bytes"));
             if let Some(host) = self.hosts.get(&at) {
-                self.judge.sent(host, &letter);
+                self.judge.sent(host, &message);
             }
             self.verdict();
-            self.wire.push(letter);
+            self.wire.push(message);
         }
-        self.told.push(Told::Did(at, output));
+        self.observed.push(Observation::Did(at, output));
     }
 
     /// Writes the oldest batch without telling the node; false if there is none.
@@ -208,9 +208,9 @@ impl<E: Engine> Hosts<E> {
             self.judge.stepped(host, &earlier);
         }
         self.verdict();
-        self.told.push(Told::Wrote(at, batch));
-        for letter in free {
-            self.did(at, Output::Send(letter));
+        self.observed.push(Observation::Wrote(at, batch));
+        for message in free {
+            self.did(at, Output::Send(message));
         }
         true
     }
@@ -242,16 +242,16 @@ impl<E: Engine> Hosts<E> {
         self.report(at);
     }
 
-    fn is_cut(&self, letter: &Letter) -> bool {
-        let (from, to) = (letter.from.node, letter.to.node);
+    fn is_cut(&self, message: &NodeMessage) -> bool {
+        let (from, to) = (message.from.node, message.to.node);
         self.cuts.contains(&(from.min(to), from.max(to)))
     }
 
     /// Whether a message can arrive: its receiver runs, and the link is not cut.
-    pub fn arrives(&mut self, letter: &Letter) -> bool {
-        let arrives = self.up(letter.to.node).is_some() && !self.is_cut(letter);
+    pub fn arrives(&mut self, message: &NodeMessage) -> bool {
+        let arrives = self.up(message.to.node).is_some() && !self.is_cut(message);
         if arrives {
-            self.told.push(Told::Received(letter.clone()));
+            self.observed.push(Observation::Received(message.clone()));
         }
         arrives
     }

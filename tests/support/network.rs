@@ -1,7 +1,6 @@
-//! A cluster of participants in the log, without the seam around them: what they are asked is an [`Input`], and every
-//! outcome is an output.
+//! A cluster of Raft nodes without the seam: requests are [`Input`]s, and outcomes are outputs.
 
-use super::hosts::{Disk, Hosts, Letter, Told};
+use super::hosts::{Disk, Hosts, NodeMessage, Observation};
 use cutover::core::control_plane::{
     ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, Founder,
 };
@@ -14,16 +13,16 @@ use cutover::core::raft::{
 use cutover_model::host::{Engine, Host};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A participant, and what it wants done.
+/// A Raft node with its queued outputs.
 #[derive(Clone, Debug)]
 pub struct Participant {
     node: Node<ControlPlaneState>,
     outputs: Vec<ControlPlaneOutput>,
-    /// Its inputs, if somebody wants them.
+    /// The inputs of the node, if they are recorded.
     inputs: Option<Vec<Taken>>,
 }
 
-/// An input, and the node as it was before it.
+/// An input, and the node's state before it.
 pub type Taken = (Node<ControlPlaneState>, Input<ControlPlaneEntry>);
 
 impl Participant {
@@ -54,17 +53,17 @@ impl Engine for Participant {
     }
 }
 
-/// All of them.
+/// A cluster of Raft nodes.
 pub struct Cluster {
     limits: Limits,
     founder: Founder,
     pub hosts: Hosts<Participant>,
     proposals: Proposals,
-    /// Its nodes are made to find an invariant broken: then nothing is asserted of it.
+    /// Turns off assertions, for a run in which nodes are made to violate an invariant.
     pub broken: bool,
 }
 
-/// Bounds that no script meets unless it sets them.
+/// Limits so large that a script reaches them only if it sets them.
 pub const WIDE: Limits = Limits {
     elections: Elections::Plain,
     window: 8,
@@ -86,7 +85,7 @@ pub const fn first_life(node: NodeId) -> Peer {
 }
 
 impl Cluster {
-    /// Voters `n1`, `n2`, …, each with the first disk of the cluster.
+    /// A cluster of voters `n1`, `n2`, …, each with the founding disk.
     pub fn new(limits: Limits, sessions: SessionLimits, voters: u8) -> Self {
         let peers: Vec<Peer> = (1..=voters).map(|node| first_life(NodeId(node))).collect();
         let voters = peers.iter().map(|peer| (*peer, identity(*peer).into())).collect();
@@ -104,7 +103,7 @@ impl Cluster {
         self.hosts.put(Config { cluster: ClusterId(1), me, limits: self.limits }, disk);
     }
 
-    /// A node with an empty disk; under a known name, in its next life.
+    /// Starts a node with an empty disk. If the node exists, it is in its next incarnation.
     pub fn join(&mut self, node: NodeId) {
         let me = match self.hosts.peer(node) {
             Some(old) => Peer { node, incarnation: old.incarnation.next() },
@@ -119,12 +118,12 @@ impl Cluster {
         self.hosts.host(at).unwrap()
     }
 
-    /// The participant, if it runs.
+    /// The Raft node, if it runs.
     pub fn node(&self, at: NodeId) -> Option<&Node<ControlPlaneState>> {
         self.hosts.up(at).map(|host| host.engine.node())
     }
 
-    /// Every input since this was last asked, of the nodes that were there then.
+    /// Takes the inputs recorded since the last call, of nodes that existed then.
     pub fn inputs(&mut self) -> Vec<Taken> {
         let inputs = |host: &mut Host<Participant>| host.engine.inputs.replace(Vec::new());
         self.hosts.all_mut().filter_map(inputs).flatten().collect()
@@ -134,7 +133,7 @@ impl Cluster {
         self.hosts.names()
     }
 
-    /// Hands an input to a node that is up, and does what can be done.
+    /// Gives an input to a running node, and performs the outputs.
     pub fn step(&mut self, at: NodeId, input: Input<ControlPlaneEntry>) {
         if self.hosts.up(at).is_none() {
             return;
@@ -152,7 +151,7 @@ impl Cluster {
         }
     }
 
-    /// What a node takes to be on its disk is there.
+    /// Asserts that the disk has everything that the node takes for durable.
     fn is_durable(&self, at: NodeId) {
         let host = self.host(at);
         let (node, disk) = (host.engine.node(), &host.disk);
@@ -165,25 +164,25 @@ impl Cluster {
         }
     }
 
-    /// A message arrives, if there is somebody and no cut.
-    pub fn deliver(&mut self, letter: Letter) {
-        if self.hosts.arrives(&letter) {
-            self.step(letter.to.node, Input::Received(letter));
+    /// Delivers a message, if its receiver runs and the link is not cut.
+    pub fn deliver(&mut self, message: NodeMessage) {
+        if self.hosts.arrives(&message) {
+            self.step(message.to.node, Input::Received(message));
         }
     }
 
-    /// Starts from the first disk of the cluster with this term and vote, and this log.
+    /// Starts a node from the founding disk, extended by this term, vote and log.
     pub fn start_from(&mut self, at: NodeId, hard_state: HardState, log: Log<ControlPlaneEntry>) {
         let me = self.hosts.peer(at).unwrap();
         let disk = Durable { hard_state, log, ..self.founder.disk().unwrap() };
         self.put(me, disk);
     }
 
-    /// What was seen since this was last asked.
-    pub fn told(&mut self) -> Vec<Told> {
-        let told = std::mem::take(&mut self.hosts.told);
+    /// Takes the observations since the last call.
+    pub fn observations(&mut self) -> Vec<Observation> {
+        let told = std::mem::take(&mut self.hosts.observed);
         for told in &told {
-            if let Told::Did(_, output) = told {
+            if let Observation::Did(_, output) = told {
                 self.proposals.did(output);
             }
         }
@@ -194,7 +193,7 @@ impl Cluster {
     }
 }
 
-/// What was asked for, and what came of it.
+/// The proposals of a run and their outcomes.
 #[derive(Default)]
 pub struct Proposals {
     proposed: BTreeMap<ProposalId, Content<ControlPlaneEntry>>,
@@ -225,7 +224,8 @@ impl Proposals {
         }
     }
 
-    /// What was decided is where it was said to be, and what was rejected is nowhere, where contents tell proposals apart.
+    /// Asserts that committed proposals are at the log index of their outcome, and rejected ones in no log, as far
+    /// as contents distinguish them.
     fn check(&self) {
         for (id, index) in &self.decided {
             let Some(index) = index else { continue };

@@ -1,4 +1,4 @@
-//! Random traces, and random texts in their place.
+//! Random traces, and random texts that may be traces.
 
 use super::{SAMPLE, lines_of};
 use cutover::core::trace::{LINES_MAX, Step, Trace, TraceError, Unfit, Verdict};

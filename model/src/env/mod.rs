@@ -24,7 +24,7 @@ fn tell(notes: &mut Notes, broken: u32, violations: &[Violation], marks: MarkSet
     notes.say_all(lines);
 }
 
-/// The marks reached so far, by steps and while actions were listed.
+/// The marks reached so far, by steps and while actions were listed. Search threads share it.
 #[derive(Debug, Default)]
 struct Reached(AtomicU64);
 
@@ -40,7 +40,7 @@ impl Reached {
     }
 }
 
-/// A state's facts, a line each.
+/// Prints a state's facts, a line each.
 fn write_facts(f: &mut fmt::Formatter<'_>, facts: Vec<(String, String)>) -> fmt::Result {
     facts.into_iter().try_for_each(|(name, value)| writeln!(f, "{name:<5} {value}"))
 }

@@ -1,6 +1,6 @@
 //! Scopes around nodes and sinks: `composed` and `composed-reads`.
 
-use super::consensus::TERSE;
+use super::consensus::WITHOUT_HEARTBEATS;
 use super::migration::BASE;
 use crate::env::composed::{ACROSS, ComposedBounds};
 use crate::env::consensus::{self, ConsensusBounds};
@@ -11,7 +11,7 @@ use cutover::core::raft::Mark as Core;
 /// Three entries are in the log at the start: that of the first term, the creation of the partition and its
 /// opening. A migration and a second term add four.
 pub(super) const NODES: ConsensusBounds =
-    ConsensusBounds { timeouts: 1, writes: 0, entries: 7, in_flight: 1, ..TERSE };
+    ConsensusBounds { timeouts: 1, writes: 0, entries: 7, in_flight: 1, ..WITHOUT_HEARTBEATS };
 
 /// One gateway with one write and one retry.
 pub(super) const WRITES: MigrationBounds = MigrationBounds { gateways: 1, attempts: 2, ..BASE };

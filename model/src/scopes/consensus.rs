@@ -1,7 +1,7 @@
 //! Scopes around nodes: logs, elections, reads and sessions. Also the bounds that all scopes around nodes start
 //! from.
 
-use crate::env::consensus::{ConsensusBounds, Duplicates, Mark, Wish};
+use crate::env::consensus::{ConsensusBounds, Duplicates, Mark, MembershipRequest};
 use crate::protocol::Scope;
 use cutover::core::raft::{Elections, Limits, Mark as Core, SessionLimits};
 
@@ -19,7 +19,7 @@ pub(super) const NODES: ConsensusBounds = ConsensusBounds {
     reads: 0,
     transfers: 0,
     changes: 0,
-    wishes: &[],
+    membership_requests: &[],
     in_flight: 2,
     duplicates: Duplicates::AtMost(0),
     crashes: 0,
@@ -43,11 +43,11 @@ pub(super) const NODES: ConsensusBounds = ConsensusBounds {
 pub(super) const STABLE: Limits = Limits { elections: Elections::Stable, ..NODES.limits };
 
 /// Without heartbeats: a lost message is not sent again.
-pub(super) const TERSE: ConsensusBounds = ConsensusBounds { heartbeats: false, ..NODES };
+pub(super) const WITHOUT_HEARTBEATS: ConsensusBounds = ConsensusBounds { heartbeats: false, ..NODES };
 
 /// Without the reductions: only obsolete messages are dropped, messages may arrive any number of times, and disks
 /// lag behind.
-pub(super) const WHOLE: ConsensusBounds = ConsensusBounds {
+pub(super) const UNREDUCED: ConsensusBounds = ConsensusBounds {
     loses_old: false,
     heartbeats: true,
     duplicates: Duplicates::Unbounded,
@@ -55,14 +55,15 @@ pub(super) const WHOLE: ConsensusBounds = ConsensusBounds {
     ..NODES
 };
 
-pub(super) const REMOVALS: [Wish; 3] = [Wish::Remove(1), Wish::Remove(2), Wish::Remove(3)];
+pub(super) const REMOVALS: [MembershipRequest; 3] =
+    [MembershipRequest::Remove(1), MembershipRequest::Remove(2), MembershipRequest::Remove(3)];
 
 pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(
             "election",
             "leader election with pre-vote, check-quorum and stickiness",
-            ConsensusBounds { timeouts: 2, entries: 2, in_flight: 4, crashes: 1, limits: STABLE, ..TERSE },
+            ConsensusBounds { timeouts: 2, entries: 2, in_flight: 4, crashes: 1, limits: STABLE, ..WITHOUT_HEARTBEATS },
         )
         .reaching([
             Core::PreVoteWon.text(),
@@ -75,7 +76,7 @@ pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
         Scope::new(
             "replication",
             "conflicting logs, and which of their entries are committed",
-            ConsensusBounds { terms: 3, writes: 2, entries: 2, crashes: 1, ..TERSE },
+            ConsensusBounds { terms: 3, writes: 2, entries: 2, crashes: 1, ..WITHOUT_HEARTBEATS },
         )
         .reaching([
             Mark::LeaderFirst.text(),
@@ -89,13 +90,13 @@ pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
         Scope::new(
             "replication-exhaustive",
             "one message in flight, but only obsolete ones are dropped, and each may arrive any number of times",
-            ConsensusBounds { entries: 2, in_flight: 1, crashes: 1, lingers: false, ..WHOLE },
+            ConsensusBounds { entries: 2, in_flight: 1, crashes: 1, lingers: false, ..UNREDUCED },
         )
         .reaching([Mark::LeaderSecond.text(), Mark::CommitAfterCrash.text(), Core::Truncated.text()]),
         Scope::new(
             "replication-slow-disk",
             "nodes continue before a batch is durable",
-            ConsensusBounds { writes: 0, entries: 1, in_flight: 1, crashes: 1, ..WHOLE },
+            ConsensusBounds { writes: 0, entries: 1, in_flight: 1, crashes: 1, ..UNREDUCED },
         )
         .reaching([
             Mark::LeaderSecond.text(),
@@ -106,7 +107,7 @@ pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
         Scope::new(
             "figure8",
             "an entry of an older term on a quorum (Raft, figure 8)",
-            ConsensusBounds { terms: 4, writes: 2, entries: 2, ..TERSE },
+            ConsensusBounds { terms: 4, writes: 2, entries: 2, ..WITHOUT_HEARTBEATS },
         )
         .reaching([
             Mark::LeaderThird.text(),
@@ -132,7 +133,7 @@ pub(super) fn clients() -> Vec<Scope<ConsensusBounds>> {
                 limits: Limits { compact_after_entries: 3, ..NODES.limits },
                 other_sessions: 1,
                 sessions: SessionLimits { sessions_max: 1, ..NODES.sessions },
-                ..TERSE
+                ..WITHOUT_HEARTBEATS
             },
         )
         .reaching([
@@ -145,7 +146,13 @@ pub(super) fn clients() -> Vec<Scope<ConsensusBounds>> {
         Scope::new(
             "reads",
             "reads at a leader that was deposed and does not know it",
-            ConsensusBounds { timeouts: 2, entries: 2, reads: 2, duplicates: Duplicates::AtMost(1), ..TERSE },
+            ConsensusBounds {
+                timeouts: 2,
+                entries: 2,
+                reads: 2,
+                duplicates: Duplicates::AtMost(1),
+                ..WITHOUT_HEARTBEATS
+            },
         )
         .reaching([
             Mark::ReadServed.text(),
@@ -157,7 +164,7 @@ pub(super) fn clients() -> Vec<Scope<ConsensusBounds>> {
         Scope::new(
             "transfer",
             "leadership transfer",
-            ConsensusBounds { timeouts: 2, transfers: 1, limits: STABLE, ..TERSE },
+            ConsensusBounds { timeouts: 2, transfers: 1, limits: STABLE, ..WITHOUT_HEARTBEATS },
         )
         .reaching([
             Core::TransferSent.text(),

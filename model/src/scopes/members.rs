@@ -1,8 +1,8 @@
 //! Scopes whose names begin with `membership` or `snapshot`: nodes join, leave, lose their disks or receive
 //! snapshots.
 
-use super::consensus::{NODES, REMOVALS, TERSE};
-use crate::env::consensus::{ConsensusBounds, Mark, Wish};
+use super::consensus::{NODES, REMOVALS, WITHOUT_HEARTBEATS};
+use crate::env::consensus::{ConsensusBounds, Mark, MembershipRequest};
 use crate::protocol::Scope;
 use cutover::core::raft::{Limits, Mark as Core};
 
@@ -19,10 +19,16 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 writes: 0,
                 entries: 4,
                 changes: 2,
-                wishes: &[Wish::Admit(4), Wish::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
+                membership_requests: &[
+                    MembershipRequest::Admit(4),
+                    MembershipRequest::Promote(4),
+                    REMOVALS[0],
+                    REMOVALS[1],
+                    REMOVALS[2],
+                ],
                 in_flight: 1,
                 crashes: 1,
-                ..TERSE
+                ..WITHOUT_HEARTBEATS
             },
         )
         .reaching([
@@ -44,7 +50,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 writes: 0,
                 entries: 4,
                 changes: 2,
-                wishes: &[Wish::Admit(4), Wish::Promote(4)],
+                membership_requests: &[MembershipRequest::Admit(4), MembershipRequest::Promote(4)],
                 in_flight: 1,
                 ..NODES
             },
@@ -53,7 +59,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
         Scope::new(
             "membership-wiped",
             "a voter loses its disk and returns under the same name",
-            ConsensusBounds { timeouts: 3, entries: 2, wipes: 1, ..TERSE },
+            ConsensusBounds { timeouts: 3, entries: 2, wipes: 1, ..WITHOUT_HEARTBEATS },
         )
         .reaching([Mark::Wiped.text(), Mark::LeaderSecond.text()]),
         Scope::new(
@@ -64,8 +70,8 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 timeouts: 2,
                 writes: 0,
                 changes: 2,
-                wishes: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], Wish::Remove(4)],
-                ..TERSE
+                membership_requests: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], MembershipRequest::Remove(4)],
+                ..WITHOUT_HEARTBEATS
             },
         )
         .reaching([
@@ -82,7 +88,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 timeouts: 1,
                 entries: 4,
                 changes: 1,
-                wishes: &[Wish::Admit(4)],
+                membership_requests: &[MembershipRequest::Admit(4)],
                 in_flight: 1,
                 limits: Limits { compact_after_entries: 2, ..NODES.limits },
                 ..NODES
@@ -119,7 +125,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 session: true,
                 entries: 4,
                 changes: 1,
-                wishes: &[Wish::Admit(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
+                membership_requests: &[MembershipRequest::Admit(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
                 in_flight: 1,
                 limits: Limits { compact_after_entries: 3, ..NODES.limits },
                 ..NODES

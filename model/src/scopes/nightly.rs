@@ -2,11 +2,11 @@
 //! messages may arrive any number of times, and disks lag behind where a crash makes that visible.
 
 use super::composed::{self, WRITES};
-use super::consensus::{NODES, REMOVALS, STABLE, WHOLE};
+use super::consensus::{NODES, REMOVALS, STABLE, UNREDUCED};
 use super::migration::BASE;
 use super::migration_timed::TIMED;
 use crate::env::composed::{ACROSS, ComposedBounds};
-use crate::env::consensus::{ConsensusBounds, Wish};
+use crate::env::consensus::{ConsensusBounds, MembershipRequest};
 use crate::env::migration::{Mark, MigrationBounds};
 use crate::protocol::Scope;
 use cutover::core::fence;
@@ -100,7 +100,7 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
 }
 /// Only one message is in flight at a time; further messages are lost. Nodes crash between
 /// steps, or after a batch is persisted and before the messages that wait for it are sent.
-const SINGLE: ConsensusBounds = ConsensusBounds { in_flight: 1, lingers: false, ..WHOLE };
+const SINGLE: ConsensusBounds = ConsensusBounds { in_flight: 1, lingers: false, ..UNREDUCED };
 
 const SNAPSHOTS: Limits = Limits { compact_after_entries: 3, ..NODES.limits };
 
@@ -125,7 +125,7 @@ fn logs() -> Vec<Scope<ConsensusBounds>> {
         Scope::new(
             "nightly/replication-slow-disk",
             "nodes continue before a batch is durable",
-            ConsensusBounds { entries: 2, in_flight: 1, crashes: 1, ..WHOLE },
+            ConsensusBounds { entries: 2, in_flight: 1, crashes: 1, ..UNREDUCED },
         )
         .nightly(),
         Scope::new(
@@ -148,7 +148,13 @@ fn members() -> Vec<Scope<ConsensusBounds>> {
                 writes: 0,
                 entries: 4,
                 changes: 2,
-                wishes: &[Wish::Admit(4), Wish::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
+                membership_requests: &[
+                    MembershipRequest::Admit(4),
+                    MembershipRequest::Promote(4),
+                    REMOVALS[0],
+                    REMOVALS[1],
+                    REMOVALS[2],
+                ],
                 ..SINGLE
             },
         )
@@ -162,7 +168,7 @@ fn members() -> Vec<Scope<ConsensusBounds>> {
                 writes: 0,
                 entries: 2,
                 changes: 2,
-                wishes: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], Wish::Remove(4)],
+                membership_requests: &[REMOVALS[0], REMOVALS[1], REMOVALS[2], MembershipRequest::Remove(4)],
                 in_flight: 2,
                 ..SINGLE
             },
@@ -177,7 +183,7 @@ fn members() -> Vec<Scope<ConsensusBounds>> {
                 session: true,
                 entries: 4,
                 changes: 1,
-                wishes: &[Wish::Admit(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
+                membership_requests: &[MembershipRequest::Admit(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
                 limits: SNAPSHOTS,
                 ..SINGLE
             },
@@ -224,7 +230,7 @@ fn clients() -> Vec<Scope<ConsensusBounds>> {
                 reads: 1,
                 transfers: 1,
                 changes: 1,
-                wishes: &REMOVALS,
+                membership_requests: &REMOVALS,
                 limits: Limits { elections: Elections::Stable, compact_after_entries: 2, ..NODES.limits },
                 ..SINGLE
             },

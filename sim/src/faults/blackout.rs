@@ -1,4 +1,4 @@
-//! All nodes lose power at once.
+//! Fault: all nodes lose power at once.
 
 use super::crash::down;
 use super::injector::{Cluster, End, Injector};

@@ -1,4 +1,4 @@
-//! A node loses power, and with it what its disk has not synced; it starts again after a while.
+//! Fault: a node loses power, and with it everything that its disk has not synced. It restarts after a while.
 
 use super::injector::{Cluster, End, Injector};
 use super::pause;
@@ -6,10 +6,10 @@ use crate::options::{Drawn, Group};
 use cutover::core::fault::Fault;
 
 const PPM: Drawn = Drawn::chance(Group::Node, "crash_ppm", &[1_000, 4_000, 15_000]);
-/// A node is down for so long, on this scale, whatever ended it.
+/// Scale of the time that a node is down, whatever the fault.
 pub const DOWN_MS: Drawn = Drawn::scale(Group::Node, "down_ms", &[20, 300, 2_000]);
 
-/// Ends a node, and starts it again after a while.
+/// Ends a node's process, and starts it again after a while.
 pub fn down(cluster: &mut dyn Cluster, node: u8, end: End) {
     cluster.end(node, end);
     cluster.forget(pause::paused(node));

@@ -1,4 +1,4 @@
-//! The power fails in the middle of a write.
+//! Fault: the power fails in the middle of a write.
 
 use super::injector::Injector;
 use crate::disk::Trouble;

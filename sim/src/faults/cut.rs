@@ -1,19 +1,19 @@
-//! Nothing goes from one node to another for a while; the other way may be open.
+//! Fault: a directed link is cut for a while; the opposite direction may be open.
 
 use super::injector::{Cluster, Injector, Lasting};
 use crate::options::{Drawn, Group};
 use crate::stream::link;
 
 const PPM: Drawn = Drawn::chance(Group::Link, "cut_ppm", &[2_000, 10_000, 30_000]);
-/// What is cut stays so for so long, on this scale, by whatever kind of fault.
+/// Scale of the time that a link is cut, whatever the fault.
 pub const SCALE_MS: Drawn = Drawn::scale(Group::Link, "cut_ms", &[100, 500, 3_000]);
 
-/// That a link is cut.
+/// The lasting fault that a link is cut.
 pub const fn is_cut(from: u8, to: u8) -> Lasting {
     ("cut", from, to)
 }
 
-/// Mends a link.
+/// Restores a link.
 pub fn mend(cluster: &mut dyn Cluster, (_, from, to): Lasting) {
     cluster.cut(from, to, false);
 }

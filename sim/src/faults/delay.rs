@@ -1,4 +1,4 @@
-//! A copy of a message arrives far later than usual, and so after later ones.
+//! Fault: a copy of a message arrives far later than usual, and so after later messages.
 
 use super::injector::Injector;
 use crate::options::{DELAY_US_MIN, Draw, Drawn, Group, Values};
@@ -7,7 +7,7 @@ use cutover::core::fault::Fault;
 
 const PPM: Drawn = Drawn::chance(Group::Link, "spike_ppm", &[1_000, 20_000, 100_000]);
 const SCALE_US: Drawn = Drawn::scale(Group::Link, "spike_us", &[5_000, 50_000, 500_000]);
-/// A message that is not late takes at most this long.
+/// Maximum delay of a message without this fault, in microseconds.
 pub const USUAL_US_MAX: Drawn = Drawn {
     group: Group::Link,
     name: "delay_us_max",

@@ -1,4 +1,4 @@
-//! A write or a sync gives an error.
+//! Fault: a write or a sync returns an error.
 
 use super::injector::Injector;
 use crate::disk::Trouble;

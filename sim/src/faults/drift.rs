@@ -1,4 +1,4 @@
-//! A node's clock runs too fast or too slow, for the whole run.
+//! Fault: a node's clock runs too fast or too slow, during the whole run.
 
 use super::injector::Injector;
 use crate::options::{Drawn, Group, Options};
@@ -6,7 +6,7 @@ use crate::stream::Stream;
 use core::time::Duration;
 use cutover::node::driver::Clock;
 
-/// A clock is off by as much at most, in parts per million.
+/// Maximum deviation of a clock, in parts per million.
 const PPM: Drawn = Drawn::chance(Group::Node, "drift_ppm", &[200, 50_000, 300_000]);
 
 pub struct Drift;
@@ -21,14 +21,14 @@ impl Injector for Drift {
     }
 }
 
-/// The clock of a node.
+/// The speed of a node's clock.
 pub struct Rate {
-    /// Of its own microseconds in a true second.
+    /// Microseconds of the node's clock per true second.
     ticks: u64,
 }
 
 impl Rate {
-    /// The clock that a node has in this run.
+    /// The speed of a node's clock in this run.
     #[must_use]
     pub fn of(options: &Options, node: u8) -> Self {
         let drift = options.value(&PPM);

@@ -1,4 +1,4 @@
-//! A message arrives twice.
+//! Fault: a message arrives twice.
 
 use super::injector::{Fate, Injector};
 use crate::options::{Drawn, Group, Values};

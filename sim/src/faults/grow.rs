@@ -1,4 +1,4 @@
-//! A node is added, and removed again later.
+//! Fault: a node is added, and removed again later.
 
 use super::injector::{Cluster, Errand, Injector};
 use crate::options::{Drawn, Group};

@@ -1,53 +1,54 @@
-//! What a kind of fault is, and what it may do to a cluster.
+//! The interface of a kind of fault, and its access to the cluster.
 
 use crate::disk::Trouble;
 use crate::options::{Drawn, Options, Values};
 use crate::stream::Stream;
 
-/// A kind of fault. Of the hooks a kind fills in those that it needs. A hook draws each time it is called, whether the fault
-/// strikes or not: so leaving one kind out changes no draw of another.
+/// A kind of fault, which implements the hooks that it needs. A hook makes the same random draws whether the fault
+/// strikes or not, so switching one kind off changes no draw of another.
 pub trait Injector: Sync {
-    /// Stable name, in `--without` and in the counts of a run. A kind that the checker has as well is named by
-    /// [`Fault`](cutover::core::fault::Fault).
+    /// Stable name for `--without` and the counters of a run. A kind that the search has as well takes its name
+    /// from [`Fault`](cutover::core::fault::Fault).
     fn name(&self) -> &'static str;
 
-    /// Its options, in the order in which a seed draws them. One is a chance, and switches the kind off at 0.
+    /// The options of this kind, in the order in which a seed draws them. One is a probability; if it is 0, the
+    /// fault is off.
     fn options(&self) -> &'static [Drawn];
 
-    /// Once in a tick, before the other hooks.
+    /// Called once per tick, before the other hooks.
     fn cluster(&self, _: &mut dyn Cluster) {}
 
-    /// Once in a tick for each node.
+    /// Called once per tick for each node.
     fn node(&self, _: &mut dyn Cluster, _node: u8) {}
 
-    /// Once in a tick for each directed link, after all nodes.
+    /// Called once per tick for each directed link, after [`Injector::node`] for all nodes.
     fn link(&self, _: &mut dyn Cluster, _from: u8, _to: u8) {}
 
-    /// Once in a tick, after all links.
+    /// Called once per tick, after [`Injector::link`] for all links.
     fn after(&self, _: &mut dyn Cluster) {}
 
-    /// For each message that a node sends.
+    /// Called for each message that a node sends. Returns its fate, if the fault strikes.
     fn message(&self, _: &mut Stream, _: &Values) -> Option<Fate> {
         None
     }
 
-    /// For each copy of a message: by how many microseconds it is late.
+    /// Called for each copy of a message. Returns an additional delay in microseconds.
     fn copy(&self, _: &mut Stream, _: &Values) -> Option<u64> {
         None
     }
 
-    /// For each write of a node to its disk.
+    /// Called for each write of a node. Returns a disk failure, if the fault strikes.
     fn write(&self, _: &mut Stream, _: &Values) -> Option<Trouble> {
         None
     }
 
-    /// For each write: by how many microseconds it takes longer.
+    /// Called for each write of a node. Returns an additional duration in microseconds.
     fn latency(&self, _: &mut Stream, _: &Values) -> Option<u64> {
         None
     }
 }
 
-/// What becomes of a message, other than that it arrives once.
+/// The fate of a message that does not arrive exactly once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Fate {
     /// It never arrives.
@@ -56,86 +57,86 @@ pub enum Fate {
     Twice,
 }
 
-/// What becomes of the page cache when a process ends.
+/// How a node's process ends, which decides about its unsynced writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// It is lost with the power.
+    /// By a power failure: unsynced writes may be lost.
     Power,
-    /// It outlives the process.
+    /// By a kill: unsynced writes are kept in the page cache.
     Process,
 }
 
-/// A fault that lasts: its kind, and the node or the link that it is on.
+/// A fault in effect for some time: its kind, and a node or the two nodes of a link.
 pub type Lasting = (&'static str, u8, u8);
 
-/// The cluster, as kinds of faults see it.
+/// The cluster as a kind of fault sees it; implemented by the nemesis.
 pub trait Cluster {
     /// The options of the run.
     fn options(&self) -> &Options;
-    /// The random numbers of one purpose, and of one participant of it.
+    /// The random stream for a purpose, and one participant or link.
     fn stream(&mut self, purpose: &'static str, which: u64) -> &mut Stream;
-    /// Counts a fault that struck.
+    /// Increments the counter of a fault that struck.
     fn count(&self, kind: &'static str);
-    /// All nodes that have a machine.
+    /// The nodes that have a machine, running or not.
     fn nodes(&self) -> Vec<u8>;
-    /// Whether a node runs, be it paused.
+    /// Whether a node runs; also true for a paused node.
     fn is_up(&self, node: u8) -> bool;
-    /// Whether a node leads, as far as it knows.
+    /// Whether a node believes to be the leader.
     fn leads(&self, node: u8) -> bool;
-    /// Whether a node's process is stopped for a while.
+    /// Whether a node's process is paused.
     fn is_paused(&self, node: u8) -> bool;
 
     /// Ends a node's process.
     fn end(&mut self, node: u8, end: End);
     /// Starts a node that is down.
     fn boot(&mut self, node: u8);
-    /// Stops a process for a while, or lets it go on.
+    /// Pauses a node's process, or lets it continue.
     fn pause(&mut self, node: u8, pause: bool);
-    /// Cuts a directed link, or mends it.
+    /// Cuts or restores a directed link.
     fn cut(&mut self, from: u8, to: u8, cut: bool);
-    /// Whatever is sent to a node takes so many microseconds longer from now on.
+    /// Delays all messages to a node by so many microseconds, or ends the delay.
     fn slow_down(&mut self, to: u8, late_us: Option<u64>);
-    /// Clients stop reading for so long, unless they do not read now; whether that was so.
+    /// Keeps clients from reading for so many milliseconds. Returns false if they are kept from reading already.
     fn pause_reads(&mut self, ms: u64) -> bool;
-    /// Asks the operator for something, if it is idle.
+    /// Gives an errand to the operator, if it is idle.
     fn ask_operator(&mut self, errand: Errand);
 
-    /// Remembers that something lasts until then, in nanoseconds of the run, and how it is undone.
+    /// Registers a fault in effect until a simulated time in nanoseconds, and the function that ends it.
     fn lasts(&mut self, what: Lasting, until_ns: u64, undo: fn(&mut dyn Cluster, Lasting));
-    /// Until when something lasts, if it does.
+    /// The simulated time at which a fault in effect ends, if it is in effect.
     fn lasts_until_ns(&self, what: Lasting) -> Option<u64>;
-    /// Forgets that something lasts, without undoing it.
+    /// Removes a fault in effect from the register without ending it.
     fn forget(&mut self, what: Lasting);
-    /// The time of the run.
+    /// Simulated time in nanoseconds.
     fn now_ns(&self) -> u64;
 }
 
-/// What an operator is asked for.
+/// An errand of the operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Errand {
-    /// Hand the leadership to another voter.
+    /// Transfer leadership to another voter.
     Transfer,
-    /// Remove a node with its disk, and admit it again.
+    /// Remove a node that has lost its disk, and admit it again.
     Rebuild(u8),
-    /// Add a node, or remove one that was added.
+    /// Add the additional node, or remove it.
     Grow,
 }
 
-/// How much more often a fault is aimed at a leader.
+/// Factor by which faults strike leaders more often.
 const LEADERS: u64 = 4;
 
 impl dyn Cluster + '_ {
-    /// Draws whether something happens.
+    /// Draws whether a fault strikes, with a probability in parts per million.
     pub fn strikes(&mut self, purpose: &'static str, which: u64, ppm: u64) -> bool {
         self.stream(purpose, which).chance(ppm)
     }
 
-    /// A chance, higher for a leader: what happens to a leader shows more.
+    /// A probability for a node, increased for leaders, where faults have more effect.
     pub fn aimed(&self, node: u8, ppm: u64) -> u64 {
         if self.leads(node) { ppm * LEADERS } else { ppm }
     }
 
-    /// Remembers that something lasts for a time drawn with a tail, on this scale.
+    /// Registers a fault in effect for a random time with a heavy tail, on this scale.
     pub fn lasts_for(
         &mut self,
         what: Lasting,

@@ -1,4 +1,4 @@
-//! A node is cut off from all others, both ways, for a while.
+//! Fault: a node is cut off from all others in both directions, for a while.
 
 use super::cut::{SCALE_MS, cut};
 use super::injector::{Cluster, Injector};
@@ -9,7 +9,7 @@ const PPM: Drawn = Drawn::chance(Group::Link, "isolate_ppm", &[2_000, 10_000]);
 
 pub struct Isolate;
 
-/// That a node is being isolated in this tick.
+/// Marks a node that is being isolated in this tick.
 const NOW: &str = "isolating";
 
 impl Injector for Isolate {

@@ -1,4 +1,4 @@
-//! A process ends; what it wrote to its disk stays, synced or not.
+//! Fault: a process is killed; everything that it wrote to its disk is kept, synced or not.
 
 use super::crash::{DOWN_MS, down};
 use super::injector::{Cluster, End, Injector};

@@ -1,5 +1,5 @@
-//! What a node hears is old for a while: answers to what it asked long ago. At some point nobody hears it any more, and the
-//! others may go on without it while answers to it are still on their way.
+//! Fault: all messages to a node are delayed, so that it processes old replies. At some point its own messages are
+//! cut off as well: the other nodes may continue without it while old replies are still in flight to it.
 
 use super::cut::{is_cut, mend};
 use super::injector::{Cluster, Injector};
@@ -10,7 +10,7 @@ const PPM: Drawn = Drawn::chance(Group::Link, "lag_ppm", &[2_000, 10_000]);
 
 pub struct Lag;
 
-/// The chance in each tick that a node which lags is not heard any more.
+/// Probability per tick that a lagging node is cut off.
 const UNHEARD_PPM: u64 = 100_000;
 
 impl Injector for Lag {

@@ -1,4 +1,4 @@
-//! A message is lost.
+//! Fault: a message is lost.
 
 use super::injector::{Fate, Injector};
 use crate::options::{Drawn, Group, Values};

@@ -1,12 +1,12 @@
-//! Clients stop reading for a while, after a node has been cut off. See `read_pause.rs` for what that shows.
+//! Fault: clients stop reading for a while after a node has been cut off. `read_pause.rs` explains why.
 
 use super::injector::{Cluster, Injector};
 use crate::options::{Drawn, Group};
 
-/// Of a hundred times that a node is cut off, so many are followed by a time in which nobody reads.
+/// Percentage of cuts of a node that are followed by an interval without reads.
 const PC: Drawn = Drawn::chance(Group::Work, "lull_pc", &[50, 100]);
 
-/// To be called when a node is cut off: it may lead, and not know for long that nobody hears it.
+/// Call when a node is cut off: it may be a leader that does not learn for a long time that it has been deposed.
 pub fn unheard(cluster: &mut dyn Cluster) {
     let longest_ms = cluster.options().timing.election_timeout_ms_max;
     let lull_pc = cluster.options().value(&PC);

@@ -1,6 +1,8 @@
-//! Kinds of faults, a file and a line of [`ALL`] each: when it strikes, what it does, and the options that a seed draws for it.
+//! The kinds of faults, with a file and a line of [`ALL`] for each: when it strikes, its effect, and the options
+//! that a seed draws for it.
 //!
-//! May import `disk`, `options` and `stream`. A kind acts on the cluster through [`Cluster`], which the nemesis implements.
+//! May import `disk`, `options` and `stream`. A kind acts on the cluster through [`Cluster`], which the nemesis
+//! implements.
 
 mod blackout;
 mod crash;
@@ -27,7 +29,8 @@ pub use delay::USUAL_US_MAX;
 pub use drift::Rate;
 pub use injector::{Cluster, End, Errand, Fate, Injector, Lasting};
 
-/// All kinds, in the order in which their hooks are called, and in which a seed draws their options: a new kind comes last.
+/// All kinds of faults, in the order in which hooks are called and options are drawn. A new kind must be added at
+/// the end.
 pub const ALL: [&dyn Injector; 18] = [
     &lose::Lose,
     &duplicate::Duplicate,

@@ -1,4 +1,4 @@
-//! A process is stopped for a while, and goes on with what it knew.
+//! Fault: a process is paused for a while, and continues with its old state.
 
 use super::injector::{Cluster, Injector, Lasting};
 use crate::options::{Drawn, Group};
@@ -7,7 +7,7 @@ use cutover::core::fault::Fault;
 const PPM: Drawn = Drawn::chance(Group::Node, "pause_ppm", &[1_000, 5_000, 20_000]);
 const SCALE_MS: Drawn = Drawn::scale(Group::Node, "pause_ms", &[50, 500, 3_000]);
 
-/// That a node is paused.
+/// The lasting fault that a node is paused.
 pub const fn paused(node: u8) -> Lasting {
     ("pause", node, 0)
 }

@@ -1,4 +1,4 @@
-//! A write takes far longer than usual.
+//! Fault: a write takes far longer than usual.
 
 use super::injector::Injector;
 use crate::options::{Drawn, Group, Values};

@@ -1,4 +1,4 @@
-//! The operator hands the leadership over.
+//! Fault: the operator transfers leadership.
 
 use super::injector::{Cluster, Errand, Injector};
 use crate::options::{Drawn, Group};

@@ -1,4 +1,4 @@
-//! A node loses its disk, is removed, and joins again with its next incarnation.
+//! Fault: a node loses its disk, is removed, and joins again in its next incarnation.
 
 use super::injector::{Cluster, Errand, Injector};
 use crate::options::{Drawn, Group};
@@ -22,7 +22,7 @@ impl Injector for Wipe {
         let nodes = cluster.nodes();
         let victim = cluster.stream("victim", 0).pick(&nodes).unwrap_or(1);
         let strikes = cluster.strikes("rebuild", 0, ppm);
-        // Without its disk, a node of fewer than three could take committed entries with it.
+        // With fewer than three voters, a lost disk can lose committed entries.
         if strikes && voters >= 3 && victim <= voters {
             cluster.ask_operator(Errand::Rebuild(victim));
         }

@@ -1,5 +1,5 @@
-//! What a client wants of a partition next. The statements of stores are made here: what they rest on is the business of
-//! other tests; here the log is to keep them.
+//! Chooses a client's next change of a partition. Statements of stores are fabricated here: other tests check what
+//! they are based on, here the log only has to record them.
 
 use crate::options::Work;
 use crate::stream::Stream;
@@ -31,7 +31,7 @@ fn prepared(record: &PartitionRecord, to: Placement, enforces: bool) -> Prepared
     Prepared::reported(speaker(record, to, incarnation_of(to)), record.migration, record.epoch, enforces)
 }
 
-/// A transition that fits the record, as far as the client knows it.
+/// A transition that fits the record as the client knows it.
 pub(super) fn next(record: Option<&PartitionRecord>, work: &Work, chance: &mut Stream) -> Transition {
     let wanted = match record {
         None => create(work, chance),
@@ -144,7 +144,7 @@ fn force(record: &PartitionRecord, expected: Expected, to: Placement) -> Transit
     }
 }
 
-/// The same against another state than the record's.
+/// The same transition, but expecting another state than the record's.
 fn spoil(mut wanted: Transition, chance: &mut Stream) -> Transition {
     let back = chance.between(1, 2);
     if let Transition::Open { expected, .. }

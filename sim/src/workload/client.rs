@@ -1,4 +1,4 @@
-//! A client: it reads partitions, and changes them, by what it has read.
+//! A client of numbered partitions: it reads them, and changes them according to what it has read.
 
 use super::api::{Api, Asked, Done, Failed, Found};
 use super::choice;
@@ -20,18 +20,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::time::sleep;
 
-/// Clients from this number on roam; even ones, so that they speak gRPC by themselves.
+/// Clients with this number or a higher one are roaming. The number is even, so that they use gRPC directly.
 pub const ROAMING: u8 = 200;
 
-/// Partitions that clients number themselves, from this number on: those that have names get lower ones from the log.
+/// First number of partitions that clients number themselves. Named partitions get lower numbers from the log.
 const NUMBERED: u32 = 1 << 16;
-/// Those of one client alone begin here.
+/// First number of partitions that a single client uses alone.
 const FRESH: u32 = 1 << 20;
 
-/// All operations of a run.
+/// The operations of all clients of a run.
 pub type History = Arc<Mutex<Vec<Operation>>>;
 
-/// One client.
+/// A client of numbered partitions.
 pub struct Client {
     number: u8,
     api: Api,
@@ -41,14 +41,15 @@ pub struct Client {
     history: History,
     lull: ReadPause,
     chance: Stream,
-    /// Half of the clients go through the production library.
+    /// The production client library, which half of the clients use.
     library: Option<Library>,
-    /// Asks any node, often, and does not wait: it meets nodes that were deposed and do not know it.
+    /// Whether it makes frequent requests at random nodes, and so meets leaders that have been deposed and do not
+    /// know it.
     roams: bool,
     session: Option<SessionId>,
     serial: u64,
     known: BTreeMap<PartitionId, Option<PartitionRecord>>,
-    /// Partitions that nobody else knows.
+    /// Number of partitions that this client has created for its own use.
     fresh: u32,
 }
 
@@ -58,7 +59,7 @@ impl Client {
     pub fn new(number: u8, hosts: &Hosts, nodes: Vec<u8>, history: History) -> Self {
         let options = Arc::clone(&hosts.options);
         let roams = number >= ROAMING;
-        // Every second one that roams goes on at once.
+        // Every second roaming client starts without a pause.
         let hasty = roams && number.is_multiple_of(4);
         let patience = Duration::from_millis(if hasty { 100 } else { options.work.patience_ms });
         let library = library::client(&nodes, patience, options.seed ^ u64::from(number));
@@ -84,7 +85,7 @@ impl Client {
         }
     }
 
-    /// Works until the run is over.
+    /// Makes requests until the run is over.
     pub async fn run(mut self) {
         let work = self.options.work.clone();
         let every_us = if self.roams {
@@ -95,7 +96,7 @@ impl Client {
         loop {
             let wait = self.chance.below(2 * every_us);
             sleep(Duration::from_micros(wait)).await;
-            // Who does not roam stays where it is, and asks nothing. Who does goes on writing, what needs no read.
+            // During a pause of reads, a client that is not roaming makes no requests; a roaming one only writes.
             if self.lull.holds() {
                 if self.roams {
                     self.fresh += 1;
@@ -165,7 +166,8 @@ impl Client {
         self.end(at, Invocation::Read { seen: record.map_or(Seen::Nothing, Seen::Record), revision });
     }
 
-    /// A read is at least as new as everything committed before it was asked for, and what it says was so.
+    /// Checks that a read is as new as everything committed before it was invoked, and agrees with the table at its
+    /// revision.
     fn check_read(
         &self,
         partition: PartitionId,
@@ -222,7 +224,7 @@ impl Client {
             self.check_change(partition, Index(*index), Epoch(*value), *repeated);
         }
         self.known.remove(&partition);
-        // One of which nobody knows has no end.
+        // An operation with an unknown outcome has no end in the history.
         let answer = match answer {
             Ok(done) => Answer::Ok { epoch: Epoch(done.value) },
             Err(Failed::Refused(why)) => refusal(why),
@@ -232,7 +234,7 @@ impl Client {
         self.end(at, Invocation::Apply { transition, answer });
     }
 
-    /// What was acknowledged is committed, and did what was said.
+    /// Checks that an acknowledged change is committed and had the effect that the answer gives.
     fn check_change(&self, partition: PartitionId, index: Index, epoch: Epoch, repeated: bool) {
         let mut judge = lock(&self.judge);
         let found = judge.table().epoch_at(index);
@@ -269,7 +271,7 @@ impl Client {
         Some(Ticket { session, serial: Serial(self.serial), acknowledged_through })
     }
 
-    /// Whether a change goes through.
+    /// Whether a change of a new partition is committed.
     pub async fn goes_through(&mut self) -> bool {
         let Ok(done) = self.api.ask(&Asked::Open, 50).await else { return false };
         self.api.ask(&Asked::Close(SessionId(done.value)), 50).await.is_ok()
@@ -277,12 +279,12 @@ impl Client {
     }
 }
 
-/// A record as a message has it.
+/// Decodes a record from a message.
 pub(super) fn record_of(wire: Option<&v1::Record>) -> Option<PartitionRecord> {
     wire.and_then(|record| PartitionRecord::try_from(record).ok())
 }
 
-/// A refusal of the table; one of the sessions says that nothing was done.
+/// Converts a refusal. A refusal of the session table means that nothing was done.
 fn refusal(why: v1::Refused) -> Answer {
     if matches!(why.reason.as_str(), "Acknowledged" | "TooMany") {
         return Answer::NotCommitted;

@@ -1,4 +1,4 @@
-//! A client of partitions with names: it creates them, finds them by name, and lists everything that there is.
+//! A client of named partitions: it creates them, finds them by name, and lists all partitions.
 
 use super::api::{Api, Asked, Done, Failed, Found};
 use super::choice;
@@ -20,10 +20,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::time::sleep;
 
-/// Names that all share.
+/// Number of names that all clients share.
 const NAMES: u64 = 5;
 
-/// One client.
+/// A client of named partitions.
 pub struct Namer {
     number: u8,
     api: Api,
@@ -32,16 +32,16 @@ pub struct Namer {
     event_log: EventLog,
     lull: ReadPause,
     chance: Stream,
-    /// Every second one goes through the production library.
+    /// The production client library, which every second client uses.
     library: Option<Library>,
     known: BTreeMap<PartitionName, PartitionRecord>,
 }
 
-/// The invariant that is broken, what was found, and what it contradicts.
+/// A violation: id of the invariant, the observed fact, the fact that it contradicts.
 type Wrong = Option<(&'static str, String, String)>;
 
 impl Namer {
-    /// A client of the nodes that there are at first.
+    /// A client that knows the initial nodes.
     #[must_use]
     pub fn new(number: u8, hosts: &Hosts) -> Self {
         let (options, nodes) = (Arc::clone(&hosts.options), hosts.all());
@@ -55,7 +55,7 @@ impl Namer {
         Self { number, api, options, judge, event_log, lull, chance, library, known: BTreeMap::new() }
     }
 
-    /// Works until the run is over.
+    /// Makes requests until the run is over.
     pub async fn run(mut self) {
         loop {
             sleep(Duration::from_millis(self.chance.below(600))).await;
@@ -121,7 +121,8 @@ impl Namer {
         let known = self.known.remove(&name);
         let transition = choice::next(known.as_ref(), &self.options.work, &mut self.chance);
         let creates = matches!(transition, Transition::Create { .. });
-        // A name may be another partition's by the time a command arrives: what exists is asked for by its number.
+        // The name may belong to another partition when the command arrives, so an existing partition is named by
+        // its number.
         let by = match known {
             Some(record) if !creates => By::Id(record.partition),
             Some(_) | None => By::Name(name.clone()),
@@ -148,7 +149,7 @@ fn stale(found: String, before: Revision) -> (&'static str, String, String) {
     (Id::ReadLinearizable.entry().id, found, against)
 }
 
-/// A change that was acknowledged is in the log, and of the partition that it was told to be of.
+/// Checks that an acknowledged change is in the log, for the partition in the answer.
 fn changed(table: &Table, name: &PartitionName, creates: bool, done: Done) -> Wrong {
     let (at, partition) = (Index(done.index), PartitionId(done.partition));
     let fits = match table.answer_at(at) {
@@ -163,7 +164,7 @@ fn changed(table: &Table, name: &PartitionName, creates: bool, done: Done) -> Wr
     (!fits).then(|| (own::ANSWER, said, format!("the log says {:?}", table.answer_at(at))))
 }
 
-/// A name leads where the log says, and the answer is as fresh as any read.
+/// Checks that a name resolves to the partition that the log gave it to, and that the answer is fresh.
 fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Option<&Found>) -> Wrong {
     let Some(found) = answer else {
         let throughout = table.named_throughout(name, before, table.state().revision());
@@ -187,7 +188,7 @@ fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Optio
     (!same).then(|| (own::DIRECTORY, said, format!("the log says {of_then:?}")))
 }
 
-/// A page has what the table had at its revision, no more and no less, in order.
+/// Checks that a page contains the partitions of the table at its revision, in order and completely.
 fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Option<u32>, limit: u32) -> Wrong {
     let revision = Revision(page.revision);
     if revision < before {

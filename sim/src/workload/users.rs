@@ -1,12 +1,12 @@
-//! Clients and watchers, started and stopped together.
+//! Starts and stops all clients and watchers of a run.
 
 use super::client::{Client, History, ROAMING};
 use super::names::Namer;
-use super::watch::{Told, Watcher};
+use super::watch::{WatchProgress, Watcher};
 use crate::host::Hosts;
 use std::sync::Arc;
 
-/// A machine for a client, a watcher or an operator.
+/// The simulated machine of a client, watcher or operator.
 pub fn machine(kind: u8, number: u8) -> madsim::runtime::NodeHandle {
     let ip = std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, kind, number + 1));
     madsim::runtime::Handle::current().create_node().name(format!("c{kind}.{number}")).ip(ip).build()
@@ -16,12 +16,12 @@ pub fn machine(kind: u8, number: u8) -> madsim::runtime::NodeHandle {
 pub struct Users {
     tasks: Vec<madsim::task::JoinHandle<()>>,
     watchers: Vec<madsim::task::JoinHandle<()>>,
-    told: Told,
+    progress: WatchProgress,
     history: History,
 }
 
 impl Users {
-    /// Starts all clients and watchers that the options have.
+    /// Starts the clients and watchers that the options ask for.
     #[must_use]
     pub fn start(hosts: &Hosts) -> Self {
         let history = History::default();
@@ -32,25 +32,25 @@ impl Users {
         });
         let namers = (0..work.namers).map(|number| machine(5, number).spawn(Namer::new(number, hosts).run()));
         let tasks = clients.chain(namers).collect();
-        let told = Told::default();
+        let progress = WatchProgress::default();
         let watchers = (0..work.watchers)
-            .map(|number| machine(3, number).spawn(Watcher::new(number, hosts, told.clone()).run()));
-        Self { tasks, watchers: watchers.collect(), told, history }
+            .map(|number| machine(3, number).spawn(Watcher::new(number, hosts, progress.clone()).run()));
+        Self { tasks, watchers: watchers.collect(), progress, history }
     }
 
-    /// What clients saw.
+    /// The operations of all clients.
     #[must_use]
     pub const fn history(&self) -> &History {
         &self.history
     }
 
-    /// How far watchers have been told.
+    /// The newest revision that each watcher has received.
     #[must_use]
-    pub const fn told(&self) -> &Told {
-        &self.told
+    pub const fn progress(&self) -> &WatchProgress {
+        &self.progress
     }
 
-    /// Clients ask for nothing more.
+    /// Stops clients from making further requests.
     pub fn stop_clients(&self) {
         self.tasks.iter().for_each(madsim::task::JoinHandle::abort);
     }

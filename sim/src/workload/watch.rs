@@ -1,4 +1,4 @@
-//! A watcher: it follows the table through whatever node it finds, and must have it without a gap.
+//! A watcher: it follows the table through any node, and must receive every change without a gap.
 
 use super::api::Api;
 use super::client::record_of;
@@ -18,16 +18,16 @@ use std::sync::{Arc, Mutex};
 use tokio::time::{sleep, timeout};
 use tonic::{Request, Streaming};
 
-/// What a watcher has made of what it was told.
+/// The table as assembled from the received updates.
 #[derive(Clone, Debug)]
 struct View {
     records: BTreeMap<PartitionId, PartitionRecord>,
     revision: Revision,
-    /// Pages of everything there is, as long as the last one is missing.
+    /// The pages of a whole table, until the last one has arrived.
     pages: BTreeMap<PartitionId, PartitionRecord>,
 }
 
-/// One watcher.
+/// A watcher with its view of the table.
 pub struct Watcher {
     number: u8,
     api: Api,
@@ -36,15 +36,16 @@ pub struct Watcher {
     event_log: EventLog,
     chance: Stream,
     view: View,
-    told: Told,
+    told: WatchProgress,
 }
 
-/// How far those have been told who use the production library: it must bring everything before long.
+/// The newest revision received by each watcher that uses the production library, which must bring all changes in
+/// time.
 #[derive(Clone, Debug, Default)]
-pub struct Told(Arc<Mutex<BTreeMap<u8, Revision>>>);
+pub struct WatchProgress(Arc<Mutex<BTreeMap<u8, Revision>>>);
 
-impl Told {
-    /// A watcher that is behind this revision.
+impl WatchProgress {
+    /// A watcher that has not received this revision, if there is one.
     #[must_use]
     pub fn behind(&self, revision: Revision) -> Option<(u8, Revision)> {
         lock(&self.0).iter().find(|(_, told)| **told < revision).map(|(number, told)| (*number, *told))
@@ -52,9 +53,9 @@ impl Told {
 }
 
 impl Watcher {
-    /// A watcher of the nodes that there are at first.
+    /// A watcher that knows the initial nodes.
     #[must_use]
-    pub fn new(number: u8, hosts: &Hosts, told: Told) -> Self {
+    pub fn new(number: u8, hosts: &Hosts, told: WatchProgress) -> Self {
         let (options, nodes) = (&hosts.options, hosts.all());
         let patience = Duration::from_millis(options.work.patience_ms);
         let which = 100 + u64::from(number);
@@ -65,7 +66,7 @@ impl Watcher {
         Self { number, api, nodes, judge, event_log, chance, view, told }
     }
 
-    /// Follows until the run is over; every second watcher by way of the production library.
+    /// Follows until the run is over. Every second watcher uses the production library.
     pub async fn run(mut self) {
         let client = library::client(&self.nodes, Duration::from_secs(1), u64::from(self.number) + 1_000);
         if let Some(client) = client.filter(|_| self.number % 2 == 1) {
@@ -118,7 +119,7 @@ impl Watcher {
     }
 
     async fn follow(&mut self, mut stream: Streaming<v1::WatchResponse>) {
-        // A slow one is cut off now and then.
+        // A slow watcher is disconnected from time to time.
         let slow_ms = if self.chance.below(4) == 0 { 300 } else { 0 };
         while let Ok(Some(told)) = stream.message().await {
             if let Some(what) = told.what {
@@ -180,7 +181,7 @@ impl Watcher {
             None => self.view.records.remove(&partition),
         };
         self.view.revision = revision;
-        // What changed earlier and was not told must change again later: then it is told once.
+        // A partition whose last change was skipped must have changed again later: then it is reported once.
         let missing = table.turns().iter().rev().skip_while(|turn| turn.revision > revision);
         let mut missing =
             missing.take_while(|turn| turn.revision > before).filter(|turn| turn.partition != partition);
@@ -227,7 +228,7 @@ impl Watcher {
         self.equals(Revision(revision), table)
     }
 
-    /// The view is the table at this revision.
+    /// Compares the view with the table at this revision.
     fn equals(&self, revision: Revision, table: &Table) -> Option<(String, String)> {
         let mut expected = BTreeMap::new();
         for turn in table.turns().iter().take_while(|turn| turn.revision <= revision) {

@@ -34,7 +34,7 @@ use board::Board;
 use cutover_report::Console;
 use patch::DIR;
 use runner::{Bench, Limits};
-use select::{Chosen, Wish};
+use select::{Chosen, Selection};
 use std::env;
 use std::fs;
 use std::io;
@@ -79,8 +79,8 @@ fn command(
 ) -> Result<u8, Error> {
     let checkout = Checkout::find(cwd, &tools.git)?;
     let patches = load::all(&checkout.root, console)?;
-    let wish = wish(args, tools, &checkout)?;
-    let chosen = select::choose(&patches, &wish)?;
+    let selection = selection(args, tools, &checkout)?;
+    let chosen = select::choose(&patches, &selection)?;
     if args.list {
         return Ok(list(&chosen, console));
     }
@@ -111,7 +111,7 @@ fn command(
     Ok(board.exit())
 }
 
-fn wish(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Wish, Error> {
+fn selection(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Selection, Error> {
     let changed = match &args.only_changed {
         Some(base) => {
             let changed = tools.git.changed_since(&checkout.root, base)?;
@@ -119,7 +119,7 @@ fn wish(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Wish, Error> 
         }
         None => None,
     };
-    Ok(Wish {
+    Ok(Selection {
         patterns: args.patterns.clone(),
         changed,
         sample: args.sample.map(|count| (count, args.seed.clone())),

@@ -16,7 +16,7 @@ pub struct Chosen<'a> {
 
 /// The selection on the command line. If all fields are empty, all patches are selected.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
+pub struct Selection {
     /// Names of patches, or parts of names.
     pub patterns: Vec<String>,
     /// The files that changed, if only what they concern is selected.
@@ -32,14 +32,16 @@ pub struct Wish {
 ///
 /// # Errors
 /// [`Error::Usage`] for a pattern that fits no patch.
-pub fn choose<'a>(patches: &'a [Patch], wish: &Wish) -> Result<Vec<Chosen<'a>>, Error> {
-    let named = named(patches, &wish.patterns)?;
-    let patches = || patches.iter().filter(|patch| wish.engine.is_none_or(|engine| engine == patch.engine()));
-    let nothing_asked = wish.patterns.is_empty() && wish.changed.is_none() && wish.sample.is_none();
+pub fn choose<'a>(patches: &'a [Patch], selection: &Selection) -> Result<Vec<Chosen<'a>>, Error> {
+    let named = named(patches, &selection.patterns)?;
+    let patches =
+        || patches.iter().filter(|patch| selection.engine.is_none_or(|engine| engine == patch.engine()));
+    let nothing_asked =
+        selection.patterns.is_empty() && selection.changed.is_none() && selection.sample.is_none();
     let why = |patch: &Patch| {
         if nothing_asked || named.contains(patch.name.as_str()) {
             Some(Why::Named)
-        } else if wish.changed.as_ref().is_some_and(|c| concerns(patch, c)) {
+        } else if selection.changed.as_ref().is_some_and(|c| concerns(patch, c)) {
             Some(Why::Changed)
         } else {
             None
@@ -47,11 +49,11 @@ pub fn choose<'a>(patches: &'a [Patch], wish: &Wish) -> Result<Vec<Chosen<'a>>, 
     };
     let chosen = |patch: &'a Patch| why(patch).map(|why| Chosen { patch, why });
     let mut all: Vec<_> = patches().filter_map(chosen).collect();
-    if let Some((count, seed)) = &wish.sample {
+    if let Some((count, seed)) = &selection.sample {
         let others = patches().filter(|patch| why(patch).is_none() && patch.expect != Expect::Survives);
         all.extend(draw(others, *count, seed));
     }
-    if !all.is_empty() && wish.patterns.is_empty() {
+    if !all.is_empty() && selection.patterns.is_empty() {
         all.retain(|one| one.patch.expect != Expect::Survives);
         let canaries = patches()
             .filter(|patch| patch.expect == Expect::Survives)
@@ -106,7 +108,7 @@ fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
 mod tests {
     use super::super::error::Error;
     use super::super::patch::Patch;
-    use super::{Chosen, Why, Wish, choose, fnv1a};
+    use super::{Chosen, Selection, Why, choose, fnv1a};
     use std::collections::BTreeSet;
 
     fn patches() -> Result<Vec<Patch>, Error> {
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn nothing_asked_for_means_all_with_the_canary_first() -> Result<(), Error> {
         let patches = patches()?;
-        let got = names(&choose(&patches, &Wish::default())?);
+        let got = names(&choose(&patches, &Selection::default())?);
         let n = Why::Named;
         let expected = [("none", Why::Canary), ("apply", n), ("apply-late", n), ("cas", n), ("seal", n)];
         assert_eq!(got, pairs(&expected));
@@ -150,9 +152,11 @@ mod tests {
     fn a_pattern_is_a_part_of_a_name_and_an_exact_name_wins() -> Result<(), Error> {
         let patches = patches()?;
         let by = |patterns: &[&str]| {
-            let wish =
-                Wish { patterns: patterns.iter().map(|p| (*p).to_owned()).collect(), ..Wish::default() };
-            choose(&patches, &wish).map(|chosen| names(&chosen))
+            let selection = Selection {
+                patterns: patterns.iter().map(|p| (*p).to_owned()).collect(),
+                ..Selection::default()
+            };
+            choose(&patches, &selection).map(|chosen| names(&chosen))
         };
         let n = Why::Named;
         assert_eq!(by(&["app"])?, pairs(&[("apply", n), ("apply-late", n)]));
@@ -169,8 +173,8 @@ mod tests {
         let patches = patches()?;
         let by = |changed: &[&str]| {
             let changed: BTreeSet<_> = changed.iter().map(|c| (*c).to_owned()).collect();
-            let wish = Wish { changed: Some(changed), ..Wish::default() };
-            choose(&patches, &wish).map(|chosen| names(&chosen))
+            let selection = Selection { changed: Some(changed), ..Selection::default() };
+            choose(&patches, &selection).map(|chosen| names(&chosen))
         };
         let (canary, c) = (("none", Why::Canary), Why::Changed);
         let both = by(&["src/cas.rs", "tests/mutants/seal.patch"])?;
@@ -183,8 +187,8 @@ mod tests {
     fn the_same_seed_draws_the_same_patches() -> Result<(), Error> {
         let patches = patches()?;
         let by = |count: usize, seed: &str| {
-            let wish = Wish { sample: Some((count, seed.to_owned())), ..Wish::default() };
-            choose(&patches, &wish).map(|chosen| names(&chosen))
+            let selection = Selection { sample: Some((count, seed.to_owned())), ..Selection::default() };
+            choose(&patches, &selection).map(|chosen| names(&chosen))
         };
         assert_eq!(fnv1a("a".bytes()), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(by(2, "x")?, by(2, "x")?);

@@ -17,7 +17,7 @@ mod bounds;
 
 pub use bounds::ComposedBounds;
 
-use crate::env::consensus::{self, Consensus, Told, Wanted};
+use crate::env::consensus::{self, ClientAnswer, Consensus, Requests};
 use crate::env::migration::{self, Migration, PARTITION};
 use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
 use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneEntry};
@@ -101,15 +101,15 @@ impl Composed {
         let begins = broken == 0 && same;
         let initial = State { nodes: begun, sinks: sinks.initial() };
         let mut composed = Self { nodes, sinks, initial, begins, across: AtomicBool::new(false) };
-        composed.initial.nodes.wanted = composed.wanted(&composed.initial.sinks);
+        composed.initial.nodes.requests = composed.requests(&composed.initial.sinks);
         composed
     }
 
     /// The requests that the sinks' environment has for the nodes. A command that the latest record would refuse is
     /// left out: proposals that are refused when applied arise anyway, from two commands that overtake each other.
-    fn wanted(&self, sinks: &migration::State) -> Arc<Wanted> {
+    fn requests(&self, sinks: &migration::State) -> Arc<Requests> {
         let commands = sinks.enabled.commits.iter().map(|commit| commit.command.clone());
-        Wanted::new(commands.collect(), self.sinks.asks_afresh(sinks))
+        Requests::new(commands.collect(), self.sinks.asks_afresh(sinks))
     }
 
     fn take(&self, state: &State, action: Action, explain: bool) -> Option<ComposedStep> {
@@ -117,7 +117,7 @@ impl Composed {
             Action::Nodes(action) => self.at_nodes(state, action, explain)?,
             Action::Sinks(action) => self.at_sinks(state, action, explain)?,
         };
-        step.state.nodes.wanted = self.wanted(&step.state.sinks);
+        step.state.nodes.requests = self.requests(&step.state.sinks);
         Some(step)
     }
 
@@ -132,7 +132,7 @@ impl Composed {
         let stepped = self.nodes.take(&state.nodes, action, explain)?;
         let (marks, broken) = (of_nodes(stepped.marks), stepped.broken);
         let next = State { nodes: stepped.state, sinks: state.sinks.clone() };
-        let (lines, violations) = (stepped.said, stepped.violations);
+        let (lines, violations) = (stepped.lines, stepped.violations);
         let mut step = ComposedStep { state: next, lines, violations, broken, marks };
         let mut through = state.nodes.monitor.committed_through();
         for (node, effect) in std::iter::once(&stepped.effect).chain(&stepped.synced) {
@@ -145,7 +145,7 @@ impl Composed {
             {
                 step.take(asked);
             }
-            if effect.told.iter().any(|told| matches!(told, Told::Read(_, Ok(_)))) {
+            if effect.answers.iter().any(|answer| matches!(answer, ClientAnswer::Read(_, Ok(_)))) {
                 self.shown(&mut step, *node);
             }
             self.agrees(&mut step, *node, through, explain);

@@ -1,106 +1,108 @@
-//! What can happen next, and what it means for a node.
+//! The actions of the consensus environment, and the inputs of hosts that follow from them.
 
-use super::Wish;
+use super::MembershipRequest;
 use cutover::core::ids::Incarnation;
 use cutover::core::migration::Command;
 use cutover::core::raft::{Ticket, Timer};
 
-/// A choice: what happens, and which messages are lost because there is no room for them afterwards.
+/// An action: an event, and the messages that are lost because more are in flight afterwards than the bounds allow.
 ///
-/// A loss matters only where there is no room: one that would be lost later, or never arrive, may as well stay.
+/// Messages are lost only when there are too many: losing one later, or never delivering it, makes no difference
+/// otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Action {
-    /// What happens.
+    /// The event.
     pub what: ActionKind,
-    /// The node crashes before it says anything; the disk has got so many batches.
+    /// If set, the node crashes after handling the event and before sending anything; this many of its batches are
+    /// on the disk.
     pub crash: Option<u8>,
-    /// The messages that are lost, as a set: a bit for each that is on its way afterwards.
+    /// The lost messages: a bit for each message that is in flight after the event.
     pub lose: u16,
 }
 
-/// What happens. Numbers of messages mean something in the state that offers them.
+/// An event. Numbers of messages are positions in the state in which the action is enabled.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ActionKind {
-    /// A message arrives, and is gone.
+    /// A message arrives and is no longer in flight.
     Deliver {
-        /// Which.
+        /// Position of the message.
         message: u8,
     },
-    /// A message arrives, and will arrive again.
+    /// A message arrives and stays in flight, so that it can arrive again.
     Repeat {
-        /// Which.
+        /// Position of the message.
         message: u8,
     },
-    /// Something happens to a node.
+    /// A node handles an event other than a message.
     Do {
-        /// Which, from 1.
+        /// Number of the node, from 1.
         node: u8,
-        /// What.
+        /// The event at the node.
         action: NodeAction,
     },
 }
 
-/// What happens to a node, but for messages.
+/// An event at a node, other than the arrival of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum NodeAction {
     /// A timer fires.
     Fire(Timer),
-    /// The oldest batch is durable.
+    /// The oldest batch becomes durable.
     Sync,
-    /// The node loses its memory, and starts again at once.
+    /// The node crashes and restarts at once from its disk.
     Crash {
-        /// Batches that reached the disk all the same.
+        /// Number of unsynced batches, the oldest first, that reached the disk.
+        keep: u8,
+    },
+    /// The node loses its disk and restarts in its next incarnation.
+    Wipe,
+    /// A client asks the node to open the session for the first write.
+    Open,
+    /// Another client asks the node to open a session.
+    OpenOther,
+    /// A client proposes the write with this number at the node, for the first time or again.
+    Write(u8),
+    /// A command is proposed at the node, given by its position in [`Requests::commands`](super::Requests::commands).
+    Command(u8),
+    /// An operator requests a membership change at the node.
+    Change(MembershipRequest),
+    /// A client requests a read at the node.
+    Read,
+    /// An operator asks the node to transfer leadership to the node with this number.
+    Transfer(u8),
+}
+
+/// An input of a host with everything that it contains: together with the host it determines the effect.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum HostInput {
+    /// A message arrives.
+    Deliver,
+    /// A timer fires.
+    Fire(Timer),
+    /// The oldest batch becomes durable.
+    Sync,
+    /// The node loses its memory and the batches that are not on the disk.
+    Crash {
+        /// Number of unsynced batches, the oldest first, that reached the disk.
         keep: u8,
     },
     /// The node loses its disk.
     Wipe,
-    /// A client opens its session.
+    /// A session is to be opened.
     Open,
-    /// Another client opens a session.
-    OpenOther,
-    /// A client wants a write, for the first time or again.
-    Write(u8),
-    /// Somebody outside wants a command, by its number among those that are wanted.
-    Command(u8),
-    /// An operator wants a change.
-    Change(Wish),
-    /// A client wants to read.
-    Read,
-    /// An operator wants another leader.
-    Transfer(u8),
-}
-
-/// What a host is told; with it and the host, everything follows.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum HostInput {
-    /// A message arrived.
-    Deliver,
-    /// A timer fired.
-    Fire(Timer),
-    /// The oldest batch is durable.
-    Sync,
-    /// The memory is lost, and so are the batches after the first few.
-    Crash {
-        /// How many are kept.
-        keep: u8,
-    },
-    /// The disk is lost.
-    Wipe,
-    /// Open a session.
-    Open,
-    /// Propose a write.
+    /// A write is proposed.
     Write {
-        /// Which, from 1.
+        /// Number of the write, from 1.
         write: u8,
-        /// Under which name.
+        /// The write's ticket, if it belongs to a session.
         ticket: Option<Ticket>,
     },
-    /// Propose a command.
+    /// A command is proposed.
     Command(Command),
-    /// Propose a change of the members, of a node in this life.
-    Change(Wish, Incarnation),
-    /// Read.
+    /// A membership change is proposed, for a node in this incarnation.
+    Change(MembershipRequest, Incarnation),
+    /// A read is requested.
     Read,
-    /// Hand over.
+    /// Leadership is to be transferred to the node with this number.
     Transfer(u8),
 }

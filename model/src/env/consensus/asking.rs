@@ -1,19 +1,19 @@
-//! What clients and the operator have asked, and what they are told: kept in the state.
+//! Records the requests of clients and operators in the state, and the answers to them.
 
 use super::action::NodeAction;
-use super::host::{Effect, Told};
+use super::host::{ClientAnswer, HostEffect};
 use super::mark::Mark;
-use super::{State, World};
+use super::{Consensus, State};
 use cutover::core::ids::NodeId;
 use cutover::core::invariant::Findings;
 
-impl World {
+impl Consensus {
     pub(super) fn ask(
         &self,
         next: &mut State,
         node: NodeId,
         action: Option<NodeAction>,
-        effect: &Effect,
+        effect: &HostEffect,
         marks: &mut u64,
     ) {
         let mut clients = (*next.clients).clone();
@@ -54,17 +54,17 @@ impl World {
         &self,
         next: &mut State,
         node: u8,
-        told: &[Told],
+        answers: &[ClientAnswer],
         findings: &mut Findings,
         marks: &mut u64,
     ) {
-        for told in told {
+        for answer in answers {
             let mut clients = (*next.clients).clone();
-            let reader = clients.told(NodeId(node), told);
+            let reader = clients.answered(NodeId(node), answer);
             if clients != *next.clients {
                 next.clients = self.share(clients);
             }
-            if let (Some(reader), Told::Read(_, outcome)) = (reader, told) {
+            if let (Some(reader), ClientAnswer::Read(_, outcome)) = (reader, answer) {
                 self.read_ended(next, node, reader, outcome.is_ok(), findings, marks);
             }
         }

@@ -17,7 +17,7 @@ pub enum Duplicates {
 
 /// A membership change that an operator may request; the number is that of the node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Wish {
+pub enum MembershipRequest {
     /// Admit a node that is no member, as a learner.
     Admit(u8),
     /// Promote a learner to a voter.
@@ -54,7 +54,7 @@ pub struct ConsensusBounds {
     /// Total number of membership changes that may be appended.
     pub changes: u8,
     /// The membership changes that operators may request.
-    pub wishes: &'static [Wish],
+    pub membership_requests: &'static [MembershipRequest],
     /// Maximum number of messages in flight. If there are more, the environment drops some, in all combinations.
     pub in_flight: u8,
     /// How often messages may arrive again.

@@ -1,12 +1,12 @@
-//! The choices of a state, in a fixed order.
+//! Lists the actions that are enabled in a state.
 
 use super::action::{Action, ActionKind, NodeAction};
 use super::successor_cache::SuccessorCache;
-use super::{Duplicates, State, World};
+use super::{Consensus, Duplicates, State};
 use cutover::core::control_plane::ControlPlaneConsensus as _;
 use cutover::core::raft::{Elections, RoleName, Timer};
 
-/// All sets of so many of so many messages; one empty set if none is over.
+/// All sets of `over` messages out of `messages`, as bits; a single empty set if `over` is 0.
 fn sets((messages, over): (u32, u32)) -> impl Iterator<Item = u16> {
     let all: u16 = if over == 0 { 1 } else { 1 << messages.min(15) };
     (0..all).filter(move |set| set.count_ones() == over)
@@ -16,8 +16,8 @@ fn number(at: usize) -> u8 {
     u8::try_from(at).unwrap_or(u8::MAX)
 }
 
-impl World {
-    /// Everything that can happen, in a fixed order.
+impl Consensus {
+    /// Every action that is enabled in a state, in a fixed order.
     pub(super) fn choices(&self, state: &State, into: &mut Vec<Action>) {
         let mut all = Vec::new();
         for message in (0..state.net.messages().len()).map(number) {
@@ -45,7 +45,8 @@ impl World {
         ahead.keep();
     }
 
-    /// Enabled something if it changes anything, with every set of messages that there is no room for.
+    /// Adds the actions for an event, unless it changes nothing: one for each set of messages that may be lost
+    /// because too many are in flight.
     fn offer(
         &self,
         state: &State,
@@ -54,7 +55,7 @@ impl World {
         ahead: &mut SuccessorCache,
         into: &mut Vec<Action>,
     ) {
-        let Some(stepped) = self.happen(state, what, crash, false) else { return };
+        let Some(stepped) = self.apply_event(state, what, crash, false) else { return };
         let messages = stepped.state.net.messages().len();
         let over = messages.saturating_sub(self.cluster.in_flight.into());
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -62,7 +63,8 @@ impl World {
         ahead.note(what, crash, stepped);
     }
 
-    /// How many prefixes of the batches a crash may keep, if it comes before the node has spoken.
+    /// Number of possible crash points: how many prefixes of its batches the disk can have if the node crashes
+    /// before sending.
     fn crash_points(&self, state: &State, what: ActionKind) -> u8 {
         if self.cluster.lingers || state.spent.crashes >= self.cluster.crashes {
             return 0;
@@ -81,7 +83,7 @@ impl World {
             add(NodeAction::Sync);
         }
         let limits = self.cluster.limits;
-        // In the last term nobody prepares for another: who hears whom makes no difference any more.
+        // In the last term no node campaigns again, so contact with a leader makes no difference.
         let another = machine.hard_state().term.0 < self.cluster.terms;
         let stable = limits.elections == Elections::Stable && another;
         match machine.role() {
@@ -89,7 +91,8 @@ impl World {
                 if self.cluster.heartbeats {
                     add(NodeAction::Fire(Timer::Heartbeat));
                 }
-                // It looks who hears it; and it sends a snapshot again, which matters if one may be lost for good.
+                // At this timer a leader checks its quorum, and sends a snapshot again, which matters if one may be
+                // lost.
                 if stable || (limits.compact_after_entries < 1000 && !self.cluster.loses_old) {
                     add(NodeAction::Fire(Timer::Election));
                 }
@@ -131,14 +134,16 @@ impl World {
             for write in state.clients.wanted_writes(&self.cluster) {
                 add(NodeAction::Write(write));
             }
-            for (at, _) in state.wanted.commands.iter().enumerate().filter(|(_, wanted)| !host.has(wanted)) {
+            for (at, _) in
+                state.requests.commands.iter().enumerate().filter(|(_, command)| !host.has(command))
+            {
                 add(NodeAction::Command(number(at)));
             }
-            if state.wanted.read && state.clients.reads < self.cluster.reads {
+            if state.requests.read && state.clients.reads < self.cluster.reads {
                 add(NodeAction::Read);
             }
             if state.clients.changes < self.cluster.changes {
-                for wish in self.cluster.wishes {
+                for wish in self.cluster.membership_requests {
                     add(NodeAction::Change(*wish));
                 }
             }

@@ -1,43 +1,43 @@
-//! Clients and the operator: what they have asked for, and what they were told.
+//! The state of clients and operators: their outstanding requests and the answers.
 
 use super::ConsensusBounds;
-use super::host::Told;
+use super::host::ClientAnswer;
 use cutover::core::control_plane::Answer;
 use cutover::core::ids::{Names, NodeId, Relabel, Serial, SessionId};
 use cutover::core::raft::{Effect, Outcome, ProposalId, ReadId, Ticket};
 
-/// What was asked, of which node.
+/// A request: its id and the node at which it was made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Asked<I> {
     node: NodeId,
     id: I,
 }
 
-/// A write of a client.
+/// The state of a client's write.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Write {
     attempts: u8,
-    /// The latest attempt, while it is not answered.
+    /// The latest attempt, if it has no answer yet.
     asked: Option<Asked<ProposalId>>,
     done: bool,
 }
 
-/// Clients and the operator.
+/// The state of all clients and operators.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Clients {
     writes: Vec<Write>,
     openings: u8,
     opening: Option<Asked<ProposalId>>,
     session: Option<SessionId>,
-    /// Sessions that others have opened.
+    /// Number of sessions opened by other clients.
     pub(super) others: u8,
-    /// Reads begun.
+    /// Number of reads begun.
     pub(super) reads: u8,
-    /// The latest read, while it is not answered. A client that reads again has given up the one before.
+    /// The latest read, if it has no answer yet. A client that starts another read gives up this one.
     reading: Option<Asked<ReadId>>,
-    /// Changes of the members that were appended.
+    /// Number of membership changes that were appended.
     pub(super) changes: u8,
-    /// Hand-overs begun.
+    /// Number of leadership transfers begun.
     pub(super) transfers: u8,
 }
 
@@ -64,12 +64,13 @@ impl Clients {
         self.session.is_some() && self.others < cluster.other_sessions
     }
 
-    /// The writes that may be proposed now, from 1, by their numbers: in order, each until it is answered.
+    /// Numbers of the writes that may be proposed now, from 1. Writes are proposed in order, each until it is
+    /// answered.
     pub(super) fn wanted_writes<'a>(&'a self, cluster: &'a ConsensusBounds) -> impl Iterator<Item = u8> + 'a {
-        // The first write goes under the session, if there is one.
+        // The first write needs its session, if the scope has one.
         let ready = move |at: usize| !cluster.session || at > 0 || self.session.is_some();
         let attempts = cluster.attempts;
-        // Writes are alike but for their numbers: the first that was not proposed yet stands for all of those.
+        // Writes differ only in their numbers, so the first unproposed one represents all of them.
         let plain = usize::from(cluster.session);
         let untouched =
             self.writes.iter().skip(plain).position(|write| write.attempts == 0).map(|at| at + plain);
@@ -81,7 +82,7 @@ impl Clients {
         numbered.map(|(at, _)| u8::try_from(at + 1).unwrap_or(u8::MAX))
     }
 
-    /// The name that a write goes under.
+    /// The ticket of a write, if it belongs to a session.
     pub(super) fn ticket(&self, write: u8) -> Option<Ticket> {
         let session = self.session.filter(|_| write == 1)?;
         Some(Ticket { session, serial: Serial(u64::from(write)), acknowledged_through: Serial::ZERO })
@@ -92,7 +93,7 @@ impl Clients {
         self.opening = Some(Asked { node, id });
     }
 
-    /// `follows`: whether the answer matters; else only the count is kept.
+    /// Records an attempt at a write. `follows`: wait for its answer; otherwise only count it.
     pub(super) fn writes(&mut self, write: u8, node: NodeId, id: ProposalId, follows: bool) {
         if let Some(write) = self.writes.get_mut(usize::from(write).saturating_sub(1)) {
             write.attempts += 1;
@@ -100,24 +101,24 @@ impl Clients {
         }
     }
 
-    /// The number of the read, from 1.
+    /// Records a read and returns its number, from 1.
     pub(super) fn reads(&mut self, node: NodeId, id: ReadId) -> u8 {
         self.reads += 1;
         self.reading = Some(Asked { node, id });
         self.reads
     }
 
-    /// Takes an answer. `Some`: it was the one to the latest read, of this number.
-    pub(super) fn told(&mut self, node: NodeId, told: &Told) -> Option<u8> {
-        match told {
-            Told::Read(id, _) => {
+    /// Processes an answer. Returns the number of the latest read if the answer is to that read.
+    pub(super) fn answered(&mut self, node: NodeId, answer: &ClientAnswer) -> Option<u8> {
+        match answer {
+            ClientAnswer::Read(id, _) => {
                 let ours = self.reading == Some(Asked { node, id: *id });
                 ours.then(|| {
                     self.reading = None;
                     self.reads
                 })
             }
-            Told::Decided(id, outcome) => {
+            ClientAnswer::Decided(id, outcome) => {
                 self.decided(Asked { node, id: *id }, outcome);
                 None
             }
@@ -137,7 +138,7 @@ impl Clients {
         }
     }
 
-    /// A node has forgotten what it was asked.
+    /// Forgets the outstanding requests at a node that has crashed.
     pub(super) fn forgotten_by(&mut self, node: NodeId) {
         let gone = |asked: &Option<Asked<ProposalId>>| asked.is_some_and(|asked| asked.node == node);
         if gone(&self.opening) {
@@ -151,7 +152,7 @@ impl Clients {
         }
     }
 
-    /// What there is to know of them, in words.
+    /// The state of all clients in words.
     pub(super) fn text(&self) -> String {
         let done = self.writes.iter().filter(|write| write.done).count();
         let asked: u8 = self.writes.iter().map(|write| write.attempts).sum();

@@ -1,8 +1,8 @@
-//! A node with its disk, and what a host_input does to both.
+//! A node with its disk, and the effect of an input on both.
 
-use super::World;
+use super::Consensus;
 use super::action::HostInput;
-use super::net::Sent;
+use super::net::NodeMessage;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, ReplicatedControlPlane};
 use cutover::core::ids::{Halt, Index, Term};
@@ -12,80 +12,80 @@ use cutover::core::raft::{
 };
 use std::sync::Arc;
 
-/// A node on its host.
+/// A node of the control plane with its disk and outbox.
 pub type Host = crate::host::Host<ReplicatedControlPlane>;
 
-/// What becomes of a batch.
+/// When the batches of a step become durable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Disk {
-    /// It is durable before anything else happens.
+    /// Before anything else happens.
     Syncs,
-    /// It waits until the disk gets to it.
+    /// In a later step, [`NodeAction::Sync`](super::action::NodeAction::Sync).
     Lingers,
-    /// The node crashes before anything that waits for the disk leaves; the disk has got so many batches.
+    /// The node crashes before it sends anything that waits for the disk.
     Crashes {
-        /// How many.
+        /// Number of batches, the oldest first, that reached the disk.
         keep: u8,
     },
 }
 
 /// An answer to a client.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Told {
-    /// What came of a proposal.
+pub enum ClientAnswer {
+    /// The outcome of a proposal.
     Decided(ProposalId, Outcome<Answer>),
-    /// What came of a read, and what may be read.
+    /// The outcome of a read: the index through which the client may read, or a refusal.
     Read(ReadId, Result<Index, ReadRefusal>),
 }
 
-/// What a host_input does to a host: everything that the world has to know of it.
+/// The effect of an input on a host, with everything that the environment needs to know of it.
 #[derive(Clone, Debug)]
-pub struct Effect {
-    /// The host afterwards.
+pub struct HostEffect {
+    /// The host after the input.
     pub host: Shared<Host>,
-    /// Messages that left.
-    pub sent: Vec<Shared<Sent>>,
-    /// Answers that reached a client.
-    pub told: Vec<Told>,
-    /// What was committed.
+    /// Messages sent.
+    pub sent: Vec<Shared<NodeMessage>>,
+    /// Answers given to clients.
+    pub answers: Vec<ClientAnswer>,
+    /// Entries that became committed and were applied.
     pub advanced: Vec<(LogPosition, Entry<ControlPlaneEntry>)>,
-    /// Whether everything was replaced by a snapshot.
+    /// Whether a snapshot replaced the state.
     pub installed: bool,
-    /// Requests of sessions that were applied as new.
+    /// Requests of sessions that were applied for the first time, each with its log index.
     pub effects: Vec<(Ticket, Index)>,
-    /// It leads this term from now on.
+    /// The term in which the node became leader, if it did.
     pub led: Option<Term>,
-    /// What the messages told of terms and votes, one for each term.
-    pub spoke: Vec<HardState>,
-    /// What the call of the seam returned.
+    /// Terms and votes that the sent messages claim, without repetitions.
+    pub claims: Vec<HardState>,
+    /// The immediate answer to a proposal, if the input was one.
     pub proposed: Option<Result<ProposalId, ControlPlaneError>>,
-    /// Likewise, for a read.
+    /// The immediate answer to a read request, if the input was one.
     pub read: Option<Result<ReadId, ControlPlaneError>>,
-    /// It found an invariant broken.
+    /// The violation that the machine itself detected.
     pub halt: Option<Halt>,
-    /// Places reached.
+    /// Marks that the machine reached, as bits.
     pub marks: u64,
-    /// Nothing changed, and nothing was said.
+    /// Whether nothing changed and nothing was sent or answered.
     pub idle: bool,
-    /// The log, the configurations or the role changed.
+    /// Whether the log, the configurations or the role changed.
     pub changed: bool,
-    /// What was said, in words; only if it was asked for.
-    pub said: Vec<String>,
+    /// What happened, as lines of text; empty unless asked for.
+    pub lines: Vec<String>,
 }
 
 thread_local! {
-    static EFFECTS: Memory<Arc<Effect>> = const { memory() };
+    static EFFECTS: Memory<Arc<HostEffect>> = const { memory() };
 }
 
-impl World {
-    /// What a host_input does to a host, worked out once for each of both.
+impl Consensus {
+    /// The effect of an input on a host. Cached, since many states share a host.
     pub(super) fn effect(
         &self,
         host: &Shared<Host>,
         host_input: &HostInput,
-        sent: Option<&Shared<Sent>>,
+        sent: Option<&Shared<NodeMessage>>,
         disk: Disk,
-    ) -> Arc<Effect> {
+    ) -> Arc<HostEffect> {
         let key =
             hasher().hash_one((self.key, host.hash(0), host_input, sent.map(|sent| sent.hash(0)), disk));
         remembered(&EFFECTS, key, || Arc::new(self.work_out(host, host_input, sent, disk, false)))
@@ -93,20 +93,20 @@ impl World {
 }
 
 impl Host {
-    /// A node on its disk, after a start or a crash.
+    /// Starts a node from its disk; `None` if the disk cannot be read.
     pub(super) fn started(config: Config, disk: Durable<ControlPlaneEntry>) -> Option<Self> {
         let mut host = Self::start(config, disk).ok()?;
-        // Timers fire whenever they like here; nothing else is said at a start.
+        // Timers may fire at any time here, and a start has no other outputs.
         let _timers = host.outputs();
         Some(host)
     }
 
-    /// Batches that are not durable yet.
+    /// Number of batches that are not durable.
     pub(super) fn batches(&self) -> u8 {
         u8::try_from(self.queued().len()).unwrap_or(u8::MAX)
     }
 
-    /// Whether its log has this command, not committed.
+    /// Whether the node's log contains this command, uncommitted.
     pub(super) fn has(&self, command: &Command) -> bool {
         let node = self.engine.node();
         let wanted = ControlPlaneEntry::OwnershipTransition(command.clone());

@@ -1,29 +1,29 @@
-//! Tells the invariants what happened.
+//! Reports facts to the invariants' monitor, and finds the marks that only the whole cluster shows.
 
 use super::action::NodeAction;
-use super::host::{Effect, Host};
+use super::host::{Host, HostEffect};
 use super::mark::Mark;
-use super::{Hosts, NODES_MAX, State, World};
+use super::{Consensus, Hosts, NODES_MAX, State};
 use cutover::core::control_plane::ControlPlaneState;
 use cutover::core::ids::{NodeId, Term};
 use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, Id, NodeNow};
 use cutover::core::raft::{Node, RoleName};
 
-/// Feeds a fact to the monitor, copying it only if the fact matters for later.
-fn feed(world: &World, next: &mut State, fact: &ClusterFact<'_>, findings: &mut Findings) {
+/// Gives a fact to the monitor. The monitor is copied only if it has to remember the fact.
+fn feed(env: &Consensus, next: &mut State, fact: &ClusterFact<'_>, findings: &mut Findings) {
     next.monitor.judge(fact, findings);
     if next.monitor.remembers(fact) {
         let mut monitor: ConsensusMonitor = (*next.monitor).clone();
         monitor.remember(fact);
-        next.monitor = world.share(monitor);
+        next.monitor = env.share(monitor);
     }
 }
 
-/// All nodes, without a list on the heap: this is asked for in each step.
+/// The state of all nodes, in an array: it is needed in every step, and allocating it was slow.
 struct All<'a>([NodeNow<'a>; NODES_MAX], usize);
 
 impl<'a> All<'a> {
-    /// `any`: fills the places that nobody has.
+    /// Collects the nodes. `any`: a host to fill the unused places with.
     fn of(hosts: &'a Hosts, any: &'a Host) -> Self {
         let mut all = Self([any.now(); NODES_MAX], 0);
         for (host, slot) in hosts.iter().flatten().zip(&mut all.0) {
@@ -37,15 +37,18 @@ impl<'a> All<'a> {
     }
 }
 
-impl World {
-    #[expect(clippy::too_many_arguments, reason = "what there was, what there is, and who is told of it")]
+impl Consensus {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the states before and after, and the collectors of findings and marks"
+    )]
     pub(super) fn judge(
         &self,
         before: &State,
         next: &mut State,
         node: u8,
         died: bool,
-        effect: &Effect,
+        effect: &HostEffect,
         findings: &mut Findings,
         marks: &mut u64,
     ) {
@@ -55,7 +58,7 @@ impl World {
             let id = Id::named(halt.invariant).unwrap_or(Id::StateMachineSafety);
             findings.demand(false, id, || (halt.facts.clone(), format!("{} has stopped", host.me())));
         }
-        for vote in &effect.spoke {
+        for vote in &effect.claims {
             feed(self, next, &ClusterFact::Revealed { by: host.now(), vote: *vote }, findings);
         }
         if let Some(was) = before.host(node).filter(|was| was.me() == host.me()) {
@@ -81,7 +84,7 @@ impl World {
         }
     }
 
-    /// Forgets what no run from here on can contradict.
+    /// Makes the monitor forget facts that no further run can contradict, so that more states are equal.
     pub(super) fn forget(&self, next: &mut State) {
         let Some(first) = next.hosts.iter().flatten().next() else { return };
         let all = All::of(&next.hosts, first);
@@ -141,7 +144,7 @@ fn led(next: &State, term: Term) -> u64 {
     }
 }
 
-/// Whether a node had entries that were not committed, and has now a session and another configuration instead.
+/// Whether a snapshot with a session and another configuration has replaced a log tail that was not committed.
 fn replaces_all(was: &Host, is: &Node<ControlPlaneState>) -> bool {
     let was = was.engine.node();
     let had_tail = was.log().last().index > was.commit();
@@ -149,13 +152,13 @@ fn replaces_all(was: &Host, is: &Node<ControlPlaneState>) -> bool {
     had_tail && session && was.applied().configuration() != is.applied().configuration()
 }
 
-/// Places that only the whole shows.
-pub(super) fn places(
+/// The marks reached by a step that only the whole cluster shows, as bits.
+pub(super) fn cluster_marks(
     before: &State,
     next: &State,
     node: u8,
     (action, crash): (Option<NodeAction>, Option<u8>),
-    effect: &Effect,
+    effect: &HostEffect,
 ) -> u64 {
     let mut marks = 0;
     let Some(host) = next.host(node) else { return 0 };

@@ -1,9 +1,10 @@
-//! Places that a run must have reached: those of the core, and some that only the whole shows.
+//! Situations that a scope may require its search to reach: the marks of the core, and those that only the whole
+//! cluster shows.
 
 use cutover::core::raft;
 
 cutover::core::marks! {
-    /// A situation that shows only in all nodes together.
+    /// A situation that only the whole cluster shows.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     #[repr(u8)]
     pub enum Mark {
@@ -33,11 +34,11 @@ impl From<Mark> for &'static str {
     }
 }
 
-/// Where the marks of the whole begin, after those of the core.
+/// Number of the first mark of this module; those of the core come before.
 const OWN: usize = raft::Mark::ALL.len();
 
 impl Mark {
-    /// As a bit of a set.
+    /// The mark as a bit of a set.
     #[must_use]
     pub const fn bit(self) -> u64 {
         1 << (OWN + self as usize)
@@ -49,7 +50,7 @@ impl Mark {
         1 << (mark as usize)
     }
 
-    /// All marks in words, those of the core first: a mark's place is its bit.
+    /// The texts of all marks, in the order of their bits.
     pub(super) fn texts() -> Vec<&'static str> {
         let core = raft::Mark::ALL.iter().map(|mark| mark.text());
         core.chain(Self::ALL.iter().map(|mark| mark.text())).collect()

@@ -1,14 +1,14 @@
-//! The world around the nodes of the control plane: a network, disks, clients and an operator.
+//! The environment around the nodes of the control plane: a network, disks, clients and operators.
 //!
-//! It drives [`cutover::core::control_plane::ReplicatedControlPlane`] through the seam and holds no rule of consensus. What is
-//! decided here: who exists, what may be delivered when, and what a crash takes away.
+//! It uses [`cutover::core::control_plane::ReplicatedControlPlane`] through the seam, and contains no rule of
+//! consensus. It decides who takes part, which messages may be delivered, and what a crash destroys.
 //!
-//! - **Messages** go through their codec, and lie in a set: equal ones are one. One that arrives is gone, unless the scope
-//!   repeats it; if more are on their way than fit, any of them is lost. One that can never do anything again is dropped
-//!   ([`net`]).
-//! - **Disks** take a batch when it is synced. Until then a crash may keep any prefix of the batches, and whatever the node
-//!   said after a batch waits for it ([`host`]).
-//! - **Timers** fire at any time.
+//! - **Messages** are encoded and decoded, and form a set without duplicates. A message that arrives is removed,
+//!   unless the scope allows duplicates. If more messages are in flight than the bounds allow, any of them may be
+//!   lost. A message that can never have an effect is dropped ([`pruning`]).
+//! - **Disks** have a batch when it is synced. Before that, a crash may keep any prefix of the batches, and what
+//!   the node must not send before a batch is durable waits for it ([`host`]).
+//! - **Timers** may fire at any time.
 //!
 //! May import: `core`, `cutover_model::protocol`, `cutover_model::host`, `cutover_model`.
 
@@ -30,9 +30,9 @@ mod work;
 
 pub use action::{Action, ActionKind, HostInput, NodeAction};
 pub(crate) use bounds::judged;
-pub use bounds::{ConsensusBounds, Duplicates, Wish};
+pub use bounds::{ConsensusBounds, Duplicates, MembershipRequest};
 pub use client::Clients;
-pub use host::{Disk, Host, Told};
+pub use host::{ClientAnswer, Disk, Host};
 pub use mark::Mark;
 pub use net::Net;
 
@@ -48,34 +48,31 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Nodes of a scope, at most.
+/// Maximum number of nodes of a scope.
 pub const NODES_MAX: usize = 4;
 
-/// The cluster that everything is about.
+/// The id of the only cluster.
 pub const CLUSTER: ClusterId = ClusterId(1);
 
-/// The environment of one scope.
+/// The consensus environment, within the bounds of one scope.
 #[derive(Debug)]
-pub struct World {
+pub struct Consensus {
     pub(crate) cluster: ConsensusBounds,
     pub(crate) symmetry: Symmetry,
     pub(crate) founder: Founder,
-    /// Where the founders begin.
+    /// Log index of the founding configuration.
     pub(crate) founded: Index,
     reached: Reached,
-    /// Tells worlds apart in memories that are keyed by content.
+    /// Distinguishes this environment's entries in caches that threads share between environments.
     pub(crate) key: u64,
 }
 
-/// The environment around nodes.
-pub type Consensus = World;
-
 static WORLDS: AtomicU64 = AtomicU64::new(1 << 32);
 
-/// The nodes, by their numbers.
+/// The nodes, by number minus one; `None` before a node is started.
 pub(crate) type Hosts = [Option<Shared<Host>>; NODES_MAX];
 
-/// One state of the world.
+/// A state of the consensus environment.
 #[derive(Clone)]
 pub struct State {
     pub(crate) hosts: Hosts,
@@ -83,39 +80,39 @@ pub struct State {
     pub(crate) clients: Shared<Clients>,
     pub(crate) monitor: Shared<ConsensusMonitor>,
     pub(crate) spent: Spent,
-    /// Follows from what is around the nodes, so it is no part of the state.
-    pub(crate) wanted: Arc<Wanted>,
-    /// The hash of everything above, but for what is wanted.
+    /// Computed from the rest of the composed state, so it is not part of this state's identity.
+    pub(crate) requests: Arc<Requests>,
+    /// The hash of all fields above except `requests`.
     own: u64,
-    /// The hash of the image that this stands for, if it stands for one.
+    /// The hash of the symmetric image that represents this state, if it is another one.
     stands_for: Option<u64>,
 }
 
-/// Faults used up.
+/// The faults and timeouts that have happened, counted against the bounds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Spent {
-    /// Crashes of nodes.
+    /// Number of crashes of nodes.
     pub crashes: u8,
-    /// Disks lost.
+    /// Number of times that a node lost its disk.
     pub wipes: u8,
-    /// Messages that arrived again.
+    /// Number of messages that arrived again.
     pub duplicates: u8,
-    /// Election timeouts of nodes that do not lead, where they are counted.
+    /// Number of election timeouts at nodes that do not lead, if they are bounded.
     pub timeouts: u8,
 }
 
-/// What somebody outside wants of the nodes.
+/// The requests that another environment has for the nodes.
 #[derive(Debug)]
-pub struct Wanted {
-    /// Commands.
+pub struct Requests {
+    /// Commands to propose.
     pub commands: Vec<Command>,
-    /// Whether somebody would read.
+    /// Whether a strong reader wants to read.
     pub read: bool,
     hash: u64,
 }
 
-impl Wanted {
-    /// Wraps what is wanted.
+impl Requests {
+    /// Wraps the requests for sharing between states.
     #[must_use]
     pub fn new(commands: Vec<Command>, read: bool) -> Arc<Self> {
         let hash = hasher().hash_one((&commands, read));
@@ -123,22 +120,22 @@ impl Wanted {
     }
 }
 
-/// A node in its first life.
+/// A node in its first incarnation.
 #[must_use]
 pub const fn peer(node: u8) -> Peer {
     Peer { node: NodeId(node), incarnation: Incarnation(1) }
 }
 
-/// The subject of a node's certificate.
+/// The identity of a node, as from its certificate's subject.
 pub(crate) fn identity(node: NodeId) -> Option<ClusterVoterIdentity> {
     ClusterVoterIdentity::from_certificate_subject(&format!("CN={node}")).ok()
 }
 
-impl World {
+impl Consensus {
     fn within(cluster: &ConsensusBounds) -> Self {
         let cluster = cluster.clone();
         let key = WORLDS.fetch_add(1, Ordering::Relaxed);
-        // The directory would tell the founders apart: where they are interchangeable, they have one name.
+        // Different identities would make founders distinguishable, so interchangeable founders have the same one.
         let named = |node| if cluster.symmetric { NodeId(0) } else { NodeId(node) };
         let voters = (1..=cluster.founders)
             .filter_map(|node| Some((peer(node), identity(named(node))?.into())))
@@ -149,17 +146,18 @@ impl World {
         Self { cluster, symmetry, founder, founded, reached: Reached::default(), key }
     }
 
-    /// The first node leads in term 1, has committed these commands, and everybody knows; no fault is used up. With the
-    /// invariants that the last step broke.
+    /// A state in which node 1 leads in term 1 and all nodes have committed these commands, without any fault so
+    /// far. Also returns the violations of its last step, as bits.
     pub(crate) fn led_by_first(&self, commands: &[Command]) -> (State, u32) {
-        let begun = State { wanted: Wanted::new(commands.to_vec(), false), ..self.initial() };
+        let begun = State { requests: Requests::new(commands.to_vec(), false), ..self.initial() };
         let at = |action| ActionKind::Do { node: 1, action };
         let writes = (0u8..).zip(commands).map(|(number, _)| NodeAction::Command(number));
         let deeds = [NodeAction::Fire(Timer::Election)].into_iter().chain(writes);
         let deeds = deeds.chain([NodeAction::Fire(Timer::Heartbeat)]);
         let (mut state, broken) = deeds.fold((begun, 0), |(state, broken), action| {
             let (mut state, mut broken) = self.taken(state, broken, at(action));
-            // In rounds, so that the others end alike; in few, unless the nodes never have enough of each other.
+            // Delivers in rounds, so that all followers end in equal states. The number of rounds is limited in
+            // case the nodes never stop sending.
             let mut rounds = 0..16;
             while rounds.next().is_some() && !state.net.messages().is_empty() {
                 for sent in state.net.messages().to_vec() {
@@ -171,11 +169,12 @@ impl World {
             }
             (state, broken)
         });
-        (state.spent, state.wanted) = (Spent::default(), Wanted::new(Vec::new(), true));
+        (state.spent, state.requests) = (Spent::default(), Requests::new(Vec::new(), true));
         (state.sealed(), broken)
     }
 
-    /// The state after a choice, or the same if that changes nothing; what does nothing on arrival is gone all the same.
+    /// The state after an event; the same state if the event changes nothing, except that a message without effect
+    /// is removed.
     fn taken(&self, state: State, broken: u32, what: ActionKind) -> (State, u32) {
         match self.take(&state, Action { what, crash: None, lose: 0 }, false) {
             Some(stepped) => (stepped.state, stepped.broken),
@@ -198,13 +197,13 @@ impl World {
     }
 }
 
-/// Spreads a hash, so that sums of them do not collide more often than chance.
+/// Mixes the bits of a hash, so that sums of hashes do not collide more often than by chance.
 pub(crate) const fn mixed(hash: u64) -> u64 {
     let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
-/// All ways to rename the first `count` nodes, but for the one that changes nothing.
+/// All permutations of the first `count` nodes except the identity.
 fn permutations(count: u8) -> Symmetry {
     let mut all: Vec<Vec<u8>> = vec![Vec::new()];
     for _ in 1..=count {
@@ -230,12 +229,12 @@ impl State {
         self.hosts.get(usize::from(node).checked_sub(1)?)?.as_ref()
     }
 
-    /// The nodes, by number.
+    /// The nodes that have been started, by number.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = (u8, &Shared<Host>)> {
         (1..).zip(&self.hosts).filter_map(|(node, host)| Some((node, host.as_ref()?)))
     }
 
-    /// The hash of one of the state's images. A node's state names the node, so the nodes can be taken as a set.
+    /// The hash of a symmetric image of the state. A host's state contains its id, so hosts can be hashed as a set.
     fn image(&self, image: usize) -> u64 {
         let hosts = self.hosts.iter().flatten();
         let nodes = hosts.fold(0u64, |sum, host| sum.wrapping_add(mixed(host.hash(image))));
@@ -248,21 +247,21 @@ impl State {
         hasher.finish()
     }
 
-    /// The state once nothing about it changes any more.
+    /// Computes the state's hash, after its last change.
     pub(crate) fn sealed(mut self) -> Self {
         self.own = self.image(0);
         self.stands_for = None;
         self
     }
 
-    /// Whether nothing but what was broken on the way differs.
+    /// Whether two states are equal in everything that future behaviour depends on.
     pub(crate) const fn same_place(&self, other: &Self) -> bool {
         self.own == other.own
     }
 
-    /// What a choice depends on.
+    /// A key for everything that the state's actions depend on.
     pub(crate) fn identity(&self) -> (u64, u64) {
-        (self.own, self.wanted.hash)
+        (self.own, self.requests.hash)
     }
 }
 
@@ -284,7 +283,7 @@ impl PartialEq for State {
     }
 }
 
-impl Protocol for World {
+impl Protocol for Consensus {
     type Bounds = ConsensusBounds;
     type State = State;
     type Action = Action;
@@ -301,7 +300,7 @@ impl Protocol for World {
         Self::within(bounds)
     }
 
-    /// Nodes that have started, the founders with the disk of a new cluster, the others with an empty one.
+    /// The initial state: founders with the disk of a new cluster, joiners with an empty one.
     fn initial(&self) -> State {
         let mut hosts = Hosts::default();
         let count = self.cluster.founders + self.cluster.joiners;
@@ -317,7 +316,7 @@ impl Protocol for World {
             clients: self.share(Clients::new(&self.cluster)),
             monitor: self.share(ConsensusMonitor::new(self.founded)),
             spent: Spent::default(),
-            wanted: Wanted::new(Vec::new(), true),
+            requests: Requests::new(Vec::new(), true),
             own: 0,
             stands_for: None,
         };
@@ -336,7 +335,7 @@ impl Protocol for World {
         text::choice(self, state, *action)
     }
 
-    /// Of all images the one with the lowest hash.
+    /// The image with the smallest hash represents all symmetric states.
     fn representative(state: &State) -> State {
         let others = (1..state.monitor.images()).map(|image| state.image(image));
         State { stands_for: Some(others.fold(state.own, u64::min)), ..state.clone() }

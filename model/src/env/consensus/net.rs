@@ -1,4 +1,4 @@
-//! Messages on their way: a sorted set of shared values.
+//! Messages in flight: a sorted set of shared values.
 
 use super::mixed;
 use crate::host::Wire;
@@ -7,26 +7,26 @@ use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use cutover::core::ids::{Names, Relabel};
 use cutover::core::raft::Message;
 
-/// A message between nodes.
+/// A message between nodes in the control plane's log, as a value that can be renamed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Sent(pub Message<ControlPlaneEntry>);
+pub struct NodeMessage(pub Message<ControlPlaneEntry>);
 
-impl Relabel for Sent {
+impl Relabel for NodeMessage {
     fn relabel(&self, names: &dyn Names) -> Self {
         Self(self.0.renamed::<ControlPlaneState>(names))
     }
 }
 
-/// Messages on their way, in the order of their hashes; equal ones are one.
-pub type Net = Wire<Shared<Sent>>;
+/// Messages in flight, ordered by hash, without duplicates.
+pub type Net = Wire<Shared<NodeMessage>>;
 
 impl Net {
-    /// Adds a message.
-    pub(super) fn add(&mut self, message: &Shared<Sent>) {
+    /// Adds a message, unless an equal one is in flight.
+    pub(super) fn add(&mut self, message: &Shared<NodeMessage>) {
         self.insert_by_key(message, |message| message.hash(0));
     }
 
-    /// The hash of an image of the set.
+    /// The hash of a symmetric image of the set.
     pub(super) fn hash(&self, image: usize) -> u64 {
         self.messages().iter().fold(0, |sum: u64, message| sum.wrapping_add(mixed(message.hash(image))))
     }

@@ -1,9 +1,9 @@
-//! Which messages can still do something; the others are dropped, so that states do not differ in them.
+//! Drops messages that cannot have an effect any more, so that states do not differ in them.
 
 use super::action::HostInput;
-use super::host::{Effect, Host};
-use super::net::Sent;
-use super::{State, World};
+use super::host::{Host, HostEffect};
+use super::net::NodeMessage;
+use super::{Consensus, State};
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::ids::{NodeId, Term};
@@ -13,11 +13,11 @@ thread_local! {
     static MATTERS: Memory<bool> = const { memory() };
 }
 
-impl World {
-    /// Drops what can never do anything again. Of a term that the receiver's disk has left behind, or an answer to an
-    /// office that it does not hold and cannot hold again in that term: it would change nothing now, and what it meets
-    /// from now on is of that term or later. A message for another life is never heard. `touched`: the only node that has
-    /// changed.
+impl Consensus {
+    /// Drops messages that can never have an effect: those of a term older than the one on the receiver's disk,
+    /// replies to a role that the receiver does not have and cannot have again in that term, and messages to
+    /// another incarnation. They change nothing now, and the receiver's term only increases. `touched`: the only
+    /// node that has changed.
     pub(super) fn prune(&self, next: &mut State, touched: Option<NodeId>) {
         let mut net = std::mem::take(&mut next.net);
         net.retain(|sent| {
@@ -27,7 +27,7 @@ impl World {
         next.net = net;
     }
 
-    pub(super) fn may_matter(&self, state: &State, sent: &Shared<Sent>) -> bool {
+    pub(super) fn may_matter(&self, state: &State, sent: &Shared<NodeMessage>) -> bool {
         let message = &sent.0;
         let Some(host) = state.host(message.to.node.0) else { return false };
         let asker = state.host(message.from.node.0);
@@ -36,7 +36,7 @@ impl World {
         remembered(&MATTERS, hasher().hash_one(key), || self.matters(state, host, sent))
     }
 
-    fn matters(&self, state: &State, host: &Shared<Host>, sent: &Shared<Sent>) -> bool {
+    fn matters(&self, state: &State, host: &Shared<Host>, sent: &Shared<NodeMessage>) -> bool {
         let message = &sent.0;
         let loses = self.cluster.loses_old;
         if loses
@@ -45,7 +45,7 @@ impl World {
         {
             return false;
         }
-        // Of another life, the node asked says nothing to it, now or ever.
+        // The receiver ignores messages to another incarnation, now and later.
         let past = host.me() != message.to || is_past(host, &message.body, message.term);
         if !past && !loses {
             return true;
@@ -54,22 +54,22 @@ impl World {
         if past { !effect.idle } else { !self.says_nothing_new(state, host, message, &effect) }
     }
 
-    /// Whether a delivery changes nothing, and neither do the answers to it.
+    /// Whether a delivery changes nothing, and the replies to it change nothing either.
     fn says_nothing_new(
         &self,
         state: &State,
         host: &Shared<Host>,
         message: &Message<ControlPlaneEntry>,
-        effect: &Effect,
+        effect: &HostEffect,
     ) -> bool {
-        let idle = |sent: &Shared<Sent>| {
+        let idle = |sent: &Shared<NodeMessage>| {
             let asker = state.host(sent.0.to.node.0);
             asker.is_none_or(|asker| {
                 self.effect(asker, &HostInput::Deliver, Some(sent), self.disk(state, None)).idle
             })
         };
-        let quiet = effect.host.same(host) && effect.told.is_empty();
-        // What is said to a third is taken for news: whether it is depends on more than the two.
+        let quiet = effect.host.same(host) && effect.answers.is_empty();
+        // A message to a third node counts as new information: its effect depends on more than these two nodes.
         quiet
             && effect
                 .sent
@@ -78,12 +78,12 @@ impl World {
     }
 }
 
-/// A vote that is not given; the candidate would learn no more from it than from silence.
+/// Whether a reply refuses a vote: the candidate learns no more from it than from silence.
 const fn refuses(body: &Body<ControlPlaneEntry>) -> bool {
     matches!(body, Body::VoteReply { granted: false } | Body::PreVoted { granted: false, .. })
 }
 
-/// Whether a message is of a time that its receiver has left for good.
+/// Whether a message is older than the state on its receiver's disk.
 fn is_past(host: &Host, body: &Body<ControlPlaneEntry>, term: Term) -> bool {
     let on_disk = host.disk.hard_state.term;
     term < on_disk || (term == on_disk && !host.engine.node().role().may_take(body))

@@ -1,29 +1,36 @@
-//! One step: a state and a choice give the next state, what it broke and what it said.
+//! Applies an action to a state, and reports violations, marks and a transcript.
 
 use super::action::{Action, ActionKind, HostInput, NodeAction};
-use super::host::{Disk, Effect};
-use super::net::Sent;
+use super::host::{Disk, HostEffect};
+use super::net::NodeMessage;
 use super::stepped::Stepped;
-use super::{Duplicates, State, Wish, World, peer};
+use super::{Consensus, Duplicates, MembershipRequest, State, peer};
 use crate::shared::Shared;
 use cutover::core::ids::{Incarnation, NodeId};
 use cutover::core::invariant::Findings;
 use cutover::core::raft::{RoleName, Timer};
 use std::sync::Arc;
 
-impl World {
-    /// Takes a step; `None` if it changes nothing.
+impl Consensus {
+    /// Applies an action; `None` if it changes nothing. `explain`: also produce the transcript and the facts of
+    /// violations.
     pub(crate) fn take(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
         let Action { what, crash, lose } = action;
         let known = if explain { None } else { super::successor_cache::known(self, state, action) };
-        let mut stepped = known.or_else(|| self.happen(state, what, crash, explain))?;
+        let mut stepped = known.or_else(|| self.apply_event(state, what, crash, explain))?;
         stepped.state.net.lose(lose);
         stepped.state = stepped.state.sealed();
         (stepped.broken != 0 || !stepped.state.same_place(state)).then_some(stepped)
     }
 
-    /// Which node does what, and the message that is gone then; `None` if more nodes than this one speak.
-    fn sends(&self, state: &State, what: ActionKind, disk: Disk) -> Option<(u8, Arc<Effect>, Option<usize>)> {
+    /// The node that handles an event, its effect, and the position of the message that is removed; `None` for a
+    /// crash that releases messages of other nodes.
+    fn sends(
+        &self,
+        state: &State,
+        what: ActionKind,
+        disk: Disk,
+    ) -> Option<(u8, Arc<HostEffect>, Option<usize>)> {
         match what {
             ActionKind::Deliver { message } | ActionKind::Repeat { message } => {
                 let at = usize::from(message);
@@ -40,7 +47,7 @@ impl World {
         }
     }
 
-    /// Batches that the node has to write before it may speak.
+    /// Number of batches that the node must write before it sends the messages of this event.
     pub(super) fn batches(&self, state: &State, what: ActionKind) -> u8 {
         if let ActionKind::Do {
             action: NodeAction::Crash { .. } | NodeAction::Wipe | NodeAction::Sync, ..
@@ -51,7 +58,7 @@ impl World {
         self.sends(state, what, Disk::Lingers).map_or(0, |(_, effect, _)| effect.host.batches())
     }
 
-    pub(super) fn happen(
+    pub(super) fn apply_event(
         &self,
         state: &State,
         what: ActionKind,
@@ -63,7 +70,7 @@ impl World {
             ActionKind::Repeat { message } => self.deliver(state, message.into(), true, crash, explain),
             ActionKind::Do { node, action } => {
                 let host_input = self.host_input(state, node, action)?;
-                self.stimulate(state, node, action, &host_input, crash, explain)
+                self.apply_input(state, node, action, &host_input, crash, explain)
             }
         }
     }
@@ -93,7 +100,7 @@ impl World {
         self.absorb(state, next, (node, None, crash), effect, explain)
     }
 
-    /// What a action means for the node, given who asks and what for.
+    /// The host's input for an event at a node, with the contents that the clients' state determines.
     fn host_input(&self, state: &State, node: u8, action: NodeAction) -> Option<HostInput> {
         Some(match action {
             NodeAction::Fire(timer) => HostInput::Fire(timer),
@@ -103,7 +110,7 @@ impl World {
             NodeAction::Open | NodeAction::OpenOther => HostInput::Open,
             NodeAction::Write(write) => HostInput::Write { write, ticket: state.clients.ticket(write) },
             NodeAction::Command(at) => {
-                HostInput::Command(state.wanted.commands.get(usize::from(at))?.clone())
+                HostInput::Command(state.requests.commands.get(usize::from(at))?.clone())
             }
             NodeAction::Read => HostInput::Read,
             NodeAction::Transfer(to) => HostInput::Transfer(to),
@@ -111,7 +118,7 @@ impl World {
         })
     }
 
-    pub(crate) fn stimulate(
+    pub(crate) fn apply_input(
         &self,
         state: &State,
         node: u8,
@@ -149,12 +156,12 @@ impl World {
         self.absorb(state, next, (node, Some(action), crash), effect, explain)
     }
 
-    /// Whether a log has outgrown the bound.
-    fn is_too_long(&self, effect: &Effect) -> bool {
+    /// Whether a log is longer than the bounds allow.
+    fn is_too_long(&self, effect: &HostEffect) -> bool {
         effect.host.engine.node().log().last().index.since(self.founded) > self.cluster.entries
     }
 
-    /// Once no crash can come any more, nobody can tell when a disk is synced: it is at once.
+    /// Whether disks sync at once: after the last crash, no behaviour depends on when they do.
     fn syncs(&self, state: &State) -> bool {
         !self.cluster.lingers || state.spent.crashes >= self.cluster.crashes
     }
@@ -172,10 +179,10 @@ impl World {
         state: &State,
         node: u8,
         host_input: &HostInput,
-        sent: Option<&Shared<Sent>>,
+        sent: Option<&Shared<NodeMessage>>,
         disk: Disk,
         explain: bool,
-    ) -> Option<Arc<Effect>> {
+    ) -> Option<Arc<HostEffect>> {
         let host = state.host(node)?;
         let last =
             matches!(host_input, HostInput::Crash { .. }) && state.spent.crashes + 1 >= self.cluster.crashes;
@@ -187,13 +194,13 @@ impl World {
         })
     }
 
-    /// Puts what happened to a node into the state, and judges it.
+    /// Puts an effect into the state and judges it.
     fn absorb(
         &self,
         before: &State,
         mut next: State,
         (node, action, crash): (u8, Option<NodeAction>, Option<u8>),
-        effect: Arc<Effect>,
+        effect: Arc<HostEffect>,
         explain: bool,
     ) -> Option<Stepped> {
         let mut findings = Findings::new(explain);
@@ -205,26 +212,26 @@ impl World {
         self.put(&mut next, node, &effect);
         let name = NodeId(node);
         self.judge(before, &mut next, node, died, &effect, &mut findings, &mut marks);
-        marks |= super::judge::places(before, &next, node, (action, crash), &effect);
+        marks |= super::judge::cluster_marks(before, &next, node, (action, crash), &effect);
         self.ask(&mut next, name, action, &effect, &mut marks);
         if died {
             self.forgotten(&mut next, name);
         }
-        self.tell(&mut next, node, &effect.told, &mut findings, &mut marks);
+        self.tell(&mut next, node, &effect.answers, &mut findings, &mut marks);
         let last_crash = self.syncs(&next) && !self.syncs(before);
         let synced =
             if last_crash { self.sync_all(&mut next, &mut findings, &mut marks) } else { Vec::new() };
-        // A message between two others is as it was.
+        // Messages between two other nodes need not be examined again.
         let touched = if next.spent.crashes == before.spent.crashes { Some(name) } else { None };
         self.prune(&mut next, touched);
         self.forget(&mut next);
         self.reached.add(marks);
-        let (said, violations) = (effect.said.clone(), findings.violations().to_vec());
+        let (lines, violations) = (effect.lines.clone(), findings.violations().to_vec());
         let broken = findings.bits();
-        Some(Stepped { state: next, broken, said, violations, marks, effect: (node, effect), synced })
+        Some(Stepped { state: next, broken, lines, violations, marks, effect: (node, effect), synced })
     }
 
-    fn put(&self, next: &mut State, node: u8, effect: &Effect) {
+    fn put(&self, next: &mut State, node: u8, effect: &HostEffect) {
         if let Some(slot) = usize::from(node).checked_sub(1).and_then(|at| next.hosts.get_mut(at)) {
             *slot = Some(effect.host.clone());
         }
@@ -235,8 +242,13 @@ impl World {
         }
     }
 
-    /// The last crash is over: the others sync, too.
-    fn sync_all(&self, next: &mut State, findings: &mut Findings, marks: &mut u64) -> Vec<(u8, Arc<Effect>)> {
+    /// Syncs all disks after the last crash, since from now on batches are durable at once.
+    fn sync_all(
+        &self,
+        next: &mut State,
+        findings: &mut Findings,
+        marks: &mut u64,
+    ) -> Vec<(u8, Arc<HostEffect>)> {
         let mut effects = Vec::new();
         for node in 1..=u8::try_from(next.hosts.len()).unwrap_or(u8::MAX) {
             while let Some(host) = next.host(node).filter(|host| host.is_writing()) {
@@ -244,7 +256,7 @@ impl World {
                 let before = next.clone();
                 self.put(next, node, &effect);
                 self.judge(&before, next, node, false, &effect, findings, marks);
-                self.tell(next, node, &effect.told, findings, marks);
+                self.tell(next, node, &effect.answers, findings, marks);
                 *marks |= effect.marks;
                 effects.push((node, effect));
             }
@@ -257,11 +269,12 @@ fn leads(state: &State, node: u8) -> bool {
     state.host(node).is_some_and(|host| host.engine.node().role() == RoleName::Leader)
 }
 
-/// The life of the node that a change is about: the one that the leader's configuration has; for one that is to be
-/// admitted, the one that it is in, or the first if it never comes up.
-fn named_life(state: &State, leader: u8, wish: Wish) -> Option<Incarnation> {
-    let (Wish::Admit(node) | Wish::Promote(node) | Wish::Remove(node)) = wish;
-    if let Wish::Admit(_) = wish {
+/// The incarnation of the node that a membership change names: that in the leader's configuration. For a node to be
+/// admitted, its present one, or the first if it does not exist.
+fn named_life(state: &State, leader: u8, wish: MembershipRequest) -> Option<Incarnation> {
+    let (MembershipRequest::Admit(node) | MembershipRequest::Promote(node) | MembershipRequest::Remove(node)) =
+        wish;
+    if let MembershipRequest::Admit(_) = wish {
         return Some(state.host(node).map_or(peer(node), |host| host.me()).incarnation);
     }
     let leader = state.host(leader)?;

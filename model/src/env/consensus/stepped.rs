@@ -1,30 +1,30 @@
-//! What a step comes to.
+//! The result of a step.
 
 use super::State;
-use super::host::Effect;
+use super::host::HostEffect;
 use crate::protocol::Notes;
 use cutover::core::invariant::Violation;
 use std::sync::Arc;
 
-/// What a step did.
+/// The result of a step.
 #[derive(Clone)]
 pub(crate) struct Stepped {
     pub(crate) state: State,
-    /// The invariants that it broke, as a set.
+    /// The violated invariants, a bit each.
     pub(crate) broken: u32,
-    pub(crate) said: Vec<String>,
+    pub(crate) lines: Vec<String>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) marks: u64,
-    /// What happened to which node.
-    pub(crate) effect: (u8, Arc<Effect>),
-    /// What happened to others that could go on at once.
-    pub(crate) synced: Vec<(u8, Arc<Effect>)>,
+    /// The node that acted, and the effect on it.
+    pub(crate) effect: (u8, Arc<HostEffect>),
+    /// Other nodes whose disks were synced after the last crash, and the effects on them.
+    pub(crate) synced: Vec<(u8, Arc<HostEffect>)>,
 }
 
 impl Stepped {
-    /// The next state; the rest goes into the notes.
+    /// Moves everything but the next state into `notes`.
     pub(super) fn tell(self, notes: &mut Notes) -> State {
-        crate::env::tell(notes, self.broken, &self.violations, self.marks.into(), self.said);
+        crate::env::tell(notes, self.broken, &self.violations, self.marks.into(), self.lines);
         self.state
     }
 }

@@ -1,19 +1,20 @@
-//! What the choices of a state lead to, worked out while they are listed.
+//! A cache of the successors of the latest state.
 //!
-//! Which messages there is no room for after a choice is known only once it was taken; so listing the choices of a state
-//! takes them all. A search asks for the choices of a state and then for each successor: it finds them here.
+//! Only after an event is it known how many messages are in flight, and so which may be lost. Listing the actions
+//! of a state therefore computes all its successors. A search lists the actions of a state and then asks for each
+//! successor, and finds it here.
 
 use super::action::{Action, ActionKind};
 use super::stepped::Stepped;
-use super::{State, World};
+use super::{Consensus, State};
 use std::cell::RefCell;
 
-/// The successors of one state, before anything is lost.
+/// The successors of one state, before any message is lost.
 #[derive(Default)]
 pub(super) struct SuccessorCache {
-    /// Which world, and which state.
+    /// The environment's key, and the identity of the state.
     of: (u64, (u64, u64)),
-    /// In the order of the choices. One that was asked for is gone, unless it may be asked for again.
+    /// The successors in the order of the actions. One is removed when it is taken, unless it is needed again.
     steps: Vec<(ActionKind, Option<u8>, Option<Stepped>)>,
     next: usize,
 }
@@ -23,18 +24,18 @@ thread_local! {
 }
 
 impl SuccessorCache {
-    /// The successors of a state, of which none is known yet.
-    pub(super) fn of(world: &World, state: &State) -> Self {
+    /// An empty cache for the successors of `state`.
+    pub(super) fn of(env: &Consensus, state: &State) -> Self {
         let mut steps = LATEST.take().steps;
         steps.clear();
-        Self { of: (world.key, state.identity()), steps, next: 0 }
+        Self { of: (env.key, state.identity()), steps, next: 0 }
     }
 
     pub(super) fn note(&mut self, what: ActionKind, crash: Option<u8>, stepped: Stepped) {
         self.steps.push((what, crash, Some(stepped)));
     }
 
-    /// Keeps them until the choices of another state are listed.
+    /// Keeps the successors until the actions of another state are listed.
     pub(super) fn keep(self) {
         LATEST.set(self);
     }
@@ -42,7 +43,7 @@ impl SuccessorCache {
     fn take(&mut self, action: Action) -> Option<Stepped> {
         let Action { what, crash, lose } = action;
         let is = |step: &(ActionKind, Option<u8>, _)| (step.0, step.1) == (what, crash);
-        // Asked for in the order of the list, the next is the one, or the same as before.
+        // Successors are usually taken in order: the next one, or the same one again.
         while !self.steps.get(self.next).is_none_or(is) {
             self.next += 1;
         }
@@ -51,9 +52,9 @@ impl SuccessorCache {
     }
 }
 
-/// What a choice leads to, if that was worked out; nothing of it is lost yet.
-pub(super) fn known(world: &World, state: &State, action: Action) -> Option<Stepped> {
+/// The successor for an action, if it was computed; no message is lost in it yet.
+pub(super) fn known(env: &Consensus, state: &State, action: Action) -> Option<Stepped> {
     LATEST.with_borrow_mut(|latest| {
-        (latest.of == (world.key, state.identity())).then(|| latest.take(action)).flatten()
+        (latest.of == (env.key, state.identity())).then(|| latest.take(action)).flatten()
     })
 }

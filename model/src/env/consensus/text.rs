@@ -1,14 +1,14 @@
-//! Choices and what they did, in words; a state in words.
+//! Actions, their effects and states as text.
 
 use super::action::{Action, ActionKind, NodeAction};
-use super::host::Told;
-use super::{State, Wish, World};
+use super::host::ClientAnswer;
+use super::{Consensus, MembershipRequest, State};
 use crate::protocol::{Choice, Kind};
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::raft::{Append, Batch, Body, Content, Log, Message, RoleName};
 
-/// A choice in words; among the choices of one state, no two read the same.
-pub(super) fn choice(world: &World, state: &State, action: Action) -> Option<Choice> {
+/// The text of an action. Actions of one state have different texts.
+pub(super) fn choice(env: &Consensus, state: &State, action: Action) -> Option<Choice> {
     let mut choice = what(state, action.what)?;
     if let Some(keep) = action.crash {
         let text = format!("{}, crash before it speaks keep={keep}", choice.text);
@@ -17,10 +17,10 @@ pub(super) fn choice(world: &World, state: &State, action: Action) -> Option<Cho
     if action.lose == 0 {
         return Some(choice);
     }
-    let after = world.take(state, Action { lose: 0, ..action }, false)?;
+    let after = env.take(state, Action { lose: 0, ..action }, false)?;
     let lost = after.state.net.messages().iter().enumerate().filter(|(at, _)| action.lose & (1 << at) != 0);
     let mut lost: Vec<_> = lost.map(|(_, sent)| format!("->{} {}", sent.0.to.node, name(&sent.0))).collect();
-    // Messages lie in the order of their hashes. A stored trace must not depend on a hash function.
+    // Messages in flight are ordered by hash, but a stored trace must not depend on a hash function.
     lost.sort_unstable();
     Some(Choice { text: format!("{}, lost: {}", choice.text, lost.join("; ")), kind: Kind::Fault, ..choice })
 }
@@ -53,18 +53,21 @@ fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Choice> 
         NodeAction::Open => Choice::new(lane, "open a session"),
         NodeAction::OpenOther => Choice::new(lane, "open a session for another client"),
         NodeAction::Write(write) => Choice::new(lane, format!("propose write {write}")),
-        NodeAction::Change(Wish::Admit(other)) => Choice::new(lane, format!("admit n{other}")),
-        NodeAction::Change(Wish::Promote(other)) => Choice::new(lane, format!("promote n{other}")),
-        NodeAction::Change(Wish::Remove(other)) => Choice::new(lane, format!("remove n{other}")),
+        NodeAction::Change(MembershipRequest::Admit(other)) => Choice::new(lane, format!("admit n{other}")),
+        NodeAction::Change(MembershipRequest::Promote(other)) => {
+            Choice::new(lane, format!("promote n{other}"))
+        }
+        NodeAction::Change(MembershipRequest::Remove(other)) => Choice::new(lane, format!("remove n{other}")),
         NodeAction::Command(at) => {
-            Choice::new(lane, format!("propose {}", state.wanted.commands.get(usize::from(at))?))
+            Choice::new(lane, format!("propose {}", state.requests.commands.get(usize::from(at))?))
         }
         NodeAction::Read => Choice::new(lane, "read"),
         NodeAction::Transfer(to) => Choice::new(lane, format!("hand over to n{to}")),
     })
 }
 
-/// A message without the contents of its entries: what a leader sent after a place in a term is always the same.
+/// A message without the contents of its entries: what a leader sends after a position in a term is always the
+/// same.
 fn name(message: &Message<ControlPlaneEntry>) -> String {
     let Message { from, term, body, .. } = message;
     let Body::Append(Append { prev, entries, commit, round }) = body else {
@@ -74,7 +77,7 @@ fn name(message: &Message<ControlPlaneEntry>) -> String {
     format!("{from} {term} Append {prev}+{} commit {commit}{round}", entries.len())
 }
 
-/// What is to be made durable.
+/// The contents of a batch.
 pub(super) fn batch(batch: &Batch<ControlPlaneEntry>) -> String {
     let mut parts = Vec::new();
     if let Some(vote) = batch.hard_state {
@@ -91,11 +94,11 @@ pub(super) fn batch(batch: &Batch<ControlPlaneEntry>) -> String {
 }
 
 /// An answer to a client.
-pub(super) fn told(told: &Told) -> String {
-    match told {
-        Told::Decided(id, outcome) => format!("answers {id}: {outcome}"),
-        Told::Read(id, Ok(index)) => format!("answers {id}: from {index} on"),
-        Told::Read(id, Err(refusal)) => format!("answers {id}: {refusal}"),
+pub(super) fn answer(answer: &ClientAnswer) -> String {
+    match answer {
+        ClientAnswer::Decided(id, outcome) => format!("answers {id}: {outcome}"),
+        ClientAnswer::Read(id, Ok(index)) => format!("answers {id}: from {index} on"),
+        ClientAnswer::Read(id, Err(refusal)) => format!("answers {id}: {refusal}"),
     }
 }
 
@@ -123,7 +126,7 @@ fn log(log: &Log<ControlPlaneEntry>) -> String {
     format!("{}|{}", log.base().index, entries.join(" "))
 }
 
-/// A state in words, a fact a line.
+/// A state as pairs of name and value.
 pub(super) fn facts(state: &State) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     for (number, host) in state.hosts() {

@@ -1,10 +1,10 @@
-//! A host takes a host_input: what the node wants done is performed, in order.
+//! Computes the effect of an input on a host: gives the input to the machine and performs its outputs in order.
 
 use super::action::HostInput;
-use super::host::{Disk, Effect, Host, Told};
+use super::host::{ClientAnswer, Disk, Host, HostEffect};
 use super::mark::Mark;
-use super::net::Sent;
-use super::{Wish, World, identity};
+use super::net::NodeMessage;
+use super::{Consensus, MembershipRequest, identity};
 use crate::host::{Unreadable, carried};
 use crate::shared::{Memory, Shared, memory};
 use cutover::core::control_plane::{
@@ -19,18 +19,18 @@ use cutover::core::raft::{
     Effect as Did, Entry, HardState, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket,
 };
 
-impl World {
-    /// What a host_input does to a host, worked out anew; with words, if they are asked for.
+impl Consensus {
+    /// Computes the effect of an input on a host, without the cache. `explain`: also produce lines of text.
     pub(super) fn work_out(
         &self,
         host: &Shared<Host>,
         host_input: &HostInput,
-        sent: Option<&Shared<Sent>>,
+        sent: Option<&Shared<NodeMessage>>,
         disk: Disk,
         explain: bool,
-    ) -> Effect {
-        let mut work = Work::new(host, explain);
-        work.stimulate(self, host_input, sent);
+    ) -> HostEffect {
+        let mut work = HostWork::new(host, explain);
+        work.apply_input(self, host_input, sent);
         work.perform();
         match disk {
             Disk::Lingers => {}
@@ -45,8 +45,8 @@ impl World {
     }
 }
 
-/// An effect in the making.
-struct Work {
+/// The effect while it is computed.
+struct HostWork {
     host: Host,
     sent: Vec<Message<ControlPlaneEntry>>,
     explain: bool,
@@ -55,31 +55,31 @@ struct Work {
 
 #[derive(Default)]
 struct Parts {
-    told: Vec<Told>,
+    answers: Vec<ClientAnswer>,
     advanced: Vec<(LogPosition, Entry<ControlPlaneEntry>)>,
     installed: bool,
     effects: Vec<(Ticket, Index)>,
     led: Option<Term>,
-    spoke: Vec<HardState>,
+    claims: Vec<HardState>,
     proposed: Option<Result<ProposalId, ControlPlaneError>>,
     read: Option<Result<ReadId, ControlPlaneError>>,
     halt: Option<Halt>,
     marks: u64,
-    said: Vec<String>,
+    lines: Vec<String>,
 }
 
-impl Work {
+impl HostWork {
     fn new(host: &Host, explain: bool) -> Self {
         Self { host: host.clone(), sent: Vec::new(), explain, effect: Parts::default() }
     }
 
     fn say(&mut self, line: impl FnOnce() -> String) {
         if self.explain {
-            self.effect.said.push(line());
+            self.effect.lines.push(line());
         }
     }
 
-    fn stimulate(&mut self, world: &World, host_input: &HostInput, sent: Option<&Shared<Sent>>) {
+    fn apply_input(&mut self, env: &Consensus, host_input: &HostInput, sent: Option<&Shared<NodeMessage>>) {
         match host_input {
             HostInput::Deliver => {
                 if let Some(sent) = sent {
@@ -90,7 +90,7 @@ impl Work {
             HostInput::Transfer(to) => self.host.engine.transfer(NodeId(*to)),
             HostInput::Sync => self.sync(),
             HostInput::Crash { keep } => self.crash(*keep),
-            HostInput::Wipe => self.wipe(world),
+            HostInput::Wipe => self.wipe(env),
             HostInput::Open => self.effect.proposed = Some(self.host.engine.open_session()),
             HostInput::Write { write, ticket } => self.propose(create(*write), *ticket),
             HostInput::Command(command) => {
@@ -99,13 +99,11 @@ impl Work {
             HostInput::Change(wish, incarnation) => {
                 let peer = |node: u8| Peer { node: NodeId(node), incarnation: *incarnation };
                 let change = match wish {
-                    Wish::Admit(node) => identity(NodeId(*node)).map(|identity| MembershipChange::Admit {
-                        peer: peer(*node),
-                        identity,
-                        endpoints: Endpoints::NONE,
+                    MembershipRequest::Admit(node) => identity(NodeId(*node)).map(|identity| {
+                        MembershipChange::Admit { peer: peer(*node), identity, endpoints: Endpoints::NONE }
                     }),
-                    Wish::Promote(node) => Some(MembershipChange::Promote { peer: peer(*node) }),
-                    Wish::Remove(node) => Some(MembershipChange::Remove { peer: peer(*node) }),
+                    MembershipRequest::Promote(node) => Some(MembershipChange::Promote { peer: peer(*node) }),
+                    MembershipRequest::Remove(node) => Some(MembershipChange::Remove { peer: peer(*node) }),
                 };
                 if let Some(change) = change {
                     self.propose(ControlPlaneEntry::MembershipChange(change), None);
@@ -124,13 +122,13 @@ impl Work {
         self.effect.proposed = Some(proposed);
     }
 
-    /// Performs what the node wants done and may be done now, in order.
+    /// Performs the machine's outputs that need not wait, in order.
     fn perform(&mut self) {
         for output in self.host.engine.take_outputs() {
             if let Output::Persist { batch, .. } = &output {
                 self.say(|| super::text::batch(batch));
             }
-            // On the wire equal messages are one, so a second waits for nothing.
+            // The wire is a set, so a second equal message need not wait as well.
             if let Output::Send(message) = &output
                 && self.host.holds(message)
             {
@@ -145,8 +143,8 @@ impl Work {
     fn perform_now(&mut self, output: ControlPlaneOutput) {
         match output {
             Output::Send(message) => self.send(message),
-            Output::Decided { id, outcome } => self.tell(Told::Decided(id, outcome)),
-            Output::Read { id, outcome } => self.tell(Told::Read(id, outcome)),
+            Output::Decided { id, outcome } => self.answer(ClientAnswer::Decided(id, outcome)),
+            Output::Read { id, outcome } => self.answer(ClientAnswer::Read(id, outcome)),
             Output::Applied { at, entry, effect } => {
                 self.say(|| format!("applies {}: {effect}", at.index));
                 if let Did::Answered { repeated: false, .. } = effect
@@ -179,23 +177,23 @@ impl Work {
 
     fn send(&mut self, message: Message<ControlPlaneEntry>) {
         self.say(|| format!("sends {} {}", message.to, message.body));
-        self.spoke(&message);
+        self.claim(&message);
         self.sent.push(message);
     }
 
-    fn tell(&mut self, told: Told) {
-        self.say(|| super::text::told(&told));
-        self.effect.told.push(told);
+    fn answer(&mut self, answer: ClientAnswer) {
+        self.say(|| super::text::answer(&answer));
+        self.effect.answers.push(answer);
     }
 
-    fn spoke(&mut self, message: &Message<ControlPlaneEntry>) {
+    fn claim(&mut self, message: &Message<ControlPlaneEntry>) {
         let vote = message.vote_claim();
-        if !self.effect.spoke.contains(&vote) {
-            self.effect.spoke.push(vote);
+        if !self.effect.claims.contains(&vote) {
+            self.effect.claims.push(vote);
         }
     }
 
-    /// The oldest batch is durable: what waited for it leaves, and the node is told.
+    /// Makes the oldest batch durable: sends the messages that waited for it, and tells the machine.
     fn sync(&mut self) {
         match self.host.write() {
             Some(Ok(messages)) => messages.into_iter().for_each(|message| self.send(message)),
@@ -216,33 +214,33 @@ impl Work {
         }
     }
 
-    /// Something did not survive its codec: no run goes on from there.
+    /// Reports that a value changed when it was encoded and decoded, as a violation.
     fn unreadable(&mut self, what: &str) {
         let facts = format!("{what} of {} cannot be read back as it was", self.host.me());
         self.effect.halt = Some(Halt { invariant: Id::StateMachineSafety.entry().id, facts });
     }
 
-    /// The disk is lost; the node comes back in another life, knowing nothing.
-    fn wipe(&mut self, world: &World) {
+    /// Replaces the disk by an empty one; the node restarts in its next incarnation.
+    fn wipe(&mut self, env: &Consensus) {
         let me = self.host.me();
         let me = Peer { incarnation: me.incarnation.next(), ..me };
-        let disk = world.founder.empty_disk().ok();
-        if let Some(host) = disk.and_then(|disk| Host::started(world.config(me), disk)) {
+        let disk = env.founder.empty_disk().ok();
+        if let Some(host) = disk.and_then(|disk| Host::started(env.config(me), disk)) {
             self.host = host;
         }
     }
 
-    fn finish(mut self, world: &World, before: &Shared<Host>) -> Effect {
+    fn finish(mut self, env: &Consensus, before: &Shared<Host>) -> HostEffect {
         let messages = std::mem::take(&mut self.sent);
         let mut sent = Vec::new();
         for message in messages {
             match carried(&message) {
-                Some(read) => sent.push(Shared::interned(Sent(read), &world.symmetry, world.key, &SENT)),
+                Some(read) => sent.push(Shared::interned(NodeMessage(read), &env.symmetry, env.key, &SENT)),
                 None => self.unreadable("a message"),
             }
         }
         self.host.sort_waiting();
-        let host = Shared::interned(self.host, &world.symmetry, world.key, &HOSTS);
+        let host = Shared::interned(self.host, &env.symmetry, env.key, &HOSTS);
         let parts = self.effect;
         let same = host.same(before);
         let (was, is) = (before.engine.node(), host.engine.node());
@@ -250,32 +248,32 @@ impl Work {
             || was.role() != is.role()
             || was.uncommitted_configurations() != is.uncommitted_configurations()
             || was.applied() != is.applied();
-        Effect {
-            idle: same && sent.is_empty() && parts.told.is_empty() && parts.halt.is_none(),
+        HostEffect {
+            idle: same && sent.is_empty() && parts.answers.is_empty() && parts.halt.is_none(),
             changed,
             host,
             sent,
-            told: parts.told,
+            answers: parts.answers,
             advanced: parts.advanced,
             installed: parts.installed,
             effects: parts.effects,
             led: parts.led,
-            spoke: parts.spoke,
+            claims: parts.claims,
             proposed: parts.proposed,
             read: parts.read,
             halt: parts.halt,
             marks: parts.marks,
-            said: parts.said,
+            lines: parts.lines,
         }
     }
 }
 
 thread_local! {
     static HOSTS: Memory<Shared<Host>> = const { memory() };
-    static SENT: Memory<Shared<Sent>> = const { memory() };
+    static SENT: Memory<Shared<NodeMessage>> = const { memory() };
 }
 
-/// A write of the scope: it creates a partition of its own.
+/// The content of a write: it creates a partition of its own.
 fn create(write: u8) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(u32::from(write)), transition })

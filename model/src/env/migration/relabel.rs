@@ -1,4 +1,4 @@
-//! Renaming of the parts of a state, for symmetry reduction.
+//! Renames gateways in the parts of a state, for symmetry reduction.
 
 use super::parts::{Clients, Controllers, Gateway, Held, Leaving, Log, Message, Net, Sink};
 use cutover::core::fence::{Reply, Request};

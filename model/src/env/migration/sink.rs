@@ -271,8 +271,8 @@ impl NextState<'_> {
             return None;
         }
         let vouched = |reply: &Reply| {
-            matches!(reply, Reply::Evidence(said)
-                if said.migration() == record.migration && said.epoch() == record.epoch)
+            matches!(reply, Reply::Evidence(statement)
+                if statement.migration() == record.migration && statement.epoch() == record.epoch)
         };
         if self.control.replies.iter().any(vouched) || before.fence.durable().copy().is_none() {
             return None;
