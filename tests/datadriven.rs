@@ -1,14 +1,14 @@
-//! Scripts, and everything that the machines said to them: `tests/datadriven/`.
+//! Scripts with the outputs of the machines: `tests/datadriven/`.
 //!
-//! `*.txt` are moves of a partition: one partition, `p1`, its table, stores by letter, and controllers by name (`one`
-//! unless `by=` names another). What a controller sends waits until it is delivered; a controller reads the record anew
-//! for each event unless it is `paused`.
+//! `*.txt` are migrations of one partition, `p1`: its table, its stores (named by a letter), and controllers by
+//! name (`one` unless `by=` names another). A controller's message waits until it is delivered. A controller reads
+//! the newest record for each event, unless it is `paused`.
 //!
-//! `raft/*.txt` are runs of a cluster: nodes by name, a wire on which a message waits until it is delivered or dropped,
-//! and disks that write at once unless they are `slow`. Timers fire when the script says so. `> ` marks what arrives,
-//! `* ` a place in the code that was reached.
+//! `raft/*.txt` are runs of a cluster: nodes by name, a wire on which a message waits until it is delivered or
+//! dropped, and disks that write at once unless they are `slow`. Timers fire when the script says so. A line `> `
+//! shows a message that arrives, `* ` a mark that was reached.
 //!
-//! Run with `REWRITE=1` in the environment to write down what was said, then read the difference.
+//! Run with `REWRITE=1` in the environment to record the present outputs, and check the difference.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by stopping")]
 

@@ -34,12 +34,12 @@ use tokio::task::JoinHandle;
 mod another_engine;
 
 /// A disk that asks the test before each write whether to proceed, and with which result.
-struct Asked {
+struct GatedDisk {
     writes: Sender<usize>,
     answers: Receiver<Result<(), &'static str>>,
 }
 
-impl Storage for Asked {
+impl Storage for GatedDisk {
     type Error = &'static str;
 
     fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), &'static str> {
@@ -49,9 +49,9 @@ impl Storage for Asked {
 }
 
 /// A disk whose writes complete at once.
-struct Done;
+struct InstantDisk;
 
-impl Storage for Done {
+impl Storage for InstantDisk {
     type Error = &'static str;
 
     fn write(&mut self, _: &[Batch<ControlPlaneEntry>]) -> Result<(), &'static str> {
@@ -124,9 +124,9 @@ async fn until(what: &str, mut so: impl FnMut() -> bool) {
     panic!("never: {what}");
 }
 
-fn asked() -> (Asked, Receiver<usize>, Sender<Result<(), &'static str>>) {
+fn asked() -> (GatedDisk, Receiver<usize>, Sender<Result<(), &'static str>>) {
     let ((writes, told), (answer, answers)) = (channel(), channel());
-    (Asked { writes, answers }, told, answer)
+    (GatedDisk { writes, answers }, told, answer)
 }
 
 /// n2 requests a vote. Granting it is a promise, so the reply is sent when the vote is durable.
@@ -275,7 +275,7 @@ async fn a_full_queue_is_an_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_lead_says_so() {
-    let node = node(3, Done, Queues::default());
+    let node = node(3, InstantDisk, Queues::default());
     let refused = Failure::Refused(ControlPlaneError::NotLeader { leader: None });
     assert_eq!(node.handle.propose(create(1), None).await, Err(refused));
     assert!(matches!(node.handle.read(|_| ()).await, Err(Failure::Refused(_))));
@@ -288,7 +288,7 @@ async fn who_does_not_lead_says_so() {
 /// kept; a watcher that does not read is disconnected.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watcher_has_no_gap() {
-    let node = node(1, Done, Queues { watch: 3, history: 4, ..Queues::default() });
+    let node = node(1, InstantDisk, Queues { watch: 3, history: 4, ..Queues::default() });
     until("it leads", || node.handle.status().commit.0 >= 2).await;
     let mut prompt = node.handle.watch(Revision::ZERO).await.unwrap();
     let mut slow = node.handle.watch(Revision::ZERO).await.unwrap();
@@ -318,7 +318,7 @@ async fn a_watcher_has_no_gap() {
 /// Concurrent reads share one confirmation, and each sees everything that was acknowledged before it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_sees_what_was_acknowledged() {
-    let node = node(1, Done, Queues::default());
+    let node = node(1, InstantDisk, Queues::default());
     until("it leads", || node.handle.status().commit.0 >= 2).await;
     for partition in 1..=50 {
         node.handle.propose(create(partition), None).await.unwrap();

@@ -1,4 +1,4 @@
-//! The searches and the world below them: what they find, how much they visit, and what they promise to each other.
+//! Tests of the search and of the environments: verdicts, numbers of states, and the promises between them.
 //!
 //! `INSTA_UPDATE=always cargo test -p cutover-model --test checker` writes the printed failures anew.
 

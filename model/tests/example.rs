@@ -1,4 +1,4 @@
-//! The protocol of `model/examples/`: its scopes come to what they say, and its stored run replays.
+//! The protocol of `model/examples/`: its scopes have the expected verdicts, and its stored trace replays.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by stopping")]
 

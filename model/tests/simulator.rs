@@ -1,4 +1,4 @@
-//! The simulator's own tests are of another build. Run from here, `cargo test` covers them, too.
+//! Runs the simulator's tests, which need another build, so that `cargo test` covers them.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ fn the_simulator_passes_its_tests() {
     let ran = Command::new(env!("CARGO"))
         .args(["sim-test", "--quiet"])
         .current_dir(root)
-        // Flags in the environment would take the place of the one that makes it a simulator.
+        // Flags in the environment would replace the one that selects the simulator.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_TARGET_DIR")

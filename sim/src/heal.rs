@@ -85,7 +85,7 @@ const WATCH_S: u64 = 40;
 
 /// Waits until every watcher that uses the production library has received all changes.
 async fn caught_up(hosts: &Hosts, users: &Users) -> Result<(), (Verdict, String)> {
-    let last = lock(&hosts.judge).table().turns().last().map_or(Revision::ZERO, |turn| turn.revision);
+    let last = lock(&hosts.judge).table().changes().last().map_or(Revision::ZERO, |change| change.revision);
     for _ in 0..WATCH_S {
         if users.progress().behind(last).is_none() {
             return Ok(());

@@ -3,7 +3,7 @@
 
 use crate::ended::Ended;
 use crate::event_log::{lock, now_ns};
-use crate::faults::{self, Cluster, End, Errand, Lasting, down};
+use crate::faults::{self, Cluster, End, Lasting, OperatorTask, down};
 use crate::host::Hosts;
 use crate::judge::own;
 use crate::options::Options;
@@ -23,17 +23,21 @@ type Undo = fn(&mut dyn Cluster, Lasting);
 pub struct Nemesis {
     hosts: Hosts,
     ended: mpsc::UnboundedReceiver<Ended>,
-    errands: mpsc::Sender<Errand>,
+    tasks: mpsc::Sender<OperatorTask>,
     streams: BTreeMap<(&'static str, u64), Stream>,
     lasting: BTreeMap<Lasting, (u64, Undo)>,
 }
 
 impl Nemesis {
-    /// A nemesis for the given nodes. `ended`: reports of nodes that end by themselves; `errands`: requests for the
+    /// A nemesis for the given nodes. `ended`: reports of nodes that end by themselves; `tasks`: requests for the
     /// operator.
     #[must_use]
-    pub fn new(hosts: Hosts, ended: mpsc::UnboundedReceiver<Ended>, errands: mpsc::Sender<Errand>) -> Self {
-        Self { hosts, ended, errands, streams: BTreeMap::new(), lasting: BTreeMap::new() }
+    pub fn new(
+        hosts: Hosts,
+        ended: mpsc::UnboundedReceiver<Ended>,
+        tasks: mpsc::Sender<OperatorTask>,
+    ) -> Self {
+        Self { hosts, ended, tasks, streams: BTreeMap::new(), lasting: BTreeMap::new() }
     }
 
     /// Injects faults until `end`, or until a violation is found.
@@ -159,8 +163,8 @@ impl Cluster for Nemesis {
         reads
     }
 
-    fn ask_operator(&mut self, errand: Errand) {
-        let _busy = self.errands.try_send(errand);
+    fn ask_operator(&mut self, task: OperatorTask) {
+        let _busy = self.tasks.try_send(task);
     }
 
     fn lasts(&mut self, what: Lasting, until_ns: u64, undo: Undo) {

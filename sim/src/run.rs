@@ -53,8 +53,8 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
         hosts.add(node, true);
         hosts.boot(node);
     }
-    let (errands, to_operator) = mpsc::channel(1);
-    let mut nemesis = Nemesis::new(hosts.clone(), reports, errands);
+    let (tasks, to_operator) = mpsc::channel(1);
+    let mut nemesis = Nemesis::new(hosts.clone(), reports, tasks);
     let operator = machine(4, 1).spawn(Operator::new(hosts.clone(), to_operator).run());
     let users = Users::start(&hosts);
     nemesis.run(Instant::now() + Duration::from_secs(options.faulty_s)).await;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// A change of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Turn {
+pub struct TableChange {
     /// The revision of the change.
     pub revision: Revision,
     /// The partition.
@@ -25,7 +25,7 @@ pub struct Turn {
 pub struct Table {
     state: ControlPlaneState,
     through: Index,
-    turns: Vec<Turn>,
+    changes: Vec<TableChange>,
     /// The answer to each entry that a client proposed, by index.
     answers: BTreeMap<Index, Answer>,
 }
@@ -34,7 +34,7 @@ impl Table {
     /// The table as founded, at log index `founded`.
     #[must_use]
     pub const fn new(state: ControlPlaneState, founded: Index) -> Self {
-        Self { state, through: founded, turns: Vec::new(), answers: BTreeMap::new() }
+        Self { state, through: founded, changes: Vec::new(), answers: BTreeMap::new() }
     }
 
     /// The newest state.
@@ -51,8 +51,8 @@ impl Table {
 
     /// All changes, in order.
     #[must_use]
-    pub fn turns(&self) -> &[Turn] {
-        &self.turns
+    pub fn changes(&self) -> &[TableChange] {
+        &self.changes
     }
 
     /// Call when a node applies an entry. Entries that another node applied before are ignored.
@@ -78,7 +78,7 @@ impl Table {
         };
         let record = self.state.table().record(partition).cloned();
         let name = self.state.directory().name(partition).cloned();
-        self.turns.push(Turn { revision: Revision(at.0), partition, record, name });
+        self.changes.push(TableChange { revision: Revision(at.0), partition, record, name });
     }
 
     /// The answer to the entry at an index.
@@ -99,41 +99,41 @@ impl Table {
 
 impl Table {
     /// The changes up to a revision.
-    fn until(&self, revision: Revision) -> &[Turn] {
-        let until = self.turns.partition_point(|turn| turn.revision <= revision);
-        self.turns.get(..until).unwrap_or_default()
+    fn until(&self, revision: Revision) -> &[TableChange] {
+        let until = self.changes.partition_point(|change| change.revision <= revision);
+        self.changes.get(..until).unwrap_or_default()
     }
 
     /// The latest change of a partition up to a revision.
-    fn turn_at(&self, partition: PartitionId, revision: Revision) -> Option<&Turn> {
-        self.until(revision).iter().rev().find(|turn| turn.partition == partition)
+    fn change_at(&self, partition: PartitionId, revision: Revision) -> Option<&TableChange> {
+        self.until(revision).iter().rev().find(|change| change.partition == partition)
     }
 
     /// The record of a partition at a revision.
     #[must_use]
     pub fn record_at(&self, partition: PartitionId, revision: Revision) -> Option<PartitionRecord> {
-        self.turn_at(partition, revision)?.record.clone()
+        self.change_at(partition, revision)?.record.clone()
     }
 
     /// The partition that had a name at a revision, with its record.
     #[must_use]
-    pub fn named_at(&self, name: &PartitionName, revision: Revision) -> Option<&Turn> {
-        let turn = self.until(revision).iter().rev().find(|turn| turn.name.as_ref() == Some(name))?;
-        self.turn_at(turn.partition, revision).filter(|last| last.name.as_ref() == Some(name))
+    pub fn named_at(&self, name: &PartitionName, revision: Revision) -> Option<&TableChange> {
+        let change = self.until(revision).iter().rev().find(|change| change.name.as_ref() == Some(name))?;
+        self.change_at(change.partition, revision).filter(|last| last.name.as_ref() == Some(name))
     }
 
     /// Whether a name belonged to the same existing partition during the whole range of revisions.
     #[must_use]
     pub fn named_throughout(&self, name: &PartitionName, from: Revision, to: Revision) -> bool {
-        let between = self.turns.iter().filter(|turn| turn.revision > from && turn.revision <= to);
-        let mut all = between.map(|turn| turn.revision).chain([from]);
+        let between = self.changes.iter().filter(|change| change.revision > from && change.revision <= to);
+        let mut all = between.map(|change| change.revision).chain([from]);
         all.all(|revision| self.named_at(name, revision).is_some())
     }
 
     /// All partitions that existed at a revision.
     #[must_use]
-    pub fn all_at(&self, revision: Revision) -> BTreeMap<PartitionId, &Turn> {
-        let last = self.until(revision).iter().map(|turn| (turn.partition, turn));
-        last.collect::<BTreeMap<_, _>>().into_iter().filter(|(_, turn)| turn.record.is_some()).collect()
+    pub fn all_at(&self, revision: Revision) -> BTreeMap<PartitionId, &TableChange> {
+        let last = self.until(revision).iter().map(|change| (change.partition, change));
+        last.collect::<BTreeMap<_, _>>().into_iter().filter(|(_, change)| change.record.is_some()).collect()
     }
 }

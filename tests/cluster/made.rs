@@ -20,9 +20,9 @@ static ENDED: Condvar = Condvar::new();
 static CLUSTERS: AtomicU64 = AtomicU64::new(1);
 
 /// Permission to run processes.
-pub struct Turn(());
+pub struct ProcessPermit(());
 
-impl Turn {
+impl ProcessPermit {
     pub fn take() -> Self {
         let running = RUNNING.lock().unwrap();
         *ENDED.wait_while(running, |running| *running >= AT_ONCE).unwrap() += 1;
@@ -30,7 +30,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for ProcessPermit {
     fn drop(&mut self) {
         *RUNNING.lock().unwrap() -= 1;
         ENDED.notify_one();
@@ -44,7 +44,7 @@ pub struct Cluster {
     pub ann: Option<Files>,
     pub directory: TempDir,
     runtime: tokio::runtime::Runtime,
-    _turn: Turn,
+    _turn: ProcessPermit,
 }
 
 pub fn address(of: SocketAddr) -> Address {
@@ -73,7 +73,7 @@ pub const fn options(deadline_s: u64) -> Options {
 impl Cluster {
     /// Nodes that have not been started.
     pub fn of(nodes: u8, secure: bool) -> Self {
-        let turn = Turn::take();
+        let turn = ProcessPermit::take();
         let directory = TempDir::new().unwrap();
         let authority = secure.then(|| Authority::new(&directory.path().join("certificates")));
         let ann = authority.as_ref().map(|ca| ca.issue("ann", "CN=ann,OU=ops,O=example"));

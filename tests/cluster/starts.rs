@@ -2,7 +2,7 @@
 //! is lost.
 
 use super::harness::{BINARY, Node, free, run};
-use super::made::Turn;
+use super::made::ProcessPermit;
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::net::TcpListener;
@@ -145,7 +145,7 @@ fn a_bad_configuration_is_refused() {
 
 #[test]
 fn a_port_is_free_until_it_is_taken() {
-    let _turn = Turn::take();
+    let _turn = ProcessPermit::take();
     let (one, two) = (free(), free());
     assert_ne!(one, two);
 }

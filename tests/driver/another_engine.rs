@@ -1,6 +1,6 @@
 //! The driver works with an engine that is defined outside the crate.
 
-use super::{Done, Wire, create, environment, peer, until};
+use super::{InstantDisk, Wire, create, environment, peer, until};
 use cutover::core::control_plane::{
     Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneError, ControlPlaneInput,
     ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState, FollowerStatus, Founder,
@@ -71,7 +71,7 @@ async fn another_engine_is_driven_as_well() {
     let inputs = Arc::default();
     let engine = Third { inner, inputs: Arc::clone(&inputs) };
     let (handle, _inbox, task) =
-        start(DriverConfig::default(), Box::new(engine), Done, Wire::default(), environment());
+        start(DriverConfig::default(), Box::new(engine), InstantDisk, Wire::default(), environment());
     until("it leads", || handle.status().commit.0 >= 2).await;
     assert!(matches!(handle.propose(create(1), None).await, Ok(Outcome::Committed { .. })));
     assert_eq!(handle.read(|view| view.engine().name()).await, Ok("third"));

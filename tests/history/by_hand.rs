@@ -1,7 +1,7 @@
 //! Small histories, one for each way in which a control plane can be right or wrong.
 
 use super::make::{
-    P, Story, abort, apply, at, begin, dropped, fails, ok, passes, read, receipt, refused, revised,
+    P, TableHistory, abort, apply, at, begin, dropped, fails, ok, passes, read, receipt, refused, revised,
 };
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use cutover::core::invariant::history::{Answer, Invocation, Judged, Operation, Seen, Verdict, judge};
@@ -9,21 +9,21 @@ use cutover::core::migration::{PartitionRecord, Transition};
 use cutover::core::placement::Guarantee;
 
 /// A partition that was opened at A and is draining to B, with both records.
-fn begun() -> (Story, Vec<Operation>, PartitionRecord, PartitionRecord) {
-    let (mut story, mut history) = Story::settled();
-    let settled = story.record();
-    history.push(story.tells(10, 20, begin(at(1, 1), 1)));
-    let draining = story.record();
-    (story, history, settled, draining)
+fn begun() -> (TableHistory, Vec<Operation>, PartitionRecord, PartitionRecord) {
+    let (mut table, mut history) = TableHistory::settled();
+    let settled = table.record();
+    history.push(table.tells(10, 20, begin(at(1, 1), 1)));
+    let draining = table.record();
+    (table, history, settled, draining)
 }
 
 #[test]
 fn one_after_the_other() {
-    let (mut story, mut history, _, draining) = begun();
+    let (mut table, mut history, _, draining) = begun();
     history.push(read(21, 22, Some(&draining)));
-    history.push(story.tells(23, 24, abort(at(2, 2))));
-    history.push(story.tells(25, 26, abort(at(2, 2))));
-    history.push(read(27, 28, Some(&story.record())));
+    history.push(table.tells(23, 24, abort(at(2, 2))));
+    history.push(table.tells(25, 26, abort(at(2, 2))));
+    history.push(read(27, 28, Some(&table.record())));
     passes(&history);
     let judged = judge(&history, 100).unwrap();
     let Judged { operations, answered, indeterminate, partitions, .. } = judged;
@@ -57,8 +57,8 @@ fn reads_that_go_back_while_the_write_is_open() {
 
 #[test]
 fn an_acknowledged_transition_is_lost() {
-    let (mut story, mut history, _, draining) = begun();
-    history.push(story.tells(21, 22, abort(at(2, 2))));
+    let (mut table, mut history, _, draining) = begun();
+    history.push(table.tells(21, 22, abort(at(2, 2))));
     history.push(read(23, 24, Some(&draining)));
     fails(&history);
     // Another one is accepted in its place.
@@ -70,19 +70,19 @@ fn an_acknowledged_transition_is_lost() {
 
 #[test]
 fn a_transition_is_applied_twice() {
-    let (mut story, mut history) = Story::settled();
-    history.push(story.tells(10, 20, begin(at(1, 1), 1)));
+    let (mut table, mut history) = TableHistory::settled();
+    history.push(table.tells(10, 20, begin(at(1, 1), 1)));
     history.push(apply(10, 20, begin(at(1, 1), 1), ok(2)));
     fails(&history);
 }
 
 #[test]
 fn a_transition_takes_effect_after_it_was_said_not_to() {
-    let (mut story, mut history) = Story::settled();
+    let (mut table, mut history) = TableHistory::settled();
     let begins = begin(at(1, 1), 1);
-    story.takes(begins.clone());
+    table.takes(begins.clone());
     history.push(apply(10, 20, begins.clone(), Answer::NotCommitted));
-    history.push(read(21, 22, Some(&story.record())));
+    history.push(read(21, 22, Some(&table.record())));
     fails(&history);
     history[2] = apply(10, 20, begins, Answer::Indeterminate);
     passes(&history);
@@ -90,25 +90,25 @@ fn a_transition_takes_effect_after_it_was_said_not_to() {
 
 #[test]
 fn a_record_from_nowhere() {
-    let (story, mut history, ..) = begun();
-    let mut record = story.record();
+    let (table, mut history, ..) = begun();
+    let mut record = table.record();
     record.epoch = Epoch(9);
     history.push(read(21, 22, Some(&record)));
     fails(&history);
     // This partition was never created.
-    fails(&[read(1, 2, Some(&story.record()))]);
+    fails(&[read(1, 2, Some(&table.record()))]);
     passes(&[read(1, 2, None)]);
 }
 
 #[test]
 fn an_indeterminate_transition_takes_effect_once_whenever_it_likes() {
-    let (mut story, mut history) = Story::settled();
-    let settled = story.record();
+    let (mut table, mut history) = TableHistory::settled();
+    let settled = table.record();
     history.push(apply(10, 11, begin(at(1, 1), 1), Answer::Indeterminate));
     history.push(read(20, 21, Some(&settled)));
     passes(&history);
-    story.takes(begin(at(1, 1), 1));
-    let draining = story.record();
+    table.takes(begin(at(1, 1), 1));
+    let draining = table.record();
     history.push(read(30, 31, Some(&draining)));
     passes(&history);
     history.push(read(40, 41, Some(&settled)));
@@ -117,9 +117,9 @@ fn an_indeterminate_transition_takes_effect_once_whenever_it_likes() {
 
 #[test]
 fn an_indeterminate_transition_has_no_effect_before_it_was_asked_for() {
-    let (mut story, mut history) = Story::settled();
-    story.takes(begin(at(1, 1), 1));
-    history.push(read(20, 21, Some(&story.record())));
+    let (mut table, mut history) = TableHistory::settled();
+    table.takes(begin(at(1, 1), 1));
+    history.push(read(20, 21, Some(&table.record())));
     history.push(apply(22, 23, begin(at(1, 1), 1), Answer::Indeterminate));
     fails(&history);
 }
@@ -132,13 +132,13 @@ fn of_two_equal_indeterminate_creations_each_may_take_effect() {
         lost.completed = None;
         lost
     };
-    let (mut story, _) = Story::settled();
-    let gone = story.tells(10, 11, Transition::Delete { expected: at(1, 1) });
+    let (mut table, _) = TableHistory::settled();
+    let gone = table.tells(10, 11, Transition::Delete { expected: at(1, 1) });
     let forget = Transition::ForgetCopy { dropped: dropped(P, Placement(0), MigrationId(1)) };
-    let forgotten = story.tells(12, 13, forget);
-    story.takes(create());
-    let again = read(20, 21, Some(&story.record()));
-    assert_eq!(story.record().to_string(), "Active(A)@e3 m2");
+    let forgotten = table.tells(12, 13, forget);
+    table.takes(create());
+    let again = read(20, 21, Some(&table.record()));
+    assert_eq!(table.record().to_string(), "Active(A)@e3 m2");
     passes(&[lost(1), lost(5), gone.clone(), forgotten.clone(), again.clone()]);
     fails(&[lost(1), gone, forgotten, again]);
 }
@@ -146,19 +146,19 @@ fn of_two_equal_indeterminate_creations_each_may_take_effect() {
 /// Other partitions use ids and raise the epochs of creations; the history of this partition does not show when.
 #[test]
 fn numbers_that_other_partitions_took() {
-    let (mut story, mut history) = Story::settled();
+    let (mut table, mut history) = TableHistory::settled();
     let create = Transition::Create { placement: Placement(1), guarantee: Guarantee::Sealed };
-    history.push(story.tells(10, 11, Transition::Delete { expected: at(1, 1) }));
+    history.push(table.tells(10, 11, Transition::Delete { expected: at(1, 1) }));
     let forget = Transition::ForgetCopy { dropped: dropped(P, Placement(0), MigrationId(1)) };
-    history.push(story.tells(12, 13, forget));
-    story.table.raise_floor(Epoch(70), MigrationId(40));
-    history.push(story.tells(14, 15, create));
-    assert_eq!(story.record().to_string(), "Active(B)@e71 m41");
+    history.push(table.tells(12, 13, forget));
+    table.table.raise_floor(Epoch(70), MigrationId(40));
+    history.push(table.tells(14, 15, create));
+    assert_eq!(table.record().to_string(), "Active(B)@e71 m41");
     passes(&history);
-    history.push(read(16, 17, Some(&story.record())));
+    history.push(read(16, 17, Some(&table.record())));
     passes(&history);
     // Numbers never decrease.
-    let mut fallen = story.record();
+    let mut fallen = table.record();
     fallen.migration = MigrationId(1);
     fallen.placed.as_mut().unwrap().copy = MigrationId(1);
     history[5] = read(16, 17, Some(&fallen));
@@ -167,9 +167,9 @@ fn numbers_that_other_partitions_took() {
 
 #[test]
 fn an_id_is_the_same_for_everybody() {
-    let (mut story, mut history, _, draining) = begun();
+    let (mut table, mut history, _, draining) = begun();
     history.push(read(21, 22, Some(&draining)));
-    story.table.raise_floor(Epoch::ZERO, MigrationId(8));
+    table.table.raise_floor(Epoch::ZERO, MigrationId(8));
     let mut other = draining;
     other.migration = MigrationId(7);
     history.push(read(23, 24, Some(&other)));
@@ -187,7 +187,7 @@ fn an_id_is_the_same_for_everybody() {
 
 #[test]
 fn a_refusal_is_judged_like_any_other_answer() {
-    let (story, mut history, ..) = begun();
+    let (table, mut history, ..) = begun();
     let stale = |have| apply(21, 22, begin(at(1, 1), 1), refused("StaleExpectation", have));
     history.push(stale(Some(at(2, 2))));
     passes(&history);
@@ -196,12 +196,12 @@ fn a_refusal_is_judged_like_any_other_answer() {
     history[3] = stale(Some(at(1, 1)));
     fails(&history);
     // The transition was refused, and takes effect nevertheless.
-    let (_, mut history) = Story::settled();
+    let (_, mut history) = TableHistory::settled();
     history.push(apply(10, 11, begin(at(1, 1), 1), refused("AlreadyMigrating", None)));
     fails(&history);
     history[2] = apply(10, 11, begin(at(1, 1), 1), refused("OverallCap", None));
     passes(&history);
-    history.push(read(12, 13, Some(&story.record())));
+    history.push(read(12, 13, Some(&table.record())));
     fails(&history);
     history[2] = apply(10, 11, abort(at(1, 1)), refused("OverallCap", None));
     fails(&history);
@@ -232,18 +232,18 @@ fn revisions_do_not_go_back() {
 
 #[test]
 fn a_deleted_partition() {
-    let (mut story, mut history) = Story::settled();
-    history.push(story.tells(10, 11, Transition::Delete { expected: at(1, 1) }));
+    let (mut table, mut history) = TableHistory::settled();
+    history.push(table.tells(10, 11, Transition::Delete { expected: at(1, 1) }));
     let mut unplaced = read(12, 13, None);
     history.push(unplaced.clone());
     fails(&history);
     unplaced.call = Invocation::Read { seen: Seen::Unplaced, revision: None };
     history[3] = unplaced;
     passes(&history);
-    history.push(read(14, 15, Some(&story.record())));
+    history.push(read(14, 15, Some(&table.record())));
     passes(&history);
     let forget = Transition::ForgetCopy { dropped: dropped(P, Placement(0), MigrationId(1)) };
-    history.push(story.tells(16, 17, forget));
+    history.push(table.tells(16, 17, forget));
     history.push(read(18, 19, None));
     passes(&history);
 }
@@ -274,7 +274,7 @@ fn a_budget_that_ends_is_unknown_and_a_failure_elsewhere_is_not() {
 
 #[test]
 fn an_operation_that_cannot_be_one() {
-    let (story, history) = Story::settled();
+    let (table, history) = TableHistory::settled();
     let malformed = |operation: Operation| {
         let error = judge(&[history[0].clone(), operation], 1).unwrap_err();
         assert_eq!(error.operation, 1);
@@ -284,7 +284,7 @@ fn an_operation_that_cannot_be_one() {
     let mut endless = history[1].clone();
     endless.completed = None;
     assert!(malformed(endless).contains("an answer without"));
-    let mut foreign = read(5, 6, Some(&story.record()));
+    let mut foreign = read(5, 6, Some(&table.record()));
     foreign.partition = PartitionId(2);
     assert!(malformed(foreign).contains("a record of p1"));
     assert!(malformed(apply(5, 6, abort(at(1, 1)), refused("Backend", None))).contains("Backend"));

@@ -1,21 +1,21 @@
 //! The explanation of a history that is not linearizable.
 
-use super::make::{Story, abort, apply, at, begin, fails, read};
+use super::make::{TableHistory, abort, apply, at, begin, fails, read};
 use cutover::core::invariant::history::{Answer, LINES_MAX, Role};
 
 /// The explanation shows the order up to the operation that fits nowhere, not up to the point where the search
 /// backtracked.
 #[test]
 fn the_longest_order_and_what_stands_against_it() {
-    let (mut story, mut history) = Story::settled();
-    let settled = story.record();
+    let (mut table, mut history) = TableHistory::settled();
+    let settled = table.record();
     for (round, time) in (0..20).zip((10..).step_by(10)) {
-        let expected = story.record().expected();
-        history.push(story.tells(time, time + 1, begin(expected, 1)));
-        let expected = story.record().expected();
-        history.push(story.tells(time + 2, time + 3, abort(expected)));
+        let expected = table.record().expected();
+        history.push(table.tells(time, time + 1, begin(expected, 1)));
+        let expected = table.record().expected();
+        history.push(table.tells(time + 2, time + 3, abort(expected)));
         if round == 3 {
-            history.push(read(time + 4, time + 5, Some(&story.record())));
+            history.push(read(time + 4, time + 5, Some(&table.record())));
         }
     }
     let stuck = history.len();

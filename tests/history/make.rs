@@ -74,23 +74,23 @@ pub fn refused(reason: &str, have: Option<Expected>) -> Answer {
 }
 
 /// A table whose answers make up a history.
-pub struct Story {
+pub struct TableHistory {
     pub table: PlacementTable,
 }
 
 /// The only partition of these histories.
 pub const P: PartitionId = PartitionId(1);
 
-impl Story {
+impl TableHistory {
     /// A partition that has been created and opened at A.
     pub fn settled() -> (Self, Vec<Operation>) {
-        let mut story = Self { table: PlacementTable::new(Caps::PRODUCTION) };
+        let mut table = Self { table: PlacementTable::new(Caps::PRODUCTION) };
         let create = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
-        let created = story.takes(create.clone());
+        let created = table.takes(create.clone());
         let open =
             Transition::Open { expected: at(1, 1), prepared: prepared(P, Placement(0), at(1, 1), true) };
-        let opened = story.takes(open.clone());
-        (story, vec![apply(1, 2, create, created), apply(3, 4, open, opened)])
+        let opened = table.takes(open.clone());
+        (table, vec![apply(1, 2, create, created), apply(3, 4, open, opened)])
     }
 
     pub fn takes(&mut self, transition: Transition) -> Answer {

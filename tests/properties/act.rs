@@ -45,7 +45,7 @@ pub enum Proposed {
     Remove(Index),
 }
 
-fn wish() -> impl Strategy<Value = Proposed> {
+fn proposed() -> impl Strategy<Value = Proposed> {
     prop_oneof![
         6 => Just(Proposed::Create),
         2 => Just(Proposed::Open),
@@ -74,7 +74,7 @@ pub fn act() -> impl Strategy<Value = ClusterEvent> {
         8 => (some(), any::<bool>()).prop_map(|(which, again)| ClusterEvent::Deliver { which, again }),
         3 => some().prop_map(ClusterEvent::Drop),
         6 => (some(), timer()).prop_map(|(at, timer)| ClusterEvent::Timer(at, timer)),
-        10 => (some(), wish()).prop_map(|(at, wish)| ClusterEvent::Propose(at, wish)),
+        10 => (some(), proposed()).prop_map(|(at, proposed)| ClusterEvent::Propose(at, proposed)),
         3 => some().prop_map(ClusterEvent::Read),
         1 => (some(), some()).prop_map(|(at, to)| ClusterEvent::Transfer(at, to)),
         2 => some().prop_map(ClusterEvent::Slow),
@@ -85,7 +85,7 @@ pub fn act() -> impl Strategy<Value = ClusterEvent> {
         4 => some().prop_map(ClusterEvent::Restart),
         1 => some().prop_map(ClusterEvent::Join),
         3 => (some(), some()).prop_map(|(a, b)| ClusterEvent::Cut(a, b)),
-        1 => (some(), prop::collection::vec(wish(), 0..8)).prop_map(|(at, wishes)| ClusterEvent::Strand(at, wishes)),
+        1 => (some(), prop::collection::vec(proposed(), 0..8)).prop_map(|(at, proposals)| ClusterEvent::Strand(at, proposals)),
         2 => Just(ClusterEvent::Heal),
     ]
 }

@@ -99,7 +99,7 @@ impl Run {
                 let at = if *timer == Timer::Heartbeat { self.leader_or(*which) } else { self.name(*which) };
                 self.cluster.step(at, Input::TimerFired(*timer));
             }
-            ClusterEvent::Propose(which, wish) => self.propose(self.leader_or(*which), wish),
+            ClusterEvent::Propose(which, proposed) => self.propose(self.leader_or(*which), proposed),
             ClusterEvent::Read(which) => {
                 let (at, id) = (self.leader_or(*which), ReadId(self.issue()));
                 self.cluster.step(at, Input::Read { id });
@@ -112,13 +112,13 @@ impl Run {
                 let (a, b) = (self.name(*a), self.name(*b));
                 self.cluster.hosts.cuts.insert((a.min(b), a.max(b)));
             }
-            ClusterEvent::Strand(which, wishes) => {
+            ClusterEvent::Strand(which, proposals) => {
                 let at = self.leader_or(*which);
                 for other in self.cluster.names().into_iter().filter(|other| *other != at) {
                     self.cluster.hosts.cuts.insert((at.min(other), at.max(other)));
                 }
-                for wish in wishes {
-                    self.propose(at, wish);
+                for proposed in proposals {
+                    self.propose(at, proposed);
                 }
             }
             ClusterEvent::Heal => self.cluster.hosts.cuts.clear(),
@@ -144,10 +144,10 @@ impl Run {
         self.cluster.observations()
     }
 
-    fn propose(&mut self, at: NodeId, wish: &Proposed) {
+    fn propose(&mut self, at: NodeId, proposed: &Proposed) {
         let index = cutover::core::ids::Index(self.issue());
         let id = ProposalId(LogPosition { term: Term::GENESIS, index });
-        let content = self.content(wish);
+        let content = self.content(proposed);
         self.cluster.step(at, Input::Propose { id, content });
     }
 
@@ -185,12 +185,12 @@ impl Run {
         }
     }
 
-    fn content(&self, wish: &Proposed) -> Content<ControlPlaneEntry> {
+    fn content(&self, proposed: &Proposed) -> Content<ControlPlaneEntry> {
         let peer = |which: &Index| {
             let at = self.name(*which);
             self.cluster.host(at).me()
         };
-        let change = match wish {
+        let change = match proposed {
             Proposed::Create => return self.create(None),
             Proposed::Open => return Content::OpenSession,
             Proposed::Close(session) => return Content::CloseSession(SessionId(*session)),

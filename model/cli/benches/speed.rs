@@ -1,8 +1,8 @@
-//! How fast the search is, against stateright's own shipped raft example, in one run on one machine.
+//! Compares the speed of the search with stateright's own raft example, in one run on one machine.
 //!
-//! `cargo bench -p cutover-model --bench speed` prints the table of docs/performance.md. Each row is a process of its
-//! own: its wall time, what it says it visited, and its peak resident memory. The example is built from the sources
-//! that cargo has fetched for stateright, into a target directory of its own.
+//! `cargo bench -p cutover-cli --bench speed` prints the table of docs/performance.md. Each row is the run of a
+//! separate process: its wall time, the number of states that it prints, and its peak resident memory. The example
+//! is built from the sources that cargo has fetched for stateright, into its own target directory.
 
 #![expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "ratios are for people to read")]
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 type Error = Box<dyn std::error::Error>;
 
-/// One measured search.
+/// A measured search.
 struct Row {
     what: String,
     generated: f64,
@@ -22,7 +22,7 @@ struct Row {
     peak: u64,
 }
 
-/// How a scope is searched.
+/// The options with which a scope is searched.
 struct How {
     threads: usize,
     symmetry: bool,
@@ -32,7 +32,7 @@ struct How {
 const BREADTH_FIRST: How = How { threads: 1, symmetry: false, breadth_first: true };
 
 fn main() -> Result<(), Error> {
-    // `cargo test --benches` and the like only ask whether it builds.
+    // `cargo test --benches` only builds and starts this program, without the argument `--bench`.
     if !std::env::args().any(|arg| arg == "--bench") {
         return Ok(());
     }
@@ -61,7 +61,7 @@ fn raft_example() -> Result<PathBuf, Error> {
         packages.iter().find(|package| package["name"] == "stateright").ok_or("no stateright")?;
     let manifest = stateright["manifest_path"].as_str().ok_or("stateright has no manifest")?;
     let target = metadata["target_directory"].as_str().ok_or("no target directory")?;
-    // Beside a copy of the sources, because cargo writes a lock file next to the manifest.
+    // Built in a copy of the sources, because cargo writes a lock file next to the manifest.
     let copy = Path::new(target).join("baseline/stateright");
     copy_tree(Path::new(manifest).parent().ok_or("no folder")?, &copy)?;
     let built = Command::new(&cargo)
@@ -87,7 +87,7 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
             std::fs::copy(entry.path(), &target)?;
         }
     }
-    // Outside of this workspace, though inside its folder.
+    // The copy lies in this workspace's folder but is no part of the workspace.
     let manifest = to.join("Cargo.toml");
     if let Ok(text) = std::fs::read_to_string(&manifest)
         && !text.contains("[workspace]")
@@ -97,7 +97,7 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The example takes as many threads as it has processors, so it is given that many.
+/// Runs the example. It starts one thread per processor, so it is given that many processors.
 fn baseline(raft: &Path, threads: usize) -> Result<Row, Error> {
     let processors = if threads == 1 { "0" } else { "0,1" };
     let mut command = Command::new("taskset");
@@ -143,7 +143,8 @@ fn ours(scope: &str, how: How) -> Result<Row, Error> {
     })
 }
 
-/// Runs to the end; also returns the peak resident memory in bytes, as the system last told it.
+/// Runs a command to its end. Also returns its peak resident memory in bytes, as last reported by the operating
+/// system.
 fn run(mut command: Command) -> Result<(String, Duration, u64), Error> {
     let began = Instant::now();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;

@@ -1,4 +1,4 @@
-//! The program as somebody runs it: what it prints, what it refuses, and its exit codes.
+//! Tests of the program `cutover` as a process: output, errors and exit codes.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by stopping")]
 

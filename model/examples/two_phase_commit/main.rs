@@ -1,4 +1,4 @@
-//! Two-phase commit, checked: `cargo run --release -p cutover-model --example two_phase_commit -- check`.
+//! Checks two-phase commit: `cargo run --release -p cutover-model --example two_phase_commit -- check`.
 
 mod protocol;
 

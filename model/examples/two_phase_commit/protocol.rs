@@ -1,17 +1,17 @@
-//! Two-phase commit: all participants commit, or none does.
+//! Two-phase commit: either all participants commit, or none does.
 //!
-//! A participant that has voted yes waits for the decision, however long it takes. `impatient` breaks that rule on purpose: the
-//! scope of that name must break an invariant, so `check` fails if it no longer notices.
+//! A participant that has voted yes waits for the decision, however long it takes. The scope `impatient` breaks
+//! this rule on purpose: it must violate an invariant, so `check` fails if it no longer finds that.
 
 use cutover_model::protocol::{Bounds, Catalog, Choice, Invariant, JudgedBy, Notes, Protocol, Scope};
 
-/// What a scope bounds.
+/// The bounds of a scope.
 #[derive(Clone, Debug)]
 pub struct CommitBounds {
     participants: usize,
-    /// Crashes of the coordinator, which forgets the votes that it has counted.
+    /// Number of crashes of the coordinator, which loses the votes that it has counted.
     crashes: u8,
-    /// The mutant: a participant that has voted yes gives up when its timer fires.
+    /// A bug on purpose: a participant that has voted yes aborts when its timer fires.
     impatient: bool,
 }
 
@@ -25,7 +25,7 @@ impl Bounds for CommitBounds {
     }
 }
 
-/// Where a participant stands.
+/// The state of a participant.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 enum Phase {
     Working,
@@ -37,22 +37,22 @@ enum Phase {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 struct Participant {
     phase: Phase,
-    /// What it has sent; sent again until somebody listens.
+    /// The vote that it has sent. The message stays deliverable, so a crashed coordinator can count it again.
     vote: Option<bool>,
-    /// Whether the coordinator has counted it.
+    /// Whether the coordinator has counted the vote since its last crash.
     counted: bool,
 }
 
-/// Participants and the coordinator.
+/// The state of all participants and of the coordinator.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct State {
     participants: Vec<Participant>,
-    /// Durable, unlike the counted votes. `true`: commit.
+    /// The coordinator's decision: true to commit. It is durable, unlike the counted votes.
     decision: Option<bool>,
     crashes: u8,
 }
 
-/// What may happen; a number names a participant.
+/// An action; the number is that of a participant, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
     VoteYes(usize),
@@ -193,7 +193,7 @@ impl Protocol for TwoPhaseCommit {
         facts.chain([("tm".to_owned(), decided(state.decision).to_owned())]).collect()
     }
 
-    /// Participants are alike: their order makes no difference.
+    /// Participants are interchangeable, so their order is irrelevant.
     fn representative(state: &State) -> State {
         let mut sorted = state.clone();
         sorted.participants.sort();

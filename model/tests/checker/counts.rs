@@ -1,7 +1,7 @@
-//! How many states there are: the same number in every run, with any number of threads, in either order.
+//! Pinned numbers of states: equal in every run, with any number of threads, in either order.
 //!
-//! A number that changes shows a change of the world, of the machines, or of what counts as one state. It is updated
-//! with a reason, in review.
+//! A changed number shows a change of an environment, of the machines, or of the equality of states. It is updated
+//! in review, with a reason.
 
 use super::searched::{Search, scope, search};
 use cutover_model::env::Migration;
@@ -9,7 +9,7 @@ use cutover_model::env::migration::MigrationBounds;
 use cutover_model::protocol::Scope;
 use cutover_model::search::Order;
 
-/// Searches to the end; returns the number of states.
+/// Searches completely, and returns the number of unique states.
 fn states(scope: &Scope<MigrationBounds>, order: Order) -> u64 {
     let Search { found, missing, .. } = search::<Migration>(scope, order);
     let covered = found.covered;
@@ -40,8 +40,8 @@ fn one_gateway_has_no_mirror_image() {
     }
 }
 
-/// `migration/moves` with fewer migrations, and one attempt at each write: small enough to be searched without symmetry
-/// too.
+/// `migration/moves` with fewer migrations and one attempt at each write: small enough to be searched without
+/// symmetry, too.
 #[test]
 fn two_gateways_are_told_apart_only_without_symmetry() {
     for (migrations, folded, apart) in [(1, 1_161, 2_281), (2, 30_635, 60_863)] {
@@ -62,7 +62,7 @@ fn two_gateways_are_told_apart_only_without_symmetry() {
     }
 }
 
-/// Symmetry must hide nothing: what breaks is found with it and without it.
+/// Symmetry must not hide a violation: it is found with and without.
 #[test]
 fn symmetry_changes_no_verdict() {
     let scope = scope::<Migration>("published/fails-open");

@@ -1,4 +1,4 @@
-//! What the world promises to every search and every replay, tried on random walks.
+//! Properties of the migration environment that searches and replays depend on, checked on random walks.
 
 use super::searched::scope;
 use cutover_model::env::Migration;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use std::collections::BTreeMap;
 
-/// From the same seed in every run, unless the environment names one.
+/// The seed is the same in every run, unless the environment sets one.
 pub fn cases(cases: u32) -> Config {
     let given = Config::default();
     let rng_seed = match given.rng_seed {
@@ -29,13 +29,13 @@ fn actions(world: &Migration, state: &State) -> Vec<Action> {
     actions
 }
 
-/// The next state, and what the step broke.
+/// The next state, and the invariants that the step violates.
 fn next(world: &Migration, state: &State, action: Action) -> Option<(State, u64)> {
     let mut notes = Notes::quiet(Migration::invariants());
     Some((world.step(state, &action, &mut notes)?, notes.broken()))
 }
 
-/// A step that changes something, picked by a number; `None`: there is none.
+/// An action that changes something, selected by a number; `None` if there is none.
 fn pick(world: &Migration, state: &State, number: u16) -> Option<(Action, State, u64)> {
     let mut actions = actions(world, state);
     while !actions.is_empty() {
@@ -55,7 +55,7 @@ fn walk() -> impl Strategy<Value = Vec<u16>> {
     prop::collection::vec(any::<u16>(), 0..40)
 }
 
-/// The other gateway's name in each place where one stands.
+/// A directive with the names of the two gateways exchanged.
 fn mirrored(directive: &str) -> String {
     let swap = |text: String, one: &str, two: &str| {
         text.replace(one, "\u{0}").replace(two, one).replace('\u{0}', two)
@@ -77,7 +77,7 @@ proptest! {
             let mut read: BTreeMap<String, Action> = BTreeMap::new();
             for action in &offered {
                 let Some(directive) = world.choice(&state, action) else {
-                    // A strong reader that has sent nothing has nothing to be served.
+                    // A strong reader that has sent no request cannot be served.
                     prop_assert!(next(&world, &state, *action).is_none(), "{action:?} has no directive");
                     continue;
                 };
@@ -86,7 +86,8 @@ proptest! {
                 let first = *read.entry(text.clone()).or_insert(*action);
                 prop_assert_eq!(world.find(&state, &text), Some(first), "{}", text);
                 if first != *action {
-                    // One write admitted twice is in line twice: two choices, and either one does the same.
+                    // A write that is admitted twice can be applied in two ways, with the same text and the same
+                    // effect.
                     let both = matches!((first, action), (Action::Apply { .. }, Action::Apply { .. }));
                     prop_assert!(both, "two choices read {text:?}");
                     let after = |action| next(&world, &state, action).map(|(state, _)| hash(&state));
@@ -106,7 +107,7 @@ proptest! {
         prop_assert_eq!(hash(&state), hash(&again));
         for number in walk {
             let Some((action, next, broken)) = pick(&world, &state, number) else { break };
-            // In another world, by another way, at another time: the same.
+            // Another environment of the same scope gives the same result.
             let mut notes = Notes::explaining(Migration::invariants());
             let outcome = other.step(&again, &action, &mut notes);
             prop_assert!(outcome.is_some(), "{:?}", action);
@@ -122,7 +123,7 @@ proptest! {
         }
     }
 
-    /// What no scope of ours expects to break, breaks on no walk either.
+    /// No random walk violates an invariant, except the one that the scope expects.
     #[test]
     fn no_walk_breaks_anything(scope in any_scope(), walk in walk()) {
         let world = Migration::new(&scope.bounds);

@@ -1,5 +1,5 @@
-//! The environment around nodes: what it promises to every search and every replay, how many states there are, and that
-//! symmetry hides nothing.
+//! The consensus and composed environments: properties that searches and replays depend on, numbers of states, and
+//! the effect of symmetry.
 
 use super::searched::{Search, scope, search};
 use cutover_model::Ours;
@@ -13,8 +13,7 @@ use cutover_model::shared::hasher;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-/// The numbers are those of every run; one that changes shows a change of the world, of the machines, or of what counts
-/// as one state.
+/// A changed number shows a change of the environment, of the machines, or of the equality of states.
 #[test]
 fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
     let scopes = [
@@ -25,7 +24,7 @@ fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
     ];
     for (name, folded) in scopes {
         let mut counts = Vec::new();
-        // Six times as many take six times as long.
+        // Without symmetry there are six times as many states, so only small scopes are searched without.
         let small = folded < 50_000;
         let orders = [(1, true), (2, true), (2, false)];
         for (threads, symmetry) in orders.into_iter().filter(|(_, symmetry)| *symmetry || small) {
@@ -49,7 +48,7 @@ fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
     }
 }
 
-/// The numbers of what is composed, pinned with one attempt at the write, and without a new leader.
+/// Pinned numbers of states of the composed environment, with one attempt at the write and without a second leader.
 #[test]
 fn a_migration_through_the_log_has_as_many_states_in_every_order() {
     let mut small = scope::<Composed>("composed").reaching::<&str>([]);
@@ -93,7 +92,7 @@ proptest! {
     }
 }
 
-/// Takes the same choices in two environments of one scope.
+/// Takes the same actions in two environments of one scope.
 fn walks<P: Catalog>(name: &str, walk: &[u16]) -> Result<(), TestCaseError> {
     let bounds = scope::<P>(name).bounds;
     let (protocol, other) = (P::new(&bounds), P::new(&bounds));

@@ -1,4 +1,4 @@
-//! The published designs: each breaks as it is known to break, and the run is short enough to be read.
+//! The published designs: each violates the expected invariant, with a run that is short enough to be read.
 
 use super::searched::{Search, scope, search};
 use cutover::core::trace::{Trace, Verdict};
@@ -36,7 +36,7 @@ fn shows(name: &str) {
     let Ending::Violates { violation, step } = replayed.ending else { panic!("{:?}", replayed.ending) };
     assert_eq!((violation.invariant.id, step), (expected, trace.steps().len()));
 
-    // No step is idle: the shortest run without any of its steps is no run, or breaks nothing.
+    // Every step is necessary: without any one of them, the run does not violate the invariant.
     assert_eq!(Witness::shorten(&*protocol, &actions, number), actions);
 }
 

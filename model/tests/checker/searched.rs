@@ -1,26 +1,26 @@
-//! What the tests of the checker have in common.
+//! Searches for the other tests.
 
 use cutover_model::protocol::{Catalog, Protocol, Scope, invariant_named};
 use cutover_model::search::{Found, Order, Searched, Watcher};
 use std::sync::Arc;
 
-/// A search that came to its end.
+/// A complete search.
 pub struct Search<P: Protocol> {
     /// The protocol within its bounds.
     pub protocol: Arc<P>,
-    /// How it went.
+    /// The result of the search.
     pub found: Found<P::Action>,
-    /// The marks of the scope that were not reached.
+    /// The marks that the scope requires and the search did not reach.
     pub missing: Vec<&'static str>,
 }
 
-/// The scope of that name.
+/// The scope with this name.
 pub fn scope<P: Catalog>(name: &str) -> Scope<P::Bounds> {
     let found = P::scopes().into_iter().find(|scope| scope.name == name);
     found.unwrap_or_else(|| panic!("no scope {name}"))
 }
 
-/// Searches a scope without a limit for whatever breaks in it, or for what is expected to.
+/// Searches a scope without limits, until the expected invariant is violated, or any if none is expected.
 pub fn search<P: Catalog>(scope: &Scope<P::Bounds>, order: Order) -> Search<P> {
     let protocol = Arc::new(P::new(&scope.bounds));
     let expected = scope.expect.and_then(invariant_named::<P>);

@@ -1,4 +1,4 @@
-//! The bound of the wait is tight: with it everything holds, one tick below it something breaks.
+//! The bound for the wait is tight: with it all invariants hold, and one tick below it one is violated.
 
 use super::searched::{Search, scope, search};
 use cutover_model::env::Migration;
@@ -8,14 +8,14 @@ use cutover_model::search::Order;
 
 const DEPTH_FIRST: Order = Order::DepthFirst { threads: 2, symmetry: true };
 
-/// One gateway and one controller are enough to show it.
+/// A scope with one gateway and one controller, which suffice.
 fn wait() -> Scope<MigrationBounds> {
     let mut wait = scope::<Migration>("migration-timed/wait").reaching::<&str>([]);
     wait.bounds = MigrationBounds { gateways: 1, controllers: 1, ..wait.bounds };
     wait
 }
 
-/// Whether a run was found that breaks something; `None`: there is none.
+/// Length of a run that violates an invariant; `None` if there is none.
 fn breaks(scope: &Scope<MigrationBounds>, order: Order) -> Option<usize> {
     let Search { found, .. } = search::<Migration>(scope, order);
     assert_eq!(found.covered.ended_by, None, "{found:?}");

@@ -1,6 +1,6 @@
 //! Fault: a node is added, and removed again later.
 
-use super::injector::{Cluster, Errand, Injector};
+use super::injector::{Cluster, Injector, OperatorTask};
 use crate::options::{Drawn, Group};
 
 const PPM: Drawn = Drawn::chance(Group::Node, "grow_ppm", &[2_000, 10_000]);
@@ -19,7 +19,7 @@ impl Injector for Grow {
     fn after(&self, cluster: &mut dyn Cluster) {
         let ppm = cluster.options().value(&PPM);
         if cluster.strikes(self.name(), 0, ppm) {
-            cluster.ask_operator(Errand::Grow);
+            cluster.ask_operator(OperatorTask::Grow);
         }
     }
 }

@@ -98,8 +98,8 @@ pub trait Cluster {
     fn slow_down(&mut self, to: u8, late_us: Option<u64>);
     /// Keeps clients from reading for so many milliseconds. Returns false if they are kept from reading already.
     fn pause_reads(&mut self, ms: u64) -> bool;
-    /// Gives an errand to the operator, if it is idle.
-    fn ask_operator(&mut self, errand: Errand);
+    /// Gives an task to the operator, if it is idle.
+    fn ask_operator(&mut self, task: OperatorTask);
 
     /// Registers a fault in effect until a simulated time in nanoseconds, and the function that ends it.
     fn lasts(&mut self, what: Lasting, until_ns: u64, undo: fn(&mut dyn Cluster, Lasting));
@@ -111,9 +111,9 @@ pub trait Cluster {
     fn now_ns(&self) -> u64;
 }
 
-/// An errand of the operator.
+/// An task of the operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Errand {
+pub enum OperatorTask {
     /// Transfer leadership to another voter.
     Transfer,
     /// Remove a node that has lost its disk, and admit it again.

@@ -27,7 +27,7 @@ mod wipe;
 pub use crash::down;
 pub use delay::USUAL_US_MAX;
 pub use drift::Rate;
-pub use injector::{Cluster, End, Errand, Fate, Injector, Lasting};
+pub use injector::{Cluster, End, Fate, Injector, Lasting, OperatorTask};
 
 /// All kinds of faults, in the order in which hooks are called and options are drawn. A new kind must be added at
 /// the end.

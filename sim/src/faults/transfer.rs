@@ -1,6 +1,6 @@
 //! Fault: the operator transfers leadership.
 
-use super::injector::{Cluster, Errand, Injector};
+use super::injector::{Cluster, Injector, OperatorTask};
 use crate::options::{Drawn, Group};
 
 const PPM: Drawn = Drawn::chance(Group::Node, "transfer_ppm", &[2_000, 20_000]);
@@ -19,7 +19,7 @@ impl Injector for Transfer {
     fn after(&self, cluster: &mut dyn Cluster) {
         let ppm = cluster.options().value(&PPM);
         if cluster.strikes(self.name(), 0, ppm) {
-            cluster.ask_operator(Errand::Transfer);
+            cluster.ask_operator(OperatorTask::Transfer);
         }
     }
 }

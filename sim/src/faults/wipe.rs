@@ -1,6 +1,6 @@
 //! Fault: a node loses its disk, is removed, and joins again in its next incarnation.
 
-use super::injector::{Cluster, Errand, Injector};
+use super::injector::{Cluster, Injector, OperatorTask};
 use crate::options::{Drawn, Group};
 use cutover::core::fault::Fault;
 
@@ -24,7 +24,7 @@ impl Injector for Wipe {
         let strikes = cluster.strikes("rebuild", 0, ppm);
         // With fewer than three voters, a lost disk can lose committed entries.
         if strikes && voters >= 3 && victim <= voters {
-            cluster.ask_operator(Errand::Rebuild(victim));
+            cluster.ask_operator(OperatorTask::Rebuild(victim));
         }
     }
 }

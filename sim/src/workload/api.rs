@@ -55,7 +55,7 @@ pub struct Found {
 
 /// A change that can be requested again.
 #[derive(Clone, Debug)]
-pub enum Asked {
+pub enum ChangeRequest {
     /// A transition of a partition, with a ticket if it belongs to a session.
     Apply(cutover::node::proto::PartitionSelector, Box<Transition>, Option<Ticket>),
     /// Opening of a session.
@@ -137,10 +137,10 @@ impl Api {
 
     /// Requests a change until it is answered, at most `attempts` times. An attempt whose effect is unknown is
     /// repeated only under a ticket.
-    pub async fn ask(&mut self, asked: &Asked, attempts: u32) -> Result<Done, Failed> {
+    pub async fn ask(&mut self, asked: &ChangeRequest, attempts: u32) -> Result<Done, Failed> {
         let again = match asked {
-            Asked::Apply(_, _, ticket) => ticket.is_some(),
-            Asked::Open | Asked::Close(_) => false,
+            ChangeRequest::Apply(_, _, ticket) => ticket.is_some(),
+            ChangeRequest::Open | ChangeRequest::Close(_) => false,
         };
         let mut unknown = false;
         for _ in 0..attempts {
@@ -163,12 +163,12 @@ impl Api {
         Err(if unknown { Failed::Indeterminate } else { Failed::NotCommitted })
     }
 
-    async fn attempt(&mut self, asked: &Asked) -> Attempt<Done> {
+    async fn attempt(&mut self, asked: &ChangeRequest) -> Attempt<Done> {
         let Some(channel) = self.channel(self.at) else { return Attempt::Elsewhere(None) };
         let limit = self.patience;
         let call = async {
             match asked {
-                Asked::Apply(partition, transition, ticket) => {
+                ChangeRequest::Apply(partition, transition, ticket) => {
                     let wire = self.request(request(partition.clone(), (**transition).clone(), *ticket));
                     let answer = classify(MigrationsClient::new(channel).apply(wire).await);
                     map(answer, |done| {
@@ -176,7 +176,7 @@ impl Api {
                         Done { index, value: epoch, partition, repeated }
                     })
                 }
-                Asked::Open => {
+                ChangeRequest::Open => {
                     let wire = self.request(v1::OpenSessionRequest {});
                     map(classify(SessionsClient::new(channel).open(wire).await), |done| Done {
                         index: 0,
@@ -185,7 +185,7 @@ impl Api {
                         repeated: false,
                     })
                 }
-                Asked::Close(session) => {
+                ChangeRequest::Close(session) => {
                     let wire = self.request(v1::CloseSessionRequest { session: session.0 });
                     map(classify(SessionsClient::new(channel).close(wire).await), |_| Done {
                         index: 0,

@@ -1,6 +1,6 @@
 //! A client of numbered partitions: it reads them, and changes them according to what it has read.
 
-use super::api::{Api, Asked, Done, Failed, Found};
+use super::api::{Api, ChangeRequest, Done, Failed, Found};
 use super::choice;
 use super::library::{self, Library};
 use crate::event_log::{EventLog, lock, now_ns};
@@ -254,12 +254,12 @@ impl Client {
         if self.roams {
             self.api.go_elsewhere(None);
         }
-        self.api.ask(&Asked::Apply(By::Id(partition), Box::new(wanted), ticket), 6).await
+        self.api.ask(&ChangeRequest::Apply(By::Id(partition), Box::new(wanted), ticket), 6).await
     }
 
     async fn ticket(&mut self) -> Option<Ticket> {
         if self.session.is_none()
-            && let Ok(done) = self.api.ask(&Asked::Open, 6).await
+            && let Ok(done) = self.api.ask(&ChangeRequest::Open, 6).await
         {
             self.session = Some(SessionId(done.value));
             self.serial = 0;
@@ -273,8 +273,8 @@ impl Client {
 
     /// Whether a change of a new partition is committed.
     pub async fn goes_through(&mut self) -> bool {
-        let Ok(done) = self.api.ask(&Asked::Open, 50).await else { return false };
-        self.api.ask(&Asked::Close(SessionId(done.value)), 50).await.is_ok()
+        let Ok(done) = self.api.ask(&ChangeRequest::Open, 50).await else { return false };
+        self.api.ask(&ChangeRequest::Close(SessionId(done.value)), 50).await.is_ok()
             && self.api.resolve(&By::Id(PartitionId(0)), 50).await.is_some()
     }
 }

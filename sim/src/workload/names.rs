@@ -1,6 +1,6 @@
 //! A client of named partitions: it creates them, finds them by name, and lists all partitions.
 
-use super::api::{Api, Asked, Done, Failed, Found};
+use super::api::{Api, ChangeRequest, Done, Failed, Found};
 use super::choice;
 use super::library::{self, Library};
 use crate::event_log::{EventLog, lock};
@@ -9,7 +9,7 @@ use crate::judge::{Judge, own};
 use crate::options::Options;
 use crate::read_pause::ReadPause;
 use crate::stream::Stream;
-use crate::table::{Table, Turn};
+use crate::table::{Table, TableChange};
 use core::time::Duration;
 use cutover::core::control_plane::{Answer, PartitionName};
 use cutover::core::ids::{Epoch, Index, PartitionId, Revision};
@@ -24,7 +24,7 @@ use tokio::time::sleep;
 const NAMES: u64 = 5;
 
 /// A client of named partitions.
-pub struct Namer {
+pub struct NamedClient {
     number: u8,
     api: Api,
     options: Arc<Options>,
@@ -40,7 +40,7 @@ pub struct Namer {
 /// A violation: id of the invariant, the observed fact, the fact that it contradicts.
 type Wrong = Option<(&'static str, String, String)>;
 
-impl Namer {
+impl NamedClient {
     /// A client that knows the initial nodes.
     #[must_use]
     pub fn new(number: u8, hosts: &Hosts) -> Self {
@@ -129,7 +129,7 @@ impl Namer {
         };
         let answer = match &mut self.library {
             Some(library) => library.change(by, transition, true).await,
-            None => self.api.ask(&Asked::Apply(by, Box::new(transition), None), 6).await,
+            None => self.api.ask(&ChangeRequest::Apply(by, Box::new(transition), None), 6).await,
         };
         if let Ok(done) = answer {
             self.event_log
@@ -154,7 +154,8 @@ fn changed(table: &Table, name: &PartitionName, creates: bool, done: Done) -> Wr
     let (at, partition) = (Index(done.index), PartitionId(done.partition));
     let fits = match table.answer_at(at) {
         Some(Answer::Created { partition: of, epoch }) => {
-            let named = table.named_at(name, Revision(at.0)).is_some_and(|turn| turn.partition == partition);
+            let named =
+                table.named_at(name, Revision(at.0)).is_some_and(|change| change.partition == partition);
             creates && named && *of == partition && *epoch == Epoch(done.value)
         }
         Some(Answer::Epoch(epoch)) => !creates && *epoch == Epoch(done.value),
@@ -183,7 +184,7 @@ fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Optio
         return Some(stale(format!("reads {name} at {revision}"), before));
     }
     let of_then = table.named_at(name, revision);
-    let same = of_then.is_some_and(|turn| turn.record.as_ref() == Some(&found.record));
+    let same = of_then.is_some_and(|change| change.record.as_ref() == Some(&found.record));
     let said = format!("is told that {name} is {:?}", found.record);
     (!same).then(|| (own::DIRECTORY, said, format!("the log says {of_then:?}")))
 }
@@ -194,10 +195,10 @@ fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Optio
     if revision < before {
         return Some(stale(format!("lists everything at {revision}"), before));
     }
-    let text = |turn: &Turn| turn.name.as_ref().map(ToString::to_string).unwrap_or_default();
+    let text = |change: &TableChange| change.name.as_ref().map(ToString::to_string).unwrap_or_default();
     let all = table.all_at(revision);
-    let wanted = all.values().filter(|turn| after.is_none_or(|after| turn.partition.0 > after));
-    let mut wanted: Vec<_> = wanted.map(|turn| (turn.record.clone(), text(turn))).collect();
+    let wanted = all.values().filter(|change| after.is_none_or(|after| change.partition.0 > after));
+    let mut wanted: Vec<_> = wanted.map(|change| (change.record.clone(), text(change))).collect();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = wanted.len() > limit;
     wanted.truncate(limit);

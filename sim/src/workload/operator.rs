@@ -2,7 +2,7 @@
 
 use super::api::{Api, Failed, Operation};
 use crate::event_log::EventLog;
-use crate::faults::{End, Errand};
+use crate::faults::{End, OperatorTask};
 use crate::host::{Hosts, registered};
 use crate::stream::Stream;
 use core::time::Duration;
@@ -11,13 +11,13 @@ use cutover::node::proto::v1::{self, change_members_request::Change};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// Executes one errand after the other.
+/// Executes one task after the other.
 pub struct Operator {
     hosts: Hosts,
     event_log: EventLog,
     api: Api,
     chance: Stream,
-    errands: mpsc::Receiver<Errand>,
+    tasks: mpsc::Receiver<OperatorTask>,
     /// Whether the additional node is a member at present.
     extra: bool,
 }
@@ -27,23 +27,23 @@ fn reference(peer: Peer) -> v1::MemberRef {
 }
 
 impl Operator {
-    /// An operator that takes its errands from a queue.
+    /// An operator that takes its tasks from a queue.
     #[must_use]
-    pub fn new(hosts: Hosts, errands: mpsc::Receiver<Errand>) -> Self {
+    pub fn new(hosts: Hosts, tasks: mpsc::Receiver<OperatorTask>) -> Self {
         let seed = hosts.options.seed;
         let patience = Duration::from_millis(hosts.options.work.patience_ms);
         let api = Api::new(hosts.all(), patience, Stream::new(seed, "api", 200));
         let event_log = hosts.event_log.clone();
-        Self { hosts, event_log, api, chance: Stream::new(seed, "operator", 0), errands, extra: false }
+        Self { hosts, event_log, api, chance: Stream::new(seed, "operator", 0), tasks, extra: false }
     }
 
-    /// Executes errands until the queue is closed.
+    /// Executes tasks until the queue is closed.
     pub async fn run(mut self) {
-        while let Some(errand) = self.errands.recv().await {
-            match errand {
-                Errand::Transfer => self.transfer().await,
-                Errand::Rebuild(node) => self.rebuild(node).await,
-                Errand::Grow => self.grow().await,
+        while let Some(task) = self.tasks.recv().await {
+            match task {
+                OperatorTask::Transfer => self.transfer().await,
+                OperatorTask::Rebuild(node) => self.rebuild(node).await,
+                OperatorTask::Grow => self.grow().await,
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Starts and stops all clients and watchers of a run.
 
 use super::client::{Client, History, ROAMING};
-use super::names::Namer;
+use super::names::NamedClient;
 use super::watch::{WatchProgress, Watcher};
 use crate::host::Hosts;
 use std::sync::Arc;
@@ -30,7 +30,8 @@ impl Users {
         let clients = (0..work.clients).chain(roaming).map(|number| {
             machine(2, number).spawn(Client::new(number, hosts, hosts.all(), Arc::clone(&history)).run())
         });
-        let namers = (0..work.namers).map(|number| machine(5, number).spawn(Namer::new(number, hosts).run()));
+        let namers =
+            (0..work.namers).map(|number| machine(5, number).spawn(NamedClient::new(number, hosts).run()));
         let tasks = clients.chain(namers).collect();
         let progress = WatchProgress::default();
         let watchers = (0..work.watchers)

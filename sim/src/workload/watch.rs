@@ -182,18 +182,19 @@ impl Watcher {
         };
         self.view.revision = revision;
         // A partition whose last change was skipped must have changed again later: then it is reported once.
-        let missing = table.turns().iter().rev().skip_while(|turn| turn.revision > revision);
-        let mut missing =
-            missing.take_while(|turn| turn.revision > before).filter(|turn| turn.partition != partition);
+        let missing = table.changes().iter().rev().skip_while(|change| change.revision > revision);
+        let mut missing = missing
+            .take_while(|change| change.revision > before)
+            .filter(|change| change.partition != partition);
         let again = |of: PartitionId| {
             table
-                .turns()
+                .changes()
                 .iter()
                 .rev()
-                .take_while(|turn| turn.revision > revision)
-                .any(|turn| turn.partition == of)
+                .take_while(|change| change.revision > revision)
+                .any(|change| change.partition == of)
         };
-        let gap = missing.find(|turn| !again(turn.partition))?;
+        let gap = missing.find(|change| !again(change.partition))?;
         Some((
             format!("is told of {revision} after {before}"),
             format!("{} changed at {} and not again", gap.partition, gap.revision),
@@ -231,10 +232,10 @@ impl Watcher {
     /// Compares the view with the table at this revision.
     fn equals(&self, revision: Revision, table: &Table) -> Option<(String, String)> {
         let mut expected = BTreeMap::new();
-        for turn in table.turns().iter().take_while(|turn| turn.revision <= revision) {
-            match &turn.record {
-                Some(record) => expected.insert(turn.partition, record.clone()),
-                None => expected.remove(&turn.partition),
+        for change in table.changes().iter().take_while(|change| change.revision <= revision) {
+            match &change.record {
+                Some(record) => expected.insert(change.partition, record.clone()),
+                None => expected.remove(&change.partition),
             };
         }
         if expected == self.view.records {

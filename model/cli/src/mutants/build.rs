@@ -1,4 +1,4 @@
-//! A tree becomes a program that checks: how it is built, and with which tools.
+//! How the program that checks a mutant is built, and with which tools.
 
 use super::error::Error;
 use super::git::Git;
@@ -70,7 +70,7 @@ pub(super) enum Built {
 }
 
 impl Tools {
-    /// Builds the tree of a checkout; `None` if the run is to stop.
+    /// Builds the tree of a checkout; `None` if the run is interrupted.
     pub(super) fn build(
         &self,
         checkout: &Checkout,

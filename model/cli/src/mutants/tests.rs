@@ -1,4 +1,4 @@
-//! Headers, verdicts and the scoreboard, on made-up input.
+//! Tests of headers, verdicts and the scoreboard, on fabricated input.
 
 use super::board::Board;
 use super::error::Error;
@@ -79,7 +79,7 @@ fn only_the_named_invariant_kills() -> Result<(), Error> {
     Ok(())
 }
 
-/// The simulator's verdicts: a seed that breaks the named invariant kills, one that breaks another does not.
+/// A seed that violates the named invariant kills the mutant; one that violates another invariant does not.
 #[test]
 fn a_seed_kills_by_the_named_invariant() -> Result<(), Error> {
     let patch = Patch::parse("sim/x.patch", &GOOD.replace("migration/moves", "sim"))?;

@@ -1,6 +1,6 @@
 //! Compares scopes and the verdicts on invariants.
 
-use super::pair::{Half, Pair};
+use super::pair::{Pair, SideSearch};
 use super::places::compare_places;
 use super::side::{Ending, Searched, Side};
 use cutover_report::{Call, Change, InvariantVerdict as Verdict, Kind, Value};
@@ -30,7 +30,7 @@ fn one(pair: &Pair<'_>, kind: Kind, call: Call, base: Value, head: Value) -> Cha
     Change { call, kind, scopes: vec![pair.name.clone()], what: Vec::new(), base, head, note: None }
 }
 
-fn ended(half: Half<'_>) -> Value {
+fn ended(half: SideSearch<'_>) -> Value {
     Value::word(text(half.found.ending))
 }
 
@@ -173,12 +173,12 @@ fn call(id: &str, base: &Searched, head: &Searched) -> Call {
 fn appeared<'a>(
     pairs: &[Pair<'a>],
     is_new: impl Fn(&str) -> bool,
-    half: impl Fn(&Pair<'a>) -> Option<Half<'a>>,
+    half: impl Fn(&Pair<'a>) -> Option<SideSearch<'a>>,
     gone: bool,
 ) -> Vec<Change> {
     let mut found: BTreeMap<(&str, Verdict), (Call, Vec<String>)> = BTreeMap::new();
     for pair in pairs {
-        let Some(Half { found: searched, .. }) = half(pair) else { continue };
+        let Some(SideSearch { found: searched, .. }) = half(pair) else { continue };
         for (id, ruling) in searched.rulings.iter().filter(|(id, _)| is_new(id)) {
             let (call, scopes) = found.entry((id, ruling.verdict)).or_insert((Call::Note, Vec::new()));
             if gone || !searched.is_right(id, ruling.verdict) {
@@ -199,7 +199,9 @@ fn appeared<'a>(
 pub(super) fn unchanged(pairs: &[Pair<'_>]) -> (Vec<String>, Vec<String>) {
     let (mut standing, mut unknown) = (Vec::new(), Vec::new());
     for pair in pairs {
-        let (Some(Half { found: base, .. }), Some(Half { found: head, .. })) = (pair.base, pair.head) else {
+        let (Some(SideSearch { found: base, .. }), Some(SideSearch { found: head, .. })) =
+            (pair.base, pair.head)
+        else {
             continue;
         };
         for (id, ruling) in &head.rulings {

@@ -1,6 +1,6 @@
 //! Compares the scoreboards: mutants, and the unmutated tree.
 
-use super::side::{Baseline, Fate, Mutant, Side};
+use super::side::{Baseline, Mutant, MutantResult, Side};
 use cutover_report::{BaselineVerdict, Call, Change, Kind, Value};
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ impl<'a> At<'a> {
     fn of(side: &'a Side, name: &str) -> Self {
         match side.mutants.get(name) {
             Some(mutant) if mutant.was_run() => Self::Judged(mutant),
-            Some(mutant) => Self::NotRun { applies: mutant.fate == Fate::Applies },
+            Some(mutant) => Self::NotRun { applies: mutant.fate == MutantResult::Applies },
             None if side.every_mutant => Self::Gone,
             None => Self::NotRun { applies: false },
         }
@@ -60,7 +60,8 @@ pub(super) fn compare(base: &Side, head: &Side) -> Board {
     let names: BTreeSet<&String> = base.mutants.keys().chain(head.mutants.keys()).collect();
     for name in names {
         board.mutant(name, At::of(base, name), At::of(head, name));
-        let known = |side: &Side| side.mutants.get(name).is_some_and(|mutant| mutant.fate != Fate::NotRun);
+        let known =
+            |side: &Side| side.mutants.get(name).is_some_and(|mutant| mutant.fate != MutantResult::NotRun);
         board.in_common |= known(base) && known(head);
     }
     for (scope, now) in &head.baselines {
@@ -117,7 +118,7 @@ impl Board {
     }
 
     fn alike(&mut self, name: &str, mutant: &Mutant) {
-        if mutant.fate == Fate::Unknown {
+        if mutant.fate == MutantResult::Unknown {
             self.unknown.push(format!("the mutant {name}"));
         } else if !mutant.is_well() {
             self.standing.push(format!("the mutant {name} is {}", mutant.text()));
@@ -170,7 +171,9 @@ fn judged(before: &Mutant, now: &Mutant) -> Call {
 /// Why a mutant is broken, if it is.
 fn broken(at: At<'_>) -> Option<String> {
     match at {
-        At::Judged(mutant) if mutant.fate == Fate::Broken => mutant.why.lines().next().map(str::to_owned),
+        At::Judged(mutant) if mutant.fate == MutantResult::Broken => {
+            mutant.why.lines().next().map(str::to_owned)
+        }
         At::Judged(_) | At::NotRun { .. } | At::Gone => None,
     }
 }

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Pair<'a> {
     /// Name of the scope; with its options, if a side searched it with several.
     pub(super) name: String,
-    pub(super) base: Option<Half<'a>>,
-    pub(super) head: Option<Half<'a>>,
+    pub(super) base: Option<SideSearch<'a>>,
+    pub(super) head: Option<SideSearch<'a>>,
 }
 
 /// One side of a pair.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Half<'a> {
+pub(super) struct SideSearch<'a> {
     pub(super) options: &'a BTreeMap<String, String>,
     pub(super) found: &'a Searched,
 }
@@ -55,7 +55,7 @@ impl Pair<'_> {
     }
 
     pub(super) fn row(&self) -> Row {
-        let cell = |half: Half<'_>| Cell {
+        let cell = |half: SideSearch<'_>| Cell {
             ending: half.found.ending,
             ended_by: half.found.ended_by.clone(),
             unique: half.found.unique,
@@ -76,7 +76,7 @@ pub(super) fn pairs<'a>(base: &'a Side, head: &'a Side) -> Vec<Pair<'a>> {
     let mut all = Vec::new();
     for name in names {
         let of = |side: &'a Side| side.scopes.iter().filter(move |(key, _)| key.scope == name);
-        let half = |(key, found): (&'a Key, &'a Searched)| Half { options: &key.options, found };
+        let half = |(key, found): (&'a Key, &'a Searched)| SideSearch { options: &key.options, found };
         let mut both = Vec::new();
         let mut only_base: Vec<_> =
             of(base).filter(|(key, _)| !head.scopes.contains_key(*key)).map(half).collect();
@@ -95,7 +95,7 @@ pub(super) fn pairs<'a>(base: &'a Side, head: &'a Side) -> Vec<Pair<'a>> {
         let several = both.len() > 1;
         for (base, head) in both {
             // The smaller of the two, so that exchanging base and head does not change the order.
-            let options = base.into_iter().chain(head).map(|half: Half<'_>| half.options).min();
+            let options = base.into_iter().chain(head).map(|half: SideSearch<'_>| half.options).min();
             let options = options.filter(|_| several);
             all.push(Pair { name: named(name, options), base, head });
         }

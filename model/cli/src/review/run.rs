@@ -1,6 +1,6 @@
 //! Combines the lines of each run into the results of a side.
 
-use super::side::{Baseline, Ending, Fate, Key, Mutant, Ruling, Searched, Seed, Setup, Side};
+use super::side::{Baseline, Ending, Key, Mutant, MutantResult, Ruling, Searched, Seed, Setup, Side};
 use super::wrong::Wrong;
 use cutover_report::{
     BaselineVerdict, InvariantVerdict, Line, Mutant as MutantLine, MutantVerdict, RunStarted,
@@ -23,14 +23,14 @@ pub(super) struct Open {
 pub(super) struct Reader {
     pub(super) side: Side,
     /// Line number of each result, for messages about contradicting results.
-    lines: BTreeMap<(Of, String), usize>,
+    lines: BTreeMap<(ResultKind, String), usize>,
     runs: usize,
 }
 
 /// The kind of a result. For mutants, a later kind replaces an earlier one: a mutant that was run is better known
 /// than one that was only applied.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Of {
+enum ResultKind {
     Listed,
     Applied,
     Judged,
@@ -102,12 +102,12 @@ impl Reader {
             }
             Line::Mutant(line) => {
                 let (name, mutant) = judged(*line);
-                self.mutant(number, Of::Judged, name, mutant)
+                self.mutant(number, ResultKind::Judged, name, mutant)
             }
             Line::Apply { patch, applies, why } => {
-                let fate = if applies { Fate::Applies } else { Fate::Broken };
+                let fate = if applies { MutantResult::Applies } else { MutantResult::Broken };
                 let mutant = Mutant::unjudged(fate, why.unwrap_or_default());
-                self.mutant(number, Of::Applied, patch, mutant)
+                self.mutant(number, ResultKind::Applied, patch, mutant)
             }
             Line::NotRun { patch, .. } => self.listed(number, patch),
             Line::Patch(line) => self.listed(number, line.patch),
@@ -137,18 +137,18 @@ impl Reader {
     fn seed(&mut self, line: usize, seed: SeedLine) -> Result<(), Wrong> {
         let SeedLine { seed: name, verdict, invariant, deterministic, options, .. } = seed;
         let found = Seed { verdict, invariant, deterministic, options };
-        let first = *self.lines.entry((Of::Seed, name.clone())).or_insert(line);
+        let first = *self.lines.entry((ResultKind::Seed, name.clone())).or_insert(line);
         let own = self.side.seeds.entry(name.clone()).or_insert(found.clone());
         if *own == found { Ok(()) } else { Err(twice(line, "seed", &name, first)) }
     }
 
     fn listed(&mut self, line: usize, patch: String) -> Result<(), Wrong> {
-        self.mutant(line, Of::Listed, patch, Mutant::unjudged(Fate::NotRun, String::new()))
+        self.mutant(line, ResultKind::Listed, patch, Mutant::unjudged(MutantResult::NotRun, String::new()))
     }
 
-    fn mutant(&mut self, line: usize, of: Of, patch: String, mutant: Mutant) -> Result<(), Wrong> {
+    fn mutant(&mut self, line: usize, of: ResultKind, patch: String, mutant: Mutant) -> Result<(), Wrong> {
         let name = patch.strip_suffix(".patch").unwrap_or(&patch).to_owned();
-        let known = [Of::Judged, Of::Applied, Of::Listed]
+        let known = [ResultKind::Judged, ResultKind::Applied, ResultKind::Listed]
             .into_iter()
             .find_map(|of| self.lines.get(&(of, name.clone())).map(|line| (of, *line)));
         match known {
@@ -165,7 +165,7 @@ impl Reader {
     }
 
     fn baseline(&mut self, line: usize, scope: String, baseline: Baseline) -> Result<(), Wrong> {
-        let first = *self.lines.entry((Of::Baseline, scope.clone())).or_insert(line);
+        let first = *self.lines.entry((ResultKind::Baseline, scope.clone())).or_insert(line);
         let own = self.side.baselines.entry(scope.clone()).or_insert(baseline.clone());
         if *own == baseline { Ok(()) } else { Err(twice(line, "the unmutated tree over", &scope, first)) }
     }
@@ -177,7 +177,7 @@ impl Reader {
         }
         for (line, scope) in draft.scopes {
             let searched = searched(scope, draft.rulings.clone(), draft.reached.clone());
-            let first = *self.lines.entry((Of::Scope, format!("{key:?}"))).or_insert(line);
+            let first = *self.lines.entry((ResultKind::Scope, format!("{key:?}"))).or_insert(line);
             let merged = match self.side.scopes.get_mut(key) {
                 Some(own) => own.merge(searched),
                 None => self.side.scopes.insert(key.clone(), searched).is_none(),
@@ -237,10 +237,10 @@ fn searched(line: ScopeLine, rulings: BTreeMap<String, Ruling>, reached: BTreeSe
 fn judged(line: MutantLine) -> (String, Mutant) {
     let MutantLine { patch, verdict, unknown, expect, as_expected, named, by, why, .. } = line;
     let fate = match verdict {
-        MutantVerdict::Killed => Fate::Killed,
-        MutantVerdict::Survived if unknown => Fate::Unknown,
-        MutantVerdict::Survived => Fate::Survived,
-        MutantVerdict::Broken => Fate::Broken,
+        MutantVerdict::Killed => MutantResult::Killed,
+        MutantVerdict::Survived if unknown => MutantResult::Unknown,
+        MutantVerdict::Survived => MutantResult::Survived,
+        MutantVerdict::Broken => MutantResult::Broken,
     };
     (patch, Mutant { fate, by, named, expect: Some(expect), as_expected, why })
 }

@@ -145,7 +145,7 @@ impl Searched {
 
 /// The verdict on a mutant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fate {
+pub(super) enum MutantResult {
     Killed,
     Survived,
     /// The search ended before it had a verdict.
@@ -160,7 +160,7 @@ pub(super) enum Fate {
 /// The result of a mutant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Mutant {
-    pub(super) fate: Fate,
+    pub(super) fate: MutantResult,
     /// Id of the invariant that failed, or `the compiler`.
     pub(super) by: Option<String>,
     /// Id of the invariant that must fail; empty if the line does not contain it.
@@ -174,23 +174,25 @@ pub(super) struct Mutant {
 
 impl Mutant {
     /// A mutant that was not run.
-    pub(super) fn unjudged(fate: Fate, why: String) -> Self {
-        let as_expected = fate == Fate::Applies;
+    pub(super) fn unjudged(fate: MutantResult, why: String) -> Self {
+        let as_expected = fate == MutantResult::Applies;
         Self { fate, by: None, named: String::new(), expect: None, as_expected, why }
     }
 
     /// Whether the mutant has a verdict.
     pub(super) fn was_run(&self) -> bool {
         match self.fate {
-            Fate::Killed | Fate::Survived | Fate::Unknown | Fate::Broken => true,
-            Fate::Applies | Fate::NotRun => false,
+            MutantResult::Killed | MutantResult::Survived | MutantResult::Unknown | MutantResult::Broken => {
+                true
+            }
+            MutantResult::Applies | MutantResult::NotRun => false,
         }
     }
 
     /// Whether the verdict is the one that the patch demands.
     pub(super) fn is_well(&self) -> bool {
         let by_another =
-            self.fate == Fate::Killed && self.expect == Some(Expect::Killed) && self.by_another();
+            self.fate == MutantResult::Killed && self.expect == Some(Expect::Killed) && self.by_another();
         self.as_expected && !by_another
     }
 
@@ -216,20 +218,20 @@ impl Mutant {
     pub(super) fn text(&self) -> String {
         let (named, by) = (self.named.as_str(), self.by.as_deref());
         match (self.fate, by) {
-            (Fate::Killed, Some(by)) if self.expect == Some(Expect::Survives) => {
+            (MutantResult::Killed, Some(by)) if self.expect == Some(Expect::Survives) => {
                 format!("KILLED by {by}, was to survive")
             }
-            (Fate::Killed, Some(by)) if self.expect == Some(Expect::Killed) && self.by_another() => {
+            (MutantResult::Killed, Some(by)) if self.expect == Some(Expect::Killed) && self.by_another() => {
                 format!("KILLED by {by}, not by {named}")
             }
-            (Fate::Killed, Some(by)) => format!("KILLED by {by}"),
-            (Fate::Killed, None) => "KILLED".to_owned(),
-            (Fate::Survived, _) if self.as_expected => "SURVIVED, as it should".to_owned(),
-            (Fate::Survived, Some(by)) => format!("SURVIVED: {by} fails, not {named}"),
-            (Fate::Survived, None) => "SURVIVED".to_owned(),
-            (Fate::Unknown, _) => "UNKNOWN".to_owned(),
-            (Fate::Broken, _) => "BROKEN".to_owned(),
-            (Fate::Applies | Fate::NotRun, _) => "not run".to_owned(),
+            (MutantResult::Killed, Some(by)) => format!("KILLED by {by}"),
+            (MutantResult::Killed, None) => "KILLED".to_owned(),
+            (MutantResult::Survived, _) if self.as_expected => "SURVIVED, as it should".to_owned(),
+            (MutantResult::Survived, Some(by)) => format!("SURVIVED: {by} fails, not {named}"),
+            (MutantResult::Survived, None) => "SURVIVED".to_owned(),
+            (MutantResult::Unknown, _) => "UNKNOWN".to_owned(),
+            (MutantResult::Broken, _) => "BROKEN".to_owned(),
+            (MutantResult::Applies | MutantResult::NotRun, _) => "not run".to_owned(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Comparisons of made-up runs.
+//! Comparisons of fabricated runs.
 
 use super::{Outcome, Review, Side, markdown, read_text};
 use cutover_report::{Call, Change, Kind, Value};
@@ -10,7 +10,7 @@ mod renamed;
 mod scoreboard;
 mod shown;
 
-/// The lines of a run, first and last included.
+/// The lines of a run, including the first and the last.
 pub(super) fn run(command: &str, options: &Json, lines: &[Json]) -> String {
     let started = json!({ "type": "run-started", "schema": "cutover.run/1", "command": command,
         "version": "0.1.0", "options": options });
@@ -23,7 +23,7 @@ pub(super) fn check(lines: &[Json]) -> String {
     run("check", &json!({ "threads": 2, "symmetry": true, "stop_at": null }), lines)
 }
 
-/// A scope that came to its end.
+/// The line of a complete search.
 pub(super) fn scope(name: &str, unique: u64) -> Json {
     json!({ "type": "scope", "scope": name, "complete": true, "generated": unique * 2, "unique": unique,
         "depth": 3, "seconds": 0.5, "ended_by": null, "missing": [], "bounds": "2 sinks", "faults": "pause any",
@@ -36,7 +36,7 @@ pub(super) fn with(mut line: Json, field: &str, value: impl Into<Json>) -> Json 
     line
 }
 
-/// A scope whose search was ended: by a limit, or if there is none by a violation.
+/// The line of a search that was ended early: by a limit, or by a violation if `by` is `None`.
 pub(super) fn ended(name: &str, unique: u64, by: Option<&str>) -> Json {
     with(with(scope(name, unique), "complete", false), "ended_by", by)
 }
@@ -58,7 +58,7 @@ pub(super) fn review(base: &str, head: &str) -> Review {
     Review::new(&side("base.jsonl", base), &side("head.jsonl", head))
 }
 
-/// Each difference, without scopes.
+/// The differences of a review, without the names of scopes.
 pub(super) fn differences(review: &Review) -> Vec<(Call, Kind, String, Value, Value)> {
     let one = |c: &Change| (c.call, c.kind, c.what.join(" "), c.base.clone(), c.head.clone());
     review.changes.iter().map(one).collect()
@@ -68,7 +68,7 @@ pub(super) fn word(text: &str) -> Value {
     Value::word(text)
 }
 
-/// A scope with one invariant and one place.
+/// The lines of a scope with one invariant and one mark.
 fn whole(unique: u64) -> Vec<Json> {
     vec![scope("s", unique), verdict("s", "a.b", "HOLDS"), reached("s", "a place")]
 }
@@ -98,7 +98,7 @@ fn another_state_space_awaits_a_decision() {
     assert!(hardly.contains("9,999 → 10,000 (+under 0.1 %)"), "{hardly}");
 }
 
-/// What the search did not get to is one difference, not one for each invariant.
+/// The verdicts that a violation leaves undecided are one difference, not one for each invariant.
 #[test]
 fn a_violation_takes_the_other_verdicts_with_it() {
     let all = |one: &str, rest: &str| {
@@ -137,7 +137,7 @@ fn a_search_that_ended_early_says_nothing_of_sameness() {
     assert_eq!(review(&early("budget", 3), &complete).outcome(), Outcome::Changed);
 }
 
-/// A design that is known to break: `verdict` on what breaks, and on the rest.
+/// The lines of a scope with a known violation: verdicts on the expected invariant and on the others.
 fn design(breaks: &str, rest: &str, steps: u64) -> String {
     let scope = if breaks == "VIOLATED" { ended("p", 3, None) } else { scope("p", 9) };
     let broken = with(verdict("p", "a.b", breaks), "steps", steps);
@@ -220,7 +220,7 @@ fn runs_that_are_not_alike_are_not_comparable() {
         ]
     );
     assert!(markdown(&other).contains("| 7 → 3, not comparable |"));
-    // With both on one side, like is compared with like.
+    // If one side has both searches, the one with the same options is compared.
     let several = format!("{}{}", check(&whole(7)), with_barrier(3));
     assert_eq!(review(&several, &several).outcome(), Outcome::Same);
     let one_more = review(&check(&whole(7)), &several);
@@ -232,7 +232,7 @@ fn runs_that_are_not_alike_are_not_comparable() {
     assert_eq!(differences(&looser), [changed]);
 }
 
-/// What an early version printed has no bounds and no expectation; that is no difference.
+/// Files of early versions have no bounds and no expectation; that is no difference.
 #[test]
 fn lines_without_the_newer_fields_are_compared() {
     let old = json!({ "type": "scope", "scope": "p", "complete": false, "unique": 3 });

@@ -1,4 +1,4 @@
-//! One table of exit codes: what programs print and documents list is made from it, and no code stands elsewhere.
+//! Help texts and documents contain the exit codes of the common table, and no other code defines any.
 
 use super::ran::run;
 use cutover_cli::exit::{self, Program, TABLE};
@@ -35,7 +35,7 @@ fn documents_list_the_same_codes() {
     holds("docs/reviewing.md", exit::markdown_of_verb(cutover_cli::review::CODES));
 }
 
-/// A number that becomes an exit code, or a constant beside the table.
+/// Numeric literals in a source text that are used as exit codes.
 fn literals(text: &str) -> Vec<&str> {
     let code = |line: &&str| {
         ["ExitCode::from(", "process::exit("].iter().any(|call| {

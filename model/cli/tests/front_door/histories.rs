@@ -1,4 +1,4 @@
-//! What clients saw, judged: verdicts, exit codes, and files that are no history.
+//! The verb `history`: verdicts, exit codes, and files that are no history.
 
 use super::ran::{Ran, lines, of, run};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ fn created() -> String {
     create(1, (10, Some(20)), &json!({ "ok": { "epoch": 1 } }))
 }
 
-/// What people are told of a history, and the line for machines.
+/// Judges a history. Returns the output for people and the line for machines.
 fn judged(text: &str, code: i32, more: &[&str]) -> (Ran, Value) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.jsonl"), text).unwrap();
@@ -87,7 +87,7 @@ fn a_search_that_ends_early_is_unknown() {
     assert_eq!((&line["verdict"], &line["partition"]), (&"UNKNOWN".into(), &1.into()));
 }
 
-/// The worst file decides.
+/// The worst verdict determines the exit code.
 #[test]
 fn several_histories_are_judged_each_on_its_own() {
     let dir = tempfile::tempdir().unwrap();
@@ -102,7 +102,7 @@ fn several_histories_are_judged_each_on_its_own() {
     assert!(ran.stdout.contains("NOT_LINEARIZABLE  bad.jsonl"), "{ran:?}");
 }
 
-/// One line on stderr, with all of these words.
+/// Asserts one line on stderr that contains all of these words.
 fn refused(text: impl AsRef<[u8]>, code: i32, words: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.jsonl"), text).unwrap();
@@ -159,7 +159,7 @@ fn a_file_that_was_cut_off() {
     refused(format!("{}\n{half}", lines[..2].join("\n")), 65, &["line 3", "not JSON", "truncated"]);
 }
 
-/// What is written can be read, and the help's example can be judged.
+/// A history that was written can be read, and the example in the help text can be judged.
 #[test]
 fn the_example_of_the_help() {
     let dir = tempfile::tempdir().unwrap();
@@ -167,7 +167,7 @@ fn the_example_of_the_help() {
     let lines: Vec<&str> = help.lines().map(str::trim).collect();
     let start = lines.iter().position(|line| line.starts_with(r#"{"type":"history-started"#)).unwrap();
     let end = lines.iter().position(|line| line.starts_with(r#"{"type":"history-finished"#)).unwrap();
-    // What is folded ends with a colon or a comma.
+    // A folded line ends with a colon or a comma.
     let example = lines[start..=end].join("\n").replace(":\n", ":").replace(",\n", ",");
     let (_, line) = judged(&format!("{example}\n"), 0, &[]);
     assert_eq!(line["operations"], 2);

@@ -1,13 +1,13 @@
-//! A search that was ended before its end has shown nothing: UNKNOWN, with what it covered.
+//! Limits of a search: a search that ends early has the verdict UNKNOWN, and reports what it covered.
 
 use super::ran::{Ran, command, judged, lines, of, run};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-/// Larger than what any of the limits below lets through.
+/// A scope too large for any of the limits below.
 const LARGE: [&str; 5] = ["check", "--scope", "nightly/there-again", "--threads", "1"];
 
-/// Holds what people read against the limit that ended the search.
+/// Checks the output for people of a search that `limit` ended.
 fn unknown(ran: &Ran, limit: &str) {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     let said = format!("UNKNOWN  the {limit} ended the search: ");
@@ -18,7 +18,7 @@ fn unknown(ran: &Ran, limit: &str) {
     assert!(ran.stdout.contains("0 of 1 scopes complete"), "{}", ran.stdout);
 }
 
-/// The same for machines.
+/// Checks the output for machines of a search that `limit` ended.
 fn unknown_json(stdout: &str, limit: &str) {
     let lines = lines(stdout, 2);
     let [scope] = of(&lines, "scope")[..] else { panic!("{stdout}") };
@@ -41,7 +41,7 @@ fn a_budget_that_ends_first() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
 }
 
-/// A scope that takes too long does not take the time of those after it, and one that is named twice runs once.
+/// The time limit of a scope does not shorten later scopes, and a scope that is named twice runs once.
 #[test]
 fn a_scope_that_takes_too_long() {
     let dir = tempfile::tempdir().unwrap();
@@ -54,11 +54,11 @@ fn a_scope_that_takes_too_long() {
     let names: Vec<_> = scopes.iter().map(|line| line["scope"].as_str().unwrap()).collect();
     assert_eq!(names, ["nightly/there-again", "membership-wiped"]);
     assert_eq!(scopes[0]["ended_by"], "budget");
-    // One that was never begun covers where it begins.
+    // A scope that was never started covers only its initial state.
     assert!(scopes[1]["unique"].as_u64().unwrap() > 1000, "{}", ran.stdout);
 }
 
-/// Breadth-first nothing is folded, so the states are those that are told apart without symmetry.
+/// A breadth-first search uses no symmetry, so it finds as many states as a search with --no-symmetry.
 #[test]
 fn a_search_breadth_first() {
     let dir = tempfile::tempdir().unwrap();
@@ -86,7 +86,7 @@ fn an_interrupt_that_ends_first() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = command(dir.path(), &[&LARGE[..], &["--format", "json"]].concat());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It says that it has started once it takes interrupts.
+    // The program prints its first line when it has installed the handler for interrupts.
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut said = String::new();
     stdout.read_line(&mut said).unwrap();
@@ -97,7 +97,7 @@ fn an_interrupt_that_ends_first() {
     unknown_json(&said, "interrupt");
 }
 
-/// What breaks before the limit is reached is broken, whatever comes after.
+/// A violation found before the limit is reported, even if the search then ends early.
 #[test]
 fn a_design_that_breaks_before_the_limit_is_broken() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What the program prints of runs that come to their end: lines for machines, and files.
+//! The output of complete runs: lines for machines, and files.
 
 use super::ran::{judged, lines, of, run};
 use cutover::core::invariant::Id;
@@ -48,7 +48,7 @@ fn people_and_machines_are_told_the_same() {
     }
 }
 
-/// From the search to a file, and from the file to the same verdict.
+/// A search writes a trace file, whose replay has the same verdict.
 #[test]
 fn a_trace_that_was_written_can_be_replayed() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,14 +1,14 @@
-//! The program itself, as somebody runs it.
+//! Runs the program as a process.
 
 use cutover::core::invariant::Id;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// What a run of the program said, and how it ended.
+/// The output and exit code of a process.
 #[derive(Debug)]
 pub struct Ran {
-    /// Its exit code; `None`: a signal ended it.
+    /// The exit code; `None` if a signal ended the process.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -21,20 +21,20 @@ impl From<Output> for Ran {
     }
 }
 
-/// The program with these arguments, in a folder of its own.
+/// The program with these arguments, in the folder `dir`.
 pub fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
     command.args(args).current_dir(dir).env_remove("CARGO");
     command
 }
 
-/// Runs it to its end.
+/// Runs the program to its end.
 pub fn run(dir: &Path, args: &[&str]) -> Ran {
     let output = command(dir, args).output();
     output.unwrap_or_else(|error| panic!("{args:?}: {error}")).into()
 }
 
-/// The lines of a JSON run, held against what all such runs have in common.
+/// Parses the lines of a run in JSON, and checks what all runs have in common.
 pub fn lines(stdout: &str, code: i32) -> Vec<Value> {
     let parse = |line: &str| -> Value {
         serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
@@ -50,7 +50,7 @@ pub fn lines(stdout: &str, code: i32) -> Vec<Value> {
     lines
 }
 
-/// Those of one type.
+/// The lines of one type.
 pub fn of<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["type"] == kind).collect()
 }

@@ -1,4 +1,5 @@
-//! Bad input: one line that names the thing, what was found and what was expected, and an exit code of its own.
+//! Invalid input: one error line with the name of the thing, what was found and what was expected, and the right
+//! exit code.
 
 use super::ran::run;
 use std::path::Path;
@@ -6,11 +7,11 @@ use std::path::Path;
 const USAGE: i32 = 64;
 const DATA: i32 = 65;
 
-/// A trace of a design, as `check` writes it; each case spoils it in its own way.
+/// A trace of a published design as `check` writes it; each test case corrupts it.
 const TRACE: &str = "cutover-trace 1\nscope published/unsealed-force\nviolates migration.no-lost-write\n\n\
                      gw1 send w1.1 view r0\n  > sends write w1.1 token e1\nend 1\n";
 
-/// Runs it and wants one line on stderr with all of these words, and nothing of a panic.
+/// Runs the program, and asserts one line on stderr that contains all of these words and is no panic.
 fn refused(dir: &Path, args: &[&str], code: i32, words: &[&str]) {
     let ran = run(dir, args);
     assert_eq!(ran.code, Some(code), "{args:?}: {ran:?}");

@@ -1,4 +1,4 @@
-//! Traces whose run is not what they say.
+//! Traces whose replay differs from the recorded run.
 
 use super::ran::{Ran, lines, of, run};
 
@@ -6,7 +6,7 @@ const HEAD: &str = "cutover-trace 1\nscope migration/moves\nholds\n";
 const SEND: &str = "gw1 send w1.1 view r0\n  > sends write w1.1 token e1\n";
 const BEGIN: &str = "log commit begin >B on m1@e1\n  > the record is Draining(A>B)@e2 m2\n";
 
-/// Replays a trace; returns what people are told, and the line for machines.
+/// Replays a trace. Returns the output for people and the line for machines.
 fn replayed(trace: &str, code: i32) -> (Ran, serde_json::Value) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.trace"), trace).unwrap();
@@ -70,7 +70,7 @@ fn a_run_that_breaks_nothing_is_not_the_violation_it_claims() {
     assert_eq!((&line["verdict"], &line["as_recorded"]), (&"HOLDS".into(), &false.into()));
 }
 
-/// One bad trace does not keep the others from being judged.
+/// A bad trace does not keep the others in its folder from being replayed.
 #[test]
 fn every_trace_of_a_folder_is_judged() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
-//! One run held against another: what is printed, where it goes, and what the exit code says.
+//! The verb `review`: output, files and exit codes.
 
 use super::ran::{Ran, judged, lines, of, run};
 use std::path::Path;
 
-/// What is printed where nothing differs.
+/// The output if nothing differs.
 fn same() -> String {
     let invariants = judged().len();
     format!(
@@ -12,7 +12,7 @@ fn same() -> String {
     )
 }
 
-/// Writes what `check` prints of a scope for machines.
+/// Writes the JSON output of `check` for a scope to a file.
 fn check(dir: &Path, file: &str, more: &[&str]) -> String {
     let args = [&["check", "--scope", "migration/life", "--format", "json"], more].concat();
     let ran = run(dir, &args);

@@ -1,4 +1,5 @@
-//! Verbs that another program serves: an installed copy of the front door, and a script in that program's place.
+//! Verbs that another program implements, tested with an installed copy of `cutover` and a script in the place of
+//! that program.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +27,7 @@ fn arguments_and_exit_codes_pass_through() {
     assert_eq!((ran.status.code(), ran.stdout.as_slice()), (Some(3), b"--seeds 7\n".as_slice()));
 }
 
-/// The sibling has the process of the front door, so a signal that is sent to it is the sibling's.
+/// The other program replaces the process of `cutover`, so it receives signals sent to that process.
 #[test]
 fn signals_reach_the_sibling() {
     let dir = tempfile::tempdir().unwrap();

@@ -143,8 +143,8 @@ impl Consensus {
                 add(NodeAction::Read);
             }
             if state.clients.changes < self.cluster.changes {
-                for wish in self.cluster.membership_requests {
-                    add(NodeAction::Change(*wish));
+                for request in self.cluster.membership_requests {
+                    add(NodeAction::Change(*request));
                 }
             }
             if state.clients.transfers < self.cluster.transfers {

@@ -8,7 +8,7 @@ use cutover::core::raft::{Effect, Outcome, ProposalId, ReadId, Ticket};
 
 /// A request: its id and the node at which it was made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Asked<I> {
+struct Outstanding<I> {
     node: NodeId,
     id: I,
 }
@@ -18,7 +18,7 @@ struct Asked<I> {
 struct Write {
     attempts: u8,
     /// The latest attempt, if it has no answer yet.
-    asked: Option<Asked<ProposalId>>,
+    asked: Option<Outstanding<ProposalId>>,
     done: bool,
 }
 
@@ -27,14 +27,14 @@ struct Write {
 pub struct Clients {
     writes: Vec<Write>,
     openings: u8,
-    opening: Option<Asked<ProposalId>>,
+    opening: Option<Outstanding<ProposalId>>,
     session: Option<SessionId>,
     /// Number of sessions opened by other clients.
     pub(super) others: u8,
     /// Number of reads begun.
     pub(super) reads: u8,
     /// The latest read, if it has no answer yet. A client that starts another read gives up this one.
-    reading: Option<Asked<ReadId>>,
+    reading: Option<Outstanding<ReadId>>,
     /// Number of membership changes that were appended.
     pub(super) changes: u8,
     /// Number of leadership transfers begun.
@@ -90,21 +90,21 @@ impl Clients {
 
     pub(super) fn opens(&mut self, node: NodeId, id: ProposalId) {
         self.openings += 1;
-        self.opening = Some(Asked { node, id });
+        self.opening = Some(Outstanding { node, id });
     }
 
     /// Records an attempt at a write. `follows`: wait for its answer; otherwise only count it.
     pub(super) fn writes(&mut self, write: u8, node: NodeId, id: ProposalId, follows: bool) {
         if let Some(write) = self.writes.get_mut(usize::from(write).saturating_sub(1)) {
             write.attempts += 1;
-            write.asked = follows.then_some(Asked { node, id });
+            write.asked = follows.then_some(Outstanding { node, id });
         }
     }
 
     /// Records a read and returns its number, from 1.
     pub(super) fn reads(&mut self, node: NodeId, id: ReadId) -> u8 {
         self.reads += 1;
-        self.reading = Some(Asked { node, id });
+        self.reading = Some(Outstanding { node, id });
         self.reads
     }
 
@@ -112,20 +112,20 @@ impl Clients {
     pub(super) fn answered(&mut self, node: NodeId, answer: &ClientAnswer) -> Option<u8> {
         match answer {
             ClientAnswer::Read(id, _) => {
-                let ours = self.reading == Some(Asked { node, id: *id });
+                let ours = self.reading == Some(Outstanding { node, id: *id });
                 ours.then(|| {
                     self.reading = None;
                     self.reads
                 })
             }
             ClientAnswer::Decided(id, outcome) => {
-                self.decided(Asked { node, id: *id }, outcome);
+                self.decided(Outstanding { node, id: *id }, outcome);
                 None
             }
         }
     }
 
-    fn decided(&mut self, asked: Asked<ProposalId>, outcome: &Outcome<Answer>) {
+    fn decided(&mut self, asked: Outstanding<ProposalId>, outcome: &Outcome<Answer>) {
         if self.opening == Some(asked) {
             self.opening = None;
             if let Outcome::Committed { effect: Effect::SessionOpened(id), .. } = outcome {
@@ -140,7 +140,7 @@ impl Clients {
 
     /// Forgets the outstanding requests at a node that has crashed.
     pub(super) fn forgotten_by(&mut self, node: NodeId) {
-        let gone = |asked: &Option<Asked<ProposalId>>| asked.is_some_and(|asked| asked.node == node);
+        let gone = |asked: &Option<Outstanding<ProposalId>>| asked.is_some_and(|asked| asked.node == node);
         if gone(&self.opening) {
             self.opening = None;
         }
@@ -161,7 +161,7 @@ impl Clients {
     }
 }
 
-impl<I: Copy> Asked<I> {
+impl<I: Copy> Outstanding<I> {
     fn renamed(self, names: &dyn Names) -> Self {
         Self { node: names.node(self.node), id: self.id }
     }

@@ -114,7 +114,7 @@ impl Consensus {
             }
             NodeAction::Read => HostInput::Read,
             NodeAction::Transfer(to) => HostInput::Transfer(to),
-            NodeAction::Change(wish) => HostInput::Change(wish, named_life(state, node, wish)?),
+            NodeAction::Change(request) => HostInput::Change(request, named_life(state, node, request)?),
         })
     }
 
@@ -271,10 +271,10 @@ fn leads(state: &State, node: u8) -> bool {
 
 /// The incarnation of the node that a membership change names: that in the leader's configuration. For a node to be
 /// admitted, its present one, or the first if it does not exist.
-fn named_life(state: &State, leader: u8, wish: MembershipRequest) -> Option<Incarnation> {
+fn named_life(state: &State, leader: u8, request: MembershipRequest) -> Option<Incarnation> {
     let (MembershipRequest::Admit(node) | MembershipRequest::Promote(node) | MembershipRequest::Remove(node)) =
-        wish;
-    if let MembershipRequest::Admit(_) = wish {
+        request;
+    if let MembershipRequest::Admit(_) = request {
         return Some(state.host(node).map_or(peer(node), |host| host.me()).incarnation);
     }
     let leader = state.host(leader)?;

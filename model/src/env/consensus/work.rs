@@ -96,9 +96,9 @@ impl HostWork {
             HostInput::Command(command) => {
                 self.propose(ControlPlaneEntry::OwnershipTransition(command.clone()), None);
             }
-            HostInput::Change(wish, incarnation) => {
+            HostInput::Change(request, incarnation) => {
                 let peer = |node: u8| Peer { node: NodeId(node), incarnation: *incarnation };
-                let change = match wish {
+                let change = match request {
                     MembershipRequest::Admit(node) => identity(NodeId(*node)).map(|identity| {
                         MembershipChange::Admit { peer: peer(*node), identity, endpoints: Endpoints::NONE }
                     }),

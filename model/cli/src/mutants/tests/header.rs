@@ -1,4 +1,4 @@
-//! What a patch's header may say.
+//! Tests of the contents of a patch's header.
 
 use super::super::error::Error;
 use super::super::patch::Patch;

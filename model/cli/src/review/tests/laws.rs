@@ -1,4 +1,4 @@
-//! Laws of any two files.
+//! Properties of the comparison of any two files.
 
 use super::super::{Outcome, Review, markdown, read_text};
 use super::{run, side};
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value as Json, json};
 
-/// From the same seed in every run, unless the environment names one.
+/// The seed is the same in every run, unless the environment sets one.
 fn cases() -> Config {
     let given = Config::default();
     let rng_seed = match given.rng_seed {
@@ -17,7 +17,7 @@ fn cases() -> Config {
     Config { cases: 512, rng_seed, failure_persistence: None, ..given }
 }
 
-/// A run: its verb, its options and its lines between the first and the last.
+/// A run: its verb, its options, and the lines between the first and the last.
 type Run = (&'static str, Json, Vec<Json>);
 
 fn print(runs: &[Run]) -> String {
@@ -26,7 +26,7 @@ fn print(runs: &[Run]) -> String {
 
 const INVARIANTS: [&str; 3] = ["a.b", "c.d", "e.f"];
 
-/// One scope: verdicts on some invariants, and places.
+/// The lines of a scope: verdicts on some invariants, and marks.
 fn scope(name: &'static str) -> impl Strategy<Value = Vec<Json>> {
     let expect = prop::option::weighted(0.3, prop::sample::select(&INVARIANTS[..]));
     let judged = prop::sample::subsequence(INVARIANTS.to_vec(), 1..=3);
@@ -58,7 +58,7 @@ fn scope(name: &'static str) -> impl Strategy<Value = Vec<Json>> {
     )
 }
 
-/// Runs of `check`: the same scopes under up to two barriers.
+/// Runs of `check` that search the same scopes with up to two barriers.
 fn checks() -> impl Strategy<Value = Vec<Run>> {
     let some = |name| prop::option::weighted(0.8, scope(name));
     let one = |options: Json| {
@@ -113,7 +113,7 @@ fn runs() -> impl Strategy<Value = Vec<Run>> {
     })
 }
 
-/// The same file with its runs, and the lines of each, in another order.
+/// The same file twice, with the runs, and the lines of each run, in another order.
 fn shuffled() -> impl Strategy<Value = (Vec<Run>, Vec<Run>)> {
     runs().prop_flat_map(|runs| {
         let lines: Vec<_> = runs
@@ -127,16 +127,16 @@ fn shuffled() -> impl Strategy<Value = (Vec<Run>, Vec<Run>)> {
     })
 }
 
-type Said = (Kind, Vec<String>, Vec<String>, Value, Value);
+type Listed = (Kind, Vec<String>, Vec<String>, Value, Value);
 
-/// What is listed, whatever it calls for.
-fn listed(review: &Review, mirrored: bool) -> Vec<Said> {
+/// All differences and remarks of a review, in one list.
+fn listed(review: &Review, mirrored: bool) -> Vec<Listed> {
     let one = |change: &Change| {
         let (base, head) = (change.base.clone(), change.head.clone());
         let (base, head) = if mirrored { (head, base) } else { (base, head) };
         (change.kind, change.scopes.clone(), change.what.clone(), base, head)
     };
-    let mut all: Vec<Said> = review.changes.iter().map(one).collect();
+    let mut all: Vec<Listed> = review.changes.iter().map(one).collect();
     all.sort();
     all
 }
@@ -173,7 +173,7 @@ proptest! {
         prop_assert_eq!(side("x.jsonl", &print(&runs)), side("x.jsonl", &print(&other)));
     }
 
-    /// Every cell of every table has its place: no row has more or fewer bars than its head.
+    /// Every row of every table has as many cells as the header.
     #[test]
     fn tables_are_whole(a in runs(), b in runs()) {
         let review = Review::new(&side("a.jsonl", &print(&a)), &side("b.jsonl", &print(&b)));
@@ -185,7 +185,7 @@ proptest! {
         }
     }
 
-    /// A file that was cut is refused, wherever it was cut, unless whole runs are left.
+    /// A truncated file is refused, unless complete runs are left.
     #[test]
     fn a_part_of_a_run_is_refused(runs in runs(), at in any::<prop::sample::Index>()) {
         let text = print(&runs[..1]);

@@ -1,4 +1,5 @@
-//! Files that cannot be compared: one line that names the file, its line, what was found and what was expected.
+//! Files that cannot be compared. The error is one line with the file, the line number, what was found and what was
+//! expected.
 
 use super::super::{read, read_text};
 use super::scoreboard::mutant;
@@ -81,7 +82,7 @@ fn what_contradicts_itself() {
         &run("mutants", &json!({}), &trees),
         &["line 3", "another result for the unmutated tree over \"s\""],
     );
-    // Twice the same is once.
+    // The same result twice counts once.
     let again = check(&[scope("s", 7), with(scope("s", 7), "seconds", 9.0)]);
     assert!(read_text("x", &format!("{one}{again}")).is_ok());
 }

@@ -1,4 +1,4 @@
-//! Runs before and after a renaming, compared by a map of names.
+//! Comparisons with a map of names.
 
 use super::super::{Outcome, Renames, Review, Side, Unreadable, text_renamed};
 use super::scoreboard::mutant;
@@ -27,7 +27,7 @@ fn review(base: &str, head: &str, map: &str) -> (Review, Vec<String>) {
     (Review::new(&base, &side("head.jsonl", head)), map.unused())
 }
 
-/// A check of one scope, whose options, place and bounds have names, too.
+/// A check of one scope, with names of the scope, an option, a mark, the bounds and the faults.
 fn checked(names: [&str; 5]) -> String {
     let [name, invariant, place, option, bounds] = names;
     let lines = [

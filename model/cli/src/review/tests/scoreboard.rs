@@ -1,16 +1,16 @@
-//! Mutants, and the tree without any.
+//! Comparisons of mutants and of the unmutated tree.
 
 use super::super::{Outcome, markdown};
 use super::{check, differences, review, run, scope, with, word};
 use cutover_report::{Call, Kind, Value};
 use serde_json::{Value as Json, json};
 
-/// A run of every mutant.
+/// A run that selects all mutants.
 fn all(lines: &[Json]) -> String {
     run("mutants", &json!({ "patterns": [], "only_changed": null, "sample": null, "timeout_s": 120 }), lines)
 }
 
-/// A run of some mutants, drawn by lot.
+/// A run that draws some mutants at random.
 fn some(lines: &[Json]) -> String {
     run("mutants", &json!({ "patterns": [], "only_changed": null, "sample": 2, "timeout_s": 60 }), lines)
 }
@@ -105,7 +105,7 @@ fn patches_that_were_only_applied() {
     let now = (Call::Decide, Kind::Mutant, "m".to_owned(), word("applies, not run"), word("BROKEN"));
     assert_eq!(differences(&broken), [now]);
     assert!(markdown(&broken).contains("**BROKEN** (error: patch does not apply) |"));
-    // A mutant that was run says more than one that was applied, in whichever order they stand.
+    // The result of a mutant that was run takes precedence over one that was only applied, in any order.
     let (ran, applied) = (some(&[killed("m")]), only(true));
     for both in [format!("{ran}{applied}"), format!("{applied}{ran}")] {
         let same = review(&all(&[killed("m")]), &both);

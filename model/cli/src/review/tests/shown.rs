@@ -1,4 +1,4 @@
-//! The Markdown, whole. `INSTA_UPDATE=always cargo test -p cutover-model --lib review` writes it anew.
+//! Snapshots of the whole Markdown. `INSTA_UPDATE=always cargo test -p cutover-cli --lib review` writes them anew.
 
 use super::super::markdown;
 use super::scoreboard::mutant;
