@@ -41,7 +41,7 @@ use crate::core::ids::{ClusterId, Epoch, Incarnation, NodeId, PartitionId, Revis
 use crate::core::migration::{
     BackendFailure, Caps, Command, MigrationError, MigrationStore, PartitionRecord,
 };
-use crate::core::raft::{Config, Durable, Limits, Outcome, Peer, SessionLimits, StartError, Ticket};
+use crate::core::raft::{Config, Durable, NodeLimits, Outcome, Peer, SessionLimits, StartError, Ticket};
 use crate::node::driver::{
     self, DriverConfig, Environment, Failure, FeedItem, Handle, Queues, Stopped, Storage, Timing, View,
 };
@@ -68,7 +68,7 @@ pub struct Options {
     /// What the node is called where certificates have subjects, as in `CN=node-1`; by default that of its number.
     pub identity: Option<String>,
     /// Bounds of the log.
-    pub limits: Limits,
+    pub limits: NodeLimits,
     /// Bounds of what waits.
     pub queues: Queues,
 }
@@ -81,7 +81,7 @@ impl Default for Options {
             node: NodeId(1),
             incarnation: Incarnation(1),
             identity: None,
-            limits: Limits::PRODUCTION,
+            limits: NodeLimits::PRODUCTION,
             queues: Queues::default(),
         }
     }

@@ -18,7 +18,7 @@ use cutover::core::ids::{ClusterId, Incarnation, Index, NodeId, PartitionId, Pla
 use cutover::core::migration::{Caps, Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
-    Append, Applied, Batch, Body, Config, Configuration, Limits, LogPosition, Message, Outcome, Peer,
+    Append, Applied, Batch, Body, Config, Configuration, LogPosition, Message, NodeLimits, Outcome, Peer,
     SessionLimits,
 };
 use cutover::node::driver::{
@@ -89,7 +89,7 @@ fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
     };
     let voters = (1..=voters).map(|node| (peer(node), identity(node))).collect();
     let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
-    let config = Config { cluster: ClusterId(1), me: peer(1), limits: Limits::PRODUCTION };
+    let config = Config { cluster: ClusterId(1), me: peer(1), limits: NodeLimits::PRODUCTION };
     let engine = ReplicatedControlPlane::start(config, founder.disk().unwrap()).unwrap();
     let environment =
         Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), ..environment() };
@@ -381,7 +381,7 @@ async fn another_engine_is_driven_as_well() {
     let identity =
         cutover::core::control_plane::ClusterVoterIdentity::from_certificate_subject("CN=n1").unwrap();
     let founder = Founder { voters: Vec::new(), caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
-    let config = Config { cluster: ClusterId(1), me: peer(1), limits: Limits::PRODUCTION };
+    let config = Config { cluster: ClusterId(1), me: peer(1), limits: NodeLimits::PRODUCTION };
     let (inner, _) = SingleNodeControlPlane::bootstrap_leader(config, identity, &founder).unwrap();
     let inputs = Arc::default();
     let engine = Third { inner, inputs: Arc::clone(&inputs) };

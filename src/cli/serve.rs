@@ -190,7 +190,7 @@ async fn serve(
         tokio::spawn(run_peers(peers, config.security.clone(), config.limits, service, stopping.clone()));
     }
     let health = health(&handle, stopping.clone());
-    let service = service.with(config.limits.patience(), heard);
+    let service = service.with(config.limits.timeouts(), heard);
     tokio::spawn(run_clients(clients, config.security.clone(), config.limits, service, health, stopping));
     if let Security::Mutual(tls) = &config.security {
         tokio::spawn(reload(Arc::clone(tls)));

@@ -1,6 +1,7 @@
 //! The calls of a client.
 
-use super::{Client, ClientError, Repeat};
+use super::retry::Repeat;
+use super::{Client, ClientError};
 use crate::core::control_plane::{Address, PartitionName};
 use crate::core::gate::{WriteAdmission, admit_write};
 use crate::core::ids::{Epoch, Index, NodeId, PartitionId, Placement, SessionId};
@@ -220,6 +221,6 @@ impl Client {
     /// The addresses that this client was given or has learned.
     #[must_use]
     pub fn addresses(&self) -> Vec<Address> {
-        self.known().addresses.clone()
+        self.nodes().addresses.clone()
     }
 }

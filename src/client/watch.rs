@@ -1,7 +1,8 @@
 //! All changes of all records, in order and without a gap, over one stream after another.
 
 use super::calls::{record, unexpected};
-use super::{Client, ClientError, GateTable, Repeat};
+use super::retry::Repeat;
+use super::{Client, ClientError, GateTable};
 use crate::core::control_plane::Address;
 use crate::core::gate::{self, Step, WatchCache, WatchEvent};
 use crate::core::ids::{PartitionId, Revision};
@@ -65,7 +66,7 @@ impl Watch {
                 Ok(Some(message)) => event(message)?,
                 Ok(None) => Some(WatchEvent::Ended),
                 Err(status) => {
-                    self.client.left(address, &status);
+                    self.client.stream_ended(address, &status);
                     Some(WatchEvent::Ended)
                 }
             };

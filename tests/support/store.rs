@@ -1,6 +1,6 @@
 //! A store around a [`Fence`], as simple as one can be: its data is a list, and a crash leaves what was durable.
 
-use cutover::core::fence::{Chunk, Config, Durable, Enforcement, Fence, Input, Limits, Output};
+use cutover::core::fence::{Chunk, Config, Durable, Enforcement, Fence, FenceLimits, Input, Output};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, WriteId};
 
 /// One partition at one store.
@@ -17,15 +17,15 @@ pub struct Store {
 }
 
 /// Bounds small enough to be met in a short run.
-pub const SMALL: Limits =
-    Limits { sessions_max: 2, writes_per_session_max: 2, admitted_max: 2, chunk_writes_max: 3 };
+pub const SMALL: FenceLimits =
+    FenceLimits { sessions_max: 2, writes_per_session_max: 2, admitted_max: 2, chunk_writes_max: 3 };
 
 /// What a store of that name is told about itself, in its first life.
 pub const fn config(
     store: Placement,
     partition: PartitionId,
     enforcement: Enforcement,
-    limits: Limits,
+    limits: FenceLimits,
 ) -> Config {
     Config { store, partition, incarnation: Incarnation(1), enforcement, limits }
 }

@@ -4,7 +4,7 @@ use crate::protocol::{Bounds, InvariantSet};
 use crate::render::plural;
 use cutover::core::fault::Fault;
 use cutover::core::invariant::Id;
-use cutover::core::raft::{Limits, SessionLimits};
+use cutover::core::raft::{NodeLimits, SessionLimits};
 
 /// How often messages arrive again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +71,7 @@ pub struct ConsensusBounds {
     /// that change nothing there while the answers to them change nothing either.
     pub loses_old: bool,
     /// Bounds of the nodes.
-    pub limits: Limits,
+    pub limits: NodeLimits,
     /// Bounds of the sessions.
     pub sessions: SessionLimits,
     /// Whether the founders are interchangeable.
@@ -109,7 +109,7 @@ impl ConsensusBounds {
                 parts.push(some(count, what));
             }
         }
-        let Limits { elections, window, append_entries_max, compact_after_entries, .. } = self.limits;
+        let NodeLimits { elections, window, append_entries_max, compact_after_entries, .. } = self.limits;
         parts.push(format!("{} in flight", some(self.in_flight, "message")));
         parts.push(format!("features: {elections}"));
         parts.push(format!(

@@ -3,7 +3,7 @@
 use crate::protocol::{Bounds, InvariantSet, OptionSpec, Refused};
 use crate::render::plural;
 use cutover::core::fault::Fault;
-use cutover::core::fence::Limits;
+use cutover::core::fence::FenceLimits;
 use cutover::core::invariant::Id;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
@@ -59,7 +59,7 @@ pub struct MigrationBounds {
     /// Whether requests may reach the wrong store.
     pub misroute: bool,
     /// Bounds of the sinks.
-    pub limits: Limits,
+    pub limits: FenceLimits,
     /// How the controllers go about their work.
     pub policy: Policy,
     /// The `timed` guarantee's clock.

@@ -82,7 +82,7 @@ impl Service {
         let outside = if removed {
             Some(format!("{me} was removed, by its own log"))
         } else {
-            self.heard.get().filter(|_| status.leader.is_none())
+            self.removals.get().filter(|_| status.leader.is_none())
         };
         let follower =
             |other: FollowerStatus| v1::Follower { node: other.peer.node.0.into(), matched: other.matched.0 };
@@ -174,7 +174,7 @@ impl v1::cluster_server::Cluster for Service {
         let file = crate::node::store::backup::encode(cluster, &snapshot)
             .map_err(|error| Status::internal(error.to_string()))?;
         let (stream, answers) = ResponseStream::new(CHUNKS);
-        let limit = self.patience.backup;
+        let limit = self.timeouts.backup;
         tokio::spawn(async move {
             let all = async {
                 for chunk in file.chunks(CHUNK) {

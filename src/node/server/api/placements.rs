@@ -90,7 +90,7 @@ impl v1::placements_server::Placements for Service {
         }
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
         let (stream, answers) = ResponseStream::new(AHEAD);
-        tokio::spawn(forward(self.handle.clone(), feed, stream, self.patience.watch_idle));
+        tokio::spawn(forward(self.handle.clone(), feed, stream, self.timeouts.watch_idle));
         Ok(Response::new(answers))
     }
 }
