@@ -277,7 +277,7 @@ async fn who_does_not_lead_says_so() {
     assert!(matches!(node.handle.read(|_| ()).await, Err(Failure::Refused(_))));
     assert_eq!(node.handle.inspect(|view| view.state().revision()).await, Ok(Revision::ZERO));
     node.handle.stop().await;
-    assert_eq!(node.task.await.unwrap(), Stopped::Told);
+    assert_eq!(node.task.await.unwrap(), Stopped::Requested);
 }
 
 /// A watcher gets every change after the revision that it has seen; one that asks for more than is kept gets everything; one
@@ -391,7 +391,7 @@ async fn another_engine_is_driven_as_well() {
     assert!(matches!(handle.propose(create(1), None).await, Ok(Outcome::Committed { .. })));
     assert_eq!(handle.read(|view| view.engine().name()).await, Ok("third"));
     handle.stop().await;
-    assert_eq!(task.await.unwrap(), Stopped::Told);
+    assert_eq!(task.await.unwrap(), Stopped::Requested);
     let inputs = inputs.lock().unwrap();
     let proposed = inputs.iter().filter(|input| matches!(input, ControlPlaneInput::Propose(_))).count();
     assert_eq!((proposed, inputs.contains(&ControlPlaneInput::Read)), (1, true));

@@ -159,7 +159,7 @@ impl Client for Direct {
     fn write(&mut self) -> Write {
         let mut client = MigrationsClient::new(self.0.clone());
         let (number, transition) = create();
-        let asked = cutover::node::proto::Asked::Id(cutover::core::ids::PartitionId(number));
+        let asked = cutover::node::proto::PartitionSelector::Id(cutover::core::ids::PartitionId(number));
         let mut request = Request::new(cutover::node::proto::request(asked, transition, None));
         request.set_timeout(Duration::from_secs(5));
         Box::pin(async move { client.apply(request).await.is_ok() })
@@ -172,7 +172,7 @@ impl Client for Following {
     fn write(&mut self) -> Write {
         let client = self.0.clone();
         let (number, transition) = create();
-        let asked = cutover::node::proto::Asked::Id(cutover::core::ids::PartitionId(number));
+        let asked = cutover::node::proto::PartitionSelector::Id(cutover::core::ids::PartitionId(number));
         Box::pin(async move { client.apply(asked, transition).await.is_ok() })
     }
 }

@@ -10,19 +10,19 @@ use std::path::PathBuf;
 pub struct Args {
     #[command(flatten)]
     connect: Connect,
-    /// The file, which must not be there yet
+    /// The file to write; it must not exist yet
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 }
 
-/// Saves a backup: whole, or not at all.
+/// Writes the backup to a `.part` file and renames it, so that the target is either complete or absent.
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
     use std::io::Write as _;
     let client = args.connect.client()?;
     let path = args.to.display();
     let wrong = |error: std::io::Error| Failed::new(exit::DATA, format!("{path}: {error}"));
     if args.to.exists() {
-        return Err(Failed::new(exit::DATA, format!("{path}: there is a file already, expected none")));
+        return Err(Failed::new(exit::DATA, format!("{path}: the file exists, expected a new path")));
     }
     let bytes = block_on(async { client.backup().await.map_err(|error| failed(&error)) })?;
     let backup = crate::node::store::backup::decode(&bytes)

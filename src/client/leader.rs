@@ -48,7 +48,7 @@ impl Client {
         Ok(channel)
     }
 
-    /// Forgets that this node may lead, and its connection if that is broken.
+    /// Stops treating this node as the leader, and drops its connection if that is broken.
     pub(super) fn avoid(&self, address: &Address, broken: bool) {
         let mut nodes = self.nodes();
         if nodes.leader.as_ref() == Some(address) {
@@ -59,7 +59,7 @@ impl Client {
         }
     }
 
-    /// Calls go to this node from now on.
+    /// Sends further calls to this node.
     pub(super) fn follow(&self, leader: Address) {
         let mut nodes = self.nodes();
         if !nodes.addresses.contains(&leader) {
@@ -76,8 +76,8 @@ impl Client {
         half + Duration::from_micros(self.nodes().random.next_u64() % micros)
     }
 
-    /// A stream of this node ended with `status`. If the node does not know the leader or cannot be reached, the next stream
-    /// is opened at another one.
+    /// Records how a stream from this node ended. If the node does not know the leader or cannot be reached, the next
+    /// stream is opened at another node.
     pub(super) fn stream_ended(&self, address: &Address, status: &tonic::Status) {
         match judge(status) {
             Verdict::Elsewhere { .. } => self.avoid(address, false),

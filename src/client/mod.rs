@@ -1,8 +1,11 @@
-//! A client of the control plane: it finds the leader and follows it, keeps a deadline, and repeats a call where that is
-//! safe.
+//! A client of the control plane. It finds the leader and follows changes of it, keeps a deadline, and
+//! repeats a call where
+//! that is safe.
 //!
-//! Reads are repeated until the deadline. So are changes under a [`Session`]: the cluster applies a ticket once, however
-//! often it arrives. A change without a session is sent once; without an answer its outcome is *indeterminate*.
+//! Reads are repeated until the deadline. So are changes in a [`Session`], which the cluster applies once per
+//! ticket, however
+//! often the request arrives. A change without a session is sent once; if no answer comes, its outcome is
+//! *indeterminate*.
 //!
 //! May import: `core::ids`, `core::raft`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`, `node::proto`, `node::tls`.
 
@@ -10,7 +13,7 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::result_large_err,
-    reason = "the edge: clocks, sockets, and a gRPC status that is as large as it is"
+    reason = "the edge: clocks, sockets, and gRPC statuses, which are large"
 )]
 
 mod calls;
@@ -38,16 +41,17 @@ use rand_chacha::rand_core::SeedableRng as _;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-/// Deadlines and retries of a client.
+/// Time limits and retries of a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// The longest that a call takes, all attempts included.
+    /// Time limit of a call, with all its attempts.
     pub deadline: Duration,
-    /// The longest that one attempt takes.
+    /// Time limit of one attempt.
     pub attempt: Duration,
-    /// The first wait between two attempts. It doubles, up to ten times this; each wait is shortened at random by up to half.
+    /// Wait before the first retry. It doubles up to ten times this value; each wait is shortened at random
+    /// by up to half.
     pub backoff: Duration,
-    /// The seed of the random part of the waits.
+    /// Seed of the random part of the waits, for reproducible simulations.
     pub seed: u64,
 }
 
@@ -62,7 +66,7 @@ impl Default for Options {
     }
 }
 
-/// A client. Clones share its connections.
+/// A client of one cluster. Clones share connections and the known leader.
 #[derive(Clone, Debug)]
 pub struct Client {
     nodes: Arc<Mutex<Nodes>>,
@@ -71,7 +75,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes no connection yet. The client learns further addresses from the nodes at these.
+    /// A client that starts with these client addresses, and learns others from the nodes. Opens no
+    /// connection yet.
     ///
     /// # Errors
     /// [`ClientError::NoAddress`]

@@ -9,19 +9,21 @@ use tokio::time::Instant;
 use tonic::Request;
 use tonic::transport::Channel;
 
-/// Whether a call may be sent twice.
+/// Whether a call may be sent again after an attempt with an unknown outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Repeat {
-    /// Yes, and the outcome of the first attempt does not matter: a read, or opening a session.
+    /// Yes, and the attempt does not matter: a read, or opening a session.
     Harmless,
-    /// Yes, since its ticket is applied once; but an attempt without an answer leaves the outcome unknown.
+    /// Yes, since the cluster applies a ticket once. Without an answer to any attempt, the outcome is
+    /// unknown.
     Ticketed,
-    /// No: it could be applied twice.
+    /// No, since the request could be applied twice.
     Never,
 }
 
 impl Client {
-    /// Sends a call to the leader until it is answered or the deadline passes; to the node at `at` only, if given.
+    /// Sends a request until a final answer comes or the deadline passes: to the node at `at` if given, else
+    /// to the leader.
     pub(super) async fn call<Q, A, F>(
         &self,
         at: Option<&Address>,
@@ -36,7 +38,7 @@ impl Client {
         self.call_somewhere(at, repeat, message, make).await.map(|(_, answer)| answer)
     }
 
-    /// As [`Client::call`], with the address of the node that answered.
+    /// Like [`Client::call`], and returns the address of the node that answered as well.
     pub(super) async fn call_somewhere<Q, A, F>(
         &self,
         at: Option<&Address>,
@@ -49,7 +51,8 @@ impl Client {
         F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
     {
         let until = Instant::now() + self.options.deadline;
-        // Whether an earlier attempt may have been applied; then a later refusal is not the outcome. Never so for a read.
+        // Whether an earlier attempt may have been applied, so that a later refusal is not the outcome. Never
+        // true for a read.
         let mut maybe = false;
         for attempt in 0.. {
             let address = at.cloned().unwrap_or_else(|| self.target());

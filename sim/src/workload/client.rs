@@ -14,7 +14,7 @@ use cutover::core::invariant::Id;
 use cutover::core::invariant::history::{Answer, Invocation, Operation, Refusal, Seen};
 use cutover::core::migration::{Expected, PartitionRecord, Transition};
 use cutover::core::raft::Ticket;
-use cutover::node::proto::{Asked as By, v1};
+use cutover::node::proto::{PartitionSelector as By, v1};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::time::sleep;

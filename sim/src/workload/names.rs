@@ -14,7 +14,7 @@ use cutover::core::control_plane::{Answer, PartitionName};
 use cutover::core::ids::{Epoch, Index, PartitionId, Revision};
 use cutover::core::invariant::Id;
 use cutover::core::migration::{PartitionRecord, Transition};
-use cutover::node::proto::{Asked as By, v1};
+use cutover::node::proto::{PartitionSelector as By, v1};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::time::sleep;

@@ -4,26 +4,26 @@ use super::StreamTimeouts;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// Limits of one port.
+/// Limits of a port, from the configuration's `[limits]`. Each is at least 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PortLimits {
-    /// Open connections; further ones are closed at once.
+    /// Open connections; a further one is closed at once.
     pub connections: usize,
-    /// Open connections with one certificate, on the peer port; further ones are closed at once.
+    /// Open connections per certificate on the peer port; a further one is closed at once.
     pub connections_per_peer: usize,
-    /// Open calls on one connection.
+    /// Open calls per connection.
     pub streams_per_connection: u32,
-    /// Bytes of one message from a client.
+    /// Bytes of a request message from a client; a longer one is refused.
     pub message_bytes: usize,
-    /// Seconds after which a watcher that takes nothing is cut off.
+    /// Seconds for which a watcher may leave a message unread before it is disconnected.
     pub watch_idle_s: u64,
-    /// Seconds after which a backup that was not taken is given up.
+    /// Seconds within which a backup must be read.
     pub backup_s: u64,
 }
 
 impl PortLimits {
-    /// The timeouts of streams.
+    /// The limits on reading a stream, as durations.
     #[must_use]
     pub const fn timeouts(&self) -> StreamTimeouts {
         StreamTimeouts {

@@ -9,7 +9,7 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::result_large_err,
-    reason = "the edge: clocks, sockets, and a gRPC status that is as large as it is"
+    reason = "the edge: clocks, sockets, and gRPC statuses, which are large"
 )]
 
 mod api;

@@ -1,4 +1,4 @@
-//! The client services: who may call what, how long a call may take, and the calls themselves.
+//! The client services with their access control, deadlines and error statuses.
 
 pub(super) mod access;
 mod cluster;
@@ -20,7 +20,7 @@ use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Status};
 
-/// A node as its services see it: the driver's handle, roles, deadlines.
+/// The gRPC services of one node. Clones share it.
 #[derive(Clone)]
 pub struct Service {
     handle: Handle,
@@ -28,11 +28,11 @@ pub struct Service {
     identify: Arc<dyn Identify>,
     policy: Policy,
     timeouts: StreamTimeouts,
-    removals: RemovalNotice,
+    removal: RemovalNotice,
 }
 
 impl Service {
-    /// The services of a node.
+    /// The services of a node, with default timeouts of streams and no notice of removal.
     #[must_use]
     pub fn new(handle: Handle, access: Arc<Access>, identify: Arc<dyn Identify>, policy: Policy) -> Self {
         Self {
@@ -41,24 +41,24 @@ impl Service {
             identify,
             policy,
             timeouts: StreamTimeouts::default(),
-            removals: RemovalNotice::default(),
+            removal: RemovalNotice::default(),
         }
     }
 
-    /// The same with other limits on streams, and with notices of removal from other nodes.
+    /// Replaces the timeouts of streams, and the notice that peers give of this node's removal.
     #[must_use]
-    pub fn with(self, timeouts: StreamTimeouts, removals: RemovalNotice) -> Self {
-        Self { timeouts, removals, ..self }
+    pub fn with(self, timeouts: StreamTimeouts, removal: RemovalNotice) -> Self {
+        Self { timeouts, removal, ..self }
     }
 
-    /// Identifies the caller and checks its role.
+    /// Identifies the caller, and checks that its role permits the call.
     fn allow<T>(&self, request: &Request<T>, call: &'static str) -> Result<Caller, Status> {
         let caller = self.identify.caller(request.extensions(), request.metadata())?;
         self.access.allow(&caller, call)?;
         Ok(caller)
     }
 
-    /// The client address of the leader, as far as this node knows.
+    /// The leader and its client address, as far as this node knows them.
     fn hint(&self) -> Option<v1::Hint> {
         let leader = self.handle.status().leader?;
         let registry = self.handle.registry();
