@@ -28,15 +28,8 @@ pub struct Args {
     /// data directory
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Name of the responsible operator, for the audit record
-    #[arg(long)]
-    operator: String,
-    /// Reason, for the audit record
-    #[arg(long)]
-    reason: String,
-    /// Do it; without this flag, only print what may be lost
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    decision: Decision,
 }
 
 /// The options of `restore`.
@@ -50,6 +43,13 @@ pub struct RestoreArgs {
     /// Configuration of the new cluster's first node; its data directory must not exist yet
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    #[command(flatten)]
+    decision: Decision,
+}
+
+/// Somebody who answers for what may be lost.
+#[derive(Debug, clap::Args)]
+struct Decision {
     /// Name of the responsible operator, for the audit record
     #[arg(long)]
     operator: String,
@@ -69,9 +69,7 @@ const LEAP: u64 = 1 << 32;
 struct Order<'a> {
     config: NodeConfig,
     from: &'a Path,
-    operator: &'a str,
-    reason: &'a str,
-    yes: bool,
+    decision: &'a Decision,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
@@ -95,8 +93,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     println!("found     {found}: log through {}, term {}", durable.log.last(), durable.hard_state.term);
     println!("may be lost: everything that the cluster committed after {}", applied.last().index);
     println!("may be new:  entries after {} that were never acknowledged", durable.snapshot.last.index);
-    let Args { from, operator, reason, yes, .. } = args;
-    refound(Order { config, from, operator, reason, yes: *yes }, applied)
+    refound(Order { config, from: &args.from, decision: &args.decision }, applied)
 }
 
 pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
@@ -108,21 +105,20 @@ pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
     let applied = backup.snapshot.applied().map_err(|error| wrong(&error))?;
     println!("found     a backup of {} through {}", backup.cluster, backup.snapshot.last);
     println!("may be lost: everything that was committed after {}", backup.snapshot.last.index);
-    let RestoreArgs { from, operator, reason, yes, .. } = args;
-    refound(Order { config, from, operator, reason, yes: *yes }, applied)
+    refound(Order { config, from: &args.from, decision: &args.decision }, applied)
 }
 
 fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), Failed> {
     let usage = |error: &dyn core::fmt::Display| Failed::new(exit::USAGE, error);
-    let operator = Operator::try_from(order.operator.to_owned()).map_err(|error| usage(&error))?;
-    let reason = Reason::try_from(order.reason.to_owned()).map_err(|error| usage(&error))?;
+    let operator = Operator::try_from(order.decision.operator.to_owned()).map_err(|error| usage(&error))?;
+    let reason = Reason::try_from(order.decision.reason.to_owned()).map_err(|error| usage(&error))?;
     let moving: Vec<String> = in_flight(&applied);
     for line in &moving {
         println!(
             "check     {line}: its completion may have been committed and lost; ask both sinks which one owns it"
         );
     }
-    if !order.yes {
+    if !order.decision.yes {
         return Err(Failed::new(exit::USAGE, "nothing was done: add --yes to proceed"));
     }
     let config = &order.config;

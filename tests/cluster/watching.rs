@@ -255,6 +255,17 @@ fn counted(cluster: &Cluster, name: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().last()?.parse().ok()).unwrap_or(0)
 }
 
+/// Why a stream ends.
+async fn end<T>(stream: &mut tonic::Streaming<T>) -> tonic::Status {
+    loop {
+        match stream.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the stream ended without a reason"),
+            Err(status) => return status,
+        }
+    }
+}
+
 #[test]
 fn streams_that_nobody_reads_end() {
     let mut cluster = Cluster::of(1, false);
@@ -286,13 +297,7 @@ fn streams_that_nobody_reads_end() {
         until("a watcher that is cut off", || {
             (counted(&cluster, "cutover_watchers_cut_off_total") > 0).then_some(())
         });
-        let ended = loop {
-            match lazy.message().await {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("the stream ended without a reason"),
-                Err(status) => break status,
-            }
-        };
+        let ended = end(&mut lazy).await;
         assert_eq!(ended.code(), tonic::Code::ResourceExhausted, "{ended:?}");
         assert!(ended.message().contains("read nothing for 1 s and was disconnected"), "{ended:?}");
         let mut calls = ClusterClient::new(channel);
@@ -300,13 +305,7 @@ fn streams_that_nobody_reads_end() {
         until("a backup that is given up", || {
             (counted(&cluster, "cutover_backups_cut_off_total") > 0).then_some(())
         });
-        let ended = loop {
-            match backup.message().await {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("the stream ended without a reason"),
-                Err(status) => break status,
-            }
-        };
+        let ended = end(&mut backup).await;
         assert_eq!(ended.code(), tonic::Code::DeadlineExceeded, "{ended:?}");
         assert!(ended.message().contains("was not read within 1 s"), "{ended:?}");
         // Whoever reads is not concerned, neither by how long it has been there nor by how much there is.

@@ -4,6 +4,7 @@ mod members;
 mod moves;
 mod partitions;
 mod print;
+mod transition;
 
 use super::connect::{Connect, block_on};
 use super::{Failed, Format};

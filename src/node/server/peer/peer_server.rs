@@ -1,9 +1,9 @@
 //! The server end of the streams between nodes: which messages of which senders are delivered.
 
 use super::wire::{self, FRAME_BYTES, Join, Joined, LargeMessages, MESSAGE_BYTES_MAX, VOTE_BYTES_MAX};
-use crate::core::control_plane::{Address, ClusterVoterIdentity, ControlPlaneEntry};
+use crate::core::control_plane::{Address, ClusterVoterIdentity};
 use crate::core::ids::NodeId;
-use crate::core::raft::{Body, Config};
+use crate::core::raft::Config;
 use crate::node::driver::{Handle, Inbox, Registry};
 use crate::node::proto::v1;
 use crate::node::server::api::access::{Caller, Identify, Subjects};
@@ -110,20 +110,6 @@ impl PeerRule {
     }
 }
 
-const fn is_election_message(body: &Body<ControlPlaneEntry>) -> bool {
-    match body {
-        Body::PreVote { .. } | Body::PreVoted { .. } | Body::RequestVote { .. } | Body::VoteReply { .. } => {
-            true
-        }
-        Body::Append(_)
-        | Body::Appended { .. }
-        | Body::AppendRejected { .. }
-        | Body::Install(_)
-        | Body::TimeoutNow
-        | Body::StaleTerm => false,
-    }
-}
-
 /// The gRPC service of the peer port.
 #[derive(Clone)]
 pub struct PeerService {
@@ -205,7 +191,7 @@ impl PeerService {
             if let Some(why) = self.removed(&message).await {
                 return Err(refuse_as(Status::failed_precondition(why)));
             }
-            if access == PeerAccess::All || is_election_message(&message.body) {
+            if access == PeerAccess::All || message.body.is_election_message() {
                 counter!("cutover_peer_messages_total", "way" => "in").increment(1);
                 self.inbox.deliver(message);
             }

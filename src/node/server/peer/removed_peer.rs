@@ -48,20 +48,10 @@ impl PeerService {
                 with_incarnation(me)
             ));
         }
-        match &message.body {
-            // Not RequestVote: after a leadership transfer the old leader must receive it.
-            Body::PreVote { .. } => {
-                self.handle.inspect(move |view| refusal_as_removed(view, from)).await.ok().flatten()
-            }
-            Body::PreVoted { .. }
-            | Body::RequestVote { .. }
-            | Body::VoteReply { .. }
-            | Body::Append(_)
-            | Body::Appended { .. }
-            | Body::AppendRejected { .. }
-            | Body::Install(_)
-            | Body::TimeoutNow
-            | Body::StaleTerm => None,
+        // Not RequestVote: after a leadership transfer the old leader must receive it.
+        if let Body::PreVote { .. } = message.body {
+            return self.handle.inspect(move |view| refusal_as_removed(view, from)).await.ok().flatten();
         }
+        None
     }
 }
