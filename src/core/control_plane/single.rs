@@ -95,7 +95,7 @@ impl SingleNodeControlPlane {
         Ok(Self { engine })
     }
 
-    /// The Raft node.
+    /// The Raft node that holds the log and the state machine; its only voter is itself.
     #[must_use]
     pub const fn node(&self) -> &Node<ControlPlaneState> {
         self.engine.node()

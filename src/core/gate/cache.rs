@@ -19,18 +19,18 @@ pub enum WatchEvent<R> {
         /// Whether this is the last page.
         last: bool,
     },
-    /// One partition has changed.
+    /// The record of one partition has changed.
     Changed {
         /// The revision of the previous change.
         after: Revision,
         /// The revision of this change.
         revision: Revision,
-        /// The partition.
+        /// The partition that has changed.
         partition: PartitionId,
         /// The new record. `None`: the partition is gone.
         record: Option<R>,
     },
-    /// The stream has ended.
+    /// The stream has ended, for whatever reason.
     Ended,
 }
 
@@ -39,14 +39,14 @@ pub enum WatchEvent<R> {
 pub enum Update<R> {
     /// All records; they replace the table.
     Everything {
-        /// All partitions.
+        /// The records of all partitions.
         records: Vec<R>,
         /// The revision of the update.
         revision: Revision,
     },
-    /// One partition has changed.
+    /// The record of one partition has changed.
     Changed {
-        /// The partition.
+        /// The partition that has changed.
         partition: PartitionId,
         /// The current record. `None`: the partition is gone.
         record: Option<R>,
@@ -55,12 +55,12 @@ pub enum Update<R> {
     },
 }
 
-/// What the watcher is to do after an event.
+/// What the watcher must do after an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step<R> {
-    /// Wait for more events.
+    /// Wait for the next event of the stream.
     Wait,
-    /// Apply this update.
+    /// Apply this update to the watcher's table.
     Apply(Update<R>),
     /// Drop this stream and open another one, after [`WatchCache::resume`].
     Reopen,

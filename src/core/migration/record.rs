@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The record of one partition. Controllers, operators and gateways act on this record alone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct PartitionRecord {
-    /// The partition.
+    /// The partition that the record is about.
     pub partition: PartitionId,
     /// The version of the placement.
     pub epoch: Epoch,

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 /// A partition's record, with the partition's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NamedRecord {
-    /// The record.
+    /// The record of the partition.
     pub record: PartitionRecord,
     /// The name, or `None` for a partition that was created by number.
     pub name: Option<PartitionName>,
@@ -44,7 +44,7 @@ pub struct Changed {
     pub after: Revision,
     /// The revision of this change.
     pub revision: Revision,
-    /// The partition.
+    /// The partition that has changed.
     pub partition: PartitionId,
     /// The new record, or `None` if the partition is gone.
     pub record: Option<Arc<NamedRecord>>,

@@ -5,13 +5,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-/// What an attribute is set to.
+/// The value of an attribute.
 pub(super) enum Value {
     /// A text, unescaped, of characters that can be seen.
     Text(String),
     /// A value whose type is no text, or one whose character set depends on who reads it, such as `TeletexString`.
     Opaque {
-        /// Its ASN.1 type: the first byte.
+        /// The ASN.1 tag: the first byte of the encoding.
         tag: u8,
         /// All of its DER encoding, the tag and the length too.
         der: Vec<u8>,
