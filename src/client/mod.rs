@@ -159,7 +159,7 @@ impl Client {
         half + Duration::from_micros(self.known().random.next_u64() % micros)
     }
 
-    /// Records how a stream from this node ended. If the node does not know the leader or is gone, the next
+    /// Records how a stream from this node ended. If the node does not know the leader or is down, the next
     /// stream is opened at another node.
     fn stream_ended(&self, address: &Address, status: &tonic::Status) {
         match judge(status) {

@@ -51,7 +51,7 @@ pub enum Output {
         /// The position of the last write to read.
         last: Position,
     },
-    /// Send an answer to whoever sent the request.
+    /// Send an answer to the sender of the request.
     Reply(Reply),
     /// An invariant is violated: the sink must stop.
     Halt(Halt),

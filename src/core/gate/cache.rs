@@ -1,4 +1,4 @@
-//! A watcher's table of all partitions: a state machine between watch streams and the code that keeps a table.
+//! The state of a watcher: a state machine that turns the events of watch streams into updates of a table.
 //!
 //! A stream sends every change after a revision, or begins with all records, in pages. It may break at any point, and
 //! the next one may come from a node that lags. A watcher that applies the updates in order has the table of the log: a
@@ -27,10 +27,10 @@ pub enum WatchEvent<R> {
         revision: Revision,
         /// The partition that has changed.
         partition: PartitionId,
-        /// The new record. `None`: the partition is gone.
+        /// The new record; `None` if the partition was deleted and has no old copies left.
         record: Option<R>,
     },
-    /// The stream has ended, for whatever reason.
+    /// The stream has ended, with or without an error.
     Ended,
 }
 
@@ -48,7 +48,7 @@ pub enum Update<R> {
     Changed {
         /// The partition that has changed.
         partition: PartitionId,
-        /// The current record. `None`: the partition is gone.
+        /// The current record; `None` if the partition was deleted and has no old copies left.
         record: Option<R>,
         /// The revision of the update.
         revision: Revision,

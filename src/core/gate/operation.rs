@@ -7,12 +7,12 @@ use crate::core::placement::{Guarantee, Resolution};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// What a client wants from an operation.
+/// The request of a client that an operation serves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Work {
     /// A write. Every attempt carries this id.
     Write(WriteId),
-    /// A read, with the consistency that the client wants.
+    /// A read with the given consistency.
     Read(Consistency),
 }
 
@@ -127,7 +127,7 @@ impl Operation {
         Self { partition, work, guarantee, stage: Stage::Idle, attempted: false }
     }
 
-    /// What the client wants: a write or a read.
+    /// The client's request: a write or a read.
     #[must_use]
     pub const fn work(&self) -> Work {
         self.work

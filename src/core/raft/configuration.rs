@@ -162,7 +162,7 @@ impl Configuration {
     /// The next configuration.
     ///
     /// # Errors
-    /// [`ChangeRefusal`], if the change is about nobody, or would leave nobody.
+    /// [`ChangeRefusal`] if the change does not fit the members, or would remove the last voter.
     pub fn changed(&self, change: Change) -> Result<Self, ChangeRefusal> {
         let peer = change.peer();
         let found = self.member(peer.node);

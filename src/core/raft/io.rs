@@ -24,11 +24,11 @@ pub struct ProposalId(pub LogPosition);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ReadId(pub u64);
 
-/// The number of a batch that a node wants written, from 1 in each run of the node. A report that a batch is durable names
+/// The number of a batch, from 1 in each run of a node. A report that a batch is durable names
 /// it, so a repeated or delayed report has no effect.
 ///
-/// `Hash` leaves it out: the number only grows, and nodes that differ in nothing else behave the same. A search that told
-/// them apart would not end.
+/// `Hash` leaves it out: the number only grows, and nodes that differ in nothing else behave the same. A search that
+/// distinguished them would not end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct BatchNumber(pub u64);
 

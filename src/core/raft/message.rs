@@ -66,7 +66,7 @@ pub enum Body<P> {
     AppendRejected {
         /// The index of that entry.
         at: Index,
-        /// The last position at which the logs can match, as far as the follower can tell.
+        /// The last position at which the logs can match, as far as the follower knows.
         hint: LogPosition,
         /// The round of the answered append.
         round: u64,

@@ -23,7 +23,7 @@ pub struct NamedRecord {
 }
 
 impl NamedRecord {
-    /// The current record of a partition; `None` if it is unknown or gone.
+    /// The current record of a partition; `None` if the table has none.
     #[must_use]
     pub fn of(state: &ControlPlaneState, partition: PartitionId) -> Option<Self> {
         let record = state.table().record(partition)?.clone();
@@ -46,7 +46,7 @@ pub struct Changed {
     pub revision: Revision,
     /// The partition that has changed.
     pub partition: PartitionId,
-    /// The new record, or `None` if the partition is gone.
+    /// The new record; `None` if the partition was deleted and has no old copies left.
     pub record: Option<Arc<NamedRecord>>,
 }
 

@@ -63,7 +63,7 @@ impl Value {
     }
 }
 
-/// The canonical form: an escape in front of what RFC 4514 section 2.4 wants escaped, and nowhere else.
+/// The canonical form: exactly the characters that RFC 4514 section 2.4 requires to be escaped are escaped.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
