@@ -1,4 +1,4 @@
-//! Puts what a cluster says into words, one line each.
+//! Prints what a cluster does, one line each.
 
 use super::hosts::Told;
 use super::network::Participant;
@@ -7,7 +7,7 @@ use cutover::core::ids::NodeId;
 use cutover::core::raft::{Batch, Elections, Flow, Node, Output, Progress, RoleName};
 use cutover_model::host::Host;
 
-/// What was seen, as a line; timers only if they are wanted.
+/// An observation as a line; timers only if wanted.
 pub fn told(told: &Told, timers: bool) -> Option<String> {
     match told {
         Told::Received(letter) => Some(format!("> {letter}")),
@@ -73,7 +73,7 @@ pub fn log(host: &Host<Participant>, node: Option<&Node<ControlPlaneState>>) -> 
     line + &format!(", committed {}, durable {}", node.commit(), node.stable())
 }
 
-/// A node on one line, and one for each member that a leader follows.
+/// A node on one line, and a further line for each member that a leader replicates to.
 pub fn status(host: &Host<Participant>, node: Option<&Node<ControlPlaneState>>) -> Vec<String> {
     let Some(node) = node else { return vec![format!("{} is down", host.me())] };
     let mut lines = vec![head(node)];
