@@ -113,8 +113,8 @@ fn code_points(content: &[u8], width: usize) -> Option<String> {
     text.filter(|_| whole)
 }
 
-/// What takes no room, turns the direction, or stands for what could not be decoded: the bidirectional controls and
-/// the default ignorable code points of Unicode 16, a blank Braille cell, and the specials.
+/// Ranges of characters that are invisible, change the direction of text, or replace undecodable input: the bidirectional controls,
+/// the default ignorable code points of Unicode 16, the blank Braille cell, and the specials.
 const UNSEEN: [(char, char); 18] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
