@@ -3,7 +3,7 @@
 
 use crate::env::migration::{Mark, MigrationBounds};
 use crate::protocol::Scope;
-use cutover::core::fence::Limits;
+use cutover::core::fence::FenceLimits;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
@@ -32,7 +32,7 @@ pub(super) const BASE: MigrationBounds = MigrationBounds {
     forgetful: false,
     restarts: 0,
     misroute: false,
-    limits: Limits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
+    limits: FenceLimits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
     policy: Policy { lag_writes_max: None, ..Policy::PRODUCTION },
     timed: None,
     symmetric: true,
@@ -186,7 +186,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
                 attempts: 2,
                 chunk_writes: 2,
                 polls: true,
-                limits: Limits {
+                limits: FenceLimits {
                     sessions_max: 1,
                     writes_per_session_max: 1,
                     admitted_max: 2,

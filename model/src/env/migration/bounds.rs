@@ -3,7 +3,7 @@
 use crate::protocol::{Bounds, InvariantSet, OptionSpec, Refused};
 use crate::render::plural;
 use cutover::core::fault::Fault;
-use cutover::core::fence::Limits;
+use cutover::core::fence::FenceLimits;
 use cutover::core::invariant::Id;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
@@ -62,7 +62,7 @@ pub struct MigrationBounds {
     /// Whether requests may arrive at the wrong sink.
     pub misroute: bool,
     /// Limits of what a sink stores, such as its number of sessions.
-    pub limits: Limits,
+    pub limits: FenceLimits,
     /// The controllers' policy: allowed lag, budgets and durations.
     pub policy: Policy,
     /// The clock, if the guarantee is `timed`.
