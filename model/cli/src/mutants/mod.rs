@@ -1,9 +1,10 @@
 //! `cutover mutants`: known bugs put in on purpose, and whether the checker finds each.
 //!
-//! A patch in `tests/mutants` names the invariant that must fail. The scoreboard applies it to a copy
-//! of the working tree, builds the checker with the bug in it, and lets the search go on until that
-//! very invariant fails. A mutant that survives is a defect of the checker. The tree as it is must
-//! hold over the same scopes, and a patch that changes nothing must survive: else a kill says nothing.
+//! A patch in `tests/mutants` names the invariant that must fail, or the stored trace that must
+//! diverge. The scoreboard applies it to a copy of the working tree, builds the checker with the bug
+//! in it, and lets the search go on until that very invariant fails, or replays the trace. A mutant
+//! that survives is a defect of the checker. The tree as it is must hold over the same scopes and
+//! traces, and a patch that changes nothing must survive: else a kill says nothing.
 
 mod args;
 mod board;
@@ -121,7 +122,7 @@ fn wish(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Wish, Error> 
         patterns: args.patterns.clone(),
         changed,
         sample: args.sample.map(|count| (count, args.seed.clone())),
-        engine: args.engine,
+        engines: args.engine.clone(),
     })
 }
 

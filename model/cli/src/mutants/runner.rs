@@ -163,6 +163,7 @@ impl Bench<'_> {
         let (said, late) = (&checked.said, checked.late.as_deref());
         let finding = match engine {
             Engine::Check => said.judge_all(&checked.complaint, late),
+            Engine::Replay => said.judge_trace(None, &checked.complaint, late),
             Engine::Sim => said.judge_seeds(None, &checked.complaint, late),
         };
         Ok(Some(checked.outcome(finding)))
@@ -216,7 +217,7 @@ impl Bench<'_> {
 
     fn build(&self, engine: Engine, logs: &Path) -> Result<Option<Built>, Error> {
         let (cargo, program) = match engine {
-            Engine::Check => self.build_check(),
+            Engine::Check | Engine::Replay => self.build_check(),
             Engine::Sim => self.build_sim(),
         };
         let ran = process::run(cargo, &Logs::new(logs, "build"), None, self.stop)?;
@@ -292,6 +293,7 @@ impl Bench<'_> {
                 check.args(["check", "--scope", scope]);
                 check.args(until.map(|id| ["--stop-at", id]).into_iter().flatten());
             }
+            Engine::Replay => _ = check.args(["replay", scope]),
             Engine::Sim => _ = check.args(self.seeds(until)),
         }
         check.args(["--format", "json"]);

@@ -23,8 +23,8 @@ pub struct Wish {
     pub changed: Option<BTreeSet<String>>,
     /// How many of the others, drawn with which seed.
     pub sample: Option<(usize, String)>,
-    /// What has to judge them.
-    pub engine: Option<Engine>,
+    /// What has to judge them; none named: anything.
+    pub engines: Vec<Engine>,
 }
 
 /// Chooses among `patches`, which are sorted by name: first those that must survive, then those
@@ -35,7 +35,8 @@ pub struct Wish {
 /// [`Error::Usage`] for a pattern that fits no patch.
 pub fn choose<'a>(patches: &'a [Patch], wish: &Wish) -> Result<Vec<Chosen<'a>>, Error> {
     let named = named(patches, &wish.patterns)?;
-    let patches = || patches.iter().filter(|patch| wish.engine.is_none_or(|engine| engine == patch.engine()));
+    let judged = |patch: &&Patch| wish.engines.is_empty() || wish.engines.contains(&patch.engine());
+    let patches = || patches.iter().filter(judged);
     let nothing_asked = wish.patterns.is_empty() && wish.changed.is_none() && wish.sample.is_none();
     let why = |patch: &Patch| {
         if nothing_asked || named.contains(patch.name.as_str()) {

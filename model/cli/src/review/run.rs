@@ -259,5 +259,8 @@ fn options(started: &RunStarted) -> BTreeMap<String, String> {
 /// Whether a run of the scoreboard took every patch that there is.
 fn selects_nothing(started: &RunStarted) -> bool {
     let set = |name| started.options.get(name).is_some_and(|value| !value.is_null());
-    strings(started.options.get("patterns")).is_empty() && !set("only_changed") && !set("sample")
+    strings(started.options.get("patterns")).is_empty()
+        && !set("only_changed")
+        && !set("sample")
+        && !set("engine")
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The unmutated tree over a scope.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Baseline {
-    /// The scope; none where only the compiler is asked.
+    /// The scope, or the file of a trace; none where only the compiler is asked.
     pub scope: Option<String>,
     /// The verdict.
     pub verdict: BaselineVerdict,
@@ -47,12 +47,12 @@ pub struct Mutant {
     pub expect: Expect,
     /// Whether it did.
     pub as_expected: bool,
-    /// The invariant that has to fail.
+    /// The invariant that has to fail, or where a trace has to diverge.
     pub named: String,
     /// What failed.
     #[serde(default)]
     pub by: Option<String>,
-    /// Where.
+    /// Where: a scope, or the file of a trace.
     #[serde(default)]
     pub scope: Option<String>,
     /// States told apart.
@@ -89,10 +89,10 @@ pub struct Patch {
     /// What the bug does.
     #[serde(default)]
     pub mechanism: String,
-    /// The invariant that has to fail.
+    /// The invariant that has to fail, or where a trace has to diverge.
     #[serde(default)]
     pub named: String,
-    /// Where.
+    /// Where: a scope, or the file of a trace.
     #[serde(default)]
     pub scope: Option<String>,
     /// What has to become of it.
