@@ -19,7 +19,7 @@ pub trait AnyScope: Debug {
     fn name(&self) -> &'static str;
     /// What it is for.
     fn about(&self) -> &'static str;
-    /// The smallest set that runs it.
+    /// The set that it belongs to.
     fn set(&self) -> Set;
     /// Who takes part and how often, on one line.
     fn bounds(&self) -> String;
@@ -139,7 +139,7 @@ impl<P: Protocol> AnyScope for Of<P> {
 
 /// One to four protocols, as a tuple.
 pub trait Protocols {
-    /// The scopes of all: first those for every pull request, then those for the night.
+    /// The scopes of all: first those for every pull request, then those for the night, then those for fixed bugs.
     fn scopes() -> Vec<Box<dyn AnyScope>>;
     /// The invariants of all, each once.
     fn invariants() -> Vec<&'static Invariant>;

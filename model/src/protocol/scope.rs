@@ -4,13 +4,30 @@ use super::InvariantSet;
 use std::fmt::Debug;
 use thiserror::Error;
 
-/// Which scopes run by default.
+/// A set of scopes that run together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
 pub enum Set {
     /// For every pull request: complete within a minute.
     Pr,
-    /// Larger bounds, for the night.
+    /// Larger bounds, for the night; those for every pull request run as well.
     Nightly,
+    /// Small scopes, each for bugs that were fixed and that the others do not show.
+    Regress,
+}
+
+impl Set {
+    /// Whether a run of this set has the scopes of another.
+    #[must_use]
+    pub const fn runs(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Pr, Self::Pr)
+            | (Self::Nightly, Self::Pr | Self::Nightly)
+            | (Self::Regress, Self::Regress) => true,
+            (Self::Pr, Self::Nightly | Self::Regress)
+            | (Self::Nightly, Self::Regress)
+            | (Self::Regress, Self::Pr | Self::Nightly) => false,
+        }
+    }
 }
 
 /// Bounds of one search, with a stable name. Traces name their scope.
@@ -20,7 +37,7 @@ pub struct Scope<B> {
     pub name: &'static str,
     /// What it is for.
     pub about: &'static str,
-    /// The smallest set that runs it.
+    /// The set that it belongs to.
     pub set: Set,
     /// Its bounds.
     pub bounds: B,
@@ -43,6 +60,12 @@ impl<B: Bounds> Scope<B> {
     #[must_use]
     pub fn nightly(self) -> Self {
         Self { set: Set::Nightly, ..self }
+    }
+
+    /// The same for the set of fixed bugs.
+    #[must_use]
+    pub fn regress(self) -> Self {
+        Self { set: Set::Regress, ..self }
     }
 
     /// The same, where a complete search must have reached these marks.

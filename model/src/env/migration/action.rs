@@ -99,6 +99,13 @@ pub enum Action {
         /// Which of the steps on offer.
         offer: u8,
     },
+    /// The gate over a watched table is asked for a write.
+    Gate {
+        /// The revision that the table shows.
+        revision: u8,
+    },
+    /// All controllers are replaced, and what they were told is lost.
+    TakeOver,
     /// A controller is replaced by one that knows nothing.
     Replace {
         /// Which controller.

@@ -11,14 +11,18 @@ use cutover::core::placement::Guarantee;
 /// Bounds of the sinks, of the gateways and of the controllers.
 #[derive(Clone, Debug)]
 pub struct MigrationBounds {
-    /// What the sinks can promise.
-    pub guarantee: Guarantee,
+    /// The sinks: A, where the partition begins, and B.
+    pub sinks: [SinkBounds; 2],
     /// Gateways, each with a session of its own.
     pub gateways: u8,
     /// Writes of each gateway, one after the other; all overwrite one key.
     pub writes_each: u8,
     /// Attempts at each write: the first, and retries.
     pub attempts: u8,
+    /// Writes let out by the gate over a watched table, each under a session of its own. Nobody waits for their answers.
+    pub gated: u8,
+    /// Whether the last of these goes under the session of the first gateway: a client with two writes unanswered.
+    pub shared_session: bool,
     /// Whether a write waits at the sink between its admission and its effect.
     pub admission: bool,
     /// Controllers that keep something. Those that keep nothing are without number, and act from any record.
@@ -51,6 +55,9 @@ pub struct MigrationBounds {
     pub polls: bool,
     /// Whether a controller may be replaced while it waits.
     pub replaces: bool,
+    /// Times that all controllers are replaced and what they were told is lost, in all. Elsewhere they are replaced at any
+    /// time, and nothing that was said is ever lost for good.
+    pub takeovers: u8,
     /// Whether what was said about a migration is lost when the migration is over. This leaves out runs: a late message
     /// of an earlier migration. Other scopes have them.
     pub forgetful: bool,
@@ -58,8 +65,6 @@ pub struct MigrationBounds {
     pub restarts: u8,
     /// Whether requests may reach the wrong store.
     pub misroute: bool,
-    /// Bounds of the sinks.
-    pub limits: Limits,
     /// How the controllers go about their work.
     pub policy: Policy,
     /// The `timed` guarantee's clock.
@@ -68,6 +73,15 @@ pub struct MigrationBounds {
     pub symmetric: bool,
     /// A published design on trial.
     pub design: Option<Design>,
+}
+
+/// What one sink can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SinkBounds {
+    /// What it can promise.
+    pub guarantee: Guarantee,
+    /// What it keeps, at most.
+    pub limits: Limits,
 }
 
 /// Time, where a scope has it: in ticks of the world's clock.
@@ -104,6 +118,14 @@ impl MigrationBounds {
         if *attempts > 0 {
             parts.push(plural(u64::from(*gateways), "gateway"));
             parts.push(format!("{} each", plural(u64::from(*writes_each), "write")));
+        }
+        parts.extend(self.differences());
+        if self.gated > 0 {
+            let shared = if self.shared_session { ", the last under the session of the gateway" } else { "" };
+            parts.push(format!(
+                "{} through the gate over a watched table{shared}",
+                plural(self.gated.into(), "write")
+            ));
         }
         parts.push(plural(u64::from(*migrations), "migration"));
         if *attempts > 1 {
@@ -146,6 +168,20 @@ impl MigrationBounds {
         parts
     }
 
+    /// In what the sinks differ.
+    fn differences(&self) -> Vec<String> {
+        let [a, b] = self.sinks;
+        let mut parts = Vec::new();
+        if a.guarantee != b.guarantee {
+            parts.push(format!("A {}, B {}", a.guarantee, b.guarantee));
+        }
+        let sessions = (a.limits.sessions_max, b.limits.sessions_max);
+        if sessions.0 != sessions.1 {
+            parts.push(format!("A remembers {}, B {}", plural(sessions.0.into(), "session"), sessions.1));
+        }
+        parts
+    }
+
     /// What the environment does; `what`: the messages that it does it to.
     pub(crate) fn fault_parts(&self, what: &str) -> Vec<String> {
         let mut parts = vec![format!("delay, lose, repeat, reorder {what}"), "pause any".to_owned()];
@@ -158,6 +194,10 @@ impl MigrationBounds {
             parts.push(format!("{} of a gateway <= {}", Fault::Restart, self.restarts));
         }
         parts.push("restart controllers and mover".to_owned());
+        if self.takeovers > 0 {
+            parts
+                .push(format!("restart all controllers, and lose what they were told <= {}", self.takeovers));
+        }
         if self.forgetful {
             parts.push("under-approximation: nothing is said about a migration that is over".to_owned());
         }

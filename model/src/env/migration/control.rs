@@ -1,7 +1,7 @@
 //! The log, and controllers that keep something.
 
 use super::Design;
-use super::enabled::Commit;
+use super::enabled::{Commit, Replies};
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, Next, feed};
@@ -186,6 +186,20 @@ impl Next<'_> {
                 !outputs.is_empty() || after != machine
             })
         });
+    }
+
+    /// All controllers are replaced, and what they were told is lost; so is what they would have sent because of it.
+    pub(super) fn take_over(&mut self) -> Done {
+        if *self.said == Replies::default() {
+            return None;
+        }
+        let fresh = self.world.controller();
+        self.said.replace(Replies::default());
+        self.controllers.edit().machines.fill(fresh);
+        self.spent.takeovers += 1;
+        self.mark(Mark::TakenOver);
+        self.say(|| "what the controllers were told is lost with them".to_owned());
+        Some(())
     }
 
     /// A controller is replaced by one that knows nothing.

@@ -199,7 +199,8 @@ impl Migration {
         if self.bounds.creations > 0 {
             propose(Transition::Delete { expected });
             for placement in SINKS {
-                propose(Transition::Create { placement, guarantee: self.bounds.guarantee });
+                let guarantee = self.sink_bounds(placement).guarantee;
+                propose(Transition::Create { placement, guarantee });
             }
         }
         if self.bounds.drops {

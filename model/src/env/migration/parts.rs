@@ -202,6 +202,8 @@ pub struct Clients {
     pub gateways: Vec<Gateway>,
     /// Strong readers.
     pub readers: Vec<Reader>,
+    /// Writes that the gate over a watched table has let out.
+    pub gated: u8,
 }
 
 /// A gateway, busy with one write.

@@ -227,6 +227,8 @@ impl<'w> Next<'w> {
             Action::Wipe { sink } => self.wipe(sink.into()),
             Action::Restart { gateway } => self.restart(gateway.into()),
             Action::Controller { offer } => self.controller(offer.into()),
+            Action::Gate { revision } => self.gate(revision.into()),
+            Action::TakeOver => self.take_over(),
             Action::Replace { controller } => self.replace(controller.into()),
             Action::Fire { controller, timer, revision } => {
                 self.fire(controller.into(), timer.into(), revision.into())
