@@ -22,8 +22,11 @@ impl Next<'_> {
     }
 
     /// A command is committed and applied, here or elsewhere.
-    pub(super) fn decided(&mut self, Commit { command, outcome, log }: &Commit) -> Done {
+    pub(super) fn decided(&mut self, Commit { command, outcome, halt, log }: &Commit) -> Done {
         let before = self.log.current().cloned();
+        if let Some(halt) = halt {
+            self.halted(halt);
+        }
         self.log.adopt(log);
         let after = self.log.current().cloned();
         self.say(|| match outcome {

@@ -13,7 +13,7 @@ use super::Design;
 use super::{Controllers, Log, Manager, Message, Migration, PARTITION, SINKS, Shared};
 use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
-use cutover::core::ids::{Epoch, MigrationId, Names, Relabel};
+use cutover::core::ids::{Epoch, Halt, MigrationId, Names, Relabel};
 use cutover::core::migration::{
     Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Timer, Transition,
     TransitionKind,
@@ -70,6 +70,8 @@ pub struct Commit {
     pub command: Command,
     /// What the table said.
     pub outcome: Result<Epoch, MigrationError>,
+    /// The invariant that the table itself found broken.
+    pub halt: Option<Halt>,
     /// The log after it.
     pub log: Shared<Log>,
 }
@@ -145,8 +147,8 @@ impl Migration {
             if self.is_over(log, &command.transition) {
                 continue;
             }
-            let mut after = log.clone();
-            let outcome = after.table.apply(&command);
+            let (mut after, mut halt) = (log.clone(), None);
+            let outcome = after.table.apply_checked(&command, &mut halt);
             if let Err(refusal) = outcome
                 && after.table == log.table
             {
@@ -155,7 +157,7 @@ impl Migration {
                 continue;
             }
             after.note(&command.transition, after.table.record(PARTITION).cloned());
-            offers.commits.push(Commit { command, outcome, log: self.share(after) });
+            offers.commits.push(Commit { command, outcome, halt, log: self.share(after) });
         }
         offers
     }

@@ -139,12 +139,12 @@ impl Migration {
 
     /// A command was committed by a log that is not here. `None`: it changes nothing.
     pub(crate) fn decide(&self, state: &State, command: &Command, explain: bool) -> Option<Stepped> {
-        let mut log = (*state.log).clone();
-        let outcome = log.table.apply(command);
+        let (mut log, mut halt) = ((*state.log).clone(), None);
+        let outcome = log.table.apply_checked(command, &mut halt);
         if outcome.is_ok() || log.table != state.log.table {
             log.note(&command.transition, log.table.record(PARTITION).cloned());
         }
-        let commit = Commit { command: command.clone(), outcome, log: self.share(log) };
+        let commit = Commit { command: command.clone(), outcome, halt, log: self.share(log) };
         self.run_with(state, explain, |next| next.decided(&commit))
     }
 
