@@ -1,7 +1,9 @@
-//! The control plane inside of a process: opened on a directory, without a port and without peers.
+//! The control plane embedded in a process: a single-node engine on a data directory, with no network.
 //!
-//! It is the node that `cutover serve` runs without a `listen.peer`: the same engine, driver and store, on a thread of its
-//! own. The directory is that of a node, so a node with a port for peers can go on with it later and grow into a cluster.
+//! This is the node that `cutover serve` runs when `listen.peer` is not set, on a thread of its own: the same
+//! engine,
+//! driver and store. The directory can be given to `cutover serve` later, with peers, and grow into a
+//! cluster.
 //!
 //! ```
 //! use cutover::core::control_plane::{ControlPlaneEntry, PartitionName};
@@ -30,7 +32,7 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::result_large_err,
-    reason = "the edge: a thread, a file, and the store's errors, which say all that they know"
+    reason = "the edge: a thread, a file, and the store's errors, which are large"
 )]
 
 use crate::core::control_plane::{
@@ -54,22 +56,25 @@ use std::thread::JoinHandle;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-/// Whose the directory is, and how much waits at most.
+/// Identity of the node, and limits of its log and queues.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// Whether a directory that holds nothing is founded. Without it, that is an error: what was there may be lost.
+    /// Whether to found a new control plane in a directory that is empty or missing. If false, [`open`]
+    /// returns an error,
+    /// since the missing data may have been lost.
     pub create: bool,
-    /// The cluster. A directory belongs to one node of one cluster in one life, and is refused to every other.
+    /// Cluster id. [`open`] refuses a directory that belongs to another cluster, node or incarnation.
     pub cluster: ClusterId,
-    /// The node.
+    /// Node id.
     pub node: NodeId,
-    /// Its life: one more each time it lost its directory.
+    /// Incarnation of the node: 1, and one more each time its directory was lost.
     pub incarnation: Incarnation,
-    /// What the node is called where certificates have subjects, as in `CN=node-1`; by default that of its number.
+    /// Identity of the node in the log, as a certificate subject such as `CN=node-1`. `None`:
+    /// `CN=node-<node>`.
     pub identity: Option<String>,
-    /// Bounds of the log.
+    /// Limits of the Raft log: entry size, batch size, compaction.
     pub limits: Limits,
-    /// Bounds of what waits.
+    /// Queue lengths of the driver.
     pub queues: Queues,
 }
 
@@ -102,44 +107,45 @@ impl Options {
     }
 }
 
-/// Why it does not open. One line.
+/// Why a control plane cannot be opened. The message is one line.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The directory: nothing is there, it is another's, in use, or damaged.
+    /// The directory is missing, in use, damaged, or belongs to another node.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It belongs to a node that has others.
+    /// The log has a configuration with other voters: a single-node engine cannot serve it.
     #[error(transparent)]
     Alone(#[from] AloneError),
-    /// The node's name is no subject.
+    /// [`Options::identity`] is not a valid certificate subject.
     #[error("identity: {0}")]
     Identity(#[from] IdentityError),
-    /// Its first state cannot be encoded.
+    /// The first snapshot cannot be encoded.
     #[error(transparent)]
     Founding(#[from] StartError),
-    /// It ended before it led.
+    /// The node stopped before it became leader.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// No thread, or no runtime.
+    /// The operating system refused a thread, or the runtime a timer.
     #[error("no thread for the control plane: {0}")]
     Thread(std::io::Error),
 }
 
-/// An open control plane. Its calls wait for their outcome, and so must not be made from within an async task: such a task
-/// uses [`Embedded::handle`], which has the same calls. Dropping it closes it.
+/// An open control plane. Its methods block until the outcome is known, so they must not be called from an
+/// async task; async
+/// code uses [`Embedded::handle`], which has the same methods. Dropping the value closes the control plane.
 #[derive(Debug)]
 pub struct Embedded {
     handle: Handle,
     runtime: tokio::runtime::Handle,
-    /// Dropped to end it.
+    /// Dropping it stops the node.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Stopped>>,
 }
 
-/// Opens the control plane in a directory, and returns once it leads.
+/// Opens the control plane in a directory, and returns once it is the leader and has committed its log.
 ///
 /// # Errors
-/// [`OpenError`]; a directory that is open already, in this process or in another, is refused.
+/// [`OpenError`]. A directory that is open, in this process or another, is refused.
 pub fn open(directory: &Path, options: &Options) -> Result<Embedded, OpenError> {
     let config = options.config();
     let Config { cluster, me, .. } = config;
@@ -154,10 +160,11 @@ pub fn open(directory: &Path, options: &Options) -> Result<Embedded, OpenError> 
     start(config, options.queues, store, durable)
 }
 
-/// The same on a storage of one's own, and what was found there.
+/// Starts a control plane on a given storage, as [`open`] does on a directory. `durable` is what the storage
+/// holds.
 ///
 /// # Errors
-/// As for [`open`].
+/// [`OpenError`], except `Store` and `Identity`.
 pub fn start<S: Storage>(
     config: Config,
     queues: Queues,
@@ -171,7 +178,7 @@ pub fn start<S: Storage>(
     let (stop, stopping) = oneshot::channel::<()>();
     let (begun, begins) = oneshot::channel();
     let run = async move {
-        // No timer is set, so nothing is drawn.
+        // A sole voter sets no timers, so no jitter is drawn.
         let environment =
             Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(0), recorder: None };
         let driver = DriverConfig { timing: Timing::default(), queues };
@@ -185,7 +192,7 @@ pub fn start<S: Storage>(
                 task.await
             }
         };
-        ended.unwrap_or_else(|error| Stopped::Disk(format!("a defect of this program: {error}")))
+        ended.unwrap_or_else(|error| Stopped::Disk(format!("internal error: {error}")))
     };
     let thread = std::thread::Builder::new().name("cutover".to_owned());
     let thread = thread.spawn(move || runtime.block_on(run)).map_err(OpenError::Thread)?;
@@ -202,12 +209,11 @@ pub fn start<S: Storage>(
 }
 
 fn ended(thread: JoinHandle<Stopped>) -> Stopped {
-    thread
-        .join()
-        .unwrap_or_else(|_| Stopped::Disk("a defect of this program: its thread panicked".to_owned()))
+    thread.join().unwrap_or_else(|_| Stopped::Disk("internal error: the node's thread panicked".to_owned()))
 }
 
-/// Changes of the table, in order. It ends when it is not read fast enough, or the control plane is closed.
+/// Committed changes of the placement table, in order. Ends when the reader is too slow, or when the control
+/// plane closes.
 #[derive(Debug)]
 pub struct Changes(mpsc::Receiver<FeedItem>);
 
@@ -224,13 +230,15 @@ impl Embedded {
         self.runtime.block_on(work)
     }
 
-    /// The same calls for async tasks, and a node's status.
+    /// The handle of the node: the same methods for async tasks, and the status of the node.
     #[must_use]
     pub const fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Proposes an entry, and waits for what comes of it. With a ticket, a second proposal of the same is applied once.
+    /// Proposes an entry, and waits until it is applied or refused. With a ticket, an entry that is proposed
+    /// again is
+    /// applied once.
     ///
     /// # Errors
     /// [`Failure`]
@@ -242,7 +250,7 @@ impl Embedded {
         self.wait(self.handle.propose(entry, ticket))
     }
 
-    /// Opens a session. Its id comes with the outcome.
+    /// Opens a client session. The outcome carries its id.
     ///
     /// # Errors
     /// [`Failure`]
@@ -250,7 +258,7 @@ impl Embedded {
         self.wait(self.handle.open_session())
     }
 
-    /// Closes a session.
+    /// Closes a client session, and forgets the answers kept for it.
     ///
     /// # Errors
     /// [`Failure`]
@@ -258,7 +266,7 @@ impl Embedded {
         self.wait(self.handle.close_session(session))
     }
 
-    /// Looks at everything that was committed before this call.
+    /// Calls `look` with a state that includes everything committed before this call (a read index).
     ///
     /// # Errors
     /// [`Failure`]
@@ -269,7 +277,7 @@ impl Embedded {
         self.wait(self.handle.read(look))
     }
 
-    /// Changes of the table after a revision.
+    /// The changes of the placement table after a revision, as an iterator that blocks.
     ///
     /// # Errors
     /// [`Failure::Busy`], [`Failure::Stopping`]
@@ -277,13 +285,14 @@ impl Embedded {
         self.wait(self.handle.watch(after)).map(Changes)
     }
 
-    /// Closes it once what waits for the disk is there. The directory can be opened again.
+    /// Stops the node after the batches in its queue are durable, and closes the directory, so that it can be
+    /// opened again.
     ///
     /// # Errors
-    /// Why it had ended before.
+    /// [`Stopped`], if the node had already stopped for a failed disk or a violated invariant.
     pub fn close(mut self) -> Result<(), Stopped> {
         match self.end() {
-            Some(Stopped::Told) | None => Ok(()),
+            Some(Stopped::Requested) | None => Ok(()),
             Some(stopped @ (Stopped::Disk(_) | Stopped::Halted(_))) => Err(stopped),
         }
     }
@@ -300,7 +309,7 @@ impl Drop for Embedded {
     }
 }
 
-/// For controllers, which wait for their transitions one by one.
+/// The blocking store that controllers use: each proposal waits for its outcome.
 impl MigrationStore for Embedded {
     fn propose(&mut self, command: &Command) -> Result<Epoch, MigrationError> {
         let entry = ControlPlaneEntry::OwnershipTransition(command.clone());

@@ -56,7 +56,7 @@ const PURE_BUILD: &[&str] = &[
 ];
 
 /// A reviewer holds a file of this size in their head; the median is to be near 200.
-const LINES_MAX: usize = 410;
+const LINES_MAX: usize = 400;
 
 /// The folders with Rust code.
 const CODE: &[&str] = &["src", "model", "sim", "tests", "benches"];

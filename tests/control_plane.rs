@@ -119,26 +119,29 @@ fn fresh(epoch: u64) -> Effect<Answer> {
     Effect::Answered { answer: Answer::Epoch(Epoch(epoch)), repeated: false }
 }
 
+/// A test on each of these engines.
+macro_rules! on_engines {
+    ($test:ident: $($name:ident: $engine:ident of $count:literal)+) => {
+        mod $test {
+            use super::*;
+
+            $(#[test]
+            fn $name() {
+                super::$test::<$engine>($count);
+            })+
+        }
+    };
+}
+pub(crate) use on_engines;
+
 /// Each test on one process, on a cluster of one, and on a cluster of three.
 macro_rules! on_every_engine {
     ($($test:ident)*) => {
-        $(mod $test {
-            use super::*;
-
-            #[test]
-            fn in_one_process() {
-                super::$test::<SingleNodeControlPlane>(1);
-            }
-
-            #[test]
-            fn in_a_cluster_of_one() {
-                super::$test::<ReplicatedControlPlane>(1);
-            }
-
-            #[test]
-            fn in_a_cluster_of_three() {
-                super::$test::<ReplicatedControlPlane>(3);
-            }
+        $($crate::on_engines! {
+            $test:
+            in_one_process: SingleNodeControlPlane of 1
+            in_a_cluster_of_one: ReplicatedControlPlane of 1
+            in_a_cluster_of_three: ReplicatedControlPlane of 3
         })*
     };
 }
@@ -147,18 +150,10 @@ pub(crate) use on_every_engine;
 /// Each test on a cluster of one, and on a cluster of three: what needs others, or may come to.
 macro_rules! on_every_cluster {
     ($($test:ident)*) => {
-        $(mod $test {
-            use super::*;
-
-            #[test]
-            fn in_a_cluster_of_one() {
-                super::$test::<ReplicatedControlPlane>(1);
-            }
-
-            #[test]
-            fn in_a_cluster_of_three() {
-                super::$test::<ReplicatedControlPlane>(3);
-            }
+        $($crate::on_engines! {
+            $test:
+            in_a_cluster_of_one: ReplicatedControlPlane of 1
+            in_a_cluster_of_three: ReplicatedControlPlane of 3
         })*
     };
 }

@@ -10,16 +10,13 @@
 )]
 
 use cutover::core::control_plane::{
-    Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneInput,
-    ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState, FollowerStatus, Founder,
-    Registered, ReplicatedControlPlane, SingleNodeControlPlane,
+    ControlPlaneEntry, ControlPlaneError, Founder, Registered, ReplicatedControlPlane,
 };
-use cutover::core::ids::{ClusterId, Incarnation, Index, NodeId, PartitionId, Placement, Revision};
+use cutover::core::ids::{ClusterId, Incarnation, NodeId, PartitionId, Placement, Revision};
 use cutover::core::migration::{Caps, Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
-    Append, Applied, Batch, Body, Config, Configuration, Limits, LogPosition, Message, Outcome, Peer,
-    SessionLimits,
+    Append, Batch, Body, Config, Limits, LogPosition, Message, Outcome, Peer, SessionLimits,
 };
 use cutover::node::driver::{
     DriverConfig, Environment, Failure, FeedItem, Handle, Inbox, Queues, Registry, Stopped, Storage, Timing,
@@ -31,6 +28,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
+
+#[path = "driver/another_engine.rs"]
+mod another_engine;
 
 /// A disk that asks before each write whether it may, and how it is to end.
 struct Asked {
@@ -277,7 +277,7 @@ async fn who_does_not_lead_says_so() {
     assert!(matches!(node.handle.read(|_| ()).await, Err(Failure::Refused(_))));
     assert_eq!(node.handle.inspect(|view| view.state().revision()).await, Ok(Revision::ZERO));
     node.handle.stop().await;
-    assert_eq!(node.task.await.unwrap(), Stopped::Told);
+    assert_eq!(node.task.await.unwrap(), Stopped::Requested);
 }
 
 /// A watcher gets every change after the revision that it has seen; one that asks for more than is kept gets everything; one
@@ -324,76 +324,4 @@ async fn a_read_sees_what_was_acknowledged() {
         let (one, two) = tokio::join!(node.handle.read(known), node.handle.read(known));
         assert_eq!((one, two), (Ok(true), Ok(true)), "partition {partition}");
     }
-}
-
-/// Any engine: one that the crate does not have, which counts what it is given.
-#[derive(Debug)]
-struct Third {
-    inner: SingleNodeControlPlane,
-    inputs: Arc<Mutex<Vec<ControlPlaneInput>>>,
-}
-
-impl ControlPlaneConsensus for Third {
-    fn name(&self) -> &'static str {
-        "third"
-    }
-
-    fn status(&self) -> ControlPlaneStatus {
-        self.inner.status()
-    }
-
-    fn applied(&self) -> &Applied<ControlPlaneState> {
-        self.inner.applied()
-    }
-
-    fn uncommitted_configurations(&self) -> &[(Index, Configuration)] {
-        self.inner.uncommitted_configurations()
-    }
-
-    fn members(&self) -> Vec<(NodeId, Registered)> {
-        self.inner.members()
-    }
-
-    fn followers(&self) -> Vec<FollowerStatus> {
-        self.inner.followers()
-    }
-
-    fn durable_vote(&self) -> DurableVoteState {
-        self.inner.durable_vote()
-    }
-
-    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
-        self.inner.encode()
-    }
-
-    fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
-        self.inputs.lock().unwrap().push(input.clone());
-        self.inner.handle(input)
-    }
-
-    fn take_outputs(&mut self) -> Vec<ControlPlaneOutput> {
-        self.inner.take_outputs()
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn another_engine_is_driven_as_well() {
-    let identity =
-        cutover::core::control_plane::ClusterVoterIdentity::from_certificate_subject("CN=n1").unwrap();
-    let founder = Founder { voters: Vec::new(), caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
-    let config = Config { cluster: ClusterId(1), me: peer(1), limits: Limits::PRODUCTION };
-    let (inner, _) = SingleNodeControlPlane::bootstrap_leader(config, identity, &founder).unwrap();
-    let inputs = Arc::default();
-    let engine = Third { inner, inputs: Arc::clone(&inputs) };
-    let (handle, _inbox, task) =
-        start(DriverConfig::default(), Box::new(engine), Done, Wire::default(), environment());
-    until("it leads", || handle.status().commit.0 >= 2).await;
-    assert!(matches!(handle.propose(create(1), None).await, Ok(Outcome::Committed { .. })));
-    assert_eq!(handle.read(|view| view.engine().name()).await, Ok("third"));
-    handle.stop().await;
-    assert_eq!(task.await.unwrap(), Stopped::Told);
-    let inputs = inputs.lock().unwrap();
-    let proposed = inputs.iter().filter(|input| matches!(input, ControlPlaneInput::Propose(_))).count();
-    assert_eq!((proposed, inputs.contains(&ControlPlaneInput::Read)), (1, true));
-    assert!(inputs.iter().all(|input| !matches!(input, ControlPlaneInput::TimerFired(_))), "no timer runs");
 }

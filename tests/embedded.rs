@@ -99,7 +99,7 @@ fn a_directory_is_opened_once_at_a_time_and_by_its_own_node() {
     assert!(line.contains("is in use"), "{line}");
     plane.close().unwrap();
     let line = refused(&path, &Options { node: NodeId(2), ..options() });
-    assert!(line.contains("belongs to somebody else"), "{line}");
+    assert!(line.contains("belongs to another node"), "{line}");
     open(&path, &options()).unwrap().close().unwrap();
 }
 
@@ -130,7 +130,7 @@ fn a_node_of_a_cluster_goes_on_with_its_directory() {
     let (store, disk) = Store::open(&path, &StoreIdentity { cluster, node, incarnation }).unwrap();
     let config = Config { cluster, me: Peer { node, incarnation }, limits };
     let mut engine = ReplicatedControlPlane::start(config, disk).unwrap();
-    assert!(engine.waits_for_nobody());
+    assert!(engine.is_unelected_sole_voter());
     engine.fire(cutover::core::raft::Timer::Election);
     let mut store = store;
     while !engine.is_leader() || engine.status().commit < engine.status().last {

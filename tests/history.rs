@@ -13,6 +13,8 @@
 mod brute;
 #[path = "history/by_hand.rs"]
 mod by_hand;
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "history/execution.rs"]
 mod execution;
 #[path = "history/explained.rs"]

@@ -9,14 +9,14 @@
     reason = "a test says what it expects by stopping"
 )]
 
-use proptest::test_runner::{Config, RngSeed};
-
 #[path = "properties/act.rs"]
 mod act;
 #[path = "properties/applied.rs"]
 mod applied;
 #[path = "properties/caps.rs"]
 mod caps;
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "properties/cluster.rs"]
 mod cluster;
 #[path = "properties/codec.rs"]
@@ -64,12 +64,4 @@ mod watch;
 #[path = "properties/world.rs"]
 mod world;
 
-/// `times` the usual number of cases, from the same seed in every run unless the environment names one.
-fn cases(times: u32) -> Config {
-    let given = Config::default();
-    let rng_seed = match given.rng_seed {
-        RngSeed::Random => RngSeed::Fixed(17),
-        RngSeed::Fixed(seed) => RngSeed::Fixed(seed),
-    };
-    Config { cases: given.cases.saturating_mul(times), rng_seed, failure_persistence: None, ..given }
-}
+use cases::cases;

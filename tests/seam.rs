@@ -69,21 +69,7 @@ fn settle(
 }
 
 fn outcomes(said: &[ControlPlaneOutput]) -> Vec<Outcome<Answer>> {
-    let decided = |output: &ControlPlaneOutput| match output {
-        Output::Decided { outcome, .. } => Some(outcome.clone()),
-        Output::Persist { .. }
-        | Output::Send(_)
-        | Output::SetTimer(_)
-        | Output::CancelTimer(_)
-        | Output::Applied { .. }
-        | Output::Installed(_)
-        | Output::Read { .. }
-        | Output::Transfer(_)
-        | Output::BecameLeader(_)
-        | Output::Mark(_)
-        | Output::Halt(_) => None,
-    };
-    said.iter().filter_map(decided).collect()
+    said.iter().filter_map(|output| output.decided()).map(|(_, outcome)| outcome.clone()).collect()
 }
 
 /// Everything that a caller can see of a life: what was said, and the state at the end.

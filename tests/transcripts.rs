@@ -46,8 +46,8 @@ fn lines<E: Display + Debug>(errors: &[E]) -> String {
     text
 }
 
-/// A statement needs a sink; the speaker alone does not.
-const SPEAKER: StatementOrigin =
+/// A statement needs a sink; its origin alone does not.
+const ORIGIN: StatementOrigin =
     StatementOrigin { store: A, partition: PartitionId(11), incarnation: Incarnation(2) };
 
 fn fence_refusals() -> Vec<Refusal> {
@@ -116,7 +116,7 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::SamePlacement { placement: A },
         MigrationError::NotOpen { partition },
         MigrationError::AlreadyOpen { partition },
-        MigrationError::OtherSpeaker { said: SPEAKER, placement: B },
+        MigrationError::OtherSpeaker { origin: ORIGIN, placement: B },
         MigrationError::OtherIncarnation { have: Incarnation(15), expected: Incarnation(14) },
         MigrationError::OtherMigration { have, expected },
         MigrationError::OtherEpoch { have: Epoch(32), expected: Epoch(31) },

@@ -1,11 +1,11 @@
 //! Three nodes of etcd, spoken to in its own gRPC interface, as far as a put needs it.
 
-use super::load::{Client, Target, Write};
+use super::load::{Client, Processes, Target, Write};
 use super::{ELECTION_MS, HEARTBEAT_MS};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tonic::Request;
@@ -46,7 +46,7 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 pub struct Cluster {
     folder: PathBuf,
-    nodes: Vec<Option<Child>>,
+    nodes: Processes,
 }
 
 fn port(node: usize) -> usize {
@@ -90,7 +90,7 @@ impl Cluster {
         let folder = folder.join("bench-etcd");
         let _old = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder");
-        let mut cluster = Self { folder, nodes: vec![None, None, None] };
+        let mut cluster = Self { folder, nodes: Processes::default() };
         for node in 0..3 {
             cluster.revive(node);
         }
@@ -127,9 +127,7 @@ impl Target for Cluster {
     fn kill_leader(&mut self) -> Pin<Box<dyn Future<Output = usize> + '_>> {
         Box::pin(async {
             let leader = self.leader().await;
-            if let Some(mut child) = self.nodes[leader].take() {
-                child.kill().and_then(|()| child.wait()).expect("it was running");
-            }
+            self.nodes.kill(leader);
             leader
         })
     }
@@ -146,20 +144,11 @@ impl Target for Cluster {
         etcd.args(["--initial-cluster", &all.join(","), "--initial-cluster-state", "new"]);
         etcd.args(["--heartbeat-interval", &HEARTBEAT_MS.to_string()]);
         etcd.args(["--election-timeout", &ELECTION_MS.to_string(), "--log-level", "fatal"]);
-        let child = etcd.env("ETCD_UNSUPPORTED_ARCH", "").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        self.nodes[node] = Some(child.expect("it starts"));
+        self.nodes.start(node, etcd.env("ETCD_UNSUPPORTED_ARCH", ""));
     }
 
     fn follower(&mut self) -> Box<dyn Client> {
         Box::new(Following { node: 0, channel: None })
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        for child in self.nodes.iter_mut().flatten() {
-            let _ended = child.kill().and_then(|()| child.wait());
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// One write, to be acknowledged or not.
@@ -26,6 +27,32 @@ pub trait Target {
 
     /// A client that finds the leader by itself, however often it changes.
     fn follower(&mut self) -> Box<dyn Client>;
+}
+
+/// The processes of a cluster of three. They end with it.
+#[derive(Default)]
+pub struct Processes([Option<Child>; 3]);
+
+impl Processes {
+    pub fn start(&mut self, node: usize, command: &mut Command) {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        self.0[node] = Some(child.expect("it starts"));
+    }
+
+    /// kill -9
+    pub fn kill(&mut self, node: usize) {
+        if let Some(mut child) = self.0[node].take() {
+            child.kill().and_then(|()| child.wait()).expect("it was running");
+        }
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for child in self.0.iter_mut().flatten() {
+            let _ended = child.kill().and_then(|()| child.wait());
+        }
+    }
 }
 
 /// What a load came to.

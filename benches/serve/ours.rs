@@ -1,6 +1,6 @@
 //! Three nodes of cutover.
 
-use super::load::{Client, Target, Write};
+use super::load::{Client, Processes, Target, Write};
 use super::{ELECTION_MS, HEARTBEAT_MS};
 use cutover::client::{Client as Production, Options};
 use cutover::core::control_plane::Address;
@@ -9,7 +9,7 @@ use cutover::node::tls::{Security, channel};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -21,7 +21,7 @@ static NEXT: AtomicU32 = AtomicU32::new(1);
 
 pub struct Cluster {
     folder: PathBuf,
-    nodes: Vec<Option<Child>>,
+    nodes: Processes,
     production: Production,
 }
 
@@ -41,7 +41,7 @@ impl Cluster {
         let addresses = (0..3).map(address).collect();
         let options = Options { attempt: Duration::from_millis(500), ..Options::default() };
         let production = Production::new(addresses, Arc::new(Security::Plain), options).expect("addresses");
-        let mut cluster = Self { folder, nodes: vec![None, None, None], production };
+        let mut cluster = Self { folder, nodes: Processes::default(), production };
         for node in 0..3 {
             let base = 17_101 + node * 10;
             let config = format!(
@@ -114,33 +114,18 @@ impl Target for Cluster {
     fn kill_leader(&mut self) -> Pin<Box<dyn Future<Output = usize> + '_>> {
         Box::pin(async {
             let leader = self.leader().await;
-            if let Some(mut child) = self.nodes[leader].take() {
-                child.kill().and_then(|()| child.wait()).expect("it was running");
-            }
+            self.nodes.kill(leader);
             leader
         })
     }
 
     fn revive(&mut self, node: usize) {
-        let serve = Command::new(binary())
-            .args(["serve", "--log", "error", "--config"])
-            .arg(self.config(node))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        self.nodes[node] = Some(serve.expect("it starts"));
+        let mut serve = Command::new(binary());
+        self.nodes.start(node, serve.args(["serve", "--log", "error", "--config"]).arg(self.config(node)));
     }
 
     fn follower(&mut self) -> Box<dyn Client> {
         Box::new(Following(self.production.clone()))
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        for child in self.nodes.iter_mut().flatten() {
-            let _ended = child.kill().and_then(|()| child.wait());
-        }
     }
 }
 
@@ -159,7 +144,7 @@ impl Client for Direct {
     fn write(&mut self) -> Write {
         let mut client = MigrationsClient::new(self.0.clone());
         let (number, transition) = create();
-        let asked = cutover::node::proto::Asked::Id(cutover::core::ids::PartitionId(number));
+        let asked = cutover::node::proto::PartitionSelector::Id(cutover::core::ids::PartitionId(number));
         let mut request = Request::new(cutover::node::proto::request(asked, transition, None));
         request.set_timeout(Duration::from_secs(5));
         Box::pin(async move { client.apply(request).await.is_ok() })
@@ -172,7 +157,7 @@ impl Client for Following {
     fn write(&mut self) -> Write {
         let client = self.0.clone();
         let (number, transition) = create();
-        let asked = cutover::node::proto::Asked::Id(cutover::core::ids::PartitionId(number));
+        let asked = cutover::node::proto::PartitionSelector::Id(cutover::core::ids::PartitionId(number));
         Box::pin(async move { client.apply(asked, transition).await.is_ok() })
     }
 }

@@ -1,10 +1,11 @@
 //! Many seeds. A sample of them is run twice, and so is every seed that fails.
 
-use crate::faults::LeaveOut;
+use crate::expand;
 pub use crate::once::once;
 use crate::options::Options;
 use crate::outcome::{Outcome, Verdict};
 use crate::shrink::{Shrunk, shrink};
+use crate::without::LeaveOut;
 use core::time::Duration;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -50,8 +51,8 @@ impl Campaign {
     /// What a seed expands into.
     #[must_use]
     pub fn options(&self, seed: u64) -> Options {
-        let mut options = Options::of(seed);
-        self.without.iter().for_each(|leave_out| leave_out(&mut options));
+        let mut options = expand::options(seed);
+        self.without.iter().for_each(|leave_out| leave_out.of(&mut options));
         options
     }
 }

@@ -5,13 +5,11 @@ use crate::faults::End;
 use crate::host::Hosts;
 use crate::nemesis::Nemesis;
 use crate::outcome::Verdict;
-use crate::read_pause::ReadPause;
 use crate::stream::Stream;
 use crate::workload::{Client, History, Users, machine};
 use core::time::Duration;
 use cutover::core::ids::{Revision, Term};
 use cutover::core::raft::{Configuration, Peer, quorum};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::{sleep, timeout};
 
@@ -38,15 +36,7 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result
     }
     let options = &hosts.options;
     let limit_ms = ELECTIONS * options.timing.election_timeout_ms_max + 10 * options.work.patience_ms + 5_000;
-    let mut client = Client::new(
-        199,
-        Arc::clone(options),
-        Arc::clone(&hosts.judge),
-        hosts.event_log.clone(),
-        History::default(),
-        ReadPause::default(),
-        mended.clone(),
-    );
+    let mut client = Client::new(199, hosts, mended.clone(), History::default());
     let works = machine(4, 0).spawn(async move { while !client.goes_through().await {} });
     tokio::select! {
         biased;

@@ -5,7 +5,7 @@
 //!
 //! | part | what it is |
 //! | --- | --- |
-//! | `options.rs`, `stream.rs` | what a seed expands into; randomness, one stream for each purpose |
+//! | `expand.rs`, `options.rs`, `stream.rs` | a seed becomes options; randomness, one stream for each purpose |
 //! | `run.rs`, `heal.rs`, `outcome.rs` | one run: faults for a while, then none, and the cluster must work again |
 //! | `host/`, `storage.rs`, `disk.rs`, `network.rs` | nodes, and what they stand on; `ended.rs`: what they report |
 //! | `faults/`, `nemesis.rs` | kinds of faults, a file each; when they happen |
@@ -30,6 +30,8 @@ mod disk;
 mod ended;
 #[cfg(madsim)]
 mod event_log;
+#[cfg(madsim)]
+pub mod expand;
 #[cfg(madsim)]
 mod faults;
 #[cfg(madsim)]

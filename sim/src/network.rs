@@ -7,7 +7,7 @@
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::{self, Fate};
 use crate::judge::Judge;
-use crate::options;
+use crate::options::{DELAY_US_MIN, Values};
 use crate::stream::{Stream, link};
 use core::time::Duration;
 use cutover::core::control_plane::ControlPlaneEntry;
@@ -44,7 +44,7 @@ struct Port {
 
 struct Inner {
     seed: u64,
-    link: options::Link,
+    link: Values,
     calm: bool,
     streams: BTreeMap<u64, Stream>,
     cut: BTreeSet<(u8, u8)>,
@@ -64,7 +64,7 @@ pub struct Network {
 impl Network {
     /// Nobody on it yet.
     #[must_use]
-    pub fn new(seed: u64, link: options::Link, event_log: EventLog) -> Self {
+    pub fn new(seed: u64, link: Values, event_log: EventLog) -> Self {
         let inner = Inner {
             seed,
             link,
@@ -176,7 +176,7 @@ impl Network {
         };
         let Some(port) = ports.get(&from) else { return };
         for _ in 0..copies {
-            let mut delay = chance.between(options.delay_us_min, options.delay_us_max);
+            let mut delay = chance.between(options.get(&DELAY_US_MIN), options.get(&faults::USUAL_US_MAX));
             delay += lagging.get(&to).copied().unwrap_or(0);
             for kind in faults::ALL {
                 if let Some(later) = kind.copy(chance, options).filter(|_| !*calm) {

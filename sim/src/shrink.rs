@@ -31,7 +31,7 @@ pub fn shrink(options: &Options, failed: &Outcome, lowering: bool) -> Option<Shr
     let (mut least, mut without, mut needs) = (options.clone(), Vec::new(), Vec::new());
     for (name, leave_out) in kinds() {
         let mut fewer = least.clone();
-        leave_out(&mut fewer);
+        leave_out.of(&mut fewer);
         if fewer == least {
             continue;
         }

@@ -5,7 +5,7 @@ use crate::ended::Ended;
 use crate::event_log::{EventLog, lock};
 use crate::faults;
 use crate::judge::Judge;
-use crate::options;
+use crate::options::{Values, WRITE_US_MAX, WRITE_US_MIN};
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::core::control_plane::ControlPlaneEntry;
@@ -26,7 +26,7 @@ pub struct Storage {
     /// Its disk.
     pub disk: Disk,
     /// What may happen to it.
-    pub options: options::Disk,
+    pub options: Values,
     /// Decides.
     pub chance: Stream,
     /// Whose it is.
@@ -89,7 +89,8 @@ impl driver::Storage for Storage {
 
 impl Storage {
     fn latency(&mut self, calm: bool) -> Duration {
-        let mut micros = self.chance.between(self.options.write_us_min, self.options.write_us_max);
+        let mut micros =
+            self.chance.between(self.options.get(&WRITE_US_MIN), self.options.get(&WRITE_US_MAX));
         for kind in faults::ALL {
             let longer = kind.latency(&mut self.chance, &self.options);
             if let Some(longer) = longer.filter(|_| !calm) {

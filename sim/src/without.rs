@@ -1,17 +1,41 @@
 //! What a run can do without: kinds of faults, and of clients. Each draws from streams of its own.
 
-use crate::faults::{self, LeaveOut};
+use crate::faults;
+use crate::options::{Draw, Drawn, Options};
+
+/// Takes something out of a run.
+#[derive(Clone, Copy, Debug)]
+pub enum LeaveOut {
+    /// A kind of fault, by its chance.
+    Fault(Drawn),
+    /// A kind of client.
+    Clients(fn(&mut Options)),
+}
+
+impl LeaveOut {
+    /// Takes it out.
+    pub fn of(self, options: &mut Options) {
+        match self {
+            Self::Fault(chance) => options.clear(&chance),
+            Self::Clients(none) => none(options),
+        }
+    }
+}
 
 /// Kinds of clients; those of partitions by number stay.
 const CLIENTS: [(&str, LeaveOut); 3] = [
-    ("roaming", |options| options.work.roaming = 0),
-    ("watchers", |options| options.work.watchers = 0),
-    ("namers", |options| options.work.namers = 0),
+    ("roaming", LeaveOut::Clients(|options| options.work.roaming = 0)),
+    ("watchers", LeaveOut::Clients(|options| options.work.watchers = 0)),
+    ("namers", LeaveOut::Clients(|options| options.work.namers = 0)),
 ];
 
 /// All kinds, with their names.
 pub fn kinds() -> impl Iterator<Item = (&'static str, LeaveOut)> {
-    faults::ALL.iter().map(|kind| (kind.name(), kind.leave_out())).chain(CLIENTS)
+    let chance = |option: &&Drawn| matches!(option.draw, Draw::Chance(_));
+    let faults = faults::ALL
+        .iter()
+        .filter_map(move |kind| Some((kind.name(), LeaveOut::Fault(*kind.options().iter().find(chance)?))));
+    faults.chain(CLIENTS)
 }
 
 /// The kinds of these names.
@@ -27,4 +51,25 @@ pub fn named(names: &[String]) -> Result<Vec<LeaveOut>, String> {
         })
     };
     names.iter().map(kind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expand;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_kind_has_a_name_of_its_own_and_can_be_left_out() {
+        let names: BTreeSet<&str> = kinds().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), faults::ALL.len() + CLIENTS.len());
+        for (name, leave_out) in kinds() {
+            let differs = |seed| {
+                let (with, mut without) = (expand::options(seed), expand::options(seed));
+                leave_out.of(&mut without);
+                with != without
+            };
+            assert!((0..100).any(differs), "{name} changes no options");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use cutover_sim::campaign::{self, Campaign};
+use cutover_sim::expand;
 use cutover_sim::options::Options;
 use cutover_sim::run::Verdict;
 use std::path::Path;
@@ -45,7 +46,7 @@ fn two_processes_see_the_same() {
 
 #[test]
 fn threads_beside_each_other_do_not_matter() {
-    let options = Options::of(7);
+    let options = expand::options(7);
     let alone = campaign::once(&options, false, false).hash;
     let beside: Vec<u64> = std::thread::scope(|scope| {
         let runs: Vec<_> =
@@ -57,7 +58,7 @@ fn threads_beside_each_other_do_not_matter() {
 
 #[test]
 fn seeds_differ() {
-    let hash = |seed| campaign::once(&Options::of(seed), false, false).hash;
+    let hash = |seed| campaign::once(&expand::options(seed), false, false).hash;
     assert_ne!(hash(1), hash(2));
 }
 
@@ -78,15 +79,15 @@ fn exit_codes() {
 fn kinds_can_be_left_out() {
     let said = program(&["--seed", "6", "--without", "crash,namers", "--list-options"]);
     let options: Options = serde_json::from_slice(&said.stdout).unwrap();
-    let all = Options::of(6);
+    let all = expand::options(6);
     assert!(
-        all.node.crash_ppm > 0 && all.node.kill_ppm > 0 && all.work.namers > 0,
+        all.node.named("crash_ppm") > 0 && all.node.named("kill_ppm") > 0 && all.work.namers > 0,
         "a seed with all of them"
     );
-    assert_eq!((options.node.crash_ppm, options.work.namers), (0, 0));
+    assert_eq!((options.node.named("crash_ppm"), options.work.namers), (0, 0));
     assert_eq!(
-        (options.node.kill_ppm, options.link.clone()),
-        (all.node.kill_ppm, all.link),
+        (options.node.named("kill_ppm"), options.link.clone()),
+        (all.node.named("kill_ppm"), all.link),
         "the others stay"
     );
     let wrong = program(&["--seed", "5", "--without", "crashes"]);

@@ -1,4 +1,4 @@
-//! What a node is told: one file, and nothing else. A key that is not known is an error, not a default.
+//! A node's configuration: one TOML file. An unknown key is an error.
 
 use crate::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, IdentityError};
 use crate::core::ids::{ClusterId, Incarnation, NodeId};
@@ -14,67 +14,68 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// A configuration that cannot be used. Says which file, what was found, and what was expected.
+/// Why a configuration file cannot be used. Each message names the file or key, the value found, and what was
+/// expected.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
+        /// The configuration file.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
-    /// It is not what it should be.
+    /// The file is not valid TOML, or has an unknown key, a missing key or a value of the wrong type.
     #[error("{}: {found}", path.display())]
     Toml {
-        /// The file.
+        /// The configuration file.
         path: PathBuf,
-        /// On one line.
+        /// The parser's message with its line number, on one line.
         found: String,
     },
-    /// Timers.
+    /// A timer in `[timing]` is out of range or contradicts another.
     #[error("[timing]: {0}")]
     Timing(#[from] TimingError),
-    /// Migrations.
+    /// A value in `[policy]` is out of range.
     #[error("[policy]: {0}")]
     Policy(#[from] PolicyError),
-    /// Roles.
+    /// A certificate subject in `[roles]` cannot be parsed.
     #[error("[roles]: {0}")]
     Roles(#[from] SubjectsError),
-    /// The name of a node without a certificate.
+    /// `identity` is not a valid certificate subject.
     #[error("identity: {0}")]
     Identity(#[from] IdentityError),
-    /// Certificates.
+    /// A file named in `[tls]` cannot be read or used.
     #[error("[tls]: {0}")]
     Tls(#[from] TlsError),
-    /// A name that is not the certificate's.
+    /// `identity` differs from the subject of the node's certificate.
     #[error("identity is {found}, the certificate's subject is {expected}")]
     OtherIdentity {
-        /// In the file.
+        /// The value of `identity` in the file.
         found: ClusterVoterIdentity,
-        /// In the certificate.
+        /// The subject of the node's certificate.
         expected: ClusterVoterIdentity,
     },
-    /// No certificates, and others can reach it.
+    /// A port that is not on the loopback address has no TLS, and `insecure` is not set.
     #[error(
         "{what} listens on {address} without certificates: expected a [tls] section, a loopback address, or \
          insecure = true"
     )]
     Insecure {
-        /// Which port.
+        /// The key of the port: `listen.peer` or `listen.client`.
         what: &'static str,
-        /// Where.
+        /// The address of the port.
         address: SocketAddr,
     },
-    /// A number out of its range.
+    /// A number is out of its range.
     #[error("{what} is {found}, expected {expected}")]
     Range {
-        /// Which.
+        /// The key in the file.
         what: &'static str,
-        /// What.
+        /// The value in the file.
         found: u64,
-        /// What should be.
+        /// The range that is allowed, as text.
         expected: &'static str,
     },
 }
@@ -114,7 +115,7 @@ const fn one() -> u64 {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listen {
-    /// Without it the node runs alone.
+    /// Without it the node runs alone, on the single-node engine.
     peer: Option<SocketAddr>,
     client: SocketAddr,
     metrics: Option<SocketAddr>,
@@ -141,7 +142,7 @@ struct Roles {
     admin: Vec<String>,
     gateway: Vec<String>,
     read_only: Vec<String>,
-    /// Who may become a member; by default those whose subject differs from the node's own in the CN alone.
+    /// Subject pattern of the peers that are accepted. Default: the node's own subject with any CN.
     peer: Option<String>,
 }
 
@@ -159,7 +160,7 @@ impl Default for PolicySection {
     }
 }
 
-/// When the log is cut off, and what of it is kept.
+/// When the Raft log is compacted, and how much of it is kept for slow followers.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct LogSection {
@@ -174,42 +175,42 @@ impl Default for LogSection {
     }
 }
 
-/// A node, as it was told to be.
+/// A node's configuration, read from its file and validated.
 #[derive(Debug)]
 pub struct NodeConfig {
-    /// Who it is, and its bounds.
+    /// Cluster id, own node id and incarnation, and the limits of the Raft node.
     pub raft: Config,
-    /// Its certificate's subject, or what it calls itself without one.
+    /// The subject of the node's certificate. Without TLS: `identity` from the file, or `CN=node-<n>`.
     pub identity: ClusterVoterIdentity,
-    /// Its data directory.
+    /// The data directory.
     pub data: PathBuf,
-    /// Where it listens for nodes,
+    /// The listen address for peers. `None`: the node runs alone, on the single-node engine.
     pub peer: Option<SocketAddr>,
-    /// for clients,
+    /// The listen address for clients.
     pub client: SocketAddr,
-    /// and for whoever collects metrics.
+    /// The listen address for Prometheus. `None`: no metrics are exported.
     pub metrics: Option<SocketAddr>,
-    /// What it tells others of that.
+    /// The addresses that the node advertises to peers and clients. Default: its listen addresses.
     pub endpoints: Endpoints,
-    /// How its connections are protected.
+    /// Mutual TLS, or plain text.
     pub security: Security,
-    /// Who may do what.
+    /// Which certificate subject has which role.
     pub access: Access,
-    /// Who may be a peer.
+    /// Which certificate subjects are accepted as peers.
     pub rule: PeerRule,
-    /// Its timers and queues.
+    /// Timers and queue lengths of the driver.
     pub driver: DriverConfig,
-    /// Bounds of its ports.
+    /// Limits on connections, messages and streams.
     pub limits: Limits,
-    /// How migrations are gone about.
+    /// Time limits that every migration begun on this node gets.
     pub policy: Policy,
 }
 
 impl NodeConfig {
-    /// Reads and checks it, the certificates included.
+    /// Reads and validates a file, and loads the certificates it names.
     ///
     /// # Errors
-    /// [`ConfigError`]
+    /// [`ConfigError`], with the first thing that is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
@@ -265,7 +266,7 @@ impl NodeConfig {
         })
     }
 
-    /// Whose its data directory is.
+    /// Cluster, node and incarnation that the data directory must belong to.
     #[must_use]
     pub const fn store_identity(&self) -> StoreIdentity {
         let Config { cluster, me, .. } = self.raft;
@@ -334,7 +335,7 @@ fn access(roles: &Roles) -> Result<Access, SubjectsError> {
     Ok(Access { roles: rules })
 }
 
-/// toml shows the line and points at it, over several lines; one is enough.
+/// The message of a TOML error with its line number. `toml`'s own display spans several lines.
 fn on_one_line(error: &toml::de::Error, text: &str) -> String {
     let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
     let message = error.message().lines().collect::<Vec<_>>().join(" ");

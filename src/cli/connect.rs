@@ -1,4 +1,4 @@
-//! How the operator's verbs reach a cluster.
+//! Connecting a command to a cluster: endpoints, certificates, and the exit code of a client error.
 
 use super::{Failed, exit};
 use crate::client::{Client, ClientError, Options};
@@ -9,10 +9,10 @@ use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where the cluster is, and who asks.
+/// The addresses of the cluster and the caller's credentials.
 #[derive(Debug, clap::Args)]
 pub struct Connect {
-    /// A node's client address; any one will do, several are tried in turn
+    /// Client address of a node; of several, each is tried in turn
     #[arg(
         long,
         short = 'e',
@@ -22,16 +22,17 @@ pub struct Connect {
         env = "CUTOVER_ENDPOINT"
     )]
     endpoint: Vec<Address>,
-    /// The authority that the nodes' certificates are signed by; without it, the connection is not protected
+    /// Certificate of the authority that signed the nodes' certificates; without it, the connection is plain
+    /// text
     #[arg(long, value_name = "FILE", requires_all = ["cert", "key"], env = "CUTOVER_CA")]
     ca: Option<PathBuf>,
-    /// Your certificate
+    /// The client's certificate
     #[arg(long, value_name = "FILE", requires = "ca", env = "CUTOVER_CERT")]
     cert: Option<PathBuf>,
-    /// Its key
+    /// The private key of that certificate
     #[arg(long, value_name = "FILE", requires = "ca", env = "CUTOVER_KEY")]
     key: Option<PathBuf>,
-    /// Give up after so many seconds
+    /// Give up after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     deadline: u64,
 }
@@ -51,7 +52,7 @@ impl Connect {
     }
 }
 
-/// What a client says, with its exit code.
+/// Maps a client error to the exit code that reports it.
 pub(super) fn failed(error: &ClientError) -> Failed {
     let code = match error {
         ClientError::NoAddress => exit::USAGE,
@@ -63,7 +64,7 @@ pub(super) fn failed(error: &ClientError) -> Failed {
     Failed::new(code, error)
 }
 
-/// Runs one thing to its end.
+/// Runs a future on a runtime of one thread.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failed::new(exit::INTERNAL, format!("no runtime: {error}")))?.block_on(work)

@@ -1,4 +1,4 @@
-//! Founds a cluster: the one explicit order. Nothing else makes a voter of an empty disk.
+//! `init`: founds a cluster. Only `init`, `restore` and `recover` make a voter out of an empty disk.
 
 use super::{Failed, NodeConfig, exit};
 use crate::core::control_plane::{Founder, Registered};
@@ -16,14 +16,14 @@ pub struct Args {
     config: PathBuf,
 }
 
-/// What a new cluster begins with: this node alone.
+/// The initial state of a new cluster, with this node as its only voter.
 pub(super) fn founder(config: &NodeConfig) -> Founder {
     let registered = Registered { identity: config.identity.clone(), endpoints: config.endpoints.clone() };
     let voters = vec![(config.raft.me, registered)];
     Founder { voters, caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION }
 }
 
-/// What a store says that cannot be opened.
+/// Maps an error of the node's store to the exit code that reports it.
 pub(super) fn store_failed(error: &StoreError) -> Failed {
     let world = matches!(error, StoreError::Io { .. } | StoreError::Refused { .. });
     let code = if world { exit::INTERNAL } else { exit::DATA };

@@ -1,4 +1,4 @@
-//! The operator's verbs: run a node, found a cluster, administer it, save it and bring it back.
+//! The operator's commands: run a node, found a cluster, administer it, back it up, restore or recover it.
 //!
 //! May import: `cutover_report`, `core`, `node`, `client`.
 
@@ -24,29 +24,29 @@ use clap::Subcommand;
 
 pub use cutover_report::{Format, exit};
 
-/// What an operator does.
+/// The operator's commands, as `clap` parses them; [`run`] executes one.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Found a new cluster of one node; the others join it
+    /// Found a new cluster with this node as its only member; other nodes are admitted later
     Init(init::Args),
-    /// Run a node until it is told to stop
+    /// Run a node until SIGTERM or Ctrl-C
     Serve(serve::Args),
-    /// Administer a cluster, and move partitions
+    /// Administer a cluster and move partitions
     Ctl(ctl::Args),
-    /// Save everything that is committed into a file
+    /// Save the committed state of a cluster to a file
     Backup(ctl::BackupArgs),
-    /// Found a new cluster with what a backup holds
+    /// Found a new cluster with the state in a backup
     Restore(recover::RestoreArgs),
-    /// Go on with one node after the loss of a quorum: what only the lost nodes knew is lost
+    /// Continue with one node after a quorum is lost for good; entries only the lost nodes had are lost
     Recover(recover::Args),
 }
 
-/// What went wrong, on one line, and the exit code that says so.
+/// Why a command failed, and the exit code that reports it.
 #[derive(Debug)]
 pub struct Failed {
-    /// The line.
+    /// The message for stderr, on one line.
     pub line: String,
-    /// The code.
+    /// The exit code, one of [`exit`].
     pub code: u8,
 }
 
@@ -56,7 +56,7 @@ impl Failed {
     }
 }
 
-/// Does it, and returns the exit code.
+/// Executes a command, prints its error to stderr, and returns the exit code.
 #[must_use]
 pub fn run(verb: Verb) -> u8 {
     let done = match verb {

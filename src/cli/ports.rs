@@ -1,4 +1,4 @@
-//! The ports of a node: what is served on each, and until when.
+//! Serves a node's ports (peers, clients, metrics) until shutdown.
 
 use super::{Failed, exit};
 use crate::node::driver::Handle;
@@ -35,19 +35,20 @@ pub(super) async fn run_peers(
     service: PeerService,
     stopping: watch::Receiver<bool>,
 ) {
-    // A node has one stream open; a second one takes its place.
+    // A peer needs one stream; the others are for reconnects that overlap with it.
     let few = Limits { streams_per_connection: 4, ..limits };
     let router = builder(few).add_service(peer_service(service));
     let incoming = listener.incoming_peers(security, limits);
     let ended = router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await;
     if let Err(error) = ended {
-        tracing::error!(%error, "the port for peers is closed");
+        tracing::error!(%error, "the port for peers failed");
     }
 }
 
 pub(super) type Health = tonic_health::pb::health_server::HealthServer<tonic_health::server::HealthService>;
 
-/// Serving, as long as this node knows a leader.
+/// The gRPC health service. It reports `SERVING` while this node knows a leader, and `NOT_SERVING` from
+/// shutdown on.
 pub(super) fn health(handle: &Handle, stopping: watch::Receiver<bool>) -> Health {
     let reporter = tonic_health::server::HealthReporter::new();
     let service = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
@@ -80,19 +81,19 @@ pub(super) async fn run_clients(
     stopping: watch::Receiver<bool>,
 ) {
     let router = client_services(&mut builder(limits), service, limits.message_bytes).add_service(health);
-    // Of both versions: not every tool has heard of the later one.
+    // Both versions of the reflection service: older tools know only v1alpha.
     let describe =
         || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
     let router = match (describe().build_v1(), describe().build_v1alpha()) {
         (Ok(later), Ok(earlier)) => router.add_service(later).add_service(earlier),
         (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "no reflection");
+            tracing::warn!(%error, "gRPC reflection is not available");
             router
         }
     };
     let ended =
         router.serve_with_incoming_shutdown(listener.incoming(security, limits), stopped(stopping)).await;
     if let Err(error) = ended {
-        tracing::error!(%error, "the port for clients is closed");
+        tracing::error!(%error, "the port for clients failed");
     }
 }

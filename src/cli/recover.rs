@@ -1,5 +1,6 @@
-//! Going on after a disaster: with what one node has, or with what a backup has. Offline, by an explicit order, and written
-//! down.
+//! Disaster recovery: founds a new cluster from the data directory of one node (`recover`) or from a backup
+//! (`restore`).
+//! Works offline, only with `--yes`, and writes an audit record next to the new data.
 
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
@@ -14,27 +15,21 @@ use std::path::{Path, PathBuf};
 /// The options of `recover`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Only when a quorum is lost for good: what only the lost nodes knew is lost with them, and a lost \
-    node that comes back must not be started again.\nThe new configuration names a new data directory, the node's next \
-    incarnation, and a number that no cluster had: to the lost nodes it is another cluster.\n\nExample:\n  cutover recover --from /var/lib/cutover --config n1-new.toml --operator ann \
+    after_help = "Use it only when a quorum is lost for good. Entries that only the lost nodes had are lost. A lost node \
+    that comes back must not be started again.\nThe new configuration names a new data directory, the next incarnation of \
+    the node, and a cluster number that was never used: to the lost nodes this is a different cluster.\n\nExample:\n  cutover recover --from /var/lib/cutover --config n1-new.toml --operator ann \
     --reason 'n2 and n3 burned' --yes"
 )]
 pub struct Args {
-    /// The data directory of the node that is left
+    /// Data directory of the surviving node
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// The configuration of the node that goes on: the same node, its next incarnation, a new cluster number and directory
+    /// Configuration of the new cluster's first node: same node, next incarnation, new cluster number and
+    /// data directory
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Who takes the responsibility
-    #[arg(long)]
-    operator: String,
-    /// And why
-    #[arg(long)]
-    reason: String,
-    /// Do it; without, only what may be lost is said
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    decision: Decision,
 }
 
 /// The options of `restore`.
@@ -42,33 +37,39 @@ pub struct Args {
 #[command(after_help = "Everything that was committed after the backup is lost.\n\n\
     Example:\n  cutover restore --from cluster.backup --config n1.toml --operator ann --reason 'all disks lost' --yes")]
 pub struct RestoreArgs {
-    /// The backup
+    /// The backup file
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
-    /// The configuration of the node that the new cluster begins with; its directory must not be there yet
+    /// Configuration of the new cluster's first node; its data directory must not exist yet
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Who takes the responsibility
+    #[command(flatten)]
+    decision: Decision,
+}
+
+/// Somebody who answers for what may be lost.
+#[derive(Debug, clap::Args)]
+struct Decision {
+    /// Name of the responsible operator, for the audit record
     #[arg(long)]
     operator: String,
-    /// And why
+    /// Reason, for the audit record
     #[arg(long)]
     reason: String,
-    /// Do it; without, only what may be lost is said
+    /// Do it; without this flag, only print what may be lost
     #[arg(long)]
     yes: bool,
 }
 
-/// No cluster makes so many transitions between a backup and a disaster: what is given out from here on is above every
-/// fence that a sink may have.
+/// Added to the highest epoch and migration id of the recovered state. Entries lost with the old cluster gave
+/// out higher
+/// ids than the recovered state shows, but fewer than this many: new ids are above the fence of every sink.
 const LEAP: u64 = 1 << 32;
 
 struct Order<'a> {
     config: NodeConfig,
     from: &'a Path,
-    operator: &'a str,
-    reason: &'a str,
-    yes: bool,
+    decision: &'a Decision,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
@@ -92,8 +93,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     println!("found     {found}: log through {}, term {}", durable.log.last(), durable.hard_state.term);
     println!("may be lost: everything that the cluster committed after {}", applied.last().index);
     println!("may be new:  entries after {} that were never acknowledged", durable.snapshot.last.index);
-    let Args { from, operator, reason, yes, .. } = args;
-    refound(Order { config, from, operator, reason, yes: *yes }, applied)
+    refound(Order { config, from: &args.from, decision: &args.decision }, applied)
 }
 
 pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
@@ -105,20 +105,21 @@ pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
     let applied = backup.snapshot.applied().map_err(|error| wrong(&error))?;
     println!("found     a backup of {} through {}", backup.cluster, backup.snapshot.last);
     println!("may be lost: everything that was committed after {}", backup.snapshot.last.index);
-    let RestoreArgs { from, operator, reason, yes, .. } = args;
-    refound(Order { config, from, operator, reason, yes: *yes }, applied)
+    refound(Order { config, from: &args.from, decision: &args.decision }, applied)
 }
 
 fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), Failed> {
     let usage = |error: &dyn core::fmt::Display| Failed::new(exit::USAGE, error);
-    let operator = Operator::try_from(order.operator.to_owned()).map_err(|error| usage(&error))?;
-    let reason = Reason::try_from(order.reason.to_owned()).map_err(|error| usage(&error))?;
+    let operator = Operator::try_from(order.decision.operator.to_owned()).map_err(|error| usage(&error))?;
+    let reason = Reason::try_from(order.decision.reason.to_owned()).map_err(|error| usage(&error))?;
     let moving: Vec<String> = in_flight(&applied);
     for line in &moving {
-        println!("check     {line}: its flip may have been committed and lost, ask both stores who owns it");
+        println!(
+            "check     {line}: its completion may have been committed and lost; ask both sinks which one owns it"
+        );
     }
-    if !order.yes {
-        return Err(Failed::new(exit::USAGE, "nothing was done: say --yes to go on with this"));
+    if !order.decision.yes {
+        return Err(Failed::new(exit::USAGE, "nothing was done: add --yes to proceed"));
     }
     let config = &order.config;
     let last = applied.last();
@@ -136,14 +137,14 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
     std::fs::write(&path, format!("{audit}\n"))
         .map_err(|error| Failed::new(exit::INTERNAL, format!("{}: {error}", path.display())))?;
     println!(
-        "founded   {} alone in {}, written down in {}",
+        "founded   {} alone in {}, audit record in {}",
         config.store_identity(),
         config.data.display(),
         path.display()
     );
     println!(
-        "next      cutover serve with this configuration, then admit the others on empty directories, with the same number of the \
-         cluster and their next incarnations"
+        "next      run `cutover serve` with this configuration, then admit the other nodes on empty directories, with the new \
+        cluster number and their next incarnations"
     );
     Ok(())
 }
@@ -160,7 +161,7 @@ fn in_flight(applied: &Applied<ControlPlaneState>) -> Vec<String> {
     moving.map(name).collect()
 }
 
-/// The disk of a cluster of one that goes on from this state.
+/// The initial disk of a cluster of one node that continues from `applied`.
 fn disk(
     config: &NodeConfig,
     applied: Applied<ControlPlaneState>,

@@ -1,4 +1,4 @@
-//! Runs a node until it is told to stop.
+//! `serve`: runs a node until SIGTERM or Ctrl-C.
 
 use super::init::{founder, store_failed};
 use super::ports::{health, publish_metrics, run_clients, run_peers};
@@ -23,7 +23,7 @@ use tokio::sync::watch;
 /// The options of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A node without data waits to be admitted: `cutover ctl members add` on the cluster that it joins.\n\
+    after_help = "A node without data waits until the cluster it joins admits it: `cutover ctl members add` there.\n\
     A node without listen.peer runs alone; it can be given one later, and grow into a cluster.\n\
     SIGTERM and Ctrl-C hand the leadership over and end it cleanly; SIGHUP reads the certificates again.\n\n\
     Example:\n  cutover serve --config n1.toml"
@@ -32,23 +32,23 @@ pub struct Args {
     /// The node's configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Check the configuration, the certificates and whose the data directory is, and end
+    /// Check the configuration, the certificates and the owner of the data directory, then exit
     #[arg(long)]
     check_config: bool,
-    /// Keep what this node is told in a ring of files, to be replayed with `cutover replay`
+    /// Write a flight recording of this node to a ring of files in DIR; `cutover replay` replays it
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
-    /// What is logged to stderr: error, warn, info, debug, trace, or a filter by module
+    /// Log level for stderr (error, warn, info, debug, trace), or a filter by module
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
-    /// Log one JSON object a line
+    /// Log one JSON object per line
     #[arg(long)]
     log_json: bool,
 }
 
-/// Open connections get this long to end by themselves.
+/// How long the runtime waits for open connections at shutdown.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often certificates are looked at.
+/// How often the certificate files are checked for changes.
 const RELOAD: Duration = Duration::from_secs(10);
 
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
@@ -80,14 +80,14 @@ fn check(config: &NodeConfig) -> Result<(), Failed> {
                 format!("{path}: a data directory of {found}, expected {expected}"),
             ));
         }
-        Err(StoreError::Missing { .. }) => println!("data      {} is not there yet", config.data.display()),
+        Err(StoreError::Missing { .. }) => println!("data      {} does not exist yet", config.data.display()),
         Err(error) => return Err(store_failed(&error)),
     }
     println!("node      {} of {}, {}", config.raft.me, config.raft.cluster, config.identity);
     let peers = config.peer.map_or_else(|| "none (runs alone)".to_owned(), |address| address.to_string());
     println!("listens   peers {peers}, clients {}", config.client);
     println!("security  {}", if matches!(config.security, Security::Plain) { "none" } else { "mutual TLS" });
-    println!("the configuration can be used");
+    println!("the configuration is valid");
     Ok(())
 }
 
@@ -99,45 +99,47 @@ fn log(filter: &str, json: bool) -> Result<(), Failed> {
     set.map_err(|error| Failed::new(exit::INTERNAL, error))
 }
 
-/// Opens the data directory. A node without one has nothing to lose: it begins empty, and waits to be admitted.
+/// Opens the data directory. If it does not exist and the node has peers, creates an empty one: the node then
+/// waits to be
+/// admitted. A node without peers refuses, since it would wait forever.
 fn open(config: &NodeConfig) -> Result<(Store, Durable<ControlPlaneEntry>), Failed> {
     let identity = config.store_identity();
     match Store::open(&config.data, &identity) {
         Ok(opened) => Ok(opened),
         Err(error @ StoreError::Missing { .. }) if config.peer.is_none() => {
             let line =
-                format!("{error}; found it with `cutover init`, or name a listen.peer to join a cluster");
+                format!("{error}; create it with `cutover init`, or set listen.peer to join a cluster");
             Err(Failed::new(exit::DATA, line))
         }
         Err(StoreError::Missing { .. }) => {
             let empty = founder(config).empty_disk().map_err(|error| Failed::new(exit::INTERNAL, error))?;
             let store =
                 Store::create(&config.data, &identity, &empty).map_err(|error| store_failed(&error))?;
-            tracing::info!(data = %config.data.display(), "a new data directory: this node waits to be admitted");
+            tracing::info!(data = %config.data.display(), "created an empty data directory; the node waits to be admitted");
             Ok((store, empty))
         }
         Err(error) => Err(store_failed(&error)),
     }
 }
 
-/// The engine of a node, and its way to the others: with a port for peers it is one of a cluster, without it is alone.
+/// The engine and its transport: replicated if the configuration has a port for peers, single-node otherwise.
 fn engine(
     config: &NodeConfig,
     durable: Durable<ControlPlaneEntry>,
-    learned: &PeerAddresses,
-    heard: &RemovalNotice,
+    addresses: &PeerAddresses,
+    removal: &RemovalNotice,
 ) -> Result<(Engine, Box<dyn Transport>), Failed> {
     let data = config.data.display();
     if config.peer.is_none() {
         let engine = SingleNodeControlPlane::open(config.raft, durable).map_err(|error| {
-            Failed::new(exit::DATA, format!("{data}: {error}; a node with others needs a listen.peer"))
+            Failed::new(exit::DATA, format!("{data}: {error}; set listen.peer to run a node that has peers"))
         })?;
         return Ok((Box::new(engine), Box::new(())));
     }
     let engine = ReplicatedControlPlane::start(config.raft, durable)
         .map_err(|error| Failed::new(exit::DATA, error))?;
     let (own, security) = (config.endpoints.peer.clone(), config.security.clone());
-    let transport = GrpcTransport::new(config.raft, own, security, learned.clone(), heard.clone());
+    let transport = GrpcTransport::new(config.raft, own, security, addresses.clone(), removal.clone());
     Ok((Box::new(engine), Box::new(transport)))
 }
 
@@ -154,9 +156,9 @@ async fn serve(
     };
     let clients = Listener::bind(config.client).await.map_err(|error| listen(error.to_string()))?;
     publish_metrics(config.metrics)?;
-    let (learned, heard) = (PeerAddresses::default(), RemovalNotice::default());
-    let (engine, transport) = engine(&config, durable, &learned, &heard)?;
-    // Nodes that start together must not draw the same jitter.
+    let (addresses, removal) = (PeerAddresses::default(), RemovalNotice::default());
+    let (engine, transport) = engine(&config, durable, &addresses, &removal)?;
+    // Nodes that start at the same time must not draw the same election timeouts.
     let seed = RandomState::new().hash_one(config.raft.me);
     let environment = Environment {
         clock: Box::new(()),
@@ -183,36 +185,36 @@ async fn serve(
             inbox,
             identify,
             rule: config.rule,
-            addresses: learned,
+            addresses,
             streams: Streams::default(),
             large: LargeMessages::default(),
         };
         tokio::spawn(run_peers(peers, config.security.clone(), config.limits, service, stopping.clone()));
     }
     let health = health(&handle, stopping.clone());
-    let service = service.with(config.limits.patience(), heard);
+    let service = service.with(config.limits.timeouts(), removal);
     tokio::spawn(run_clients(clients, config.security.clone(), config.limits, service, health, stopping));
     if let Security::Mutual(tls) = &config.security {
         tokio::spawn(reload(Arc::clone(tls)));
     }
-    let peers = at.0.map_or_else(|| "none: it runs alone".to_owned(), |address| address.to_string());
+    let peers = at.0.map_or_else(|| "none (runs alone)".to_owned(), |address| address.to_string());
     tracing::info!(node = %config.raft.me, cluster = config.raft.cluster.0, %peers, clients = %at.1, "serves");
-    let told = tokio::select! {
+    let stopped = tokio::select! {
         biased;
         stopped = &mut task => stopped,
         () = signals() => {
-            hand_over(&handle, config.driver.timing.election_timeout_max()).await;
+            transfer_leadership(&handle, config.driver.timing.election_timeout_max()).await;
             handle.stop().await;
             task.await
         }
     };
     let _listeners = stop.send(true);
-    ended(told)
+    ended(stopped)
 }
 
-fn ended(told: Result<Stopped, tokio::task::JoinError>) -> Result<(), Failed> {
-    match told {
-        Ok(Stopped::Told) => {
+fn ended(stopped: Result<Stopped, tokio::task::JoinError>) -> Result<(), Failed> {
+    match stopped {
+        Ok(Stopped::Requested) => {
             tracing::info!("stopped");
             Ok(())
         }
@@ -222,20 +224,21 @@ fn ended(told: Result<Stopped, tokio::task::JoinError>) -> Result<(), Failed> {
     }
 }
 
-/// Somebody else leads before this node goes, so that nobody waits for an election.
-async fn hand_over(handle: &Handle, limit: Duration) {
+/// Transfers leadership to another voter before shutdown, so that the cluster need not wait for an election
+/// timeout.
+async fn transfer_leadership(handle: &Handle, limit: Duration) {
     if !handle.status().leads() {
         return;
     }
     match tokio::time::timeout(limit, handle.transfer(None)).await {
-        Ok(Ok(Ok(to))) => tracing::info!(%to, "handed the leadership over"),
-        Ok(Ok(Err(refusal))) => tracing::info!(%refusal, "goes without handing over"),
-        Ok(Err(failure)) => tracing::info!(%failure, "goes without handing over"),
-        Err(_) => tracing::info!("goes without handing over: it took too long"),
+        Ok(Ok(Ok(to))) => tracing::info!(%to, "transferred the leadership"),
+        Ok(Ok(Err(refusal))) => tracing::info!(%refusal, "stops without a leadership transfer"),
+        Ok(Err(failure)) => tracing::info!(%failure, "stops without a leadership transfer"),
+        Err(_) => tracing::info!("stops without a leadership transfer: it took too long"),
     }
 }
 
-/// Ends when somebody wants this process to end.
+/// Returns at the first SIGTERM or SIGINT.
 async fn signals() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) =
@@ -250,7 +253,7 @@ async fn signals() {
     }
 }
 
-/// Reads certificates again now and then, and on SIGHUP.
+/// Reloads the certificates every [`RELOAD`], and on SIGHUP.
 async fn reload(tls: Arc<Tls>) {
     let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else {
         return;
@@ -258,9 +261,11 @@ async fn reload(tls: Arc<Tls>) {
     loop {
         let _asked = tokio::time::timeout(RELOAD, hangup.recv()).await;
         match tls.reload() {
-            Ok(true) => tracing::info!(subject = %tls.subject(), "new certificates are in use"),
+            Ok(true) => tracing::info!(subject = %tls.subject(), "loaded new certificates"),
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "the certificates in use stay in use"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot load the new certificates; the old ones stay in use")
+            }
         }
     }
 }

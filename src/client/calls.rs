@@ -1,4 +1,4 @@
-//! The calls of a client.
+//! The unary calls of a client: partitions, transitions, members, backup.
 
 use super::{Client, ClientError, Repeat};
 use crate::core::control_plane::{Address, PartitionName};
@@ -7,29 +7,29 @@ use crate::core::ids::{Epoch, Index, NodeId, PartitionId, Placement, SessionId};
 use crate::core::migration::{PartitionRecord, Transition};
 use crate::core::placement::Resolution;
 use crate::core::raft::Ticket;
-use crate::node::proto::{Asked, request, v1};
+use crate::node::proto::{PartitionSelector, request, v1};
 
-/// A partition as it is committed.
+/// A partition as the leader returned it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Partition {
-    /// Its record.
+    /// The partition's record in the log.
     pub record: PartitionRecord,
-    /// Its name, if it has one.
+    /// The partition's name; `None` if it was created by number.
     pub name: Option<PartitionName>,
-    /// Its placement and state; none once it is deleted.
+    /// Placement, state and epoch for gateways. `None` if the partition is deleted.
     pub resolution: Option<Resolution>,
 }
 
-/// A transition that was committed.
+/// The outcome of a transition that was committed and applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Applied {
-    /// The partition's number.
+    /// The partition's number. For a creation by name, the number that the log gave it.
     pub partition: PartitionId,
-    /// The epoch of the partition after it.
+    /// The partition's epoch after the transition.
     pub epoch: Epoch,
-    /// Its index in the log.
+    /// The index of the entry in the log.
     pub index: Index,
-    /// Whether this is the answer to an earlier attempt under the same ticket.
+    /// Whether an earlier attempt with the same ticket was applied, and this is its answer.
     pub repeated: bool,
 }
 
@@ -43,11 +43,11 @@ pub(super) fn record(wire: &v1::Record) -> Result<(PartitionRecord, Option<Parti
 }
 
 impl Client {
-    /// Reads one partition through the leader: at least as new as everything acknowledged before the call.
+    /// Reads one partition through the leader (a linearizable read).
     ///
     /// # Errors
     /// [`ClientError`]
-    pub async fn resolve(&self, partition: Asked) -> Result<Partition, ClientError> {
+    pub async fn resolve(&self, partition: PartitionSelector) -> Result<Partition, ClientError> {
         let message = v1::ResolveRequest { partition: Some(partition.into()) };
         let answer = self
             .call(None, Repeat::Harmless, message, |channel, request| async move {
@@ -60,17 +60,20 @@ impl Client {
         Ok(Partition { record, name, resolution: resolution.map_err(|error| unexpected(&error))? })
     }
 
-    /// Reads a partition through the leader, and judges whether it takes writes.
+    /// Reads one partition through the leader, and decides whether a write to it may be sent now, and where.
     ///
     /// # Errors
-    /// [`ClientError`]; a partition that is deleted is not found.
-    pub async fn admit(&self, partition: Asked) -> Result<(Resolution, WriteAdmission), ClientError> {
+    /// [`ClientError`]. A partition that is deleted gives [`ClientError::NotFound`].
+    pub async fn admit(
+        &self,
+        partition: PartitionSelector,
+    ) -> Result<(Resolution, WriteAdmission), ClientError> {
         let missing = ClientError::NotFound(format!("partition {partition} has no placement"));
         let view = self.resolve(partition).await?.resolution.ok_or(missing)?;
         Ok((view, admit_write(&view, view.epoch)))
     }
 
-    /// A page of records after a partition, or from the first one, and whether there are more.
+    /// Reads a page of records through the leader: those after a partition, or the first ones for `None`.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -82,11 +85,15 @@ impl Client {
         .await
     }
 
-    /// Says what a begin would do; changes nothing.
+    /// Asks for the plan of a migration; changes nothing.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub async fn plan(&self, partition: Asked, to: Placement) -> Result<v1::PlanResponse, ClientError> {
+    pub async fn plan(
+        &self,
+        partition: PartitionSelector,
+        to: Placement,
+    ) -> Result<v1::PlanResponse, ClientError> {
         let message = v1::PlanRequest { partition: Some(partition.into()), to: to.0.into() };
         self.call(None, Repeat::Harmless, message, |channel, request| async move {
             v1::migrations_client::MigrationsClient::new(channel).plan(request).await
@@ -94,17 +101,22 @@ impl Client {
         .await
     }
 
-    /// Commits a transition. It is sent once; without an answer the error is [`ClientError::Indeterminate`].
+    /// Commits a transition without a session. The request is sent once: if no answer comes, the error is
+    /// [`ClientError::Indeterminate`].
     ///
     /// # Errors
     /// [`ClientError`]
-    pub async fn apply(&self, partition: Asked, transition: Transition) -> Result<Applied, ClientError> {
+    pub async fn apply(
+        &self,
+        partition: PartitionSelector,
+        transition: Transition,
+    ) -> Result<Applied, ClientError> {
         self.apply_under(partition, transition, None).await
     }
 
     pub(super) async fn apply_under(
         &self,
-        partition: Asked,
+        partition: PartitionSelector,
         transition: Transition,
         ticket: Option<Ticket>,
     ) -> Result<Applied, ClientError> {
@@ -120,7 +132,7 @@ impl Client {
     }
 
     pub(super) async fn open_session(&self) -> Result<SessionId, ClientError> {
-        // A session that a lost answer leaves unused takes a place until it expires.
+        // If the answer is lost, the session opened by that attempt stays unused until it expires.
         let answer = self
             .call(None, Repeat::Harmless, v1::OpenSessionRequest {}, |channel, request| async move {
                 v1::sessions_client::SessionsClient::new(channel).open(request).await
@@ -137,7 +149,7 @@ impl Client {
         call.await.map(|_| ())
     }
 
-    /// What one node knows of itself; it does not ask the others.
+    /// Reads the status of one node. The node answers by itself, without a quorum.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -148,7 +160,7 @@ impl Client {
         .await
     }
 
-    /// Reads the members through the leader.
+    /// Reads the members through the leader (a linearizable read).
     ///
     /// # Errors
     /// [`ClientError`]
@@ -159,7 +171,8 @@ impl Client {
         .await
     }
 
-    /// Admits, promotes or removes a member. It is sent once.
+    /// Admits, promotes or removes a member. The request is sent once. Returns the index of the change in the
+    /// log.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -176,7 +189,8 @@ impl Client {
         Ok(Index(answer.index))
     }
 
-    /// Transfers the leadership, to any other voter if none is named. It is sent once.
+    /// Transfers the leadership to a voter; for `None` to the one whose log is most complete. Sent once.
+    /// Returns the new leader.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -190,7 +204,7 @@ impl Client {
         u8::try_from(answer.to).map(NodeId).map_err(|error| unexpected(&error))
     }
 
-    /// Everything that is committed, as the bytes of a backup file. The deadline is for each chunk, not for the whole.
+    /// Downloads the committed state as the bytes of a backup file. The deadline applies to each chunk.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -217,7 +231,7 @@ impl Client {
         }
     }
 
-    /// The addresses that this client was given or has learned.
+    /// The client addresses of nodes: those given to [`Client::new`], and those learned from nodes since.
     #[must_use]
     pub fn addresses(&self) -> Vec<Address> {
         self.known().addresses.clone()

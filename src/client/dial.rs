@@ -1,4 +1,4 @@
-//! Opens connections: with TLS in production, on a simulated network in a simulator.
+//! How a client opens connections: over TCP or TLS in production, on a simulated network in the simulator.
 
 use crate::core::control_plane::Address;
 use core::fmt::Debug;
@@ -6,12 +6,12 @@ use core::future::Future;
 use core::pin::Pin;
 use tonic::transport::Channel;
 
-/// A connection that is being opened; the error is a text.
+/// A connection being opened. The error is the message.
 pub type Dialing = Pin<Box<dyn Future<Output = Result<Channel, String>> + Send>>;
 
-/// Opens connections.
+/// Opens connections for a client.
 pub trait Dial: Debug + Send + Sync + 'static {
-    /// Opens a connection to this address.
+    /// Opens a connection to the client port of a node.
     fn channel(&self, address: Address) -> Dialing;
 }
 

@@ -1,4 +1,4 @@
-//! Errors of calls, and which of them another attempt may mend.
+//! Errors of a client's calls, and whether a retry can help.
 
 use crate::core::control_plane::Address;
 use crate::core::ids::{Epoch, MigrationId, SessionId};
@@ -11,59 +11,61 @@ use tonic::{Code, Status};
 /// Why a call failed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ClientError {
-    /// The client was made without an address.
+    /// The list of addresses is empty.
     #[error("no address of a node was given")]
     NoAddress,
-    /// No node could be reached before the deadline. Nothing was applied.
+    /// No node could be reached before the deadline. The request was not applied.
     #[error("no node can be reached: {0}")]
     Unreachable(String),
-    /// No leader was found before the deadline. Nothing was applied.
+    /// No node was the leader, or knew it, before the deadline. The request was not applied.
     #[error("no leader was found: {0}")]
     NoLeader(String),
-    /// The cluster refused for lack of room until the deadline. Nothing was applied.
+    /// The cluster refused the request until the deadline because a queue or limit was full. It was not
+    /// applied.
     #[error("the cluster is busy: {0}")]
     Busy(String),
-    /// The request was committed and refused: it changed nothing.
+    /// The cluster refused the request. It changed nothing.
     #[error("{message}")]
     Refused {
-        /// The name of the refusal, as `StaleExpectation`.
+        /// The name of the refusal, such as `StaleExpectation`.
         reason: String,
-        /// The message for a person.
+        /// The message for humans.
         message: String,
-        /// The state of the record, if the request expected another one.
+        /// For a stale expectation: migration and epoch of the record.
         have: Option<Expected>,
-        /// The state that the request expected.
+        /// For a stale expectation: migration and epoch that the request expected.
         got: Option<Expected>,
     },
-    /// It may have been committed, or still be. Reading the record tells; under a session it can be sent again.
-    #[error("the outcome is not known: it may have been committed, or still be")]
+    /// The request may have been applied, or may be later. Read the record, or send the request again in its
+    /// session.
+    #[error("the outcome is unknown: the request may or may not be committed")]
     Indeterminate,
-    /// The cluster has dropped the session, so it cannot tell whether the request was applied.
-    #[error("the session {session} has expired, and whether the request was applied is not known")]
+    /// The session has expired, so the cluster cannot tell whether the request was applied.
+    #[error("the session {session} has expired: whether the request was applied is unknown")]
     SessionExpired {
-        /// The session.
+        /// The expired session.
         session: SessionId,
     },
-    /// The caller lacks the role for this call.
+    /// The caller is not authenticated, or its role does not permit the call.
     #[error("{0}")]
     Denied(String),
     /// There is no such partition.
     #[error("{0}")]
     NotFound(String),
-    /// The answer is not one that this client understands.
+    /// The answer of the node cannot be decoded, or has an unexpected status.
     #[error("unexpected answer: {0}")]
     Unexpected(String),
 }
 
-/// What follows from a status.
+/// How a call continues after an error status.
 pub(super) enum Verdict {
-    /// It is the final answer.
+    /// The error is final.
     No(ClientError),
-    /// Certainly not applied; the same node may do it later.
+    /// The request was not applied; a retry at the same node may succeed.
     Later(ClientError),
-    /// Certainly not applied; another node may do it.
+    /// The request was not applied; another node may accept it.
     Elsewhere { leader: Option<Address>, error: ClientError },
-    /// Possibly applied.
+    /// The request may have been applied.
     Unknown { broken: bool, found: String },
 }
 
@@ -96,19 +98,12 @@ impl ClientError {
         }
     }
 
-    /// The error to report if an earlier attempt may have been applied: only an answer from the log settles that.
+    /// The error to report when an earlier attempt may have been applied: an answer from the log is final,
+    /// every other error
+    /// leaves the outcome unknown.
     pub(super) fn after_unknown(self) -> Self {
-        match self {
-            answer @ (Self::Refused { .. } | Self::SessionExpired { .. }) => answer,
-            Self::NoAddress
-            | Self::Unreachable(_)
-            | Self::NoLeader(_)
-            | Self::Busy(_)
-            | Self::Indeterminate
-            | Self::Denied(_)
-            | Self::NotFound(_)
-            | Self::Unexpected(_) => Self::Indeterminate,
-        }
+        let says = matches!(self, Self::Refused { .. } | Self::SessionExpired { .. });
+        if says { self } else { Self::Indeterminate }
     }
 }
 
@@ -125,18 +120,20 @@ pub(super) fn judge(status: &Status) -> Verdict {
         Some(Why::Refused(_) | Why::SessionExpired(_) | Why::Denied(_)) => {
             Verdict::No(ClientError::of(why, status))
         }
-        // A status with a source was made by this end of the connection.
+        // A status with a source was produced on this end of the connection.
         None if is_answer(status.code()) && core::error::Error::source(status).is_none() => {
             Verdict::No(ClientError::of(None, status))
         }
-        // The connection broke or timed out: the request may have arrived.
+        // The connection broke or timed out, so the request may have been received.
         None => Verdict::Unknown { broken: true, found: reasons(status) },
     }
 }
 
-/// Whether a status without a detail is a node's answer, given before anything was applied. The other codes can also come
-/// from a broken connection: a node that dies resets its streams with any of them (`code_from_h2` in tonic: INTERNAL,
-/// CANCELLED, RESOURCE_EXHAUSTED and UNKNOWN among them), and an answer that cannot be read is INTERNAL.
+/// Whether a status without `ErrorDetail` is a node's answer, given before anything was applied. All other
+/// codes can also come
+/// from a broken connection: a node that dies resets its streams with any of them (`code_from_h2` in tonic:
+/// INTERNAL,
+/// CANCELLED, RESOURCE_EXHAUSTED, UNKNOWN and others), and an answer that cannot be decoded is INTERNAL.
 const fn is_answer(code: Code) -> bool {
     match code {
         Code::InvalidArgument
@@ -163,34 +160,31 @@ const fn is_answer(code: Code) -> bool {
 mod tests {
     use super::*;
 
-    /// Each code, without a detail.
+    /// Each code without `ErrorDetail`, from the node and from this end.
     #[test]
     fn a_status_that_a_broken_connection_may_have_made_is_no_answer() {
-        let told = |code: Code| match judge(&Status::new(code, "text")) {
+        let outcome = |code: Code| match judge(&Status::new(code, "text")) {
             Verdict::No(error) => error.to_string(),
             Verdict::Later(_) | Verdict::Elsewhere { .. } => "not done".to_owned(),
             Verdict::Unknown { broken, found } => format!("unknown, broken: {broken}, {found}"),
         };
-        for number in 0..=16 {
-            let code = Code::from_i32(number);
-            let expected = match code {
-                Code::NotFound | Code::PermissionDenied | Code::Unauthenticated => "text".to_owned(),
-                Code::InvalidArgument
-                | Code::AlreadyExists
-                | Code::FailedPrecondition
-                | Code::OutOfRange
-                | Code::Unimplemented => format!("unexpected answer: {code:?}: text"),
-                Code::Ok
-                | Code::Cancelled
-                | Code::Unknown
-                | Code::DeadlineExceeded
-                | Code::ResourceExhausted
-                | Code::Aborted
-                | Code::Internal
-                | Code::Unavailable
-                | Code::DataLoss => "unknown, broken: true, text".to_owned(),
+        let plain = [Code::NotFound, Code::PermissionDenied, Code::Unauthenticated];
+        let unexpected = [
+            Code::InvalidArgument,
+            Code::AlreadyExists,
+            Code::FailedPrecondition,
+            Code::OutOfRange,
+            Code::Unimplemented,
+        ];
+        for code in (0..=16).map(Code::from_i32) {
+            let expected = if plain.contains(&code) {
+                "text".to_owned()
+            } else if unexpected.contains(&code) {
+                format!("unexpected answer: {code:?}: text")
+            } else {
+                "unknown, broken: true, text".to_owned()
             };
-            assert_eq!(told(code), expected, "{code:?}");
+            assert_eq!(outcome(code), expected, "{code:?}");
             let mut broken = Status::new(code, "text");
             broken.set_source(std::sync::Arc::new(std::io::Error::other("reset")));
             let unknown = matches!(judge(&broken), Verdict::Unknown { broken: true, .. });
@@ -198,7 +192,8 @@ mod tests {
         }
     }
 
-    /// A later refusal says nothing about an earlier attempt, unless it came from the log.
+    /// A refusal that did not come from the log does not settle an earlier attempt, which may have been
+    /// applied.
     #[test]
     fn a_later_no_does_not_undo_what_may_have_been_done() {
         let text = || "text".to_owned();

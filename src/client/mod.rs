@@ -1,8 +1,11 @@
-//! A client of the control plane: it finds the leader and follows it, keeps a deadline, and repeats a call where that is
-//! safe.
+//! A client of the control plane. It finds the leader and follows changes of it, keeps a deadline, and
+//! repeats a call where
+//! that is safe.
 //!
-//! Reads are repeated until the deadline. So are changes under a [`Session`]: the cluster applies a ticket once, however
-//! often it arrives. A change without a session is sent once; without an answer its outcome is *indeterminate*.
+//! Reads are repeated until the deadline. So are changes in a [`Session`], which the cluster applies once per
+//! ticket, however
+//! often the request arrives. A change without a session is sent once; if no answer comes, its outcome is
+//! *indeterminate*.
 //!
 //! May import: `core::ids`, `core::raft`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`, `node::proto`, `node::tls`.
 
@@ -10,7 +13,7 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::result_large_err,
-    reason = "the edge: clocks, sockets, and a gRPC status that is as large as it is"
+    reason = "the edge: clocks, sockets, and gRPC statuses, which are large"
 )]
 
 mod calls;
@@ -40,16 +43,17 @@ use tokio::time::Instant;
 use tonic::Request;
 use tonic::transport::Channel;
 
-/// Deadlines and retries of a client.
+/// Time limits and retries of a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// The longest that a call takes, all attempts included.
+    /// Time limit of a call, with all its attempts.
     pub deadline: Duration,
-    /// The longest that one attempt takes.
+    /// Time limit of one attempt.
     pub attempt: Duration,
-    /// The first wait between two attempts. It doubles, up to ten times this; each wait is shortened at random by up to half.
+    /// Wait before the first retry. It doubles up to ten times this value; each wait is shortened at random
+    /// by up to half.
     pub backoff: Duration,
-    /// The seed of the random part of the waits.
+    /// Seed of the random part of the waits, for reproducible simulations.
     pub seed: u64,
 }
 
@@ -64,14 +68,15 @@ impl Default for Options {
     }
 }
 
-/// Whether a call may be sent twice.
+/// Whether a call may be sent again after an attempt with an unknown outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Repeat {
-    /// Yes, and the outcome of the first attempt does not matter: a read, or opening a session.
+    /// Yes, and the attempt does not matter: a read, or opening a session.
     Harmless,
-    /// Yes, since its ticket is applied once; but an attempt without an answer leaves the outcome unknown.
+    /// Yes, since the cluster applies a ticket once. Without an answer to any attempt, the outcome is
+    /// unknown.
     Ticketed,
-    /// No: it could be applied twice.
+    /// No, since the request could be applied twice.
     Never,
 }
 
@@ -84,7 +89,7 @@ struct Known {
     random: ChaCha8Rng,
 }
 
-/// A client. Clones share its connections.
+/// A client of one cluster. Clones share connections and the known leader.
 #[derive(Clone, Debug)]
 pub struct Client {
     known: Arc<Mutex<Known>>,
@@ -93,7 +98,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes no connection yet. The client learns further addresses from the nodes at these.
+    /// A client that starts with these client addresses, and learns others from the nodes. Opens no
+    /// connection yet.
     ///
     /// # Errors
     /// [`ClientError::NoAddress`]
@@ -130,7 +136,7 @@ impl Client {
         Ok(channel)
     }
 
-    /// Forgets that this node may lead, and its connection if that is broken.
+    /// Stops treating this node as the leader, and drops its connection if that is broken.
     fn avoid(&self, address: &Address, broken: bool) {
         let mut known = self.known();
         if known.leader.as_ref() == Some(address) {
@@ -156,9 +162,10 @@ impl Client {
         half + Duration::from_micros(self.known().random.next_u64() % micros)
     }
 
-    /// Notes how a stream of this node ended: if the node does not know the leader or is gone, the next stream is opened at
-    /// another one.
-    fn left(&self, address: &Address, status: &tonic::Status) {
+    /// Records how a stream from this node ended. If the node does not know the leader or is gone, the next
+    /// stream is opened
+    /// at another node.
+    fn stream_ended(&self, address: &Address, status: &tonic::Status) {
         match judge(status) {
             Verdict::Elsewhere { .. } => self.avoid(address, false),
             Verdict::Unknown { broken, .. } => self.avoid(address, broken),
@@ -166,7 +173,8 @@ impl Client {
         }
     }
 
-    /// Sends a call to the leader until it is answered or the deadline passes; to the node at `at` only, if given.
+    /// Sends a request until a final answer comes or the deadline passes: to the node at `at` if given, else
+    /// to the leader.
     async fn call<Q, A, F>(
         &self,
         at: Option<&Address>,
@@ -181,7 +189,7 @@ impl Client {
         self.call_somewhere(at, repeat, message, make).await.map(|(_, answer)| answer)
     }
 
-    /// As [`Client::call`], with the address of the node that answered.
+    /// Like [`Client::call`], and returns the address of the node that answered as well.
     async fn call_somewhere<Q, A, F>(
         &self,
         at: Option<&Address>,
@@ -194,7 +202,8 @@ impl Client {
         F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
     {
         let until = Instant::now() + self.options.deadline;
-        // Whether an earlier attempt may have been applied; then a later refusal is not the outcome. Never so for a read.
+        // Whether an earlier attempt may have been applied, so that a later refusal is not the outcome. Never
+        // true for a read.
         let mut maybe = false;
         for attempt in 0.. {
             let address = at.cloned().unwrap_or_else(|| self.target());

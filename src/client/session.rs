@@ -1,18 +1,19 @@
-//! Sessions: under one, a change that is sent twice is applied once.
+//! Client sessions, in which a change that is sent again is applied once (Raft thesis, 6.3).
 
 use super::{Applied, Client, ClientError};
 use crate::core::ids::{Serial, SessionId};
 use crate::core::migration::Transition;
 use crate::core::raft::Ticket;
-use crate::node::proto::Asked;
+use crate::node::proto::PartitionSelector;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The serials of a session, and which of them are settled.
+/// The serial numbers of a session, and which requests are settled: have an outcome, and are never sent
+/// again.
 #[derive(Debug)]
 struct Serials {
     next: u64,
-    /// Every serial up to this one is settled.
+    /// All serials up to this one are settled; the cluster may forget their answers.
     settled_through: u64,
     settled: BTreeSet<u64>,
 }
@@ -26,7 +27,7 @@ impl Serials {
     }
 }
 
-/// A session of one client. Clones share it.
+/// An open session. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Session {
     client: Client,
@@ -34,21 +35,22 @@ pub struct Session {
     serials: Arc<Mutex<Serials>>,
 }
 
-/// A change whose outcome is not known. [`Session::resume`] sends it again under its ticket.
+/// A change without a known outcome. Pass it to [`Session::resume`] to send it again with the same ticket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unresolved {
-    partition: Asked,
+    partition: PartitionSelector,
     transition: Transition,
     serial: Serial,
-    /// Whether an attempt may have been applied.
+    /// Whether an earlier attempt may have been applied.
     maybe: bool,
-    /// The error of the last attempt.
+    /// The error of the latest attempt.
     pub error: ClientError,
 }
 
 impl Unresolved {
-    /// Takes the outcome of one more attempt. Once an attempt may have been applied, only an answer from the log settles it;
-    /// that a later attempt was denied, or found no such name, does not.
+    /// Adds the outcome of one more attempt. Once an attempt may have been applied, only an answer from the
+    /// log is final; a later
+    /// attempt that is denied, or finds no partition of that name, is not.
     fn settle(
         mut self: Box<Self>,
         outcome: Result<Applied, ClientError>,
@@ -71,7 +73,7 @@ impl Unresolved {
 }
 
 impl Client {
-    /// Opens a session.
+    /// Opens a session in the cluster.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -83,7 +85,7 @@ impl Client {
 }
 
 impl Session {
-    /// The number of the session.
+    /// The id that the cluster gave the session.
     #[must_use]
     pub const fn id(&self) -> SessionId {
         self.id
@@ -93,13 +95,14 @@ impl Session {
         self.serials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Commits a transition: repeats the request until there is an answer; it is applied once.
+    /// Commits a transition. Repeats the request until there is an answer or the deadline passes; it is
+    /// applied once.
     ///
     /// # Errors
-    /// The inner error is the answer of the cluster. [`Unresolved`]: the deadline has passed without one.
+    /// [`Unresolved`] if the deadline passed without an answer. The inner error is the cluster's refusal.
     pub async fn apply(
         &self,
-        partition: Asked,
+        partition: PartitionSelector,
         transition: Transition,
     ) -> Result<Result<Applied, ClientError>, Box<Unresolved>> {
         let serial = {
@@ -111,7 +114,7 @@ impl Session {
         self.resume(Box::new(Unresolved { partition, transition, serial, maybe: false, error })).await
     }
 
-    /// Sends a change again under its first ticket.
+    /// Sends an unresolved change again, with the same ticket.
     ///
     /// # Errors
     /// As for [`Session::apply`].
@@ -129,7 +132,7 @@ impl Session {
         Ok(settled)
     }
 
-    /// Closes the session in the cluster.
+    /// Closes the session in the cluster, which then forgets the answers kept for it.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -144,7 +147,7 @@ mod tests {
     use crate::core::ids::{Epoch, Index, PartitionId, Placement};
     use crate::core::placement::Guarantee;
 
-    /// The cluster forgets acknowledged answers, so no serial may be acknowledged that may be sent again.
+    /// The cluster forgets acknowledged answers, so a serial that may be sent again must not be acknowledged.
     #[test]
     fn nothing_is_acknowledged_before_everything_below_is_settled() {
         let mut serials = Serials { next: 6, settled_through: 0, settled: BTreeSet::new() };
@@ -158,13 +161,13 @@ mod tests {
         assert!(serials.settled.is_empty(), "nothing is kept of what is acknowledged");
     }
 
-    /// A deletion by name, whose first answer was lost: the second attempt finds no such name.
+    /// A deletion by name whose first answer was lost: the second attempt finds no partition of that name.
     #[test]
     fn what_may_have_been_done_stays_unresolved_until_the_log_says() {
         let text = || "text".to_owned();
         let new = || {
             Box::new(Unresolved {
-                partition: Asked::Id(PartitionId(1)),
+                partition: PartitionSelector::Id(PartitionId(1)),
                 transition: Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed },
                 serial: Serial(1),
                 maybe: false,

@@ -1,10 +1,12 @@
-//! The write gate over a table that a watch stream keeps up to date.
+//! The write gate of a gateway: a table of placements, kept up to date by a watch.
 //!
-//! A reader loads one pointer and takes no lock that a writer can hold. A change makes a new table, which shares all but 64
-//! entries with the old one, and replaces the pointer.
+//! A reader loads one pointer, and takes no lock that a writer can hold. A change creates a new table, which
+//! shares all but
+//! 64 entries with the old one, and replaces the pointer.
 //!
-//! The table is two levels of arrays, because admission is on the path of every write: the maps of `imbl` take 1.6 to 5.7
-//! times as long for a look-up among 10,000 partitions, and 3.5 to 15 times among 100,000.
+//! The table has two levels of arrays, because every write looks up its admission. The maps of `imbl` take
+//! 1.6 to 5.7 times as
+//! long for a look-up among 10,000 partitions, and 3.5 to 15 times among 100,000.
 
 use crate::core::gate::{WriteAdmission, admit_cached_write};
 use crate::core::ids::{Epoch, PartitionId, Revision};
@@ -14,14 +16,15 @@ use arc_swap::cache::Cache;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Partitions in one array of the lower level.
+/// Partitions per array of the lower level.
 const PIECE: usize = 64;
-/// Partitions with lower numbers are found by index; others, in a tree. Partitions that are created by name get low numbers.
+/// Partitions with lower numbers are in the arrays, others in a tree. Partitions that are created by name get
+/// low numbers.
 const COUNTED: u32 = 1 << 20;
 
 type Piece = [Option<Resolution>; PIECE];
 
-/// All partitions at one revision.
+/// The placements of all partitions at one revision.
 #[derive(Clone, Debug)]
 struct Placed {
     revision: Revision,
@@ -65,7 +68,7 @@ fn place(partition: PartitionId) -> (usize, usize) {
     (number / PIECE, number % PIECE)
 }
 
-/// Placements of all partitions: one writer, many readers.
+/// The placements of all partitions, with one writer and many readers. Clones share the table.
 #[derive(Clone, Debug)]
 pub struct GateTable {
     current: Arc<ArcSwap<Placed>>,
@@ -77,20 +80,20 @@ impl Default for GateTable {
     }
 }
 
-/// The view of one thread on a [`GateTable`].
+/// A reader of a [`GateTable`], for one thread.
 #[derive(Debug)]
 pub struct Gate {
     cache: Cache<Arc<ArcSwap<Placed>>, Arc<Placed>>,
 }
 
 impl GateTable {
-    /// Makes a gate for one thread.
+    /// Creates a reader for one thread.
     #[must_use]
     pub fn gate(&self) -> Gate {
         Gate { cache: Cache::new(Arc::clone(&self.current)) }
     }
 
-    /// Replaces the whole table.
+    /// Replaces the whole table by the state at a revision.
     pub fn reset(&self, revision: Revision, all: impl IntoIterator<Item = Resolution>) {
         let mut next = Placed::empty(revision);
         for resolution in all {
@@ -99,7 +102,7 @@ impl GateTable {
         self.current.store(Arc::new(next));
     }
 
-    /// Replaces one partition, or removes it.
+    /// Replaces the entry of one partition; `None` removes it.
     pub fn change(&self, revision: Revision, partition: PartitionId, resolution: Option<Resolution>) {
         let mut next = Placed::clone(&self.current.load());
         next.put(partition, resolution);
@@ -107,7 +110,7 @@ impl GateTable {
         self.current.store(Arc::new(next));
     }
 
-    /// The revision of the table.
+    /// The revision of the latest change in the table.
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.current.load().revision
@@ -115,13 +118,17 @@ impl GateTable {
 }
 
 impl Gate {
-    /// Where a partition lives, as of the table's revision; the cluster may be ahead of it.
+    /// The placement of a partition at the table's revision, which the cluster may be ahead of. `None` if it
+    /// is not in the table.
     pub fn resolve(&mut self, partition: PartitionId) -> Option<Resolution> {
         self.cache.load().get(partition).copied()
     }
 
-    /// Judges a write that was resolved at this epoch; none if the table does not have the partition. A partition of a store
-    /// that cannot refuse late writes is never admitted from a table: use [`Client::admit`](super::Client::admit).
+    /// Decides whether a write that was resolved at this epoch may be sent. `None` if the partition is not in
+    /// the table. A
+    /// partition with guarantee `timed`, whose sink cannot refuse late writes, is never admitted from a
+    /// table: use
+    /// [`Client::admit`](super::Client::admit).
     pub fn admit(&mut self, partition: PartitionId, resolved_at: Epoch) -> Option<WriteAdmission> {
         self.cache.load().get(partition).map(|view| admit_cached_write(view, resolved_at))
     }

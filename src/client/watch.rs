@@ -1,4 +1,4 @@
-//! All changes of all records, in order and without a gap, over one stream after another.
+//! A watch: all changes of records, in order and without a gap, across broken streams.
 
 use super::calls::{record, unexpected};
 use super::{Client, ClientError, GateTable, Repeat};
@@ -9,16 +9,16 @@ use crate::core::migration::PartitionRecord;
 use crate::node::proto::v1;
 use tonic::Streaming;
 
-/// What a watcher is told.
+/// An update for a watcher: one changed record, or all records.
 pub type Update = gate::Update<PartitionRecord>;
 
-/// A stream of changes, opened again when it breaks.
+/// A watch of all partitions. It opens a new stream when one breaks.
 #[derive(Debug)]
 pub struct Watch {
     client: Client,
     cache: WatchCache<PartitionRecord>,
     stream: Option<(Address, Streaming<v1::WatchResponse>)>,
-    /// Streams in a row that ended without an update.
+    /// Consecutive streams that ended without an update.
     ended: u32,
 }
 
@@ -45,16 +45,16 @@ impl Client {
 }
 
 impl Watch {
-    /// The revision of the last update.
+    /// The revision of the latest update; 0 before the first one.
     #[must_use]
     pub const fn seen(&self) -> Revision {
         self.cache.seen()
     }
 
-    /// Waits for the next update, without a deadline.
+    /// Waits for the next update, as long as it takes.
     ///
     /// # Errors
-    /// [`ClientError`] if no node opened a stream before the deadline; the next call tries again.
+    /// [`ClientError`] if no node opened a stream before the deadline. A later call tries again.
     pub async fn next(&mut self) -> Result<Update, ClientError> {
         loop {
             let Some((address, stream)) = &mut self.stream else {
@@ -65,7 +65,7 @@ impl Watch {
                 Ok(Some(message)) => event(message)?,
                 Ok(None) => Some(WatchEvent::Ended),
                 Err(status) => {
-                    self.client.left(address, &status);
+                    self.client.stream_ended(address, &status);
                     Some(WatchEvent::Ended)
                 }
             };
@@ -108,7 +108,7 @@ fn event(message: v1::WatchResponse) -> Result<Option<WatchEvent<PartitionRecord
 }
 
 impl GateTable {
-    /// Applies an update of a watch.
+    /// Applies an update of a watch to the table.
     pub fn update(&self, update: &Update) {
         match update {
             Update::Everything { records, revision } => {

@@ -75,49 +75,55 @@ number!(
     Serial(u64), ""
 );
 
+/// Steps of a counter. They saturate, so that none wraps around to a number that was used.
+macro_rules! steps {
+    ($($name:ident: $($step:ident)+;)+) => { $(impl $name { $(steps!($step);)+ })+ };
+    (next) => {
+        /// The one after this.
+        #[must_use]
+        pub const fn next(self) -> Self {
+            Self(self.0.saturating_add(1))
+        }
+    };
+    (previous) => {
+        /// The one before this, or `ZERO`.
+        #[must_use]
+        pub const fn previous(self) -> Self {
+            Self(self.0.saturating_sub(1))
+        }
+    };
+    (plus) => {
+        /// The one that comes `count` later.
+        #[must_use]
+        pub const fn plus(self, count: u64) -> Self {
+            Self(self.0.saturating_add(count))
+        }
+    };
+}
+
+steps! {
+    Epoch: next previous;
+    MigrationId: next;
+    Position: next plus;
+    Incarnation: next;
+    Term: next;
+    Index: next previous plus;
+    Revision: next;
+}
+
 impl Epoch {
     /// Below every epoch.
     pub const ZERO: Self = Self(0);
-
-    /// The epoch after this one. It saturates, so that a fence cannot wrap around.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-
-    /// The epoch before this one, or [`Epoch::ZERO`].
-    #[must_use]
-    pub const fn previous(self) -> Self {
-        Self(self.0.saturating_sub(1))
-    }
 }
 
 impl MigrationId {
     /// Below every migration.
     pub const ZERO: Self = Self(0);
-
-    /// The id after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
 }
 
 impl Position {
     /// Before the first write.
     pub const ZERO: Self = Self(0);
-
-    /// The position after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-
-    /// The position that comes `count` later.
-    #[must_use]
-    pub const fn plus(self, count: u64) -> Self {
-        Self(self.0.saturating_add(count))
-    }
 
     /// The position that comes `count` earlier, at least [`Position::ZERO`].
     #[must_use]
@@ -126,46 +132,14 @@ impl Position {
     }
 }
 
-impl Incarnation {
-    /// The next incarnation.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-}
-
 impl Term {
     /// Before the first election.
     pub const GENESIS: Self = Self(0);
-
-    /// The term after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
 }
 
 impl Index {
     /// Before the first entry.
     pub const ZERO: Self = Self(0);
-
-    /// The index after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-
-    /// The index before this one, or [`Index::ZERO`].
-    #[must_use]
-    pub const fn previous(self) -> Self {
-        Self(self.0.saturating_sub(1))
-    }
-
-    /// The index that comes `count` later.
-    #[must_use]
-    pub const fn plus(self, count: u64) -> Self {
-        Self(self.0.saturating_add(count))
-    }
 
     /// How many entries this index is after `other`; 0 if it is not after it.
     #[must_use]
@@ -182,12 +156,6 @@ impl Serial {
 impl Revision {
     /// Before the first committed change.
     pub const ZERO: Self = Self(0);
-
-    /// The revision after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
 }
 
 /// A placement: the id of a sink, the store that holds the partition. Printed as a letter, `A` to `Z`, then `P26`,

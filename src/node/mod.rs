@@ -1,4 +1,4 @@
-//! A node: the pure machines with a disk, a clock, a network and callers.
+//! A node: a control-plane engine with its driver, disk, network and API.
 //!
 //! May import: `core`.
 

@@ -6,12 +6,14 @@ use cutover::client::Applied;
 use cutover::core::ids::Placement;
 use cutover::core::migration::Transition;
 use cutover::core::placement::Guarantee;
-use cutover::node::proto::Asked;
+use cutover::node::proto::PartitionSelector;
 use cutover::node::proto::v1::Role;
 
 fn create(cluster: &Cluster, session: &cutover::client::Session, name: &str) -> Applied {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
-    let asked = Asked::Name(cutover::core::control_plane::PartitionName::try_from(name.to_owned()).unwrap());
+    let asked = PartitionSelector::Name(
+        cutover::core::control_plane::PartitionName::try_from(name.to_owned()).unwrap(),
+    );
     cluster.run(session.apply(asked, transition)).unwrap().unwrap()
 }
 
@@ -24,7 +26,7 @@ fn a_node_alone_grows_into_a_cluster_and_keeps_everything() {
     let checked = cluster.nodes[0].verb(&["serve", "--check-config"]).ok();
     assert!(checked.contains("runs alone"), "{checked}");
     cluster.nodes[0].start();
-    cluster.nodes[0].hears("it runs alone");
+    cluster.nodes[0].hears("runs alone");
     cluster.serves();
 
     let session = cluster.run(cluster.client().session()).unwrap();

@@ -6,7 +6,7 @@ use cutover::client::{Client, ClientError};
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::core::migration::Transition;
 use cutover::core::placement::Guarantee;
-use cutover::node::proto::Asked;
+use cutover::node::proto::PartitionSelector;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ fn fill(cluster: &Cluster, partitions: Range<u32>) -> Vec<PartitionId> {
     let filling = cluster.spawn(async move {
         let mut acknowledged = Vec::new();
         for partition in partitions.map(PartitionId) {
-            match client.apply(Asked::Id(partition), CREATE).await {
+            match client.apply(PartitionSelector::Id(partition), CREATE).await {
                 Ok(_) => acknowledged.push(partition),
                 Err(ClientError::Refused { reason, .. }) => panic!("{reason}"),
                 Err(_) => break,
@@ -118,7 +118,8 @@ fn a_disk_that_cannot_be_written_is_refused() {
     let mut node = Node::new(directory.path(), 7, 1, None);
     let Some(disk) = Disk::mount(&node.data, 64 << 10) else { return };
     disk.remount("ro");
-    node.verb(&["init"]).fails(70, &["cannot create", "found read-only file system", "leave to write there"]);
+    node.verb(&["init"])
+        .fails(70, &["cannot create", "found read-only file system", "permission to write there"]);
     disk.remount("rw");
     node.verb(&["init"]).ok();
     disk.remount("ro");

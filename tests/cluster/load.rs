@@ -9,7 +9,7 @@ use cutover::core::invariant::history::{
 };
 use cutover::core::migration::{PartitionRecord, Transition};
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
-use cutover::node::proto::Asked;
+use cutover::node::proto::PartitionSelector;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,7 +101,7 @@ struct Worker {
 /// A strong read; an outer `None` is one without an answer.
 async fn read(client: &Client, log: &Log, id: u64, partition: u32) -> Option<Option<PartitionRecord>> {
     let invoked = log.now();
-    let answer = client.resolve(Asked::Id(PartitionId(partition))).await;
+    let answer = client.resolve(PartitionSelector::Id(PartitionId(partition))).await;
     let completed = Some(log.now());
     let (seen, revision, record) = match answer {
         Ok(found) => {
@@ -142,7 +142,7 @@ impl Worker {
     }
 
     async fn apply(&mut self, partition: u32, transition: Transition) {
-        let asked = Asked::Id(PartitionId(partition));
+        let asked = PartitionSelector::Id(PartitionId(partition));
         let invoked = self.log.now();
         let answer = if self.id == 1 {
             self.once(asked, transition.clone()).await
@@ -156,7 +156,7 @@ impl Worker {
     }
 
     /// Without a session: sent once.
-    async fn once(&self, asked: Asked, transition: Transition) -> Answer {
+    async fn once(&self, asked: PartitionSelector, transition: Transition) -> Answer {
         let text = format!("{transition:?}");
         match self.client.apply(asked, transition).await {
             Ok(applied) => Answer::Ok { epoch: applied.epoch },
@@ -171,7 +171,7 @@ impl Worker {
     }
 
     /// Under a session: sent until there is an answer, and applied once.
-    async fn under(&mut self, session: &Session, asked: Asked, transition: Transition) -> Answer {
+    async fn under(&mut self, session: &Session, asked: PartitionSelector, transition: Transition) -> Answer {
         let text = format!("{transition:?}");
         let mut outcome = session.apply(asked, transition).await;
         for _ in 0..2 {

@@ -7,11 +7,11 @@ use cutover::core::control_plane::PartitionName;
 use cutover::core::ids::Placement;
 use cutover::core::migration::Transition;
 use cutover::core::placement::Guarantee;
-use cutover::node::proto::Asked;
+use cutover::node::proto::PartitionSelector;
 use std::time::{Duration, Instant};
 
-fn named(name: &str) -> Asked {
-    Asked::Name(PartitionName::try_from(name.to_owned()).unwrap())
+fn named(name: &str) -> PartitionSelector {
+    PartitionSelector::Name(PartitionName::try_from(name.to_owned()).unwrap())
 }
 
 const CREATE: Transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
@@ -99,7 +99,7 @@ fn a_backup_is_restored_into_a_new_cluster() {
     words.extend(cluster.endpoints());
     words.extend(["--to".to_owned(), file.display().to_string()]);
     cutoverd(&words).ok();
-    cutoverd(&words).fails(65, &["cluster.backup", "there is a file already", "expected none"]);
+    cutoverd(&words).fails(65, &["cluster.backup", "the file exists", "expected none"]);
     cluster.ctl(&["create", "after-the-backup", "--at", "A"]).ok();
     for node in &mut cluster.nodes {
         node.kill();

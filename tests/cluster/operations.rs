@@ -69,13 +69,13 @@ fn the_leadership_is_handed_over_by_order_and_at_the_end() {
     let to = (first + 1) % 3;
     let number = cluster.nodes[to].number.to_string();
     let told = cluster.ctl(&["transfer", "--to", &number]).ok();
-    assert!(told.contains(&format!("handed over to n{number}")), "{told}");
+    assert!(told.contains(&format!("transferred the leadership to n{number}")), "{told}");
     assert_eq!(cluster.leader(), to);
     // A node that is told to end gives the leadership away first: no term passes without an election won at once.
     let before = cluster.status(to).unwrap().term;
     let ended = cluster.nodes[to].terminate();
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(ended.err.contains("handed the leadership over"), "{ended:?}");
+    assert!(ended.err.contains("transferred the leadership"), "{ended:?}");
     assert!(!ended.err.contains(" ERROR "), "{ended:?}");
     let next = cluster.leader();
     assert_ne!(next, to);
@@ -93,7 +93,7 @@ fn new_certificates_are_taken_while_it_runs() {
     for node in &cluster.nodes {
         authority.issue(&format!("n{}", node.number), &node.identity);
         node.signal("-HUP");
-        node.hears("new certificates are in use");
+        node.hears("loaded new certificates");
     }
     // The old connection goes on, a new one is made, and the nodes speak to each other.
     cluster.run(old.members()).unwrap();
@@ -103,7 +103,7 @@ fn new_certificates_are_taken_while_it_runs() {
     let whole = std::fs::read(&files.cert).unwrap();
     std::fs::write(&files.cert, &whole[..whole.len() / 2]).unwrap();
     cluster.nodes[0].signal("-HUP");
-    cluster.nodes[0].hears("the certificates in use stay in use");
+    cluster.nodes[0].hears("cannot load the new certificates");
     cluster.serves();
     std::fs::write(&files.cert, whole).unwrap();
     let leader = cluster.leader();
@@ -136,7 +136,7 @@ fn sessions_expire_and_say_so() {
     let create = || Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     cluster.run(async {
         let first = client.session().await.unwrap();
-        let asked = cutover::node::proto::Asked::Id(PartitionId(1));
+        let asked = cutover::node::proto::PartitionSelector::Id(PartitionId(1));
         first.apply(asked.clone(), create()).await.unwrap().unwrap();
         // The one used longest ago goes when there are too many.
         let opening: Vec<_> = (0..1_024)

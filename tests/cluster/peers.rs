@@ -54,8 +54,7 @@ fn a_peer_of_another_version_is_refused() {
         first.hello.as_mut().unwrap().protocol = found;
         let refused = cluster.run(pour(node.peer, &Security::Plain, first, std::iter::empty())).unwrap_err();
         assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{refused:?}");
-        let line =
-            format!("n2 speaks version {found} of the peer protocol, expected version {PEER_PROTOCOL}");
+        let line = format!("n2 uses version {found} of the peer protocol, expected version {PEER_PROTOCOL}");
         assert_eq!(refused.message(), line);
         node.hears(&line);
     }
@@ -80,7 +79,7 @@ fn a_message_without_an_end_is_refused() {
     let refused = cluster.run(pour(node.peer, &Security::Plain, hello(node, 2), endless)).unwrap_err();
     assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused:?}");
     says(&refused, &[format!("n2: a message of at least {} bytes, at most {MAX} are taken", MAX + FRAME)]);
-    node.hears("a peer was refused");
+    node.hears("refused a peer");
     // One frame is no way around it.
     let frame = std::iter::once(part(2 * FRAME, true));
     let refused = cluster.run(pour(node.peer, &Security::Plain, hello(node, 2), frame)).unwrap_err();
@@ -131,7 +130,7 @@ fn who_is_no_member_says_little_and_has_few_connections() {
         let Security::Mutual(other) = super::made::security(Some(&other)) else { panic!("no certificate") };
         assert!(connect(node.peer, &other).await.is_some());
     });
-    node.hears("CN=n2,OU=control-plane,O=example has 8 connections, at most 8 are let in");
+    node.hears("CN=n2,OU=control-plane,O=example has 8 connections, at most 8 are allowed");
     // Whoever is gone leaves a place.
     until("a connection", || cluster.run(connect(node.peer, &tls)).map(|_| ()));
 }

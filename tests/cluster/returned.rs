@@ -7,13 +7,13 @@ use cutover::node::proto::v1::{
     MembersRequest, PartitionRef, ResolveRequest, Role, cluster_client::ClusterClient, error_detail::Why,
     partition_ref::By, placements_client::PlacementsClient,
 };
-use cutover::node::proto::{Asked, detail_of};
+use cutover::node::proto::{PartitionSelector, detail_of};
 
 /// So often a node must have been refused before it counts as harmless.
 const REFUSALS: usize = 5;
 
-fn acme() -> Asked {
-    Asked::Name(PartitionName::try_from("acme".to_owned()).unwrap())
+fn acme() -> PartitionSelector {
+    PartitionSelector::Name(PartitionName::try_from("acme".to_owned()).unwrap())
 }
 
 /// How often a node has refused a peer.
@@ -52,16 +52,16 @@ fn a_node_that_was_removed_disturbs_nobody() {
     let before = cluster.status(leader).unwrap();
     assert_eq!(before.role(), Role::Leader);
     cluster.nodes[gone].start();
-    cluster.nodes[gone].hears(&format!("n{number}/i1 is no member of cluster"));
-    cluster.nodes[gone].hears("is admitted again with its next incarnation");
-    cluster.nodes[leader].hears("a peer was refused");
+    cluster.nodes[gone].hears(&format!("n{number}/i1 is not a member of cluster"));
+    cluster.nodes[gone].hears("admit its next incarnation");
+    cluster.nodes[leader].hears("refused a peer");
     until("more refusals", || (refusals(&cluster, leader) >= REFUSALS).then_some(()));
     let now = cluster.status(leader).unwrap();
     assert_eq!((now.role(), now.term), (Role::Leader, before.term), "{now:?}");
     reads_nothing(&cluster, gone);
     let own = cluster.nodes[gone].client.to_string();
     let told = cluster.status_of(&own);
-    assert!(told.contains(&format!("outside: n{number}/i1 is no member")), "{told}");
+    assert!(told.contains(&format!("outside: n{number}/i1 is not a member")), "{told}");
     assert_eq!(cluster.status(gone).unwrap().term, before.term);
     let members = cluster.run(cluster.client().members()).unwrap().members;
     assert!(members.iter().all(|member| member.node.to_string() != number), "{members:?}");

@@ -28,14 +28,14 @@ fn a_directory_of_somebody_else_is_refused() {
     let (_directory, mut node) = founded();
     node.cluster = 8;
     node.start_to_end()
-        .fails(65, &["belongs to somebody else", "found n1/i1 of cluster 7", "expected n1/i1 of cluster 8"]);
+        .fails(65, &["belongs to another node", "found n1/i1 of cluster 7", "expected n1/i1 of cluster 8"]);
     node.verb(&["serve", "--check-config"]).fails(65, &["cluster 7", "cluster 8"]);
     node.cluster = 7;
     node.number = 2;
-    node.start_to_end().fails(65, &["belongs to somebody else", "n1", "n2"]);
+    node.start_to_end().fails(65, &["belongs to another node", "n1", "n2"]);
     node.number = 1;
     node.incarnation = 2;
-    node.start_to_end().fails(65, &["belongs to somebody else", "i1", "i2"]);
+    node.start_to_end().fails(65, &["belongs to another node", "i1", "i2"]);
     node.incarnation = 1;
     node.verb(&["init"]).fails(65, &["is a data directory already", "expected none"]);
     still_starts(node);
@@ -138,7 +138,7 @@ fn a_bad_configuration_is_refused() {
     run(Command::new(BINARY).args(["serve", "--config"]).arg(&none)).fails(64, &["none.toml"]);
     fs::write(&config, &good).unwrap();
     let checked = node.verb(&["serve", "--check-config"]).ok();
-    assert!(checked.contains("the configuration can be used"), "{checked}");
+    assert!(checked.contains("the configuration is valid"), "{checked}");
     still_starts(node);
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_macros, reason = "a measurement speaks to people")]
 
 use super::brute;
+use super::cases::cases;
 use super::execution::{Shape, execute};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Revision};
 use cutover::core::invariant::history::{
@@ -10,16 +11,6 @@ use cutover::core::invariant::history::{
 };
 use cutover::core::migration::Transition;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
-
-fn cases(times: u32) -> Config {
-    let given = Config::default();
-    let rng_seed = match given.rng_seed {
-        RngSeed::Random => RngSeed::Fixed(17),
-        RngSeed::Fixed(seed) => RngSeed::Fixed(seed),
-    };
-    Config { cases: given.cases.saturating_mul(times), rng_seed, failure_persistence: None, ..given }
-}
 
 /// Numbers without end from a seed (splitmix64).
 pub fn dice(mut state: u64) -> impl FnMut(u64) -> u64 {

@@ -136,7 +136,7 @@ pub fn each<const N: usize>(table: &PlacementTable, cases: [(Transition, Result<
 
 /// The refusal of a statement by someone else than `placement`.
 fn other_speaker(said: Said, placement: Placement) -> Result<Epoch, MigrationError> {
-    Err(MigrationError::OtherSpeaker { said: said.prepared().speaker(), placement })
+    Err(MigrationError::OtherSpeaker { origin: said.prepared().origin(), placement })
 }
 
 fn other_migration(have: u64) -> Result<Epoch, MigrationError> {

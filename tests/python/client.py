@@ -93,8 +93,8 @@ def moves(pb, cluster, name):
     def record():
         return cluster.call("Placements", "Resolve", pb.ResolveRequest(partition=ref)).record
 
-    def speaker(store):
-        return pb.Speaker(store=store, partition=record().partition, incarnation=1)
+    def origin(store):
+        return pb.StatementOrigin(store=store, partition=record().partition, incarnation=1)
 
     def expected():
         now = record()
@@ -114,7 +114,7 @@ def moves(pb, cluster, name):
     assert detail.WhichOneof("why") == "session_expired", (code, detail)
 
     now = record()
-    prepared = pb.Prepared(speaker=speaker(0), migration=now.migration, closed_through=now.epoch - 1, enforces=True)
+    prepared = pb.Prepared(origin=origin(0), migration=now.migration, closed_through=now.epoch - 1, enforces=True)
     apply(open=pb.Open(expected=expected(), prepared=prepared))
     stale = expected()
     plan = cluster.call("Migrations", "Plan", pb.PlanRequest(partition=ref, to=1))
@@ -133,13 +133,13 @@ def moves(pb, cluster, name):
     now = record()
     assert now.placed.phase == pb.PHASE_DRAINING, now
     receipt = pb.SealReceipt(
-        speaker=speaker(0), migration=now.migration, through=now.epoch, watermark=5, target_incarnation=1
+        origin=origin(0), migration=now.migration, through=now.epoch, watermark=5, target_incarnation=1
     )
     apply(enter_cutover=pb.EnterCutover(expected=expected(), receipt=receipt))
     now = record()
     assert now.placed.phase == pb.PHASE_CUTOVER and now.placed.cutover.watermark == 5, now
     evidence = pb.CatchUpEvidence(
-        speaker=speaker(1), migration=now.migration, epoch=now.epoch, position=5, enforces=True
+        origin=origin(1), migration=now.migration, epoch=now.epoch, position=5, enforces=True
     )
     apply(complete=pb.Complete(expected=expected(), evidence=evidence))
     resolution = cluster.call("Placements", "Resolve", pb.ResolveRequest(partition=ref)).resolution

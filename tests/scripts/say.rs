@@ -38,7 +38,7 @@ pub fn reply(reply: &Reply) -> String {
                 "prepared {} closed through {} {}",
                 p.migration(),
                 p.closed_through(),
-                p.speaker().incarnation
+                p.origin().incarnation
             )
         }
         Reply::Sealed(r) => {
@@ -46,8 +46,8 @@ pub fn reply(reply: &Reply) -> String {
             format!("sealed {migration} through {through} watermark {watermark}, target {}", r.target())
         }
         Reply::Evidence(e) => {
-            let speaker = e.speaker().incarnation;
-            format!("evidence {} {} position {} {speaker}", e.migration(), e.epoch(), e.position())
+            let origin = e.origin().incarnation;
+            format!("evidence {} {} position {} {origin}", e.migration(), e.epoch(), e.position())
         }
         Reply::Watermark(w) => {
             let (migration, epoch, position) = (w.migration(), w.epoch(), w.position());
@@ -115,7 +115,7 @@ pub fn command(command: &Command) -> String {
         }
         Transition::RetireCopy { placement, copy } => format!("retire {copy} at {placement}"),
         Transition::ForgetCopy { dropped } => {
-            format!("forget {} at {}", dropped.copy(), dropped.speaker().store)
+            format!("forget {} at {}", dropped.copy(), dropped.origin().store)
         }
         Transition::Delete { expected: at } => format!("delete {}", expected(*at)),
     };

@@ -86,7 +86,7 @@ fn what_is_no_data_directory_is_told_apart() {
     says(&open(&path), &path, "a directory named log.redb", "a file");
     fs::remove_dir(path.join("log.redb")).unwrap();
 
-    let none = "what a creation left that did not end";
+    let none = "an unfinished creation";
     for (text, what) in [
         (String::new(), "0 bytes"),
         ("\0".repeat(70_000), none),
@@ -111,7 +111,7 @@ fn a_creation_that_did_not_end_is_recognised_and_repeated() {
         let _ = fs::remove_file(path.join("log.redb"));
         fs::write(path.join("log.redb.unfinished"), &whole[..length]).unwrap();
         let error = Store::open(&path, &ME).unwrap_err();
-        says(&error, &path, "what a creation left that did not end", "log.redb");
+        says(&error, &path, "an unfinished creation", "log.redb");
         drop(Store::create(&path, &ME, &founded()).unwrap());
         assert_eq!(Store::open(&path, &ME).unwrap().1, founded());
         assert!(!path.join("log.redb.unfinished").exists());
@@ -143,8 +143,8 @@ fn what_may_not_be_written_is_an_error_with_the_reason() {
         return;
     }
     let error = Store::open(&path, &ME).unwrap_err();
-    says(&error, &path, "permission denied", "leave to read and write it");
+    says(&error, &path, "permission denied", "permission to read and write it");
     let error = Store::create(&path.join("below"), &ME, &founded()).unwrap_err();
-    says(&error, &path, "permission denied", "leave to write there");
+    says(&error, &path, "permission denied", "permission to write there");
     fs::set_permissions(path.join("below"), fs::Permissions::from_mode(0o700)).unwrap();
 }

@@ -209,29 +209,19 @@ impl Proposals {
     }
 
     fn did(&mut self, output: &ControlPlaneOutput) {
-        match output {
-            Output::Applied { at, entry, .. } => _ = self.applied.insert(at.index, entry.clone()),
-            Output::Decided { id, outcome } => {
-                let index = match outcome {
-                    Outcome::Committed { index, .. } => Some(*index),
-                    Outcome::Rejected(_) => {
-                        self.rejected.insert(*id);
-                        None
-                    }
-                    Outcome::Indeterminate => None,
-                };
-                assert_eq!(self.decided.insert(*id, index), None, "{id} is decided twice");
-            }
-            Output::Persist { .. }
-            | Output::Send(_)
-            | Output::SetTimer(_)
-            | Output::CancelTimer(_)
-            | Output::Installed(_)
-            | Output::Read { .. }
-            | Output::Transfer(_)
-            | Output::BecameLeader(_)
-            | Output::Mark(_)
-            | Output::Halt(_) => {}
+        if let Output::Applied { at, entry, .. } = output {
+            self.applied.insert(at.index, entry.clone());
+        }
+        if let Some((id, outcome)) = output.decided() {
+            let index = match outcome {
+                Outcome::Committed { index, .. } => Some(*index),
+                Outcome::Rejected(_) => {
+                    self.rejected.insert(id);
+                    None
+                }
+                Outcome::Indeterminate => None,
+            };
+            assert_eq!(self.decided.insert(id, index), None, "{id} is decided twice");
         }
     }
 

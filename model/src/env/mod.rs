@@ -8,13 +8,38 @@ pub use composed::Composed;
 pub use consensus::Consensus;
 pub use migration::Migration;
 
-use crate::protocol::Notes;
+use crate::protocol::{MarkSet, Notes};
 use cutover::core::invariant::Violation;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Hands on what the monitors of the core have found; the table of our protocols is the core's registry.
-fn tell(notes: &mut Notes, broken: u32, violations: &[Violation]) {
+/// Hands on what a step came to. The table of our protocols is the core's registry.
+fn tell(notes: &mut Notes, broken: u32, violations: &[Violation], marks: MarkSet, said: Vec<String>) {
     notes.break_all(broken.into());
     for Violation { id, found, against } in violations {
         notes.demand(false, *id as usize, || (found.clone(), against.clone()));
     }
+    notes.mark_all(marks);
+    notes.say_all(said);
+}
+
+/// The marks reached so far, by steps and while actions were listed.
+#[derive(Debug, Default)]
+struct Reached(AtomicU64);
+
+impl Reached {
+    fn add(&self, marks: u64) {
+        if marks & !self.0.load(Ordering::Relaxed) != 0 {
+            self.0.fetch_or(marks, Ordering::Relaxed);
+        }
+    }
+
+    fn all(&self) -> MarkSet {
+        self.0.load(Ordering::Relaxed).into()
+    }
+}
+
+/// A state's facts, a line each.
+fn write_facts(f: &mut fmt::Formatter<'_>, facts: Vec<(String, String)>) -> fmt::Result {
+    facts.into_iter().try_for_each(|(name, value)| writeln!(f, "{name:<5} {value}"))
 }

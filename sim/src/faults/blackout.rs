@@ -1,7 +1,10 @@
 //! All nodes lose power at once.
 
 use super::crash::down;
-use super::injector::{Cluster, End, Injector, LeaveOut};
+use super::injector::{Cluster, End, Injector};
+use crate::options::{Drawn, Group};
+
+const PPM: Drawn = Drawn::chance(Group::Node, "blackout_ppm", &[500, 3_000]);
 
 pub struct Blackout;
 
@@ -10,12 +13,12 @@ impl Injector for Blackout {
         "blackout"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.node.blackout_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
     fn cluster(&self, cluster: &mut dyn Cluster) {
-        let ppm = cluster.options().node.blackout_ppm;
+        let ppm = cluster.options().value(&PPM);
         if !cluster.strikes(self.name(), 0, ppm) {
             return;
         }

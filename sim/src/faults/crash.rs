@@ -1,14 +1,19 @@
 //! A node loses power, and with it what its disk has not synced; it starts again after a while.
 
-use super::injector::{Cluster, End, Injector, LeaveOut};
+use super::injector::{Cluster, End, Injector};
 use super::pause;
+use crate::options::{Drawn, Group};
 use cutover::core::fault::Fault;
+
+const PPM: Drawn = Drawn::chance(Group::Node, "crash_ppm", &[1_000, 4_000, 15_000]);
+/// A node is down for so long, on this scale, whatever ended it.
+pub const DOWN_MS: Drawn = Drawn::scale(Group::Node, "down_ms", &[20, 300, 2_000]);
 
 /// Ends a node, and starts it again after a while.
 pub fn down(cluster: &mut dyn Cluster, node: u8, end: End) {
     cluster.end(node, end);
     cluster.forget(pause::paused(node));
-    let scale_ms = cluster.options().node.down_ms;
+    let scale_ms = cluster.options().value(&DOWN_MS);
     cluster.lasts_for(("down", node, 0), "down", scale_ms, |cluster, (_, node, _)| cluster.boot(node));
 }
 
@@ -19,12 +24,12 @@ impl Injector for Crash {
         Fault::Crash.text()
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.node.crash_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
     fn node(&self, cluster: &mut dyn Cluster, node: u8) {
-        let ppm = cluster.options().node.crash_ppm;
+        let ppm = cluster.options().value(&PPM);
         if cluster.strikes(self.name(), node.into(), ppm) && cluster.is_up(node) {
             cluster.count(self.name());
             down(cluster, node, End::Power);

@@ -1,9 +1,11 @@
 //! The power fails in the middle of a write.
 
-use super::injector::{Injector, LeaveOut};
+use super::injector::Injector;
 use crate::disk::Trouble;
-use crate::options::Disk;
+use crate::options::{Drawn, Group, Values};
 use crate::stream::Stream;
+
+const PPM: Drawn = Drawn::chance(Group::Disk, "power_ppm", &[500, 2_000, 8_000]);
 
 pub struct CrashInWrite;
 
@@ -12,11 +14,11 @@ impl Injector for CrashInWrite {
         "crash-in-write"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.disk.power_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
-    fn write(&self, chance: &mut Stream, disk: &Disk) -> Option<Trouble> {
-        chance.chance(disk.power_ppm).then_some(Trouble::PowerFails)
+    fn write(&self, chance: &mut Stream, disk: &Values) -> Option<Trouble> {
+        chance.chance(disk.get(&PPM)).then_some(Trouble::PowerFails)
     }
 }

@@ -1,7 +1,12 @@
 //! Nothing goes from one node to another for a while; the other way may be open.
 
-use super::injector::{Cluster, Injector, Lasting, LeaveOut};
+use super::injector::{Cluster, Injector, Lasting};
+use crate::options::{Drawn, Group};
 use crate::stream::link;
+
+const PPM: Drawn = Drawn::chance(Group::Link, "cut_ppm", &[2_000, 10_000, 30_000]);
+/// What is cut stays so for so long, on this scale, by whatever kind of fault.
+pub const SCALE_MS: Drawn = Drawn::scale(Group::Link, "cut_ms", &[100, 500, 3_000]);
 
 /// That a link is cut.
 pub const fn is_cut(from: u8, to: u8) -> Lasting {
@@ -16,7 +21,7 @@ pub fn mend(cluster: &mut dyn Cluster, (_, from, to): Lasting) {
 /// Cuts a link for a while.
 pub fn cut(cluster: &mut dyn Cluster, from: u8, to: u8) {
     cluster.cut(from, to, true);
-    let scale_ms = cluster.options().link.cut_ms;
+    let scale_ms = cluster.options().value(&SCALE_MS);
     cluster.lasts_for(is_cut(from, to), "cutting", scale_ms, mend);
 }
 
@@ -27,12 +32,12 @@ impl Injector for Cut {
         "cut"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.link.cut_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
     fn link(&self, cluster: &mut dyn Cluster, from: u8, to: u8) {
-        let ppm = cluster.options().link.cut_ppm;
+        let ppm = cluster.options().value(&PPM);
         if cluster.strikes(self.name(), link(from, to), ppm) {
             cluster.count(self.name());
             cut(cluster, from, to);

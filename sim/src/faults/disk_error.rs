@@ -1,9 +1,11 @@
 //! A write or a sync gives an error.
 
-use super::injector::{Injector, LeaveOut};
+use super::injector::Injector;
 use crate::disk::Trouble;
-use crate::options::Disk;
+use crate::options::{Drawn, Group, Values};
 use crate::stream::Stream;
+
+const PPM: Drawn = Drawn::chance(Group::Disk, "fail_ppm", &[200, 1_000, 4_000]);
 
 pub struct DiskError;
 
@@ -12,11 +14,11 @@ impl Injector for DiskError {
         "disk-error"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.disk.fail_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
-    fn write(&self, chance: &mut Stream, disk: &Disk) -> Option<Trouble> {
-        chance.chance(disk.fail_ppm).then_some(Trouble::Fails)
+    fn write(&self, chance: &mut Stream, disk: &Values) -> Option<Trouble> {
+        chance.chance(disk.get(&PPM)).then_some(Trouble::Fails)
     }
 }

@@ -1,10 +1,13 @@
 //! A node's clock runs too fast or too slow, for the whole run.
 
-use super::injector::{Injector, LeaveOut};
-use crate::options::Options;
+use super::injector::Injector;
+use crate::options::{Drawn, Group, Options};
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::node::driver::Clock;
+
+/// A clock is off by as much at most, in parts per million.
+const PPM: Drawn = Drawn::chance(Group::Node, "drift_ppm", &[200, 50_000, 300_000]);
 
 pub struct Drift;
 
@@ -13,8 +16,8 @@ impl Injector for Drift {
         "drift"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.node.drift_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 }
 
@@ -28,7 +31,7 @@ impl Rate {
     /// The clock that a node has in this run.
     #[must_use]
     pub fn of(options: &Options, node: u8) -> Self {
-        let drift = options.node.drift_ppm;
+        let drift = options.value(&PPM);
         let ticks =
             Stream::new(options.seed, "clock", node.into()).between(1_000_000 - drift, 1_000_000 + drift);
         Self { ticks }

@@ -1,9 +1,11 @@
 //! A message arrives twice.
 
-use super::injector::{Fate, Injector, LeaveOut};
-use crate::options::Link;
+use super::injector::{Fate, Injector};
+use crate::options::{Drawn, Group, Values};
 use crate::stream::Stream;
 use cutover::core::fault::Fault;
+
+const PPM: Drawn = Drawn::chance(Group::Link, "duplicate_ppm", &[1_000, 20_000, 200_000]);
 
 pub struct Duplicate;
 
@@ -12,11 +14,11 @@ impl Injector for Duplicate {
         Fault::Duplicate.text()
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.link.duplicate_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
-    fn message(&self, chance: &mut Stream, link: &Link) -> Option<Fate> {
-        chance.chance(link.duplicate_ppm).then_some(Fate::Twice)
+    fn message(&self, chance: &mut Stream, link: &Values) -> Option<Fate> {
+        chance.chance(link.get(&PPM)).then_some(Fate::Twice)
     }
 }

@@ -1,6 +1,9 @@
 //! A node is added, and removed again later.
 
-use super::injector::{Cluster, Errand, Injector, LeaveOut};
+use super::injector::{Cluster, Errand, Injector};
+use crate::options::{Drawn, Group};
+
+const PPM: Drawn = Drawn::chance(Group::Node, "grow_ppm", &[2_000, 10_000]);
 
 pub struct Grow;
 
@@ -9,12 +12,12 @@ impl Injector for Grow {
         "grow"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.node.grow_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
     fn after(&self, cluster: &mut dyn Cluster) {
-        let ppm = cluster.options().node.grow_ppm;
+        let ppm = cluster.options().value(&PPM);
         if cluster.strikes(self.name(), 0, ppm) {
             cluster.ask_operator(Errand::Grow);
         }

@@ -1,11 +1,8 @@
 //! What a kind of fault is, and what it may do to a cluster.
 
 use crate::disk::Trouble;
-use crate::options::{self, Options};
+use crate::options::{Drawn, Options, Values};
 use crate::stream::Stream;
-
-/// Takes something out of a run.
-pub type LeaveOut = fn(&mut Options);
 
 /// A kind of fault. Of the hooks a kind fills in those that it needs. A hook draws each time it is called, whether the fault
 /// strikes or not: so leaving one kind out changes no draw of another.
@@ -14,8 +11,8 @@ pub trait Injector: Sync {
     /// [`Fault`](cutover::core::fault::Fault).
     fn name(&self) -> &'static str;
 
-    /// Switches it off.
-    fn leave_out(&self) -> LeaveOut;
+    /// Its options, in the order in which a seed draws them. One is a chance, and switches the kind off at 0.
+    fn options(&self) -> &'static [Drawn];
 
     /// Once in a tick, before the other hooks.
     fn cluster(&self, _: &mut dyn Cluster) {}
@@ -30,22 +27,22 @@ pub trait Injector: Sync {
     fn after(&self, _: &mut dyn Cluster) {}
 
     /// For each message that a node sends.
-    fn message(&self, _: &mut Stream, _: &options::Link) -> Option<Fate> {
+    fn message(&self, _: &mut Stream, _: &Values) -> Option<Fate> {
         None
     }
 
     /// For each copy of a message: by how many microseconds it is late.
-    fn copy(&self, _: &mut Stream, _: &options::Link) -> Option<u64> {
+    fn copy(&self, _: &mut Stream, _: &Values) -> Option<u64> {
         None
     }
 
     /// For each write of a node to its disk.
-    fn write(&self, _: &mut Stream, _: &options::Disk) -> Option<Trouble> {
+    fn write(&self, _: &mut Stream, _: &Values) -> Option<Trouble> {
         None
     }
 
     /// For each write: by how many microseconds it takes longer.
-    fn latency(&self, _: &mut Stream, _: &options::Disk) -> Option<u64> {
+    fn latency(&self, _: &mut Stream, _: &Values) -> Option<u64> {
         None
     }
 }

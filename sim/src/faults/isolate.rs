@@ -1,8 +1,11 @@
 //! A node is cut off from all others, both ways, for a while.
 
-use super::cut::cut;
-use super::injector::{Cluster, Injector, LeaveOut};
+use super::cut::{SCALE_MS, cut};
+use super::injector::{Cluster, Injector};
 use super::lull::unheard;
+use crate::options::{Drawn, Group};
+
+const PPM: Drawn = Drawn::chance(Group::Link, "isolate_ppm", &[2_000, 10_000]);
 
 pub struct Isolate;
 
@@ -14,12 +17,12 @@ impl Injector for Isolate {
         "isolate"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.link.isolate_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM, SCALE_MS]
     }
 
     fn node(&self, cluster: &mut dyn Cluster, node: u8) {
-        let ppm = cluster.aimed(node, cluster.options().link.isolate_ppm);
+        let ppm = cluster.aimed(node, cluster.options().value(&PPM));
         if cluster.strikes(self.name(), node.into(), ppm) {
             cluster.count(self.name());
             unheard(cluster);

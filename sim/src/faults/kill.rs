@@ -1,7 +1,10 @@
 //! A process ends; what it wrote to its disk stays, synced or not.
 
-use super::crash::down;
-use super::injector::{Cluster, End, Injector, LeaveOut};
+use super::crash::{DOWN_MS, down};
+use super::injector::{Cluster, End, Injector};
+use crate::options::{Drawn, Group};
+
+const PPM: Drawn = Drawn::chance(Group::Node, "kill_ppm", &[1_000, 4_000, 15_000]);
 
 pub struct Kill;
 
@@ -10,12 +13,12 @@ impl Injector for Kill {
         "kill"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.node.kill_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM, DOWN_MS]
     }
 
     fn node(&self, cluster: &mut dyn Cluster, node: u8) {
-        let ppm = cluster.options().node.kill_ppm;
+        let ppm = cluster.options().value(&PPM);
         if cluster.strikes(self.name(), node.into(), ppm) && cluster.is_up(node) {
             cluster.count(self.name());
             down(cluster, node, End::Process);

@@ -2,8 +2,11 @@
 //! others may go on without it while answers to it are still on their way.
 
 use super::cut::{is_cut, mend};
-use super::injector::{Cluster, Injector, LeaveOut};
+use super::injector::{Cluster, Injector};
 use super::lull::unheard;
+use crate::options::{Drawn, Group};
+
+const PPM: Drawn = Drawn::chance(Group::Link, "lag_ppm", &[2_000, 10_000]);
 
 pub struct Lag;
 
@@ -15,8 +18,8 @@ impl Injector for Lag {
         "lag"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.link.lag_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
     fn after(&self, cluster: &mut dyn Cluster) {
@@ -30,7 +33,7 @@ impl Injector for Lag {
 impl Lag {
     fn one(&self, cluster: &mut dyn Cluster, node: u8, nodes: &[u8]) {
         let longest_ms = cluster.options().timing.election_timeout_ms_max;
-        let ppm = cluster.aimed(node, cluster.options().link.lag_ppm);
+        let ppm = cluster.aimed(node, cluster.options().value(&PPM));
         let begins = cluster.strikes(self.name(), node.into(), ppm);
         let ends = cluster.strikes("unheard", node.into(), UNHEARD_PPM);
         if let Some(until_ns) = cluster.lasts_until_ns((self.name(), node, 0)) {

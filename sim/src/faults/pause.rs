@@ -1,7 +1,11 @@
 //! A process is stopped for a while, and goes on with what it knew.
 
-use super::injector::{Cluster, Injector, Lasting, LeaveOut};
+use super::injector::{Cluster, Injector, Lasting};
+use crate::options::{Drawn, Group};
 use cutover::core::fault::Fault;
+
+const PPM: Drawn = Drawn::chance(Group::Node, "pause_ppm", &[1_000, 5_000, 20_000]);
+const SCALE_MS: Drawn = Drawn::scale(Group::Node, "pause_ms", &[50, 500, 3_000]);
 
 /// That a node is paused.
 pub const fn paused(node: u8) -> Lasting {
@@ -15,12 +19,12 @@ impl Injector for Pause {
         Fault::Pause.text()
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.node.pause_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM, SCALE_MS]
     }
 
     fn node(&self, cluster: &mut dyn Cluster, node: u8) {
-        let (ppm, scale_ms) = (cluster.options().node.pause_ppm, cluster.options().node.pause_ms);
+        let (ppm, scale_ms) = (cluster.options().value(&PPM), cluster.options().value(&SCALE_MS));
         let strikes = cluster.strikes(self.name(), node.into(), ppm);
         if strikes && cluster.is_up(node) && !cluster.is_paused(node) {
             cluster.count(self.name());

@@ -1,6 +1,9 @@
 //! The operator hands the leadership over.
 
-use super::injector::{Cluster, Errand, Injector, LeaveOut};
+use super::injector::{Cluster, Errand, Injector};
+use crate::options::{Drawn, Group};
+
+const PPM: Drawn = Drawn::chance(Group::Node, "transfer_ppm", &[2_000, 20_000]);
 
 pub struct Transfer;
 
@@ -9,12 +12,12 @@ impl Injector for Transfer {
         "transfer"
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.node.transfer_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
     fn after(&self, cluster: &mut dyn Cluster) {
-        let ppm = cluster.options().node.transfer_ppm;
+        let ppm = cluster.options().value(&PPM);
         if cluster.strikes(self.name(), 0, ppm) {
             cluster.ask_operator(Errand::Transfer);
         }

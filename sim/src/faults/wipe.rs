@@ -1,7 +1,10 @@
 //! A node loses its disk, is removed, and joins again with its next incarnation.
 
-use super::injector::{Cluster, Errand, Injector, LeaveOut};
+use super::injector::{Cluster, Errand, Injector};
+use crate::options::{Drawn, Group};
 use cutover::core::fault::Fault;
+
+const PPM: Drawn = Drawn::chance(Group::Node, "rebuild_ppm", &[2_000, 10_000]);
 
 pub struct Wipe;
 
@@ -10,12 +13,12 @@ impl Injector for Wipe {
         Fault::Wipe.text()
     }
 
-    fn leave_out(&self) -> LeaveOut {
-        |options| options.node.rebuild_ppm = 0
+    fn options(&self) -> &'static [Drawn] {
+        &[PPM]
     }
 
     fn after(&self, cluster: &mut dyn Cluster) {
-        let (ppm, voters) = (cluster.options().node.rebuild_ppm, cluster.options().nodes);
+        let (ppm, voters) = (cluster.options().value(&PPM), cluster.options().nodes);
         let nodes = cluster.nodes();
         let victim = cluster.stream("victim", 0).pick(&nodes).unwrap_or(1);
         let strikes = cluster.strikes("rebuild", 0, ppm);

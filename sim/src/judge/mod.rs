@@ -239,23 +239,13 @@ impl Judge {
     fn performed(&mut self, node: u8, outputs: &[ControlPlaneOutput]) {
         let mut moved = false;
         for output in outputs {
-            match output {
-                Output::Mark(mark) => self.event_log.count("mark", mark.text()),
-                Output::Applied { at, entry, effect } => {
-                    self.table.applied(at.index, entry, effect);
-                    moved = true;
-                }
-                Output::Installed(_) => moved = true,
-                Output::BecameLeader(_)
-                | Output::Read { .. }
-                | Output::Halt(_)
-                | Output::Persist { .. }
-                | Output::Send(_)
-                | Output::SetTimer(_)
-                | Output::CancelTimer(_)
-                | Output::Decided { .. }
-                | Output::Transfer(_) => {}
+            if let Output::Mark(mark) = output {
+                self.event_log.count("mark", mark.text());
             }
+            if let Output::Applied { at, entry, effect } = output {
+                self.table.applied(at.index, entry, effect);
+            }
+            moved |= matches!(output, Output::Applied { .. } | Output::Installed(_));
         }
         let Some(host) = self.hosts.get(&NodeId(node)).filter(|_| moved) else { return };
         let known = host.engine.node().commit();

@@ -57,7 +57,7 @@ pub struct Found {
 #[derive(Clone, Debug)]
 pub enum Asked {
     /// A transition.
-    Apply(cutover::node::proto::Asked, Box<Transition>, Option<Ticket>),
+    Apply(cutover::node::proto::PartitionSelector, Box<Transition>, Option<Ticket>),
     /// A session.
     Open,
     /// The end of one.
@@ -202,7 +202,7 @@ impl Api {
     /// Resolves a partition; `Ok(None)`: there is none.
     pub async fn resolve(
         &mut self,
-        partition: &cutover::node::proto::Asked,
+        partition: &cutover::node::proto::PartitionSelector,
         attempts: u32,
     ) -> Option<Option<Found>> {
         for _ in 0..attempts {

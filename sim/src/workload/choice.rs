@@ -6,8 +6,10 @@ use crate::stream::Stream;
 use cutover::core::fence::{
     CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
-use cutover::core::ids::{Epoch, Incarnation, Placement, Position};
-use cutover::core::migration::{Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
+use cutover::core::migration::{
+    Expected, OldCopy, Operator, PartitionRecord, Placed, Reason, Settlement, Transition,
+};
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 
 fn speaker(record: &PartitionRecord, store: Placement, incarnation: Incarnation) -> StatementOrigin {
@@ -16,15 +18,26 @@ fn speaker(record: &PartitionRecord, store: Placement, incarnation: Incarnation)
 
 const FIRST: Incarnation = Incarnation(1);
 
+fn dropped(record: &PartitionRecord, store: Placement, copy: MigrationId) -> Dropped {
+    Dropped::reported(speaker(record, store, FIRST), copy)
+}
+
+fn forget(record: &PartitionRecord, old: &OldCopy) -> Transition {
+    Transition::ForgetCopy { dropped: dropped(record, old.placement, old.copy) }
+}
+
+/// A target's statement that it is ready for the copy.
+fn prepared(record: &PartitionRecord, to: Placement, enforces: bool) -> Prepared {
+    Prepared::reported(speaker(record, to, incarnation_of(to)), record.migration, record.epoch, enforces)
+}
+
 /// A transition that fits the record, as far as the client knows it.
 pub(super) fn next(record: Option<&PartitionRecord>, work: &Work, chance: &mut Stream) -> Transition {
     let wanted = match record {
         None => create(work, chance),
         Some(record) => match record.placed {
             None => match record.old_copies.first() {
-                Some(old) => Transition::ForgetCopy {
-                    dropped: Dropped::reported(speaker(record, old.placement, FIRST), old.copy),
-                },
+                Some(old) => forget(record, old),
                 None => create(work, chance),
             },
             Some(placed) => of_placed(record, placed, work, chance),
@@ -52,17 +65,12 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
         PartitionState::Active(at) => match (placed.debt, record.old_copies.first()) {
             (Some(debt), _) if luck < 70 => Transition::Settle {
                 migration: debt.migration,
-                proof: Settlement::Dropped(Dropped::reported(
-                    speaker(record, debt.placement, FIRST),
-                    debt.copy,
-                )),
+                proof: Settlement::Dropped(dropped(record, debt.placement, debt.copy)),
             },
             (_, Some(old)) if luck < 30 => {
                 Transition::RetireCopy { placement: old.placement, copy: old.copy }
             }
-            (_, Some(old)) if luck < 55 => Transition::ForgetCopy {
-                dropped: Dropped::reported(speaker(record, old.placement, FIRST), old.copy),
-            },
+            (_, Some(old)) if luck < 55 => forget(record, old),
             _ if luck < 62 => Transition::Delete { expected },
             _ => {
                 let step =
@@ -84,15 +92,9 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
                 ),
             }
         }
-        PartitionState::Migrating { to, phase: Phase::Draining, .. } => Transition::EnterTimedCutover {
-            expected,
-            prepared: Prepared::reported(
-                speaker(record, to, incarnation_of(to)),
-                record.migration,
-                record.epoch,
-                false,
-            ),
-        },
+        PartitionState::Migrating { to, phase: Phase::Draining, .. } => {
+            Transition::EnterTimedCutover { expected, prepared: prepared(record, to, false) }
+        }
         PartitionState::Migrating { from, to, phase: Phase::Cutover } => {
             in_cutover(record, placed, from, to, chance)
         }
@@ -133,8 +135,7 @@ fn incarnation_of(to: Placement) -> Incarnation {
 }
 
 fn force(record: &PartitionRecord, expected: Expected, to: Placement) -> Transition {
-    let prepared =
-        Prepared::reported(speaker(record, to, incarnation_of(to)), record.migration, record.epoch, true);
+    let prepared = prepared(record, to, true);
     let texts =
         Operator::try_from("sim".to_owned()).ok().zip(Reason::try_from("the source is gone".to_owned()).ok());
     match texts {
@@ -144,27 +145,16 @@ fn force(record: &PartitionRecord, expected: Expected, to: Placement) -> Transit
 }
 
 /// The same against another state than the record's.
-fn spoil(wanted: Transition, chance: &mut Stream) -> Transition {
+fn spoil(mut wanted: Transition, chance: &mut Stream) -> Transition {
     let back = chance.between(1, 2);
-    let old =
-        |expected: Expected| Expected { epoch: Epoch(expected.epoch.0.saturating_sub(back)), ..expected };
-    match wanted {
-        Transition::Open { expected, prepared } => Transition::Open { expected: old(expected), prepared },
-        Transition::Begin { expected, to } => Transition::Begin { expected: old(expected), to },
-        Transition::EnterCutover { expected, receipt } => {
-            Transition::EnterCutover { expected: old(expected), receipt }
-        }
-        Transition::Complete { expected, evidence } => {
-            Transition::Complete { expected: old(expected), evidence }
-        }
-        Transition::Abort { expected } => Transition::Abort { expected: old(expected) },
-        Transition::Delete { expected } => Transition::Delete { expected: old(expected) },
-        other @ (Transition::Create { .. }
-        | Transition::EnterTimedCutover { .. }
-        | Transition::RecordWatermark { .. }
-        | Transition::Force { .. }
-        | Transition::Settle { .. }
-        | Transition::RetireCopy { .. }
-        | Transition::ForgetCopy { .. }) => other,
+    if let Transition::Open { expected, .. }
+    | Transition::Begin { expected, .. }
+    | Transition::EnterCutover { expected, .. }
+    | Transition::Complete { expected, .. }
+    | Transition::Abort { expected }
+    | Transition::Delete { expected } = &mut wanted
+    {
+        expected.epoch = Epoch(expected.epoch.0.saturating_sub(back));
     }
+    wanted
 }

@@ -4,6 +4,7 @@ use super::api::{Api, Asked, Done, Failed, Found};
 use super::choice;
 use super::library::{self, Library};
 use crate::event_log::{EventLog, lock, now_ns};
+use crate::host::Hosts;
 use crate::judge::{Judge, own};
 use crate::options::Options;
 use crate::read_pause::ReadPause;
@@ -14,7 +15,7 @@ use cutover::core::invariant::Id;
 use cutover::core::invariant::history::{Answer, Invocation, Operation, Refusal, Seen};
 use cutover::core::migration::{Expected, PartitionRecord, Transition};
 use cutover::core::raft::Ticket;
-use cutover::node::proto::{Asked as By, v1};
+use cutover::node::proto::{PartitionSelector as By, v1};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::time::sleep;
@@ -52,17 +53,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the nodes that there are at first.
+    /// A client of these nodes.
     #[must_use]
-    pub fn new(
-        number: u8,
-        options: Arc<Options>,
-        judge: Arc<Mutex<Judge>>,
-        event_log: EventLog,
-        history: History,
-        lull: ReadPause,
-        nodes: Vec<u8>,
-    ) -> Self {
+    pub fn new(number: u8, hosts: &Hosts, nodes: Vec<u8>, history: History) -> Self {
+        let options = Arc::clone(&hosts.options);
         let roams = number >= ROAMING;
         // Every second one that roams goes on at once.
         let hasty = roams && number.is_multiple_of(4);
@@ -76,10 +70,10 @@ impl Client {
             number,
             api,
             options,
-            judge,
-            event_log,
+            judge: Arc::clone(&hosts.judge),
+            event_log: hosts.event_log.clone(),
             history,
-            lull,
+            lull: hosts.lull.clone(),
             chance,
             library,
             roams,

@@ -7,7 +7,7 @@ use cutover::client::{self, ClientError, Dial, Dialing, Session};
 use cutover::core::control_plane::Address;
 use cutover::core::ids::PartitionId;
 use cutover::core::migration::{Expected, Transition};
-use cutover::node::proto::{Asked, v1};
+use cutover::node::proto::{PartitionSelector, v1};
 use std::sync::Arc;
 use tonic::transport::Endpoint;
 
@@ -74,7 +74,7 @@ impl Library {
         Self { client, session: None }
     }
 
-    pub(super) async fn resolve(&self, partition: Asked) -> Option<Option<Found>> {
+    pub(super) async fn resolve(&self, partition: PartitionSelector) -> Option<Option<Found>> {
         match self.client.resolve(partition).await {
             Ok(found) => Some(Some(Found {
                 record: found.record,
@@ -93,7 +93,7 @@ impl Library {
 
     pub(super) async fn change(
         &mut self,
-        asked: Asked,
+        asked: PartitionSelector,
         wanted: Transition,
         bare: bool,
     ) -> Result<Done, Failed> {

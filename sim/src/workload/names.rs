@@ -4,6 +4,7 @@ use super::api::{Api, Asked, Done, Failed, Found};
 use super::choice;
 use super::library::{self, Library};
 use crate::event_log::{EventLog, lock};
+use crate::host::Hosts;
 use crate::judge::{Judge, own};
 use crate::options::Options;
 use crate::read_pause::ReadPause;
@@ -14,7 +15,7 @@ use cutover::core::control_plane::{Answer, PartitionName};
 use cutover::core::ids::{Epoch, Index, PartitionId, Revision};
 use cutover::core::invariant::Id;
 use cutover::core::migration::{PartitionRecord, Transition};
-use cutover::node::proto::{Asked as By, v1};
+use cutover::node::proto::{PartitionSelector as By, v1};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::time::sleep;
@@ -42,19 +43,15 @@ type Wrong = Option<(&'static str, String, String)>;
 impl Namer {
     /// A client of the nodes that there are at first.
     #[must_use]
-    pub fn new(
-        number: u8,
-        options: Arc<Options>,
-        judge: Arc<Mutex<Judge>>,
-        event_log: EventLog,
-        lull: ReadPause,
-        nodes: Vec<u8>,
-    ) -> Self {
+    pub fn new(number: u8, hosts: &Hosts) -> Self {
+        let (options, nodes) = (Arc::clone(&hosts.options), hosts.all());
         let patience = Duration::from_millis(options.work.patience_ms);
         let library = library::client(&nodes, patience, options.seed ^ (u64::from(number) << 8));
         let library = library.filter(|_| number % 2 == 1).map(Library::new);
         let api = Api::new(nodes, patience, Stream::new(options.seed, "api", 300 + u64::from(number)));
         let chance = Stream::new(options.seed, "names", number.into());
+        let (judge, event_log) = (Arc::clone(&hosts.judge), hosts.event_log.clone());
+        let lull = hosts.lull.clone();
         Self { number, api, options, judge, event_log, lull, chance, library, known: BTreeMap::new() }
     }
 

@@ -25,33 +25,16 @@ impl Users {
     #[must_use]
     pub fn start(hosts: &Hosts) -> Self {
         let history = History::default();
-        let (options, nodes) = (&hosts.options, hosts.all());
-        let roaming = (0..options.work.roaming).map(|number| ROAMING + 2 * number);
-        let clients = (0..options.work.clients).chain(roaming).map(|number| {
-            let client = Client::new(
-                number,
-                Arc::clone(options),
-                Arc::clone(&hosts.judge),
-                hosts.event_log.clone(),
-                Arc::clone(&history),
-                hosts.lull.clone(),
-                nodes.clone(),
-            );
-            machine(2, number).spawn(client.run())
+        let work = &hosts.options.work;
+        let roaming = (0..work.roaming).map(|number| ROAMING + 2 * number);
+        let clients = (0..work.clients).chain(roaming).map(|number| {
+            machine(2, number).spawn(Client::new(number, hosts, hosts.all(), Arc::clone(&history)).run())
         });
-        let namers = (0..options.work.namers).map(|number| {
-            let (judge, event_log) = (Arc::clone(&hosts.judge), hosts.event_log.clone());
-            let lull = hosts.lull.clone();
-            let namer = Namer::new(number, Arc::clone(options), judge, event_log, lull, nodes.clone());
-            machine(5, number).spawn(namer.run())
-        });
+        let namers = (0..work.namers).map(|number| machine(5, number).spawn(Namer::new(number, hosts).run()));
         let tasks = clients.chain(namers).collect();
         let told = Told::default();
-        let watchers = (0..options.work.watchers).map(|number| {
-            let (judge, event_log) = (Arc::clone(&hosts.judge), hosts.event_log.clone());
-            let watcher = Watcher::new(number, options, judge, event_log, nodes.clone(), told.clone());
-            machine(3, number).spawn(watcher.run())
-        });
+        let watchers = (0..work.watchers)
+            .map(|number| machine(3, number).spawn(Watcher::new(number, hosts, told.clone()).run()));
         Self { tasks, watchers: watchers.collect(), told, history }
     }
 

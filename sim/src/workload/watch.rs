@@ -4,8 +4,8 @@ use super::api::Api;
 use super::client::record_of;
 use super::library;
 use crate::event_log::{EventLog, lock};
+use crate::host::Hosts;
 use crate::judge::{Judge, own};
-use crate::options::Options;
 use crate::stream::Stream;
 use crate::table::Table;
 use core::time::Duration;
@@ -54,19 +54,14 @@ impl Told {
 impl Watcher {
     /// A watcher of the nodes that there are at first.
     #[must_use]
-    pub fn new(
-        number: u8,
-        options: &Options,
-        judge: Arc<Mutex<Judge>>,
-        event_log: EventLog,
-        nodes: Vec<u8>,
-        told: Told,
-    ) -> Self {
+    pub fn new(number: u8, hosts: &Hosts, told: Told) -> Self {
+        let (options, nodes) = (&hosts.options, hosts.all());
         let patience = Duration::from_millis(options.work.patience_ms);
         let which = 100 + u64::from(number);
         let api = Api::new(nodes.clone(), patience, Stream::new(options.seed, "api", which));
         let chance = Stream::new(options.seed, "watch", number.into());
         let view = View { records: BTreeMap::new(), revision: Revision::ZERO, pages: BTreeMap::new() };
+        let (judge, event_log) = (Arc::clone(&hosts.judge), hosts.event_log.clone());
         Self { number, api, nodes, judge, event_log, chance, view, told }
     }
 

@@ -1,4 +1,4 @@
-//! Looking at nodes, and changing who takes part.
+//! Status of the nodes, and changes of the membership.
 
 use super::print::Out;
 use crate::cli::connect::failed;
@@ -12,41 +12,41 @@ use serde_json::json;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum What {
-    /// The members
+    /// List the members
     List,
-    /// Admit a node as learner; it takes no part in votes
+    /// Admit a node as a learner: it receives the log and has no vote
     Add {
-        /// Its number
+        /// Number of the node
         node: u8,
-        /// Its life: one more each time its disk was lost
+        /// Incarnation of the node: 1, and one more each time its disk was lost
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
-        /// The subject of its certificate, as CN=n2,OU=control-plane,O=example
+        /// Subject of the node's certificate, as CN=n2,OU=control-plane,O=example
         #[arg(long, value_name = "SUBJECT")]
         identity: String,
-        /// Where it listens for nodes
+        /// Address where the node listens for peers
         #[arg(long, value_name = "HOST:PORT")]
         peer: Address,
-        /// Where it listens for clients
+        /// Address where the node listens for clients
         #[arg(long, value_name = "HOST:PORT")]
         client: Address,
-        /// Make it a voter as soon as it has caught up
+        /// Promote the learner to voter as soon as it has caught up
         #[arg(long)]
         promote: bool,
     },
-    /// Make a learner that has caught up a voter
+    /// Promote a learner to voter; the learner must have caught up
     Promote {
-        /// Its number
+        /// Number of the node
         node: u8,
     },
-    /// Remove a member
+    /// Remove a voter or learner
     Remove {
-        /// Its number
+        /// Number of the node
         node: u8,
     },
 }
 
-const HEAD: [&str; 6] = ["NODE", "LIFE", "VOTES", "IDENTITY", "PEERS", "CLIENTS"];
+const HEAD: [&str; 6] = ["NODE", "INCARNATION", "VOTER", "IDENTITY", "PEERS", "CLIENTS"];
 
 async fn members(client: &Client) -> Result<Vec<v1::Member>, Failed> {
     Ok(client.members().await.map_err(|error| failed(&error))?.members)
@@ -55,7 +55,8 @@ async fn members(client: &Client) -> Result<Vec<v1::Member>, Failed> {
 async fn find(client: &Client, node: u8) -> Result<v1::MemberRef, Failed> {
     let all = members(client).await?;
     let found = all.iter().find(|member| member.node == u32::from(node));
-    let found = found.ok_or_else(|| Failed::new(exit::REFUSED, format!("{} is no member", NodeId(node))))?;
+    let found =
+        found.ok_or_else(|| Failed::new(exit::REFUSED, format!("{} is not a member", NodeId(node))))?;
     Ok(v1::MemberRef { node: found.node, incarnation: found.incarnation })
 }
 
@@ -85,10 +86,10 @@ async fn change(client: &Client, change: Change) -> Result<(), Failed> {
     client.change_members(change).await.map(|_| ()).map_err(|error| failed(&error))
 }
 
-/// How long a learner may take to catch up before an operator has to look.
-const PATIENCE: u32 = 120;
+/// How often a promotion is retried, at intervals of 500 ms, while the learner has not caught up.
+const PROMOTION_RETRIES: u32 = 120;
 
-/// Promotes a learner once it has caught up.
+/// Promotes a learner, and waits until it has caught up or [`PROMOTION_RETRIES`] are used up.
 async fn promoted(client: &Client, member: v1::MemberRef) -> Result<(), Failed> {
     for waited in 0.. {
         let error = match client.change_members(Change::Promote(member)).await {
@@ -97,7 +98,7 @@ async fn promoted(client: &Client, member: v1::MemberRef) -> Result<(), Failed> 
         };
         let not_yet = matches!(&error, ClientError::Refused { reason, .. }
             if matches!(reason.as_str(), "NotCaughtUp" | "InProgress"));
-        if !not_yet || waited >= PATIENCE {
+        if !not_yet || waited >= PROMOTION_RETRIES {
             return Err(failed(&error));
         }
         if waited == 0 {
@@ -132,11 +133,14 @@ async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
 
 pub(super) async fn transfer(client: &Client, out: &Out, to: Option<u8>) -> Result<(), Failed> {
     let to = client.transfer(to.map(NodeId)).await.map_err(|error| failed(&error))?;
-    out.say(|| format!("handed over to {to}"), || json!({ "type": "transferred", "to": to.0 }));
+    out.say(
+        || format!("transferred the leadership to {to}"),
+        || json!({ "type": "transferred", "to": to.0 }),
+    );
     Ok(())
 }
 
-/// Every node that is known, by what it says itself; one that does not answer says so.
+/// Prints the status of every known node. A node that does not answer gets a row with the error.
 pub(super) async fn status(client: &Client, out: &Out) -> Result<(), Failed> {
     let mut addresses = client.addresses();
     if let Ok(all) = client.members().await {

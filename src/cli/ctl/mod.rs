@@ -1,28 +1,29 @@
-//! `ctl`: administer a cluster, and move partitions through their phases.
+//! `ctl`: administers a cluster and moves partitions through the phases of a migration.
 
 mod members;
 mod moves;
 mod partitions;
 mod print;
+mod transition;
 
 use super::connect::{Connect, block_on, failed};
 use super::{Failed, Format, exit};
 use crate::core::control_plane::PartitionName;
 use crate::core::ids::{PartitionId, Placement};
-use crate::node::proto::Asked;
+use crate::node::proto::PartitionSelector;
 use print::Out;
 use std::path::PathBuf;
 
 /// The options of `ctl`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A partition is a name (acme) or a number (p7); a placement is a letter (A) or a number (26).\n\n\
+    after_help = "A partition is given as a name (acme) or a number (p7); a placement as a letter (A) or a number (26).\n\n\
     Example:\n  cutover ctl -e localhost:7002 create acme --at A\n  cutover ctl -e localhost:7002 begin acme --to B"
 )]
 pub struct Args {
     #[command(flatten)]
     connect: Connect,
-    /// How results are printed
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(subcommand)]
@@ -31,33 +32,33 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// What each node knows of itself
+    /// Show the status that each node reports
     Status,
-    /// Who takes part, and who shall
+    /// List and change the members
     #[command(subcommand)]
     Members(members::What),
-    /// Hand the leadership over
+    /// Transfer the leadership
     Transfer {
-        /// To this node; by default to the voter that has most of the log
+        /// The new leader; by default the voter whose log is most complete
         #[arg(long, value_name = "NODE")]
         to: Option<u8>,
     },
-    /// All partitions
+    /// List all partitions
     List,
-    /// One partition: where it lives, and everything that the log holds of it
+    /// Show one partition: its placement, and the rest of its record in the log
     Get {
-        /// Which
+        /// Name or number (p7) of the partition
         partition: Named,
     },
-    /// Follow changes until interrupted
+    /// Print changes until interrupted
     Watch,
     #[command(flatten)]
     Move(moves::What),
 }
 
-/// A partition on the command line.
+/// A partition on the command line: its name, or `p` and its number.
 #[derive(Clone, Debug)]
-struct Named(Asked);
+struct Named(PartitionSelector);
 
 impl core::str::FromStr for Named {
     type Err = String;
@@ -65,14 +66,14 @@ impl core::str::FromStr for Named {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_prefix('p').and_then(|digits| digits.parse().ok());
         if let Some(number) = number {
-            return Ok(Self(Asked::Id(PartitionId(number))));
+            return Ok(Self(PartitionSelector::Id(PartitionId(number))));
         }
         let name: PartitionName = text.parse().map_err(|error| format!("{error}"))?;
-        Ok(Self(Asked::Name(name)))
+        Ok(Self(PartitionSelector::Name(name)))
     }
 }
 
-/// A placement on the command line.
+/// A placement on the command line: `A` to `Z`, `P26`, or `26`.
 #[derive(Clone, Copy, Debug)]
 struct At(Placement);
 
@@ -112,19 +113,19 @@ pub(super) fn run(args: Args) -> Result<(), Failed> {
 pub struct BackupArgs {
     #[command(flatten)]
     connect: Connect,
-    /// The file, which must not be there yet
+    /// The file to write; it must not exist yet
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 }
 
-/// Saves a backup: whole, or not at all.
+/// Writes the backup to a `.part` file and renames it, so that the target is either complete or absent.
 pub(super) fn backup(args: &BackupArgs) -> Result<(), Failed> {
     use std::io::Write as _;
     let client = args.connect.client()?;
     let path = args.to.display();
     let wrong = |error: std::io::Error| Failed::new(exit::DATA, format!("{path}: {error}"));
     if args.to.exists() {
-        return Err(Failed::new(exit::DATA, format!("{path}: there is a file already, expected none")));
+        return Err(Failed::new(exit::DATA, format!("{path}: the file exists, expected a new path")));
     }
     let bytes = block_on(async { client.backup().await.map_err(|error| failed(&error)) })?;
     let backup = crate::node::store::backup::decode(&bytes)

@@ -1,184 +1,179 @@
-//! Moving partitions, step by step. What the record knows is read from it; what only a store can know is given by hand.
+//! The transitions of a migration, one command each.
 
 use super::print::{Out, placement, state};
 use super::{At, Named};
+use crate::cli::Failed;
 use crate::cli::connect::failed;
-use crate::cli::{Failed, exit};
 use crate::client::Client;
-use crate::core::fence::{
-    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
-};
-use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
-use crate::core::migration::{
-    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition,
-};
-use crate::core::placement::{Guarantee, PartitionState};
-use crate::node::proto::{Asked, v1};
+use crate::core::ids::Placement;
+use crate::core::migration::Transition;
+use crate::core::placement::Guarantee;
+use crate::node::proto::{PartitionSelector, v1};
 use serde_json::json;
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(super) enum Kind {
-    /// The store seals
+    /// The sink enforces seals
     Sealed,
-    /// The store cannot seal
+    /// The sink cannot seal; the end of writes is bounded by time
     Timed,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(super) enum Proof {
-    /// The source was sealed after all
+    /// The source was sealed after the forced move
     Sealed,
-    /// The source was prepared for a later copy
+    /// The source was prepared for a later copy, and is closed for this one
     Closed,
-    /// The source has no copy any more
+    /// The source dropped its copy
     Dropped,
 }
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum What {
-    /// A new partition
+    /// Create a partition
     Create {
-        /// Its name, or a number (p7)
+        /// Name of the new partition, or a number (p7)
         partition: Named,
-        /// Where it is to live
+        /// Its placement
         #[arg(long)]
         at: At,
-        /// What the store there can promise
+        /// How the sink there ends writes
         #[arg(long, value_enum, default_value = "sealed")]
         guarantee: Kind,
     },
-    /// The store of a new partition has its copy
+    /// Open a new partition: its sink has created the copy
     Open {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// The store's incarnation
+        /// Incarnation of the sink
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
     },
-    /// What a begin would do
+    /// Show what a migration would do, and change nothing
     Plan {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// The target
+        /// Placement of the target
         #[arg(long)]
         to: At,
     },
-    /// Begin to move a partition
+    /// Begin a migration
     Begin {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// The target
+        /// Placement of the target
         #[arg(long)]
         to: At,
     },
-    /// The source is sealed: writes are refused from here until the flip
+    /// Enter the cutover with the source's seal receipt; writes are refused until `complete` or `abort`
     EnterCutover {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// Position of the source's last write, from its receipt
+        /// Position of the source's last write, from its seal receipt
         #[arg(long)]
         watermark: u64,
-        /// The source's incarnation
+        /// Incarnation of the source
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
-        /// The prepared target's incarnation
+        /// Incarnation of the prepared target
         #[arg(long, default_value_t = 1)]
         target_incarnation: u64,
     },
-    /// The same at a store that cannot seal; the wait begins here
+    /// Enter the cutover of a source that cannot seal; the bounded wait for its writes begins here
     EnterTimedCutover {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// The prepared target's incarnation
+        /// Incarnation of the prepared target
         #[arg(long, default_value_t = 1)]
         target_incarnation: u64,
-        /// The target does not hold writes against their tokens
+        /// The target does not enforce write tokens
         #[arg(long)]
         not_enforced: bool,
     },
-    /// Where the writes of a store that cannot seal ended, read after the wait
+    /// Record the last write of a source that cannot seal, read after the bounded wait
     RecordWatermark {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// Position of the last write
+        /// Position of the source's last write
         #[arg(long)]
         position: u64,
-        /// The source's incarnation
+        /// Incarnation of the source
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
     },
-    /// The flip: the target has caught up
+    /// Complete the migration: the target has caught up and owns the partition from here
     Complete {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// The position that the target's copy reaches
+        /// Position that the target's copy has reached
         #[arg(long)]
         position: u64,
-        /// The target's incarnation
+        /// Incarnation of the target
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
-        /// The target does not hold writes against their tokens
+        /// The target does not enforce write tokens
         #[arg(long)]
         not_enforced: bool,
     },
-    /// Back to the source, before the flip
+    /// Abort a migration that is not complete; the source owns the partition again
     Abort {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
     },
-    /// To the target without the source: writes may be lost
+    /// Give the partition to the target without a seal of the source; acknowledged writes may be lost
     Force {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// Who takes the responsibility
+        /// Name of the responsible operator, for the record
         #[arg(long)]
         operator: String,
-        /// And why
+        /// Reason, for the record
         #[arg(long)]
         reason: String,
-        /// The prepared target's incarnation
+        /// Incarnation of the prepared target
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
     },
-    /// The source of a forced move acknowledges nothing any more
+    /// Settle the debt of a forced move: the old source acknowledges no more writes
     Settle {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// What shows it
+        /// Which statement of the source shows it
         #[arg(long, value_enum)]
         proof: Proof,
-        /// The source's incarnation
+        /// Incarnation of the source
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
-        /// Position of its last write, if it was sealed
+        /// Position of the source's last write (with --proof sealed)
         #[arg(long, default_value_t = 0)]
         watermark: u64,
-        /// The later copy that it was prepared for, if it was
+        /// Migration id of the later copy that the source was prepared for (with --proof closed)
         #[arg(long, default_value_t = 0)]
         migration: u64,
     },
-    /// An old copy is no longer wanted
+    /// Mark an old copy as to be dropped
     Retire {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// The store that has it
+        /// Placement of the old copy
         #[arg(long)]
         at: At,
     },
-    /// An old copy is gone
+    /// Record that a retired copy is gone
     Forget {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
-        /// The store that had it
+        /// Placement of the old copy
         #[arg(long)]
         at: At,
-        /// The store's incarnation
+        /// Incarnation of the sink
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
     },
-    /// Delete a partition with all its data
+    /// Delete a partition and all its data
     Delete {
-        /// Which
+        /// Name or number of the partition
         partition: Named,
     },
 }
@@ -196,15 +191,15 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
     } else {
         let asked = what.partition().clone();
         let record = client.resolve(asked).await.map_err(|error| failed(&error))?.record;
-        // By number: the name may be another partition's by the time that this arrives.
-        (Asked::Id(record.partition), what.transition(&record)?)
+        // By number: by the time this arrives, the name may belong to another partition.
+        (PartitionSelector::Id(record.partition), what.transition(&record)?)
     };
-    // Under a session of its own: what is sent again after a broken connection is applied once.
+    // In a session, so that a request resent after a broken connection is applied once.
     let session = client.session().await.map_err(|error| failed(&error))?;
     let outcome = session.apply(asked.clone(), transition).await;
     let applied = outcome.map_err(|unresolved| failed(&unresolved.error))?.map_err(|error| failed(&error))?;
     let _best_effort = session.close().await;
-    let after = client.resolve(Asked::Id(applied.partition)).await;
+    let after = client.resolve(PartitionSelector::Id(applied.partition)).await;
     let now = after.map_or_else(
         |_| "gone".to_owned(),
         |found| state(v1::Record::of(&found.record, None).placed.as_ref()),
@@ -212,15 +207,15 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
     let (id, epoch) = (applied.partition, applied.epoch);
     out.say(
         || match &asked {
-            Asked::Name(name) => format!("{name} ({id})  {now}@{epoch}"),
-            Asked::Id(_) => format!("{id}  {now}@{epoch}"),
+            PartitionSelector::Name(name) => format!("{name} ({id})  {now}@{epoch}"),
+            PartitionSelector::Id(_) => format!("{id}  {now}@{epoch}"),
         },
         || json!({ "type": "applied", "partition": id.0, "epoch": epoch.0, "index": applied.index.0, "state": now }),
     );
     Ok(())
 }
 
-async fn plan(client: &Client, out: &Out, asked: Asked, to: Placement) -> Result<(), Failed> {
+async fn plan(client: &Client, out: &Out, asked: PartitionSelector, to: Placement) -> Result<(), Failed> {
     let plan = client.plan(asked, to).await.map_err(|error| failed(&error))?;
     let steps = plan.steps.join(", ");
     let (from, to) = (placement(plan.from), placement(plan.to));
@@ -240,35 +235,8 @@ async fn plan(client: &Client, out: &Out, asked: Asked, to: Placement) -> Result
     Ok(())
 }
 
-fn not(record: &PartitionRecord, what: &str) -> Failed {
-    let now = state(v1::Record::of(record, None).placed.as_ref());
-    Failed::new(exit::REFUSED, format!("{} is {now}, expected {what}", record.partition))
-}
-
-fn placed(record: &PartitionRecord) -> Result<Placed, Failed> {
-    record.placed.ok_or_else(|| not(record, "a partition that exists"))
-}
-
-fn ends(record: &PartitionRecord) -> Result<(Placement, Placement, Epoch), Failed> {
-    match (placed(record)?.state, record.draining_epoch()) {
-        (PartitionState::Migrating { from, to, .. }, Some(draining)) => Ok((from, to, draining)),
-        _ => Err(not(record, "one that is being moved")),
-    }
-}
-
-fn debt(record: &PartitionRecord) -> Result<Debt, Failed> {
-    placed(record)?.debt.ok_or_else(|| not(record, "one whose source was left unsealed"))
-}
-
-fn text<T: TryFrom<String>>(text: String) -> Result<T, Failed>
-where
-    T::Error: core::fmt::Display,
-{
-    T::try_from(text).map_err(|error| Failed::new(exit::USAGE, error))
-}
-
 impl What {
-    const fn partition(&self) -> &Asked {
+    const fn partition(&self) -> &PartitionSelector {
         match self {
             Self::Create { partition, .. }
             | Self::Open { partition, .. }
@@ -286,90 +254,4 @@ impl What {
             | Self::Delete { partition } => &partition.0,
         }
     }
-
-    /// The transition, resting on the record as it was read.
-    fn transition(self, record: &PartitionRecord) -> Result<Transition, Failed> {
-        let expected: Expected = record.expected();
-        let (partition, migration) = (record.partition, record.migration);
-        let speaker =
-            |store, incarnation| StatementOrigin { store, partition, incarnation: Incarnation(incarnation) };
-        Ok(match self {
-            Self::Create { .. } | Self::Plan { .. } => return Err(not(record, "no transition")),
-            Self::Open { incarnation, .. } => {
-                let by = speaker(placed(record)?.state.read_placement(), incarnation);
-                let prepared = Prepared::reported(by, migration, record.epoch.previous(), true);
-                Transition::Open { expected, prepared }
-            }
-            Self::Begin { to, .. } => Transition::Begin { expected, to: to.0 },
-            Self::EnterCutover { watermark, incarnation, target_incarnation, .. } => {
-                let (from, _, through) = ends(record)?;
-                let (watermark, target) = (Position(watermark), Incarnation(target_incarnation));
-                let receipt =
-                    SealReceipt::reported(speaker(from, incarnation), migration, through, watermark, target);
-                Transition::EnterCutover { expected, receipt }
-            }
-            Self::EnterTimedCutover { target_incarnation, not_enforced, .. } => {
-                let (_, to, draining) = ends(record)?;
-                let by = speaker(to, target_incarnation);
-                let prepared = Prepared::reported(by, migration, draining, !not_enforced);
-                Transition::EnterTimedCutover { expected, prepared }
-            }
-            Self::RecordWatermark { position, incarnation, .. } => {
-                let (from, ..) = ends(record)?;
-                let (by, position) = (speaker(from, incarnation), Position(position));
-                let reading = WatermarkReading::reported(by, migration, record.epoch, position, Epoch::ZERO);
-                Transition::RecordWatermark { expected, reading }
-            }
-            Self::Complete { position, incarnation, not_enforced, .. } => {
-                let (_, to, _) = ends(record)?;
-                let (by, position) = (speaker(to, incarnation), Position(position));
-                let evidence =
-                    CatchUpEvidence::reported(by, migration, record.epoch, position, !not_enforced);
-                Transition::Complete { expected, evidence }
-            }
-            Self::Abort { .. } => Transition::Abort { expected },
-            Self::Force { operator, reason, incarnation, .. } => {
-                let (_, to, draining) = ends(record)?;
-                let prepared = Prepared::reported(speaker(to, incarnation), migration, draining, true);
-                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
-                Transition::Force { expected, prepared, operator, reason }
-            }
-            Self::Settle { proof, incarnation, watermark, migration, .. } => {
-                settle(debt(record)?, proof, speaker, (incarnation, watermark, migration))
-            }
-            Self::Retire { at, .. } => {
-                Transition::RetireCopy { placement: at.0, copy: old_copy(record, at.0)? }
-            }
-            Self::Forget { at, incarnation, .. } => {
-                let copy = old_copy(record, at.0)?;
-                Transition::ForgetCopy { dropped: Dropped::reported(speaker(at.0, incarnation), copy) }
-            }
-            Self::Delete { .. } => Transition::Delete { expected },
-        })
-    }
-}
-
-/// The debt is paid: by which statement, with the numbers that only the store knows.
-fn settle(
-    debt: Debt,
-    proof: Proof,
-    speaker: impl Fn(Placement, u64) -> StatementOrigin,
-    (incarnation, watermark, later): (u64, u64, u64),
-) -> Transition {
-    let by = speaker(debt.placement, incarnation);
-    let proof = match proof {
-        Proof::Sealed => {
-            let (through, at) = (debt.through, Position(watermark));
-            Settlement::Sealed(SealReceipt::reported(by, debt.migration, through, at, debt.target))
-        }
-        Proof::Closed => Settlement::Closed(Prepared::reported(by, MigrationId(later), debt.through, true)),
-        Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy)),
-    };
-    Transition::Settle { migration: debt.migration, proof }
-}
-
-fn old_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Failed> {
-    let old = record.old_copies.iter().find(|old| old.placement == at);
-    old.map(|old| old.copy)
-        .ok_or_else(|| Failed::new(exit::REFUSED, format!("{} has no old copy at {at}", record.partition)))
 }

@@ -1,4 +1,4 @@
-//! Looking at partitions.
+//! Listing and watching partitions.
 
 use super::print::{Out, guarantee, notes, partition, record_json, state};
 use crate::cli::Failed;
@@ -6,7 +6,7 @@ use crate::cli::connect::failed;
 use crate::client::{Client, Update};
 use crate::core::ids::PartitionId;
 use crate::core::migration::PartitionRecord;
-use crate::node::proto::{Asked, v1};
+use crate::node::proto::{PartitionSelector, v1};
 use serde_json::json;
 
 fn row(record: &v1::Record) -> Vec<String> {
@@ -40,7 +40,7 @@ pub(super) async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
     Ok(())
 }
 
-pub(super) async fn get(client: &Client, out: &Out, asked: Asked) -> Result<(), Failed> {
+pub(super) async fn get(client: &Client, out: &Out, asked: PartitionSelector) -> Result<(), Failed> {
     let found = client.resolve(asked).await.map_err(|error| failed(&error))?;
     let record = v1::Record::of(&found.record, found.name.as_ref());
     out.table("partition", &HEAD, &[row(&record)], &[record_json(&record)]);

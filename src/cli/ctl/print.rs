@@ -1,11 +1,11 @@
-//! Tables for people, lines for machines.
+//! Output of `ctl`: tables for humans, one JSON object per line for programs.
 
 use crate::cli::Format;
 use crate::core::ids::Placement;
 use crate::node::proto::v1;
 use serde_json::{Value, json};
 
-/// Where results go.
+/// Prints results to stdout in the format that was asked for.
 pub(super) struct Out {
     format: Format,
 }
@@ -15,7 +15,7 @@ impl Out {
         Self { format }
     }
 
-    /// One result: a line of its own, or an object with a `type`.
+    /// Prints one result: a line of text, or a JSON object with a `type`.
     pub(super) fn say(&self, human: impl FnOnce() -> String, machine: impl FnOnce() -> Value) {
         match self.format {
             Format::Human => println!("{}", human()),
@@ -23,7 +23,7 @@ impl Out {
         }
     }
 
-    /// A table with a head, or an object for each row.
+    /// Prints a table with a header, or one JSON object per row with `kind` as its `type`.
     pub(super) fn table(&self, kind: &str, head: &[&str], rows: &[Vec<String>], machine: &[Value]) {
         if self.format == Format::Json {
             for value in machine {
@@ -70,7 +70,7 @@ pub(super) const fn guarantee(wire: v1::Guarantee) -> &'static str {
     }
 }
 
-/// `Active(A)`, `Draining(A>B)`, or that it is deleted.
+/// The state as `Active(A)`, `Draining(A>B)`, `Cutover(A>B)`, or `deleted` for `None`.
 pub(super) fn state(placed: Option<&v1::Placed>) -> String {
     let Some(placed) = placed else { return "deleted".to_owned() };
     let from = placement(placed.from);
@@ -83,7 +83,7 @@ pub(super) fn state(placed: Option<&v1::Placed>) -> String {
     }
 }
 
-/// What an operator has to know of a record beside its state.
+/// What the state does not show: a copy that is not opened, the watermark, the debt, old copies.
 pub(super) fn notes(record: &v1::Record) -> String {
     let mut notes = Vec::new();
     if let Some(placed) = &record.placed {

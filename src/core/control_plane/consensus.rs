@@ -178,7 +178,7 @@ pub trait ControlPlaneConsensus {
 
     /// Whether this node is the only voter and does not stand for election yet. Nobody else can be elected, so its election
     /// timeout may end at once.
-    fn waits_for_nobody(&self) -> bool {
+    fn is_unelected_sole_voter(&self) -> bool {
         let (ControlPlaneStatus { role, config, .. }, configuration) = (self.status(), self.configuration());
         let alone = configuration.is_voter(config.me) && configuration.voters().count() == 1;
         alone && role == RoleName::Follower

@@ -61,17 +61,7 @@ impl Output {
     /// The answer in it, if it is one.
     #[must_use]
     pub const fn reply(&self) -> Option<&Reply> {
-        match self {
-            Self::Reply(reply) => Some(reply),
-            Self::Append { .. }
-            | Self::Import { .. }
-            | Self::Erase
-            | Self::Persist
-            | Self::Admitted(_)
-            | Self::Serve(_)
-            | Self::Hand { .. }
-            | Self::Halt(_) => None,
-        }
+        if let Self::Reply(reply) = self { Some(reply) } else { None }
     }
 }
 

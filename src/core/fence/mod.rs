@@ -207,7 +207,7 @@ impl Fence {
         }
     }
 
-    fn speaker(&self) -> StatementOrigin {
+    fn origin(&self) -> StatementOrigin {
         let Config { store, partition, incarnation, .. } = self.config;
         StatementOrigin { store, partition, incarnation }
     }

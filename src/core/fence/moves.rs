@@ -37,7 +37,7 @@ impl Fence {
             }
         }
         let prepared =
-            Prepared::new(self.speaker(), self.durable.newest, self.durable.closed_through, self.enforces());
+            Prepared::new(self.origin(), self.durable.newest, self.durable.closed_through, self.enforces());
         outputs.extend(state(Reply::Prepared(prepared)));
         Ok(outputs)
     }
@@ -65,8 +65,8 @@ impl Fence {
                 self.durable.sealed_through = self.durable.sealed_through.max(seal.through);
                 // A late chunk must not extend the copy past the receipt's watermark (ADR 0012).
                 copy.finished = true;
-                let speaker = self.speaker();
-                let receipt = SealReceipt::new(speaker, seal.migration, seal.through, watermark, seal.target);
+                let origin = self.origin();
+                let receipt = SealReceipt::new(origin, seal.migration, seal.through, watermark, seal.target);
                 self.durable.receipt = Some(receipt);
                 receipt
             }
@@ -84,7 +84,7 @@ impl Fence {
             return Err(Refusal::Behind { have: position, asked: query.at_least });
         }
         let evidence =
-            CatchUpEvidence::new(self.speaker(), query.migration, query.epoch, position, self.enforces());
+            CatchUpEvidence::new(self.origin(), query.migration, query.epoch, position, self.enforces());
         Ok(state(Reply::Evidence(evidence)))
     }
 
@@ -92,7 +92,7 @@ impl Fence {
     pub(super) fn watermark(&self, query: WatermarkQuery) -> Steps {
         let position = self.copy()?.watermark;
         let sealed = self.durable.sealed_through;
-        let reading = WatermarkReading::new(self.speaker(), query.migration, query.epoch, position, sealed);
+        let reading = WatermarkReading::new(self.origin(), query.migration, query.epoch, position, sealed);
         Ok(state(Reply::Watermark(reading)))
     }
 
@@ -113,7 +113,7 @@ impl Fence {
         if self.durable.copy.take().is_some() {
             outputs.push(Output::Erase);
         }
-        outputs.extend(state(Reply::Dropped(Dropped::new(self.speaker(), drop.copy))));
+        outputs.extend(state(Reply::Dropped(Dropped::new(self.origin(), drop.copy))));
         Ok(outputs)
     }
 
@@ -158,7 +158,7 @@ impl Fence {
             copy.watermark = copy.watermark.next();
             copy.applied.remember(*id, copy.watermark, limits.sessions_max, limits.writes_per_session_max);
         }
-        let taken = ChunkTaken::new(self.speaker(), newest, self.watermark_or_zero());
+        let taken = ChunkTaken::new(self.origin(), newest, self.watermark_or_zero());
         let mut outputs = Vec::new();
         if !fresh.is_empty() {
             outputs.push(Output::Import { first, writes: fresh });

@@ -20,23 +20,23 @@ macro_rules! statement {
     ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident: $ty:ty,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-        pub struct $name { speaker: StatementOrigin, $($field: $ty,)* }
+        pub struct $name { origin: StatementOrigin, $($field: $ty,)* }
 
         impl $name {
-            pub(super) const fn new(speaker: StatementOrigin, $($field: $ty,)*) -> Self {
-                Self { speaker, $($field,)* }
+            pub(super) const fn new(origin: StatementOrigin, $($field: $ty,)*) -> Self {
+                Self { origin, $($field,)* }
             }
 
             /// A statement received from outside. It is as reliable as its reporter: the server requires a role.
             #[must_use]
-            pub const fn reported(speaker: StatementOrigin, $($field: $ty,)*) -> Self {
-                Self::new(speaker, $($field,)*)
+            pub const fn reported(origin: StatementOrigin, $($field: $ty,)*) -> Self {
+                Self::new(origin, $($field,)*)
             }
 
             /// Its origin.
             #[must_use]
-            pub const fn speaker(&self) -> StatementOrigin {
-                self.speaker
+            pub const fn origin(&self) -> StatementOrigin {
+                self.origin
             }
 
             $($(#[$fdoc])*

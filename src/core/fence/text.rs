@@ -57,7 +57,7 @@ fn request(request: &Request) -> String {
 fn reply(reply: &Reply) -> String {
     match reply {
         Reply::Prepared(p) => {
-            let incarnation = p.speaker().incarnation;
+            let incarnation = p.origin().incarnation;
             format!("prepared {} closed-through {} by {incarnation}", p.migration(), p.closed_through())
         }
         Reply::Sealed(r) => format!(
@@ -68,7 +68,7 @@ fn reply(reply: &Reply) -> String {
             r.target()
         ),
         Reply::Evidence(e) => {
-            let (said, at) = (e.speaker().incarnation, e.epoch());
+            let (said, at) = (e.origin().incarnation, e.epoch());
             format!("evidence {} position {} at {at} by {said}", e.migration(), e.position())
         }
         Reply::Watermark(w) => {

@@ -111,14 +111,14 @@ impl Before<'_> {
     fn is_sealed(&self, receipt: &SealReceipt) -> bool {
         let reaches = self.record.is_some_and(|record| receipt.through() >= record.epoch);
         self.is(Phase::Draining)
-            && self.by(receipt.speaker(), self.owner())
+            && self.by(receipt.origin(), self.owner())
             && self.about(receipt.migration())
             && reaches
     }
 
     fn lacks_watermark(&self, reading: &WatermarkReading) -> bool {
         self.is(Phase::Cutover)
-            && self.by(reading.speaker(), self.owner())
+            && self.by(reading.origin(), self.owner())
             && self.about(reading.migration())
             && self.at(reading.epoch())
             && self.placed.and_then(|placed| placed.cutover?.watermark).is_none()
@@ -126,11 +126,11 @@ impl Before<'_> {
 
     fn is_caught_up(&self, evidence: &CatchUpEvidence) -> bool {
         let reaches = self.placed.and_then(|placed| placed.cutover).is_some_and(|facts| {
-            evidence.speaker().incarnation == facts.target
+            evidence.origin().incarnation == facts.target
                 && facts.watermark.is_some_and(|watermark| evidence.position() >= watermark)
         });
         self.is(Phase::Cutover)
-            && self.by(evidence.speaker(), self.target())
+            && self.by(evidence.origin(), self.target())
             && self.about(evidence.migration())
             && self.at(evidence.epoch())
             && reaches
@@ -141,12 +141,12 @@ impl Before<'_> {
             let at = Some(debt.placement);
             debt.migration == migration
                 && match proof {
-                    Settlement::Sealed(said) => self.by(said.speaker(), at) && said.through() >= debt.through,
+                    Settlement::Sealed(said) => self.by(said.origin(), at) && said.through() >= debt.through,
                     Settlement::Closed(said) => {
                         let reaches = said.closed_through() >= debt.through && said.enforces();
-                        self.by(said.speaker(), at) && reaches
+                        self.by(said.origin(), at) && reaches
                     }
-                    Settlement::Dropped(said) => self.by(said.speaker(), at) && said.copy() >= debt.copy,
+                    Settlement::Dropped(said) => self.by(said.origin(), at) && said.copy() >= debt.copy,
                 }
         })
     }
@@ -165,14 +165,14 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
         }
         Transition::Open { prepared, .. } => {
             let made = placed.is_some_and(|placed| placed.copy == prepared.migration());
-            was.by(prepared.speaker(), was.owner()) && made
+            was.by(prepared.origin(), was.owner()) && made
         }
         Transition::RetireCopy { placement, copy } => record.is_some_and(|record| {
             record.old_copies.iter().any(|old| (old.placement, old.copy) == (*placement, *copy))
         }),
         Transition::ForgetCopy { dropped } => record.is_some_and(|record| {
             let gone =
-                |old: &OldCopy| was.by(dropped.speaker(), Some(old.placement)) && old.copy <= dropped.copy();
+                |old: &OldCopy| was.by(dropped.origin(), Some(old.placement)) && old.copy <= dropped.copy();
             record.old_copies.iter().any(gone)
         }),
         Transition::Delete { .. } => {
@@ -186,14 +186,14 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
         Transition::EnterCutover { receipt, .. } => was.is_sealed(receipt),
         Transition::EnterTimedCutover { prepared, .. } => {
             was.is(Phase::Draining)
-                && was.by(prepared.speaker(), was.target())
+                && was.by(prepared.origin(), was.target())
                 && was.about(prepared.migration())
         }
         Transition::RecordWatermark { reading, .. } => was.lacks_watermark(reading),
         Transition::Complete { evidence, .. } => was.is_caught_up(evidence),
         Transition::Abort { .. } => was.target().is_some(),
         Transition::Force { prepared, .. } => {
-            was.by(prepared.speaker(), was.target())
+            was.by(prepared.origin(), was.target())
                 && was.about(prepared.migration())
                 && placed.is_some_and(|placed| placed.debt.is_none())
         }

@@ -198,23 +198,11 @@ impl Transition {
     /// The statement of a dropped copy in it, if any.
     #[must_use]
     pub const fn dropped(&self) -> Option<&Dropped> {
-        match self {
-            Self::ForgetCopy { dropped } | Self::Settle { proof: Settlement::Dropped(dropped), .. } => {
-                Some(dropped)
-            }
-            Self::Create { .. }
-            | Self::Open { .. }
-            | Self::Begin { .. }
-            | Self::EnterCutover { .. }
-            | Self::EnterTimedCutover { .. }
-            | Self::RecordWatermark { .. }
-            | Self::Complete { .. }
-            | Self::Abort { .. }
-            | Self::Force { .. }
-            | Self::Settle { proof: Settlement::Sealed(_) | Settlement::Closed(_), .. }
-            | Self::RetireCopy { .. }
-            | Self::Delete { .. } => None,
+        if let Self::ForgetCopy { dropped } | Self::Settle { proof: Settlement::Dropped(dropped), .. } = self
+        {
+            return Some(dropped);
         }
+        None
     }
 }
 

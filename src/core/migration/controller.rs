@@ -150,7 +150,7 @@ impl Controller {
         let Some(placed) = record.placed else { return Vec::new() };
         let expected = record.expected();
         if let Some(debt) = placed.debt
-            && prepared.speaker().store == debt.placement
+            && prepared.origin().store == debt.placement
             && prepared.closed_through() >= debt.through
             && prepared.enforces()
         {
@@ -163,7 +163,7 @@ impl Controller {
             }
             return vec![propose(record, Transition::Open { expected, prepared: *prepared })];
         };
-        if prepared.migration() != record.migration || prepared.speaker().store != flight.to {
+        if prepared.migration() != record.migration || prepared.origin().store != flight.to {
             return Vec::new();
         }
         match (placed.guarantee, self.policy.lag_writes_max) {
@@ -172,7 +172,7 @@ impl Controller {
                 let enter = Transition::EnterTimedCutover { expected, prepared: *prepared };
                 vec![Output::SetTimer(Timer::BlockedBudget { migration }), propose(record, enter)]
             }
-            (Guarantee::Sealed, None) => seal(&flight, prepared.speaker().incarnation),
+            (Guarantee::Sealed, None) => seal(&flight, prepared.origin().incarnation),
             (Guarantee::Sealed, Some(_)) => vec![ask_watermark(&flight)],
         }
     }
@@ -212,7 +212,7 @@ impl Controller {
             return Vec::new();
         }
         match (flight.phase, flight.placed.guarantee) {
-            (Phase::Draining, Guarantee::Sealed) => seal(&flight, evidence.speaker().incarnation),
+            (Phase::Draining, Guarantee::Sealed) => seal(&flight, evidence.origin().incarnation),
             (Phase::Draining, Guarantee::Timed) => Vec::new(),
             (Phase::Cutover, _) => {
                 let expected = record.expected();
@@ -293,7 +293,7 @@ fn sealed(record: &PartitionRecord, receipt: &SealReceipt) -> Vec<Output> {
 fn dropped_copy(record: &PartitionRecord, dropped: &Dropped) -> Vec<Output> {
     let mut outputs = Vec::new();
     if let Some(debt) = record.placed.and_then(|placed| placed.debt)
-        && dropped.speaker().store == debt.placement
+        && dropped.origin().store == debt.placement
         && dropped.copy() >= debt.copy
     {
         let proof = Settlement::Dropped(*dropped);

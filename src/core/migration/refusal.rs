@@ -76,11 +76,11 @@ pub enum MigrationError {
         partition: PartitionId,
     },
     /// A statement is not by the store that the record names.
-    #[error("the statement is by {}, {}, the record says {placement}", said.store, said.partition)]
+    #[error("the statement is by {}, {}, the record says {placement}", origin.store, origin.partition)]
     OtherSpeaker {
-        /// Who made the statement.
-        said: StatementOrigin,
-        /// The store that should have made it.
+        /// The copy that made the statement.
+        origin: StatementOrigin,
+        /// The sink that should have made it.
         placement: Placement,
     },
     /// A statement is by another incarnation than the record names.

@@ -33,7 +33,7 @@ fn command(command: &Command) -> String {
         }
         Transition::Begin { expected, to } => format!("begin >{to} {}", on(expected)),
         Transition::EnterCutover { expected, receipt } => {
-            let by = receipt.speaker();
+            let by = receipt.origin();
             format!(
                 "cutover {} ({} {}: {})",
                 on(expected),
@@ -49,37 +49,33 @@ fn command(command: &Command) -> String {
             format!("watermark {} ({})", on(expected), text(Reply::Watermark(*reading)))
         }
         Transition::Complete { expected, evidence } => {
-            let by = evidence.speaker().store;
+            let by = evidence.origin().store;
             format!("complete {} ({by}: {})", on(expected), text(Reply::Evidence(*evidence)))
         }
         Transition::Abort { expected } => format!("abort {}", on(expected)),
         Transition::Force { expected, prepared, operator, .. } => {
-            let by = prepared.speaker().store;
+            let by = prepared.origin().store;
             let said = text(Reply::Prepared(*prepared));
             format!("force {} ({by}: {said}) by {}", on(expected), operator.as_ref())
         }
         Transition::Settle { migration, proof } => match proof {
             Settlement::Sealed(receipt) => {
-                format!("settle {migration} ({}: {})", receipt.speaker().store, text(Reply::Sealed(*receipt)))
+                format!("settle {migration} ({}: {})", receipt.origin().store, text(Reply::Sealed(*receipt)))
             }
             Settlement::Dropped(dropped) => {
-                format!(
-                    "settle {migration} ({}: {})",
-                    dropped.speaker().store,
-                    text(Reply::Dropped(*dropped))
-                )
+                format!("settle {migration} ({}: {})", dropped.origin().store, text(Reply::Dropped(*dropped)))
             }
             Settlement::Closed(prepared) => {
                 format!(
                     "settle {migration} ({}: {})",
-                    prepared.speaker().store,
+                    prepared.origin().store,
                     text(Reply::Prepared(*prepared))
                 )
             }
         },
         Transition::RetireCopy { placement, copy } => format!("retire {copy} at {placement}"),
         Transition::ForgetCopy { dropped } => {
-            let by = dropped.speaker();
+            let by = dropped.origin();
             format!("forget {} at {} {}", dropped.copy(), by.store, by.incarnation)
         }
         Transition::Delete { expected } => format!("delete {}", on(expected)),

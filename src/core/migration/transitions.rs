@@ -55,7 +55,7 @@ pub(super) fn open(record: &PartitionRecord, expected: Expected, prepared: &Prep
     if placed.opened {
         return Err(MigrationError::AlreadyOpen { partition: record.partition });
     }
-    check_speaker(record, prepared.speaker(), placed.state.read_placement())?;
+    check_origin(record, prepared.origin(), placed.state.read_placement())?;
     check_migration(placed.copy, prepared.migration())?;
     if placed.guarantee != promised(prepared.enforces()) {
         return Err(MigrationError::WrongGuarantee { have: placed.guarantee });
@@ -91,7 +91,7 @@ pub(super) fn begin(
 
 pub(super) fn enter_cutover(record: &PartitionRecord, expected: Expected, receipt: &SealReceipt) -> Next {
     let flight = draining(record, expected, Guarantee::Sealed)?;
-    check_speaker(record, receipt.speaker(), flight.from)?;
+    check_origin(record, receipt.origin(), flight.from)?;
     check_migration(record.migration, receipt.migration())?;
     check_reach(record.epoch, receipt.through())?;
     let facts = CutoverFacts {
@@ -104,9 +104,9 @@ pub(super) fn enter_cutover(record: &PartitionRecord, expected: Expected, receip
 
 pub(super) fn enter_timed_cutover(record: &PartitionRecord, expected: Expected, prepared: &Prepared) -> Next {
     let flight = draining(record, expected, Guarantee::Timed)?;
-    check_speaker(record, prepared.speaker(), flight.to)?;
+    check_origin(record, prepared.origin(), flight.to)?;
     check_migration(record.migration, prepared.migration())?;
-    let target = prepared.speaker().incarnation;
+    let target = prepared.origin().incarnation;
     Ok(into_cutover(record, &flight, CutoverFacts { draining: record.epoch, target, watermark: None }))
 }
 
@@ -122,7 +122,7 @@ pub(super) fn record_watermark(
     if let Some(have) = facts.watermark {
         return Err(MigrationError::WatermarkRecorded { have });
     }
-    check_speaker(record, reading.speaker(), flight.from)?;
+    check_origin(record, reading.origin(), flight.from)?;
     check_migration(record.migration, reading.migration())?;
     check_epoch(record.epoch, reading.epoch())?;
     let cutover = Some(CutoverFacts { watermark: Some(reading.position()), ..facts });
@@ -131,9 +131,9 @@ pub(super) fn record_watermark(
 
 pub(super) fn complete(record: &PartitionRecord, expected: Expected, evidence: &CatchUpEvidence) -> Next {
     let (flight, facts) = in_cutover(record, expected)?;
-    check_speaker(record, evidence.speaker(), flight.to)?;
-    if evidence.speaker().incarnation != facts.target {
-        let have = evidence.speaker().incarnation;
+    check_origin(record, evidence.origin(), flight.to)?;
+    if evidence.origin().incarnation != facts.target {
+        let have = evidence.origin().incarnation;
         return Err(MigrationError::OtherIncarnation { have, expected: facts.target });
     }
     check_migration(record.migration, evidence.migration())?;
@@ -161,7 +161,7 @@ pub(super) fn abort(record: &PartitionRecord, expected: Expected) -> Next {
 
 pub(super) fn force(record: &PartitionRecord, expected: Expected, prepared: &Prepared) -> Next {
     let flight = flight(record, expected)?;
-    check_speaker(record, prepared.speaker(), flight.to)?;
+    check_origin(record, prepared.origin(), flight.to)?;
     check_migration(record.migration, prepared.migration())?;
     if let Some(Debt { placement, through, .. }) = flight.placed.debt {
         return Err(MigrationError::Unsettled { placement, through });
@@ -172,7 +172,7 @@ pub(super) fn force(record: &PartitionRecord, expected: Expected, prepared: &Pre
         through: draining,
         migration: record.migration,
         copy: flight.placed.copy,
-        target: prepared.speaker().incarnation,
+        target: prepared.origin().incarnation,
     };
     Ok(flip(record, &flight, draining, prepared.enforces(), Some(debt)))
 }
@@ -184,11 +184,11 @@ pub(super) fn settle(record: &PartitionRecord, migration: MigrationId, proof: &S
     };
     match proof {
         Settlement::Sealed(receipt) => {
-            check_speaker(record, receipt.speaker(), debt.placement)?;
+            check_origin(record, receipt.origin(), debt.placement)?;
             check_reach(debt.through, receipt.through())?;
         }
         Settlement::Closed(prepared) => {
-            check_speaker(record, prepared.speaker(), debt.placement)?;
+            check_origin(record, prepared.origin(), debt.placement)?;
             check_reach(debt.through, prepared.closed_through())?;
             if !prepared.enforces() {
                 let (placement, through) = (debt.placement, prepared.closed_through());
@@ -197,7 +197,7 @@ pub(super) fn settle(record: &PartitionRecord, migration: MigrationId, proof: &S
         }
         // A store without a copy is closed to every token until it is prepared, which closes it further.
         Settlement::Dropped(dropped) => {
-            check_speaker(record, dropped.speaker(), debt.placement)?;
+            check_origin(record, dropped.origin(), debt.placement)?;
             if dropped.copy() < debt.copy {
                 return Err(MigrationError::OtherMigration { have: dropped.copy(), expected: debt.copy });
             }
@@ -215,8 +215,8 @@ pub(super) fn retire_copy(record: &PartitionRecord, placement: Placement, copy: 
 }
 
 pub(super) fn forget_copy(record: &PartitionRecord, dropped: &Dropped) -> Next {
-    let (placement, copy) = (dropped.speaker().store, dropped.copy());
-    check_speaker(record, dropped.speaker(), placement)?;
+    let (placement, copy) = (dropped.origin().store, dropped.copy());
+    check_origin(record, dropped.origin(), placement)?;
     let mut next = record.clone();
     next.old_copies.retain(|old| old.placement != placement || old.copy > copy);
     if next.old_copies.len() == record.old_copies.len() {
@@ -348,15 +348,15 @@ fn check_expected(record: &PartitionRecord, expected: Expected) -> Result<(), Mi
     })
 }
 
-fn check_speaker(
+fn check_origin(
     record: &PartitionRecord,
-    said: StatementOrigin,
+    origin: StatementOrigin,
     placement: Placement,
 ) -> Result<(), MigrationError> {
-    if said.store == placement && said.partition == record.partition {
+    if origin.store == placement && origin.partition == record.partition {
         return Ok(());
     }
-    Err(MigrationError::OtherSpeaker { said, placement })
+    Err(MigrationError::OtherSpeaker { origin, placement })
 }
 
 fn check_migration(expected: MigrationId, have: MigrationId) -> Result<(), MigrationError> {

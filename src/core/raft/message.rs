@@ -126,6 +126,23 @@ impl<P> Body<P> {
             | Self::StaleTerm => true,
         }
     }
+
+    /// Whether it asks for a vote or a pre-vote, or answers such a request.
+    #[must_use]
+    pub const fn is_election_message(&self) -> bool {
+        match self {
+            Self::PreVote { .. }
+            | Self::PreVoted { .. }
+            | Self::RequestVote { .. }
+            | Self::VoteReply { .. } => true,
+            Self::Append(_)
+            | Self::Appended { .. }
+            | Self::AppendRejected { .. }
+            | Self::Install(_)
+            | Self::TimeoutNow
+            | Self::StaleTerm => false,
+        }
+    }
 }
 
 impl<P> Message<P> {

@@ -4,15 +4,17 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The timers of a node, in milliseconds.
+/// The timers of a node, in milliseconds. See [`Timing::validate`] for how they depend on each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timing {
-    /// The interval of heartbeats.
+    /// Interval of a leader's heartbeats.
     pub heartbeat_ms: u64,
-    /// The shortest election timeout.
+    /// Lower bound of the election timeout, and the time for which a follower in contact with a leader grants
+    /// no vote.
     pub election_timeout_ms_min: u64,
-    /// The longest. Each timeout is drawn between the two, so that two nodes rarely campaign at once.
+    /// Upper bound (exclusive) of the election timeout. Each timeout is drawn at random, so that nodes rarely
+    /// campaign at once.
     pub election_timeout_ms_max: u64,
 }
 
@@ -22,31 +24,32 @@ impl Default for Timing {
     }
 }
 
-/// Timers that cannot work.
+/// Why timers are refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum TimingError {
-    /// Heartbeats are too rare: a follower could time out with nothing wrong.
+    /// `heartbeat_ms` is 0, or more than a third of the shortest election timeout: a few lost heartbeats
+    /// would cause an election.
     #[error(
         "heartbeat_ms is {heartbeat}, at most a third of election_timeout_ms_min ({min}) is needed, and at least 1"
     )]
     Heartbeat {
-        /// The heartbeat.
+        /// `heartbeat_ms`.
         heartbeat: u64,
-        /// The shortest election timeout.
+        /// `election_timeout_ms_min`.
         min: u64,
     },
-    /// The longest timeout is not above the shortest.
+    /// The longest election timeout is not above the shortest.
     #[error("election_timeout_ms_max is {max}, more than election_timeout_ms_min ({min}) is needed")]
     Election {
-        /// The shortest.
+        /// `election_timeout_ms_min`.
         min: u64,
-        /// The longest.
+        /// `election_timeout_ms_max`.
         max: u64,
     },
 }
 
 impl Timing {
-    /// Checks that the timers can work together.
+    /// Checks the relations between the timers.
     ///
     /// # Errors
     /// [`TimingError`]
@@ -62,28 +65,29 @@ impl Timing {
         Ok(())
     }
 
-    /// The longest election timeout.
+    /// The upper bound of the election timeout.
     #[must_use]
     pub const fn election_timeout_max(&self) -> Duration {
         Duration::from_millis(self.election_timeout_ms_max)
     }
 }
 
-/// Bounds of the queues of a driver.
+/// Queue lengths of a driver. A configuration file must give at least 1 for all but `watchers` and `history`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Queues {
-    /// Queued messages of peers; further ones are dropped.
+    /// Messages from peers that wait for the engine; further ones are dropped.
     pub inbox: usize,
-    /// Queued requests of callers; further ones are refused.
+    /// Requests of callers that wait for the engine; further ones are refused.
     pub requests: usize,
-    /// Batches that are not durable yet; at this many the driver waits for the disk.
+    /// Batches that are not durable yet; at this number the driver takes no more messages or requests until
+    /// the disk catches up.
     pub batches: usize,
-    /// Changes queued for one watcher; at this many it is cut off.
+    /// Changes that wait for one watcher; a watcher that exceeds it is disconnected.
     pub watch: usize,
-    /// Open watchers.
+    /// Open watches; further ones are refused.
     pub watchers: usize,
-    /// Changes kept for watchers that resume.
+    /// Recent changes kept in memory, so that a watcher can resume without a full resync.
     pub history: usize,
 }
 

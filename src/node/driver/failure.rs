@@ -1,24 +1,24 @@
-//! Why the driver has no answer to a request.
+//! Failures of a request to the driver.
 
 use crate::core::control_plane::ControlPlaneError;
 use thiserror::Error;
 
-/// Why a request has no answer.
+/// Why a request has no outcome.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Failure {
-    /// The engine says no: it is not in the log, and will not be.
+    /// The engine refused the request. Nothing was appended to the log.
     #[error(transparent)]
     Refused(#[from] ControlPlaneError),
-    /// Too much waits already: nothing was done.
+    /// A queue is full. Nothing was done.
     #[error("too many {what} are waiting")]
     Busy {
-        /// Of what.
+        /// What the queue holds, for the message.
         what: &'static str,
     },
-    /// The node has stopped, or stops, and nothing was done.
+    /// The node is stopping or has stopped. Nothing was done.
     #[error("this node is stopping")]
     Stopping,
-    /// The node stopped on the way: it may have been done.
+    /// The node stopped while the request was in progress. The entry may be committed or not.
     #[error("this node stopped before the outcome was known")]
     Indeterminate,
 }

@@ -1,7 +1,9 @@
 //! Changes of the table, for watchers.
 //!
-//! A watcher resumes at the last revision that it has seen. It gets every later change in order or, if this node no longer has
-//! them all, all records: never a silent gap. Of changes that were applied together, it gets the last one of each partition.
+//! A watcher resumes at the last revision that it has seen. It gets every later change in order or, if this
+//! node no longer has
+//! them all, all records, so there is never an unnoticed gap. Of changes applied together, it gets the last
+//! one per partition.
 
 use super::failure::Failure;
 use crate::core::control_plane::{ControlPlaneState, PartitionName};
@@ -12,24 +14,24 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// A record with the name of its partition.
+/// A partition's record, with the partition's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NamedRecord {
     /// The record.
     pub record: PartitionRecord,
-    /// The name, if it has one.
+    /// The name, or `None` for a partition that was created by number.
     pub name: Option<PartitionName>,
 }
 
 impl NamedRecord {
-    /// The record of a partition as it is now.
+    /// The current record of a partition; `None` if it is unknown or gone.
     #[must_use]
     pub fn of(state: &ControlPlaneState, partition: PartitionId) -> Option<Self> {
         let record = state.table().record(partition)?.clone();
         Some(Self { record, name: state.directory().name(partition).cloned() })
     }
 
-    /// All of them, by partition.
+    /// All records, by partition id.
     pub fn all(state: &ControlPlaneState) -> impl Iterator<Item = Self> {
         let name = |record: &PartitionRecord| state.directory().name(record.partition).cloned();
         state.table().records().map(move |record| Self { record: record.clone(), name: name(record) })
@@ -39,35 +41,35 @@ impl NamedRecord {
 /// A change of one partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Changed {
-    /// The revision of the change before it: a watcher that has seen less has a gap.
+    /// The revision of the previous change of any partition: a watcher that has seen less has a gap.
     pub after: Revision,
     /// The revision of this change.
     pub revision: Revision,
     /// The partition.
     pub partition: PartitionId,
-    /// Its new record; none if it is gone.
+    /// The new record, or `None` if the partition is gone.
     pub record: Option<Arc<NamedRecord>>,
 }
 
 /// An update for a watcher.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FeedItem {
-    /// All records at one revision, in place of all earlier updates.
+    /// All records at one revision. They replace all earlier updates.
     Resync {
-        /// All records, by partition.
+        /// All records, by partition id.
         records: Arc<Vec<NamedRecord>>,
-        /// Their revision.
+        /// The revision at which they were taken.
         revision: Revision,
     },
-    /// A change.
+    /// A change of one partition.
     Changed(Changed),
 }
 
-/// The latest changes, and the watchers.
+/// The recent changes and the open watches of one node.
 #[derive(Debug)]
 pub(super) struct Feed {
     history: VecDeque<Changed>,
-    /// Every change after this revision is in the history.
+    /// The history has every change after this revision.
     complete_after: Revision,
     last: Revision,
     watchers: Vec<Watcher>,
@@ -76,7 +78,8 @@ pub(super) struct Feed {
     watchers_max: usize,
 }
 
-/// A watcher. It may have seen more at another node than this one has; then it gets nothing until this node has more.
+/// An open watch. A watcher that resumes with a revision this node has not reached gets nothing until the
+/// node passes it.
 #[derive(Debug)]
 struct Watcher {
     seen: Revision,
@@ -93,7 +96,7 @@ impl FeedItem {
 }
 
 impl Feed {
-    /// Starts without a history: the changes before the start of the node are not known.
+    /// A feed without history: after a restart of the node, earlier changes are not known.
     pub(super) fn new(state: &ControlPlaneState, queues: &super::Queues) -> Self {
         Self {
             history: VecDeque::new(),
@@ -106,7 +109,7 @@ impl Feed {
         }
     }
 
-    /// Adds a watcher, with the updates after the revision that it has seen.
+    /// Adds a watcher, and queues the updates after the revision it has seen.
     pub(super) fn watch(
         &mut self,
         after: Revision,
@@ -131,7 +134,8 @@ impl Feed {
         Ok(receiver)
     }
 
-    /// Sends what has changed, each partition with its last revision.
+    /// Sends the changes to all watchers: for each touched partition its current record, at the revision of
+    /// its last change.
     pub(super) fn publish(&mut self, touched: &BTreeMap<PartitionId, Revision>, state: &ControlPlaneState) {
         let mut changes: Vec<_> =
             touched.iter().map(|(partition, revision)| (*revision, *partition)).collect();
@@ -140,7 +144,7 @@ impl Feed {
             let record = NamedRecord::of(state, partition).map(Arc::new);
             let change = Changed { after: self.last, revision, partition, record };
             self.last = revision;
-            self.tell(&FeedItem::Changed(change.clone()));
+            self.send_to_watchers(&FeedItem::Changed(change.clone()));
             self.history.push_back(change);
         }
         while self.history.len() > self.history_max
@@ -150,17 +154,19 @@ impl Feed {
         }
     }
 
-    /// Starts the history again after a snapshot was installed: the changes in between are not known.
+    /// Clears the history after a snapshot was installed, since the changes in between are not known, and
+    /// sends all records.
     pub(super) fn restart(&mut self, state: &ControlPlaneState) {
         self.history.clear();
         (self.complete_after, self.last) = (state.revision(), state.revision());
         if !self.watchers.is_empty() {
-            self.tell(&everything(state));
+            self.send_to_watchers(&everything(state));
         }
     }
 
-    /// A watcher that does not keep up is let go: it sees the end of its stream, and resumes.
-    fn tell(&mut self, item: &FeedItem) {
+    /// Sends an item to every watcher that has not seen it. Drops a watcher whose queue is full: its stream
+    /// ends, and it resumes.
+    fn send_to_watchers(&mut self, item: &FeedItem) {
         let revision = item.revision();
         let ahead = |watcher: &Watcher| watcher.seen >= revision && watcher.seen > Revision::ZERO;
         let sent = |watcher: &Watcher| match watcher.sender.try_send(item.clone()) {
@@ -190,7 +196,7 @@ mod tests {
     use crate::core::raft::Machine as _;
     use crate::node::driver::Queues;
 
-    /// A partition of its own is created at this place, and told.
+    /// Creates partition `at` with the entry at index `at`, and publishes the change.
     fn create(state: &mut ControlPlaneState, feed: &mut Feed, at: u32) {
         let partition = PartitionId(at);
         let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
@@ -199,11 +205,12 @@ mod tests {
         feed.publish(&BTreeMap::from([(partition, Revision(at.into()))]), state);
     }
 
-    fn told(receiver: &mut mpsc::Receiver<FeedItem>) -> Vec<u64> {
+    fn revisions(receiver: &mut mpsc::Receiver<FeedItem>) -> Vec<u64> {
         core::iter::from_fn(|| receiver.try_recv().ok()).map(|item| item.revision().0).collect()
     }
 
-    /// A watcher that has seen more elsewhere must not be taken back: its view would go back in time.
+    /// A watcher that has seen a later revision at another node must not get an earlier one: its view would
+    /// go back in time.
     #[test]
     fn a_node_that_is_behind_waits_until_it_has_news() {
         let mut state = ControlPlaneState::new(Caps::PRODUCTION, []);
@@ -214,10 +221,10 @@ mod tests {
         for at in 4..=6 {
             create(&mut state, &mut feed, at);
         }
-        assert_eq!(told(&mut ahead), [6]);
-        assert_eq!(told(&mut fresh), [3, 4, 5, 6]);
+        assert_eq!(revisions(&mut ahead), [6]);
+        assert_eq!(revisions(&mut fresh), [3, 4, 5, 6]);
         let mut ahead = feed.watch(Revision(9), &state).unwrap();
         feed.restart(&state);
-        assert_eq!(told(&mut ahead), [0_u64; 0], "a snapshot that is older, too");
+        assert_eq!(revisions(&mut ahead), [0_u64; 0], "a snapshot that is older, too");
     }
 }

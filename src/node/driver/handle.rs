@@ -1,4 +1,4 @@
-//! What callers hold: requests into the pump, and their answers.
+//! Requests of callers to the pump.
 
 use super::failure::Failure;
 use super::feed::FeedItem;
@@ -11,7 +11,7 @@ use crate::core::ids::{NodeId, Revision, SessionId};
 use crate::core::raft::{Content, MemberRole, Outcome, Peer, Ticket, TransferRefusal};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// The engine, for a look.
+/// Read access to the engine while the pump waits.
 #[derive(Clone, Copy)]
 pub struct View<'e> {
     engine: &'e dyn ControlPlaneConsensus,
@@ -22,19 +22,19 @@ impl<'e> View<'e> {
         Self { engine }
     }
 
-    /// What follows from the log as far as it is committed here.
+    /// The state after the entries that are applied on this node.
     #[must_use]
     pub fn state(&self) -> &'e ControlPlaneState {
         self.engine.state()
     }
 
-    /// The engine.
+    /// The engine behind the driver.
     #[must_use]
     pub const fn engine(&self) -> &'e dyn ControlPlaneConsensus {
         self.engine
     }
 
-    /// The members as they are committed, and who votes.
+    /// The members of the committed configuration, each with whether it votes.
     pub fn members(&self) -> impl Iterator<Item = (Peer, bool)> {
         let members = self.engine.applied().configuration().members();
         members.iter().map(|member| (member.peer, member.role == MemberRole::Voter))
@@ -44,7 +44,7 @@ impl<'e> View<'e> {
 pub(super) type Reply = oneshot::Sender<Result<Outcome<Answer>, ControlPlaneError>>;
 pub(super) type Reading = Box<dyn for<'e> FnOnce(Result<View<'e>, ControlPlaneError>) + Send>;
 
-/// What goes into the pump.
+/// A request of a caller to the pump.
 pub(super) enum Request {
     Submit { content: Content<ControlPlaneEntry>, reply: Reply },
     Read(Reading),
@@ -54,7 +54,8 @@ pub(super) enum Request {
     Stop,
 }
 
-/// A node, as its callers have it. Every call may be given up at any time; callers bring their own deadlines.
+/// A cloneable handle of a running node. Every call can be cancelled by dropping its future; callers set
+/// their own deadlines.
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(super) requests: mpsc::Sender<Request>,
@@ -79,7 +80,9 @@ impl Handle {
         answer.await.map_err(|_| Failure::Indeterminate)?.map_err(Failure::from)
     }
 
-    /// Wants an entry in the log, and waits for what comes of it.
+    /// Proposes an entry, and waits until it is applied or refused. With a ticket, an entry that is proposed
+    /// again is
+    /// applied once.
     ///
     /// # Errors
     /// [`Failure`]
@@ -91,7 +94,7 @@ impl Handle {
         self.submit(Content::Payload { ticket, payload: entry }).await
     }
 
-    /// Wants a session.
+    /// Opens a client session. The outcome carries its id.
     ///
     /// # Errors
     /// [`Failure`]
@@ -99,7 +102,7 @@ impl Handle {
         self.submit(Content::OpenSession).await
     }
 
-    /// Wants a session closed.
+    /// Closes a client session, and forgets the answers kept for it.
     ///
     /// # Errors
     /// [`Failure`]
@@ -107,7 +110,8 @@ impl Handle {
         self.submit(Content::CloseSession(session)).await
     }
 
-    /// Looks at what is committed by now, or later.
+    /// Calls `look` with a state that includes everything committed before this call, on the leader (a read
+    /// index).
     ///
     /// # Errors
     /// [`Failure`]
@@ -123,7 +127,7 @@ impl Handle {
         answer.await.map_err(|_| Failure::Stopping)?.map_err(Failure::from)
     }
 
-    /// Looks at what this node has, however old.
+    /// Calls `look` with the state of this node, however old it is. No quorum takes part.
     ///
     /// # Errors
     /// [`Failure::Busy`], [`Failure::Stopping`]
@@ -139,17 +143,20 @@ impl Handle {
         answer.await.map_err(|_| Failure::Stopping)
     }
 
-    /// Hands the leadership over: to this voter, or to the one that has most of the log.
+    /// Transfers the leadership to a voter. `None`: to the voter whose log is most complete. Returns the new
+    /// leader.
     ///
     /// # Errors
-    /// [`Failure`]; the inner one is the machine's.
+    /// [`Failure`] if the request has no outcome, [`TransferRefusal`] if the engine refuses or the transfer
+    /// fails.
     pub async fn transfer(&self, to: Option<NodeId>) -> Result<Result<NodeId, TransferRefusal>, Failure> {
         let (reply, answer) = oneshot::channel();
         self.send(Request::Transfer { to, reply })?;
         answer.await.map_err(|_| Failure::Indeterminate)
     }
 
-    /// Changes of the table after a revision. The stream ends when the watcher is too slow, or the node stops.
+    /// Streams the changes of the placement table after a revision. The stream ends when the watcher is too
+    /// slow, or the node stops.
     ///
     /// # Errors
     /// [`Failure::Busy`], [`Failure::Stopping`]
@@ -159,24 +166,24 @@ impl Handle {
         answer.await.map_err(|_| Failure::Stopping)?
     }
 
-    /// Stops the node once what waits for the disk is there.
+    /// Stops the node after the batches in its queue are durable. Returns when the request is queued.
     pub async fn stop(&self) {
         let _stopped = self.requests.send(Request::Stop).await;
     }
 
-    /// The node as it is now.
+    /// The current status of the node.
     #[must_use]
     pub fn status(&self) -> Status {
         *self.status.borrow()
     }
 
-    /// The node at every change.
+    /// A receiver that gets the status of the node at every change.
     #[must_use]
     pub fn statuses(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
 
-    /// The members, as the newest configuration in this node's log has them.
+    /// The members and their addresses in the newest configuration of this node's log, committed or not.
     #[must_use]
     pub fn registry(&self) -> Registry {
         self.registry.borrow().clone()

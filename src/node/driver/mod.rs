@@ -1,4 +1,4 @@
-//! Drives one node: the pump between the pure machine and the world.
+//! The driver of a node: one task that owns an engine, feeds it inputs, and performs its outputs.
 //!
 //! ```text
 //!   peers ───▶ inbox ──┐                        ┌──▶ transport ───▶ peers
@@ -7,10 +7,14 @@
 //!   storage ── synced ─┘      │                 └──▶ feed ───▶ watchers
 //! ```
 //!
-//! It decides nothing. It hands the engine one call at a time, and performs what comes out in that order; what has to wait
-//! for the disk stays in the [outbox](crate::core::outbox) until then. It owns the clock, the jitter and the queues; all
-//! of them are bounded, and a full one is an answer to the caller, never a wait without end. That it decides nothing is
-//! tested: the calls of any run, replayed through the pure machine alone, end in the same state.
+//! The driver takes no decision of the protocol. It gives the engine one input at a time and performs the
+//! outputs in order;
+//! messages that depend on a batch wait in the [outbox](crate::core::outbox) until the batch is durable. The
+//! driver owns
+//! the clock, the jitter and the queues. Every queue is bounded: when one is full, the request is refused or
+//! the message
+//! dropped. `tests/driver.rs` replays the recorded inputs of a run through the engine alone, and compares the
+//! final states.
 //!
 //! May import: `core::ids`, `core::raft`, `core::outbox`, `core::migration`, `core::control_plane`, `core::trace`, `node::store`.
 

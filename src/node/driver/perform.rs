@@ -1,4 +1,4 @@
-//! What the engine wants done.
+//! Performs the outputs of the engine.
 
 use super::pump::Pump;
 use super::pump::Stopped;
@@ -15,15 +15,15 @@ impl<T: Transport> Pump<T> {
                 for message in self.outbox.durable(through) {
                     self.transport.send(message);
                 }
-                self.tell(ControlPlaneInput::Synced(through));
+                self.input(ControlPlaneInput::Synced(through));
             }
             Some(Err(error)) => self.stopped = Some(Stopped::Disk(error)),
             None => self.stopped = Some(Stopped::Disk("the storage task ended".to_owned())),
         }
     }
 
-    pub(super) fn perform(&mut self, said: Vec<ControlPlaneOutput>) {
-        for output in said {
+    pub(super) fn perform(&mut self, outputs: Vec<ControlPlaneOutput>) {
+        for output in outputs {
             let Some(output) = self.outbox.pass(output) else { continue };
             match output {
                 Output::Persist { number, batch } => {
@@ -38,12 +38,12 @@ impl<T: Transport> Pump<T> {
                 }
                 Output::BecameLeader(term) => {
                     counter!("cutover_elections_won_total").increment(1);
-                    tracing::info!(%term, "leads");
+                    tracing::info!(%term, "became leader");
                 }
                 Output::Halt(halt) => self.stopped = Some(Stopped::Halted(halt)),
                 Output::Applied { at, entry, effect } => self.applied(at, &entry, &effect),
                 Output::Installed(at) => {
-                    tracing::info!(%at, "took a snapshot of the leader");
+                    tracing::info!(%at, "installed a snapshot from the leader");
                     self.touched.clear();
                     self.feed.restart(self.engine.state());
                 }

@@ -1,4 +1,4 @@
-//! The pump: calls in, outputs performed in their order.
+//! The loop of the driver: takes inputs, gives them to the engine, performs the outputs in order.
 
 use super::config::DriverConfig;
 use super::feed::Feed;
@@ -22,37 +22,38 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// An engine, whichever it is. The driver knows it by the seam alone.
+/// The engine that a driver runs, replicated or single-node.
 pub type Engine = Box<dyn ControlPlaneConsensus + Send>;
 
-/// What a driver takes from its surroundings, so that a simulator can give it something else.
+/// Clock, randomness and recorder of a driver. A simulator passes its own.
 pub struct Environment {
-    /// The clock of its timers.
+    /// The clock that the node's timers run on.
     pub clock: Box<dyn Clock>,
-    /// What the jitter of its timers is drawn from.
+    /// The random generator from which election timeouts are drawn.
     pub jitter: ChaCha8Rng,
-    /// Keeps its calls, if they are to be kept.
+    /// Records the inputs of the engine. `None`: no recording.
     pub recorder: Option<Box<dyn Recorder>>,
 }
 
-/// Why a node ended.
+/// Why a node stopped.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Stopped {
-    /// It was told to.
-    #[error("stopped as it was told")]
-    Told,
-    /// Its disk failed. It is not tried again: what is on the disk is not known after a failed write.
+    /// Its owner asked it to stop.
+    #[error("stopped on request")]
+    Requested,
+    /// A write to its disk failed. The write is not retried, since after a failed write the content of the
+    /// disk is unknown.
     #[error("the disk failed, and what it holds is not known now: {0}")]
     Disk(String),
-    /// It found an invariant broken.
+    /// The engine found a violated invariant.
     #[error("invariant {} is broken: {}", .0.invariant, .0.facts)]
     Halted(Halt),
 }
 
-/// Peers' messages, and callers' requests, that are taken in one turn.
+/// The most messages, or requests, that are taken in one turn.
 const TURN_MAX: usize = 64;
 
-/// One node at work.
+/// The state of a running node.
 pub(super) struct Pump<T> {
     pub(super) config: DriverConfig,
     pub(super) engine: Engine,
@@ -63,9 +64,9 @@ pub(super) struct Pump<T> {
     pub(super) batches: mpsc::Sender<NumberedBatch>,
     pub(super) proposals: BTreeMap<ProposalId, Reply>,
     pub(super) reading: Option<(ReadId, Vec<Reading>)>,
-    /// Reads that came after the one under way began: it may have seen too little for them.
+    /// Reads that arrived after the current read index was requested. They need a later one.
     pub(super) to_read: Vec<Reading>,
-    /// Reads that were answered before they had a name.
+    /// Outcomes of reads that came before the engine returned the read's id.
     pub(super) early: Vec<(ReadId, Result<Index, ReadRefusal>)>,
     pub(super) transfer: Option<oneshot::Sender<Result<NodeId, TransferRefusal>>>,
     pub(super) feed: Feed,
@@ -77,7 +78,9 @@ pub(super) struct Pump<T> {
     pub(super) stopped: Option<Stopped>,
 }
 
-/// Starts a node whose engine has just been started from its disk. The task ends when the node has stopped and its disk is closed.
+/// Starts a driver for an engine that was just started from its disk. The task ends when the node has stopped
+/// and its
+/// storage is closed.
 pub fn start<S: Storage, T: Transport>(
     config: DriverConfig,
     mut engine: Engine,
@@ -87,12 +90,12 @@ pub fn start<S: Storage, T: Transport>(
 ) -> (Handle, Inbox, tokio::task::JoinHandle<Stopped>) {
     let (requests, to_pump) = mpsc::channel(config.queues.requests.max(1));
     let (sender, inbox) = mpsc::channel(config.queues.inbox.max(1));
-    // One more than may be under way: a turn makes a batch before, and one after what it says.
+    // Capacity beyond `queues.batches`: the messages and requests of one turn may each cause several batches.
     let (batches, to_disk) = mpsc::channel(config.queues.batches.max(1) + 8 * TURN_MAX);
     let (done, synced) = mpsc::channel(1);
     let (status, statuses) = watch::channel(engine.status());
     let (registry, registries) = watch::channel(Registry::default());
-    let said = engine.take_outputs();
+    let outputs = engine.take_outputs();
     let mut pump = Pump {
         config,
         transport,
@@ -114,13 +117,13 @@ pub fn start<S: Storage, T: Transport>(
         stopped: None,
         engine,
     };
-    pump.perform(said);
-    pump.stand_if_alone();
+    pump.perform(outputs);
+    pump.campaign_if_sole_voter();
     pump.settle();
     let disk = tokio::spawn(storage::run(storage, to_disk, done));
     let task = tokio::spawn(async move {
         let stopped = pump.run(inbox, to_pump, synced).await;
-        // The pump is gone, and with it the way to the disk: what waits is written, and the file closed.
+        // The pump is dropped, and with it the sender of batches: storage writes the queued ones and ends.
         let _closed = disk.await;
         stopped
     });
@@ -147,12 +150,13 @@ impl<T: Transport> Pump<T> {
             tokio::select! {
                 biased;
                 done = synced.recv() => self.synced(done),
-                // What was said while this process was held up counts before a timer that ran out meanwhile.
+                // Before the timers: messages that arrived while the process was paused must count before an
+                // election timeout.
                 Some(message) = inbox.recv(), if open => {
-                    self.tell(ControlPlaneInput::Received(message));
+                    self.input(ControlPlaneInput::Received(message));
                     for _ in 1..TURN_MAX {
                         let Ok(message) = inbox.try_recv() else { break };
-                        self.tell(ControlPlaneInput::Received(message));
+                        self.input(ControlPlaneInput::Received(message));
                     }
                 }
                 () = timer => {}
@@ -171,16 +175,16 @@ impl<T: Transport> Pump<T> {
         if let Some(recorder) = &mut self.recorder {
             let _best_effort = recorder.end(&*self.engine);
         }
-        self.stopped.take().unwrap_or(Stopped::Told)
+        self.stopped.take().unwrap_or(Stopped::Requested)
     }
 
-    /// Hands over an input to which nobody waits for an answer.
-    pub(super) fn tell(&mut self, input: ControlPlaneInput) {
-        let _nobody_waits = self.hand_in(input);
+    /// Gives the engine an input whose answer nobody waits for.
+    pub(super) fn input(&mut self, input: ControlPlaneInput) {
+        let _answer = self.handle(input);
     }
 
-    /// Hands an input to the engine, and performs what comes of it.
-    pub(super) fn hand_in(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
+    /// Gives the engine an input, performs the outputs, and returns the engine's answer.
+    pub(super) fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
         if let Some(recorder) = &mut self.recorder
             && let Err(error) = recorder.record(&*self.engine, &input)
         {
@@ -188,21 +192,21 @@ impl<T: Transport> Pump<T> {
             self.recorder = None;
         }
         let accepted = self.engine.handle(input);
-        let said = self.engine.take_outputs();
-        self.perform(said);
+        let outputs = self.engine.take_outputs();
+        self.perform(outputs);
         accepted
     }
 
     fn fire(&mut self) {
         let now = Instant::now();
         while let Some(timer) = self.timers.ended(now) {
-            self.tell(ControlPlaneInput::TimerFired(timer));
+            self.input(ControlPlaneInput::TimerFired(timer));
         }
     }
 
-    fn stand_if_alone(&mut self) {
-        if self.engine.waits_for_nobody() {
-            self.tell(ControlPlaneInput::TimerFired(Timer::Election));
+    fn campaign_if_sole_voter(&mut self) {
+        if self.engine.is_unelected_sole_voter() {
+            self.input(ControlPlaneInput::TimerFired(Timer::Election));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A flight recorder: the inputs of one engine, with its state at the start, in a ring of files.
+//! Flight recorder: writes the inputs of an engine, and its state at the start, to a ring of files.
 
 use crate::core::control_plane::{ControlPlaneConsensus, ControlPlaneInput};
 use crate::core::trace::recording::{Frame, RecordingError, digest};
@@ -8,47 +8,47 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Keeps the inputs of one engine.
+/// Records the inputs of one engine, so that its run can be replayed.
 pub trait Recorder: Send + 'static {
-    /// The engine is about to get this input.
+    /// Called before the engine handles an input. `before` is the engine at that moment.
     ///
     /// # Errors
-    /// [`RecorderError`]; nothing is recorded after that.
+    /// [`RecorderError`]. The driver then stops recording, and continues without.
     fn record(
         &mut self,
         before: &dyn ControlPlaneConsensus,
         input: &ControlPlaneInput,
     ) -> Result<(), RecorderError>;
 
-    /// The run is over, in this state.
+    /// Called when the run ends. `after` is the engine in its final state.
     ///
     /// # Errors
-    /// [`RecorderError`]
+    /// [`RecorderError`], which the driver ignores.
     fn end(&mut self, after: &dyn ControlPlaneConsensus) -> Result<(), RecorderError>;
 }
 
-/// A recording cannot be written.
+/// Why a recording cannot be written.
 #[derive(Debug, Error)]
 pub enum RecorderError {
-    /// The file system says no.
+    /// The file system returned an error.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which file.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
-    /// An input cannot be encoded.
+    /// A frame cannot be encoded.
     #[error(transparent)]
     Encoding(#[from] RecordingError),
 }
 
-/// Bytes of one file, about.
+/// Size at which a file is closed and the next one begun.
 const SEGMENT_BYTES: u64 = 8 << 20;
-/// Files that are kept; each can be replayed alone.
+/// Number of files kept. Each begins with the engine's state, and can be replayed alone.
 const SEGMENTS: usize = 4;
 
-/// A ring of files in a directory.
+/// A [`Recorder`] that writes a ring of files to a directory.
 #[derive(Debug)]
 pub struct FileRecorder {
     directory: PathBuf,
@@ -58,7 +58,7 @@ pub struct FileRecorder {
 }
 
 impl FileRecorder {
-    /// Records into a directory, which is made if it is not there. What is there already stays.
+    /// A recorder for a directory, which is created if it is missing. Existing recordings in it are kept.
     ///
     /// # Errors
     /// [`RecorderError::Io`]
@@ -78,7 +78,7 @@ impl FileRecorder {
         let bytes = frame.encode()?;
         if let Some((file, path, written)) = &mut self.current {
             *written += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            // Flushed at once: what a process does last is what one wants to see.
+            // Flushed after each frame: the last inputs before a crash are the ones that are needed.
             let result = file.write_all(&bytes).and_then(|()| file.flush());
             result.map_err(|source| RecorderError::Io { path: path.clone(), source })?;
         }

@@ -1,4 +1,4 @@
-//! What callers ask for.
+//! Requests of callers, as the pump handles them.
 
 use super::handle::{Request, View};
 use super::pump::{Pump, Stopped};
@@ -13,12 +13,12 @@ use tokio::sync::oneshot;
 impl<T: Transport> Pump<T> {
     pub(super) fn take(&mut self, request: Request) {
         match request {
-            // Whoever asked has given up, so it certainly need not be done.
+            // The caller has given up, so the entry need not be proposed.
             Request::Submit { reply, .. } if reply.is_closed() => {}
             Request::Submit { content, reply } => {
                 counter!("cutover_proposals_total").increment(1);
-                match self.hand_in(ControlPlaneInput::Propose(content)).and_then(Accepted::proposal) {
-                    // Its entry is on the way to the disk, so there is no outcome yet.
+                match self.handle(ControlPlaneInput::Propose(content)).and_then(Accepted::proposal) {
+                    // The entry is not durable yet, so the outcome cannot have come before this insert.
                     Ok(id) => {
                         self.proposals.insert(id, reply);
                     }
@@ -36,26 +36,27 @@ impl<T: Transport> Pump<T> {
                 read(Err(ControlPlaneError::ReadRefused(ReadRefusal::Busy { max })));
             }
             Request::Inspect(look) => look(View::new(&*self.engine)),
-            Request::Transfer { to, reply } => self.hand_over(to, reply),
+            Request::Transfer { to, reply } => self.transfer(to, reply),
             Request::Watch { after, reply } => {
                 self.publish();
                 let _gone = reply.send(self.feed.watch(after, self.engine.state()));
             }
-            Request::Stop => self.stopped = Some(Stopped::Told),
+            Request::Stop => self.stopped = Some(Stopped::Requested),
         }
     }
 
-    /// Reads share an attempt, as long as they came before it began.
+    /// Requests a read index for all waiting reads together. A read that arrives later waits for the next
+    /// one.
     pub(super) fn begin_read(&mut self) {
         if self.reading.is_some() || self.to_read.is_empty() {
             return;
         }
         let waiting = std::mem::take(&mut self.to_read);
         self.early.clear();
-        match self.hand_in(ControlPlaneInput::Read).and_then(Accepted::read) {
+        match self.handle(ControlPlaneInput::Read).and_then(Accepted::read) {
             Ok(id) => {
                 self.reading = Some((id, waiting));
-                // A sole voter confirms itself: the answer may have come with the call.
+                // A sole voter confirms at once: the outcome may be among the outputs of the call.
                 for outcome in std::mem::take(&mut self.early) {
                     self.finish_read(outcome.0, outcome.1);
                 }
@@ -79,15 +80,15 @@ impl<T: Transport> Pump<T> {
         }
     }
 
-    fn hand_over(&mut self, to: Option<NodeId>, reply: oneshot::Sender<Result<NodeId, TransferRefusal>>) {
-        // A leader without other voters is told that it cannot hand over to itself.
+    fn transfer(&mut self, to: Option<NodeId>, reply: oneshot::Sender<Result<NodeId, TransferRefusal>>) {
+        // A leader without other voters transfers to itself, which the engine refuses with the right reason.
         let to = to.or(self.engine.successor()).unwrap_or(self.engine.status().config.me.node);
         if self.transfer.is_some() {
             let _gone = reply.send(Err(TransferRefusal::Transferring { to }));
             return;
         }
         self.transfer = Some(reply);
-        self.tell(ControlPlaneInput::Transfer(to));
+        self.input(ControlPlaneInput::Transfer(to));
     }
 
     pub(super) fn publish(&mut self) {
@@ -97,7 +98,7 @@ impl<T: Transport> Pump<T> {
         }
     }
 
-    /// After a turn: whoever looks sees what came of it.
+    /// At the end of a turn: publishes changes, status and members to whoever observes them.
     pub(super) fn settle(&mut self) {
         self.publish();
         let status = self.engine.status();

@@ -1,10 +1,10 @@
-//! The status of a node.
+//! The status of a node, and its gauges.
 
 pub use crate::core::control_plane::ControlPlaneStatus as Status;
 pub use crate::core::raft::RoleName;
 use metrics::{Gauge, gauge};
 
-/// Sets the gauges of the status.
+/// The Prometheus gauges that mirror the status.
 pub(super) struct Gauges {
     term: Gauge,
     leads: Gauge,

@@ -1,4 +1,4 @@
-//! Writes batches to the disk of a node, and reports what is durable.
+//! The storage task of a node: writes batches to disk, and reports which are durable.
 
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::{Batch, BatchNumber};
@@ -8,7 +8,7 @@ use metrics::{counter, histogram};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Stores batches durably. It is called on a thread that may block.
+/// Stores batches durably. Called on a thread that may block.
 pub trait Storage: Send + 'static {
     /// The error of the disk.
     type Error: core::fmt::Display + Send + 'static;
@@ -16,15 +16,15 @@ pub trait Storage: Send + 'static {
     /// Writes these batches in this order, all or none, and returns once they are durable.
     ///
     /// # Errors
-    /// The error of the disk. The driver then writes nothing more: the content of the disk is not known.
+    /// The error of the disk. The driver then writes nothing more, since the content of the disk is unknown.
     fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), Self::Error>;
 
-    /// In a simulator, whose clock stands still during a write: how long the last write is to take. Else zero.
+    /// The duration of the last write, for a simulator whose clock stops during a write. Zero on a real disk.
     fn took(&mut self) -> Duration {
         Duration::ZERO
     }
 
-    /// Bytes in use.
+    /// Size of the storage, in bytes; 0 if not known.
     fn bytes(&self) -> u64 {
         0
     }
@@ -42,16 +42,16 @@ impl Storage for Store {
     }
 }
 
-/// A batch, and the name by which it is reported durable.
+/// A batch with its number, by which it is reported durable.
 pub(super) type NumberedBatch = (BatchNumber, Batch<ControlPlaneEntry>);
 
 /// The most batches in one durable write.
 const GROUP_MAX: usize = 256;
 
-/// Writes until the queue is closed. Batches that arrive during a write are the next group.
+/// Writes until the queue is closed. Batches that arrive during a write form the next group.
 #[cfg_attr(
     madsim,
-    allow(deprecated, reason = "in a simulation it runs at once, and `took` says for how long")
+    allow(deprecated, reason = "in a simulation it runs at once, and `took` returns the duration")
 )]
 pub(super) async fn run<S: Storage>(
     mut storage: S,

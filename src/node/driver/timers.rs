@@ -1,4 +1,4 @@
-//! Timers: the machine names them, the driver has their durations.
+//! The timers of a node. The engine sets them by name; the driver knows their durations.
 
 use super::config::Timing;
 use crate::core::raft::Timer;
@@ -7,9 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore as _;
 use tokio::time::Instant;
 
-/// The clock of a node. Clocks of different nodes may run at different rates.
+/// The clock of a node. In a simulation, clocks of different nodes run at different rates.
 pub trait Clock: Send + Sync + 'static {
-    /// The true duration of a duration on this clock.
+    /// Converts a duration on this clock to real time.
     fn until(&self, counted: Duration) -> Duration {
         counted
     }
@@ -52,12 +52,12 @@ impl Timers {
         self.due[slot(timer)] = None;
     }
 
-    /// When the next timer ends.
+    /// When the next timer fires, or `None` if none is set.
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.iter().flatten().min().copied()
     }
 
-    /// Removes the timer that ended first, if any has ended.
+    /// Removes and returns the timer that is due first, if it is due by `now`.
     pub(super) fn ended(&mut self, now: Instant) -> Option<Timer> {
         let first = ALL.into_iter().filter_map(|timer| Some((self.due[slot(timer)]?, timer))).min()?;
         let (due, timer) = first;

@@ -1,4 +1,4 @@
-//! The traits between the driver and the network.
+//! Traits between the driver and the network.
 
 use crate::core::control_plane::{ControlPlaneEntry, Registered};
 use crate::core::ids::NodeId;
@@ -7,7 +7,7 @@ use metrics::counter;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// The members and their addresses, by the newest configuration in the log.
+/// The members and their addresses in the newest configuration of the log.
 pub type Registry = Arc<Vec<(NodeId, Registered)>>;
 
 /// Sends messages to peers. It may lose, repeat and reorder them.
@@ -15,11 +15,11 @@ pub trait Transport: Send + 'static {
     /// Sends a message without waiting; drops it if a queue is full.
     fn send(&mut self, message: Message<ControlPlaneEntry>);
 
-    /// The members have changed.
+    /// Called when the members or their addresses change.
     fn members(&mut self, registry: &Registry);
 }
 
-/// No network: whatever is sent is lost.
+/// No network: messages are dropped.
 impl Transport for () {
     fn send(&mut self, _: Message<ControlPlaneEntry>) {}
 
@@ -36,7 +36,7 @@ impl Transport for Box<dyn Transport> {
     }
 }
 
-/// Takes messages of peers, whose senders the transport has verified.
+/// Queue of messages from peers to the pump. The transport has verified the senders.
 #[derive(Clone, Debug)]
 pub struct Inbox {
     pub(super) sender: mpsc::Sender<Message<ControlPlaneEntry>>,

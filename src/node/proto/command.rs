@@ -1,4 +1,4 @@
-//! Messages that change a partition, to requests of the driver and back.
+//! Conversions of transitions and their parts between protobuf messages and the types of the protocol.
 
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
 use crate::core::control_plane::{NameError, PartitionName};
@@ -13,43 +13,43 @@ use crate::core::placement::Guarantee;
 use crate::core::raft::Ticket;
 use thiserror::Error;
 
-/// Why a message is not a valid request.
+/// Why a message of a client is not a valid request. The call fails with `INVALID_ARGUMENT`.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Malformed {
-    /// A required field is missing.
+    /// A required field is not set.
     #[error("{field} is missing")]
     Missing {
-        /// The field.
+        /// The path of the field, such as `expected`.
         field: &'static str,
     },
-    /// A number is too large.
+    /// A number exceeds the range of the protocol's type.
     #[error("{field} is {found}, at most {max} is allowed")]
     TooLarge {
-        /// The field.
+        /// The path of the field.
         field: &'static str,
-        /// The value found.
+        /// The number in the message.
         found: u64,
-        /// The largest value allowed.
+        /// The largest number allowed.
         max: u64,
     },
-    /// A name is invalid.
+    /// The name of the partition is empty, too long, or has a forbidden character.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A text is empty or too long.
+    /// The operator's name or the reason is empty or too long.
     #[error(transparent)]
     Text(#[from] TextError),
 }
 
-/// A partition as a caller names it.
+/// A reference to a partition in a request: by number or by name.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Asked {
-    /// By its number.
+pub enum PartitionSelector {
+    /// The number that the log gave the partition.
     Id(PartitionId),
-    /// By its name.
+    /// The name, which the node resolves to a number.
     Name(PartitionName),
 }
 
-impl core::fmt::Display for Asked {
+impl core::fmt::Display for PartitionSelector {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Id(id) => write!(f, "{id}"),
@@ -62,13 +62,13 @@ fn need<T>(field: &'static str, value: Option<T>) -> Result<T, Malformed> {
     value.ok_or(Malformed::Missing { field })
 }
 
-/// The placement that a message names.
+/// Converts a placement number; `field` names it in the error.
 pub(crate) fn placement(field: &'static str, found: u32) -> Result<Placement, Malformed> {
     let max = u64::from(u16::MAX);
     u16::try_from(found).map(Placement).map_err(|_| Malformed::TooLarge { field, found: found.into(), max })
 }
 
-impl TryFrom<Option<v1::PartitionRef>> for Asked {
+impl TryFrom<Option<v1::PartitionRef>> for PartitionSelector {
     type Error = Malformed;
 
     fn try_from(wire: Option<v1::PartitionRef>) -> Result<Self, Malformed> {
@@ -79,12 +79,12 @@ impl TryFrom<Option<v1::PartitionRef>> for Asked {
     }
 }
 
-impl From<Asked> for v1::PartitionRef {
-    fn from(asked: Asked) -> Self {
+impl From<PartitionSelector> for v1::PartitionRef {
+    fn from(asked: PartitionSelector) -> Self {
         Self {
             by: Some(match asked {
-                Asked::Id(id) => By::Id(id.0),
-                Asked::Name(name) => By::Name(name.into()),
+                PartitionSelector::Id(id) => By::Id(id.0),
+                PartitionSelector::Name(name) => By::Name(name.into()),
             }),
         }
     }
@@ -107,7 +107,7 @@ impl From<Ticket> for v1::Ticket {
     }
 }
 
-/// The guarantee that a message names.
+/// Converts a guarantee; an unspecified one is an error.
 pub(crate) fn guarantee(found: i32) -> Result<Guarantee, Malformed> {
     match v1::Guarantee::try_from(found) {
         Ok(v1::Guarantee::Sealed) => Ok(Guarantee::Sealed),
@@ -127,18 +127,18 @@ impl From<Expected> for v1::Expected {
     }
 }
 
-fn speaker(wire: Option<v1::Speaker>) -> Result<StatementOrigin, Malformed> {
-    let wire = need("speaker", wire)?;
+fn origin(wire: Option<v1::StatementOrigin>) -> Result<StatementOrigin, Malformed> {
+    let wire = need("origin", wire)?;
     let (partition, incarnation) = (PartitionId(wire.partition), Incarnation(wire.incarnation));
-    Ok(StatementOrigin { store: placement("speaker.store", wire.store)?, partition, incarnation })
+    Ok(StatementOrigin { store: placement("origin.store", wire.store)?, partition, incarnation })
 }
 
-impl From<StatementOrigin> for v1::Speaker {
-    fn from(speaker: StatementOrigin) -> Self {
+impl From<StatementOrigin> for v1::StatementOrigin {
+    fn from(origin: StatementOrigin) -> Self {
         Self {
-            store: speaker.store.0.into(),
-            partition: speaker.partition.0,
-            incarnation: speaker.incarnation.0,
+            store: origin.store.0.into(),
+            partition: origin.partition.0,
+            incarnation: origin.incarnation.0,
         }
     }
 }
@@ -150,13 +150,13 @@ macro_rules! statement {
 
             fn try_from(wire: Option<v1::$name>) -> Result<Self, Malformed> {
                 let wire = need($missing, wire)?;
-                Ok(Self::reported(speaker(wire.speaker)?, $($make(wire.$wire),)*))
+                Ok(Self::reported(origin(wire.origin)?, $($make(wire.$wire),)*))
             }
         }
 
         impl From<$name> for v1::$name {
-            fn from(said: $name) -> Self {
-                Self { speaker: Some(said.speaker().into()), $($wire: $back(said.$field()),)* }
+            fn from(statement: $name) -> Self {
+                Self { origin: Some(statement.origin().into()), $($wire: $back(statement.$field()),)* }
             }
         }
     };
@@ -306,7 +306,7 @@ impl From<Transition> for Wire {
     }
 }
 
-/// A guarantee as the number of its message.
+/// The protobuf number of a guarantee.
 pub(crate) const fn guarantee_of(guarantee: Guarantee) -> i32 {
     match guarantee {
         Guarantee::Sealed => v1::Guarantee::Sealed as i32,
@@ -314,9 +314,13 @@ pub(crate) const fn guarantee_of(guarantee: Guarantee) -> i32 {
     }
 }
 
-/// A transition as the message that asks for it.
+/// The request that proposes a transition. Without a ticket it is not protected against being applied twice.
 #[must_use]
-pub fn request(partition: Asked, transition: Transition, ticket: Option<Ticket>) -> v1::ApplyRequest {
+pub fn request(
+    partition: PartitionSelector,
+    transition: Transition,
+    ticket: Option<Ticket>,
+) -> v1::ApplyRequest {
     v1::ApplyRequest {
         partition: Some(partition.into()),
         ticket: ticket.map(v1::Ticket::from),

@@ -1,4 +1,4 @@
-//! Why a call was refused: one `ErrorDetail`, in the details of the call's `google.rpc.Status`.
+//! The `ErrorDetail` of a refused call, carried in the details of its `google.rpc.Status`.
 
 use super::v1::{self, error_detail::Why};
 use prost::Message as _;
@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 
 const TYPE_URL: &str = "type.googleapis.com/cutover.v1.ErrorDetail";
 
-/// `google.rpc.Status`: what gRPC puts into `grpc-status-details-bin`.
+/// The message `google.rpc.Status`, which gRPC carries in the trailer `grpc-status-details-bin`.
 #[derive(Clone, PartialEq, prost::Message)]
 struct RpcStatus {
     #[prost(int32, tag = "1")]
@@ -17,12 +17,12 @@ struct RpcStatus {
     details: Vec<prost_types::Any>,
 }
 
-/// A refusal, before it becomes a `tonic::Status`.
+/// A refusal before it is encoded as a `tonic::Status`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Problem {
-    /// The gRPC code.
+    /// The gRPC status code.
     pub code: Code,
-    /// The message for people.
+    /// The message for humans.
     pub message: String,
     /// The detail for programs.
     pub why: Why,
@@ -38,22 +38,24 @@ impl From<Problem> for Status {
     }
 }
 
-/// The text of a status with its sources, without repetitions: for a broken connection the status alone is empty.
+/// The message of a status followed by those of its sources, without repetitions. For a broken connection the
+/// status's own
+/// message is empty.
 #[must_use]
 pub fn reasons(status: &Status) -> String {
-    let mut said = status.message().to_owned();
+    let mut text = status.message().to_owned();
     let mut next = core::error::Error::source(status);
     while let Some(source) = next {
-        let text = source.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
+        let cause = source.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
         next = source.source();
     }
-    said
+    text
 }
 
-/// The `ErrorDetail` in a status, if it has one.
+/// The `ErrorDetail` of a status, or `None` if it has none that can be decoded.
 #[must_use]
 pub fn detail_of(status: &Status) -> Option<Why> {
     let details = RpcStatus::decode(status.details()).ok()?.details;

@@ -1,4 +1,5 @@
-//! The client interface, generated from `cutover.proto`, and conversions between its messages and the protocol's types.
+//! The client interface, generated from `cutover.proto`, and conversions between its messages and the
+//! protocol's types.
 //!
 //! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`, `core::control_plane`.
 
@@ -6,7 +7,7 @@ mod command;
 mod detail;
 mod record;
 
-pub use command::{Asked, Malformed, request};
+pub use command::{Malformed, PartitionSelector, request};
 pub(crate) use command::{guarantee_of, placement};
 pub use detail::{Problem, detail_of, reasons};
 
@@ -25,5 +26,5 @@ pub mod v1 {
     tonic::include_proto!("cutover.v1");
 }
 
-/// The descriptor set of the interface, for gRPC reflection.
+/// The encoded file descriptor set of the interface, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cutover.v1.bin"));

@@ -1,4 +1,4 @@
-//! Conversions of records and resolutions to messages and back.
+//! Conversions of records and resolutions between protobuf messages and the types of the protocol.
 
 use super::command::{Malformed, guarantee, guarantee_of, placement};
 use super::v1;
@@ -33,7 +33,7 @@ fn state(phase: i32, from: u32, to: Option<u32>) -> Result<PartitionState, Malfo
 }
 
 impl v1::Resolution {
-    /// A resolution as a message.
+    /// The message of a resolution. `name` is empty for a partition without a name.
     #[must_use]
     pub fn of(resolution: &Resolution, name: Option<&PartitionName>) -> Self {
         let (phase, from, to) = parts(resolution.state);
@@ -65,7 +65,7 @@ impl TryFrom<&v1::Resolution> for Resolution {
 }
 
 impl v1::Record {
-    /// A record with its partition's name, as a message.
+    /// The message of a record. `name` is empty for a partition without a name.
     #[must_use]
     pub fn of(record: &PartitionRecord, name: Option<&PartitionName>) -> Self {
         Self {

@@ -4,12 +4,12 @@ use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
-/// Lines logged in an interval.
+/// Most lines logged per interval.
 const LINES: u32 = 5;
-/// The length of an interval.
+/// Length of an interval.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Counts the lines of the current interval.
+/// Allows a few log lines per interval, and counts the suppressed ones.
 #[derive(Debug)]
 pub(super) struct LogLimiter(Mutex<Window>);
 
@@ -25,22 +25,23 @@ impl LogLimiter {
         Self(Mutex::new(Window { since: None, lines: 0, left_out: 0 }))
     }
 
-    /// Whether to log now; if so, how many lines were left out since the last one logged.
+    /// `None` if the line is to be suppressed. Otherwise the number of lines suppressed since the last one
+    /// logged.
     pub(super) fn now(&self) -> Option<u64> {
         self.at(Instant::now())
     }
 
     fn at(&self, now: Instant) -> Option<u64> {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.since.is_none_or(|since| now.duration_since(since) >= INTERVAL) {
-            (said.since, said.lines) = (Some(now), 0);
+        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if window.since.is_none_or(|since| now.duration_since(since) >= INTERVAL) {
+            (window.since, window.lines) = (Some(now), 0);
         }
-        if said.lines == LINES {
-            said.left_out += 1;
+        if window.lines == LINES {
+            window.left_out += 1;
             return None;
         }
-        said.lines += 1;
-        Some(std::mem::take(&mut said.left_out))
+        window.lines += 1;
+        Some(std::mem::take(&mut window.left_out))
     }
 }
 
@@ -49,9 +50,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_are_said_and_the_others_counted() {
-        let (seldom, began) = (LogLimiter::new(), Instant::now());
-        let at = |ms| seldom.at(began + Duration::from_millis(ms));
+    fn a_few_lines_are_logged_and_the_others_counted() {
+        let (limiter, began) = (LogLimiter::new(), Instant::now());
+        let at = |ms| limiter.at(began + Duration::from_millis(ms));
         for ms in 0..5 {
             assert_eq!(at(ms), Some(0));
         }

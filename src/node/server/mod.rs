@@ -9,7 +9,7 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::result_large_err,
-    reason = "the edge: clocks, sockets, and a gRPC status that is as large as it is"
+    reason = "the edge: clocks, sockets, and gRPC statuses, which are large"
 )]
 
 mod api;
@@ -42,19 +42,19 @@ use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Status};
 
-/// A node as its services see it: the driver's handle, roles, deadlines.
+/// The gRPC services of one node. Clones share it.
 #[derive(Clone)]
 pub struct Service {
     handle: Handle,
     access: Arc<Access>,
     identify: Arc<dyn Identify>,
     policy: Policy,
-    patience: StreamTimeouts,
-    heard: RemovalNotice,
+    timeouts: StreamTimeouts,
+    removal: RemovalNotice,
 }
 
 impl Service {
-    /// The services of a node.
+    /// The services of a node, with default timeouts of streams and no notice of removal.
     #[must_use]
     pub fn new(handle: Handle, access: Arc<Access>, identify: Arc<dyn Identify>, policy: Policy) -> Self {
         Self {
@@ -62,25 +62,25 @@ impl Service {
             access,
             identify,
             policy,
-            patience: StreamTimeouts::default(),
-            heard: RemovalNotice::default(),
+            timeouts: StreamTimeouts::default(),
+            removal: RemovalNotice::default(),
         }
     }
 
-    /// The same with other limits on streams, and with notices of removal from other nodes.
+    /// Replaces the timeouts of streams, and the notice that peers give of this node's removal.
     #[must_use]
-    pub fn with(self, patience: StreamTimeouts, heard: RemovalNotice) -> Self {
-        Self { patience, heard, ..self }
+    pub fn with(self, timeouts: StreamTimeouts, removal: RemovalNotice) -> Self {
+        Self { timeouts, removal, ..self }
     }
 
-    /// Identifies the caller and checks its role.
+    /// Identifies the caller, and checks that its role permits the call.
     fn allow<T>(&self, request: &Request<T>, call: &'static str) -> Result<Caller, Status> {
         let caller = self.identify.caller(request.extensions(), request.metadata())?;
         self.access.allow(&caller, call)?;
         Ok(caller)
     }
 
-    /// The client address of the leader, as far as this node knows.
+    /// The leader and its client address, as far as this node knows them.
     fn hint(&self) -> Option<v1::Hint> {
         let leader = self.handle.status().leader?;
         let registry = self.handle.registry();

@@ -1,4 +1,4 @@
-//! Puts a node together, in the same way in production, tests and the simulator; what differs is in [`Parts`].
+//! Assembles a node from its parts, in the same way in production, tests and the simulator.
 
 use super::{Access, Identify, Service};
 use crate::core::migration::Policy;
@@ -8,39 +8,39 @@ use crate::node::driver::{
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-/// The parts of a node.
+/// The parts that differ between production, tests and the simulator.
 pub struct Parts<S, T> {
-    /// Its engine, started with the state on its disk.
+    /// The engine, started with the state on the node's disk.
     pub engine: Engine,
-    /// Timers and queues of the driver.
+    /// Timers and queue lengths of the driver.
     pub driver: DriverConfig,
-    /// Its disk.
+    /// Writes batches to the node's disk.
     pub storage: S,
     /// Sends messages to peers.
     pub transport: T,
-    /// Its clock, jitter and recorder.
+    /// Clock, randomness and flight recorder.
     pub environment: Environment,
-    /// Roles of callers.
+    /// The role of each caller.
     pub access: Arc<Access>,
-    /// Identifies callers.
+    /// Identifies the caller of a request.
     pub identify: Arc<dyn Identify>,
-    /// The policy of migrations.
+    /// Time limits for migrations, shown in plans.
     pub policy: Policy,
 }
 
-/// A running node.
+/// A node that has been started.
 pub struct Running {
-    /// Sends requests to it.
+    /// Sends requests to the driver.
     pub handle: Handle,
-    /// Takes messages of peers.
+    /// Takes messages from peers.
     pub inbox: Inbox,
-    /// Its client services.
+    /// The gRPC services for clients.
     pub service: Service,
-    /// Resolves when the node has stopped, with the reason.
+    /// Resolves when the node has stopped, to the reason.
     pub task: JoinHandle<Stopped>,
 }
 
-/// Starts a node.
+/// Starts the driver, and creates the services around it.
 pub fn start<S: Storage, T: Transport>(parts: Parts<S, T>) -> Running {
     let Parts { engine, driver, storage, transport, environment, access, identify, policy } = parts;
     let (handle, inbox, task) = driver::start(driver, engine, storage, transport, environment);

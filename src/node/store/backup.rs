@@ -1,4 +1,4 @@
-//! A backup: everything that was committed at one place of the log, in one file.
+//! The format of a backup: the committed state of a cluster, in one file.
 //!
 //! ```text
 //! "cutover-backup" | version u32 | XXH3 of the rest u64 | postcard bytes
@@ -14,44 +14,44 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 14] = b"cutover-backup";
-/// Version 1 had a CRC-32; this program does not read it.
+/// The format version. Version 1 had a CRC-32 checksum; this program does not read it.
 const VERSION: u32 = 2;
 
-/// What a backup holds.
+/// The content of a backup file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Backup {
-    /// The cluster that it was taken from.
+    /// The cluster that the backup was taken from. A restored cluster may have another id.
     pub cluster: ClusterId,
-    /// What was committed.
+    /// The state after all committed entries up to the position in the snapshot.
     pub snapshot: Snapshot,
 }
 
-/// Why bytes are no backup that this program reads.
+/// Why a file is not a backup that this program reads.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum BackupError {
-    /// They do not begin as one.
+    /// The file does not begin with the magic bytes.
     #[error("not a backup: it does not begin with \"cutover-backup\"")]
     Magic,
-    /// It has another version.
+    /// The file has another format version.
     #[error("backup of version {found}, expected {VERSION}")]
     Version {
-        /// Its version.
+        /// The version found.
         found: u32,
     },
-    /// Its checksum does not match.
+    /// The checksum does not match the content.
     #[error("the backup is damaged: its bytes have the checksum {found:016x}, expected {expected:016x}")]
     Damaged {
-        /// The checksum of the bytes.
+        /// The checksum computed from the content.
         found: u64,
-        /// The checksum that was written.
+        /// The checksum stored in the file.
         expected: u64,
     },
-    /// It cannot be decoded.
+    /// The content cannot be encoded or decoded.
     #[error("the backup cannot be read: {0}")]
     Codec(String),
 }
 
-/// The bytes of a backup file.
+/// Encodes a backup file.
 ///
 /// # Errors
 /// [`BackupError::Codec`]
@@ -65,7 +65,8 @@ pub fn encode(cluster: ClusterId, snapshot: &Snapshot) -> Result<Vec<u8>, Backup
     Ok(file)
 }
 
-/// Reads a backup file, and decodes the tables in it.
+/// Decodes a backup file. Decodes the tables in the snapshot as well, so that a file which passes can be
+/// restored.
 ///
 /// # Errors
 /// [`BackupError`]

@@ -1,4 +1,4 @@
-//! Writes batches as one transaction.
+//! Writes a group of batches as one redb transaction.
 
 use super::StoreIdentity;
 use super::database::Database;
@@ -13,7 +13,7 @@ use crate::core::raft::{Batch, Durable, Entry, LogPosition, Snapshot};
 use redb::{Durability, ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
 
-/// Writes all batches durably, or none; returns the new outline.
+/// Writes all batches durably, or none. Returns the outline of the new state.
 pub(super) fn write(
     place: &Place,
     database: &Database,
@@ -25,7 +25,7 @@ pub(super) fn write(
         for batch in batches {
             change.batch(batch)?;
         }
-        // Each snapshot replaces the one before.
+        // A snapshot replaces the earlier one, so only the last one is written.
         let snapshot = batches.iter().rev().find_map(|batch| batch.snapshot.as_ref());
         if let Some(snapshot) = snapshot {
             put_snapshot(place, transaction, snapshot)?;
@@ -34,7 +34,7 @@ pub(super) fn write(
     })
 }
 
-/// Writes the initial state of a new store.
+/// Writes the initial state of a new store. Returns its outline.
 pub(super) fn found(
     place: &Place,
     database: &Database,
@@ -56,12 +56,15 @@ pub(super) fn found(
     })
 }
 
-/// Commits durably, in two phases and so with two syncs.
+/// Commits durably, in two phases and hence with two syncs (ADR 0020).
 ///
-/// With one phase redb would recognise a torn commit by its checksums and take the commit before it. That is right for a
-/// commit that a crash cut off, but an acknowledged commit that has rotted since looks the same and would be lost without
-/// an error. With two phases the commit that the header names was on the disk before the header named it; if it does not
-/// verify, that is damage, and redb reports it (see `header.rs`).
+/// With one phase redb would recognise a torn commit by its checksums and fall back to the previous commit.
+/// That is right
+/// for a commit that a crash interrupted. But an acknowledged commit that was damaged later looks the same,
+/// and would be lost
+/// without an error. With two phases the commit that the header names was on disk before the header named it:
+/// if its
+/// checksums do not verify, it is damaged, and redb reports it (see `header.rs`).
 fn commit(
     place: &Place,
     database: &Database,
@@ -110,7 +113,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Does what [`Durable::write`] does, field by field.
+    /// Applies one batch to the tables, as [`Durable::write`] applies it in memory.
     fn batch(&mut self, batch: &Batch<ControlPlaneEntry>) -> Result<(), StoreError> {
         if let Some(vote) = batch.hard_state {
             self.now.hard_state = vote;
@@ -127,7 +130,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Checks that the new state can be read back, and stores the bounds that have changed.
+    /// Checks that the new state can be read back, and stores the metadata that has changed.
     fn finish(mut self, before: Outline) -> Result<Outline, StoreError> {
         let now = self.now;
         now.check().map_err(|contradiction| self.refuse(contradiction))?;
@@ -200,7 +203,7 @@ impl<'a> Change<'a> {
         Ok(Some(entry.term))
     }
 
-    /// Removes entries, both ends included; none if `last` is before `first`.
+    /// Removes the entries from `first` to `last`, both included; none if `last` is before `first`.
     fn remove(&mut self, first: Index, last: Index) -> Result<(), StoreError> {
         if first > last {
             return Ok(());

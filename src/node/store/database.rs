@@ -1,4 +1,4 @@
-//! redb opened and closed, with its panics turned into errors.
+//! Opens and closes redb, and turns its panics into errors.
 
 use super::error::{Place, StoreError};
 use super::header::{Holds, holds, mend};
@@ -7,25 +7,25 @@ use redb::{Builder, StorageBackend};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Pages kept in memory: many times the log and the tables of a control plane.
+/// Size of redb's page cache: several times the log and tables of a control plane.
 const CACHE_BYTES: usize = 16 << 20;
 
-/// An open file of redb.
+/// An open redb database.
 #[derive(Debug)]
 pub(super) struct Database {
     pub(super) redb: redb::Database,
     pub(super) meter: Arc<Meter>,
 }
 
-/// Opens a file, and verifies every page of it, which redb does by itself only after a crash.
+/// Opens an existing file, and verifies every page of it. redb by itself does so only after a crash.
 ///
-/// That also rebuilds redb's table of free pages, so that no commit needs to store it (`set_quick_repair`).
+/// The check also rebuilds redb's table of free pages, so no commit needs to store it (`set_quick_repair`).
 pub(super) fn open(place: &Place, backend: impl StorageBackend) -> Result<Database, StoreError> {
     mend(&backend).map_err(|error| place.io("open", "no error", &error))?;
     start(place, "open", backend, true)
 }
 
-/// Makes a new file on a backend that holds nothing.
+/// Creates a database on an empty backend.
 pub(super) fn create(place: &Place, backend: impl StorageBackend) -> Result<Database, StoreError> {
     start(place, "create", backend, false)
 }
@@ -48,10 +48,11 @@ pub(super) fn look(place: &Place, backend: &impl StorageBackend) -> Result<Holds
     holds(backend).map_err(|error| place.io("read", "no error", &error))
 }
 
-/// Turns a panic of redb into [`StoreError::Corrupt`]: damage that redb does not expect makes it panic, more often in debug
-/// builds, and must stop the node as any other damage does.
+/// Turns a panic of redb into [`StoreError::Corrupt`]. redb panics over damage that it does not expect, more
+/// often in
+/// debug builds; the node must stop as for any other damage.
 ///
-/// After an error the caller must drop the database: its state is not known.
+/// After an error the caller must drop the database, since its state is unknown.
 pub(super) fn guarded<T>(
     place: &Place,
     call: impl FnOnce() -> Result<T, StoreError>,
@@ -59,21 +60,21 @@ pub(super) fn guarded<T>(
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let text = text.unwrap_or_else(|| "no words".to_owned());
-        Err(place.corrupt("redb gave up", format_args!("{text:?}"), "a whole file of redb"))
+        let text = text.unwrap_or_else(|| "a panic without a message".to_owned());
+        Err(place.corrupt("redb panicked", format_args!("{text:?}"), "a valid redb file"))
     })
 }
 
 impl Database {
-    /// Closes it in order, so that the next opening has nothing to repair.
+    /// Closes the database cleanly, so that the next opening need not repair it.
     pub(super) fn close(self, place: &Place) -> Result<(), StoreError> {
         guarded(place, || self.redb.close().map_err(place.redb("close")))
     }
 
-    /// Drops it without another write.
+    /// Drops the database without another write.
     pub(super) fn abandon(self, place: &Place) {
         self.meter.shut();
-        // It fails, because the backend refuses the write.
+        // Closing fails, because the backend refuses the write.
         let _ = self.close(place);
     }
 }

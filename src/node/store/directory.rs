@@ -1,5 +1,6 @@
-//! A data directory: one file, created atomically. It is written under another name, synced and renamed, so a directory has
-//! the whole file or none.
+//! A data directory: one file, created atomically. The file is written under a temporary name, synced and
+//! renamed, so a
+//! directory has either the complete file or none.
 
 use super::error::{Place, StoreError};
 use redb::backends::FileBackend;
@@ -7,9 +8,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// The name of the whole file.
+/// Name of the complete file.
 const FILE: &str = "log.redb";
-/// The name of the file until it is whole.
+/// Name of the file during its creation.
 const UNFINISHED: &str = "log.redb.unfinished";
 
 pub(super) fn file(directory: &Path) -> PathBuf {
@@ -20,7 +21,7 @@ pub(super) fn place(directory: &Path) -> Place {
     Place(directory.display().to_string())
 }
 
-/// Opens and locks the file of a directory.
+/// Opens and locks the file of a data directory.
 pub(super) fn open(directory: &Path) -> Result<FileBackend, StoreError> {
     let at = place(directory);
     match fs::metadata(directory) {
@@ -37,65 +38,67 @@ pub(super) fn open(directory: &Path) -> Result<FileBackend, StoreError> {
     let file = opened.map_err(|error| {
         let kind = error.kind();
         if kind == ErrorKind::NotFound && directory.join(UNFINISHED).exists() {
-            at.missing("what a creation left that did not end", FILE)
+            at.missing("an unfinished creation", FILE)
         } else if kind == ErrorKind::NotFound {
             at.missing(format_args!("no {FILE} in it"), FILE)
         } else if kind == ErrorKind::IsADirectory {
             at.missing(format_args!("a directory named {FILE}"), "a file")
         } else {
-            Place(path.display().to_string()).io("open", "leave to read and write it", &error)
+            Place(path.display().to_string()).io("open", "permission to read and write it", &error)
         }
     })?;
     lock(&at, &file)?;
     let length = file.metadata().map_err(|error| at.io("look at", "no error", &error))?.len();
     if length == 0 {
-        return Err(at.corrupt(FILE, "0 bytes", "a log: it is not put there empty"));
+        return Err(at.corrupt(FILE, "0 bytes", "a redb file: it is never created empty"));
     }
     FileBackend::new(file).map_err(at.redb("open"))
 }
 
-/// A directory whose creation has begun: the file under its temporary name, empty and locked.
+/// A directory under creation: its file has the temporary name, is empty and locked.
 pub(super) struct Unfounded {
     directory: PathBuf,
-    /// The nearest parent that existed before.
+    /// The nearest parent directory that existed before.
     above: PathBuf,
     file: File,
 }
 
-/// Creates the directory, if there is none, and the file under its temporary name.
+/// Creates the directory if it does not exist, and the file under its temporary name.
 pub(super) fn begin(directory: &Path) -> Result<Unfounded, StoreError> {
     let at = place(directory);
     let parents = directory.ancestors().skip(1).map(|above| {
-        // The parent of a relative name with one part.
+        // A relative path of one component has the empty path as its parent.
         if above.as_os_str().is_empty() { Path::new(".") } else { above }
     });
     let above = parents.into_iter().find(|above| above.exists()).unwrap_or(directory).to_path_buf();
     fs::create_dir_all(directory).map_err(|error| {
         if let ErrorKind::AlreadyExists | ErrorKind::NotADirectory = error.kind() {
-            return at.missing("a file", "a directory, or a name for one");
+            return at.missing("a file", "a directory, or an unused name");
         }
-        at.io("make", "a directory, or leave to make one", &error)
+        at.io("make", "a directory, or permission to make one", &error)
     })?;
     let path = directory.join(UNFINISHED);
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-    let file = opened
-        .map_err(|error| Place(path.display().to_string()).io("create", "leave to write there", &error))?;
+    let file = opened.map_err(|error| {
+        Place(path.display().to_string()).io("create", "permission to write there", &error)
+    })?;
     lock(&at, &file)?;
-    // Only once it is locked: another process may have renamed the opened file meanwhile, and use it as its store.
+    // Only after locking: another process may have renamed the opened file in between, and use it as its
+    // store.
     refuse_if_founded(directory)?;
     file.set_len(0).map_err(|error| at.io("write to", "an empty file", &error))?;
     Ok(Unfounded { directory: directory.to_path_buf(), above, file })
 }
 
 impl Unfounded {
-    /// The file for redb. Both handles share the lock.
+    /// A backend for redb on the file. Its handle shares the lock.
     pub(super) fn backend(&self) -> Result<FileBackend, StoreError> {
         let at = place(&self.directory);
         let file = self.file.try_clone().map_err(|error| at.io("open", "no error", &error))?;
         FileBackend::new(file).map_err(at.redb("create"))
     }
 
-    /// Renames the file to its final name, and makes the name and all new directories durable.
+    /// Renames the file to its final name, and syncs it and every new directory.
     pub(super) fn publish(self) -> Result<(), StoreError> {
         let at = place(&self.directory);
         let publish = || -> io::Result<()> {
@@ -114,9 +117,9 @@ impl Unfounded {
     }
 }
 
-/// Whether there is a file of the final name.
+/// Whether the directory has a file with the final name.
 pub(super) fn is_founded(directory: &Path) -> bool {
-    // A file that cannot be examined must not be overwritten either.
+    // If the file cannot be examined, it counts as present: it must not be overwritten.
     let none = [ErrorKind::NotFound, ErrorKind::NotADirectory];
     fs::symlink_metadata(file(directory)).map_or_else(|error| !none.contains(&error.kind()), |_| true)
 }
@@ -125,12 +128,12 @@ fn refuse_if_founded(directory: &Path) -> Result<(), StoreError> {
     if is_founded(directory) { Err(place(directory).exists(FILE)) } else { Ok(()) }
 }
 
-/// Locks the file before its header is read. redb takes its own lock only later.
+/// Locks the file before its header is read; redb takes its own lock later.
 fn lock(place: &Place, file: &File) -> Result<(), StoreError> {
     match file.try_lock() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(place.in_use()),
-        // A file system without locks; redb says what it makes of that.
+        // The file system has no locks; redb decides whether it accepts that.
         Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(()),
         Err(TryLockError::Error(error)) => Err(place.io("lock", "no error", &error)),
     }

@@ -1,102 +1,106 @@
-//! Why a data directory could not be founded, opened or written.
+//! Errors of a data directory. Each message is one line: the place, what was found, what was expected.
 
 use super::StoreIdentity;
 use std::fmt::Display;
 use std::io;
 use thiserror::Error;
 
-/// What went wrong, and where. After a failed write every later call of that store gives the same again.
+/// Why a data directory cannot be created, opened or written. After a failed write, every later call of that
+/// store returns the
+/// same error.
 ///
-/// All of it is text, because one error may be told many times; each is one line.
+/// The fields are texts, so that the error can be cloned and reported several times.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum StoreError {
-    /// Nothing was founded there, or not to the end. Nothing was ever acknowledged from it.
-    #[error("{place} is no data directory: found {found}, expected {expected}")]
+    /// There is no complete data directory. No write to it was ever acknowledged.
+    #[error("{place} is not a data directory: found {found}, expected {expected}")]
     Missing {
-        /// Where.
+        /// The directory or backend.
         place: String,
         /// What is there instead.
         found: String,
-        /// What should be.
+        /// What was expected.
         expected: String,
     },
-    /// A new one was to be founded, and there is one.
+    /// A data directory was to be created, and one exists.
     #[error("{place} is a data directory already: found {found}, expected none")]
     Exists {
-        /// Where.
+        /// The directory or backend.
         place: String,
-        /// Whose it is, or why that cannot be told.
+        /// The owner of the existing one, or why it cannot be read.
         found: String,
     },
-    /// Somebody else has it open.
+    /// Another process holds the lock of the data directory.
     #[error("{place} is in use: found a lock of another process, expected none")]
     InUse {
-        /// Where.
+        /// The directory or backend.
         place: String,
     },
-    /// A program that stores another format wrote it.
+    /// The data directory has the format of another version of this program.
     #[error("{place} is of another format: found {found}, expected {expected}")]
     Format {
-        /// Where.
+        /// The directory or backend.
         place: String,
-        /// Its format.
+        /// The format number found.
         found: u32,
-        /// The format that this program reads.
+        /// The format number that this program reads.
         expected: u32,
     },
-    /// It is another node's, or another life's of this node.
-    #[error("{place} belongs to somebody else: found {found}, expected {expected}")]
+    /// The data directory belongs to another cluster, node or incarnation.
+    #[error("{place} belongs to another node: found {found}, expected {expected}")]
     Foreign {
-        /// Where.
+        /// The directory or backend.
         place: String,
-        /// Whose it is.
+        /// The owner of the directory.
         found: StoreIdentity,
-        /// Who opened it.
+        /// The node that opened it.
         expected: StoreIdentity,
     },
-    /// What is on the disk is not what was written there. Nothing of it may be used: the node may have acknowledged
-    /// what is lost, and without it could vote or count against that.
+    /// The content is not what was written. None of it may be used: the node may have acknowledged entries,
+    /// or cast a vote, that are
+    /// missing now, and could contradict them.
     #[error(
         "{place} is damaged: {what}: found {found}, expected {expected}; to rebuild this node: remove the member, \
          wipe the directory, add it as a learner with a new incarnation"
     )]
     Corrupt {
-        /// Where.
+        /// The directory or backend.
         place: String,
-        /// What of it.
+        /// The damaged part.
         what: String,
-        /// What is there.
+        /// What was found there.
         found: String,
-        /// What should be.
+        /// What was expected.
         expected: String,
     },
-    /// The file system or the device said no. What is on the disk is known again once it is opened again.
+    /// The file system or device returned an error. What the disk holds is unknown until the directory is
+    /// opened again.
     #[error("cannot {doing} {place}: found {found}, expected {expected}")]
     Io {
-        /// Where.
+        /// The directory, file or backend.
         place: String,
-        /// At what.
+        /// The operation that failed, as a verb.
         doing: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         found: String,
-        /// What was to happen.
+        /// What was expected.
         expected: &'static str,
     },
-    /// What was to be written could not be read back: a bug of the caller. Nothing was written.
-    #[error("{place} does not take that: {what}: found {found}, expected {expected}")]
+    /// A batch that cannot be read back after writing, which is a bug of the caller. Nothing was written.
+    #[error("{place} refuses the batch: {what}: found {found}, expected {expected}")]
     Refused {
-        /// Where.
+        /// The directory or backend.
         place: String,
-        /// What of it.
+        /// The inconsistent part.
         what: &'static str,
-        /// What was given.
+        /// What the batch holds.
         found: String,
-        /// What would be right.
+        /// What was expected.
         expected: String,
     },
 }
 
-/// Where a store is, for messages.
+/// The name of a store in messages: the path of its directory, or "the backend".
 #[derive(Clone, Debug)]
 pub(super) struct Place(pub(super) String);
 
@@ -134,17 +138,20 @@ impl Place {
         StoreError::Refused { place: self.0.clone(), what, found, expected }
     }
 
-    /// What the system said, as part of a line.
+    /// An [`StoreError::Io`] with the operating system's message, changed to one line that begins in lower
+    /// case.
     pub(super) fn io(&self, doing: &'static str, expected: &'static str, error: &io::Error) -> StoreError {
-        let said = error.to_string();
-        let mut letters = said.chars();
+        let text = error.to_string();
+        let mut letters = text.chars();
         let first = letters.next().map(|first| first.to_ascii_lowercase());
         let line = first.into_iter().chain(letters).map(|c| if c.is_control() { ' ' } else { c });
         StoreError::Io { place: self.0.clone(), doing, found: line.collect(), expected }
     }
 
-    /// What redb said: the system's words if there are any, and damage otherwise. What redb refuses for a reason of the
-    /// caller's does not occur here; should it, then "damage" stops the node, which is right for a bug as well.
+    /// Converts an error of redb: to `Io` or `InUse` if the operating system is the cause, and to `Corrupt`
+    /// otherwise. Errors
+    /// caused by wrong use of redb should not occur; if one did, `Corrupt` stops the node, which is right for
+    /// a bug as well.
     pub(super) fn redb<E: Into<redb::Error>>(&self, doing: &'static str) -> impl Fn(E) -> StoreError + '_ {
         move |error| {
             let error = error.into();
@@ -157,12 +164,12 @@ impl Place {
                     return self.io(doing, "no error", error);
                 }
             }
-            self.corrupt(format_args!("cannot {doing} it"), quoted(&error), "a whole file of redb")
+            self.corrupt(format_args!("cannot {doing} it"), quoted(&error), "a valid redb file")
         }
     }
 }
 
-/// Somebody else's words in a line of ours.
+/// A foreign message as a quoted string.
 fn quoted(words: &impl Display) -> String {
     format!("{:?}", words.to_string())
 }

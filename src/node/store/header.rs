@@ -1,24 +1,34 @@
-//! The one byte of a redb file that no checksum covers.
+//! Repairs the one byte of a redb file that no checksum covers.
 //!
-//! A redb file begins with a header: the magic number, a byte of flags, and two *slots*. Each slot is the root of one commit,
-//! with the commit's number and a checksum. The flags say which slot is the newest commit, the *primary*. Commits here have
-//! two phases: redb writes the other slot and syncs it, then writes the flags and syncs them. So a primary that does not
-//! verify is damage and no torn write, and redb reports it.
+//! A redb file begins with a header: the magic number, a byte of flags, and two *slots*. Each slot is the
+//! root of one commit,
+//! with the commit's number and a checksum. A flag says which slot has the newest commit, the *primary*.
+//! Commits here have
+//! two phases: redb writes the other slot and syncs it, then writes the flags and syncs them. So if the
+//! primary's checksum
+//! does not match, the file is damaged, not torn, and redb reports it.
 //!
-//! But the flags may be damaged as well. With the bit for the primary flipped, redb would take the commit before the last and
-//! report nothing: an acknowledged write would be gone. The other slot then has the higher number. A power failure between
-//! the two phases leaves the same picture, with a commit that was not acknowledged; taking that one is right, too, if it is
-//! whole. That is what redb does for a file of one-phase commits: the newer slot if it verifies, and else the older one. So
-//! where the other slot is whole and newer, [`mend`] clears the flag for two phases before redb reads it.
+//! The flags may be damaged as well. If the flag for the primary were flipped, redb would use the commit
+//! before the last and
+//! report nothing: an acknowledged write would be lost. In that case the other slot has the higher number. A
+//! power failure
+//! between the two phases leaves the same picture, with a commit that was not acknowledged; using that commit
+//! is right too,
+//! if it is complete. redb does just this for files of one-phase commits: it uses the newer slot if its
+//! checksum matches, and
+//! the older one otherwise. So where the other slot is valid and newer, [`mend`] clears the two-phase flag
+//! before redb
+//! reads it.
 //!
-//! None of this is a public interface of redb: `Cargo.toml` pins the minor version, and a test below reads a file that redb
-//! wrote.
+//! This layout is not a public interface of redb: `Cargo.toml` pins the minor version, and a test below reads
+//! a file that
+//! redb wrote.
 
 use redb::StorageBackend;
 use std::io;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// The layout of redb's file format 3 (its docs/design.md, "Super-header").
+// The layout of redb's file format 3 (docs/design.md of redb, "Super-header").
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 const FLAGS: usize = 9;
 const PRIMARY: u8 = 1;
@@ -31,19 +41,20 @@ const SLOT_NUMBER: usize = 104;
 const SLOT_CHECKSUM: usize = 112;
 const BYTES: usize = 320;
 
-/// What a backend holds, as far as its header tells.
+/// The content of a backend, as far as its header shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Holds {
     /// No bytes.
     Nothing,
     /// A file that redb began to create and did not finish: it writes the magic number last.
     Unfinished,
-    /// Anything else, to be opened.
+    /// Anything else: to be opened by redb.
     Something,
 }
 
-/// Looks at the header. redb writes it, syncs it, and writes it again with the magic number; either write may be torn. Until
-/// then both slots have the number 0; a store that was created has another.
+/// Examines the header. redb writes it, syncs it, and writes it again with the magic number; either write may
+/// be torn. Until
+/// then the numbers of both slots are 0; in a store whose creation finished they are not.
 pub(super) fn holds(backend: &impl StorageBackend) -> io::Result<Holds> {
     let length = backend.len()?;
     if length == 0 {
@@ -59,7 +70,7 @@ pub(super) fn holds(backend: &impl StorageBackend) -> io::Result<Holds> {
     Ok(if unfinished { Holds::Unfinished } else { Holds::Something })
 }
 
-/// Clears the flag for two phases if the primary is the older one of two whole slots.
+/// Clears the two-phase flag if both slots are valid and the primary is the older one.
 pub(super) fn mend(backend: &impl StorageBackend) -> io::Result<()> {
     let mut header = [0; BYTES];
     if backend.len()? < u64::try_from(BYTES).unwrap_or(u64::MAX) {
@@ -80,7 +91,7 @@ pub(super) fn mend(backend: &impl StorageBackend) -> io::Result<()> {
     }
 }
 
-/// The number of the commit in a slot, if the slot is whole and of the known format.
+/// The commit number of a slot, or `None` if the slot's checksum or format does not match.
 fn number(slot: &[u8]) -> Option<u64> {
     if slot.first() != Some(&FILE_FORMAT) {
         return None;
@@ -97,7 +108,7 @@ mod tests {
 
     const TABLE: TableDefinition<'_, u64, u64> = TableDefinition::new("t");
 
-    /// The header that this version of redb writes is the one that is read here.
+    /// The header that this version of redb writes has the layout that is expected here.
     #[test]
     fn redb_writes_the_header_that_is_expected() {
         let directory = tempfile::tempdir().unwrap();

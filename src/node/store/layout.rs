@@ -1,4 +1,4 @@
-//! The tables of a data directory, and how they are read back.
+//! The tables of a data directory, and how they are read and verified.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
@@ -22,7 +22,7 @@ use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetada
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// The layout that this program writes, and the only one that it reads.
+/// Number of the layout that this program writes and reads.
 pub(super) const FORMAT: u32 = 2;
 /// The value under `format` in layout 1: a CRC-32, where layout 2 has eight bytes of XXH3, and the number.
 const FORMAT_1: [u8; 5] = [0xc6, 0xb2, 0xb8, 0xb7, 1];
@@ -37,20 +37,20 @@ pub(super) const KEY_VOTE: &str = "vote";
 pub(super) const KEY_BASE: &str = "base";
 pub(super) const KEY_LAST: &str = "last";
 const META_KEYS: u64 = 5;
-/// The only key of the table of snapshots.
+/// The only key of the snapshot table.
 pub(super) const KEY_SNAPSHOT: u64 = 0;
 
-/// The bounds of what is stored: enough to know where the next batch goes, and whether it fits.
+/// The bounds of the stored state: what is needed to place the next batch and to check it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Outline {
     pub(super) hard_state: HardState,
-    /// The last position that the snapshot covers.
+    /// The last position that the snapshot includes.
     pub(super) snapshot: LogPosition,
     pub(super) base: LogPosition,
     pub(super) last: LogPosition,
 }
 
-/// What is inconsistent, what was found, and what was expected.
+/// The inconsistent part, what was found, and what was expected.
 pub(super) type Contradiction = (&'static str, String, String);
 
 impl Outline {
@@ -59,8 +59,9 @@ impl Outline {
         Self { hard_state: durable.hard_state, snapshot, base: log.base(), last: log.last() }
     }
 
-    /// Checks what holds of every disk that a node has written. If it does not hold, a disk that was read is damaged, and a
-    /// disk to be written shows a bug of the caller.
+    /// Checks the invariants of every disk that a node has written. A violation means damage when a disk is
+    /// read, and a bug of
+    /// the caller when it is written.
     pub(super) fn check(&self) -> Result<(), Contradiction> {
         let Self { hard_state: vote, snapshot, base, last } = *self;
         let index = snapshot.index;
@@ -102,7 +103,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `None` if creating the store was not finished.
+    /// Begins to read. `None`: the creation of the store was not finished.
     pub(super) fn begin(place: &'a Place, database: &Database) -> Result<Option<Self>, StoreError> {
         let transaction = database.redb.begin_read().map_err(place.redb("read"))?;
         match transaction.open_table(META) {
@@ -120,7 +121,7 @@ impl<'a> Reader<'a> {
         meta_slot(key).open(self.place, key, value.value())
     }
 
-    /// The node whose directory it is. The format is read first: nothing else can be read in another one.
+    /// The owner of the directory. Checks the format first, since nothing else can be read in another one.
     pub(super) fn identity(&self) -> Result<StoreIdentity, StoreError> {
         match self.format()? {
             FORMAT => self.meta(KEY_IDENTITY),
@@ -198,7 +199,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Checks that terms do not fall along the log.
+/// Checks that the terms of the log do not decrease.
 pub(super) fn not_below(before: Term, term: Term) -> Result<(), Contradiction> {
     if term >= before {
         return Ok(());

@@ -1,4 +1,6 @@
-//! The backend under redb: it counts bytes and syncs, can be closed for writes, and verifies blocks that are read again.
+//! The storage backend given to redb. It counts bytes and syncs, refuses writes after a failure, and verifies
+//! the checksums of
+//! blocks that are read again.
 
 use super::block_checksums::BlockChecksums;
 use redb::{BackendError, StorageBackend};
@@ -7,7 +9,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// The counts of a backend, and its switch. The store shares them with the backend, which redb owns.
+/// The counters of a backend, and the switch that refuses writes. Shared between the store and the backend,
+/// which redb owns.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     shut: AtomicBool,
@@ -17,8 +20,9 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Refuses every later write. redb stops by itself after an error of the backend, but not after damage; and when it is
-    /// dropped, it would write once more.
+    /// Refuses all further writes. redb stops by itself after an error of the backend, but not after damage,
+    /// and it writes
+    /// once more when it is dropped.
     pub(super) fn shut(&self) {
         self.shut.store(true, Ordering::SeqCst);
     }

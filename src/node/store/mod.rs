@@ -1,33 +1,36 @@
-//! The durable state of a node: its term and vote, its snapshot, and its log.
+//! The durable state of a node: its hard state (term and vote), its snapshot, and its log.
 //!
-//! [`Store`] writes the batches of [`crate::core::raft`] and reads them back as a [`Durable`]. It is synchronous: whoever calls
-//! it waits for the disk, and tells the node of it afterwards. It rests on redb, so on one file, with transactions that
-//! are there in full or not at all.
+//! [`Store`] writes the batches of [`crate::core::raft`], and reads them back as a [`Durable`]. Its calls
+//! block until the disk
+//! is done. It stores everything in one file of redb, an embedded database with atomic transactions.
 //!
-//! What it promises:
+//! Guarantees:
 //!
-//! - What [`Store::write`] acknowledged is there after any crash, and nothing is there in part.
-//! - Damage is an error that stops the node, never a shorter log: a node that came back with less than it acknowledged
-//!   could vote or count against it. The error says how to rebuild the node.
-//! - After a failed write nothing more is written. What is on the disk is not known then (a sync that failed may have
-//!   dropped the pages: Rebello et al., "Can applications recover from fsync failures?", ATC 2020); opening it again
-//!   tells.
-//! - A directory is opened by the node, in the life, that founded it, and by one process at a time.
+//! - What [`Store::write`] acknowledged survives any crash. A batch is there in full or not at all.
+//! - Damage is an error that stops the node, never a shorter log: a node that restarts with less than it
+//!   acknowledged could
+//!   vote against it, or acknowledge something else in its place. The error says how to rebuild the node.
+//! - After a failed write nothing more is written, since what is on disk is then unknown (a failed sync may
+//!   have dropped
+//! dirty pages: Rebello et al., "Can applications recover from fsync failures?", ATC 2020). Opening the
+//! directory again
+//!   shows what is there.
+//! - A directory is opened only by the incarnation of the node that created it, and by one process at a time.
 //!
 //! | part | what it does |
 //! | --- | --- |
 //! | `directory.rs` | the file, its lock, and its creation |
-//! | `header.rs`, `database.rs` | redb opened, with the checks that it does not make itself |
-//! | `metered_backend.rs`, `block_checksums.rs` | redb's backend, with counts and checksums |
+//! | `header.rs`, `database.rs` | opens redb, with checks that redb does not make itself |
+//! | `metered_backend.rs`, `block_checksums.rs` | the backend under redb, with counters and checksums |
 //! | `layout.rs`, `record.rs` | tables and values, read and verified |
-//! | `opening.rs` | a file created, or read back |
-//! | `change.rs` | batches into one transaction |
-//! | `backup.rs` | the committed state in a file of its own |
-//! | `error.rs` | errors, each of one line |
+//! | `opening.rs` | creates a file, or reads it back |
+//! | `change.rs` | writes batches as one transaction |
+//! | `backup.rs` | the format of a backup file |
+//! | `error.rs` | errors, one line each |
 //!
 //! May import: `core::ids`, `core::raft`, `core::control_plane`.
 
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "files are its business")]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "the edge: files")]
 
 pub mod backup;
 mod block_checksums;
@@ -55,7 +58,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
 
-/// The owner of a data directory: one incarnation of one node of one cluster.
+/// The owner of a data directory. No other node, and no other incarnation of this node, may open it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct StoreIdentity {
     /// The cluster.
@@ -75,11 +78,11 @@ impl fmt::Display for StoreIdentity {
 #[derive(Debug)]
 enum Disk {
     Open(Database),
-    /// Every later call fails with this error.
+    /// A write failed. Every later call returns this error.
     Failed(StoreError),
 }
 
-/// An open data directory.
+/// An open data directory. Dropping it closes it, and ignores errors.
 #[derive(Debug)]
 pub struct Store {
     place: Place,
@@ -88,10 +91,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Creates a data directory with the initial state of a node. A crash meanwhile leaves none.
+    /// Creates a data directory with the initial state of a node. A crash during the creation leaves no data
+    /// directory.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] if there is one, [`StoreError::Refused`] if the state is inconsistent, or an error of the file
+    /// [`StoreError::Exists`] if there is one already, [`StoreError::Refused`] if the state is inconsistent,
+    /// or an error of the file
     /// system.
     pub fn create(
         directory: &Path,
@@ -108,7 +113,8 @@ impl Store {
         Ok(store)
     }
 
-    /// As [`Store::create`], on a backend. One on which an earlier creation was not finished counts as empty.
+    /// Creates a store on a backend, as [`Store::create`] does in a directory. A backend with an unfinished
+    /// creation counts as empty.
     ///
     /// # Errors
     /// As for [`Store::create`].
@@ -128,10 +134,11 @@ impl Store {
         Self::found(place, backend, identity, durable)
     }
 
-    /// Opens the data directory of this node, and reads and verifies all of it.
+    /// Opens the data directory of a node, and reads and verifies all of its content.
     ///
     /// # Errors
-    /// [`StoreError`]: it is missing, another's, in use, of another format, damaged, or cannot be read.
+    /// [`StoreError`] if the directory is missing, in use, damaged, another node's or of another format, or
+    /// cannot be read.
     pub fn open(
         directory: &Path,
         identity: &StoreIdentity,
@@ -141,7 +148,7 @@ impl Store {
         Self::read(place.clone(), file, identity).map_err(|error| opening::named(&place, error))
     }
 
-    /// As [`Store::open`], on a backend.
+    /// Opens a store on a backend, as [`Store::open`] does in a directory.
     ///
     /// # Errors
     /// As for [`Store::open`].
@@ -152,10 +159,11 @@ impl Store {
         Self::read(on_backend(), backend, identity)
     }
 
-    /// Reads the owner of a data directory. This opens and closes the directory, so it must not be in use.
+    /// Reads the owner of a data directory. The directory is opened for that, so no other process may have it
+    /// open.
     ///
     /// # Errors
-    /// [`StoreError`]: it is missing, in use, of another format, damaged, or cannot be read.
+    /// [`StoreError`] if the directory is missing, in use, damaged or of another format, or cannot be read.
     pub fn identify(directory: &Path) -> Result<StoreIdentity, StoreError> {
         let place = directory::place(directory);
         let begun = opening::begin(&place, directory::open(directory)?, |reader| reader.identity());
@@ -164,11 +172,12 @@ impl Store {
         Ok(identity)
     }
 
-    /// Writes these batches in their order, all of them or none, and returns once they are durable. The disk then has the
-    /// state that [`Durable::write`] gives.
+    /// Writes the batches in order, all or none, and returns once they are durable. The state on disk is then
+    /// the one that
+    /// [`Durable::write`] computes.
     ///
     /// # Errors
-    /// The first error. From then on every call fails with it, without touching the disk.
+    /// The first error of this store. From then on every call returns it, without touching the disk.
     pub fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), StoreError> {
         let database = match &self.disk {
             Disk::Open(database) => database,
@@ -191,10 +200,11 @@ impl Store {
         }
     }
 
-    /// Closes it in order, so that the next opening has nothing to repair. Dropping it does the same, but ignores errors.
+    /// Closes the store cleanly, so that the next opening need not repair it. Dropping it does the same, and
+    /// ignores errors.
     ///
     /// # Errors
-    /// The error of closing, or of an earlier write.
+    /// The error of closing the file, or of an earlier write.
     pub fn close(mut self) -> Result<(), StoreError> {
         self.end()
     }
@@ -207,19 +217,19 @@ impl Store {
         }
     }
 
-    /// The length of the file, 0 once the store has failed.
+    /// Bytes of the file; 0 once the store has failed.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
         self.metered(Meter::size_bytes)
     }
 
-    /// Bytes written since the store was opened, 0 once it has failed.
+    /// Bytes written since the store was opened; 0 once it has failed.
     #[must_use]
     pub fn written_bytes(&self) -> u64 {
         self.metered(Meter::written_bytes)
     }
 
-    /// Syncs since the store was opened, 0 once it has failed.
+    /// Syncs since the store was opened; 0 once it has failed.
     #[must_use]
     pub fn syncs(&self) -> u64 {
         self.metered(Meter::syncs)
@@ -232,7 +242,7 @@ impl Store {
         }
     }
 
-    /// Drops redb without another write.
+    /// Drops redb without another write, and keeps the error for later calls.
     fn fail(&mut self, error: StoreError) {
         if let Disk::Open(database) = std::mem::replace(&mut self.disk, Disk::Failed(error)) {
             database.abandon(&self.place);
@@ -242,7 +252,8 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // Dropped without this, redb would close itself, and could panic over damage that nobody has read yet.
+        // Without this, redb would close itself when dropped, and could panic over damage that has not been
+        // read yet.
         let _ = self.end();
     }
 }

@@ -1,4 +1,4 @@
-//! Makes a [`Store`] of a file: created, or read back.
+//! Makes a [`Store`] from a backend: creates one, or reads an existing one.
 
 use super::database::{self, Database};
 use super::error::{Place, StoreError};
@@ -9,11 +9,11 @@ use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::Durable;
 use redb::StorageBackend;
 
-const UNFINISHED: &str = "what a creation left that did not end";
-const FINISHED: &str = "what a creation leaves that did";
+const UNFINISHED: &str = "an unfinished creation";
+const FINISHED: &str = "a finished one";
 
 impl Store {
-    /// Creates the store on an empty backend.
+    /// Creates a store on an empty backend.
     pub(super) fn found(
         place: Place,
         backend: impl StorageBackend,
@@ -24,7 +24,7 @@ impl Store {
         Self::fill(place, database, identity, durable)
     }
 
-    /// Creates the store in a file of redb that has no tables of a store.
+    /// Creates a store on a backend with a redb file, if that has no tables of a store.
     pub(super) fn found_over(
         place: Place,
         backend: impl StorageBackend,
@@ -91,7 +91,8 @@ pub(super) fn begin<T>(
     })
 }
 
-/// Turns `Missing` into damage for a file under its final name: it had a whole store when it was renamed to that.
+/// For a file under its final name, turns `Missing` into `Corrupt`: the file was complete when it was
+/// renamed.
 pub(super) fn named(place: &Place, error: StoreError) -> StoreError {
     if let StoreError::Missing { found, expected, .. } = &error {
         return place.corrupt("its file", found, expected);
@@ -99,7 +100,7 @@ pub(super) fn named(place: &Place, error: StoreError) -> StoreError {
     error
 }
 
-/// Calls something with the database; after an error, drops the database without another write.
+/// Calls a function with the database. After an error, drops the database without another write.
 fn with<T>(
     place: &Place,
     database: Database,
@@ -114,7 +115,7 @@ fn with<T>(
     }
 }
 
-/// The owner of a data directory, for a message.
+/// The owner of an existing data directory, as text for a message.
 pub(super) fn whose(found: Result<StoreIdentity, StoreError>) -> String {
     match found {
         Ok(identity) => format!("that of {identity}"),

@@ -1,8 +1,10 @@
-//! How a value is stored in a table: its checksum, then its postcard bytes.
+//! The encoding of a value in a table: a checksum, followed by postcard bytes.
 //!
-//! redb verifies its checksums when it opens a file, and not when it reads a page later; what was damaged in memory it sums
-//! up as it is. So each value has a checksum of its own, XXH3 with 64 bits. The sum covers the table and the key, too: a
-//! value under another key is damage.
+//! redb verifies its own checksums when it opens a file, but not when it reads a page later, and it computes
+//! the checksum of
+//! a page that was damaged in memory from the damaged bytes. So each value carries its own checksum, XXH3
+//! with 64 bits. The
+//! checksum includes table and key: a value under another key counts as damage.
 
 use super::error::{Place, StoreError};
 use serde::Serialize;
@@ -10,10 +12,10 @@ use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Bytes of the checksum in front of each value.
+/// Bytes of the checksum before each value.
 const SUM_BYTES: usize = 8;
 
-/// The place of a value.
+/// Table and key of a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot<'a> {
     pub(super) table: &'a str,
@@ -23,22 +25,23 @@ pub(super) struct Slot<'a> {
 impl Slot<'_> {
     fn sum(self, bytes: &[u8]) -> [u8; SUM_BYTES] {
         let mut hasher = Xxh3Default::new();
-        // No two slots feed the same bytes: the names of tables are ASCII, so the first 0xff ends them, and the keys of one
-        // table are either ASCII or of one length.
+        // No two slots hash the same bytes: table names are ASCII, so the first 0xff ends them, and the keys
+        // of one table
+        // are either all ASCII or all of one length.
         for part in [self.table.as_bytes(), &[0xff], self.key, &[0xff], bytes] {
             hasher.update(part);
         }
         hasher.digest().to_le_bytes()
     }
 
-    /// A value as it is stored here.
+    /// Encodes a value for this slot.
     pub(super) fn seal(self, place: &Place, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
         let failed = |error: postcard::Error| place.refused("a value", error, "one that can be encoded");
         let bytes = postcard::to_allocvec(value).map_err(failed)?;
         Ok([self.sum(&bytes).as_slice(), &bytes].concat())
     }
 
-    /// The value that is stored here.
+    /// Verifies and decodes the value of this slot. `what` names it in an error.
     pub(super) fn open<T: DeserializeOwned>(
         self,
         place: &Place,

@@ -1,4 +1,4 @@
-//! Outgoing connections to nodes.
+//! Opens connections to nodes, with or without TLS.
 
 use super::{Tls, TlsError};
 use crate::core::control_plane::Address;
@@ -9,32 +9,32 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// Whether a connection is encrypted and authenticated.
+/// How connections are protected.
 #[derive(Clone, Debug)]
 pub enum Security {
-    /// Neither: on loopback, or where the operator sets `insecure`.
+    /// Plain TCP: on loopback, or where the operator sets `insecure`.
     Plain,
-    /// Both, with certificates on both ends.
+    /// Mutual TLS: encrypted, with certificates on both ends.
     Mutual(Arc<Tls>),
 }
 
-/// Why there is no connection.
+/// Why a connection cannot be opened.
 #[derive(Debug, Error)]
 pub enum DialError {
-    /// The text is not an address.
+    /// The address is not a valid URI authority.
     #[error("{0}")]
     Address(String),
-    /// No connection in time.
+    /// The connection was refused or not opened in time.
     #[error("{0}")]
     Connect(String),
-    /// The handshake failed: the other end has no acceptable certificate.
+    /// The TLS handshake failed.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
-/// The time limit for connecting, the handshake included.
+/// Time limit for opening a connection, the TLS handshake included.
 const CONNECT: Duration = Duration::from_secs(3);
-/// The interval between keepalives; a connection without an answer for this long is closed.
+/// Interval of HTTP/2 keepalives, and how long an answer may take before the connection is closed.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// Opens a connection to an address.
@@ -73,16 +73,16 @@ async fn secure(
     Ok(TokioIo::new(stream))
 }
 
-/// An error with its sources, without repeated texts.
+/// The message of an error followed by those of its sources, without repetitions.
 fn reasons(error: &dyn core::error::Error) -> String {
-    let mut said = error.to_string();
+    let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        let text = source.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
+        let cause = source.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
         next = source.source();
     }
-    said
+    text
 }

@@ -1,7 +1,8 @@
 //! Mutual TLS: authenticated and encrypted connections.
 //!
-//! Both ends show a certificate, and both must be signed by the cluster's authority. Files are read again while the process runs: open
-//! connections keep the old certificate, new ones use the new one.
+//! Both ends present a certificate, and both must be signed by the cluster's authority. The files can be
+//! reloaded while the
+//! process runs: open connections keep the old certificate, new connections use the new one.
 //!
 //! May import: `core::control_plane`.
 
@@ -25,48 +26,48 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-/// Paths of the certificates and the key, in PEM.
+/// Paths of the certificates and the private key, in PEM.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TlsFiles {
-    /// The authority's certificate.
+    /// Certificate of the authority that signs the certificates of nodes and clients.
     pub ca: PathBuf,
-    /// This process's certificate, and the intermediate ones.
+    /// Certificate of this process, followed by the intermediate ones.
     pub cert: PathBuf,
     /// The private key of this process's certificate.
     pub key: PathBuf,
 }
 
-/// Why a certificate cannot be used, or a connection not be made.
+/// Why certificates cannot be loaded, or a TLS connection not be made.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read as PEM of the expected kind.
     #[error("{}: {found}, expected {expected}", path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// What the file holds, or why it cannot be read.
         found: String,
-        /// What was expected.
+        /// What the file should hold.
         expected: &'static str,
     },
-    /// Certificate and key do not go together, or are not supported.
+    /// The certificate does not match the private key, or uses an algorithm that is not supported.
     #[error("{}: the certificate cannot be used with the key: {source}", path.display())]
     Pair {
-        /// The certificate.
+        /// Path of the certificate.
         path: PathBuf,
-        /// Why.
+        /// The error of the TLS library.
         source: rustls::Error,
     },
-    /// The certificate's subject cannot identify a node or client.
+    /// The subject of the certificate cannot serve as an identity.
     #[error("{}: {source}", path.display())]
     Subject {
-        /// The certificate.
+        /// Path of the certificate.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with the subject.
         source: SubjectError,
     },
     /// The host name to connect to is invalid.
-    #[error("{host:?} is no name of a server")]
+    #[error("{host:?} is not a valid server name")]
     Host {
         /// The name given.
         host: String,
@@ -83,7 +84,7 @@ struct Material {
     read: [Vec<u8>; 3],
 }
 
-/// The certificates in use, replaceable while the process runs.
+/// The certificates in use. [`Tls::reload`] replaces them.
 pub struct Tls {
     files: TlsFiles,
     current: ArcSwap<Material>,
@@ -96,7 +97,7 @@ impl core::fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Reads the certificates.
+    /// Loads and checks the certificates.
     ///
     /// # Errors
     /// [`TlsError`]
@@ -105,7 +106,8 @@ impl Tls {
         Ok(Self { files, current })
     }
 
-    /// Reads the files again if they have changed. If they cannot be read, the certificates in use stay.
+    /// Loads the files again. Returns whether they have changed; on an error the current certificates stay in
+    /// use.
     ///
     /// # Errors
     /// [`TlsError`]
@@ -119,13 +121,13 @@ impl Tls {
         Ok(true)
     }
 
-    /// The subject of this process's certificate.
+    /// The subject of the current certificate of this process.
     #[must_use]
     pub fn subject(&self) -> ClusterVoterIdentity {
         self.current.load().subject.clone()
     }
 
-    /// The server's side of a handshake.
+    /// Does the server's side of a handshake.
     ///
     /// # Errors
     /// [`TlsError::Handshake`]
@@ -134,7 +136,7 @@ impl Tls {
         Ok(acceptor.accept(stream).await?)
     }
 
-    /// The client's side. The host is the name that the server's certificate must have.
+    /// Does the client's side of a handshake. `host` is the name that the server's certificate must have.
     ///
     /// # Errors
     /// [`TlsError`]

@@ -1,23 +1,25 @@
-//! The subject of a certificate as a text in RFC 4514 form.
+//! Reads the subject of a certificate as RFC 4514 text.
 
 use crate::core::control_plane::{ClusterVoterIdentity, IdentityError};
 use core::fmt::Write as _;
 use thiserror::Error;
 use x509_parser::der_parser::asn1_rs::ToDer as _;
 
-/// Why a certificate's subject cannot identify a node or client.
+/// Why a certificate's subject cannot serve as an identity.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SubjectError {
-    /// The bytes are not a certificate.
+    /// The bytes are not an X.509 certificate.
     #[error("not a certificate: {0}")]
     Certificate(String),
-    /// The subject does not have exactly one CN.
-    #[error("the certificate's subject is no participant's: {0}")]
+    /// The subject does not have exactly one CN, or cannot be parsed.
+    #[error("the certificate's subject cannot be an identity: {0}")]
     Identity(#[from] IdentityError),
 }
 
-/// Reads the subject of a DER certificate. RFC 4514 begins with the RDN that the certificate has last. Types are written as object
-/// identifiers and values as bytes, so that the canonical text does not depend on how a library prints them.
+/// Reads the subject of a DER certificate. RFC 4514 text begins with the RDN that comes last in the
+/// certificate. Types are
+/// written as object identifiers and values as bytes, so that the result does not depend on how a library
+/// prints them.
 ///
 /// # Errors
 /// [`SubjectError`]

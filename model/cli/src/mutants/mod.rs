@@ -8,6 +8,7 @@
 
 mod args;
 mod board;
+mod build;
 mod error;
 mod git;
 mod header;
@@ -25,9 +26,9 @@ mod tests;
 mod tree;
 
 pub use args::Args;
+pub use build::{Build, Tools};
 pub use error::Error;
 pub use git::Git;
-pub use runner::{Build, Tools};
 
 use crate::exit;
 use board::Board;

@@ -1,72 +1,19 @@
 //! Builds and checks: first the tree as it is, then each mutant.
 
+use super::build::{Built, Tools};
 use super::error::Error;
-use super::git::Git;
 use super::patch::{Patch, engine_of};
 use super::process::{self, End, Logs};
 use super::run_output::{Finding, RunOutput};
 use super::tree::{Checkout, Saved};
 use cutover_report::{Engine, Expect, MutantVerdict as Verdict};
-use std::env::{self, consts::EXE_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// Lines of the compiler's output that a finding keeps.
-const COMPILER_LINES: usize = 24;
 const COMPILES: &str = "it compiles";
-/// Lints are capped: a mutant's unused variable is a warning wherever it is built.
-const CAP_LINTS: &str = "--cap-lints=warn";
-
-/// The programs that the scoreboard starts.
-#[derive(Debug, Clone)]
-pub struct Tools {
-    /// cargo, or what builds in its place.
-    pub cargo: PathBuf,
-    /// git.
-    pub git: Git,
-    /// How the tree becomes a program that has the verb `check`.
-    pub build: Build,
-}
-
-impl Tools {
-    /// Those of the search path.
-    #[must_use]
-    pub fn new(build: Build) -> Self {
-        Self { cargo: PathBuf::from("cargo"), git: Git { program: PathBuf::from("git") }, build }
-    }
-}
-
-/// How a tree becomes a program that has the verb `check`.
-#[derive(Debug, Clone)]
-pub struct Build {
-    /// What follows `cargo build`.
-    arguments: Vec<String>,
-    profile: String,
-    program: String,
-}
-
-impl Build {
-    /// A program of a package, built with a profile of the workspace.
-    #[must_use]
-    pub fn of_package(package: &str, program: &str, profile: &str) -> Self {
-        let arguments = ["--profile", profile, "-p", package, "--bin", program];
-        Self::with(&arguments, program, profile)
-    }
-
-    /// A program of the package at the root of the repository.
-    #[must_use]
-    pub fn of_program(program: &str) -> Self {
-        Self::with(&["--release", "--bin", program], program, "release")
-    }
-
-    fn with(arguments: &[&str], program: &str, profile: &str) -> Self {
-        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        Self { arguments, profile: profile.to_owned(), program: format!("{program}{EXE_SUFFIX}") }
-    }
-}
 
 /// How long a check may take.
 #[derive(Debug, Clone, Copy)]
@@ -98,12 +45,6 @@ impl Outcome {
     fn without_check(finding: Finding) -> Self {
         Self { finding, states: None, seeds: None, cpu: Duration::ZERO, said: Vec::new() }
     }
-}
-
-/// Whether a build gave a program.
-enum Built {
-    Program(PathBuf),
-    Refused(String),
 }
 
 /// A check's output, and when it was stopped for its time, how long it had.
@@ -216,60 +157,7 @@ impl Bench<'_> {
     }
 
     fn build(&self, engine: Engine, logs: &Path) -> Result<Option<Built>, Error> {
-        let (cargo, program) = match engine {
-            Engine::Check | Engine::Replay => self.build_check(),
-            Engine::Sim => self.build_sim(),
-        };
-        let ran = process::run(cargo, &Logs::new(logs, "build"), None, self.stop)?;
-        match ran.end {
-            End::Interrupted => Ok(None),
-            End::Exited(status) if status.success() => Ok(Some(Built::Program(program))),
-            End::Exited(_) | End::TimedOut => Ok(Some(Built::Refused(errors(&ran.stderr)))),
-        }
-    }
-
-    fn cargo(&self, target: &Path) -> Command {
-        let tree = &self.checkout.tree;
-        let mut cargo = Command::new(&self.tools.cargo);
-        cargo
-            .current_dir(tree)
-            .args(["build", "--manifest-path"])
-            .arg(tree.join("Cargo.toml"))
-            .arg("--target-dir")
-            .arg(target)
-            .env("CARGO_TERM_COLOR", "never")
-            .env_remove("CARGO_BUILD_TARGET");
-        cargo
-    }
-
-    fn build_check(&self) -> (Command, PathBuf) {
-        let build = &self.checkout.build;
-        let mut cargo = self.cargo(build);
-        let Build { arguments, profile, program } = &self.tools.build;
-        cargo.args(arguments);
-        // The variable, where it is set, hides the configuration.
-        match env::var("RUSTFLAGS") {
-            Ok(flags) => cargo.env("RUSTFLAGS", format!("{flags} {CAP_LINTS}")),
-            Err(_) => cargo.arg(format!("--config=build.rustflags=[\"{CAP_LINTS}\"]")),
-        };
-        (cargo, build.join(profile).join(program))
-    }
-
-    /// The simulator is another build of the same tree. Most of the time to a verdict is the compiler's, so what is built anew
-    /// for each patch is not optimised.
-    fn build_sim(&self) -> (Command, PathBuf) {
-        let build = self.checkout.build.with_file_name("build-sim");
-        let mut cargo = self.cargo(&build);
-        cargo
-            .args(["--profile", "mutant", "-p", "cutover-sim"])
-            .args(
-                ["cutover", "cutover-sim"]
-                    .map(|name| format!("--config=profile.mutant.package.{name}.opt-level=0")),
-            )
-            .arg(format!("--config=target.'cfg(all())'.rustflags=['--cfg','madsim','{CAP_LINTS}']"))
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS");
-        (cargo, build.join("mutant").join(format!("cutover-sim{EXE_SUFFIX}")))
+        self.tools.build(self.checkout, engine, logs, self.stop)
     }
 
     /// A mutant is run seed after seed, so that it is always the same one that finds it.
@@ -338,27 +226,4 @@ impl Bench<'_> {
 
 fn no_check(verdict: Verdict, by: Option<&str>, why: String) -> Outcome {
     Outcome::without_check(Finding::new(verdict, by, why))
-}
-
-/// From the first error on: the last lines only count the errors.
-fn errors(stderr: &str) -> String {
-    let from_error = stderr.lines().skip_while(|line| !line.starts_with("error"));
-    let lines: Vec<_> = from_error.take(COMPILER_LINES).collect();
-    if lines.is_empty() {
-        let tail: Vec<_> = stderr.lines().rev().take(COMPILER_LINES).collect();
-        return tail.into_iter().rev().collect::<Vec<_>>().join("\n");
-    }
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::errors;
-
-    #[test]
-    fn the_first_error_is_the_one_to_show() {
-        let stderr = "   Compiling a\nwarning: w\n  --> x\nerror[E0277]: no\n --> y\n";
-        assert_eq!(errors(stderr), "error[E0277]: no\n --> y");
-        assert_eq!(errors("cannot\nstart\n"), "cannot\nstart");
-    }
 }

@@ -275,9 +275,7 @@ impl Protocol for Composed {
 
     fn step(&self, state: &State, action: &Action, notes: &mut Notes) -> Option<State> {
         let step = self.take(state, *action, notes.explains())?;
-        super::tell(notes, step.broken, &step.violations);
-        notes.mark_all(step.marks);
-        notes.say_all(step.said);
+        super::tell(notes, step.broken, &step.violations, step.marks, step.said);
         Some(step.state)
     }
 

@@ -13,6 +13,7 @@
 //! May import: `core`, `cutover_model::protocol`, `cutover_model::host`, `cutover_model`.
 
 mod action;
+mod asking;
 mod bounds;
 mod choices;
 mod client;
@@ -20,6 +21,7 @@ mod host;
 mod judge;
 mod mark;
 mod net;
+mod pruning;
 mod step;
 mod stepped;
 mod successor_cache;
@@ -34,6 +36,7 @@ pub use host::{Disk, Host, Told};
 pub use mark::Mark;
 pub use net::Net;
 
+use crate::env::Reached;
 use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use cutover::core::control_plane::{ClusterVoterIdentity, Founder};
@@ -59,7 +62,7 @@ pub struct World {
     pub(crate) founder: Founder,
     /// Where the founders begin.
     pub(crate) founded: Index,
-    reached: AtomicU64,
+    reached: Reached,
     /// Tells worlds apart in memories that are keyed by content.
     pub(crate) key: u64,
 }
@@ -143,30 +146,7 @@ impl World {
         let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: cluster.sessions };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
         let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);
-        Self { cluster, symmetry, founder, founded, reached: AtomicU64::new(0), key }
-    }
-
-    /// Nodes that have started, the founders with the disk of a new cluster, the others with an empty one.
-    pub(crate) fn initial(&self) -> State {
-        let mut hosts = Hosts::default();
-        let count = self.cluster.founders + self.cluster.joiners;
-        for (node, slot) in (1..=count).zip(&mut hosts) {
-            let disk =
-                if node <= self.cluster.founders { self.founder.disk() } else { self.founder.empty_disk() };
-            let host = disk.ok().and_then(|disk| Host::started(self.config(peer(node)), disk));
-            *slot = host.map(|host| self.share(host));
-        }
-        let state = State {
-            hosts,
-            net: Net::default(),
-            clients: self.share(Clients::new(&self.cluster)),
-            monitor: self.share(ConsensusMonitor::new(self.founded)),
-            spent: Spent::default(),
-            wanted: Wanted::new(Vec::new(), true),
-            own: 0,
-            stands_for: None,
-        };
-        state.sealed()
+        Self { cluster, symmetry, founder, founded, reached: Reached::default(), key }
     }
 
     /// The first node leads in term 1, has committed these commands, and everybody knows; no fault is used up. With the
@@ -215,13 +195,6 @@ impl World {
 
     pub(crate) fn share<T: Hash + cutover::core::ids::Relabel>(&self, value: T) -> Shared<T> {
         Shared::new(value, &self.symmetry)
-    }
-
-    /// Adds to the places reached.
-    fn note(&self, marks: u64) {
-        if marks & !self.reached.load(Ordering::Relaxed) != 0 {
-            self.reached.fetch_or(marks, Ordering::Relaxed);
-        }
     }
 }
 
@@ -295,10 +268,7 @@ impl State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (name, value) in text::facts(self) {
-            writeln!(f, "{name:<5} {value}")?;
-        }
-        Ok(())
+        super::write_facts(f, text::facts(self))
     }
 }
 
@@ -331,8 +301,27 @@ impl Protocol for World {
         Self::within(bounds)
     }
 
+    /// Nodes that have started, the founders with the disk of a new cluster, the others with an empty one.
     fn initial(&self) -> State {
-        self.initial()
+        let mut hosts = Hosts::default();
+        let count = self.cluster.founders + self.cluster.joiners;
+        for (node, slot) in (1..=count).zip(&mut hosts) {
+            let disk =
+                if node <= self.cluster.founders { self.founder.disk() } else { self.founder.empty_disk() };
+            let host = disk.ok().and_then(|disk| Host::started(self.config(peer(node)), disk));
+            *slot = host.map(|host| self.share(host));
+        }
+        let state = State {
+            hosts,
+            net: Net::default(),
+            clients: self.share(Clients::new(&self.cluster)),
+            monitor: self.share(ConsensusMonitor::new(self.founded)),
+            spent: Spent::default(),
+            wanted: Wanted::new(Vec::new(), true),
+            own: 0,
+            stands_for: None,
+        };
+        state.sealed()
     }
 
     fn enabled(&self, state: &State, into: &mut Vec<Action>) {
@@ -358,6 +347,6 @@ impl Protocol for World {
     }
 
     fn reached(&self) -> MarkSet {
-        self.reached.load(Ordering::Relaxed).into()
+        self.reached.all()
     }
 }

@@ -1,16 +1,14 @@
 //! One step: a state and a choice give the next state, what it broke and what it said.
 
 use super::action::{Action, ActionKind, HostInput, NodeAction};
-use super::host::{Disk, Effect, Host, Told};
-use super::mark::Mark;
+use super::host::{Disk, Effect};
 use super::net::Sent;
 use super::stepped::Stepped;
 use super::{Duplicates, State, Wish, World, peer};
-use crate::shared::{Memory, Shared, hasher, memory, remembered};
-use cutover::core::control_plane::ControlPlaneEntry;
+use crate::shared::Shared;
 use cutover::core::ids::{Incarnation, NodeId};
 use cutover::core::invariant::Findings;
-use cutover::core::raft::{Body, Message, RoleName, Timer};
+use cutover::core::raft::{RoleName, Timer};
 use std::sync::Arc;
 
 impl World {
@@ -83,7 +81,7 @@ impl World {
         let disk = self.disk(state, crash);
         let effect = self.effect_of(state, node, &HostInput::Deliver, Some(message), disk, explain)?;
         if effect.idle || self.is_too_long(&effect) {
-            self.note(effect.marks);
+            self.reached.add(effect.marks);
             return None;
         }
         let mut next = state.clone();
@@ -128,7 +126,7 @@ impl World {
         }
         let accepted = effect.proposed.as_ref().is_none_or(Result::is_ok);
         if (effect.idle && effect.read.is_none()) || !accepted {
-            self.note(effect.marks);
+            self.reached.add(effect.marks);
             return None;
         }
         let mut next = state.clone();
@@ -161,7 +159,7 @@ impl World {
         !self.cluster.lingers || state.spent.crashes >= self.cluster.crashes
     }
 
-    fn disk(&self, state: &State, crash: Option<u8>) -> Disk {
+    pub(super) fn disk(&self, state: &State, crash: Option<u8>) -> Disk {
         match crash {
             Some(keep) => Disk::Crashes { keep },
             None if self.syncs(state) => Disk::Syncs,
@@ -220,7 +218,7 @@ impl World {
         let touched = if next.spent.crashes == before.spent.crashes { Some(name) } else { None };
         self.prune(&mut next, touched);
         self.forget(&mut next);
-        self.note(marks);
+        self.reached.add(marks);
         let (said, violations) = (effect.said.clone(), findings.violations().to_vec());
         let broken = findings.bits();
         Some(Stepped { state: next, broken, said, violations, marks, effect: (node, effect), synced })
@@ -253,143 +251,10 @@ impl World {
         }
         effects
     }
-
-    /// Drops what can never do anything again. Of a term that the receiver's disk has left behind, or an answer to an
-    /// office that it does not hold and cannot hold again in that term: it would change nothing now, and what it meets
-    /// from now on is of that term or later. A message for another life is never heard. `touched`: the only node that has
-    /// changed.
-    fn prune(&self, next: &mut State, touched: Option<NodeId>) {
-        let mut net = std::mem::take(&mut next.net);
-        net.retain(|sent| {
-            let ends = [sent.0.from.node, sent.0.to.node];
-            touched.is_some_and(|node| !ends.contains(&node)) || self.may_matter(next, sent)
-        });
-        next.net = net;
-    }
-
-    fn may_matter(&self, state: &State, sent: &Shared<Sent>) -> bool {
-        let message = &sent.0;
-        let Some(host) = state.host(message.to.node.0) else { return false };
-        let asker = state.host(message.from.node.0);
-        let key =
-            (self.key, host.hash(0), asker.map(|asker| asker.hash(0)), sent.hash(0), self.disk(state, None));
-        remembered(&MATTERS, hasher().hash_one(key), || self.matters(state, host, sent))
-    }
-
-    fn matters(&self, state: &State, host: &Shared<Host>, sent: &Shared<Sent>) -> bool {
-        let message = &sent.0;
-        let loses = self.cluster.loses_old;
-        if loses
-            && host.me() == message.to
-            && (refuses(&message.body) || message.term < host.engine.node().hard_state().term)
-        {
-            return false;
-        }
-        // Of another life, the node asked says nothing to it, now or ever.
-        let past = host.me() != message.to || is_past(host, &message.body, message.term);
-        if !past && !loses {
-            return true;
-        }
-        let effect = self.effect(host, &HostInput::Deliver, Some(sent), self.disk(state, None));
-        if past { !effect.idle } else { !self.says_nothing_new(state, host, message, &effect) }
-    }
-
-    /// Whether a delivery changes nothing, and neither do the answers to it.
-    fn says_nothing_new(
-        &self,
-        state: &State,
-        host: &Shared<Host>,
-        message: &Message<ControlPlaneEntry>,
-        effect: &Effect,
-    ) -> bool {
-        let idle = |sent: &Shared<Sent>| {
-            let asker = state.host(sent.0.to.node.0);
-            asker.is_none_or(|asker| {
-                self.effect(asker, &HostInput::Deliver, Some(sent), self.disk(state, None)).idle
-            })
-        };
-        let quiet = effect.host.same(host) && effect.told.is_empty();
-        // What is said to a third is taken for news: whether it is depends on more than the two.
-        quiet
-            && effect
-                .sent
-                .iter()
-                .all(|sent| sent.0.to.node == message.from.node && (refuses(&sent.0.body) || idle(sent)))
-    }
-
-    fn ask(
-        &self,
-        next: &mut State,
-        node: NodeId,
-        action: Option<NodeAction>,
-        effect: &Effect,
-        marks: &mut u64,
-    ) {
-        let mut clients = (*next.clients).clone();
-        match (action, &effect.proposed, &effect.read) {
-            (Some(NodeAction::Open), Some(Ok(id)), _) => clients.opens(node, *id),
-            (Some(NodeAction::Write(write)), Some(Ok(id)), _) => {
-                clients.writes(write, node, *id, self.cluster.session || self.cluster.attempts > 1);
-            }
-            (Some(NodeAction::OpenOther), Some(Ok(_)), _) => clients.others += 1,
-            (Some(NodeAction::Change(_)), Some(Ok(_)), _) => clients.changes += 1,
-            (Some(NodeAction::Transfer(_)), _, _) => clients.transfers += 1,
-            (Some(NodeAction::Read), _, Some(read)) => match read {
-                Ok(id) => {
-                    let reader = clients.reads(node, *id);
-                    self.read_invoked(next, reader, node, marks);
-                }
-                Err(_) => {
-                    *marks |= Mark::ReadRefused.bit();
-                    return;
-                }
-            },
-            (_, _, _) => return,
-        }
-        if clients != *next.clients {
-            next.clients = self.share(clients);
-        }
-    }
-
-    fn forgotten(&self, next: &mut State, node: NodeId) {
-        let mut clients = (*next.clients).clone();
-        clients.forgotten_by(node);
-        if clients != *next.clients {
-            next.clients = self.share(clients);
-        }
-    }
-
-    fn tell(&self, next: &mut State, node: u8, told: &[Told], findings: &mut Findings, marks: &mut u64) {
-        for told in told {
-            let mut clients = (*next.clients).clone();
-            let reader = clients.told(NodeId(node), told);
-            if clients != *next.clients {
-                next.clients = self.share(clients);
-            }
-            if let (Some(reader), Told::Read(_, outcome)) = (reader, told) {
-                self.read_ended(next, node, reader, outcome.is_ok(), findings, marks);
-            }
-        }
-    }
 }
 
 fn leads(state: &State, node: u8) -> bool {
     state.host(node).is_some_and(|host| host.engine.node().role() == RoleName::Leader)
-}
-
-thread_local! {
-    static MATTERS: Memory<bool> = const { memory() };
-}
-
-/// A vote that is not given; the candidate would learn no more from it than from silence.
-const fn refuses(body: &Body<ControlPlaneEntry>) -> bool {
-    matches!(body, Body::VoteReply { granted: false } | Body::PreVoted { granted: false, .. })
-}
-
-/// Whether a message is of a time that its receiver has left for good.
-fn is_past(host: &Host, body: &Body<ControlPlaneEntry>, term: cutover::core::ids::Term) -> bool {
-    let on_disk = host.disk.hard_state.term;
-    term < on_disk || (term == on_disk && !host.engine.node().role().may_take(body))
 }
 
 /// The life of the node that a change is about: the one that the leader's configuration has; for one that is to be

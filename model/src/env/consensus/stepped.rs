@@ -24,9 +24,7 @@ pub(crate) struct Stepped {
 impl Stepped {
     /// The next state; the rest goes into the notes.
     pub(super) fn tell(self, notes: &mut Notes) -> State {
-        crate::env::tell(notes, self.broken, &self.violations);
-        notes.mark_all(self.marks.into());
-        notes.say_all(self.said);
+        crate::env::tell(notes, self.broken, &self.violations, self.marks.into(), self.said);
         self.state
     }
 }

@@ -67,21 +67,11 @@ fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Choice> 
 /// A message without the contents of its entries: what a leader sent after a place in a term is always the same.
 fn name(message: &Message<ControlPlaneEntry>) -> String {
     let Message { from, term, body, .. } = message;
-    match body {
-        Body::Append(Append { prev, entries, commit, round }) => {
-            let round = if *round > 0 { format!(" round {round}") } else { String::new() };
-            format!("{from} {term} Append {prev}+{} commit {commit}{round}", entries.len())
-        }
-        other @ (Body::PreVote { .. }
-        | Body::PreVoted { .. }
-        | Body::RequestVote { .. }
-        | Body::VoteReply { .. }
-        | Body::Appended { .. }
-        | Body::AppendRejected { .. }
-        | Body::Install(_)
-        | Body::TimeoutNow
-        | Body::StaleTerm) => format!("{from} {term} {other}"),
-    }
+    let Body::Append(Append { prev, entries, commit, round }) = body else {
+        return format!("{from} {term} {body}");
+    };
+    let round = if *round > 0 { format!(" round {round}") } else { String::new() };
+    format!("{from} {term} Append {prev}+{} commit {commit}{round}", entries.len())
 }
 
 /// What is to be made durable.

@@ -136,27 +136,17 @@ impl Work {
             {
                 continue;
             }
-            let Some(output) = self.host.pass(output) else { continue };
-            match output {
-                Output::Send(message) => self.send(message),
-                Output::Decided { id, outcome } => self.tell(Told::Decided(id, outcome)),
-                Output::Read { id, outcome } => self.tell(Told::Read(id, outcome)),
-                other @ (Output::SetTimer(_)
-                | Output::CancelTimer(_)
-                | Output::Applied { .. }
-                | Output::Installed(_)
-                | Output::Transfer(_)
-                | Output::BecameLeader(_)
-                | Output::Mark(_)
-                | Output::Persist { .. }
-                | Output::Halt(_)) => self.note(other),
+            if let Some(output) = self.host.pass(output) {
+                self.perform_now(output);
             }
         }
     }
 
-    /// What is known of the node's memory, whatever the disk does.
-    fn note(&mut self, output: ControlPlaneOutput) {
+    fn perform_now(&mut self, output: ControlPlaneOutput) {
         match output {
+            Output::Send(message) => self.send(message),
+            Output::Decided { id, outcome } => self.tell(Told::Decided(id, outcome)),
+            Output::Read { id, outcome } => self.tell(Told::Read(id, outcome)),
             Output::Applied { at, entry, effect } => {
                 self.say(|| format!("applies {}: {effect}", at.index));
                 if let Did::Answered { repeated: false, .. } = effect
@@ -183,12 +173,7 @@ impl Work {
                 self.say(|| format!("stops: {} {}", halt.invariant, halt.facts));
                 self.effect.halt = Some(halt);
             }
-            Output::SetTimer(_)
-            | Output::CancelTimer(_)
-            | Output::Persist { .. }
-            | Output::Send(_)
-            | Output::Decided { .. }
-            | Output::Read { .. } => {}
+            Output::SetTimer(_) | Output::CancelTimer(_) | Output::Persist { .. } => {}
         }
     }
 

@@ -80,7 +80,7 @@ impl Next<'_> {
         feed(&mut self.monitor, &mut self.findings, &Fact::Resolved(record, &view));
         let token = view.epoch;
         let WriteAdmission::Admit(store) = admit_cached_write(&view, token) else {
-            self.world.note(1 << (Mark::GateRefused as u8));
+            self.world.reached.add(1 << (Mark::GateRefused as u8));
             return None;
         };
         feed(&mut self.monitor, &mut self.findings, &Fact::Admitted { view: &view, token, store });

@@ -162,17 +162,7 @@ impl Work {
 
 /// The client's write in a request.
 pub(super) const fn write_in(request: &Request) -> Option<Write> {
-    match &request.body {
-        Body::Write(write) => Some(*write),
-        Body::Prepare(_)
-        | Body::Seal(_)
-        | Body::Evidence(_)
-        | Body::Watermark(_)
-        | Body::Drop(_)
-        | Body::Export(_)
-        | Body::Chunk(_)
-        | Body::Read(_) => None,
-    }
+    if let Body::Write(write) = &request.body { Some(*write) } else { None }
 }
 
 /// Puts writes at a position, over whatever lies there.
@@ -188,14 +178,8 @@ fn place(data: &mut Vec<WriteId>, first: Position, writes: &[WriteId]) {
 
 /// The attempt that an answer is about.
 pub(super) const fn write_of(reply: &Reply) -> Option<Write> {
-    match reply {
-        Reply::Applied { write, .. } => Some(*write),
-        Reply::Refused { request, .. } => write_in(request),
-        Reply::Prepared(_)
-        | Reply::Sealed(_)
-        | Reply::Evidence(_)
-        | Reply::Watermark(_)
-        | Reply::Dropped(_)
-        | Reply::ChunkTaken(_) => None,
+    if let Reply::Refused { request, .. } = reply {
+        return write_in(request);
     }
+    if let Reply::Applied { write, .. } = reply { Some(*write) } else { None }
 }

@@ -28,6 +28,7 @@ mod mark;
 mod parts;
 mod reduction;
 mod refused;
+mod relabel;
 mod sink;
 mod step;
 mod text;
@@ -43,6 +44,7 @@ pub use parts::{
 
 pub(crate) use step::Stepped;
 
+use crate::env::Reached;
 use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use cutover::core::fence::{Config, Enforcement, Fence, Input};
@@ -70,7 +72,7 @@ pub struct Migration {
     log_is_atomic: bool,
     symmetry: Symmetry,
     /// The marks reached so far, by steps and by what was found idle.
-    reached: AtomicU64,
+    reached: Reached,
     /// Tells worlds apart in memories that are keyed by content.
     key: u64,
 }
@@ -112,31 +114,7 @@ impl Migration {
     pub(crate) fn with_log(bounds: &MigrationBounds, log_is_atomic: bool) -> Self {
         let key = WORLDS.fetch_add(1, Ordering::Relaxed);
         let symmetry = gateways_exchanged(bounds);
-        Self { bounds: bounds.clone(), log_is_atomic, symmetry, reached: AtomicU64::new(0), key }
-    }
-
-    /// A partition that lives at A, was opened there, and has no writes.
-    pub(crate) fn initial(&self) -> State {
-        let (log, sinks, _) = self.created();
-        let monitor = self.monitor(log.current().map(AsRef::as_ref));
-        let controllers = Controllers {
-            machines: vec![self.controller(); usize::from(self.bounds.controllers)],
-            gained: 0,
-        };
-        let state = State {
-            log: self.share(log),
-            sinks: sinks.map(|sink| self.share(sink)),
-            said: self.share(Replies::default()),
-            net: self.share(Net::default()),
-            clients: self.share(self.clients()),
-            controllers: self.share(controllers),
-            monitor: self.share(monitor),
-            spent: Spent::default(),
-            offers: Arc::default(),
-            image: 0,
-        };
-        let offers = self.offers(&state.log, &state.said, &state.controllers);
-        State { offers, ..state }
+        Self { bounds: bounds.clone(), log_is_atomic, symmetry, reached: Reached::default(), key }
     }
 
     /// Creates the partition by the production transitions: create, prepare, open. With the commands, in order.
@@ -292,10 +270,7 @@ impl State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (name, value) in self.facts() {
-            writeln!(f, "{name:<5} {value}")?;
-        }
-        Ok(())
+        super::write_facts(f, self.facts())
     }
 }
 
@@ -316,8 +291,28 @@ impl Protocol for Migration {
         Self::with_log(bounds, true)
     }
 
+    /// A partition that lives at A, was opened there, and has no writes.
     fn initial(&self) -> State {
-        self.initial()
+        let (log, sinks, _) = self.created();
+        let monitor = self.monitor(log.current().map(AsRef::as_ref));
+        let controllers = Controllers {
+            machines: vec![self.controller(); usize::from(self.bounds.controllers)],
+            gained: 0,
+        };
+        let state = State {
+            log: self.share(log),
+            sinks: sinks.map(|sink| self.share(sink)),
+            said: self.share(Replies::default()),
+            net: self.share(Net::default()),
+            clients: self.share(self.clients()),
+            controllers: self.share(controllers),
+            monitor: self.share(monitor),
+            spent: Spent::default(),
+            offers: Arc::default(),
+            image: 0,
+        };
+        let offers = self.offers(&state.log, &state.said, &state.controllers);
+        State { offers, ..state }
     }
 
     fn enabled(&self, state: &State, into: &mut Vec<Action>) {
@@ -341,7 +336,7 @@ impl Protocol for Migration {
     }
 
     fn reached(&self) -> MarkSet {
-        self.reached.load(Ordering::Relaxed).into()
+        self.reached.all()
     }
 }
 

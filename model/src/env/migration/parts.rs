@@ -3,7 +3,7 @@
 use crate::shared::hasher;
 use cutover::core::fence::{Durable, Fence, Reply, Request};
 use cutover::core::gate::Operation;
-use cutover::core::ids::{Epoch, MigrationId, Names, Relabel, Revision, SessionId, WriteId};
+use cutover::core::ids::{Epoch, MigrationId, Revision, WriteId};
 use cutover::core::migration::{
     Controller, PartitionRecord, PlacementTable, Timer, Transition, TransitionKind,
 };
@@ -178,12 +178,6 @@ impl Hash for Message {
     }
 }
 
-impl Relabel for Message {
-    fn relabel(&self, names: &dyn Names) -> Self {
-        Self::new(self.0.1.relabel(names))
-    }
-}
-
 /// What was sent, and stays deliverable for ever.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Net {
@@ -270,93 +264,6 @@ impl Hash for Controllers {
         sorted.sort();
         sorted.hash(state);
         self.gained.hash(state);
-    }
-}
-
-impl Relabel for Log {
-    fn relabel(&self, _: &dyn Names) -> Self {
-        self.clone()
-    }
-}
-
-impl Relabel for Controllers {
-    fn relabel(&self, _: &dyn Names) -> Self {
-        self.clone()
-    }
-}
-
-impl Relabel for Sink {
-    fn relabel(&self, names: &dyn Names) -> Self {
-        let mut held: Vec<_> = self
-            .held
-            .iter()
-            .map(|held| {
-                let output = match &held.output {
-                    Leaving::Reply(reply) => Leaving::Reply(relabel_reply(reply, names)),
-                    Leaving::Chunk(chunk) => Leaving::Chunk(chunk.relabel(names)),
-                    Leaving::Value { reader, token, value } => Leaving::Value {
-                        reader: *reader,
-                        token: *token,
-                        value: value.map(|id| id.relabel(names)),
-                    },
-                };
-                Held { output, ..held.clone() }
-            })
-            .collect();
-        held.sort();
-        Self {
-            fence: self.fence.relabel(names),
-            data: self.data.relabel(names),
-            disk: self.disk.relabel(names),
-            disk_data: self.disk_data.relabel(names),
-            held,
-        }
-    }
-}
-
-impl Relabel for Net {
-    fn relabel(&self, names: &dyn Names) -> Self {
-        let mut writes: Vec<_> = self.writes.iter().map(|(w, age)| (w.relabel(names), *age)).collect();
-        writes.sort();
-        let mut chunks = self.chunks.relabel(names);
-        chunks.sort();
-        let mut answers: Vec<_> = self.answers.iter().map(|reply| relabel_reply(reply, names)).collect();
-        answers.sort();
-        Self { writes, chunks, answers }
-    }
-}
-
-impl Relabel for Clients {
-    fn relabel(&self, names: &dyn Names) -> Self {
-        let mut gateways: Vec<(SessionId, Gateway)> = self
-            .gateways
-            .iter()
-            .zip(1..)
-            .map(|(gateway, session)| {
-                let operation = gateway.operation.relabel(names);
-                (names.session(SessionId(session)), Gateway { operation, ..gateway.clone() })
-            })
-            .collect();
-        gateways.sort_by_key(|(session, _)| *session);
-        let gateways = gateways.into_iter().map(|(_, gateway)| gateway).collect();
-        Self { gateways, ..self.clone() }
-    }
-}
-
-fn relabel_reply(reply: &Reply, names: &dyn Names) -> Reply {
-    match reply {
-        Reply::Applied { write, position } => {
-            Reply::Applied { write: write.relabel(names), position: *position }
-        }
-        Reply::Refused { request, refusal } => {
-            Reply::Refused { request: request.relabel(names), refusal: *refusal }
-        }
-        other @ (Reply::Prepared(_)
-        | Reply::Sealed(_)
-        | Reply::Evidence(_)
-        | Reply::Watermark(_)
-        | Reply::Dropped(_)
-        | Reply::ChunkTaken(_)) => other.clone(),
     }
 }
 

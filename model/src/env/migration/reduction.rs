@@ -30,7 +30,7 @@ impl Migration {
                     state.said.replies.binary_search(reply).is_ok()
                 }
                 Reply::Refused { request, refusal } => {
-                    self.note(refusal_marks(state.log.current().map(AsRef::as_ref), request, refusal));
+                    self.reached.add(refusal_marks(state.log.current().map(AsRef::as_ref), request, refusal));
                     !matters(&state.clients, reply)
                 }
                 Reply::Applied { .. } => {

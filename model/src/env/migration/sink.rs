@@ -270,15 +270,9 @@ impl Next<'_> {
         if record.placed.is_some_and(|placed| placed.state.read_placement() == store) {
             return None;
         }
-        let vouched = |reply: &Reply| match reply {
-            Reply::Evidence(said) => said.migration() == record.migration && said.epoch() == record.epoch,
-            Reply::Prepared(_)
-            | Reply::Sealed(_)
-            | Reply::Watermark(_)
-            | Reply::Dropped(_)
-            | Reply::ChunkTaken(_)
-            | Reply::Applied { .. }
-            | Reply::Refused { .. } => false,
+        let vouched = |reply: &Reply| {
+            matches!(reply, Reply::Evidence(said)
+                if said.migration() == record.migration && said.epoch() == record.epoch)
         };
         if self.said.replies.iter().any(vouched) || before.fence.durable().copy().is_none() {
             return None;

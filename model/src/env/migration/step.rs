@@ -11,7 +11,6 @@ use cutover::core::migration::Command;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// What a step did.
 pub(crate) struct Stepped {
@@ -28,9 +27,7 @@ impl Stepped {
     /// The next state; the rest goes into the notes.
     pub(super) fn tell(self, notes: &mut Notes) -> State {
         let Self { state, said, broken, violations, marks } = self;
-        crate::env::tell(notes, broken, &violations);
-        notes.mark_all(marks.into());
-        notes.say_all(said);
+        crate::env::tell(notes, broken, &violations, marks.into(), said);
         state
     }
 }
@@ -162,22 +159,15 @@ impl Migration {
         next.mover();
         next.judge_now();
         let outcome = next.finish()?;
-        self.note(outcome.marks);
+        self.reached.add(outcome.marks);
         Some(outcome)
-    }
-
-    /// Adds to the places reached.
-    pub(super) fn note(&self, marks: u64) {
-        if marks & !self.reached.load(Ordering::Relaxed) != 0 {
-            self.reached.fetch_or(marks, Ordering::Relaxed);
-        }
     }
 
     /// Takes a step that leaves no trace in the state, and returns what it broke.
     pub(super) fn glance(&self, state: &State, action: Action) -> u32 {
         let mut next = Next::new(self, state, false);
         let _ = next.take(action);
-        self.note(next.marks);
+        self.reached.add(next.marks);
         next.findings.bits()
     }
 }
@@ -290,7 +280,7 @@ impl<'w> Next<'w> {
         let broken = self.findings.bits();
         let same = broken == 0 && state.same_place(before);
         if same {
-            world.note(self.marks);
+            world.reached.add(self.marks);
             self.transcript.as_ref()?;
         }
         if derived {

@@ -164,7 +164,7 @@ impl Spec {
         } else if let Transition::RetireCopy { placement, .. } = &command.transition {
             Lever::Left(placement.0)
         } else if let Transition::ForgetCopy { dropped } = &command.transition {
-            Lever::Left(dropped.speaker().store.0)
+            Lever::Left(dropped.origin().store.0)
         } else {
             Lever::Nothing
         }

@@ -9,15 +9,15 @@ use thiserror::Error;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Extensions, Status};
 
-/// A caller's permissions, from the least to the most; each role includes those before it.
+/// A caller's permissions, in ascending order: each role includes the ones before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Reads of the cluster's state.
+    /// May read the state of the cluster: status, members, partitions, plans.
     ReadOnly,
-    /// Resolving partitions and watching changes, as gateways do.
+    /// May also resolve partitions and watch changes.
     Gateway,
-    /// Every call.
+    /// May make every call.
     Admin,
 }
 
@@ -47,25 +47,26 @@ const CALLS: &[(&str, Role)] = &[
     ("Backup", Role::Admin),
 ];
 
-/// Who makes a call.
+/// The caller of a request, as far as it is identified.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Caller {
-    /// The subject of a verified certificate.
+    /// The holder of a verified certificate with this subject.
     Holder(ClusterVoterIdentity),
-    /// Any process: the operator allows connections without certificates.
+    /// An unidentified process, on a port without TLS. It gets the role `Admin`.
     Anybody,
 }
 
-/// Identifies the caller of a request: in production by its certificate, in simulation, where there is no TLS, by other means.
+/// Identifies the caller of a request: by its certificate in production, by metadata in the simulator, which
+/// has no TLS.
 pub trait Identify: Send + Sync + 'static {
-    /// The caller of a request.
+    /// Returns the caller of a request, from its connection or metadata.
     ///
     /// # Errors
     /// A status, if the caller cannot be identified.
     fn caller(&self, extensions: &Extensions, metadata: &MetadataMap) -> Result<Caller, Status>;
 }
 
-/// Identification for a listener without certificates.
+/// Treats every caller as [`Caller::Anybody`], for a port without TLS.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
@@ -75,12 +76,12 @@ impl Identify for Plain {
     }
 }
 
-/// A set of certificate subjects: a single one, or all that end in the same RDNs.
+/// A set of certificate subjects: one subject, or all subjects with the same last RDNs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Subjects {
-    /// Exactly this subject.
+    /// This subject only.
     Only(ClusterVoterIdentity),
-    /// Every subject with these RDNs behind its CN, in canonical form.
+    /// Every subject that consists of a CN and these RDNs, in canonical form.
     Below(String),
 }
 
@@ -109,7 +110,8 @@ impl Subjects {
         }
     }
 
-    /// The subjects that differ from this one in the CN alone; only if its CN comes first.
+    /// The set of subjects that differ from this one in the CN only. `None` if the CN is not the first RDN,
+    /// or the only one.
     #[must_use]
     pub fn beside(identity: &ClusterVoterIdentity) -> Option<Self> {
         let text = identity.as_str();
@@ -119,14 +121,14 @@ impl Subjects {
         (!rest.is_empty()).then(|| Self::Below(rest.to_owned()))
     }
 
-    /// Whether a subject belongs to the set.
+    /// Whether the set contains a subject.
     #[must_use]
     pub fn contain(&self, identity: &ClusterVoterIdentity) -> bool {
         match self {
             Self::Only(only) => only == identity,
             Self::Below(end) => {
                 let text = identity.as_str();
-                // A comma within a value is escaped, and does not begin an RDN.
+                // A comma inside a value is escaped, and does not begin an RDN.
                 text.strip_suffix(end.as_str())
                     .and_then(|head| head.strip_suffix(',').map(|cut| (head, cut)))
                     .is_some_and(|(head, cut)| !is_escaped(head, cut.len()))
@@ -135,7 +137,7 @@ impl Subjects {
     }
 }
 
-/// Whether the character at this byte has a `\` in front that is not itself escaped.
+/// Whether the character at this byte offset is escaped: an odd number of backslashes precedes it.
 fn is_escaped(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     before.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
@@ -150,15 +152,15 @@ impl fmt::Display for Subjects {
     }
 }
 
-/// Which subjects have which role.
+/// Assigns roles to certificate subjects.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Access {
-    /// A subject has the highest role of all the sets that contain it.
+    /// Pairs of a set and its role. A subject gets the highest role of all sets that contain it.
     pub roles: Vec<(Subjects, Role)>,
 }
 
 impl Access {
-    /// The role of a caller.
+    /// The role of a caller. `None`: no set contains its subject.
     #[must_use]
     pub fn role(&self, caller: &Caller) -> Option<Role> {
         match caller {
@@ -170,10 +172,11 @@ impl Access {
         }
     }
 
-    /// Permits a call, or refuses it with the role that is missing.
+    /// Checks that a caller may make a call. A call that the table of roles does not list is refused to
+    /// everyone.
     ///
     /// # Errors
-    /// `PERMISSION_DENIED`, with what the caller is and what is needed.
+    /// `PERMISSION_DENIED`, with the caller's role and the role that the call needs.
     pub fn allow(&self, caller: &Caller, call: &str) -> Result<(), Status> {
         let needs = CALLS.iter().find(|(name, _)| *name == call).map(|(_, role)| *role);
         let has = self.role(caller);

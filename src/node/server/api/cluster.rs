@@ -1,4 +1,4 @@
-//! The service `Cluster`: status, members, transfer of leadership, backup.
+//! The gRPC service `Cluster`: status, membership, leadership transfer, backup.
 
 use super::deadline;
 use super::errors::{from_outcome, from_transfer, malformed};
@@ -15,9 +15,9 @@ use metrics::counter;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// Bytes of a backup in one message of the stream.
+/// Bytes of a backup per message of the stream.
 const CHUNK: usize = 64 << 10;
-/// Messages of a backup that may wait for the caller to read them.
+/// Messages of a backup that are buffered until the caller reads them.
 const CHUNKS: usize = 2;
 
 fn peer(node: u32, incarnation: u64) -> Result<Peer, Malformed> {
@@ -77,12 +77,13 @@ impl Service {
     fn status_of(&self, view: View<'_>) -> v1::StatusResponse {
         let (engine, status) = (view.engine(), view.engine().status());
         let (me, configuration, table) = (status.config.me, engine.configuration(), view.state().table());
-        // An empty disk knows no members, and a node in contact with a leader is accepted by its peers again.
+        // A node with an empty disk has no configuration yet. A node in contact with a leader is a member
+        // again.
         let removed = !configuration.members().is_empty() && !configuration.is_member(me);
         let outside = if removed {
-            Some(format!("{me} was removed, by its own log"))
+            Some(format!("{me} is not a member in its own log: it was removed"))
         } else {
-            self.heard.get().filter(|_| status.leader.is_none())
+            self.removal.get().filter(|_| status.leader.is_none())
         };
         let follower =
             |other: FollowerStatus| v1::Follower { node: other.peer.node.0.into(), matched: other.matched.0 };
@@ -152,8 +153,8 @@ impl v1::cluster_server::Cluster for Service {
         let limit = deadline::of(request.metadata());
         let to = peer(request.into_inner().to, 0).map_err(|error| malformed(&error))?.node;
         let to = Some(to).filter(|to| *to != NodeId(0));
-        let handed = self.within(limit, true, self.handle.transfer(to)).await?;
-        let to = handed.map_err(|refusal| from_transfer(&refusal, self.hint()))?;
+        let transferred = self.within(limit, true, self.handle.transfer(to)).await?;
+        let to = transferred.map_err(|refusal| from_transfer(&refusal, self.hint()))?;
         Ok(Response::new(v1::TransferResponse { to: to.0.into() }))
     }
 
@@ -174,17 +175,17 @@ impl v1::cluster_server::Cluster for Service {
         let file = crate::node::store::backup::encode(cluster, &snapshot)
             .map_err(|error| Status::internal(error.to_string()))?;
         let (stream, answers) = ResponseStream::new(CHUNKS);
-        let limit = self.patience.backup;
+        let limit = self.timeouts.backup;
         tokio::spawn(async move {
             let all = async {
                 for chunk in file.chunks(CHUNK) {
-                    stream.say(v1::BackupChunk { data: chunk.to_vec() }).await?;
+                    stream.send(v1::BackupChunk { data: chunk.to_vec() }).await?;
                 }
                 Ok::<(), Disconnected>(())
             };
             if tokio::time::timeout(limit, all).await.is_err() {
                 counter!("cutover_backups_cut_off_total").increment(1);
-                let what = format!("the backup was not taken within {} s", limit.as_secs());
+                let what = format!("the backup was not read within {} s", limit.as_secs());
                 stream.end(Status::deadline_exceeded(what));
             }
         });

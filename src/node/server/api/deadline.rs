@@ -1,19 +1,20 @@
-//! Every call has a deadline, a little before the caller's own, so that the caller still receives what is known by then.
+//! Deadlines of calls. Each is a little shorter than the caller's, so that the caller still receives the
+//! error or outcome.
 
 use core::time::Duration;
 use tonic::metadata::MetadataMap;
 
-/// The deadline of a call that names none.
+/// Deadline of a call without `grpc-timeout`.
 const DEFAULT: Duration = Duration::from_secs(5);
-/// The longest deadline that a call can ask for.
+/// Upper bound of every deadline.
 const MAX: Duration = Duration::from_secs(60);
 
-/// Limits on how slowly a caller may read a stream.
+/// How slowly a caller may read a stream before the node ends it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StreamTimeouts {
-    /// A watcher must read the next message within this time.
+    /// The longest time for which a watcher may leave a message unread.
     pub watch_idle: Duration,
-    /// A backup must be read to its end within this time.
+    /// The longest time that reading a whole backup may take.
     pub backup: Duration,
 }
 
@@ -23,14 +24,15 @@ impl Default for StreamTimeouts {
     }
 }
 
-/// The time that this node gives a call.
+/// The deadline of a call on this node: from `grpc-timeout`, bounded, and shortened by a tenth but at most 20
+/// ms.
 pub(super) fn of(metadata: &MetadataMap) -> Duration {
     let asked = metadata.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?));
     let asked = asked.map_or(DEFAULT, |asked| asked.min(MAX));
     asked - (asked / 10).min(Duration::from_millis(20))
 }
 
-/// Parses the header `grpc-timeout`: at most eight digits and a unit.
+/// Parses the header `grpc-timeout`: at most eight digits and a unit, as the gRPC specification has it.
 fn parse(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 {

@@ -1,4 +1,4 @@
-//! Refusals as gRPC statuses: a code, a message, and an `ErrorDetail`.
+//! Conversion of refusals into gRPC statuses: a code, a message, and an `ErrorDetail`.
 
 use crate::core::control_plane::{Answer, ControlPlaneError};
 use crate::core::migration::MigrationError;
@@ -14,44 +14,45 @@ use core::future::Future;
 use core::time::Duration;
 use tonic::{Code, Status};
 
-fn say(code: Code, message: impl Display, why: Why) -> Status {
+fn status(code: Code, message: impl Display, why: Why) -> Status {
     Problem { code, message: message.to_string(), why }.into()
 }
 
-/// The name of an enum's variant: the beginning of its `Debug` text.
+/// The name of an enum's variant, which begins its `Debug` text.
 fn case(of: &impl Debug) -> String {
     let text = format!("{of:?}");
     text.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
 fn refused(code: Code, error: &(impl Debug + Display)) -> Status {
-    say(code, error, Why::Refused(v1::Refused { reason: case(error), have: None, got: None }))
+    status(code, error, Why::Refused(v1::Refused { reason: case(error), have: None, got: None }))
 }
 
 fn busy(code: Code, error: &impl Display) -> Status {
-    say(code, error, Why::Busy(v1::Busy { what: error.to_string() }))
+    status(code, error, Why::Busy(v1::Busy { what: error.to_string() }))
 }
 
-/// The refusal of a node that does not lead, with the address of the leader if it is known.
+/// The status of a node that is not the leader, with the leader's address if it is known.
 fn not_leader(leader: Option<v1::Hint>, error: &impl Display) -> Status {
-    say(Code::Unavailable, error, Why::NotLeader(v1::NotLeader { leader }))
+    status(Code::Unavailable, error, Why::NotLeader(v1::NotLeader { leader }))
 }
 
-/// The refusal of a node that has lost contact with the leader: its data may be old by any amount.
+/// The status of a watch on a node that has lost contact with the leader, so that its data may be arbitrarily
+/// old.
 pub(super) fn without_leader() -> Status {
     not_leader(
         None,
-        &"this node knows of no leader, so it has no news: watch another one, and resume by revision",
+        &"this node has no contact with a leader, so its data may be old; resume by revision at another node",
     )
 }
 
-/// The outcome is unknown. The code is one that no client library retries by itself.
+/// The status for an unknown outcome. Its codes are ones that no client library retries automatically.
 fn indeterminate(code: Code, what: &str) -> Status {
-    let message = format!("{what}: it may have been committed, or still be");
-    say(code, message, Why::Indeterminate(v1::Indeterminate {}))
+    let message = format!("{what}: the entry may or may not be committed");
+    status(code, message, Why::Indeterminate(v1::Indeterminate {}))
 }
 
-/// The refusal of a malformed request.
+/// The status for a malformed request.
 pub(super) fn malformed(error: &Malformed) -> Status {
     refused(Code::InvalidArgument, error)
 }
@@ -61,11 +62,11 @@ fn from_rejection(rejection: &Rejection, leader: Option<v1::Hint>) -> Status {
         Rejection::NotLeader { .. } | Rejection::Halted => not_leader(leader, rejection),
         Rejection::Transferring { .. } => busy(Code::Unavailable, rejection),
         Rejection::Busy { .. } => busy(Code::ResourceExhausted, rejection),
-        // It will shortly; as with reads, the caller retries.
+        // The leader's no-op is not committed yet; the caller retries, as for a read.
         Rejection::Change { refusal: ChangeRefusal::NotYetInTerm, .. } => busy(Code::Unavailable, rejection),
         Rejection::Change { refusal, .. } => {
             let reason = case(refusal);
-            say(
+            status(
                 Code::FailedPrecondition,
                 rejection,
                 Why::Refused(v1::Refused { reason, have: None, got: None }),
@@ -77,7 +78,7 @@ fn from_rejection(rejection: &Rejection, leader: Option<v1::Hint>) -> Status {
     }
 }
 
-/// The status for a failure of the driver.
+/// The status for a failure of the driver. `leader` is the hint for a caller that has to go elsewhere.
 #[must_use]
 pub fn from_failure(failure: &Failure, leader: Option<v1::Hint>) -> Status {
     match failure {
@@ -118,12 +119,12 @@ fn from_migration(error: &MigrationError) -> Status {
         refused.have = Some(v1::Expected { migration: migration.0, epoch: epoch.0 });
         refused.got = Some(v1::Expected { migration: expected_migration.0, epoch: expected_epoch.0 });
     }
-    say(code, error, Why::Refused(refused))
+    status(code, error, Why::Refused(refused))
 }
 
 fn from_session(refusal: &SessionRefusal) -> Status {
     match refusal {
-        SessionRefusal::Expired { session } => say(
+        SessionRefusal::Expired { session } => status(
             Code::FailedPrecondition,
             refusal,
             Why::SessionExpired(v1::SessionExpired { session: session.0 }),
@@ -133,10 +134,10 @@ fn from_session(refusal: &SessionRefusal) -> Status {
     }
 }
 
-/// The index and answer of a committed proposal, or a status that says why there is none.
+/// The index and effect of a committed proposal, or the status for a refusal or an unknown outcome.
 ///
 /// # Errors
-/// A status with one `ErrorDetail`.
+/// A status with an `ErrorDetail`.
 pub fn from_outcome(
     outcome: Outcome<Answer>,
     leader: Option<v1::Hint>,
@@ -154,12 +155,12 @@ pub fn from_outcome(
     }
 }
 
-/// The status for a refused dry run.
+/// The status for a refused plan.
 pub(super) fn from_plan(error: &MigrationError) -> Status {
     from_migration(error)
 }
 
-/// The status for a refused transfer of the leadership.
+/// The status for a refused leadership transfer.
 pub(super) fn from_transfer(refusal: &TransferRefusal, leader: Option<v1::Hint>) -> Status {
     match refusal {
         TransferRefusal::NotLeader { .. } | TransferRefusal::Halted => not_leader(leader, refusal),
@@ -171,7 +172,9 @@ pub(super) fn from_transfer(refusal: &TransferRefusal, leader: Option<v1::Hint>)
 }
 
 impl Service {
-    /// Waits for the driver until the call's deadline. If it passes, `writes` decides whether the outcome is unknown.
+    /// Runs a request to the driver within a deadline. With `writes`, a passed deadline means that the
+    /// outcome is unknown;
+    /// without, that no quorum answered.
     pub(super) async fn within<T>(
         &self,
         limit: Duration,
@@ -197,9 +200,9 @@ mod tests {
     #[test]
     fn a_leader_that_was_just_elected_is_asked_again() {
         let change = Change::Remove(Peer { node: NodeId(1), incarnation: Incarnation(1) });
-        let told =
+        let detail =
             |refusal| detail_of(&from_rejection(&Rejection::Change { change, refusal }, None)).unwrap();
-        assert!(matches!(told(ChangeRefusal::NotYetInTerm), Why::Busy(_)));
-        assert!(matches!(told(ChangeRefusal::InProgress), Why::Refused(_)));
+        assert!(matches!(detail(ChangeRefusal::NotYetInTerm), Why::Busy(_)));
+        assert!(matches!(detail(ChangeRefusal::InProgress), Why::Refused(_)));
     }
 }

@@ -1,4 +1,4 @@
-//! The service `Migrations`: transitions of a partition, and the dry run of a begin.
+//! The gRPC service `Migrations`: transitions of a partition, and the plan of a migration.
 
 use super::deadline;
 use super::errors::{from_outcome, from_plan, malformed};
@@ -7,15 +7,17 @@ use crate::core::control_plane::{Answer, ControlPlaneEntry, OwnershipTransition}
 use crate::core::ids::PartitionId;
 use crate::core::migration::{Plan, Step, Transition};
 use crate::core::raft::{Effect, Ticket};
-use crate::node::proto::{Asked, v1};
+use crate::node::proto::{PartitionSelector, v1};
 use crate::node::server::Service;
 use core::time::Duration;
 use tonic::{Request, Response, Status};
 
 impl Service {
-    /// The number of a partition. This node's state may be old, so an unknown name is looked up again by a fresh read.
-    async fn number_of(&self, asked: Asked, limit: Duration) -> Result<PartitionId, Status> {
-        if let Asked::Id(id) = asked {
+    /// Resolves a partition reference to its number. A name that this node does not know is looked up again
+    /// with a fresh read,
+    /// since this node's state may be old.
+    async fn number_of(&self, asked: PartitionSelector, limit: Duration) -> Result<PartitionId, Status> {
+        if let PartitionSelector::Id(id) = asked {
             return Ok(id);
         }
         let (here, fresh) = (asked.clone(), asked.clone());
@@ -30,12 +32,12 @@ impl Service {
 
     async fn entry(
         &self,
-        asked: Asked,
+        asked: PartitionSelector,
         transition: Transition,
         limit: Duration,
     ) -> Result<ControlPlaneEntry, Status> {
         match (asked, transition) {
-            (Asked::Name(name), Transition::Create { placement, guarantee }) => {
+            (PartitionSelector::Name(name), Transition::Create { placement, guarantee }) => {
                 Ok(ControlPlaneEntry::CreatePartition { name, placement, guarantee })
             }
             (asked, transition) => {
@@ -80,7 +82,7 @@ impl v1::migrations_server::Migrations for Service {
         self.allow(&request, "Apply")?;
         let limit = deadline::of(request.metadata());
         let v1::ApplyRequest { partition, ticket, transition } = request.into_inner();
-        let asked = Asked::try_from(partition).map_err(|error| malformed(&error))?;
+        let asked = PartitionSelector::try_from(partition).map_err(|error| malformed(&error))?;
         let transition = transition.ok_or_else(|| Status::invalid_argument("transition is missing"))?;
         let transition = Transition::try_from(transition).map_err(|error| malformed(&error))?;
         let entry = self.entry(asked, transition, limit).await?;
@@ -109,7 +111,7 @@ impl v1::migrations_server::Migrations for Service {
         self.allow(&request, "Plan")?;
         let limit = deadline::of(request.metadata());
         let v1::PlanRequest { partition, to } = request.into_inner();
-        let asked = Asked::try_from(partition).map_err(|error| malformed(&error))?;
+        let asked = PartitionSelector::try_from(partition).map_err(|error| malformed(&error))?;
         let to = crate::node::proto::placement("to", to).map_err(|error| malformed(&error))?;
         let partition = self.number_of(asked, limit).await?;
         let policy = self.policy;

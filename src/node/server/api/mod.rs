@@ -1,4 +1,4 @@
-//! The client services: who may call what, how long a call may take, and the calls themselves.
+//! The client services with their access control, deadlines and error statuses.
 
 pub(super) mod access;
 mod cluster;

@@ -1,4 +1,4 @@
-//! The service `Placements`: resolve, list, watch.
+//! The gRPC service `Placements`: resolve, list, watch.
 
 use super::deadline;
 use super::errors::{malformed, without_leader};
@@ -7,7 +7,7 @@ use crate::core::control_plane::ControlPlaneState;
 use crate::core::ids::{PartitionId, Revision};
 use crate::core::migration::PartitionRecord;
 use crate::node::driver::{FeedItem, Handle, NamedRecord, View};
-use crate::node::proto::{Asked, v1};
+use crate::node::proto::{PartitionSelector, v1};
 use crate::node::server::Service;
 use core::time::Duration;
 use metrics::counter;
@@ -15,17 +15,17 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// Records in one page of a list.
+/// Most records in one response of `List`, and in one message of a resync.
 const PAGE: usize = 1_000;
-/// Messages of a watch that may wait for the caller to read them.
+/// Messages of a watch that are buffered until the caller reads them.
 const AHEAD: usize = 16;
-/// A watcher without changes gets a progress message this often.
+/// How often a watcher without changes gets a progress message.
 const PROGRESS: Duration = Duration::from_secs(5);
 
-pub(super) fn partition_of(state: &ControlPlaneState, asked: &Asked) -> Option<PartitionId> {
+pub(super) fn partition_of(state: &ControlPlaneState, asked: &PartitionSelector) -> Option<PartitionId> {
     match asked {
-        Asked::Id(id) => Some(*id),
-        Asked::Name(name) => state.directory().partition(name),
+        PartitionSelector::Id(id) => Some(*id),
+        PartitionSelector::Name(name) => state.directory().partition(name),
     }
 }
 
@@ -37,7 +37,7 @@ fn named(named: &NamedRecord) -> v1::Record {
     v1::Record::of(&named.record, named.name.as_ref())
 }
 
-fn resolve(view: View<'_>, asked: &Asked) -> Option<v1::ResolveResponse> {
+fn resolve(view: View<'_>, asked: &PartitionSelector) -> Option<v1::ResolveResponse> {
     let state = view.state();
     let record = state.table().record(partition_of(state, asked)?)?;
     let name = state.directory().name(record.partition);
@@ -63,7 +63,8 @@ impl v1::placements_server::Placements for Service {
     ) -> Result<Response<v1::ResolveResponse>, Status> {
         self.allow(&request, "Resolve")?;
         let limit = deadline::of(request.metadata());
-        let asked = Asked::try_from(request.into_inner().partition).map_err(|error| malformed(&error))?;
+        let asked =
+            PartitionSelector::try_from(request.into_inner().partition).map_err(|error| malformed(&error))?;
         let missing = Status::not_found(format!("partition {asked} has no placement"));
         let read = self.handle.read(move |view| resolve(view, &asked));
         self.within(limit, false, read).await?.map(Response::new).ok_or(missing)
@@ -90,24 +91,24 @@ impl v1::placements_server::Placements for Service {
         }
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
         let (stream, answers) = ResponseStream::new(AHEAD);
-        tokio::spawn(forward(self.handle.clone(), feed, stream, self.patience.watch_idle));
+        tokio::spawn(forward(self.handle.clone(), feed, stream, self.timeouts.watch_idle));
         Ok(Response::new(answers))
     }
 }
 
-/// Why a watch ends.
+/// Why a watch ended.
 enum Over {
-    /// The caller has closed it.
+    /// The caller closed the stream.
     Disconnected,
-    /// The caller reads too slowly.
+    /// The caller did not read the next message in time.
     Idle,
-    /// The feed has ended.
+    /// The driver's feed ended.
     Ended,
-    /// This node has lost contact with the leader.
+    /// This node lost contact with the leader.
     Cut,
 }
 
-/// Forwards the feed to one watcher until either ends.
+/// Forwards the feed to one watcher until the feed or the stream ends.
 async fn forward(
     handle: Handle,
     mut feed: mpsc::Receiver<FeedItem>,
@@ -115,7 +116,7 @@ async fn forward(
     idle: Duration,
 ) {
     let over = loop {
-        if let Err(over) = tell_next(&handle, &mut feed, &stream, idle).await {
+        if let Err(over) = send_next(&handle, &mut feed, &stream, idle).await {
             break over;
         }
     };
@@ -126,7 +127,7 @@ async fn forward(
         Over::Idle => {
             counter!("cutover_watchers_cut_off_total").increment(1);
             let what = format!(
-                "the watcher took nothing for {} s and was cut off, resume by revision",
+                "the watcher read nothing for {} s and was disconnected, resume by revision",
                 idle.as_secs()
             );
             stream.end(Status::resource_exhausted(what));
@@ -134,15 +135,15 @@ async fn forward(
     }
 }
 
-async fn tell_next(
+async fn send_next(
     handle: &Handle,
     feed: &mut mpsc::Receiver<FeedItem>,
     stream: &ResponseStream<v1::WatchResponse>,
     idle: Duration,
 ) -> Result<(), Over> {
     use v1::watch_response::What;
-    let tell =
-        async |what| match tokio::time::timeout(idle, stream.say(v1::WatchResponse { what: Some(what) }))
+    let send =
+        async |what| match tokio::time::timeout(idle, stream.send(v1::WatchResponse { what: Some(what) }))
             .await
         {
             Ok(Ok(())) => Ok(()),
@@ -154,7 +155,7 @@ async fn tell_next(
             let record = change.record.as_deref().map(named);
             let (revision, partition) = (change.revision.0, change.partition.0);
             let after_revision = change.after.0;
-            tell(What::Change(v1::Change { revision, partition, record, after_revision })).await
+            send(What::Change(v1::Change { revision, partition, record, after_revision })).await
         }
         Ok(Some(FeedItem::Resync { records, revision })) => {
             let mut pages = records.chunks(PAGE).peekable();
@@ -162,7 +163,7 @@ async fn tell_next(
             loop {
                 let records = page.iter().map(named).collect();
                 let next = pages.next();
-                tell(What::Resync(v1::Resync { records, revision: revision.0, last: next.is_none() }))
+                send(What::Resync(v1::Resync { records, revision: revision.0, last: next.is_none() }))
                     .await?;
                 match next {
                     Some(next) => page = next,
@@ -176,18 +177,18 @@ async fn tell_next(
             if status.leader.is_none() {
                 return Err(Over::Cut);
             }
-            // Nothing waits in the feed, so nothing up to this revision is missing.
+            // The feed is empty, so the watcher has everything up to this revision.
             let revision = status.revision.0;
-            if feed.is_empty() { tell(What::Progress(v1::Progress { revision })).await } else { Ok(()) }
+            if feed.is_empty() { send(What::Progress(v1::Progress { revision })).await } else { Ok(()) }
         }
     }
 }
 
-/// The feed has ended: this watcher was too slow, or the node stops.
+/// The status for the end of a feed: the watcher was too slow, or the node is stopping.
 async fn ended(handle: &Handle) -> Status {
     match handle.inspect(|_| ()).await {
         Ok(()) => {
-            Status::resource_exhausted("the watcher does not keep up and was cut off, resume by revision")
+            Status::resource_exhausted("the watcher is too slow and was disconnected, resume by revision")
         }
         Err(failure) => Status::unavailable(failure.to_string()),
     }

@@ -1,4 +1,4 @@
-//! The service `Sessions`: opening and closing a client's session.
+//! The gRPC service `Sessions`: opens and closes client sessions.
 
 use super::deadline;
 use super::errors::from_outcome;

@@ -1,15 +1,15 @@
-//! Places on a port: so many in all and, on the port for nodes, so many for the holders of one certificate.
+//! Limits on open connections: per port, and on the peer port also per certificate.
 
 use crate::core::control_plane::ClusterVoterIdentity;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The places of one port.
+/// The connections of one port that are still allowed. Clones share the count.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionLimit {
     all: Arc<Semaphore>,
-    /// For each subject, if that has a bound.
+    /// The limit per certificate subject, if there is one.
     each: Option<Each>,
 }
 
@@ -25,7 +25,7 @@ impl Each {
     }
 }
 
-/// One place, free again once this is dropped.
+/// Permission for one connection, returned when dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     _of_all: OwnedSemaphorePermit,
@@ -38,27 +38,27 @@ impl ConnectionLimit {
         Self { all: Arc::new(Semaphore::new(all)), each }
     }
 
-    /// A place for somebody who did not say yet who it is.
-    pub(super) fn place(&self) -> Option<ConnectionPermit> {
+    /// Takes a permit of the port, before the other end is identified. `None`: the port is full.
+    pub(super) fn acquire(&self) -> Option<ConnectionPermit> {
         let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
         Some(ConnectionPermit { _of_all: permit, of_subject: None })
     }
 
-    /// Counts a place for the holder of a certificate, or says how many that one has.
-    pub(super) fn seat(
+    /// Counts a permit against the limit of a certificate subject, or returns the message for a refusal.
+    pub(super) fn count(
         &self,
-        place: &mut ConnectionPermit,
+        permit: &mut ConnectionPermit,
         subject: ClusterVoterIdentity,
     ) -> Result<(), String> {
         let Some(each) = &self.each else { return Ok(()) };
         let mut all = each.taken();
         let taken = all.entry(subject.clone()).or_insert(0);
         if *taken >= each.max {
-            return Err(format!("{subject} has {taken} connections, at most {} are let in", each.max));
+            return Err(format!("{subject} has {taken} connections, at most {} are allowed", each.max));
         }
         *taken += 1;
         drop(all);
-        place.of_subject = Some((each.clone(), subject));
+        permit.of_subject = Some((each.clone(), subject));
         Ok(())
     }
 }
@@ -81,20 +81,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_takes_the_places_of_the_others() {
-        let room = ConnectionLimit::new(4, Some(2));
+    fn no_peer_uses_up_the_connections_of_the_others() {
+        let limit = ConnectionLimit::new(4, Some(2));
         let id = |text| ClusterVoterIdentity::from_certificate_subject(text).unwrap();
-        let seat = |text| {
-            let mut place = room.place().ok_or("full")?;
-            room.seat(&mut place, id(text)).map(|()| place)
+        let connect = |text| {
+            let mut permit = limit.acquire().ok_or("full")?;
+            limit.count(&mut permit, id(text)).map(|()| permit)
         };
-        let one = seat("CN=n1").unwrap();
-        let _two = seat("CN=n1").unwrap();
-        assert_eq!(seat("CN=n1").unwrap_err(), "CN=n1 has 2 connections, at most 2 are let in");
-        let _other = seat("CN=n2").unwrap();
+        let one = connect("CN=n1").unwrap();
+        let _two = connect("CN=n1").unwrap();
+        assert_eq!(connect("CN=n1").unwrap_err(), "CN=n1 has 2 connections, at most 2 are allowed");
+        let _other = connect("CN=n2").unwrap();
         drop(one);
-        let _again = seat("CN=n1").unwrap();
-        let _last = seat("CN=n2").unwrap();
-        assert_eq!(seat("CN=n3").unwrap_err(), "full");
+        let _again = connect("CN=n1").unwrap();
+        let _last = connect("CN=n2").unwrap();
+        assert_eq!(connect("CN=n3").unwrap_err(), "full");
     }
 }

@@ -1,4 +1,4 @@
-//! Listens on ports: accepts connections up to the limits, with TLS.
+//! TCP listeners: accept connections within limits, and do the TLS handshake.
 
 mod connection_limit;
 
@@ -23,28 +23,28 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 use tonic::{Extensions, Status};
 
-/// Limits of one port.
+/// Limits of a port, from the configuration's `[limits]`. Each is at least 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Open connections; further ones are closed at once.
+    /// Open connections; a further one is closed at once.
     pub connections: usize,
-    /// Open connections with one certificate, on the peer port; further ones are closed at once.
+    /// Open connections per certificate on the peer port; a further one is closed at once.
     pub connections_per_peer: usize,
-    /// Open calls on one connection.
+    /// Open calls per connection.
     pub streams_per_connection: u32,
-    /// Bytes of one message from a client.
+    /// Bytes of a request message from a client; a longer one is refused.
     pub message_bytes: usize,
-    /// Seconds after which a watcher that takes nothing is cut off.
+    /// Seconds for which a watcher may leave a message unread before it is disconnected.
     pub watch_idle_s: u64,
-    /// Seconds after which a backup that was not taken is given up.
+    /// Seconds within which a backup must be read.
     pub backup_s: u64,
 }
 
 impl Limits {
-    /// The timeouts of streams.
+    /// The limits on reading a stream, as durations.
     #[must_use]
-    pub const fn patience(&self) -> StreamTimeouts {
+    pub const fn timeouts(&self) -> StreamTimeouts {
         StreamTimeouts {
             watch_idle: Duration::from_secs(self.watch_idle_s),
             backup: Duration::from_secs(self.backup_s),
@@ -66,7 +66,7 @@ impl Default for Limits {
     }
 }
 
-/// A port cannot be opened.
+/// A port cannot be opened: its address, and the error of the operating system.
 #[derive(Debug, Error)]
 #[error("cannot listen on {address}: {source}")]
 pub struct ListenError {
@@ -74,12 +74,12 @@ pub struct ListenError {
     source: std::io::Error,
 }
 
-/// The longest TLS handshake.
+/// Limit on the duration of a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Accepted connections that the server has not taken.
+/// Accepted connections that the gRPC server has not taken yet.
 const ACCEPTED: usize = 16;
 
-/// An open port.
+/// An open TCP port.
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
@@ -98,28 +98,29 @@ impl Listener {
         Ok(Self { tcp, address })
     }
 
-    /// The address, with the port that was chosen if 0 was asked for.
+    /// The local address. If port 0 was asked for, it has the port that the system chose.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Accepts connections of clients until the stream is dropped.
+    /// Accepts connections of clients. The port is closed when the stream is dropped.
     #[must_use]
     pub fn incoming(self, security: Security, limits: Limits) -> Incoming {
-        self.let_in(security, ConnectionLimit::new(limits.connections, None))
+        self.listen(security, ConnectionLimit::new(limits.connections, None))
     }
 
-    /// Accepts connections of peers until the stream is dropped, a few for each certificate: a member needs one, and with many
-    /// it would keep the others out.
+    /// Accepts connections of peers, with a limit per certificate: a member needs one connection, and must
+    /// not use up the
+    /// connections of the others. The port is closed when the stream is dropped.
     #[must_use]
     pub fn incoming_peers(self, security: Security, limits: Limits) -> Incoming {
-        self.let_in(security, ConnectionLimit::new(limits.connections, Some(limits.connections_per_peer)))
+        self.listen(security, ConnectionLimit::new(limits.connections, Some(limits.connections_per_peer)))
     }
 
-    fn let_in(self, security: Security, room: ConnectionLimit) -> Incoming {
+    fn listen(self, security: Security, limit: ConnectionLimit) -> Incoming {
         let (sender, receiver) = mpsc::channel(ACCEPTED);
-        tokio::spawn(accept(self.tcp, security, room, sender));
+        tokio::spawn(accept(self.tcp, security, limit, sender));
         ReceiverStream::new(receiver)
     }
 }
@@ -127,7 +128,7 @@ impl Listener {
 type Incoming = ReceiverStream<Result<Connection, std::io::Error>>;
 type Accepted = mpsc::Sender<Result<Connection, std::io::Error>>;
 
-async fn accept(tcp: TcpListener, security: Security, room: ConnectionLimit, accepted: Accepted) {
+async fn accept(tcp: TcpListener, security: Security, limit: ConnectionLimit, accepted: Accepted) {
     loop {
         let stream = tokio::select! {
             biased;
@@ -137,24 +138,24 @@ async fn accept(tcp: TcpListener, security: Security, room: ConnectionLimit, acc
         let stream = match stream {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Most likely out of descriptors; open connections will free some.
-                tracing::warn!(%error, "a connection could not be accepted");
+                // Most likely out of file descriptors; wait for a connection to close.
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        let Some(place) = room.place() else {
+        let Some(permit) = limit.acquire() else {
             counter!("cutover_refused_total", "reason" => "connections").increment(1);
             continue;
         };
-        tokio::spawn(greet(stream, place, room.clone(), security.clone(), accepted.clone()));
+        tokio::spawn(handshake(stream, permit, limit.clone(), security.clone(), accepted.clone()));
     }
 }
 
-async fn greet(
+async fn handshake(
     stream: TcpStream,
-    mut place: ConnectionPermit,
-    room: ConnectionLimit,
+    mut permit: ConnectionPermit,
+    limit: ConnectionLimit,
     security: Security,
     accepted: Accepted,
 ) {
@@ -169,23 +170,23 @@ async fn greet(
         },
     };
     if let Stream::Mutual(stream) = &stream {
-        let seated =
+        let counted =
             stream.get_ref().1.peer_certificates().and_then(|all| all.first()).map_or(Ok(()), |first| {
                 let subject = subject_of(first).map_err(|error| ("handshake", error.to_string()))?;
-                room.seat(&mut place, subject).map_err(|error| ("connections", error))
+                limit.count(&mut permit, subject).map_err(|error| ("connections", error))
             });
-        if let Err((reason, error)) = seated {
+        if let Err((reason, error)) = counted {
             return refuse(reason, &from, &error);
         }
     }
-    let _closed = accepted.send(Ok(Connection { stream, _place: place })).await;
+    let _closed = accepted.send(Ok(Connection { stream, _permit: permit })).await;
 }
 
 fn refuse(reason: &'static str, from: &str, error: &str) {
     static LINES: LogLimiter = LogLimiter::new();
     counter!("cutover_refused_total", "reason" => reason).increment(1);
     if let Some(left_out) = LINES.now() {
-        tracing::warn!(from, error, left_out, "a connection was refused");
+        tracing::warn!(from, error, left_out, "refused a connection");
     }
 }
 
@@ -195,19 +196,19 @@ enum Stream {
     Mutual(Box<TlsStream<TcpStream>>),
 }
 
-/// A connection, with its permit of the limit.
+/// An accepted connection. It holds its permit of the connection limit.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
-    _place: ConnectionPermit,
+    _permit: ConnectionPermit,
 }
 
-/// The connection of a request.
+/// How the connection of a request is identified.
 #[derive(Clone, Debug)]
 pub enum ConnectionInfo {
-    /// Without TLS.
+    /// A connection without TLS.
     Plain,
-    /// With the certificate of the other end.
+    /// The certificates of a TLS connection.
     Mutual(TlsConnectInfo<TcpConnectInfo>),
 }
 
@@ -262,7 +263,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Identifies callers by the certificate of their connection.
+/// Identifies a caller by the certificate of its connection, and as [`Caller::Anybody`] without TLS.
 #[derive(Clone, Copy, Debug)]
 pub struct Certificates;
 

@@ -1,4 +1,4 @@
-//! The port for other nodes: the sending and the receiving end of the streams between them, and their format.
+//! Streams between nodes: the client and the server end, and the wire format.
 
 #[cfg(not(madsim))]
 pub(super) mod peer_client;

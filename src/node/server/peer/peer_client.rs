@@ -1,4 +1,4 @@
-//! The sending end of the streams between nodes: one stream to each peer, opened again when it breaks.
+//! The client end of the streams between nodes: one stream to each peer, reopened when it breaks.
 
 use super::peer_server::PeerAddresses;
 use super::removal_notice::RemovalNotice;
@@ -21,7 +21,7 @@ use tonic::Code;
 const QUEUE: usize = 256;
 /// Frames queued for one stream.
 const FRAMES: usize = 16;
-/// The shortest and the longest wait before a stream is opened again.
+/// Shortest and longest wait before a stream is reopened.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
 struct Lane {
@@ -29,10 +29,10 @@ struct Lane {
     queue: mpsc::Sender<Message<ControlPlaneEntry>>,
 }
 
-/// The streams to all peers.
+/// Sends messages to peers over gRPC, with one stream for each peer.
 pub struct GrpcTransport {
     config: Config,
-    /// The address of this node's own peer port.
+    /// The address of this node's peer port, which peers learn from the hello.
     own: Option<Address>,
     security: Security,
     addresses: PeerAddresses,
@@ -42,7 +42,7 @@ pub struct GrpcTransport {
 }
 
 impl GrpcTransport {
-    /// Opens no stream; the first message to a peer does.
+    /// A transport without open streams. The first message to a peer opens its stream.
     #[must_use]
     pub fn new(
         config: Config,
@@ -69,7 +69,7 @@ impl GrpcTransport {
             let hello = wire::hello(&self.config, self.own.as_ref());
             let (security, removal) = (self.security.clone(), self.removal.clone());
             tokio::spawn(keep_streaming(node, address.clone(), security, hello, messages, removal));
-            // An old lane's queue is dropped with it, which ends its task.
+            // Inserting drops the old lane with its queue, which ends its task.
             self.lanes.insert(node, Lane { address, queue });
         }
         self.lanes.get(&node)
@@ -95,28 +95,29 @@ impl Transport for GrpcTransport {
     }
 }
 
-/// Why a stream ended.
+/// Why a stream to a peer ended.
 enum Broken {
-    /// It was not opened, was refused, or was lost.
+    /// It could not be opened, or broke, or was refused for another reason than removal.
     Lost(String),
-    /// The peer says that this node, or this life of the peer, is no member any more.
+    /// The peer refuses this node: this node, or the incarnation of the peer that it addresses, is no longer
+    /// a member.
     Removed(String),
 }
 
 impl Broken {
     fn log(&self, node: NodeId, address: &Address) {
         match self {
-            Self::Lost(error) => tracing::warn!(%node, %address, %error, "no stream to a peer"),
+            Self::Lost(error) => tracing::warn!(%node, %address, %error, "lost the stream to a peer"),
             Self::Removed(error) => tracing::error!(
                 %node, %address, %error,
-                "not listened to: a node that was removed or lost is admitted again with its next incarnation and an \
+                "refused as removed: to use this node again, admit its next incarnation, and start it with an \
                  empty directory"
             ),
         }
     }
 }
 
-/// Sends the queue's messages to one peer, over one stream after another, until the queue is closed.
+/// Sends the queued messages to one peer. Reopens the stream when it breaks; ends when the queue is closed.
 async fn keep_streaming(
     node: NodeId,
     address: Address,
@@ -136,14 +137,14 @@ async fn keep_streaming(
         if let Broken::Removed(why) = &broken {
             removal.put(why);
         }
-        // A stream that keeps breaking at once is logged once, not every second.
+        // A stream that breaks again within BACKOFF is logged once only.
         if !logged {
             broken.log(node, &address);
         }
         logged = began.elapsed() < BACKOFF[1];
         wait = if logged { (wait * 2).min(BACKOFF[1]) } else { BACKOFF[0] };
         tokio::time::sleep(wait).await;
-        // Messages queued meanwhile are old; Raft sends again what still matters.
+        // Queued messages are old by now; Raft repeats what still matters.
         while messages.try_recv().is_ok() {}
     }
 }
@@ -171,7 +172,7 @@ async fn stream(
         }
         true
     };
-    // The peer answers only to refuse, or after this end has closed.
+    // The response comes only with a refusal, or after this end has closed.
     tokio::pin!(exchange);
     tokio::pin!(feed);
     let ended = tokio::select! {
@@ -191,7 +192,7 @@ async fn stream(
     })
 }
 
-/// Sends one message in frames; false once the stream is gone.
+/// Sends one message as frames. Returns false if the stream is closed.
 async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPlaneEntry>) -> bool {
     let bytes = match wire::encode(message) {
         Ok(bytes) => bytes,
@@ -209,11 +210,12 @@ async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPla
     true
 }
 
-/// Logs a message that no peer would take: the follower that needs it stays behind.
+/// Logs and counts a message that exceeds the limit of the wire format. The follower that needs it falls
+/// behind.
 fn drop_message(message: &Message<ControlPlaneEntry>, why: &str) {
     static LINES: LogLimiter = LogLimiter::new();
     counter!("cutover_peer_messages_dropped_total", "where" => "too long").increment(1);
     if LINES.now().is_some() {
-        tracing::error!(to = %message.to, why, "a message to a peer cannot be sent");
+        tracing::error!(to = %message.to, why, "cannot encode a message to a peer");
     }
 }

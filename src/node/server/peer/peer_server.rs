@@ -1,9 +1,9 @@
-//! The receiving end of the streams between nodes: who may send, and how much.
+//! The server end of the streams between nodes: which messages of which senders are delivered.
 
 use super::wire::{self, FRAME_BYTES, Join, Joined, LargeMessages, MESSAGE_BYTES_MAX, VOTE_BYTES_MAX};
-use crate::core::control_plane::{Address, ClusterVoterIdentity, ControlPlaneEntry};
+use crate::core::control_plane::{Address, ClusterVoterIdentity};
 use crate::core::ids::NodeId;
-use crate::core::raft::{Body, Config};
+use crate::core::raft::Config;
 use crate::node::driver::{Handle, Inbox, Registry};
 use crate::node::proto::v1;
 use crate::node::server::api::access::{Caller, Identify, Subjects};
@@ -14,12 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
 
-/// The addresses that peers gave in their hellos: for answers to a peer whose address is not in the log yet.
+/// The addresses that peers gave in their hellos, to answer peers whose addresses are not in the log yet.
+/// Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct PeerAddresses(Arc<Mutex<BTreeMap<NodeId, Address>>>);
 
 impl PeerAddresses {
-    /// The address that a node gave, if it has opened a stream.
+    /// The address from a node's latest hello, or `None` if it has sent none.
     #[must_use]
     pub fn get(&self, node: NodeId) -> Option<Address> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
@@ -30,20 +31,21 @@ impl PeerAddresses {
     }
 }
 
-/// Which certificates belong to peers.
+/// Decides which certificates belong to peers.
 #[derive(Clone, Debug)]
 pub struct PeerRule {
-    /// Subjects of nodes that may become members.
+    /// Subjects of the nodes that may become members. `None`: only nodes that the log names.
     pub subjects: Option<Subjects>,
 }
 
-/// Which messages of a peer are delivered.
+/// Which messages of a peer are delivered to the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PeerAccess {
-    /// All of them: it is a member.
+    /// All messages: the sender is a member, or this node does not know its cluster yet.
     All,
-    /// Votes and requests for them: this node's log does not have the peer, but its certificate may be a member's. Voters
-    /// that refused such a peer could leave a cluster without a leader for good (ADR 0021).
+    /// Votes and requests for votes only: the sender is not in this node's configuration, but may be in a
+    /// newer one. If
+    /// voters refused the votes of such a node, a cluster could be left without a leader for good (ADR 0021).
     Elections,
 }
 
@@ -56,15 +58,17 @@ impl PeerAccess {
     }
 }
 
-/// The node that a sender says it is, and the subject of its certificate.
+/// The node id in the sender's hello, and the subject of its certificate; `None` without TLS.
 type Sender = (NodeId, Option<ClusterVoterIdentity>);
 
-/// One stream for each sender. A later stream replaces an earlier one, whose connection may have broken unnoticed.
+/// The open stream of each sender. A new stream replaces the sender's earlier one, whose connection may have
+/// broken unnoticed.
 #[derive(Clone, Debug, Default)]
 pub struct Streams(Arc<Mutex<BTreeMap<Sender, oneshot::Sender<()>>>>);
 
 impl Streams {
-    /// Replaces the sender's earlier stream; the result resolves when a later one replaces this.
+    /// Registers a stream, and closes the sender's earlier one. The receiver resolves when a later stream
+    /// replaces this one.
     fn open(&self, sender: Sender) -> oneshot::Receiver<()> {
         let (stream, replaced) = oneshot::channel();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,10 +79,11 @@ impl Streams {
 }
 
 impl PeerRule {
-    /// The access of a sender that says it is `node` and holds the certificate of `identity`.
+    /// Which messages are delivered from a sender whose hello names `node` and whose certificate has the
+    /// subject `identity`.
     ///
     /// # Errors
-    /// Why it has none: what was found and expected.
+    /// The message for a refusal, with what was found and what was expected.
     pub fn judge(
         &self,
         registry: &Registry,
@@ -93,50 +98,36 @@ impl PeerRule {
             };
         }
         if let Some((other, _)) = registry.iter().find(|(_, known)| known.identity == *identity) {
-            return Err(format!("{identity} is {other}, and not {node}"));
+            return Err(format!("{identity} is the certificate of {other}, expected that of {node}"));
         }
         match &self.subjects {
-            // A node with an empty disk has no registry: it learns its cluster from the first leader.
+            // A node with an empty disk has no configuration: it learns its cluster from the first leader.
             Some(subjects) if subjects.contain(identity) && registry.is_empty() => Ok(PeerAccess::All),
             Some(subjects) if subjects.contain(identity) => Ok(PeerAccess::Elections),
-            Some(subjects) => Err(format!("{identity} is no member, and none of {subjects}")),
-            None => Err(format!("{identity} is no member")),
+            Some(subjects) => Err(format!("{identity} is not a member, and matches none of {subjects}")),
+            None => Err(format!("{identity} is not a member")),
         }
-    }
-}
-
-const fn is_of_elections(body: &Body<ControlPlaneEntry>) -> bool {
-    match body {
-        Body::PreVote { .. } | Body::PreVoted { .. } | Body::RequestVote { .. } | Body::VoteReply { .. } => {
-            true
-        }
-        Body::Append(_)
-        | Body::Appended { .. }
-        | Body::AppendRejected { .. }
-        | Body::Install(_)
-        | Body::TimeoutNow
-        | Body::StaleTerm => false,
     }
 }
 
 /// The gRPC service of the peer port.
 #[derive(Clone)]
 pub struct PeerService {
-    /// This node.
+    /// Cluster and id of this node, with which a hello is compared.
     pub config: Config,
-    /// Its driver, for the registry of members.
+    /// The driver, for the members in the log.
     pub handle: Handle,
-    /// Takes the messages.
+    /// Delivers messages to the driver.
     pub inbox: Inbox,
-    /// Reads the certificate of a connection.
+    /// Identifies the sender by the certificate of its connection.
     pub identify: Arc<dyn Identify>,
-    /// Judges the certificate.
+    /// Decides whether the certificate belongs to a peer.
     pub rule: PeerRule,
-    /// Keeps the addresses of hellos.
+    /// Stores the addresses that peers give in their hellos.
     pub addresses: PeerAddresses,
-    /// The open streams.
+    /// The open stream of each sender.
     pub streams: Streams,
-    /// Bounds the memory for messages of more than one frame.
+    /// Limits the memory for messages of more than one frame.
     pub large: LargeMessages,
 }
 
@@ -167,7 +158,7 @@ fn refuse_as(status: Status) -> Status {
     static LINES: LogLimiter = LogLimiter::new();
     counter!("cutover_refused_total", "reason" => "peer").increment(1);
     if let Some(left_out) = LINES.now() {
-        tracing::warn!(what = status.message(), left_out, "a peer was refused");
+        tracing::warn!(what = status.message(), left_out, "refused a peer");
     }
     status
 }
@@ -195,12 +186,12 @@ impl PeerService {
             };
             let message = wire::decode(&bytes).map_err(|error| refuse(format!("{node}: {error}")))?;
             if message.from.node != node {
-                return Err(refuse(format!("{node} sends a message of {}", message.from.node)));
+                return Err(refuse(format!("{node} sent a message whose sender is {}", message.from.node)));
             }
             if let Some(why) = self.removed(&message).await {
                 return Err(refuse_as(Status::failed_precondition(why)));
             }
-            if access == PeerAccess::All || is_of_elections(&message.body) {
+            if access == PeerAccess::All || message.body.is_election_message() {
                 counter!("cutover_peer_messages_total", "way" => "in").increment(1);
                 self.inbox.deliver(message);
             }
@@ -218,7 +209,7 @@ impl v1::peer_server::Peer for PeerService {
         let caller = self.identify.caller(request.extensions(), request.metadata())?;
         let mut frames = request.into_inner();
         let first = frames.message().await?.and_then(|frame| frame.hello);
-        let hello = first.ok_or_else(|| refuse("the first frame is no hello".to_owned()))?;
+        let hello = first.ok_or_else(|| refuse("the first frame is not a hello".to_owned()))?;
         wire::check_protocol(&hello).map_err(refuse)?;
         let (node, _) = self.access(&caller, &hello)?;
         if let Ok(address) = Address::try_from(hello.address.clone()) {
@@ -231,7 +222,7 @@ impl v1::peer_server::Peer for PeerService {
         let replaced = self.streams.open((node, identity));
         tokio::select! {
             biased;
-            _ = replaced => Err(Status::aborted(format!("a later stream of {node} took the place of this one"))),
+            _ = replaced => Err(Status::aborted(format!("a later stream of {node} replaced this one"))),
             ended = self.receive(frames, &caller, &hello) => ended.map(|()| Response::new(v1::PeerClosed {})),
         }
     }
@@ -253,20 +244,26 @@ mod tests {
     }
 
     #[test]
-    fn members_are_listened_to_others_only_as_far_as_elections_need() {
+    fn members_may_send_all_messages_and_others_only_those_of_elections() {
         let rule = PeerRule { subjects: Subjects::beside(&id("CN=n1,OU=nodes")) };
         let one: Registered = id("CN=n1,OU=nodes").into();
         let registry = Arc::new(vec![(NodeId(1), one)]);
         let judge = |node, text: &str| rule.judge(&registry, NodeId(node), &id(text));
         assert_eq!(judge(1, "CN=n1,OU=nodes"), Ok(PeerAccess::All));
         assert_eq!(judge(2, "CN=n2,OU=nodes"), Ok(PeerAccess::Elections));
-        let said = |found: Result<PeerAccess, String>| found.unwrap_err();
+        let refusal = |found: Result<PeerAccess, String>| found.unwrap_err();
         assert_eq!(
-            said(judge(1, "CN=n2,OU=nodes")),
+            refusal(judge(1, "CN=n2,OU=nodes")),
             "n1 is CN=n1,OU=nodes, the certificate is of CN=n2,OU=nodes"
         );
-        assert_eq!(said(judge(2, "CN=n1,OU=nodes")), "CN=n1,OU=nodes is n1, and not n2");
-        assert_eq!(said(judge(2, "CN=g,OU=gw")), "CN=g,OU=gw is no member, and none of CN=…,OU=nodes");
+        assert_eq!(
+            refusal(judge(2, "CN=n1,OU=nodes")),
+            "CN=n1,OU=nodes is the certificate of n1, expected that of n2"
+        );
+        assert_eq!(
+            refusal(judge(2, "CN=g,OU=gw")),
+            "CN=g,OU=gw is not a member, and matches none of CN=…,OU=nodes"
+        );
         let empty = Registry::default();
         assert_eq!(rule.judge(&empty, NodeId(1), &id("CN=n1,OU=nodes")), Ok(PeerAccess::All));
         assert!(rule.judge(&empty, NodeId(1), &id("CN=g,OU=gw")).is_err());

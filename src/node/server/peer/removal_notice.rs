@@ -1,4 +1,4 @@
-//! What peers say about this node that its own log cannot tell: that it is no member any more.
+//! A notice from peers that this node is no longer a member, which its own log may not show.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct RemovalNotice(Arc<Mutex<Option<String>>>);
 
 impl RemovalNotice {
-    /// Replaces the reason.
+    /// Stores a reason, in place of an earlier one.
     pub fn put(&self, why: &str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
     }
 
-    /// The reason, if any peer has given one.
+    /// The reason, or `None` if no peer has given one.
     #[must_use]
     pub fn get(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

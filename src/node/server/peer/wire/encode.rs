@@ -1,13 +1,13 @@
-//! A message to bytes and back.
+//! Encodes messages as bytes, and decodes them.
 
 use super::MESSAGE_BYTES_MAX;
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::{Message, MessageError};
 
-/// The bytes of a message.
+/// Encodes a message with postcard.
 ///
 /// # Errors
-/// Why no peer would take it, however often it is sent.
+/// The reason, if the message exceeds [`MESSAGE_BYTES_MAX`] or cannot be encoded: no peer would accept it.
 pub fn encode(message: &Message<ControlPlaneEntry>) -> Result<Vec<u8>, String> {
     let bytes = message.encode().map_err(|error| error.to_string())?;
     if bytes.len() > MESSAGE_BYTES_MAX {
@@ -16,7 +16,7 @@ pub fn encode(message: &Message<ControlPlaneEntry>) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The message that these bytes are, all of them.
+/// Decodes a message, which must use up all bytes.
 ///
 /// # Errors
 /// [`MessageError`]

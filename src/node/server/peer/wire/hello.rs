@@ -1,4 +1,4 @@
-//! The first frame of a stream.
+//! The hello: the first frame of a stream, with the sender's identity and protocol version.
 
 use crate::core::control_plane::Address;
 use crate::core::raft::Config;
@@ -11,7 +11,7 @@ use crate::node::proto::v1;
 /// changed without a number, so 0 names no particular one and is refused as well.
 pub const PROTOCOL: u32 = 1;
 
-/// The frame that a node opens each stream with; `own` is where it listens.
+/// The hello of this node. `own` is the address of its peer port, to which the receiver sends its answers.
 #[must_use]
 pub fn hello(config: &Config, own: Option<&Address>) -> v1::PeerFrame {
     let hello = v1::PeerHello {
@@ -24,14 +24,15 @@ pub fn hello(config: &Config, own: Option<&Address>) -> v1::PeerFrame {
     v1::PeerFrame { data: Vec::new(), last: false, hello: Some(hello) }
 }
 
-/// Whether the sender of a hello encodes its messages as this node does. To be asked before any other field is read.
+/// Checks that the sender's protocol version is this node's. Must be called before any other field of the
+/// hello is used.
 ///
 /// # Errors
-/// Which version was found and expected.
+/// The message for a refusal, with the version found and the version expected.
 pub fn check_protocol(hello: &v1::PeerHello) -> Result<(), String> {
     let v1::PeerHello { node, protocol, .. } = hello;
     if *protocol == PROTOCOL {
         return Ok(());
     }
-    Err(format!("n{node} speaks version {protocol} of the peer protocol, expected version {PROTOCOL}"))
+    Err(format!("n{node} uses version {protocol} of the peer protocol, expected version {PROTOCOL}"))
 }

@@ -1,10 +1,10 @@
-//! Frames to the bytes of a message, in bounded memory.
+//! Joins frames to messages, in bounded memory.
 
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A message exceeds the limit of its sender.
+/// A message is longer than its sender may send.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("a message of at least {have} bytes, at most {max} are taken")]
 pub struct TooLong {
@@ -12,8 +12,9 @@ pub struct TooLong {
     max: usize,
 }
 
-/// The permit to keep a message of more than one frame. There is one for all streams of a node, so that many senders at
-/// once cost no more memory than one. Clones share it.
+/// Permission to buffer a message of more than one frame. All streams of a node share one, so that many
+/// senders at once use no
+/// more memory than one. Clones share it.
 #[derive(Clone, Debug)]
 pub struct LargeMessages(Arc<Semaphore>);
 
@@ -23,38 +24,39 @@ impl Default for LargeMessages {
     }
 }
 
-/// The unfinished message of one stream.
+/// Joins the frames of one stream.
 #[derive(Debug)]
 pub struct Join {
     bytes: Vec<u8>,
-    /// Bytes of the message so far, with those that were not kept.
+    /// Bytes of the current message so far, buffered or not.
     have: usize,
     permit: Option<OwnedSemaphorePermit>,
     large: LargeMessages,
 }
 
-/// What one more frame completes.
+/// The state of a message after one more frame.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Joined {
-    /// Nothing yet.
+    /// More frames follow.
     Unfinished,
-    /// A message: these bytes.
+    /// The message is complete.
     Whole(Vec<u8>),
-    /// A message that was dropped, because another stream held the permit. Raft sends again what still matters.
+    /// The message is complete but was not buffered, because another stream held the permit. Raft repeats
+    /// what still matters.
     Lost,
 }
 
 impl Join {
-    /// Before the first frame.
+    /// A joiner at the start of a stream.
     #[must_use]
     pub const fn new(large: LargeMessages) -> Self {
         Self { bytes: Vec::new(), have: 0, permit: None, large }
     }
 
-    /// Takes the next frame; `max` bounds the bytes of its whole message.
+    /// Adds the next frame of the stream. `max` limits the bytes of the whole message.
     ///
     /// # Errors
-    /// [`TooLong`]; the stream is of no use from then on.
+    /// [`TooLong`], after which the stream must be closed.
     pub fn take(&mut self, data: &[u8], last: bool, max: usize) -> Result<Joined, TooLong> {
         let first = self.have == 0;
         self.have = self.have.saturating_add(data.len());

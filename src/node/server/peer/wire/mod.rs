@@ -1,7 +1,9 @@
 //! The format of the stream between two nodes, for both of its ends.
 //!
-//! A stream goes one way, in *frames* ([`v1::PeerFrame`]). The first frame is the *hello*: who sends, and in which version
-//! of this format ([`PROTOCOL`]). Every later frame has a piece of a *message*, and says whether it is the last piece.
+//! A stream goes one way, in *frames* ([`v1::PeerFrame`]). The first frame is the *hello*: the sender's
+//! identity, and the version
+//! of this format ([`PROTOCOL`]). Every later frame carries a piece of a *message*, with a flag on the last
+//! piece.
 //! A message is the postcard encoding of [`Message`](crate::core::raft::Message).
 //!
 //! | file | what it does |
@@ -26,9 +28,11 @@ pub use hello::{PROTOCOL, check_protocol, hello};
 pub use join::{Join, Joined, LargeMessages};
 pub use split::split;
 
-/// Bytes of one frame. Every message but a snapshot fits into one: an append has at most 64 entries of 4096 bytes.
+/// Most bytes of one frame. Every message but a snapshot fits into one: an append has at most 64 entries of
+/// 4096 bytes.
 pub const FRAME_BYTES: usize = 1 << 20;
-/// Bytes of one message of a member, encoded. The snapshot of the fullest table fits; a test of `encode.rs` counts it.
+/// Most bytes of an encoded message from a member. The snapshot of a full table fits; a test of `encode.rs`
+/// computes its size.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
-/// Bytes of one message of a sender that may take part in elections only: a vote has fewer than a hundred.
+/// Most bytes of a message from a node that may send votes only. A vote has fewer than a hundred.
 pub const VOTE_BYTES_MAX: usize = 1 << 10;

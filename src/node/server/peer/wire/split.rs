@@ -1,9 +1,9 @@
-//! Bytes to frames.
+//! Splits the bytes of a message into frames.
 
 use super::FRAME_BYTES;
 use crate::node::proto::v1;
 
-/// The frames of one message, each of at most [`FRAME_BYTES`] of it.
+/// The frames of one message, with at most [`FRAME_BYTES`] of it each.
 pub fn split(bytes: &[u8]) -> impl Iterator<Item = v1::PeerFrame> {
     split_by(FRAME_BYTES, bytes)
 }

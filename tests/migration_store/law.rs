@@ -1,5 +1,6 @@
 //! Random commands give equal tables everywhere.
 
+use super::cases::cases;
 use super::compared::Compared;
 use super::happening::happening;
 use super::world::CAPS;
@@ -7,17 +8,6 @@ use super::{Cluster, embedded};
 use cutover::core::control_plane::ControlPlaneConsensus;
 use cutover::core::migration::MigrationStore;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
-
-/// From the same seed in every run unless the environment names one.
-fn cases(times: u32) -> Config {
-    let given = Config::default();
-    let rng_seed = match given.rng_seed {
-        RngSeed::Random => RngSeed::Fixed(17),
-        RngSeed::Fixed(seed) => RngSeed::Fixed(seed),
-    };
-    Config { cases: given.cases.saturating_mul(times), rng_seed, failure_persistence: None, ..given }
-}
 
 proptest! {
     #![proptest_config(cases(2))]

@@ -18,14 +18,16 @@ use cutover::embedded::{self, Embedded};
 use cutover::node::driver::{Queues, Storage};
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[path = "support/cases.rs"]
+mod cases;
 #[expect(dead_code, reason = "the tests of the seam use all of it")]
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "support/cluster_store.rs"]
 mod cluster_store;
-#[path = "stores/compared.rs"]
+#[path = "migration_store/compared.rs"]
 mod compared;
-#[path = "stores/failures.rs"]
+#[path = "migration_store/failures.rs"]
 mod failures;
 #[expect(dead_code, reason = "the laws use more of it")]
 #[path = "properties/happening.rs"]
@@ -33,7 +35,7 @@ mod happening;
 #[expect(dead_code, reason = "scripts use all of it")]
 #[path = "support/hosts.rs"]
 mod hosts;
-#[path = "stores/law.rs"]
+#[path = "migration_store/law.rs"]
 mod law;
 #[path = "support/site.rs"]
 mod site;
@@ -43,7 +45,7 @@ mod some;
 #[expect(dead_code, reason = "the laws use more of it")]
 #[path = "support/store.rs"]
 mod store;
-#[path = "stores/suite.rs"]
+#[path = "migration_store/suite.rs"]
 mod suite;
 #[path = "properties/world.rs"]
 mod world;

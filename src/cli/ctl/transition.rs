@@ -1,0 +1,130 @@
+//! The transition that a command proposes. `ctl` reads the record first; statements of sinks are given as options.
+
+use super::moves::{Proof, What};
+use super::print::state;
+use crate::cli::{Failed, exit};
+use crate::core::fence::{
+    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+};
+use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
+use crate::core::migration::{
+    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition,
+};
+use crate::core::placement::PartitionState;
+use crate::node::proto::v1;
+
+fn not(record: &PartitionRecord, what: &str) -> Failed {
+    let now = state(v1::Record::of(record, None).placed.as_ref());
+    Failed::new(exit::REFUSED, format!("{} is {now}, expected {what}", record.partition))
+}
+
+fn placed(record: &PartitionRecord) -> Result<Placed, Failed> {
+    record.placed.ok_or_else(|| not(record, "a partition that is not deleted"))
+}
+
+fn ends(record: &PartitionRecord) -> Result<(Placement, Placement, Epoch), Failed> {
+    match (placed(record)?.state, record.draining_epoch()) {
+        (PartitionState::Migrating { from, to, .. }, Some(draining)) => Ok((from, to, draining)),
+        _ => Err(not(record, "a partition in migration")),
+    }
+}
+
+fn debt(record: &PartitionRecord) -> Result<Debt, Failed> {
+    placed(record)?.debt.ok_or_else(|| not(record, "a partition with a debt from a forced move"))
+}
+
+fn text<T: TryFrom<String>>(text: String) -> Result<T, Failed>
+where
+    T::Error: core::fmt::Display,
+{
+    T::try_from(text).map_err(|error| Failed::new(exit::USAGE, error))
+}
+
+impl What {
+    /// The transition that this command proposes, conditional on the record as it was read.
+    pub(super) fn transition(self, record: &PartitionRecord) -> Result<Transition, Failed> {
+        let expected: Expected = record.expected();
+        let (partition, migration) = (record.partition, record.migration);
+        let origin =
+            |store, incarnation| StatementOrigin { store, partition, incarnation: Incarnation(incarnation) };
+        Ok(match self {
+            Self::Create { .. } | Self::Plan { .. } => return Err(not(record, "no transition")),
+            Self::Open { incarnation, .. } => {
+                let by = origin(placed(record)?.state.read_placement(), incarnation);
+                let prepared = Prepared::reported(by, migration, record.epoch.previous(), true);
+                Transition::Open { expected, prepared }
+            }
+            Self::Begin { to, .. } => Transition::Begin { expected, to: to.0 },
+            Self::EnterCutover { watermark, incarnation, target_incarnation, .. } => {
+                let (from, _, through) = ends(record)?;
+                let (watermark, target) = (Position(watermark), Incarnation(target_incarnation));
+                let receipt =
+                    SealReceipt::reported(origin(from, incarnation), migration, through, watermark, target);
+                Transition::EnterCutover { expected, receipt }
+            }
+            Self::EnterTimedCutover { target_incarnation, not_enforced, .. } => {
+                let (_, to, draining) = ends(record)?;
+                let by = origin(to, target_incarnation);
+                let prepared = Prepared::reported(by, migration, draining, !not_enforced);
+                Transition::EnterTimedCutover { expected, prepared }
+            }
+            Self::RecordWatermark { position, incarnation, .. } => {
+                let (from, ..) = ends(record)?;
+                let (by, position) = (origin(from, incarnation), Position(position));
+                let reading = WatermarkReading::reported(by, migration, record.epoch, position, Epoch::ZERO);
+                Transition::RecordWatermark { expected, reading }
+            }
+            Self::Complete { position, incarnation, not_enforced, .. } => {
+                let (_, to, _) = ends(record)?;
+                let (by, position) = (origin(to, incarnation), Position(position));
+                let evidence =
+                    CatchUpEvidence::reported(by, migration, record.epoch, position, !not_enforced);
+                Transition::Complete { expected, evidence }
+            }
+            Self::Abort { .. } => Transition::Abort { expected },
+            Self::Force { operator, reason, incarnation, .. } => {
+                let (_, to, draining) = ends(record)?;
+                let prepared = Prepared::reported(origin(to, incarnation), migration, draining, true);
+                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                Transition::Force { expected, prepared, operator, reason }
+            }
+            Self::Settle { proof, incarnation, watermark, migration, .. } => {
+                settle(debt(record)?, proof, origin, (incarnation, watermark, migration))
+            }
+            Self::Retire { at, .. } => {
+                Transition::RetireCopy { placement: at.0, copy: old_copy(record, at.0)? }
+            }
+            Self::Forget { at, incarnation, .. } => {
+                let copy = old_copy(record, at.0)?;
+                Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy) }
+            }
+            Self::Delete { .. } => Transition::Delete { expected },
+        })
+    }
+}
+
+/// The transition that settles a debt: the statement that `proof` names, with the numbers the operator read
+/// at the sink.
+fn settle(
+    debt: Debt,
+    proof: Proof,
+    origin: impl Fn(Placement, u64) -> StatementOrigin,
+    (incarnation, watermark, later): (u64, u64, u64),
+) -> Transition {
+    let by = origin(debt.placement, incarnation);
+    let proof = match proof {
+        Proof::Sealed => {
+            let (through, at) = (debt.through, Position(watermark));
+            Settlement::Sealed(SealReceipt::reported(by, debt.migration, through, at, debt.target))
+        }
+        Proof::Closed => Settlement::Closed(Prepared::reported(by, MigrationId(later), debt.through, true)),
+        Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy)),
+    };
+    Transition::Settle { migration: debt.migration, proof }
+}
+
+fn old_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Failed> {
+    let old = record.old_copies.iter().find(|old| old.placement == at);
+    old.map(|old| old.copy)
+        .ok_or_else(|| Failed::new(exit::REFUSED, format!("{} has no old copy at {at}", record.partition)))
+}

@@ -1,0 +1,84 @@
+//! An engine that the crate does not have is driven like the others.
+
+use super::{Done, Wire, create, environment, peer, until};
+use cutover::core::control_plane::{
+    Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneError, ControlPlaneInput,
+    ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState, FollowerStatus, Founder,
+    Registered, SingleNodeControlPlane,
+};
+use cutover::core::ids::{ClusterId, Index, NodeId};
+use cutover::core::migration::Caps;
+use cutover::core::raft::{Applied, Config, Configuration, Limits, Outcome, SessionLimits};
+use cutover::node::driver::{DriverConfig, Stopped, start};
+use std::sync::{Arc, Mutex};
+
+/// Counts what it is given.
+#[derive(Debug)]
+struct Third {
+    inner: SingleNodeControlPlane,
+    inputs: Arc<Mutex<Vec<ControlPlaneInput>>>,
+}
+
+impl ControlPlaneConsensus for Third {
+    fn name(&self) -> &'static str {
+        "third"
+    }
+
+    fn status(&self) -> ControlPlaneStatus {
+        self.inner.status()
+    }
+
+    fn applied(&self) -> &Applied<ControlPlaneState> {
+        self.inner.applied()
+    }
+
+    fn uncommitted_configurations(&self) -> &[(Index, Configuration)] {
+        self.inner.uncommitted_configurations()
+    }
+
+    fn members(&self) -> Vec<(NodeId, Registered)> {
+        self.inner.members()
+    }
+
+    fn followers(&self) -> Vec<FollowerStatus> {
+        self.inner.followers()
+    }
+
+    fn durable_vote(&self) -> DurableVoteState {
+        self.inner.durable_vote()
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        self.inner.encode()
+    }
+
+    fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
+        self.inputs.lock().unwrap().push(input.clone());
+        self.inner.handle(input)
+    }
+
+    fn take_outputs(&mut self) -> Vec<ControlPlaneOutput> {
+        self.inner.take_outputs()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_engine_is_driven_as_well() {
+    let identity = ClusterVoterIdentity::from_certificate_subject("CN=n1").unwrap();
+    let founder = Founder { voters: Vec::new(), caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
+    let config = Config { cluster: ClusterId(1), me: peer(1), limits: Limits::PRODUCTION };
+    let (inner, _) = SingleNodeControlPlane::bootstrap_leader(config, identity, &founder).unwrap();
+    let inputs = Arc::default();
+    let engine = Third { inner, inputs: Arc::clone(&inputs) };
+    let (handle, _inbox, task) =
+        start(DriverConfig::default(), Box::new(engine), Done, Wire::default(), environment());
+    until("it leads", || handle.status().commit.0 >= 2).await;
+    assert!(matches!(handle.propose(create(1), None).await, Ok(Outcome::Committed { .. })));
+    assert_eq!(handle.read(|view| view.engine().name()).await, Ok("third"));
+    handle.stop().await;
+    assert_eq!(task.await.unwrap(), Stopped::Requested);
+    let inputs = inputs.lock().unwrap();
+    let proposed = inputs.iter().filter(|input| matches!(input, ControlPlaneInput::Propose(_))).count();
+    assert_eq!((proposed, inputs.contains(&ControlPlaneInput::Read)), (1, true));
+    assert!(inputs.iter().all(|input| !matches!(input, ControlPlaneInput::TimerFired(_))), "no timer runs");
+}
