@@ -1,22 +1,23 @@
-//! What a step tells beside the next state.
+//! What a step reports in addition to the next state.
 
 use super::{Invariant, InvariantSet};
 
-/// A set of marks: a bit for each of [`super::Protocol::marks`].
+/// A set of marks: bit `n` stands for the mark at position `n` of [`super::Protocol::marks`].
 pub type MarkSet = u128;
 
-/// An invariant found broken, with the two facts in conflict.
+/// A violated invariant with the two facts that contradict each other.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// Which.
+    /// The violated invariant.
     pub invariant: &'static Invariant,
-    /// What was done or seen.
+    /// The fact that was observed.
     pub found: String,
-    /// What it contradicts.
+    /// The fact that it contradicts.
     pub against: String,
 }
 
-/// What a step tells beside the next state. In a search only the sets are kept, so words are given as closures.
+/// What a step reports in addition to the next state. A search keeps only the sets of invariants and marks, so
+/// texts are passed as closures and evaluated only when wanted.
 #[derive(Debug)]
 pub struct Notes {
     table: &'static [Invariant],
@@ -28,25 +29,26 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Keeps the sets alone.
+    /// Keeps the sets of invariants and marks, and no texts.
     #[must_use]
     pub const fn quiet(table: &'static [Invariant]) -> Self {
         Self { table, explain: false, broken: 0, marks: 0, said: Vec::new(), violations: Vec::new() }
     }
 
-    /// Keeps words, too.
+    /// Keeps texts as well as the sets.
     #[must_use]
     pub fn explaining(table: &'static [Invariant]) -> Self {
         Self { explain: true, ..Self::quiet(table) }
     }
 
-    /// Whether words are kept.
+    /// Whether texts are kept.
     #[must_use]
     pub const fn explains(&self) -> bool {
         self.explain
     }
 
-    /// The invariant of this number is broken by the step unless `holds`. The closure gives what was seen and what that contradicts.
+    /// Records that the step violates invariant number `invariant`, unless `holds`. `facts` returns the observed
+    /// fact and the one that it contradicts.
     pub fn demand(&mut self, holds: bool, invariant: usize, facts: impl FnOnce() -> (String, String)) {
         if holds {
             return;
@@ -60,29 +62,29 @@ impl Notes {
         }
     }
 
-    /// The step reaches the mark of this number.
+    /// Records that the step reaches mark number `mark`.
     pub const fn mark(&mut self, mark: usize) {
         self.marks |= 1 << mark;
     }
 
-    /// The step reaches these marks.
+    /// Records that the step reaches these marks.
     pub const fn mark_all(&mut self, marks: MarkSet) {
         self.marks |= marks;
     }
 
-    /// These invariants are broken by the step, without the facts.
+    /// Records that the step violates these invariants, without facts.
     pub const fn break_all(&mut self, broken: InvariantSet) {
         self.broken |= broken;
     }
 
-    /// A line on what happens.
+    /// Records a line of text on what happens.
     pub fn say(&mut self, line: impl FnOnce() -> String) {
         if self.explain {
             self.said.push(line());
         }
     }
 
-    /// The invariants that the step breaks.
+    /// The invariants that the step violates.
     #[must_use]
     pub const fn broken(&self) -> InvariantSet {
         self.broken
@@ -94,12 +96,12 @@ impl Notes {
         self.marks
     }
 
-    /// Lines on what happens, in order.
+    /// Records several lines of text on what happens, in order.
     pub fn say_all(&mut self, lines: Vec<String>) {
         self.said.extend(lines);
     }
 
-    /// What happens, a line each, and what the step breaks, with the facts.
+    /// The lines of text on what happened, and the violations with their facts.
     #[must_use]
     pub fn into_words(self) -> (Vec<String>, Vec<Violation>) {
         (self.said, self.violations)
