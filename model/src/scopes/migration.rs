@@ -3,14 +3,14 @@
 
 use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
-use cutover::core::fence::Limits;
+use cutover::core::fence::FenceLimits;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
 /// A sink that can seal, and remembers more writes than there are.
 pub(super) const SEALED: SinkBounds = SinkBounds {
     guarantee: Guarantee::Sealed,
-    limits: Limits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
+    limits: FenceLimits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
 };
 
 /// The bounds that all scopes around sinks start from; a scope states the fields that differ.
@@ -195,7 +195,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
                 chunk_writes: 2,
                 polls: true,
                 sinks: [SinkBounds {
-                    limits: Limits {
+                    limits: FenceLimits {
                         sessions_max: 1,
                         writes_per_session_max: 1,
                         chunk_writes_max: 2,

@@ -11,7 +11,7 @@ use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
 use cutover::core::fence;
 use cutover::core::migration::Policy;
-use cutover::core::raft::{Elections, Limits};
+use cutover::core::raft::{Elections, NodeLimits};
 
 #[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
@@ -78,7 +78,7 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
                 chunk_writes: 3,
                 polls: true,
                 sinks: [SinkBounds {
-                    limits: fence::Limits {
+                    limits: fence::FenceLimits {
                         sessions_max: 1,
                         writes_per_session_max: 2,
                         chunk_writes_max: 3,
@@ -105,7 +105,7 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
 /// steps, or after a batch is persisted and before the messages that wait for it are sent.
 const SINGLE: ConsensusBounds = ConsensusBounds { in_flight: 1, lingers: false, ..WHOLE };
 
-const SNAPSHOTS: Limits = Limits { compact_after_entries: 3, ..NODES.limits };
+const SNAPSHOTS: NodeLimits = NodeLimits { compact_after_entries: 3, ..NODES.limits };
 
 pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
     logs().into_iter().chain(members()).chain(clients()).collect()
@@ -228,7 +228,7 @@ fn clients() -> Vec<Scope<ConsensusBounds>> {
                 transfers: 1,
                 changes: 1,
                 wishes: &REMOVALS,
-                limits: Limits { elections: Elections::Stable, compact_after_entries: 2, ..NODES.limits },
+                limits: NodeLimits { elections: Elections::Stable, compact_after_entries: 2, ..NODES.limits },
                 ..SINGLE
             },
         )

@@ -8,7 +8,7 @@ use crate::env::consensus::{self, ConsensusBounds, Wish};
 use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
 use cutover::core::fence;
-use cutover::core::raft::{Limits, Mark as Core};
+use cutover::core::raft::{Mark as Core, NodeLimits};
 
 pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
     vec![
@@ -40,7 +40,7 @@ pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
                 terms: 1,
                 timeouts: 1,
                 writes: 2,
-                limits: Limits { compact_after_entries: 3, ..NODES.limits },
+                limits: NodeLimits { compact_after_entries: 3, ..NODES.limits },
                 ..NODES
             },
         )
@@ -52,7 +52,7 @@ pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
 #[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
     let remembers =
-        |sessions_max| SinkBounds { limits: fence::Limits { sessions_max, ..SEALED.limits }, ..SEALED };
+        |sessions_max| SinkBounds { limits: fence::FenceLimits { sessions_max, ..SEALED.limits }, ..SEALED };
     vec![
         Scope::new(
             "regress/sessions",

@@ -1,6 +1,6 @@
 //! The verb `replay`.
 
-use super::recording;
+use super::replay_recording;
 use crate::numbers::count;
 use crate::{Format, exit, program, refuse};
 use cutover::core::trace::Trace;
@@ -87,9 +87,9 @@ fn one<P: Protocols>(console: &Console, file: &Path) -> u8 {
     let began = Instant::now();
     let name = file.display();
     if let Ok(bytes) = std::fs::read(file)
-        && recording::is_one(&bytes)
+        && replay_recording::is_one(&bytes)
     {
-        return recording::one(console, file, &bytes);
+        return replay_recording::one(console, file, &bytes);
     }
     let replayed = match read(file) {
         Ok(trace) => {

@@ -3,7 +3,7 @@
 use crate::protocol::{Bounds, InvariantSet, OptionSpec, Refused};
 use crate::render::plural;
 use cutover::core::fault::Fault;
-use cutover::core::fence::Limits;
+use cutover::core::fence::FenceLimits;
 use cutover::core::invariant::Id;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
@@ -84,7 +84,7 @@ pub struct SinkBounds {
     /// What it can promise.
     pub guarantee: Guarantee,
     /// What it keeps, at most.
-    pub limits: Limits,
+    pub limits: FenceLimits,
 }
 
 /// The clock of a `timed` scope. All durations are in ticks of the environment's clock.
