@@ -59,9 +59,9 @@ use std::path::Path;
 /// The owner of a data directory. No other node, and no other incarnation of this node, may open it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct StoreIdentity {
-    /// The cluster.
+    /// The id of the cluster.
     pub cluster: ClusterId,
-    /// The node.
+    /// The id of the node.
     pub node: NodeId,
     /// The incarnation of the node.
     pub incarnation: Incarnation,
