@@ -3,11 +3,11 @@
 
 use super::composed::{self, WRITES};
 use super::consensus::{NODES, REMOVALS, STABLE, UNREDUCED};
-use super::migration::BASE;
+use super::migration::{BASE, SEALED};
 use super::migration_timed::TIMED;
 use crate::env::composed::{ACROSS, ComposedBounds};
 use crate::env::consensus::{ConsensusBounds, MembershipRequest};
-use crate::env::migration::{Mark, MigrationBounds};
+use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
 use cutover::core::fence;
 use cutover::core::migration::Policy;
@@ -77,12 +77,15 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
                 attempts: 2,
                 chunk_writes: 3,
                 polls: true,
-                limits: fence::FenceLimits {
-                    sessions_max: 1,
-                    writes_per_session_max: 2,
-                    admitted_max: 2,
-                    chunk_writes_max: 3,
-                },
+                sinks: [SinkBounds {
+                    limits: fence::FenceLimits {
+                        sessions_max: 1,
+                        writes_per_session_max: 2,
+                        chunk_writes_max: 3,
+                        ..SEALED.limits
+                    },
+                    ..SEALED
+                }; 2],
                 policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
                 ..BASE
             },

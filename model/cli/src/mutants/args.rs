@@ -10,12 +10,13 @@ Examples:
   cutover mutants                          all of them
   cutover mutants cas seal                 those with `cas` or `seal` in their names
   cutover mutants --engine sim             those of the server, found by the simulator
+  cutover mutants --engine replay          those that a stored trace finds
   cutover mutants --only-changed main --sample 5 --seed \"$GITHUB_SHA\" --budget 10m
   cutover mutants --apply-only             only whether the patches still apply
 ";
 
 const CODES: &[(u8, &str)] = &[
-    (exit::HOLDS, "each is killed by the invariant it names"),
+    (exit::HOLDS, "each is killed by the invariant or the trace that it names"),
     (exit::VIOLATED, "one is not, or no longer applies, or the unmutated tree fails"),
     (exit::UNKNOWN, "unknown: time was over first, or Ctrl-C"),
     (exit::NOTHING, "nothing was run"),
@@ -23,7 +24,7 @@ const CODES: &[(u8, &str)] = &[
     (exit::DATA, "a patch that cannot be read"),
 ];
 
-/// Applies known bugs, one at a time, and reports which invariant finds each
+/// Applies known bugs, one at a time, and reports which invariant or stored trace finds each
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n{}", exit::help_of_verb(CODES)))]
 pub struct Args {
@@ -42,9 +43,9 @@ pub struct Args {
     /// Seed of the random choice: the same text draws the same patches
     #[arg(long, value_name = "TEXT", default_value = "cutover", requires = "sample")]
     pub seed: String,
-    /// Only patches that this engine judges [default: both]
+    /// Only patches that this engine judges; may be repeated [default: all]
     #[arg(long, value_enum)]
-    pub engine: Option<Engine>,
+    pub engine: Vec<Engine>,
     /// Maximum number of simulator seeds per mutant; without a mutant, as many must hold
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub seeds: u64,
@@ -83,7 +84,7 @@ impl Args {
             apply_only: self.apply_only,
             list: self.list,
             keep: self.keep,
-            engine: self.engine,
+            engine: (!self.engine.is_empty()).then_some(&self.engine),
             seeds: self.seeds,
         }
     }
@@ -113,7 +114,7 @@ pub struct Options<'a> {
     /// Whether the output of builds and checks stays.
     pub keep: bool,
     /// What has to judge a patch.
-    pub engine: Option<Engine>,
+    pub engine: Option<&'a [Engine]>,
     /// Seeds of the simulator.
     pub seeds: u64,
 }

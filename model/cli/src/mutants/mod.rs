@@ -1,9 +1,9 @@
 //! `cutover mutants`: applies known bugs and reports whether the checker finds each.
 //!
-//! A patch in `tests/mutants` names the invariant that must fail. The scoreboard applies the patch to a copy of the
-//! working tree, builds the checker with it, and searches until that invariant fails. A mutant that survives is a
-//! defect of the checker. For comparison, the unmutated tree must hold in the same scopes, and a patch that changes
-//! nothing must survive.
+//! A patch in `tests/mutants` names the invariant that must fail, or the stored trace that must diverge. The scoreboard
+//! applies the patch to a copy of the working tree, builds the checker with it, and searches until that invariant fails,
+//! or replays the trace. A mutant that survives is a defect of the checker. For comparison, the unmutated tree must hold
+//! in the same scopes and traces, and a patch that changes nothing must survive.
 
 mod args;
 mod board;
@@ -123,7 +123,7 @@ fn selection(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Selectio
         patterns: args.patterns.clone(),
         changed,
         sample: args.sample.map(|count| (count, args.seed.clone())),
-        engine: args.engine,
+        engines: args.engine.clone(),
     })
 }
 
