@@ -9,7 +9,6 @@ const EXAMPLES: &str = "\
 Examples:
   cutover mutants                          all of them
   cutover mutants cas seal                 those with `cas` or `seal` in their names
-  cutover mutants --engine sim             those of the server, found by the simulator
   cutover mutants --only-changed main --sample 5 --seed \"$GITHUB_SHA\" --budget 10m
   cutover mutants --apply-only             only whether the patches still apply
 ";
@@ -42,12 +41,6 @@ pub struct Args {
     /// What the lot depends on: the same text draws the same patches
     #[arg(long, value_name = "TEXT", default_value = "cutover", requires = "sample")]
     pub seed: String,
-    /// Only patches that this judges [default: both]
-    #[arg(long, value_enum)]
-    pub engine: Option<Engine>,
-    /// Seeds that the simulator runs, at most, for a mutant; as many must hold without one
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub seeds: u64,
     /// Start no mutant after this time (10m, 1h 30m)
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub budget: Option<Duration>,
@@ -68,10 +61,21 @@ pub struct Args {
     pub keep: bool,
 }
 
+/// The flags of a front door whose mutants the simulator can judge, too.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Simulator {
+    /// Only patches that this judges [default: both]
+    #[arg(long, value_enum)]
+    pub engine: Option<Engine>,
+    /// Seeds that the simulator runs, at most, for a mutant; as many must hold without one
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub seeds: u64,
+}
+
 impl Args {
     /// The options as a machine reads them.
     #[must_use]
-    pub fn expanded(&self) -> Options<'_> {
+    pub fn expanded(&self, simulator: Option<Simulator>) -> Options<'_> {
         Options {
             patterns: &self.patterns,
             only_changed: self.only_changed.as_deref(),
@@ -83,8 +87,8 @@ impl Args {
             apply_only: self.apply_only,
             list: self.list,
             keep: self.keep,
-            engine: self.engine,
-            seeds: self.seeds,
+            engine: simulator.and_then(|simulator| simulator.engine),
+            seeds: simulator.map(|simulator| simulator.seeds),
         }
     }
 }
@@ -114,6 +118,6 @@ pub struct Options<'a> {
     pub keep: bool,
     /// What has to judge a patch.
     pub engine: Option<Engine>,
-    /// Seeds of the simulator.
-    pub seeds: u64,
+    /// Seeds of the simulator, where there is one.
+    pub seeds: Option<u64>,
 }

@@ -24,15 +24,15 @@ mod select;
 mod tests;
 mod tree;
 
-pub use args::Args;
+pub use args::{Args, Simulator};
 pub use build::{Build, Tools};
 pub use error::Error;
 pub use git::Git;
 
 use crate::exit;
 use board::Board;
-use cutover_report::Console;
-use patch::DIR;
+use cutover_report::{Console, Engine};
+use patch::{DIR, SEEDS};
 use runner::{Bench, Limits};
 use select::{Chosen, Wish};
 use std::env;
@@ -45,23 +45,25 @@ use tree::Checkout;
 /// Set by Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Runs the command in the current directory; gives the exit code. `build`: how a mutant becomes a program.
+/// Runs the command in the current directory; gives the exit code. `build`: how a mutant becomes a program. `simulator`: the
+/// options of the simulator, if there is one.
 #[must_use]
-pub fn run(args: &Args, build: Build) -> u8 {
+pub fn run(args: &Args, simulator: Option<Simulator>, build: Build) -> u8 {
     // Whoever has set a handler before keeps it; Ctrl-C then ends this process with its children, and
     // the next run puts the copy right.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     match env::current_dir() {
-        Ok(cwd) => run_in(&cwd, args, &Tools::new(build), &STOP),
+        Ok(cwd) => run_in(&cwd, args, simulator, &Tools::new(build), &STOP),
         Err(error) => crate::refuse(&format!("the current directory: {error}"), exit::INTERNAL),
     }
 }
 
 /// Runs the command in `cwd` with the given programs, until `stop` is set; gives the exit code.
 #[must_use]
-fn run_in(cwd: &Path, args: &Args, tools: &Tools, stop: &AtomicBool) -> u8 {
-    let mut console = Console::new(args.format, "mutants", env!("CARGO_PKG_VERSION"), &args.expanded());
-    let result = command(args, tools, cwd, stop, &mut console);
+fn run_in(cwd: &Path, args: &Args, simulator: Option<Simulator>, tools: &Tools, stop: &AtomicBool) -> u8 {
+    let options = args.expanded(simulator);
+    let mut console = Console::new(args.format, "mutants", env!("CARGO_PKG_VERSION"), &options);
+    let result = command(args, simulator, tools, cwd, stop, &mut console);
     console.end();
     console.finish(result.unwrap_or_else(|error| {
         console.note(&format!("{}: {error}", crate::program::name()));
@@ -71,6 +73,7 @@ fn run_in(cwd: &Path, args: &Args, tools: &Tools, stop: &AtomicBool) -> u8 {
 
 fn command(
     args: &Args,
+    simulator: Option<Simulator>,
     tools: &Tools,
     cwd: &Path,
     stop: &AtomicBool,
@@ -78,7 +81,13 @@ fn command(
 ) -> Result<u8, Error> {
     let checkout = Checkout::find(cwd, &tools.git)?;
     let patches = load::all(&checkout.root, console)?;
-    let wish = wish(args, tools, &checkout)?;
+    if let Some(patch) = patches.iter().find(|patch| patch.engine() == Engine::Sim && simulator.is_none()) {
+        return Err(Error::Usage(format!(
+            "{}: scope `{SEEDS}` is the simulator's of another program",
+            patch.name
+        )));
+    }
+    let wish = wish(args, simulator, tools, &checkout)?;
     let chosen = select::choose(&patches, &wish)?;
     if args.list {
         return Ok(list(&chosen, console));
@@ -96,7 +105,11 @@ fn command(
     let bench = Bench {
         checkout: &checkout,
         tools,
-        limits: Limits { mutant: args.timeout, whole: args.baseline_timeout, seeds: args.seeds },
+        limits: Limits {
+            mutant: args.timeout,
+            whole: args.baseline_timeout,
+            seeds: simulator.map_or(0, |simulator| simulator.seeds),
+        },
         stop,
     };
     let board = Board::run(&bench, &chosen, args.budget, console)?;
@@ -110,7 +123,12 @@ fn command(
     Ok(board.exit())
 }
 
-fn wish(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Wish, Error> {
+fn wish(
+    args: &Args,
+    simulator: Option<Simulator>,
+    tools: &Tools,
+    checkout: &Checkout,
+) -> Result<Wish, Error> {
     let changed = match &args.only_changed {
         Some(base) => {
             let changed = tools.git.changed_since(&checkout.root, base)?;
@@ -122,7 +140,7 @@ fn wish(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Wish, Error> 
         patterns: args.patterns.clone(),
         changed,
         sample: args.sample.map(|count| (count, args.seed.clone())),
-        engine: args.engine,
+        engine: simulator.and_then(|simulator| simulator.engine),
     })
 }
 

@@ -10,7 +10,7 @@ pub const DIR: &str = "tests/mutants";
 pub const OF_THE_SIMULATOR: &str = "sim";
 
 /// The scope of patches that the simulator is to find.
-const SEEDS: &str = "sim";
+pub const SEEDS: &str = "sim";
 
 /// What judges the mutants of a scope.
 pub(super) fn engine_of(scope: Option<&str>) -> Engine {
