@@ -4,7 +4,7 @@
 //! checking as holding. So limits are ours: the `stop` flag empties every state's choices, and whoever set it knows that the
 //! search was not exhausted.
 
-use crate::protocol::{Invariant, InvariantSet, MarkSet, Notes, Protocol, invariants_in, marks_in};
+use crate::protocol::{InvariantSet, MarkSet, Notes, Protocol, Tables, invariants_in, marks_in};
 use ::stateright::{Checker, HasDiscoveries, Model, Property};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -18,7 +18,7 @@ pub struct Searched<P> {
     /// The invariants whose violation ends the search.
     watch: InvariantSet,
     /// The protocol's, at hand for every step.
-    table: &'static [Invariant],
+    tables: Tables,
     shared: Arc<Shared>,
 }
 
@@ -111,7 +111,7 @@ impl<P> fmt::Debug for Searched<P> {
 impl<P> Clone for Searched<P> {
     fn clone(&self) -> Self {
         let (protocol, shared) = (Arc::clone(&self.protocol), Arc::clone(&self.shared));
-        Self { protocol, watch: self.watch, table: self.table, shared }
+        Self { protocol, watch: self.watch, tables: self.tables, shared }
     }
 }
 
@@ -130,7 +130,7 @@ impl<P: Protocol> Model for Searched<P> {
     }
 
     fn next_state(&self, from: &Judged<P>, action: P::Action) -> Option<Judged<P>> {
-        let mut notes = Notes::quiet(self.table);
+        let mut notes = Notes::quiet(self.tables);
         let state = self.protocol.step(&from.state, &action, &mut notes);
         self.shared.note(notes.marks());
         Some(Judged { state: state?, broken: notes.broken() })
@@ -235,7 +235,7 @@ impl<P: Protocol> Searched<P> {
     /// A search that ends with the first of these invariants that breaks.
     #[must_use]
     pub fn new(protocol: Arc<P>, watch: InvariantSet) -> Self {
-        Self { protocol, watch, table: P::invariants(), shared: Arc::default() }
+        Self { protocol, watch, tables: Tables::of::<P>(), shared: Arc::default() }
     }
 
     /// The protocol.

@@ -4,7 +4,7 @@
 //! `eventually` soundly, and neither is it checked here. Actions read as their `Debug` text. A model says which states are alike
 //! by [`Models::representative`].
 
-use crate::protocol::{Bounds, Catalog, Choice, Invariant, JudgedBy, Notes, Protocol, Scope};
+use crate::protocol::{Bounds, Catalog, Choice, Invariant, Notes, Protocol, Scope};
 use ::stateright::{Expectation, Model, Property};
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -70,8 +70,20 @@ pub enum Step<A> {
     Take(A),
 }
 
-/// The tables of invariants; a table lives as long as the process, for others hold references to its rows.
-static TABLES: Mutex<BTreeMap<TypeId, &'static [Invariant]>> = Mutex::new(BTreeMap::new());
+/// Invariants and marks of each model. A table lives as long as the process, for others hold references to its rows.
+static TABLES: Mutex<BTreeMap<TypeId, Table>> = Mutex::new(BTreeMap::new());
+
+type Table = (&'static [Invariant], &'static [&'static str]);
+
+fn table<M: Models>() -> Table {
+    let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+    *tables.entry(TypeId::of::<M>()).or_insert_with(|| {
+        let source = std::any::type_name::<M>();
+        let invariants = of_all::<M>(&Expectation::Always).into_iter();
+        let invariants = invariants.map(|id| Invariant::new(id, id, source)).collect::<Vec<_>>();
+        (invariants.leak(), of_all::<M>(&Expectation::Sometimes).leak())
+    })
+}
 
 fn properties<M: Models>(model: &M, expectation: &Expectation) -> Vec<Property<M>> {
     let all = model.properties().into_iter();
@@ -90,16 +102,11 @@ impl<M: Models> Protocol for Adapted<M> {
     type Action = Step<M::Action>;
 
     fn invariants() -> &'static [Invariant] {
-        let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.entry(TypeId::of::<M>()).or_insert_with(|| {
-            let source = std::any::type_name::<M>();
-            let row = |id| Invariant { id, claim: id, source, scope: JudgedBy::Cluster };
-            of_all::<M>(&Expectation::Always).into_iter().map(row).collect::<Vec<_>>().leak()
-        })
+        table::<M>().0
     }
 
-    fn marks() -> Vec<&'static str> {
-        of_all::<M>(&Expectation::Sometimes)
+    fn marks() -> &'static [&'static str] {
+        table::<M>().1
     }
 
     fn new(bounds: &Self) -> Self {
@@ -135,15 +142,13 @@ impl<M: Models> Protocol for Adapted<M> {
         if !self.0.within_boundary(&next) {
             return None;
         }
-        for (number, property) in properties(&self.0, &Expectation::Always).iter().enumerate() {
-            notes.demand((property.condition)(&self.0, &next), number, || {
-                (format!("{next:?}"), property.name.to_owned())
-            });
+        for property in properties(&self.0, &Expectation::Always) {
+            let invariant = Invariant::new(property.name, property.name, "");
+            let facts = || (format!("{next:?}"), property.name);
+            notes.demand((property.condition)(&self.0, &next), &invariant, facts);
         }
-        for (number, property) in properties(&self.0, &Expectation::Sometimes).iter().enumerate() {
-            if (property.condition)(&self.0, &next) {
-                notes.mark(number);
-            }
+        for property in properties(&self.0, &Expectation::Sometimes) {
+            notes.mark((property.condition)(&self.0, &next), property.name);
         }
         Some(At::State(next))
     }
@@ -168,7 +173,9 @@ impl<M: Models> Protocol for Adapted<M> {
 
 impl<M: Models> Catalog for Adapted<M> {
     fn scopes() -> Vec<Scope<Self>> {
-        let scope = |(name, about, model)| Scope::new(name, about, Self(model)).reaching(Self::marks());
+        let scope = |(name, about, model)| {
+            Scope::new(name, about, Self(model)).reaching(Self::marks().iter().copied())
+        };
         M::models().into_iter().map(scope).collect()
     }
 }

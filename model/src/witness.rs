@@ -1,6 +1,6 @@
 //! A run that breaks an invariant: found, shortened, recorded and shown.
 
-use crate::protocol::{Bounds, Choice, Invariant, Notes, Protocol, Scope, Violation, marks_in};
+use crate::protocol::{Bounds, Choice, Invariant, Notes, Protocol, Scope, Tables, Violation, marks_in};
 use cutover::core::trace::{Step, Trace, Unfit, Verdict};
 
 /// A run, step by step.
@@ -34,7 +34,7 @@ impl Witness {
         let (mut steps, mut marks) = (Vec::new(), Vec::new());
         for action in actions {
             let choice = protocol.choice(&state, action)?;
-            let mut notes = Notes::explaining(P::invariants());
+            let mut notes = Notes::explaining(Tables::of::<P>());
             let next = protocol.step(&state, action, &mut notes)?;
             note(&mut marks, marks_in::<P>(notes.marks()));
             let (said, violations) = notes.into_words();
@@ -94,7 +94,7 @@ pub(crate) fn note(marks: &mut Vec<&'static str>, more: Vec<&'static str>) {
 
 /// The next state and what the step broke, without words.
 fn quietly<P: Protocol>(protocol: &P, state: &P::State, action: &P::Action) -> Option<(P::State, u64)> {
-    let mut notes = Notes::quiet(P::invariants());
+    let mut notes = Notes::quiet(Tables::of::<P>());
     let next = protocol.step(state, action, &mut notes)?;
     Some((next, notes.broken()))
 }

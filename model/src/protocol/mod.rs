@@ -11,7 +11,7 @@ mod scope;
 
 pub use choice::{Choice, Kind};
 pub use cutover::core::invariant::{Invariant, JudgedBy};
-pub use notes::{MarkSet, Notes, Violation};
+pub use notes::{MarkSet, Notes, Tables, Violation};
 pub use scope::{Bounds, OptionError, OptionSpec, Refused, Scope, Set};
 
 use std::fmt::Debug;
@@ -32,13 +32,13 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
     /// One thing that may happen. Its numbers mean something in the state that offers it.
     type Action: Clone + PartialEq + Debug + Send + Sync + 'static;
 
-    /// What must hold, at most 64 rows. A row's place is its number in [`Notes::demand`].
+    /// What must hold, at most 64 rows.
     fn invariants() -> &'static [Invariant];
 
-    /// Situations that a search may have to see, at most 128. A mark's place is its number in [`Notes::mark`].
+    /// Situations that a search may have to see, at most 128.
     #[must_use]
-    fn marks() -> Vec<&'static str> {
-        Vec::new()
+    fn marks() -> &'static [&'static str] {
+        &[]
     }
 
     /// The protocol within these bounds.
@@ -55,8 +55,12 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
     /// reaches and, if somebody wants to read it, what happens.
     fn step(&self, state: &Self::State, action: &Self::Action, notes: &mut Notes) -> Option<Self::State>;
 
-    /// An action in words: who does it, and what. Among the actions of one state no two read the same, unless they do the same.
-    fn choice(&self, state: &Self::State, action: &Self::Action) -> Option<Choice>;
+    /// An action in words: who does it, and what. Among the actions of one state no two read the same, unless they do the same. By
+    /// default, the action's `Debug` text.
+    fn choice(&self, state: &Self::State, action: &Self::Action) -> Option<Choice> {
+        let _ = state;
+        Some(Choice::new("step", format!("{action:?}")))
+    }
 
     /// The same for every state that differs only in names that can be exchanged; by default, states are told apart.
     #[must_use]
@@ -118,6 +122,6 @@ pub fn invariants_in(
 /// The marks in a set, in words.
 #[must_use]
 pub fn marks_in<P: Protocol>(set: MarkSet) -> Vec<&'static str> {
-    let marks = P::marks().into_iter().enumerate();
-    marks.filter(|(number, _)| set & (1 << number) != 0).map(|(_, text)| text).collect()
+    let marks = P::marks().iter().enumerate();
+    marks.filter(|(number, _)| set & (1 << number) != 0).map(|(_, text)| *text).collect()
 }

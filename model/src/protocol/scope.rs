@@ -94,8 +94,10 @@ impl<B: Bounds> Scope<B> {
 
 /// What a scope bounds.
 pub trait Bounds: Clone + Debug + Send + Sync + 'static {
-    /// Who takes part and how often, on one line.
-    fn text(&self) -> String;
+    /// Who takes part and how often, on one line; by default, the `Debug` text.
+    fn text(&self) -> String {
+        format!("{self:?}")
+    }
 
     /// What the environment does, on one line.
     fn faults(&self) -> String;

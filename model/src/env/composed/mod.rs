@@ -26,8 +26,8 @@ use cutover::core::invariant::{Findings, Id, REGISTRY, Violation};
 use cutover::core::migration::Transition;
 use cutover::core::raft::{Content, Entry};
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 /// What a migration through the log must have reached.
 pub const ACROSS: &str = "a migration completed across a leader change";
@@ -248,8 +248,10 @@ impl Protocol for Composed {
         REGISTRY
     }
 
-    fn marks() -> Vec<&'static str> {
-        [vec![ACROSS], Migration::marks(), Consensus::marks()].concat()
+    fn marks() -> &'static [&'static str] {
+        static TEXTS: LazyLock<Vec<&str>> =
+            LazyLock::new(|| [&[ACROSS], Migration::marks(), Consensus::marks()].concat());
+        &TEXTS
     }
 
     fn new(bounds: &ComposedBounds) -> Self {

@@ -57,8 +57,8 @@ use cutover::core::migration::{
 use cutover::core::placement::Guarantee;
 use enabled::{Enabled, Replies};
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 /// The partition that everything is about.
 pub const PARTITION: PartitionId = PartitionId(1);
@@ -268,8 +268,10 @@ impl Protocol for Migration {
         REGISTRY
     }
 
-    fn marks() -> Vec<&'static str> {
-        Mark::ALL.iter().map(|mark| mark.text()).collect()
+    fn marks() -> &'static [&'static str] {
+        static TEXTS: LazyLock<Vec<&str>> =
+            LazyLock::new(|| Mark::ALL.iter().map(|mark| mark.text()).collect());
+        &TEXTS
     }
 
     fn new(bounds: &MigrationBounds) -> Self {
