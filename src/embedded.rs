@@ -1,8 +1,7 @@
 //! The control plane embedded in a process: a single-node engine on a data directory, with no network.
 //!
 //! This is the node that `cutover serve` runs when `listen.peer` is not set, on a thread of its own: the same
-//! engine,
-//! driver and store. The directory can be given to `cutover serve` later, with peers, and grow into a
+//! engine, driver and store. The directory can be given to `cutover serve` later, with peers, and grow into a
 //! cluster.
 //!
 //! ```
@@ -60,8 +59,7 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
     /// Whether to found a new control plane in a directory that is empty or missing. If false, [`open`]
-    /// returns an error,
-    /// since the missing data may have been lost.
+    /// returns an error, since the missing data may have been lost.
     pub create: bool,
     /// Cluster id. [`open`] refuses a directory that belongs to another cluster, node or incarnation.
     pub cluster: ClusterId,
@@ -131,8 +129,8 @@ pub enum OpenError {
 }
 
 /// An open control plane. Its methods block until the outcome is known, so they must not be called from an
-/// async task; async
-/// code uses [`Embedded::handle`], which has the same methods. Dropping the value closes the control plane.
+/// async task; async code uses [`Embedded::handle`], which has the same methods. Dropping the value closes
+/// the control plane.
 #[derive(Debug)]
 pub struct Embedded {
     handle: Handle,
@@ -237,8 +235,7 @@ impl Embedded {
     }
 
     /// Proposes an entry, and waits until it is applied or refused. With a ticket, an entry that is proposed
-    /// again is
-    /// applied once.
+    /// again is applied once.
     ///
     /// # Errors
     /// [`Failure`]

@@ -1,9 +1,9 @@
-//! What ARCHITECTURE.md promises, held against the source: who may import whom, that no files import one another in a
-//! circle, that the pure part is pure, what its build depends on, that paths named on the page exist and every file is
-//! under a folder that it names, and that files stay small enough to review.
+//! Checks the promises of ARCHITECTURE.md against the source: which room may import which, no circles of imports, a
+//! pure core, the crates that its build depends on, paths on the page that exist, files that lie in a folder named
+//! on the page, and files small enough to review.
 //!
-//! Each check is a function over text, tried on a text that it must refuse; the tests at the end of this file apply them
-//! to the repository. Why pure: ADR 0001. Why these rooms: ADR 0024.
+//! Each check is a function over text, and is tested on a text that it must refuse. The tests at the end of this
+//! file apply the checks to the repository. Reasons: ADR 0001 (purity), ADR 0024 (rooms).
 
 #![allow(
     clippy::disallowed_methods,
@@ -30,7 +30,7 @@ mod source;
 #[path = "architecture/words.rs"]
 mod words;
 
-/// Words that the compiler accepts in a `no_std` crate and that the pure part does without.
+/// Words that the compiler accepts in a `no_std` crate, but that the pure core must not use.
 const IMPURE: &[(&str, &str)] = &[
     ("std", "it is built without std: import from `core` and `alloc`"),
     ("async", "a machine takes one input at a time"),
@@ -39,7 +39,7 @@ const IMPURE: &[(&str, &str)] = &[
     ("f64", "floats differ between machines and have no total order: use an integer"),
 ];
 
-/// The crates of `cargo tree` for the pure build: this library, its codec, and its derives.
+/// The crates in `cargo tree` of the pure build: this library, its codec, and its derives.
 const PURE_BUILD: &[&str] = &[
     "cutover",
     "cobs",
@@ -55,13 +55,13 @@ const PURE_BUILD: &[&str] = &[
     "unicode-ident",
 ];
 
-/// A reviewer holds a file of this size in their head; the median is to be near 200.
+/// Maximum number of lines of a file, tests not counted; the median should be near 200.
 const LINES_MAX: usize = 400;
 
 /// The folders with Rust code.
 const CODE: &[&str] = &["src", "model", "sim", "tests", "benches"];
 
-/// Files of these folders import one another in no circle.
+/// The folders whose files may not import one another in a circle.
 const WITHOUT_CIRCLES: &[&str] = &["src", "model/src", "model/cli/src", "model/report/src", "sim/src"];
 
 fn purity_violations(file: &File) -> Vec<String> {
@@ -127,9 +127,9 @@ fn cargo(arguments: &[&str]) -> Result<String, String> {
     run(true).or_else(|_| run(false))
 }
 
-/// Whether the compiler takes `item` in a crate with the attributes of `lib`, built with these arguments.
+/// Whether `item` compiles in a crate with the attributes of `lib`, with these arguments of the compiler.
 fn compiles(lib: &str, item: &str, arguments: &[&str]) -> Result<bool, String> {
-    // An attribute of several lines ends with one that closes it.
+    // An attribute of several lines ends at the line that closes it.
     let mut open = false;
     let is_attribute = |line: &&str| {
         let within = open || line.starts_with("#![");
@@ -151,7 +151,7 @@ fn rooms() -> Result<Rooms, String> {
     Rooms::parse(&read("ARCHITECTURE.md")?)
 }
 
-/// Every Rust file of the repository.
+/// All Rust files of the repository.
 fn code() -> Result<Vec<File>, String> {
     CODE.iter().try_fold(Vec::new(), |mut files, folder| {
         files.extend(rust_files(folder)?);
@@ -159,12 +159,12 @@ fn code() -> Result<Vec<File>, String> {
     })
 }
 
-/// Nothing was found: else every line of it.
+/// Fails with all the lines in `found`, unless it is empty.
 fn none(found: &[String]) -> Result<(), String> {
     if found.is_empty() { Ok(()) } else { Err(format!("\n{}\n", found.join("\n"))) }
 }
 
-// What the checks must refuse, and what they must let through.
+// Texts that the checks must refuse, and texts that they must accept.
 
 #[test]
 fn the_purity_check_refuses_every_word_and_names_the_line() {
@@ -199,7 +199,7 @@ fn the_dependency_check_refuses_a_crate_that_came_and_one_that_left() {
     assert_eq!(dependency_violations("").len(), PURE_BUILD.len());
 }
 
-// The repository.
+// The checks applied to the repository.
 
 #[test]
 fn rooms_import_only_what_the_table_allows() -> Result<(), String> {
@@ -256,7 +256,7 @@ fn the_pure_part_is_pure() -> Result<(), String> {
     none(&rust_files("src/core")?.iter().flat_map(purity_violations).collect::<Vec<_>>())
 }
 
-/// What the list of words above does not say, the compiler does: without `server`, there is no std.
+/// What the list of words does not cover, the compiler does: without the feature `server` there is no std.
 #[test]
 fn the_pure_part_is_built_without_std() -> Result<(), String> {
     let lib = read("src/lib.rs")?;
@@ -283,7 +283,7 @@ fn the_page_names_what_is_there_and_all_of_it() -> Result<(), String> {
     none(&page::violations(&page::named_paths(&read("ARCHITECTURE.md")?, &top), &files))
 }
 
-/// The page says how many bits of the set of invariants are used.
+/// ARCHITECTURE.md states how many bits of the set of invariants are used.
 #[test]
 fn the_page_counts_the_invariants() -> Result<(), String> {
     let registry = read("src/core/invariant/mod.rs")?;
@@ -304,7 +304,7 @@ fn other_pages_name_paths_that_exist() -> Result<(), String> {
     let files = all_files()?;
     let top: BTreeSet<&str> = files.iter().filter_map(|file| file.split('/').next()).collect();
     let mut found = Vec::new();
-    // The changelog speaks of the past.
+    // The changelog is about the past, so it may name paths that are gone.
     for page in files.iter().filter(|file| file.ends_with(".md") && *file != "CHANGELOG.md") {
         let named = page::named_paths(&read(page)?, &top);
         found.extend(page::stale(&named, &files).iter().map(|line| format!("{page}: {line}")));

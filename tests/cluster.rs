@@ -1,7 +1,7 @@
-//! The real cluster: real processes, sockets and disks.
+//! Tests with real processes, sockets and disks.
 //!
-//! Nothing is asserted about how long something takes: every wait has a generous end, and ends as soon as what it waits
-//! for is there. What this machine cannot do is printed as `skipped: ...`, and fails where `CUTOVER_CI` is set.
+//! No test depends on how long something takes: every wait has a generous limit, and ends as soon as its condition
+//! holds. What this machine cannot do is printed as `skipped: ...`, and fails if `CUTOVER_CI` is set.
 
 #![cfg(feature = "server")]
 #![expect(

@@ -1,4 +1,5 @@
-//! The driver of one node: what it holds back, what it refuses, and what stops it. The disk and the network are the test's.
+//! The driver of one node: what it holds back, what it refuses, and what stops it. The test provides the disk and
+//! the network.
 
 #![cfg(feature = "server")]
 #![allow(
@@ -32,7 +33,7 @@ use tokio::task::JoinHandle;
 #[path = "driver/another_engine.rs"]
 mod another_engine;
 
-/// A disk that asks before each write whether it may, and how it is to end.
+/// A disk that asks the test before each write whether to proceed, and with which result.
 struct Asked {
     writes: Sender<usize>,
     answers: Receiver<Result<(), &'static str>>,
@@ -47,7 +48,7 @@ impl Storage for Asked {
     }
 }
 
-/// A disk that is always done.
+/// A disk whose writes complete at once.
 struct Done;
 
 impl Storage for Done {
@@ -58,7 +59,7 @@ impl Storage for Done {
     }
 }
 
-/// Keeps what was sent.
+/// Collects the messages that the driver sends.
 #[derive(Clone, Default)]
 struct Wire(Arc<Mutex<Vec<Message<ControlPlaneEntry>>>>);
 
@@ -94,7 +95,7 @@ fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
     let environment =
         Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), ..environment() };
     let wire = Wire::default();
-    // Nothing happens by itself while a test looks.
+    // No timer fires by itself during a test.
     let hour = 3_600_000;
     let timing =
         Timing { heartbeat_ms: hour / 4, election_timeout_ms_min: hour, election_timeout_ms_max: 2 * hour };
@@ -112,7 +113,7 @@ fn create(partition: u32) -> ControlPlaneEntry {
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }
 
-/// Until it is so; a node that never gets there hangs the test, and says which wait it was.
+/// Waits for a condition. A test that hangs prints which wait it was.
 async fn until(what: &str, mut so: impl FnMut() -> bool) {
     for _ in 0..2_000 {
         if so() {
@@ -128,7 +129,7 @@ fn asked() -> (Asked, Receiver<usize>, Sender<Result<(), &'static str>>) {
     (Asked { writes, answers }, told, answer)
 }
 
-/// n2 asks for a vote. The yes is a promise, so it leaves once it is on the disk.
+/// n2 requests a vote. Granting it is a promise, so the reply is sent when the vote is durable.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vote_leaves_when_it_is_durable() {
     let (disk, writes, answer) = asked();
@@ -147,7 +148,7 @@ async fn a_vote_leaves_when_it_is_durable() {
     until("the vote is told", || granted(&node.wire)).await;
 }
 
-/// What a leader says does not wait for its own disk: the others may write at the same time.
+/// A leader sends entries before its own disk has them: followers may write them at the same time.
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_leave_beside_the_own_write() {
     let (disk, writes, answer) = asked();
@@ -159,7 +160,8 @@ async fn entries_leave_beside_the_own_write() {
         term: cutover::core::ids::Term(term),
         body,
     };
-    // n2 leads in term 1, and tells n1 to stand: with the vote of n3 n1 leads. Its own was on the disk first.
+    // n2 leads in term 1 and tells n1 to campaign: with the vote of n3, n1 becomes leader. Its own vote is durable
+    // before.
     let first = LogPosition { term: cutover::core::ids::Term(0), index: cutover::core::ids::Index(1) };
     let empty = Append { prev: first, entries: Vec::new(), commit: first.index, round: 0 };
     node.inbox.deliver(say(2, 1, Body::Append(empty)));
@@ -186,7 +188,7 @@ async fn entries_leave_beside_the_own_write() {
     answer.send(Ok(())).unwrap();
 }
 
-/// Batches that come while one is being written are written together, and acknowledged in their order.
+/// Batches that arrive during a write are written together, and acknowledged in order.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_forms_while_the_disk_is_busy() {
     let (disk, writes, answer) = asked();
@@ -214,7 +216,7 @@ async fn a_group_forms_while_the_disk_is_busy() {
     })
     .await;
     assert_eq!(group, 8, "one durable write for all that waited");
-    // The first is durable, and its acknowledgement rests on nothing of the group.
+    // The first batch is durable; its acknowledgement does not depend on the others.
     assert!(matches!(first.await.unwrap(), Ok(Outcome::Committed { .. })));
     assert!(others.iter().all(|one| !one.is_finished()), "acknowledged before they were durable");
     answer.send(Ok(())).unwrap();
@@ -223,7 +225,8 @@ async fn a_group_forms_while_the_disk_is_busy() {
     }
 }
 
-/// A failed write is the end: nothing behind it is told, and whoever waits does not learn that it was done.
+/// After a failed write, nothing later is acknowledged, and waiting callers do not learn that their request
+/// succeeded.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_disk_stops_the_node() {
     let (disk, writes, answer) = asked();
@@ -243,7 +246,8 @@ async fn a_failed_disk_stops_the_node() {
     assert!(writes.try_recv().is_err(), "nothing is written after a failure");
 }
 
-/// While as many batches as may are on their way, callers are not listened to, and their queue is what is full.
+/// While the maximum number of batches is being written, the driver takes no requests, so that their queue fills
+/// up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_is_an_answer() {
     let (disk, writes, answer) = asked();
@@ -280,8 +284,8 @@ async fn who_does_not_lead_says_so() {
     assert_eq!(node.task.await.unwrap(), Stopped::Requested);
 }
 
-/// A watcher gets every change after the revision that it has seen; one that asks for more than is kept gets everything; one
-/// that does not take what it gets is let go.
+/// A watcher gets every change after the revision that it has seen, or the whole table if older changes are not
+/// kept; a watcher that does not read is disconnected.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watcher_has_no_gap() {
     let node = node(1, Done, Queues { watch: 3, history: 4, ..Queues::default() });
@@ -311,7 +315,7 @@ async fn a_watcher_has_no_gap() {
     assert_eq!((records.len(), revision), (6, seen));
 }
 
-/// Reads that come together share an attempt, and none sees less than what was acknowledged before it.
+/// Concurrent reads share one confirmation, and each sees everything that was acknowledged before it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_sees_what_was_acknowledged() {
     let node = node(1, Done, Queues::default());

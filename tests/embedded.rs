@@ -1,4 +1,5 @@
-//! The embedded control plane on a real directory: what was told is there again, and nobody else opens it meanwhile.
+//! The embedded control plane on a real directory: everything acknowledged is there after reopening, and a second
+//! process cannot open it.
 
 #![cfg(feature = "server")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by stopping")]
@@ -17,7 +18,7 @@ use cutover::node::driver::{Failure, FeedItem};
 use cutover::node::store::{Store, StoreIdentity};
 use std::path::Path;
 
-/// The log is cut off after a few entries, so that a short run has a snapshot.
+/// A snapshot after a few entries, so that a short run has one.
 fn options() -> Options {
     let limits = Limits { compact_after_entries: 5, keep_entries: 2, ..Limits::PRODUCTION };
     Options { create: true, limits, ..Options::default() }
@@ -39,7 +40,7 @@ fn ticket(session: SessionId, serial: u64) -> Option<Ticket> {
     Some(Ticket { session, serial: Serial(serial), acknowledged_through: Serial::ZERO })
 }
 
-/// Opens a session, and creates nine partitions under it.
+/// Opens a session and creates nine partitions under it.
 fn fill(plane: &Embedded) -> SessionId {
     let Effect::SessionOpened(session) = effect(plane.open_session()) else { panic!("no session") };
     for serial in 1..=9 {
@@ -116,7 +117,7 @@ fn it_admits_nobody() {
     plane.close().unwrap();
 }
 
-/// The directory is that of a node: the replicated engine starts from it with everything that is there.
+/// The directory is that of a node: the replicated engine starts from it with all data.
 #[test]
 fn a_node_of_a_cluster_goes_on_with_its_directory() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The durable store: that it keeps what it acknowledged, says so when it cannot, and never keeps something else.
+//! The durable store: it keeps what it has acknowledged, reports when it cannot, and never returns anything else.
 
 #![cfg(feature = "server")]
 #![expect(
@@ -43,6 +43,6 @@ mod site;
 #[path = "store/values.rs"]
 mod values;
 
-/// Whose the stores of these tests are.
+/// The owner of the stores in these tests.
 const ME: StoreIdentity =
     StoreIdentity { cluster: ClusterId(7), node: NodeId(1), incarnation: Incarnation(1) };

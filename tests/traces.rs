@@ -1,12 +1,12 @@
-//! The text of a trace: what is recorded reads back as it was, and whatever is not a whole trace is refused with the
-//! line and the reason.
+//! The text format of traces: a recorded trace reads back unchanged, and an incomplete or wrong one is refused with
+//! its line and the reason.
 
 use cutover::core::trace::{Divergence, LINES_MAX, Step, Trace, Unfit, Verdict};
 
 #[path = "traces/random.rs"]
 mod random;
 
-/// Everything that a trace can hold, in the form in which it is printed.
+/// A sample with everything that a trace can contain.
 const SAMPLE: &str = "\
 cutover-trace 1
 scope migration/moves
@@ -35,7 +35,7 @@ fn lines_of(text: &str) -> u32 {
     u32::try_from(text.lines().count()).unwrap_or(u32::MAX)
 }
 
-/// The sample with one line replaced, from 1.
+/// The sample with one line replaced; lines count from 1.
 fn replaced(line: usize, by: &str) -> String {
     let mut lines: Vec<&str> = SAMPLE.lines().collect();
     lines[line - 1] = by;
@@ -153,10 +153,10 @@ fn what_is_no_trace_is_called_so() {
     assert_eq!(refusal("cutover-trace 2\nwhatever \0 it holds"), later);
 }
 
-/// A line of the sample, what stands there instead, and what is said of it.
+/// A line of the sample, its replacement, and the expected error.
 #[rustfmt::skip]
 const MALFORMED: &[(usize, &str, &str)] = &[
-    // Header.
+    // Errors in the header.
     (2, "", "line 2: the header ends without a scope, expected a line \"scope NAME\""),
     (5, "", "line 5: the header ends without a verdict, expected a line \"violates ID\" or \"holds\""),
     (5, "mark x", "line 8: the header ends without a verdict, expected a line \"violates ID\" or \"holds\""),
@@ -174,7 +174,7 @@ const MALFORMED: &[(usize, &str, &str)] = &[
     (6, "mark", "line 6: mark is empty, expected text"),
     (6, "# early", "line 6: unknown header \"# early\", expected scope, option, violates, holds, mark or a blank line"),
     (8, "gw1 send w1.2 view r0 and so on and so forth", "line 8: unknown header \"gw1 send w1.2 view r0 and so on and so f\", expected scope, option, violates, holds, mark or a blank line"),
-    // Steps.
+    // Errors in the steps.
     (12, "  > early", "line 12: output \"  > early\" before any directive, expected \"LANE DIRECTIVE\" above it"),
     (12, "gw1", "line 12: found \"gw1\", expected \"LANE DIRECTIVE\", \"  > OUTPUT\", \"# NARRATION\" or \"end N\""),
     (13, " > shifted", "line 13: found \" > shifted\", expected \"LANE DIRECTIVE\", \"  > OUTPUT\", \"# NARRATION\" or \"end N\""),
@@ -188,7 +188,7 @@ const MALFORMED: &[(usize, &str, &str)] = &[
     (15, "  > a\tb", "line 15: found the control character U+0009 in \"  > a\\tb\", expected printable text"),
     (15, "  > a\u{202e}b", "line 15: found the control character U+202E in \"  > a\\u{202e}b\", expected printable text"),
     (15, "  > a\0b", "line 15: found the control character U+0000 in \"  > a\\0b\", expected printable text"),
-    // End.
+    // Errors at the end.
     (21, "end", "line 21: truncated: found \"end\" after 4 steps, expected \"end 4\""),
     (21, "end 3", "line 21: truncated: found \"end 3\" after 4 steps, expected \"end 4\""),
     (21, "end four", "line 21: truncated: found \"end four\" after 4 steps, expected \"end 4\""),

@@ -1,5 +1,5 @@
-//! What the library says to people: every refusal, and the registry of invariants. A changed sentence or claim shows in
-//! the snapshots (`tests/snapshots/`), where a reviewer sees it.
+//! The library's texts for people: every refusal, and the registry of invariants. A changed text shows in the
+//! snapshots (`tests/snapshots/`), where a reviewer sees it.
 //!
 //! `INSTA_UPDATE=always cargo test --test transcripts` writes them anew.
 
@@ -23,8 +23,8 @@ use std::fmt::{Debug, Display};
 const A: Placement = Placement(0);
 const B: Placement = Placement(1);
 
-/// One line for each: the variant, and the sentence. Holds each sentence against the house style, and requires that
-/// every value of the variant is in it.
+/// A line for each error: the variant and its message. Checks each message against the house style, and that it
+/// contains every value of the variant.
 fn lines<E: Display + Debug>(errors: &[E]) -> String {
     let mut variants = BTreeSet::new();
     let mut text = String::new();
@@ -33,10 +33,10 @@ fn lines<E: Display + Debug>(errors: &[E]) -> String {
         let variant = debug.split([' ', '(']).next().unwrap_or_default().to_owned();
         assert!(!sentence.contains('\n') && !sentence.ends_with('.'), "{variant}: {sentence}");
         for word in sentence.split(|c: char| !c.is_alphanumeric()) {
-            // A placement is a capital letter; nothing else is written large.
+            // A placement is a capital letter; no other word is capitalised.
             assert!(word.len() == 1 || word.chars().all(|c| !c.is_uppercase()), "{variant}: {sentence}");
         }
-        // Numbers in the examples are all different, so that each is missed when it is missing.
+        // All numbers in the examples differ, so that a missing one is noticed.
         for number in debug.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() > 1) {
             assert!(sentence.contains(number), "{variant} does not say {number}: {sentence}");
         }
@@ -46,7 +46,7 @@ fn lines<E: Display + Debug>(errors: &[E]) -> String {
     text
 }
 
-/// A statement needs a sink; its origin alone does not.
+/// The origin of the statements in these errors.
 const ORIGIN: StatementOrigin =
     StatementOrigin { store: A, partition: PartitionId(11), incarnation: Incarnation(2) };
 
@@ -74,7 +74,7 @@ fn fence_refusals() -> Vec<Refusal> {
     ]
 }
 
-/// Does not compile when a variant is added: then add it to the list above.
+/// Fails to compile when a variant is added, which must then be added to the list above.
 const fn listed(refusal: &Refusal) {
     match refusal {
         Refusal::WrongStore { .. }
@@ -138,7 +138,7 @@ fn migration_refusals() -> Vec<MigrationError> {
     ]
 }
 
-/// Does not compile when a variant is added: then add it to the list above.
+/// Fails to compile when a variant is added, which must then be added to the list above.
 const fn listed_too(refusal: &MigrationError) {
     match refusal {
         MigrationError::UnknownPartition { .. }
@@ -216,7 +216,7 @@ fn refusals_of_texts_bytes_and_policies() {
     insta::assert_snapshot!(reason, @"the reason has 257 bytes, at most 256 are allowed");
 }
 
-/// The numbers of a refusal are those of the sink, not of the list above.
+/// A refusal contains the sink's own numbers, not fixed ones.
 #[test]
 fn a_sink_names_what_it_has_and_what_was_asked() {
     let limits = Limits::PRODUCTION;
@@ -235,7 +235,7 @@ fn a_sink_names_what_it_has_and_what_was_asked() {
     insta::assert_snapshot!(ask(5), @"the copy here was made by m7, the request names the older m5");
 }
 
-/// Every invariant's name, claim and source. A claim is the product: it changes with a reason, in review.
+/// The id, claim and source of every invariant. A change of a claim needs a reason and a review.
 #[test]
 fn the_registry() {
     let mut names = BTreeSet::new();

@@ -1,6 +1,6 @@
-//! The scopes of several protocols in one list, for a front door that does not know their types.
+//! The scopes of several protocols in one list, for a front end that does not know their types.
 //!
-//! Dynamic dispatch ends here: each method of [`AnyScope`] runs code that is compiled for its protocol.
+//! Only calls to [`AnyScope`] are dispatched dynamically: each of its methods runs code compiled for one protocol.
 
 use crate::check::{Checked, How, Observer, check};
 use crate::protocol::{
@@ -13,52 +13,53 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 
-/// A scope of some protocol.
+/// A scope of any protocol: [`Scope`] without its type of bounds.
 pub trait AnyScope: Debug {
-    /// Stable name.
+    /// Stable name of the scope; traces refer to it.
     fn name(&self) -> &'static str;
-    /// What it is for.
+    /// The purpose of the scope, in one sentence.
     fn about(&self) -> &'static str;
-    /// The smallest set that runs it.
+    /// The smallest set of scopes that includes this one.
     fn set(&self) -> Set;
-    /// Who takes part and how often, on one line.
+    /// Who takes part and how often each thing may happen, on one line.
     fn bounds(&self) -> String;
-    /// What the environment does, on one line.
+    /// The faults of the environment, on one line.
     fn faults(&self) -> String;
-    /// The invariant that is known to break.
+    /// The invariant that a search must find violated, if the scope holds a design known to be unsafe.
     fn expect(&self) -> Option<&'static Invariant>;
-    /// All invariants of its protocol.
+    /// All invariants of the scope's protocol, judged in this scope or not.
     fn invariants(&self) -> &'static [Invariant];
-    /// The invariants that a search of it judges.
+    /// The invariants that a search of this scope judges.
     fn judged(&self) -> Vec<&'static Invariant>;
-    /// The options that differ from the scope as it is listed.
+    /// Name and value of each option that was set to something other than the scope's own value.
     fn options(&self) -> &[(String, String)];
-    /// Sets an option by its name.
+    /// Sets an option of the bounds by name.
     ///
     /// # Errors
-    /// [`OptionError`]
+    /// [`OptionError`] for an unknown option, a wrong value, or an option that these bounds do not use.
     fn set_option(&mut self, name: &str, value: &str) -> Result<(), OptionError>;
-    /// What a reader should know when this invariant breaks in it.
+    /// Advice to print when this invariant is violated in this scope.
     fn remark(&self, broken: &Invariant) -> Option<&'static str>;
-    /// Searches it.
+    /// Searches the scope. `observer` receives the progress.
     fn check(&self, how: &How, observer: &mut dyn Observer) -> Checked;
-    /// A run of it as a trace.
+    /// Converts a run of this scope to a trace.
     ///
     /// # Errors
-    /// [`Unfit`], if it does not fit into one.
+    /// [`Unfit`] if the trace format cannot hold the run.
     fn trace(&self, witness: &Witness) -> Result<Trace, Unfit>;
-    /// Runs a trace in it.
+    /// Replays a trace in this scope.
     ///
     /// # Errors
-    /// [`Unplayable`]
+    /// [`Unplayable`] if the trace names an unknown invariant.
     fn replay(&self, trace: &Trace) -> Result<Replayed, Unplayable>;
-    /// The same choices with what they do now; `None` where a choice is not there any more, or nothing differs.
+    /// The trace with its choices kept and their effects replaced by those of this build. `None` if a choice is not
+    /// available any more, or if nothing differs.
     fn recorded_anew(&self, trace: &Trace) -> Option<Trace>;
-    /// Serves the browser at an address until the process ends.
+    /// Serves the state browser at `listen` until the process ends.
     fn serve(&self, listen: SocketAddr);
 }
 
-/// A scope that knows its protocol.
+/// A [`Scope`] of protocol `P`, as a trait object behind [`AnyScope`].
 struct Of<P: Protocol> {
     scope: Scope<P::Bounds>,
     protocol: PhantomData<fn() -> P>,
@@ -137,13 +138,13 @@ impl<P: Protocol> AnyScope for Of<P> {
     }
 }
 
-/// One to four protocols, as a tuple.
+/// A tuple of one to four protocols, whose scopes, invariants and options are put together.
 pub trait Protocols {
-    /// The scopes of all: first those for every pull request, then those for the night.
+    /// The scopes of all protocols: those of the set [`Set::Pr`] first, then the nightly ones.
     fn scopes() -> Vec<Box<dyn AnyScope>>;
-    /// The invariants of all, each once.
+    /// The invariants of all protocols, without repetitions.
     fn invariants() -> Vec<&'static Invariant>;
-    /// The options that scopes take, each once.
+    /// The options of all protocols' bounds, without repetitions.
     fn options() -> Vec<&'static OptionSpec>;
 }
 
@@ -192,10 +193,10 @@ protocols! {
     A B C D;
 }
 
-/// The scope of a trace, with its options.
+/// Finds the scope that a trace names, and sets the trace's options.
 ///
 /// # Errors
-/// [`Unplayable`]
+/// [`Unplayable`] if there is no such scope, or it refuses an option.
 pub fn scope_of<P: Protocols>(trace: &Trace) -> Result<Box<dyn AnyScope>, Unplayable> {
     let unknown = || Unplayable::UnknownScope { found: trace.scope().to_owned() };
     let mut scope =

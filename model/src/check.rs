@@ -1,4 +1,4 @@
-//! One scope, searched and judged, with the shortest run that breaks something.
+//! `check` for one scope: search, judge, and find the shortest run that violates an invariant.
 
 use crate::protocol::{InvariantSet, Protocol, Scope, invariant_named};
 use crate::search::{Covered, Found, Order, Progress, Searched, Watcher};
@@ -6,54 +6,54 @@ use crate::witness::Witness;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A shortest run is worth waiting for, but not for ever: a bug can make a small state space a large one.
+/// Time limit for finding the shortest run: a bug can turn a small state space into a large one.
 const SHORTEST_WITHIN: Duration = Duration::from_secs(60);
 
-/// How a scope is searched.
+/// How to search a scope: order, symmetry and limits.
 #[derive(Clone, Debug)]
 pub struct How {
-    /// Threads of a depth-first search.
+    /// Number of threads of a depth-first search.
     pub threads: usize,
-    /// Whether states that differ in exchangeable names count as one.
+    /// Whether states that differ only in interchangeable names count as one.
     pub symmetry: bool,
-    /// Breadth-first from the start: on one thread, and without symmetry.
+    /// Search breadth-first, which needs a single thread and no symmetry.
     pub breadth_first: bool,
-    /// Search on until this very invariant breaks.
+    /// Id of an invariant: the search ends only when this one is violated. `None`: it ends at any violation.
     pub stop_at: Option<String>,
-    /// When to stop with this scope.
+    /// Time at which to end the search of this scope.
     pub ends: Option<Instant>,
-    /// When to stop with everything.
+    /// Time at which to end the whole run.
     pub ends_all: Option<Instant>,
-    /// Bytes of resident memory at which to stop.
+    /// Resident memory in bytes at which to end the search.
     pub memory: Option<u64>,
 }
 
-/// Told of the progress of searches.
+/// Receives the progress of searches, and may interrupt them.
 pub trait Observer {
-    /// A search begins.
+    /// Called when a search begins; `what` names it.
     fn begin(&mut self, what: &str);
-    /// How far it has come, a few times a second.
+    /// Called a few times a second while a search runs.
     fn progress(&mut self, what: &str, at: Progress);
-    /// It has ended.
+    /// Called when a search has ended.
     fn end(&mut self);
-    /// Whether somebody wants it to stop.
+    /// Polled during a search: whether it should end now.
     fn interrupted(&self) -> bool;
 }
 
-/// What a scope came to.
+/// The result of checking a scope.
 #[derive(Debug)]
 pub struct Checked {
     /// What the search covered.
     pub covered: Covered,
-    /// A run that breaks a watched invariant.
+    /// A run that violates an invariant, if one was found.
     pub witness: Option<Witness>,
-    /// The marks that were reached, in words.
+    /// The texts of the marks that the search reached.
     pub reached: Vec<&'static str>,
-    /// Those of the scope that were not.
+    /// The texts of the marks that the scope requires and the search did not reach.
     pub missing: Vec<&'static str>,
 }
 
-/// Searches a scope; what breaks is shown at its shortest.
+/// Searches a scope. A violation is reported with a shortest run.
 pub fn check<P: Protocol>(scope: &Scope<P::Bounds>, how: &How, observer: &mut dyn Observer) -> Checked {
     let until = how.stop_at.as_deref().and_then(invariant_named::<P>);
     let expected = scope.expect.and_then(invariant_named::<P>);
@@ -61,7 +61,7 @@ pub fn check<P: Protocol>(scope: &Scope<P::Bounds>, how: &How, observer: &mut dy
         .or(expected)
         .map_or_else(|| scope.judged(crate::protocol::all_invariants::<P>()), |number| 1 << number);
     let searched = Searched::new(Arc::new(P::new(&scope.bounds)), watch);
-    // What is known to break is shown at its shortest, at once.
+    // A known violation needs no exhaustive search: breadth-first finds its shortest run at once.
     let order = if scope.expect.is_some() || how.breadth_first {
         Order::BreadthFirst
     } else {
@@ -85,7 +85,7 @@ fn search<P: Protocol>(
     observer: &mut dyn Observer,
 ) -> Found<P::Action> {
     observer.begin(what);
-    // Both closures of a watcher look at the observer, one after the other.
+    // The watcher's two closures both need the observer; they never run at the same time.
     let observing = std::cell::RefCell::new(&mut *observer);
     let found = searched.run(
         order,
@@ -100,7 +100,8 @@ fn search<P: Protocol>(
     found
 }
 
-/// The shortest run that breaks what the given one breaks; if a limit is in the way, that one without its idle steps.
+/// The shortest run that violates the same invariant as `found`. If a limit prevents the search for it, the given
+/// run without its superfluous steps.
 fn shortest<P: Protocol>(
     searched: &Searched<P>,
     order: Order,

@@ -1,4 +1,4 @@
-//! A protocol as stateright's Explorer shows it: choices in words, states as facts, a run as a picture.
+//! Adapts a [`Protocol`] to stateright's Explorer: actions as text, states as facts, a run as a sequence diagram.
 
 use crate::protocol::{Choice, Kind, Notes, Protocol, Tables};
 use crate::search::Judged;
@@ -6,14 +6,14 @@ use ::stateright::{Model, Path, Property};
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
-/// A protocol to be browsed.
+/// A protocol as a stateright model, for browsing only.
 #[derive(Debug)]
 pub struct Explored<P> {
-    /// The protocol.
+    /// The protocol that is browsed.
     pub protocol: P,
 }
 
-/// An action, and what it says.
+/// An action with its text, which the Explorer shows in its list.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Labelled<A> {
     action: A,
@@ -32,7 +32,8 @@ fn holds<P: Protocol, const NUMBER: u32>(_: &Explored<P>, judged: &Judged<P>) ->
     judged.broken & (1 << NUMBER) == 0
 }
 
-/// stateright takes a plain function for each property, so each number needs one of its own.
+/// stateright takes a function pointer, not a closure, as a property's condition. So each invariant's number needs
+/// a function of its own.
 fn conditions<P: Protocol>() -> [Condition<P>; 64] {
     macro_rules! each {
         ($($number:literal)*) => { [$(holds::<P, $number>,)*] };
@@ -97,7 +98,8 @@ impl<P: Protocol> Model for Explored<P> {
 const LANE: usize = 220;
 const ROW: usize = 26;
 
-/// A lane for each participant, in the order in which they first act, and a row for each step. Timers and faults have colours of their own.
+/// A sequence diagram of a run in SVG: a lane for each participant, in the order of first appearance, and a row for
+/// each step. Timers and faults have their own colours.
 fn picture(steps: &[Choice]) -> String {
     let mut lanes: Vec<&str> = Vec::new();
     for step in steps {
@@ -134,7 +136,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Serves the browser at an address until the process ends.
+/// Serves the state browser at `listen` until the process ends.
 pub fn serve<P: Protocol>(bounds: &P::Bounds, listen: SocketAddr) {
     let _checker = Explored { protocol: P::new(bounds) }.checker().serve(listen);
 }

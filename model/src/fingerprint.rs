@@ -1,17 +1,17 @@
-//! The hash behind all fingerprints.
+//! The hash function behind all state fingerprints.
 //!
-//! It is foldhash with a fixed seed: multiplications only, so it is the same on every 64-bit processor. The crate promises no
-//! stable output across versions, so `Cargo.toml` names one version, and a test below fixes a fingerprint. A hash with a
-//! specified output, XXH3 over the bytes that are fed, made a search slower by more than a twentieth.
+//! It is foldhash with a fixed seed. It uses multiplications only, so its output is the same on every 64-bit
+//! processor. The crate does not promise the same output across versions, so `Cargo.toml` pins the version and a
+//! test below pins a fingerprint. XXH3, whose output is specified, made searches more than 5 % slower.
 
 use foldhash::quality::{FixedState, FoldHasher};
 use std::hash::{BuildHasher, Hash};
 
-/// Makes the hashers of fingerprints.
+/// Makes hashers for state fingerprints, all with the same seed.
 #[derive(Clone, Debug)]
 pub struct Fingerprints(FixedState);
 
-/// The hasher of all fingerprints.
+/// The only way to make a [`Fingerprints`], so that all hashers agree.
 #[must_use]
 pub const fn hasher() -> Fingerprints {
     Fingerprints(FixedState::with_seed(0x6375_746f_7665_7200))

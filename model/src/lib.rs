@@ -1,9 +1,9 @@
-//! A harness that explores state machines exhaustively and replays what it finds, and the environments around the production
-//! machines of `cutover`.
+//! A harness that searches state machines exhaustively and replays what it finds; and the environments around the
+//! production machines of `cutover`.
 //!
-//! [`protocol`] is what a protocol has to say for itself. On it stand [`search`], [`witness`], [`replay`], [`explorer`], and
-//! [`check`], which puts them together for one scope; [`catalog`] lists the scopes of several protocols. [`env`] and [`scopes`] are
-//! our own protocols.
+//! [`protocol`] is the interface of a protocol under check. [`search`], [`witness`], [`replay`] and [`explorer`]
+//! use nothing else. [`check`] combines them for one scope, and [`catalog`] lists the scopes of several protocols.
+//! [`env`] and [`scopes`] are this project's own protocols.
 //!
 //! May import: `core::ids`, `core::invariant`, `core::trace`, `cutover_model::protocol`.
 
@@ -22,5 +22,5 @@ pub mod shared;
 pub mod stateright;
 pub mod witness;
 
-/// The protocols of this project, as [`catalog::Protocols`].
+/// The protocols of this project, as one [`catalog::Protocols`].
 pub type Ours = (env::Migration, env::Consensus, env::Composed);

@@ -1,13 +1,14 @@
-//! A failing run, for people.
+//! Prints a failing run for people.
 
 use crate::witness::{Witness, WitnessStep};
 use std::fmt::Write;
 
-/// At most so many lines of a run; more are folded, a client's sending with the arrival of what it sent first.
+/// Maximum number of lines of a run. Longer runs are folded: a client's send and the arrival of that message share
+/// a line.
 const LINES_MAX: usize = 15;
 
-/// The whole of what is printed for a failing run, but for the commands to copy. `expected`: of a published design, which
-/// is known to break.
+/// The report on a failing run, without the commands to reproduce it. `expected`: the scope holds a design that is
+/// known to be unsafe.
 #[must_use]
 pub fn failure(witness: &Witness, scope: &str, expected: bool) -> String {
     let mut text = String::new();
@@ -34,7 +35,7 @@ pub fn failure(witness: &Witness, scope: &str, expected: bool) -> String {
     text
 }
 
-/// The run, a line for each step, a lane for each participant.
+/// The run as text, with a line for each step and a lane for each participant.
 #[must_use]
 pub fn lanes(steps: &[WitnessStep]) -> String {
     let lines = fold(steps);
@@ -100,20 +101,20 @@ fn fold(steps: &[WitnessStep]) -> Vec<Line> {
     lines
 }
 
-/// Whether the second step is the arrival of what the first has sent.
+/// Whether the second step is the arrival of the message that the first step sends.
 fn sends(first: &WitnessStep, second: &WitnessStep) -> bool {
     let sent = first.said.iter().find_map(|line| line.strip_prefix("sends "));
     sent.is_some_and(|sent| second.choice.text.ends_with(sent))
 }
 
-/// Breaks a text into lines of at most `width` characters, at blanks.
+/// Breaks a text at spaces into lines of at most `width` characters.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     wrap_parts(&words, " ", width)
 }
 
-/// Joins parts into lines of at most `width` characters.
+/// Joins parts into lines of at most `width` characters, with `between` as the separator.
 #[must_use]
 pub fn wrap_parts(parts: &[&str], between: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -129,7 +130,7 @@ pub fn wrap_parts(parts: &[&str], between: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// `1 write`, `2 writes`.
+/// A count with its noun: `1 write`, `2 writes`.
 #[must_use]
 pub fn plural(count: u64, what: &str) -> String {
     if count == 1 { format!("{count} {what}") } else { format!("{count} {what}s") }

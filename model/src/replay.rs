@@ -1,71 +1,71 @@
-//! A stored trace, run again through the machines of this build.
+//! Replays a stored trace through the machines of this build.
 
 use crate::protocol::{Invariant, Notes, Protocol, Scope, Tables, Violation, invariant_named, marks_in};
 use crate::witness::note;
 use cutover::core::trace::{Step, Trace, Verdict};
 use thiserror::Error;
 
-/// How a trace ended.
+/// How a replay ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
-    /// It ran to its end, and nothing was broken.
+    /// It ran to the end of the trace without a violation.
     Holds,
-    /// It broke an invariant at this step.
+    /// It violated an invariant.
     Violates {
-        /// Which.
+        /// The violated invariant with the facts in conflict.
         violation: Violation,
-        /// The step, from 1.
+        /// Number of the violating step, from 1.
         step: usize,
     },
-    /// At this step the choice is not there, or did something else than recorded.
+    /// A choice of the trace was not available, or had another effect than recorded.
     Diverged {
-        /// The step, from 1.
+        /// Number of the diverging step, from 1.
         step: usize,
-        /// What was expected and what was found.
+        /// What was expected and what was found instead.
         why: String,
     },
-    /// It ran to its end, but did not reach what it claims to reach.
+    /// It ran to the end, but did not reach a mark that the trace claims to reach.
     Stale {
-        /// The mark.
+        /// Text of the mark that was not reached.
         mark: String,
     },
 }
 
-/// A trace, what it says, and what came of it.
+/// The result of a replay.
 #[derive(Debug)]
 pub struct Replayed {
-    /// How it ended.
+    /// How the replay ended.
     pub ending: Ending,
-    /// Whether that is what the trace records.
+    /// Whether the replay had the outcome that the trace records.
     pub as_recorded: bool,
-    /// Whether the violation is the point: the scope is known to break.
+    /// Whether the trace shows a published design that is known to be unsafe, so that a violation is expected.
     pub of_a_design: bool,
 }
 
-/// A trace that cannot be run.
+/// Why a trace cannot be replayed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Unplayable {
-    /// No such scope.
+    /// The trace names a scope that does not exist.
     #[error("scope {found:?} does not exist, `check --list` shows those that do")]
     UnknownScope {
-        /// The trace's.
+        /// Name of the scope in the trace.
         found: String,
     },
-    /// No such invariant.
+    /// The trace names an invariant that does not exist.
     #[error("invariant {found:?} does not exist, `explain` shows those that do")]
     UnknownInvariant {
-        /// The trace's.
+        /// Id of the invariant in the trace.
         found: String,
     },
-    /// An option that this build does not have.
+    /// The trace sets an option that this build refuses.
     #[error(transparent)]
     Option(#[from] crate::protocol::OptionError),
 }
 
-/// Runs a trace within the bounds of a scope.
+/// Replays a trace in a scope.
 ///
 /// # Errors
-/// [`Unplayable::UnknownInvariant`]
+/// [`Unplayable::UnknownInvariant`] if the trace names an invariant that does not exist.
 pub fn replay<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Result<Replayed, Unplayable> {
     let expected = match trace.verdict() {
         Verdict::Holds => None,
@@ -85,7 +85,8 @@ pub fn replay<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Result<Re
     Ok(Replayed { ending, as_recorded, of_a_design: scope.expect.is_some() })
 }
 
-/// The same choices with what they do now; `None` where a choice is not there any more, or nothing differs.
+/// The trace with its choices kept and their effects replaced by those of this build. `None` if a choice is not
+/// available any more, or if nothing differs.
 #[must_use]
 pub fn recorded_anew<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Option<Trace> {
     let protocol = P::new(&scope.bounds);
@@ -135,7 +136,7 @@ fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -
         if let Some(divergence) = step.divergence(&said) {
             return diverged(format!("{}: {divergence}", step.choice()));
         }
-        // The recorded invariant first; a step can break several.
+        // A step can violate several invariants: report the recorded one first.
         violations.sort_by_key(|violation| Some(violation.invariant) != expected);
         if let Some(violation) = violations.into_iter().next() {
             return Ending::Violates { violation, step: number };
@@ -148,7 +149,7 @@ fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -
     }
 }
 
-/// Whether a choice that must have no effect here has none.
+/// Checks a step that the trace records as having no effect: its choice must be unavailable or change nothing.
 fn has_no_effect<P: Protocol>(protocol: &P, state: &P::State, step: &Step) -> Result<(), String> {
     let Some(action) = protocol.find(state, &step.choice()) else { return Ok(()) };
     let mut notes = Notes::explaining(Tables::of::<P>());

@@ -1,8 +1,9 @@
-//! stateright over a [`Protocol`]: depth-first to exhaust, breadth-first for the shortest witness.
+//! Exhaustive search of a [`Protocol`] with stateright: depth-first for completeness, breadth-first for the
+//! shortest run.
 //!
-//! stateright calls a search done when a time or state limit ended it, and reports properties that it did not finish
-//! checking as holding. So limits are ours: the `stop` flag empties every state's choices, and whoever set it knows that the
-//! search was not exhausted.
+//! stateright reports a search as done when a limit ended it, and the unfinished properties as holding. So this
+//! module keeps the limits itself: when the flag `stop` is set, no state has enabled actions any more, and the
+//! search is known to be incomplete.
 
 use crate::protocol::{InvariantSet, MarkSet, Notes, Protocol, Tables, invariants_in, marks_in};
 use ::stateright::{Checker, HasDiscoveries, Model, Property};
@@ -12,29 +13,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A protocol to be searched for violations of some invariants.
+/// A protocol as a stateright model that looks for violations of some invariants.
 pub struct Searched<P> {
     protocol: Arc<P>,
     /// The invariants whose violation ends the search.
     watch: InvariantSet,
-    /// The protocol's, at hand for every step.
+    /// The protocol's invariants and marks, cached for use in every step.
     tables: Tables,
     shared: Arc<Shared>,
 }
 
-/// What the threads of a search share.
+/// State shared by the threads of a search.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Set to end the search early: no state has a successor any more.
+    /// Set to end the search early: from then on no state has successors.
     stop: AtomicBool,
-    /// The marks reached by steps, in two halves.
+    /// The marks reached by steps, as the low and the high half of a [`MarkSet`].
     reached: [AtomicU64; 2],
 }
 
 impl Shared {
     fn note(&self, marks: MarkSet) {
         for (half, shift) in self.reached.iter().zip([0, 64]) {
-            // Truncation takes the half.
+            // Truncation is intended: it selects one half.
             #[expect(clippy::cast_possible_truncation, reason = "the lower half, after the shift")]
             let marks = (marks >> shift) as u64;
             if marks & !half.load(Ordering::Relaxed) != 0 {
@@ -49,21 +50,22 @@ impl Shared {
     }
 }
 
-/// A state, and the invariants that the step into it broke: two ways into one state must not hide the wrong one.
+/// A state with the invariants violated by the step into it. They are part of the node's identity: another, correct
+/// step into the same state must not hide the violation.
 pub struct Judged<P: Protocol> {
-    /// The state.
+    /// The state after the step.
     pub state: P::State,
-    /// What was broken.
+    /// The invariants that the step violated.
     pub broken: InvariantSet,
 }
 
 impl<P: Protocol> Judged<P> {
-    /// Where every run begins; nothing is broken there.
+    /// The initial state, with nothing violated.
     pub fn initial(protocol: &P) -> Self {
         Self { state: protocol.initial(), broken: 0 }
     }
 
-    /// The same for every state that differs only in names that can be exchanged.
+    /// The canonical form under the protocol's symmetry.
     #[must_use]
     pub fn representative(&self) -> Self {
         Self { state: P::representative(&self.state), broken: self.broken }
@@ -99,7 +101,8 @@ impl<P: Protocol> fmt::Debug for Judged<P> {
     }
 }
 
-/// stateright looks every property up by name for every state; one property for all costs a tenth of that.
+/// stateright looks up every property by name for every state. A single property for all invariants costs a tenth
+/// of that.
 const HOLDS: &str = "holds";
 
 impl<P> fmt::Debug for Searched<P> {
@@ -143,45 +146,45 @@ impl<P: Protocol> Model for Searched<P> {
     }
 }
 
-/// How a search went.
+/// The result of a search.
 #[derive(Clone, Debug)]
 pub struct Found<A> {
-    /// What it covered.
+    /// What the search covered.
     pub covered: Covered,
-    /// The actions of a run that breaks a watched invariant.
+    /// The actions of a run that violates a watched invariant, if one was found.
     pub witness: Option<Vec<A>>,
 }
 
-/// What a search covered.
+/// The extent of a search.
 #[derive(Clone, Debug)]
 pub struct Covered {
     /// Whether every state within the bounds was visited.
     pub complete: bool,
-    /// Why not, if not.
+    /// The limit that ended the search, if one did.
     pub ended_by: Option<Limit>,
-    /// States generated, those that equal their parent not counted.
+    /// Number of generated states, without those equal to their parent.
     pub generated: u64,
-    /// States told apart.
+    /// Number of unique states.
     pub unique: u64,
-    /// The longest run.
+    /// Length of the longest run, in steps.
     pub depth: u64,
-    /// Wall time.
+    /// Wall time of the search.
     pub took: Duration,
 }
 
-/// What ended a search early.
+/// Why a search ended early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Limit {
-    /// Its time was up.
+    /// Its time limit was reached.
     Budget,
-    /// Its memory was up.
+    /// Its memory limit was reached.
     Memory,
-    /// Somebody interrupted it.
+    /// The caller interrupted it.
     Interrupt,
 }
 
 impl Limit {
-    /// In a word.
+    /// The reason as printed.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -192,65 +195,65 @@ impl Limit {
     }
 }
 
-/// How far a search has come.
+/// The progress of a running search.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// States told apart.
+    /// Number of unique states so far.
     pub unique: u64,
-    /// States generated.
+    /// Number of generated states so far.
     pub generated: u64,
-    /// The longest run.
+    /// Length of the longest run so far, in steps.
     pub depth: u64,
-    /// Since its start.
+    /// Wall time since the search began.
     pub took: Duration,
 }
 
-/// Limits, and who is told of the progress.
+/// The limits of a search, and the receiver of its progress.
 pub struct Watcher<'a> {
-    /// When to stop.
+    /// Time at which to end the search.
     pub until: Option<Instant>,
-    /// Bytes of resident memory at which to stop.
+    /// Resident memory in bytes at which to end the search.
     pub memory: Option<u64>,
-    /// Whether somebody wants it to stop.
+    /// Polled during the search: whether to end it now.
     pub interrupted: &'a dyn Fn() -> bool,
-    /// Told a few times a second.
+    /// Called a few times a second.
     pub progress: &'a mut dyn FnMut(Progress),
 }
 
-/// How to search.
+/// The order of a search.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
-    /// Small in memory, and two threads are twice as fast; its witnesses are long.
+    /// Needs little memory and scales with threads; the runs that it finds are long.
     DepthFirst {
-        /// Threads.
+        /// Number of threads.
         threads: usize,
-        /// Whether mirrored states count as one.
+        /// Whether states that differ only in interchangeable names count as one.
         symmetry: bool,
     },
-    /// Its first witness is a shortest one. One thread, no symmetry.
+    /// The first violating run that it finds is a shortest one. Runs on one thread, without symmetry.
     BreadthFirst,
 }
 
 impl<P: Protocol> Searched<P> {
-    /// A search that ends with the first of these invariants that breaks.
+    /// A search that ends at the first violation of an invariant in `watch`.
     #[must_use]
     pub fn new(protocol: Arc<P>, watch: InvariantSet) -> Self {
         Self { protocol, watch, tables: Tables::of::<P>(), shared: Arc::default() }
     }
 
-    /// The protocol.
+    /// The protocol that is searched.
     #[must_use]
     pub const fn protocol(&self) -> &Arc<P> {
         &self.protocol
     }
 
-    /// The marks reached so far, by any step, in words.
+    /// The texts of the marks reached so far, by all threads.
     #[must_use]
     pub fn reached(&self) -> Vec<&'static str> {
         marks_in::<P>(self.shared.reached() | self.protocol.reached())
     }
 
-    /// Searches until everything was visited, a watched invariant broke, or a limit was reached.
+    /// Searches until every state was visited, a watched invariant is violated, or a limit is reached.
     pub fn run(&self, order: Order, watcher: &mut Watcher<'_>) -> Found<P::Action> {
         self.shared.stop.store(false, Ordering::Relaxed);
         let builder = self.clone().checker().finish_when(HasDiscoveries::Any);
@@ -286,9 +289,10 @@ impl<P: Protocol> Searched<P> {
                 self.shared.stop.store(true, Ordering::Relaxed);
             }
         }
-        // A panic in a checker thread must not look like the end of a search.
+        // stateright would report a search whose thread panicked as done.
         let panicked = handles.into_iter().any(|handle| handle.join().is_err());
-        // stateright finds the run again by asking for the choices of each state on it.
+        // stateright reconstructs the run by listing the actions of each of its states, which `stop` would make
+        // empty.
         self.shared.stop.store(false, Ordering::Relaxed);
         let witness = checker.discoveries().remove(HOLDS).map(::stateright::Path::into_actions);
         let covered = Covered {
@@ -316,7 +320,7 @@ impl Watcher<'_> {
     }
 }
 
-/// Memory in use by this process, where the system tells.
+/// Resident memory of this process in bytes; `None` where the operating system does not report it.
 fn resident_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! A part of the world's state that many states share: cloned by reference count, hashed once.
+//! Parts of states that many states share: cloned by reference count, hashed once.
 
 pub use crate::fingerprint::hasher;
 use cutover::core::ids::{Names, NodeId, Relabel, SessionId};
@@ -7,21 +7,21 @@ use std::cell::RefCell;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// What a thread remembers, by hash. Looked up only, never walked: the order of its entries shows nowhere.
+/// A thread's cache, keyed by a 64-bit hash. It is never iterated, so its order cannot affect results.
 #[expect(clippy::disallowed_types, reason = "looked up by key only, so hash order shows nowhere")]
 pub type Memory<V> = RefCell<std::collections::HashMap<u64, V, BuildNoHashHasher<u64>>>;
 
-/// An empty memory.
+/// Makes an empty cache.
 #[must_use]
 #[expect(clippy::disallowed_types, reason = "looked up by key only, so hash order shows nowhere")]
 pub const fn memory<V>() -> Memory<V> {
     RefCell::new(std::collections::HashMap::with_hasher(BuildNoHashHasher::new()))
 }
 
-/// Beyond this many entries a memory starts anew.
+/// Maximum number of entries; a full cache is cleared.
 const REMEMBERED_MAX: usize = 1 << 20;
 
-/// The value for a key, computed at most once while the memory lasts.
+/// The cached value for a key, computed if it is not in the cache.
 pub fn remembered<V: Clone>(
     memory: &'static std::thread::LocalKey<Memory<V>>,
     key: u64,
@@ -40,21 +40,21 @@ pub fn remembered<V: Clone>(
     value
 }
 
-/// The renamings under which a scope's rules stay as they are. All of them together, with the one that changes nothing:
-/// a group. One of the states that differ by a renaming stands for them all.
+/// A scope's symmetry group: the renamings under which its rules do not change. One state represents all those that
+/// differ from it by a renaming in the group.
 #[derive(Debug, Default)]
 pub struct Symmetry {
     renamings: Vec<Renaming>,
-    /// Tells groups apart in what is remembered.
+    /// Distinguishes groups in cache keys.
     key: u64,
 }
 
-/// Numbers that are exchanged for others; what is not listed keeps its own.
+/// A permutation of ids. Ids that are not listed are kept.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Renaming {
-    /// Sessions, as pairs of the old number and the new.
+    /// Sessions, as pairs of old and new id.
     pub sessions: Vec<(SessionId, SessionId)>,
-    /// Nodes, likewise.
+    /// Nodes, as pairs of old and new id.
     pub nodes: Vec<(NodeId, NodeId)>,
 }
 
@@ -69,7 +69,7 @@ impl Names for Renaming {
 }
 
 impl Symmetry {
-    /// A group, without the renaming that changes nothing.
+    /// Makes a group from its renamings without the identity.
     #[must_use]
     pub fn new(renamings: Vec<Renaming>) -> Self {
         let key = hasher().hash_one(&renamings);
@@ -99,7 +99,7 @@ impl<T> Clone for Shared<T> {
 }
 
 impl<T: Hash + Relabel> Shared<T> {
-    /// Wraps a value.
+    /// Wraps a value and computes its hashes.
     pub fn new(value: T, symmetry: &Symmetry) -> Self {
         let hash = hasher().hash_one(&value);
         let images = (!symmetry.renamings.is_empty()).then(|| {
@@ -113,7 +113,8 @@ impl<T: Hash + Relabel> Shared<T> {
 }
 
 impl<T: Hash + Relabel> Shared<T> {
-    /// Wraps a value; equal ones, met by one thread, are one. `key` tells apart what is kept in one memory.
+    /// Wraps a value, reusing the allocation of an equal value that this thread has wrapped before. `key` separates
+    /// values of different scopes in the cache.
     pub fn interned(
         value: T,
         symmetry: &Symmetry,
@@ -142,13 +143,13 @@ impl<T> std::ops::Deref for Shared<T> {
 }
 
 impl<T> Shared<T> {
-    /// How many images it has, itself included.
+    /// Number of images, the value itself included.
     #[must_use]
     pub fn images(&self) -> usize {
         self.0.images.as_ref().map_or(1, |images| images.len() + 1)
     }
 
-    /// Whether both are one and the same, or equal by their hashes.
+    /// Whether two values are equal, by identity or by hash.
     pub fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0.hash == other.0.hash
     }

@@ -1,8 +1,8 @@
-//! Any stateright model as a [`Protocol`].
+//! Uses any stateright model as a [`Protocol`].
 //!
-//! A property `always` becomes an invariant, a property `sometimes` a mark that must be reached. stateright does not check
-//! `eventually` soundly, and neither is it checked here. Actions read as their `Debug` text. A model says which states are alike
-//! by [`Models::representative`].
+//! A property `always` becomes an invariant, a property `sometimes` a required mark. `eventually` is not checked,
+//! since stateright does not check it soundly. The text of an action is its `Debug` output. Symmetry comes from
+//! [`Models::representative`].
 
 use crate::protocol::{Bounds, Catalog, Choice, Invariant, Notes, Protocol, Scope};
 use ::stateright::{Expectation, Model, Property};
@@ -12,7 +12,7 @@ use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
-/// A stateright model, with the instances of it that are searched. All must have the same properties.
+/// A stateright model with its instances, each of which becomes a scope. All must have the same properties.
 pub trait Models:
     Model<
         State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
@@ -22,17 +22,18 @@ pub trait Models:
     + Sync
     + 'static
 {
-    /// Stable name, purpose and model.
+    /// Stable name, purpose and model of each scope.
     fn models() -> Vec<(&'static str, &'static str, Self)>;
 
-    /// The same for every state that differs only in names that can be exchanged.
+    /// A canonical state for all states that differ only in interchangeable names. The default treats no names as
+    /// interchangeable.
     #[must_use]
     fn representative(state: &Self::State) -> Self::State {
         state.clone()
     }
 }
 
-/// A stateright model as a protocol under check.
+/// A stateright model `M` as a protocol under check.
 #[derive(Clone)]
 pub struct Adapted<M>(M);
 
@@ -52,25 +53,27 @@ impl<M: Models> Bounds for Adapted<M> {
     }
 }
 
-/// A state of the model; stateright lets a model begin in several.
+/// A state of the adapted model. A [`Protocol`] has one initial state, a stateright model several: the first step
+/// chooses one.
 #[derive(Clone, PartialEq, Hash, Debug)]
 pub enum At<S> {
-    /// None was chosen yet.
+    /// Before an initial state is chosen.
     Outside,
-    /// The model is in it.
+    /// The model is in this state.
     State(S),
 }
 
-/// A step of the model.
+/// A step of the adapted model.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Step<A> {
-    /// It begins in the initial state of this number.
+    /// Chooses the initial state with this number.
     Begin(usize),
-    /// It takes an action.
+    /// Takes an action of the model.
     Take(A),
 }
 
-/// Invariants and marks of each model. A table lives as long as the process, for others hold references to its rows.
+/// The invariants and marks of each adapted model. They are leaked on purpose: [`Protocol::invariants`] returns `'static`
+/// references.
 static TABLES: Mutex<BTreeMap<TypeId, Table>> = Mutex::new(BTreeMap::new());
 
 type Table = (&'static [Invariant], &'static [&'static str]);
@@ -187,7 +190,7 @@ mod tests {
     use crate::search::{Order, Searched, Watcher};
     use std::sync::Arc;
 
-    /// A clock of so many hours.
+    /// A clock with this many hours, as an example model.
     #[derive(Clone)]
     struct Clock(u8);
 

@@ -1,32 +1,33 @@
-//! A run that breaks an invariant: found, shortened, recorded and shown.
+//! Witnesses: runs that violate an invariant, shortened, described and converted to traces.
 
 use crate::protocol::{Bounds, Choice, Invariant, Notes, Protocol, Scope, Tables, Violation, marks_in};
 use cutover::core::trace::{Step, Trace, Unfit, Verdict};
 
-/// A run, step by step.
+/// A run that violates an invariant, step by step.
 #[derive(Debug)]
 pub struct Witness {
-    /// The steps.
+    /// The steps in order; the last one violates the invariant.
     pub steps: Vec<WitnessStep>,
-    /// What it breaks, with the facts in conflict.
+    /// The violated invariant with the facts in conflict.
     pub violation: Violation,
-    /// What the last step changed: name, before, after.
+    /// The facts that the last step changed: name, value before, value after.
     pub changed: Vec<(String, String, String)>,
-    /// The marks that it reaches.
+    /// The texts of the marks that the run reaches.
     pub marks: Vec<&'static str>,
 }
 
-/// One step of it.
+/// A step of a witness.
 #[derive(Clone, Debug)]
 pub struct WitnessStep {
-    /// The choice.
+    /// The text form of the action.
     pub choice: Choice,
-    /// What it did.
+    /// The effects of the action, a line each.
     pub said: Vec<String>,
 }
 
 impl Witness {
-    /// Runs the actions again, up to the first step that breaks the invariant of this number.
+    /// Runs the actions up to the first step that violates invariant number `invariant`, and describes each step.
+    /// `None` if no step does.
     #[must_use]
     pub fn run<P: Protocol>(protocol: &P, actions: &[P::Action], invariant: usize) -> Option<Self> {
         let broken: &Invariant = P::invariants().get(invariant)?;
@@ -48,7 +49,7 @@ impl Witness {
         None
     }
 
-    /// Leaves out every step without which the run still breaks the invariant.
+    /// Removes every step without which the run still violates the invariant.
     #[must_use]
     pub fn shorten<P: Protocol>(protocol: &P, actions: &[P::Action], invariant: usize) -> Vec<P::Action> {
         let mut choices = choices(protocol, actions);
@@ -66,10 +67,10 @@ impl Witness {
         follow(protocol, &choices).unwrap_or_else(|| actions.to_vec())
     }
 
-    /// The run as a trace.
+    /// Converts the run to a trace.
     ///
     /// # Errors
-    /// [`Unfit`], if it does not fit into one.
+    /// [`Unfit`] if the trace format cannot hold the run.
     pub fn trace<B: Bounds>(&self, scope: &Scope<B>) -> Result<Trace, Unfit> {
         let verdict = Verdict::Violates(self.violation.invariant.id.to_owned());
         let mut trace = Trace::new(scope.name, verdict)?.with_options(scope.options.iter().cloned())?;
@@ -83,7 +84,7 @@ impl Witness {
     }
 }
 
-/// Adds what is not there yet, in the order in which it was reached.
+/// Adds the marks that are not in the list yet, in the order in which they were reached.
 pub(crate) fn note(marks: &mut Vec<&'static str>, more: Vec<&'static str>) {
     for mark in more {
         if !marks.contains(&mark) {
@@ -92,7 +93,7 @@ pub(crate) fn note(marks: &mut Vec<&'static str>, more: Vec<&'static str>) {
     }
 }
 
-/// The next state and what the step broke, without words.
+/// The next state and the invariants that the step violates, without texts.
 fn quietly<P: Protocol>(protocol: &P, state: &P::State, action: &P::Action) -> Option<(P::State, u64)> {
     let mut notes = Notes::quiet(Tables::of::<P>());
     let next = protocol.step(state, action, &mut notes)?;
@@ -111,7 +112,7 @@ fn choices<P: Protocol>(protocol: &P, actions: &[P::Action]) -> Vec<String> {
     choices
 }
 
-/// After how many of the steps the invariant is broken.
+/// Number of steps after which the invariant is violated.
 fn breaks<P: Protocol>(protocol: &P, choices: &[String], invariant: usize) -> Option<usize> {
     let mut state = protocol.initial();
     for (at, choice) in choices.iter().enumerate() {
@@ -136,7 +137,7 @@ fn follow<P: Protocol>(protocol: &P, choices: &[String]) -> Option<Vec<P::Action
     Some(actions)
 }
 
-/// What differs between two states, by name.
+/// The facts that differ between two states: name, value before, value after.
 fn difference<P: Protocol>(
     protocol: &P,
     before: &P::State,

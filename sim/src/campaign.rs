@@ -1,4 +1,4 @@
-//! Many seeds. A sample of them is run twice, and so is every seed that fails.
+//! Runs many seeds. Every failing seed, and a sample of the others, runs twice to check determinism.
 
 use crate::expand;
 pub use crate::once::once;
@@ -11,29 +11,29 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
-/// Seeds to run.
+/// The seeds to run, and how.
 #[derive(Clone, Debug)]
 pub struct Campaign {
-    /// The first.
+    /// The first seed.
     pub from: u64,
-    /// How many.
+    /// Number of seeds.
     pub seeds: u64,
-    /// At once.
+    /// Number of seeds that run in parallel.
     pub jobs: usize,
-    /// Stops at the first that fails.
+    /// Whether to stop at the first failing seed.
     pub fail_fast: bool,
-    /// Each of them twice.
+    /// Whether to run every seed twice.
     pub twice: bool,
-    /// Also hands what each node was given to the recorder's replay.
+    /// Whether to record each node's calls and replay the recording.
     pub check_recordings: bool,
-    /// Looks what the first seeds that fail can do without.
+    /// Whether to shrink the first failing seeds.
     pub shrinks: bool,
-    /// What no seed does.
+    /// The kinds of faults and clients to switch off in every seed.
     pub without: Vec<LeaveOut>,
 }
 
 impl Campaign {
-    /// Seeds from one on, each once, with everything in it.
+    /// A campaign that runs each seed once, with all kinds of faults and clients.
     #[must_use]
     pub const fn new(from: u64, seeds: u64) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Campaign {
         }
     }
 
-    /// What a seed expands into.
+    /// The options that a seed expands into, after those switched off.
     #[must_use]
     pub fn options(&self, seed: u64) -> Options {
         let mut options = expand::options(seed);
@@ -57,25 +57,25 @@ impl Campaign {
     }
 }
 
-/// Failing seeds that are shrunk; each takes twenty runs.
+/// Maximum number of failing seeds that are shrunk; each takes about twenty runs.
 const SHRUNK: u64 = 3;
 
-/// What became of a seed.
+/// The result of a seed.
 #[derive(Clone, Debug)]
 pub struct Ran {
-    /// Which.
+    /// The seed.
     pub seed: u64,
-    /// What became of it.
+    /// The result of its first run.
     pub outcome: Outcome,
-    /// The hash of the second run, if it differs.
+    /// The hash of the second run, if it differs from that of the first.
     pub differs: Option<u64>,
-    /// How long the first run took.
+    /// Wall time of the first run.
     pub wall: Duration,
-    /// The same with less in it.
+    /// A smaller failing run, if the seed failed and was shrunk.
     pub shrunk: Option<Shrunk>,
 }
 
-/// Runs a seed, and once more if it failed or is in the sample.
+/// Runs a seed; runs it a second time if it failed or is in the sample.
 #[must_use]
 pub fn seed(seed: u64, campaign: &Campaign) -> Ran {
     let options = campaign.options(seed);
@@ -93,7 +93,7 @@ pub fn seed(seed: u64, campaign: &Campaign) -> Ran {
     Ran { seed, outcome, differs, wall, shrunk: None }
 }
 
-/// Runs all of them, and hands on each that is done.
+/// Runs all seeds, and passes each result to `done`.
 pub fn all(campaign: &Campaign, mut done: impl FnMut(Ran)) {
     let (next, failed, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let (sender, results) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of `cutover sim`.
 
 use crate::campaign::{self, Campaign};
 use crate::report::{Report, code};
@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  cutover sim --seeds 200              two hundred seeds
-  cutover sim --seed 0x2a              one, again
-  cutover sim --seed 0x2a --log x.txt  with everything that happened
+  cutover sim --seeds 200              run two hundred seeds
+  cutover sim --seed 0x2a              run one seed again
+  cutover sim --seed 0x2a --log x.txt  write all its events to a file
   cutover sim --seed 0x2a --list-options
   cutover sim --seed 0x2a --without crash,lag
 ";
@@ -26,31 +26,31 @@ struct Args {
     /// Run this seed (decimal, or hexadecimal after 0x)
     #[arg(long, value_parser = number, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
-    /// Run so many seeds
+    /// Number of seeds to run
     #[arg(long, default_value_t = 100)]
     seeds: u64,
-    /// Beginning with this one
+    /// First seed
     #[arg(long, value_parser = number, default_value = "1")]
     from: u64,
-    /// Seeds at once; as many as there are processors, if not said
+    /// Seeds to run in parallel [default: one per processor]
     #[arg(long)]
     jobs: Option<usize>,
-    /// How results are printed
+    /// Format of the results
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Stop at the first seed that does not hold
     #[arg(long)]
     fail_fast: bool,
-    /// Run every seed twice, and compare
+    /// Run every seed twice, and compare the runs
     #[arg(long)]
     twice: bool,
-    /// Also replay what each node was given through the pure machine, by way of a flight recording
+    /// Also record each node's calls, and replay the recording through the pure machine
     #[arg(long)]
     check_recordings: bool,
-    /// Leave these out: kinds of faults and of clients, with commas between
+    /// Switch off these kinds of faults and of clients, separated by commas
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
-    /// Print what the seeds expand into, and run nothing
+    /// Print the options that the seeds expand into, and run nothing
     #[arg(long)]
     list_options: bool,
     /// Write all events of the seed to a file
@@ -63,10 +63,10 @@ fn number(text: &str) -> Result<u64, String> {
         Some(digits) => u64::from_str_radix(digits, 16),
         None => text.parse(),
     };
-    parsed.map_err(|error| format!("{text:?} is no seed: {error}"))
+    parsed.map_err(|error| format!("{text:?} is not a seed: {error}"))
 }
 
-/// Runs the command line, and returns the exit code.
+/// Runs a command line and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,

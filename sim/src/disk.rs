@@ -1,10 +1,11 @@
-//! A disk in memory that forgets what was not synced when the power fails.
+//! An in-memory disk that loses unsynced writes at a power failure.
 //!
-//! A reader sees what was written last. Beside that, every version of a sector that a write replaced since the last sync
-//! is kept: a power failure leaves, for each sector by itself, one of them, or a piece of two. A sync forgets them. So a
-//! sync costs nothing, however long the file is, and what a failure may leave is known exactly.
+//! Reads return the newest written data. For each sector, every version replaced since the last sync is kept as
+//! well: a power failure leaves one of them per sector, or a torn mix of two. A sync discards the old versions. So
+//! a sync costs nothing, however long the file is, and the possible contents after a failure are known exactly.
 //!
-//! Processes come and go; the disk stays. A [`Mount`] is what one process has of it, and is useless once that is dead.
+//! The disk outlives the processes that use it. Each process has its own [`Mount`], which stops working when the
+//! process is dead.
 
 use crate::event_log::lock;
 use crate::stream::Stream;
@@ -13,23 +14,24 @@ use std::io::{Error, ErrorKind, Result};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-/// What a drive writes in one piece, or tears.
+/// Size in bytes of the unit that a drive writes at once, or tears.
 const SECTOR: usize = 512;
 
-/// What goes wrong at a coming operation: a write, a change of the length, or a sync.
+/// A failure of a later disk operation: of a write, a change of the length, or a sync.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Trouble {
-    /// The power fails: the operation may have been done, and nothing after it is.
+    /// The power fails: the operation may or may not be done, and no later one is.
     PowerFails,
-    /// It gives an error, and nothing is known to be durable. A sync that fails drops what it should have kept.
+    /// The operation returns an error, and nothing is known to be durable. A failed sync discards the data that it
+    /// should have made durable.
     Fails,
 }
 
-/// A version of a sector that was replaced.
+/// An old version of a sector, replaced since the last sync.
 #[derive(Clone, Copy, Debug)]
 struct Replaced {
     sector: usize,
-    /// Where its bytes are kept.
+    /// Position of its bytes in the buffer of old versions.
     kept: usize,
 }
 
@@ -38,19 +40,19 @@ struct Platter {
     bytes: Vec<u8>,
     replaced: Vec<Replaced>,
     kept: Vec<u8>,
-    /// Lengths that the file had since the last sync.
+    /// The lengths that the file has had since the last sync.
     lengths: Vec<usize>,
-    /// Counts processes.
+    /// Number of the current mount; older mounts do not work any more.
     mount: u64,
     trouble: Option<(u64, Trouble)>,
     struck: Option<Trouble>,
 }
 
-/// The disk. Clones share it.
+/// A simulated disk. Clones share its contents.
 #[derive(Clone, Debug, Default)]
 pub struct Disk(Arc<Mutex<Platter>>);
 
-/// What one process has of it.
+/// A process's access to the disk.
 #[derive(Debug)]
 pub struct Mount {
     disk: Disk,
@@ -67,7 +69,7 @@ fn place(offset: u64, length: usize) -> Result<Range<usize>> {
 }
 
 impl Platter {
-    /// `Ok(false)`: the operation is done, and the power fails then.
+    /// Starts an operation. `Ok(false)`: the operation takes place, and then the power fails.
     fn begin(&mut self, mount: u64) -> Result<bool> {
         if mount != self.mount || self.struck == Some(Trouble::PowerFails) {
             return Err(off());
@@ -89,7 +91,7 @@ impl Platter {
         }
     }
 
-    /// Keeps the sectors of this range as they are.
+    /// Saves the present version of the sectors in this range.
     fn keep(&mut self, range: Range<usize>) {
         for sector in range.start / SECTOR..range.end.div_ceil(SECTOR) {
             let kept = self.kept.len();
@@ -119,7 +121,7 @@ impl Platter {
         found
     }
 
-    /// What was not synced survives as chance has it.
+    /// For each unsynced sector and for the length, draws which version survives.
     fn lose(&mut self, chance: &mut Stream) -> u64 {
         let mut replaced = std::mem::take(&mut self.replaced);
         replaced.sort_by_key(|version| version.sector);
@@ -162,7 +164,7 @@ impl Platter {
 }
 
 impl Disk {
-    /// For a process that starts. Any earlier one has lost it.
+    /// The disk's access for a new process. Earlier mounts stop working.
     #[must_use]
     pub fn mount(&self) -> Mount {
         let mut platter = lock(&self.0);
@@ -172,31 +174,31 @@ impl Disk {
         Mount { disk: self.clone(), mount: platter.mount }
     }
 
-    /// The process is dead: nothing that it still does reaches the disk.
+    /// Stops the current mount from working: its process is dead.
     pub fn unmount(&self) {
         lock(&self.0).mount += 1;
     }
 
-    /// The power fails: what was not synced is lost, kept, or torn. Says how many sectors were torn.
+    /// Simulates a power failure: unsynced writes are lost, kept or torn. Returns the number of torn sectors.
     pub fn lose_power(&self, chance: &mut Stream) -> u64 {
         let mut platter = lock(&self.0);
         platter.mount += 1;
         platter.lose(chance)
     }
 
-    /// After so many further operations, this happens to the next one.
+    /// Schedules a failure for the operation after the next `after` ones.
     pub fn expect(&self, after: u64, trouble: Trouble) {
         lock(&self.0).trouble = Some((after, trouble));
     }
 
-    /// Trouble that was expected and did not come is called off; what came is said.
+    /// Cancels a scheduled failure. Returns the failure that has happened, if any.
     pub fn struck(&self) -> Option<Trouble> {
         let mut platter = lock(&self.0);
         platter.trouble = None;
         platter.struck
     }
 
-    /// Everything on it is gone.
+    /// Deletes all contents.
     pub fn wipe(&self) {
         let mut platter = lock(&self.0);
         let mount = platter.mount + 1;
@@ -231,7 +233,7 @@ impl StorageBackend for Mount {
 
     fn sync_data(&self) -> Result<()> {
         let mut platter = lock(&self.disk.0);
-        // A sync that the power cuts off may have kept any part; that is up to what the failure leaves.
+        // A sync that a power failure interrupts may have kept any part: the failure decides which.
         if !platter.begin(self.mount)? {
             return Err(off());
         }

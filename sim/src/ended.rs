@@ -1,24 +1,24 @@
-//! What a node reports when it ends by itself.
+//! The report of a node that ended by itself.
 
 use cutover::node::driver::Stopped;
 
-/// A node has ended. `boot` counts the starts of the node, so that a report of an earlier process can be told.
+/// A node has ended by itself. `boot` is the number of the node's start: a report of an earlier process is ignored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ended {
     /// The power failed in the middle of a write.
     PowerFailed {
-        /// The node.
+        /// Number of the node.
         node: u8,
-        /// The start that has ended.
+        /// Number of the start that ended.
         boot: u64,
     },
-    /// Its driver has stopped.
+    /// The node's driver has stopped.
     Stopped {
-        /// The node.
+        /// Number of the node.
         node: u8,
-        /// The start that has ended.
+        /// Number of the start that ended.
         boot: u64,
-        /// The driver's reason.
+        /// The reason that the driver gives.
         why: Stopped,
     },
 }

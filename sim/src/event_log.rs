@@ -1,16 +1,16 @@
-//! What happened: a rolling hash over every event, counters, and the events in words, if somebody wants to read them.
+//! The events of a run: a rolling hash, counters, and the events as text if wanted.
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Locks, whatever became of an earlier holder: a panic ends the run anyway.
+/// Locks a mutex, and ignores poisoning: a panic ends the run anyway.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The time of the run in nanoseconds.
+/// Simulated time since the start of the run, in nanoseconds.
 #[must_use]
 pub fn now_ns() -> u64 {
     let elapsed = madsim::time::TimeHandle::current().elapsed();
@@ -24,12 +24,12 @@ struct Inner {
     text: Option<String>,
 }
 
-/// The events of a run. Clones share it.
+/// The events of a run. Clones share them.
 #[derive(Clone)]
 pub struct EventLog(Arc<Mutex<Inner>>);
 
 impl EventLog {
-    /// Nothing yet; with words, if they are wanted.
+    /// An empty log. `words`: also keep the events as text.
     #[must_use]
     pub fn new(words: bool) -> Self {
         let text = words.then(String::new);
@@ -37,7 +37,7 @@ impl EventLog {
         Self(Arc::new(Mutex::new(Inner { hash: Xxh3Default::new(), events: 0, counts, text })))
     }
 
-    /// An event: who, what, and numbers that say the rest. `words` is asked only when somebody reads along.
+    /// Records an event of a participant, with numbers that identify it. `words` is called only if text is kept.
     pub fn note(
         &self,
         who: &'static str,
@@ -62,30 +62,30 @@ impl EventLog {
         }
     }
 
-    /// One more of a kind: `fault`, `mark`, or what else is counted.
+    /// Increments a counter. `group` is `fault`, `mark`, or another kind of counter.
     pub fn count(&self, group: &'static str, name: &'static str) {
         *lock(&self.0).counts.entry((group, name)).or_default() += 1;
     }
 
-    /// The hash over everything so far.
+    /// The hash of all events so far.
     #[must_use]
     pub fn hash(&self) -> u64 {
         lock(&self.0).hash.digest()
     }
 
-    /// Events so far.
+    /// Number of events so far.
     #[must_use]
     pub fn events(&self) -> u64 {
         lock(&self.0).events
     }
 
-    /// What was counted.
+    /// The counters, by group and name.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<(&'static str, &'static str), u64> {
         lock(&self.0).counts.clone()
     }
 
-    /// The events in words.
+    /// The events as text, if text is kept.
     #[must_use]
     pub fn text(&self) -> Option<String> {
         lock(&self.0).text.clone()

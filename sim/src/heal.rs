@@ -1,4 +1,5 @@
-//! After the faults: a quorum is mended, the rest stays broken for good, and the cluster must work again.
+//! The phase after the faults: a quorum of nodes is repaired, the others stay as they are, and the cluster must
+//! recover.
 
 use crate::event_log::lock;
 use crate::faults::End;
@@ -13,13 +14,13 @@ use cutover::core::raft::{Configuration, Peer, quorum};
 use std::sync::atomic::Ordering;
 use tokio::time::{sleep, timeout};
 
-/// How long the cluster has: so many of the longest election timeouts, and the patience of a few requests.
+/// Time limit for recovery, in units of the longest election timeout.
 const ELECTIONS: u64 = 40;
 
-/// Mends a quorum, and waits for a change to go through.
+/// Repairs a quorum and waits until a change is committed.
 ///
 /// # Errors
-/// That it does not, or cannot.
+/// A verdict with its reason, if the cluster does not recover or cannot.
 pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result<(), (Verdict, String)> {
     hosts.calm.store(true, Ordering::Relaxed);
     hosts.network.calm();
@@ -52,14 +53,15 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result
     caught_up(hosts, users).await
 }
 
-/// What is on its way when clients stop may still bring an election about, for so many of the longest timeouts.
+/// Number of the longest election timeouts in which an election may still happen: messages in flight when clients
+/// stop can cause one.
 const SETTLES: u32 = 3;
-/// So many after that must go by without one.
+/// Number of the longest election timeouts after that, in which no election may happen.
 const CALM: u32 = 6;
-/// Watchers hear that nothing has changed, and compare.
+/// Interval in which watchers receive progress even without changes, and compare their tables.
 const PROGRESS: Duration = Duration::from_secs(6);
 
-/// Without a fault heartbeats come in time, and nobody stands for election.
+/// Checks that no node campaigns: without faults, heartbeats arrive in time.
 async fn stays_calm(hosts: &Hosts, mended: &[u8]) -> Result<(), (Verdict, String)> {
     let longest = Duration::from_millis(hosts.options.timing.election_timeout_ms_max);
     let terms = || -> Vec<(Peer, Term)> {
@@ -77,10 +79,11 @@ async fn stays_calm(hosts: &Hosts, mended: &[u8]) -> Result<(), (Verdict, String
     Err((Verdict::Stuck, format!("{peer} went from {was} to {is} although nothing failed any more")))
 }
 
-/// A watcher gives up on one node after the other, and tries for four times its patience before it says so.
+/// Time limit in seconds for watchers: one tries each node in turn, for four times its patience, before it reports
+/// an error.
 const WATCH_S: u64 = 40;
 
-/// Waits until those who watch through the production library have been told everything.
+/// Waits until every watcher that uses the production library has received all changes.
 async fn caught_up(hosts: &Hosts, users: &Users) -> Result<(), (Verdict, String)> {
     let last = lock(&hosts.judge).table().turns().last().map_or(Revision::ZERO, |turn| turn.revision);
     for _ in 0..WATCH_S {
@@ -93,11 +96,11 @@ async fn caught_up(hosts: &Hosts, users: &Users) -> Result<(), (Verdict, String)
     Err((Verdict::Stuck, format!("w{watcher} has been told up to {told} and not up to {last}")))
 }
 
-/// A random set of nodes with a quorum of every configuration that may be in force.
+/// A random set of nodes that contains a quorum of every configuration that may be in force.
 fn choose(hosts: &Hosts) -> Option<Vec<u8>> {
     let judge = lock(&hosts.judge);
     let through = judge.committed_through();
-    // Whoever has the best log has everything that is committed, known or not.
+    // The node with the best log has every committed entry, known to be committed or not.
     let best = judge.nodes().max_by_key(|(_, now)| now.node.log().last())?.1.node;
     let below = best.uncommitted_configurations().iter().rfind(|(at, _)| *at <= through);
     let committed = below.map_or_else(|| best.applied().configuration(), |(_, configuration)| configuration);

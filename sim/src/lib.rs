@@ -1,20 +1,20 @@
-//! Runs the production server, unchanged, on a simulated network, clock and disk, from a seed.
+//! The simulator: runs the production server, unchanged, on a simulated network, clock and disk, from a seed.
 //!
-//! Built with `--cfg madsim`, the runtime under the server is a simulator: one thread, virtual time, and every choice from
-//! the seed. Built without, this library is empty.
+//! With `--cfg madsim`, the runtime below the server is a simulator: one thread, virtual time, and all random
+//! choices from the seed. Without it, this library is empty.
 //!
-//! | part | what it is |
+//! | part | contents |
 //! | --- | --- |
-//! | `expand.rs`, `options.rs`, `stream.rs` | a seed becomes options; randomness, one stream for each purpose |
-//! | `run.rs`, `heal.rs`, `outcome.rs` | one run: faults for a while, then none, and the cluster must work again |
-//! | `host/`, `storage.rs`, `disk.rs`, `network.rs` | nodes, and what they stand on; `ended.rs`: what they report |
-//! | `faults/`, `nemesis.rs` | kinds of faults, a file each; when they happen |
-//! | `workload/` | clients of partitions by number and by name, watchers and an operator |
-//! | `judge/`, `table.rs`, `tape.rs` | who watches; what the log makes; a recording, replayed |
-//! | `event_log.rs`, `read_pause.rs` | what happened: the hash, the counters; times in which nobody reads |
-//! | `once.rs`, `campaign.rs` | one seed on a thread of its own; many seeds |
-//! | `without.rs`, `shrink.rs` | what can be left out of a run; what a failing seed can do without, and its last lines |
-//! | `cli.rs`, `report.rs` | the command line; what is printed |
+//! | `options.rs`, `stream.rs` | the options that a seed expands into; random streams, one per purpose |
+//! | `run.rs`, `heal.rs`, `outcome.rs` | one run: a phase with faults, a phase in which the cluster must recover, the result |
+//! | `host/`, `storage.rs`, `disk.rs`, `network.rs`, `ended.rs` | nodes, their stores, disks and network; the report of a node that ends by itself |
+//! | `faults/`, `nemesis.rs` | kinds of faults, a file each; when they strike |
+//! | `workload/` | clients of partitions by number and by name, watchers, an operator |
+//! | `judge/`, `table.rs`, `tape.rs` | the judge of a run, the table that follows from the log, flight recordings |
+//! | `event_log.rs`, `read_pause.rs` | events with their hash and counters; intervals in which no client reads |
+//! | `once.rs`, `campaign.rs` | one seed on its own thread; many seeds |
+//! | `without.rs`, `shrink.rs` | what can be switched off; smaller variants of a failing seed, and its last lines |
+//! | `cli.rs`, `report.rs` | the command line; its output |
 //!
 //! May import: `cutover_report`, `core`, `node`, `client`, `cutover_model::host`.
 

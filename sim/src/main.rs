@@ -1,4 +1,4 @@
-//! `cutover-sim`: runs seeds.
+//! The program `cutover-sim`, the simulator.
 
 use std::process::ExitCode;
 

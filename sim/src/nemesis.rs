@@ -1,4 +1,5 @@
-//! Lets faults happen to nodes and links, at times that the seed decides. Each kind of fault draws from streams of its own.
+//! Injects faults into nodes and links at random times drawn from the seed. Each kind of fault has its own random
+//! streams.
 
 use crate::ended::Ended;
 use crate::event_log::{lock, now_ns};
@@ -18,7 +19,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 type Undo = fn(&mut dyn Cluster, Lasting);
 
-/// Calls the hooks of all kinds of faults, and undoes what has lasted long enough.
+/// Calls the hooks of all kinds of faults in every tick, and ends faults that have lasted long enough.
 pub struct Nemesis {
     hosts: Hosts,
     ended: mpsc::UnboundedReceiver<Ended>,
@@ -28,13 +29,14 @@ pub struct Nemesis {
 }
 
 impl Nemesis {
-    /// For these nodes.
+    /// A nemesis for the given nodes. `ended`: reports of nodes that end by themselves; `errands`: requests for the
+    /// operator.
     #[must_use]
     pub fn new(hosts: Hosts, ended: mpsc::UnboundedReceiver<Ended>, errands: mpsc::Sender<Errand>) -> Self {
         Self { hosts, ended, errands, streams: BTreeMap::new(), lasting: BTreeMap::new() }
     }
 
-    /// Until that time, or until something is found.
+    /// Injects faults until `end`, or until a violation is found.
     pub async fn run(&mut self, end: Instant) {
         let mut next = Instant::now() + TICK;
         while next < end && lock(&self.hosts.judge).findings().is_empty() {
@@ -49,14 +51,14 @@ impl Nemesis {
         }
     }
 
-    /// Lets no more faults happen; nodes that end by themselves are still noted.
+    /// Injects no more faults, but still restarts nodes that end by themselves.
     pub async fn listen(&mut self) {
         while let Some(ended) = self.ended.recv().await {
             self.restart(ended);
         }
     }
 
-    /// A node that ended by itself is started again after a while. Only a failed disk is a reason to end.
+    /// Restarts a node that ended by itself, after a while. A failed disk is the only valid reason to end.
     fn restart(&mut self, ended: Ended) {
         let (node, boot) = match &ended {
             Ended::PowerFailed { node, boot } | Ended::Stopped { node, boot, .. } => (*node, *boot),

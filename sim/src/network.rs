@@ -1,8 +1,9 @@
-//! The network between nodes: the real bytes of messages as datagrams of madsim, with faults of our own on every link.
+//! The network between nodes: messages in their production encoding, as datagrams of madsim, with this project's
+//! own faults on every link.
 //!
-//! Each node has a *port*, a machine of its own in the simulation, so that what is on its way outlives the process that
-//! sent it. What becomes of a message is decided when it is sent, by the stream of its link. Who sent it is read from the
-//! address that it came from: a node cannot pose as another.
+//! Each node has a *port*, a separate machine of the simulation, so that messages in flight outlive the process
+//! that sent them. The fate of a message is drawn when it is sent, from the random stream of its link. The sender
+//! is identified by the address of its port: a node cannot send in another node's name.
 
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::{self, Fate};
@@ -30,7 +31,7 @@ fn address(node: u8) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 1, node)), PORT)
 }
 
-/// A message on its way.
+/// A message in flight.
 struct InFlight {
     due_ns: u64,
     to: u8,
@@ -48,13 +49,13 @@ struct Inner {
     calm: bool,
     streams: BTreeMap<u64, Stream>,
     cut: BTreeSet<(u8, u8)>,
-    /// What goes to these nodes takes longer, by so many microseconds.
+    /// Additional delay in microseconds for messages to a node, by number of the node.
     late: BTreeMap<u8, u64>,
     ports: BTreeMap<u8, Port>,
     inboxes: BTreeMap<u8, Inbox>,
 }
 
-/// The network. Clones share it.
+/// The network of a run. Clones share it.
 #[derive(Clone)]
 pub struct Network {
     inner: Arc<Mutex<Inner>>,
@@ -62,7 +63,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Nobody on it yet.
+    /// A network without nodes.
     #[must_use]
     pub fn new(seed: u64, link: Values, event_log: EventLog) -> Self {
         let inner = Inner {
@@ -78,7 +79,7 @@ impl Network {
         Self { inner: Arc::new(Mutex::new(inner)), event_log }
     }
 
-    /// Gives a node a port.
+    /// Creates the port of a node.
     pub fn add(&self, node: u8) {
         let machine =
             Handle::current().create_node().name(format!("port{node}")).ip(address(node).ip()).build();
@@ -97,7 +98,7 @@ impl Network {
         lock(&self.inner).ports.insert(node, Port { _machine: machine, sending });
     }
 
-    /// A process listens there now, or none.
+    /// Connects the inbox of a node's process to its port, or disconnects the port.
     pub fn plug(&self, node: u8, inbox: Option<Inbox>) {
         let mut inner = lock(&self.inner);
         match inbox {
@@ -106,7 +107,7 @@ impl Network {
         };
     }
 
-    /// Nothing goes from one node to another any more, or again.
+    /// Cuts or restores the directed link between two nodes.
     pub fn cut(&self, from: u8, to: u8, cut: bool) {
         let mut inner = lock(&self.inner);
         if cut {
@@ -116,7 +117,7 @@ impl Network {
         }
     }
 
-    /// Everything that goes to a node takes longer from now on, or as long as ever.
+    /// Delays all messages to a node by so many microseconds, or ends the delay.
     pub fn delay(&self, to: u8, late_us: Option<u64>) {
         let mut inner = lock(&self.inner);
         match late_us {
@@ -125,7 +126,7 @@ impl Network {
         };
     }
 
-    /// From now on there are no faults, and no cuts.
+    /// Ends all faults and cuts for good.
     pub fn calm(&self) {
         let mut inner = lock(&self.inner);
         inner.calm = true;
@@ -148,7 +149,7 @@ impl Network {
         }
     }
 
-    /// Decides what becomes of a message, and sends it on its way.
+    /// Draws the fate of a message, and sends it.
     fn post(&self, from: u8, to: u8, bytes: Vec<u8>, words: impl Fn() -> String) {
         let mut inner = lock(&self.inner);
         let Inner { seed, link: options, calm, streams, cut, late: lagging, ports, .. } = &mut *inner;
@@ -156,7 +157,8 @@ impl Network {
         let seed = *seed;
         let chance = streams.entry(name).or_insert_with(|| Stream::new(seed, "link", name));
         let hash = xxh3_64(&bytes);
-        // Every kind draws, and a message that is lost does not arrive twice.
+        // Every kind of fault draws, so that the draws of the others do not depend on it. A lost message cannot
+        // arrive twice.
         let kinds = faults::ALL.iter().filter_map(|kind| Some((kind.message(chance, options)?, kind.name())));
         let drawn = kinds.min().filter(|_| !*calm);
         let (what, counted) = match drawn {
@@ -226,15 +228,15 @@ async fn carry(endpoint: Arc<Endpoint>, mut queue: mpsc::UnboundedReceiver<InFli
     }
 }
 
-/// A node's way to the others.
+/// A node's connection to the network.
 pub struct Wire {
-    /// The node.
+    /// Number of the node.
     pub node: u8,
     /// The network.
     pub network: Network,
-    /// Who watches.
+    /// Judges messages as they leave.
     pub judge: Arc<Mutex<Judge>>,
-    /// Whether the node has power.
+    /// False after the node's power has failed.
     pub alive: Arc<AtomicBool>,
 }
 

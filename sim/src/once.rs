@@ -1,5 +1,5 @@
-//! One run, on a thread of its own. That is as good as a process: what a thread keeps (the keys of hash maps, the runtime)
-//! begins anew.
+//! Runs one seed on a thread of its own. That isolates runs as well as a process would: thread-local state, such as
+//! the keys of hash maps and the runtime, starts fresh.
 
 use crate::event_log::EventLog;
 use crate::judge::{Finding, own};
@@ -17,7 +17,7 @@ thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Keeps what a panic says for the run that it ends.
+/// Installs a panic hook that keeps the message for the run that the panic ends.
 fn hear_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -30,7 +30,7 @@ fn hear_panics() {
     });
 }
 
-/// Runs the options of a seed on a thread of its own.
+/// Runs a seed's options on a thread of its own.
 #[must_use]
 pub fn once(options: &Options, words: bool, lowering: bool) -> Outcome {
     hear_panics();

@@ -1,27 +1,27 @@
-//! What became of a run.
+//! The result of a run.
 
 use crate::judge::Finding;
 use std::collections::BTreeMap;
 
 pub use cutover_report::SeedVerdict as Verdict;
 
-/// A run that is over.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What became of it.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What was found.
+    /// The violations, oldest first.
     pub findings: Vec<Finding>,
-    /// In a word: why it is not known, or where it is stuck.
+    /// Why the verdict is `STUCK` or `UNKNOWN`, in words; empty otherwise.
     pub note: String,
-    /// Over all events and states.
+    /// Hash of all events and final states.
     pub hash: u64,
-    /// Events.
+    /// Number of events.
     pub events: u64,
-    /// How long it was, in nanoseconds.
+    /// Simulated time of the run in nanoseconds.
     pub simulated_ns: u64,
-    /// Faults, marks, and what clients did.
+    /// Counters of faults, marks and client calls, by group and name.
     pub counts: BTreeMap<(&'static str, &'static str), u64>,
-    /// The events in words.
+    /// The events as text, if wanted.
     pub log: Option<String>,
 }

@@ -1,23 +1,24 @@
-//! Times in which nobody reads.
+//! Intervals in which no client reads.
 //!
-//! The first read after a leader has lost its office waits until the leader knows, and every later one is turned down at once.
-//! So only a first read that comes late, when another leader has committed something, sees whether it is answered all the same.
+//! A leader that has been deposed and does not know it holds back its first read until it learns so, and refuses
+//! later reads at once. So only a first read that comes late, after another leader has committed something, shows
+//! whether such a read is wrongly answered.
 
 use crate::event_log::now_ns;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Shared by whoever begins one and whoever keeps it.
+/// Whether clients may read now, shared by the faults that start an interval and the clients.
 #[derive(Clone, Debug, Default)]
 pub struct ReadPause(Arc<AtomicU64>);
 
 impl ReadPause {
-    /// Nobody reads for so long.
+    /// Starts an interval without reads of this many milliseconds.
     pub fn begin(&self, ms: u64) {
         self.0.store(now_ns() + ms * 1_000_000, Ordering::Relaxed);
     }
 
-    /// Whether nobody reads now.
+    /// Whether clients must not read now.
     #[must_use]
     pub fn holds(&self) -> bool {
         now_ns() < self.0.load(Ordering::Relaxed)

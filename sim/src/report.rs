@@ -1,4 +1,4 @@
-//! What a campaign prints: a line for each seed, then how often each fault and each coverage mark happened.
+//! The output of a campaign: a line for each seed, then counters of faults and marks.
 
 use crate::campaign::{Campaign, Ran};
 use crate::judge::own;
@@ -11,23 +11,23 @@ use cutover_report::{Console, Format, Line, Options, Seconds, Seed, exit};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Lines of a failed run that are shown.
+/// Maximum number of lines shown of a failing run.
 const LINES: usize = 15;
 
-/// A campaign of fewer seeds is not expected to reach every mark.
+/// Campaigns with fewer seeds need not reach every mark.
 const FEW: u64 = 50;
 
-/// What came of a campaign so far.
+/// The results of a campaign so far.
 pub struct Report {
     console: Console,
     campaign: Campaign,
     without: Vec<String>,
     verdicts: BTreeMap<Verdict, u64>,
-    /// By group and name.
+    /// Counters, by group and name.
     counts: BTreeMap<(&'static str, &'static str), u64>,
     simulated_ns: u64,
     wall: Duration,
-    /// Seeds that did something else the second time.
+    /// Number of seeds whose second run differed from the first.
     differs: u64,
     ran: u64,
 }
@@ -56,7 +56,7 @@ impl Report {
         }
     }
 
-    /// Takes in a seed that is done.
+    /// Adds the result of a seed.
     pub fn ran(&mut self, ran: &Ran) {
         let outcome = &ran.outcome;
         *self.verdicts.entry(outcome.verdict).or_default() += 1;
@@ -103,7 +103,7 @@ impl Report {
         }
     }
 
-    /// A seed for people; none of one among many that holds.
+    /// A seed's result for people; `None` for one that holds among many.
     fn words(&self, ran: &Ran) -> Option<String> {
         let (outcome, seed) = (&ran.outcome, hex(ran.seed));
         if let Some(differs) = ran.differs {
@@ -131,7 +131,7 @@ impl Report {
         Some(lines.join("\n") + "\n")
     }
 
-    /// The last lines of a failing run, what it takes, and the commands that repeat it.
+    /// The last lines of a failing run, the faults that it needs, and the commands that repeat it.
     fn failing_run(&self, ran: &Ran, seed: &str) -> Vec<String> {
         let shrunk = ran.shrunk.as_ref();
         let shown = shrunk.map_or(&ran.outcome, |shrunk| &shrunk.outcome);
@@ -143,14 +143,14 @@ impl Report {
             if without.is_empty() { String::new() } else { format!(" --without {}", without.join(",")) };
         if let Some(shrunk) = shrunk {
             let needs = if shrunk.needs.is_empty() { "no fault".to_owned() } else { shrunk.needs.join(", ") };
-            lines.push(format!("\n  it takes    {needs}"));
+            lines.push(format!("\n  needs       {needs}"));
         }
-        lines.push(format!("  same run    cutover sim --seed {seed}{without}"));
-        lines.push(format!("  all of it   cutover sim --seed {seed}{without} --log events.txt\n"));
+        lines.push(format!("  reproduce   cutover sim --seed {seed}{without}"));
+        lines.push(format!("  full log    cutover sim --seed {seed}{without} --log events.txt\n"));
         lines
     }
 
-    /// Prints the summary; returns the exit code.
+    /// Prints the summary and returns the exit code.
     #[must_use]
     pub fn finish(mut self) -> u8 {
         self.console.end();
@@ -217,17 +217,17 @@ impl Report {
     }
 }
 
-/// Nanoseconds as seconds.
+/// Converts nanoseconds.
 fn seconds(nanos: u64) -> Seconds {
     Duration::from_nanos(nanos).into()
 }
 
-/// A seed as it is printed.
+/// A seed as printed, in hexadecimal.
 fn hex(seed: u64) -> String {
     format!("{seed:#x}")
 }
 
-/// The exit code of a verdict.
+/// The exit code for a verdict.
 #[must_use]
 pub const fn code(verdict: Verdict) -> u8 {
     match verdict {

@@ -1,4 +1,4 @@
-//! One run: a cluster, its clients, faults for a while, and then none.
+//! One run: a cluster with clients, a phase with faults, and a phase without in which it must recover.
 
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::End;
@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-/// The place that everything comes after in a cluster that was just founded.
+/// Log index of the founding configuration; all other entries come after it.
 const FOUNDED: Index = Index(1);
 
 fn founder(options: &Options) -> Founder {
@@ -38,7 +38,7 @@ fn founder(options: &Options) -> Founder {
     Founder { voters: voters.collect(), caps, sessions: options.sessions() }
 }
 
-/// Runs a seed's options, on the runtime that it is called on; with recordings of all nodes, replayed, if `lowering`.
+/// Runs a seed's options on the current runtime. `lowering`: record each node's calls and replay the recordings.
 pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outcome {
     let options = Arc::new(options);
     let founder = Arc::new(founder(&options));
@@ -70,12 +70,12 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     outcome(&judge, &event_log, note)
 }
 
-/// Stops what runs in order, and then for good: tasks that outlive a runtime are never freed.
+/// Stops all nodes in order, then kills what is left: tasks that outlive a runtime are never freed.
 async fn shut_down(hosts: &Hosts) {
     for node in hosts.all() {
         hosts.pause(node, false);
         if let Some(handle) = hosts.handle(node) {
-            // One that is stuck is ended below.
+            // A driver that does not stop in time is killed below.
             let _told = timeout(Duration::from_secs(1), handle.stop()).await;
         }
     }
@@ -86,10 +86,10 @@ async fn shut_down(hosts: &Hosts) {
     sleep(Duration::from_millis(10)).await;
 }
 
-/// Configurations that the judge of the history may visit for one partition.
+/// Limit of the linearizability checker, in visited configurations per partition.
 const CONFIGURATIONS: u64 = 300_000;
 
-/// Is there an order that explains what clients were told?
+/// Checks the history of all clients for linearizability.
 fn judge_history(
     judge: &Arc<Mutex<Judge>>,
     event_log: &EventLog,

@@ -1,18 +1,18 @@
-//! What a failing seed can do without, and what is left of it in a few lines.
+//! Shrinks a failing seed: which kinds of faults and clients it needs, and the last lines of its run.
 
 use crate::once::once;
 use crate::options::Options;
 use crate::outcome::{Outcome, Verdict};
 use crate::without::kinds;
 
-/// A failing run with as little around it as was found.
+/// A failing run with as few kinds of faults and clients as were found necessary.
 #[derive(Clone, Debug)]
 pub struct Shrunk {
-    /// What it does without.
+    /// Names of the kinds that were switched off.
     pub without: Vec<&'static str>,
-    /// What it needs, of what can be left out.
+    /// Names of the kinds that the failure needs.
     pub needs: Vec<&'static str>,
-    /// The run.
+    /// The result of the smaller run.
     pub outcome: Outcome,
 }
 
@@ -21,8 +21,8 @@ fn same(one: &Outcome, other: &Outcome) -> bool {
     one.verdict == other.verdict && id(one) == id(other)
 }
 
-/// Leaves out one kind of fault and of client after the other, as long as the run breaks the same invariant. Each kind draws
-/// from a stream of its own, so that the others happen as before.
+/// Switches off one kind of fault or client after the other, as long as the run violates the same invariant. Each
+/// kind has its own random streams, so the others stay as they were.
 #[must_use]
 pub fn shrink(options: &Options, failed: &Outcome, lowering: bool) -> Option<Shrunk> {
     if matches!(failed.verdict, Verdict::Holds | Verdict::Unknown) {
@@ -46,11 +46,11 @@ pub fn shrink(options: &Options, failed: &Outcome, lowering: bool) -> Option<Shr
     same(&outcome, failed).then_some(Shrunk { without, needs, outcome })
 }
 
-/// The last lines of a log, up to what was found, that say something new: what arrives and what is said to a machine by its timers, its disk and its
-/// callers; each with its participant in a column.
+/// The last informative lines of a log before the first violation: messages that arrive, and inputs from timers,
+/// disk and callers, with a column for the participant.
 #[must_use]
 pub fn story(log: &str, lines: usize) -> Vec<String> {
-    // What comes after the first finding is the end of the run.
+    // Lines after the first violation are only the end of the run.
     let found = |line: &&str| line.split_whitespace().nth(1).is_some_and(|who| who.starts_with("judge"));
     let through = log.lines().position(|line| found(&line)).map_or(usize::MAX, |at| at + 1);
     let told: Vec<String> = log.lines().take(through).filter_map(line).collect();

@@ -1,4 +1,4 @@
-//! The production store on a simulated disk, as a driver has it.
+//! The production store on a simulated disk, as a driver uses it.
 
 use crate::disk::{Disk, Trouble};
 use crate::ended::Ended;
@@ -16,34 +16,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
-/// Operations of the disk in one write, about: within so many the trouble strikes.
+/// Approximate number of disk operations per write; a failure strikes at one of them.
 const OPERATIONS: u64 = 24;
 
-/// A store that can be struck.
+/// A store whose writes can fail.
 pub struct Storage {
-    /// The store.
+    /// The production store.
     pub store: Store,
-    /// Its disk.
+    /// The simulated disk below the store.
     pub disk: Disk,
-    /// What may happen to it.
+    /// Probabilities of failures.
     pub options: Values,
-    /// Decides.
+    /// Random stream of this disk.
     pub chance: Stream,
-    /// Whose it is.
+    /// Number of the node.
     pub node: u8,
-    /// Which start of it.
+    /// Number of the node's start.
     pub boot: u64,
-    /// Who watches.
+    /// Judges what becomes durable.
     pub judge: Arc<Mutex<Judge>>,
-    /// Events.
+    /// Receives the events.
     pub event_log: EventLog,
-    /// Where the end of the node is told.
+    /// Receives a report when the node ends by a failure of its disk.
     pub ended: mpsc::UnboundedSender<Ended>,
-    /// Whether the node has power.
+    /// False after the node's power has failed.
     pub alive: Arc<AtomicBool>,
-    /// No faults any more.
+    /// True once the phase of faults is over.
     pub calm: Arc<AtomicBool>,
-    /// How long the last write took.
+    /// Simulated duration of the last write.
     pub took: Duration,
 }
 
@@ -52,7 +52,7 @@ impl driver::Storage for Storage {
 
     fn write(&mut self, batches: &[Batch<ControlPlaneEntry>]) -> Result<(), String> {
         let (chance, options) = (&mut self.chance, &self.options);
-        // Every kind draws, though at most one strikes.
+        // Every kind of fault draws, so that the draws of the others do not depend on it; at most one strikes.
         let kinds = faults::ALL.iter().filter_map(|kind| Some((kind.name(), kind.write(chance, options)?)));
         let drawn = kinds.collect::<Vec<_>>().first().copied();
         let (after, calm) = (self.chance.below(OPERATIONS), self.calm.load(Ordering::Relaxed));

@@ -1,14 +1,14 @@
-//! Randomness, one stream for each purpose: one more draw somewhere changes nothing elsewhere.
+//! Random numbers, with a stream for each purpose, so that an additional draw for one purpose changes no other.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// A stream of draws.
+/// A stream of random numbers for one purpose.
 #[derive(Clone, Debug)]
 pub struct Stream(ChaCha8Rng);
 
-/// The generator for one purpose, and one participant or link of it.
+/// The random number generator for a purpose and a participant or link.
 #[must_use]
 pub fn generator(seed: u64, purpose: &str, which: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
@@ -22,43 +22,44 @@ pub fn generator(seed: u64, purpose: &str, which: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// Names a directed link between two nodes.
+/// The number of a directed link, for [`Stream::new`].
 #[must_use]
 pub fn link(from: u8, to: u8) -> u64 {
     u64::from(from) << 8 | u64::from(to)
 }
 
 impl Stream {
-    /// The stream for one purpose, and one participant or link of it.
+    /// The stream for a purpose and a participant or link.
     #[must_use]
     pub fn new(seed: u64, purpose: &str, which: u64) -> Self {
         Self(generator(seed, purpose, which))
     }
 
-    /// A number below this one; 0 if there is none.
+    /// A uniform number below `bound`; 0 if `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        // Bounds are tiny against 2^64: no skew that matters.
+        // Bounds are tiny compared with 2^64, so the bias is negligible.
         self.0.next_u64().checked_rem(bound).unwrap_or(0)
     }
 
-    /// A number from the first through the second.
+    /// A uniform number in an inclusive range.
     pub fn between(&mut self, from: u64, through: u64) -> u64 {
         from + self.below(through.saturating_sub(from) + 1)
     }
 
-    /// Yes, so many times in a million.
+    /// True with a probability in parts per million.
     pub fn chance(&mut self, ppm: u64) -> bool {
-        // The draw is made in any case, so that switching a fault off leaves the others where they were.
+        // Draws in any case, so that switching a fault off does not shift later draws.
         self.below(1_000_000) < ppm
     }
 
-    /// One of these.
+    /// A uniform choice from a list; `None` if it is empty.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
         let at = self.below(u64::try_from(from.len()).ok()?);
         from.get(usize::try_from(at).ok()?).copied()
     }
 
-    /// A duration with a heavy tail: half of them below `scale`, one in 2^n above `n * scale`, none above `16 * scale`.
+    /// A duration with a heavy tail: half are below `scale`, one in 2^n is above `n * scale`, none is above `16 *
+    /// scale`.
     pub fn tail(&mut self, scale: u64) -> u64 {
         let doublings = u64::from(self.0.next_u64().leading_zeros()).min(15);
         doublings * scale + self.below(scale + 1)

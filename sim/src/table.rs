@@ -1,5 +1,5 @@
-//! The table as the log makes it, one entry after the other, with everything that it ever was: what clients and watchers
-//! are told is held against it.
+//! The placement table with its whole past, computed from the log entry by entry. Answers to clients and watchers
+//! are compared with it.
 
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState, PartitionName};
 use cutover::core::ids::{Epoch, Index, PartitionId, Revision};
@@ -7,55 +7,55 @@ use cutover::core::migration::PartitionRecord;
 use cutover::core::raft::{Content, Effect, Entry, Machine as _};
 use std::collections::BTreeMap;
 
-/// A partition from one revision on.
+/// A change of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Turn {
-    /// From this place of the log on
+    /// The revision of the change.
     pub revision: Revision,
-    /// this partition
+    /// The partition.
     pub partition: PartitionId,
-    /// has this record; none: it is gone.
+    /// The partition's record after the change; `None` if it was deleted.
     pub record: Option<PartitionRecord>,
-    /// Its name, if it has one.
+    /// The partition's name, if it has one.
     pub name: Option<PartitionName>,
 }
 
-/// The table, and all that it was.
+/// The placement table with all its past states.
 #[derive(Clone, Debug)]
 pub struct Table {
     state: ControlPlaneState,
     through: Index,
     turns: Vec<Turn>,
-    /// The answer to each entry that a client asked for.
+    /// The answer to each entry that a client proposed, by index.
     answers: BTreeMap<Index, Answer>,
 }
 
 impl Table {
-    /// As it was founded, at this place.
+    /// The table as founded, at log index `founded`.
     #[must_use]
     pub const fn new(state: ControlPlaneState, founded: Index) -> Self {
         Self { state, through: founded, turns: Vec::new(), answers: BTreeMap::new() }
     }
 
-    /// The state.
+    /// The newest state.
     #[must_use]
     pub const fn state(&self) -> &ControlPlaneState {
         &self.state
     }
 
-    /// The last entry in it.
+    /// Index of the last applied entry.
     #[must_use]
     pub const fn through(&self) -> Index {
         self.through
     }
 
-    /// Everything that changed, in order.
+    /// All changes, in order.
     #[must_use]
     pub fn turns(&self) -> &[Turn] {
         &self.turns
     }
 
-    /// A node has applied an entry; only the first to do so counts.
+    /// Call when a node applies an entry. Entries that another node applied before are ignored.
     pub(crate) fn applied(&mut self, at: Index, entry: &Entry<ControlPlaneEntry>, effect: &Effect<Answer>) {
         if at != self.through.next() {
             return;
@@ -68,7 +68,7 @@ impl Table {
         if *repeated {
             return;
         }
-        // The nodes apply the same entry, and say so if it breaks an invariant.
+        // The nodes apply the same entry and report broken invariants themselves.
         let answer = self.state.apply(at, payload, &mut None);
         self.answers.insert(at, answer);
         let partition = match (&answer, payload) {
@@ -81,13 +81,13 @@ impl Table {
         self.turns.push(Turn { revision: Revision(at.0), partition, record, name });
     }
 
-    /// The answer to the entry at this place.
+    /// The answer to the entry at an index.
     #[must_use]
     pub fn answer_at(&self, at: Index) -> Option<&Answer> {
         self.answers.get(&at)
     }
 
-    /// The epoch that the entry at this place gave.
+    /// The epoch that the entry at an index assigned.
     #[must_use]
     pub fn epoch_at(&self, at: Index) -> Option<Epoch> {
         match self.answers.get(&at)? {
@@ -104,12 +104,12 @@ impl Table {
         self.turns.get(..until).unwrap_or_default()
     }
 
-    /// A partition as it was at a revision.
+    /// The latest change of a partition up to a revision.
     fn turn_at(&self, partition: PartitionId, revision: Revision) -> Option<&Turn> {
         self.until(revision).iter().rev().find(|turn| turn.partition == partition)
     }
 
-    /// The record of a partition as it was at a revision.
+    /// The record of a partition at a revision.
     #[must_use]
     pub fn record_at(&self, partition: PartitionId, revision: Revision) -> Option<PartitionRecord> {
         self.turn_at(partition, revision)?.record.clone()
@@ -122,7 +122,7 @@ impl Table {
         self.turn_at(turn.partition, revision).filter(|last| last.name.as_ref() == Some(name))
     }
 
-    /// Whether a name was a partition's all the time, from one revision to another.
+    /// Whether a name belonged to the same existing partition during the whole range of revisions.
     #[must_use]
     pub fn named_throughout(&self, name: &PartitionName, from: Revision, to: Revision) -> bool {
         let between = self.turns.iter().filter(|turn| turn.revision > from && turn.revision <= to);
@@ -130,7 +130,7 @@ impl Table {
         all.all(|revision| self.named_at(name, revision).is_some())
     }
 
-    /// Everything that there was at a revision, by number.
+    /// All partitions that existed at a revision.
     #[must_use]
     pub fn all_at(&self, revision: Revision) -> BTreeMap<PartitionId, &Turn> {
         let last = self.until(revision).iter().map(|turn| (turn.partition, turn));

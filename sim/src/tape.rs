@@ -1,9 +1,9 @@
-//! A flight recording in memory: written, read back and replayed as the recorder's files are.
+//! A flight recording in memory: written, read back and replayed in the same way as a file of the recorder.
 
 use cutover::core::control_plane::{ControlPlaneConsensus, ControlPlaneInput};
 use cutover::core::trace::recording::{Frame, RecordingError, digest, frames, replay};
 
-/// One start of one node.
+/// The recording of one start of a node.
 #[derive(Default)]
 pub struct Tape {
     bytes: Vec<u8>,
@@ -18,7 +18,7 @@ impl Tape {
         }
     }
 
-    /// The engine is about to get this input.
+    /// Call before the engine gets an input.
     pub fn input(&mut self, before: &dyn ControlPlaneConsensus, input: &ControlPlaneInput) {
         if self.bytes.is_empty() {
             self.write(Frame::start(before));
@@ -26,10 +26,10 @@ impl Tape {
         self.write(Ok(Frame::Input(input.clone())));
     }
 
-    /// Whether the recording ends in this state.
+    /// Replays the recording and returns whether it ends in the state of `engine`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// [`RecordingError`] if the recording cannot be read.
     pub fn ends_as(mut self, engine: &dyn ControlPlaneConsensus) -> Result<(), RecordingError> {
         if self.bytes.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a run can do without: kinds of faults, and of clients. Each draws from streams of its own.
+//! The kinds of faults and clients that can be switched off. Each has its own random streams.
 
 use crate::faults;
 use crate::options::{Draw, Drawn, Options};
@@ -22,14 +22,14 @@ impl LeaveOut {
     }
 }
 
-/// Kinds of clients; those of partitions by number stay.
+/// Kinds of clients that can be switched off; clients of numbered partitions always run.
 const CLIENTS: [(&str, LeaveOut); 3] = [
     ("roaming", LeaveOut::Clients(|options| options.work.roaming = 0)),
     ("watchers", LeaveOut::Clients(|options| options.work.watchers = 0)),
     ("namers", LeaveOut::Clients(|options| options.work.namers = 0)),
 ];
 
-/// All kinds, with their names.
+/// All kinds that can be switched off, with their names.
 pub fn kinds() -> impl Iterator<Item = (&'static str, LeaveOut)> {
     let chance = |option: &&Drawn| matches!(option.draw, Draw::Chance(_));
     let faults = faults::ALL
@@ -38,10 +38,10 @@ pub fn kinds() -> impl Iterator<Item = (&'static str, LeaveOut)> {
     faults.chain(CLIENTS)
 }
 
-/// The kinds of these names.
+/// Finds kinds by name.
 ///
 /// # Errors
-/// The first name that is none, and the names that there are.
+/// A text with the first unknown name and the names that exist.
 pub fn named(names: &[String]) -> Result<Vec<LeaveOut>, String> {
     let kind = |name: &String| {
         let found = kinds().find(|(known, _)| known == name).map(|(_, leave_out)| leave_out);

@@ -1,4 +1,4 @@
-//! Some seeds hold, and a seed is the same run wherever it runs.
+//! Some seeds hold, and a seed gives the same run on every machine and in every process.
 
 #![cfg(madsim)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -14,7 +14,7 @@ fn program(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cutover-sim")).args(args).output().unwrap()
 }
 
-/// Runs a seed in a process of its own, and gives what happened in words.
+/// Runs a seed in a separate process and returns its events as text.
 fn events(seed: &str, file: &Path) -> Vec<u8> {
     let ran = program(&["--seed", seed, "--log", file.to_str().unwrap()]);
     assert!(ran.status.success(), "{ran:?}");
@@ -96,7 +96,7 @@ fn kinds_can_be_left_out() {
     assert!(text.contains("\"crashes\"") && text.contains("crash-in-write"), "{text}");
 }
 
-/// A participant in each line, and nothing that says what the line before it said.
+/// Each line names a participant, and no line repeats what the line before it says.
 #[test]
 fn the_last_lines_of_a_run() {
     let log = "   0.100000000 n1 boots [1, 1] \n   \

@@ -1,6 +1,5 @@
 //! Disaster recovery: founds a new cluster from the data directory of one node (`recover`) or from a backup
-//! (`restore`).
-//! Works offline, only with `--yes`, and writes an audit record next to the new data.
+//! (`restore`). Works offline, only with `--yes`, and writes an audit record next to the new data.
 
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
@@ -47,7 +46,7 @@ pub struct RestoreArgs {
     decision: Decision,
 }
 
-/// Somebody who answers for what may be lost.
+/// The responsible operator, for the audit record.
 #[derive(Debug, clap::Args)]
 struct Decision {
     /// Name of the responsible operator, for the audit record
@@ -62,8 +61,8 @@ struct Decision {
 }
 
 /// Added to the highest epoch and migration id of the recovered state. Entries lost with the old cluster gave
-/// out higher
-/// ids than the recovered state shows, but fewer than this many: new ids are above the fence of every sink.
+/// out higher ids than the recovered state shows, but fewer than this many: new ids are above the fence of
+/// every sink.
 const LEAP: u64 = 1 << 32;
 
 struct Order<'a> {

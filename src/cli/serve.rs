@@ -100,8 +100,7 @@ fn log(filter: &str, json: bool) -> Result<(), Failed> {
 }
 
 /// Opens the data directory. If it does not exist and the node has peers, creates an empty one: the node then
-/// waits to be
-/// admitted. A node without peers refuses, since it would wait forever.
+/// waits to be admitted. A node without peers refuses, since it would wait forever.
 fn open(config: &NodeConfig) -> Result<(Store, Durable<ControlPlaneEntry>), Failed> {
     let identity = config.store_identity();
     match Store::open(&config.data, &identity) {

@@ -99,8 +99,7 @@ impl ClientError {
     }
 
     /// The error to report when an earlier attempt may have been applied: an answer from the log is final,
-    /// every other error
-    /// leaves the outcome unknown.
+    /// every other error leaves the outcome unknown.
     pub(super) fn after_unknown(self) -> Self {
         let says = matches!(self, Self::Refused { .. } | Self::SessionExpired { .. });
         if says { self } else { Self::Indeterminate }
@@ -130,10 +129,9 @@ pub(super) fn judge(status: &Status) -> Verdict {
 }
 
 /// Whether a status without `ErrorDetail` is a node's answer, given before anything was applied. All other
-/// codes can also come
-/// from a broken connection: a node that dies resets its streams with any of them (`code_from_h2` in tonic:
-/// INTERNAL,
-/// CANCELLED, RESOURCE_EXHAUSTED, UNKNOWN and others), and an answer that cannot be decoded is INTERNAL.
+/// codes can also come from a broken connection: a node that dies resets its streams with any of them
+/// (`code_from_h2` in tonic: INTERNAL, CANCELLED, RESOURCE_EXHAUSTED, UNKNOWN and others), and an answer that
+/// cannot be decoded is INTERNAL.
 const fn is_answer(code: Code) -> bool {
     match code {
         Code::InvalidArgument

@@ -1,11 +1,9 @@
 //! A client of the control plane. It finds the leader and follows changes of it, keeps a deadline, and
-//! repeats a call where
-//! that is safe.
+//! repeats a call where that is safe.
 //!
 //! Reads are repeated until the deadline. So are changes in a [`Session`], which the cluster applies once per
-//! ticket, however
-//! often the request arrives. A change without a session is sent once; if no answer comes, its outcome is
-//! *indeterminate*.
+//! ticket, however often the request arrives. A change without a session is sent once; if no answer comes,
+//! its outcome is *indeterminate*.
 //!
 //! May import: `core::ids`, `core::raft`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`, `node::proto`, `node::tls`.
 
@@ -163,8 +161,7 @@ impl Client {
     }
 
     /// Records how a stream from this node ended. If the node does not know the leader or is gone, the next
-    /// stream is opened
-    /// at another node.
+    /// stream is opened at another node.
     fn stream_ended(&self, address: &Address, status: &tonic::Status) {
         match judge(status) {
             Verdict::Elsewhere { .. } => self.avoid(address, false),

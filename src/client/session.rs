@@ -49,8 +49,7 @@ pub struct Unresolved {
 
 impl Unresolved {
     /// Adds the outcome of one more attempt. Once an attempt may have been applied, only an answer from the
-    /// log is final; a later
-    /// attempt that is denied, or finds no partition of that name, is not.
+    /// log is final; a later attempt that is denied, or finds no partition of that name, is not.
     fn settle(
         mut self: Box<Self>,
         outcome: Result<Applied, ClientError>,

@@ -1,12 +1,10 @@
 //! The write gate of a gateway: a table of placements, kept up to date by a watch.
 //!
 //! A reader loads one pointer, and takes no lock that a writer can hold. A change creates a new table, which
-//! shares all but
-//! 64 entries with the old one, and replaces the pointer.
+//! shares all but 64 entries with the old one, and replaces the pointer.
 //!
 //! The table has two levels of arrays, because every write looks up its admission. The maps of `imbl` take
-//! 1.6 to 5.7 times as
-//! long for a look-up among 10,000 partitions, and 3.5 to 15 times among 100,000.
+//! 1.6 to 5.7 times as long for a look-up among 10,000 partitions, and 3.5 to 15 times among 100,000.
 
 use crate::core::gate::{WriteAdmission, admit_cached_write};
 use crate::core::ids::{Epoch, PartitionId, Revision};
@@ -125,10 +123,8 @@ impl Gate {
     }
 
     /// Decides whether a write that was resolved at this epoch may be sent. `None` if the partition is not in
-    /// the table. A
-    /// partition with guarantee `timed`, whose sink cannot refuse late writes, is never admitted from a
-    /// table: use
-    /// [`Client::admit`](super::Client::admit).
+    /// the table. A partition with guarantee `timed`, whose sink cannot refuse late writes, is never admitted
+    /// from a table: use [`Client::admit`](super::Client::admit).
     pub fn admit(&mut self, partition: PartitionId, resolved_at: Epoch) -> Option<WriteAdmission> {
         self.cache.load().get(partition).map(|view| admit_cached_write(view, resolved_at))
     }

@@ -71,7 +71,7 @@ impl Watch {
             };
             match event.map_or(Step::Wait, |event| self.cache.handle(event)) {
                 Step::Wait => {}
-                Step::Tell(update) => {
+                Step::Apply(update) => {
                     self.ended = 0;
                     return Ok(update);
                 }

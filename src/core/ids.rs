@@ -75,25 +75,25 @@ number!(
     Serial(u64), ""
 );
 
-/// Steps of a counter. They saturate, so that none wraps around to a number that was used.
+/// Defines the methods that step a counter. They saturate, so that a counter cannot wrap around to a number that was used.
 macro_rules! steps {
     ($($name:ident: $($step:ident)+;)+) => { $(impl $name { $(steps!($step);)+ })+ };
     (next) => {
-        /// The one after this.
+        /// The next number, saturating at the largest one.
         #[must_use]
         pub const fn next(self) -> Self {
             Self(self.0.saturating_add(1))
         }
     };
     (previous) => {
-        /// The one before this, or `ZERO`.
+        /// The previous number, or 0.
         #[must_use]
         pub const fn previous(self) -> Self {
             Self(self.0.saturating_sub(1))
         }
     };
     (plus) => {
-        /// The one that comes `count` later.
+        /// The number that is greater by `count`, saturating at the largest one.
         #[must_use]
         pub const fn plus(self, count: u64) -> Self {
             Self(self.0.saturating_add(count))
@@ -217,14 +217,14 @@ macro_rules! enforce {
 #[doc(hidden)]
 pub use alloc::format as __format;
 
-/// A renaming of interchangeable ids: sessions and nodes. An id without a new name keeps its own.
+/// A renaming of interchangeable ids, used for symmetry reduction. An id that is not renamed keeps its value.
 pub trait Names {
-    /// A session's new name.
+    /// The new name of a session.
     fn session(&self, session: SessionId) -> SessionId {
         session
     }
 
-    /// A node's new name.
+    /// The new name of a node.
     fn node(&self, node: NodeId) -> NodeId {
         node
     }

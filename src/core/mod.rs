@@ -1,5 +1,5 @@
-//! The pure part: state machines that take one input at a time and return their outputs in the order in which these
-//! must take effect.
+//! The pure part of the crate: deterministic state machines that take one input at a time, and return their
+//! outputs in the order in which they must take effect.
 //!
 //! Built alone (`--no-default-features`) it is `no_std`, so the compiler refuses clocks, files, sockets, threads and
 //! hash maps with a random seed.

@@ -1,8 +1,9 @@
-//! What waits for the disk: the rule that whoever performs a node's outputs has to keep.
+//! The outbox: holds a node's messages back until the batches that they depend on are durable.
 //!
-//! A node says what is to be done, in order. A message that rests on its disk leaves once every batch in front of it is
-//! durable; everything else may be done at once (ADR 0023). The driver, the checker, the simulator and the tests hand
-//! every output to the same [`Outbox`]:
+//! A node emits its outputs in order. A message for which
+//! [`Body::after_persist`](crate::core::raft::Body::after_persist) holds may be sent only after every batch
+//! emitted before it is durable; every other output is performed at once (ADR 0023). The driver, the checker,
+//! the simulator and the tests pass every output through the same [`Outbox`]:
 //!
 //! ```text
 //!   outputs ──▶ pass ──▶ perform: a batch goes to the disk under its number, a message to its peer, …
@@ -21,13 +22,13 @@ use crate::core::raft::{BatchNumber, Machine, Message, Output, Payload};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Batches on their way to the disk, and the messages that wait for them.
+/// The batches that are not durable yet, each with the messages that wait for it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Outbox<P> {
     waiting: VecDeque<Waiting<P>>,
 }
 
-/// A batch that is not durable, and what waits for it and for every batch before it.
+/// A batch that is not durable yet, and the messages emitted after it and before the next batch.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Waiting<P> {
     batch: BatchNumber,
@@ -41,8 +42,9 @@ impl<P> Default for Outbox<P> {
 }
 
 impl<P> Outbox<P> {
-    /// Takes the next output. Gives it back if it may be performed at once; keeps it otherwise.
-    #[must_use = "what is given back has to be performed now"]
+    /// Takes the next output. Returns it if it may be performed now; otherwise keeps it until
+    /// [`Outbox::durable`] frees it.
+    #[must_use = "a returned output must be performed now"]
     pub fn pass<M: Machine<Payload = P>>(&mut self, output: Output<M>) -> Option<Output<M>> {
         match output {
             Output::Persist { number, batch } => {
@@ -56,7 +58,8 @@ impl<P> Outbox<P> {
                 }
                 Some(_) | None => Some(Output::Send(message)),
             },
-            // An outcome and a read rest on what a quorum has, durably; the others concern this node's memory alone.
+            // An outcome or a read depends on what is durable on a quorum. The others concern this node's
+            // memory only.
             other @ (Output::SetTimer(_)
             | Output::CancelTimer(_)
             | Output::Applied { .. }
@@ -70,8 +73,9 @@ impl<P> Outbox<P> {
         }
     }
 
-    /// This batch is durable, and every batch before it: gives the messages that waited for no other, in their order.
-    #[must_use = "what waited for the disk has to be sent now"]
+    /// Records that this batch and all before it are durable. Returns the messages that may be sent now, in
+    /// order.
+    #[must_use = "the returned messages must be sent now"]
     pub fn durable(&mut self, through: BatchNumber) -> Vec<Message<P>> {
         let mut free = Vec::new();
         while let Some(oldest) = self.waiting.pop_front_if(|oldest| oldest.batch <= through) {
@@ -80,19 +84,19 @@ impl<P> Outbox<P> {
         free
     }
 
-    /// Batches on their way to the disk.
+    /// The number of batches that are not durable yet.
     #[must_use]
     pub fn batches(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Messages that wait, in their order.
+    /// The messages that wait, in order.
     pub fn messages(&self) -> impl Iterator<Item = &Message<P>> {
         self.waiting.iter().flat_map(|waiting| &waiting.messages)
     }
 
-    /// Puts messages that leave together in one order, whatever order they came in: they are on the network at once. For
-    /// those who compare outboxes.
+    /// Sorts the messages that wait for the same batch, so that outboxes can be compared: such messages are
+    /// sent together, and the network may reorder them anyway.
     pub fn sort(&mut self)
     where
         P: Ord,
@@ -104,7 +108,8 @@ impl<P> Outbox<P> {
 }
 
 impl<P: Payload> Outbox<P> {
-    /// The outbox under new names, of a node whose machine is `M`; [sorted](Outbox::sort).
+    /// The outbox with sessions and nodes renamed, for symmetry reduction, and [sorted](Outbox::sort). `M` is
+    /// the node's state machine.
     #[must_use]
     pub fn renamed<M: Machine<Payload = P>>(&self, names: &dyn Names) -> Self {
         let waiting = |Waiting { batch, messages }: &Waiting<P>| Waiting {
@@ -138,11 +143,12 @@ mod tests {
         Output::Persist { number: BatchNumber(number), batch }
     }
 
-    /// Which of these promises, numbered from 1, leave at once when they are said in this order between batches (0).
-    fn leaves(outbox: &mut Outbox<ControlPlaneEntry>, said: &[u64]) -> Vec<u64> {
+    /// Which of these promises, numbered from 1, are sent at once if they are emitted in this order, with
+    /// batches (0) between.
+    fn leaves(outbox: &mut Outbox<ControlPlaneEntry>, emitted: &[u64]) -> Vec<u64> {
         let mut left = Vec::new();
         let mut batches = 0;
-        for number in said {
+        for number in emitted {
             let output = match number {
                 0 => {
                     batches += 1;
@@ -167,13 +173,13 @@ mod tests {
         assert_eq!(leaves(&mut outbox, &[1, 0, 2, 0, 3, 4]), [1]);
         assert_eq!(outbox.batches(), 2);
         assert_eq!(outbox.durable(BatchNumber(1)), promises(&[2]));
-        assert!(leaves(&mut outbox, &[5]).is_empty(), "it stands behind the second batch, too");
+        assert!(leaves(&mut outbox, &[5]).is_empty(), "it waits for the second batch, too");
         assert_eq!(outbox.durable(BatchNumber(2)), promises(&[3, 4, 5]));
         assert_eq!(leaves(&mut outbox, &[6]), [6]);
     }
 
     #[test]
-    fn what_a_leader_says_waits_for_nothing() {
+    fn a_leaders_append_waits_for_no_batch() {
         let prev = LogPosition { term: Term(1), index: Index(1) };
         let append = Append { prev, entries: Vec::new(), commit: Index(1), round: 0 };
         let append = ControlPlaneOutput::Send(message(Body::Append(append)));
@@ -184,20 +190,17 @@ mod tests {
     }
 
     #[test]
-    fn batches_that_become_durable_together_free_what_stands_between_them() {
+    fn batches_that_become_durable_together_free_the_messages_between_them() {
         let mut outbox = Outbox::default();
         assert!(leaves(&mut outbox, &[0, 1, 0, 2, 0, 3]).is_empty());
         assert_eq!(outbox.durable(BatchNumber(2)), promises(&[1, 2]));
-        assert_eq!(
-            outbox.durable(BatchNumber(2)),
-            promises(&[]),
-            "a report that comes again counts for nothing"
-        );
+        assert_eq!(outbox.durable(BatchNumber(2)), promises(&[]), "a repeated report has no effect");
         assert_eq!(outbox.durable(BatchNumber(9)), promises(&[3]));
         assert_eq!(outbox.batches(), 0);
     }
 
-    /// Numbers only grow, so a hash that had them would tell apart what does the same.
+    /// Batch numbers only grow. If `Hash` included them, a search would distinguish states that behave the
+    /// same.
     #[test]
     #[allow(clippy::disallowed_types, reason = "hashes of one process are compared with each other")]
     fn numbers_split_no_states() {

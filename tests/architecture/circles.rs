@@ -1,5 +1,5 @@
-//! Files that import one another in a circle. A folder's `mod.rs` is its facade: what it takes from its own parts does not
-//! count, and a name that it re-exports counts as an import of the part that has it.
+//! Finds files that import one another in a circle. A folder's `mod.rs` is its facade: its imports from its own
+//! parts are ignored, and an import of a name that it re-exports counts as an import of the part that defines it.
 
 use super::files::File;
 use super::rooms::{absolute, module};
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Module = Vec<String>;
 
-/// The circles among the files of one crate; each names its modules in order.
+/// The circles among the files of one crate, each as an ordered list of modules.
 pub fn circles(files: &[File]) -> Vec<Vec<String>> {
     let files =
         files.iter().filter(|file| !file.name().ends_with("main.rs") && !file.name().contains("/tests"));
@@ -36,7 +36,7 @@ pub fn circles(files: &[File]) -> Vec<Vec<String>> {
     strongly_connected(&graph)
 }
 
-/// The file that defines what `path` names; of a name that a facade re-exports, the part that has it.
+/// The file that defines what `path` names. For a name that a facade re-exports, this is the part that defines it.
 fn owner<'a>(path: &[String], files: &'a BTreeMap<Module, Vec<Module>>, depth: usize) -> Option<&'a Module> {
     let at = (0..=path.len()).rev().find_map(|length| files.get_key_value(&path[..length]));
     let (file, taken) = at?;
@@ -47,7 +47,7 @@ fn owner<'a>(path: &[String], files: &'a BTreeMap<Module, Vec<Module>>, depth: u
     Some(re_exported.and_then(|from| owner(from, files, depth + 1)).unwrap_or(file))
 }
 
-/// Tarjan's algorithm: the components of more than one file.
+/// Tarjan's algorithm: the strongly connected components of more than one file.
 fn strongly_connected(graph: &BTreeMap<&Module, BTreeSet<&Module>>) -> Vec<Vec<String>> {
     #[derive(Default)]
     struct Search<'a> {

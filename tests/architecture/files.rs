@@ -1,26 +1,26 @@
-//! The files of the repository.
+//! Reads the files of the repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A Rust file: its path from the root of the repository, and its text.
+/// A Rust file: its path relative to the root of the repository, and its text.
 pub struct File {
     pub path: PathBuf,
     pub text: String,
 }
 
 impl File {
-    /// For a text that is not on the disk.
+    /// A file that does not exist on disk, for tests of the checks.
     pub fn new(path: &str, text: &str) -> Self {
         Self { path: PathBuf::from(path), text: text.to_string() }
     }
 
-    /// Its path with `/` between the folders.
+    /// The path with `/` between the folders.
     pub fn name(&self) -> String {
         slashes(&self.path)
     }
 
-    /// A place in it, as compilers write it.
+    /// A position in the file, in the format of compiler messages.
     pub fn at(&self, line: usize) -> String {
         format!("{}:{line}", self.path.display())
     }
@@ -35,10 +35,10 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What a build or a run leaves behind.
+/// Folders that builds and runs create.
 const NOT_SOURCE: &[&str] = &[".git", "target", "runs"];
 
-/// Every file of the repository, as a path from its root with `/` between the folders, in the order of names.
+/// The paths of all files of the repository, relative to its root, with `/` between the folders, sorted.
 pub fn all_files() -> Result<Vec<String>, String> {
     let mut found = Vec::new();
     let mut open = vec![root().to_path_buf()];
@@ -60,12 +60,12 @@ pub fn all_files() -> Result<Vec<String>, String> {
     if found.is_empty() { Err("no file in the repository".to_owned()) } else { Ok(found) }
 }
 
-/// A text file of the repository.
+/// Reads a text file of the repository.
 pub fn read(name: &str) -> Result<String, String> {
     fs::read_to_string(root().join(name)).map_err(|error| format!("cannot read {name}: {error}"))
 }
 
-/// Every Rust file below `directory`. Fails if there is none, because a check over nothing passes.
+/// All Rust files below `directory`. Fails if there are none, because a check over nothing passes.
 pub fn rust_files(directory: &str) -> Result<Vec<File>, String> {
     let below = format!("{directory}/");
     let names = all_files()?;

@@ -1,10 +1,12 @@
-//! ARCHITECTURE.md against the tree: what it names exists, and what exists lies where it names a folder.
+//! Compares ARCHITECTURE.md with the tree: every path that it names exists, and every file lies in a folder that it
+//! names.
 
 use super::rooms::quoted;
 use std::collections::BTreeSet;
 
-/// The paths that a page names between backticks: `src/core/raft/`, `tests/mutants/**`, `Cargo.toml`, and the mere name of a
-/// source file, `election.rs`. Whatever else begins with no `top` is no path: `migration/moves` is a scope.
+/// The paths that a page names in backticks: `src/core/raft/`, `tests/mutants/**`, `Cargo.toml`, or just the name
+/// of a source file, `election.rs`. Other texts in backticks are paths only if they begin with a name in `top`:
+/// `migration/moves` is a scope, not a path.
 pub fn named_paths(page: &str, top: &BTreeSet<&str>) -> BTreeSet<String> {
     let is_path = |text: &String| {
         let first = text.split('/').next().unwrap_or_default();
@@ -14,7 +16,7 @@ pub fn named_paths(page: &str, top: &BTreeSet<&str>) -> BTreeSet<String> {
     prose(page).lines().flat_map(quoted).filter(is_path).collect()
 }
 
-/// A page without its fenced blocks.
+/// A page without its fenced code blocks.
 fn prose(page: &str) -> String {
     page.split("```").step_by(2).collect()
 }
@@ -38,7 +40,7 @@ pub fn links(page: &str, folder: &str) -> Vec<String> {
     inside.map(from_root).collect()
 }
 
-/// The paths of a page that are not there.
+/// The named paths that do not exist.
 pub fn stale(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
     let exists = |path: &str| {
         let path = path.trim_end_matches("**").trim_end_matches('/');
@@ -52,7 +54,7 @@ pub fn stale(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
     gone.map(|path| format!("`{path}` is named and is not there: correct the page")).collect()
 }
 
-/// What is wrong between the paths of ARCHITECTURE.md and the files of the tree.
+/// The differences between the paths on ARCHITECTURE.md and the files of the tree.
 pub fn violations(named: &BTreeSet<String>, files: &[String]) -> Vec<String> {
     let is_under = |file: &str| {
         let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));

@@ -1,4 +1,4 @@
-//! The table of ARCHITECTURE.md: which room a file is in, and which rooms a room may import.
+//! The table of rooms in ARCHITECTURE.md: which room a file belongs to, and which rooms a room may import.
 
 use super::files::File;
 use super::source;
@@ -7,20 +7,21 @@ use std::collections::BTreeSet;
 /// A row of the table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Room {
-    /// The path by which Rust code names it (`core::raft`), or a plain name that nothing imports.
+    /// The room's path in Rust code (`core::raft`), or a plain name if nothing imports it.
     pub name: String,
-    /// Whether it is such a path: on the page it stands between backticks then.
+    /// Whether the name is a path in Rust code; the page puts it in backticks then.
     pub is_module: bool,
     /// Its folders (ending with `/`) and files.
     pub places: Vec<String>,
-    /// Names of rows above it. A name without a row of its own stands for all rows in it: `core` for every `core::…`.
+    /// The rows above it that it may import. A name without a row of its own stands for all rows in it: `core` for
+    /// every `core::…`.
     pub may: Vec<String>,
 }
 
 /// The rows, in the order of the page.
 pub struct Rooms(pub Vec<Room>);
 
-/// The crates of the workspace as Rust names them, the folder of their sources, and what their rooms begin with.
+/// The workspace's crates: name in Rust code, folder of the sources, and prefix of the names of its rooms.
 const CRATES: &[(&str, &str, &[&str])] = &[
     ("cutover", "src/", &[]),
     ("cutover_report", "model/report/src/", &["cutover_report"]),
@@ -29,16 +30,16 @@ const CRATES: &[(&str, &str, &[&str])] = &[
     ("cutover_sim", "sim/src/", &["cutover_sim"]),
 ];
 
-/// Exported macros live at the root of the crate whatever module they are written in.
+/// Exported macros are at the root of the crate, whichever module defines them.
 const ROOT_MACROS: &[&str] = &["enforce"];
 
-/// The texts between backticks.
+/// The texts in backticks.
 pub fn quoted(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 impl Rooms {
-    /// Reads the one table of the page whose head begins with `| room |`.
+    /// Reads the table of the page whose header begins with `| room |`.
     pub fn parse(page: &str) -> Result<Self, String> {
         let rows = page.lines().skip_while(|line| !line.starts_with("| room |")).skip(2);
         let mut rooms: Vec<Room> = Vec::new();
@@ -67,22 +68,22 @@ impl Rooms {
         if rooms.is_empty() { Err("the page has no table of rooms".to_owned()) } else { Ok(Self(rooms)) }
     }
 
-    /// The room of a file: that of the longest place that it lies in.
+    /// The room of a file: the one with the longest place that contains it.
     pub fn of_file(&self, file: &str) -> Option<&Room> {
         let places = self.0.iter().flat_map(|room| room.places.iter().map(move |place| (room, place)));
         let at = |place: &str| file == place || (place.ends_with('/') && file.starts_with(place));
         places.filter(|(_, place)| at(place)).max_by_key(|(_, place)| place.len()).map(|(room, _)| room)
     }
 
-    /// The room that a path of Rust code names: the row with the longest name that it begins with. A macro counts as the
-    /// module of its name.
+    /// The room that a path in Rust code belongs to: the row with the longest name that is a prefix. A macro counts
+    /// as the module of its name.
     fn of_path(&self, path: &[String]) -> Option<&Room> {
         let path = path.join("::").replace('!', "");
         let named = self.0.iter().filter(|room| is_within(&path, &room.name));
         named.max_by_key(|room| room.name.len())
     }
 
-    /// Whether rooms lie below the folder of this file: then it only ties them together.
+    /// Whether there are rooms below this file's folder, so that the file only connects them.
     fn is_facade(&self, file: &str) -> bool {
         let Some((folder, name)) = file.rsplit_once('/') else { return false };
         let folder = format!("{folder}/");
@@ -92,7 +93,7 @@ impl Rooms {
             && !self.0.iter().any(|room| room.places.contains(&folder))
     }
 
-    /// What a file imports that its room may not, and what it names that is in no room.
+    /// The imports of a file that its room does not allow, and the paths in it that belong to no room.
     pub fn violations(&self, file: &File) -> Vec<String> {
         let name = file.name();
         if self.is_facade(&name) {
@@ -117,7 +118,7 @@ impl Rooms {
                     other.name,
                     room.may.join(", ")
                 )),
-                // `pub(in crate::core)`
+                // A visibility such as `pub(in crate::core)` is not an import.
                 None if !in_use && self.0.iter().any(|room| is_within(&room.name, &path.join("::"))) => {}
                 None => found.push(format!(
                     "{}: `{}` is in no room. Import the name from the module that owns it.",
@@ -129,12 +130,12 @@ impl Rooms {
         found
     }
 
-    /// Whether `may`, in a row's last column, allows that room.
+    /// Whether the entry `may` of a row's last column allows importing `room`.
     pub fn covers(&self, may: &str, room: &str) -> bool {
         may == room || (is_within(room, may) && !self.0.iter().any(|other| other.name == may))
     }
 
-    /// The rooms that a file names.
+    /// The rooms that a file imports.
     pub fn used(&self, file: &File) -> BTreeSet<&str> {
         let paths = imports(file);
         paths.iter().filter_map(|import| self.of_path(&import.path)).map(|room| room.name.as_str()).collect()
@@ -142,7 +143,7 @@ impl Rooms {
 }
 
 impl Room {
-    /// The line at the head of its folder or file.
+    /// The line "May import" that must be at the head of the room's folder or file.
     pub fn head(&self) -> String {
         let list: Vec<String> = self.may.iter().map(|may| format!("`{may}`")).collect();
         let list = if list.is_empty() { "nothing".to_owned() } else { list.join(", ") };
@@ -150,13 +151,13 @@ impl Room {
     }
 }
 
-/// Whether the path of a room, or of something in it, begins with that of `outer`.
+/// Whether a path is that of the room `outer`, or of something in it.
 fn is_within(room: &str, outer: &str) -> bool {
     room.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// The module of a file, from the root of its crate as the table names it. Nothing for tests and benches: they have no
-/// `crate` that others could import.
+/// The module path of a file, with the crate's name in the table as its root. `None` for tests and benchmarks,
+/// whose modules cannot be imported.
 pub fn module(file: &str) -> Option<Vec<String>> {
     let (_, folder, root) = CRATES.iter().find(|(_, folder, _)| file.starts_with(folder))?;
     let below = file.strip_prefix(folder)?.strip_suffix(".rs")?;
@@ -168,16 +169,16 @@ pub fn module(file: &str) -> Option<Vec<String>> {
     Some(path)
 }
 
-/// A path into a crate of the workspace, from the root of that crate as the table names it.
+/// A path into a crate of the workspace, with the crate's name in the table as its root.
 pub struct Import {
-    /// From 1.
+    /// Line number, from 1.
     pub line: usize,
     pub path: Vec<String>,
-    /// Whether it stands in a `use`.
+    /// Whether the path is in a `use`.
     pub in_use: bool,
 }
 
-/// What a file names outside of its tests.
+/// The paths that a file names outside of its tests.
 pub fn imports(file: &File) -> Vec<Import> {
     let own = module(&file.name());
     let paths = source::paths_outside_tests(&file.text);
@@ -188,7 +189,8 @@ pub fn imports(file: &File) -> Vec<Import> {
     paths.iter().filter_map(import).collect()
 }
 
-/// A path from the root of its crate, if that is one of ours; `own` is the module that it stands in.
+/// A path with the name of its crate as the root, if that crate is in the workspace. `own`: the module in which the
+/// path is written.
 pub fn absolute(path: &source::Path, own: Option<&[String]>) -> Option<Vec<String>> {
     let first = path.segments.first()?.as_str();
     let rest = &path.segments[1..];

@@ -1,34 +1,35 @@
-//! Reads Rust source as far as the architecture test needs it: which paths it names, on which line, and which of its
-//! items are tests. No parser: comments and literals are blanked first, and what is left is cut into tokens.
+//! Reads Rust source as far as the architecture tests need it: the paths that it names, with their lines, and the
+//! items that are tests. This is no parser: comments and literals are blanked, and the rest is split into tokens.
 
 use std::ops::Range;
 
-/// One path as written: `std::fs::read`, `crate::ids::Epoch`, or a single word. A `use` with braces gives one for
-/// each name in them.
+/// A path as written, such as `std::fs::read`, `crate::ids::Epoch`, or a single word. A `use` with braces yields a
+/// path for each name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    /// From 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// A macro's name keeps its `!`, a glob is `*`.
+    /// The segments of the path. The name of a macro keeps its `!`; a glob is `*`.
     pub segments: Vec<String>,
-    /// Whether it stands in a `use`.
+    /// Whether the path is in a `use`.
     pub import: bool,
 }
 
 impl Path {
-    /// Whether `pattern` (`std::fs`, `println!`, `Mutex`) occurs in it as whole segments.
+    /// Whether `pattern` (such as `std::fs`, `println!`, `Mutex`) occurs in the path as a sequence of whole
+    /// segments.
     pub fn contains(&self, pattern: &str) -> bool {
         let wanted: Vec<&str> = pattern.split("::").collect();
         self.segments.windows(wanted.len()).any(|window| window == wanted)
     }
 }
 
-/// The paths in `text`, comments and literals aside.
+/// All paths in a source text, except those in comments and literals.
 pub fn paths(text: &str) -> Vec<Path> {
     paths_in(&blank(text))
 }
 
-/// The paths in `text` outside the items under `#[cfg(test)]`.
+/// All paths in a source text outside of items under `#[cfg(test)]`.
 pub fn paths_outside_tests(text: &str) -> Vec<Path> {
     let mut code = blank(text);
     for item in test_items(&code) {
@@ -39,7 +40,7 @@ pub fn paths_outside_tests(text: &str) -> Vec<Path> {
     paths_in(&code)
 }
 
-/// How many lines of `text` are not part of an item under `#[cfg(test)]`.
+/// Number of lines of a source text outside of items under `#[cfg(test)]`.
 pub fn lines_outside_tests(text: &str) -> usize {
     let code = blank(text);
     let in_tests: usize =
@@ -47,7 +48,7 @@ pub fn lines_outside_tests(text: &str) -> usize {
     text.lines().count().saturating_sub(in_tests)
 }
 
-/// `text` with a space for each character of a comment or a literal.
+/// The text with comments and literals replaced by spaces.
 fn blank(text: &str) -> Vec<char> {
     let code: Vec<char> = text.chars().collect();
     let mut out = Vec::with_capacity(code.len());
@@ -65,7 +66,7 @@ fn blank(text: &str) -> Vec<char> {
     out
 }
 
-/// Where the comment or literal that begins at `at` ends; `at` itself if none begins there.
+/// End of the comment or literal that begins at `at`; `at` if none begins there.
 fn literal_end(code: &[char], at: usize) -> usize {
     let char_at = |i: usize| code.get(i).copied().unwrap_or('\0');
     let find = |from: usize, wanted: &[char]| {
@@ -107,7 +108,7 @@ fn literal_end(code: &[char], at: usize) -> usize {
     }
 }
 
-/// The spans of the items under `#[cfg(test)]`, attribute included, in blanked source.
+/// The ranges of the items under `#[cfg(test)]`, including the attribute, in blanked source.
 fn test_items(code: &[char]) -> Vec<Range<usize>> {
     let attribute: Vec<char> = "#[cfg(test)]".chars().collect();
     let mut items = Vec::new();
@@ -124,7 +125,7 @@ fn test_items(code: &[char]) -> Vec<Range<usize>> {
     items
 }
 
-/// An item ends with the brace that closes its first one, or with a semicolon before any.
+/// An item ends at the brace that closes its first brace, or at a semicolon before any.
 fn item_end(code: &[char], from: usize) -> usize {
     let (mut braces, mut others) = (0_i32, 0_i32);
     for (i, c) in code.iter().enumerate().skip(from) {
@@ -153,7 +154,7 @@ impl Token {
     }
 }
 
-/// Words, `::`, and every other character by itself.
+/// Splits blanked source into words, `::`, and single other characters.
 fn tokens(code: &[char]) -> Vec<Token> {
     let is_word = |c: &char| c.is_alphanumeric() || *c == '_';
     let mut out = Vec::new();
@@ -181,7 +182,7 @@ fn paths_in(code: &[char]) -> Vec<Path> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        // `use<'a>` in a bound is no import.
+        // The `use<'a>` of a bound is no import.
         if text(at) == "use" && text(at + 1) != "<" {
             let end = (at..tokens.len()).find(|i| text(*i) == ";").unwrap_or(tokens.len());
             out.extend(names_of_use(&tokens[at + 1..end]));
@@ -203,7 +204,7 @@ fn paths_in(code: &[char]) -> Vec<Path> {
     out
 }
 
-/// `a::{b, c::d}` names `a::b` and `a::c::d`.
+/// The paths in the tree of a `use`: `a::{b, c::d}` names `a::b` and `a::c::d`.
 fn names_of_use(tree: &[Token]) -> Vec<Path> {
     let mut out = Vec::new();
     let mut prefixes: Vec<Vec<String>> = Vec::new();

@@ -1,9 +1,9 @@
-//! The words of the project: names that were given up do not come back, and what docs/glossary.md says of the published
-//! designs is true of the code.
+//! The project's vocabulary: names that were given up do not come back, and the names that docs/glossary.md lists
+//! beside those of the published designs exist in the code.
 
 use super::files::{all_files, read, rust_files};
 
-/// A name that was given up, and what stands in its place. `path:` is about names of files.
+/// Names that were given up, with their replacements. `path:` marks names of files.
 #[rustfmt::skip]
 const GIVEN_UP: &[(&str, &str)] = &[
     ("Canvass", "VoteTracker"),
@@ -62,10 +62,10 @@ const GIVEN_UP: &[(&str, &str)] = &[
     ("path:mutants/nothing.patch", "control-no-change.patch"),
 ];
 
-/// Where old names may stand: the history, and the maps from old names to new ones.
+/// Files that may contain old names: the history, and the maps from old names to new ones.
 const HISTORY: &[&str] = &["CHANGELOG.md", "docs/renames", "tests/architecture/words.rs", "Cargo.lock"];
 
-/// Whether `word` stands in `line` with no letter, digit or `_` of its kind around it.
+/// Whether `word` occurs in `line` as a whole word.
 fn has(line: &str, word: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     line.match_indices(word).any(|(at, _)| {
@@ -82,7 +82,7 @@ fn given_up(file: &str, text: &str) -> Vec<String> {
             found.extend(is_named.then(|| format!("{file}: this name was given up for {new}")));
             continue;
         }
-        // A word of plain English counts in prose only where it is marked as a name.
+        // A word of plain English counts in prose only if it is marked as a name.
         let is_plain = old.chars().all(char::is_alphabetic);
         let is_prose = |line: &str| file.ends_with(".md") || line.trim_start().starts_with("//");
         let in_prose = if is_plain { format!("`{old}") } else { (*old).to_owned() };
@@ -95,7 +95,7 @@ fn given_up(file: &str, text: &str) -> Vec<String> {
     found
 }
 
-/// The identifiers in the second column of the page's tables of published names.
+/// The identifiers in the second column of the glossary's tables of published names.
 fn ours(page: &str) -> Vec<String> {
     let tables = page.split("## Names of the published designs").nth(1).unwrap_or_default();
     let rows = tables.lines().filter(|line| line.starts_with("| `"));

@@ -1,4 +1,5 @@
-//! A node without a port for peers: it serves alone, admits nobody, and grows into a cluster once it has a port.
+//! A node without a peer port: it serves by itself, admits nobody, and can become the first node of a cluster when
+//! it gets a port.
 
 use super::harness::until;
 use super::made::Cluster;
@@ -48,13 +49,13 @@ fn a_node_alone_grows_into_a_cluster_and_keeps_everything() {
     let before = cluster.status(0).unwrap();
     assert_eq!((before.role(), before.partitions, before.sessions), (Role::Leader, 2, 1));
 
-    // Its process dies, and comes back alone: everything is there.
+    // The process dies and restarts alone, with all its data.
     cluster.nodes[0].kill();
     cluster.nodes[0].start();
     cluster.serves();
     assert_eq!(cluster.ctl(&["list"]).ok(), listed);
 
-    // It gets a port for peers, and others join it.
+    // The node gets a peer port, and others join it.
     assert_eq!(cluster.nodes[0].terminate().code, 0);
     cluster.nodes[0].alone = false;
     for node in &mut cluster.nodes {
@@ -70,7 +71,7 @@ fn a_node_alone_grows_into_a_cluster_and_keeps_everything() {
     assert_eq!(cluster.ctl(&["list"]).ok(), listed);
     assert!(create(&cluster, &session, "initech").epoch >= created.epoch, "its session goes on");
 
-    // It is one of three now, and does not go back.
+    // The node is one of three now, and cannot serve alone again.
     assert_eq!(cluster.nodes[0].terminate().code, 0);
     cluster.nodes[0].alone = true;
     cluster.nodes[0]

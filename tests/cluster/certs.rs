@@ -1,10 +1,10 @@
-//! Certificates, made while the tests run.
+//! Makes certificates while the tests run.
 
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The files of one holder.
+/// The files of a certificate's holder: certificate, key and authority.
 #[derive(Clone, Debug)]
 pub struct Files {
     pub ca: PathBuf,
@@ -12,7 +12,7 @@ pub struct Files {
     pub key: PathBuf,
 }
 
-/// An authority with its own directory.
+/// A certificate authority with its own directory.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     directory: PathBuf,
@@ -20,7 +20,7 @@ pub struct Authority {
 
 fn named(subject: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
-    // RFC 4514 begins with the RDN that the certificate has last.
+    // RFC 4514 writes the last RDN of the certificate first.
     for rdn in subject.split(',').rev() {
         let kind = match rdn.split_once('=').unwrap().0 {
             "CN" => DnType::CommonName,
@@ -45,7 +45,8 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), directory: directory.to_path_buf() }
     }
 
-    /// The certificate of a subject, under a name for its files. A second one replaces the first.
+    /// Issues a certificate for a subject. `name`: the prefix of its files; a second certificate replaces the
+    /// first.
     pub fn issue(&self, name: &str, subject: &str) -> Files {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();

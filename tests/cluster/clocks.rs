@@ -1,4 +1,4 @@
-//! Wall clocks that jump: nothing may rest on them.
+//! Wall clocks that jump: no behaviour may depend on them.
 
 use super::harness::skipped;
 use super::made::Cluster;
@@ -6,7 +6,7 @@ use cutover::core::ids::NodeId;
 use std::fs;
 use std::path::PathBuf;
 
-/// The library that Debian's `faketime` has.
+/// The library of Debian's package `faketime`.
 fn library() -> Option<PathBuf> {
     let architectures = fs::read_dir("/usr/lib").ok()?.flatten();
     architectures.map(|one| one.path().join("faketime/libfaketime.so.1")).find(|path| path.exists())
@@ -24,13 +24,13 @@ fn a_clock_that_jumps_harms_nobody() {
             format!("LD_PRELOAD={}", library.display()),
             format!("FAKETIME_TIMESTAMP_FILE={}", file.display()),
             "FAKETIME_NO_CACHE=1".to_owned(),
-            // The monotonic clock goes on: a wall clock is what jumps.
+            // The monotonic clock continues; only the wall clock jumps.
             "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
             "DONT_FAKE_MONOTONIC=1".to_owned(),
         ];
     }
     let mut cluster = cluster.found();
-    // For two of three nodes it is another year, from one moment to the next.
+    // On two of three nodes the wall clock jumps by years.
     let jumps = ["+900d", "-900d", "+0", "2001-02-03 04:05:06"];
     for (round, how) in jumps.into_iter().enumerate() {
         fs::write(&file, format!("{how}\n")).unwrap();
@@ -46,7 +46,7 @@ fn a_clock_that_jumps_harms_nobody() {
     }
     let all = cluster.ctl(&["list"]).ok();
     assert_eq!(all.lines().count(), 1 + jumps.len(), "{all}");
-    // It did take effect: what the node says last is dated so.
+    // The jump took effect: the node's last log lines have the new date.
     let ended = cluster.nodes[0].terminate();
     assert!(ended.code == 0 && ended.err.contains("2001-02-03"), "{ended:?}");
 }

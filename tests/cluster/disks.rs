@@ -14,13 +14,13 @@ use std::process::Command;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A small disk.
+/// A small file system for a test.
 struct Disk {
     path: PathBuf,
 }
 
 impl Disk {
-    /// One of so many KiB, if this machine lets us have it.
+    /// Mounts a file system of this many KiB; `None` if this machine does not allow it.
     fn mount(path: &Path, kib: u32) -> Option<Self> {
         fs::create_dir_all(path).unwrap();
         let ran = run(Command::new("mount")
@@ -46,7 +46,7 @@ impl Drop for Disk {
 
 const CREATE: Transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
 
-/// Creates these partitions, until the node is gone; returns those that were acknowledged.
+/// Creates these partitions until the node ends, and returns those that were acknowledged.
 fn fill(cluster: &Cluster, partitions: Range<u32>) -> Vec<PartitionId> {
     let own = vec![address(cluster.nodes[0].client)];
     let client = Client::new(own, Arc::new(cutover::node::tls::Security::Plain), options(3)).unwrap();
@@ -72,12 +72,12 @@ fn a_full_disk_stops_a_node_and_loses_nothing() {
     cluster.nodes[0].start();
     let mut acknowledged = fill(&cluster, 1..201);
     assert_eq!(acknowledged.len(), 200);
-    // What is left of the disk is taken by something else.
+    // Another file takes the rest of the space.
     let _full = fs::write(disk.path.join("filler"), vec![1; 8 << 20]);
     acknowledged.extend(fill(&cluster, 201..20_000));
     let ended = cluster.nodes[0].end();
     ended.fails(70, &["the disk failed", "found no space left on device"]);
-    // Space is made, and it goes on.
+    // With space again, the node continues.
     fs::remove_file(disk.path.join("filler")).unwrap();
     cluster.nodes[0].start();
     cluster.serves();
@@ -105,7 +105,7 @@ fn a_disk_that_is_too_small_founds_nothing() {
     node.verb(&["init"]).fails(70, &["data", "found no space left on device"]);
     node.start_to_end().fails(70, &["data", "found no space left on device"]);
     disk.remount("size=64m");
-    // What was left of the attempts is no data directory, and does not stand in the way.
+    // The remains of failed attempts are no data directory, and do not prevent a new one.
     node.verb(&["serve", "--check-config"]).ok();
     node.verb(&["init"]).ok();
     node.start();

@@ -1,4 +1,4 @@
-//! Bytes that nobody meant, too many of them, and too many connections.
+//! Invalid bytes, too many bytes, and too many connections.
 
 use super::harness::{Node, until};
 use super::made::{Cluster, address, options};
@@ -12,10 +12,10 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What a node may need more, with everything that it was sent: far below what it was sent in all.
+/// Limit for the growth of a node's memory, far below what it is sent in total.
 const GROWTH_KIB: u64 = 32 << 10;
 
-/// Writes all of it, as far as the other end lets it, and reads whatever comes back.
+/// Writes the bytes until the peer closes the connection, and reads and ignores the answers.
 fn pour(at: SocketAddr, bytes: &[u8]) {
     let Ok(mut stream) = TcpStream::connect(at) else { return };
     stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
@@ -32,10 +32,10 @@ fn pours(node: &Node, seed: u64) {
         let mut bytes = vec![0; 1 << 20];
         random.fill_bytes(&mut bytes);
         pour(at, &bytes);
-        // What begins well is read further.
+        // Bytes with a valid beginning are parsed further.
         bytes[..PREFACE.len()].copy_from_slice(PREFACE);
         pour(at, &bytes);
-        // A frame of HTTP/2 that says it is the longest there is, and a record of TLS likewise.
+        // A frame of HTTP/2 with the maximum length, and a TLS record likewise.
         bytes[PREFACE.len()..PREFACE.len() + 4].copy_from_slice(&[0xff, 0xff, 0xff, 0]);
         pour(at, &bytes);
         bytes[..5].copy_from_slice(&[0x16, 3, 1, 0xff, 0xff]);
@@ -72,14 +72,14 @@ fn connections_have_a_bound() {
     let mut cluster = Cluster::of(1, false);
     cluster.nodes[0].sections = "[limits]\nconnections = 4\n".to_owned();
     let cluster = cluster.found();
-    // A client's own connection takes one place, and others take the rest.
+    // A client's connection takes one place; others take the rest.
     let client = cluster.client();
     cluster.run(client.members()).unwrap();
     let mut held: Vec<TcpStream> = Vec::new();
     until("a connection that is closed at once", || {
         let mut stream = TcpStream::connect(cluster.nodes[0].client).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-        // One that is let in is greeted with the settings of HTTP/2.
+        // A connection that is accepted receives the settings of HTTP/2.
         let refused = matches!(stream.read(&mut [0; 64]), Ok(0) | Err(_)) && {
             let mut again = [0; 1];
             matches!(stream.read(&mut again), Ok(0))
@@ -88,7 +88,7 @@ fn connections_have_a_bound() {
         refused.then_some(())
     });
     assert!(held.len() <= 5, "{} connections were let in", held.len());
-    // Who is in stays in; who comes later waits until there is room.
+    // Existing connections stay; new ones wait until one is closed.
     cluster.run(client.members()).unwrap();
     drop(held);
     cluster.serves();
@@ -117,7 +117,7 @@ fn messages_have_a_bound() {
             assert_eq!(status.code(), tonic::Code::OutOfRange, "{status:?}");
             assert!(status.message().contains("65536"), "{status:?}");
         }
-        // A name that fits into a message and not into the log.
+        // A name that fits into a message but not into the log.
         let by = By::Name("x".repeat(1 << 10));
         let request = ResolveRequest { partition: Some(PartitionRef { by: Some(by) }) };
         let status = PlacementsClient::new(channel.clone()).resolve(request).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! One node: a configuration, a process, and what it said.
+//! One node: its configuration, its process, and its output.
 
 use super::certs::Files;
 use std::fs::{self, File, OpenOptions};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_cutoverd");
 
-/// Nothing here is judged by how long it takes; whoever waits longer than this waits for ever.
+/// Limit for every wait. No test depends on durations; a longer wait would never end.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks until there is an answer.
+/// Polls until there is a result.
 #[track_caller]
 pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
@@ -26,7 +26,7 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Says that this machine cannot do it. In CI, that is a failure.
+/// Reports that this machine cannot run a test; fails in CI.
 pub fn skipped(why: &str) {
     assert!(std::env::var_os("CUTOVER_CI").is_none(), "skipped in CI: {why}");
     eprintln!("skipped: {why}");
@@ -34,8 +34,8 @@ pub fn skipped(why: &str) {
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// A port that is free. It lies below those that the system gives to outgoing connections, so that nobody takes it while
-/// its node is down, and no two callers get the same.
+/// A free port. It is below the range for outgoing connections, so that nothing takes it while its node is down. No
+/// two callers get the same one.
 pub fn free() -> SocketAddr {
     const FIRST: u16 = 12_000;
     const MANY: u16 = 20_000;
@@ -49,7 +49,7 @@ pub fn free() -> SocketAddr {
     }
 }
 
-/// What a command that ended said.
+/// The exit code and output of a process.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -58,14 +58,14 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// It succeeded.
+    /// Asserts success and returns the standard output.
     #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!(self.code, 0, "{self:?}");
         self.out
     }
 
-    /// It failed with this code and one line that has all of these words in it.
+    /// Asserts a failure with this exit code, and one line on stderr that contains all of these words.
     #[track_caller]
     pub fn fails(&self, code: i32, words: &[&str]) {
         let lines: Vec<&str> = self.err.lines().filter(|line| line.starts_with("cutover: ")).collect();
@@ -78,14 +78,14 @@ impl Ran {
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command until it ends.
 pub fn run(command: &mut Command) -> Ran {
     let ended = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ran { code: ended.status.code().unwrap_or(-1), out: text(ended.stdout), err: text(ended.stderr) }
 }
 
-/// Runs `cutoverd` with these arguments.
+/// Runs `cutoverd` with these arguments until it ends.
 pub fn cutoverd<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
     run(Command::new(BINARY).args(arguments).env("NO_COLOR", "1"))
 }
@@ -98,20 +98,20 @@ pub struct Node {
     pub directory: PathBuf,
     pub data: PathBuf,
     pub peer: SocketAddr,
-    /// Without a port for peers.
+    /// Whether it is configured without a peer port.
     pub alone: bool,
     pub client: SocketAddr,
     pub metrics: SocketAddr,
     pub files: Option<Files>,
     pub identity: String,
-    /// Further sections of its configuration.
+    /// Further sections of its configuration file.
     pub sections: String,
     /// Further arguments of `serve`.
     pub arguments: Vec<String>,
-    /// What it is started with, if not by itself.
+    /// A command that starts the node's process, such as `faketime`; usually empty.
     pub wrapper: Vec<String>,
     child: Option<Child>,
-    /// Bytes of its log before the last start.
+    /// Number of bytes of its output at the last start.
     heard: usize,
 }
 
@@ -139,7 +139,7 @@ impl Node {
         }
     }
 
-    /// Writes its configuration and returns where.
+    /// Writes the configuration file and returns its path.
     pub fn configure(&self) -> PathBuf {
         let path = self.directory.join("node.toml");
         fs::write(&path, self.configuration()).unwrap();
@@ -166,7 +166,7 @@ impl Node {
         )
     }
 
-    /// Runs a verb that takes its configuration, to its end.
+    /// Runs a verb of `cutoverd` with the node's configuration until it ends.
     pub fn verb(&self, verb: &[&str]) -> Ran {
         run(Command::new(BINARY).args(verb).arg("--config").arg(self.configure()).env("NO_COLOR", "1"))
     }
@@ -187,7 +187,7 @@ impl Node {
         command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(out).stderr(log).spawn().unwrap()
     }
 
-    /// Starts it; returns once it listens.
+    /// Starts the node, and returns when it listens.
     #[track_caller]
     pub fn start(&mut self) {
         assert!(self.child.is_none());
@@ -200,7 +200,7 @@ impl Node {
         });
     }
 
-    /// Starts it; it is expected to end by itself.
+    /// Starts the node, which is expected to end by itself.
     pub fn start_to_end(&mut self) -> Ran {
         assert!(self.child.is_none());
         self.child = Some(self.spawn());
@@ -211,7 +211,7 @@ impl Node {
         self.child.as_mut().and_then(|child| child.try_wait().unwrap())
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the process has ended by itself.
     #[track_caller]
     pub fn end(&mut self) -> Ran {
         let status = until("a process that ends", || self.ended());
@@ -219,13 +219,13 @@ impl Node {
         Ran { code: status.code().unwrap_or(-1), out: String::new(), err: self.said() }
     }
 
-    /// Waits until it says this.
+    /// Waits until the node's output contains these words.
     #[track_caller]
     pub fn hears(&self, words: &str) {
         until(&format!("{words:?} of n{}", self.number), || self.said().contains(words).then_some(()));
     }
 
-    /// What it has said since it was last started.
+    /// The node's output since its last start.
     pub fn said(&self) -> String {
         let all = fs::read(self.log()).unwrap_or_default();
         String::from_utf8_lossy(&all[self.heard.min(all.len())..]).into_owned()
@@ -235,7 +235,7 @@ impl Node {
         self.child.is_some()
     }
 
-    /// As if its power had failed, but for the disk.
+    /// Kills the process. Unlike a power failure, this loses nothing that was written.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -248,19 +248,19 @@ impl Node {
         assert_eq!(run(Command::new("kill").args([signal, &id])).code, 0);
     }
 
-    /// Tells it to end, and waits until it has.
+    /// Sends SIGTERM, and waits until the process has ended.
     #[track_caller]
     pub fn terminate(&mut self) -> Ran {
         self.signal("-TERM");
         self.end()
     }
 
-    /// Its resident memory.
+    /// Resident memory of the process.
     pub fn memory_kib(&self) -> u64 {
         self.memory("VmRSS:")
     }
 
-    /// The most that its resident memory ever was.
+    /// Peak resident memory of the process.
     pub fn peak_kib(&self) -> u64 {
         self.memory("VmHWM:")
     }

@@ -1,4 +1,4 @@
-//! Nodes die under load, the leader among them, and nothing that was acknowledged is lost.
+//! Nodes are killed under load, often the leader, and nothing that was acknowledged is lost.
 
 use super::harness::until;
 use super::load::{Load, PARTITIONS, judged};
@@ -10,7 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use std::time::Instant;
 
-/// In every other round the leader; the disks stay. `CUTOVER_SEED` is another choice of victims and work.
+/// Kills nodes under load: in every other round the leader. The disks stay. `seed` determines victims and work;
+/// `CUTOVER_SEED` sets it.
 fn rounds(rounds: u32, seed: u64, secure: bool) -> Vec<Operation> {
     let chosen = std::env::var("CUTOVER_SEED").ok();
     let seed = chosen.map_or(seed, |seed| seed.parse().expect("CUTOVER_SEED is a number"));
@@ -22,17 +23,17 @@ fn rounds(rounds: u32, seed: u64, secure: bool) -> Vec<Operation> {
     for round in 0..rounds {
         let drawn = usize::try_from(random.next_u32() % 3).unwrap();
         let victim = if random.next_u32().is_multiple_of(2) { cluster.leader() } else { drawn };
-        // Some work in between, so that there is something to lose.
+        // Some work between kills, so that there is something to lose.
         let before = load.operations();
         let wanted = before + 20 + usize::try_from(random.next_u32() % 40).unwrap();
         until("progress under load", || (load.operations() >= wanted).then_some(()));
-        // Now and then it is told to end, and ends its calls as it likes.
+        // Sometimes the node is terminated instead, and completes its calls.
         if random.next_u32().is_multiple_of(5) {
             assert_eq!(cluster.nodes[victim].terminate().code, 0);
         } else {
             cluster.nodes[victim].kill();
         }
-        // In some rounds it stays away until the others have gone on without it.
+        // In some rounds the node stays down until the others have made progress without it.
         if random.next_u32().is_multiple_of(2) {
             cluster.serves();
         }
@@ -45,7 +46,7 @@ fn rounds(rounds: u32, seed: u64, secure: bool) -> Vec<Operation> {
     load.end(&cluster)
 }
 
-/// The epoch of the last read of each partition.
+/// The epoch in the last read of each partition.
 fn last_epoch(operations: &[Operation], partition: u32) -> Option<Epoch> {
     operations.iter().rev().filter(|one| one.partition == PartitionId(partition)).find_map(|one| {
         match &one.call {
@@ -80,11 +81,12 @@ fn hold(operations: &[Operation]) {
     assert!(total > 0, "a load that does nothing shows nothing");
 }
 
-/// What the judge says to the same history if one acknowledged transition had left no trace in it.
+/// Checks that the checker finds a loss: the same history, with one acknowledged transition left out, must be
+/// refused.
 fn loses_one(operations: &[Operation]) {
     let mut refused = 0;
     let moves = |call: &Invocation| match call {
-        // Each of these takes an epoch of its own, which later answers name.
+        // Each of these transitions takes an epoch, which later answers contain.
         Invocation::Apply { transition, answer: Answer::Ok { .. } } => matches!(
             transition,
             Transition::Begin { .. }
@@ -102,7 +104,7 @@ fn loses_one(operations: &[Operation]) {
         refused += usize::from(matches!(judged(&without).verdict, Verdict::NotLinearizable(_)));
     }
     assert_eq!(refused, chosen.len(), "a history with a lost transition is rejected");
-    // And the last read returns what was there before the last transition.
+    // The last read is changed to return the record before the last transition.
     let mut stale = operations.to_vec();
     let of = |operation: &Operation| match &operation.call {
         Invocation::Read { seen: Seen::Record(record), .. } => Some(record.clone()),
@@ -125,7 +127,7 @@ fn nodes_die_under_load_and_nothing_is_lost() {
     loses_one(&history);
 }
 
-/// The long version, over TLS: `cargo test -p cutover --test cluster -- --ignored two_hundred --nocapture`.
+/// The long version, with TLS: `cargo test -p cutover --test cluster -- --ignored two_hundred --nocapture`.
 #[test]
 #[ignore = "minutes: the ordinary run has ten rounds"]
 fn two_hundred_nodes_die_under_load_and_nothing_is_lost() {

@@ -1,4 +1,4 @@
-//! Clients that move partitions about, and a history of what they saw.
+//! Clients that move partitions, and the history of their operations.
 
 use super::made::{Cluster, options};
 use cutover::client::{Client, ClientError, Session};
@@ -16,15 +16,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Partitions that the clients share.
+/// Number of partitions that the clients share.
 pub const PARTITIONS: u32 = 4;
 const CLIENTS: u64 = 5;
 
-/// What all clients saw, on one clock.
+/// The operations of all clients, with times of one clock.
 pub struct Log {
     began: Instant,
     operations: Mutex<Vec<Operation>>,
-    /// What a client was told that it does not understand.
+    /// Errors that no client should get.
     odd: Mutex<Vec<String>>,
 }
 
@@ -44,7 +44,7 @@ impl Log {
     }
 }
 
-/// The clients at work.
+/// The running clients.
 pub struct Load {
     pub log: Arc<Log>,
     stop: Arc<AtomicBool>,
@@ -74,7 +74,7 @@ impl Load {
         self.log.operations.lock().unwrap().len()
     }
 
-    /// Ends the load, reads every partition once more, and returns the history.
+    /// Stops the clients, reads every partition once more, and returns the history.
     pub fn end(self, cluster: &Cluster) -> Vec<Operation> {
         self.stop.store(true, Ordering::Relaxed);
         cluster.run(async {
@@ -98,7 +98,7 @@ struct Worker {
     session: Option<Session>,
 }
 
-/// A strong read; an outer `None` is one without an answer.
+/// A strong read. The outer `None`: no answer.
 async fn read(client: &Client, log: &Log, id: u64, partition: u32) -> Option<Option<PartitionRecord>> {
     let invoked = log.now();
     let answer = client.resolve(PartitionSelector::Id(PartitionId(partition))).await;
@@ -125,7 +125,7 @@ impl Worker {
             let partition = 1 + self.random.next_u32() % PARTITIONS;
             let Some(record) = read(&self.client, &self.log, self.id, partition).await else { continue };
             let draw = self.random.next_u32();
-            // Some reads stand alone.
+            // Some reads are not followed by a change.
             if !draw.is_multiple_of(4) {
                 let transition = record.map_or(CREATE, |record| next(&record, draw / 4));
                 self.apply(partition, transition).await;
@@ -155,14 +155,14 @@ impl Worker {
         self.log.put(self.id, partition, invoked, completed, Invocation::Apply { transition, answer });
     }
 
-    /// Without a session: sent once.
+    /// Requests a transition without a session: sent once.
     async fn once(&self, asked: PartitionSelector, transition: Transition) -> Answer {
         let text = format!("{transition:?}");
         match self.client.apply(asked, transition).await {
             Ok(applied) => Answer::Ok { epoch: applied.epoch },
             Err(ClientError::Refused { reason, have, .. }) => Answer::Refused(Refusal { reason, have }),
             Err(ClientError::Indeterminate) => Answer::Indeterminate,
-            // The client says that nothing was done.
+            // These errors mean that nothing was done.
             Err(ClientError::Unreachable(_) | ClientError::NoLeader(_) | ClientError::Busy(_)) => {
                 Answer::NotCommitted
             }
@@ -170,7 +170,7 @@ impl Worker {
         }
     }
 
-    /// Under a session: sent until there is an answer, and applied once.
+    /// Requests a transition under a session: sent until answered, and applied once.
     async fn under(&mut self, session: &Session, asked: PartitionSelector, transition: Transition) -> Answer {
         let text = format!("{transition:?}");
         let mut outcome = session.apply(asked, transition).await;
@@ -183,7 +183,7 @@ impl Worker {
         match outcome {
             Ok(Ok(applied)) => Answer::Ok { epoch: applied.epoch },
             Ok(Err(ClientError::Refused { reason, have, .. })) => Answer::Refused(Refusal { reason, have }),
-            // Nobody knows; the next one goes under another session.
+            // The outcome is unknown; the next request uses a new session.
             Err(_) | Ok(Err(ClientError::SessionExpired { .. })) => {
                 self.session = None;
                 Answer::Indeterminate
@@ -200,7 +200,7 @@ impl Worker {
 
 const CREATE: Transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
 
-/// One of the steps that the record allows; what only a store knows is made up.
+/// A transition that the record allows; statements that only a store can make are fabricated.
 fn next(record: &PartitionRecord, draw: u32) -> Transition {
     let (expected, migration) = (record.expected(), record.migration);
     let by = |store| StatementOrigin { store, partition: record.partition, incarnation: Incarnation(1) };
@@ -241,7 +241,7 @@ fn next(record: &PartitionRecord, draw: u32) -> Transition {
     }
 }
 
-/// What the judge says.
+/// The verdict of the linearizability checker.
 pub fn judged(operations: &[Operation]) -> Judged {
     judge(operations, CONFIGURATIONS).unwrap()
 }

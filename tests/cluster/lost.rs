@@ -1,4 +1,4 @@
-//! When most nodes are gone: what is said, and how one goes on.
+//! Loss of a majority of nodes: what clients and operators are told, and how one node continues.
 
 use super::harness::{Node, cutoverd};
 use super::made::{Cluster, options};
@@ -25,10 +25,10 @@ fn without_a_quorum_a_call_ends_at_its_deadline() {
     for at in (0..3).filter(|at| *at != leader) {
         cluster.nodes[at].kill();
     }
-    // The leader takes this one, and loses the leadership: later answers of "no leader" do not make it undone.
+    // The leader appends this entry and then loses its leadership; later answers "no leader" do not undo it.
     let told = cluster.run(session.apply(named("taken"), CREATE)).unwrap_err();
     assert_eq!(told.error, ClientError::Indeterminate);
-    // The clock of a caller is the only one that counts here; twice the deadline is patience enough.
+    // Only the caller's deadline limits the call; twice the deadline is enough to wait.
     let deadline = Duration::from_secs(4);
     let client = cluster.client_of(None, options(deadline.as_secs()));
     let took = |began: Instant| assert!(began.elapsed() < deadline * 3, "{:?}", began.elapsed());
@@ -42,7 +42,7 @@ fn without_a_quorum_a_call_ends_at_its_deadline() {
     let read = cluster.run(client.resolve(named("acme"))).unwrap_err();
     assert!(!matches!(read, ClientError::NotFound(_) | ClientError::Unexpected(_)), "{read:?}");
     took(began);
-    // An operator is told so too, and a node that is left says what it knows of itself.
+    // The operator gets the same error, and a node that is left reports its own state.
     let read = cluster.ctl(&["--deadline", "2", "get", "acme"]);
     assert_eq!(read.code, 69, "a read has no outcome that is not known: {read:?}");
     assert!(cluster.status(leader).is_some());
@@ -51,20 +51,20 @@ fn without_a_quorum_a_call_ends_at_its_deadline() {
     }
     cluster.serves();
     cluster.run(cluster.client().resolve(named("acme"))).unwrap();
-    // Under its ticket it has an answer now, and is there once.
+    // The request's ticket now yields an answer, and the partition exists once.
     let applied = cluster.run(session.resume(told)).unwrap().unwrap();
     let found = cluster.run(cluster.client().resolve(named("taken"))).unwrap();
     assert_eq!(found.record.partition, applied.partition);
 }
 
-/// The epoch and the migration of a partition, as the operator is told.
+/// Epoch and migration id of a partition, as `ctl` prints them.
 fn numbers(cluster: &Cluster, name: &str) -> (u64, u64) {
     let told = cluster.ctl(&["--format", "json", "get", name]).ok();
     let record: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
     (record["epoch"].as_u64().unwrap(), record["migration"].as_u64().unwrap())
 }
 
-/// Every number that is given out now is above all that were given out before.
+/// Checks that all newly assigned numbers are above all earlier ones.
 fn goes_on_above(cluster: &Cluster, before: (u64, u64)) {
     let kept = numbers(cluster, "acme");
     assert!(kept >= before, "{kept:?} {before:?}");
@@ -72,7 +72,7 @@ fn goes_on_above(cluster: &Cluster, before: (u64, u64)) {
     cluster.ctl(&["create", "later", "--at", "A"]).ok();
     for name in ["acme", "later"] {
         let now = numbers(cluster, name);
-        // What was committed after the backup, and is lost, may have taken further ones.
+        // Entries committed after the backup are lost and may have used further numbers.
         assert!(now.0 > before.0 + 1_000 && now.1 > before.1 + 1_000, "{name}: {now:?} after {before:?}");
     }
 }
@@ -99,7 +99,7 @@ fn a_backup_is_restored_into_a_new_cluster() {
     words.extend(cluster.endpoints());
     words.extend(["--to".to_owned(), file.display().to_string()]);
     cutoverd(&words).ok();
-    cutoverd(&words).fails(65, &["cluster.backup", "the file exists", "expected none"]);
+    cutoverd(&words).fails(65, &["cluster.backup", "the file exists", "expected a new path"]);
     cluster.ctl(&["create", "after-the-backup", "--at", "A"]).ok();
     for node in &mut cluster.nodes {
         node.kill();
@@ -117,7 +117,7 @@ fn a_backup_is_restored_into_a_new_cluster() {
     cluster.serves();
     goes_on_above(&cluster, before);
     cluster.ctl(&["get", "after-the-backup"]).fails(1, &["no placement"]);
-    // Others join it.
+    // Other nodes join the restored one.
     (cluster.nodes[1].cluster, cluster.nodes[1].data) =
         (cluster.nodes[0].cluster, cluster.nodes[1].directory.join("joined"));
     cluster.nodes[1].start();
@@ -125,7 +125,7 @@ fn a_backup_is_restored_into_a_new_cluster() {
     damaged(&cluster.nodes[2], &file);
 }
 
-/// A backup that was cut off or changed founds nothing.
+/// A truncated or changed backup cannot be restored.
 fn damaged(node: &Node, file: &std::path::Path) {
     let whole = std::fs::read(file).unwrap();
     let other = file.with_extension("damaged");
@@ -163,7 +163,7 @@ fn one_node_that_is_left_goes_on() {
     node.start();
     cluster.serves();
     goes_on_above(&cluster, before);
-    // A lost node joins with a new life.
+    // A lost node joins with a new incarnation.
     let (back, new) = ((left + 1) % 3, cluster.nodes[left].cluster);
     cluster.nodes[back].cluster = new;
     (cluster.nodes[back].incarnation, cluster.nodes[back].data) =

@@ -1,4 +1,4 @@
-//! A cluster, made of nodes.
+//! A cluster of several nodes.
 
 use super::certs::{Authority, Files};
 use super::harness::{Node, Ran, cutoverd, until};
@@ -13,13 +13,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// So many tests have processes at once.
+/// Number of tests that may run processes at the same time.
 const AT_ONCE: usize = 2;
 static RUNNING: Mutex<usize> = Mutex::new(0);
 static ENDED: Condvar = Condvar::new();
 static CLUSTERS: AtomicU64 = AtomicU64::new(1);
 
-/// Leave to run processes.
+/// Permission to run processes.
 pub struct Turn(());
 
 impl Turn {
@@ -40,7 +40,7 @@ impl Drop for Turn {
 pub struct Cluster {
     pub nodes: Vec<Node>,
     pub authority: Option<Authority>,
-    /// The operator's certificate.
+    /// The operator's certificate, in a cluster with TLS.
     pub ann: Option<Files>,
     pub directory: TempDir,
     runtime: tokio::runtime::Runtime,
@@ -71,7 +71,7 @@ pub const fn options(deadline_s: u64) -> Options {
 }
 
 impl Cluster {
-    /// Nodes that were not started yet.
+    /// Nodes that have not been started.
     pub fn of(nodes: u8, secure: bool) -> Self {
         let turn = Turn::take();
         let directory = TempDir::new().unwrap();
@@ -88,7 +88,7 @@ impl Cluster {
         Self { nodes, authority, ann, directory, runtime: runtime.unwrap(), _turn: turn }
     }
 
-    /// Founds it with the first node, starts all, and makes all of them voters.
+    /// Founds the cluster with the first node, starts all nodes, and makes all of them voters.
     #[track_caller]
     pub fn found(mut self) -> Self {
         self.nodes[0].verb(&["init"]).ok();
@@ -109,7 +109,7 @@ impl Cluster {
         Self::of(nodes, true).found()
     }
 
-    /// Adds a node that runs as learner and, once it has caught up, makes it a voter.
+    /// Adds a running node as a learner and promotes it when it has caught up.
     #[track_caller]
     pub fn admit(&self, at: usize) {
         let node = &self.nodes[at];
@@ -126,7 +126,7 @@ impl Cluster {
         for change in [Change::AddLearner(add), Change::Promote(promote)] {
             until("a change of the members", || match self.run(client.change_members(change.clone())) {
                 Ok(_) => Some(()),
-                // A learner that has not caught up, and a change that was taken already.
+                // A learner that has not caught up yet, or a change that was made already.
                 Err(ClientError::Refused { reason, .. })
                     if matches!(reason.as_str(), "NotCaughtUp" | "InProgress") =>
                 {
@@ -163,7 +163,7 @@ impl Cluster {
         Client::new(self.addresses(), Arc::new(security(files)), options).unwrap()
     }
 
-    /// The arguments with which a verb of the operator finds the cluster.
+    /// The arguments that tell `ctl` the cluster's addresses.
     pub fn endpoints(&self) -> Vec<String> {
         let all: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
         let mut words = vec!["-e".to_owned(), all.join(",")];
@@ -182,7 +182,7 @@ impl Cluster {
         cutoverd(&all)
     }
 
-    /// The same of an operator who knows this node alone.
+    /// Runs `ctl` with the address of a single node.
     pub fn ctl_at(&self, endpoint: &str, words: &[&str]) -> Ran {
         let mut all = vec!["ctl".to_owned()];
         all.extend(self.endpoints());
@@ -191,7 +191,7 @@ impl Cluster {
         cutoverd(&all)
     }
 
-    /// What that operator is told of it.
+    /// The output of `ctl status` at that node.
     pub fn status_of(&self, endpoint: &str) -> String {
         self.ctl_at(endpoint, &["--deadline", "2", "status"]).ok()
     }
@@ -201,7 +201,7 @@ impl Cluster {
         self.run(client.status(&address(self.nodes[at].client))).ok()
     }
 
-    /// The node that leads, as it says itself, once it answers reads.
+    /// The node that believes to be the leader, once it answers reads.
     #[track_caller]
     pub fn leader(&self) -> usize {
         self.serves();
@@ -213,7 +213,7 @@ impl Cluster {
         })
     }
 
-    /// Waits until it answers a read through its leader.
+    /// Waits until this node answers a read through its leader.
     #[track_caller]
     pub fn serves(&self) {
         let client = self.client();

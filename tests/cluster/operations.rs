@@ -1,4 +1,4 @@
-//! What an operator does, with certificates.
+//! The operator's commands, in a cluster with certificates.
 
 use super::harness::until;
 use super::made::{Cluster, address, options};
@@ -23,7 +23,7 @@ fn a_partition_moves_by_the_operators_commands() {
         let told = cluster.ctl(words).ok();
         assert!(told.contains(state), "{words:?}: {told}");
     }
-    // Evidence that stops short of the watermark does not flip.
+    // Evidence for a position below the watermark does not complete the migration.
     cluster.ctl(&["complete", "acme", "--position", "3"]).fails(1, &["3", "4"]);
     assert!(cluster.ctl(&["complete", "acme", "--position", "4"]).ok().contains("Active(B)"));
     cluster.ctl(&["abort", "acme"]).fails(1, &["acme"].map(|_| "p1"));
@@ -55,7 +55,7 @@ fn a_node_is_replaced_by_its_next_life() {
     let told = cluster.ctl(&[&words[..], &["--client", &client, "--promote"]].concat()).ok();
     let row = told.lines().find(|line| line.starts_with(&format!("n{number} "))).unwrap_or_default();
     assert!(row.contains("i2") && row.contains("yes"), "{told}");
-    // It counts: with it, and without another one, there is a quorum.
+    // The new voter counts: with it, and without another one, there is a quorum.
     let other = (lost + 1) % 3;
     cluster.nodes[other].kill();
     cluster.serves();
@@ -71,7 +71,7 @@ fn the_leadership_is_handed_over_by_order_and_at_the_end() {
     let told = cluster.ctl(&["transfer", "--to", &number]).ok();
     assert!(told.contains(&format!("transferred the leadership to n{number}")), "{told}");
     assert_eq!(cluster.leader(), to);
-    // A node that is told to end gives the leadership away first: no term passes without an election won at once.
+    // A node that is terminated first transfers its leadership, so the next term begins with a successful election.
     let before = cluster.status(to).unwrap().term;
     let ended = cluster.nodes[to].terminate();
     assert_eq!(ended.code, 0, "{ended:?}");
@@ -95,10 +95,10 @@ fn new_certificates_are_taken_while_it_runs() {
         node.signal("-HUP");
         node.hears("loaded new certificates");
     }
-    // The old connection goes on, a new one is made, and the nodes speak to each other.
+    // Existing connections stay, new ones can be made, and the nodes can reach each other.
     cluster.run(old.members()).unwrap();
     cluster.serves();
-    // A half-written file changes nothing.
+    // A half-written certificate file has no effect.
     let files = cluster.nodes[0].files.clone().unwrap();
     let whole = std::fs::read(&files.cert).unwrap();
     std::fs::write(&files.cert, &whole[..whole.len() / 2]).unwrap();
@@ -138,7 +138,7 @@ fn sessions_expire_and_say_so() {
         let first = client.session().await.unwrap();
         let asked = cutover::node::proto::PartitionSelector::Id(PartitionId(1));
         first.apply(asked.clone(), create()).await.unwrap().unwrap();
-        // The one used longest ago goes when there are too many.
+        // With too many sessions, the least recently used one is closed.
         let opening: Vec<_> = (0..1_024)
             .map(|_| {
                 let client = client.clone();

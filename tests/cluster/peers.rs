@@ -1,4 +1,4 @@
-//! What a peer may cost: messages without an end, streams without a number, and connections.
+//! Limits for peers: endless messages, too many streams, and too many connections.
 
 use super::harness::{Node, until};
 use super::made::{Cluster, address, security};
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_stream::StreamExt as _;
 
 const FRAME: usize = 1 << 20;
-/// The largest message of a member, and of anybody else.
+/// Maximum size of a message, from a member or anyone else.
 const MAX: usize = 64 << 20;
 const MAX_OF_STRANGERS: usize = 1 << 10;
 
@@ -28,7 +28,7 @@ fn hello(node: &Node, as_node: u32) -> PeerFrame {
     PeerFrame { data: Vec::new(), last: false, hello: Some(hello) }
 }
 
-/// Says who it is, then frames, then nothing more.
+/// Opens a stream with a hello and these frames, and sends nothing more.
 async fn pour(
     at: SocketAddr,
     security: &Security,
@@ -44,7 +44,7 @@ fn part(bytes: usize, last: bool) -> PeerFrame {
     PeerFrame { data: vec![0xff; bytes], last, hello: None }
 }
 
-/// A hello of another version, or of a build that sends none.
+/// The hello has another version of the protocol, or none, as from an old build.
 #[test]
 fn a_peer_of_another_version_is_refused() {
     let cluster = Cluster::plain(1);
@@ -80,11 +80,11 @@ fn a_message_without_an_end_is_refused() {
     assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused:?}");
     says(&refused, &[format!("n2: a message of at least {} bytes, at most {MAX} are taken", MAX + FRAME)]);
     node.hears("refused a peer");
-    // One frame is no way around it.
+    // A single frame cannot exceed the limit either.
     let frame = std::iter::once(part(2 * FRAME, true));
     let refused = cluster.run(pour(node.peer, &Security::Plain, hello(node, 2), frame)).unwrap_err();
     assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused:?}");
-    // Many at once cost hardly more than one.
+    // Many streams at once need little more memory than one.
     let (at, first) = (node.peer, hello(node, 3));
     let others: Vec<_> = (3..11)
         .map(|other| {
@@ -124,18 +124,18 @@ fn who_is_no_member_says_little_and_has_few_connections() {
             }
             assert!(held.len() < 64, "no bound");
         };
-        // The stream above may have had its place still.
+        // The stream from above may still have its place.
         assert!((7..=8).contains(&full), "{full} connections were let in");
-        // Others are let in nevertheless.
+        // Peers with another certificate can still connect.
         let Security::Mutual(other) = super::made::security(Some(&other)) else { panic!("no certificate") };
         assert!(connect(node.peer, &other).await.is_some());
     });
     node.hears("CN=n2,OU=control-plane,O=example has 8 connections, at most 8 are allowed");
-    // Whoever is gone leaves a place.
+    // A closed connection frees its place.
     until("a connection", || cluster.run(connect(node.peer, &tls)).map(|_| ()));
 }
 
-/// A connection that is greeted, as HTTP/2 does; none if it is closed.
+/// A connection with a completed HTTP/2 handshake; `None` if it is closed before.
 async fn connect(at: SocketAddr, tls: &Arc<Tls>) -> Option<impl Sized> {
     let stream = TcpStream::connect(at).await.unwrap();
     let mut stream = tls.connect("localhost", stream).await.ok()?;
@@ -157,7 +157,7 @@ fn a_later_stream_takes_the_place_of_an_earlier_one() {
         let (first, other) = (tokio::spawn(speak(hello(node, 2))), tokio::spawn(speak(hello(node, 3))));
         let mut ended = None;
         for _ in 0..1_000 {
-            // The first may not have been there yet.
+            // The first stream may not have been established yet.
             let _second = tokio::spawn(speak(hello(node, 2)));
             tokio::time::sleep(Duration::from_millis(50)).await;
             if first.is_finished() {

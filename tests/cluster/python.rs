@@ -1,10 +1,10 @@
-//! A client of another language: `tests/python`.
+//! A client in another language: runs `tests/python`.
 
 use super::harness::{run, skipped};
 use super::made::Cluster;
 use std::process::Command;
 
-/// A Python that has what the client needs: the one that `CUTOVER_PYTHON` names, or the one on the path.
+/// A Python with the packages that the client needs: named by `CUTOVER_PYTHON`, or found on the path.
 fn python() -> Option<String> {
     let python = std::env::var("CUTOVER_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let needs = "import grpc_health.v1, grpc_reflection.v1alpha, grpc_status, grpc_tools";
@@ -21,7 +21,7 @@ fn python() -> Option<String> {
     }
 }
 
-/// The interface's description, as the client of another language gets it. A wrong path fails without Python, too.
+/// The interface definition that the Python client reads. A wrong path fails to compile, even without Python.
 const PROTO: &str = include_str!("../../src/node/proto/cutover.proto");
 
 fn drives(cluster: &Cluster, python: &str) {
@@ -35,7 +35,7 @@ fn drives(cluster: &Cluster, python: &str) {
     if let Some(ann) = &cluster.ann {
         command.args([&ann.ca, &ann.cert, &ann.key]);
     }
-    // It follows the leader by the hints that it is given.
+    // The client follows the hints to the leader.
     let said = run(&mut command).ok();
     assert!(said.starts_with("done"), "{said}");
     eprint!("{said}");

@@ -1,4 +1,4 @@
-//! What a node recorded, replayed through the pure machine, ends in the same state.
+//! A node's flight recording, replayed through the pure machine, ends in the same state.
 
 use super::harness::until;
 use super::load::Load;
@@ -16,7 +16,7 @@ fn a_recording_replays_to_the_recorded_state() {
     let mut cluster = cluster.found();
     let load = Load::begin(&cluster, 3);
     until("some work", || (load.operations() >= 150).then_some(()));
-    // One that dies leaves a recording without an end, and goes on in another file.
+    // A node that is killed leaves a recording without an end, and continues in a new file.
     let leader = cluster.leader();
     cluster.nodes[leader].kill();
     cluster.serves();

@@ -1,4 +1,5 @@
-//! Nodes that come back with the disk of a former life: they are told, they say so, and nobody minds them.
+//! Nodes that return with the disk of an earlier incarnation: they are told that they were removed, they report it,
+//! and the cluster is not disturbed.
 
 use super::harness::until;
 use super::made::{Cluster, address, security};
@@ -9,21 +10,21 @@ use cutover::node::proto::v1::{
 };
 use cutover::node::proto::{PartitionSelector, detail_of};
 
-/// So often a node must have been refused before it counts as harmless.
+/// Number of refusals after which a returned node counts as harmless.
 const REFUSALS: usize = 5;
 
 fn acme() -> PartitionSelector {
     PartitionSelector::Name(PartitionName::try_from("acme".to_owned()).unwrap())
 }
 
-/// How often a node has refused a peer.
+/// Number of times that a node has refused a peer.
 fn refusals(cluster: &Cluster, at: usize) -> usize {
     let metrics = super::garbage::scrape(cluster.nodes[at].metrics);
     let line = metrics.lines().find(|line| line.contains("cutover_refused_total{reason=\"peer\"}"));
     line.and_then(|line| line.split_whitespace().last()?.parse().ok()).unwrap_or(0)
 }
 
-/// Asks this very node for what only a leader may say.
+/// Asks this node for a strong read, which only a leader can answer.
 #[track_caller]
 fn reads_nothing(cluster: &Cluster, at: usize) {
     let (own, security) = (address(cluster.nodes[at].client), security(cluster.ann.as_ref()));
@@ -66,13 +67,13 @@ fn a_node_that_was_removed_disturbs_nobody() {
     let members = cluster.run(cluster.client().members()).unwrap().members;
     assert!(members.iter().all(|member| member.node.to_string() != number), "{members:?}");
     cluster.ctl(&["get", "acme"]).ok();
-    // Without the leader there is no majority, and what is left does not count with the vote of a stranger.
+    // Without the leader there is no majority, and the vote of a removed node does not count.
     cluster.nodes[leader].kill();
     until("a node that misses its leader", || {
         cluster.status((leader + 2) % 3).is_some_and(|status| status.leader.is_none()).then_some(())
     });
     reads_nothing(&cluster, gone);
-    // One who leads again does not know yet that the removal is committed, and may tell the node that is leaving of it.
+    // A node that leads again may not know that the removal is committed, and may tell the removed node of it.
     cluster.nodes[leader].start();
     cluster.run(cluster.client().resolve(acme())).unwrap();
     reads_nothing(&cluster, gone);
@@ -81,7 +82,8 @@ fn a_node_that_was_removed_disturbs_nobody() {
     });
 }
 
-/// The lost nodes are a majority of what they were. They find each other, and nobody of the cluster that went on.
+/// The lost nodes are a majority of the old configuration. They elect a leader among themselves, but cannot reach
+/// the cluster that continued.
 #[test]
 fn nodes_that_were_lost_are_another_cluster() {
     let mut cluster = Cluster::secure(3);
@@ -107,7 +109,7 @@ fn nodes_that_were_lost_are_another_cluster() {
     }
     let refused = format!("a peer of cluster {old}, expected cluster {new}");
     cluster.nodes[left].hears(&refused);
-    // Whoever leads the lost ones speaks to all that it takes for members, and is told.
+    // The lost nodes' leader contacts all members that it knows, and is told of its removal.
     until("a lost node that was told", || {
         cluster
             .nodes

@@ -1,4 +1,5 @@
-//! What a node refuses to start with: one clear line, an exit code, and nothing that was there is lost.
+//! Reasons for which a node refuses to start: each gives one clear line and an exit code, and nothing on the disk
+//! is lost.
 
 use super::harness::{BINARY, Node, free, run};
 use super::made::Turn;
@@ -8,7 +9,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A node that was founded, and is not running.
+/// A node that was founded and is not running.
 fn founded() -> (TempDir, Node) {
     let directory = TempDir::new().unwrap();
     let node = Node::new(directory.path(), 7, 1, None);
@@ -16,7 +17,7 @@ fn founded() -> (TempDir, Node) {
     (directory, node)
 }
 
-/// Starts it again as it was founded: nothing was lost.
+/// Starts the node again and checks that nothing was lost.
 fn still_starts(mut node: Node) {
     node.start();
     node.hears("serves");
@@ -70,7 +71,7 @@ fn a_damaged_file_is_refused_with_what_to_do() {
         let flipped: Vec<u8> = whole[at..].iter().take(512).map(|byte| !byte).collect();
         file.write_all(&flipped).unwrap();
         drop(file);
-        // A page that is not in use may be anything. Elsewhere it is noticed.
+        // A page that is not in use may have any contents. Elsewhere the damage is detected.
         let ran = node.verb(&["serve", "--check-config"]);
         let opened = if ran.code == 0 { opens(&node) } else { ran };
         if opened.code != 0 {
@@ -91,7 +92,7 @@ fn a_damaged_file_is_refused_with_what_to_do() {
     still_starts(node);
 }
 
-/// Opens the directory without running the node: `recover` reads all of it and, without `--yes`, changes nothing.
+/// Opens the directory without running the node: `recover` reads everything and, without `--yes`, changes nothing.
 fn opens(node: &Node) -> super::harness::Ran {
     let text = node
         .configuration()

@@ -1,4 +1,4 @@
-//! Who is not let in: strangers, other authorities, and other clusters.
+//! Connections that are refused: strangers, other authorities, and other clusters.
 
 use super::certs::{Authority, Files};
 use super::harness::{Ran, cutoverd, until};
@@ -39,7 +39,7 @@ fn a_certificate_allows_what_its_role_may() {
     let denied = cluster.run(client.members()).unwrap_err();
     let expected = "CN=eve,OU=elsewhere,O=example has no role, Members needs read-only";
     assert_eq!(denied, ClientError::Denied(expected.to_owned()));
-    // Another authority: there is no connection at all.
+    // With another authority there is no connection at all.
     let other = Authority::new(&cluster.directory.path().join("other"));
     let mut forged = other.issue("ann", "CN=ann,OU=ops,O=example");
     ctl(&cluster, &forged, &["members", "list"])
@@ -47,13 +47,13 @@ fn a_certificate_allows_what_its_role_may() {
     forged.ca = cluster.ann.as_ref().unwrap().ca.clone();
     ctl(&cluster, &forged, &["members", "list"]).fails(69, &["no node can be reached"]);
     cluster.nodes[0].hears("refused a connection");
-    // Without a certificate neither.
+    // Nor without a certificate.
     let plain = cutoverd(&["ctl", "-e", &cluster.nodes[0].client.to_string(), "--deadline", "2", "list"]);
     assert_ne!(plain.code, 0, "{plain:?}");
     cluster.ctl(&["get", "acme"]).ok();
 }
 
-/// Opens a stream to a peer port and returns what it says.
+/// Opens a stream to a peer port and returns the error.
 fn speaks(cluster: &Cluster, at: SocketAddr, files: Option<&Files>, hello: PeerHello) -> tonic::Status {
     let security = security(files);
     cluster.run(async move {
@@ -97,7 +97,7 @@ fn only_members_speak_on_the_peer_port() {
 fn a_cluster_does_not_take_part_in_another() {
     let one = Cluster::plain(1);
     let two = Cluster::plain(1);
-    // The second one is told that its next member is where the first one's node listens.
+    // The second cluster is told that its next member is at the address of the first cluster's node.
     let (peer, client) = (one.nodes[0].peer.to_string(), one.nodes[0].client.to_string());
     let words = ["members", "add", "2", "--identity", "CN=n2,OU=control-plane,O=example"];
     two.ctl(&[&words[..], &["--peer", &peer, "--client", &client]].concat()).ok();
@@ -115,7 +115,7 @@ fn a_cluster_does_not_take_part_in_another() {
     }
 }
 
-/// Whoever knocks a thousand times does not fill the disk with what is said about it.
+/// A thousand refused connections do not fill the disk with log lines.
 #[test]
 fn a_flood_of_strangers_is_a_few_lines() {
     const KNOCKS: usize = 1_000;
@@ -132,7 +132,7 @@ fn a_flood_of_strangers_is_a_few_lines() {
         (count >= KNOCKS).then_some(())
     };
     until("every one to be counted", counted);
-    // Which stretch of time each fell into is not known; all of them are few.
+    // The log limiter works in intervals, so the exact number of lines is not known; it is small.
     let lines = node.said().lines().filter(|line| line.contains("refused a connection")).count();
     assert!((1..KNOCKS / 4).contains(&lines), "{lines} lines");
 }

@@ -1,4 +1,5 @@
-//! A judge that tries every order, every fate and every number: for histories of a few operations on one partition.
+//! A checker that tries every order, every fate of an unanswered operation and every number: for histories of a few
+//! operations on one partition.
 
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Revision};
 use cutover::core::invariant::history::{Answer, Invocation, Operation, Refusal, Seen};
@@ -13,7 +14,7 @@ const CAPS: Caps = Caps {
 
 struct Brute<'a> {
     operations: &'a [Operation],
-    /// No history of a few operations names a number so high.
+    /// Upper limit for numbers: no history of a few operations contains a higher one.
     numbers: u64,
 }
 
@@ -22,11 +23,11 @@ struct State {
     table: PlacementTable,
     epoch: Epoch,
     last: MigrationId,
-    /// The record that was last seen with a revision, and that revision.
+    /// The record that was last read with a revision, and that revision.
     seen: Option<(PartitionRecord, Revision)>,
 }
 
-/// Whether there is an order.
+/// Whether some order explains the history.
 pub fn is_linearizable(operations: &[Operation], numbers: u64) -> bool {
     let table = PlacementTable::new(CAPS);
     let start = State { table, epoch: Epoch::ZERO, last: MigrationId::ZERO, seen: None };
@@ -51,7 +52,7 @@ impl Brute<'_> {
         })
     }
 
-    /// The states after an operation; none if the answer does not fit.
+    /// The states after an operation; empty if its answer does not fit.
     fn after(&self, state: &State, operation: &Operation) -> Vec<State> {
         match &operation.call {
             Invocation::Read { .. } if operation.completed.is_none() => Vec::new(),

@@ -8,7 +8,7 @@ use cutover::core::invariant::history::{Answer, Invocation, Judged, Operation, S
 use cutover::core::migration::{PartitionRecord, Transition};
 use cutover::core::placement::Guarantee;
 
-/// Settled at A, then draining to B; with both records.
+/// A partition that was opened at A and is draining to B, with both records.
 fn begun() -> (Story, Vec<Operation>, PartitionRecord, PartitionRecord) {
     let (mut story, mut history) = Story::settled();
     let settled = story.record();
@@ -61,7 +61,7 @@ fn an_acknowledged_transition_is_lost() {
     history.push(story.tells(21, 22, abort(at(2, 2))));
     history.push(read(23, 24, Some(&draining)));
     fails(&history);
-    // And another one is taken in its place.
+    // Another one is accepted in its place.
     history.pop();
     history.push(apply(23, 24, abort(at(2, 2)), ok(3)));
     let failure = fails(&history);
@@ -95,7 +95,7 @@ fn a_record_from_nowhere() {
     record.epoch = Epoch(9);
     history.push(read(21, 22, Some(&record)));
     fails(&history);
-    // Nobody created this one.
+    // This partition was never created.
     fails(&[read(1, 2, Some(&story.record()))]);
     passes(&[read(1, 2, None)]);
 }
@@ -143,7 +143,7 @@ fn of_two_equal_indeterminate_creations_each_may_take_effect() {
     fails(&[lost(1), gone, forgotten, again]);
 }
 
-/// Other partitions take ids and raise the epochs of creations; this one's history does not show when.
+/// Other partitions use ids and raise the epochs of creations; the history of this partition does not show when.
 #[test]
 fn numbers_that_other_partitions_took() {
     let (mut story, mut history) = Story::settled();
@@ -157,7 +157,7 @@ fn numbers_that_other_partitions_took() {
     passes(&history);
     history.push(read(16, 17, Some(&story.record())));
     passes(&history);
-    // But they never fall.
+    // Numbers never decrease.
     let mut fallen = story.record();
     fallen.migration = MigrationId(1);
     fallen.placed.as_mut().unwrap().copy = MigrationId(1);
@@ -174,7 +174,7 @@ fn an_id_is_the_same_for_everybody() {
     other.migration = MigrationId(7);
     history.push(read(23, 24, Some(&other)));
     fails(&history);
-    // Nobody read it, but a command that was taken named it.
+    // No read returned this record, but an accepted command named it.
     history.truncate(3);
     history.push(apply(25, 26, abort(at(7, 2)), ok(3)));
     passes(&history);
@@ -195,7 +195,7 @@ fn a_refusal_is_judged_like_any_other_answer() {
     passes(&history);
     history[3] = stale(Some(at(1, 1)));
     fails(&history);
-    // It was refused, and takes effect.
+    // The transition was refused, and takes effect nevertheless.
     let (_, mut history) = Story::settled();
     history.push(apply(10, 11, begin(at(1, 1), 1), refused("AlreadyMigrating", None)));
     fails(&history);
@@ -223,7 +223,7 @@ fn revisions_do_not_go_back() {
     };
     clashes(4, 6);
     clashes(5, 7);
-    // Of another partition, too: it is one log.
+    // Also across partitions: there is only one log.
     let mut elsewhere = revised(read(31, 32, None), 7);
     elsewhere.partition = PartitionId(2);
     history.push(elsewhere);
@@ -248,7 +248,7 @@ fn a_deleted_partition() {
     passes(&history);
 }
 
-/// Somebody else's draining needs a receipt of somebody else.
+/// Entering the cutover of another migration needs that migration's receipt.
 #[test]
 fn a_transition_that_nothing_allows() {
     let (_, mut history, ..) = begun();

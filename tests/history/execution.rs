@@ -1,4 +1,4 @@
-//! Random concurrent executions of the production table behind one point at which each command takes effect.
+//! Random concurrent executions of the production table, where each command takes effect at one point in time.
 
 use super::make::{dropped, evidence, prepared, reading, receipt};
 use cutover::core::ids::{PartitionId, Placement, Revision};
@@ -9,27 +9,27 @@ use cutover::core::migration::{
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::collections::BTreeMap;
 
-/// Where choices come from: a number below the bound.
+/// A source of random numbers below a bound.
 pub type Dice<'a> = dyn FnMut(u64) -> u64 + 'a;
 
-/// How large, and how broken.
+/// The size of an execution, and how often something goes wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     pub clients: u64,
     pub partitions: u32,
-    /// Operations in all.
+    /// Total number of operations.
     pub operations: usize,
-    /// Of a hundred transitions, so many never have an answer.
+    /// Percentage of transitions that never get an answer.
     pub lost: u64,
-    /// Of a hundred operations, so many read.
+    /// Percentage of operations that are reads.
     pub reads: u64,
 }
 
-/// A command on its way, and where its operation is.
+/// A command in flight, with the position of its operation in the history.
 struct Flying {
     operation: usize,
     command: Option<Command>,
-    /// What the table said.
+    /// The table's answer, once the command has taken effect.
     said: Option<Invocation>,
 }
 
@@ -38,11 +38,11 @@ struct Execution {
     revision: Revision,
     now: u64,
     operations: Vec<Operation>,
-    /// What a client has in flight.
+    /// The operation in flight of each client.
     clients: Vec<Option<Flying>>,
-    /// Commands that nobody waits for.
+    /// Commands in flight whose client has given up.
     adrift: Vec<Command>,
-    /// What each client last saw of each partition.
+    /// The record that each client last saw of each partition.
     views: BTreeMap<(u64, PartitionId), Option<PartitionRecord>>,
 }
 
@@ -87,7 +87,7 @@ pub fn execute(shape: Shape, dice: &mut Dice<'_>) -> Vec<Operation> {
 
 impl Execution {
     fn ask(&mut self, client: u64, shape: Shape, dice: &mut Dice<'_>) {
-        // A client keeps to a few partitions, and soon looks again.
+        // A client uses few partitions, so that it reads each of them again soon.
         let near = (client + dice(3)) % u64::from(shape.partitions);
         let partition = PartitionId(u32::try_from(near).unwrap() + 1);
         let view = if dice(4) == 0 {
@@ -101,7 +101,7 @@ impl Execution {
             }
             _ => None,
         };
-        // The call is filled in with the answer.
+        // The answer is filled in later.
         let call = match &command {
             Some(command) => {
                 Invocation::Apply { transition: command.transition.clone(), answer: Answer::Indeterminate }
@@ -121,7 +121,7 @@ impl Execution {
         Answer::of(&result)
     }
 
-    /// The point at which it takes effect, if it does.
+    /// The point at which a command takes effect, if it does.
     fn take_effect(&mut self, slot: usize, mut flying: Flying, shape: Shape, dice: &mut Dice<'_>) {
         let Some(command) = flying.command.clone() else {
             let partition = self.operations[flying.operation].partition;
@@ -137,7 +137,7 @@ impl Execution {
             return;
         };
         if dice(100) < shape.lost {
-            // The client gives up before anything happened: it may happen later.
+            // The client gives up before the command takes effect, which may happen later.
             if dice(2) == 0 {
                 self.adrift.push(command);
             }
@@ -170,7 +170,7 @@ impl Execution {
     }
 }
 
-/// What a client that saw this may want.
+/// A transition that a client might request after it has seen this record.
 fn transition(partition: PartitionId, view: Option<&PartitionRecord>, dice: &mut Dice<'_>) -> Transition {
     let placement = |dice: &mut Dice<'_>| Placement(u16::try_from(dice(PLACEMENTS)).unwrap());
     let guarantee = if dice(4) == 0 { Guarantee::Timed } else { Guarantee::Sealed };

@@ -1,9 +1,10 @@
-//! What is said of a history that is not linearizable.
+//! The explanation of a history that is not linearizable.
 
 use super::make::{Story, abort, apply, at, begin, fails, read};
 use cutover::core::invariant::history::{Answer, LINES_MAX, Role};
 
-/// The way to the contradiction is shown up to the operation that cannot be, not to where the search turned back.
+/// The explanation shows the order up to the operation that fits nowhere, not up to the point where the search
+/// backtracked.
 #[test]
 fn the_longest_order_and_what_stands_against_it() {
     let (mut story, mut history) = Story::settled();

@@ -1,4 +1,4 @@
-//! Operations, and the statements that their commands carry.
+//! Makes operations, and the statements that their commands contain.
 
 use cutover::core::fence::{
     CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
@@ -12,7 +12,7 @@ use cutover::core::placement::Guarantee;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A statement with any contents: only sinks make them, but they can be read from bytes.
+/// A statement with any contents. Only sinks can make one, but it can be decoded from bytes.
 fn stated<T: DeserializeOwned>(fields: impl Serialize) -> T {
     postcard::from_bytes(&postcard::to_allocvec(&fields).unwrap()).unwrap()
 }
@@ -45,7 +45,7 @@ pub const fn at(migration: u64, epoch: u64) -> Expected {
     Expected { migration: MigrationId(migration), epoch: Epoch(epoch) }
 }
 
-/// An operation on partition 1 that takes the time from `invoked` to `completed`.
+/// An operation on partition 1 that is invoked and completed at these times.
 pub fn apply(invoked: u64, completed: u64, transition: Transition, answer: Answer) -> Operation {
     let call = Invocation::Apply { transition, answer };
     Operation { client: 1, partition: PartitionId(1), invoked, completed: Some(completed), call }
@@ -73,16 +73,16 @@ pub fn refused(reason: &str, have: Option<Expected>) -> Answer {
     Answer::Refused(Refusal { reason: reason.to_owned(), have })
 }
 
-/// A table to tell a story with: what it answers, and the record after it.
+/// A table whose answers make up a history.
 pub struct Story {
     pub table: PlacementTable,
 }
 
-/// The partition of the stories.
+/// The only partition of these histories.
 pub const P: PartitionId = PartitionId(1);
 
 impl Story {
-    /// Settled at A: `create` and `open` are behind it.
+    /// A partition that has been created and opened at A.
     pub fn settled() -> (Self, Vec<Operation>) {
         let mut story = Self { table: PlacementTable::new(Caps::PRODUCTION) };
         let create = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
@@ -101,7 +101,7 @@ impl Story {
         self.table.record(P).cloned().expect("there is one")
     }
 
-    /// Takes it, and tells of it.
+    /// Applies a transition to the table and returns the operation with its answer.
     pub fn tells(&mut self, invoked: u64, completed: u64, transition: Transition) -> Operation {
         let answer = self.takes(transition.clone());
         apply(invoked, completed, transition, answer)
@@ -125,7 +125,7 @@ pub fn passes(operations: &[Operation]) {
     assert_eq!(verdict(operations), Verdict::Linearizable);
 }
 
-/// Why it is not linearizable.
+/// Asserts that a history is not linearizable and returns the reason.
 #[track_caller]
 pub fn fails(operations: &[Operation]) -> Failure {
     match verdict(operations) {

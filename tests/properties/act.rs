@@ -1,13 +1,13 @@
-//! What can happen to a cluster, drawn at random.
+//! Random events in a cluster.
 
 use cutover::core::raft::Timer;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// What the environment chooses. Numbers choose among what there is.
+/// A choice of the environment. An `Index` selects among the nodes, messages or sessions that exist.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// The oldest message arrives, and so many more.
+    /// Delivers the oldest message, and so many more.
     Flow(u8),
     Deliver {
         which: Index,
@@ -20,20 +20,20 @@ pub enum Act {
     Transfer(Index, Index),
     Slow(Index),
     Fast(Index),
-    /// One batch, and what stands behind it; the node is not told.
+    /// Writes one batch and sends the messages that waited for it; the node is not told.
     Write(Index),
     Report(Index),
     Crash(Index, usize),
     Restart(Index),
     Join(Index),
-    /// Nothing passes between these two.
+    /// Cuts the link between two nodes.
     Cut(Index, Index),
-    /// A leader is cut off from everybody, and goes on.
+    /// Cuts a leader off from all others; it receives these proposals.
     Strand(Index, Vec<Wish>),
     Heal,
 }
 
-/// What is proposed, at whoever leads if there is somebody.
+/// A proposal, made at the leader if there is one.
 #[derive(Clone, Debug)]
 pub enum Wish {
     Create,

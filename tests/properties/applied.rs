@@ -1,4 +1,4 @@
-//! The memory of applied writes.
+//! The memory of applied write ids, by which a sink recognises repeated writes.
 
 use super::{cases, some};
 use cutover::core::fence::{AppliedIds, Known};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 const SESSIONS: u64 = 5;
 const SERIALS: u64 = 6;
 
-/// Feeds writes as a sink does, which applies only what is new; returns those applied, in order.
+/// Applies writes as a sink does, which skips those that it remembers. Returns the applied ones in order.
 fn apply(memory: &mut AppliedIds, ids: &[WriteId], sessions: u32, writes: u32) -> Vec<WriteId> {
     let mut applied = Vec::new();
     for id in ids {
@@ -53,7 +53,7 @@ proptest! {
         }
     }
 
-    /// A copy remembers what it is given without asking, such as a write of a session that it has forgotten.
+    /// A copy remembers the writes that it is given, even those of a session that the memory has forgotten.
     #[test]
     fn what_was_remembered_is_never_new_whoever_asked(
         ids in prop::collection::vec(some::write_id(SESSIONS, SERIALS), 0..40),
@@ -84,12 +84,12 @@ proptest! {
             let kept: Vec<_> = applied.iter().filter(of).filter(|id| held(id)).collect();
             prop_assert!(kept.len() <= usize::try_from(writes.max(1)).unwrap(), "{session} keeps {kept:?}");
             in_use += u32::from(!kept.is_empty());
-            // What is kept of a session are its newest writes.
+            // Of each session, the newest writes are kept.
             let newest_forgotten = applied.iter().filter(of).filter(|id| !held(id)).max();
             prop_assert!(kept.iter().min().is_none_or(|least| newest_forgotten.is_none_or(|lost| lost < *least)));
         }
         prop_assert!(in_use <= sessions.max(1), "{in_use} sessions are remembered");
-        // Whole sessions and a window for each: what is stored does not grow with what was applied.
+        // Memory is kept per session, with a window each: its size does not grow with the number of applied writes.
         let bytes = postcard::to_allocvec(&memory).expect("a memory can be stored").len();
         let entries = usize::try_from(sessions.max(1) * (writes.max(1) + 2)).unwrap();
         prop_assert!(bytes <= 2 + 3 * entries, "{bytes} bytes for {entries} entries");
@@ -103,7 +103,7 @@ proptest! {
     ) {
         let mut source = AppliedIds::new();
         let applied = apply(&mut source, &ids, sessions, writes);
-        // A copy gets the same writes in order, in two chunks, and never sees what was refused in between.
+        // A copy gets the applied writes in order, in two chunks, without the refused ones in between.
         let mut copy = AppliedIds::new();
         let cut = cut.min(applied.len());
         for (index, id) in applied[..cut].iter().chain(&applied[cut..]).enumerate() {

@@ -1,4 +1,4 @@
-//! The bounds of the table.
+//! The limits of the placement table.
 
 use super::statements::{BY_A, Said};
 use cutover::core::ids::{Epoch, PartitionId, Placement};
@@ -15,7 +15,7 @@ fn each_cap_is_reached_and_not_exceeded() {
     };
     let mut table = PlacementTable::new(caps);
     let mut begun = Vec::new();
-    // Each partition at a placement of its own, and each to another; but the second one goes where the first one is.
+    // Each partition moves from its own placement to another, but the second one moves to where the first one is.
     for (partition, at, to) in [(1, 10, 20), (2, 11, 10), (3, 12, 22), (4, 13, 23)] {
         let (partition, at, to) = (PartitionId(partition), Placement(at), Placement(to));
         let mut commit = |transition| table.apply(&Command { partition, transition });

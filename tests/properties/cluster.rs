@@ -1,5 +1,5 @@
-//! A cluster under random inputs: loss, repetition, disorder, slow disks, crashes that keep a part of what was not
-//! synced, lost disks. What must hold is in the registry of invariants, and is judged after every step.
+//! A cluster under random inputs: lost, repeated and reordered messages, slow disks, crashes that keep a part of
+//! what was not synced, lost disks. The invariants of the registry are judged after every step.
 
 use super::act::{Act, act};
 use super::cases;
@@ -30,7 +30,7 @@ proptest! {
         }
     }
 
-    /// Without lost disks a cluster elects a leader once the faults are over, and everything comes to be committed.
+    /// If no disk is lost, the cluster elects a leader after the faults, and all entries become committed.
     #[test]
     fn a_cluster_recovers_when_the_faults_end(
         elections in elections(),
@@ -53,8 +53,7 @@ proptest! {
     }
 }
 
-/// Random inputs reach every place in the core that says when it is reached; if they did not, the laws above would hold
-/// of less than they seem to.
+/// Random inputs reach every mark of the core. Otherwise the properties above would cover less than they seem to.
 #[test]
 fn random_inputs_reach_every_place() {
     let mut missing: BTreeSet<Mark> = Mark::ALL.iter().copied().collect();

@@ -1,4 +1,4 @@
-//! Bytes and texts.
+//! Encodings in bytes and in text.
 
 use super::{cases, some};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
@@ -46,7 +46,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         .prop_map(|(partition, transition)| Command { partition: PartitionId(partition), transition })
 }
 
-/// Bytes that decode at all are the bytes that the command is written as: every command has one encoding.
+/// Bytes that decode to a command are the encoding of that command: there is only one.
 fn decoded_is_sound(bytes: &[u8]) -> Result<(), TestCaseError> {
     let Ok(command) = Command::decode(bytes) else { return Ok(()) };
     let again = command.encode().expect("what was read can be written");
@@ -78,7 +78,7 @@ proptest! {
         decoded_is_sound(&bytes)?;
     }
 
-    /// A number may be padded with empty groups of bits; here the first, the partition.
+    /// A number can be padded with empty groups of bits; here the first number, the partition.
     #[test]
     fn another_encoding_of_a_command_is_refused(command in command(), groups in 1_usize..4) {
         let bytes = command.encode().expect("every command fits");
@@ -140,7 +140,7 @@ proptest! {
         let expected = Expected { migration: MigrationId(1), epoch: Epoch(1) };
         let force = Transition::Force { expected, prepared: said.prepared, operator, reason };
         let bytes = Command { partition: PartitionId(1), transition: force }.encode().expect("it fits");
-        // The operator stands behind its length, 64, in front of the reason with its own, 256.
+        // The operator follows its length, 64; then comes the reason with its length, 256.
         let at = bytes.windows(2).position(|pair| pair == [64, b'o']).expect("the operator is in there");
         let mut forged = bytes[..at].to_vec();
         forged.extend(postcard::to_allocvec(&"o".repeat(have)).expect("a text can be written"));

@@ -1,4 +1,4 @@
-//! What goes into the log fits into it, and comes out as it went in.
+//! Every entry fits into the log, and is read back unchanged.
 
 use super::{cases, codec};
 use cutover::core::control_plane::{
@@ -18,14 +18,14 @@ use serde::de::DeserializeOwned;
 const PEER: Peer = Peer { node: NodeId(u8::MAX), incarnation: Incarnation(u64::MAX) };
 const SPEAKER: (u16, u32, u64) = (u16::MAX, u32::MAX, u64::MAX);
 
-/// In the log, under a ticket, with every number as long as it gets.
+/// An entry with a ticket, whose numbers have the maximum length.
 fn entry(payload: ControlPlaneEntry) -> Entry<ControlPlaneEntry> {
     let (session, serial) = (SessionId(u64::MAX), Serial(u64::MAX));
     let ticket = Some(Ticket { session, serial, acknowledged_through: serial });
     Entry { term: Term(u64::MAX), content: Content::Payload { ticket, payload } }
 }
 
-/// A statement with these parts. A sink makes none of them by way of its rules; their lengths are all that counts here.
+/// A statement with these fields, made without a sink; only its length matters here.
 fn stated<T: DeserializeOwned + Serialize>(parts: &impl Serialize) -> T {
     let bytes = postcard::to_allocvec(parts).expect("they are numbers");
     let (statement, rest): (T, _) = postcard::take_from_bytes(&bytes).expect("its parts in their order");
@@ -93,7 +93,7 @@ fn survives(entry: &Entry<ControlPlaneEntry>) -> usize {
     bytes.len()
 }
 
-/// With room for three more.
+/// The entry fits even if three more bytes are needed.
 #[test]
 fn the_longest_entry_of_each_kind_fits() {
     let max = usize::try_from(Limits::PRODUCTION.entry_bytes_max).unwrap();
@@ -102,7 +102,7 @@ fn the_longest_entry_of_each_kind_fits() {
     assert!(longest <= 1024 && longest * 4 <= max, "{longest} of {max} bytes");
 }
 
-/// Any entry of a client.
+/// Any entry that a client can propose.
 fn any_entry() -> impl Strategy<Value = ControlPlaneEntry> {
     let peer = (any::<u8>(), any::<u64>())
         .prop_map(|(node, life)| Peer { node: NodeId(node), incarnation: Incarnation(life) });
@@ -148,7 +148,7 @@ proptest! {
         prop_assert!(longest <= 1024, "{longest} bytes");
     }
 
-    /// Whatever the bytes of a peer or a disk are: an entry that is read from them keeps the bounds of its texts.
+    /// An entry that is decoded from arbitrary bytes of a peer or disk has texts within their limits.
     #[test]
     fn damaged_bytes_are_no_entry_or_one_that_keeps_the_bounds(
         payload in any_entry(),

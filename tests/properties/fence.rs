@@ -1,4 +1,4 @@
-//! The sink's machine, alone: whatever it is asked, in any order, with crashes in between.
+//! The sink's machine alone, with any requests in any order, and crashes in between.
 
 use super::store::{SMALL, Store, config};
 use super::{cases, some};
@@ -13,11 +13,11 @@ use proptest::prelude::*;
 
 /// The store under test.
 pub const STORE: Placement = Placement(0);
-/// Its partition.
+/// The store's partition.
 pub const PARTITION: PartitionId = PartitionId(1);
 
-/// What the source of a migration holds: writes that a sink with the same bounds has applied, in some order that
-/// differs from migration to migration.
+/// The source's writes in a migration: those that a sink with the same limits has applied. The order differs
+/// between migrations.
 fn history(migration: MigrationId) -> Vec<WriteId> {
     let mut memory = AppliedIds::new();
     let mut ids = Vec::new();
@@ -33,7 +33,7 @@ fn history(migration: MigrationId) -> Vec<WriteId> {
     ids
 }
 
-/// Anything that may be asked, of this store or by mistake of another.
+/// Any request, to this store or misrouted from another.
 pub fn input() -> impl Strategy<Value = Input> {
     let migration = || (0_u64..5).prop_map(MigrationId);
     let epoch = || (0_u64..7).prop_map(Epoch);
@@ -67,15 +67,15 @@ pub fn input() -> impl Strategy<Value = Input> {
     prop_oneof![4 => request.prop_map(Input::Request), 1 => write().prop_map(Input::Apply)]
 }
 
-/// What happens to the store.
+/// An event at the store.
 #[derive(Clone, Debug)]
 enum Happening {
     Input(Input),
-    /// The store gets to the n-th admitted write.
+    /// The store applies the n-th admitted write.
     ApplyNth(usize),
-    /// The last request arrives once more.
+    /// The last request arrives again.
     Again,
-    /// The store crashes on this input, before anything of it is durable.
+    /// The store crashes during this input, before any of it is durable.
     Torn(Input),
     Crash,
 }
@@ -90,11 +90,11 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// The store, and what it has said so far in its one incarnation.
+/// The store with its replies so far, within one incarnation.
 struct Run {
     store: Store,
     receipts: Vec<SealReceipt>,
-    /// Acknowledged writes and their positions in the present copy.
+    /// Acknowledged writes with their positions in the current copy.
     acknowledged: Vec<(WriteId, Position)>,
     last: Option<Input>,
 }
@@ -136,7 +136,7 @@ impl Run {
         let recovered = Fence::recover(*self.store.fence.config(), self.store.durable.clone());
         prop_assert_eq!(recovered.durable(), &self.store.durable);
         prop_assert!(recovered.admitted().is_empty());
-        // Everything that the machine holds besides admitted writes was durable: nothing is forgotten.
+        // All of the machine's state except admitted writes was durable, so nothing is lost.
         prop_assert_eq!(self.store.fence.durable(), &self.store.durable);
         prop_assert_eq!(&self.store.data, &self.store.durable_data);
         self.store.crash();
@@ -207,7 +207,7 @@ impl Run {
         Ok(())
     }
 
-    /// Holds an answer against the earlier ones.
+    /// Compares a reply with the earlier ones.
     fn said(&mut self, reply: &Reply) -> Result<(), TestCaseError> {
         match reply {
             Reply::Sealed(receipt) => {
@@ -234,7 +234,7 @@ impl Run {
         Ok(())
     }
 
-    /// What holds at every moment.
+    /// Properties of every state.
     fn stands(&self) -> Result<(), TestCaseError> {
         let Store { fence, data, durable, durable_data, .. } = &self.store;
         let length = fence.durable().copy().map_or(0, |copy| copy.watermark().0);

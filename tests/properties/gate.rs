@@ -12,10 +12,10 @@ use proptest::prelude::*;
 
 const PARTITION: PartitionId = PartitionId(1);
 
-/// The write under test; others are strangers'.
+/// The write under test.
 const OURS: WriteId = WriteId { session: SessionId(1), serial: Serial(1) };
 
-/// Any work of a client.
+/// Any operation of a client.
 pub fn work() -> impl Strategy<Value = Work> {
     prop_oneof![
         Just(Work::Write(OURS)),
@@ -57,14 +57,14 @@ pub fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What one run has shown so far.
+/// The observations of a run so far.
 #[derive(Default)]
 struct Seen {
     sent: Vec<Request>,
     finished: Option<Outcome>,
-    /// What was asked for last, unless it was answered.
+    /// The freshness that was last asked for, if there is no answer yet.
     asked: Option<Freshness>,
-    /// What the last answer told of the partition's store.
+    /// The guarantee of the partition's store, according to the last answer.
     told: Option<Guarantee>,
 }
 
@@ -122,7 +122,7 @@ impl Seen {
         Ok(())
     }
 
-    /// A request goes out on a fresh view, to where that view says, with its epoch.
+    /// A request is sent only on a fresh view, to the placement and with the epoch of that view.
     fn judge_send(&self, work: Work, event: &Event, request: &Request) -> Result<(), TestCaseError> {
         let Event::Resolved(Some(view)) = event else {
             return Err(TestCaseError::fail(format!("{request:?} was sent on {event:?}")));
@@ -189,7 +189,7 @@ proptest! {
             }
             seen.take(&operation, event, &outputs, guarantee)?;
         }
-        // Whatever happened, a deadline ends it.
+        // A deadline ends the operation in any state.
         let begun = !operation.is_idle();
         let deadline = Event::TimerFired(Timer::Deadline);
         let outputs = operation.handle(&deadline);

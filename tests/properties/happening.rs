@@ -1,4 +1,4 @@
-//! What may happen in a run of the table.
+//! Random events in a run of the placement table.
 
 use super::some::{placement, write_id};
 use super::world::{PARTITIONS, PLACEMENTS, enforcement};
@@ -8,7 +8,7 @@ use cutover::core::placement::Guarantee;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// Which transition is proposed; what it names is picked when it is.
+/// The kind of transition to propose; its contents are chosen when it is proposed.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Create(Placement, Guarantee),
@@ -28,31 +28,32 @@ pub enum Kind {
     Delete,
 }
 
-/// One thing that happens.
+/// An event in a run of the table.
 #[derive(Clone, Debug)]
 pub enum Happening {
-    /// A command is committed. It names the present record, or an earlier state; its statement is any of that kind.
+    /// A command is committed. It names the present record or an earlier one; its statement is any of the needed
+    /// kind.
     Commit { partition: u32, kind: Kind, stale: Option<Index>, said: Index, last: bool },
-    /// A store is asked what the present record, or an earlier state, calls for.
+    /// A store is asked for what the present record, or an earlier one, requires.
     Ask { partition: u32, store: Placement, what: u8, stale: Option<Index> },
-    /// A controller takes its steps from the record until it has to wait; all that it sends arrives.
+    /// A controller takes steps until it has to wait; all its messages arrive.
     Drive { partition: u32, took_over: bool, wait_over: bool },
-    /// A client's write reaches a store with a token near the present epoch.
+    /// A client's write arrives at a store, with a token near the present epoch.
     Write { partition: u32, store: Placement, id: WriteId, behind: u64 },
-    /// The mover copies as much as it can.
+    /// The mover copies everything that it can.
     Copy { partition: u32 },
-    /// A store comes back empty.
+    /// A store loses its disk.
     Wipe { partition: u32, store: Placement },
-    /// The log was restored.
+    /// The log is restored from a backup, which raises the lowest epoch and migration id.
     Floor { epoch: u64, migration: u64 },
 }
 
-/// Anything that may happen.
+/// Any event.
 pub fn happening() -> impl Strategy<Value = Happening> {
     let partition = || 0..PARTITIONS;
     let stale = || prop::option::weighted(0.15, any::<Index>());
     let kind = prop_oneof![
-        // Now and then with a promise that the store there cannot keep: such a partition never opens.
+        // Sometimes with a guarantee that the store cannot give: such a partition cannot be opened.
         4 => (placement(PLACEMENTS), prop::bool::weighted(0.1)).prop_map(|(at, wrong)| {
             let timed = (enforcement(at) == Enforcement::Nothing) != wrong;
             Kind::Create(at, if timed { Guarantee::Timed } else { Guarantee::Sealed })

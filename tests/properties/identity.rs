@@ -1,14 +1,14 @@
-//! The spellings of a voter's subject.
+//! The spellings of the subject of a voter's certificate.
 
 use super::cases;
 use cutover::core::control_plane::{ClusterVoterIdentity, IdentityError};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// What a subject says: RDNs, each with its types and unescaped values.
+/// A subject: its RDNs, each with attribute types and unescaped values.
 type Name = Vec<Vec<(&'static str, String)>>;
 
-/// Attribute types by their canonical name, and what else they go by.
+/// Attribute types by canonical name, with their other names.
 const TYPES: [(&str, &[&str]); 4] = [
     ("CN", &["2.5.4.3", "cn", "Cn", "commonName"]),
     ("O", &["2.5.4.10", "o", "ORGANIZATIONNAME"]),
@@ -22,7 +22,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), "[ab=,+ #]{0,2}", "[ -~]{0,6}", "[ -~äč中😀]{0,4}"]
 }
 
-/// A name with one CN, at any place.
+/// A subject with one CN, at any position.
 fn name() -> impl Strategy<Value = Name> {
     let other = (select(&["O", "DC", "X-9"][..]), text());
     let rdns = prop::collection::vec(prop::collection::vec(other, 1..3), 0..3);
@@ -37,7 +37,7 @@ fn name() -> impl Strategy<Value = Name> {
     })
 }
 
-/// Choices of how to write; when they are used up they come again.
+/// Random choices of spelling; when they are used up they repeat.
 #[derive(Clone, Debug)]
 struct Style(Vec<u8>, usize);
 
@@ -63,7 +63,7 @@ impl Style {
         bytes.iter().map(digits).collect()
     }
 
-    /// The value as `#` and DER, in a string type that can hold it.
+    /// The value as `#` and DER, in a string type that can represent it.
     fn der(&mut self, value: &str) -> String {
         let units: Vec<u32> = value.chars().map(u32::from).collect();
         let (tag, content): (u8, Vec<u8>) = match self.pick(4) {
@@ -106,7 +106,7 @@ impl Style {
         [&self.spaces(), name, &self.spaces(), "=", &self.spaces(), &value, &self.spaces()].concat()
     }
 
-    /// The name in this style: all of it means the same.
+    /// The subject in this spelling; all spellings have the same meaning.
     fn write(&mut self, name: &Name) -> String {
         let rdns = name.iter().map(|rdn| {
             let first = self.pick(rdn.len());
@@ -121,14 +121,14 @@ fn read(subject: &str) -> Result<ClusterVoterIdentity, IdentityError> {
     ClusterVoterIdentity::from_certificate_subject(subject)
 }
 
-/// Equal as names are: the attributes of an RDN in any order, the RDNs in theirs.
+/// Two subjects are equal if these are: attributes of an RDN in any order, RDNs in the given order.
 fn sorted(name: &Name) -> Name {
     let mut name = name.clone();
     name.iter_mut().for_each(|rdn| rdn.sort());
     name
 }
 
-/// An identity is what its canonical form is read as, and keeps what it promises.
+/// Checks that parsing the identity's canonical form gives the same identity.
 fn is_canonical(identity: &ClusterVoterIdentity) -> Result<(), TestCaseError> {
     let text = identity.as_str();
     prop_assert_eq!(read(text), Ok(identity.clone()));
@@ -153,7 +153,7 @@ proptest! {
         prop_assert_eq!(common.map(|(_, value)| value.as_str()), Some(identity.common_name()));
     }
 
-    /// Nothing that an escape, a space or an order says is lost: who has another subject is another voter.
+    /// Escapes, spaces and order are significant: another subject is another voter.
     #[test]
     fn two_names_are_two_identities(one in name(), other in name(), mut style in style()) {
         let same = sorted(&one) == sorted(&other);
@@ -197,13 +197,13 @@ proptest! {
         let identity = read(&written)?;
         let bytes = postcard::to_allocvec(&identity)?;
         prop_assert_eq!(postcard::from_bytes(&bytes), Ok(identity.clone()));
-        // It is stored as its canonical text, and any spelling of it is taken back.
+        // An identity is stored as its canonical text; any spelling of it is accepted when read.
         prop_assert_eq!(&bytes, &postcard::to_allocvec(identity.as_str())?);
         prop_assert_eq!(postcard::from_bytes(&postcard::to_allocvec(&written)?), Ok(identity.clone()));
         prop_assert_eq!(ClusterVoterIdentity::try_from(String::from(identity.clone())), Ok(identity));
     }
 
-    /// What is refused is refused from bytes of a log, too.
+    /// A text that is refused as an identity is also refused when decoded from a log.
     #[test]
     fn a_text_that_is_refused_does_not_come_in_by_its_bytes(written in "[CNcn=,+\\\\#0-2a ]{0,12}") {
         let bytes = postcard::to_allocvec(&written)?;
@@ -222,7 +222,7 @@ proptest! {
         }
     }
 
-    /// The same, of what looks more like a subject.
+    /// The same, with texts that look more like a subject.
     #[test]
     fn arbitrary_texts_are_refused_or_canonical(
         before in "[CNOcn=,+ \\\\#\"ä\u{0}\u{202e}0-9a-f.]{0,12}",

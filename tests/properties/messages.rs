@@ -1,4 +1,4 @@
-//! Bytes of messages, batches, disks and snapshots: what a run of a cluster sends and writes.
+//! Encodings of messages, batches, disks and snapshots, taken from runs of a cluster.
 
 use super::act::{Act, act};
 use super::cases;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
 
-/// All messages and batches of a run, each once.
+/// All messages and batches of a run, without repetitions.
 fn said(acts: &[Act]) -> (Vec<Letter>, Vec<Batch<ControlPlaneEntry>>) {
     let mut run = Run::new(Elections::Stable, 3);
     run.elect();
@@ -51,7 +51,7 @@ proptest! {
         }
     }
 
-    /// Nothing is promised of a message with a wrong bit but that it is one, or is none.
+    /// A message with a flipped bit decodes to some message or is refused.
     #[test]
     fn a_wrong_bit_does_no_harm(
         acts in prop::collection::vec(act(), 20..60),
@@ -104,7 +104,8 @@ proptest! {
         }
     }
 
-    /// A snapshot that cannot be read changes nothing, and is not answered; one that is old or known is not even read.
+    /// A snapshot that cannot be decoded changes nothing and is not acknowledged; one that is old or known is not
+    /// decoded at all.
     #[test]
     fn a_snapshot_that_cannot_be_read_is_as_good_as_lost(
         acts in prop::collection::vec(act(), 40..200),

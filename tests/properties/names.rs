@@ -1,5 +1,5 @@
-//! Nodes under other names: twice the same swap is no change, and a renamed node does the renamed thing, its messages in
-//! another order.
+//! Renaming nodes: the same swap twice is no change, and a renamed node does the renamed thing, with its messages
+//! in another order.
 
 use super::act::{Act, act};
 use super::cases;
@@ -13,7 +13,7 @@ use cutover::core::raft::{Content, Elections, Input, Output};
 use cutover_model::host::Engine as _;
 use proptest::prelude::*;
 
-/// n1 and n3 change their names.
+/// A renaming that swaps n1 and n3.
 struct Swap;
 
 impl Names for Swap {
@@ -46,7 +46,7 @@ fn renamed(input: &Input<ControlPlaneEntry>) -> Input<ControlPlaneEntry> {
     }
 }
 
-/// What a node sends and writes, under the swap or not, without an order.
+/// The messages and batches of a node, swapped or not, without their order.
 fn effects(said: &[ControlPlaneOutput], swapped: bool) -> Vec<String> {
     let mut lines: Vec<String> = said
         .iter()
@@ -66,7 +66,7 @@ fn effects(said: &[ControlPlaneOutput], swapped: bool) -> Vec<String> {
             | Output::Installed(_)
             | Output::BecameLeader(_)
             | Output::Mark(_) => format!("{output:?}"),
-            // These name who may lead, and the other.
+            // These outputs name the leader and the other node.
             Output::Decided { id, .. } => format!("{id}"),
             Output::Read { id, .. } => format!("{id}"),
             Output::Transfer(outcome) => format!("{}", outcome.is_ok()),

@@ -1,11 +1,11 @@
-//! Durations, by exact arithmetic, and what a dry run says.
+//! Durations of the controllers' policy, computed exactly, and the report of a dry run.
 
 use super::cases;
 use cutover::core::ids::{Epoch, MigrationId};
 use cutover::core::migration::{Policy, PolicyError, Timer};
 use proptest::prelude::*;
 
-/// Any policy. Most durations are small; some are so long that the wait is beyond what can be counted.
+/// Any policy. Most durations are small; some are so long that the wait overflows.
 fn policy() -> impl Strategy<Value = Policy> {
     let ms = || prop_oneof![0_u64..4, 0_u64..10_000, 0_u64..1 << 40, any::<u64>(), Just(u64::MAX)];
     let ppm = prop_oneof![0_u32..4, 0_u32..2_000_000, any::<u32>()];
@@ -74,6 +74,6 @@ proptest! {
 #[test]
 fn the_production_policy_works_and_has_the_wait_written_out() {
     assert_eq!(Policy::PRODUCTION.validate(), Ok(()));
-    // 300 ms, 0.06 ms for a clock 200 ppm fast, and a granule of 1 ms: rounded up.
+    // 300 ms, plus 0.06 ms for a clock 200 ppm fast, plus a granule of 1 ms, rounded up.
     assert_eq!(Policy::PRODUCTION.barrier_ms(), 302);
 }

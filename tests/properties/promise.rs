@@ -1,4 +1,4 @@
-//! What a store promises: its own statement decides.
+//! The guarantee of a partition comes from its store's statement.
 
 use super::statements::{A, BY_A, BY_B, P, Said, apply, draining, each, enforcement, expected};
 use cutover::core::fence::Enforcement;
@@ -6,8 +6,8 @@ use cutover::core::ids::{Epoch, MigrationId};
 use cutover::core::migration::{Caps, MigrationError, PlacementTable, Transition};
 use cutover::core::placement::Guarantee;
 
-/// What a store promises is its own statement: at the opening it has to be what the creation said, and a flip takes it
-/// over from the target.
+/// At the opening, the store's statement must match the guarantee in the creation. A flip takes over the guarantee
+/// from the target's statement.
 #[test]
 fn a_partition_promises_what_its_store_enforces() {
     let plain = |said: Said| Said { enforcement: Enforcement::Nothing, ..said };

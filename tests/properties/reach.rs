@@ -1,4 +1,4 @@
-//! Whether random runs get anywhere: laws about what never happens would hold.
+//! Random runs reach interesting states; otherwise properties about what never happens would prove nothing.
 
 use super::cases;
 use super::happening::happening;

@@ -1,4 +1,4 @@
-//! Renaming sessions: twice the same swap is no change, and a renamed machine does the renamed thing.
+//! Renaming sessions: the same swap twice is no change, and a renamed machine does the renamed thing.
 
 use super::store::{SMALL, Store, config};
 use super::{cases, fence, gate, some};
@@ -45,7 +45,8 @@ proptest! {
         }
     }
 
-    /// As long as no session is forgotten: which sessions are is kept as a number, and numbers have an order.
+    /// Holds as long as no session is forgotten: the forgotten ones are represented by a number, and numbers are
+    /// ordered.
     #[test]
     fn a_renamed_fence_does_the_renamed_thing(inputs in prop::collection::vec(fence::input(), 0..60)) {
         let limits = Limits { sessions_max: 8, ..SMALL };
@@ -112,7 +113,7 @@ proptest! {
                 0 | 1 => Fact::WriteInvoked(*id),
                 2 => Fact::Acknowledged(*id),
                 3 => Fact::ReadInvoked(0),
-                // Of a partition that is gone: not promised.
+                // Facts about a partition that does not exist have no guarantee.
                 _ => Fact::Wrote { store: Placement(0), write, fences: store.fence.durable(), record: None },
             };
             monitor.feed(&fact, &mut findings);

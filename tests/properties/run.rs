@@ -1,4 +1,4 @@
-//! A cluster that takes what was drawn.
+//! A cluster that executes random events.
 
 use super::act::{Act, Wish};
 use super::hosts::Told;
@@ -14,7 +14,7 @@ use cutover::core::raft::{
 use proptest::sample::Index;
 use std::collections::BTreeSet;
 
-/// Bounds small enough to be met.
+/// Limits small enough to be reached in a run.
 const NARROW: Limits = Limits {
     window: 2,
     append_entries_max: 2,
@@ -25,12 +25,12 @@ const NARROW: Limits = Limits {
     ..WIDE
 };
 
-/// Voters, and those that may join.
+/// Number of nodes: voters, and those that may join.
 const NODES: u8 = 5;
 
 const SESSIONS: SessionLimits = SessionLimits { sessions_max: 2, answers_max: 2 };
 
-/// A cluster, and names for what is asked of it.
+/// A cluster with a record of what was asked of it.
 pub struct Run {
     pub cluster: Cluster,
     issued: u64,
@@ -55,7 +55,7 @@ impl Run {
         names[which.index(names.len())]
     }
 
-    /// Somebody who leads, or else anybody.
+    /// A node that leads; if there is none, any node.
     fn leader_or(&self, which: Index) -> NodeId {
         let leaders = self.leaders();
         if leaders.is_empty() { self.name(which) } else { leaders[which.index(leaders.len())] }
@@ -66,13 +66,13 @@ impl Run {
         self.issued
     }
 
-    /// Somebody leads.
+    /// Makes some node the leader.
     pub fn elect(&mut self) {
         self.cluster.step(NodeId(1), Input::TimerFired(Timer::Election));
         self.rest();
     }
 
-    /// Does it, and says what was seen.
+    /// Executes an event and returns the observations.
     pub fn take(&mut self, act: &Act) -> Vec<Told> {
         match act {
             Act::Flow(count) => {
@@ -95,7 +95,7 @@ impl Run {
                 }
             }
             Act::Timer(which, timer) => {
-                // A heartbeat says nothing but at a leader.
+                // A heartbeat timer has an effect only at a leader.
                 let at = if *timer == Timer::Heartbeat { self.leader_or(*which) } else { self.name(*which) };
                 self.cluster.step(at, Input::TimerFired(*timer));
             }
@@ -208,7 +208,7 @@ impl Run {
         Content::Payload { ticket: None, payload: ControlPlaneEntry::MembershipChange(change) }
     }
 
-    /// A learner that somebody knows.
+    /// A learner of some node's configuration.
     fn learner(&self, which: Index) -> Option<Peer> {
         let nodes = self.cluster.names().into_iter().filter_map(|at| self.cluster.node(at));
         let members = nodes.flat_map(|node| node.configuration().members());
@@ -217,7 +217,7 @@ impl Run {
         learners.iter().copied().nth(which.index(learners.len().max(1)))
     }
 
-    /// A session that somebody knows, or one that nobody ever knew.
+    /// A session that some node knows, or an unknown one.
     fn session(&self, which: Index) -> SessionId {
         let nodes = self.cluster.names().into_iter().filter_map(|at| self.cluster.node(at));
         let mut ids: BTreeSet<SessionId> = nodes.flat_map(|node| node.applied().sessions().ids()).collect();
@@ -225,7 +225,7 @@ impl Run {
         ids.iter().copied().nth(which.index(ids.len())).unwrap()
     }
 
-    /// A partition that no other proposal creates.
+    /// A proposal to create a partition that no other proposal creates.
     fn create(&self, ticket: Option<Ticket>) -> Content<ControlPlaneEntry> {
         let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
         let partition = PartitionId(u32::try_from(self.issued).unwrap());
@@ -233,7 +233,8 @@ impl Run {
         Content::Payload { ticket, payload }
     }
 
-    /// Every message arrives, every disk writes, everybody is up; elections end as time would end them.
+    /// Delivers all messages, writes all batches and starts all nodes; elections end as they would with real
+    /// timeouts.
     pub fn calm(&mut self) {
         self.cluster.hosts.cuts.clear();
         for at in self.cluster.names() {
@@ -249,7 +250,7 @@ impl Run {
             let stuck = |at: &NodeId| {
                 self.cluster.node(*at).is_none_or(|node| node.commit() < node.log().last().index)
             };
-            // Whoever hears no leader, or one that comes to nothing, stands; one after the other.
+            // Nodes without a leader, or with one that makes no progress, campaign one after the other.
             if leaders.iter().all(stuck) && (leaders.is_empty() || round % 4 == 0) {
                 let names = self.cluster.names();
                 self.cluster.step(names[round % names.len()], Input::TimerFired(Timer::Election));
@@ -265,7 +266,7 @@ impl Run {
         self.cluster.names().into_iter().filter(leads).collect()
     }
 
-    /// Leaders speak up, and look who answers; a snapshot that was lost is sent again then.
+    /// Leaders send heartbeats and check their quorum; a lost snapshot is sent again then.
     fn speak(&mut self) {
         for at in self.leaders() {
             self.cluster.step(at, Input::TimerFired(Timer::Heartbeat));
@@ -277,7 +278,7 @@ impl Run {
         }
     }
 
-    /// The oldest message on the wire arrives. `false`: there is none.
+    /// Delivers the oldest message; false if there is none.
     fn deliver_oldest(&mut self) -> bool {
         let oldest = self.cluster.hosts.wire.remove(0);
         let any = oldest.is_some();

@@ -1,4 +1,4 @@
-//! Strategies for small values, and statements that real sinks gave.
+//! Strategies for small values, and statements made by real sinks.
 
 use super::store::{SMALL, Store, config};
 use cutover::core::fence::{
@@ -12,14 +12,14 @@ use cutover::core::placement::{Guarantee, PartitionState, Phase, Resolution};
 use proptest::prelude::*;
 
 impl Store {
-    /// Asks this very store.
+    /// Sends a request with this body to the store itself.
     pub fn ask(&mut self, body: Body) -> Vec<Output> {
         let config = self.fence.config();
         let request = Request { store: config.store, partition: config.partition, body };
         self.step(&Input::Request(request))
     }
 
-    /// A write, admitted and applied.
+    /// Admits and applies a write.
     pub fn write(&mut self, write: Write) -> Vec<Output> {
         let mut outputs = self.ask(Body::Write(write));
         outputs.extend(self.step(&Input::Apply(write)));
@@ -27,18 +27,18 @@ impl Store {
     }
 }
 
-/// Every reply in a list of outputs.
+/// The replies among the outputs.
 pub fn replies(outputs: &[Output]) -> Vec<Reply> {
     outputs.iter().filter_map(Output::reply).cloned().collect()
 }
 
-/// A write of one of `sessions` sessions.
+/// A write id of one of `sessions` sessions.
 pub fn write_id(sessions: u64, serials: u64) -> impl Strategy<Value = WriteId> {
     (1..=sessions, 1..=serials)
         .prop_map(|(session, serial)| WriteId { session: SessionId(session), serial: Serial(serial) })
 }
 
-/// A placement among the first `count`.
+/// One of the first `count` placements.
 pub fn placement(count: u16) -> impl Strategy<Value = Placement> {
     (0..count).prop_map(Placement)
 }
@@ -68,7 +68,7 @@ pub fn resolution() -> impl Strategy<Value = Resolution> {
     })
 }
 
-/// One statement of each kind, all by one sink about one migration.
+/// One statement of each kind, all made by one sink about one migration.
 #[derive(Clone, Debug)]
 pub struct Statements {
     pub prepared: Prepared,
@@ -78,12 +78,12 @@ pub struct Statements {
     pub dropped: Dropped,
 }
 
-/// Any number, small and large ones alike.
+/// Any number, with small and large ones equally likely.
 pub fn number() -> impl Strategy<Value = u64> {
     prop_oneof![1_u64..5, 1_u64..1 << 40, Just(u64::MAX - 1)]
 }
 
-/// What a sink states when it is asked for everything in turn.
+/// The statements of a sink that is asked for all of them in turn.
 pub fn statements() -> impl Strategy<Value = Statements> {
     (any::<u16>(), any::<u32>(), number(), number(), number(), 0_u64..3).prop_map(
         |(store, partition, incarnation, migration, epoch, writes)| {

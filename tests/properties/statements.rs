@@ -1,4 +1,4 @@
-//! Each statement that a transition rests on, right in all but one respect: every respect counts.
+//! Statements on which a transition depends, correct in all but one field: every field counts.
 
 use super::some::replies;
 use super::store::{SMALL, Store, config};
@@ -18,7 +18,7 @@ pub const P: PartitionId = PartitionId(1);
 pub const A: Placement = Placement(0);
 pub const B: Placement = Placement(1);
 
-/// What a statement says of its origin and subject; the numbers of the run below, unless a case changes one.
+/// The origin and subject of a statement. A test case changes some of the default values.
 #[derive(Clone, Copy)]
 pub struct Said {
     pub store: Placement,
@@ -30,7 +30,7 @@ pub struct Said {
     pub enforcement: Enforcement,
 }
 
-/// By A, about m2.
+/// A statement of A about migration 2.
 pub const BY_A: Said = Said {
     store: A,
     partition: P,
@@ -40,11 +40,11 @@ pub const BY_A: Said = Said {
     writes: 2,
     enforcement: Enforcement::Tokens,
 };
-/// By B, in the cutover.
+/// A statement of B in the cutover.
 pub const BY_B: Said = Said { store: B, epoch: Epoch(3), ..BY_A };
 
 impl Said {
-    /// A sink with that many writes in the copy of this migration, or of the one before it.
+    /// A sink whose copy, made by migration `copy`, has that many writes.
     fn sink(self, copy: MigrationId) -> Store {
         let base = config(self.store, self.partition, self.enforcement, SMALL);
         let mut sink = Store::new(Config { incarnation: self.incarnation, ..base });
@@ -107,7 +107,7 @@ pub fn expected(table: &PlacementTable) -> Expected {
     table.record(P).expect("it exists").expected()
 }
 
-/// How a store of that promise is configured.
+/// The enforcement that a store with this guarantee is configured with.
 pub const fn enforcement(guarantee: Guarantee) -> Enforcement {
     match guarantee {
         Guarantee::Sealed => Enforcement::Tokens,
@@ -115,7 +115,7 @@ pub const fn enforcement(guarantee: Guarantee) -> Enforcement {
     }
 }
 
-/// p1 at A, moving to B as m2: `Draining@e2`.
+/// Partition 1 at A, moving to B in migration 2: `Draining@e2`.
 pub fn draining(guarantee: Guarantee) -> PlacementTable {
     let mut table = PlacementTable::new(Caps::PRODUCTION);
     assert_eq!(apply(&mut table, Transition::Create { placement: A, guarantee }), Ok(Epoch(1)));
@@ -127,14 +127,14 @@ pub fn draining(guarantee: Guarantee) -> PlacementTable {
     table
 }
 
-/// Tries each transition on a table of its own, and wants the refusals given; the first is the right one.
+/// Tries each transition on a copy of the table and compares the outcome; only the first transition is correct.
 pub fn each<const N: usize>(table: &PlacementTable, cases: [(Transition, Result<Epoch, MigrationError>); N]) {
     for (index, (transition, wanted)) in cases.into_iter().enumerate() {
         assert_eq!(apply(&mut table.clone(), transition.clone()), wanted, "case {index}: {transition:?}");
     }
 }
 
-/// The refusal of a statement by someone else than `placement`.
+/// The refusal of a statement that was not made by `placement`.
 fn other_speaker(said: Said, placement: Placement) -> Result<Epoch, MigrationError> {
     Err(MigrationError::OtherSpeaker { origin: said.prepared().origin(), placement })
 }
@@ -261,7 +261,7 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
             (closed(elsewhere), other_speaker(elsewhere, A)),
             (sealed(Said { epoch: Epoch(1), ..BY_A }), low),
             (closed(Said { epoch: Epoch(1), ..BY_A }), low),
-            // A store that looks at no token was told to close, and is open all the same.
+            // A store that checks no tokens was told to close, and is open nevertheless.
             (closed(Said { enforcement: Enforcement::Nothing, ..BY_A }), open),
             (dropped(Said { migration: MigrationId(1), ..BY_A }), Ok(Epoch(3))),
             (dropped(BY_A), Ok(Epoch(3))),

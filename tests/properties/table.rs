@@ -1,4 +1,4 @@
-//! The table: every command, in every state, with every kind of statement.
+//! The placement table: every command, in every state, with every kind of statement.
 
 use super::happening::{Happening, Kind, happening};
 use super::world::{CAPS, PARTITIONS, PLACEMENTS, World};
@@ -12,18 +12,18 @@ use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a replica is fed with.
+/// An input of a replica of the table.
 #[derive(Clone, Debug)]
 pub enum Entry {
     Command(Command),
     Floor(Epoch, MigrationId),
 }
 
-/// A run, and what must be remembered of it to judge the next step.
+/// A run, with what is needed to judge the next step.
 pub struct Run {
     world: World,
     pub log: Vec<Entry>,
-    /// The highest epoch that each partition ever had.
+    /// The highest epoch so far of each partition.
     highest: BTreeMap<PartitionId, Epoch>,
     given: BTreeSet<MigrationId>,
     monitors: Vec<Monitor>,
@@ -68,7 +68,7 @@ impl Run {
         Ok(())
     }
 
-    /// A dry run says what the real one will do, and does nothing.
+    /// Checks that a dry run predicts the outcome of the real one and changes nothing.
     fn plan(&self, partition: u32, to: Placement) -> Result<(), TestCaseError> {
         let partition = PartitionId(partition);
         let planned = self.world.table.plan(partition, to, &Policy::PRODUCTION);
@@ -104,7 +104,7 @@ impl Run {
             prop_assert!(new.epoch > epoch, "a token of {epoch} may be out there");
             prop_assert!(old.epoch <= epoch || new.epoch == old.epoch, "no more than needed");
         }
-        // What is given out next lies above.
+        // The next number is higher.
         let mut table = self.world.table.clone();
         let free = (0..).map(PartitionId).find(|id| table.record(*id).is_none()).expect("ids are many");
         let create = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
@@ -169,7 +169,7 @@ impl Run {
     }
 }
 
-/// What holds of a table at every moment.
+/// Properties of a table in every state.
 fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
     let mut moving = Vec::new();
     let mut partitions = 0;
@@ -179,7 +179,7 @@ fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
         let places: Vec<_> = record.old_copies.iter().map(|old| old.placement).collect();
         let distinct: BTreeSet<_> = places.iter().copied().collect();
         prop_assert_eq!(places.len(), distinct.len(), "two old copies at one placement");
-        // A deletion leaves one more behind, the owner's.
+        // A deletion leaves one more old copy, the owner's.
         let room = CAPS.old_copies_per_partition + u32::from(record.placed.is_none());
         prop_assert!(places.len() <= usize::try_from(room).unwrap(), "{} old copies", places.len());
         let Some(placed) = record.placed else { continue };
@@ -212,7 +212,7 @@ fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Feeds the log to a new replica, whose commands arrive as bytes.
+/// Applies the log to a new replica, with commands decoded from bytes.
 fn replica(log: &[Entry]) -> PlacementTable {
     let mut table = PlacementTable::new(CAPS);
     for entry in log {
@@ -241,7 +241,7 @@ proptest! {
         prop_assert_eq!(postcard::from_bytes::<PlacementTable>(&stored).expect("and read"), run.world.table);
     }
 
-    /// Statements of sinks that are none of this table's, with any numbers.
+    /// Commands with statements of foreign sinks, with arbitrary numbers.
     #[test]
     fn a_foreign_command_is_refused_or_judged_like_any_other(commands in prop::collection::vec(codec::command(), 0..12)) {
         let mut table = PlacementTable::new(Caps::PRODUCTION);

@@ -1,4 +1,4 @@
-//! What a watcher knows, whatever streams it is given.
+//! A watcher's view of the table, for any sequence of streams.
 
 use super::cases;
 use cutover::core::gate::{Step, Update, WatchCache, WatchEvent};
@@ -6,26 +6,26 @@ use cutover::core::ids::{PartitionId, Revision};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// A partition, and the revision at which it became what it is.
+/// A partition with the revision of its last change.
 type Record = (PartitionId, u64);
 type View = BTreeMap<PartitionId, u64>;
 
-/// What the log did to partitions, from revision 1 on: changed one, or took it away.
+/// The log's effects, from revision 1 on: each changes or deletes a partition.
 type Log = [(u32, bool)];
 
-/// A stream of one node.
+/// A stream of updates from one node.
 #[derive(Clone, Debug)]
 struct Given {
-    /// The node remembers the changes after this revision,
+    /// The node keeps the changes after this revision.
     kept: u64,
-    /// has this one when the stream opens,
+    /// The node's revision when the stream opens.
     at: u64,
-    /// and gets so far while it lasts.
+    /// The node's revision when the stream ends.
     end: u64,
     page: usize,
-    /// The stream breaks after so many messages.
+    /// The stream breaks after this many messages.
     cut: usize,
-    /// This change never arrives.
+    /// The change of this revision is lost.
     lost: Option<u64>,
 }
 
@@ -55,7 +55,7 @@ fn table(log: &Log, at: Revision) -> View {
     view
 }
 
-/// What a node says to somebody who has seen so much.
+/// The messages of a node to a watcher that has seen everything up to `after`.
 fn messages(log: &Log, stream: &Given, after: Revision) -> Vec<WatchEvent<Record>> {
     let mut said = Vec::new();
     let mut from = after.0.min(stream.at);
@@ -100,14 +100,14 @@ fn apply(view: &mut View, update: Update<Record>) -> Revision {
     }
 }
 
-/// Gives it a stream until that is over; whether the watcher left it before.
+/// Gives a stream to the watcher; returns whether the watcher left it before its end.
 fn follow(log: &Log, stream: &Given, cache: &mut WatchCache<Record>, view: &mut View) -> bool {
     for message in messages(log, stream, cache.resume()) {
         let before = cache.seen();
         match cache.handle(message) {
             Step::Wait => assert_eq!(cache.seen(), before, "what is not told is not seen"),
             Step::Reopen => return true,
-            Step::Tell(update) => {
+            Step::Apply(update) => {
                 let told = apply(view, update);
                 assert_eq!(told, cache.seen());
                 assert!(told >= before, "{told} after {before}");
@@ -138,7 +138,7 @@ proptest! {
     }
 }
 
-/// A stream that mixes two answers would give a table that never was.
+/// Pages of two different revisions would give a table that never existed.
 #[test]
 fn pages_of_two_revisions_are_not_put_together() {
     let page = |revision, last| WatchEvent::Page { records: vec![(PartitionId(1), 1)], revision, last };
@@ -155,7 +155,7 @@ fn pages_of_two_revisions_are_not_put_together() {
         assert_eq!((cache.seen(), cache.resume()), (Revision::ZERO, Revision::ZERO));
         assert_eq!(
             cache.handle(page(Revision(4), true)),
-            Step::Tell(Update::Everything { records: vec![(PartitionId(1), 1)], revision: Revision(4) }),
+            Step::Apply(Update::Everything { records: vec![(PartitionId(1), 1)], revision: Revision(4) }),
             "pages of a stream that was left count no more"
         );
     }

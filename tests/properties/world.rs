@@ -1,4 +1,5 @@
-//! A table, the stores that it speaks of, and everything these have ever stated: what commands are made of.
+//! A placement table, the stores that it refers to, and all statements that these have made: the material for
+//! commands.
 
 use super::happening::Kind;
 use super::some::replies;
@@ -19,25 +20,25 @@ use std::collections::BTreeSet;
 pub const PARTITIONS: u32 = 3;
 pub const PLACEMENTS: u16 = 3;
 
-/// Bounds small enough to be met.
+/// Limits small enough to be reached.
 pub const CAPS: Caps =
     Caps { migrations_per_placement: 1, migrations_overall: 2, partitions: 2, old_copies_per_partition: 2 };
 
-/// The last store cannot refuse a write by its token.
+/// The enforcement of a store: the last one cannot refuse a write by its token.
 pub fn enforcement(at: Placement) -> Enforcement {
     if at.0 + 1 == PLACEMENTS { Enforcement::Nothing } else { Enforcement::Tokens }
 }
 
-/// Everything there is.
+/// A placement table with its stores and controllers.
 pub struct World {
     pub table: PlacementTable,
     stores: Vec<Store>,
     controllers: Vec<Controller>,
-    /// What runs at each of them.
+    /// The running timers of each controller.
     timers: Vec<BTreeSet<Timer>>,
-    /// All replies ever given, by any store, in order.
+    /// All replies of all stores, in order.
     pub said: Vec<Reply>,
-    /// Every state that some command could have named.
+    /// Every state that a command could have named.
     named: Vec<Expected>,
 }
 
@@ -68,7 +69,7 @@ impl World {
         &mut self.stores[usize::try_from(partition).unwrap() * each + at]
     }
 
-    /// The state that a command names: the present one, or any that ever was, of any partition.
+    /// The state that a command names: the present one, or any earlier one of any partition.
     fn expected(&mut self, partition: u32, stale: Option<Index>) -> Expected {
         let present = self.record(partition).map(|record| record.expected());
         self.named.extend(present);
@@ -78,7 +79,7 @@ impl World {
         }
     }
 
-    /// The command, if stores have stated what it needs.
+    /// A command of this kind, if stores have made the statement that it needs.
     pub fn command(
         &mut self,
         partition: u32,
@@ -134,7 +135,7 @@ impl World {
         Some(Command { partition: PartitionId(partition), transition })
     }
 
-    /// Lets a store answer, and keeps what it says.
+    /// Sends a request to a store and keeps its replies.
     pub fn ask(&mut self, request: &Request) -> Vec<Reply> {
         let store = self.store(request.partition.0, request.store);
         let said = replies(&store.step(&Input::Request(request.clone())));
@@ -142,7 +143,7 @@ impl World {
         said
     }
 
-    /// What a controller or mover might ask of that store.
+    /// Sends a request that a controller or the mover might send to that store.
     pub fn ask_for(&mut self, partition: u32, store: Placement, what: u8, stale: Option<Index>) {
         let Expected { migration, epoch } = self.expected(partition, stale);
         let body = match what {
@@ -155,7 +156,7 @@ impl World {
         let _ = self.ask(&Request { store, partition: PartitionId(partition), body });
     }
 
-    /// One round of a controller, or of its successor: the commands that it proposes, in order.
+    /// One round of a controller, or of its successor. Returns the proposed commands in order.
     pub fn drive(&mut self, partition: u32, took_over: bool, wait_over: bool) -> Vec<Command> {
         let Some(record) = self.record(partition) else { return Vec::new() };
         let at = usize::try_from(partition).unwrap();

@@ -1,9 +1,9 @@
-//! Reads the arguments of a command: `write w1.1 at=A token=1`.
+//! Parses the arguments of a script's command: `write w1.1 at=A token=1`.
 
 use cutover::core::ids::{Epoch, MigrationId, Placement, Position, Serial, SessionId, WriteId};
 use datadriven::TestCase;
 
-/// The arguments of one command. Each is taken once; those left over are an error.
+/// The arguments of one command. Each can be taken once; those left over are an error.
 pub struct Arguments<'a>(pub &'a mut TestCase);
 
 impl Arguments<'_> {
@@ -11,44 +11,44 @@ impl Arguments<'_> {
         self.0.args.remove(name)
     }
 
-    /// `name=text`, if it is there.
+    /// The value of `name=text`, if present.
     pub fn maybe(&mut self, name: &str) -> Option<String> {
         let values = self.values(name)?;
         assert_eq!(values.len(), 1, "{name}= takes one value");
         values.into_iter().next()
     }
 
-    /// `name=text`.
+    /// The value of `name=text`.
     pub fn text(&mut self, name: &str) -> String {
         self.maybe(name).unwrap_or_else(|| panic!("{} needs {name}=", self.0.directive))
     }
 
-    /// A word alone.
+    /// Whether a single word is present.
     pub fn flag(&mut self, name: &str) -> bool {
         self.values(name).is_some()
     }
 
-    /// `name=(text,text)`, or nothing.
+    /// The values of `name=(text,text)`; empty if absent.
     pub fn list(&mut self, name: &str) -> Vec<String> {
         self.values(name).unwrap_or_default()
     }
 
-    /// The one word that is left.
+    /// The one remaining word.
     pub fn word(&mut self) -> String {
         self.maybe_word().unwrap_or_else(|| panic!("{} needs a word", self.0.directive))
     }
 
-    /// The one word that is left, if there is one.
+    /// The one remaining word, if there is one.
     pub fn maybe_word(&mut self) -> Option<String> {
         let word = self.0.args.iter().find(|(_, values)| values.is_empty()).map(|(name, _)| name.clone())?;
         self.0.args.remove(&word);
         Some(word)
     }
 
-    /// `name=number`, or the number given here.
+    /// The value of `name=number`, or the default.
     pub fn number(&mut self, name: &str, otherwise: Option<u64>) -> u64 {
         match self.maybe(name) {
-            // `e3`, `m2`, `i1` read better than bare numbers; either is taken.
+            // A prefix such as in `e3`, `m2`, `i1` is optional.
             Some(text) => text.trim_start_matches(char::is_alphabetic).parse().unwrap(),
             None => otherwise.unwrap_or_else(|| panic!("{} needs {name}=", self.0.directive)),
         }
@@ -70,7 +70,7 @@ impl Arguments<'_> {
         placement(&self.text(name))
     }
 
-    /// `w1.2`: session 1, serial 2.
+    /// A write id: `w1.2` is session 1, serial 2.
     pub fn write_id(&mut self) -> WriteId {
         write_id(&self.word())
     }
@@ -80,7 +80,7 @@ impl Arguments<'_> {
     }
 }
 
-/// `A` to `Z`.
+/// A placement: `A` to `Z`.
 pub fn placement(text: &str) -> Placement {
     let [letter @ b'A'..=b'Z'] = text.as_bytes() else { panic!("{text} is no placement") };
     Placement(u16::from(letter - b'A'))

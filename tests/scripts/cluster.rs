@@ -1,4 +1,4 @@
-//! What a script of a cluster acts on, and the commands that it may use.
+//! Scripts of a cluster: their state and their commands.
 
 use super::arguments::Arguments;
 use super::hosts::Letter;
@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 #[path = "show.rs"]
 mod show;
 
-/// A cluster, and what the script has put aside.
+/// A cluster, and the values that the script has saved.
 pub struct Script {
     cluster: Cluster,
     timers: bool,
-    /// Copies of messages, by a name.
+    /// Saved copies of messages, by name.
     copies: BTreeMap<String, Letter>,
     issued: u64,
     lines: Vec<String>,
@@ -32,8 +32,8 @@ impl Script {
         Self { cluster, timers: false, copies: BTreeMap::new(), issued: 0, lines: Vec::new() }
     }
 
-    /// Runs one case: its first line is a command, and so is each line below it. `quiet` alone says that what they do is
-    /// of no interest.
+    /// Runs one case: its first line is a command, and so is every line below it. The directive `quiet` suppresses
+    /// the output of the commands below it.
     pub fn run(&mut self, case: &mut TestCase) -> String {
         let below = std::mem::take(&mut case.input);
         let quiet = case.directive == "quiet";
@@ -75,7 +75,7 @@ impl Script {
         }
     }
 
-    /// Commands that make a cluster, and those that make its past.
+    /// Commands that make a cluster, or give it a history.
     fn shape(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
         match directive {
             "cluster" => {
@@ -106,7 +106,8 @@ impl Script {
                 let node = node(&given.word());
                 self.cluster.join(node);
             }
-            // A log with these terms, from index 2 on. An entry that is the first of its term opens it.
+            // Gives the disk a log with these terms, from index 2 on. The first entry of each term is the one that
+            // opens it.
             "disk" => {
                 let terms = given.list("terms");
                 let (term, vote) = (given.maybe("term"), given.maybe("vote"));
@@ -170,8 +171,8 @@ impl Script {
                 let letter = self.copies[&given.word()].clone();
                 self.cluster.deliver(letter);
             }
-            // An append that no leader here has sent: its entries are those that `disk` would make. What a quorum has is not
-            // judged from here on.
+            // An append that no leader of this cluster has sent; its entries are those that `disk` would make. From
+            // here on, invariants are not judged.
             "append" => {
                 self.cluster.hosts.silent = true;
                 let (term, commit) = (Term(given.number("term", None)), Index(given.number("commit", None)));
@@ -199,7 +200,7 @@ impl Script {
         true
     }
 
-    /// Which messages are meant: those of a link `n1-n2`, those to `n2`, or all.
+    /// Positions of the selected messages: those of a link `n1-n2`, those to `n2`, or all.
     fn meant(&mut self, given: &mut Arguments<'_>) -> Vec<usize> {
         let to = given.maybe("to").map(|text| node(&text));
         let link = given.maybe_word().map(|word| link(&word));
@@ -220,7 +221,7 @@ impl Script {
         });
     }
 
-    /// Delivers among these nodes until nothing is on its way. What a cut stops is lost.
+    /// Delivers messages among these nodes until none is in flight. Messages on a cut link are lost.
     fn stabilize(&mut self, among: &[NodeId]) {
         let here = |letter: &Letter| {
             among.is_empty() || (among.contains(&letter.from.node) && among.contains(&letter.to.node))
@@ -235,7 +236,7 @@ impl Script {
         }
     }
 
-    /// Commands about a node's timers, disk and life.
+    /// Commands about a node's timers, disk and process.
     fn life(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
         let timer = match directive {
             "election" => Some(Timer::Election),
@@ -275,7 +276,7 @@ impl Script {
             "propose" => {
                 let content = content(given);
                 let at = node(&given.word());
-                // Numbered as they come, in no term: what is rejected has a name of its own, too.
+                // Proposals are numbered in order, independent of terms, so that a rejected one has a name, too.
                 self.issued += 1;
                 let id = ProposalId(LogPosition { term: Term::GENESIS, index: Index(self.issued) });
                 self.cluster.step(at, Input::Propose { id, content });

@@ -1,4 +1,4 @@
-//! Puts what the machines said into words, one line each.
+//! Prints what the machines of a migration do, one line each.
 
 use super::store::Store;
 use cutover::core::fence::{Body, Output, Reply};
@@ -12,7 +12,7 @@ fn list(ids: &[WriteId]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// What is asked of a store.
+/// The request to a store.
 pub fn body(body: &Body) -> String {
     match body {
         Body::Prepare(p) => format!("prepare {} closed through {}", p.migration, p.closed_through),
@@ -30,7 +30,7 @@ pub fn body(body: &Body) -> String {
     }
 }
 
-/// What a store answers.
+/// The reply of a store.
 pub fn reply(reply: &Reply) -> String {
     match reply {
         Reply::Prepared(p) => {
@@ -63,7 +63,7 @@ pub fn reply(reply: &Reply) -> String {
     }
 }
 
-/// What a store does.
+/// The output of a store.
 pub fn output(output: &Output) -> String {
     match output {
         Output::Append { position, id } => format!("append {id} at {position}"),
@@ -82,7 +82,7 @@ fn expected(expected: Expected) -> String {
     format!("{}@{}", expected.migration, expected.epoch)
 }
 
-/// What is proposed to the log.
+/// The command proposed to the log.
 pub fn command(command: &Command) -> String {
     let what = match &command.transition {
         Transition::Create { placement, guarantee } => format!("create at {placement} {guarantee}"),
@@ -122,7 +122,7 @@ pub fn command(command: &Command) -> String {
     format!("{} {what}", command.partition)
 }
 
-/// A timer by the word that fires it.
+/// The word by which a script fires a timer.
 pub fn timer(timer: &Timer) -> String {
     match timer {
         Timer::Retry => "retry".to_owned(),
@@ -132,7 +132,7 @@ pub fn timer(timer: &Timer) -> String {
     }
 }
 
-/// The record on one line, and one more for each thing that is left to do.
+/// The record on one line, and a further line for each remaining obligation.
 pub fn record(record: Option<&PartitionRecord>) -> Vec<String> {
     let Some(record) = record else { return vec!["p1 is not listed".to_owned()] };
     let head = format!("{} {} {}", record.partition, record.epoch, record.migration);

@@ -1,4 +1,4 @@
-//! Commands that show something, and those about majorities alone.
+//! Commands that print state, and those about quorums alone.
 
 use super::super::arguments::Arguments;
 use super::super::tell;
@@ -8,7 +8,7 @@ use cutover::core::ids::NodeId;
 use cutover::core::raft::{Peer, quorum};
 
 impl Script {
-    /// Commands that show something.
+    /// Commands that print state.
     pub(super) fn show(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
         let some = |given: &mut Arguments<'_>, all: Vec<NodeId>| match given.maybe_word() {
             Some(word) => vec![node(&word)],

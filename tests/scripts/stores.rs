@@ -1,4 +1,4 @@
-//! Commands that go straight to a store, as a client, the mover, or a message gone astray would.
+//! Commands that send something directly to a store, as a client, the mover or a misrouted message would.
 
 use super::World;
 use crate::arguments::{Arguments, placement};
@@ -10,7 +10,7 @@ use cutover::core::fence::{
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 
 impl World {
-    /// Commands that go straight to a store.
+    /// Commands that send something directly to a store.
     pub(super) fn store_directly(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
         let at = given.maybe("at").map(|text| placement(&text));
         if self.life(directive, at, given) {
@@ -69,14 +69,14 @@ impl World {
             }
             _ => return false,
         };
-        // By mistake a request may reach another store than it names, or name another partition.
+        // A misrouted request may reach another store than it names, or name another partition.
         let store = given.maybe("for").map_or(at.unwrap(), |text| placement(&text));
         let partition = PartitionId(u32::try_from(given.number("partition", Some(1))).unwrap());
         self.step(at.unwrap(), &Input::Request(Request { store, partition, body }));
         true
     }
 
-    /// Commands that make a store, or take something from it.
+    /// Commands that make a store, or destroy a part of it.
     fn life(&mut self, directive: &str, at: Option<Placement>, given: &mut Arguments<'_>) -> bool {
         match directive {
             "store" => {
@@ -97,7 +97,7 @@ impl World {
         true
     }
 
-    /// A chunk that was exported, or one made up.
+    /// A chunk that was exported, or a fabricated one.
     fn chunk(&self, given: &mut Arguments<'_>) -> Chunk {
         if let Some(name) = given.maybe("name") {
             return self.chunks[&name].clone();

@@ -1,4 +1,4 @@
-//! Puts what a cluster says into words, one line each.
+//! Prints what a cluster does, one line each.
 
 use super::hosts::Told;
 use super::network::Participant;
@@ -7,7 +7,7 @@ use cutover::core::ids::NodeId;
 use cutover::core::raft::{Batch, Elections, Flow, Node, Output, Progress, RoleName};
 use cutover_model::host::Host;
 
-/// What was seen, as a line; timers only if they are wanted.
+/// An observation as a line; timers only if wanted.
 pub fn told(told: &Told, timers: bool) -> Option<String> {
     match told {
         Told::Received(letter) => Some(format!("> {letter}")),
@@ -73,7 +73,7 @@ pub fn log(host: &Host<Participant>, node: Option<&Node<ControlPlaneState>>) -> 
     line + &format!(", committed {}, durable {}", node.commit(), node.stable())
 }
 
-/// A node on one line, and one for each member that a leader follows.
+/// A node on one line, and a further line for each member that a leader replicates to.
 pub fn status(host: &Host<Participant>, node: Option<&Node<ControlPlaneState>>) -> Vec<String> {
     let Some(node) = node else { return vec![format!("{} is down", host.me())] };
     let mut lines = vec![head(node)];
@@ -99,7 +99,7 @@ fn head(node: &Node<ControlPlaneState>) -> String {
 }
 
 fn progress(progress: &Progress, counts: bool) -> String {
-    let Progress { peer, matched, next, flow, heard, round: _ } = progress;
+    let Progress { peer, matched, next, flow, active, round: _ } = progress;
     let flow = match flow {
         Flow::Probe { waiting: true } => "probe, waits".to_owned(),
         Flow::Probe { waiting: false } => "probe".to_owned(),
@@ -107,6 +107,6 @@ fn progress(progress: &Progress, counts: bool) -> String {
         Flow::Replicate { in_flight } => format!("replicate, {} in flight", in_flight.len()),
         Flow::Install { last } => format!("snapshot at {last}"),
     };
-    let heard = if *heard || !counts { "" } else { ", silent" };
-    format!("  {peer} has {matched} next {next} {flow}{heard}")
+    let silent = if *active || !counts { "" } else { ", silent" };
+    format!("  {peer} has {matched} next {next} {flow}{silent}")
 }

@@ -1,4 +1,4 @@
-//! What the words of a script of a cluster mean: nodes, links, logs, and what is proposed.
+//! Parses the words of a script of a cluster: nodes, links, logs and proposals.
 
 use super::arguments::{Arguments, placement};
 use super::network::{first_life, identity};
@@ -50,7 +50,7 @@ fn create(partition: u32) -> ControlPlaneEntry {
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }
 
-/// A log of the first disk with these terms above it.
+/// The log of the founding disk, extended by entries with these terms.
 pub fn log_of(terms: &[Term]) -> Log<ControlPlaneEntry> {
     let mut log = Log::above(LogPosition { term: Term::GENESIS, index: Index(1) });
     let mut before = Term::GENESIS;
@@ -75,24 +75,24 @@ pub fn small(number: u64) -> u8 {
     u8::try_from(number).unwrap()
 }
 
-/// `n3`.
+/// A node: `n3`.
 pub fn node(text: &str) -> NodeId {
     NodeId(text.trim_start_matches('n').parse().unwrap_or_else(|_| panic!("{text} is no node")))
 }
 
-/// `n3`, or `n3.2` in its second life.
+/// A peer: `n3`, or `n3.2` in its second incarnation.
 fn peer(text: &str) -> Peer {
     let (name, life) = text.split_once('.').unwrap_or((text, "1"));
     Peer { node: node(name), incarnation: Incarnation(life.parse().unwrap()) }
 }
 
-/// `n1-n2`.
+/// A link: `n1-n2`.
 pub fn link(text: &str) -> (NodeId, NodeId) {
     let (from, to) = text.split_once('-').unwrap_or_else(|| panic!("{text} is no link"));
     (node(from), node(to))
 }
 
-/// `name`, `name=value` or `name=(value,value)`.
+/// An argument: `name`, `name=value` or `name=(value,value)`.
 pub fn argument(word: &str) -> (String, Vec<String>) {
     let Some((name, value)) = word.split_once('=') else { return (word.to_owned(), Vec::new()) };
     let values = value.trim_start_matches('(').trim_end_matches(')').split(',');

@@ -1,4 +1,4 @@
-//! What a script acts on, and the commands that it may use.
+//! Scripts of a migration: their state and their commands.
 
 use super::arguments::Arguments;
 use super::say;
@@ -18,29 +18,29 @@ mod stores;
 
 const P1: PartitionId = PartitionId(1);
 
-/// On its way from a controller.
+/// A message of a controller that has not been delivered.
 #[derive(Clone)]
 enum Message {
     Request(Request),
     Command(Command),
 }
 
-/// A controller, and what surrounds it.
+/// A controller with its timers.
 struct Named {
     machine: Controller,
     timers: Vec<Timer>,
-    /// The record as it was when the controller was paused.
+    /// The record at the time when the controller was paused.
     paused: Option<PartitionRecord>,
 }
 
-/// Everything there is.
+/// The state of a script: the table, stores and controllers.
 pub struct World {
     table: PlacementTable,
     stores: BTreeMap<Placement, Store>,
     controllers: BTreeMap<String, Named>,
     queue: VecDeque<(String, Message)>,
     chunks: BTreeMap<String, Chunk>,
-    /// The last statement of each store that it is prepared.
+    /// The last `Prepared` statement of each store.
     prepared: BTreeMap<Placement, Prepared>,
     lines: Vec<String>,
 }
@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    /// Runs one command; returns everything that was said.
+    /// Runs one command and returns all output.
     pub fn run(&mut self, case: &mut TestCase) -> String {
         let directive = case.directive.clone();
         let mut given = Arguments(case);
@@ -85,7 +85,7 @@ impl World {
         self.stores.entry(at).or_insert_with(|| Store::new(config(at, P1, Enforcement::Tokens, SMALL)))
     }
 
-    /// Commands of an operator, straight to the log, and what shows the state.
+    /// Commands of an operator, given directly to the log, and commands that print the state.
     fn operator(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
         let expected = self.record().map(|record| record.expected());
         let transition = match directive {
@@ -133,7 +133,7 @@ impl World {
         }
     }
 
-    /// Commands that a controller is steered with.
+    /// Commands that control a controller.
     fn controller(&mut self, directive: &str, given: &mut Arguments<'_>) -> bool {
         match directive {
             "controller" => {
@@ -198,7 +198,7 @@ impl World {
         self.controllers.entry(name.to_owned()).or_insert_with(new)
     }
 
-    /// Gives a controller an event with the record that it has, and notes what it does.
+    /// Gives a controller an event with the record that it knows, and prints its outputs.
     fn feed(&mut self, by: &str, event: &Event) {
         let current = self.record();
         let named = self.named(by);
@@ -251,7 +251,7 @@ impl World {
         }
     }
 
-    /// A store takes a request; returns its answers.
+    /// Gives a request to a store and returns its replies.
     fn ask(&mut self, request: &Request) -> Vec<Reply> {
         self.step(request.store, &Input::Request(request.clone()))
     }

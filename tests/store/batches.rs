@@ -1,4 +1,4 @@
-//! Disks of nodes, and batches that a node could write to them next.
+//! Random disks of nodes, and batches that a node could write to them next.
 
 use super::site::{Disk as State, founder, peer};
 use cutover::core::control_plane::ControlPlaneEntry;
@@ -10,18 +10,18 @@ use std::sync::Arc;
 
 pub type Next = Batch<ControlPlaneEntry>;
 
-/// What a founder begins with.
+/// The founding contents of a disk.
 pub fn founded() -> State {
     founder(3, Caps::PRODUCTION).disk().unwrap()
 }
 
-/// A choice among what a node could write; what it comes to depends on the disk.
+/// A random choice among the batches that a node could write; its meaning depends on the disk.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
     pub kind: u8,
     pub some: u8,
     pub other: u8,
-    /// It goes to the disk together with the one before.
+    /// Whether it is written in the same call as the previous batch.
     pub joins: bool,
 }
 
@@ -31,7 +31,7 @@ pub fn choices(most: usize) -> impl Strategy<Value = Vec<Choice>> {
     prop::collection::vec(choice, 1..most)
 }
 
-/// Choices from a source of numbers.
+/// Draws choices from a source of numbers.
 pub fn drawn(count: usize, below: &mut dyn FnMut(usize) -> usize) -> Vec<Choice> {
     let mut byte = |bound| u8::try_from(below(bound)).unwrap();
     (0..count)
@@ -39,7 +39,7 @@ pub fn drawn(count: usize, below: &mut dyn FnMut(usize) -> usize) -> Vec<Choice>
         .collect()
 }
 
-/// A snapshot at this place. Some are larger than others, and of different contents.
+/// A snapshot that ends at this position. Sizes and contents vary.
 fn snapshot(last: LogPosition, size: u8) -> Arc<Snapshot> {
     let caps = Caps { partitions: u32::from(size), ..Caps::PRODUCTION };
     let disk = founder(if size.is_multiple_of(8) { 250 } else { size % 8 }, caps).disk().unwrap();
@@ -60,13 +60,13 @@ fn entries(term: Term, count: u8, some: u8) -> Vec<Entry<ControlPlaneEntry>> {
     (0..count).map(entry).collect()
 }
 
-/// One index from the first to the last of these.
+/// An index between two others.
 fn within(first: Index, last: Index, some: u8) -> Index {
     first.plus(u64::from(some) % (last.since(first) + 1))
 }
 
 impl Choice {
-    /// What a node with this disk could write.
+    /// A batch that a node with this disk could write.
     pub fn batch(self, disk: &State) -> Next {
         let Self { kind, some, other, .. } = self;
         let nothing = Batch { hard_state: None, snapshot: None, suffix: None, base: None };
@@ -78,7 +78,7 @@ impl Choice {
         let position = |index: Index| LogPosition { term: disk.log.term_at(index).unwrap(), index };
         match kind {
             0 => Batch { hard_state: Some(later), ..nothing },
-            // Appended, in the present term or in a new one.
+            // Appends entries, in the present term or in a new one.
             1 | 2 => {
                 let suffix = Some((last.index.next(), entries(disk.hard_state.term, some % 5, other)));
                 Batch { suffix, ..nothing }
@@ -87,7 +87,7 @@ impl Choice {
                 let suffix = Some((last.index.next(), entries(later.term, some % 5, other)));
                 Batch { hard_state: Some(later), suffix, ..nothing }
             }
-            // Replaced from somewhere above the snapshot on.
+            // Replaces entries from some index above the snapshot on.
             4 => {
                 let from = within(covered.index.next(), last.index.next(), other);
                 Batch {
@@ -96,13 +96,13 @@ impl Choice {
                     ..nothing
                 }
             }
-            // Compacted, and a part of what the snapshot covers kept.
+            // Takes a snapshot, and keeps a part of the entries that it covers.
             5 | 6 => {
                 let at = within(covered.index, last.index, some);
                 let base = within(base.index, at, other);
                 Batch { snapshot: Some(snapshot(position(at), other)), base: Some(position(base)), ..nothing }
             }
-            // Another log's snapshot in place of everything.
+            // Replaces everything by the snapshot of another log.
             _ => {
                 let at =
                     LogPosition { term: later.term, index: covered.index.plus(1 + u64::from(some % 40)) };

@@ -1,4 +1,4 @@
-//! The power fails at any operation. What was acknowledged is there, and nothing is there in part.
+//! Power failures at any operation: everything acknowledged survives, and no batch survives in part.
 
 use super::ME;
 use super::batches::{calls, drawn, founded};
@@ -6,13 +6,13 @@ use super::disk::{Disk, Faults};
 use super::site::{Disk as State, Random};
 use cutover::node::store::{Store, StoreError};
 
-/// What may be found: the last state that was acknowledged, or the one that was being written.
+/// The allowed contents of a disk after a crash: the last acknowledged state, or the one being written.
 struct Allowed {
     acknowledged: Option<State>,
     attempted: Option<State>,
 }
 
-/// Opens it, or founds it if nothing was acknowledged. The power may fail again meanwhile: then there is no store.
+/// Opens the store, or founds it if nothing was acknowledged. `None` if the power fails again meanwhile.
 fn start(disk: &Disk, allowed: &mut Allowed) -> Result<Option<(Store, State)>, String> {
     let off = |error: &StoreError| error.to_string().contains("the power is off");
     match Store::open_on(disk.clone(), &ME) {
@@ -41,13 +41,14 @@ fn start(disk: &Disk, allowed: &mut Allowed) -> Result<Option<(Store, State)>, S
     }
 }
 
-/// A few lives of a disk, each of which ends without power; the last line of what went wrong.
+/// Runs several lives of a disk, each ended by a power failure; returns a description of the first error. `lies`:
+/// syncs do nothing.
 fn lives(seed: u64, lies: bool) -> Result<(), String> {
     let mut random = Random(seed);
     let mut disk = Disk::default();
     let mut allowed = Allowed { acknowledged: None, attempted: None };
     for _ in 0..4 {
-        // An opening is a dozen operations, a write about as many.
+        // Opening takes about a dozen operations, and so does a write.
         let within = [12, 40, 200][random.below(3)];
         let at = disk.operations() + 1 + u64::try_from(random.below(within)).unwrap();
         disk.set(Faults { power_fails_at: Some(at), lies, ..Faults::default() });
@@ -61,7 +62,7 @@ fn lives(seed: u64, lies: bool) -> Result<(), String> {
                 }
                 allowed.acknowledged = allowed.attempted.take();
             }
-            // Now and then it has been closed: that takes nothing back.
+            // Sometimes the store is closed before: that must not lose anything.
             if random.chance(20) {
                 let _ = store.close();
             }
@@ -80,7 +81,7 @@ fn what_was_acknowledged_survives_and_nothing_is_there_in_part() {
     }
 }
 
-/// The same law on a disk that says it has synced, and has not: it is able to fail.
+/// The test can fail: a disk that reports syncs without doing them is found out.
 #[test]
 fn a_disk_that_lies_about_syncs_is_found_out() {
     let found = (0..20).filter(|seed| lives(*seed, true).is_err()).count();

@@ -1,4 +1,4 @@
-//! Bits rot. What is read back then is what was written, or an error: never something else, and no panic.
+//! Damaged bytes: the store returns what was written or an error, never anything else, and does not panic.
 
 use super::ME;
 use super::batches::{calls, drawn, founded};
@@ -6,7 +6,7 @@ use super::disk::{Disk, SECTOR};
 use super::site::{Disk as State, Random};
 use cutover::node::store::{Store, StoreError};
 
-/// A file after so many batches: closed in order, or killed. And what is in it.
+/// A file with so many batches, closed properly or not, and its contents.
 fn file(seed: u64, count: usize, closed: bool) -> (Vec<u8>, State) {
     let mut random = Random(seed);
     let disk = Disk::default();
@@ -23,14 +23,14 @@ fn file(seed: u64, count: usize, closed: bool) -> (Vec<u8>, State) {
     (disk.bytes(), expected)
 }
 
-/// A byte of some page. What is in use of a page is its beginning, and of these tests' pages not much.
+/// The position of a byte, probably one in use: pages are used from their beginning.
 fn place(random: &mut Random, bytes: &[u8]) -> usize {
     const PAGE: usize = 4096;
     let (page, within) = (1 + random.below(bytes.len() / PAGE - 1), [100, 300, PAGE][random.below(3)]);
     page * PAGE + random.below(within)
 }
 
-/// Whether it was noticed.
+/// Opens the damaged file; false if the damage is detected.
 fn opens(bytes: Vec<u8>, expected: &State, what: &str) -> bool {
     match Store::open_on(Disk::holding(bytes), &ME) {
         Ok((_, found)) => {
@@ -50,7 +50,7 @@ fn opens(bytes: Vec<u8>, expected: &State, what: &str) -> bool {
     }
 }
 
-/// Every bit of the header: of the numbers of commits, and of the flags, which no checksum covers.
+/// Every bit of the header, including the commit counters and the flags, which no checksum covers.
 #[test]
 fn no_bit_of_the_header_changes_what_is_read() {
     for closed in [true, false] {
@@ -81,7 +81,7 @@ fn no_bit_of_a_page_changes_what_is_read() {
     assert!(noticed > 500, "{noticed} noticed");
 }
 
-/// Whole sectors are gone, or are another's; or the file is shorter than it was.
+/// Whole sectors are erased or exchanged, or the file is truncated.
 #[test]
 fn no_sector_that_is_lost_changes_what_is_read() {
     let mut random = Random(4);
@@ -105,7 +105,7 @@ fn no_sector_that_is_lost_changes_what_is_read() {
     }
 }
 
-/// Rot under a store that is open, and goes on writing.
+/// Damage under an open store that continues to write.
 #[test]
 fn rot_under_an_open_store_is_not_written_over_with_a_right_checksum() {
     let (mut stopped, mut noticed) = (0, 0);

@@ -1,4 +1,4 @@
-//! Directories: found, refused, half made, in use.
+//! Data directories: founded, refused, half created, in use.
 
 use super::ME;
 use super::batches::{calls, drawn, founded};
@@ -8,7 +8,7 @@ use cutover::node::store::{Store, StoreError, StoreIdentity};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A directory of a test, empty at its beginning.
+/// An empty directory for a test.
 fn room(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("store").join(name);
     let _ = fs::remove_dir_all(&path);
@@ -16,7 +16,7 @@ fn room(name: &str) -> PathBuf {
     path
 }
 
-/// The message in full: one line, with the place, and both what was found and what was expected.
+/// Checks the whole message: one line with the path, what was found and what was expected.
 fn says(error: &StoreError, place: &Path, found: &str, expected: &str) {
     let line = error.to_string();
     let names = line.contains(&place.display().to_string());
@@ -44,7 +44,7 @@ fn a_directory_is_founded_once_and_read_back() {
     says(&Store::create(&path, &ME, &founded()).unwrap_err(), &path, "that of n1/i1 of cluster 7", "none");
     let (store, found) = Store::open(&path, &ME).unwrap();
     assert_eq!(found, state);
-    // Dropped, not closed: the lock is gone all the same.
+    // Dropping the store releases the lock, even without closing it.
     drop(store);
     assert_eq!(Store::open(&path, &ME).unwrap().1, state);
     let names: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -101,7 +101,7 @@ fn what_is_no_data_directory_is_told_apart() {
     }
 }
 
-/// A crash in the middle of a creation: the file has its other name, whatever is in it.
+/// A crash during the creation leaves the file under its temporary name, with any contents.
 #[test]
 fn a_creation_that_did_not_end_is_recognised_and_repeated() {
     let path = room("unfinished");
@@ -118,7 +118,7 @@ fn a_creation_that_did_not_end_is_recognised_and_repeated() {
     }
 }
 
-/// Two that found one directory at once: one waits for nothing, and fails.
+/// If two processes found a directory at the same time, one of them fails at once.
 #[test]
 fn a_directory_that_is_being_founded_is_in_use() {
     let path = room("founding");
@@ -138,7 +138,7 @@ fn what_may_not_be_written_is_an_error_with_the_reason() {
     for (name, mode) in [("log.redb", 0o000), ("log.redb", 0o400), ("below", 0o500)] {
         fs::set_permissions(path.join(name), fs::Permissions::from_mode(mode)).unwrap();
     }
-    // Nothing is forbidden to root.
+    // Root may write everywhere, so the test does not apply.
     if fs::write(path.join("below").join("probe"), "").is_ok() {
         return;
     }

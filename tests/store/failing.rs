@@ -1,4 +1,4 @@
-//! A disk that gives errors: the first one is the last word.
+//! Disks that return errors: after the first one, the store writes nothing more.
 
 use super::ME;
 use super::batches::{calls, drawn, founded};
@@ -6,7 +6,7 @@ use super::disk::{Disk, Faults};
 use super::site::Random;
 use cutover::node::store::{Store, StoreError};
 
-/// A store that was written to a few times, and its disk.
+/// A store with some batches, and its disk.
 fn some(seed: u64) -> (Store, Disk, Vec<(Vec<super::batches::Next>, super::site::Disk)>) {
     let mut random = Random(seed);
     let disk = Disk::default();
@@ -14,7 +14,7 @@ fn some(seed: u64) -> (Store, Disk, Vec<(Vec<super::batches::Next>, super::site:
     (store, disk, calls(founded(), &drawn(30, &mut |bound| random.below(bound))))
 }
 
-/// Any single operation fails; nothing is written after it, not even when the store goes away.
+/// Any single operation fails. Nothing is written after it, not even when the store is dropped.
 #[test]
 fn a_failure_is_sticky_and_nothing_is_written_after_it() {
     for seed in 0..60 {
@@ -45,7 +45,7 @@ fn a_failure_is_sticky_and_nothing_is_written_after_it() {
     }
 }
 
-/// There is no room, from some write on or for a longer file; with room again everything is there.
+/// The disk is full from some write on, or for a longer file. With free space again, all data is there.
 #[test]
 fn a_full_disk_is_an_error_and_loses_nothing() {
     let mut met = 0;
@@ -78,7 +78,7 @@ fn a_full_disk_is_an_error_and_loses_nothing() {
     assert!(met >= 20, "{met} of 40 disks were full");
 }
 
-/// A creation that fails leaves what another creation takes for nothing.
+/// A creation that fails can be repeated.
 #[test]
 fn a_creation_that_fails_can_be_repeated() {
     for at in 1..40 {
@@ -90,7 +90,7 @@ fn a_creation_that_fails_can_be_repeated() {
         assert!(matches!(error, StoreError::Io { .. }), "operation {at}: {error}");
         let opened = Store::open_on(Disk::holding(disk.bytes()), &ME);
         match opened {
-            // The last sync failed: it is there, and was not acknowledged.
+            // The last sync failed: the batch is there, but was not acknowledged.
             Ok((_, found)) => assert_eq!(found, founded()),
             Err(error) => {
                 assert!(matches!(error, StoreError::Missing { .. }), "operation {at}: {error}");

@@ -1,4 +1,4 @@
-//! A log that is appended to and compacted for ever stays in a file of a bounded length.
+//! A log that is appended to and compacted for ever needs a file of bounded size.
 
 use super::ME;
 use super::batches::founded;
@@ -12,7 +12,7 @@ use cutover::node::store::Store;
 use std::sync::Arc;
 
 const BATCHES: u64 = 20_000;
-/// Found: 140 KiB. What is live is a snapshot of a few KiB and at most 150 entries; the rest is pages that wait.
+/// Measured: 140 KiB. The live data is a snapshot of a few KiB and at most 150 entries; the rest is free pages.
 const BOUND_BYTES: u64 = 256 << 10;
 
 #[test]

@@ -1,4 +1,4 @@
-//! A store is what the batches would have made of a disk in memory.
+//! The store contains what the batches would make of an in-memory disk.
 
 use super::batches::{calls, choices, founded};
 use super::{ME, disk::Disk};
@@ -25,7 +25,7 @@ proptest! {
             store.write(&batches).unwrap();
             expected = after;
         }
-        // The way a node stops, or that of one which is killed: nobody tells the file.
+        // The node stops properly, or is killed without closing the file.
         let left = if clean {
             store.close().unwrap();
             disk
@@ -44,7 +44,7 @@ fn a_store_goes_to_another_thread() {
     sent::<Store>();
 }
 
-/// What could not be read back is not written, and neither is anything after it.
+/// A batch that could not be read back is refused, and so is everything after it.
 #[test]
 fn a_batch_that_fits_nowhere_is_refused() {
     let nothing = Batch { hard_state: None, snapshot: None, suffix: None, base: None };
@@ -69,7 +69,7 @@ fn a_batch_that_fits_nowhere_is_refused() {
     }
 }
 
-/// Nor is anything founded on it.
+/// A founding state that contradicts itself is refused.
 #[test]
 fn a_beginning_that_contradicts_itself_is_refused() {
     let mut state = founded();

@@ -1,4 +1,4 @@
-//! What a write costs. `cargo test --release --test store -- --ignored --nocapture measure`
+//! Measures the cost of a write: `cargo test --release --test store -- --ignored --nocapture measure`
 
 #![expect(clippy::disallowed_macros, reason = "it prints what it measured")]
 

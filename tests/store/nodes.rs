@@ -1,4 +1,4 @@
-//! Real nodes on real stores: crashes without power, and what they come back with.
+//! Raft nodes on real stores: power failures, and the state after them.
 
 use super::ME;
 use super::cluster::Cluster;
@@ -13,12 +13,12 @@ use cutover::core::placement::Guarantee;
 use cutover::core::raft::Batch;
 use cutover::node::store::{Store, StoreIdentity};
 
-/// The store of a node.
+/// A node's store.
 struct Site {
     node: u8,
     disk: Disk,
     store: Store,
-    /// Durable for the node, and to be written to the store in one call.
+    /// Batches that the node treats as durable, to be written to the store in one call.
     group: Vec<Batch<ControlPlaneEntry>>,
 }
 
@@ -39,7 +39,7 @@ impl Site {
         }
     }
 
-    /// Its power fails, and comes back.
+    /// Simulates a power failure and a restart.
     fn crash(&mut self, random: &mut Random, state: &State) {
         self.write();
         self.disk = self.disk.after_power_failure(&mut |bound| random.below(bound));

@@ -1,4 +1,4 @@
-//! A file that is whole to redb, and holds what no store wrote.
+//! Files that are valid for redb but contain values that no store would write.
 
 use super::ME;
 use super::batches::{Choice, calls, founded};
@@ -14,7 +14,7 @@ const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const SNAPSHOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshot");
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 
-/// A log of six entries in two terms above index 1, nothing compacted.
+/// A log of six entries in two terms after index 1, without a snapshot.
 fn written() -> Disk {
     let choice = |kind, some| Choice { kind, some, other: 1, joins: false };
     let disk = Disk::default();
@@ -27,7 +27,7 @@ fn written() -> Disk {
     disk
 }
 
-/// Changes it behind the store's back, with redb.
+/// Changes a file directly with redb.
 fn changed(change: impl FnOnce(&redb::WriteTransaction)) -> StoreError {
     let disk = written();
     let database = Database::builder().create_with_backend(disk.clone()).unwrap();
@@ -38,7 +38,7 @@ fn changed(change: impl FnOnce(&redb::WriteTransaction)) -> StoreError {
     Store::open_on(disk, &ME).unwrap_err()
 }
 
-/// A value with the checksum that it must have there.
+/// A value with its checksum, as the store writes it.
 fn sealed(table: &str, key: &[u8], value: &impl Serialize) -> Vec<u8> {
     let bytes = postcard::to_allocvec(value).unwrap();
     let sum = xxh3_64(&[table.as_bytes(), &[0xff], key, &[0xff], &bytes].concat());
@@ -60,7 +60,7 @@ fn another_format_is_refused_before_anything_else_is_read() {
         assert_eq!(error.to_string(), text);
     };
     refused(meta("format", &3_u32), 3);
-    // As format 1 has it: the CRC-32 of the table, the key and the value, and the value.
+    // A value in format 1: the CRC-32 of table, key and value, then the value.
     let first = [0xc6, 0xb2, 0xb8, 0xb7, 1];
     let first = changed(|transaction| {
         transaction.open_table(META).unwrap().insert("format", first.as_slice()).unwrap();

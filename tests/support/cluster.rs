@@ -1,7 +1,7 @@
-//! A cluster in memory behind the seam. One seed decides everything that is not decided by the test.
+//! An in-memory cluster behind the seam. A seed determines everything that the test does not.
 //!
-//! Disks are slow: a batch is written when it is chosen to be, and what waits for it leaves then. In between anything may
-//! happen at the other nodes, and a crash takes everything that waits.
+//! Disks are slow: a batch is written at a random time, and the messages that wait for it are sent then. In
+//! between, other nodes may do anything, and a crash loses everything that waits.
 
 use super::hosts::{Hosts, Letter, Told};
 use super::site::{CALM, Disk, Engine, Random, Weather, config, founder};
@@ -11,31 +11,31 @@ use cutover::core::migration::Caps;
 use cutover::core::raft::{Batch, Effect, Outcome, Output, ProposalId, ReadId, ReadRefusal, Timer};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of a node beside its host, in its present run.
+/// What the tests know of a node in its present run, apart from its host.
 #[derive(Clone, Debug, Default)]
 struct Beside {
     timers: BTreeSet<Timer>,
     decided: BTreeMap<ProposalId, Outcome<Answer>>,
     read: BTreeMap<ReadId, Result<Index, ReadRefusal>>,
-    /// Hears nobody, and nobody hears it.
+    /// Whether it is cut off from all others.
     cut: bool,
 }
 
-/// All of it.
+/// The cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster<C> {
     hosts: Hosts<C>,
     beside: BTreeMap<u8, Beside>,
     pub random: Random,
     pub weather: Weather,
-    /// What was applied at each place, by whoever did first.
+    /// The effect of each applied entry, by index; from the node that applied it first.
     pub applied: BTreeMap<Index, (Term, Effect<Answer>)>,
-    /// What was written to the disks since somebody last took it.
+    /// The batches written since a test last took them.
     pub written: Vec<(u8, Batch<ControlPlaneEntry>)>,
 }
 
 impl<C: Engine> Cluster<C> {
-    /// Nodes 1 to `count`, just started.
+    /// Starts nodes 1 to `count`.
     pub fn new(count: u8, caps: Caps, seed: u64) -> Self {
         let founder = founder(count, caps);
         let mut cluster = Self {
@@ -65,34 +65,34 @@ impl<C: Engine> Cluster<C> {
         self.beside.get_mut(&node).unwrap()
     }
 
-    /// All nodes.
+    /// The numbers of all nodes.
     pub fn nodes(&self) -> impl Iterator<Item = u8> + use<C> {
         1..=u8::try_from(self.beside.len()).unwrap()
     }
 
-    /// The engine of a node that runs.
+    /// The engine of a running node.
     pub fn engine(&self, node: u8) -> &C {
         &self.hosts.up(NodeId(node)).expect("it runs").engine
     }
 
-    /// Whether it runs.
+    /// Whether a node runs.
     pub fn is_up(&self, node: u8) -> bool {
         self.hosts.up(NodeId(node)).is_some()
     }
 
-    /// What is on its disk.
+    /// The durable state of a node.
     pub fn disk(&self, node: u8) -> &Disk {
         &self.hosts.host(NodeId(node)).unwrap().disk
     }
 
-    /// Lets a test ask something of an engine.
+    /// Calls an engine, and performs its outputs.
     pub fn call<T>(&mut self, node: u8, ask: impl FnOnce(&mut C) -> T) -> T {
         let answer = self.hosts.call(NodeId(node), ask).expect("it runs");
         self.hear();
         answer
     }
 
-    /// Wants to read there.
+    /// Requests a read at a node.
     pub fn ask_to_read(&mut self, node: u8) -> Result<ReadId, ControlPlaneError> {
         let asked = self.hosts.read(NodeId(node), |engine| engine.read()).expect("it runs");
         self.hear();
@@ -105,7 +105,7 @@ impl<C: Engine> Cluster<C> {
         self.hear();
     }
 
-    /// Only its disk is left.
+    /// Crashes a node; only its disk is left.
     pub fn crash(&mut self, node: u8) {
         if self.is_up(node) {
             self.hosts.crash(NodeId(node), 0);
@@ -113,12 +113,12 @@ impl<C: Engine> Cluster<C> {
         }
     }
 
-    /// Nothing goes in or out.
+    /// Cuts a node off from all others.
     pub fn cut(&mut self, node: u8) {
         self.beside(node).cut = true;
     }
 
-    /// Everybody runs and hears everybody.
+    /// Starts all nodes and removes all cuts.
     pub fn heal(&mut self) {
         for node in self.nodes() {
             self.beside(node).cut = false;
@@ -126,23 +126,24 @@ impl<C: Engine> Cluster<C> {
         }
     }
 
-    /// The outcome of a proposal made there, in this life.
+    /// The outcome of a proposal made at this node in its present run.
     pub fn decided(&self, node: u8, id: ProposalId) -> Option<&Outcome<Answer>> {
         self.beside[&node].decided.get(&id)
     }
 
-    /// The outcome of a read made there, in this life.
+    /// The outcome of a read requested at this node in its present run.
     pub fn read(&self, node: u8, id: ReadId) -> Option<Result<Index, ReadRefusal>> {
         self.beside[&node].read.get(&id).copied()
     }
 
-    /// Who leads in the latest term, among those that can be reached.
+    /// The leader of the latest term among the nodes that can be reached.
     pub fn leader(&self) -> Option<u8> {
         let leads = |node: &u8| !self.beside[node].cut && self.is_up(*node) && self.engine(*node).is_leader();
         self.nodes().filter(leads).max_by_key(|node| self.engine(*node).current_term())
     }
 
-    /// One thing happens: a batch is written, a message arrives or is lost, a timer ends. `false`: nothing can.
+    /// Takes one random step: a batch is written, a message arrives or is lost, a timer fires. False if nothing is
+    /// possible.
     pub fn step(&mut self) -> bool {
         let busy: Vec<u8> = self.nodes().filter(|node| self.is_busy(*node)).collect();
         let choices = busy.len() + self.hosts.wire.messages().len();
@@ -158,7 +159,7 @@ impl<C: Engine> Cluster<C> {
         true
     }
 
-    /// Steps until this holds; `false` if it does not come to.
+    /// Takes steps until a condition holds; false if it does not.
     pub fn run_until(&mut self, steps: usize, holds: impl Fn(&Self) -> bool) -> bool {
         for _ in 0..steps {
             if holds(self) || !self.step() {
@@ -177,7 +178,7 @@ impl<C: Engine> Cluster<C> {
         self.weather = weather;
     }
 
-    /// Steps until all that run know as much to be committed as the leader does; `false` if it does not come to that.
+    /// Takes steps until all running nodes have the leader's commit index; false if that does not happen.
     pub fn converge(&mut self, steps: usize) -> bool {
         self.run_until(steps, |cluster| {
             let commit = |node: u8| cluster.engine(node).commit_index();
@@ -195,7 +196,7 @@ impl<C: Engine> Cluster<C> {
         self.hosts.up(NodeId(node)).is_some_and(cutover_model::host::Host::is_writing)
     }
 
-    /// The oldest batch of a node is written, if there is any.
+    /// Writes the oldest batch of a node, if there is one.
     pub fn sync(&mut self, node: u8) {
         self.hosts.sync(NodeId(node));
         self.hear();
@@ -205,7 +206,7 @@ impl<C: Engine> Cluster<C> {
         let Weather { loss, repeat, .. } = self.weather;
         let Some(letter) = self.hosts.wire.remove(at) else { return };
         let cut = |peer: u8| self.beside.get(&peer).is_none_or(|beside| beside.cut);
-        // One that was admitted need not be there.
+        // A node that was admitted need not exist.
         let apart = cut(letter.from.node.0) || cut(letter.to.node.0) || !self.is_up(letter.to.node.0);
         if apart || self.random.chance(loss) {
             return;
@@ -222,7 +223,7 @@ impl<C: Engine> Cluster<C> {
         }
     }
 
-    /// A timer ends. Leaders speak far more often than anybody's patience ends.
+    /// Fires a random timer. Heartbeats fire far more often than election timeouts.
     fn alarm(&mut self) -> bool {
         let mut running = Vec::new();
         for node in self.nodes().filter(|node| self.is_up(*node)) {
@@ -239,13 +240,13 @@ impl<C: Engine> Cluster<C> {
         true
     }
 
-    /// This timer ends.
+    /// Fires this timer.
     pub fn fire(&mut self, node: u8, timer: Timer) {
         self.beside(node).timers.remove(&timer);
         self.call(node, |engine| engine.fire(timer));
     }
 
-    /// Keeps what the nodes have said.
+    /// Collects the observations of the hosts.
     fn hear(&mut self) {
         for told in std::mem::take(&mut self.hosts.told) {
             match told {

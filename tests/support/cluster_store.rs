@@ -1,4 +1,4 @@
-//! A cluster in memory as a migration store: it runs until the outcome is there, or patience ends.
+//! An in-memory cluster as a migration store: a call runs the cluster until the outcome is known, or gives up.
 
 use super::cluster::Cluster;
 use super::site::{CALM, Engine, ROUGH};
@@ -9,18 +9,18 @@ use cutover::core::migration::{
 };
 use cutover::core::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
 
-/// Steps until a client gives up.
+/// Number of steps after which a client gives up.
 const PATIENCE: usize = 4000;
 
-/// A client of the cluster, and the cluster.
+/// A client together with its cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterStore<C> {
     pub cluster: Cluster<C>,
-    /// In so many of a hundred requests the leader is lost on the way.
+    /// Percentage of requests during which the leader is lost.
     trouble: usize,
-    /// Whether it repeats by itself, under a session.
+    /// The session under which the client repeats requests, if it does.
     session: Option<Session>,
-    /// Requests that the cluster had no answer to.
+    /// Number of requests without an answer.
     pub failures: usize,
 }
 
@@ -31,13 +31,13 @@ struct Session {
 }
 
 impl<C: Engine> ClusterStore<C> {
-    /// In good weather, without a session.
+    /// A cluster without faults, and a client without a session.
     pub fn calm(count: u8, caps: Caps) -> Self {
         let cluster = Cluster::new(count, caps, 3);
         Self { cluster, trouble: 0, session: None, failures: 0 }
     }
 
-    /// In bad weather, with leaders lost now and then.
+    /// A cluster with faults that sometimes loses its leader.
     pub fn rough(count: u8, caps: Caps, seed: u64, in_session: bool) -> Self {
         let mut cluster = Cluster::new(count, caps, seed);
         cluster.weather = ROUGH;
@@ -45,13 +45,13 @@ impl<C: Engine> ClusterStore<C> {
         Self { cluster, trouble: 30, session, failures: 0 }
     }
 
-    /// A leader, if there comes to be one.
+    /// A leader, if one is elected in time.
     fn find(&mut self) -> Result<u8, BackendFailure> {
         let found = self.cluster.run_until(PATIENCE, |cluster| cluster.leader().is_some());
         self.cluster.leader().filter(|_| found).ok_or(BackendFailure::NoLeader)
     }
 
-    /// Asks a leader; what it does not take now it may take a little later.
+    /// Asks a leader, again if it cannot accept the request yet.
     fn ask<T>(
         &mut self,
         ask: impl FnOnce(&mut Cluster<C>, u8) -> Result<T, ControlPlaneError>,
@@ -81,7 +81,7 @@ impl<C: Engine> ClusterStore<C> {
         }
     }
 
-    /// Something happens to the leader, a little later.
+    /// Schedules a fault at the leader.
     fn trouble(&mut self, leader: u8) {
         let random = &mut self.cluster.random;
         if !random.chance(self.trouble) {
@@ -105,7 +105,7 @@ impl<C: Engine> ClusterStore<C> {
         }
     }
 
-    /// Proposes, and waits for the outcome.
+    /// Proposes and waits for the outcome.
     fn submit(
         &mut self,
         ask: impl FnOnce(&mut C) -> Result<ProposalId, ControlPlaneError>,
@@ -117,7 +117,7 @@ impl<C: Engine> ClusterStore<C> {
         Ok(self.cluster.decided(leader, id).cloned().unwrap_or(Outcome::Indeterminate))
     }
 
-    /// One attempt.
+    /// Makes one attempt.
     fn once(&mut self, command: &Command, ticket: Option<Ticket>) -> Result<Epoch, MigrationError> {
         let entry = ControlPlaneEntry::OwnershipTransition(command.clone());
         let outcome = self.submit(|engine| engine.propose(entry, ticket));
@@ -146,7 +146,7 @@ impl<C: Engine> ClusterStore<C> {
         Some(Ticket { session, serial: next, acknowledged_through: serial })
     }
 
-    /// Everybody is back, and knows what is committed.
+    /// Ends all faults, and waits until all nodes know what is committed.
     pub fn recover(&mut self) {
         self.trouble = 0;
         self.cluster.weather = CALM;

@@ -1,27 +1,27 @@
-//! A disk in memory that forgets what was not synced when the power fails, and more on demand.
+//! An in-memory disk that loses unsynced writes at a power failure, with other faults on demand.
 //!
-//! It keeps what is synced apart from every later version of each sector. A power failure picks one version for each
-//! sector by itself, or tears it between two, and one of the lengths that the file has had. All choices come from the
-//! caller, so a seed decides them.
+//! It stores the synced contents apart from every later version of each sector. A power failure picks a version for
+//! each sector independently, or tears it between two, and one of the lengths that the file has had. All choices
+//! come from the caller, so a seed determines them.
 
 use redb::StorageBackend;
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// What a drive writes in one piece, or tears.
+/// Size in bytes of the unit that a drive writes at once, or tears.
 pub const SECTOR: usize = 512;
 
-/// What goes wrong. Operations are writes, changes of the length, and syncs, counted from 1.
+/// Scheduled faults. Operations are writes, changes of the length, and syncs, counted from 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Faults {
-    /// The power fails at this operation: it may have been done, and nothing after it is.
+    /// The power fails at this operation: it may or may not be done, and no later one is.
     pub power_fails_at: Option<u64>,
-    /// This operation, and no other, fails; a sync that fails makes nothing durable, then or later.
+    /// Only this operation fails; a failed sync makes nothing durable, then or later.
     pub fails_at: Option<u64>,
-    /// From this operation on there is no room: no write, and no growth.
+    /// The disk is full from this operation on: no write, and no growth.
     pub full_at: Option<u64>,
-    /// The file cannot become longer than this.
+    /// Maximum length of the file in bytes.
     pub length_max: Option<usize>,
     /// Syncs do nothing.
     pub lies: bool,
@@ -30,7 +30,7 @@ pub struct Faults {
 #[derive(Clone, Debug, Default)]
 struct Platter {
     synced: Vec<u8>,
-    /// What a reader sees.
+    /// The contents that a reader sees.
     current: Vec<u8>,
     /// Versions of sectors since the last sync, oldest first.
     unsynced: BTreeMap<usize, Vec<Vec<u8>>>,
@@ -40,7 +40,7 @@ struct Platter {
     operations: u64,
 }
 
-/// A handle to it; clones share the platter.
+/// A handle to the disk; clones share its contents.
 #[derive(Clone, Debug, Default)]
 pub struct Disk(Arc<Mutex<Platter>>);
 
@@ -54,7 +54,7 @@ fn position(offset: u64, length: usize) -> Result<std::ops::Range<usize>> {
 }
 
 impl Platter {
-    /// Counts an operation; `Ok(false)` if it is to be done and the power fails then.
+    /// Counts an operation. `Ok(false)`: it takes place, and then the power fails.
     fn begin(&mut self) -> Result<bool> {
         self.operations += 1;
         let Faults { power_fails_at, fails_at, .. } = self.faults;
@@ -79,7 +79,7 @@ impl Platter {
         found
     }
 
-    /// Notes the sectors of this range as they are now.
+    /// Saves the present version of the sectors in this range.
     fn touch(&mut self, range: std::ops::Range<usize>) {
         for sector in range.start / SECTOR..range.end.div_ceil(SECTOR) {
             let version = Self::sector(&self.current, sector);
@@ -95,7 +95,7 @@ impl Platter {
 }
 
 impl Disk {
-    /// With this on it, synced.
+    /// A disk with these contents, synced.
     pub fn holding(bytes: Vec<u8>) -> Self {
         let platter = Platter { synced: bytes.clone(), current: bytes, ..Platter::default() };
         Self(Arc::new(Mutex::new(platter)))
@@ -105,22 +105,22 @@ impl Disk {
         self.0.lock().expect("no test goes on after a panic in here")
     }
 
-    /// From now on. Operations count from the disk's beginning.
+    /// Schedules faults. Operations are counted from the disk's creation.
     pub fn set(&self, faults: Faults) {
         self.platter().faults = faults;
     }
 
-    /// How many there were.
+    /// Number of operations so far.
     pub fn operations(&self) -> u64 {
         self.platter().operations
     }
 
-    /// What a reader sees.
+    /// The contents that a reader sees.
     pub fn bytes(&self) -> Vec<u8> {
         self.platter().current.clone()
     }
 
-    /// Turns one bit of what is durable and what is read.
+    /// Flips one bit, of what is durable and what is read.
     pub fn flip(&self, bit: usize) {
         let platter = &mut *self.platter();
         for bytes in [&mut platter.current, &mut platter.synced] {
@@ -130,7 +130,8 @@ impl Disk {
         }
     }
 
-    /// What is left when the power fails now, on a disk without faults. `below` gives a number below its argument.
+    /// A disk without faults, with the contents that a power failure now leaves. `below` draws a number below its
+    /// argument.
     pub fn after_power_failure(&self, below: &mut dyn FnMut(usize) -> usize) -> Self {
         let platter = self.platter();
         let mut bytes = platter.synced.clone();
@@ -183,7 +184,7 @@ impl StorageBackend for Disk {
         }
         platter.current.resize(to, 0);
         platter.lengths.push(to);
-        // What was cut off is gone, if it grows again.
+        // Bytes that were cut off read as zeros if the file grows again.
         platter.touch(to..from.max(to));
         if on { Ok(()) } else { Err(lost()) }
     }

@@ -1,8 +1,8 @@
-//! Hosts of one cluster, the wire between them, and the judge of all they do. Nothing happens by itself: whoever drives it
-//! delivers, syncs and crashes, and reads what was [`Told`].
+//! The hosts of one cluster, the wire between them, and the judge. Nothing happens by itself: the caller delivers,
+//! syncs and crashes, and reads the observations ([`Told`]).
 //!
-//! Everything that leaves a node goes through its bytes. What must hold is in the registry of invariants
-//! ([`cutover::core::invariant`]), and is judged at every step.
+//! Every message and batch is encoded and decoded. The invariants of the registry ([`cutover::core::invariant`])
+//! are judged at every step.
 
 use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneOutput};
 use cutover::core::ids::{Index, NodeId};
@@ -13,34 +13,34 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub type Letter = Message<ControlPlaneEntry>;
 pub type Disk = Durable<ControlPlaneEntry>;
 
-/// Where the founders of a cluster begin.
+/// Log index of the founding configuration.
 const FOUNDED: Index = Index(1);
 
-/// What can be seen from outside, in order.
+/// An observation from outside the nodes.
 #[derive(Clone, Debug)]
 pub enum Told {
     Received(Letter),
     Wrote(NodeId, Batch<ControlPlaneEntry>),
     Did(NodeId, ControlPlaneOutput),
-    /// So many batches wait for the disk.
+    /// The number of batches that wait for the disk.
     Waits(NodeId, usize),
 }
 
-/// All of them.
+/// The hosts of one cluster.
 #[derive(Clone, Debug)]
 pub struct Hosts<E> {
-    /// Of a node that is down, the host as it will be when it starts.
+    /// All hosts by node id. A host that is down is in the state in which it will start.
     hosts: cutover_model::host::Hosts<E>,
     down: BTreeSet<NodeId>,
-    /// Whose batches wait until they are told to be written.
+    /// The nodes whose batches wait until the caller writes them.
     pub slow: BTreeSet<NodeId>,
-    /// Sent, and neither delivered nor dropped; oldest first.
+    /// Messages sent and neither delivered nor dropped, oldest first.
     pub wire: Wire<Letter>,
-    /// Nothing passes between these, lower name first.
+    /// Links that are cut, as pairs with the lower id first.
     pub cuts: BTreeSet<(NodeId, NodeId)>,
     pub told: Vec<Told>,
     judge: Judge,
-    /// What the invariants find is left out: for a run in which somebody outside does what no node would.
+    /// Ignores violations: for runs with inputs that no node would send.
     pub silent: bool,
 }
 
@@ -62,22 +62,22 @@ impl<E: Engine> Hosts<E> {
         self.hosts.keys().copied().collect()
     }
 
-    /// All nodes.
+    /// All hosts, running or not.
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Host<E>> {
         self.hosts.values_mut()
     }
 
-    /// A node, running or not.
+    /// A host, running or not.
     pub fn host(&self, at: NodeId) -> Option<&Host<E>> {
         self.hosts.get(&at)
     }
 
-    /// A node that runs.
+    /// A running host.
     pub fn up(&self, at: NodeId) -> Option<&Host<E>> {
         self.hosts.get(&at).filter(|_| !self.down.contains(&at))
     }
 
-    /// Puts a node there that begins with this disk.
+    /// Adds a node with this disk and starts it.
     pub fn put(&mut self, config: Config, disk: Disk) {
         let at = config.me.node;
         self.hosts.insert(at, Host::start(config, disk).unwrap());
@@ -88,7 +88,7 @@ impl<E: Engine> Hosts<E> {
         self.start(at);
     }
 
-    /// Who it is, running or not.
+    /// Id and incarnation of a node, running or not.
     pub fn peer(&self, at: NodeId) -> Option<Peer> {
         self.hosts.get(&at).map(Host::me)
     }
@@ -98,12 +98,12 @@ impl<E: Engine> Hosts<E> {
         if self.down.remove(&at)
             && let Some(host) = self.hosts.get_mut(&at)
         {
-            let wanted = host.engine.wanted();
-            self.perform(at, wanted);
+            let outputs = host.engine.drain_outputs();
+            self.perform(at, outputs);
         }
     }
 
-    /// The node is gone, with everything it had not done; so many more batches reach the disk.
+    /// Crashes a node; the `keep` oldest of its waiting batches reach the disk.
     pub fn crash(&mut self, at: NodeId, keep: usize) {
         let Some(host) = self.hosts.remove(&at) else { return };
         let earlier = Earlier::of(&host);
@@ -116,12 +116,12 @@ impl<E: Engine> Hosts<E> {
         self.verdict();
     }
 
-    /// Asks something of a node that runs, and does what can be done.
+    /// Calls the machine of a running node, and performs its outputs.
     pub fn call<T>(&mut self, at: NodeId, ask: impl FnOnce(&mut E) -> T) -> Option<T> {
         self.asked(at, ask, |_, _| {})
     }
 
-    /// Wants to read at a node that runs, and does what can be done.
+    /// Requests a read at a running node, and performs the outputs.
     pub fn read<R>(
         &mut self,
         at: NodeId,
@@ -141,12 +141,12 @@ impl<E: Engine> Hosts<E> {
         note: impl FnOnce(&mut Judge, &T),
     ) -> Option<T> {
         self.up(at)?;
-        let (answer, wanted) = self.take(at, ask, note)?;
-        self.perform(at, wanted);
+        let (answer, outputs) = self.take(at, ask, note)?;
+        self.perform(at, outputs);
         Some(answer)
     }
 
-    /// Hands something to a machine, and judges what it wants done.
+    /// Gives an input to a machine, and judges its outputs.
     fn take<T>(
         &mut self,
         at: NodeId,
@@ -157,26 +157,26 @@ impl<E: Engine> Hosts<E> {
         let earlier = Earlier::of(host);
         let answer = ask(&mut host.engine);
         note(&mut self.judge, &answer);
-        let wanted = host.engine.wanted();
-        let persists = wanted.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
+        let outputs = host.engine.drain_outputs();
+        let persists = outputs.iter().filter(|output| matches!(output, Output::Persist { .. })).count();
         if self.slow.contains(&at) && persists > 0 {
             self.told.push(Told::Waits(at, host.queued().len() + persists));
         }
-        self.judge.took(&self.hosts, at, &earlier, &wanted);
+        self.judge.took(&self.hosts, at, &earlier, &outputs);
         self.verdict();
-        Some((answer, wanted))
+        Some((answer, outputs))
     }
 
-    /// Does what waits for no batch; on a disk that is not slow, all.
-    fn perform(&mut self, at: NodeId, wanted: Vec<ControlPlaneOutput>) {
-        let mut wanted = VecDeque::from(wanted);
-        while let Some(output) = wanted.pop_front() {
+    /// Performs the outputs that need not wait for a batch; on a disk that is not slow, all of them.
+    fn perform(&mut self, at: NodeId, outputs: Vec<ControlPlaneOutput>) {
+        let mut outputs = VecDeque::from(outputs);
+        while let Some(output) = outputs.pop_front() {
             let Some(host) = self.hosts.get_mut(&at) else { return };
             if let Some(output) = host.pass(output) {
                 self.did(at, output);
             } else if !self.slow.contains(&at) {
                 while self.write(at) {
-                    wanted.extend(self.reported(at));
+                    outputs.extend(self.reported(at));
                 }
             }
         }
@@ -194,7 +194,7 @@ impl<E: Engine> Hosts<E> {
         self.told.push(Told::Did(at, output));
     }
 
-    /// Writes the oldest batch, and does not report it. `false`: there is none.
+    /// Writes the oldest batch without telling the node; false if there is none.
     pub fn write(&mut self, at: NodeId) -> bool {
         let Some(host) = self.hosts.get_mut(&at) else { return false };
         let Some(batch) = host.queued().next().cloned() else { return false };
@@ -219,23 +219,23 @@ impl<E: Engine> Hosts<E> {
         let Some(host) = self.hosts.get_mut(&at) else { return Vec::new() };
         let Some(through) = host.take_unreported() else { return Vec::new() };
         self.take(at, |engine| engine.persisted(through), |_, _| {})
-            .map_or_else(Vec::new, |(_, wanted)| wanted)
+            .map_or_else(Vec::new, |(_, outputs)| outputs)
     }
 
-    /// Tells the node of everything written.
+    /// Tells the node which batches are on its disk.
     pub fn report(&mut self, at: NodeId) {
-        let wanted = self.reported(at);
-        self.perform(at, wanted);
+        let outputs = self.reported(at);
+        self.perform(at, outputs);
     }
 
-    /// Writes one batch, sends what waited for it, then tells the node.
+    /// Writes one batch, sends the messages that waited for it, and tells the node.
     pub fn sync(&mut self, at: NodeId) -> bool {
         let written = self.write(at);
         self.report(at);
         written
     }
 
-    /// From now on the disk is not slow: everything that waits is written.
+    /// Makes the disk fast again: all waiting batches are written.
     pub fn quicken(&mut self, at: NodeId) {
         self.slow.remove(&at);
         while self.sync(at) {}
@@ -247,7 +247,7 @@ impl<E: Engine> Hosts<E> {
         self.cuts.contains(&(from.min(to), from.max(to)))
     }
 
-    /// Whether a message arrives: there is somebody, and no cut.
+    /// Whether a message can arrive: its receiver runs, and the link is not cut.
     pub fn arrives(&mut self, letter: &Letter) -> bool {
         let arrives = self.up(letter.to.node).is_some() && !self.is_cut(letter);
         if arrives {

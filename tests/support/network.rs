@@ -49,7 +49,7 @@ impl Engine for Participant {
         self.take(Input::Synced(through));
     }
 
-    fn wanted(&mut self) -> Vec<ControlPlaneOutput> {
+    fn drain_outputs(&mut self) -> Vec<ControlPlaneOutput> {
         std::mem::take(&mut self.outputs)
     }
 }

@@ -1,19 +1,19 @@
-//! What a cluster in memory is made of: engines, disks, names, numbers from a seed, and the weather.
+//! The material of in-memory clusters: engines, disks, names, random numbers, and rates of faults.
 
 use cutover::core::control_plane::{ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder};
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{Config, Durable, Elections, Limits, Peer, SessionLimits};
 
-/// A disk.
+/// The durable state of a node.
 pub type Disk = Durable<ControlPlaneEntry>;
 
-/// An engine behind the seam, on a host.
+/// An engine behind the seam that can run on a host.
 pub trait Engine: ControlPlaneConsensus + cutover_model::host::Engine {}
 
 impl<E: ControlPlaneConsensus + cutover_model::host::Engine> Engine for E {}
 
-/// Snapshots after a few entries, so that a short run has some.
+/// Limits with snapshots after a few entries, so that a short run has some.
 pub const LIMITS: Limits = Limits {
     elections: Elections::Stable,
     window: 2,
@@ -23,28 +23,28 @@ pub const LIMITS: Limits = Limits {
     ..Limits::PRODUCTION
 };
 
-/// The first life of a node.
+/// A node in its first incarnation.
 pub const fn peer(node: u8) -> Peer {
     Peer { node: NodeId(node), incarnation: Incarnation(1) }
 }
 
-/// Who a node is.
+/// The identity of a node.
 pub fn identity(node: u8) -> ClusterVoterIdentity {
     ClusterVoterIdentity::from_certificate_subject(&format!("CN=node-{node}")).unwrap()
 }
 
-/// What a node is started with.
+/// The configuration that a node is started with.
 pub const fn config(node: u8) -> Config {
     Config { cluster: ClusterId(7), me: peer(node), limits: LIMITS }
 }
 
-/// A cluster of nodes 1 to `count`, all voters.
+/// The founding configuration of a cluster of nodes 1 to `count`, all voters.
 pub fn founder(count: u8, caps: Caps) -> Founder {
     let voters = (1..=count).map(|node| (peer(node), identity(node).into())).collect();
     Founder { voters, caps, sessions: SessionLimits { sessions_max: 3, answers_max: 4 } }
 }
 
-/// Numbers from a seed (splitmix64).
+/// Pseudo-random numbers from a seed (splitmix64).
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
@@ -58,24 +58,24 @@ impl Random {
         usize::try_from((z ^ (z >> 31)) % u64::try_from(bound).unwrap()).unwrap()
     }
 
-    /// True in so many of a hundred cases.
+    /// True with this probability in percent.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 }
 
-/// How bad it is, in per cent.
+/// Rates of faults, in percent.
 #[derive(Clone, Copy, Debug)]
 pub struct Weather {
-    /// A message is lost.
+    /// Probability that a message is lost.
     pub loss: usize,
-    /// A message is delivered, and comes again.
+    /// Probability that a message is delivered and stays in flight.
     pub repeat: usize,
-    /// A timer ends although something else could happen.
+    /// Probability that a timer fires although something else could happen.
     pub alarm: usize,
 }
 
-/// Nothing is lost, and timers end only when nothing else is left to do.
+/// No message is lost, and timers fire only if nothing else can happen.
 pub const CALM: Weather = Weather { loss: 0, repeat: 0, alarm: 0 };
-/// Everything goes wrong now and then.
+/// All kinds of faults happen.
 pub const ROUGH: Weather = Weather { loss: 10, repeat: 10, alarm: 2 };

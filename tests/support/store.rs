@@ -1,26 +1,26 @@
-//! A store around a [`Fence`], as simple as one can be: its data is a list, and a crash leaves what was durable.
+//! The simplest store around a [`Fence`]: its data is a list, and a crash leaves what was durable.
 
 use cutover::core::fence::{Chunk, Config, Durable, Enforcement, Fence, Input, Limits, Output};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, WriteId};
 
-/// One partition at one store.
+/// A store with one partition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Store {
     pub fence: Fence,
-    /// Write ids by position, from 1.
+    /// Ids of the applied writes, by position from 1.
     pub data: Vec<WriteId>,
-    /// What a crash leaves.
+    /// The durable state of the fence.
     pub durable: Durable,
     pub durable_data: Vec<WriteId>,
-    /// What the last step handed to the mover.
+    /// The chunk that the last step handed to the mover.
     pub handed: Option<Chunk>,
 }
 
-/// Bounds small enough to be met in a short run.
+/// Limits small enough to be reached in a short run.
 pub const SMALL: Limits =
     Limits { sessions_max: 2, writes_per_session_max: 2, admitted_max: 2, chunk_writes_max: 3 };
 
-/// What a store of that name is told about itself, in its first life.
+/// The configuration of a store in its first incarnation.
 pub const fn config(
     store: Placement,
     partition: PartitionId,
@@ -31,14 +31,14 @@ pub const fn config(
 }
 
 impl Store {
-    /// A store that has never heard of the partition.
+    /// A store that does not know the partition.
     pub fn new(config: Config) -> Self {
         let fence = Fence::unknown(config);
         let durable = fence.durable().clone();
         Self { fence, data: Vec::new(), durable, durable_data: Vec::new(), handed: None }
     }
 
-    /// Takes one input and performs what the machine says, in order.
+    /// Gives one input to the machine and performs its outputs in order.
     pub fn step(&mut self, input: &Input) -> Vec<Output> {
         let outputs = self.fence.handle(input);
         self.handed = None;
@@ -64,13 +64,13 @@ impl Store {
         outputs
     }
 
-    /// Loses what was not durable.
+    /// Loses everything that was not durable.
     pub fn crash(&mut self) {
         self.fence = Fence::recover(*self.fence.config(), self.durable.clone());
         self.data.clone_from(&self.durable_data);
     }
 
-    /// Loses everything, and comes back as another incarnation, which reads the committed record first.
+    /// Loses everything, and restarts in a new incarnation, which reads the committed record first.
     pub fn wipe(&mut self, epoch: Epoch, migration: MigrationId) {
         let config = *self.fence.config();
         let config = Config { incarnation: config.incarnation.next(), ..config };

@@ -4,7 +4,7 @@ use super::{SAMPLE, lines_of};
 use cutover::core::trace::{LINES_MAX, Step, Trace, TraceError, Unfit, Verdict};
 use proptest::prelude::*;
 
-/// Text of every kind, some of which no trace can hold.
+/// Texts of every kind, some of which a trace cannot contain.
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-z0-9#!>=/.]{1,8}( [a-z0-9#!>= ]{0,8}[a-z0-9#!>=])?",
@@ -13,7 +13,7 @@ fn any_text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Mostly words, so that what they name is rarely left out.
+/// Mostly words, so that the things named by them are rarely left out.
 fn any_word() -> impl Strategy<Value = String> {
     prop_oneof![9 => "[a-zA-Z0-9é][a-z0-9#!>./-]{0,8}", 1 => any_text()]
 }
@@ -39,7 +39,7 @@ fn any_trace() -> impl Strategy<Value = Result<Trace, Unfit>> {
     let steps = prop::collection::vec(any_step(), 0..9);
     (any_word(), verdict, options, texts(), texts(), steps).prop_map(
         |(scope, verdict, options, marks, closing, steps)| {
-            // What is refused is left out, so that a trace is made of almost any parts.
+            // Parts that are refused are left out, so that almost any parts make a trace.
             let scope =
                 Trace::new(scope, Verdict::Holds).map_or_else(|_| "s".to_owned(), |t| t.scope().to_owned());
             let mut trace =
@@ -53,7 +53,7 @@ fn any_trace() -> impl Strategy<Value = Result<Trace, Unfit>> {
     )
 }
 
-/// A line to put in, or none to take one out.
+/// A line to insert, or `None` to remove one.
 fn any_edit() -> impl Strategy<Value = Option<String>> {
     let known =
         ["", "# told", "  > done", "gw1 resend w1.1 view r1", "option a=b", "mark x", "holds", "end 4"];
@@ -61,7 +61,7 @@ fn any_edit() -> impl Strategy<Value = Option<String>> {
     prop_oneof![Just(None), known.prop_map(Some), any_text().prop_map(Some)]
 }
 
-/// A text that parses does so again after it is printed; one that does not says where.
+/// A text that parses does so again after it is printed; a text that does not gives an error with a line.
 fn reads_or_says_where(text: &str) -> Result<(), TestCaseError> {
     match Trace::parse(text) {
         Ok(trace) => prop_assert_eq!(Trace::parse(&trace.to_string()), Ok(trace)),

@@ -1,4 +1,4 @@
-//! The verbs that any protocol has, and the front door of a crate that has nothing else.
+//! The verbs that exist for every protocol, and the `main` of a crate that has no other verbs.
 
 use crate::offer::Offer;
 use crate::verbs::{check, explain, explore, replay, review};
@@ -8,25 +8,25 @@ use cutover_model::catalog::Protocols;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// The verbs that any protocol has.
+/// The verbs that exist for every protocol.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Explore the state machines exhaustively within each scope's bounds
+    /// Search the state machines exhaustively within each scope's bounds
     Check(check::Args),
-    /// Browse a scope's states and choices (stateright's Explorer)
+    /// Browse a scope's states and actions (stateright's Explorer)
     Explore(explore::Args),
     /// Run stored traces again, through the machines of this build
     Replay(replay::Args),
-    /// Put known bugs in, one at a time, and show that each is found
+    /// Apply known bugs, one at a time, and check that each is found
     Mutants(mutants::Args),
-    /// Compare two runs: invariants, state space, mutants; what awaits a decision
+    /// Compare two runs: invariants, state spaces, mutants; list what needs a decision
     Review(review::Args),
-    /// Tell about an invariant: claim, source, the mutants it kills, a witness
+    /// Explain an invariant: claim, source, the mutants it kills, a witness
     Explain(explain::Args),
 }
 
 impl Verb {
-    /// Runs it; gives the exit code. `build`: how a mutant becomes a program.
+    /// Runs the verb and returns the exit code. `build`: how to build the program that checks a mutant.
     pub(crate) fn run<P: Protocols>(self, matches: &ArgMatches, offer: Offer, build: mutants::Build) -> u8 {
         match self {
             Self::Check(args) => check::run::<P>(&args, &chosen::<P>(matches)),
@@ -39,7 +39,8 @@ impl Verb {
     }
 }
 
-/// A command line with a flag of `check` for each option that scopes take, and the flags that the server's own front door has.
+/// The command line, with a flag of `check` added for each option of the protocols' bounds, and with the flags that only
+/// the server's own program has.
 pub(crate) fn command<C: CommandFactory, P: Protocols>(offer: Offer) -> clap::Command {
     let flags = P::options().into_iter().map(|option| {
         let flag = clap::Arg::new(option.name).long(option.name).value_name(option.value).help(option.about);
@@ -54,14 +55,14 @@ pub(crate) fn command<C: CommandFactory, P: Protocols>(offer: Offer) -> clap::Co
     }
 }
 
-/// The options of scopes that were given: names and values.
+/// Name and value of each option of bounds that the command line sets.
 fn chosen<P: Protocols>(matches: &ArgMatches) -> Vec<(&'static str, String)> {
     let Some(check) = matches.subcommand_matches("check") else { return Vec::new() };
     let value = |name: &'static str| Some((name, check.get_one::<String>(name)?.clone()));
     P::options().into_iter().filter_map(|option| value(option.name)).collect()
 }
 
-/// What was said of the simulator, if this front door has one.
+/// The options of the simulator, if this program has one.
 fn simulator(matches: &ArgMatches, offer: Offer) -> Option<mutants::Simulator> {
     match offer {
         Offer::Protocols => None,
@@ -69,7 +70,7 @@ fn simulator(matches: &ArgMatches, offer: Offer) -> Option<mutants::Simulator> {
     }
 }
 
-/// Checks a protocol: explores all of its states, and replays what it finds.
+/// Checks a protocol: searches all of its states, and replays what it finds.
 #[derive(Debug, Parser)]
 #[command(disable_help_subcommand = true, max_term_width = 100)]
 struct Cli {
@@ -77,10 +78,10 @@ struct Cli {
     verb: Verb,
 }
 
-/// The whole `main` of a crate that checks protocols of its own, given as a tuple of one to four types.
+/// A whole `main` for a crate that checks protocols of its own, given as a tuple of one to four types.
 ///
-/// `mutants` builds the program of the same name in a copy of the git repository around the current directory, and looks for
-/// patches in its `tests/mutants`.
+/// The verb `mutants` builds the program of the same name in a copy of the git repository around the current
+/// directory, and looks for patches in `tests/mutants` there.
 #[must_use]
 pub fn main<P: Protocols>() -> ExitCode {
     let program = program::named_as_started();

@@ -1,5 +1,6 @@
-//! A history as a file: JSON lines, one for each operation, between one that says what it is and one that says how many
-//! there were. A file without its last line is refused: what it lost might be what contradicts the rest.
+//! The file format of a history of operations: JSON lines, one per operation, between a first line with the schema
+//! and a last line with the number of operations. A file without its last line is refused, since the missing
+//! operations may be those that contradict the others.
 //!
 //! ```text
 //! {"type":"history-started","schema":"cutover.history/1"}
@@ -9,8 +10,8 @@
 //! {"type":"history-finished","operations":2}
 //! ```
 //!
-//! (An operation is one line; the second is folded here.) The order of the lines between is of no matter: `invoked` and
-//! `completed` are times of one clock, or numbers in sequence.
+//! (Each operation is one line; the second one is folded here.) Operations may be in any order. `invoked` and
+//! `completed` are times of one clock, or sequence numbers.
 
 use cutover::core::invariant::history::Operation;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use thiserror::Error;
 
-/// What the first line names. Breaking a line's meaning raises the number.
+/// Name and version of the file format. Its number is raised when a line changes its meaning.
 pub const SCHEMA: &str = "cutover.history/1";
 
 /// A line of the file.
@@ -31,34 +32,34 @@ enum Line {
     HistoryFinished { operations: usize },
 }
 
-/// A history, and where each operation stands.
+/// A history of operations as read from a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct History {
-    /// The operations.
+    /// The operations, in the order of the file.
     pub operations: Vec<Operation>,
-    /// The line of each, from 1.
+    /// The line number of each operation, from 1.
     pub lines: Vec<usize>,
 }
 
-/// A file that is no history.
+/// Why a file cannot be read as a history.
 #[derive(Debug, Error)]
 pub enum Unreadable {
-    /// The system does not give it.
+    /// The operating system cannot read the file.
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// A line is not what it should be.
+    /// A line is not as expected.
     #[error("line {line}: found {found}, expected {expected}")]
     Line {
-        /// The line, from 1.
+        /// Number of the line, from 1.
         line: usize,
-        /// What stands there.
+        /// The line's content, shortened.
         found: String,
-        /// What should stand there.
+        /// What the line should contain.
         expected: String,
     },
 }
 
-/// Writes a history while it happens.
+/// Writes a history to a file while the operations happen.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
@@ -66,29 +67,29 @@ pub struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Begins a history.
+    /// Writes the first line.
     ///
     /// # Errors
-    /// As the output says.
+    /// The error of the output.
     pub fn new(out: W) -> io::Result<Self> {
         let mut writer = Self { out, operations: 0 };
         writer.line(&Line::HistoryStarted { schema: SCHEMA.to_owned() })?;
         Ok(writer)
     }
 
-    /// Adds an operation whose answer is final.
+    /// Writes an operation whose answer is final.
     ///
     /// # Errors
-    /// As the output says.
+    /// The error of the output.
     pub fn operation(&mut self, operation: Operation) -> io::Result<()> {
         self.operations += 1;
         self.line(&Line::Operation(Box::new(operation)))
     }
 
-    /// Ends the history; without this it cannot be read.
+    /// Writes the last line, without which the file cannot be read.
     ///
     /// # Errors
-    /// As the output says.
+    /// The error of the output.
     pub fn finish(mut self) -> io::Result<W> {
         self.line(&Line::HistoryFinished { operations: self.operations })?;
         self.out.flush()?;
@@ -100,10 +101,10 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Reads a file.
+/// Reads a history from a file.
 ///
 /// # Errors
-/// [`Unreadable`], with the first thing that is wrong.
+/// [`Unreadable`] with the first wrong line.
 pub fn read(path: &Path) -> Result<History, Unreadable> {
     let bytes = std::fs::read(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -116,10 +117,10 @@ pub fn read(path: &Path) -> Result<History, Unreadable> {
 
 const A_LINE: &str = "a JSON line of a history";
 
-/// Reads a file's text.
+/// Reads a history from its text.
 ///
 /// # Errors
-/// [`Unreadable::Line`], with the first line that is wrong.
+/// [`Unreadable::Line`] with the first wrong line.
 pub fn parse(text: &str) -> Result<History, Unreadable> {
     let mut history = History { operations: Vec::new(), lines: Vec::new() };
     let (mut started, mut finished, mut last) = (false, false, 1);
@@ -189,7 +190,7 @@ fn parse_line(number: usize, line: &str, text: &str) -> Result<Line, Unreadable>
     })
 }
 
-/// As much of a line as fits into a message.
+/// A line, shortened to fit into a message.
 fn short(line: &str) -> String {
     const LONGEST: usize = 60;
     let kept: String = line.chars().take(LONGEST).collect();

@@ -1,7 +1,7 @@
-//! The front door: the verbs of `cutover`.
+//! The command line `cutover`, the front door of the harness.
 //!
-//! [`main`] is the front door of a crate with protocols of its own; [`run`] is that of `cutover`, which has the verbs of its
-//! simulator and of its nodes, too.
+//! [`main`] is for a crate with protocols of its own. [`run`] is that of `cutover` itself, which adds the verbs of
+//! the simulator and of the daemon.
 //!
 //! May import: `cutover_report`, `core`, `cutover_model`, `cutover_model::protocol`.
 
@@ -26,7 +26,7 @@ pub use front::main;
 
 pub use cutover_report::{Format, exit};
 
-/// Checks the protocol that moves a partition of live data without losing a write.
+/// Checks a protocol that moves a partition of live data without losing a write.
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, disable_help_subcommand = true, max_term_width = 100)]
 #[command(after_help = exit::help(&[Program::FrontDoor, Program::Simulator, Program::Daemon]))]
@@ -42,34 +42,34 @@ enum Verb {
     /// Run the production server on a simulated network, clock and disk, from seeds (madsim)
     #[command(disable_help_flag = true)]
     Sim(sibling::Passed),
-    /// Judge what clients saw of the control plane: is there an order that explains it?
+    /// Check a history of clients' operations for linearizability
     History(history::Args),
-    /// Found a new cluster of one node; the others join it
+    /// Create a new cluster of one node, which others can join
     #[command(disable_help_flag = true)]
     Init(sibling::Passed),
-    /// Run a node until it is told to stop
+    /// Run a node until it is stopped
     #[command(disable_help_flag = true)]
     Serve(sibling::Passed),
     /// Administer a cluster, and move partitions
     #[command(disable_help_flag = true)]
     Ctl(sibling::Passed),
-    /// Save everything that is committed into a file
+    /// Save all committed state to a file
     #[command(disable_help_flag = true)]
     Backup(sibling::Passed),
-    /// Found a new cluster with what a backup holds
+    /// Create a new cluster from a backup
     #[command(disable_help_flag = true)]
     Restore(sibling::Passed),
-    /// Go on with one node after the loss of a quorum: what only the lost nodes knew is lost
+    /// Continue with a single node after a quorum is lost; what only the lost nodes had is lost
     #[command(disable_help_flag = true)]
     Recover(sibling::Passed),
     /// Print a completion script for a shell
     Completions {
-        /// Which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
 }
 
-/// Runs the command line, and returns the exit code.
+/// Runs a command line and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let matches = match front::command::<Cli, Ours>(Offer::Server).try_get_matches_from(args) {
         Ok(matches) => matches,
@@ -100,7 +100,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-/// clap's message; its own exit code for a wrong command line would read as `UNKNOWN`.
+/// Prints an error of command-line parsing. clap's own exit code for it, 2, would mean `UNKNOWN` here.
 fn usage<C: CommandFactory>(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         let _ = error.print();
@@ -114,12 +114,12 @@ fn usage<C: CommandFactory>(error: &clap::Error) -> u8 {
     refuse(&usage_error(error), exit::USAGE)
 }
 
-/// The start of a verb's run.
+/// Starts the output of a verb.
 fn console(format: Format, command: &str, options: &impl serde::Serialize) -> Console {
     Console::new(format, command, env!("CARGO_PKG_VERSION"), options)
 }
 
-/// Says on one line what is wrong.
+/// Prints a one-line error message, and returns the exit code `code`.
 fn refuse(what: &str, code: u8) -> u8 {
     eprintln!("{}: {what}", program::name());
     code

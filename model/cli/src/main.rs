@@ -1,8 +1,8 @@
-//! `cutover`: the front door.
+//! The program `cutover`.
 
 use std::process::ExitCode;
 
-/// A search is half made of small allocations that live for a step.
+/// A search makes many small allocations that live for one step, which mimalloc handles faster.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

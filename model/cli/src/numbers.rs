@@ -1,15 +1,15 @@
-//! Rates and large numbers.
+//! Rates, and large numbers in few characters.
 
 use std::time::Duration;
 
-/// States a second.
+/// States per second.
 #[must_use]
 pub(crate) fn rate(states: u64, took: Duration) -> u64 {
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
     u64::try_from(u128::from(states) * 1_000_000 / u128::from(micros)).unwrap_or(u64::MAX)
 }
 
-/// `410234` as `410k`.
+/// A large number in few characters: `410234` as `410k`.
 #[must_use]
 pub(crate) fn short(number: u64) -> String {
     match number {
@@ -19,7 +19,7 @@ pub(crate) fn short(number: u64) -> String {
     }
 }
 
-/// A length as lines for machines have it.
+/// A length as a `u64`, the type of counts in lines for machines.
 pub(crate) fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }

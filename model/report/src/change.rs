@@ -1,21 +1,21 @@
-//! One difference between two runs.
+//! A difference between two runs, as `review` reports it.
 
 use serde::{Deserialize, Serialize};
 
-/// What a difference calls for; the most pressing first.
+/// How a reviewer should treat a difference. The order is that of the report: the most urgent first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Call {
-    /// Somebody has to decide whether it is meant.
+    /// A reviewer must decide whether the change is intended.
     Decide,
-    /// As it should be, and was not before.
+    /// An improvement: head is as it should be, base was not.
     Better,
-    /// To be known.
+    /// For information; nothing to decide.
     Note,
 }
 
 impl Call {
-    /// In a word.
+    /// The name in JSON and in the report.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -26,57 +26,57 @@ impl Call {
     }
 }
 
-/// What differs.
+/// The aspect of a run in which base and head differ.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// An option of the run.
+    /// The value of a command-line option.
     Option,
-    /// A scope's bounds, faults or expectation.
+    /// A scope's bounds, its faults, or the invariant that it is expected to violate.
     Setup,
-    /// Invariants in one scope.
+    /// The verdict on invariants in one scope that both sides searched.
     Verdict,
-    /// An invariant in all scopes, since the other side does not have it.
+    /// An invariant that only one side has, in all its scopes.
     Invariant,
-    /// The length of the shortest run that breaks a published design.
+    /// The length of the shortest run that breaks a published (unsafe) design.
     Steps,
-    /// A scope that the other side does not have.
+    /// A scope that only one side has.
     Scope,
-    /// How a scope's search ended.
+    /// Whether a scope's search was complete, and which limit ended it otherwise.
     Ending,
-    /// A scope's unique states.
+    /// The number of unique states of a scope.
     Unique,
-    /// Places that a scope's search reached.
+    /// The marks (situations) that a scope's search reached.
     Reached,
-    /// Places that a scope must reach, and does not.
+    /// The marks that a scope requires and its search did not reach.
     Missing,
-    /// The scoreboard's unmutated tree.
+    /// The result of the unmutated tree, which the scoreboard of mutants starts from.
     Baseline,
-    /// A mutant.
+    /// The result of a mutant.
     Mutant,
-    /// A seed of the simulator.
+    /// The result of a seed of the simulator.
     Seed,
 }
 
-/// What one side has.
+/// The value on one side of a difference.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
-    /// It does not have it.
+    /// This side does not have the thing at all.
     Absent,
-    /// In words.
+    /// A text, such as a verdict or an option's value.
     Word(String),
-    /// In number.
+    /// A number, such as a count of states.
     Count(u64),
 }
 
 impl Value {
-    /// In words.
+    /// Makes a [`Value::Word`].
     pub fn word(text: impl Into<String>) -> Self {
         Self::Word(text.into())
     }
 
-    /// In words, if it is there.
+    /// Makes a [`Value::Word`], or [`Value::Absent`] from `None`.
     pub fn words(text: Option<impl Into<String>>) -> Self {
         text.map_or(Self::Absent, Self::word)
     }
@@ -85,18 +85,18 @@ impl Value {
 /// One difference between base and head.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Change {
-    /// What it calls for.
+    /// How a reviewer should treat it.
     pub call: Call,
-    /// What differs.
+    /// The aspect that differs.
     pub kind: Kind,
-    /// The scopes concerned.
+    /// Names of the scopes concerned; empty if the difference is not about scopes.
     pub scopes: Vec<String>,
-    /// The invariants, places, options or mutants concerned.
+    /// Names of the invariants, marks, options, mutants or seeds concerned.
     pub what: Vec<String>,
-    /// In base.
+    /// The value in base.
     pub base: Value,
-    /// In head.
+    /// The value in head.
     pub head: Value,
-    /// More on it.
+    /// A remark for the reader, where values alone do not explain the difference.
     pub note: Option<String>,
 }

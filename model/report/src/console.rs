@@ -1,4 +1,4 @@
-//! Where results, remarks and progress go: results to stdout, the rest to stderr.
+//! Output of a run: results go to stdout; remarks and progress go to stderr.
 
 use crate::line::{Line, Options, RunStarted, SCHEMA};
 use crate::{Format, exit};
@@ -9,13 +9,13 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// Off a terminal, progress is a line each so often.
+/// Interval between progress lines when stderr is not a terminal.
 const NOTE_EACH: Duration = Duration::from_secs(30);
 
-/// Prints one run.
+/// Prints one run's results, remarks and progress.
 ///
-/// A reader that went away, as `head` does, is no error. Any other failure to write results is told by
-/// [`Console::finish`].
+/// A reader that closes the pipe (such as `head`) is no error. Any other failure to write results makes
+/// [`Console::finish`] return a failure's exit code.
 pub struct Console {
     format: Format,
     started: Instant,
@@ -24,7 +24,7 @@ pub struct Console {
     activity: Activity,
 }
 
-/// The two streams, and why results can no longer be written.
+/// The two streams, and the first error in writing results.
 struct Output {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
@@ -32,7 +32,7 @@ struct Output {
     failed: Option<io::Error>,
 }
 
-/// What progress is shown of.
+/// A running activity: its name, its progress bar if there is one, and when progress was last printed.
 #[derive(Default)]
 struct Activity {
     name: String,
@@ -43,7 +43,7 @@ struct Activity {
 }
 
 impl Console {
-    /// Starts a run of `command`, and says so to machines.
+    /// Starts the output of `command` on stdout and stderr. In the JSON format it prints the `run-started` line.
     #[must_use]
     pub fn new(format: Format, command: &str, version: &str, options: &impl Serialize) -> Self {
         let terminal = io::stderr().is_terminal();
@@ -51,14 +51,14 @@ impl Console {
         Self::to(out, err, terminal, format).started(command, version, options)
     }
 
-    /// Prints to streams of one's own; with a progress bar if `terminal` says that `err` is one.
+    /// Prints to the given streams. `terminal`: `err` is a terminal, so progress is drawn as a bar.
     #[must_use]
     pub fn to(out: Box<dyn Write>, err: Box<dyn Write>, terminal: bool, format: Format) -> Self {
         let output = RefCell::new(Output { out, err, terminal, failed: None });
         Self { format, started: Instant::now(), output, bar: None, activity: Activity::default() }
     }
 
-    /// Prints the first line of a run.
+    /// Prints the `run-started` line with all options, if the format is JSON.
     #[must_use]
     pub fn started(self, command: &str, version: &str, options: &impl Serialize) -> Self {
         let options = match serde_json::to_value(options) {
@@ -74,20 +74,20 @@ impl Console {
         self
     }
 
-    /// The format of results.
+    /// The format in which results are printed.
     #[must_use]
     pub const fn format(&self) -> Format {
         self.format
     }
 
-    /// Prints a result for people: a line, or several. The newline after the last one may be left out.
+    /// Prints a result of one or several lines, if the format is for people. The last newline may be left out.
     pub fn say(&self, text: &str) {
         if self.format == Format::Human {
             self.result(text.strip_suffix('\n').unwrap_or(text).trim_end_matches(' '));
         }
     }
 
-    /// Prints a result for machines.
+    /// Prints a result as a line of JSON, if the format is JSON.
     pub fn line(&self, line: &Line) {
         if self.format == Format::Json {
             match serde_json::to_string(line) {
@@ -117,7 +117,7 @@ impl Console {
 
     /// Prints a remark to stderr.
     pub fn note(&self, text: &str) {
-        // With stderr gone there is nobody left to tell.
+        // If stderr is gone, no one can be told.
         let _ = self.beside_the_bar(|| writeln!(self.output.borrow_mut().err, "{text}"));
     }
 
@@ -128,7 +128,7 @@ impl Console {
         }
     }
 
-    /// Shows that something has begun that takes a while; of `steps` steps, if their number is known.
+    /// Starts showing the progress of an activity. `steps`: the number of its steps, if known.
     pub fn begin(&mut self, activity: &str, steps: Option<u64>) {
         self.activity = Activity {
             name: activity.to_owned(),
@@ -151,7 +151,7 @@ impl Console {
         self.bar = Some(bar);
     }
 
-    /// Shows what is under way, or how far it has come. Off a terminal this is a line every 30 s.
+    /// Updates the progress text. When stderr is not a terminal, prints at most one line every 30 s.
     pub fn progress(&mut self, message: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar {
             bar.set_message(message());
@@ -167,7 +167,7 @@ impl Console {
         }
     }
 
-    /// Shows that a step is done.
+    /// Counts one more step as done.
     pub fn step(&mut self) {
         self.activity.done += 1;
         if let Some(bar) = &self.bar {
@@ -175,7 +175,7 @@ impl Console {
         }
     }
 
-    /// Shows that a step is done and, off a terminal, what it came to.
+    /// Counts one more step as done. When stderr is not a terminal, prints `what`, the step's result.
     pub fn step_done(&mut self, what: &str) {
         self.step();
         if self.bar.is_none() {
@@ -184,7 +184,7 @@ impl Console {
         }
     }
 
-    /// Takes the progress away.
+    /// Ends the activity and removes its progress bar.
     pub fn end(&mut self) {
         self.activity = Activity::default();
         if let Some(bar) = self.bar.take() {
@@ -192,13 +192,13 @@ impl Console {
         }
     }
 
-    /// Since the run began.
+    /// Wall time since the run began.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Ends the run, and returns its exit code: the given one, unless results could not be written.
+    /// Ends the run. Returns `exit`, or the exit code for a failure if results could not be written.
     #[must_use]
     pub fn finish(&self, exit: u8) -> u8 {
         self.line(&Line::RunFinished { exit, seconds: self.elapsed().into() });

@@ -1,28 +1,28 @@
-//! The exit codes of all programs, in one table. What a program prints or documents of them is made from it.
+//! The exit codes of all programs in one table, from which help texts and documents are generated.
 
 use std::fmt::Write as _;
 
-/// A program that ends with exit codes of the table.
+/// A program whose exit codes are in the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Program {
-    /// `cutover`.
+    /// `cutover`, the harness.
     FrontDoor,
-    /// `cutover-sim`, or `cutover sim`.
+    /// `cutover-sim`, started as `cutover sim`.
     Simulator,
-    /// `cutoverd`, or the operator's verbs of `cutover`.
+    /// `cutoverd`, which runs the operator's verbs of `cutover`.
     Daemon,
 }
 
-/// A row of the table.
+/// A row of the table of exit codes.
 #[derive(Clone, Copy, Debug)]
 pub struct ExitCode {
-    /// What the process returns.
+    /// The exit status of the process.
     pub code: u8,
-    /// The constant's name.
+    /// Name of the Rust constant in this module, such as `VIOLATED`.
     pub name: &'static str,
-    /// What it means.
+    /// What the code tells the caller, as printed by `--help`.
     pub meaning: &'static str,
-    /// The programs that return it with this meaning.
+    /// The programs that return this code with this meaning.
     pub programs: &'static [Program],
 }
 
@@ -33,7 +33,7 @@ macro_rules! exit_codes {
             pub const $name: u8 = $code;
         )+
 
-        /// All exit codes, in order.
+        /// All exit codes, in ascending order. A code has two rows if programs differ in its meaning.
         pub const TABLE: &[ExitCode] = &[$(ExitCode {
             code: $name,
             name: stringify!($name),
@@ -49,19 +49,19 @@ exit_codes! {
     VIOLATED = 1 [FrontDoor, Simulator] "an invariant is violated, or a mutant survived";
     REFUSED = 1 [Daemon] "the cluster refused, or an invariant is broken";
     UNKNOWN = 2 [FrontDoor, Simulator] "unknown: a limit ended the search, or a simulated cluster could not recover";
-    INDETERMINATE = 2 [Daemon] "it is not known whether it was done";
+    INDETERMINATE = 2 [Daemon] "unknown: it may or may not have been done";
     NOT_CONVERGED = 3 [Simulator] "a simulated cluster did not recover once the faults had ended";
     NOTHING = 4 [FrontDoor, Simulator] "nothing was run";
-    REVIEW = 5 [FrontDoor] "a trace diverged, or is stale; a change awaits a decision";
-    NOT_DETERMINISTIC = 6 [Simulator] "a seed did something else the second time";
+    REVIEW = 5 [FrontDoor] "a trace diverged, or is stale; a change needs a decision";
+    NOT_DETERMINISTIC = 6 [Simulator] "the second run of a seed differed from the first";
     USAGE = 64 [FrontDoor, Simulator, Daemon] "wrong command line";
-    DATA = 65 [FrontDoor, Daemon] "a file that cannot be read as what it should be";
+    DATA = 65 [FrontDoor, Daemon] "a file that cannot be read, or has the wrong format";
     UNAVAILABLE = 69 [Daemon] "no node answered in time, or an address is taken";
     INTERNAL = 70 [FrontDoor, Simulator, Daemon] "a defect of this program, or a disk that failed";
 }
 
-/// The codes of `programs` with their meanings. What only the daemon means by a code is marked where others mean
-/// something else.
+/// Codes of the given programs with their meanings. Where programs differ in a code's meaning, the daemon's is
+/// marked as such.
 fn meanings(programs: &[Program]) -> Vec<(u8, String)> {
     let mut all: Vec<(u8, String)> = Vec::new();
     let wanted = |row: &&ExitCode| row.programs.iter().any(|program| programs.contains(program));
@@ -80,32 +80,32 @@ fn meanings(programs: &[Program]) -> Vec<(u8, String)> {
     all
 }
 
-/// The list for the `--help` of programs.
+/// The list of exit codes for the `--help` of the given programs.
 #[must_use]
 pub fn help(programs: &[Program]) -> String {
     let mut text = "Exit codes:".to_owned();
     for (code, meaning) in meanings(programs) {
-        // A string takes everything that is written.
+        // Writing to a string cannot fail.
         let _ = write!(text, "\n  {code:>2}  {meaning}");
     }
     text
 }
 
-/// The list for the `--help` of one verb, which says more precisely what it means by each.
+/// The list of exit codes for the `--help` of one verb, with the verb's own meanings.
 #[must_use]
 pub fn help_of_verb(codes: &[(u8, &str)]) -> String {
     let codes: Vec<String> = codes.iter().map(|(code, meaning)| format!("{code} {meaning}")).collect();
     format!("Exit codes: {}.", codes.join("; "))
 }
 
-/// A table in Markdown, of all programs.
+/// The exit codes of all programs as a table in Markdown.
 #[must_use]
 pub fn markdown() -> String {
     let all = meanings(&[Program::FrontDoor, Program::Simulator, Program::Daemon]);
     table(all.iter().map(|(code, meaning)| (*code, meaning.as_str())))
 }
 
-/// A table in Markdown, of the codes of one verb.
+/// The exit codes of one verb as a table in Markdown.
 #[must_use]
 pub fn markdown_of_verb(codes: &[(u8, &str)]) -> String {
     table(codes.iter().copied())

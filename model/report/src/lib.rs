@@ -1,8 +1,8 @@
-//! The output of all programs: the lines of a run for machines (schema `cutover.run/1`), results and progress for
-//! people, and the exit codes.
+//! The output of all programs: lines for machines (schema `cutover.run/1`), results and progress for people, exit
+//! codes.
 //!
-//! Knows nothing of any protocol: invariants, scopes and mutants are names. So a harness for another protocol prints the
-//! same lines, and `review` reads them.
+//! This crate knows no protocol: invariants, scopes and mutants are just names here. A harness for another protocol
+//! therefore prints the same lines, and `review` can read them.
 //!
 //! May import: nothing.
 
@@ -27,18 +27,18 @@ pub use words::{
     TraceVerdict,
 };
 
-/// How results are printed.
+/// The format of results, chosen by `--format`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     #[default]
     Human,
-    /// One JSON object a line.
+    /// One JSON object per line, schema [`SCHEMA`].
     Json,
 }
 
-/// The message of a wrong command line, on one line: clap's first paragraph says what is wrong, the rest how the
-/// program is used.
+/// An error of command-line parsing as one line. clap's message has several paragraphs: the first says what is
+/// wrong, the others show the usage.
 #[must_use]
 pub fn usage_error(error: &clap::Error) -> String {
     let text = error.to_string();

@@ -1,7 +1,8 @@
-//! The lines of a run for machines, schema `cutover.run/1`: one JSON object each, told apart by `type`.
+//! The lines of a run for machines, schema `cutover.run/1`: one JSON object each, distinguished by the field
+//! `type`.
 //!
-//! Every program writes its lines as these types, and whoever reads them reads these types. What was added after the
-//! first version has a default, so that older files can be read.
+//! Every program writes and reads lines through these types. Fields that were added after the first version have a
+//! default, so that older files can still be read.
 
 mod comparison;
 mod history;
@@ -21,127 +22,127 @@ use crate::words::Chosen;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The schema's name. Breaking a line's meaning raises its number.
+/// Name and version of the schema. Its number is raised when an existing line changes its meaning.
 pub const SCHEMA: &str = "cutover.run/1";
 
-/// Options by name.
+/// Options of a run, by name.
 pub type Options = Map<String, Value>;
 
-/// A line of a run.
+/// A line of a run. In JSON the variant's name is the field `type`, in kebab case.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Line {
-    /// The first line.
+    /// The first line of every run.
     RunStarted(RunStarted),
-    /// The last line. A run without it was cut off.
+    /// The last line of every run. If it is missing, the run was cut off.
     RunFinished {
-        /// The exit code.
+        /// The exit code of the process.
         exit: u8,
-        /// On the wall.
+        /// Wall time of the run.
         seconds: Seconds,
     },
-    /// `check`: a scope's search.
+    /// `check`: the size and completeness of the search of a scope.
     Scope(Box<Scope>),
     /// `check`: the verdict on an invariant in a scope.
     Verdict(Verdict),
-    /// `check`: a situation that a scope's search came to.
+    /// `check`: a mark that the search of a scope reached.
     Reached {
-        /// The scope.
+        /// Name of the scope.
         scope: String,
-        /// The situation.
+        /// Text of the mark.
         what: String,
     },
-    /// `check --list`: a scope.
+    /// `check --list`: a scope with its bounds.
     Listed(Listed),
-    /// `check --list` and `explain`: an invariant.
+    /// `check --list` and `explain`: an invariant of the registry.
     Invariant {
-        /// Its id.
+        /// Id of the invariant, such as `raft.election-safety`.
         id: String,
-        /// What it says.
+        /// What the invariant states, in one sentence.
         claim: String,
-        /// Where it is from.
+        /// The paper, bug or design from which the invariant comes.
         source: String,
-        /// Who judges it; `explain` only.
+        /// What is needed to judge it: `Node`, `Cluster` or `History`; `explain` only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<String>,
-        /// The mutants that it kills; `explain` only.
+        /// File names of the mutants that it has to kill; `explain` only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kills: Option<Vec<String>>,
     },
-    /// `replay`: a stored trace.
+    /// `replay`: a stored trace that was run again.
     Trace(Trace),
-    /// `replay`: the recording of a node.
+    /// `replay`: a node's flight recording that was run again.
     Recording(Recording),
-    /// `mutants`: the unmutated tree over a scope.
+    /// `mutants`: the result of the unmutated tree in a scope.
     Baseline(Baseline),
-    /// `mutants`: one that was run.
+    /// `mutants`: the result of a mutant.
     Mutant(Box<Mutant>),
-    /// `mutants`: one that was chosen, and not run.
+    /// `mutants`: a mutant that was selected but not run.
     NotRun {
-        /// The patch's file name.
+        /// File name of the patch.
         patch: String,
-        /// Why it was chosen.
+        /// Why the mutant was selected.
         chosen: Chosen,
     },
-    /// `mutants --apply-only`: a patch.
+    /// `mutants --apply-only`: whether a patch applies.
     Apply {
-        /// The patch's file name.
+        /// File name of the patch.
         patch: String,
-        /// Whether it applies.
+        /// Whether `git apply` accepts the patch.
         applies: bool,
-        /// git's complaint.
+        /// The error message of git, if the patch does not apply.
         #[serde(default)]
         why: Option<String>,
     },
-    /// `mutants --list`: a patch.
+    /// `mutants --list`: a patch with its header.
     Patch(Box<Patch>),
-    /// `sim`: a seed.
+    /// `sim`: the result of a seed.
     Seed(Box<Seed>),
     /// `sim`: how often a kind of fault happened.
     Fault {
-        /// The kind.
+        /// Name of the fault, such as `crash`.
         kind: String,
-        /// In all seeds together.
+        /// Number of times, over all seeds of the run.
         count: u64,
     },
-    /// `sim`: how often a coverage mark was reached.
+    /// `sim`: how often a mark was reached.
     Mark {
-        /// The mark.
+        /// Text of the mark.
         mark: String,
-        /// In all seeds together.
+        /// Number of times, over all seeds of the run.
         count: u64,
     },
-    /// `sim`: how often something else happened.
+    /// `sim`: how often something was counted that is neither a fault nor a mark.
     Count {
-        /// What kind of thing.
+        /// The group to which the counter belongs, such as the calls of clients.
         group: String,
-        /// The thing.
+        /// Name of the counter within its group.
         what: String,
-        /// In all seeds together.
+        /// Number of times, over all seeds of the run.
         count: u64,
     },
-    /// `review`: a difference.
+    /// `review`: a difference between base and head.
     Change(Change),
-    /// `review`: the outcome.
+    /// `review`: the outcome of the comparison.
     Review(Box<Review>),
-    /// `history`: a file that was judged.
+    /// `history`: the verdict on a file of operations.
     History(Box<History>),
-    /// A line of another version.
+    /// A line whose type this version does not know.
     #[serde(other, skip_serializing)]
     Other,
 }
 
-/// The start of a run.
+/// The first line of a run: which program ran, with which options.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RunStarted {
-    /// [`SCHEMA`].
+    /// Always [`SCHEMA`] in files that this version writes.
     pub schema: String,
-    /// The verb.
+    /// The verb, such as `check`.
     pub command: String,
-    /// Of the program.
+    /// Version of the program.
     #[serde(default)]
     pub version: String,
-    /// All options, as expanded.
+    /// All options with their values, defaults included.
     #[serde(default)]
     pub options: Options,
 }

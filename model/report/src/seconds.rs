@@ -1,12 +1,13 @@
-//! Durations in JSON.
+//! Durations as seconds in JSON.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::time::Duration;
 
-/// A duration, a number of seconds with three decimals in JSON. Older runs of the simulator have it as text.
+/// A duration that is a number of seconds with three decimals in JSON. Reads the text form of older simulator runs,
+/// too.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Seconds(
-    /// The duration.
+    /// The duration itself.
     pub Duration,
 );
 

@@ -1,4 +1,4 @@
-//! Verdicts and kinds, each a word in JSON and on the screen.
+//! Verdicts and kinds that have one word each, in JSON and on the screen.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ macro_rules! words {
         }
 
         impl $name {
-            /// Its word.
+            /// The word for this value, as printed.
             #[must_use]
             pub const fn word(self) -> &'static str {
                 match self {
@@ -29,13 +29,13 @@ macro_rules! words {
 }
 
 words! {
-    /// The verdict on an invariant over a scope.
+    /// The verdict on an invariant in a scope.
     InvariantVerdict {
-        /// Every state within the bounds was visited.
+        /// Every state within the bounds was visited, and none violates the invariant.
         Holds = "HOLDS",
-        /// A run violates it.
+        /// A run violates the invariant.
         Violated = "VIOLATED",
-        /// The search ended early.
+        /// The search ended early, without a violation.
         Unknown = "UNKNOWN",
     }
 }
@@ -43,11 +43,11 @@ words! {
 words! {
     /// The verdict on a mutant.
     MutantVerdict {
-        /// The named invariant failed, or the compiler refused.
+        /// The invariant named in the header failed, or the compiler refused the patch where it has to.
         Killed = "KILLED",
-        /// It did not, or not in time.
+        /// The named invariant did not fail, or not within the time limit.
         Survived = "SURVIVED",
-        /// The patch, the build or the check did not work.
+        /// The patch does not apply, or its build or check failed to run.
         Broken = "BROKEN",
     }
 }
@@ -57,25 +57,25 @@ words! {
     BaselineVerdict {
         /// All invariants hold.
         Holds = "HOLDS",
-        /// One fails.
+        /// An invariant fails.
         Violated = "VIOLATED",
         /// The check ended early.
         Unknown = "UNKNOWN",
-        /// The build or the check did not work.
+        /// The build or the check failed to run.
         Broken = "BROKEN",
     }
 }
 
 words! {
-    /// The verdict on a seed of the simulator; a later one counts more than those before it.
+    /// The verdict on a seed of the simulator, in ascending order of severity.
     SeedVerdict {
-        /// All invariants hold, and the cluster recovered.
+        /// All invariants hold, and the cluster recovered after the faults.
         Holds = "HOLDS",
-        /// The cluster could not recover, or a judge gave up.
+        /// Too many faults for the cluster to be able to recover, or a checker gave up.
         Unknown = "UNKNOWN",
-        /// The cluster did not recover once the faults had ended, and could have.
+        /// The cluster could have recovered after the faults ended, and did not.
         Stuck = "STUCK",
-        /// An invariant is violated.
+        /// A run violates an invariant.
         Violated = "VIOLATED",
         /// The program under test panicked.
         Crashed = "CRASHED",
@@ -83,17 +83,17 @@ words! {
 }
 
 words! {
-    /// The verdict on a stored trace, or on a node's recording.
+    /// The verdict on the replay of a stored trace or of a node's flight recording.
     TraceVerdict {
-        /// It ends without a violation.
+        /// It runs to its end without a violation.
         Holds = "HOLDS",
         /// It violates an invariant.
         Violates = "VIOLATES",
-        /// A step does something else than recorded, or cannot be done.
+        /// A step has another effect than recorded, or cannot be taken.
         Diverged = "DIVERGED",
-        /// It no longer reaches what it was stored for.
+        /// It runs to its end, but no longer reaches the mark that it was stored for.
         Stale = "STALE",
-        /// The recording has no end, so there is no state to compare with.
+        /// The recording was cut off, so there is no final state to compare with.
         Unknown = "UNKNOWN",
     }
 }
@@ -101,11 +101,11 @@ words! {
 words! {
     /// The verdict on a history of operations.
     HistoryVerdict {
-        /// An order explains it.
+        /// Some order of the operations explains all answers.
         Linearizable = "LINEARIZABLE",
-        /// No order does.
+        /// No order of the operations explains all answers.
         NotLinearizable = "NOT_LINEARIZABLE",
-        /// The search for one ended early.
+        /// The search for an order ended early.
         Unknown = "UNKNOWN",
     }
 }
@@ -113,11 +113,11 @@ words! {
 words! {
     /// The verdict that a mutant must get.
     Expect {
-        /// The named invariant fails.
+        /// The named invariant must fail.
         Killed = "killed",
-        /// Nothing fails: the control, which shows that patching alone does not kill.
+        /// No invariant may fail: the control (patching alone does not kill), or a second line of defence.
         Survives = "survives",
-        /// The types forbid it.
+        /// The type system must refuse the patch.
         DoesNotCompile = "does-not-compile",
     }
 }
@@ -126,7 +126,7 @@ words! {
     /// What judges a mutant.
     #[derive(clap::ValueEnum)]
     Engine {
-        /// The search over a scope.
+        /// The exhaustive search over a scope.
         Check = "check",
         /// The simulator, seed after seed.
         Sim = "sim",
@@ -134,15 +134,15 @@ words! {
 }
 
 words! {
-    /// Why a mutant was chosen.
+    /// Why a mutant was selected.
     Chosen {
-        /// It must survive: the control.
+        /// It is the control, which must survive.
         Canary = "canary",
-        /// By a pattern, or since all were asked for.
+        /// It matches a pattern of the command line, or all mutants were asked for.
         Named = "named",
-        /// It, or a file that it touches, changed.
+        /// The patch, or a file that it touches, has changed.
         Changed = "changed",
-        /// By lot.
+        /// It was drawn at random.
         Sampled = "sampled",
     }
 }

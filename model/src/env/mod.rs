@@ -1,4 +1,4 @@
-//! Our three protocols: what surrounds the production machines in a search.
+//! This project's three protocols under check: an environment around the production machines in each.
 
 pub mod composed;
 pub mod consensus;
@@ -13,14 +13,15 @@ use cutover::core::invariant::Violation;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Hands on what a step came to. The table of our protocols is the core's registry.
-fn tell(notes: &mut Notes, broken: u32, violations: &[Violation], marks: MarkSet, said: Vec<String>) {
+/// Passes what the monitors of the core found on to the harness. Both use the core's registry of invariants, so a
+/// set has the same bits in both.
+fn tell(notes: &mut Notes, broken: u32, violations: &[Violation], marks: MarkSet, lines: Vec<String>) {
     notes.break_all(broken.into());
     for Violation { id, found, against } in violations {
         notes.demand(false, id.entry(), || (found.as_str(), against.as_str()));
     }
     notes.mark_all(marks);
-    notes.say_all(said);
+    notes.say_all(lines);
 }
 
 /// The marks reached so far, by steps and while actions were listed.

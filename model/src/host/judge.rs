@@ -1,4 +1,4 @@
-//! Tells the invariants what hosts do: the same facts for scripts, random runs and simulated ones.
+//! Reports what hosts do to the invariants' monitors. Scripts, random runs and simulated runs use the same facts.
 
 use super::{Engine, Host};
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneOutput};
@@ -9,26 +9,27 @@ use cutover::core::raft::{
 };
 use std::collections::BTreeMap;
 
-/// Hosts by the names of their nodes. One that is down is as it will be when it starts.
+/// Hosts by node id. A host that is down is present in the state in which it will start.
 pub type Hosts<E> = BTreeMap<NodeId, Host<E>>;
 
-/// Judges what hosts do, and collects what is broken.
+/// Reports facts about hosts to the consensus monitor and collects the violations.
 #[derive(Clone, Debug)]
 pub struct Judge {
     monitor: ConsensusMonitor,
-    /// Reads that wait, each with a number that the monitor knows it by.
+    /// Outstanding reads, each with the number under which the monitor knows it.
     reads: BTreeMap<(NodeId, ReadId), u8>,
     violations: Vec<Violation>,
 }
 
-/// What is asked of a host as it was before an input.
+/// The facts about a host that must be taken before it handles an input.
 #[derive(Clone, Debug)]
 pub struct Earlier {
     before: Before<Vec<Progress>>,
     shape: Shape,
 }
 
-/// What of a host the judgement of all hosts rests on, as far as it changes.
+/// The part of a host's state that invariants over all hosts depend on. If it has not changed, they need not be
+/// judged again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Shape {
     log: (LogPosition, LogPosition),
@@ -39,7 +40,7 @@ struct Shape {
 }
 
 impl Earlier {
-    /// A host before an input.
+    /// Takes the facts about a host before it handles an input.
     pub fn of<E: Engine>(host: &Host<E>) -> Self {
         Self { before: Before::of(host.now()).keep(), shape: Shape::of(host) }
     }
@@ -59,19 +60,19 @@ impl Shape {
 }
 
 impl Judge {
-    /// Of a cluster whose founders begin at this place.
+    /// A judge for a cluster whose founding configuration is at log index `founded`.
     #[must_use]
     pub const fn new(founded: Index) -> Self {
         Self { monitor: ConsensusMonitor::new(founded), reads: BTreeMap::new(), violations: Vec::new() }
     }
 
-    /// What was found broken since this was last asked, oldest first.
+    /// Takes the violations found since the last call, oldest first.
     #[must_use = "an invariant that is broken has to be reported"]
     pub fn violations(&mut self) -> Vec<Violation> {
         std::mem::take(&mut self.violations)
     }
 
-    /// The last place that any node has known to be committed.
+    /// The highest index that any node has known to be committed.
     #[must_use]
     pub fn committed_through(&self) -> Index {
         self.monitor.committed_through()
@@ -86,29 +87,29 @@ impl Judge {
         self.violations.extend_from_slice(findings.violations());
     }
 
-    /// A host has taken an input, and its machine wants this done.
+    /// Call after a host has handled an input; `outputs` are those of its machine.
     pub fn took<E: Engine>(
         &mut self,
         hosts: &Hosts<E>,
         at: NodeId,
         earlier: &Earlier,
-        wanted: &[ControlPlaneOutput],
+        outputs: &[ControlPlaneOutput],
     ) {
         let Some(host) = hosts.get(&at) else { return };
         self.stepped(host, earlier);
-        self.wanted(hosts, at, wanted);
+        self.judge_outputs(hosts, at, outputs);
         if Shape::of(host) != earlier.shape {
             self.look(hosts);
         }
     }
 
-    /// A host is another than before, and was not restarted.
+    /// Call after a host's state has changed without a restart.
     pub fn stepped<E: Engine>(&mut self, host: &Host<E>, earlier: &Earlier) {
         let before = earlier.before.view();
         self.feed(&ClusterFact::Stepped { before, after: host.now(), restarted: false });
     }
 
-    /// A host has started again, in the same life as before.
+    /// Call after a host has restarted in the same incarnation.
     pub fn restarted<E: Engine>(&mut self, hosts: &Hosts<E>, at: NodeId, earlier: &Earlier) {
         if let Some(host) = hosts.get(&at) {
             let before = earlier.before.view();
@@ -118,7 +119,7 @@ impl Judge {
         self.look(hosts);
     }
 
-    /// A read that a node has taken.
+    /// Call when a node has accepted a read: its answer is judged against what was committed by now.
     pub fn reading(&mut self, at: NodeId, id: ReadId) {
         let Some(reader) = (0..=u8::MAX).find(|number| self.reads.values().all(|other| other != number))
         else {
@@ -128,7 +129,7 @@ impl Judge {
         self.feed(&ClusterFact::ReadInvoked(reader));
     }
 
-    /// The reads of a node that is down have no answer.
+    /// Call when a node goes down: its outstanding reads will get no answer.
     pub fn forget_reads(&mut self, at: NodeId) {
         let gone: Vec<u8> =
             self.reads.iter().filter(|((node, _), _)| *node == at).map(|(_, read)| *read).collect();
@@ -138,10 +139,10 @@ impl Judge {
         self.reads.retain(|(node, _), _| *node != at);
     }
 
-    fn wanted<E: Engine>(&mut self, hosts: &Hosts<E>, at: NodeId, wanted: &[ControlPlaneOutput]) {
+    fn judge_outputs<E: Engine>(&mut self, hosts: &Hosts<E>, at: NodeId, outputs: &[ControlPlaneOutput]) {
         let Some(host) = hosts.get(&at) else { return };
         let (mut advanced, mut installed) = (Vec::new(), false);
-        for output in wanted {
+        for output in outputs {
             match output {
                 Output::BecameLeader(_) => self.feed(&ClusterFact::Led(host.engine.node())),
                 Output::Applied { at, entry, effect } => {
@@ -179,12 +180,12 @@ impl Judge {
         }
     }
 
-    /// A message leaves a host, with what is on its disk now.
+    /// Call when a message leaves a host: judges it against the host's disk at this moment.
     pub fn sent<E: Engine>(&mut self, host: &Host<E>, message: &Message<ControlPlaneEntry>) {
         self.feed(&ClusterFact::Sent { by: host.now(), message });
     }
 
-    /// Judges all hosts as they stand.
+    /// Judges the invariants that relate all hosts to each other.
     pub fn look<E: Engine>(&mut self, hosts: &Hosts<E>) {
         let nodes = all(hosts);
         self.feed(&ClusterFact::Now(&nodes));
@@ -198,7 +199,7 @@ fn all<E: Engine>(hosts: &Hosts<E>) -> Vec<NodeNow<'_>> {
     hosts.values().map(Host::now).collect()
 }
 
-/// The request that an entry was applied for, as new.
+/// The session request for which an entry was applied, if it was applied for the first time.
 fn took_effect(entry: &Entry<ControlPlaneEntry>, effect: &Effect<Answer>) -> Option<Ticket> {
     match (&entry.content, effect) {
         (Content::Payload { ticket, .. }, Effect::Answered { repeated: false, .. }) => *ticket,

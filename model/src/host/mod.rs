@@ -1,7 +1,7 @@
-//! What surrounds a node: its disk, the batches on their way there, and the outbox; and the wire between nodes.
+//! A node's machine with its disk, queue of batches and outbox; and the wire between nodes.
 //!
-//! Scopes, scripts, properties and the simulator's shadows run their machines on the same [`Host`]. It decides nothing:
-//! whoever drives it says when a batch is written, when the machine hears of it, and what a crash takes away.
+//! Scopes, scripts, property tests and the simulator's shadows all run their machines on [`Host`]. It decides
+//! nothing: its caller says when a batch is written, when the machine is told, and what a crash destroys.
 //!
 //! May import: `core::ids`, `core::raft`, `core::outbox`, `core::control_plane`, `core::invariant`.
 
@@ -23,23 +23,23 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 
-/// A machine that a host can run.
+/// A pure machine that a [`Host`] can run: a whole control plane, or a Raft node alone.
 pub trait Engine: Sized {
-    /// Starts it with what is on the disk.
+    /// Starts the machine from a disk's contents.
     ///
     /// # Errors
-    /// [`StartError`], if the snapshot cannot be read.
+    /// [`StartError`] if the snapshot cannot be decoded.
     fn start(config: Config, disk: Durable<ControlPlaneEntry>) -> Result<Self, StartError>;
 
-    /// The participant in the log.
+    /// The machine's Raft node.
     fn node(&self) -> &Node<ControlPlaneState>;
 
-    /// This batch is durable, and every batch before it.
+    /// Tells the machine that this batch and all earlier ones are durable.
     fn persisted(&mut self, through: BatchNumber);
 
-    /// What it wants done, in this order.
-    #[must_use = "what a machine wants done has to be done, in this order"]
-    fn wanted(&mut self) -> Vec<ControlPlaneOutput>;
+    /// Takes the outputs that the machine has queued, in the order in which they must be performed.
+    #[must_use = "outputs have to be performed, in this order"]
+    fn drain_outputs(&mut self) -> Vec<ControlPlaneOutput>;
 }
 
 macro_rules! engines {
@@ -57,51 +57,53 @@ macro_rules! engines {
                 ControlPlaneConsensus::synced(self, through);
             }
 
-            fn wanted(&mut self) -> Vec<ControlPlaneOutput> {
-                self.take_outputs()
+            fn drain_outputs(&mut self) -> Vec<ControlPlaneOutput> {
+                ControlPlaneConsensus::take_outputs(self)
             }
         })*
     };
 }
 engines!(ReplicatedControlPlane SingleNodeControlPlane);
 
-/// What a disk gives back is not what was written.
+/// A value changed when it was encoded and decoded again; the field names the kind of value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unreadable(pub &'static str);
 
-/// A machine, its disk, and what is between them.
+/// A node: its machine, its disk, and the batches and messages between them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Host<E> {
-    /// The machine.
+    /// The pure machine under test.
     pub engine: E,
-    /// What a crash leaves.
+    /// What is durable, and so survives a crash.
     pub disk: Durable<ControlPlaneEntry>,
-    /// Batches that are not on the disk, oldest first.
+    /// Batches not yet written to the disk, oldest first.
     queue: VecDeque<(BatchNumber, Batch<ControlPlaneEntry>)>,
     outbox: Outbox<ControlPlaneEntry>,
-    /// The newest batch that is on the disk, if the machine was not told yet.
+    /// The newest batch on the disk, if the machine has not been told of it.
     unreported: Option<BatchNumber>,
 }
 
 impl<E: Engine> Host<E> {
-    /// Starts a machine from its disk. What it wants done is not taken yet.
+    /// Starts a machine from its disk. Its outputs are left to be taken.
     ///
     /// # Errors
-    /// [`StartError`], if the snapshot cannot be read.
+    /// [`StartError`] if the snapshot cannot be decoded.
     pub fn start(config: Config, disk: Durable<ControlPlaneEntry>) -> Result<Self, StartError> {
         let engine = E::start(config, disk.clone())?;
         Ok(Self { engine, disk, queue: VecDeque::new(), outbox: Outbox::default(), unreported: None })
     }
 
-    /// What the machine wants done and may be done now, in its order. Batches go on their way to the disk.
-    #[must_use = "what a machine wants done has to be done, in this order"]
+    /// The machine's outputs that may be performed now, in order. Batches are queued for the disk, and messages
+    /// that must wait for them are held back.
+    #[must_use = "outputs have to be performed, in this order"]
     pub fn outputs(&mut self) -> Vec<ControlPlaneOutput> {
-        let wanted = self.engine.wanted();
-        wanted.into_iter().filter_map(|output| self.pass(output)).collect()
+        let outputs = self.engine.drain_outputs();
+        outputs.into_iter().filter_map(|output| self.pass(output)).collect()
     }
 
-    /// Takes the next output: gives it back if it is to be performed now.
-    #[must_use = "what is given back has to be performed now"]
+    /// Handles one output: queues a batch for the disk, holds a message that must wait for it, and returns any
+    /// other output for the caller to perform now.
+    #[must_use = "the returned output has to be performed now"]
     pub fn pass(&mut self, output: ControlPlaneOutput) -> Option<ControlPlaneOutput> {
         let output = self.outbox.pass(output)?;
         if let Output::Persist { number, batch } = output {
@@ -112,10 +114,11 @@ impl<E: Engine> Host<E> {
         }
     }
 
-    /// Writes the oldest batch; gives the messages that waited for it. `None`: there is no batch.
+    /// Writes the oldest batch to the disk and returns the messages that waited for it; `None` if no batch is
+    /// queued.
     ///
     /// # Errors
-    /// [`Unreadable`], if it does not survive its codec.
+    /// [`Unreadable`] if the batch changes when it is encoded and decoded.
     pub fn write(&mut self) -> Option<Result<Vec<Message<ControlPlaneEntry>>, Unreadable>> {
         let (number, batch) = self.queue.pop_front()?;
         let Some(read) = recoded(&batch) else { return Some(Err(Unreadable("a batch"))) };
@@ -124,8 +127,9 @@ impl<E: Engine> Host<E> {
         Some(Ok(self.outbox.durable(number)))
     }
 
-    /// The disk of the node that this host shadows has taken a batch; gives the messages that waited for it.
-    #[must_use = "what waited for the disk may leave now"]
+    /// Records that the simulated node which this host shadows has written a batch. Returns the messages that
+    /// waited for it.
+    #[must_use = "the messages that waited for the disk have to be sent now"]
     pub fn written(&mut self, batch: &Batch<ControlPlaneEntry>) -> Vec<Message<ControlPlaneEntry>> {
         self.disk.write(batch);
         let at = self.queue.iter().position(|(_, queued)| queued == batch);
@@ -133,22 +137,22 @@ impl<E: Engine> Host<E> {
         through.map_or_else(Vec::new, |(number, _)| self.outbox.durable(number))
     }
 
-    /// The newest batch that is on the disk, if the machine was not told of it; it is told now.
+    /// Takes the number of the newest batch on the disk, if the machine has not been told of it.
     pub fn take_unreported(&mut self) -> Option<BatchNumber> {
         self.unreported.take()
     }
 
-    /// Tells the machine what is on the disk.
+    /// Tells the machine which batches are on the disk.
     pub fn report(&mut self) {
         if let Some(through) = self.take_unreported() {
             self.engine.persisted(through);
         }
     }
 
-    /// What its disk holds after a crash, if so many of the oldest batches have got there.
+    /// The disk's contents after a crash at which the `keep` oldest batches had been written.
     ///
     /// # Errors
-    /// [`Unreadable`], if one of them does not survive its codec.
+    /// [`Unreadable`] if a batch changes when it is encoded and decoded.
     pub fn crash(mut self, keep: usize) -> Result<Durable<ControlPlaneEntry>, Unreadable> {
         for _ in 0..keep {
             if let Some(written) = self.write() {
@@ -158,34 +162,35 @@ impl<E: Engine> Host<E> {
         Ok(self.disk)
     }
 
-    /// Who it is.
+    /// The node's id and incarnation.
     pub fn me(&self) -> Peer {
         self.engine.node().config().me
     }
 
-    /// As the invariants see it.
+    /// The node's state as the invariants' monitors read it.
     pub fn now(&self) -> NodeNow<'_> {
         NodeNow { node: self.engine.node(), disk: &self.disk }
     }
 }
 
 impl<E> Host<E> {
-    /// Batches that are not on the disk, oldest first.
+    /// Batches not yet written to the disk, oldest first.
     pub fn queued(&self) -> impl ExactSizeIterator<Item = &Batch<ControlPlaneEntry>> {
         self.queue.iter().map(|(_, batch)| batch)
     }
 
-    /// Whether a batch is on its way to the disk.
+    /// Whether a batch is not yet written to the disk.
     pub fn is_writing(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Whether a message waits for the disk.
+    /// Whether this message is held back until a batch is durable.
     pub fn holds(&self, message: &Message<ControlPlaneEntry>) -> bool {
         self.outbox.messages().any(|waiting| waiting == message)
     }
 
-    /// Forgets in which order messages were said that leave together: on the wire they are a set.
+    /// Sorts the messages that wait for the same batch, so that states which differ only in that order are equal.
+    /// The wire is a set, so their order has no effect.
     pub fn sort_waiting(&mut self) {
         self.outbox.sort();
     }
@@ -205,7 +210,7 @@ impl<E: Relabel> Relabel for Host<E> {
     }
 }
 
-/// The value after it was written to bytes and read back; none, if it is another then.
+/// The value after encoding and decoding; `None` if it differs from the original.
 pub fn recoded<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> Option<T> {
     let bytes = postcard::to_allocvec(value).ok()?;
     postcard::from_bytes(&bytes).ok().filter(|read| read == value)

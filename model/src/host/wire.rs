@@ -1,9 +1,10 @@
-//! Messages on their way.
+//! Messages in flight between nodes.
 
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::raft::Message;
 
-/// Messages on their way between nodes: a list, or a set in the order of a key. Any may arrive next, or be lost.
+/// Messages in flight: a list in the order of sending, or a set ordered by a key. Any of them may arrive next or be
+/// lost.
 #[derive(Clone, Debug)]
 pub struct Wire<T> {
     messages: Vec<T>,
@@ -16,18 +17,18 @@ impl<T> Default for Wire<T> {
 }
 
 impl<T> Wire<T> {
-    /// The messages.
+    /// The messages in flight, in the wire's order.
     #[must_use]
     pub fn messages(&self) -> &[T] {
         &self.messages
     }
 
-    /// Adds a message behind all others.
+    /// Appends a message to a wire that is a list.
     pub fn push(&mut self, message: T) {
         self.messages.push(message);
     }
 
-    /// Adds a message to a set that has the order of this key; one that is there already is one and the same.
+    /// Inserts a message into a wire that is a set ordered by `key`. An equal message is not added again.
     pub fn insert_by_key<K: Ord>(&mut self, message: &T, key: impl Fn(&T) -> K)
     where
         T: Clone,
@@ -37,12 +38,12 @@ impl<T> Wire<T> {
         }
     }
 
-    /// Takes one out.
+    /// Removes the message at a position.
     pub fn remove(&mut self, at: usize) -> Option<T> {
         (at < self.messages.len()).then(|| self.messages.remove(at))
     }
 
-    /// Takes a set of them out: a bit for each, in their order.
+    /// Removes a set of messages, given as a bit for each position.
     pub fn lose(&mut self, set: u16) {
         let mut bit = set;
         if set != 0 {
@@ -54,13 +55,13 @@ impl<T> Wire<T> {
         }
     }
 
-    /// Keeps those for which this holds.
+    /// Keeps the messages for which `keeps` returns true.
     pub fn retain(&mut self, keeps: impl FnMut(&T) -> bool) {
         self.messages.retain(keeps);
     }
 }
 
-/// The message after its way over the network, as bytes; none, if it is another then.
+/// The message after encoding and decoding, as on a network; `None` if it differs from the original.
 pub fn carried(message: &Message<ControlPlaneEntry>) -> Option<Message<ControlPlaneEntry>> {
     let bytes = message.encode().ok()?;
     Message::decode(&bytes).ok().filter(|read| read == message)

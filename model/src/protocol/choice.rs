@@ -1,8 +1,8 @@
-//! An action in words.
+//! The text form of an action.
 
 use std::fmt;
 
-/// What sort of action it is.
+/// The sort of an action, which decides its colour in the browser and whether it counts as a fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Kind {
     /// A participant acts, or a message arrives.
@@ -10,38 +10,38 @@ pub enum Kind {
     Ordinary,
     /// A timer fires.
     Timer,
-    /// The environment does damage: a crash, a loss.
+    /// The environment causes a fault, such as a crash or the loss of a message.
     Fault,
 }
 
-/// An action in words: a lane and a text. A trace stores nothing else of an action.
+/// The text form of an action: a lane and a description. A trace stores nothing else of an action.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Choice {
-    /// Who acts: one word.
+    /// The participant that acts, in one word; a column in diagrams.
     pub lane: String,
-    /// What, on one line.
+    /// A description of the action, on one line.
     pub text: String,
-    /// Of what sort.
+    /// The sort of the action.
     pub kind: Kind,
 }
 
 impl Choice {
-    /// An ordinary action.
+    /// A choice of [`Kind::Ordinary`].
     pub fn new(lane: impl Into<String>, text: impl Into<String>) -> Self {
         Self { lane: lane.into(), text: text.into(), kind: Kind::Ordinary }
     }
 
-    /// A timer fires.
+    /// A choice of [`Kind::Timer`].
     pub fn timer(lane: impl Into<String>, text: impl Into<String>) -> Self {
         Self { kind: Kind::Timer, ..Self::new(lane, text) }
     }
 
-    /// The environment does damage.
+    /// A choice of [`Kind::Fault`].
     pub fn fault(lane: impl Into<String>, text: impl Into<String>) -> Self {
         Self { kind: Kind::Fault, ..Self::new(lane, text) }
     }
 
-    /// Whether the environment does damage by it.
+    /// Whether the action is a fault of the environment.
     #[must_use]
     pub fn is_fault(&self) -> bool {
         self.kind == Kind::Fault

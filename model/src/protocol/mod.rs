@@ -1,7 +1,7 @@
-//! A protocol under check: what a search, a witness, a replay, the browser and the front door need of it.
+//! The interface of a protocol under check, used by the search, witnesses, replay, the browser and the front end.
 //!
-//! Everything else in this crate that is not in [`crate::env`] or [`crate::scopes`] stands on [`Protocol`] and [`Catalog`] alone.
-//! `docs/checking-your-own.md` shows how to write one, `model/examples/` has one.
+//! Everything in this crate outside [`crate::env`] and [`crate::scopes`] depends on [`Protocol`] and [`Catalog`]
+//! alone. `docs/checking-your-own.md` shows how to implement them; `model/examples/` has an example.
 //!
 //! May import: `core::invariant`.
 
@@ -17,68 +17,72 @@ pub use scope::{Bounds, OptionError, OptionSpec, Refused, Scope, Set};
 use std::fmt::Debug;
 use std::hash::Hash;
 
-/// A set of invariants: a bit for each row of [`Protocol::invariants`].
+/// A set of invariants: bit `n` stands for row `n` of [`Protocol::invariants`].
 pub type InvariantSet = u64;
 
-/// State machines and everything around them, within the bounds of one scope.
+/// State machines together with their environment, within the bounds of one scope.
 ///
-/// A search calls [`Protocol::enabled`] and [`Protocol::step`] for every state. Both must depend on their arguments and the bounds
-/// alone: no clock, no randomness, no order of hashes.
+/// A search calls [`Protocol::enabled`] and [`Protocol::step`] for every state. Both must depend on nothing but
+/// their arguments and the bounds: no clock, no randomness, no hash order.
 pub trait Protocol: Debug + Sized + Send + Sync + 'static {
-    /// Who takes part, how often each thing may happen, which faults there are.
+    /// Limits of a search: who takes part, how often each thing may happen, which faults there are.
     type Bounds: Bounds;
-    /// All that the future depends on, and nothing else. Two states with equal hashes are one.
+    /// Everything that future behaviour depends on, and nothing else. States with equal hashes are treated as the
+    /// same state.
     type State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static;
-    /// One thing that may happen. Its numbers mean something in the state that offers it.
+    /// One thing that can happen in a state. Numbers in it may refer to that state only.
     type Action: Clone + PartialEq + Debug + Send + Sync + 'static;
 
-    /// What must hold, at most 64 rows.
+    /// The invariants to judge: at most 64.
     fn invariants() -> &'static [Invariant];
 
-    /// Situations that a search may have to see, at most 128.
+    /// The situations that a scope may require its search to reach: at most 128.
     #[must_use]
     fn marks() -> &'static [&'static str] {
         &[]
     }
 
-    /// The protocol within these bounds.
+    /// Makes the protocol for these bounds.
     #[must_use]
     fn new(bounds: &Self::Bounds) -> Self;
 
-    /// Where every run begins.
+    /// The initial state.
     fn initial(&self) -> Self::State;
 
-    /// Adds every action that may happen in a state, always in the same order. One that turns out to change nothing does no harm.
+    /// Adds every action that can happen in `state`, always in the same order. Actions that change nothing are
+    /// allowed.
     fn enabled(&self, state: &Self::State, into: &mut Vec<Self::Action>);
 
-    /// The state after an action, or `None` if it changes nothing. Tells `notes` which invariants the step breaks, which marks it
-    /// reaches and, if somebody wants to read it, what happens.
+    /// The state after an action, or `None` if the action changes nothing. Reports to `notes` the invariants that
+    /// the step violates, the marks that it reaches and, if asked for, a description of what happens.
     fn step(&self, state: &Self::State, action: &Self::Action, notes: &mut Notes) -> Option<Self::State>;
 
-    /// An action in words: who does it, and what. Among the actions of one state no two read the same, unless they do the same. By
-    /// default, the action's `Debug` text.
+    /// The text form of an action, by default its `Debug` text. Two actions of one state may have the same text only if
+    /// they have the same effect. `None` if the action is not enabled.
     fn choice(&self, state: &Self::State, action: &Self::Action) -> Option<Choice> {
         let _ = state;
         Some(Choice::new("step", format!("{action:?}")))
     }
 
-    /// The same for every state that differs only in names that can be exchanged; by default, states are told apart.
+    /// A canonical state for all states that differ only in interchangeable names. The default treats no names as
+    /// interchangeable.
     #[must_use]
     fn representative(state: &Self::State) -> Self::State {
         state.clone()
     }
 
-    /// What there is to know of a state: names and values, with the same names for every state of a scope.
+    /// A state as pairs of name and value for people to read; the names must be the same in all states of a scope.
     fn facts(&self, state: &Self::State) -> Vec<(String, String)> {
         vec![("state".to_owned(), format!("{state:?}"))]
     }
 
-    /// Marks reached apart from steps, while choices were listed. Those that [`Notes::mark`] was told of are counted by the search.
+    /// Marks reached while actions were listed, not by a step. Those given to [`Notes::mark`] are counted by the
+    /// search.
     fn reached(&self) -> MarkSet {
         0
     }
 
-    /// The action that reads like this in a state, if there is one.
+    /// The enabled action with this text, if there is one.
     fn find(&self, state: &Self::State, choice: &str) -> Option<Self::Action> {
         let mut actions = Vec::new();
         self.enabled(state, &mut actions);
@@ -89,25 +93,25 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
     }
 }
 
-/// A protocol with the scopes that it is searched in.
+/// A protocol together with its scopes.
 pub trait Catalog: Protocol {
-    /// All scopes. Their names are unique among all protocols of one front door.
+    /// All scopes. Names must be unique among all protocols of a front end.
     fn scopes() -> Vec<Scope<Self::Bounds>>;
 }
 
-/// All invariants of a protocol, as a set.
+/// The set of all invariants of a protocol.
 #[must_use]
 pub fn all_invariants<P: Protocol>() -> InvariantSet {
     (0..P::invariants().len()).fold(0, |set, number| set | 1 << number)
 }
 
-/// The number of the invariant of this name.
+/// The position of the invariant with this id in [`Protocol::invariants`].
 #[must_use]
 pub fn invariant_named<P: Protocol>(id: &str) -> Option<usize> {
     P::invariants().iter().position(|invariant| invariant.id == id)
 }
 
-/// The invariants in a set, in the order of the table.
+/// The invariants in a set, in the order of [`Protocol::invariants`].
 pub fn invariants_in(
     table: &'static [Invariant],
     set: InvariantSet,
@@ -119,7 +123,7 @@ pub fn invariants_in(
         .map(|(_, invariant)| invariant)
 }
 
-/// The marks in a set, in words.
+/// The texts of the marks in a set.
 #[must_use]
 pub fn marks_in<P: Protocol>(set: MarkSet) -> Vec<&'static str> {
     let marks = P::marks().iter().enumerate();

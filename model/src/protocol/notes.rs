@@ -1,18 +1,18 @@
-//! What a step tells beside the next state.
+//! What a step reports in addition to the next state.
 
 use super::{Invariant, InvariantSet, Protocol};
 
-/// A set of marks: a bit for each of [`super::Protocol::marks`].
+/// A set of marks: bit `n` stands for the mark at position `n` of [`super::Protocol::marks`].
 pub type MarkSet = u128;
 
-/// An invariant found broken, with the two facts in conflict.
+/// A violated invariant with the two facts that contradict each other.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// Which.
+    /// The violated invariant.
     pub invariant: &'static Invariant,
-    /// What was done or seen.
+    /// The fact that was observed.
     pub found: String,
-    /// What it contradicts.
+    /// The fact that it contradicts.
     pub against: String,
 }
 
@@ -24,14 +24,15 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Those of this protocol.
+    /// Those of the protocol `P`.
     #[must_use]
     pub fn of<P: Protocol>() -> Self {
         Self { invariants: P::invariants(), marks: P::marks() }
     }
 }
 
-/// What a step tells beside the next state. In a search only the sets are kept, so words are given as closures.
+/// What a step reports in addition to the next state. A search keeps only the sets of invariants and marks, so
+/// texts are passed as closures and evaluated only when wanted.
 #[derive(Debug)]
 pub struct Notes {
     tables: Tables,
@@ -43,26 +44,26 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Keeps the sets alone.
+    /// Keeps the sets of invariants and marks, and no texts.
     #[must_use]
     pub const fn quiet(tables: Tables) -> Self {
         Self { tables, explain: false, broken: 0, marks: 0, said: Vec::new(), violations: Vec::new() }
     }
 
-    /// Keeps words, too.
+    /// Keeps texts as well as the sets.
     #[must_use]
     pub fn explaining(tables: Tables) -> Self {
         Self { explain: true, ..Self::quiet(tables) }
     }
 
-    /// Whether words are kept.
+    /// Whether texts are kept.
     #[must_use]
     pub const fn explains(&self) -> bool {
         self.explain
     }
 
-    /// The step breaks an invariant unless `holds`. The closure gives what was seen and what that contradicts. To break one that
-    /// [`Protocol::invariants`] does not list is to break all of them.
+    /// Records that the step violates an invariant, unless `holds`. `facts` returns the observed fact and the one that it
+    /// contradicts. An invariant that [`Protocol::invariants`] does not list counts as a violation of all of them.
     pub fn demand<F: Into<String>, A: Into<String>>(
         &mut self,
         holds: bool,
@@ -83,31 +84,31 @@ impl Notes {
         }
     }
 
-    /// The step reaches a mark, if `reached`. One that [`Protocol::marks`] does not list is never reached.
+    /// Records that the step reaches a mark, if `reached`. A mark that [`Protocol::marks`] does not list is never reached.
     pub fn mark(&mut self, reached: bool, mark: &str) {
         if reached && let Some(number) = self.tables.marks.iter().position(|known| *known == mark) {
             self.marks |= 1 << number;
         }
     }
 
-    /// The step reaches these marks.
+    /// Records that the step reaches these marks.
     pub const fn mark_all(&mut self, marks: MarkSet) {
         self.marks |= marks;
     }
 
-    /// These invariants are broken by the step, without the facts.
+    /// Records that the step violates these invariants, without facts.
     pub const fn break_all(&mut self, broken: InvariantSet) {
         self.broken |= broken;
     }
 
-    /// A line on what happens.
+    /// Records a line of text on what happens.
     pub fn say(&mut self, line: impl FnOnce() -> String) {
         if self.explain {
             self.said.push(line());
         }
     }
 
-    /// The invariants that the step breaks.
+    /// The invariants that the step violates.
     #[must_use]
     pub const fn broken(&self) -> InvariantSet {
         self.broken
@@ -119,12 +120,12 @@ impl Notes {
         self.marks
     }
 
-    /// Lines on what happens, in order.
+    /// Records several lines of text on what happens, in order.
     pub fn say_all(&mut self, lines: Vec<String>) {
         self.said.extend(lines);
     }
 
-    /// What happens, a line each, and what the step breaks, with the facts.
+    /// The lines of text on what happened, and the violations with their facts.
     #[must_use]
     pub fn into_words(self) -> (Vec<String>, Vec<Violation>) {
         (self.said, self.violations)

@@ -1,72 +1,74 @@
-//! A search by its name: bounds, what must be reached, what is known to break.
+//! A scope: a named search with its bounds, required marks and known violations.
 
 use super::InvariantSet;
 use std::fmt::Debug;
 use thiserror::Error;
 
-/// Which scopes run by default.
+/// A set of scopes that runs by default.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
 pub enum Set {
-    /// For every pull request: complete within a minute.
+    /// For every pull request: each scope is complete within a minute.
     Pr,
-    /// Larger bounds, for the night.
+    /// Larger bounds, for nightly runs; includes [`Set::Pr`].
     Nightly,
 }
 
-/// Bounds of one search, with a stable name. Traces name their scope.
+/// The bounds of one search, with a stable name that traces refer to.
 #[derive(Clone, Debug)]
 pub struct Scope<B> {
-    /// Stable name, one word.
+    /// Stable name, one word; families share a prefix ending in `/`.
     pub name: &'static str,
-    /// What it is for.
+    /// The purpose of the scope, in one sentence.
     pub about: &'static str,
-    /// The smallest set that runs it.
+    /// The smallest set that includes the scope.
     pub set: Set,
-    /// Its bounds.
+    /// The bounds of the search.
     pub bounds: B,
-    /// The marks that a complete search must have reached, in words. Without them a pass proves nothing.
+    /// Texts of the marks that a complete search must reach. Without them a pass proves nothing: a model that can
+    /// do nothing violates nothing.
     pub reaches: Vec<&'static str>,
-    /// The id of the invariant that is known to break, and must be found broken; `None`: all hold.
+    /// Id of the invariant that the search must find violated, in a scope with a design known to be unsafe. `None`:
+    /// all invariants must hold.
     pub expect: Option<&'static str>,
-    /// The options that differ from the scope as it is listed.
+    /// Name and value of each option that was set to something other than the scope's own value.
     pub options: Vec<(String, String)>,
 }
 
 impl<B: Bounds> Scope<B> {
-    /// A scope for every pull request, in which all holds and nothing has to be reached.
+    /// A scope of [`Set::Pr`] in which all invariants must hold and no mark is required.
     #[must_use]
     pub fn new(name: &'static str, about: &'static str, bounds: B) -> Self {
         Self { name, about, set: Set::Pr, bounds, reaches: Vec::new(), expect: None, options: Vec::new() }
     }
 
-    /// The same for the night.
+    /// Moves the scope to [`Set::Nightly`].
     #[must_use]
     pub fn nightly(self) -> Self {
         Self { set: Set::Nightly, ..self }
     }
 
-    /// The same, where a complete search must have reached these marks.
+    /// Requires that a complete search reaches these marks.
     #[must_use]
     pub fn reaching<M: Into<&'static str>>(self, marks: impl IntoIterator<Item = M>) -> Self {
         Self { reaches: marks.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// The same, where this invariant is known to break.
+    /// Requires that the search finds this invariant violated.
     #[must_use]
     pub fn breaking(self, invariant: &'static str) -> Self {
         Self { expect: Some(invariant), ..self }
     }
 
-    /// The invariants that a search of it judges.
+    /// The invariants that a search of this scope judges.
     #[must_use]
     pub fn judged(&self, all: InvariantSet) -> InvariantSet {
         self.bounds.judged(all)
     }
 
-    /// Sets an option by its name.
+    /// Sets an option of the bounds by name.
     ///
     /// # Errors
-    /// [`OptionError`]
+    /// [`OptionError`] for an unknown option, a wrong value, or an option that these bounds do not use.
     pub fn set_option(&mut self, name: &str, value: &str) -> Result<(), OptionError> {
         match self.bounds.set_option(name, value) {
             Ok(differs) => {
@@ -92,106 +94,106 @@ impl<B: Bounds> Scope<B> {
     }
 }
 
-/// What a scope bounds.
+/// The limits of a search, of a type that each protocol defines.
 pub trait Bounds: Clone + Debug + Send + Sync + 'static {
-    /// Who takes part and how often, on one line; by default, the `Debug` text.
+    /// Who takes part and how often each thing may happen, on one line; by default, the `Debug` text.
     fn text(&self) -> String {
         format!("{self:?}")
     }
 
-    /// What the environment does, on one line.
+    /// The faults of the environment, on one line.
     fn faults(&self) -> String;
 
-    /// The invariants that a search judges, of all there are.
+    /// The subset of `all` that a search within these bounds judges.
     fn judged(&self, all: InvariantSet) -> InvariantSet {
         all
     }
 
-    /// The options that the bounds take. Each is a flag of `check`, and a line `option NAME=VALUE` of a trace.
+    /// The options of the bounds. Each becomes a flag of `check`, and a line `option NAME=VALUE` in traces.
     #[must_use]
     fn options() -> &'static [OptionSpec] {
         &[]
     }
 
-    /// Sets an option; says whether the bounds now differ from those listed.
+    /// Sets an option. Returns whether the bounds now differ from the scope's own.
     ///
     /// # Errors
-    /// [`Refused`]
+    /// [`Refused`] for an unknown option, a wrong value, or an option that these bounds do not use.
     fn set_option(&mut self, name: &str, value: &str) -> Result<bool, Refused> {
         let _ = (name, value);
         Err(Refused::Unknown)
     }
 
-    /// What a reader should know when this invariant breaks within these bounds.
+    /// Advice to print when the invariant with this id is violated within these bounds.
     fn remark(&self, broken: &str) -> Option<&'static str> {
         let _ = broken;
         None
     }
 }
 
-/// An option of bounds.
+/// Description of an option of bounds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OptionSpec {
-    /// Its name.
+    /// Name of the flag, without dashes.
     pub name: &'static str,
-    /// What stands for its value in the help.
+    /// Placeholder for the value in help texts.
     pub value: &'static str,
-    /// What it does.
+    /// The effect of the option, for help texts.
     pub about: &'static str,
-    /// The values that it may have; none listed: the bounds decide.
+    /// The allowed values; empty if [`Bounds::set_option`] decides.
     pub values: &'static [&'static str],
 }
 
-/// Why bounds did not take an option.
+/// Why [`Bounds::set_option`] refused an option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
-    /// No such option.
+    /// The bounds have no such option.
     Unknown,
-    /// Not a value of it.
+    /// The option does not take this value.
     Value {
-        /// What it may be.
+        /// Description of the allowed values.
         expected: &'static str,
     },
-    /// Not within these bounds.
+    /// The option exists, but has no effect within these bounds.
     NotHere {
-        /// What they lack, such as `has no clock`.
+        /// What the bounds lack, such as `has no clock`.
         lacks: &'static str,
-        /// The bounds that it is for.
+        /// The bounds that the option is for.
         goes_with: &'static str,
     },
 }
 
-/// An option that a scope does not take.
+/// Why a scope refused an option.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum OptionError {
-    /// No such option.
+    /// The scope's protocol has no such option.
     #[error("option {found:?} does not exist, expected {}", one_of(.expected))]
     Unknown {
-        /// Its name.
+        /// Name of the option that was given.
         found: String,
-        /// Those that it takes.
+        /// Names of the options that exist.
         expected: Vec<String>,
     },
-    /// Not a value of it.
+    /// The option does not take this value.
     #[error("option {name} is {found:?}, expected {expected}")]
     Value {
-        /// Its name.
+        /// Name of the option.
         name: String,
-        /// Its value.
+        /// The value that was given.
         found: String,
-        /// What it may be.
+        /// Description of the allowed values.
         expected: &'static str,
     },
-    /// The scope has no use for it.
+    /// The option exists, but has no effect in this scope.
     #[error("scope {scope} {lacks}, {name} goes with {goes_with}")]
     NotHere {
-        /// The scope.
+        /// Name of the scope.
         scope: &'static str,
-        /// The option.
+        /// Name of the option.
         name: String,
-        /// What the scope lacks.
+        /// What the scope lacks, such as `has no clock`.
         lacks: &'static str,
-        /// The scopes that it is for.
+        /// The scopes that the option is for.
         goes_with: &'static str,
     },
 }

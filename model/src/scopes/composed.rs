@@ -1,4 +1,4 @@
-//! A migration whose commands go through the log of the nodes.
+//! Scopes around nodes and sinks: `composed` and `composed-reads`.
 
 use super::consensus::TERSE;
 use super::migration::BASE;
@@ -8,11 +8,12 @@ use crate::env::migration::{self, MigrationBounds};
 use crate::protocol::Scope;
 use cutover::core::raft::Mark as Core;
 
-/// A new term's leader appends to a log of three: the entry of the first term, the creation of the partition and its opening.
+/// Three entries are in the log at the start: that of the first term, the creation of the partition and its
+/// opening. A migration and a second term add four.
 pub(super) const NODES: ConsensusBounds =
     ConsensusBounds { timeouts: 1, writes: 0, entries: 7, in_flight: 1, ..TERSE };
 
-/// One gateway that writes, and tries once more.
+/// One gateway with one write and one retry.
 pub(super) const WRITES: MigrationBounds = MigrationBounds { gateways: 1, attempts: 2, ..BASE };
 
 pub(super) fn all() -> Vec<Scope<ComposedBounds>> {
@@ -21,7 +22,7 @@ pub(super) fn all() -> Vec<Scope<ComposedBounds>> {
     vec![
         Scope::new(
             "composed",
-            "a migration whose commands go through the log of the nodes",
+            "a migration whose commands go through the nodes' replicated log",
             ComposedBounds { nodes: NODES, sinks: WRITES },
         )
         .reaching([
@@ -37,7 +38,7 @@ pub(super) fn all() -> Vec<Scope<ComposedBounds>> {
         ]),
         Scope::new(
             "composed-reads",
-            "the same with a strong read, which asks the nodes first",
+            "a migration through the replicated log, with a strong read, which asks the nodes first",
             ComposedBounds { nodes: ConsensusBounds { reads: 1, ..NODES }, sinks: reads },
         )
         .reaching([

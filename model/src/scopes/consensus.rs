@@ -1,10 +1,11 @@
-//! Logs, elections, reads and sessions around the nodes of the control plane, and the bounds that these scopes have in common.
+//! Scopes around nodes: logs, elections, reads and sessions. Also the bounds that all scopes around nodes start
+//! from.
 
 use crate::env::consensus::{ConsensusBounds, Duplicates, Mark, Wish};
 use crate::protocol::Scope;
 use cutover::core::raft::{Elections, Limits, Mark as Core, SessionLimits};
 
-/// What the bounds have in common; each scope says what it adds.
+/// The bounds that all scopes around nodes start from; a scope states the fields that differ.
 pub(super) const NODES: ConsensusBounds = ConsensusBounds {
     founders: 3,
     joiners: 0,
@@ -38,13 +39,14 @@ pub(super) const NODES: ConsensusBounds = ConsensusBounds {
     symmetric: true,
 };
 
-/// Pre-vote, check-quorum and stickiness.
+/// Elections with pre-vote, check-quorum and stickiness.
 pub(super) const STABLE: Limits = Limits { elections: Elections::Stable, ..NODES.limits };
 
-/// Everybody speaks only when there is something to say: what was lost is not sent again.
+/// Without heartbeats: a lost message is not sent again.
 pub(super) const TERSE: ConsensusBounds = ConsensusBounds { heartbeats: false, ..NODES };
 
-/// Nothing is lost that may still matter, everything arrives again, and disks lag behind.
+/// Without the reductions: only obsolete messages are dropped, messages may arrive any number of times, and disks
+/// lag behind.
 pub(super) const WHOLE: ConsensusBounds = ConsensusBounds {
     loses_old: false,
     heartbeats: true,
@@ -59,7 +61,7 @@ pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(
             "election",
-            "who leads, with pre-vote, check-quorum and stickiness",
+            "leader election with pre-vote, check-quorum and stickiness",
             ConsensusBounds { timeouts: 2, entries: 2, in_flight: 4, crashes: 1, limits: STABLE, ..TERSE },
         )
         .reaching([
@@ -72,7 +74,7 @@ pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
         ]),
         Scope::new(
             "replication",
-            "conflicting logs, and what is committed of them",
+            "conflicting logs, and which of their entries are committed",
             ConsensusBounds { terms: 3, writes: 2, entries: 2, crashes: 1, ..TERSE },
         )
         .reaching([
@@ -86,14 +88,13 @@ pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
         ]),
         Scope::new(
             "replication-exhaustive",
-            "one at a time on the network, but nothing is lost that may still matter, and all of it \
-             arrives again",
+            "one message in flight, but only obsolete ones are dropped, and each may arrive any number of times",
             ConsensusBounds { entries: 2, in_flight: 1, crashes: 1, lingers: false, ..WHOLE },
         )
         .reaching([Mark::LeaderSecond.text(), Mark::CommitAfterCrash.text(), Core::Truncated.text()]),
         Scope::new(
             "replication-slow-disk",
-            "nodes that go on while a batch is not durable yet",
+            "nodes continue before a batch is durable",
             ConsensusBounds { writes: 0, entries: 1, in_flight: 1, crashes: 1, ..WHOLE },
         )
         .reaching([
@@ -104,7 +105,7 @@ pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
         ]),
         Scope::new(
             "figure8",
-            "an entry of an older term on a quorum",
+            "an entry of an older term on a quorum (Raft, figure 8)",
             ConsensusBounds { terms: 4, writes: 2, entries: 2, ..TERSE },
         )
         .reaching([
@@ -120,7 +121,7 @@ pub(super) fn clients() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(
             "sessions",
-            "requests that are proposed again, under another leader and after a snapshot",
+            "requests are proposed again, under another leader and after a snapshot",
             ConsensusBounds {
                 timeouts: 2,
                 session: true,
@@ -143,7 +144,7 @@ pub(super) fn clients() -> Vec<Scope<ConsensusBounds>> {
         ]),
         Scope::new(
             "reads",
-            "reads of a leader that was deposed without knowing",
+            "reads at a leader that was deposed and does not know it",
             ConsensusBounds { timeouts: 2, entries: 2, reads: 2, duplicates: Duplicates::AtMost(1), ..TERSE },
         )
         .reaching([
@@ -155,7 +156,7 @@ pub(super) fn clients() -> Vec<Scope<ConsensusBounds>> {
         ]),
         Scope::new(
             "transfer",
-            "the leader hands over",
+            "leadership transfer",
             ConsensusBounds { timeouts: 2, transfers: 1, limits: STABLE, ..TERSE },
         )
         .reaching([

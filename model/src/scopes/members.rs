@@ -1,4 +1,5 @@
-//! `membership` and `snapshot`: nodes that join, leave, lose their disk, or get a snapshot.
+//! Scopes whose names begin with `membership` or `snapshot`: nodes join, leave, lose their disks or receive
+//! snapshots.
 
 use super::consensus::{NODES, REMOVALS, TERSE};
 use crate::env::consensus::{ConsensusBounds, Mark, Wish};
@@ -10,7 +11,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(
             "membership",
-            "a node joins, is promoted, and one leaves, the leader included",
+            "a node joins and is promoted; another leaves, possibly the leader",
             ConsensusBounds {
                 joiners: 1,
                 terms: 3,
@@ -51,13 +52,13 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
         .reaching([Core::Promoted.text(), Core::NotCaughtUp.text(), Mark::Joined.text()]),
         Scope::new(
             "membership-wiped",
-            "a voter loses its disk, and comes back under the same name",
+            "a voter loses its disk and returns under the same name",
             ConsensusBounds { timeouts: 3, entries: 2, wipes: 1, ..TERSE },
         )
         .reaching([Mark::Wiped.text(), Mark::LeaderSecond.text()]),
         Scope::new(
             "membership-rivals",
-            "two leaders of four, each with a change of its own",
+            "two leaders in a cluster of four, each with its own membership change",
             ConsensusBounds {
                 founders: 4,
                 timeouts: 2,
@@ -74,7 +75,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
         ]),
         Scope::new(
             "snapshot-members",
-            "a snapshot with a change of the members in it, to a voter that missed it",
+            "a snapshot that contains a membership change, for a voter that missed the change",
             ConsensusBounds {
                 joiners: 1,
                 terms: 1,
@@ -94,7 +95,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
         ]),
         Scope::new(
             "snapshot-pipelined",
-            "a snapshot to a voter that is on the way to know better",
+            "a snapshot for a voter whose log may be ahead of it by the time it arrives",
             ConsensusBounds {
                 terms: 1,
                 timeouts: 1,
@@ -112,7 +113,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
         ]),
         Scope::new(
             "snapshot",
-            "a snapshot over a conflicting tail, with a session and a change of the members in it",
+            "a snapshot with a session and a membership change replaces a conflicting log tail",
             ConsensusBounds {
                 timeouts: 2,
                 session: true,

@@ -1,4 +1,5 @@
-//! `migration/`: stores that can seal, with the log taken as atomic.
+//! Scopes `migration/…`: sinks that can seal, with an atomic log. Also the bounds that all scopes around sinks
+//! start from.
 
 use crate::env::migration::{Mark, MigrationBounds};
 use crate::protocol::Scope;
@@ -6,7 +7,7 @@ use cutover::core::fence::Limits;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
-/// What the scopes have in common; each says what it adds.
+/// The bounds that all scopes around sinks start from; a scope states the fields that differ.
 pub(super) const BASE: MigrationBounds = MigrationBounds {
     guarantee: Guarantee::Sealed,
     gateways: 2,
@@ -43,7 +44,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
     vec![
         Scope::new(
             "migration/moves",
-            "there and back, with writes and retries from any stale cache",
+            "a partition moves there and back; writes and retries may use any stale cache",
             MigrationBounds { migrations: 2, attempts: 2, ..BASE },
         )
         .reaching([
@@ -59,7 +60,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         ]),
         Scope::new(
             "migration/admission",
-            "writes that wait at the sink between their admission and their effect",
+            "writes wait at the sink between admission and effect",
             MigrationBounds { attempts: 2, admission: true, restarts: 1, ..BASE },
         )
         .reaching([
@@ -70,13 +71,13 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         ]),
         Scope::new(
             "migration/admission-back",
-            "the same, there and back",
+            "writes wait at the sink between admission and effect; the partition moves there and back",
             MigrationBounds { gateways: 1, migrations: 2, attempts: 2, admission: true, ..BASE },
         )
         .reaching([Mark::RefusedAtApply, Mark::ThereAndBack]),
         Scope::new(
             "migration/reads",
-            "strong and cached reads, there and back, with old copies dropped",
+            "strong and cached reads; the partition moves there and back, old copies are dropped",
             MigrationBounds {
                 gateways: 1,
                 migrations: 2,
@@ -97,19 +98,19 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         ]),
         Scope::new(
             "migration/history",
-            "overwriting writes with retries and strong reads, linearizable",
+            "overwriting writes with retries, and strong reads: the history must be linearizable",
             MigrationBounds { readers: 1, reads_each: 2, stale_reads: true, attempts: 2, ..BASE },
         )
         .reaching([Mark::ReadAtTarget, Mark::RetryOnceAcross, Mark::DuplicateAcknowledged]),
         Scope::new(
             "migration/crash",
-            "crashes of either sink that take back what was not synced",
+            "a sink crashes and loses what was not synced",
             MigrationBounds { migrations: 2, unsynced: true, crashes: 1, ..BASE },
         )
         .reaching([Mark::CrashLost, Mark::Completed, Mark::ThereAndBack, Mark::SealThenAbort]),
         Scope::new(
             "migration/crash-reads",
-            "the same with strong reads and retries",
+            "sinks crash and lose what was not synced, with strong reads and retries",
             MigrationBounds {
                 gateways: 1,
                 unsynced: true,
@@ -123,7 +124,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::CrashLost, Mark::Completed, Mark::ReadAtTarget]),
         Scope::new(
             "migration/force",
-            "forced there and back, with debts, drops and cached reads",
+            "forced moves there and back, with debts, dropped copies and cached reads",
             MigrationBounds {
                 gateways: 1,
                 migrations: 2,
@@ -144,7 +145,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         ]),
         Scope::new(
             "migration/life",
-            "deleted, created again, and moved",
+            "a partition is deleted, created again, and moved",
             MigrationBounds {
                 gateways: 1,
                 creations: 1,
@@ -163,7 +164,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         ]),
         Scope::new(
             "migration/wipe",
-            "sinks that come back empty, requests at the wrong store",
+            "sinks lose their disks; requests arrive at the wrong sink",
             MigrationBounds {
                 gateways: 1,
                 migrations: 2,
@@ -178,7 +179,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::Wiped, Mark::WrongStoreRefused, Mark::ThereAndBack]),
         Scope::new(
             "migration/copy",
-            "chunks of several writes, a lag to wait for, and a short memory of write ids",
+            "chunks of several writes, a limit on the lag, and sinks that forget old write ids",
             MigrationBounds {
                 gateways: 1,
                 writes_each: 2,

@@ -1,4 +1,4 @@
-//! `migration-timed/`: stores that cannot seal, where a wait ends all writes.
+//! Scopes `migration-timed/…`: sinks that cannot seal, where a bounded wait ends all writes.
 
 use super::migration::BASE;
 use crate::env::migration::{Mark, MigrationBounds, Timed};
@@ -6,7 +6,7 @@ use crate::protocol::Scope;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
-/// A store that cannot seal. A tick is a millisecond.
+/// Bounds with sinks that cannot seal. A tick is one millisecond of the policy.
 pub(super) const TIMED: MigrationBounds = MigrationBounds {
     guarantee: Guarantee::Timed,
     policy: Policy {
@@ -21,7 +21,7 @@ pub(super) const TIMED: MigrationBounds = MigrationBounds {
     ..BASE
 };
 
-/// A write that takes effect within a tick, and a clock that keeps time.
+/// A smaller variant of [`TIMED`]: writes take effect within one tick, and clocks do not run ahead.
 pub(super) const TIMED_TIGHT: MigrationBounds = MigrationBounds {
     policy: Policy { write_effect_ms_max: 1, clock_error_ppm: 0, ..TIMED.policy },
     timed: Some(Timed { effect_ticks: Some(1), barrier_ticks: None, clock_gain: 0 }),
@@ -32,13 +32,13 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
     vec![
         Scope::new(
             "migration-timed/wait",
-            "two gateways, two controllers, a clock that gains: the wait ends all writes",
+            "two gateways, two controllers, a clock that runs ahead: the wait must end all writes",
             MigrationBounds { ..TIMED },
         )
         .reaching([Mark::Waited, Mark::WaitLost, Mark::Expired, Mark::Completed]),
         Scope::new(
             "migration-timed/again",
-            "an abort, and another migration: its wait starts anew",
+            "an abort, then a second migration, whose wait must start from zero",
             MigrationBounds {
                 gateways: 1,
                 controllers: 1,

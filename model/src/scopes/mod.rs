@@ -1,7 +1,7 @@
-//! The scopes of our three environments, a file for each family of names.
+//! The scopes of this project's three environments, with a file for each family of names.
 //!
-//! Messages have no bound of their own around sinks: one that was sent stays deliverable for ever, any number of times, in any
-//! order (ADR 0009). Losing one is never delivering it.
+//! Scopes around sinks do not bound messages: a message stays deliverable for ever, in any order, any number of
+//! times (ADR 0009). Losing a message is the same as never delivering it.
 //!
 //! May import: `core`, `cutover_model::protocol`, `cutover_model::env`.
 

@@ -1,5 +1,5 @@
-//! `nightly/`: what does not fit into a minute. Around nodes nothing is lost that may still matter, messages arrive again without
-//! end, and disks lag behind where a crash can tell.
+//! Scopes `nightly/…`: those that take longer than a minute. Around nodes, only obsolete messages are dropped,
+//! messages may arrive any number of times, and disks lag behind where a crash makes that visible.
 
 use super::composed::{self, WRITES};
 use super::consensus::{NODES, REMOVALS, STABLE, WHOLE};
@@ -18,21 +18,21 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
     vec![
         Scope::new(
             "nightly/there-again",
-            "there, back and there again, with cached reads",
+            "a partition moves there, back and there again, with cached reads",
             MigrationBounds { migrations: 3, stale_reads: true, ..BASE },
         )
         .reaching([Mark::ThereAndBack, Mark::ThereAgain])
         .nightly(),
         Scope::new(
             "nightly/admission",
-            "two gateways whose writes wait at the sink, there and back",
+            "two gateways' writes wait at the sink between admission and effect; moves there and back",
             MigrationBounds { migrations: 2, attempts: 2, admission: true, ..BASE },
         )
         .reaching([Mark::RefusedAtApply, Mark::ThereAndBack])
         .nightly(),
         Scope::new(
             "nightly/reads",
-            "two gateways, a strong and a cached reader, drops, there and back",
+            "two gateways, a strong and a cached reader, dropped copies; moves there and back",
             MigrationBounds {
                 migrations: 2,
                 readers: 1,
@@ -46,7 +46,7 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .nightly(),
         Scope::new(
             "nightly/crash",
-            "two crashes, retries and a strong reader, there and back",
+            "two crashes, retries and a strong reader; moves there and back",
             MigrationBounds {
                 gateways: 1,
                 migrations: 2,
@@ -63,14 +63,14 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .nightly(),
         Scope::new(
             "nightly/force",
-            "two gateways, forced there and back, with drops, wipes and a strong reader",
+            "two gateways; forced moves there and back, with dropped copies, lost disks and cached reads",
             MigrationBounds { migrations: 2, forces: 2, wipes: 1, drops: true, stale_reads: true, ..BASE },
         )
         .reaching([Mark::Forced, Mark::LeftBehind, Mark::Settled, Mark::Wiped])
         .nightly(),
         Scope::new(
             "nightly/copy",
-            "three writes in chunks of up to three, with polls and a short memory of write ids",
+            "three writes in chunks of up to three, with polls, and sinks that forget old write ids",
             MigrationBounds {
                 gateways: 1,
                 writes_each: 3,
@@ -91,15 +91,15 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .nightly(),
         Scope::new(
             "nightly/timed",
-            "a store that cannot seal: two gateways, two migrations, nothing left out",
+            "sinks that cannot seal: two gateways, two migrations, without under-approximation",
             MigrationBounds { migrations: 2, ..TIMED },
         )
         .reaching([Mark::Waited, Mark::WaitLost, Mark::Expired, Mark::Completed])
         .nightly(),
     ]
 }
-/// Nothing is lost, and one message is on its way at a time. Crashes come at rest, or between a batch and what is said
-/// after it.
+/// Only one message is in flight at a time; further messages are lost. Nodes crash between
+/// steps, or after a batch is persisted and before the messages that wait for it are sent.
 const SINGLE: ConsensusBounds = ConsensusBounds { in_flight: 1, lingers: false, ..WHOLE };
 
 const SNAPSHOTS: Limits = Limits { compact_after_entries: 3, ..NODES.limits };
@@ -112,25 +112,25 @@ fn logs() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(
             "nightly/election",
-            "who leads, with pre-vote, check-quorum and stickiness",
+            "leader election with pre-vote, check-quorum and stickiness",
             ConsensusBounds { timeouts: 2, entries: 2, in_flight: 2, crashes: 1, limits: STABLE, ..SINGLE },
         )
         .nightly(),
         Scope::new(
             "nightly/replication",
-            "conflicting logs, and what is committed of them",
+            "conflicting logs, and which of their entries are committed",
             ConsensusBounds { terms: 3, writes: 2, entries: 3, crashes: 1, ..SINGLE },
         )
         .nightly(),
         Scope::new(
             "nightly/replication-slow-disk",
-            "nodes that go on while a batch is not durable yet",
+            "nodes continue before a batch is durable",
             ConsensusBounds { entries: 2, in_flight: 1, crashes: 1, ..WHOLE },
         )
         .nightly(),
         Scope::new(
             "nightly/figure8",
-            "an entry of an older term on a quorum",
+            "an entry of an older term on a quorum (Raft, figure 8)",
             ConsensusBounds { terms: 4, writes: 2, entries: 3, ..SINGLE },
         )
         .nightly(),
@@ -141,7 +141,7 @@ fn members() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(
             "nightly/membership",
-            "a node joins, is promoted, and one leaves, the leader included",
+            "a node joins and is promoted; another leaves, possibly the leader",
             ConsensusBounds {
                 joiners: 1,
                 timeouts: 2,
@@ -155,7 +155,7 @@ fn members() -> Vec<Scope<ConsensusBounds>> {
         .nightly(),
         Scope::new(
             "nightly/rivals",
-            "two leaders of four, each with a change of its own",
+            "two leaders in a cluster of four, each with its own membership change",
             ConsensusBounds {
                 founders: 4,
                 timeouts: 2,
@@ -170,7 +170,7 @@ fn members() -> Vec<Scope<ConsensusBounds>> {
         .nightly(),
         Scope::new(
             "nightly/snapshot",
-            "a snapshot over a conflicting tail, with a session and a change of the members in it",
+            "a snapshot with a session and a membership change replaces a conflicting log tail",
             ConsensusBounds {
                 timeouts: 2,
                 writes: 2,
@@ -190,7 +190,7 @@ fn clients() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(
             "nightly/sessions",
-            "requests that are proposed again, under another leader and after a snapshot",
+            "requests are proposed again, under another leader and after a snapshot",
             ConsensusBounds {
                 timeouts: 2,
                 session: true,
@@ -204,19 +204,19 @@ fn clients() -> Vec<Scope<ConsensusBounds>> {
         .nightly(),
         Scope::new(
             "nightly/deposed",
-            "reads of a leader that was deposed without knowing",
+            "reads at a leader that was deposed and does not know it",
             ConsensusBounds { timeouts: 2, entries: 2, reads: 2, in_flight: 2, ..SINGLE },
         )
         .nightly(),
         Scope::new(
             "nightly/transfer",
-            "the leader hands over",
+            "leadership transfer",
             ConsensusBounds { timeouts: 2, transfers: 1, crashes: 1, limits: STABLE, ..SINGLE },
         )
         .nightly(),
         Scope::new(
             "nightly/everything",
-            "every feature at once: pre-vote, snapshots, sessions, reads, hand-over, a change",
+            "all features at once: pre-vote, snapshots, sessions, reads, a leadership transfer, a membership change",
             ConsensusBounds {
                 timeouts: 1,
                 session: true,
@@ -237,7 +237,7 @@ pub(super) fn composed() -> Vec<Scope<ComposedBounds>> {
     vec![
         Scope::new(
             "nightly/composed",
-            "a migration whose commands go through the log of the nodes",
+            "a migration whose commands go through the nodes' replicated log",
             ComposedBounds {
                 nodes: ConsensusBounds { timeouts: 1, writes: 0, entries: 7, ..SINGLE },
                 sinks: WRITES,
@@ -247,7 +247,7 @@ pub(super) fn composed() -> Vec<Scope<ComposedBounds>> {
         .nightly(),
         Scope::new(
             "nightly/composed-reads",
-            "the same with writes and a strong read, which asks the nodes first",
+            "a migration through the replicated log, with writes and a strong read, which asks the nodes first",
             ComposedBounds {
                 nodes: ConsensusBounds { reads: 1, ..composed::NODES },
                 sinks: MigrationBounds { readers: 1, reads_each: 1, aborts: false, ..WRITES },

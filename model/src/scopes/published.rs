@@ -1,4 +1,4 @@
-//! `published/`: designs that others have published. `check` fails if one of them no longer breaks.
+//! Scopes `published/…`: published designs that are unsafe. `check` fails if it does not find the known violation.
 
 use super::migration::BASE;
 use super::migration_timed::{TIMED, TIMED_TIGHT};
@@ -13,7 +13,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
     vec![
         Scope::new(
             "published/drain-barrier",
-            "osproxy: a wait of fixed length, while a gateway may pause for longer",
+            "osproxy: a wait of fixed length, although a gateway may pause for longer",
             MigrationBounds {
                 timed: Some(Timed { effect_ticks: None, barrier_ticks: None, clock_gain: 0 }),
                 design: Some(Design::DrainBarrier),
@@ -29,7 +29,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         .breaking(Id::CommitAtOwnerOnly.entry().id),
         Scope::new(
             "published/kept-timestamp",
-            "osproxy: the start of the wait outlives an abort (bug 113)",
+            "osproxy: the start of the wait survives an abort (bug 113)",
             MigrationBounds {
                 migrations: 2,
                 controllers: 1,

@@ -1,4 +1,4 @@
-//! The nodes: the production server on simulated machines, started, killed and started again.
+//! The nodes of a run: the production server on simulated machines, which can be started, killed and started again.
 
 mod start;
 
@@ -22,17 +22,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
-/// The cluster of every run.
+/// The cluster id of every run.
 pub const CLUSTER: ClusterId = ClusterId(0x51);
 const PORT: u16 = 7000;
 
-/// Where a node's clients find it.
+/// The address of a node's client interface.
 #[must_use]
 pub fn address(node: u8) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, node)), PORT)
 }
 
-/// What a node is registered as; none if a name is none.
+/// The identity and address with which a node is registered as a member; `None` if a name is not valid.
 #[must_use]
 pub fn registered(node: u8) -> Option<Registered> {
     let identity = ClusterVoterIdentity::from_certificate_subject(&format!("CN=n{node},O=sim")).ok()?;
@@ -57,30 +57,30 @@ struct Host {
     losses: Stream,
 }
 
-/// All nodes. Clones share them.
+/// All nodes of a run. Clones share them.
 #[derive(Clone)]
 pub struct Hosts {
-    /// What the run is.
+    /// The options of the run.
     pub options: Arc<Options>,
-    /// Events.
+    /// Receives the events.
     pub event_log: EventLog,
-    /// Who watches.
+    /// Judges what nodes do.
     pub judge: Arc<Mutex<Judge>>,
-    /// The way between them.
+    /// The network between nodes.
     pub network: Network,
-    /// What the cluster begins with.
+    /// The founding configuration of the cluster.
     pub founder: Arc<Founder>,
-    /// No faults any more.
+    /// True once the phase of faults is over.
     pub calm: Arc<AtomicBool>,
-    /// When nobody reads.
+    /// The intervals in which clients do not read.
     pub lull: ReadPause,
-    /// Takes the reports of nodes that end by themselves.
+    /// Receives a report when a node ends by itself.
     pub ended: mpsc::UnboundedSender<Ended>,
     hosts: Arc<Mutex<BTreeMap<u8, Host>>>,
 }
 
 impl Hosts {
-    /// None yet.
+    /// A cluster without nodes.
     #[must_use]
     pub fn new(
         options: Arc<Options>,
@@ -94,7 +94,8 @@ impl Hosts {
         Self { options, event_log, judge, network, founder, calm, lull, ended, hosts }
     }
 
-    /// A machine for a node, with an empty disk; it is not started.
+    /// Creates the machine of a node, without starting it. `founded`: its disk holds the founding configuration;
+    /// otherwise it is empty.
     pub fn add(&self, node: u8, founded: bool) {
         self.network.add(node);
         let machine = madsim::runtime::Handle::current()
@@ -115,38 +116,38 @@ impl Hosts {
         lock(&self.hosts).insert(node, host);
     }
 
-    /// All nodes that have a machine.
+    /// The numbers of all nodes that have a machine.
     #[must_use]
     pub fn all(&self) -> Vec<u8> {
         lock(&self.hosts).keys().copied().collect()
     }
 
-    /// Whether a node runs, be it paused.
+    /// Whether a node runs; also true for a paused node.
     #[must_use]
     pub fn is_up(&self, node: u8) -> bool {
         lock(&self.hosts).get(&node).is_some_and(|host| host.up.is_some())
     }
 
-    /// Whether a node stands still.
+    /// Whether a node's process is paused.
     #[must_use]
     pub fn is_paused(&self, node: u8) -> bool {
         lock(&self.hosts).get(&node).is_some_and(|host| host.paused)
     }
 
-    /// Its present life.
+    /// The node's id and present incarnation.
     #[must_use]
     pub fn peer(&self, node: u8) -> Peer {
         let incarnation = lock(&self.hosts).get(&node).map_or(Incarnation(1), |host| host.incarnation);
         Peer { node: NodeId(node), incarnation }
     }
 
-    /// Which start of the node this is.
+    /// Number of the node's present or last start.
     #[must_use]
     pub fn boot_of(&self, node: u8) -> u64 {
         lock(&self.hosts).get(&node).map_or(0, |host| host.boots)
     }
 
-    /// The driver of a node that runs.
+    /// The driver of a node, if it runs.
     #[must_use]
     pub fn handle(&self, node: u8) -> Option<Handle> {
         lock(&self.hosts).get(&node)?.up.as_ref()?.handle.clone()
@@ -174,7 +175,7 @@ impl Hosts {
         }
     }
 
-    /// Ends a node that runs.
+    /// Ends the process of a node that runs.
     pub fn end(&self, node: u8, end: End) {
         let mut hosts = lock(&self.hosts);
         let Some(host) = hosts.get_mut(&node) else { return };
@@ -201,7 +202,7 @@ impl Hosts {
         lock(&self.judge).died(node);
     }
 
-    /// Lets a process stand still, or go on.
+    /// Pauses a node's process, or lets it continue.
     pub fn pause(&self, node: u8, pause: bool) {
         let mut hosts = lock(&self.hosts);
         let Some(host) = hosts.get_mut(&node).filter(|host| host.up.is_some() && host.paused != pause) else {
@@ -213,7 +214,8 @@ impl Hosts {
         if pause { simulator.pause(host.machine) } else { simulator.resume(host.machine) }
     }
 
-    /// The disk of a node that is down is replaced by an empty one: it comes back as another.
+    /// Replaces the disk of a node that is down by an empty one. The node will start in its next incarnation, which
+    /// is returned.
     pub fn wipe(&self, node: u8) -> Peer {
         let mut hosts = lock(&self.hosts);
         let mut incarnation = Incarnation(1);

@@ -1,4 +1,5 @@
-//! One start of a node: its disk opened, the production server on it, and a judge that sees its calls.
+//! One start of a node: opens its disk and runs the production server on it, with a judge that sees each call of
+//! the engine.
 
 use super::{CLUSTER, Hosts, address};
 use crate::disk::Disk;
@@ -22,10 +23,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use tonic::transport::Server;
 
-/// Bytes of a message of a client, at most.
+/// Maximum size in bytes of a client's message.
 const MESSAGE_MAX: usize = 64 << 10;
 
-/// A start that has not begun.
+/// A start of a node before it runs.
 pub(super) struct Start {
     pub(super) hosts: Hosts,
     pub(super) me: Peer,
@@ -39,7 +40,8 @@ impl Start {
     fn open(&self) -> Result<(Store, Durable<ControlPlaneEntry>), String> {
         let identity =
             StoreIdentity { cluster: CLUSTER, node: self.me.node, incarnation: self.me.incarnation };
-        // The first start of a life finds an empty disk, and one that did not get through founding it, too.
+        // The disk is empty at the first start of an incarnation, and also if that start did not complete founding
+        // it.
         let empty = redb::StorageBackend::len(&self.disk.mount()).map_err(|error| error.to_string())? == 0;
         if !empty {
             return Store::open_on(self.disk.mount(), &identity).map_err(|error| error.to_string());
@@ -124,7 +126,7 @@ impl Start {
     }
 }
 
-/// Hands the inputs of an engine to whoever watches.
+/// Passes the inputs of an engine to the judge and to the recording.
 struct Tap {
     node: u8,
     judge: Arc<Mutex<Judge>>,

@@ -1,34 +1,34 @@
-//! What is found, and by which name.
+//! Violations found in a run, and the invariants that only a whole run can show.
 
-/// Something that must not be.
+/// A violation found in a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// When, in nanoseconds of the run.
+    /// Simulated time in nanoseconds.
     pub at_ns: u64,
-    /// What is broken.
+    /// Id of the violated invariant.
     pub id: &'static str,
-    /// What was found.
+    /// The fact that was observed.
     pub found: String,
-    /// What it contradicts.
+    /// The fact that it contradicts.
     pub against: String,
 }
 
-/// Invariants that only a whole run shows. The registry has the others.
+/// Invariants that only a whole run can show. The registry has all others.
 pub mod own {
-    /// What the disk acknowledged is there after a crash, and nothing is there in part.
+    /// Batches that the disk acknowledged survive a crash, and no batch survives in part.
     pub const DURABLE: &str = "store.durable";
-    /// The driver decides nothing: its calls, made to the machine alone, end in the same state.
+    /// The driver decides nothing: the pure machine, given the driver's calls, ends in the same state.
     pub const LOWERING: &str = "driver.lowering";
-    /// A watcher that applies what it is told has the table, without a gap.
+    /// A watcher that applies all changes has the table of each revision, without a gap.
     pub const WATCH: &str = "watch.no-gap";
-    /// What a client is told of a change is what the log says of it.
+    /// The answer to a client's change agrees with the log.
     pub const ANSWER: &str = "client.answer";
-    /// A name leads to the partition that the log gave it, and a list is the table as it was at its revision.
+    /// A name resolves to the partition to which the log gave it; a list is the table as of its revision.
     pub const DIRECTORY: &str = "directory.as-the-log";
-    /// After the faults a leader is elected, and changes go through.
+    /// After the faults a leader is elected, and changes are committed.
     pub const CONVERGES: &str = "run.converges";
-    /// A panic.
+    /// The program under test does not panic.
     pub const PANIC: &str = "run.no-panic";
-    /// A node stops for no other reason than a failed disk, or an order.
+    /// A node stops only because its disk failed, or because it was told to.
     pub const STOP: &str = "node.keeps-running";
 }

@@ -1,9 +1,9 @@
-//! Watches the nodes of a run, and tells the invariants what happens.
+//! Follows all nodes of a run and reports facts to the invariants' monitors.
 //!
-//! Each driver hands its inputs to a recorder before the engine gets them. Here each is given once more, to a *shadow*: the
-//! pure machine alone, with a disk that holds what was acknowledged as durable. What the invariants are told comes from
-//! the shadows, and what leaves a node is held against them. So nothing is taken from the driver on trust, and at its end
-//! it must be in the state of its shadow: it decides nothing.
+//! Each driver hands its inputs to a recorder before the engine gets them. Here every input is also given to a
+//! *shadow*: the pure machine alone, with a disk that holds the batches acknowledged as durable. The facts for the
+//! invariants come from the shadows, and the messages that leave a node are compared with those of its shadow. So
+//! the driver is not trusted: when it ends, its engine must be in the same state as the shadow.
 
 mod finding;
 
@@ -23,19 +23,19 @@ use cutover::core::trace::recording::digest;
 use cutover_model::host::{Earlier, Host, Hosts, Judge as Invariants};
 use std::collections::BTreeMap;
 
-/// What is known of a node beside its host.
+/// A node's shadow, with what the judge knows beyond its host.
 #[derive(Default)]
 struct Shadow {
-    /// Messages that the machine has said and that wait for nothing: they may leave.
+    /// Messages of the machine that need not wait for the disk, and have not left the node yet.
     free: Vec<Message<ControlPlaneEntry>>,
-    /// A write that failed: it is on the disk, or it is not.
+    /// Batches whose write failed: on the disk they are either all there or not at all.
     pending: Option<Vec<Batch<ControlPlaneEntry>>>,
     calls: u64,
-    /// A flight recording of this start, if it is to be replayed.
+    /// The flight recording of this start, if recordings are checked.
     tape: Option<Tape>,
 }
 
-/// Knows the nodes, and what was found.
+/// Follows all nodes of a run, and collects violations.
 pub struct Judge {
     event_log: EventLog,
     invariants: Invariants,
@@ -47,7 +47,8 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// No nodes yet; the cluster is founded with this on its disks.
+    /// A judge for a cluster without nodes. `founded`: the log index of the founding configuration; `table`: the
+    /// state as founded.
     #[must_use]
     pub fn new(event_log: EventLog, founded: Index, table: Table, lowering: bool) -> Self {
         let invariants = Invariants::new(founded);
@@ -55,30 +56,30 @@ impl Judge {
         Self { event_log, invariants, hosts, shadows, table, findings: Vec::new(), lowering }
     }
 
-    /// What was found, oldest first.
+    /// The violations so far, oldest first.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The table as the log has made it.
+    /// The table that follows from the log.
     #[must_use]
     pub const fn table(&self) -> &Table {
         &self.table
     }
 
-    /// The last place that any node has known to be committed.
+    /// The highest index that any node has known to be committed.
     #[must_use]
     pub fn committed_through(&self) -> Index {
         self.invariants.committed_through()
     }
 
-    /// Every node, as it should be.
+    /// The state of each node's shadow, by number.
     pub fn nodes(&self) -> impl Iterator<Item = (u8, NodeNow<'_>)> {
         self.hosts.iter().map(|(node, host)| (node.0, host.now()))
     }
 
-    /// Notes something that must not be.
+    /// Records a violation of an invariant that is not in the registry.
     pub fn find(&mut self, id: &'static str, found: String, against: String) {
         self.event_log.note("judge", 0, id, &[], || format!("{found}; {against}"));
         if self.findings.len() < 16 {
@@ -93,14 +94,14 @@ impl Judge {
         }
     }
 
-    /// Takes over what the invariants found.
+    /// Takes over the violations that the monitors have found.
     fn collect(&mut self) {
         for violation in self.invariants.violations() {
             self.find(violation.id.entry().id, violation.found, violation.against);
         }
     }
 
-    /// A node starts with what it read from its disk.
+    /// Call when a node starts, with the contents that it has read from its disk.
     pub fn started(&mut self, node: u8, config: Config, durable: Durable<ControlPlaneEntry>) {
         let Ok(mut fresh) = Host::start(config, durable) else {
             self.find(own::DURABLE, format!("n{node} cannot read its snapshot"), "it was written".to_owned());
@@ -121,7 +122,8 @@ impl Judge {
         self.collect();
     }
 
-    /// What a disk holds after a crash: what was acknowledged, and of what was under way all or nothing.
+    /// The expected contents of a disk after a crash: what was acknowledged, and all or nothing of a batch under
+    /// way.
     fn reopened(
         &mut self,
         node: u8,
@@ -147,7 +149,7 @@ impl Judge {
         );
     }
 
-    /// A node is down: all that is left of it is its disk.
+    /// Call when a node's process ends: only its disk is left.
     pub fn died(&mut self, node: u8) {
         self.replay(node);
         let id = NodeId(node);
@@ -166,7 +168,7 @@ impl Judge {
         self.collect();
     }
 
-    /// Plays the recording of a node through the pure machine.
+    /// Replays the flight recording of a node's start through the pure machine.
     fn replay(&mut self, node: u8) {
         let id = NodeId(node);
         let Some(tape) = self.shadows.get_mut(&id).and_then(|shadow| shadow.tape.take()) else { return };
@@ -182,13 +184,13 @@ impl Judge {
         }
     }
 
-    /// A node lost its disk for good.
+    /// Call when a node loses its disk.
     pub fn wiped(&mut self, node: u8) {
         self.hosts.remove(&NodeId(node));
         self.shadows.remove(&NodeId(node));
     }
 
-    /// A driver is about to make this call.
+    /// Call before a driver gives an input to its engine.
     pub fn called(&mut self, node: u8, before: &dyn ControlPlaneConsensus, input: &ControlPlaneInput) {
         let id = NodeId(node);
         let (Some(host), Some(shadow)) = (self.hosts.get_mut(&id), self.shadows.get_mut(&id)) else { return };
@@ -235,7 +237,7 @@ impl Judge {
         self.event_log.note("n", node.into(), "call", &facts, || format!("{input:?}"));
     }
 
-    /// Counts what the machine wants done, and keeps the table as the log makes it.
+    /// Counts the outputs of a machine, and applies committed entries to the table.
     fn performed(&mut self, node: u8, outputs: &[ControlPlaneOutput]) {
         let mut moved = false;
         for output in outputs {
@@ -256,7 +258,7 @@ impl Judge {
         }
     }
 
-    /// A message leaves a node, with what is on the disk now.
+    /// Call when a message leaves a node: judges it against the disk at this moment.
     pub fn sent(&mut self, node: u8, message: &Message<ControlPlaneEntry>) {
         let id = NodeId(node);
         let (Some(host), Some(shadow)) = (self.hosts.get(&id), self.shadows.get_mut(&id)) else { return };
@@ -275,7 +277,7 @@ impl Judge {
         });
     }
 
-    /// The disk says that these batches are durable.
+    /// Call when the disk reports that batches are durable.
     pub fn wrote(&mut self, node: u8, batches: &[Batch<ControlPlaneEntry>]) {
         let id = NodeId(node);
         let (Some(host), Some(shadow)) = (self.hosts.get_mut(&id), self.shadows.get_mut(&id)) else { return };
@@ -287,14 +289,14 @@ impl Judge {
         self.event_log.note("n", node.into(), "durable", &facts, String::new);
     }
 
-    /// The disk gave an error: these batches are on it, or they are not.
+    /// Call when the disk reports an error: the batches are on it or not.
     pub fn failed_to_write(&mut self, node: u8, batches: &[Batch<ControlPlaneEntry>]) {
         if let Some(shadow) = self.shadows.get_mut(&NodeId(node)) {
             shadow.pending = Some(batches.to_vec());
         }
     }
 
-    /// A driver has ended in this state.
+    /// Call when a driver has ended, with the final state of its engine.
     pub fn ended(&mut self, node: u8, after: &dyn ControlPlaneConsensus) {
         let same = self.hosts.get(&NodeId(node)).is_none_or(|host| host.engine.encode() == after.encode());
         self.demand(same, own::LOWERING, || {

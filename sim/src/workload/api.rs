@@ -1,4 +1,4 @@
-//! One request, from node to node until somebody answers it.
+//! A client's requests: each is tried at one node after the other until it is answered.
 
 use crate::host::address;
 use crate::stream::Stream;
@@ -16,65 +16,65 @@ use tokio::time::{sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
-/// Why a request has no answer, as far as it matters for what was done.
+/// Why a request failed, by what is known of its effect.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Failed {
-    /// It was committed, and refused; or it can never be.
+    /// The request was committed and refused, or can never be accepted.
     Refused(v1::Refused),
-    /// It is not in the log, and will not be.
+    /// The request is not in the log and will not be.
     NotCommitted,
-    /// Nobody knows.
+    /// The request may have taken effect or may yet.
     Indeterminate,
-    /// The session is not known any more.
+    /// The session does not exist any more.
     SessionExpired,
 }
 
-/// What was done.
+/// The result of a successful change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Done {
-    /// The place in the log, if it has one.
+    /// Log index of the entry; 0 if there is none.
     pub index: u64,
-    /// The epoch, or the session.
+    /// The new epoch, or the id of the new session.
     pub value: u64,
-    /// The number of the partition, if it was about one.
+    /// Number of the partition; 0 if the request is not about one.
     pub partition: u32,
-    /// It is the answer of an earlier attempt.
+    /// Whether this is the answer to an earlier attempt with the same ticket.
     pub repeated: bool,
 }
 
-/// A partition that was found.
+/// A partition as resolved by a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Found {
-    /// Its record.
+    /// The partition's record.
     pub record: PartitionRecord,
-    /// Its name, if it has one.
+    /// The partition's name; empty if it has none.
     pub name: String,
-    /// As of, if it has a placement.
+    /// Revision of the answer; `None` if the partition has no placement.
     pub revision: Option<Revision>,
 }
 
-/// A request that can be made again.
+/// A change that can be requested again.
 #[derive(Clone, Debug)]
 pub enum Asked {
-    /// A transition.
+    /// A transition of a partition, with a ticket if it belongs to a session.
     Apply(cutover::node::proto::PartitionSelector, Box<Transition>, Option<Ticket>),
-    /// A session.
+    /// Opening of a session.
     Open,
-    /// The end of one.
+    /// Closing of a session.
     Close(SessionId),
 }
 
-/// What one attempt came to.
+/// The result of one attempt at a request.
 enum Attempt<T> {
     Done(T),
     Failed(Failed),
-    /// Certainly nothing was done; somebody else may do it.
+    /// The attempt had no effect; another node, perhaps the one given, may succeed.
     Elsewhere(Option<u8>),
-    /// It may have been done.
+    /// The attempt may have had an effect.
     Unknown,
 }
 
-/// The way of one client to the nodes.
+/// One client's access to the nodes.
 pub struct Api {
     channels: BTreeMap<u8, Channel>,
     nodes: Vec<u8>,
@@ -101,14 +101,14 @@ fn classify<T>(result: Result<Response<T>, Status>) -> Attempt<T> {
 }
 
 impl Api {
-    /// A client of these nodes.
+    /// A client of the given nodes.
     #[must_use]
     pub fn new(nodes: Vec<u8>, patience: Duration, mut chance: Stream) -> Self {
         let at = chance.pick(&nodes).unwrap_or(1);
         Self { channels: BTreeMap::new(), nodes, at, patience, chance }
     }
 
-    /// The way to one node. Nothing is sent before the first request.
+    /// The connection to a node; it is established by the first request.
     pub fn channel(&mut self, node: u8) -> Option<Channel> {
         if let Some(open) = self.channels.get(&node) {
             return Some(open.clone());
@@ -124,7 +124,7 @@ impl Api {
         request
     }
 
-    /// Asks this node next, or any.
+    /// Chooses the node for the next attempt: the hinted one, or a random one.
     pub fn go_elsewhere(&mut self, hint: Option<u8>) {
         let any = self.chance.pick(&self.nodes).unwrap_or(1);
         self.at = hint.unwrap_or(any);
@@ -135,8 +135,8 @@ impl Api {
         sleep(Duration::from_millis(millis)).await;
     }
 
-    /// Asks until there is an answer, or so many attempts had none. An attempt of which nobody knows is made again only
-    /// under a ticket.
+    /// Requests a change until it is answered, at most `attempts` times. An attempt whose effect is unknown is
+    /// repeated only under a ticket.
     pub async fn ask(&mut self, asked: &Asked, attempts: u32) -> Result<Done, Failed> {
         let again = match asked {
             Asked::Apply(_, _, ticket) => ticket.is_some(),
@@ -199,7 +199,7 @@ impl Api {
         timeout(limit, call).await.unwrap_or(Attempt::Unknown)
     }
 
-    /// Resolves a partition; `Ok(None)`: there is none.
+    /// Resolves a partition; `Ok(None)` if it does not exist.
     pub async fn resolve(
         &mut self,
         partition: &cutover::node::proto::PartitionSelector,
@@ -220,7 +220,7 @@ impl Api {
         None
     }
 
-    /// One page of everything.
+    /// One page of the list of partitions.
     pub async fn list(&mut self, after: Option<u32>, limit: u32, attempts: u32) -> Option<v1::ListResponse> {
         for _ in 0..attempts {
             let channel = self.channel(self.at)?;
@@ -236,7 +236,7 @@ impl Api {
         None
     }
 
-    /// Whom to ask after somebody could not answer a read.
+    /// Chooses the next node after a read failed with this status.
     fn after(&mut self, status: Status) {
         match classify::<()>(Err(status)) {
             Attempt::Elsewhere(hint) => self.go_elsewhere(hint),
@@ -244,7 +244,7 @@ impl Api {
         }
     }
 
-    /// Asks the operator's services once; says whether it was done.
+    /// Makes one attempt at an operator's request.
     pub async fn operate(&mut self, wanted: Operation) -> Result<(), Failed> {
         let Some(channel) = self.channel(self.at) else { return Err(Failed::NotCommitted) };
         let mut client = ClusterClient::new(channel);
@@ -273,7 +273,7 @@ impl Api {
         }
     }
 
-    /// The members, as the leader has them.
+    /// The members according to the leader.
     pub async fn members(&mut self) -> Option<v1::MembersResponse> {
         let channel = self.channel(self.at)?;
         let wire = self.request(v1::MembersRequest {});
@@ -293,18 +293,18 @@ impl Api {
         }
     }
 
-    /// The nodes to ask from now on.
+    /// Replaces the set of nodes to ask.
     pub fn know(&mut self, nodes: Vec<u8>) {
         self.nodes = nodes;
     }
 }
 
-/// What an operator asks for.
+/// A request of an operator.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    /// A change of the members.
+    /// A membership change.
     Change(v1::change_members_request::Change),
-    /// Another leader; 0: whoever is furthest.
+    /// A leadership transfer to a node; 0 lets the leader choose.
     Transfer(u8),
 }
 

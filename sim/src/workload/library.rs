@@ -1,4 +1,4 @@
-//! The production client library, as a client of the simulation uses it.
+//! The production client library as a simulated client uses it.
 
 use super::api::{Done, Failed, Found};
 use crate::host::address;
@@ -11,7 +11,7 @@ use cutover::node::proto::{PartitionSelector, v1};
 use std::sync::Arc;
 use tonic::transport::Endpoint;
 
-/// Connections without certificates.
+/// A connector for connections without TLS.
 #[derive(Debug)]
 struct Plain;
 
@@ -24,7 +24,7 @@ impl Dial for Plain {
     }
 }
 
-/// A client of the library's.
+/// A client of the production library for the given nodes.
 pub(super) fn client(nodes: &[u8], patience: Duration, seed: u64) -> Option<client::Client> {
     let addresses = nodes.iter().filter_map(|node| Address::try_from(address(*node).to_string()).ok());
     let options = client::Options {
@@ -36,7 +36,7 @@ pub(super) fn client(nodes: &[u8], patience: Duration, seed: u64) -> Option<clie
     client::Client::new(addresses.collect(), Arc::new(Plain), options).ok()
 }
 
-/// A client with its session, if it has one.
+/// The library's client with its session, if one is open.
 pub(super) struct Library {
     client: client::Client,
     session: Option<Session>,
@@ -46,7 +46,7 @@ fn wire(expected: Expected) -> v1::Expected {
     v1::Expected { migration: expected.migration.0, epoch: expected.epoch.0 }
 }
 
-/// What the library's errors say of a change that was asked for.
+/// Converts an error of the library for a requested change.
 fn failed(error: ClientError) -> Failed {
     match error {
         ClientError::Refused { reason, have, got, .. } => {
@@ -86,7 +86,7 @@ impl Library {
         }
     }
 
-    /// One page of everything.
+    /// One page of the list of partitions.
     pub(super) async fn list(&self, after: Option<PartitionId>) -> Option<v1::ListResponse> {
         self.client.list(after).await.ok()
     }
@@ -111,12 +111,12 @@ impl Library {
                 settled => settled,
             };
         }
-        // What is not settled says whether an attempt may have been taken, and that is held against the log.
+        // An unsettled outcome tells whether an attempt may have been accepted; this is compared with the log.
         let settled = outcome
             .map_err(|unresolved| failed(unresolved.error))
             .and_then(|settled| settled.map_err(failed));
         if matches!(settled, Err(Failed::Indeterminate | Failed::NotCommitted)) {
-            // A request that is given up holds its place among the answers: a new session has all of them free.
+            // An abandoned request keeps its place among the session's answers. A new session has them all free.
             self.session = None;
         }
         settled.map(done)

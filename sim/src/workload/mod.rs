@@ -1,4 +1,4 @@
-//! What clients do to the cluster, through its gRPC services.
+//! The workload: clients, watchers and an operator, which use the cluster's gRPC services.
 
 mod api;
 mod choice;

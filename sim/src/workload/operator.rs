@@ -1,4 +1,4 @@
-//! The operator: hands the leadership over, rebuilds nodes that lost their disks, adds nodes and removes them.
+//! The operator: transfers leadership, rebuilds nodes with lost disks, adds and removes nodes.
 
 use super::api::{Api, Failed, Operation};
 use crate::event_log::EventLog;
@@ -11,14 +11,14 @@ use cutover::node::proto::v1::{self, change_members_request::Change};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// Runs one errand after the other.
+/// Executes one errand after the other.
 pub struct Operator {
     hosts: Hosts,
     event_log: EventLog,
     api: Api,
     chance: Stream,
     errands: mpsc::Receiver<Errand>,
-    /// The node beyond the first ones, if it takes part.
+    /// Whether the additional node is a member at present.
     extra: bool,
 }
 
@@ -27,7 +27,7 @@ fn reference(peer: Peer) -> v1::MemberRef {
 }
 
 impl Operator {
-    /// Takes errands from this queue.
+    /// An operator that takes its errands from a queue.
     #[must_use]
     pub fn new(hosts: Hosts, errands: mpsc::Receiver<Errand>) -> Self {
         let seed = hosts.options.seed;
@@ -37,7 +37,7 @@ impl Operator {
         Self { hosts, event_log, api, chance: Stream::new(seed, "operator", 0), errands, extra: false }
     }
 
-    /// Runs errands until the queue is closed.
+    /// Executes errands until the queue is closed.
     pub async fn run(mut self) {
         while let Some(errand) = self.errands.recv().await {
             match errand {
@@ -96,7 +96,7 @@ impl Operator {
         self.extra = !self.extra;
     }
 
-    /// A node with an empty disk takes part, first as a learner.
+    /// Adds a node with an empty disk, first as a learner, and promotes it.
     async fn join(&mut self, peer: Peer) {
         self.hosts.boot(peer.node.0);
         let Some(registered) = registered(peer.node.0) else { return };
@@ -117,7 +117,7 @@ impl Operator {
         .await;
     }
 
-    /// Asks again and again until the members are so.
+    /// Requests a membership change until the members satisfy `done`.
     async fn until(&mut self, change: Change, done: impl Fn(&[v1::Member]) -> bool) {
         self.api.know(self.hosts.all());
         loop {

@@ -133,7 +133,7 @@ async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
 
 pub(super) async fn transfer(client: &Client, out: &Out, to: Option<u8>) -> Result<(), Failed> {
     let to = client.transfer(to.map(NodeId)).await.map_err(|error| failed(&error))?;
-    out.say(
+    out.result(
         || format!("transferred the leadership to {to}"),
         || json!({ "type": "transferred", "to": to.0 }),
     );

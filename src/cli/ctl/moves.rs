@@ -205,7 +205,7 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
         |found| state(v1::Record::of(&found.record, None).placed.as_ref()),
     );
     let (id, epoch) = (applied.partition, applied.epoch);
-    out.say(
+    out.result(
         || match &asked {
             PartitionSelector::Name(name) => format!("{name} ({id})  {now}@{epoch}"),
             PartitionSelector::Id(_) => format!("{id}  {now}@{epoch}"),
@@ -220,7 +220,7 @@ async fn plan(client: &Client, out: &Out, asked: PartitionSelector, to: Placemen
     let steps = plan.steps.join(", ");
     let (from, to) = (placement(plan.from), placement(plan.to));
     let (migration, epoch, budget) = (plan.migration, plan.draining_epoch, plan.blocked_budget_ms);
-    out.say(
+    out.result(
         || {
             format!(
                 "p{} {from}>{to} as m{migration}, Draining@e{epoch}, writes blocked for at most {budget} ms\nsteps  {steps}",

@@ -40,8 +40,8 @@ pub(super) async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
     Ok(())
 }
 
-pub(super) async fn get(client: &Client, out: &Out, asked: PartitionSelector) -> Result<(), Failed> {
-    let found = client.resolve(asked).await.map_err(|error| failed(&error))?;
+pub(super) async fn get(client: &Client, out: &Out, partition: PartitionSelector) -> Result<(), Failed> {
+    let found = client.resolve(partition).await.map_err(|error| failed(&error))?;
     let record = v1::Record::of(&found.record, found.name.as_ref());
     out.table("partition", &HEAD, &[row(&record)], &[record_json(&record)]);
     Ok(())
@@ -56,24 +56,24 @@ pub(super) async fn watch(client: &Client, out: &Out) -> Result<(), Failed> {
     loop {
         match watch.next().await.map_err(|error| failed(&error))? {
             Update::Everything { records, revision } => {
-                out.say(
+                out.result(
                     || format!("r{revision}  {} partitions", records.len(), revision = revision.0),
                     || json!({ "type": "resync", "revision": revision.0, "partitions": records.len() }),
                 );
                 for record in &records {
-                    say(out, revision.0, record.partition, Some(record));
+                    print_change(out, revision.0, record.partition, Some(record));
                 }
             }
             Update::Changed { partition, record, revision } => {
-                say(out, revision.0, partition, record.as_ref())
+                print_change(out, revision.0, partition, record.as_ref())
             }
         }
     }
 }
 
-fn say(out: &Out, revision: u64, id: PartitionId, record: Option<&PartitionRecord>) {
+fn print_change(out: &Out, revision: u64, id: PartitionId, record: Option<&PartitionRecord>) {
     let wire = record.map(line);
-    out.say(
+    out.result(
         || match &wire {
             Some(record) => {
                 let name = partition(record.partition, &record.name);

@@ -16,7 +16,7 @@ impl Out {
     }
 
     /// Prints one result: a line of text, or a JSON object with a `type`.
-    pub(super) fn say(&self, human: impl FnOnce() -> String, machine: impl FnOnce() -> Value) {
+    pub(super) fn result(&self, human: impl FnOnce() -> String, machine: impl FnOnce() -> Value) {
         match self.format {
             Format::Human => println!("{}", human()),
             Format::Json => println!("{}", machine()),

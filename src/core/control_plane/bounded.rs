@@ -1,5 +1,5 @@
-//! The types that a log entry may be made of: ids and numbers, statements of sinks, and bounded texts. Bytes are none
-//! of these: an entry with bytes anywhere in it does not compile.
+//! A compile-time check that log entries are bounded: they consist of ids, numbers, statements of sinks, and
+//! texts with a length limit. A byte buffer anywhere inside an entry does not compile.
 
 use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName};
 use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
@@ -10,7 +10,7 @@ use crate::core::raft::Peer;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// A type that a log entry may be made of.
+/// Implemented by the types that a log entry may consist of.
 trait Fact {}
 
 macro_rules! small {

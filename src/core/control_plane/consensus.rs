@@ -1,8 +1,9 @@
-//! The seam: what a control plane can do, whatever holds its log.
+//! [`ControlPlaneConsensus`], the interface of an engine, which hides where the log is held.
 //!
-//! The published seam has `append`, which returns a committed index or `NotLeader`. That cannot be: a leader may lose its
-//! office while an entry is on its way, and then nobody knows whether it will be committed. So a proposal has a name, and
-//! what comes of it arrives with the other outputs: committed, rejected, or indeterminate.
+//! The published interface (reddb) has an `append` that returns a committed index or `NotLeader`. A leader
+//! can be deposed while an entry is in flight, so that nobody knows whether it will be committed. Here a
+//! proposal returns an id, and its outcome comes later among the outputs: committed, rejected, or
+//! indeterminate.
 
 use super::{
     Accepted, ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneError, ControlPlaneIndex,
@@ -15,76 +16,78 @@ use crate::core::raft::{
 };
 use alloc::vec::Vec;
 
-/// What an engine wants done, in this order.
+/// An output of an engine. Outputs are performed in order.
 pub type ControlPlaneOutput = Output<ControlPlaneState>;
 
-/// The term and the vote that are on the disk: what keeps a node from voting twice in a term across restarts.
+/// The durable term and vote, which keep a node from voting twice in a term across restarts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DurableVoteState {
-    /// The highest term that this node has taken part in.
+    /// The latest term that this node has seen.
     pub term: ControlPlaneTerm,
-    /// Who has its vote in it.
+    /// The candidate that has this node's vote in that term.
     pub voted_for: Option<Peer>,
-    /// Who that is by certificate, if this node knows.
+    /// The identity of that candidate, if this node's directory has it.
     pub identity: Option<ClusterVoterIdentity>,
 }
 
 impl DurableVoteState {
-    /// That of a node that has never voted.
+    /// The state before the first election: term 0, no vote.
     #[must_use]
     pub const fn initial() -> Self {
         Self { term: ControlPlaneTerm::GENESIS, voted_for: None, identity: None }
     }
 }
 
-/// An engine: holds the log, in one process or in a cluster. Whoever drives it knows this trait alone.
+/// An engine: a control plane's log and state machine, replicated or in one process. Drivers use this trait
+/// only.
 ///
-/// It is sans-I/O: an input goes in, and outputs come out in the order in which they must take effect. A
-/// [`Output::Persist`] is written before anything behind it that [rests on the disk](crate::core::raft::Body::after_persist)
-/// leaves, and reported with [`ControlPlaneInput::Synced`].
+/// An engine does no I/O: it takes inputs, and emits outputs in the order in which they must take effect. An
+/// [`Output::Persist`] must be durable before any later message that [depends on
+/// it](crate::core::raft::Body::after_persist) is sent, and is reported with [`ControlPlaneInput::Synced`].
 pub trait ControlPlaneConsensus {
-    /// The name of this kind of engine. A recording keeps it, to start the same kind again.
+    /// The name of this kind of engine. A recording stores it, so that a replay starts the same kind.
     fn name(&self) -> &'static str;
 
-    /// The engine at this moment, in numbers.
+    /// Role, term, indexes and configuration of the engine at this moment.
     fn status(&self) -> ControlPlaneStatus;
 
-    /// Everything that follows from the committed log: the state, the sessions, and the committed configuration.
+    /// The applied state: state machine, sessions, and committed configuration.
     fn applied(&self) -> &Applied<ControlPlaneState>;
 
-    /// The configurations in the log that are not committed, each in force from its place on.
+    /// The configurations in the log that are not known to be committed, each with its index. A configuration
+    /// is in effect from its index on.
     fn uncommitted_configurations(&self) -> &[(Index, Configuration)];
 
-    /// Who the members are, and where, in the newest configuration of the log.
+    /// The members and their addresses in the newest configuration of the log, committed or not.
     fn members(&self) -> Vec<(NodeId, Registered)>;
 
-    /// How far the other members are; empty, unless this node leads.
+    /// The replication progress of the other members; empty unless this node is the leader.
     fn followers(&self) -> Vec<FollowerStatus>;
 
-    /// The term and vote on the disk.
+    /// The durable term and vote.
     fn durable_vote(&self) -> DurableVoteState;
 
-    /// All of its state in bytes; outputs that were not taken yet are left out. Two engines of one kind are in the same
-    /// state if and only if their bytes are the same.
+    /// The engine's state as bytes, without outputs that were not taken. Two engines of the same kind are in
+    /// the same state iff their bytes are equal.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     fn encode(&self) -> Result<Vec<u8>, postcard::Error>;
 
-    /// Takes an input.
+    /// Handles an input. The outputs are collected for [`Self::take_outputs`].
     ///
     /// # Errors
-    /// [`ControlPlaneError`]: then a proposal is not in the log, and will not be, and a read does not wait.
+    /// [`ControlPlaneError`]: the input is refused. A refused proposal is not in the log and never will be.
     fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError>;
 
-    /// What is to be done, in this order; asked for after every input.
-    #[must_use = "what an engine wants done has to be done, in this order"]
+    /// Takes the outputs emitted since the last call. Called after every input.
+    #[must_use = "the outputs of an engine must be performed in order"]
     fn take_outputs(&mut self) -> Vec<ControlPlaneOutput>;
 
-    /// Proposes an entry: [`ControlPlaneInput::Propose`].
+    /// Proposes an entry. Returns its id; the outcome is an [`Output::Decided`] with that id.
     ///
     /// # Errors
-    /// As [`Self::handle`].
+    /// As for [`Self::handle`].
     fn propose(
         &mut self,
         entry: ControlPlaneEntry,
@@ -94,90 +97,92 @@ pub trait ControlPlaneConsensus {
         self.handle(ControlPlaneInput::Propose(content)).and_then(Accepted::proposal)
     }
 
-    /// Proposes to open a session.
+    /// Proposes to open a session. Its id comes with the outcome.
     ///
     /// # Errors
-    /// As [`Self::handle`].
+    /// As for [`Self::handle`].
     fn open_session(&mut self) -> Result<ProposalId, ControlPlaneError> {
         self.handle(ControlPlaneInput::Propose(Content::OpenSession)).and_then(Accepted::proposal)
     }
 
-    /// Proposes to close a session.
+    /// Proposes to close a session. The outcome is an [`Output::Decided`].
     ///
     /// # Errors
-    /// As [`Self::handle`].
+    /// As for [`Self::handle`].
     fn close_session(&mut self, session: SessionId) -> Result<ProposalId, ControlPlaneError> {
         let content = Content::CloseSession(session);
         self.handle(ControlPlaneInput::Propose(content)).and_then(Accepted::proposal)
     }
 
-    /// Begins a read. Once the outcome says so, [`Self::state`] is what is read.
+    /// Starts a linearizable read. When the [`Output::Read`] with the returned id is `Ok`, [`Self::state`]
+    /// may be read.
     ///
     /// # Errors
-    /// As [`Self::handle`].
+    /// As for [`Self::handle`].
     fn read(&mut self) -> Result<ReadId, ControlPlaneError> {
         self.handle(ControlPlaneInput::Read).and_then(Accepted::read)
     }
 
-    /// Takes a message of another node. One that the engine does not take is lost.
+    /// Handles a message from another node. A message that the engine refuses is dropped.
     fn receive(&mut self, message: Message<ControlPlaneEntry>) {
         let _lost = self.handle(ControlPlaneInput::Received(message));
     }
 
-    /// Takes the end of a timer.
+    /// Handles the firing of a timer.
     fn fire(&mut self, timer: Timer) {
         let _nobody_waits = self.handle(ControlPlaneInput::TimerFired(timer));
     }
 
-    /// Takes word that a batch, and every batch before it, is durable.
+    /// Handles the report that this batch and all before it are durable.
     fn synced(&mut self, through: BatchNumber) {
         let _nobody_waits = self.handle(ControlPlaneInput::Synced(through));
     }
 
-    /// Takes the wish that another node leads; the outcome is an [`Output::Transfer`].
+    /// Starts a transfer of leadership. The outcome is an [`Output::Transfer`].
     fn transfer(&mut self, to: NodeId) {
         let _an_output_says = self.handle(ControlPlaneInput::Transfer(to));
     }
 
-    /// Whether this node leads.
+    /// Whether this node is the leader of its term.
     fn is_leader(&self) -> bool {
         self.status().leads()
     }
 
-    /// The current term.
+    /// The latest term that this node has seen.
     fn current_term(&self) -> ControlPlaneTerm {
         self.status().term
     }
 
-    /// Who leads in it, if this node knows.
+    /// The identity of the current term's leader, if this node knows it.
     fn leader(&self) -> Option<ClusterVoterIdentity> {
         self.status().leader.and_then(|node| self.state().identity(node).cloned())
     }
 
-    /// The last place that this node knows to be committed, from 1; `None` before there is any.
+    /// The last index known to be committed; `None` before the first one.
     fn commit_index(&self) -> Option<ControlPlaneIndex> {
         Some(self.applied().last().index).filter(|commit| *commit > Index::ZERO)
     }
 
-    /// The state after everything committed up to there.
+    /// The state machine after all entries known to be committed.
     fn state(&self) -> &ControlPlaneState {
         self.applied().machine()
     }
 
-    /// The configuration in force: the newest one in the log.
+    /// The configuration in effect: the newest one in the log, committed or not.
     fn configuration(&self) -> &Configuration {
         let newest = self.uncommitted_configurations().last();
         newest.map_or_else(|| self.applied().configuration(), |(_, configuration)| configuration)
     }
 
-    /// The voter that has most of this leader's log: the one to hand over to.
+    /// The voter whose log matches the most of this leader's, to which leadership is best transferred. `None`
+    /// if this node does not lead or is the only voter.
     fn successor(&self) -> Option<NodeId> {
         let voters = self.followers().into_iter().filter(|follower| follower.votes);
         voters.max_by_key(|follower| follower.matched).map(|follower| follower.peer.node)
     }
 
-    /// Whether this node is the only voter and does not stand for election yet. Nobody else can be elected, so its election
-    /// timeout may end at once.
+    /// Whether this node is the only voter and has not been elected yet. It may then campaign at once, since
+    /// no other node can be elected.
     fn is_unelected_sole_voter(&self) -> bool {
         let (ControlPlaneStatus { role, config, .. }, configuration) = (self.status(), self.configuration());
         let alone = configuration.is_voter(config.me) && configuration.voters().count() == 1;

@@ -6,12 +6,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// A registered node: the identity that it must prove, and its addresses.
+/// The registration of a node: the identity that its certificate must have, and its addresses.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Registered {
-    /// The subject of its certificate.
+    /// The subject of the node's certificate.
     pub identity: ClusterVoterIdentity,
-    /// Its addresses.
+    /// The addresses for peers and clients.
     pub endpoints: Endpoints,
 }
 
@@ -21,7 +21,7 @@ impl From<ClusterVoterIdentity> for Registered {
     }
 }
 
-/// The directory of a control plane.
+/// The committed directory of names: identities and addresses of nodes, names of partitions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Directory {
     /// Sorted by node.
@@ -46,25 +46,25 @@ impl Directory {
         &self.nodes
     }
 
-    /// The registration of a node.
+    /// The registration of a node; `None` if it is not a member.
     #[must_use]
     pub fn node(&self, node: NodeId) -> Option<&Registered> {
         self.nodes.iter().find(|(other, _)| *other == node).map(|(_, registered)| registered)
     }
 
-    /// The node with this identity.
+    /// The node that is registered with this identity.
     #[must_use]
     pub fn node_of(&self, identity: &ClusterVoterIdentity) -> Option<NodeId> {
         self.nodes.iter().find(|(_, other)| other.identity == *identity).map(|(node, _)| *node)
     }
 
-    /// The partition with this name.
+    /// The number of the partition with this name.
     #[must_use]
     pub fn partition(&self, name: &PartitionName) -> Option<PartitionId> {
         self.partitions.get(name).copied()
     }
 
-    /// The name of a partition, if it has one.
+    /// The name of a partition; `None` if it was created by number.
     #[must_use]
     pub fn name(&self, partition: PartitionId) -> Option<&PartitionName> {
         self.names.get(&partition)
@@ -80,7 +80,7 @@ impl Directory {
         self.nodes.retain(|(other, _)| *other != node);
     }
 
-    /// The number that a name has, or would get; numbers that are in use without a name are stepped over.
+    /// The number that a name has, or would get if it were created now: the next one that no partition uses.
     pub(super) fn number_for(
         &self,
         name: &PartitionName,

@@ -1,4 +1,4 @@
-//! The replicated engine: a [`Node`] behind the seam.
+//! The replicated engine: a Raft [`Node`] behind [`ControlPlaneConsensus`].
 
 use super::{
     Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
@@ -15,61 +15,61 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-/// What a new cluster begins with.
+/// The initial state of a new cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Founder {
-    /// Its voters, and who they are. An operator founds a cluster with one; the others join.
+    /// The voters and their registrations. A cluster is founded with one voter; other nodes join it.
     pub voters: Vec<(Peer, Registered)>,
-    /// Bounds of the table.
+    /// Limits of the placement table.
     pub caps: Caps,
-    /// Bounds of the sessions.
+    /// Limits of the sessions.
     pub sessions: SessionLimits,
 }
 
 impl Founder {
-    /// The first disk of the cluster.
+    /// The initial disk of the cluster's first node.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     pub fn disk(&self) -> Result<Durable<ControlPlaneEntry>, StartError> {
         let voters = Configuration::of_voters(self.voters.iter().map(|(peer, _)| *peer));
         let members = self.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
         Durable::founding(voters, self.sessions, ControlPlaneState::new(self.caps, members))
     }
 
-    /// The disk of a node that is to join.
+    /// The initial disk of a node that joins a cluster: empty, without a configuration.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     pub fn empty_disk(&self) -> Result<Durable<ControlPlaneEntry>, StartError> {
         Durable::joining(self.sessions, ControlPlaneState::new(self.caps, []))
     }
 }
 
-/// One node of a cluster. Written down between two inputs, when its outputs are taken.
+/// The engine of one node of a cluster. Serializable between two inputs, when its outputs have been taken.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ReplicatedControlPlane {
     node: Node<ControlPlaneState>,
-    /// Reads begun since the start.
+    /// Reads requested since the start; the last one is the newest read id.
     reads: u64,
     #[serde(skip)]
     outputs: Vec<ControlPlaneOutput>,
 }
 
 impl ReplicatedControlPlane {
-    /// Its name in recordings.
+    /// The name of this kind of engine, in recordings.
     pub const NAME: &'static str = "replicated";
 
-    /// Starts with what is on the disk.
+    /// Starts a node with the content of its disk, as a follower.
     ///
     /// # Errors
-    /// [`StartError`], if its snapshot cannot be read.
+    /// [`StartError`] if the snapshot cannot be decoded.
     pub fn start(config: Config, durable: Durable<ControlPlaneEntry>) -> Result<Self, StartError> {
         let (node, outputs) = Node::start(config, durable)?;
         Ok(Self { node, reads: 0, outputs })
     }
 
-    /// The node.
+    /// The Raft node.
     #[must_use]
     pub const fn node(&self) -> &Node<ControlPlaneState> {
         &self.node
@@ -79,9 +79,10 @@ impl ReplicatedControlPlane {
         self.state().identity(node).cloned()
     }
 
-    /// Hands an input to the node. What it rejects at once is not among the outputs, but returned.
+    /// Passes a proposal to the node. A rejection among the outputs is returned as an error instead.
     fn submit(&mut self, content: Content<ControlPlaneEntry>) -> Result<ProposalId, ControlPlaneError> {
-        // Where it goes if it is taken: no other proposal ever has that place in that term.
+        // The position that the entry gets if it is accepted. It is unique: a term has one leader, which
+        // fills each index once.
         let (term, index) = (self.node.hard_state().term, self.node.log().last().index.next());
         let id = ProposalId(LogPosition { term, index });
         let mut rejected = None;
@@ -99,7 +100,7 @@ impl ReplicatedControlPlane {
         }
     }
 
-    /// Likewise.
+    /// Requests a read index from the node. A refusal among the outputs is returned as an error instead.
     fn begin_read(&mut self) -> Result<ReadId, ControlPlaneError> {
         let id = ReadId(self.reads + 1);
         let mut refused = None;
@@ -126,8 +127,8 @@ impl ReplicatedControlPlane {
         ControlPlaneError::NotLeader { leader: leader.and_then(|node| self.identity_of(node)) }
     }
 
-    /// Every member goes by an identity of its own; the directory of a leader that takes a change is complete, because no
-    /// other change is on its way then.
+    /// Refuses to admit a node under another member's identity. A leader that accepts a change has all
+    /// earlier changes in its directory, because it allows one uncommitted change at a time.
     fn check_identity(&self, content: &Content<ControlPlaneEntry>) -> Result<(), ControlPlaneError> {
         let Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } = content else {
             return Ok(());
@@ -173,7 +174,8 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
         self.node.uncommitted_configurations()
     }
 
-    /// The members that are committed, and those that the log has on top: a configuration is in force once appended.
+    /// The committed members, and those admitted by uncommitted entries: a configuration is in effect once
+    /// appended.
     fn members(&self) -> Vec<(NodeId, Registered)> {
         let mut members: Vec<(NodeId, Registered)> = self.state().directory().nodes().to_vec();
         for entry in self.node.log().from(self.node.commit().next(), u32::MAX) {
@@ -234,7 +236,7 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
 }
 
 impl Relabel for ReplicatedControlPlane {
-    /// Outputs that were not taken yet are not renamed: there are none between two inputs.
+    /// Outputs that were not taken are copied without renaming; between two inputs there are none.
     fn relabel(&self, names: &dyn Names) -> Self {
         Self { node: self.node.relabel(names), reads: self.reads, outputs: self.outputs.clone() }
     }

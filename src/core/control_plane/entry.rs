@@ -85,7 +85,7 @@ pub enum ControlPlaneEntry {
         name: PartitionName,
         /// The placement of its first copy.
         placement: Placement,
-        /// The guarantee that the store there can give.
+        /// The guarantee that the sink there can give.
         guarantee: Guarantee,
     },
     /// The first entry of a leader's term, appended by the leader only.

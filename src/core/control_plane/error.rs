@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use thiserror::Error;
 
-/// Why nothing was proposed. A proposal gets an outcome instead, with the other outputs.
+/// Why an engine refuses an input. For a proposal: nothing was appended, so there will be no outcome.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Error)]
 pub enum ControlPlaneError {
     /// This node is not the leader. Only the leader accepts writes.
@@ -26,7 +26,7 @@ pub enum ControlPlaneError {
         /// The node that has it.
         by: NodeId,
     },
-    /// The control plane is one process without a port for peers, so nobody can join it.
+    /// This node is a control plane of one process: it takes no messages of peers and admits no members.
     #[error("this node runs alone, without a port for peers, and admits nobody: give it a listen.peer first")]
     RunsAlone,
     /// The leader rejected the proposal.
@@ -38,7 +38,8 @@ pub enum ControlPlaneError {
 }
 
 impl ControlPlaneError {
-    /// The same as an error of a migration store. In every case nothing was committed.
+    /// The same error for a [`MigrationStore`](crate::core::migration::MigrationStore). In every case nothing
+    /// was committed.
     #[must_use]
     pub const fn failure(&self) -> BackendFailure {
         match self {
@@ -53,7 +54,7 @@ impl ControlPlaneError {
     }
 }
 
-/// The reason why a store on top of the log does not know the outcome of a command.
+/// The same rejection for a [`MigrationStore`](crate::core::migration::MigrationStore).
 pub(super) const fn rejected(rejection: &Rejection) -> BackendFailure {
     match rejection {
         Rejection::NotLeader { .. } | Rejection::Transferring { .. } | Rejection::Halted => {

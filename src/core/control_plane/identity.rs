@@ -1,32 +1,34 @@
-//! Who a voter is: the subject of its X.509 certificate, as one canonical RFC 4514 string.
+//! The identity of a voter: the subject of its X.509 certificate, as a canonical RFC 4514 string.
 //!
-//! A certificate holds its subject in DER. Tools print it as a text, and one subject has many: `cn=node-a, O=x`,
-//! `CN=node\2da,O=x` and `2.5.4.3=#0c066e6f64652d61,o=x` are one. Whatever is compared, stored or voted for is the
-//! canonical text, so that a name admitted in one spelling is the same member in another.
+//! A certificate holds its subject in DER. Tools print it as text, and the same subject has many spellings:
+//! `cn=node-a, O=x`, `CN=node\2da,O=x` and `2.5.4.3=#0c066e6f64652d61,o=x` are the same. Identities are
+//! compared and stored in canonical form, so a member that was admitted in one spelling is recognised in
+//! every other.
 //!
 //! | part | canonical |
 //! | --- | --- |
-//! | attribute type | upper case; the types of RFC 4514 section 3 by their short name, whatever they were given by |
-//! | white space around `,` `+` `=` | none; RFC 2253 and RFC 1779 let tools print it |
-//! | value | only what must be escaped is, with a `\` and the character itself: never a hex pair |
-//! | value as `#` and BER | a string of a known character set becomes that text; all else stays, in lower case |
-//! | attributes of one RDN | sorted, because an RDN is a set |
-//! | RDNs | as given, because a name is a sequence; RFC 4514 begins with the certificate's last, and the caller must |
+//! | attribute type | upper case; the types of RFC 4514 section 3 by their short names, however they were given |
+//! | white space around `,` `+` `=` | removed; RFC 2253 and RFC 1779 allow tools to print it |
+//! | value | escaped only where required, as `\` and the character itself, never as a hex pair |
+//! | value as `#` and BER | decoded if it is a string of a known character set; otherwise kept, in lower case |
+//! | attributes of one RDN | sorted, since an RDN is a set |
+//! | RDNs | in the given order, since a name is a sequence; RFC 4514 text begins with the certificate's last RDN |
 //!
-//! **Values compare exactly.** A directory folds case and runs of spaces (RFC 4518); this does not. To a certificate
-//! authority that does not fold either, `CN=node-a` and `CN=Node-A` are two holders, and folding would let the one
-//! vote as the other. To take one name for two costs a refused connection; to take two for one costs the cluster. For
-//! the same reason nothing is normalised: `é` as one code point and as two are two names.
+//! **Values are compared exactly.** Directories ignore case and runs of spaces (RFC 4518); this module does
+//! not. A certificate authority that distinguishes them could issue `CN=node-a` and `CN=Node-A` to two
+//! holders; if they were equal here, one could vote as the other. Treating one name as two costs a refused
+//! connection; treating two names as one costs the cluster its safety. For the same reason Unicode is not
+//! normalised: `é` as one code point and as two are different names.
 //!
-//! **What cannot be seen is refused.** People read identities when they admit a member. So no control character, none
-//! that turns the direction of a text or takes no room (that includes the joiners of Persian and Indic scripts, and
-//! variation selectors), no white space other than U+0020, and no U+FFFD, which is what a lossy decoder leaves of two
-//! different names. Letters of other scripts that look like Latin ones are let through: only the certificate authority
-//! can tell whom it names so.
+//! **Invisible characters are refused**, because people read identities when they admit a member: control
+//! characters, characters that change the direction of text or have no width (including the joiners of
+//! Persian and Indic scripts, and variation selectors), white space other than U+0020, and U+FFFD, to which a
+//! lossy decoder maps different names. Letters of other scripts that look like Latin ones are allowed: only
+//! the certificate authority can know which name is meant.
 //!
-//! RFC 4514 is the whole grammar: neither `;` between RDNs, nor values in quotes, nor `OID.` in front of a type, nor
-//! `/CN=a` is read. A descriptor outside of the table is not resolved, and its OID in its place is another identity;
-//! so the subjects of one cluster come from one printer.
+//! The grammar is that of RFC 4514 only: `;` between RDNs, values in quotes, `OID.` before a type, and
+//! `/CN=a` are refused. An attribute type that is not in the table is not converted to or from its OID, so
+//! the two spellings are different identities: all subjects of a cluster should be printed by the same tool.
 
 mod error;
 mod parse;
@@ -62,17 +64,19 @@ pub struct ClusterVoterIdentity {
 }
 
 impl ClusterVoterIdentity {
-    /// Bytes of the canonical form, at most, so that an identity fits into a log entry several times.
+    /// The longest canonical form, in bytes: an identity must fit into a log entry several times.
     pub const BYTES_MAX: u32 = error::BYTES_MAX;
-    /// RDNs of a subject, at most.
+    /// The most RDNs in a subject.
     pub const RDNS_MAX: u32 = error::RDNS_MAX;
-    /// Bytes that are read, at most: eight for each canonical one, as many as a `UniversalString` in hex takes.
+    /// The longest input, in bytes: eight times the canonical limit, which is what a `UniversalString` in hex
+    /// needs.
     pub const WRITTEN_BYTES_MAX: u32 = error::WRITTEN_BYTES_MAX;
 
-    /// The voter whose certificate has this subject, in any spelling of RFC 4514.
+    /// Parses a certificate's subject, in any spelling that RFC 4514 allows.
     ///
     /// # Errors
-    /// [`IdentityError`]: it is no such text, has not exactly one CN, holds what cannot be seen, or is too long.
+    /// [`IdentityError`] if the text is not a subject, does not have exactly one CN, has invisible
+    /// characters, or is too long.
     pub fn from_certificate_subject(subject: &str) -> Result<Self, IdentityError> {
         let have = count(subject.len());
         if have > Self::WRITTEN_BYTES_MAX {
@@ -95,10 +99,10 @@ impl ClusterVoterIdentity {
         Ok(Self { canonical, common_name })
     }
 
-    /// The same for bytes, which may not be UTF-8.
+    /// As [`ClusterVoterIdentity::from_certificate_subject`], for bytes that may not be UTF-8.
     ///
     /// # Errors
-    /// [`IdentityError::NotUtf8`], and those of [`ClusterVoterIdentity::from_certificate_subject`].
+    /// [`IdentityError::NotUtf8`], or an error of [`ClusterVoterIdentity::from_certificate_subject`].
     pub fn from_certificate_subject_bytes(subject: &[u8]) -> Result<Self, IdentityError> {
         let have = count(subject.len());
         if have > Self::WRITTEN_BYTES_MAX {
@@ -114,13 +118,14 @@ impl ClusterVoterIdentity {
         }
     }
 
-    /// The canonical form: 4 to [`ClusterVoterIdentity::BYTES_MAX`] bytes. It is read as this very identity.
+    /// The canonical form, 4 to [`ClusterVoterIdentity::BYTES_MAX`] bytes. Parsing it gives the same
+    /// identity.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.canonical
     }
 
-    /// The value of the CN, with nothing escaped. To show, not to compare: two subjects may share it.
+    /// The value of the CN, unescaped. For display only: two identities may have the same CN.
     #[must_use]
     pub fn common_name(&self) -> &str {
         &self.common_name
@@ -133,8 +138,8 @@ impl fmt::Display for ClusterVoterIdentity {
     }
 }
 
-/// Any spelling is accepted and becomes the canonical one, so bytes of another spelling decode too. Where one encoding
-/// is required, as in a log entry, the decoded value is encoded again and compared.
+/// Accepts any spelling. Where a unique encoding is required, as for a log entry, the caller encodes the
+/// decoded value again and compares.
 impl TryFrom<String> for ClusterVoterIdentity {
     type Error = IdentityError;
 
@@ -149,7 +154,7 @@ impl From<ClusterVoterIdentity> for String {
     }
 }
 
-/// The only CN, in any RDN.
+/// The value of the CN; an error unless the subject has exactly one, in any RDN.
 fn common_name(rdns: &[Vec<Attribute>]) -> Result<&str, IdentityError> {
     let all: Vec<&Attribute> = rdns.iter().flatten().filter(|part| part.name == COMMON_NAME).collect();
     let [one] = all.as_slice() else {
@@ -168,7 +173,7 @@ fn common_name(rdns: &[Vec<Attribute>]) -> Result<&str, IdentityError> {
     }
 }
 
-/// An RDN in canonical form.
+/// The canonical form of an RDN.
 fn rdn_text(rdn: &[Attribute]) -> String {
     let mut parts: Vec<(&str, String)> =
         rdn.iter().map(|part| (part.name.as_str(), part.value.to_string())).collect();

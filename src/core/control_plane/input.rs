@@ -1,44 +1,47 @@
-//! What an engine is given: the one vocabulary of whoever drives it, of recordings, and of the engines.
+//! The inputs of an engine, used by drivers, recordings and engines alike.
 
 use super::{ControlPlaneEntry, ControlPlaneError};
 use crate::core::ids::NodeId;
 use crate::core::raft::{BatchNumber, Content, Message, ProposalId, ReadId, Rejection, Timer};
 use serde::{Deserialize, Serialize};
 
-/// One input of an engine, with everything in it.
+/// An input of an engine. It has all that the engine needs to handle it, so that recorded inputs can be
+/// replayed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ControlPlaneInput {
-    /// A message of another node.
+    /// A message from another node arrived.
     Received(Message<ControlPlaneEntry>),
-    /// A timer ended.
+    /// A timer that the engine set has fired.
     TimerFired(Timer),
     /// This batch is durable, and every batch before it.
     Synced(BatchNumber),
-    /// Somebody wants an entry in the log, or a session opened or closed; leader only. With a ticket, a second proposal of
-    /// the same is applied once. The id of a session comes with the outcome.
+    /// A proposal to append an entry, or to open or close a session; only the leader accepts it. A payload
+    /// that is proposed again with the same ticket is applied once. The id of a session comes with the
+    /// outcome.
     Propose(Content<ControlPlaneEntry>),
-    /// Somebody wants to read what is committed by now, or later; leader only.
+    /// A linearizable read: it sees everything committed before this input. Only the leader accepts it.
     Read,
-    /// An operator wants this node to lead.
+    /// A request to transfer leadership to this node.
     Transfer(NodeId),
 }
 
-/// What an engine says at once to an input that it takes.
+/// What an engine returns at once for an input that it accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Accepted {
-    /// Nothing: nobody waits for an answer.
+    /// Nothing: the input has no outcome of its own.
     Event,
-    /// The name of a proposal; its outcome is an [`Output::Decided`](crate::core::raft::Output::Decided).
+    /// The id of a proposal; its outcome is an [`Output::Decided`](crate::core::raft::Output::Decided).
     Proposal(ProposalId),
-    /// The name of a read; its outcome is an [`Output::Read`](crate::core::raft::Output::Read).
+    /// The id of a read; its outcome is an [`Output::Read`](crate::core::raft::Output::Read).
     Read(ReadId),
 }
 
 impl Accepted {
-    /// The name of a proposal.
+    /// The id of the proposal.
     ///
     /// # Errors
-    /// As if the engine had stopped, if it answers a proposal with anything else: it is not to be relied on.
+    /// [`Rejection::Halted`] if the engine returned anything else for a proposal, which is a bug of the
+    /// engine.
     pub const fn proposal(self) -> Result<ProposalId, ControlPlaneError> {
         match self {
             Self::Proposal(id) => Ok(id),
@@ -46,10 +49,10 @@ impl Accepted {
         }
     }
 
-    /// The name of a read.
+    /// The id of the read.
     ///
     /// # Errors
-    /// As if the engine had stopped, if it answers a read with anything else.
+    /// [`Rejection::Halted`] if the engine returned anything else for a read, which is a bug of the engine.
     pub const fn read(self) -> Result<ReadId, ControlPlaneError> {
         match self {
             Self::Read(id) => Ok(id),

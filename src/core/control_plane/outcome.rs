@@ -1,4 +1,5 @@
-//! What a [`MigrationStore`](crate::core::migration::MigrationStore) on the log says of a transition.
+//! Conversion of a proposal's outcome into the result of a
+//! [`MigrationStore`](crate::core::migration::MigrationStore).
 
 use super::Answer;
 use super::error::rejected;
@@ -6,10 +7,12 @@ use crate::core::ids::Epoch;
 use crate::core::migration::{BackendFailure, MigrationError};
 use crate::core::raft::{Effect, Outcome, SessionRefusal};
 
-/// What a [`MigrationStore`](crate::core::migration::MigrationStore) says of a transition with this outcome.
+/// The result that a [`MigrationStore`](crate::core::migration::MigrationStore) returns for a transition with
+/// this outcome.
 ///
 /// # Errors
-/// The table's refusal, or [`MigrationError::Backend`] if there is no answer of the table.
+/// The table's refusal, or [`MigrationError::Backend`] if the entry was not applied or its outcome is
+/// unknown.
 pub fn epoch_of(outcome: &Outcome<Answer>) -> Result<Epoch, MigrationError> {
     match outcome {
         Outcome::Committed { effect, .. } => match effect {
@@ -27,7 +30,7 @@ pub fn epoch_of(outcome: &Outcome<Answer>) -> Result<Epoch, MigrationError> {
     }
 }
 
-/// A session that does not know the answer does not know whether there was one.
+/// A session that has expired, or no longer keeps the answer, leaves it open whether the request was applied.
 const fn under_session(refusal: SessionRefusal) -> BackendFailure {
     match refusal {
         SessionRefusal::Expired { .. } | SessionRefusal::Acknowledged { .. } => BackendFailure::Indeterminate,

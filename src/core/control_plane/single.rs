@@ -1,4 +1,4 @@
-//! The engine of one process: it leads from the start, and talks to nobody.
+//! The single-node engine: a control plane in one process, without peers.
 
 use super::{
     Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError,
@@ -15,27 +15,27 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A control plane in one process: the embedded default, and that of a node without a port for peers.
+/// A control plane in one process: embedded in an application, or on a node without a port for peers.
 ///
-/// It is the replicated engine with one voter, so whatever holds for a cluster holds for it, on the same disk: a node may
-/// come back as [`ReplicatedControlPlane`] and grow into a cluster. What differs is what needs others. It stands for
-/// election as it starts, sets no timers, takes no messages, and refuses to admit members
+/// It is a [`ReplicatedControlPlane`] with one voter on the same disk format, so the node can later start as
+/// a replicated one and grow into a cluster. It differs where peers are concerned: it campaigns when it
+/// starts, sets no timers, takes no messages, and refuses to admit or promote members
 /// ([`ControlPlaneError::RunsAlone`]).
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct SingleNodeControlPlane {
     engine: ReplicatedControlPlane,
 }
 
-/// Why a node does not start alone.
+/// Why a disk cannot be opened by a single-node engine.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum AloneError {
-    /// Its snapshot cannot be read.
+    /// The snapshot cannot be decoded.
     #[error(transparent)]
     Snapshot(#[from] StartError),
-    /// Its log has other members, who may decide without it.
+    /// The log's configuration is not this node alone. Other voters could decide without it.
     #[error("the members in its log are {}, expected {me} alone", list(.found))]
     OtherMembers {
-        /// The node.
+        /// The node that was to start.
         me: Peer,
         /// The members of the newest configuration.
         found: Vec<Peer>,
@@ -50,13 +50,14 @@ fn list(members: &[Peer]) -> String {
 }
 
 impl SingleNodeControlPlane {
-    /// Its name in recordings.
+    /// The name of this kind of engine, in recordings.
     pub const NAME: &'static str = "single";
 
-    /// Founds it, and stands for the first term. It leads as soon as its vote is durable.
+    /// Founds a control plane, and campaigns in term 1. It becomes the leader as soon as its vote is durable.
+    /// Also returns the initial disk, which the caller must write first.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     pub fn bootstrap_leader(
         config: Config,
         identity: ClusterVoterIdentity,
@@ -67,7 +68,7 @@ impl SingleNodeControlPlane {
         Ok((Self::start(config, disk.clone())?, disk))
     }
 
-    /// Starts with what is on the disk, if that is a control plane of this node alone.
+    /// Starts with the content of a disk, if its configuration is this node alone.
     ///
     /// # Errors
     /// [`AloneError`]
@@ -83,17 +84,18 @@ impl SingleNodeControlPlane {
         Err(AloneError::OtherMembers { me: config.me, found })
     }
 
-    /// Starts with what is on the disk, and stands for the next term.
+    /// Starts with the content of a disk, without a check of its configuration, and campaigns in the next
+    /// term.
     ///
     /// # Errors
-    /// [`StartError`], if its snapshot cannot be read.
+    /// [`StartError`] if the snapshot cannot be decoded.
     pub fn start(config: Config, disk: Durable<ControlPlaneEntry>) -> Result<Self, StartError> {
         let mut engine = ReplicatedControlPlane::start(config, disk)?;
         engine.fire(Timer::Election);
         Ok(Self { engine })
     }
 
-    /// The participant in the log.
+    /// The Raft node.
     #[must_use]
     pub const fn node(&self) -> &Node<ControlPlaneState> {
         self.engine.node()
@@ -148,7 +150,7 @@ impl ControlPlaneConsensus for SingleNodeControlPlane {
         self.engine.handle(input)
     }
 
-    /// Without timers: a sole voter waits for its disk and for nothing else.
+    /// Takes the outputs, without those that set or cancel timers: a sole voter waits for its disk only.
     fn take_outputs(&mut self) -> Vec<ControlPlaneOutput> {
         let mut outputs = self.engine.take_outputs();
         outputs.retain(|output| !matches!(output, Output::SetTimer(_) | Output::CancelTimer(_)));
@@ -156,7 +158,8 @@ impl ControlPlaneConsensus for SingleNodeControlPlane {
     }
 }
 
-/// Whether this wants another member. To remove one is left to the log, which knows that there is none.
+/// Whether a proposal would add a voter or learner. A removal is passed on: the node refuses to remove the
+/// last voter.
 fn admits(content: &Content<ControlPlaneEntry>) -> bool {
     match content {
         Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } => match change {

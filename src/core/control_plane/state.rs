@@ -1,4 +1,4 @@
-//! The replicated state: the table of partitions, and the names of partitions and nodes.
+//! The replicated state: the placement table, and the directory of names.
 
 use super::{
     ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition, PartitionName,
@@ -13,7 +13,7 @@ use crate::core::raft::Machine;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// The state after the committed log.
+/// The control plane's state machine, to which committed entries are applied.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ControlPlaneState {
     table: PlacementTable,
@@ -22,21 +22,21 @@ pub struct ControlPlaneState {
     directory: Directory,
 }
 
-/// The answer to an entry.
+/// The state machine's answer to an entry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Answer {
-    /// Applied, without a result.
+    /// Applied; the entry has no result.
     Noted,
     /// The partition's epoch after the transition.
     Epoch(Epoch),
-    /// A partition with a name was created.
+    /// A partition was created by name.
     Created {
-        /// Its id.
+        /// The number that the partition got.
         partition: PartitionId,
-        /// Its epoch.
+        /// The epoch of the new partition.
         epoch: Epoch,
     },
-    /// Committed and refused: nothing was changed.
+    /// The table refused the transition. Nothing was changed.
     Refused(MigrationError),
 }
 
@@ -48,13 +48,13 @@ impl ControlPlaneState {
         Self { table: PlacementTable::new(caps), revision: Revision::ZERO, directory }
     }
 
-    /// The table.
+    /// The placement table.
     #[must_use]
     pub const fn table(&self) -> &PlacementTable {
         &self.table
     }
 
-    /// The log index of the last change of the table.
+    /// The log index of the last change of the table; 0 if there was none.
     #[must_use]
     pub const fn revision(&self) -> Revision {
         self.revision
@@ -66,20 +66,20 @@ impl ControlPlaneState {
         &self.directory
     }
 
-    /// The identity of a node.
+    /// The identity of a member.
     #[must_use]
     pub fn identity(&self, node: NodeId) -> Option<&ClusterVoterIdentity> {
         self.directory.node(node).map(|registered| &registered.identity)
     }
 
-    /// The node with this identity.
+    /// The member with this identity.
     #[must_use]
     pub fn node_of(&self, identity: &ClusterVoterIdentity) -> Option<NodeId> {
         self.directory.node_of(identity)
     }
 
-    /// The state with other members, and with epochs and migration ids above any that a sink may have seen: after a
-    /// restore from a backup, or a recovery from the loss of a quorum.
+    /// The state for a cluster that is restored from a backup or recovered after the loss of a quorum: with
+    /// other members, and with the next epoch and migration id raised above any that a sink may have seen.
     #[must_use]
     pub fn recovered(
         mut self,

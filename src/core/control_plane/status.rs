@@ -1,48 +1,48 @@
-//! What an engine says of itself to whoever runs it.
+//! The status of an engine.
 
 use crate::core::ids::{Index, NodeId, Revision, Term};
 use crate::core::raft::{Config, Peer, RoleName};
 
-/// An engine at one moment, in numbers.
+/// The status of an engine at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ControlPlaneStatus {
-    /// Its node, and its bounds.
+    /// Cluster, node id, incarnation and limits.
     pub config: Config,
-    /// Its role.
+    /// The node's role.
     pub role: RoleName,
-    /// Its term.
+    /// The latest term that the node has seen.
     pub term: Term,
-    /// The leader of its term, if it knows one.
+    /// The leader of that term, if the node knows it.
     pub leader: Option<NodeId>,
-    /// The last index that it knows to be committed, and has applied.
+    /// The last index known to be committed; every entry up to it is applied.
     pub commit: Index,
-    /// The last index of its log.
+    /// The last index of the log.
     pub last: Index,
-    /// The last index of its log that is durable here.
+    /// The last index of the log that is durable on this node.
     pub durable: Index,
-    /// The last index that its snapshot covers.
+    /// The last index that the snapshot covers.
     pub snapshot: Index,
-    /// The last change of the table.
+    /// The log index of the last change of the placement table.
     pub revision: Revision,
-    /// Whether it found an invariant broken. It takes nothing any more then.
+    /// Whether the engine halted on a violated invariant. It then handles no more inputs.
     pub halted: bool,
 }
 
 impl ControlPlaneStatus {
-    /// Whether it leads.
+    /// Whether the node is the leader.
     #[must_use]
     pub const fn leads(&self) -> bool {
         matches!(self.role, RoleName::Leader)
     }
 }
 
-/// How far another member is, as the leader knows it.
+/// The replication progress of another member, as the leader knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FollowerStatus {
-    /// The member.
+    /// The member's node id and incarnation.
     pub peer: Peer,
-    /// Whether it votes.
+    /// Whether the member is a voter.
     pub votes: bool,
-    /// The last index of its log that is known to agree with the leader's, durably.
+    /// The last index up to which the member's durable log is known to match the leader's.
     pub matched: Index,
 }

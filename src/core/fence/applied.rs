@@ -1,30 +1,30 @@
 //! Which writes a copy has applied, in bounded memory.
 //!
-//! A write that is no longer remembered is [`Known::Forgotten`] and must be refused: applying it as new could apply it
-//! twice. What is remembered depends only on the sequence of applied writes, so copies of the same prefix remember the
-//! same.
+//! A write that is no longer remembered is [`Known::Forgotten`] and must be refused, since applying it as new
+//! could apply it twice. Which writes are remembered depends only on the sequence of applied writes, so
+//! copies of the same prefix remember the same writes.
 
 use crate::core::ids::{Names, Position, Relabel, Serial, SessionId, WriteId};
 use alloc::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
-/// Whether a write was applied, as far as is remembered.
+/// What a copy remembers of a write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Known {
-    /// Never applied.
+    /// Not applied.
     New,
-    /// Applied at this position.
+    /// Applied, at this position.
     Applied(Position),
-    /// Too old to be remembered.
+    /// Possibly applied, but too old to be remembered.
     Forgotten,
 }
 
-/// The newest writes of the most recently used sessions.
+/// The ids of applied writes that a copy remembers: the newest ones of the most recently used sessions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct AppliedIds {
     sessions: BTreeMap<SessionId, Window>,
-    /// Sessions up to this one that are not listed are forgotten. Sessions are issued in increasing order, so one
-    /// number covers them all.
+    /// Sessions up to this id that are not listed are forgotten. Session ids increase, so one number covers
+    /// them all.
     forgotten_through: SessionId,
 }
 
@@ -56,8 +56,8 @@ impl AppliedIds {
         }
     }
 
-    /// Remembers a write. Beyond the limits, forgets the oldest write of its session, or the least recently used
-    /// session.
+    /// Remembers a write. If a limit is exceeded, forgets the oldest write of the session, or the least
+    /// recently used session.
     pub fn remember(
         &mut self,
         id: WriteId,
@@ -96,7 +96,7 @@ impl Default for AppliedIds {
     }
 }
 
-/// A limit of 0 would forget the write just applied, so one is always kept.
+/// Whether a limit is exceeded. A limit of 0 counts as 1, so that the write just applied is remembered.
 fn over(len: usize, max: u32) -> bool {
     u32::try_from(len).unwrap_or(u32::MAX) > max.max(1)
 }

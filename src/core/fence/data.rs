@@ -7,7 +7,7 @@ use crate::enforce;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// What a write does.
+/// The result of the checks of a write.
 enum Judgement {
     Apply,
     /// The write took effect earlier, at this position.
@@ -15,8 +15,8 @@ enum Judgement {
 }
 
 impl Fence {
-    /// Queues a write. Admission guarantees nothing: the write is checked again when it is applied. Refusing here only
-    /// saves the wait.
+    /// Queues a write. Admission guarantees nothing: the write is checked again when it is applied. A refusal
+    /// here only saves the wait.
     pub(super) fn admit(&mut self, write: Write) -> Result<Vec<Output>, Refusal> {
         match self.judge(write)? {
             Judgement::Duplicate(position) => Ok(state(Reply::Applied { write, position })),
@@ -31,7 +31,7 @@ impl Fence {
         }
     }
 
-    /// Token check, duplicate check and effect, in one step.
+    /// Checks token and duplicates and applies the write, in one step.
     pub(super) fn apply(&mut self, write: Write, halt: &mut Option<Halt>) -> Vec<Output> {
         let before = self.durable.copy.as_ref().map(|copy| (copy.watermark, copy.applied.known(write.id)));
         let outputs = self.apply_admitted(write);
@@ -78,7 +78,7 @@ impl Fence {
         }
     }
 
-    /// Reads durable data only: a value that a crash could take back must not be seen.
+    /// Answers a read after a `Persist`: a read must not return a value that a crash could undo.
     pub(super) fn read(&self, read: Read) -> Result<Vec<Output>, Refusal> {
         self.copy()?;
         self.check_closed(read.token)?;

@@ -4,7 +4,7 @@ use super::{AppliedIds, SealReceipt};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, Position, Relabel};
 use serde::{Deserialize, Serialize};
 
-/// The state that is written atomically with the data.
+/// The part of a fence's state that is written atomically with the data.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Durable {
     pub(super) sealed_through: Epoch,
@@ -14,20 +14,20 @@ pub struct Durable {
     pub(super) copy: Option<Copy>,
 }
 
-/// One copy of the partition.
+/// A sink's copy of a partition.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Copy {
     pub(super) watermark: Position,
-    /// A client write was applied, or the copy was sealed: the copy is no longer a prefix of its source and takes no
-    /// more chunks.
+    /// Whether a client write was applied or the copy was sealed. The copy is then no longer a prefix of its
+    /// source, and takes no more chunks.
     pub(super) finished: bool,
-    /// The incarnation of the source whose chunks it holds.
+    /// The incarnation of the source from which the copy's chunks came. `None` before the first chunk.
     pub(super) source: Option<Incarnation>,
     pub(super) applied: AppliedIds,
 }
 
 impl Durable {
-    /// Writes with a token up to this epoch are refused.
+    /// Writes with a token up to this epoch are refused; 0 if the sink was never sealed.
     #[must_use]
     pub const fn sealed_through(&self) -> Epoch {
         self.sealed_through
@@ -39,19 +39,19 @@ impl Durable {
         self.closed_through
     }
 
-    /// The migration that made the newest copy, even if that was erased.
+    /// The migration that made the newest copy, even if that copy was erased; 0 if there was none.
     #[must_use]
     pub const fn newest(&self) -> MigrationId {
         self.newest
     }
 
-    /// The receipt of the last seal.
+    /// The receipt of the latest seal; `None` if the sink was never sealed.
     #[must_use]
     pub const fn receipt(&self) -> Option<&SealReceipt> {
         self.receipt.as_ref()
     }
 
-    /// The copy, if there is one.
+    /// The copy; `None` if it was never prepared, or was dropped.
     #[must_use]
     pub const fn copy(&self) -> Option<&Copy> {
         self.copy.as_ref()
@@ -59,7 +59,7 @@ impl Durable {
 }
 
 impl Copy {
-    /// Position of the last write.
+    /// The position of the copy's last write.
     #[must_use]
     pub const fn watermark(&self) -> Position {
         self.watermark

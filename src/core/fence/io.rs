@@ -11,23 +11,23 @@ use serde::{Deserialize, Serialize};
 /// An input of a fence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Input {
-    /// A request arrived. A write is admitted, not applied.
+    /// A request arrived. A write among them is admitted, and applied by a later `Apply`.
     Request(Request),
-    /// The store applies an admitted write.
+    /// The sink's storage applies an admitted write now.
     Apply(Write),
 }
 
 /// An output of a fence. Outputs are performed in order.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Output {
-    /// Write a client's write at this position.
+    /// Store a client's write at this position.
     Append {
         /// The position.
         position: Position,
         /// The write's id.
         id: WriteId,
     },
-    /// Write copied writes from this position on.
+    /// Store copied writes from this position on.
     Import {
         /// The position of the first one.
         first: Position,
@@ -36,13 +36,13 @@ pub enum Output {
     },
     /// Erase the partition's data.
     Erase,
-    /// Make all effects before this durable, before any later output is performed.
+    /// Make all earlier effects durable before any later output is performed.
     Persist,
-    /// A write was admitted and waits to be applied.
+    /// Queue a write that was admitted, to be applied later.
     Admitted(Write),
-    /// Read the data and send the value.
+    /// Read the data, and send the value to the client.
     Serve(Read),
-    /// Read the data from `first` to `last` and send it to the mover.
+    /// Read the data from `first` to `last`, and send it to the mover.
     Hand {
         /// The migration that the copy is for.
         migration: MigrationId,
@@ -53,41 +53,41 @@ pub enum Output {
     },
     /// Send an answer.
     Reply(Reply),
-    /// An invariant is broken: the store must stop.
+    /// An invariant is violated: the sink must stop.
     Halt(Halt),
 }
 
 impl Output {
-    /// The answer in it, if it is one.
+    /// The answer, if this output is one.
     #[must_use]
     pub const fn reply(&self) -> Option<&Reply> {
         if let Self::Reply(reply) = self { Some(reply) } else { None }
     }
 }
 
-/// An answer of a sink.
+/// An answer of a sink to a request.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Reply {
-    /// Answers a prepare.
+    /// The answer to [`Body::Prepare`](super::Body::Prepare).
     Prepared(Prepared),
-    /// Answers a seal.
+    /// The answer to [`Body::Seal`](super::Body::Seal).
     Sealed(SealReceipt),
-    /// Answers a question for evidence.
+    /// The answer to [`Body::Evidence`](super::Body::Evidence).
     Evidence(CatchUpEvidence),
-    /// Answers a question for the watermark.
+    /// The answer to [`Body::Watermark`](super::Body::Watermark).
     Watermark(WatermarkReading),
-    /// Answers a drop.
+    /// The answer to [`Body::Drop`](super::Body::Drop).
     Dropped(Dropped),
-    /// Answers a chunk.
+    /// The answer to [`Body::Chunk`](super::Body::Chunk).
     ChunkTaken(ChunkTaken),
-    /// The write has taken effect, now or earlier.
+    /// The write has taken effect, by this attempt or an earlier one.
     Applied {
         /// The attempt that is answered.
         write: Write,
         /// The position of the write.
         position: Position,
     },
-    /// The request is refused and changed nothing.
+    /// The request was refused and changed nothing.
     Refused {
         /// The request.
         request: Request,

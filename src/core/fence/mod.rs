@@ -1,4 +1,4 @@
-//! The sink's side of the cutover protocol: which requests take effect at a store, and what the store may state.
+//! The sink's side of the cutover protocol: which requests take effect at a sink, and what the sink may state.
 //!
 //! For each partition a sink keeps, durably and atomically with its data:
 //!
@@ -8,7 +8,7 @@
 //! - the receipt of the last seal, so that a repeated seal gives the same one.
 //! - the copy: its watermark, and which writes it holds.
 //!
-//! A store that never held the partition starts as [`Fence::unknown`]; one that lost its state, as [`Fence::returned`].
+//! A sink that never held the partition starts as [`Fence::unknown`]; one that lost its state, as [`Fence::returned`].
 //!
 //! The first three never decrease: not when the copy is reset or dropped, not in a crash. A partition without a copy is
 //! closed to every token. A write is applied iff its token is greater than both fences; a read is served iff its token
@@ -17,7 +17,7 @@
 //! The token check, the duplicate check and the effect are one step, [`Input::Apply`]. Admission guarantees nothing: a
 //! write is checked again when it is applied (ADR 0007).
 //!
-//! **Order of outputs.** Effects on the data come first, then [`Output::Persist`], then what depends on it. The store
+//! **Order of outputs.** Effects on the data come first, then [`Output::Persist`], then what depends on it. The sink
 //! makes everything before a `Persist` durable, in one atomic step with [`Fence::durable`], before it performs anything
 //! after it. So a statement after a `Persist` stays true through every crash, and does not cover writes that a crash
 //! could take back.
@@ -52,16 +52,17 @@ use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, PartitionId, Plac
 use crate::enforce;
 use serde::{Deserialize, Serialize};
 
-/// The limits of what a sink keeps for a partition.
+/// Limits of what a sink keeps for each partition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Limits {
-    /// Sessions whose writes are remembered, at least 1.
+    /// The most sessions whose writes are remembered, at least 1.
     pub sessions_max: u32,
-    /// Writes remembered for each session, at least 1: so many may a client have unanswered.
+    /// The most writes remembered per session, at least 1. A client may have this many writes without an
+    /// answer.
     pub writes_per_session_max: u32,
-    /// Writes admitted and not yet applied, at most.
+    /// The most writes that are admitted and not yet applied.
     pub admitted_max: u32,
-    /// Writes in one chunk, at most.
+    /// The most writes in one chunk.
     pub chunk_writes_max: u32,
 }
 
@@ -71,25 +72,25 @@ impl Limits {
         Self { sessions_max: 4096, writes_per_session_max: 64, admitted_max: 1024, chunk_writes_max: 1024 };
 }
 
-/// Whether the store checks tokens.
+/// Whether a sink checks the tokens of requests against its fences.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Enforcement {
-    /// It checks tokens: the `sealed` guarantee is possible.
+    /// Tokens are checked, so the `sealed` guarantee is possible.
     Tokens,
-    /// It applies everything that arrives: only the `timed` guarantee is possible.
+    /// Tokens are ignored and everything is applied, so only the `timed` guarantee is possible.
     Nothing,
 }
 
 /// The configuration of a fence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// The store.
+    /// The sink.
     pub store: Placement,
     /// The partition.
     pub partition: PartitionId,
-    /// The incarnation of the store's durable state.
+    /// The incarnation of the sink's durable state.
     pub incarnation: Incarnation,
-    /// Whether the store checks tokens.
+    /// Whether the sink checks tokens.
     pub enforcement: Enforcement,
     /// The limits.
     pub limits: Limits,
@@ -118,11 +119,12 @@ impl Fence {
         Self::recover(config, durable)
     }
 
-    /// A sink that lost its state: wiped, restored, or failed over to a replica that lacks it. `epoch` and `migration`
-    /// are those of the partition's committed record, read *after* the sink came back (ADR 0011).
+    /// A sink that lost its state: it was wiped, restored, or failed over to a replica without the state.
+    /// `epoch` and `migration` are those of the partition's committed record, read *after* the sink came back
+    /// (ADR 0011).
     ///
-    /// The sink no longer knows which ids it has seen. Without that read, a delayed prepare of an old migration would
-    /// open an empty copy to the tokens of a past ownership.
+    /// The sink does not know which migration ids it has seen. Without that read, a delayed prepare of an old
+    /// migration would open an empty copy to the tokens of a past ownership.
     #[must_use]
     pub const fn returned(config: Config, epoch: Epoch, migration: MigrationId) -> Self {
         let mut fence = Self::unknown(config);
@@ -131,7 +133,8 @@ impl Fence {
         fence
     }
 
-    /// A sink that restarts with its durable state. Admitted writes are gone: none was acknowledged.
+    /// A sink that restarts from its durable state. Writes that were only admitted are lost; none of them was
+    /// acknowledged.
     #[must_use]
     pub const fn recover(config: Config, durable: Durable) -> Self {
         Self { config, durable, admitted: Vec::new(), halted: false }
@@ -149,13 +152,13 @@ impl Fence {
         &self.config
     }
 
-    /// Writes admitted and not yet applied, at most.
+    /// The writes that are admitted and not yet applied.
     #[must_use]
     pub fn admitted(&self) -> &[Write] {
         &self.admitted
     }
 
-    /// Handles one input; the outputs are to be performed in order.
+    /// Handles one input. The outputs must be performed in order.
     #[must_use]
     pub fn handle(&mut self, input: &Input) -> Vec<Output> {
         let store = self.config.store;
@@ -221,12 +224,12 @@ impl Fence {
     }
 }
 
-/// A refusal; it depends on no state that a crash could take back, so it does not wait.
+/// The output for a refusal. A refusal depends on no state that a crash could undo, so it needs no `Persist`.
 fn refuse(request: &Request, refusal: Refusal) -> Output {
     Output::Reply(Reply::Refused { request: request.clone(), refusal })
 }
 
-/// An answer that is sent once the state it depends on is durable.
+/// The outputs for an answer that depends on state: it is sent once that state is durable.
 fn state(reply: Reply) -> Vec<Output> {
     vec![Output::Persist, Output::Reply(reply)]
 }

@@ -12,11 +12,12 @@ use core::cmp::Ordering;
 type Steps = Result<Vec<Output>, Refusal>;
 
 impl Fence {
-    /// A greater id empties the copy and closes it to every token so far; an equal one changes nothing; a lower one is
-    /// refused. `sealed_through` stays, so that a new copy does not accept old tokens.
+    /// Prepares for the copy of a migration. A greater migration id empties the copy and closes it to every
+    /// token so far; an equal id changes nothing; a lower one is refused. `sealed_through` stays, so that a
+    /// new copy does not accept old tokens.
     ///
-    /// No client token for this store lies between `closed_through` and the epoch of the flip, so the copy opens
-    /// exactly at the flip, without a message.
+    /// No client token for this sink lies between `closed_through` and the epoch of the flip, so the copy
+    /// opens exactly at the flip, without a message.
     pub(super) fn prepare(&mut self, prepare: Prepare) -> Steps {
         let newest = self.durable.newest;
         let mut outputs = Vec::new();
@@ -42,11 +43,11 @@ impl Fence {
         Ok(outputs)
     }
 
-    /// From now on no write with a token up to `through` is applied and no chunk is taken. The receipt gives the
-    /// position of the last write.
+    /// Seals the source: from now on no write with a token up to `through` is applied, and no chunk is taken.
+    /// The receipt has the position of the last write.
     ///
-    /// The fence is raised at once. Waiting writes are checked against it when they are applied; applied writes that
-    /// are not durable yet are covered by the `Persist` before the receipt.
+    /// The fence is raised at once. Admitted writes are checked against it when they are applied. Applied
+    /// writes that are not durable yet become durable by the `Persist` before the receipt.
     pub(super) fn seal(&mut self, seal: Seal) -> Steps {
         let store = self.config.store;
         let copy = self.durable.copy.as_mut().ok_or(Refusal::UnknownPartition { store })?;
@@ -117,8 +118,8 @@ impl Fence {
         Ok(outputs)
     }
 
-    /// Hands out writes, after a `Persist`: a position must never name two writes, so a write that a crash could take
-    /// back must not be copied.
+    /// Sends writes to the mover, after a `Persist`. A write that a crash could undo must not be copied,
+    /// since its position could then name two writes.
     pub(super) fn export(&self, export: Export) -> Steps {
         let have = self.copy()?.watermark;
         let limit = export.count.min(u64::from(self.config.limits.chunk_writes_max)).max(1);
@@ -129,7 +130,7 @@ impl Fence {
         Ok(vec![Output::Persist, Output::Hand { migration: export.migration, first: export.first, last }])
     }
 
-    /// Takes the writes of the chunk that the copy lacks, if that leaves no gap.
+    /// Takes the writes of a chunk that the copy lacks, if no gap remains.
     pub(super) fn chunk(&mut self, chunk: &Chunk) -> Steps {
         let (newest, limits) = (self.durable.newest, self.config.limits);
         let store = self.config.store;

@@ -1,72 +1,72 @@
-//! Why a sink refuses a request. Every refusal gives what was found and what was asked.
+//! Why a sink refuses a request. Every refusal has the value found and the value requested.
 
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, WriteId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A sink's refusal. The request changed nothing.
+/// Why a sink refuses a request. The request changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum Refusal {
-    /// The request was meant for another store: a wrong address, or two names for one store.
+    /// The request names another sink: it was misrouted, or one sink has two names.
     #[error("this is store {have}, the request is for {named}")]
     WrongStore {
-        /// The store that refuses.
+        /// The sink that refuses.
         have: Placement,
-        /// The one in the request.
+        /// The sink that the request names.
         named: Placement,
     },
-    /// The request was meant for another partition.
+    /// The request names another partition.
     #[error("this is partition {have}, the request is for {named}")]
     WrongPartition {
-        /// The fence's partition.
+        /// The partition of the fence.
         have: PartitionId,
-        /// The one in the request.
+        /// The partition that the request names.
         named: PartitionId,
     },
-    /// The store has no copy: never prepared, dropped, or lost.
+    /// The sink has no copy: it was never prepared, or the copy was dropped or lost.
     #[error("store {store} has no copy of the partition")]
     UnknownPartition {
-        /// The store that refuses.
+        /// The sink that refuses.
         store: Placement,
     },
     /// The request's migration is older than the copy.
     #[error("the copy here was made by {have}, the request names the older {named}")]
     OlderMigration {
-        /// The value of the copy.
+        /// The migration that made the copy.
         have: MigrationId,
-        /// The value in the request.
+        /// The migration that the request names.
         named: MigrationId,
     },
     /// The copy was made by another migration.
     #[error("the copy here was made by {have}, the request names {named}")]
     OtherCopy {
-        /// The value of the copy.
+        /// The migration that made the copy.
         have: MigrationId,
-        /// The value in the request.
+        /// The migration that the request names.
         named: MigrationId,
     },
     /// The copy was made from another incarnation of the source.
     #[error("the copy was made from source incarnation {have}, the chunk is from {named}")]
     OtherSource {
-        /// The value of the copy.
+        /// The source's incarnation from which the copy was made.
         have: Incarnation,
-        /// The value in the chunk.
+        /// The source's incarnation from which the chunk came.
         named: Incarnation,
     },
-    /// The store is sealed for writes with this token.
+    /// The write's token is at or below `sealed_through`.
     #[error("sealed through {through}, the write's token is {token}")]
     Sealed {
-        /// The fence's epoch.
+        /// The epoch through which the sink is sealed.
         through: Epoch,
-        /// The request's token.
+        /// The token of the write.
         token: Epoch,
     },
-    /// The copy is closed to reads and writes with this token.
+    /// The token of the read or write is at or below `closed_through`.
     #[error("closed through {through}, the token is {token}")]
     Closed {
-        /// The fence's epoch.
+        /// The epoch through which the copy is closed.
         through: Epoch,
-        /// The request's token.
+        /// The token of the request.
         token: Epoch,
     },
     /// The chunk would leave a gap.
@@ -99,36 +99,36 @@ pub enum Refusal {
         /// The position in the request.
         asked: Position,
     },
-    /// The source is not sealed as far as the request requires.
+    /// The source is not sealed as far as the drop request requires.
     #[error("sealed through {have}, the request assumes {asked}")]
     NotSealed {
-        /// The fence's epoch.
+        /// The epoch through which the sink is sealed.
         have: Epoch,
-        /// The value in the request.
+        /// The epoch through which it should be sealed.
         asked: Epoch,
     },
-    /// The store cannot check tokens.
+    /// The sink does not check tokens, so it cannot seal.
     #[error("store {store} cannot seal")]
     CannotSeal {
-        /// The store that refuses.
+        /// The sink that refuses.
         store: Placement,
     },
-    /// It is no longer remembered whether the write was applied, so it is not treated as new.
+    /// The sink no longer remembers whether it applied the write, so the write must not be applied as new.
     #[error("write {id} is older than what the store remembers")]
     Forgotten {
-        /// The write.
+        /// The id of the write.
         id: WriteId,
     },
-    /// Too many writes are waiting; retry later.
+    /// The queue of admitted writes is full; the client retries later.
     #[error("{limit} writes wait already")]
     Busy {
-        /// The limit.
+        /// The length of the queue.
         limit: u64,
     },
-    /// The fence halted on a broken invariant.
+    /// The fence halted on a violated invariant.
     #[error("store {store} has halted")]
     Halted {
-        /// The store that refuses.
+        /// The sink that refuses.
         store: Placement,
     },
 }

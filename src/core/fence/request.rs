@@ -1,4 +1,4 @@
-//! Requests to a sink. Every request names the store it is meant for (ADR 0005).
+//! Requests to a sink. Every request names the sink that it is meant for (ADR 0005).
 
 use crate::core::ids::{
     Epoch, Incarnation, MigrationId, Names, PartitionId, Placement, Position, Relabel, WriteId,
@@ -6,10 +6,10 @@ use crate::core::ids::{
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// One request to one partition at one store.
+/// One request to one partition at one sink.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Request {
-    /// The store it is meant for; any other refuses it.
+    /// The sink that the request is meant for. Any other sink refuses it.
     pub store: Placement,
     /// The partition.
     pub partition: PartitionId,
@@ -20,7 +20,7 @@ pub struct Request {
 /// The content of a request.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Body {
-    /// Prepare for a copy, closed to every token so far.
+    /// Prepare for a copy: empty it, and close it to every token so far.
     Prepare(Prepare),
     /// Refuse writes from now on and state the last position.
     Seal(Seal),
@@ -40,7 +40,7 @@ pub enum Body {
     Read(Read),
 }
 
-/// `prepare(partition, m, closed_through)`.
+/// `prepare(partition, m, closed_through)`: asks a sink to create an empty copy, closed to all tokens so far.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Prepare {
     /// The migration, or creation, that makes the copy.
@@ -49,7 +49,8 @@ pub struct Prepare {
     pub closed_through: Epoch,
 }
 
-/// `seal(partition, m, through)`.
+/// `seal(partition, m, through)`: asks the source to refuse further writes, and to state where its writes
+/// end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Seal {
     /// The migration that moves the partition away.
@@ -61,7 +62,7 @@ pub struct Seal {
     pub target: Incarnation,
 }
 
-/// A question for the last position of a target's copy.
+/// Asks a target for the last position of its copy.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct EvidenceQuery {
     /// The migration that makes the copy.
@@ -72,7 +73,7 @@ pub struct EvidenceQuery {
     pub at_least: Position,
 }
 
-/// A question for the last position of a source's writes.
+/// Asks a source for the last position of its writes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct WatermarkQuery {
     /// The migration that moves the partition away.
@@ -81,32 +82,33 @@ pub struct WatermarkQuery {
     pub epoch: Epoch,
 }
 
-/// Erases a copy.
+/// Asks a sink to erase a copy.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct DropCopy {
     /// The copy to erase, with every older one.
     pub copy: MigrationId,
-    /// For a former source: it must be sealed through this epoch, the draining epoch of the migration that left it.
+    /// For a former source: the epoch through which it must be sealed, which is the draining epoch of the
+    /// migration away from it.
     pub sealed_through: Option<Epoch>,
 }
 
-/// A request for consecutive writes to copy.
+/// Asks a sink to send consecutive writes to the mover.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Export {
     /// The migration that the copy is for.
     pub migration: MigrationId,
     /// The first position.
     pub first: Position,
-    /// The number of writes, at most.
+    /// The most writes to send.
     pub count: u64,
 }
 
-/// Consecutive writes for the target, with their ids.
+/// Consecutive writes for the target, by their ids.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Chunk {
     /// The migration that the copy is for.
     pub migration: MigrationId,
-    /// The incarnation of the source that sent it.
+    /// The incarnation of the source that sent the writes.
     pub source: Incarnation,
     /// Position of the first write.
     pub first: Position,
@@ -115,7 +117,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Position of the last write; one before `first` if the chunk is empty.
+    /// The position of the last write. One less than `first` if the chunk is empty.
     #[must_use]
     pub fn last(&self) -> Position {
         let count = u64::try_from(self.writes.len()).unwrap_or(u64::MAX);
@@ -126,7 +128,7 @@ impl Chunk {
 /// A client's write.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Write {
-    /// The write's id, the same for every retry.
+    /// The id of the write, the same for every attempt.
     pub id: WriteId,
     /// The epoch at which the gateway resolved this attempt.
     pub token: Epoch,
@@ -135,7 +137,7 @@ pub struct Write {
 /// A client's read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Read {
-    /// The epoch at which the gateway resolved it.
+    /// The epoch at which the gateway resolved the read.
     pub token: Epoch,
 }
 
@@ -157,7 +159,8 @@ impl Relabel for Request {
 }
 
 impl Body {
-    /// The migration that the request serves. `None`: a client's request, or a drop, which names a copy.
+    /// The migration that the request serves. `None` for a client's request, and for a drop, which names a
+    /// copy.
     #[must_use]
     pub const fn migration(&self) -> Option<MigrationId> {
         match self {

@@ -1,18 +1,19 @@
-//! The statements of a sink. A statement is sent only once it is durable wherever the store could fail over to, so it
-//! stays true through a crash. The fields are private and only this module's parent creates the values, so a
-//! [`SealReceipt`] comes from a sink, or from a caller with the role to report one.
+//! The statements of a sink, on which the log relies. A statement is sent only once its content is durable
+//! wherever the sink could fail over to, so a crash cannot make it false. The fields are private, and only
+//! `fence` creates the values, so a [`SealReceipt`] comes from a sink, or from a caller with the role to
+//! report one.
 
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 use serde::{Deserialize, Serialize};
 
-/// The origin of a statement: a partition's copy at a store, in one incarnation.
+/// The origin of a statement: a partition's copy at a sink, in one incarnation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct StatementOrigin {
-    /// The store.
+    /// The sink.
     pub store: Placement,
     /// The partition.
     pub partition: PartitionId,
-    /// The store's incarnation.
+    /// The sink's incarnation.
     pub incarnation: Incarnation,
 }
 
@@ -27,13 +28,14 @@ macro_rules! statement {
                 Self { origin, $($field,)* }
             }
 
-            /// A statement received from outside. It is as reliable as its reporter: the server requires a role.
+            /// Creates a statement that a caller reports. It is as reliable as the caller: the server
+            /// requires the role `Admin`.
             #[must_use]
             pub const fn reported(origin: StatementOrigin, $($field: $ty,)*) -> Self {
                 Self::new(origin, $($field,)*)
             }
 
-            /// Its origin.
+            /// The copy that made the statement.
             #[must_use]
             pub const fn origin(&self) -> StatementOrigin {
                 self.origin
@@ -49,21 +51,21 @@ macro_rules! statement {
 }
 
 statement! {
-    /// The target is prepared for the migration's copy and closed to every token up to an epoch.
+    /// States that the target is prepared for the migration's copy, and closed to every token up to an epoch.
     Prepared {
-        /// The migration.
+        /// The migration that makes the copy.
         migration: MigrationId,
         /// Requests with a token up to this epoch are refused.
         closed_through: Epoch,
-        /// Whether the store checks tokens; otherwise `closed_through` means nothing.
+        /// Whether the sink checks tokens. If not, `closed_through` has no effect.
         enforces: bool,
     }
 }
 
 statement! {
-    /// The source has applied the last write of the ownership that the migration ends.
+    /// States that the source has applied the last write of the ownership that the migration ends.
     SealReceipt {
-        /// The migration.
+        /// The migration that moves the partition away.
         migration: MigrationId,
         /// Writes with a token up to this epoch are refused from now on.
         through: Epoch,
@@ -75,25 +77,25 @@ statement! {
 }
 
 statement! {
-    /// The durable position of the target's copy.
+    /// States the durable position of the target's copy.
     CatchUpEvidence {
         /// The migration that makes the copy.
         migration: MigrationId,
-        /// The epoch that the question named.
+        /// The epoch in the query.
         epoch: Epoch,
         /// The copy holds every write of the source up to this position.
         position: Position,
-        /// Whether the store checks tokens.
+        /// Whether the sink checks tokens.
         enforces: bool,
     }
 }
 
 statement! {
-    /// The durable position of the source's writes. More may follow.
+    /// States the durable position of the source's writes. More writes may follow.
     WatermarkReading {
-        /// The migration that the question named.
+        /// The migration in the query.
         migration: MigrationId,
-        /// The epoch that the question named.
+        /// The epoch in the query.
         epoch: Epoch,
         /// Position of the last write.
         position: Position,
@@ -103,18 +105,18 @@ statement! {
 }
 
 statement! {
-    /// The copy and every older one are erased, and the store serves nothing of the partition until it is prepared
-    /// again.
+    /// States that a copy and every older one are erased, and that the sink serves nothing of the partition
+    /// until it is prepared again.
     Dropped {
-        /// The copy.
+        /// The newest copy that is erased.
         copy: MigrationId,
     }
 }
 
 statement! {
-    /// The copy holds the chunk's writes.
+    /// States that the copy holds the writes of a chunk.
     ChunkTaken {
-        /// The migration.
+        /// The migration that made the copy.
         migration: MigrationId,
         /// The last position of the copy.
         position: Position,

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Write ids in brackets.
+/// Formats write ids as a list in brackets.
 #[must_use]
 pub fn format_write_ids(ids: &[WriteId]) -> String {
     let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
@@ -15,7 +15,7 @@ pub fn format_write_ids(ids: &[WriteId]) -> String {
 }
 
 impl fmt::Display for Request {
-    /// Without the address.
+    /// The kind of request and its parameters, without the sink and partition.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&request(self))
     }
@@ -27,7 +27,7 @@ impl fmt::Display for Reply {
     }
 }
 
-/// A request, without its address.
+/// The text of a request, without the sink and partition.
 fn request(request: &Request) -> String {
     match &request.body {
         Body::Prepare(p) => format!("prepare {} closed-through {}", p.migration, p.closed_through),
@@ -53,7 +53,7 @@ fn request(request: &Request) -> String {
     }
 }
 
-/// An answer.
+/// The text of an answer.
 fn reply(reply: &Reply) -> String {
     match reply {
         Reply::Prepared(p) => {
@@ -68,8 +68,8 @@ fn reply(reply: &Reply) -> String {
             r.target()
         ),
         Reply::Evidence(e) => {
-            let (said, at) = (e.origin().incarnation, e.epoch());
-            format!("evidence {} position {} at {at} by {said}", e.migration(), e.position())
+            let (by, at) = (e.origin().incarnation, e.epoch());
+            format!("evidence {} position {} at {at} by {by}", e.migration(), e.position())
         }
         Reply::Watermark(w) => {
             format!("watermark {} position {} at {}", w.migration(), w.position(), w.epoch())

@@ -61,7 +61,7 @@ pub enum Step<R> {
     /// Wait for more events.
     Wait,
     /// Apply this update.
-    Tell(Update<R>),
+    Apply(Update<R>),
     /// Drop this stream and open another one, after [`WatchCache::resume`].
     Reopen,
 }
@@ -100,12 +100,12 @@ impl<R> WatchCache<R> {
     pub fn handle(&mut self, event: WatchEvent<R>) -> Step<R> {
         match event {
             WatchEvent::Page { records, revision, last } => self.page(records, revision, last),
-            WatchEvent::Changed { .. } if self.pages.is_some() => self.begin_anew(),
+            WatchEvent::Changed { .. } if self.pages.is_some() => self.resync(),
             WatchEvent::Changed { revision, .. } if revision <= self.seen => Step::Wait,
-            WatchEvent::Changed { after, .. } if after > self.seen => self.begin_anew(),
+            WatchEvent::Changed { after, .. } if after > self.seen => self.resync(),
             WatchEvent::Changed { revision, partition, record, .. } => {
                 (self.seen, self.whole) = (revision, true);
-                Step::Tell(Update::Changed { partition, record, revision })
+                Step::Apply(Update::Changed { partition, record, revision })
             }
             WatchEvent::Ended => {
                 self.pages = None;
@@ -117,7 +117,7 @@ impl<R> WatchCache<R> {
     fn page(&mut self, mut records: Vec<R>, revision: Revision, last: bool) -> Step<R> {
         let (of, mut pages) = self.pages.take().unwrap_or_else(|| (revision, Vec::new()));
         if of != revision {
-            return self.begin_anew();
+            return self.resync();
         }
         pages.append(&mut records);
         if !last {
@@ -129,11 +129,11 @@ impl<R> WatchCache<R> {
             return Step::Reopen;
         }
         (self.seen, self.whole) = (revision, true);
-        Step::Tell(Update::Everything { records: pages, revision })
+        Step::Apply(Update::Everything { records: pages, revision })
     }
 
     /// Requests a stream that begins with all records, after a gap.
-    fn begin_anew(&mut self) -> Step<R> {
+    fn resync(&mut self) -> Step<R> {
         (self.whole, self.pages) = (false, None);
         Step::Reopen
     }

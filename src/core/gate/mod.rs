@@ -49,7 +49,7 @@ pub enum GateRefusal {
         /// The epoch at which the write was resolved.
         got: Epoch,
     },
-    /// The store cannot refuse late writes, so the time in which a write may take effect counts from a fresh read of
+    /// The sink cannot refuse late writes, so the time in which a write may take effect counts from a fresh read of
     /// the record.
     #[error(
         "the store of partition {partition} cannot refuse a late write, so a cached view is not enough: resolve it"

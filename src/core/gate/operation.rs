@@ -189,7 +189,7 @@ impl Operation {
         let Some(view) = view else { return self.back_off() };
         let asked = self.freshness();
         self.guarantee = view.guarantee;
-        // The partition moved to a store that cannot refuse late writes, so a cached view no longer suffices.
+        // The partition moved to a sink that cannot refuse late writes, so a cached view no longer suffices.
         if asked == Freshness::Cached && self.freshness() == Freshness::Fresh {
             return self.resolve();
         }

@@ -1,4 +1,4 @@
-//! The facts of a cluster's run that the invariants are judged on.
+//! The facts about a cluster's run on which consensus invariants are judged.
 
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::ids::{Index, Term};
@@ -16,44 +16,44 @@ pub struct NodeNow<'a> {
     pub disk: &'a Durable<ControlPlaneEntry>,
 }
 
-/// A fact of a cluster's run.
+/// A fact about a cluster's run.
 #[derive(Clone, Copy, Debug)]
 pub enum ClusterFact<'a> {
     /// A node became the leader of its term.
     Led(&'a ControlNode),
     /// A node sent a message that reveals its term and vote.
-    Told {
+    Revealed {
         /// The node after sending it.
         by: NodeNow<'a>,
         /// The term and the vote that the message reveals.
         vote: HardState,
     },
-    /// A node sent a message, with what is on its disk now: what it reveals, and what it rests on.
+    /// A node sent a message. `by` has the node's disk at that moment, with which the message is compared.
     Sent {
-        /// The node.
+        /// The node after sending it.
         by: NodeNow<'a>,
         /// The message.
         message: &'a Message<ControlPlaneEntry>,
     },
-    /// A node's commit index advanced, over these entries or by a snapshot.
+    /// A node's commit index advanced, by these entries or by a snapshot.
     Advanced {
-        /// The node after that.
+        /// The node after the advance.
         by: &'a ControlNode,
         /// The newly committed entries.
         entries: &'a [(LogPosition, Entry<ControlPlaneEntry>)],
-        /// All nodes.
+        /// All nodes, after the advance.
         nodes: &'a [NodeNow<'a>],
     },
-    /// A node has applied a request of a session as new.
+    /// A node applied a request of a session that it had not applied before.
     TookEffect {
         /// The request.
         ticket: Ticket,
-        /// The log index.
+        /// The log index of the request.
         at: Index,
     },
     /// A client invoked a linearizable read.
     ReadInvoked(u8),
-    /// A read is served from the state applied up to an index.
+    /// A client's read was served from the state applied up to an index.
     ReadServed {
         /// The client.
         reader: u8,
@@ -66,30 +66,30 @@ pub enum ClusterFact<'a> {
     Stepped {
         /// The node before.
         before: Before<&'a [Progress]>,
-        /// The node after.
+        /// The node after the input or restart.
         after: NodeNow<'a>,
-        /// Whether it restarted in between.
+        /// Whether the node restarted in between.
         restarted: bool,
     },
     /// The state of all nodes after a step.
     Now(&'a [NodeNow<'a>]),
 }
 
-/// The facts about a node before an input that the invariants need.
+/// What the invariants need to know about a node before an input.
 #[derive(Clone, Copy, Debug)]
 pub struct Before<P> {
-    /// Its term.
+    /// The node's term.
     pub term: Term,
-    /// Its commit index.
+    /// The node's commit index.
     pub commit: Index,
-    /// Its durable term and vote.
+    /// The node's durable term and vote.
     pub disk: HardState,
-    /// Its replication progress of the other members.
+    /// The node's progress for the other members; empty unless it is the leader.
     pub progress: P,
 }
 
 impl<'a> Before<&'a [Progress]> {
-    /// The facts about a node, borrowed.
+    /// Takes them from a node, borrowed.
     #[must_use]
     pub fn of(now: NodeNow<'a>) -> Self {
         let NodeNow { node, disk } = now;
@@ -97,7 +97,7 @@ impl<'a> Before<&'a [Progress]> {
         Self { term, commit, disk: disk.hard_state, progress: node.progress() }
     }
 
-    /// The facts, owned.
+    /// An owned copy.
     #[must_use]
     pub fn keep(&self) -> Before<Vec<Progress>> {
         let Self { term, commit, disk, progress } = *self;
@@ -106,7 +106,7 @@ impl<'a> Before<&'a [Progress]> {
 }
 
 impl Before<Vec<Progress>> {
-    /// The facts, borrowed from an owned copy.
+    /// A borrowed view of an owned copy.
     #[must_use]
     pub fn view(&self) -> Before<&[Progress]> {
         let Self { term, commit, disk, ref progress } = *self;

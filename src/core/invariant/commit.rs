@@ -1,4 +1,4 @@
-//! Judges committed commands: epochs, ids, and whether the transition was allowed.
+//! Checks of committed commands: epochs, migration ids, and whether the transition was allowed.
 
 use super::Id;
 use super::findings::Findings;
@@ -84,7 +84,7 @@ impl Before<'_> {
         Some(said.store) == store && said.partition == self.partition
     }
 
-    /// Whether a statement is about the record's migration.
+    /// Whether a statement is about the record's current migration.
     fn about(&self, migration: MigrationId) -> bool {
         self.record.is_some_and(|record| record.migration == migration)
     }
@@ -152,7 +152,7 @@ impl Before<'_> {
     }
 }
 
-/// Whether the record is in the state that the command and its statements name.
+/// Whether the record was in the state that the command and its statements require.
 fn had_the_right(record: Record<'_>, command: &Command) -> bool {
     let placed = record.and_then(|record| record.placed);
     let was = Before { record, placed, partition: command.partition };

@@ -1,12 +1,12 @@
-//! The monitor of the consensus core.
+//! The monitor of the consensus invariants.
 //!
-//! It remembers what no state shows any more: who led, which terms and votes were revealed, what was committed.
-//! Everything else is read from the nodes and their disks.
+//! It remembers what the nodes' states no longer show: the leaders of terms, the terms and votes that were
+//! revealed, and the committed entries. Everything else is read from the nodes and their disks.
 
 use super::cluster_fact::{ClusterFact, ControlNode, NodeNow};
 use super::nodes::{
-    first_told, has, is_electable, is_open, logs_match, matters, quorums_meet, rests_on_disk, states_match,
-    stepped, would_vote_for,
+    check_durable_claims, check_survives_restart, has, is_electable, is_open, logs_match, matters,
+    quorums_meet, states_match, stepped, would_vote_for,
 };
 use super::past::insert;
 use super::{Findings, Id};
@@ -20,13 +20,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-/// The monitor's memory of a run.
+/// The memory of the consensus invariants over one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConsensusMonitor {
     /// The leaders of terms in which another node can still become leader.
     leaders: Vec<(Term, Peer)>,
-    /// The latest term and vote that each node revealed, while its disk does not hold them.
-    told: Vec<(Peer, HardState)>,
+    /// The latest term and vote that each node revealed in a message, until its disk holds them.
+    revealed: Vec<(Peer, HardState)>,
     /// The index before the first committed entry.
     founded: Index,
     /// The committed entries, each with the term in which it was committed, which may be later than its own.
@@ -34,25 +34,25 @@ pub struct ConsensusMonitor {
     /// The state after the committed entries.
     state: Option<Arc<Applied<ControlPlaneState>>>,
     effects: Vec<(SessionId, Serial, Index)>,
-    /// The waiting readers, with the commit index when they asked.
+    /// The waiting reads: the client, and the commit index when its read was invoked.
     reads: Vec<(u8, Index)>,
 }
 
 impl Hash for ConsensusMonitor {
     /// Leaves out the state, which follows from the committed entries.
     fn hash<H: Hasher>(&self, into: &mut H) {
-        let Self { leaders, told, founded, committed, state: _, effects, reads } = self;
-        (leaders, told, founded, committed, effects, reads).hash(into);
+        let Self { leaders, revealed, founded, committed, state: _, effects, reads } = self;
+        (leaders, revealed, founded, committed, effects, reads).hash(into);
     }
 }
 
 impl ConsensusMonitor {
-    /// A monitor of a cluster that was founded at this index.
+    /// A monitor for a cluster whose initial snapshot is at this index.
     #[must_use]
     pub const fn new(founded: Index) -> Self {
         Self {
             leaders: Vec::new(),
-            told: Vec::new(),
+            revealed: Vec::new(),
             founded,
             committed: Vec::new(),
             state: None,
@@ -72,18 +72,18 @@ impl ConsensusMonitor {
         self.committed.get(slot)
     }
 
-    /// Whether the fact changes the monitor's memory.
+    /// Whether [`ConsensusMonitor::remember`] would change the memory for this fact.
     #[must_use]
     pub fn remembers(&self, fact: &ClusterFact<'_>) -> bool {
         match fact {
             ClusterFact::Led(node) => !self.leaders.contains(&(node.hard_state().term, node.config().me)),
-            ClusterFact::Told { by, vote } => {
+            ClusterFact::Revealed { by, vote } => {
                 let peer = by.node.config().me;
                 matters(&(peer, *vote), &[*by])
-                    && self.told_by(peer).is_none_or(|told| newer(told, *vote) != told)
+                    && self.revealed_by(peer).is_none_or(|revealed| newer(revealed, *vote) != revealed)
             }
             ClusterFact::Sent { by, message } => {
-                self.remembers(&ClusterFact::Told { by: *by, vote: message.vote_claim() })
+                self.remembers(&ClusterFact::Revealed { by: *by, vote: message.vote_claim() })
             }
             ClusterFact::Advanced { by, .. } => by.commit() > self.committed_through(),
             ClusterFact::TookEffect { .. }
@@ -94,20 +94,20 @@ impl ConsensusMonitor {
         }
     }
 
-    /// Adds the fact to the memory.
+    /// Adds a fact to the memory.
     pub fn remember(&mut self, fact: &ClusterFact<'_>) {
         match *fact {
             ClusterFact::Led(node) => {
                 insert(&mut self.leaders, (node.hard_state().term, node.config().me));
             }
-            ClusterFact::Told { by, vote } => {
+            ClusterFact::Revealed { by, vote } => {
                 let by = by.node.config().me;
-                let now = self.told_by(by).map_or(vote, |told| newer(told, vote));
-                self.told.retain(|(peer, _)| *peer != by);
-                insert(&mut self.told, (by, now));
+                let now = self.revealed_by(by).map_or(vote, |revealed| newer(revealed, vote));
+                self.revealed.retain(|(peer, _)| *peer != by);
+                insert(&mut self.revealed, (by, now));
             }
             ClusterFact::Sent { by, message } => {
-                self.remember(&ClusterFact::Told { by, vote: message.vote_claim() });
+                self.remember(&ClusterFact::Revealed { by, vote: message.vote_claim() });
             }
             ClusterFact::Advanced { by, entries, .. } => {
                 for (at, entry) in entries {
@@ -130,14 +130,14 @@ impl ConsensusMonitor {
         }
     }
 
-    /// Judges the fact.
+    /// Judges a fact against the memory, and adds violations to `findings`.
     pub fn judge(&self, fact: &ClusterFact<'_>, findings: &mut Findings) {
         match *fact {
             ClusterFact::Led(node) => self.led(node, findings),
-            ClusterFact::Told { by, vote } => self.told(by.node.config().me, vote, findings),
+            ClusterFact::Revealed { by, vote } => self.revealed(by.node.config().me, vote, findings),
             ClusterFact::Sent { by, message } => {
-                self.told(by.node.config().me, message.vote_claim(), findings);
-                rests_on_disk(by.disk, message, findings);
+                self.revealed(by.node.config().me, message.vote_claim(), findings);
+                check_durable_claims(by.disk, message, findings);
             }
             ClusterFact::Advanced { by, entries, nodes } => self.advanced(by, entries, nodes, findings),
             ClusterFact::TookEffect { ticket, at } => self.took_effect(ticket, at, findings),
@@ -148,22 +148,22 @@ impl ConsensusMonitor {
         }
     }
 
-    fn told_by(&self, peer: Peer) -> Option<HardState> {
-        self.told.iter().find(|(other, _)| *other == peer).map(|(_, vote)| *vote)
+    fn revealed_by(&self, peer: Peer) -> Option<HardState> {
+        self.revealed.iter().find(|(other, _)| *other == peer).map(|(_, vote)| *vote)
     }
 
     /// Whether [`ConsensusMonitor::forget`] would change the memory.
     #[must_use]
     pub fn forgets(&self, nodes: &[NodeNow<'_>]) -> bool {
-        self.told.iter().any(|told| !matters(told, nodes))
+        self.revealed.iter().any(|revealed| !matters(revealed, nodes))
             || self.leaders.iter().any(|led| !is_open(led.0, nodes))
             || self.committed.iter().any(|(then, entry)| *then != entry.term && !is_open(*then, nodes))
     }
 
-    /// Forgets what no continuation of the run can contradict: votes that are durable, and leaders of terms that no
-    /// other node can lead any more.
+    /// Drops what no continuation of the run can contradict: votes that are durable, and leaders of terms in
+    /// which no other node can be elected any more.
     pub fn forget(&mut self, nodes: &[NodeNow<'_>]) {
-        self.told.retain(|told| matters(told, nodes));
+        self.revealed.retain(|revealed| matters(revealed, nodes));
         self.leaders.retain(|led| is_open(led.0, nodes));
         for (then, entry) in self.committed.iter_mut().filter(|(then, _)| !is_open(*then, nodes)) {
             *then = entry.term;
@@ -189,8 +189,8 @@ impl ConsensusMonitor {
         }
     }
 
-    fn told(&self, by: Peer, vote: HardState, findings: &mut Findings) {
-        let Some(before) = self.told_by(by) else { return };
+    fn revealed(&self, by: Peer, vote: HardState, findings: &mut Findings) {
+        let Some(before) = self.revealed_by(by) else { return };
         findings.demand(vote.term >= before.term, Id::Monotone, || {
             (format!("{by} speaks in {}", vote.term), format!("it spoke in {} before", before.term))
         });
@@ -216,7 +216,7 @@ impl ConsensusMonitor {
                 (format!("{me} commits {entry} at {}", at.index), format!("{known} was committed there"))
             });
             if known.is_none() {
-                first_told(by, at.index, entry, nodes, findings);
+                check_survives_restart(by, at.index, entry, nodes, findings);
             }
             for NodeNow { node, .. } in nodes {
                 let leads = node.role() == RoleName::Leader && node.hard_state().term > by.hard_state().term;
@@ -273,8 +273,8 @@ impl ConsensusMonitor {
         }
     }
 
-    /// Judges a node that could be elected like a leader, since some continuation of the run elects it. This sees one
-    /// election further than the bounds of a search.
+    /// Judges a node that could be elected next as if it were the leader, since some continuation of the run
+    /// elects it. This checks one election beyond the bounds of a search (ADR 0018).
     fn next_leader_is_complete(&self, node: &ControlNode, nodes: &[NodeNow<'_>], findings: &mut Findings) {
         let mut at = self.committed_through();
         while let Some((_, entry)) = self.committed_at(at).filter(|(_, entry)| !has(node, at, entry)) {
@@ -325,12 +325,12 @@ impl Relabel for ConsensusMonitor {
         let mut leaders: Vec<_> =
             self.leaders.iter().map(|(term, peer)| (*term, peer.relabel(names))).collect();
         leaders.sort_unstable();
-        let mut told: Vec<_> =
-            self.told.iter().map(|(peer, vote)| (peer.relabel(names), vote.relabel(names))).collect();
-        told.sort_unstable();
+        let mut revealed: Vec<_> =
+            self.revealed.iter().map(|(peer, vote)| (peer.relabel(names), vote.relabel(names))).collect();
+        revealed.sort_unstable();
         Self {
             leaders,
-            told,
+            revealed,
             committed: self.committed.iter().map(|(then, entry)| (*then, entry.relabel(names))).collect(),
             state: self.state.as_ref().map(|state| Arc::new(state.relabel(names))),
             ..self.clone()

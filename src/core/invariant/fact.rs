@@ -1,4 +1,4 @@
-//! The facts of a migration's run that the invariants are judged on.
+//! The facts about a migration's run on which the migration invariants are judged.
 
 use crate::core::fence::{
     CatchUpEvidence, Chunk, Dropped, Durable, Fence, Prepared, Request, SealReceipt, WatermarkReading, Write,
@@ -8,16 +8,16 @@ use crate::core::ids::{Epoch, MigrationId, Placement, WriteId};
 use crate::core::migration::{Command, MigrationError, PartitionRecord};
 use crate::core::placement::Resolution;
 
-/// A sink at one moment: its fence and data, and the durable part of both.
+/// A sink at one moment: its fence and data, each as in memory and as on disk.
 #[derive(Clone, Copy, Debug)]
 pub struct SinkNow<'a> {
-    /// The fence.
+    /// The fence, as in memory.
     pub fence: &'a Fence,
-    /// Write ids by position.
+    /// The ids of the applied writes, by position, as in memory.
     pub data: &'a [WriteId],
-    /// The durable state of the fence.
+    /// The fence's durable state.
     pub durable: &'a Durable,
-    /// The durable write ids by position.
+    /// The ids of the durable writes, by position.
     pub durable_data: &'a [WriteId],
 }
 
@@ -30,17 +30,17 @@ pub struct SinkStep<'a> {
     pub before: SinkNow<'a>,
     /// The sink after.
     pub after: SinkNow<'a>,
-    /// The committed record.
+    /// The committed record at that moment.
     pub record: Option<&'a PartitionRecord>,
 }
 
-/// Consecutive writes that a sink sent or took.
+/// Consecutive writes that a sink sent to the mover or took from it.
 pub type Copied<'a> = &'a Chunk;
 
-/// A read that was answered.
+/// A read that a sink answered.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadServed<'a> {
-    /// The reader, for strong reads.
+    /// The reader's number; only strong reads are followed by it.
     pub reader: u8,
     /// The requested consistency.
     pub consistency: Consistency,
@@ -79,23 +79,23 @@ pub enum Statement<'a> {
     Read(Option<WriteId>),
 }
 
-/// A fact of a migration's run.
+/// A fact about a migration's run.
 #[derive(Clone, Copy, Debug)]
 pub enum Fact<'a> {
     /// A command was applied or refused.
     Decided {
-        /// The record before.
+        /// The record before the command.
         before: Option<&'a PartitionRecord>,
         /// The command.
         command: &'a Command,
         /// The partition's new epoch, or why it was refused.
         outcome: Result<Epoch, MigrationError>,
-        /// The record after.
+        /// The record after the command.
         after: Option<&'a PartitionRecord>,
         /// The write ids in the data of the old and of the new read placement.
         data: (&'a [WriteId], &'a [WriteId]),
     },
-    /// Under `timed`: a controller's wait in the committed cutover has ended.
+    /// Under `timed`: a controller's wait in the cutover of this record has ended.
     Waited(&'a PartitionRecord),
     /// A node resolved the partition from this committed record.
     Resolved(&'a PartitionRecord, &'a Resolution),
@@ -129,7 +129,7 @@ pub enum Fact<'a> {
     ReadServed(ReadServed<'a>),
     /// A sink handled a request or crashed.
     SinkStepped(SinkStep<'a>),
-    /// A sink sent a statement, about this copy or by a store whose newest copy this was.
+    /// A sink sent a statement, about this copy or by a sink whose newest copy this was.
     Stated(Statement<'a>, MigrationId, SinkNow<'a>),
     /// The record and all sinks after a step.
     Now(Option<&'a PartitionRecord>, &'a [SinkNow<'a>]),

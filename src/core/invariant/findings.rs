@@ -1,10 +1,10 @@
-//! The violations that were found.
+//! Collects the violations that are found.
 
 use super::{Id, Violation};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Collects violations, with or without their facts.
+/// The violations found so far: as a set of ids, and on request with their facts.
 #[derive(Debug, Default)]
 pub struct Findings {
     bits: u32,
@@ -13,25 +13,25 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// An empty collection. `explain`: keep the facts, not only the ids.
+    /// An empty collection. With `explain`, the facts are kept as well as the ids.
     #[must_use]
     pub const fn new(explain: bool) -> Self {
         Self { bits: 0, explain, violations: Vec::new() }
     }
 
-    /// The ids of the broken invariants, as a bit set.
+    /// The ids of the violated invariants, as a bit set.
     #[must_use]
     pub const fn bits(&self) -> u32 {
         self.bits
     }
 
-    /// The violations, empty without `explain`.
+    /// The violations with their facts; empty without `explain`.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.violations
     }
 
-    /// Adds a violation of `id` unless it holds.
+    /// Adds a violation of `id` unless `holds`. `facts` is called only if the facts are kept.
     pub fn demand(&mut self, holds: bool, id: Id, facts: impl FnOnce() -> (String, String)) {
         if holds {
             return;

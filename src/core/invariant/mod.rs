@@ -1,10 +1,11 @@
 //! The invariants. One registry serves the exhaustive search, the replay of traces and the simulator.
 //!
-//! An invariant is judged on facts: the checks read what state machines *did* and what records and fences *hold*. They
-//! never ask a state machine whether it was right.
+//! An invariant is judged on facts: what state machines did, and what records and fences hold. The checks
+//! never ask a state machine whether it acted correctly.
 //!
-//! Most are *action* properties: they forbid an action, not a state. They are judged on every step of a search, before
-//! states are compared, so that of two paths into one state the wrong one is not missed.
+//! Most invariants are *action* properties: they forbid a step, not a state. They are judged on every step of
+//! a search, before equal states are merged, so that a violation on one of two paths into a state is not
+//! missed.
 //!
 //! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`.
 
@@ -30,14 +31,14 @@ pub use register::Register;
 
 use core::fmt;
 
-/// What is needed to judge an invariant.
+/// What must be known to judge an invariant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum JudgedBy {
-    /// One node's own state; checked in production too.
+    /// One node's own state. Nodes check these in production too.
     Node,
-    /// Several nodes at one moment.
+    /// The states of several nodes at one moment.
     Cluster,
-    /// A whole run.
+    /// The whole run up to now.
     History,
 }
 
@@ -50,7 +51,7 @@ pub struct Invariant {
     pub claim: &'static str,
     /// The paper, bug or design that it comes from.
     pub source: &'static str,
-    /// What is needed to judge it.
+    /// What must be known to judge it.
     pub scope: JudgedBy,
 }
 
@@ -183,7 +184,7 @@ impl Id {
         1 << (self as u8)
     }
 
-    /// The id with this name.
+    /// The id with this name in the registry; `None` if there is none.
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|candidate| candidate.entry().id == id)
@@ -201,13 +202,13 @@ impl fmt::Display for Id {
     }
 }
 
-/// A broken invariant, with the two facts in conflict.
+/// A violated invariant, with the two facts in conflict.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Violation {
-    /// The invariant.
+    /// The invariant that is violated.
     pub id: Id,
-    /// What was done or seen.
+    /// The fact that was found.
     pub found: String,
-    /// What it contradicts.
+    /// The fact that it contradicts.
     pub against: String,
 }

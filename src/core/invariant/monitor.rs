@@ -1,4 +1,4 @@
-//! The monitor of a migration: takes the facts of a run in order and judges each.
+//! Judges the facts of a migration's run, in order, and updates the monitor's memory.
 
 use super::fact::{Fact, ReadServed};
 use super::findings::Findings;

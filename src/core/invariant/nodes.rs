@@ -1,4 +1,4 @@
-//! Checks of nodes at one moment, and of one node before and after an input.
+//! Consensus checks of nodes at one moment, and of one node before and after an input.
 
 use super::cluster_fact::{Before, ControlNode, NodeNow};
 use super::{Findings, Id};
@@ -20,9 +20,9 @@ pub(super) fn has(node: &ControlNode, at: Index, entry: &Entry<ControlPlaneEntry
     }
 }
 
-/// What is reported as committed must survive a restart of all nodes: it is durable on a quorum. A voter with a new
-/// incarnation lost its disk since, which is a fault and not the leader's error.
-pub(super) fn first_told(
+/// An entry that a node treats as committed must survive a restart of all nodes: it must be durable on a
+/// quorum. A voter with a new incarnation lost its disk since, which is a fault and not the leader's error.
+pub(super) fn check_survives_restart(
     by: &ControlNode,
     at: Index,
     entry: &Entry<ControlPlaneEntry>,
@@ -46,17 +46,21 @@ pub(super) fn first_told(
     });
 }
 
-/// Nothing is told before what it rests on is durable: the term, the vote, and what a follower says to have.
-pub(super) fn rests_on_disk(
+/// A message must not reveal what is not durable: the sender's term and vote, and a follower's acknowledged
+/// entries.
+pub(super) fn check_durable_claims(
     disk: &Durable<ControlPlaneEntry>,
     message: &Message<ControlPlaneEntry>,
     findings: &mut Findings,
 ) {
-    let (told, kept) = (message.vote_claim(), disk.hard_state);
-    let covered = kept.term > told.term
-        || (kept.term == told.term && (told.voted_for.is_none() || told.voted_for == kept.voted_for));
+    let (claim, kept) = (message.vote_claim(), disk.hard_state);
+    let covered = kept.term > claim.term
+        || (kept.term == claim.term && (claim.voted_for.is_none() || claim.voted_for == kept.voted_for));
     findings.demand(covered, Id::VoteDurable, || {
-        (format!("{} says {} in {}", message.from, message.body, told.term), format!("its disk has {kept:?}"))
+        (
+            format!("{} says {} in {}", message.from, message.body, claim.term),
+            format!("its disk has {kept:?}"),
+        )
     });
     if let Body::Appended { matched, .. } = message.body
         && kept.term == message.term
@@ -93,12 +97,13 @@ pub(super) fn is_electable(candidate: &ControlNode, nodes: &[NodeNow<'_>]) -> bo
         && quorum::is_quorum(candidate.configuration(), |peer| votes.contains(&peer))
 }
 
-/// Whether a revealed term and vote must be remembered: the node's disk does not hold them, or later ones.
-pub(super) fn matters((peer, told): &(Peer, HardState), nodes: &[NodeNow<'_>]) -> bool {
+/// Whether a revealed term and vote must be remembered, because the node's disk does not hold them or later
+/// ones.
+pub(super) fn matters((peer, claim): &(Peer, HardState), nodes: &[NodeNow<'_>]) -> bool {
     let Some(now) = nodes.iter().find(|now| now.node.config().me == *peer) else { return false };
     let disk = now.disk.hard_state;
-    let covered = disk.term == told.term && (told.voted_for.is_none() || told.voted_for == disk.voted_for);
-    !(disk.term > told.term || covered)
+    let covered = disk.term == claim.term && (claim.voted_for.is_none() || claim.voted_for == disk.voted_for);
+    !(disk.term > claim.term || covered)
 }
 
 /// Whether some node can still become the leader of this term: its disk is in an earlier one, or it is a candidate in

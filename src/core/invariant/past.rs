@@ -1,4 +1,4 @@
-//! The memory of a migration's monitor.
+//! The memory of the migration invariants over one run.
 
 use super::Register;
 use crate::core::fence::Write;
@@ -7,7 +7,7 @@ use crate::core::migration::{Debt, PartitionRecord};
 use crate::core::placement::PartitionState;
 use alloc::vec::Vec;
 
-/// The monitor of a migration: remembers what the invariants need of the past, and judges facts.
+/// The monitor of a migration: it remembers what the invariants need to know of the past, and judges facts.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Monitor {
     pub(super) aborted: Vec<MigrationId>,
@@ -23,7 +23,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// A monitor of a run that begins with this record. `register`: also judge strong reads.
+    /// A monitor for a run that begins with this record. With a `register`, it judges strong reads too.
     #[must_use]
     pub fn new(record: Option<&PartitionRecord>, register: Option<Register>) -> Self {
         Self {
@@ -39,13 +39,13 @@ impl Monitor {
         }
     }
 
-    /// The same monitor, which judges a forced move as if it were lossless.
+    /// The same monitor, but a forced move must lose no writes either. Used to show that it can lose some.
     #[must_use]
     pub fn without_exemptions(self) -> Self {
         Self { lossless: true, ..self }
     }
 
-    /// The writes that may be lost, so far.
+    /// The writes that may be lost so far.
     #[must_use]
     pub fn exempt(&self) -> &[WriteId] {
         &self.exempt

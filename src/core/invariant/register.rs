@@ -1,19 +1,19 @@
 //! An exact monitor for the linearizability of one register: writes that overwrite, and reads.
 //!
-//! It keeps every configuration that the operations so far allow: the register's value, which writes have taken effect,
-//! and what each open read has seen (Wing and Gong 1993, just in time as Lowe 2017 does it). No configuration left
-//! means that no order of the operations explains what was returned.
+//! It keeps every configuration that the operations so far allow: the register's value, which writes have
+//! taken effect, and what each open read has seen (Wing and Gong 1993, just in time as in Lowe 2017). If no
+//! configuration remains, no order of the operations explains the returned values.
 
 use crate::core::ids::{Names, Relabel, WriteId};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Open reads, at most.
+/// The most reads that may be open at once.
 pub const READERS_MAX: usize = 4;
-/// Writes, at most.
+/// The most writes in a history.
 pub const WRITES_MAX: usize = 15;
 
-/// 0 is "nothing written yet", n is the n-th write of the list.
+/// A value of the register: 0 before any write, n for the n-th write of the list.
 type Value = u8;
 /// An open read that has not taken effect.
 const UNSEEN: Value = u8::MAX;
@@ -35,7 +35,7 @@ pub struct Register {
 }
 
 impl Register {
-    /// A register that was never written, for these writes.
+    /// A register without a value, which these writes may write.
     #[must_use]
     pub fn new(mut writes: Vec<WriteId>) -> Self {
         writes.sort();
@@ -44,7 +44,7 @@ impl Register {
         Self { writes, invoked: 0, reading: 0, possible: vec![start] }
     }
 
-    /// Whether some order explains everything returned so far.
+    /// Whether some order of the operations explains all returned values.
     #[must_use]
     pub const fn is_linearizable(&self) -> bool {
         !self.possible.is_empty()
@@ -57,7 +57,7 @@ impl Register {
         }
     }
 
-    /// Records that a write is acknowledged: it has taken effect by now.
+    /// Records that a write was acknowledged: it has taken effect by now.
     pub fn write_returned(&mut self, id: WriteId) {
         let Some(slot) = self.slot(id) else { return };
         self.close();
@@ -74,7 +74,7 @@ impl Register {
         }
     }
 
-    /// Records that a read returned this write's value, or that of the empty register.
+    /// Records that a read returned the value of this write; `None`: of the register before any write.
     pub fn read_returned(&mut self, reader: u8, value: Option<WriteId>) {
         let wanted = value.map_or(Some(0), |id| self.slot(id).map(|slot| slot + 1));
         self.close();
@@ -95,7 +95,7 @@ impl Register {
         u8::try_from(at).ok()
     }
 
-    /// Adds every configuration that open operations can lead to.
+    /// Adds every configuration to which the open operations can lead.
     fn close(&mut self) {
         let mut at = 0;
         while let Some(c) = self.possible.get(at).copied() {

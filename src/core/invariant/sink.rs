@@ -1,4 +1,4 @@
-//! Judges sinks: changes of fences and data, the basis of statements, and the data at rest.
+//! Checks of sinks: changes of fences and data, the statements they send, and the data they hold.
 
 use super::Id;
 use super::fact::{SinkNow, SinkStep, Statement};
@@ -74,7 +74,7 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
     }
 }
 
-/// Restated independently of the code under check: a token above `closed_through`, and a copy to serve.
+/// Whether a read with this token may be served. Stated again here, independently of the code under check.
 fn served(fences: &Durable, token: Epoch) -> bool {
     fences.copy().is_some() && token > fences.closed_through()
 }
@@ -95,7 +95,7 @@ pub(super) fn stated(
     findings: &mut Findings,
 ) {
     let (durable, data) = (now.durable, now.durable_data);
-    // A statement about a copy's writes holds as long as that copy exists.
+    // A statement about a copy's writes is valid as long as that copy exists.
     let gone = durable.newest() > copy || durable.copy().is_none();
     let reaches = |position: Position| gone || u64::try_from(data.len()).unwrap_or(u64::MAX) >= position.0;
     let holds = |id: &WriteId| gone || data.contains(id);

@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Bytes of an encoded command, at most.
+/// The longest encoded command, in bytes.
 pub const COMMAND_BYTES_MAX: usize = 4096;
 
-/// A proposed transition of one partition.
+/// A proposed transition of one partition, as the log stores it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Command {
     /// The partition.
@@ -23,7 +23,7 @@ pub struct Command {
 /// The state of the record that a command applies to; in any other state it is refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Expected {
-    /// The record's last migration or creation.
+    /// The id of the record's last migration or creation.
     pub migration: MigrationId,
     /// The record's epoch.
     pub epoch: Epoch,
@@ -36,94 +36,95 @@ pub enum Transition {
     Create {
         /// The placement of its first copy.
         placement: Placement,
-        /// The guarantee that the store there can give.
+        /// The guarantee that the sink there can give.
         guarantee: Guarantee,
     },
-    /// Records that the store of a created partition has the copy.
+    /// Opens a created partition: its sink has the copy.
     Open {
-        /// The state that it applies to.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
-        /// The store's statement that proves it.
+        /// The sink's statement, as proof.
         prepared: Prepared,
     },
-    /// `Active(A)` to `Draining(A>B)`.
+    /// Begins a migration: `Active(A)` to `Draining(A>B)`.
     Begin {
-        /// The state that it applies to.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The target.
         to: Placement,
     },
-    /// `Draining` to `Cutover`, once the source is sealed.
+    /// Enters the cutover once the source is sealed: `Draining` to `Cutover`.
     EnterCutover {
-        /// The state that it applies to.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The source's statement that it is sealed.
         receipt: SealReceipt,
     },
-    /// `Draining` to `Cutover` at a source that cannot seal. The wait starts when a controller sees this committed.
+    /// Enters the cutover of a source that cannot seal: `Draining` to `Cutover`. A controller starts the bounded wait when it
+    /// observes that this is committed.
     EnterTimedCutover {
-        /// The state that it applies to.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The target's statement that it is prepared.
         prepared: Prepared,
     },
-    /// Records the last position of a source that cannot seal, read after the wait.
+    /// Records the position of the last write of a source that cannot seal, read after the bounded wait.
     RecordWatermark {
-        /// The state that it applies to.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The source's statement of its last position.
         reading: WatermarkReading,
     },
-    /// `Cutover` to `Active(B)`: the flip.
+    /// Completes the migration (the flip): `Cutover` to `Active(B)`.
     Complete {
-        /// The state that it applies to.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The target's statement that it has caught up.
         evidence: CatchUpEvidence,
     },
-    /// Back to `Active(A)`, before the flip.
+    /// Aborts the migration before the flip: back to `Active(A)`.
     Abort {
-        /// The state that it applies to.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
     },
-    /// To `Active(B)` without the source; writes may be lost.
+    /// Gives the partition to the target without a seal of the source: to `Active(B)`, and acknowledged writes may be lost.
     Force {
-        /// The state that it applies to.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The target's statement that it is prepared.
         prepared: Prepared,
-        /// Who decided it.
+        /// The responsible operator.
         operator: Operator,
-        /// Why it was decided.
+        /// The operator's reason.
         reason: Reason,
     },
     /// Clears the debt of a forced migration: its source acknowledges no more writes.
     Settle {
         /// The forced migration.
         migration: MigrationId,
-        /// The statement that proves it.
+        /// The statement of the source, as proof.
         proof: Settlement,
     },
-    /// Decides that an old copy is to be dropped.
+    /// Marks an old copy as to be dropped.
     RetireCopy {
-        /// The store.
+        /// The sink that has the old copy.
         placement: Placement,
-        /// The copy.
+        /// The migration that made the old copy.
         copy: MigrationId,
     },
-    /// Records that an old copy was dropped.
+    /// Removes an old copy from the record, after its sink dropped it.
     ForgetCopy {
-        /// The store's statement that proves it.
+        /// The sink's statement, as proof.
         dropped: Dropped,
     },
     /// Deletes the partition with all its data.
     Delete {
-        /// The state that it applies to.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
     },
 }
 
-/// The kind of a [`Transition`], without what it names.
+/// The kind of a [`Transition`], without its parameters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum TransitionKind {
     /// [`Transition::Create`]
@@ -155,7 +156,7 @@ pub enum TransitionKind {
 }
 
 impl Transition {
-    /// The kind, for callers that treat one kind differently from all others.
+    /// The kind of this transition.
     #[must_use]
     pub const fn kind(&self) -> TransitionKind {
         match self {
@@ -195,7 +196,7 @@ impl Transition {
         }
     }
 
-    /// The statement of a dropped copy in it, if any.
+    /// The statement of a dropped copy that the transition carries; `None` for other transitions.
     #[must_use]
     pub const fn dropped(&self) -> Option<&Dropped> {
         if let Self::ForgetCopy { dropped } | Self::Settle { proof: Settlement::Dropped(dropped), .. } = self
@@ -284,39 +285,39 @@ macro_rules! text {
 }
 
 text!(
-    /// Who forced a migration: 1 to 64 bytes.
+    /// The name of the operator who forced a migration: 1 to 64 bytes, without control characters.
     Operator, "the operator", 64
 );
 text!(
-    /// Why a migration was forced: 1 to 256 bytes.
+    /// The reason for forcing a migration: 1 to 256 bytes, without control characters.
     Reason, "the reason", 256
 );
 
-/// Bytes that are not a command.
+/// Why bytes are not an encoded command.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum CodecError {
-    /// Longer than any command.
+    /// The bytes are longer than [`COMMAND_BYTES_MAX`].
     #[error("{have} bytes, a command has at most {COMMAND_BYTES_MAX}")]
     TooLong {
         /// The length in bytes.
         have: usize,
     },
-    /// Not the encoding of a command.
+    /// The bytes are not the encoding of a command.
     #[error("not a command: {0}")]
     Malformed(postcard::Error),
-    /// A longer encoding of a command than the canonical one.
+    /// The bytes are an encoding of a command, but not the shortest one.
     #[error("not the canonical encoding of a command")]
     NotCanonical,
-    /// Bytes are left over after a command.
+    /// Bytes follow the encoded command.
     #[error("{have} bytes after the command, expected none")]
     Trailing {
-        /// How many bytes are left over.
+        /// The number of bytes that follow.
         have: usize,
     },
 }
 
 impl Command {
-    /// The encoded command, as it is stored in the log.
+    /// Encodes the command as the log stores it.
     ///
     /// # Errors
     /// [`CodecError::TooLong`] beyond [`COMMAND_BYTES_MAX`].
@@ -328,10 +329,10 @@ impl Command {
         Ok(bytes)
     }
 
-    /// Decodes what [`Command::encode`] wrote.
+    /// Decodes a command from the bytes that [`Command::encode`] returns.
     ///
     /// # Errors
-    /// [`CodecError`], for any other bytes.
+    /// [`CodecError`] for all other bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         if bytes.len() > COMMAND_BYTES_MAX {
             return Err(CodecError::TooLong { have: bytes.len() });

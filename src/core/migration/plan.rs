@@ -16,17 +16,17 @@ pub struct Policy {
     pub lag_writes_max: Option<u64>,
     /// How long writes may be blocked before the controller aborts, counted from before the first seal request.
     pub blocked_budget_ms: u64,
-    /// The interval after which requests are repeated.
+    /// How often requests are repeated.
     pub retry_ms: u64,
-    /// D: the longest time from a gateway's fresh read of the record until its write can take effect.
+    /// The longest time (D) from a gateway's fresh read of the record until its write can take effect.
     pub write_effect_ms_max: u64,
-    /// The greatest error of the controller's clock, in parts per million.
+    /// The greatest rate error (ρ) of a controller's clock, in parts per million.
     pub clock_error_ppm: u32,
-    /// The resolution of that clock.
+    /// The resolution of a controller's clock.
     pub clock_granule_ms: u64,
 }
 
-/// A policy that cannot work.
+/// Why a policy is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum PolicyError {
     /// A duration is zero.
@@ -46,7 +46,7 @@ pub enum PolicyError {
 }
 
 impl Policy {
-    /// The policy of a cluster: at most one second of blocked writes, and stores whose writes take effect within 300
+    /// The policy of a cluster: at most one second of blocked writes, and sinks whose writes take effect within 300
     /// ms.
     pub const PRODUCTION: Self = Self {
         lag_writes_max: Some(64),
@@ -97,7 +97,7 @@ impl Policy {
     }
 }
 
-/// The answer of a dry run of `begin`. Nothing is reserved: the real `begin` is checked again.
+/// The plan of a migration. Nothing is reserved: `begin` is checked again when it is applied.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// The partition.
@@ -108,11 +108,11 @@ pub struct Plan {
     pub to: Placement,
     /// The expected state that `begin` must name.
     pub expected: Expected,
-    /// The id that the migration would get, if no other one begins first.
+    /// The id that the migration will have, if no other migration begins first.
     pub migration: MigrationId,
-    /// The epoch of its draining phase.
+    /// The epoch of the draining phase.
     pub draining: Epoch,
-    /// The guarantee of the move.
+    /// How the migration will end writes at the source.
     pub guarantee: Guarantee,
     /// How long writes may be blocked, in milliseconds.
     pub blocked_budget_ms: u64,
@@ -121,28 +121,28 @@ pub struct Plan {
 /// A step of a plan. The order of the variants is the order of the steps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// Commit `Draining`.
+    /// The log commits `Draining`.
     Begin,
-    /// The target empties its copy and closes.
+    /// The target empties its copy, and closes it to all tokens so far.
     Prepare,
-    /// The mover copies.
+    /// The mover copies writes from the source to the target.
     Copy,
-    /// The source takes its last write.
+    /// The source is sealed, and states its last write.
     Seal,
-    /// Commit `Cutover`.
+    /// The log commits `Cutover`.
     EnterCutover,
-    /// Wait until no write can be under way (`timed`).
+    /// Under `timed`: a controller waits until no earlier write can take effect any more.
     Wait,
-    /// Read and commit where the writes ended (`timed`).
+    /// Under `timed`: the position of the source's last write is read and committed.
     RecordWatermark,
-    /// The target reaches the source's last position.
+    /// The target's copy reaches the source's last write.
     CatchUp,
-    /// Commit the flip.
+    /// The log commits the flip.
     Complete,
 }
 
 impl Plan {
-    /// The steps of this plan, in order.
+    /// The steps of the migration, in order.
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = vec![Step::Begin, Step::Prepare, Step::Copy];
@@ -164,10 +164,10 @@ impl fmt::Display for Plan {
 }
 
 impl PlacementTable {
-    /// A dry run of `begin`.
+    /// Plans the migration of a partition to `to`; changes nothing.
     ///
     /// # Errors
-    /// What `begin` would be refused for.
+    /// The refusal that `begin` would get now.
     pub fn plan(
         &self,
         partition: PartitionId,

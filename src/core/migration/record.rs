@@ -17,30 +17,30 @@ pub struct PartitionRecord {
     pub migration: MigrationId,
     /// The placement. `None`: deleted, with copies left to drop.
     pub placed: Option<Placed>,
-    /// Copies that are no longer in use and may still be at their stores; at most one for each placement.
+    /// Copies that are no longer in use and may still exist at their sinks; at most one per placement.
     pub old_copies: Vec<OldCopy>,
 }
 
-/// The placement of a partition that exists.
+/// The part of a record that only a partition has which is not deleted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Placed {
-    /// Where reads and writes go.
+    /// Where reads and writes go: one placement, or a migration between two.
     pub state: PartitionState,
-    /// The epoch at which the current owner became the owner. Its tokens are this epoch and later ones.
+    /// The epoch at which the current owner became the owner. Tokens for its sink are this epoch and later ones.
     pub owned_since: Epoch,
     /// The migration or creation that made the owner's copy.
     pub copy: MigrationId,
-    /// Whether the owner's store has stated that it has the copy. Only a creation waits for that.
+    /// Whether the owner's sink has stated that it has the copy. False only between a creation and its `open`.
     pub opened: bool,
     /// The guarantee of the current placement.
     pub guarantee: Guarantee,
-    /// Facts about the migration in flight, from `enter cutover` on.
+    /// Facts about the migration in flight; `None` unless it is in its cutover.
     pub cutover: Option<CutoverFacts>,
-    /// The debt of a forced move, until it is settled.
+    /// The debt of a forced move; `None` if there was no forced move or it is settled.
     pub debt: Option<Debt>,
 }
 
-/// What the log knows about a migration in its cutover.
+/// What the log recorded when a migration entered its cutover.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct CutoverFacts {
     /// The epoch of the draining phase: no write at the source carries a later token.
@@ -54,33 +54,33 @@ pub struct CutoverFacts {
 /// The debt of a forced move: its source was left unsealed and may still acknowledge writes, which are lost.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Debt {
-    /// The source.
+    /// The source of the forced move.
     pub placement: Placement,
-    /// Writes with a token up to this one may still be acknowledged there.
+    /// Writes with a token up to this epoch may still be acknowledged at the source.
     pub through: Epoch,
     /// The migration that was forced.
     pub migration: MigrationId,
-    /// The copy at the source.
+    /// The migration or creation that made the copy at the source.
     pub copy: MigrationId,
-    /// The target's incarnation, as the seal request must name it.
+    /// The target's incarnation, which a seal request for the source must name.
     pub target: Incarnation,
 }
 
-/// A copy that is no longer in use.
+/// A copy that is no longer in use, but not known to be gone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct OldCopy {
-    /// The store.
+    /// The sink that has the copy.
     pub placement: Placement,
-    /// The migration or creation that made it.
+    /// The migration or creation that made the copy.
     pub copy: MigrationId,
-    /// For a former source: the epoch through which the store must be sealed before the copy is dropped.
+    /// For a former source: the epoch through which the sink must be sealed before it drops the copy. `None` for others.
     pub sealed_through: Option<Epoch>,
-    /// Whether an operator decided that it is to be dropped.
+    /// Whether an operator has marked the copy as to be dropped.
     pub retiring: bool,
 }
 
 impl PartitionRecord {
-    /// The resolution for gateways. `None`: the partition is deleted.
+    /// The resolution for gateways at a revision. `None` if the partition is deleted.
     #[must_use]
     pub fn resolution(&self, revision: Revision) -> Option<Resolution> {
         self.placed.map(|placed| Resolution {
@@ -92,7 +92,7 @@ impl PartitionRecord {
         })
     }
 
-    /// The expected state that a command on this record names.
+    /// The expected state that a command must name to apply to this record.
     #[must_use]
     pub const fn expected(&self) -> super::Expected {
         super::Expected { migration: self.migration, epoch: self.epoch }
@@ -109,7 +109,7 @@ impl PartitionRecord {
         migration.is_some_and(|migration| migration != self.migration || self.draining_epoch().is_none())
     }
 
-    /// The epoch of the draining phase, while a migration is in flight.
+    /// The epoch of the draining phase; `None` if no migration is in flight.
     #[must_use]
     pub fn draining_epoch(&self) -> Option<Epoch> {
         let placed = self.placed?;

@@ -6,7 +6,7 @@ use crate::core::placement::Guarantee;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A refusal by the table, or a failure of the store that holds it.
+/// Why a command was refused by the table, or not committed by the store that holds the table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum MigrationError {
     /// The partition was never created, or was deleted.
@@ -15,13 +15,13 @@ pub enum MigrationError {
         /// The partition.
         partition: PartitionId,
     },
-    /// `create` of a partition that exists.
+    /// `create` names a partition that exists.
     #[error("partition {partition} exists already")]
     AlreadyExists {
         /// The partition.
         partition: PartitionId,
     },
-    /// The record has changed since the command was made.
+    /// The record has changed since the command was created.
     #[error("expected {expected_migration} at {expected_epoch}, the record is at {migration}, {epoch}")]
     StaleExpectation {
         /// The migration that the command names.
@@ -33,7 +33,7 @@ pub enum MigrationError {
         /// The record's epoch.
         epoch: Epoch,
     },
-    /// `begin` and `delete` need a settled partition.
+    /// `begin` and `delete` need a partition without a migration in flight.
     #[error("migration {migration} is in flight")]
     AlreadyMigrating {
         /// The migration in flight.
@@ -63,19 +63,19 @@ pub enum MigrationError {
         /// The placement.
         placement: Placement,
     },
-    /// The store of a created partition has not stated yet that it has the copy.
+    /// The partition was created but not opened: its sink has not stated that it has the copy.
     #[error("partition {partition} is not open yet")]
     NotOpen {
         /// The partition.
         partition: PartitionId,
     },
-    /// The partition is open already.
+    /// The partition is already open.
     #[error("partition {partition} is open already")]
     AlreadyOpen {
         /// The partition.
         partition: PartitionId,
     },
-    /// A statement is not by the store that the record names.
+    /// The statement comes from another sink or partition than the record requires.
     #[error("the statement is by {}, {}, the record says {placement}", origin.store, origin.partition)]
     OtherSpeaker {
         /// The copy that made the statement.
@@ -83,7 +83,7 @@ pub enum MigrationError {
         /// The sink that should have made it.
         placement: Placement,
     },
-    /// A statement is by another incarnation than the record names.
+    /// The statement comes from another incarnation of the sink than the record requires.
     #[error("the statement is by incarnation {have}, the record names {expected}")]
     OtherIncarnation {
         /// The incarnation that made the statement.
@@ -91,7 +91,7 @@ pub enum MigrationError {
         /// The incarnation in the record.
         expected: Incarnation,
     },
-    /// A statement is about another migration.
+    /// The statement is about another migration.
     #[error("the statement is about {have}, the record is at {expected}")]
     OtherMigration {
         /// The value in the statement.
@@ -99,7 +99,7 @@ pub enum MigrationError {
         /// The value in the record.
         expected: MigrationId,
     },
-    /// A statement answers a question asked at another epoch.
+    /// The statement answers a query of another epoch.
     #[error("the statement answers a question of {have}, the record is at {expected}")]
     OtherEpoch {
         /// The value in the statement.
@@ -107,7 +107,7 @@ pub enum MigrationError {
         /// The value in the record.
         expected: Epoch,
     },
-    /// The seal or the closing does not reach far enough.
+    /// The sink is not sealed, or not closed, through the epoch that the record requires.
     #[error("refuses tokens through {have}, {needed} is needed")]
     SealTooLow {
         /// The value in the statement.
@@ -115,7 +115,7 @@ pub enum MigrationError {
         /// The value in the record.
         needed: Epoch,
     },
-    /// The target has not caught up.
+    /// The target's copy does not reach the source's last write.
     #[error("the target reaches position {have}, the source's last write is {needed}")]
     NotCaughtUp {
         /// The target's position.
@@ -123,22 +123,22 @@ pub enum MigrationError {
         /// The source's last position.
         needed: Position,
     },
-    /// Under `timed`, the last position is recorded only after the wait.
+    /// Under `timed`: the position of the source's last write is not recorded yet.
     #[error("the source's last position is not recorded yet")]
     WatermarkMissing,
-    /// Under `timed`, the last position is recorded once.
+    /// Under `timed`: the position of the source's last write is already recorded.
     #[error("the source's last position is recorded already: {have}")]
     WatermarkRecorded {
         /// The recorded position.
         have: Position,
     },
-    /// The transition belongs to the other guarantee.
+    /// The transition is for migrations with the other guarantee.
     #[error("the source's guarantee is {have}")]
     WrongGuarantee {
         /// The value in the record.
         have: Guarantee,
     },
-    /// Too many migrations touch this placement.
+    /// Too many migrations in flight have this placement as source or target.
     #[error("{have} migrations touch {placement} already, at most {limit} may")]
     PlacementCap {
         /// The placement.
@@ -162,35 +162,35 @@ pub enum MigrationError {
         /// The limit.
         limit: u32,
     },
-    /// Too many old copies are left; retire some first.
+    /// The partition has too many old copies; retire some first.
     #[error("{limit} old copies are left already, retire some first")]
     CopyCap {
         /// The limit.
         limit: u32,
     },
-    /// An earlier forced move has not been settled.
+    /// The partition has a debt from an earlier forced move, which must be settled first.
     #[error("{placement} was left unsealed through {through} by a forced move, settle that first")]
     Unsettled {
-        /// The source left unsealed.
+        /// The source of that move, which is not sealed.
         placement: Placement,
         /// The epoch through which it may still acknowledge writes.
         through: Epoch,
     },
-    /// The store does not enforce tokens, so its statement that it is closed proves nothing.
+    /// The sink does not check tokens, so its statement that it is closed proves nothing.
     #[error("{placement} does not enforce tokens, its being closed through {through} proves nothing")]
     NotEnforced {
-        /// The store.
+        /// The sink.
         placement: Placement,
         /// The epoch in its statement.
         through: Epoch,
     },
-    /// The partition has no such debt.
+    /// The partition has no debt from the migration that `settle` names.
     #[error("no forced move {migration} is to be settled")]
     NoDebt {
         /// The migration named.
         migration: MigrationId,
     },
-    /// The partition has no such old copy.
+    /// The partition has no old copy like the one that the command names.
     #[error("no old copy {copy} at {placement}")]
     UnknownCopy {
         /// The placement named.
@@ -198,7 +198,7 @@ pub enum MigrationError {
         /// The copy named.
         copy: MigrationId,
     },
-    /// A copy from before the deletion is left.
+    /// `create` names a deleted partition of which a copy may still exist.
     #[error("an old copy {copy} is left at {placement}, it must be dropped first")]
     CopyLeft {
         /// The placement.
@@ -206,27 +206,27 @@ pub enum MigrationError {
         /// The copy.
         copy: MigrationId,
     },
-    /// The store that holds the table is unreachable or failed.
+    /// The store that holds the table could not commit the command, or its outcome is unknown.
     #[error("migration store failed: {reason}")]
     Backend {
-        /// The kind of failure, without any value of the request.
+        /// The kind of failure.
         reason: BackendFailure,
     },
 }
 
-/// Why the store that holds the table does not know the outcome of a request.
+/// Why the store that holds the table has no outcome for a command.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum BackendFailure {
-    /// No leader is known.
+    /// There is no leader that accepts the command. Nothing was committed.
     #[error("no leader")]
     NoLeader,
-    /// No quorum answered in time.
+    /// No quorum is available, or too much is in progress.
     #[error("no quorum")]
     NoQuorum,
-    /// The request may or may not have been committed.
+    /// The command may or may not have been committed.
     #[error("the outcome is not known")]
     Indeterminate,
-    /// The request is not acceptable to the log and was not committed.
+    /// The log refused the command. Nothing was committed.
     #[error("the log does not take the request")]
     NotTaken,
 }

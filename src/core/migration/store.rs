@@ -10,19 +10,19 @@ use crate::core::fence::{CatchUpEvidence, Prepared, SealReceipt};
 use crate::core::ids::{Epoch, PartitionId, Placement, Revision};
 use crate::core::placement::Guarantee;
 
-/// A store that holds the table: one process, or a replicated log.
+/// A store that holds the placement table: one process, or a replicated log.
 pub trait MigrationStore {
     /// Commits a command and applies it.
     ///
     /// # Errors
-    /// The table's refusal, or [`MigrationError::Backend`]: then it is not known whether the command was committed,
+    /// The table's refusal, or [`MigrationError::Backend`]. After the latter, the command may have been committed,
     /// and repeating it is safe.
     fn propose(&mut self, command: &Command) -> Result<Epoch, MigrationError>;
 
     /// A linearizable read of the committed record.
     ///
     /// # Errors
-    /// [`MigrationError::Backend`] if that cannot be told. A failed read is never "no such partition".
+    /// [`MigrationError::Backend`] if the read failed. `Ok(None)` means that the partition has no record.
     fn state(
         &mut self,
         partition: PartitionId,
@@ -41,7 +41,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition: Transition::Create { placement, guarantee } })
     }
 
-    /// Begins to move a settled partition.
+    /// Begins a migration of a partition.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].
@@ -54,7 +54,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition: Transition::Begin { expected, to } })
     }
 
-    /// Enters the cutover, with the sealed source's receipt.
+    /// Enters the cutover, with the seal receipt of the source.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].
@@ -67,7 +67,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition: Transition::EnterCutover { expected, receipt } })
     }
 
-    /// Moves the partition to the target, with the target's evidence.
+    /// Completes the migration (the flip), with the catch-up evidence of the target.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].
@@ -80,7 +80,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition: Transition::Complete { expected, evidence } })
     }
 
-    /// Returns the partition to the source, before the flip.
+    /// Aborts the migration before the flip; the source owns the partition again.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].
@@ -92,7 +92,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition: Transition::Abort { expected } })
     }
 
-    /// Moves the partition to the target without the source; writes may be lost.
+    /// Gives the partition to the target without a seal of the source. Acknowledged writes may be lost.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].
@@ -108,7 +108,7 @@ pub trait MigrationStore {
         self.propose(&Command { partition, transition })
     }
 
-    /// Clears the debt of a forced migration.
+    /// Clears the debt of a forced migration, with a statement of its source.
     ///
     /// # Errors
     /// As [`MigrationStore::propose`].

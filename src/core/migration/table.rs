@@ -10,16 +10,16 @@ use crate::enforce;
 use alloc::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
-/// The limits of the table.
+/// Limits of the placement table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Caps {
-    /// Migrations in flight that touch one placement, as source or target, at most.
+    /// The most migrations in flight with the same placement as source or target.
     pub migrations_per_placement: u32,
-    /// Migrations in flight, at most.
+    /// The most migrations in flight.
     pub migrations_overall: u32,
-    /// Partitions, at most, including deleted ones with copies left.
+    /// The most partitions, including deleted ones with old copies.
     pub partitions: u32,
-    /// Old copies of one partition, at most.
+    /// The most old copies of one partition.
     pub old_copies_per_partition: u32,
 }
 
@@ -38,26 +38,26 @@ impl Caps {
 pub struct PlacementTable {
     pub(super) caps: Caps,
     pub(super) records: BTreeMap<PartitionId, PartitionRecord>,
-    /// The last migration id that was allocated.
+    /// The highest migration id that was given out.
     last_migration: MigrationId,
-    /// At least every epoch of every partition that is no longer listed.
+    /// At or above every epoch of every partition that is no longer in the table.
     epoch_floor: Epoch,
 }
 
 impl PlacementTable {
-    /// An empty table.
+    /// A table without partitions.
     #[must_use]
     pub const fn new(caps: Caps) -> Self {
         Self { caps, records: BTreeMap::new(), last_migration: MigrationId::ZERO, epoch_floor: Epoch::ZERO }
     }
 
-    /// The record of a partition that exists, or was deleted and has copies left.
+    /// The record of a partition. `None` if it was never created, or was deleted and has no old copies left.
     #[must_use]
     pub fn record(&self, partition: PartitionId) -> Option<&PartitionRecord> {
         self.records.get(&partition)
     }
 
-    /// All records, by partition.
+    /// All records, by partition id.
     pub fn records(&self) -> impl Iterator<Item = &PartitionRecord> {
         self.records.values()
     }
@@ -73,7 +73,7 @@ impl PlacementTable {
         outcome
     }
 
-    /// [`PlacementTable::apply`], which a node runs: `halt` is set if the transition broke an invariant.
+    /// [`PlacementTable::apply`] with checks of the result, as a node runs it. Sets `halt` if the transition violates an invariant.
     ///
     /// # Errors
     /// [`MigrationError`], with the table unchanged.
@@ -185,7 +185,7 @@ impl PlacementTable {
         Ok(Next { record: next, allocated: None })
     }
 
-    /// The transition, and the limits of the table on top of it.
+    /// The transition `begin`, with the checks of the table's limits.
     pub(super) fn begin(
         &self,
         record: &PartitionRecord,

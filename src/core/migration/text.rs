@@ -55,8 +55,8 @@ fn command(command: &Command) -> String {
         Transition::Abort { expected } => format!("abort {}", on(expected)),
         Transition::Force { expected, prepared, operator, .. } => {
             let by = prepared.origin().store;
-            let said = text(Reply::Prepared(*prepared));
-            format!("force {} ({by}: {said}) by {}", on(expected), operator.as_ref())
+            let prepared = text(Reply::Prepared(*prepared));
+            format!("force {} ({by}: {prepared}) by {}", on(expected), operator.as_ref())
         }
         Transition::Settle { migration, proof } => match proof {
             Settlement::Sealed(receipt) => {

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 type Next = Result<PartitionRecord, MigrationError>;
 
-/// A migration in flight, taken apart.
+/// The parts of a migration in flight.
 struct Flight {
     placed: Placed,
     from: Placement,
@@ -26,7 +26,7 @@ pub(super) fn create(
     epoch: Epoch,
     migration: MigrationId,
 ) -> Next {
-    // A copy from before the deletion would still accept the tokens of that time, and, at the same store, the new
+    // A copy from before the deletion would still accept the tokens of that time, and, at the same sink, the new
     // tokens until it is prepared (ADR 0010).
     match tombstone {
         Some(record) if record.placed.is_some() => return Err(MigrationError::AlreadyExists { partition }),
@@ -195,7 +195,7 @@ pub(super) fn settle(record: &PartitionRecord, migration: MigrationId, proof: &S
                 return Err(MigrationError::NotEnforced { placement, through });
             }
         }
-        // A store without a copy is closed to every token until it is prepared, which closes it further.
+        // A sink without a copy is closed to every token until it is prepared, which closes it further.
         Settlement::Dropped(dropped) => {
             check_origin(record, dropped.origin(), debt.placement)?;
             if dropped.copy() < debt.copy {
@@ -249,7 +249,7 @@ impl PartitionRecord {
         Self { placed: Some(placed), ..self.clone() }
     }
 
-    /// Adds an old copy. There is one entry for each placement, since a newer copy replaces the older one there.
+    /// Adds an old copy. A placement has at most one, since a newer copy there replaces the older one.
     fn leave(&mut self, old: OldCopy) {
         self.old_copies.retain(|other| other.placement != old.placement);
         self.old_copies.push(old);
@@ -257,12 +257,12 @@ impl PartitionRecord {
     }
 }
 
-/// The guarantee that a store gives.
+/// The guarantee that a sink can give: `sealed` only if it checks tokens.
 const fn promised(enforces: bool) -> Guarantee {
     if enforces { Guarantee::Sealed } else { Guarantee::Timed }
 }
 
-/// Moves the partition to the target, whose tokens start at the new epoch. The guarantee is that of the target's store
+/// Moves the partition to the target, whose tokens start at the new epoch. The guarantee is that of the target's sink
 /// from now on.
 fn flip(
     record: &PartitionRecord,

@@ -29,7 +29,7 @@ impl HardState {
 /// last entry, and the sessions and the state machine as bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The last entry that it covers.
+    /// The last entry that the snapshot includes.
     pub last: LogPosition,
     /// The configuration committed at that entry, never a later one.
     pub configuration: Configuration,
@@ -43,7 +43,7 @@ pub enum SnapshotError {
     /// Not decodable.
     #[error("the snapshot at {at} cannot be read: {source}")]
     Malformed {
-        /// The last entry that the snapshot claims to cover.
+        /// The last entry that the snapshot claims to include.
         at: LogPosition,
         /// The decoder's error.
         source: postcard::Error,
@@ -51,7 +51,7 @@ pub enum SnapshotError {
     /// Bytes are left over after decoding.
     #[error("the snapshot at {at} has {have} bytes too many")]
     Trailing {
-        /// The last entry that the snapshot claims to cover.
+        /// The last entry that the snapshot claims to include.
         at: LogPosition,
         /// Bytes left over.
         have: usize,
@@ -62,7 +62,7 @@ impl Snapshot {
     /// A snapshot of the applied state.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     pub fn of<M: Machine>(applied: &Applied<M>) -> Result<Self, SnapshotError> {
         Self::encode(applied.last, applied.configuration.clone(), &applied.state)
     }
@@ -77,7 +77,7 @@ impl Snapshot {
         Ok(Self { last: at, configuration, data })
     }
 
-    /// The applied state in it.
+    /// Decodes the applied state.
     ///
     /// # Errors
     /// [`SnapshotError`]
@@ -115,7 +115,7 @@ pub struct Batch<P> {
     pub base: Option<LogPosition>,
 }
 
-/// What is on a node's disk when it starts.
+/// The durable state of a node: what it starts from.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Durable<P> {
     /// The term and the vote.
@@ -132,7 +132,7 @@ impl<P: Payload> Durable<P> {
     /// never matches it and has to install it.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     pub fn founding<M: Machine<Payload = P>>(
         voters: Configuration,
         limits: SessionLimits,
@@ -144,7 +144,7 @@ impl<P: Payload> Durable<P> {
     /// An empty disk: no configuration, no entries. The node waits until a leader sends it a snapshot.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     pub fn joining<M: Machine<Payload = P>>(
         limits: SessionLimits,
         machine: M,
@@ -180,7 +180,7 @@ impl<P: Payload> Durable<P> {
     /// cluster.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     pub fn refounded<M: Machine<Payload = P>>(
         applied: Applied<M>,
         voters: Configuration,

@@ -38,7 +38,7 @@ impl<M: Machine> Turn<'_, M> {
             return self.mark(Mark::Ignored);
         }
         if term > self.node.hard_state.term {
-            self.handed_over(from, &message.body);
+            self.finish_transfer_if_taken_over(from, &message.body);
             self.adopt(term);
         }
         if term < self.node.hard_state.term {
@@ -79,7 +79,7 @@ impl<M: Machine> Turn<'_, M> {
         self.node.config.limits.elections == Elections::Stable
             && match &self.node.role {
                 Role::Leader(_) => true,
-                Role::Follower(follower) => follower.hears && follower.leader.is_some(),
+                Role::Follower(follower) => follower.in_contact && follower.leader.is_some(),
                 Role::PreCandidate(_) | Role::Candidate(_) => false,
             }
     }
@@ -115,7 +115,7 @@ impl<M: Machine> Turn<'_, M> {
             return self.check_quorum();
         }
         if !self.node.may_campaign() {
-            self.node.role = Role::Follower(Follower { leader: None, hears: false });
+            self.node.role = Role::Follower(Follower { leader: None, in_contact: false });
             return;
         }
         match self.node.config.limits.elections {
@@ -126,7 +126,7 @@ impl<M: Machine> Turn<'_, M> {
 
     pub(super) fn contact_lost(&mut self) {
         if let Role::Follower(follower) = &mut self.node.role {
-            follower.hears = false;
+            follower.in_contact = false;
         }
     }
 
@@ -191,7 +191,7 @@ impl<M: Machine> Turn<'_, M> {
             Tally::Pending => {}
             Tally::Lost => {
                 self.mark(Mark::PreVoteLost);
-                self.node.role = Role::Follower(Follower { leader: None, hears: false });
+                self.node.role = Role::Follower(Follower { leader: None, in_contact: false });
             }
             Tally::Won(_) => {
                 self.mark(Mark::PreVoteWon);
@@ -230,7 +230,7 @@ impl<M: Machine> Turn<'_, M> {
         let Role::Candidate(votes) = &self.node.role else { return };
         match quorum::tally(self.node.configuration(), &votes.granted, &votes.refused) {
             Tally::Pending => {}
-            Tally::Lost => self.node.role = Role::Follower(Follower { leader: None, hears: false }),
+            Tally::Lost => self.node.role = Role::Follower(Follower { leader: None, in_contact: false }),
             Tally::Won(won) => {
                 if votes.transfer {
                     self.mark(Mark::TransferWon);
@@ -246,9 +246,9 @@ impl<M: Machine> Turn<'_, M> {
         let stable = self.node.config.limits.elections == Elections::Stable;
         let configuration = self.node.configuration().clone();
         let Role::Leader(leader) = &mut self.node.role else { return };
-        let heard = quorum::is_quorum(&configuration, |peer| peer == me || leader.has_heard(peer));
+        let active = quorum::is_quorum(&configuration, |peer| peer == me || leader.is_active(peer));
         leader.begin_quorum_check();
-        if stable && !heard {
+        if stable && !active {
             self.mark(Mark::QuorumLost);
             self.step_down(None);
         }

@@ -18,12 +18,12 @@ pub trait Payload:
     /// Whether it is the first entry of a leader's term.
     fn opens_term(&self) -> bool;
 
-    /// The change of the configuration in it, if any.
+    /// The change of the configuration that the payload makes; `None` for any other payload.
     fn membership(&self) -> Option<Change>;
 }
 
 pub(crate) mod sealed {
-    /// Keeps [`super::Payload`] inside this crate.
+    /// A private supertrait of [`super::Payload`], so that only this crate can implement it.
     pub trait Sealed {}
 }
 
@@ -39,7 +39,7 @@ pub struct LogPosition {
 }
 
 impl LogPosition {
-    /// The position before the first entry.
+    /// The position before the first entry: term 0, index 0.
     pub const ZERO: Self = Self { term: Term::GENESIS, index: Index::ZERO };
 }
 
@@ -57,7 +57,7 @@ pub enum Content<P> {
         /// The session's request number, which makes a retry apply once. `None`: applying the request twice must be
         /// harmless.
         ticket: Option<Ticket>,
-        /// The request.
+        /// The request to the state machine.
         payload: P,
     },
     /// Opens a session. Its id is the entry's index.
@@ -71,12 +71,12 @@ pub enum Content<P> {
 pub struct Entry<P> {
     /// The term of the leader that made it.
     pub term: Term,
-    /// The request, or the opening or closing of a session.
+    /// A request to the state machine, or the opening or closing of a session.
     pub content: Content<P>,
 }
 
 impl<P: Payload> Entry<P> {
-    /// The change of the configuration in it, if any.
+    /// The change of the configuration that the entry makes; `None` for any other entry.
     pub fn change(&self) -> Option<Change> {
         match &self.content {
             Content::Payload { payload, .. } => payload.membership(),
@@ -84,7 +84,7 @@ impl<P: Payload> Entry<P> {
         }
     }
 
-    /// Its encoded length in bytes, saturated to `u32::MAX`.
+    /// The length of its encoding, in bytes, saturated to `u32::MAX`.
     pub fn encoded_len(&self) -> u32 {
         let bytes = postcard::to_allocvec(self).map_or(usize::MAX, |bytes| bytes.len());
         u32::try_from(bytes).unwrap_or(u32::MAX)

@@ -36,13 +36,13 @@ impl BatchNumber {
     /// Before the first batch.
     pub const ZERO: Self = Self(0);
 
-    /// The number of the batch that comes this many later.
+    /// The number of the batch that comes `batches` after this one.
     #[must_use]
     pub fn plus(self, batches: usize) -> Self {
         Self(self.0.saturating_add(u64::try_from(batches).unwrap_or(u64::MAX)))
     }
 
-    /// How many batches come after `other`, up to this one.
+    /// The number of batches after `other`, up to and including this one.
     #[must_use]
     pub fn since(self, other: Self) -> usize {
         usize::try_from(self.0.saturating_sub(other.0)).unwrap_or(usize::MAX)
@@ -150,19 +150,19 @@ pub enum Output<M: Machine> {
 }
 
 impl<M: Machine> Output<M> {
-    /// The batch to persist, if it is one.
+    /// The batch, if this output is one to persist.
     #[must_use]
     pub const fn batch(&self) -> Option<&Batch<M::Payload>> {
         if let Self::Persist { batch, .. } = self { Some(batch) } else { None }
     }
 
-    /// The message to send, if it is one.
+    /// The message, if this output is one to send.
     #[must_use]
     pub const fn message(&self) -> Option<&Message<M::Payload>> {
         if let Self::Send(message) = self { Some(message) } else { None }
     }
 
-    /// The outcome of a proposal, if it is one.
+    /// The id and outcome of a proposal, if this output is one.
     #[must_use]
     pub const fn decided(&self) -> Option<(ProposalId, &Outcome<M::Answer>)> {
         if let Self::Decided { id, outcome } = self { Some((*id, outcome)) } else { None }

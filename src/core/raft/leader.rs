@@ -35,7 +35,7 @@ impl<M: Machine> Turn<'_, M> {
             proposals: Vec::new(),
             reads: Vec::new(),
             round: 0,
-            hand_over: None,
+            transfer: None,
             uncommitted_bytes,
         });
         self.emit(Output::BecameLeader(term));
@@ -49,8 +49,8 @@ impl<M: Machine> Turn<'_, M> {
 
     /// Becomes a follower. Pending proposals get an unknown outcome, since another leader may still commit them.
     pub(super) fn step_down(&mut self, leader: Option<Peer>) {
-        let hears = leader.is_some();
-        let role = core::mem::replace(&mut self.node.role, Role::Follower(Follower { leader, hears }));
+        let in_contact = leader.is_some();
+        let role = core::mem::replace(&mut self.node.role, Role::Follower(Follower { leader, in_contact }));
         let Role::Leader(was) = role else { return };
         self.emit(Output::CancelTimer(Timer::Heartbeat));
         for (_, id) in was.proposals {
@@ -62,9 +62,9 @@ impl<M: Machine> Turn<'_, M> {
             self.mark(Mark::ReadDropped);
             self.emit(Output::Read { id: waiting.id, outcome: Err(ReadRefusal::NotLeader { leader }) });
         }
-        if let Some(hand_over) = was.hand_over {
+        if let Some(transfer) = was.transfer {
             self.emit(Output::CancelTimer(Timer::Transfer));
-            self.emit(Output::Transfer(Err(TransferRefusal::SteppedDown { to: hand_over.to.node })));
+            self.emit(Output::Transfer(Err(TransferRefusal::SteppedDown { to: transfer.to.node })));
         }
     }
 
@@ -81,7 +81,7 @@ impl<M: Machine> Turn<'_, M> {
         let (limits, term) = (self.node.config.limits, self.node.hard_state.term);
         let hint = self.hint();
         let Some(leader) = self.leader() else { return Err(Rejection::NotLeader { leader: hint }) };
-        if let Some(to) = leader.hand_over.as_ref().map(|hand_over| hand_over.to.node) {
+        if let Some(to) = leader.transfer.as_ref().map(|transfer| transfer.to.node) {
             self.mark(Mark::ProposalHeldBack);
             return Err(Rejection::Transferring { to });
         }
@@ -225,25 +225,25 @@ impl<M: Machine> Turn<'_, M> {
 
     pub(super) fn on_appended(&mut self, from: Peer, matched: Index, round: u64) {
         let last = self.node.log.last().index;
-        let listens = self.node.config.limits.elections == Elections::Stable;
+        let active = self.node.config.limits.elections == Elections::Stable;
         let Some(progress) = self.leader().and_then(|leader| leader.of_mut(from)) else { return };
         if matched > last {
             return;
         }
-        progress.heard = listens;
+        progress.active = active;
         progress.round = progress.round.max(round);
         progress.has(matched);
         self.advance_commit();
         self.confirm_reads();
         self.replicate_to(from, false);
-        self.hand_over_if_ready();
+        self.send_timeout_now_if_ready();
     }
 
     pub(super) fn on_append_rejected(&mut self, from: Peer, at: Index, hint: LogPosition, round: u64) {
         let meets = self.node.log.last_no_higher(hint).index;
-        let listens = self.node.config.limits.elections == Elections::Stable;
+        let active = self.node.config.limits.elections == Elections::Stable;
         let Some(progress) = self.leader().and_then(|leader| leader.of_mut(from)) else { return };
-        progress.heard = listens;
+        progress.active = active;
         progress.round = progress.round.max(round);
         if progress.lacks(at) {
             progress.next = meets.min(at.previous()).max(progress.matched).next();

@@ -127,7 +127,7 @@ impl<P> Body<P> {
         }
     }
 
-    /// Whether it asks for a vote or a pre-vote, or answers such a request.
+    /// Whether the message requests a vote or pre-vote, or answers such a request.
     #[must_use]
     pub const fn is_election_message(&self) -> bool {
         match self {
@@ -167,10 +167,10 @@ impl<P> Message<P> {
 }
 
 impl<P: super::Payload> Message<P> {
-    /// The bytes that are sent to the peer.
+    /// Encodes the message as bytes for the peer.
     ///
     /// # Errors
-    /// The codec's, which has none for these types.
+    /// An error of the encoder, which cannot occur for these types.
     pub fn encode(&self) -> Result<Vec<u8>, MessageError> {
         postcard::to_allocvec(self).map_err(MessageError::Malformed)
     }

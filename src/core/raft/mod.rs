@@ -7,7 +7,7 @@
 //! Where the rules of the papers are (Raft: Ongaro and Ousterhout 2014, extended version; thesis: Ongaro 2014):
 //!
 //! | rule | source | here |
-//! | --- | --- | --- |
+//! | rule | source | implemented in |
 //! | one vote in a term, durable before it is sent | Raft 5.2, figure 2 | `election.rs`, `on_vote` |
 //! | the winner's log is at least as up to date as a quorum's | Raft 5.4.1 | `election.rs`, `on_vote`; [`LogPosition`]'s order |
 //! | pre-vote; no election while in contact with a leader; a leader without a quorum's answers steps down | thesis 9.6, 6.2, 4.2.3 | `election.rs`, `receive` and `check_quorum` |
@@ -23,8 +23,8 @@
 //! | each request of a session applied once | thesis 6.3 | `session.rs` |
 //! | snapshots | Raft 7 | `durable.rs`; `follower.rs`, `on_install`; `turn.rs`, `compact` |
 //!
-//! What is a set in the papers is a sorted `Vec` here. Left out on purpose: storage writes that overtake one another,
-//! reads by lease, pipelined snapshots, priorities, joint consensus.
+//! Sets in the papers are sorted `Vec`s here. Left out on purpose: storage writes that complete out of order,
+//! lease reads, pipelined snapshots, priorities, joint consensus.
 //!
 //! May import: `core::ids`, `core::marks`.
 

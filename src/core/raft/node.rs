@@ -62,11 +62,11 @@ impl Limits {
 /// The identity and the limits of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// The cluster that it belongs to.
+    /// The cluster that the node belongs to.
     pub cluster: ClusterId,
-    /// Its node id and incarnation.
+    /// The node's id and incarnation.
     pub me: Peer,
-    /// Its limits.
+    /// The node's limits and election rules.
     pub limits: Limits,
 }
 
@@ -103,14 +103,15 @@ pub struct Node<M: Machine> {
 }
 
 impl<M: Machine> Node<M> {
-    /// A node that starts from its disk, as a follower without a known leader.
+    /// Starts a node with the content of its disk, as a follower without a known leader. Also returns the
+    /// first outputs.
     ///
     /// # Errors
     /// [`StartError`], if the snapshot cannot be read.
     pub fn start(config: Config, durable: Durable<M::Payload>) -> Result<(Self, Vec<Output<M>>), StartError> {
         let applied: Applied<M> = durable.snapshot.applied()?;
         let stable = durable.log.last().index;
-        let role = Role::Follower(Follower { leader: None, hears: false });
+        let role = Role::Follower(Follower { leader: None, in_contact: false });
         let Durable { hard_state, snapshot, log } = durable;
         let mut node = Self {
             config,
@@ -130,17 +131,17 @@ impl<M: Machine> Node<M> {
         Ok((node, vec![Output::SetTimer(Timer::Election)]))
     }
 
-    /// Its identity and limits.
+    /// The node's identity and limits.
     pub const fn config(&self) -> Config {
         self.config
     }
 
-    /// Its current term and vote, durable or not.
+    /// The current term and vote, durable or not.
     pub const fn hard_state(&self) -> HardState {
         self.hard_state
     }
 
-    /// Its durable term and vote.
+    /// The durable term and vote.
     pub const fn durable_hard_state(&self) -> HardState {
         self.durable_hard_state
     }
@@ -150,7 +151,7 @@ impl<M: Machine> Node<M> {
         self.unsynced.len()
     }
 
-    /// Its role.
+    /// The node's role in the current term.
     pub const fn role(&self) -> RoleName {
         match &self.role {
             Role::Follower(_) => RoleName::Follower,
@@ -160,7 +161,7 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// The leader of its term, as far as it knows.
+    /// The leader of the current term, if the node knows it.
     pub fn leader(&self) -> Option<Peer> {
         match &self.role {
             Role::Follower(follower) => follower.leader,
@@ -169,12 +170,12 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// Its log.
+    /// The node's log, after the compacted prefix.
     pub const fn log(&self) -> &Log<M::Payload> {
         &self.log
     }
 
-    /// Its snapshot.
+    /// The latest snapshot.
     pub const fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }
@@ -204,7 +205,7 @@ impl<M: Machine> Node<M> {
         &self.later
     }
 
-    /// The replication progress of each other member; empty unless it leads.
+    /// The replication progress of each other member; empty unless this node is the leader.
     pub fn progress(&self) -> &[Progress] {
         match &self.role {
             Role::Leader(leader) => &leader.progress,
@@ -212,7 +213,7 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// Whether it halted on a broken invariant.
+    /// Whether the node halted on a violated invariant.
     pub const fn is_halted(&self) -> bool {
         self.halted
     }

@@ -37,9 +37,9 @@ pub struct Progress {
     pub next: Index,
     /// The replication mode.
     pub flow: Flow,
-    /// It has answered since the leader's last quorum check. Kept only with
+    /// Whether the member has answered since the leader's last quorum check. Maintained only with
     /// [`Elections::Stable`](super::Elections::Stable).
-    pub heard: bool,
+    pub active: bool,
     /// The highest round that it has answered.
     pub round: u64,
 }
@@ -48,7 +48,7 @@ impl Progress {
     /// The initial progress: nothing is known to match (Raft, figure 2, "volatile state on leaders").
     pub(super) const fn unknown(peer: Peer, next: Index) -> Self {
         let flow = Flow::Probe { waiting: false };
-        Self { peer, matched: Index::ZERO, next, flow, heard: false, round: 0 }
+        Self { peer, matched: Index::ZERO, next, flow, active: false, round: 0 }
     }
 
     /// Whether an append with entries may be sent now.

@@ -7,7 +7,7 @@ use super::machine::{Applied, Machine, State};
 use super::message::{Append, Body, Message};
 use super::node::{Config, Node, Unsynced};
 use super::progress::Progress;
-use super::role::{Follower, HandOver, Leader, Role, VoteTracker};
+use super::role::{Follower, Leader, PendingTransfer, Role, VoteTracker};
 use crate::core::ids::{Names, Relabel};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -46,16 +46,19 @@ impl Relabel for Leader {
     fn relabel(&self, names: &dyn Names) -> Self {
         let mut progress = self.progress.relabel(names);
         progress.sort_unstable();
-        let hand_over = self.hand_over.map(|HandOver { to, told }| HandOver { to: to.relabel(names), told });
-        Self { progress, hand_over, ..self.clone() }
+        let transfer = self.transfer.map(|PendingTransfer { to, timeout_now_sent }| PendingTransfer {
+            to: to.relabel(names),
+            timeout_now_sent,
+        });
+        Self { progress, transfer, ..self.clone() }
     }
 }
 
 impl Relabel for Role {
     fn relabel(&self, names: &dyn Names) -> Self {
         match self {
-            Self::Follower(Follower { leader, hears }) => {
-                Self::Follower(Follower { leader: leader.relabel(names), hears: *hears })
+            Self::Follower(Follower { leader, in_contact }) => {
+                Self::Follower(Follower { leader: leader.relabel(names), in_contact: *in_contact })
             }
             Self::PreCandidate(votes) => Self::PreCandidate(votes.relabel(names)),
             Self::Candidate(votes) => Self::Candidate(votes.relabel(names)),

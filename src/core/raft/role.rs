@@ -21,8 +21,8 @@ pub(super) enum Role {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Follower {
     pub(super) leader: Option<Peer>,
-    /// A message of that leader arrived within the minimum election timeout.
-    pub(super) hears: bool,
+    /// Whether a message from that leader arrived within the minimum election timeout.
+    pub(super) in_contact: bool,
 }
 
 /// A node's role.
@@ -64,7 +64,7 @@ impl RoleName {
 pub(super) struct VoteTracker {
     pub(super) granted: Vec<Peer>,
     pub(super) refused: Vec<Peer>,
-    /// The election was asked for by the previous leader.
+    /// Whether the previous leader asked for this election, by a transfer of leadership.
     pub(super) transfer: bool,
 }
 
@@ -95,7 +95,7 @@ pub(super) struct Leader {
     /// The number of the latest attempt to confirm leadership.
     pub(super) round: u64,
     /// The transfer of leadership in progress.
-    pub(super) hand_over: Option<HandOver>,
+    pub(super) transfer: Option<PendingTransfer>,
     /// Bytes of uncommitted entries.
     pub(super) uncommitted_bytes: u32,
 }
@@ -109,15 +109,15 @@ impl Leader {
         self.progress.iter_mut().find(|progress| progress.peer == peer)
     }
 
-    pub(super) fn has_heard(&self, peer: Peer) -> bool {
-        self.of(peer).is_some_and(|progress| progress.heard)
+    pub(super) fn is_active(&self, peer: Peer) -> bool {
+        self.of(peer).is_some_and(|progress| progress.active)
     }
 
     /// Starts the next interval of the quorum check. A snapshot that was not answered in the last interval is sent
     /// again.
     pub(super) fn begin_quorum_check(&mut self) {
         for progress in &mut self.progress {
-            progress.heard = false;
+            progress.active = false;
             if matches!(progress.flow, Flow::Install { .. }) {
                 progress.flow = Flow::Probe { waiting: false };
             }
@@ -137,9 +137,9 @@ pub(super) struct Waiting {
 
 /// A transfer of leadership in progress.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub(super) struct HandOver {
+pub(super) struct PendingTransfer {
     /// The next leader.
     pub(super) to: Peer,
-    /// `TimeoutNow` was sent.
-    pub(super) told: bool,
+    /// Whether `TimeoutNow` was sent.
+    pub(super) timeout_now_sent: bool,
 }

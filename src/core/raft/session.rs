@@ -97,7 +97,7 @@ pub enum SessionRefusal {
 }
 
 impl<A: Clone> Sessions<A> {
-    /// No sessions.
+    /// A set without sessions.
     pub const fn new(limits: SessionLimits) -> Self {
         Self { limits, sessions: Vec::new() }
     }

@@ -8,7 +8,7 @@ use super::io::{Output, Timer, TransferRefusal};
 use super::machine::Machine;
 use super::mark::Mark;
 use super::message::Body;
-use super::role::{HandOver, Role};
+use super::role::{PendingTransfer, Role};
 use super::turn::Turn;
 use crate::core::ids::NodeId;
 
@@ -27,33 +27,33 @@ impl<M: Machine> Turn<'_, M> {
         let Some(leader) = self.leader() else {
             return Err(TransferRefusal::NotLeader { leader: hint });
         };
-        if let Some(hand_over) = leader.hand_over {
-            return Err(TransferRefusal::Transferring { to: hand_over.to.node });
+        if let Some(transfer) = leader.transfer {
+            return Err(TransferRefusal::Transferring { to: transfer.to.node });
         }
         let Some(to) = voter else { return Err(TransferRefusal::NotVoter { to }) };
-        leader.hand_over = Some(HandOver { to, told: false });
+        leader.transfer = Some(PendingTransfer { to, timeout_now_sent: false });
         self.emit(Output::SetTimer(Timer::Transfer));
-        self.hand_over_if_ready();
+        self.send_timeout_now_if_ready();
         self.replicate_to(to, false);
         Ok(())
     }
 
     /// Sends `TimeoutNow`, once, as soon as the other voter has the whole log.
-    pub(super) fn hand_over_if_ready(&mut self) {
+    pub(super) fn send_timeout_now_if_ready(&mut self) {
         let last = self.node.log.last().index;
         let Role::Leader(leader) = &mut self.node.role else { return };
-        let Some(HandOver { to, told: false }) = leader.hand_over else { return };
+        let Some(PendingTransfer { to, timeout_now_sent: false }) = leader.transfer else { return };
         if leader.of(to).is_none_or(|progress| progress.matched < last) {
             return;
         }
-        leader.hand_over = Some(HandOver { to, told: true });
+        leader.transfer = Some(PendingTransfer { to, timeout_now_sent: true });
         self.mark(Mark::TransferSent);
         self.send(to, Body::TimeoutNow);
     }
 
-    /// Reports the transfer as done if the message of a higher term comes from its target and shows that it campaigns
-    /// as asked, or leads already.
-    pub(super) fn handed_over(&mut self, from: Peer, body: &Body<M::Payload>) {
+    /// Reports the transfer as done, if a message of a higher term from its target shows that the target
+    /// campaigns as asked, or leads already.
+    pub(super) fn finish_transfer_if_taken_over(&mut self, from: Peer, body: &Body<M::Payload>) {
         let takes_over = match body {
             Body::RequestVote { transfer, .. } => *transfer,
             Body::Append(_) | Body::Install(_) => true,
@@ -66,8 +66,8 @@ impl<M: Machine> Turn<'_, M> {
             | Body::StaleTerm => false,
         };
         let Some(leader) = self.leader() else { return };
-        if takes_over && leader.hand_over.is_some_and(|hand_over| hand_over.to == from) {
-            leader.hand_over = None;
+        if takes_over && leader.transfer.is_some_and(|transfer| transfer.to == from) {
+            leader.transfer = None;
             self.emit(Output::CancelTimer(Timer::Transfer));
             self.emit(Output::Transfer(Ok(from.node)));
         }
@@ -75,9 +75,9 @@ impl<M: Machine> Turn<'_, M> {
 
     /// The transfer timed out: this node continues to lead and accepts proposals again.
     pub(super) fn abandon_transfer(&mut self) {
-        if let Some(hand_over) = self.leader().and_then(|leader| leader.hand_over.take()) {
+        if let Some(transfer) = self.leader().and_then(|leader| leader.transfer.take()) {
             self.mark(Mark::TransferAbandoned);
-            self.emit(Output::Transfer(Err(TransferRefusal::Abandoned { to: hand_over.to.node })));
+            self.emit(Output::Transfer(Err(TransferRefusal::Abandoned { to: transfer.to.node })));
         }
     }
 

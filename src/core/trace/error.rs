@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use core::fmt;
 use thiserror::Error;
 
-/// A part of a trace.
+/// A kind of text in a trace, for errors.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Field {
     /// The name of the scope: a word.
     Scope,
     /// The name of an option: a word without `=`.
     OptionName,
-    /// What an option is set to: a line, possibly empty.
+    /// The value of an option: a line, possibly empty.
     OptionValue,
     /// The id of an invariant: a word.
     Invariant,
@@ -90,7 +90,7 @@ impl Field {
     }
 }
 
-/// Why a part cannot be in a trace.
+/// Why a text cannot be part of a trace.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 pub enum Unfit {
     /// The part is empty.
@@ -99,10 +99,10 @@ pub enum Unfit {
         /// The kind of part.
         field: Field,
     },
-    /// A character that is invisible or changes how the rest is shown.
+    /// The text has a character that is invisible, or changes how the rest is displayed.
     #[error("found the control character U+{code:04X} in {found:?}, expected printable text")]
     Control {
-        /// Its code point.
+        /// The character's code point.
         code: u32,
         /// The text around it, 40 characters.
         found: String,
@@ -115,7 +115,7 @@ pub enum Unfit {
         /// The text, cut to 40 characters.
         found: String,
     },
-    /// Not a word, or it begins with a sign of the format.
+    /// The text is not a word, or begins with a sign of the format.
     #[error("{field} {found:?} is not a word, expected a letter or a digit first, and no blank")]
     NotAWord {
         /// The kind of part.
@@ -164,19 +164,19 @@ pub struct TraceError {
 /// A problem in a line. The text found is cut to 40 characters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 pub enum Problem {
-    /// The first line is not that of a trace.
+    /// The first line is not the first line of a trace.
     #[error("not a trace: found {found:?}, expected \"{MAGIC} {VERSION}\"")]
     NotATrace {
         /// The first line.
         found: String,
     },
-    /// The format is of a later version.
+    /// The trace has a later format version than this program reads.
     #[error("a trace of format version {found}, expected at most {VERSION}, the newest supported")]
     LaterVersion {
         /// Its version.
         found: u32,
     },
-    /// A header line of no known kind.
+    /// A header line is of no known kind.
     #[error("unknown header {found:?}, expected scope, option, violates, holds, mark or a blank line")]
     UnknownHeader {
         /// The line.
@@ -188,31 +188,31 @@ pub enum Problem {
     /// The header ends without a verdict.
     #[error("the header ends without a verdict, expected a line \"violates ID\" or \"holds\"")]
     MissingVerdict,
-    /// The scope is given again.
+    /// The header has a second scope.
     #[error("a second scope {found:?}, expected one")]
     RepeatedScope {
         /// The line.
         found: String,
     },
-    /// A verdict is given again, the same or another.
+    /// The header has a second verdict, the same or another.
     #[error("a second verdict {found:?}, expected one")]
     RepeatedVerdict {
         /// The line.
         found: String,
     },
-    /// An option without `=`.
+    /// An option has no `=`.
     #[error("option {found:?}, expected \"option NAME=VALUE\"")]
     MalformedOption {
         /// What follows the word `option`.
         found: String,
     },
-    /// An output comes before any choice.
+    /// An output line comes before the first step.
     #[error("output {found:?} before any directive, expected \"LANE DIRECTIVE\" above it")]
     OutputWithoutDirective {
         /// The line.
         found: String,
     },
-    /// A line after the header of no known kind.
+    /// A line after the header is of no known kind.
     #[error("found {found:?}, expected \"LANE DIRECTIVE\", \"  > OUTPUT\", \"# NARRATION\" or \"end N\"")]
     UnknownLine {
         /// The line.
@@ -221,7 +221,7 @@ pub enum Problem {
     /// The text ends without an `end` line.
     #[error("truncated: found {steps} steps and no end, expected a last line \"end {steps}\"")]
     NoEnd {
-        /// The steps found.
+        /// The number of steps found.
         steps: u32,
     },
     /// The `end` line states another number of steps.
@@ -229,16 +229,16 @@ pub enum Problem {
     OtherEnd {
         /// The line.
         found: String,
-        /// The steps found.
+        /// The number of steps found.
         steps: u32,
     },
-    /// The text goes on after its end.
+    /// A line follows the `end` line.
     #[error("found {found:?} after the end, expected nothing")]
     AfterEnd {
         /// The line.
         found: String,
     },
-    /// A part cannot be in a trace.
+    /// A text cannot be part of a trace.
     #[error(transparent)]
     Unfit(#[from] Unfit),
 }
@@ -259,7 +259,7 @@ impl fmt::Display for Field {
     }
 }
 
-/// The beginning of a text, for a message: 40 characters.
+/// The first 40 characters of a text, for a message.
 pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(40).collect()
 }
@@ -268,14 +268,14 @@ pub(super) fn count(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
-/// Refuses a line that is longer than the limit.
+/// Refuses a line longer than [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX).
 pub(super) fn fit(len: usize) -> Result<(), Unfit> {
     let bytes = count(len);
     if bytes > LINE_BYTES_MAX { Err(Unfit::LineTooLong { bytes }) } else { Ok(()) }
 }
 
-/// Refuses what a reviewer would not see: control characters, line ends, and characters that change the direction of
-/// text.
+/// Refuses characters that a reviewer would not see: control characters, line ends, and characters that
+/// change the direction of text.
 pub(super) fn printable(text: &str) -> Result<(), Unfit> {
     let unseen = |c: char| {
         let format = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];

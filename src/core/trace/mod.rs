@@ -1,4 +1,5 @@
-//! A run as a text of choices and what they did: small enough to review in a diff, and to be replayed years later.
+//! A trace: a run as text, with each choice and its outputs, short enough to review in a diff, and replayable
+//! on any later commit.
 //!
 //! ```text
 //! cutover-trace 1
@@ -15,23 +16,24 @@
 //! end 2
 //! ```
 //!
-//! | line | says |
+//! | line | meaning |
 //! | --- | --- |
-//! | `cutover-trace 1` | what this is, and the version of the format |
-//! | `scope NAME` | whose bounds and participants the run is in; once |
-//! | `option NAME=VALUE` | what was set, as expanded; each name once |
-//! | `violates ID`, or `holds` | how the run must end; exactly one |
-//! | `mark TEXT` | a place that the run must reach |
-//! | a blank line | the end of the header; further ones are skipped |
-//! | `LANE DIRECTIVE` | a step: who acts, and the choice that was made |
-//! | `! LANE DIRECTIVE` | the same, where the choice is a fault |
-//! | `- LANE DIRECTIVE` | a choice that must have no effect here: a bug that was fixed made it |
+//! | `cutover-trace 1` | marks the file as a trace, with the format version |
+//! | `scope NAME` | the scope, which gives bounds and participants; once |
+//! | `option NAME=VALUE` | an option of the scope, as expanded; each name once |
+//! | `violates ID`, or `holds` | the expected verdict; exactly one |
+//! | `mark TEXT` | a situation that the run must reach |
+//! | a blank line | ends the header; further ones are skipped |
+//! | `LANE DIRECTIVE` | a step: the participant that acts, and the choice |
+//! | `! LANE DIRECTIVE` | a step whose choice is a fault |
+//! | `- LANE DIRECTIVE` | a choice that must have no effect: it led to a violation before a bug was fixed |
 //! | `  > TEXT` | an output of the step above |
 //! | `# TEXT` | narration of the step below, or of the end |
-//! | `end N` | the end, after N steps: a text without it is truncated |
+//! | `end N` | the end, after N steps; a text without it is truncated |
 //!
-//! A [`Trace`] always prints to a text that parses to the same trace: what cannot be printed so (a control character,
-//! a line of more than [`LINE_BYTES_MAX`] bytes, more than [`LINES_MAX`] lines) is refused when it is recorded.
+//! A [`Trace`] prints to a text that parses to the same trace. A part that cannot be printed (a control
+//! character, a line of more than [`LINE_BYTES_MAX`] bytes, more than [`LINES_MAX`] lines) is refused when it
+//! is added.
 //!
 //! ```
 //! use cutover::core::trace::{Step, Trace, Verdict};
@@ -73,9 +75,9 @@ use format::{END, MAGIC};
 /// The verdict that a trace records.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Verdict {
-    /// No invariant is broken.
+    /// No invariant is violated.
     Holds,
-    /// The invariant of this id is broken.
+    /// The invariant with this id is violated.
     Violates(String),
 }
 
@@ -104,7 +106,7 @@ impl Trace {
     /// A trace without steps.
     ///
     /// # Errors
-    /// The scope, or the id of the invariant, is not a word.
+    /// [`Unfit`] if the scope, or the id of the invariant, is not a word.
     pub fn new(scope: impl Into<String>, verdict: Verdict) -> Result<Self, Unfit> {
         let scope = Field::Scope.word(scope.into())?;
         let verdict = match verdict {
@@ -121,10 +123,11 @@ impl Trace {
         })
     }
 
-    /// The same trace with these options.
+    /// Adds options to the trace.
     ///
     /// # Errors
-    /// A name is not a word or is there twice, a value is not a line, or there is no room for them.
+    /// [`Unfit`] if a name is not a word or is repeated, a value is not a line, or the trace becomes too
+    /// long.
     pub fn with_options<N, V>(mut self, options: impl IntoIterator<Item = (N, V)>) -> Result<Self, Unfit>
     where
         N: Into<String>,
@@ -138,19 +141,19 @@ impl Trace {
         self.with_room()
     }
 
-    /// The same trace, whose run must reach these situations.
+    /// Adds situations that the run must reach.
     ///
     /// # Errors
-    /// One is not a line, or there is no room for them.
+    /// [`Unfit`] if one is not a line, or the trace becomes too long.
     pub fn with_marks(mut self, marks: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, Unfit> {
         self.marks = Field::Mark.texts(marks)?;
         self.with_room()
     }
 
-    /// The same trace with this narration at its end.
+    /// Adds narration after the last step.
     ///
     /// # Errors
-    /// One is not a line, or there is no room for them.
+    /// [`Unfit`] if one is not a line, or the trace becomes too long.
     pub fn with_closing(
         mut self,
         narration: impl IntoIterator<Item = impl Into<String>>,
@@ -162,7 +165,7 @@ impl Trace {
     /// Adds a step.
     ///
     /// # Errors
-    /// There is no room for it: the run is left as it was.
+    /// [`Unfit`] if the trace becomes too long. The trace is then unchanged.
     pub fn push(&mut self, step: Step) -> Result<(), Unfit> {
         room(self.lines().saturating_add(step.lines()))?;
         self.steps.push(step);
@@ -174,7 +177,8 @@ impl Trace {
         Ok(self)
     }
 
-    /// The number of lines it prints to. Besides what is counted: the version, scope, verdict, blank line and end.
+    /// The number of lines the trace prints to. Five are always there: version, scope, verdict, blank line
+    /// and end.
     fn lines(&self) -> u32 {
         let steps = self.steps.iter().map(Step::lines).fold(5, u32::saturating_add);
         [self.options.len(), self.marks.len(), self.closing.len()]
@@ -237,7 +241,7 @@ impl fmt::Display for Trace {
     }
 }
 
-/// An option that may follow those before it.
+/// Checks an option against those before it.
 fn option(before: &[(String, String)], name: String, value: String) -> Result<(String, String), Unfit> {
     let name = Field::OptionName.word(name)?;
     let value = Field::OptionValue.text(value)?;

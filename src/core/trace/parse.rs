@@ -1,4 +1,4 @@
-//! Parsing of a trace. Every part passes the checks that recording makes.
+//! Parses a trace. Every part passes the checks that adding it makes.
 
 use super::error::{Field, Problem, TraceError, Unfit, count, excerpt, fit, printable};
 use super::format::{END, LINES_MAX, MAGIC, VERSION};
@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 use core::str::FromStr;
 
 impl Trace {
-    /// Parses a trace. Line ends may be those of Windows, and the last one may be missing.
+    /// Parses a trace. Accepts Windows line ends, and a last line without an end.
     ///
     /// # Errors
-    /// The text is not a trace, not a whole one, or of a later version.
+    /// [`TraceError`] if the text is not a trace, is truncated, or has a later format version.
     pub fn parse(text: &str) -> Result<Self, TraceError> {
         parse(text)
     }
@@ -41,7 +41,7 @@ fn parse(text: &str) -> Result<Trace, TraceError> {
     Ok(trace)
 }
 
-/// Checked first, so that any other file is reported as not a trace.
+/// Checks the first line. This comes before all else, so that any other file is reported as not a trace.
 fn first_line(line: &str) -> Result<(), Problem> {
     let version = line.trim_end_matches(' ').strip_prefix(MAGIC).and_then(|rest| rest.strip_prefix(' '));
     match version.and_then(number) {
@@ -51,20 +51,20 @@ fn first_line(line: &str) -> Result<(), Problem> {
     }
 }
 
-/// A number without a sign or leading zeros, as it is printed.
+/// Parses a number as it is printed: without a sign or leading zeros.
 fn number(digits: &str) -> Option<u32> {
     digits.parse().ok().filter(|number: &u32| number.to_string() == digits)
 }
 
-/// The lines of a text with their numbers.
+/// Iterates over the lines of a text, with their numbers.
 struct Lines<'a> {
     rest: core::str::Lines<'a>,
-    /// The number of the last line read.
+    /// The number of the last line read, from 1.
     line: u32,
 }
 
 impl<'a> Lines<'a> {
-    /// The next line without its end and without blanks before that.
+    /// The next line, without its end and without blanks at the end. `None` at the end of the text.
     fn next(&mut self) -> Result<Option<&'a str>, TraceError> {
         let Some(line) = self.rest.next() else { return Ok(None) };
         self.line = self.line.saturating_add(1);
@@ -77,7 +77,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The header of a trace.
+/// The header of a trace, while it is parsed.
 #[derive(Default)]
 struct Header {
     scope: Option<String>,
@@ -149,7 +149,7 @@ fn steps(lines: &mut Lines<'_>, trace: &mut Trace) -> Result<(), TraceError> {
     Err(lines.fails(Problem::NoEnd { steps: count(trace.steps.len()) }))
 }
 
-/// Handles a line after the header. Narration is kept as the closing one until a step follows.
+/// Parses a line after the header. Narration is stored as the closing one until a step follows.
 fn step_line(line: &str, trace: &mut Trace) -> Result<(), Problem> {
     if line.is_empty() {
         return Ok(());
@@ -177,18 +177,18 @@ fn step_line(line: &str, trace: &mut Trace) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A step of a lane and a directive.
+/// Creates a step from a lane and a directive.
 type MakeStep = fn(&str, &str) -> Result<Step, Unfit>;
 
-/// The text after a tag and a blank.
+/// The text after a tag and a blank; `None` if the line has another tag.
 fn tagged<'a>(line: &'a str, tag: &str) -> Option<&'a str> {
     let rest = line.strip_prefix(tag)?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix(' ') }
 }
 
 fn end(line: &str, steps: u32) -> Result<(), Problem> {
-    let said = line.strip_prefix("end ").and_then(number);
-    if said == Some(steps) { Ok(()) } else { Err(Problem::OtherEnd { found: excerpt(line), steps }) }
+    let stated = line.strip_prefix("end ").and_then(number);
+    if stated == Some(steps) { Ok(()) } else { Err(Problem::OtherEnd { found: excerpt(line), steps }) }
 }
 
 fn nothing_more(lines: &mut Lines<'_>) -> Result<(), TraceError> {

@@ -1,13 +1,13 @@
-//! A recording of one engine: its kind, its state at the start, and its inputs with their contents. Replaying them
-//! through the same kind of engine ends in the same state.
+//! A flight recording of one engine: its kind, its state at the start, and all its inputs. Replaying the
+//! inputs through the same kind of engine ends in the same state.
 //!
 //! ```text
 //! "cutover-recording" version u32 | frame …
 //! frame = length u32 | check u32 | postcard bytes
 //! ```
 //!
-//! The first frame is the state, the last one the digest of the state at the end; without it, the process ended in the
-//! middle, and a last frame that is cut off is left out.
+//! The first frame is the state, the last one a digest of the final state. If the last frame is missing or
+//! cut off, the process ended during the recording.
 
 use crate::core::control_plane::{
     ControlPlaneConsensus, ControlPlaneInput, ReplicatedControlPlane, SingleNodeControlPlane,
@@ -30,39 +30,39 @@ pub const VERSION: u32 = 2;
 pub enum Frame {
     /// The engine at the start of the recording.
     Start {
-        /// Its [name](ControlPlaneConsensus::name).
+        /// The engine's [name](ControlPlaneConsensus::name).
         engine: String,
-        /// Its [bytes](ControlPlaneConsensus::encode).
+        /// The engine's state, [encoded](ControlPlaneConsensus::encode).
         state: Vec<u8>,
     },
-    /// A call to the node.
+    /// An input of the engine.
     Input(ControlPlaneInput),
-    /// The digest of the node at the end of the recording.
+    /// The digest of the engine's state at the end of the recording.
     End(u64),
 }
 
 /// Why bytes are not a recording, or do not replay.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum RecordingError {
-    /// The bytes do not begin like a recording.
+    /// The file does not begin with [`MAGIC`].
     #[error("not a recording: it does not begin with {:?}", "cutover-recording")]
     Magic,
-    /// The recording has another version.
+    /// The recording has another format version.
     #[error(
         "a recording of version {found}, expected version {VERSION}: replay it with the program that wrote it"
     )]
     Version {
-        /// Its version.
+        /// The version found.
         found: u32,
     },
-    /// The recording is of an engine that this program does not have.
+    /// The recording is of a kind of engine that this program does not have.
     #[error(
         "recording of the engine {found:?}, expected {:?} or {:?}",
         ReplicatedControlPlane::NAME,
         SingleNodeControlPlane::NAME
     )]
     Engine {
-        /// Its name.
+        /// The name of that kind.
         found: String,
     },
     /// A frame is damaged.
@@ -70,7 +70,7 @@ pub enum RecordingError {
     Frame {
         /// The number of the frame, from 1.
         frame: u64,
-        /// The problem.
+        /// What is wrong with it.
         what: &'static str,
     },
     /// A frame cannot be encoded or decoded.
@@ -81,27 +81,27 @@ pub enum RecordingError {
         /// The codec's error.
         source: postcard::Error,
     },
-    /// The replay ends in another state.
+    /// The state after the replay differs from the recorded one.
     #[error(
         "after {calls} calls the state has the digest {found:016x}, the recorded node had {expected:016x}"
     )]
     Diverged {
-        /// The number of calls replayed.
+        /// The number of inputs replayed.
         calls: u64,
-        /// The digest found.
+        /// The digest of the state after the replay.
         found: u64,
-        /// The recorded one.
+        /// The digest in the recording.
         expected: u64,
     },
 }
 
-/// The result of a replay.
+/// The result of a successful replay.
 pub struct Replayed {
-    /// The number of calls replayed.
+    /// The number of inputs replayed.
     pub calls: u64,
-    /// The engine afterwards.
+    /// The engine after the replay.
     pub engine: Box<dyn ControlPlaneConsensus>,
-    /// Whether the recording has an end frame to compare with.
+    /// Whether the recording has an end frame, with which the final state was compared.
     pub ended: bool,
 }
 
@@ -113,7 +113,7 @@ impl fmt::Debug for Replayed {
     }
 }
 
-/// The digest of an engine's state: FNV-1a over its bytes.
+/// The digest of an engine's state: FNV-1a over its encoding.
 ///
 /// # Errors
 /// [`RecordingError::Codec`]
@@ -125,7 +125,7 @@ fn encode(engine: &dyn ControlPlaneConsensus) -> Result<Vec<u8>, RecordingError>
     engine.encode().map_err(|source| RecordingError::Codec { frame: 0, source })
 }
 
-/// The engine that a recording begins with. A new kind of engine is listed here, and nowhere else.
+/// Starts the engine of a recording. A new kind of engine must be added here.
 fn start(name: &str, state: &[u8]) -> Result<Box<dyn ControlPlaneConsensus>, RecordingError> {
     let malformed = |source| RecordingError::Codec { frame: 1, source };
     match name {
@@ -157,7 +157,7 @@ fn check(bytes: &[u8]) -> [u8; 4] {
 }
 
 impl Frame {
-    /// The first frame.
+    /// The first frame of a recording of this engine.
     ///
     /// # Errors
     /// [`RecordingError::Codec`]
@@ -165,7 +165,7 @@ impl Frame {
         Ok(Self::Start { engine: engine.name().to_owned(), state: encode(engine)? })
     }
 
-    /// The encoded frame; the first one follows the file header.
+    /// Encodes the frame; the first frame is preceded by the file header.
     ///
     /// # Errors
     /// [`RecordingError::Codec`]
@@ -185,7 +185,7 @@ impl Frame {
     }
 }
 
-/// Removes bytes from the front.
+/// Takes bytes from the front; `None` if there are fewer.
 fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
     let (front, rest) = bytes.split_at_checked(count)?;
     *bytes = rest;
@@ -196,7 +196,8 @@ fn number(bytes: &mut &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(take(bytes, 4)?.try_into().ok()?))
 }
 
-/// The frames of a recording. A frame that is cut off at the end is left out: the process ended while writing it.
+/// Decodes the frames of a recording. A last frame that is cut off is dropped: the process ended while
+/// writing it.
 ///
 /// # Errors
 /// [`RecordingError`]
@@ -226,7 +227,7 @@ pub fn frames(mut bytes: &[u8]) -> Result<Vec<Frame>, RecordingError> {
     Ok(frames)
 }
 
-/// Replays the recorded calls on the recorded node, and compares the end.
+/// Replays the recorded inputs through the recorded engine, and compares the final state.
 ///
 /// # Errors
 /// [`RecordingError`]

@@ -15,7 +15,7 @@ enum Kind {
     Refused,
 }
 
-/// A choice of the environment and its outputs, or a choice that must have no effect.
+/// A step: a choice of the environment with its outputs, or a choice that must have no effect.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Step {
     narration: Vec<String>,
@@ -26,26 +26,27 @@ pub struct Step {
 }
 
 impl Step {
-    /// A choice that is not a fault.
+    /// A step whose choice is not a fault.
     ///
     /// # Errors
-    /// The lane is not a word, or the directive not a line.
+    /// [`Unfit`] if the lane is not a word, or the directive not a line.
     pub fn new(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
         Self::checked(Kind::Choice, lane.into(), directive.into())
     }
 
-    /// A choice that is a fault.
+    /// A step whose choice is a fault.
     ///
     /// # Errors
-    /// The lane is not a word, or the directive not a line.
+    /// [`Unfit`] if the lane is not a word, or the directive not a line.
     pub fn fault(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
         Self::checked(Kind::Fault, lane.into(), directive.into())
     }
 
-    /// A choice that must have no effect here: it is not offered, or it changes nothing. A bug that was fixed made it.
+    /// A choice that must have no effect: it is not offered, or changes nothing. It led to a violation before
+    /// a bug was fixed.
     ///
     /// # Errors
-    /// The lane is not a word, or the directive not a line.
+    /// [`Unfit`] if the lane is not a word, or the directive not a line.
     pub fn refused(lane: impl Into<String>, directive: impl Into<String>) -> Result<Self, Unfit> {
         Self::checked(Kind::Refused, lane.into(), directive.into())
     }
@@ -57,10 +58,10 @@ impl Step {
         Ok(step)
     }
 
-    /// The same step with this narration before it.
+    /// Adds narration before the step.
     ///
     /// # Errors
-    /// One of them is not a line.
+    /// [`Unfit`] if one of the texts is not a line.
     pub fn with_narration(
         mut self,
         lines: impl IntoIterator<Item = impl Into<String>>,
@@ -69,10 +70,10 @@ impl Step {
         Ok(self)
     }
 
-    /// The same step with these outputs.
+    /// Adds outputs of the step.
     ///
     /// # Errors
-    /// One of them is not a line.
+    /// [`Unfit`] if one of the texts is not a line.
     pub fn with_outputs(
         mut self,
         outputs: impl IntoIterator<Item = impl Into<String>>,
@@ -105,13 +106,13 @@ impl Step {
         &self.lane
     }
 
-    /// The choice.
+    /// The text of the choice, without the lane.
     #[must_use]
     pub fn directive(&self) -> &str {
         &self.directive
     }
 
-    /// The lane and the directive, which identify the choice.
+    /// Lane and directive, which together identify the choice.
     #[must_use]
     pub fn choice(&self) -> String {
         format!("{} {}", self.lane, self.directive)
@@ -123,7 +124,7 @@ impl Step {
         &self.outputs
     }
 
-    /// The first difference between the recorded and the given outputs.
+    /// The first difference between the recorded outputs and those given; `None` if they are equal.
     #[must_use]
     pub fn divergence(&self, found: &[impl AsRef<str>]) -> Option<Divergence> {
         let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
@@ -151,7 +152,7 @@ impl Step {
         }
     }
 
-    /// Adds an output, while parsing line by line.
+    /// Adds an output; used by the parser.
     pub(super) fn push_output(&mut self, output: &str) -> Result<(), Unfit> {
         self.outputs.push(Field::Output.text(output.to_owned())?);
         Ok(())
@@ -179,7 +180,7 @@ pub enum Divergence {
     Other {
         /// The number of the output, from 1.
         output: u32,
-        /// The recorded one.
+        /// The recorded output.
         expected: String,
         /// The output found.
         found: String,
@@ -189,7 +190,7 @@ pub enum Divergence {
     Missing {
         /// The number of the output, from 1.
         output: u32,
-        /// The recorded one.
+        /// The recorded output.
         expected: String,
     },
     /// An output follows the recorded ones.

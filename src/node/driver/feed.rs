@@ -1,9 +1,8 @@
 //! Changes of the table, for watchers.
 //!
 //! A watcher resumes at the last revision that it has seen. It gets every later change in order or, if this
-//! node no longer has
-//! them all, all records, so there is never an unnoticed gap. Of changes applied together, it gets the last
-//! one per partition.
+//! node no longer has them all, all records, so there is never an unnoticed gap. Of changes applied together,
+//! it gets the last one per partition.
 
 use super::failure::Failure;
 use crate::core::control_plane::{ControlPlaneState, PartitionName};

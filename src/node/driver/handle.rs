@@ -81,8 +81,7 @@ impl Handle {
     }
 
     /// Proposes an entry, and waits until it is applied or refused. With a ticket, an entry that is proposed
-    /// again is
-    /// applied once.
+    /// again is applied once.
     ///
     /// # Errors
     /// [`Failure`]

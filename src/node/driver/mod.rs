@@ -8,13 +8,10 @@
 //! ```
 //!
 //! The driver takes no decision of the protocol. It gives the engine one input at a time and performs the
-//! outputs in order;
-//! messages that depend on a batch wait in the [outbox](crate::core::outbox) until the batch is durable. The
-//! driver owns
-//! the clock, the jitter and the queues. Every queue is bounded: when one is full, the request is refused or
-//! the message
-//! dropped. `tests/driver.rs` replays the recorded inputs of a run through the engine alone, and compares the
-//! final states.
+//! outputs in order; messages that depend on a batch wait in the [outbox](crate::core::outbox) until the
+//! batch is durable. The driver owns the clock, the jitter and the queues. Every queue is bounded: when one
+//! is full, the request is refused or the message dropped. `tests/driver.rs` replays the recorded inputs of a
+//! run through the engine alone, and compares the final states.
 //!
 //! May import: `core::ids`, `core::raft`, `core::outbox`, `core::migration`, `core::control_plane`, `core::trace`, `node::store`.
 

@@ -79,8 +79,7 @@ pub(super) struct Pump<T> {
 }
 
 /// Starts a driver for an engine that was just started from its disk. The task ends when the node has stopped
-/// and its
-/// storage is closed.
+/// and its storage is closed.
 pub fn start<S: Storage, T: Transport>(
     config: DriverConfig,
     mut engine: Engine,

@@ -39,8 +39,7 @@ impl From<Problem> for Status {
 }
 
 /// The message of a status followed by those of its sources, without repetitions. For a broken connection the
-/// status's own
-/// message is empty.
+/// status's own message is empty.
 #[must_use]
 pub fn reasons(status: &Status) -> String {
     let mut text = status.message().to_owned();

@@ -1,10 +1,8 @@
 //! The checksum of each block of the file, kept in memory since the block was last read or written.
 //!
 //! redb verifies its pages when it opens a file, and trusts them from then on. If a page on disk is damaged
-//! later, redb could
-//! copy it, use it, or panic over it; and a panic during another panic ends the process without a message. So
-//! a block
-//! that is read again must have the same checksum as before.
+//! later, redb could copy it, use it, or panic over it; and a panic during another panic ends the process
+//! without a message. So a block that is read again must have the same checksum as before.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,8 +17,7 @@ const BLOCK: usize = 4096;
 pub(super) struct BlockChecksums(Mutex<BTreeMap<u64, u64>>);
 
 /// The complete blocks in `bytes` with their checksums. The first block is excluded: it has redb's header,
-/// which redb writes in
-/// parts, and reads only when it opens the file.
+/// which redb writes in parts, and reads only when it opens the file.
 fn whole(offset: u64, bytes: &[u8]) -> impl Iterator<Item = (u64, u64)> {
     let size = u64::try_from(BLOCK).unwrap_or(u64::MAX);
     let first = (offset.is_multiple_of(size) && offset != 0).then_some(offset / size);

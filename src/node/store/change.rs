@@ -59,12 +59,10 @@ pub(super) fn found(
 /// Commits durably, in two phases and hence with two syncs (ADR 0020).
 ///
 /// With one phase redb would recognise a torn commit by its checksums and fall back to the previous commit.
-/// That is right
-/// for a commit that a crash interrupted. But an acknowledged commit that was damaged later looks the same,
-/// and would be lost
-/// without an error. With two phases the commit that the header names was on disk before the header named it:
-/// if its
-/// checksums do not verify, it is damaged, and redb reports it (see `header.rs`).
+/// That is right for a commit that a crash interrupted. But an acknowledged commit that was damaged later
+/// looks the same, and would be lost without an error. With two phases the commit that the header names was
+/// on disk before the header named it: if its checksums do not verify, it is damaged, and redb reports it
+/// (see `header.rs`).
 fn commit(
     place: &Place,
     database: &Database,

@@ -49,8 +49,7 @@ pub(super) fn look(place: &Place, backend: &impl StorageBackend) -> Result<Holds
 }
 
 /// Turns a panic of redb into [`StoreError::Corrupt`]. redb panics over damage that it does not expect, more
-/// often in
-/// debug builds; the node must stop as for any other damage.
+/// often in debug builds; the node must stop as for any other damage.
 ///
 /// After an error the caller must drop the database, since its state is unknown.
 pub(super) fn guarded<T>(

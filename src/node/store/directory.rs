@@ -1,6 +1,5 @@
 //! A data directory: one file, created atomically. The file is written under a temporary name, synced and
-//! renamed, so a
-//! directory has either the complete file or none.
+//! renamed, so a directory has either the complete file or none.
 
 use super::error::{Place, StoreError};
 use redb::backends::FileBackend;

@@ -6,8 +6,7 @@ use std::io;
 use thiserror::Error;
 
 /// Why a data directory cannot be created, opened or written. After a failed write, every later call of that
-/// store returns the
-/// same error.
+/// store returns the same error.
 ///
 /// The fields are texts, so that the error can be cloned and reported several times.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -57,8 +56,7 @@ pub enum StoreError {
         expected: StoreIdentity,
     },
     /// The content is not what was written. None of it may be used: the node may have acknowledged entries,
-    /// or cast a vote, that are
-    /// missing now, and could contradict them.
+    /// or cast a vote, that are missing now, and could contradict them.
     #[error(
         "{place} is damaged: {what}: found {found}, expected {expected}; to rebuild this node: remove the member, \
          wipe the directory, add it as a learner with a new incarnation"
@@ -149,9 +147,8 @@ impl Place {
     }
 
     /// Converts an error of redb: to `Io` or `InUse` if the operating system is the cause, and to `Corrupt`
-    /// otherwise. Errors
-    /// caused by wrong use of redb should not occur; if one did, `Corrupt` stops the node, which is right for
-    /// a bug as well.
+    /// otherwise. Errors caused by wrong use of redb should not occur; if one did, `Corrupt` stops the node,
+    /// which is right for a bug as well.
     pub(super) fn redb<E: Into<redb::Error>>(&self, doing: &'static str) -> impl Fn(E) -> StoreError + '_ {
         move |error| {
             let error = error.into();

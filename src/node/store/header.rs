@@ -1,28 +1,20 @@
 //! Repairs the one byte of a redb file that no checksum covers.
 //!
 //! A redb file begins with a header: the magic number, a byte of flags, and two *slots*. Each slot is the
-//! root of one commit,
-//! with the commit's number and a checksum. A flag says which slot has the newest commit, the *primary*.
-//! Commits here have
-//! two phases: redb writes the other slot and syncs it, then writes the flags and syncs them. So if the
-//! primary's checksum
-//! does not match, the file is damaged, not torn, and redb reports it.
+//! root of one commit, with the commit's number and a checksum. A flag says which slot has the newest commit,
+//! the *primary*. Commits here have two phases: redb writes the other slot and syncs it, then writes the
+//! flags and syncs them. So if the primary's checksum does not match, the file is damaged, not torn, and redb
+//! reports it.
 //!
 //! The flags may be damaged as well. If the flag for the primary were flipped, redb would use the commit
-//! before the last and
-//! report nothing: an acknowledged write would be lost. In that case the other slot has the higher number. A
-//! power failure
-//! between the two phases leaves the same picture, with a commit that was not acknowledged; using that commit
-//! is right too,
-//! if it is complete. redb does just this for files of one-phase commits: it uses the newer slot if its
-//! checksum matches, and
-//! the older one otherwise. So where the other slot is valid and newer, [`mend`] clears the two-phase flag
-//! before redb
-//! reads it.
+//! before the last and report nothing: an acknowledged write would be lost. In that case the other slot has
+//! the higher number. A power failure between the two phases leaves the same picture, with a commit that was
+//! not acknowledged; using that commit is right too, if it is complete. redb does just this for files of
+//! one-phase commits: it uses the newer slot if its checksum matches, and the older one otherwise. So where
+//! the other slot is valid and newer, [`mend`] clears the two-phase flag before redb reads it.
 //!
 //! This layout is not a public interface of redb: `Cargo.toml` pins the minor version, and a test below reads
-//! a file that
-//! redb wrote.
+//! a file that redb wrote.
 
 use redb::StorageBackend;
 use std::io;
@@ -53,8 +45,7 @@ pub(super) enum Holds {
 }
 
 /// Examines the header. redb writes it, syncs it, and writes it again with the magic number; either write may
-/// be torn. Until
-/// then the numbers of both slots are 0; in a store whose creation finished they are not.
+/// be torn. Until then the numbers of both slots are 0; in a store whose creation finished they are not.
 pub(super) fn holds(backend: &impl StorageBackend) -> io::Result<Holds> {
     let length = backend.len()?;
     if length == 0 {

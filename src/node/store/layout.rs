@@ -60,8 +60,7 @@ impl Outline {
     }
 
     /// Checks the invariants of every disk that a node has written. A violation means damage when a disk is
-    /// read, and a bug of
-    /// the caller when it is written.
+    /// read, and a bug of the caller when it is written.
     pub(super) fn check(&self) -> Result<(), Contradiction> {
         let Self { hard_state: vote, snapshot, base, last } = *self;
         let index = snapshot.index;

@@ -1,6 +1,5 @@
 //! The storage backend given to redb. It counts bytes and syncs, refuses writes after a failure, and verifies
-//! the checksums of
-//! blocks that are read again.
+//! the checksums of blocks that are read again.
 
 use super::block_checksums::BlockChecksums;
 use redb::{BackendError, StorageBackend};
@@ -21,8 +20,7 @@ pub(super) struct Meter {
 
 impl Meter {
     /// Refuses all further writes. redb stops by itself after an error of the backend, but not after damage,
-    /// and it writes
-    /// once more when it is dropped.
+    /// and it writes once more when it is dropped.
     pub(super) fn shut(&self) {
         self.shut.store(true, Ordering::SeqCst);
     }

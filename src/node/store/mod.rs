@@ -1,20 +1,18 @@
 //! The durable state of a node: its hard state (term and vote), its snapshot, and its log.
 //!
 //! [`Store`] writes the batches of [`crate::core::raft`], and reads them back as a [`Durable`]. Its calls
-//! block until the disk
-//! is done. It stores everything in one file of redb, an embedded database with atomic transactions.
+//! block until the disk is done. It stores everything in one file of redb, an embedded database with atomic
+//! transactions.
 //!
 //! Guarantees:
 //!
 //! - What [`Store::write`] acknowledged survives any crash. A batch is there in full or not at all.
 //! - Damage is an error that stops the node, never a shorter log: a node that restarts with less than it
-//!   acknowledged could
-//!   vote against it, or acknowledge something else in its place. The error says how to rebuild the node.
+//!   acknowledged could vote against it, or acknowledge something else in its place. The error says how to
+//!   rebuild the node.
 //! - After a failed write nothing more is written, since what is on disk is then unknown (a failed sync may
-//!   have dropped
-//! dirty pages: Rebello et al., "Can applications recover from fsync failures?", ATC 2020). Opening the
-//! directory again
-//!   shows what is there.
+//!   have dropped dirty pages: Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
+//!   Opening the directory again shows what is there.
 //! - A directory is opened only by the incarnation of the node that created it, and by one process at a time.
 //!
 //! | part | what it does |
@@ -96,8 +94,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Exists`] if there is one already, [`StoreError::Refused`] if the state is inconsistent,
-    /// or an error of the file
-    /// system.
+    /// or an error of the file system.
     pub fn create(
         directory: &Path,
         identity: &StoreIdentity,
@@ -105,7 +102,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let place = directory::place(directory);
         if directory::is_founded(directory) {
-            return Err(place.exists(opening::whose(Self::identify(directory))));
+            return Err(place.exists(opening::owner_text(Self::identify(directory))));
         }
         let unfounded = directory::begin(directory)?;
         let store = Self::found(place, unfounded.backend()?, identity, durable)?;
@@ -173,8 +170,7 @@ impl Store {
     }
 
     /// Writes the batches in order, all or none, and returns once they are durable. The state on disk is then
-    /// the one that
-    /// [`Durable::write`] computes.
+    /// the one that [`Durable::write`] computes.
     ///
     /// # Errors
     /// The first error of this store. From then on every call returns it, without touching the disk.

@@ -32,7 +32,7 @@ impl Store {
         durable: &Durable<ControlPlaneEntry>,
     ) -> Result<Self, StoreError> {
         let opened = database::guarded(&place, || database::open(&place, backend));
-        let database = opened.map_err(|error| place.exists(whose(Err(error))))?;
+        let database = opened.map_err(|error| place.exists(owner_text(Err(error))))?;
         let read = |place: &Place, database: &Database| {
             Ok(Reader::begin(place, database)?.map(|reader| reader.identity()))
         };
@@ -40,7 +40,7 @@ impl Store {
         match found {
             Some(found) => {
                 database.abandon(&place);
-                Err(place.exists(whose(found)))
+                Err(place.exists(owner_text(found)))
             }
             None => Self::fill(place, database, identity, durable),
         }
@@ -116,7 +116,7 @@ fn with<T>(
 }
 
 /// The owner of an existing data directory, as text for a message.
-pub(super) fn whose(found: Result<StoreIdentity, StoreError>) -> String {
+pub(super) fn owner_text(found: Result<StoreIdentity, StoreError>) -> String {
     match found {
         Ok(identity) => format!("that of {identity}"),
         Err(error) => format!("one that does not open ({error})"),

@@ -1,10 +1,9 @@
 //! The encoding of a value in a table: a checksum, followed by postcard bytes.
 //!
 //! redb verifies its own checksums when it opens a file, but not when it reads a page later, and it computes
-//! the checksum of
-//! a page that was damaged in memory from the damaged bytes. So each value carries its own checksum, XXH3
-//! with 64 bits. The
-//! checksum includes table and key: a value under another key counts as damage.
+//! the checksum of a page that was damaged in memory from the damaged bytes. So each value carries its own
+//! checksum, XXH3 with 64 bits. The checksum includes table and key: a value under another key counts as
+//! damage.
 
 use super::error::{Place, StoreError};
 use serde::Serialize;
@@ -26,8 +25,7 @@ impl Slot<'_> {
     fn sum(self, bytes: &[u8]) -> [u8; SUM_BYTES] {
         let mut hasher = Xxh3Default::new();
         // No two slots hash the same bytes: table names are ASCII, so the first 0xff ends them, and the keys
-        // of one table
-        // are either all ASCII or all of one length.
+        // of one table are either all ASCII or all of one length.
         for part in [self.table.as_bytes(), &[0xff], self.key, &[0xff], bytes] {
             hasher.update(part);
         }

@@ -1,8 +1,8 @@
 //! Mutual TLS: authenticated and encrypted connections.
 //!
 //! Both ends present a certificate, and both must be signed by the cluster's authority. The files can be
-//! reloaded while the
-//! process runs: open connections keep the old certificate, new connections use the new one.
+//! reloaded while the process runs: open connections keep the old certificate, new connections use the new
+//! one.
 //!
 //! May import: `core::control_plane`.
 

@@ -17,9 +17,8 @@ pub enum SubjectError {
 }
 
 /// Reads the subject of a DER certificate. RFC 4514 text begins with the RDN that comes last in the
-/// certificate. Types are
-/// written as object identifiers and values as bytes, so that the result does not depend on how a library
-/// prints them.
+/// certificate. Types are written as object identifiers and values as bytes, so that the result does not
+/// depend on how a library prints them.
 ///
 /// # Errors
 /// [`SubjectError`]

@@ -1,4 +1,4 @@
-//! The command line.
+//! Options of `cutover mutants`.
 
 use crate::exit;
 use cutover_report::{Engine, Format};
@@ -22,32 +22,32 @@ const CODES: &[(u8, &str)] = &[
     (exit::DATA, "a patch that cannot be read"),
 ];
 
-/// Puts known bugs in, one at a time, and shows which invariant finds each
+/// Applies known bugs, one at a time, and reports which invariant finds each
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n{}", exit::help_of_verb(CODES)))]
 pub struct Args {
     /// Patches to run: names or parts of names [default: all]
     #[arg(value_name = "PATTERN")]
     pub patterns: Vec<String>,
-    /// How to print the results
+    /// Format of the results
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
     /// Only patches that changed since the commit BASE, or that touch a file that did
     #[arg(long, value_name = "BASE")]
     pub only_changed: Option<String>,
-    /// Also K of the others, drawn by lot; alone, nothing but these
+    /// Also draw K of the other patches at random; without other selections, run only these
     #[arg(long, value_name = "K")]
     pub sample: Option<usize>,
-    /// What the lot depends on: the same text draws the same patches
+    /// Seed of the random choice: the same text draws the same patches
     #[arg(long, value_name = "TEXT", default_value = "cutover", requires = "sample")]
     pub seed: String,
     /// Start no mutant after this time (10m, 1h 30m)
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub budget: Option<Duration>,
-    /// Give up on a mutant whose check takes longer
+    /// Time limit for the check of a mutant
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
-    /// Give up on a check that must complete, one of the unmutated tree, when it takes longer
+    /// Time limit for a check of the unmutated tree, which must be complete
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
     pub baseline_timeout: Duration,
     /// Only check that the patches can be read and apply
@@ -56,24 +56,24 @@ pub struct Args {
     /// Only list the patches
     #[arg(long)]
     pub list: bool,
-    /// Keep what builds and checks printed, and the traces, in target/mutants/out
+    /// Keep traces and the output of builds and checks in target/mutants/out
     #[arg(long)]
     pub keep: bool,
 }
 
-/// The flags of a front door whose mutants the simulator can judge, too.
+/// The flags of a program whose mutants the simulator may judge.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Simulator {
-    /// Only patches that this judges [default: both]
+    /// Only patches that this engine judges [default: both]
     #[arg(long, value_enum)]
     pub engine: Option<Engine>,
-    /// Seeds that the simulator runs, at most, for a mutant; as many must hold without one
+    /// Maximum number of simulator seeds per mutant; without a mutant, as many must hold
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub seeds: u64,
 }
 
 impl Args {
-    /// The options as a machine reads them.
+    /// The options as the `run-started` line lists them.
     #[must_use]
     pub fn expanded(&self, simulator: Option<Simulator>) -> Options<'_> {
         Options {
@@ -93,24 +93,24 @@ impl Args {
     }
 }
 
-/// The options as expanded.
+/// The options as the `run-started` line lists them.
 #[derive(Debug, Serialize)]
 pub struct Options<'a> {
-    /// The patterns.
+    /// The patterns that select patches; empty for all.
     pub patterns: &'a [String],
-    /// The commit since which something must have changed.
+    /// The commit since which a patch, or a file that it touches, must have changed.
     pub only_changed: Option<&'a str>,
-    /// How many by lot.
+    /// Number of patches to draw at random.
     pub sample: Option<usize>,
-    /// The lot's seed.
+    /// Seed of the random choice; `None` if nothing is drawn.
     pub seed: Option<&'a str>,
     /// Seconds after which no mutant is started.
     pub budget_s: Option<u64>,
-    /// Seconds for a check that must find a violation.
+    /// Time limit in seconds for the check of a mutant.
     pub timeout_s: u64,
-    /// Seconds for a check that must complete.
+    /// Time limit in seconds for a check of the unmutated tree.
     pub baseline_timeout_s: u64,
-    /// Only whether the patches apply.
+    /// Whether only to check that the patches apply.
     pub apply_only: bool,
     /// Only which there are.
     pub list: bool,

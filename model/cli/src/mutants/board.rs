@@ -1,4 +1,4 @@
-//! One run of the scoreboard, from the first build to the exit code.
+//! A run of the scoreboard of mutants, from the first build to the exit code.
 
 use super::error::Error;
 use super::lines;
@@ -11,28 +11,27 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// The whole scoreboard.
+/// The results of a run of the scoreboard.
 #[derive(Debug, Default)]
 pub struct Board<'a> {
-    /// In how many scopes the tree as it is has to hold.
+    /// Number of scopes in which the unmutated tree must hold.
     pub scopes: usize,
-    /// The tree as it is, scope by scope.
+    /// Results of the unmutated tree, one for each scope.
     pub baselines: Vec<Baseline>,
-    /// The mutants that were run.
+    /// Results of the mutants that were run.
     pub rows: Vec<Row<'a>>,
-    /// Those that were not.
+    /// The selected mutants that were not run.
     pub not_run: Vec<Chosen<'a>>,
-    /// The user asked to stop.
+    /// Whether the user interrupted the run.
     pub interrupted: bool,
 }
 
 impl<'a> Board<'a> {
-    /// Runs the tree as it is over every scope in use, then the mutants, until all are done, the
-    /// `budget` is over or the run is to stop. When the tree as it is does not hold, no mutant is
-    /// run: its verdict would mean nothing.
+    /// Checks the unmutated tree in every scope that is used, then each mutant, until the time is up or the run is
+    /// interrupted. If the unmutated tree does not hold, no mutant is run, since its verdict would prove nothing.
     ///
     /// # Errors
-    /// When a program cannot be started or a file cannot be written.
+    /// [`Error`] if a program cannot be started or a file cannot be written.
     pub fn run(
         bench: &Bench<'_>,
         chosen: &[Chosen<'a>],
@@ -82,8 +81,7 @@ impl<'a> Board<'a> {
         Ok(board)
     }
 
-    /// How many mutants were killed, survived and were broken; of the survivors only those that
-    /// should not have.
+    /// Number of mutants that were killed, that survived although they must be killed, and that were broken.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         let count = |verdict: Verdict| {
@@ -95,7 +93,7 @@ impl<'a> Board<'a> {
         (count(Verdict::Killed), survived, count(Verdict::Broken))
     }
 
-    /// The exit code: 1 before 2, and 4 when no mutant was run though nothing is wrong.
+    /// The exit code: a failure takes precedence over an unknown verdict.
     #[must_use]
     pub fn exit(&self) -> u8 {
         let fails = |baseline: &Baseline| {

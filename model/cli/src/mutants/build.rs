@@ -10,41 +10,41 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-/// Lines of the compiler's output that a finding keeps.
+/// Number of lines of the compiler's output that a finding keeps.
 const COMPILER_LINES: usize = 24;
-/// Lints are capped: a mutant's unused variable is a warning wherever it is built.
+/// A mutant may leave a variable unused; that must be a warning wherever it is built.
 const CAP_LINTS: &str = "--cap-lints=warn";
 
 /// The programs that the scoreboard starts.
 #[derive(Debug, Clone)]
 pub struct Tools {
-    /// cargo, or what builds in its place.
+    /// The program `cargo`, or a substitute in tests.
     pub cargo: PathBuf,
-    /// git.
+    /// The program `git`.
     pub git: Git,
-    /// How the tree becomes a program that has the verb `check`.
+    /// How to build the program that has the verb `check`.
     pub build: Build,
 }
 
 impl Tools {
-    /// Those of the search path.
+    /// The programs found on the search path.
     #[must_use]
     pub fn new(build: Build) -> Self {
         Self { cargo: PathBuf::from("cargo"), git: Git { program: PathBuf::from("git") }, build }
     }
 }
 
-/// How a tree becomes a program that has the verb `check`.
+/// How to build the program that has the verb `check`.
 #[derive(Debug, Clone)]
 pub struct Build {
-    /// What follows `cargo build`.
+    /// Arguments after `cargo build`.
     arguments: Vec<String>,
     profile: String,
     program: String,
 }
 
 impl Build {
-    /// A program of a package, built with a profile of the workspace.
+    /// A program of the given package, built with the given profile.
     #[must_use]
     pub fn of_package(package: &str, program: &str, profile: &str) -> Self {
         let arguments = ["--profile", profile, "-p", package, "--bin", program];
@@ -63,7 +63,7 @@ impl Build {
     }
 }
 
-/// Whether a build gave a program.
+/// The result of a build: a program, or the compiler's errors.
 pub(super) enum Built {
     Program(PathBuf),
     Refused(String),
@@ -109,7 +109,7 @@ impl Tools {
         let mut cargo = self.cargo_build(checkout, build);
         let Build { arguments, profile, program } = &self.build;
         cargo.args(arguments);
-        // The variable, where it is set, hides the configuration.
+        // The environment variable, if set, takes precedence over cargo's configuration.
         match env::var("RUSTFLAGS") {
             Ok(flags) => cargo.env("RUSTFLAGS", format!("{flags} {CAP_LINTS}")),
             Err(_) => cargo.arg(format!("--config=build.rustflags=[\"{CAP_LINTS}\"]")),
@@ -117,8 +117,8 @@ impl Tools {
         (cargo, build.join(profile).join(program))
     }
 
-    /// The simulator is another build of the same tree. Most of the time to a verdict is the compiler's, so what is built anew
-    /// for each patch is not optimised.
+    /// Builds the simulator, which is another build of the same tree. Compiling takes most of the time to a
+    /// verdict, so the parts that each patch changes are not optimised.
     fn build_sim(&self, checkout: &Checkout) -> (Command, PathBuf) {
         let build = checkout.build.with_file_name("build-sim");
         let mut cargo = self.cargo_build(checkout, &build);
@@ -135,7 +135,7 @@ impl Tools {
     }
 }
 
-/// From the first error on: the last lines only count the errors.
+/// The compiler's output from the first error on. The last lines only count the errors.
 fn errors(stderr: &str) -> String {
     let from_error = stderr.lines().skip_while(|line| !line.starts_with("error"));
     let lines: Vec<_> = from_error.take(COMPILER_LINES).collect();

@@ -1,55 +1,55 @@
-//! Why the scoreboard could not be run at all.
+//! Errors that prevent a run of the scoreboard.
 
 use crate::exit;
 use std::io;
 use std::path::Path;
 
-/// What ends the command before it has a result.
+/// An error that ends the run before it has results.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The command line, or the place where it was typed, asks for something that is not there.
+    /// The command line, or the current directory, does not fit the request.
     #[error("{0}")]
     Usage(String),
-    /// A patch's header or diff is not what it should be.
+    /// A patch's header or diff is not as expected.
     #[error("{file}:{line}: found {found}, expected {expected}")]
     Unreadable {
-        /// The patch, relative to the root of the repository.
+        /// Path of the patch, relative to the root of the repository.
         file: String,
-        /// Line in the patch, from 1.
+        /// Number of the line in the patch, from 1.
         line: usize,
-        /// What stands there.
+        /// What the line contains.
         found: String,
-        /// What should stand there.
+        /// What the line should contain.
         expected: String,
     },
     /// A file or directory could not be read or written.
     #[error("{path}: {source}")]
     Io {
-        /// The file or directory.
+        /// Path of the file or directory.
         path: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A program could not be started.
     #[error("cannot start {program}: {source}")]
     Start {
-        /// The program.
+        /// Name of the program.
         program: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// git refused something that it should do.
+    /// A git command failed.
     #[error("git {what} failed: {said}")]
     Git {
-        /// The git command.
+        /// The command's arguments.
         what: String,
-        /// git's last line.
+        /// The last line of git's error output.
         said: String,
     },
 }
 
 impl Error {
-    /// The process's exit code for this error.
+    /// The exit code of the process for this error.
     #[must_use]
     pub fn exit(&self) -> u8 {
         match self {
@@ -59,13 +59,13 @@ impl Error {
         }
     }
 
-    /// Names the path in an error of the file system.
+    /// Adds the path to an error of the file system.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.display().to_string();
         move |source| Self::Io { path, source }
     }
 
-    /// Names the program in an error of a child that does not start.
+    /// Adds the program's name to an error in starting it.
     pub fn start(program: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let program = program.display().to_string();
         move |source| Self::Start { program, source }

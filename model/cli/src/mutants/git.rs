@@ -1,4 +1,4 @@
-//! The few things asked of git.
+//! The git commands that the scoreboard needs.
 
 use super::error::Error;
 use std::ffi::OsStr;
@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// The git program.
+/// The program git.
 #[derive(Debug, Clone)]
 pub struct Git {
     /// Path or name of the program.
@@ -14,10 +14,10 @@ pub struct Git {
 }
 
 impl Git {
-    /// Standard output of a git command that succeeds.
+    /// Standard output of a git command.
     ///
     /// # Errors
-    /// [`Error::Start`], or [`Error::Git`] with what it said.
+    /// [`Error::Start`] if git cannot be started; [`Error::Git`] with git's message if the command fails.
     pub fn output(&self, cwd: &Path, args: &[&str]) -> Result<Vec<u8>, Error> {
         let output = self.command(cwd, args).output().map_err(Error::start(&self.program))?;
         if output.status.success() {
@@ -29,10 +29,10 @@ impl Git {
         })
     }
 
-    /// The paths that a command with `-z` prints.
+    /// The paths that a git command with `-z` prints.
     ///
     /// # Errors
-    /// As [`Git::output`], and for a path that is not UTF-8.
+    /// As [`Git::output`]; also for a path that is not UTF-8.
     pub fn paths(&self, cwd: &Path, args: &[&str]) -> Result<Vec<String>, Error> {
         let output = self.output(cwd, args)?;
         let paths = output.split(|byte| *byte == 0).filter(|p| !p.is_empty());
@@ -45,17 +45,19 @@ impl Git {
         paths.map(text).collect()
     }
 
-    /// The files that differ between the commit `base` and the working tree, new ones included.
+    /// The files that differ between the commit `base` and the working tree, including new ones.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there is no such commit.
+    /// [`Error::Usage`] if there is no such commit.
     pub fn changed_since(&self, root: &Path, base: &str) -> Result<Vec<String>, Error> {
         let commit = format!("{base}^{{commit}}");
         let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit];
         let commit = match self.output(root, &verify) {
             Ok(hash) => String::from_utf8_lossy(&hash).trim().to_owned(),
             Err(Error::Git { .. }) => {
-                return Err(Error::Usage(format!("--only-changed: git knows no commit `{base}` here")));
+                return Err(Error::Usage(format!(
+                    "--only-changed: commit `{base}` does not exist in this repository"
+                )));
             }
             Err(other) => return Err(other),
         };
@@ -66,18 +68,18 @@ impl Git {
         Ok(changed)
     }
 
-    /// Applies `diff` to the directory `tree`, or with `check` only tries; gives git's complaint when
-    /// it does not apply.
+    /// Applies `diff` to the directory `tree`; with `check`, only tries to. Returns git's message if the diff does
+    /// not apply.
     ///
     /// # Errors
-    /// When git cannot be started.
+    /// [`Error`] if git cannot be started.
     pub fn apply(&self, tree: &Path, diff: &str, check: bool) -> Result<Option<String>, Error> {
         if diff.trim().is_empty() {
             return Ok(None);
         }
         let mut command = self.command(tree, &["apply", "--whitespace=nowarn"]);
-        // In a directory below a repository's root, git would skip every path of the patch and
-        // succeed: the copy must not see the repository around it.
+        // In a subdirectory of a repository, git would skip every path of the patch and succeed. So it must not see
+        // the repository around the copy.
         command.env("GIT_CEILING_DIRECTORIES", tree.parent().unwrap_or(tree));
         if check {
             command.arg("--check");
@@ -90,7 +92,7 @@ impl Git {
             .spawn()
             .map_err(Error::start(&self.program))?;
         if let Some(mut stdin) = child.stdin.take() {
-            // git says itself what it could not read.
+            // If git cannot read its input, it reports that itself.
             let _ = stdin.write_all(diff.as_bytes());
         }
         let output = child.wait_with_output().map_err(Error::start(&self.program))?;
@@ -100,7 +102,7 @@ impl Git {
     fn command(&self, cwd: &Path, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(cwd).args(args);
-        // A hook's variables would point every command at another tree than `cwd`.
+        // In a git hook, these variables would make every command use another tree than `cwd`.
         for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
             command.env_remove(name);
         }
@@ -112,7 +114,7 @@ impl Git {
 fn first_line(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
-    // Warnings come before the error that counts.
+    // Warnings come before the error.
     let line = lines.clone().find(|line| !line.starts_with("warning:"));
     let line = line.or_else(|| lines.clone().next());
     let line = line.map(|line| line.strip_prefix("error: ").unwrap_or(line));

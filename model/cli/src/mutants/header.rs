@@ -1,5 +1,5 @@
-//! The header of a patch: lines `# key: value` before the diff. A value goes on over the lines that
-//! follow and begin with `#` and three spaces.
+//! The header of a patch: lines `# key: value` above the diff. A value continues on the following lines if they
+//! begin with `#` and three spaces.
 //!
 //! ```text
 //! # bug: 112
@@ -12,24 +12,24 @@
 
 use super::error::Error;
 
-/// The keys that a header may hold.
+/// A key of a patch's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
     /// Number in the list of published bugs.
     Bug,
-    /// Row of the list of rules.
+    /// The rule of the protocol that the patch leaves out.
     Rule,
     /// Where the bug was published.
     Source,
-    /// What the bug does.
+    /// What the patch changes, in one line.
     Mechanism,
-    /// The invariant that must fail.
+    /// Id of the invariant that must fail.
     Invariant,
-    /// The scope in which it must fail.
+    /// Name of the scope in which it must fail.
     Scope,
-    /// What must become of the mutant.
+    /// The verdict that the mutant must get.
     Expect,
-    /// Free text.
+    /// A remark of the author.
     Note,
 }
 
@@ -71,22 +71,22 @@ struct Field {
     value: String,
 }
 
-/// The fields of one header, with the lines they stand on.
+/// The fields of a header, with their line numbers.
 #[derive(Debug)]
 pub struct Fields<'a> {
     file: &'a str,
     fields: Vec<Field>,
-    /// Lines that the header takes.
+    /// Number of lines of the header.
     lines: usize,
-    /// Bytes that the header takes.
+    /// Number of bytes of the header.
     end: usize,
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the lines before the diff.
+    /// Reads the header.
     ///
     /// # Errors
-    /// [`Error::Unreadable`]: a line without a known key, a key given twice, a key without a value.
+    /// [`Error::Unreadable`] for a line without a known key, a repeated key, or a key without a value.
     pub fn read(file: &'a str, text: &str) -> Result<Self, Error> {
         let mut header = Self { file, fields: Vec::new(), lines: 0, end: 0 };
         for line in text.split_inclusive('\n') {
@@ -131,7 +131,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// Where the diff begins, in bytes from the start of the text.
+    /// Offset of the diff in the text, in bytes.
     #[must_use]
     pub fn end(&self) -> usize {
         self.end
@@ -144,27 +144,27 @@ impl<'a> Fields<'a> {
         Some(&field.value)
     }
 
-    /// The value of a key, to keep.
+    /// The value of a key, as an owned string.
     #[must_use]
     pub fn owned(&self, key: Key) -> Option<String> {
         self.get(key).map(str::to_owned)
     }
 
-    /// The value of a key that must be there.
+    /// The value of a required key.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] at the header's end.
+    /// [`Error::Unreadable`] at the header's last line, if the key is missing.
     pub fn required(&self, key: Key) -> Result<String, Error> {
         self.owned(key).ok_or_else(|| self.missing(&format!("`# {}: ...`", key.word())))
     }
 
-    /// The error for a header that ends without `expected`.
+    /// The error for a header that lacks `expected`.
     #[must_use]
     pub fn missing(&self, expected: &str) -> Error {
         self.unreadable(self.lines + 1, "the end of the header".to_owned(), expected)
     }
 
-    /// The error for a key whose value is not what it should be.
+    /// The error for a key whose value should be `expected`.
     #[must_use]
     pub fn wrong(&self, key: Key, expected: &str) -> Error {
         let field = self.fields.iter().find(|field| field.key == key);

@@ -1,11 +1,11 @@
-//! The scoreboard's lines for machines.
+//! The scoreboard's results as lines of `cutover.run/1`.
 
 use super::patch::Patch;
 use super::row::{Baseline, Row};
 use super::select::Chosen;
 use cutover_report::{self as report, Line};
 
-/// The line of an unmutated tree.
+/// The line for a result of the unmutated tree.
 pub(super) fn baseline(baseline: &Baseline) -> Line {
     let outcome = &baseline.outcome;
     Line::Baseline(report::Baseline {
@@ -18,7 +18,7 @@ pub(super) fn baseline(baseline: &Baseline) -> Line {
     })
 }
 
-/// The line of a mutant.
+/// The line for a mutant's result.
 pub(super) fn mutant(row: &Row<'_>) -> Line {
     let (patch, outcome) = (row.chosen.patch, &row.outcome);
     Line::Mutant(Box::new(report::Mutant {
@@ -41,17 +41,17 @@ pub(super) fn mutant(row: &Row<'_>) -> Line {
     }))
 }
 
-/// The line of a mutant that was not run.
+/// The line for a selected mutant that was not run.
 pub(super) fn not_run(one: &Chosen<'_>) -> Line {
     Line::NotRun { patch: one.patch.name.clone(), chosen: one.why }
 }
 
-/// The line of a patch that was only applied; `why` it does not apply.
+/// The line for a patch under `--apply-only`; `why`: git's error, if the patch does not apply.
 pub(super) fn apply(patch: &Patch, why: Option<String>) -> Line {
     Line::Apply { patch: patch.name.clone(), applies: why.is_none(), why }
 }
 
-/// The line of a patch in the list.
+/// The line for a patch under `--list`.
 pub(super) fn patch(patch: &Patch) -> Line {
     Line::Patch(Box::new(report::Patch {
         patch: patch.name.clone(),

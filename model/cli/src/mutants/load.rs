@@ -1,4 +1,4 @@
-//! Reads the directory of patches.
+//! Reads the patches from their directory.
 
 use super::error::Error;
 use super::patch::{DIR, OF_THE_SIMULATOR, Patch};
@@ -7,10 +7,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// All patches, by name. Each that cannot be read is named before the first one's error is given.
+/// Reads all patches, sorted by name. Every unreadable patch is reported on the console.
 ///
 /// # Errors
-/// [`Error::Unreadable`] for a patch that is not as it should be.
+/// [`Error::Unreadable`] for the first unreadable patch.
 pub fn all(root: &Path, console: &Console) -> Result<Vec<Patch>, Error> {
     let dir = root.join(DIR);
     let mut names = names_in(&dir, "")?;

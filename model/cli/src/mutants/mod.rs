@@ -1,9 +1,9 @@
-//! `cutover mutants`: known bugs put in on purpose, and whether the checker finds each.
+//! `cutover mutants`: applies known bugs and reports whether the checker finds each.
 //!
-//! A patch in `tests/mutants` names the invariant that must fail. The scoreboard applies it to a copy
-//! of the working tree, builds the checker with the bug in it, and lets the search go on until that
-//! very invariant fails. A mutant that survives is a defect of the checker. The tree as it is must
-//! hold over the same scopes, and a patch that changes nothing must survive: else a kill says nothing.
+//! A patch in `tests/mutants` names the invariant that must fail. The scoreboard applies the patch to a copy of the
+//! working tree, builds the checker with it, and searches until that invariant fails. A mutant that survives is a
+//! defect of the checker. For comparison, the unmutated tree must hold in the same scopes, and a patch that changes
+//! nothing must survive.
 
 mod args;
 mod board;
@@ -42,15 +42,15 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tree::Checkout;
 
-/// Set by Ctrl-C.
+/// Set when the user presses Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Runs the command in the current directory; gives the exit code. `build`: how a mutant becomes a program. `simulator`: the
-/// options of the simulator, if there is one.
+/// Runs the verb in the current directory and returns the exit code. `simulator`: its options, if there is one. `build`:
+/// how to build the program that checks a mutant.
 #[must_use]
 pub fn run(args: &Args, simulator: Option<Simulator>, build: Build) -> u8 {
-    // Whoever has set a handler before keeps it; Ctrl-C then ends this process with its children, and
-    // the next run puts the copy right.
+    // If a handler was set before, it stays. Ctrl-C then ends this process and its children, and the next run
+    // repairs the copy.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     match env::current_dir() {
         Ok(cwd) => run_in(&cwd, args, simulator, &Tools::new(build), &STOP),
@@ -58,7 +58,7 @@ pub fn run(args: &Args, simulator: Option<Simulator>, build: Build) -> u8 {
     }
 }
 
-/// Runs the command in `cwd` with the given programs, until `stop` is set; gives the exit code.
+/// Runs the verb in `cwd` with the given programs, until it is done or `stop` is set. Returns the exit code.
 #[must_use]
 fn run_in(cwd: &Path, args: &Args, simulator: Option<Simulator>, tools: &Tools, stop: &AtomicBool) -> u8 {
     let options = args.expanded(simulator);

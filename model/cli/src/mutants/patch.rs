@@ -1,48 +1,48 @@
-//! A patch in `tests/mutants`: who it is, what must kill it, and its diff.
+//! A patch in `tests/mutants`: its header and its diff.
 
 use super::error::Error;
 use super::header::{Fields, Key};
 use cutover_report::{Engine, Expect};
 
-/// Where the patches lie, relative to the root of the repository.
+/// Directory of the patches, relative to the root of the repository.
 pub const DIR: &str = "tests/mutants";
-/// Those that the simulator is to find, in there.
+/// Subdirectory of the patches that the simulator judges.
 pub const OF_THE_SIMULATOR: &str = "sim";
 
-/// The scope of patches that the simulator is to find.
+/// The scope that a header names if the simulator judges the patch.
 pub const SEEDS: &str = "sim";
 
-/// What judges the mutants of a scope.
+/// The engine that judges the mutants of a scope.
 pub(super) fn engine_of(scope: Option<&str>) -> Engine {
     if scope == Some(SEEDS) { Engine::Sim } else { Engine::Check }
 }
 
-/// One known bug, as a patch of the sources.
+/// A known bug, as a patch of the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
-    /// File name in [`DIR`], `.patch` included.
+    /// File name in [`DIR`], with the extension `.patch`.
     pub name: String,
-    /// Number in the list of published bugs.
+    /// Number in the list of published bugs, if the patch repeats one.
     pub bug: Option<u32>,
-    /// Row of the list of rules that the bug breaks.
+    /// The rule of the protocol that the patch leaves out, if it names one.
     pub rule: Option<String>,
     /// Where the bug was published.
     pub source: Option<String>,
-    /// What the bug does.
+    /// What the patch changes, in one line.
     pub mechanism: String,
-    /// Id of the invariant that must fail; none for a patch that must survive whatever is judged.
+    /// Id of the invariant that must fail; `None` for a patch that must survive in all scopes.
     pub invariant: Option<String>,
-    /// Scope in which it must fail; none only for what must not compile.
+    /// Name of the scope in which the invariant must fail; `None` only for a patch that must not compile.
     pub scope: Option<String>,
-    /// What must become of it.
+    /// The verdict that the mutant must get.
     pub expect: Expect,
-    /// Anything else a reader should know.
+    /// A remark of the author.
     pub note: Option<String>,
     /// The header as written.
     pub header: String,
-    /// The diff, header stripped; empty for a patch that changes nothing.
+    /// The diff without the header; empty for a patch that changes nothing.
     pub diff: String,
-    /// Files that the diff touches, old and new names, relative to the root.
+    /// Paths of the files that the diff touches, before and after, relative to the root.
     pub files: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Patch {
     /// Reads a patch from the text of the file `name` in [`DIR`].
     ///
     /// # Errors
-    /// [`Error::Unreadable`] with the first line that is not as described in [`super::header`].
+    /// [`Error::Unreadable`] for the first line that does not have the form of [`super::header`].
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
         let file = format!("{DIR}/{name}");
         let fields = Fields::read(&file, text)?;
@@ -85,19 +85,19 @@ impl Patch {
         })
     }
 
-    /// The path relative to the root of the repository.
+    /// Path relative to the root of the repository.
     #[must_use]
     pub fn path(&self) -> String {
         format!("{DIR}/{}", self.name)
     }
 
-    /// The name without `.patch`.
+    /// File name without `.patch`.
     #[must_use]
     pub fn stem(&self) -> &str {
         self.name.strip_suffix(".patch").unwrap_or(&self.name)
     }
 
-    /// The bug's number, or else the rule, as a table shows it.
+    /// The bug's number, or else the rule, for a column of a table.
     #[must_use]
     pub fn origin(&self) -> String {
         match (self.bug, &self.rule) {
@@ -107,7 +107,7 @@ impl Patch {
         }
     }
 
-    /// What judges it.
+    /// The engine that judges the mutant.
     #[must_use]
     pub fn engine(&self) -> Engine {
         engine_of(self.scope.as_deref())
@@ -152,8 +152,8 @@ fn scope(fields: &Fields<'_>, expect: Expect) -> Result<Option<String>, Error> {
     }
 }
 
-/// The files in the diff's `diff --git` lines. No line of a hunk starts like that, since each starts
-/// with a space, a sign or a backslash.
+/// The files in the diff's `diff --git` lines. A line of a hunk cannot be taken for one, since it starts with a
+/// space, a sign or a backslash.
 fn files(file: &str, first: usize, diff: &str, expect: Expect) -> Result<Vec<String>, Error> {
     let unreadable = |line: usize, found: String, expected: &str| Error::Unreadable {
         file: file.to_owned(),

@@ -1,5 +1,5 @@
-//! Children that are waited for no longer than allowed, and the CPU time they took. Each has a process group of its own,
-//! which ends with it: a compiler that cargo started does not outlive cargo.
+//! Child processes with a time limit, and their CPU time. Each child has its own process group, which is killed
+//! with it: a compiler started by cargo does not outlive cargo.
 
 use super::error::Error;
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessGroup};
@@ -13,36 +13,36 @@ use std::time::{Duration, Instant};
 const FIRST_NAP: Duration = Duration::from_millis(1);
 const LONGEST_NAP: Duration = Duration::from_millis(50);
 
-/// How a child ended.
+/// How a child process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// By itself.
+    /// It exited, or a signal from elsewhere ended it.
     Exited(ExitStatus),
-    /// It was stopped when its time was over.
+    /// It was killed at its time limit.
     TimedOut,
-    /// It was stopped because the whole run is to stop.
+    /// It was killed because the whole run was interrupted.
     Interrupted,
 }
 
-/// Where a child's output goes. Files rather than pipes: a grandchild that holds a pipe open would
-/// keep the reader waiting after the child is gone.
+/// The files that receive a child's output. Files, not pipes: a grandchild that keeps a pipe open would block the
+/// reader after the child has ended.
 #[derive(Debug)]
 pub struct Logs {
-    /// Standard output.
+    /// File for standard output.
     pub stdout: PathBuf,
-    /// Standard error.
+    /// File for standard error.
     pub stderr: PathBuf,
 }
 
 impl Logs {
-    /// The two files of the step `step` in the directory `dir`.
+    /// The files for the step `step`, in the directory `dir`.
     #[must_use]
     pub fn new(dir: &Path, step: &str) -> Self {
         Self { stdout: dir.join(format!("{step}.stdout")), stderr: dir.join(format!("{step}.stderr")) }
     }
 }
 
-/// What a child did.
+/// The result of a child process.
 #[derive(Debug)]
 pub struct Ran {
     /// How it ended.
@@ -51,14 +51,14 @@ pub struct Ran {
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
-    /// User and system time where the system tells it, else the time on the wall.
+    /// User and system time, or wall time where the operating system does not report it.
     pub cpu: Duration,
 }
 
 /// Runs `command` until it ends, `limit` is over, or `stop` is set.
 ///
 /// # Errors
-/// When the command cannot be started, or its output cannot be kept.
+/// The operating system's error if the command cannot be started or its output not be stored.
 pub fn run(
     mut command: Command,
     logs: &Logs,
@@ -106,15 +106,14 @@ fn wait(child: &mut dyn ChildWrapper, limit: Option<Duration>, stop: &AtomicBool
     }
 }
 
-/// CPU time of all children waited for so far: Linux's `cutime + cstime`, in ticks that its
-/// interface fixes at 100 a second.
+/// CPU time of all children that have ended, from Linux's `cutime + cstime`, which are in ticks of 10 ms.
 fn cpu_of_children() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     parse_stat(&stat).map(|ticks| Duration::from_millis(ticks.saturating_mul(10)))
 }
 
 fn parse_stat(stat: &str) -> Option<u64> {
-    // The second field, the command, may itself hold spaces and brackets.
+    // The second field, the name of the command, may contain spaces and brackets.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace().skip(13);
     let user: u64 = fields.next()?.parse().ok()?;

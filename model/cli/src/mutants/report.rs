@@ -1,4 +1,4 @@
-//! The scoreboard as people read it.
+//! The scoreboard for people.
 
 use super::board::Board;
 use super::patch::Patch;
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 const LONGEST_ORIGIN: usize = 32;
 const HEADS: [&str; 8] = ["verdict", "patch", "bug/rule", "killed by", "scope", "states", "cpu s", "steps"];
-/// Columns from here on hold numbers, and are aligned to the right.
+/// Columns from this one on contain numbers and are aligned to the right.
 const FIRST_NUMBER: usize = 5;
 
-/// The table, then in full whatever is not as expected, then one line with the sum.
+/// A table of all mutants, details on every unexpected result, and a summary line.
 #[must_use]
 pub fn render(board: &Board<'_>, elapsed: Duration) -> String {
     let mut text = String::new();
@@ -35,7 +35,7 @@ pub fn render(board: &Board<'_>, elapsed: Duration) -> String {
     text
 }
 
-/// The patches there are.
+/// A table of all patches.
 #[must_use]
 pub fn list(patches: &[&Patch]) -> String {
     let mut text = String::new();
@@ -101,7 +101,7 @@ fn unsound(text: &mut String, baseline: &Baseline) {
     let finding = &baseline.outcome.finding;
     let _ = writeln!(
         text,
-        "{}  {}: the mutants would mean nothing and were not run",
+        "{}  {}: the mutants were not run, since their verdicts would prove nothing",
         baseline.verdict(),
         baseline.what()
     );
@@ -142,7 +142,7 @@ fn not_run(text: &mut String, board: &Board<'_>) {
     let all = board.rows.len() + board.not_run.len();
     let _ = writeln!(text, "not run  {} of {all}:", board.not_run.len());
     for one in &board.not_run {
-        let drawn = if one.why == Why::Sampled { "  (drawn by lot)" } else { "" };
+        let drawn = if one.why == Why::Sampled { "  (drawn at random)" } else { "" };
         let _ = writeln!(text, "    {}{drawn}", one.patch.stem());
     }
     text.push('\n');
@@ -173,7 +173,7 @@ fn sum(board: &Board<'_>) -> String {
     let (ran, left) = (board.rows.len(), board.not_run.len());
     if left > 0 {
         let lot = if board.not_run.iter().all(|one| one.why == Why::Sampled) {
-            ", the rest only drawn by lot"
+            ", the rest only drawn at random"
         } else {
             ""
         };
@@ -193,7 +193,7 @@ fn shortened(text: &str) -> String {
     format!("{}...", kept.trim_end())
 }
 
-/// Seconds, with tenths below a hundred.
+/// Seconds, with one decimal below a hundred.
 fn tenths(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds >= 100 {

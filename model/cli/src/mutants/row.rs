@@ -1,20 +1,20 @@
-//! What the scoreboard has of the unmutated tree and of each mutant.
+//! The results of the unmutated tree and of a mutant.
 
 use super::runner::Outcome;
 use super::select::Chosen;
 use cutover_report::{BaselineVerdict, MutantVerdict as Verdict};
 
-/// The tree as it is, over one scope.
+/// The result of the unmutated tree in one scope.
 #[derive(Debug)]
 pub struct Baseline {
-    /// The scope; none where only the compiler is asked.
+    /// Name of the scope; `None` for patches that must not compile, for which the tree is only built.
     pub scope: Option<String>,
-    /// What it came to.
+    /// The verdict with its cost.
     pub outcome: Outcome,
 }
 
 impl Baseline {
-    /// The verdict.
+    /// The verdict on the unmutated tree.
     #[must_use]
     pub fn verdict(&self) -> BaselineVerdict {
         match self.outcome.finding.verdict {
@@ -25,7 +25,7 @@ impl Baseline {
         }
     }
 
-    /// What was checked.
+    /// What was checked, for progress messages: the scope, or the build.
     #[must_use]
     pub fn what(&self) -> String {
         match &self.scope {
@@ -34,24 +34,24 @@ impl Baseline {
         }
     }
 
-    /// Whether the mutants mean anything in this scope.
+    /// Whether the unmutated tree holds, so that verdicts on mutants in this scope prove something.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.verdict() == BaselineVerdict::Holds
     }
 }
 
-/// A mutant that was run.
+/// The result of a mutant.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// Which, and why it was chosen.
+    /// The patch, and why it was selected.
     pub chosen: Chosen<'a>,
-    /// What it came to.
+    /// The verdict with its cost.
     pub outcome: Outcome,
 }
 
 impl Row<'_> {
-    /// Whether the mutant came to what its patch says.
+    /// Whether the verdict is the one that the patch demands.
     #[must_use]
     pub fn as_expected(&self) -> bool {
         let finding = &self.outcome.finding;

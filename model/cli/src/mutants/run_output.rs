@@ -1,4 +1,4 @@
-//! What `cutover check --format json` said, and what follows from it for a mutant.
+//! The output of `cutover check --format json`, and the verdict on a mutant that follows from it.
 
 use super::patch::Patch;
 use cutover_report::{
@@ -14,46 +14,46 @@ struct Ruling {
     trace: Option<String>,
 }
 
-/// Everything that one check said.
+/// The results in the output of one check.
 #[derive(Debug)]
 pub struct RunOutput {
     rulings: Vec<Ruling>,
-    /// Whether the search covered its bounds; none when it does not say.
+    /// Whether the search was complete; `None` if the output does not contain this.
     complete: Option<bool>,
-    /// Unique states.
+    /// Number of unique states.
     pub states: Option<u64>,
-    /// Seeds that the simulator ran, and those of which it cannot tell.
+    /// Number of seeds that the simulator ran, and of those with the verdict `UNKNOWN`.
     pub seeds: Option<u64>,
     unknown: u64,
-    /// Whether it came to the end.
+    /// Whether the output has its last line.
     finished: bool,
 }
 
 /// A verdict with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What became of the mutant.
+    /// The verdict on the mutant.
     pub verdict: Verdict,
-    /// The search ended before it could tell.
+    /// Whether the search ended before it had a verdict.
     pub unknown: bool,
-    /// The invariant that failed, or the compiler.
+    /// Id of the invariant that failed, or `the compiler`.
     pub by: Option<String>,
-    /// The reason, in a line or, for a build, several.
+    /// The reason: one line, or several for an error of the build.
     pub why: String,
-    /// Steps to the violation.
+    /// Length of the run that violates the invariant.
     pub steps: Option<u64>,
-    /// The violation's trace, as the check names it.
+    /// Path of the trace of the violation, as printed by the check.
     pub trace: Option<String>,
 }
 
 impl Finding {
-    /// A finding without steps.
+    /// A finding without a violating run.
     #[must_use]
     pub fn new(verdict: Verdict, by: Option<&str>, why: String) -> Self {
         Self { verdict, unknown: false, by: by.map(str::to_owned), why, steps: None, trace: None }
     }
 
-    /// Whether this is what the patch must come to.
+    /// Whether this is the verdict that the patch demands.
     #[must_use]
     pub fn as_expected(&self, expect: Expect) -> bool {
         match expect {
@@ -62,7 +62,7 @@ impl Finding {
         }
     }
 
-    /// The verdict's word.
+    /// The verdict as printed.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self.verdict {
@@ -85,8 +85,8 @@ impl Finding {
 }
 
 impl RunOutput {
-    /// Reads a check's output. A line that is no JSON says nothing: a check that was stopped may end
-    /// in the middle of one, and what is then missing is missed in [`RunOutput::judge`].
+    /// Reads the output of a check. Lines that are no JSON are skipped, since a check that was killed may end in
+    /// the middle of a line. What is missing then is noticed in [`RunOutput::judge`].
     #[must_use]
     pub fn read(stdout: &str) -> Self {
         let mut said = Self {
@@ -108,7 +108,7 @@ impl RunOutput {
                 }
                 Line::Seed(seed) => said.seed(*seed),
                 Line::RunFinished { .. } => said.finished = true,
-                // Of other verbs, or told otherwise.
+                // Lines of other verbs, or without a use here.
                 Line::RunStarted(_)
                 | Line::Reached { .. }
                 | Line::Listed(_)
@@ -148,7 +148,7 @@ impl RunOutput {
         }
     }
 
-    /// The verdict of seeds. `id`: what has to fail, if anything has to.
+    /// The verdict on a mutant that the simulator judged. `id`: the invariant that must fail, if one must.
     #[must_use]
     pub fn judge_seeds(&self, id: Option<&str>, complaint: &str, late: Option<&str>) -> Finding {
         let seeds = self.seeds.unwrap_or(0);
@@ -161,7 +161,7 @@ impl RunOutput {
                 Finding::ruled(Verdict::Killed, ruling, format!("{} fails at seed {seeds}", ruling.invariant))
             }
             (None, _) if late.is_some() || (seeds > 0 && self.unknown == seeds) => {
-                let late = late.unwrap_or("nothing is known of any");
+                let late = late.unwrap_or("no seed has a verdict");
                 Finding::unknown(None, format!("{late}, after {seeds} seeds"))
             }
             (None, _) if !self.finished || seeds == 0 => {
@@ -171,8 +171,8 @@ impl RunOutput {
         }
     }
 
-    /// What follows for `patch`. `complaint` is the last thing that the check said on stderr; `late`
-    /// says that its time was over.
+    /// The verdict on the mutant `patch`. `complaint`: the last line on stderr of the check. `late`: a text if the
+    /// check was killed at its time limit.
     #[must_use]
     pub fn judge(&self, patch: &Patch, complaint: &str, late: Option<&str>) -> Finding {
         match (&patch.invariant, patch.expect) {
@@ -206,7 +206,7 @@ impl RunOutput {
             (_, Some(_), None) => {
                 Finding { unknown: true, ..instead(format!("the search ended before {id} was decided")) }
             }
-            (_, None, None) if other.is_some() => instead(format!("nothing is said of {id}")),
+            (_, None, None) if other.is_some() => instead(format!("there is no verdict on {id}")),
             (_, None, None) => {
                 let why = format!("check gave no verdict on {id}: {complaint}");
                 Finding::new(Verdict::Broken, None, why)
@@ -214,7 +214,7 @@ impl RunOutput {
         }
     }
 
-    /// The verdict where nothing may fail.
+    /// The verdict where no invariant may fail.
     #[must_use]
     pub fn judge_all(&self, complaint: &str, late: Option<&str>) -> Finding {
         if let Some(ruling) = self.violated() {
@@ -235,7 +235,7 @@ impl RunOutput {
         }
     }
 
-    /// All verdicts, a line for each kind.
+    /// The verdicts of the check, a line for each kind.
     #[must_use]
     pub fn digest(&self) -> Vec<String> {
         let kinds = [Judged::Violated, Judged::Unknown, Judged::Holds];

@@ -1,4 +1,4 @@
-//! Builds and checks: first the tree as it is, then each mutant.
+//! Builds and checks the unmutated tree, and then each mutant.
 
 use super::build::{Built, Tools};
 use super::error::Error;
@@ -15,29 +15,29 @@ use std::time::Duration;
 
 const COMPILES: &str = "it compiles";
 
-/// How long a check may take.
+/// Limits of a check.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Where an invariant is to fail.
+    /// Time limit where an invariant must fail.
     pub mutant: Duration,
-    /// Where all are to hold: the search has to end.
+    /// Time limit where all invariants must hold, so that the search must be complete.
     pub whole: Duration,
-    /// Seeds of the simulator, at most.
+    /// Maximum number of seeds of the simulator.
     pub seeds: u64,
 }
 
-/// A finding with what it cost.
+/// A verdict with its cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The verdict and its reason.
     pub finding: Finding,
-    /// Unique states that the check saw.
+    /// Number of unique states of the search.
     pub states: Option<u64>,
-    /// Seeds that the simulator ran.
+    /// Number of seeds that the simulator ran.
     pub seeds: Option<u64>,
     /// CPU time of the check.
     pub cpu: Duration,
-    /// All verdicts of the check, a line for each kind.
+    /// The verdicts of the check, a line for each kind.
     pub said: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ impl Outcome {
     }
 }
 
-/// A check's output, and when it was stopped for its time, how long it had.
+/// The output of a check; if it was killed at its time limit, also a text that gives the limit.
 struct Checked {
     said: RunOutput,
     complaint: String,
@@ -67,25 +67,24 @@ impl Checked {
     }
 }
 
-/// Where mutants are built and checked. Its methods give `None` when the run is to stop.
+/// Builds and checks mutants. Its methods return `None` if the run is interrupted.
 #[derive(Debug)]
 pub struct Bench<'a> {
-    /// The copy and the directories around it.
+    /// The repository and the copy in which mutants are built.
     pub checkout: &'a Checkout,
     /// The programs to start.
     pub tools: &'a Tools,
-    /// How long a check may take.
+    /// The limits of a check.
     pub limits: Limits,
-    /// Set when the run is to stop.
+    /// Set when the run is to be interrupted.
     pub stop: &'a AtomicBool,
 }
 
 impl Bench<'_> {
-    /// Checks the tree as it is over `scope`, where everything must hold; without a scope, only
-    /// whether it compiles.
+    /// Checks the unmutated tree in `scope`, where all invariants must hold; without a scope, only builds it.
     ///
     /// # Errors
-    /// When a program cannot be started or a file cannot be written.
+    /// [`Error`] if a program cannot be started or a file cannot be written.
     pub fn baseline(&self, scope: Option<&str>) -> Result<Option<Outcome>, Error> {
         let name = scope.map_or("build".to_owned(), |scope| scope.replace('/', "-"));
         let logs = self.logs(&format!("baseline-{name}"))?;
@@ -109,10 +108,10 @@ impl Bench<'_> {
         Ok(Some(checked.outcome(finding)))
     }
 
-    /// Applies a patch to the copy, builds and checks it, and takes the patch back.
+    /// Applies a patch to the copy, builds and checks it, and restores the copy.
     ///
     /// # Errors
-    /// As [`Bench::baseline`].
+    /// [`Error`] if a program cannot be started or a file cannot be written.
     pub fn mutant(&self, patch: &Patch) -> Result<Option<Outcome>, Error> {
         let tree = &self.checkout.tree;
         let saved = Saved::new(tree, &patch.files)?;
@@ -159,7 +158,7 @@ impl Bench<'_> {
         self.tools.build(self.checkout, engine, logs, self.stop)
     }
 
-    /// A mutant is run seed after seed, so that it is always the same one that finds it.
+    /// Arguments of the simulator. Seeds run one at a time, so that always the same seed finds a mutant.
     fn seeds(&self, until: Option<&str>) -> Vec<String> {
         let all = ["--seeds".to_owned(), self.limits.seeds.to_string()];
         let one_by_one = until.map(|_| ["--fail-fast", "--jobs", "1"].map(str::to_owned));
@@ -209,14 +208,14 @@ impl Bench<'_> {
         Ok(dir)
     }
 
-    /// The next mutant's check may write a trace of the same name.
+    /// Copies a violation's trace, because the next mutant's check may overwrite it.
     fn keep_trace(&self, finding: &Finding, logs: &Path) {
         let Some(trace) = &finding.trace else {
             return;
         };
         let from = self.checkout.tree.join(trace);
         if let (true, Some(name)) = (from.is_file(), from.file_name()) {
-            // Lost, it can be had again: it is no part of the verdict.
+            // The trace is no part of the verdict, and can be made again.
             let _ = fs::copy(&from, logs.join(name));
         }
     }

@@ -1,35 +1,34 @@
-//! Which patches a run takes, and in which order.
+//! Selects the patches of a run, and their order.
 
 use super::error::Error;
 use super::patch::Patch;
 use cutover_report::{Chosen as Why, Engine, Expect};
 use std::collections::BTreeSet;
 
-/// A patch that the run takes.
+/// A patch that the run will take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chosen<'a> {
-    /// The patch.
+    /// The selected patch.
     pub patch: &'a Patch,
-    /// Why it was chosen.
+    /// Why it was selected.
     pub why: Why,
 }
 
-/// What the command line asks for. Nothing asked for means all.
+/// The selection on the command line. If all fields are empty, all patches are selected.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// Names or parts of names.
+    /// Names of patches, or parts of names.
     pub patterns: Vec<String>,
-    /// Files that changed, when only what they concern is asked for.
+    /// The files that changed, if only what they concern is selected.
     pub changed: Option<BTreeSet<String>>,
-    /// How many of the others, drawn with which seed.
+    /// How many of the other patches to draw at random, and the seed.
     pub sample: Option<(usize, String)>,
-    /// What has to judge them.
+    /// The engine that must judge the patches; `None` for any.
     pub engine: Option<Engine>,
 }
 
-/// Chooses among `patches`, which are sorted by name: first those that must survive, then those
-/// named or changed, then those drawn by lot. Without a pattern, a run that takes any patch also
-/// takes those that must survive.
+/// Selects from `patches`, which are sorted by name. The order is: patches that must survive, then patches named or
+/// changed, then those drawn at random. Unless there are patterns, patches that must survive are always added.
 ///
 /// # Errors
 /// [`Error::Usage`] for a pattern that fits no patch.
@@ -87,7 +86,7 @@ fn concerns(patch: &Patch, changed: &BTreeSet<String>) -> bool {
     changed.contains(&patch.path()) || patch.files.iter().any(|file| changed.contains(file))
 }
 
-/// The `count` patches whose hashes with the seed are smallest.
+/// The `count` patches with the smallest hashes of seed and name.
 fn draw<'a>(
     others: impl Iterator<Item = &'a Patch>,
     count: usize,

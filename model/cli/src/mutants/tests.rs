@@ -215,9 +215,9 @@ fn the_exit_code_tells_wrong_from_unknown_from_nothing() -> Result<(), Error> {
     all.not_run.extend(survivor.map(|one| Chosen { why: Why::Sampled, ..one }));
     assert_eq!(all.exit(), 0);
     let text = report::render(&all, Duration::ZERO);
-    let tail = "not run  1 of 3:\n    cas  (drawn by lot)\n\ndone  1 killed, 0 survived, 0 broken; \
+    let tail = "not run  1 of 3:\n    cas  (drawn at random)\n\ndone  1 killed, 0 survived, 0 broken; \
                 the unmutated tree holds; the empty patch survives; 2 of 3 run, the rest only drawn \
-                by lot   0.0 s\n";
+                at random   0.0 s\n";
     assert!(text.ends_with(tail), "{text}");
     all.not_run.extend(survivor);
     assert_eq!(all.exit(), 2);

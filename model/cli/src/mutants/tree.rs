@@ -1,5 +1,4 @@
-//! The checkout, and the copy of it in which the mutants are built: whoever runs the scoreboard may
-//! go on editing.
+//! The repository and the copy in which mutants are built, so that the user can go on editing during a run.
 
 use super::error::Error;
 use super::git::Git;
@@ -8,16 +7,16 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The repository, and where the scoreboard keeps its own files in it.
+/// The repository, and the scoreboard's directories in it.
 #[derive(Debug)]
 pub struct Checkout {
     /// Root of the working tree.
     pub root: PathBuf,
-    /// The copy.
+    /// The copy of the working tree.
     pub tree: PathBuf,
     /// Cargo's target directory for the copy.
     pub build: PathBuf,
-    /// What builds and checks printed, a directory for each mutant.
+    /// Directory for the output of builds and checks, with a subdirectory for each mutant.
     pub out: PathBuf,
 }
 
@@ -25,7 +24,7 @@ impl Checkout {
     /// Finds the repository around `cwd`.
     ///
     /// # Errors
-    /// [`Error::Usage`] when `cwd` does not lie in the git repository of a cargo package.
+    /// [`Error::Usage`] if `cwd` is not in the git repository of a cargo package.
     pub fn find(cwd: &Path, git: &Git) -> Result<Self, Error> {
         let not_here = |why: &str| {
             Error::Usage(format!("mutants needs a checkout of what it is to break: {} {why}", cwd.display()))
@@ -43,10 +42,10 @@ impl Checkout {
         Ok(Self { tree: own.join("tree"), build: own.join("build"), out: own.join("out"), root })
     }
 
-    /// Takes the copy for this process, until the file is dropped.
+    /// Locks the copy for this process until the returned file is dropped.
     ///
     /// # Errors
-    /// [`Error::Usage`] when another process has it.
+    /// [`Error::Usage`] if another process has locked it.
     pub fn lock(&self) -> Result<File, Error> {
         fs::create_dir_all(&self.tree).map_err(Error::io(&self.tree))?;
         let path = self.tree.with_file_name("lock");
@@ -61,11 +60,11 @@ impl Checkout {
         }
     }
 
-    /// Makes the copy equal to the working tree: tracked files and those not ignored. A file that is
-    /// already equal is left alone, for cargo decides by its time whether to compile it again.
+    /// Makes the copy equal to the working tree, with all files that git does not ignore. Equal files are not
+    /// written again, because cargo recompiles a file when its modification time changes.
     ///
     /// # Errors
-    /// When git cannot list the files, or one cannot be copied.
+    /// [`Error`] if git cannot list the files, or a file cannot be copied.
     pub fn sync(&self, git: &Git) -> Result<(), Error> {
         let listed =
             git.paths(&self.root, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
@@ -86,7 +85,7 @@ impl Checkout {
         Ok(())
     }
 
-    /// Deletes what is not wanted in a directory of the copy; says whether the directory is empty.
+    /// Deletes the files of a directory of the copy that are not wanted. Returns whether the directory is empty.
     fn prune(&self, dir: &Path, wanted: &BTreeSet<PathBuf>) -> Result<bool, Error> {
         let mut empty = true;
         for entry in fs::read_dir(dir).map_err(Error::io(dir))? {
@@ -110,8 +109,8 @@ impl Checkout {
     }
 }
 
-/// The files that a patch touches, as they were before it. They are put back from here rather than
-/// from the working tree, which may have been edited since: every mutant starts from one tree.
+/// The original contents of the files that a patch touches. They are restored from here, not from the working tree,
+/// which may have been edited in between: all mutants start from the same tree.
 #[derive(Debug)]
 #[must_use = "the patch stays applied until `restore`"]
 pub struct Saved {
@@ -119,10 +118,10 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Remembers `files` of the directory `tree`.
+    /// Saves `files` of the directory `tree`.
     ///
     /// # Errors
-    /// When a file is there but cannot be read.
+    /// [`Error`] if a file exists but cannot be read.
     pub fn new(tree: &Path, files: &[String]) -> Result<Self, Error> {
         let read = |file: &String| {
             let path = tree.join(file);
@@ -133,10 +132,10 @@ impl Saved {
         Ok(Self { files })
     }
 
-    /// Puts the files back.
+    /// Restores the files.
     ///
     /// # Errors
-    /// When a file cannot be written or deleted.
+    /// [`Error`] if a file cannot be written or deleted.
     pub fn restore(self) -> Result<(), Error> {
         for (path, bytes) in self.files {
             match bytes {

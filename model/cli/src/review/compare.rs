@@ -1,4 +1,4 @@
-//! Scopes and invariants.
+//! Compares scopes and the verdicts on invariants.
 
 use super::pair::{Half, Pair};
 use super::places::compare_places;
@@ -6,7 +6,7 @@ use super::side::{Ending, Searched, Side};
 use cutover_report::{Call, Change, InvariantVerdict as Verdict, Kind, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What differs, scope by scope.
+/// The differences between the searches of scopes.
 pub(super) fn scopes(pairs: &[Pair<'_>]) -> Vec<Change> {
     let mut changes = options(pairs);
     for pair in pairs {
@@ -42,7 +42,7 @@ fn text(ending: Ending) -> &'static str {
     }
 }
 
-/// Options that differ, each with all scopes that it concerns.
+/// Differences in options, each with all scopes that it concerns.
 fn options(pairs: &[Pair<'_>]) -> Vec<Change> {
     let mut found: BTreeMap<(&str, Value, Value), Vec<String>> = BTreeMap::new();
     for pair in pairs {
@@ -98,7 +98,7 @@ fn both(pair: &Pair<'_>, base: &Searched, head: &Searched, changes: &mut Vec<Cha
     compare_places(pair, base, head, changes);
 }
 
-/// The shortest runs that break a design as it is known to break, if they differ in length.
+/// Lengths of the shortest runs that violate an expected invariant, if both sides found one and the lengths differ.
 fn steps<'a>(base: &'a Searched, head: &Searched) -> Option<(&'a str, u64, u64)> {
     let id = base.expect().filter(|id| head.expects(id))?;
     let steps = |it: &Searched| it.rulings.get(id).filter(|it| it.verdict == Verdict::Violated)?.steps;
@@ -106,10 +106,11 @@ fn steps<'a>(base: &'a Searched, head: &Searched) -> Option<(&'a str, u64, u64)>
     (b != h).then_some((id, b, h))
 }
 
-/// Verdicts that differ: of invariants that only one side has, over all scopes; of the others, scope by scope.
+/// Differences in verdicts: for an invariant that only one side has, over all scopes; for the others, scope by
+/// scope.
 pub(super) fn invariants(base: &Side, head: &Side, pairs: &[Pair<'_>]) -> Vec<Change> {
     let (before, now) = (base.invariants(), head.invariants());
-    // A side without scopes has lost its scopes, not its invariants.
+    // A side without any scope lacks the scopes, not the invariants.
     let whole = !before.is_empty() && !now.is_empty();
     let everywhere = |id: &str| !whole || (before.contains(id) && now.contains(id));
     let mut changes = Vec::new();
@@ -125,7 +126,8 @@ pub(super) fn invariants(base: &Side, head: &Side, pairs: &[Pair<'_>]) -> Vec<Ch
     changes
 }
 
-/// Invariants with the same two verdicts are one difference; those that are expected to break stand alone.
+/// Groups the invariants with the same two verdicts into one difference. Invariants that are expected to be
+/// violated are reported one by one.
 fn verdicts(
     pair: &Pair<'_>,
     base: &Searched,
@@ -158,7 +160,7 @@ fn verdicts(
 
 fn call(id: &str, base: &Searched, head: &Searched) -> Call {
     let Some(now) = head.verdict(id) else { return Call::Decide };
-    // A design that is known to break and does not is worse, whatever head says is to be expected of it.
+    // A known violation that is not found any more needs a decision, even if head no longer expects it.
     let lost = base.expects(id) && now != Verdict::Violated;
     match base.verdict(id) {
         _ if lost || !head.is_right(id, now) => Call::Decide,
@@ -167,7 +169,7 @@ fn call(id: &str, base: &Searched, head: &Searched) -> Call {
     }
 }
 
-/// Invariants that one side has in no scope: a difference for each, and for each verdict.
+/// Differences for invariants that the other side has in no scope: one for each invariant and verdict.
 fn appeared<'a>(
     pairs: &[Pair<'a>],
     is_new: impl Fn(&str) -> bool,
@@ -193,7 +195,7 @@ fn appeared<'a>(
     found.into_iter().map(change).collect()
 }
 
-/// What is alike on both sides and not as it should be; what ended early on both.
+/// Texts on failures that both sides have alike, and on searches that ended early on both sides.
 pub(super) fn unchanged(pairs: &[Pair<'_>]) -> (Vec<String>, Vec<String>) {
     let (mut standing, mut unknown) = (Vec::new(), Vec::new());
     for pair in pairs {

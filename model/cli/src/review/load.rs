@@ -1,7 +1,7 @@
-//! A file of JSON lines: one run, or several one after the other.
+//! Reads a file of JSON lines with one run, or several one after the other.
 //!
-//! A run begins with `run-started` and ends with `run-finished`; between them the order of lines does not matter. A
-//! run without its last line is refused: what it did not come to say would read as gone.
+//! A run begins with `run-started` and ends with `run-finished`; the order of the lines between them does not
+//! matter. A run without its last line is refused, since results that were not printed would be taken for absent.
 
 use super::renames::Renames;
 use super::run::{self, Open};
@@ -15,36 +15,36 @@ use std::path::Path;
 /// Reads a file.
 ///
 /// # Errors
-/// [`Unreadable`], with the first thing that is wrong.
+/// [`Unreadable`] with the first wrong line.
 pub fn read(path: &Path) -> Result<Side, Unreadable> {
     read_renamed(path, &mut Renames::default())
 }
 
-/// Reads a file whose names are old ones.
+/// Reads a file and replaces old names by new ones.
 ///
 /// # Errors
-/// As [`read`]; and for a map under which two things would get one name.
+/// [`Unreadable`] with the first wrong line; or if the map gives two things the same name.
 pub fn read_renamed(path: &Path, renames: &mut Renames) -> Result<Side, Unreadable> {
     text_renamed(&path.display().to_string(), &text_of(path, JSON_LINES)?, renames)
 }
 
 const JSON_LINES: &str = "a JSON line of `cutover check`, `cutover mutants` or `cutover sim`";
 
-/// Reads a file's text.
+/// Reads the text of a file.
 ///
 /// # Errors
-/// [`Unreadable::Line`], with the first line that is wrong.
+/// [`Unreadable::Line`] with the first wrong line.
 pub fn read_text(file: &str, text: &str) -> Result<Side, Unreadable> {
     text_renamed(file, text, &mut Renames::default())
 }
 
-/// Reads the text of a file whose names are old ones.
+/// Reads the text of a file and replaces old names by new ones.
 ///
 /// # Errors
-/// As [`read_renamed`].
+/// [`Unreadable`] with the first wrong line; or if the map gives two things the same name.
 pub fn text_renamed(file: &str, text: &str, renames: &mut Renames) -> Result<Side, Unreadable> {
     let side = runs(file, text, renames);
-    // Before what base seems to hold twice: it is the map that makes it so.
+    // Checked before repeated results, since a wrong map can be the cause of those.
     renames.finish()?;
     side.map_err(|wrong| wrong.of(file))
 }
@@ -102,7 +102,7 @@ fn begin(line: usize, started: RunStarted) -> Result<Open, Wrong> {
     }
 }
 
-/// A run that could not do its work has a last line, and no result.
+/// Refuses the exit code of a run that failed: such a run has a last line, but no results.
 fn ended(line: usize, code: u8) -> Result<(), Wrong> {
     if code < exit::USAGE {
         return Ok(());
@@ -128,7 +128,7 @@ fn parse(number: usize, line: &str, text: &str) -> Result<Line, Wrong> {
     })
 }
 
-/// As much of a line as fits into a message.
+/// A line, shortened to fit into a message.
 fn short(line: &str) -> String {
     const LONGEST: usize = 60;
     if line.chars().count() <= LONGEST {

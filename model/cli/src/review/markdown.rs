@@ -9,12 +9,12 @@ use indicatif::HumanCount;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// What stands there, alone, when nothing differs.
+/// The whole output if nothing differs.
 const SAME: &str = "No observable protocol change";
-/// Of a list in a sentence, how many are named.
+/// Maximum number of names in a list within a sentence.
 const NAMED: usize = 5;
 
-/// The whole comparison: a verdict, what was compared, then a table for each kind of difference.
+/// The whole comparison: the outcome, what was compared, and a table for each kind of difference.
 #[must_use]
 pub fn markdown(review: &Review) -> String {
     let mut text = format!("{}\n\n{}\n", verdict(review), compared(review));
@@ -59,7 +59,8 @@ fn verdict(review: &Review) -> String {
     }
 }
 
-/// On how many invariants, scopes and mutants a decision is needed: one search that ends early differs in many ways.
+/// The number of invariants, scopes and mutants that need a decision. One search that ends early causes many
+/// differences, so the differences themselves are not counted.
 fn awaiting(changes: &[Change]) -> String {
     let decide = || changes.iter().filter(|change| change.call == Call::Decide);
     let of =
@@ -107,7 +108,7 @@ fn compared(review: &Review) -> String {
     )
 }
 
-/// What was not compared, and what is not as it should be on both sides.
+/// Notes on what was not compared, and on failures that both sides have alike.
 fn notes(text: &mut String, review: &Review) {
     for (count, ran, other) in [(review.base_only, "base", "head"), (review.head_only, "head", "base")] {
         if count > 0 {
@@ -153,7 +154,7 @@ fn arrow(change: &Change, absent: &str) -> String {
     format!("{} → {}", shown(change.kind, &change.base, absent), shown(change.kind, &change.head, absent))
 }
 
-/// What head has; bold where it is to be decided on.
+/// The value in head, in bold if it needs a decision.
 fn of_head(change: &Change, absent: &str) -> String {
     let text = shown(change.kind, &change.head, absent);
     if change.call == Call::Decide { format!("**{text}**") } else { text }
@@ -176,7 +177,7 @@ fn invariants(review: &Review) -> Table {
         let absent = if change.kind == Kind::Invariant { "no such invariant" } else { "not run" };
         let (mut base, mut head) = (shown(change.kind, &change.base, absent), of_head(change, absent));
         if let Some(note) = &change.note {
-            // The run belongs to the side that is violated.
+            // The shortest run exists on the side where the invariant is violated.
             let violated = Value::word("VIOLATED");
             let cell = if change.head == violated { &mut head } else { &mut base };
             let _ = write!(cell, ", {}", plain(note));
@@ -191,7 +192,7 @@ fn invariants(review: &Review) -> Table {
     table
 }
 
-/// Scopes whose search differs, and the others.
+/// Two tables: scopes whose searches differ, and the others.
 fn scopes(review: &Review) -> (Table, Table) {
     let mut changed = Table::new(&["", "scope", "base", "head", "unique states"]);
     let mut unchanged = Table::new(&["scope", "search", "unique states"]);
@@ -218,7 +219,7 @@ fn searched(cell: Option<&Cell>) -> String {
         (Ending::Complete, _) => "complete".to_owned(),
         (Ending::Violation, _) => "ended by a violation".to_owned(),
         (Ending::Early, Some(limit)) => format!("ended by the {}", plain(limit)),
-        (Ending::Early, None) => "did not come to its end".to_owned(),
+        (Ending::Early, None) => "incomplete".to_owned(),
     }
 }
 
@@ -238,7 +239,7 @@ fn difference(row: &Row) -> String {
     }
 }
 
-/// `+4.2 %`.
+/// A relative change with its sign: `+4.2 %`.
 fn percent(base: u64, head: u64) -> String {
     let sign = if head < base { '-' } else { '+' };
     let (base, by) = (u128::from(base), u128::from(base.abs_diff(head)));

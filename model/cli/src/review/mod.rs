@@ -1,34 +1,33 @@
-//! `cutover review`: what a change does to the observable protocol.
+//! `review`: how a change affects the observable protocol.
 //!
-//! Two files of JSON lines, printed by `check`, `mutants` and `sim` before and after a change, are compared. Times,
-//! numbers of threads, generated states, depths, versions, hashes of seeds and the order of lines are not compared: a
-//! refactoring changes them. A map of old names to new ones (`--renames`) lets names change, too.
-//! What is compared, and what each difference calls for:
+//! Compares two files of JSON lines, printed by `check`, `mutants` and `sim` before and after the change. Times,
+//! numbers of threads, generated states, depths, versions, hashes of seeds and the order of lines are not compared,
+//! since a refactoring changes them. A map of old names to new ones (`--renames`) allows renaming, too.
 //!
-//! | difference | calls for |
+//! | difference | treated as |
 //! | --- | --- |
-//! | a verdict that was right is right no more, or is wrong in another way | a decision |
-//! | a design that is known to break does not, or another invariant breaks | a decision |
-//! | its shortest run has another number of steps | a decision |
-//! | an invariant or a scope is gone; a place is reached no more, or is required now and not reached | a decision |
-//! | a scope is complete no more | a decision |
-//! | a complete scope has another number of unique states | a decision |
-//! | a scope's options, bounds, faults or expectation differ | a decision |
-//! | a mutant came to something else, and not to what its patch says | a decision |
-//! | a mutant is gone, or its patch expects something else | a decision |
-//! | a seed of the simulator came to something else, and that is not as it should be | a decision |
-//! | the same seeds expand into other worlds, or reach a mark no more | a decision |
-//! | the scoreboard's unmutated tree does not hold any more, or over another number of states | a decision |
-//! | something new is not as it should be | a decision |
-//! | a verdict, a scope, a mutant is as it should be, and was not | nothing: better |
-//! | a new invariant, scope, mutant or place is as it should be | nothing: a note |
-//! | a mutant is killed by another invariant than before, and its patch names that one | nothing: a note |
-//! | a mutant that was not what its patch says was not run now | nothing: a note |
+//! | a verdict that was as expected is not any more, or is wrong in another way | decide |
+//! | a design known to be unsafe is not found violated, or another invariant is | decide |
+//! | its shortest run has another length | decide |
+//! | an invariant or a scope is missing; a mark is not reached any more, or newly required and not reached | decide |
+//! | a scope's search is not complete any more | decide |
+//! | a complete search has another number of unique states | decide |
+//! | a scope's options, bounds, faults or expectation differ | decide |
+//! | a mutant has another result, which is not what its patch demands | decide |
+//! | a mutant is missing, or its patch demands another verdict | decide |
+//! | a seed of the simulator has another result, which is a failure | decide |
+//! | the same seeds expand into other options, or do not reach a mark any more | decide |
+//! | the unmutated tree does not hold any more, or has another number of states | decide |
+//! | something new fails | decide |
+//! | a verdict, a scope or a mutant is now as expected, and was not | better |
+//! | a new invariant, scope, mutant or mark is as expected | note |
+//! | another invariant than before kills a mutant, and it is the one that the patch names | note |
+//! | a mutant that was not as expected was not run again | note |
 //!
-//! A verdict is right when it is `HOLDS`, or `VIOLATED` for the invariant that a published design is known to break.
-//! Unique states and places are compared where both searches came to their end: elsewhere they tell where a search
-//! stopped. Scopes with different options are paired if there is one of that name on each side, and their numbers
-//! are not comparable. A mutant that one side left out of its selection is not compared, only counted.
+//! A verdict is as expected if it is `HOLDS`, or `VIOLATED` for the invariant that a published design is known to
+//! violate. Unique states and marks are compared only if both searches were complete; otherwise they tell where a
+//! search stopped. Scopes with different options are paired if each side has one of that name, but their numbers
+//! are not comparable. A mutant that one side's selection left out is counted, not compared.
 
 mod compare;
 mod load;
@@ -55,37 +54,37 @@ pub use wrong::Unreadable;
 use crate::exit;
 use cutover_report::{Call, Change, InvariantVerdict, Value};
 
-/// The exit codes, as `--help` and `docs/reviewing.md` list them.
+/// The exit codes of `review`, for its `--help` and `docs/reviewing.md`.
 pub const CODES: &[(u8, &str)] = &[
     (exit::HOLDS, "nothing differs, or nothing that needs a decision"),
     (
         exit::UNKNOWN,
-        "nothing needs a decision, but something ended early on both sides: that it is the same was not shown",
+        "nothing needs a decision, but something ended early on both sides, so equality is not proven",
     ),
     (exit::NOTHING, "the two files have no scope, no mutant and no seed in common"),
-    (exit::REVIEW, "something awaits a decision"),
+    (exit::REVIEW, "something needs a decision"),
     (exit::USAGE, "wrong command line"),
     (exit::DATA, "a file cannot be read as JSON lines of whole runs"),
     (exit::INTERNAL, "the summary cannot be written"),
 ];
 
-/// What a comparison came to.
+/// The outcome of a comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// Nothing differs.
+    /// No difference.
     Same,
-    /// Something differs, and none of it needs a decision.
+    /// There are differences, and none needs a decision.
     Changed,
-    /// Something awaits a decision.
+    /// Some difference needs a decision.
     Decide,
-    /// Nothing awaits a decision, but something ended early on both sides: that it is the same was not shown.
+    /// Nothing needs a decision, but a search or run ended early on both sides, so equality is not proven.
     Unknown,
-    /// The two have nothing in common.
+    /// The files have no scope, mutant or seed in common.
     Nothing,
 }
 
 impl Outcome {
-    /// For machines.
+    /// The word in lines for machines.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -98,52 +97,52 @@ impl Outcome {
     }
 }
 
-/// Base against head.
+/// The comparison of two files.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Review {
-    /// What base holds.
+    /// Summary of the base file.
     pub base: Contents,
-    /// What head holds.
+    /// Summary of the head file.
     pub head: Contents,
-    /// Each scope of either side.
+    /// A row for each scope of either side.
     pub scopes: Vec<Row>,
-    /// Invariants judged on both sides.
+    /// Number of invariants with a verdict on both sides.
     pub invariants: usize,
-    /// Mutants judged on both sides.
+    /// Number of mutants that ran on both sides.
     pub mutants: usize,
-    /// Seeds run on both sides.
+    /// Number of seeds that ran on both sides.
     pub seeds: usize,
-    /// Mutants judged in base, and not run in head.
+    /// Number of mutants that ran in base only.
     pub base_only: usize,
-    /// Mutants judged in head, and not run in base.
+    /// Number of mutants that ran in head only.
     pub head_only: usize,
-    /// What differs, most pressing first.
+    /// The differences, the most urgent first.
     pub changes: Vec<Change>,
-    /// What is not as it should be, on both sides alike.
+    /// Failures that both sides have alike, a text each.
     pub standing: Vec<String>,
-    /// What ended early, on both sides alike.
+    /// Searches and runs that ended early on both sides alike, a text each.
     pub unknown: Vec<String>,
-    /// Whether anything was there on both sides.
+    /// Whether both sides have any scope, mutant or seed in common.
     pub in_common: bool,
 }
 
-/// What a side holds.
+/// Summary of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contents {
-    /// Its file, as named.
+    /// Path of the file, as given.
     pub file: String,
-    /// Versions of the program that printed it.
+    /// Versions of the program that wrote it.
     pub versions: Vec<String>,
-    /// Scopes in it.
+    /// Number of scopes that were searched.
     pub scopes: usize,
-    /// Mutants judged in it.
+    /// Number of mutants that ran.
     pub mutants: usize,
-    /// Seeds run in it.
+    /// Number of seeds that ran.
     pub seeds: usize,
 }
 
 impl Review {
-    /// Compares two sides.
+    /// Compares two files.
     #[must_use]
     pub fn new(base: &Side, head: &Side) -> Self {
         let pairs = pair::pairs(base, head);
@@ -153,7 +152,7 @@ impl Review {
         changes.extend(board.changes);
         let seeds = seeds::compare(base, head);
         changes.extend(seeds.changes);
-        // A violation before what it leaves undecided.
+        // A violation comes before the verdicts that it leaves undecided.
         let violated = |change: &Change| change.head == Value::word(InvariantVerdict::Violated.word());
         let key = |c: &Change| (c.call, c.kind, c.scopes.clone(), !violated(c), c.what.clone());
         changes.sort_by_cached_key(|change| (key(change), change.clone()));
@@ -180,7 +179,7 @@ impl Review {
         }
     }
 
-    /// What it came to.
+    /// The outcome that follows from the differences.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         if !self.in_common {

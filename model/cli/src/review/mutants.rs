@@ -1,27 +1,27 @@
-//! The scoreboard: mutants, and the tree without any.
+//! Compares the scoreboards: mutants, and the unmutated tree.
 
 use super::side::{Baseline, Fate, Mutant, Side};
 use cutover_report::{BaselineVerdict, Call, Change, Kind, Value};
 use std::collections::BTreeSet;
 
-/// What came of the comparison.
+/// The result of comparing two scoreboards.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     pub(super) changes: Vec<Change>,
     pub(super) standing: Vec<String>,
     pub(super) unknown: Vec<String>,
-    /// Judged on both sides.
+    /// Number of mutants that both sides ran.
     pub(super) compared: usize,
     pub(super) base_only: usize,
     pub(super) head_only: usize,
     pub(super) in_common: bool,
 }
 
-/// A mutant, as a side has it.
+/// What one side's file says about a mutant.
 #[derive(Clone, Copy)]
 enum At<'a> {
     Judged(&'a Mutant),
-    /// It is there, or may be: the side made a selection.
+    /// The mutant exists, or may exist, but this run's selection left it out.
     NotRun {
         applies: bool,
     },
@@ -156,7 +156,7 @@ impl Board {
     }
 }
 
-/// What a mutant that was judged on both sides, and differs, calls for.
+/// How to treat a mutant that both sides ran with different results.
 fn judged(before: &Mutant, now: &Mutant) -> Call {
     if before.expects_otherwise(now) || !now.is_well() {
         Call::Decide
@@ -167,7 +167,7 @@ fn judged(before: &Mutant, now: &Mutant) -> Call {
     }
 }
 
-/// Why a mutant does not work.
+/// Why a mutant is broken, if it is.
 fn broken(at: At<'_>) -> Option<String> {
     match at {
         At::Judged(mutant) if mutant.fate == Fate::Broken => mutant.why.lines().next().map(str::to_owned),

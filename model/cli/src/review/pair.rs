@@ -1,50 +1,50 @@
-//! Which search of base is compared with which of head.
+//! Pairs the searches of base with those of head.
 
 use super::side::{Ending, Key, Searched, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A scope, as each side searched it.
+/// A scope with the search of each side.
 #[derive(Debug)]
 pub(super) struct Pair<'a> {
-    /// The scope; with its options where a side searched it under several.
+    /// Name of the scope; with its options, if a side searched it with several.
     pub(super) name: String,
     pub(super) base: Option<Half<'a>>,
     pub(super) head: Option<Half<'a>>,
 }
 
-/// One side of it.
+/// One side of a pair.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Half<'a> {
     pub(super) options: &'a BTreeMap<String, String>,
     pub(super) found: &'a Searched,
 }
 
-/// A scope of either side, and how its search ended.
+/// A scope of either side, and how its search ended, for the table of scopes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
-    /// The scope.
+    /// Name of the scope.
     pub scope: String,
-    /// In base, if it was searched there.
+    /// The search in base, if there was one.
     pub base: Option<Cell>,
-    /// In head, if it was searched there.
+    /// The search in head, if there was one.
     pub head: Option<Cell>,
-    /// Whether the two numbers count the same thing.
+    /// Whether both searches have the same options, bounds and faults, so that their numbers can be compared.
     pub comparable: bool,
 }
 
 /// How a search ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cell {
-    /// How.
+    /// The kind of ending.
     pub ending: Ending,
-    /// The limit that ended it.
+    /// The limit that ended the search, if one did.
     pub ended_by: Option<String>,
-    /// Unique states, where the search came to its end.
+    /// Number of unique states, if the search was complete.
     pub unique: Option<u64>,
 }
 
 impl Pair<'_> {
-    /// Options, bounds or faults that differ make other states.
+    /// Whether both searches have the same options, bounds and faults.
     pub(super) fn is_comparable(&self) -> bool {
         let (Some(base), Some(head)) = (self.base, self.head) else { return true };
         let same_setup = match (&base.found.setup, &head.found.setup) {
@@ -69,7 +69,7 @@ impl Pair<'_> {
     }
 }
 
-/// Pairs searches with the same options; then, of each scope, those that are left over if each side has one.
+/// Pairs the searches with the same options. Then pairs the remaining searches of each scope, if each side has one.
 pub(super) fn pairs<'a>(base: &'a Side, head: &'a Side) -> Vec<Pair<'a>> {
     let names: BTreeSet<&str> =
         base.scopes.keys().chain(head.scopes.keys()).map(|key| key.scope.as_str()).collect();
@@ -94,7 +94,7 @@ pub(super) fn pairs<'a>(base: &'a Side, head: &'a Side) -> Vec<Pair<'a>> {
         both.extend(only_head.into_iter().map(|half| (None, Some(half))));
         let several = both.len() > 1;
         for (base, head) in both {
-            // Of two that differ the lesser, so that it does not matter which side is base.
+            // The smaller of the two, so that exchanging base and head does not change the order.
             let options = base.into_iter().chain(head).map(|half: Half<'_>| half.options).min();
             let options = options.filter(|_| several);
             all.push(Pair { name: named(name, options), base, head });
@@ -103,7 +103,7 @@ pub(super) fn pairs<'a>(base: &'a Side, head: &'a Side) -> Vec<Pair<'a>> {
     all
 }
 
-/// How many invariants are judged on both sides of any scope.
+/// Number of invariants with a verdict on both sides, in any scope.
 pub(super) fn invariants(pairs: &[Pair<'_>]) -> usize {
     let both = pairs.iter().filter_map(|pair| Some((pair.base?.found, pair.head?.found)));
     let judged =

@@ -1,11 +1,12 @@
-//! Places that a scope reached, and those that it must reach.
+//! Compares the marks that scopes reached, and those that they require.
 
 use super::pair::Pair;
 use super::side::{Ending, Searched};
 use cutover_report::{Call, Change, Kind, Value};
 use std::collections::BTreeSet;
 
-/// Places reached on one side only, if both searches came to their end; and requirements met on one side only.
+/// Adds the marks that only one search reached, if both were complete, and the requirements that only one search
+/// met.
 pub(super) fn compare_places(pair: &Pair<'_>, base: &Searched, head: &Searched, changes: &mut Vec<Change>) {
     let mut push = |kind: Kind, call: Call, what: Vec<String>, base: Value, head: Value| {
         if !what.is_empty() {
@@ -25,7 +26,7 @@ pub(super) fn compare_places(pair: &Pair<'_>, base: &Searched, head: &Searched, 
     }
     let lost = without(&base.reached, &head.reached);
     let new = without(&head.reached, &base.reached);
-    // What is missing since it was lost, or there since it is new, was just said.
+    // A mark that is missing because it was lost, or required because it is new, was reported above.
     let missing = besides(without(&head.missing, &base.missing), &lost);
     let met = besides(without(&base.missing, &head.missing), &new);
     let (reached, wanted) = (|| Value::word("reached"), || Value::word("required, not reached"));

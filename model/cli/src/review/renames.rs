@@ -1,15 +1,15 @@
 //! A map of old names to new ones, so that runs before and after a renaming can be compared.
 //!
-//! A line is `KIND OLD -> NEW`; empty lines and those that begin with `#` say nothing. The names in base are replaced
-//! before the comparison. A line that names nothing in base is no error: the map is kept for as long as files with
-//! the old names are compared, and a file need not hold all of them.
+//! A line is `KIND OLD -> NEW`; empty lines and lines that begin with `#` are ignored. The names in base are
+//! replaced before the comparison. A map may name things that base does not have: it is kept for as long as files
+//! with the old names are compared, and such a file need not contain all of them.
 
 use super::wrong::{Unreadable, Wrong, text_of};
 use cutover_report::{Line, Options};
 use serde_json::Value;
 use std::path::Path;
 
-/// What a name is of.
+/// The kind of thing that a name belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Scope,
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-/// A line of the map, and whether base has its names.
+/// A line of the map, and whether base contains its names.
 #[derive(Debug)]
 struct Entry {
     line: usize,
@@ -59,28 +59,28 @@ struct Entry {
     has_new: bool,
 }
 
-/// The map.
+/// A map of old names to new ones, as read from a file.
 #[derive(Debug, Default)]
 pub struct Renames {
     file: String,
     entries: Vec<Entry>,
-    /// The kinds of which base names anything.
+    /// The kinds of which base contains any name.
     seen: Vec<Kind>,
 }
 
 impl Renames {
-    /// Reads a map.
+    /// Reads a map from a file.
     ///
     /// # Errors
-    /// [`Unreadable`], with the first line that is wrong.
+    /// [`Unreadable`] with the first wrong line.
     pub fn read(path: &Path) -> Result<Self, Unreadable> {
         Self::parse(&path.display().to_string(), &text_of(path, FORM)?)
     }
 
-    /// Reads a map's text.
+    /// Reads a map from its text.
     ///
     /// # Errors
-    /// [`Unreadable::Line`], with the first line that is wrong.
+    /// [`Unreadable::Line`] with the first wrong line.
     pub fn parse(file: &str, text: &str) -> Result<Self, Unreadable> {
         let mut map = Self { file: file.to_owned(), ..Self::default() };
         for (number, line) in (1..).zip(text.lines().map(str::trim)) {
@@ -131,7 +131,7 @@ impl Renames {
         names.into_iter().for_each(|name| self.name(kind, name));
     }
 
-    /// A mutant's name, of which lines have the file.
+    /// Replaces the name of a mutant, which lines give as a file name.
     fn patch(&mut self, patch: &mut String) {
         let end = if patch.ends_with(".patch") { ".patch" } else { "" };
         let mut name = patch.strip_suffix(end).unwrap_or(patch).to_owned();
@@ -206,10 +206,10 @@ impl Renames {
         }
     }
 
-    /// Refuses a map under which two things in base would get one name.
+    /// Refuses a map that gives two things in base the same name.
     ///
     /// # Errors
-    /// [`Unreadable::Line`], with the line of the map.
+    /// [`Unreadable::Line`] with the line of the map.
     pub(super) fn finish(&self) -> Result<(), Unreadable> {
         let both = self.entries.iter().find(|entry| entry.has_old && entry.has_new);
         both.map_or(Ok(()), |Entry { line, kind, old, new, .. }| {
@@ -218,13 +218,16 @@ impl Renames {
         })
     }
 
-    /// The lines that name nothing in base, though it names other things of their kind; a text for each.
+    /// A text for each line whose old name base does not have, if base has other names of that kind. Options,
+    /// bounds and faults are left out: which of them a file contains depends on the verb and the scopes that ran.
     #[must_use]
     pub fn unused(&self) -> Vec<String> {
-        // Each verb has options of its own, so a file lacks those of the others.
-        let of_another_verb = |entry: &Entry| entry.kind == Kind::Option && !entry.has_new;
+        let may_be_absent = |entry: &Entry| {
+            matches!(entry.kind, Kind::Bounds | Kind::Faults)
+                || (entry.kind == Kind::Option && !entry.has_new)
+        };
         let unused =
-            |entry: &&Entry| !entry.has_old && self.seen.contains(&entry.kind) && !of_another_verb(entry);
+            |entry: &&Entry| !entry.has_old && self.seen.contains(&entry.kind) && !may_be_absent(entry);
         let text = |entry: &Entry| {
             let why =
                 if entry.has_new { "is called by its new name in base already" } else { "is not in base" };

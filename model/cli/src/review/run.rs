@@ -1,4 +1,4 @@
-//! From the lines of a run to what they say together.
+//! Combines the lines of each run into the results of a side.
 
 use super::side::{Baseline, Ending, Fate, Key, Mutant, Ruling, Searched, Seed, Setup, Side};
 use super::wrong::Wrong;
@@ -9,25 +9,26 @@ use cutover_report::{
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Options that say what is run and for how long, not what a scope means.
+/// Options that select what runs and for how long, but do not change a scope's meaning.
 const SELECTION: [&str; 5] = ["scopes", "threads", "budget_s", "scope_budget_s", "memory"];
 
-/// A run whose last line is still to come.
+/// A run whose last line has not been read.
 pub(super) struct Open {
     pub(super) line: usize,
     pub(super) started: RunStarted,
     pub(super) lines: Vec<(usize, Line)>,
 }
 
-/// Takes one run after the other.
+/// Reads one run after the other into a [`Side`].
 pub(super) struct Reader {
     pub(super) side: Side,
-    /// Where each result stands, for what contradicts it.
+    /// Line number of each result, for messages about contradicting results.
     lines: BTreeMap<(Of, String), usize>,
     runs: usize,
 }
 
-/// How sure a line about a mutant is: one that was run says more than one that was only applied.
+/// The kind of a result. For mutants, a later kind replaces an earlier one: a mutant that was run is better known
+/// than one that was only applied.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Of {
     Listed,
@@ -38,11 +39,11 @@ enum Of {
     Seed,
 }
 
-/// What a run says of one scope, in any order.
+/// The lines about one scope, which come in any order.
 #[derive(Default)]
 struct Draft {
     first: usize,
-    /// More than one where a scope was named twice.
+    /// More than one element if the run searched the scope several times.
     scopes: Vec<(usize, ScopeLine)>,
     rulings: BTreeMap<String, Ruling>,
     reached: BTreeSet<String>,
@@ -72,7 +73,7 @@ impl Reader {
         }
         for scope in strings(run.started.options.get("scopes")) {
             if !drafts.contains_key(&scope) {
-                return Err(Wrong::new(run.line, format!("nothing said of scope {scope:?}"), "its results"));
+                return Err(Wrong::new(run.line, format!("no result for scope {scope:?}"), "one"));
             }
         }
         for (scope, draft) in drafts {
@@ -117,7 +118,7 @@ impl Reader {
                 }
                 Ok(())
             }
-            // Taken by the loader, or of runs that it refuses, or not compared.
+            // Lines that the loader handles, that cannot occur, or that are not compared.
             Line::RunStarted(_)
             | Line::RunFinished { .. }
             | Line::Listed(_)
@@ -194,7 +195,11 @@ impl Draft {
         let own = self.rulings.entry(invariant.clone()).or_insert(ruling);
         if own.verdict != ruling.verdict {
             let found = format!("{} for invariant {invariant:?}", ruling.verdict.word());
-            return Err(Wrong::new(number, found, format!("{}, as said before", own.verdict.word())));
+            return Err(Wrong::new(
+                number,
+                found,
+                format!("{}, the verdict of an earlier line", own.verdict.word()),
+            ));
         }
         own.steps = own.steps.min(ruling.steps);
         Ok(())
@@ -205,7 +210,7 @@ fn draft(drafts: &mut BTreeMap<String, Draft>, first: usize, scope: String) -> &
     drafts.entry(scope).or_insert(Draft { first, ..Draft::default() })
 }
 
-/// Two results that contradict each other leave nothing to compare with.
+/// The error for a second result on the same thing: no way to tell which one to compare.
 fn twice(line: usize, what: &str, name: &str, first: usize) -> Wrong {
     let found = format!("another result for {what} {name:?}");
     Wrong::new(line, found, format!("the one of line {first}, or none"))
@@ -245,7 +250,7 @@ fn strings(value: Option<&Value>) -> Vec<String> {
     all.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The options that a scope's numbers depend on. What is not set is as if it did not exist.
+/// The options that affect a scope's numbers. An option that has its default value counts as not set.
 fn options(started: &RunStarted) -> BTreeMap<String, String> {
     let counts = |name: &str, value: &Value| {
         let default = value.is_null() || (name == "pauses" && value == "bounded");
@@ -256,7 +261,7 @@ fn options(started: &RunStarted) -> BTreeMap<String, String> {
     options.map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
-/// Whether a run of the scoreboard took every patch that there is.
+/// Whether a run of the scoreboard selected all patches.
 fn selects_nothing(started: &RunStarted) -> bool {
     let set = |name| started.options.get(name).is_some_and(|value| !value.is_null());
     strings(started.options.get("patterns")).is_empty() && !set("only_changed") && !set("sample")

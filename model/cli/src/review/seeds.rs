@@ -1,4 +1,4 @@
-//! Seeds of the simulator.
+//! Compares seeds of the simulator.
 //!
 //! Hashes and numbers of events are not compared: they differ whenever the server does anything in another order.
 
@@ -6,16 +6,17 @@ use super::side::Side;
 use cutover_report::{Call, Change, Kind, Value};
 use std::collections::BTreeSet;
 
-/// What came of the comparison.
+/// The result of comparing seeds.
 #[derive(Debug, Default)]
 pub(super) struct Seeds {
     pub(super) changes: Vec<Change>,
     pub(super) standing: Vec<String>,
-    /// Run on both sides.
+    /// Number of seeds that ran on both sides.
     pub(super) compared: usize,
 }
 
-/// Compares seeds that both sides ran; and, if they ran the same ones, the marks that these reached.
+/// Compares the seeds that ran on both sides. If both sides ran the same seeds, also compares the marks that were
+/// reached.
 pub(super) fn compare(base: &Side, head: &Side) -> Seeds {
     let mut seeds = Seeds::default();
     let mut other_options = Vec::new();

@@ -1,4 +1,4 @@
-//! What a file says, as far as it is compared.
+//! The contents of a file, as far as they are compared.
 
 use cutover_report::{BaselineVerdict, Expect, InvariantVerdict as Verdict, Options, SeedVerdict};
 use indicatif::HumanCount;
@@ -7,63 +7,63 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How a search ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Ending {
-    /// Everything within the bounds was visited.
+    /// Every state within the bounds was visited.
     Complete,
-    /// Something broke.
+    /// An invariant is violated.
     Violation,
-    /// A limit, an interrupt or a defect ended it.
+    /// A limit, an interrupt or an error ended it.
     Early,
 }
 
-/// A file's contents, whatever the order of its lines.
+/// The results in a file, independent of the order of its lines.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Side {
-    /// The file, as named.
+    /// Path of the file, as given.
     pub(super) file: String,
-    /// Versions of the program that printed it.
+    /// Versions of the program that wrote it.
     pub(super) versions: BTreeSet<String>,
-    /// Scopes, by name and options.
+    /// Searches, by scope and options.
     pub(super) scopes: BTreeMap<Key, Searched>,
-    /// Mutants, by the names of their patches.
+    /// Mutants, by file name of their patches.
     pub(super) mutants: BTreeMap<String, Mutant>,
-    /// The unmutated tree, by scope.
+    /// Results of the unmutated tree, by scope.
     pub(super) baselines: BTreeMap<String, Baseline>,
     /// Seeds of the simulator, by name.
     pub(super) seeds: BTreeMap<String, Seed>,
-    /// Marks that they reached.
+    /// Marks that the seeds reached together.
     pub(super) seed_marks: BTreeSet<String>,
-    /// Whether it names every mutant that there is.
+    /// Whether the file lists all mutants that exist.
     pub(super) every_mutant: bool,
 }
 
 impl Side {
-    /// The invariants judged in any scope.
+    /// Ids of the invariants with a verdict in any scope.
     pub(super) fn invariants(&self) -> BTreeSet<&str> {
         self.scopes.values().flat_map(|scope| scope.rulings.keys()).map(String::as_str).collect()
     }
 }
 
-/// A scope, and the options under which it was searched.
+/// A scope together with the options of its search.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Key {
     pub(super) scope: String,
     pub(super) options: BTreeMap<String, String>,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Searched {
     pub(super) ending: Ending,
-    /// The limit that ended it; not compared.
+    /// The limit that ended the search, if one did; not compared.
     pub(super) ended_by: Option<String>,
-    /// None where the search stopped before the end: it would tell where.
+    /// `None` if the search was not complete: the number then only tells where it stopped.
     pub(super) unique: Option<u64>,
     pub(super) rulings: BTreeMap<String, Ruling>,
-    /// Empty where the search stopped before the end.
+    /// Empty if the search was not complete.
     pub(super) reached: BTreeSet<String>,
-    /// What it must reach, and did not.
+    /// Marks that the scope requires and the search did not reach.
     pub(super) missing: BTreeSet<String>,
-    /// None in what early versions printed.
+    /// `None` in files of early versions.
     pub(super) setup: Option<Setup>,
 }
 
@@ -74,17 +74,17 @@ pub(super) struct Ruling {
     pub(super) steps: Option<u64>,
 }
 
-/// What the scope was.
+/// The definition of a scope, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Setup {
     pub(super) bounds: String,
     pub(super) faults: String,
-    /// The invariant that a published design is known to break.
+    /// The invariant that the search is expected to find violated.
     pub(super) expect: Option<String>,
 }
 
 impl Searched {
-    /// The invariant that is known to break here.
+    /// The invariant that the search is expected to find violated.
     pub(super) fn expect(&self) -> Option<&str> {
         self.setup.as_ref()?.expect.as_deref()
     }
@@ -97,7 +97,7 @@ impl Searched {
         self.rulings.get(invariant).map(|ruling| ruling.verdict)
     }
 
-    /// Whether the search ended as it should.
+    /// Whether the search ended in the way that the scope expects.
     pub(super) fn ended_well(&self) -> bool {
         match self.expect() {
             Some(id) => self.verdict(id) == Some(Verdict::Violated),
@@ -105,7 +105,8 @@ impl Searched {
         }
     }
 
-    /// Whether a verdict is what it should be. Where a design broke as it is known to, nothing else was decided.
+    /// Whether a verdict is as expected. In a scope with an expected violation, all other invariants may be
+    /// undecided.
     pub(super) fn is_right(&self, invariant: &str, verdict: Verdict) -> bool {
         match verdict {
             Verdict::Holds => !self.expects(invariant),
@@ -114,14 +115,15 @@ impl Searched {
         }
     }
 
-    /// Whether all of it is as it should be.
+    /// Whether the search and all verdicts are as expected.
     pub(super) fn is_well(&self) -> bool {
         self.ended_well()
             && self.missing.is_empty()
             && self.rulings.iter().all(|(id, ruling)| self.is_right(id, ruling.verdict))
     }
 
-    /// Takes in what another search of the same says, unless the two differ in what is compared.
+    /// Merges another search of the same scope and options. Returns false if the two differ in anything that is
+    /// compared.
     pub(super) fn merge(&mut self, other: Self) -> bool {
         let compared = |it: &Self| {
             let rulings: Vec<_> =
@@ -141,32 +143,32 @@ impl Searched {
     }
 }
 
-/// What became of a mutant.
+/// The verdict on a mutant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fate {
     Killed,
     Survived,
-    /// The search ended before it could tell.
+    /// The search ended before it had a verdict.
     Unknown,
-    /// It does not apply, or does not compile, or its check does not work.
+    /// The patch does not apply, or its build or check failed to run.
     Broken,
-    /// It applies; nobody ran it.
+    /// The patch applies, but the mutant was not run.
     Applies,
     NotRun,
 }
 
-/// A mutant.
+/// The result of a mutant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Mutant {
     pub(super) fate: Fate,
-    /// What failed.
+    /// Id of the invariant that failed, or `the compiler`.
     pub(super) by: Option<String>,
-    /// What was to fail; empty where the line does not say.
+    /// Id of the invariant that must fail; empty if the line does not contain it.
     pub(super) named: String,
-    /// What was to become of it, where the line says so.
+    /// The verdict that the patch demands, if the line contains it.
     pub(super) expect: Option<Expect>,
     pub(super) as_expected: bool,
-    /// The reason; not compared.
+    /// The reason for the verdict; not compared.
     pub(super) why: String,
 }
 
@@ -177,7 +179,7 @@ impl Mutant {
         Self { fate, by: None, named: String::new(), expect: None, as_expected, why }
     }
 
-    /// Whether something is known of it.
+    /// Whether the mutant has a verdict.
     pub(super) fn was_run(&self) -> bool {
         match self.fate {
             Fate::Killed | Fate::Survived | Fate::Unknown | Fate::Broken => true,
@@ -185,14 +187,14 @@ impl Mutant {
         }
     }
 
-    /// Whether it came to what its patch says.
+    /// Whether the verdict is the one that the patch demands.
     pub(super) fn is_well(&self) -> bool {
         let by_another =
             self.fate == Fate::Killed && self.expect == Some(Expect::Killed) && self.by_another();
         self.as_expected && !by_another
     }
 
-    /// Takes in what another run of the same says, unless the two differ in what is compared.
+    /// Merges the result of another run. Returns false if the two differ in anything that is compared.
     pub(super) fn merge(&mut self, other: Self) -> bool {
         let same = self.text() == other.text() && (&self.named, self.expect) == (&other.named, other.expect);
         if same && other.why < self.why {
@@ -201,7 +203,7 @@ impl Mutant {
         same
     }
 
-    /// Whether the two patches say different things, as far as their lines tell.
+    /// Whether the two patches demand different verdicts or invariants, as far as their lines contain them.
     pub(super) fn expects_otherwise(&self, other: &Self) -> bool {
         self.expect != other.expect && self.expect.is_some() && other.expect.is_some()
     }
@@ -210,7 +212,7 @@ impl Mutant {
         self.by.as_ref().is_some_and(|by| *by != self.named)
     }
 
-    /// In words. Two with the same words came to the same.
+    /// The result in words. Equal results have equal texts, and only those.
     pub(super) fn text(&self) -> String {
         let (named, by) = (self.named.as_str(), self.by.as_deref());
         match (self.fate, by) {
@@ -232,16 +234,16 @@ impl Mutant {
     }
 }
 
-/// The unmutated tree over one scope.
+/// The result of the unmutated tree in a scope.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Baseline {
     pub(super) verdict: BaselineVerdict,
-    /// Only where it holds: elsewhere it would tell where the search stopped.
+    /// Number of unique states, only if the tree holds: otherwise it only tells where the search stopped.
     pub(super) states: Option<u64>,
 }
 
 impl Baseline {
-    /// In words.
+    /// The result in words.
     pub(super) fn text(&self) -> String {
         match self.states {
             Some(states) => format!("{}, {} states", self.verdict, HumanCount(states)),
@@ -250,19 +252,19 @@ impl Baseline {
     }
 }
 
-/// What a seed came to.
+/// The result of a seed.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Seed {
     pub(super) verdict: SeedVerdict,
-    /// What it violates.
+    /// Id of the violated invariant.
     pub(super) invariant: Option<String>,
     pub(super) deterministic: bool,
-    /// What it expands into; no part of its verdict.
+    /// The options that the seed expands into; compared apart from the verdict.
     pub(super) options: Options,
 }
 
 impl Seed {
-    /// In words. Two with the same words came to the same.
+    /// The result in words. Equal results have equal texts, and only those.
     pub(super) fn text(&self) -> String {
         let again = if self.deterministic { "" } else { ", and something else the second time" };
         match &self.invariant {

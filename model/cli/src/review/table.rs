@@ -1,10 +1,10 @@
-//! Tables and lists as Markdown, fit for GitHub.
+//! Tables and lists in Markdown, as GitHub renders it.
 
 use std::fmt::Write as _;
 
-/// Rows that are shown at once; the others are folded.
+/// Number of rows that are shown unfolded.
 const OPEN_ROWS: usize = 15;
-/// Names in a cell; the others are folded.
+/// Number of names that are shown in a cell.
 const OPEN_NAMES: usize = 3;
 
 /// A table under construction.
@@ -12,7 +12,7 @@ const OPEN_NAMES: usize = 3;
 pub(super) struct Table {
     heads: &'static [&'static str],
     rows: Vec<Vec<String>>,
-    /// Lists that were too long for their cell: a headline, and all names.
+    /// The lists that were too long for their cells: a headline and all names.
     long: Vec<(String, String)>,
 }
 
@@ -21,13 +21,12 @@ impl Table {
         Self { heads, rows: Vec::new(), long: Vec::new() }
     }
 
-    /// Adds a row of cells that are Markdown already.
+    /// Adds a row; its cells contain Markdown.
     pub(super) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
-    /// A cell with some of the names; if there are more, all stand below the table, under their number and the
-    /// headline.
+    /// A cell with the first few names. If there are more, the full list goes below the table, under the headline.
     pub(super) fn names(&mut self, names: &[String], headline: &str) -> String {
         let join = |names: &[String]| names.join(", ");
         if names.len() <= OPEN_NAMES + 1 {
@@ -38,7 +37,7 @@ impl Table {
         format!("{} and {more} more", join(&names[..OPEN_NAMES]))
     }
 
-    /// The table, if it has rows, under its headline.
+    /// Writes the table with its headline, unless it has no rows.
     pub(super) fn render(&self, text: &mut String, headline: &str) {
         if self.rows.is_empty() {
             return;
@@ -56,7 +55,7 @@ impl Table {
         }
     }
 
-    /// The table, if it has rows, folded under its headline.
+    /// Writes the table folded under its headline, unless it has no rows.
     pub(super) fn render_folded(&self, text: &mut String, headline: &str) {
         if !self.rows.is_empty() {
             let mut rows = String::new();
@@ -74,13 +73,13 @@ impl Table {
     }
 }
 
-/// GitHub reads Markdown within `details` after an empty line, and none within `summary`.
+/// GitHub parses Markdown in `details` only after an empty line, and none in `summary`.
 fn fold(text: &mut String, headline: &str, body: &str) {
     let (headline, body) = (html(headline), body.trim_end());
     let _ = writeln!(text, "\n<details><summary>{headline}</summary>\n\n{body}\n\n</details>");
 }
 
-/// A name, as it is typed.
+/// A name as inline code.
 pub(super) fn code(name: &str) -> String {
     let clean: String = name.chars().map(|c| if c == '`' || c.is_control() { '\'' } else { c }).collect();
     format!("`{}`", clean.replace('|', "\\|"))
@@ -90,7 +89,7 @@ fn html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(char::is_control, " ")
 }
 
-/// Text, with nothing in it that Markdown or HTML would read.
+/// Text with all characters escaped that Markdown or HTML would interpret.
 pub(super) fn plain(text: &str) -> String {
     let mut safe = String::new();
     for c in text.chars() {

@@ -1,33 +1,33 @@
-//! Files that cannot be read as what they should be.
+//! Errors in files that `review` reads.
 
 use thiserror::Error;
 
-/// A file that cannot be compared, or a map of names that cannot be applied.
+/// Why a file cannot be compared, or a map of names not be applied.
 #[derive(Debug, Error)]
 pub enum Unreadable {
-    /// The system does not give it.
+    /// The operating system cannot read the file.
     #[error("{file}: cannot be read: {error}")]
     Io {
-        /// The file.
+        /// Path of the file.
         file: String,
-        /// What the system said.
+        /// The error of the operating system.
         error: std::io::Error,
     },
-    /// A line is not what it should be.
+    /// A line is not as expected.
     #[error("{file}: line {line}: found {found}, expected {expected}")]
     Line {
-        /// The file.
+        /// Path of the file.
         file: String,
-        /// The line, from 1.
+        /// Number of the line, from 1.
         line: usize,
-        /// What stands there.
+        /// What the line contains.
         found: String,
-        /// What should stand there.
+        /// What the line should contain.
         expected: String,
     },
 }
 
-/// What is wrong with a line of a file that is still to be named.
+/// An error in a line, before the file's name is added.
 #[derive(Debug)]
 pub(super) struct Wrong {
     pub(super) line: usize,
@@ -40,14 +40,14 @@ impl Wrong {
         Self { line, found: found.into(), expected: expected.into() }
     }
 
-    /// The error, with its file.
+    /// Adds the file's name.
     pub(super) fn of(self, file: &str) -> Unreadable {
         let Self { line, found, expected } = self;
         Unreadable::Line { file: file.to_owned(), line, found, expected }
     }
 }
 
-/// Reads a file as text; `expected` says what it should hold.
+/// Reads a file as text; `expected` describes the contents for the error message.
 pub(super) fn text_of(path: &std::path::Path, expected: &str) -> Result<String, Unreadable> {
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| Unreadable::Io { file: file.clone(), error })?;

@@ -1,4 +1,4 @@
-//! `cutover check`.
+//! The verb `check`.
 
 use crate::numbers::{rate, short};
 use crate::{Format, exit, refuse};
@@ -25,45 +25,45 @@ Examples:
   cutover check --set nightly --scope-budget 10m --budget 150m --memory 14GiB
   cutover check --list                                  scopes, bounds and invariants";
 
-/// Explore the production state machines exhaustively within each scope's bounds
+/// Search the production state machines exhaustively within each scope's bounds
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Scopes, by name or by a prefix of names; may be repeated [default: all of the set]
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// Which scopes run when none is named
+    /// The set of scopes that runs if none is named
     #[arg(long, value_enum, default_value_t = Set::Pr)]
     set: Set,
     /// Show scopes, bounds and invariants, and run nothing
     #[arg(long)]
     list: bool,
-    /// How to print the results
+    /// Format of the results
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Threads of a search [default: one for each processor]
+    /// Threads of a search [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
-    /// Stop when this much time is over, and call the rest UNKNOWN (such as 90s, 10m, 2h)
+    /// Stop after this much time; what remains is UNKNOWN (such as 90s, 10m, 2h)
     #[arg(long, value_name = "DURATION", value_parser = parse_budget)]
     budget: Option<Duration>,
-    /// Stop a scope after this much time, call it UNKNOWN, and go on with the next
+    /// Stop a scope after this much time; it is UNKNOWN, and the next one starts
     #[arg(long, value_name = "DURATION", value_parser = parse_budget)]
     scope_budget: Option<Duration>,
-    /// Stop when this much memory is in use, and call the rest UNKNOWN (such as 512MiB, 4GiB)
+    /// Stop when this much memory is in use; what remains is UNKNOWN (such as 512MiB, 4GiB)
     #[arg(long, value_name = "BYTES", value_parser = parse_memory)]
     memory: Option<u64>,
-    /// Search on until this very invariant breaks, whatever else does
+    /// Stop only when this invariant is violated, and ignore all others
     #[arg(long, value_name = "INVARIANT")]
     pub(super) stop_at: Option<String>,
-    /// Tell mirrored states apart
+    /// Count states that differ only in interchangeable names separately
     #[arg(long)]
     pub(super) no_symmetry: bool,
-    /// Search breadth-first, on one thread and without symmetry: larger and slower, but the first run that breaks
-    /// something is a shortest one
+    /// Search breadth-first, on one thread and without symmetry: needs more memory and time, but the first
+    /// violating run that it finds is a shortest one
     #[arg(long)]
     pub(super) breadth_first: bool,
-    /// Where traces of failing runs are written
+    /// Directory for the traces of failing runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(super) out: PathBuf,
 }
@@ -75,13 +75,13 @@ fn parse_budget(text: &str) -> Result<Duration, String> {
 fn parse_memory(text: &str) -> Result<u64, String> {
     let bytes = text.parse::<ByteSize>().map_or(0, |size| size.as_u64());
     match bytes {
-        // More than fits is cut down to the largest number there.
+        // ByteSize caps larger numbers at the maximum.
         0 | u64::MAX => Err("expected a number of bytes such as 512MiB or 4GiB".to_owned()),
         bytes => Ok(bytes),
     }
 }
 
-/// What a scope came to.
+/// The result of a scope.
 pub(super) struct Judged {
     pub(super) code: u8,
     pub(super) complete: bool,
@@ -89,7 +89,7 @@ pub(super) struct Judged {
     pub(super) broken: Option<&'static Invariant>,
 }
 
-/// Runs the verb; `options`: those of scopes, names and values.
+/// Runs the verb; `options`: name and value of each option of bounds that the command line sets.
 pub fn run<P: Protocols>(args: &Args, options: &[(&'static str, String)]) -> u8 {
     let scopes = match select::<P>(args, options) {
         Ok(scopes) => scopes,
@@ -169,7 +169,7 @@ fn select<P: Protocols>(
     Ok(all)
 }
 
-/// The scope of that name, or those below it; else the only one whose name begins so.
+/// The scope with that name, or all scopes below it; otherwise the only scope whose name starts with it.
 fn fitting(names: &[&'static str], name: &str) -> Result<Vec<&'static str>, String> {
     let named = |fits: &dyn Fn(&str) -> bool| -> Vec<&'static str> {
         names.iter().copied().filter(|name| fits(name)).collect()
@@ -190,7 +190,7 @@ fn fitting(names: &[&'static str], name: &str) -> Result<Vec<&'static str>, Stri
     }
 }
 
-/// As it is said of a flag.
+/// The error message for an option, named as a flag.
 fn refusal(error: &OptionError) -> String {
     match error {
         OptionError::Value { name, found, expected } => {
@@ -260,7 +260,7 @@ impl Run<'_> {
         self.print(scope, &checked)
     }
 
-    /// The verdict on each invariant, over all scopes that judge it.
+    /// Prints the verdict on each invariant over all scopes that judge it.
     fn invariants(&self, ours: &[(&dyn AnyScope, &Judged)]) {
         let broken = |id: &Invariant| ours.iter().any(|(_, judged)| judged.broken == Some(id));
         let mut cells = Vec::new();

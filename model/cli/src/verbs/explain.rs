@@ -1,4 +1,4 @@
-//! `cutover explain`.
+//! The verb `explain`.
 
 use crate::{Format, exit, refuse};
 use cutover::core::trace::Verdict;
@@ -9,21 +9,21 @@ use cutover_report::Line;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Tell about an invariant: claim, source, the mutants it kills, a witness
+/// Explain an invariant: claim, source, the mutants it kills, a witness
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The invariant, by id or by a prefix that fits one [default: all]
+    /// The invariant, by id or by a prefix that fits only one [default: all]
     #[arg(value_name = "INVARIANT")]
     invariant: Option<String>,
-    /// Print docs/invariants.md
+    /// Print the document docs/invariants.md
     #[arg(long)]
     markdown: bool,
-    /// How to print
+    /// Format of the output
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
-/// A mutant, as far as it concerns its invariant.
+/// The header of a mutant, as far as it concerns its invariant.
 struct Mutant {
     name: String,
     invariant: String,
@@ -56,7 +56,7 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
     exit::HOLDS
 }
 
-/// The invariant of that name, or those whose names begin so, with or without the group.
+/// The invariant with that id; otherwise those whose id starts with it, with or without the group.
 fn fitting(all: &[&'static Invariant], name: &str) -> Vec<&'static Invariant> {
     let exact: Vec<_> = all.iter().copied().filter(|invariant| invariant.id == name).collect();
     let starts = |invariant: &&Invariant| {
@@ -87,7 +87,7 @@ fn human(ids: &[&'static Invariant], mutants: &[Mutant]) -> String {
     text
 }
 
-/// A stored run that breaks the invariant, or how to get one.
+/// The steps of a stored run that violates the invariant, or how to obtain one.
 fn witness(id: &str) -> String {
     let mut files = Vec::new();
     let _ = super::replay::gather(Path::new("traces"), &["trace"], &mut files);
@@ -104,7 +104,7 @@ fn witness(id: &str) -> String {
         }
         return text;
     }
-    "    a witness: `mutants NAME --keep` with one of those above writes one\n".to_owned()
+    "    no stored witness; `mutants NAME --keep` with one of the mutants above writes one\n".to_owned()
 }
 
 fn lines(ids: &[&'static Invariant], mutants: &[Mutant]) -> String {
@@ -145,7 +145,7 @@ fn markdown(all: &[&'static Invariant], mutants: &[Mutant]) -> String {
     text
 }
 
-/// The mutants of the checkout that this was called in; none elsewhere.
+/// The mutants in the current directory's checkout; empty elsewhere.
 fn mutants() -> Vec<Mutant> {
     let of_the_simulator = in_folder("tests/mutants/sim").into_iter();
     let named = of_the_simulator.map(|mutant| Mutant { name: format!("sim/{}", mutant.name), ..mutant });

@@ -1,16 +1,16 @@
-//! `cutover explore`.
+//! The verb `explore`.
 
 use crate::{exit, refuse};
 use cutover_model::catalog::Protocols;
 use std::net::{SocketAddr, TcpListener};
 
-/// Browse a scope's states and choices (stateright's Explorer)
+/// Browse a scope's states and actions (stateright's Explorer)
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The scope
+    /// Name of the scope
     #[arg(long, value_name = "SCOPE", default_value = "migration/moves")]
     scope: String,
-    /// Where to serve it; only this machine can reach the default
+    /// Address to serve at; the default can be reached from this machine only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
 }
@@ -23,7 +23,7 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
         let (found, expected) = (&args.scope, names.join(", "));
         return refuse(&format!("scope {found:?} does not exist, expected one of {expected}"), exit::USAGE);
     };
-    // The Explorer panics on an address in use.
+    // Checked here because the Explorer panics if the address is in use.
     if let Err(error) = TcpListener::bind(args.listen) {
         return refuse(&format!("{}: cannot listen there: {error}", args.listen), exit::USAGE);
     }

@@ -1,4 +1,4 @@
-//! `cutover history`.
+//! The verb `history`.
 
 use crate::history_file::{self, History};
 use crate::numbers::count;
@@ -39,17 +39,17 @@ const CODES: &[(u8, &str)] = &[
     (exit::DATA, "a file that is no history, or a truncated one"),
 ];
 
-/// Judge what clients saw of the control plane: is there an order that explains it (linearizability)?
+/// Check histories of clients' operations for linearizability: is there an order that explains all answers?
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::help_of_verb(CODES)))]
 pub struct Args {
-    /// Histories; each is judged on its own
+    /// Files with histories; each is checked by itself
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Give up on a partition after so many configurations, and call it UNKNOWN
+    /// Give up on a partition after this many configurations; it is UNKNOWN
     #[arg(long, value_name = "N", default_value_t = CONFIGURATIONS)]
     configurations: u64,
-    /// How to print the results
+    /// Format of the results
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -168,7 +168,7 @@ fn explain(console: &Console, history: &History, failure: &Failure) {
     }
 }
 
-/// An operation: its line in the file, who, when, what, and the record after it.
+/// An operation as text: its line in the file, client, times, call, and the record after it.
 fn shown(history: &History, near: &Line) -> String {
     let Some(operation) = history.operations.get(near.operation) else { return String::new() };
     let line = history.lines.get(near.operation).copied().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The verbs, a file each.
+//! The verbs of the command line, a file each.
 
 pub(crate) mod check;
 pub(crate) mod explain;

@@ -1,4 +1,4 @@
-//! `cutover replay` of a flight recording: one node's calls, handed to the pure machine again.
+//! The verb `replay`, for a flight recording: gives one node's recorded calls to the pure machine.
 
 use crate::{exit, refuse};
 use cutover::core::control_plane::ControlPlaneStatus;
@@ -7,12 +7,12 @@ use cutover_report::{Console, Line, Recording, TraceVerdict};
 use std::path::Path;
 use std::time::Instant;
 
-/// Whether a file begins as a recording does.
+/// Whether a file begins like a recording.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// Replays it, and says where the node ended.
+/// Replays a recording, and prints the state in which the node ended.
 pub(super) fn one(console: &Console, file: &Path, bytes: &[u8]) -> u8 {
     let (began, name) = (Instant::now(), file.display());
     let replayed = match frames(bytes).and_then(replay) {

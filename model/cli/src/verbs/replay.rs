@@ -1,4 +1,4 @@
-//! `cutover replay`.
+//! The verb `replay`.
 
 use super::recording;
 use crate::numbers::count;
@@ -15,20 +15,22 @@ use std::time::Instant;
 /// Run stored traces again, through the machines of this build
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Files of traces, or folders of them
+    /// Files with traces, or directories of them
     #[arg(value_name = "FILE|DIR", required = true)]
     paths: Vec<PathBuf>,
-    /// Write what each choice does now into the traces whose choices are all still there
+    /// Record the present effects of each choice in the trace files, if all choices still exist
     #[arg(long)]
     accept: bool,
-    /// How to print the results
+    /// Format of the results
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 /// The verb where recordings of nodes are replayed, too.
 pub fn with_recordings(replay: clap::Command) -> clap::Command {
-    replay.mut_arg("paths", |paths| paths.help("Files of traces or recordings of nodes, or folders of them"))
+    replay.mut_arg("paths", |paths| {
+        paths.help("Files with traces or recordings of nodes, or directories of them")
+    })
 }
 
 /// Runs the verb.
@@ -86,7 +88,7 @@ pub(super) fn gather(path: &Path, extensions: &[&str], files: &mut Vec<PathBuf>)
     Ok(())
 }
 
-/// Rewrites a trace whose choices still exist and do something else by now; the difference is for a reviewer to see.
+/// Rewrites a trace whose choices still exist but have other effects. A reviewer sees the difference in the file.
 fn accept<P: Protocols>(console: &Console, file: &Path) {
     let Ok(trace) = read(file) else { return };
     let Some(anew) = scope_of::<P>(&trace).ok().and_then(|scope| scope.recorded_anew(&trace)) else { return };

@@ -1,4 +1,4 @@
-//! What `cutover check` prints of one scope.
+//! Prints the results of `check` for one scope.
 
 use super::check::{Judged, Run};
 use crate::exit;
@@ -43,7 +43,7 @@ impl Run<'_> {
             (None, _) if !missing.is_empty() && self.is_whole(scope) => exit::VIOLATED,
             (None, _) => exit::HOLDS,
         };
-        // Places count only where the search came to its end, with the options that the scope is listed with.
+        // Missing marks count only if the search was complete and used the scope's own options.
         let lost: &[&str] = if covered.complete && self.is_whole(scope) { missing } else { &[] };
         self.print_verdicts(scope, covered, lost, witness.as_ref(), trace.as_deref());
         if let Some(witness) = witness {
@@ -62,7 +62,7 @@ impl Run<'_> {
         Judged { code, complete: covered.complete, unique: covered.unique, broken }
     }
 
-    /// A scope run with other options than listed need not reach what the listed one does.
+    /// Whether the scope ran with its own options. With others it need not reach the marks that it requires.
     fn is_whole(&self, scope: &dyn AnyScope) -> bool {
         scope.options().is_empty() && self.args.stop_at.is_none()
     }
@@ -148,7 +148,7 @@ impl Run<'_> {
                 limit.text(),
                 found.depth
             ),
-            (None, None) if !found.complete => "  UNKNOWN  the search did not come to its end".to_owned(),
+            (None, None) if !found.complete => "  UNKNOWN  the search is not complete".to_owned(),
             (None, None) => format!(
                 "    HOLDS  {} invariants over all {unique} states (complete within the bounds), depth {}, {speed} states/s, {took:.1?}",
                 scope.judged().len(),
@@ -179,17 +179,17 @@ impl Run<'_> {
     }
 }
 
-/// What to type to get here again.
+/// The command to print in hints: through cargo, if cargo started this program.
 fn front_door() -> &'static str {
     if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { program::name() }
 }
 
-/// Writes a file so that it is there whole, or not at all.
+/// Writes a file so that it exists completely or not at all.
 pub(super) fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     std::fs::create_dir_all(dir)?;
     let mut builder = tempfile::Builder::new();
-    // Others read it too: a trace is made to be passed on.
+    // Readable by others, since a trace is made to be passed on.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file = builder.tempfile_in(dir)?;

@@ -1,4 +1,4 @@
-//! `cutover review`.
+//! The verb `review`.
 
 use crate::numbers::count;
 use crate::review::{self, Outcome, Renames, Review, Side, Unreadable};
@@ -17,20 +17,21 @@ Examples:
   cutover review base.jsonl head.jsonl --summary \"$GITHUB_STEP_SUMMARY\"
 ";
 
-/// Compare two runs: invariants, state space, mutants; what awaits a decision
+/// Compare two runs: invariants, state spaces, mutants; list what needs a decision
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n{}", exit::help_of_verb(review::CODES)))]
 pub struct Args {
-    /// What `check`, `mutants` and `sim` printed before the change, with --format json
+    /// Output of `check`, `mutants` and `sim` with --format json, before the change
     #[arg(value_name = "BASE")]
     base: PathBuf,
-    /// What they print with it
+    /// The same output with the change
     #[arg(value_name = "HEAD")]
     head: PathBuf,
-    /// A map of old names to new ones, a line `KIND OLD -> NEW` each: names in BASE are replaced before they are compared
+    /// A map of old names to new ones, with lines `KIND OLD -> NEW`; names in BASE are replaced before the
+    /// comparison
     #[arg(long, value_name = "FILE")]
     renames: Option<PathBuf>,
-    /// How to print the results: Markdown for people
+    /// Format of the results; `human` is Markdown
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Also append the Markdown to this file
@@ -101,7 +102,7 @@ fn print_lines(console: &Console, review: &Review) {
     })));
 }
 
-/// In one write, so that what others append meanwhile stays whole.
+/// Appends in a single write, so that concurrent appends do not mix.
 fn append(path: &Path, markdown: &str) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
     file.write_all(format!("{markdown}\n").as_bytes())

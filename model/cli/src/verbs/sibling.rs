@@ -1,5 +1,6 @@
-//! Verbs that another program serves: the simulator is another build of the same source, and the daemon has the
-//! database and the network that a check has no use for. This finds the program, or builds it from the checkout.
+//! Verbs that another program implements: the simulator is another build of the same source, and the daemon
+//! contains the database and network that a check does not need. This module finds the program, or builds it in a
+//! checkout.
 
 use crate::exit;
 use std::env::{self, consts::EXE_SUFFIX};
@@ -7,7 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Arguments that the other program reads.
+/// Arguments that are passed on to the other program.
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Passed {
@@ -16,16 +17,16 @@ pub(crate) struct Passed {
     args: Vec<OsString>,
 }
 
-/// A program of this project beside the front door.
+/// A program of this project that implements some of the verbs.
 #[derive(Debug)]
 struct Sibling {
     name: &'static str,
     what: &'static str,
-    /// A file that a checkout has.
+    /// A file that exists in every checkout.
     source: &'static str,
-    /// How cargo builds it.
+    /// Arguments of cargo to build the program.
     cargo: &'static [&'static str],
-    /// Where that leaves it, below the checkout.
+    /// Directory of the built program, relative to the checkout.
     built: &'static str,
 }
 
@@ -56,12 +57,12 @@ const DAEMON: Sibling = Sibling {
     built: "target/release",
 };
 
-/// Runs the simulator, with its exit code.
+/// Runs the simulator and returns its exit code.
 pub(crate) fn simulate(passed: &Passed) -> u8 {
     SIMULATOR.run(None, passed)
 }
 
-/// Runs a verb of the daemon, with its exit code.
+/// Runs a verb of the daemon and returns its exit code.
 pub(crate) fn operate(verb: &str, passed: &Passed) -> u8 {
     DAEMON.run(Some(verb), passed)
 }
@@ -79,7 +80,7 @@ impl Sibling {
         crate::refuse(&format!("{}: {error}", program.display()), exit::INTERNAL)
     }
 
-    /// The program beside this one; in a checkout, one that is built when it is asked for.
+    /// The program next to this one if installed; in a checkout, it is built when needed.
     fn find(&self) -> Result<PathBuf, String> {
         let name = format!("{}{EXE_SUFFIX}", self.name);
         let me = env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
@@ -105,7 +106,7 @@ impl Sibling {
             .args(self.cargo)
             .arg("--quiet")
             .current_dir(root)
-            // Flags in the environment would take the place of those of the build.
+            // Flags in the environment would replace those of the build.
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env_remove("CARGO_TARGET_DIR")
@@ -118,7 +119,7 @@ impl Sibling {
     }
 }
 
-/// The other program takes the place of this process: signals reach it, and its exit code is the one that is seen.
+/// Replaces this process by the other program, so that signals reach it and its exit code is the one that is seen.
 #[cfg(unix)]
 fn become_program(command: &mut Command) -> std::io::Result<u8> {
     Err(std::os::unix::process::CommandExt::exec(command))
@@ -130,7 +131,8 @@ fn become_program(command: &mut Command) -> std::io::Result<u8> {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::INTERNAL))
 }
 
-/// In a target directory, what lies beside this program may be of another build or of other source.
+/// Whether this program is in a target directory, where the program next to it may come from another build or
+/// source.
 fn in_target_directory(me: &Path) -> bool {
     me.parent().is_some_and(|directory| directory.join("deps").is_dir())
 }

@@ -1,43 +1,43 @@
-//! What a review prints.
+//! The lines that `review` prints.
 
 use serde::{Deserialize, Serialize};
 
-/// The outcome of a review.
+/// The outcome of the comparison of two runs.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Review {
     /// `SAME`, `CHANGED`, `DECIDE`, `UNKNOWN` or `NOTHING`.
     pub outcome: String,
-    /// What base holds.
+    /// What the base file contains.
     pub base: Contents,
-    /// What head holds.
+    /// What the head file contains.
     pub head: Contents,
-    /// Invariants judged on both sides.
+    /// Number of invariants with a verdict on both sides.
     pub invariants: u64,
-    /// Mutants judged on both sides.
+    /// Number of mutants with a verdict on both sides.
     pub mutants: u64,
-    /// Seeds run on both sides.
+    /// Number of seeds that ran on both sides.
     #[serde(default)]
     pub seeds: u64,
-    /// Mutants judged in base, and not run in head.
+    /// Number of mutants that ran in base only.
     pub base_only: u64,
-    /// Mutants judged in head, and not run in base.
+    /// Number of mutants that ran in head only.
     pub head_only: u64,
-    /// What is not as it should be, on both sides alike.
+    /// Failures that both sides have alike, a text each: not caused by the change.
     pub standing: Vec<String>,
-    /// What ended early, on both sides alike.
+    /// Searches and runs that ended early on both sides alike, a text each.
     pub unknown: Vec<String>,
 }
 
-/// What a side of a review holds.
+/// What one file of a comparison contains.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Contents {
-    /// Its file, as named.
+    /// Path of the file, as given on the command line.
     pub file: String,
-    /// Scopes in it.
+    /// Number of scopes that were searched.
     pub scopes: u64,
-    /// Mutants judged in it.
+    /// Number of mutants that ran.
     pub mutants: u64,
-    /// Seeds run in it.
+    /// Number of seeds that ran.
     #[serde(default)]
     pub seeds: u64,
 }

@@ -1,45 +1,46 @@
-//! What the judge of histories prints.
+//! The lines that `history`, the linearizability checker, prints.
 
 use crate::Seconds;
 use crate::words::HistoryVerdict;
 use serde::{Deserialize, Serialize};
 
-/// A history that was judged.
+/// The verdict on a history, with its size.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct History {
-    /// The file.
+    /// Path of the file.
     pub path: String,
-    /// The verdict.
+    /// Whether the history is linearizable.
     pub verdict: HistoryVerdict,
-    /// Operations in it.
+    /// Number of operations.
     pub operations: u64,
-    /// Operations with an answer.
+    /// Number of operations that have an answer.
     pub answered: u64,
-    /// Operations that may have taken effect.
+    /// Number of operations without an answer, which may or may not have taken effect.
     pub indeterminate: u64,
-    /// Partitions in it.
+    /// Number of partitions that the operations are about. Each is checked separately.
     pub partitions: u64,
-    /// Configurations that the search visited.
+    /// Number of configurations (orders of a prefix, with the record after it) that the search visited.
     pub configurations: u64,
-    /// Where no order was found.
+    /// The partition whose operations have no valid order; `None` if the verdict is another.
     pub partition: Option<u32>,
-    /// What was seen.
+    /// The answer that no order explains.
     pub found: Option<String>,
-    /// What it contradicts.
+    /// What this answer contradicts.
     pub against: Option<String>,
-    /// Operations around it.
+    /// The operations concurrent with it, and where the search placed them.
     pub near: Vec<Near>,
-    /// On the wall.
+    /// Wall time of the check.
     pub seconds: Seconds,
 }
 
-/// An operation beside the one that has no place in an order.
+/// An operation concurrent with one that has no place in any order.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Near {
-    /// In the file, from 1.
+    /// Line number in the file, from 1.
     pub line: Option<u64>,
-    /// `placed`, `stuck` or `open`.
+    /// `placed`: it has a place in the longest valid order. `stuck`: no place was found. `open`: it has no answer,
+    /// so it needs no place.
     pub role: String,
-    /// The record after it.
+    /// The partition's record after this operation, if it was placed.
     pub record: Option<String>,
 }

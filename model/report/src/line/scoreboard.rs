@@ -1,107 +1,107 @@
-//! What the scoreboard of mutants prints.
+//! The lines that `mutants`, the scoreboard, prints.
 
 use crate::Seconds;
 use crate::words::{BaselineVerdict, Engine, Expect, MutantVerdict};
 use serde::{Deserialize, Serialize};
 
-/// The unmutated tree over a scope.
+/// The result of the unmutated tree in a scope: what mutants are compared with.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Baseline {
-    /// The scope; none where only the compiler is asked.
+    /// Name of the scope; `None` for mutants that must not compile, which need no search.
     pub scope: Option<String>,
-    /// The verdict.
+    /// The verdict on the unmutated tree.
     pub verdict: BaselineVerdict,
-    /// The invariant that fails.
+    /// Id of the invariant that fails, if one does.
     #[serde(default)]
     pub by: Option<String>,
-    /// States told apart.
+    /// Number of unique states of the search.
     pub states: Option<u64>,
-    /// Of the check.
+    /// CPU time of the check, without the build.
     #[serde(default)]
     pub cpu_s: Seconds,
-    /// The reason.
+    /// Why the verdict is not `HOLDS`; empty if it is.
     #[serde(default)]
     pub why: String,
 }
 
-/// A mutant that was run.
+/// The result of a mutant.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Mutant {
-    /// Number in the list of published bugs.
+    /// Number in the list of published bugs, if the mutant repeats one.
     #[serde(default)]
     pub bug: Option<u32>,
-    /// Row of the list of rules.
+    /// The rule of the protocol that the mutant leaves out, if it names one.
     #[serde(default)]
     pub rule: Option<String>,
-    /// The patch's file name.
+    /// File name of the patch.
     pub patch: String,
-    /// What judged it.
+    /// What judged it; `None` if only the compiler did.
     #[serde(default)]
     pub engine: Option<Engine>,
-    /// What became of it.
+    /// Whether the mutant was killed.
     pub verdict: MutantVerdict,
-    /// The search ended before it could tell.
+    /// Whether a limit ended the search or simulation before it had a verdict.
     #[serde(default)]
     pub unknown: bool,
-    /// What had to become of it.
+    /// The verdict that the patch's header demands.
     pub expect: Expect,
-    /// Whether it did.
+    /// Whether the verdict is the expected one.
     pub as_expected: bool,
-    /// The invariant that has to fail.
+    /// Id of the invariant that must fail, from the patch's header.
     pub named: String,
-    /// What failed.
+    /// Id of the invariant that failed, or `the compiler`.
     #[serde(default)]
     pub by: Option<String>,
-    /// Where.
+    /// Name of the scope in which it was judged.
     #[serde(default)]
     pub scope: Option<String>,
-    /// States told apart.
+    /// Number of unique states of the search until it ended.
     #[serde(default)]
     pub states: Option<u64>,
-    /// Seeds run, if the simulator judged it.
+    /// Number of seeds run, if the simulator judged the mutant.
     #[serde(default)]
     pub seeds: Option<u64>,
-    /// Of the check.
+    /// CPU time of the check, without the build.
     #[serde(default)]
     pub cpu_s: Seconds,
-    /// To the violation.
+    /// Length of the run that violates the invariant.
     #[serde(default)]
     pub steps: Option<u64>,
-    /// The reason.
+    /// Why the verdict is as it is, where the other fields do not say so; otherwise empty.
     #[serde(default)]
     pub why: String,
 }
 
-/// A patch in the list of mutants.
+/// A patch in the list of mutants, with its header.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Patch {
-    /// Its file name.
+    /// File name of the patch.
     pub patch: String,
-    /// Number in the list of published bugs.
+    /// Number in the list of published bugs, if the mutant repeats one.
     #[serde(default)]
     pub bug: Option<u32>,
-    /// Row of the list of rules.
+    /// The rule of the protocol that the mutant leaves out, if it names one.
     #[serde(default)]
     pub rule: Option<String>,
-    /// Where the bug was published.
+    /// Where the bug was published, if it was.
     #[serde(default)]
     pub source: Option<String>,
-    /// What the bug does.
+    /// What the patch changes, in one line.
     #[serde(default)]
     pub mechanism: String,
-    /// The invariant that has to fail.
+    /// Id of the invariant that must fail.
     #[serde(default)]
     pub named: String,
-    /// Where.
+    /// Name of the scope in which the mutant is judged.
     #[serde(default)]
     pub scope: Option<String>,
-    /// What has to become of it.
+    /// The verdict that the mutant must get.
     #[serde(default)]
     pub expect: Option<Expect>,
-    /// Free text.
+    /// The author's remark, from the header.
     #[serde(default)]
     pub note: Option<String>,
-    /// The files that it touches.
+    /// Paths of the files that the patch changes.
     #[serde(default)]
     pub files: Vec<String>,
 }

@@ -1,40 +1,40 @@
-//! What searches and replays print.
+//! The lines that `check` and `replay` print.
 
 use crate::Seconds;
 use crate::words::{InvariantVerdict, TraceVerdict};
 use serde::{Deserialize, Serialize};
 
-/// A scope's search. The second half is not in what early versions print.
+/// The search of a scope. Fields from `ended_by` on are missing in files of early versions.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Scope {
-    /// The scope.
+    /// Name of the scope.
     pub scope: String,
     /// Whether every state within the bounds was visited.
     pub complete: bool,
-    /// States generated.
+    /// Number of generated states, repeated visits included.
     #[serde(default)]
     pub generated: u64,
-    /// States told apart.
+    /// Number of unique states; states that are symmetric count once.
     pub unique: u64,
-    /// The longest run.
+    /// Length of the longest run.
     #[serde(default)]
     pub depth: u64,
-    /// On the wall.
+    /// Wall time of the search.
     #[serde(default)]
     pub seconds: Seconds,
-    /// The limit that ended it.
+    /// The limit that ended the search early: `budget`, `memory limit` or `interrupt`.
     #[serde(default)]
     pub ended_by: Option<String>,
-    /// Situations that it must come to, and did not.
+    /// Marks that the scope requires and the search did not reach.
     #[serde(default)]
     pub missing: Vec<String>,
-    /// How large it is.
+    /// Who takes part and how often each thing may happen, in words.
     #[serde(default)]
     pub bounds: Option<String>,
-    /// What may go wrong in it.
+    /// The faults of the environment, in words.
     #[serde(default)]
     pub faults: String,
-    /// The invariant that a design known to be unsafe has to violate in it.
+    /// Id of the invariant that the search must find violated: the scope holds a design known to be unsafe.
     #[serde(default)]
     pub expect: Option<String>,
 }
@@ -42,65 +42,65 @@ pub struct Scope {
 /// The verdict on an invariant in a scope.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The scope.
+    /// Name of the scope.
     pub scope: String,
-    /// The invariant's id.
+    /// Id of the invariant.
     pub invariant: String,
     /// The verdict.
     pub verdict: InvariantVerdict,
-    /// Of the run that violates it.
+    /// Length of the run that violates it.
     #[serde(default)]
     pub steps: Option<u64>,
-    /// Where that run was written.
+    /// Path of the trace file of that run, if one was written.
     #[serde(default)]
     pub trace: Option<String>,
 }
 
-/// A scope in the list of scopes.
+/// A scope in the output of `check --list`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Listed {
-    /// The scope.
+    /// Name of the scope.
     pub scope: String,
-    /// What it is.
+    /// The purpose of the scope, in one sentence.
     #[serde(default)]
     pub about: String,
-    /// How large it is.
+    /// Who takes part and how often each thing may happen, in words.
     #[serde(default)]
     pub bounds: String,
-    /// What may go wrong in it.
+    /// The faults of the environment, in words.
     #[serde(default)]
     pub faults: String,
-    /// The invariant that it has to violate.
+    /// Id of the invariant that the search must find violated, if the scope holds a design known to be unsafe.
     #[serde(default)]
     pub expect: Option<String>,
 }
 
-/// A stored trace, run again.
+/// The result of replaying a stored trace.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Trace {
-    /// The file.
+    /// Path of the trace file.
     pub path: String,
-    /// The verdict.
+    /// How the replay ended.
     pub verdict: TraceVerdict,
-    /// Whether every step did what the file says.
+    /// Whether every step had the effects that the file records.
     pub as_recorded: bool,
-    /// What it violates.
+    /// Id of the invariant that the replay violates.
     #[serde(default)]
     pub invariant: Option<String>,
-    /// The step that violates it, or that cannot be done.
+    /// Number of the step that violates the invariant or cannot be taken, from 1.
     #[serde(default)]
     pub step: Option<u64>,
 }
 
-/// The recording of a node, run again.
+/// The result of replaying a node's flight recording.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Recording {
-    /// The file.
+    /// Path of the recording.
     pub path: String,
-    /// The verdict.
+    /// How the replay ended.
     pub verdict: TraceVerdict,
-    /// Inputs in it.
+    /// Number of recorded calls to the node's engine.
     pub calls: u64,
-    /// The state that the node ended in, or why there is none.
+    /// A summary of the node's state at the end, or why there is none.
     pub note: String,
 }

@@ -1,42 +1,42 @@
-//! What the simulator prints.
+//! The lines that `sim`, the simulator, prints.
 
 use super::Options;
 use crate::Seconds;
 use crate::words::SeedVerdict;
 use serde::{Deserialize, Serialize};
 
-/// A seed of the simulator.
+/// The result of a seed.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Seed {
-    /// In hexadecimal.
+    /// The seed in hexadecimal, as `--seed` takes it.
     pub seed: String,
-    /// The verdict.
+    /// The verdict on the run.
     pub verdict: SeedVerdict,
-    /// What it violates.
+    /// Id of the invariant that the run violates.
     #[serde(default)]
     pub invariant: Option<String>,
-    /// The two facts in conflict.
+    /// The two facts in conflict, in words.
     #[serde(default)]
     pub found: Option<String>,
-    /// Why it is stuck or unknown.
+    /// Why the run is `STUCK` or `UNKNOWN`.
     #[serde(default)]
     pub note: Option<String>,
-    /// Whether a second run of it, if there was one, did the same.
+    /// Whether a second run of the seed had the same hash; true if there was no second run.
     #[serde(default)]
     pub deterministic: bool,
-    /// Of all events.
+    /// Hash of all events of the run.
     #[serde(default)]
     pub hash: String,
-    /// Time in the simulation.
+    /// Simulated time.
     #[serde(default)]
     pub simulated_s: Seconds,
-    /// Time on the wall.
+    /// Wall time.
     #[serde(default)]
     pub wall_s: Seconds,
-    /// How many events there were.
+    /// Number of events.
     #[serde(default)]
     pub events: u64,
-    /// What the seed expands into.
+    /// The options that the seed expands into.
     #[serde(default)]
     pub options: Options,
 }

@@ -1,15 +1,15 @@
-//! What a scope around both bounds.
+//! Bounds of a scope around nodes and sinks.
 
 use crate::env::consensus::{self, ConsensusBounds};
 use crate::env::migration::{self, MigrationBounds};
 use crate::protocol::{Bounds, InvariantSet};
 
-/// Bounds of the nodes, and of the sinks and gateways.
+/// Bounds of the nodes and their log, and of the sinks and gateways.
 #[derive(Clone, Debug)]
 pub struct ComposedBounds {
-    /// The nodes that hold the log.
+    /// Bounds of the nodes that hold the log.
     pub nodes: ConsensusBounds,
-    /// Sinks and gateways.
+    /// Bounds of the sinks, gateways and controllers.
     pub sinks: MigrationBounds,
 }
 

@@ -1,15 +1,15 @@
-//! Both worlds at once: a migration whose commands go through the log of the nodes.
+//! Both environments at once: a migration whose commands go through the nodes' replicated log.
 //!
-//! [`crate::env::migration`] has the sinks, the gateways and the controllers, [`crate::env::consensus`] the nodes. Here nothing is added
-//! but the wires between them:
+//! [`crate::env::migration`] has the sinks, gateways and controllers; [`crate::env::consensus`] has the nodes. This
+//! module only connects them:
 //!
-//! - what a controller or an operator would commit is proposed to a node that takes itself for the leader, through
-//!   [`cutover::core::control_plane::ControlPlaneConsensus`];
-//! - the record of a partition changes for those outside when the first node applies the entry;
-//! - a strong reader reads at a node first, and is shown what that node has applied once the read is served.
+//! - A command of a controller or operator is proposed to a node that believes to be the leader, through
+//!   [`cutover::core::control_plane::ControlPlaneConsensus`].
+//! - A partition's record changes for gateways and controllers when the first node applies the entry.
+//! - A strong reader first reads at a node, and sees what that node has applied when the read is served.
 //!
-//! A watch that a gateway's cache or a controller feeds on may lag behind any node, so they act from any record that some
-//! node has applied.
+//! The watch behind a gateway's cache or a controller may lag behind every node, so these may act on any record
+//! that some node has applied.
 //!
 //! May import: `core`, `cutover_model::protocol`, `cutover_model`, `cutover_model::env::migration`, `cutover_model::env::consensus`.
 
@@ -29,57 +29,59 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
-/// What a migration through the log must have reached.
+/// Text of the only mark that needs both environments: the migration begins under one leader and completes under
+/// another.
 pub const ACROSS: &str = "a migration completed across a leader change";
 
-/// The environment within the bounds of one scope.
+/// The composed environment, within the bounds of one scope.
 #[derive(Debug)]
 pub struct Composed {
     nodes: Consensus,
     sinks: Migration,
     initial: State,
-    /// Whether it begins as it should. Otherwise nothing can happen, and nothing is reached.
+    /// Whether the initial state is as required. If it is not, no action is enabled, so the search misses all
+    /// required marks.
     begins: bool,
     across: AtomicBool,
 }
 
-/// One state of the world.
+/// A state of the nodes and of the sinks.
 #[derive(Clone)]
 pub struct State {
     nodes: consensus::State,
     sinks: migration::State,
 }
 
-/// A choice.
+/// An action in one of the two environments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
-    /// Something happens to the nodes, or is asked of them.
+    /// An input to a node, or a fault of a node or of the network between nodes.
     Nodes(consensus::Action),
-    /// Something happens to the sinks or their clients.
+    /// An action of the sinks, gateways, readers or the mover.
     Sinks(migration::Action),
 }
 
-/// A step in the making.
-struct Step {
+/// The result of a step while it is computed: a step of the nodes can cause several of the sinks' environment.
+struct ComposedStep {
     state: State,
-    said: Vec<String>,
+    lines: Vec<String>,
     violations: Vec<Violation>,
     broken: u32,
     marks: MarkSet,
 }
 
-impl Step {
-    /// What those outside do at the same time.
+impl ComposedStep {
+    /// Adds a step of the sinks' environment that this step causes.
     fn take(&mut self, sinks: migration::Stepped) {
-        let migration::Stepped { state, said, broken, violations, marks: _ } = sinks;
+        let migration::Stepped { state, lines, broken, violations, marks: _ } = sinks;
         self.state.sinks = state;
         self.broken |= broken;
-        self.said.extend(said);
+        self.lines.extend(lines);
         self.violations.extend(violations);
     }
 }
 
-/// Marks of the sinks come after [`ACROSS`], those of the nodes after them.
+/// Numbers of marks: [`ACROSS`] has number 0, then come those of the migration, then those of consensus.
 fn of_sinks(marks: u64) -> MarkSet {
     MarkSet::from(marks) << 1
 }
@@ -89,8 +91,8 @@ fn of_nodes(marks: u64) -> MarkSet {
 }
 
 impl Composed {
-    /// The first node leads, and the partition was created through the log. Machines that do not get that far get nowhere: the
-    /// search will miss all that it must reach.
+    /// Builds the initial state: node 1 leads, and the partition was created through the log. If the machines do
+    /// not get there, [`Composed::begins`] is false.
     fn begun(bounds: &ComposedBounds) -> Self {
         let (nodes, sinks) = (Consensus::new(&bounds.nodes), Migration::with_log(&bounds.sinks, false));
         let (log, _, commands) = sinks.created();
@@ -98,19 +100,19 @@ impl Composed {
         let same = begun.hosts().all(|(_, host)| host.engine.state().table() == &log.table);
         let begins = broken == 0 && same;
         let initial = State { nodes: begun, sinks: sinks.initial() };
-        let mut world = Self { nodes, sinks, initial, begins, across: AtomicBool::new(false) };
-        world.initial.nodes.wanted = world.wanted(&world.initial.sinks);
-        world
+        let mut composed = Self { nodes, sinks, initial, begins, across: AtomicBool::new(false) };
+        composed.initial.nodes.wanted = composed.wanted(&composed.initial.sinks);
+        composed
     }
 
-    /// What those outside want of the nodes. A command that the record as it stands would refuse is not proposed: one that
-    /// is refused when its turn comes has met another on the way.
+    /// The requests that the sinks' environment has for the nodes. A command that the latest record would refuse is
+    /// left out: proposals that are refused when applied arise anyway, from two commands that overtake each other.
     fn wanted(&self, sinks: &migration::State) -> Arc<Wanted> {
-        let commands = sinks.offers.commits.iter().map(|commit| commit.command.clone());
+        let commands = sinks.enabled.commits.iter().map(|commit| commit.command.clone());
         Wanted::new(commands.collect(), self.sinks.asks_afresh(sinks))
     }
 
-    fn take(&self, state: &State, action: Action, explain: bool) -> Option<Step> {
+    fn take(&self, state: &State, action: Action, explain: bool) -> Option<ComposedStep> {
         let mut step = match action {
             Action::Nodes(action) => self.at_nodes(state, action, explain)?,
             Action::Sinks(action) => self.at_sinks(state, action, explain)?,
@@ -119,19 +121,19 @@ impl Composed {
         Some(step)
     }
 
-    fn at_sinks(&self, state: &State, action: migration::Action, explain: bool) -> Option<Step> {
-        let migration::Stepped { state: sinks, said, broken, violations, marks } =
+    fn at_sinks(&self, state: &State, action: migration::Action, explain: bool) -> Option<ComposedStep> {
+        let migration::Stepped { state: sinks, lines, broken, violations, marks } =
             self.sinks.take(&state.sinks, action, explain)?;
         let state = State { sinks, nodes: state.nodes.clone() };
-        Some(Step { state, said, violations, broken, marks: of_sinks(marks) })
+        Some(ComposedStep { state, lines, violations, broken, marks: of_sinks(marks) })
     }
 
-    fn at_nodes(&self, state: &State, action: consensus::Action, explain: bool) -> Option<Step> {
+    fn at_nodes(&self, state: &State, action: consensus::Action, explain: bool) -> Option<ComposedStep> {
         let stepped = self.nodes.take(&state.nodes, action, explain)?;
         let (marks, broken) = (of_nodes(stepped.marks), stepped.broken);
         let next = State { nodes: stepped.state, sinks: state.sinks.clone() };
-        let (said, violations) = (stepped.said, stepped.violations);
-        let mut step = Step { state: next, said, violations, broken, marks };
+        let (lines, violations) = (stepped.said, stepped.violations);
+        let mut step = ComposedStep { state: next, lines, violations, broken, marks };
         let mut through = state.nodes.monitor.committed_through();
         for (node, effect) in std::iter::once(&stepped.effect).chain(&stepped.synced) {
             for (at, entry) in effect.advanced.iter().filter(|(at, _)| at.index > through) {
@@ -151,10 +153,10 @@ impl Composed {
         Some(step)
     }
 
-    /// The first node applies an entry: those outside can know of it from now on.
+    /// Called when the first node applies an entry: gateways and controllers may see its record from now on.
     fn applied(
         &self,
-        step: &mut Step,
+        step: &mut ComposedStep,
         node: u8,
         term: Term,
         entry: &Entry<ControlPlaneEntry>,
@@ -171,8 +173,8 @@ impl Composed {
         }
     }
 
-    /// A read of a gateway was served: it sees what the node has applied.
-    fn shown(&self, step: &mut Step, node: u8) {
+    /// Called when a node serves a read for a strong reader: the reader sees what this node has applied.
+    fn shown(&self, step: &mut ComposedStep, node: u8) {
         let Some(host) = step.state.nodes.host(node) else { return };
         let record = host.engine.state().table().record(PARTITION);
         let history = &step.state.sinks.log.history;
@@ -182,8 +184,8 @@ impl Composed {
         }
     }
 
-    /// What the table says follows from the log, and from nothing else.
-    fn agrees(&self, step: &mut Step, node: u8, through: Index, explain: bool) {
+    /// Judges that the node's table equals the one computed here from the same log.
+    fn agrees(&self, step: &mut ComposedStep, node: u8, through: Index, explain: bool) {
         let Some(host) = step.state.nodes.host(node) else { return };
         let (theirs, ours) = (host.engine.state().table(), &step.state.sinks.log.table);
         let behind = host.engine.node().commit() < through;
@@ -211,7 +213,7 @@ fn command(entry: &Entry<ControlPlaneEntry>) -> Option<&cutover::core::migration
     }
 }
 
-/// The term of the leader that took the beginning of the latest migration, as far as a node's log shows it.
+/// The term of the leader that appended the latest `Begin`, according to a node's log.
 fn begun_in(nodes: &consensus::State, node: u8) -> Option<Term> {
     let host = nodes.host(node)?;
     let begins = |entry: &&Entry<ControlPlaneEntry>| {
@@ -270,14 +272,14 @@ impl Protocol for Composed {
         self.nodes.enabled(&state.nodes, &mut nodes);
         self.sinks.enabled(&state.sinks, &mut sinks);
         into.extend(nodes.into_iter().map(Action::Nodes));
-        // The nodes commit.
+        // Commits are made by the nodes here.
         let here = sinks.into_iter().filter(|action| !matches!(action, migration::Action::Commit { .. }));
         into.extend(here.map(Action::Sinks));
     }
 
     fn step(&self, state: &State, action: &Action, notes: &mut Notes) -> Option<State> {
         let step = self.take(state, *action, notes.explains())?;
-        super::tell(notes, step.broken, &step.violations, step.marks, step.said);
+        super::tell(notes, step.broken, &step.violations, step.marks, step.lines);
         Some(step.state)
     }
 
@@ -288,7 +290,7 @@ impl Protocol for Composed {
         }
     }
 
-    /// No name of one world stands in the other, so each can be renamed by itself.
+    /// No name occurs in both environments, so each part has its own canonical form.
     fn representative(state: &State) -> State {
         State {
             nodes: Consensus::representative(&state.nodes),

@@ -1,4 +1,4 @@
-//! What a scope around the nodes of the control plane bounds.
+//! Bounds of a scope around the nodes of the control plane.
 
 use crate::protocol::{Bounds, InvariantSet};
 use crate::render::plural;
@@ -6,75 +6,76 @@ use cutover::core::fault::Fault;
 use cutover::core::invariant::Id;
 use cutover::core::raft::{Limits, SessionLimits};
 
-/// How often messages arrive again.
+/// How often messages may arrive again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duplicates {
-    /// So many in all arrive once more.
+    /// This many messages, in total, arrive a second time.
     AtMost(u8),
-    /// A message that has arrived stays on its way.
+    /// Every message stays deliverable after it has arrived.
     Unbounded,
 }
 
-/// A change of the members that an operator may want.
+/// A membership change that an operator may request; the number is that of the node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Wish {
-    /// A node that is no member is admitted, as learner.
+    /// Admit a node that is no member, as a learner.
     Admit(u8),
-    /// A learner is promoted.
+    /// Promote a learner to a voter.
     Promote(u8),
-    /// A member is removed.
+    /// Remove a member.
     Remove(u8),
 }
 
-/// Bounds of the nodes, of the network and of what is asked of them.
+/// Bounds of the nodes, their network, and the requests of clients and operators.
 #[derive(Clone, Debug)]
 pub struct ConsensusBounds {
-    /// Nodes that the cluster is founded with.
+    /// Number of nodes with which the cluster is founded.
     pub founders: u8,
-    /// Nodes with an empty disk, after the founders.
+    /// Number of further nodes, which start with an empty disk.
     pub joiners: u8,
-    /// Terms; nobody stands for election in a higher one.
+    /// Number of terms; no node campaigns in a higher one.
     pub terms: u64,
-    /// Election timeouts of nodes that do not lead, in all.
+    /// Total number of election timeouts of nodes that do not lead.
     pub timeouts: u8,
-    /// Writes: each creates a partition of its own.
+    /// Number of writes; each creates a partition of its own.
     pub writes: u8,
-    /// Entries in a log above the founding, those that open terms included.
+    /// Maximum number of entries in a log after those of the founding, including the entry that opens each term.
     pub entries: u64,
-    /// Whether the first write goes under a session, which has to be opened first.
+    /// Whether the first write belongs to a session, which must be opened first.
     pub session: bool,
-    /// Sessions that others open, once the first is open.
+    /// Number of sessions that other clients open after the first one.
     pub other_sessions: u8,
-    /// Times that each write is proposed, retries included.
+    /// Number of times that each write is proposed, retries included.
     pub attempts: u8,
-    /// Reads, one after the other, at any node that takes them.
+    /// Number of reads, one after the other, at any node that accepts them.
     pub reads: u8,
-    /// Hand-overs.
+    /// Number of leadership transfers.
     pub transfers: u8,
-    /// Changes of the members that may be appended, in all.
+    /// Total number of membership changes that may be appended.
     pub changes: u8,
-    /// The changes that are wanted.
+    /// The membership changes that operators may request.
     pub wishes: &'static [Wish],
-    /// Messages on their way at once. What does not fit is lost, whichever it is.
+    /// Maximum number of messages in flight. If there are more, the environment drops some, in all combinations.
     pub in_flight: u8,
-    /// Messages that arrive again.
+    /// How often messages may arrive again.
     pub duplicates: Duplicates,
-    /// Crashes of nodes, in all. Each keeps any prefix of what is not synced.
+    /// Total number of crashes of nodes. A crash keeps any prefix of the batches that are not synced.
     pub crashes: u8,
-    /// Whether nodes go on while a batch is not durable yet; otherwise it is durable, or lost in a crash, before they do.
+    /// Whether a node may continue before a batch is durable; otherwise the batch is durable, or lost in a crash,
+    /// before the node's next step.
     pub lingers: bool,
-    /// Disks lost, in all; the node comes back under another incarnation.
+    /// Total number of times that a node loses its disk and restarts in a new incarnation.
     pub wipes: u8,
-    /// Whether leaders speak without having something to say.
+    /// Whether leaders send heartbeats when they have nothing new to send.
     pub heartbeats: bool,
-    /// Whether messages are lost that say nothing new: those of a term that their receiver has left, refused votes, and those
-    /// that change nothing there while the answers to them change nothing either.
+    /// Whether messages without new information are dropped: those of a term that their receiver has left, vote
+    /// refusals, and those that change nothing at the receiver while no reply to them changes anything either.
     pub loses_old: bool,
-    /// Bounds of the nodes.
+    /// Limits of the nodes, such as the size of an append.
     pub limits: Limits,
-    /// Bounds of the sessions.
+    /// Limits of the session table.
     pub sessions: SessionLimits,
-    /// Whether the founders are interchangeable.
+    /// Whether the founders are interchangeable, so that states which differ only in their names count once.
     pub symmetric: bool,
 }
 
@@ -92,8 +93,8 @@ impl ConsensusBounds {
         if self.writes > 0 {
             parts.push(some(self.writes, "write"));
         }
-        parts.push("the entry that opens a term comes on top".to_owned());
-        parts.push(format!("logs of at most {} entries", self.entries));
+        parts.push("and one entry for each new term".to_owned());
+        parts.push(format!("at most {} entries after the founding", self.entries));
         if self.session {
             parts
                 .push(format!("the first write under a session, {} at each", some(self.attempts, "attempt")));
@@ -102,7 +103,10 @@ impl ConsensusBounds {
         }
         if self.other_sessions > 0 {
             let max = self.sessions.sessions_max;
-            parts.push(format!("{} of another client, room for {max}", some(self.other_sessions, "session")));
+            parts.push(format!(
+                "{} of another client, at most {max} kept",
+                some(self.other_sessions, "session")
+            ));
         }
         for (count, what) in [(self.reads, "read"), (self.transfers, "hand-over"), (self.changes, "change")] {
             if count > 0 {
@@ -124,9 +128,9 @@ impl ConsensusBounds {
 
     pub(crate) fn fault_parts(&self) -> Vec<String> {
         let mut parts =
-            vec!["delay, lose, reorder any message between nodes".to_owned(), "pause any".to_owned()];
+            vec!["delay, lose, reorder any message between nodes".to_owned(), "pause any node".to_owned()];
         match self.duplicates {
-            Duplicates::AtMost(0) => parts.push("no message twice".to_owned()),
+            Duplicates::AtMost(0) => parts.push("no duplicates".to_owned()),
             Duplicates::AtMost(count) => parts.push(format!("{} <= {count}", Fault::Duplicate)),
             Duplicates::Unbounded => parts.push("repeat any message, any number of times".to_owned()),
         }
@@ -134,7 +138,7 @@ impl ConsensusBounds {
             let when = if self.lingers {
                 "at any time, keeping any prefix of the unsynced batches; synced at once after the last"
             } else {
-                "at rest, or between a batch and what is said after it, keeping any prefix of the batches"
+                "between steps, or after persisting and before sending, keeping any prefix of the batches"
             };
             parts.push(format!("{} of a node <= {}, {when}", Fault::Crash, self.crashes));
         }
@@ -142,18 +146,17 @@ impl ConsensusBounds {
             parts.push(format!("{} of a node <= {}", Fault::Wipe, self.wipes));
         }
         if !self.heartbeats {
-            parts.push(
-                "under-approximation: no heartbeats, so nothing that was lost is sent again".to_owned(),
-            );
+            parts.push("under-approximation: no heartbeats, so lost messages are not sent again".to_owned());
         }
         if self.loses_old {
-            parts.push("under-approximation: messages of a lower term, refused votes, and messages that say nothing new are lost".to_owned());
+            parts.push("under-approximation: messages of an older term, vote refusals and messages without new information are dropped".to_owned());
         }
         parts
     }
 }
 
-/// The invariants about nodes and their log, but for the one that the compiler judges: the log's type has no place for user data.
+/// The invariants about nodes and their log. [`Id::NoUserData`] is left out, since the compiler judges it: the type
+/// of log entries cannot hold user data.
 pub(crate) fn judged() -> InvariantSet {
     let ids = Id::ALL.iter().filter(|id| id.entry().id.starts_with("raft.") && **id != Id::NoUserData);
     ids.fold(0, |set, id| set | u64::from(id.bit()))

@@ -56,7 +56,7 @@ impl World {
             findings.demand(false, id, || (halt.facts.clone(), format!("{} has stopped", host.me())));
         }
         for vote in &effect.spoke {
-            feed(self, next, &ClusterFact::Told { by: host.now(), vote: *vote }, findings);
+            feed(self, next, &ClusterFact::Revealed { by: host.now(), vote: *vote }, findings);
         }
         if let Some(was) = before.host(node).filter(|was| was.me() == host.me()) {
             let fact =

@@ -1,123 +1,123 @@
-//! What can happen next.
+//! The actions of the migration environment.
 
-/// A choice of the environment. Numbers index lists of the state in which the choice is made.
+/// An action of the environment. A number is a position in a list of the state in which the action is enabled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Action {
-    /// A gateway makes its next attempt, resolving the partition from this revision.
+    /// A gateway makes its next attempt at a write, with the partition resolved at this revision.
     Send {
-        /// Which gateway.
+        /// Number of the gateway, from 0.
         gateway: u8,
-        /// The revision that its cache, or its fresh read, shows.
+        /// The revision at which its cache, or its fresh read, resolves the partition.
         revision: u8,
     },
-    /// An attempt arrives at its sink.
+    /// An attempt at a write arrives at its sink.
     Write {
-        /// Which message.
+        /// Position in [`Net::writes`](super::Net::writes).
         message: u8,
     },
-    /// A sink gets to a write that it admitted.
+    /// A sink applies a write that it has admitted.
     Apply {
-        /// Which sink.
+        /// Position in [`SINKS`](super::SINKS).
         sink: u8,
-        /// Which admitted write.
+        /// Position among the sink's admitted writes.
         index: u8,
     },
     /// An acknowledgement arrives at its client.
     Answer {
-        /// Which message.
+        /// Position in [`Net::answers`](super::Net::answers).
         message: u8,
     },
-    /// A strong reader resolves the partition.
+    /// A strong reader resolves the partition and sends its read.
     Resolve {
-        /// Which reader.
+        /// Number of the reader, from 0.
         reader: u8,
-        /// The revision shown.
+        /// The revision at which it resolves the partition.
         revision: u8,
     },
     /// A strong read arrives at its sink.
     Serve {
-        /// Which reader.
+        /// Number of the reader, from 0.
         reader: u8,
     },
-    /// A read from a cache is served.
+    /// A read that may be stale is resolved from a cache and served.
     Stale {
         /// The revision that the cache shows.
         revision: u8,
     },
     /// A controller's request arrives at its sink.
     Request {
-        /// Which of the requests on offer.
+        /// Position in the list of enabled requests.
         offer: u8,
     },
     /// A controller's request arrives at the wrong sink.
     Misroute {
-        /// Which of the requests on offer.
+        /// Position in the list of enabled requests.
         offer: u8,
     },
     /// A client's write arrives at the wrong sink.
     MisrouteWrite {
-        /// Which message.
+        /// Position in [`Net::writes`](super::Net::writes).
         message: u8,
     },
     /// A chunk arrives at the wrong sink.
     MisrouteChunk {
-        /// Which message.
+        /// Position in [`Net::chunks`](super::Net::chunks).
         message: u8,
     },
     /// The log commits a command.
     Commit {
-        /// Which of the commands on offer.
+        /// Position in the list of enabled commands.
         offer: u8,
     },
     /// A chunk arrives at its target.
     Chunk {
-        /// Which message.
+        /// Position in [`Net::chunks`](super::Net::chunks).
         message: u8,
     },
-    /// A sink makes everything durable.
+    /// A sink makes its whole state durable.
     Sync {
-        /// Which sink.
+        /// Position in [`SINKS`](super::SINKS).
         sink: u8,
     },
-    /// A sink loses what is not durable.
+    /// A sink crashes and loses what is not durable.
     Crash {
-        /// Which sink.
+        /// Position in [`SINKS`](super::SINKS).
         sink: u8,
     },
-    /// A sink comes back empty, with a new incarnation.
+    /// A sink loses its disk and restarts empty, in a new incarnation.
     Wipe {
-        /// Which sink.
+        /// Position in [`SINKS`](super::SINKS).
         sink: u8,
     },
-    /// A gateway forgets what it was doing; its client asks again.
+    /// A gateway restarts in the middle of an operation; its client retries.
     Restart {
-        /// Which gateway.
+        /// Number of the gateway, from 0.
         gateway: u8,
     },
-    /// A controller that keeps something takes an event.
+    /// A controller handles an event that changes the controller's own state.
     Controller {
-        /// Which of the steps on offer.
+        /// Position in the list of enabled controller steps.
         offer: u8,
     },
-    /// A controller is replaced by one that knows nothing.
+    /// A controller is replaced by a new one without state.
     Replace {
-        /// Which controller.
+        /// Number of the controller, from 0.
         controller: u8,
     },
     /// A controller's timer fires.
     Fire {
-        /// Which controller.
+        /// Number of the controller, from 0.
         controller: u8,
-        /// Which of its timers.
+        /// Position among its running timers.
         timer: u8,
-        /// The revision that it read last.
+        /// The revision that the controller has read when it handles the timer.
         revision: u8,
     },
-    /// Time passes.
+    /// The environment's clock advances by one tick.
     Tick,
-    /// A controller's clock gains a tick.
+    /// A controller's clock runs one tick ahead.
     Gain {
-        /// Which controller.
+        /// Number of the controller, from 0.
         controller: u8,
     },
 }

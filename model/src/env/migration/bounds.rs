@@ -1,4 +1,4 @@
-//! What a scope around sinks and gateways bounds.
+//! Bounds of a scope around sinks and gateways, and the options of `check` for them.
 
 use crate::protocol::{Bounds, InvariantSet, OptionSpec, Refused};
 use crate::render::plural;
@@ -8,96 +8,100 @@ use cutover::core::invariant::Id;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
-/// Bounds of the sinks, of the gateways and of the controllers.
+/// Bounds of the sinks, gateways and controllers of a scope.
 #[derive(Clone, Debug)]
 pub struct MigrationBounds {
-    /// What the sinks can promise.
+    /// How writes at the source are ended: by a seal or by a bounded wait.
     pub guarantee: Guarantee,
-    /// Gateways, each with a session of its own.
+    /// Number of gateways; each has its own session.
     pub gateways: u8,
-    /// Writes of each gateway, one after the other; all overwrite one key.
+    /// Number of writes of each gateway, one after the other; all overwrite the same key.
     pub writes_each: u8,
-    /// Attempts at each write: the first, and retries.
+    /// Number of attempts at each write, retries included.
     pub attempts: u8,
-    /// Whether a write waits at the sink between its admission and its effect.
+    /// Whether a sink admits a write in one step and applies it in a later one.
     pub admission: bool,
-    /// Controllers that keep something. Those that keep nothing are without number, and act from any record.
+    /// Number of controllers with state of their own. Stateless controllers are not counted: there may be any
+    /// number of them, each acting on any committed record.
     pub controllers: u8,
-    /// Strong readers.
+    /// Number of strong readers.
     pub readers: u8,
-    /// Reads of each strong reader, one after the other.
+    /// Number of reads of each strong reader, one after the other.
     pub reads_each: u8,
-    /// Whether there are reads from caches, at any time, from any past record.
+    /// Whether reads from caches may happen at any time, at any past revision.
     pub stale_reads: bool,
-    /// Migrations begun.
+    /// Number of migrations that may begin.
     pub migrations: u8,
-    /// Whether an operator may abort; the controllers' own budget aborts too.
+    /// Whether an operator may abort. Controllers abort in any case, when their budget for blocked writes is used
+    /// up.
     pub aborts: bool,
-    /// Forced completions.
+    /// Number of forced completions.
     pub forces: u8,
     /// Whether old copies are retired, dropped and forgotten.
     pub drops: bool,
-    /// Creations after the first, each after a deletion.
+    /// Number of times that the partition is created again, each after a deletion.
     pub creations: u8,
-    /// Writes in one chunk, at most.
+    /// Maximum number of writes in a chunk.
     pub chunk_writes: u8,
-    /// Whether a crash of a sink takes back what was not synced; otherwise every step is durable at once.
+    /// Whether a sink's state becomes durable only when it syncs, so that a crash can lose some; otherwise every
+    /// step is durable at once.
     pub unsynced: bool,
-    /// Crashes of sinks, in all.
+    /// Total number of crashes of sinks.
     pub crashes: u8,
-    /// Sinks, other than the owner's, that come back empty, in all.
+    /// Total number of times that a sink loses its disk; never the owner's.
     pub wipes: u8,
-    /// Whether controllers also ask what they ask on taking over, and again after a while.
+    /// Whether a controller also sends what it sends when it takes over, and when its retry timer fires.
     pub polls: bool,
-    /// Whether a controller may be replaced while it waits.
+    /// Whether a controller may be replaced by a new one during its wait.
     pub replaces: bool,
-    /// Whether what was said about a migration is lost when the migration is over. This leaves out runs: a late message
-    /// of an earlier migration. Other scopes have them.
+    /// Whether messages about a migration disappear when the migration ends. This leaves out runs with late
+    /// messages of earlier migrations, which other scopes cover.
     pub forgetful: bool,
-    /// Restarts of gateways, in all.
+    /// Total number of restarts of gateways.
     pub restarts: u8,
-    /// Whether requests may reach the wrong store.
+    /// Whether requests may arrive at the wrong sink.
     pub misroute: bool,
-    /// Bounds of the sinks.
+    /// Limits of what a sink stores, such as its number of sessions.
     pub limits: Limits,
-    /// How the controllers go about their work.
+    /// The controllers' policy: allowed lag, budgets and durations.
     pub policy: Policy,
-    /// The `timed` guarantee's clock.
+    /// The clock, if the guarantee is `timed`.
     pub timed: Option<Timed>,
-    /// Whether renaming the gateways leaves every rule as it is, so that one of two mirrored states is enough.
+    /// Whether exchanging the two gateways leaves every rule unchanged, so that mirrored states count once.
     pub symmetric: bool,
-    /// A published design on trial.
+    /// The published design that the scope puts to the test, if it is not this project's own.
     pub design: Option<Design>,
 }
 
-/// Time, where a scope has it: in ticks of the world's clock.
+/// The clock of a `timed` scope. All durations are in ticks of the environment's clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timed {
-    /// A write takes effect within D ticks of the read of the record; `None`: it may take for ever.
+    /// A write takes effect at most this many ticks after its record was read (D in the docs). `None`: without
+    /// limit.
     pub effect_ticks: Option<u64>,
-    /// The wait, in ticks of a controller's clock; `None`: what the policy derives.
+    /// Length of the controller's wait, on its own clock. `None`: derived from the policy.
     pub barrier_ticks: Option<u64>,
-    /// Ticks that a controller's clock may gain, in all.
+    /// Total number of ticks by which controllers' clocks may run ahead.
     pub clock_gain: u8,
 }
 
-/// A published design, put on trial: our machines, driven as that design would drive them (ADR 0014).
+/// A published design under test: this project's machines, driven as that design would drive them (ADR 0014).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Design {
-    /// A wait, and pauses without a bound.
+    /// osproxy: a wait of fixed length, although a gateway may pause for longer.
     DrainBarrier,
-    /// A wait that is skipped when the record cannot be read.
+    /// osproxy: the wait is skipped if the record cannot be read.
     FailsOpen,
-    /// A wait whose start is kept for the partition, across an abort and the next migration.
+    /// osproxy: the start of the wait is stored per partition, and survives an abort and the next migration.
     KeptTimestamp,
-    /// The last position is read when the cutover begins, before writes have stopped.
+    /// reddb: the last position is read when the cutover begins, before writes have stopped.
     EarlyWatermark,
-    /// A forced move that seals nothing, and counts as lossless.
+    /// reddb: a forced move seals nothing, and is counted as lossless.
     UnsealedForce,
 }
 
 impl MigrationBounds {
-    /// Who takes part and how often, a part each; the log apart.
+    /// Who takes part and how often, as the parts of a sentence, without the log.
     pub(crate) fn parts(&self) -> Vec<String> {
         let Self { gateways, writes_each, attempts, migrations, readers, reads_each, .. } = self;
         let mut parts = vec!["2 sinks".to_owned()];
@@ -121,7 +125,7 @@ impl MigrationBounds {
             (self.stale_reads, "cached reads"),
             (self.aborts, "aborts"),
             (self.drops, "drops"),
-            (self.admission, "admission apart from effect"),
+            (self.admission, "admission and effect as separate steps"),
         ];
         parts.extend(flags.iter().filter(|(on, _)| *on).map(|(_, text)| (*text).to_owned()));
         for (count, what) in [(self.forces, "force"), (self.creations, "re-creation")] {
@@ -141,14 +145,15 @@ impl MigrationBounds {
                     self.controllers
                 ));
             }
-            None => parts.push("controllers without number, from any record".to_owned()),
+            None => parts.push("any number of controllers, each acting on any committed record".to_owned()),
         }
         parts
     }
 
-    /// What the environment does; `what`: the messages that it does it to.
+    /// The faults, as the parts of a sentence. `what`: the messages that they apply to.
     pub(crate) fn fault_parts(&self, what: &str) -> Vec<String> {
-        let mut parts = vec![format!("delay, lose, repeat, reorder {what}"), "pause any".to_owned()];
+        let mut parts =
+            vec![format!("delay, lose, repeat, reorder {what}"), "pause any participant".to_owned()];
         for (count, fault) in [(self.crashes, Fault::Crash), (self.wipes, Fault::Wipe)] {
             if count > 0 {
                 parts.push(format!("{fault} <= {count}"));
@@ -159,7 +164,7 @@ impl MigrationBounds {
         }
         parts.push("restart controllers and mover".to_owned());
         if self.forgetful {
-            parts.push("under-approximation: nothing is said about a migration that is over".to_owned());
+            parts.push("under-approximation: messages of finished migrations are dropped".to_owned());
         }
         if self.misroute {
             parts.push(Fault::Misroute.to_string());
@@ -189,7 +194,7 @@ const OPTIONS: &[OptionSpec] = &[
 
 const NO_CLOCK: Refused = Refused::NotHere { lacks: "has no clock", goes_with: "a `migration-timed` scope" };
 
-/// The invariants about records, sinks and what clients see.
+/// The invariants about records, sinks and what clients observe: all whose id does not begin with `raft.`
 pub(crate) fn judged() -> InvariantSet {
     let ids = Id::ALL.iter().filter(|id| !id.entry().id.starts_with("raft."));
     ids.fold(0, |set, id| set | u64::from(id.bit()))

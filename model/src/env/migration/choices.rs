@@ -1,4 +1,4 @@
-//! The choices of a state, in a fixed order.
+//! Lists the actions that are enabled in a state.
 
 use super::action::Action;
 use super::client::{matters, sink_of};
@@ -11,10 +11,10 @@ fn numbers(len: usize) -> impl Iterator<Item = u8> {
 }
 
 impl Migration {
-    /// Everything that can happen in a state, in a fixed order. Some of it turns out to change nothing.
+    /// Every action that is enabled in a state, in a fixed order. Some may turn out to change nothing.
     pub fn actions(&self, state: &State, into: &mut Vec<Action>) {
         self.client_actions(state, into);
-        for (offer, message) in (0u8..).zip(&state.offers.requests) {
+        for (offer, message) in (0u8..).zip(&state.enabled.requests) {
             let Some(at) = sink_of(message.store) else { continue };
             if !self.is_idle(state, at, message, Delivery::Arrives) {
                 into.push(Action::Request { offer });
@@ -23,7 +23,7 @@ impl Migration {
                 into.push(Action::Misroute { offer });
             }
         }
-        into.extend(numbers(state.offers.commits.len()).map(|offer| Action::Commit { offer }));
+        into.extend(numbers(state.enabled.commits.len()).map(|offer| Action::Commit { offer }));
         for (message, chunk) in (0u8..).zip(&state.net.chunks) {
             if sink_of(chunk.store).is_some_and(|at| !self.is_idle(state, at, chunk, Delivery::Arrives)) {
                 into.push(Action::Chunk { message });
@@ -32,14 +32,14 @@ impl Migration {
                 into.push(Action::MisrouteChunk { message });
             }
         }
-        into.extend(numbers(state.offers.steps.len()).map(|offer| Action::Controller { offer }));
+        into.extend(numbers(state.enabled.steps.len()).map(|offer| Action::Controller { offer }));
         self.fault_actions(state, into);
         if let Some(timed) = self.bounds.timed {
             self.timed_actions(state, timed, into);
         }
     }
 
-    /// Whether a message that reaches the wrong store does anything there.
+    /// Whether a message has any effect at the wrong sink.
     fn strays(&self, state: &State, message: &Message, delivery: Delivery) -> bool {
         let at = sink_of(message.store).filter(|_| self.bounds.misroute);
         at.is_some_and(|at| !self.is_idle(state, 1 - at, message, delivery))
@@ -66,7 +66,7 @@ impl Migration {
             let admitted = state.sinks[usize::from(sink)].fence.admitted();
             let first =
                 |(at, write): &(usize, &Write)| !admitted.iter().take(*at).any(|other| other == *write);
-            // Of a write admitted twice, either comes first: that is one choice.
+            // If the same write is admitted twice, applying either is the same action.
             let each = admitted.iter().enumerate().filter(first);
             into.extend(
                 each.filter_map(|(at, _)| Some(Action::Apply { sink, index: u8::try_from(at).ok()? })),

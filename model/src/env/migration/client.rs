@@ -1,23 +1,23 @@
-//! The clients' side: gateways with writes, strong readers, readers from a cache.
+//! The clients' side: gateways that write, strong readers, and readers from a cache.
 
 use super::effect::{Delivery, write_of};
 use super::mark::Mark;
 use super::parts::add;
-use super::step::{Done, Next, feed};
+use super::step::{Done, NextState, feed};
 use super::{Clients, Fresh, Gateway, Held, Leaving, Message, Migration, Reader, SINKS};
 use cutover::core::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request};
 use cutover::core::gate::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
 
-/// What makes an operation resolve: its start, or either of the waits that end in another attempt.
+/// The events at which an operation resolves the partition: its start, and the timers after which it tries again.
 const ATTEMPTS: [Event; 3] =
     [Event::Start, Event::TimerFired(Timer::Attempt), Event::TimerFired(Timer::Backoff)];
 
-impl Next<'_> {
-    /// Starts or repeats an operation with what the control plane, or the cache, shows. `fresh`: what the control plane
-    /// shows to one who asks it afresh, if it was asked. `None` if it sends nothing: then it only waits, and may try again
-    /// just as well without having tried.
+impl NextState<'_> {
+    /// Makes an operation's next attempt, with the partition resolved at `revision`. `fresh`: the revision that a
+    /// fresh read of the control plane shows, if there was one. `None` if the operation sends nothing: it then only
+    /// waits, and not having tried makes no difference.
     fn attempt(
         &mut self,
         operation: &Operation,
@@ -50,7 +50,7 @@ impl Next<'_> {
     pub(super) fn send(&mut self, gateway: usize, revision: usize) -> Done {
         let busy = self.clients.gateways.get(gateway)?.clone();
         let (operation, request) = self.attempt(&busy.operation, revision, Some(self.log.revision()))?;
-        // An attempt that says nothing new is a repetition of the earlier one.
+        // A request that equals an earlier one is a repetition, which the network can do by itself.
         let message = Message::new(request.clone());
         if !add(&mut self.net.edit().writes, (message, 0)) {
             return None;
@@ -68,10 +68,10 @@ impl Next<'_> {
 
     pub(super) fn write(&mut self, message: usize) -> Done {
         let (message, _) = self.net.writes.get(message)?.clone();
-        self.deliver(sink_of(message.store)?, &message, self.world.arrival())
+        self.deliver(sink_of(message.store)?, &message, self.env.arrival())
     }
 
-    /// A client's write, or a chunk, arrives at the store that it is not meant for.
+    /// A client's write, or a chunk, arrives at the wrong sink.
     pub(super) fn misroute(&mut self, message: &Message, delivery: Delivery) -> Done {
         self.deliver(1 - sink_of(message.store)?, message, delivery)
     }
@@ -80,7 +80,7 @@ impl Next<'_> {
         let write = *self.sinks.get(at)?.fence.admitted().get(index)?;
         let body = Body::Write(write);
         let message = Message::new(Request { store: SINKS[at], partition: super::PARTITION, body });
-        let effect = self.world.effect(self.before.sinks.get(at)?, &message, Delivery::Applies, None);
+        let effect = self.env.effect(self.before.sinks.get(at)?, &message, Delivery::Applies, None);
         if effect.wrote.is_none() && effect.released.iter().any(is_refusal) {
             self.mark(Mark::RefusedAtApply);
         }
@@ -97,16 +97,16 @@ impl Next<'_> {
         if operation == busy.operation {
             return None;
         }
-        // What the client is told is about the write it asked for, whatever the answer was about.
+        // The acknowledged write is the one that the client asked for, whichever write the reply is about.
         if outputs.contains(&Output::Finish(Outcome::Acknowledged))
             && let Work::Write(id) = busy.operation.work()
         {
             feed(&mut self.monitor, &mut self.findings, &Fact::Acknowledged(id));
             self.say(|| format!("{id} is acknowledged"));
         }
-        let next = if operation.is_done() && busy.serial < self.world.bounds.writes_each {
+        let next = if operation.is_done() && busy.serial < self.env.bounds.writes_each {
             let session = u8::try_from(write.id.session.0).ok()?;
-            self.world.gateway(session, busy.serial + 1)
+            self.env.gateway(session, busy.serial + 1)
         } else {
             Gateway { operation, ..busy }
         };
@@ -120,7 +120,7 @@ impl Next<'_> {
             return None;
         }
         let work = busy.operation.work();
-        let operation = Operation::new(super::PARTITION, work, self.world.bounds.guarantee);
+        let operation = Operation::new(super::PARTITION, work, self.env.bounds.guarantee);
         self.spent.restarts += 1;
         self.mark(Mark::Restarted);
         self.say(|| "forgets what it was doing; its client asks again".to_owned());
@@ -153,11 +153,11 @@ impl Next<'_> {
         self.deliver(at, &Message::new(request), Delivery::Arrives)
     }
 
-    /// A read from a cache leaves no trace: it is judged and forgotten.
+    /// Serves a read from a cache. It does not change the state, so it is only judged.
     pub(super) fn stale(&mut self, revision: usize) -> Done {
         let (record, resolution) = self.log.resolution(revision)?;
         let operation =
-            Operation::new(super::PARTITION, Work::Read(Consistency::StaleOk), self.world.bounds.guarantee);
+            Operation::new(super::PARTITION, Work::Read(Consistency::StaleOk), self.env.bounds.guarantee);
         let record = record.clone();
         let (_, request) = self.attempt(&operation, revision, Some(self.log.revision()))?;
         let at = sink_of(request.store)?;
@@ -185,7 +185,7 @@ impl Next<'_> {
     }
 }
 
-/// The next attempt of an operation, up to where it resolves the partition.
+/// An operation's next attempt, up to the point where it resolves the partition, and how fresh the result must be.
 pub(super) fn resolves(operation: &Operation) -> Option<(Operation, Freshness)> {
     ATTEMPTS.iter().find_map(|event| {
         let mut next = operation.clone();
@@ -197,8 +197,8 @@ pub(super) fn resolves(operation: &Operation) -> Option<(Operation, Freshness)> 
     })
 }
 
-/// Judges, on a copy, whether an answer can do more than change which wait the operation is in. Both waits end in
-/// another attempt, which may come at any time anyway.
+/// Whether a reply can do more than start another wait of the operation. Both of its waits end in another attempt,
+/// which is enabled at any time.
 pub(super) fn matters(clients: &Clients, reply: &Reply) -> bool {
     let Some(write) = write_of(reply) else { return false };
     let gateway = usize::try_from(write.id.session.0).unwrap_or(0).wrapping_sub(1);
@@ -208,7 +208,7 @@ pub(super) fn matters(clients: &Clients, reply: &Reply) -> bool {
 }
 
 impl Migration {
-    /// How a client's write gets to its sink.
+    /// How a client's write is delivered: admitted only, or admitted and applied in one step.
     pub(super) const fn arrival(&self) -> Delivery {
         if self.bounds.admission { Delivery::Arrives } else { Delivery::ArrivesAndApplies }
     }
@@ -227,7 +227,7 @@ pub(super) fn sink_of(store: Placement) -> Option<usize> {
     SINKS.iter().position(|sink| *sink == store)
 }
 
-/// Whether a refusal is one by a fence.
+/// Whether a sink's fence, and not a limit, refused a request.
 pub(super) const fn by_fence(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::Sealed { .. } | Refusal::Closed { .. } | Refusal::UnknownPartition { .. })
 }

@@ -1,27 +1,27 @@
-//! The log, and controllers that keep something.
+//! Commits of the atomic log, and controllers with state of their own.
 
 use super::Design;
 use super::enabled::Commit;
 use super::mark::Mark;
 use super::parts::add;
-use super::step::{Done, Next, feed};
+use super::step::{Done, NextState, feed};
 use super::{Manager, SINKS, client::sink_of, text};
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
 use cutover::core::migration::{Controller, Event, Output, PartitionRecord, Timer, Transition};
 
-impl Next<'_> {
-    /// Commits a command and applies it: here the log is atomic.
+impl NextState<'_> {
+    /// Commits and applies a command, in one step: the log is atomic here.
     pub(super) fn commit(&mut self, offer: usize) -> Done {
-        let offers = std::sync::Arc::clone(&self.before.offers);
-        self.decided(offers.commits.get(offer)?)?;
-        if self.before.offers.refused_stale {
+        let enabled = std::sync::Arc::clone(&self.before.enabled);
+        self.decided(enabled.commits.get(offer)?)?;
+        if self.before.enabled.refused_stale {
             self.mark(Mark::StaleControllerRefused);
         }
         Some(())
     }
 
-    /// A command is committed and applied, here or elsewhere.
+    /// Processes a command that was committed and applied, by the atomic log or by the nodes.
     pub(super) fn decided(&mut self, Commit { command, outcome, log }: &Commit) -> Done {
         let before = self.log.current().cloned();
         self.log.adopt(log);
@@ -71,7 +71,7 @@ impl Next<'_> {
             Transition::Abort { expected } => {
                 use cutover::core::fence::Reply;
                 let sealed = |reply: &Reply| matches!(reply, Reply::Sealed(receipt) if receipt.migration() == expected.migration);
-                if self.said.replies.iter().any(sealed) {
+                if self.control.replies.iter().any(sealed) {
                     self.mark(Mark::SealThenAbort);
                 }
             }
@@ -98,16 +98,16 @@ impl Next<'_> {
         }
     }
 
-    /// A controller that keeps something takes an event, with any committed record for the newest that it has read.
+    /// A controller with state handles an event. It takes the record of the event's revision for the newest one.
     pub(super) fn controller(&mut self, offer: usize) -> Done {
-        let (name, revision, event) = self.before.offers.steps.get(offer)?.clone();
+        let (name, revision, event) = self.before.enabled.steps.get(offer)?.clone();
         self.handle(name, revision, &event)
     }
 
     pub(super) fn fire(&mut self, name: usize, timer: usize, revision: usize) -> Done {
         let manager = self.controllers.machines.get(name)?.clone();
         let (timer, counted) = *manager.timers.get(timer)?;
-        if counted < self.world.duration(&timer) || revision < manager.seen {
+        if counted < self.env.duration(&timer) || revision < manager.seen {
             return None;
         }
         let before = manager.machine;
@@ -136,12 +136,12 @@ impl Next<'_> {
             self.say(|| text::controller_output(&output));
             match output {
                 Output::Send(request) => {
-                    add(&mut self.said.edit().requests, request);
+                    add(&mut self.control.edit().requests, request);
                 }
                 Output::Propose(command) => {
-                    add(&mut self.said.edit().proposals, command);
+                    add(&mut self.control.edit().proposals, command);
                 }
-                // Only a barrier runs on a clock here. The others may end at any time.
+                // Only the barrier timer depends on the clock here. The other timers may fire at any time.
                 Output::CancelTimer(_)
                 | Output::SetTimer(
                     Timer::Retry | Timer::BlockedBudget { .. } | Timer::SealSuspected { .. },
@@ -157,7 +157,7 @@ impl Next<'_> {
         if !self.keeps_timestamps() {
             self.forget_dead_timers(&mut manager);
         }
-        if manager.machine == Controller::new(self.world.bounds.policy) && manager.timers.is_empty() {
+        if manager.machine == Controller::new(self.env.bounds.policy) && manager.timers.is_empty() {
             manager.seen = 0;
         }
         *self.controllers.edit().machines.get_mut(name)? = manager;
@@ -165,10 +165,11 @@ impl Next<'_> {
     }
 
     fn keeps_timestamps(&self) -> bool {
-        self.world.bounds.design == Some(Design::KeptTimestamp)
+        self.env.bounds.design == Some(Design::KeptTimestamp)
     }
 
-    /// A driver that keys its clock by the partition goes on counting where the last wait left off.
+    /// In the design [`Design::KeptTimestamp`] a new wait continues counting where the partition's last one
+    /// stopped.
     fn kept(&self, manager: &mut Manager) -> u64 {
         if !self.keeps_timestamps() {
             return 0;
@@ -176,7 +177,7 @@ impl Next<'_> {
         manager.timers.drain(..).map(|(_, counted)| counted).max().unwrap_or(0)
     }
 
-    /// A timer whose end would change nothing, whatever record was read by then, is as good as stopped.
+    /// Removes timers that would have no effect when they fire, whatever record has been read by then.
     fn forget_dead_timers(&self, manager: &mut Manager) {
         let machine = manager.machine.clone();
         manager.timers.retain(|(timer, _)| {
@@ -188,9 +189,9 @@ impl Next<'_> {
         });
     }
 
-    /// A controller is replaced by one that knows nothing.
+    /// Replaces a controller by a new one without state.
     pub(super) fn replace(&mut self, name: usize) -> Done {
-        let fresh = self.world.controller();
+        let fresh = self.env.controller();
         if *self.controllers.machines.get(name)? == fresh {
             return None;
         }

@@ -1,5 +1,5 @@
-//! What inputs do to a sink, apart from everything else: a function of the sink and the inputs, so it is computed once
-//! for all states that share the sink.
+//! The effect of inputs on a sink. It depends on the sink and the inputs only, so it is computed once for all
+//! states that share the sink.
 
 use super::parts::add;
 use super::{Held, Leaving, Message, Migration, Sink};
@@ -8,49 +8,49 @@ use cutover::core::fence::{Body, Input, Output, Reply, Request, Write};
 use cutover::core::ids::{Halt, Position, WriteId};
 use std::sync::Arc;
 
-/// What inputs did to a sink.
+/// The effect of a delivery on a sink.
 #[derive(Debug)]
-pub struct Effect {
-    /// The sink after them.
+pub struct SinkEffect {
+    /// The sink after the delivery.
     pub sink: Shared<Sink>,
-    /// Whether it differs from the sink before.
+    /// Whether the sink has changed.
     pub changed: bool,
-    /// The client write that took effect.
+    /// The client's write that was applied, if any.
     pub wrote: Option<Write>,
     /// Whether a read was served.
     pub served: bool,
-    /// What left the sink at once.
+    /// Outputs that leave the sink at once, because they need not wait for durability.
     pub released: Vec<Held>,
-    /// Invariants that the machine itself found broken.
+    /// Violations of invariants that the sink's own machine detected.
     pub halts: Vec<Halt>,
-    /// What happened, in words.
-    pub said: Vec<String>,
+    /// What happened, as lines of text.
+    pub lines: Vec<String>,
 }
 
-/// What the environment does with a request.
+/// How a request is given to a sink.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Delivery {
-    /// It arrives.
+    /// The request arrives. A write is admitted, and applied in a later step.
     Arrives,
-    /// It arrives, and the store gets to it at once.
+    /// The request arrives, and its write is applied in the same step.
     ArrivesAndApplies,
-    /// It was admitted earlier, and the store gets to it.
+    /// A write that was admitted earlier is applied.
     Applies,
 }
 
 thread_local! {
-    static KNOWN: Memory<Arc<Effect>> = const { memory() };
+    static KNOWN: Memory<Arc<SinkEffect>> = const { memory() };
 }
 
 impl Migration {
-    /// What a delivery does to a sink. `reader`: who is told of the value that is read.
+    /// The effect of a delivery on a sink. `reader`: the strong reader that receives the value of a read.
     pub(super) fn effect(
         &self,
         sink: &Shared<Sink>,
         message: &Message,
         delivery: Delivery,
         reader: Option<u8>,
-    ) -> Arc<Effect> {
+    ) -> Arc<SinkEffect> {
         let key = (self.key, sink.hash(0), message.hash_once(), delivery, reader);
         remembered(&KNOWN, hasher().hash_one(key), || {
             Arc::new(self.compute_effect(sink, message, delivery, reader))
@@ -63,7 +63,7 @@ impl Migration {
         request: &Request,
         delivery: Delivery,
         reader: Option<u8>,
-    ) -> Effect {
+    ) -> SinkEffect {
         let write = write_in(request);
         let apply = write.map(Input::Apply);
         let inputs: Vec<Input> = match delivery {
@@ -73,7 +73,7 @@ impl Migration {
                 std::iter::once(Input::Request(request.clone())).chain(apply).collect()
             }
         };
-        let mut work = Work::on(before, write, reader);
+        let mut work = SinkWork::on(before, write, reader);
         for input in &inputs {
             work.persisted = false;
             for output in work.sink.fence.handle(input) {
@@ -82,12 +82,12 @@ impl Migration {
         }
         let changed = work.sink != **before;
         let sink = if changed { self.share(work.sink) } else { before.clone() };
-        let Work { wrote, served, released, halts, said, .. } = work;
-        Effect { sink, changed, wrote, served, released, halts, said }
+        let SinkWork { wrote, served, released, halts, lines, .. } = work;
+        SinkEffect { sink, changed, wrote, served, released, halts, lines }
     }
 }
 
-struct Work {
+struct SinkWork {
     sink: Sink,
     write: Option<Write>,
     reader: Option<u8>,
@@ -96,10 +96,10 @@ struct Work {
     served: bool,
     released: Vec<Held>,
     halts: Vec<Halt>,
-    said: Vec<String>,
+    lines: Vec<String>,
 }
 
-impl Work {
+impl SinkWork {
     fn on(before: &Sink, write: Option<Write>, reader: Option<u8>) -> Self {
         Self {
             sink: before.clone(),
@@ -110,28 +110,28 @@ impl Work {
             served: false,
             released: Vec::new(),
             halts: Vec::new(),
-            said: Vec::new(),
+            lines: Vec::new(),
         }
     }
 
-    /// Performs one output. What stands behind a `Persist` waits until everything in front of it is durable.
+    /// Performs one output of the machine. An output after a `Persist` waits until everything before it is durable.
     fn perform(&mut self, output: Output, unsynced: bool) {
         let leaving = match output {
             Output::Append { position, id } => {
                 self.wrote = self.write;
                 place(&mut self.sink.data, position, &[id]);
-                return self.said.push(format!("applies {id} at position {position}"));
+                return self.lines.push(format!("applies {id} at position {position}"));
             }
             Output::Import { first, writes } => {
                 place(&mut self.sink.data, first, &writes);
-                return self.said.push(format!(
+                return self.lines.push(format!(
                     "takes {} from position {first}",
                     cutover::core::fence::format_write_ids(&writes)
                 ));
             }
             Output::Erase => {
                 self.sink.data.clear();
-                return self.said.push("erases its copy".to_owned());
+                return self.lines.push("erases its copy".to_owned());
             }
             Output::Persist => {
                 self.persisted = true;
@@ -140,7 +140,7 @@ impl Work {
                 }
                 return;
             }
-            Output::Admitted(write) => return self.said.push(format!("admits {}", write.id)),
+            Output::Admitted(write) => return self.lines.push(format!("admits {}", write.id)),
             Output::Halt(halt) => return self.halts.push(halt),
             Output::Serve(read) => {
                 self.served = true;
@@ -160,12 +160,12 @@ impl Work {
     }
 }
 
-/// The client's write in a request.
+/// The client's write that a request contains.
 pub(super) const fn write_in(request: &Request) -> Option<Write> {
     if let Body::Write(write) = &request.body { Some(*write) } else { None }
 }
 
-/// Puts writes at a position, over whatever lies there.
+/// Stores writes from a position on, over those that are there.
 fn place(data: &mut Vec<WriteId>, first: Position, writes: &[WriteId]) {
     for (offset, id) in writes.iter().enumerate() {
         let at = usize::try_from(first.0).unwrap_or(1).saturating_sub(1) + offset;
@@ -176,7 +176,7 @@ fn place(data: &mut Vec<WriteId>, first: Position, writes: &[WriteId]) {
     }
 }
 
-/// The attempt that an answer is about.
+/// The attempt at a write that a reply answers.
 pub(super) const fn write_of(reply: &Reply) -> Option<Write> {
     if let Reply::Refused { request, .. } = reply {
         return write_in(request);

@@ -1,13 +1,13 @@
-//! What is on its way from controllers and operators.
+//! The messages of controllers and operators that may be delivered.
 //!
-//! A controller that keeps nothing can be replaced by a fresh one at any moment, may act from any record that was ever
-//! committed, and may receive any answer at any time, repeated and late. What it sends stays deliverable. So the set
-//! of its messages is a function of the committed records and the answers, and sending early is no loss of
-//! generality: nobody is obliged to deliver. This is computed here, by asking the production controller for every
-//! record and every answer, and need not be stored.
+//! A stateless controller can be replaced by a new one at any moment, may act on any record that was ever
+//! committed, and may receive any reply at any time, repeated and late. What it sends stays deliverable. So the set
+//! of its messages is a function of the committed records and the replies. It is computed here, by asking the
+//! production controller about every record and every reply, and is not part of the state. Sending early loses no
+//! generality, since no message has to be delivered.
 //!
-//! That a controller keeps nothing is not assumed: where handling an event changes the machine, its outputs are not
-//! offered, and the event becomes a step of its own.
+//! Statelessness is checked, not assumed: if an event changes the machine, its outputs are not enabled here, and
+//! the event becomes an action of its own.
 
 use super::Design;
 use super::{Controllers, Log, Manager, Message, Migration, PARTITION, SINKS, Shared};
@@ -20,40 +20,41 @@ use cutover::core::migration::{
 };
 use std::sync::Arc;
 
-/// Answers to controllers, and what controllers that keep something have sent.
+/// Replies to controllers, and the messages of controllers with state.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Replies {
-    /// Answers of sinks.
+pub struct ControlMessages {
+    /// Replies of sinks, which any controller may receive.
     pub replies: Vec<Reply>,
-    /// Requests of controllers that keep something.
+    /// Requests of controllers with state.
     pub requests: Vec<Request>,
-    /// Proposals of such controllers.
+    /// Proposals of controllers with state.
     pub proposals: Vec<Command>,
 }
 
-impl Relabel for Replies {
+impl Relabel for ControlMessages {
     fn relabel(&self, _: &dyn Names) -> Self {
         self.clone()
     }
 }
 
-/// What may be delivered, in a fixed order.
+/// The messages of controllers and operators that may be delivered in a state, in a fixed order.
 #[derive(Debug, Default)]
 pub struct Enabled {
     /// Requests to sinks.
     pub requests: Vec<Message>,
-    /// Commands that the log would accept as it stands, or that do damage though refused, and the log after each.
+    /// Commands that change the log's table: those that it accepts, and any that it refuses but that change it
+    /// nevertheless.
     pub commits: Vec<Commit>,
-    /// Whether a command was refused because its record is out of date.
+    /// Whether a command was left out because the record that it expects is out of date.
     pub refused_stale: bool,
-    /// Every command that is on its way, those included that the log would refuse.
+    /// All proposed commands in ascending order, including those that the log would refuse.
     proposed: Vec<Command>,
-    /// Events that change a controller: which one, from which revision, what.
+    /// Events that change a controller with state: number of the controller, revision of the record, event.
     pub steps: Vec<(usize, usize, Event)>,
 }
 
 impl Enabled {
-    /// Whether this is on its way already.
+    /// Whether this output of a controller is enabled already, or has no effect.
     pub fn has(&self, output: &Output) -> bool {
         match output {
             Output::Send(request) => self.requests.iter().any(|message| **message == *request),
@@ -63,46 +64,47 @@ impl Enabled {
     }
 }
 
-/// A command on offer.
+/// A command that may be committed, with its effect on the log.
 #[derive(Debug)]
 pub struct Commit {
-    /// The command.
+    /// The command to commit.
     pub command: Command,
-    /// What the table said.
+    /// The table's answer to the command.
     pub outcome: Result<Epoch, MigrationError>,
-    /// The log after it.
+    /// The log after the command.
     pub log: Shared<Log>,
 }
 
 thread_local! {
-    /// Few logs and answers, many states around them.
+    /// Few logs and replies occur in many states, so their enabled messages are cached.
     static KNOWN: Memory<Arc<Enabled>> = const { memory() };
 }
 
 impl Migration {
-    /// What may be delivered.
-    pub(crate) fn offers(
+    /// The messages of controllers and operators that may be delivered. Cached, since they depend on few parts of
+    /// the state.
+    pub(crate) fn enabled_in(
         &self,
         log: &Shared<Log>,
-        said: &Shared<Replies>,
+        control: &Shared<ControlMessages>,
         controllers: &Shared<Controllers>,
     ) -> Arc<Enabled> {
-        // Steps on offer name their controller, so here their order counts.
-        let key = (self.key, log.hash(0), said.hash(0), &controllers.machines);
+        // Controller steps contain the number of a controller, so the order of controllers matters for this key.
+        let key = (self.key, log.hash(0), control.hash(0), &controllers.machines);
         let key = hasher().hash_one(key);
-        remembered(&KNOWN, key, || Arc::new(self.compute_offers(log, said, controllers)))
+        remembered(&KNOWN, key, || Arc::new(self.compute_enabled(log, control, controllers)))
     }
 
-    fn compute_offers(&self, log: &Log, said: &Replies, controllers: &Controllers) -> Enabled {
+    fn compute_enabled(&self, log: &Log, control: &ControlMessages, controllers: &Controllers) -> Enabled {
         let mut gathered = Gathered::default();
-        gathered.requests.extend(said.requests.iter().cloned());
-        gathered.commands.extend(said.proposals.iter().cloned());
+        gathered.requests.extend(control.requests.iter().cloned());
+        gathered.commands.extend(control.proposals.iter().cloned());
         let fresh = Controller::new(self.bounds.policy);
         let mut events = vec![Event::Observed];
         if self.bounds.polls {
             events.extend([Event::TookOver, Event::TimerFired(Timer::Retry)]);
         }
-        events.extend(said.replies.iter().cloned().map(Event::Replied));
+        events.extend(control.replies.iter().cloned().map(Event::Replied));
         let mut at = 0;
         while let Some(event) = events.get(at).cloned() {
             at += 1;
@@ -125,22 +127,22 @@ impl Migration {
             }
         }
         for record in log.history.iter().flatten() {
-            self.operators(record, said, &mut gathered.commands);
+            self.operators(record, control, &mut gathered.commands);
             gathered.requests.extend(self.asked_early(record));
         }
         gathered.requests.sort();
         gathered.requests.dedup();
         gathered.commands.sort();
         gathered.commands.dedup();
-        self.on_offer(gathered, log)
+        self.drop_ineffective(gathered, log)
     }
 
-    /// Keeps the commands that do something. The refused ones are judged all the same, once for each log: one that
-    /// changes the table though it is refused stays on offer, and will be seen.
-    fn on_offer(&self, gathered: Gathered, log: &Log) -> Enabled {
-        let mut offers = Enabled { steps: gathered.steps, ..Enabled::default() };
-        offers.requests.extend(gathered.requests.into_iter().map(Message::new));
-        offers.proposed.clone_from(&gathered.commands);
+    /// Removes the commands that have no effect. Each command is applied to a copy of the log, so one that changes
+    /// the table although it is refused is kept, and will be judged.
+    fn drop_ineffective(&self, gathered: Gathered, log: &Log) -> Enabled {
+        let mut enabled = Enabled { steps: gathered.steps, ..Enabled::default() };
+        enabled.requests.extend(gathered.requests.into_iter().map(Message::new));
+        enabled.proposed.clone_from(&gathered.commands);
         for command in gathered.commands {
             if self.is_over(log, &command.transition) {
                 continue;
@@ -151,16 +153,16 @@ impl Migration {
                 && after.table == log.table
             {
                 let late = !matches!(command.transition, Transition::Begin { .. });
-                offers.refused_stale |= late && matches!(refusal, MigrationError::StaleExpectation { .. });
+                enabled.refused_stale |= late && matches!(refusal, MigrationError::StaleExpectation { .. });
                 continue;
             }
             after.note(&command.transition, after.table.record(PARTITION).cloned());
-            offers.commits.push(Commit { command, outcome, log: self.share(after) });
+            enabled.commits.push(Commit { command, outcome, log: self.share(after) });
         }
-        offers
+        enabled
     }
 
-    /// Whether the scope has used up its share of this transition.
+    /// Whether the scope's bound on this transition has been reached.
     fn is_over(&self, log: &Log, transition: &Transition) -> bool {
         let kind = transition.kind();
         let limited = [
@@ -172,7 +174,7 @@ impl Migration {
         limited.into_iter().any(|(counted, used, limit)| counted == kind && used >= limit)
     }
 
-    /// A design that reads the last position as soon as the cutover is committed.
+    /// The query of a design that reads the last position as soon as the cutover is committed.
     fn asked_early(&self, record: &PartitionRecord) -> Option<Request> {
         if self.bounds.design != Some(Design::EarlyWatermark) {
             return None;
@@ -184,8 +186,8 @@ impl Migration {
         Some(Request { store, partition: PARTITION, body: Body::Watermark(query) })
     }
 
-    /// What an operator may propose, from any record.
-    fn operators(&self, record: &PartitionRecord, said: &Replies, into: &mut Vec<Command>) {
+    /// The commands that an operator may propose, given any committed record.
+    fn operators(&self, record: &PartitionRecord, control: &ControlMessages, into: &mut Vec<Command>) {
         let expected = record.expected();
         let mut propose = |transition| into.push(Command { partition: PARTITION, transition });
         if self.bounds.migrations > 0 {
@@ -209,7 +211,7 @@ impl Migration {
         }
         let named = |text: &str| Operator::try_from(text.to_owned()).ok();
         let why = |text: &str| Reason::try_from(text.to_owned()).ok();
-        for reply in said.replies.iter().filter(|_| self.bounds.forces > 0) {
+        for reply in control.replies.iter().filter(|_| self.bounds.forces > 0) {
             if let (Reply::Prepared(prepared), Some(operator), Some(reason)) =
                 (reply, named("ann"), why("the source is gone"))
             {
@@ -228,7 +230,8 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// Gathers what the machine would send; `true`, and nothing gathered, if the event would change it.
+    /// Adds the outputs of a controller for an event. Returns true, and adds nothing, if the event changes the
+    /// controller.
     fn ask(&mut self, machine: &Controller, record: &PartitionRecord, event: &Event) -> bool {
         let mut after = machine.clone();
         let outputs = after.handle(record, event);
@@ -242,7 +245,7 @@ impl Gathered {
                 Output::SetTimer(timer @ (Timer::BlockedBudget { .. } | Timer::SealSuspected { .. })) => {
                     self.timers.push(timer);
                 }
-                // Retry asks again what Observed asks; a barrier runs on a controller's own clock.
+                // The retry timer repeats what `Observed` sends. The barrier runs on a controller's own clock.
                 Output::SetTimer(Timer::Retry | Timer::Barrier { .. }) | Output::CancelTimer(_) => {}
             }
         }
@@ -250,20 +253,20 @@ impl Gathered {
     }
 }
 
-/// The migration that an answer is about.
+/// The migration that a reply is about.
 fn about(reply: &Reply) -> Option<MigrationId> {
     match reply {
-        Reply::Prepared(said) => Some(said.migration()),
-        Reply::Sealed(said) => Some(said.migration()),
-        Reply::Evidence(said) => Some(said.migration()),
-        Reply::Watermark(said) => Some(said.migration()),
-        Reply::ChunkTaken(said) => Some(said.migration()),
+        Reply::Prepared(statement) => Some(statement.migration()),
+        Reply::Sealed(statement) => Some(statement.migration()),
+        Reply::Evidence(statement) => Some(statement.migration()),
+        Reply::Watermark(statement) => Some(statement.migration()),
+        Reply::ChunkTaken(statement) => Some(statement.migration()),
         Reply::Dropped(_) | Reply::Applied { .. } | Reply::Refused { .. } => None,
     }
 }
 
-impl Replies {
-    /// Loses what was said about migrations that are over.
+impl ControlMessages {
+    /// Drops messages about finished migrations.
     pub fn forget(&mut self, record: Option<&PartitionRecord>) {
         let current =
             record.filter(|record| record.draining_epoch().is_some()).map(|record| record.migration);
@@ -276,7 +279,7 @@ impl Replies {
     }
 }
 
-/// Whether a request rests on a record that is no longer the committed one.
+/// Whether a request was made from a record that has been replaced.
 #[must_use]
 pub fn is_stale(request: &Request, record: Option<&PartitionRecord>) -> bool {
     record.is_none_or(|record| record.makes_stale(request))

@@ -1,10 +1,10 @@
-//! A state in words, a fact a line, for people and for the difference between two states.
+//! A state as pairs of name and value, for people and for comparing two states.
 
 use super::{SINKS, State, text};
 use std::fmt::Write;
 
 impl State {
-    /// What there is to know of it: name and value, the same names for every state of a scope.
+    /// The state as pairs of name and value, with the same names in all states of a scope.
     #[must_use]
     pub fn facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("log".to_owned(), text::record(self.log.current().map(AsRef::as_ref)))];

@@ -1,15 +1,16 @@
-//! Reads of the control plane that take time: a strong reader asks, and is shown what was committed by then, or later.
+//! Fresh reads of the control plane, for an environment whose log is not atomic: a strong reader asks, and later
+//! sees a revision that was committed when it asked, or a newer one.
 //!
-//! Where the log is atomic, a fresh view is the committed one at the moment of asking.
+//! With an atomic log a fresh read shows the revision that is committed at the moment of asking.
 
 use super::client::resolves;
-use super::step::{Next, Stepped, feed};
+use super::step::{NextState, Stepped, feed};
 use super::{Fresh, Migration, Reader, State};
 use cutover::core::gate::Freshness;
 use cutover::core::invariant::Fact;
 
 impl Migration {
-    /// The strong reader that needs to know what the control plane holds now.
+    /// The strong reader whose operation waits for a fresh resolution.
     fn asker(&self, state: &State) -> Option<usize> {
         state.clients.readers.iter().position(|reader| {
             let asks = resolves(&reader.operation).is_some_and(|(_, fresh)| fresh == Freshness::Fresh);
@@ -17,12 +18,12 @@ impl Migration {
         })
     }
 
-    /// Whether a reader needs to know what the control plane holds now.
+    /// Whether a strong reader waits for a fresh resolution.
     pub(crate) fn asks_afresh(&self, state: &State) -> bool {
         self.asker(state).is_some()
     }
 
-    /// A reader asks a control plane that is not here, once more if it has asked already.
+    /// The step after a reader has asked the control plane, for the first time or again.
     pub(crate) fn ask_afresh(&self, state: &State) -> Option<Stepped> {
         let name = self.asker(state)?;
         self.run_with(state, false, |next| {
@@ -35,12 +36,12 @@ impl Migration {
         })
     }
 
-    /// It is shown a revision.
+    /// The step after the control plane has shown `revision` to the reader.
     pub(crate) fn show(&self, state: &State, revision: usize) -> Option<Stepped> {
         let name = self.asker(state)?;
         self.run_with(state, false, |next| {
             let reader = next.clients.readers.get(name)?.clone();
-            // It has sent what follows from this revision already, and that may still arrive.
+            // The reader has already sent the request that follows from this revision, and it may still arrive.
             let known = reader.sent.as_ref().is_some_and(|(seen, _)| *seen == revision);
             let fresh = if known { Fresh::Unasked } else { Fresh::Shown(revision) };
             *next.clients.edit().readers.get_mut(name)? = Reader { fresh, ..reader };
@@ -49,11 +50,11 @@ impl Migration {
     }
 }
 
-impl Next<'_> {
-    /// The revision that a reader may take for the current one.
+impl NextState<'_> {
+    /// The revision that a reader may treat as the current one, if it has been shown one.
     pub(super) fn fresh(&self, reader: &Reader) -> Option<usize> {
         match reader.fresh {
-            _ if self.world.log_is_atomic => Some(self.log.revision()),
+            _ if self.env.log_is_atomic => Some(self.log.revision()),
             Fresh::Shown(revision) => Some(revision),
             Fresh::Unasked | Fresh::Asked => None,
         }

@@ -1,4 +1,5 @@
-//! Places that a run must have reached: a model that can do nothing also holds.
+//! Situations that a scope may require its search to reach. Without them a pass proves nothing: a model that can do
+//! nothing violates nothing.
 
 cutover::core::marks! {
     /// A situation in a migration.

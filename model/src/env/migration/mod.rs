@@ -1,17 +1,19 @@
-//! The environment around sinks and gateways, with the log taken as atomic.
+//! The environment around sinks and gateways, with an atomic log.
 //!
-//! Exhaustive search, replay and the browser all drive this [`Migration`]. It holds no rule of the protocol: what a request
-//! does is decided by [`cutover::core::fence::Fence`], what a command does by [`cutover::core::migration::PlacementTable`], what
-//! is sent by [`cutover::core::migration::Controller`] and [`cutover::core::gate::Operation`], and what is wrong by
-//! [`cutover::core::invariant::Monitor`]. What is decided here: who exists, what may be delivered when, and what a crash
-//! takes away.
+//! Search, replay and the browser all use this [`Migration`]. It contains no rule of the protocol:
+//! [`cutover::core::fence::Fence`] decides the effect of a request, [`cutover::core::migration::PlacementTable`]
+//! that of a command, [`cutover::core::migration::Controller`] and [`cutover::core::gate::Operation`] what is sent,
+//! and [`cutover::core::invariant::Monitor`] what is a violation. The environment decides who takes part, which
+//! messages may be delivered, and what a crash destroys.
 //!
 //! - **Messages** stay deliverable for ever, in any order, any number of times (ADR 0009).
-//! - **Controllers** keep nothing, so everything they could send from any committed record and any answer is on its
-//!   way as soon as it is possible ([`offers`]). One that does keep something is stepped explicitly.
-//! - **The mover** has read everything that a source would hand out, as soon as it would, for every migration so far.
-//! - **Clients** resolve from any past record where the machine asks for a cached view, and from the committed one
-//!   where it asks for a fresh one.
+//! - **Controllers** are stateless, so everything they could send, given any committed record and any reply, is
+//!   deliverable as soon as it is possible ([`enabled`]). A controller that does change its state gets actions of
+//!   its own.
+//! - **The mover** has read, for every migration so far, everything that the source would export, as soon as it
+//!   would.
+//! - **Clients** resolve a partition at any past revision where the machine asks for a cached view, and at the
+//!   committed revision where it asks for a fresh one.
 //!
 //! May import: `core`, `cutover_model::protocol`, `cutover_model`.
 
@@ -55,67 +57,68 @@ use cutover::core::migration::{
     Caps, Command, Controller, Event, Output, PartitionRecord, PlacementTable, Policy, Transition,
 };
 use cutover::core::placement::Guarantee;
-use enabled::{Enabled, Replies};
+use enabled::{ControlMessages, Enabled};
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-/// The partition that everything is about.
+/// The only partition of a scope.
 pub const PARTITION: PartitionId = PartitionId(1);
-/// The sinks: A and B.
+/// The two sinks, A and B.
 pub const SINKS: [Placement; 2] = [Placement(0), Placement(1)];
 
-/// The environment within the bounds of one scope.
+/// The migration environment, within the bounds of one scope.
 #[derive(Debug)]
 pub struct Migration {
     pub(crate) bounds: MigrationBounds,
     log_is_atomic: bool,
     symmetry: Symmetry,
-    /// The marks reached so far, by steps and by what was found idle.
+    /// The marks reached so far: by steps, and by deliveries that change nothing and so are no steps.
     reached: Reached,
-    /// Tells worlds apart in memories that are keyed by content.
+    /// Distinguishes this environment's entries in caches that threads share between environments.
     key: u64,
 }
 
-static WORLDS: AtomicU64 = AtomicU64::new(0);
+static INSTANCES: AtomicU64 = AtomicU64::new(0);
 
-/// One state of the world.
+/// A state of the migration environment.
 #[derive(Clone)]
 pub struct State {
     pub(crate) log: Shared<Log>,
     pub(crate) sinks: [Shared<Sink>; 2],
-    pub(crate) said: Shared<Replies>,
+    pub(crate) control: Shared<ControlMessages>,
     pub(crate) net: Shared<Net>,
     pub(crate) clients: Shared<Clients>,
     pub(crate) controllers: Shared<Controllers>,
     pub(crate) monitor: Shared<Monitor>,
     pub(crate) spent: Spent,
-    /// Derived from `log`, `said` and `controllers`.
-    pub(crate) offers: Arc<Enabled>,
-    /// Which of its images this stands for.
+    /// Computed from `log`, `control` and `controllers`, so it is not hashed.
+    pub(crate) enabled: Arc<Enabled>,
+    /// The number of the image under symmetry whose hash represents this state.
     image: usize,
 }
 
-/// Faults used up.
+/// The faults that have happened, counted against the bounds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Spent {
-    /// Crashes of sinks.
+    /// Number of crashes of sinks.
     pub crashes: u8,
-    /// Sinks wiped.
+    /// Number of times that a sink lost its disk.
     pub wipes: u8,
-    /// Gateways restarted.
+    /// Number of restarts of gateways.
     pub restarts: u8,
 }
 
 impl Migration {
-    /// `log_is_atomic`: otherwise somebody else commits.
+    /// Makes the environment. Without an atomic log, another environment decides what is committed.
     pub(crate) fn with_log(bounds: &MigrationBounds, log_is_atomic: bool) -> Self {
-        let key = WORLDS.fetch_add(1, Ordering::Relaxed);
+        let key = INSTANCES.fetch_add(1, Ordering::Relaxed);
         let symmetry = gateways_exchanged(bounds);
         Self { bounds: bounds.clone(), log_is_atomic, symmetry, reached: Reached::default(), key }
     }
 
-    /// Creates the partition by the production transitions: create, prepare, open. With the commands, in order.
+    /// Creates the partition with the production transitions (create, prepare, open). Also returns the commands, in
+    /// order.
     pub(crate) fn created(&self) -> (Log, [Sink; 2], Vec<Command>) {
         let mut commands = Vec::new();
         let mut table = PlacementTable::new(Caps::PRODUCTION);
@@ -195,7 +198,7 @@ impl Migration {
         Reader { operation, sent: None, done, fresh: Fresh::Unasked }
     }
 
-    /// Wraps a part, with the hash of its mirror image where the scope is symmetric.
+    /// Wraps a part of the state and computes its hash; also that of its mirror image, if the scope is symmetric.
     pub(crate) fn share<T: Hash + Relabel>(&self, value: T) -> Shared<T> {
         Shared::new(value, &self.symmetry)
     }
@@ -215,20 +218,20 @@ pub fn id(gateway: u8, serial: u8) -> WriteId {
 }
 
 impl State {
-    /// The same for every state that differs only in the names of the gateways.
+    /// The canonical form of the states that differ only in the names of the gateways.
     fn representative(&self) -> Self {
         let (own, mirror) = (self.fingerprint(0), self.fingerprint(1));
         Self { image: usize::from(mirror < own), ..self.clone() }
     }
 
-    /// Whether nothing but what was broken on the way differs.
+    /// Whether two states are equal in everything that future behaviour depends on.
     fn same_place(&self, other: &Self) -> bool {
         self.sinks[0].same(&other.sinks[0])
             && self.sinks[1].same(&other.sinks[1])
             && self.log.same(&other.log)
             && self.net.same(&other.net)
             && self.clients.same(&other.clients)
-            && self.said.same(&other.said)
+            && self.control.same(&other.control)
             && self.controllers.same(&other.controllers)
             && self.monitor.same(&other.monitor)
             && self.spent == other.spent
@@ -244,7 +247,7 @@ impl State {
         into.write_u64(self.log.hash(image));
         into.write_u64(self.sinks[0].hash(image));
         into.write_u64(self.sinks[1].hash(image));
-        into.write_u64(self.said.hash(image));
+        into.write_u64(self.control.hash(image));
         into.write_u64(self.net.hash(image));
         into.write_u64(self.clients.hash(image));
         into.write_u64(self.controllers.hash(image));
@@ -278,7 +281,7 @@ impl Protocol for Migration {
         Self::with_log(bounds, true)
     }
 
-    /// A partition that lives at A, was opened there, and has no writes.
+    /// A partition that was created and opened at A, without writes.
     fn initial(&self) -> State {
         let (log, sinks, _) = self.created();
         let monitor = self.monitor(log.current().map(AsRef::as_ref));
@@ -289,17 +292,17 @@ impl Protocol for Migration {
         let state = State {
             log: self.share(log),
             sinks: sinks.map(|sink| self.share(sink)),
-            said: self.share(Replies::default()),
+            control: self.share(ControlMessages::default()),
             net: self.share(Net::default()),
             clients: self.share(self.clients()),
             controllers: self.share(controllers),
             monitor: self.share(monitor),
             spent: Spent::default(),
-            offers: Arc::default(),
+            enabled: Arc::default(),
             image: 0,
         };
-        let offers = self.offers(&state.log, &state.said, &state.controllers);
-        State { offers, ..state }
+        let enabled = self.enabled_in(&state.log, &state.control, &state.controllers);
+        State { enabled, ..state }
     }
 
     fn enabled(&self, state: &State, into: &mut Vec<Action>) {

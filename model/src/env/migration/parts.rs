@@ -1,4 +1,4 @@
-//! The parts of the world.
+//! The parts that a state of the migration environment consists of.
 
 use crate::shared::hasher;
 use cutover::core::fence::{Durable, Fence, Reply, Request};
@@ -11,28 +11,28 @@ use cutover::core::placement::Resolution;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// The log, taken as atomic: what was committed, in order.
+/// The atomic log: the committed commands' effects, in order.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Log {
-    /// The production table.
+    /// The production placement table.
     pub table: PlacementTable,
-    /// The partition's record after each change of it; `None` when it was gone.
+    /// The partition's record after each change, `None` while it is deleted. A revision is a position in this list.
     pub history: Vec<Option<Arc<PartitionRecord>>>,
-    /// Migrations begun.
+    /// Number of migrations that have begun.
     pub begun: u8,
-    /// Creations.
+    /// Number of creations after the first.
     pub created: u8,
-    /// Forced completions.
+    /// Number of forced completions.
     pub forced: u8,
 }
 
 impl Log {
-    /// The committed record.
+    /// The newest committed record.
     pub fn current(&self) -> Option<&Arc<PartitionRecord>> {
         self.history.last()?.as_ref()
     }
 
-    /// Keeps what a command did.
+    /// Records the effect of a committed command.
     pub fn note(&mut self, transition: &Transition, after: Option<PartitionRecord>) {
         if self.current().map(AsRef::as_ref) != after.as_ref() {
             self.history.push(after.map(Arc::new));
@@ -48,22 +48,22 @@ impl Log {
         }
     }
 
-    /// The revision of the committed record.
+    /// The revision of the newest committed record.
     pub fn revision(&self) -> usize {
         self.history.len().saturating_sub(1)
     }
 
-    /// Whether a gateway is told something by this revision that it is not told by a later one. Retiring a copy, say,
-    /// changes the record and not the placement.
+    /// Whether the next record resolves differently for a gateway. Otherwise this revision is left out as a view:
+    /// retiring a copy, for example, changes the record but not the placement.
     pub fn is_view(&self, revision: usize) -> bool {
-        let told = |record: &Option<Arc<PartitionRecord>>| {
+        let resolved = |record: &Option<Arc<PartitionRecord>>| {
             record.as_ref().and_then(|record| Some((record.epoch, record.placed?.state)))
         };
-        let later = self.history.get(revision + 1).map(told);
-        self.history.get(revision).map(told).is_some_and(|view| view.is_some() && later != Some(view))
+        let later = self.history.get(revision + 1).map(resolved);
+        self.history.get(revision).map(resolved).is_some_and(|view| view.is_some() && later != Some(view))
     }
 
-    /// What a gateway is told of a revision.
+    /// How a gateway resolves the partition at a revision, with the record.
     pub fn resolution(&self, revision: usize) -> Option<(&PartitionRecord, Resolution)> {
         let record = self.history.get(revision)?.as_ref()?;
         let number = Revision(u64::try_from(revision).unwrap_or(u64::MAX));
@@ -71,50 +71,50 @@ impl Log {
     }
 }
 
-/// A store: the production machine, its data, and what of both a crash leaves.
+/// A sink: the production machine, its data, and the durable part of both.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Sink {
     /// The production machine.
     pub fence: Fence,
-    /// Write ids by position.
+    /// Ids of the applied writes, by position.
     pub data: Vec<WriteId>,
-    /// What is durable of the machine.
+    /// The machine's durable state.
     pub disk: Durable,
-    /// What is durable of the data.
+    /// The durable part of `data`.
     pub disk_data: Vec<WriteId>,
-    /// Outputs behind a `Persist` that has not happened yet.
+    /// Outputs that wait for a `Persist` to become durable.
     pub held: Vec<Held>,
 }
 
-/// An output that waits for durability, and the newest copy when it was made.
+/// An output that waits for durability.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Held {
-    /// The newest copy then.
+    /// The migration that made the sink's newest copy at the time of the output.
     pub copy: MigrationId,
-    /// The output.
+    /// The output to release.
     pub output: Leaving,
 }
 
-/// What leaves a sink.
+/// An output that leaves a sink.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Leaving {
-    /// An answer.
+    /// A reply to a controller or client.
     Reply(Reply),
-    /// A chunk for the mover.
+    /// A chunk, handed to the mover.
     Chunk(Message),
-    /// A read's value.
+    /// The value of a strong read.
     Value {
-        /// Which reader.
+        /// Number of the reader, from 0.
         reader: u8,
-        /// What its read carried.
+        /// The token that the read carried.
         token: Epoch,
-        /// The newest write.
+        /// The newest write at the sink; `None` if there is none.
         value: Option<WriteId>,
     },
 }
 
 impl Sink {
-    /// Whether a crash would take nothing back.
+    /// Whether a crash would lose nothing.
     pub fn is_synced(&self) -> bool {
         self.disk == *self.fence.durable() && self.disk_data == self.data
     }
@@ -126,18 +126,18 @@ impl Sink {
     }
 }
 
-/// A message, shared by all states in which it is on its way.
+/// A request with its hash, shared by all states in which it may be delivered.
 #[derive(Clone, Debug)]
 pub struct Message(Arc<(u64, Request)>);
 
 impl Message {
-    /// Wraps a request.
+    /// Wraps a request and computes its hash.
     #[must_use]
     pub fn new(request: Request) -> Self {
         Self(Arc::new((hasher().hash_one(&request), request)))
     }
 
-    /// Its hash.
+    /// The hash computed when the request was wrapped.
     #[must_use]
     pub fn hash_once(&self) -> u64 {
         self.0.0
@@ -178,81 +178,83 @@ impl Hash for Message {
     }
 }
 
-/// What was sent, and stays deliverable for ever.
+/// Messages of clients and the mover; they stay deliverable for ever.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Net {
-    /// Attempts at writes, with their age in ticks where the scope has time.
+    /// Attempts at writes, each with its age in ticks (0 in scopes without a clock).
     pub writes: Vec<(Message, u8)>,
-    /// Chunks on their way.
+    /// Chunks from the mover to sinks.
     pub chunks: Vec<Message>,
-    /// Acknowledgements to clients.
+    /// Acknowledgements from sinks to gateways.
     pub answers: Vec<Reply>,
 }
 
-/// The clients' side.
+/// The gateways and readers.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Clients {
-    /// One for each gateway, by session.
+    /// Gateways, in the order of their sessions.
     pub gateways: Vec<Gateway>,
-    /// Strong readers.
+    /// Number of strong readers.
     pub readers: Vec<Reader>,
 }
 
-/// A gateway, busy with one write.
+/// A gateway with the write that it is working on.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Gateway {
-    /// The production machine of the write.
+    /// The production machine for the write.
     pub operation: Operation,
-    /// Its number, from 1.
+    /// Number of the write within the gateway's session, from 1.
     pub serial: u8,
-    /// Attempts sent.
+    /// Number of attempts sent.
     pub attempts: u8,
 }
 
-/// A strong reader.
+/// A strong reader with the read that it is working on.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Reader {
-    /// The production machine of the read.
+    /// The production machine for the read.
     pub operation: Operation,
-    /// The revision it resolved last, and the request it sent.
+    /// The revision at which it resolved last, and the request that it sent then.
     pub sent: Option<(usize, Request)>,
-    /// Reads done.
+    /// Number of completed reads.
     pub done: u8,
-    /// What it knows of the control plane as it is now.
+    /// Progress of its fresh read of the control plane.
     pub fresh: Fresh,
 }
 
-/// How far a reader has come with asking the control plane afresh. Where the log is atomic, that takes no time.
+/// Progress of a reader's fresh read of the control plane. With an atomic log it takes no time and stays at
+/// `Unasked`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Fresh {
-    /// It has not asked.
+    /// The reader has not asked.
     #[default]
     Unasked,
-    /// It has asked.
+    /// The reader has asked and has no answer yet.
     Asked,
-    /// It was shown this revision, and has made no use of it.
+    /// The control plane has shown this revision, and the reader has not acted on it.
     Shown(usize),
 }
 
-/// Controllers that keep something, and their clocks.
+/// Controllers with state, and their clocks.
 ///
-/// No message names a controller, so which of them is which makes no difference: the hash does not see it.
+/// Messages do not name controllers, so controllers are interchangeable: the hash ignores their order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Controllers {
-    /// The controllers.
+    /// The controllers with state.
     pub machines: Vec<Manager>,
-    /// Ticks that clocks have gained.
+    /// Number of ticks by which clocks have run ahead, in total.
     pub gained: u8,
 }
 
-/// One controller.
+/// A controller with its clock.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Manager {
     /// The production machine.
     pub machine: Controller,
-    /// The newest revision that it has read. One that keeps nothing has read none: it may be a new one.
+    /// The newest revision that it has read; 0 if its machine is in the initial state, which a new controller would
+    /// be in as well.
     pub seen: usize,
-    /// Its running timers, with the ticks counted.
+    /// Its running timers, with the ticks that they have counted.
     pub timers: Vec<(Timer, u64)>,
 }
 
@@ -265,7 +267,7 @@ impl Hash for Controllers {
     }
 }
 
-/// Adds to a sorted set; `false` if it was there.
+/// Inserts into a sorted vector; returns false if the value was there.
 pub fn add<T: Ord>(sorted: &mut Vec<T>, value: T) -> bool {
     match sorted.binary_search(&value) {
         Ok(_) => false,

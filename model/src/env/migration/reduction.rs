@@ -1,4 +1,5 @@
-//! Which deliveries would change nothing, and what the mover can have read.
+//! Partial-order reduction: deliveries that would change nothing are not enabled; what the mover could read is read
+//! at once.
 
 use super::client::matters;
 use super::effect::Delivery;
@@ -11,11 +12,11 @@ use cutover::core::migration::{Event, Output as ControllerOutput};
 use std::sync::Arc;
 
 impl Migration {
-    /// Whether a delivery would change nothing: no machine, and nothing that is not on its way already. It is then no
-    /// choice at all, but what it shows counts among the places reached.
+    /// Whether a delivery would change no machine and send nothing new. Such a delivery is not enabled, but the
+    /// marks that it would reach are counted.
     ///
-    /// The choices of a state must be the same whenever it is asked: a run is found again by their numbers. So nothing
-    /// here may depend on what was reached so far.
+    /// The actions of a state must be the same whenever they are listed, because runs are stored by position. So
+    /// nothing here may depend on which marks were reached before.
     pub(super) fn is_idle(&self, state: &State, at: usize, message: &Message, delivery: Delivery) -> bool {
         let Some(sink) = state.sinks.get(at) else { return true };
         let effect = self.effect(sink, message, delivery, None);
@@ -27,7 +28,7 @@ impl Migration {
             Leaving::Reply(reply) => match reply {
                 Reply::ChunkTaken(_) => true,
                 Reply::Refused { .. } if self.concerns_controllers(state, reply) => {
-                    state.said.replies.binary_search(reply).is_ok()
+                    state.control.replies.binary_search(reply).is_ok()
                 }
                 Reply::Refused { request, refusal } => {
                     self.reached.add(refusal_marks(state.log.current().map(AsRef::as_ref), request, refusal));
@@ -40,21 +41,22 @@ impl Migration {
                 | Reply::Sealed(_)
                 | Reply::Evidence(_)
                 | Reply::Watermark(_)
-                | Reply::Dropped(_) => state.said.replies.binary_search(reply).is_ok(),
+                | Reply::Dropped(_) => state.control.replies.binary_search(reply).is_ok(),
             },
         };
         effect.released.iter().all(known)
     }
 
-    /// Whether a read from a cache of this revision breaks anything. It leaves no trace, so one that breaks nothing is no
-    /// choice.
+    /// Whether a read from a cache at this revision violates nothing. Such a read does not change the state, so it
+    /// need not be an action.
     pub(super) fn is_harmless(&self, state: &State, revision: u8) -> bool {
         let sinks = (state.sinks[0].hash(0), state.sinks[1].hash(0));
         let key = hasher().hash_one((self.key, state.log.hash(0), sinks, revision));
         remembered(&HARMLESS, key, || self.glance(state, Action::Stale { revision }) == 0)
     }
 
-    /// Whether a refusal makes a controller, acting from whatever record, do what is not on its way already.
+    /// Whether a refusal makes a controller, acting on any committed record, send something that is not deliverable
+    /// already.
     pub(super) fn concerns_controllers(&self, state: &State, reply: &Reply) -> bool {
         let Reply::Refused { request, .. } = reply else { return true };
         if matches!(request.body, Body::Write(_) | Body::Read(_) | Body::Chunk(_)) {
@@ -67,10 +69,10 @@ impl Migration {
             let records = state.log.history.iter().flatten();
             Arc::new(records.flat_map(|record| fresh.clone().handle(record, &event)).collect())
         });
-        outputs.iter().any(|output| !state.offers.has(output))
+        outputs.iter().any(|output| !state.enabled.has(output))
     }
 
-    /// Every chunk that a source hands out at this moment.
+    /// Every chunk that a source exports in its present state.
     pub(super) fn exports(
         &self,
         sink: &Shared<Sink>,

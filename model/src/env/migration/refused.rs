@@ -1,15 +1,15 @@
-//! Marks of what sinks refuse and repeat.
+//! Marks for requests that sinks refuse.
 
 use super::client::{by_fence, sink_of};
 use super::effect::{Delivery, write_in};
 use super::enabled::is_stale;
 use super::mark::Mark;
-use super::step::Next;
+use super::step::NextState;
 use super::{Held, Leaving, Message, SINKS};
 use cutover::core::fence::{Body, Refusal, Reply, Request, Write};
 use cutover::core::migration::PartitionRecord;
 
-impl Next<'_> {
+impl NextState<'_> {
     pub(super) fn mark_repeated(&mut self, at: usize, write: Write) {
         let applied_now = self.sinks[at].data.len() > self.before.sinks[at].data.len();
         let same = |message: &&Message| write_in(message).is_some_and(|other| other.id == write.id);
@@ -27,7 +27,7 @@ impl Next<'_> {
             return;
         };
         let there = self.before.sinks[other].clone();
-        let effect = self.world.effect(&there, &message, Delivery::Arrives, None);
+        let effect = self.env.effect(&there, &message, Delivery::Arrives, None);
         let sealed = |held: &Held| {
             let Leaving::Reply(Reply::Refused { refusal, .. }) = &held.output else { return false };
             matches!(refusal, Refusal::Sealed { .. })
@@ -43,7 +43,7 @@ impl Next<'_> {
     }
 }
 
-/// The places that a refusal stands for, as a set.
+/// The marks that a refusal reaches, as a set of bits.
 pub(super) fn refusal_marks(record: Option<&PartitionRecord>, request: &Request, refusal: &Refusal) -> u64 {
     let bit = |reached: bool, mark: Mark| if reached { 1 << (mark as u8) } else { 0 };
     match &request.body {

@@ -1,10 +1,10 @@
-//! Sinks: delivering to them, performing what they do, and what crashes take away.
+//! Sinks: deliveries, outputs that leave them, crashes and lost disks.
 
 use super::client::{matters, sink_of};
 use super::effect::Delivery;
 use super::mark::Mark;
 use super::parts::add;
-use super::step::{Done, Next, feed, now};
+use super::step::{Done, NextState, feed, now};
 use super::{Fresh, Held, Leaving, Message, Reader, SINKS, Sink, text};
 use cutover::core::fence::{Body, Config, Fence, Reply, Write};
 use cutover::core::gate::{self, Consistency};
@@ -14,9 +14,9 @@ use cutover::core::migration::PartitionRecord;
 use cutover::core::placement::PartitionState;
 use std::sync::Arc;
 
-impl Next<'_> {
+impl NextState<'_> {
     pub(super) fn request(&mut self, offer: usize, misroute: bool) -> Done {
-        let message = self.before.offers.requests.get(offer)?.clone();
+        let message = self.before.enabled.requests.get(offer)?.clone();
         let at = sink_of(message.store)?;
         let at = if misroute { 1 - at } else { at };
         self.deliver(at, &message, Delivery::Arrives)
@@ -27,11 +27,11 @@ impl Next<'_> {
         self.deliver(sink_of(message.store)?, &message, Delivery::Arrives)
     }
 
-    /// Delivers to a sink, and lets out what leaves it.
+    /// Delivers a request to a sink and releases the outputs that need not wait.
     pub(super) fn deliver(&mut self, at: usize, message: &Message, delivery: Delivery) -> Done {
         let before = self.before.sinks.get(at)?.clone();
-        let effect = self.world.effect(&before, message, delivery, self.reading);
-        for line in &effect.said {
+        let effect = self.env.effect(&before, message, delivery, self.reading);
+        for line in &effect.lines {
             self.say(|| line.clone());
         }
         if let Some(write) = effect.wrote {
@@ -56,7 +56,7 @@ impl Next<'_> {
         Some(())
     }
 
-    /// A client write that takes effect is judged at that moment.
+    /// Judges a client's write at the moment when it takes effect.
     fn judge_write(&mut self, sink: &Sink, write: Write) {
         let record = self.log.current().cloned();
         let (store, fences) = (sink.fence.config().store, sink.fence.durable());
@@ -67,7 +67,7 @@ impl Next<'_> {
         feed(&mut self.monitor, &mut self.findings, &fact);
     }
 
-    /// A read is judged where it is served; what it returns, once it has left the sink.
+    /// Judges a read at the moment when the sink serves it. The value is judged when it leaves the sink.
     fn judge_read(&mut self, reader: u8, sink: &Sink) {
         let Some((resolved, token)) = self.reading_of(reader) else { return };
         let fact = ReadServed {
@@ -83,7 +83,7 @@ impl Next<'_> {
         self.monitor.judge(&Fact::ReadServed(fact), &mut self.findings);
     }
 
-    /// The record that a reader resolved last, and the token that its read carries.
+    /// The record at which a reader resolved last, and the token that its read carries.
     fn reading_of(&self, reader: u8) -> Option<(Arc<PartitionRecord>, Epoch)> {
         let (revision, request) = self.clients.readers.get(usize::from(reader))?.sent.as_ref()?;
         let Body::Read(read) = request.body else { return None };
@@ -117,8 +117,8 @@ impl Next<'_> {
         }
         self.say(|| format!("serves the read: {}", value.map_or("nothing".to_owned(), |id| id.to_string())));
         let done = busy.done + 1;
-        let next = if done < self.world.bounds.reads_each {
-            self.world.reader(done)
+        let next = if done < self.env.bounds.reads_each {
+            self.env.reader(done)
         } else {
             Reader { operation, sent: None, done, fresh: Fresh::Unasked }
         };
@@ -147,7 +147,7 @@ impl Next<'_> {
         }
     }
 
-    /// A statement is judged when it leaves.
+    /// Judges a statement of a sink when it leaves the sink.
     fn state(&mut self, at: usize, held: &Held) {
         let statement = match &held.output {
             Leaving::Value { value, .. } => Statement::Read(*value),
@@ -156,11 +156,11 @@ impl Next<'_> {
                 Statement::Handed(chunk)
             }
             Leaving::Reply(reply) => match reply {
-                Reply::Prepared(said) => Statement::Prepared(said),
-                Reply::Sealed(said) => Statement::Sealed(said),
-                Reply::Evidence(said) => Statement::Evidence(said),
-                Reply::Watermark(said) => Statement::Watermark(said),
-                Reply::Dropped(said) => Statement::Dropped(said),
+                Reply::Prepared(statement) => Statement::Prepared(statement),
+                Reply::Sealed(statement) => Statement::Sealed(statement),
+                Reply::Evidence(statement) => Statement::Evidence(statement),
+                Reply::Watermark(statement) => Statement::Watermark(statement),
+                Reply::Dropped(statement) => Statement::Dropped(statement),
                 Reply::Applied { write, .. } => Statement::Applied(*write),
                 Reply::ChunkTaken(_) | Reply::Refused { .. } => return,
             },
@@ -180,8 +180,8 @@ impl Next<'_> {
             }
             Reply::Refused { request, refusal } => {
                 self.mark_refused(request, refusal);
-                if self.world.concerns_controllers(self.before, reply) {
-                    add(&mut self.said.edit().replies, reply.clone());
+                if self.env.concerns_controllers(self.before, reply) {
+                    add(&mut self.control.edit().replies, reply.clone());
                 }
                 if matters(&self.clients, reply) {
                     add(&mut self.net.edit().answers, reply.clone());
@@ -190,17 +190,17 @@ impl Next<'_> {
             Reply::ChunkTaken(_) => {}
             Reply::Dropped(_) => {
                 self.mark(Mark::Dropped);
-                add(&mut self.said.edit().replies, reply.clone());
+                add(&mut self.control.edit().replies, reply.clone());
             }
             Reply::Prepared(_) | Reply::Sealed(_) | Reply::Evidence(_) | Reply::Watermark(_) => {
-                if self.said.replies.binary_search(reply).is_err() {
-                    add(&mut self.said.edit().replies, reply.clone());
+                if self.control.replies.binary_search(reply).is_err() {
+                    add(&mut self.control.edit().replies, reply.clone());
                 }
             }
         }
     }
 
-    /// The mover has read whatever each source would hand out, for every migration so far.
+    /// Adds every chunk that a source would export, for every migration so far: the mover may have read it.
     pub(super) fn mover(&mut self) {
         if !self.moved_sinks_or_log() {
             return;
@@ -217,9 +217,9 @@ impl Next<'_> {
             let Some((at, sink)) = sink_of(from).and_then(|at| Some((at, self.sinks.get(at)?))) else {
                 continue;
             };
-            let sink = sink.share(self.world);
+            let sink = sink.share(self.env);
             let copy = sink.fence.durable().newest();
-            for message in self.world.exports(&sink, migration, to).iter() {
+            for message in self.env.exports(&sink, migration, to).iter() {
                 if self.net.chunks.binary_search(message).is_err() {
                     self.release(at, &Held { copy, output: Leaving::Chunk(message.clone()) });
                 }
@@ -260,8 +260,9 @@ impl Next<'_> {
         Some(())
     }
 
-    /// Outside the fault model: the owner, whose data nobody else has, and a target whose evidence for the cutover in
-    /// flight has been given; a statement is durable wherever the store could fail over to.
+    /// Replaces a sink by an empty one in a new incarnation. Two cases are outside the fault model: the owner,
+    /// whose data exists nowhere else, and a target that has given evidence for the current cutover, because a
+    /// statement counts as durable on everything that a store could fail over to.
     pub(super) fn wipe(&mut self, at: usize) -> Done {
         let store = *SINKS.get(at)?;
         let before = self.before.sinks.get(at)?.clone();
@@ -273,11 +274,11 @@ impl Next<'_> {
             matches!(reply, Reply::Evidence(said)
                 if said.migration() == record.migration && said.epoch() == record.epoch)
         };
-        if self.said.replies.iter().any(vouched) || before.fence.durable().copy().is_none() {
+        if self.control.replies.iter().any(vouched) || before.fence.durable().copy().is_none() {
             return None;
         }
         let Config { incarnation, .. } = *before.fence.config();
-        let mut sink = self.world.empty_sink(store, incarnation.next());
+        let mut sink = self.env.empty_sink(store, incarnation.next());
         sink.fence = Fence::returned(*sink.fence.config(), record.epoch, record.migration);
         sink.sync();
         self.sinks.get_mut(at)?.replace(sink);

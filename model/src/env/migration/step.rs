@@ -1,7 +1,7 @@
-//! One step: a state and a choice give the next state, what it broke and what it said.
+//! Applies an action to a state, and reports violations, marks and a transcript.
 
 use super::effect::Delivery;
-use super::enabled::{Commit, Replies};
+use super::enabled::{Commit, ControlMessages};
 use super::mark::Mark;
 use super::{Action, Clients, Controllers, Log, Migration, Net, PARTITION, Shared, Sink, Spent, State};
 use crate::protocol::Notes;
@@ -12,27 +12,27 @@ use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What a step did.
+/// The result of a step.
 pub(crate) struct Stepped {
     pub(crate) state: State,
-    pub(crate) said: Vec<String>,
-    /// The invariants that the step broke, as a set.
+    pub(crate) lines: Vec<String>,
+    /// The violated invariants, a bit each.
     pub(crate) broken: u32,
     pub(crate) violations: Vec<Violation>,
-    /// The places that it reached, as a set.
+    /// The marks reached, a bit each.
     pub(crate) marks: u64,
 }
 
 impl Stepped {
-    /// The next state; the rest goes into the notes.
+    /// Moves everything but the next state into `notes`.
     pub(super) fn tell(self, notes: &mut Notes) -> State {
-        let Self { state, said, broken, violations, marks } = self;
-        crate::env::tell(notes, broken, &violations, marks.into(), said);
+        let Self { state, lines, broken, violations, marks } = self;
+        crate::env::tell(notes, broken, &violations, marks.into(), lines);
         state
     }
 }
 
-/// A part of the state, copied once it is written to.
+/// A part of the state, copied on the first write.
 pub(super) struct Part<'w, T> {
     before: &'w Shared<T>,
     now: Now<T>,
@@ -75,17 +75,17 @@ impl<'w, T: Clone + Hash + Relabel> Part<'w, T> {
         self.now = Now::Own(value);
     }
 
-    /// Takes over a part that was made elsewhere.
+    /// Replaces the part by a shared one that was computed elsewhere.
     pub(super) fn adopt(&mut self, shared: &Shared<T>) {
         self.now = Now::Adopted(shared.clone());
     }
 
-    /// The part as it stands, wrapped.
-    pub(super) fn share(&self, world: &Migration) -> Shared<T> {
+    /// The part in its present form, as a shared value.
+    pub(super) fn share(&self, env: &Migration) -> Shared<T> {
         match &self.now {
             Now::Same => self.before.clone(),
             Now::Adopted(shared) => shared.clone(),
-            Now::Own(own) => world.share(own.clone()),
+            Now::Own(own) => env.share(own.clone()),
         }
     }
 
@@ -97,44 +97,45 @@ impl<'w, T: Clone + Hash + Relabel> Part<'w, T> {
         }
     }
 
-    fn finish(self, world: &Migration) -> Shared<T> {
+    fn finish(self, env: &Migration) -> Shared<T> {
         match self.now {
             Now::Same => self.before.clone(),
             Now::Adopted(shared) => shared,
-            Now::Own(own) => world.share(own),
+            Now::Own(own) => env.share(own),
         }
     }
 }
 
-/// The state that a step is building.
-pub(super) struct Next<'w> {
-    pub(super) world: &'w Migration,
+/// The next state while a step computes it.
+pub(super) struct NextState<'w> {
+    pub(super) env: &'w Migration,
     pub(super) before: &'w State,
     pub(super) log: Part<'w, Log>,
     pub(super) sinks: [Part<'w, Sink>; 2],
-    pub(super) said: Part<'w, Replies>,
+    pub(super) control: Part<'w, ControlMessages>,
     pub(super) net: Part<'w, Net>,
     pub(super) clients: Part<'w, Clients>,
     pub(super) controllers: Part<'w, Controllers>,
     pub(super) monitor: Part<'w, Monitor>,
     pub(super) spent: Spent,
     pub(super) findings: Findings,
-    /// The strong reader whose request is being delivered.
+    /// Number of the strong reader whose request is being delivered.
     pub(super) reading: Option<u8>,
     marks: u64,
     transcript: Option<Vec<String>>,
 }
 
-/// `None`: the choice changes nothing.
+/// `None` if the action changes nothing.
 pub(super) type Done = Option<()>;
 
 impl Migration {
-    /// Takes a step, with words if they are asked for; `None` if it changes nothing.
+    /// Applies an action; `None` if it changes nothing. `explain`: also produce the transcript and the facts of
+    /// violations.
     pub(crate) fn take(&self, state: &State, action: Action, explain: bool) -> Option<Stepped> {
         self.run_with(state, explain, |next| next.take(action))
     }
 
-    /// A command was committed by a log that is not here. `None`: it changes nothing.
+    /// Applies a command that the nodes of the composed environment have committed; `None` if it changes nothing.
     pub(crate) fn decide(&self, state: &State, command: &Command, explain: bool) -> Option<Stepped> {
         let mut log = (*state.log).clone();
         let outcome = log.table.apply(command);
@@ -149,9 +150,9 @@ impl Migration {
         &self,
         state: &State,
         explain: bool,
-        take: impl FnOnce(&mut Next<'_>) -> Done,
+        take: impl FnOnce(&mut NextState<'_>) -> Done,
     ) -> Option<Stepped> {
-        let mut next = Next::new(self, state, explain);
+        let mut next = NextState::new(self, state, explain);
         take(&mut next)?;
         if self.bounds.forgetful {
             next.forget();
@@ -163,23 +164,23 @@ impl Migration {
         Some(outcome)
     }
 
-    /// Takes a step that leaves no trace in the state, and returns what it broke.
+    /// Applies an action that does not change the state, and returns the violated invariants.
     pub(super) fn glance(&self, state: &State, action: Action) -> u32 {
-        let mut next = Next::new(self, state, false);
+        let mut next = NextState::new(self, state, false);
         let _ = next.take(action);
         self.reached.add(next.marks);
         next.findings.bits()
     }
 }
 
-impl<'w> Next<'w> {
-    fn new(world: &'w Migration, before: &'w State, explain: bool) -> Self {
+impl<'w> NextState<'w> {
+    fn new(env: &'w Migration, before: &'w State, explain: bool) -> Self {
         Self {
-            world,
+            env,
             before,
             log: Part::new(&before.log),
             sinks: [Part::new(&before.sinks[0]), Part::new(&before.sinks[1])],
-            said: Part::new(&before.said),
+            control: Part::new(&before.control),
             net: Part::new(&before.net),
             clients: Part::new(&before.clients),
             controllers: Part::new(&before.controllers),
@@ -205,7 +206,7 @@ impl<'w> Next<'w> {
             Action::Misroute { offer } => self.request(offer.into(), true),
             Action::MisrouteWrite { message } => {
                 let (message, _) = self.before.net.writes.get(usize::from(message))?;
-                self.misroute(message, self.world.arrival())
+                self.misroute(message, self.env.arrival())
             }
             Action::MisrouteChunk { message } => {
                 self.misroute(self.before.net.chunks.get(usize::from(message))?, Delivery::Arrives)
@@ -231,14 +232,14 @@ impl<'w> Next<'w> {
     }
 
     fn forget(&mut self) {
-        let mut said = (*self.said).clone();
-        said.forget(self.log.current().map(AsRef::as_ref));
-        if said != *self.said {
-            self.said.replace(said);
+        let mut control = (*self.control).clone();
+        control.forget(self.log.current().map(AsRef::as_ref));
+        if control != *self.control {
+            self.control.replace(control);
         }
     }
 
-    /// Notes what happened, if anybody wants to know.
+    /// Adds a line to the transcript, if there is one.
     pub(super) fn say(&mut self, line: impl FnOnce() -> String) {
         if let Some(transcript) = &mut self.transcript {
             transcript.push(line());
@@ -253,7 +254,7 @@ impl<'w> Next<'w> {
         self.marks |= bits;
     }
 
-    /// What holds, or not, of every state.
+    /// Judges the invariants that are about states, not steps.
     fn judge_now(&mut self) {
         let sinks = [now(&self.sinks[0]), now(&self.sinks[1])];
         let record = self.log.current().map(AsRef::as_ref);
@@ -261,36 +262,36 @@ impl<'w> Next<'w> {
     }
 
     fn finish(self) -> Option<Stepped> {
-        let Self { world, before, .. } = self;
-        let derived = self.log.differs() || self.said.differs() || self.controllers.differs();
+        let Self { env, before, .. } = self;
+        let derived = self.log.differs() || self.control.differs() || self.controllers.differs();
         let mut state = State {
-            log: self.log.finish(world),
-            sinks: self.sinks.map(|sink| sink.finish(world)),
-            said: self.said.finish(world),
-            net: self.net.finish(world),
-            clients: self.clients.finish(world),
-            controllers: self.controllers.finish(world),
-            monitor: self.monitor.finish(world),
+            log: self.log.finish(env),
+            sinks: self.sinks.map(|sink| sink.finish(env)),
+            control: self.control.finish(env),
+            net: self.net.finish(env),
+            clients: self.clients.finish(env),
+            controllers: self.controllers.finish(env),
+            monitor: self.monitor.finish(env),
             spent: self.spent,
-            offers: Arc::clone(&before.offers),
+            enabled: Arc::clone(&before.enabled),
             image: 0,
         };
         let broken = self.findings.bits();
         let same = broken == 0 && state.same_place(before);
         if same {
-            world.reached.add(self.marks);
+            env.reached.add(self.marks);
             self.transcript.as_ref()?;
         }
         if derived {
-            state.offers = world.offers(&state.log, &state.said, &state.controllers);
+            state.enabled = env.enabled_in(&state.log, &state.control, &state.controllers);
         }
         let violations = self.findings.violations().to_vec();
-        let said = self.transcript.unwrap_or_default();
-        (!same).then_some(Stepped { state, said, broken, violations, marks: self.marks })
+        let lines = self.transcript.unwrap_or_default();
+        (!same).then_some(Stepped { state, lines, broken, violations, marks: self.marks })
     }
 }
 
-/// Feeds a fact to the monitor, copying it only if the fact matters for later.
+/// Gives a fact to the monitor. The monitor is copied only if it has to remember the fact.
 pub(super) fn feed(monitor: &mut Part<'_, Monitor>, findings: &mut Findings, fact: &Fact<'_>) {
     monitor.judge(fact, findings);
     if monitor.remembers(fact) {

@@ -1,4 +1,5 @@
-//! Choices and what they did, in words. A directive names its choice; it holds no contents that replay would need.
+//! Actions and their effects as text. A directive identifies its action and contains nothing else that replay would
+//! need.
 
 use super::{Action, Migration, SINKS, State};
 use crate::protocol::Choice;
@@ -7,7 +8,7 @@ use cutover::core::fence::{Reply, Request};
 use cutover::core::migration::{Event, Output, PartitionRecord, Timer};
 
 impl Migration {
-    /// A choice in words; among the choices of one state, no two read the same.
+    /// The text of an action. Actions of one state have different texts.
     pub(super) fn in_words(&self, state: &State, action: Action) -> Option<Choice> {
         let at = |sink: u8| SINKS.get(usize::from(sink)).map(ToString::to_string);
         Some(match action {
@@ -41,11 +42,11 @@ impl Migration {
             }
             Action::Stale { revision } => Choice::new("cache", format!("read view r{revision}")),
             Action::Request { offer } => {
-                let asked = state.offers.requests.get(usize::from(offer))?;
+                let asked = state.enabled.requests.get(usize::from(offer))?;
                 Choice::new(asked.store.to_string(), format!("deliver {}", request(asked)))
             }
             Action::Misroute { offer } => {
-                let asked = state.offers.requests.get(usize::from(offer))?;
+                let asked = state.enabled.requests.get(usize::from(offer))?;
                 let wrong = SINKS.iter().find(|sink| **sink != asked.store)?;
                 let text = format!("deliver {} meant for {}", request(asked), asked.store);
                 Choice::fault(wrong.to_string(), text)
@@ -53,7 +54,7 @@ impl Migration {
             Action::MisrouteWrite { message } => stray(&state.net.writes.get(usize::from(message))?.0)?,
             Action::MisrouteChunk { message } => stray(state.net.chunks.get(usize::from(message))?)?,
             Action::Commit { offer } => {
-                let command = state.offers.commits.get(usize::from(offer))?;
+                let command = state.enabled.commits.get(usize::from(offer))?;
                 Choice::new("log", format!("commit {}", command.command))
             }
             Action::Chunk { message } => {
@@ -65,7 +66,7 @@ impl Migration {
             Action::Wipe { sink } => Choice::fault(at(sink)?, "wipe"),
             Action::Restart { gateway } => Choice::fault(format!("gw{}", gateway + 1), "restart"),
             Action::Controller { offer } => {
-                let (name, revision, event) = state.offers.steps.get(usize::from(offer))?;
+                let (name, revision, event) = state.enabled.steps.get(usize::from(offer))?;
                 Choice::new(format!("c{name}"), format!("{} record r{revision}", self::event(event)))
             }
             Action::Replace { controller } => Choice::fault(format!("c{controller}"), "restart"),
@@ -80,7 +81,7 @@ impl Migration {
     }
 }
 
-/// A message at the store that it is not meant for.
+/// The text of a message that arrives at the wrong sink.
 fn stray(message: &super::Message) -> Option<Choice> {
     let wrong = SINKS.iter().find(|sink| **sink != message.store)?;
     let text = format!("deliver {} meant for {}", request(message), message.store);
@@ -95,7 +96,7 @@ fn written(gateway: &super::Gateway) -> String {
     }
 }
 
-/// What a controller does.
+/// The text of a controller's output.
 #[must_use]
 pub fn controller_output(output: &Output) -> String {
     match output {
@@ -124,19 +125,19 @@ fn event(event: &Event) -> String {
     }
 }
 
-/// A request, without its address.
+/// The text of a request, without its destination.
 #[must_use]
 pub fn request(request: &Request) -> String {
     request.to_string()
 }
 
-/// An answer.
+/// The text of a reply.
 #[must_use]
 pub fn reply(reply: &Reply) -> String {
     reply.to_string()
 }
 
-/// A record in a word.
+/// The text of a record's state.
 #[must_use]
 pub fn record(record: Option<&PartitionRecord>) -> String {
     record.map_or_else(|| "gone".to_owned(), ToString::to_string)

@@ -1,18 +1,18 @@
-//! Time, where a scope has it.
+//! The clock of `timed` scopes.
 //!
-//! The world's clock ticks. A write under way grows older with each tick, and one that is older than D can no longer
-//! take effect: that is the assumption of the `timed` guarantee, and `--pauses unbounded` takes it away. A
-//! controller's clock counts the same ticks, and may gain a few. A tick is the least time that anything can tell
-//! apart: one tick of the policy's milliseconds, here.
+//! The environment's clock ticks. Each tick makes the writes in flight older, and a write older than D ticks can no
+//! longer take effect. That is the assumption of the `timed` guarantee; `--pauses unbounded` removes it. A
+//! controller's clock counts the same ticks and may run ahead by a few. A tick is the smallest duration that can
+//! make a difference; it stands for one millisecond of the policy.
 
 use super::Timed;
 use super::mark::Mark;
-use super::step::{Done, Next};
+use super::step::{Done, NextState};
 use super::{Action, Migration, State};
 use cutover::core::migration::Timer;
 
 impl Migration {
-    /// How many ticks of its clock a controller's timer runs.
+    /// How many ticks of its controller's clock a timer runs.
     pub(super) fn duration(&self, timer: &Timer) -> u64 {
         let set = self.bounds.timed.and_then(|timed| timed.barrier_ticks);
         match (timer, set) {
@@ -45,9 +45,9 @@ impl Migration {
     }
 }
 
-impl Next<'_> {
+impl NextState<'_> {
     pub(super) fn tick(&mut self) -> Done {
-        let timed = self.world.bounds.timed?;
+        let timed = self.env.bounds.timed?;
         if let Some(limit) = timed.effect_ticks {
             let writes = &mut self.net.edit().writes;
             let before = writes.len();
@@ -76,10 +76,10 @@ impl Next<'_> {
     }
 
     fn count(&mut self, name: usize) {
-        let world = self.world;
+        let env = self.env;
         if let Some(manager) = self.controllers.edit().machines.get_mut(name) {
             for (timer, counted) in &mut manager.timers {
-                *counted = (*counted + 1).min(world.duration(timer));
+                *counted = (*counted + 1).min(env.duration(timer));
             }
         }
     }

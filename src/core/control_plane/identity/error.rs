@@ -1,122 +1,123 @@
-//! Why a text is not the subject of a voter.
+//! Why a text is not a valid identity.
 
 use core::fmt;
 use thiserror::Error;
 
-/// Bytes of the canonical form, at most, so that an identity fits into a log entry several times.
+/// The longest canonical form, in bytes: an identity must fit into a log entry several times.
 pub(super) const BYTES_MAX: u32 = 256;
-/// RDNs of a subject, at most.
+/// The most RDNs in a subject.
 pub(super) const RDNS_MAX: u32 = 16;
-/// Bytes that are read, at most: eight for each canonical one, as many as a `UniversalString` in hex takes.
+/// The longest input, in bytes: eight times the canonical limit, which is what a `UniversalString` in hex
+/// needs.
 pub(super) const WRITTEN_BYTES_MAX: u32 = 8 * BYTES_MAX;
 
-/// A text is not the subject of a voter. Places are bytes from the beginning of the text, from 0.
+/// Why a text is not the subject of a voter. Offsets are in bytes of the text, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Error)]
 pub enum IdentityError {
-    /// Nothing, or nothing but spaces.
+    /// The text is empty or has only spaces.
     #[error("the subject is empty, a name with one CN is expected")]
     Empty,
-    /// Longer than anything that is read.
+    /// The input is longer than [`WRITTEN_BYTES_MAX`](super::ClusterVoterIdentity::WRITTEN_BYTES_MAX).
     #[error("the subject is written in {have} bytes, at most {} are read", WRITTEN_BYTES_MAX)]
     WrittenTooLong {
-        /// Its length.
+        /// The length in bytes.
         have: u32,
     },
-    /// Too long once it is canonical.
+    /// The canonical form is longer than [`BYTES_MAX`](super::ClusterVoterIdentity::BYTES_MAX).
     #[error("the canonical subject has {have} bytes, at most {} are allowed", BYTES_MAX)]
     TooLong {
-        /// Its length.
+        /// The length in bytes.
         have: u32,
     },
-    /// Too many RDNs.
+    /// The subject has more than [`RDNS_MAX`](super::ClusterVoterIdentity::RDNS_MAX) RDNs.
     #[error("the subject has {have} RDNs, at most {} are allowed", RDNS_MAX)]
     TooManyRdns {
-        /// How many.
+        /// The number of RDNs.
         have: u32,
     },
     /// The text is not UTF-8, before or after its hex pairs are decoded.
     #[error("byte {at}: found {byte:#04x}, expected UTF-8")]
     NotUtf8 {
-        /// Where the first wrong byte is written.
+        /// The offset of the first wrong byte, or of the hex pair that encodes it.
         at: u32,
-        /// That byte.
+        /// The wrong byte.
         byte: u8,
     },
-    /// Not the grammar of RFC 4514.
+    /// The text violates the grammar of RFC 4514.
     #[error("byte {at}: found {}, expected {expected}", Found(*found))]
     Malformed {
-        /// Where.
+        /// The offset.
         at: u32,
         /// The character found; `None` at the end.
         found: Option<char>,
-        /// What may stand there.
+        /// What the grammar allows there.
         expected: &'static str,
     },
-    /// A control character in a value, NUL among them.
+    /// A value has a control character, such as NUL.
     #[error("byte {at}: found the control character U+{code:04X}, expected none")]
     Control {
-        /// Where it is written.
+        /// The offset of the character.
         at: u32,
-        /// Its code point.
+        /// The character's code point.
         code: u32,
     },
-    /// A character in a value that does not show, or not as what it is.
+    /// A value has a character that is invisible or is displayed as another.
     #[error("byte {at}: found U+{code:04X}, expected characters that can be seen")]
     Unseen {
-        /// Where it is written.
+        /// The offset of the character.
         at: u32,
-        /// Its code point.
+        /// The character's code point.
         code: u32,
     },
-    /// The bytes behind `#` are not one value in DER.
+    /// The bytes after `#` are not a single DER value.
     #[error(
         "byte {at}: found {have} bytes behind `#`, expected a tag below 31, a shortest length, and as many bytes"
     )]
     NotDer {
-        /// Where the `#` is.
+        /// The offset of the `#`.
         at: u32,
-        /// How many bytes there are.
+        /// The number of bytes after it.
         have: u32,
     },
-    /// The value behind `#` says that it is a text, and is not.
+    /// The value after `#` has a string type, but its bytes are not valid for it.
     #[error("byte {at}: found a value of ASN.1 type {tag:#04x} that is no text, expected one")]
     NotText {
-        /// Where the `#` is.
+        /// The offset of the `#`.
         at: u32,
-        /// The type that it claims.
+        /// The ASN.1 tag of the value.
         tag: u8,
     },
-    /// No CN.
+    /// The subject has no CN.
     #[error("the subject has no CN, exactly one is expected")]
     NoCommonName,
-    /// Several CNs, in one RDN or in several.
+    /// The subject has several CNs, in one RDN or in several.
     #[error("the subject has {have} CNs, exactly one is expected")]
     SeveralCommonNames {
-        /// How many.
+        /// The number of CNs.
         have: u32,
     },
-    /// A CN of nothing, or of nothing but spaces.
+    /// The CN is empty or has only spaces.
     #[error("byte {at}: the CN is empty, at least one visible character is expected")]
     EmptyCommonName {
-        /// Where its value is, or would be.
+        /// The offset of the CN's value.
         at: u32,
     },
-    /// A CN of a type whose characters are not known.
+    /// The CN has an ASN.1 type whose character set is not known.
     #[error("byte {at}: the CN has ASN.1 type {tag:#04x}, a string of a part of Unicode is expected")]
     UnreadableCommonName {
-        /// Where the `#` is.
+        /// The offset of the `#`.
         at: u32,
-        /// Its type.
+        /// The ASN.1 tag of the value.
         tag: u8,
     },
 }
 
-/// Lengths and places beyond any bound are as good as the largest.
+/// Converts a length or offset. Values above any limit are saturated.
 pub(super) fn count(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
-/// The character at a place, as a message shows it.
+/// The character found at an offset, for a message.
 struct Found(Option<char>);
 
 impl fmt::Display for Found {

@@ -12,8 +12,8 @@ use core::str::Chars;
 /// The canonical name of the attribute that names a voter.
 pub(super) const COMMON_NAME: &str = "CN";
 
-/// The attribute types of RFC 4514 section 3, and what else they go by: their OID, and their long names in RFC 4519
-/// or X.520. Without the long names, `commonName=b,CN=a` would hold two CNs and pass for one.
+/// The attribute types of RFC 4514 section 3 with their aliases: the OID, and the long name in RFC 4519 or
+/// X.520. Without the long names, `commonName=b,CN=a` would have two CNs and be accepted.
 const TYPES: [(&str, &[&str]); 9] = [
     (COMMON_NAME, &["2.5.4.3", "COMMONNAME"]),
     ("L", &["2.5.4.7", "LOCALITYNAME"]),
@@ -26,17 +26,17 @@ const TYPES: [(&str, &[&str]); 9] = [
     ("UID", &["0.9.2342.19200300.100.1.1", "USERID"]),
 ];
 
-/// One type and its value.
+/// An attribute type with its value.
 pub(super) struct Attribute {
-    /// The type's canonical name, or its OID.
+    /// The canonical name of the type, or its OID.
     pub(super) name: String,
-    /// The value.
+    /// The parsed value.
     pub(super) value: Value,
-    /// Where the value is written.
+    /// The offset of the value in the text.
     pub(super) at: usize,
 }
 
-/// The RDNs of a subject in the order in which they are written; each has an attribute or more.
+/// Parses a subject: its RDNs in the given order, each with at least one attribute.
 pub(super) fn subject(text: &str) -> Result<Vec<Vec<Attribute>>, IdentityError> {
     let mut reader = Reader { text, rest: text.chars() };
     let mut rdns = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn subject(text: &str) -> Result<Vec<Vec<Attribute>>, IdentityError> 
     }
 }
 
-/// A text, and how far it was read.
+/// Reads a text character by character.
 struct Reader<'a> {
     text: &'a str,
     rest: Chars<'a>,
@@ -75,14 +75,14 @@ impl Reader<'_> {
         IdentityError::Malformed { at: count(self.at()), found: self.peek(), expected }
     }
 
-    /// Takes the next character if it is wanted.
+    /// Consumes the next character if it is accepted.
     fn take(&mut self, wanted: impl Fn(char) -> bool) -> Option<char> {
         let next = self.peek().filter(|next| wanted(*next))?;
         self.rest.next();
         Some(next)
     }
 
-    /// Takes characters as long as they are wanted.
+    /// Consumes characters while they are accepted.
     fn take_all(&mut self, into: &mut String, wanted: impl Fn(char) -> bool) {
         while let Some(next) = self.take(&wanted) {
             into.push(next);
@@ -93,7 +93,7 @@ impl Reader<'_> {
         while self.take(|next| next == ' ').is_some() {}
     }
 
-    /// `attributeType EQUALS attributeValue`, with the spaces around.
+    /// Parses `attributeType EQUALS attributeValue`, with spaces around each.
     fn attribute(&mut self) -> Result<Attribute, IdentityError> {
         self.skip_spaces();
         let name = match self.peek() {
@@ -118,7 +118,7 @@ impl Reader<'_> {
         canonical_type(&written)
     }
 
-    /// Numbers between dots. A `0` is a number of its own; a digit behind it is not expected by anyone.
+    /// Parses an OID: numbers between dots, without leading zeros.
     fn oid(&mut self) -> Result<String, IdentityError> {
         let mut written = String::new();
         loop {
@@ -134,7 +134,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `SHARP 1*hexpair`, behind the `#`, which is at `sharp`.
+    /// Parses `1*hexpair` after the `#` at offset `sharp`.
     fn hex_string(&mut self, sharp: usize) -> Result<Value, IdentityError> {
         let mut bytes = vec![self.hex_pair("two hex digits")?];
         while self.peek().is_some_and(|next| next.is_ascii_hexdigit()) {
@@ -144,9 +144,9 @@ impl Reader<'_> {
         Value::from_der(bytes, sharp)
     }
 
-    /// `string`: up to a `,`, a `+` or the end, without the spaces there that are not escaped.
+    /// Parses a `string`, up to a `,`, a `+` or the end. Unescaped spaces at its end are dropped.
     fn string(&mut self) -> Result<Value, IdentityError> {
-        // Each byte with the place where it is written, for messages.
+        // Each byte with the offset where it is written, for messages.
         let mut bytes: Vec<(u8, usize)> = Vec::new();
         let mut kept = 0;
         loop {
@@ -172,7 +172,7 @@ impl Reader<'_> {
         Value::from_utf8(&bytes)
     }
 
-    /// The text after a `\`: one of the characters that may be escaped as they are, or a hex pair.
+    /// Parses what follows a `\`: a character that may be escaped, or a hex pair.
     fn escaped(&mut self) -> Result<u8, IdentityError> {
         let plain = self.take(|next| " \"#+,;<=>\\".contains(next));
         match plain.and_then(|plain| u8::try_from(plain).ok()) {
@@ -195,7 +195,7 @@ impl Reader<'_> {
     }
 }
 
-/// Types are compared without case (RFC 4512 section 1.4), and those of the table whatever they go by.
+/// The canonical name of a type. Types are compared without case (RFC 4512 section 1.4).
 fn canonical_type(written: &str) -> String {
     let upper = written.to_ascii_uppercase();
     let known = TYPES.iter().find(|(name, others)| *name == upper || others.contains(&upper.as_str()));

@@ -1,7 +1,7 @@
-//! Why a history is not linearizable: the first answer that no order explains together with all before it.
+//! Explains why a history is not linearizable, by the first answer that no order explains together with all earlier answers.
 //!
-//! If a history is linearizable, so is what was there of it at any earlier time, with the answers that came later still
-//! open. So the first answer that cannot be is found by halving, and everything before it has an order to show.
+//! If a history is linearizable, so is each of its prefixes in time, with the later answers still open. So binary search finds the
+//! first answer that makes a prefix fail, and the prefix before it has an order that can be shown.
 
 use super::operation::Operation;
 use super::revisions::Clash;
@@ -14,7 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// The number of operations of the order that are shown.
+/// How many operations at the end of that order are shown.
 const TAIL: usize = 8;
 
 /// An order of the operations before the first answer that no order explains.
@@ -24,7 +24,7 @@ struct Before {
     records: Vec<String>,
 }
 
-/// A partition without an order, explained.
+/// The failure for a partition whose operations have no order.
 pub(super) fn no_order(
     partition: PartitionId,
     own: &[(usize, &Operation)],
@@ -56,7 +56,7 @@ pub(super) fn no_order(
         None => "no answer came before it, and no record is there yet".to_owned(),
     };
     let lines = lines(own, &before, stuck);
-    Failure { partition, found: said(operations, stuck), against, lines }
+    Failure { partition, found: shown(operations, stuck), against, lines }
 }
 
 fn lines(own: &[(usize, &Operation)], before: &Before, stuck: usize) -> Vec<Line> {
@@ -87,7 +87,8 @@ fn lines(own: &[(usize, &Operation)], before: &Before, stuck: usize) -> Vec<Line
     lines
 }
 
-/// An order of everything invoked before the last of these answers, with no other answers received.
+/// An order of the operations invoked before the last of these answers, as if no other answers had come yet. `None` if there is
+/// none, or the budget is used up.
 fn order_of(
     partition: PartitionId,
     own: &[(usize, &Operation)],
@@ -116,19 +117,19 @@ fn order_of(
     Some(Before { order, records })
 }
 
-/// Two reads that contradict each other, explained.
+/// The failure for two reads whose revisions contradict each other.
 pub(super) fn revisions(operations: &[Operation], clash: &Clash) -> Failure {
     let bare = |operation: usize, role| Line { operation, role, state: None };
     let partition = operations.get(clash.second).map_or(PartitionId(0), |operation| operation.partition);
     Failure {
         partition,
-        found: said(operations, clash.second),
-        against: format!("{}: {}", said(operations, clash.first), clash.why),
+        found: shown(operations, clash.second),
+        against: format!("{}: {}", shown(operations, clash.first), clash.why),
         lines: vec![bare(clash.first, Role::Placed), bare(clash.second, Role::Stuck)],
     }
 }
 
-fn said(operations: &[Operation], at: usize) -> String {
+fn shown(operations: &[Operation], at: usize) -> String {
     let Some(operation) = operations.get(at) else { return String::new() };
     let Operation { client, invoked, partition, .. } = operation;
     let completed = operation.completed.map_or_else(|| "never".to_owned(), |time| time.to_string());

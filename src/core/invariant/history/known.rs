@@ -1,5 +1,5 @@
-//! The numbers that a partition's history reveals and that other partitions share: the epochs of its creations, and the
-//! ids of its migrations.
+//! The numbers that one partition's history reveals, of those that all partitions share: epochs of creations,
+//! and ids of migrations.
 
 use super::operation::{Answer, Invocation, Operation, Seen};
 use crate::core::fence::Dropped;
@@ -9,18 +9,19 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// The numbers in one partition's history.
+/// The epochs and ids that occur in one partition's history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Known {
     /// Epochs that an answer gives for the partition.
     epochs: BTreeSet<Epoch>,
     /// The id that an answer gives for the record at an epoch.
     ids: BTreeMap<Epoch, MigrationId>,
-    /// Epochs that commands expect.
+    /// Epochs that commands of the history expect.
     expected: BTreeSet<Epoch>,
-    /// All ids that occur.
+    /// All ids that occur in the history.
     named: BTreeSet<MigrationId>,
-    /// Ids that statements of dropped copies name: the only ones that ids are ordered against.
+    /// Ids in statements of dropped copies. The table compares ids with these by order, with others only for
+    /// equality.
     dropped: BTreeSet<MigrationId>,
 }
 
@@ -53,7 +54,8 @@ impl Known {
         self.at(record.expected());
         self.named.extend(record.old_copies.iter().map(|old| old.copy));
         let Some(placed) = record.placed else { return };
-        // The owner's copy was made by what made it the owner, and a migration keeps its id from draining on.
+        // The owner's copy was made by the migration that made it the owner, and a migration keeps its id
+        // from draining on.
         self.at(Expected { migration: placed.copy, epoch: placed.owned_since });
         if let Some(facts) = placed.cutover {
             self.at(Expected { migration: record.migration, epoch: facts.draining });
@@ -92,7 +94,7 @@ impl Known {
         }
     }
 
-    /// The epochs that a creation can have, above everything that the partition had.
+    /// The epochs that a creation can have, above every earlier epoch of the partition (`floor`).
     pub(super) fn creations(&self, floor: Epoch) -> Vec<Epoch> {
         let next = self.epochs.range(floor.next()..).next().copied();
         let below = next.unwrap_or(Epoch(u64::MAX));
@@ -101,7 +103,7 @@ impl Known {
             epochs.extend(self.expected.range(floor.next()..below));
         }
         if next.is_none() {
-            // No command names it, so any number will do.
+            // No command expects it, so any number that is not expected will do.
             epochs.extend((floor.next().0..).map(Epoch).find(|epoch| !self.expected.contains(epoch)));
         }
         epochs
@@ -127,7 +129,7 @@ impl Known {
     }
 }
 
-/// The migrations that a transition names, but for the one in its expected state.
+/// A migration that a transition names outside of its expected state.
 pub(super) fn named_migration(transition: &Transition) -> Option<MigrationId> {
     match transition {
         Transition::Open { prepared, .. }

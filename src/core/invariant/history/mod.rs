@@ -1,50 +1,48 @@
-//! Judges a history of operations on the control plane: is there an order, one after the other, that explains every
-//! answer and in which nothing comes before what had ended when it began? (Linearizability, Herlihy and Wing 1990.)
+//! Judges whether a history of operations on the control plane is linearizable (Herlihy and Wing 1990): whether there is a
+//! sequential order that explains every answer, and in which an operation that ended before another began comes first.
 //!
-//! **The sequential machine is the production table**, [`PlacementTable`](crate::core::migration::PlacementTable), with one
-//! partition in it; whether that table is right is judged elsewhere. Partitions are judged apart: a history is
-//! linearizable iff its restriction to each object is, and the smaller the history, the sooner it is judged. Revisions
-//! are the exception; they are places in the log that all partitions share, and two cheap checks compare them: a read
-//! that began after another had ended returns no older one, and a later record of a partition was seen at higher ones
-//! only. Among reads of one record neither check leaves anything open, so they need no place in the search.
+//! **The sequential specification is the production table**, [`PlacementTable`](crate::core::migration::PlacementTable), with
+//! one partition in it. Whether that table is right is judged by other invariants. Partitions are judged separately, since a
+//! history is linearizable iff its restriction to each object is, and short histories are judged sooner. Revisions are the
+//! exception: they are log indexes, which all partitions share. Two checks compare them: a read that began after another
+//! had ended returns no older revision, and a later record of a partition is seen at higher revisions only. Reads of one
+//! record that pass both checks can be ordered by revision, so the search need not place them by it.
 //!
-//! A history must hold everything that may change its partitions, whoever asked for it: clients, operators, and the
-//! nodes' own controllers. Then a history of a correct system passes, and one that passes has an order that the table
-//! has replayed.
+//! A history must contain every operation that may change its partitions: those of clients, operators, and the nodes' own
+//! controllers. Then every history of a correct system passes, and for a history that passes, the table has replayed an
+//! order.
 //!
-//! **Numbers that partitions share.** A creation and a migration take the next id of a counter that all partitions
-//! share, and a creation takes an epoch above every epoch of every partition that is gone. One partition's history does
-//! not determine these, so the machine here may take any number that the shared counters can have reached:
-//! - an id above all earlier ids of the partition, a first epoch above all earlier epochs of the partition. Every such
-//!   choice is one that some behaviour of the other partitions brings about (`raise_floor` stands for them), so an
-//!   order found is an order of the whole table's machine. Equal numbers at two partitions would go unseen;
-//! - and no choice that matters is left out, though only a few are tried. An epoch of a partition has one id for ever,
-//!   so where any answer names the id at the new epoch, that is the one. Otherwise the table only asks whether an id
-//!   equals one that a command or an answer names, or how it compares with one that a dropped copy's statement names.
-//!   So each *named* id in the range is tried, up to the id that is known of the next epoch (ids rise with epochs), and
-//!   one *unnamed* id for each gap between dropped ones; the lowest, which leaves most room for those after it. For the
-//!   first epoch of a creation likewise: the next epoch that the partition is known to have had, or one that a command
-//!   expects (nothing changes a record without expecting its epoch, and an epoch known later can only be reached by
-//!   changes), or, if none is known any more, one that nobody names.
+//! **Numbers that partitions share.** A creation and a migration take the next id of a counter that all partitions share, and
+//! a creation takes an epoch above every epoch of every deleted partition. The history of one partition does not determine
+//! these numbers, so the specification may choose any number that the shared counters can have reached:
+//! - Every choice is possible. It is an id above all earlier ids of the partition, or a first epoch above all its earlier
+//!   epochs, and some behaviour of the other partitions leads to it (`raise_floor` represents that behaviour). So an order
+//!   that is found is an order of the whole table. Equal numbers in two partitions are not detected.
+//! - Few choices are tried, and none that matters is left out. An epoch of a partition has one id for ever, so if an answer
+//!   gives the id at the new epoch, that id is used. Otherwise the table only compares ids: for equality with ids in commands
+//!   and answers, for order with ids in the statements of dropped copies. So each id in the range that is *named* is tried, up to the
+//!   known id of the next epoch (ids increase with epochs), and one id that is *not named* for each gap between dropped ones:
+//!   the lowest, which leaves the most room for later ids. The first epoch of a creation is treated likewise. It is the next epoch
+//!   that the partition is known to have had, or one that a command expects (a record changes only by commands that expect
+//!   its epoch, so a later known epoch is only reached through these), or, if no later epoch is known, one that is not named.
 //!
-//! **Answers.** `Ok` and a refusal are committed, and the table must say the very same at that place. An
-//! *indeterminate* transition may take effect once, at any time after it was asked for, even long after the client gave
-//! up, or never. One that was *not committed* has no effect: if somebody sees one, that read comes from nowhere. A
-//! refusal by a cap counts what other partitions do; it is accepted wherever the table without caps would have taken
-//! the command.
+//! **Answers.** `Ok` and a refusal are committed, and the table must give the same answer at that place. An *indeterminate*
+//! transition may take effect once, at any time after its invocation (even long after the client gave up), or never. A
+//! transition that was *not committed* has no effect: a read that sees one is not explained. A refusal by a cap depends on other
+//! partitions; it is accepted wherever the table without caps would apply the command.
 //!
-//! **The search** is that of Wing and Gong (1993), with the configurations that were visited (Lowe 2017), and just in
-//! time: see `search.rs`. What keeps it small: almost every command is a compare-and-swap on an epoch that never comes
-//! back, so in any state few can change anything; what changes nothing has its place as soon as it fits; equal commands
-//! of unknown fate are interchangeable; a way on which the epoch has passed an answer that needs an earlier one is
-//! given up at once; and a configuration with fewer of those of unknown fate used up covers one with more. It may still
-//! grow beyond any bound, so it has a budget, and a budget that ends is [`Verdict::Unknown`].
+//! **The search** is that of Wing and Gong (1993), just in time and with a cache of the visited configurations (Lowe 2017); see
+//! `search.rs`. Five things keep it small. Almost every command is a compare-and-swap on an epoch that never returns, so in
+//! each state few commands can take effect. An operation that changes nothing is placed as soon as it fits. Equal commands with
+//! an unknown outcome are interchangeable. A branch is dropped when the epoch has passed one that an answer still needs. A
+//! configuration covers another one that has used more operations with an unknown outcome. The search can still grow
+//! without bound, so it has a budget, and the verdict is [`Verdict::Unknown`] when the budget is used up.
 //!
-//! **A failure** names the first answer that no order explains together with all the answers before it (`explain.rs`),
-//! and shows the end of an order of those.
+//! **A failure** names the first answer that no order explains together with all earlier answers, and shows the end of an
+//! order of those (`explain.rs`).
 //!
-//! Not judged: a history across a restore from a backup or a recovery from the loss of a quorum, which take back what
-//! was committed.
+//! Not judged: a history across a restore from a backup or a recovery from the loss of a quorum, which undo committed
+//! entries.
 
 mod explain;
 mod known;
@@ -64,14 +62,14 @@ use crate::core::ids::PartitionId;
 use alloc::collections::BTreeMap;
 use search::{Ended, Search};
 
-/// A budget for one partition: hundreds of times what fifty thousand operations on one were seen to need, two of five
-/// transitions of unknown fate among them.
+/// The default budget for one partition. Fifty thousand operations on one partition, two of five transitions with an unknown
+/// outcome, needed less than a hundredth of it.
 pub const CONFIGURATIONS: u64 = 2_000_000;
 
 /// Judges a history. The search for each partition may visit `budget` configurations.
 ///
 /// # Errors
-/// [`Malformed`], for the first operation that cannot be one.
+/// [`Malformed`], for the first operation that is not well-formed.
 pub fn judge(operations: &[Operation], budget: u64) -> Result<Judged, Malformed> {
     let mut partitions: BTreeMap<PartitionId, Vec<(usize, &Operation)>> = BTreeMap::new();
     for (at, operation) in operations.iter().enumerate() {

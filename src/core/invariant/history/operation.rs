@@ -1,4 +1,4 @@
-//! One operation on the control plane, as its client saw it.
+//! An operation on the control plane, as its client saw it.
 
 use crate::core::ids::{Epoch, PartitionId, Revision};
 use crate::core::migration::{Command, Expected, MigrationError, PartitionRecord, Transition};
@@ -9,17 +9,17 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// One operation, from its first attempt to its last answer: retries under one ticket are one operation.
+/// An operation, from its first attempt to its last answer. Retries with one ticket are one operation.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operation {
-    /// The client, for messages only.
+    /// The number of the client; used in messages only.
     pub client: u64,
     /// The partition.
     pub partition: PartitionId,
     /// When it was invoked, on one clock for all clients, or as a sequence number.
     pub invoked: u64,
-    /// When it was answered, on the same clock. `None`: never.
+    /// When it was answered, on the same clock. `None`: no answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed: Option<u64>,
     /// The request and its answer.
@@ -30,11 +30,11 @@ pub struct Operation {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Invocation {
-    /// A linearizable read that was answered, or that failed.
+    /// A linearizable read.
     Read {
-        /// The value that it returned.
+        /// The value that the read returned.
         seen: Seen,
-        /// The revision in the answer.
+        /// The revision in the answer; `None` if the read failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<Revision>,
     },
@@ -42,7 +42,7 @@ pub enum Invocation {
     Apply {
         /// The transition.
         transition: Transition,
-        /// Its outcome.
+        /// The outcome of the transition, as far as the client knows it.
         answer: Answer,
     },
 }
@@ -51,11 +51,11 @@ pub enum Invocation {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seen {
-    /// The record; a deleted partition has one as long as copies are left.
+    /// The record. A deleted partition has a record as long as copies remain.
     Record(PartitionRecord),
     /// No record.
     Nothing,
-    /// The partition has no placement; it is unknown whether copies are left.
+    /// The partition has no placement. Whether it has a record is unknown.
     Unplaced,
 }
 
@@ -63,16 +63,16 @@ pub enum Seen {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
-    /// It was applied.
+    /// The transition was applied.
     Ok {
-        /// The partition's epoch after it.
+        /// The partition's epoch after the transition.
         epoch: Epoch,
     },
-    /// It was committed, and refused when applied: nothing was changed.
+    /// The transition was committed, and refused when it was applied.
     Refused(Refusal),
-    /// It may take effect once, at any time after it was invoked, or never.
+    /// Unknown: the transition may take effect once, at any time after its invocation, or never.
     Indeterminate,
-    /// It took no effect, and never will.
+    /// The transition had no effect, and never will.
     NotCommitted,
 }
 
@@ -80,18 +80,18 @@ pub enum Answer {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
-    /// The name of the case of [`MigrationError`].
+    /// The name of the variant of [`MigrationError`].
     pub reason: String,
     /// For a stale expectation: the state of the record, if the answer gives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub have: Option<Expected>,
 }
 
-/// An operation that is not well-formed.
+/// Why an operation is not well-formed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("found {found}, expected {expected}")]
 pub struct Malformed {
-    /// Its index in the history.
+    /// The operation's index in the history.
     pub operation: usize,
     /// The value found.
     pub found: String,
@@ -100,7 +100,7 @@ pub struct Malformed {
 }
 
 impl Refusal {
-    /// The refusal as a client receives it.
+    /// The refusal that a client receives for this error.
     #[must_use]
     pub fn of(error: &MigrationError) -> Self {
         let text = format!("{error:?}");
@@ -109,7 +109,8 @@ impl Refusal {
         Self { reason, have: have(error) }
     }
 
-    /// Caps count what other partitions do as well, so one partition's history neither explains nor excludes them.
+    /// Whether it is a refusal by a cap. Caps count other partitions as well, so one partition's history
+    /// neither explains nor excludes them.
     pub(super) fn is_of_a_cap(&self, transition: &Transition) -> bool {
         match self.reason.as_str() {
             "PlacementCap" | "OverallCap" | "CopyCap" => matches!(transition, Transition::Begin { .. }),
@@ -127,8 +128,8 @@ fn have(error: &MigrationError) -> Option<Expected> {
 }
 
 impl Answer {
-    /// The answer of a [`MigrationStore`](crate::core::migration::MigrationStore). A failed backend leaves it open, unless
-    /// the caller knows that nothing was committed.
+    /// The answer for the result of a [`MigrationStore`](crate::core::migration::MigrationStore). A failed
+    /// backend leaves the outcome unknown, unless the failure says that nothing was committed.
     #[must_use]
     pub fn of(result: &Result<Epoch, MigrationError>) -> Self {
         match result {
@@ -140,7 +141,7 @@ impl Answer {
 }
 
 impl Operation {
-    /// Whether its answer can be judged.
+    /// Whether the operation has an answer that an order must explain.
     #[must_use]
     pub const fn is_answered(&self) -> bool {
         match &self.call {
@@ -150,7 +151,7 @@ impl Operation {
         }
     }
 
-    /// Whether it constrains the order: a read without an answer does not.
+    /// Whether the operation constrains the order. A read without an answer does not.
     pub(super) const fn says_something(&self) -> bool {
         match &self.call {
             Invocation::Read { .. } => self.completed.is_some(),
@@ -158,12 +159,12 @@ impl Operation {
         }
     }
 
-    /// Whether it may have taken effect.
+    /// Whether the operation may have changed the record.
     pub(super) const fn may_change(&self) -> bool {
         matches!(self.call, Invocation::Apply { answer: Answer::Ok { .. } | Answer::Indeterminate, .. })
     }
 
-    /// The same operation before its answer has come.
+    /// The same operation without its answer.
     pub(super) fn unanswered(&self) -> Self {
         let mut open = self.clone();
         open.completed = None;
@@ -173,10 +174,10 @@ impl Operation {
         open
     }
 
-    /// Checks that it is well-formed.
+    /// Checks that the operation is well-formed.
     ///
     /// # Errors
-    /// [`Malformed`], with the given place.
+    /// [`Malformed`], with the index `operation`.
     pub fn check(&self, operation: usize) -> Result<(), Malformed> {
         let refuse = |found: String, expected| Err(Malformed { operation, found, expected });
         if let Some(completed) = self.completed.filter(|completed| *completed < self.invoked) {

@@ -1,4 +1,4 @@
-//! Checks of the revisions that reads returned: indexes in one log that all partitions share.
+//! Checks of the revisions that reads returned. Revisions are indexes in the log that all partitions share.
 
 use super::operation::{Invocation, Operation, Seen};
 use crate::core::ids::{Epoch, PartitionId, Revision};
@@ -6,7 +6,7 @@ use crate::core::migration::PartitionRecord;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-/// Two reads whose answers no log explains, by their indexes in the history.
+/// Two reads that no log explains together, by their indexes in the history.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Clash {
     pub(super) first: usize,
@@ -14,12 +14,12 @@ pub(super) struct Clash {
     pub(super) why: &'static str,
 }
 
-/// Checks all reads.
+/// Finds two reads that contradict each other.
 pub(super) fn clash(operations: &[Operation]) -> Option<Clash> {
     gone_back(operations).or_else(|| out_of_order(operations))
 }
 
-/// A read that began after another had ended sees no older revision, whatever the partitions.
+/// Checks that a read which began after another one had ended returns no older revision, for all partitions.
 fn gone_back(operations: &[Operation]) -> Option<Clash> {
     let mut asked = Vec::new();
     let mut ended = Vec::new();
@@ -50,7 +50,8 @@ fn gone_back(operations: &[Operation]) -> Option<Clash> {
 /// The lowest and the highest revision at which a record was seen, with the reads.
 type Range = ((Revision, usize), (Revision, usize));
 
-/// Each change of a record has a revision of its own, so a later record was seen at higher ones only.
+/// Checks that a later record of a partition is seen at higher revisions only, since each change has its own
+/// revision.
 fn out_of_order(operations: &[Operation]) -> Option<Clash> {
     let mut ranges: BTreeMap<(PartitionId, Epoch, u32, &PartitionRecord), Range> = BTreeMap::new();
     for (at, operation) in operations.iter().enumerate() {
@@ -74,7 +75,7 @@ fn out_of_order(operations: &[Operation]) -> Option<Clash> {
     None
 }
 
-/// The progress of a record within its epoch: every change that keeps the epoch raises it.
+/// The progress of a record within its epoch. Every change that keeps the epoch increases it.
 fn progress(record: &PartitionRecord) -> u32 {
     let left = record.old_copies.iter().map(|old| 2 - u32::from(old.retiring)).sum::<u32>();
     let placed = record.placed.map_or(0, |placed| {

@@ -1,8 +1,8 @@
 //! The search for an order of one partition's operations.
 //!
-//! Events are taken in order of time. At an answer whose operation is not placed yet, one operation is chosen to be
-//! placed: that one, another that changes the record, or one with an unknown outcome. An operation that changes nothing
-//! is placed as soon as the record fits it.
+//! Events are taken in order of time. When an answer is reached whose operation is not placed yet, the search
+//! chooses an operation to place next: that one, another one that changes the record, or one with an unknown
+//! outcome. An operation that changes nothing is placed as soon as its answer fits the record.
 
 use super::known::Known;
 use super::operation::{Answer, Operation};
@@ -14,18 +14,19 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// How many operations of each class with an unknown outcome are placed, as far as it still matters.
+/// For each class of operations with an unknown outcome, how many are placed, as far as that can still
+/// matter.
 type Used = Vec<(u32, u32)>;
 
-/// A state of the search.
+/// A configuration of the search.
 #[derive(Clone)]
 struct Node {
-    /// The events already taken.
+    /// The number of events taken so far.
     event: usize,
     state: StateId,
     /// Operations invoked and not placed.
     open: Vec<Slot>,
-    /// Operations placed and not answered yet.
+    /// Operations placed whose answer has not been reached yet.
     ahead: Vec<Slot>,
     used: Used,
 }
@@ -64,7 +65,7 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// A search for an order of one partition's operations, each with its place in the whole history.
+    /// A search for an order of one partition's operations, given with their indexes in the whole history.
     pub(super) fn of(partition: PartitionId, operations: &[(usize, &'a Operation)]) -> Self {
         let known = Known::of(operations.iter().map(|(_, operation)| *operation));
         let mut spec = Spec::new(partition, known);
@@ -72,7 +73,8 @@ impl<'a> Search<'a> {
         Self { spec, timeline, visited: BTreeMap::new(), order: Vec::new(), left: 0 }
     }
 
-    /// Searches until an order is found or excluded, or the budget is used up. Returns what is left of the budget.
+    /// Searches until an order is found, all are excluded, or the budget is used up. Also returns the rest of
+    /// the budget.
     pub(super) fn run(&mut self, budget: u64) -> (Ended, u64) {
         self.left = budget;
         let ended = self.search();
@@ -120,7 +122,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Takes events until an answer is not placed; returns that one.
+    /// Takes events until an answer is reached whose operation is not placed; returns that operation.
     fn advance(&mut self, node: &mut Node) -> Option<Slot> {
         while let Some((kind, slot)) = self.timeline.event(node.event) {
             match kind {
@@ -140,7 +142,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// Whether the operation has this answer in the state and changes nothing.
+    /// Whether the operation has its answer in this state, and changes nothing.
     fn fits(&mut self, state: StateId, slot: Slot) -> bool {
         match self.timeline.wants(slot) {
             Some(Wants::Seen(seen)) => self.spec.shows(state, seen),
@@ -153,8 +155,8 @@ impl<'a> Search<'a> {
         self.order.extend(self.timeline.operation(slot).map(|operation| (operation, state)));
     }
 
-    /// Whether no visited configuration covers this one: the same event, state and placed operations, with no more of
-    /// the others used.
+    /// Whether no visited configuration covers this one. A configuration covers another one with the same
+    /// event, state and placed operations that has used as many or more operations with an unknown outcome.
     fn is_new(&mut self, node: &Node) -> bool {
         let mut ahead = node.ahead.clone();
         ahead.sort_unstable();
@@ -167,7 +169,8 @@ impl<'a> Search<'a> {
         true
     }
 
-    /// The open operations with an answer that change the state. The last is tried first: the one that is due.
+    /// The open operations with an answer that change the state. The last choice is tried first, which is the
+    /// operation whose answer was reached (`due`).
     fn among_answered(&mut self, node: &Node, due: Slot) -> Vec<Choice> {
         let mut choices = Vec::new();
         let others = node.open.iter().copied().filter(|slot| *slot != due);

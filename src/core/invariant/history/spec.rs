@@ -1,4 +1,4 @@
-//! The production table with one partition: the states that an operation leads to, and its answers.
+//! The sequential specification: the production table with one partition, as a graph of states and steps.
 
 use super::known::Known;
 use super::operation::{Answer, Refusal, Seen};
@@ -15,7 +15,7 @@ pub(super) type StateId = u32;
 /// The number of a command; equal commands have one number.
 pub(super) type CommandId = u32;
 
-/// No limits: those of the whole table are judged separately.
+/// No limits. The caps of the whole table are not part of the specification of one partition.
 const NO_CAPS: Caps = Caps {
     migrations_per_placement: u32::MAX,
     migrations_overall: u32::MAX,
@@ -26,9 +26,9 @@ const NO_CAPS: Caps = Caps {
 /// A table with at most one partition.
 struct State {
     table: PlacementTable,
-    /// The last epoch that the partition had.
+    /// The last epoch that the partition had, even if it is deleted.
     epoch: Epoch,
-    /// The last id that it had.
+    /// The last migration id that the partition had.
     last: MigrationId,
 }
 
@@ -36,13 +36,13 @@ struct State {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Step {
     Refused(Refusal),
-    /// Applied without a change.
+    /// The command is applied and changes nothing.
     Same(Epoch),
-    /// Applied: the possible states, each with the answer.
+    /// The command is applied: the states that it can lead to, each with the epoch in its answer.
     To(Vec<(StateId, Epoch)>),
 }
 
-/// A coarse key of the commands that can take effect in a state.
+/// A coarse key by which commands are matched with the states that they can change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Lever {
     Nothing,
@@ -51,7 +51,7 @@ pub(super) enum Lever {
     Left(u16),
 }
 
-/// The table, with all states and steps computed so far.
+/// The specification, with the states and steps that were computed so far.
 pub(super) struct Spec {
     partition: PartitionId,
     known: Known,
@@ -63,7 +63,7 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    /// The initial state.
+    /// The state in which the partition was never created.
     pub(super) const START: StateId = 0;
 
     pub(super) fn new(partition: PartitionId, known: Known) -> Self {
@@ -81,7 +81,7 @@ impl Spec {
         spec
     }
 
-    /// The number of a command.
+    /// The number of a command, which is new if no equal command has one.
     pub(super) fn command(&mut self, transition: &Transition) -> CommandId {
         let command = Command { partition: self.partition, transition: transition.clone() };
         if let Some(id) = self.command_ids.get(&command) {
@@ -213,7 +213,7 @@ impl Spec {
         Some(Step::To(next.into_iter().map(|(epoch, state)| (self.intern(state), epoch)).collect()))
     }
 
-    /// The states after a command that takes the next id, for each id that it can be.
+    /// The states after a command that takes the next id: one for each id that it may get.
     fn allocate(&self, from: &State, command: &Command, epoch: Epoch, creates: bool) -> Vec<State> {
         let mut states = Vec::new();
         for id in self.known.ids(epoch, from.last) {

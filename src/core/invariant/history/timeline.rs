@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 /// The number of an answered operation of the partition.
 pub(super) type Slot = u32;
 
-/// What an answered operation requires of the state.
+/// What the answer of an operation requires of the state at its place in the order.
 pub(super) enum Wants<'a> {
     Seen(&'a Seen),
     Answer(CommandId, &'a Answer),
@@ -20,12 +20,12 @@ struct Answered<'a> {
     /// Its index in the history.
     operation: usize,
     wants: Wants<'a>,
-    /// The epoch at which it must be placed, if its answer gives it.
+    /// The epoch at which it must be placed, if the answer shows it.
     at: Option<Epoch>,
 }
 
-/// Equal commands with an unknown outcome, in order of invocation: each has the same effect, and the first can be
-/// placed wherever a later one can.
+/// A class of equal commands with an unknown outcome, in order of invocation. They have the same effect, and
+/// the first can be placed wherever a later one can.
 pub(super) struct Open {
     pub(super) command: CommandId,
     pub(super) lever: Lever,
@@ -33,7 +33,8 @@ pub(super) struct Open {
     pub(super) invoked: Vec<(u64, usize)>,
 }
 
-/// An event of an answered operation. At one time, invocations come before answers, so operations that may overlap do.
+/// An event of an answered operation. At the same time, invocations come before answers, so the operations
+/// count as concurrent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Kind {
     Asked,
@@ -46,7 +47,7 @@ pub(super) struct Timeline<'a> {
     opens: Vec<Open>,
     by_lever: BTreeMap<Lever, Vec<u32>>,
     events: Vec<(u64, Kind, Slot)>,
-    /// For each event, the lowest epoch at which an operation invoked from there on must be placed.
+    /// For each event, the lowest epoch at which an operation that is invoked from there on must be placed.
     ahead: Vec<Epoch>,
 }
 
@@ -123,7 +124,7 @@ impl<'a> Timeline<'a> {
         self.answered.get(index(slot)).map(|answered| &answered.wants)
     }
 
-    /// An operation's index in the history.
+    /// The operation's index in the history.
     pub(super) fn operation(&self, slot: Slot) -> Option<usize> {
         self.answered.get(index(slot)).map(|answered| answered.operation)
     }
@@ -137,7 +138,8 @@ impl<'a> Timeline<'a> {
         self.by_lever.get(&lever).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether an operation invoked from this event on, or one of these, needs an earlier epoch.
+    /// Whether an operation that is invoked from this event on, or one of `slots`, must be placed at an
+    /// earlier epoch.
     pub(super) fn needs_before(&self, epoch: Epoch, event: usize, slots: &[Slot]) -> bool {
         self.ahead.get(event).is_some_and(|lowest| *lowest < epoch)
             || slots.iter().any(|slot| self.must_be_at(*slot) < epoch)

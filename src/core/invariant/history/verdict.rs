@@ -1,4 +1,4 @@
-//! The verdict on a history, and its explanation.
+//! The verdict on a history, and the explanation of a failure.
 
 use crate::core::ids::PartitionId;
 use alloc::boxed::Box;
@@ -14,36 +14,36 @@ pub struct Judged {
     pub operations: usize,
     /// The number of answered operations.
     pub answered: usize,
-    /// The number of transitions with an unknown outcome.
+    /// The number of transitions whose outcome the client does not know.
     pub indeterminate: usize,
     /// The number of partitions.
     pub partitions: usize,
-    /// The number of configurations visited.
+    /// The number of configurations that the search visited.
     pub configurations: u64,
 }
 
-/// Whether an order explains the history.
+/// Whether a sequential order explains the history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// An order was found for each partition.
+    /// Each partition has an order.
     Linearizable,
-    /// No order exists.
+    /// Some partition has no order, or two reads contradict each other.
     NotLinearizable(Box<Failure>),
     /// The budget was used up before an order was found or excluded.
     Unknown {
-        /// The first such partition.
+        /// The first partition for which that happened.
         partition: PartitionId,
     },
 }
 
-/// Why no order exists.
+/// Why no order explains the history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
-    /// The partition.
+    /// The partition of the answer that is not explained.
     pub partition: PartitionId,
-    /// The answer that no order explains.
+    /// The operation whose answer no order explains.
     pub found: String,
-    /// What it contradicts.
+    /// What that answer contradicts.
     pub against: String,
     /// The operations around it, at most [`LINES_MAX`].
     pub lines: Vec<Line>,
@@ -52,24 +52,24 @@ pub struct Failure {
 /// An operation near a failure.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
-    /// Its index in the history.
+    /// The operation's index in the history.
     pub operation: usize,
     /// Its role in the failure.
     pub role: Role,
-    /// The record after it, if it is placed.
+    /// The record after the operation; `None` if it is not placed.
     pub state: Option<String>,
 }
 
 /// The role of an operation in a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// It is placed in the order, after the lines above.
+    /// Placed in the order, after the lines above.
     Placed,
-    /// It cannot be placed.
+    /// Not explained by any order.
     Stuck,
-    /// It overlaps the one that cannot be placed, and is not placed.
+    /// Concurrent with the operation that is not explained, and not placed.
     Open,
 }
 
-/// Lines of an explanation, at most.
+/// The most lines of an explanation.
 pub const LINES_MAX: usize = 15;

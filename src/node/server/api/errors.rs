@@ -173,8 +173,7 @@ pub(super) fn from_transfer(refusal: &TransferRefusal, leader: Option<v1::Hint>)
 
 impl Service {
     /// Runs a request to the driver within a deadline. With `writes`, a passed deadline means that the
-    /// outcome is unknown;
-    /// without, that no quorum answered.
+    /// outcome is unknown; without, that no quorum answered.
     pub(super) async fn within<T>(
         &self,
         limit: Duration,

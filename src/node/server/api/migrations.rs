@@ -14,8 +14,7 @@ use tonic::{Request, Response, Status};
 
 impl Service {
     /// Resolves a partition reference to its number. A name that this node does not know is looked up again
-    /// with a fresh read,
-    /// since this node's state may be old.
+    /// with a fresh read, since this node's state may be old.
     async fn number_of(&self, asked: PartitionSelector, limit: Duration) -> Result<PartitionId, Status> {
         if let PartitionSelector::Id(id) = asked {
             return Ok(id);

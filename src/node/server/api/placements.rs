@@ -22,8 +22,8 @@ const AHEAD: usize = 16;
 /// How often a watcher without changes gets a progress message.
 const PROGRESS: Duration = Duration::from_secs(5);
 
-pub(super) fn partition_of(state: &ControlPlaneState, asked: &PartitionSelector) -> Option<PartitionId> {
-    match asked {
+pub(super) fn partition_of(state: &ControlPlaneState, partition: &PartitionSelector) -> Option<PartitionId> {
+    match partition {
         PartitionSelector::Id(id) => Some(*id),
         PartitionSelector::Name(name) => state.directory().partition(name),
     }
@@ -37,9 +37,9 @@ fn named(named: &NamedRecord) -> v1::Record {
     v1::Record::of(&named.record, named.name.as_ref())
 }
 
-fn resolve(view: View<'_>, asked: &PartitionSelector) -> Option<v1::ResolveResponse> {
+fn resolve(view: View<'_>, partition: &PartitionSelector) -> Option<v1::ResolveResponse> {
     let state = view.state();
-    let record = state.table().record(partition_of(state, asked)?)?;
+    let record = state.table().record(partition_of(state, partition)?)?;
     let name = state.directory().name(record.partition);
     let resolution = record.resolution(state.revision()).map(|found| v1::Resolution::of(&found, name));
     Some(v1::ResolveResponse { resolution, record: Some(wire(state, record)) })
@@ -63,10 +63,10 @@ impl v1::placements_server::Placements for Service {
     ) -> Result<Response<v1::ResolveResponse>, Status> {
         self.allow(&request, "Resolve")?;
         let limit = deadline::of(request.metadata());
-        let asked =
+        let partition =
             PartitionSelector::try_from(request.into_inner().partition).map_err(|error| malformed(&error))?;
-        let missing = Status::not_found(format!("partition {asked} has no placement"));
-        let read = self.handle.read(move |view| resolve(view, &asked));
+        let missing = Status::not_found(format!("partition {partition} has no placement"));
+        let read = self.handle.read(move |view| resolve(view, &partition));
         self.within(limit, false, read).await?.map(Response::new).ok_or(missing)
     }
 

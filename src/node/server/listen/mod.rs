@@ -111,8 +111,7 @@ impl Listener {
     }
 
     /// Accepts connections of peers, with a limit per certificate: a member needs one connection, and must
-    /// not use up the
-    /// connections of the others. The port is closed when the stream is dropped.
+    /// not use up the connections of the others. The port is closed when the stream is dropped.
     #[must_use]
     pub fn incoming_peers(self, security: Security, limits: Limits) -> Incoming {
         self.listen(security, ConnectionLimit::new(limits.connections, Some(limits.connections_per_peer)))

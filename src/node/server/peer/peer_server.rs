@@ -44,8 +44,8 @@ pub enum PeerAccess {
     /// All messages: the sender is a member, or this node does not know its cluster yet.
     All,
     /// Votes and requests for votes only: the sender is not in this node's configuration, but may be in a
-    /// newer one. If
-    /// voters refused the votes of such a node, a cluster could be left without a leader for good (ADR 0021).
+    /// newer one. If voters refused the votes of such a node, a cluster could be left without a leader for
+    /// good (ADR 0021).
     Elections,
 }
 

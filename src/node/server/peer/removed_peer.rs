@@ -2,8 +2,7 @@
 //! it.
 //!
 //! This is not needed for safety: a node drops messages for another incarnation, and ignores pre-votes while
-//! it is in
-//! contact with a leader. The refusal tells the removed node and its operator why no peer answers.
+//! it is in contact with a leader. The refusal tells the removed node and its operator why no peer answers.
 
 use super::peer_server::PeerService;
 use crate::core::control_plane::ControlPlaneEntry;
@@ -11,9 +10,8 @@ use crate::core::raft::{Body, Message, Peer};
 use crate::node::driver::View;
 
 /// Why a sender is not a member, if this node leads and the sender is in none of its configurations. Other
-/// nodes may know less
-/// than the sender (ADR 0021). The refusal of a leader that was replaced unnoticed is harmless: the sender
-/// has streams to others.
+/// nodes may know less than the sender (ADR 0021). The refusal of a leader that was replaced unnoticed is
+/// harmless: the sender has streams to others.
 fn refusal_as_removed(view: View<'_>, from: Peer) -> Option<String> {
     let status = view.engine().status();
     let is_member = view.engine().configuration().members().iter().any(|member| member.peer == from)
@@ -36,8 +34,7 @@ fn with_incarnation(peer: Peer) -> String {
 
 impl PeerService {
     /// Why no message of this sender can ever count: its incarnation is not a member, or it addresses an
-    /// earlier incarnation of
-    /// this node. `None` otherwise.
+    /// earlier incarnation of this node. `None` otherwise.
     pub(super) async fn removed(&self, message: &Message<ControlPlaneEntry>) -> Option<String> {
         let (from, to, me) = (message.from, message.to, self.config.me);
         if to.node == me.node && to.incarnation != me.incarnation {

@@ -45,7 +45,7 @@ fn what_is_no_run_that_can_be_compared() {
     let failed = text.replace("\"exit\":0", "\"exit\":65");
     refused(&failed, &["line 3", "ended with exit code 65", "below 64"]);
     let silent = run("check", &json!({ "scopes": ["s", "t"] }), &[scope("s", 7)]);
-    refused(&silent, &["line 1", "nothing said of scope \"t\""]);
+    refused(&silent, &["line 1", "no result for scope \"t\""]);
     refused(&check(&[verdict("s", "a.b", "HOLDS")]), &["line 2", "a result of scope \"s\"", "\"scope\""]);
 }
 
@@ -69,7 +69,10 @@ fn what_contradicts_itself() {
     refused(&format!("{one}{two}"), &["line 5", "another result for scope \"s\"", "the one of line 2"]);
     refused(&check(&[scope("s", 7), scope("s", 8)]), &["line 3", "another result for scope \"s\""]);
     let verdicts = [scope("s", 7), verdict("s", "a.b", "HOLDS"), verdict("s", "a.b", "UNKNOWN")];
-    refused(&check(&verdicts), &["line 4", "UNKNOWN for invariant \"a.b\"", "HOLDS, as said before"]);
+    refused(
+        &check(&verdicts),
+        &["line 4", "UNKNOWN for invariant \"a.b\"", "HOLDS, the verdict of an earlier line"],
+    );
     let mutants = [mutant("m", "SURVIVED", None), mutant("m", "BROKEN", None)];
     refused(&run("mutants", &json!({}), &mutants), &["line 3", "another result for mutant \"m\""]);
     let tree = |verdict: &str| json!({ "type": "baseline", "scope": "s", "verdict": verdict, "states": 1 });

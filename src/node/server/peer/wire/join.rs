@@ -13,8 +13,7 @@ pub struct TooLong {
 }
 
 /// Permission to buffer a message of more than one frame. All streams of a node share one, so that many
-/// senders at once use no
-/// more memory than one. Clones share it.
+/// senders at once use no more memory than one. Clones share it.
 #[derive(Clone, Debug)]
 pub struct LargeMessages(Arc<Semaphore>);
 

@@ -1,10 +1,9 @@
 //! The format of the stream between two nodes, for both of its ends.
 //!
 //! A stream goes one way, in *frames* ([`v1::PeerFrame`]). The first frame is the *hello*: the sender's
-//! identity, and the version
-//! of this format ([`PROTOCOL`]). Every later frame carries a piece of a *message*, with a flag on the last
-//! piece.
-//! A message is the postcard encoding of [`Message`](crate::core::raft::Message).
+//! identity, and the version of this format ([`PROTOCOL`]). Every later frame carries a piece of a *message*,
+//! with a flag on the last piece. A message is the postcard encoding of
+//! [`Message`](crate::core::raft::Message).
 //!
 //! | file | what it does |
 //! | --- | --- |
