@@ -42,7 +42,7 @@ use crate::core::ids::{ClusterId, Epoch, Incarnation, NodeId, PartitionId, Revis
 use crate::core::migration::{
     BackendFailure, Caps, Command, MigrationError, MigrationStore, PartitionRecord,
 };
-use crate::core::raft::{Config, Durable, Limits, Outcome, Peer, SessionLimits, StartError, Ticket};
+use crate::core::raft::{Config, Durable, NodeLimits, Outcome, Peer, SessionLimits, StartError, Ticket};
 use crate::node::driver::{
     self, DriverConfig, Environment, Failure, FeedItem, Handle, Queues, Stopped, Storage, Timing, View,
 };
@@ -71,7 +71,7 @@ pub struct Options {
     /// `CN=node-<node>`.
     pub identity: Option<String>,
     /// Limits of the Raft log: entry size, batch size, compaction.
-    pub limits: Limits,
+    pub limits: NodeLimits,
     /// Queue lengths of the driver.
     pub queues: Queues,
 }
@@ -84,7 +84,7 @@ impl Default for Options {
             node: NodeId(1),
             incarnation: Incarnation(1),
             identity: None,
-            limits: Limits::PRODUCTION,
+            limits: NodeLimits::PRODUCTION,
             queues: Queues::default(),
         }
     }

@@ -338,6 +338,24 @@ fn the_list_of_decisions_has_each_with_its_title() -> Result<(), String> {
     none(&found)
 }
 
+/// A header's `# bug: N` is a row of docs/bugs.md, and that row names the patch.
+#[test]
+fn published_bugs_of_mutants_are_listed() -> Result<(), String> {
+    let list = read("docs/bugs.md")?;
+    let mut found = Vec::new();
+    for file in all_files()?.iter().filter(|file| file.ends_with(".patch")) {
+        let text = read(file)?;
+        let Some(bug) = text.lines().find_map(|line| line.strip_prefix("# bug: ")) else { continue };
+        let mutant = file.trim_start_matches("tests/mutants/").trim_end_matches(".patch");
+        let is_row =
+            |line: &&str| line.starts_with(&format!("| {bug} |")) && line.contains(&format!("`{mutant}`"));
+        if list.lines().find(is_row).is_none() {
+            found.push(format!("{file}: docs/bugs.md has no row for bug {bug} with `{mutant}`"));
+        }
+    }
+    none(&found)
+}
+
 #[test]
 fn files_are_short_enough_to_review() -> Result<(), String> {
     none(&code()?.iter().flat_map(size_violations).collect::<Vec<_>>())

@@ -17,7 +17,7 @@ use cutover::core::ids::{ClusterId, Incarnation, NodeId, PartitionId, Placement,
 use cutover::core::migration::{Caps, Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
-    Append, Batch, Body, Config, Limits, LogPosition, Message, Outcome, Peer, SessionLimits,
+    Append, Batch, Body, Config, LogPosition, Message, NodeLimits, Outcome, Peer, SessionLimits,
 };
 use cutover::node::driver::{
     DriverConfig, Environment, Failure, FeedItem, Handle, Inbox, Queues, Registry, Stopped, Storage, Timing,
@@ -90,7 +90,7 @@ fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
     };
     let voters = (1..=voters).map(|node| (peer(node), identity(node))).collect();
     let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
-    let config = Config { cluster: ClusterId(1), me: peer(1), limits: Limits::PRODUCTION };
+    let config = Config { cluster: ClusterId(1), me: peer(1), limits: NodeLimits::PRODUCTION };
     let engine = ReplicatedControlPlane::start(config, founder.disk().unwrap()).unwrap();
     let environment =
         Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), ..environment() };

@@ -12,7 +12,7 @@ use cutover::core::control_plane::{
 use cutover::core::ids::{Incarnation, Index, NodeId, PartitionId, Placement, Revision, Serial, SessionId};
 use cutover::core::migration::MigrationStore;
 use cutover::core::placement::Guarantee;
-use cutover::core::raft::{Config, Effect, Limits, Outcome, Peer, Ticket};
+use cutover::core::raft::{Config, Effect, NodeLimits, Outcome, Peer, Ticket};
 use cutover::embedded::{Embedded, Options, open};
 use cutover::node::driver::{Failure, FeedItem};
 use cutover::node::store::{Store, StoreIdentity};
@@ -20,7 +20,7 @@ use std::path::Path;
 
 /// A snapshot after a few entries, so that a short run has one.
 fn options() -> Options {
-    let limits = Limits { compact_after_entries: 5, keep_entries: 2, ..Limits::PRODUCTION };
+    let limits = NodeLimits { compact_after_entries: 5, keep_entries: 2, ..NodeLimits::PRODUCTION };
     Options { create: true, limits, ..Options::default() }
 }
 

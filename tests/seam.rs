@@ -14,8 +14,8 @@ use cutover::core::ids::{
 use cutover::core::migration::{Caps, Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
-    ChangeRefusal, Config, Durable, Effect, Limits, Outcome, Output, Peer, Rejection, SessionLimits, Ticket,
-    Timer,
+    ChangeRefusal, Config, Durable, Effect, NodeLimits, Outcome, Output, Peer, Rejection, SessionLimits,
+    Ticket, Timer,
 };
 
 fn peer(node: u8) -> Peer {
@@ -23,7 +23,7 @@ fn peer(node: u8) -> Peer {
 }
 
 fn config(node: u8) -> Config {
-    Config { cluster: ClusterId(1), me: peer(node), limits: Limits::PRODUCTION }
+    Config { cluster: ClusterId(1), me: peer(node), limits: NodeLimits::PRODUCTION }
 }
 
 fn identity(node: u8) -> ClusterVoterIdentity {

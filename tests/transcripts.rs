@@ -4,7 +4,7 @@
 //! `INSTA_UPDATE=always cargo test --test transcripts` writes them anew.
 
 use cutover::core::fence::{
-    Body, Config, Enforcement, Fence, Input, Limits, Output, Prepare, Refusal, Reply, Request,
+    Body, Config, Enforcement, Fence, FenceLimits, Input, Output, Prepare, Refusal, Reply, Request,
     StatementOrigin,
 };
 use cutover::core::gate::GateRefusal;
@@ -219,7 +219,7 @@ fn refusals_of_texts_bytes_and_policies() {
 /// A refusal contains the sink's own numbers, not fixed ones.
 #[test]
 fn a_sink_names_what_it_has_and_what_was_asked() {
-    let limits = Limits::PRODUCTION;
+    let limits = FenceLimits::PRODUCTION;
     let (partition, incarnation, enforcement) = (PartitionId(1), Incarnation(1), Enforcement::Tokens);
     let mut fence = Fence::unknown(Config { store: A, partition, incarnation, enforcement, limits });
     let mut ask = |migration: u64| {

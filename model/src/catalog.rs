@@ -19,7 +19,7 @@ pub trait AnyScope: Debug {
     fn name(&self) -> &'static str;
     /// The purpose of the scope, in one sentence.
     fn about(&self) -> &'static str;
-    /// The smallest set of scopes that includes this one.
+    /// The set that the scope belongs to.
     fn set(&self) -> Set;
     /// Who takes part and how often each thing may happen, on one line.
     fn bounds(&self) -> String;
@@ -140,7 +140,7 @@ impl<P: Protocol> AnyScope for Of<P> {
 
 /// A tuple of one to four protocols, whose scopes, invariants and options are put together.
 pub trait Protocols {
-    /// The scopes of all protocols: those of the set [`Set::Pr`] first, then the nightly ones.
+    /// The scopes of all protocols: those of the set [`Set::Pr`] first, then the nightly ones, then those for fixed bugs.
     fn scopes() -> Vec<Box<dyn AnyScope>>;
     /// The invariants of all protocols, without repetitions.
     fn invariants() -> Vec<&'static Invariant>;

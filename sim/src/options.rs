@@ -1,7 +1,7 @@
 //! The whole configuration of a run, printed with it; `expand.rs` makes it from a seed.
 
 use crate::stream::Stream;
-use cutover::core::raft::{Limits, SessionLimits};
+use cutover::core::raft::{NodeLimits, SessionLimits};
 use cutover::node::driver::{Queues, Timing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -203,15 +203,15 @@ impl Options {
 
     /// Bounds of a node.
     #[must_use]
-    pub const fn limits(&self) -> Limits {
-        Limits {
+    pub const fn limits(&self) -> NodeLimits {
+        NodeLimits {
             window: self.window,
             append_entries_max: self.append_entries_max,
             uncommitted_bytes_max: self.uncommitted_bytes_max,
             compact_after_entries: self.compact_after_entries,
             keep_entries: self.keep_entries,
             reads_max: 64,
-            ..Limits::PRODUCTION
+            ..NodeLimits::PRODUCTION
         }
     }
 

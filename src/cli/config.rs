@@ -3,12 +3,12 @@
 use crate::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, IdentityError};
 use crate::core::ids::{ClusterId, Incarnation, NodeId};
 use crate::core::migration::{Policy, PolicyError};
-use crate::core::raft::{Config, Limits as NodeLimits, Peer};
+use crate::core::raft::{Config, NodeLimits, Peer};
 use crate::node::driver::{DriverConfig, Queues, Timing, TimingError};
-use crate::node::server::{Access, Limits, PeerRule, Role, Subjects, SubjectsError};
+use crate::node::server::{Access, PeerRule, PortLimits, Role, Subjects, SubjectsError};
 use crate::node::store::StoreIdentity;
 use crate::node::tls::{Security, Tls, TlsError, TlsFiles};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,7 +101,7 @@ struct File {
     #[serde(default)]
     queues: Queues,
     #[serde(default)]
-    limits: Limits,
+    limits: PortLimits,
     #[serde(default)]
     policy: PolicySection,
     #[serde(default)]
@@ -146,7 +146,7 @@ struct Roles {
     peer: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct PolicySection {
     blocked_budget_ms: u64,
@@ -161,7 +161,7 @@ impl Default for PolicySection {
 }
 
 /// When the Raft log is compacted, and how much of it is kept for slow followers.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct LogSection {
     compact_after_entries: u64,
@@ -201,7 +201,7 @@ pub struct NodeConfig {
     /// Timers and queue lengths of the driver.
     pub driver: DriverConfig,
     /// Limits on connections, messages and streams.
-    pub limits: Limits,
+    pub limits: PortLimits,
     /// Time limits that every migration begun on this node gets.
     pub policy: Policy,
 }
@@ -340,4 +340,28 @@ fn on_one_line(error: &toml::de::Error, text: &str) -> String {
     let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
     let message = error.message().lines().collect::<Vec<_>>().join(" ");
     line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// The block of docs/operating.md has every key of these sections, with its default.
+    #[test]
+    fn the_documented_defaults_are_the_defaults() {
+        let page = include_str!("../../docs/operating.md");
+        let block = page.split("## What a configuration may set").nth(1);
+        let block =
+            block.and_then(|rest| rest.split("```toml\n").nth(1)).and_then(|rest| rest.split("```").next());
+        let documented: Value = toml::from_str(block.unwrap()).unwrap();
+        let defaults = json!({
+            "timing": Timing::default(),
+            "queues": Queues::default(),
+            "limits": PortLimits::default(),
+            "log": LogSection::default(),
+            "policy": PolicySection::default(),
+        });
+        assert_eq!(documented, defaults);
+    }
 }

@@ -10,6 +10,7 @@
     reason = "the edge: a command line"
 )]
 
+mod backup;
 mod config;
 mod connect;
 mod ctl;
@@ -34,7 +35,7 @@ pub enum Verb {
     /// Administer a cluster and move partitions
     Ctl(ctl::Args),
     /// Save the committed state of a cluster to a file
-    Backup(ctl::BackupArgs),
+    Backup(backup::Args),
     /// Found a new cluster with the state in a backup
     Restore(recover::RestoreArgs),
     /// Continue with one node after a quorum is lost for good; entries only the lost nodes had are lost
@@ -63,7 +64,7 @@ pub fn run(verb: Verb) -> u8 {
         Verb::Init(args) => init::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Ctl(args) => ctl::run(args),
-        Verb::Backup(args) => ctl::backup(&args),
+        Verb::Backup(args) => backup::run(&args),
         Verb::Restore(args) => recover::restore(&args),
         Verb::Recover(args) => recover::run(&args),
     };

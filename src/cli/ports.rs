@@ -3,7 +3,7 @@
 use super::{Failed, exit};
 use crate::node::driver::Handle;
 use crate::node::proto::DESCRIPTORS;
-use crate::node::server::{Limits, Listener, PeerService, client_services, peer_service};
+use crate::node::server::{Listener, PeerService, PortLimits, client_services, peer_service};
 use crate::node::tls::Security;
 use core::time::Duration;
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ pub(super) fn publish_metrics(at: Option<std::net::SocketAddr>) -> Result<(), Fa
     installed.map_err(|error| Failed::new(exit::UNAVAILABLE, format!("cannot listen on {address}: {error}")))
 }
 
-fn builder(limits: Limits) -> Server {
+fn builder(limits: PortLimits) -> Server {
     Server::builder()
         .max_concurrent_streams(limits.streams_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(5)))
@@ -31,12 +31,12 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 pub(super) async fn run_peers(
     listener: Listener,
     security: Security,
-    limits: Limits,
+    limits: PortLimits,
     service: PeerService,
     stopping: watch::Receiver<bool>,
 ) {
     // A peer needs one stream; the others are for reconnects that overlap with it.
-    let few = Limits { streams_per_connection: 4, ..limits };
+    let few = PortLimits { streams_per_connection: 4, ..limits };
     let router = builder(few).add_service(peer_service(service));
     let incoming = listener.incoming_peers(security, limits);
     let ended = router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await;
@@ -75,7 +75,7 @@ pub(super) fn health(handle: &Handle, stopping: watch::Receiver<bool>) -> Health
 pub(super) async fn run_clients(
     listener: Listener,
     security: Security,
-    limits: Limits,
+    limits: PortLimits,
     service: crate::node::server::Service,
     health: Health,
     stopping: watch::Receiver<bool>,

@@ -1,6 +1,7 @@
 //! The unary calls of a client: partitions, transitions, members, backup.
 
-use super::{Client, ClientError, Repeat};
+use super::retry::Repeat;
+use super::{Client, ClientError};
 use crate::core::control_plane::{Address, PartitionName};
 use crate::core::gate::{WriteAdmission, admit_write};
 use crate::core::ids::{Epoch, Index, NodeId, PartitionId, Placement, SessionId};
@@ -234,6 +235,6 @@ impl Client {
     /// The client addresses of nodes: those given to [`Client::new`], and those learned from nodes since.
     #[must_use]
     pub fn addresses(&self) -> Vec<Address> {
-        self.known().addresses.clone()
+        self.nodes().addresses.clone()
     }
 }

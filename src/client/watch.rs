@@ -1,7 +1,8 @@
 //! A watch: all changes of records, in order and without a gap, across broken streams.
 
 use super::calls::{record, unexpected};
-use super::{Client, ClientError, GateTable, Repeat};
+use super::retry::Repeat;
+use super::{Client, ClientError, GateTable};
 use crate::core::control_plane::Address;
 use crate::core::gate::{self, Step, WatchCache, WatchEvent};
 use crate::core::ids::{PartitionId, Revision};

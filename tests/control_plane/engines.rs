@@ -3,7 +3,7 @@
 use super::*;
 use crate::site::{CALM, LIMITS, config, founder, peer};
 use cutover::core::control_plane::ControlPlaneOutput;
-use cutover::core::raft::{Limits, Output, ReadRefusal, Rejection};
+use cutover::core::raft::{NodeLimits, Output, ReadRefusal, Rejection};
 
 on_every_engine! {
     a_leader_has_the_vote_of_its_term_on_disk
@@ -116,7 +116,7 @@ fn sync<C: Engine>(engine: &mut C) -> Vec<ControlPlaneOutput> {
 }
 
 fn an_entry_that_is_too_long_is_refused<C: Engine>(_: u8) {
-    let limits = Limits { entry_bytes_max: 4, ..LIMITS };
+    let limits = NodeLimits { entry_bytes_max: 4, ..LIMITS };
     let config = cutover::core::raft::Config { limits, ..config(1) };
     let mut engine = C::start(config, founder(1, Caps::PRODUCTION).disk().unwrap()).unwrap();
     engine.fire(Timer::Election);

@@ -4,13 +4,13 @@ use super::create;
 use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneInput, ReplicatedControlPlane};
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
 use cutover::core::migration::Caps;
-use cutover::core::raft::{Config, Content, Limits, Output, Peer, Timer};
+use cutover::core::raft::{Config, Content, NodeLimits, Output, Peer, Timer};
 use cutover::core::trace::recording::{Frame, MAGIC, RecordingError, digest, frames, replay};
 
 /// A node alone, which is told to stand, and then to write, to read, and to open a session.
 fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
     let me = Peer { node: NodeId(1), incarnation: Incarnation(1) };
-    let config = Config { cluster: ClusterId(1), me, limits: Limits::PRODUCTION };
+    let config = Config { cluster: ClusterId(1), me, limits: NodeLimits::PRODUCTION };
     let disk = crate::site::founder(1, Caps::PRODUCTION).disk().unwrap();
     let mut engine = ReplicatedControlPlane::start(config, disk).unwrap();
     let _timers = engine.take_outputs();

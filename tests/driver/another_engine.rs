@@ -8,7 +8,7 @@ use cutover::core::control_plane::{
 };
 use cutover::core::ids::{ClusterId, Index, NodeId};
 use cutover::core::migration::Caps;
-use cutover::core::raft::{Applied, Config, Configuration, Limits, Outcome, SessionLimits};
+use cutover::core::raft::{Applied, Config, Configuration, NodeLimits, Outcome, SessionLimits};
 use cutover::node::driver::{DriverConfig, Stopped, start};
 use std::sync::{Arc, Mutex};
 
@@ -66,7 +66,7 @@ impl ControlPlaneConsensus for Third {
 async fn another_engine_is_driven_as_well() {
     let identity = ClusterVoterIdentity::from_certificate_subject("CN=n1").unwrap();
     let founder = Founder { voters: Vec::new(), caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
-    let config = Config { cluster: ClusterId(1), me: peer(1), limits: Limits::PRODUCTION };
+    let config = Config { cluster: ClusterId(1), me: peer(1), limits: NodeLimits::PRODUCTION };
     let (inner, _) = SingleNodeControlPlane::bootstrap_leader(config, identity, &founder).unwrap();
     let inputs = Arc::default();
     let engine = Third { inner, inputs: Arc::clone(&inputs) };

@@ -5,7 +5,7 @@ use super::{Cluster, Memory, site};
 use cutover::core::ids::{Epoch, Index, PartitionId, Placement};
 use cutover::core::migration::{BackendFailure, Caps, Command, MigrationError, MigrationStore, Transition};
 use cutover::core::placement::Guarantee;
-use cutover::core::raft::Limits;
+use cutover::core::raft::NodeLimits;
 use cutover::embedded::{self, Embedded, OpenError};
 use cutover::node::driver::{Queues, Stopped};
 
@@ -66,7 +66,7 @@ fn a_store_starts_again_with_everything_that_was_committed() {
 
 #[test]
 fn an_entry_that_the_log_does_not_take_is_not_taken() {
-    let limits = Limits { entry_bytes_max: 7, ..site::LIMITS };
+    let limits = NodeLimits { entry_bytes_max: 7, ..site::LIMITS };
     let config = cutover::core::raft::Config { limits, ..site::config(1) };
     let disk = site::founder(1, CAPS).disk().unwrap();
     let storage = Memory::new(disk.clone(), usize::MAX);

@@ -10,7 +10,7 @@ use cutover::core::ids::{
 };
 use cutover::core::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
 use cutover::core::placement::Guarantee;
-use cutover::core::raft::{Content, Entry, Limits, Peer, Ticket};
+use cutover::core::raft::{Content, Entry, NodeLimits, Peer, Ticket};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -96,7 +96,7 @@ fn survives(entry: &Entry<ControlPlaneEntry>) -> usize {
 /// The entry fits even if three more bytes are needed.
 #[test]
 fn the_longest_entry_of_each_kind_fits() {
-    let max = usize::try_from(Limits::PRODUCTION.entry_bytes_max).unwrap();
+    let max = usize::try_from(NodeLimits::PRODUCTION.entry_bytes_max).unwrap();
     let lengths: Vec<_> = longest().into_iter().map(|payload| survives(&entry(payload))).collect();
     let longest = lengths.iter().copied().max().unwrap();
     assert!(longest <= 1024 && longest * 4 <= max, "{longest} of {max} bytes");

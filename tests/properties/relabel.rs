@@ -2,7 +2,7 @@
 
 use super::store::{SMALL, Store, config};
 use super::{cases, fence, gate, some};
-use cutover::core::fence::{AppliedIds, Body, Enforcement, Input, Limits, Request, Write};
+use cutover::core::fence::{AppliedIds, Body, Enforcement, FenceLimits, Input, Request, Write};
 use cutover::core::gate::Operation;
 use cutover::core::ids::{Epoch, Names, PartitionId, Placement, Relabel, SessionId, WriteId};
 use cutover::core::invariant::{Fact, Findings, Monitor, Register};
@@ -49,7 +49,7 @@ proptest! {
     /// ordered.
     #[test]
     fn a_renamed_fence_does_the_renamed_thing(inputs in prop::collection::vec(fence::input(), 0..60)) {
-        let limits = Limits { sessions_max: 8, ..SMALL };
+        let limits = FenceLimits { sessions_max: 8, ..SMALL };
         let config = config(fence::STORE, fence::PARTITION, Enforcement::Tokens, limits);
         let (mut plain, mut other) = (Store::new(config), Store::new(config));
         for input in &inputs {

@@ -8,14 +8,14 @@ use cutover::core::ids::{NodeId, PartitionId, Placement, Serial, SessionId, Term
 use cutover::core::migration::{Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
-    Content, Elections, Input, Limits, LogPosition, MemberRole, Peer, ProposalId, ReadId, RoleName,
+    Content, Elections, Input, LogPosition, MemberRole, NodeLimits, Peer, ProposalId, ReadId, RoleName,
     SessionLimits, Ticket, Timer,
 };
 use proptest::sample::Index;
 use std::collections::BTreeSet;
 
 /// Limits small enough to be reached in a run.
-const NARROW: Limits = Limits {
+const NARROW: NodeLimits = NodeLimits {
     window: 2,
     append_entries_max: 2,
     uncommitted_bytes_max: 64,
@@ -38,7 +38,7 @@ pub struct Run {
 
 impl Run {
     pub fn new(elections: Elections, voters: u8) -> Self {
-        let mut cluster = Cluster::new(Limits { elections, ..NARROW }, SESSIONS, voters);
+        let mut cluster = Cluster::new(NodeLimits { elections, ..NARROW }, SESSIONS, voters);
         for node in voters + 1..=NODES {
             cluster.join(NodeId(node));
         }

@@ -7,7 +7,7 @@ use super::tell;
 use super::words::{argument, content, link, log_of, narrow, node, small};
 use cutover::core::ids::{ClusterId, Index, NodeId, Term};
 use cutover::core::raft::{
-    Append, Body, Elections, HardState, Input, Limits, LogPosition, Message, ProposalId, ReadId,
+    Append, Body, Elections, HardState, Input, LogPosition, Message, NodeLimits, ProposalId, ReadId,
     SessionLimits, Timer,
 };
 use datadriven::TestCase;
@@ -83,7 +83,7 @@ impl Script {
                 let (timers, broken) = (given.flag("timers"), given.flag("broken"));
                 self.timers = timers;
                 let mut number = |name: &str, otherwise: u64| given.number(name, Some(otherwise));
-                let limits = Limits {
+                let limits = NodeLimits {
                     elections,
                     window: small(number("window", 8)),
                     append_entries_max: narrow(number("entries", 64)),

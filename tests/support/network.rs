@@ -8,8 +8,8 @@ use cutover::core::control_plane::{
 use cutover::core::ids::{ClusterId, Incarnation, Index, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{
-    BatchNumber, Config, Content, Durable, Elections, Entry, HardState, Input, Limits, Log, Node, Outcome,
-    Output, Payload, Peer, ProposalId, SessionLimits, StartError,
+    BatchNumber, Config, Content, Durable, Elections, Entry, HardState, Input, Log, Node, NodeLimits,
+    Outcome, Output, Payload, Peer, ProposalId, SessionLimits, StartError,
 };
 use cutover_model::host::{Engine, Host};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,7 +56,7 @@ impl Engine for Participant {
 
 /// All of them.
 pub struct Cluster {
-    limits: Limits,
+    limits: NodeLimits,
     founder: Founder,
     pub hosts: Hosts<Participant>,
     proposals: Proposals,
@@ -65,7 +65,7 @@ pub struct Cluster {
 }
 
 /// Bounds that no script meets unless it sets them.
-pub const WIDE: Limits = Limits {
+pub const WIDE: NodeLimits = NodeLimits {
     elections: Elections::Plain,
     window: 8,
     append_entries_max: 64,
@@ -87,7 +87,7 @@ pub const fn first_life(node: NodeId) -> Peer {
 
 impl Cluster {
     /// Voters `n1`, `n2`, …, each with the first disk of the cluster.
-    pub fn new(limits: Limits, sessions: SessionLimits, voters: u8) -> Self {
+    pub fn new(limits: NodeLimits, sessions: SessionLimits, voters: u8) -> Self {
         let peers: Vec<Peer> = (1..=voters).map(|node| first_life(NodeId(node))).collect();
         let voters = peers.iter().map(|peer| (*peer, identity(*peer).into())).collect();
         let founder = Founder { voters, caps: Caps::PRODUCTION, sessions };

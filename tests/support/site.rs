@@ -3,7 +3,7 @@
 use cutover::core::control_plane::{ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder};
 use cutover::core::ids::{ClusterId, Incarnation, NodeId};
 use cutover::core::migration::Caps;
-use cutover::core::raft::{Config, Durable, Elections, Limits, Peer, SessionLimits};
+use cutover::core::raft::{Config, Durable, Elections, NodeLimits, Peer, SessionLimits};
 
 /// The durable state of a node.
 pub type Disk = Durable<ControlPlaneEntry>;
@@ -14,13 +14,13 @@ pub trait Engine: ControlPlaneConsensus + cutover_model::host::Engine {}
 impl<E: ControlPlaneConsensus + cutover_model::host::Engine> Engine for E {}
 
 /// Limits with snapshots after a few entries, so that a short run has some.
-pub const LIMITS: Limits = Limits {
+pub const LIMITS: NodeLimits = NodeLimits {
     elections: Elections::Stable,
     window: 2,
     append_entries_max: 3,
     compact_after_entries: 5,
     keep_entries: 2,
-    ..Limits::PRODUCTION
+    ..NodeLimits::PRODUCTION
 };
 
 /// A node in its first incarnation.

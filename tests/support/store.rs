@@ -1,6 +1,6 @@
 //! The simplest store around a [`Fence`]: its data is a list, and a crash leaves what was durable.
 
-use cutover::core::fence::{Chunk, Config, Durable, Enforcement, Fence, Input, Limits, Output};
+use cutover::core::fence::{Chunk, Config, Durable, Enforcement, Fence, FenceLimits, Input, Output};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, WriteId};
 
 /// A store with one partition.
@@ -17,15 +17,15 @@ pub struct Store {
 }
 
 /// Limits small enough to be reached in a short run.
-pub const SMALL: Limits =
-    Limits { sessions_max: 2, writes_per_session_max: 2, admitted_max: 2, chunk_writes_max: 3 };
+pub const SMALL: FenceLimits =
+    FenceLimits { sessions_max: 2, writes_per_session_max: 2, admitted_max: 2, chunk_writes_max: 3 };
 
 /// The configuration of a store in its first incarnation.
 pub const fn config(
     store: Placement,
     partition: PartitionId,
     enforcement: Enforcement,
-    limits: Limits,
+    limits: FenceLimits,
 ) -> Config {
     Config { store, partition, incarnation: Incarnation(1), enforcement, limits }
 }

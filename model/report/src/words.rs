@@ -128,6 +128,8 @@ words! {
     Engine {
         /// The exhaustive search over a scope.
         Check = "check",
+        /// A stored trace, run again.
+        Replay = "replay",
         /// The simulator, seed after seed.
         Sim = "sim",
     }

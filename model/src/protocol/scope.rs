@@ -4,13 +4,30 @@ use super::InvariantSet;
 use std::fmt::Debug;
 use thiserror::Error;
 
-/// A set of scopes that runs by default.
+/// A set of scopes that run together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
 pub enum Set {
     /// For every pull request: each scope is complete within a minute.
     Pr,
     /// Larger bounds, for nightly runs; includes [`Set::Pr`].
     Nightly,
+    /// Small scopes, each for bugs that were fixed and that the others do not show.
+    Regress,
+}
+
+impl Set {
+    /// Whether a run of this set has the scopes of another.
+    #[must_use]
+    pub const fn runs(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Pr, Self::Pr)
+            | (Self::Nightly, Self::Pr | Self::Nightly)
+            | (Self::Regress, Self::Regress) => true,
+            (Self::Pr, Self::Nightly | Self::Regress)
+            | (Self::Nightly, Self::Regress)
+            | (Self::Regress, Self::Pr | Self::Nightly) => false,
+        }
+    }
 }
 
 /// The bounds of one search, with a stable name that traces refer to.
@@ -20,7 +37,7 @@ pub struct Scope<B> {
     pub name: &'static str,
     /// The purpose of the scope, in one sentence.
     pub about: &'static str,
-    /// The smallest set that includes the scope.
+    /// The set that the scope belongs to.
     pub set: Set,
     /// The bounds of the search.
     pub bounds: B,
@@ -45,6 +62,12 @@ impl<B: Bounds> Scope<B> {
     #[must_use]
     pub fn nightly(self) -> Self {
         Self { set: Set::Nightly, ..self }
+    }
+
+    /// The same for the set of fixed bugs.
+    #[must_use]
+    pub fn regress(self) -> Self {
+        Self { set: Set::Regress, ..self }
     }
 
     /// Requires that a complete search reaches these marks.

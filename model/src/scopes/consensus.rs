@@ -3,7 +3,7 @@
 
 use crate::env::consensus::{ConsensusBounds, Duplicates, Mark, Wish};
 use crate::protocol::Scope;
-use cutover::core::raft::{Elections, Limits, Mark as Core, SessionLimits};
+use cutover::core::raft::{Elections, Mark as Core, NodeLimits, SessionLimits};
 
 /// The bounds that all scopes around nodes start from; a scope states the fields that differ.
 pub(super) const NODES: ConsensusBounds = ConsensusBounds {
@@ -27,20 +27,20 @@ pub(super) const NODES: ConsensusBounds = ConsensusBounds {
     wipes: 0,
     heartbeats: true,
     loses_old: true,
-    limits: Limits {
+    limits: NodeLimits {
         elections: Elections::Plain,
         window: 1,
         append_entries_max: 1,
         compact_after_entries: u64::MAX,
         keep_entries: 0,
-        ..Limits::PRODUCTION
+        ..NodeLimits::PRODUCTION
     },
     sessions: SessionLimits { sessions_max: 2, answers_max: 4 },
     symmetric: true,
 };
 
 /// Elections with pre-vote, check-quorum and stickiness.
-pub(super) const STABLE: Limits = Limits { elections: Elections::Stable, ..NODES.limits };
+pub(super) const STABLE: NodeLimits = NodeLimits { elections: Elections::Stable, ..NODES.limits };
 
 /// Without heartbeats: a lost message is not sent again.
 pub(super) const TERSE: ConsensusBounds = ConsensusBounds { heartbeats: false, ..NODES };
@@ -129,7 +129,7 @@ pub(super) fn clients() -> Vec<Scope<ConsensusBounds>> {
                 entries: 5,
                 in_flight: 1,
                 crashes: 1,
-                limits: Limits { compact_after_entries: 3, ..NODES.limits },
+                limits: NodeLimits { compact_after_entries: 3, ..NODES.limits },
                 other_sessions: 1,
                 sessions: SessionLimits { sessions_max: 1, ..NODES.sessions },
                 ..TERSE

@@ -4,7 +4,7 @@
 use super::consensus::{NODES, REMOVALS, TERSE};
 use crate::env::consensus::{ConsensusBounds, Mark, Wish};
 use crate::protocol::Scope;
-use cutover::core::raft::{Limits, Mark as Core};
+use cutover::core::raft::{Mark as Core, NodeLimits};
 
 #[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
@@ -84,7 +84,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 changes: 1,
                 wishes: &[Wish::Admit(4)],
                 in_flight: 1,
-                limits: Limits { compact_after_entries: 2, ..NODES.limits },
+                limits: NodeLimits { compact_after_entries: 2, ..NODES.limits },
                 ..NODES
             },
         )
@@ -101,7 +101,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 timeouts: 1,
                 writes: 2,
                 in_flight: 3,
-                limits: Limits { window: 2, compact_after_entries: 2, ..NODES.limits },
+                limits: NodeLimits { window: 2, compact_after_entries: 2, ..NODES.limits },
                 ..NODES
             },
         )
@@ -121,7 +121,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 changes: 1,
                 wishes: &[Wish::Admit(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]],
                 in_flight: 1,
-                limits: Limits { compact_after_entries: 3, ..NODES.limits },
+                limits: NodeLimits { compact_after_entries: 3, ..NODES.limits },
                 ..NODES
             },
         )

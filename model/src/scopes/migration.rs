@@ -1,18 +1,26 @@
 //! Scopes `migration/…`: sinks that can seal, with an atomic log. Also the bounds that all scopes around sinks
 //! start from.
 
-use crate::env::migration::{Mark, MigrationBounds};
+use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
-use cutover::core::fence::Limits;
+use cutover::core::fence::FenceLimits;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
+/// A sink that can seal, and remembers more writes than there are.
+pub(super) const SEALED: SinkBounds = SinkBounds {
+    guarantee: Guarantee::Sealed,
+    limits: FenceLimits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
+};
+
 /// The bounds that all scopes around sinks start from; a scope states the fields that differ.
 pub(super) const BASE: MigrationBounds = MigrationBounds {
-    guarantee: Guarantee::Sealed,
+    sinks: [SEALED; 2],
     gateways: 2,
     writes_each: 1,
     attempts: 1,
+    gated: 0,
+    shared_session: false,
     admission: false,
     controllers: 2,
     readers: 0,
@@ -29,10 +37,10 @@ pub(super) const BASE: MigrationBounds = MigrationBounds {
     wipes: 0,
     polls: false,
     replaces: true,
+    takeovers: 0,
     forgetful: false,
     restarts: 0,
     misroute: false,
-    limits: Limits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
     policy: Policy { lag_writes_max: None, ..Policy::PRODUCTION },
     timed: None,
     symmetric: true,
@@ -186,12 +194,15 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
                 attempts: 2,
                 chunk_writes: 2,
                 polls: true,
-                limits: Limits {
-                    sessions_max: 1,
-                    writes_per_session_max: 1,
-                    admitted_max: 2,
-                    chunk_writes_max: 2,
-                },
+                sinks: [SinkBounds {
+                    limits: FenceLimits {
+                        sessions_max: 1,
+                        writes_per_session_max: 1,
+                        chunk_writes_max: 2,
+                        ..SEALED.limits
+                    },
+                    ..SEALED
+                }; 2],
                 policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
                 ..BASE
             },

@@ -1,14 +1,17 @@
 //! Scopes `migration-timed/…`: sinks that cannot seal, where a bounded wait ends all writes.
 
-use super::migration::BASE;
-use crate::env::migration::{Mark, MigrationBounds, Timed};
+use super::migration::{BASE, SEALED};
+use crate::env::migration::{Mark, MigrationBounds, SinkBounds, Timed};
 use crate::protocol::Scope;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
+/// A sink that enforces nothing.
+pub(super) const PLAIN: SinkBounds = SinkBounds { guarantee: Guarantee::Timed, ..SEALED };
+
 /// Bounds with sinks that cannot seal. A tick is one millisecond of the policy.
 pub(super) const TIMED: MigrationBounds = MigrationBounds {
-    guarantee: Guarantee::Timed,
+    sinks: [PLAIN; 2],
     policy: Policy {
         lag_writes_max: None,
         blocked_budget_ms: 8,

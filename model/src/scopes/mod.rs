@@ -12,6 +12,7 @@ mod migration;
 mod migration_timed;
 mod nightly;
 mod published;
+mod regress;
 
 use crate::env::composed::{Composed, ComposedBounds};
 use crate::env::consensus::{Consensus, ConsensusBounds};
@@ -21,14 +22,14 @@ use crate::protocol::{Catalog, Scope};
 impl Catalog for Migration {
     fn scopes() -> Vec<Scope<MigrationBounds>> {
         let pr = migration::all().into_iter().chain(migration_timed::all());
-        pr.chain(published::all()).chain(nightly::migration()).collect()
+        pr.chain(published::all()).chain(nightly::migration()).chain(regress::migration()).collect()
     }
 }
 
 impl Catalog for Consensus {
     fn scopes() -> Vec<Scope<ConsensusBounds>> {
         let pr = consensus::logs().into_iter().chain(members::all()).chain(consensus::clients());
-        pr.chain(nightly::consensus()).collect()
+        pr.chain(nightly::consensus()).chain(regress::consensus()).collect()
     }
 }
 

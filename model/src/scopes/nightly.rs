@@ -3,15 +3,15 @@
 
 use super::composed::{self, WRITES};
 use super::consensus::{NODES, REMOVALS, STABLE, WHOLE};
-use super::migration::BASE;
+use super::migration::{BASE, SEALED};
 use super::migration_timed::TIMED;
 use crate::env::composed::{ACROSS, ComposedBounds};
 use crate::env::consensus::{ConsensusBounds, Wish};
-use crate::env::migration::{Mark, MigrationBounds};
+use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
 use cutover::core::fence;
 use cutover::core::migration::Policy;
-use cutover::core::raft::{Elections, Limits};
+use cutover::core::raft::{Elections, NodeLimits};
 
 #[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
@@ -77,12 +77,15 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
                 attempts: 2,
                 chunk_writes: 3,
                 polls: true,
-                limits: fence::Limits {
-                    sessions_max: 1,
-                    writes_per_session_max: 2,
-                    admitted_max: 2,
-                    chunk_writes_max: 3,
-                },
+                sinks: [SinkBounds {
+                    limits: fence::FenceLimits {
+                        sessions_max: 1,
+                        writes_per_session_max: 2,
+                        chunk_writes_max: 3,
+                        ..SEALED.limits
+                    },
+                    ..SEALED
+                }; 2],
                 policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
                 ..BASE
             },
@@ -102,7 +105,7 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
 /// steps, or after a batch is persisted and before the messages that wait for it are sent.
 const SINGLE: ConsensusBounds = ConsensusBounds { in_flight: 1, lingers: false, ..WHOLE };
 
-const SNAPSHOTS: Limits = Limits { compact_after_entries: 3, ..NODES.limits };
+const SNAPSHOTS: NodeLimits = NodeLimits { compact_after_entries: 3, ..NODES.limits };
 
 pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
     logs().into_iter().chain(members()).chain(clients()).collect()
@@ -225,7 +228,7 @@ fn clients() -> Vec<Scope<ConsensusBounds>> {
                 transfers: 1,
                 changes: 1,
                 wishes: &REMOVALS,
-                limits: Limits { elections: Elections::Stable, compact_after_entries: 2, ..NODES.limits },
+                limits: NodeLimits { elections: Elections::Stable, compact_after_entries: 2, ..NODES.limits },
                 ..SINGLE
             },
         )

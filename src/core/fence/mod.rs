@@ -54,7 +54,7 @@ use serde::{Deserialize, Serialize};
 
 /// Limits of what a sink keeps for each partition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Limits {
+pub struct FenceLimits {
     /// The most sessions whose writes are remembered, at least 1.
     pub sessions_max: u32,
     /// The most writes remembered per session, at least 1. A client may have this many writes without an
@@ -66,7 +66,7 @@ pub struct Limits {
     pub chunk_writes_max: u32,
 }
 
-impl Limits {
+impl FenceLimits {
     /// The limits of the reference sink.
     pub const PRODUCTION: Self =
         Self { sessions_max: 4096, writes_per_session_max: 64, admitted_max: 1024, chunk_writes_max: 1024 };
@@ -93,7 +93,7 @@ pub struct Config {
     /// Whether the sink checks tokens.
     pub enforcement: Enforcement,
     /// The limits.
-    pub limits: Limits,
+    pub limits: FenceLimits,
 }
 
 /// The state machine of one partition at a sink.

@@ -61,6 +61,10 @@ pub enum GateRefusal {
 }
 
 /// The write gate: checks a write resolved at `resolved_at` against the gateway's current view.
+///
+/// It has no state that it could leave broken, and no way to halt. What it admits is judged from outside: by
+/// `migration.no-admit-stale` at each admission in a search, and by the sink, which refuses an old token. A check of the
+/// result in here could only repeat the two comparisons.
 #[must_use]
 pub fn admit_write(view: &Resolution, resolved_at: Epoch) -> WriteAdmission {
     if resolved_at != view.epoch {

@@ -257,3 +257,98 @@ fn migrating(record: &PartitionRecord) -> Option<(Placement, Placement)> {
 fn count(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::migration::{Debt, Expected, Placed};
+    use crate::core::placement::{Guarantee, PartitionState};
+    use alloc::string::{String, ToString};
+
+    const PARTITION: PartitionId = PartitionId(1);
+
+    fn command(transition: Transition) -> Command {
+        Command { partition: PARTITION, transition }
+    }
+
+    /// A table with one partition, at A, and its record.
+    fn created() -> (PlacementTable, PartitionRecord) {
+        let mut table = PlacementTable::new(Caps::PRODUCTION);
+        let create = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+        table.apply(&command(create)).unwrap();
+        let record = table.record(PARTITION).cloned().unwrap();
+        (table, record)
+    }
+
+    /// What the check says of a command that leads to this record; `None`: nothing is wrong.
+    fn checked(
+        table: &PlacementTable,
+        transition: Transition,
+        record: PartitionRecord,
+        allocated: Option<MigrationId>,
+    ) -> Option<(&'static str, String)> {
+        let mut halt = None;
+        table.check(&command(transition), &Next { record, allocated }, &mut halt);
+        halt.map(|halt| (halt.invariant, halt.facts))
+    }
+
+    fn moved(record: &PartitionRecord) -> PartitionRecord {
+        let placed =
+            record.placed.map(|placed| Placed { state: PartitionState::Active(Placement(1)), ..placed });
+        PartitionRecord { placed, ..record.clone() }
+    }
+
+    #[test]
+    fn a_placement_that_changes_without_its_epoch_halts() {
+        let (table, record) = created();
+        let abort = Transition::Abort { expected: record.expected() };
+        let right = PartitionRecord { epoch: record.epoch.next(), ..moved(&record) };
+        assert_eq!(checked(&table, abort.clone(), right.clone(), None), None);
+        let facts = "abort on m1@e1 leads from e1 to e1, the placement changed: true".to_string();
+        let halt = checked(&table, abort.clone(), moved(&record), None);
+        assert_eq!(halt, Some(("migration.epoch-monotone", facts)));
+        let facts = "abort on m1@e1 leads from e1 to e2, the placement changed: false".to_string();
+        let still = PartitionRecord { placed: record.placed, ..right };
+        assert_eq!(checked(&table, abort, still, None), Some(("migration.epoch-monotone", facts)));
+    }
+
+    #[test]
+    fn an_id_that_was_used_halts() {
+        let (table, record) = created();
+        let begin = Transition::Begin { expected: record.expected(), to: Placement(1) };
+        let next = PartitionRecord { epoch: record.epoch.next(), ..moved(&record) };
+        assert_eq!(checked(&table, begin.clone(), next.clone(), Some(MigrationId(2))), None);
+        let facts = "begin >B on m1@e1 was given Some(MigrationId(1)) after m1".to_string();
+        let halt = checked(&table, begin, next, Some(MigrationId(1)));
+        assert_eq!(halt, Some(("migration.epoch-monotone", facts)));
+    }
+
+    #[test]
+    fn a_command_that_applies_to_another_record_than_it_names_halts() {
+        let (table, record) = created();
+        let expected = Expected { migration: MigrationId(7), ..record.expected() };
+        let (id, facts) = checked(&table, Transition::Delete { expected }, record, None).unwrap();
+        assert_eq!(id, "migration.cas");
+        assert!(facts.starts_with("applied: delete on m7@e1, the record was "), "{facts}");
+    }
+
+    #[test]
+    fn a_debt_that_ends_without_being_settled_halts() {
+        let (mut table, record) = created();
+        let debt = Debt {
+            placement: Placement(1),
+            through: Epoch(1),
+            migration: MigrationId(1),
+            copy: MigrationId(1),
+            target: crate::core::ids::Incarnation(1),
+        };
+        let owes = record.placed.map(|placed| Placed { debt: Some(debt), ..placed });
+        table.records.insert(PARTITION, PartitionRecord { placed: owes, ..record.clone() });
+        let retire = Transition::RetireCopy { placement: Placement(1), copy: MigrationId(1) };
+        let kept = PartitionRecord { placed: owes, ..record.clone() };
+        assert_eq!(checked(&table, retire.clone(), kept, None), None);
+        let (id, facts) = checked(&table, retire, record, None).unwrap();
+        assert_eq!(id, "migration.debt-kept");
+        assert!(facts.contains("cleared the debt Some(Debt"), "{facts}");
+    }
+}

@@ -63,7 +63,7 @@ pub use log::Log;
 pub use machine::{Applied, Effect, Machine};
 pub use mark::Mark;
 pub use message::{Append, Body, Message, MessageError};
-pub use node::{Config, Elections, Limits, Node};
+pub use node::{Config, Elections, Node, NodeLimits};
 pub use progress::{Flow, Progress};
 pub use role::RoleName;
 pub use session::{Admission, SessionLimits, SessionRefusal, Sessions, Ticket};

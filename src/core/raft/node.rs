@@ -26,7 +26,7 @@ pub enum Elections {
 
 /// The limits of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Limits {
+pub struct NodeLimits {
     /// The election rules.
     pub elections: Elections,
     /// Appends with entries in flight to one follower, at most.
@@ -45,7 +45,7 @@ pub struct Limits {
     pub keep_entries: u64,
 }
 
-impl Limits {
+impl NodeLimits {
     /// The limits that a cluster runs with.
     pub const PRODUCTION: Self = Self {
         elections: Elections::Stable,
@@ -67,7 +67,7 @@ pub struct Config {
     /// The node's id and incarnation.
     pub me: Peer,
     /// The node's limits and election rules.
-    pub limits: Limits,
+    pub limits: NodeLimits,
 }
 
 /// A batch that is not reported durable yet.

@@ -1,6 +1,8 @@
 //! Options of `cutover mutants`.
 
 use crate::exit;
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use cutover_report::{Engine, Format};
 use serde::Serialize;
 use std::time::Duration;
@@ -9,12 +11,13 @@ const EXAMPLES: &str = "\
 Examples:
   cutover mutants                          all of them
   cutover mutants cas seal                 those with `cas` or `seal` in their names
+  cutover mutants --engine replay          those that a stored trace finds
   cutover mutants --only-changed main --sample 5 --seed \"$GITHUB_SHA\" --budget 10m
   cutover mutants --apply-only             only whether the patches still apply
 ";
 
 const CODES: &[(u8, &str)] = &[
-    (exit::HOLDS, "each is killed by the invariant it names"),
+    (exit::HOLDS, "each is killed by the invariant or the trace that it names"),
     (exit::VIOLATED, "one is not, or no longer applies, or the unmutated tree fails"),
     (exit::UNKNOWN, "unknown: time was over first, or Ctrl-C"),
     (exit::NOTHING, "nothing was run"),
@@ -22,7 +25,7 @@ const CODES: &[(u8, &str)] = &[
     (exit::DATA, "a patch that cannot be read"),
 ];
 
-/// Applies known bugs, one at a time, and reports which invariant finds each
+/// Applies known bugs, one at a time, and reports which invariant or stored trace finds each
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n{}", exit::help_of_verb(CODES)))]
 pub struct Args {
@@ -41,6 +44,9 @@ pub struct Args {
     /// Seed of the random choice: the same text draws the same patches
     #[arg(long, value_name = "TEXT", default_value = "cutover", requires = "sample")]
     pub seed: String,
+    /// Only patches that this engine judges; may be repeated [default: all]
+    #[arg(long, value_enum)]
+    pub engine: Vec<Engine>,
     /// Start no mutant after this time (10m, 1h 30m)
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub budget: Option<Duration>,
@@ -64,12 +70,17 @@ pub struct Args {
 /// The flags of a program whose mutants the simulator may judge.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Simulator {
-    /// Only patches that this engine judges [default: both]
-    #[arg(long, value_enum)]
-    pub engine: Option<Engine>,
     /// Maximum number of simulator seeds per mutant; without a mutant, as many must hold
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub seeds: u64,
+}
+
+/// The verb where no simulator can judge a patch.
+pub fn without_simulator(mutants: clap::Command) -> clap::Command {
+    let engines = Engine::value_variants().iter().filter(|engine| **engine != Engine::Sim);
+    let names = PossibleValuesParser::new(engines.filter_map(ValueEnum::to_possible_value));
+    let parser = names.try_map(|name| Engine::from_str(&name, false));
+    mutants.mut_arg("engine", |engine| engine.value_parser(parser))
 }
 
 impl Args {
@@ -87,7 +98,7 @@ impl Args {
             apply_only: self.apply_only,
             list: self.list,
             keep: self.keep,
-            engine: simulator.and_then(|simulator| simulator.engine),
+            engine: (!self.engine.is_empty()).then_some(&self.engine),
             seeds: simulator.map(|simulator| simulator.seeds),
         }
     }
@@ -117,7 +128,7 @@ pub struct Options<'a> {
     /// Whether the output of builds and checks stays.
     pub keep: bool,
     /// What has to judge a patch.
-    pub engine: Option<Engine>,
+    pub engine: Option<&'a [Engine]>,
     /// Seeds of the simulator, where there is one.
     pub seeds: Option<u64>,
 }

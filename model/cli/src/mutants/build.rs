@@ -79,7 +79,7 @@ impl Tools {
         stop: &AtomicBool,
     ) -> Result<Option<Built>, Error> {
         let (cargo, program) = match engine {
-            Engine::Check => self.build_check(checkout),
+            Engine::Check | Engine::Replay => self.build_check(checkout),
             Engine::Sim => self.build_sim(checkout),
         };
         let ran = process::run(cargo, &Logs::new(logs, "build"), None, stop)?;

@@ -9,6 +9,14 @@
 //! # scope: migration/moves
 //! diff --git a/src/migration.rs b/src/migration.rs
 //! ```
+//!
+//! A bug that breaks no invariant, such as an answer that never comes, is found by a stored trace instead: `trace` and `step`
+//! stand in place of `invariant` and `scope`, and the mutant is killed when the trace diverges at that very step.
+//!
+//! ```text
+//! # trace: traces/regress/read-by-a-sole-voter.trace
+//! # step: 5
+//! ```
 
 use super::error::Error;
 
@@ -27,6 +35,10 @@ pub enum Key {
     Invariant,
     /// Name of the scope in which it must fail.
     Scope,
+    /// The stored trace that must diverge, in place of an invariant and a scope.
+    Trace,
+    /// The step at which it must diverge.
+    Step,
     /// The verdict that the mutant must get.
     Expect,
     /// A remark of the author.
@@ -34,13 +46,15 @@ pub enum Key {
 }
 
 impl Key {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Bug,
         Self::Rule,
         Self::Source,
         Self::Mechanism,
         Self::Invariant,
         Self::Scope,
+        Self::Trace,
+        Self::Step,
         Self::Expect,
         Self::Note,
     ];
@@ -53,6 +67,8 @@ impl Key {
             Self::Mechanism => "mechanism",
             Self::Invariant => "invariant",
             Self::Scope => "scope",
+            Self::Trace => "trace",
+            Self::Step => "step",
             Self::Expect => "expect",
             Self::Note => "note",
         }

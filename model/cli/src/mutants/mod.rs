@@ -1,9 +1,9 @@
 //! `cutover mutants`: applies known bugs and reports whether the checker finds each.
 //!
-//! A patch in `tests/mutants` names the invariant that must fail. The scoreboard applies the patch to a copy of the
-//! working tree, builds the checker with it, and searches until that invariant fails. A mutant that survives is a
-//! defect of the checker. For comparison, the unmutated tree must hold in the same scopes, and a patch that changes
-//! nothing must survive.
+//! A patch in `tests/mutants` names the invariant that must fail, or the stored trace that must diverge. The scoreboard
+//! applies the patch to a copy of the working tree, builds the checker with it, and searches until that invariant fails,
+//! or replays the trace. A mutant that survives is a defect of the checker. For comparison, the unmutated tree must hold
+//! in the same scopes and traces, and a patch that changes nothing must survive.
 
 mod args;
 mod board;
@@ -24,7 +24,7 @@ mod select;
 mod tests;
 mod tree;
 
-pub use args::{Args, Simulator};
+pub use args::{Args, Simulator, without_simulator};
 pub use build::{Build, Tools};
 pub use error::Error;
 pub use git::Git;
@@ -87,7 +87,7 @@ fn command(
             patch.name
         )));
     }
-    let wish = wish(args, simulator, tools, &checkout)?;
+    let wish = wish(args, tools, &checkout)?;
     let chosen = select::choose(&patches, &wish)?;
     if args.list {
         return Ok(list(&chosen, console));
@@ -123,12 +123,7 @@ fn command(
     Ok(board.exit())
 }
 
-fn wish(
-    args: &Args,
-    simulator: Option<Simulator>,
-    tools: &Tools,
-    checkout: &Checkout,
-) -> Result<Wish, Error> {
+fn wish(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Wish, Error> {
     let changed = match &args.only_changed {
         Some(base) => {
             let changed = tools.git.changed_since(&checkout.root, base)?;
@@ -140,7 +135,7 @@ fn wish(
         patterns: args.patterns.clone(),
         changed,
         sample: args.sample.map(|count| (count, args.seed.clone())),
-        engine: simulator.and_then(|simulator| simulator.engine),
+        engines: args.engine.clone(),
     })
 }
 

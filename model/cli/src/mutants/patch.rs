@@ -11,10 +11,16 @@ pub const OF_THE_SIMULATOR: &str = "sim";
 
 /// The scope that a header names if the simulator judges the patch.
 pub const SEEDS: &str = "sim";
+/// How the file of a trace ends; no scope's name does.
+const TRACE: &str = ".trace";
 
-/// The engine that judges the mutants of a scope.
+/// The engine that judges the mutants of a scope or of a trace.
 pub(super) fn engine_of(scope: Option<&str>) -> Engine {
-    if scope == Some(SEEDS) { Engine::Sim } else { Engine::Check }
+    match scope {
+        Some(SEEDS) => Engine::Sim,
+        Some(trace) if trace.ends_with(TRACE) => Engine::Replay,
+        Some(_) | None => Engine::Check,
+    }
 }
 
 /// A known bug, as a patch of the sources.
@@ -32,8 +38,11 @@ pub struct Patch {
     pub mechanism: String,
     /// Id of the invariant that must fail; `None` for a patch that must survive in all scopes.
     pub invariant: Option<String>,
-    /// Name of the scope in which the invariant must fail; `None` only for a patch that must not compile.
+    /// Name of the scope in which the invariant must fail, or the file of the trace that must diverge; `None` only for a
+    /// patch that must not compile.
     pub scope: Option<String>,
+    /// The step at which that trace must diverge.
+    pub step: Option<u64>,
     /// The verdict that the mutant must get.
     pub expect: Expect,
     /// A remark of the author.
@@ -63,8 +72,9 @@ impl Patch {
             }
         };
         let bug = number(&fields)?;
-        let invariant = invariant(&fields, expect)?;
-        if fields.get(Key::Bug).is_none() && fields.get(Key::Rule).is_none() && invariant.is_some() {
+        let Judge { invariant, scope, step } = judge(&fields, expect)?;
+        let control = invariant.is_none() && step.is_none();
+        if fields.get(Key::Bug).is_none() && fields.get(Key::Rule).is_none() && !control {
             return Err(fields.missing("`# bug: NUMBER` or `# rule: TEXT`"));
         }
         let (header, diff) = text.split_at(fields.end());
@@ -74,7 +84,8 @@ impl Patch {
             rule: fields.owned(Key::Rule),
             source: fields.owned(Key::Source),
             mechanism: fields.required(Key::Mechanism)?,
-            scope: scope(&fields, expect)?,
+            scope,
+            step,
             note: fields.owned(Key::Note),
             files: files(&file, body_line, diff, expect)?,
             header: header.trim_end().to_owned(),
@@ -113,11 +124,53 @@ impl Patch {
         engine_of(self.scope.as_deref())
     }
 
-    /// The invariant's id, or `none`.
+    /// What must find it: the invariant's id, the place where the trace must diverge, or `none`.
     #[must_use]
-    pub fn named(&self) -> &str {
-        self.invariant.as_deref().unwrap_or("none")
+    pub fn named(&self) -> String {
+        match (&self.invariant, self.step) {
+            (Some(id), _) => id.clone(),
+            (None, Some(step)) => divergence(step),
+            (None, None) => "none".to_owned(),
+        }
     }
+}
+
+/// A trace that diverges, as the scoreboard names it.
+#[must_use]
+pub(super) fn divergence(step: u64) -> String {
+    format!("divergence at step {step}")
+}
+
+/// What is to find a mutant, and where.
+struct Judge {
+    invariant: Option<String>,
+    scope: Option<String>,
+    step: Option<u64>,
+}
+
+fn judge(fields: &Fields<'_>, expect: Expect) -> Result<Judge, Error> {
+    let Some(trace) = fields.owned(Key::Trace) else {
+        if fields.get(Key::Step).is_some() {
+            return Err(fields.wrong(Key::Step, "no step without a trace"));
+        }
+        let (invariant, scope) = (invariant(fields, expect)?, scope(fields, expect)?);
+        return Ok(Judge { invariant, scope, step: None });
+    };
+    for other in [Key::Invariant, Key::Scope] {
+        if fields.get(other).is_some() {
+            return Err(fields.wrong(other, "a trace, or an invariant with its scope"));
+        }
+    }
+    if expect != Expect::Killed {
+        return Err(fields.wrong(Key::Expect, "killed: a trace must diverge"));
+    }
+    let relative = trace.ends_with(TRACE) && !trace.starts_with('/') && !trace.contains("..");
+    if !relative || trace.contains(char::is_whitespace) {
+        return Err(fields.wrong(Key::Trace, "the file of a trace, such as traces/regress/NAME.trace"));
+    }
+    let step = fields.required(Key::Step)?.parse().ok().filter(|step| *step > 0);
+    let step = step.ok_or_else(|| fields.wrong(Key::Step, "the number of a step, from 1"))?;
+    Ok(Judge { invariant: None, scope: Some(trace), step: Some(step) })
 }
 
 fn number(fields: &Fields<'_>) -> Result<Option<u32>, Error> {

@@ -46,7 +46,7 @@ pub fn list(patches: &[&Patch]) -> String {
             patch.stem().to_owned(),
             shortened(&patch.origin()),
             patch.expect.to_string(),
-            patch.named().to_owned(),
+            patch.named(),
             patch.scope.clone().unwrap_or_else(|| "-".to_owned()),
         ]
     }));
@@ -112,6 +112,9 @@ fn unsound(text: &mut String, baseline: &Baseline) {
 fn in_full(text: &mut String, row: &Row<'_>) {
     let patch = row.chosen.patch;
     let expected = match patch.expect {
+        Expect::Killed if patch.step.is_some() => {
+            format!("expected a {} of {}", patch.named(), patch.scope.as_deref().unwrap_or("the trace"))
+        }
         Expect::Killed => format!("expected {} to fail", patch.named()),
         Expect::Survives => "expected nothing to fail".to_owned(),
         Expect::DoesNotCompile => "expected the compiler to refuse it".to_owned(),

@@ -1,9 +1,9 @@
-//! The output of `cutover check --format json`, and the verdict on a mutant that follows from it.
+//! The JSON output of `cutover check`, `cutover replay` or the simulator, and the verdict on a mutant that follows from it.
 
-use super::patch::Patch;
+use super::patch::{Patch, divergence};
 use cutover_report::{
-    Engine, Expect, InvariantVerdict as Judged, Line, MutantVerdict as Verdict, Seed, SeedVerdict,
-    Verdict as VerdictLine,
+    Engine, Expect, InvariantVerdict as Judged, Line, MutantVerdict as Verdict, Seed, SeedVerdict, Trace,
+    TraceVerdict, Verdict as VerdictLine,
 };
 
 #[derive(Debug)]
@@ -18,6 +18,8 @@ struct Ruling {
 #[derive(Debug)]
 pub struct RunOutput {
     rulings: Vec<Ruling>,
+    /// A stored trace that was run again.
+    replayed: Option<Trace>,
     /// Whether the search was complete; `None` if the output does not contain this.
     complete: Option<bool>,
     /// Number of unique states.
@@ -91,6 +93,7 @@ impl RunOutput {
     pub fn read(stdout: &str) -> Self {
         let mut said = Self {
             rulings: Vec::new(),
+            replayed: None,
             complete: None,
             states: None,
             seeds: None,
@@ -107,13 +110,13 @@ impl RunOutput {
                     said.rulings.push(Ruling { invariant, judged: verdict, steps, trace })
                 }
                 Line::Seed(seed) => said.seed(*seed),
+                Line::Trace(trace) => said.replayed = Some(trace),
                 Line::RunFinished { .. } => said.finished = true,
                 // Lines of other verbs, or without a use here.
                 Line::RunStarted(_)
                 | Line::Reached { .. }
                 | Line::Listed(_)
                 | Line::Invariant { .. }
-                | Line::Trace(_)
                 | Line::Recording(_)
                 | Line::Baseline(_)
                 | Line::Mutant(_)
@@ -171,6 +174,42 @@ impl RunOutput {
         }
     }
 
+    /// The verdict of a trace. `step`: where it has to diverge, if it has to.
+    #[must_use]
+    pub fn judge_trace(&self, step: Option<u64>, complaint: &str, late: Option<&str>) -> Finding {
+        let Some(trace) = &self.replayed else {
+            return match late {
+                Some(late) => Finding::unknown(None, format!("{late} before the trace had ended")),
+                None => Finding::new(Verdict::Broken, None, format!("replay gave no verdict: {complaint}")),
+            };
+        };
+        let at = trace.step.unwrap_or(0);
+        let found = |verdict, by: String, why: String| Finding {
+            steps: trace.step,
+            ..Finding::new(verdict, Some(&by), why)
+        };
+        let wanted = step.is_none_or(|step| step == at);
+        match (trace.verdict, &trace.invariant) {
+            (TraceVerdict::Holds, _) => Finding::new(Verdict::Survived, None, "the trace holds".to_owned()),
+            (TraceVerdict::Diverged, _) if wanted => {
+                found(Verdict::Killed, divergence(at), format!("the trace diverges at step {at}"))
+            }
+            (TraceVerdict::Diverged, _) => {
+                let wanted = step.unwrap_or(0);
+                let why = format!("the trace diverges at step {at} instead of {wanted}");
+                found(Verdict::Survived, divergence(at), why)
+            }
+            (TraceVerdict::Violates, Some(id)) => {
+                let verdict = if step.is_none() { Verdict::Killed } else { Verdict::Survived };
+                found(verdict, id.clone(), format!("{id} fails at step {at}, the trace does not diverge"))
+            }
+            (other @ (TraceVerdict::Violates | TraceVerdict::Stale | TraceVerdict::Unknown), _) => {
+                let verdict = if step.is_none() { Verdict::Killed } else { Verdict::Survived };
+                Finding::new(verdict, None, format!("the trace is {other} and does not diverge"))
+            }
+        }
+    }
+
     /// The verdict on the mutant `patch`. `complaint`: the last line on stderr of the check. `late`: a text if the
     /// check was killed at its time limit.
     #[must_use]
@@ -180,6 +219,7 @@ impl RunOutput {
                 let wanted = id.as_deref().filter(|_| expect == Expect::Killed);
                 self.judge_seeds(wanted, complaint, late)
             }
+            (_, _) if patch.engine() == Engine::Replay => self.judge_trace(patch.step, complaint, late),
             (Some(id), Expect::Killed | Expect::DoesNotCompile) => self.judge_named(id, complaint, late),
             (_, Expect::Survives) | (None, _) => self.judge_all(complaint, late),
         }

@@ -103,6 +103,7 @@ impl Bench<'_> {
         let (said, late) = (&checked.said, checked.late.as_deref());
         let finding = match engine {
             Engine::Check => said.judge_all(&checked.complaint, late),
+            Engine::Replay => said.judge_trace(None, &checked.complaint, late),
             Engine::Sim => said.judge_seeds(None, &checked.complaint, late),
         };
         Ok(Some(checked.outcome(finding)))
@@ -179,6 +180,7 @@ impl Bench<'_> {
                 check.args(["check", "--scope", scope]);
                 check.args(until.map(|id| ["--stop-at", id]).into_iter().flatten());
             }
+            Engine::Replay => _ = check.args(["replay", scope]),
             Engine::Sim => _ = check.args(self.seeds(until)),
         }
         check.args(["--format", "json"]);

@@ -23,8 +23,8 @@ pub struct Wish {
     pub changed: Option<BTreeSet<String>>,
     /// How many of the other patches to draw at random, and the seed.
     pub sample: Option<(usize, String)>,
-    /// The engine that must judge the patches; `None` for any.
-    pub engine: Option<Engine>,
+    /// The engines of which one must judge the patches; none listed: any.
+    pub engines: Vec<Engine>,
 }
 
 /// Selects from `patches`, which are sorted by name. The order is: patches that must survive, then patches named or
@@ -34,7 +34,8 @@ pub struct Wish {
 /// [`Error::Usage`] for a pattern that fits no patch.
 pub fn choose<'a>(patches: &'a [Patch], wish: &Wish) -> Result<Vec<Chosen<'a>>, Error> {
     let named = named(patches, &wish.patterns)?;
-    let patches = || patches.iter().filter(|patch| wish.engine.is_none_or(|engine| engine == patch.engine()));
+    let judged = |patch: &&Patch| wish.engines.is_empty() || wish.engines.contains(&patch.engine());
+    let patches = || patches.iter().filter(judged);
     let nothing_asked = wish.patterns.is_empty() && wish.changed.is_none() && wish.sample.is_none();
     let why = |patch: &Patch| {
         if nothing_asked || named.contains(patch.name.as_str()) {

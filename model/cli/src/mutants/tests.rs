@@ -29,6 +29,12 @@ diff --git a/src/migration.rs b/src/migration.rs
 +b
 ";
 
+/// [`GOOD`], judged by a trace.
+fn by_trace() -> String {
+    let judged = "# invariant: migration.no-lost-write\n# scope: migration/moves";
+    GOOD.replace(judged, "# trace: traces/regress/x.trace\n# step: 5")
+}
+
 fn scope(complete: bool) -> String {
     format!(
         "{{\"type\":\"scope\",\"scope\":\"s\",\"complete\":{complete},\"generated\":9,\"unique\":7,\
@@ -111,6 +117,37 @@ fn a_seed_kills_by_the_named_invariant() -> Result<(), Error> {
     assert_eq!((all.verdict, all.unknown, all.why.as_str()), (survived, false, "2 seeds hold"));
     let wrong = RunOutput::read(&format!("{holds}{other}{end}")).judge_seeds(None, "", None);
     assert_eq!((wrong.verdict, wrong.by), (killed, by("watch.no-gap")));
+    Ok(())
+}
+
+/// A trace kills by diverging at the named step. Whatever else becomes of it does not kill, and makes a baseline fail.
+#[test]
+fn a_trace_kills_where_it_is_to_diverge() -> Result<(), Error> {
+    let patch = Patch::parse("x.patch", &by_trace())?;
+    let line = |verdict: &str, invariant: &str, step: &str| {
+        format!(
+            "{{\"type\":\"trace\",\"path\":\"x\",\"verdict\":\"{verdict}\",\"as_recorded\":false,\
+             \"invariant\":{invariant},\"step\":{step}}}\n"
+        )
+    };
+    let (killed, survived, broken) = (Verdict::Killed, Verdict::Survived, Verdict::Broken);
+    let by = |what: &str| Some(what.to_owned());
+    let cases = [
+        (line("DIVERGED", "null", "5"), killed, by("divergence at step 5"), killed),
+        (line("DIVERGED", "null", "4"), survived, by("divergence at step 4"), killed),
+        (line("VIOLATES", "\"sink.prefix\"", "5"), survived, by("sink.prefix"), killed),
+        (line("STALE", "null", "null"), survived, None, killed),
+        (line("HOLDS", "null", "null"), survived, None, survived),
+        (String::new(), broken, None, broken),
+    ];
+    for (stdout, as_mutant, found, as_baseline) in cases {
+        let said = RunOutput::read(&stdout);
+        let finding = said.judge(&patch, "exit status: 65", None);
+        assert_eq!((finding.verdict, finding.unknown, finding.by), (as_mutant, false, found), "{stdout}");
+        assert_eq!(said.judge_trace(None, "exit status: 65", None).verdict, as_baseline, "{stdout}");
+    }
+    let late = RunOutput::read("").judge(&patch, "", Some("stopped after 2m"));
+    assert_eq!((late.verdict, late.unknown), (survived, true));
     Ok(())
 }
 

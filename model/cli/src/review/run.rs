@@ -264,5 +264,8 @@ fn options(started: &RunStarted) -> BTreeMap<String, String> {
 /// Whether a run of the scoreboard selected all patches.
 fn selects_nothing(started: &RunStarted) -> bool {
     let set = |name| started.options.get(name).is_some_and(|value| !value.is_null());
-    strings(started.options.get("patterns")).is_empty() && !set("only_changed") && !set("sample")
+    strings(started.options.get("patterns")).is_empty()
+        && !set("only_changed")
+        && !set("sample")
+        && !set("engine")
 }

@@ -23,6 +23,7 @@ Examples:
   cutover check --scope migration-timed --pauses unbounded
   cutover check --scope migration-timed --barrier 3     one tick below the bound
   cutover check --set nightly --scope-budget 10m --budget 150m --memory 14GiB
+  cutover check --set regress                           small scopes, each for bugs that were fixed
   cutover check --list                                  scopes, bounds and invariants";
 
 /// Search the production state machines exhaustively within each scope's bounds
@@ -155,7 +156,7 @@ fn select<P: Protocols>(
         }
     }
     if args.scopes.is_empty() {
-        all.retain(|scope| scope.set() <= args.set);
+        all.retain(|scope| args.set.runs(scope.set()));
     } else {
         let place = |scope: &dyn AnyScope| chosen.iter().position(|name| *name == scope.name());
         all.retain(|scope| place(&**scope).is_some());

@@ -1,6 +1,6 @@
 //! The verb `replay`.
 
-use super::recording;
+use super::replay_recording;
 use crate::numbers::count;
 use crate::offer::Offer;
 use crate::{Format, exit, program, refuse};
@@ -103,9 +103,9 @@ fn one<P: Protocols>(console: &Console, file: &Path, offer: Offer) -> u8 {
     let name = file.display();
     if offer == Offer::Server
         && let Ok(bytes) = std::fs::read(file)
-        && recording::is_one(&bytes)
+        && replay_recording::is_one(&bytes)
     {
-        return recording::one(console, file, &bytes);
+        return replay_recording::one(console, file, &bytes);
     }
     let replayed = match read(file) {
         Ok(trace) => {

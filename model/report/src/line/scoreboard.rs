@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The result of the unmutated tree in a scope: what mutants are compared with.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Baseline {
-    /// Name of the scope; `None` for mutants that must not compile, which need no search.
+    /// Name of the scope, or the file of a trace; `None` for mutants that must not compile, which need no search.
     pub scope: Option<String>,
     /// The verdict on the unmutated tree.
     pub verdict: BaselineVerdict,
@@ -47,12 +47,12 @@ pub struct Mutant {
     pub expect: Expect,
     /// Whether the verdict is the expected one.
     pub as_expected: bool,
-    /// Id of the invariant that must fail, from the patch's header.
+    /// Id of the invariant that must fail, or the step at which a trace must diverge, from the patch's header.
     pub named: String,
     /// Id of the invariant that failed, or `the compiler`.
     #[serde(default)]
     pub by: Option<String>,
-    /// Name of the scope in which it was judged.
+    /// Name of the scope in which it was judged, or the file of the trace.
     #[serde(default)]
     pub scope: Option<String>,
     /// Number of unique states of the search until it ended.
@@ -89,10 +89,10 @@ pub struct Patch {
     /// What the patch changes, in one line.
     #[serde(default)]
     pub mechanism: String,
-    /// Id of the invariant that must fail.
+    /// Id of the invariant that must fail, or the step at which a trace must diverge.
     #[serde(default)]
     pub named: String,
-    /// Name of the scope in which the mutant is judged.
+    /// Name of the scope in which the mutant is judged, or the file of the trace.
     #[serde(default)]
     pub scope: Option<String>,
     /// The verdict that the mutant must get.

@@ -4,7 +4,7 @@ use crate::protocol::{Bounds, InvariantSet};
 use crate::render::plural;
 use cutover::core::fault::Fault;
 use cutover::core::invariant::Id;
-use cutover::core::raft::{Limits, SessionLimits};
+use cutover::core::raft::{NodeLimits, SessionLimits};
 
 /// How often messages may arrive again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +72,7 @@ pub struct ConsensusBounds {
     /// refusals, and those that change nothing at the receiver while no reply to them changes anything either.
     pub loses_old: bool,
     /// Limits of the nodes, such as the size of an append.
-    pub limits: Limits,
+    pub limits: NodeLimits,
     /// Limits of the session table.
     pub sessions: SessionLimits,
     /// Whether the founders are interchangeable, so that states which differ only in their names count once.
@@ -113,7 +113,7 @@ impl ConsensusBounds {
                 parts.push(some(count, what));
             }
         }
-        let Limits { elections, window, append_entries_max, compact_after_entries, .. } = self.limits;
+        let NodeLimits { elections, window, append_entries_max, compact_after_entries, .. } = self.limits;
         parts.push(format!("{} in flight", some(self.in_flight, "message")));
         parts.push(format!("features: {elections}"));
         parts.push(format!(

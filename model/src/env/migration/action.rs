@@ -99,6 +99,13 @@ pub enum Action {
         /// Position in the list of enabled controller steps.
         offer: u8,
     },
+    /// The gate over a watched table is asked for a write.
+    Gate {
+        /// The revision that the table shows.
+        revision: u8,
+    },
+    /// All controllers are replaced, and what they were told is lost.
+    TakeOver,
     /// A controller is replaced by a new one without state.
     Replace {
         /// Number of the controller, from 0.

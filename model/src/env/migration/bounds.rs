@@ -3,7 +3,7 @@
 use crate::protocol::{Bounds, InvariantSet, OptionSpec, Refused};
 use crate::render::plural;
 use cutover::core::fault::Fault;
-use cutover::core::fence::Limits;
+use cutover::core::fence::FenceLimits;
 use cutover::core::invariant::Id;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
@@ -11,14 +11,18 @@ use cutover::core::placement::Guarantee;
 /// Bounds of the sinks, gateways and controllers of a scope.
 #[derive(Clone, Debug)]
 pub struct MigrationBounds {
-    /// How writes at the source are ended: by a seal or by a bounded wait.
-    pub guarantee: Guarantee,
+    /// The sinks: A, where the partition begins, and B.
+    pub sinks: [SinkBounds; 2],
     /// Number of gateways; each has its own session.
     pub gateways: u8,
     /// Number of writes of each gateway, one after the other; all overwrite the same key.
     pub writes_each: u8,
     /// Number of attempts at each write, retries included.
     pub attempts: u8,
+    /// Writes let out by the gate over a watched table, each under a session of its own. Nobody waits for their answers.
+    pub gated: u8,
+    /// Whether the last of these goes under the session of the first gateway: a client with two writes unanswered.
+    pub shared_session: bool,
     /// Whether a sink admits a write in one step and applies it in a later one.
     pub admission: bool,
     /// Number of controllers with state of their own. Stateless controllers are not counted: there may be any
@@ -54,6 +58,9 @@ pub struct MigrationBounds {
     pub polls: bool,
     /// Whether a controller may be replaced by a new one during its wait.
     pub replaces: bool,
+    /// Times that all controllers are replaced and what they were told is lost, in all. Elsewhere they are replaced at any
+    /// time, and nothing that was said is ever lost for good.
+    pub takeovers: u8,
     /// Whether messages about a migration disappear when the migration ends. This leaves out runs with late
     /// messages of earlier migrations, which other scopes cover.
     pub forgetful: bool,
@@ -61,8 +68,6 @@ pub struct MigrationBounds {
     pub restarts: u8,
     /// Whether requests may arrive at the wrong sink.
     pub misroute: bool,
-    /// Limits of what a sink stores, such as its number of sessions.
-    pub limits: Limits,
     /// The controllers' policy: allowed lag, budgets and durations.
     pub policy: Policy,
     /// The clock, if the guarantee is `timed`.
@@ -71,6 +76,15 @@ pub struct MigrationBounds {
     pub symmetric: bool,
     /// The published design that the scope puts to the test, if it is not this project's own.
     pub design: Option<Design>,
+}
+
+/// What one sink can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SinkBounds {
+    /// What it can promise.
+    pub guarantee: Guarantee,
+    /// What it keeps, at most.
+    pub limits: FenceLimits,
 }
 
 /// The clock of a `timed` scope. All durations are in ticks of the environment's clock.
@@ -108,6 +122,14 @@ impl MigrationBounds {
         if *attempts > 0 {
             parts.push(plural(u64::from(*gateways), "gateway"));
             parts.push(format!("{} each", plural(u64::from(*writes_each), "write")));
+        }
+        parts.extend(self.differences());
+        if self.gated > 0 {
+            let shared = if self.shared_session { ", the last under the session of the gateway" } else { "" };
+            parts.push(format!(
+                "{} through the gate over a watched table{shared}",
+                plural(self.gated.into(), "write")
+            ));
         }
         parts.push(plural(u64::from(*migrations), "migration"));
         if *attempts > 1 {
@@ -150,6 +172,20 @@ impl MigrationBounds {
         parts
     }
 
+    /// In what the sinks differ.
+    fn differences(&self) -> Vec<String> {
+        let [a, b] = self.sinks;
+        let mut parts = Vec::new();
+        if a.guarantee != b.guarantee {
+            parts.push(format!("A {}, B {}", a.guarantee, b.guarantee));
+        }
+        let sessions = (a.limits.sessions_max, b.limits.sessions_max);
+        if sessions.0 != sessions.1 {
+            parts.push(format!("A remembers {}, B {}", plural(sessions.0.into(), "session"), sessions.1));
+        }
+        parts
+    }
+
     /// The faults, as the parts of a sentence. `what`: the messages that they apply to.
     pub(crate) fn fault_parts(&self, what: &str) -> Vec<String> {
         let mut parts =
@@ -163,6 +199,10 @@ impl MigrationBounds {
             parts.push(format!("{} of a gateway <= {}", Fault::Restart, self.restarts));
         }
         parts.push("restart controllers and mover".to_owned());
+        if self.takeovers > 0 {
+            parts
+                .push(format!("restart all controllers, and lose what they were told <= {}", self.takeovers));
+        }
         if self.forgetful {
             parts.push("under-approximation: messages of finished migrations are dropped".to_owned());
         }

@@ -83,6 +83,9 @@ impl Migration {
                 into.push(Action::Serve { reader });
             }
         }
+        if state.clients.gated < self.bounds.gated {
+            into.extend(views().map(|revision| Action::Gate { revision }));
+        }
         if self.bounds.stale_reads {
             let harmful = views().filter(|revision| !self.is_harmless(state, *revision));
             into.extend(harmful.map(|revision| Action::Stale { revision }));
@@ -100,6 +103,9 @@ impl Migration {
             if state.spent.wipes < self.bounds.wipes {
                 into.push(Action::Wipe { sink });
             }
+        }
+        if state.spent.takeovers < self.bounds.takeovers {
+            into.push(Action::TakeOver);
         }
         if state.spent.restarts < self.bounds.restarts {
             let gateways = numbers(state.clients.gateways.len());

@@ -5,8 +5,11 @@ use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, NextState, feed};
 use super::{Clients, Fresh, Gateway, Held, Leaving, Message, Migration, Reader, SINKS};
-use cutover::core::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request};
-use cutover::core::gate::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
+use cutover::core::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Write};
+use cutover::core::gate::{
+    Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work, WriteAdmission,
+    admit_cached_write,
+};
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
 
@@ -32,7 +35,12 @@ impl NextState<'_> {
         feed(&mut self.monitor, &mut self.findings, &Fact::Resolved(record, &resolution));
         let mut sent = None;
         let mut admitted = None;
-        for output in next.handle(&Event::Resolved(Some(resolution))) {
+        let mut outputs = next.handle(&Event::Resolved(Some(resolution)));
+        // The view shows a store that it takes a fresh one for.
+        if outputs.contains(&Output::Resolve(Freshness::Fresh)) && Some(revision) == fresh {
+            outputs = next.handle(&Event::Resolved(Some(resolution)));
+        }
+        for output in outputs {
             match output {
                 Output::Admitted { view, token } => admitted = Some((view, token)),
                 Output::Send(request) => sent = Some(request),
@@ -63,6 +71,27 @@ impl NextState<'_> {
         self.say(|| format!("sends {}", super::text::request(&request)));
         let attempts = busy.attempts + 1;
         *self.clients.edit().gateways.get_mut(gateway)? = Gateway { operation, attempts, ..busy };
+        Some(())
+    }
+
+    /// The gate over a watched table is asked for a write, with what the table shows. Nobody waits for the answer.
+    pub(super) fn gate(&mut self, revision: usize) -> Done {
+        let (record, view) = self.log.resolution(revision)?;
+        feed(&mut self.monitor, &mut self.findings, &Fact::Resolved(record, &view));
+        let token = view.epoch;
+        let WriteAdmission::Admit(store) = admit_cached_write(&view, token) else {
+            self.env.reached.add(1 << (Mark::GateRefused as u8));
+            return None;
+        };
+        feed(&mut self.monitor, &mut self.findings, &Fact::Admitted { view: &view, token, store });
+        let id = self.env.gated_id(&self.clients);
+        feed(&mut self.monitor, &mut self.findings, &Fact::WriteInvoked(id));
+        let body = Body::Write(Write { id, token });
+        let request = Request { store, partition: super::PARTITION, body };
+        self.say(|| format!("sends {}", super::text::request(&request)));
+        add(&mut self.net.edit().writes, (Message::new(request), 0));
+        self.clients.edit().gated += 1;
+        self.mark(Mark::GateSent);
         Some(())
     }
 
@@ -120,7 +149,7 @@ impl NextState<'_> {
             return None;
         }
         let work = busy.operation.work();
-        let operation = Operation::new(super::PARTITION, work, self.env.bounds.guarantee);
+        let operation = self.env.operation(work);
         self.spent.restarts += 1;
         self.mark(Mark::Restarted);
         self.say(|| "forgets what it was doing; its client asks again".to_owned());
@@ -156,8 +185,7 @@ impl NextState<'_> {
     /// Serves a read from a cache. It does not change the state, so it is only judged.
     pub(super) fn stale(&mut self, revision: usize) -> Done {
         let (record, resolution) = self.log.resolution(revision)?;
-        let operation =
-            Operation::new(super::PARTITION, Work::Read(Consistency::StaleOk), self.env.bounds.guarantee);
+        let operation = self.env.operation(Work::Read(Consistency::StaleOk));
         let record = record.clone();
         let (_, request) = self.attempt(&operation, revision, Some(self.log.revision()))?;
         let at = sink_of(request.store)?;

@@ -1,7 +1,7 @@
 //! Commits of the atomic log, and controllers with state of their own.
 
 use super::Design;
-use super::enabled::Commit;
+use super::enabled::{Commit, ControlMessages};
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, NextState, feed};
@@ -22,8 +22,11 @@ impl NextState<'_> {
     }
 
     /// Processes a command that was committed and applied, by the atomic log or by the nodes.
-    pub(super) fn decided(&mut self, Commit { command, outcome, log }: &Commit) -> Done {
+    pub(super) fn decided(&mut self, Commit { command, outcome, halt, log }: &Commit) -> Done {
         let before = self.log.current().cloned();
+        if let Some(halt) = halt {
+            self.halted(halt);
+        }
         self.log.adopt(log);
         let after = self.log.current().cloned();
         self.say(|| match outcome {
@@ -187,6 +190,20 @@ impl NextState<'_> {
                 !outputs.is_empty() || after != machine
             })
         });
+    }
+
+    /// All controllers are replaced, and what they were told is lost; so is what they would have sent because of it.
+    pub(super) fn take_over(&mut self) -> Done {
+        if *self.control == ControlMessages::default() {
+            return None;
+        }
+        let fresh = self.env.controller();
+        self.control.replace(ControlMessages::default());
+        self.controllers.edit().machines.fill(fresh);
+        self.spent.takeovers += 1;
+        self.mark(Mark::TakenOver);
+        self.say(|| "what the controllers were told is lost with them".to_owned());
+        Some(())
     }
 
     /// Replaces a controller by a new one without state.

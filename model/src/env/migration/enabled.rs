@@ -13,7 +13,7 @@ use super::Design;
 use super::{Controllers, Log, Manager, Message, Migration, PARTITION, SINKS, Shared};
 use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
-use cutover::core::ids::{Epoch, MigrationId, Names, Relabel};
+use cutover::core::ids::{Epoch, Halt, MigrationId, Names, Relabel};
 use cutover::core::migration::{
     Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Timer, Transition,
     TransitionKind,
@@ -71,6 +71,8 @@ pub struct Commit {
     pub command: Command,
     /// The table's answer to the command.
     pub outcome: Result<Epoch, MigrationError>,
+    /// The invariant that the table itself found broken.
+    pub halt: Option<Halt>,
     /// The log after the command.
     pub log: Shared<Log>,
 }
@@ -147,8 +149,8 @@ impl Migration {
             if self.is_over(log, &command.transition) {
                 continue;
             }
-            let mut after = log.clone();
-            let outcome = after.table.apply(&command);
+            let (mut after, mut halt) = (log.clone(), None);
+            let outcome = after.table.apply_checked(&command, &mut halt);
             if let Err(refusal) = outcome
                 && after.table == log.table
             {
@@ -157,7 +159,7 @@ impl Migration {
                 continue;
             }
             after.note(&command.transition, after.table.record(PARTITION).cloned());
-            enabled.commits.push(Commit { command, outcome, log: self.share(after) });
+            enabled.commits.push(Commit { command, outcome, halt, log: self.share(after) });
         }
         enabled
     }
@@ -201,7 +203,8 @@ impl Migration {
         if self.bounds.creations > 0 {
             propose(Transition::Delete { expected });
             for placement in SINKS {
-                propose(Transition::Create { placement, guarantee: self.bounds.guarantee });
+                let guarantee = self.sink_bounds(placement).guarantee;
+                propose(Transition::Create { placement, guarantee });
             }
         }
         if self.bounds.drops {

@@ -38,6 +38,9 @@ cutover::core::marks! {
         WaitLost "a wait lost with its controller",
         Expired "a write that missed its time",
         Restarted "a gateway restarted with a write under way",
+        TakenOver "all controllers replaced, and what they were told lost",
+        GateSent "a write let out by the gate over a watched table",
+        GateRefused "a write sent back by the gate over a watched table, to be resolved",
     }
 }
 

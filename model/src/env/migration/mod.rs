@@ -38,7 +38,7 @@ mod timed;
 
 pub use action::Action;
 pub(crate) use bounds::judged;
-pub use bounds::{Design, MigrationBounds, Timed};
+pub use bounds::{Design, MigrationBounds, SinkBounds, Timed};
 pub use mark::Mark;
 pub use parts::{
     Clients, Controllers, Fresh, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink,
@@ -107,6 +107,8 @@ pub struct Spent {
     pub wipes: u8,
     /// Number of restarts of gateways.
     pub restarts: u8,
+    /// Times that all controllers were replaced.
+    pub takeovers: u8,
 }
 
 impl Migration {
@@ -123,7 +125,7 @@ impl Migration {
         let mut commands = Vec::new();
         let mut table = PlacementTable::new(Caps::PRODUCTION);
         let mut sinks = SINKS.map(|store| self.empty_sink(store, Incarnation(1)));
-        let (placement, guarantee) = (SINKS[0], self.bounds.guarantee);
+        let (placement, guarantee) = (SINKS[0], self.bounds.sinks[0].guarantee);
         let create = Transition::Create { placement, guarantee };
         commands.push(Command { partition: PARTITION, transition: create });
         let _ = table.apply(&commands[0]);
@@ -150,12 +152,16 @@ impl Migration {
         (Log { table, history: vec![record], begun: 0, created: 0, forced: 0 }, sinks, commands)
     }
 
+    fn sink_bounds(&self, store: Placement) -> SinkBounds {
+        self.bounds.sinks[client::sink_of(store).unwrap_or(0)]
+    }
+
     pub(crate) fn empty_sink(&self, store: Placement, incarnation: Incarnation) -> Sink {
-        let enforcement = match self.bounds.guarantee {
+        let SinkBounds { guarantee, limits } = self.sink_bounds(store);
+        let enforcement = match guarantee {
             Guarantee::Sealed => Enforcement::Tokens,
             Guarantee::Timed => Enforcement::Nothing,
         };
-        let limits = self.bounds.limits;
         let config = Config { store, partition: PARTITION, incarnation, enforcement, limits };
         let fence = Fence::unknown(config);
         let disk = fence.durable().clone();
@@ -179,13 +185,23 @@ impl Migration {
     fn clients(&self) -> Clients {
         let gateways = (1..=self.bounds.gateways).map(|session| self.gateway(session, 1)).collect();
         let readers = (0..self.bounds.readers).map(|_| self.reader(0)).collect();
-        Clients { gateways, readers }
+        Clients { gateways, readers, gated: 0 }
     }
 
     pub(crate) fn gateway(&self, session: u8, serial: u8) -> Gateway {
-        let work = Work::Write(id(session, serial));
-        let operation = Operation::new(PARTITION, work, self.bounds.guarantee);
-        Gateway { operation, serial, attempts: 0 }
+        Gateway { operation: self.operation(Work::Write(id(session, serial))), serial, attempts: 0 }
+    }
+
+    /// An operation that has not begun, of a gateway that knows the partition from its creation.
+    pub(crate) const fn operation(&self, work: Work) -> Operation {
+        Operation::new(PARTITION, work, self.bounds.sinks[0].guarantee)
+    }
+
+    /// The id of the next write through the gate over a watched table.
+    fn gated_id(&self, clients: &Clients) -> WriteId {
+        let MigrationBounds { gateways, writes_each, gated, shared_session, .. } = self.bounds;
+        let next = clients.gated + 1;
+        if shared_session && next == gated { id(1, writes_each + 1) } else { id(gateways + next, 1) }
     }
 
     pub(crate) const fn controller(&self) -> Manager {
@@ -193,8 +209,7 @@ impl Migration {
     }
 
     pub(crate) fn reader(&self, done: u8) -> Reader {
-        let work = Work::Read(Consistency::Strong);
-        let operation = Operation::new(PARTITION, work, self.bounds.guarantee);
+        let operation = self.operation(Work::Read(Consistency::Strong));
         Reader { operation, sent: None, done, fresh: Fresh::Unasked }
     }
 

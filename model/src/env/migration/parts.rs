@@ -196,6 +196,8 @@ pub struct Clients {
     pub gateways: Vec<Gateway>,
     /// Number of strong readers.
     pub readers: Vec<Reader>,
+    /// Writes that the gate over a watched table has let out.
+    pub gated: u8,
 }
 
 /// A gateway with the write that it is working on.

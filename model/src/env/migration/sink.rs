@@ -126,7 +126,8 @@ impl NextState<'_> {
         Some(())
     }
 
-    fn halted(&mut self, halt: &Halt) {
+    /// A machine found an invariant broken.
+    pub(super) fn halted(&mut self, halt: &Halt) {
         self.say(|| format!("halts: {}", halt.facts));
         if let Some(id) = Id::named(halt.invariant) {
             self.findings.demand(false, id, || (halt.facts.clone(), "the machine halted".to_owned()));

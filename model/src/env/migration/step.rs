@@ -137,12 +137,12 @@ impl Migration {
 
     /// Applies a command that the nodes of the composed environment have committed; `None` if it changes nothing.
     pub(crate) fn decide(&self, state: &State, command: &Command, explain: bool) -> Option<Stepped> {
-        let mut log = (*state.log).clone();
-        let outcome = log.table.apply(command);
+        let (mut log, mut halt) = ((*state.log).clone(), None);
+        let outcome = log.table.apply_checked(command, &mut halt);
         if outcome.is_ok() || log.table != state.log.table {
             log.note(&command.transition, log.table.record(PARTITION).cloned());
         }
-        let commit = Commit { command: command.clone(), outcome, log: self.share(log) };
+        let commit = Commit { command: command.clone(), outcome, halt, log: self.share(log) };
         self.run_with(state, explain, |next| next.decided(&commit))
     }
 
@@ -218,6 +218,8 @@ impl<'w> NextState<'w> {
             Action::Wipe { sink } => self.wipe(sink.into()),
             Action::Restart { gateway } => self.restart(gateway.into()),
             Action::Controller { offer } => self.controller(offer.into()),
+            Action::Gate { revision } => self.gate(revision.into()),
+            Action::TakeOver => self.take_over(),
             Action::Replace { controller } => self.replace(controller.into()),
             Action::Fire { controller, timer, revision } => {
                 self.fire(controller.into(), timer.into(), revision.into())

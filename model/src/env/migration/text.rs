@@ -33,6 +33,10 @@ impl Migration {
                 let write = super::effect::write_of(answer)?;
                 Choice::new(format!("gw{}", write.id.session.0), format!("deliver {}", reply(answer)))
             }
+            Action::Gate { revision } => {
+                Choice::new("gate", format!("send {} view r{revision}", self.gated_id(&state.clients)))
+            }
+            Action::TakeOver => Choice::fault("control", "restart, answers lost"),
             Action::Resolve { reader, revision } => {
                 Choice::new(format!("rd{}", reader + 1), format!("read view r{revision}"))
             }

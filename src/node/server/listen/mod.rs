@@ -3,13 +3,12 @@
 mod connection_limit;
 
 use self::connection_limit::{ConnectionLimit, ConnectionPermit};
-use crate::node::server::StreamTimeouts;
+use crate::node::server::PortLimits;
 use crate::node::server::api::access::{Caller, Identify};
 use crate::node::server::log_limiter::LogLimiter;
 use crate::node::tls::{Security, subject_of};
 use core::time::Duration;
 use metrics::counter;
-use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,49 +21,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 use tonic::{Extensions, Status};
-
-/// Limits of a port, from the configuration's `[limits]`. Each is at least 1.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Open connections; a further one is closed at once.
-    pub connections: usize,
-    /// Open connections per certificate on the peer port; a further one is closed at once.
-    pub connections_per_peer: usize,
-    /// Open calls per connection.
-    pub streams_per_connection: u32,
-    /// Bytes of a request message from a client; a longer one is refused.
-    pub message_bytes: usize,
-    /// Seconds for which a watcher may leave a message unread before it is disconnected.
-    pub watch_idle_s: u64,
-    /// Seconds within which a backup must be read.
-    pub backup_s: u64,
-}
-
-impl Limits {
-    /// The limits on reading a stream, as durations.
-    #[must_use]
-    pub const fn timeouts(&self) -> StreamTimeouts {
-        StreamTimeouts {
-            watch_idle: Duration::from_secs(self.watch_idle_s),
-            backup: Duration::from_secs(self.backup_s),
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let StreamTimeouts { watch_idle, backup } = StreamTimeouts::default();
-        Self {
-            connections: 1_024,
-            connections_per_peer: 8,
-            streams_per_connection: 256,
-            message_bytes: 64 << 10,
-            watch_idle_s: watch_idle.as_secs(),
-            backup_s: backup.as_secs(),
-        }
-    }
-}
 
 /// A port cannot be opened: its address, and the error of the operating system.
 #[derive(Debug, Error)]
@@ -106,14 +62,14 @@ impl Listener {
 
     /// Accepts connections of clients. The port is closed when the stream is dropped.
     #[must_use]
-    pub fn incoming(self, security: Security, limits: Limits) -> Incoming {
+    pub fn incoming(self, security: Security, limits: PortLimits) -> Incoming {
         self.listen(security, ConnectionLimit::new(limits.connections, None))
     }
 
     /// Accepts connections of peers, with a limit per certificate: a member needs one connection, and must
     /// not use up the connections of the others. The port is closed when the stream is dropped.
     #[must_use]
-    pub fn incoming_peers(self, security: Security, limits: Limits) -> Incoming {
+    pub fn incoming_peers(self, security: Security, limits: PortLimits) -> Incoming {
         self.listen(security, ConnectionLimit::new(limits.connections, Some(limits.connections_per_peer)))
     }
 

@@ -2,8 +2,8 @@
 
 use super::super::error::Error;
 use super::super::patch::Patch;
-use super::GOOD;
-use cutover_report::Expect;
+use super::{GOOD, by_trace};
+use cutover_report::{Engine, Expect};
 
 fn complaint(text: &str) -> Option<String> {
     let error = Patch::parse("x.patch", text).err()?;
@@ -23,6 +23,16 @@ fn a_good_header_is_read_and_stripped() -> Result<(), Error> {
     assert_eq!(patch.files, ["src/migration.rs"]);
     assert!(patch.diff.starts_with("diff --git "));
     assert_eq!(format!("{}\n{}", patch.header, patch.diff), GOOD);
+    Ok(())
+}
+
+#[test]
+fn a_trace_takes_the_place_of_an_invariant_and_its_scope() -> Result<(), Error> {
+    let patch = Patch::parse("x.patch", &by_trace())?;
+    let found = (patch.engine(), patch.scope.as_deref(), patch.step, patch.named());
+    let file = Some("traces/regress/x.trace");
+    assert_eq!(found, (Engine::Replay, file, Some(5), "divergence at step 5".to_owned()));
+    assert_eq!(patch.invariant, None);
     Ok(())
 }
 
@@ -59,7 +69,7 @@ fn a_malformed_header_is_named_with_its_line() {
             GOOD.replace("# source", "# sauce"),
             "tests/mutants/x.patch:2: found `# sauce: osproxy-control #88`, expected \
              `# key: value` with a key among bug, rule, source, mechanism, invariant, scope, \
-             expect, note",
+             trace, step, expect, note",
         ),
         (
             GOOD.replace("# source: osproxy-control #88", "# bug: 7"),
@@ -80,7 +90,35 @@ fn a_malformed_header_is_named_with_its_line() {
              b/src/migration.rs`, expected `diff --git a/FILE b/FILE`",
         ),
     ];
-    for (text, expected) in cases {
+    let traced = [
+        (
+            by_trace().replace("# step: 5\n", ""),
+            "tests/mutants/x.patch:6: found the end of the header, expected `# step: ...`",
+        ),
+        (
+            by_trace().replace("step: 5", "step: 0"),
+            "tests/mutants/x.patch:6: found `step: 0`, expected the number of a step, from 1",
+        ),
+        (
+            by_trace().replace("traces/regress", "../regress"),
+            "tests/mutants/x.patch:5: found `trace: ../regress/x.trace`, expected the file of a \
+             trace, such as traces/regress/NAME.trace",
+        ),
+        (
+            by_trace().replace("# step: 5", "# step: 5\n# scope: migration/moves"),
+            "tests/mutants/x.patch:7: found `scope: migration/moves`, expected a trace, or an \
+             invariant with its scope",
+        ),
+        (
+            by_trace().replace("# step: 5", "# step: 5\n# expect: survives"),
+            "tests/mutants/x.patch:7: found `expect: survives`, expected killed: a trace must diverge",
+        ),
+        (
+            GOOD.replace("# scope", "# step: 5\n# scope"),
+            "tests/mutants/x.patch:6: found `step: 5`, expected no step without a trace",
+        ),
+    ];
+    for (text, expected) in cases.into_iter().chain(traced) {
         assert_eq!(complaint(&text).as_deref(), Some(expected));
     }
 }

@@ -33,7 +33,7 @@ mod tests {
         Caps, CutoverFacts, Debt, MigrationError, OldCopy, PartitionRecord, Placed,
     };
     use crate::core::placement::{Guarantee, PartitionState, Phase};
-    use crate::core::raft::{Limits, SessionLimits};
+    use crate::core::raft::{NodeLimits, SessionLimits};
 
     fn encoded<T: serde::Serialize>(value: &T) -> usize {
         postcard::to_allocvec(value).unwrap().len()
@@ -83,7 +83,7 @@ mod tests {
         let most = partitions + usize::from(sessions_max) * session + usize::from(u8::MAX) * node + 4096;
         assert!(most <= MESSAGE_BYTES_MAX, "{most} bytes");
         assert!(most > MESSAGE_BYTES_MAX / 2, "{most} bytes: half of the bound would do");
-        let Limits { append_entries_max, entry_bytes_max, .. } = Limits::PRODUCTION;
+        let NodeLimits { append_entries_max, entry_bytes_max, .. } = NodeLimits::PRODUCTION;
         assert!(of(append_entries_max) * of(entry_bytes_max) + 4096 <= FRAME_BYTES, "an append is one frame");
     }
 }

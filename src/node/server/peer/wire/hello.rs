@@ -5,7 +5,7 @@ use crate::core::raft::Config;
 use crate::node::proto::v1;
 
 /// The version of the format of a stream. It goes up with every change of the encoding that an older node would misread;
-/// `fixed_bytes.rs` fails on such a change.
+/// `tests.rs` fails on such a change.
 ///
 /// Both ends must have the same one. Version 0 is a hello without the field, from builds before version 1: their encoding
 /// changed without a number, so 0 names no particular one and is refused as well.

@@ -11,16 +11,16 @@
 //! | `encode.rs` | a message to bytes and back |
 //! | `split.rs` | bytes to frames |
 //! | `join.rs` | frames to bytes, in bounded memory |
-//! | `fixed_bytes.rs` | test: the encoding of one message of each kind |
+//! | `tests.rs` | test: the encoding of one message of each kind |
 //!
 //! [`v1::PeerFrame`]: crate::node::proto::v1::PeerFrame
 
 mod encode;
-#[cfg(test)]
-mod fixed_bytes;
 mod hello;
 mod join;
 mod split;
+#[cfg(test)]
+mod tests;
 
 pub use encode::{decode, encode};
 pub use hello::{PROTOCOL, check_protocol, hello};

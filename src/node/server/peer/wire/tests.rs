@@ -16,7 +16,7 @@ use crate::core::migration::{Caps, Expected, Transition};
 #[cfg(test)]
 use crate::core::placement::Guarantee;
 use crate::core::raft::{
-    Append, Body, Config, Content, Entry, Limits, LogPosition, Message, Peer, SessionLimits, Ticket,
+    Append, Body, Config, Content, Entry, LogPosition, Message, NodeLimits, Peer, SessionLimits, Ticket,
 };
 use core::fmt::Write as _;
 use prost::Message as _;
@@ -150,7 +150,7 @@ fn messages_are_encoded_as_ever() {
 #[test]
 fn frames_are_encoded_as_ever() {
     let mut text = format!("version {PROTOCOL}\n");
-    let config = Config { cluster: ClusterId(0x51), me: ME, limits: Limits::PRODUCTION };
+    let config = Config { cluster: ClusterId(0x51), me: ME, limits: NodeLimits::PRODUCTION };
     let address = Address::try_from("peer:701".to_owned()).unwrap();
     dump(&mut text, "hello", &hello(&config, Some(&address)).encode_to_vec());
     let bytes = encode(&messages().next().unwrap()).unwrap();

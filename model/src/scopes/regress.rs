@@ -1,0 +1,132 @@
+//! `regress/`: small scopes, each with the participants that a fixed bug takes and that no other scope has. Their traces are in
+//! `traces/regress/`.
+
+use super::consensus::{NODES, TERSE};
+use super::migration::{BASE, SEALED};
+use super::migration_timed::PLAIN;
+use crate::env::consensus::{self, ConsensusBounds, Wish};
+use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
+use crate::protocol::Scope;
+use cutover::core::fence;
+use cutover::core::raft::{Mark as Core, NodeLimits};
+
+pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
+    vec![
+        Scope::new(
+            "regress/sole-voter",
+            "a read that waits while the only other voter is removed",
+            ConsensusBounds {
+                founders: 2,
+                terms: 1,
+                timeouts: 1,
+                writes: 0,
+                entries: 2,
+                reads: 1,
+                changes: 1,
+                wishes: &[Wish::Remove(1), Wish::Remove(2)],
+                ..TERSE
+            },
+        )
+        .reaching([
+            Core::ReadConfirmed.text(),
+            consensus::Mark::ReadServed.text(),
+            consensus::Mark::ChangeCommitted.text(),
+        ])
+        .regress(),
+        Scope::new(
+            "regress/lost-appends",
+            "a follower whose appends are lost, and compacted away meanwhile",
+            ConsensusBounds {
+                terms: 1,
+                timeouts: 1,
+                writes: 2,
+                limits: NodeLimits { compact_after_entries: 3, ..NODES.limits },
+                ..NODES
+            },
+        )
+        .reaching([Core::Compacted.text(), Core::SnapshotSent.text(), Core::SnapshotInstalled.text()])
+        .regress(),
+    ]
+}
+
+#[expect(clippy::too_many_lines, reason = "a list")]
+pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
+    let remembers =
+        |sessions_max| SinkBounds { limits: fence::FenceLimits { sessions_max, ..SEALED.limits }, ..SEALED };
+    vec![
+        Scope::new(
+            "regress/sessions",
+            "a session with two writes unanswered, moved to a sink that has forgotten it in between",
+            MigrationBounds {
+                sinks: [remembers(2), remembers(1)],
+                gateways: 1,
+                attempts: 2,
+                gated: 2,
+                shared_session: true,
+                aborts: false,
+                ..BASE
+            },
+        )
+        .reaching([Mark::Completed, Mark::WriteForgotten])
+        .regress(),
+        Scope::new(
+            "regress/stores",
+            "from a store that seals to one that enforces nothing, and back",
+            MigrationBounds { sinks: [SEALED, PLAIN], gateways: 1, controllers: 0, migrations: 2, ..BASE },
+        )
+        .reaching([Mark::Completed, Mark::StaleCacheRefused])
+        .regress(),
+        Scope::new(
+            "regress/debt",
+            "a forced move away from a store that enforces nothing, and back",
+            MigrationBounds {
+                sinks: [PLAIN, SEALED],
+                gateways: 0,
+                attempts: 0,
+                controllers: 0,
+                migrations: 2,
+                forces: 1,
+                drops: true,
+                ..BASE
+            },
+        )
+        .reaching([Mark::Forced, Mark::Settled, Mark::Dropped])
+        .regress(),
+        Scope::new(
+            "regress/takeover",
+            "a controller that takes over, and does not know whether the source is sealed",
+            MigrationBounds {
+                gateways: 1,
+                attempts: 2,
+                aborts: false,
+                polls: true,
+                takeovers: 1,
+                ..BASE
+            },
+        )
+        .reaching([Mark::TakenOver, Mark::SealThenAbort, Mark::Completed])
+        .regress(),
+        Scope::new(
+            "regress/returned-target",
+            "a target that comes back without its state before it is prepared",
+            MigrationBounds { gateways: 1, aborts: false, migrations: 2, wipes: 1, ..BASE },
+        )
+        .reaching([Mark::Wiped, Mark::Completed])
+        .regress(),
+        Scope::new(
+            "regress/gate",
+            "writes through the gate over a watched table, to a store that seals and to one that enforces nothing",
+            MigrationBounds {
+                sinks: [SEALED, PLAIN],
+                gateways: 0,
+                attempts: 0,
+                gated: 1,
+                controllers: 0,
+                migrations: 2,
+                ..BASE
+            },
+        )
+        .reaching([Mark::GateSent, Mark::GateRefused, Mark::Completed])
+        .regress(),
+    ]
+}
