@@ -63,7 +63,7 @@ pub struct Options {
     pub create: bool,
     /// Cluster id. [`open`] refuses a directory that belongs to another cluster, node or incarnation.
     pub cluster: ClusterId,
-    /// Node id.
+    /// Id of the node within the cluster, from 1.
     pub node: NodeId,
     /// Incarnation of the node: 1, and one more each time its directory was lost.
     pub incarnation: Incarnation,

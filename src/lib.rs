@@ -8,8 +8,8 @@
 #![cfg_attr(all(feature = "server", not(madsim)), doc = "| [`embedded`] | a node in this process |")]
 #![cfg_attr(all(feature = "server", not(madsim)), doc = "| [`cli`] | the operator's commands |")]
 //!
-//! [`core`] has no clock, randomness, I/O, threads or hash order: the same inputs give the same outputs. It is built
-//! alone without the feature `server`. The harness in `model/` runs these machines, not a copy of them, through every
+//! [`core`] has no clock, randomness, I/O, threads or hash order: the same inputs give the same outputs. Without the
+//! feature `server`, the crate consists of this part. The harness in `model/` runs this code, not a model of it, and tries every
 //! order of events within stated bounds.
 
 #![cfg_attr(not(any(feature = "server", test)), no_std)]

@@ -1,4 +1,4 @@
-//! `cutoverd`: the operator's verbs alone, without the checker.
+//! `cutoverd`: the program with the operator's commands, without the checker.
 //!
 //! May import: `cli`.
 

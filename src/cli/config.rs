@@ -21,7 +21,7 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The configuration file.
+        /// Path of the configuration file.
         path: PathBuf,
         /// The error of the file system.
         source: std::io::Error,
@@ -29,7 +29,7 @@ pub enum ConfigError {
     /// The file is not valid TOML, or has an unknown key, a missing key or a value of the wrong type.
     #[error("{}: {found}", path.display())]
     Toml {
-        /// The configuration file.
+        /// Path of the configuration file.
         path: PathBuf,
         /// The parser's message with its line number, on one line.
         found: String,
@@ -182,7 +182,7 @@ pub struct NodeConfig {
     pub raft: Config,
     /// The subject of the node's certificate. Without TLS: `identity` from the file, or `CN=node-<n>`.
     pub identity: ClusterVoterIdentity,
-    /// The data directory.
+    /// The node's data directory; relative paths start at the working directory.
     pub data: PathBuf,
     /// The listen address for peers. `None`: the node runs alone, on the single-node engine.
     pub peer: Option<SocketAddr>,

@@ -8,7 +8,7 @@ use crate::node::proto::{detail_of, reasons};
 use thiserror::Error;
 use tonic::{Code, Status};
 
-/// Why a call failed.
+/// Why a call of a client failed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ClientError {
     /// The list of addresses is empty.
@@ -43,7 +43,7 @@ pub enum ClientError {
     /// The session has expired, so the cluster cannot tell whether the request was applied.
     #[error("the session {session} has expired: whether the request was applied is unknown")]
     SessionExpired {
-        /// The expired session.
+        /// The id of the session.
         session: SessionId,
     },
     /// The caller is not authenticated, or its role does not permit the call.

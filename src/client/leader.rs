@@ -1,4 +1,4 @@
-//! Which node leads, as far as a client knows, and the connections to the nodes.
+//! What a client knows of the nodes: addresses, the leader, and open connections.
 
 use super::Client;
 use super::error::{Verdict, judge};
@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 pub(super) struct Nodes {
     pub addresses: Vec<Address>,
     pub leader: Option<Address>,
-    /// Counts the calls made without a known leader: they go round the addresses.
+    /// Counts the calls made without a known leader, which try the addresses in turn.
     pub next: usize,
     pub channels: BTreeMap<Address, Channel>,
     pub random: ChaCha8Rng,

@@ -12,12 +12,11 @@ use tonic::transport::Channel;
 /// Whether a call may be sent again after an attempt with an unknown outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Repeat {
-    /// Yes, and the attempt does not matter: a read, or opening a session.
+    /// May be repeated, and an attempt without an answer does not matter: a read, or opening a session.
     Harmless,
-    /// Yes, since the cluster applies a ticket once. Without an answer to any attempt, the outcome is
-    /// unknown.
+    /// May be repeated, since the cluster applies a ticket once. If no attempt gets an answer, the outcome is unknown.
     Ticketed,
-    /// No, since the request could be applied twice.
+    /// Must not be repeated after an attempt without an answer: the request could be applied twice.
     Never,
 }
 

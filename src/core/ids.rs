@@ -112,17 +112,17 @@ steps! {
 }
 
 impl Epoch {
-    /// Below every epoch.
+    /// The number below every epoch: "none".
     pub const ZERO: Self = Self(0);
 }
 
 impl MigrationId {
-    /// Below every migration.
+    /// The number below every migration id: "none".
     pub const ZERO: Self = Self(0);
 }
 
 impl Position {
-    /// Before the first write.
+    /// The position before the first write: "none".
     pub const ZERO: Self = Self(0);
 
     /// The position that comes `count` earlier, at least [`Position::ZERO`].
@@ -133,12 +133,12 @@ impl Position {
 }
 
 impl Term {
-    /// Before the first election.
+    /// The term before the first election.
     pub const GENESIS: Self = Self(0);
 }
 
 impl Index {
-    /// Before the first entry.
+    /// The index before the first entry: "none".
     pub const ZERO: Self = Self(0);
 
     /// How many entries this index is after `other`; 0 if it is not after it.
@@ -149,7 +149,7 @@ impl Index {
 }
 
 impl Serial {
-    /// Before the first.
+    /// The number before the first request: "none".
     pub const ZERO: Self = Self(0);
 }
 
@@ -177,7 +177,7 @@ impl fmt::Display for Placement {
 pub struct WriteId {
     /// The session that issued the write.
     pub session: SessionId,
-    /// Its number within the session.
+    /// The request's number within the session, from 1.
     pub serial: Serial,
 }
 
@@ -187,7 +187,7 @@ impl fmt::Display for WriteId {
     }
 }
 
-/// A state machine found an invariant broken. It accepts no further input, and its driver stops the node.
+/// A state machine found a violated invariant. It accepts no further input, and its driver stops the node.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Halt {
     /// The invariant's id in the registry.

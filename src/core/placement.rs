@@ -68,7 +68,7 @@ impl fmt::Display for PartitionState {
     }
 }
 
-/// How a migration ends the writes at the source, and so what it guarantees.
+/// How a migration ends the writes at the source, which determines what it guarantees.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Guarantee {
     /// The sink seals: no write is lost, whatever is paused, delayed or restarted.
@@ -90,11 +90,11 @@ impl fmt::Display for Guarantee {
 /// The answer to a gateway that resolves a partition: one committed state and its revision.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Resolution {
-    /// The partition.
+    /// The partition that was resolved.
     pub partition: PartitionId,
-    /// Its state at that revision.
+    /// The state of the partition at that revision.
     pub state: PartitionState,
-    /// Its epoch, which a request resolved here carries as its token.
+    /// The epoch of the partition, which requests that use this resolution carry as their token.
     pub epoch: Epoch,
     /// The guarantee of the current placement.
     pub guarantee: Guarantee,

@@ -13,7 +13,7 @@ use serde_json::json;
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(super) enum Kind {
-    /// The sink enforces seals
+    /// The sink checks write tokens, so it can be sealed
     Sealed,
     /// The sink cannot seal; the end of writes is bounded by time
     Timed,
@@ -35,7 +35,7 @@ pub(super) enum What {
     Create {
         /// Name of the new partition, or a number (p7)
         partition: Named,
-        /// Its placement
+        /// Placement of the partition's first copy
         #[arg(long)]
         at: At,
         /// How the sink there ends writes

@@ -24,7 +24,7 @@ impl From<ClusterVoterIdentity> for Registered {
 /// The committed directory of names: identities and addresses of nodes, names of partitions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Directory {
-    /// Sorted by node.
+    /// The registered nodes, sorted by node id.
     nodes: Vec<(NodeId, Registered)>,
     partitions: BTreeMap<PartitionName, PartitionId>,
     names: BTreeMap<PartitionId, PartitionName>,

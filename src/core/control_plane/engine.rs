@@ -22,7 +22,7 @@ pub struct Founder {
     pub voters: Vec<(Peer, Registered)>,
     /// Limits of the placement table.
     pub caps: Caps,
-    /// Limits of the sessions.
+    /// Limits on open client sessions and on the answers kept for each.
     pub sessions: SessionLimits,
 }
 
@@ -69,7 +69,7 @@ impl ReplicatedControlPlane {
         Ok(Self { node, reads: 0, outputs })
     }
 
-    /// The Raft node.
+    /// The Raft node that holds the log and the state machine.
     #[must_use]
     pub const fn node(&self) -> &Node<ControlPlaneState> {
         &self.node

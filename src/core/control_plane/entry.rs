@@ -19,7 +19,7 @@ pub enum MembershipChange {
         peer: Peer,
         /// The subject that its certificate must have.
         identity: ClusterVoterIdentity,
-        /// Its addresses.
+        /// The node's addresses for peers and clients.
         endpoints: Endpoints,
     },
     /// Turns a learner into a voter.
@@ -27,7 +27,7 @@ pub enum MembershipChange {
         /// The node and its incarnation.
         peer: Peer,
     },
-    /// Removes a node.
+    /// Removes a voter or a learner.
     Remove {
         /// The node and its incarnation.
         peer: Peer,
@@ -81,7 +81,8 @@ pub enum ControlPlaneEntry {
     OwnershipTransition(OwnershipTransition),
     /// Creates a partition with a name. The log assigns its id.
     CreatePartition {
-        /// Its name. A deleted name with copies left keeps its id.
+        /// The partition's name. If a partition of this name was deleted and has old copies left, its id is
+        /// used again.
         name: PartitionName,
         /// The placement of its first copy.
         placement: Placement,
@@ -90,9 +91,9 @@ pub enum ControlPlaneEntry {
     },
     /// The first entry of a leader's term, appended by the leader only.
     LeaderConfiguration {
-        /// The term.
+        /// The term that the entry opens.
         term: Term,
-        /// The leader.
+        /// The leader of that term.
         leader: NodeId,
     },
 }

@@ -21,7 +21,7 @@ pub enum ControlPlaneError {
     /// Another node has this identity.
     #[error("{identity} is the identity of {by} already")]
     IdentityTaken {
-        /// The identity.
+        /// The identity in the refused change.
         identity: ClusterVoterIdentity,
         /// The node that has it.
         by: NodeId,

@@ -1,7 +1,7 @@
 //! The control plane: a small replicated state of the members and of every partition's placement.
 //!
 //! Its log is closed: [`ControlPlaneEntry`] has no place for user data. The engine that holds the log is behind one
-//! interface, [`ControlPlaneConsensus`]; callers cannot tell a cluster from a single process.
+//! interface, [`ControlPlaneConsensus`]; a cluster and a single process look the same to callers.
 //!
 //! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`.
 

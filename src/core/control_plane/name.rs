@@ -12,7 +12,7 @@ pub enum NameError {
     /// The name is too short or too long.
     #[error("a name has 1 to {} bytes, found {have}", PartitionName::BYTES_MAX)]
     Length {
-        /// Its length in bytes.
+        /// The length of the name, in bytes.
         have: usize,
     },
     /// The name has a character other than lower-case letters, digits and inner `-`, `_`, `.`.
@@ -20,9 +20,9 @@ pub enum NameError {
         "a name has lower-case letters, digits, and '-', '_' or '.' inside, found {found:?} at byte {at}"
     )]
     Character {
-        /// The character.
+        /// The character that is not allowed.
         found: char,
-        /// Its byte offset, from 0.
+        /// The offset of that character, in bytes from 0.
         at: usize,
     },
     /// The name would be read as a number.
@@ -70,7 +70,7 @@ pub enum AddressError {
     /// The address is too long.
     #[error("an address has at most {} bytes, found {have}", Address::BYTES_MAX)]
     Length {
-        /// Its length in bytes.
+        /// The length of the address, in bytes.
         have: usize,
     },
     /// The address has no port, or port 0.
@@ -121,12 +121,12 @@ impl TryFrom<String> for Address {
 pub struct Endpoints {
     /// The address for other nodes.
     pub peer: Option<Address>,
-    /// The address for clients.
+    /// The address of the client port; `None` if clients cannot connect.
     pub client: Option<Address>,
 }
 
 impl Endpoints {
-    /// No addresses.
+    /// A node without addresses, as one that is embedded in a process.
     pub const NONE: Self = Self { peer: None, client: None };
 }
 

@@ -32,7 +32,7 @@ pub enum AloneError {
     /// The snapshot cannot be decoded.
     #[error(transparent)]
     Snapshot(#[from] StartError),
-    /// The log's configuration is not this node alone. Other voters could decide without it.
+    /// The log's configuration has other members than this node. They could commit entries without it.
     #[error("the members in its log are {}, expected {me} alone", list(.found))]
     OtherMembers {
         /// The node that was to start.
@@ -68,7 +68,7 @@ impl SingleNodeControlPlane {
         Ok((Self::start(config, disk.clone())?, disk))
     }
 
-    /// Starts with the content of a disk, if its configuration is this node alone.
+    /// Starts with the content of a disk, if this node is the only member of its configuration.
     ///
     /// # Errors
     /// [`AloneError`]
@@ -95,7 +95,7 @@ impl SingleNodeControlPlane {
         Ok(Self { engine })
     }
 
-    /// The Raft node.
+    /// The Raft node that holds the log and the state machine; its only voter is itself.
     #[must_use]
     pub const fn node(&self) -> &Node<ControlPlaneState> {
         self.engine.node()

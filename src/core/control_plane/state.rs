@@ -48,7 +48,7 @@ impl ControlPlaneState {
         Self { table: PlacementTable::new(caps), revision: Revision::ZERO, directory }
     }
 
-    /// The placement table.
+    /// The placement table: the records of all partitions.
     #[must_use]
     pub const fn table(&self) -> &PlacementTable {
         &self.table
@@ -60,7 +60,7 @@ impl ControlPlaneState {
         self.revision
     }
 
-    /// The directory of names.
+    /// The directory: registrations of nodes, and names of partitions.
     #[must_use]
     pub const fn directory(&self) -> &Directory {
         &self.directory

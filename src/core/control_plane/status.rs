@@ -8,7 +8,7 @@ use crate::core::raft::{Config, Peer, RoleName};
 pub struct ControlPlaneStatus {
     /// Cluster, node id, incarnation and limits.
     pub config: Config,
-    /// The node's role.
+    /// The node's role in its current term.
     pub role: RoleName,
     /// The latest term that the node has seen.
     pub term: Term,

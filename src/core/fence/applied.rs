@@ -36,7 +36,7 @@ struct Window {
 }
 
 impl AppliedIds {
-    /// Nothing applied yet.
+    /// The memory of a copy without writes.
     #[must_use]
     pub const fn new() -> Self {
         Self { sessions: BTreeMap::new(), forgotten_through: SessionId(0) }

@@ -22,9 +22,9 @@ pub enum Input {
 pub enum Output {
     /// Store a client's write at this position.
     Append {
-        /// The position.
+        /// The position of the write in the copy.
         position: Position,
-        /// The write's id.
+        /// The id of the write.
         id: WriteId,
     },
     /// Store copied writes from this position on.
@@ -34,7 +34,7 @@ pub enum Output {
         /// The writes' ids, in order of position.
         writes: Vec<WriteId>,
     },
-    /// Erase the partition's data.
+    /// Erase the partition's data, if there is any.
     Erase,
     /// Make all earlier effects durable before any later output is performed.
     Persist,
@@ -46,12 +46,12 @@ pub enum Output {
     Hand {
         /// The migration that the copy is for.
         migration: MigrationId,
-        /// The first position.
+        /// The position of the first write to read.
         first: Position,
-        /// The last position, included.
+        /// The position of the last write to read.
         last: Position,
     },
-    /// Send an answer.
+    /// Send an answer to the sender of the request.
     Reply(Reply),
     /// An invariant is violated: the sink must stop.
     Halt(Halt),
@@ -89,9 +89,9 @@ pub enum Reply {
     },
     /// The request was refused and changed nothing.
     Refused {
-        /// The request.
+        /// The request that is refused.
         request: Request,
-        /// The reason.
+        /// Why it is refused.
         refusal: Refusal,
     },
 }

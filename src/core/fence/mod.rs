@@ -84,15 +84,15 @@ pub enum Enforcement {
 /// The configuration of a fence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// The sink.
+    /// The placement id of this sink. Requests for any other sink are refused.
     pub store: Placement,
-    /// The partition.
+    /// The partition of this fence. Requests for any other partition are refused.
     pub partition: PartitionId,
     /// The incarnation of the sink's durable state.
     pub incarnation: Incarnation,
     /// Whether the sink checks tokens.
     pub enforcement: Enforcement,
-    /// The limits.
+    /// Limits of what the sink keeps for the partition.
     pub limits: FenceLimits,
 }
 
@@ -146,7 +146,7 @@ impl Fence {
         &self.durable
     }
 
-    /// The configuration.
+    /// The sink, partition, incarnation and limits of this fence.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config

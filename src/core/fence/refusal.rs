@@ -80,15 +80,15 @@ pub enum Refusal {
     /// The copy takes no chunks: clients have written to it, or it was sealed.
     #[error("the copy of {migration} is written to, or sealed, and takes no more chunks")]
     Finished {
-        /// The copy's migration.
+        /// The migration that made the copy.
         migration: MigrationId,
     },
     /// The chunk holds too many writes.
     #[error("the chunk holds {have} writes, at most {limit} are allowed")]
     TooLong {
-        /// Writes in the chunk.
+        /// The number of writes in the chunk.
         have: u64,
-        /// The limit.
+        /// The most writes allowed in a chunk.
         limit: u64,
     },
     /// The copy does not reach the position asked for.

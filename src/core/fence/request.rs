@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Request {
     /// The sink that the request is meant for. Any other sink refuses it.
     pub store: Placement,
-    /// The partition.
+    /// The partition that the request is about.
     pub partition: PartitionId,
     /// The kind of request and its content.
     pub body: Body,
@@ -34,9 +34,9 @@ pub enum Body {
     Export(Export),
     /// Take writes from the mover.
     Chunk(Chunk),
-    /// Apply a client's write.
+    /// Apply a client's write, if its token passes both fences.
     Write(Write),
-    /// Serve a client's read.
+    /// Serve a client's read, if its token is above `closed_through`.
     Read(Read),
 }
 
@@ -97,7 +97,7 @@ pub struct DropCopy {
 pub struct Export {
     /// The migration that the copy is for.
     pub migration: MigrationId,
-    /// The first position.
+    /// The position of the first write to send.
     pub first: Position,
     /// The most writes to send.
     pub count: u64,
@@ -125,7 +125,7 @@ impl Chunk {
     }
 }
 
-/// A client's write.
+/// A client's write to one partition, without its data: the fence needs only id and token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Write {
     /// The id of the write, the same for every attempt.
@@ -134,7 +134,7 @@ pub struct Write {
     pub token: Epoch,
 }
 
-/// A client's read.
+/// A client's read of one partition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Read {
     /// The epoch at which the gateway resolved the read.

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 /// The origin of a statement: a partition's copy at a sink, in one incarnation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct StatementOrigin {
-    /// The sink.
+    /// The sink that has the copy.
     pub store: Placement,
-    /// The partition.
+    /// The partition of the copy.
     pub partition: PartitionId,
-    /// The sink's incarnation.
+    /// The incarnation of the sink's durable state.
     pub incarnation: Incarnation,
 }
 

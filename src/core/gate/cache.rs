@@ -1,4 +1,4 @@
-//! A watcher's table of all partitions: a state machine between watch streams and the code that keeps a table.
+//! The state of a watcher: a state machine that turns the events of watch streams into updates of a table.
 //!
 //! A stream sends every change after a revision, or begins with all records, in pages. It may break at any point, and
 //! the next one may come from a node that lags. A watcher that applies the updates in order has the table of the log: a
@@ -19,18 +19,18 @@ pub enum WatchEvent<R> {
         /// Whether this is the last page.
         last: bool,
     },
-    /// One partition has changed.
+    /// The record of one partition has changed.
     Changed {
         /// The revision of the previous change.
         after: Revision,
         /// The revision of this change.
         revision: Revision,
-        /// The partition.
+        /// The partition that has changed.
         partition: PartitionId,
-        /// The new record. `None`: the partition is gone.
+        /// The new record; `None` if the partition was deleted and has no old copies left.
         record: Option<R>,
     },
-    /// The stream has ended.
+    /// The stream has ended, with or without an error.
     Ended,
 }
 
@@ -39,28 +39,28 @@ pub enum WatchEvent<R> {
 pub enum Update<R> {
     /// All records; they replace the table.
     Everything {
-        /// All partitions.
+        /// The records of all partitions.
         records: Vec<R>,
         /// The revision of the update.
         revision: Revision,
     },
-    /// One partition has changed.
+    /// The record of one partition has changed.
     Changed {
-        /// The partition.
+        /// The partition that has changed.
         partition: PartitionId,
-        /// The current record. `None`: the partition is gone.
+        /// The current record; `None` if the partition was deleted and has no old copies left.
         record: Option<R>,
         /// The revision of the update.
         revision: Revision,
     },
 }
 
-/// What the watcher is to do after an event.
+/// What the watcher must do after an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step<R> {
-    /// Wait for more events.
+    /// Wait for the next event of the stream.
     Wait,
-    /// Apply this update.
+    /// Apply this update to the watcher's table.
     Apply(Update<R>),
     /// Drop this stream and open another one, after [`WatchCache::resume`].
     Reopen,

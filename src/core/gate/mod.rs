@@ -24,9 +24,9 @@ use thiserror::Error;
 /// Whether a write that was resolved at an epoch may be sent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum WriteAdmission {
-    /// It may be sent to this placement.
+    /// The write may be sent to this placement.
     Admit(Placement),
-    /// It may not be sent; resolve again and retry.
+    /// The write must not be sent. Resolve the partition again and retry.
     Reject(GateRefusal),
 }
 
@@ -36,15 +36,15 @@ pub enum GateRefusal {
     /// The partition is in cutover: no placement takes writes.
     #[error("partition {partition} is in cutover at {epoch}")]
     InCutover {
-        /// The partition.
+        /// The partition of the write.
         partition: PartitionId,
-        /// The view's epoch.
+        /// The epoch of the gateway's view.
         epoch: Epoch,
     },
     /// The placement has changed since the write was resolved.
     #[error("the write was resolved at {got}, the view is at {have}")]
     StaleEpoch {
-        /// The view's epoch.
+        /// The epoch of the gateway's view.
         have: Epoch,
         /// The epoch at which the write was resolved.
         got: Epoch,
@@ -55,7 +55,7 @@ pub enum GateRefusal {
         "the store of partition {partition} cannot refuse a late write, so a cached view is not enough: resolve it"
     )]
     Cached {
-        /// The partition.
+        /// The partition of the write.
         partition: PartitionId,
     },
 }

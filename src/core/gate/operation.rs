@@ -7,30 +7,30 @@ use crate::core::placement::{Guarantee, Resolution};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// A client's request.
+/// The request of a client that an operation serves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Work {
     /// A write. Every attempt carries this id.
     Write(WriteId),
-    /// A read.
+    /// A read with the given consistency.
     Read(Consistency),
 }
 
-/// What a read may return.
+/// How old the state may be that a read returns.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Consistency {
-    /// It sees every write acknowledged before it was invoked.
+    /// The read sees every write acknowledged before it was invoked.
     Strong,
-    /// It may return an earlier state of the partition, and the answer says so.
+    /// The read may return an earlier state of the partition, and its answer is labelled so.
     StaleOk,
 }
 
-/// How new a resolution must be.
+/// How a partition is resolved.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Freshness {
     /// A linearizable read of the control plane, begun after the request.
     Fresh,
-    /// The cached resolution.
+    /// From the gateway's cache, however old.
     Cached,
 }
 
@@ -39,7 +39,7 @@ pub enum Freshness {
 pub enum Outcome {
     /// The write has taken effect, durably.
     Acknowledged,
-    /// The read was served.
+    /// The read returned a value, with this consistency.
     Served(Consistency),
     /// Nothing was sent: it took no effect.
     NotSent,
@@ -54,16 +54,16 @@ pub enum Event {
     Start,
     /// The resolution that was requested. `None`: the read failed, or the partition does not exist.
     Resolved(Option<Resolution>),
-    /// A sink answered.
+    /// An answer of a sink arrived.
     Replied(Reply),
     /// A sink served the read that carried this token.
     Served {
-        /// The sink.
+        /// The sink that served the read.
         store: Placement,
-        /// The read's token.
+        /// The token of the read.
         token: Epoch,
     },
-    /// A timer fired.
+    /// A timer that the operation set has fired.
     TimerFired(Timer),
 }
 
@@ -74,18 +74,18 @@ pub enum Timer {
     Attempt,
     /// The pause before the next attempt.
     Backoff,
-    /// The client's deadline.
+    /// The client's deadline for the whole operation.
     Deadline,
 }
 
 /// An output of an operation. Outputs are performed in order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Output {
-    /// Resolve the partition.
+    /// Resolve the partition, and pass the result in as [`Event::Resolved`].
     Resolve(Freshness),
     /// The gate admitted a write against this view.
     Admitted {
-        /// The view.
+        /// The resolution that the gate used.
         view: Resolution,
         /// The token of the write.
         token: Epoch,
@@ -94,7 +94,7 @@ pub enum Output {
     Send(Request),
     /// Start or restart a timer.
     SetTimer(Timer),
-    /// Answer the client.
+    /// Give the client this outcome. It is the last output.
     Finish(Outcome),
 }
 
@@ -127,7 +127,7 @@ impl Operation {
         Self { partition, work, guarantee, stage: Stage::Idle, attempted: false }
     }
 
-    /// The client's request.
+    /// The client's request: a write or a read.
     #[must_use]
     pub const fn work(&self) -> Work {
         self.work
@@ -139,7 +139,7 @@ impl Operation {
         matches!(self.stage, Stage::Done)
     }
 
-    /// Whether it has begun.
+    /// Whether the operation has not begun.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)

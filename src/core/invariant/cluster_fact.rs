@@ -10,9 +10,9 @@ pub(super) type ControlNode = Node<ControlPlaneState>;
 /// A node and its disk at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeNow<'a> {
-    /// The node's state machine.
+    /// The node's state machine, as in memory.
     pub node: &'a ControlNode,
-    /// The node's durable state.
+    /// The content of the node's disk.
     pub disk: &'a Durable<ControlPlaneEntry>,
 }
 
@@ -32,21 +32,21 @@ pub enum ClusterFact<'a> {
     Sent {
         /// The node after sending it.
         by: NodeNow<'a>,
-        /// The message.
+        /// The message that was sent.
         message: &'a Message<ControlPlaneEntry>,
     },
     /// A node's commit index advanced, by these entries or by a snapshot.
     Advanced {
         /// The node after the advance.
         by: &'a ControlNode,
-        /// The newly committed entries.
+        /// The newly committed entries; empty if only a snapshot was installed.
         entries: &'a [(LogPosition, Entry<ControlPlaneEntry>)],
         /// All nodes, after the advance.
         nodes: &'a [NodeNow<'a>],
     },
     /// A node applied a request of a session that it had not applied before.
     TookEffect {
-        /// The request.
+        /// The session and serial of the request.
         ticket: Ticket,
         /// The log index of the request.
         at: Index,
@@ -55,16 +55,16 @@ pub enum ClusterFact<'a> {
     ReadInvoked(u8),
     /// A client's read was served from the state applied up to an index.
     ReadServed {
-        /// The client.
+        /// The number of the client that read.
         reader: u8,
-        /// The index.
+        /// The index through which entries were applied when the read was served.
         through: Index,
     },
     /// A client's read ended without being served.
     ReadEnded(u8),
     /// A node handled an input, or restarted.
     Stepped {
-        /// The node before.
+        /// What the node was before the input or restart.
         before: Before<&'a [Progress]>,
         /// The node after the input or restart.
         after: NodeNow<'a>,
@@ -78,9 +78,9 @@ pub enum ClusterFact<'a> {
 /// What the invariants need to know about a node before an input.
 #[derive(Clone, Copy, Debug)]
 pub struct Before<P> {
-    /// The node's term.
+    /// The node's term before the input.
     pub term: Term,
-    /// The node's commit index.
+    /// The node's commit index before the input.
     pub commit: Index,
     /// The node's durable term and vote.
     pub disk: HardState,
@@ -97,7 +97,7 @@ impl<'a> Before<&'a [Progress]> {
         Self { term, commit, disk: disk.hard_state, progress: node.progress() }
     }
 
-    /// An owned copy.
+    /// A copy that owns its data.
     #[must_use]
     pub fn keep(&self) -> Before<Vec<Progress>> {
         let Self { term, commit, disk, progress } = *self;
@@ -106,7 +106,7 @@ impl<'a> Before<&'a [Progress]> {
 }
 
 impl Before<Vec<Progress>> {
-    /// A borrowed view of an owned copy.
+    /// A view that borrows from this copy.
     #[must_use]
     pub fn view(&self) -> Before<&[Progress]> {
         let Self { term, commit, disk, ref progress } = *self;

@@ -15,7 +15,7 @@ pub struct SinkNow<'a> {
     pub fence: &'a Fence,
     /// The ids of the applied writes, by position, as in memory.
     pub data: &'a [WriteId],
-    /// The fence's durable state.
+    /// The fence's durable state, which a crash leaves.
     pub durable: &'a Durable,
     /// The ids of the durable writes, by position.
     pub durable_data: &'a [WriteId],
@@ -26,9 +26,9 @@ pub struct SinkNow<'a> {
 pub struct SinkStep<'a> {
     /// The request that caused it; `None` for a crash.
     pub request: Option<&'a Request>,
-    /// The sink before.
+    /// The sink before the step.
     pub before: SinkNow<'a>,
-    /// The sink after.
+    /// The sink after the step.
     pub after: SinkNow<'a>,
     /// The committed record at that moment.
     pub record: Option<&'a PartitionRecord>,
@@ -42,13 +42,13 @@ pub type Copied<'a> = &'a Chunk;
 pub struct ReadServed<'a> {
     /// The reader's number; only strong reads are followed by it.
     pub reader: u8,
-    /// The requested consistency.
+    /// The consistency that the reader requested.
     pub consistency: Consistency,
     /// The committed state that the reader resolved.
     pub resolved: &'a PartitionRecord,
-    /// The read's token.
+    /// The token of the read.
     pub token: Epoch,
-    /// The sink that answered.
+    /// The sink that served the read.
     pub store: Placement,
     /// The copy that it answered from.
     pub copy: MigrationId,
@@ -61,21 +61,21 @@ pub struct ReadServed<'a> {
 /// A statement of a sink, or data that left it.
 #[derive(Clone, Copy, Debug)]
 pub enum Statement<'a> {
-    /// It is prepared for a copy.
+    /// The sink is prepared for a copy.
     Prepared(&'a Prepared),
-    /// It is sealed.
+    /// The sink is sealed.
     Sealed(&'a SealReceipt),
-    /// Its copy has caught up to a position.
+    /// The sink's copy has caught up to a position.
     Evidence(&'a CatchUpEvidence),
-    /// Its writes reach a position.
+    /// The sink's writes reach a position.
     Watermark(&'a WatermarkReading),
-    /// It dropped a copy.
+    /// The sink dropped a copy.
     Dropped(&'a Dropped),
     /// A write has taken effect.
     Applied(Write),
-    /// It sent writes to the mover.
+    /// The sink sent these writes to the mover.
     Handed(Copied<'a>),
-    /// It sent the newest write to a reader.
+    /// The sink returned its newest write to a reader; `None` if it has no writes.
     Read(Option<WriteId>),
 }
 
@@ -86,7 +86,7 @@ pub enum Fact<'a> {
     Decided {
         /// The record before the command.
         before: Option<&'a PartitionRecord>,
-        /// The command.
+        /// The command that was committed.
         command: &'a Command,
         /// The partition's new epoch, or why it was refused.
         outcome: Result<Epoch, MigrationError>,
@@ -101,9 +101,9 @@ pub enum Fact<'a> {
     Resolved(&'a PartitionRecord, &'a Resolution),
     /// A gate admitted a write.
     Admitted {
-        /// The gate's view.
+        /// The resolution that the gate used.
         view: &'a Resolution,
-        /// The write's token.
+        /// The token of the write.
         token: Epoch,
         /// The sink that it is sent to.
         store: Placement,
@@ -114,18 +114,18 @@ pub enum Fact<'a> {
     ReadInvoked(u8),
     /// A sink applied a client write.
     Wrote {
-        /// The sink.
+        /// The sink that applied the write.
         store: Placement,
-        /// The write.
+        /// The id and token of the write.
         write: Write,
         /// The sink's fences at that moment.
         fences: &'a Durable,
-        /// The committed record.
+        /// The committed record at that moment; `None` if the partition has none.
         record: Option<&'a PartitionRecord>,
     },
     /// A client received the acknowledgement of a write.
     Acknowledged(WriteId),
-    /// A read was answered.
+    /// A sink answered a read.
     ReadServed(ReadServed<'a>),
     /// A sink handled a request or crashed.
     SinkStepped(SinkStep<'a>),

@@ -45,13 +45,13 @@ pub enum JudgedBy {
 /// An entry of the registry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Invariant {
-    /// The stable name.
+    /// The stable name, such as `raft.log-matching`. Its prefix selects the environments that judge it.
     pub id: &'static str,
     /// The claim, in one sentence.
     pub claim: &'static str,
     /// The paper, bug or design that it comes from.
     pub source: &'static str,
-    /// What must be known to judge it.
+    /// What must be known to judge the invariant.
     pub scope: JudgedBy,
 }
 
@@ -76,10 +76,10 @@ macro_rules! registry {
         ];
 
         impl Id {
-            /// All ids.
+            /// All ids, in the order of the registry.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The registry's entry.
+            /// The invariant's entry in the registry.
             #[must_use]
             pub const fn entry(self) -> &'static Invariant {
                 match self {

@@ -14,9 +14,9 @@ pub const COMMAND_BYTES_MAX: usize = 4096;
 /// A proposed transition of one partition, as the log stores it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Command {
-    /// The partition.
+    /// The partition whose record the command changes.
     pub partition: PartitionId,
-    /// The transition.
+    /// The transition that the command makes.
     pub transition: Transition,
 }
 
@@ -25,7 +25,7 @@ pub struct Command {
 pub struct Expected {
     /// The id of the record's last migration or creation.
     pub migration: MigrationId,
-    /// The record's epoch.
+    /// The epoch of the record.
     pub epoch: Epoch,
 }
 
@@ -50,7 +50,7 @@ pub enum Transition {
     Begin {
         /// The state of the record in which the transition is applied.
         expected: Expected,
-        /// The target.
+        /// The placement to which the partition moves.
         to: Placement,
     },
     /// Enters the cutover once the source is sealed: `Draining` to `Cutover`.
@@ -100,7 +100,7 @@ pub enum Transition {
     },
     /// Clears the debt of a forced migration: its source acknowledges no more writes.
     Settle {
-        /// The forced migration.
+        /// The forced migration that left the debt.
         migration: MigrationId,
         /// The statement of the source, as proof.
         proof: Settlement,
@@ -232,9 +232,9 @@ pub enum TextError {
     TooLong {
         /// The name of the text.
         what: &'static str,
-        /// Its length in bytes.
+        /// The length of the text, in bytes.
         have: usize,
-        /// The limit in bytes.
+        /// The longest length allowed, in bytes.
         limit: usize,
     },
     /// The text holds a control character.
@@ -299,7 +299,7 @@ pub enum CodecError {
     /// The bytes are longer than [`COMMAND_BYTES_MAX`].
     #[error("{have} bytes, a command has at most {COMMAND_BYTES_MAX}")]
     TooLong {
-        /// The length in bytes.
+        /// The length of the encoding, in bytes.
         have: usize,
     },
     /// The bytes are not the encoding of a command.

@@ -11,9 +11,9 @@ pub enum Event {
     Observed,
     /// The record was read by a controller that takes over and does not know what earlier controllers have sent.
     TookOver,
-    /// A sink answered.
+    /// An answer of a sink arrived.
     Replied(Reply),
-    /// A timer fired.
+    /// A timer that a controller set has fired.
     TimerFired(Timer),
 }
 
@@ -30,12 +30,12 @@ pub enum Timer {
     /// The same budget after a takeover, when an earlier controller may have sealed the source. Cancelled if it has
     /// not.
     SealSuspected {
-        /// The migration.
+        /// The migration that may be blocking writes.
         migration: MigrationId,
     },
     /// The wait of the `timed` guarantee, on a clock that does not stop while the machine is suspended.
     Barrier {
-        /// The migration.
+        /// The migration whose cutover the controller waits in.
         migration: MigrationId,
         /// The epoch of its cutover.
         epoch: Epoch,
@@ -49,8 +49,8 @@ pub enum Output {
     Send(Request),
     /// Propose a command to the log.
     Propose(Command),
-    /// Start a timer.
+    /// Start a timer; a timer that is running is left alone.
     SetTimer(Timer),
-    /// Stop a timer.
+    /// Stop a timer, if it is running.
     CancelTimer(Timer),
 }

@@ -8,11 +8,11 @@
 //! ```
 //!
 //! - `begin` commits `Draining@e1`; the target is *prepared* for the migration's id and closed through e1; the mover
-//!   copies; the source is *sealed* through e1 and its receipt says where its writes ended.
+//!   copies; the source is *sealed* through e1 and its receipt states where its writes ended.
 //! - `enter cutover` commits the receipt. No client write can take effect anywhere.
 //! - `complete` commits the target's evidence that it reaches that position. This commit is the flip.
 //!
-//! Every command is a compare-and-swap on the migration's id and the epoch, judged when it is applied, so it does not
+//! Every command is a compare-and-swap on the migration's id and the epoch, checked when it is applied, so it does not
 //! matter which controller sends it, how late, or how often.
 //!
 //! May import: `core::ids`, `core::fence`, `core::placement`.

@@ -29,7 +29,7 @@ pub struct Policy {
 /// Why a policy is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum PolicyError {
-    /// A duration is zero.
+    /// A duration that must be positive is zero.
     #[error("{what} is 0 ms, at least 1 ms is needed")]
     Zero {
         /// The name of the duration.
@@ -40,7 +40,7 @@ pub enum PolicyError {
     BudgetBelowBarrier {
         /// The blocked budget in milliseconds.
         budget: u64,
-        /// The wait in milliseconds.
+        /// The wait of the `timed` guarantee, in milliseconds.
         barrier: u64,
     },
 }
@@ -100,11 +100,11 @@ impl Policy {
 /// The plan of a migration. Nothing is reserved: `begin` is checked again when it is applied.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
-    /// The partition.
+    /// The partition to be moved.
     pub partition: PartitionId,
-    /// The source.
+    /// The placement of the source.
     pub from: Placement,
-    /// The target.
+    /// The placement of the target.
     pub to: Placement,
     /// The expected state that `begin` must name.
     pub expected: Expected,

@@ -6,10 +6,10 @@ use crate::core::placement::{Guarantee, PartitionState, Resolution};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// The record of one partition. Controllers, operators and gateways act on this record alone.
+/// The record of one partition. Controllers, operators and gateways act on this record only.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct PartitionRecord {
-    /// The partition.
+    /// The partition that the record is about.
     pub partition: PartitionId,
     /// The version of the placement.
     pub epoch: Epoch,
@@ -66,7 +66,7 @@ pub struct Debt {
     pub target: Incarnation,
 }
 
-/// A copy that is no longer in use, but not known to be gone.
+/// A copy that is no longer in use, and may still exist at its sink.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct OldCopy {
     /// The sink that has the copy.

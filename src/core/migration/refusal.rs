@@ -12,13 +12,13 @@ pub enum MigrationError {
     /// The partition was never created, or was deleted.
     #[error("partition {partition} has no placement")]
     UnknownPartition {
-        /// The partition.
+        /// The partition that the command names.
         partition: PartitionId,
     },
     /// `create` names a partition that exists.
     #[error("partition {partition} exists already")]
     AlreadyExists {
-        /// The partition.
+        /// The partition that the command names.
         partition: PartitionId,
     },
     /// The record has changed since the command was created.
@@ -28,9 +28,9 @@ pub enum MigrationError {
         expected_migration: MigrationId,
         /// The epoch that the command names.
         expected_epoch: Epoch,
-        /// The record's migration.
+        /// The migration in the record.
         migration: MigrationId,
-        /// The record's epoch.
+        /// The epoch in the record.
         epoch: Epoch,
     },
     /// `begin` and `delete` need a partition without a migration in flight.
@@ -42,7 +42,7 @@ pub enum MigrationError {
     /// The transition needs a migration in flight.
     #[error("partition {partition} is not migrating")]
     NotMigrating {
-        /// The partition.
+        /// The partition that the command names.
         partition: PartitionId,
     },
     /// `enter cutover` needs the draining phase.
@@ -60,19 +60,19 @@ pub enum MigrationError {
     /// The target of `begin` is the partition's placement.
     #[error("source and target are both {placement}")]
     SamePlacement {
-        /// The placement.
+        /// The placement of the partition, which is also the target.
         placement: Placement,
     },
     /// The partition was created but not opened: its sink has not stated that it has the copy.
     #[error("partition {partition} is not open yet")]
     NotOpen {
-        /// The partition.
+        /// The partition that the command names.
         partition: PartitionId,
     },
     /// The partition is already open.
     #[error("partition {partition} is open already")]
     AlreadyOpen {
-        /// The partition.
+        /// The partition that the command names.
         partition: PartitionId,
     },
     /// The statement comes from another sink or partition than the record requires.
@@ -118,9 +118,9 @@ pub enum MigrationError {
     /// The target's copy does not reach the source's last write.
     #[error("the target reaches position {have}, the source's last write is {needed}")]
     NotCaughtUp {
-        /// The target's position.
+        /// The position that the target's copy reaches.
         have: Position,
-        /// The source's last position.
+        /// The position of the source's last write.
         needed: Position,
     },
     /// Under `timed`: the position of the source's last write is not recorded yet.
@@ -129,7 +129,7 @@ pub enum MigrationError {
     /// Under `timed`: the position of the source's last write is already recorded.
     #[error("the source's last position is recorded already: {have}")]
     WatermarkRecorded {
-        /// The recorded position.
+        /// The position in the record.
         have: Position,
     },
     /// The transition is for migrations with the other guarantee.
@@ -141,31 +141,31 @@ pub enum MigrationError {
     /// Too many migrations in flight have this placement as source or target.
     #[error("{have} migrations touch {placement} already, at most {limit} may")]
     PlacementCap {
-        /// The placement.
+        /// The placement with too many migrations.
         placement: Placement,
-        /// The current number.
+        /// The number of migrations in flight with this placement.
         have: u32,
-        /// The limit.
+        /// The most migrations allowed per placement.
         limit: u32,
     },
     /// Too many migrations are in flight.
     #[error("{have} migrations are in flight, at most {limit} may be")]
     OverallCap {
-        /// The current number.
+        /// The number of migrations in flight.
         have: u32,
-        /// The limit.
+        /// The most migrations allowed in flight.
         limit: u32,
     },
-    /// Too many partitions exist.
+    /// The table has as many partitions as allowed.
     #[error("{limit} partitions exist already")]
     PartitionCap {
-        /// The limit.
+        /// The most partitions allowed.
         limit: u32,
     },
     /// The partition has too many old copies; retire some first.
     #[error("{limit} old copies are left already, retire some first")]
     CopyCap {
-        /// The limit.
+        /// The most old copies allowed per partition.
         limit: u32,
     },
     /// The partition has a debt from an earlier forced move, which must be settled first.
@@ -179,37 +179,37 @@ pub enum MigrationError {
     /// The sink does not check tokens, so its statement that it is closed proves nothing.
     #[error("{placement} does not enforce tokens, its being closed through {through} proves nothing")]
     NotEnforced {
-        /// The sink.
+        /// The sink that does not check tokens.
         placement: Placement,
-        /// The epoch in its statement.
+        /// The epoch through which the sink stated that it is closed.
         through: Epoch,
     },
     /// The partition has no debt from the migration that `settle` names.
     #[error("no forced move {migration} is to be settled")]
     NoDebt {
-        /// The migration named.
+        /// The migration that the command names.
         migration: MigrationId,
     },
     /// The partition has no old copy like the one that the command names.
     #[error("no old copy {copy} at {placement}")]
     UnknownCopy {
-        /// The placement named.
+        /// The placement that the command names.
         placement: Placement,
-        /// The copy named.
+        /// The copy that the command names.
         copy: MigrationId,
     },
     /// `create` names a deleted partition of which a copy may still exist.
     #[error("an old copy {copy} is left at {placement}, it must be dropped first")]
     CopyLeft {
-        /// The placement.
+        /// The placement of the old copy.
         placement: Placement,
-        /// The copy.
+        /// The migration that made the old copy.
         copy: MigrationId,
     },
     /// The store that holds the table could not commit the command, or its outcome is unknown.
     #[error("migration store failed: {reason}")]
     Backend {
-        /// The kind of failure.
+        /// Why the store has no outcome.
         reason: BackendFailure,
     },
 }

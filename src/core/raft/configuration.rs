@@ -14,7 +14,7 @@ use thiserror::Error;
 /// comes back as another peer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Peer {
-    /// The node.
+    /// The id of the node.
     pub node: NodeId,
     /// Advances when the node comes back without its disk.
     pub incarnation: Incarnation,
@@ -27,10 +27,10 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Whether a member votes.
+/// The role of a member in a configuration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum MemberRole {
-    /// Counts in every quorum.
+    /// The member votes, and counts in every quorum.
     Voter,
     /// Receives entries; counts in no quorum (thesis, section 4.2.1).
     Learner,
@@ -41,7 +41,7 @@ pub enum MemberRole {
 pub struct Member {
     /// The member's node and incarnation.
     pub peer: Peer,
-    /// Voter or learner.
+    /// Whether the member is a voter or a learner.
     pub role: MemberRole,
 }
 
@@ -84,7 +84,7 @@ pub enum ChangeRefusal {
     /// The node is a member already, with this incarnation or another.
     #[error("{found} is a member already")]
     AlreadyMember {
-        /// The member.
+        /// The member with the same node id.
         found: Peer,
     },
     /// The node is not a member, or is one with another incarnation.
@@ -96,19 +96,19 @@ pub enum ChangeRefusal {
     /// The peer is a voter already.
     #[error("{found} is a voter already")]
     AlreadyVoter {
-        /// The member.
+        /// The voter that was to be promoted.
         found: Peer,
     },
     /// The learner's log does not reach the commit index yet.
     #[error("{learner} has not caught up with what is committed")]
     NotCaughtUp {
-        /// The learner.
+        /// The learner that was to be promoted.
         learner: Peer,
     },
     /// The change would remove the last voter.
     #[error("{voter} is the last voter")]
     LastVoter {
-        /// The voter.
+        /// The voter that was to be removed.
         voter: Peer,
     },
 }
@@ -130,13 +130,13 @@ impl Configuration {
         Self { members: Vec::new() }
     }
 
-    /// The members, by node.
+    /// The voters and learners, sorted by node id.
     #[must_use]
     pub fn members(&self) -> &[Member] {
         &self.members
     }
 
-    /// The voters, by node.
+    /// The voters, sorted by node id.
     pub fn voters(&self) -> impl Iterator<Item = Peer> {
         self.members.iter().filter(|member| member.role == MemberRole::Voter).map(|member| member.peer)
     }
@@ -162,7 +162,7 @@ impl Configuration {
     /// The next configuration.
     ///
     /// # Errors
-    /// [`ChangeRefusal`], if the change is about nobody, or would leave nobody.
+    /// [`ChangeRefusal`] if the change does not fit the members, or would remove the last voter.
     pub fn changed(&self, change: Change) -> Result<Self, ChangeRefusal> {
         let peer = change.peer();
         let found = self.member(peer.node);

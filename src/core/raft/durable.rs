@@ -14,7 +14,7 @@ use thiserror::Error;
 /// The current term and the vote in it. Durable before a message reveals either (Raft, figure 2, "persistent state").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct HardState {
-    /// The latest term seen.
+    /// The latest term that the node has seen.
     pub term: Term,
     /// The candidate that has this node's vote in that term.
     pub voted_for: Option<Peer>,
@@ -40,12 +40,12 @@ pub struct Snapshot {
 /// Bytes that are not a snapshot.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SnapshotError {
-    /// Not decodable.
+    /// The bytes cannot be decoded.
     #[error("the snapshot at {at} cannot be read: {source}")]
     Malformed {
         /// The last entry that the snapshot claims to include.
         at: LogPosition,
-        /// The decoder's error.
+        /// The error of the decoder.
         source: postcard::Error,
     },
     /// Bytes are left over after decoding.
@@ -53,7 +53,7 @@ pub enum SnapshotError {
     Trailing {
         /// The last entry that the snapshot claims to include.
         at: LogPosition,
-        /// Bytes left over.
+        /// The number of bytes left over.
         have: usize,
     },
 }
@@ -107,7 +107,7 @@ impl Snapshot {
 pub struct Batch<P> {
     /// The new term and vote.
     pub hard_state: Option<HardState>,
-    /// The new snapshot.
+    /// The new snapshot; `None` leaves the current one.
     pub snapshot: Option<Arc<Snapshot>>,
     /// The log from this index on is replaced by these entries.
     pub suffix: Option<(Index, Vec<Entry<P>>)>,
@@ -120,7 +120,7 @@ pub struct Batch<P> {
 pub struct Durable<P> {
     /// The term and the vote.
     pub hard_state: HardState,
-    /// The latest snapshot.
+    /// The latest snapshot; every disk has one.
     pub snapshot: Arc<Snapshot>,
     /// The log. Its base is at or before the snapshot's last entry.
     pub log: Log<P>,

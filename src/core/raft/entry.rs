@@ -49,7 +49,8 @@ impl fmt::Display for LogPosition {
     }
 }
 
-/// What an entry does. Sessions are opened and closed by entries only, so all nodes agree on which are open.
+/// The content of a log entry. Sessions are opened and closed by entries only, so all nodes agree on which
+/// are open.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Content<P> {
     /// A request to the state machine.
@@ -62,7 +63,7 @@ pub enum Content<P> {
     },
     /// Opens a session. Its id is the entry's index.
     OpenSession,
-    /// Closes a session.
+    /// Closes a session and drops the answers kept for it.
     CloseSession(SessionId),
 }
 

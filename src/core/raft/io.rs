@@ -24,16 +24,16 @@ pub struct ProposalId(pub LogPosition);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ReadId(pub u64);
 
-/// The number of a batch that a node wants written, from 1 in each run of the node. A report that a batch is durable names
+/// The number of a batch, from 1 in each run of a node. A report that a batch is durable names
 /// it, so a repeated or delayed report has no effect.
 ///
-/// `Hash` leaves it out: the number only grows, and nodes that differ in nothing else behave the same. A search that told
-/// them apart would not end.
+/// `Hash` leaves it out: the number only grows, and nodes that differ in nothing else behave the same. A search that
+/// distinguished them would not end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct BatchNumber(pub u64);
 
 impl BatchNumber {
-    /// Before the first batch.
+    /// The number before the first batch: "none".
     pub const ZERO: Self = Self(0);
 
     /// The number of the batch that comes `batches` after this one.
@@ -79,14 +79,14 @@ pub enum Input<P> {
     Synced(BatchNumber),
     /// A request to append an entry.
     Propose {
-        /// Carried back by [`Output::Decided`].
+        /// The id that [`Output::Decided`] will carry.
         id: ProposalId,
         /// The content of the entry.
         content: Content<P>,
     },
     /// A linearizable read: it sees everything committed before this input.
     Read {
-        /// Carried back by [`Output::Read`].
+        /// The id that [`Output::Read`] will carry.
         id: ReadId,
     },
     /// A request to transfer leadership (thesis, section 3.10).
@@ -104,36 +104,36 @@ pub enum Output<M: Machine> {
     Persist {
         /// The number by which it is reported durable.
         number: BatchNumber,
-        /// What to write.
+        /// The batch to write.
         batch: Batch<M::Payload>,
     },
     /// A message to send. It may be lost.
     Send(Message<M::Payload>),
     /// Start or restart a timer.
     SetTimer(Timer),
-    /// Stop a timer.
+    /// Stop a timer, if it is running.
     CancelTimer(Timer),
     /// An entry was committed and applied.
     Applied {
-        /// The entry's position.
+        /// The position of the entry in the log.
         at: LogPosition,
-        /// The entry.
+        /// The entry that was applied.
         entry: Entry<M::Payload>,
-        /// What applying it did.
+        /// The effect of applying the entry.
         effect: Effect<M::Answer>,
     },
     /// The log and the applied state were replaced by a snapshot that ends at this position.
     Installed(LogPosition),
     /// The outcome of a proposal.
     Decided {
-        /// The proposal.
+        /// The id of the proposal.
         id: ProposalId,
-        /// Committed, rejected, or unknown.
+        /// Whether the entry was committed, rejected, or its outcome is unknown.
         outcome: Outcome<M::Answer>,
     },
     /// The outcome of a read.
     Read {
-        /// The read.
+        /// The id of the read.
         id: ReadId,
         /// The state applied at this index or later may be read; or why the read is refused.
         outcome: Result<Index, ReadRefusal>,
@@ -145,7 +145,7 @@ pub enum Output<M: Machine> {
     BecameLeader(Term),
     /// A situation that tests and searches count.
     Mark(Mark),
-    /// An invariant is broken: the driver must stop this node.
+    /// An invariant is violated: the driver must stop this node.
     Halt(Halt),
 }
 
@@ -174,9 +174,9 @@ impl<M: Machine> Output<M> {
 pub enum Outcome<A> {
     /// The entry is committed and applied.
     Committed {
-        /// The entry's index.
+        /// The index of the entry.
         index: Index,
-        /// What applying it did, a refusal by the state machine included.
+        /// The effect of applying the entry, which may be a refusal by the state machine.
         effect: Effect<A>,
     },
     /// The entry is not in the log and never will be.
@@ -197,7 +197,7 @@ pub enum Rejection {
     /// The leader is transferring leadership and accepts no proposals.
     #[error("the leader is handing over to {to}")]
     Transferring {
-        /// The next leader.
+        /// The voter to which leadership is being transferred.
         to: NodeId,
     },
     /// Too many bytes are uncommitted.
@@ -205,36 +205,36 @@ pub enum Rejection {
     Busy {
         /// Uncommitted bytes, this entry included.
         have: u32,
-        /// The limit.
+        /// The most uncommitted bytes allowed.
         max: u32,
     },
     /// The encoded entry is too long.
     #[error("the entry has {have} bytes, at most {max}")]
     TooLong {
-        /// Its encoded length in bytes.
+        /// The length of the encoded entry, in bytes.
         have: u32,
-        /// The limit.
+        /// The longest length allowed, in bytes.
         max: u32,
     },
     /// The change of the configuration is not allowed now.
     #[error("{change}: {refusal}")]
     Change {
-        /// The change.
+        /// The change that was proposed.
         change: Change,
-        /// The rule that forbids it.
+        /// Why the change is refused now.
         refusal: ChangeRefusal,
     },
     /// A change of the configuration was proposed in a session. It takes effect when it is appended, so the session
     /// check, which is made when it is applied, would come too late.
     #[error("{change}: a change of the configuration goes without a session")]
     ChangeInSession {
-        /// The change.
+        /// The change that was proposed.
         change: Change,
     },
     /// Only a new leader appends the entry that opens its term.
     #[error("the entry that opens a term is made by its leader")]
     OpensTerm,
-    /// This node halted on a broken invariant.
+    /// The node has halted on a violated invariant.
     #[error("this node has stopped: it found an invariant broken")]
     Halted,
 }
@@ -255,10 +255,10 @@ pub enum ReadRefusal {
     /// Too many reads are waiting.
     #[error("{max} reads are waiting already")]
     Busy {
-        /// The limit.
+        /// The most reads that may wait.
         max: u32,
     },
-    /// This node halted on a broken invariant.
+    /// The node has halted on a violated invariant.
     #[error("this node has stopped: it found an invariant broken")]
     Halted,
 }
@@ -275,28 +275,28 @@ pub enum TransferRefusal {
     /// The target is this node or not a voter.
     #[error("{to} is no other voter")]
     NotVoter {
-        /// The node that is to lead.
+        /// The node that was to become the leader.
         to: NodeId,
     },
     /// Another transfer is in progress.
     #[error("the leader is handing over to {to}")]
     Transferring {
-        /// The next leader.
+        /// The target of the transfer in progress.
         to: NodeId,
     },
     /// The target did not take over within an election timeout.
     #[error("{to} did not take over in time")]
     Abandoned {
-        /// The target.
+        /// The target of the transfer.
         to: NodeId,
     },
     /// The leader stepped down for another reason before it learned that the target takes over.
     #[error("the leader stepped down before it heard that {to} takes over")]
     SteppedDown {
-        /// The target.
+        /// The target of the transfer.
         to: NodeId,
     },
-    /// This node halted on a broken invariant.
+    /// The node has halted on a violated invariant.
     #[error("this node has stopped: it found an invariant broken")]
     Halted,
 }

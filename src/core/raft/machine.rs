@@ -11,26 +11,26 @@ use serde::{Deserialize, Serialize};
 
 /// A deterministic state machine: the same entries in the same order give the same state and the same answers.
 pub trait Machine: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned + Relabel {
-    /// The requests.
+    /// The type of requests.
     type Payload: Payload;
     /// The answers. They are part of snapshots, since retries are answered from them.
     type Answer: Clone + Eq + Ord + Hash + Debug + Serialize + DeserializeOwned;
 
-    /// Applies the request committed at this index. Sets `halt` if that broke an invariant: the node then stops.
+    /// Applies the request committed at this index. Sets `halt` if that violates an invariant; the node then stops.
     fn apply(&mut self, at: Index, payload: &Self::Payload, halt: &mut Option<Halt>) -> Self::Answer;
 }
 
 /// The effect of applying an entry.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Effect<A> {
-    /// The state machine answered.
+    /// The state machine answered the request.
     Answered {
-        /// The answer.
+        /// The answer of the state machine.
         answer: A,
         /// The answer to the first attempt: the request was not applied again.
         repeated: bool,
     },
-    /// A session was opened.
+    /// A session was opened, with this id.
     SessionOpened(SessionId),
     /// A session was closed, or did not exist.
     SessionClosed(SessionId),
@@ -67,22 +67,22 @@ impl<M: Machine> Applied<M> {
         self.last
     }
 
-    /// The committed configuration.
+    /// The latest committed configuration.
     pub const fn configuration(&self) -> &Configuration {
         &self.configuration
     }
 
-    /// The state machine.
+    /// The state machine after the last applied entry.
     pub const fn machine(&self) -> &M {
         &self.state.machine
     }
 
-    /// The sessions.
+    /// The open sessions after the last applied entry.
     pub const fn sessions(&self) -> &Sessions<M::Answer> {
         &self.state.sessions
     }
 
-    /// Applies the next entry.
+    /// Applies the next entry: session check, state machine, configuration.
     pub(super) fn apply(&mut self, entry: &Entry<M::Payload>, halt: &mut Option<Halt>) -> Effect<M::Answer> {
         let at = self.last.index.next();
         self.last = LogPosition { term: entry.term, index: at };

@@ -12,13 +12,13 @@ use thiserror::Error;
 /// A message. It is valid only for the incarnation and the cluster that it names; any other node drops it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Message<P> {
-    /// The cluster.
+    /// The cluster of sender and receiver.
     pub cluster: ClusterId,
-    /// The sender.
+    /// The node that sent the message.
     pub from: Peer,
-    /// The receiver.
+    /// The node for which the message is meant.
     pub to: Peer,
-    /// The sender's term.
+    /// The sender's term when it sent the message.
     pub term: Term,
     /// The kind of message and its content.
     pub body: Body<P>,
@@ -34,7 +34,7 @@ pub enum Body<P> {
         /// The sender's last log entry.
         last: LogPosition,
     },
-    /// Answers a pre-vote request.
+    /// Answers a request for a pre-vote.
     PreVoted {
         /// The term in the request.
         campaign_term: Term,
@@ -48,7 +48,7 @@ pub enum Body<P> {
         /// The leader asked for this election: a follower in contact with it takes part (thesis, section 3.10).
         transfer: bool,
     },
-    /// Answers a vote request.
+    /// Answers a request for a vote.
     VoteReply {
         /// Whether the vote is, or would be, granted.
         granted: bool,
@@ -66,7 +66,7 @@ pub enum Body<P> {
     AppendRejected {
         /// The index of that entry.
         at: Index,
-        /// The last position at which the logs can match, as far as the follower can tell.
+        /// The last position at which the logs can match, as far as the follower knows.
         hint: LogPosition,
         /// The round of the answered append.
         round: u64,
@@ -79,14 +79,14 @@ pub enum Body<P> {
     StaleTerm,
 }
 
-/// Entries to append.
+/// The content of an append: entries, or none in a heartbeat.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Append<P> {
     /// The position of the entry before them.
     pub prev: LogPosition,
-    /// The entries, possibly none.
+    /// The entries to append, possibly none.
     pub entries: Vec<Entry<P>>,
-    /// The leader's commit index.
+    /// The commit index of the leader.
     pub commit: Index,
     /// The number of the leader's latest attempt to confirm its leadership, unique within the term. The answer carries
     /// it back.
@@ -96,13 +96,13 @@ pub struct Append<P> {
 /// Bytes that are not a message.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum MessageError {
-    /// Not decodable.
+    /// The bytes cannot be decoded.
     #[error("not a message: {0}")]
     Malformed(postcard::Error),
     /// Bytes are left over after a message.
     #[error("{have} bytes after the message, expected none")]
     Trailing {
-        /// How many bytes are left over.
+        /// The number of bytes left over.
         have: usize,
     },
 }
@@ -146,7 +146,7 @@ impl<P> Body<P> {
 }
 
 impl<P> Message<P> {
-    /// What the message reveals of its sender's term and vote. A vote in it is a promise.
+    /// The term and vote of the sender that the message reveals. They must be durable before it is sent.
     #[must_use]
     pub const fn vote_claim(&self) -> HardState {
         let voted_for = match &self.body {

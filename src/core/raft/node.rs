@@ -13,7 +13,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// The election rules.
+/// The rules by which elections are held.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Elections {
     /// The rules of the paper (Raft, figure 2).
@@ -27,7 +27,7 @@ pub enum Elections {
 /// The limits of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct NodeLimits {
-    /// The election rules.
+    /// The rules by which elections are held.
     pub elections: Elections,
     /// Appends with entries in flight to one follower, at most.
     pub window: u8,
@@ -175,7 +175,7 @@ impl<M: Machine> Node<M> {
         &self.log
     }
 
-    /// The latest snapshot.
+    /// The latest snapshot, taken by the node or received, durable or not.
     pub const fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }

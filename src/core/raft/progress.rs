@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 pub enum Flow {
     /// One append at a time, until the position where the logs match is found.
     Probe {
-        /// An append is outstanding.
+        /// Whether an append is outstanding.
         waiting: bool,
     },
-    /// Appends are pipelined.
+    /// Several appends may be outstanding.
     Replicate {
         /// The last indexes of unanswered appends, oldest first.
         in_flight: Vec<Index>,
     },
-    /// A snapshot is outstanding.
+    /// A snapshot is outstanding; no appends with entries are sent.
     Install {
         /// The last index that the snapshot covers.
         last: Index,
@@ -28,14 +28,14 @@ pub enum Flow {
 /// The replication progress of one member, as its leader knows it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Progress {
-    /// The member.
+    /// The member that the progress is about.
     pub peer: Peer,
     /// The member's durable log matches the leader's up to this index. Within a term and an incarnation it never
     /// decreases.
     pub matched: Index,
     /// The index of the next entry to send, always above `matched`.
     pub next: Index,
-    /// The replication mode.
+    /// How entries are sent to the member now.
     pub flow: Flow,
     /// Whether the member has answered since the leader's last quorum check. Maintained only with
     /// [`Elections::Stable`](super::Elections::Stable).

@@ -25,16 +25,16 @@ pub(super) struct Follower {
     pub(super) in_contact: bool,
 }
 
-/// A node's role.
+/// The name of a node's role.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum RoleName {
     /// Follows a leader, or waits for one.
     Follower,
-    /// Runs a pre-vote.
+    /// Asks for pre-votes, and would start an election if it won them.
     PreCandidate,
-    /// Runs an election.
+    /// Asks for votes in its term.
     Candidate,
-    /// Leads its term.
+    /// The leader of its term.
     Leader,
 }
 
@@ -88,7 +88,7 @@ pub(super) struct Leader {
     pub(super) opened: Index,
     /// The replication progress of the other members, by node.
     pub(super) progress: Vec<Progress>,
-    /// Pending proposals, by index.
+    /// Pending proposals with the indexes of their entries.
     pub(super) proposals: Vec<(Index, ProposalId)>,
     /// Reads that wait for a quorum.
     pub(super) reads: Vec<Waiting>,
@@ -96,7 +96,7 @@ pub(super) struct Leader {
     pub(super) round: u64,
     /// The transfer of leadership in progress.
     pub(super) transfer: Option<PendingTransfer>,
-    /// Bytes of uncommitted entries.
+    /// The encoded bytes of the uncommitted entries.
     pub(super) uncommitted_bytes: u32,
 }
 
@@ -138,8 +138,8 @@ pub(super) struct Waiting {
 /// A transfer of leadership in progress.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct PendingTransfer {
-    /// The next leader.
+    /// The voter that is to lead.
     pub(super) to: Peer,
-    /// Whether `TimeoutNow` was sent.
+    /// Whether `TimeoutNow` was sent to that voter.
     pub(super) timeout_now_sent: bool,
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Identifies one request of a session. A retry carries the same ticket.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Ticket {
-    /// The session.
+    /// The id of the session.
     pub session: SessionId,
     /// The request's number within the session, from 1.
     pub serial: Serial,
@@ -47,11 +47,11 @@ struct Session<A> {
     answers: Vec<(Serial, A)>,
 }
 
-/// All open sessions.
+/// All open sessions of a cluster, as part of the applied state.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Sessions<A> {
     limits: SessionLimits,
-    /// Sorted by id.
+    /// The open sessions, sorted by id.
     sessions: Vec<Session<A>>,
 }
 
@@ -75,13 +75,13 @@ pub enum SessionRefusal {
     /// never treated as new.
     #[error("session {session} is not known: never opened, closed, or expired")]
     Expired {
-        /// The session.
+        /// The id of the session.
         session: SessionId,
     },
     /// The client has acknowledged the answer, so it is no longer kept.
     #[error("request {serial} was acknowledged, as everything through {through}")]
     Acknowledged {
-        /// The request.
+        /// The serial of the request.
         serial: Serial,
         /// The number through which answers are acknowledged.
         through: Serial,
@@ -91,13 +91,13 @@ pub enum SessionRefusal {
     TooMany {
         /// Requests from the oldest unacknowledged one on.
         outstanding: u64,
-        /// The bound.
+        /// The most outstanding requests allowed.
         max: u16,
     },
 }
 
 impl<A: Clone> Sessions<A> {
-    /// A set without sessions.
+    /// No open sessions.
     pub const fn new(limits: SessionLimits) -> Self {
         Self { limits, sessions: Vec::new() }
     }

@@ -23,7 +23,7 @@ pub enum Field {
     Narration,
     /// The participant that acts: a word, other than `end`.
     Lane,
-    /// The choice: a line.
+    /// The text of a choice: a line.
     Directive,
     /// An output of a step: a line.
     Output,
@@ -93,16 +93,16 @@ impl Field {
 /// Why a text cannot be part of a trace.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 pub enum Unfit {
-    /// The part is empty.
+    /// The text is empty, and must not be.
     #[error("{field} is empty, expected text")]
     Empty {
-        /// The kind of part.
+        /// Which part of a trace the text is.
         field: Field,
     },
     /// The text has a character that is invisible, or changes how the rest is displayed.
     #[error("found the control character U+{code:04X} in {found:?}, expected printable text")]
     Control {
-        /// The character's code point.
+        /// The code point of the character.
         code: u32,
         /// The text around it, 40 characters.
         found: String,
@@ -110,7 +110,7 @@ pub enum Unfit {
     /// A blank at an end, which an editor may remove.
     #[error("{field} {found:?} begins or ends with a blank, expected none there")]
     Blank {
-        /// The kind of part.
+        /// Which part of a trace the text is.
         field: Field,
         /// The text, cut to 40 characters.
         found: String,
@@ -118,7 +118,7 @@ pub enum Unfit {
     /// The text is not a word, or begins with a sign of the format.
     #[error("{field} {found:?} is not a word, expected a letter or a digit first, and no blank")]
     NotAWord {
-        /// The kind of part.
+        /// Which part of a trace the text is.
         field: Field,
         /// The text, cut to 40 characters.
         found: String,
@@ -126,7 +126,7 @@ pub enum Unfit {
     /// A word that the format uses.
     #[error("{field} {found:?} means something else, expected no \"end\" as a lane and no \"=\" in a name")]
     Taken {
-        /// The kind of part.
+        /// Which part of a trace the text is.
         field: Field,
         /// The word, cut to 40 characters.
         found: String,
@@ -134,19 +134,19 @@ pub enum Unfit {
     /// The option is given twice.
     #[error("option {name:?} is there twice, expected it once")]
     RepeatedOption {
-        /// Its name.
+        /// The name of the option.
         name: String,
     },
     /// The line is too long.
     #[error("a line of {bytes} bytes, expected at most {LINE_BYTES_MAX}")]
     LineTooLong {
-        /// Its length in bytes, without the line end.
+        /// The length of the line in bytes, without the line end.
         bytes: u32,
     },
     /// The trace has too many lines.
     #[error("{lines} lines, expected at most {LINES_MAX}")]
     TooManyLines {
-        /// How many lines it would have.
+        /// The number of lines that the trace would have.
         lines: u32,
     },
 }
@@ -155,7 +155,7 @@ pub enum Unfit {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 #[error("line {line}: {problem}")]
 pub struct TraceError {
-    /// The line, from 1.
+    /// The number of the line, from 1.
     pub line: u32,
     /// The problem in that line.
     pub problem: Problem,
@@ -167,19 +167,19 @@ pub enum Problem {
     /// The first line is not the first line of a trace.
     #[error("not a trace: found {found:?}, expected \"{MAGIC} {VERSION}\"")]
     NotATrace {
-        /// The first line.
+        /// The first line of the text.
         found: String,
     },
     /// The trace has a later format version than this program reads.
     #[error("a trace of format version {found}, expected at most {VERSION}, the newest supported")]
     LaterVersion {
-        /// Its version.
+        /// The version in the first line.
         found: u32,
     },
     /// A header line is of no known kind.
     #[error("unknown header {found:?}, expected scope, option, violates, holds, mark or a blank line")]
     UnknownHeader {
-        /// The line.
+        /// The line that is not known.
         found: String,
     },
     /// The header ends without a scope.
@@ -191,31 +191,31 @@ pub enum Problem {
     /// The header has a second scope.
     #[error("a second scope {found:?}, expected one")]
     RepeatedScope {
-        /// The line.
+        /// The second scope line.
         found: String,
     },
     /// The header has a second verdict, the same or another.
     #[error("a second verdict {found:?}, expected one")]
     RepeatedVerdict {
-        /// The line.
+        /// The second verdict line.
         found: String,
     },
     /// An option has no `=`.
     #[error("option {found:?}, expected \"option NAME=VALUE\"")]
     MalformedOption {
-        /// What follows the word `option`.
+        /// The text after the word `option`.
         found: String,
     },
     /// An output line comes before the first step.
     #[error("output {found:?} before any directive, expected \"LANE DIRECTIVE\" above it")]
     OutputWithoutDirective {
-        /// The line.
+        /// The output line.
         found: String,
     },
     /// A line after the header is of no known kind.
     #[error("found {found:?}, expected \"LANE DIRECTIVE\", \"  > OUTPUT\", \"# NARRATION\" or \"end N\"")]
     UnknownLine {
-        /// The line.
+        /// The line that is not known.
         found: String,
     },
     /// The text ends without an `end` line.
@@ -227,7 +227,7 @@ pub enum Problem {
     /// The `end` line states another number of steps.
     #[error("truncated: found {found:?} after {steps} steps, expected \"end {steps}\"")]
     OtherEnd {
-        /// The line.
+        /// The `end` line.
         found: String,
         /// The number of steps found.
         steps: u32,
@@ -235,7 +235,7 @@ pub enum Problem {
     /// A line follows the `end` line.
     #[error("found {found:?} after the end, expected nothing")]
     AfterEnd {
-        /// The line.
+        /// The line after the end.
         found: String,
     },
     /// A text cannot be part of a trace.

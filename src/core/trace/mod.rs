@@ -75,7 +75,7 @@ use format::{END, MAGIC};
 /// The verdict that a trace records.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Verdict {
-    /// No invariant is violated.
+    /// The run violates no invariant.
     Holds,
     /// The invariant with this id is violated.
     Violates(String),
@@ -101,7 +101,7 @@ pub struct Trace {
     closing: Vec<String>,
 }
 
-/// Recording.
+/// Creating a trace.
 impl Trace {
     /// A trace without steps.
     ///
@@ -188,7 +188,7 @@ impl Trace {
     }
 }
 
-/// Contents.
+/// The content of a trace.
 impl Trace {
     /// The scope, which gives the bounds and participants.
     #[must_use]
@@ -202,7 +202,7 @@ impl Trace {
         &self.options
     }
 
-    /// The expected verdict.
+    /// The verdict that a replay must give.
     #[must_use]
     pub const fn verdict(&self) -> &Verdict {
         &self.verdict
@@ -214,7 +214,7 @@ impl Trace {
         &self.marks
     }
 
-    /// The steps, in order.
+    /// The steps of the run, in order.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps

@@ -51,7 +51,7 @@ fn first_line(line: &str) -> Result<(), Problem> {
     }
 }
 
-/// Parses a number as it is printed: without a sign or leading zeros.
+/// Parses a decimal number without a sign or leading zeros.
 fn number(digits: &str) -> Option<u32> {
     digits.parse().ok().filter(|number: &u32| number.to_string() == digits)
 }

@@ -35,7 +35,7 @@ pub enum Frame {
         /// The engine's state, [encoded](ControlPlaneConsensus::encode).
         state: Vec<u8>,
     },
-    /// An input of the engine.
+    /// An input that was given to the engine, in the order of the calls.
     Input(ControlPlaneInput),
     /// The digest of the engine's state at the end of the recording.
     End(u64),
@@ -52,7 +52,7 @@ pub enum RecordingError {
         "a recording of version {found}, expected version {VERSION}: replay it with the program that wrote it"
     )]
     Version {
-        /// The version found.
+        /// The version of the recording.
         found: u32,
     },
     /// The recording is of a kind of engine that this program does not have.
@@ -65,12 +65,12 @@ pub enum RecordingError {
         /// The name of that kind.
         found: String,
     },
-    /// A frame is damaged.
+    /// A frame is damaged or in the wrong place.
     #[error("frame {frame}: {what}")]
     Frame {
         /// The number of the frame, from 1.
         frame: u64,
-        /// What is wrong with it.
+        /// What is wrong with the frame, as text.
         what: &'static str,
     },
     /// A frame cannot be encoded or decoded.
@@ -78,7 +78,7 @@ pub enum RecordingError {
     Codec {
         /// The number of the frame, from 1; 0 while writing.
         frame: u64,
-        /// The codec's error.
+        /// The error of the encoder or decoder.
         source: postcard::Error,
     },
     /// The state after the replay differs from the recorded one.

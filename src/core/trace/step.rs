@@ -100,7 +100,7 @@ impl Step {
         matches!(self.kind, Kind::Refused)
     }
 
-    /// The participant that acts.
+    /// The name of the participant that acts.
     #[must_use]
     pub fn lane(&self) -> &str {
         &self.lane
@@ -118,7 +118,7 @@ impl Step {
         format!("{} {}", self.lane, self.directive)
     }
 
-    /// The outputs, in order.
+    /// The outputs of the step, in order.
     #[must_use]
     pub fn outputs(&self) -> &[String] {
         &self.outputs
@@ -175,14 +175,14 @@ pub(super) fn narrate(f: &mut fmt::Formatter<'_>, lines: &[String]) -> fmt::Resu
 /// The first output of a step that differs from the recorded one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Error)]
 pub enum Divergence {
-    /// The output differs.
+    /// An output differs from the recorded one.
     #[error("output {output}: found {found:?}, expected {expected:?}")]
     Other {
         /// The number of the output, from 1.
         output: u32,
-        /// The recorded output.
+        /// The output in the trace.
         expected: String,
-        /// The output found.
+        /// The output of the replay.
         found: String,
     },
     /// A recorded output is missing.
@@ -190,7 +190,7 @@ pub enum Divergence {
     Missing {
         /// The number of the output, from 1.
         output: u32,
-        /// The recorded output.
+        /// The output in the trace.
         expected: String,
     },
     /// An output follows the recorded ones.
@@ -198,7 +198,7 @@ pub enum Divergence {
     Surplus {
         /// The number of the output, from 1.
         output: u32,
-        /// The output found.
+        /// The output of the replay.
         found: String,
     },
 }

@@ -24,7 +24,7 @@ impl Default for Timing {
     }
 }
 
-/// Why timers are refused.
+/// Why the timers of a configuration are refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum TimingError {
     /// `heartbeat_ms` is 0, or more than a third of the shortest election timeout: a few lost heartbeats
@@ -33,17 +33,17 @@ pub enum TimingError {
         "heartbeat_ms is {heartbeat}, at most a third of election_timeout_ms_min ({min}) is needed, and at least 1"
     )]
     Heartbeat {
-        /// `heartbeat_ms`.
+        /// The configured `heartbeat_ms`.
         heartbeat: u64,
-        /// `election_timeout_ms_min`.
+        /// The configured `election_timeout_ms_min`.
         min: u64,
     },
     /// The longest election timeout is not above the shortest.
     #[error("election_timeout_ms_max is {max}, more than election_timeout_ms_min ({min}) is needed")]
     Election {
-        /// `election_timeout_ms_min`.
+        /// The configured `election_timeout_ms_min`.
         min: u64,
-        /// `election_timeout_ms_max`.
+        /// The configured `election_timeout_ms_max`.
         max: u64,
     },
 }
@@ -100,9 +100,9 @@ impl Default for Queues {
 /// The configuration of a driver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DriverConfig {
-    /// Its timers.
+    /// The durations of the node's timers.
     pub timing: Timing,
-    /// Its queues.
+    /// The queue lengths of the driver.
     pub queues: Queues,
 }
 

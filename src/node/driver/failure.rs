@@ -12,7 +12,7 @@ pub enum Failure {
     /// A queue is full. Nothing was done.
     #[error("too many {what} are waiting")]
     Busy {
-        /// What the queue holds, for the message.
+        /// What is queued, such as "requests"; for the message.
         what: &'static str,
     },
     /// The node is stopping or has stopped. Nothing was done.

@@ -16,14 +16,14 @@ use tokio::sync::mpsc;
 /// A partition's record, with the partition's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NamedRecord {
-    /// The record.
+    /// The record of the partition.
     pub record: PartitionRecord,
     /// The name, or `None` for a partition that was created by number.
     pub name: Option<PartitionName>,
 }
 
 impl NamedRecord {
-    /// The current record of a partition; `None` if it is unknown or gone.
+    /// The current record of a partition; `None` if the table has none.
     #[must_use]
     pub fn of(state: &ControlPlaneState, partition: PartitionId) -> Option<Self> {
         let record = state.table().record(partition)?.clone();
@@ -44,9 +44,9 @@ pub struct Changed {
     pub after: Revision,
     /// The revision of this change.
     pub revision: Revision,
-    /// The partition.
+    /// The partition that has changed.
     pub partition: PartitionId,
-    /// The new record, or `None` if the partition is gone.
+    /// The new record; `None` if the partition was deleted and has no old copies left.
     pub record: Option<Arc<NamedRecord>>,
 }
 

@@ -177,7 +177,7 @@ impl<T: Transport> Pump<T> {
         self.stopped.take().unwrap_or(Stopped::Requested)
     }
 
-    /// Gives the engine an input whose answer nobody waits for.
+    /// Gives the engine an input, and ignores what the engine returns.
     pub(super) fn input(&mut self, input: ControlPlaneInput) {
         let _answer = self.handle(input);
     }

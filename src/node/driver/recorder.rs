@@ -33,7 +33,7 @@ pub enum RecorderError {
     /// The file system returned an error.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file or directory.
+        /// Path of the recording's file or directory.
         path: PathBuf,
         /// The error of the file system.
         source: std::io::Error,

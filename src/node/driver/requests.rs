@@ -98,7 +98,7 @@ impl<T: Transport> Pump<T> {
         }
     }
 
-    /// At the end of a turn: publishes changes, status and members to whoever observes them.
+    /// At the end of a turn: publishes changes, status and members to their observers.
     pub(super) fn settle(&mut self) {
         self.publish();
         let status = self.engine.status();

@@ -35,7 +35,7 @@ pub enum BackupError {
     /// The file has another format version.
     #[error("backup of version {found}, expected {VERSION}")]
     Version {
-        /// The version found.
+        /// The version in the file.
         found: u32,
     },
     /// The checksum does not match the content.

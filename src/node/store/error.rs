@@ -14,17 +14,17 @@ pub enum StoreError {
     /// There is no complete data directory. No write to it was ever acknowledged.
     #[error("{place} is not a data directory: found {found}, expected {expected}")]
     Missing {
-        /// The directory or backend.
+        /// Path of the directory, or "the backend".
         place: String,
         /// What is there instead.
         found: String,
-        /// What was expected.
+        /// What a data directory would have there.
         expected: String,
     },
     /// A data directory was to be created, and one exists.
     #[error("{place} is a data directory already: found {found}, expected none")]
     Exists {
-        /// The directory or backend.
+        /// Path of the directory, or "the backend".
         place: String,
         /// The owner of the existing one, or why it cannot be read.
         found: String,
@@ -32,13 +32,13 @@ pub enum StoreError {
     /// Another process holds the lock of the data directory.
     #[error("{place} is in use: found a lock of another process, expected none")]
     InUse {
-        /// The directory or backend.
+        /// Path of the directory, or "the backend".
         place: String,
     },
     /// The data directory has the format of another version of this program.
     #[error("{place} is of another format: found {found}, expected {expected}")]
     Format {
-        /// The directory or backend.
+        /// Path of the directory, or "the backend".
         place: String,
         /// The format number found.
         found: u32,
@@ -48,7 +48,7 @@ pub enum StoreError {
     /// The data directory belongs to another cluster, node or incarnation.
     #[error("{place} belongs to another node: found {found}, expected {expected}")]
     Foreign {
-        /// The directory or backend.
+        /// Path of the directory, or "the backend".
         place: String,
         /// The owner of the directory.
         found: StoreIdentity,
@@ -62,13 +62,13 @@ pub enum StoreError {
          wipe the directory, add it as a learner with a new incarnation"
     )]
     Corrupt {
-        /// The directory or backend.
+        /// Path of the directory, or "the backend".
         place: String,
         /// The damaged part.
         what: String,
         /// What was found there.
         found: String,
-        /// What was expected.
+        /// What the part should hold.
         expected: String,
     },
     /// The file system or device returned an error. What the disk holds is unknown until the directory is
@@ -81,19 +81,19 @@ pub enum StoreError {
         doing: &'static str,
         /// The error of the operating system.
         found: String,
-        /// What was expected.
+        /// What was expected instead of the error.
         expected: &'static str,
     },
     /// A batch that cannot be read back after writing, which is a bug of the caller. Nothing was written.
     #[error("{place} refuses the batch: {what}: found {found}, expected {expected}")]
     Refused {
-        /// The directory or backend.
+        /// Path of the directory, or "the backend".
         place: String,
         /// The inconsistent part.
         what: &'static str,
         /// What the batch holds.
         found: String,
-        /// What was expected.
+        /// What the part of the batch should hold.
         expected: String,
     },
 }

@@ -43,7 +43,7 @@ pub enum TlsError {
     /// A file cannot be read as PEM of the expected kind.
     #[error("{}: {found}, expected {expected}", path.display())]
     File {
-        /// Path of the file.
+        /// Path of the file that cannot be used.
         path: PathBuf,
         /// What the file holds, or why it cannot be read.
         found: String,
@@ -69,10 +69,10 @@ pub enum TlsError {
     /// The host name to connect to is invalid.
     #[error("{host:?} is not a valid server name")]
     Host {
-        /// The name given.
+        /// The host name given.
         host: String,
     },
-    /// The handshake failed.
+    /// The TLS handshake with the other end failed.
     #[error("the TLS handshake failed: {0}")]
     Handshake(#[from] std::io::Error),
 }

@@ -20,19 +20,19 @@ pub enum IdentityError {
     /// The input is longer than [`WRITTEN_BYTES_MAX`](super::ClusterVoterIdentity::WRITTEN_BYTES_MAX).
     #[error("the subject is written in {have} bytes, at most {} are read", WRITTEN_BYTES_MAX)]
     WrittenTooLong {
-        /// The length in bytes.
+        /// The length of the input, in bytes.
         have: u32,
     },
     /// The canonical form is longer than [`BYTES_MAX`](super::ClusterVoterIdentity::BYTES_MAX).
     #[error("the canonical subject has {have} bytes, at most {} are allowed", BYTES_MAX)]
     TooLong {
-        /// The length in bytes.
+        /// The length of the canonical form, in bytes.
         have: u32,
     },
     /// The subject has more than [`RDNS_MAX`](super::ClusterVoterIdentity::RDNS_MAX) RDNs.
     #[error("the subject has {have} RDNs, at most {} are allowed", RDNS_MAX)]
     TooManyRdns {
-        /// The number of RDNs.
+        /// The number of RDNs in the subject.
         have: u32,
     },
     /// The text is not UTF-8, before or after its hex pairs are decoded.
@@ -40,17 +40,17 @@ pub enum IdentityError {
     NotUtf8 {
         /// The offset of the first wrong byte, or of the hex pair that encodes it.
         at: u32,
-        /// The wrong byte.
+        /// The byte that is not valid UTF-8 there.
         byte: u8,
     },
     /// The text violates the grammar of RFC 4514.
     #[error("byte {at}: found {}, expected {expected}", Found(*found))]
     Malformed {
-        /// The offset.
+        /// The offset of the violation.
         at: u32,
         /// The character found; `None` at the end.
         found: Option<char>,
-        /// What the grammar allows there.
+        /// What the grammar allows at that offset.
         expected: &'static str,
     },
     /// A value has a control character, such as NUL.
@@ -58,7 +58,7 @@ pub enum IdentityError {
     Control {
         /// The offset of the character.
         at: u32,
-        /// The character's code point.
+        /// The code point of the control character.
         code: u32,
     },
     /// A value has a character that is invisible or is displayed as another.
@@ -66,7 +66,7 @@ pub enum IdentityError {
     Unseen {
         /// The offset of the character.
         at: u32,
-        /// The character's code point.
+        /// The code point of the refused character.
         code: u32,
     },
     /// The bytes after `#` are not a single DER value.
@@ -76,7 +76,7 @@ pub enum IdentityError {
     NotDer {
         /// The offset of the `#`.
         at: u32,
-        /// The number of bytes after it.
+        /// The number of bytes after the `#`.
         have: u32,
     },
     /// The value after `#` has a string type, but its bytes are not valid for it.
@@ -93,7 +93,7 @@ pub enum IdentityError {
     /// The subject has several CNs, in one RDN or in several.
     #[error("the subject has {have} CNs, exactly one is expected")]
     SeveralCommonNames {
-        /// The number of CNs.
+        /// The number of CNs in the subject.
         have: u32,
     },
     /// The CN is empty or has only spaces.

@@ -30,7 +30,7 @@ const TYPES: [(&str, &[&str]); 9] = [
 pub(super) struct Attribute {
     /// The canonical name of the type, or its OID.
     pub(super) name: String,
-    /// The parsed value.
+    /// The value of the attribute, unescaped and decoded.
     pub(super) value: Value,
     /// The offset of the value in the text.
     pub(super) at: usize,

@@ -5,13 +5,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-/// What an attribute is set to.
+/// The value of an attribute.
 pub(super) enum Value {
     /// A text, unescaped, of characters that can be seen.
     Text(String),
     /// A value whose type is no text, or one whose character set depends on who reads it, such as `TeletexString`.
     Opaque {
-        /// Its ASN.1 type: the first byte.
+        /// The ASN.1 tag: the first byte of the encoding.
         tag: u8,
         /// All of its DER encoding, the tag and the length too.
         der: Vec<u8>,
@@ -63,7 +63,7 @@ impl Value {
     }
 }
 
-/// The canonical form: an escape in front of what RFC 4514 section 2.4 wants escaped, and nowhere else.
+/// The canonical form: exactly the characters that RFC 4514 section 2.4 requires to be escaped are escaped.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -113,8 +113,8 @@ fn code_points(content: &[u8], width: usize) -> Option<String> {
     text.filter(|_| whole)
 }
 
-/// What takes no room, turns the direction, or stands for what could not be decoded: the bidirectional controls and
-/// the default ignorable code points of Unicode 16, a blank Braille cell, and the specials.
+/// Ranges of characters that are invisible, change the direction of text, or replace undecodable input: the bidirectional controls,
+/// the default ignorable code points of Unicode 16, the blank Braille cell, and the specials.
 const UNSEEN: [(char, char); 18] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),

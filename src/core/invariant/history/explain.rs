@@ -14,7 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// How many operations at the end of that order are shown.
+/// How many operations at the end of the order are shown in an explanation.
 const TAIL: usize = 8;
 
 /// An order of the operations before the first answer that no order explains.

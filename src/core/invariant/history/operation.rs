@@ -15,7 +15,7 @@ use thiserror::Error;
 pub struct Operation {
     /// The number of the client; used in messages only.
     pub client: u64,
-    /// The partition.
+    /// The partition that the operation is about.
     pub partition: PartitionId,
     /// When it was invoked, on one clock for all clients, or as a sequence number.
     pub invoked: u64,
@@ -30,7 +30,7 @@ pub struct Operation {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Invocation {
-    /// A linearizable read.
+    /// A linearizable read of the partition's record.
     Read {
         /// The value that the read returned.
         seen: Seen,
@@ -38,9 +38,9 @@ pub enum Invocation {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<Revision>,
     },
-    /// A transition.
+    /// A proposal of a transition.
     Apply {
-        /// The transition.
+        /// The transition that the client proposed.
         transition: Transition,
         /// The outcome of the transition, as far as the client knows it.
         answer: Answer,
@@ -53,7 +53,7 @@ pub enum Invocation {
 pub enum Seen {
     /// The record. A deleted partition has a record as long as copies remain.
     Record(PartitionRecord),
-    /// No record.
+    /// The partition has no record.
     Nothing,
     /// The partition has no placement. Whether it has a record is unknown.
     Unplaced,
@@ -63,7 +63,7 @@ pub enum Seen {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
-    /// The transition was applied.
+    /// The transition was committed and applied.
     Ok {
         /// The partition's epoch after the transition.
         epoch: Epoch,
@@ -93,9 +93,9 @@ pub struct Refusal {
 pub struct Malformed {
     /// The operation's index in the history.
     pub operation: usize,
-    /// The value found.
+    /// The value found in the operation.
     pub found: String,
-    /// The value expected.
+    /// The value expected, as text.
     pub expected: &'static str,
 }
 

@@ -218,7 +218,7 @@ impl Spec {
         let mut states = Vec::new();
         for id in self.known.ids(epoch, from.last) {
             let mut table = from.table.clone();
-            // A floor of 0 leaves the epoch of the record alone.
+            // A floor of 0 does not change the epoch of the record.
             let floor = if creates { epoch.previous() } else { Epoch::ZERO };
             table.raise_floor(floor, MigrationId(id.0.saturating_sub(1)));
             if table.apply(command) == Ok(epoch)

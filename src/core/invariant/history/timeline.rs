@@ -17,7 +17,7 @@ pub(super) enum Wants<'a> {
 }
 
 struct Answered<'a> {
-    /// Its index in the history.
+    /// The operation's index in the history.
     operation: usize,
     wants: Wants<'a>,
     /// The epoch at which it must be placed, if the answer shows it.

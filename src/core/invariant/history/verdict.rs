@@ -8,15 +8,15 @@ use alloc::vec::Vec;
 /// The result of judging a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judged {
-    /// The verdict.
+    /// Whether an order explains the history.
     pub verdict: Verdict,
-    /// The number of operations.
+    /// The number of operations in the history.
     pub operations: usize,
     /// The number of answered operations.
     pub answered: usize,
     /// The number of transitions whose outcome the client does not know.
     pub indeterminate: usize,
-    /// The number of partitions.
+    /// The number of partitions in the history.
     pub partitions: usize,
     /// The number of configurations that the search visited.
     pub configurations: u64,
@@ -54,7 +54,7 @@ pub struct Failure {
 pub struct Line {
     /// The operation's index in the history.
     pub operation: usize,
-    /// Its role in the failure.
+    /// What the operation has to do with the failure.
     pub role: Role,
     /// The record after the operation; `None` if it is not placed.
     pub state: Option<String>,

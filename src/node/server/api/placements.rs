@@ -102,7 +102,7 @@ enum Over {
     Disconnected,
     /// The caller did not read the next message in time.
     Idle,
-    /// The driver's feed ended.
+    /// The driver ended the feed: the watcher was too slow, or the node is stopping.
     Ended,
     /// This node lost contact with the leader.
     Cut,

@@ -36,9 +36,9 @@ pub struct Join {
 /// The state of a message after one more frame.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Joined {
-    /// More frames follow.
+    /// The message continues in the next frame.
     Unfinished,
-    /// The message is complete.
+    /// The message is complete; these are its bytes.
     Whole(Vec<u8>),
     /// The message is complete but was not buffered, because another stream held the permit. Raft repeats
     /// what still matters.
