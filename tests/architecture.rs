@@ -338,7 +338,7 @@ fn the_list_of_decisions_has_each_with_its_title() -> Result<(), String> {
     none(&found)
 }
 
-/// A header's `# bug: N` is a row of docs/bugs.md, and that row names the patch.
+/// Each `# bug: N` in a patch's header is a row of docs/bugs.md that names the patch.
 #[test]
 fn published_bugs_of_mutants_are_listed() -> Result<(), String> {
     let list = read("docs/bugs.md")?;

@@ -1,4 +1,5 @@
-//! The bytes of a data directory. A change of them is a new format: the number goes up, and directories of the old one are refused.
+//! Pins the bytes of a data directory. A change of them is a new format, with a higher number; directories of the
+//! old format are refused.
 
 use super::values::{LOG, META, SNAPSHOT, changed, damaged, meta, written};
 use cutover::node::store::StoreError;
@@ -22,7 +23,7 @@ fn another_format_is_refused_before_anything_else_is_read() {
     damaged(&meta("format", &0_u32), "format: found 0, expected 2");
 }
 
-/// Every key and value of a store with a snapshot, a vote and six entries, as hexadecimal numbers.
+/// All keys and values of a store with a snapshot, a vote and six entries, in hexadecimal.
 #[test]
 fn the_stored_bytes_are_those_of_format_2() {
     let database = Database::builder().create_with_backend(written()).unwrap();

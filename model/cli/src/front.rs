@@ -39,8 +39,8 @@ impl Verb {
     }
 }
 
-/// The command line, with a flag of `check` added for each option of the protocols' bounds, and with the flags that only
-/// the server's own program has.
+/// The command line, with a flag of `check` for each option of the protocols' bounds, and with the flags that belong to
+/// what this program offers.
 pub(crate) fn command<C: CommandFactory, P: Protocols>(offer: Offer) -> clap::Command {
     let flags = P::options().into_iter().map(|option| {
         let flag = clap::Arg::new(option.name).long(option.name).value_name(option.value).help(option.about);
@@ -62,7 +62,7 @@ fn chosen<P: Protocols>(matches: &ArgMatches) -> Vec<(&'static str, String)> {
     P::options().into_iter().filter_map(|option| value(option.name)).collect()
 }
 
-/// The options of the simulator, if this program has one.
+/// The options of the simulator, if this program offers it.
 fn simulator(matches: &ArgMatches, offer: Offer) -> Option<mutants::Simulator> {
     match offer {
         Offer::Protocols => None,
@@ -104,14 +104,14 @@ mod tests {
     use super::*;
     use cutover_model::Ours;
 
-    /// The help of the program and of all its verbs.
+    /// The help texts of the program and of all its verbs.
     fn help(mut command: clap::Command) -> String {
         let verbs = command.get_subcommands_mut().map(|verb| verb.render_long_help().to_string());
         let verbs: Vec<String> = verbs.collect();
         format!("{}{}", command.render_long_help(), verbs.concat())
     }
 
-    /// What is our server's stands in the help of `cutover`, and nowhere in that of another crate's program.
+    /// Features of this project's server are in the help of `cutover`, and not in that of another crate's program.
     #[test]
     fn what_is_the_servers_alone_is_offered_by_its_own_front_door_alone() {
         let theirs = help(command::<Cli, Ours>(Offer::Protocols));

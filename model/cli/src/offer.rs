@@ -1,10 +1,10 @@
-//! What a front door offers beside the protocols under check.
+//! The features that a program offers in addition to the protocols under check.
 
-/// Whose front door it is.
+/// The kind of program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Offer {
-    /// A crate's with protocols of its own: the verbs that any protocol has.
+    /// A crate with protocols of its own: it has the verbs that exist for every protocol.
     Protocols,
-    /// That of `cutover`: also mutants that the simulator judges, and recordings of nodes.
+    /// `cutover` itself: also mutants judged by the simulator, and flight recordings.
     Server,
 }

@@ -128,7 +128,7 @@ words! {
     Engine {
         /// The exhaustive search over a scope.
         Check = "check",
-        /// A stored trace, run again.
+        /// The replay of a stored trace.
         Replay = "replay",
         /// The simulator, seed after seed.
         Sim = "sim",

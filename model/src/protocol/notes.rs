@@ -16,7 +16,7 @@ pub struct Violation {
     pub against: String,
 }
 
-/// The invariants and the marks of a protocol.
+/// The invariants and marks of a protocol, which [`Notes`] looks names up in.
 #[derive(Clone, Copy, Debug)]
 pub struct Tables {
     invariants: &'static [Invariant],
@@ -24,7 +24,7 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Those of the protocol `P`.
+    /// The tables of the protocol `P`.
     #[must_use]
     pub fn of<P: Protocol>() -> Self {
         Self { invariants: P::invariants(), marks: P::marks() }
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(violations.iter().map(|one| one.invariant.id).collect::<Vec<_>>(), ["listed"]);
     }
 
-    /// A demand must not be lost, because its invariant was left out of the list.
+    /// A demand for an invariant that is missing in the list must not be lost.
     #[test]
     fn an_invariant_that_is_not_listed_breaks_all() {
         let mut notes = Notes::quiet(Tables { invariants: &[LISTED], marks: &[] });

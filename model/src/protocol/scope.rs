@@ -11,12 +11,12 @@ pub enum Set {
     Pr,
     /// Larger bounds, for nightly runs; includes [`Set::Pr`].
     Nightly,
-    /// Small scopes, each for bugs that were fixed and that the others do not show.
+    /// Small scopes, each for fixed bugs that no other scope shows.
     Regress,
 }
 
 impl Set {
-    /// Whether a run of this set has the scopes of another.
+    /// Whether a run of this set includes the scopes of another.
     #[must_use]
     pub const fn runs(self, other: Self) -> bool {
         match (self, other) {
@@ -64,7 +64,7 @@ impl<B: Bounds> Scope<B> {
         Self { set: Set::Nightly, ..self }
     }
 
-    /// The same for the set of fixed bugs.
+    /// Moves the scope to the set of fixed bugs.
     #[must_use]
     pub fn regress(self) -> Self {
         Self { set: Set::Regress, ..self }

@@ -6,7 +6,7 @@ use crate::protocol::Scope;
 use cutover::core::migration::Policy;
 use cutover::core::placement::Guarantee;
 
-/// A sink that enforces nothing.
+/// A sink that cannot refuse writes by their tokens.
 pub(super) const PLAIN: SinkBounds = SinkBounds { guarantee: Guarantee::Timed, ..SEALED };
 
 /// Bounds with sinks that cannot seal. A tick is one millisecond of the policy.

@@ -1,5 +1,5 @@
-//! The stored traces of this protocol: narrated runs, and one for each fixed bug that the pure part can show, with the scopes that were
-//! made for these.
+//! The stored traces of this protocol: narrated runs, and one for each fixed bug that the pure core can show, with
+//! the scopes made for them.
 
 use super::searched::{Search, search};
 use cutover::core::trace::{Trace, Verdict};
@@ -56,7 +56,8 @@ fn runs_of_fixed_bugs_hold() {
     assert!(traces.values().all(|trace| *trace.verdict() == Verdict::Holds));
 }
 
-/// One bug, one trace, one mutant. A mutant that names a trace names that of its row, and a step that the trace has.
+/// Each fixed bug has a trace and a mutant. A mutant that is judged by a trace names the trace of its row, and a
+/// step of it.
 #[test]
 fn each_trace_of_a_fixed_bug_has_a_mutant() {
     let (traces, rows) = (replay_all("regress"), rows());
@@ -78,7 +79,7 @@ fn each_trace_of_a_fixed_bug_has_a_mutant() {
     }
 }
 
-/// Searches the set's scopes of one protocol to their ends; returns their names.
+/// Searches the scopes of one protocol in the set of fixed bugs completely; returns their names.
 fn hold<P: Catalog>() -> BTreeSet<&'static str> {
     let scopes = P::scopes().into_iter().filter(|scope| scope.set == Set::Regress);
     let held = scopes.map(|scope| {
@@ -92,7 +93,7 @@ fn hold<P: Catalog>() -> BTreeSet<&'static str> {
     held.collect()
 }
 
-/// `check --set regress`.
+/// The scopes of `check --set regress` hold, and each is used by a stored trace.
 #[test]
 fn the_scopes_for_fixed_bugs_hold_and_each_is_used() {
     let held: BTreeSet<_> = hold::<Migration>().into_iter().chain(hold::<Consensus>()).collect();

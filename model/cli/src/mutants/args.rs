@@ -67,7 +67,7 @@ pub struct Args {
     pub keep: bool,
 }
 
-/// The flags of a program whose mutants the simulator may judge.
+/// Options of `mutants` in a program that has a simulator.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Simulator {
     /// Maximum number of simulator seeds per mutant; without a mutant, as many must hold
@@ -75,7 +75,7 @@ pub struct Simulator {
     pub seeds: u64,
 }
 
-/// The verb where no simulator can judge a patch.
+/// Removes the simulator's options from the verb.
 pub fn without_simulator(mutants: clap::Command) -> clap::Command {
     let engines = Engine::value_variants().iter().filter(|engine| **engine != Engine::Sim);
     let names = PossibleValuesParser::new(engines.filter_map(ValueEnum::to_possible_value));
@@ -129,6 +129,6 @@ pub struct Options<'a> {
     pub keep: bool,
     /// What has to judge a patch.
     pub engine: Option<&'a [Engine]>,
-    /// Seeds of the simulator, where there is one.
+    /// Maximum number of simulator seeds per mutant; `None` in a program without a simulator.
     pub seeds: Option<u64>,
 }

@@ -35,9 +35,9 @@ pub enum Key {
     Invariant,
     /// Name of the scope in which it must fail.
     Scope,
-    /// The stored trace that must diverge, in place of an invariant and a scope.
+    /// File of the stored trace that must diverge, instead of an invariant that must fail in a scope.
     Trace,
-    /// The step at which it must diverge.
+    /// Number of the step at which the trace must diverge.
     Step,
     /// The verdict that the mutant must get.
     Expect,

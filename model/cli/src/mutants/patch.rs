@@ -11,7 +11,7 @@ pub const OF_THE_SIMULATOR: &str = "sim";
 
 /// The scope that a header names if the simulator judges the patch.
 pub const SEEDS: &str = "sim";
-/// How the file of a trace ends; no scope's name does.
+/// Extension of trace files, which no scope's name has.
 const TRACE: &str = ".trace";
 
 /// The engine that judges the mutants of a scope or of a trace.
@@ -41,7 +41,7 @@ pub struct Patch {
     /// Name of the scope in which the invariant must fail, or the file of the trace that must diverge; `None` only for a
     /// patch that must not compile.
     pub scope: Option<String>,
-    /// The step at which that trace must diverge.
+    /// Number of the step at which the trace must diverge, if a trace judges the mutant.
     pub step: Option<u64>,
     /// The verdict that the mutant must get.
     pub expect: Expect,
@@ -124,7 +124,7 @@ impl Patch {
         engine_of(self.scope.as_deref())
     }
 
-    /// What must find it: the invariant's id, the place where the trace must diverge, or `none`.
+    /// What must find the mutant: the invariant's id, the step at which the trace must diverge, or `none`.
     #[must_use]
     pub fn named(&self) -> String {
         match (&self.invariant, self.step) {
@@ -135,13 +135,13 @@ impl Patch {
     }
 }
 
-/// A trace that diverges, as the scoreboard names it.
+/// The text that stands for the divergence of a trace in the scoreboard.
 #[must_use]
 pub(super) fn divergence(step: u64) -> String {
     format!("divergence at step {step}")
 }
 
-/// What is to find a mutant, and where.
+/// What must find a mutant, and where.
 struct Judge {
     invariant: Option<String>,
     scope: Option<String>,

@@ -18,7 +18,7 @@ struct Ruling {
 #[derive(Debug)]
 pub struct RunOutput {
     rulings: Vec<Ruling>,
-    /// A stored trace that was run again.
+    /// The result of a replayed trace.
     replayed: Option<Trace>,
     /// Whether the search was complete; `None` if the output does not contain this.
     complete: Option<bool>,
@@ -174,7 +174,8 @@ impl RunOutput {
         }
     }
 
-    /// The verdict of a trace. `step`: where it has to diverge, if it has to.
+    /// The verdict on a mutant that a stored trace judges. `step`: number of the step at which the trace must
+    /// diverge, if it must.
     #[must_use]
     pub fn judge_trace(&self, step: Option<u64>, complaint: &str, late: Option<&str>) -> Finding {
         let Some(trace) = &self.replayed else {

@@ -23,7 +23,7 @@ pub struct Selection {
     pub changed: Option<BTreeSet<String>>,
     /// How many of the other patches to draw at random, and the seed.
     pub sample: Option<(usize, String)>,
-    /// The engines of which one must judge the patches; none listed: any.
+    /// The engines, one of which must judge the patches; empty for any.
     pub engines: Vec<Engine>,
 }
 

@@ -29,7 +29,7 @@ diff --git a/src/migration.rs b/src/migration.rs
 +b
 ";
 
-/// [`GOOD`], judged by a trace.
+/// The patch [`GOOD`], changed to be judged by a trace.
 fn by_trace() -> String {
     let judged = "# invariant: migration.no-lost-write\n# scope: migration/moves";
     GOOD.replace(judged, "# trace: traces/regress/x.trace\n# step: 5")
@@ -120,7 +120,8 @@ fn a_seed_kills_by_the_named_invariant() -> Result<(), Error> {
     Ok(())
 }
 
-/// A trace kills by diverging at the named step. Whatever else becomes of it does not kill, and makes a baseline fail.
+/// A trace kills a mutant by diverging at the named step. Any other result does not kill it, and makes a baseline
+/// fail.
 #[test]
 fn a_trace_kills_where_it_is_to_diverge() -> Result<(), Error> {
     let patch = Patch::parse("x.patch", &by_trace())?;

@@ -26,7 +26,7 @@ pub struct Args {
     format: Format,
 }
 
-/// The verb where recordings of nodes are replayed, too.
+/// The verb in a program that replays recordings of nodes, too.
 pub fn with_recordings(replay: clap::Command) -> clap::Command {
     replay.mut_arg("paths", |paths| {
         paths.help("Files with traces or recordings of nodes, or directories of them")
@@ -60,7 +60,7 @@ pub fn run<P: Protocols>(args: &Args, offer: Offer) -> u8 {
     console.finish(code)
 }
 
-/// How the names of files end that are replayed.
+/// The extensions of the files that are replayed.
 const fn extensions(offer: Offer) -> &'static [&'static str] {
     match offer {
         Offer::Protocols => &["trace"],

@@ -99,12 +99,12 @@ pub enum Action {
         /// Position in the list of enabled controller steps.
         offer: u8,
     },
-    /// The gate over a watched table is asked for a write.
+    /// A client asks the gate over a watched table to admit a write.
     Gate {
-        /// The revision that the table shows.
+        /// The revision of the watched table.
         revision: u8,
     },
-    /// All controllers are replaced, and what they were told is lost.
+    /// All controllers are replaced, and the replies to them are lost.
     TakeOver,
     /// A controller is replaced by a new one without state.
     Replace {

@@ -19,9 +19,11 @@ pub struct MigrationBounds {
     pub writes_each: u8,
     /// Number of attempts at each write, retries included.
     pub attempts: u8,
-    /// Writes let out by the gate over a watched table, each under a session of its own. Nobody waits for their answers.
+    /// Number of writes admitted by the gate over a watched table, each in its own session. No client waits for
+    /// their answers.
     pub gated: u8,
-    /// Whether the last of these goes under the session of the first gateway: a client with two writes unanswered.
+    /// Whether the last of these writes belongs to the session of the first gateway, so that a client has two
+    /// unanswered writes.
     pub shared_session: bool,
     /// Whether a sink admits a write in one step and applies it in a later one.
     pub admission: bool,
@@ -58,8 +60,8 @@ pub struct MigrationBounds {
     pub polls: bool,
     /// Whether a controller may be replaced by a new one during its wait.
     pub replaces: bool,
-    /// Times that all controllers are replaced and what they were told is lost, in all. Elsewhere they are replaced at any
-    /// time, and nothing that was said is ever lost for good.
+    /// Total number of times that all controllers are replaced and the replies to them are lost. Stateless
+    /// controllers may be replaced at any other time as well, but then no reply is lost for good.
     pub takeovers: u8,
     /// Whether messages about a migration disappear when the migration ends. This leaves out runs with late
     /// messages of earlier migrations, which other scopes cover.
@@ -78,12 +80,12 @@ pub struct MigrationBounds {
     pub design: Option<Design>,
 }
 
-/// What one sink can do.
+/// The abilities of one sink.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SinkBounds {
-    /// What it can promise.
+    /// How the sink can end writes: by a seal or by a bounded wait.
     pub guarantee: Guarantee,
-    /// What it keeps, at most.
+    /// Limits of what the sink stores, such as its number of sessions.
     pub limits: FenceLimits,
 }
 
@@ -172,7 +174,7 @@ impl MigrationBounds {
         parts
     }
 
-    /// In what the sinks differ.
+    /// The properties in which the two sinks differ, as parts of a sentence.
     fn differences(&self) -> Vec<String> {
         let [a, b] = self.sinks;
         let mut parts = Vec::new();

@@ -36,7 +36,8 @@ impl NextState<'_> {
         let mut sent = None;
         let mut admitted = None;
         let mut outputs = next.handle(&Event::Resolved(Some(resolution)));
-        // The view shows a store that it takes a fresh one for.
+        // According to the view, the store cannot refuse late writes, so the operation needs a fresh resolution;
+        // this one is fresh.
         if outputs.contains(&Output::Resolve(Freshness::Fresh)) && Some(revision) == fresh {
             outputs = next.handle(&Event::Resolved(Some(resolution)));
         }
@@ -74,7 +75,8 @@ impl NextState<'_> {
         Some(())
     }
 
-    /// The gate over a watched table is asked for a write, with what the table shows. Nobody waits for the answer.
+    /// A client asks the gate over a watched table to admit a write, with the partition as in the table. No client
+    /// waits for the answer.
     pub(super) fn gate(&mut self, revision: usize) -> Done {
         let (record, view) = self.log.resolution(revision)?;
         feed(&mut self.monitor, &mut self.findings, &Fact::Resolved(record, &view));

@@ -192,7 +192,8 @@ impl NextState<'_> {
         });
     }
 
-    /// All controllers are replaced, and what they were told is lost; so is what they would have sent because of it.
+    /// Replaces all controllers. The replies to them are lost, and so is everything that they would have sent
+    /// because of these.
     pub(super) fn take_over(&mut self) -> Done {
         if *self.control == ControlMessages::default() {
             return None;

@@ -71,7 +71,7 @@ pub struct Commit {
     pub command: Command,
     /// The table's answer to the command.
     pub outcome: Result<Epoch, MigrationError>,
-    /// The invariant that the table itself found broken.
+    /// The violation that the table itself detected, if any.
     pub halt: Option<Halt>,
     /// The log after the command.
     pub log: Shared<Log>,

@@ -107,7 +107,7 @@ pub struct Spent {
     pub wipes: u8,
     /// Number of restarts of gateways.
     pub restarts: u8,
-    /// Times that all controllers were replaced.
+    /// Number of times that all controllers were replaced.
     pub takeovers: u8,
 }
 
@@ -192,7 +192,7 @@ impl Migration {
         Gateway { operation: self.operation(Work::Write(id(session, serial))), serial, attempts: 0 }
     }
 
-    /// An operation that has not begun, of a gateway that knows the partition from its creation.
+    /// A new operation of a gateway that knows the partition since its creation.
     pub(crate) const fn operation(&self, work: Work) -> Operation {
         Operation::new(PARTITION, work, self.bounds.sinks[0].guarantee)
     }

@@ -196,7 +196,7 @@ pub struct Clients {
     pub gateways: Vec<Gateway>,
     /// Number of strong readers.
     pub readers: Vec<Reader>,
-    /// Writes that the gate over a watched table has let out.
+    /// Number of writes that the gate over a watched table has admitted.
     pub gated: u8,
 }
 

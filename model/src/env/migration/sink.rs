@@ -126,7 +126,7 @@ impl NextState<'_> {
         Some(())
     }
 
-    /// A machine found an invariant broken.
+    /// Reports a violation that a machine itself detected.
     pub(super) fn halted(&mut self, halt: &Halt) {
         self.say(|| format!("halts: {}", halt.facts));
         if let Some(id) = Id::named(halt.invariant) {
