@@ -1,7 +1,6 @@
 //! Compares three nodes of cutover with three nodes of etcd under the same load on the same disk:
-//! acknowledged writes per
-//! second, the 50th and 99th percentile of their latency, and the time without acknowledgements after the
-//! leader is killed.
+//! acknowledged writes per second, the 50th and 99th percentile of their latency, and the time without
+//! acknowledgements after the leader is killed.
 //!
 //! `cargo bench -p cutover --bench serve`; without an `etcd` on the path, cutover only.
 

@@ -91,7 +91,7 @@ pub enum Reply {
     Refused {
         /// The request that is refused.
         request: Request,
-        /// Why it is refused.
+        /// Why the request is refused.
         refusal: Refusal,
     },
 }
