@@ -27,6 +27,8 @@ mod directory;
 mod disk;
 #[path = "store/failing.rs"]
 mod failing;
+#[path = "store/format.rs"]
+mod format;
 #[path = "store/growth.rs"]
 mod growth;
 #[expect(dead_code, reason = "scripts use all of it")]

@@ -29,7 +29,7 @@ use tokio::sync::watch;
     Example:\n  cutover serve --config n1.toml"
 )]
 pub struct Args {
-    /// The node's configuration
+    /// Path of the node's configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Check the configuration, the certificates and the owner of the data directory, then exit

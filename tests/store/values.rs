@@ -10,12 +10,12 @@ use redb::{Database, ReadableTable, TableDefinition};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-const SNAPSHOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshot");
-const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+pub(super) const SNAPSHOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshot");
+pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 
 /// A log of six entries in two terms after index 1, without a snapshot.
-fn written() -> Disk {
+pub(super) fn written() -> Disk {
     let choice = |kind, some| Choice { kind, some, other: 1, joins: false };
     let disk = Disk::default();
     let mut store = Store::create_on(disk.clone(), &ME, &founded()).unwrap();
@@ -28,7 +28,7 @@ fn written() -> Disk {
 }
 
 /// Changes a file directly with redb.
-fn changed(change: impl FnOnce(&redb::WriteTransaction)) -> StoreError {
+pub(super) fn changed(change: impl FnOnce(&redb::WriteTransaction)) -> StoreError {
     let disk = written();
     let database = Database::builder().create_with_backend(disk.clone()).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -45,32 +45,15 @@ fn sealed(table: &str, key: &[u8], value: &impl Serialize) -> Vec<u8> {
     [sum.to_le_bytes().as_slice(), &bytes].concat()
 }
 
-fn meta(key: &'static str, value: &impl Serialize) -> StoreError {
+pub(super) fn meta(key: &'static str, value: &impl Serialize) -> StoreError {
     let value = sealed("meta", key.as_bytes(), value);
     changed(|transaction| {
         transaction.open_table(META).unwrap().insert(key, value.as_slice()).unwrap();
     })
 }
 
-#[test]
-fn another_format_is_refused_before_anything_else_is_read() {
-    let refused = |error: StoreError, found: u32| {
-        assert_eq!(error, StoreError::Format { place: "the backend".to_owned(), found, expected: 2 });
-        let text = format!("the backend is of another format: found {found}, expected 2");
-        assert_eq!(error.to_string(), text);
-    };
-    refused(meta("format", &3_u32), 3);
-    // A value in format 1: the CRC-32 of table, key and value, then the value.
-    let first = [0xc6, 0xb2, 0xb8, 0xb7, 1];
-    let first = changed(|transaction| {
-        transaction.open_table(META).unwrap().insert("format", first.as_slice()).unwrap();
-    });
-    refused(first, 1);
-    damaged(&meta("format", &0_u32), "format: found 0, expected 2");
-}
-
 #[track_caller]
-fn damaged(error: &StoreError, part: &str) {
+pub(super) fn damaged(error: &StoreError, part: &str) {
     let StoreError::Corrupt { what, found, expected, .. } = error else { panic!("{error}") };
     let all = format!("{what}: found {found}, expected {expected}");
     assert!(all.contains(part), "{all}");

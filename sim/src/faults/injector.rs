@@ -14,40 +14,40 @@ pub trait Injector: Sync {
     /// Its options, in the order in which a seed draws them. One is a chance, and switches the kind off at 0.
     fn options(&self) -> &'static [Drawn];
 
-    /// Once in a tick, before the other hooks.
+    /// Called once per tick, before the other hooks: may strike several nodes at once.
     fn cluster(&self, _: &mut dyn Cluster) {}
 
-    /// Once in a tick for each node.
+    /// Called once per tick for each node: may crash, stop, pause or wipe it.
     fn node(&self, _: &mut dyn Cluster, _node: u8) {}
 
-    /// Once in a tick for each directed link, after all nodes.
+    /// Called once per tick for each directed link, after all nodes: may cut it.
     fn link(&self, _: &mut dyn Cluster, _from: u8, _to: u8) {}
 
-    /// Once in a tick, after all links.
+    /// Called once per tick, after all links.
     fn after(&self, _: &mut dyn Cluster) {}
 
-    /// For each message that a node sends.
+    /// Called for each message that a node sends. `None`: it arrives once.
     fn message(&self, _: &mut Stream, _: &Values) -> Option<Fate> {
         None
     }
 
-    /// For each copy of a message: by how many microseconds it is late.
+    /// Called for each copy of a message: a delay in microseconds beside that of the link, if any.
     fn copy(&self, _: &mut Stream, _: &Values) -> Option<u64> {
         None
     }
 
-    /// For each write of a node to its disk.
+    /// Called for each write of a node to its disk: how the write fails, if it does.
     fn write(&self, _: &mut Stream, _: &Values) -> Option<Trouble> {
         None
     }
 
-    /// For each write: by how many microseconds it takes longer.
+    /// Called for each write: microseconds that it takes longer, if it does.
     fn latency(&self, _: &mut Stream, _: &Values) -> Option<u64> {
         None
     }
 }
 
-/// What becomes of a message, other than that it arrives once.
+/// A fate of a message other than a single delivery.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Fate {
     /// It never arrives.

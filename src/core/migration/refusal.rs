@@ -181,7 +181,7 @@ pub enum MigrationError {
     NotEnforced {
         /// The sink that does not check tokens.
         placement: Placement,
-        /// The epoch in its statement.
+        /// The epoch through which the sink stated that it is closed.
         through: Epoch,
     },
     /// The partition has no debt from the migration that `settle` names.

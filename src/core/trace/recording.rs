@@ -35,7 +35,7 @@ pub enum Frame {
         /// The engine's state, [encoded](ControlPlaneConsensus::encode).
         state: Vec<u8>,
     },
-    /// An input of the engine.
+    /// An input that was given to the engine, in the order of the calls.
     Input(ControlPlaneInput),
     /// The digest of the engine's state at the end of the recording.
     End(u64),

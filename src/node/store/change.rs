@@ -62,7 +62,7 @@ pub(super) fn found(
 /// That is right for a commit that a crash interrupted. But an acknowledged commit that was damaged later
 /// looks the same, and would be lost without an error. With two phases the commit that the header names was
 /// on disk before the header named it: if its checksums do not verify, it is damaged, and redb reports it
-/// (see `header.rs`).
+/// (see `redb_header.rs`).
 fn commit(
     place: &Place,
     database: &Database,

@@ -1,8 +1,8 @@
 //! Opens and closes redb, and turns its panics into errors.
 
 use super::error::{Place, StoreError};
-use super::header::{Holds, holds, mend};
 use super::metered_backend::{Meter, MeteredBackend};
+use super::redb_header::{Holds, holds, mend};
 use redb::{Builder, StorageBackend};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -18,7 +18,7 @@
 //! | part | what it does |
 //! | --- | --- |
 //! | `directory.rs` | the file, its lock, and its creation |
-//! | `header.rs`, `database.rs` | opens redb, with checks that redb does not make itself |
+//! | `redb_header.rs`, `database.rs` | opens redb, with checks that redb does not make itself |
 //! | `metered_backend.rs`, `block_checksums.rs` | the backend under redb, with counters and checksums |
 //! | `layout.rs`, `record.rs` | tables and values, read and verified |
 //! | `opening.rs` | creates a file, or reads it back |
@@ -36,11 +36,11 @@ mod change;
 mod database;
 mod directory;
 mod error;
-mod header;
 mod layout;
 mod metered_backend;
 mod opening;
 mod record;
+mod redb_header;
 
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::ids::{ClusterId, Incarnation, NodeId};
@@ -48,10 +48,10 @@ use crate::core::raft::{Batch, Durable};
 use database::Database;
 use error::Place;
 pub use error::StoreError;
-use header::Holds;
 use layout::Outline;
 use metered_backend::Meter;
 use redb::StorageBackend;
+use redb_header::Holds;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;

@@ -2,8 +2,8 @@
 
 use super::database::{self, Database};
 use super::error::{Place, StoreError};
-use super::header::Holds;
 use super::layout::{Outline, Reader};
+use super::redb_header::Holds;
 use super::{Disk, Store, StoreIdentity, change};
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::Durable;
