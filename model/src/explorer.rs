@@ -1,6 +1,6 @@
 //! Adapts a [`Protocol`] to stateright's Explorer: actions as text, states as facts, a run as a sequence diagram.
 
-use crate::protocol::{Choice, Kind, Notes, Protocol};
+use crate::protocol::{Choice, Kind, Notes, Protocol, Tables};
 use crate::search::Judged;
 use ::stateright::{Model, Path, Property};
 use std::fmt::{self, Write};
@@ -62,13 +62,13 @@ impl<P: Protocol> Model for Explored<P> {
     }
 
     fn next_state(&self, from: &Judged<P>, labelled: Labelled<P::Action>) -> Option<Judged<P>> {
-        let mut notes = Notes::quiet(P::invariants());
+        let mut notes = Notes::quiet(Tables::of::<P>());
         let state = self.protocol.step(&from.state, &labelled.action, &mut notes)?;
         Some(Judged { state, broken: notes.broken() })
     }
 
     fn format_step(&self, from: &Judged<P>, labelled: Labelled<P::Action>) -> Option<String> {
-        let mut notes = Notes::explaining(P::invariants());
+        let mut notes = Notes::explaining(Tables::of::<P>());
         let state = self.protocol.step(&from.state, &labelled.action, &mut notes)?;
         let broken = notes.broken();
         let (said, violations) = notes.into_words();

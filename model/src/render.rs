@@ -130,20 +130,6 @@ pub fn wrap_parts(parts: &[&str], between: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A number with separators: `1204331` as `1,204,331`.
-#[must_use]
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A count with its noun: `1 write`, `2 writes`.
 #[must_use]
 pub fn plural(count: u64, what: &str) -> String {

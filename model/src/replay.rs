@@ -1,6 +1,6 @@
 //! Replays a stored trace through the machines of this build.
 
-use crate::protocol::{Invariant, Notes, Protocol, Scope, Violation, invariant_named, marks_in};
+use crate::protocol::{Invariant, Notes, Protocol, Scope, Tables, Violation, invariant_named, marks_in};
 use crate::witness::note;
 use cutover::core::trace::{Step, Trace, Verdict};
 use thiserror::Error;
@@ -102,7 +102,7 @@ pub fn recorded_anew<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Op
             continue;
         }
         let action = protocol.find(&state, &step.choice())?;
-        let mut notes = Notes::explaining(P::invariants());
+        let mut notes = Notes::explaining(Tables::of::<P>());
         state = protocol.step(&state, &action, &mut notes)?;
         let (said, _) = notes.into_words();
         let again = if step.is_fault() { Step::fault } else { Step::new };
@@ -127,7 +127,7 @@ fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -
         let Some(action) = protocol.find(&state, &step.choice()) else {
             return diverged(format!("{:?} cannot happen here", step.choice()));
         };
-        let mut notes = Notes::explaining(P::invariants());
+        let mut notes = Notes::explaining(Tables::of::<P>());
         let Some(next) = protocol.step(&state, &action, &mut notes) else {
             return diverged(format!("{:?} changes nothing here", step.choice()));
         };
@@ -152,7 +152,7 @@ fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -
 /// Checks a step that the trace records as having no effect: its choice must be unavailable or change nothing.
 fn has_no_effect<P: Protocol>(protocol: &P, state: &P::State, step: &Step) -> Result<(), String> {
     let Some(action) = protocol.find(state, &step.choice()) else { return Ok(()) };
-    let mut notes = Notes::explaining(P::invariants());
+    let mut notes = Notes::explaining(Tables::of::<P>());
     match protocol.step(state, &action, &mut notes) {
         None => Ok(()),
         Some(_) => {

@@ -5,7 +5,7 @@
 //! module keeps the limits itself: when the flag `stop` is set, no state has enabled actions any more, and the
 //! search is known to be incomplete.
 
-use crate::protocol::{Invariant, InvariantSet, MarkSet, Notes, Protocol, invariants_in, marks_in};
+use crate::protocol::{InvariantSet, MarkSet, Notes, Protocol, Tables, invariants_in, marks_in};
 use ::stateright::{Checker, HasDiscoveries, Model, Property};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -18,8 +18,8 @@ pub struct Searched<P> {
     protocol: Arc<P>,
     /// The invariants whose violation ends the search.
     watch: InvariantSet,
-    /// The protocol's invariants, cached for use in every step.
-    table: &'static [Invariant],
+    /// The protocol's invariants and marks, cached for use in every step.
+    tables: Tables,
     shared: Arc<Shared>,
 }
 
@@ -114,7 +114,7 @@ impl<P> fmt::Debug for Searched<P> {
 impl<P> Clone for Searched<P> {
     fn clone(&self) -> Self {
         let (protocol, shared) = (Arc::clone(&self.protocol), Arc::clone(&self.shared));
-        Self { protocol, watch: self.watch, table: self.table, shared }
+        Self { protocol, watch: self.watch, tables: self.tables, shared }
     }
 }
 
@@ -133,7 +133,7 @@ impl<P: Protocol> Model for Searched<P> {
     }
 
     fn next_state(&self, from: &Judged<P>, action: P::Action) -> Option<Judged<P>> {
-        let mut notes = Notes::quiet(self.table);
+        let mut notes = Notes::quiet(self.tables);
         let state = self.protocol.step(&from.state, &action, &mut notes);
         self.shared.note(notes.marks());
         Some(Judged { state: state?, broken: notes.broken() })
@@ -238,7 +238,7 @@ impl<P: Protocol> Searched<P> {
     /// A search that ends at the first violation of an invariant in `watch`.
     #[must_use]
     pub fn new(protocol: Arc<P>, watch: InvariantSet) -> Self {
-        Self { protocol, watch, table: P::invariants(), shared: Arc::default() }
+        Self { protocol, watch, tables: Tables::of::<P>(), shared: Arc::default() }
     }
 
     /// The protocol that is searched.

@@ -4,7 +4,7 @@
 //! since stateright does not check it soundly. The text of an action is its `Debug` output. Symmetry comes from
 //! [`Models::representative`].
 
-use crate::protocol::{Bounds, Catalog, Choice, Invariant, JudgedBy, Notes, Protocol, Scope};
+use crate::protocol::{Bounds, Catalog, Choice, Invariant, Notes, Protocol, Scope};
 use ::stateright::{Expectation, Model, Property};
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -72,9 +72,21 @@ pub enum Step<A> {
     Take(A),
 }
 
-/// The invariants of each adapted model. They are leaked on purpose: [`Protocol::invariants`] returns `'static`
+/// The invariants and marks of each adapted model. They are leaked on purpose: [`Protocol::invariants`] returns `'static`
 /// references.
-static TABLES: Mutex<BTreeMap<TypeId, &'static [Invariant]>> = Mutex::new(BTreeMap::new());
+static TABLES: Mutex<BTreeMap<TypeId, Table>> = Mutex::new(BTreeMap::new());
+
+type Table = (&'static [Invariant], &'static [&'static str]);
+
+fn table<M: Models>() -> Table {
+    let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+    *tables.entry(TypeId::of::<M>()).or_insert_with(|| {
+        let source = std::any::type_name::<M>();
+        let invariants = of_all::<M>(&Expectation::Always).into_iter();
+        let invariants = invariants.map(|id| Invariant::new(id, id, source)).collect::<Vec<_>>();
+        (invariants.leak(), of_all::<M>(&Expectation::Sometimes).leak())
+    })
+}
 
 fn properties<M: Models>(model: &M, expectation: &Expectation) -> Vec<Property<M>> {
     let all = model.properties().into_iter();
@@ -93,16 +105,11 @@ impl<M: Models> Protocol for Adapted<M> {
     type Action = Step<M::Action>;
 
     fn invariants() -> &'static [Invariant] {
-        let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.entry(TypeId::of::<M>()).or_insert_with(|| {
-            let source = std::any::type_name::<M>();
-            let row = |id| Invariant { id, claim: id, source, scope: JudgedBy::Cluster };
-            of_all::<M>(&Expectation::Always).into_iter().map(row).collect::<Vec<_>>().leak()
-        })
+        table::<M>().0
     }
 
-    fn marks() -> Vec<&'static str> {
-        of_all::<M>(&Expectation::Sometimes)
+    fn marks() -> &'static [&'static str] {
+        table::<M>().1
     }
 
     fn new(bounds: &Self) -> Self {
@@ -138,15 +145,13 @@ impl<M: Models> Protocol for Adapted<M> {
         if !self.0.within_boundary(&next) {
             return None;
         }
-        for (number, property) in properties(&self.0, &Expectation::Always).iter().enumerate() {
-            notes.demand((property.condition)(&self.0, &next), number, || {
-                (format!("{next:?}"), property.name.to_owned())
-            });
+        for property in properties(&self.0, &Expectation::Always) {
+            let invariant = Invariant::new(property.name, property.name, "");
+            let facts = || (format!("{next:?}"), property.name);
+            notes.demand((property.condition)(&self.0, &next), &invariant, facts);
         }
-        for (number, property) in properties(&self.0, &Expectation::Sometimes).iter().enumerate() {
-            if (property.condition)(&self.0, &next) {
-                notes.mark(number);
-            }
+        for property in properties(&self.0, &Expectation::Sometimes) {
+            notes.mark((property.condition)(&self.0, &next), property.name);
         }
         Some(At::State(next))
     }
@@ -171,7 +176,9 @@ impl<M: Models> Protocol for Adapted<M> {
 
 impl<M: Models> Catalog for Adapted<M> {
     fn scopes() -> Vec<Scope<Self>> {
-        let scope = |(name, about, model)| Scope::new(name, about, Self(model)).reaching(Self::marks());
+        let scope = |(name, about, model)| {
+            Scope::new(name, about, Self(model)).reaching(Self::marks().iter().copied())
+        };
         M::models().into_iter().map(scope).collect()
     }
 }

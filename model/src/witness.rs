@@ -1,6 +1,6 @@
 //! Witnesses: runs that violate an invariant, shortened, described and converted to traces.
 
-use crate::protocol::{Bounds, Choice, Invariant, Notes, Protocol, Scope, Violation, marks_in};
+use crate::protocol::{Bounds, Choice, Invariant, Notes, Protocol, Scope, Tables, Violation, marks_in};
 use cutover::core::trace::{Step, Trace, Unfit, Verdict};
 
 /// A run that violates an invariant, step by step.
@@ -35,7 +35,7 @@ impl Witness {
         let (mut steps, mut marks) = (Vec::new(), Vec::new());
         for action in actions {
             let choice = protocol.choice(&state, action)?;
-            let mut notes = Notes::explaining(P::invariants());
+            let mut notes = Notes::explaining(Tables::of::<P>());
             let next = protocol.step(&state, action, &mut notes)?;
             note(&mut marks, marks_in::<P>(notes.marks()));
             let (said, violations) = notes.into_words();
@@ -95,7 +95,7 @@ pub(crate) fn note(marks: &mut Vec<&'static str>, more: Vec<&'static str>) {
 
 /// The next state and the invariants that the step violates, without texts.
 fn quietly<P: Protocol>(protocol: &P, state: &P::State, action: &P::Action) -> Option<(P::State, u64)> {
-    let mut notes = Notes::quiet(P::invariants());
+    let mut notes = Notes::quiet(Tables::of::<P>());
     let next = protocol.step(state, action, &mut notes)?;
     Some((next, notes.broken()))
 }

@@ -1,8 +1,9 @@
 //! The verbs that exist for every protocol, and the `main` of a crate that has no other verbs.
 
+use crate::offer::Offer;
 use crate::verbs::{check, explain, explore, replay, review};
 use crate::{mutants, program, usage};
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use cutover_model::catalog::Protocols;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -26,25 +27,32 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// Runs the verb and returns the exit code. `build`: how to build the program that checks a mutant.
-    pub(crate) fn run<P: Protocols>(self, matches: &ArgMatches, build: mutants::Build) -> u8 {
+    pub(crate) fn run<P: Protocols>(self, matches: &ArgMatches, offer: Offer, build: mutants::Build) -> u8 {
         match self {
             Self::Check(args) => check::run::<P>(&args, &chosen::<P>(matches)),
             Self::Explore(args) => explore::run::<P>(&args),
-            Self::Replay(args) => replay::run::<P>(&args),
-            Self::Mutants(args) => mutants::run(&args, build),
+            Self::Replay(args) => replay::run::<P>(&args, offer),
+            Self::Mutants(args) => mutants::run(&args, simulator(matches, offer), build),
             Self::Review(args) => review::run(&args),
             Self::Explain(args) => explain::run::<P>(&args),
         }
     }
 }
 
-/// The command line, with a flag of `check` added for each option of the protocols' bounds.
-pub(crate) fn command<C: CommandFactory, P: Protocols>() -> clap::Command {
+/// The command line, with a flag of `check` added for each option of the protocols' bounds, and with the flags that only
+/// the server's own program has.
+pub(crate) fn command<C: CommandFactory, P: Protocols>(offer: Offer) -> clap::Command {
     let flags = P::options().into_iter().map(|option| {
         let flag = clap::Arg::new(option.name).long(option.name).value_name(option.value).help(option.about);
         if option.values.is_empty() { flag } else { flag.value_parser(option.values.to_vec()) }
     });
-    C::command().mut_subcommand("check", |check| check.args(flags))
+    let command = C::command().mut_subcommand("check", |check| check.args(flags));
+    match offer {
+        Offer::Protocols => command.mut_subcommand("mutants", mutants::without_simulator),
+        Offer::Server => command
+            .mut_subcommand("mutants", mutants::Simulator::augment_args)
+            .mut_subcommand("replay", replay::with_recordings),
+    }
 }
 
 /// Name and value of each option of bounds that the command line sets.
@@ -52,6 +60,14 @@ fn chosen<P: Protocols>(matches: &ArgMatches) -> Vec<(&'static str, String)> {
     let Some(check) = matches.subcommand_matches("check") else { return Vec::new() };
     let value = |name: &'static str| Some((name, check.get_one::<String>(name)?.clone()));
     P::options().into_iter().filter_map(|option| value(option.name)).collect()
+}
+
+/// The options of the simulator, if this program has one.
+fn simulator(matches: &ArgMatches, offer: Offer) -> Option<mutants::Simulator> {
+    match offer {
+        Offer::Protocols => None,
+        Offer::Server => mutants::Simulator::from_arg_matches(matches.subcommand_matches("mutants")?).ok(),
+    }
 }
 
 /// Checks a protocol: searches all of its states, and replays what it finds.
@@ -73,12 +89,59 @@ pub fn main<P: Protocols>() -> ExitCode {
 }
 
 fn run<P: Protocols>(program: &'static str, args: impl IntoIterator<Item = OsString>) -> u8 {
-    let matches = match command::<Cli, P>().name(program).try_get_matches_from(args) {
+    let matches = match command::<Cli, P>(Offer::Protocols).name(program).try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => return usage::<Cli>(&error),
     };
     match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli.verb.run::<P>(&matches, mutants::Build::of_program(program)),
+        Ok(cli) => cli.verb.run::<P>(&matches, Offer::Protocols, mutants::Build::of_program(program)),
         Err(error) => usage::<Cli>(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cutover_model::Ours;
+
+    /// The help of the program and of all its verbs.
+    fn help(mut command: clap::Command) -> String {
+        let verbs = command.get_subcommands_mut().map(|verb| verb.render_long_help().to_string());
+        let verbs: Vec<String> = verbs.collect();
+        format!("{}{}", command.render_long_help(), verbs.concat())
+    }
+
+    /// What is our server's stands in the help of `cutover`, and nowhere in that of another crate's program.
+    #[test]
+    fn what_is_the_servers_alone_is_offered_by_its_own_front_door_alone() {
+        let theirs = help(command::<Cli, Ours>(Offer::Protocols));
+        let ours = help(command::<crate::Cli, Ours>(Offer::Server));
+        for verb in ["check", "explore", "replay", "mutants", "review", "explain"] {
+            assert!(
+                theirs.contains(&format!("\n  {verb} ")) && ours.contains(&format!("\n  {verb} ")),
+                "{verb}"
+            );
+        }
+        for word in ["--seeds", "simulat", "recording", "\n  sim ", "\n  history ", "\n  serve ", "\n  ctl "]
+        {
+            assert!(ours.contains(word), "cutover does not offer {word:?}");
+            assert!(!theirs.contains(word), "a crate of somebody else's offers {word:?}:\n{theirs}");
+        }
+    }
+
+    #[test]
+    fn what_is_the_servers_alone_is_refused_elsewhere() {
+        let takes = |command: clap::Command, args: &[&str]| command.try_get_matches_from(args).is_ok();
+        for args in [&["x", "mutants", "--engine", "sim"], &["x", "mutants", "--seeds", "3"]] {
+            assert!(takes(command::<crate::Cli, Ours>(Offer::Server), args), "{args:?}");
+            assert!(!takes(command::<Cli, Ours>(Offer::Protocols), args), "{args:?}");
+        }
+        for engine in ["check", "replay"] {
+            assert!(takes(command::<Cli, Ours>(Offer::Protocols), &["x", "mutants", "--engine", engine]));
+        }
+        let matches =
+            command::<crate::Cli, Ours>(Offer::Server).try_get_matches_from(["x", "mutants", "--seeds", "3"]);
+        let said = simulator(&matches.unwrap_or_default(), Offer::Server);
+        assert_eq!(said.map(|said| said.seeds), Some(3));
     }
 }

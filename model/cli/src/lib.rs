@@ -9,6 +9,7 @@ mod front;
 pub mod history_file;
 pub mod mutants;
 mod numbers;
+mod offer;
 mod program;
 pub mod review;
 mod verbs;
@@ -17,6 +18,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cutover_model::Ours;
 use cutover_report::exit::Program;
 use cutover_report::{Console, usage_error};
+use offer::Offer;
 use std::ffi::OsString;
 use verbs::{history, sibling};
 
@@ -69,7 +71,7 @@ enum Verb {
 
 /// Runs a command line and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let matches = match front::command::<Cli, Ours>().try_get_matches_from(args) {
+    let matches = match front::command::<Cli, Ours>(Offer::Server).try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => return usage::<Cli>(&error),
     };
@@ -79,7 +81,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     };
     match verb {
         Verb::OfAny(verb) => {
-            verb.run::<Ours>(&matches, mutants::Build::of_package("cutover-cli", "cutover", "mutant"))
+            let build = mutants::Build::of_package("cutover-cli", "cutover", "mutant");
+            verb.run::<Ours>(&matches, Offer::Server, build)
         }
         Verb::Sim(args) => sibling::simulate(&args),
         Verb::History(args) => history::run(&args),
@@ -90,7 +93,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Verb::Restore(args) => sibling::operate("restore", &args),
         Verb::Recover(args) => sibling::operate("recover", &args),
         Verb::Completions { shell } => {
-            let mut command = front::command::<Cli, Ours>();
+            let mut command = front::command::<Cli, Ours>(Offer::Server);
             clap_complete::generate(shell, &mut command, "cutover", &mut std::io::stdout());
             exit::HOLDS
         }

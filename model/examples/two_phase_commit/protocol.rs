@@ -3,11 +3,12 @@
 //! A participant that has voted yes waits for the decision, however long it takes. `impatient` breaks that rule on purpose: the
 //! scope of that name must break an invariant, so `check` fails if it no longer notices.
 
-use cutover_model::protocol::{Bounds, Catalog, Choice, Invariant, JudgedBy, Notes, Protocol, Scope};
+use Phase::{Aborted, Committed, Prepared, Working};
+use cutover_model::protocol::{Bounds, Catalog, Choice, Invariant, Notes, Protocol, Scope};
 
-/// What a scope bounds.
+/// The protocol within the bounds of one scope.
 #[derive(Clone, Debug)]
-pub struct CommitBounds {
+pub struct TwoPhaseCommit {
     participants: usize,
     /// Crashes of the coordinator, which forgets the votes that it has counted.
     crashes: u8,
@@ -15,19 +16,15 @@ pub struct CommitBounds {
     impatient: bool,
 }
 
-impl Bounds for CommitBounds {
-    fn text(&self) -> String {
-        format!("{} participants, votes and decisions arrive late and again", self.participants)
-    }
-
+impl Bounds for TwoPhaseCommit {
     fn faults(&self) -> String {
         format!("delay, repeat, reorder any message, crash of the coordinator <= {}", self.crashes)
     }
 }
 
-/// Where a participant stands.
+/// Where a participant stands; up to `Prepared`, it knows of no decision.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-enum Phase {
+pub enum Phase {
     Working,
     Prepared,
     Committed,
@@ -43,12 +40,11 @@ struct Participant {
     counted: bool,
 }
 
-/// Participants and the coordinator.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct State {
     participants: Vec<Participant>,
-    /// Durable, unlike the counted votes. `true`: commit.
-    decision: Option<bool>,
+    /// Durable, unlike the counted votes.
+    decision: Option<Phase>,
     crashes: u8,
 }
 
@@ -63,112 +59,80 @@ pub enum Action {
     Crash,
 }
 
-/// The protocol within the bounds of one scope.
-#[derive(Debug)]
-pub struct TwoPhaseCommit(CommitBounds);
-
-const AGREEMENT: usize = 0;
-const VOTES_RESPECTED: usize = 1;
-const COMMITTED: usize = 0;
-const ABORTED: usize = 1;
-const COUNTED_AGAIN: usize = 2;
+const AGREEMENT: Invariant = Invariant::new(
+    "2pc.agreement",
+    "No participant commits while another aborts.",
+    "Gray and Lamport 2006, TCConsistent",
+);
+const VOTES_RESPECTED: Invariant = Invariant::new(
+    "2pc.votes-respected",
+    "The coordinator commits only what every participant has voted for.",
+    "Gray and Lamport 2006, section 3",
+);
 
 impl Protocol for TwoPhaseCommit {
-    type Bounds = CommitBounds;
+    type Bounds = Self;
     type State = State;
     type Action = Action;
 
     fn invariants() -> &'static [Invariant] {
-        &[
-            Invariant {
-                id: "2pc.agreement",
-                claim: "No participant commits while another aborts.",
-                source: "Gray and Lamport 2006, TCConsistent",
-                scope: JudgedBy::Cluster,
-            },
-            Invariant {
-                id: "2pc.votes-respected",
-                claim: "The coordinator commits only what every participant has voted for.",
-                source: "Gray and Lamport 2006, section 3",
-                scope: JudgedBy::Cluster,
-            },
-        ]
+        &[AGREEMENT, VOTES_RESPECTED]
     }
 
-    fn marks() -> Vec<&'static str> {
-        vec!["all have committed", "all have aborted", "votes counted again after a crash"]
+    fn marks() -> &'static [&'static str] {
+        &["all have committed", "all have aborted", "votes counted again after a crash"]
     }
 
-    fn new(bounds: &CommitBounds) -> Self {
-        Self(bounds.clone())
+    fn new(bounds: &Self) -> Self {
+        bounds.clone()
     }
 
     fn initial(&self) -> State {
-        let participant = Participant { phase: Phase::Working, vote: None, counted: false };
-        State { participants: vec![participant; self.0.participants], decision: None, crashes: 0 }
+        let participant = Participant { phase: Working, vote: None, counted: false };
+        State { participants: vec![participant; self.participants], decision: None, crashes: 0 }
     }
 
-    fn enabled(&self, state: &State, into: &mut Vec<Action>) {
-        for (name, participant) in state.participants.iter().enumerate() {
-            if participant.phase == Phase::Working {
-                into.push(Action::VoteYes(name));
-            }
-            if participant.phase == Phase::Working
-                || (self.0.impatient && participant.phase == Phase::Prepared)
-            {
-                into.push(Action::GiveUp(name));
-            }
-            if state.decision.is_none() && participant.vote.is_some() && !participant.counted {
-                into.push(Action::CountVote(name));
-            }
-            if state.decision.is_some() && matches!(participant.phase, Phase::Working | Phase::Prepared) {
-                into.push(Action::Decide(name));
-            }
-        }
-        if state.decision.is_none() {
-            into.push(Action::StopWaiting);
-            if state.crashes < self.0.crashes {
-                into.push(Action::Crash);
-            }
-        }
+    fn enabled(&self, _: &State, into: &mut Vec<Action>) {
+        let each = [Action::VoteYes, Action::GiveUp, Action::CountVote, Action::Decide];
+        into.extend((0..self.participants).flat_map(|name| each.map(|action| action(name))));
+        into.extend([Action::StopWaiting, Action::Crash]);
     }
 
     fn step(&self, state: &State, action: &Action, notes: &mut Notes) -> Option<State> {
         let mut next = state.clone();
+        let waits = state.decision.is_none();
         match *action {
             Action::VoteYes(name) => {
-                let participant = next.participants.get_mut(name)?;
-                (participant.phase, participant.vote) = (Phase::Prepared, Some(true));
+                let it = next.participants.get_mut(name).filter(|it| it.phase == Working)?;
+                (it.phase, it.vote) = (Prepared, Some(true));
             }
             Action::GiveUp(name) => {
-                let participant = next.participants.get_mut(name)?;
-                participant.phase = Phase::Aborted;
-                participant.vote.get_or_insert(false);
+                let it = next.participants.get_mut(name)?;
+                let may = it.phase == Working || (self.impatient && it.phase == Prepared);
+                it.phase = may.then_some(Aborted)?;
+                it.vote.get_or_insert(false);
                 notes.say(|| "aborts, and says so".to_owned());
             }
             Action::CountVote(name) => {
-                let participant = next.participants.get_mut(name)?;
-                participant.counted = true;
-                if participant.vote == Some(false) {
-                    next.decision = Some(false);
-                } else if next.participants.iter().all(|participant| participant.counted) {
-                    next.decision = Some(true);
-                    if state.crashes > 0 {
-                        notes.mark(COUNTED_AGAIN);
-                    }
+                let it = next.participants.get_mut(name).filter(|it| waits && !it.counted)?;
+                it.counted = true;
+                if !it.vote? {
+                    next.decision = Some(Aborted);
+                } else if next.participants.iter().all(|it| it.counted) {
+                    next.decision = Some(Committed);
+                    notes.mark(state.crashes > 0, "votes counted again after a crash");
                 }
-                notes.say(|| decided(next.decision).to_owned());
             }
             Action::Decide(name) => {
-                let commit = state.decision?;
-                next.participants.get_mut(name)?.phase =
-                    if commit { Phase::Committed } else { Phase::Aborted };
+                let it = next.participants.get_mut(name).filter(|it| it.phase <= Prepared)?;
+                it.phase = state.decision?;
             }
-            Action::StopWaiting => next.decision = Some(false),
-            Action::Crash => {
+            Action::StopWaiting if waits => next.decision = Some(Aborted),
+            Action::Crash if waits && state.crashes < self.crashes => {
                 next.crashes += 1;
-                next.participants.iter_mut().for_each(|participant| participant.counted = false);
+                next.participants.iter_mut().for_each(|it| it.counted = false);
             }
+            Action::StopWaiting | Action::Crash => return None,
         }
         judge(&next, notes);
         Some(next)
@@ -179,7 +143,7 @@ impl Protocol for TwoPhaseCommit {
         Some(match *action {
             Action::VoteYes(name) => Choice::new(lane(name), "vote yes"),
             Action::GiveUp(name) => Choice::timer(lane(name), "timer patience"),
-            Action::CountVote(name) => Choice::new("tm", format!("count the vote of p{}", name + 1)),
+            Action::CountVote(name) => Choice::new("tm", format!("count the vote of {}", lane(name))),
             Action::Decide(name) => Choice::new(lane(name), "deliver the decision"),
             Action::StopWaiting => Choice::timer("tm", "timer votes"),
             Action::Crash => Choice::fault("tm", "crash lose=counted"),
@@ -188,9 +152,8 @@ impl Protocol for TwoPhaseCommit {
 
     fn facts(&self, state: &State) -> Vec<(String, String)> {
         let participants = (1..).zip(&state.participants);
-        let facts =
-            participants.map(|(name, participant)| (format!("p{name}"), format!("{:?}", participant.phase)));
-        facts.chain([("tm".to_owned(), decided(state.decision).to_owned())]).collect()
+        let facts = participants.map(|(name, it)| (format!("p{name}"), format!("{:?}", it.phase)));
+        facts.chain([("tm".to_owned(), format!("{:?}", state.decision))]).collect()
     }
 
     /// Participants are alike: their order makes no difference.
@@ -201,45 +164,28 @@ impl Protocol for TwoPhaseCommit {
     }
 }
 
-const fn decided(decision: Option<bool>) -> &'static str {
-    match decision {
-        None => "waits for votes",
-        Some(true) => "has decided to commit",
-        Some(false) => "has decided to abort",
-    }
-}
-
 fn judge(state: &State, notes: &mut Notes) {
-    let all = |phase: Phase| state.participants.iter().all(|participant| participant.phase == phase);
-    let any = |phase: Phase| state.participants.iter().position(|participant| participant.phase == phase);
-    if let (Some(one), Some(other)) = (any(Phase::Committed), any(Phase::Aborted)) {
-        let facts = || (format!("p{} has committed", one + 1), format!("p{} has aborted", other + 1));
-        notes.demand(false, AGREEMENT, facts);
-    }
-    let against = state.participants.iter().position(|participant| participant.vote != Some(true));
-    notes.demand(state.decision != Some(true) || against.is_none(), VOTES_RESPECTED, || {
-        ("the coordinator commits".to_owned(), format!("of {against:?}, no vote for it is known"))
+    let all = |phase| state.participants.iter().all(|it| it.phase == phase);
+    let any = |phase| state.participants.iter().any(|it| it.phase == phase);
+    notes.mark(all(Committed), "all have committed");
+    notes.mark(all(Aborted), "all have aborted");
+    notes.demand(!any(Committed) || !any(Aborted), &AGREEMENT, || {
+        ("one has committed", "another has aborted")
     });
-    if all(Phase::Committed) {
-        notes.mark(COMMITTED);
-    }
-    if all(Phase::Aborted) {
-        notes.mark(ABORTED);
-    }
+    let agreed = state.participants.iter().all(|it| it.vote == Some(true));
+    notes.demand(agreed || state.decision != Some(Committed), &VOTES_RESPECTED, || {
+        ("the coordinator commits", "somebody has not voted for it")
+    });
 }
 
 impl Catalog for TwoPhaseCommit {
-    fn scopes() -> Vec<Scope<CommitBounds>> {
-        let bounds = CommitBounds { participants: 3, crashes: 1, impatient: false };
+    fn scopes() -> Vec<Scope<Self>> {
+        let all = Self { participants: 3, crashes: 1, impatient: false };
+        let mutant = Self { participants: 2, crashes: 0, impatient: true };
         vec![
-            Scope::new("two-phase-commit", "votes, timers and a crash of the coordinator", bounds.clone())
-                .reaching(Self::marks()),
-            Scope::new(
-                "impatient",
-                "the mutant: a participant that has voted yes gives up",
-                CommitBounds { participants: 2, crashes: 0, impatient: true },
-            )
-            .breaking("2pc.agreement"),
+            Scope::new("two-phase-commit", "votes, timers and a crash of the coordinator", all)
+                .reaching(Self::marks().iter().copied()),
+            Scope::new("impatient", "the mutant: who has voted yes gives up", mutant).breaking(AGREEMENT.id),
         ]
     }
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 fn tell(notes: &mut Notes, broken: u32, violations: &[Violation], marks: MarkSet, lines: Vec<String>) {
     notes.break_all(broken.into());
     for Violation { id, found, against } in violations {
-        notes.demand(false, *id as usize, || (found.clone(), against.clone()));
+        notes.demand(false, id.entry(), || (found.as_str(), against.as_str()));
     }
     notes.mark_all(marks);
     notes.say_all(lines);

@@ -11,7 +11,7 @@ mod scope;
 
 pub use choice::{Choice, Kind};
 pub use cutover::core::invariant::{Invariant, JudgedBy};
-pub use notes::{MarkSet, Notes, Violation};
+pub use notes::{MarkSet, Notes, Tables, Violation};
 pub use scope::{Bounds, OptionError, OptionSpec, Refused, Scope, Set};
 
 use std::fmt::Debug;
@@ -33,14 +33,13 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
     /// One thing that can happen in a state. Numbers in it may refer to that state only.
     type Action: Clone + PartialEq + Debug + Send + Sync + 'static;
 
-    /// The invariants to judge: at most 64. [`Notes::demand`] refers to them by position.
+    /// The invariants to judge: at most 64.
     fn invariants() -> &'static [Invariant];
 
-    /// The situations that a scope may require its search to reach: at most 128. [`Notes::mark`] refers to them by
-    /// position.
+    /// The situations that a scope may require its search to reach: at most 128.
     #[must_use]
-    fn marks() -> Vec<&'static str> {
-        Vec::new()
+    fn marks() -> &'static [&'static str] {
+        &[]
     }
 
     /// Makes the protocol for these bounds.
@@ -58,9 +57,12 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
     /// the step violates, the marks that it reaches and, if asked for, a description of what happens.
     fn step(&self, state: &Self::State, action: &Self::Action, notes: &mut Notes) -> Option<Self::State>;
 
-    /// The text form of an action. Two actions of one state may have the same text only if they have the same
-    /// effect. `None` if the action is not enabled.
-    fn choice(&self, state: &Self::State, action: &Self::Action) -> Option<Choice>;
+    /// The text form of an action, by default its `Debug` text. Two actions of one state may have the same text only if
+    /// they have the same effect. `None` if the action is not enabled.
+    fn choice(&self, state: &Self::State, action: &Self::Action) -> Option<Choice> {
+        let _ = state;
+        Some(Choice::new("step", format!("{action:?}")))
+    }
 
     /// A canonical state for all states that differ only in interchangeable names. The default treats no names as
     /// interchangeable.
@@ -124,6 +126,6 @@ pub fn invariants_in(
 /// The texts of the marks in a set.
 #[must_use]
 pub fn marks_in<P: Protocol>(set: MarkSet) -> Vec<&'static str> {
-    let marks = P::marks().into_iter().enumerate();
-    marks.filter(|(number, _)| set & (1 << number) != 0).map(|(_, text)| text).collect()
+    let marks = P::marks().iter().enumerate();
+    marks.filter(|(number, _)| set & (1 << number) != 0).map(|(_, text)| *text).collect()
 }

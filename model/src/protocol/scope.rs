@@ -119,8 +119,10 @@ impl<B: Bounds> Scope<B> {
 
 /// The limits of a search, of a type that each protocol defines.
 pub trait Bounds: Clone + Debug + Send + Sync + 'static {
-    /// Who takes part and how often each thing may happen, on one line.
-    fn text(&self) -> String;
+    /// Who takes part and how often each thing may happen, on one line; by default, the `Debug` text.
+    fn text(&self) -> String {
+        format!("{self:?}")
+    }
 
     /// The faults of the environment, on one line.
     fn faults(&self) -> String;

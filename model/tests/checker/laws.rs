@@ -3,7 +3,7 @@
 use super::searched::scope;
 use cutover_model::env::Migration;
 use cutover_model::env::migration::{Action, MigrationBounds, State};
-use cutover_model::protocol::{Catalog as _, Notes, Protocol as _, Scope};
+use cutover_model::protocol::{Catalog as _, Notes, Protocol as _, Scope, Tables};
 use cutover_model::shared::hasher;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -31,7 +31,7 @@ fn actions(world: &Migration, state: &State) -> Vec<Action> {
 
 /// The next state, and what the step broke.
 fn next(world: &Migration, state: &State, action: Action) -> Option<(State, u64)> {
-    let mut notes = Notes::quiet(Migration::invariants());
+    let mut notes = Notes::quiet(Tables::of::<Migration>());
     Some((world.step(state, &action, &mut notes)?, notes.broken()))
 }
 
@@ -107,7 +107,7 @@ proptest! {
         for number in walk {
             let Some((action, next, broken)) = pick(&world, &state, number) else { break };
             // In another world, by another way, at another time: the same.
-            let mut notes = Notes::explaining(Migration::invariants());
+            let mut notes = Notes::explaining(Tables::of::<Migration>());
             let outcome = other.step(&again, &action, &mut notes);
             prop_assert!(outcome.is_some(), "{:?}", action);
             let outcome = outcome.unwrap();

@@ -7,7 +7,7 @@ use cutover_model::catalog::Protocols as _;
 use cutover_model::env::consensus::ConsensusBounds;
 use cutover_model::env::migration::MigrationBounds;
 use cutover_model::env::{Composed, Consensus};
-use cutover_model::protocol::{Catalog, Notes};
+use cutover_model::protocol::{Catalog, Notes, Tables};
 use cutover_model::search::Order;
 use cutover_model::shared::hasher;
 use proptest::prelude::*;
@@ -104,7 +104,7 @@ fn walks<P: Catalog>(name: &str, walk: &[u16]) -> Result<(), TestCaseError> {
         let mut read = BTreeSet::new();
         let mut steps = Vec::new();
         for action in actions {
-            let mut notes = Notes::quiet(P::invariants());
+            let mut notes = Notes::quiet(Tables::of::<P>());
             let Some(next) = protocol.step(&state, &action, &mut notes) else { continue };
             let text = protocol.choice(&state, &action).unwrap().to_string();
             prop_assert!(read.insert(text.clone()), "two choices read {text:?}");
@@ -117,7 +117,7 @@ fn walks<P: Catalog>(name: &str, walk: &[u16]) -> Result<(), TestCaseError> {
         let (action, text, next, broken) = steps.swap_remove(at);
         prop_assert_eq!(protocol.find(&state, &text), Some(action.clone()), "{}", text);
         prop_assert_eq!(broken, 0, "{}", text);
-        let mut notes = Notes::explaining(P::invariants());
+        let mut notes = Notes::explaining(Tables::of::<P>());
         let outcome = other.step(&again, &action, &mut notes).unwrap();
         prop_assert_eq!(hasher().hash_one(&next), hasher().hash_one(&outcome), "{}", text);
         prop_assert!(notes.into_words().1.is_empty() && next == outcome);

@@ -55,6 +55,14 @@ pub struct Invariant {
     pub scope: JudgedBy,
 }
 
+impl Invariant {
+    /// An invariant that is judged on several nodes at one moment.
+    #[must_use]
+    pub const fn new(id: &'static str, claim: &'static str, source: &'static str) -> Self {
+        Self { id, claim, source, scope: JudgedBy::Cluster }
+    }
+}
+
 macro_rules! registry {
     ($($name:ident $scope:ident $id:literal $claim:literal $source:literal)*) => {
         /// The id of an invariant.

@@ -1,6 +1,8 @@
 //! Options of `cutover mutants`.
 
 use crate::exit;
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use cutover_report::{Engine, Format};
 use serde::Serialize;
 use std::time::Duration;
@@ -9,7 +11,6 @@ const EXAMPLES: &str = "\
 Examples:
   cutover mutants                          all of them
   cutover mutants cas seal                 those with `cas` or `seal` in their names
-  cutover mutants --engine sim             those of the server, found by the simulator
   cutover mutants --engine replay          those that a stored trace finds
   cutover mutants --only-changed main --sample 5 --seed \"$GITHUB_SHA\" --budget 10m
   cutover mutants --apply-only             only whether the patches still apply
@@ -46,9 +47,6 @@ pub struct Args {
     /// Only patches that this engine judges; may be repeated [default: all]
     #[arg(long, value_enum)]
     pub engine: Vec<Engine>,
-    /// Maximum number of simulator seeds per mutant; without a mutant, as many must hold
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub seeds: u64,
     /// Start no mutant after this time (10m, 1h 30m)
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub budget: Option<Duration>,
@@ -69,10 +67,26 @@ pub struct Args {
     pub keep: bool,
 }
 
+/// The flags of a program whose mutants the simulator may judge.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Simulator {
+    /// Maximum number of simulator seeds per mutant; without a mutant, as many must hold
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub seeds: u64,
+}
+
+/// The verb where no simulator can judge a patch.
+pub fn without_simulator(mutants: clap::Command) -> clap::Command {
+    let engines = Engine::value_variants().iter().filter(|engine| **engine != Engine::Sim);
+    let names = PossibleValuesParser::new(engines.filter_map(ValueEnum::to_possible_value));
+    let parser = names.try_map(|name| Engine::from_str(&name, false));
+    mutants.mut_arg("engine", |engine| engine.value_parser(parser))
+}
+
 impl Args {
     /// The options as the `run-started` line lists them.
     #[must_use]
-    pub fn expanded(&self) -> Options<'_> {
+    pub fn expanded(&self, simulator: Option<Simulator>) -> Options<'_> {
         Options {
             patterns: &self.patterns,
             only_changed: self.only_changed.as_deref(),
@@ -85,7 +99,7 @@ impl Args {
             list: self.list,
             keep: self.keep,
             engine: (!self.engine.is_empty()).then_some(&self.engine),
-            seeds: self.seeds,
+            seeds: simulator.map(|simulator| simulator.seeds),
         }
     }
 }
@@ -115,6 +129,6 @@ pub struct Options<'a> {
     pub keep: bool,
     /// What has to judge a patch.
     pub engine: Option<&'a [Engine]>,
-    /// Seeds of the simulator.
-    pub seeds: u64,
+    /// Seeds of the simulator, where there is one.
+    pub seeds: Option<u64>,
 }

@@ -24,15 +24,15 @@ mod select;
 mod tests;
 mod tree;
 
-pub use args::Args;
+pub use args::{Args, Simulator, without_simulator};
 pub use build::{Build, Tools};
 pub use error::Error;
 pub use git::Git;
 
 use crate::exit;
 use board::Board;
-use cutover_report::Console;
-use patch::DIR;
+use cutover_report::{Console, Engine};
+use patch::{DIR, SEEDS};
 use runner::{Bench, Limits};
 use select::{Chosen, Wish};
 use std::env;
@@ -45,24 +45,25 @@ use tree::Checkout;
 /// Set when the user presses Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Runs the verb in the current directory and returns the exit code. `build`: how to build the program that checks
-/// a mutant.
+/// Runs the verb in the current directory and returns the exit code. `simulator`: its options, if there is one. `build`:
+/// how to build the program that checks a mutant.
 #[must_use]
-pub fn run(args: &Args, build: Build) -> u8 {
+pub fn run(args: &Args, simulator: Option<Simulator>, build: Build) -> u8 {
     // If a handler was set before, it stays. Ctrl-C then ends this process and its children, and the next run
     // repairs the copy.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     match env::current_dir() {
-        Ok(cwd) => run_in(&cwd, args, &Tools::new(build), &STOP),
+        Ok(cwd) => run_in(&cwd, args, simulator, &Tools::new(build), &STOP),
         Err(error) => crate::refuse(&format!("the current directory: {error}"), exit::INTERNAL),
     }
 }
 
 /// Runs the verb in `cwd` with the given programs, until it is done or `stop` is set. Returns the exit code.
 #[must_use]
-fn run_in(cwd: &Path, args: &Args, tools: &Tools, stop: &AtomicBool) -> u8 {
-    let mut console = Console::new(args.format, "mutants", env!("CARGO_PKG_VERSION"), &args.expanded());
-    let result = command(args, tools, cwd, stop, &mut console);
+fn run_in(cwd: &Path, args: &Args, simulator: Option<Simulator>, tools: &Tools, stop: &AtomicBool) -> u8 {
+    let options = args.expanded(simulator);
+    let mut console = Console::new(args.format, "mutants", env!("CARGO_PKG_VERSION"), &options);
+    let result = command(args, simulator, tools, cwd, stop, &mut console);
     console.end();
     console.finish(result.unwrap_or_else(|error| {
         console.note(&format!("{}: {error}", crate::program::name()));
@@ -72,6 +73,7 @@ fn run_in(cwd: &Path, args: &Args, tools: &Tools, stop: &AtomicBool) -> u8 {
 
 fn command(
     args: &Args,
+    simulator: Option<Simulator>,
     tools: &Tools,
     cwd: &Path,
     stop: &AtomicBool,
@@ -79,6 +81,12 @@ fn command(
 ) -> Result<u8, Error> {
     let checkout = Checkout::find(cwd, &tools.git)?;
     let patches = load::all(&checkout.root, console)?;
+    if let Some(patch) = patches.iter().find(|patch| patch.engine() == Engine::Sim && simulator.is_none()) {
+        return Err(Error::Usage(format!(
+            "{}: scope `{SEEDS}` is the simulator's of another program",
+            patch.name
+        )));
+    }
     let wish = wish(args, tools, &checkout)?;
     let chosen = select::choose(&patches, &wish)?;
     if args.list {
@@ -97,7 +105,11 @@ fn command(
     let bench = Bench {
         checkout: &checkout,
         tools,
-        limits: Limits { mutant: args.timeout, whole: args.baseline_timeout, seeds: args.seeds },
+        limits: Limits {
+            mutant: args.timeout,
+            whole: args.baseline_timeout,
+            seeds: simulator.map_or(0, |simulator| simulator.seeds),
+        },
         stop,
     };
     let board = Board::run(&bench, &chosen, args.budget, console)?;

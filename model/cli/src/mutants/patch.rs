@@ -10,7 +10,7 @@ pub const DIR: &str = "tests/mutants";
 pub const OF_THE_SIMULATOR: &str = "sim";
 
 /// The scope that a header names if the simulator judges the patch.
-const SEEDS: &str = "sim";
+pub const SEEDS: &str = "sim";
 /// How the file of a trace ends; no scope's name does.
 const TRACE: &str = ".trace";
 

@@ -90,7 +90,7 @@ fn human(ids: &[&'static Invariant], mutants: &[Mutant]) -> String {
 /// The steps of a stored run that violates the invariant, or how to obtain one.
 fn witness(id: &str) -> String {
     let mut files = Vec::new();
-    let _ = super::replay::gather(Path::new("traces"), &mut files);
+    let _ = super::replay::gather(Path::new("traces"), &["trace"], &mut files);
     for file in &files {
         let Ok(trace) = super::replay::read(file) else { continue };
         if *trace.verdict() != Verdict::Violates(id.to_owned()) {

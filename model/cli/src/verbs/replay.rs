@@ -2,6 +2,7 @@
 
 use super::replay_recording;
 use crate::numbers::count;
+use crate::offer::Offer;
 use crate::{Format, exit, program, refuse};
 use cutover::core::trace::Trace;
 use cutover_model::catalog::{Protocols, scope_of};
@@ -11,10 +12,10 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Run stored traces again, or the recordings of a node, through the machines of this build
+/// Run stored traces again, through the machines of this build
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Files with traces or recordings, or directories of them
+    /// Files with traces, or directories of them
     #[arg(value_name = "FILE|DIR", required = true)]
     paths: Vec<PathBuf>,
     /// Record the present effects of each choice in the trace files, if all choices still exist
@@ -25,11 +26,18 @@ pub struct Args {
     format: Format,
 }
 
+/// The verb where recordings of nodes are replayed, too.
+pub fn with_recordings(replay: clap::Command) -> clap::Command {
+    replay.mut_arg("paths", |paths| {
+        paths.help("Files with traces or recordings of nodes, or directories of them")
+    })
+}
+
 /// Runs the verb.
-pub fn run<P: Protocols>(args: &Args) -> u8 {
+pub fn run<P: Protocols>(args: &Args, offer: Offer) -> u8 {
     let mut files = Vec::new();
     for path in &args.paths {
-        if let Err(error) = gather(path, &mut files) {
+        if let Err(error) = gather(path, extensions(offer), &mut files) {
             return refuse(&format!("{}: cannot be read: {error}", path.display()), exit::DATA);
         }
     }
@@ -40,20 +48,28 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
         if args.accept {
             accept::<P>(&console, file);
         }
-        codes.push(one::<P>(&console, file));
+        codes.push(one::<P>(&console, file, offer));
     }
     let worst = [exit::DATA, exit::VIOLATED, exit::REVIEW, exit::UNKNOWN]
         .into_iter()
         .find(|code| codes.contains(code));
     let code = if codes.is_empty() { exit::NOTHING } else { worst.unwrap_or(exit::HOLDS) };
     if codes.is_empty() {
-        eprintln!("{}: no file ends in .trace or .recording there", program::name());
+        eprintln!("{}: no file ends in .{} there", program::name(), extensions(offer).join(" or ."));
     }
     console.finish(code)
 }
 
-/// The trace files at a path, in order.
-pub(super) fn gather(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+/// How the names of files end that are replayed.
+const fn extensions(offer: Offer) -> &'static [&'static str] {
+    match offer {
+        Offer::Protocols => &["trace"],
+        Offer::Server => &["trace", "recording"],
+    }
+}
+
+/// The files at a path with one of these extensions, in order.
+pub(super) fn gather(path: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     if !path.is_dir() {
         std::fs::metadata(path)?;
         files.push(path.to_owned());
@@ -64,9 +80,8 @@ pub(super) fn gather(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<(
     entries.sort();
     for entry in entries {
         if entry.is_dir() {
-            gather(&entry, files)?;
-        } else if entry.extension().is_some_and(|extension| extension == "trace" || extension == "recording")
-        {
+            gather(&entry, extensions, files)?;
+        } else if entry.extension().is_some_and(|found| extensions.iter().any(|known| found == *known)) {
             files.push(entry);
         }
     }
@@ -83,10 +98,11 @@ fn accept<P: Protocols>(console: &Console, file: &Path) {
     }
 }
 
-fn one<P: Protocols>(console: &Console, file: &Path) -> u8 {
+fn one<P: Protocols>(console: &Console, file: &Path, offer: Offer) -> u8 {
     let began = Instant::now();
     let name = file.display();
-    if let Ok(bytes) = std::fs::read(file)
+    if offer == Offer::Server
+        && let Ok(bytes) = std::fs::read(file)
         && replay_recording::is_one(&bytes)
     {
         return replay_recording::one(console, file, &bytes);

@@ -26,8 +26,8 @@ use cutover::core::invariant::{Findings, Id, REGISTRY, Violation};
 use cutover::core::migration::Transition;
 use cutover::core::raft::{Content, Entry};
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 /// Text of the only mark that needs both environments: the migration begins under one leader and completes under
 /// another.
@@ -250,8 +250,10 @@ impl Protocol for Composed {
         REGISTRY
     }
 
-    fn marks() -> Vec<&'static str> {
-        [vec![ACROSS], Migration::marks(), Consensus::marks()].concat()
+    fn marks() -> &'static [&'static str] {
+        static TEXTS: LazyLock<Vec<&str>> =
+            LazyLock::new(|| [&[ACROSS], Migration::marks(), Consensus::marks()].concat());
+        &TEXTS
     }
 
     fn new(bounds: &ComposedBounds) -> Self {

@@ -45,8 +45,8 @@ use cutover::core::invariant::{ConsensusMonitor, REGISTRY};
 use cutover::core::migration::{Caps, Command};
 use cutover::core::raft::{Config, Peer, Timer};
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 /// Nodes of a scope, at most.
 pub const NODES_MAX: usize = 4;
@@ -293,8 +293,9 @@ impl Protocol for World {
         REGISTRY
     }
 
-    fn marks() -> Vec<&'static str> {
-        Mark::texts()
+    fn marks() -> &'static [&'static str] {
+        static TEXTS: LazyLock<Vec<&str>> = LazyLock::new(Mark::texts);
+        &TEXTS
     }
 
     fn new(bounds: &ConsensusBounds) -> Self {

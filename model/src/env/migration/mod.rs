@@ -59,8 +59,8 @@ use cutover::core::migration::{
 use cutover::core::placement::Guarantee;
 use enabled::{ControlMessages, Enabled};
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 /// The only partition of a scope.
 pub const PARTITION: PartitionId = PartitionId(1);
@@ -286,8 +286,10 @@ impl Protocol for Migration {
         REGISTRY
     }
 
-    fn marks() -> Vec<&'static str> {
-        Mark::ALL.iter().map(|mark| mark.text()).collect()
+    fn marks() -> &'static [&'static str] {
+        static TEXTS: LazyLock<Vec<&str>> =
+            LazyLock::new(|| Mark::ALL.iter().map(|mark| mark.text()).collect());
+        &TEXTS
     }
 
     fn new(bounds: &MigrationBounds) -> Self {
