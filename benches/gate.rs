@@ -1,6 +1,7 @@
-//! The write gate on two threads, against a table behind a lock.
+//! Measures the write gate on one and two threads, compared with a table behind a lock.
 //!
-//! Both hold the same partitions, both answer the same questions, and in both one writer changes a partition now and then.
+//! Both tables hold the same partitions and answer the same look-ups, while one writer changes a partition
+//! every 10 ms.
 
 #![allow(
     clippy::disallowed_types,
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 
 const PARTITIONS: u32 = 10_000;
 const RUN: Duration = Duration::from_secs(2);
-/// Between two changes.
+/// The interval between two changes.
 const CHANGE: Duration = Duration::from_millis(10);
 
 fn resolution(partition: u32, epoch: u64) -> Resolution {
@@ -38,7 +39,7 @@ fn resolution(partition: u32, epoch: u64) -> Resolution {
     }
 }
 
-/// Admissions a second on so many threads, beside a writer.
+/// Admissions per second on a number of threads, while a writer changes the table.
 fn measure<G: FnMut(PartitionId) -> bool + Send>(
     threads: usize,
     gate: impl Fn() -> G + Sync,

@@ -135,7 +135,7 @@ pub enum OpenError {
 pub struct Embedded {
     handle: Handle,
     runtime: tokio::runtime::Handle,
-    /// Dropping it stops the node.
+    /// Stops the node when dropped.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Stopped>>,
 }

@@ -1,4 +1,4 @@
-//! Three nodes of etcd, spoken to in its own gRPC interface, as far as a put needs it.
+//! A cluster of three etcd nodes, and a client for the parts of its gRPC interface that a put needs.
 
 use super::load::{Client, Processes, Target, Write};
 use super::{ELECTION_MS, HEARTBEAT_MS};
@@ -14,7 +14,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
-/// `etcdserverpb.PutRequest`, the fields that are set.
+/// `etcdserverpb.PutRequest`, with the fields that are set here.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Put {
     #[prost(bytes = "vec", tag = "1")]
@@ -23,11 +23,11 @@ struct Put {
     value: Vec<u8>,
 }
 
-/// Any answer whose fields do not matter.
+/// A response whose fields are not read.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 struct Ignored {}
 
-/// `etcdserverpb.StatusResponse`, the fields that are read.
+/// `etcdserverpb.StatusResponse`, with the fields that are read here.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Status {
     #[prost(message, optional, tag = "1")]
@@ -74,13 +74,13 @@ async fn ask<Q: prost::Message + 'static, A: prost::Message + Default + 'static>
 
 async fn put(channel: Channel, limit: Duration) -> bool {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    // About as long as an entry of ours.
+    // About as long as an entry of cutover.
     let put = Put { key: format!("partition-{number}").into_bytes(), value: vec![7; 16] };
     ask::<Put, Ignored>(channel, "/etcdserverpb.KV/Put", put, limit).await.is_some()
 }
 
 impl Cluster {
-    /// None, if there is no etcd here.
+    /// Starts a cluster. `None` if there is no `etcd` on the path.
     pub async fn start(folder: &Path) -> Option<Self> {
         let known =
             Command::new("etcd").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -160,7 +160,7 @@ impl Client for Direct {
     }
 }
 
-/// Tries one node after another; any node passes a put on to the leader.
+/// A client that tries one node after another; every node forwards a put to the leader.
 struct Following {
     node: usize,
     channel: Option<Channel>,

@@ -1,35 +1,35 @@
-//! One load generator for both.
+//! The load generator, which is the same for both clusters.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// One write, to be acknowledged or not.
+/// One write; resolves to whether it was acknowledged.
 pub type Write = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-/// A client with a connection of its own to the leader.
+/// A client with its own connection to the leader.
 pub trait Client: Send {
-    /// Writes something new.
+    /// Writes a new key or partition.
     fn write(&mut self) -> Write;
 }
 
-/// A cluster under load.
+/// A cluster of three nodes that is measured.
 pub trait Target {
-    /// A client of whoever leads now.
+    /// A new client of the current leader.
     fn client(&mut self) -> Pin<Box<dyn Future<Output = Box<dyn Client>> + '_>>;
 
-    /// kill -9 of the leader; it comes back afterwards with [`Target::revive`].
+    /// Kills the leader with SIGKILL. Returns its number, for [`Target::revive`].
     fn kill_leader(&mut self) -> Pin<Box<dyn Future<Output = usize> + '_>>;
 
-    /// Starts a node that was killed.
+    /// Starts a killed node again.
     fn revive(&mut self, node: usize);
 
-    /// A client that finds the leader by itself, however often it changes.
+    /// A client that follows changes of the leader.
     fn follower(&mut self) -> Box<dyn Client>;
 }
 
-/// The processes of a cluster of three. They end with it.
+/// The processes of three nodes. Dropping the value kills them.
 #[derive(Default)]
 pub struct Processes([Option<Child>; 3]);
 
@@ -39,7 +39,7 @@ impl Processes {
         self.0[node] = Some(child.expect("it starts"));
     }
 
-    /// kill -9
+    /// Kills a node with SIGKILL.
     pub fn kill(&mut self, node: usize) {
         if let Some(mut child) = self.0[node].take() {
             child.kill().and_then(|()| child.wait()).expect("it was running");
@@ -55,14 +55,14 @@ impl Drop for Processes {
     }
 }
 
-/// What a load came to.
+/// The results of a load.
 pub struct Figures {
     pub per_second: f64,
     pub p50: Duration,
     pub p99: Duration,
 }
 
-/// So many clients, each with one write under way, for so long.
+/// Runs a number of clients for some time, each with one write in progress.
 pub async fn writes(target: &mut dyn Target, clients: usize, run: Duration) -> Figures {
     let mut all = Vec::new();
     for _ in 0..clients {
@@ -93,7 +93,7 @@ pub async fn writes(target: &mut dyn Target, clients: usize, run: Duration) -> F
     Figures { per_second: took.len() as f64 / elapsed, p50: at(50), p99: at(99) }
 }
 
-/// For how long nothing is acknowledged after the leader is gone.
+/// Kills the leader several times. Returns for each kill how long no write was acknowledged.
 pub async fn failover(target: &mut dyn Target, kills: usize) -> Vec<Duration> {
     let mut gaps = Vec::new();
     for _ in 0..kills {

@@ -1,7 +1,8 @@
-//! Three nodes under load, beside three of etcd under the same load on the same disk: acknowledged writes a second, how long
-//! the slowest of a hundred takes, and how long nobody is served after the leader was killed.
+//! Compares three nodes of cutover with three nodes of etcd under the same load on the same disk:
+//! acknowledged writes per second, the 50th and 99th percentile of their latency, and the time without
+//! acknowledgements after the leader is killed.
 //!
-//! `cargo bench -p cutover --bench serve`; without an `etcd` on the path, ours alone.
+//! `cargo bench -p cutover --bench serve`; without an `etcd` on the path, cutover only.
 
 #![allow(
     clippy::disallowed_types,
@@ -24,10 +25,10 @@ use load::{Figures, Target, failover, writes};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long each load runs.
+/// The duration of each load.
 const RUN: Duration = Duration::from_secs(5);
 const CLIENTS: [usize; 3] = [1, 8, 64];
-/// Both elect with these.
+/// The heartbeat interval of both clusters.
 pub const HEARTBEAT_MS: u64 = 100;
 pub const ELECTION_MS: u64 = 1_000;
 const KILLS: usize = 5;
@@ -58,7 +59,7 @@ fn row(name: &str, figures: &[Figures], gaps: &[Duration]) {
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    // On the disk, not in memory.
+    // On a real disk; the system's temporary directory may be in memory.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     runtime.block_on(async {
         println!("| cluster | clients | acknowledged writes/s | p50 ms | p99 ms |");

@@ -1,4 +1,4 @@
-//! Three nodes of cutover.
+//! A cluster of three cutover nodes, and its clients.
 
 use super::load::{Client, Processes, Target, Write};
 use super::{ELECTION_MS, HEARTBEAT_MS};
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tonic::Request;
 use tonic::transport::Channel;
 
-/// Numbers of partitions that were not used yet.
+/// The next partition number that was not used yet.
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 pub struct Cluster {

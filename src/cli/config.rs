@@ -115,7 +115,7 @@ const fn one() -> u64 {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listen {
-    /// Without it the node runs alone, on the single-node engine.
+    /// The listen address for peers. Without it, the node runs on the single-node engine.
     peer: Option<SocketAddr>,
     client: SocketAddr,
     metrics: Option<SocketAddr>,

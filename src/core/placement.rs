@@ -18,7 +18,7 @@ pub enum Phase {
     Cutover,
 }
 
-/// A partition's placement, or its move from one to another.
+/// The placement of a partition, or its migration from one placement to another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum PartitionState {
     /// No migration is in flight.

@@ -139,7 +139,7 @@ pub(super) enum What {
     Settle {
         /// Name or number of the partition
         partition: Named,
-        /// Which statement of the source shows it
+        /// Kind of the statement that shows it
         #[arg(long, value_enum)]
         proof: Proof,
         /// Incarnation of the source

@@ -143,7 +143,7 @@ pub trait ControlPlaneConsensus {
         let _an_output_says = self.handle(ControlPlaneInput::Transfer(to));
     }
 
-    /// Whether this node is the leader of its term.
+    /// Whether this node is the leader of the current term. It may have been deposed without knowing.
     fn is_leader(&self) -> bool {
         self.status().leads()
     }

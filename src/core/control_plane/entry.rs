@@ -15,21 +15,21 @@ pub type OwnershipTransition = Command;
 pub enum MembershipChange {
     /// Admits a node as a learner, under the subject of its certificate.
     Admit {
-        /// The node and its incarnation.
+        /// The node id and incarnation of the new member.
         peer: Peer,
-        /// The subject that its certificate must have.
+        /// The subject that the node's certificate must have.
         identity: ClusterVoterIdentity,
         /// The node's addresses for peers and clients.
         endpoints: Endpoints,
     },
     /// Turns a learner into a voter.
     Promote {
-        /// The node and its incarnation.
+        /// The node id and incarnation of the learner.
         peer: Peer,
     },
     /// Removes a voter or a learner.
     Remove {
-        /// The node and its incarnation.
+        /// The node id and incarnation of the member.
         peer: Peer,
     },
 }
@@ -84,7 +84,7 @@ pub enum ControlPlaneEntry {
         /// The partition's name. If a partition of this name was deleted and has old copies left, its id is
         /// used again.
         name: PartitionName,
-        /// The placement of its first copy.
+        /// The placement of the partition's first copy.
         placement: Placement,
         /// The guarantee that the sink there can give.
         guarantee: Guarantee,

@@ -23,7 +23,7 @@ pub enum ControlPlaneError {
     IdentityTaken {
         /// The identity in the refused change.
         identity: ClusterVoterIdentity,
-        /// The node that has it.
+        /// The member that is registered with the identity.
         by: NodeId,
     },
     /// This node is a control plane of one process: it takes no messages of peers and admits no members.
@@ -38,8 +38,8 @@ pub enum ControlPlaneError {
 }
 
 impl ControlPlaneError {
-    /// The same error for a [`MigrationStore`](crate::core::migration::MigrationStore). In every case nothing
-    /// was committed.
+    /// Converts the error for a [`MigrationStore`](crate::core::migration::MigrationStore). In every case
+    /// nothing was committed. was committed.
     #[must_use]
     pub const fn failure(&self) -> BackendFailure {
         match self {
@@ -54,7 +54,7 @@ impl ControlPlaneError {
     }
 }
 
-/// The same rejection for a [`MigrationStore`](crate::core::migration::MigrationStore).
+/// Converts a rejection for a [`MigrationStore`](crate::core::migration::MigrationStore).
 pub(super) const fn rejected(rejection: &Rejection) -> BackendFailure {
     match rejection {
         Rejection::NotLeader { .. } | Rejection::Transferring { .. } | Rejection::Halted => {

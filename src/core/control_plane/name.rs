@@ -119,7 +119,7 @@ impl TryFrom<String> for Address {
 /// The addresses of a node. A node that is embedded in a process has none.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Endpoints {
-    /// The address for other nodes.
+    /// The address of the peer port; `None` if the node has none.
     pub peer: Option<Address>,
     /// The address of the client port; `None` if clients cannot connect.
     pub client: Option<Address>,

@@ -29,9 +29,9 @@ pub enum Output {
     },
     /// Store copied writes from this position on.
     Import {
-        /// The position of the first one.
+        /// The position of the first write.
         first: Position,
-        /// The writes' ids, in order of position.
+        /// The ids of the writes, in order of position.
         writes: Vec<WriteId>,
     },
     /// Erase the partition's data, if there is any.
@@ -91,7 +91,7 @@ pub enum Reply {
     Refused {
         /// The request that is refused.
         request: Request,
-        /// Why it is refused.
+        /// Why the request is refused.
         refusal: Refusal,
     },
 }

@@ -104,7 +104,7 @@ pub enum Refusal {
     NotSealed {
         /// The epoch through which the sink is sealed.
         have: Epoch,
-        /// The epoch through which it should be sealed.
+        /// The epoch through which the request requires the sink to be sealed.
         asked: Epoch,
     },
     /// The sink does not check tokens, so it cannot seal.

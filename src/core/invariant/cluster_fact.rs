@@ -23,14 +23,14 @@ pub enum ClusterFact<'a> {
     Led(&'a ControlNode),
     /// A node sent a message that reveals its term and vote.
     Revealed {
-        /// The node after sending it.
+        /// The node after sending the message.
         by: NodeNow<'a>,
         /// The term and the vote that the message reveals.
         vote: HardState,
     },
     /// A node sent a message. `by` has the node's disk at that moment, with which the message is compared.
     Sent {
-        /// The node after sending it.
+        /// The node after sending the message.
         by: NodeNow<'a>,
         /// The message that was sent.
         message: &'a Message<ControlPlaneEntry>,
@@ -84,12 +84,12 @@ pub struct Before<P> {
     pub commit: Index,
     /// The node's durable term and vote.
     pub disk: HardState,
-    /// The node's progress for the other members; empty unless it is the leader.
+    /// The node's progress for the other members; empty unless the node is the leader.
     pub progress: P,
 }
 
 impl<'a> Before<&'a [Progress]> {
-    /// Takes them from a node, borrowed.
+    /// What the invariants need to know about this node, borrowed from it.
     #[must_use]
     pub fn of(now: NodeNow<'a>) -> Self {
         let NodeNow { node, disk } = now;

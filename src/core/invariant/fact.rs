@@ -24,7 +24,7 @@ pub struct SinkNow<'a> {
 /// A step of one sink, before and after.
 #[derive(Clone, Copy, Debug)]
 pub struct SinkStep<'a> {
-    /// The request that caused it; `None` for a crash.
+    /// The request that caused the step; `None` for a crash.
     pub request: Option<&'a Request>,
     /// The sink before the step.
     pub before: SinkNow<'a>,
@@ -50,7 +50,7 @@ pub struct ReadServed<'a> {
     pub token: Epoch,
     /// The sink that served the read.
     pub store: Placement,
-    /// The copy that it answered from.
+    /// The copy that the sink read the value from.
     pub copy: MigrationId,
     /// The sink's fences at that moment.
     pub fences: &'a Durable,
@@ -88,7 +88,7 @@ pub enum Fact<'a> {
         before: Option<&'a PartitionRecord>,
         /// The command that was committed.
         command: &'a Command,
-        /// The partition's new epoch, or why it was refused.
+        /// The partition's new epoch, or why the command was refused.
         outcome: Result<Epoch, MigrationError>,
         /// The record after the command.
         after: Option<&'a PartitionRecord>,
@@ -105,7 +105,7 @@ pub enum Fact<'a> {
         view: &'a Resolution,
         /// The token of the write.
         token: Epoch,
-        /// The sink that it is sent to.
+        /// The sink that the write is sent to.
         store: Placement,
     },
     /// A client invoked a write.

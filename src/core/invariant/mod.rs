@@ -49,7 +49,7 @@ pub struct Invariant {
     pub id: &'static str,
     /// The claim, in one sentence.
     pub claim: &'static str,
-    /// The paper, bug or design that it comes from.
+    /// The paper, bug or design that the invariant comes from.
     pub source: &'static str,
     /// What must be known to judge the invariant.
     pub scope: JudgedBy,
@@ -209,6 +209,6 @@ pub struct Violation {
     pub id: Id,
     /// The fact that was found.
     pub found: String,
-    /// The fact that it contradicts.
+    /// The fact that the found one contradicts.
     pub against: String,
 }

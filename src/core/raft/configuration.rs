@@ -16,7 +16,7 @@ use thiserror::Error;
 pub struct Peer {
     /// The id of the node.
     pub node: NodeId,
-    /// Advances when the node comes back without its disk.
+    /// The incarnation of the node's disk: one more each time the node comes back without it.
     pub incarnation: Incarnation,
 }
 
@@ -84,7 +84,7 @@ pub enum ChangeRefusal {
     /// The node is a member already, with this incarnation or another.
     #[error("{found} is a member already")]
     AlreadyMember {
-        /// The member with the same node id.
+        /// The member that has this node id.
         found: Peer,
     },
     /// The node is not a member, or is one with another incarnation.

@@ -15,7 +15,7 @@ pub trait Payload:
     /// The first entry of a leader's term, without which nothing of that term is committed.
     fn opening(term: Term, leader: NodeId) -> Self;
 
-    /// Whether it is the first entry of a leader's term.
+    /// Whether the payload is the first entry of a leader's term.
     fn opens_term(&self) -> bool;
 
     /// The change of the configuration that the payload makes; `None` for any other payload.
@@ -70,7 +70,7 @@ pub enum Content<P> {
 /// An entry of the log. Its index is not stored in it: it follows from its position in the log.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Entry<P> {
-    /// The term of the leader that made it.
+    /// The term of the leader that created the entry.
     pub term: Term,
     /// A request to the state machine, or the opening or closing of a session.
     pub content: Content<P>,
@@ -85,7 +85,7 @@ impl<P: Payload> Entry<P> {
         }
     }
 
-    /// The length of its encoding, in bytes, saturated to `u32::MAX`.
+    /// The length of the entry's encoding, in bytes, saturated to `u32::MAX`.
     pub fn encoded_len(&self) -> u32 {
         let bytes = postcard::to_allocvec(self).map_or(usize::MAX, |bytes| bytes.len());
         u32::try_from(bytes).unwrap_or(u32::MAX)

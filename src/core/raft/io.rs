@@ -102,7 +102,7 @@ pub enum Input<P> {
 pub enum Output<M: Machine> {
     /// A batch to write durably; its completion is reported with [`Input::Synced`].
     Persist {
-        /// The number by which it is reported durable.
+        /// The number by which [`Input::Synced`] will report the batch.
         number: BatchNumber,
         /// The batch to write.
         batch: Batch<M::Payload>,

@@ -82,7 +82,7 @@ pub enum Body<P> {
 /// The content of an append: entries, or none in a heartbeat.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Append<P> {
-    /// The position of the entry before them.
+    /// The position of the entry before the first of `entries`.
     pub prev: LogPosition,
     /// The entries to append, possibly none.
     pub entries: Vec<Entry<P>>,

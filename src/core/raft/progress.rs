@@ -40,7 +40,7 @@ pub struct Progress {
     /// Whether the member has answered since the leader's last quorum check. Maintained only with
     /// [`Elections::Stable`](super::Elections::Stable).
     pub active: bool,
-    /// The highest round that it has answered.
+    /// The highest round that the member has answered.
     pub round: u64,
 }
 

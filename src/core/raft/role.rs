@@ -8,7 +8,7 @@ use crate::core::ids::Index;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// A node's role and the state that it keeps in it.
+/// A node's role, with the state that the node keeps in this role.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) enum Role {
     Follower(Follower),
@@ -129,9 +129,9 @@ impl Leader {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Waiting {
     pub(super) id: ReadId,
-    /// The commit index when it arrived.
+    /// The commit index when the read arrived.
     pub(super) index: Index,
-    /// The round that confirms it.
+    /// The round that confirms the read.
     pub(super) round: u64,
 }
 

@@ -104,7 +104,7 @@ pub enum Unfit {
     Control {
         /// The code point of the character.
         code: u32,
-        /// The text around it, 40 characters.
+        /// The 40 characters around the refused one.
         found: String,
     },
     /// A blank at an end, which an editor may remove.

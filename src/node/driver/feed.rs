@@ -57,7 +57,7 @@ pub enum FeedItem {
     Resync {
         /// All records, by partition id.
         records: Arc<Vec<NamedRecord>>,
-        /// The revision at which they were taken.
+        /// The revision at which the records were taken.
         revision: Revision,
     },
     /// A change of one partition.

@@ -38,11 +38,11 @@ pub struct Environment {
 /// Why a node stopped.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Stopped {
-    /// Its owner asked it to stop.
+    /// The owner of the node's handle asked it to stop.
     #[error("stopped on request")]
     Requested,
-    /// A write to its disk failed. The write is not retried, since after a failed write the content of the
-    /// disk is unknown.
+    /// A write to the node's disk failed. The write is not retried, since after a failed write the content of
+    /// the disk is unknown. disk is unknown.
     #[error("the disk failed, and what it holds is not known now: {0}")]
     Disk(String),
     /// The engine found a violated invariant.

@@ -26,7 +26,7 @@ pub enum StoreError {
     Exists {
         /// Path of the directory, or "the backend".
         place: String,
-        /// The owner of the existing one, or why it cannot be read.
+        /// The owner of the existing data directory, or why it cannot be read.
         found: String,
     },
     /// Another process holds the lock of the data directory.
@@ -52,7 +52,7 @@ pub enum StoreError {
         place: String,
         /// The owner of the directory.
         found: StoreIdentity,
-        /// The node that opened it.
+        /// The node that opened the directory.
         expected: StoreIdentity,
     },
     /// The content is not what was written. None of it may be used: the node may have acknowledged entries,

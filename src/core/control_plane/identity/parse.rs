@@ -28,7 +28,7 @@ const TYPES: [(&str, &[&str]); 9] = [
 
 /// An attribute type with its value.
 pub(super) struct Attribute {
-    /// The canonical name of the type, or its OID.
+    /// The canonical name of the attribute type, or its OID if it has none.
     pub(super) name: String,
     /// The value of the attribute, unescaped and decoded.
     pub(super) value: Value,

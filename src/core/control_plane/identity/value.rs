@@ -13,7 +13,7 @@ pub(super) enum Value {
     Opaque {
         /// The ASN.1 tag: the first byte of the encoding.
         tag: u8,
-        /// All of its DER encoding, the tag and the length too.
+        /// The complete DER encoding, with tag and length.
         der: Vec<u8>,
     },
 }

@@ -19,7 +19,7 @@ pub struct Operation {
     pub partition: PartitionId,
     /// When it was invoked, on one clock for all clients, or as a sequence number.
     pub invoked: u64,
-    /// When it was answered, on the same clock. `None`: no answer came.
+    /// When the operation was answered, on the same clock. `None`: no answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed: Option<u64>,
     /// The request and its answer.
@@ -109,8 +109,8 @@ impl Refusal {
         Self { reason, have: have(error) }
     }
 
-    /// Whether it is a refusal by a cap. Caps count other partitions as well, so one partition's history
-    /// neither explains nor excludes them.
+    /// Whether this is a refusal by a cap. Caps count other partitions as well, so one partition's history
+    /// neither explains nor neither explains nor excludes them.
     pub(super) fn is_of_a_cap(&self, transition: &Transition) -> bool {
         match self.reason.as_str() {
             "PlacementCap" | "OverallCap" | "CopyCap" => matches!(transition, Transition::Begin { .. }),

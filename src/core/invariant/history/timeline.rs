@@ -20,7 +20,7 @@ struct Answered<'a> {
     /// The operation's index in the history.
     operation: usize,
     wants: Wants<'a>,
-    /// The epoch at which it must be placed, if the answer shows it.
+    /// The epoch at which the operation must be placed; `None` if the answer does not show it.
     at: Option<Epoch>,
 }
 
@@ -29,7 +29,7 @@ struct Answered<'a> {
 pub(super) struct Open {
     pub(super) command: CommandId,
     pub(super) lever: Lever,
-    /// When each was invoked, and its index in the history.
+    /// When each operation of the class was invoked, and its index in the history.
     pub(super) invoked: Vec<(u64, usize)>,
 }
 

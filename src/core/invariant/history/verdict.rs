@@ -45,7 +45,7 @@ pub struct Failure {
     pub found: String,
     /// What that answer contradicts.
     pub against: String,
-    /// The operations around it, at most [`LINES_MAX`].
+    /// The operations around the one that is not explained, at most [`LINES_MAX`].
     pub lines: Vec<Line>,
 }
 

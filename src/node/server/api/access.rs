@@ -15,7 +15,7 @@ use tonic::{Code, Extensions, Status};
 pub enum Role {
     /// May read the state of the cluster: status, members, partitions, plans.
     ReadOnly,
-    /// May also resolve partitions and watch changes.
+    /// May read the state of the cluster, resolve partitions and watch changes.
     Gateway,
     /// May make every call.
     Admin,
