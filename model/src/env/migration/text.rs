@@ -49,12 +49,7 @@ impl Migration {
                 let asked = state.enabled.requests.get(usize::from(offer))?;
                 Choice::new(asked.store.to_string(), format!("deliver {}", request(asked)))
             }
-            Action::Misroute { offer } => {
-                let asked = state.enabled.requests.get(usize::from(offer))?;
-                let wrong = SINKS.iter().find(|sink| **sink != asked.store)?;
-                let text = format!("deliver {} meant for {}", request(asked), asked.store);
-                Choice::fault(wrong.to_string(), text)
-            }
+            Action::Misroute { offer } => stray(state.enabled.requests.get(usize::from(offer))?)?,
             Action::MisrouteWrite { message } => stray(&state.net.writes.get(usize::from(message))?.0)?,
             Action::MisrouteChunk { message } => stray(state.net.chunks.get(usize::from(message))?)?,
             Action::Commit { offer } => {
