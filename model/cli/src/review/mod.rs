@@ -56,7 +56,7 @@ use cutover_report::{Call, Change, InvariantVerdict, Value};
 
 /// The exit codes of `review`, for its `--help` and `docs/reviewing.md`.
 pub const CODES: &[(u8, &str)] = &[
-    (exit::HOLDS, "nothing differs, or nothing that needs a decision"),
+    (exit::HOLDS, "nothing needs a decision"),
     (
         exit::UNKNOWN,
         "nothing needs a decision, but something ended early on both sides, so equality is not proven",
