@@ -138,6 +138,7 @@ fn a_watcher_that_does_not_read_is_cut_off() {
     let mut cluster = Cluster::of(1, false);
     cluster.nodes[0].sections = "[queues]\nwatch = 64\n".to_owned();
     let cluster = cluster.found();
+    cluster.serves();
     let at = format!("http://{}", cluster.nodes[0].client);
     let client = cluster.client();
     cluster.run(async {
@@ -272,6 +273,7 @@ fn streams_that_nobody_reads_end() {
     cluster.nodes[0].sections =
         "[queues]\nwatch = 16384\n[limits]\nwatch_idle_s = 1\nbackup_s = 1\n".to_owned();
     let cluster = cluster.found();
+    cluster.serves();
     let at = format!("http://{}", cluster.nodes[0].client);
     let client = cluster.client();
     cluster.run(async {
