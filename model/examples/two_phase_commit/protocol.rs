@@ -182,11 +182,12 @@ fn judge(state: &State, notes: &mut Notes) {
 impl Catalog for TwoPhaseCommit {
     fn scopes() -> Vec<Scope<Self>> {
         let all = Self { participants: 3, crashes: 1, impatient: false };
-        let mutant = Self { participants: 2, crashes: 0, impatient: true };
+        let broken = Self { participants: 2, crashes: 0, impatient: true };
         vec![
             Scope::new("two-phase-commit", "votes, timers and a crash of the coordinator", all)
                 .reaching(Self::marks().iter().copied()),
-            Scope::new("impatient", "the mutant: who has voted yes gives up", mutant).breaking(AGREEMENT.id),
+            Scope::new("impatient", "known to break: a participant gives up after its yes", broken)
+                .breaking(AGREEMENT.id),
         ]
     }
 }

@@ -58,6 +58,10 @@ pub(super) const UNREDUCED: ConsensusBounds = ConsensusBounds {
 pub(super) const REMOVALS: [MembershipRequest; 3] =
     [MembershipRequest::Remove(1), MembershipRequest::Remove(2), MembershipRequest::Remove(3)];
 
+/// A fourth node may join and be promoted; each founder may leave.
+pub(super) const JOIN_OR_LEAVE: &[MembershipRequest] =
+    &[MembershipRequest::Admit(4), MembershipRequest::Promote(4), REMOVALS[0], REMOVALS[1], REMOVALS[2]];
+
 pub(super) fn logs() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(

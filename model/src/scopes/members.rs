@@ -1,7 +1,7 @@
 //! Scopes whose names begin with `membership` or `snapshot`: nodes join, leave, lose their disks or receive
 //! snapshots.
 
-use super::consensus::{NODES, REMOVALS, WITHOUT_HEARTBEATS};
+use super::consensus::{JOIN_OR_LEAVE, NODES, REMOVALS, WITHOUT_HEARTBEATS};
 use crate::env::consensus::{ConsensusBounds, Mark, MembershipRequest};
 use crate::protocol::Scope;
 use cutover::core::raft::{Mark as Core, NodeLimits};
@@ -19,13 +19,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 writes: 0,
                 entries: 4,
                 changes: 2,
-                membership_requests: &[
-                    MembershipRequest::Admit(4),
-                    MembershipRequest::Promote(4),
-                    REMOVALS[0],
-                    REMOVALS[1],
-                    REMOVALS[2],
-                ],
+                membership_requests: JOIN_OR_LEAVE,
                 in_flight: 1,
                 crashes: 1,
                 ..WITHOUT_HEARTBEATS

@@ -2,7 +2,7 @@
 //! messages may arrive any number of times, and disks lag behind where a crash makes that visible.
 
 use super::composed::{self, WRITES};
-use super::consensus::{NODES, REMOVALS, STABLE, UNREDUCED};
+use super::consensus::{JOIN_OR_LEAVE, NODES, REMOVALS, STABLE, UNREDUCED};
 use super::migration::{BASE, SEALED};
 use super::migration_timed::TIMED;
 use crate::env::composed::{ACROSS, ComposedBounds};
@@ -151,13 +151,7 @@ fn members() -> Vec<Scope<ConsensusBounds>> {
                 writes: 0,
                 entries: 4,
                 changes: 2,
-                membership_requests: &[
-                    MembershipRequest::Admit(4),
-                    MembershipRequest::Promote(4),
-                    REMOVALS[0],
-                    REMOVALS[1],
-                    REMOVALS[2],
-                ],
+                membership_requests: JOIN_OR_LEAVE,
                 ..SINGLE
             },
         )

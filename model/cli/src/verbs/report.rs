@@ -54,8 +54,9 @@ impl Run<'_> {
                 self.console.say(&format!("  MISSING  {}: the scope no longer gets there", mark));
             }
             if let Some(Invariant { id, .. }) = scope.expect() {
-                self.console
-                    .say(&format!("  MISSING  {id} was to break, and holds: the search has lost its teeth"));
+                self.console.say(&format!(
+                    "  MISSING  {id} must break here, and holds: the search no longer finds this known bug"
+                ));
             }
         }
         self.print_done(scope, covered, broken);
