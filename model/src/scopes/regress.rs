@@ -114,6 +114,20 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::Wiped, Mark::Completed])
         .regress(),
         Scope::new(
+            "regress/restore",
+            "the log is restored from an earlier state, and a migration was in flight in it",
+            MigrationBounds { gateways: 1, writes_each: 2, forces: 1, restores: 1, ..BASE },
+        )
+        .reaching([
+            Mark::Restored,
+            Mark::Resumed,
+            Mark::KeptSource,
+            Mark::AcceptedTarget,
+            Mark::Completed,
+            Mark::Settled,
+        ])
+        .regress(),
+        Scope::new(
             "regress/gate",
             "writes through the gate over a watched table, to a store that seals and to one that enforces nothing",
             MigrationBounds {

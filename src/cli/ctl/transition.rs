@@ -8,9 +8,9 @@ use crate::core::fence::{
 };
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use crate::core::migration::{
-    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition,
+    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
 };
-use crate::core::placement::PartitionState;
+use crate::core::placement::{Guarantee, PartitionState};
 use crate::node::proto::v1;
 
 fn not(record: &PartitionRecord, what: &str) -> Failed {
@@ -99,6 +99,18 @@ impl What {
                 Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy) }
             }
             Self::Delete { .. } => Transition::Delete { expected },
+            Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
+                let how = if resume {
+                    Release::Resume
+                } else if keep_source {
+                    Release::KeepSource
+                } else {
+                    let guarantee = if not_enforced { Guarantee::Timed } else { Guarantee::Sealed };
+                    Release::AcceptTarget { guarantee }
+                };
+                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                Transition::Release { expected, how, operator, reason }
+            }
         })
     }
 }

@@ -4,7 +4,7 @@
 use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName};
 use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, Index, MigrationId, NodeId, PartitionId, Placement, Term};
-use crate::core::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
+use crate::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Peer;
 use alloc::vec;
@@ -24,7 +24,7 @@ macro_rules! small {
     };
 }
 
-small! { NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch }
+small! { Release NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch }
 small! { SealReceipt Prepared CatchUpEvidence WatermarkReading Dropped }
 
 /// At most 256 bytes, one line, with a grammar.
@@ -67,6 +67,10 @@ fn transition(command: &Command) -> Vec<&dyn Fact> {
         Transition::Abort { expected } | Transition::Delete { expected } => rests_on(expected).into(),
         Transition::Force { expected: Expected { migration, epoch }, prepared, operator, reason } => {
             vec![migration, epoch, prepared, operator, reason]
+        }
+        Transition::Release { expected, how, operator, reason } => {
+            let [migration, epoch] = rests_on(expected);
+            vec![migration, epoch, how, operator, reason]
         }
         Transition::Settle { migration, proof } => vec![migration, settled_by(proof)],
         Transition::RetireCopy { placement, copy } => vec![placement, copy],

@@ -101,6 +101,10 @@ impl Before<'_> {
         self.placed.map(|placed| read_placement(placed.state))
     }
 
+    fn is_held(&self) -> bool {
+        self.placed.is_some_and(|placed| placed.held.is_some())
+    }
+
     fn target(&self) -> Option<Placement> {
         match self.placed?.state {
             PartitionState::Migrating { to, .. } => Some(to),
@@ -191,10 +195,12 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
         }
         Transition::RecordWatermark { reading, .. } => was.lacks_watermark(reading),
         Transition::Complete { evidence, .. } => was.is_caught_up(evidence),
-        Transition::Abort { .. } => was.target().is_some(),
+        Transition::Release { .. } => placed.is_some_and(|placed| placed.held.is_some()),
+        Transition::Abort { .. } => was.target().is_some() && !was.is_held(),
         Transition::Force { prepared, .. } => {
             was.by(prepared.origin(), was.target())
                 && was.about(prepared.migration())
+                && !was.is_held()
                 && placed.is_some_and(|placed| placed.debt.is_none())
         }
     }

@@ -1,5 +1,6 @@
 //! The commands on a partition. Each is a compare-and-swap that is checked when it is applied.
 
+use super::Release;
 use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use crate::core::placement::Guarantee;
@@ -122,6 +123,17 @@ pub enum Transition {
         /// The state of the record in which the transition is applied.
         expected: Expected,
     },
+    /// Releases a migration that is held after a recovery.
+    Release {
+        /// The state of the record in which the transition is applied.
+        expected: Expected,
+        /// How it goes on.
+        how: Release,
+        /// The responsible operator.
+        operator: Operator,
+        /// The operator's reason.
+        reason: Reason,
+    },
 }
 
 /// The kind of a [`Transition`], without its parameters.
@@ -153,6 +165,8 @@ pub enum TransitionKind {
     ForgetCopy,
     /// [`Transition::Delete`]
     Delete,
+    /// [`Transition::Release`]
+    Release,
 }
 
 impl Transition {
@@ -173,6 +187,7 @@ impl Transition {
             Self::RetireCopy { .. } => TransitionKind::RetireCopy,
             Self::ForgetCopy { .. } => TransitionKind::ForgetCopy,
             Self::Delete { .. } => TransitionKind::Delete,
+            Self::Release { .. } => TransitionKind::Release,
         }
     }
 
@@ -189,7 +204,8 @@ impl Transition {
             | Self::Complete { expected, .. }
             | Self::Abort { expected }
             | Self::Force { expected, .. }
-            | Self::Delete { expected } => Some(*expected),
+            | Self::Delete { expected }
+            | Self::Release { expected, .. } => Some(*expected),
             Self::Create { .. } | Self::Settle { .. } | Self::RetireCopy { .. } | Self::ForgetCopy { .. } => {
                 None
             }

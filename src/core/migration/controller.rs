@@ -242,8 +242,9 @@ impl Controller {
     }
 }
 
+/// The migration that a controller drives. A held one waits for an operator.
 fn flight(record: &PartitionRecord) -> Option<Flight<'_>> {
-    let placed = record.placed?;
+    let placed = record.placed.filter(|placed| placed.held.is_none())?;
     match placed.state {
         PartitionState::Migrating { from, to, phase } => Some(Flight { record, placed, from, to, phase }),
         PartitionState::Active(_) => None,

@@ -1,5 +1,6 @@
 //! The record of a partition in the log.
 
+use super::Held;
 use crate::core::fence::{Body, Request};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
 use crate::core::placement::{Guarantee, PartitionState, Resolution};
@@ -38,6 +39,8 @@ pub struct Placed {
     pub cutover: Option<CutoverFacts>,
     /// The debt of a forced move; `None` if there was no forced move or it is settled.
     pub debt: Option<Debt>,
+    /// Set if the migration in flight was restored from a lost cluster, and waits for an operator.
+    pub held: Option<Held>,
 }
 
 /// What the log recorded when a migration entered its cutover.
@@ -107,6 +110,12 @@ impl PartitionRecord {
         }
         let migration = request.body.migration();
         migration.is_some_and(|migration| migration != self.migration || self.draining_epoch().is_none())
+    }
+
+    /// The migration in flight, if it waits for an operator after a recovery.
+    #[must_use]
+    pub fn held(&self) -> Option<Held> {
+        self.placed?.held
     }
 
     /// The epoch of the draining phase; `None` if no migration is in flight.

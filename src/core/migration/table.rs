@@ -4,7 +4,7 @@
 //! record when it is applied. A refused command changes nothing, by construction: a transition computes the new record
 //! from the old one, and only a success stores it.
 
-use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, transitions};
+use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, recovery, transitions};
 use crate::core::ids::{Epoch, Halt, MigrationId, PartitionId, Placement};
 use crate::enforce;
 use alloc::collections::BTreeMap;
@@ -136,14 +136,26 @@ impl PlacementTable {
         );
     }
 
-    /// Raises the epochs and ids that are allocated next above those that sinks may have fences for. Needed after a
-    /// restore from a backup or a recovery from the loss of a quorum, which may lose the newest ones.
+    /// Raises the epochs and ids that are given out next above these.
     pub fn raise_floor(&mut self, epoch: Epoch, migration: MigrationId) {
         self.epoch_floor = self.epoch_floor.max(epoch);
         self.last_migration = self.last_migration.max(migration);
         for record in self.records.values_mut().filter(|record| record.epoch <= epoch) {
             record.epoch = epoch.next();
         }
+    }
+
+    /// The highest epoch that a partition without a record may have had, and the highest migration id given out.
+    #[must_use]
+    pub const fn floor(&self) -> (Epoch, MigrationId) {
+        (self.epoch_floor, self.last_migration)
+    }
+
+    /// The highest epoch and migration id that this table has given out, whether a record shows them or not.
+    pub(super) fn highest(&self) -> (Epoch, MigrationId) {
+        self.records.values().fold(self.floor(), |(epoch, migration), record| {
+            (epoch.max(record.epoch), migration.max(record.migration))
+        })
     }
 
     fn next_record(&self, command: &Command) -> Result<Next, MigrationError> {
@@ -181,6 +193,7 @@ impl PlacementTable {
             Transition::RetireCopy { placement, copy } => transitions::retire_copy(record, *placement, *copy),
             Transition::ForgetCopy { dropped } => transitions::forget_copy(record, dropped),
             Transition::Delete { expected } => transitions::delete(record, *expected),
+            Transition::Release { expected, how, .. } => recovery::release(record, *expected, *how),
         }?;
         Ok(Next { record: next, allocated: None })
     }

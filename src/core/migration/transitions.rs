@@ -45,6 +45,7 @@ pub(super) fn create(
         guarantee,
         cutover: None,
         debt: None,
+        held: None,
     };
     Ok(PartitionRecord { partition, epoch, migration, placed: Some(placed), old_copies: Vec::new() })
 }
@@ -106,6 +107,7 @@ pub(super) fn enter_timed_cutover(record: &PartitionRecord, expected: Expected, 
     let flight = draining(record, expected, Guarantee::Timed)?;
     check_origin(record, prepared.origin(), flight.to)?;
     check_migration(record.migration, prepared.migration())?;
+    check_reach(record.epoch, prepared.closed_through())?;
     let target = prepared.origin().incarnation;
     Ok(into_cutover(record, &flight, CutoverFacts { draining: record.epoch, target, watermark: None }))
 }
@@ -167,6 +169,7 @@ pub(super) fn force(record: &PartitionRecord, expected: Expected, prepared: &Pre
         return Err(MigrationError::Unsettled { placement, through });
     }
     let draining = flight.placed.cutover.map_or(record.epoch, |facts| facts.draining);
+    check_reach(draining, prepared.closed_through())?;
     let debt = Debt {
         placement: flight.from,
         through: draining,
@@ -250,7 +253,7 @@ impl PartitionRecord {
     }
 
     /// Adds an old copy. A placement has at most one, since a newer copy there replaces the older one.
-    fn leave(&mut self, old: OldCopy) {
+    pub(super) fn leave(&mut self, old: OldCopy) {
         self.old_copies.retain(|other| other.placement != old.placement);
         self.old_copies.push(old);
         self.old_copies.sort();
@@ -299,13 +302,16 @@ fn into_cutover(record: &PartitionRecord, flight: &Flight, facts: CutoverFacts) 
     next
 }
 
-fn placed(record: &PartitionRecord) -> Result<Placed, MigrationError> {
+pub(super) fn placed(record: &PartitionRecord) -> Result<Placed, MigrationError> {
     record.placed.ok_or(MigrationError::UnknownPartition { partition: record.partition })
 }
 
 fn flight(record: &PartitionRecord, expected: Expected) -> Result<Flight, MigrationError> {
     let placed = placed(record)?;
     check_expected(record, expected)?;
+    if placed.held.is_some() {
+        return Err(MigrationError::Held { migration: record.migration });
+    }
     match placed.state {
         PartitionState::Migrating { from, to, phase } => Ok(Flight { placed, from, to, phase }),
         PartitionState::Active(_) => Err(MigrationError::NotMigrating { partition: record.partition }),
@@ -336,7 +342,7 @@ fn in_cutover(
     }
 }
 
-fn check_expected(record: &PartitionRecord, expected: Expected) -> Result<(), MigrationError> {
+pub(super) fn check_expected(record: &PartitionRecord, expected: Expected) -> Result<(), MigrationError> {
     if record.expected() == expected {
         return Ok(());
     }

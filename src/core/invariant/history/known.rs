@@ -144,6 +144,7 @@ pub(super) fn named_migration(transition: &Transition) -> Option<MigrationId> {
         | Transition::Begin { .. }
         | Transition::Abort { .. }
         | Transition::ForgetCopy { .. }
-        | Transition::Delete { .. } => None,
+        | Transition::Delete { .. }
+        | Transition::Release { .. } => None,
     }
 }

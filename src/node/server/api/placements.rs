@@ -45,7 +45,7 @@ fn resolve(view: View<'_>, partition: &PartitionSelector) -> Option<v1::ResolveR
     Some(v1::ResolveResponse { resolution, record: Some(wire(state, record)) })
 }
 
-fn list(view: View<'_>, after: Option<u32>, limit: usize) -> v1::ListResponse {
+fn list(view: View<'_>, after: Option<u64>, limit: usize) -> v1::ListResponse {
     let state = view.state();
     let after = |record: &&PartitionRecord| after.is_none_or(|after| record.partition.0 > after);
     let mut records: Vec<_> =
