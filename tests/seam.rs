@@ -35,7 +35,7 @@ fn founder(voters: u8) -> Founder {
     Founder { voters, caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION }
 }
 
-fn create(partition: u32) -> ControlPlaneEntry {
+fn create(partition: u64) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }

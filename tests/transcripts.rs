@@ -134,6 +134,8 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::NoDebt { migration },
         MigrationError::UnknownCopy { placement: A, copy: migration },
         MigrationError::CopyLeft { placement: A, copy: migration },
+        MigrationError::Held { migration },
+        MigrationError::NotHeld { partition },
         MigrationError::Backend { reason: BackendFailure::NoQuorum },
     ]
 }
@@ -169,6 +171,8 @@ const fn listed_too(refusal: &MigrationError) {
         | MigrationError::NoDebt { .. }
         | MigrationError::UnknownCopy { .. }
         | MigrationError::CopyLeft { .. }
+        | MigrationError::Held { .. }
+        | MigrationError::NotHeld { .. }
         | MigrationError::Backend { .. } => {}
     }
 }

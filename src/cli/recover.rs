@@ -113,9 +113,7 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
     let reason = Reason::try_from(order.decision.reason.to_owned()).map_err(|error| usage(&error))?;
     let moving: Vec<String> = in_flight(&applied);
     for line in &moving {
-        println!(
-            "held      {line}: its flip, or its abort, may have been committed and lost"
-        );
+        println!("held      {line}: its flip, or its abort, may have been committed and lost");
     }
     if !moving.is_empty() {
         println!("{HELD}");
@@ -171,8 +169,7 @@ fn disk(
     let founder = founder(config);
     let members: Vec<_> = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone())).collect();
     let voters = Configuration::of_voters([config.raft.me]);
-    let refounded = Durable::refounded(applied, voters, |state: ControlPlaneState, at| {
-        state.recovered(members, 1, at)
-    });
+    let refounded =
+        Durable::refounded(applied, voters, |state: ControlPlaneState, at| state.recovered(members, 1, at));
     refounded.map_err(|error| Failed::new(exit::INTERNAL, error))
 }

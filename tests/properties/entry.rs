@@ -8,7 +8,7 @@ use cutover::core::fence::{Dropped, Prepared, SealReceipt};
 use cutover::core::ids::{
     Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
-use cutover::core::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
+use cutover::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Entry, NodeLimits, Peer, Ticket};
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const PEER: Peer = Peer { node: NodeId(u8::MAX), incarnation: Incarnation(u64::MAX) };
-const SPEAKER: (u16, u32, u64) = (u16::MAX, u32::MAX, u64::MAX);
+const SPEAKER: (u16, u64, u64) = (u16::MAX, u64::MAX, u64::MAX);
 
 /// An entry with a ticket, whose numbers have the maximum length.
 fn entry(payload: ControlPlaneEntry) -> Entry<ControlPlaneEntry> {
@@ -63,7 +63,13 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::RecordWatermark { expected, reading: stated(&(SPEAKER, max, max, max, max)) },
         Transition::Complete { expected, evidence: stated(&(SPEAKER, max, max, max, true)) },
         Transition::Abort { expected },
-        Transition::Force { expected, prepared, operator, reason },
+        Transition::Force { expected, prepared, operator: operator.clone(), reason: reason.clone() },
+        Transition::Release {
+            expected,
+            how: Release::AcceptTarget { guarantee: Guarantee::Timed },
+            operator,
+            reason,
+        },
         Transition::Settle { migration: copy, proof: Settlement::Sealed(receipt) },
         Transition::Settle { migration: copy, proof: Settlement::Closed(prepared) },
         Transition::Settle { migration: copy, proof: Settlement::Dropped(dropped) },
@@ -71,7 +77,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::ForgetCopy { dropped },
         Transition::Delete { expected },
     ];
-    let partition = PartitionId(u32::MAX);
+    let partition = PartitionId(u64::MAX);
     let moved = transitions.into_iter().map(|transition| Command { partition, transition });
     let mut entries: Vec<_> = moved.map(ControlPlaneEntry::OwnershipTransition).collect();
     let changes = [

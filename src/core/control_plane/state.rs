@@ -4,9 +4,7 @@ use super::{
     ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition, PartitionName,
     Registered,
 };
-use crate::core::ids::{
-    Epoch, Halt, Index, Names, NodeId, PartitionId, Placement, Relabel, Revision,
-};
+use crate::core::ids::{Epoch, Halt, Index, Names, NodeId, PartitionId, Placement, Relabel, Revision};
 use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition, TransitionKind};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Machine;

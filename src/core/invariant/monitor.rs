@@ -97,8 +97,8 @@ impl Monitor {
     fn recovered(&self, record: Option<&PartitionRecord>, findings: &mut Findings) {
         let Some(record) = record else { return };
         let migrates = record.placed.is_some_and(|placed| placed.state.is_migrating());
-        let fresh = record.epoch > self.newest_epoch
-            && (!migrates || record.migration > self.newest_migration);
+        let fresh =
+            record.epoch > self.newest_epoch && (!migrates || record.migration > self.newest_migration);
         findings.demand(fresh, Id::EpochMonotone, || {
             (
                 format!("recovered: {record}"),

@@ -1,6 +1,5 @@
 //! The commands on a partition. Each is a compare-and-swap that is checked when it is applied.
 
-use super::Release;
 use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use crate::core::placement::Guarantee;
@@ -232,6 +231,20 @@ pub enum Settlement {
     Closed(Prepared),
     /// The source dropped its copy.
     Dropped(Dropped),
+}
+
+/// How a held migration goes on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Release {
+    /// The source owns the partition, and the migration begins again: what the target has is replaced.
+    Resume,
+    /// The source owns the partition, and the migration is over.
+    KeepSource,
+    /// The target owns the partition: its flip, or a forced move, was committed and lost.
+    AcceptTarget {
+        /// The guarantee of the target's store, as the operator reports it.
+        guarantee: Guarantee,
+    },
 }
 
 /// Why an operator's text is refused.

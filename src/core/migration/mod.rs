@@ -24,20 +24,21 @@ mod plan;
 mod record;
 mod recovery;
 mod refusal;
+mod release;
 mod store;
 mod table;
 mod text;
 mod transitions;
 
 pub use command::{
-    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Settlement, TextError, Transition,
-    TransitionKind,
+    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Release, Settlement, TextError,
+    Transition, TransitionKind,
 };
 pub use controller::Controller;
 pub use io::{Event, Output, Timer};
 pub use plan::{Plan, Policy, PolicyError, Step};
-pub use record::{CutoverFacts, Debt, OldCopy, PartitionRecord, Placed};
-pub use recovery::{EPOCH_LEAP, Held, MIGRATION_LEAP, Release};
+pub use record::{CutoverFacts, Debt, Held, OldCopy, PartitionRecord, Placed};
+pub use recovery::{EPOCH_LEAP, MIGRATION_LEAP};
 pub use refusal::{BackendFailure, MigrationError};
 pub use store::MigrationStore;
 pub use table::{Caps, PlacementTable};

@@ -1,9 +1,8 @@
 //! The record of a partition in the log.
 
-use super::Held;
 use crate::core::fence::{Body, Request};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
-use crate::core::placement::{Guarantee, PartitionState, Resolution};
+use crate::core::placement::{Guarantee, PartitionState, Phase, Resolution};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +79,17 @@ pub struct OldCopy {
     pub sealed_through: Option<Epoch>,
     /// Whether an operator has marked the copy as to be dropped.
     pub retiring: bool,
+}
+
+/// A migration that was in flight in a restored state. It waits for an operator.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// The id of the migration before the loss; the copy at the target has it.
+    pub migration: MigrationId,
+    /// The phase in which the migration was restored.
+    pub phase: Phase,
+    /// The epoch of its draining phase: no write at the source carried a later token, unless the migration was aborted.
+    pub draining: Epoch,
 }
 
 impl PartitionRecord {

@@ -10,43 +10,15 @@
 //!   acknowledged writes beyond its receipt. The table cannot know which, so the migration gets a fresh id and is *held*:
 //!   writes are refused and no controller acts, until an operator has looked at both stores and releases it (ADR 0030).
 
-use super::{
-    Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed, PlacementTable, transitions,
-};
-use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement};
-use crate::core::placement::{Guarantee, PartitionState, Phase};
-use serde::{Deserialize, Serialize};
+use super::{Held, PartitionRecord, PlacementTable};
+use crate::core::ids::{Epoch, MigrationId};
+use crate::core::placement::{PartitionState, Phase};
 
 /// By how much epochs leap in a recovery. A lost cluster gave out fewer than this many after the restored state.
 pub const EPOCH_LEAP: u64 = 1 << 32;
 
 /// By how much migration ids leap in a recovery. A lost cluster gave out fewer than this many after the restored state.
 pub const MIGRATION_LEAP: u64 = 1 << 32;
-
-/// A migration that was in flight in a restored state. It waits for an operator.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Held {
-    /// The id of the migration before the loss; the copy at the target has it.
-    pub migration: MigrationId,
-    /// The phase in which the migration was restored.
-    pub phase: Phase,
-    /// The epoch of its draining phase: no write at the source carried a later token, unless the migration was aborted.
-    pub draining: Epoch,
-}
-
-/// How a held migration goes on.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum Release {
-    /// The source owns the partition, and the migration begins again: what the target has is replaced.
-    Resume,
-    /// The source owns the partition, and the migration is over.
-    KeepSource,
-    /// The target owns the partition: its flip, or a forced move, was committed and lost.
-    AcceptTarget {
-        /// The guarantee of the target's store, as the operator reports it.
-        guarantee: Guarantee,
-    },
-}
 
 impl PlacementTable {
     /// The table for a cluster that continues from this state, after everything later was lost. `times` is 1, or more if
@@ -55,23 +27,18 @@ impl PlacementTable {
     pub fn recovered(mut self, times: u64) -> Self {
         let leap = |leap: u64| leap.saturating_mul(times.max(1));
         let (epoch, migration) = self.highest();
-        self.raise_floor(
-            Epoch(epoch.0.saturating_add(leap(EPOCH_LEAP))),
-            MigrationId(migration.0.saturating_add(leap(MIGRATION_LEAP))),
-        );
-        let mut next = self.next_migration();
+        let mut last = MigrationId(migration.0.saturating_add(leap(MIGRATION_LEAP)));
         for record in self.records.values_mut() {
-            if hold(record, next) {
-                next = next.next();
+            if hold(record, last.next()) {
+                last = last.next();
             }
             // A seal under the old id is refused by a source that has seen later ones.
             if let Some(debt) = record.placed.as_mut().and_then(|placed| placed.debt.as_mut()) {
-                debt.migration = next;
-                next = next.next();
+                last = last.next();
+                debt.migration = last;
             }
         }
-        let given = MigrationId(next.0.saturating_sub(1));
-        self.raise_floor(Epoch::ZERO, given);
+        self.raise_floor(Epoch(epoch.0.saturating_add(leap(EPOCH_LEAP))), last);
         self
     }
 
@@ -104,59 +71,4 @@ fn hold(record: &mut PartitionRecord, fresh: MigrationId) -> bool {
     placed.cutover = None;
     record.migration = fresh;
     true
-}
-
-/// Releases a held migration. Every outcome has an epoch of its own, so no token from before the loss is valid in it.
-pub(super) fn release(
-    record: &PartitionRecord,
-    expected: Expected,
-    how: Release,
-) -> Result<PartitionRecord, MigrationError> {
-    let placed = transitions::placed(record)?;
-    transitions::check_expected(record, expected)?;
-    let (Some(held), PartitionState::Migrating { from, to, .. }) = (placed.held, placed.state) else {
-        return Err(MigrationError::NotHeld { partition: record.partition });
-    };
-    let mut next = record.clone();
-    next.epoch = record.epoch.next();
-    let free = Placed { held: None, ..placed };
-    let copy = |placement: Placement, copy, sealed_through| OldCopy {
-        placement,
-        copy,
-        sealed_through,
-        retiring: false,
-    };
-    match how {
-        Release::Resume => {
-            let state = PartitionState::Migrating { from, to, phase: Phase::Draining };
-            next.placed = Some(Placed { state, ..free });
-        }
-        Release::KeepSource => {
-            next.placed = Some(Placed { state: PartitionState::Active(from), ..free });
-            next.leave(copy(to, held.migration, None));
-        }
-        Release::AcceptTarget { guarantee } => {
-            if let Some(Debt { placement, through, .. }) = placed.debt {
-                return Err(MigrationError::Unsettled { placement, through });
-            }
-            // Whether the source was sealed is lost too, so it is taken for unsealed until it says so.
-            let debt = Debt {
-                placement: from,
-                through: record.epoch,
-                migration: record.migration,
-                copy: placed.copy,
-                target: Incarnation(0),
-            };
-            next.placed = Some(Placed {
-                state: PartitionState::Active(to),
-                owned_since: held.draining.next(),
-                copy: held.migration,
-                guarantee,
-                debt: Some(debt),
-                ..free
-            });
-            next.leave(copy(from, placed.copy, Some(record.epoch)));
-        }
-    }
-    Ok(next)
 }

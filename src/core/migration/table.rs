@@ -4,7 +4,7 @@
 //! record when it is applied. A refused command changes nothing, by construction: a transition computes the new record
 //! from the old one, and only a success stores it.
 
-use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, recovery, transitions};
+use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, release, transitions};
 use crate::core::ids::{Epoch, Halt, MigrationId, PartitionId, Placement};
 use crate::enforce;
 use alloc::collections::BTreeMap;
@@ -193,7 +193,7 @@ impl PlacementTable {
             Transition::RetireCopy { placement, copy } => transitions::retire_copy(record, *placement, *copy),
             Transition::ForgetCopy { dropped } => transitions::forget_copy(record, dropped),
             Transition::Delete { expected } => transitions::delete(record, *expected),
-            Transition::Release { expected, how, .. } => recovery::release(record, *expected, *how),
+            Transition::Release { expected, how, .. } => release::release(record, *expected, *how),
         }?;
         Ok(Next { record: next, allocated: None })
     }
