@@ -40,6 +40,7 @@ crate::core::marks! {
         ProposalLost "a proposal with an unknown outcome",
         Retried "a retry answered from the session",
         SessionRefused "a request refused by its session",
+        CommitTold "a member told of a commit as it answers",
         Busy "a proposal refused, too much being uncommitted",
     }
 }
