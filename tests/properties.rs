@@ -54,6 +54,8 @@ mod recovery;
 mod relabel;
 #[path = "properties/run.rs"]
 mod run;
+#[path = "properties/senders.rs"]
+mod senders;
 #[path = "properties/some.rs"]
 mod some;
 #[path = "properties/statements.rs"]
