@@ -10,7 +10,7 @@ use crate::core::raft::{Body, Message, Peer};
 use crate::node::driver::View;
 
 /// Why a sender is not a member, if this node leads and the sender is in none of its configurations. Other
-/// nodes may know less than the sender (ADR 0021). The refusal of a leader that was replaced unnoticed is
+/// nodes may know less than the sender (ADR 0029). The refusal of a leader that was replaced unnoticed is
 /// harmless: the sender has streams to others.
 fn refusal_as_removed(view: View<'_>, from: Peer) -> Option<String> {
     let status = view.engine().status();
