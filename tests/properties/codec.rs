@@ -22,7 +22,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         .prop_map(|(migration, epoch)| Expected { migration: MigrationId(migration), epoch: Epoch(epoch) });
     let parts = (expected, some::statements(), any::<u16>(), some::guarantee(), operator(), reason());
     let transition =
-        (0_u8..18, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
+        (0_u8..19, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
             let placement = Placement(placement);
             let migration = expected.migration;
             match kind {
@@ -40,6 +40,7 @@ pub fn command() -> impl Strategy<Value = Command> {
                 11 => Transition::Settle { migration, proof: Settlement::Dropped(said.dropped) },
                 12 => Transition::RetireCopy { placement, copy: migration },
                 13 => Transition::ForgetCopy { dropped: said.dropped },
+                17 => Transition::WriteOff { placement, copy: migration, operator, reason },
                 14 => Transition::Release { expected, how: Release::Resume, operator, reason },
                 15 => Transition::Release { expected, how: Release::KeepSource, operator, reason },
                 16 => {

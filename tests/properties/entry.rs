@@ -64,6 +64,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::Complete { expected, evidence: stated(&(SPEAKER, max, max, max, true)) },
         Transition::Abort { expected },
         Transition::Force { expected, prepared, operator: operator.clone(), reason: reason.clone() },
+        Transition::WriteOff { placement, copy, operator: operator.clone(), reason: reason.clone() },
         Transition::Release {
             expected,
             how: Release::AcceptTarget { guarantee: Guarantee::Timed },

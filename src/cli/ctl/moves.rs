@@ -176,6 +176,24 @@ pub(super) enum What {
         /// Name or number of the partition
         partition: Named,
     },
+    /// Write a copy off at a store that is gone for good: its old copy, and the debt of a forced move away from it
+    #[command(
+        after_help = "A store that is written off must never come back with the data it had: it may acknowledge writes that \
+        are lost.\n\nExample:\n  cutover ctl write-off acme --at A --operator ann --reason 'rack 4 burned down'"
+    )]
+    WriteOff {
+        /// Name or number of the partition
+        partition: Named,
+        /// Placement that is gone
+        #[arg(long)]
+        at: At,
+        /// Name of the responsible operator, for the record
+        #[arg(long)]
+        operator: String,
+        /// Reason, for the record
+        #[arg(long)]
+        reason: String,
+    },
     /// Release a migration that is held since the cluster was restored or recovered
     #[command(
         group(clap::ArgGroup::new("how").required(true)),
@@ -280,6 +298,7 @@ impl What {
             | Self::Settle { partition, .. }
             | Self::Retire { partition, .. }
             | Self::Forget { partition, .. }
+            | Self::WriteOff { partition, .. }
             | Self::Release { partition, .. }
             | Self::Delete { partition } => &partition.0,
         }

@@ -99,6 +99,12 @@ impl What {
                 Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy) }
             }
             Self::Delete { .. } => Transition::Delete { expected },
+            Self::WriteOff { at, operator, reason, .. } => {
+                let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at.0);
+                let copy = old_copy(record, at.0).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
+                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                Transition::WriteOff { placement: at.0, copy, operator, reason }
+            }
             Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
                 let how = if resume {
                     Release::Resume

@@ -68,6 +68,7 @@ fn transition(command: &Command) -> Vec<&dyn Fact> {
         Transition::Force { expected: Expected { migration, epoch }, prepared, operator, reason } => {
             vec![migration, epoch, prepared, operator, reason]
         }
+        Transition::WriteOff { placement, copy, operator, reason } => vec![placement, copy, operator, reason],
         Transition::Release { expected, how, operator, reason } => {
             let [migration, epoch] = rests_on(expected);
             vec![migration, epoch, how, operator, reason]

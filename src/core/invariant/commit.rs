@@ -184,6 +184,10 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
         }
         Transition::Settle { migration, proof } => was.settles(*migration, proof),
         Transition::Begin { to, .. } => {
+            let late = |old: &OldCopy| old.placement == *to && old.late_before.is_some();
+            if record.is_some_and(|record| record.old_copies.iter().any(late)) {
+                return false;
+            }
             let elsewhere = was.owner().is_some_and(|from| from != *to);
             elsewhere && placed.is_some_and(|placed| placed.opened && !placed.state.is_migrating())
         }
@@ -195,6 +199,12 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
         }
         Transition::RecordWatermark { reading, .. } => was.lacks_watermark(reading),
         Transition::Complete { evidence, .. } => was.is_caught_up(evidence),
+        Transition::WriteOff { placement, copy, .. } => {
+            let left = record.is_some_and(|record| {
+                record.old_copies.iter().any(|old| (old.placement, old.copy) == (*placement, *copy))
+            });
+            left || placed.and_then(|placed| placed.debt).is_some_and(|debt| debt.placement == *placement)
+        }
         Transition::Release { .. } => placed.is_some_and(|placed| placed.held.is_some()),
         Transition::Abort { .. } => was.target().is_some() && !was.is_held(),
         Transition::Force { prepared, .. } => {

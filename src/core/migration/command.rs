@@ -122,6 +122,17 @@ pub enum Transition {
         /// The state of the record in which the transition is applied.
         expected: Expected,
     },
+    /// Removes an old copy, and the debt of its sink, without a statement: the sink is gone for good.
+    WriteOff {
+        /// The sink that is gone.
+        placement: Placement,
+        /// The migration or creation that made its copy.
+        copy: MigrationId,
+        /// The responsible operator.
+        operator: Operator,
+        /// The operator's reason.
+        reason: Reason,
+    },
     /// Releases a migration that is held after a recovery.
     Release {
         /// The state of the record in which the transition is applied.
@@ -164,6 +175,8 @@ pub enum TransitionKind {
     ForgetCopy,
     /// [`Transition::Delete`]
     Delete,
+    /// [`Transition::WriteOff`]
+    WriteOff,
     /// [`Transition::Release`]
     Release,
 }
@@ -186,6 +199,7 @@ impl Transition {
             Self::RetireCopy { .. } => TransitionKind::RetireCopy,
             Self::ForgetCopy { .. } => TransitionKind::ForgetCopy,
             Self::Delete { .. } => TransitionKind::Delete,
+            Self::WriteOff { .. } => TransitionKind::WriteOff,
             Self::Release { .. } => TransitionKind::Release,
         }
     }
@@ -205,9 +219,11 @@ impl Transition {
             | Self::Force { expected, .. }
             | Self::Delete { expected }
             | Self::Release { expected, .. } => Some(*expected),
-            Self::Create { .. } | Self::Settle { .. } | Self::RetireCopy { .. } | Self::ForgetCopy { .. } => {
-                None
-            }
+            Self::Create { .. }
+            | Self::Settle { .. }
+            | Self::RetireCopy { .. }
+            | Self::ForgetCopy { .. }
+            | Self::WriteOff { .. } => None,
         }
     }
 

@@ -19,16 +19,20 @@
 
 mod command;
 mod controller;
+mod copies;
+mod flight;
 mod io;
 mod plan;
 mod record;
 mod recovery;
 mod refusal;
+mod refused;
 mod release;
 mod store;
 mod table;
 mod text;
 mod transitions;
+mod waits;
 
 pub use command::{
     COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Release, Settlement, TextError,

@@ -79,6 +79,9 @@ pub struct OldCopy {
     pub sealed_through: Option<Epoch>,
     /// Whether an operator has marked the copy as to be dropped.
     pub retiring: bool,
+    /// Set if the sink cannot refuse writes, and nobody has waited for those under way: a write that was resolved before this
+    /// epoch may still take effect there. The sink gets no other copy before this one is dropped, after a wait.
+    pub late_before: Option<Epoch>,
 }
 
 /// A migration that was in flight in a restored state. It waits for an operator.

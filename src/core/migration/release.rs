@@ -2,7 +2,7 @@
 
 use super::{Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed, Release, transitions};
 use crate::core::ids::{Incarnation, Placement};
-use crate::core::placement::{PartitionState, Phase};
+use crate::core::placement::{Guarantee, PartitionState, Phase};
 
 /// Releases a held migration. Every outcome has an epoch of its own, so no token from before the loss is valid in it.
 pub(super) fn release(
@@ -23,6 +23,7 @@ pub(super) fn release(
         copy,
         sealed_through,
         retiring: false,
+        late_before: None,
     };
     match how {
         Release::Resume => {
@@ -53,7 +54,8 @@ pub(super) fn release(
                 debt: Some(debt),
                 ..free
             });
-            next.leave(copy(from, placed.copy, Some(record.epoch)));
+            let late_before = (placed.guarantee == Guarantee::Timed).then_some(next.epoch);
+            next.leave(OldCopy { late_before, ..copy(from, placed.copy, Some(record.epoch)) });
         }
     }
     Ok(next)

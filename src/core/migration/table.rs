@@ -4,7 +4,9 @@
 //! record when it is applied. A refused command changes nothing, by construction: a transition computes the new record
 //! from the old one, and only a success stores it.
 
-use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, release, transitions};
+use super::{
+    Command, MigrationError, PartitionRecord, Transition, TransitionKind, copies, release, transitions,
+};
 use crate::core::ids::{Epoch, Halt, MigrationId, PartitionId, Placement};
 use crate::enforce;
 use alloc::collections::BTreeMap;
@@ -127,10 +129,14 @@ impl PlacementTable {
             before.map(PartitionRecord::expected)
         );
         let kept = had.is_none_or(|placed| placed.debt.is_none()) || has.is_some_and(|p| p.debt.is_some());
+        let settles = matches!(
+            command.transition.kind(),
+            TransitionKind::Settle | TransitionKind::ForgetCopy | TransitionKind::WriteOff
+        );
         enforce!(
             *halt,
             "migration.debt-kept",
-            kept || command.transition.kind() == TransitionKind::Settle,
+            kept || settles,
             "{command} cleared the debt {:?}",
             had.and_then(|placed| placed.debt)
         );
@@ -189,10 +195,13 @@ impl PlacementTable {
             Transition::Complete { expected, evidence } => transitions::complete(record, *expected, evidence),
             Transition::Abort { expected } => transitions::abort(record, *expected),
             Transition::Force { expected, prepared, .. } => transitions::force(record, *expected, prepared),
-            Transition::Settle { migration, proof } => transitions::settle(record, *migration, proof),
-            Transition::RetireCopy { placement, copy } => transitions::retire_copy(record, *placement, *copy),
-            Transition::ForgetCopy { dropped } => transitions::forget_copy(record, dropped),
-            Transition::Delete { expected } => transitions::delete(record, *expected),
+            Transition::Settle { migration, proof } => copies::settle(record, *migration, proof),
+            Transition::RetireCopy { placement, copy } => copies::retire_copy(record, *placement, *copy),
+            Transition::ForgetCopy { dropped } => copies::forget_copy(record, dropped),
+            Transition::Delete { expected } => {
+                transitions::delete(record, *expected, self.caps.old_copies_per_partition)
+            }
+            Transition::WriteOff { placement, copy, .. } => copies::write_off(record, *placement, *copy),
             Transition::Release { expected, how, .. } => release::release(record, *expected, *how),
         }?;
         Ok(Next { record: next, allocated: None })

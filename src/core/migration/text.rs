@@ -89,6 +89,9 @@ fn command(command: &Command) -> String {
             format!("forget {} at {} {}", dropped.copy(), by.store, by.incarnation)
         }
         Transition::Delete { expected } => format!("delete {}", on(expected)),
+        Transition::WriteOff { placement, copy, operator, .. } => {
+            format!("write off {copy} at {placement} by {}", operator.as_ref())
+        }
         Transition::Release { expected, how, operator, .. } => {
             format!("release {} to {how} by {}", on(expected), operator.as_ref())
         }

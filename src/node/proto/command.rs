@@ -238,6 +238,12 @@ impl TryFrom<Wire> for Transition {
             },
             Wire::ForgetCopy(forget) => Self::ForgetCopy { dropped: forget.dropped.try_into()? },
             Wire::Delete(delete) => Self::Delete { expected: expected(delete.expected)? },
+            Wire::WriteOff(off) => Self::WriteOff {
+                placement: placement("placement", off.placement)?,
+                copy: MigrationId(off.copy),
+                operator: Operator::try_from(off.operator)?,
+                reason: Reason::try_from(off.reason)?,
+            },
             Wire::Release(release) => Self::Release {
                 expected: expected(release.expected)?,
                 how: how(release.how)?,
@@ -318,6 +324,12 @@ impl From<Transition> for Wire {
                 Self::ForgetCopy(v1::ForgetCopy { dropped: Some(dropped.into()) })
             }
             Transition::Delete { expected } => Self::Delete(v1::Delete { expected: some(expected) }),
+            Transition::WriteOff { placement, copy, operator, reason } => Self::WriteOff(v1::WriteOff {
+                placement: placement.0.into(),
+                copy: copy.0,
+                operator: operator.into(),
+                reason: reason.into(),
+            }),
             Transition::Release { expected, how, operator, reason } => Self::Release(v1::Release {
                 expected: some(expected),
                 how: Some(match how {

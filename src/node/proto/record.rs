@@ -122,6 +122,7 @@ impl From<&OldCopy> for v1::OldCopy {
             copy: old.copy.0,
             sealed_through: old.sealed_through.map(|epoch| epoch.0),
             retiring: old.retiring,
+            late_before: old.late_before.map(|epoch| epoch.0),
         }
     }
 }
@@ -136,6 +137,7 @@ impl TryFrom<&v1::Record> for PartitionRecord {
                 copy: MigrationId(old.copy),
                 sealed_through: old.sealed_through.map(Epoch),
                 retiring: old.retiring,
+                late_before: old.late_before.map(Epoch),
             })
         };
         Ok(Self {

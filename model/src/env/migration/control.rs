@@ -102,6 +102,7 @@ impl NextState<'_> {
             | Transition::EnterCutover { .. }
             | Transition::EnterTimedCutover { .. }
             | Transition::RecordWatermark { .. }
+            | Transition::WriteOff { .. }
             | Transition::RetireCopy { .. } => {}
         }
     }
@@ -128,6 +129,7 @@ impl NextState<'_> {
             && accepted
             && self.log.current() == Some(&record)
             && epoch == record.epoch
+            && record.draining_epoch().is_some()
         {
             feed(&mut self.monitor, &mut self.findings, &Fact::Waited(&record));
             self.mark(Mark::Waited);

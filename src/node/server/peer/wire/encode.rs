@@ -43,7 +43,13 @@ mod tests {
     fn longest() -> PartitionRecord {
         let (placement, copy, epoch) = (Placement(u16::MAX), MigrationId(u64::MAX), Epoch(u64::MAX));
         let target = Incarnation(u64::MAX);
-        let old = OldCopy { placement, copy, sealed_through: Some(epoch), retiring: true };
+        let old = OldCopy {
+            placement,
+            copy,
+            sealed_through: Some(epoch),
+            retiring: true,
+            late_before: Some(epoch),
+        };
         let placed = Placed {
             state: PartitionState::Migrating { from: placement, to: placement, phase: Phase::Cutover },
             owned_since: epoch,
