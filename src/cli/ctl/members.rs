@@ -38,12 +38,32 @@ pub(super) enum What {
     Promote {
         /// Number of the node
         node: u8,
+        #[command(flatten)]
+        force: Force,
     },
     /// Remove a voter or learner
     Remove {
         /// Number of the node
         node: u8,
+        #[command(flatten)]
+        force: Force,
     },
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Force {
+    /// Change the members even if no quorum of live voters may be left, for this reason
+    #[arg(long, value_name = "REASON", requires = "operator")]
+    even_so: Option<String>,
+    /// Name of the responsible operator, for the record
+    #[arg(long, value_name = "NAME", requires = "even_so")]
+    operator: Option<String>,
+}
+
+impl Force {
+    fn wire(self) -> Option<v1::Override> {
+        Some(v1::Override { operator: self.operator?, reason: self.even_so? })
+    }
 }
 
 const HEAD: [&str; 6] = ["NODE", "INCARNATION", "VOTER", "IDENTITY", "PEERS", "CLIENTS"];
@@ -71,33 +91,39 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
                 peer_address: peer.to_string(),
                 client_address: at.to_string(),
             };
-            change(client, Change::AddLearner(add)).await?;
+            change(client, Change::AddLearner(add), None).await?;
             if promote {
-                promoted(client, v1::MemberRef { node: node.into(), incarnation }).await?;
+                promoted(client, v1::MemberRef { node: node.into(), incarnation }, None).await?;
             }
         }
-        What::Promote { node } => promoted(client, find(client, node).await?).await?,
-        What::Remove { node } => change(client, Change::Remove(find(client, node).await?)).await?,
+        What::Promote { node, force } => promoted(client, find(client, node).await?, force.wire()).await?,
+        What::Remove { node, force } => {
+            change(client, Change::Remove(find(client, node).await?), force.wire()).await?;
+        }
     }
     list(client, out).await
 }
 
-async fn change(client: &Client, change: Change) -> Result<(), Failed> {
-    client.change_members(change).await.map(|_| ()).map_err(|error| failed(&error))
+async fn change(client: &Client, change: Change, even_so: Option<v1::Override>) -> Result<(), Failed> {
+    client.change_members_even_so(change, even_so).await.map(|_| ()).map_err(|error| failed(&error))
 }
 
 /// How often a promotion is retried, at intervals of 500 ms, while the learner has not caught up.
 const PROMOTION_RETRIES: u32 = 120;
 
 /// Promotes a learner, and waits until it has caught up or [`PROMOTION_RETRIES`] are used up.
-async fn promoted(client: &Client, member: v1::MemberRef) -> Result<(), Failed> {
+async fn promoted(
+    client: &Client,
+    member: v1::MemberRef,
+    even_so: Option<v1::Override>,
+) -> Result<(), Failed> {
     for waited in 0.. {
-        let error = match client.change_members(Change::Promote(member)).await {
+        let error = match client.change_members_even_so(Change::Promote(member), even_so.clone()).await {
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
         let not_yet = matches!(&error, ClientError::Refused { reason, .. }
-            if matches!(reason.as_str(), "NotCaughtUp" | "InProgress"));
+            if matches!(reason.as_str(), "NotCaughtUp" | "Silent" | "InProgress"));
         if !not_yet || waited >= PROMOTION_RETRIES {
             return Err(failed(&error));
         }

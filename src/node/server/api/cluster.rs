@@ -4,9 +4,10 @@ use super::deadline;
 use super::errors::{from_outcome, from_transfer, malformed};
 use super::response_stream::{Disconnected, ResponseStream};
 use crate::core::control_plane::{
-    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, FollowerStatus, MembershipChange,
+    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, FollowerStatus, MembershipChange, Override,
 };
 use crate::core::ids::{Incarnation, NodeId};
+use crate::core::migration::{Operator, Reason, TextError};
 use crate::core::raft::{Peer, Snapshot};
 use crate::node::driver::{RoleName, View};
 use crate::node::proto::{Malformed, v1};
@@ -25,13 +26,20 @@ fn peer(node: u32, incarnation: u64) -> Result<Peer, Malformed> {
     Ok(Peer { node: NodeId(u8::try_from(node).map_err(too_large)?), incarnation: Incarnation(incarnation) })
 }
 
-fn change(wire: v1::change_members_request::Change) -> Result<MembershipChange, Status> {
+fn even_so(wire: v1::Override) -> Result<Override, TextError> {
+    Ok(Override { operator: Operator::try_from(wire.operator)?, reason: Reason::try_from(wire.reason)? })
+}
+
+fn change(
+    wire: v1::change_members_request::Change,
+    even_so: Option<Override>,
+) -> Result<MembershipChange, Status> {
     use v1::change_members_request::Change;
     let bad = |error: &dyn core::fmt::Display| Status::invalid_argument(error.to_string());
     let named = |wire: v1::MemberRef| peer(wire.node, wire.incarnation).map_err(|error| malformed(&error));
     Ok(match wire {
-        Change::Promote(member) => MembershipChange::Promote { peer: named(member)? },
-        Change::Remove(member) => MembershipChange::Remove { peer: named(member)? },
+        Change::Promote(member) => MembershipChange::Promote { peer: named(member)?, even_so },
+        Change::Remove(member) => MembershipChange::Remove { peer: named(member)?, even_so },
         Change::AddLearner(add) => {
             let peer = peer(add.node, add.incarnation).map_err(|error| malformed(&error))?;
             let identity =
@@ -136,9 +144,10 @@ impl v1::cluster_server::Cluster for Service {
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
         self.allow(&request, "ChangeMembers")?;
         let limit = deadline::of(request.metadata());
-        let wanted =
-            request.into_inner().change.ok_or_else(|| Status::invalid_argument("change is missing"))?;
-        let change = change(wanted)?;
+        let v1::ChangeMembersRequest { change: wanted, even_so: forced } = request.into_inner();
+        let wanted = wanted.ok_or_else(|| Status::invalid_argument("change is missing"))?;
+        let forced = forced.map(even_so).transpose();
+        let change = change(wanted, forced.map_err(|error| malformed(&Malformed::Text(error)))?)?;
         let entry = ControlPlaneEntry::MembershipChange(change);
         let outcome = self.within(limit, true, self.handle.propose(entry, None)).await?;
         let (index, _) = from_outcome(outcome, self.hint())?;
