@@ -5,7 +5,7 @@ use super::hosts::{NodeMessage, Observation};
 use super::network::{Cluster, WIDE, first_life};
 use super::tell;
 use super::words::{argument, content, link, log_of, narrow, node, small};
-use cutover::core::ids::{ClusterId, Index, NodeId, Term};
+use cutover::core::ids::{HistoryId, Index, NodeId, Term};
 use cutover::core::raft::{
     Append, Body, Elections, HardState, Input, LogPosition, Message, NodeLimits, ProposalId, ReadId,
     SessionLimits, Timer,
@@ -134,6 +134,7 @@ impl ClusterScript {
                     reads_max: narrow(number("reads", 16)),
                     compact_after_entries: number("compact", u64::MAX),
                     keep_entries: number("keep", 0),
+                    term_leap_max: number("leap", 1 << 20),
                 };
                 let sessions = SessionLimits {
                     sessions_max: u16::from(small(number("sessions", 4))),
@@ -226,7 +227,8 @@ impl ClusterScript {
                 let entries = whole.from(prev.index.next(), u32::MAX).to_vec();
                 let body = Body::Append(Append { prev, entries, commit, round: 0 });
                 let (from, to) = (first_life(from), first_life(to));
-                self.cluster.deliver(Message { cluster: ClusterId(1), from, to, term, body });
+                let admitted = Index(given.number("admitted", Some(0)));
+                self.cluster.deliver(Message { history: HistoryId(1), from, to, admitted, term, body });
             }
             "cut" => {
                 let (from, to) = link(&given.word());

@@ -30,7 +30,7 @@ pub enum Flow {
 pub struct Progress {
     /// The member that the progress is about.
     pub peer: Peer,
-    /// The member's durable log matches the leader's up to this index. Within a term and an incarnation it never
+    /// The member's durable log matches the leader's up to this index. Within a term and an directory it never
     /// decreases.
     pub matched: Index,
     /// The index of the next entry to send, always above `matched`.

@@ -212,7 +212,7 @@ mod tests {
     /// go back in time.
     #[test]
     fn a_node_that_is_behind_waits_until_it_has_news() {
-        let mut state = ControlPlaneState::new(Caps::PRODUCTION, []);
+        let mut state = ControlPlaneState::new(crate::core::ids::ClusterId(1), Caps::PRODUCTION, []);
         let mut feed = Feed::new(&state, &Queues::default());
         create(&mut state, &mut feed, 3);
         let mut ahead = feed.watch(Revision(5), &state).unwrap();

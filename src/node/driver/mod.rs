@@ -43,4 +43,4 @@ pub use recorder::{FileRecorder, Recorder, RecorderError};
 pub use status::{RoleName, Status};
 pub use storage::Storage;
 pub use timers::Clock;
-pub use transport::{Inbox, Registry, Transport};
+pub use transport::{Inbox, Known, Registry, Transport};

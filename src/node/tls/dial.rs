@@ -1,7 +1,7 @@
 //! Opens connections to nodes, with or without TLS.
 
-use super::{Tls, TlsError};
-use crate::core::control_plane::Address;
+use super::{Tls, TlsError, subject_of};
+use crate::core::control_plane::{Address, ClusterVoterIdentity};
 use core::time::Duration;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
@@ -37,11 +37,19 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// Interval of HTTP/2 keepalives, and how long an answer may take before the connection is closed.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
-/// Opens a connection to an address.
+/// Whether a certificate with this subject may answer; if not, the reason. Not called without TLS.
+pub type Expected = Arc<dyn Fn(&ClusterVoterIdentity) -> Result<(), String> + Send + Sync>;
+
+/// Opens a connection to an address. A server whose certificate has another subject than the expected one is not spoken to:
+/// an address can be taken over by any process that holds a certificate of the same authority.
 ///
 /// # Errors
 /// [`DialError`]
-pub async fn channel(address: &Address, security: &Security) -> Result<Channel, DialError> {
+pub async fn channel(
+    address: &Address,
+    security: &Security,
+    expected: &Expected,
+) -> Result<Channel, DialError> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| DialError::Address(error.to_string()))?
         .connect_timeout(CONNECT)
@@ -52,8 +60,9 @@ pub async fn channel(address: &Address, security: &Security) -> Result<Channel, 
     let connected = match security {
         Security::Plain => endpoint.connect().await,
         Security::Mutual(tls) => {
-            let tls = Arc::clone(tls);
-            let connector = tower::service_fn(move |uri: Uri| secure(Arc::clone(&tls), uri));
+            let (tls, expected) = (Arc::clone(tls), Arc::clone(expected));
+            let connector =
+                tower::service_fn(move |uri: Uri| secure(Arc::clone(&tls), Arc::clone(&expected), uri));
             endpoint.connect_with_connector(connector).await
         }
     };
@@ -62,6 +71,7 @@ pub async fn channel(address: &Address, security: &Security) -> Result<Channel, 
 
 async fn secure(
     tls: Arc<Tls>,
+    expected: Expected,
     uri: Uri,
 ) -> Result<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>, std::io::Error> {
     let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or_default());
@@ -70,6 +80,10 @@ async fn secure(
     tcp.set_nodelay(true)?;
     let failed = |error: TlsError| std::io::Error::other(error.to_string());
     let stream = tls.connect(host, tcp).await.map_err(failed)?;
+    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let first = certificates.first().map(AsRef::as_ref).unwrap_or_default();
+    let subject = subject_of(first).map_err(|error| std::io::Error::other(error.to_string()))?;
+    expected(&subject).map_err(std::io::Error::other)?;
     Ok(TokioIo::new(stream))
 }
 

@@ -11,7 +11,7 @@
 mod dial;
 mod subject;
 
-pub use dial::{DialError, Security, channel};
+pub use dial::{DialError, Expected, Security, channel};
 pub use subject::{SubjectError, subject_of};
 
 use crate::core::control_plane::ClusterVoterIdentity;
