@@ -42,7 +42,11 @@ fn resolve(view: View<'_>, partition: &PartitionSelector) -> Option<v1::ResolveR
     let record = state.table().record(partition_of(state, partition)?)?;
     let name = state.directory().name(record.partition);
     let resolution = record.resolution(state.revision()).map(|found| v1::Resolution::of(&found, name));
-    Some(v1::ResolveResponse { resolution, record: Some(wire(state, record)) })
+    Some(v1::ResolveResponse { resolution, record: Some(wire(state, record)), history: history(view) })
+}
+
+fn history(view: View<'_>) -> u64 {
+    view.engine().status().history.0
 }
 
 fn list(view: View<'_>, after: Option<u32>, limit: usize) -> v1::ListResponse {
@@ -52,7 +56,7 @@ fn list(view: View<'_>, after: Option<u32>, limit: usize) -> v1::ListResponse {
         state.table().records().filter(after).take(limit + 1).map(|record| wire(state, record)).collect();
     let more = records.len() > limit;
     records.truncate(limit);
-    v1::ListResponse { records, revision: state.revision().0, more }
+    v1::ListResponse { records, revision: state.revision().0, more, history: history(view) }
 }
 
 #[tonic::async_trait]
@@ -85,10 +89,14 @@ impl v1::placements_server::Placements for Service {
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         self.allow(&request, "Watch")?;
         let limit = deadline::of(request.metadata()).min(Duration::from_secs(5));
-        let after = Revision(request.into_inner().after_revision);
-        if self.handle.status().leader.is_none() {
+        let v1::WatchRequest { after_revision, history } = request.into_inner();
+        let status = self.handle.status();
+        if status.leader.is_none() {
             return Err(without_leader());
         }
+        // A revision of another history says nothing here, and one that the leader's log does not reach is of none.
+        let is_known = history == status.history.0 && !(status.leads() && after_revision > status.last.0);
+        let after = if is_known { Revision(after_revision) } else { Revision::ZERO };
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
         let (stream, answers) = ResponseStream::new(AHEAD);
         tokio::spawn(forward(self.handle.clone(), feed, stream, self.timeouts.watch_idle));
@@ -142,14 +150,17 @@ async fn send_next(
     idle: Duration,
 ) -> Result<(), Over> {
     use v1::watch_response::What;
-    let send =
-        async |what| match tokio::time::timeout(idle, stream.send(v1::WatchResponse { what: Some(what) }))
-            .await
-        {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(Disconnected)) => Err(Over::Disconnected),
-            Err(_) => Err(Over::Idle),
-        };
+    let history = handle.status().history.0;
+    let send = async |what| match tokio::time::timeout(
+        idle,
+        stream.send(v1::WatchResponse { history, what: Some(what) }),
+    )
+    .await
+    {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Disconnected)) => Err(Over::Disconnected),
+        Err(_) => Err(Over::Idle),
+    };
     match tokio::time::timeout(PROGRESS, feed.recv()).await {
         Ok(Some(FeedItem::Changed(change))) => {
             let record = change.record.as_deref().map(named);
