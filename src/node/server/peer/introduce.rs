@@ -1,6 +1,6 @@
 //! Both ends of an introduction: a node's own account, and asking for it.
 
-use super::peer_server::PeerRule;
+use super::peer_rule::PeerRule;
 use super::wire::PROTOCOL;
 use crate::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, Registered};
 use crate::core::ids::{ClusterId, DirectoryId, HistoryId, NodeId};

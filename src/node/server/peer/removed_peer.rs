@@ -4,6 +4,7 @@
 //! This is not needed for safety: a node drops messages for another directory, and ignores pre-votes while
 //! it is in contact with a leader. The refusal tells the removed node and its operator why no peer answers.
 
+use super::peer_rule::full;
 use super::peer_server::PeerService;
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::{Body, Message, Peer};
@@ -25,11 +26,6 @@ fn refusal_as_removed(view: View<'_>, from: Peer) -> Option<String> {
         full(from),
         full(me)
     ))
-}
-
-/// Node and data directory. `Display` of [`Peer`] omits the first directory, that of tests.
-pub(super) fn full(peer: Peer) -> String {
-    format!("{}/{}", peer.node, peer.directory)
 }
 
 impl PeerService {
