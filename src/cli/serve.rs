@@ -8,9 +8,9 @@ use crate::core::raft::{Config, Durable};
 use crate::node::driver::{Engine, Environment, FileRecorder, Handle, Recorder, Stopped, Transport};
 use crate::node::server::{
     Certificates, GrpcIntroducer, GrpcTransport, Introducer, LargeMessages, Listener, Parts, PeerAddresses,
-    PeerService, RemovalNotice, Running, Streams, start,
+    PeerService, RemovalNotice, Running, Runs, Streams, start,
 };
-use crate::node::store::{Store, StoreError};
+use crate::node::store::{Store, StoreError, draw_id};
 use crate::node::tls::{Security, Tls};
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
@@ -139,9 +139,10 @@ fn engine(
     }
     let engine =
         ReplicatedControlPlane::start(raft, durable).map_err(|error| Failed::new(exit::DATA, error))?;
+    let run = draw_id().map_err(|error| store_failed(&error))?;
     let (own, security) = (config.endpoints.peer.clone(), config.security.clone());
     let transport =
-        GrpcTransport::new(own, security, config.rule.clone(), addresses.clone(), removal.clone());
+        GrpcTransport::new(run, own, security, config.rule.clone(), addresses.clone(), removal.clone());
     Ok((Box::new(engine), Box::new(transport)))
 }
 
@@ -195,6 +196,8 @@ async fn serve(
             rule: config.rule,
             addresses,
             streams: Streams::default(),
+            runs: Runs::default(),
+            removal: removal.clone(),
             large: LargeMessages::default(),
         };
         tokio::spawn(run_peers(peers, config.security.clone(), config.limits, service, stopping.clone()));

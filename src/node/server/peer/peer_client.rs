@@ -39,6 +39,8 @@ struct Lane {
 
 /// Sends messages to peers over gRPC, with one stream for each peer.
 pub struct GrpcTransport {
+    /// The number that this process drew when it started.
+    run: u64,
     /// The address of this node's peer port, which peers learn from the hello.
     own: Option<Address>,
     security: Security,
@@ -53,6 +55,7 @@ impl GrpcTransport {
     /// A transport without open streams. The first message to a peer opens its stream.
     #[must_use]
     pub fn new(
+        run: u64,
         own: Option<Address>,
         security: Security,
         rule: PeerRule,
@@ -60,7 +63,7 @@ impl GrpcTransport {
         removal: RemovalNotice,
     ) -> Self {
         let (registry, lanes) = (Registry::default(), BTreeMap::new());
-        Self { own, security, rule, addresses, removal, registry, lanes }
+        Self { run, own, security, rule, addresses, removal, registry, lanes }
     }
 
     fn address(&self, node: NodeId) -> Option<Address> {
@@ -72,7 +75,7 @@ impl GrpcTransport {
 
     fn lane(&mut self, message: &Message<ControlPlaneEntry>) -> Option<&Lane> {
         let Message { from, to, history, .. } = *message;
-        let hello = Hello { from, to, cluster: self.registry.cluster, history };
+        let hello = Hello { from, to, cluster: self.registry.cluster, history, run: self.run };
         let target = Target { address: self.address(to.node)?, hello };
         if self.lanes.get(&to.node).is_none_or(|lane| lane.target != target) {
             let (queue, messages) = mpsc::channel(QUEUE);
