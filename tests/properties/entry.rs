@@ -2,7 +2,7 @@
 
 use super::{cases, codec};
 use cutover::core::control_plane::{
-    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName,
+    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName,
 };
 use cutover::core::fence::{Dropped, Prepared, SealReceipt};
 use cutover::core::ids::{
@@ -44,6 +44,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
     let operator = Operator::try_from("o".repeat(64)).expect("as long as it may be");
     let reason = Reason::try_from("ä".repeat(128)).expect("as long as it may be");
     assert!(Operator::try_from("o".repeat(65)).is_err() && Reason::try_from("r".repeat(257)).is_err());
+    let even_so = Some(Override { operator: operator.clone(), reason: reason.clone() });
     let most = usize::try_from(ClusterVoterIdentity::BYTES_MAX).unwrap();
     let subject = format!("CN={}", "n".repeat(most - 3));
     let identity = ClusterVoterIdentity::from_certificate_subject(&subject).expect("as long as it may be");
@@ -83,8 +84,8 @@ fn longest() -> Vec<ControlPlaneEntry> {
     let mut entries: Vec<_> = moved.map(ControlPlaneEntry::OwnershipTransition).collect();
     let changes = [
         MembershipChange::Admit { peer: PEER, identity, endpoints },
-        MembershipChange::Promote { peer: PEER },
-        MembershipChange::Remove { peer: PEER },
+        MembershipChange::Promote { peer: PEER, even_so: even_so.clone() },
+        MembershipChange::Remove { peer: PEER, even_so },
     ];
     entries.extend(changes.map(ControlPlaneEntry::MembershipChange));
     entries.push(ControlPlaneEntry::CreatePartition { name, placement, guarantee: Guarantee::Timed });
@@ -129,8 +130,8 @@ fn any_entry() -> impl Strategy<Value = ControlPlaneEntry> {
                     ClusterVoterIdentity::from_certificate_subject(&subject).expect("it is escaped");
                 MembershipChange::Admit { peer, identity, endpoints }
             }
-            1 => MembershipChange::Promote { peer },
-            _ => MembershipChange::Remove { peer },
+            1 => MembershipChange::Promote { peer, even_so: None },
+            _ => MembershipChange::Remove { peer, even_so: None },
         });
     prop_oneof![
         4 => codec::command().prop_map(ControlPlaneEntry::OwnershipTransition),

@@ -204,9 +204,9 @@ impl Run {
                 MembershipChange::Admit { peer, identity: identity(peer), endpoints: Endpoints::NONE }
             }
             Proposed::Promote(which) => {
-                MembershipChange::Promote { peer: self.learner(*which).unwrap_or(peer(which)) }
+                MembershipChange::Promote { peer: self.learner(*which).unwrap_or(peer(which)), even_so: None }
             }
-            Proposed::Remove(which) => MembershipChange::Remove { peer: peer(which) },
+            Proposed::Remove(which) => MembershipChange::Remove { peer: peer(which), even_so: None },
         };
         Content::Payload { ticket: None, payload: ControlPlaneEntry::MembershipChange(change) }
     }

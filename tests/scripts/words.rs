@@ -2,9 +2,9 @@
 
 use super::arguments::{Arguments, placement};
 use super::network::{first_life, identity};
-use cutover::core::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange};
+use cutover::core::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange, Override};
 use cutover::core::ids::{DirectoryId, Index, NodeId, PartitionId, Serial, SessionId, Term};
-use cutover::core::migration::{Command, Transition};
+use cutover::core::migration::{Command, Operator, Reason, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Configuration, Content, Entry, Log, LogPosition, Payload, Peer, Ticket};
 
@@ -29,13 +29,17 @@ pub fn content(given: &mut Arguments<'_>) -> Content<ControlPlaneEntry> {
         serial: Serial(given.number("serial", None)),
         acknowledged_through: Serial(given.number("acknowledged", Some(0))),
     });
+    let even_so = given.maybe("even-so").map(|reason| Override {
+        operator: Operator::try_from("ops".to_owned()).unwrap(),
+        reason: Reason::try_from(reason).unwrap(),
+    });
     let change = if let Some(text) = given.maybe("admit") {
         let peer = peer(&text);
         Some(MembershipChange::Admit { peer, identity: identity(peer), endpoints: Endpoints::NONE })
     } else if let Some(text) = given.maybe("promote") {
-        Some(MembershipChange::Promote { peer: peer(&text) })
+        Some(MembershipChange::Promote { peer: peer(&text), even_so })
     } else {
-        given.maybe("remove").map(|text| MembershipChange::Remove { peer: peer(&text) })
+        given.maybe("remove").map(|text| MembershipChange::Remove { peer: peer(&text), even_so })
     };
     let payload = match change {
         Some(change) => ControlPlaneEntry::MembershipChange(change),

@@ -1,7 +1,7 @@
 //! Scopes `regress/…`: small ones, each with the participants that a fixed bug needs and no other scope has. The traces of
 //! these bugs are in `traces/regress/`.
 
-use super::consensus::{NODES, WITHOUT_HEARTBEATS};
+use super::consensus::{NODES, STABLE, WITHOUT_HEARTBEATS};
 use super::migration::{BASE, SEALED};
 use super::migration_timed::{PLAIN, TIMED_TIGHT};
 use crate::env::consensus::{self, ConsensusBounds, MembershipRequest};
@@ -45,6 +45,37 @@ pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
             },
         )
         .reaching([Core::Compacted.text(), Core::SnapshotSent.text(), Core::SnapshotInstalled.text()])
+        .regress(),
+        Scope::new(
+            "regress/no-live-quorum",
+            "a voter is removed while another does not answer",
+            ConsensusBounds {
+                timeouts: 1,
+                writes: 0,
+                entries: 2,
+                changes: 1,
+                membership_requests: &[MembershipRequest::Remove(2), MembershipRequest::Remove(3)],
+                limits: STABLE,
+                ..WITHOUT_HEARTBEATS
+            },
+        )
+        .reaching([Core::ChangeWithoutQuorum.text(), consensus::Mark::ChangeCommitted.text()])
+        .regress(),
+        Scope::new(
+            "regress/silent-learner",
+            "a learner that has caught up and does not answer any more",
+            ConsensusBounds {
+                founders: 1,
+                joiners: 1,
+                timeouts: 1,
+                writes: 0,
+                changes: 2,
+                membership_requests: &[MembershipRequest::Admit(2), MembershipRequest::Promote(2)],
+                limits: STABLE,
+                ..WITHOUT_HEARTBEATS
+            },
+        )
+        .reaching([Core::Promoted.text(), Core::ChangeWithoutQuorum.text(), Core::NotCaughtUp.text()])
         .regress(),
         Scope::new(
             "regress/silent-member",

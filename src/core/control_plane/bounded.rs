@@ -1,7 +1,7 @@
 //! A compile-time check that log entries are bounded: they consist of ids, numbers, statements of sinks, and
 //! texts with a length limit. A byte buffer anywhere inside an entry does not compile.
 
-use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName};
+use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName};
 use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, Index, MigrationId, NodeId, PartitionId, Placement, Term};
 use crate::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
@@ -50,7 +50,13 @@ const _: for<'e> fn(&'e ControlPlaneEntry) -> Vec<&'e dyn Fact> = |entry| match 
 fn member(change: &MembershipChange) -> Vec<&dyn Fact> {
     match change {
         MembershipChange::Admit { peer, identity, endpoints } => vec![peer, identity, endpoints],
-        MembershipChange::Promote { peer } | MembershipChange::Remove { peer } => vec![peer],
+        MembershipChange::Promote { peer, even_so } | MembershipChange::Remove { peer, even_so } => {
+            let mut facts: Vec<&dyn Fact> = vec![peer];
+            if let Some(Override { operator, reason }) = even_so {
+                facts.extend([operator as &dyn Fact, reason]);
+            }
+            facts
+        }
     }
 }
 

@@ -155,7 +155,7 @@ impl Machine for ControlPlaneState {
                 self.directory.put_node(peer.node, Registered { identity, endpoints });
                 Answer::Noted
             }
-            ControlPlaneEntry::MembershipChange(MembershipChange::Remove { peer }) => {
+            ControlPlaneEntry::MembershipChange(MembershipChange::Remove { peer, .. }) => {
                 self.directory.remove_node(peer.node);
                 Answer::Noted
             }
