@@ -19,6 +19,8 @@
 
 #[path = "cluster/alone.rs"]
 mod alone;
+#[path = "cluster/certificates.rs"]
+mod certificates;
 #[path = "cluster/certs.rs"]
 mod certs;
 #[path = "cluster/clocks.rs"]
@@ -31,6 +33,8 @@ mod garbage;
 mod harness;
 #[path = "cluster/kills.rs"]
 mod kills;
+#[path = "cluster/limits.rs"]
+mod limits;
 #[path = "cluster/load.rs"]
 mod load;
 #[path = "cluster/lost.rs"]

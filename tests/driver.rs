@@ -82,7 +82,15 @@ struct Node {
     wire: Wire,
 }
 
+/// No timer fires by itself during a test.
+const QUIET: Timing =
+    Timing { heartbeat_ms: 900_000, election_timeout_ms_min: 3_600_000, election_timeout_ms_max: 7_200_000 };
+
 fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
+    timed(voters, storage, queues, QUIET)
+}
+
+fn timed<S: Storage>(voters: u8, storage: S, queues: Queues, timing: Timing) -> Node {
     let identity = |node: u8| -> Registered {
         cutover::core::control_plane::ClusterVoterIdentity::from_certificate_subject(&format!("CN=n{node}"))
             .unwrap()
@@ -95,10 +103,6 @@ fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
     let environment =
         Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), ..environment() };
     let wire = Wire::default();
-    // No timer fires by itself during a test.
-    let hour = 3_600_000;
-    let timing =
-        Timing { heartbeat_ms: hour / 4, election_timeout_ms_min: hour, election_timeout_ms_max: 2 * hour };
     let driver = DriverConfig { timing, queues };
     let (handle, inbox, task) = start(driver, Box::new(engine), storage, wire.clone(), environment);
     Node { handle, inbox, task, wire }
@@ -279,8 +283,8 @@ async fn who_does_not_lead_says_so() {
     let refused = Failure::Refused(ControlPlaneError::NotLeader { leader: None });
     assert_eq!(node.handle.propose(create(1), None).await, Err(refused));
     assert!(matches!(node.handle.read(|_| ()).await, Err(Failure::Refused(_))));
-    assert_eq!(node.handle.inspect(|view| view.state().revision()).await, Ok(Revision::ZERO));
-    node.handle.stop().await;
+    assert_eq!(node.handle.latest().map(|view| view.state().revision()), Ok(Revision::ZERO));
+    node.handle.stop();
     assert_eq!(node.task.await.unwrap(), Stopped::Requested);
 }
 
@@ -311,8 +315,8 @@ async fn a_watcher_has_no_gap() {
         assert_eq!(change.revision, *expected);
     }
     let mut late = node.handle.watch(at[0]).await.unwrap();
-    let Some(FeedItem::Resync { records, revision }) = late.recv().await else { panic!("no resync") };
-    assert_eq!((records.len(), revision), (6, seen));
+    let Some(FeedItem::Resync { state, revision }) = late.recv().await else { panic!("no resync") };
+    assert_eq!((state.table().partitions(), revision), (6, seen));
 }
 
 /// Concurrent reads share one confirmation, and each sees everything that was acknowledged before it.
@@ -322,10 +326,68 @@ async fn a_read_sees_what_was_acknowledged() {
     until("it leads", || node.handle.status().commit.0 >= 2).await;
     for partition in 1..=50 {
         node.handle.propose(create(partition), None).await.unwrap();
-        let known = move |view: cutover::node::driver::View<'_>| {
+        let known = move |view: &cutover::node::driver::View| {
             view.state().table().record(PartitionId(partition)).is_some()
         };
         let (one, two) = tokio::join!(node.handle.read(known), node.handle.read(known));
         assert_eq!((one, two), (Ok(true), Ok(true)), "partition {partition}");
+    }
+}
+
+/// A write that neither ends nor fails: the node leaves, so that neither its leadership nor its clients wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_stops_the_node() {
+    let (disk, writes, answer) = asked();
+    let timing = Timing { heartbeat_ms: 10, election_timeout_ms_min: 50, election_timeout_ms_max: 100 };
+    let node = timed(1, disk, Queues::default(), timing);
+    for _ in 0..2 {
+        until("a write", || writes.try_recv().is_ok()).await;
+        answer.send(Ok(())).unwrap();
+    }
+    until("it leads", || node.handle.status().commit.0 >= 2).await;
+    let handle = node.handle.clone();
+    let write = tokio::spawn(async move { handle.propose(create(1), None).await });
+    until("the write is on its way", || writes.try_recv().is_ok()).await;
+    assert_eq!(write.await.unwrap(), Err(Failure::Indeterminate));
+    assert_eq!(node.task.await.unwrap(), Stopped::Disk("no write has ended for 300ms".to_owned()));
+    assert_eq!(node.handle.propose(create(2), None).await, Err(Failure::Stopping));
+    drop(answer);
+}
+
+/// What is queued for the disk is written before the node ends; a disk that hangs does not keep it from ending, nor
+/// does a full queue of requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_stopped_writes_what_waits() {
+    for hangs in [false, true] {
+        let (disk, writes, answer) = asked();
+        let queues = Queues { requests: 1, batches: 2, ..Queues::default() };
+        let timing = if hangs { Timing { election_timeout_ms_max: 400, ..QUIET } } else { QUIET };
+        let node = timed(1, disk, queues, timing);
+        for _ in 0..2 {
+            until("a write", || writes.try_recv().is_ok()).await;
+            answer.send(Ok(())).unwrap();
+        }
+        until("it leads", || node.handle.status().commit.0 >= 2).await;
+        let propose = |partition| {
+            let handle = node.handle.clone();
+            tokio::spawn(async move { handle.propose(create(partition), None).await })
+        };
+        let _first = propose(1);
+        until("the first is on its way", || writes.try_recv().is_ok()).await;
+        let _second = propose(2);
+        until("the second is in the log", || node.handle.status().last.0 >= 4).await;
+        let _third = propose(3);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(node.handle.propose(create(4), None).await, Err(Failure::Busy { what: "requests" }));
+        node.handle.stop();
+        if hangs {
+            let stopped = node.task.await.unwrap();
+            assert_eq!(stopped, Stopped::Disk("no write has ended for 1.2s".to_owned()));
+            continue;
+        }
+        answer.send(Ok(())).unwrap();
+        until("the second is written as well", || writes.try_recv().is_ok()).await;
+        answer.send(Ok(())).unwrap();
+        assert_eq!(node.task.await.unwrap(), Stopped::Requested);
     }
 }

@@ -16,11 +16,40 @@ pub trait Dial: Debug + Send + Sync + 'static {
 }
 
 #[cfg(not(madsim))]
-impl Dial for crate::node::tls::Security {
-    fn channel(&self, address: Address) -> Dialing {
-        let security = self.clone();
-        Box::pin(async move {
-            crate::node::tls::channel(&address, &security).await.map_err(|error| error.to_string())
-        })
+pub use tcp::Dialer;
+
+#[cfg(not(madsim))]
+mod tcp {
+    use super::{Dial, Dialing};
+    use crate::core::control_plane::{Address, Subjects};
+    use crate::node::tls::{Security, Tls, channel, channel_to};
+    use std::sync::Arc;
+
+    /// Connections over TCP. With certificates, only a node is spoken to: another holder of a certificate of the
+    /// authority could answer with records that it made up.
+    #[derive(Clone, Debug)]
+    pub enum Dialer {
+        /// Without TLS: whoever answers is taken for a node.
+        Plain,
+        /// With mutual TLS.
+        Mutual {
+            /// This process's certificate, and the authority that signed those of the nodes.
+            tls: Arc<Tls>,
+            /// The subjects of the nodes' certificates.
+            nodes: Subjects,
+        },
+    }
+
+    impl Dial for Dialer {
+        fn channel(&self, address: Address) -> Dialing {
+            let dialer = self.clone();
+            Box::pin(async move {
+                let opened = match dialer {
+                    Self::Plain => channel(&address, &Security::Plain).await,
+                    Self::Mutual { tls, nodes } => channel_to(&address, &Security::Mutual(tls), &nodes).await,
+                };
+                opened.map_err(|error| error.to_string())
+            })
+        }
     }
 }

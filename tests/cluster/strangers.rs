@@ -2,7 +2,7 @@
 
 use super::certs::{Authority, Files};
 use super::harness::{Ran, cutoverd, until};
-use super::made::{Cluster, address, options, security};
+use super::made::{Cluster, NODES, address, dialer, options, security};
 use cutover::client::ClientError;
 use cutover::node::proto::v1::{PeerFrame, PeerHello, peer_client::PeerClient};
 use cutover::node::server::PEER_PROTOCOL;
@@ -10,12 +10,12 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 fn ctl(cluster: &Cluster, files: &Files, words: &[&str]) -> Ran {
-    let Files { ca, cert, key } = files;
+    let Files { ca, cert, key, .. } = files;
     let mut all = vec!["ctl".to_owned(), "-e".to_owned(), cluster.nodes[0].client.to_string()];
     for (name, path) in [("--ca", ca), ("--cert", cert), ("--key", key)] {
         all.extend([name.to_owned(), path.display().to_string()]);
     }
-    all.extend(["--deadline", "2"].map(str::to_owned));
+    all.extend(["--nodes", NODES, "--deadline", "2"].map(str::to_owned));
     all.extend(words.iter().map(|word| (*word).to_owned()));
     cutoverd(&all)
 }
@@ -107,8 +107,7 @@ fn a_cluster_does_not_take_part_in_another() {
     two.nodes[0].hears(&found);
     for cluster in [&one, &two] {
         let own = vec![address(cluster.nodes[0].client)];
-        let dial = std::sync::Arc::new(security(None));
-        let client = cutover::client::Client::new(own, dial, options(10)).unwrap();
+        let client = cutover::client::Client::new(own, dialer(None), options(10)).unwrap();
         let members = cluster.run(client.members()).unwrap();
         assert_eq!(members.members[0].client_address, cluster.nodes[0].client.to_string());
         cluster.ctl(&["create", "acme", "--at", "A"]).ok();

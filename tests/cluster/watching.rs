@@ -83,7 +83,7 @@ fn watchers_have_no_gap_across_nodes_that_die() {
             // Each watcher begins at another node.
             let mut addresses = cluster.addresses();
             addresses.rotate_left(at);
-            let dial = Arc::new(cutover::node::tls::Security::Plain);
+            let dial = super::made::dialer(None);
             let client = Client::new(addresses, dial, options(5)).unwrap();
             let (seen, gate) = (Arc::new(Mutex::new(Seen::default())), Arc::new(GateTable::default()));
             let (told, admits) = (Arc::clone(&seen), Arc::clone(&gate));

@@ -15,13 +15,14 @@
 //! Every command is a compare-and-swap on the migration's id and the epoch, checked when it is applied, so it does not
 //! matter which controller sends it, how late, or how often.
 //!
-//! May import: `core::ids`, `core::fence`, `core::placement`.
+//! May import: `core::ids`, `core::map`, `core::fence`, `core::placement`.
 
 mod command;
 mod controller;
 mod io;
 mod plan;
 mod record;
+mod records;
 mod refusal;
 mod store;
 mod table;

@@ -1,12 +1,14 @@
 //! Opens connections to nodes, with or without TLS.
 
-use super::{Tls, TlsError};
-use crate::core::control_plane::Address;
+use super::recheck::{Recheck, Rechecked};
+use super::{OtherEnd, Tls, TlsError, subject_of};
+use crate::core::control_plane::{Address, Subjects};
 use core::time::Duration;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 /// How connections are protected.
@@ -37,11 +39,32 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// Interval of HTTP/2 keepalives, and how long an answer may take before the connection is closed.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
-/// Opens a connection to an address.
+/// Opens a connection to an address, to any holder of a certificate of the authority for that host.
 ///
 /// # Errors
 /// [`DialError`]
 pub async fn channel(address: &Address, security: &Security) -> Result<Channel, DialError> {
+    open(address, security, None).await
+}
+
+/// Opens a connection to an address, if the certificate there has one of these subjects. Without TLS nobody has one,
+/// and whoever answers is taken.
+///
+/// # Errors
+/// [`DialError`]
+pub async fn channel_to(
+    address: &Address,
+    security: &Security,
+    subjects: &Subjects,
+) -> Result<Channel, DialError> {
+    open(address, security, Some(subjects)).await
+}
+
+async fn open(
+    address: &Address,
+    security: &Security,
+    subjects: Option<&Subjects>,
+) -> Result<Channel, DialError> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| DialError::Address(error.to_string()))?
         .connect_timeout(CONNECT)
@@ -52,8 +75,9 @@ pub async fn channel(address: &Address, security: &Security) -> Result<Channel, 
     let connected = match security {
         Security::Plain => endpoint.connect().await,
         Security::Mutual(tls) => {
-            let tls = Arc::clone(tls);
-            let connector = tower::service_fn(move |uri: Uri| secure(Arc::clone(&tls), uri));
+            let (tls, subjects) = (Arc::clone(tls), subjects.cloned());
+            let connector =
+                tower::service_fn(move |uri: Uri| secure(Arc::clone(&tls), uri, subjects.clone()));
             endpoint.connect_with_connector(connector).await
         }
     };
@@ -63,14 +87,26 @@ pub async fn channel(address: &Address, security: &Security) -> Result<Channel, 
 async fn secure(
     tls: Arc<Tls>,
     uri: Uri,
-) -> Result<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>, std::io::Error> {
+    subjects: Option<Subjects>,
+) -> Result<TokioIo<Rechecked<TlsStream<TcpStream>>>, std::io::Error> {
     let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or_default());
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let tcp = TcpStream::connect((bare, port)).await?;
     tcp.set_nodelay(true)?;
     let failed = |error: TlsError| std::io::Error::other(error.to_string());
-    let stream = tls.connect(host, tcp).await.map_err(failed)?;
-    Ok(TokioIo::new(stream))
+    let (name, stream) = tls.connect(host, tcp).await.map_err(failed)?;
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+    if let Some(subjects) = subjects {
+        let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
+        let found = subject_of(first).map_err(std::io::Error::other)?;
+        if !subjects.contain(&found) {
+            return Err(std::io::Error::other(format!(
+                "the certificate there is of {found}, expected one of {subjects}"
+            )));
+        }
+    }
+    let recheck = Recheck::new(tls, OtherEnd::Server(chain, name));
+    Ok(TokioIo::new(Rechecked { stream, recheck }))
 }
 
 /// The message of an error followed by those of its sources, without repetitions.

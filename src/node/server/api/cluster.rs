@@ -1,17 +1,19 @@
 //! The gRPC service `Cluster`: status, membership, leadership transfer, backup.
 
 use super::deadline;
-use super::errors::{from_outcome, from_transfer, malformed};
+use super::errors::{from_failure, from_outcome, from_transfer, malformed};
 use super::response_stream::{Disconnected, ResponseStream};
 use crate::core::control_plane::{
     Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, FollowerStatus, MembershipChange,
 };
 use crate::core::ids::{Incarnation, NodeId};
 use crate::core::raft::{Peer, Snapshot};
-use crate::node::driver::{RoleName, View};
+use crate::node::driver::{Failure, RoleName, View};
 use crate::node::proto::{Malformed, v1};
 use crate::node::server::Service;
+use crate::node::store::backup;
 use metrics::counter;
+use std::sync::Arc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -19,6 +21,8 @@ use tonic::{Request, Response, Status};
 const CHUNK: usize = 64 << 10;
 /// Messages of a backup that are buffered until the caller reads them.
 const CHUNKS: usize = 2;
+/// Backups that are open at the same time; each holds its file in memory until it is read.
+pub(super) const BACKUPS: usize = 16;
 
 fn peer(node: u32, incarnation: u64) -> Result<Peer, Malformed> {
     let too_large = |_| Malformed::TooLarge { field: "node", found: node.into(), max: u8::MAX.into() };
@@ -46,7 +50,7 @@ fn change(wire: v1::change_members_request::Change) -> Result<MembershipChange, 
     })
 }
 
-fn members(view: View<'_>) -> v1::MembersResponse {
+fn members(view: &View) -> v1::MembersResponse {
     let directory = view.state().directory();
     let member = |(peer, voter): (Peer, bool)| {
         let registered = directory.node(peer.node);
@@ -60,7 +64,7 @@ fn members(view: View<'_>) -> v1::MembersResponse {
             client_address: text(registered.and_then(|known| known.endpoints.client.as_ref())),
         }
     };
-    let index = view.engine().status().commit.0;
+    let index = view.status().commit.0;
     v1::MembersResponse { members: view.members().map(member).collect(), index }
 }
 
@@ -74,9 +78,9 @@ const fn role(role: RoleName) -> v1::Role {
 }
 
 impl Service {
-    fn status_of(&self, view: View<'_>) -> v1::StatusResponse {
-        let (engine, status) = (view.engine(), view.engine().status());
-        let (me, configuration, table) = (status.config.me, engine.configuration(), view.state().table());
+    fn status_of(&self, view: &View) -> v1::StatusResponse {
+        let status = view.status();
+        let (me, configuration, table) = (status.config.me, view.configuration(), view.state().table());
         // A node with an empty disk has no configuration yet. A node in contact with a leader is a member
         // again.
         let removed = !configuration.members().is_empty() && !configuration.is_member(me);
@@ -85,8 +89,10 @@ impl Service {
         } else {
             self.removal.get().filter(|_| status.leader.is_none())
         };
-        let follower =
-            |other: FollowerStatus| v1::Follower { node: other.peer.node.0.into(), matched: other.matched.0 };
+        let follower = |other: &FollowerStatus| v1::Follower {
+            node: other.peer.node.0.into(),
+            matched: other.matched.0,
+        };
         v1::StatusResponse {
             cluster: status.config.cluster.0,
             node: me.node.0.into(),
@@ -100,11 +106,11 @@ impl Service {
             durable_index: status.durable.0,
             snapshot_index: status.snapshot.0,
             revision: status.revision.0,
-            partitions: u32::try_from(table.records().count()).unwrap_or(u32::MAX),
+            partitions: table.partitions(),
             migrations_in_flight: table.migrations_in_flight(),
             outside: outside.unwrap_or_default(),
-            sessions: u32::try_from(engine.applied().sessions().ids().count()).unwrap_or(u32::MAX),
-            followers: engine.followers().into_iter().map(follower).collect(),
+            sessions: u32::try_from(view.sessions()).unwrap_or(u32::MAX),
+            followers: view.followers().iter().map(follower).collect(),
         }
     }
 }
@@ -116,9 +122,8 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::StatusRequest>,
     ) -> Result<Response<v1::StatusResponse>, Status> {
         self.allow(&request, "Status")?;
-        let (limit, service) = (deadline::of(request.metadata()), self.clone());
-        let look = self.handle.inspect(move |view| service.status_of(view));
-        Ok(Response::new(self.within(limit, false, look).await?))
+        let view = self.handle.latest().map_err(|failure| from_failure(&failure, self.hint()))?;
+        Ok(Response::new(self.status_of(&view)))
     }
 
     async fn members(
@@ -166,17 +171,20 @@ impl v1::cluster_server::Cluster for Service {
     ) -> Result<Response<Self::BackupStream>, Status> {
         self.allow(&request, "Backup")?;
         let limit = deadline::of(request.metadata());
-        let taken = self.handle.read(|view| {
-            let cluster = view.engine().status().config.cluster;
-            Snapshot::of(view.engine().applied()).map(|snapshot| (cluster, snapshot))
+        let permit = Arc::clone(&self.backups).try_acquire_owned();
+        let permit = permit.map_err(|_| from_failure(&Failure::Busy { what: "backups" }, self.hint()))?;
+        let cluster = self.handle.status().config.cluster;
+        let applied = self.within(limit, false, self.handle.read_applied()).await?;
+        let failed = |error: &dyn core::fmt::Display| Status::internal(error.to_string());
+        let encoded = tokio::task::spawn_blocking(move || {
+            let snapshot = Snapshot::of(&applied).map_err(|error| error.to_string())?;
+            backup::encode(cluster, &snapshot).map_err(|error| error.to_string())
         });
-        let (cluster, snapshot) =
-            self.within(limit, false, taken).await?.map_err(|error| Status::internal(error.to_string()))?;
-        let file = crate::node::store::backup::encode(cluster, &snapshot)
-            .map_err(|error| Status::internal(error.to_string()))?;
+        let file = encoded.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         let (stream, answers) = ResponseStream::new(CHUNKS);
         let limit = self.timeouts.backup;
         tokio::spawn(async move {
+            let _permit = permit;
             let all = async {
                 for chunk in file.chunks(CHUNK) {
                     stream.send(v1::BackupChunk { data: chunk.to_vec() }).await?;

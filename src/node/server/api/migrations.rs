@@ -1,7 +1,7 @@
 //! The gRPC service `Migrations`: transitions of a partition, and the plan of a migration.
 
 use super::deadline;
-use super::errors::{from_outcome, from_plan, malformed};
+use super::errors::{from_failure, from_outcome, from_plan, malformed};
 use super::placements::partition_of;
 use crate::core::control_plane::{Answer, ControlPlaneEntry, OwnershipTransition};
 use crate::core::ids::PartitionId;
@@ -19,12 +19,11 @@ impl Service {
         if let PartitionSelector::Id(id) = asked {
             return Ok(id);
         }
-        let (here, fresh) = (asked.clone(), asked.clone());
-        let known = self.handle.inspect(move |view| partition_of(view.state(), &here));
-        if let Some(id) = self.within(limit, false, known).await? {
+        let latest = self.handle.latest().map_err(|failure| from_failure(&failure, self.hint()))?;
+        if let Some(id) = partition_of(latest.state(), &asked) {
             return Ok(id);
         }
-        let read = self.handle.read(move |view| partition_of(view.state(), &fresh));
+        let read = self.handle.read(|view| partition_of(view.state(), &asked));
         let found = self.within(limit, false, read).await?;
         found.ok_or_else(|| Status::not_found(format!("there is no partition {asked}")))
     }

@@ -1,12 +1,12 @@
 //! The server end of the streams between nodes: which messages of which senders are delivered.
 
 use super::wire::{self, FRAME_BYTES, Join, Joined, LargeMessages, MESSAGE_BYTES_MAX, VOTE_BYTES_MAX};
-use crate::core::control_plane::{Address, ClusterVoterIdentity};
+use crate::core::control_plane::{Address, ClusterVoterIdentity, Subjects};
 use crate::core::ids::NodeId;
 use crate::core::raft::Config;
 use crate::node::driver::{Handle, Inbox, Registry};
 use crate::node::proto::v1;
-use crate::node::server::api::access::{Caller, Identify, Subjects};
+use crate::node::server::api::access::{Caller, Identify};
 use crate::node::server::log_limiter::LogLimiter;
 use metrics::counter;
 use std::collections::BTreeMap;
@@ -188,7 +188,7 @@ impl PeerService {
             if message.from.node != node {
                 return Err(refuse(format!("{node} sent a message whose sender is {}", message.from.node)));
             }
-            if let Some(why) = self.removed(&message).await {
+            if let Some(why) = self.removed(&message) {
                 return Err(refuse_as(Status::failed_precondition(why)));
             }
             if access == PeerAccess::All || message.body.is_election_message() {

@@ -1,0 +1,123 @@
+//! The records of the table, and which of them are migrating.
+
+use super::PartitionRecord;
+use crate::core::ids::{PartitionId, Placement};
+use crate::core::map::PersistentMap;
+use crate::core::placement::PartitionState;
+use core::cmp::Ordering;
+use core::hash::{Hash, Hasher};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The records by partition. Compared, hashed and stored as the map of records alone: the index follows from it.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Records {
+    all: PersistentMap<PartitionId, PartitionRecord>,
+    /// Source and target of each migration in flight, so that counting them costs nothing for partitions at rest.
+    migrating: PersistentMap<PartitionId, (Placement, Placement)>,
+}
+
+impl Records {
+    pub(super) fn get(&self, partition: PartitionId) -> Option<&PartitionRecord> {
+        self.all.get(&partition)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &PartitionRecord> {
+        self.all.values()
+    }
+
+    /// The records of the partitions above this one, by partition.
+    pub(super) fn after(&self, partition: Option<PartitionId>) -> impl Iterator<Item = &PartitionRecord> {
+        self.all.values_after(partition)
+    }
+
+    /// Source and target of each migration in flight.
+    pub(super) fn migrating(&self) -> impl Iterator<Item = (Placement, Placement)> {
+        self.migrating.values().copied()
+    }
+
+    pub(super) fn insert(&mut self, partition: PartitionId, record: PartitionRecord) {
+        match migrating(&record) {
+            Some(between) => self.migrating.insert(partition, between),
+            None => {
+                self.migrating.remove(&partition);
+            }
+        }
+        self.all.insert(partition, record);
+    }
+
+    pub(super) fn remove(&mut self, partition: PartitionId) {
+        self.all.remove(&partition);
+        self.migrating.remove(&partition);
+    }
+
+    /// Changes every record.
+    pub(super) fn change_all(&mut self, mut change: impl FnMut(&mut PartitionRecord)) {
+        let records = self.all.values().cloned().map(|mut record| {
+            change(&mut record);
+            record
+        });
+        *self = records.collect();
+    }
+}
+
+impl FromIterator<PartitionRecord> for Records {
+    fn from_iter<I: IntoIterator<Item = PartitionRecord>>(records: I) -> Self {
+        let mut made = Self::default();
+        for record in records {
+            made.insert(record.partition, record);
+        }
+        made
+    }
+}
+
+fn migrating(record: &PartitionRecord) -> Option<(Placement, Placement)> {
+    match record.placed?.state {
+        PartitionState::Migrating { from, to, .. } => Some((from, to)),
+        PartitionState::Active(_) => None,
+    }
+}
+
+impl PartialEq for Records {
+    fn eq(&self, other: &Self) -> bool {
+        self.all == other.all
+    }
+}
+
+impl Eq for Records {}
+
+impl PartialOrd for Records {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Records {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.all.cmp(&other.all)
+    }
+}
+
+impl Hash for Records {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.all.hash(hasher);
+    }
+}
+
+impl Serialize for Records {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.all.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Records {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let all = PersistentMap::<PartitionId, PartitionRecord>::deserialize(deserializer)?;
+        let moving = all.iter().filter_map(|(partition, record)| Some((*partition, migrating(record)?)));
+        let migrating = moving.collect();
+        Ok(Self { all, migrating })
+    }
+}
