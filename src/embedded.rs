@@ -38,7 +38,7 @@ use crate::core::control_plane::{
     AloneError, Answer, ClusterVoterIdentity, ControlPlaneEntry, Founder, IdentityError,
     SingleNodeControlPlane, epoch_of,
 };
-use crate::core::ids::{ClusterId, Epoch, Incarnation, NodeId, PartitionId, Revision, SessionId};
+use crate::core::ids::{ClusterId, DirectoryId, Epoch, HistoryId, NodeId, PartitionId, Revision, SessionId};
 use crate::core::migration::{
     BackendFailure, Caps, Command, MigrationError, MigrationStore, PartitionRecord,
 };
@@ -46,7 +46,7 @@ use crate::core::raft::{Config, Durable, NodeLimits, Outcome, Peer, SessionLimit
 use crate::node::driver::{
     self, DriverConfig, Environment, Failure, FeedItem, Handle, Queues, Stopped, Storage, Timing, View,
 };
-use crate::node::store::{Store, StoreError, StoreIdentity};
+use crate::node::store::{Store, StoreError, StoreIdentity, draw_id};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use std::future::Future;
@@ -61,12 +61,8 @@ pub struct Options {
     /// Whether to found a new control plane in a directory that is empty or missing. If false, [`open`]
     /// returns an error, since the missing data may have been lost.
     pub create: bool,
-    /// Cluster id. [`open`] refuses a directory that belongs to another cluster, node or incarnation.
-    pub cluster: ClusterId,
-    /// Id of the node within the cluster, from 1.
+    /// Id of the node within the cluster, from 1. [`open`] refuses a directory that belongs to another node.
     pub node: NodeId,
-    /// Incarnation of the node: 1, and one more each time its directory was lost.
-    pub incarnation: Incarnation,
     /// Identity of the node in the log, as a certificate subject such as `CN=node-1`. `None`:
     /// `CN=node-<node>`.
     pub identity: Option<String>,
@@ -80,9 +76,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             create: false,
-            cluster: ClusterId(1),
             node: NodeId(1),
-            incarnation: Incarnation(1),
             identity: None,
             limits: NodeLimits::PRODUCTION,
             queues: Queues::default(),
@@ -91,17 +85,23 @@ impl Default for Options {
 }
 
 impl Options {
-    fn config(&self) -> Config {
-        let me = Peer { node: self.node, incarnation: self.incarnation };
-        Config { cluster: self.cluster, me, limits: self.limits }
+    fn config(&self, directory: DirectoryId) -> Config {
+        Config { me: Peer { node: self.node, directory }, limits: self.limits }
     }
 
-    fn founding(&self) -> Result<Durable<ControlPlaneEntry>, OpenError> {
+    /// A new cluster, with the identity of its data directory.
+    fn founding(&self) -> Result<(StoreIdentity, Durable<ControlPlaneEntry>), OpenError> {
         let named = self.identity.clone().unwrap_or_else(|| format!("CN=node-{}", self.node.0));
-        let identity = ClusterVoterIdentity::from_certificate_subject(&named)?;
-        let voters = vec![(self.config().me, identity.into())];
-        let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
-        Ok(founder.disk()?)
+        let subject = ClusterVoterIdentity::from_certificate_subject(&named)?;
+        let identity = StoreIdentity { node: self.node, directory: DirectoryId(draw_id()?) };
+        let founder = Founder {
+            cluster: ClusterId(draw_id()?),
+            history: HistoryId(draw_id()?),
+            voters: vec![(self.config(identity.directory).me, subject.into())],
+            caps: Caps::PRODUCTION,
+            sessions: SessionLimits::PRODUCTION,
+        };
+        Ok((identity, founder.disk()?))
     }
 }
 
@@ -145,16 +145,14 @@ pub struct Embedded {
 /// # Errors
 /// [`OpenError`]. A directory that is open, in this process or another, is refused.
 pub fn open(directory: &Path, options: &Options) -> Result<Embedded, OpenError> {
-    let config = options.config();
-    let Config { cluster, me, .. } = config;
-    let identity = StoreIdentity { cluster, node: me.node, incarnation: me.incarnation };
-    let (store, durable) = match Store::open(directory, &identity) {
+    let (store, durable) = match Store::open(directory, options.node) {
         Err(StoreError::Missing { .. }) if options.create => {
-            let durable = options.founding()?;
+            let (identity, durable) = options.founding()?;
             (Store::create(directory, &identity, &durable)?, durable)
         }
         opened => opened?,
     };
+    let config = options.config(store.identity().directory);
     start(config, options.queues, store, durable)
 }
 

@@ -13,7 +13,7 @@
 use cutover::core::control_plane::{
     ControlPlaneEntry, ControlPlaneError, Founder, Registered, ReplicatedControlPlane,
 };
-use cutover::core::ids::{ClusterId, Incarnation, NodeId, PartitionId, Placement, Revision};
+use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, NodeId, PartitionId, Placement, Revision};
 use cutover::core::migration::{Caps, Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
@@ -72,7 +72,7 @@ impl Transport for Wire {
 }
 
 const fn peer(node: u8) -> Peer {
-    Peer { node: NodeId(node), incarnation: Incarnation(1) }
+    Peer { node: NodeId(node), directory: DirectoryId(1) }
 }
 
 struct Node {
@@ -97,8 +97,14 @@ fn timed<S: Storage>(voters: u8, storage: S, queues: Queues, timing: Timing) -> 
             .into()
     };
     let voters = (1..=voters).map(|node| (peer(node), identity(node))).collect();
-    let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
-    let config = Config { cluster: ClusterId(1), me: peer(1), limits: NodeLimits::PRODUCTION };
+    let founder = Founder {
+        cluster: ClusterId(1),
+        history: HistoryId(1),
+        voters,
+        caps: Caps::PRODUCTION,
+        sessions: SessionLimits::PRODUCTION,
+    };
+    let config = Config { me: peer(1), limits: NodeLimits::PRODUCTION };
     let engine = ReplicatedControlPlane::start(config, founder.disk().unwrap()).unwrap();
     let environment =
         Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), ..environment() };
@@ -141,7 +147,14 @@ async fn a_vote_leaves_when_it_is_durable() {
     let last = LogPosition { term: cutover::core::ids::Term(9), index: cutover::core::ids::Index(9) };
     let body = Body::RequestVote { last, transfer: false };
     let term = cutover::core::ids::Term(9);
-    node.inbox.deliver(Message { cluster: ClusterId(1), from: peer(2), to: peer(1), term, body });
+    node.inbox.deliver(Message {
+        history: HistoryId(1),
+        from: peer(2),
+        to: peer(1),
+        admitted: cutover::core::ids::Index::ZERO,
+        term,
+        body,
+    });
     until("the vote is on its way to the disk", || writes.try_recv().is_ok()).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(node.wire.0.lock().unwrap().is_empty(), "it left before it was durable");
@@ -158,9 +171,10 @@ async fn entries_leave_beside_the_own_write() {
     let (disk, writes, answer) = asked();
     let node = node(3, disk, Queues::default());
     let say = |from, term, body| Message {
-        cluster: ClusterId(1),
+        history: HistoryId(1),
         from: peer(from),
         to: peer(1),
+        admitted: cutover::core::ids::Index::ZERO,
         term: cutover::core::ids::Term(term),
         body,
     };

@@ -9,13 +9,13 @@ use cutover::core::control_plane::{
     Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, Endpoints, MembershipChange,
     PartitionName, ReplicatedControlPlane,
 };
-use cutover::core::ids::{Incarnation, Index, NodeId, PartitionId, Placement, Revision, Serial, SessionId};
+use cutover::core::ids::{DirectoryId, Index, NodeId, PartitionId, Placement, Revision, Serial, SessionId};
 use cutover::core::migration::MigrationStore;
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Config, Effect, NodeLimits, Outcome, Peer, Ticket};
 use cutover::embedded::{Embedded, Options, open};
 use cutover::node::driver::{Failure, FeedItem};
-use cutover::node::store::{Store, StoreIdentity};
+use cutover::node::store::Store;
 use std::path::Path;
 
 /// A snapshot after a few entries, so that a short run has one.
@@ -110,7 +110,7 @@ fn it_admits_nobody() {
     let plane = open(&directory.path().join("plane"), &options()).unwrap();
     let identity =
         cutover::core::control_plane::ClusterVoterIdentity::from_certificate_subject("CN=n2").unwrap();
-    let peer = Peer { node: NodeId(2), incarnation: Incarnation(1) };
+    let peer = Peer { node: NodeId(2), directory: DirectoryId(1) };
     let admit = MembershipChange::Admit { peer, identity, endpoints: Endpoints::NONE };
     let refused = plane.propose(ControlPlaneEntry::MembershipChange(admit), None);
     assert_eq!(refused, Err(Failure::Refused(ControlPlaneError::RunsAlone)));
@@ -127,9 +127,9 @@ fn a_node_of_a_cluster_goes_on_with_its_directory() {
     let state = plane.read(|view| view.state().clone()).unwrap();
     plane.close().unwrap();
 
-    let Options { cluster, node, incarnation, limits, .. } = options();
-    let (store, disk) = Store::open(&path, &StoreIdentity { cluster, node, incarnation }).unwrap();
-    let config = Config { cluster, me: Peer { node, incarnation }, limits };
+    let Options { node, limits, .. } = options();
+    let (store, disk) = Store::open(&path, node).unwrap();
+    let config = Config { me: Peer { node, directory: store.identity().directory }, limits };
     let mut engine = ReplicatedControlPlane::start(config, disk).unwrap();
     assert!(engine.is_unelected_sole_voter());
     engine.fire(cutover::core::raft::Timer::Election);

@@ -52,6 +52,8 @@ mod reach;
 mod relabel;
 #[path = "properties/run.rs"]
 mod run;
+#[path = "properties/senders.rs"]
+mod senders;
 #[path = "properties/some.rs"]
 mod some;
 #[path = "properties/statements.rs"]

@@ -9,7 +9,7 @@ use cutover::core::control_plane::{
     SingleNodeControlPlane,
 };
 use cutover::core::ids::{
-    ClusterId, Epoch, Incarnation, Index, NodeId, PartitionId, Placement, Serial, SessionId, Term,
+    ClusterId, DirectoryId, Epoch, HistoryId, Index, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
 use cutover::core::migration::{Caps, Command, Transition};
 use cutover::core::placement::Guarantee;
@@ -19,11 +19,11 @@ use cutover::core::raft::{
 };
 
 fn peer(node: u8) -> Peer {
-    Peer { node: NodeId(node), incarnation: Incarnation(1) }
+    Peer { node: NodeId(node), directory: DirectoryId(1) }
 }
 
 fn config(node: u8) -> Config {
-    Config { cluster: ClusterId(1), me: peer(node), limits: NodeLimits::PRODUCTION }
+    Config { me: peer(node), limits: NodeLimits::PRODUCTION }
 }
 
 fn identity(node: u8) -> ClusterVoterIdentity {
@@ -32,7 +32,13 @@ fn identity(node: u8) -> ClusterVoterIdentity {
 
 fn founder(voters: u8) -> Founder {
     let voters = (1..=voters).map(|node| (peer(node), identity(node).into())).collect();
-    Founder { voters, caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION }
+    Founder {
+        cluster: ClusterId(1),
+        history: HistoryId(1),
+        voters,
+        caps: Caps::PRODUCTION,
+        sessions: SessionLimits::PRODUCTION,
+    }
 }
 
 fn create(partition: u32) -> ControlPlaneEntry {

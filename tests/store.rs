@@ -9,7 +9,7 @@
 )]
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "files are what it is about")]
 
-use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::core::ids::{DirectoryId, NodeId};
 use cutover::node::store::StoreIdentity;
 
 #[path = "store/batches.rs"]
@@ -46,5 +46,4 @@ mod site;
 mod values;
 
 /// The owner of the stores in these tests.
-const ME: StoreIdentity =
-    StoreIdentity { cluster: ClusterId(7), node: NodeId(1), incarnation: Incarnation(1) };
+const ME: StoreIdentity = StoreIdentity { node: NodeId(1), directory: DirectoryId(1) };

@@ -45,7 +45,7 @@ impl Cluster {
         for node in 0..3 {
             let base = 17_101 + node * 10;
             let config = format!(
-                "cluster = 1\nnode = {}\ndata = {:?}\n[listen]\npeer = \"127.0.0.1:{base}\"\nclient = \"127.0.0.1:{}\"\n\
+                "node = {}\ndata = {:?}\n[listen]\npeer = \"127.0.0.1:{base}\"\nclient = \"127.0.0.1:{}\"\n\
                  [timing]\nheartbeat_ms = {HEARTBEAT_MS}\nelection_timeout_ms_min = {ELECTION_MS}\n\
                  election_timeout_ms_max = {}\n",
                 node + 1,
@@ -73,17 +73,14 @@ impl Cluster {
         for node in 1..3_u32 {
             let at = usize::try_from(node).expect("small");
             let base = 17_101 + at * 10;
-            let member = v1::MemberRef { node: node + 1, incarnation: 1 };
-            let add = v1::AddLearner {
-                node: member.node,
-                incarnation: 1,
-                identity: format!("CN=node-{}", member.node),
-                peer_address: format!("127.0.0.1:{base}"),
-                client_address: address(at).to_string(),
-            };
-            while self.production.change_members(Change::AddLearner(add.clone())).await.is_err() {
+            let add = v1::AddLearner { peer_address: format!("127.0.0.1:{base}") };
+            let member = loop {
+                let added = self.production.change_members(Change::AddLearner(add.clone())).await;
+                if let Some(member) = added.ok().and_then(|answer| answer.member) {
+                    break member;
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+            };
             while self.production.change_members(Change::Promote(member)).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -105,8 +102,10 @@ impl Cluster {
 impl Target for Cluster {
     fn client(&mut self) -> Pin<Box<dyn Future<Output = Box<dyn Client>> + '_>> {
         Box::pin(async {
-            let channel =
-                channel(&address(self.leader().await), &Security::Plain).await.expect("a connection");
+            let anybody: cutover::node::tls::Expected = Arc::new(|_| Ok(()));
+            let channel = channel(&address(self.leader().await), &Security::Plain, &anybody)
+                .await
+                .expect("a connection");
             Box::new(Direct(channel)) as Box<dyn Client>
         })
     }

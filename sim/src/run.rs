@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::workload::{History, Operator, Users, machine};
 use core::time::Duration;
 use cutover::core::control_plane::{ControlPlaneState, Founder};
-use cutover::core::ids::{Incarnation, Index, NodeId};
+use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::invariant::{Id, history};
 use cutover::core::migration::Caps;
 use cutover::core::raft::Peer;
@@ -26,7 +26,7 @@ const FOUNDED: Index = Index(1);
 
 fn founder(options: &Options) -> Founder {
     let voters = (1..=options.nodes).filter_map(|node| {
-        let peer = Peer { node: NodeId(node), incarnation: Incarnation(1) };
+        let peer = Peer { node: NodeId(node), directory: DirectoryId(1) };
         Some((peer, registered(node)?))
     });
     let caps = Caps {
@@ -35,7 +35,13 @@ fn founder(options: &Options) -> Founder {
         old_copies_per_partition: 3,
         ..Caps::PRODUCTION
     };
-    Founder { voters: voters.collect(), caps, sessions: options.sessions() }
+    Founder {
+        cluster: ClusterId(1),
+        history: HistoryId(1),
+        voters: voters.collect(),
+        caps,
+        sessions: options.sessions(),
+    }
 }
 
 /// Runs a seed's options on the current runtime. `lowering`: record each node's calls and replay the recordings.
@@ -43,7 +49,7 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     let options = Arc::new(options);
     let founder = Arc::new(founder(&options));
     let members = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
-    let table = Table::new(ControlPlaneState::new(founder.caps, members), FOUNDED);
+    let table = Table::new(ControlPlaneState::new(founder.cluster, founder.caps, members), FOUNDED);
     let judge = Arc::new(Mutex::new(Judge::new(event_log.clone(), FOUNDED, table, lowering)));
     let network = Network::new(options.seed, options.link.clone(), event_log.clone());
     let (ended, reports) = mpsc::unbounded_channel();

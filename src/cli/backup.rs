@@ -32,8 +32,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(wrong)?;
     std::fs::rename(&part, &args.to).map_err(wrong)?;
     println!(
-        "saved {} through index {} in {path}, {} bytes",
-        backup.cluster,
+        "saved history {} through index {} in {path}, {} bytes",
+        backup.snapshot.history,
         backup.snapshot.last.index,
         bytes.len()
     );

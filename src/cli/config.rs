@@ -1,14 +1,13 @@
 //! A node's configuration: one TOML file. An unknown key is an error.
 
 use crate::core::control_plane::{
-    Address, ClusterVoterIdentity, Endpoints, IdentityError, Subjects, SubjectsError,
+    Address, ClusterVoterIdentity, Endpoints, IdentityError, Registered, Subjects, SubjectsError,
 };
-use crate::core::ids::{ClusterId, Incarnation, NodeId};
+use crate::core::ids::{DirectoryId, NodeId};
 use crate::core::migration::{Policy, PolicyError};
 use crate::core::raft::{Config, NodeLimits, Peer};
 use crate::node::driver::{DriverConfig, Queues, Timing, TimingError};
 use crate::node::server::{Access, PeerRule, PortLimits, Role};
-use crate::node::store::StoreIdentity;
 use crate::node::tls::{Security, Tls, TlsError, TlsFiles};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -70,6 +69,14 @@ pub enum ConfigError {
         /// The address of the port.
         address: SocketAddr,
     },
+    /// A key that is not set by hand any more.
+    #[error(
+        "{key}: remove this key; the identities of the cluster and of the data directory are drawn when they are made"
+    )]
+    Gone {
+        /// The key in the file.
+        key: &'static str,
+    },
     /// A number is out of its range.
     #[error("{what} is {found}, expected {expected}")]
     Range {
@@ -85,10 +92,10 @@ pub enum ConfigError {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    cluster: u64,
     node: u8,
-    #[serde(default = "one")]
-    incarnation: u64,
+    /// Keys of earlier versions, so that the message can say what became of them.
+    cluster: Option<serde::de::IgnoredAny>,
+    incarnation: Option<serde::de::IgnoredAny>,
     data: PathBuf,
     identity: Option<String>,
     #[serde(default)]
@@ -108,10 +115,6 @@ struct File {
     policy: PolicySection,
     #[serde(default)]
     log: LogSection,
-}
-
-const fn one() -> u64 {
-    1
 }
 
 #[derive(Debug, Deserialize)]
@@ -182,8 +185,10 @@ impl Default for LogSection {
 /// A node's configuration, read from its file and validated.
 #[derive(Debug)]
 pub struct NodeConfig {
-    /// Cluster id, own node id and incarnation, and the limits of the Raft node.
-    pub raft: Config,
+    /// The node's number.
+    pub node: NodeId,
+    /// The limits of the Raft node.
+    pub limits_of_log: NodeLimits,
     /// The subject of the node's certificate. Without TLS: `identity` from the file, or `CN=node-<n>`.
     pub identity: ClusterVoterIdentity,
     /// The node's data directory; relative paths start at the working directory.
@@ -247,7 +252,6 @@ impl NodeConfig {
             }
             None => Endpoints { peer: file.listen.peer.and_then(own), client: own(file.listen.client) },
         };
-        let me = Peer { node: NodeId(file.node), incarnation: Incarnation(file.incarnation) };
         let LogSection { compact_after_entries, keep_entries } = file.log;
         let limits = NodeLimits { compact_after_entries, keep_entries, ..NodeLimits::PRODUCTION };
         let PolicySection { blocked_budget_ms, write_effect_ms_max } = file.policy;
@@ -255,7 +259,8 @@ impl NodeConfig {
         policy.validate()?;
         file.timing.validate()?;
         Ok(Self {
-            raft: Config { cluster: ClusterId(file.cluster), me, limits },
+            node: NodeId(file.node),
+            limits_of_log: limits,
             identity,
             data: file.data,
             peer: file.listen.peer,
@@ -271,11 +276,16 @@ impl NodeConfig {
         })
     }
 
-    /// Cluster, node and incarnation that the data directory must belong to.
+    /// The identity and limits of the node with this data directory.
     #[must_use]
-    pub const fn store_identity(&self) -> StoreIdentity {
-        let Config { cluster, me, .. } = self.raft;
-        StoreIdentity { cluster, node: me.node, incarnation: me.incarnation }
+    pub const fn raft(&self, directory: DirectoryId) -> Config {
+        Config { me: Peer { node: self.node, directory }, limits: self.limits_of_log }
+    }
+
+    /// The subject and the addresses under which the node is a member.
+    #[must_use]
+    pub fn registered(&self) -> Registered {
+        Registered { identity: self.identity.clone(), endpoints: self.endpoints.clone() }
     }
 }
 
@@ -283,8 +293,10 @@ fn check(file: &File) -> Result<(), ConfigError> {
     if file.node == 0 {
         return Err(ConfigError::Range { what: "node", found: 0, expected: "1 to 255" });
     }
-    if file.incarnation == 0 {
-        return Err(ConfigError::Range { what: "incarnation", found: 0, expected: "at least 1" });
+    for (key, found) in [("cluster", &file.cluster), ("incarnation", &file.incarnation)] {
+        if found.is_some() {
+            return Err(ConfigError::Gone { key });
+        }
     }
     let seconds = |seconds: u64| usize::try_from(seconds).unwrap_or(usize::MAX);
     for (what, found) in [

@@ -29,7 +29,7 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 
 /// Whether a certificate is a member's, or may be.
 fn is_node(handle: &Handle, rule: &PeerRule, who: &ClusterVoterIdentity) -> bool {
-    handle.registry().iter().any(|(_, known)| known.identity == *who)
+    handle.registry().members.iter().any(|(_, known)| known.identity == *who)
         || rule.subjects.as_ref().is_some_and(|subjects| subjects.contain(who))
 }
 

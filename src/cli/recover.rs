@@ -3,8 +3,8 @@
 
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
-use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
-use crate::core::ids::{Epoch, MigrationId};
+use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, Founder};
+use crate::core::ids::{DirectoryId, Epoch, MigrationId};
 use crate::core::migration::{Operator, Reason};
 use crate::core::raft::{Applied, Configuration, Durable};
 use crate::node::store::{Store, backup};
@@ -14,17 +14,16 @@ use std::path::{Path, PathBuf};
 /// The options of `recover`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Use it only when a quorum is lost for good. Entries that only the lost nodes had are lost. A lost node \
-    that comes back must not be started again.\nThe new configuration names a new data directory, the next incarnation of \
-    the node, and a cluster number that was never used: to the lost nodes this is a different cluster.\n\nExample:\n  cutover recover --from /var/lib/cutover --config n1-new.toml --operator ann \
+    after_help = "Use it only when a quorum is lost for good. Entries that only the lost nodes had are lost.\n\
+    The data directory in the configuration must not exist yet. It begins a new history of the cluster: lost nodes that come \
+    back are refused.\n\nExample:\n  cutover recover --from /var/lib/cutover --config n1-new.toml --operator ann \
     --reason 'n2 and n3 burned' --yes"
 )]
 pub struct Args {
     /// Data directory of the surviving node
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// Configuration of the new cluster's first node: same node, next incarnation, new cluster number and
-    /// data directory
+    /// Configuration of the surviving node, with a new data directory
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     #[command(flatten)]
@@ -74,22 +73,16 @@ struct Order<'a> {
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
     let config = NodeConfig::load(&args.config).map_err(|error| Failed::new(exit::USAGE, error))?;
     let found = Store::identify(&args.from).map_err(|error| store_failed(&error))?;
-    let wanted = config.store_identity();
-    let later = wanted.incarnation > found.incarnation;
-    if wanted.node != found.node || wanted.cluster == found.cluster || !later {
-        let (node, next) = (found.node, found.incarnation.next());
-        let line = format!(
-            "{}: found {wanted}, expected {node}/{next} or a later incarnation, of a cluster with another number than {}",
-            args.config.display(),
-            found.cluster.0
-        );
+    if config.node != found.node {
+        let line = format!("{}: node {}, expected {}", args.config.display(), config.node, found.node);
         return Err(Failed::new(exit::USAGE, line));
     }
-    let (store, durable) = Store::open(&args.from, &found).map_err(|error| store_failed(&error))?;
+    let (store, durable) = Store::open(&args.from, found.node).map_err(|error| store_failed(&error))?;
     store.close().map_err(|error| store_failed(&error))?;
     let applied: Applied<ControlPlaneState> =
         durable.assume_committed().map_err(|error| Failed::new(exit::DATA, error))?;
-    println!("found     {found}: log through {}, term {}", durable.log.last(), durable.hard_state.term);
+    println!("found     {found} of cluster {}, history {}", applied.machine().cluster(), applied.history());
+    println!("          its log ends at {}, its term is {}", durable.log.last(), durable.hard_state.term);
     println!("may be lost: everything that the cluster committed after {}", applied.last().index);
     println!("may be new:  entries after {} that were never acknowledged", durable.snapshot.last.index);
     refound(Order { config, from: &args.from, decision: &args.decision }, applied)
@@ -101,8 +94,9 @@ pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
         |error: &dyn core::fmt::Display| Failed::new(exit::DATA, format!("{}: {error}", args.from.display()));
     let bytes = std::fs::read(&args.from).map_err(|error| wrong(&error))?;
     let backup = backup::decode(&bytes).map_err(|error| wrong(&error))?;
-    let applied = backup.snapshot.applied().map_err(|error| wrong(&error))?;
-    println!("found     a backup of {} through {}", backup.cluster, backup.snapshot.last);
+    let applied: Applied<ControlPlaneState> = backup.snapshot.applied().map_err(|error| wrong(&error))?;
+    let (cluster, history) = (applied.machine().cluster(), applied.history());
+    println!("found     a backup of cluster {cluster}, history {history}, through {}", backup.snapshot.last);
     println!("may be lost: everything that was committed after {}", backup.snapshot.last.index);
     refound(Order { config, from: &args.from, decision: &args.decision }, applied)
 }
@@ -122,12 +116,15 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
     }
     let config = &order.config;
     let last = applied.last();
-    let disk = disk(config, applied)?;
-    let store =
-        Store::create(&config.data, &config.store_identity(), &disk).map_err(|error| store_failed(&error))?;
+    let before = applied.history();
+    let cluster = applied.machine().cluster();
+    let (founder, identity) = founder(config).map_err(|error| store_failed(&error))?;
+    let disk = disk(config, &founder, identity.directory, applied)?;
+    let store = Store::create(&config.data, &identity, &disk).map_err(|error| store_failed(&error))?;
     store.close().map_err(|error| store_failed(&error))?;
     let audit = json!({
-        "type": "recovery", "from": order.from.display().to_string(), "node": config.store_identity().to_string(),
+        "type": "recovery", "from": order.from.display().to_string(), "node": identity.to_string(),
+        "cluster": cluster.to_string(), "history": founder.history.to_string(), "history_before": before.to_string(),
         "last_index": last.index.0, "last_term": last.term.0, "operator": operator.as_ref(),
         "reason": reason.as_ref(), "check": moving,
         "at_unix_s": std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
@@ -136,15 +133,12 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
     std::fs::write(&path, format!("{audit}\n"))
         .map_err(|error| Failed::new(exit::INTERNAL, format!("{}: {error}", path.display())))?;
     println!(
-        "founded   {} alone in {}, audit record in {}",
-        config.store_identity(),
+        "began     history {} of cluster {cluster}, with {identity} alone, in {}, audit record in {}",
+        founder.history,
         config.data.display(),
         path.display()
     );
-    println!(
-        "next      run `cutover serve` with this configuration, then admit the other nodes on empty directories, with the new \
-        cluster number and their next incarnations"
-    );
+    println!("next      run");
     Ok(())
 }
 
@@ -160,9 +154,11 @@ fn in_flight(applied: &Applied<ControlPlaneState>) -> Vec<String> {
     moving.map(name).collect()
 }
 
-/// The initial disk of a cluster of one node that continues from `applied`.
+/// The initial disk of a history of one node that continues from `applied`.
 fn disk(
     config: &NodeConfig,
+    founder: &Founder,
+    directory: DirectoryId,
     applied: Applied<ControlPlaneState>,
 ) -> Result<Durable<ControlPlaneEntry>, Failed> {
     let records = applied.machine().table().records();
@@ -170,10 +166,9 @@ fn disk(
         .map(|record| (record.epoch.0, record.migration.0))
         .fold((0, 0), |most, one| (most.0.max(one.0), most.1.max(one.1)));
     let (epoch, migration) = (Epoch(epoch.saturating_add(LEAP)), MigrationId(migration.saturating_add(LEAP)));
-    let founder = founder(config);
     let members: Vec<_> = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone())).collect();
-    let voters = Configuration::of_voters([config.raft.me]);
-    let refounded = Durable::refounded(applied, voters, |state: ControlPlaneState, at| {
+    let voters = Configuration::of_voters([config.raft(directory).me]);
+    let refounded = Durable::refounded(applied, founder.history, voters, |state: ControlPlaneState, at| {
         state.recovered(members, epoch, migration, at)
     });
     refounded.map_err(|error| Failed::new(exit::INTERNAL, error))

@@ -5,11 +5,11 @@ use super::metrics::publish;
 use super::ports::{health, run_clients, run_peers};
 use super::{Failed, NodeConfig, exit};
 use crate::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane, SingleNodeControlPlane};
-use crate::core::raft::Durable;
+use crate::core::raft::{Config, Durable};
 use crate::node::driver::{Engine, Environment, FileRecorder, Handle, Recorder, Stopped, Transport};
 use crate::node::server::{
-    Certificates, GrpcTransport, LargeMessages, Listener, Parts, PeerAddresses, PeerService, PortLimits,
-    RemovalNotice, Running, Streams, start,
+    Certificates, GrpcIntroducer, GrpcTransport, Introducer, LargeMessages, Listener, Parts, PeerAddresses,
+    PeerService, PortLimits, RemovalNotice, Running, Streams, start,
 };
 use crate::node::store::{Store, StoreError};
 use crate::node::tls::Security;
@@ -85,21 +85,18 @@ fn runtime(name: &str, threads: Option<usize>) -> Result<Runtime, Failed> {
 
 fn check(config: &NodeConfig) -> Result<(), Failed> {
     match Store::identify(&config.data) {
-        Ok(found) if found == config.store_identity() => {
-            println!("data      {} of {found}", config.data.display())
-        }
+        Ok(found) if found.node == config.node => println!("data      {} of {found}", config.data.display()),
         Ok(found) => {
-            let expected = config.store_identity();
-            let path = config.data.display();
+            let (path, expected) = (config.data.display(), config.node);
             return Err(Failed::new(
                 exit::DATA,
-                format!("{path}: a data directory of {found}, expected {expected}"),
+                format!("{path}: a data directory of {found}, expected one of {expected}"),
             ));
         }
         Err(StoreError::Missing { .. }) => println!("data      {} does not exist yet", config.data.display()),
         Err(error) => return Err(store_failed(&error)),
     }
-    println!("node      {} of {}, {}", config.raft.me, config.raft.cluster, config.identity);
+    println!("node      {}, {}", config.node, config.identity);
     let peers = config.peer.map_or_else(|| "none (runs alone)".to_owned(), |address| address.to_string());
     println!("listens   peers {peers}, clients {}", config.client);
     println!("security  {}", if matches!(config.security, Security::Plain) { "none" } else { "mutual TLS" });
@@ -115,11 +112,10 @@ fn log(filter: &str, json: bool) -> Result<(), Failed> {
     set.map_err(|error| Failed::new(exit::INTERNAL, error))
 }
 
-/// Opens the data directory. If it does not exist and the node has peers, creates an empty one: the node then
-/// waits to be admitted. A node without peers refuses, since it would wait forever.
+/// Opens the data directory. If it does not exist and the node has peers, makes an empty one: the node then waits to be
+/// admitted, under the new directory's id. A node without peers refuses, since it would wait forever.
 fn open(config: &NodeConfig) -> Result<(Store, Durable<ControlPlaneEntry>), Failed> {
-    let identity = config.store_identity();
-    match Store::open(&config.data, &identity) {
+    match Store::open(&config.data, config.node) {
         Ok(opened) => Ok(opened),
         Err(error @ StoreError::Missing { .. }) if config.peer.is_none() => {
             let line =
@@ -127,10 +123,15 @@ fn open(config: &NodeConfig) -> Result<(Store, Durable<ControlPlaneEntry>), Fail
             Err(Failed::new(exit::DATA, line))
         }
         Err(StoreError::Missing { .. }) => {
-            let empty = founder(config).empty_disk().map_err(|error| Failed::new(exit::INTERNAL, error))?;
+            let (founder, identity) = founder(config).map_err(|error| store_failed(&error))?;
+            let empty = founder.empty_disk().map_err(|error| Failed::new(exit::INTERNAL, error))?;
             let store =
                 Store::create(&config.data, &identity, &empty).map_err(|error| store_failed(&error))?;
-            tracing::info!(data = %config.data.display(), "created an empty data directory; the node waits to be admitted");
+            tracing::warn!(
+                data = %config.data.display(), directory = %identity.directory,
+                "made an empty data directory: this node is not a member of any cluster, and waits to be admitted. If it was \
+                 one, its data is lost or not mounted: `cutover ctl members replace` admits it anew"
+            );
             Ok((store, empty))
         }
         Err(error) => Err(store_failed(&error)),
@@ -140,21 +141,23 @@ fn open(config: &NodeConfig) -> Result<(Store, Durable<ControlPlaneEntry>), Fail
 /// The engine and its transport: replicated if the configuration has a port for peers, single-node otherwise.
 fn engine(
     config: &NodeConfig,
+    raft: Config,
     durable: Durable<ControlPlaneEntry>,
     addresses: &PeerAddresses,
     removal: &RemovalNotice,
 ) -> Result<(Engine, Box<dyn Transport>), Failed> {
     let data = config.data.display();
     if config.peer.is_none() {
-        let engine = SingleNodeControlPlane::open(config.raft, durable).map_err(|error| {
+        let engine = SingleNodeControlPlane::open(raft, durable).map_err(|error| {
             Failed::new(exit::DATA, format!("{data}: {error}; set listen.peer to run a node that has peers"))
         })?;
         return Ok((Box::new(engine), Box::new(())));
     }
-    let engine = ReplicatedControlPlane::start(config.raft, durable)
-        .map_err(|error| Failed::new(exit::DATA, error))?;
+    let engine =
+        ReplicatedControlPlane::start(raft, durable).map_err(|error| Failed::new(exit::DATA, error))?;
     let (own, security) = (config.endpoints.peer.clone(), config.security.clone());
-    let transport = GrpcTransport::new(config.raft, own, security, addresses.clone(), removal.clone());
+    let transport =
+        GrpcTransport::new(own, security, config.rule.clone(), addresses.clone(), removal.clone());
     Ok((Box::new(engine), Box::new(transport)))
 }
 
@@ -177,15 +180,20 @@ async fn serve(
     let limits = fitting(&config)?;
     let access = Arc::new(config.access.clone());
     let (addresses, removal) = (PeerAddresses::default(), RemovalNotice::default());
-    let (engine, transport) = engine(&config, durable, &addresses, &removal)?;
+    let raft = config.raft(store.identity().directory);
+    let (engine, transport) = engine(&config, raft, durable, &addresses, &removal)?;
     // Nodes that start at the same time must not draw the same election timeouts.
-    let seed = RandomState::new().hash_one(config.raft.me);
+    let seed = RandomState::new().hash_one(raft.me);
     let environment = Environment {
         clock: Box::new(()),
         jitter: ChaCha8Rng::seed_from_u64(seed),
         recorder: recorder.map(|recorder| Box::new(recorder) as Box<dyn Recorder>),
     };
-    let identify = Arc::new(Certificates);
+    let (identify, registered) = (Arc::new(Certificates), config.registered());
+    let introducer: Arc<dyn Introducer> = match config.peer {
+        Some(_) => Arc::new(GrpcIntroducer { security: config.security.clone(), rule: config.rule.clone() }),
+        None => Arc::new(()),
+    };
     let Running { handle, inbox, service, mut task } = start(Parts {
         engine,
         driver: config.driver,
@@ -194,13 +202,14 @@ async fn serve(
         environment,
         access: Arc::clone(&access),
         identify: identify.clone(),
+        introducer,
         policy: config.policy,
     });
     let (stop, stopping) = watch::channel(false);
     let at = (peers.as_ref().map(Listener::address), clients.address());
     if let Some(peers) = peers {
         let service = PeerService {
-            config: config.raft,
+            registered,
             handle: handle.clone(),
             inbox,
             identify,
@@ -217,7 +226,8 @@ async fn serve(
     runtime.spawn(serving);
     tokio::spawn(reload(config.security.clone()));
     let peers = at.0.map_or_else(|| "none (runs alone)".to_owned(), |address| address.to_string());
-    tracing::info!(node = %config.raft.me, cluster = config.raft.cluster.0, %peers, clients = %at.1, "serves");
+    let status = handle.status();
+    tracing::info!(node = %raft.me, directory = %raft.me.directory, cluster = %status.cluster, %peers, clients = %at.1, "serves");
     let stopped = tokio::select! {
         biased;
         stopped = &mut task => stopped,

@@ -172,22 +172,20 @@ impl Client {
         .await
     }
 
-    /// Admits, promotes or removes a member. The request is sent once. Returns the index of the change in the
-    /// log.
+    /// Admits, promotes or removes a member. The request is sent once. Returns the member, and the index of the change in
+    /// the log.
     ///
     /// # Errors
     /// [`ClientError`]
     pub async fn change_members(
         &self,
         change: v1::change_members_request::Change,
-    ) -> Result<Index, ClientError> {
+    ) -> Result<v1::ChangeMembersResponse, ClientError> {
         let message = v1::ChangeMembersRequest { change: Some(change) };
-        let answer = self
-            .call(None, Repeat::Never, message, |channel, request| async move {
-                v1::cluster_client::ClusterClient::new(channel).change_members(request).await
-            })
-            .await?;
-        Ok(Index(answer.index))
+        self.call(None, Repeat::Never, message, |channel, request| async move {
+            v1::cluster_client::ClusterClient::new(channel).change_members(request).await
+        })
+        .await
     }
 
     /// Transfers the leadership to a voter; for `None` to the one whose log is most complete. Sent once.

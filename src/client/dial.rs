@@ -22,7 +22,7 @@ pub use tcp::Dialer;
 mod tcp {
     use super::{Dial, Dialing};
     use crate::core::control_plane::{Address, Subjects};
-    use crate::node::tls::{Security, Tls, channel, channel_to};
+    use crate::node::tls::{Expected, Security, Tls, channel};
     use std::sync::Arc;
 
     /// Connections over TCP. With certificates, only a node is spoken to: another holder of a certificate of the
@@ -44,11 +44,17 @@ mod tcp {
         fn channel(&self, address: Address) -> Dialing {
             let dialer = self.clone();
             Box::pin(async move {
-                let opened = match dialer {
-                    Self::Plain => channel(&address, &Security::Plain).await,
-                    Self::Mutual { tls, nodes } => channel_to(&address, &Security::Mutual(tls), &nodes).await,
+                let (security, nodes) = match dialer {
+                    Self::Plain => (Security::Plain, None),
+                    Self::Mutual { tls, nodes } => (Security::Mutual(tls), Some(nodes)),
                 };
-                opened.map_err(|error| error.to_string())
+                let expected: Expected = Arc::new(move |found| match &nodes {
+                    Some(nodes) if !nodes.contain(found) => {
+                        Err(format!("the certificate there is of {found}, expected one of {nodes}"))
+                    }
+                    Some(_) | None => Ok(()),
+                });
+                channel(&address, &security, &expected).await.map_err(|error| error.to_string())
             })
         }
     }

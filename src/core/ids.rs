@@ -38,12 +38,8 @@ number!(
     Position(u64), ""
 );
 number!(
-    /// One continuous lifetime of a durable state, a sink's or a node's, from 1. It advances when that state is lost.
+    /// One continuous lifetime of a sink's durable state, from 1. It advances when that state is lost.
     Incarnation(u64), "i"
-);
-number!(
-    /// One cluster of the control plane. Nodes drop messages of other clusters.
-    ClusterId(u64), "cluster "
 );
 number!(
     /// A node of the control plane. The committed directory maps it to the subject of a certificate.
@@ -101,11 +97,53 @@ macro_rules! steps {
     };
 }
 
+/// An id that is drawn at random: nobody counts or compares it, and none is given out twice. The checker uses small numbers,
+/// which print as numbers; others print as 16 hexadecimal digits.
+macro_rules! drawn {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if self.0 <= u64::from(u16::MAX) { write!(f, "{}", self.0) } else { write!(f, "{:016x}", self.0) }
+            }
+        }
+    };
+}
+
+drawn!(
+    /// A node's data directory, drawn when the directory is made. A node whose directory is lost, emptied or not mounted has
+    /// another one, and is not the member that it was.
+    DirectoryId
+);
+drawn!(
+    /// A cluster, drawn when it is founded. It stays the same through a restore and a recovery.
+    ClusterId
+);
+drawn!(
+    /// A history of a cluster's log, drawn when the cluster is founded, restored or recovered. Log indexes, revisions and
+    /// sessions mean something within one history only; nodes drop messages of another.
+    HistoryId
+);
+
+impl ClusterId {
+    /// No cluster: that of a node that has joined none.
+    pub const NONE: Self = Self(0);
+}
+
+impl HistoryId {
+    /// No history: that of a data directory that no leader has sent anything to.
+    pub const NONE: Self = Self(0);
+}
+
 steps! {
     Epoch: next previous;
     MigrationId: next;
     Position: next plus;
     Incarnation: next;
+    DirectoryId: next;
     Term: next;
     Index: next previous plus;
     Revision: next;

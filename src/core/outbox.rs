@@ -126,12 +126,19 @@ impl<P: Payload> Outbox<P> {
 mod tests {
     use super::*;
     use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneOutput};
-    use crate::core::ids::{ClusterId, Incarnation, Index, NodeId, Term};
+    use crate::core::ids::{DirectoryId, HistoryId, Index, NodeId, Term};
     use crate::core::raft::{Append, Batch, Body, LogPosition, Peer};
 
     fn message(body: Body<ControlPlaneEntry>) -> Message<ControlPlaneEntry> {
-        let peer = |node| Peer { node: NodeId(node), incarnation: Incarnation(1) };
-        Message { cluster: ClusterId(1), from: peer(1), to: peer(2), term: Term(1), body }
+        let peer = |node| Peer { node: NodeId(node), directory: DirectoryId(1) };
+        Message {
+            history: HistoryId(1),
+            from: peer(1),
+            to: peer(2),
+            admitted: Index::ZERO,
+            term: Term(1),
+            body,
+        }
     }
 
     fn promise(number: u64) -> Message<ControlPlaneEntry> {

@@ -2,7 +2,7 @@
 
 use super::certs::Files;
 use super::harness::until;
-use super::made::{Cluster, address, dialer, options, security};
+use super::made::{Cluster, address, anybody, dialer, options, security};
 use cutover::client::{Client, ClientError};
 use cutover::node::proto::v1::{WatchRequest, WatchResponse, placements_client::PlacementsClient};
 use cutover::node::tls::Security;
@@ -13,7 +13,7 @@ use tonic::Streaming;
 fn watch(cluster: &Cluster, at: usize, files: &Files) -> Streaming<WatchResponse> {
     let (at, security) = (address(cluster.nodes[at].client), security(Some(files)));
     cluster.run(async {
-        let channel = cutover::node::tls::channel(&at, &security).await.unwrap();
+        let channel = cutover::node::tls::channel(&at, &security, &anybody()).await.unwrap();
         PlacementsClient::new(channel).watch(WatchRequest { after_revision: 0 }).await.unwrap().into_inner()
     })
 }

@@ -109,7 +109,10 @@ fn messages_have_a_bound() {
     let cluster = Cluster::plain(1);
     let at = address(cluster.nodes[0].client);
     cluster.run(async {
-        let channel = cutover::node::tls::channel(&at, &cutover::node::tls::Security::Plain).await.unwrap();
+        let channel =
+            cutover::node::tls::channel(&at, &cutover::node::tls::Security::Plain, &super::made::anybody())
+                .await
+                .unwrap();
         for bytes in [128 << 10, 8 << 20] {
             let by = By::Name("x".repeat(bytes));
             let request = ResolveRequest { partition: Some(PartitionRef { by: Some(by) }) };

@@ -93,8 +93,8 @@ pub fn cutoverd<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
 /// A node, running or not.
 pub struct Node {
     pub number: u8,
-    pub incarnation: u64,
-    pub cluster: u64,
+    /// A label, for the output of a test that failed.
+    cluster: u64,
     pub directory: PathBuf,
     pub data: PathBuf,
     pub peer: SocketAddr,
@@ -121,7 +121,6 @@ impl Node {
         fs::create_dir_all(&directory).unwrap();
         Self {
             number,
-            incarnation: 1,
             cluster,
             data: directory.join("data"),
             directory,
@@ -147,7 +146,7 @@ impl Node {
     }
 
     pub fn configuration(&self) -> String {
-        let Self { number, incarnation, cluster, data, peer, client, metrics, identity, sections, .. } = self;
+        let Self { number, data, peer, client, metrics, identity, sections, .. } = self;
         let data = data.display();
         let peer = if self.alone { String::new() } else { format!("peer = \"{peer}\"\n") };
         let tls = self.files.as_ref().map_or(String::new(), |Files { ca, cert, key, crl }| {
@@ -159,7 +158,7 @@ impl Node {
             )
         });
         format!(
-            "cluster = {cluster}\nnode = {number}\nincarnation = {incarnation}\ndata = \"{data}\"\n\
+            "node = {number}\ndata = \"{data}\"\n\
              identity = \"{identity}\"\n\
              [listen]\n{peer}client = \"{client}\"\nmetrics = \"{metrics}\"\n\
              [timing]\nheartbeat_ms = 50\nelection_timeout_ms_min = 500\nelection_timeout_ms_max = 1000\n\

@@ -2,7 +2,7 @@
 
 use super::garbage::scrape;
 use super::harness::{free, until};
-use super::made::{Cluster, address, security};
+use super::made::{Cluster, address, anybody, security};
 use cutover::node::tls::{Security, Tls};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -85,7 +85,8 @@ fn idle_and_half_open_connections_end() {
     let mut watch = watching.watch();
     cluster.run(watch.next()).unwrap();
     let security = security(Some(&gateway));
-    let _idle = cluster.run(cutover::node::tls::channel(&address(node.client), &security)).unwrap();
+    let _idle =
+        cluster.run(cutover::node::tls::channel(&address(node.client), &security, &anybody())).unwrap();
     let open = || {
         let status = std::fs::read_to_string(format!("/proc/{}/net/tcp", std::process::id())).unwrap();
         let port = format!(":{:04X}", node.client.port());

@@ -4,10 +4,14 @@ use super::certs::{Authority, Files};
 use super::harness::{Node, Ran, cutoverd, until};
 use cutover::client::{Client, ClientError, Dialer, Options};
 use cutover::core::control_plane::{Address, Subjects};
-use cutover::node::proto::v1::{AddLearner, MemberRef, Role, StatusResponse, change_members_request::Change};
-use cutover::node::tls::{Security, Tls, TlsFiles};
+use cutover::node::proto::v1::{
+    AddLearner, MemberRef, PeerHello, Role, StatusResponse, change_members_request::Change,
+};
+use cutover::node::server::PEER_PROTOCOL;
+use cutover::node::tls::{Expected, Security, Tls, TlsFiles};
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -72,6 +76,11 @@ pub fn dialer(files: Option<&Files>) -> Arc<Dialer> {
     })
 }
 
+/// Takes the certificate of anybody.
+pub fn anybody() -> Expected {
+    Arc::new(|_| Ok(()))
+}
+
 pub const fn options(deadline_s: u64) -> Options {
     Options {
         deadline: Duration::from_secs(deadline_s),
@@ -99,6 +108,18 @@ impl Cluster {
         Self { nodes, authority, ann, directory, runtime: runtime.unwrap(), _turn: turn }
     }
 
+    /// Nodes that have not been started, with certificates of another cluster's authority.
+    pub fn of_authority(authority: &Authority, nodes: u8, directory: PathBuf) -> Self {
+        let mut cluster = Self::of(0, false);
+        let node = |number: u8| {
+            let subject = format!("CN=n{number},OU=control-plane,O=example");
+            Node::new(&directory, 0, number, Some(authority.issue(&format!("other-n{number}"), &subject)))
+        };
+        cluster.nodes = (1..=nodes).map(node).collect();
+        cluster.ann = Some(authority.issue("other-ann", "CN=ann,OU=ops,O=example"));
+        cluster
+    }
+
     /// Founds the cluster with the first node, starts all nodes, and makes all of them voters.
     #[track_caller]
     pub fn found(mut self) -> Self {
@@ -123,30 +144,47 @@ impl Cluster {
     /// Adds a running node as a learner and promotes it when it has caught up.
     #[track_caller]
     pub fn admit(&self, at: usize) {
-        let node = &self.nodes[at];
+        let peer_address = self.nodes[at].peer.to_string();
         let client = self.client();
-        let (number, incarnation) = (node.number.into(), node.incarnation);
-        let add = AddLearner {
-            node: number,
-            incarnation,
-            identity: node.identity.clone(),
-            peer_address: node.peer.to_string(),
-            client_address: node.client.to_string(),
+        let added = || {
+            self.run(client.members()).ok()?.members.into_iter().find(|one| one.peer_address == peer_address)
         };
-        let promote = MemberRef { node: number, incarnation };
-        for change in [Change::AddLearner(add), Change::Promote(promote)] {
-            until("a change of the members", || match self.run(client.change_members(change.clone())) {
-                Ok(_) => Some(()),
-                // A learner that has not caught up yet, or a change that was made already.
-                Err(ClientError::Refused { reason, .. })
-                    if matches!(reason.as_str(), "NotCaughtUp" | "InProgress") =>
-                {
-                    None
-                }
-                Err(ClientError::Indeterminate | ClientError::NoLeader(_)) => None,
-                Err(ClientError::Refused { reason, .. }) if reason.starts_with("Already") => Some(()),
-                Err(error) => panic!("{error:?}"),
-            });
+        let add = Change::AddLearner(AddLearner { peer_address: peer_address.clone() });
+        self.change(&client, &add);
+        let member = until("the new member", added);
+        let promote = Change::Promote(MemberRef { node: member.node, directory: member.directory });
+        self.change(&client, &promote);
+    }
+
+    /// Makes a change of the members, and waits as long as it cannot be made yet.
+    #[track_caller]
+    fn change(&self, client: &Client, change: &Change) {
+        until("a change of the members", || match self.run(client.change_members(change.clone())) {
+            Ok(_) => Some(()),
+            // A learner that has not caught up yet, or a change that was made already.
+            Err(ClientError::Refused { reason, .. })
+                if matches!(reason.as_str(), "NotCaughtUp" | "InProgress") =>
+            {
+                None
+            }
+            Err(ClientError::Indeterminate | ClientError::NoLeader(_)) => None,
+            Err(ClientError::Refused { reason, .. }) if reason.starts_with("Already") => Some(()),
+            Err(error) => panic!("{error:?}"),
+        });
+    }
+
+    /// The peer port, data directory and history of a node, as its peers have to name them.
+    pub fn hello_to(&self, at: usize) -> PeerHello {
+        let status = self.status(at).unwrap();
+        PeerHello {
+            node: 2,
+            directory: 77_777,
+            cluster: status.cluster,
+            history: status.history,
+            to_node: status.node,
+            to_directory: status.directory,
+            address: String::new(),
+            protocol: PEER_PROTOCOL,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::harness::until;
 use super::made::{Cluster, address, options};
 use cutover::core::ids::NodeId;
+use cutover::node::proto::v1;
 
 #[test]
 fn a_partition_moves_by_the_operators_commands() {
@@ -43,17 +44,21 @@ fn a_node_is_replaced_by_its_next_life() {
     cluster.nodes[lost].kill();
     std::fs::remove_dir_all(&cluster.nodes[lost].data).unwrap();
     let number = cluster.nodes[lost].number.to_string();
-    let told = cluster.ctl(&["members", "remove", &number]).ok();
-    assert_eq!(told.lines().count(), 3, "{told}");
-    cluster.nodes[lost].incarnation = 2;
+    let before = cluster.run(cluster.client().members()).unwrap().members;
+    // It comes up with another data directory, and is not that voter.
     cluster.nodes[lost].start();
-    let node = &cluster.nodes[lost];
-    let (peer, client) = (node.peer.to_string(), node.client.to_string());
-    let words =
-        ["members", "add", &number, "--incarnation", "2", "--identity", &node.identity, "--peer", &peer];
-    let told = cluster.ctl(&[&words[..], &["--client", &client, "--promote"]].concat()).ok();
+    cluster.nodes[lost].hears("made an empty data directory");
+    cluster.nodes[lost].hears("its data directory is another one");
+    let told = cluster.status_of(&cluster.nodes[lost].client.to_string());
+    assert!(told.contains("waits to be admitted"), "{told}");
+    let at = cluster.nodes[lost].peer.to_string();
+    let told = cluster.ctl(&["members", "replace", &number, &at]).ok();
     let row = told.lines().find(|line| line.starts_with(&format!("n{number} "))).unwrap_or_default();
-    assert!(row.contains("i2") && row.contains("yes"), "{told}");
+    assert!(row.contains("yes"), "{told}");
+    let after = cluster.run(cluster.client().members()).unwrap().members;
+    let directory =
+        |all: &[v1::Member]| all.iter().find(|one| one.node.to_string() == number).unwrap().directory;
+    assert_ne!(directory(&before), directory(&after));
     // The new voter counts: with it, and without another one, there is a quorum.
     let other = (lost + 1) % 3;
     cluster.nodes[other].kill();

@@ -2,10 +2,10 @@
 
 use super::certs::{Authority, Files};
 use super::harness::{Ran, cutoverd, until};
-use super::made::{Cluster, NODES, address, dialer, options, security};
+use super::made::{Cluster, NODES, address, options, security};
 use cutover::client::ClientError;
-use cutover::node::proto::v1::{PeerFrame, PeerHello, peer_client::PeerClient};
-use cutover::node::server::PEER_PROTOCOL;
+use cutover::core::ids::{ClusterId, HistoryId};
+use cutover::node::proto::v1::{PeerFrame, PeerHello, StatusResponse, peer_client::PeerClient};
 use std::io::Write as _;
 use std::net::SocketAddr;
 
@@ -57,7 +57,8 @@ fn a_certificate_allows_what_its_role_may() {
 fn speaks(cluster: &Cluster, at: SocketAddr, files: Option<&Files>, hello: PeerHello) -> tonic::Status {
     let security = security(files);
     cluster.run(async move {
-        let channel = cutover::node::tls::channel(&address(at), &security).await.unwrap();
+        let channel =
+            cutover::node::tls::channel(&address(at), &security, &super::made::anybody()).await.unwrap();
         let frame = PeerFrame { data: Vec::new(), last: false, hello: Some(hello) };
         let frames = tokio_stream::iter([frame]);
         PeerClient::new(channel).exchange(frames).await.expect_err("to be refused")
@@ -70,20 +71,15 @@ fn only_members_speak_on_the_peer_port() {
     let node = &cluster.nodes[0];
     let authority = cluster.authority.as_ref().unwrap();
     let gateway = authority.issue("gw1", "CN=gw1,OU=gateway,O=example");
-    let hello = |node: u32, number| PeerHello {
-        cluster: number,
-        node,
-        incarnation: 1,
-        address: String::new(),
-        protocol: PEER_PROTOCOL,
-    };
+    let first = cluster.hello_to(0);
+    let own = cluster.status(0).unwrap().directory;
+    let hello = |node: u32, directory| PeerHello { node, directory, ..first.clone() };
     for (files, hello, words) in [
-        (Some(&gateway), hello(2, node.cluster), "CN=gw1,OU=gateway,O=example is not a member"),
-        (Some(&gateway), hello(1, node.cluster), "the certificate is of CN=gw1,OU=gateway,O=example"),
-        (cluster.ann.as_ref(), hello(2, node.cluster), "CN=ann,OU=ops,O=example is not a member"),
-        (node.files.as_ref(), hello(1, node.cluster + 1), "expected cluster"),
-        (node.files.as_ref(), hello(2, node.cluster), "is the certificate of n1, expected that of n2"),
-        (node.files.as_ref(), hello(1 << 9, node.cluster), "node 512"),
+        (Some(&gateway), hello(2, 7), "CN=gw1,OU=gateway,O=example is not a member"),
+        (Some(&gateway), hello(1, own), "the certificate is of CN=gw1,OU=gateway,O=example"),
+        (cluster.ann.as_ref(), hello(2, 7), "CN=ann,OU=ops,O=example is not a member"),
+        (node.files.as_ref(), hello(2, 7), "expected that of n2"),
+        (node.files.as_ref(), hello(1 << 9, 7), "node 512"),
     ] {
         let status = speaks(&cluster, node.peer, files, hello);
         assert_eq!(status.code(), tonic::Code::PermissionDenied, "{status:?}");
@@ -93,25 +89,51 @@ fn only_members_speak_on_the_peer_port() {
     cluster.ctl(&["create", "acme", "--at", "A"]).ok();
 }
 
+/// The classic slip: `init` on two nodes. Neither history is touched when one is told to admit the other's node, nor when
+/// they meet on a stream.
 #[test]
-fn a_cluster_does_not_take_part_in_another() {
-    let one = Cluster::plain(1);
-    let two = Cluster::plain(1);
-    // The second cluster is told that its next member is at the address of the first cluster's node.
-    let (peer, client) = (one.nodes[0].peer.to_string(), one.nodes[0].client.to_string());
-    let words = ["members", "add", "2", "--identity", "CN=n2,OU=control-plane,O=example"];
-    two.ctl(&[&words[..], &["--peer", &peer, "--client", &client]].concat()).ok();
-    let found =
-        format!("a peer of cluster {}, expected cluster {}", two.nodes[0].cluster, one.nodes[0].cluster);
-    one.nodes[0].hears(&found);
-    two.nodes[0].hears(&found);
-    for cluster in [&one, &two] {
-        let own = vec![address(cluster.nodes[0].client)];
-        let client = cutover::client::Client::new(own, dialer(None), options(10)).unwrap();
-        let members = cluster.run(client.members()).unwrap();
-        assert_eq!(members.members[0].client_address, cluster.nodes[0].client.to_string());
-        cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+fn two_founders_stay_two_clusters() {
+    let one = Cluster::secure(1);
+    let mut two =
+        Cluster::of_authority(one.authority.as_ref().unwrap(), 2, one.nodes[0].directory.join("two"));
+    two.nodes.remove(0);
+    two.nodes[0].verb(&["init"]).ok();
+    two.nodes[0].start();
+    for (cluster, name) in [(&one, "acme"), (&two, "globex")] {
+        cluster.ctl(&["create", name, "--at", "A"]).ok();
     }
+    let (mine, other) = (one.status(0).unwrap(), two.status(0).unwrap());
+    assert!(mine.cluster != other.cluster && mine.history != other.history);
+    let words = |status: &StatusResponse| {
+        let (cluster, history) = (ClusterId(status.cluster), HistoryId(status.history));
+        format!("cluster {cluster}, history {history}")
+    };
+    one.ctl(&["members", "add", &two.nodes[0].peer.to_string(), "--promote"]).fails(
+        1,
+        &["belongs to", &words(&other), "expected an empty one", &words(&mine), "Neither was changed"],
+    );
+    // On a stream, the other's node as its own log has it.
+    let hello = PeerHello {
+        node: 2,
+        directory: other.directory,
+        history: other.history,
+        cluster: other.cluster,
+        ..one.hello_to(0)
+    };
+    let status = speaks(&one, one.nodes[0].peer, two.nodes[0].files.as_ref(), hello);
+    assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status:?}");
+    for words in ["two clusters were founded", &words(&mine), &words(&other)] {
+        assert!(status.message().contains(words), "{words:?}: {status:?}");
+    }
+    one.nodes[0].hears("two clusters were founded");
+    for (cluster, before) in [(&one, mine), (&two, other)] {
+        let members = cluster.run(cluster.client().members()).unwrap().members;
+        assert_eq!(members.len(), 1, "{members:?}");
+        let now = cluster.status(0).unwrap();
+        assert_eq!((now.term, now.history, now.partitions), (before.term, before.history, 1));
+    }
+    one.ctl(&["get", "acme"]).ok();
+    two.ctl(&["get", "globex"]).ok();
 }
 
 /// A thousand refused connections do not fill the disk with log lines.

@@ -4,7 +4,7 @@ use super::*;
 use crate::site::{config, founder, peer};
 use cutover::core::control_plane::AloneError;
 use cutover::core::control_plane::ClusterVoterIdentity;
-use cutover::core::ids::Incarnation;
+use cutover::core::ids::DirectoryId;
 use cutover::core::raft::{Change, ChangeRefusal, Peer, Rejection};
 
 on_every_cluster! {
@@ -91,13 +91,13 @@ fn a_cluster_grows_from_one_and_its_founder_leaves() {
     assert_eq!(commit(&mut cluster, next, create(2), None).1, fresh(1));
 }
 
-/// A voter that lost its disk returns in another incarnation, with the same certificate.
+/// A voter that lost its disk returns in another directory, with the same certificate.
 #[test]
 fn a_node_without_its_disk_comes_back_in_another_life() {
     let (mut cluster, leader) = led::<ReplicatedControlPlane>(3);
     let lost = cluster.nodes().find(|node| *node != leader).unwrap();
     cluster.cut(lost);
-    let again = Peer { incarnation: Incarnation(2), ..peer(lost) };
+    let again = Peer { directory: DirectoryId(2), ..peer(lost) };
     let back = ControlPlaneEntry::MembershipChange(MembershipChange::Admit {
         peer: again,
         identity: identity(lost),
@@ -126,7 +126,7 @@ fn one_process_admits_nobody() {
     assert!(matches!(refused, Err(ControlPlaneError::Rejected(Rejection::Change { .. }))), "{refused:?}");
     cluster.settle();
     assert_eq!(cluster.engine(leader).commit_index(), commit_before);
-    assert_eq!(cluster.engine(leader).members(), [(NodeId(1), identity(1).into())]);
+    assert_eq!(cluster.engine(leader).members(), [(peer(1), identity(1).into())]);
 }
 
 /// The replicated engine starts from the disk of the single-node engine with everything on it, and others can join.

@@ -2,15 +2,15 @@
 
 use super::create;
 use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneInput, ReplicatedControlPlane};
-use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::core::ids::{DirectoryId, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{Config, Content, NodeLimits, Output, Peer, Timer};
 use cutover::core::trace::recording::{Frame, MAGIC, RecordingError, digest, frames, replay};
 
 /// Records a single node that campaigns, writes, reads and opens a session.
 fn recorded() -> (Vec<u8>, ReplicatedControlPlane) {
-    let me = Peer { node: NodeId(1), incarnation: Incarnation(1) };
-    let config = Config { cluster: ClusterId(1), me, limits: NodeLimits::PRODUCTION };
+    let me = Peer { node: NodeId(1), directory: DirectoryId(1) };
+    let config = Config { me, limits: NodeLimits::PRODUCTION };
     let disk = crate::site::founder(1, Caps::PRODUCTION).disk().unwrap();
     let mut engine = ReplicatedControlPlane::start(config, disk).unwrap();
     let _timers = engine.take_outputs();

@@ -6,9 +6,9 @@ use cutover::core::control_plane::{
     ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState, FollowerStatus, Founder,
     Registered, SingleNodeControlPlane,
 };
-use cutover::core::ids::{ClusterId, Index, NodeId};
+use cutover::core::ids::{ClusterId, HistoryId, Index};
 use cutover::core::migration::Caps;
-use cutover::core::raft::{Applied, Config, Configuration, NodeLimits, Outcome, SessionLimits};
+use cutover::core::raft::{Applied, Config, Configuration, NodeLimits, Outcome, Peer, SessionLimits};
 use cutover::node::driver::{DriverConfig, Stopped, start};
 use std::sync::{Arc, Mutex};
 
@@ -36,7 +36,7 @@ impl ControlPlaneConsensus for Third {
         self.inner.uncommitted_configurations()
     }
 
-    fn members(&self) -> Vec<(NodeId, Registered)> {
+    fn members(&self) -> Vec<(Peer, Registered)> {
         self.inner.members()
     }
 
@@ -65,8 +65,14 @@ impl ControlPlaneConsensus for Third {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_engine_is_driven_as_well() {
     let identity = ClusterVoterIdentity::from_certificate_subject("CN=n1").unwrap();
-    let founder = Founder { voters: Vec::new(), caps: Caps::PRODUCTION, sessions: SessionLimits::PRODUCTION };
-    let config = Config { cluster: ClusterId(1), me: peer(1), limits: NodeLimits::PRODUCTION };
+    let founder = Founder {
+        cluster: ClusterId(1),
+        history: HistoryId(1),
+        voters: Vec::new(),
+        caps: Caps::PRODUCTION,
+        sessions: SessionLimits::PRODUCTION,
+    };
+    let config = Config { me: peer(1), limits: NodeLimits::PRODUCTION };
     let (inner, _) = SingleNodeControlPlane::bootstrap_leader(config, identity, &founder).unwrap();
     let inputs = Arc::default();
     let engine = Third { inner, inputs: Arc::clone(&inputs) };

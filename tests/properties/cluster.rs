@@ -56,7 +56,11 @@ proptest! {
 /// Random inputs reach every mark of the core. Otherwise the properties above would cover less than they seem to.
 #[test]
 fn random_inputs_reach_every_place() {
-    let mut missing: BTreeSet<Mark> = Mark::ALL.iter().copied().collect();
+    // Only a forged message is of a term too far ahead; `senders.rs` has those. A node that has missed the admission of its
+    // leader is rare here; the scope `membership-stale-voter` has one.
+    let elsewhere = [Mark::TermLeap, Mark::NewerHeard];
+    let mut missing: BTreeSet<Mark> =
+        Mark::ALL.iter().copied().filter(|mark| !elsewhere.contains(mark)).collect();
     let mut runner = TestRunner::new(cases(1));
     let strategy = (elections(), 1_u8..6, prop::collection::vec(act(), 200..300));
     for _ in 0..4000 {

@@ -6,7 +6,7 @@ use cutover::core::control_plane::{
 };
 use cutover::core::fence::{Dropped, Prepared, SealReceipt};
 use cutover::core::ids::{
-    Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
+    DirectoryId, Epoch, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
 use cutover::core::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
 use cutover::core::placement::Guarantee;
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-const PEER: Peer = Peer { node: NodeId(u8::MAX), incarnation: Incarnation(u64::MAX) };
+const PEER: Peer = Peer { node: NodeId(u8::MAX), directory: DirectoryId(u64::MAX) };
 const SPEAKER: (u16, u32, u64) = (u16::MAX, u32::MAX, u64::MAX);
 
 /// An entry with a ticket, whose numbers have the maximum length.
@@ -105,7 +105,7 @@ fn the_longest_entry_of_each_kind_fits() {
 /// Any entry that a client can propose.
 fn any_entry() -> impl Strategy<Value = ControlPlaneEntry> {
     let peer = (any::<u8>(), any::<u64>())
-        .prop_map(|(node, life)| Peer { node: NodeId(node), incarnation: Incarnation(life) });
+        .prop_map(|(node, life)| Peer { node: NodeId(node), directory: DirectoryId(life) });
     let host = proptest::option::of(
         "[a-z0-9.-]{1,100}:[1-9][0-9]{0,3}".prop_map(|text| text.parse::<Address>().expect("it is one")),
     );

@@ -1,11 +1,11 @@
 //! Scripts of a cluster: their state and their commands.
 
 use super::arguments::Arguments;
-use super::hosts::NodeMessage;
+use super::hosts::{NodeMessage, Observation};
 use super::network::{Cluster, WIDE, first_life};
 use super::tell;
 use super::words::{argument, content, link, log_of, narrow, node, small};
-use cutover::core::ids::{ClusterId, Index, NodeId, Term};
+use cutover::core::ids::{HistoryId, Index, NodeId, Term};
 use cutover::core::raft::{
     Append, Body, Elections, HardState, Input, LogPosition, Message, NodeLimits, ProposalId, ReadId,
     SessionLimits, Timer,
@@ -23,17 +23,34 @@ pub struct ClusterScript {
     /// Saved copies of messages, by name.
     copies: BTreeMap<String, NodeMessage>,
     issued: u64,
+    /// The messages sent on each link since they were last shown.
+    sent: BTreeMap<(NodeId, NodeId), Sent>,
     lines: Vec<String>,
+}
+
+/// Counts of the messages that a leader has sent to a member.
+#[derive(Default)]
+struct Sent {
+    appends: usize,
+    entries: usize,
+    snapshots: usize,
 }
 
 impl ClusterScript {
     pub fn new() -> Self {
         let cluster = Cluster::new(WIDE, SessionLimits::PRODUCTION, 0);
-        Self { cluster, timers: false, copies: BTreeMap::new(), issued: 0, lines: Vec::new() }
+        Self {
+            cluster,
+            timers: false,
+            copies: BTreeMap::new(),
+            issued: 0,
+            sent: BTreeMap::new(),
+            lines: Vec::new(),
+        }
     }
 
     /// Runs one case: its first line is a command, and so is every line below it. The directive `quiet` suppresses
-    /// the output of the commands below it.
+    /// the output of the commands below it. `repeat 100` before a command below it runs that command 100 times.
     pub fn run(&mut self, case: &mut TestCase) -> String {
         let below = std::mem::take(&mut case.input);
         let quiet = case.directive == "quiet";
@@ -41,11 +58,14 @@ impl ClusterScript {
             self.command(case);
         }
         for line in below.lines() {
-            let mut words = line.split_whitespace();
+            let mut words = line.split_whitespace().peekable();
+            let times = words.next_if_eq(&"repeat").map_or(1, |_| words.next().unwrap().parse().unwrap());
             let mut inner = case.clone();
             inner.directive = words.next().unwrap_or_default().to_owned();
             inner.args = words.map(argument).collect();
-            self.command(&mut inner);
+            for _ in 0..times {
+                self.command(&mut inner.clone());
+            }
         }
         if quiet {
             self.lines.clear();
@@ -71,7 +91,29 @@ impl ClusterScript {
         assert!(known, "{directive} is no command");
         given.0.expect_empty().unwrap();
         for observed in self.cluster.observations() {
+            self.count(&observed);
             self.lines.extend(tell::line(&observed, self.timers));
+        }
+    }
+
+    fn count(&mut self, observed: &Observation) {
+        let Observation::Did(_, output) = observed else { return };
+        let Some(message) = output.message() else { return };
+        let sent = self.sent.entry((message.from.node, message.to.node)).or_default();
+        match &message.body {
+            Body::Append(append) => {
+                sent.appends += 1;
+                sent.entries += append.entries.len();
+            }
+            Body::Install(_) => sent.snapshots += 1,
+            Body::PreVote { .. }
+            | Body::PreVoted { .. }
+            | Body::RequestVote { .. }
+            | Body::VoteReply { .. }
+            | Body::Appended { .. }
+            | Body::AppendRejected { .. }
+            | Body::TimeoutNow
+            | Body::StaleTerm => {}
         }
     }
 
@@ -92,6 +134,7 @@ impl ClusterScript {
                     reads_max: narrow(number("reads", 16)),
                     compact_after_entries: number("compact", u64::MAX),
                     keep_entries: number("keep", 0),
+                    term_leap_max: number("leap", 1 << 20),
                 };
                 let sessions = SessionLimits {
                     sessions_max: u16::from(small(number("sessions", 4))),
@@ -184,7 +227,8 @@ impl ClusterScript {
                 let entries = whole.from(prev.index.next(), u32::MAX).to_vec();
                 let body = Body::Append(Append { prev, entries, commit, round: 0 });
                 let (from, to) = (first_life(from), first_life(to));
-                self.cluster.deliver(Message { cluster: ClusterId(1), from, to, term, body });
+                let admitted = Index(given.number("admitted", Some(0)));
+                self.cluster.deliver(Message { history: HistoryId(1), from, to, admitted, term, body });
             }
             "cut" => {
                 let (from, to) = link(&given.word());

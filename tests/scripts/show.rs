@@ -2,8 +2,8 @@
 
 use super::super::arguments::Arguments;
 use super::super::tell;
-use super::super::words::{node, peers, voters};
-use super::ClusterScript;
+use super::super::words::{link, node, peers, voters};
+use super::{ClusterScript, Sent};
 use cutover::core::ids::NodeId;
 use cutover::core::raft::{Peer, quorum};
 
@@ -31,6 +31,13 @@ impl ClusterScript {
                 let lines: Vec<String> =
                     self.cluster.hosts.wire.messages().iter().map(ToString::to_string).collect();
                 self.lines.extend(lines);
+            }
+            "sent" => {
+                let (from, to) = link(&given.word());
+                let Sent { appends, entries, snapshots } = self.sent.remove(&(from, to)).unwrap_or_default();
+                self.say(format!(
+                    "{from}->{to}: appends {appends}, entries {entries}, snapshots {snapshots}"
+                ));
             }
             "tally" => {
                 let configuration = voters(given);

@@ -3,7 +3,7 @@
 use super::arguments::{Arguments, placement};
 use super::network::{first_life, identity};
 use cutover::core::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange};
-use cutover::core::ids::{Incarnation, Index, NodeId, PartitionId, Serial, SessionId, Term};
+use cutover::core::ids::{DirectoryId, Index, NodeId, PartitionId, Serial, SessionId, Term};
 use cutover::core::migration::{Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Configuration, Content, Entry, Log, LogPosition, Payload, Peer, Ticket};
@@ -80,10 +80,10 @@ pub fn node(text: &str) -> NodeId {
     NodeId(text.trim_start_matches('n').parse().unwrap_or_else(|_| panic!("{text} is no node")))
 }
 
-/// A peer: `n3`, or `n3.2` in its second incarnation.
+/// A peer: `n3`, or `n3.2` in its second directory.
 fn peer(text: &str) -> Peer {
     let (name, life) = text.split_once('.').unwrap_or((text, "1"));
-    Peer { node: node(name), incarnation: Incarnation(life.parse().unwrap()) }
+    Peer { node: node(name), directory: DirectoryId(life.parse().unwrap()) }
 }
 
 /// A link: `n1-n2`.

@@ -15,7 +15,7 @@ struct Allowed {
 /// Opens the store, or founds it if nothing was acknowledged. `None` if the power fails again meanwhile.
 fn start(disk: &Disk, allowed: &mut Allowed) -> Result<Option<(Store, State)>, String> {
     let off = |error: &StoreError| error.to_string().contains("the power is off");
-    match Store::open_on(disk.clone(), &ME) {
+    match Store::open_on(disk.clone(), ME.node) {
         Ok((store, found)) => {
             let known = [&allowed.acknowledged, &allowed.attempted];
             if !known.into_iter().flatten().any(|state| *state == found) {

@@ -32,7 +32,7 @@ fn place(random: &mut Random, bytes: &[u8]) -> usize {
 
 /// Opens the damaged file; false if the damage is detected.
 fn opens(bytes: Vec<u8>, expected: &State, what: &str) -> bool {
-    match Store::open_on(Disk::holding(bytes), &ME) {
+    match Store::open_on(Disk::holding(bytes), ME.node) {
         Ok((_, found)) => {
             assert!(found == *expected, "{what}: another state, with no word");
             false
@@ -113,7 +113,7 @@ fn rot_under_an_open_store_is_not_written_over_with_a_right_checksum() {
         let (bytes, expected) = file(seed % 7, 4, seed % 2 == 0);
         let mut random = Random(seed);
         let disk = Disk::holding(bytes);
-        let (mut store, found) = Store::open_on(disk.clone(), &ME).unwrap();
+        let (mut store, found) = Store::open_on(disk.clone(), ME.node).unwrap();
         assert_eq!(found, expected);
         let bytes = disk.bytes();
         disk.flip(place(&mut random, &bytes) * 8 + random.below(8));

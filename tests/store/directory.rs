@@ -3,8 +3,8 @@
 use super::ME;
 use super::batches::{calls, drawn, founded};
 use super::site::Random;
-use cutover::core::ids::{ClusterId, Incarnation, NodeId};
-use cutover::node::store::{Store, StoreError, StoreIdentity};
+use cutover::core::ids::NodeId;
+use cutover::node::store::{Store, StoreError};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -36,17 +36,17 @@ fn a_directory_is_founded_once_and_read_back() {
     }
     assert!(store.size_bytes() > 0);
     says(&Store::create(&path, &ME, &founded()).unwrap_err(), &path, "one that does not open", "none");
-    says(&Store::open(&path, &ME).unwrap_err(), &path, "a lock of another process", "none");
+    says(&Store::open(&path, ME.node).unwrap_err(), &path, "a lock of another process", "none");
     assert!(matches!(Store::identify(&path), Err(StoreError::InUse { .. })));
     store.close().unwrap();
 
     assert_eq!(Store::identify(&path), Ok(ME));
-    says(&Store::create(&path, &ME, &founded()).unwrap_err(), &path, "that of n1/i1 of cluster 7", "none");
-    let (store, found) = Store::open(&path, &ME).unwrap();
+    says(&Store::create(&path, &ME, &founded()).unwrap_err(), &path, "that of n1/1", "none");
+    let (store, found) = Store::open(&path, ME.node).unwrap();
     assert_eq!(found, state);
     // Dropping the store releases the lock, even without closing it.
     drop(store);
-    assert_eq!(Store::open(&path, &ME).unwrap().1, state);
+    assert_eq!(Store::open(&path, ME.node).unwrap().1, state);
     let names: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["log.redb"]);
 }
@@ -55,23 +55,19 @@ fn a_directory_is_founded_once_and_read_back() {
 fn it_opens_for_its_node_alone() {
     let path = room("foreign");
     drop(Store::create(&path, &ME, &founded()).unwrap());
-    let others = [
-        StoreIdentity { cluster: ClusterId(8), ..ME },
-        StoreIdentity { node: NodeId(2), ..ME },
-        StoreIdentity { incarnation: Incarnation(2), ..ME },
-    ];
-    for other in others {
-        let error = Store::open(&path, &other).unwrap_err();
-        says(&error, &path, "n1/i1 of cluster 7", &other.to_string());
-        assert!(matches!(error, StoreError::Foreign { .. }));
-    }
-    assert_eq!(Store::open(&path, &ME).unwrap().1, founded());
+    let error = Store::open(&path, NodeId(2)).unwrap_err();
+    says(&error, &path, "n1/1", "n2");
+    assert!(matches!(error, StoreError::Foreign { .. }));
+    let (store, _) = Store::open(&path, ME.node).unwrap();
+    assert_eq!(store.identity(), ME, "with the id that it was made with");
+    drop(store);
+    assert_eq!(Store::open(&path, ME.node).unwrap().1, founded());
 }
 
 #[test]
 fn what_is_no_data_directory_is_told_apart() {
     let path = room("missing");
-    let open = |at: &Path| Store::open(at, &ME).unwrap_err();
+    let open = |at: &Path| Store::open(at, ME.node).unwrap_err();
     says(&open(&path.join("none")), &path, "nothing", "a directory");
     says(&open(&path), &path, "no log.redb in it", "log.redb");
     fs::write(path.join("file"), "x").unwrap();
@@ -96,7 +92,7 @@ fn what_is_no_data_directory_is_told_apart() {
         let error = open(&path);
         says(&error, &path, what, "");
         assert!(matches!(error, StoreError::Corrupt { .. }));
-        assert!(error.to_string().ends_with("add it as a learner with a new incarnation"), "{error}");
+        assert!(error.to_string().ends_with("and add the node again"), "{error}");
         says(&Store::create(&path, &ME, &founded()).unwrap_err(), &path, "one that does not open", "none");
     }
 }
@@ -110,10 +106,10 @@ fn a_creation_that_did_not_end_is_recognised_and_repeated() {
     for length in [0, 1, 9, 4096, whole.len()] {
         let _ = fs::remove_file(path.join("log.redb"));
         fs::write(path.join("log.redb.unfinished"), &whole[..length]).unwrap();
-        let error = Store::open(&path, &ME).unwrap_err();
+        let error = Store::open(&path, ME.node).unwrap_err();
         says(&error, &path, "an unfinished creation", "log.redb");
         drop(Store::create(&path, &ME, &founded()).unwrap());
-        assert_eq!(Store::open(&path, &ME).unwrap().1, founded());
+        assert_eq!(Store::open(&path, ME.node).unwrap().1, founded());
         assert!(!path.join("log.redb.unfinished").exists());
     }
 }
@@ -142,7 +138,7 @@ fn what_may_not_be_written_is_an_error_with_the_reason() {
     if fs::write(path.join("below").join("probe"), "").is_ok() {
         return;
     }
-    let error = Store::open(&path, &ME).unwrap_err();
+    let error = Store::open(&path, ME.node).unwrap_err();
     says(&error, &path, "permission denied", "permission to read and write it");
     let error = Store::create(&path.join("below"), &ME, &founded()).unwrap_err();
     says(&error, &path, "permission denied", "permission to write there");

@@ -40,7 +40,7 @@ fn a_failure_is_sticky_and_nothing_is_written_after_it() {
         assert_eq!(disk.operations(), at, "seed {seed}: written after an error");
         let mut random = Random(seed);
         let left = disk.after_power_failure(&mut |bound| random.below(bound));
-        let (_, found) = Store::open_on(left, &ME).unwrap();
+        let (_, found) = Store::open_on(left, ME.node).unwrap();
         assert!(found == acknowledged || found == attempted, "seed {seed}");
     }
 }
@@ -68,7 +68,7 @@ fn a_full_disk_is_an_error_and_loses_nothing() {
                     assert!(found.contains("no storage space"), "{error}");
                     drop(store);
                     disk.set(Faults::default());
-                    let (_, found) = Store::open_on(disk, &ME).unwrap();
+                    let (_, found) = Store::open_on(disk, ME.node).unwrap();
                     assert!(found == acknowledged || found == *after, "seed {seed}");
                     break;
                 }
@@ -88,14 +88,14 @@ fn a_creation_that_fails_can_be_repeated() {
         disk.set(Faults::default());
         let Err(error) = created else { return };
         assert!(matches!(error, StoreError::Io { .. }), "operation {at}: {error}");
-        let opened = Store::open_on(Disk::holding(disk.bytes()), &ME);
+        let opened = Store::open_on(Disk::holding(disk.bytes()), ME.node);
         match opened {
             // The last sync failed: the batch is there, but was not acknowledged.
             Ok((_, found)) => assert_eq!(found, founded()),
             Err(error) => {
                 assert!(matches!(error, StoreError::Missing { .. }), "operation {at}: {error}");
                 drop(Store::create_on(disk.clone(), &ME, &founded()).unwrap());
-                assert_eq!(Store::open_on(disk, &ME).unwrap().1, founded());
+                assert_eq!(Store::open_on(disk, ME.node).unwrap().1, founded());
             }
         }
     }

@@ -47,6 +47,6 @@ fn the_file_does_not_grow_for_ever() {
     assert_eq!(store.size_bytes(), u64::try_from(disk.bytes().len()).unwrap());
     assert!(store.written_bytes() > 0 && store.syncs() >= 2 * BATCHES);
     store.close().unwrap();
-    let (store, found) = Store::open_on(disk, &ME).unwrap();
+    let (store, found) = Store::open_on(disk, ME.node).unwrap();
     assert!(found == state && store.size_bytes() <= BOUND_BYTES);
 }

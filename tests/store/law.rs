@@ -32,7 +32,7 @@ proptest! {
         } else {
             Disk::holding(disk.bytes())
         };
-        let (store, found) = Store::open_on(left, &ME).unwrap();
+        let (store, found) = Store::open_on(left, ME.node).unwrap();
         prop_assert_eq!(&found, &expected);
         drop(store);
     }
@@ -65,7 +65,7 @@ fn a_batch_that_fits_nowhere_is_refused() {
         assert!(matches!(refused, StoreError::Refused { .. }), "{refused}");
         assert_eq!(store.write(&entries), Err(refused));
         drop(store);
-        assert_eq!(Store::open_on(disk, &ME).unwrap().1, founded());
+        assert_eq!(Store::open_on(disk, ME.node).unwrap().1, founded());
     }
 }
 
@@ -80,7 +80,7 @@ fn a_beginning_that_contradicts_itself_is_refused() {
     let disk = Disk::default();
     let refused = Store::create_on(disk.clone(), &ME, &state).unwrap_err();
     assert!(matches!(refused, StoreError::Refused { .. }), "{refused}");
-    assert!(matches!(Store::open_on(disk.clone(), &ME), Err(StoreError::Missing { .. })));
+    assert!(matches!(Store::open_on(disk.clone(), ME.node), Err(StoreError::Missing { .. })));
     drop(Store::create_on(disk, &ME, &founded()).unwrap());
 }
 

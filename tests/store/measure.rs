@@ -42,7 +42,7 @@ fn one_small_batch_on_a_real_file() {
     println!("{bytes} bytes and {syncs} syncs each; the file has {} bytes", store.size_bytes());
     drop(store);
     let begun = Instant::now();
-    let (store, _) = Store::open(&path, &ME).unwrap();
+    let (store, _) = Store::open(&path, ME.node).unwrap();
     println!("open of {WRITES} entries: {:?}", begun.elapsed());
     drop(store);
 }

@@ -43,7 +43,7 @@ impl Site {
     fn crash(&mut self, random: &mut Random, state: &State) {
         self.write();
         self.disk = self.disk.after_power_failure(&mut |bound| random.below(bound));
-        let (store, found) = Store::open_on(self.disk.clone(), &identity(self.node)).unwrap();
+        let (store, found) = Store::open_on(self.disk.clone(), NodeId(self.node)).unwrap();
         assert_eq!(found, *state, "n{}", self.node);
         self.store = store;
     }

@@ -35,7 +35,7 @@ pub(super) fn changed(change: impl FnOnce(&redb::WriteTransaction)) -> StoreErro
     change(&transaction);
     transaction.commit().unwrap();
     drop(database);
-    Store::open_on(disk, &ME).unwrap_err()
+    Store::open_on(disk, ME.node).unwrap_err()
 }
 
 /// A value with its checksum, as the store writes it.

@@ -88,7 +88,7 @@ impl<E: Engine> Hosts<E> {
         self.start(at);
     }
 
-    /// Id and incarnation of a node, running or not.
+    /// Id and directory of a node, running or not.
     pub fn peer(&self, at: NodeId) -> Option<Peer> {
         self.hosts.get(&at).map(Host::me)
     }

@@ -4,7 +4,7 @@ use super::hosts::{Disk, Hosts, NodeMessage, Observation};
 use cutover::core::control_plane::{
     ClusterVoterIdentity, ControlPlaneEntry, ControlPlaneOutput, ControlPlaneState, Founder,
 };
-use cutover::core::ids::{ClusterId, Incarnation, Index, NodeId};
+use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{
     BatchNumber, Config, Content, Durable, Elections, Entry, HardState, Input, Log, Node, NodeLimits,
@@ -73,15 +73,16 @@ pub const WIDE: NodeLimits = NodeLimits {
     reads_max: 16,
     compact_after_entries: u64::MAX,
     keep_entries: 0,
+    term_leap_max: 1 << 20,
 };
 
 pub fn identity(peer: Peer) -> ClusterVoterIdentity {
-    let subject = format!("CN=node-{}-{},O=cutover", peer.node.0, peer.incarnation.0);
+    let subject = format!("CN=node-{}-{},O=cutover", peer.node.0, peer.directory.0);
     ClusterVoterIdentity::from_certificate_subject(&subject).unwrap()
 }
 
 pub const fn first_life(node: NodeId) -> Peer {
-    Peer { node, incarnation: Incarnation(1) }
+    Peer { node, directory: DirectoryId(1) }
 }
 
 impl Cluster {
@@ -89,7 +90,13 @@ impl Cluster {
     pub fn new(limits: NodeLimits, sessions: SessionLimits, voters: u8) -> Self {
         let peers: Vec<Peer> = (1..=voters).map(|node| first_life(NodeId(node))).collect();
         let voters = peers.iter().map(|peer| (*peer, identity(*peer).into())).collect();
-        let founder = Founder { voters, caps: Caps::PRODUCTION, sessions };
+        let founder = Founder {
+            cluster: ClusterId(1),
+            history: HistoryId(1),
+            voters,
+            caps: Caps::PRODUCTION,
+            sessions,
+        };
         let (hosts, proposals) = (Hosts::new(), Proposals::default());
         let mut cluster = Self { limits, founder, hosts, proposals, broken: false };
         for peer in peers {
@@ -100,13 +107,13 @@ impl Cluster {
     }
 
     fn put(&mut self, me: Peer, disk: Disk) {
-        self.hosts.put(Config { cluster: ClusterId(1), me, limits: self.limits }, disk);
+        self.hosts.put(Config { me, limits: self.limits }, disk);
     }
 
-    /// Starts a node with an empty disk. If the node exists, it is in its next incarnation.
+    /// Starts a node with an empty disk. If the node exists, it is in its next directory.
     pub fn join(&mut self, node: NodeId) {
         let me = match self.hosts.peer(node) {
-            Some(old) => Peer { node, incarnation: old.incarnation.next() },
+            Some(old) => Peer { node, directory: old.directory.next() },
             None => first_life(node),
         };
         let disk = self.founder.empty_disk().unwrap();

@@ -1,7 +1,7 @@
 //! The material of in-memory clusters: engines, disks, names, random numbers, and rates of faults.
 
 use cutover::core::control_plane::{ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, Founder};
-use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, NodeId};
 use cutover::core::migration::Caps;
 use cutover::core::raft::{Config, Durable, Elections, NodeLimits, Peer, SessionLimits};
 
@@ -23,9 +23,9 @@ pub const LIMITS: NodeLimits = NodeLimits {
     ..NodeLimits::PRODUCTION
 };
 
-/// A node in its first incarnation.
+/// A node in its first directory.
 pub const fn peer(node: u8) -> Peer {
-    Peer { node: NodeId(node), incarnation: Incarnation(1) }
+    Peer { node: NodeId(node), directory: DirectoryId(1) }
 }
 
 /// The identity of a node.
@@ -35,13 +35,19 @@ pub fn identity(node: u8) -> ClusterVoterIdentity {
 
 /// The configuration that a node is started with.
 pub const fn config(node: u8) -> Config {
-    Config { cluster: ClusterId(7), me: peer(node), limits: LIMITS }
+    Config { me: peer(node), limits: LIMITS }
 }
 
 /// The founding configuration of a cluster of nodes 1 to `count`, all voters.
 pub fn founder(count: u8, caps: Caps) -> Founder {
     let voters = (1..=count).map(|node| (peer(node), identity(node).into())).collect();
-    Founder { voters, caps, sessions: SessionLimits { sessions_max: 3, answers_max: 4 } }
+    Founder {
+        cluster: ClusterId(1),
+        history: HistoryId(1),
+        voters,
+        caps,
+        sessions: SessionLimits { sessions_max: 3, answers_max: 4 },
+    }
 }
 
 /// Pseudo-random numbers from a seed (splitmix64).

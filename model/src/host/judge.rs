@@ -109,7 +109,7 @@ impl Judge {
         self.feed(&ClusterFact::Stepped { before, after: host.now(), restarted: false });
     }
 
-    /// Call after a host has restarted in the same incarnation.
+    /// Call after a host has restarted in the same directory.
     pub fn restarted<E: Engine>(&mut self, hosts: &Hosts<E>, at: NodeId, earlier: &Earlier) {
         if let Some(host) = hosts.get(&at) {
             let before = earlier.before.view();

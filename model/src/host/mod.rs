@@ -162,7 +162,7 @@ impl<E: Engine> Host<E> {
         Ok(self.disk)
     }
 
-    /// The node's id and incarnation.
+    /// The node's id and directory.
     pub fn me(&self) -> Peer {
         self.engine.node().config().me
     }

@@ -25,6 +25,7 @@ pub(super) const NODES: ConsensusBounds = ConsensusBounds {
     crashes: 0,
     lingers: false,
     wipes: 0,
+    forges: false,
     heartbeats: true,
     loses_old: true,
     limits: NodeLimits {

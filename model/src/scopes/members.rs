@@ -57,6 +57,62 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
         )
         .reaching([Mark::Wiped.text(), Mark::LeaderSecond.text()]),
         Scope::new(
+            "membership-outsider",
+            "a removed node that does not know it, and sends whatever it likes; a node that was never admitted does the same",
+            ConsensusBounds {
+                joiners: 1,
+                terms: 3,
+                timeouts: 3,
+                writes: 0,
+                entries: 3,
+                changes: 1,
+                membership_requests: &REMOVALS,
+                in_flight: 1,
+                forges: true,
+                ..WITHOUT_HEARTBEATS
+            },
+        )
+        .reaching([Core::OutsiderDropped.text(), Core::NotAsked.text(), Core::TermLeap.text()]),
+        Scope::new(
+            "membership-stale-voter",
+            "a voter that was cut off while a fourth node joined, and hears of it from that node as the leader",
+            ConsensusBounds {
+                joiners: 1,
+                terms: 2,
+                timeouts: 2,
+                writes: 0,
+                entries: 4,
+                changes: 2,
+                membership_requests: &[MembershipRequest::Admit(4), MembershipRequest::Promote(4)],
+                in_flight: 2,
+                ..WITHOUT_HEARTBEATS
+            },
+        )
+        .reaching([Core::NewerHeard.text(), Mark::Joined.text()]),
+        Scope::new(
+            "membership-replaced",
+            "a voter loses its disk, is removed, and is admitted again with its new data directory",
+            ConsensusBounds {
+                founders: 2,
+                timeouts: 2,
+                entries: 6,
+                changes: 3,
+                membership_requests: &[
+                    REMOVALS[0],
+                    REMOVALS[1],
+                    MembershipRequest::Admit(1),
+                    MembershipRequest::Admit(2),
+                    MembershipRequest::Promote(1),
+                    MembershipRequest::Promote(2),
+                ],
+                in_flight: 2,
+                wipes: 1,
+                forges: true,
+                ..WITHOUT_HEARTBEATS
+            },
+        )
+        .reaching([Mark::Wiped.text(), Mark::Joined.text(), Core::Promoted.text()]),
+        Scope::new(
             "membership-rivals",
             "two leaders in a cluster of four, each with its own membership change",
             ConsensusBounds {

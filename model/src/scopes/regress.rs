@@ -46,6 +46,20 @@ pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
         )
         .reaching([Core::Compacted.text(), Core::SnapshotSent.text(), Core::SnapshotInstalled.text()])
         .regress(),
+        Scope::new(
+            "regress/silent-member",
+            "a snapshot for a member that does not answer",
+            ConsensusBounds {
+                terms: 1,
+                timeouts: 1,
+                entries: 2,
+                loses_old: false,
+                limits: NodeLimits { compact_after_entries: 2, ..NODES.limits },
+                ..NODES
+            },
+        )
+        .reaching([Core::Compacted.text(), Core::SnapshotSent.text(), Core::SnapshotInstalled.text()])
+        .regress(),
     ]
 }
 

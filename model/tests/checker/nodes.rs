@@ -18,9 +18,9 @@ use std::collections::BTreeSet;
 fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
     let scopes = [
         ("sessions", 82_593),
-        ("membership-wiped", 20_486),
-        ("membership-join", 15_013),
-        ("replication-slow-disk", 45_753),
+        ("membership-wiped", 21_358),
+        ("membership-join", 17_903),
+        ("replication-slow-disk", 51_730),
     ];
     for (name, folded) in scopes {
         let mut counts = Vec::new();

@@ -1,4 +1,4 @@
-//! Fault: a node loses its disk, is removed, and joins again in its next incarnation.
+//! Fault: a node loses its disk, is removed, and joins again in its next directory.
 
 use super::injector::{Cluster, Injector, OperatorTask};
 use crate::options::{Drawn, Group};

@@ -12,9 +12,10 @@ use crate::options::Options;
 use crate::read_pause::ReadPause;
 use crate::stream::Stream;
 use cutover::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, Founder, Registered};
-use cutover::core::ids::{ClusterId, Incarnation, NodeId};
+use cutover::core::ids::{DirectoryId, NodeId};
 use cutover::core::raft::Peer;
 use cutover::node::driver::Handle;
+use cutover::node::server::{Introducer, Introduction};
 use start::Start;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,8 +23,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
-/// The cluster id of every run.
-pub const CLUSTER: ClusterId = ClusterId(0x51);
 const PORT: u16 = 7000;
 
 /// The address of a node's client interface.
@@ -41,6 +40,21 @@ pub fn registered(node: u8) -> Option<Registered> {
     Some(Registered { identity, endpoints: Endpoints { peer, client } })
 }
 
+#[tonic::async_trait]
+impl Introducer for Hosts {
+    /// A node answers while it runs.
+    async fn introduce(&self, address: &Address) -> Result<Introduction, String> {
+        let is = |registered: &Registered| registered.endpoints.peer.as_ref() == Some(address);
+        let node = self.all().into_iter().find(|node| registered(*node).as_ref().is_some_and(is));
+        let node = node.filter(|node| !self.is_paused(*node));
+        let found =
+            node.and_then(|node| Some((self.peer(node), registered(node)?, self.handle(node)?.status())));
+        let (peer, Registered { identity, endpoints }, status) =
+            found.ok_or_else(|| format!("{address}: no answer"))?;
+        Ok(Introduction { peer, identity, endpoints, cluster: status.cluster, history: status.history })
+    }
+}
+
 struct Up {
     alive: Arc<AtomicBool>,
     handle: Option<Handle>,
@@ -48,7 +62,7 @@ struct Up {
 
 struct Host {
     machine: madsim::task::NodeId,
-    incarnation: Incarnation,
+    directory: DirectoryId,
     disk: Disk,
     founded: bool,
     boots: u64,
@@ -105,7 +119,7 @@ impl Hosts {
             .build();
         let host = Host {
             machine: machine.id(),
-            incarnation: Incarnation(1),
+            directory: DirectoryId(1),
             disk: Disk::default(),
             founded,
             boots: 0,
@@ -134,11 +148,11 @@ impl Hosts {
         lock(&self.hosts).get(&node).is_some_and(|host| host.paused)
     }
 
-    /// The node's id and present incarnation.
+    /// The node's id and present directory.
     #[must_use]
     pub fn peer(&self, node: u8) -> Peer {
-        let incarnation = lock(&self.hosts).get(&node).map_or(Incarnation(1), |host| host.incarnation);
-        Peer { node: NodeId(node), incarnation }
+        let directory = lock(&self.hosts).get(&node).map_or(DirectoryId(1), |host| host.directory);
+        Peer { node: NodeId(node), directory }
     }
 
     /// Number of the node's present or last start.
@@ -164,11 +178,11 @@ impl Hosts {
         host.boots += 1;
         let alive = Arc::new(AtomicBool::new(true));
         host.up = Some(Up { alive: Arc::clone(&alive), handle: None });
-        let me = Peer { node: NodeId(node), incarnation: host.incarnation };
+        let me = Peer { node: NodeId(node), directory: host.directory };
         let (founded, boot, disk) = (std::mem::take(&mut host.founded), host.boots, host.disk.clone());
         let machine = simulator.get_node(host.machine);
         drop(hosts);
-        self.event_log.note("n", node.into(), "boots", &[boot, me.incarnation.0], String::new);
+        self.event_log.note("n", node.into(), "boots", &[boot, me.directory.0], String::new);
         let start = Start { hosts: self.clone(), me, founded, boot, disk, alive };
         if let Some(machine) = machine {
             machine.spawn(start.run());
@@ -214,19 +228,19 @@ impl Hosts {
         if pause { simulator.pause(host.machine) } else { simulator.resume(host.machine) }
     }
 
-    /// Replaces the disk of a node that is down by an empty one. The node will start in its next incarnation, which
+    /// Replaces the disk of a node that is down by an empty one. The node will start in its next directory, which
     /// is returned.
     pub fn wipe(&self, node: u8) -> Peer {
         let mut hosts = lock(&self.hosts);
-        let mut incarnation = Incarnation(1);
+        let mut directory = DirectoryId(1);
         if let Some(host) = hosts.get_mut(&node) {
             host.disk.wipe();
-            host.incarnation = host.incarnation.next();
-            incarnation = host.incarnation;
+            host.directory = host.directory.next();
+            directory = host.directory;
         }
         drop(hosts);
-        self.event_log.note("n", node.into(), "loses its disk", &[incarnation.0], String::new);
+        self.event_log.note("n", node.into(), "loses its disk", &[directory.0], String::new);
         lock(&self.judge).wiped(node);
-        Peer { node: NodeId(node), incarnation }
+        Peer { node: NodeId(node), directory }
     }
 }

@@ -1,7 +1,7 @@
 //! One start of a node: opens its disk and runs the production server on it, with a judge that sees each call of
 //! the engine.
 
-use super::{CLUSTER, Hosts, address};
+use super::{Hosts, address};
 use crate::disk::Disk;
 use crate::ended::Ended;
 use crate::event_log::lock;
@@ -38,13 +38,12 @@ pub(super) struct Start {
 
 impl Start {
     fn open(&self) -> Result<(Store, Durable<ControlPlaneEntry>), String> {
-        let identity =
-            StoreIdentity { cluster: CLUSTER, node: self.me.node, incarnation: self.me.incarnation };
-        // The disk is empty at the first start of an incarnation, and also if that start did not complete founding
+        let identity = StoreIdentity { node: self.me.node, directory: self.me.directory };
+        // The disk is empty at its first start, and also if that start did not complete founding
         // it.
         let empty = redb::StorageBackend::len(&self.disk.mount()).map_err(|error| error.to_string())? == 0;
         if !empty {
-            return Store::open_on(self.disk.mount(), &identity).map_err(|error| error.to_string());
+            return Store::open_on(self.disk.mount(), identity.node).map_err(|error| error.to_string());
         }
         let founder = &self.hosts.founder;
         let disk = if self.founded { founder.disk() } else { founder.empty_disk() };
@@ -65,7 +64,7 @@ impl Start {
                 return;
             }
         };
-        let config = Config { cluster: CLUSTER, me: self.me, limits: hosts.options.limits() };
+        let config = Config { me: self.me, limits: hosts.options.limits() };
         lock(&hosts.judge).started(node, config, durable.clone());
         let Ok(engine) = ReplicatedControlPlane::start(config, durable) else { return };
         let running = server::start(self.parts(engine, store));
@@ -121,6 +120,7 @@ impl Start {
             environment,
             access: Arc::new(Access::default()),
             identify: Arc::new(Plain),
+            introducer: Arc::new(hosts.clone()),
             policy: Policy::PRODUCTION,
         }
     }

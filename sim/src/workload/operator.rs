@@ -23,7 +23,7 @@ pub struct Operator {
 }
 
 fn reference(peer: Peer) -> v1::MemberRef {
-    v1::MemberRef { node: peer.node.0.into(), incarnation: peer.incarnation.0 }
+    v1::MemberRef { node: peer.node.0.into(), directory: peer.directory.0 }
 }
 
 impl Operator {
@@ -69,6 +69,9 @@ impl Operator {
         self.hosts.end(node, End::Power);
         let old = self.hosts.peer(node);
         let new = self.hosts.wipe(node);
+        // For a while nobody notices: the node runs with an empty disk, and the others have it as a voter.
+        self.hosts.boot(node);
+        sleep(Duration::from_millis(self.chance.between(0, 4_000))).await;
         self.until(Change::Remove(reference(old)), |members| !members.iter().any(|member| is(member, old)))
             .await;
         self.join(new).await;
@@ -100,16 +103,8 @@ impl Operator {
     async fn join(&mut self, peer: Peer) {
         self.hosts.boot(peer.node.0);
         let Some(registered) = registered(peer.node.0) else { return };
-        let text = |address: Option<cutover::core::control_plane::Address>| {
-            address.map(|address| address.to_string()).unwrap_or_default()
-        };
-        let admit = v1::AddLearner {
-            node: peer.node.0.into(),
-            incarnation: peer.incarnation.0,
-            identity: registered.identity.to_string(),
-            peer_address: text(registered.endpoints.peer),
-            client_address: text(registered.endpoints.client),
-        };
+        let address = registered.endpoints.peer.map(|address| address.to_string()).unwrap_or_default();
+        let admit = v1::AddLearner { peer_address: address };
         self.until(Change::AddLearner(admit), |members| members.iter().any(|member| is(member, peer))).await;
         self.until(Change::Promote(reference(peer)), |members| {
             members.iter().any(|member| is(member, peer) && member.voter)
@@ -135,5 +130,5 @@ impl Operator {
 }
 
 fn is(member: &v1::Member, peer: Peer) -> bool {
-    member.node == u32::from(peer.node.0) && member.incarnation == peer.incarnation.0
+    member.node == u32::from(peer.node.0) && member.directory == peer.directory.0
 }

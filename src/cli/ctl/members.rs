@@ -5,7 +5,7 @@ use crate::cli::connect::failed;
 use crate::cli::{Failed, exit};
 use crate::client::{Client, ClientError};
 use crate::core::control_plane::Address;
-use crate::core::ids::NodeId;
+use crate::core::ids::{ClusterId, DirectoryId, HistoryId, NodeId};
 use crate::node::proto::v1::{self, change_members_request::Change};
 use core::time::Duration;
 use serde_json::json;
@@ -16,23 +16,20 @@ pub(super) enum What {
     List,
     /// Admit a node as a learner: it receives the log and has no vote
     Add {
-        /// Number of the node
-        node: u8,
-        /// Incarnation of the node: 1, and one more each time its disk was lost
-        #[arg(long, default_value_t = 1)]
-        incarnation: u64,
-        /// Subject of the node's certificate, as CN=n2,OU=control-plane,O=example
-        #[arg(long, value_name = "SUBJECT")]
-        identity: String,
-        /// Address where the node listens for peers
-        #[arg(long, value_name = "HOST:PORT")]
-        peer: Address,
-        /// Address where the node listens for clients
-        #[arg(long, value_name = "HOST:PORT")]
-        client: Address,
+        /// Address where the node listens for peers; the leader asks it there who it is
+        #[arg(value_name = "HOST:PORT")]
+        address: Address,
         /// Promote the learner to voter as soon as it has caught up
         #[arg(long)]
         promote: bool,
+    },
+    /// Put a node in the place of a voter: admit it, promote it when it has caught up, remove the other
+    Replace {
+        /// Number of the voter that is to leave
+        old: u8,
+        /// Address where the new node listens for peers. It may be the same node with an empty data directory
+        #[arg(value_name = "HOST:PORT")]
+        address: Address,
     },
     /// Promote a learner to voter; the learner must have caught up
     Promote {
@@ -46,7 +43,7 @@ pub(super) enum What {
     },
 }
 
-const HEAD: [&str; 6] = ["NODE", "INCARNATION", "VOTER", "IDENTITY", "PEERS", "CLIENTS"];
+const HEAD: [&str; 6] = ["NODE", "DIRECTORY", "VOTER", "IDENTITY", "PEERS", "CLIENTS"];
 
 async fn members(client: &Client) -> Result<Vec<v1::Member>, Failed> {
     Ok(client.members().await.map_err(|error| failed(&error))?.members)
@@ -57,33 +54,60 @@ async fn find(client: &Client, node: u8) -> Result<v1::MemberRef, Failed> {
     let found = all.iter().find(|member| member.node == u32::from(node));
     let found =
         found.ok_or_else(|| Failed::new(exit::REFUSED, format!("{} is not a member", NodeId(node))))?;
-    Ok(v1::MemberRef { node: found.node, incarnation: found.incarnation })
+    Ok(v1::MemberRef { node: found.node, directory: found.directory })
 }
 
 pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Failed> {
     match what {
         What::List => {}
-        What::Add { node, incarnation, identity, peer, client: at, promote } => {
-            let add = v1::AddLearner {
-                node: node.into(),
-                incarnation,
-                identity,
-                peer_address: peer.to_string(),
-                client_address: at.to_string(),
-            };
-            change(client, Change::AddLearner(add)).await?;
+        What::Add { address, promote } => {
+            let member = add(client, &address).await?;
             if promote {
-                promoted(client, v1::MemberRef { node: node.into(), incarnation }).await?;
+                promoted(client, member).await?;
             }
         }
+        What::Replace { old, address } => replace(client, old, &address).await?,
         What::Promote { node } => promoted(client, find(client, node).await?).await?,
-        What::Remove { node } => change(client, Change::Remove(find(client, node).await?)).await?,
+        What::Remove { node } => {
+            change(client, Change::Remove(find(client, node).await?)).await?;
+        }
     }
     list(client, out).await
 }
 
-async fn change(client: &Client, change: Change) -> Result<(), Failed> {
-    client.change_members(change).await.map(|_| ()).map_err(|error| failed(&error))
+async fn change(client: &Client, change: Change) -> Result<v1::MemberRef, Failed> {
+    let changed = client.change_members(change).await.map_err(|error| failed(&error))?;
+    changed.member.ok_or_else(|| Failed::new(exit::INTERNAL, "the node did not say which member it changed"))
+}
+
+async fn add(client: &Client, address: &Address) -> Result<v1::MemberRef, Failed> {
+    change(client, Change::AddLearner(v1::AddLearner { peer_address: address.to_string() })).await
+}
+
+/// Admits and promotes the node at an address, and removes another. A node that comes back with another data directory has
+/// the number of the one that is to leave, which therefore leaves first. Each step is one committed change: typed again after
+/// an interruption, the verb goes on where it was.
+async fn replace(client: &Client, old: u8, address: &Address) -> Result<(), Failed> {
+    let before = members(client).await?;
+    let leaves = before.iter().find(|member| member.node == u32::from(old));
+    let here = before.iter().find(|member| member.peer_address == address.to_string());
+    let same = here.is_some_and(|member| member.node == u32::from(old));
+    let reference = |member: &v1::Member| v1::MemberRef { node: member.node, directory: member.directory };
+    if let Some(member) = leaves.filter(|_| same) {
+        change(client, Change::Remove(reference(member))).await?;
+        return promoted(client, add(client, address).await?).await;
+    }
+    let joins = match here {
+        Some(member) => reference(member),
+        None => add(client, address).await?,
+    };
+    if !here.is_some_and(|member| member.voter) {
+        promoted(client, joins).await?;
+    }
+    match leaves {
+        Some(member) => change(client, Change::Remove(reference(member))).await.map(|_| ()),
+        None => Ok(()),
+    }
 }
 
 /// How often a promotion is retried, at intervals of 500 ms, while the learner has not caught up.
@@ -114,7 +138,7 @@ async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
     let row = |member: &v1::Member| {
         vec![
             format!("n{}", member.node),
-            format!("i{}", member.incarnation),
+            DirectoryId(member.directory).to_string(),
             if member.voter { "yes" } else { "learner" }.to_owned(),
             member.identity.clone(),
             member.peer_address.clone(),
@@ -122,7 +146,7 @@ async fn list(client: &Client, out: &Out) -> Result<(), Failed> {
         ]
     };
     let machine = |member: &v1::Member| {
-        json!({ "node": member.node, "incarnation": member.incarnation, "voter": member.voter,
+        json!({ "node": member.node, "directory": DirectoryId(member.directory).to_string(), "voter": member.voter,
                 "identity": member.identity, "peer_address": member.peer_address,
                 "client_address": member.client_address })
     };
@@ -202,8 +226,9 @@ fn row(address: &Address, status: &v1::StatusResponse) -> Vec<String> {
 
 fn status_json(address: &Address, status: &v1::StatusResponse) -> serde_json::Value {
     json!({
-        "address": address.to_string(), "cluster": status.cluster, "node": status.node,
-        "incarnation": status.incarnation, "version": status.version, "role": role(status.role()),
+        "address": address.to_string(), "cluster": ClusterId(status.cluster).to_string(),
+        "history": HistoryId(status.history).to_string(), "node": status.node,
+        "directory": DirectoryId(status.directory).to_string(), "version": status.version, "role": role(status.role()),
         "term": status.term, "leader": status.leader.as_ref().map(|leader| leader.node),
         "commit": status.commit, "last_index": status.last_index, "durable_index": status.durable_index,
         "snapshot_index": status.snapshot_index, "revision": status.revision, "partitions": status.partitions,

@@ -59,7 +59,7 @@ pub trait ControlPlaneConsensus {
     fn uncommitted_configurations(&self) -> &[(Index, Configuration)];
 
     /// The members and their addresses in the newest configuration of the log, committed or not.
-    fn members(&self) -> Vec<(NodeId, Registered)>;
+    fn members(&self) -> Vec<(Peer, Registered)>;
 
     /// The replication progress of the other members; empty unless this node is the leader.
     fn followers(&self) -> Vec<FollowerStatus>;

@@ -5,7 +5,7 @@ use super::{
     ControlPlaneInput, ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState,
     FollowerStatus, MembershipChange, Registered,
 };
-use crate::core::ids::{Index, Names, NodeId, Relabel};
+use crate::core::ids::{ClusterId, HistoryId, Index, Names, NodeId, Relabel};
 use crate::core::migration::Caps;
 use crate::core::raft::{
     Applied, Config, Configuration, Content, Durable, Input, LogPosition, Node, Outcome, Output, Peer,
@@ -18,6 +18,10 @@ use serde::{Deserialize, Serialize};
 /// The initial state of a new cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Founder {
+    /// The id of the cluster.
+    pub cluster: ClusterId,
+    /// The id of the cluster's first history.
+    pub history: HistoryId,
     /// The voters and their registrations. A cluster is founded with one voter; other nodes join it.
     pub voters: Vec<(Peer, Registered)>,
     /// Limits of the placement table.
@@ -34,7 +38,12 @@ impl Founder {
     pub fn disk(&self) -> Result<Durable<ControlPlaneEntry>, StartError> {
         let voters = Configuration::of_voters(self.voters.iter().map(|(peer, _)| *peer));
         let members = self.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
-        Durable::founding(voters, self.sessions, ControlPlaneState::new(self.caps, members))
+        Durable::founding(
+            self.history,
+            voters,
+            self.sessions,
+            ControlPlaneState::new(self.cluster, self.caps, members),
+        )
     }
 
     /// The initial disk of a node that joins a cluster: empty, without a configuration.
@@ -42,7 +51,7 @@ impl Founder {
     /// # Errors
     /// An error of the encoder, which cannot occur for these types.
     pub fn empty_disk(&self) -> Result<Durable<ControlPlaneEntry>, StartError> {
-        Durable::joining(self.sessions, ControlPlaneState::new(self.caps, []))
+        Durable::joining(self.sessions, ControlPlaneState::new(ClusterId::NONE, self.caps, []))
     }
 }
 
@@ -150,6 +159,8 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
         let node = &self.node;
         ControlPlaneStatus {
             config: node.config(),
+            cluster: self.state().cluster(),
+            history: node.history(),
             role: node.role(),
             term: node.hard_state().term,
             leader: node.leader().map(|peer| peer.node),
@@ -176,8 +187,12 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
 
     /// The committed members, and those admitted by uncommitted entries: a configuration is in effect once
     /// appended.
-    fn members(&self) -> Vec<(NodeId, Registered)> {
-        let mut members: Vec<(NodeId, Registered)> = self.state().directory().nodes().to_vec();
+    fn members(&self) -> Vec<(Peer, Registered)> {
+        let committed = self.applied().configuration();
+        let registered =
+            |(node, known): &(NodeId, Registered)| Some((committed.member(*node)?.peer, known.clone()));
+        let mut members: Vec<(Peer, Registered)> =
+            self.state().directory().nodes().iter().filter_map(registered).collect();
         for entry in self.node.log().from(self.node.commit().next(), u32::MAX) {
             let Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } =
                 &entry.content
@@ -186,8 +201,8 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
             };
             if let MembershipChange::Admit { peer, identity, endpoints } = change {
                 let registered = Registered { identity: identity.clone(), endpoints: endpoints.clone() };
-                members.retain(|(node, _)| *node != peer.node);
-                members.push((peer.node, registered));
+                members.retain(|(other, _)| other.node != peer.node);
+                members.push((*peer, registered));
             }
         }
         members.sort_unstable();

@@ -15,7 +15,7 @@ pub type OwnershipTransition = Command;
 pub enum MembershipChange {
     /// Admits a node as a learner, under the subject of its certificate.
     Admit {
-        /// The node id and incarnation of the new member.
+        /// The node id and directory of the new member.
         peer: Peer,
         /// The subject that the node's certificate must have.
         identity: ClusterVoterIdentity,
@@ -24,14 +24,24 @@ pub enum MembershipChange {
     },
     /// Turns a learner into a voter.
     Promote {
-        /// The node id and incarnation of the learner.
+        /// The node id and directory of the learner.
         peer: Peer,
     },
     /// Removes a voter or a learner.
     Remove {
-        /// The node id and incarnation of the member.
+        /// The node id and directory of the member.
         peer: Peer,
     },
+}
+
+impl MembershipChange {
+    /// The member that is admitted, promoted or removed.
+    #[must_use]
+    pub const fn peer(&self) -> Peer {
+        match self {
+            Self::Admit { peer, .. } | Self::Promote { peer } | Self::Remove { peer } => *peer,
+        }
+    }
 }
 
 /// An entry of the log. User data cannot be written as one: `bounded.rs` does not compile if there is a place for

@@ -5,7 +5,7 @@ use super::{
     ControlPlaneInput, ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState,
     FollowerStatus, Founder, MembershipChange, Registered, ReplicatedControlPlane,
 };
-use crate::core::ids::{Index, NodeId};
+use crate::core::ids::Index;
 use crate::core::raft::{
     Applied, Config, Configuration, Content, Durable, Node, Output, Peer, StartError, Timer,
 };
@@ -119,7 +119,7 @@ impl ControlPlaneConsensus for SingleNodeControlPlane {
         self.engine.uncommitted_configurations()
     }
 
-    fn members(&self) -> Vec<(NodeId, Registered)> {
+    fn members(&self) -> Vec<(Peer, Registered)> {
         self.engine.members()
     }
 

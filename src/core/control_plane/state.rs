@@ -5,7 +5,7 @@ use super::{
     Registered,
 };
 use crate::core::ids::{
-    Epoch, Halt, Index, MigrationId, Names, NodeId, PartitionId, Placement, Relabel, Revision,
+    ClusterId, Epoch, Halt, Index, MigrationId, Names, NodeId, PartitionId, Placement, Relabel, Revision,
 };
 use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition};
 use crate::core::placement::Guarantee;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 /// The control plane's state machine, to which committed entries are applied.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ControlPlaneState {
+    cluster: ClusterId,
     table: PlacementTable,
     /// The log index of the last change of the table.
     revision: Revision,
@@ -41,11 +42,21 @@ pub enum Answer {
 }
 
 impl ControlPlaneState {
-    /// A state with these members and no partitions.
+    /// The state of a new cluster with these members and no partitions.
     #[must_use]
-    pub fn new(caps: Caps, members: impl IntoIterator<Item = (NodeId, Registered)>) -> Self {
+    pub fn new(
+        cluster: ClusterId,
+        caps: Caps,
+        members: impl IntoIterator<Item = (NodeId, Registered)>,
+    ) -> Self {
         let directory = Directory::new(members);
-        Self { table: PlacementTable::new(caps), revision: Revision::ZERO, directory }
+        Self { cluster, table: PlacementTable::new(caps), revision: Revision::ZERO, directory }
+    }
+
+    /// The id of the cluster.
+    #[must_use]
+    pub const fn cluster(&self) -> ClusterId {
+        self.cluster
     }
 
     /// The placement table: the records of all partitions.

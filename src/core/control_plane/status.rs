@@ -1,13 +1,17 @@
 //! The status of an engine.
 
-use crate::core::ids::{Index, NodeId, Revision, Term};
+use crate::core::ids::{ClusterId, HistoryId, Index, NodeId, Revision, Term};
 use crate::core::raft::{Config, Peer, RoleName};
 
 /// The status of an engine at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ControlPlaneStatus {
-    /// Cluster, node id, incarnation and limits.
+    /// Node id, data directory and limits.
     pub config: Config,
+    /// The cluster; [`ClusterId::NONE`] before the node has joined one.
+    pub cluster: ClusterId,
+    /// The history of the log; [`HistoryId::NONE`] before the node has joined a cluster.
+    pub history: HistoryId,
     /// The node's role in its current term.
     pub role: RoleName,
     /// The latest term that the node has seen.
@@ -39,7 +43,7 @@ impl ControlPlaneStatus {
 /// The replication progress of another member, as the leader knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FollowerStatus {
-    /// The member's node id and incarnation.
+    /// The member's node id and directory.
     pub peer: Peer,
     /// Whether the member is a voter.
     pub votes: bool,

@@ -62,6 +62,15 @@ pub enum ClusterFact<'a> {
     },
     /// A client's read ended without being served.
     ReadEnded(u8),
+    /// A message arrived.
+    Heard {
+        /// The receiver, before the message.
+        by: &'a ControlNode,
+        /// The message.
+        message: &'a Message<ControlPlaneEntry>,
+        /// Whether nothing changed at the receiver, and nothing was sent or answered.
+        idle: bool,
+    },
     /// A node handled an input, or restarted.
     Stepped {
         /// What the node was before the input or restart.

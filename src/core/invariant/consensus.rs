@@ -5,7 +5,7 @@
 
 use super::cluster_fact::{ClusterFact, ControlNode, NodeNow};
 use super::nodes::{
-    check_durable_claims, check_survives_restart, has, is_electable, is_open, logs_match, matters,
+    check_durable_claims, check_survives_restart, has, heard, is_electable, is_open, logs_match, matters,
     quorums_meet, states_match, stepped, would_vote_for,
 };
 use super::past::insert;
@@ -90,7 +90,7 @@ impl ConsensusMonitor {
             | ClusterFact::ReadInvoked(_)
             | ClusterFact::ReadServed { .. }
             | ClusterFact::ReadEnded(_) => true,
-            ClusterFact::Stepped { .. } | ClusterFact::Now(_) => false,
+            ClusterFact::Heard { .. } | ClusterFact::Stepped { .. } | ClusterFact::Now(_) => false,
         }
     }
 
@@ -126,7 +126,7 @@ impl ConsensusMonitor {
             ClusterFact::ReadServed { reader, .. } | ClusterFact::ReadEnded(reader) => {
                 self.reads.retain(|(other, _)| *other != reader);
             }
-            ClusterFact::Stepped { .. } | ClusterFact::Now(_) => {}
+            ClusterFact::Heard { .. } | ClusterFact::Stepped { .. } | ClusterFact::Now(_) => {}
         }
     }
 
@@ -144,6 +144,7 @@ impl ConsensusMonitor {
             ClusterFact::ReadServed { reader, through } => self.read_served(reader, through, findings),
             ClusterFact::Stepped { before, after, restarted } => stepped(&before, after, restarted, findings),
             ClusterFact::Now(nodes) => self.now(nodes, findings),
+            ClusterFact::Heard { by, message, idle } => heard(by, message, idle, findings),
             ClusterFact::ReadInvoked(_) | ClusterFact::ReadEnded(_) => {}
         }
     }

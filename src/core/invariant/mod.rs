@@ -26,6 +26,7 @@ pub use cluster_fact::{Before, ClusterFact, NodeNow};
 pub use consensus::ConsensusMonitor;
 pub use fact::{Copied, Fact, ReadServed, SinkNow, SinkStep, Statement};
 pub use findings::Findings;
+pub use nodes::is_outsider;
 pub use past::Monitor;
 pub use register::Register;
 
@@ -172,6 +173,12 @@ registry! {
     RetryOnce History "raft.apply-once"
         "A request of a session is applied at one index at most."
         "thesis, section 6.3; akka-raft issue 64"
+    OutsiderHarmless Cluster "raft.outsider-harmless"
+        "A message of a node that the receiver's committed log shows to be no member, removed since or never admitted, changes nothing at the receiver."
+        "thesis, section 4.2.3"
+    TermBounded Cluster "raft.term-bounded"
+        "No message moves a node's term further ahead than its limits allow: terms advance by elections, and the last one ends all elections."
+        "the limit `term_leap_max`"
     NoUserData Node "raft.no-user-data"
         "No entry of the log can hold user data: there is no type for it."
         "the published control-plane boundary; shown by the compiler, not by a search"

@@ -3,7 +3,7 @@
 use super::cluster_fact::{Before, ControlNode, NodeNow};
 use super::{Findings, Id};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
-use crate::core::ids::{Index, Term};
+use crate::core::ids::{HistoryId, Index, Term};
 use crate::core::raft::{
     Applied, Body, Configuration, Durable, Entry, HardState, Message, Peer, Progress, RoleName, quorum,
 };
@@ -11,6 +11,33 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+
+/// Whether the receiver's log shows that the sender is no member: its committed configuration lists it as removed, or lacks it
+/// although its admission is among the entries that the receiver has applied; and no later configuration has it.
+#[must_use]
+pub fn is_outsider(node: &ControlNode, message: &Message<ControlPlaneEntry>) -> bool {
+    let committed = node.applied().configuration();
+    let later = node.uncommitted_configurations().iter().map(|(_, configuration)| configuration);
+    let member = core::iter::once(committed).chain(later).any(|known| known.is_member(message.from));
+    let seen = committed.removed().contains(&message.from) || message.admitted <= node.commit();
+    !member && seen && node.history() != HistoryId::NONE
+}
+
+/// A message of an outsider does nothing.
+pub(super) fn heard(
+    node: &ControlNode,
+    message: &Message<ControlPlaneEntry>,
+    idle: bool,
+    findings: &mut Findings,
+) {
+    findings.demand(idle || !is_outsider(node, message), Id::OutsiderHarmless, || {
+        let me = node.config().me;
+        (
+            format!("{me} acts on {} {} of {}", message.term, message.body, message.from),
+            format!("it has applied through {}, and {} is no member", node.commit(), message.from),
+        )
+    });
+}
 
 /// Whether the node has this entry, in its log or in the compacted prefix.
 pub(super) fn has(node: &ControlNode, at: Index, entry: &Entry<ControlPlaneEntry>) -> bool {
@@ -21,7 +48,7 @@ pub(super) fn has(node: &ControlNode, at: Index, entry: &Entry<ControlPlaneEntry
 }
 
 /// An entry that a node treats as committed must survive a restart of all nodes: it must be durable on a
-/// quorum. A voter with a new incarnation lost its disk since, which is a fault and not the leader's error.
+/// quorum. A voter with a new directory lost its disk since, which is a fault and not the leader's error.
 pub(super) fn check_survives_restart(
     by: &ControlNode,
     at: Index,
@@ -156,6 +183,12 @@ pub(super) fn stepped(
     let after = after.node;
     let (was, is) = (before.term, after.hard_state().term);
     findings.demand(is >= was, Id::Monotone, || (format!("{me} is in {is}"), format!("it was in {was}")));
+    // A node without a log takes the term of its first leader.
+    let max = after.config().limits.term_leap_max;
+    let bounded = is.0.saturating_sub(was.0) <= max || before.commit == Index::ZERO;
+    findings.demand(bounded, Id::TermBounded, || {
+        (format!("{me} is in {is}"), format!("it was in {was}, and takes messages up to {max} terms ahead"))
+    });
     let (had, has) = (before.commit, after.commit());
     findings.demand(has >= had, Id::Monotone, || {
         (format!("{me} has committed through {has}"), format!("it had through {had}"))

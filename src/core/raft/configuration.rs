@@ -3,27 +3,27 @@
 //! Stateless: a configuration and a change give the next configuration. Two configurations that differ by one voter
 //! have no disjoint quorums (thesis, section 4.1).
 
-use crate::core::ids::{Incarnation, Names, NodeId, Relabel};
+use crate::core::ids::{DirectoryId, Index, Names, NodeId, Relabel};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// One incarnation of one node: what votes, is counted in quorums, and receives messages. A node that lost its disk
+/// A node with one data directory: what votes, is counted in quorums, and receives messages. A node that lost its directory
 /// comes back as another peer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Peer {
     /// The id of the node.
     pub node: NodeId,
-    /// The incarnation of the node's disk: one more each time the node comes back without it.
-    pub incarnation: Incarnation,
+    /// The node's data directory.
+    pub directory: DirectoryId,
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.node)?;
-        if self.incarnation == Incarnation(1) { Ok(()) } else { write!(f, "/{}", self.incarnation) }
+        if self.directory == DirectoryId(1) { Ok(()) } else { write!(f, "/{}", self.directory) }
     }
 }
 
@@ -39,16 +39,20 @@ pub enum MemberRole {
 /// A member and its role.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Member {
-    /// The member's node and incarnation.
+    /// The member's node and directory.
     pub peer: Peer,
     /// Whether the member is a voter or a learner.
     pub role: MemberRole,
+    /// The index of the entry that admitted the member; 0 for those with which the history began.
+    pub admitted: Index,
 }
 
-/// The members, sorted by node. A node is in it once, with one incarnation.
+/// The members, sorted by node, and the peers that were removed. A node is a member once, with one directory.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Configuration {
     members: Vec<Member>,
+    /// Removed peers, oldest first, at most [`Configuration::REMOVED_MAX`].
+    removed: Vec<Peer>,
 }
 
 /// A change of one member.
@@ -81,13 +85,13 @@ pub enum ChangeRefusal {
     /// Another change is not committed yet.
     #[error("another change of the configuration is not committed yet")]
     InProgress,
-    /// The node is a member already, with this incarnation or another.
+    /// The node is a member already, with this directory or another.
     #[error("{found} is a member already")]
     AlreadyMember {
         /// The member that has this node id.
         found: Peer,
     },
-    /// The node is not a member, or is one with another incarnation.
+    /// The node is not a member, or is one with another directory.
     #[error("{wanted} is no member")]
     NotMember {
         /// The peer that the change names.
@@ -105,6 +109,12 @@ pub enum ChangeRefusal {
         /// The learner that was to be promoted.
         learner: Peer,
     },
+    /// The data directory was a member's that was removed. It does not come back: what it remembers is of that time.
+    #[error("{peer} was removed, and this data directory cannot be admitted again")]
+    WasRemoved {
+        /// The peer that was to be admitted.
+        peer: Peer,
+    },
     /// The change would remove the last voter.
     #[error("{voter} is the last voter")]
     LastVoter {
@@ -114,20 +124,25 @@ pub enum ChangeRefusal {
 }
 
 impl Configuration {
+    /// Removed peers that a configuration remembers, at most.
+    pub const REMOVED_MAX: usize = 64;
+
     /// A configuration of these voters and no learners.
     #[must_use]
     pub fn of_voters(voters: impl IntoIterator<Item = Peer>) -> Self {
-        let mut members: Vec<Member> =
-            voters.into_iter().map(|peer| Member { peer, role: MemberRole::Voter }).collect();
+        let mut members: Vec<Member> = voters
+            .into_iter()
+            .map(|peer| Member { peer, role: MemberRole::Voter, admitted: Index::ZERO })
+            .collect();
         members.sort_unstable();
         members.dedup_by_key(|member| member.peer.node);
-        Self { members }
+        Self { members, removed: Vec::new() }
     }
 
     /// No members: the configuration of an empty disk.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { members: Vec::new() }
+        Self { members: Vec::new(), removed: Vec::new() }
     }
 
     /// The voters and learners, sorted by node id.
@@ -136,44 +151,53 @@ impl Configuration {
         &self.members
     }
 
+    /// The peers that were removed last, oldest first.
+    #[must_use]
+    pub fn removed(&self) -> &[Peer] {
+        &self.removed
+    }
+
     /// The voters, sorted by node id.
     pub fn voters(&self) -> impl Iterator<Item = Peer> {
         self.members.iter().filter(|member| member.role == MemberRole::Voter).map(|member| member.peer)
     }
 
-    /// The member with this node id, whatever its incarnation.
+    /// The member with this node id, whatever its directory.
     #[must_use]
     pub fn member(&self, node: NodeId) -> Option<Member> {
         self.members.iter().find(|member| member.peer.node == node).copied()
     }
 
-    /// Whether the node is a voter with this incarnation.
+    /// Whether the node is a voter with this directory.
     #[must_use]
     pub fn is_voter(&self, peer: Peer) -> bool {
         self.member(peer.node).is_some_and(|member| member.peer == peer && member.role == MemberRole::Voter)
     }
 
-    /// Whether the node is a member with this incarnation.
+    /// Whether the node is a member with this directory.
     #[must_use]
     pub fn is_member(&self, peer: Peer) -> bool {
         self.member(peer.node).is_some_and(|member| member.peer == peer)
     }
 
-    /// The next configuration.
+    /// The next configuration, from the entry at this index.
     ///
     /// # Errors
     /// [`ChangeRefusal`] if the change does not fit the members, or would remove the last voter.
-    pub fn changed(&self, change: Change) -> Result<Self, ChangeRefusal> {
+    pub fn changed(&self, change: Change, at: Index) -> Result<Self, ChangeRefusal> {
         let peer = change.peer();
         let found = self.member(peer.node);
         let named = found.filter(|member| member.peer == peer);
-        let mut members = self.members.clone();
+        let (mut members, mut removed) = (self.members.clone(), self.removed.clone());
         match change {
             Change::AddLearner(_) => {
                 if let Some(member) = found {
                     return Err(ChangeRefusal::AlreadyMember { found: member.peer });
                 }
-                members.push(Member { peer, role: MemberRole::Learner });
+                if removed.contains(&peer) {
+                    return Err(ChangeRefusal::WasRemoved { peer });
+                }
+                members.push(Member { peer, role: MemberRole::Learner, admitted: at });
             }
             Change::Promote(_) => {
                 let member = named.ok_or(ChangeRefusal::NotMember { wanted: peer })?;
@@ -181,7 +205,7 @@ impl Configuration {
                     return Err(ChangeRefusal::AlreadyVoter { found: peer });
                 }
                 members.retain(|other| other.peer != peer);
-                members.push(Member { peer, role: MemberRole::Voter });
+                members.push(Member { role: MemberRole::Voter, ..member });
             }
             Change::Remove(_) => {
                 let member = named.ok_or(ChangeRefusal::NotMember { wanted: peer })?;
@@ -189,10 +213,14 @@ impl Configuration {
                     return Err(ChangeRefusal::LastVoter { voter: peer });
                 }
                 members.retain(|other| other.peer != peer);
+                if removed.len() >= Self::REMOVED_MAX {
+                    removed.remove(0);
+                }
+                removed.push(peer);
             }
         }
         members.sort_unstable();
-        Ok(Self { members })
+        Ok(Self { members, removed })
     }
 }
 
@@ -220,7 +248,7 @@ impl fmt::Display for Change {
 
 impl Relabel for Peer {
     fn relabel(&self, names: &dyn Names) -> Self {
-        Self { node: names.node(self.node), incarnation: self.incarnation }
+        Self { node: names.node(self.node), directory: self.directory }
     }
 }
 
@@ -229,7 +257,7 @@ impl Relabel for Configuration {
         let renamed = |member: &Member| Member { peer: member.peer.relabel(names), ..*member };
         let mut members: Vec<Member> = self.members.iter().map(renamed).collect();
         members.sort_unstable();
-        Self { members }
+        Self { members, removed: self.removed.relabel(names) }
     }
 }
 

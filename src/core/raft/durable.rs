@@ -5,7 +5,7 @@ use super::entry::{Entry, LogPosition, Payload};
 use super::log::Log;
 use super::machine::{Applied, Machine, State};
 use super::session::SessionLimits;
-use crate::core::ids::{Index, Names, Relabel, Term};
+use crate::core::ids::{HistoryId, Index, Names, Relabel, Term};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ impl HardState {
 /// last entry, and the sessions and the state machine as bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// The history of the log; [`HistoryId::NONE`] on an empty disk.
+    pub history: HistoryId,
     /// The last entry that the snapshot includes.
     pub last: LogPosition,
     /// The configuration committed at that entry, never a later one.
@@ -64,17 +66,18 @@ impl Snapshot {
     /// # Errors
     /// An error of the encoder, which cannot occur for these types.
     pub fn of<M: Machine>(applied: &Applied<M>) -> Result<Self, SnapshotError> {
-        Self::encode(applied.last, applied.configuration.clone(), &applied.state)
+        Self::encode(applied.history, applied.last, applied.configuration.clone(), &applied.state)
     }
 
     fn encode<M: Machine>(
+        history: HistoryId,
         at: LogPosition,
         configuration: Configuration,
         state: &State<M>,
     ) -> Result<Self, SnapshotError> {
         let malformed = |source| SnapshotError::Malformed { at, source };
         let data = postcard::to_allocvec(state).map_err(malformed)?;
-        Ok(Self { last: at, configuration, data })
+        Ok(Self { history, last: at, configuration, data })
     }
 
     /// Decodes the applied state.
@@ -88,7 +91,7 @@ impl Snapshot {
         if !rest.is_empty() {
             return Err(SnapshotError::Trailing { at, have: rest.len() });
         }
-        Ok(Applied { last: at, configuration: self.configuration.clone(), state })
+        Ok(Applied { history: self.history, last: at, configuration: self.configuration.clone(), state })
     }
 
     /// The snapshot with sessions and nodes renamed, for symmetry reduction.
@@ -98,7 +101,7 @@ impl Snapshot {
     pub fn renamed<M: Machine>(&self, names: &dyn Names) -> Result<Self, SnapshotError> {
         let applied: Applied<M> = self.applied()?;
         let state = State { machine: applied.state.machine.relabel(names), ..applied.state };
-        Self::encode(self.last, self.configuration.relabel(names), &state)
+        Self::encode(self.history, self.last, self.configuration.relabel(names), &state)
     }
 }
 
@@ -134,11 +137,12 @@ impl<P: Payload> Durable<P> {
     /// # Errors
     /// An error of the encoder, which cannot occur for these types.
     pub fn founding<M: Machine<Payload = P>>(
+        history: HistoryId,
         voters: Configuration,
         limits: SessionLimits,
         machine: M,
     ) -> Result<Self, SnapshotError> {
-        Self::at(LogPosition { term: Term::GENESIS, index: Index(1) }, voters, limits, machine)
+        Self::at(history, LogPosition { term: Term::GENESIS, index: Index(1) }, voters, limits, machine)
     }
 
     /// An empty disk: no configuration, no entries. The node waits until a leader sends it a snapshot.
@@ -149,16 +153,17 @@ impl<P: Payload> Durable<P> {
         limits: SessionLimits,
         machine: M,
     ) -> Result<Self, SnapshotError> {
-        Self::at(LogPosition::ZERO, Configuration::empty(), limits, machine)
+        Self::at(HistoryId::NONE, LogPosition::ZERO, Configuration::empty(), limits, machine)
     }
 
     fn at<M: Machine<Payload = P>>(
+        history: HistoryId,
         last: LogPosition,
         configuration: Configuration,
         limits: SessionLimits,
         machine: M,
     ) -> Result<Self, SnapshotError> {
-        let snapshot = Snapshot::encode(last, configuration, &State::new(limits, machine))?;
+        let snapshot = Snapshot::encode(history, last, configuration, &State::new(limits, machine))?;
         Ok(Self { hard_state: HardState::NEVER, snapshot: Arc::new(snapshot), log: Log::above(last) })
     }
 
@@ -176,20 +181,20 @@ impl<P: Payload> Durable<P> {
         Ok(applied)
     }
 
-    /// The first disk of a cluster that continues from a recovered state, at a later term and index than the old
-    /// cluster.
+    /// The first disk of a new history, which continues from the state of another one, at a later term and index.
     ///
     /// # Errors
     /// An error of the encoder, which cannot occur for these types.
     pub fn refounded<M: Machine<Payload = P>>(
         applied: Applied<M>,
+        history: HistoryId,
         voters: Configuration,
         change: impl FnOnce(M, Index) -> M,
     ) -> Result<Self, SnapshotError> {
         let last = LogPosition { term: applied.last.term.next(), index: applied.last.index.next() };
         let State { sessions, machine } = applied.state;
         let state = State { sessions, machine: change(machine, last.index) };
-        let snapshot = Snapshot::encode(last, voters, &state)?;
+        let snapshot = Snapshot::encode(history, last, voters, &state)?;
         let vote = HardState { term: last.term, voted_for: None };
         Ok(Self { hard_state: vote, snapshot: Arc::new(snapshot), log: Log::above(last) })
     }

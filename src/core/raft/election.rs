@@ -20,8 +20,7 @@ impl<M: Machine> Node<M> {
     /// entry that removes it, and nodes without that entry cannot win against its log (thesis, section 4.2.2). Its own
     /// vote does not count then.
     pub(super) fn may_campaign(&self) -> bool {
-        let later = self.later.iter().map(|(_, configuration)| configuration);
-        core::iter::once(&self.applied.configuration).chain(later).any(|c| c.is_voter(self.config.me))
+        self.candidates().any(|configuration| configuration.is_voter(self.config.me))
     }
 }
 
@@ -29,11 +28,14 @@ impl<M: Machine> Turn<'_, M> {
     /// Handles a message. Terms are compared first: a higher term is adopted; a message of a lower term is answered
     /// with this node's term or dropped (Raft, section 5.1).
     pub(super) fn receive(&mut self, message: Message<M::Payload>) {
-        let config = self.node.config;
-        if message.cluster != config.cluster || message.to != config.me || message.from == config.me {
+        let me = self.node.config.me;
+        if message.to != me || message.from == me {
             return self.mark(Mark::StrangerDropped);
         }
         let (from, term) = (message.from, message.term);
+        if !self.is_heard(&message) {
+            return;
+        }
         if self.is_in_contact() && self.ends_term(term, &message.body) {
             return self.mark(Mark::Ignored);
         }
@@ -75,7 +77,7 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    fn is_in_contact(&self) -> bool {
+    pub(super) fn is_in_contact(&self) -> bool {
         self.node.config.limits.elections == Elections::Stable
             && match &self.node.role {
                 Role::Leader(_) => true,

@@ -170,7 +170,7 @@ impl<M: Machine> Turn<'_, M> {
         let at = progress.next.previous();
         let Some(term) = self.node.log.term_at(at) else { return };
         let entries = self.node.log.from(progress.next, entries_max).to_vec();
-        progress.sent(at.plus(u64::try_from(entries.len()).unwrap_or(u64::MAX)));
+        progress.sent(at.plus(u64::try_from(entries.len()).unwrap_or(u64::MAX)), commit);
         let prev = LogPosition { term, index: at };
         self.send(peer, Body::Append(Append { prev, entries, commit, round }));
     }
@@ -179,15 +179,17 @@ impl<M: Machine> Turn<'_, M> {
     /// whose answers are outstanding while its next entries were compacted away gets a snapshot: an append that matches
     /// every log would not reveal that the earlier appends were lost.
     fn heartbeat_to(&mut self, peer: Peer) {
-        let Role::Leader(leader) = &self.node.role else { return };
+        let commit = self.node.commit();
+        let Role::Leader(leader) = &mut self.node.role else { return };
         let round = leader.round;
-        let Some(progress) = leader.of(peer) else { return };
+        let Some(progress) = leader.of_mut(peer) else { return };
         let (prev, commit) = match progress.flow {
             Flow::Install { .. } => (LogPosition::ZERO, Index::ZERO),
             Flow::Probe { .. } | Flow::Replicate { .. } => {
                 let index = progress.next.previous();
                 let Some(term) = self.node.log.term_at(index) else { return self.send_snapshot(peer) };
-                (LogPosition { term, index }, self.node.commit())
+                progress.told(index, commit);
+                (LogPosition { term, index }, commit)
             }
         };
         self.send(peer, Body::Append(Append { prev, entries: Vec::new(), commit, round }));
@@ -195,56 +197,80 @@ impl<M: Machine> Turn<'_, M> {
 
     fn send_snapshot(&mut self, peer: Peer) {
         let snapshot = Arc::clone(&self.node.snapshot);
-        let last = snapshot.last.index;
+        let (last, commit) = (snapshot.last.index, self.node.commit());
         if let Some(progress) = self.leader().and_then(|leader| leader.of_mut(peer)) {
             progress.flow = Flow::Install { last };
+            progress.told(last, commit);
         }
         self.mark(Mark::SnapshotSent);
         self.send(peer, Body::Install(snapshot));
     }
 
-    /// Sends a heartbeat to each member, and repeats the append to those that are being probed.
     pub(super) fn heartbeat(&mut self) {
         if self.leader().is_none() {
             return;
         }
         self.emit(Output::SetTimer(Timer::Heartbeat));
-        self.broadcast();
+        for peer in self.peers() {
+            let Some(progress) = self.leader().and_then(|leader| leader.of(peer)) else { continue };
+            match progress.flow {
+                Flow::Probe { waiting: true } => self.probe_again(peer),
+                Flow::Probe { waiting: false } | Flow::Replicate { .. } | Flow::Install { .. } => {
+                    self.replicate_to(peer, true);
+                }
+            }
+        }
     }
 
+    /// Repeats the append to a member that is being probed, with one entry at most: it shows where the logs match, and
+    /// a silent member costs no more.
+    fn probe_again(&mut self, peer: Peer) {
+        let base = self.node.log.base().index;
+        match self.leader().and_then(|leader| leader.of(peer)) {
+            Some(progress) if progress.next <= base => self.send_snapshot(peer),
+            Some(_) => self.send_append(peer, 1),
+            None => {}
+        }
+    }
+
+    /// Sends each member what its window allows, or else a heartbeat: nothing is repeated.
     pub(super) fn broadcast(&mut self) {
         for peer in self.peers() {
-            if let Some(progress) = self.leader().and_then(|leader| leader.of_mut(peer))
-                && let Flow::Probe { waiting } = &mut progress.flow
-            {
-                *waiting = false;
-            }
             self.replicate_to(peer, true);
         }
     }
 
     pub(super) fn on_appended(&mut self, from: Peer, matched: Index, round: u64) {
         let last = self.node.log.last().index;
-        let active = self.node.config.limits.elections == Elections::Stable;
+        let stable = self.node.config.limits.elections == Elections::Stable;
         let Some(progress) = self.leader().and_then(|leader| leader.of_mut(from)) else { return };
         if matched > last {
             return;
         }
-        progress.active = active;
-        progress.round = progress.round.max(round);
         progress.has(matched);
+        progress.answered(round, stable);
         self.advance_commit();
         self.confirm_reads();
         self.replicate_to(from, false);
+        self.tell_commit_if_due(from);
         self.send_timeout_now_if_ready();
+    }
+
+    /// Sends the commit index to a member that was being probed, or whose window was full, when it advanced.
+    fn tell_commit_if_due(&mut self, peer: Peer) {
+        let window = self.node.config.limits.window;
+        let Some(progress) = self.leader().and_then(|leader| leader.of(peer)) else { return };
+        if progress.commit_due && progress.may_send(window) {
+            self.mark(Mark::CommitTold);
+            self.heartbeat_to(peer);
+        }
     }
 
     pub(super) fn on_append_rejected(&mut self, from: Peer, at: Index, hint: LogPosition, round: u64) {
         let meets = self.node.log.last_no_higher(hint).index;
-        let active = self.node.config.limits.elections == Elections::Stable;
+        let stable = self.node.config.limits.elections == Elections::Stable;
         let Some(progress) = self.leader().and_then(|leader| leader.of_mut(from)) else { return };
-        progress.active = active;
-        progress.round = progress.round.max(round);
+        progress.answered(round, stable);
         if progress.lacks(at) {
             progress.next = meets.min(at.previous()).max(progress.matched).next();
             self.mark(Mark::SteppedBack);
@@ -277,14 +303,15 @@ impl<M: Machine> Turn<'_, M> {
         self.after_commit();
     }
 
-    /// Sends the new commit index to the members. A leader that is not in the committed configuration steps down, not
-    /// earlier (thesis, section 4.2.2).
+    /// Sends the new commit index to the members; one that is being probed, or whose window is full, is sent it once it
+    /// answers. A leader that is not in the committed configuration steps down, not earlier (thesis, section 4.2.2).
     fn after_commit(&mut self) {
         self.follow_members();
+        let window = self.node.config.limits.window;
         for peer in self.peers() {
-            let window = self.node.config.limits.window;
-            let free = self.leader().and_then(|leader| leader.of(peer)).is_some_and(|p| p.may_send(window));
-            if free {
+            let Some(progress) = self.leader().and_then(|leader| leader.of_mut(peer)) else { continue };
+            progress.commit_due = true;
+            if progress.may_send(window) {
                 self.replicate_to(peer, true);
             }
         }

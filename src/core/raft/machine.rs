@@ -3,7 +3,7 @@
 use super::configuration::Configuration;
 use super::entry::{Content, Entry, LogPosition, Payload};
 use super::session::{Admission, SessionLimits, SessionRefusal, Sessions, Ticket};
-use crate::core::ids::{Halt, Index, Relabel, SessionId};
+use crate::core::ids::{Halt, HistoryId, Index, Relabel, SessionId};
 use core::fmt::Debug;
 use core::hash::Hash;
 use serde::de::DeserializeOwned;
@@ -42,6 +42,7 @@ pub enum Effect<A> {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Applied<M: Machine> {
+    pub(super) history: HistoryId,
     pub(super) last: LogPosition,
     pub(super) configuration: Configuration,
     pub(super) state: State<M>,
@@ -62,6 +63,11 @@ impl<M: Machine> State<M> {
 }
 
 impl<M: Machine> Applied<M> {
+    /// The history of the log whose entries were applied.
+    pub const fn history(&self) -> HistoryId {
+        self.history
+    }
+
     /// The last applied entry. Entries are applied exactly when they become known to be committed.
     pub const fn last(&self) -> LogPosition {
         self.last
@@ -86,7 +92,7 @@ impl<M: Machine> Applied<M> {
     pub(super) fn apply(&mut self, entry: &Entry<M::Payload>, halt: &mut Option<Halt>) -> Effect<M::Answer> {
         let at = self.last.index.next();
         self.last = LogPosition { term: entry.term, index: at };
-        if let Some(Ok(next)) = entry.change().map(|change| self.configuration.changed(change)) {
+        if let Some(Ok(next)) = entry.change().map(|change| self.configuration.changed(change, at)) {
             self.configuration = next;
         }
         match &entry.content {

@@ -10,6 +10,10 @@ crate::core::marks! {
         VoteRefusedByVote "a vote refused, another having it",
         Ignored "a vote request ignored by one that hears from a leader",
         StrangerDropped "a message to or from another life dropped",
+        OutsiderDropped "a message of one that is no member dropped",
+        NewerHeard "a message of one that may be a member by a newer log taken",
+        NotAsked "a reply of a higher term dropped, nothing being asked for",
+        TermLeap "a message of a term too far ahead dropped",
         QuorumLost "a leader steps down, heard by no quorum",
         Outdated "a leader or candidate of the past told so",
         Truncated "a conflicting tail truncated",
@@ -40,6 +44,7 @@ crate::core::marks! {
         ProposalLost "a proposal with an unknown outcome",
         Retried "a retry answered from the session",
         SessionRefused "a request refused by its session",
+        CommitTold "a member told of a commit as it answers",
         Busy "a proposal refused, too much being uncommitted",
     }
 }

@@ -24,7 +24,7 @@ impl<M: Machine> Turn<'_, M> {
             self.mark(Mark::ChangeInProgress);
             return Err(ChangeRefusal::InProgress);
         }
-        self.node.configuration().changed(change)?;
+        self.node.configuration().changed(change, self.node.log.last().index.next())?;
         if let Change::Promote(learner) = change {
             let caught_up = leader.of(learner).is_some_and(|progress| progress.matched >= commit);
             if !caught_up {
@@ -38,7 +38,7 @@ impl<M: Machine> Turn<'_, M> {
 
     /// Puts the change at this index into effect (thesis, section 4.1).
     pub(super) fn adopt_change(&mut self, at: Index, change: Change) {
-        if let Ok(next) = self.node.configuration().changed(change) {
+        if let Ok(next) = self.node.configuration().changed(change, at) {
             self.node.later.push((at, next));
         }
     }

@@ -3,21 +3,24 @@
 use super::configuration::Peer;
 use super::durable::{HardState, Snapshot};
 use super::entry::{Entry, LogPosition};
-use crate::core::ids::{ClusterId, Index, Term};
+use crate::core::ids::{HistoryId, Index, Term};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A message. It is valid only for the incarnation and the cluster that it names; any other node drops it.
+/// A message. Only the peer that it names takes it, and only in the history that it names.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Message<P> {
-    /// The cluster of sender and receiver.
-    pub cluster: ClusterId,
+    /// The history of the log that the message belongs to.
+    pub history: HistoryId,
     /// The node that sent the message.
     pub from: Peer,
     /// The node for which the message is meant.
     pub to: Peer,
+    /// The index of the entry that admitted the sender; 0 if the history began with it, or it is no member. A receiver
+    /// that does not know the sender sees from it whether the sender may be newer than its own log.
+    pub admitted: Index,
     /// The sender's term when it sent the message.
     pub term: Term,
     /// The kind of message and its content.
@@ -127,20 +130,20 @@ impl<P> Body<P> {
         }
     }
 
-    /// Whether the message requests a vote or pre-vote, or answers such a request.
+    /// Whether the message answers a request.
     #[must_use]
-    pub const fn is_election_message(&self) -> bool {
+    pub const fn is_reply(&self) -> bool {
         match self {
-            Self::PreVote { .. }
-            | Self::PreVoted { .. }
-            | Self::RequestVote { .. }
-            | Self::VoteReply { .. } => true,
-            Self::Append(_)
+            Self::PreVoted { .. }
+            | Self::VoteReply { .. }
             | Self::Appended { .. }
             | Self::AppendRejected { .. }
+            | Self::StaleTerm => true,
+            Self::PreVote { .. }
+            | Self::RequestVote { .. }
+            | Self::Append(_)
             | Self::Install(_)
-            | Self::TimeoutNow
-            | Self::StaleTerm => false,
+            | Self::TimeoutNow => false,
         }
     }
 }

@@ -6,7 +6,6 @@
 //!
 //! Where the rules of the papers are (Raft: Ongaro and Ousterhout 2014, extended version; thesis: Ongaro 2014):
 //!
-//! | rule | source | here |
 //! | rule | source | implemented in |
 //! | one vote in a term, durable before it is sent | Raft 5.2, figure 2 | `election.rs`, `on_vote` |
 //! | the winner's log is at least as up to date as a quorum's | Raft 5.4.1 | `election.rs`, `on_vote`; [`LogPosition`]'s order |
@@ -21,6 +20,7 @@
 //! | transfer of leadership | thesis 3.10 | `transfer.rs` |
 //! | reads without a log entry | thesis 6.4 | `read.rs` |
 //! | each request of a session applied once | thesis 6.3 | `session.rs` |
+//! | whose messages count, and which terms | thesis 4.1 | `sender.rs` |
 //! | snapshots | Raft 7 | `durable.rs`; `follower.rs`, `on_install`; `turn.rs`, `compact` |
 //!
 //! Sets in the papers are sorted `Vec`s here. Left out on purpose: storage writes that complete out of order,
@@ -46,6 +46,7 @@ pub mod quorum;
 mod read;
 mod relabel;
 mod role;
+mod sender;
 mod session;
 mod text;
 mod transfer;

@@ -7,7 +7,7 @@ use super::log::Log;
 use super::machine::{Applied, Machine};
 use super::progress::Progress;
 use super::role::{Follower, Role, RoleName};
-use crate::core::ids::{ClusterId, Index};
+use crate::core::ids::{HistoryId, Index};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -43,6 +43,9 @@ pub struct NodeLimits {
     pub compact_after_entries: u64,
     /// Entries before the snapshot that stay in the log, for followers that lag a little.
     pub keep_entries: u64,
+    /// Terms by which a message may be ahead of the node, at most. A message further ahead is dropped: terms advance by
+    /// elections, so it is damaged or forged, and adopting it would use up the terms that are left.
+    pub term_leap_max: u64,
 }
 
 impl NodeLimits {
@@ -56,15 +59,14 @@ impl NodeLimits {
         reads_max: 4096,
         compact_after_entries: 4096,
         keep_entries: 1024,
+        term_leap_max: 1 << 20,
     };
 }
 
 /// The identity and the limits of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// The cluster that the node belongs to.
-    pub cluster: ClusterId,
-    /// The node's id and incarnation.
+    /// The node's id and data directory.
     pub me: Peer,
     /// The node's limits and election rules.
     pub limits: NodeLimits,
@@ -200,6 +202,30 @@ impl<M: Machine> Node<M> {
         self.later.last().map_or(&self.applied.configuration, |(_, configuration)| configuration)
     }
 
+    /// The configurations that may be the committed one.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &Configuration> {
+        let later = self.later.iter().map(|(_, configuration)| configuration);
+        core::iter::once(&self.applied.configuration).chain(later)
+    }
+
+    /// Whether the peer is a member, by any configuration that may be the committed one.
+    pub(super) fn is_known(&self, peer: Peer) -> bool {
+        self.candidates().any(|configuration| configuration.is_member(peer))
+    }
+
+    /// The index of the entry that admitted this node, or 0.
+    pub(super) fn admitted(&self) -> Index {
+        let me = self.config.me;
+        let as_member = |configuration: &Configuration| configuration.member(me.node);
+        let found = self.candidates().filter_map(as_member).find(|member| member.peer == me);
+        found.map_or(Index::ZERO, |member| member.admitted)
+    }
+
+    /// The history of the log; [`HistoryId::NONE`] before a leader has sent a snapshot to an empty disk.
+    pub const fn history(&self) -> HistoryId {
+        self.applied.history
+    }
+
     /// The configurations in the log not known to be committed, with their indexes.
     pub fn uncommitted_configurations(&self) -> &[(Index, Configuration)] {
         &self.later
@@ -223,7 +249,7 @@ impl<M: Machine> Node<M> {
         let mut at = self.applied.last.index.next();
         let mut current = self.applied.configuration.clone();
         while let Some(entry) = self.log.entry(at) {
-            if let Some(Ok(next)) = entry.change().map(|change| current.changed(change)) {
+            if let Some(Ok(next)) = entry.change().map(|change| current.changed(change, at)) {
                 current = next.clone();
                 self.later.push((at, next));
             }

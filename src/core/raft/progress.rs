@@ -30,25 +30,27 @@ pub enum Flow {
 pub struct Progress {
     /// The member that the progress is about.
     pub peer: Peer,
-    /// The member's durable log matches the leader's up to this index. Within a term and an incarnation it never
+    /// The member's durable log matches the leader's up to this index. Within a term and an directory it never
     /// decreases.
     pub matched: Index,
     /// The index of the next entry to send, always above `matched`.
     pub next: Index,
     /// How entries are sent to the member now.
     pub flow: Flow,
-    /// Whether the member has answered since the leader's last quorum check. Maintained only with
-    /// [`Elections::Stable`](super::Elections::Stable).
+    /// Whether the member has answered since the leader's last quorum check. Maintained with
+    /// [`Elections::Stable`](super::Elections::Stable), and while a snapshot is outstanding.
     pub active: bool,
     /// The highest round that the member has answered.
     pub round: u64,
+    /// Whether the leader's commit index has advanced since the last append that tells the member all of it.
+    pub commit_due: bool,
 }
 
 impl Progress {
     /// The initial progress: nothing is known to match (Raft, figure 2, "volatile state on leaders").
     pub(super) const fn unknown(peer: Peer, next: Index) -> Self {
         let flow = Flow::Probe { waiting: false };
-        Self { peer, matched: Index::ZERO, next, flow, active: false, round: 0 }
+        Self { peer, matched: Index::ZERO, next, flow, active: false, round: 0, commit_due: false }
     }
 
     /// Whether an append with entries may be sent now.
@@ -60,8 +62,9 @@ impl Progress {
         }
     }
 
-    /// Records that an append up to this index was sent.
-    pub(super) fn sent(&mut self, last: Index) {
+    /// Records that an append up to this index, with this commit index, was sent.
+    pub(super) fn sent(&mut self, last: Index, commit: Index) {
+        self.told(last, commit);
         match &mut self.flow {
             Flow::Probe { waiting } => *waiting = true,
             Flow::Replicate { in_flight } => {
@@ -72,6 +75,17 @@ impl Progress {
             }
             Flow::Install { .. } => {}
         }
+    }
+
+    /// Records that a message was sent that tells the member to commit up to the lower of these indexes.
+    pub(super) fn told(&mut self, last: Index, commit: Index) {
+        self.commit_due &= last < commit;
+    }
+
+    /// Records that the member has answered an append of this round.
+    pub(super) fn answered(&mut self, round: u64, stable: bool) {
+        self.active = stable || matches!(self.flow, Flow::Install { .. });
+        self.round = self.round.max(round);
     }
 
     /// Records that the member's log matches up to this index. A delayed answer changes nothing.

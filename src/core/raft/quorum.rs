@@ -56,10 +56,10 @@ pub fn is_quorum(configuration: &Configuration, among: impl Fn(Peer) -> bool) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::ids::{Incarnation, NodeId};
+    use crate::core::ids::{DirectoryId, NodeId};
 
     fn peer(node: u8) -> Peer {
-        Peer { node: NodeId(node), incarnation: Incarnation(1) }
+        Peer { node: NodeId(node), directory: DirectoryId(1) }
     }
 
     fn voters(count: u8) -> Configuration {
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn another_life_of_a_voter_does_not_count() {
-        let other = Peer { incarnation: Incarnation(2), ..peer(2) };
+        let other = Peer { directory: DirectoryId(2), ..peer(2) };
         assert_eq!(tally(&voters(3), &[peer(1), other], &[]), Tally::Pending);
     }
 

@@ -70,7 +70,12 @@ impl Relabel for Role {
 impl<M: Machine> Relabel for Applied<M> {
     fn relabel(&self, names: &dyn Names) -> Self {
         let state = State { machine: self.state.machine.relabel(names), ..self.state.clone() };
-        Self { last: self.last, configuration: self.configuration.relabel(names), state }
+        Self {
+            history: self.history,
+            last: self.last,
+            configuration: self.configuration.relabel(names),
+            state,
+        }
     }
 }
 

@@ -113,12 +113,12 @@ impl Leader {
         self.of(peer).is_some_and(|progress| progress.active)
     }
 
-    /// Starts the next interval of the quorum check. A snapshot that was not answered in the last interval is sent
-    /// again.
+    /// Starts the next interval of the quorum check. A member that answered in the last interval, but not the
+    /// snapshot, is sent it again; a silent one is not.
     pub(super) fn begin_quorum_check(&mut self) {
         for progress in &mut self.progress {
-            progress.active = false;
-            if matches!(progress.flow, Flow::Install { .. }) {
+            let active = core::mem::replace(&mut progress.active, false);
+            if active && matches!(progress.flow, Flow::Install { .. }) {
                 progress.flow = Flow::Probe { waiting: false };
             }
         }

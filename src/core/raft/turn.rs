@@ -8,8 +8,8 @@ use super::log::Log;
 use super::machine::{Applied, Effect, Machine};
 use super::mark::Mark;
 use super::message::{Body, Message};
-use super::node::{Config, Node, Unsynced};
-use crate::core::ids::{Halt, Index, NodeId};
+use super::node::{Node, Unsynced};
+use crate::core::ids::{Halt, HistoryId, Index, NodeId};
 use crate::enforce;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -36,6 +36,8 @@ pub(super) struct Turn<'n, M: Machine> {
     commit_before: Index,
     /// The first index whose entry differs from the one before this turn.
     changed_from: Option<Index>,
+    /// The history in which this turn's messages are sent: the node's, or without one that of the message at hand.
+    pub(super) history: HistoryId,
     /// A snapshot replaced the log in this turn.
     installed: bool,
     pub(super) halt: Option<Halt>,
@@ -44,8 +46,17 @@ pub(super) struct Turn<'n, M: Machine> {
 impl<'n, M: Machine> Turn<'n, M> {
     fn new(node: &'n mut Node<M>) -> Self {
         let (vote_before, commit_before) = (node.hard_state, node.commit());
-        let outputs = Vec::new();
-        Self { node, outputs, vote_before, commit_before, changed_from: None, installed: false, halt: None }
+        let (outputs, history) = (Vec::new(), node.history());
+        Self {
+            node,
+            outputs,
+            vote_before,
+            commit_before,
+            changed_from: None,
+            history,
+            installed: false,
+            halt: None,
+        }
     }
 
     fn take(&mut self, input: Input<M::Payload>) {
@@ -71,11 +82,13 @@ impl<'n, M: Machine> Turn<'n, M> {
     }
 
     pub(super) fn send(&mut self, to: Peer, body: Body<M::Payload>) {
-        let Config { cluster, me, .. } = self.node.config;
+        let (history, me) = (self.history, self.node.config.me);
+        let admitted = self.node.admitted();
         self.outputs.push(Output::Send(Message {
-            cluster,
+            history,
             from: me,
             to,
+            admitted,
             term: self.node.hard_state.term,
             body,
         }));

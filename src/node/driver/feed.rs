@@ -248,7 +248,8 @@ mod tests {
     /// go back in time.
     #[test]
     fn a_node_that_is_behind_waits_until_it_has_news() {
-        let mut state = Arc::new(ControlPlaneState::new(Caps::PRODUCTION, []));
+        let mut state =
+            Arc::new(ControlPlaneState::new(crate::core::ids::ClusterId(1), Caps::PRODUCTION, []));
         let mut feed = Feed::new(&state, &Queues::default());
         create(&mut state, &mut feed, 3);
         let mut ahead = feed.watch(Revision(5), &state).unwrap();

@@ -45,5 +45,5 @@ pub use recorder::{FileRecorder, Recorder, RecorderError};
 pub use status::{RoleName, Status};
 pub use storage::Storage;
 pub use timers::Clock;
-pub use transport::{Inbox, Registry, Transport};
+pub use transport::{Inbox, Known, Registry, Transport};
 pub use view::View;

@@ -3,7 +3,7 @@
 use super::feed::Applied;
 use super::handle::{Reading, Request};
 use super::pump::Pump;
-use super::transport::{Registry, Transport};
+use super::transport::{Known, Registry, Transport};
 use super::view::View;
 use crate::core::control_plane::{Accepted, ControlPlaneError, ControlPlaneInput};
 use crate::core::ids::{Index, NodeId};
@@ -159,7 +159,11 @@ impl<T: Transport> Pump<T> {
         let later = self.engine.uncommitted_configurations();
         if self.configurations.0 != *committed || self.configurations.1 != later {
             self.configurations = (committed.clone(), later.to_vec());
-            let registry: Registry = Arc::new(self.engine.members());
+            let registry: Registry = Arc::new(Known {
+                cluster: status.cluster,
+                members: self.engine.members(),
+                removed: committed.removed().to_vec(),
+            });
             self.transport.members(&registry);
             self.registry.send_replace(registry);
         }

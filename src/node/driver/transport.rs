@@ -1,14 +1,39 @@
 //! Traits between the driver and the network.
 
 use crate::core::control_plane::{ControlPlaneEntry, Registered};
-use crate::core::ids::NodeId;
-use crate::core::raft::Message;
+use crate::core::ids::{ClusterId, NodeId};
+use crate::core::raft::{Message, Peer};
 use metrics::counter;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// The members and their addresses in the newest configuration of the log.
-pub type Registry = Arc<Vec<(NodeId, Registered)>>;
+/// Whom the newest configuration of the log names. Clones share it.
+pub type Registry = Arc<Known>;
+
+/// The cluster, its members and those that were removed, as this node's log has them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// The cluster of the log.
+    pub cluster: ClusterId,
+    /// The members with their certificates and addresses, by the newest configuration, committed or not.
+    pub members: Vec<(Peer, Registered)>,
+    /// The peers that were removed, by the committed configuration.
+    pub removed: Vec<Peer>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { cluster: ClusterId::NONE, members: Vec::new(), removed: Vec::new() }
+    }
+}
+
+impl Known {
+    /// The member with this node id.
+    #[must_use]
+    pub fn member(&self, node: NodeId) -> Option<&(Peer, Registered)> {
+        self.members.iter().find(|(peer, _)| peer.node == node)
+    }
+}
 
 /// Sends messages to peers. It may lose, repeat and reorder them.
 pub trait Transport: Send + 'static {

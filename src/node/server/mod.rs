@@ -13,6 +13,7 @@
 )]
 
 mod api;
+mod introduction;
 #[cfg(not(madsim))]
 mod limits;
 #[cfg(not(madsim))]
@@ -26,15 +27,18 @@ pub use api::access::{Access, Caller, Identify, Plain, Role};
 pub use api::deadline::StreamTimeouts;
 pub use api::errors::{from_failure, from_outcome};
 pub use api::{Service, client_services};
+pub use introduction::{Introducer, Introduction};
 #[cfg(not(madsim))]
 pub use limits::PortLimits;
 #[cfg(not(madsim))]
 pub use listen::{Certificates, CountCalls, ListenError, Listener};
 pub use node::{Parts, Running, start};
 #[cfg(not(madsim))]
+pub use peer::introduce::GrpcIntroducer;
+#[cfg(not(madsim))]
 pub use peer::peer_client::GrpcTransport;
 #[cfg(not(madsim))]
-pub use peer::peer_server::{PeerAccess, PeerAddresses, PeerRule, PeerService, Streams, peer_service};
+pub use peer::peer_server::{PeerAddresses, PeerRule, PeerService, Streams, peer_service};
 pub use peer::removal_notice::RemovalNotice;
 #[cfg(not(madsim))]
 pub use peer::wire::{LargeMessages, PROTOCOL as PEER_PROTOCOL};

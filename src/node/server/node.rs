@@ -1,6 +1,6 @@
 //! Assembles a node from its parts, in the same way in production, tests and the simulator.
 
-use super::{Access, Identify, Service};
+use super::{Access, Identify, Introducer, Service};
 use crate::core::migration::Policy;
 use crate::node::driver::{
     self, DriverConfig, Engine, Environment, Handle, Inbox, Stopped, Storage, Transport,
@@ -24,6 +24,8 @@ pub struct Parts<S, T> {
     pub access: Arc<Access>,
     /// Identifies the caller of a request.
     pub identify: Arc<dyn Identify>,
+    /// Asks a node who it is, before it is admitted.
+    pub introducer: Arc<dyn Introducer>,
     /// Time limits for migrations, shown in plans.
     pub policy: Policy,
 }
@@ -42,8 +44,9 @@ pub struct Running {
 
 /// Starts the driver, and creates the services around it.
 pub fn start<S: Storage, T: Transport>(parts: Parts<S, T>) -> Running {
-    let Parts { engine, driver, storage, transport, environment, access, identify, policy } = parts;
+    let Parts { engine, driver, storage, transport, environment, access, identify, introducer, policy } =
+        parts;
     let (handle, inbox, task) = driver::start(driver, engine, storage, transport, environment);
-    let service = Service::new(handle.clone(), access, identify, policy);
+    let service = Service::new(handle.clone(), access, identify, introducer, policy);
     Running { handle, inbox, service, task }
 }

@@ -7,22 +7,20 @@
 //! Numbers are little-endian.
 
 use crate::core::control_plane::ControlPlaneState;
-use crate::core::ids::ClusterId;
 use crate::core::raft::Snapshot;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 14] = b"cutover-backup";
-/// The format version. Version 1 had a CRC-32 checksum; this program does not read it.
-const VERSION: u32 = 2;
+/// The format version. Version 1 had a CRC-32 checksum, version 2 no history; this program reads neither.
+const VERSION: u32 = 3;
 
 /// The content of a backup file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Backup {
-    /// The cluster that the backup was taken from. A restored cluster may have another id.
-    pub cluster: ClusterId,
-    /// The state after all committed entries up to the position in the snapshot.
+    /// The state after all committed entries up to the position in the snapshot, with the cluster and the history that it
+    /// is of.
     pub snapshot: Snapshot,
 }
 
@@ -55,8 +53,8 @@ pub enum BackupError {
 ///
 /// # Errors
 /// [`BackupError::Codec`]
-pub fn encode(cluster: ClusterId, snapshot: &Snapshot) -> Result<Vec<u8>, BackupError> {
-    let backup = Backup { cluster, snapshot: snapshot.clone() };
+pub fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, BackupError> {
+    let backup = Backup { snapshot: snapshot.clone() };
     let body = postcard::to_allocvec(&backup).map_err(|error| BackupError::Codec(error.to_string()))?;
     let mut file = MAGIC.to_vec();
     file.extend_from_slice(&VERSION.to_le_bytes());

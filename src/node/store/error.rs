@@ -1,6 +1,7 @@
 //! Errors of a data directory. Each message is one line: the place, what was found, what was expected.
 
 use super::StoreIdentity;
+use crate::core::ids::NodeId;
 use std::fmt::Display;
 use std::io;
 use thiserror::Error;
@@ -45,7 +46,7 @@ pub enum StoreError {
         /// The format number that this program reads.
         expected: u32,
     },
-    /// The data directory belongs to another cluster, node or incarnation.
+    /// The data directory belongs to another node.
     #[error("{place} belongs to another node: found {found}, expected {expected}")]
     Foreign {
         /// Path of the directory, or "the backend".
@@ -53,13 +54,13 @@ pub enum StoreError {
         /// The owner of the directory.
         found: StoreIdentity,
         /// The node that opened the directory.
-        expected: StoreIdentity,
+        expected: NodeId,
     },
     /// The content is not what was written. None of it may be used: the node may have acknowledged entries,
     /// or cast a vote, that are missing now, and could contradict them.
     #[error(
         "{place} is damaged: {what}: found {found}, expected {expected}; to rebuild this node: remove the member, \
-         wipe the directory, add it as a learner with a new incarnation"
+         wipe the directory, and add the node again"
     )]
     Corrupt {
         /// Path of the directory, or "the backend".

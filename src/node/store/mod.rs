@@ -13,7 +13,7 @@
 //! - After a failed write nothing more is written, since what is on disk is then unknown (a failed sync may
 //!   have dropped dirty pages: Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
 //!   Opening the directory again shows what is there.
-//! - A directory is opened only by the incarnation of the node that created it, and by one process at a time.
+//! - A directory is opened only by the node that created it, and by one process at a time.
 //!
 //! | part | what it does |
 //! | --- | --- |
@@ -43,7 +43,7 @@ mod record;
 mod redb_header;
 
 use crate::core::control_plane::ControlPlaneEntry;
-use crate::core::ids::{ClusterId, Incarnation, NodeId};
+use crate::core::ids::{DirectoryId, NodeId};
 use crate::core::raft::{Batch, Durable};
 use database::Database;
 use error::Place;
@@ -56,20 +56,18 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
 
-/// The owner of a data directory. No other node, and no other incarnation of this node, may open it.
+/// The owner of a data directory, and the directory's own id. No other node may open it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct StoreIdentity {
-    /// The id of the cluster.
-    pub cluster: ClusterId,
     /// The id of the node.
     pub node: NodeId,
-    /// The incarnation of the node.
-    pub incarnation: Incarnation,
+    /// The id of the directory, drawn when it was made.
+    pub directory: DirectoryId,
 }
 
 impl fmt::Display for StoreIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{} of {}", self.node, self.incarnation, self.cluster)
+        write!(f, "{}/{}", self.node, self.directory)
     }
 }
 
@@ -84,6 +82,7 @@ enum Disk {
 #[derive(Debug)]
 pub struct Store {
     place: Place,
+    identity: StoreIdentity,
     disk: Disk,
     outline: Outline,
 }
@@ -136,13 +135,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the directory is missing, in use, damaged, another node's or of another format, or
     /// cannot be read.
-    pub fn open(
-        directory: &Path,
-        identity: &StoreIdentity,
-    ) -> Result<(Self, Durable<ControlPlaneEntry>), StoreError> {
+    pub fn open(directory: &Path, node: NodeId) -> Result<(Self, Durable<ControlPlaneEntry>), StoreError> {
         let place = directory::place(directory);
         let file = directory::open(directory)?;
-        Self::read(place.clone(), file, identity).map_err(|error| opening::named(&place, error))
+        Self::read(place.clone(), file, node).map_err(|error| opening::named(&place, error))
     }
 
     /// Opens a store on a backend, as [`Store::open`] does in a directory.
@@ -151,9 +147,15 @@ impl Store {
     /// As for [`Store::open`].
     pub fn open_on(
         backend: impl StorageBackend,
-        identity: &StoreIdentity,
+        node: NodeId,
     ) -> Result<(Self, Durable<ControlPlaneEntry>), StoreError> {
-        Self::read(on_backend(), backend, identity)
+        Self::read(on_backend(), backend, node)
+    }
+
+    /// The owner of the directory, and the directory's id.
+    #[must_use]
+    pub const fn identity(&self) -> StoreIdentity {
+        self.identity
     }
 
     /// Reads the owner of a data directory. The directory is opened for that, so no other process may have it
@@ -251,6 +253,22 @@ impl Drop for Store {
         // Without this, redb would close itself when dropped, and could panic over damage that has not been
         // read yet.
         let _ = self.end();
+    }
+}
+
+/// Draws the id of a data directory, a cluster or a history from the operating system. The numbers below 2^16 are left to
+/// tests, which count.
+///
+/// # Errors
+/// [`StoreError::Io`], if the operating system has no random numbers.
+pub fn draw_id() -> Result<u64, StoreError> {
+    loop {
+        let drawn = getrandom::u64().map_err(|error| {
+            Place("an id".to_owned()).io("draw", "random numbers", &std::io::Error::from(error))
+        })?;
+        if drawn > u64::from(u16::MAX) {
+            return Ok(drawn);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::layout::{Outline, Reader};
 use super::redb_header::Holds;
 use super::{Disk, Store, StoreIdentity, change};
 use crate::core::control_plane::ControlPlaneEntry;
+use crate::core::ids::NodeId;
 use crate::core::raft::Durable;
 use redb::StorageBackend;
 
@@ -54,23 +55,23 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let fill = |place: &Place, database: &Database| change::found(place, database, identity, durable);
         let (outline, database) = with(&place, database, fill)?;
-        Ok(Self { place, disk: Disk::Open(database), outline })
+        Ok(Self { place, identity: *identity, disk: Disk::Open(database), outline })
     }
 
     pub(super) fn read(
         place: Place,
         backend: impl StorageBackend,
-        expected: &StoreIdentity,
+        expected: NodeId,
     ) -> Result<(Self, Durable<ControlPlaneEntry>), StoreError> {
-        let (durable, database) = begin(&place, backend, |reader| {
-            let (found, expected) = (reader.identity()?, *expected);
-            if found != expected {
+        let ((identity, durable), database) = begin(&place, backend, |reader| {
+            let found = reader.identity()?;
+            if found.node != expected {
                 return Err(StoreError::Foreign { place: place.0.clone(), found, expected });
             }
-            reader.durable()
+            Ok((found, reader.durable()?))
         })?;
         let outline = Outline::of(&durable);
-        Ok((Self { place, disk: Disk::Open(database), outline }, durable))
+        Ok((Self { place, identity, disk: Disk::Open(database), outline }, durable))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::recheck::{Recheck, Rechecked};
 use super::{OtherEnd, Tls, TlsError, subject_of};
-use crate::core::control_plane::{Address, Subjects};
+use crate::core::control_plane::{Address, ClusterVoterIdentity};
 use core::time::Duration;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
@@ -39,31 +39,18 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// Interval of HTTP/2 keepalives, and how long an answer may take before the connection is closed.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
-/// Opens a connection to an address, to any holder of a certificate of the authority for that host.
+/// Whether a certificate with this subject may answer; if not, the reason. Not called without TLS.
+pub type Expected = Arc<dyn Fn(&ClusterVoterIdentity) -> Result<(), String> + Send + Sync>;
+
+/// Opens a connection to an address. A server whose certificate has another subject than the expected one is not spoken to:
+/// an address can be taken over by any process that holds a certificate of the same authority.
 ///
 /// # Errors
 /// [`DialError`]
-pub async fn channel(address: &Address, security: &Security) -> Result<Channel, DialError> {
-    open(address, security, None).await
-}
-
-/// Opens a connection to an address, if the certificate there has one of these subjects. Without TLS nobody has one,
-/// and whoever answers is taken.
-///
-/// # Errors
-/// [`DialError`]
-pub async fn channel_to(
+pub async fn channel(
     address: &Address,
     security: &Security,
-    subjects: &Subjects,
-) -> Result<Channel, DialError> {
-    open(address, security, Some(subjects)).await
-}
-
-async fn open(
-    address: &Address,
-    security: &Security,
-    subjects: Option<&Subjects>,
+    expected: &Expected,
 ) -> Result<Channel, DialError> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| DialError::Address(error.to_string()))?
@@ -75,9 +62,9 @@ async fn open(
     let connected = match security {
         Security::Plain => endpoint.connect().await,
         Security::Mutual(tls) => {
-            let (tls, subjects) = (Arc::clone(tls), subjects.cloned());
+            let (tls, expected) = (Arc::clone(tls), Arc::clone(expected));
             let connector =
-                tower::service_fn(move |uri: Uri| secure(Arc::clone(&tls), uri, subjects.clone()));
+                tower::service_fn(move |uri: Uri| secure(Arc::clone(&tls), Arc::clone(&expected), uri));
             endpoint.connect_with_connector(connector).await
         }
     };
@@ -86,8 +73,8 @@ async fn open(
 
 async fn secure(
     tls: Arc<Tls>,
+    expected: Expected,
     uri: Uri,
-    subjects: Option<Subjects>,
 ) -> Result<TokioIo<Rechecked<TlsStream<TcpStream>>>, std::io::Error> {
     let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or_default());
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -96,15 +83,9 @@ async fn secure(
     let failed = |error: TlsError| std::io::Error::other(error.to_string());
     let (name, stream) = tls.connect(host, tcp).await.map_err(failed)?;
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
-    if let Some(subjects) = subjects {
-        let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
-        let found = subject_of(first).map_err(std::io::Error::other)?;
-        if !subjects.contain(&found) {
-            return Err(std::io::Error::other(format!(
-                "the certificate there is of {found}, expected one of {subjects}"
-            )));
-        }
-    }
+    let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
+    let subject = subject_of(first).map_err(|error| std::io::Error::other(error.to_string()))?;
+    expected(&subject).map_err(std::io::Error::other)?;
     let recheck = Recheck::new(tls, OtherEnd::Server(chain, name));
     Ok(TokioIo::new(Rechecked { stream, recheck }))
 }

@@ -13,7 +13,7 @@ mod dial;
 mod recheck;
 mod subject;
 
-pub use dial::{DialError, Security, channel, channel_to};
+pub use dial::{DialError, Expected, Security, channel};
 pub use recheck::Recheck;
 pub use subject::{SubjectError, subject_of};
 

@@ -1,7 +1,8 @@
 //! The actions of the consensus environment, and the inputs of hosts that follow from them.
 
 use super::MembershipRequest;
-use cutover::core::ids::Incarnation;
+use super::forged::Forged;
+use cutover::core::ids::DirectoryId;
 use cutover::core::migration::Command;
 use cutover::core::raft::{Ticket, Timer};
 
@@ -33,6 +34,15 @@ pub enum ActionKind {
         /// Position of the message.
         message: u8,
     },
+    /// A node that is no member sends a message that it has no reason to send.
+    Forge {
+        /// Number of the sender.
+        node: u8,
+        /// Number of the receiver.
+        to: u8,
+        /// What is sent.
+        kind: Forged,
+    },
     /// A node handles an event other than a message.
     Do {
         /// Number of the node, from 1.
@@ -54,7 +64,7 @@ pub enum NodeAction {
         /// Number of unsynced batches, the oldest first, that reached the disk.
         keep: u8,
     },
-    /// The node loses its disk and restarts in its next incarnation.
+    /// The node loses its disk and restarts in its next directory.
     Wipe,
     /// A client asks the node to open the session for the first write.
     Open,
@@ -99,8 +109,8 @@ pub enum HostInput {
     },
     /// A command is proposed.
     Command(Command),
-    /// A membership change is proposed, for a node in this incarnation.
-    Change(MembershipRequest, Incarnation),
+    /// A membership change is proposed, for a node in this directory.
+    Change(MembershipRequest, DirectoryId),
     /// A read is requested.
     Read,
     /// Leadership is to be transferred to the node with this number.

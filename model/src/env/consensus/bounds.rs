@@ -64,8 +64,10 @@ pub struct ConsensusBounds {
     /// Whether a node may continue before a batch is durable; otherwise the batch is durable, or lost in a crash,
     /// before the node's next step.
     pub lingers: bool,
-    /// Total number of times that a node loses its disk and restarts in a new incarnation.
+    /// Total number of times that a node loses its disk and restarts in a new directory.
     pub wipes: u8,
+    /// Whether every node may send forged messages to the nodes whose log shows that it is no member.
+    pub forges: bool,
     /// Whether leaders send heartbeats when they have nothing new to send.
     pub heartbeats: bool,
     /// Whether messages without new information are dropped: those of a term that their receiver has left, vote
@@ -144,6 +146,9 @@ impl ConsensusBounds {
         }
         if self.wipes > 0 {
             parts.push(format!("{} of a node <= {}", Fault::Wipe, self.wipes));
+        }
+        if self.forges {
+            parts.push("forged messages of a node that is no member".to_owned());
         }
         if !self.heartbeats {
             parts.push("under-approximation: no heartbeats, so lost messages are not sent again".to_owned());

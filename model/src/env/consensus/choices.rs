@@ -35,6 +35,12 @@ impl Consensus {
             self.own_choices(state, node, &mut all);
         }
         self.client_choices(state, &mut all);
+        if self.cluster.forges {
+            for (node, _) in state.hosts() {
+                let forged = Self::forgeries(state, node);
+                all.extend(forged.map(|(to, kind)| ActionKind::Forge { node, to, kind }));
+            }
+        }
         let mut ahead = SuccessorCache::of(self, state);
         for what in all {
             self.offer(state, what, None, &mut ahead, into);

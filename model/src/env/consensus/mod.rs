@@ -17,6 +17,7 @@ mod asking;
 mod bounds;
 mod choices;
 mod client;
+mod forged;
 mod host;
 mod judge;
 mod mark;
@@ -40,7 +41,7 @@ use crate::env::Reached;
 use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use cutover::core::control_plane::{ClusterVoterIdentity, Founder};
-use cutover::core::ids::{ClusterId, Incarnation, Index, NodeId};
+use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::invariant::{ConsensusMonitor, REGISTRY};
 use cutover::core::migration::{Caps, Command};
 use cutover::core::raft::{Config, Peer, Timer};
@@ -52,7 +53,7 @@ use std::sync::{Arc, LazyLock};
 pub const NODES_MAX: usize = 4;
 
 /// The id of the only cluster.
-pub const CLUSTER: ClusterId = ClusterId(1);
+pub const HISTORY: HistoryId = HistoryId(1);
 
 /// The consensus environment, within the bounds of one scope.
 #[derive(Debug)]
@@ -120,10 +121,10 @@ impl Requests {
     }
 }
 
-/// A node in its first incarnation.
+/// A node in its first directory.
 #[must_use]
 pub const fn peer(node: u8) -> Peer {
-    Peer { node: NodeId(node), incarnation: Incarnation(1) }
+    Peer { node: NodeId(node), directory: DirectoryId(1) }
 }
 
 /// The identity of a node, as from its certificate's subject.
@@ -140,7 +141,13 @@ impl Consensus {
         let voters = (1..=cluster.founders)
             .filter_map(|node| Some((peer(node), identity(named(node))?.into())))
             .collect();
-        let founder = Founder { voters, caps: Caps::PRODUCTION, sessions: cluster.sessions };
+        let founder = Founder {
+            cluster: ClusterId(1),
+            history: HISTORY,
+            voters,
+            caps: Caps::PRODUCTION,
+            sessions: cluster.sessions,
+        };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
         let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);
         Self { cluster, symmetry, founder, founded, reached: Reached::default(), key }
@@ -189,7 +196,7 @@ impl Consensus {
     }
 
     pub(crate) const fn config(&self, me: Peer) -> Config {
-        Config { cluster: CLUSTER, me, limits: self.cluster.limits }
+        Config { me, limits: self.cluster.limits }
     }
 
     pub(crate) fn share<T: Hash + cutover::core::ids::Relabel>(&self, value: T) -> Shared<T> {

@@ -16,7 +16,7 @@ thread_local! {
 impl Consensus {
     /// Drops messages that can never have an effect: those of a term older than the one on the receiver's disk,
     /// replies to a role that the receiver does not have and cannot have again in that term, and messages to
-    /// another incarnation. They change nothing now, and the receiver's term only increases. `touched`: the only
+    /// another directory. They change nothing now, and the receiver's term only increases. `touched`: the only
     /// node that has changed.
     pub(super) fn prune(&self, next: &mut State, touched: Option<NodeId>) {
         let mut net = std::mem::take(&mut next.net);
@@ -45,7 +45,7 @@ impl Consensus {
         {
             return false;
         }
-        // The receiver ignores messages to another incarnation, now and later.
+        // The receiver ignores messages to another directory, now and later.
         let past = host.me() != message.to || is_past(host, &message.body, message.term);
         if !past && !loses {
             return true;

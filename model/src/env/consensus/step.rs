@@ -6,8 +6,8 @@ use super::net::NodeMessage;
 use super::stepped::Stepped;
 use super::{Consensus, Duplicates, MembershipRequest, State, peer};
 use crate::shared::Shared;
-use cutover::core::ids::{Incarnation, NodeId};
-use cutover::core::invariant::Findings;
+use cutover::core::ids::{DirectoryId, NodeId};
+use cutover::core::invariant::{ClusterFact, Findings};
 use cutover::core::raft::{RoleName, Timer};
 use std::sync::Arc;
 
@@ -39,6 +39,7 @@ impl Consensus {
                 let effect = self.effect_of(state, node, &HostInput::Deliver, Some(message), disk, false)?;
                 Some((node, effect, matches!(what, ActionKind::Deliver { .. }).then_some(at)))
             }
+            ActionKind::Forge { .. } => None,
             ActionKind::Do { action: NodeAction::Crash { .. }, .. } if self.cluster.lingers => None,
             ActionKind::Do { node, action } => {
                 let host_input = self.host_input(state, node, action)?;
@@ -68,6 +69,18 @@ impl Consensus {
         match what {
             ActionKind::Deliver { message } => self.deliver(state, message.into(), false, crash, explain),
             ActionKind::Repeat { message } => self.deliver(state, message.into(), true, crash, explain),
+            ActionKind::Forge { node, to, kind } => {
+                let message = self.forge(state, node, to, kind)?;
+                let effect =
+                    self.effect_of(state, to, &HostInput::Deliver, Some(&message), Disk::Syncs, explain)?;
+                // It arrives at once: it could be sent as well when it arrives. If it does nothing, no state follows.
+                if effect.idle {
+                    self.reached.add(effect.marks);
+                    None
+                } else {
+                    self.absorb(state, state.clone(), (to, None, None), Some(&message), effect, explain)
+                }
+            }
             ActionKind::Do { node, action } => {
                 let host_input = self.host_input(state, node, action)?;
                 self.apply_input(state, node, action, &host_input, crash, explain)
@@ -97,7 +110,7 @@ impl Consensus {
         } else if matches!(self.cluster.duplicates, Duplicates::AtMost(_)) {
             next.spent.duplicates += 1;
         }
-        self.absorb(state, next, (node, None, crash), effect, explain)
+        self.absorb(state, next, (node, None, crash), Some(message), effect, explain)
     }
 
     /// The host's input for an event at a node, with the contents that the clients' state determines.
@@ -153,7 +166,7 @@ impl Consensus {
             | NodeAction::Fire(_)
             | NodeAction::Sync => {}
         }
-        self.absorb(state, next, (node, Some(action), crash), effect, explain)
+        self.absorb(state, next, (node, Some(action), crash), None, effect, explain)
     }
 
     /// Whether a log is longer than the bounds allow.
@@ -200,6 +213,7 @@ impl Consensus {
         before: &State,
         mut next: State,
         (node, action, crash): (u8, Option<NodeAction>, Option<u8>),
+        heard: Option<&Shared<NodeMessage>>,
         effect: Arc<HostEffect>,
         explain: bool,
     ) -> Option<Stepped> {
@@ -209,6 +223,10 @@ impl Consensus {
             next.spent.crashes += 1;
         }
         let died = crash.is_some() || matches!(action, Some(NodeAction::Crash { .. } | NodeAction::Wipe));
+        if let Some((host, message)) = before.host(node).zip(heard) {
+            let fact = ClusterFact::Heard { by: host.engine.node(), message: &message.0, idle: effect.idle };
+            next.monitor.judge(&fact, &mut findings);
+        }
         self.put(&mut next, node, &effect);
         let name = NodeId(node);
         self.judge(before, &mut next, node, died, &effect, &mut findings, &mut marks);
@@ -269,15 +287,15 @@ fn leads(state: &State, node: u8) -> bool {
     state.host(node).is_some_and(|host| host.engine.node().role() == RoleName::Leader)
 }
 
-/// The incarnation of the node that a membership change names: that in the leader's configuration. For a node to be
+/// The directory of the node that a membership change names: that in the leader's configuration. For a node to be
 /// admitted, its present one, or the first if it does not exist.
-fn named_life(state: &State, leader: u8, request: MembershipRequest) -> Option<Incarnation> {
+fn named_life(state: &State, leader: u8, request: MembershipRequest) -> Option<DirectoryId> {
     let (MembershipRequest::Admit(node) | MembershipRequest::Promote(node) | MembershipRequest::Remove(node)) =
         request;
     if let MembershipRequest::Admit(_) = request {
-        return Some(state.host(node).map_or(peer(node), |host| host.me()).incarnation);
+        return Some(state.host(node).map_or(peer(node), |host| host.me()).directory);
     }
     let leader = state.host(leader)?;
     let member = leader.engine.node().configuration().member(NodeId(node))?;
-    Some(member.peer.incarnation)
+    Some(member.peer.directory)
 }

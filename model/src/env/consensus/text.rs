@@ -39,6 +39,9 @@ fn what(state: &State, what: ActionKind) -> Option<Choice> {
                 format!("deliver {}, not for the last time", name(message)),
             )
         }
+        ActionKind::Forge { node, to, kind } => {
+            Choice::fault(format!("n{node}"), format!("forge {} for n{to}", kind.text()))
+        }
         ActionKind::Do { node, action } => deed_in_words(state, node, action)?,
     })
 }

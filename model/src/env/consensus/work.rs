@@ -96,8 +96,8 @@ impl HostWork {
             HostInput::Command(command) => {
                 self.propose(ControlPlaneEntry::OwnershipTransition(command.clone()), None);
             }
-            HostInput::Change(request, incarnation) => {
-                let peer = |node: u8| Peer { node: NodeId(node), incarnation: *incarnation };
+            HostInput::Change(request, directory) => {
+                let peer = |node: u8| Peer { node: NodeId(node), directory: *directory };
                 let change = match request {
                     MembershipRequest::Admit(node) => identity(NodeId(*node)).map(|identity| {
                         MembershipChange::Admit { peer: peer(*node), identity, endpoints: Endpoints::NONE }
@@ -220,10 +220,10 @@ impl HostWork {
         self.effect.halt = Some(Halt { invariant: Id::StateMachineSafety.entry().id, facts });
     }
 
-    /// Replaces the disk by an empty one; the node restarts in its next incarnation.
+    /// Replaces the disk by an empty one; the node restarts in its next directory.
     fn wipe(&mut self, env: &Consensus) {
         let me = self.host.me();
-        let me = Peer { incarnation: me.incarnation.next(), ..me };
+        let me = Peer { directory: me.directory.next(), ..me };
         let disk = env.founder.empty_disk().ok();
         if let Some(host) = disk.and_then(|disk| Host::started(env.config(me), disk)) {
             self.host = host;

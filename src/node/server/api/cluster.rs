@@ -1,16 +1,14 @@
 //! The gRPC service `Cluster`: status, membership, leadership transfer, backup.
 
 use super::deadline;
-use super::errors::{from_failure, from_outcome, from_transfer, malformed};
+use super::errors::{from_failure, from_outcome, from_transfer, malformed, not_admitted};
 use super::response_stream::{Disconnected, ResponseStream};
-use crate::core::control_plane::{
-    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, FollowerStatus, MembershipChange,
-};
-use crate::core::ids::{Incarnation, NodeId};
+use crate::core::control_plane::{Address, ControlPlaneEntry, FollowerStatus, MembershipChange};
+use crate::core::ids::{DirectoryId, HistoryId, NodeId};
 use crate::core::raft::{Peer, Snapshot};
 use crate::node::driver::{Failure, RoleName, View};
 use crate::node::proto::{Malformed, v1};
-use crate::node::server::Service;
+use crate::node::server::{Introduction, Service};
 use crate::node::store::backup;
 use metrics::counter;
 use std::sync::Arc;
@@ -24,30 +22,9 @@ const CHUNKS: usize = 2;
 /// Backups that are open at the same time; each holds its file in memory until it is read.
 pub(super) const BACKUPS: usize = 16;
 
-fn peer(node: u32, incarnation: u64) -> Result<Peer, Malformed> {
+fn peer(node: u32, directory: u64) -> Result<Peer, Malformed> {
     let too_large = |_| Malformed::TooLarge { field: "node", found: node.into(), max: u8::MAX.into() };
-    Ok(Peer { node: NodeId(u8::try_from(node).map_err(too_large)?), incarnation: Incarnation(incarnation) })
-}
-
-fn change(wire: v1::change_members_request::Change) -> Result<MembershipChange, Status> {
-    use v1::change_members_request::Change;
-    let bad = |error: &dyn core::fmt::Display| Status::invalid_argument(error.to_string());
-    let named = |wire: v1::MemberRef| peer(wire.node, wire.incarnation).map_err(|error| malformed(&error));
-    Ok(match wire {
-        Change::Promote(member) => MembershipChange::Promote { peer: named(member)? },
-        Change::Remove(member) => MembershipChange::Remove { peer: named(member)? },
-        Change::AddLearner(add) => {
-            let peer = peer(add.node, add.incarnation).map_err(|error| malformed(&error))?;
-            let identity =
-                ClusterVoterIdentity::from_certificate_subject(&add.identity).map_err(|error| bad(&error))?;
-            let address = |text: String| Address::try_from(text).map_err(|error| bad(&error));
-            let endpoints = Endpoints {
-                peer: Some(address(add.peer_address)?),
-                client: Some(address(add.client_address)?),
-            };
-            MembershipChange::Admit { peer, identity, endpoints }
-        }
-    })
+    Ok(Peer { node: NodeId(u8::try_from(node).map_err(too_large)?), directory: DirectoryId(directory) })
 }
 
 fn members(view: &View) -> v1::MembersResponse {
@@ -57,7 +34,7 @@ fn members(view: &View) -> v1::MembersResponse {
         let text = |address: Option<&Address>| address.map(ToString::to_string).unwrap_or_default();
         v1::Member {
             node: peer.node.0.into(),
-            incarnation: peer.incarnation.0,
+            directory: peer.directory.0,
             voter,
             identity: registered.map(|known| known.identity.to_string()).unwrap_or_default(),
             peer_address: text(registered.and_then(|known| known.endpoints.peer.as_ref())),
@@ -78,13 +55,44 @@ const fn role(role: RoleName) -> v1::Role {
 }
 
 impl Service {
+    /// The change that a request asks for. For an admission, asks the node who it is.
+    async fn change(&self, wire: v1::change_members_request::Change) -> Result<MembershipChange, Status> {
+        use v1::change_members_request::Change;
+        let named = |wire: v1::MemberRef| peer(wire.node, wire.directory).map_err(|error| malformed(&error));
+        Ok(match wire {
+            Change::Promote(member) => MembershipChange::Promote { peer: named(member)? },
+            Change::Remove(member) => MembershipChange::Remove { peer: named(member)? },
+            Change::AddLearner(add) => {
+                let address = Address::try_from(add.peer_address);
+                let address = address.map_err(|error| Status::invalid_argument(error.to_string()))?;
+                // Another node than the leader need not ask.
+                let read = self.handle.read(|view| view.status()).await;
+                let status = read.map_err(|failure| from_failure(&failure, self.hint()))?;
+                let found = self
+                    .introducer
+                    .introduce(&address)
+                    .await
+                    .map_err(|why| not_admitted("Unreachable", why))?;
+                found
+                    .check(&address, status.cluster, status.history)
+                    .map_err(|why| not_admitted("OtherCluster", why))?;
+                let Introduction { peer, identity, endpoints, .. } = found;
+                MembershipChange::Admit { peer, identity, endpoints }
+            }
+        })
+    }
+
     fn status_of(&self, view: &View) -> v1::StatusResponse {
         let status = view.status();
         let (me, configuration, table) = (status.config.me, view.configuration(), view.state().table());
         // A node with an empty disk has no configuration yet. A node in contact with a leader is a member
         // again.
         let removed = !configuration.members().is_empty() && !configuration.is_member(me);
-        let outside = if removed {
+        let outside = if status.history == HistoryId::NONE {
+            Some(self.removal.get().unwrap_or_else(|| {
+                format!("{me} has an empty data directory, {}, and waits to be admitted", me.directory)
+            }))
+        } else if removed {
             Some(format!("{me} is not a member in its own log: it was removed"))
         } else {
             self.removal.get().filter(|_| status.leader.is_none())
@@ -94,9 +102,10 @@ impl Service {
             matched: other.matched.0,
         };
         v1::StatusResponse {
-            cluster: status.config.cluster.0,
+            cluster: status.cluster.0,
+            history: status.history.0,
             node: me.node.0.into(),
-            incarnation: me.incarnation.0,
+            directory: me.directory.0,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             role: role(status.role).into(),
             term: status.term.0,
@@ -143,11 +152,15 @@ impl v1::cluster_server::Cluster for Service {
         let limit = deadline::of(request.metadata());
         let wanted =
             request.into_inner().change.ok_or_else(|| Status::invalid_argument("change is missing"))?;
-        let change = change(wanted)?;
+        let change = tokio::time::timeout(limit, self.change(wanted)).await;
+        let change =
+            change.map_err(|_| Status::deadline_exceeded("the node did not introduce itself in time"))??;
+        let member = change.peer();
         let entry = ControlPlaneEntry::MembershipChange(change);
         let outcome = self.within(limit, true, self.handle.propose(entry, None)).await?;
         let (index, _) = from_outcome(outcome, self.hint())?;
-        Ok(Response::new(v1::ChangeMembersResponse { index: index.0 }))
+        let member = v1::MemberRef { node: member.node.0.into(), directory: member.directory.0 };
+        Ok(Response::new(v1::ChangeMembersResponse { index: index.0, member: Some(member) }))
     }
 
     async fn transfer(
@@ -173,12 +186,11 @@ impl v1::cluster_server::Cluster for Service {
         let limit = deadline::of(request.metadata());
         let permit = Arc::clone(&self.backups).try_acquire_owned();
         let permit = permit.map_err(|_| from_failure(&Failure::Busy { what: "backups" }, self.hint()))?;
-        let cluster = self.handle.status().config.cluster;
         let applied = self.within(limit, false, self.handle.read_applied()).await?;
         let failed = |error: &dyn core::fmt::Display| Status::internal(error.to_string());
         let encoded = tokio::task::spawn_blocking(move || {
             let snapshot = Snapshot::of(&applied).map_err(|error| error.to_string())?;
-            backup::encode(cluster, &snapshot).map_err(|error| error.to_string())
+            backup::encode(&snapshot).map_err(|error| error.to_string())
         });
         let file = encoded.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         let (stream, answers) = ResponseStream::new(CHUNKS);

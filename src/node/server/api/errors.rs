@@ -52,6 +52,12 @@ fn indeterminate(code: Code, what: &str) -> Status {
     status(code, message, Why::Indeterminate(v1::Indeterminate {}))
 }
 
+/// The status for a node that is not admitted.
+pub(super) fn not_admitted(reason: &str, why: String) -> Status {
+    let reason = reason.to_owned();
+    status(Code::FailedPrecondition, why, Why::Refused(v1::Refused { reason, have: None, got: None }))
+}
+
 /// The status for a malformed request.
 pub(super) fn malformed(error: &Malformed) -> Status {
     refused(Code::InvalidArgument, error)
@@ -192,13 +198,13 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::ids::{Incarnation, NodeId};
+    use crate::core::ids::{DirectoryId, NodeId};
     use crate::core::raft::{Change, Peer};
     use crate::node::proto::detail_of;
 
     #[test]
     fn a_leader_that_was_just_elected_is_asked_again() {
-        let change = Change::Remove(Peer { node: NodeId(1), incarnation: Incarnation(1) });
+        let change = Change::Remove(Peer { node: NodeId(1), directory: DirectoryId(1) });
         let detail =
             |refusal| detail_of(&from_rejection(&Rejection::Change { change, refusal }, None)).unwrap();
         assert!(matches!(detail(ChangeRefusal::NotYetInTerm), Why::Busy(_)));

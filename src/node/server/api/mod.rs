@@ -11,7 +11,7 @@ mod sessions;
 
 use self::access::{Access, Caller, Identify};
 use self::deadline::StreamTimeouts;
-use super::RemovalNotice;
+use super::{Introducer, RemovalNotice};
 use crate::core::migration::Policy;
 use crate::node::driver::Handle;
 use crate::node::proto::v1;
@@ -27,6 +27,7 @@ pub struct Service {
     handle: Handle,
     access: Arc<Access>,
     identify: Arc<dyn Identify>,
+    introducer: Arc<dyn Introducer>,
     policy: Policy,
     timeouts: StreamTimeouts,
     removal: RemovalNotice,
@@ -39,11 +40,18 @@ pub struct Service {
 impl Service {
     /// The services of a node, with default timeouts of streams and no notice of removal.
     #[must_use]
-    pub fn new(handle: Handle, access: Arc<Access>, identify: Arc<dyn Identify>, policy: Policy) -> Self {
+    pub fn new(
+        handle: Handle,
+        access: Arc<Access>,
+        identify: Arc<dyn Identify>,
+        introducer: Arc<dyn Introducer>,
+        policy: Policy,
+    ) -> Self {
         Self {
             handle,
             access,
             identify,
+            introducer,
             policy,
             timeouts: StreamTimeouts::default(),
             removal: RemovalNotice::default(),
@@ -69,7 +77,7 @@ impl Service {
     fn hint(&self) -> Option<v1::Hint> {
         let leader = self.handle.status().leader?;
         let registry = self.handle.registry();
-        let (_, registered) = registry.iter().find(|(node, _)| *node == leader)?;
+        let (_, registered) = registry.member(leader)?;
         let client_address = registered.endpoints.client.as_ref().map(ToString::to_string);
         Some(v1::Hint {
             node: leader.0.into(),

@@ -1,6 +1,8 @@
 //! Streams between nodes: the client and the server end, and the wire format.
 
 #[cfg(not(madsim))]
+pub(super) mod introduce;
+#[cfg(not(madsim))]
 pub(super) mod peer_client;
 #[cfg(not(madsim))]
 pub(super) mod peer_server;

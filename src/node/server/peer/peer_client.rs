@@ -1,15 +1,15 @@
 //! The client end of the streams between nodes: one stream to each peer, reopened when it breaks.
 
-use super::peer_server::PeerAddresses;
+use super::peer_server::{PeerAddresses, PeerRule};
 use super::removal_notice::RemovalNotice;
-use super::wire;
+use super::wire::{self, Hello};
 use crate::core::control_plane::{Address, ControlPlaneEntry};
 use crate::core::ids::NodeId;
-use crate::core::raft::{Config, Message};
+use crate::core::raft::Message;
 use crate::node::driver::{Registry, Transport};
 use crate::node::proto::{reasons, v1};
 use crate::node::server::log_limiter::LogLimiter;
-use crate::node::tls::{Security, channel};
+use crate::node::tls::{Expected, Security, channel};
 use core::time::Duration;
 use metrics::counter;
 use std::collections::BTreeMap;
@@ -24,17 +24,24 @@ const FRAMES: usize = 16;
 /// Shortest and longest wait before a stream is reopened.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
-struct Lane {
+/// What a stream is for: another one needs another stream.
+#[derive(Clone, PartialEq, Eq)]
+struct Target {
     address: Address,
+    hello: Hello,
+}
+
+struct Lane {
+    target: Target,
     queue: mpsc::Sender<Message<ControlPlaneEntry>>,
 }
 
 /// Sends messages to peers over gRPC, with one stream for each peer.
 pub struct GrpcTransport {
-    config: Config,
     /// The address of this node's peer port, which peers learn from the hello.
     own: Option<Address>,
     security: Security,
+    rule: PeerRule,
     addresses: PeerAddresses,
     removal: RemovalNotice,
     registry: Registry,
@@ -45,52 +52,59 @@ impl GrpcTransport {
     /// A transport without open streams. The first message to a peer opens its stream.
     #[must_use]
     pub fn new(
-        config: Config,
         own: Option<Address>,
         security: Security,
+        rule: PeerRule,
         addresses: PeerAddresses,
         removal: RemovalNotice,
     ) -> Self {
         let (registry, lanes) = (Registry::default(), BTreeMap::new());
-        Self { config, own, security, addresses, removal, registry, lanes }
+        Self { own, security, rule, addresses, removal, registry, lanes }
     }
 
     fn address(&self, node: NodeId) -> Option<Address> {
-        let known = self.registry.iter().find(|(other, _)| *other == node);
+        let known = self.registry.member(node);
         known
             .and_then(|(_, registered)| registered.endpoints.peer.clone())
             .or_else(|| self.addresses.get(node))
     }
 
-    fn lane(&mut self, node: NodeId) -> Option<&Lane> {
-        let address = self.address(node)?;
-        if self.lanes.get(&node).is_none_or(|lane| lane.address != address) {
+    fn lane(&mut self, message: &Message<ControlPlaneEntry>) -> Option<&Lane> {
+        let Message { from, to, history, .. } = *message;
+        let hello = Hello { from, to, cluster: self.registry.cluster, history };
+        let target = Target { address: self.address(to.node)?, hello };
+        if self.lanes.get(&to.node).is_none_or(|lane| lane.target != target) {
             let (queue, messages) = mpsc::channel(QUEUE);
-            let hello = wire::hello(&self.config, self.own.as_ref());
-            let (security, removal) = (self.security.clone(), self.removal.clone());
-            tokio::spawn(keep_streaming(node, address.clone(), security, hello, messages, removal));
+            let link = Link {
+                target: target.clone(),
+                frame: wire::hello(&hello, self.own.as_ref()),
+                security: self.security.clone(),
+                expected: self.rule.expects(&self.registry, to),
+                removal: self.removal.clone(),
+            };
+            tokio::spawn(link.keep_streaming(messages));
             // Inserting drops the old lane with its queue, which ends its task.
-            self.lanes.insert(node, Lane { address, queue });
+            self.lanes.insert(to.node, Lane { target, queue });
         }
-        self.lanes.get(&node)
+        self.lanes.get(&to.node)
     }
 }
 
 impl Transport for GrpcTransport {
     fn send(&mut self, message: Message<ControlPlaneEntry>) {
-        let sent = self.lane(message.to.node).is_some_and(|lane| lane.queue.try_send(message).is_ok());
+        let sent = self.lane(&message).is_some_and(|lane| lane.queue.try_send(message).is_ok());
         if !sent {
             counter!("cutover_peer_messages_dropped_total", "where" => "lane").increment(1);
         }
     }
 
     fn members(&mut self, registry: &Registry) {
-        let gone: Vec<NodeId> = self.registry.iter().map(|(node, _)| *node).collect();
         self.registry = registry.clone();
+        let known = |node: NodeId| registry.member(node).is_some();
+        // A stream to a node that is not in the log yet goes on: it answers a leader that is.
+        let gone = registry.removed.iter().map(|peer| peer.node).filter(|node| !known(*node));
         for node in gone {
-            if registry.iter().all(|(other, _)| *other != node) {
-                self.lanes.remove(&node);
-            }
+            self.lanes.remove(&node);
         }
     }
 }
@@ -99,8 +113,8 @@ impl Transport for GrpcTransport {
 enum Broken {
     /// It could not be opened, or broke, or was refused for another reason than removal.
     Lost(String),
-    /// The peer refuses this node: this node, or the incarnation of the peer that it addresses, is no longer
-    /// a member.
+    /// The peer refuses this node: one of the two is not the member that the other's log has, or they are of two
+    /// histories.
     Removed(String),
 }
 
@@ -110,86 +124,90 @@ impl Broken {
             Self::Lost(error) => tracing::warn!(%node, %address, %error, "lost the stream to a peer"),
             Self::Removed(error) => tracing::error!(
                 %node, %address, %error,
-                "refused as removed: to use this node again, admit its next incarnation, and start it with an \
-                 empty directory"
+                "refused by a peer: one of the two is not the member that the other knows"
             ),
         }
     }
 }
 
-/// Sends the queued messages to one peer. Reopens the stream when it breaks; ends when the queue is closed.
-async fn keep_streaming(
-    node: NodeId,
-    address: Address,
+/// One stream to a peer, and what is needed to open it again.
+struct Link {
+    target: Target,
+    frame: v1::PeerFrame,
     security: Security,
-    hello: v1::PeerFrame,
-    mut messages: mpsc::Receiver<Message<ControlPlaneEntry>>,
+    expected: Expected,
     removal: RemovalNotice,
-) {
-    let mut wait = BACKOFF[0];
-    let mut logged = false;
-    while let Some(first) = messages.recv().await {
-        let began = tokio::time::Instant::now();
-        let broken = match stream(&address, &security, &hello, first, &mut messages).await {
-            Ok(()) => return,
-            Err(broken) => broken,
-        };
-        if let Broken::Removed(why) = &broken {
-            removal.put(why);
-        }
-        // A stream that breaks again within BACKOFF is logged once only.
-        if !logged {
-            broken.log(node, &address);
-        }
-        logged = began.elapsed() < BACKOFF[1];
-        wait = if logged { (wait * 2).min(BACKOFF[1]) } else { BACKOFF[0] };
-        tokio::time::sleep(wait).await;
-        // Queued messages are old by now; Raft repeats what still matters.
-        while messages.try_recv().is_ok() {}
-    }
 }
 
-async fn stream(
-    address: &Address,
-    security: &Security,
-    hello: &v1::PeerFrame,
-    first: Message<ControlPlaneEntry>,
-    messages: &mut mpsc::Receiver<Message<ControlPlaneEntry>>,
-) -> Result<(), Broken> {
-    let lost = |error: &dyn core::fmt::Display| Broken::Lost(error.to_string());
-    let channel = channel(address, security).await.map_err(|error| lost(&error))?;
-    let mut client = v1::peer_client::PeerClient::new(channel);
-    let (frames, outgoing) = mpsc::channel(FRAMES);
-    frames.try_send(hello.clone()).map_err(|error| lost(&error))?;
-    let exchange = client.exchange(ReceiverStream::new(outgoing));
-    let feed = async {
-        let mut next = Some(first);
-        while let Some(message) = next {
-            if !send(&frames, &message).await {
-                return false;
+impl Link {
+    /// Sends the queued messages to the peer. Reopens the stream when it breaks; ends when the queue is closed.
+    async fn keep_streaming(self, mut messages: mpsc::Receiver<Message<ControlPlaneEntry>>) {
+        let (node, address) = (self.target.hello.to.node, &self.target.address);
+        let mut wait = BACKOFF[0];
+        let mut logged = false;
+        while let Some(first) = messages.recv().await {
+            let began = tokio::time::Instant::now();
+            let broken = match self.stream(first, &mut messages).await {
+                Ok(()) => return,
+                Err(broken) => broken,
+            };
+            if let Broken::Removed(why) = &broken {
+                self.removal.put(why);
             }
-            next = messages.recv().await;
-        }
-        true
-    };
-    // The response comes only with a refusal, or after this end has closed.
-    tokio::pin!(exchange);
-    tokio::pin!(feed);
-    let ended = tokio::select! {
-        biased;
-        ended = &mut exchange => ended,
-        over = &mut feed => {
-            if over {
-                return Ok(());
+            // A stream that breaks again within BACKOFF is logged once only.
+            if !logged {
+                broken.log(node, address);
             }
-            exchange.await
+            logged = began.elapsed() < BACKOFF[1];
+            wait = if logged { (wait * 2).min(BACKOFF[1]) } else { BACKOFF[0] };
+            tokio::time::sleep(wait).await;
+            // Queued messages are old by now; Raft repeats what still matters.
+            while messages.try_recv().is_ok() {}
         }
-    };
-    Err(match ended {
-        Ok(_) => lost(&"the peer closed the stream"),
-        Err(status) if status.code() == Code::FailedPrecondition => Broken::Removed(reasons(&status)),
-        Err(status) => Broken::Lost(reasons(&status)),
-    })
+    }
+
+    async fn stream(
+        &self,
+        first: Message<ControlPlaneEntry>,
+        messages: &mut mpsc::Receiver<Message<ControlPlaneEntry>>,
+    ) -> Result<(), Broken> {
+        let lost = |error: &dyn core::fmt::Display| Broken::Lost(error.to_string());
+        let channel = channel(&self.target.address, &self.security, &self.expected)
+            .await
+            .map_err(|error| lost(&error))?;
+        let mut client = v1::peer_client::PeerClient::new(channel);
+        let (frames, outgoing) = mpsc::channel(FRAMES);
+        frames.try_send(self.frame.clone()).map_err(|error| lost(&error))?;
+        let exchange = client.exchange(ReceiverStream::new(outgoing));
+        let feed = async {
+            let mut next = Some(first);
+            while let Some(message) = next {
+                if !send(&frames, &message).await {
+                    return false;
+                }
+                next = messages.recv().await;
+            }
+            true
+        };
+        // The response comes only with a refusal, or after this end has closed.
+        tokio::pin!(exchange);
+        tokio::pin!(feed);
+        let ended = tokio::select! {
+            biased;
+            ended = &mut exchange => ended,
+            over = &mut feed => {
+                if over {
+                    return Ok(());
+                }
+                exchange.await
+            }
+        };
+        Err(match ended {
+            Ok(_) => lost(&"the peer closed the stream"),
+            Err(status) if status.code() == Code::FailedPrecondition => Broken::Removed(reasons(&status)),
+            Err(status) => Broken::Lost(reasons(&status)),
+        })
+    }
 }
 
 /// Sends one message as frames. Returns false if the stream is closed.

@@ -1,13 +1,16 @@
-//! The server end of the streams between nodes: which messages of which senders are delivered.
+//! The server end of the streams between nodes: which senders are let in. Which of their messages count, the engine decides.
 
-use super::wire::{self, FRAME_BYTES, Join, Joined, LargeMessages, MESSAGE_BYTES_MAX, VOTE_BYTES_MAX};
-use crate::core::control_plane::{Address, ClusterVoterIdentity, Subjects};
-use crate::core::ids::NodeId;
-use crate::core::raft::Config;
-use crate::node::driver::{Handle, Inbox, Registry};
+use super::introduce;
+use super::removed_peer::full;
+use super::wire::{self, FRAME_BYTES, Hello, Join, Joined, LargeMessages, MESSAGE_BYTES_MAX};
+use crate::core::control_plane::{Address, ClusterVoterIdentity, Registered, Subjects};
+use crate::core::ids::{HistoryId, NodeId};
+use crate::core::raft::Peer;
+use crate::node::driver::{Handle, Inbox, Known};
 use crate::node::proto::v1;
 use crate::node::server::api::access::{Caller, Identify};
 use crate::node::server::log_limiter::LogLimiter;
+use crate::node::tls::Expected;
 use metrics::counter;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,28 +41,8 @@ pub struct PeerRule {
     pub subjects: Option<Subjects>,
 }
 
-/// Which messages of a peer are delivered to the engine.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PeerAccess {
-    /// All messages: the sender is a member, or this node does not know its cluster yet.
-    All,
-    /// Votes and requests for votes only: the sender is not in this node's configuration, but may be in a
-    /// newer one. If voters refused the votes of such a node, a cluster could be left without a leader for
-    /// good (ADR 0021).
-    Elections,
-}
-
-impl PeerAccess {
-    const fn message_bytes_max(self) -> usize {
-        match self {
-            Self::All => MESSAGE_BYTES_MAX,
-            Self::Elections => VOTE_BYTES_MAX,
-        }
-    }
-}
-
-/// The node id in the sender's hello, and the subject of its certificate; `None` without TLS.
-type Sender = (NodeId, Option<ClusterVoterIdentity>);
+/// The peer in the sender's hello, and the subject of its certificate; `None` without TLS.
+type Sender = (Peer, Option<ClusterVoterIdentity>);
 
 /// The open stream of each sender. A new stream replaces the sender's earlier one, whose connection may have
 /// broken unnoticed.
@@ -79,42 +62,56 @@ impl Streams {
 }
 
 impl PeerRule {
-    /// Which messages are delivered from a sender whose hello names `node` and whose certificate has the
-    /// subject `identity`.
+    /// Checks the certificate of a sender whose hello names this peer. A sender that this node's log does not name may be a
+    /// member by a newer log, or have been admitted again with another data directory; whether its messages count, the
+    /// engine decides.
     ///
     /// # Errors
     /// The message for a refusal, with what was found and what was expected.
-    pub fn judge(
-        &self,
-        registry: &Registry,
-        node: NodeId,
-        identity: &ClusterVoterIdentity,
-    ) -> Result<PeerAccess, String> {
-        if let Some((_, known)) = registry.iter().find(|(other, _)| *other == node) {
-            return if known.identity == *identity {
-                Ok(PeerAccess::All)
+    pub fn judge(&self, known: &Known, from: Peer, identity: &ClusterVoterIdentity) -> Result<(), String> {
+        let of = |peer: &Peer| known.members.iter().find(|(other, _)| other == peer);
+        if let Some((_, registered)) = of(&from) {
+            return if registered.identity == *identity {
+                Ok(())
             } else {
-                Err(format!("{node} is {}, the certificate is of {identity}", known.identity))
+                Err(format!("{from} is {}, the certificate is of {identity}", registered.identity))
             };
         }
-        if let Some((other, _)) = registry.iter().find(|(_, known)| known.identity == *identity) {
-            return Err(format!("{identity} is the certificate of {other}, expected that of {node}"));
+        let holder = known
+            .members
+            .iter()
+            .find(|(other, known)| known.identity == *identity && other.node != from.node);
+        if let Some((other, _)) = holder {
+            return Err(format!("{identity} is the certificate of {other}, expected that of {from}"));
         }
+        self.allows(identity)
+    }
+
+    /// Checks that the certificate is one of a node, whichever.
+    ///
+    /// # Errors
+    /// The message for a refusal.
+    pub fn allows(&self, identity: &ClusterVoterIdentity) -> Result<(), String> {
         match &self.subjects {
-            // A node with an empty disk has no configuration: it learns its cluster from the first leader.
-            Some(subjects) if subjects.contain(identity) && registry.is_empty() => Ok(PeerAccess::All),
-            Some(subjects) if subjects.contain(identity) => Ok(PeerAccess::Elections),
+            Some(subjects) if subjects.contain(identity) => Ok(()),
             Some(subjects) => Err(format!("{identity} is not a member, and matches none of {subjects}")),
             None => Err(format!("{identity} is not a member")),
         }
+    }
+
+    /// The check of the certificate that answers at a peer's address.
+    #[must_use]
+    pub fn expects(&self, known: &Known, peer: Peer) -> Expected {
+        let (rule, known) = (self.clone(), known.clone());
+        Arc::new(move |identity| rule.judge(&known, peer, identity))
     }
 }
 
 /// The gRPC service of the peer port.
 #[derive(Clone)]
 pub struct PeerService {
-    /// Cluster and id of this node, with which a hello is compared.
-    pub config: Config,
+    /// The subject and the addresses of this node, for its introduction.
+    pub registered: Registered,
     /// The driver, for the members in the log.
     pub handle: Handle,
     /// Delivers messages to the driver.
@@ -132,21 +129,46 @@ pub struct PeerService {
 }
 
 impl PeerService {
-    fn access(&self, caller: &Caller, hello: &v1::PeerHello) -> Result<(NodeId, PeerAccess), Status> {
-        let expected = self.config.cluster.0;
-        if hello.cluster != expected {
-            let found = hello.cluster;
-            return Err(refuse(format!("a peer of cluster {found}, expected cluster {expected}")));
+    /// Checks who the sender is, whom it means, and which history it is of.
+    fn check(&self, caller: &Caller, hello: &Hello) -> Result<(), Status> {
+        let status = self.handle.status();
+        let (Hello { from, to, .. }, me) = (*hello, status.config.me);
+        if let Caller::Holder(identity) = caller {
+            self.rule.judge(&self.handle.registry(), from, identity).map_err(refuse)?;
         }
-        let node =
-            u8::try_from(hello.node).map(NodeId).map_err(|_| refuse(format!("node {}", hello.node)))?;
-        let access = match caller {
-            Caller::Anybody => PeerAccess::All,
-            Caller::Holder(identity) => {
-                self.rule.judge(&self.handle.registry(), node, identity).map_err(refuse)?
-            }
-        };
-        Ok((node, access))
+        let own = (status.cluster, status.history);
+        if own.1 != HistoryId::NONE && hello.history != own.1 {
+            return Err(refuse_as(Status::failed_precondition(format!(
+                "{} is of cluster {}, history {}; {} is of cluster {}, history {}: {}",
+                full(from),
+                hello.cluster,
+                hello.history,
+                full(me),
+                own.0,
+                own.1,
+                if hello.cluster == own.0 {
+                    "the cluster was restored or recovered since; a node of the older history has to be replaced"
+                } else {
+                    "two clusters were founded; neither takes anything from the other"
+                }
+            ))));
+        }
+        if to != me {
+            return Err(refuse_as(Status::failed_precondition(format!(
+                "{} speaks to {}, but the node here is {}: its data directory is another one, as after it was lost, emptied or \
+                 not mounted",
+                full(from),
+                full(to),
+                full(me)
+            ))));
+        }
+        if self.handle.registry().removed.contains(&from) {
+            return Err(refuse_as(Status::failed_precondition(format!(
+                "{} was removed from the cluster",
+                full(from)
+            ))));
+        }
+        Ok(())
     }
 }
 
@@ -169,32 +191,31 @@ impl PeerService {
         &self,
         mut frames: Streaming<v1::PeerFrame>,
         caller: &Caller,
-        hello: &v1::PeerHello,
+        hello: &Hello,
     ) -> Result<(), Status> {
-        let mut join = Join::new(self.large.clone());
+        let (mut join, from) = (Join::new(self.large.clone()), hello.from);
         while let Some(frame) = frames.message().await? {
             // The sender may have become a member, or ceased to be one, since the stream was opened.
-            let (node, access) = self.access(caller, hello)?;
-            let bytes = match join.take(&frame.data, frame.last, access.message_bytes_max()) {
+            self.check(caller, hello)?;
+            let bytes = match join.take(&frame.data, frame.last, MESSAGE_BYTES_MAX) {
                 Ok(Joined::Whole(bytes)) => bytes,
                 Ok(Joined::Unfinished) => continue,
                 Ok(Joined::Lost) => {
                     counter!("cutover_peer_messages_dropped_total", "where" => "large").increment(1);
                     continue;
                 }
-                Err(error) => return Err(refuse_as(Status::out_of_range(format!("{node}: {error}")))),
+                Err(error) => return Err(refuse_as(Status::out_of_range(format!("{from}: {error}")))),
             };
-            let message = wire::decode(&bytes).map_err(|error| refuse(format!("{node}: {error}")))?;
-            if message.from.node != node {
-                return Err(refuse(format!("{node} sent a message whose sender is {}", message.from.node)));
+            let message = wire::decode(&bytes).map_err(|error| refuse(format!("{from}: {error}")))?;
+            if message.from != from || message.history != hello.history {
+                let found = format!("{} in history {}", full(message.from), message.history);
+                return Err(refuse(format!("{} sent a message of {found}", full(from))));
             }
             if let Some(why) = self.removed(&message) {
                 return Err(refuse_as(Status::failed_precondition(why)));
             }
-            if access == PeerAccess::All || message.body.is_election_message() {
-                counter!("cutover_peer_messages_total", "way" => "in").increment(1);
-                self.inbox.deliver(message);
-            }
+            counter!("cutover_peer_messages_total", "way" => "in").increment(1);
+            self.inbox.deliver(message);
         }
         Ok(())
     }
@@ -210,21 +231,32 @@ impl v1::peer_server::Peer for PeerService {
         let mut frames = request.into_inner();
         let first = frames.message().await?.and_then(|frame| frame.hello);
         let hello = first.ok_or_else(|| refuse("the first frame is not a hello".to_owned()))?;
-        wire::check_protocol(&hello).map_err(refuse)?;
-        let (node, _) = self.access(&caller, &hello)?;
-        if let Ok(address) = Address::try_from(hello.address.clone()) {
-            self.addresses.put(node, address);
+        let said = wire::read_hello(&hello).map_err(refuse)?;
+        self.check(&caller, &said)?;
+        let from = said.from;
+        if let Ok(address) = Address::try_from(hello.address) {
+            self.addresses.put(from.node, address);
         }
         let identity = match &caller {
             Caller::Holder(identity) => Some(identity.clone()),
             Caller::Anybody => None,
         };
-        let replaced = self.streams.open((node, identity));
+        let replaced = self.streams.open((from, identity));
         tokio::select! {
             biased;
-            _ = replaced => Err(Status::aborted(format!("a later stream of {node} replaced this one"))),
-            ended = self.receive(frames, &caller, &hello) => ended.map(|()| Response::new(v1::PeerClosed {})),
+            _ = replaced => Err(Status::aborted(format!("a later stream of {from} replaced this one"))),
+            ended = self.receive(frames, &caller, &said) => ended.map(|()| Response::new(v1::PeerClosed {})),
         }
+    }
+
+    async fn introduce(
+        &self,
+        request: Request<v1::IntroduceRequest>,
+    ) -> Result<Response<v1::IntroduceResponse>, Status> {
+        if let Caller::Holder(identity) = self.identify.caller(request.extensions(), request.metadata())? {
+            self.rule.allows(&identity).map_err(refuse)?;
+        }
+        Ok(Response::new(introduce::own(&self.handle.status(), &self.registered)))
     }
 }
 
@@ -237,37 +269,43 @@ pub fn peer_service(service: PeerService) -> v1::peer_server::PeerServer<PeerSer
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::control_plane::Registered;
+    use crate::core::ids::{ClusterId, DirectoryId};
 
     fn id(text: &str) -> ClusterVoterIdentity {
         ClusterVoterIdentity::from_certificate_subject(text).unwrap()
     }
 
+    fn peer(node: u8, directory: u64) -> Peer {
+        Peer { node: NodeId(node), directory: DirectoryId(directory) }
+    }
+
     #[test]
-    fn members_may_send_all_messages_and_others_only_those_of_elections() {
+    fn a_certificate_fits_the_member_or_is_one_of_a_node() {
         let rule = PeerRule { subjects: Subjects::beside(&id("CN=n1,OU=nodes")) };
         let one: Registered = id("CN=n1,OU=nodes").into();
-        let registry = Arc::new(vec![(NodeId(1), one)]);
-        let judge = |node, text: &str| rule.judge(&registry, NodeId(node), &id(text));
-        assert_eq!(judge(1, "CN=n1,OU=nodes"), Ok(PeerAccess::All));
-        assert_eq!(judge(2, "CN=n2,OU=nodes"), Ok(PeerAccess::Elections));
-        let refusal = |found: Result<PeerAccess, String>| found.unwrap_err();
+        let known = Known { cluster: ClusterId(1), members: vec![(peer(1, 1), one)], removed: Vec::new() };
+        let judge = |peer, text: &str| rule.judge(&known, peer, &id(text));
+        assert_eq!(judge(peer(1, 1), "CN=n1,OU=nodes"), Ok(()));
+        assert_eq!(judge(peer(2, 1), "CN=n2,OU=nodes"), Ok(()), "it may be a member by a newer log");
         assert_eq!(
-            refusal(judge(1, "CN=n2,OU=nodes")),
+            judge(peer(1, 2), "CN=n9,OU=nodes"),
+            Ok(()),
+            "it may have been admitted under another subject"
+        );
+        let refusal = |found: Result<(), String>| found.unwrap_err();
+        assert_eq!(
+            refusal(judge(peer(1, 1), "CN=n2,OU=nodes")),
             "n1 is CN=n1,OU=nodes, the certificate is of CN=n2,OU=nodes"
         );
         assert_eq!(
-            refusal(judge(2, "CN=n1,OU=nodes")),
+            refusal(judge(peer(2, 1), "CN=n1,OU=nodes")),
             "CN=n1,OU=nodes is the certificate of n1, expected that of n2"
         );
         assert_eq!(
-            refusal(judge(2, "CN=g,OU=gw")),
+            refusal(judge(peer(2, 1), "CN=g,OU=gw")),
             "CN=g,OU=gw is not a member, and matches none of CN=…,OU=nodes"
         );
-        let empty = Registry::default();
-        assert_eq!(rule.judge(&empty, NodeId(1), &id("CN=n1,OU=nodes")), Ok(PeerAccess::All));
-        assert!(rule.judge(&empty, NodeId(1), &id("CN=g,OU=gw")).is_err());
         let nobody = PeerRule { subjects: None };
-        assert!(nobody.judge(&empty, NodeId(1), &id("CN=n1,OU=nodes")).is_err());
+        assert!(nobody.judge(&Known::default(), peer(1, 1), &id("CN=n1,OU=nodes")).is_err());
     }
 }

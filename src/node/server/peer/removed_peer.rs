@@ -1,7 +1,7 @@
 //! Refuses a node that was removed while it was down, or that was lost when the cluster was recovered without
 //! it.
 //!
-//! This is not needed for safety: a node drops messages for another incarnation, and ignores pre-votes while
+//! This is not needed for safety: a node drops messages for another directory, and ignores pre-votes while
 //! it is in contact with a leader. The refusal tells the removed node and its operator why no peer answers.
 
 use super::peer_server::PeerService;
@@ -19,32 +19,23 @@ fn refusal_as_removed(view: &View, from: Peer) -> Option<String> {
     if is_member || !status.leads() {
         return None;
     }
-    let (me, cluster, term) = (status.config.me, status.config.cluster, status.term);
+    let (me, cluster, term) = (status.config.me, status.cluster, status.term);
     Some(format!(
-        "{} is not a member of {cluster}, according to {}, the leader in term {term}",
-        with_incarnation(from),
-        with_incarnation(me)
+        "{} is not a member of cluster {cluster}, according to {}, the leader in term {term}",
+        full(from),
+        full(me)
     ))
 }
 
-/// Node and incarnation. `Display` of [`Peer`] omits the first incarnation.
-fn with_incarnation(peer: Peer) -> String {
-    format!("{}/{}", peer.node, peer.incarnation)
+/// Node and data directory. `Display` of [`Peer`] omits the first directory, that of tests.
+pub(super) fn full(peer: Peer) -> String {
+    format!("{}/{}", peer.node, peer.directory)
 }
 
 impl PeerService {
-    /// Why no message of this sender can ever count: its incarnation is not a member, or it addresses an
-    /// earlier incarnation of this node. `None` otherwise.
+    /// Why no message of this sender can ever count: it is no member. `None` otherwise.
     pub(super) fn removed(&self, message: &Message<ControlPlaneEntry>) -> Option<String> {
-        let (from, to, me) = (message.from, message.to, self.config.me);
-        if to.node == me.node && to.incarnation != me.incarnation {
-            return Some(format!(
-                "a message of {} is addressed to {}, but this node is {}",
-                with_incarnation(from),
-                with_incarnation(to),
-                with_incarnation(me)
-            ));
-        }
+        let from = message.from;
         // Not RequestVote: after a leadership transfer the old leader must receive it.
         if let Body::PreVote { .. } = message.body {
             return self.handle.latest().ok().and_then(|view| refusal_as_removed(&view, from));

@@ -23,7 +23,7 @@ mod split;
 mod tests;
 
 pub use encode::{decode, encode};
-pub use hello::{PROTOCOL, check_protocol, hello};
+pub use hello::{Hello, PROTOCOL, hello, read_hello};
 pub use join::{Join, Joined, LargeMessages};
 pub use split::split;
 
@@ -33,5 +33,3 @@ pub const FRAME_BYTES: usize = 1 << 20;
 /// Most bytes of an encoded message from a member. The snapshot of a full table fits; a test of `encode.rs`
 /// computes its size.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
-/// Most bytes of a message from a node that may send votes only. A vote has fewer than a hundred.
-pub const VOTE_BYTES_MAX: usize = 1 << 10;

@@ -2,28 +2,26 @@
 //! the format, and takes a new [`PROTOCOL`](super::PROTOCOL).
 
 use super::split::split_by;
-use super::{PROTOCOL, decode, encode, hello};
+use super::{Hello, PROTOCOL, decode, encode, hello, read_hello};
 use crate::core::control_plane::{
     Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, Founder, MembershipChange,
     OwnershipTransition, PartitionName, Registered,
 };
 use crate::core::ids::{
-    ClusterId, Epoch, Incarnation, Index, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId,
-    Term,
+    ClusterId, DirectoryId, Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Placement, Serial,
+    SessionId, Term,
 };
 use crate::core::migration::{Caps, Expected, Transition};
 // The table of rooms binds production code only.
 #[cfg(test)]
 use crate::core::placement::Guarantee;
-use crate::core::raft::{
-    Append, Body, Config, Content, Entry, LogPosition, Message, NodeLimits, Peer, SessionLimits, Ticket,
-};
+use crate::core::raft::{Append, Body, Content, Entry, LogPosition, Message, Peer, SessionLimits, Ticket};
 use core::fmt::Write as _;
 use prost::Message as _;
 use std::sync::Arc;
 
-const ME: Peer = Peer { node: NodeId(1), incarnation: Incarnation(1) };
-const OTHER: Peer = Peer { node: NodeId(2), incarnation: Incarnation(300) };
+const ME: Peer = Peer { node: NodeId(1), directory: DirectoryId(1) };
+const OTHER: Peer = Peer { node: NodeId(2), directory: DirectoryId(300) };
 
 fn at(term: u64, index: u64) -> LogPosition {
     LogPosition { term: Term(term), index: Index(index) }
@@ -81,6 +79,8 @@ fn next(body: Option<&Body<ControlPlaneEntry>>) -> Option<Body<ControlPlaneEntry
         Body::AppendRejected { .. } => {
             let voters = [ME, OTHER].map(|peer| (peer, registered(peer.node.0)));
             let founder = Founder {
+                cluster: ClusterId(0x50),
+                history: HistoryId(0x51),
                 voters: voters.into(),
                 caps: Caps::PRODUCTION,
                 sessions: SessionLimits::PRODUCTION,
@@ -95,7 +95,14 @@ fn next(body: Option<&Body<ControlPlaneEntry>>) -> Option<Body<ControlPlaneEntry
 
 fn messages() -> impl Iterator<Item = Message<ControlPlaneEntry>> {
     let bodies = std::iter::successors(next(None), |body| next(Some(body)));
-    bodies.map(|body| Message { cluster: ClusterId(0x51), from: ME, to: OTHER, term: Term(6), body })
+    bodies.map(|body| Message {
+        history: HistoryId(0x51),
+        from: ME,
+        to: OTHER,
+        admitted: Index(3),
+        term: Term(6),
+        body,
+    })
 }
 
 /// A title, and under it bytes in hexadecimal.
@@ -118,52 +125,55 @@ fn messages_are_encoded_as_ever() {
         assert_eq!(decode(&bytes).unwrap(), message);
     }
     insta::assert_snapshot!(text, @r"
-    version 1
+    version 2
     PreVote
-      51010102ac020600060504
+      51010102ac02030600060504
     PreVoted
-      51010102ac0206010601
+      51010102ac020306010601
     RequestVote
-      51010102ac020602050401
+      51010102ac02030602050401
     VoteReply
-      51010102ac02060301
+      51010102ac0203060301
     Append
-      51010102ac020604050406060000030601060000000002ac020f434e3d6e322c
-      4f3d6578616d706c650108706565723a373032010a636c69656e743a37303206
-      0001030201010702040502060000020461636d65010106010602080409
+      51010102ac02030604050406060000030601060000000002ac020f434e3d6e32
+      2c4f3d6578616d706c650108706565723a373032010a636c69656e743a373032
+      060001030201010702040502060000020461636d65010106010602080409
     Appended
-      51010102ac0206050a09
+      51010102ac020306050a09
     AppendRejected
-      51010102ac02060604020309
+      51010102ac0203060604020309
     Install
-      51010102ac02060700010201010002ac020060800810000208a08d0608000000
-      0002010f434e3d6e312c4f3d6578616d706c650108706565723a373031010a63
-      6c69656e743a373031020f434e3d6e322c4f3d6578616d706c65010870656572
-      3a373032010a636c69656e743a373032000000
+      51010102ac02030607510001020101000002ac020000006180081000500208a0
+      8d06080000000002010f434e3d6e312c4f3d6578616d706c650108706565723a
+      373031010a636c69656e743a373031020f434e3d6e322c4f3d6578616d706c65
+      0108706565723a373032010a636c69656e743a373032000000
     TimeoutNow
-      51010102ac020608
+      51010102ac02030608
     StaleTerm
-      51010102ac020609
+      51010102ac02030609
     ");
 }
 
 #[test]
 fn frames_are_encoded_as_ever() {
     let mut text = format!("version {PROTOCOL}\n");
-    let config = Config { cluster: ClusterId(0x51), me: ME, limits: NodeLimits::PRODUCTION };
+    let who = Hello { from: ME, to: OTHER, cluster: ClusterId(0x50), history: HistoryId(0x51) };
     let address = Address::try_from("peer:701".to_owned()).unwrap();
-    dump(&mut text, "hello", &hello(&config, Some(&address)).encode_to_vec());
+    let frame = hello(&who, Some(&address));
+    assert_eq!(read_hello(frame.hello.as_ref().unwrap()), Ok(who));
+    dump(&mut text, "hello", &hello(&who, Some(&address)).encode_to_vec());
     let bytes = encode(&messages().next().unwrap()).unwrap();
     for frame in split_by(8, &bytes) {
         dump(&mut text, "frame", &frame.encode_to_vec());
     }
     insta::assert_snapshot!(text, @r"
-    version 1
+    version 2
     hello
-      1a120851100118012208706565723a3730312801
+      1a3410012208706565723a373031280231010000000000000039500000000000
+      00004151000000000000004802512c01000000000000
     frame
-      0a0851010102ac020600
+      0a0851010102ac020306
     frame
-      0a030605041001
+      0a04000605041001
     ");
 }
