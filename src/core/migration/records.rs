@@ -121,3 +121,43 @@ impl<'de> Deserialize<'de> for Records {
         Ok(Self { all, migrating })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::ids::{Epoch, MigrationId};
+    use crate::core::migration::{Caps, Expected, PlacementTable, Transition};
+    use crate::core::placement::Guarantee;
+
+    /// What is counted follows from the records, on every way on which a record changes.
+    #[test]
+    fn the_migrations_in_flight_are_those_of_the_records() {
+        let mut table = PlacementTable::new(Caps::PRODUCTION);
+        let mut step = |partition: u32, transition| {
+            let command = crate::core::migration::Command { partition: PartitionId(partition), transition };
+            table.apply(&command).unwrap();
+            let record = table.record(PartitionId(partition)).unwrap();
+            let bytes = postcard::to_allocvec(&table).unwrap();
+            let stored: PlacementTable = postcard::from_bytes(&bytes).unwrap();
+            let mut raised = table.clone();
+            raised.raise_floor(Epoch(1_000), MigrationId(1_000));
+            for table in [&table, &stored] {
+                let migrating = table.records().filter(|record| migrating(record).is_some()).count();
+                assert_eq!(usize::try_from(table.migrations_in_flight()), Ok(migrating));
+            }
+            let left = raised.records().filter(|record| migrating(record).is_some()).count();
+            assert_eq!(usize::try_from(raised.migrations_in_flight()), Ok(left));
+            (record.expected(), table.migrations_in_flight(), table.migrations_touching(Placement(1)))
+        };
+        let create = |at| Transition::Create { placement: Placement(at), guarantee: Guarantee::Sealed };
+        let begin = |expected: Expected, to| Transition::Begin { expected, to: Placement(to) };
+        let (one, ..) = step(1, create(0));
+        let (two, ..) = step(2, create(2));
+        let (one, all, touching) = step(1, begin(one, 1));
+        assert_eq!((all, touching), (1, 1));
+        let (_, all, touching) = step(2, begin(two, 3));
+        assert_eq!((all, touching), (2, 1));
+        let (_, all, touching) = step(1, Transition::Abort { expected: one });
+        assert_eq!((all, touching), (1, 0));
+    }
+}

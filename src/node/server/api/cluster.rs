@@ -1,6 +1,6 @@
 //! The gRPC service `Cluster`: status, membership, leadership transfer, backup.
 
-use super::deadline;
+use super::deadline::Deadline;
 use super::errors::{from_failure, from_outcome, from_transfer, malformed, not_admitted};
 use super::response_stream::{Disconnected, ResponseStream};
 use crate::core::control_plane::{Address, ControlPlaneEntry, FollowerStatus, MembershipChange};
@@ -140,7 +140,7 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::MembersRequest>,
     ) -> Result<Response<v1::MembersResponse>, Status> {
         self.allow(&request, "Members")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         Ok(Response::new(self.within(limit, false, self.handle.read(members)).await?))
     }
 
@@ -149,10 +149,10 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::ChangeMembersRequest>,
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
         self.allow(&request, "ChangeMembers")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let wanted =
             request.into_inner().change.ok_or_else(|| Status::invalid_argument("change is missing"))?;
-        let change = tokio::time::timeout(limit, self.change(wanted)).await;
+        let change = tokio::time::timeout(limit.left(), self.change(wanted)).await;
         let change =
             change.map_err(|_| Status::deadline_exceeded("the node did not introduce itself in time"))??;
         let member = change.peer();
@@ -168,7 +168,7 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::TransferRequest>,
     ) -> Result<Response<v1::TransferResponse>, Status> {
         self.allow(&request, "Transfer")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let to = peer(request.into_inner().to, 0).map_err(|error| malformed(&error))?.node;
         let to = Some(to).filter(|to| *to != NodeId(0));
         let transferred = self.within(limit, true, self.handle.transfer(to)).await?;
@@ -183,7 +183,7 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::BackupRequest>,
     ) -> Result<Response<Self::BackupStream>, Status> {
         self.allow(&request, "Backup")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let permit = Arc::clone(&self.backups).try_acquire_owned();
         let permit = permit.map_err(|_| from_failure(&Failure::Busy { what: "backups" }, self.hint()))?;
         let applied = self.within(limit, false, self.handle.read_applied()).await?;

@@ -1,6 +1,6 @@
 //! The gRPC service `Placements`: resolve, list, watch.
 
-use super::deadline;
+use super::deadline::Deadline;
 use super::errors::{malformed, without_leader};
 use super::response_stream::{Disconnected, ResponseStream};
 use crate::core::control_plane::ControlPlaneState;
@@ -73,7 +73,7 @@ impl v1::placements_server::Placements for Service {
         request: Request<v1::ResolveRequest>,
     ) -> Result<Response<v1::ResolveResponse>, Status> {
         self.allow(&request, "Resolve")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let partition =
             PartitionSelector::try_from(request.into_inner().partition).map_err(|error| malformed(&error))?;
         let missing = Status::not_found(format!("partition {partition} has no placement"));
@@ -83,7 +83,7 @@ impl v1::placements_server::Placements for Service {
 
     async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
         self.allow(&request, "List")?;
-        let within = deadline::of(request.metadata());
+        let within = Deadline::of(request.metadata());
         let v1::ListRequest { after, limit } = request.into_inner();
         let limit =
             usize::try_from(limit).ok().filter(|limit| *limit > 0).map_or(PAGE, |limit| limit.min(PAGE));
@@ -95,7 +95,7 @@ impl v1::placements_server::Placements for Service {
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         self.allow(&request, "Watch")?;
-        let limit = deadline::of(request.metadata()).min(Duration::from_secs(5));
+        let limit = Deadline::of(request.metadata()).at_most(Duration::from_secs(5));
         let after = Revision(request.into_inner().after_revision);
         if self.handle.status().leader.is_none() {
             return Err(without_leader());

@@ -1,6 +1,6 @@
 //! The gRPC service `Sessions`: opens and closes client sessions.
 
-use super::deadline;
+use super::deadline::Deadline;
 use super::errors::from_outcome;
 use crate::core::ids::SessionId;
 use crate::core::raft::Effect;
@@ -15,7 +15,7 @@ impl v1::sessions_server::Sessions for Service {
         request: Request<v1::OpenSessionRequest>,
     ) -> Result<Response<v1::OpenSessionResponse>, Status> {
         self.allow(&request, "Open")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let outcome = self.within(limit, true, self.handle.open_session()).await?;
         let effect = from_outcome(outcome, self.hint())?.1;
         let Effect::SessionOpened(session) = effect else {
@@ -29,7 +29,7 @@ impl v1::sessions_server::Sessions for Service {
         request: Request<v1::CloseSessionRequest>,
     ) -> Result<Response<v1::CloseSessionResponse>, Status> {
         self.allow(&request, "Close")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let session = SessionId(request.into_inner().session);
         let outcome = self.within(limit, true, self.handle.close_session(session)).await?;
         from_outcome(outcome, self.hint())?;
