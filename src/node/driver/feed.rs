@@ -5,7 +5,6 @@
 //! it gets the last one per partition.
 
 use super::failure::Failure;
-use super::handle::Watching;
 use super::view::View;
 use crate::core::control_plane::{ControlPlaneState, PartitionName};
 use crate::core::ids::{PartitionId, Revision};
@@ -13,7 +12,7 @@ use crate::core::migration::PartitionRecord;
 use metrics::counter;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// A partition's record, with the partition's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -182,6 +181,12 @@ impl Feed {
 
 fn everything(state: &Arc<ControlPlaneState>) -> FeedItem {
     FeedItem::Resync { state: Arc::clone(state), revision: state.revision() }
+}
+
+/// A request to the feed: the updates after a revision.
+pub(super) struct Watching {
+    pub(super) after: Revision,
+    pub(super) reply: oneshot::Sender<Result<mpsc::Receiver<FeedItem>, Failure>>,
 }
 
 /// What the pump tells the feed.

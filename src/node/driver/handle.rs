@@ -1,7 +1,7 @@
 //! Requests of callers to the pump.
 
 use super::failure::Failure;
-use super::feed::FeedItem;
+use super::feed::{FeedItem, Watching};
 use super::status::Status;
 use super::transport::Registry;
 use super::view::View;
@@ -25,12 +25,6 @@ pub(super) enum Request {
     Submit { content: Content<ControlPlaneEntry>, reply: Reply },
     Read(Reading),
     Transfer { to: Option<NodeId>, reply: oneshot::Sender<Result<NodeId, TransferRefusal>> },
-}
-
-/// A request to the feed: the updates after a revision.
-pub(super) struct Watching {
-    pub(super) after: Revision,
-    pub(super) reply: oneshot::Sender<Result<mpsc::Receiver<FeedItem>, Failure>>,
 }
 
 /// A cloneable handle of a running node. Every call can be cancelled by dropping its future; callers set

@@ -1,6 +1,5 @@
 //! Counts the open calls of each connection, so that a connection without one can be ended.
 
-use super::ConnectionInfo;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -9,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 /// The calls of one connection.
 #[derive(Debug)]
@@ -35,6 +35,14 @@ impl Calls {
         let open = self.open();
         (open.calls == 0).then_some(open.last)
     }
+}
+
+/// How the connection of a request is identified.
+#[derive(Clone, Debug)]
+pub struct ConnectionInfo {
+    /// The certificates of a TLS connection; `None` without TLS.
+    pub(super) certificates: Option<TlsConnectInfo<TcpConnectInfo>>,
+    pub(super) calls: Arc<Calls>,
 }
 
 /// An open call; ended when dropped.

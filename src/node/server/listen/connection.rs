@@ -1,6 +1,6 @@
 //! An accepted connection, which ends itself when it is idle or its certificate is no longer accepted.
 
-use super::calls::Calls;
+use super::calls::{Calls, ConnectionInfo};
 use super::connection_limit::ConnectionPermit;
 use super::refuse;
 use crate::node::server::api::access::{Caller, Identify};
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 use tonic::metadata::MetadataMap;
-use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
+use tonic::transport::server::Connected;
 use tonic::{Extensions, Status};
 
 /// How long a connection may take to say anything after its handshake.
@@ -38,14 +38,6 @@ pub struct Connection {
     idle: Duration,
     next: Pin<Box<Sleep>>,
     _permit: ConnectionPermit,
-}
-
-/// How the connection of a request is identified.
-#[derive(Clone, Debug)]
-pub struct ConnectionInfo {
-    /// The certificates of a TLS connection; `None` without TLS.
-    certificates: Option<TlsConnectInfo<TcpConnectInfo>>,
-    pub(super) calls: Arc<Calls>,
 }
 
 impl Connection {

@@ -4,8 +4,8 @@ mod calls;
 mod connection;
 mod connection_limit;
 
-pub use self::calls::CountCalls;
-pub use self::connection::{Certificates, Connection, ConnectionInfo};
+pub use self::calls::{ConnectionInfo, CountCalls};
+pub use self::connection::{Certificates, Connection};
 
 use self::connection::Stream;
 use self::connection_limit::{Bounds, ConnectionLimit, ConnectionPermit, Privileged};
