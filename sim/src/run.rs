@@ -3,7 +3,7 @@
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::End;
 use crate::heal;
-use crate::host::{Hosts, registered};
+use crate::host::{HISTORY, Hosts, registered};
 use crate::judge::Judge;
 use crate::nemesis::Nemesis;
 use crate::network::Network;
@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::workload::{History, Operator, Users, machine};
 use core::time::Duration;
 use cutover::core::control_plane::{ControlPlaneState, Founder};
-use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
+use cutover::core::ids::{ClusterId, DirectoryId, Index, NodeId};
 use cutover::core::invariant::{Id, history};
 use cutover::core::migration::Caps;
 use cutover::core::raft::Peer;
@@ -37,7 +37,7 @@ fn founder(options: &Options) -> Founder {
     };
     Founder {
         cluster: ClusterId(1),
-        history: HistoryId(1),
+        history: HISTORY,
         voters: voters.collect(),
         caps,
         sessions: options.sessions(),

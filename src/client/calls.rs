@@ -4,10 +4,9 @@ use super::retry::Repeat;
 use super::{Client, ClientError};
 use crate::core::control_plane::{Address, PartitionName};
 use crate::core::gate::{WriteAdmission, admit_write};
-use crate::core::ids::{Epoch, Index, NodeId, PartitionId, Placement, SessionId};
+use crate::core::ids::{Epoch, HistoryId, Index, NodeId, PartitionId, Placement, SessionId};
 use crate::core::migration::{PartitionRecord, Transition};
 use crate::core::placement::Resolution;
-use crate::core::raft::Ticket;
 use crate::node::proto::{PartitionSelector, request, v1};
 
 /// A partition as the leader returned it.
@@ -119,7 +118,7 @@ impl Client {
         &self,
         partition: PartitionSelector,
         transition: Transition,
-        ticket: Option<Ticket>,
+        ticket: Option<v1::Ticket>,
     ) -> Result<Applied, ClientError> {
         let message = request(partition, transition, ticket);
         let repeat = ticket.map_or(Repeat::Never, |_| Repeat::Ticketed);
@@ -132,18 +131,22 @@ impl Client {
         Ok(Applied { partition, epoch, index: Index(answer.index), repeated: answer.repeated })
     }
 
-    pub(super) async fn open_session(&self) -> Result<SessionId, ClientError> {
+    pub(super) async fn open_session(&self) -> Result<(SessionId, HistoryId), ClientError> {
         // If the answer is lost, the session opened by that attempt stays unused until it expires.
         let answer = self
             .call(None, Repeat::Harmless, v1::OpenSessionRequest {}, |channel, request| async move {
                 v1::sessions_client::SessionsClient::new(channel).open(request).await
             })
             .await?;
-        Ok(SessionId(answer.session))
+        Ok((SessionId(answer.session), HistoryId(answer.history)))
     }
 
-    pub(super) async fn close_session(&self, session: SessionId) -> Result<(), ClientError> {
-        let message = v1::CloseSessionRequest { session: session.0 };
+    pub(super) async fn close_session(
+        &self,
+        session: SessionId,
+        history: HistoryId,
+    ) -> Result<(), ClientError> {
+        let message = v1::CloseSessionRequest { session: session.0, history: history.0 };
         let call = self.call(None, Repeat::Harmless, message, |channel, request| async move {
             v1::sessions_client::SessionsClient::new(channel).close(request).await
         });

@@ -40,11 +40,14 @@ pub enum ClientError {
     /// session.
     #[error("the outcome is unknown: the request may or may not be committed")]
     Indeterminate,
-    /// The session has expired, so the cluster cannot tell whether the request was applied.
-    #[error("the session {session} has expired: whether the request was applied is unknown")]
+    /// The cluster does not know the session: it has expired, or it is of a history from before a restore or a recovery. So
+    /// the cluster cannot tell whether the request was applied.
+    #[error("the session {session} is unknown, whether the request was applied too: {why}")]
     SessionExpired {
         /// The id of the session.
         session: SessionId,
+        /// The cluster's message.
+        why: String,
     },
     /// The caller is not authenticated, or its role does not permit the call.
     #[error("{0}")]
@@ -84,7 +87,7 @@ impl ClientError {
                 got: expected(refused.got),
             },
             Some(Why::SessionExpired(expired)) => {
-                Self::SessionExpired { session: SessionId(expired.session) }
+                Self::SessionExpired { session: SessionId(expired.session), why: message }
             }
             Some(Why::Indeterminate(_)) => Self::Indeterminate,
             Some(Why::NotLeader(_)) => Self::NoLeader(message),
@@ -196,7 +199,7 @@ mod tests {
     fn a_later_no_does_not_undo_what_may_have_been_done() {
         let text = || "text".to_owned();
         let refused = ClientError::Refused { reason: text(), message: text(), have: None, got: None };
-        let expired = ClientError::SessionExpired { session: SessionId(1) };
+        let expired = ClientError::SessionExpired { session: SessionId(1), why: text() };
         for error in [refused, expired] {
             assert_eq!(error.clone().after_unknown(), error);
         }

@@ -1,10 +1,10 @@
 //! Client sessions, in which a change that is sent again is applied once (Raft thesis, 6.3).
 
 use super::{Applied, Client, ClientError};
-use crate::core::ids::{Serial, SessionId};
+use crate::core::ids::{HistoryId, Serial, SessionId};
 use crate::core::migration::Transition;
 use crate::core::raft::Ticket;
-use crate::node::proto::PartitionSelector;
+use crate::node::proto::{PartitionSelector, v1};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,6 +32,8 @@ impl Serials {
 pub struct Session {
     client: Client,
     id: SessionId,
+    /// The history of the cluster in which it was opened. Another one does not know it.
+    history: HistoryId,
     serials: Arc<Mutex<Serials>>,
 }
 
@@ -77,9 +79,9 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub async fn session(&self) -> Result<Session, ClientError> {
-        let id = self.open_session().await?;
+        let (id, history) = self.open_session().await?;
         let serials = Serials { next: 1, settled_through: 0, settled: BTreeSet::new() };
-        Ok(Session { client: self.clone(), id, serials: Arc::new(Mutex::new(serials)) })
+        Ok(Session { client: self.clone(), id, history, serials: Arc::new(Mutex::new(serials)) })
     }
 }
 
@@ -124,7 +126,8 @@ impl Session {
         let acknowledged_through = Serial(self.serials().settled_through);
         let ticket = Ticket { session: self.id, serial: unresolved.serial, acknowledged_through };
         let (partition, transition) = (unresolved.partition.clone(), unresolved.transition.clone());
-        let outcome = self.client.apply_under(partition, transition, Some(ticket)).await;
+        let outcome =
+            self.client.apply_under(partition, transition, Some(v1::Ticket::of(ticket, self.history))).await;
         let serial = unresolved.serial;
         let settled = unresolved.settle(outcome)?;
         self.serials().settle(serial);
@@ -136,7 +139,7 @@ impl Session {
     /// # Errors
     /// [`ClientError`]
     pub async fn close(self) -> Result<(), ClientError> {
-        self.client.close_session(self.id).await
+        self.client.close_session(self.id, self.history).await
     }
 }
 

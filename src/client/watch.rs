@@ -5,7 +5,7 @@ use super::retry::Repeat;
 use super::{Client, ClientError, GateTable};
 use crate::core::control_plane::Address;
 use crate::core::gate::{self, Step, WatchCache, WatchEvent};
-use crate::core::ids::{PartitionId, Revision};
+use crate::core::ids::{HistoryId, PartitionId, Revision};
 use crate::core::migration::PartitionRecord;
 use crate::node::proto::v1;
 use tonic::Streaming;
@@ -19,6 +19,8 @@ pub struct Watch {
     client: Client,
     cache: WatchCache<PartitionRecord>,
     stream: Option<(Address, Streaming<v1::WatchResponse>)>,
+    /// A message of the stream that is to be handled next.
+    held: Option<v1::WatchResponse>,
     /// Consecutive streams that ended without an update.
     ended: u32,
 }
@@ -27,14 +29,15 @@ impl Client {
     /// Watches all partitions. The first update has all records.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch { client: self.clone(), cache: WatchCache::default(), stream: None, ended: 0 }
+        Watch { client: self.clone(), cache: WatchCache::default(), stream: None, held: None, ended: 0 }
     }
 
     async fn open_watch(
         &self,
         after: Revision,
+        history: HistoryId,
     ) -> Result<(Address, Streaming<v1::WatchResponse>), ClientError> {
-        let message = v1::WatchRequest { after_revision: after.0 };
+        let message = v1::WatchRequest { after_revision: after.0, history: history.0 };
         self.call_somewhere(None, Repeat::Harmless, message, |channel, request| async move {
             let (metadata, extensions, message) = request.into_parts();
             let mut endless = tonic::Request::from_parts(metadata, extensions, message);
@@ -59,11 +62,22 @@ impl Watch {
     pub async fn next(&mut self) -> Result<Update, ClientError> {
         loop {
             let Some((address, stream)) = &mut self.stream else {
-                self.stream = Some(self.client.open_watch(self.cache.resume()).await?);
+                self.stream = Some(self.client.open_watch(self.cache.resume(), self.cache.history()).await?);
                 continue;
             };
-            let step = match stream.message().await {
-                Ok(Some(message)) => self.heard(message)?,
+            let message = match self.held.take() {
+                Some(message) => Ok(Some(message)),
+                None => stream.message().await,
+            };
+            let step = match message {
+                Ok(Some(message)) => {
+                    let history = WatchEvent::History(HistoryId(message.history));
+                    if let Step::Apply(update) = self.cache.handle(history) {
+                        self.held = Some(message);
+                        return Ok(update);
+                    }
+                    self.heard(message)?
+                }
                 Ok(None) => self.cache.handle(WatchEvent::Ended),
                 Err(status) => {
                     self.client.stream_ended(address, &status);
@@ -126,7 +140,7 @@ impl GateTable {
     /// Applies an update of a watch to the table.
     pub fn update(&self, update: &Update) {
         match update {
-            Update::Everything { records, revision } => {
+            Update::Everything { records, revision, history: _ } => {
                 self.reset(*revision, records.iter().filter_map(|record| record.resolution(*revision)));
             }
             Update::Changed { partition, record, revision } => {

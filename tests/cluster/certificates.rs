@@ -14,7 +14,7 @@ fn watch(cluster: &Cluster, at: usize, files: &Files) -> Streaming<WatchResponse
     let (at, security) = (address(cluster.nodes[at].client), security(Some(files)));
     cluster.run(async {
         let channel = cutover::node::tls::channel(&at, &security, &anybody()).await.unwrap();
-        PlacementsClient::new(channel).watch(WatchRequest { after_revision: 0 }).await.unwrap().into_inner()
+        PlacementsClient::new(channel).watch(WatchRequest::default()).await.unwrap().into_inner()
     })
 }
 

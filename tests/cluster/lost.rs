@@ -1,13 +1,14 @@
 //! Loss of a majority of nodes: what clients and operators are told, and how one node continues.
 
-use super::harness::{Node, cutoverd};
+use super::harness::{Node, cutoverd, until};
 use super::made::{Cluster, options};
-use cutover::client::ClientError;
+use cutover::client::{ClientError, Update};
 use cutover::core::control_plane::PartitionName;
-use cutover::core::ids::Placement;
-use cutover::core::migration::Transition;
+use cutover::core::ids::{HistoryId, PartitionId, Placement, Revision};
+use cutover::core::migration::{PartitionRecord, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::node::proto::PartitionSelector;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 fn named(name: &str) -> PartitionSelector {
@@ -165,4 +166,103 @@ fn one_node_that_is_left_goes_on() {
     cluster.nodes[back].start();
     cluster.admit(back);
     assert_eq!(cluster.run(cluster.client().members()).unwrap().members.len(), 2);
+}
+
+/// The records that a watcher has, by partition, and the histories in which it was told all of them.
+struct View {
+    records: std::collections::BTreeMap<PartitionId, PartitionRecord>,
+    revision: Revision,
+    histories: Vec<HistoryId>,
+}
+
+impl View {
+    const fn new() -> Self {
+        Self { records: std::collections::BTreeMap::new(), revision: Revision::ZERO, histories: Vec::new() }
+    }
+
+    fn take(&mut self, update: Update) {
+        match update {
+            Update::Everything { records, revision, history } => {
+                self.records = records.into_iter().map(|record| (record.partition, record)).collect();
+                self.revision = revision;
+                if self.histories.last() != Some(&history) {
+                    self.histories.push(history);
+                }
+            }
+            Update::Changed { partition, record, revision } => {
+                assert!(revision > self.revision, "{revision} after {}", self.revision);
+                self.revision = revision;
+                match record {
+                    Some(record) => self.records.insert(partition, record),
+                    None => self.records.remove(&partition),
+                };
+            }
+        }
+    }
+}
+
+/// One backup is restored three times. A watcher and a session outlive all of it: each is told once of each new history, and
+/// no number is given out twice.
+#[test]
+fn one_backup_is_restored_three_times_under_a_watcher_and_a_session() {
+    let mut cluster = Cluster::secure(1);
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    let file = cluster.directory.path().join("cluster.backup");
+    let mut words = vec!["backup".to_owned()];
+    words.extend(cluster.endpoints());
+    words.extend(["--to".to_owned(), file.display().to_string()]);
+    cutoverd(&words).ok();
+    let (seen, shared) = (Arc::new(Mutex::new(View::new())), cluster.client());
+    let told = Arc::clone(&seen);
+    let watching = cluster.spawn(async move {
+        let mut watch = shared.watch();
+        loop {
+            if let Ok(update) = watch.next().await {
+                told.lock().unwrap().take(update);
+            }
+        }
+    });
+    let session = cluster.run(cluster.client().session()).unwrap();
+    let mut given = vec![cluster.run(session.apply(named("before"), CREATE)).unwrap().unwrap()];
+    let mut epochs = vec![numbers(&cluster, "before")];
+    for round in 1..=3 {
+        let history = cluster.status(0).unwrap().history;
+        until("a watcher that knows everything", || {
+            let seen = seen.lock().unwrap();
+            // The first history may be told by its changes alone.
+            let known = seen.histories.last().is_none_or(|last| *last == HistoryId(history));
+            (known && seen.revision.0 == cluster.status(0)?.revision).then_some(())
+        });
+        cluster.nodes[0].kill();
+        cluster.nodes[0].data = cluster.nodes[0].directory.join(format!("restored-{round}"));
+        let from = file.display().to_string();
+        let order = ["restore", "--from", &from, "--operator", "ann", "--reason", "a test", "--yes"];
+        cluster.nodes[0].verb(&order).ok();
+        cluster.nodes[0].start();
+        cluster.serves();
+        assert_ne!(cluster.status(0).unwrap().history, history);
+        // The session is of the first history: its tickets are another client's here, and it is told so.
+        let refused = cluster.run(session.apply(named("again"), CREATE)).unwrap().unwrap_err();
+        let text = refused.to_string();
+        assert!(matches!(refused, ClientError::SessionExpired { .. }), "{refused:?}");
+        assert!(text.contains("the cluster was restored or recovered since"), "{text}");
+        let fresh = cluster.run(cluster.client().session()).unwrap();
+        let name = format!("after-{round}");
+        given.push(cluster.run(fresh.apply(named(&name), CREATE)).unwrap().unwrap());
+        epochs.push(numbers(&cluster, &name));
+    }
+    until("a watcher that was told of all of it", || {
+        let (seen, status) = (seen.lock().unwrap(), cluster.status(0)?);
+        (seen.histories.len() >= 3 && seen.revision.0 == status.revision).then_some(())
+    });
+    watching.abort();
+    let seen = seen.lock().unwrap();
+    let histories: std::collections::BTreeSet<_> = seen.histories.iter().collect();
+    assert!(histories.len() == seen.histories.len(), "each history once: {:?}", seen.histories);
+    let listed = cluster.run(cluster.client().list(None)).unwrap();
+    assert_eq!(seen.records.len(), listed.records.len());
+    assert!(seen.records.contains_key(&given[3].partition));
+    for later in &epochs[1..] {
+        assert!(later > &epochs[0], "{epochs:?}");
+    }
 }

@@ -28,7 +28,7 @@ struct Seen {
 impl Seen {
     fn take(&mut self, update: Update) {
         let revision = match update {
-            Update::Everything { records, revision } => {
+            Update::Everything { records, revision, .. } => {
                 self.records = records.into_iter().map(|record| (record.partition, record)).collect();
                 revision
             }
@@ -146,7 +146,8 @@ fn a_watcher_that_does_not_read_is_cut_off() {
         let endpoint = tonic::transport::Endpoint::from_shared(at).unwrap();
         let channel = endpoint.initial_stream_window_size(65_535).connect().await.unwrap();
         let mut calls = PlacementsClient::new(channel);
-        let mut lazy = calls.watch(WatchRequest { after_revision: 0 }).await.unwrap().into_inner();
+        let mut lazy =
+            calls.watch(WatchRequest { after_revision: 0, history: 0 }).await.unwrap().into_inner();
         let mut watch = client.watch();
         let workers: Vec<_> = (0..WORKERS)
             .map(|worker| {
@@ -184,7 +185,8 @@ fn a_watcher_that_does_not_read_is_cut_off() {
         assert_eq!(ended.code(), tonic::Code::ResourceExhausted, "{ended:?}");
         assert!(ended.message().contains("resume by revision"), "{ended:?}");
         // The watcher continues at the revision that it has seen.
-        let again = calls.watch(WatchRequest { after_revision: told }).await;
+        let history = client.status(&super::made::address(cluster.nodes[0].client)).await.unwrap().history;
+        let again = calls.watch(WatchRequest { after_revision: told, history }).await;
         assert!(revision(again.unwrap().into_inner().message().await.unwrap().unwrap().what) > told);
     });
 }
@@ -202,7 +204,7 @@ fn a_node_that_has_lost_the_others_sends_its_watchers_away() {
     let (mut calls, mut stream) = cluster.run(async {
         let channel = tonic::transport::Endpoint::from_shared(at).unwrap().connect().await.unwrap();
         let mut calls = PlacementsClient::new(channel);
-        let stream = calls.watch(WatchRequest { after_revision: 0 }).await.unwrap().into_inner();
+        let stream = calls.watch(WatchRequest { after_revision: 0, history: 0 }).await.unwrap().into_inner();
         (calls, stream)
     });
     for lost in [1, 2] {
@@ -217,7 +219,7 @@ fn a_node_that_has_lost_the_others_sends_its_watchers_away() {
             }
         }
     });
-    let again = cluster.run(calls.watch(WatchRequest { after_revision: 0 })).unwrap_err();
+    let again = cluster.run(calls.watch(WatchRequest { after_revision: 0, history: 0 })).unwrap_err();
     for status in [ended, again] {
         assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
         assert!(status.message().contains("no contact with a leader"), "{status:?}");
@@ -280,7 +282,8 @@ fn streams_that_nobody_reads_end() {
         let endpoint = tonic::transport::Endpoint::from_shared(at).unwrap();
         let channel = endpoint.initial_stream_window_size(65_535).connect().await.unwrap();
         let mut calls = PlacementsClient::new(channel.clone());
-        let mut lazy = calls.watch(WatchRequest { after_revision: 0 }).await.unwrap().into_inner();
+        let mut lazy =
+            calls.watch(WatchRequest { after_revision: 0, history: 0 }).await.unwrap().into_inner();
         let mut watch = client.watch();
         let workers: Vec<_> = (0..WORKERS)
             .map(|worker| {

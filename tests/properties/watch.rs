@@ -2,7 +2,7 @@
 
 use super::cases;
 use cutover::core::gate::{Step, Update, WatchCache, WatchEvent};
-use cutover::core::ids::{PartitionId, Revision};
+use cutover::core::ids::{HistoryId, PartitionId, Revision};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ fn messages(log: &Log, stream: &Given, after: Revision) -> Vec<WatchEvent<Record
 
 fn apply(view: &mut View, update: Update<Record>) -> Revision {
     match update {
-        Update::Everything { records, revision } => {
+        Update::Everything { records, revision, .. } => {
             *view = records.into_iter().collect();
             revision
         }
@@ -155,8 +155,44 @@ fn pages_of_two_revisions_are_not_put_together() {
         assert_eq!((cache.seen(), cache.resume()), (Revision::ZERO, Revision::ZERO));
         assert_eq!(
             cache.handle(page(Revision(4), true)),
-            Step::Apply(Update::Everything { records: vec![(PartitionId(1), 1)], revision: Revision(4) }),
+            Step::Apply(Update::Everything {
+                records: vec![(PartitionId(1), 1)],
+                revision: Revision(4),
+                history: HistoryId::NONE,
+            }),
             "pages of a stream that was left count no more"
         );
     }
+}
+
+/// A restored cluster has lower revisions than the watcher has seen. Without its history the watcher would wait for the
+/// old revision and then go on over a hole.
+#[test]
+fn another_history_begins_anew_whatever_was_seen() {
+    let page = |at: u64| WatchEvent::Page {
+        records: vec![(PartitionId(1), at)],
+        revision: Revision(at),
+        last: true,
+    };
+    let told = |at: u64, history: u64| {
+        let (records, revision) = (vec![(PartitionId(1), at)], Revision(at));
+        Step::Apply(Update::Everything { records, revision, history: HistoryId(history) })
+    };
+    let mut cache = WatchCache::default();
+    assert_eq!(cache.handle(WatchEvent::History(HistoryId(1))), Step::Wait);
+    assert_eq!(cache.handle(page(37)), told(37, 1));
+    assert_eq!(cache.handle(page(12)), Step::Reopen, "in one history that is a node that lags");
+    let nothing = Update::Everything { records: Vec::new(), revision: Revision::ZERO, history: HistoryId(2) };
+    assert_eq!(cache.handle(WatchEvent::History(HistoryId(2))), Step::Apply(nothing));
+    assert_eq!(cache.resume(), Revision::ZERO);
+    let change = |after, revision| WatchEvent::Changed {
+        after: Revision(after),
+        revision: Revision(revision),
+        partition: PartitionId(1),
+        record: Some((PartitionId(1), revision)),
+    };
+    assert_eq!(cache.handle(change(37, 38)), Step::Reopen, "nothing of the earlier history is gone on from");
+    assert_eq!(cache.handle(page(12)), told(12, 2));
+    assert_eq!(cache.handle(WatchEvent::History(HistoryId(2))), Step::Wait, "it is told once");
+    assert_eq!((cache.resume(), cache.history()), (Revision(12), HistoryId(2)));
 }

@@ -101,15 +101,18 @@ def moves(pb, cluster, name):
         return pb.Expected(migration=now.migration, epoch=now.epoch)
 
     # Under a ticket, the same request is applied once.
-    session = cluster.call("Sessions", "Open", pb.OpenSessionRequest()).session
-    ticket = pb.Ticket(session=session, serial=1)
+    opened = cluster.call("Sessions", "Open", pb.OpenSessionRequest())
+    session, history = opened.session, opened.history
+    ticket = pb.Ticket(session=session, serial=1, history=history)
     create = pb.Create(placement=0, guarantee=pb.GUARANTEE_SEALED)
     first, again = apply(ticket, create=create), apply(ticket, create=create)
     assert not first.repeated and again.repeated, (first, again)
     assert (first.partition, first.epoch) == (again.partition, again.epoch)
-    cluster.call("Sessions", "Close", pb.CloseSessionRequest(session=session))
+    cluster.call("Sessions", "Close", pb.CloseSessionRequest(session=session, history=history))
     code, detail = cluster.refused(
-        "Migrations", "Apply", pb.ApplyRequest(partition=ref, ticket=pb.Ticket(session=session, serial=2), create=create)
+        "Migrations",
+        "Apply",
+        pb.ApplyRequest(partition=ref, ticket=pb.Ticket(session=session, serial=2, history=history), create=create),
     )
     assert detail.WhichOneof("why") == "session_expired", (code, detail)
 

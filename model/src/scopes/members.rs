@@ -84,7 +84,7 @@ pub(super) fn all() -> Vec<Scope<ConsensusBounds>> {
                 entries: 4,
                 changes: 2,
                 membership_requests: &[MembershipRequest::Admit(4), MembershipRequest::Promote(4)],
-                in_flight: 2,
+                in_flight: 3,
                 ..WITHOUT_HEARTBEATS
             },
         )

@@ -12,7 +12,7 @@ use crate::options::Options;
 use crate::read_pause::ReadPause;
 use crate::stream::Stream;
 use cutover::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, Founder, Registered};
-use cutover::core::ids::{DirectoryId, NodeId};
+use cutover::core::ids::{DirectoryId, HistoryId, NodeId};
 use cutover::core::raft::Peer;
 use cutover::node::driver::Handle;
 use cutover::node::server::{Introducer, Introduction};
@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
+/// The history of the log in every run.
+pub const HISTORY: HistoryId = HistoryId(1);
 const PORT: u16 = 7000;
 
 /// The address of a node's client interface.

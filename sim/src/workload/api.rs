@@ -1,6 +1,6 @@
 //! A client's requests: each is tried at one node after the other until it is answered.
 
-use crate::host::address;
+use crate::host::{HISTORY, address};
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::core::ids::{Revision, SessionId};
@@ -169,7 +169,11 @@ impl Api {
         let call = async {
             match asked {
                 ChangeRequest::Apply(partition, transition, ticket) => {
-                    let wire = self.request(request(partition.clone(), (**transition).clone(), *ticket));
+                    let wire = self.request(request(
+                        partition.clone(),
+                        (**transition).clone(),
+                        ticket.map(|ticket| v1::Ticket::of(ticket, HISTORY)),
+                    ));
                     let answer = classify(MigrationsClient::new(channel).apply(wire).await);
                     map(answer, |done| {
                         let v1::ApplyResponse { partition, epoch, index, repeated } = done;
@@ -186,7 +190,8 @@ impl Api {
                     })
                 }
                 ChangeRequest::Close(session) => {
-                    let wire = self.request(v1::CloseSessionRequest { session: session.0 });
+                    let wire =
+                        self.request(v1::CloseSessionRequest { session: session.0, history: HISTORY.0 });
                     map(classify(SessionsClient::new(channel).close(wire).await), |_| Done {
                         index: 0,
                         partition: 0,

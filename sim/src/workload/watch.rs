@@ -4,7 +4,7 @@ use super::api::Api;
 use super::client::record_of;
 use super::library;
 use crate::event_log::{EventLog, lock};
-use crate::host::Hosts;
+use crate::host::{HISTORY, Hosts};
 use crate::judge::{Judge, own};
 use crate::stream::Stream;
 use crate::table::Table;
@@ -96,7 +96,7 @@ impl Watcher {
                     format!("is told everything at {revision}"),
                     format!("it was told of {} before", self.view.revision),
                 )),
-                Update::Everything { records, revision } => {
+                Update::Everything { records, revision, .. } => {
                     self.view.pages = records.into_iter().map(|record| (record.partition, record)).collect();
                     self.everything(revision, judge.table())
                 }
@@ -110,7 +110,8 @@ impl Watcher {
     async fn begin(&mut self) -> Option<Streaming<v1::WatchResponse>> {
         let node = self.chance.pick(&self.nodes)?;
         let channel = self.api.channel(node)?;
-        let mut request = Request::new(v1::WatchRequest { after_revision: self.view.revision.0 });
+        let mut request =
+            Request::new(v1::WatchRequest { after_revision: self.view.revision.0, history: HISTORY.0 });
         request.set_timeout(Duration::from_secs(60));
         let mut client = PlacementsClient::new(channel);
         let asked = timeout(Duration::from_secs(1), client.watch(request)).await;

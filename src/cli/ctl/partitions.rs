@@ -55,10 +55,10 @@ pub(super) async fn watch(client: &Client, out: &Out) -> Result<(), Failed> {
     let mut watch = client.watch();
     loop {
         match watch.next().await.map_err(|error| failed(&error))? {
-            Update::Everything { records, revision } => {
+            Update::Everything { records, revision, history } => {
                 out.result(
-                    || format!("r{revision}  {} partitions", records.len(), revision = revision.0),
-                    || json!({ "type": "resync", "revision": revision.0, "partitions": records.len() }),
+                    || format!("r{}  {} partitions, history {history}", revision.0, records.len()),
+                    || json!({ "type": "resync", "revision": revision.0, "history": history.to_string(), "partitions": records.len() }),
                 );
                 for record in &records {
                     print_change(out, revision.0, record.partition, Some(record));

@@ -4,7 +4,7 @@
 //! the next one may come from a node that lags. A watcher that applies the updates in order has the table of the log: a
 //! gap is never skipped but leads to a new stream, and no update goes back in revisions.
 
-use crate::core::ids::{PartitionId, Revision};
+use crate::core::ids::{HistoryId, PartitionId, Revision};
 use alloc::vec::Vec;
 
 /// A message of a watch stream. `R` is the record of a partition.
@@ -30,6 +30,9 @@ pub enum WatchEvent<R> {
         /// The new record; `None` if the partition was deleted and has no old copies left.
         record: Option<R>,
     },
+    /// The messages from here on are of this history of the cluster's log. If it is another one than before, the watcher
+    /// begins anew, from an empty table.
+    History(HistoryId),
     /// The stream has ended, with or without an error.
     Ended,
 }
@@ -43,6 +46,8 @@ pub enum Update<R> {
         records: Vec<R>,
         /// The revision of the update.
         revision: Revision,
+        /// The history of the revision. Another one than before: the cluster was restored or recovered.
+        history: HistoryId,
     },
     /// The record of one partition has changed.
     Changed {
@@ -69,6 +74,8 @@ pub enum Step<R> {
 /// The state of a watcher.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WatchCache<R> {
+    /// The history that `seen` is of.
+    history: HistoryId,
     seen: Revision,
     /// Whether the next stream may continue after the last revision.
     whole: bool,
@@ -78,7 +85,7 @@ pub struct WatchCache<R> {
 
 impl<R> Default for WatchCache<R> {
     fn default() -> Self {
-        Self { seen: Revision::ZERO, whole: false, pages: None }
+        Self { history: HistoryId::NONE, seen: Revision::ZERO, whole: false, pages: None }
     }
 }
 
@@ -89,7 +96,13 @@ impl<R> WatchCache<R> {
         self.seen
     }
 
-    /// The revision after which the next stream is to begin.
+    /// The history of the last update; [`HistoryId::NONE`] before the first.
+    #[must_use]
+    pub const fn history(&self) -> HistoryId {
+        self.history
+    }
+
+    /// The revision after which the next stream is to begin, in [`WatchCache::history`].
     #[must_use]
     pub const fn resume(&self) -> Revision {
         if self.whole { self.seen } else { Revision::ZERO }
@@ -106,6 +119,14 @@ impl<R> WatchCache<R> {
             WatchEvent::Changed { revision, partition, record, .. } => {
                 (self.seen, self.whole) = (revision, true);
                 Step::Apply(Update::Changed { partition, record, revision })
+            }
+            WatchEvent::History(history) if history == self.history => Step::Wait,
+            WatchEvent::History(history) => {
+                // Revisions of the earlier history say nothing in this one, nor do its records.
+                let first = self.history == HistoryId::NONE;
+                (self.history, self.seen, self.whole, self.pages) = (history, Revision::ZERO, false, None);
+                let nothing = Update::Everything { records: Vec::new(), revision: self.seen, history };
+                if first { Step::Wait } else { Step::Apply(nothing) }
             }
             WatchEvent::Ended => {
                 self.pages = None;
@@ -129,7 +150,7 @@ impl<R> WatchCache<R> {
             return Step::Reopen;
         }
         (self.seen, self.whole) = (revision, true);
-        Step::Apply(Update::Everything { records: pages, revision })
+        Step::Apply(Update::Everything { records: pages, revision, history: self.history })
     }
 
     /// Requests a stream that begins with all records, after a gap.

@@ -6,7 +6,7 @@ use crate::core::fence::{
     CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
 use crate::core::ids::{
-    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
+    Epoch, HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
 };
 use crate::core::migration::{Expected, Operator, Reason, Settlement, TextError, Transition};
 use crate::core::placement::Guarantee;
@@ -97,12 +97,15 @@ impl From<v1::Ticket> for Ticket {
     }
 }
 
-impl From<Ticket> for v1::Ticket {
-    fn from(ticket: Ticket) -> Self {
+impl v1::Ticket {
+    /// The ticket of a session that was opened in this history.
+    #[must_use]
+    pub const fn of(ticket: Ticket, history: HistoryId) -> Self {
         Self {
             session: ticket.session.0,
             serial: ticket.serial.0,
             acknowledged_through: ticket.acknowledged_through.0,
+            history: history.0,
         }
     }
 }
@@ -319,11 +322,7 @@ pub(crate) const fn guarantee_of(guarantee: Guarantee) -> i32 {
 pub fn request(
     partition: PartitionSelector,
     transition: Transition,
-    ticket: Option<Ticket>,
+    ticket: Option<v1::Ticket>,
 ) -> v1::ApplyRequest {
-    v1::ApplyRequest {
-        partition: Some(partition.into()),
-        ticket: ticket.map(v1::Ticket::from),
-        transition: Some(transition.into()),
-    }
+    v1::ApplyRequest { partition: Some(partition.into()), ticket, transition: Some(transition.into()) }
 }

@@ -38,7 +38,9 @@ pub use peer::introduce::GrpcIntroducer;
 #[cfg(not(madsim))]
 pub use peer::peer_client::GrpcTransport;
 #[cfg(not(madsim))]
-pub use peer::peer_server::{PeerAddresses, PeerRule, PeerService, Streams, peer_service};
+pub use peer::peer_rule::PeerRule;
+#[cfg(not(madsim))]
+pub use peer::peer_server::{PeerAddresses, PeerService, Streams, peer_service};
 pub use peer::removal_notice::RemovalNotice;
 #[cfg(not(madsim))]
 pub use peer::wire::{LargeMessages, PROTOCOL as PEER_PROTOCOL};

@@ -1,7 +1,6 @@
 //! The actions of the consensus environment, and the inputs of hosts that follow from them.
 
 use super::MembershipRequest;
-use super::forged::Forged;
 use cutover::core::ids::DirectoryId;
 use cutover::core::migration::Command;
 use cutover::core::raft::{Ticket, Timer};
@@ -50,6 +49,25 @@ pub enum ActionKind {
         /// The event at the node.
         action: NodeAction,
     },
+}
+
+/// A kind of forged message. Each is in the receiver's next term, except where the name says otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Forged {
+    /// A request for a vote, as if the leader had asked for the election, with a log that no log is ahead of.
+    Campaign,
+    /// A vote that was not asked for.
+    Vote,
+    /// A refused vote that was not asked for.
+    Refusal,
+    /// A refused pre-vote that was not asked for.
+    PreRefusal,
+    /// A heartbeat of a leader.
+    Heartbeat,
+    /// An acknowledgement of the receiver's whole log, in its present term.
+    Acknowledgement,
+    /// The notice of a higher term, the last one that there is.
+    LastTerm,
 }
 
 /// An event at a node, other than the arrival of a message.

@@ -1,6 +1,7 @@
 //! Messages that nobody of the cluster has a reason to send, from a node that is no member any more or never was one. It holds
 //! a valid certificate, so they arrive.
 
+use super::action::Forged;
 use super::host::Host;
 use super::net::NodeMessage;
 use super::{Consensus, HISTORY, State, peer};
@@ -8,25 +9,6 @@ use crate::shared::Shared;
 use cutover::core::ids::Term;
 use cutover::core::invariant::is_outsider;
 use cutover::core::raft::{Append, Body, LogPosition, Message};
-
-/// A kind of forged message. Each is in the receiver's next term, except where the name says otherwise.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Forged {
-    /// A request for a vote, as if the leader had asked for the election, with a log that no log is ahead of.
-    Campaign,
-    /// A vote that was not asked for.
-    Vote,
-    /// A refused vote that was not asked for.
-    Refusal,
-    /// A refused pre-vote that was not asked for.
-    PreRefusal,
-    /// A heartbeat of a leader.
-    Heartbeat,
-    /// An acknowledgement of the receiver's whole log, in its present term.
-    Acknowledgement,
-    /// The notice of a higher term, the last one that there is.
-    LastTerm,
-}
 
 impl Forged {
     /// All kinds.

@@ -2,6 +2,7 @@
 
 use super::deadline::Deadline;
 use crate::core::control_plane::{Answer, ControlPlaneError};
+use crate::core::ids::{HistoryId, SessionId};
 use crate::core::migration::MigrationError;
 use crate::core::raft::{
     ChangeRefusal, Effect, Outcome, ReadRefusal, Rejection, SessionRefusal, TransferRefusal,
@@ -50,6 +51,15 @@ pub(super) fn without_leader() -> Status {
 fn indeterminate(code: Code, what: &str) -> Status {
     let message = format!("{what}: the entry may or may not be committed");
     status(code, message, Why::Indeterminate(v1::Indeterminate {}))
+}
+
+/// The status for a session that was opened in another history of the cluster.
+pub(super) fn of_another_history(session: SessionId, found: HistoryId, own: HistoryId) -> Status {
+    let message = format!(
+        "{session} is of history {found}, this is history {own}: the cluster was restored or recovered since, so it is unknown \
+         whether the request was applied"
+    );
+    status(Code::NotFound, message, Why::SessionExpired(v1::SessionExpired { session: session.0 }))
 }
 
 /// The status for a node that is not admitted.

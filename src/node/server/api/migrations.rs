@@ -4,7 +4,7 @@ use super::deadline::Deadline;
 use super::errors::{from_failure, from_outcome, from_plan, malformed};
 use super::placements::partition_of;
 use crate::core::control_plane::{Answer, ControlPlaneEntry, OwnershipTransition};
-use crate::core::ids::PartitionId;
+use crate::core::ids::{PartitionId, SessionId};
 use crate::core::migration::{Plan, Step, Transition};
 use crate::core::raft::{Effect, Ticket};
 use crate::node::proto::{PartitionSelector, v1};
@@ -82,6 +82,9 @@ impl v1::migrations_server::Migrations for Service {
         let asked = PartitionSelector::try_from(partition).map_err(|error| malformed(&error))?;
         let transition = transition.ok_or_else(|| Status::invalid_argument("transition is missing"))?;
         let transition = Transition::try_from(transition).map_err(|error| malformed(&error))?;
+        if let Some(v1::Ticket { session, history, .. }) = ticket {
+            self.check_history(SessionId(session), history).await?;
+        }
         let entry = self.entry(asked, transition, limit).await?;
         let named = match &entry {
             ControlPlaneEntry::OwnershipTransition(command) => command.partition.0,

@@ -49,7 +49,11 @@ fn resolve(view: &View, partition: &PartitionSelector) -> Option<v1::ResolveResp
     let record = state.table().record(partition_of(state, partition)?)?;
     let name = state.directory().name(record.partition);
     let resolution = record.resolution(state.revision()).map(|found| v1::Resolution::of(&found, name));
-    Some(v1::ResolveResponse { resolution, record: Some(wire(state, record)) })
+    Some(v1::ResolveResponse { resolution, record: Some(wire(state, record)), history: history(view) })
+}
+
+fn history(view: &View) -> u64 {
+    view.status().history.0
 }
 
 /// The records after a partition, at most `limit`, and whether there are more.
@@ -63,7 +67,7 @@ fn page(state: &ControlPlaneState, after: Option<PartitionId>, limit: usize) -> 
 
 fn list(view: &View, after: Option<PartitionId>, limit: usize) -> v1::ListResponse {
     let (records, more) = page(view.state(), after, limit);
-    v1::ListResponse { records, revision: view.state().revision().0, more }
+    v1::ListResponse { records, revision: view.state().revision().0, more, history: history(view) }
 }
 
 #[tonic::async_trait]
@@ -96,10 +100,14 @@ impl v1::placements_server::Placements for Service {
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         self.allow(&request, "Watch")?;
         let limit = Deadline::of(request.metadata()).at_most(Duration::from_secs(5));
-        let after = Revision(request.into_inner().after_revision);
-        if self.handle.status().leader.is_none() {
+        let v1::WatchRequest { after_revision, history } = request.into_inner();
+        let status = self.handle.status();
+        if status.leader.is_none() {
             return Err(without_leader());
         }
+        // A revision of another history says nothing here, and one that the leader's log does not reach is of none.
+        let is_known = history == status.history.0 && !(status.leads() && after_revision > status.last.0);
+        let after = if is_known { Revision(after_revision) } else { Revision::ZERO };
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
         let (stream, answers) = ResponseStream::new(AHEAD);
         let (handle, pages) = (self.handle.clone(), Arc::clone(&self.pages));
@@ -154,7 +162,8 @@ async fn forward(watcher: Watcher, mut feed: mpsc::Receiver<FeedItem>) {
 
 impl Watcher {
     async fn send(&self, what: v1::watch_response::What) -> Result<(), Over> {
-        let message = v1::WatchResponse { what: Some(what) };
+        let history = self.handle.status().history.0;
+        let message = v1::WatchResponse { history, what: Some(what) };
         match tokio::time::timeout(self.idle, self.stream.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Disconnected)) => Err(Over::Disconnected),

@@ -1,12 +1,26 @@
 //! The gRPC service `Sessions`: opens and closes client sessions.
 
 use super::deadline::Deadline;
-use super::errors::from_outcome;
-use crate::core::ids::SessionId;
+use super::errors::{from_failure, from_outcome, of_another_history};
+use crate::core::ids::{HistoryId, SessionId};
 use crate::core::raft::Effect;
 use crate::node::proto::v1;
 use crate::node::server::Service;
 use tonic::{Request, Response, Status};
+
+impl Service {
+    /// Refuses a session of another history: its number may be another client's here. The node that leads decides, since a
+    /// client of another history may be right elsewhere.
+    pub(super) async fn check_history(&self, session: SessionId, history: u64) -> Result<(), Status> {
+        let own = self.handle.status().history.0;
+        if history == own {
+            return Ok(());
+        }
+        let read = self.handle.read(|_| ()).await;
+        read.map_err(|failure| from_failure(&failure, self.hint()))?;
+        Err(of_another_history(session, HistoryId(history), HistoryId(own)))
+    }
+}
 
 #[tonic::async_trait]
 impl v1::sessions_server::Sessions for Service {
@@ -21,7 +35,8 @@ impl v1::sessions_server::Sessions for Service {
         let Effect::SessionOpened(session) = effect else {
             return Err(Status::internal(format!("a session was answered with {effect:?}")));
         };
-        Ok(Response::new(v1::OpenSessionResponse { session: session.0 }))
+        let history = self.handle.status().history.0;
+        Ok(Response::new(v1::OpenSessionResponse { session: session.0, history }))
     }
 
     async fn close(
@@ -30,7 +45,9 @@ impl v1::sessions_server::Sessions for Service {
     ) -> Result<Response<v1::CloseSessionResponse>, Status> {
         self.allow(&request, "Close")?;
         let limit = Deadline::of(request.metadata());
-        let session = SessionId(request.into_inner().session);
+        let v1::CloseSessionRequest { session, history } = request.into_inner();
+        let session = SessionId(session);
+        self.check_history(session, history).await?;
         let outcome = self.within(limit, true, self.handle.close_session(session)).await?;
         from_outcome(outcome, self.hint())?;
         Ok(Response::new(v1::CloseSessionResponse {}))

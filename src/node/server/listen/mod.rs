@@ -4,7 +4,7 @@ mod calls;
 mod connection;
 mod connection_limit;
 
-pub use self::calls::{ConnectionInfo, CountCalls};
+pub use self::calls::CountCalls;
 pub use self::connection::{Certificates, Connection};
 
 use self::connection::Stream;

@@ -1,6 +1,6 @@
 //! Both ends of an introduction: a node's own account, and asking for it.
 
-use super::peer_server::PeerRule;
+use super::peer_rule::PeerRule;
 use super::wire::PROTOCOL;
 use crate::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, Registered};
 use crate::core::ids::{ClusterId, DirectoryId, HistoryId, NodeId};
@@ -12,8 +12,10 @@ use crate::node::tls::{Expected, Security, channel};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Limit for an introduction, in which a connection is opened.
+/// Limit for an introduction. A node that is starting is waited for.
 const LIMIT: Duration = Duration::from_secs(4);
+/// Interval between attempts.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// This node's account of itself.
 pub(super) fn own(status: &Status, registered: &Registered) -> v1::IntroduceResponse {
@@ -63,12 +65,17 @@ impl GrpcIntroducer {
 #[tonic::async_trait]
 impl Introducer for GrpcIntroducer {
     async fn introduce(&self, address: &Address) -> Result<Introduction, String> {
-        let asked = tokio::time::timeout(LIMIT, self.ask(address)).await;
-        let (answer, subject) = match asked {
-            Ok(Ok(answered)) => answered,
-            Ok(Err(error)) => return Err(format!("{address}: {error}")),
-            Err(_) => return Err(format!("{address}: no answer within {} s", LIMIT.as_secs())),
-        };
+        let mut last = format!("no answer within {} s", LIMIT.as_secs());
+        let asked = tokio::time::timeout(LIMIT, async {
+            loop {
+                match self.ask(address).await {
+                    Ok(answered) => return answered,
+                    Err(error) => last = error,
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        });
+        let Ok((answer, subject)) = asked.await else { return Err(format!("{address}: {last}")) };
         read(answer, subject).map_err(|error| format!("{address}: {error}"))
     }
 }

@@ -5,6 +5,8 @@ pub(super) mod introduce;
 #[cfg(not(madsim))]
 pub(super) mod peer_client;
 #[cfg(not(madsim))]
+pub(super) mod peer_rule;
+#[cfg(not(madsim))]
 pub(super) mod peer_server;
 pub(super) mod removal_notice;
 #[cfg(not(madsim))]

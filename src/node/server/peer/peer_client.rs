@@ -1,6 +1,7 @@
 //! The client end of the streams between nodes: one stream to each peer, reopened when it breaks.
 
-use super::peer_server::{PeerAddresses, PeerRule};
+use super::peer_rule::PeerRule;
+use super::peer_server::PeerAddresses;
 use super::removal_notice::RemovalNotice;
 use super::wire::{self, Hello};
 use crate::core::control_plane::{Address, ControlPlaneEntry};

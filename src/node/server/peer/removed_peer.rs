@@ -4,13 +4,14 @@
 //! This is not needed for safety: a node drops messages for another directory, and ignores pre-votes while
 //! it is in contact with a leader. The refusal tells the removed node and its operator why no peer answers.
 
+use super::peer_rule::full;
 use super::peer_server::PeerService;
 use crate::core::control_plane::ControlPlaneEntry;
 use crate::core::raft::{Body, Message, Peer};
 use crate::node::driver::View;
 
 /// Why a sender is not a member, if this node leads and the sender is in none of its configurations. Other
-/// nodes may know less than the sender (ADR 0021). The refusal of a leader that was replaced unnoticed is
+/// nodes may know less than the sender (ADR 0029). The refusal of a leader that was replaced unnoticed is
 /// harmless: the sender has streams to others.
 fn refusal_as_removed(view: &View, from: Peer) -> Option<String> {
     let status = view.status();
@@ -25,11 +26,6 @@ fn refusal_as_removed(view: &View, from: Peer) -> Option<String> {
         full(from),
         full(me)
     ))
-}
-
-/// Node and data directory. `Display` of [`Peer`] omits the first directory, that of tests.
-pub(super) fn full(peer: Peer) -> String {
-    format!("{}/{}", peer.node, peer.directory)
 }
 
 impl PeerService {
