@@ -31,6 +31,8 @@ mod disks;
 mod garbage;
 #[path = "cluster/harness.rs"]
 mod harness;
+#[path = "cluster/identity.rs"]
+mod identity;
 #[path = "cluster/kills.rs"]
 mod kills;
 #[path = "cluster/limits.rs"]

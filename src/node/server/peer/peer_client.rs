@@ -142,6 +142,12 @@ enum Broken {
 }
 
 impl Broken {
+    fn reason(&self) -> &str {
+        match self {
+            Self::Lost(reason) | Self::Removed(reason) => reason,
+        }
+    }
+
     fn log(&self, node: NodeId, address: &Address) {
         match self {
             Self::Lost(error) => tracing::warn!(%node, %address, %error, "lost the stream to a peer"),
@@ -167,7 +173,7 @@ impl Link {
     async fn keep_streaming(self, mut messages: mpsc::Receiver<Queued>) {
         let (node, address) = (self.target.hello.to.node, &self.target.address);
         let mut wait = BACKOFF[0];
-        let mut logged = false;
+        let mut last = String::new();
         while let Some(first) = messages.recv().await {
             let began = tokio::time::Instant::now();
             let broken = match self.stream(first, &mut messages).await {
@@ -177,12 +183,13 @@ impl Link {
             if let Broken::Removed(why) = &broken {
                 self.removal.put(why);
             }
-            // A stream that breaks again within BACKOFF is logged once only.
-            if !logged {
+            // A stream that breaks again within BACKOFF for the same reason is logged once only.
+            let again = began.elapsed() < BACKOFF[1];
+            if broken.reason() != last || !again {
                 broken.log(node, address);
             }
-            logged = began.elapsed() < BACKOFF[1];
-            wait = if logged { (wait * 2).min(BACKOFF[1]) } else { BACKOFF[0] };
+            broken.reason().clone_into(&mut last);
+            wait = if again { (wait * 2).min(BACKOFF[1]) } else { BACKOFF[0] };
             tokio::time::sleep(wait).await;
             // Queued messages are old by now; Raft repeats what still matters.
             while messages.try_recv().is_ok() {}
