@@ -185,7 +185,7 @@ mod tests {
         bad.placed.as_mut().unwrap().from = 1 << 20;
         let page = |record: &v1::Record, last| {
             let resync = v1::Resync { records: vec![record.clone()], revision: 9, last };
-            v1::WatchResponse { what: Some(What::Resync(resync)) }
+            v1::WatchResponse { history: 0, what: Some(What::Resync(resync)) }
         };
         assert_eq!(watch.heard(page(&good[0], false)), Ok(Step::Wait));
         watch.heard(page(&bad, false)).unwrap_err();

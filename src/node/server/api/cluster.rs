@@ -3,9 +3,11 @@
 use super::deadline::Deadline;
 use super::errors::{from_failure, from_outcome, from_transfer, malformed, not_admitted};
 use super::response_stream::{Disconnected, ResponseStream};
-use crate::core::control_plane::{Address, ControlPlaneEntry, FollowerStatus, MembershipChange};
+use crate::core::control_plane::{
+    Address, ControlPlaneEntry, ControlPlaneState, FollowerStatus, MembershipChange,
+};
 use crate::core::ids::{DirectoryId, HistoryId, NodeId};
-use crate::core::raft::{Peer, Snapshot};
+use crate::core::raft::{Applied, Peer, Snapshot};
 use crate::node::driver::{Failure, RoleName, View};
 use crate::node::proto::{Malformed, v1};
 use crate::node::server::{Introduction, Service};
@@ -124,6 +126,17 @@ impl Service {
     }
 }
 
+/// Encodes a backup on a thread that may take its time.
+#[cfg_attr(madsim, allow(deprecated, reason = "in a simulation it runs at once"))]
+async fn encode(applied: Applied<ControlPlaneState>) -> Result<Vec<u8>, Status> {
+    let failed = |error: &dyn core::fmt::Display| Status::internal(error.to_string());
+    let encoded = tokio::task::spawn_blocking(move || {
+        let snapshot = Snapshot::of(&applied).map_err(|error| error.to_string())?;
+        backup::encode(&snapshot).map_err(|error| error.to_string())
+    });
+    encoded.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+}
+
 #[tonic::async_trait]
 impl v1::cluster_server::Cluster for Service {
     async fn status(
@@ -187,12 +200,7 @@ impl v1::cluster_server::Cluster for Service {
         let permit = Arc::clone(&self.backups).try_acquire_owned();
         let permit = permit.map_err(|_| from_failure(&Failure::Busy { what: "backups" }, self.hint()))?;
         let applied = self.within(limit, false, self.handle.read_applied()).await?;
-        let failed = |error: &dyn core::fmt::Display| Status::internal(error.to_string());
-        let encoded = tokio::task::spawn_blocking(move || {
-            let snapshot = Snapshot::of(&applied).map_err(|error| error.to_string())?;
-            backup::encode(&snapshot).map_err(|error| error.to_string())
-        });
-        let file = encoded.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let file = encode(applied).await?;
         let (stream, answers) = ResponseStream::new(CHUNKS);
         let limit = self.timeouts.backup;
         tokio::spawn(async move {
