@@ -29,6 +29,8 @@ mod clocks;
 mod disks;
 #[path = "cluster/garbage.rs"]
 mod garbage;
+#[path = "cluster/guide.rs"]
+mod guide;
 #[path = "cluster/harness.rs"]
 mod harness;
 #[path = "cluster/identity.rs"]

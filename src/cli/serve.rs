@@ -9,9 +9,9 @@ use crate::core::raft::{Config, Durable};
 use crate::node::driver::{Engine, Environment, FileRecorder, Handle, Recorder, Stopped, Transport};
 use crate::node::server::{
     Certificates, GrpcIntroducer, GrpcTransport, Introducer, LargeMessages, Listener, Parts, PeerAddresses,
-    PeerService, PortLimits, RemovalNotice, Running, Streams, start,
+    PeerService, PortLimits, RemovalNotice, Running, Runs, Streams, start,
 };
-use crate::node::store::{Store, StoreError};
+use crate::node::store::{Store, StoreError, draw_id};
 use crate::node::tls::Security;
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
@@ -155,9 +155,10 @@ fn engine(
     }
     let engine =
         ReplicatedControlPlane::start(raft, durable).map_err(|error| Failed::new(exit::DATA, error))?;
+    let run = draw_id().map_err(|error| store_failed(&error))?;
     let (own, security) = (config.endpoints.peer.clone(), config.security.clone());
     let transport =
-        GrpcTransport::new(own, security, config.rule.clone(), addresses.clone(), removal.clone());
+        GrpcTransport::new(run, own, security, config.rule.clone(), addresses.clone(), removal.clone());
     Ok((Box::new(engine), Box::new(transport)))
 }
 
@@ -216,6 +217,8 @@ async fn serve(
             rule: config.rule,
             addresses,
             streams: Streams::default(),
+            runs: Runs::default(),
+            removal: removal.clone(),
             large: LargeMessages::default(),
         };
         tokio::spawn(run_peers(peers, config.security.clone(), limits, service, stopping.clone()));

@@ -1,7 +1,7 @@
 //! Who a node is: its data directory, and the subject of its certificate. Directories that are lost, emptied, swapped; nodes
 //! that are no members and say what they like; a certificate of somebody else at a node's address.
 
-use super::harness::until;
+use super::harness::{Node, until};
 use super::made::{Cluster, address, anybody, options, security};
 use cutover::client::ClientError;
 use cutover::core::control_plane::ControlPlaneEntry;
@@ -230,4 +230,43 @@ fn a_certificate_of_somebody_else_behind_a_nodes_address_is_not_spoken_to() {
     cluster.nodes[taken].start();
     cluster.nodes[leader].hears("the certificate is of CN=gw1,OU=gateway,O=example");
     cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+}
+
+/// The data directory of a voter is copied, and both copies run. They meet at the leader, which takes neither from then on.
+#[test]
+fn two_copies_of_one_directory_are_found_and_refused() {
+    let mut cluster = Cluster::secure(3);
+    let leader = cluster.leader();
+    let original = (leader + 1) % 3;
+    cluster.nodes[original].terminate();
+    let (number, files) = (cluster.nodes[original].number, cluster.nodes[original].files.clone());
+    let mut copy = Node::new(&cluster.directory.path().join("copy"), 0, number, files);
+    std::fs::create_dir_all(&copy.data).unwrap();
+    let file = "log.redb";
+    std::fs::copy(cluster.nodes[original].data.join(file), copy.data.join(file)).unwrap();
+    cluster.nodes[original].start();
+    cluster.serves();
+    until("the original beside the others", || {
+        let commit = cluster.status(leader)?.commit;
+        (cluster.status(original)?.commit == commit).then_some(())
+    });
+    // Nobody sends the copy anything, so it asks for an election, and with that it speaks.
+    copy.start();
+    let found = "two processes run with the data directory of n";
+    cluster.nodes[leader].hears(found);
+    copy.hears(found);
+    cluster.nodes[original].hears(found);
+    let told = cluster.status_of(&copy.client.to_string());
+    assert!(told.contains(found), "{told}");
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    // Both are stopped, and the member is replaced by the node with a directory of its own.
+    copy.kill();
+    cluster.nodes[original].kill();
+    std::fs::remove_dir_all(&cluster.nodes[original].data).unwrap();
+    cluster.nodes[original].start();
+    let at = cluster.nodes[original].peer.to_string();
+    cluster.ctl(&["members", "replace", &number.to_string(), &at]).ok();
+    cluster.nodes[leader].kill();
+    cluster.serves();
+    cluster.ctl(&["get", "acme"]).ok();
 }

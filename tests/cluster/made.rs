@@ -185,6 +185,7 @@ impl Cluster {
             to_directory: status.directory,
             address: String::new(),
             protocol: PEER_PROTOCOL,
+            run: 1,
         }
     }
 

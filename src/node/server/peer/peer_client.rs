@@ -61,6 +61,8 @@ impl Lane {
 
 /// Sends messages to peers over gRPC, with one stream for each peer.
 pub struct GrpcTransport {
+    /// The number that this process drew when it started.
+    run: u64,
     /// The address of this node's peer port, which peers learn from the hello.
     own: Option<Address>,
     security: Security,
@@ -75,6 +77,7 @@ impl GrpcTransport {
     /// A transport without open streams. The first message to a peer opens its stream.
     #[must_use]
     pub fn new(
+        run: u64,
         own: Option<Address>,
         security: Security,
         rule: PeerRule,
@@ -82,7 +85,7 @@ impl GrpcTransport {
         removal: RemovalNotice,
     ) -> Self {
         let (registry, lanes) = (Registry::default(), BTreeMap::new());
-        Self { own, security, rule, addresses, removal, registry, lanes }
+        Self { run, own, security, rule, addresses, removal, registry, lanes }
     }
 
     fn address(&self, node: NodeId) -> Option<Address> {
@@ -94,7 +97,7 @@ impl GrpcTransport {
 
     fn lane(&mut self, message: &Message<ControlPlaneEntry>) -> Option<&Lane> {
         let Message { from, to, history, .. } = *message;
-        let hello = Hello { from, to, cluster: self.registry.cluster, history };
+        let hello = Hello { from, to, cluster: self.registry.cluster, history, run: self.run };
         let target = Target { address: self.address(to.node)?, hello };
         if self.lanes.get(&to.node).is_none_or(|lane| lane.target != target) {
             let (queue, messages) = mpsc::channel(QUEUE);
@@ -290,7 +293,7 @@ mod tests {
         let peer = |node| Peer { node: NodeId(node), directory: DirectoryId(1) };
         let (from, to, history) = (peer(1), peer(2), HistoryId(1));
         let message = |body| Message { history, from, to, admitted: Index::ZERO, term: Term(1), body };
-        let hello = Hello { from, to, cluster: ClusterId(1), history };
+        let hello = Hello { from, to, cluster: ClusterId(1), history, run: 1 };
         let address = Address::try_from("localhost:1".to_owned()).unwrap();
         let (queue, mut messages) = mpsc::channel(8);
         let target = Target { address, hello };

@@ -2,6 +2,8 @@
 
 use super::introduce;
 use super::peer_rule::{PeerRule, full};
+use super::removal_notice::RemovalNotice;
+use super::runs::Runs;
 use super::wire::{self, FRAME_BYTES, Hello, Join, Joined, LargeMessages, MESSAGE_BYTES_MAX};
 use crate::core::control_plane::{Address, ClusterVoterIdentity, Registered};
 use crate::core::ids::{HistoryId, NodeId};
@@ -70,6 +72,10 @@ pub struct PeerService {
     pub addresses: PeerAddresses,
     /// The open stream of each sender.
     pub streams: Streams,
+    /// The processes that have spoken as each peer.
+    pub runs: Runs,
+    /// What this node learns of itself from its peers.
+    pub removal: RemovalNotice,
     /// Limits the memory for messages of more than one frame.
     pub large: LargeMessages,
 }
@@ -100,13 +106,16 @@ impl PeerService {
             ))));
         }
         if to != me {
-            return Err(refuse_as(Status::failed_precondition(format!(
+            let why = format!(
                 "{} speaks to {}, but the node here is {}: its data directory is another one, as after it was lost, emptied or \
                  not mounted",
                 full(from),
                 full(to),
                 full(me)
-            ))));
+            );
+            // It says something of this node, and nothing of the sender.
+            self.removal.put(&why);
+            return Err(refuse_as(Status::not_found(why)));
         }
         if self.handle.registry().removed.contains(&from) {
             return Err(refuse_as(Status::failed_precondition(format!(
@@ -116,6 +125,14 @@ impl PeerService {
         }
         Ok(())
     }
+}
+
+fn twins(from: Peer) -> Status {
+    refuse_as(Status::failed_precondition(format!(
+        "two processes run with the data directory of {}: one is a copy, and neither is taken any more; stop both, and replace the \
+         member",
+        full(from)
+    )))
 }
 
 fn refuse(what: String) -> Status {
@@ -143,6 +160,9 @@ impl PeerService {
         while let Some(frame) = frames.message().await? {
             // The sender may have become a member, or ceased to be one, since the stream was opened.
             self.check(caller, hello)?;
+            if self.runs.have_met(from) {
+                return Err(twins(from));
+            }
             let bytes = match join.take(&frame.data, frame.last, MESSAGE_BYTES_MAX) {
                 Ok(Joined::Whole(bytes)) => bytes,
                 Ok(Joined::Unfinished) => continue,
@@ -180,6 +200,9 @@ impl v1::peer_server::Peer for PeerService {
         let said = wire::read_hello(&hello).map_err(refuse)?;
         self.check(&caller, &said)?;
         let from = said.from;
+        if self.runs.are_twins(from, said.run) {
+            return Err(twins(from));
+        }
         if let Ok(address) = Address::try_from(hello.address) {
             self.addresses.put(from.node, address);
         }

@@ -23,12 +23,14 @@ pub struct Hello {
     pub cluster: ClusterId,
     /// The history of the sender's log.
     pub history: HistoryId,
+    /// The number that the sender's process drew when it started.
+    pub run: u64,
 }
 
 /// The first frame of a stream. `own` is the address of this node's peer port, to which the receiver sends its answers.
 #[must_use]
 pub fn hello(hello: &Hello, own: Option<&Address>) -> v1::PeerFrame {
-    let Hello { from, to, cluster, history } = *hello;
+    let Hello { from, to, cluster, history, run } = *hello;
     let hello = v1::PeerHello {
         node: from.node.0.into(),
         directory: from.directory.0,
@@ -38,6 +40,7 @@ pub fn hello(hello: &Hello, own: Option<&Address>) -> v1::PeerFrame {
         to_directory: to.directory.0,
         address: own.map(ToString::to_string).unwrap_or_default(),
         protocol: PROTOCOL,
+        run,
     };
     v1::PeerFrame { data: Vec::new(), last: false, hello: Some(hello) }
 }
@@ -63,5 +66,6 @@ pub fn read_hello(hello: &v1::PeerHello) -> Result<Hello, String> {
         to: peer(hello.to_node, hello.to_directory)?,
         cluster: ClusterId(hello.cluster),
         history: HistoryId(hello.history),
+        run: hello.run,
     })
 }

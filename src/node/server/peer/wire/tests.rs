@@ -157,7 +157,7 @@ fn messages_are_encoded_as_ever() {
 #[test]
 fn frames_are_encoded_as_ever() {
     let mut text = format!("version {PROTOCOL}\n");
-    let who = Hello { from: ME, to: OTHER, cluster: ClusterId(0x50), history: HistoryId(0x51) };
+    let who = Hello { from: ME, to: OTHER, cluster: ClusterId(0x50), history: HistoryId(0x51), run: 0x52 };
     let address = Address::try_from("peer:701".to_owned()).unwrap();
     let frame = hello(&who, Some(&address));
     assert_eq!(read_hello(frame.hello.as_ref().unwrap()), Ok(who));
@@ -169,8 +169,8 @@ fn frames_are_encoded_as_ever() {
     insta::assert_snapshot!(text, @r"
     version 2
     hello
-      1a3410012208706565723a373031280231010000000000000039500000000000
-      00004151000000000000004802512c01000000000000
+      1a3d10012208706565723a373031280231010000000000000039500000000000
+      00004151000000000000004802512c01000000000000595200000000000000
     frame
       0a0851010102ac020306
     frame
