@@ -39,7 +39,7 @@ const IMPURE: &[(&str, &str)] = &[
     ("f64", "floats differ between machines and have no total order: use an integer"),
 ];
 
-/// The crates in `cargo tree` of the pure build: this library, its codec, its derives, and persistent maps (ADR 0030).
+/// The crates in `cargo tree` of the pure build: this library, its codec, its derives, and persistent maps (ADR 0031).
 const PURE_BUILD: &[&str] = &[
     "archery",
     "cutover",

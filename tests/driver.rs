@@ -120,7 +120,7 @@ fn environment() -> Environment {
     Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), recorder: None }
 }
 
-fn create(partition: u32) -> ControlPlaneEntry {
+fn create(partition: u64) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tonic::Request;
 use tonic::transport::Channel;
 
 /// The next partition number that was not used yet.
-static NEXT: AtomicU32 = AtomicU32::new(1);
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 pub struct Cluster {
     folder: PathBuf,
@@ -128,7 +128,7 @@ impl Target for Cluster {
     }
 }
 
-fn create() -> (u32, cutover::core::migration::Transition) {
+fn create() -> (u64, cutover::core::migration::Transition) {
     let (placement, guarantee) =
         (cutover::core::ids::Placement(0), cutover::core::placement::Guarantee::Sealed);
     (

@@ -4,7 +4,7 @@
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, Founder};
-use crate::core::ids::{DirectoryId, Epoch, MigrationId};
+use crate::core::ids::DirectoryId;
 use crate::core::migration::{Operator, Reason};
 use crate::core::raft::{Applied, Configuration, Durable};
 use crate::node::store::{Store, backup};
@@ -59,10 +59,11 @@ struct Decision {
     yes: bool,
 }
 
-/// Added to the highest epoch and migration id of the recovered state. Entries lost with the old cluster gave
-/// out higher ids than the recovered state shows, but fewer than this many: new ids are above the fence of
-/// every sink.
-const LEAP: u64 = 1 << 32;
+/// What an operator looks at, and types, for the migrations that a recovery holds.
+const HELD: &str = "\
+          Writes to these partitions are refused until you release them. Look at both stores:
+          - the target has applied writes of clients: it owns the partition, `ctl release NAME --accept-target`
+          - otherwise the source owns it: `ctl release NAME --resume` moves it anew, `--keep-source` leaves it there";
 
 struct Order<'a> {
     config: NodeConfig,
@@ -107,9 +108,10 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
     let reason = Reason::try_from(order.decision.reason.to_owned()).map_err(|error| usage(&error))?;
     let moving: Vec<String> = in_flight(&applied);
     for line in &moving {
-        println!(
-            "check     {line}: its completion may have been committed and lost; ask both sinks which one owns it"
-        );
+        println!("held      {line}: its flip, or its abort, may have been committed and lost");
+    }
+    if !moving.is_empty() {
+        println!("{HELD}");
     }
     if !order.decision.yes {
         return Err(Failed::new(exit::USAGE, "nothing was done: add --yes to proceed"));
@@ -161,15 +163,10 @@ fn disk(
     directory: DirectoryId,
     applied: Applied<ControlPlaneState>,
 ) -> Result<Durable<ControlPlaneEntry>, Failed> {
-    let records = applied.machine().table().records();
-    let (epoch, migration) = records
-        .map(|record| (record.epoch.0, record.migration.0))
-        .fold((0, 0), |most, one| (most.0.max(one.0), most.1.max(one.1)));
-    let (epoch, migration) = (Epoch(epoch.saturating_add(LEAP)), MigrationId(migration.saturating_add(LEAP)));
     let members: Vec<_> = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone())).collect();
     let voters = Configuration::of_voters([config.raft(directory).me]);
     let refounded = Durable::refounded(applied, founder.history, voters, |state: ControlPlaneState, at| {
-        state.recovered(members, epoch, migration, at)
+        state.recovered(members, 1, at)
     });
     refounded.map_err(|error| Failed::new(exit::INTERNAL, error))
 }

@@ -184,7 +184,20 @@ impl Client {
         &self,
         change: v1::change_members_request::Change,
     ) -> Result<v1::ChangeMembersResponse, ClientError> {
-        let message = v1::ChangeMembersRequest { change: Some(change) };
+        self.change_members_even_so(change, None).await
+    }
+
+    /// Like [`Self::change_members`]. `even_so`: who wants the change, and why, even if it may leave no quorum of live
+    /// voters.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn change_members_even_so(
+        &self,
+        change: v1::change_members_request::Change,
+        even_so: Option<v1::Override>,
+    ) -> Result<v1::ChangeMembersResponse, ClientError> {
+        let message = v1::ChangeMembersRequest { change: Some(change), even_so };
         self.call(None, Repeat::Never, message, |channel, request| async move {
             v1::cluster_client::ClusterClient::new(channel).change_members(request).await
         })

@@ -46,7 +46,7 @@ impl Drop for Disk {
 const CREATE: Transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
 
 /// Creates these partitions until the node ends, and returns those that were acknowledged.
-fn fill(cluster: &Cluster, partitions: Range<u32>) -> Vec<PartitionId> {
+fn fill(cluster: &Cluster, partitions: Range<u64>) -> Vec<PartitionId> {
     let own = vec![address(cluster.nodes[0].client)];
     let client = Client::new(own, super::made::dialer(None), options(3)).unwrap();
     let filling = cluster.spawn(async move {

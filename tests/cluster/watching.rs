@@ -47,7 +47,7 @@ impl Seen {
 }
 
 /// Creates and deletes partitions; each change is sent until it is answered.
-async fn change(client: &Client, from: u32, to: u32) {
+async fn change(client: &Client, from: u64, to: u64) {
     let session = client.session().await.unwrap();
     for partition in from..to {
         let asked = PartitionSelector::Id(PartitionId(partition));
@@ -101,7 +101,7 @@ fn watchers_have_no_gap_across_nodes_that_die() {
         })
         .collect();
     let client = cluster.client();
-    for round in 0..3_u32 {
+    for round in 0..3_u64 {
         let from = 1 + round * 30;
         let changes = cluster.spawn({
             let client = client.clone();

@@ -13,11 +13,11 @@ on_every_cluster! {
 }
 
 fn promote(node: u8) -> ControlPlaneEntry {
-    ControlPlaneEntry::MembershipChange(MembershipChange::Promote { peer: peer(node) })
+    ControlPlaneEntry::MembershipChange(MembershipChange::Promote { peer: peer(node), even_so: None })
 }
 
 fn remove(node: u8) -> ControlPlaneEntry {
-    ControlPlaneEntry::MembershipChange(MembershipChange::Remove { peer: peer(node) })
+    ControlPlaneEntry::MembershipChange(MembershipChange::Remove { peer: peer(node), even_so: None })
 }
 
 fn noted() -> Effect<Answer> {

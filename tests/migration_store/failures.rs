@@ -9,7 +9,7 @@ use cutover::core::raft::NodeLimits;
 use cutover::embedded::{self, Embedded, OpenError};
 use cutover::node::driver::{Queues, Stopped};
 
-fn create(partition: u32) -> Command {
+fn create(partition: u64) -> Command {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     Command { partition: PartitionId(partition), transition }
 }

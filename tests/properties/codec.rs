@@ -3,7 +3,8 @@
 use super::{cases, some};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use cutover::core::migration::{
-    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Settlement, TextError, Transition,
+    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Release, Settlement, TextError,
+    Transition,
 };
 use proptest::prelude::*;
 
@@ -21,7 +22,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         .prop_map(|(migration, epoch)| Expected { migration: MigrationId(migration), epoch: Epoch(epoch) });
     let parts = (expected, some::statements(), any::<u16>(), some::guarantee(), operator(), reason());
     let transition =
-        (0_u8..15, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
+        (0_u8..19, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
             let placement = Placement(placement);
             let migration = expected.migration;
             match kind {
@@ -39,10 +40,17 @@ pub fn command() -> impl Strategy<Value = Command> {
                 11 => Transition::Settle { migration, proof: Settlement::Dropped(said.dropped) },
                 12 => Transition::RetireCopy { placement, copy: migration },
                 13 => Transition::ForgetCopy { dropped: said.dropped },
+                17 => Transition::WriteOff { placement, copy: migration, operator, reason },
+                14 => Transition::Release { expected, how: Release::Resume, operator, reason },
+                15 => Transition::Release { expected, how: Release::KeepSource, operator, reason },
+                16 => {
+                    let how = Release::AcceptTarget { guarantee };
+                    Transition::Release { expected, how, operator, reason }
+                }
                 _ => Transition::Delete { expected },
             }
         });
-    (any::<u32>(), transition)
+    (any::<u64>(), transition)
         .prop_map(|(partition, transition)| Command { partition: PartitionId(partition), transition })
 }
 
@@ -88,12 +96,12 @@ proptest! {
         padded.extend(vec![0x80; groups - 1]);
         padded.push(0);
         padded.extend(&bytes[last + 1..]);
-        let refusal = if last + groups < 5 {
+        let refusal = if last + groups < 10 {
             prop_assert_eq!(Command::decode(&padded), Err(CodecError::NotCanonical));
             "it is not canonical"
         } else {
             prop_assert!(matches!(Command::decode(&padded), Err(CodecError::Malformed(_))));
-            "it has more groups than a partition's 32 bits"
+            "it has more groups than a partition's 64 bits"
         };
         prop_assert_ne!(Command::decode(&padded), Ok(command), "{}", refusal);
     }

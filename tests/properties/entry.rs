@@ -2,13 +2,13 @@
 
 use super::{cases, codec};
 use cutover::core::control_plane::{
-    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName,
+    Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName,
 };
 use cutover::core::fence::{Dropped, Prepared, SealReceipt};
 use cutover::core::ids::{
     DirectoryId, Epoch, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
-use cutover::core::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
+use cutover::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Entry, NodeLimits, Peer, Ticket};
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const PEER: Peer = Peer { node: NodeId(u8::MAX), directory: DirectoryId(u64::MAX) };
-const SPEAKER: (u16, u32, u64) = (u16::MAX, u32::MAX, u64::MAX);
+const SPEAKER: (u16, u64, u64) = (u16::MAX, u64::MAX, u64::MAX);
 
 /// An entry with a ticket, whose numbers have the maximum length.
 fn entry(payload: ControlPlaneEntry) -> Entry<ControlPlaneEntry> {
@@ -44,6 +44,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
     let operator = Operator::try_from("o".repeat(64)).expect("as long as it may be");
     let reason = Reason::try_from("ä".repeat(128)).expect("as long as it may be");
     assert!(Operator::try_from("o".repeat(65)).is_err() && Reason::try_from("r".repeat(257)).is_err());
+    let even_so = Some(Override { operator: operator.clone(), reason: reason.clone() });
     let most = usize::try_from(ClusterVoterIdentity::BYTES_MAX).unwrap();
     let subject = format!("CN={}", "n".repeat(most - 3));
     let identity = ClusterVoterIdentity::from_certificate_subject(&subject).expect("as long as it may be");
@@ -63,7 +64,14 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::RecordWatermark { expected, reading: stated(&(SPEAKER, max, max, max, max)) },
         Transition::Complete { expected, evidence: stated(&(SPEAKER, max, max, max, true)) },
         Transition::Abort { expected },
-        Transition::Force { expected, prepared, operator, reason },
+        Transition::Force { expected, prepared, operator: operator.clone(), reason: reason.clone() },
+        Transition::WriteOff { placement, copy, operator: operator.clone(), reason: reason.clone() },
+        Transition::Release {
+            expected,
+            how: Release::AcceptTarget { guarantee: Guarantee::Timed },
+            operator,
+            reason,
+        },
         Transition::Settle { migration: copy, proof: Settlement::Sealed(receipt) },
         Transition::Settle { migration: copy, proof: Settlement::Closed(prepared) },
         Transition::Settle { migration: copy, proof: Settlement::Dropped(dropped) },
@@ -71,13 +79,13 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::ForgetCopy { dropped },
         Transition::Delete { expected },
     ];
-    let partition = PartitionId(u32::MAX);
+    let partition = PartitionId(u64::MAX);
     let moved = transitions.into_iter().map(|transition| Command { partition, transition });
     let mut entries: Vec<_> = moved.map(ControlPlaneEntry::OwnershipTransition).collect();
     let changes = [
         MembershipChange::Admit { peer: PEER, identity, endpoints },
-        MembershipChange::Promote { peer: PEER },
-        MembershipChange::Remove { peer: PEER },
+        MembershipChange::Promote { peer: PEER, even_so: even_so.clone() },
+        MembershipChange::Remove { peer: PEER, even_so },
     ];
     entries.extend(changes.map(ControlPlaneEntry::MembershipChange));
     entries.push(ControlPlaneEntry::CreatePartition { name, placement, guarantee: Guarantee::Timed });
@@ -122,8 +130,8 @@ fn any_entry() -> impl Strategy<Value = ControlPlaneEntry> {
                     ClusterVoterIdentity::from_certificate_subject(&subject).expect("it is escaped");
                 MembershipChange::Admit { peer, identity, endpoints }
             }
-            1 => MembershipChange::Promote { peer },
-            _ => MembershipChange::Remove { peer },
+            1 => MembershipChange::Promote { peer, even_so: None },
+            _ => MembershipChange::Remove { peer, even_so: None },
         });
     prop_oneof![
         4 => codec::command().prop_map(ControlPlaneEntry::OwnershipTransition),

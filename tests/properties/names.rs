@@ -127,7 +127,7 @@ proptest! {
 fn an_entry_names_its_nodes() {
     let promote = |node| {
         let peer = super::network::first_life(NodeId(node));
-        ControlPlaneEntry::MembershipChange(MembershipChange::Promote { peer })
+        ControlPlaneEntry::MembershipChange(MembershipChange::Promote { peer, even_so: None })
     };
     assert_eq!(promote(1).relabel(&Swap), promote(3));
     assert_eq!(promote(2).relabel(&Swap), promote(2));

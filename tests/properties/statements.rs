@@ -135,6 +135,9 @@ pub fn each<const N: usize>(table: &PlacementTable, cases: [(Transition, Result<
     }
 }
 
+/// A sink that is sealed, or closed, only through an epoch before the draining one.
+const LOW: MigrationError = MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) };
+
 /// The refusal of a statement that was not made by `placement`.
 fn other_speaker(said: StatementFields, placement: Placement) -> Result<Epoch, MigrationError> {
     Err(MigrationError::OtherSpeaker { origin: said.prepared().origin(), placement })
@@ -151,7 +154,7 @@ fn a_receipt_counts_for_its_source_partition_migration_and_epoch() {
     let enter = |said: StatementFields| Transition::EnterCutover { expected, receipt: said.receipt() };
     let (elsewhere, stranger) =
         (StatementFields { store: B, ..BY_A }, StatementFields { partition: PartitionId(2), ..BY_A });
-    let low = MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) };
+    let low = LOW;
     each(
         &table,
         [
@@ -196,8 +199,13 @@ fn evidence_counts_for_its_target_incarnation_migration_epoch_and_position() {
 #[test]
 fn a_reading_counts_once_for_its_source_migration_and_epoch() {
     let mut table = draining(Guarantee::Timed);
-    let prepared = BY_B.prepared();
-    let enter = Transition::EnterTimedCutover { expected: expected(&table), prepared };
+    let enter = |table: &PlacementTable, said: StatementFields| Transition::EnterTimedCutover {
+        expected: expected(table),
+        prepared: said.prepared(),
+    };
+    let low = enter(&table, StatementFields { epoch: Epoch(1), ..BY_B });
+    assert_eq!(apply(&mut table, low), Err(LOW));
+    let enter = enter(&table, BY_B);
     assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
     let expected = expected(&table);
     let record = |said: StatementFields| Transition::RecordWatermark { expected, reading: said.reading() };
@@ -240,6 +248,7 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
             (force(BY_B), Ok(Epoch(3))),
             (force(elsewhere), other_speaker(elsewhere, B)),
             (force(StatementFields { migration: MigrationId(3), ..BY_B }), other_migration(3)),
+            (force(StatementFields { epoch: Epoch(1), ..BY_B }), Err(LOW)),
         ],
     );
     assert_eq!(apply(&mut table, force(BY_B)), Ok(Epoch(3)));
@@ -249,7 +258,7 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
         |said: StatementFields| settle(Settlement::Closed(said.prepared())),
     );
     let dropped = |said: StatementFields| settle(Settlement::Dropped(said.dropped()));
-    let low = Err(MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) });
+    let low = Err(LOW);
     let (placement, through) = (A, Epoch(2));
     let open = Err(MigrationError::NotEnforced { placement, through });
     let older = MigrationError::OtherMigration { have: MigrationId::ZERO, expected: MigrationId(1) };

@@ -69,7 +69,7 @@ impl Run {
     }
 
     /// Checks that a dry run predicts the outcome of the real one and changes nothing.
-    fn plan(&self, partition: u32, to: Placement) -> Result<(), TestCaseError> {
+    fn plan(&self, partition: u64, to: Placement) -> Result<(), TestCaseError> {
         let partition = PartitionId(partition);
         let planned = self.world.table.plan(partition, to, &Policy::PRODUCTION);
         let Some(record) = self.world.table.record(partition) else {

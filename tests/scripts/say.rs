@@ -118,6 +118,8 @@ pub fn command(command: &Command) -> String {
             format!("forget {} at {}", dropped.copy(), dropped.origin().store)
         }
         Transition::Delete { expected: at } => format!("delete {}", expected(*at)),
+        Transition::WriteOff { placement, copy, .. } => format!("write off {copy} at {placement}"),
+        Transition::Release { expected: at, how, .. } => format!("release {} to {how}", expected(*at)),
     };
     format!("{} {what}", command.partition)
 }

@@ -99,7 +99,7 @@ fn head(node: &Node<ControlPlaneState>) -> String {
 }
 
 fn progress(progress: &Progress, counts: bool) -> String {
-    let Progress { peer, matched, next, flow, active, round: _, commit_due: _ } = progress;
+    let Progress { peer, matched, next, flow, active, active_before: _, round: _, commit_due: _ } = progress;
     let flow = match flow {
         Flow::Probe { waiting: true } => "probe, waits".to_owned(),
         Flow::Probe { waiting: false } => "probe".to_owned(),

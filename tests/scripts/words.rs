@@ -2,9 +2,9 @@
 
 use super::arguments::{Arguments, placement};
 use super::network::{first_life, identity};
-use cutover::core::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange};
+use cutover::core::control_plane::{ControlPlaneEntry, Endpoints, MembershipChange, Override};
 use cutover::core::ids::{DirectoryId, Index, NodeId, PartitionId, Serial, SessionId, Term};
-use cutover::core::migration::{Command, Transition};
+use cutover::core::migration::{Command, Operator, Reason, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Configuration, Content, Entry, Log, LogPosition, Payload, Peer, Ticket};
 
@@ -29,23 +29,27 @@ pub fn content(given: &mut Arguments<'_>) -> Content<ControlPlaneEntry> {
         serial: Serial(given.number("serial", None)),
         acknowledged_through: Serial(given.number("acknowledged", Some(0))),
     });
+    let even_so = given.maybe("even-so").map(|reason| Override {
+        operator: Operator::try_from("ops".to_owned()).unwrap(),
+        reason: Reason::try_from(reason).unwrap(),
+    });
     let change = if let Some(text) = given.maybe("admit") {
         let peer = peer(&text);
         Some(MembershipChange::Admit { peer, identity: identity(peer), endpoints: Endpoints::NONE })
     } else if let Some(text) = given.maybe("promote") {
-        Some(MembershipChange::Promote { peer: peer(&text) })
+        Some(MembershipChange::Promote { peer: peer(&text), even_so })
     } else {
-        given.maybe("remove").map(|text| MembershipChange::Remove { peer: peer(&text) })
+        given.maybe("remove").map(|text| MembershipChange::Remove { peer: peer(&text), even_so })
     };
     let payload = match change {
         Some(change) => ControlPlaneEntry::MembershipChange(change),
         None if given.flag("opening") => ControlPlaneEntry::opening(Term(1), NodeId(1)),
-        None => create(narrow(given.number("create", None))),
+        None => create(given.number("create", None)),
     };
     Content::Payload { ticket, payload }
 }
 
-fn create(partition: u32) -> ControlPlaneEntry {
+fn create(partition: u64) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: placement("A"), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }
@@ -57,7 +61,7 @@ pub fn log_of(terms: &[Term]) -> Log<ControlPlaneEntry> {
     for term in terms {
         let at = log.last().index.next();
         let payload = if *term == before {
-            create(narrow(at.0 * 100 + term.0))
+            create(at.0 * 100 + term.0)
         } else {
             ControlPlaneEntry::opening(*term, NodeId(1))
         };

@@ -20,7 +20,7 @@ fn states_are_counted_alike_in_every_order_and_fold_under_symmetry() {
         ("sessions", 82_593),
         ("membership-wiped", 21_358),
         ("membership-join", 17_903),
-        ("replication-slow-disk", 51_730),
+        ("replication-slow-disk", 50_469),
     ];
     for (name, folded) in scopes {
         let mut counts = Vec::new();

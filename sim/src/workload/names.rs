@@ -190,7 +190,7 @@ fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Optio
 }
 
 /// Checks that a page contains the partitions of the table at its revision, in order and completely.
-fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Option<u32>, limit: u32) -> Wrong {
+fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Option<u64>, limit: u32) -> Wrong {
     let revision = Revision(page.revision);
     if revision < before {
         return Some(stale(format!("lists everything at {revision}"), before));

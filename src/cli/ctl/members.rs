@@ -30,17 +30,39 @@ pub(super) enum What {
         /// Address where the new node listens for peers. It may be the same node with an empty data directory
         #[arg(value_name = "HOST:PORT")]
         address: Address,
+        #[command(flatten)]
+        force: Force,
     },
     /// Promote a learner to voter; the learner must have caught up
     Promote {
         /// Number of the node
         node: u8,
+        #[command(flatten)]
+        force: Force,
     },
     /// Remove a voter or learner
     Remove {
         /// Number of the node
         node: u8,
+        #[command(flatten)]
+        force: Force,
     },
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Force {
+    /// Change the members even if no quorum of live voters may be left, for this reason
+    #[arg(long, value_name = "REASON", requires = "operator")]
+    even_so: Option<String>,
+    /// Name of the responsible operator, for the record
+    #[arg(long, value_name = "NAME", requires = "even_so")]
+    operator: Option<String>,
+}
+
+impl Force {
+    fn wire(self) -> Option<v1::Override> {
+        Some(v1::Override { operator: self.operator?, reason: self.even_so? })
+    }
 }
 
 const HEAD: [&str; 6] = ["NODE", "DIRECTORY", "VOTER", "IDENTITY", "PEERS", "CLIENTS"];
@@ -63,49 +85,58 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
         What::Add { address, promote } => {
             let member = add(client, &address).await?;
             if promote {
-                promoted(client, member).await?;
+                promoted(client, member, None).await?;
             }
         }
-        What::Replace { old, address } => replace(client, old, &address).await?,
-        What::Promote { node } => promoted(client, find(client, node).await?).await?,
-        What::Remove { node } => {
-            change(client, Change::Remove(find(client, node).await?)).await?;
+        What::Replace { old, address, force } => replace(client, old, &address, force.wire()).await?,
+        What::Promote { node, force } => promoted(client, find(client, node).await?, force.wire()).await?,
+        What::Remove { node, force } => {
+            change(client, Change::Remove(find(client, node).await?), force.wire()).await?;
         }
     }
     list(client, out).await
 }
 
-async fn change(client: &Client, change: Change) -> Result<v1::MemberRef, Failed> {
-    let changed = client.change_members(change).await.map_err(|error| failed(&error))?;
+async fn change(
+    client: &Client,
+    change: Change,
+    even_so: Option<v1::Override>,
+) -> Result<v1::MemberRef, Failed> {
+    let changed = client.change_members_even_so(change, even_so).await.map_err(|error| failed(&error))?;
     changed.member.ok_or_else(|| Failed::new(exit::INTERNAL, "the node did not say which member it changed"))
 }
 
 async fn add(client: &Client, address: &Address) -> Result<v1::MemberRef, Failed> {
-    change(client, Change::AddLearner(v1::AddLearner { peer_address: address.to_string() })).await
+    change(client, Change::AddLearner(v1::AddLearner { peer_address: address.to_string() }), None).await
 }
 
 /// Admits and promotes the node at an address, and removes another. A node that comes back with another data directory has
 /// the number of the one that is to leave, which therefore leaves first. Each step is one committed change: typed again after
 /// an interruption, the verb goes on where it was.
-async fn replace(client: &Client, old: u8, address: &Address) -> Result<(), Failed> {
+async fn replace(
+    client: &Client,
+    old: u8,
+    address: &Address,
+    even_so: Option<v1::Override>,
+) -> Result<(), Failed> {
     let before = members(client).await?;
     let leaves = before.iter().find(|member| member.node == u32::from(old));
     let here = before.iter().find(|member| member.peer_address == address.to_string());
     let same = here.is_some_and(|member| member.node == u32::from(old));
     let reference = |member: &v1::Member| v1::MemberRef { node: member.node, directory: member.directory };
     if let Some(member) = leaves.filter(|_| same) {
-        change(client, Change::Remove(reference(member))).await?;
-        return promoted(client, add(client, address).await?).await;
+        change(client, Change::Remove(reference(member)), even_so.clone()).await?;
+        return promoted(client, add(client, address).await?, even_so).await;
     }
     let joins = match here {
         Some(member) => reference(member),
         None => add(client, address).await?,
     };
     if !here.is_some_and(|member| member.voter) {
-        promoted(client, joins).await?;
+        promoted(client, joins, even_so.clone()).await?;
     }
     match leaves {
-        Some(member) => change(client, Change::Remove(reference(member))).await.map(|_| ()),
+        Some(member) => change(client, Change::Remove(reference(member)), even_so).await.map(|_| ()),
         None => Ok(()),
     }
 }
@@ -114,14 +145,18 @@ async fn replace(client: &Client, old: u8, address: &Address) -> Result<(), Fail
 const PROMOTION_RETRIES: u32 = 120;
 
 /// Promotes a learner, and waits until it has caught up or [`PROMOTION_RETRIES`] are used up.
-async fn promoted(client: &Client, member: v1::MemberRef) -> Result<(), Failed> {
+async fn promoted(
+    client: &Client,
+    member: v1::MemberRef,
+    even_so: Option<v1::Override>,
+) -> Result<(), Failed> {
     for waited in 0.. {
-        let error = match client.change_members(Change::Promote(member)).await {
+        let error = match client.change_members_even_so(Change::Promote(member), even_so.clone()).await {
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
         let not_yet = matches!(&error, ClientError::Refused { reason, .. }
-            if matches!(reason.as_str(), "NotCaughtUp" | "InProgress"));
+            if matches!(reason.as_str(), "NotCaughtUp" | "Silent" | "InProgress"));
         if !not_yet || waited >= PROMOTION_RETRIES {
             return Err(failed(&error));
         }

@@ -8,9 +8,9 @@ use crate::core::fence::{
 };
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use crate::core::migration::{
-    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition,
+    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
 };
-use crate::core::placement::PartitionState;
+use crate::core::placement::{Guarantee, PartitionState};
 use crate::node::proto::v1;
 
 fn not(record: &PartitionRecord, what: &str) -> Failed {
@@ -99,6 +99,24 @@ impl What {
                 Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy) }
             }
             Self::Delete { .. } => Transition::Delete { expected },
+            Self::WriteOff { at, operator, reason, .. } => {
+                let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at.0);
+                let copy = old_copy(record, at.0).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
+                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                Transition::WriteOff { placement: at.0, copy, operator, reason }
+            }
+            Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
+                let how = if resume {
+                    Release::Resume
+                } else if keep_source {
+                    Release::KeepSource
+                } else {
+                    let guarantee = if not_enforced { Guarantee::Timed } else { Guarantee::Sealed };
+                    Release::AcceptTarget { guarantee }
+                };
+                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                Transition::Release { expected, how, operator, reason }
+            }
         })
     }
 }

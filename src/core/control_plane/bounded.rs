@@ -1,10 +1,10 @@
 //! A compile-time check that log entries are bounded: they consist of ids, numbers, statements of sinks, and
 //! texts with a length limit. A byte buffer anywhere inside an entry does not compile.
 
-use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, PartitionName};
+use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName};
 use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, Index, MigrationId, NodeId, PartitionId, Placement, Term};
-use crate::core::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
+use crate::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Peer;
 use alloc::vec;
@@ -24,7 +24,7 @@ macro_rules! small {
     };
 }
 
-small! { NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch }
+small! { Release NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch }
 small! { SealReceipt Prepared CatchUpEvidence WatermarkReading Dropped }
 
 /// At most 256 bytes, one line, with a grammar.
@@ -50,7 +50,13 @@ const _: for<'e> fn(&'e ControlPlaneEntry) -> Vec<&'e dyn Fact> = |entry| match 
 fn member(change: &MembershipChange) -> Vec<&dyn Fact> {
     match change {
         MembershipChange::Admit { peer, identity, endpoints } => vec![peer, identity, endpoints],
-        MembershipChange::Promote { peer } | MembershipChange::Remove { peer } => vec![peer],
+        MembershipChange::Promote { peer, even_so } | MembershipChange::Remove { peer, even_so } => {
+            let mut facts: Vec<&dyn Fact> = vec![peer];
+            if let Some(Override { operator, reason }) = even_so {
+                facts.extend([operator as &dyn Fact, reason]);
+            }
+            facts
+        }
     }
 }
 
@@ -67,6 +73,11 @@ fn transition(command: &Command) -> Vec<&dyn Fact> {
         Transition::Abort { expected } | Transition::Delete { expected } => rests_on(expected).into(),
         Transition::Force { expected: Expected { migration, epoch }, prepared, operator, reason } => {
             vec![migration, epoch, prepared, operator, reason]
+        }
+        Transition::WriteOff { placement, copy, operator, reason } => vec![placement, copy, operator, reason],
+        Transition::Release { expected, how, operator, reason } => {
+            let [migration, epoch] = rests_on(expected);
+            vec![migration, epoch, how, operator, reason]
         }
         Transition::Settle { migration, proof } => vec![migration, settled_by(proof)],
         Transition::RetireCopy { placement, copy } => vec![placement, copy],

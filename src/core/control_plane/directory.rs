@@ -6,6 +6,10 @@ use crate::core::map::PersistentMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
+/// By how much the numbers of partitions leap in a recovery. A lost cluster gave out fewer than this many after the restored
+/// state.
+pub const PARTITION_LEAP: u64 = 1 << 32;
+
 /// The registration of a node: the identity that its certificate must have, and its addresses.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Registered {
@@ -28,7 +32,7 @@ pub struct Directory {
     nodes: Vec<(NodeId, Registered)>,
     partitions: PersistentMap<PartitionName, PartitionId>,
     names: PersistentMap<PartitionId, PartitionName>,
-    /// The highest id that a named partition has had.
+    /// The highest number that a partition has had, or that a lost cluster may have given out.
     last: PartitionId,
 }
 
@@ -80,7 +84,7 @@ impl Directory {
         self.nodes.retain(|(other, _)| *other != node);
     }
 
-    /// The number that a name has, or would get if it were created now: the next one that no partition uses.
+    /// The number that a name has, or would get if it were created now: the next one that no partition has had.
     pub(super) fn number_for(
         &self,
         name: &PartitionName,
@@ -90,7 +94,7 @@ impl Directory {
             return partition;
         }
         let mut next = PartitionId(self.last.0.saturating_add(1));
-        while in_use(next) && next.0 < u32::MAX {
+        while in_use(next) && next.0 < u64::MAX {
             next = PartitionId(next.0 + 1);
         }
         next
@@ -99,7 +103,18 @@ impl Directory {
     pub(super) fn put_partition(&mut self, name: &PartitionName, partition: PartitionId) {
         self.partitions.insert(name.clone(), partition);
         self.names.insert(partition, name.clone());
+        self.used(partition);
+    }
+
+    /// Notes that a partition was created under this number, so that no name gets it later.
+    pub(super) fn used(&mut self, partition: PartitionId) {
         self.last = self.last.max(partition);
+    }
+
+    /// Leaps over the numbers that a lost cluster may have given out.
+    pub(super) fn leap(&mut self, times: u64) {
+        let leap = PARTITION_LEAP.saturating_mul(times.max(1));
+        self.last = PartitionId(self.last.0.saturating_add(leap));
     }
 
     pub(super) fn remove_partition(&mut self, partition: PartitionId) {

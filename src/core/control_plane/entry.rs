@@ -2,7 +2,7 @@
 
 use super::{ClusterVoterIdentity, Endpoints, PartitionName};
 use crate::core::ids::{Names, NodeId, Placement, Relabel, Term};
-use crate::core::migration::Command;
+use crate::core::migration::{Command, Operator, Reason};
 use crate::core::placement::Guarantee;
 use crate::core::raft::{Change, Payload, Peer, sealed};
 use serde::{Deserialize, Serialize};
@@ -26,12 +26,25 @@ pub enum MembershipChange {
     Promote {
         /// The node id and directory of the learner.
         peer: Peer,
+        /// Set if the change is wanted even if it may leave no quorum of live voters.
+        even_so: Option<Override>,
     },
     /// Removes a voter or a learner.
     Remove {
         /// The node id and directory of the member.
         peer: Peer,
+        /// Set if the change is wanted even if it may leave no quorum of live voters.
+        even_so: Option<Override>,
     },
+}
+
+/// Who overrode the check that a quorum of the voters after a change is live, and why.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Override {
+    /// The responsible operator.
+    pub operator: Operator,
+    /// The operator's reason.
+    pub reason: Reason,
 }
 
 impl MembershipChange {
@@ -39,7 +52,7 @@ impl MembershipChange {
     #[must_use]
     pub const fn peer(&self) -> Peer {
         match self {
-            Self::Admit { peer, .. } | Self::Promote { peer } | Self::Remove { peer } => *peer,
+            Self::Admit { peer, .. } | Self::Promote { peer, .. } | Self::Remove { peer, .. } => *peer,
         }
     }
 }
@@ -81,6 +94,7 @@ impl MembershipChange {
 /// fn opening(_: Term, _: NodeId) -> Self { Self(Vec::new()) }
 /// fn opens_term(&self) -> bool { false }
 /// fn membership(&self) -> Option<Change> { None }
+/// fn forces_membership(&self) -> bool { false }
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -122,11 +136,23 @@ impl Payload for ControlPlaneEntry {
     fn membership(&self) -> Option<Change> {
         match self {
             Self::MembershipChange(MembershipChange::Admit { peer, .. }) => Some(Change::AddLearner(*peer)),
-            Self::MembershipChange(MembershipChange::Promote { peer }) => Some(Change::Promote(*peer)),
-            Self::MembershipChange(MembershipChange::Remove { peer }) => Some(Change::Remove(*peer)),
+            Self::MembershipChange(MembershipChange::Promote { peer, .. }) => Some(Change::Promote(*peer)),
+            Self::MembershipChange(MembershipChange::Remove { peer, .. }) => Some(Change::Remove(*peer)),
             Self::OwnershipTransition(_)
             | Self::CreatePartition { .. }
             | Self::LeaderConfiguration { .. } => None,
+        }
+    }
+
+    fn forces_membership(&self) -> bool {
+        match self {
+            Self::MembershipChange(
+                MembershipChange::Promote { even_so, .. } | MembershipChange::Remove { even_so, .. },
+            ) => even_so.is_some(),
+            Self::MembershipChange(MembershipChange::Admit { .. })
+            | Self::OwnershipTransition(_)
+            | Self::CreatePartition { .. }
+            | Self::LeaderConfiguration { .. } => false,
         }
     }
 }
@@ -140,8 +166,12 @@ impl Relabel for ControlPlaneEntry {
                     identity: identity.clone(),
                     endpoints: endpoints.clone(),
                 },
-                MembershipChange::Promote { peer } => MembershipChange::Promote { peer: peer.relabel(names) },
-                MembershipChange::Remove { peer } => MembershipChange::Remove { peer: peer.relabel(names) },
+                MembershipChange::Promote { peer, even_so } => {
+                    MembershipChange::Promote { peer: peer.relabel(names), even_so: even_so.clone() }
+                }
+                MembershipChange::Remove { peer, even_so } => {
+                    MembershipChange::Remove { peer: peer.relabel(names), even_so: even_so.clone() }
+                }
             }),
             Self::OwnershipTransition(_) | Self::CreatePartition { .. } => self.clone(),
             Self::LeaderConfiguration { term, leader } => {

@@ -23,9 +23,9 @@ mod text;
 
 pub use crate::core::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
 pub use consensus::{ControlPlaneConsensus, ControlPlaneOutput, DurableVoteState};
-pub use directory::{Directory, Registered};
+pub use directory::{Directory, PARTITION_LEAP, Registered};
 pub use engine::{Founder, ReplicatedControlPlane};
-pub use entry::{ControlPlaneEntry, MembershipChange, OwnershipTransition};
+pub use entry::{ControlPlaneEntry, MembershipChange, Override, OwnershipTransition};
 pub use error::ControlPlaneError;
 pub use identity::{ClusterVoterIdentity, IdentityError};
 pub use input::{Accepted, ControlPlaneInput};

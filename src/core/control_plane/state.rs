@@ -5,9 +5,9 @@ use super::{
     Registered,
 };
 use crate::core::ids::{
-    ClusterId, Epoch, Halt, Index, MigrationId, Names, NodeId, PartitionId, Placement, Relabel, Revision,
+    ClusterId, Epoch, Halt, Index, Names, NodeId, PartitionId, Placement, Relabel, Revision,
 };
-use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition};
+use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition, TransitionKind};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Machine;
 use alloc::vec::Vec;
@@ -90,13 +90,13 @@ impl ControlPlaneState {
     }
 
     /// The state for a cluster that is restored from a backup or recovered after the loss of a quorum: with
-    /// other members, and with the next epoch and migration id raised above any that a sink may have seen.
+    /// other members; with epochs, migration ids and numbers of partitions above any that the lost cluster may have given out;
+    /// and with every migration in flight held for an operator. `times`: see [`PlacementTable::recovered`].
     #[must_use]
     pub fn recovered(
         mut self,
         members: impl IntoIterator<Item = (NodeId, Registered)>,
-        epoch: Epoch,
-        migration: MigrationId,
+        times: u64,
         at: Index,
     ) -> Self {
         for node in self.directory.nodes().iter().map(|(node, _)| *node).collect::<Vec<_>>() {
@@ -105,7 +105,8 @@ impl ControlPlaneState {
         for (node, registered) in members {
             self.directory.put_node(node, registered);
         }
-        self.table.raise_floor(epoch, migration);
+        self.table = self.table.recovered(times);
+        self.directory.leap(times);
         self.revision = Revision(at.0);
         self
     }
@@ -118,6 +119,9 @@ impl ControlPlaneState {
     ) -> Result<Epoch, MigrationError> {
         let epoch = self.table.apply_checked(command, halt)?;
         self.revision = Revision(at.0);
+        if command.transition.kind() == TransitionKind::Create {
+            self.directory.used(command.partition);
+        }
         if self.table.record(command.partition).is_none() {
             self.directory.remove_partition(command.partition);
         }
@@ -151,7 +155,7 @@ impl Machine for ControlPlaneState {
                 self.directory.put_node(peer.node, Registered { identity, endpoints });
                 Answer::Noted
             }
-            ControlPlaneEntry::MembershipChange(MembershipChange::Remove { peer }) => {
+            ControlPlaneEntry::MembershipChange(MembershipChange::Remove { peer, .. }) => {
                 self.directory.remove_node(peer.node);
                 Answer::Noted
             }

@@ -1,6 +1,8 @@
 //! The text of entries and answers in traces and logs.
 
-use super::{Answer, ControlPlaneEntry, MembershipChange};
+use super::{Answer, ControlPlaneEntry, MembershipChange, Override};
+use alloc::format;
+use alloc::string::String;
 use core::fmt::{Display, Formatter, Result};
 
 impl Display for ControlPlaneEntry {
@@ -20,10 +22,16 @@ impl Display for MembershipChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Admit { peer, identity, endpoints: _ } => write!(f, "admit {peer} as {identity}"),
-            Self::Promote { peer } => write!(f, "promote {peer}"),
-            Self::Remove { peer } => write!(f, "remove {peer}"),
+            Self::Promote { peer, even_so } => write!(f, "promote {peer}{}", forced(even_so.as_ref())),
+            Self::Remove { peer, even_so } => write!(f, "remove {peer}{}", forced(even_so.as_ref())),
         }
     }
+}
+
+fn forced(even_so: Option<&Override>) -> String {
+    even_so.map_or_else(String::new, |Override { operator, reason }| {
+        format!(" even so by {}: {}", operator.as_ref(), reason.as_ref())
+    })
 }
 
 impl Display for Answer {

@@ -122,6 +122,28 @@ pub enum Transition {
         /// The state of the record in which the transition is applied.
         expected: Expected,
     },
+    /// Removes an old copy, and the debt of its sink, without a statement: the sink is gone for good.
+    WriteOff {
+        /// The sink that is gone.
+        placement: Placement,
+        /// The migration or creation that made its copy.
+        copy: MigrationId,
+        /// The responsible operator.
+        operator: Operator,
+        /// The operator's reason.
+        reason: Reason,
+    },
+    /// Releases a migration that is held after a recovery.
+    Release {
+        /// The state of the record in which the transition is applied.
+        expected: Expected,
+        /// How it goes on.
+        how: Release,
+        /// The responsible operator.
+        operator: Operator,
+        /// The operator's reason.
+        reason: Reason,
+    },
 }
 
 /// The kind of a [`Transition`], without its parameters.
@@ -153,6 +175,10 @@ pub enum TransitionKind {
     ForgetCopy,
     /// [`Transition::Delete`]
     Delete,
+    /// [`Transition::WriteOff`]
+    WriteOff,
+    /// [`Transition::Release`]
+    Release,
 }
 
 impl Transition {
@@ -173,6 +199,8 @@ impl Transition {
             Self::RetireCopy { .. } => TransitionKind::RetireCopy,
             Self::ForgetCopy { .. } => TransitionKind::ForgetCopy,
             Self::Delete { .. } => TransitionKind::Delete,
+            Self::WriteOff { .. } => TransitionKind::WriteOff,
+            Self::Release { .. } => TransitionKind::Release,
         }
     }
 
@@ -189,10 +217,13 @@ impl Transition {
             | Self::Complete { expected, .. }
             | Self::Abort { expected }
             | Self::Force { expected, .. }
-            | Self::Delete { expected } => Some(*expected),
-            Self::Create { .. } | Self::Settle { .. } | Self::RetireCopy { .. } | Self::ForgetCopy { .. } => {
-                None
-            }
+            | Self::Delete { expected }
+            | Self::Release { expected, .. } => Some(*expected),
+            Self::Create { .. }
+            | Self::Settle { .. }
+            | Self::RetireCopy { .. }
+            | Self::ForgetCopy { .. }
+            | Self::WriteOff { .. } => None,
         }
     }
 
@@ -216,6 +247,20 @@ pub enum Settlement {
     Closed(Prepared),
     /// The source dropped its copy.
     Dropped(Dropped),
+}
+
+/// How a held migration goes on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Release {
+    /// The source owns the partition, and the migration begins again: what the target has is replaced.
+    Resume,
+    /// The source owns the partition, and the migration is over.
+    KeepSource,
+    /// The target owns the partition: its flip, or a forced move, was committed and lost.
+    AcceptTarget {
+        /// The guarantee of the target's store, as the operator reports it.
+        guarantee: Guarantee,
+    },
 }
 
 /// Why an operator's text is refused.

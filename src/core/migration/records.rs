@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn the_migrations_in_flight_are_those_of_the_records() {
         let mut table = PlacementTable::new(Caps::PRODUCTION);
-        let mut step = |partition: u32, transition| {
+        let mut step = |partition: u64, transition| {
             let command = crate::core::migration::Command { partition: PartitionId(partition), transition };
             table.apply(&command).unwrap();
             let record = table.record(PartitionId(partition)).unwrap();

@@ -5,7 +5,9 @@
 //! from the old one, and only a success stores it.
 
 use super::records::Records;
-use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, transitions};
+use super::{
+    Command, MigrationError, PartitionRecord, Transition, TransitionKind, copies, release, transitions,
+};
 use crate::core::ids::{Epoch, Halt, MigrationId, PartitionId, Placement};
 use crate::enforce;
 use serde::{Deserialize, Serialize};
@@ -139,17 +141,20 @@ impl PlacementTable {
             before.map(PartitionRecord::expected)
         );
         let kept = had.is_none_or(|placed| placed.debt.is_none()) || has.is_some_and(|p| p.debt.is_some());
+        let settles = matches!(
+            command.transition.kind(),
+            TransitionKind::Settle | TransitionKind::ForgetCopy | TransitionKind::WriteOff
+        );
         enforce!(
             *halt,
             "migration.debt-kept",
-            kept || command.transition.kind() == TransitionKind::Settle,
+            kept || settles,
             "{command} cleared the debt {:?}",
             had.and_then(|placed| placed.debt)
         );
     }
 
-    /// Raises the epochs and ids that are allocated next above those that sinks may have fences for. Needed after a
-    /// restore from a backup or a recovery from the loss of a quorum, which may lose the newest ones.
+    /// Raises the epochs and ids that are given out next above these.
     pub fn raise_floor(&mut self, epoch: Epoch, migration: MigrationId) {
         self.epoch_floor = self.epoch_floor.max(epoch);
         self.last_migration = self.last_migration.max(migration);
@@ -158,6 +163,19 @@ impl PlacementTable {
                 record.epoch = epoch.next();
             }
         });
+    }
+
+    /// The highest epoch that a partition without a record may have had, and the highest migration id given out.
+    #[must_use]
+    pub const fn floor(&self) -> (Epoch, MigrationId) {
+        (self.epoch_floor, self.last_migration)
+    }
+
+    /// The highest epoch and migration id that this table has given out, whether a record shows them or not.
+    pub(super) fn highest(&self) -> (Epoch, MigrationId) {
+        self.records.values().fold(self.floor(), |(epoch, migration), record| {
+            (epoch.max(record.epoch), migration.max(record.migration))
+        })
     }
 
     fn next_record(&self, command: &Command) -> Result<Next, MigrationError> {
@@ -191,10 +209,14 @@ impl PlacementTable {
             Transition::Complete { expected, evidence } => transitions::complete(record, *expected, evidence),
             Transition::Abort { expected } => transitions::abort(record, *expected),
             Transition::Force { expected, prepared, .. } => transitions::force(record, *expected, prepared),
-            Transition::Settle { migration, proof } => transitions::settle(record, *migration, proof),
-            Transition::RetireCopy { placement, copy } => transitions::retire_copy(record, *placement, *copy),
-            Transition::ForgetCopy { dropped } => transitions::forget_copy(record, dropped),
-            Transition::Delete { expected } => transitions::delete(record, *expected),
+            Transition::Settle { migration, proof } => copies::settle(record, *migration, proof),
+            Transition::RetireCopy { placement, copy } => copies::retire_copy(record, *placement, *copy),
+            Transition::ForgetCopy { dropped } => copies::forget_copy(record, dropped),
+            Transition::Delete { expected } => {
+                transitions::delete(record, *expected, self.caps.old_copies_per_partition)
+            }
+            Transition::WriteOff { placement, copy, .. } => copies::write_off(record, *placement, *copy),
+            Transition::Release { expected, how, .. } => release::release(record, *expected, *how),
         }?;
         Ok(Next { record: next, allocated: None })
     }

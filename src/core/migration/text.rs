@@ -1,6 +1,6 @@
 //! The text of commands and records, in traces, logs and violations.
 
-use super::{Command, Expected, PartitionRecord, Settlement, Transition};
+use super::{Command, Expected, PartitionRecord, Release, Settlement, Transition};
 use crate::core::fence::Reply;
 use crate::core::placement::{PartitionState, Phase};
 use alloc::format;
@@ -16,6 +16,16 @@ impl fmt::Display for Command {
 impl fmt::Display for PartitionRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&record(self))
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resume => f.write_str("resume"),
+            Self::KeepSource => f.write_str("keep the source"),
+            Self::AcceptTarget { guarantee } => write!(f, "accept the target, {guarantee}"),
+        }
     }
 }
 
@@ -79,6 +89,12 @@ fn command(command: &Command) -> String {
             format!("forget {} at {} {}", dropped.copy(), by.store, by.incarnation)
         }
         Transition::Delete { expected } => format!("delete {}", on(expected)),
+        Transition::WriteOff { placement, copy, operator, .. } => {
+            format!("write off {copy} at {placement} by {}", operator.as_ref())
+        }
+        Transition::Release { expected, how, operator, .. } => {
+            format!("release {} to {how} by {}", on(expected), operator.as_ref())
+        }
     }
 }
 
@@ -89,6 +105,7 @@ fn record(record: &PartitionRecord) -> String {
         placed.cutover.and_then(|facts| facts.watermark).map(|w| format!(" W{w}")).unwrap_or_default();
     let debt = placed.debt.map(|debt| format!(", owes {}", debt.placement)).unwrap_or_default();
     let shown = match placed.state {
+        PartitionState::Migrating { from, to, .. } if placed.held.is_some() => format!("Held({from}>{to})"),
         PartitionState::Active(at) => format!("Active({at})"),
         PartitionState::Migrating { from, to, phase: Phase::Draining } => format!("Draining({from}>{to})"),
         PartitionState::Migrating { from, to, phase: Phase::Cutover } => format!("Cutover({from}>{to})"),

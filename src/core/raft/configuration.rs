@@ -109,6 +109,20 @@ pub enum ChangeRefusal {
         /// The learner that was to be promoted.
         learner: Peer,
     },
+    /// The learner has not answered the leader recently.
+    #[error("{learner} does not answer, so it may be down")]
+    Silent {
+        /// The learner that was to be promoted.
+        learner: Peer,
+    },
+    /// Too few of the voters after the change are live and caught up, so it might never be committed.
+    #[error("only {live} of the {voters} voters after it answer and have caught up, which is no quorum")]
+    NoLiveQuorum {
+        /// The number of voters after the change that answer and have caught up.
+        live: u8,
+        /// The number of voters after the change.
+        voters: u8,
+    },
     /// The data directory was a member's that was removed. It does not come back: what it remembers is of that time.
     #[error("{peer} was removed, and this data directory cannot be admitted again")]
     WasRemoved {

@@ -249,7 +249,7 @@ impl<M: Machine> Turn<'_, M> {
         let configuration = self.node.configuration().clone();
         let Role::Leader(leader) = &mut self.node.role else { return };
         let active = quorum::is_quorum(&configuration, |peer| peer == me || leader.is_active(peer));
-        leader.begin_quorum_check();
+        leader.begin_quorum_check(stable);
         if stable && !active {
             self.mark(Mark::QuorumLost);
             self.step_down(None);

@@ -20,6 +20,9 @@ pub trait Payload:
 
     /// The change of the configuration that the payload makes; `None` for any other payload.
     fn membership(&self) -> Option<Change>;
+
+    /// Whether an operator wants the change of the configuration even if it may leave no quorum of live voters.
+    fn forces_membership(&self) -> bool;
 }
 
 pub(crate) mod sealed {

@@ -103,7 +103,8 @@ impl<M: Machine> Turn<'_, M> {
                 if ticket.is_some() {
                     return Err(Rejection::ChangeInSession { change });
                 }
-                self.check_change(change).map_err(|refusal| Rejection::Change { change, refusal })?;
+                let forced = payload.forces_membership();
+                self.check_change(change, forced).map_err(|refusal| Rejection::Change { change, refusal })?;
             }
         }
         Ok(())

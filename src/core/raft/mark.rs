@@ -36,6 +36,8 @@ crate::core::marks! {
         ChangeInProgress "a change refused while another is not committed",
         NotCaughtUp "a promotion refused, the learner being behind",
         Promoted "a learner promoted",
+        ChangeWithoutQuorum "a change refused, too few voters after it being live",
+        ChangeForced "a change forced, although too few voters after it are live",
         LeaderRemoved "a leader that removed itself steps down",
         TransferSent "a leader hands over",
         TransferWon "an election won by a hand-over",

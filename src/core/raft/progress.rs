@@ -40,6 +40,9 @@ pub struct Progress {
     /// Whether the member has answered since the leader's last quorum check. Maintained with
     /// [`Elections::Stable`](super::Elections::Stable), and while a snapshot is outstanding.
     pub active: bool,
+    /// Whether the member answered in the interval before that check. Maintained with
+    /// [`Elections::Stable`](super::Elections::Stable).
+    pub active_before: bool,
     /// The highest round that the member has answered.
     pub round: u64,
     /// Whether the leader's commit index has advanced since the last append that tells the member all of it.
@@ -50,7 +53,16 @@ impl Progress {
     /// The initial progress: nothing is known to match (Raft, figure 2, "volatile state on leaders").
     pub(super) const fn unknown(peer: Peer, next: Index) -> Self {
         let flow = Flow::Probe { waiting: false };
-        Self { peer, matched: Index::ZERO, next, flow, active: false, round: 0, commit_due: false }
+        Self {
+            peer,
+            matched: Index::ZERO,
+            next,
+            flow,
+            active: false,
+            active_before: false,
+            round: 0,
+            commit_due: false,
+        }
     }
 
     /// Whether an append with entries may be sent now.
@@ -59,6 +71,26 @@ impl Progress {
             Flow::Probe { waiting } => !waiting,
             Flow::Replicate { in_flight } => in_flight.len() < usize::from(window.max(1)),
             Flow::Install { .. } => false,
+        }
+    }
+
+    /// Whether the member has answered recently: since the last quorum check, or in the interval before it.
+    pub(super) const fn is_live(&self) -> bool {
+        self.active || self.active_before
+    }
+
+    /// Whether the member lacks no more than this many of the committed entries.
+    pub(super) fn keeps_up(&self, commit: Index, lag_max: u64) -> bool {
+        !matches!(self.flow, Flow::Install { .. }) && commit.since(self.matched) <= lag_max
+    }
+
+    /// Starts the next interval of the quorum check. A member that answered in the last interval, but not the snapshot, is
+    /// sent it again; a silent one is not.
+    pub(super) fn begin_quorum_check(&mut self, stable: bool) {
+        let active = core::mem::replace(&mut self.active, false);
+        self.active_before = stable && active;
+        if active && matches!(self.flow, Flow::Install { .. }) {
+            self.flow = Flow::Probe { waiting: false };
         }
     }
 

@@ -3,7 +3,7 @@
 use super::configuration::Peer;
 use super::io::{ProposalId, ReadId};
 use super::message::Body;
-use super::progress::{Flow, Progress};
+use super::progress::Progress;
 use crate::core::ids::Index;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -113,14 +113,9 @@ impl Leader {
         self.of(peer).is_some_and(|progress| progress.active)
     }
 
-    /// Starts the next interval of the quorum check. A member that answered in the last interval, but not the
-    /// snapshot, is sent it again; a silent one is not.
-    pub(super) fn begin_quorum_check(&mut self) {
+    pub(super) fn begin_quorum_check(&mut self, stable: bool) {
         for progress in &mut self.progress {
-            let active = core::mem::replace(&mut progress.active, false);
-            if active && matches!(progress.flow, Flow::Install { .. }) {
-                progress.flow = Flow::Probe { waiting: false };
-            }
+            progress.begin_quorum_check(stable);
         }
     }
 }

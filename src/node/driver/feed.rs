@@ -237,7 +237,7 @@ mod tests {
     use crate::node::driver::Queues;
 
     /// Creates partition `at` with the entry at index `at`, and publishes the change.
-    fn create(state: &mut Arc<ControlPlaneState>, feed: &mut Feed, at: u32) {
+    fn create(state: &mut Arc<ControlPlaneState>, feed: &mut Feed, at: u64) {
         let partition = PartitionId(at);
         let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
         let entry = ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition });

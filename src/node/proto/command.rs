@@ -8,7 +8,7 @@ use crate::core::fence::{
 use crate::core::ids::{
     Epoch, HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
 };
-use crate::core::migration::{Expected, Operator, Reason, Settlement, TextError, Transition};
+use crate::core::migration::{Expected, Operator, Reason, Release, Settlement, TextError, Transition};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Ticket;
 use thiserror::Error;
@@ -241,8 +241,30 @@ impl TryFrom<Wire> for Transition {
             },
             Wire::ForgetCopy(forget) => Self::ForgetCopy { dropped: forget.dropped.try_into()? },
             Wire::Delete(delete) => Self::Delete { expected: expected(delete.expected)? },
+            Wire::WriteOff(off) => Self::WriteOff {
+                placement: placement("placement", off.placement)?,
+                copy: MigrationId(off.copy),
+                operator: Operator::try_from(off.operator)?,
+                reason: Reason::try_from(off.reason)?,
+            },
+            Wire::Release(release) => Self::Release {
+                expected: expected(release.expected)?,
+                how: how(release.how)?,
+                operator: Operator::try_from(release.operator)?,
+                reason: Reason::try_from(release.reason)?,
+            },
         })
     }
+}
+
+fn how(wire: Option<v1::release::How>) -> Result<Release, Malformed> {
+    Ok(match need("how", wire)? {
+        v1::release::How::Resume(v1::Resume {}) => Release::Resume,
+        v1::release::How::KeepSource(v1::KeepSource {}) => Release::KeepSource,
+        v1::release::How::AcceptTarget(accept) => {
+            Release::AcceptTarget { guarantee: guarantee(accept.guarantee)? }
+        }
+    })
 }
 
 fn proof(wire: Option<v1::settle::Proof>) -> Result<Settlement, Malformed> {
@@ -305,6 +327,24 @@ impl From<Transition> for Wire {
                 Self::ForgetCopy(v1::ForgetCopy { dropped: Some(dropped.into()) })
             }
             Transition::Delete { expected } => Self::Delete(v1::Delete { expected: some(expected) }),
+            Transition::WriteOff { placement, copy, operator, reason } => Self::WriteOff(v1::WriteOff {
+                placement: placement.0.into(),
+                copy: copy.0,
+                operator: operator.into(),
+                reason: reason.into(),
+            }),
+            Transition::Release { expected, how, operator, reason } => Self::Release(v1::Release {
+                expected: some(expected),
+                how: Some(match how {
+                    Release::Resume => v1::release::How::Resume(v1::Resume {}),
+                    Release::KeepSource => v1::release::How::KeepSource(v1::KeepSource {}),
+                    Release::AcceptTarget { guarantee } => v1::release::How::AcceptTarget(v1::AcceptTarget {
+                        guarantee: guarantee_of(guarantee),
+                    }),
+                }),
+                operator: operator.into(),
+                reason: reason.into(),
+            }),
         }
     }
 }

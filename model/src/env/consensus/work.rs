@@ -102,8 +102,12 @@ impl HostWork {
                     MembershipRequest::Admit(node) => identity(NodeId(*node)).map(|identity| {
                         MembershipChange::Admit { peer: peer(*node), identity, endpoints: Endpoints::NONE }
                     }),
-                    MembershipRequest::Promote(node) => Some(MembershipChange::Promote { peer: peer(*node) }),
-                    MembershipRequest::Remove(node) => Some(MembershipChange::Remove { peer: peer(*node) }),
+                    MembershipRequest::Promote(node) => {
+                        Some(MembershipChange::Promote { peer: peer(*node), even_so: None })
+                    }
+                    MembershipRequest::Remove(node) => {
+                        Some(MembershipChange::Remove { peer: peer(*node), even_so: None })
+                    }
                 };
                 if let Some(change) = change {
                     self.propose(ControlPlaneEntry::MembershipChange(change), None);
@@ -276,5 +280,5 @@ thread_local! {
 /// The content of a write: it creates a partition of its own.
 fn create(write: u8) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
-    ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(u32::from(write)), transition })
+    ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(u64::from(write)), transition })
 }

@@ -4,9 +4,10 @@ use super::deadline::Deadline;
 use super::errors::{from_failure, from_outcome, from_transfer, malformed, not_admitted};
 use super::response_stream::{Disconnected, ResponseStream};
 use crate::core::control_plane::{
-    Address, ControlPlaneEntry, ControlPlaneState, FollowerStatus, MembershipChange,
+    Address, ControlPlaneEntry, ControlPlaneState, FollowerStatus, MembershipChange, Override,
 };
 use crate::core::ids::{DirectoryId, HistoryId, NodeId};
+use crate::core::migration::{Operator, Reason, TextError};
 use crate::core::raft::{Applied, Peer, Snapshot};
 use crate::node::driver::{Failure, RoleName, View};
 use crate::node::proto::{Malformed, v1};
@@ -27,6 +28,10 @@ pub(super) const BACKUPS: usize = 16;
 fn peer(node: u32, directory: u64) -> Result<Peer, Malformed> {
     let too_large = |_| Malformed::TooLarge { field: "node", found: node.into(), max: u8::MAX.into() };
     Ok(Peer { node: NodeId(u8::try_from(node).map_err(too_large)?), directory: DirectoryId(directory) })
+}
+
+fn even_so(wire: v1::Override) -> Result<Override, TextError> {
+    Ok(Override { operator: Operator::try_from(wire.operator)?, reason: Reason::try_from(wire.reason)? })
 }
 
 fn members(view: &View) -> v1::MembersResponse {
@@ -58,12 +63,16 @@ const fn role(role: RoleName) -> v1::Role {
 
 impl Service {
     /// The change that a request asks for. For an admission, asks the node who it is.
-    async fn change(&self, wire: v1::change_members_request::Change) -> Result<MembershipChange, Status> {
+    async fn change(
+        &self,
+        wire: v1::change_members_request::Change,
+        even_so: Option<Override>,
+    ) -> Result<MembershipChange, Status> {
         use v1::change_members_request::Change;
         let named = |wire: v1::MemberRef| peer(wire.node, wire.directory).map_err(|error| malformed(&error));
         Ok(match wire {
-            Change::Promote(member) => MembershipChange::Promote { peer: named(member)? },
-            Change::Remove(member) => MembershipChange::Remove { peer: named(member)? },
+            Change::Promote(member) => MembershipChange::Promote { peer: named(member)?, even_so },
+            Change::Remove(member) => MembershipChange::Remove { peer: named(member)?, even_so },
             Change::AddLearner(add) => {
                 let address = Address::try_from(add.peer_address);
                 let address = address.map_err(|error| Status::invalid_argument(error.to_string()))?;
@@ -163,9 +172,11 @@ impl v1::cluster_server::Cluster for Service {
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
         self.allow(&request, "ChangeMembers")?;
         let limit = Deadline::of(request.metadata());
-        let wanted =
-            request.into_inner().change.ok_or_else(|| Status::invalid_argument("change is missing"))?;
-        let change = tokio::time::timeout(limit.left(), self.change(wanted)).await;
+        let v1::ChangeMembersRequest { change: wanted, even_so: forced } = request.into_inner();
+        let wanted = wanted.ok_or_else(|| Status::invalid_argument("change is missing"))?;
+        let forced = forced.map(even_so).transpose();
+        let forced = forced.map_err(|error| malformed(&Malformed::Text(error)))?;
+        let change = tokio::time::timeout(limit.left(), self.change(wanted, forced)).await;
         let change =
             change.map_err(|_| Status::deadline_exceeded("the node did not introduce itself in time"))??;
         let member = change.peer();
