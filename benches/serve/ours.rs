@@ -2,7 +2,7 @@
 
 use super::load::{Client, Processes, Target, Write};
 use super::{ELECTION_MS, HEARTBEAT_MS};
-use cutover::client::{Client as Production, Options};
+use cutover::client::{Client as Production, Dialer, Options};
 use cutover::core::control_plane::Address;
 use cutover::node::proto::v1::{self, migrations_client::MigrationsClient};
 use cutover::node::tls::{Security, channel};
@@ -40,7 +40,7 @@ impl Cluster {
         std::fs::create_dir_all(&folder).expect("a folder");
         let addresses = (0..3).map(address).collect();
         let options = Options { attempt: Duration::from_millis(500), ..Options::default() };
-        let production = Production::new(addresses, Arc::new(Security::Plain), options).expect("addresses");
+        let production = Production::new(addresses, Arc::new(Dialer::Plain), options).expect("addresses");
         let mut cluster = Self { folder, nodes: Processes::default(), production };
         for node in 0..3 {
             let base = 17_101 + node * 10;

@@ -256,7 +256,7 @@ impl Api {
         let limit = self.patience;
         let answer = match wanted {
             Operation::Change(change) => {
-                let wire = self.request(v1::ChangeMembersRequest { change: Some(change) });
+                let wire = self.request(v1::ChangeMembersRequest { change: Some(change), even_so: None });
                 timeout(limit, client.change_members(wire)).await.map(|result| map(classify(result), |_| ()))
             }
             Operation::Transfer(to) => {

@@ -2,7 +2,7 @@
 
 use super::{ClusterVoterIdentity, Endpoints, PartitionName};
 use crate::core::ids::{Names, NodeId, PartitionId, Relabel};
-use alloc::collections::BTreeMap;
+use crate::core::map::PersistentMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +30,8 @@ impl From<ClusterVoterIdentity> for Registered {
 pub struct Directory {
     /// The registered nodes, sorted by node id.
     nodes: Vec<(NodeId, Registered)>,
-    partitions: BTreeMap<PartitionName, PartitionId>,
-    names: BTreeMap<PartitionId, PartitionName>,
+    partitions: PersistentMap<PartitionName, PartitionId>,
+    names: PersistentMap<PartitionId, PartitionName>,
     /// The highest number that a partition has had, or that a lost cluster may have given out.
     last: PartitionId,
 }
@@ -40,7 +40,7 @@ impl Directory {
     pub(super) fn new(nodes: impl IntoIterator<Item = (NodeId, Registered)>) -> Self {
         let mut nodes: Vec<_> = nodes.into_iter().collect();
         nodes.sort_unstable();
-        let (partitions, names) = (BTreeMap::new(), BTreeMap::new());
+        let (partitions, names) = (PersistentMap::new(), PersistentMap::new());
         Self { nodes, partitions, names, last: PartitionId(0) }
     }
 

@@ -3,7 +3,7 @@
 //! Its log is closed: [`ControlPlaneEntry`] has no place for user data. The engine that holds the log is behind one
 //! interface, [`ControlPlaneConsensus`]; a cluster and a single process look the same to callers.
 //!
-//! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`.
+//! May import: `core::ids`, `core::map`, `core::raft`, `core::fence`, `core::placement`, `core::migration`.
 
 mod audit;
 mod bounded;
@@ -19,6 +19,7 @@ mod outcome;
 mod single;
 mod state;
 mod status;
+mod subjects;
 mod text;
 
 pub use crate::core::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
@@ -35,3 +36,4 @@ pub use outcome::epoch_of;
 pub use single::{AloneError, SingleNodeControlPlane};
 pub use state::{Answer, ControlPlaneState};
 pub use status::{ControlPlaneStatus, FollowerStatus};
+pub use subjects::{Subjects, SubjectsError};

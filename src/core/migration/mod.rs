@@ -15,7 +15,7 @@
 //! Every command is a compare-and-swap on the migration's id and the epoch, checked when it is applied, so it does not
 //! matter which controller sends it, how late, or how often.
 //!
-//! May import: `core::ids`, `core::fence`, `core::placement`.
+//! May import: `core::ids`, `core::map`, `core::fence`, `core::placement`.
 
 mod command;
 mod controller;
@@ -25,6 +25,7 @@ mod io;
 mod operator;
 mod plan;
 mod record;
+mod records;
 mod recovery;
 mod refusal;
 mod refused;

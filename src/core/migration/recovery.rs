@@ -28,7 +28,7 @@ impl PlacementTable {
         let leap = |leap: u64| leap.saturating_mul(times.max(1));
         let (epoch, migration) = self.highest();
         let mut last = MigrationId(migration.0.saturating_add(leap(MIGRATION_LEAP)));
-        for record in self.records.values_mut() {
+        self.records.change_all(|record| {
             if hold(record, last.next()) {
                 last = last.next();
             }
@@ -37,7 +37,7 @@ impl PlacementTable {
                 last = last.next();
                 debt.migration = last;
             }
-        }
+        });
         self.raise_floor(Epoch(epoch.0.saturating_add(leap(EPOCH_LEAP))), last);
         self
     }

@@ -1,7 +1,7 @@
 //! The gRPC service `Migrations`: transitions of a partition, and the plan of a migration.
 
-use super::deadline;
-use super::errors::{from_outcome, from_plan, malformed};
+use super::deadline::Deadline;
+use super::errors::{from_failure, from_outcome, from_plan, malformed};
 use super::placements::partition_of;
 use crate::core::control_plane::{Answer, AuditEntry, ControlPlaneEntry, OwnershipTransition};
 use crate::core::ids::{Index, PartitionId, SessionId};
@@ -9,22 +9,20 @@ use crate::core::migration::{Plan, Step, Transition};
 use crate::core::raft::{Effect, Ticket};
 use crate::node::proto::{PartitionSelector, v1};
 use crate::node::server::Service;
-use core::time::Duration;
 use tonic::{Request, Response, Status};
 
 impl Service {
     /// Resolves a partition reference to its number. A name that this node does not know is looked up again
     /// with a fresh read, since this node's state may be old.
-    async fn number_of(&self, asked: PartitionSelector, limit: Duration) -> Result<PartitionId, Status> {
+    async fn number_of(&self, asked: PartitionSelector, limit: Deadline) -> Result<PartitionId, Status> {
         if let PartitionSelector::Id(id) = asked {
             return Ok(id);
         }
-        let (here, fresh) = (asked.clone(), asked.clone());
-        let known = self.handle.inspect(move |view| partition_of(view.state(), &here));
-        if let Some(id) = self.within(limit, false, known).await? {
+        let latest = self.handle.latest().map_err(|failure| from_failure(&failure, self.hint()))?;
+        if let Some(id) = partition_of(latest.state(), &asked) {
             return Ok(id);
         }
-        let read = self.handle.read(move |view| partition_of(view.state(), &fresh));
+        let read = self.handle.read(|view| partition_of(view.state(), &asked));
         let found = self.within(limit, false, read).await?;
         found.ok_or_else(|| Status::not_found(format!("there is no partition {asked}")))
     }
@@ -33,7 +31,7 @@ impl Service {
         &self,
         asked: PartitionSelector,
         transition: Transition,
-        limit: Duration,
+        limit: Deadline,
     ) -> Result<ControlPlaneEntry, Status> {
         match (asked, transition) {
             (PartitionSelector::Name(name), Transition::Create { placement, guarantee }) => {
@@ -100,7 +98,7 @@ fn wire(plan: &Plan) -> v1::PlanResponse {
 impl v1::migrations_server::Migrations for Service {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
         self.allow(&request, "Apply")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let v1::ApplyRequest { partition, ticket, transition } = request.into_inner();
         let asked = PartitionSelector::try_from(partition).map_err(|error| malformed(&error))?;
         let transition = transition.ok_or_else(|| Status::invalid_argument("transition is missing"))?;
@@ -132,7 +130,7 @@ impl v1::migrations_server::Migrations for Service {
 
     async fn plan(&self, request: Request<v1::PlanRequest>) -> Result<Response<v1::PlanResponse>, Status> {
         self.allow(&request, "Plan")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let v1::PlanRequest { partition, to } = request.into_inner();
         let asked = PartitionSelector::try_from(partition).map_err(|error| malformed(&error))?;
         let to = crate::node::proto::placement("to", to).map_err(|error| malformed(&error))?;
