@@ -143,7 +143,7 @@ impl v1::migrations_server::Migrations for Service {
 
     async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<v1::AuditResponse>, Status> {
         self.allow(&request, "Audit")?;
-        let within = deadline::of(request.metadata());
+        let within = Deadline::of(request.metadata());
         let v1::AuditRequest { after_index, limit } = request.into_inner();
         let limit =
             usize::try_from(limit).ok().filter(|limit| *limit > 0).map_or(AUDIT_PAGE, |l| l.min(AUDIT_PAGE));
