@@ -136,7 +136,10 @@ impl PlacementTable {
         enforce!(
             *halt,
             "migration.cas",
-            named.is_none_or(|named| before.is_some_and(|record| record.expected() == named)),
+            named.is_none_or(|named| before.is_some_and(|record| {
+                let later = command.transition.kind() == TransitionKind::Abort && record.epoch > named.epoch;
+                record.migration == named.migration && (record.epoch == named.epoch || later)
+            })),
             "applied: {command}, the record was {:?}",
             before.map(PartitionRecord::expected)
         );

@@ -154,7 +154,10 @@ impl NextState<'_> {
                 // Only the barrier timer depends on the clock here. The other timers may fire at any time.
                 Output::CancelTimer(_)
                 | Output::SetTimer(
-                    Timer::Retry | Timer::BlockedBudget { .. } | Timer::SealSuspected { .. },
+                    Timer::Retry
+                    | Timer::BlockedBudget { .. }
+                    | Timer::SealSuspected { .. }
+                    | Timer::Overdue { .. },
                 ) => {}
                 Output::SetTimer(timer @ Timer::Barrier { .. }) => {
                     if manager.timers.iter().all(|(other, _)| *other != timer) {
