@@ -55,6 +55,8 @@ mod python;
 mod recordings;
 #[path = "cluster/returned.rs"]
 mod returned;
+#[path = "cluster/scale.rs"]
+mod scale;
 #[path = "cluster/starts.rs"]
 mod starts;
 #[path = "cluster/strangers.rs"]
