@@ -33,6 +33,8 @@ mod garbage;
 mod guide;
 #[path = "cluster/harness.rs"]
 mod harness;
+#[path = "cluster/hung.rs"]
+mod hung;
 #[path = "cluster/identity.rs"]
 mod identity;
 #[path = "cluster/kills.rs"]
