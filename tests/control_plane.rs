@@ -17,6 +17,8 @@ use cutover::core::migration::{Caps, MigrationError, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
 
+#[path = "control_plane/audit.rs"]
+mod audit;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "control_plane/engines.rs"]

@@ -214,7 +214,7 @@ fn next(record: &PartitionRecord, draw: u32) -> Transition {
                     return Transition::RetireCopy { placement, copy };
                 }
                 let dropped = cutover::core::fence::Dropped::reported(by(placement), copy);
-                return Transition::ForgetCopy { dropped };
+                return Transition::ForgetCopy { dropped: dropped.into() };
             }
             if !record.placed.is_some_and(|placed| placed.opened) {
                 let prepared = cutover::core::fence::Prepared::reported(
@@ -223,7 +223,7 @@ fn next(record: &PartitionRecord, draw: u32) -> Transition {
                     record.epoch.previous(),
                     true,
                 );
-                return Transition::Open { expected, prepared };
+                return Transition::Open { expected, prepared: prepared.into() };
             }
             let to = Placement((placement.0 + 1) % 3);
             Transition::Begin { expected, to }
@@ -232,11 +232,11 @@ fn next(record: &PartitionRecord, draw: u32) -> Transition {
         Some(PartitionState::Migrating { from, phase: Phase::Draining, .. }) => {
             let through = record.epoch;
             let receipt = SealReceipt::reported(by(from), migration, through, position, Incarnation(1));
-            Transition::EnterCutover { expected, receipt }
+            Transition::EnterCutover { expected, receipt: receipt.into() }
         }
         Some(PartitionState::Migrating { to, phase: Phase::Cutover, .. }) => {
             let evidence = CatchUpEvidence::reported(by(to), migration, record.epoch, position, true);
-            Transition::Complete { expected, evidence }
+            Transition::Complete { expected, evidence: evidence.into() }
         }
     }
 }

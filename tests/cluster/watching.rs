@@ -318,3 +318,35 @@ fn streams_that_nobody_reads_end() {
         assert!(client.backup().await.unwrap().len() > 1 << 18);
     });
 }
+
+/// The changes that a stream brings first: the revision of its first message, and whether that has all records.
+fn first(cluster: &Cluster, after_revision: u64, history: u64) -> (u64, bool) {
+    let at = format!("http://{}", cluster.nodes[0].client);
+    cluster.run(async {
+        let channel = tonic::transport::Endpoint::from_shared(at).unwrap().connect().await.unwrap();
+        let request = WatchRequest { after_revision, history };
+        let mut stream = PlacementsClient::new(channel).watch(request).await.unwrap().into_inner();
+        let told =
+            tokio::time::timeout(PATIENCE, stream.message()).await.expect("a message").unwrap().unwrap();
+        assert_ne!(told.history, 0);
+        let whole = matches!(told.what, Some(What::Resync(_)));
+        (revision(told.what), whole)
+    })
+}
+
+/// A revision that the leader's log does not reach, or one of another history, is as good as none. It was accepted, and the
+/// watcher was told nothing until the cluster got there, and then went on over a hole.
+#[test]
+fn a_revision_of_the_future_or_of_another_history_begins_at_the_beginning() {
+    let cluster = Cluster::plain(1);
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    let status = cluster.status(0).unwrap();
+    let (own, now) = (status.history, status.revision);
+    let beginning = first(&cluster, 0, 0);
+    assert!(beginning.0 <= now);
+    for (after, history) in
+        [(u64::MAX, own), (now + 1_000, own), (now, own ^ 1), (now, 0), (u64::MAX, own ^ 1)]
+    {
+        assert_eq!(first(&cluster, after, history), beginning, "after {after} of {history}");
+    }
+}

@@ -42,7 +42,10 @@ fn forget(partition: u64, copy: u64) -> ControlPlaneEntry {
         partition: PartitionId(partition),
         incarnation: Incarnation(1),
     };
-    numbered(partition, Transition::ForgetCopy { dropped: Dropped::reported(speaker, MigrationId(copy)) })
+    numbered(
+        partition,
+        Transition::ForgetCopy { dropped: Dropped::reported(speaker, MigrationId(copy)).into() },
+    )
 }
 
 #[test]

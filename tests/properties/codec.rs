@@ -27,19 +27,19 @@ pub fn command() -> impl Strategy<Value = Command> {
             let migration = expected.migration;
             match kind {
                 0 => Transition::Create { placement, guarantee },
-                1 => Transition::Open { expected, prepared: said.prepared },
+                1 => Transition::Open { expected, prepared: said.prepared.into() },
                 2 => Transition::Begin { expected, to: placement },
-                3 => Transition::EnterCutover { expected, receipt: said.receipt },
-                4 => Transition::EnterTimedCutover { expected, prepared: said.prepared },
-                5 => Transition::RecordWatermark { expected, reading: said.reading },
-                6 => Transition::Complete { expected, evidence: said.evidence },
+                3 => Transition::EnterCutover { expected, receipt: said.receipt.into() },
+                4 => Transition::EnterTimedCutover { expected, prepared: said.prepared.into() },
+                5 => Transition::RecordWatermark { expected, reading: said.reading.into() },
+                6 => Transition::Complete { expected, evidence: said.evidence.into() },
                 7 => Transition::Abort { expected },
-                8 => Transition::Force { expected, prepared: said.prepared, operator, reason },
-                9 => Transition::Settle { migration, proof: Settlement::Sealed(said.receipt) },
-                10 => Transition::Settle { migration, proof: Settlement::Closed(said.prepared) },
-                11 => Transition::Settle { migration, proof: Settlement::Dropped(said.dropped) },
+                8 => Transition::Force { expected, prepared: said.prepared.into(), operator, reason },
+                9 => Transition::Settle { migration, proof: Settlement::Sealed(said.receipt.into()) },
+                10 => Transition::Settle { migration, proof: Settlement::Closed(said.prepared.into()) },
+                11 => Transition::Settle { migration, proof: Settlement::Dropped(said.dropped.into()) },
                 12 => Transition::RetireCopy { placement, copy: migration },
-                13 => Transition::ForgetCopy { dropped: said.dropped },
+                13 => Transition::ForgetCopy { dropped: said.dropped.into() },
                 17 => Transition::WriteOff { placement, copy: migration, operator, reason },
                 14 => Transition::Release { expected, how: Release::Resume, operator, reason },
                 15 => Transition::Release { expected, how: Release::KeepSource, operator, reason },
@@ -146,7 +146,7 @@ proptest! {
         let operator = Operator::try_from("o".repeat(64)).expect("64 bytes are allowed");
         let reason = Reason::try_from("r".repeat(256)).expect("256 bytes are allowed");
         let expected = Expected { migration: MigrationId(1), epoch: Epoch(1) };
-        let force = Transition::Force { expected, prepared: said.prepared, operator, reason };
+        let force = Transition::Force { expected, prepared: said.prepared.into(), operator, reason };
         let bytes = Command { partition: PartitionId(1), transition: force }.encode().expect("it fits");
         // The operator follows its length, 64; then comes the reason with its length, 256.
         let at = bytes.windows(2).position(|pair| pair == [64, b'o']).expect("the operator is in there");

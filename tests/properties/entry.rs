@@ -4,7 +4,7 @@ use super::{cases, codec};
 use cutover::core::control_plane::{
     Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName,
 };
-use cutover::core::fence::{Dropped, Prepared, SealReceipt};
+use cutover::core::fence::{Claim, Dropped, Prepared, SealReceipt};
 use cutover::core::ids::{
     DirectoryId, Epoch, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
@@ -37,9 +37,9 @@ fn stated<T: DeserializeOwned + Serialize>(parts: &impl Serialize) -> T {
 fn longest() -> Vec<ControlPlaneEntry> {
     let max = u64::MAX;
     let expected = Expected { migration: MigrationId(max), epoch: Epoch(max) };
-    let prepared: Prepared = stated(&(SPEAKER, max, max, true));
-    let receipt: SealReceipt = stated(&(SPEAKER, max, max, max, max));
-    let dropped: Dropped = stated(&(SPEAKER, max));
+    let prepared: Claim<Prepared> = stated(&(1_u8, (SPEAKER, max, max, true)));
+    let receipt: Claim<SealReceipt> = stated(&(1_u8, (SPEAKER, max, max, max, max)));
+    let dropped: Claim<Dropped> = stated(&(1_u8, (SPEAKER, max)));
     let (placement, copy) = (Placement(u16::MAX), MigrationId(max));
     let operator = Operator::try_from("o".repeat(64)).expect("as long as it may be");
     let reason = Reason::try_from("ä".repeat(128)).expect("as long as it may be");
@@ -61,8 +61,8 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::Begin { expected, to: placement },
         Transition::EnterCutover { expected, receipt },
         Transition::EnterTimedCutover { expected, prepared },
-        Transition::RecordWatermark { expected, reading: stated(&(SPEAKER, max, max, max, max)) },
-        Transition::Complete { expected, evidence: stated(&(SPEAKER, max, max, max, true)) },
+        Transition::RecordWatermark { expected, reading: stated(&(1_u8, (SPEAKER, max, max, max, max))) },
+        Transition::Complete { expected, evidence: stated(&(1_u8, (SPEAKER, max, max, max, true))) },
         Transition::Abort { expected },
         Transition::Force { expected, prepared, operator: operator.clone(), reason: reason.clone() },
         Transition::WriteOff { placement, copy, operator: operator.clone(), reason: reason.clone() },

@@ -65,7 +65,7 @@ fn first_held() -> PlacementTable {
 #[test]
 fn a_migration_in_flight_is_held_until_it_is_released() {
     let mut cutover = draining(Guarantee::Sealed);
-    let enter = Transition::EnterCutover { expected: expected(&cutover), receipt: BY_A.receipt() };
+    let enter = Transition::EnterCutover { expected: expected(&cutover), receipt: BY_A.receipt().into() };
     assert_eq!(apply(&mut cutover, enter), Ok(Epoch(3)));
     for (table, phase) in [(draining(Guarantee::Sealed), Phase::Draining), (cutover, Phase::Cutover)] {
         let mut table = table.recovered(1);
@@ -77,7 +77,7 @@ fn a_migration_in_flight_is_held_until_it_is_released() {
         let named = expected(&table);
         let stops = Err(MigrationError::Held { migration: named.migration });
         assert_eq!(apply(&mut table, Transition::Abort { expected: named }), stops);
-        let complete = Transition::Complete { expected: named, evidence: BY_B.evidence() };
+        let complete = Transition::Complete { expected: named, evidence: BY_B.evidence().into() };
         assert_eq!(apply(&mut table, complete), stops);
         for (how, state) in [
             (Release::Resume, PartitionState::Migrating { from: A, to: B, phase: Phase::Draining }),

@@ -102,25 +102,31 @@ impl TableFixture {
         }
         let transition = match kind {
             Kind::Create(placement, guarantee) => Transition::Create { placement, guarantee },
-            Kind::Open => Transition::Open { expected, prepared: pick!(Prepared)? },
+            Kind::Open => Transition::Open { expected, prepared: pick!(Prepared)?.into() },
             Kind::Begin(to) => Transition::Begin { expected, to },
-            Kind::EnterCutover => Transition::EnterCutover { expected, receipt: pick!(Sealed)? },
-            Kind::EnterTimedCutover => Transition::EnterTimedCutover { expected, prepared: pick!(Prepared)? },
-            Kind::RecordWatermark => Transition::RecordWatermark { expected, reading: pick!(Watermark)? },
-            Kind::Complete => Transition::Complete { expected, evidence: pick!(Evidence)? },
+            Kind::EnterCutover => Transition::EnterCutover { expected, receipt: pick!(Sealed)?.into() },
+            Kind::EnterTimedCutover => {
+                Transition::EnterTimedCutover { expected, prepared: pick!(Prepared)?.into() }
+            }
+            Kind::RecordWatermark => {
+                Transition::RecordWatermark { expected, reading: pick!(Watermark)?.into() }
+            }
+            Kind::Complete => Transition::Complete { expected, evidence: pick!(Evidence)?.into() },
             Kind::Abort => Transition::Abort { expected },
             Kind::Force => {
                 let (operator, reason) =
                     (Operator::try_from("op".to_owned()), Reason::try_from("lost".to_owned()));
                 let (operator, reason) = (operator.expect("short"), reason.expect("short"));
-                Transition::Force { expected, prepared: pick!(Prepared)?, operator, reason }
+                Transition::Force { expected, prepared: pick!(Prepared)?.into(), operator, reason }
             }
-            Kind::SettleSealed => Transition::Settle { migration, proof: Settlement::Sealed(pick!(Sealed)?) },
+            Kind::SettleSealed => {
+                Transition::Settle { migration, proof: Settlement::Sealed(pick!(Sealed)?.into()) }
+            }
             Kind::SettleClosed => {
-                Transition::Settle { migration, proof: Settlement::Closed(pick!(Prepared)?) }
+                Transition::Settle { migration, proof: Settlement::Closed(pick!(Prepared)?.into()) }
             }
             Kind::SettleDropped => {
-                Transition::Settle { migration, proof: Settlement::Dropped(pick!(Dropped)?) }
+                Transition::Settle { migration, proof: Settlement::Dropped(pick!(Dropped)?.into()) }
             }
             Kind::Retire => {
                 let old = record.map(|record| record.old_copies).filter(|old| !old.is_empty());
@@ -129,7 +135,7 @@ impl TableFixture {
                     old.map_or((Placement(0), migration), |old| (old.placement, old.copy));
                 Transition::RetireCopy { placement, copy }
             }
-            Kind::Forget => Transition::ForgetCopy { dropped: pick!(Dropped)? },
+            Kind::Forget => Transition::ForgetCopy { dropped: pick!(Dropped)?.into() },
             Kind::Delete => Transition::Delete { expected },
         };
         Some(Command { partition: PartitionId(partition), transition })

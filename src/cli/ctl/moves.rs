@@ -49,6 +49,12 @@ pub(super) enum What {
         /// Incarnation of the sink
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
+        /// You know that the statement counts as reported by you, and not as stated by a store; without it, a note says so
+        #[arg(long)]
+        reported: bool,
+        /// The sink does not enforce write tokens
+        #[arg(long)]
+        not_enforced: bool,
     },
     /// Show what a migration would do, and change nothing
     Plan {
@@ -134,6 +140,12 @@ pub(super) enum What {
         /// Incarnation of the prepared target
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
+        /// You know that the statement counts as reported by you, and not as stated by a store; without it, a note says so
+        #[arg(long)]
+        reported: bool,
+        /// The target does not enforce write tokens
+        #[arg(long)]
+        not_enforced: bool,
     },
     /// Settle the debt of a forced move: the old source acknowledges no more writes
     Settle {
@@ -237,6 +249,9 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
         (partition.0, Transition::Create { placement: at.0, guarantee })
     } else {
         let asked = what.partition().clone();
+        if let What::Open { reported: false, .. } | What::Force { reported: false, .. } = what {
+            eprintln!("note: the log keeps this as reported by you, not as stated by the store (--reported)");
+        }
         let record = client.resolve(asked).await.map_err(|error| failed(&error))?.record;
         // By number: by the time this arrives, the name may belong to another partition.
         (PartitionSelector::Id(record.partition), what.transition(&record)?)

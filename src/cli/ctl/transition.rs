@@ -49,10 +49,10 @@ impl What {
             |store, incarnation| StatementOrigin { store, partition, incarnation: Incarnation(incarnation) };
         Ok(match self {
             Self::Create { .. } | Self::Plan { .. } => return Err(not(record, "no transition")),
-            Self::Open { incarnation, .. } => {
+            Self::Open { incarnation, not_enforced, .. } => {
                 let by = origin(placed(record)?.state.read_placement(), incarnation);
-                let prepared = Prepared::reported(by, migration, record.epoch.previous(), true);
-                Transition::Open { expected, prepared }
+                let prepared = Prepared::reported(by, migration, record.epoch.previous(), !not_enforced);
+                Transition::Open { expected, prepared: prepared.into() }
             }
             Self::Begin { to, .. } => Transition::Begin { expected, to: to.0 },
             Self::EnterCutover { watermark, incarnation, target_incarnation, .. } => {
@@ -60,33 +60,34 @@ impl What {
                 let (watermark, target) = (Position(watermark), Incarnation(target_incarnation));
                 let receipt =
                     SealReceipt::reported(origin(from, incarnation), migration, through, watermark, target);
-                Transition::EnterCutover { expected, receipt }
+                Transition::EnterCutover { expected, receipt: receipt.into() }
             }
             Self::EnterTimedCutover { target_incarnation, not_enforced, .. } => {
                 let (_, to, draining) = ends(record)?;
                 let by = origin(to, target_incarnation);
                 let prepared = Prepared::reported(by, migration, draining, !not_enforced);
-                Transition::EnterTimedCutover { expected, prepared }
+                Transition::EnterTimedCutover { expected, prepared: prepared.into() }
             }
             Self::RecordWatermark { position, incarnation, .. } => {
                 let (from, ..) = ends(record)?;
                 let (by, position) = (origin(from, incarnation), Position(position));
                 let reading = WatermarkReading::reported(by, migration, record.epoch, position, Epoch::ZERO);
-                Transition::RecordWatermark { expected, reading }
+                Transition::RecordWatermark { expected, reading: reading.into() }
             }
             Self::Complete { position, incarnation, not_enforced, .. } => {
                 let (_, to, _) = ends(record)?;
                 let (by, position) = (origin(to, incarnation), Position(position));
                 let evidence =
                     CatchUpEvidence::reported(by, migration, record.epoch, position, !not_enforced);
-                Transition::Complete { expected, evidence }
+                Transition::Complete { expected, evidence: evidence.into() }
             }
             Self::Abort { .. } => Transition::Abort { expected },
-            Self::Force { operator, reason, incarnation, .. } => {
+            Self::Force { operator, reason, incarnation, not_enforced, .. } => {
                 let (_, to, draining) = ends(record)?;
-                let prepared = Prepared::reported(origin(to, incarnation), migration, draining, true);
+                let prepared =
+                    Prepared::reported(origin(to, incarnation), migration, draining, !not_enforced);
                 let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
-                Transition::Force { expected, prepared, operator, reason }
+                Transition::Force { expected, prepared: prepared.into(), operator, reason }
             }
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
                 settle(debt(record)?, proof, origin, (incarnation, watermark, migration))
@@ -96,7 +97,7 @@ impl What {
             }
             Self::Forget { at, incarnation, .. } => {
                 let copy = old_copy(record, at.0)?;
-                Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy) }
+                Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy).into() }
             }
             Self::Delete { .. } => Transition::Delete { expected },
             Self::WriteOff { at, operator, reason, .. } => {
@@ -133,10 +134,12 @@ fn settle(
     let proof = match proof {
         Proof::Sealed => {
             let (through, at) = (debt.through, Position(watermark));
-            Settlement::Sealed(SealReceipt::reported(by, debt.migration, through, at, debt.target))
+            Settlement::Sealed(SealReceipt::reported(by, debt.migration, through, at, debt.target).into())
         }
-        Proof::Closed => Settlement::Closed(Prepared::reported(by, MigrationId(later), debt.through, true)),
-        Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy)),
+        Proof::Closed => {
+            Settlement::Closed(Prepared::reported(by, MigrationId(later), debt.through, true).into())
+        }
+        Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy).into()),
     };
     Transition::Settle { migration: debt.migration, proof }
 }

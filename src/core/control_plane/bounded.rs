@@ -2,7 +2,7 @@
 //! texts with a length limit. A byte buffer anywhere inside an entry does not compile.
 
 use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName};
-use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
+use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, Index, MigrationId, NodeId, PartitionId, Placement, Term};
 use crate::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
 use crate::core::placement::Guarantee;
@@ -25,7 +25,7 @@ macro_rules! small {
 }
 
 small! { Release NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch }
-small! { SealReceipt Prepared CatchUpEvidence WatermarkReading Dropped }
+small! { Claim<SealReceipt> Claim<Prepared> Claim<CatchUpEvidence> Claim<WatermarkReading> Claim<Dropped> }
 
 /// At most 256 bytes, one line, with a grammar.
 impl Fact for ClusterVoterIdentity {}

@@ -5,6 +5,7 @@
 //!
 //! May import: `core::ids`, `core::map`, `core::raft`, `core::fence`, `core::placement`, `core::migration`.
 
+mod audit;
 mod bounded;
 mod consensus;
 mod directory;
@@ -22,6 +23,7 @@ mod subjects;
 mod text;
 
 pub use crate::core::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
+pub use audit::{AUDIT_ENTRIES_MAX, AuditEntry, AuditLog};
 pub use consensus::{ControlPlaneConsensus, ControlPlaneOutput, DurableVoteState};
 pub use directory::{Directory, PARTITION_LEAP, Registered};
 pub use engine::{Founder, ReplicatedControlPlane};

@@ -1,8 +1,8 @@
 //! The replicated state: the placement table, and the directory of names.
 
 use super::{
-    ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition, PartitionName,
-    Registered,
+    AuditLog, ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition,
+    PartitionName, Registered,
 };
 use crate::core::ids::{
     ClusterId, Epoch, Halt, Index, Names, NodeId, PartitionId, Placement, Relabel, Revision,
@@ -21,6 +21,7 @@ pub struct ControlPlaneState {
     /// The log index of the last change of the table.
     revision: Revision,
     directory: Directory,
+    audit: AuditLog,
 }
 
 /// The state machine's answer to an entry.
@@ -50,7 +51,13 @@ impl ControlPlaneState {
         members: impl IntoIterator<Item = (NodeId, Registered)>,
     ) -> Self {
         let directory = Directory::new(members);
-        Self { cluster, table: PlacementTable::new(caps), revision: Revision::ZERO, directory }
+        Self {
+            cluster,
+            table: PlacementTable::new(caps),
+            revision: Revision::ZERO,
+            directory,
+            audit: AuditLog::default(),
+        }
     }
 
     /// The id of the cluster.
@@ -75,6 +82,12 @@ impl ControlPlaneState {
     #[must_use]
     pub const fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// What an audit needs of past transitions.
+    #[must_use]
+    pub const fn audit(&self) -> &AuditLog {
+        &self.audit
     }
 
     /// The identity of a member.
@@ -119,6 +132,7 @@ impl ControlPlaneState {
     ) -> Result<Epoch, MigrationError> {
         let epoch = self.table.apply_checked(command, halt)?;
         self.revision = Revision(at.0);
+        self.audit.note(at, epoch, self.directory.name(command.partition), command);
         if command.transition.kind() == TransitionKind::Create {
             self.directory.used(command.partition);
         }

@@ -157,14 +157,14 @@ impl Controller {
             && prepared.closed_through() >= debt.through
             && prepared.enforces()
         {
-            let proof = Settlement::Closed(*prepared);
+            let proof = Settlement::Closed((*prepared).into());
             return vec![propose(record, Transition::Settle { migration: debt.migration, proof })];
         }
         let Some(flight) = flight(record).filter(|flight| flight.phase == Phase::Draining) else {
             if placed.opened || prepared.migration() != placed.copy {
                 return Vec::new();
             }
-            return vec![propose(record, Transition::Open { expected, prepared: *prepared })];
+            return vec![propose(record, Transition::Open { expected, prepared: (*prepared).into() })];
         };
         if prepared.migration() != record.migration || prepared.origin().store != flight.to {
             return Vec::new();
@@ -172,7 +172,7 @@ impl Controller {
         match (placed.guarantee, self.policy.lag_writes_max) {
             (Guarantee::Timed, _) => {
                 let migration = record.migration;
-                let enter = Transition::EnterTimedCutover { expected, prepared: *prepared };
+                let enter = Transition::EnterTimedCutover { expected, prepared: (*prepared).into() };
                 vec![Output::SetTimer(Timer::BlockedBudget { migration }), propose(record, enter)]
             }
             (Guarantee::Sealed, None) => seal(&flight, prepared.origin().incarnation),
@@ -203,7 +203,7 @@ impl Controller {
             }
             (Phase::Cutover, _) if self.waits.has_ended(record.migration, record.epoch) => {
                 let expected = record.expected();
-                vec![propose(record, Transition::RecordWatermark { expected, reading: *reading })]
+                vec![propose(record, Transition::RecordWatermark { expected, reading: (*reading).into() })]
             }
             (Phase::Cutover, _) => Vec::new(),
         }
@@ -219,7 +219,7 @@ impl Controller {
             (Phase::Draining, Guarantee::Timed) => Vec::new(),
             (Phase::Cutover, _) => {
                 let expected = record.expected();
-                vec![propose(record, Transition::Complete { expected, evidence: *evidence })]
+                vec![propose(record, Transition::Complete { expected, evidence: (*evidence).into() })]
             }
         }
     }
@@ -271,13 +271,13 @@ fn sealed(record: &PartitionRecord, receipt: &SealReceipt) -> Vec<Output> {
     if let Some(debt) = placed.debt
         && receipt.migration() == debt.migration
     {
-        let proof = Settlement::Sealed(*receipt);
+        let proof = Settlement::Sealed((*receipt).into());
         return vec![propose(record, Transition::Settle { migration: debt.migration, proof })];
     }
     match flight(record) {
         Some(flight) if flight.phase == Phase::Draining && receipt.migration() == record.migration => {
             let expected = record.expected();
-            vec![propose(record, Transition::EnterCutover { expected, receipt: *receipt })]
+            vec![propose(record, Transition::EnterCutover { expected, receipt: (*receipt).into() })]
         }
         Some(_) | None => Vec::new(),
     }
@@ -290,10 +290,10 @@ fn dropped_copy(record: &PartitionRecord, dropped: &Dropped) -> Vec<Output> {
         && dropped.origin().store == debt.placement
         && dropped.copy() >= debt.copy
     {
-        let proof = Settlement::Dropped(*dropped);
+        let proof = Settlement::Dropped((*dropped).into());
         outputs.push(propose(record, Transition::Settle { migration: debt.migration, proof }));
     }
-    outputs.push(propose(record, Transition::ForgetCopy { dropped: *dropped }));
+    outputs.push(propose(record, Transition::ForgetCopy { dropped: (*dropped).into() }));
     outputs
 }
 

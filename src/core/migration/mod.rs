@@ -22,6 +22,7 @@ mod controller;
 mod copies;
 mod flight;
 mod io;
+mod operator;
 mod plan;
 mod record;
 mod records;
@@ -36,11 +37,11 @@ mod transitions;
 mod waits;
 
 pub use command::{
-    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Release, Settlement, TextError,
-    Transition, TransitionKind,
+    COMMAND_BYTES_MAX, CodecError, Command, Expected, Release, Settlement, Transition, TransitionKind,
 };
 pub use controller::Controller;
 pub use io::{Event, Output, Timer};
+pub use operator::{Operator, Reason, TextError};
 pub use plan::{Plan, Policy, PolicyError, Step};
 pub use record::{CutoverFacts, Debt, Held, OldCopy, PartitionRecord, Placed};
 pub use recovery::{EPOCH_LEAP, MIGRATION_LEAP};

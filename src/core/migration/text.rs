@@ -39,7 +39,7 @@ fn command(command: &Command) -> String {
     match &command.transition {
         Transition::Create { placement, guarantee } => format!("create at {placement} {guarantee}"),
         Transition::Open { expected, prepared } => {
-            format!("open {} ({})", on(expected), text(Reply::Prepared(*prepared)))
+            format!("open {} ({})", on(expected), text(Reply::Prepared(**prepared)))
         }
         Transition::Begin { expected, to } => format!("begin >{to} {}", on(expected)),
         Transition::EnterCutover { expected, receipt } => {
@@ -49,37 +49,41 @@ fn command(command: &Command) -> String {
                 on(expected),
                 by.store,
                 by.incarnation,
-                text(Reply::Sealed(*receipt))
+                text(Reply::Sealed(**receipt))
             )
         }
         Transition::EnterTimedCutover { expected, prepared } => {
-            format!("cutover {} ({})", on(expected), text(Reply::Prepared(*prepared)))
+            format!("cutover {} ({})", on(expected), text(Reply::Prepared(**prepared)))
         }
         Transition::RecordWatermark { expected, reading } => {
-            format!("watermark {} ({})", on(expected), text(Reply::Watermark(*reading)))
+            format!("watermark {} ({})", on(expected), text(Reply::Watermark(**reading)))
         }
         Transition::Complete { expected, evidence } => {
             let by = evidence.origin().store;
-            format!("complete {} ({by}: {})", on(expected), text(Reply::Evidence(*evidence)))
+            format!("complete {} ({by}: {})", on(expected), text(Reply::Evidence(**evidence)))
         }
         Transition::Abort { expected } => format!("abort {}", on(expected)),
         Transition::Force { expected, prepared, operator, .. } => {
             let by = prepared.origin().store;
-            let prepared = text(Reply::Prepared(*prepared));
+            let prepared = text(Reply::Prepared(**prepared));
             format!("force {} ({by}: {prepared}) by {}", on(expected), operator.as_ref())
         }
         Transition::Settle { migration, proof } => match proof {
             Settlement::Sealed(receipt) => {
-                format!("settle {migration} ({}: {})", receipt.origin().store, text(Reply::Sealed(*receipt)))
+                format!("settle {migration} ({}: {})", receipt.origin().store, text(Reply::Sealed(**receipt)))
             }
             Settlement::Dropped(dropped) => {
-                format!("settle {migration} ({}: {})", dropped.origin().store, text(Reply::Dropped(*dropped)))
+                format!(
+                    "settle {migration} ({}: {})",
+                    dropped.origin().store,
+                    text(Reply::Dropped(**dropped))
+                )
             }
             Settlement::Closed(prepared) => {
                 format!(
                     "settle {migration} ({}: {})",
                     prepared.origin().store,
-                    text(Reply::Prepared(*prepared))
+                    text(Reply::Prepared(**prepared))
                 )
             }
         },

@@ -3,7 +3,7 @@
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
 use crate::core::control_plane::{NameError, PartitionName};
 use crate::core::fence::{
-    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
 use crate::core::ids::{
     Epoch, HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
@@ -148,17 +148,17 @@ impl From<StatementOrigin> for v1::StatementOrigin {
 
 macro_rules! statement {
     ($name:ident, $missing:literal { $($field:ident $wire:ident $make:expr, $back:expr;)* }) => {
-        impl TryFrom<Option<v1::$name>> for $name {
+        impl TryFrom<Option<v1::$name>> for Claim<$name> {
             type Error = Malformed;
 
             fn try_from(wire: Option<v1::$name>) -> Result<Self, Malformed> {
                 let wire = need($missing, wire)?;
-                Ok(Self::reported(origin(wire.origin)?, $($make(wire.$wire),)*))
+                Ok($name::reported(origin(wire.origin)?, $($make(wire.$wire),)*).into())
             }
         }
 
-        impl From<$name> for v1::$name {
-            fn from(statement: $name) -> Self {
+        impl From<Claim<$name>> for v1::$name {
+            fn from(statement: Claim<$name>) -> Self {
                 Self { origin: Some(statement.origin().into()), $($wire: $back(statement.$field()),)* }
             }
         }

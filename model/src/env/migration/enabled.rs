@@ -239,7 +239,7 @@ impl Migration {
             if let (Reply::Prepared(prepared), Some(operator), Some(reason)) =
                 (reply, named("ann"), why("the source is gone"))
             {
-                propose(Transition::Force { expected, prepared: *prepared, operator, reason });
+                propose(Transition::Force { expected, prepared: (*prepared).into(), operator, reason });
             }
         }
     }

@@ -36,6 +36,7 @@ const CALLS: &[(&str, Role)] = &[
     ("Members", Role::ReadOnly),
     ("List", Role::ReadOnly),
     ("Plan", Role::ReadOnly),
+    ("Audit", Role::ReadOnly),
     ("Resolve", Role::Gateway),
     ("Watch", Role::Gateway),
     ("Apply", Role::Admin),

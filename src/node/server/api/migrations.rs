@@ -3,8 +3,8 @@
 use super::deadline::Deadline;
 use super::errors::{from_failure, from_outcome, from_plan, malformed};
 use super::placements::partition_of;
-use crate::core::control_plane::{Answer, ControlPlaneEntry, OwnershipTransition};
-use crate::core::ids::{PartitionId, SessionId};
+use crate::core::control_plane::{Answer, AuditEntry, ControlPlaneEntry, OwnershipTransition};
+use crate::core::ids::{Index, PartitionId, SessionId};
 use crate::core::migration::{Plan, Step, Transition};
 use crate::core::raft::{Effect, Ticket};
 use crate::node::proto::{PartitionSelector, v1};
@@ -42,6 +42,27 @@ impl Service {
                 Ok(ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition }))
             }
         }
+    }
+}
+
+/// Most entries in one response of `Audit`.
+const AUDIT_PAGE: usize = 1_000;
+
+fn audited(entry: &AuditEntry) -> v1::AuditEntry {
+    let transition = &entry.command.transition;
+    let (operator, reason) = transition
+        .responsible()
+        .map(|(operator, reason)| (operator.as_ref().to_owned(), reason.as_ref().to_owned()))
+        .unwrap_or_default();
+    v1::AuditEntry {
+        index: entry.index.0,
+        partition: entry.command.partition.0,
+        name: entry.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        epoch: entry.epoch.0,
+        what: entry.command.to_string(),
+        reported: transition.is_reported(),
+        operator,
+        reason,
     }
 }
 
@@ -118,5 +139,21 @@ impl v1::migrations_server::Migrations for Service {
         let read = self.handle.read(move |view| view.state().table().plan(partition, to, &policy));
         let plan = self.within(limit, false, read).await?.map_err(|error| from_plan(&error))?;
         Ok(Response::new(wire(&plan)))
+    }
+
+    async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<v1::AuditResponse>, Status> {
+        self.allow(&request, "Audit")?;
+        let within = Deadline::of(request.metadata());
+        let v1::AuditRequest { after_index, limit } = request.into_inner();
+        let limit =
+            usize::try_from(limit).ok().filter(|limit| *limit > 0).map_or(AUDIT_PAGE, |l| l.min(AUDIT_PAGE));
+        let read = self.handle.read(move |view| {
+            let mut entries: Vec<_> =
+                view.state().audit().after(Index(after_index)).take(limit + 1).map(audited).collect();
+            let more = entries.len() > limit;
+            entries.truncate(limit);
+            v1::AuditResponse { entries, more }
+        });
+        Ok(Response::new(self.within(within, false, read).await?))
     }
 }
