@@ -5,7 +5,7 @@
 //! ```
 
 use super::made::{Cluster, address, anybody, options, security};
-use cutover::client::Client;
+use cutover::client::{Client, ClientError};
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::core::migration::Transition;
 use cutover::core::placement::Guarantee;
@@ -37,7 +37,7 @@ struct Done {
 
 fn fill(cluster: &Cluster) {
     let next = Arc::new(AtomicU64::new(1));
-    let writers: Vec<_> = (0..128)
+    let writers: Vec<_> = (0..64)
         .map(|_| {
             let (client, next) = (cluster.client(), Arc::clone(&next));
             cluster.spawn(async move {
@@ -46,10 +46,16 @@ fn fill(cluster: &Cluster) {
                     if number > RECORDS {
                         return;
                     }
-                    let transition =
-                        Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+                    let create = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
                     let asked = PartitionSelector::Id(PartitionId(number));
-                    client.apply(asked, transition).await.unwrap();
+                    // Again where the outcome is unknown: then it may exist.
+                    loop {
+                        match client.apply(asked.clone(), create.clone()).await {
+                            Ok(_) => break,
+                            Err(ClientError::Refused { reason, .. }) if reason == "AlreadyExists" => break,
+                            Err(_) => {}
+                        }
+                    }
                 }
             })
         })
