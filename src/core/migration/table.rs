@@ -106,13 +106,13 @@ impl PlacementTable {
         let moved = had.map(|placed| placed.state) != has.map(|placed| placed.state);
         enforce!(
             *halt,
-            "migration.epoch-monotone",
+            EpochMonotone,
             if moved { now > then } else { now == then },
             "{command} leads from {then} to {now}, the placement changed: {moved}"
         );
         enforce!(
             *halt,
-            "migration.epoch-monotone",
+            EpochMonotone,
             next.allocated.is_none_or(|id| id > self.last_migration),
             "{command} was given {:?} after {}",
             next.allocated,
@@ -121,7 +121,7 @@ impl PlacementTable {
         let named = command.transition.expected();
         enforce!(
             *halt,
-            "migration.cas",
+            Cas,
             named.is_none_or(|named| before.is_some_and(|record| record.expected() == named)),
             "applied: {command}, the record was {:?}",
             before.map(PartitionRecord::expected)
@@ -129,7 +129,7 @@ impl PlacementTable {
         let kept = had.is_none_or(|placed| placed.debt.is_none()) || has.is_some_and(|p| p.debt.is_some());
         enforce!(
             *halt,
-            "migration.debt-kept",
+            DebtKept,
             kept || command.transition.kind() == TransitionKind::Settle,
             "{command} cleared the debt {:?}",
             had.and_then(|placed| placed.debt)
@@ -289,7 +289,7 @@ mod tests {
     ) -> Option<(&'static str, String)> {
         let mut halt = None;
         table.check(&command(transition), &Next { record, allocated }, &mut halt);
-        halt.map(|halt| (halt.invariant, halt.facts))
+        halt.map(|halt| (halt.invariant.entry().id, halt.facts))
     }
 
     fn moved(record: &PartitionRecord) -> PartitionRecord {
