@@ -24,12 +24,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-const PARTITIONS: u32 = 10_000;
+const PARTITIONS: u64 = 10_000;
 const RUN: Duration = Duration::from_secs(2);
 /// The interval between two changes.
 const CHANGE: Duration = Duration::from_millis(10);
 
-fn resolution(partition: u32, epoch: u64) -> Resolution {
+fn resolution(partition: u64, epoch: u64) -> Resolution {
     Resolution {
         partition: PartitionId(partition),
         state: PartitionState::Active(Placement(1)),
@@ -43,7 +43,7 @@ fn resolution(partition: u32, epoch: u64) -> Resolution {
 fn measure<G: FnMut(PartitionId) -> bool + Send>(
     threads: usize,
     gate: impl Fn() -> G + Sync,
-    change: impl Fn(u32, u64) + Sync,
+    change: impl Fn(u64, u64) + Sync,
 ) -> f64 {
     let (stop, count) = (AtomicBool::new(false), AtomicU64::new(0));
     let began = Instant::now();
@@ -51,7 +51,7 @@ fn measure<G: FnMut(PartitionId) -> bool + Send>(
         for thread in 0..threads {
             let (stop, count, mut admit) = (&stop, &count, gate());
             scope.spawn(move || {
-                let mut at = u32::try_from(thread).unwrap_or_default() * 7_919;
+                let mut at = u64::try_from(thread).unwrap_or_default() * 7_919;
                 while !stop.load(Ordering::Relaxed) {
                     for _ in 0..1_000 {
                         at = at.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -65,7 +65,7 @@ fn measure<G: FnMut(PartitionId) -> bool + Send>(
         while began.elapsed() < RUN {
             std::thread::sleep(CHANGE);
             revision += 1;
-            change(u32::try_from(revision).unwrap_or_default() % PARTITIONS, revision);
+            change(revision % PARTITIONS, revision);
         }
         stop.store(true, Ordering::Relaxed);
     });

@@ -184,14 +184,21 @@ pub fn start<S: Storage>(
             biased;
             ended = &mut task => ended,
             _ = stopping => {
-                handle.stop().await;
+                handle.stop();
                 task.await
             }
         };
         ended.unwrap_or_else(|error| Stopped::Disk(format!("internal error: {error}")))
     };
     let thread = std::thread::Builder::new().name("cutover".to_owned());
-    let thread = thread.spawn(move || runtime.block_on(run)).map_err(OpenError::Thread)?;
+    let thread = thread
+        .spawn(move || {
+            let stopped = runtime.block_on(run);
+            // Without waiting for a disk that hangs.
+            runtime.shutdown_background();
+            stopped
+        })
+        .map_err(OpenError::Thread)?;
     let Ok(driven) = begins.blocking_recv() else { return Err(ended(thread).into()) };
     let mut embedded = Embedded { handle: driven, runtime: handle, stop: Some(stop), thread: Some(thread) };
     let mut statuses = embedded.handle.statuses();
@@ -265,10 +272,7 @@ impl Embedded {
     ///
     /// # Errors
     /// [`Failure`]
-    pub fn read<T: Send + 'static>(
-        &self,
-        look: impl for<'e> FnOnce(View<'e>) -> T + Send + 'static,
-    ) -> Result<T, Failure> {
+    pub fn read<T>(&self, look: impl FnOnce(&View) -> T) -> Result<T, Failure> {
         self.wait(self.handle.read(look))
     }
 
@@ -316,7 +320,7 @@ impl MigrationStore for Embedded {
         &mut self,
         partition: PartitionId,
     ) -> Result<Option<(PartitionRecord, Revision)>, MigrationError> {
-        let look = move |view: View<'_>| {
+        let look = move |view: &View| {
             let state = view.state();
             state.table().record(partition).map(|record| (record.clone(), state.revision()))
         };

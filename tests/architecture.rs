@@ -39,19 +39,23 @@ const IMPURE: &[(&str, &str)] = &[
     ("f64", "floats differ between machines and have no total order: use an integer"),
 ];
 
-/// The crates in `cargo tree` of the pure build: this library, its codec, and its derives.
+/// The crates in `cargo tree` of the pure build: this library, its codec, its derives, and persistent maps (ADR 0031).
 const PURE_BUILD: &[&str] = &[
+    "archery",
     "cutover",
     "cobs",
     "postcard",
     "proc-macro2",
     "quote",
+    "rpds",
     "serde",
     "serde_core",
     "serde_derive",
+    "smallvec",
     "syn",
     "thiserror",
     "thiserror-impl",
+    "triomphe",
     "unicode-ident",
 ];
 

@@ -19,6 +19,8 @@
 
 #[path = "cluster/alone.rs"]
 mod alone;
+#[path = "cluster/certificates.rs"]
+mod certificates;
 #[path = "cluster/certs.rs"]
 mod certs;
 #[path = "cluster/clocks.rs"]
@@ -35,6 +37,8 @@ mod harness;
 mod identity;
 #[path = "cluster/kills.rs"]
 mod kills;
+#[path = "cluster/limits.rs"]
+mod limits;
 #[path = "cluster/load.rs"]
 mod load;
 #[path = "cluster/lost.rs"]

@@ -17,6 +17,8 @@ use cutover::core::migration::{Caps, MigrationError, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Effect, Outcome, ProposalId, Ticket, Timer};
 
+#[path = "control_plane/audit.rs"]
+mod audit;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "control_plane/engines.rs"]
@@ -69,7 +71,7 @@ fn depose<C: Engine>(cluster: &mut Cluster<C>, leader: u8) -> u8 {
     others[0]
 }
 
-fn create(partition: u32) -> ControlPlaneEntry {
+fn create(partition: u64) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(OwnershipTransition {
         partition: PartitionId(partition),
@@ -114,7 +116,7 @@ fn committed<C: Engine>(cluster: &mut Cluster<C>, node: u8, id: ProposalId) -> (
     }
 }
 
-fn has<C: Engine>(cluster: &Cluster<C>, node: u8, partition: u32) -> bool {
+fn has<C: Engine>(cluster: &Cluster<C>, node: u8, partition: u64) -> bool {
     cluster.engine(node).state().table().record(PartitionId(partition)).is_some()
 }
 

@@ -32,6 +32,8 @@ use tokio::task::JoinHandle;
 
 #[path = "driver/another_engine.rs"]
 mod another_engine;
+#[path = "driver/hanging.rs"]
+mod hanging;
 
 /// A disk that asks the test before each write whether to proceed, and with which result.
 struct GatedDisk {
@@ -82,7 +84,15 @@ struct Node {
     wire: Wire,
 }
 
+/// No timer fires by itself during a test.
+const QUIET: Timing =
+    Timing { heartbeat_ms: 900_000, election_timeout_ms_min: 3_600_000, election_timeout_ms_max: 7_200_000 };
+
 fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
+    timed(voters, storage, queues, QUIET)
+}
+
+fn timed<S: Storage>(voters: u8, storage: S, queues: Queues, timing: Timing) -> Node {
     let identity = |node: u8| -> Registered {
         cutover::core::control_plane::ClusterVoterIdentity::from_certificate_subject(&format!("CN=n{node}"))
             .unwrap()
@@ -101,10 +111,6 @@ fn node<S: Storage>(voters: u8, storage: S, queues: Queues) -> Node {
     let environment =
         Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), ..environment() };
     let wire = Wire::default();
-    // No timer fires by itself during a test.
-    let hour = 3_600_000;
-    let timing =
-        Timing { heartbeat_ms: hour / 4, election_timeout_ms_min: hour, election_timeout_ms_max: 2 * hour };
     let driver = DriverConfig { timing, queues };
     let (handle, inbox, task) = start(driver, Box::new(engine), storage, wire.clone(), environment);
     Node { handle, inbox, task, wire }
@@ -114,7 +120,7 @@ fn environment() -> Environment {
     Environment { clock: Box::new(()), jitter: ChaCha8Rng::seed_from_u64(1), recorder: None }
 }
 
-fn create(partition: u32) -> ControlPlaneEntry {
+fn create(partition: u64) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }
@@ -293,8 +299,8 @@ async fn who_does_not_lead_says_so() {
     let refused = Failure::Refused(ControlPlaneError::NotLeader { leader: None });
     assert_eq!(node.handle.propose(create(1), None).await, Err(refused));
     assert!(matches!(node.handle.read(|_| ()).await, Err(Failure::Refused(_))));
-    assert_eq!(node.handle.inspect(|view| view.state().revision()).await, Ok(Revision::ZERO));
-    node.handle.stop().await;
+    assert_eq!(node.handle.latest().map(|view| view.state().revision()), Ok(Revision::ZERO));
+    node.handle.stop();
     assert_eq!(node.task.await.unwrap(), Stopped::Requested);
 }
 
@@ -325,8 +331,8 @@ async fn a_watcher_has_no_gap() {
         assert_eq!(change.revision, *expected);
     }
     let mut late = node.handle.watch(at[0]).await.unwrap();
-    let Some(FeedItem::Resync { records, revision }) = late.recv().await else { panic!("no resync") };
-    assert_eq!((records.len(), revision), (6, seen));
+    let Some(FeedItem::Resync { state, revision }) = late.recv().await else { panic!("no resync") };
+    assert_eq!((state.table().partitions(), revision), (6, seen));
 }
 
 /// Concurrent reads share one confirmation, and each sees everything that was acknowledged before it.
@@ -336,7 +342,7 @@ async fn a_read_sees_what_was_acknowledged() {
     until("it leads", || node.handle.status().commit.0 >= 2).await;
     for partition in 1..=50 {
         node.handle.propose(create(partition), None).await.unwrap();
-        let known = move |view: cutover::node::driver::View<'_>| {
+        let known = move |view: &cutover::node::driver::View| {
             view.state().table().record(PartitionId(partition)).is_some()
         };
         let (one, two) = tokio::join!(node.handle.read(known), node.handle.read(known));

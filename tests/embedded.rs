@@ -72,7 +72,7 @@ fn what_was_written_is_there_when_it_is_opened_again() {
         .collect();
     assert!(seen.is_sorted());
     let state = plane.read(|view| view.state().clone()).unwrap();
-    let status = plane.read(|view| view.engine().status()).unwrap();
+    let status = plane.read(|view| view.status()).unwrap();
     assert!(status.leads() && status.snapshot > Index(1), "its log begins with a snapshot");
     plane.close().unwrap();
 

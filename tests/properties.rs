@@ -48,6 +48,8 @@ mod policy;
 mod promise;
 #[path = "properties/reach.rs"]
 mod reach;
+#[path = "properties/recovery.rs"]
+mod recovery;
 #[path = "properties/relabel.rs"]
 mod relabel;
 #[path = "properties/run.rs"]

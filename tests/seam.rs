@@ -41,7 +41,7 @@ fn founder(voters: u8) -> Founder {
     }
 }
 
-fn create(partition: u32) -> ControlPlaneEntry {
+fn create(partition: u64) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }

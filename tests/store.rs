@@ -12,6 +12,8 @@
 use cutover::core::ids::{DirectoryId, NodeId};
 use cutover::node::store::StoreIdentity;
 
+#[path = "store/backups.rs"]
+mod backups;
 #[path = "store/batches.rs"]
 mod batches;
 #[expect(dead_code, reason = "the tests of the seam use all of it")]

@@ -134,6 +134,9 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::NoDebt { migration },
         MigrationError::UnknownCopy { placement: A, copy: migration },
         MigrationError::CopyLeft { placement: A, copy: migration },
+        MigrationError::LateWrites { placement: A, before: Epoch(31) },
+        MigrationError::Held { migration },
+        MigrationError::NotHeld { partition },
         MigrationError::Backend { reason: BackendFailure::NoQuorum },
     ]
 }
@@ -169,6 +172,9 @@ const fn listed_too(refusal: &MigrationError) {
         | MigrationError::NoDebt { .. }
         | MigrationError::UnknownCopy { .. }
         | MigrationError::CopyLeft { .. }
+        | MigrationError::LateWrites { .. }
+        | MigrationError::Held { .. }
+        | MigrationError::NotHeld { .. }
         | MigrationError::Backend { .. } => {}
     }
 }

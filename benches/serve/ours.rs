@@ -2,7 +2,7 @@
 
 use super::load::{Client, Processes, Target, Write};
 use super::{ELECTION_MS, HEARTBEAT_MS};
-use cutover::client::{Client as Production, Options};
+use cutover::client::{Client as Production, Dialer, Options};
 use cutover::core::control_plane::Address;
 use cutover::node::proto::v1::{self, migrations_client::MigrationsClient};
 use cutover::node::tls::{Security, channel};
@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tonic::Request;
 use tonic::transport::Channel;
 
 /// The next partition number that was not used yet.
-static NEXT: AtomicU32 = AtomicU32::new(1);
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 pub struct Cluster {
     folder: PathBuf,
@@ -40,7 +40,7 @@ impl Cluster {
         std::fs::create_dir_all(&folder).expect("a folder");
         let addresses = (0..3).map(address).collect();
         let options = Options { attempt: Duration::from_millis(500), ..Options::default() };
-        let production = Production::new(addresses, Arc::new(Security::Plain), options).expect("addresses");
+        let production = Production::new(addresses, Arc::new(Dialer::Plain), options).expect("addresses");
         let mut cluster = Self { folder, nodes: Processes::default(), production };
         for node in 0..3 {
             let base = 17_101 + node * 10;
@@ -128,7 +128,7 @@ impl Target for Cluster {
     }
 }
 
-fn create() -> (u32, cutover::core::migration::Transition) {
+fn create() -> (u64, cutover::core::migration::Transition) {
     let (placement, guarantee) =
         (cutover::core::ids::Placement(0), cutover::core::placement::Guarantee::Sealed);
     (

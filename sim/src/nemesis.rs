@@ -3,13 +3,14 @@
 
 use crate::ended::Ended;
 use crate::event_log::{lock, now_ns};
-use crate::faults::{self, Cluster, End, Lasting, OperatorTask, down};
+use crate::faults::{self, Cluster, ControlNode, End, Lasting, OperatorTask, down};
 use crate::host::Hosts;
 use crate::judge::own;
 use crate::options::Options;
 use crate::stream::Stream;
 use core::time::Duration;
-use cutover::core::raft::RoleName;
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::raft::{Message, RoleName};
 use cutover::node::driver::Stopped;
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
@@ -161,6 +162,21 @@ impl Cluster for Nemesis {
             self.hosts.lull.begin(ms);
         }
         reads
+    }
+
+    fn look_at(&self, node: u8, look: &mut dyn FnMut(&ControlNode)) {
+        let judge = lock(&self.hosts.judge);
+        if let Some((_, now)) = judge.nodes().find(|(of, _)| *of == node) {
+            look(now.node);
+        }
+    }
+
+    fn forge(&mut self, message: Message<ControlPlaneEntry>) {
+        if let Ok(bytes) = message.encode() {
+            let (from, to) = (message.from.node.0, message.to.node.0);
+            self.hosts.network.add_once(from);
+            self.hosts.network.post(from, to, bytes, || format!("forged: {message}"));
+        }
     }
 
     fn ask_operator(&mut self, task: OperatorTask) {

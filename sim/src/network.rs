@@ -98,6 +98,13 @@ impl Network {
         lock(&self.inner).ports.insert(node, Port { _machine: machine, sending });
     }
 
+    /// Creates the port of a machine that runs no node, unless there is one.
+    pub fn add_once(&self, node: u8) {
+        if !lock(&self.inner).ports.contains_key(&node) {
+            self.add(node);
+        }
+    }
+
     /// Connects the inbox of a node's process to its port, or disconnects the port.
     pub fn plug(&self, node: u8, inbox: Option<Inbox>) {
         let mut inner = lock(&self.inner);
@@ -150,7 +157,7 @@ impl Network {
     }
 
     /// Draws the fate of a message, and sends it.
-    fn post(&self, from: u8, to: u8, bytes: Vec<u8>, words: impl Fn() -> String) {
+    pub fn post(&self, from: u8, to: u8, bytes: Vec<u8>, words: impl Fn() -> String) {
         let mut inner = lock(&self.inner);
         let Inner { seed, link: options, calm, streams, cut, late: lagging, ports, .. } = &mut *inner;
         let name = link(from, to);

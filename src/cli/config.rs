@@ -1,11 +1,13 @@
 //! A node's configuration: one TOML file. An unknown key is an error.
 
-use crate::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, IdentityError, Registered};
+use crate::core::control_plane::{
+    Address, ClusterVoterIdentity, Endpoints, IdentityError, Registered, Subjects, SubjectsError,
+};
 use crate::core::ids::{DirectoryId, NodeId};
 use crate::core::migration::{Policy, PolicyError};
 use crate::core::raft::{Config, NodeLimits, Peer};
 use crate::node::driver::{DriverConfig, Queues, Timing, TimingError};
-use crate::node::server::{Access, PeerRule, PortLimits, Role, Subjects, SubjectsError};
+use crate::node::server::{Access, PeerRule, PortLimits, Role};
 use crate::node::tls::{Security, Tls, TlsError, TlsFiles};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -131,12 +133,14 @@ struct Advertise {
     client: Address,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TlsSection {
     ca: PathBuf,
     cert: PathBuf,
     key: PathBuf,
+    /// Certificates that the authority has revoked.
+    crl: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -230,7 +234,8 @@ impl NodeConfig {
         check(&file)?;
         let security = match &file.tls {
             Some(tls) => {
-                let files = TlsFiles { ca: tls.ca.clone(), cert: tls.cert.clone(), key: tls.key.clone() };
+                let TlsSection { ca, cert, key, crl } = tls.clone();
+                let files = TlsFiles { ca, cert, key, crl };
                 Security::Mutual(Arc::new(Tls::load(files)?))
             }
             None => Security::Plain,
@@ -300,7 +305,10 @@ fn check(file: &File) -> Result<(), ConfigError> {
         ("queues.batches", file.queues.batches),
         ("queues.watch", file.queues.watch),
         ("limits.connections", file.limits.connections),
+        ("limits.connections_per_client", file.limits.connections_per_client),
         ("limits.connections_per_peer", file.limits.connections_per_peer),
+        ("limits.half_open", file.limits.half_open),
+        ("limits.idle_s", seconds(file.limits.idle_s)),
         ("limits.message_bytes", file.limits.message_bytes),
         ("limits.watch_idle_s", seconds(file.limits.watch_idle_s)),
         ("limits.backup_s", seconds(file.limits.backup_s)),

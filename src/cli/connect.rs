@@ -1,9 +1,9 @@
 //! Connecting a command to a cluster: endpoints, certificates, and the exit code of a client error.
 
 use super::{Failed, exit};
-use crate::client::{Client, ClientError, Options};
-use crate::core::control_plane::Address;
-use crate::node::tls::{Security, Tls, TlsFiles};
+use crate::client::{Client, ClientError, Dialer, Options};
+use crate::core::control_plane::{Address, Subjects};
+use crate::node::tls::{Tls, TlsFiles};
 use core::future::Future;
 use core::time::Duration;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub struct Connect {
     endpoint: Vec<Address>,
     /// Certificate of the authority that signed the nodes' certificates; without it, the connection is plain
     /// text
-    #[arg(long, value_name = "FILE", requires_all = ["cert", "key"], env = "CUTOVER_CA")]
+    #[arg(long, value_name = "FILE", requires_all = ["cert", "key", "nodes"], env = "CUTOVER_CA")]
     ca: Option<PathBuf>,
     /// The client's certificate
     #[arg(long, value_name = "FILE", requires = "ca", env = "CUTOVER_CERT")]
@@ -32,6 +32,12 @@ pub struct Connect {
     /// The private key of that certificate
     #[arg(long, value_name = "FILE", requires = "ca", env = "CUTOVER_KEY")]
     key: Option<PathBuf>,
+    /// Certificates that the authority has revoked, in PEM
+    #[arg(long, value_name = "FILE", requires = "ca", env = "CUTOVER_CRL")]
+    crl: Option<PathBuf>,
+    /// Subject of the nodes' certificates, or its end, as in OU=control-plane,O=example; nobody else is spoken to
+    #[arg(long, value_name = "SUBJECT", requires = "ca", value_parser = Subjects::parse, env = "CUTOVER_NODES")]
+    nodes: Option<Subjects>,
     /// Give up after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     deadline: u64,
@@ -39,16 +45,18 @@ pub struct Connect {
 
 impl Connect {
     pub(super) fn client(&self) -> Result<Client, Failed> {
-        let security = match (&self.ca, &self.cert, &self.key) {
-            (Some(ca), Some(cert), Some(key)) => {
-                let files = TlsFiles { ca: ca.clone(), cert: cert.clone(), key: key.clone() };
-                Security::Mutual(Arc::new(Tls::load(files).map_err(|error| Failed::new(exit::DATA, error))?))
+        let dialer = match (&self.ca, &self.cert, &self.key, &self.nodes) {
+            (Some(ca), Some(cert), Some(key), Some(nodes)) => {
+                let (ca, cert, key, crl) = (ca.clone(), cert.clone(), key.clone(), self.crl.clone());
+                let tls = Tls::load(TlsFiles { ca, cert, key, crl });
+                let tls = Arc::new(tls.map_err(|error| Failed::new(exit::DATA, error))?);
+                Dialer::Mutual { tls, nodes: nodes.clone() }
             }
-            _ => Security::Plain,
+            _ => Dialer::Plain,
         };
         let deadline = Duration::from_secs(self.deadline.max(1));
         let options = Options { deadline, seed: u64::from(std::process::id()), ..Options::default() };
-        Client::new(self.endpoint.clone(), Arc::new(security), options).map_err(|error| failed(&error))
+        Client::new(self.endpoint.clone(), Arc::new(dialer), options).map_err(|error| failed(&error))
     }
 }
 

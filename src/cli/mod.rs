@@ -15,6 +15,7 @@ mod config;
 mod connect;
 mod ctl;
 mod init;
+mod metrics;
 mod ports;
 mod recover;
 mod serve;

@@ -1,23 +1,22 @@
-//! Serves a node's ports (peers, clients, metrics) until shutdown.
+//! Serves a node's ports for peers and clients until shutdown.
 
-use super::{Failed, exit};
+use crate::core::control_plane::ClusterVoterIdentity;
 use crate::node::driver::Handle;
 use crate::node::proto::DESCRIPTORS;
-use crate::node::server::{Listener, PeerService, PortLimits, client_services, peer_service};
+use crate::node::server::{
+    Access, Caller, CountCalls, Listener, PeerRule, PeerService, PortLimits, Role, client_services,
+    peer_service,
+};
 use crate::node::tls::Security;
 use core::time::Duration;
+use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::transport::Server;
+use tower::layer::util::{Identity, Stack};
 
-pub(super) fn publish_metrics(at: Option<std::net::SocketAddr>) -> Result<(), Failed> {
-    let Some(address) = at else { return Ok(()) };
-    let exporter = metrics_exporter_prometheus::PrometheusBuilder::new().with_http_listener(address);
-    let installed = exporter.install();
-    installed.map_err(|error| Failed::new(exit::UNAVAILABLE, format!("cannot listen on {address}: {error}")))
-}
-
-fn builder(limits: PortLimits) -> Server {
+fn builder(limits: PortLimits) -> Server<Stack<CountCalls, Identity>> {
     Server::builder()
+        .layer(CountCalls)
         .max_concurrent_streams(limits.streams_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(5)))
         .http2_keepalive_timeout(Some(Duration::from_secs(5)))
@@ -26,6 +25,12 @@ fn builder(limits: PortLimits) -> Server {
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _gone = stopping.wait_for(|stop| *stop).await;
+}
+
+/// Whether a certificate is a member's, or may be.
+fn is_node(handle: &Handle, rule: &PeerRule, who: &ClusterVoterIdentity) -> bool {
+    handle.registry().members.iter().any(|(_, known)| known.identity == *who)
+        || rule.subjects.as_ref().is_some_and(|subjects| subjects.contain(who))
 }
 
 pub(super) async fn run_peers(
@@ -37,8 +42,9 @@ pub(super) async fn run_peers(
 ) {
     // A peer needs one stream; the others are for reconnects that overlap with it.
     let few = PortLimits { streams_per_connection: 4, ..limits };
+    let (handle, rule) = (service.handle.clone(), service.rule.clone());
+    let incoming = listener.incoming_peers(security, limits, move |who| is_node(&handle, &rule, who));
     let router = builder(few).add_service(peer_service(service));
-    let incoming = listener.incoming_peers(security, limits);
     let ended = router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await;
     if let Err(error) = ended {
         tracing::error!(%error, "the port for peers failed");
@@ -78,8 +84,12 @@ pub(super) async fn run_clients(
     limits: PortLimits,
     service: crate::node::server::Service,
     health: Health,
+    access: Arc<Access>,
     stopping: watch::Receiver<bool>,
 ) {
+    let privileged =
+        move |who: &ClusterVoterIdentity| access.role(&Caller::Holder(who.clone())) == Some(Role::Admin);
+    let incoming = listener.incoming(security, limits, privileged);
     let router = client_services(&mut builder(limits), service, limits.message_bytes).add_service(health);
     // Both versions of the reflection service: older tools know only v1alpha.
     let describe =
@@ -91,8 +101,7 @@ pub(super) async fn run_clients(
             router
         }
     };
-    let ended =
-        router.serve_with_incoming_shutdown(listener.incoming(security, limits), stopped(stopping)).await;
+    let ended = router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await;
     if let Err(error) = ended {
         tracing::error!(%error, "the port for clients failed");
     }

@@ -4,11 +4,12 @@
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, Founder};
-use crate::core::ids::{DirectoryId, Epoch, MigrationId};
+use crate::core::ids::DirectoryId;
 use crate::core::migration::{Operator, Reason};
-use crate::core::raft::{Applied, Configuration, Durable};
+use crate::core::raft::{Applied, Configuration, Content, Durable, Entry};
 use crate::node::store::{Store, backup};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The options of `recover`.
@@ -59,13 +60,16 @@ struct Decision {
     yes: bool,
 }
 
-/// Added to the highest epoch and migration id of the recovered state. Entries lost with the old cluster gave
-/// out higher ids than the recovered state shows, but fewer than this many: new ids are above the fence of
-/// every sink.
-const LEAP: u64 = 1 << 32;
+/// What an operator looks at, and types, for the migrations that a recovery holds.
+const HELD: &str = "\
+          Writes to these partitions are refused until you release them. Look at both stores:
+          - the target has applied writes of clients: it owns the partition, `ctl release NAME --accept-target`
+          - otherwise the source owns it: `ctl release NAME --resume` moves it anew, `--keep-source` leaves it there";
 
 struct Order<'a> {
     config: NodeConfig,
+    /// The configuration's file.
+    file: &'a Path,
     from: &'a Path,
     decision: &'a Decision,
 }
@@ -83,9 +87,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
         durable.assume_committed().map_err(|error| Failed::new(exit::DATA, error))?;
     println!("found     {found} of cluster {}, history {}", applied.machine().cluster(), applied.history());
     println!("          its log ends at {}, its term is {}", durable.log.last(), durable.hard_state.term);
-    println!("may be lost: everything that the cluster committed after {}", applied.last().index);
-    println!("may be new:  entries after {} that were never acknowledged", durable.snapshot.last.index);
-    refound(Order { config, from: &args.from, decision: &args.decision }, applied)
+    println!("may be lost: everything that the cluster committed after {}:", applied.last().index);
+    lost(&applied);
+    println!(
+        "may be new:  of the entries after {}, some were never acknowledged:",
+        durable.snapshot.last.index
+    );
+    for (kind, count) in kinds(durable.log.from(durable.snapshot.last.index.next(), u32::MAX)) {
+        println!("          {count} {kind}");
+    }
+    refound(Order { config, file: &args.config, from: &args.from, decision: &args.decision }, applied)
 }
 
 pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
@@ -97,8 +108,50 @@ pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failed> {
     let applied: Applied<ControlPlaneState> = backup.snapshot.applied().map_err(|error| wrong(&error))?;
     let (cluster, history) = (applied.machine().cluster(), applied.history());
     println!("found     a backup of cluster {cluster}, history {history}, through {}", backup.snapshot.last);
-    println!("may be lost: everything that was committed after {}", backup.snapshot.last.index);
-    refound(Order { config, from: &args.from, decision: &args.decision }, applied)
+    println!("may be lost: everything that was committed after {}:", backup.snapshot.last.index);
+    lost(&applied);
+    refound(Order { config, file: &args.config, from: &args.from, decision: &args.decision }, applied)
+}
+
+/// Prints what a new history lacks, by kind.
+fn lost(applied: &Applied<ControlPlaneState>) {
+    let (table, members) = (applied.machine().table(), applied.configuration().members());
+    let members: Vec<String> = members.iter().map(|member| member.peer.node.to_string()).collect();
+    let debts =
+        table.records().filter(|record| record.placed.is_some_and(|placed| placed.debt.is_some())).count();
+    println!(
+        "          creations, deletions and moves of partitions: {} are known\n          \
+         flips and aborts of moves in flight: those known are held, see below\n          \
+         debts of forced moves, and their settlements: {debts} are known\n          \
+         members admitted or removed: {} are known; all but this node leave\n          \
+         sessions of clients: their requests without an answer stay unknown; watchers resynchronise",
+        table.records().count(),
+        members.join(" ")
+    );
+}
+
+/// How many entries there are of each kind.
+fn kinds(entries: &[Entry<ControlPlaneEntry>]) -> BTreeMap<&'static str, usize> {
+    let mut kinds = BTreeMap::new();
+    for entry in entries {
+        let kind = match &entry.content {
+            Content::Payload { payload: ControlPlaneEntry::MembershipChange(_), .. } => {
+                "changes of the members"
+            }
+            Content::Payload { payload: ControlPlaneEntry::LeaderConfiguration { .. }, .. } => {
+                "beginnings of terms"
+            }
+            Content::Payload { payload: ControlPlaneEntry::CreatePartition { .. }, .. } => {
+                "creations by name"
+            }
+            Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(_), .. } => {
+                "changes of placements"
+            }
+            Content::OpenSession | Content::CloseSession(_) => "sessions opened or closed",
+        };
+        *kinds.entry(kind).or_insert(0) += 1;
+    }
+    kinds
 }
 
 fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), Failed> {
@@ -107,9 +160,10 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
     let reason = Reason::try_from(order.decision.reason.to_owned()).map_err(|error| usage(&error))?;
     let moving: Vec<String> = in_flight(&applied);
     for line in &moving {
-        println!(
-            "check     {line}: its completion may have been committed and lost; ask both sinks which one owns it"
-        );
+        println!("held      {line}: its flip, or its abort, may have been committed and lost");
+    }
+    if !moving.is_empty() {
+        println!("{HELD}");
     }
     if !order.decision.yes {
         return Err(Failed::new(exit::USAGE, "nothing was done: add --yes to proceed"));
@@ -138,7 +192,11 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
         config.data.display(),
         path.display()
     );
-    println!("next      run");
+    println!(
+        "next      `cutover serve --config {}`, then start the other nodes on empty directories and add each with `cutover ctl \
+         members add HOST:PORT`",
+        order.file.display()
+    );
     Ok(())
 }
 
@@ -161,15 +219,10 @@ fn disk(
     directory: DirectoryId,
     applied: Applied<ControlPlaneState>,
 ) -> Result<Durable<ControlPlaneEntry>, Failed> {
-    let records = applied.machine().table().records();
-    let (epoch, migration) = records
-        .map(|record| (record.epoch.0, record.migration.0))
-        .fold((0, 0), |most, one| (most.0.max(one.0), most.1.max(one.1)));
-    let (epoch, migration) = (Epoch(epoch.saturating_add(LEAP)), MigrationId(migration.saturating_add(LEAP)));
     let members: Vec<_> = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone())).collect();
     let voters = Configuration::of_voters([config.raft(directory).me]);
     let refounded = Durable::refounded(applied, founder.history, voters, |state: ControlPlaneState, at| {
-        state.recovered(members, epoch, migration, at)
+        state.recovered(members, 1, at)
     });
     refounded.map_err(|error| Failed::new(exit::INTERNAL, error))
 }

@@ -1,23 +1,25 @@
 //! `serve`: runs a node until SIGTERM or Ctrl-C.
 
 use super::init::{founder, store_failed};
-use super::ports::{health, publish_metrics, run_clients, run_peers};
+use super::metrics::publish;
+use super::ports::{health, run_clients, run_peers};
 use super::{Failed, NodeConfig, exit};
 use crate::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane, SingleNodeControlPlane};
 use crate::core::raft::{Config, Durable};
 use crate::node::driver::{Engine, Environment, FileRecorder, Handle, Recorder, Stopped, Transport};
 use crate::node::server::{
     Certificates, GrpcIntroducer, GrpcTransport, Introducer, LargeMessages, Listener, Parts, PeerAddresses,
-    PeerService, RemovalNotice, Running, Runs, Streams, start,
+    PeerService, PortLimits, RemovalNotice, Running, Runs, Streams, start,
 };
 use crate::node::store::{Store, StoreError, draw_id};
-use crate::node::tls::{Security, Tls};
+use crate::node::tls::Security;
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 
 /// The options of `serve`.
@@ -46,6 +48,9 @@ pub struct Args {
     log_json: bool,
 }
 
+/// Threads of the engine, its disk and its peers. Clients have others, so that no number of their calls delays a
+/// heartbeat or a write to the disk.
+const CONSENSUS: usize = 2;
 /// How long the runtime waits for open connections at shutdown.
 const GRACE: Duration = Duration::from_secs(2);
 /// How often the certificate files are checked for changes.
@@ -60,11 +65,22 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     let (store, durable) = open(&config)?;
     let recorder = args.record.as_deref().map(FileRecorder::new).transpose();
     let recorder = recorder.map_err(|error| Failed::new(exit::DATA, error))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failed::new(exit::INTERNAL, format!("no runtime: {error}")))?;
-    let ended = runtime.block_on(serve(config, store, durable, recorder));
-    runtime.shutdown_timeout(GRACE);
+    let (consensus, clients) = (runtime("consensus", Some(CONSENSUS))?, runtime("clients", None)?);
+    let ended = consensus.block_on(serve(config, store, durable, recorder, clients.handle()));
+    // Neither waits longer for a call or for a disk that hangs.
+    clients.shutdown_timeout(GRACE);
+    consensus.shutdown_timeout(GRACE);
     ended
+}
+
+/// A runtime with threads of its own. `threads`: as many as processors for `None`.
+fn runtime(name: &str, threads: Option<usize>) -> Result<Runtime, Failed> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    let runtime = builder.thread_name(name).enable_all().build();
+    runtime.map_err(|error| Failed::new(exit::INTERNAL, format!("no runtime: {error}")))
 }
 
 fn check(config: &NodeConfig) -> Result<(), Failed> {
@@ -151,14 +167,19 @@ async fn serve(
     store: Store,
     durable: Durable<ControlPlaneEntry>,
     recorder: Option<FileRecorder>,
+    runtime: &runtime::Handle,
 ) -> Result<(), Failed> {
     let listen = |error| Failed::new(exit::UNAVAILABLE, error);
     let peers = match config.peer {
         Some(address) => Some(Listener::bind(address).await.map_err(|error| listen(error.to_string()))?),
         None => None,
     };
-    let clients = Listener::bind(config.client).await.map_err(|error| listen(error.to_string()))?;
-    publish_metrics(config.metrics)?;
+    let clients = runtime.spawn(Listener::bind(config.client)).await;
+    let clients = clients.map_err(|error| Failed::new(exit::INTERNAL, error))?;
+    let clients = clients.map_err(|error| listen(error.to_string()))?;
+    publish(config.metrics).await?;
+    let limits = fitting(&config)?;
+    let access = Arc::new(config.access.clone());
     let (addresses, removal) = (PeerAddresses::default(), RemovalNotice::default());
     let raft = config.raft(store.identity().directory);
     let (engine, transport) = engine(&config, raft, durable, &addresses, &removal)?;
@@ -180,7 +201,7 @@ async fn serve(
         storage: store,
         transport,
         environment,
-        access: Arc::new(config.access),
+        access: Arc::clone(&access),
         identify: identify.clone(),
         introducer,
         policy: config.policy,
@@ -200,14 +221,13 @@ async fn serve(
             removal: removal.clone(),
             large: LargeMessages::default(),
         };
-        tokio::spawn(run_peers(peers, config.security.clone(), config.limits, service, stopping.clone()));
+        tokio::spawn(run_peers(peers, config.security.clone(), limits, service, stopping.clone()));
     }
     let health = health(&handle, stopping.clone());
-    let service = service.with(config.limits.timeouts(), removal);
-    tokio::spawn(run_clients(clients, config.security.clone(), config.limits, service, health, stopping));
-    if let Security::Mutual(tls) = &config.security {
-        tokio::spawn(reload(Arc::clone(tls)));
-    }
+    let service = service.with(limits.timeouts(), removal);
+    let serving = run_clients(clients, config.security.clone(), limits, service, health, access, stopping);
+    runtime.spawn(serving);
+    tokio::spawn(reload(config.security.clone()));
     let peers = at.0.map_or_else(|| "none (runs alone)".to_owned(), |address| address.to_string());
     let status = handle.status();
     tracing::info!(node = %raft.me, directory = %raft.me.directory, cluster = %status.cluster, %peers, clients = %at.1, "serves");
@@ -216,7 +236,7 @@ async fn serve(
         stopped = &mut task => stopped,
         () = signals() => {
             transfer_leadership(&handle, config.driver.timing.election_timeout_max()).await;
-            handle.stop().await;
+            handle.stop();
             task.await
         }
     };
@@ -265,19 +285,49 @@ async fn signals() {
     }
 }
 
-/// Reloads the certificates every [`RELOAD`], and on SIGHUP.
-async fn reload(tls: Arc<Tls>) {
+/// Reloads the certificates every [`RELOAD`], and on SIGHUP, which would end a process that does not handle it.
+async fn reload(security: Security) {
     let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else {
         return;
     };
+    let mut said = None;
     loop {
         let _asked = tokio::time::timeout(RELOAD, hangup.recv()).await;
+        let Security::Mutual(tls) = &security else { continue };
         match tls.reload() {
-            Ok(true) => tracing::info!(subject = %tls.subject(), "loaded new certificates"),
-            Ok(false) => {}
+            Ok(true) => {
+                said = None;
+                tracing::info!(subject = %tls.subject(), "loaded new certificates");
+            }
+            Ok(false) => said = None,
             Err(error) => {
-                tracing::warn!(%error, "cannot load the new certificates; the old ones stay in use")
+                // Once, not every time that the same files are read.
+                let error = error.to_string();
+                if said.as_ref() != Some(&error) {
+                    tracing::warn!(error, "cannot load the new certificates; the old ones stay in use");
+                }
+                said = Some(error);
             }
         }
     }
+}
+
+/// Raises the number of descriptors that the process may open to what the system allows, and fits the limits to it.
+fn fitting(config: &NodeConfig) -> Result<PortLimits, Failed> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+    let descriptors = if raised { maximum } else { current }.unwrap_or(u64::MAX);
+    let ports = 1 + u64::from(config.peer.is_some());
+    let few = || format!("the process may open {descriptors} files, too few to serve {ports} ports");
+    let limits = config.limits.fitting(ports, descriptors).ok_or_else(|| Failed::new(exit::USAGE, few()))?;
+    if limits != config.limits {
+        tracing::warn!(
+            descriptors,
+            connections = limits.connections,
+            half_open = limits.half_open,
+            "limits.connections or limits.half_open is more than the process may open files: lowered"
+        );
+    }
+    Ok(limits)
 }

@@ -101,6 +101,18 @@ impl Client {
         .await
     }
 
+    /// Reads the transitions after an index that an audit asks for, oldest first (a linearizable read through the leader).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn audit(&self, after: Index) -> Result<v1::AuditResponse, ClientError> {
+        let message = v1::AuditRequest { after_index: after.0, limit: 0 };
+        self.call(None, Repeat::Harmless, message, |channel, request| async move {
+            v1::migrations_client::MigrationsClient::new(channel).audit(request).await
+        })
+        .await
+    }
+
     /// Commits a transition without a session. The request is sent once: if no answer comes, the error is
     /// [`ClientError::Indeterminate`].
     ///

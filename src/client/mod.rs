@@ -24,6 +24,8 @@ mod table;
 mod watch;
 
 pub use calls::{Applied, Partition};
+#[cfg(not(madsim))]
+pub use dial::Dialer;
 pub use dial::{Dial, Dialing};
 pub use error::ClientError;
 pub use session::{Session, Unresolved};

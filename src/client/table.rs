@@ -18,7 +18,7 @@ use std::sync::Arc;
 const PIECE: usize = 64;
 /// Partitions with lower numbers are in the arrays, others in a tree. Partitions that are created by name get
 /// low numbers.
-const COUNTED: u32 = 1 << 20;
+const COUNTED: u64 = 1 << 20;
 
 type Piece = [Option<Resolution>; PIECE];
 
@@ -137,7 +137,7 @@ mod tests {
     use crate::core::ids::Placement;
     use crate::core::placement::{Guarantee, PartitionState};
 
-    fn active(partition: u32, epoch: u64) -> Resolution {
+    fn active(partition: u64, epoch: u64) -> Resolution {
         Resolution {
             partition: PartitionId(partition),
             state: PartitionState::Active(Placement(1)),
@@ -151,7 +151,7 @@ mod tests {
     fn a_gate_sees_each_change_and_nothing_else() {
         let table = GateTable::default();
         let mut gate = table.gate();
-        let far = u32::MAX;
+        let far = u64::MAX;
         assert_eq!(gate.admit(PartitionId(7), Epoch(1)), None);
         table.reset(Revision(3), [active(7, 1), active(far, 1)]);
         for partition in [7, far] {

@@ -69,22 +69,22 @@ impl Watch {
                 Some(message) => Ok(Some(message)),
                 None => stream.message().await,
             };
-            let event = match message {
+            let step = match message {
                 Ok(Some(message)) => {
                     let history = WatchEvent::History(HistoryId(message.history));
                     if let Step::Apply(update) = self.cache.handle(history) {
                         self.held = Some(message);
                         return Ok(update);
                     }
-                    event(message)?
+                    self.heard(message)?
                 }
-                Ok(None) => Some(WatchEvent::Ended),
+                Ok(None) => self.cache.handle(WatchEvent::Ended),
                 Err(status) => {
                     self.client.stream_ended(address, &status);
-                    Some(WatchEvent::Ended)
+                    self.cache.handle(WatchEvent::Ended)
                 }
             };
-            match event.map_or(Step::Wait, |event| self.cache.handle(event)) {
+            match step {
                 Step::Wait => {}
                 Step::Apply(update) => {
                     self.ended = 0;
@@ -96,6 +96,20 @@ impl Watch {
                     self.ended = self.ended.saturating_add(1);
                     tokio::time::sleep(wait).await;
                 }
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// Handles a message. After one that cannot be decoded, the stream is given up, since what it said is missing.
+    fn heard(&mut self, message: v1::WatchResponse) -> Result<Step<PartitionRecord>, ClientError> {
+        match event(message) {
+            Ok(event) => Ok(event.map_or(Step::Wait, |event| self.cache.handle(event))),
+            Err(error) => {
+                self.stream = None;
+                let _reopened_by_the_next_call = self.cache.handle(WatchEvent::Ended);
+                Err(error)
             }
         }
     }
@@ -134,5 +148,52 @@ impl GateTable {
                 self.change(*revision, *partition, resolution);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{Dial, Dialing, Options};
+    use crate::core::ids::Placement;
+    use crate::core::migration::{Caps, Command, PlacementTable, Transition};
+    use crate::core::placement::Guarantee;
+    use v1::watch_response::What;
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Dial for Nobody {
+        fn channel(&self, _: Address) -> Dialing {
+            Box::pin(async { Err("nobody".to_owned()) })
+        }
+    }
+
+    /// A page that cannot be decoded is missing from all that the stream says later.
+    #[test]
+    fn a_page_that_cannot_be_decoded_ends_the_stream() {
+        let address = Address::try_from("localhost:1".to_owned()).unwrap();
+        let client = Client::new(vec![address], std::sync::Arc::new(Nobody), Options::default()).unwrap();
+        let mut watch = client.watch();
+        let mut table = PlacementTable::new(Caps::PRODUCTION);
+        for partition in [1, 2] {
+            let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+            table.apply(&Command { partition: PartitionId(partition), transition }).unwrap();
+        }
+        let good: Vec<v1::Record> = table.records().map(|record| v1::Record::of(record, None)).collect();
+        let mut bad = good[0].clone();
+        bad.placed.as_mut().unwrap().from = 1 << 20;
+        let page = |record: &v1::Record, last| {
+            let resync = v1::Resync { records: vec![record.clone()], revision: 9, last };
+            v1::WatchResponse { history: 0, what: Some(What::Resync(resync)) }
+        };
+        assert_eq!(watch.heard(page(&good[0], false)), Ok(Step::Wait));
+        watch.heard(page(&bad, false)).unwrap_err();
+        assert_eq!(watch.cache.resume(), Revision::ZERO, "the next stream begins anew");
+        assert_eq!(watch.heard(page(&good[1], false)), Ok(Step::Wait));
+        let Ok(Step::Apply(Update::Everything { records, .. })) = watch.heard(page(&good[0], true)) else {
+            panic!("a new stream is complete")
+        };
+        assert_eq!(records.len(), 2, "the pages of the new stream alone");
     }
 }

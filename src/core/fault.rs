@@ -20,6 +20,8 @@ crate::core::marks! {
         Crash "crash",
         /// A sink comes back empty, as another incarnation. Never the owner, nor a target that has given evidence.
         Wipe "wipe",
+        /// The log goes on from an earlier state, as after a restore from a backup; what came after that is lost.
+        Restore "restore",
         /// A gateway or a controller loses its memory. What is committed or acknowledged stays.
         Restart "restart",
         /// A request arrives at another sink than the one that it names.

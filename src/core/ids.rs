@@ -59,8 +59,8 @@ number!(
     Revision(u64), "r"
 );
 number!(
-    /// A partition: the unit of placement.
-    PartitionId(u32), "p"
+    /// A partition: the unit of placement. Numbers that the log gives out are never given out twice.
+    PartitionId(u64), "p"
 );
 number!(
     /// A session of a gateway at the sinks, or of a client at the control plane. Sessions are issued in increasing

@@ -12,6 +12,7 @@ pub mod fence;
 pub mod gate;
 pub mod ids;
 pub mod invariant;
+pub mod map;
 mod marks;
 pub mod migration;
 pub mod outbox;

@@ -11,7 +11,6 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A small file system for a test.
@@ -47,9 +46,9 @@ impl Drop for Disk {
 const CREATE: Transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
 
 /// Creates these partitions until the node ends, and returns those that were acknowledged.
-fn fill(cluster: &Cluster, partitions: Range<u32>) -> Vec<PartitionId> {
+fn fill(cluster: &Cluster, partitions: Range<u64>) -> Vec<PartitionId> {
     let own = vec![address(cluster.nodes[0].client)];
-    let client = Client::new(own, Arc::new(cutover::node::tls::Security::Plain), options(3)).unwrap();
+    let client = Client::new(own, super::made::dialer(None), options(3)).unwrap();
     let filling = cluster.spawn(async move {
         let mut acknowledged = Vec::new();
         for partition in partitions.map(PartitionId) {

@@ -149,9 +149,10 @@ impl Node {
         let Self { number, data, peer, client, metrics, identity, sections, .. } = self;
         let data = data.display();
         let peer = if self.alone { String::new() } else { format!("peer = \"{peer}\"\n") };
-        let tls = self.files.as_ref().map_or(String::new(), |Files { ca, cert, key }| {
+        let tls = self.files.as_ref().map_or(String::new(), |Files { ca, cert, key, crl }| {
+            let crl = crl.as_ref().map_or(String::new(), |crl| format!("crl = {crl:?}\n"));
             format!(
-                "[tls]\nca = {ca:?}\ncert = {cert:?}\nkey = {key:?}\n\
+                "[tls]\nca = {ca:?}\ncert = {cert:?}\nkey = {key:?}\n{crl}\
                  [roles]\nadmin = [\"OU=ops,O=example\"]\ngateway = [\"OU=gateway,O=example\"]\n\
                  read-only = [\"OU=looks,O=example\"]\n"
             )

@@ -47,7 +47,7 @@ fn rounds(rounds: u32, seed: u64, secure: bool) -> Vec<Operation> {
 }
 
 /// The epoch in the last read of each partition.
-fn last_epoch(operations: &[Operation], partition: u32) -> Option<Epoch> {
+fn last_epoch(operations: &[Operation], partition: u64) -> Option<Epoch> {
     operations.iter().rev().filter(|one| one.partition == PartitionId(partition)).find_map(|one| {
         match &one.call {
             Invocation::Read { seen: Seen::Record(record), .. } => Some(record.epoch),

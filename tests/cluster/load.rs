@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Number of partitions that the clients share.
-pub const PARTITIONS: u32 = 4;
+pub const PARTITIONS: u64 = 4;
 const CLIENTS: u64 = 5;
 
 /// The operations of all clients, with times of one clock.
@@ -33,7 +33,7 @@ impl Log {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap()
     }
 
-    fn put(&self, client: u64, partition: u32, invoked: u64, completed: Option<u64>, call: Invocation) {
+    fn put(&self, client: u64, partition: u64, invoked: u64, completed: Option<u64>, call: Invocation) {
         let partition = PartitionId(partition);
         self.operations.lock().unwrap().push(Operation { client, partition, invoked, completed, call });
     }
@@ -99,7 +99,7 @@ struct Worker {
 }
 
 /// A strong read. The outer `None`: no answer.
-async fn read(client: &Client, log: &Log, id: u64, partition: u32) -> Option<Option<PartitionRecord>> {
+async fn read(client: &Client, log: &Log, id: u64, partition: u64) -> Option<Option<PartitionRecord>> {
     let invoked = log.now();
     let answer = client.resolve(PartitionSelector::Id(PartitionId(partition))).await;
     let completed = Some(log.now());
@@ -122,7 +122,7 @@ async fn read(client: &Client, log: &Log, id: u64, partition: u32) -> Option<Opt
 impl Worker {
     async fn run(mut self, stop: Arc<AtomicBool>) {
         while !stop.load(Ordering::Relaxed) {
-            let partition = 1 + self.random.next_u32() % PARTITIONS;
+            let partition = 1 + u64::from(self.random.next_u32()) % PARTITIONS;
             let Some(record) = read(&self.client, &self.log, self.id, partition).await else { continue };
             let draw = self.random.next_u32();
             // Some reads are not followed by a change.
@@ -141,7 +141,7 @@ impl Worker {
         self.session.clone()
     }
 
-    async fn apply(&mut self, partition: u32, transition: Transition) {
+    async fn apply(&mut self, partition: u64, transition: Transition) {
         let asked = PartitionSelector::Id(PartitionId(partition));
         let invoked = self.log.now();
         let answer = if self.id == 1 {
@@ -214,7 +214,7 @@ fn next(record: &PartitionRecord, draw: u32) -> Transition {
                     return Transition::RetireCopy { placement, copy };
                 }
                 let dropped = cutover::core::fence::Dropped::reported(by(placement), copy);
-                return Transition::ForgetCopy { dropped };
+                return Transition::ForgetCopy { dropped: dropped.into() };
             }
             if !record.placed.is_some_and(|placed| placed.opened) {
                 let prepared = cutover::core::fence::Prepared::reported(
@@ -223,7 +223,7 @@ fn next(record: &PartitionRecord, draw: u32) -> Transition {
                     record.epoch.previous(),
                     true,
                 );
-                return Transition::Open { expected, prepared };
+                return Transition::Open { expected, prepared: prepared.into() };
             }
             let to = Placement((placement.0 + 1) % 3);
             Transition::Begin { expected, to }
@@ -232,11 +232,11 @@ fn next(record: &PartitionRecord, draw: u32) -> Transition {
         Some(PartitionState::Migrating { from, phase: Phase::Draining, .. }) => {
             let through = record.epoch;
             let receipt = SealReceipt::reported(by(from), migration, through, position, Incarnation(1));
-            Transition::EnterCutover { expected, receipt }
+            Transition::EnterCutover { expected, receipt: receipt.into() }
         }
         Some(PartitionState::Migrating { to, phase: Phase::Cutover, .. }) => {
             let evidence = CatchUpEvidence::reported(by(to), migration, record.epoch, position, true);
-            Transition::Complete { expected, evidence }
+            Transition::Complete { expected, evidence: evidence.into() }
         }
     }
 }

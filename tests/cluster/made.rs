@@ -2,8 +2,8 @@
 
 use super::certs::{Authority, Files};
 use super::harness::{Node, Ran, cutoverd, until};
-use cutover::client::{Client, ClientError, Options};
-use cutover::core::control_plane::Address;
+use cutover::client::{Client, ClientError, Dialer, Options};
+use cutover::core::control_plane::{Address, Subjects};
 use cutover::node::proto::v1::{
     AddLearner, MemberRef, PeerHello, Role, StatusResponse, change_members_request::Change,
 };
@@ -58,11 +58,22 @@ pub fn address(of: SocketAddr) -> Address {
 pub fn security(files: Option<&Files>) -> Security {
     match files {
         None => Security::Plain,
-        Some(Files { ca, cert, key }) => {
-            let files = TlsFiles { ca: ca.clone(), cert: cert.clone(), key: key.clone() };
-            Security::Mutual(Arc::new(Tls::load(files).unwrap()))
+        Some(Files { ca, cert, key, crl }) => {
+            let (ca, cert, key, crl) = (ca.clone(), cert.clone(), key.clone(), crl.clone());
+            Security::Mutual(Arc::new(Tls::load(TlsFiles { ca, cert, key, crl }).unwrap()))
         }
     }
+}
+
+/// The end of the subjects of all nodes' certificates.
+pub const NODES: &str = "OU=control-plane,O=example";
+
+/// How a client with this certificate connects: to nodes alone.
+pub fn dialer(files: Option<&Files>) -> Arc<Dialer> {
+    Arc::new(match security(files) {
+        Security::Plain => Dialer::Plain,
+        Security::Mutual(tls) => Dialer::Mutual { tls, nodes: Subjects::parse(NODES).unwrap() },
+    })
 }
 
 /// Takes the certificate of anybody.
@@ -199,17 +210,18 @@ impl Cluster {
     }
 
     pub fn client_of(&self, files: Option<&Files>, options: Options) -> Client {
-        Client::new(self.addresses(), Arc::new(security(files)), options).unwrap()
+        Client::new(self.addresses(), dialer(files), options).unwrap()
     }
 
     /// The arguments that tell `ctl` the cluster's addresses.
     pub fn endpoints(&self) -> Vec<String> {
         let all: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
         let mut words = vec!["-e".to_owned(), all.join(",")];
-        if let Some(Files { ca, cert, key }) = &self.ann {
+        if let Some(Files { ca, cert, key, .. }) = &self.ann {
             for (name, path) in [("--ca", ca), ("--cert", cert), ("--key", key)] {
                 words.extend([name.to_owned(), path.display().to_string()]);
             }
+            words.extend(["--nodes".to_owned(), NODES.to_owned()]);
         }
         words
     }

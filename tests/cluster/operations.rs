@@ -4,7 +4,6 @@ use super::harness::until;
 use super::made::{Cluster, address, options};
 use cutover::core::ids::NodeId;
 use cutover::node::proto::v1;
-use std::sync::Arc;
 
 #[test]
 fn a_partition_moves_by_the_operators_commands() {
@@ -122,7 +121,7 @@ fn a_follower_names_the_leader_and_a_client_finds_it() {
     let leader = cluster.leader();
     for at in 0..3 {
         let known = vec![address(cluster.nodes[at].client)];
-        let dial = Arc::new(super::made::security(cluster.ann.as_ref()));
+        let dial = super::made::dialer(cluster.ann.as_ref());
         let client = cutover::client::Client::new(known, dial, options(10)).unwrap();
         cluster.run(client.members()).unwrap();
         let followed = client.addresses().contains(&address(cluster.nodes[leader].client));

@@ -133,7 +133,7 @@ fn who_is_no_member_has_few_connections() {
 /// A connection with a completed HTTP/2 handshake; `None` if it is closed before.
 async fn connect(at: SocketAddr, tls: &Arc<Tls>) -> Option<impl Sized> {
     let stream = TcpStream::connect(at).await.unwrap();
-    let mut stream = tls.connect("localhost", stream).await.ok()?;
+    let (_, mut stream) = tls.connect("localhost", stream).await.ok()?;
     let greeted = stream.read(&mut [0; 64]).await.is_ok_and(|bytes| bytes > 0);
     greeted.then_some(stream)
 }

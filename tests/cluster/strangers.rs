@@ -2,7 +2,7 @@
 
 use super::certs::{Authority, Files};
 use super::harness::{Ran, cutoverd, until};
-use super::made::{Cluster, address, options, security};
+use super::made::{Cluster, NODES, address, options, security};
 use cutover::client::ClientError;
 use cutover::core::ids::{ClusterId, HistoryId};
 use cutover::node::proto::v1::{PeerFrame, PeerHello, StatusResponse, peer_client::PeerClient};
@@ -10,12 +10,12 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 fn ctl(cluster: &Cluster, files: &Files, words: &[&str]) -> Ran {
-    let Files { ca, cert, key } = files;
+    let Files { ca, cert, key, .. } = files;
     let mut all = vec!["ctl".to_owned(), "-e".to_owned(), cluster.nodes[0].client.to_string()];
     for (name, path) in [("--ca", ca), ("--cert", cert), ("--key", key)] {
         all.extend([name.to_owned(), path.display().to_string()]);
     }
-    all.extend(["--deadline", "2"].map(str::to_owned));
+    all.extend(["--nodes", NODES, "--deadline", "2"].map(str::to_owned));
     all.extend(words.iter().map(|word| (*word).to_owned()));
     cutoverd(&all)
 }

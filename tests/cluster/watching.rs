@@ -47,7 +47,7 @@ impl Seen {
 }
 
 /// Creates and deletes partitions; each change is sent until it is answered.
-async fn change(client: &Client, from: u32, to: u32) {
+async fn change(client: &Client, from: u64, to: u64) {
     let session = client.session().await.unwrap();
     for partition in from..to {
         let asked = PartitionSelector::Id(PartitionId(partition));
@@ -83,7 +83,7 @@ fn watchers_have_no_gap_across_nodes_that_die() {
             // Each watcher begins at another node.
             let mut addresses = cluster.addresses();
             addresses.rotate_left(at);
-            let dial = Arc::new(cutover::node::tls::Security::Plain);
+            let dial = super::made::dialer(None);
             let client = Client::new(addresses, dial, options(5)).unwrap();
             let (seen, gate) = (Arc::new(Mutex::new(Seen::default())), Arc::new(GateTable::default()));
             let (told, admits) = (Arc::clone(&seen), Arc::clone(&gate));
@@ -101,7 +101,7 @@ fn watchers_have_no_gap_across_nodes_that_die() {
         })
         .collect();
     let client = cluster.client();
-    for round in 0..3_u32 {
+    for round in 0..3_u64 {
         let from = 1 + round * 30;
         let changes = cluster.spawn({
             let client = client.clone();
@@ -317,4 +317,36 @@ fn streams_that_nobody_reads_end() {
         assert!(matches!(watch.next().await, Ok(Update::Everything { .. } | Update::Changed { .. })));
         assert!(client.backup().await.unwrap().len() > 1 << 18);
     });
+}
+
+/// The changes that a stream brings first: the revision of its first message, and whether that has all records.
+fn first(cluster: &Cluster, after_revision: u64, history: u64) -> (u64, bool) {
+    let at = format!("http://{}", cluster.nodes[0].client);
+    cluster.run(async {
+        let channel = tonic::transport::Endpoint::from_shared(at).unwrap().connect().await.unwrap();
+        let request = WatchRequest { after_revision, history };
+        let mut stream = PlacementsClient::new(channel).watch(request).await.unwrap().into_inner();
+        let told =
+            tokio::time::timeout(PATIENCE, stream.message()).await.expect("a message").unwrap().unwrap();
+        assert_ne!(told.history, 0);
+        let whole = matches!(told.what, Some(What::Resync(_)));
+        (revision(told.what), whole)
+    })
+}
+
+/// A revision that the leader's log does not reach, or one of another history, is as good as none. It was accepted, and the
+/// watcher was told nothing until the cluster got there, and then went on over a hole.
+#[test]
+fn a_revision_of_the_future_or_of_another_history_begins_at_the_beginning() {
+    let cluster = Cluster::plain(1);
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    let status = cluster.status(0).unwrap();
+    let (own, now) = (status.history, status.revision);
+    let beginning = first(&cluster, 0, 0);
+    assert!(beginning.0 <= now);
+    for (after, history) in
+        [(u64::MAX, own), (now + 1_000, own), (now, own ^ 1), (now, 0), (u64::MAX, own ^ 1)]
+    {
+        assert_eq!(first(&cluster, after, history), beginning, "after {after} of {history}");
+    }
 }

@@ -22,11 +22,11 @@ fn create(text: &str) -> ControlPlaneEntry {
     }
 }
 
-fn numbered(partition: u32, transition: Transition) -> ControlPlaneEntry {
+fn numbered(partition: u64, transition: Transition) -> ControlPlaneEntry {
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }
 
-fn created(partition: u32, epoch: u64) -> Effect<Answer> {
+fn created(partition: u64, epoch: u64) -> Effect<Answer> {
     let answer = Answer::Created { partition: PartitionId(partition), epoch: Epoch(epoch) };
     Effect::Answered { answer, repeated: false }
 }
@@ -36,13 +36,16 @@ fn expected(migration: u64, epoch: u64) -> Expected {
 }
 
 /// Records that the copy at A with this creation is gone.
-fn forget(partition: u32, copy: u64) -> ControlPlaneEntry {
+fn forget(partition: u64, copy: u64) -> ControlPlaneEntry {
     let speaker = StatementOrigin {
         store: Placement(0),
         partition: PartitionId(partition),
         incarnation: Incarnation(1),
     };
-    numbered(partition, Transition::ForgetCopy { dropped: Dropped::reported(speaker, MigrationId(copy)) })
+    numbered(
+        partition,
+        Transition::ForgetCopy { dropped: Dropped::reported(speaker, MigrationId(copy)).into() },
+    )
 }
 
 #[test]

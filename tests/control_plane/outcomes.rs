@@ -94,7 +94,7 @@ fn in_any_weather_what_is_told_is_what_all_applied() {
         }
         cluster.weather = CALM;
         let done = |cluster: &Cluster<_>| {
-            let told = |(node, id, _): &(u8, ProposalId, u32)| cluster.decided(*node, *id).is_some();
+            let told = |(node, id, _): &(u8, ProposalId, u64)| cluster.decided(*node, *id).is_some();
             proposed.iter().all(told)
         };
         assert!(cluster.run_until(100_000, done), "seed {seed}: an outcome is owed");

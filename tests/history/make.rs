@@ -1,7 +1,7 @@
 //! Makes operations, and the statements that their commands contain.
 
 use cutover::core::fence::{
-    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
 use cutover::core::invariant::history::{
@@ -21,24 +21,34 @@ const fn speaker(partition: PartitionId, store: Placement) -> StatementOrigin {
     StatementOrigin { store, partition, incarnation: Incarnation(1) }
 }
 
-pub fn prepared(partition: PartitionId, store: Placement, at: Expected, enforces: bool) -> Prepared {
-    stated((speaker(partition, store), at.migration, at.epoch, enforces))
+pub fn prepared(partition: PartitionId, store: Placement, at: Expected, enforces: bool) -> Claim<Prepared> {
+    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, enforces)))
 }
 
-pub fn receipt(partition: PartitionId, store: Placement, at: Expected, watermark: u64) -> SealReceipt {
-    stated((speaker(partition, store), at.migration, at.epoch, Position(watermark), Incarnation(1)))
+pub fn receipt(partition: PartitionId, store: Placement, at: Expected, watermark: u64) -> Claim<SealReceipt> {
+    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, Position(watermark), Incarnation(1))))
 }
 
-pub fn evidence(partition: PartitionId, store: Placement, at: Expected, position: u64) -> CatchUpEvidence {
-    stated((speaker(partition, store), at.migration, at.epoch, Position(position), true))
+pub fn evidence(
+    partition: PartitionId,
+    store: Placement,
+    at: Expected,
+    position: u64,
+) -> Claim<CatchUpEvidence> {
+    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, Position(position), true)))
 }
 
-pub fn reading(partition: PartitionId, store: Placement, at: Expected, position: u64) -> WatermarkReading {
-    stated((speaker(partition, store), at.migration, at.epoch, Position(position), Epoch::ZERO))
+pub fn reading(
+    partition: PartitionId,
+    store: Placement,
+    at: Expected,
+    position: u64,
+) -> Claim<WatermarkReading> {
+    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, Position(position), Epoch::ZERO)))
 }
 
-pub fn dropped(partition: PartitionId, store: Placement, copy: MigrationId) -> Dropped {
-    stated((speaker(partition, store), copy))
+pub fn dropped(partition: PartitionId, store: Placement, copy: MigrationId) -> Claim<Dropped> {
+    stated((0_u8, (speaker(partition, store), copy)))
 }
 
 pub const fn at(migration: u64, epoch: u64) -> Expected {

@@ -62,12 +62,12 @@ impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
         Some(record)
     }
 
-    pub fn transition(&mut self, partition: u32, transition: Transition) -> Result<Epoch, MigrationError> {
+    pub fn transition(&mut self, partition: u64, transition: Transition) -> Result<Epoch, MigrationError> {
         self.commit(&Command { partition: PartitionId(partition), transition })
     }
 
     /// Lets a controller take steps until it has none left; all its requests are delivered.
-    pub fn drive(&mut self, partition: u32) {
+    pub fn drive(&mut self, partition: u64) {
         for _ in 0..12 {
             self.world.copy(partition);
             for command in self.world.drive(partition, false, true) {
@@ -77,18 +77,18 @@ impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
     }
 
     /// Lets a controller take one step.
-    pub fn drive_once(&mut self, partition: u32) {
+    pub fn drive_once(&mut self, partition: u64) {
         self.world.copy(partition);
         for command in self.world.drive(partition, false, true) {
             let _ = self.commit(&command);
         }
     }
 
-    pub fn expected(&self, partition: u32) -> Expected {
+    pub fn expected(&self, partition: u64) -> Expected {
         self.world.record(partition).expect("it is recorded").expected()
     }
 
-    pub fn placed(&self, partition: u32) -> Option<PartitionState> {
+    pub fn placed(&self, partition: u64) -> Option<PartitionState> {
         self.world.record(partition).and_then(|record| record.placed).map(|placed| placed.state)
     }
 

@@ -9,7 +9,7 @@ use cutover::core::raft::NodeLimits;
 use cutover::embedded::{self, Embedded, OpenError};
 use cutover::node::driver::{Queues, Stopped};
 
-fn create(partition: u32) -> Command {
+fn create(partition: u64) -> Command {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     Command { partition: PartitionId(partition), transition }
 }
@@ -53,12 +53,12 @@ fn a_store_starts_again_with_everything_that_was_committed() {
     let mut before = None;
     for partition in 0..9 {
         let mut store = disk.open().unwrap();
-        let found = store.read(|view| (view.state().clone(), view.engine().status().term)).unwrap();
+        let found = store.read(|view| (view.state().clone(), view.status().term)).unwrap();
         assert!(before.is_none_or(|(state, term)| state == found.0 && term < found.1), "{partition}");
         let created = MigrationStore::propose(&mut store, &create(partition)).unwrap();
         let (record, _) = store.state(PartitionId(partition)).unwrap().expect("it was created");
         assert_eq!(record.epoch, created);
-        before = Some(store.read(|view| (view.state().clone(), view.engine().status().term)).unwrap());
+        before = Some(store.read(|view| (view.state().clone(), view.status().term)).unwrap());
         store.close().unwrap();
     }
     assert!(disk.now().log.base().index > Index(2), "{}", disk.now().log.base());

@@ -117,7 +117,7 @@ pub fn a_forced_move_is_settled(store: &mut impl MigrationStore) {
     let [Reply::Prepared(prepared)] = said.as_slice() else { panic!("{said:?}") };
     let force = Transition::Force {
         expected: both.expected(0),
-        prepared: *prepared,
+        prepared: (*prepared).into(),
         operator: Operator::try_from("ops".to_owned()).unwrap(),
         reason: Reason::try_from("A is lost".to_owned()).unwrap(),
     };

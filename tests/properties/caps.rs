@@ -25,7 +25,7 @@ fn each_cap_is_reached_and_not_exceeded() {
         let prepared =
             StatementFields { store: at, partition, migration: expected.migration, ..BY_A }.prepared();
         let mut commit = |transition| table.apply(&Command { partition, transition });
-        assert_eq!(commit(Transition::Open { expected, prepared }), Ok(epoch));
+        assert_eq!(commit(Transition::Open { expected, prepared: prepared.into() }), Ok(epoch));
         begun.push(commit(Transition::Begin { expected, to }));
     }
     let fifth = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };

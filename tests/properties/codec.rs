@@ -3,7 +3,8 @@
 use super::{cases, some};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use cutover::core::migration::{
-    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Settlement, TextError, Transition,
+    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Release, Settlement, TextError,
+    Transition,
 };
 use proptest::prelude::*;
 
@@ -21,28 +22,35 @@ pub fn command() -> impl Strategy<Value = Command> {
         .prop_map(|(migration, epoch)| Expected { migration: MigrationId(migration), epoch: Epoch(epoch) });
     let parts = (expected, some::statements(), any::<u16>(), some::guarantee(), operator(), reason());
     let transition =
-        (0_u8..15, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
+        (0_u8..19, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
             let placement = Placement(placement);
             let migration = expected.migration;
             match kind {
                 0 => Transition::Create { placement, guarantee },
-                1 => Transition::Open { expected, prepared: said.prepared },
+                1 => Transition::Open { expected, prepared: said.prepared.into() },
                 2 => Transition::Begin { expected, to: placement },
-                3 => Transition::EnterCutover { expected, receipt: said.receipt },
-                4 => Transition::EnterTimedCutover { expected, prepared: said.prepared },
-                5 => Transition::RecordWatermark { expected, reading: said.reading },
-                6 => Transition::Complete { expected, evidence: said.evidence },
+                3 => Transition::EnterCutover { expected, receipt: said.receipt.into() },
+                4 => Transition::EnterTimedCutover { expected, prepared: said.prepared.into() },
+                5 => Transition::RecordWatermark { expected, reading: said.reading.into() },
+                6 => Transition::Complete { expected, evidence: said.evidence.into() },
                 7 => Transition::Abort { expected },
-                8 => Transition::Force { expected, prepared: said.prepared, operator, reason },
-                9 => Transition::Settle { migration, proof: Settlement::Sealed(said.receipt) },
-                10 => Transition::Settle { migration, proof: Settlement::Closed(said.prepared) },
-                11 => Transition::Settle { migration, proof: Settlement::Dropped(said.dropped) },
+                8 => Transition::Force { expected, prepared: said.prepared.into(), operator, reason },
+                9 => Transition::Settle { migration, proof: Settlement::Sealed(said.receipt.into()) },
+                10 => Transition::Settle { migration, proof: Settlement::Closed(said.prepared.into()) },
+                11 => Transition::Settle { migration, proof: Settlement::Dropped(said.dropped.into()) },
                 12 => Transition::RetireCopy { placement, copy: migration },
-                13 => Transition::ForgetCopy { dropped: said.dropped },
+                13 => Transition::ForgetCopy { dropped: said.dropped.into() },
+                17 => Transition::WriteOff { placement, copy: migration, operator, reason },
+                14 => Transition::Release { expected, how: Release::Resume, operator, reason },
+                15 => Transition::Release { expected, how: Release::KeepSource, operator, reason },
+                16 => {
+                    let how = Release::AcceptTarget { guarantee };
+                    Transition::Release { expected, how, operator, reason }
+                }
                 _ => Transition::Delete { expected },
             }
         });
-    (any::<u32>(), transition)
+    (any::<u64>(), transition)
         .prop_map(|(partition, transition)| Command { partition: PartitionId(partition), transition })
 }
 
@@ -88,12 +96,12 @@ proptest! {
         padded.extend(vec![0x80; groups - 1]);
         padded.push(0);
         padded.extend(&bytes[last + 1..]);
-        let refusal = if last + groups < 5 {
+        let refusal = if last + groups < 10 {
             prop_assert_eq!(Command::decode(&padded), Err(CodecError::NotCanonical));
             "it is not canonical"
         } else {
             prop_assert!(matches!(Command::decode(&padded), Err(CodecError::Malformed(_))));
-            "it has more groups than a partition's 32 bits"
+            "it has more groups than a partition's 64 bits"
         };
         prop_assert_ne!(Command::decode(&padded), Ok(command), "{}", refusal);
     }
@@ -138,7 +146,7 @@ proptest! {
         let operator = Operator::try_from("o".repeat(64)).expect("64 bytes are allowed");
         let reason = Reason::try_from("r".repeat(256)).expect("256 bytes are allowed");
         let expected = Expected { migration: MigrationId(1), epoch: Epoch(1) };
-        let force = Transition::Force { expected, prepared: said.prepared, operator, reason };
+        let force = Transition::Force { expected, prepared: said.prepared.into(), operator, reason };
         let bytes = Command { partition: PartitionId(1), transition: force }.encode().expect("it fits");
         // The operator follows its length, 64; then comes the reason with its length, 256.
         let at = bytes.windows(2).position(|pair| pair == [64, b'o']).expect("the operator is in there");

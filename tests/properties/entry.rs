@@ -4,11 +4,11 @@ use super::{cases, codec};
 use cutover::core::control_plane::{
     Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName,
 };
-use cutover::core::fence::{Dropped, Prepared, SealReceipt};
+use cutover::core::fence::{Claim, Dropped, Prepared, SealReceipt};
 use cutover::core::ids::{
     DirectoryId, Epoch, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
-use cutover::core::migration::{Command, Expected, Operator, Reason, Settlement, Transition};
+use cutover::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Entry, NodeLimits, Peer, Ticket};
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const PEER: Peer = Peer { node: NodeId(u8::MAX), directory: DirectoryId(u64::MAX) };
-const SPEAKER: (u16, u32, u64) = (u16::MAX, u32::MAX, u64::MAX);
+const SPEAKER: (u16, u64, u64) = (u16::MAX, u64::MAX, u64::MAX);
 
 /// An entry with a ticket, whose numbers have the maximum length.
 fn entry(payload: ControlPlaneEntry) -> Entry<ControlPlaneEntry> {
@@ -37,9 +37,9 @@ fn stated<T: DeserializeOwned + Serialize>(parts: &impl Serialize) -> T {
 fn longest() -> Vec<ControlPlaneEntry> {
     let max = u64::MAX;
     let expected = Expected { migration: MigrationId(max), epoch: Epoch(max) };
-    let prepared: Prepared = stated(&(SPEAKER, max, max, true));
-    let receipt: SealReceipt = stated(&(SPEAKER, max, max, max, max));
-    let dropped: Dropped = stated(&(SPEAKER, max));
+    let prepared: Claim<Prepared> = stated(&(1_u8, (SPEAKER, max, max, true)));
+    let receipt: Claim<SealReceipt> = stated(&(1_u8, (SPEAKER, max, max, max, max)));
+    let dropped: Claim<Dropped> = stated(&(1_u8, (SPEAKER, max)));
     let (placement, copy) = (Placement(u16::MAX), MigrationId(max));
     let operator = Operator::try_from("o".repeat(64)).expect("as long as it may be");
     let reason = Reason::try_from("ä".repeat(128)).expect("as long as it may be");
@@ -61,10 +61,17 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::Begin { expected, to: placement },
         Transition::EnterCutover { expected, receipt },
         Transition::EnterTimedCutover { expected, prepared },
-        Transition::RecordWatermark { expected, reading: stated(&(SPEAKER, max, max, max, max)) },
-        Transition::Complete { expected, evidence: stated(&(SPEAKER, max, max, max, true)) },
+        Transition::RecordWatermark { expected, reading: stated(&(1_u8, (SPEAKER, max, max, max, max))) },
+        Transition::Complete { expected, evidence: stated(&(1_u8, (SPEAKER, max, max, max, true))) },
         Transition::Abort { expected },
-        Transition::Force { expected, prepared, operator, reason },
+        Transition::Force { expected, prepared, operator: operator.clone(), reason: reason.clone() },
+        Transition::WriteOff { placement, copy, operator: operator.clone(), reason: reason.clone() },
+        Transition::Release {
+            expected,
+            how: Release::AcceptTarget { guarantee: Guarantee::Timed },
+            operator,
+            reason,
+        },
         Transition::Settle { migration: copy, proof: Settlement::Sealed(receipt) },
         Transition::Settle { migration: copy, proof: Settlement::Closed(prepared) },
         Transition::Settle { migration: copy, proof: Settlement::Dropped(dropped) },
@@ -72,7 +79,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::ForgetCopy { dropped },
         Transition::Delete { expected },
     ];
-    let partition = PartitionId(u32::MAX);
+    let partition = PartitionId(u64::MAX);
     let moved = transitions.into_iter().map(|transition| Command { partition, transition });
     let mut entries: Vec<_> = moved.map(ControlPlaneEntry::OwnershipTransition).collect();
     let changes = [

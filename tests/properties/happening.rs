@@ -33,17 +33,17 @@ pub enum Kind {
 pub enum TableEvent {
     /// A command is committed. It names the present record or an earlier one; its statement is any of the needed
     /// kind.
-    Commit { partition: u32, kind: Kind, stale: Option<Index>, said: Index, last: bool },
+    Commit { partition: u64, kind: Kind, stale: Option<Index>, said: Index, last: bool },
     /// A store is asked for what the present record, or an earlier one, requires.
-    Ask { partition: u32, store: Placement, what: u8, stale: Option<Index> },
+    Ask { partition: u64, store: Placement, what: u8, stale: Option<Index> },
     /// A controller takes steps until it has to wait; all its messages arrive.
-    Drive { partition: u32, took_over: bool, wait_over: bool },
+    Drive { partition: u64, took_over: bool, wait_over: bool },
     /// A client's write arrives at a store, with a token near the present epoch.
-    Write { partition: u32, store: Placement, id: WriteId, behind: u64 },
+    Write { partition: u64, store: Placement, id: WriteId, behind: u64 },
     /// The mover copies everything that it can.
-    Copy { partition: u32 },
+    Copy { partition: u64 },
     /// A store loses its disk.
-    Wipe { partition: u32, store: Placement },
+    Wipe { partition: u64, store: Placement },
     /// The log is restored from a backup, which raises the lowest epoch and migration id.
     Floor { epoch: u64, migration: u64 },
 }

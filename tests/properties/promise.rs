@@ -20,18 +20,18 @@ fn a_partition_promises_what_its_store_enforces() {
         let said = StatementFields { migration: MigrationId(1), ..BY_A };
         let open = |enforcement| {
             let prepared = StatementFields { enforcement, ..said }.prepared();
-            Transition::Open { expected, prepared }
+            Transition::Open { expected, prepared: prepared.into() }
         };
         let refused = Err(MigrationError::WrongGuarantee { have: guarantee });
         each(&table, [(open(enforcement(guarantee)), Ok(Epoch(1))), (open(wrong), refused)]);
     }
     let mut table = draining(Guarantee::Sealed);
-    let enter = Transition::EnterCutover { expected: expected(&table), receipt: BY_A.receipt() };
+    let enter = Transition::EnterCutover { expected: expected(&table), receipt: BY_A.receipt().into() };
     assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
     let expected = expected(&table);
     for (said, promised) in [(BY_B, Guarantee::Sealed), (plain(BY_B), Guarantee::Timed)] {
         let mut table = table.clone();
-        let complete = Transition::Complete { expected, evidence: said.evidence() };
+        let complete = Transition::Complete { expected, evidence: said.evidence().into() };
         assert_eq!(apply(&mut table, complete), Ok(Epoch(4)));
         assert_eq!(table.record(P).and_then(|record| record.placed).map(|p| p.guarantee), Some(promised));
     }

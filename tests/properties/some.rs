@@ -85,7 +85,7 @@ pub fn number() -> impl Strategy<Value = u64> {
 
 /// The statements of a sink that is asked for all of them in turn.
 pub fn statements() -> impl Strategy<Value = Statements> {
-    (any::<u16>(), any::<u32>(), number(), number(), number(), 0_u64..3).prop_map(
+    (any::<u16>(), any::<u64>(), number(), number(), number(), 0_u64..3).prop_map(
         |(store, partition, incarnation, migration, epoch, writes)| {
             let config = config(Placement(store), PartitionId(partition), Enforcement::Tokens, SMALL);
             let config = cutover::core::fence::Config { incarnation: Incarnation(incarnation), ..config };

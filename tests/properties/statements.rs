@@ -121,7 +121,7 @@ pub fn draining(guarantee: Guarantee) -> PlacementTable {
     assert_eq!(apply(&mut table, Transition::Create { placement: A, guarantee }), Ok(Epoch(1)));
     let prepared =
         StatementFields { migration: MigrationId(1), enforcement: enforcement(guarantee), ..BY_A }.prepared();
-    let open = Transition::Open { expected: expected(&table), prepared };
+    let open = Transition::Open { expected: expected(&table), prepared: prepared.into() };
     assert_eq!(apply(&mut table, open), Ok(Epoch(1)));
     let begin = Transition::Begin { expected: expected(&table), to: B };
     assert_eq!(apply(&mut table, begin), Ok(Epoch(2)));
@@ -134,6 +134,9 @@ pub fn each<const N: usize>(table: &PlacementTable, cases: [(Transition, Result<
         assert_eq!(apply(&mut table.clone(), transition.clone()), wanted, "case {index}: {transition:?}");
     }
 }
+
+/// A sink that is sealed, or closed, only through an epoch before the draining one.
+const LOW: MigrationError = MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) };
 
 /// The refusal of a statement that was not made by `placement`.
 fn other_speaker(said: StatementFields, placement: Placement) -> Result<Epoch, MigrationError> {
@@ -148,10 +151,10 @@ fn other_migration(have: u64) -> Result<Epoch, MigrationError> {
 fn a_receipt_counts_for_its_source_partition_migration_and_epoch() {
     let table = draining(Guarantee::Sealed);
     let expected = expected(&table);
-    let enter = |said: StatementFields| Transition::EnterCutover { expected, receipt: said.receipt() };
+    let enter = |said: StatementFields| Transition::EnterCutover { expected, receipt: said.receipt().into() };
     let (elsewhere, stranger) =
         (StatementFields { store: B, ..BY_A }, StatementFields { partition: PartitionId(2), ..BY_A });
-    let low = MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) };
+    let low = LOW;
     each(
         &table,
         [
@@ -169,10 +172,11 @@ fn a_receipt_counts_for_its_source_partition_migration_and_epoch() {
 #[test]
 fn evidence_counts_for_its_target_incarnation_migration_epoch_and_position() {
     let mut table = draining(Guarantee::Sealed);
-    let enter = Transition::EnterCutover { expected: expected(&table), receipt: BY_A.receipt() };
+    let enter = Transition::EnterCutover { expected: expected(&table), receipt: BY_A.receipt().into() };
     assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
     let expected = expected(&table);
-    let complete = |said: StatementFields| Transition::Complete { expected, evidence: said.evidence() };
+    let complete =
+        |said: StatementFields| Transition::Complete { expected, evidence: said.evidence().into() };
     let (elsewhere, stranger) =
         (StatementFields { store: A, ..BY_B }, StatementFields { partition: PartitionId(2), ..BY_B });
     let life = MigrationError::OtherIncarnation { have: Incarnation(2), expected: Incarnation(1) };
@@ -196,15 +200,21 @@ fn evidence_counts_for_its_target_incarnation_migration_epoch_and_position() {
 #[test]
 fn a_reading_counts_once_for_its_source_migration_and_epoch() {
     let mut table = draining(Guarantee::Timed);
-    let prepared = BY_B.prepared();
-    let enter = Transition::EnterTimedCutover { expected: expected(&table), prepared };
+    let enter = |table: &PlacementTable, said: StatementFields| Transition::EnterTimedCutover {
+        expected: expected(table),
+        prepared: said.prepared().into(),
+    };
+    let low = enter(&table, StatementFields { epoch: Epoch(1), ..BY_B });
+    assert_eq!(apply(&mut table, low), Err(LOW));
+    let enter = enter(&table, BY_B);
     assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
     let expected = expected(&table);
-    let record = |said: StatementFields| Transition::RecordWatermark { expected, reading: said.reading() };
+    let record =
+        |said: StatementFields| Transition::RecordWatermark { expected, reading: said.reading().into() };
     let right = StatementFields { epoch: Epoch(3), ..BY_A };
     let elsewhere = StatementFields { store: B, ..right };
     let early = MigrationError::OtherEpoch { have: Epoch(2), expected: Epoch(3) };
-    let complete = Transition::Complete { expected, evidence: BY_B.evidence() };
+    let complete = Transition::Complete { expected, evidence: BY_B.evidence().into() };
     each(
         &table,
         [
@@ -231,7 +241,7 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
     let expected = expected(&table);
     let force = |said: StatementFields| {
         let (operator, reason) = (operator.clone(), reason.clone());
-        Transition::Force { expected, prepared: said.prepared(), operator, reason }
+        Transition::Force { expected, prepared: said.prepared().into(), operator, reason }
     };
     let elsewhere = StatementFields { store: A, ..BY_B };
     each(
@@ -240,16 +250,17 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
             (force(BY_B), Ok(Epoch(3))),
             (force(elsewhere), other_speaker(elsewhere, B)),
             (force(StatementFields { migration: MigrationId(3), ..BY_B }), other_migration(3)),
+            (force(StatementFields { epoch: Epoch(1), ..BY_B }), Err(LOW)),
         ],
     );
     assert_eq!(apply(&mut table, force(BY_B)), Ok(Epoch(3)));
     let settle = |proof| Transition::Settle { migration: MigrationId(2), proof };
     let (sealed, closed) = (
-        |said: StatementFields| settle(Settlement::Sealed(said.receipt())),
-        |said: StatementFields| settle(Settlement::Closed(said.prepared())),
+        |said: StatementFields| settle(Settlement::Sealed(said.receipt().into())),
+        |said: StatementFields| settle(Settlement::Closed(said.prepared().into())),
     );
-    let dropped = |said: StatementFields| settle(Settlement::Dropped(said.dropped()));
-    let low = Err(MigrationError::SealTooLow { have: Epoch(1), needed: Epoch(2) });
+    let dropped = |said: StatementFields| settle(Settlement::Dropped(said.dropped().into()));
+    let low = Err(LOW);
     let (placement, through) = (A, Epoch(2));
     let open = Err(MigrationError::NotEnforced { placement, through });
     let older = MigrationError::OtherMigration { have: MigrationId::ZERO, expected: MigrationId(1) };
@@ -271,7 +282,10 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
             (dropped(elsewhere), other_speaker(elsewhere, A)),
             (dropped(StatementFields { migration: MigrationId::ZERO, ..BY_A }), Err(older)),
             (
-                Transition::Settle { migration: MigrationId(3), proof: Settlement::Sealed(BY_A.receipt()) },
+                Transition::Settle {
+                    migration: MigrationId(3),
+                    proof: Settlement::Sealed(BY_A.receipt().into()),
+                },
                 none,
             ),
         ],

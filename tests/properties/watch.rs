@@ -11,7 +11,7 @@ type Record = (PartitionId, u64);
 type View = BTreeMap<PartitionId, u64>;
 
 /// The log's effects, from revision 1 on: each changes or deletes a partition.
-type Log = [(u32, bool)];
+type Log = [(u64, bool)];
 
 /// A stream of updates from one node.
 #[derive(Clone, Debug)]
@@ -37,8 +37,8 @@ fn given(log: u64) -> impl Strategy<Value = Given> {
     })
 }
 
-fn logs() -> impl Strategy<Value = (Vec<(u32, bool)>, Vec<Given>)> {
-    prop::collection::vec((0_u32..4, prop::bool::weighted(0.8)), 1..14).prop_flat_map(|log| {
+fn logs() -> impl Strategy<Value = (Vec<(u64, bool)>, Vec<Given>)> {
+    prop::collection::vec((0_u64..4, prop::bool::weighted(0.8)), 1..14).prop_flat_map(|log| {
         let last = log.len() as u64;
         (Just(log), prop::collection::vec(given(last), 0..8))
     })

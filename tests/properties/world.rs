@@ -17,7 +17,7 @@ use cutover::core::placement::PartitionState;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
 
-pub const PARTITIONS: u32 = 3;
+pub const PARTITIONS: u64 = 3;
 pub const PLACEMENTS: u16 = 3;
 
 /// Limits small enough to be reached.
@@ -60,17 +60,17 @@ impl TableFixture {
         }
     }
 
-    pub fn record(&self, partition: u32) -> Option<PartitionRecord> {
+    pub fn record(&self, partition: u64) -> Option<PartitionRecord> {
         self.table.record(PartitionId(partition)).cloned()
     }
 
-    fn store(&mut self, partition: u32, at: Placement) -> &mut Store {
+    fn store(&mut self, partition: u64, at: Placement) -> &mut Store {
         let (each, at) = (usize::from(PLACEMENTS), usize::from(at.0));
         &mut self.stores[usize::try_from(partition).unwrap() * each + at]
     }
 
     /// The state that a command names: the present one, or any earlier one of any partition.
-    fn expected(&mut self, partition: u32, stale: Option<Index>) -> Expected {
+    fn expected(&mut self, partition: u64, stale: Option<Index>) -> Expected {
         let present = self.record(partition).map(|record| record.expected());
         self.named.extend(present);
         match (stale, present) {
@@ -82,7 +82,7 @@ impl TableFixture {
     /// A command of this kind, if stores have made the statement that it needs.
     pub fn command(
         &mut self,
-        partition: u32,
+        partition: u64,
         kind: Kind,
         stale: Option<Index>,
         said: Index,
@@ -102,25 +102,31 @@ impl TableFixture {
         }
         let transition = match kind {
             Kind::Create(placement, guarantee) => Transition::Create { placement, guarantee },
-            Kind::Open => Transition::Open { expected, prepared: pick!(Prepared)? },
+            Kind::Open => Transition::Open { expected, prepared: pick!(Prepared)?.into() },
             Kind::Begin(to) => Transition::Begin { expected, to },
-            Kind::EnterCutover => Transition::EnterCutover { expected, receipt: pick!(Sealed)? },
-            Kind::EnterTimedCutover => Transition::EnterTimedCutover { expected, prepared: pick!(Prepared)? },
-            Kind::RecordWatermark => Transition::RecordWatermark { expected, reading: pick!(Watermark)? },
-            Kind::Complete => Transition::Complete { expected, evidence: pick!(Evidence)? },
+            Kind::EnterCutover => Transition::EnterCutover { expected, receipt: pick!(Sealed)?.into() },
+            Kind::EnterTimedCutover => {
+                Transition::EnterTimedCutover { expected, prepared: pick!(Prepared)?.into() }
+            }
+            Kind::RecordWatermark => {
+                Transition::RecordWatermark { expected, reading: pick!(Watermark)?.into() }
+            }
+            Kind::Complete => Transition::Complete { expected, evidence: pick!(Evidence)?.into() },
             Kind::Abort => Transition::Abort { expected },
             Kind::Force => {
                 let (operator, reason) =
                     (Operator::try_from("op".to_owned()), Reason::try_from("lost".to_owned()));
                 let (operator, reason) = (operator.expect("short"), reason.expect("short"));
-                Transition::Force { expected, prepared: pick!(Prepared)?, operator, reason }
+                Transition::Force { expected, prepared: pick!(Prepared)?.into(), operator, reason }
             }
-            Kind::SettleSealed => Transition::Settle { migration, proof: Settlement::Sealed(pick!(Sealed)?) },
+            Kind::SettleSealed => {
+                Transition::Settle { migration, proof: Settlement::Sealed(pick!(Sealed)?.into()) }
+            }
             Kind::SettleClosed => {
-                Transition::Settle { migration, proof: Settlement::Closed(pick!(Prepared)?) }
+                Transition::Settle { migration, proof: Settlement::Closed(pick!(Prepared)?.into()) }
             }
             Kind::SettleDropped => {
-                Transition::Settle { migration, proof: Settlement::Dropped(pick!(Dropped)?) }
+                Transition::Settle { migration, proof: Settlement::Dropped(pick!(Dropped)?.into()) }
             }
             Kind::Retire => {
                 let old = record.map(|record| record.old_copies).filter(|old| !old.is_empty());
@@ -129,7 +135,7 @@ impl TableFixture {
                     old.map_or((Placement(0), migration), |old| (old.placement, old.copy));
                 Transition::RetireCopy { placement, copy }
             }
-            Kind::Forget => Transition::ForgetCopy { dropped: pick!(Dropped)? },
+            Kind::Forget => Transition::ForgetCopy { dropped: pick!(Dropped)?.into() },
             Kind::Delete => Transition::Delete { expected },
         };
         Some(Command { partition: PartitionId(partition), transition })
@@ -144,7 +150,7 @@ impl TableFixture {
     }
 
     /// Sends a request that a controller or the mover might send to that store.
-    pub fn ask_for(&mut self, partition: u32, store: Placement, what: u8, stale: Option<Index>) {
+    pub fn ask_for(&mut self, partition: u64, store: Placement, what: u8, stale: Option<Index>) {
         let Expected { migration, epoch } = self.expected(partition, stale);
         let body = match what {
             0 => Body::Prepare(Prepare { migration, closed_through: epoch }),
@@ -157,7 +163,7 @@ impl TableFixture {
     }
 
     /// One round of a controller, or of its successor. Returns the proposed commands in order.
-    pub fn drive(&mut self, partition: u32, took_over: bool, wait_over: bool) -> Vec<Command> {
+    pub fn drive(&mut self, partition: u64, took_over: bool, wait_over: bool) -> Vec<Command> {
         let Some(record) = self.record(partition) else { return Vec::new() };
         let at = usize::try_from(partition).unwrap();
         let mut todo = vec![if took_over { Event::TookOver } else { Event::Observed }];
@@ -200,13 +206,13 @@ impl TableFixture {
         proposed
     }
 
-    pub fn write(&mut self, partition: u32, at: Placement, id: WriteId, behind: u64) {
+    pub fn write(&mut self, partition: u64, at: Placement, id: WriteId, behind: u64) {
         let epoch = self.record(partition).map_or(1, |record| record.epoch.0);
         let said = self.store(partition, at).write(Write { id, token: Epoch(epoch.saturating_sub(behind)) });
         self.said.extend(replies(&said));
     }
 
-    pub fn copy(&mut self, partition: u32) {
+    pub fn copy(&mut self, partition: u64) {
         let Some(record) = self.record(partition) else { return };
         let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state)
         else {
@@ -222,7 +228,7 @@ impl TableFixture {
         }
     }
 
-    pub fn wipe(&mut self, partition: u32, at: Placement) {
+    pub fn wipe(&mut self, partition: u64, at: Placement) {
         let record = self.record(partition);
         let (epoch, migration) =
             record.map_or((Epoch(1), MigrationId(1)), |record| (record.epoch, record.migration));

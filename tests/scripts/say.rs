@@ -89,7 +89,7 @@ pub fn command(command: &Command) -> String {
         Transition::Open { expected: at, .. } => format!("open {}", expected(*at)),
         Transition::Begin { expected: at, to } => format!("begin {} to {to}", expected(*at)),
         Transition::EnterCutover { expected: at, receipt } => {
-            format!("enter cutover {}, {}", expected(*at), reply(&Reply::Sealed(*receipt)))
+            format!("enter cutover {}, {}", expected(*at), reply(&Reply::Sealed(**receipt)))
         }
         Transition::EnterTimedCutover { expected: at, .. } => {
             format!("enter timed cutover {}", expected(*at))
@@ -118,6 +118,8 @@ pub fn command(command: &Command) -> String {
             format!("forget {} at {}", dropped.copy(), dropped.origin().store)
         }
         Transition::Delete { expected: at } => format!("delete {}", expected(*at)),
+        Transition::WriteOff { placement, copy, .. } => format!("write off {copy} at {placement}"),
+        Transition::Release { expected: at, how, .. } => format!("release {} to {how}", expected(*at)),
     };
     format!("{} {what}", command.partition)
 }

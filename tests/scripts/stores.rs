@@ -71,7 +71,7 @@ impl MigrationScript {
         };
         // A misrouted request may reach another store than it names, or name another partition.
         let store = given.maybe("for").map_or(at.unwrap(), |text| placement(&text));
-        let partition = PartitionId(u32::try_from(given.number("partition", Some(1))).unwrap());
+        let partition = PartitionId(given.number("partition", Some(1)));
         self.step(at.unwrap(), &Input::Request(Request { store, partition, body }));
         true
     }

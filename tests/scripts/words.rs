@@ -44,12 +44,12 @@ pub fn content(given: &mut Arguments<'_>) -> Content<ControlPlaneEntry> {
     let payload = match change {
         Some(change) => ControlPlaneEntry::MembershipChange(change),
         None if given.flag("opening") => ControlPlaneEntry::opening(Term(1), NodeId(1)),
-        None => create(narrow(given.number("create", None))),
+        None => create(given.number("create", None)),
     };
     Content::Payload { ticket, payload }
 }
 
-fn create(partition: u32) -> ControlPlaneEntry {
+fn create(partition: u64) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: placement("A"), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }
@@ -61,7 +61,7 @@ pub fn log_of(terms: &[Term]) -> Log<ControlPlaneEntry> {
     for term in terms {
         let at = log.last().index.next();
         let payload = if *term == before {
-            create(narrow(at.0 * 100 + term.0))
+            create(at.0 * 100 + term.0)
         } else {
             ControlPlaneEntry::opening(*term, NodeId(1))
         };

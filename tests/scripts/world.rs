@@ -103,7 +103,7 @@ impl MigrationScript {
                 let prepared = self.prepared[&given.placement("to")];
                 let operator = Operator::try_from(given.text("operator")).unwrap();
                 let reason = Reason::try_from(given.text("reason")).unwrap();
-                Transition::Force { expected: expected.unwrap(), prepared, operator, reason }
+                Transition::Force { expected: expected.unwrap(), prepared: prepared.into(), operator, reason }
             }
             "plan" => {
                 match self.table.plan(P1, given.placement("to"), &Policy::PRODUCTION) {

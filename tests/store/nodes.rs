@@ -49,7 +49,7 @@ impl Site {
     }
 }
 
-fn create(partition: u32) -> ControlPlaneEntry {
+fn create(partition: u64) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(OwnershipTransition {
         partition: PartitionId(partition),

@@ -38,6 +38,7 @@ pub(super) const BASE: MigrationBounds = MigrationBounds {
     polls: false,
     replaces: true,
     takeovers: 0,
+    restores: 0,
     forgetful: false,
     restarts: 0,
     misroute: false,

@@ -3,7 +3,7 @@
 
 use super::consensus::{NODES, STABLE, WITHOUT_HEARTBEATS};
 use super::migration::{BASE, SEALED};
-use super::migration_timed::PLAIN;
+use super::migration_timed::{PLAIN, TIMED_TIGHT};
 use crate::env::consensus::{self, ConsensusBounds, MembershipRequest};
 use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
@@ -123,19 +123,61 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .regress(),
         Scope::new(
             "regress/debt",
-            "a forced move away from a store that enforces nothing, and back",
+            "a forced move away from a store that enforces nothing, whose copy is dropped",
             MigrationBounds {
                 sinks: [PLAIN, SEALED],
                 gateways: 0,
                 attempts: 0,
-                controllers: 0,
-                migrations: 2,
+                controllers: 1,
                 forces: 1,
                 drops: true,
-                ..BASE
+                aborts: false,
+                replaces: false,
+                ..TIMED_TIGHT
             },
         )
         .reaching([Mark::Forced, Mark::Settled, Mark::Dropped])
+        .regress(),
+        Scope::new(
+            "regress/debt-back",
+            "a forced move away from a store that enforces nothing, after the wait for its writes, and back",
+            MigrationBounds {
+                sinks: [PLAIN, SEALED],
+                gateways: 0,
+                attempts: 0,
+                controllers: 1,
+                migrations: 2,
+                forces: 1,
+                aborts: false,
+                replaces: false,
+                forgetful: true,
+                ..TIMED_TIGHT
+            },
+        )
+        .reaching([Mark::Waited, Mark::Forced])
+        .regress(),
+        Scope::new(
+            "regress/late-write",
+            "a write under way to a store that cannot refuse it, away from which the partition is forced, and back",
+            MigrationBounds { sinks: [PLAIN, SEALED], controllers: 0, migrations: 2, forces: 1, aborts: false, ..BASE },
+        )
+        .reaching([Mark::Forced, Mark::LeftBehind])
+        .regress(),
+        Scope::new(
+            "regress/late-write-of-a-life",
+            "a write under way to a store that cannot refuse it, where the partition is deleted and created again",
+            MigrationBounds {
+                gateways: 1,
+                controllers: 1,
+                migrations: 0,
+                creations: 1,
+                drops: true,
+                aborts: false,
+                replaces: false,
+                ..TIMED_TIGHT
+            },
+        )
+        .reaching([Mark::Dropped, Mark::CreatedAgain, Mark::Expired])
         .regress(),
         Scope::new(
             "regress/takeover",
@@ -157,6 +199,20 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
             MigrationBounds { gateways: 1, aborts: false, migrations: 2, wipes: 1, ..BASE },
         )
         .reaching([Mark::Wiped, Mark::Completed])
+        .regress(),
+        Scope::new(
+            "regress/restore",
+            "the log is restored from an earlier state, and a migration was in flight in it",
+            MigrationBounds { gateways: 1, writes_each: 2, forces: 1, restores: 1, ..BASE },
+        )
+        .reaching([
+            Mark::Restored,
+            Mark::Resumed,
+            Mark::KeptSource,
+            Mark::AcceptedTarget,
+            Mark::Completed,
+            Mark::Settled,
+        ])
         .regress(),
         Scope::new(
             "regress/gate",

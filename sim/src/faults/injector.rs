@@ -3,6 +3,11 @@
 use crate::disk::Trouble;
 use crate::options::{Drawn, Options, Values};
 use crate::stream::Stream;
+use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use cutover::core::raft::{Message, Node};
+
+/// The state machine of a node.
+pub type ControlNode = Node<ControlPlaneState>;
 
 /// A kind of fault, which implements the hooks that it needs. A hook makes the same random draws whether the fault
 /// strikes or not, so switching one kind off changes no draw of another.
@@ -98,6 +103,10 @@ pub trait Cluster {
     fn slow_down(&mut self, to: u8, late_us: Option<u64>);
     /// Keeps clients from reading for so many milliseconds. Returns false if they are kept from reading already.
     fn pause_reads(&mut self, ms: u64) -> bool;
+    /// Shows a node's state to a function, if the node has run.
+    fn look_at(&self, node: u8, look: &mut dyn FnMut(&ControlNode));
+    /// Sends a message from a machine that runs no node.
+    fn forge(&mut self, message: Message<ControlPlaneEntry>);
     /// Gives an task to the operator, if it is idle.
     fn ask_operator(&mut self, task: OperatorTask);
 

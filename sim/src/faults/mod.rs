@@ -21,17 +21,18 @@ mod lose;
 mod lull;
 mod pause;
 mod slow_disk;
+mod stranger;
 mod transfer;
 mod wipe;
 
 pub use crash::down;
 pub use delay::USUAL_US_MAX;
 pub use drift::Rate;
-pub use injector::{Cluster, End, Fate, Injector, Lasting, OperatorTask};
+pub use injector::{Cluster, ControlNode, End, Fate, Injector, Lasting, OperatorTask};
 
 /// All kinds of faults, in the order in which hooks are called and options are drawn. A new kind must be added at
 /// the end.
-pub const ALL: [&dyn Injector; 18] = [
+pub const ALL: [&dyn Injector; 19] = [
     &lose::Lose,
     &duplicate::Duplicate,
     &delay::Delay,
@@ -50,4 +51,5 @@ pub const ALL: [&dyn Injector; 18] = [
     &wipe::Wipe,
     &grow::Grow,
     &lull::Lull,
+    &stranger::Stranger,
 ];

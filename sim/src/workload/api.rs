@@ -37,7 +37,7 @@ pub struct Done {
     /// The new epoch, or the id of the new session.
     pub value: u64,
     /// Number of the partition; 0 if the request is not about one.
-    pub partition: u32,
+    pub partition: u64,
     /// Whether this is the answer to an earlier attempt with the same ticket.
     pub repeated: bool,
 }
@@ -226,7 +226,7 @@ impl Api {
     }
 
     /// One page of the list of partitions.
-    pub async fn list(&mut self, after: Option<u32>, limit: u32, attempts: u32) -> Option<v1::ListResponse> {
+    pub async fn list(&mut self, after: Option<u64>, limit: u32, attempts: u32) -> Option<v1::ListResponse> {
         for _ in 0..attempts {
             let channel = self.channel(self.at)?;
             let wire = self.request(v1::ListRequest { after, limit });
@@ -256,7 +256,7 @@ impl Api {
         let limit = self.patience;
         let answer = match wanted {
             Operation::Change(change) => {
-                let wire = self.request(v1::ChangeMembersRequest { change: Some(change) });
+                let wire = self.request(v1::ChangeMembersRequest { change: Some(change), even_so: None });
                 timeout(limit, client.change_members(wire)).await.map(|result| map(classify(result), |_| ()))
             }
             Operation::Transfer(to) => {

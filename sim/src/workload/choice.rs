@@ -4,7 +4,7 @@
 use crate::options::Work;
 use crate::stream::Stream;
 use cutover::core::fence::{
-    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use cutover::core::migration::{
@@ -18,8 +18,8 @@ fn speaker(record: &PartitionRecord, store: Placement, incarnation: Incarnation)
 
 const FIRST: Incarnation = Incarnation(1);
 
-fn dropped(record: &PartitionRecord, store: Placement, copy: MigrationId) -> Dropped {
-    Dropped::reported(speaker(record, store, FIRST), copy)
+fn dropped(record: &PartitionRecord, store: Placement, copy: MigrationId) -> Claim<Dropped> {
+    Dropped::reported(speaker(record, store, FIRST), copy).into()
 }
 
 fn forget(record: &PartitionRecord, old: &OldCopy) -> Transition {
@@ -27,8 +27,9 @@ fn forget(record: &PartitionRecord, old: &OldCopy) -> Transition {
 }
 
 /// A target's statement that it is ready for the copy.
-fn prepared(record: &PartitionRecord, to: Placement, enforces: bool) -> Prepared {
+fn prepared(record: &PartitionRecord, to: Placement, enforces: bool) -> Claim<Prepared> {
     Prepared::reported(speaker(record, to, incarnation_of(to)), record.migration, record.epoch, enforces)
+        .into()
 }
 
 /// A transition that fits the record as the client knows it.
@@ -60,7 +61,8 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
     match placed.state {
         PartitionState::Active(at) if !placed.opened => Transition::Open {
             expected,
-            prepared: Prepared::reported(speaker(record, at, FIRST), placed.copy, record.epoch, enforces),
+            prepared: Prepared::reported(speaker(record, at, FIRST), placed.copy, record.epoch, enforces)
+                .into(),
         },
         PartitionState::Active(at) => match (placed.debt, record.old_copies.first()) {
             (Some(debt), _) if luck < 70 => Transition::Settle {
@@ -89,7 +91,8 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
                     record.epoch,
                     Position(chance.below(50)),
                     incarnation_of(to),
-                ),
+                )
+                .into(),
             }
         }
         PartitionState::Migrating { to, phase: Phase::Draining, .. } => {
@@ -118,14 +121,15 @@ fn in_cutover(
                 record.epoch,
                 Position(chance.below(50)),
                 Epoch::ZERO,
-            ),
+            )
+            .into(),
         },
         Some(watermark) => {
             let reached = Position((watermark.0 + chance.below(3)).saturating_sub(1));
             let said = speaker(record, to, placed.cutover.map_or(FIRST, |facts| facts.target));
             let enforces = chance.below(4) > 0;
             let evidence = CatchUpEvidence::reported(said, record.migration, record.epoch, reached, enforces);
-            Transition::Complete { expected, evidence }
+            Transition::Complete { expected, evidence: evidence.into() }
         }
     }
 }

@@ -24,9 +24,9 @@ use tokio::time::sleep;
 pub const ROAMING: u8 = 200;
 
 /// First number of partitions that clients number themselves. Named partitions get lower numbers from the log.
-const NUMBERED: u32 = 1 << 16;
+const NUMBERED: u64 = 1 << 16;
 /// First number of partitions that a single client uses alone.
-const FRESH: u32 = 1 << 20;
+const FRESH: u64 = 1 << 20;
 
 /// The operations of all clients of a run.
 pub type History = Arc<Mutex<Vec<Operation>>>;
@@ -50,7 +50,7 @@ pub struct Client {
     serial: u64,
     known: BTreeMap<PartitionId, Option<PartitionRecord>>,
     /// Number of partitions that this client has created for its own use.
-    fresh: u32,
+    fresh: u64,
 }
 
 impl Client {
@@ -100,11 +100,11 @@ impl Client {
             if self.lull.holds() {
                 if self.roams {
                     self.fresh += 1;
-                    self.change(PartitionId(FRESH + 1_000 * u32::from(self.number) + self.fresh)).await;
+                    self.change(PartitionId(FRESH + 1_000 * u64::from(self.number) + self.fresh)).await;
                 }
                 continue;
             }
-            let number = u32::try_from(self.chance.below(work.partitions.into())).unwrap_or(0);
+            let number = self.chance.below(work.partitions.into());
             let partition = PartitionId(NUMBERED + number);
             let reads = self.chance.below(100) < if self.roams { 60 } else { work.reads_pc };
             if reads || !self.known.contains_key(&partition) {

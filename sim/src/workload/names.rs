@@ -12,9 +12,10 @@ use crate::stream::Stream;
 use crate::table::{Table, TableChange};
 use core::time::Duration;
 use cutover::core::control_plane::{Answer, PartitionName};
-use cutover::core::ids::{Epoch, Index, PartitionId, Revision};
+use cutover::core::ids::{Epoch, Index, PartitionId, Placement, Revision};
 use cutover::core::invariant::Id;
 use cutover::core::migration::{PartitionRecord, Transition};
+use cutover::core::placement::Guarantee;
 use cutover::node::proto::{PartitionSelector as By, v1};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,9 @@ use tokio::time::sleep;
 
 /// Number of names that all clients share.
 const NAMES: u64 = 5;
+
+/// A number beyond all that clients create by number.
+const FAR: PartitionId = PartitionId(1 << 48);
 
 /// A client of named partitions.
 pub struct NamedClient {
@@ -57,6 +61,7 @@ impl NamedClient {
 
     /// Makes requests until the run is over.
     pub async fn run(mut self) {
+        self.keep_apart().await;
         loop {
             sleep(Duration::from_millis(self.chance.below(600))).await;
             let Ok(name) = PartitionName::try_from(format!("tenant-{}", self.chance.below(NAMES))) else {
@@ -68,6 +73,16 @@ impl NamedClient {
                 3..5 => self.list().await,
                 _ => self.change(name).await,
             }
+        }
+    }
+
+    /// Creates a partition with a number beyond those that other clients create by number. Names get higher ones, so no client
+    /// finds that somebody else has created its partition under a name.
+    async fn keep_apart(&mut self) {
+        let create = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+        let far = ChangeRequest::Apply(By::Id(FAR), Box::new(create), None);
+        while !matches!(self.api.ask(&far, 6).await, Ok(_) | Err(Failed::Refused(_))) {
+            sleep(Duration::from_millis(100)).await;
         }
     }
 
@@ -190,7 +205,7 @@ fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Optio
 }
 
 /// Checks that a page contains the partitions of the table at its revision, in order and completely.
-fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Option<u32>, limit: u32) -> Wrong {
+fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Option<u64>, limit: u32) -> Wrong {
     let revision = Revision(page.revision);
     if revision < before {
         return Some(stale(format!("lists everything at {revision}"), before));

@@ -1,5 +1,6 @@
 //! `ctl`: administers a cluster and moves partitions through the phases of a migration.
 
+mod audit;
 mod members;
 mod moves;
 mod partitions;
@@ -49,6 +50,8 @@ enum What {
         /// Name or number (p7) of the partition
         partition: Named,
     },
+    /// Show who forced, deleted, released or wrote off what, and what rests on a person's report
+    Audit,
     /// Print changes until interrupted
     Watch,
     #[command(flatten)]
@@ -100,6 +103,7 @@ pub(super) fn run(args: Args) -> Result<(), Failed> {
             What::Transfer { to } => members::transfer(&client, &out, to).await,
             What::List => partitions::list(&client, &out).await,
             What::Get { partition } => partitions::get(&client, &out, partition.0).await,
+            What::Audit => audit::audit(&client, &out).await,
             What::Watch => partitions::watch(&client, &out).await,
             What::Move(what) => moves::run(&client, &out, what).await,
         }

@@ -49,6 +49,12 @@ pub(super) enum What {
         /// Incarnation of the sink
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
+        /// You know that the statement counts as reported by you, and not as stated by a store; without it, a note says so
+        #[arg(long)]
+        reported: bool,
+        /// The sink does not enforce write tokens
+        #[arg(long)]
+        not_enforced: bool,
     },
     /// Show what a migration would do, and change nothing
     Plan {
@@ -134,6 +140,12 @@ pub(super) enum What {
         /// Incarnation of the prepared target
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
+        /// You know that the statement counts as reported by you, and not as stated by a store; without it, a note says so
+        #[arg(long)]
+        reported: bool,
+        /// The target does not enforce write tokens
+        #[arg(long)]
+        not_enforced: bool,
     },
     /// Settle the debt of a forced move: the old source acknowledges no more writes
     Settle {
@@ -176,6 +188,53 @@ pub(super) enum What {
         /// Name or number of the partition
         partition: Named,
     },
+    /// Write a copy off at a store that is gone for good: its old copy, and the debt of a forced move away from it
+    #[command(
+        after_help = "A store that is written off must never come back with the data it had: it may acknowledge writes that \
+        are lost.\n\nExample:\n  cutover ctl write-off acme --at A --operator ann --reason 'rack 4 burned down'"
+    )]
+    WriteOff {
+        /// Name or number of the partition
+        partition: Named,
+        /// Placement that is gone
+        #[arg(long)]
+        at: At,
+        /// Name of the responsible operator, for the record
+        #[arg(long)]
+        operator: String,
+        /// Reason, for the record
+        #[arg(long)]
+        reason: String,
+    },
+    /// Release a migration that is held since the cluster was restored or recovered
+    #[command(
+        group(clap::ArgGroup::new("how").required(true)),
+        after_help = "Look at both stores first. If the target has applied writes of clients, the migration was completed, \
+        or forced, and that was lost: accept the target. Otherwise the source owns the partition.\n\n\
+        Example:\n  cutover ctl release acme --accept-target --operator ann --reason 'B has applied writes'"
+    )]
+    Release {
+        /// Name or number of the partition
+        partition: Named,
+        /// The source owns the partition; the migration begins again, and what the target has is replaced
+        #[arg(long, group = "how")]
+        resume: bool,
+        /// The source owns the partition; the migration is over
+        #[arg(long, group = "how")]
+        keep_source: bool,
+        /// The target owns the partition; what only the source has is lost
+        #[arg(long, group = "how")]
+        accept_target: bool,
+        /// The target does not enforce write tokens (with --accept-target)
+        #[arg(long, requires = "accept_target")]
+        not_enforced: bool,
+        /// Name of the responsible operator, for the record
+        #[arg(long)]
+        operator: String,
+        /// Reason, for the record
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Failed> {
@@ -190,6 +249,9 @@ pub(super) async fn run(client: &Client, out: &Out, what: What) -> Result<(), Fa
         (partition.0, Transition::Create { placement: at.0, guarantee })
     } else {
         let asked = what.partition().clone();
+        if let What::Open { reported: false, .. } | What::Force { reported: false, .. } = what {
+            eprintln!("note: the log keeps this as reported by you, not as stated by the store (--reported)");
+        }
         let record = client.resolve(asked).await.map_err(|error| failed(&error))?.record;
         // By number: by the time this arrives, the name may belong to another partition.
         (PartitionSelector::Id(record.partition), what.transition(&record)?)
@@ -251,6 +313,8 @@ impl What {
             | Self::Settle { partition, .. }
             | Self::Retire { partition, .. }
             | Self::Forget { partition, .. }
+            | Self::WriteOff { partition, .. }
+            | Self::Release { partition, .. }
             | Self::Delete { partition } => &partition.0,
         }
     }

@@ -58,7 +58,7 @@ pub(super) fn placement(number: u32) -> String {
     u16::try_from(number).map_or_else(|_| number.to_string(), |number| Placement(number).to_string())
 }
 
-pub(super) fn partition(id: u32, name: &str) -> String {
+pub(super) fn partition(id: u64, name: &str) -> String {
     if name.is_empty() { format!("p{id}") } else { name.to_owned() }
 }
 
@@ -75,6 +75,9 @@ pub(super) fn state(placed: Option<&v1::Placed>) -> String {
     let Some(placed) = placed else { return "deleted".to_owned() };
     let from = placement(placed.from);
     let to = placed.to.map(placement).unwrap_or_default();
+    if placed.held.is_some() {
+        return format!("Held({from}>{to})");
+    }
     match placed.phase() {
         v1::Phase::Active => format!("Active({from})"),
         v1::Phase::Draining => format!("Draining({from}>{to})"),
@@ -89,6 +92,12 @@ pub(super) fn notes(record: &v1::Record) -> String {
     if let Some(placed) = &record.placed {
         if !placed.opened {
             notes.push("not opened yet".to_owned());
+        }
+        if let Some(held) = &placed.held {
+            notes.push(format!(
+                "writes are refused: m{} was in flight when the cluster was restored; look at both stores, then `ctl release`",
+                held.migration
+            ));
         }
         if let Some(watermark) = placed.cutover.and_then(|facts| facts.watermark) {
             notes.push(format!("watermark {watermark}"));
@@ -118,6 +127,9 @@ pub(super) fn record_json(record: &v1::Record) -> Value {
             "guarantee": guarantee(placed.guarantee()),
             "watermark": placed.cutover.and_then(|facts| facts.watermark),
             "draining_epoch": placed.cutover.map(|facts| facts.draining_epoch),
+            "held": placed.held.map(|held| json!({
+                "migration": held.migration, "draining_epoch": held.draining_epoch,
+            })),
             "unsealed": placed.unsealed.as_ref().map(|debt| json!({
                 "placement": placement(debt.placement), "through": debt.through, "migration": debt.migration,
             })),

@@ -8,9 +8,9 @@ use crate::core::fence::{
 };
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use crate::core::migration::{
-    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Settlement, Transition,
+    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
 };
-use crate::core::placement::PartitionState;
+use crate::core::placement::{Guarantee, PartitionState};
 use crate::node::proto::v1;
 
 fn not(record: &PartitionRecord, what: &str) -> Failed {
@@ -49,10 +49,10 @@ impl What {
             |store, incarnation| StatementOrigin { store, partition, incarnation: Incarnation(incarnation) };
         Ok(match self {
             Self::Create { .. } | Self::Plan { .. } => return Err(not(record, "no transition")),
-            Self::Open { incarnation, .. } => {
+            Self::Open { incarnation, not_enforced, .. } => {
                 let by = origin(placed(record)?.state.read_placement(), incarnation);
-                let prepared = Prepared::reported(by, migration, record.epoch.previous(), true);
-                Transition::Open { expected, prepared }
+                let prepared = Prepared::reported(by, migration, record.epoch.previous(), !not_enforced);
+                Transition::Open { expected, prepared: prepared.into() }
             }
             Self::Begin { to, .. } => Transition::Begin { expected, to: to.0 },
             Self::EnterCutover { watermark, incarnation, target_incarnation, .. } => {
@@ -60,33 +60,34 @@ impl What {
                 let (watermark, target) = (Position(watermark), Incarnation(target_incarnation));
                 let receipt =
                     SealReceipt::reported(origin(from, incarnation), migration, through, watermark, target);
-                Transition::EnterCutover { expected, receipt }
+                Transition::EnterCutover { expected, receipt: receipt.into() }
             }
             Self::EnterTimedCutover { target_incarnation, not_enforced, .. } => {
                 let (_, to, draining) = ends(record)?;
                 let by = origin(to, target_incarnation);
                 let prepared = Prepared::reported(by, migration, draining, !not_enforced);
-                Transition::EnterTimedCutover { expected, prepared }
+                Transition::EnterTimedCutover { expected, prepared: prepared.into() }
             }
             Self::RecordWatermark { position, incarnation, .. } => {
                 let (from, ..) = ends(record)?;
                 let (by, position) = (origin(from, incarnation), Position(position));
                 let reading = WatermarkReading::reported(by, migration, record.epoch, position, Epoch::ZERO);
-                Transition::RecordWatermark { expected, reading }
+                Transition::RecordWatermark { expected, reading: reading.into() }
             }
             Self::Complete { position, incarnation, not_enforced, .. } => {
                 let (_, to, _) = ends(record)?;
                 let (by, position) = (origin(to, incarnation), Position(position));
                 let evidence =
                     CatchUpEvidence::reported(by, migration, record.epoch, position, !not_enforced);
-                Transition::Complete { expected, evidence }
+                Transition::Complete { expected, evidence: evidence.into() }
             }
             Self::Abort { .. } => Transition::Abort { expected },
-            Self::Force { operator, reason, incarnation, .. } => {
+            Self::Force { operator, reason, incarnation, not_enforced, .. } => {
                 let (_, to, draining) = ends(record)?;
-                let prepared = Prepared::reported(origin(to, incarnation), migration, draining, true);
+                let prepared =
+                    Prepared::reported(origin(to, incarnation), migration, draining, !not_enforced);
                 let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
-                Transition::Force { expected, prepared, operator, reason }
+                Transition::Force { expected, prepared: prepared.into(), operator, reason }
             }
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
                 settle(debt(record)?, proof, origin, (incarnation, watermark, migration))
@@ -96,9 +97,27 @@ impl What {
             }
             Self::Forget { at, incarnation, .. } => {
                 let copy = old_copy(record, at.0)?;
-                Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy) }
+                Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy).into() }
             }
             Self::Delete { .. } => Transition::Delete { expected },
+            Self::WriteOff { at, operator, reason, .. } => {
+                let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at.0);
+                let copy = old_copy(record, at.0).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
+                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                Transition::WriteOff { placement: at.0, copy, operator, reason }
+            }
+            Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
+                let how = if resume {
+                    Release::Resume
+                } else if keep_source {
+                    Release::KeepSource
+                } else {
+                    let guarantee = if not_enforced { Guarantee::Timed } else { Guarantee::Sealed };
+                    Release::AcceptTarget { guarantee }
+                };
+                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                Transition::Release { expected, how, operator, reason }
+            }
         })
     }
 }
@@ -115,10 +134,12 @@ fn settle(
     let proof = match proof {
         Proof::Sealed => {
             let (through, at) = (debt.through, Position(watermark));
-            Settlement::Sealed(SealReceipt::reported(by, debt.migration, through, at, debt.target))
+            Settlement::Sealed(SealReceipt::reported(by, debt.migration, through, at, debt.target).into())
         }
-        Proof::Closed => Settlement::Closed(Prepared::reported(by, MigrationId(later), debt.through, true)),
-        Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy)),
+        Proof::Closed => {
+            Settlement::Closed(Prepared::reported(by, MigrationId(later), debt.through, true).into())
+        }
+        Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy).into()),
     };
     Transition::Settle { migration: debt.migration, proof }
 }

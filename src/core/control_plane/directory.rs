@@ -2,9 +2,13 @@
 
 use super::{ClusterVoterIdentity, Endpoints, PartitionName};
 use crate::core::ids::{Names, NodeId, PartitionId, Relabel};
-use alloc::collections::BTreeMap;
+use crate::core::map::PersistentMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
+
+/// By how much the numbers of partitions leap in a recovery. A lost cluster gave out fewer than this many after the restored
+/// state.
+pub const PARTITION_LEAP: u64 = 1 << 32;
 
 /// The registration of a node: the identity that its certificate must have, and its addresses.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -26,9 +30,9 @@ impl From<ClusterVoterIdentity> for Registered {
 pub struct Directory {
     /// The registered nodes, sorted by node id.
     nodes: Vec<(NodeId, Registered)>,
-    partitions: BTreeMap<PartitionName, PartitionId>,
-    names: BTreeMap<PartitionId, PartitionName>,
-    /// The highest id that a named partition has had.
+    partitions: PersistentMap<PartitionName, PartitionId>,
+    names: PersistentMap<PartitionId, PartitionName>,
+    /// The highest number that a partition has had, or that a lost cluster may have given out.
     last: PartitionId,
 }
 
@@ -36,7 +40,7 @@ impl Directory {
     pub(super) fn new(nodes: impl IntoIterator<Item = (NodeId, Registered)>) -> Self {
         let mut nodes: Vec<_> = nodes.into_iter().collect();
         nodes.sort_unstable();
-        let (partitions, names) = (BTreeMap::new(), BTreeMap::new());
+        let (partitions, names) = (PersistentMap::new(), PersistentMap::new());
         Self { nodes, partitions, names, last: PartitionId(0) }
     }
 
@@ -80,7 +84,7 @@ impl Directory {
         self.nodes.retain(|(other, _)| *other != node);
     }
 
-    /// The number that a name has, or would get if it were created now: the next one that no partition uses.
+    /// The number that a name has, or would get if it were created now: the next one that no partition has had.
     pub(super) fn number_for(
         &self,
         name: &PartitionName,
@@ -90,7 +94,7 @@ impl Directory {
             return partition;
         }
         let mut next = PartitionId(self.last.0.saturating_add(1));
-        while in_use(next) && next.0 < u32::MAX {
+        while in_use(next) && next.0 < u64::MAX {
             next = PartitionId(next.0 + 1);
         }
         next
@@ -99,7 +103,18 @@ impl Directory {
     pub(super) fn put_partition(&mut self, name: &PartitionName, partition: PartitionId) {
         self.partitions.insert(name.clone(), partition);
         self.names.insert(partition, name.clone());
+        self.used(partition);
+    }
+
+    /// Notes that a partition was created under this number, so that no name gets it later.
+    pub(super) fn used(&mut self, partition: PartitionId) {
         self.last = self.last.max(partition);
+    }
+
+    /// Leaps over the numbers that a lost cluster may have given out.
+    pub(super) fn leap(&mut self, times: u64) {
+        let leap = PARTITION_LEAP.saturating_mul(times.max(1));
+        self.last = PartitionId(self.last.0.saturating_add(leap));
     }
 
     pub(super) fn remove_partition(&mut self, partition: PartitionId) {

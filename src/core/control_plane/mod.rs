@@ -3,8 +3,9 @@
 //! Its log is closed: [`ControlPlaneEntry`] has no place for user data. The engine that holds the log is behind one
 //! interface, [`ControlPlaneConsensus`]; a cluster and a single process look the same to callers.
 //!
-//! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`.
+//! May import: `core::ids`, `core::map`, `core::raft`, `core::fence`, `core::placement`, `core::migration`.
 
+mod audit;
 mod bounded;
 mod consensus;
 mod directory;
@@ -18,11 +19,13 @@ mod outcome;
 mod single;
 mod state;
 mod status;
+mod subjects;
 mod text;
 
 pub use crate::core::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
+pub use audit::{AUDIT_ENTRIES_MAX, AuditEntry, AuditLog};
 pub use consensus::{ControlPlaneConsensus, ControlPlaneOutput, DurableVoteState};
-pub use directory::{Directory, Registered};
+pub use directory::{Directory, PARTITION_LEAP, Registered};
 pub use engine::{Founder, ReplicatedControlPlane};
 pub use entry::{ControlPlaneEntry, MembershipChange, Override, OwnershipTransition};
 pub use error::ControlPlaneError;
@@ -33,3 +36,4 @@ pub use outcome::epoch_of;
 pub use single::{AloneError, SingleNodeControlPlane};
 pub use state::{Answer, ControlPlaneState};
 pub use status::{ControlPlaneStatus, FollowerStatus};
+pub use subjects::{Subjects, SubjectsError};

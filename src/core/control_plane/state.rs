@@ -1,13 +1,13 @@
 //! The replicated state: the placement table, and the directory of names.
 
 use super::{
-    ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition, PartitionName,
-    Registered,
+    AuditLog, ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition,
+    PartitionName, Registered,
 };
 use crate::core::ids::{
-    ClusterId, Epoch, Halt, Index, MigrationId, Names, NodeId, PartitionId, Placement, Relabel, Revision,
+    ClusterId, Epoch, Halt, Index, Names, NodeId, PartitionId, Placement, Relabel, Revision,
 };
-use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition};
+use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition, TransitionKind};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Machine;
 use alloc::vec::Vec;
@@ -21,6 +21,7 @@ pub struct ControlPlaneState {
     /// The log index of the last change of the table.
     revision: Revision,
     directory: Directory,
+    audit: AuditLog,
 }
 
 /// The state machine's answer to an entry.
@@ -50,7 +51,13 @@ impl ControlPlaneState {
         members: impl IntoIterator<Item = (NodeId, Registered)>,
     ) -> Self {
         let directory = Directory::new(members);
-        Self { cluster, table: PlacementTable::new(caps), revision: Revision::ZERO, directory }
+        Self {
+            cluster,
+            table: PlacementTable::new(caps),
+            revision: Revision::ZERO,
+            directory,
+            audit: AuditLog::default(),
+        }
     }
 
     /// The id of the cluster.
@@ -77,6 +84,12 @@ impl ControlPlaneState {
         &self.directory
     }
 
+    /// What an audit needs of past transitions.
+    #[must_use]
+    pub const fn audit(&self) -> &AuditLog {
+        &self.audit
+    }
+
     /// The identity of a member.
     #[must_use]
     pub fn identity(&self, node: NodeId) -> Option<&ClusterVoterIdentity> {
@@ -90,13 +103,13 @@ impl ControlPlaneState {
     }
 
     /// The state for a cluster that is restored from a backup or recovered after the loss of a quorum: with
-    /// other members, and with the next epoch and migration id raised above any that a sink may have seen.
+    /// other members; with epochs, migration ids and numbers of partitions above any that the lost cluster may have given out;
+    /// and with every migration in flight held for an operator. `times`: see [`PlacementTable::recovered`].
     #[must_use]
     pub fn recovered(
         mut self,
         members: impl IntoIterator<Item = (NodeId, Registered)>,
-        epoch: Epoch,
-        migration: MigrationId,
+        times: u64,
         at: Index,
     ) -> Self {
         for node in self.directory.nodes().iter().map(|(node, _)| *node).collect::<Vec<_>>() {
@@ -105,7 +118,8 @@ impl ControlPlaneState {
         for (node, registered) in members {
             self.directory.put_node(node, registered);
         }
-        self.table.raise_floor(epoch, migration);
+        self.table = self.table.recovered(times);
+        self.directory.leap(times);
         self.revision = Revision(at.0);
         self
     }
@@ -118,6 +132,10 @@ impl ControlPlaneState {
     ) -> Result<Epoch, MigrationError> {
         let epoch = self.table.apply_checked(command, halt)?;
         self.revision = Revision(at.0);
+        self.audit.note(at, epoch, self.directory.name(command.partition), command);
+        if command.transition.kind() == TransitionKind::Create {
+            self.directory.used(command.partition);
+        }
         if self.table.record(command.partition).is_none() {
             self.directory.remove_partition(command.partition);
         }

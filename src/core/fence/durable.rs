@@ -10,6 +10,7 @@ pub struct Durable {
     pub(super) sealed_through: Epoch,
     pub(super) closed_through: Epoch,
     pub(super) newest: MigrationId,
+    #[serde(deserialize_with = "super::statement::stored_receipt")]
     pub(super) receipt: Option<SealReceipt>,
     pub(super) copy: Option<Copy>,
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::core::ids::{Halt, MigrationId, Position, WriteId};
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// An input of a fence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -66,7 +66,7 @@ impl Output {
 }
 
 /// An answer of a sink to a request.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 pub enum Reply {
     /// The answer to [`Body::Prepare`](super::Body::Prepare).
     Prepared(Prepared),

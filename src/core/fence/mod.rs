@@ -44,7 +44,8 @@ pub use request::{
     Body, Chunk, DropCopy, EvidenceQuery, Export, Prepare, Read, Request, Seal, WatermarkQuery, Write,
 };
 pub use statement::{
-    CatchUpEvidence, ChunkTaken, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, ChunkTaken, Claim, Dropped, Prepared, Reported, SealReceipt, StatementOrigin,
+    WatermarkReading,
 };
 pub use text::format_write_ids;
 

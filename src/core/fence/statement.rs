@@ -1,10 +1,13 @@
 //! The statements of a sink, on which the log relies. A statement is sent only once its content is durable
-//! wherever the sink could fail over to, so a crash cannot make it false. The fields are private, and only
-//! `fence` creates the values, so a [`SealReceipt`] comes from a sink, or from a caller with the role to
-//! report one.
+//! wherever the sink could fail over to, so a crash cannot make it false.
+//!
+//! A statement such as [`SealReceipt`] is made by a fence and by nothing else: its fields are private, and it cannot be read from
+//! bytes, except out of a log or a sink's disk, to which a fence's statement was written. What a person or the client interface
+//! claims is [`Reported`], another type. The log keeps which of the two it was, as a [`Claim`] (ADR 0031).
 
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
-use serde::{Deserialize, Serialize};
+use core::ops::Deref;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The origin of a statement: a partition's copy at a sink, in one incarnation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -17,10 +20,90 @@ pub struct StatementOrigin {
     pub incarnation: Incarnation,
 }
 
+/// What a person, or the client interface, claims that a sink stated.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+pub struct Reported<T>(T);
+
+/// A statement in the log, and where it comes from. Both kinds have the same facts, and are judged alike.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+pub enum Claim<T> {
+    /// A fence made it.
+    Stated(T),
+    /// Somebody reported it.
+    Reported(Reported<T>),
+}
+
+impl<T> Claim<T> {
+    /// Whether somebody reported it, and no fence made it.
+    pub const fn is_reported(&self) -> bool {
+        matches!(self, Self::Reported(_))
+    }
+}
+
+impl<T> Deref for Claim<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match self {
+            Self::Stated(statement) | Self::Reported(Reported(statement)) => statement,
+        }
+    }
+}
+
+impl<T> From<T> for Claim<T> {
+    fn from(statement: T) -> Self {
+        Self::Stated(statement)
+    }
+}
+
+impl<T> From<Reported<T>> for Claim<T> {
+    fn from(reported: Reported<T>) -> Self {
+        Self::Reported(reported)
+    }
+}
+
+/// A statement that can be read where a log or a disk keeps it.
+pub trait Stored: Sized {
+    /// Reads the fields of the statement.
+    ///
+    /// # Errors
+    /// The error of the format.
+    fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
+}
+
+/// The place of a statement in stored bytes.
+struct Place<T>(T);
+
+impl<'de, T: Stored> Deserialize<'de> for Place<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        T::read(from).map(Self)
+    }
+}
+
+impl<'de, T: Stored> Deserialize<'de> for Claim<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(bound(deserialize = "T: Stored"))]
+        enum Kind<T> {
+            Stated(Place<T>),
+            Reported(Place<T>),
+        }
+        Ok(match Kind::deserialize(from)? {
+            Kind::Stated(Place(statement)) => Self::Stated(statement),
+            Kind::Reported(Place(statement)) => Self::Reported(Reported(statement)),
+        })
+    }
+}
+
+/// Reads the receipt of a sink's disk.
+pub(super) fn stored_receipt<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SealReceipt>, D::Error> {
+    Ok(Option::<Place<SealReceipt>>::deserialize(from)?.map(|Place(receipt)| receipt))
+}
+
 macro_rules! statement {
     ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident: $ty:ty,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
         pub struct $name { origin: StatementOrigin, $($field: $ty,)* }
 
         impl $name {
@@ -28,11 +111,10 @@ macro_rules! statement {
                 Self { origin, $($field,)* }
             }
 
-            /// Creates a statement that a caller reports. It is as reliable as the caller: the server
-            /// requires the role `Admin`.
+            /// What a caller reports of a sink. It is as reliable as the caller: the server requires the role `Admin`.
             #[must_use]
-            pub const fn reported(origin: StatementOrigin, $($field: $ty,)*) -> Self {
-                Self::new(origin, $($field,)*)
+            pub const fn reported(origin: StatementOrigin, $($field: $ty,)*) -> Reported<Self> {
+                Reported(Self::new(origin, $($field,)*))
             }
 
             /// The copy that made the statement.
@@ -46,6 +128,15 @@ macro_rules! statement {
             pub const fn $field(&self) -> $ty {
                 self.$field
             })*
+        }
+
+        impl Stored for $name {
+            fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                #[derive(Deserialize)]
+                struct Fields { origin: StatementOrigin, $($field: $ty,)* }
+                let Fields { origin, $($field,)* } = Fields::deserialize(from)?;
+                Ok(Self::new(origin, $($field,)*))
+            }
         }
     };
 }

@@ -101,6 +101,10 @@ impl Before<'_> {
         self.placed.map(|placed| read_placement(placed.state))
     }
 
+    fn is_held(&self) -> bool {
+        self.placed.is_some_and(|placed| placed.held.is_some())
+    }
+
     fn target(&self) -> Option<Placement> {
         match self.placed?.state {
             PartitionState::Migrating { to, .. } => Some(to),
@@ -180,6 +184,10 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
         }
         Transition::Settle { migration, proof } => was.settles(*migration, proof),
         Transition::Begin { to, .. } => {
+            let late = |old: &OldCopy| old.placement == *to && old.late_before.is_some();
+            if record.is_some_and(|record| record.old_copies.iter().any(late)) {
+                return false;
+            }
             let elsewhere = was.owner().is_some_and(|from| from != *to);
             elsewhere && placed.is_some_and(|placed| placed.opened && !placed.state.is_migrating())
         }
@@ -191,10 +199,18 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
         }
         Transition::RecordWatermark { reading, .. } => was.lacks_watermark(reading),
         Transition::Complete { evidence, .. } => was.is_caught_up(evidence),
-        Transition::Abort { .. } => was.target().is_some(),
+        Transition::WriteOff { placement, copy, .. } => {
+            let left = record.is_some_and(|record| {
+                record.old_copies.iter().any(|old| (old.placement, old.copy) == (*placement, *copy))
+            });
+            left || placed.and_then(|placed| placed.debt).is_some_and(|debt| debt.placement == *placement)
+        }
+        Transition::Release { .. } => placed.is_some_and(|placed| placed.held.is_some()),
+        Transition::Abort { .. } => was.target().is_some() && !was.is_held(),
         Transition::Force { prepared, .. } => {
             was.by(prepared.origin(), was.target())
                 && was.about(prepared.migration())
+                && !was.is_held()
                 && placed.is_some_and(|placed| placed.debt.is_none())
         }
     }

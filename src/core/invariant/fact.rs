@@ -95,6 +95,8 @@ pub enum Fact<'a> {
         /// The write ids in the data of the old and of the new read placement.
         data: (&'a [WriteId], &'a [WriteId]),
     },
+    /// Everything that was committed after this record is lost: the log goes on from it, in a recovered cluster.
+    Recovered(Option<&'a PartitionRecord>),
     /// Under `timed`: a controller's wait in the cutover of this record has ended.
     Waited(&'a PartitionRecord),
     /// A node resolved the partition from this committed record.

@@ -27,7 +27,7 @@ impl Monitor {
     pub fn remembers(&self, fact: &Fact<'_>) -> bool {
         match fact {
             Fact::Decided { outcome, .. } => outcome.is_ok(),
-            Fact::Waited(_) | Fact::Acknowledged(_) => true,
+            Fact::Waited(_) | Fact::Acknowledged(_) | Fact::Recovered(_) => true,
             Fact::WriteInvoked(_) | Fact::ReadInvoked(_) => self.register.is_some(),
             Fact::Wrote { store, write, record, .. } => self.is_exempt(*store, *write, *record),
             Fact::ReadServed(read) => self.register.is_some() && read.consistency == Consistency::Strong,
@@ -54,6 +54,7 @@ impl Monitor {
             Fact::SinkStepped(step) => sink::stepped(self, &step, findings),
             Fact::Stated(statement, copy, now) => sink::stated(&statement, copy, &now, findings),
             Fact::Now(record, sinks) => sink::now(self, record, sinks, findings),
+            Fact::Recovered(record) => self.recovered(record, findings),
             Fact::Waited(_) | Fact::WriteInvoked(_) | Fact::ReadInvoked(_) | Fact::Acknowledged(_) => {}
         }
     }
@@ -65,6 +66,12 @@ impl Monitor {
                 self.committed(before, command, after, data)
             }
             Fact::Waited(record) => self.waited = Some(record.epoch),
+            Fact::Recovered(record) => {
+                self.lost_through = self.newest_epoch;
+                self.newest_epoch = record.map_or(self.newest_epoch, |record| record.epoch);
+                self.debt = record.and_then(|record| record.placed).and_then(|placed| placed.debt);
+                self.register = None;
+            }
             Fact::WriteInvoked(id) => {
                 if let Some(register) = &mut self.register {
                     register.write_invoked(id);
@@ -86,6 +93,20 @@ impl Monitor {
         }
     }
 
+    /// What a recovery gives out must be above everything that stores have seen.
+    fn recovered(&self, record: Option<&PartitionRecord>, findings: &mut Findings) {
+        let Some(record) = record else { return };
+        let migrates = record.placed.is_some_and(|placed| placed.state.is_migrating());
+        let fresh =
+            record.epoch > self.newest_epoch && (!migrates || record.migration > self.newest_migration);
+        findings.demand(fresh, Id::EpochMonotone, || {
+            (
+                format!("recovered: {record}"),
+                format!("{} and {} were given before", self.newest_epoch, self.newest_migration),
+            )
+        });
+    }
+
     fn committed(
         &mut self,
         before: Option<&PartitionRecord>,
@@ -103,16 +124,31 @@ impl Monitor {
             insert(&mut self.aborted, expected.migration);
         }
         let kind = command.transition.kind();
-        if kind == TransitionKind::Force {
-            self.debt = after.and_then(|record| record.placed).and_then(|placed| placed.debt);
-            self.register = None;
-            for id in data.0.iter().filter(|id| !self.lossless && !data.1.contains(id)) {
-                insert(&mut self.exempt, *id);
+        let was = before.and_then(|record| record.placed).map(|placed| placed.copy);
+        let placed = after.and_then(|record| record.placed);
+        if let Some(placed) = placed.filter(|placed| placed.debt.is_some() && was != Some(placed.copy))
+            && matches!(kind, TransitionKind::Force | TransitionKind::Release)
+        {
+            // A target that is accepted after a restore has lost what a forced move left behind, and nothing if it was flipped.
+            if kind == TransitionKind::Force || self.forced.is_some() {
+                self.leave_behind(data);
             }
+            (self.debt, self.forced) = (placed.debt, Some(placed.copy));
+        }
+        if kind == TransitionKind::Force {
+            self.register = None;
         }
         if kind == TransitionKind::Delete {
             self.register = None;
             for id in data.0 {
+                insert(&mut self.exempt, *id);
+            }
+        }
+    }
+
+    fn leave_behind(&mut self, data: (&[WriteId], &[WriteId])) {
+        if !self.lossless {
+            for id in data.0.iter().filter(|id| !data.1.contains(id)) {
                 insert(&mut self.exempt, *id);
             }
         }
@@ -139,7 +175,7 @@ impl Monitor {
                 format!("sealed through {sealed}, closed through {closed}"),
             )
         });
-        if exempt {
+        if exempt || token <= self.lost_through {
             return;
         }
         let (owner, open) = match placed.state {

@@ -17,8 +17,12 @@ pub struct Monitor {
     /// Writes that may be lost: left behind by a forced move, or deleted with their partition.
     pub(super) exempt: Vec<WriteId>,
     pub(super) debt: Option<Debt>,
+    /// The copy that a forced move left as the partition's.
+    pub(super) forced: Option<MigrationId>,
     pub(super) lossless: bool,
     pub(super) waited: Option<Epoch>,
+    /// The highest epoch of a log that was lost: up to it, tokens say nothing of the present record.
+    pub(super) lost_through: Epoch,
     pub(super) register: Option<Register>,
 }
 
@@ -33,8 +37,10 @@ impl Monitor {
             acknowledged: Vec::new(),
             exempt: Vec::new(),
             debt: None,
+            forced: None,
             lossless: false,
             waited: None,
+            lost_through: Epoch::ZERO,
             register,
         }
     }
@@ -59,7 +65,8 @@ impl Monitor {
             return false;
         }
         self.debt.is_some_and(|debt| {
-            debt.placement == store && write.token <= debt.through && placed.owned_since > debt.through
+            let before = placed.owned_since > debt.through || write.token <= self.lost_through;
+            debt.placement == store && write.token <= debt.through && before
         })
     }
 }

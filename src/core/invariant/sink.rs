@@ -29,14 +29,14 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
     let Some(request) = step.request else { return };
     let Some(record) = step.record else { return };
     let Some(placed) = record.placed else { return };
-    if store != read_placement(placed.state) || !placed.opened {
+    if store != read_placement(placed.state) || !placed.opened || placed.held.is_some() {
         return;
     }
     match &request.body {
         Body::Write(_) | Body::Read(_) => {}
         Body::Chunk(chunk) => {
             // Until the first client write, a forced target still takes what its source acknowledged in time.
-            let forced = monitor.debt.is_some_and(|debt| debt.migration == placed.copy);
+            let forced = monitor.forced == Some(placed.copy);
             let changed = step.before.data != step.after.data || before.copy() != after.copy();
             findings.demand(!changed || forced, Id::StaleMoverHarmless, || {
                 (
@@ -148,6 +148,10 @@ pub(super) fn now(
         });
     }
     let Some((record, placed)) = record.and_then(|record| Some((record, record.placed?))) else { return };
+    // Which store owns the partition is not known before an operator says so.
+    if placed.held.is_some() {
+        return;
+    }
     let at = |placement: Placement| sinks.iter().find(|sink| sink.fence.config().store == placement);
     if let Some(owner) = at(read_placement(placed.state)) {
         let lost = |id: &&WriteId| !owner.data.contains(id) && !monitor.exempt.contains(id);

@@ -1,9 +1,9 @@
 //! The commands on a partition. Each is a compare-and-swap that is checked when it is applied.
 
-use crate::core::fence::{CatchUpEvidence, Dropped, Prepared, SealReceipt, WatermarkReading};
+use super::{Operator, Reason};
+use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use crate::core::placement::Guarantee;
-use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -44,7 +44,7 @@ pub enum Transition {
         /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The sink's statement, as proof.
-        prepared: Prepared,
+        prepared: Claim<Prepared>,
     },
     /// Begins a migration: `Active(A)` to `Draining(A>B)`.
     Begin {
@@ -58,7 +58,7 @@ pub enum Transition {
         /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The source's statement that it is sealed.
-        receipt: SealReceipt,
+        receipt: Claim<SealReceipt>,
     },
     /// Enters the cutover of a source that cannot seal: `Draining` to `Cutover`. A controller starts the bounded wait when it
     /// observes that this is committed.
@@ -66,21 +66,21 @@ pub enum Transition {
         /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The target's statement that it is prepared.
-        prepared: Prepared,
+        prepared: Claim<Prepared>,
     },
     /// Records the position of the last write of a source that cannot seal, read after the bounded wait.
     RecordWatermark {
         /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The source's statement of its last position.
-        reading: WatermarkReading,
+        reading: Claim<WatermarkReading>,
     },
     /// Completes the migration (the flip): `Cutover` to `Active(B)`.
     Complete {
         /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The target's statement that it has caught up.
-        evidence: CatchUpEvidence,
+        evidence: Claim<CatchUpEvidence>,
     },
     /// Aborts the migration before the flip: back to `Active(A)`.
     Abort {
@@ -92,7 +92,7 @@ pub enum Transition {
         /// The state of the record in which the transition is applied.
         expected: Expected,
         /// The target's statement that it is prepared.
-        prepared: Prepared,
+        prepared: Claim<Prepared>,
         /// The responsible operator.
         operator: Operator,
         /// The operator's reason.
@@ -115,12 +115,34 @@ pub enum Transition {
     /// Removes an old copy from the record, after its sink dropped it.
     ForgetCopy {
         /// The sink's statement, as proof.
-        dropped: Dropped,
+        dropped: Claim<Dropped>,
     },
     /// Deletes the partition with all its data.
     Delete {
         /// The state of the record in which the transition is applied.
         expected: Expected,
+    },
+    /// Removes an old copy, and the debt of its sink, without a statement: the sink is gone for good.
+    WriteOff {
+        /// The sink that is gone.
+        placement: Placement,
+        /// The migration or creation that made its copy.
+        copy: MigrationId,
+        /// The responsible operator.
+        operator: Operator,
+        /// The operator's reason.
+        reason: Reason,
+    },
+    /// Releases a migration that is held after a recovery.
+    Release {
+        /// The state of the record in which the transition is applied.
+        expected: Expected,
+        /// How it goes on.
+        how: Release,
+        /// The responsible operator.
+        operator: Operator,
+        /// The operator's reason.
+        reason: Reason,
     },
 }
 
@@ -153,6 +175,10 @@ pub enum TransitionKind {
     ForgetCopy,
     /// [`Transition::Delete`]
     Delete,
+    /// [`Transition::WriteOff`]
+    WriteOff,
+    /// [`Transition::Release`]
+    Release,
 }
 
 impl Transition {
@@ -173,6 +199,8 @@ impl Transition {
             Self::RetireCopy { .. } => TransitionKind::RetireCopy,
             Self::ForgetCopy { .. } => TransitionKind::ForgetCopy,
             Self::Delete { .. } => TransitionKind::Delete,
+            Self::WriteOff { .. } => TransitionKind::WriteOff,
+            Self::Release { .. } => TransitionKind::Release,
         }
     }
 
@@ -189,19 +217,60 @@ impl Transition {
             | Self::Complete { expected, .. }
             | Self::Abort { expected }
             | Self::Force { expected, .. }
-            | Self::Delete { expected } => Some(*expected),
-            Self::Create { .. } | Self::Settle { .. } | Self::RetireCopy { .. } | Self::ForgetCopy { .. } => {
-                None
-            }
+            | Self::Delete { expected }
+            | Self::Release { expected, .. } => Some(*expected),
+            Self::Create { .. }
+            | Self::Settle { .. }
+            | Self::RetireCopy { .. }
+            | Self::ForgetCopy { .. }
+            | Self::WriteOff { .. } => None,
         }
     }
 
     /// The statement of a dropped copy that the transition carries; `None` for other transitions.
     #[must_use]
-    pub const fn dropped(&self) -> Option<&Dropped> {
+    pub fn dropped(&self) -> Option<&Dropped> {
         if let Self::ForgetCopy { dropped } | Self::Settle { proof: Settlement::Dropped(dropped), .. } = self
         {
             return Some(dropped);
+        }
+        None
+    }
+
+    /// Whether it rests on what somebody reported, and not on what a fence stated.
+    #[must_use]
+    pub const fn is_reported(&self) -> bool {
+        match self {
+            Self::Open { prepared, .. }
+            | Self::EnterTimedCutover { prepared, .. }
+            | Self::Force { prepared, .. }
+            | Self::Settle { proof: Settlement::Closed(prepared), .. } => prepared.is_reported(),
+            Self::EnterCutover { receipt, .. } | Self::Settle { proof: Settlement::Sealed(receipt), .. } => {
+                receipt.is_reported()
+            }
+            Self::RecordWatermark { reading, .. } => reading.is_reported(),
+            Self::Complete { evidence, .. } => evidence.is_reported(),
+            Self::ForgetCopy { dropped } | Self::Settle { proof: Settlement::Dropped(dropped), .. } => {
+                dropped.is_reported()
+            }
+            Self::Create { .. }
+            | Self::Begin { .. }
+            | Self::Abort { .. }
+            | Self::RetireCopy { .. }
+            | Self::Delete { .. }
+            | Self::WriteOff { .. }
+            | Self::Release { .. } => false,
+        }
+    }
+
+    /// The operator who is responsible, and why, of a transition that loses something or rests on a person's word.
+    #[must_use]
+    pub const fn responsible(&self) -> Option<(&Operator, &Reason)> {
+        if let Self::Force { operator, reason, .. }
+        | Self::WriteOff { operator, reason, .. }
+        | Self::Release { operator, reason, .. } = self
+        {
+            return Some((operator, reason));
         }
         None
     }
@@ -211,87 +280,26 @@ impl Transition {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Settlement {
     /// The source was sealed afterwards.
-    Sealed(SealReceipt),
+    Sealed(Claim<SealReceipt>),
     /// The source was prepared for a later copy, which closed it.
-    Closed(Prepared),
+    Closed(Claim<Prepared>),
     /// The source dropped its copy.
-    Dropped(Dropped),
+    Dropped(Claim<Dropped>),
 }
 
-/// Why an operator's text is refused.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Error)]
-pub enum TextError {
-    /// The text has no visible character.
-    #[error("{what} is empty, at least one visible character is needed")]
-    Empty {
-        /// The name of the text.
-        what: &'static str,
-    },
-    /// The text is too long.
-    #[error("{what} has {have} bytes, at most {limit} are allowed")]
-    TooLong {
-        /// The name of the text.
-        what: &'static str,
-        /// The length of the text, in bytes.
-        have: usize,
-        /// The longest length allowed, in bytes.
-        limit: usize,
-    },
-    /// The text holds a control character.
-    #[error("{what} holds a control character")]
-    Control {
-        /// The name of the text.
-        what: &'static str,
+/// How a held migration goes on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Release {
+    /// The source owns the partition, and the migration begins again: what the target has is replaced.
+    Resume,
+    /// The source owns the partition, and the migration is over.
+    KeepSource,
+    /// The target owns the partition: its flip, or a forced move, was committed and lost.
+    AcceptTarget {
+        /// The guarantee of the target's store, as the operator reports it.
+        guarantee: Guarantee,
     },
 }
-
-macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $limit:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl TryFrom<String> for $name {
-            type Error = TextError;
-
-            fn try_from(text: String) -> Result<Self, TextError> {
-                let what = $what;
-                if text.len() > $limit {
-                    return Err(TextError::TooLong { what, have: text.len(), limit: $limit });
-                }
-                if text.chars().any(char::is_control) {
-                    return Err(TextError::Control { what });
-                }
-                if text.trim().is_empty() {
-                    return Err(TextError::Empty { what });
-                }
-                Ok(Self(text))
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(text: $name) -> Self {
-                text.0
-            }
-        }
-
-        impl AsRef<str> for $name {
-            fn as_ref(&self) -> &str {
-                &self.0
-            }
-        }
-    };
-}
-
-text!(
-    /// The name of the operator who forced a migration: 1 to 64 bytes, without control characters.
-    Operator, "the operator", 64
-);
-text!(
-    /// The reason for forcing a migration: 1 to 256 bytes, without control characters.
-    Reason, "the reason", 256
-);
 
 /// Why bytes are not an encoded command.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]

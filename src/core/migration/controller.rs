@@ -8,13 +8,15 @@
 //! Under `timed` it keeps one thing: which wait is running and whether it has ended. That is never stored or passed on;
 //! a controller that takes over starts the wait again.
 
-use super::{Command, Event, Output, PartitionRecord, Placed, Policy, Settlement, Timer, Transition};
+use super::flight::{Flight, flight, propose, send};
+use super::waits::Waits;
+use super::{Event, Output, PartitionRecord, Placed, Policy, Settlement, Timer, Transition, refused};
 use crate::core::fence::{
-    Body, CatchUpEvidence, DropCopy, Dropped, EvidenceQuery, Prepare, Prepared, Refusal, Reply, Request,
-    Seal, SealReceipt, WatermarkQuery, WatermarkReading,
+    Body, CatchUpEvidence, DropCopy, Dropped, EvidenceQuery, Prepare, Prepared, Reply, Seal, SealReceipt,
+    WatermarkQuery, WatermarkReading,
 };
-use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
-use crate::core::placement::{Guarantee, PartitionState, Phase};
+use crate::core::ids::{Incarnation, Position};
+use crate::core::placement::{Guarantee, Phase};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -22,30 +24,14 @@ use alloc::vec::Vec;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Controller {
     policy: Policy,
-    barrier: Option<Barrier>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-struct Barrier {
-    migration: MigrationId,
-    epoch: Epoch,
-    ended: bool,
-}
-
-/// A migration in flight, as the record shows it.
-struct Flight<'a> {
-    record: &'a PartitionRecord,
-    placed: Placed,
-    from: Placement,
-    to: Placement,
-    phase: Phase,
+    waits: Waits,
 }
 
 impl Controller {
     /// A controller that has not started a wait.
     #[must_use]
     pub const fn new(policy: Policy) -> Self {
-        Self { policy, barrier: None }
+        Self { policy, waits: Waits::none() }
     }
 
     /// The policy that it follows.
@@ -57,7 +43,7 @@ impl Controller {
     /// Handles one event together with the newest record read; the outputs are to be performed in order.
     #[must_use]
     pub fn handle(&mut self, record: &PartitionRecord, event: &Event) -> Vec<Output> {
-        self.forget_other_barriers(record);
+        self.waits.keep_for(record);
         match event {
             Event::Observed => self.observed(record),
             Event::TookOver => self.took_over(record),
@@ -66,32 +52,53 @@ impl Controller {
         }
     }
 
-    /// A wait belongs to one cutover. An abort or another migration ends it.
-    fn forget_other_barriers(&mut self, record: &PartitionRecord) {
-        let current =
-            |barrier: &Barrier| barrier.migration == record.migration && barrier.epoch == record.epoch;
-        self.barrier = self.barrier.filter(current);
+    /// What is to be done about a record. Whatever is sent is repeated until it is answered.
+    fn observed(&mut self, record: &PartitionRecord) -> Vec<Output> {
+        let mut outputs = self.retire(record);
+        if let Some(placed) = record.placed {
+            outputs.extend(settle(record, &placed));
+            outputs.extend(self.advance(record, &placed));
+        }
+        let retry = Output::SetTimer(Timer::Retry);
+        if outputs.iter().any(|output| matches!(output, Output::Send(_))) && !outputs.contains(&retry) {
+            outputs.insert(0, retry);
+        }
+        outputs
     }
 
-    fn observed(&mut self, record: &PartitionRecord) -> Vec<Output> {
-        let mut outputs: Vec<_> = retire(record).collect();
-        let Some(placed) = record.placed else { return outputs };
-        outputs.extend(settle(record, &placed));
+    fn advance(&mut self, record: &PartitionRecord, placed: &Placed) -> Vec<Output> {
         match flight(record) {
             None if !placed.opened => {
                 let (store, migration) = (placed.state.read_placement(), placed.copy);
                 let closed_through = placed.owned_since.previous();
-                outputs.push(send(record, store, Body::Prepare(Prepare { migration, closed_through })));
+                vec![send(record, store, Body::Prepare(Prepare { migration, closed_through }))]
             }
-            None => {}
+            None => Vec::new(),
             Some(flight) if flight.phase == Phase::Draining => {
-                outputs.extend([Output::SetTimer(Timer::Retry), prepare(&flight)]);
+                vec![Output::SetTimer(Timer::Retry), prepare(&flight)]
             }
             Some(flight) => {
                 // Writes are blocked in every cutover, whichever controller began it.
                 let budget = Timer::BlockedBudget { migration: record.migration };
-                outputs.extend([Output::SetTimer(budget), Output::SetTimer(Timer::Retry)]);
+                let mut outputs = vec![Output::SetTimer(budget), Output::SetTimer(Timer::Retry)];
                 outputs.extend(self.cutover_observed(&flight));
+                outputs
+            }
+        }
+    }
+
+    /// Has the copies dropped that an operator has retired. Where writes cannot be refused, not before those that were under
+    /// way have taken effect: afterwards, the store may get another copy.
+    fn retire(&mut self, record: &PartitionRecord) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        for old in &record.old_copies {
+            if let Some(before) = old.late_before {
+                outputs.extend(self.waits.start(old.copy, before));
+            }
+            let waited = old.late_before.is_none_or(|before| self.waits.has_ended(old.copy, before));
+            if old.retiring && waited {
+                let drop = DropCopy { copy: old.copy, sealed_through: old.sealed_through };
+                outputs.push(send(record, old.placement, Body::Drop(drop)));
             }
         }
         outputs
@@ -124,14 +131,10 @@ impl Controller {
             return vec![ask_evidence(flight, watermark)];
         }
         let (migration, epoch) = (record.migration, record.epoch);
-        match self.barrier {
-            Some(Barrier { ended: true, .. }) => vec![ask_watermark(flight)],
-            Some(Barrier { ended: false, .. }) => Vec::new(),
-            None => {
-                self.barrier = Some(Barrier { migration, epoch, ended: false });
-                vec![Output::SetTimer(Timer::Barrier { migration, epoch })]
-            }
+        if self.waits.has_ended(migration, epoch) {
+            return vec![ask_watermark(flight)];
         }
+        self.waits.start(migration, epoch).into_iter().collect()
     }
 
     fn replied(&mut self, record: &PartitionRecord, reply: &Reply) -> Vec<Output> {
@@ -141,7 +144,7 @@ impl Controller {
             Reply::Evidence(evidence) => self.evidence(record, evidence),
             Reply::Watermark(reading) => self.watermark(record, reading),
             Reply::Dropped(dropped) => dropped_copy(record, dropped),
-            Reply::Refused { request, refusal } => refused(record, request, refusal),
+            Reply::Refused { request, refusal } => refused::refused(record, request, refusal),
             Reply::ChunkTaken(_) | Reply::Applied { .. } => Vec::new(),
         }
     }
@@ -154,14 +157,14 @@ impl Controller {
             && prepared.closed_through() >= debt.through
             && prepared.enforces()
         {
-            let proof = Settlement::Closed(*prepared);
+            let proof = Settlement::Closed((*prepared).into());
             return vec![propose(record, Transition::Settle { migration: debt.migration, proof })];
         }
         let Some(flight) = flight(record).filter(|flight| flight.phase == Phase::Draining) else {
             if placed.opened || prepared.migration() != placed.copy {
                 return Vec::new();
             }
-            return vec![propose(record, Transition::Open { expected, prepared: *prepared })];
+            return vec![propose(record, Transition::Open { expected, prepared: (*prepared).into() })];
         };
         if prepared.migration() != record.migration || prepared.origin().store != flight.to {
             return Vec::new();
@@ -169,7 +172,7 @@ impl Controller {
         match (placed.guarantee, self.policy.lag_writes_max) {
             (Guarantee::Timed, _) => {
                 let migration = record.migration;
-                let enter = Transition::EnterTimedCutover { expected, prepared: *prepared };
+                let enter = Transition::EnterTimedCutover { expected, prepared: (*prepared).into() };
                 vec![Output::SetTimer(Timer::BlockedBudget { migration }), propose(record, enter)]
             }
             (Guarantee::Sealed, None) => seal(&flight, prepared.origin().incarnation),
@@ -186,8 +189,8 @@ impl Controller {
         if reading.migration() != record.migration || reading.epoch() != record.epoch {
             return Vec::new();
         }
-        match (flight.phase, self.policy.lag_writes_max, self.barrier) {
-            (Phase::Draining, lag, _) => {
+        match (flight.phase, self.policy.lag_writes_max) {
+            (Phase::Draining, lag) => {
                 let migration = record.migration;
                 if reading.sealed_through() >= record.epoch {
                     let budget = Output::SetTimer(Timer::BlockedBudget { migration });
@@ -198,11 +201,11 @@ impl Controller {
                 let ask = lag.map(|lag| ask_evidence(&flight, reading.position().minus(lag)));
                 core::iter::once(cleared).chain(ask).collect()
             }
-            (Phase::Cutover, _, Some(Barrier { ended: true, .. })) => {
+            (Phase::Cutover, _) if self.waits.has_ended(record.migration, record.epoch) => {
                 let expected = record.expected();
-                vec![propose(record, Transition::RecordWatermark { expected, reading: *reading })]
+                vec![propose(record, Transition::RecordWatermark { expected, reading: (*reading).into() })]
             }
-            (Phase::Cutover, _, _) => Vec::new(),
+            (Phase::Cutover, _) => Vec::new(),
         }
     }
 
@@ -216,7 +219,7 @@ impl Controller {
             (Phase::Draining, Guarantee::Timed) => Vec::new(),
             (Phase::Cutover, _) => {
                 let expected = record.expected();
-                vec![propose(record, Transition::Complete { expected, evidence: *evidence })]
+                vec![propose(record, Transition::Complete { expected, evidence: (*evidence).into() })]
             }
         }
     }
@@ -231,22 +234,13 @@ impl Controller {
                 vec![propose(record, Transition::Abort { expected: record.expected() })]
             }
             Timer::Barrier { migration, epoch } => {
-                let fired = Barrier { migration, epoch, ended: false };
-                if self.barrier != Some(fired) {
+                if !self.waits.end(migration, epoch) {
                     return Vec::new();
                 }
-                self.barrier = Some(Barrier { ended: true, ..fired });
-                flight(record).map(|flight| ask_watermark(&flight)).into_iter().collect()
+                let asks = flight(record).filter(|_| epoch == record.epoch).map(|f| ask_watermark(&f));
+                self.retire(record).into_iter().chain(asks).collect()
             }
         }
-    }
-}
-
-fn flight(record: &PartitionRecord) -> Option<Flight<'_>> {
-    let placed = record.placed?;
-    match placed.state {
-        PartitionState::Migrating { from, to, phase } => Some(Flight { record, placed, from, to, phase }),
-        PartitionState::Active(_) => None,
     }
 }
 
@@ -277,13 +271,13 @@ fn sealed(record: &PartitionRecord, receipt: &SealReceipt) -> Vec<Output> {
     if let Some(debt) = placed.debt
         && receipt.migration() == debt.migration
     {
-        let proof = Settlement::Sealed(*receipt);
+        let proof = Settlement::Sealed((*receipt).into());
         return vec![propose(record, Transition::Settle { migration: debt.migration, proof })];
     }
     match flight(record) {
         Some(flight) if flight.phase == Phase::Draining && receipt.migration() == record.migration => {
             let expected = record.expected();
-            vec![propose(record, Transition::EnterCutover { expected, receipt: *receipt })]
+            vec![propose(record, Transition::EnterCutover { expected, receipt: (*receipt).into() })]
         }
         Some(_) | None => Vec::new(),
     }
@@ -296,23 +290,11 @@ fn dropped_copy(record: &PartitionRecord, dropped: &Dropped) -> Vec<Output> {
         && dropped.origin().store == debt.placement
         && dropped.copy() >= debt.copy
     {
-        let proof = Settlement::Dropped(*dropped);
+        let proof = Settlement::Dropped((*dropped).into());
         outputs.push(propose(record, Transition::Settle { migration: debt.migration, proof }));
     }
-    outputs.push(propose(record, Transition::ForgetCopy { dropped: *dropped }));
+    outputs.push(propose(record, Transition::ForgetCopy { dropped: (*dropped).into() }));
     outputs
-}
-
-/// A target that lost its state refuses every copy of this migration, so the migration is aborted.
-fn refused(record: &PartitionRecord, request: &Request, refusal: &Refusal) -> Vec<Output> {
-    let Body::Prepare(prepare) = &request.body else { return Vec::new() };
-    let lost = matches!(refusal, Refusal::UnknownPartition { .. });
-    match flight(record) {
-        Some(flight) if lost && prepare.migration == record.migration && request.store == flight.to => {
-            vec![propose(record, Transition::Abort { expected: record.expected() })]
-        }
-        Some(_) | None => Vec::new(),
-    }
 }
 
 /// Seals the source of a forced move as soon as it is reachable.
@@ -320,19 +302,4 @@ fn settle(record: &PartitionRecord, placed: &Placed) -> Option<Output> {
     let debt = placed.debt?;
     let seal = Seal { migration: debt.migration, through: debt.through, target: debt.target };
     Some(send(record, debt.placement, Body::Seal(seal)))
-}
-
-fn retire(record: &PartitionRecord) -> impl Iterator<Item = Output> + '_ {
-    record.old_copies.iter().filter(|old| old.retiring).map(|old| {
-        let drop = DropCopy { copy: old.copy, sealed_through: old.sealed_through };
-        send(record, old.placement, Body::Drop(drop))
-    })
-}
-
-fn send(record: &PartitionRecord, store: Placement, body: Body) -> Output {
-    Output::Send(Request { store, partition: record.partition, body })
-}
-
-const fn propose(record: &PartitionRecord, transition: Transition) -> Output {
-    Output::Propose(Command { partition: record.partition, transition })
 }

@@ -15,27 +15,36 @@
 //! Every command is a compare-and-swap on the migration's id and the epoch, checked when it is applied, so it does not
 //! matter which controller sends it, how late, or how often.
 //!
-//! May import: `core::ids`, `core::fence`, `core::placement`.
+//! May import: `core::ids`, `core::map`, `core::fence`, `core::placement`.
 
 mod command;
 mod controller;
+mod copies;
+mod flight;
 mod io;
+mod operator;
 mod plan;
 mod record;
+mod records;
+mod recovery;
 mod refusal;
+mod refused;
+mod release;
 mod store;
 mod table;
 mod text;
 mod transitions;
+mod waits;
 
 pub use command::{
-    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Settlement, TextError, Transition,
-    TransitionKind,
+    COMMAND_BYTES_MAX, CodecError, Command, Expected, Release, Settlement, Transition, TransitionKind,
 };
 pub use controller::Controller;
 pub use io::{Event, Output, Timer};
+pub use operator::{Operator, Reason, TextError};
 pub use plan::{Plan, Policy, PolicyError, Step};
-pub use record::{CutoverFacts, Debt, OldCopy, PartitionRecord, Placed};
+pub use record::{CutoverFacts, Debt, Held, OldCopy, PartitionRecord, Placed};
+pub use recovery::{EPOCH_LEAP, MIGRATION_LEAP};
 pub use refusal::{BackendFailure, MigrationError};
 pub use store::MigrationStore;
 pub use table::{Caps, PlacementTable};

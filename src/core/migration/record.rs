@@ -2,7 +2,7 @@
 
 use crate::core::fence::{Body, Request};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
-use crate::core::placement::{Guarantee, PartitionState, Resolution};
+use crate::core::placement::{Guarantee, PartitionState, Phase, Resolution};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,8 @@ pub struct Placed {
     pub cutover: Option<CutoverFacts>,
     /// The debt of a forced move; `None` if there was no forced move or it is settled.
     pub debt: Option<Debt>,
+    /// Set if the migration in flight was restored from a lost cluster, and waits for an operator.
+    pub held: Option<Held>,
 }
 
 /// What the log recorded when a migration entered its cutover.
@@ -77,6 +79,20 @@ pub struct OldCopy {
     pub sealed_through: Option<Epoch>,
     /// Whether an operator has marked the copy as to be dropped.
     pub retiring: bool,
+    /// Set if the sink cannot refuse writes, and nobody has waited for those under way: a write that was resolved before this
+    /// epoch may still take effect there. The sink gets no other copy before this one is dropped, after a wait.
+    pub late_before: Option<Epoch>,
+}
+
+/// A migration that was in flight in a restored state. It waits for an operator.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// The id of the migration before the loss; the copy at the target has it.
+    pub migration: MigrationId,
+    /// The phase in which the migration was restored.
+    pub phase: Phase,
+    /// The epoch of its draining phase: no write at the source carried a later token, unless the migration was aborted.
+    pub draining: Epoch,
 }
 
 impl PartitionRecord {
@@ -107,6 +123,12 @@ impl PartitionRecord {
         }
         let migration = request.body.migration();
         migration.is_some_and(|migration| migration != self.migration || self.draining_epoch().is_none())
+    }
+
+    /// The migration in flight, if it waits for an operator after a recovery.
+    #[must_use]
+    pub fn held(&self) -> Option<Held> {
+        self.placed?.held
     }
 
     /// The epoch of the draining phase; `None` if no migration is in flight.

@@ -206,6 +206,28 @@ pub enum MigrationError {
         /// The migration that made the old copy.
         copy: MigrationId,
     },
+    /// The store cannot refuse writes, and those of an earlier copy there may still take effect; that copy must be dropped first.
+    #[error(
+        "writes from before {before} may still take effect at {placement}, its old copy must be dropped first"
+    )]
+    LateWrites {
+        /// The store with the old copy.
+        placement: Placement,
+        /// Writes that were resolved before this epoch may take effect.
+        before: Epoch,
+    },
+    /// The migration is held after a recovery, until an operator releases it.
+    #[error("migration {migration} is held since a recovery, until an operator releases it")]
+    Held {
+        /// The migration in the record.
+        migration: MigrationId,
+    },
+    /// `release` needs a held migration.
+    #[error("partition {partition} is not held")]
+    NotHeld {
+        /// The partition that the command names.
+        partition: PartitionId,
+    },
     /// The store that holds the table could not commit the command, or its outcome is unknown.
     #[error("migration store failed: {reason}")]
     Backend {

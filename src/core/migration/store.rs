@@ -6,7 +6,7 @@
 //! `&mut self` because a linearizable read of a replicated log needs an exchange with a quorum.
 
 use super::{Command, Expected, MigrationError, Operator, PartitionRecord, Reason, Settlement, Transition};
-use crate::core::fence::{CatchUpEvidence, Prepared, SealReceipt};
+use crate::core::fence::{CatchUpEvidence, Claim, Prepared, SealReceipt};
 use crate::core::ids::{Epoch, PartitionId, Placement, Revision};
 use crate::core::placement::Guarantee;
 
@@ -62,7 +62,7 @@ pub trait MigrationStore {
         &mut self,
         partition: PartitionId,
         expected: Expected,
-        receipt: SealReceipt,
+        receipt: Claim<SealReceipt>,
     ) -> Result<Epoch, MigrationError> {
         self.propose(&Command { partition, transition: Transition::EnterCutover { expected, receipt } })
     }
@@ -75,7 +75,7 @@ pub trait MigrationStore {
         &mut self,
         partition: PartitionId,
         expected: Expected,
-        evidence: CatchUpEvidence,
+        evidence: Claim<CatchUpEvidence>,
     ) -> Result<Epoch, MigrationError> {
         self.propose(&Command { partition, transition: Transition::Complete { expected, evidence } })
     }
@@ -100,7 +100,7 @@ pub trait MigrationStore {
         &mut self,
         partition: PartitionId,
         expected: Expected,
-        prepared: Prepared,
+        prepared: Claim<Prepared>,
         operator: Operator,
         reason: Reason,
     ) -> Result<Epoch, MigrationError> {

@@ -4,10 +4,12 @@
 //! record when it is applied. A refused command changes nothing, by construction: a transition computes the new record
 //! from the old one, and only a success stores it.
 
-use super::{Command, MigrationError, PartitionRecord, Transition, TransitionKind, transitions};
+use super::records::Records;
+use super::{
+    Command, MigrationError, PartitionRecord, Transition, TransitionKind, copies, release, transitions,
+};
 use crate::core::ids::{Epoch, Halt, MigrationId, PartitionId, Placement};
 use crate::enforce;
-use alloc::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// Limits of the placement table.
@@ -37,7 +39,7 @@ impl Caps {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct PlacementTable {
     pub(super) caps: Caps,
-    pub(super) records: BTreeMap<PartitionId, PartitionRecord>,
+    pub(super) records: Records,
     /// The highest migration id that was given out.
     last_migration: MigrationId,
     /// At or above every epoch of every partition that is no longer in the table.
@@ -47,19 +49,31 @@ pub struct PlacementTable {
 impl PlacementTable {
     /// A table without partitions.
     #[must_use]
-    pub const fn new(caps: Caps) -> Self {
-        Self { caps, records: BTreeMap::new(), last_migration: MigrationId::ZERO, epoch_floor: Epoch::ZERO }
+    pub fn new(caps: Caps) -> Self {
+        let (last_migration, epoch_floor) = (MigrationId::ZERO, Epoch::ZERO);
+        Self { caps, records: Records::default(), last_migration, epoch_floor }
     }
 
     /// The record of a partition. `None` if it was never created, or was deleted and has no old copies left.
     #[must_use]
     pub fn record(&self, partition: PartitionId) -> Option<&PartitionRecord> {
-        self.records.get(&partition)
+        self.records.get(partition)
     }
 
     /// All records, by partition id.
     pub fn records(&self) -> impl Iterator<Item = &PartitionRecord> {
         self.records.values()
+    }
+
+    /// The records of the partitions above this one, by partition id; all for `None`. Costs what it returns.
+    pub fn records_after(&self, partition: Option<PartitionId>) -> impl Iterator<Item = &PartitionRecord> {
+        self.records.after(partition)
+    }
+
+    /// The number of partitions, including deleted ones with old copies.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        count(self.records.len())
     }
 
     /// Applies a committed command, and returns the partition's epoch after it.
@@ -91,7 +105,7 @@ impl PlacementTable {
         let epoch = next.record.epoch;
         if next.record.placed.is_none() && next.record.old_copies.is_empty() {
             self.epoch_floor = self.epoch_floor.max(epoch);
-            self.records.remove(&partition);
+            self.records.remove(partition);
         } else {
             self.records.insert(partition, next.record);
         }
@@ -100,7 +114,7 @@ impl PlacementTable {
 
     /// Checks the new record against the old one: what must change has changed, and what must stay has stayed.
     fn check(&self, command: &Command, next: &Next, halt: &mut Option<Halt>) {
-        let before = self.records.get(&command.partition);
+        let before = self.records.get(command.partition);
         let (had, has) = (before.and_then(|record| record.placed), next.record.placed);
         let (then, now) = (before.map_or(self.epoch_floor, |record| record.epoch), next.record.epoch);
         let moved = had.map(|placed| placed.state) != has.map(|placed| placed.state);
@@ -127,28 +141,46 @@ impl PlacementTable {
             before.map(PartitionRecord::expected)
         );
         let kept = had.is_none_or(|placed| placed.debt.is_none()) || has.is_some_and(|p| p.debt.is_some());
+        let settles = matches!(
+            command.transition.kind(),
+            TransitionKind::Settle | TransitionKind::ForgetCopy | TransitionKind::WriteOff
+        );
         enforce!(
             *halt,
             DebtKept,
-            kept || command.transition.kind() == TransitionKind::Settle,
+            kept || settles,
             "{command} cleared the debt {:?}",
             had.and_then(|placed| placed.debt)
         );
     }
 
-    /// Raises the epochs and ids that are allocated next above those that sinks may have fences for. Needed after a
-    /// restore from a backup or a recovery from the loss of a quorum, which may lose the newest ones.
+    /// Raises the epochs and ids that are given out next above these.
     pub fn raise_floor(&mut self, epoch: Epoch, migration: MigrationId) {
         self.epoch_floor = self.epoch_floor.max(epoch);
         self.last_migration = self.last_migration.max(migration);
-        for record in self.records.values_mut().filter(|record| record.epoch <= epoch) {
-            record.epoch = epoch.next();
-        }
+        self.records.change_all(|record| {
+            if record.epoch <= epoch {
+                record.epoch = epoch.next();
+            }
+        });
+    }
+
+    /// The highest epoch that a partition without a record may have had, and the highest migration id given out.
+    #[must_use]
+    pub const fn floor(&self) -> (Epoch, MigrationId) {
+        (self.epoch_floor, self.last_migration)
+    }
+
+    /// The highest epoch and migration id that this table has given out, whether a record shows them or not.
+    pub(super) fn highest(&self) -> (Epoch, MigrationId) {
+        self.records.values().fold(self.floor(), |(epoch, migration), record| {
+            (epoch.max(record.epoch), migration.max(record.migration))
+        })
     }
 
     fn next_record(&self, command: &Command) -> Result<Next, MigrationError> {
         let partition = command.partition;
-        let record = self.records.get(&partition);
+        let record = self.records.get(partition);
         if let Transition::Create { placement, guarantee } = &command.transition {
             self.check_partition_cap(record)?;
             let epoch = record.map_or(self.epoch_floor, |record| record.epoch.max(self.epoch_floor)).next();
@@ -177,10 +209,14 @@ impl PlacementTable {
             Transition::Complete { expected, evidence } => transitions::complete(record, *expected, evidence),
             Transition::Abort { expected } => transitions::abort(record, *expected),
             Transition::Force { expected, prepared, .. } => transitions::force(record, *expected, prepared),
-            Transition::Settle { migration, proof } => transitions::settle(record, *migration, proof),
-            Transition::RetireCopy { placement, copy } => transitions::retire_copy(record, *placement, *copy),
-            Transition::ForgetCopy { dropped } => transitions::forget_copy(record, dropped),
-            Transition::Delete { expected } => transitions::delete(record, *expected),
+            Transition::Settle { migration, proof } => copies::settle(record, *migration, proof),
+            Transition::RetireCopy { placement, copy } => copies::retire_copy(record, *placement, *copy),
+            Transition::ForgetCopy { dropped } => copies::forget_copy(record, dropped),
+            Transition::Delete { expected } => {
+                transitions::delete(record, *expected, self.caps.old_copies_per_partition)
+            }
+            Transition::WriteOff { placement, copy, .. } => copies::write_off(record, *placement, *copy),
+            Transition::Release { expected, how, .. } => release::release(record, *expected, *how),
         }?;
         Ok(Next { record: next, allocated: None })
     }
@@ -220,21 +256,19 @@ impl PlacementTable {
     /// The number of migrations in flight.
     #[must_use]
     pub fn migrations_in_flight(&self) -> u32 {
-        count(self.records.values().filter(|record| migrating(record).is_some()).count())
+        count(self.records.migrating().count())
     }
 
     /// The number of migrations in flight with this placement as source or target.
     #[must_use]
     pub fn migrations_touching(&self, placement: Placement) -> u32 {
-        let touches = |record: &&PartitionRecord| {
-            migrating(record).is_some_and(|(from, to)| from == placement || to == placement)
-        };
-        count(self.records.values().filter(touches).count())
+        let touches = |(from, to): &(Placement, Placement)| *from == placement || *to == placement;
+        count(self.records.migrating().filter(touches).count())
     }
 
     fn check_partition_cap(&self, record: Option<&PartitionRecord>) -> Result<(), MigrationError> {
         let limit = self.caps.partitions;
-        if record.is_none() && count(self.records.len()) >= limit {
+        if record.is_none() && self.partitions() >= limit {
             return Err(MigrationError::PartitionCap { limit });
         }
         Ok(())
@@ -244,14 +278,6 @@ impl PlacementTable {
 struct Next {
     record: PartitionRecord,
     allocated: Option<MigrationId>,
-}
-
-fn migrating(record: &PartitionRecord) -> Option<(Placement, Placement)> {
-    use crate::core::placement::PartitionState;
-    match record.placed?.state {
-        PartitionState::Migrating { from, to, .. } => Some((from, to)),
-        PartitionState::Active(_) => None,
-    }
 }
 
 fn count(len: usize) -> u32 {

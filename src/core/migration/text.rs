@@ -1,6 +1,6 @@
 //! The text of commands and records, in traces, logs and violations.
 
-use super::{Command, Expected, PartitionRecord, Settlement, Transition};
+use super::{Command, Expected, PartitionRecord, Release, Settlement, Transition};
 use crate::core::fence::Reply;
 use crate::core::placement::{PartitionState, Phase};
 use alloc::format;
@@ -19,6 +19,16 @@ impl fmt::Display for PartitionRecord {
     }
 }
 
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resume => f.write_str("resume"),
+            Self::KeepSource => f.write_str("keep the source"),
+            Self::AcceptTarget { guarantee } => write!(f, "accept the target, {guarantee}"),
+        }
+    }
+}
+
 fn text(reply: Reply) -> String {
     reply.to_string()
 }
@@ -29,7 +39,7 @@ fn command(command: &Command) -> String {
     match &command.transition {
         Transition::Create { placement, guarantee } => format!("create at {placement} {guarantee}"),
         Transition::Open { expected, prepared } => {
-            format!("open {} ({})", on(expected), text(Reply::Prepared(*prepared)))
+            format!("open {} ({})", on(expected), text(Reply::Prepared(**prepared)))
         }
         Transition::Begin { expected, to } => format!("begin >{to} {}", on(expected)),
         Transition::EnterCutover { expected, receipt } => {
@@ -39,37 +49,41 @@ fn command(command: &Command) -> String {
                 on(expected),
                 by.store,
                 by.incarnation,
-                text(Reply::Sealed(*receipt))
+                text(Reply::Sealed(**receipt))
             )
         }
         Transition::EnterTimedCutover { expected, prepared } => {
-            format!("cutover {} ({})", on(expected), text(Reply::Prepared(*prepared)))
+            format!("cutover {} ({})", on(expected), text(Reply::Prepared(**prepared)))
         }
         Transition::RecordWatermark { expected, reading } => {
-            format!("watermark {} ({})", on(expected), text(Reply::Watermark(*reading)))
+            format!("watermark {} ({})", on(expected), text(Reply::Watermark(**reading)))
         }
         Transition::Complete { expected, evidence } => {
             let by = evidence.origin().store;
-            format!("complete {} ({by}: {})", on(expected), text(Reply::Evidence(*evidence)))
+            format!("complete {} ({by}: {})", on(expected), text(Reply::Evidence(**evidence)))
         }
         Transition::Abort { expected } => format!("abort {}", on(expected)),
         Transition::Force { expected, prepared, operator, .. } => {
             let by = prepared.origin().store;
-            let prepared = text(Reply::Prepared(*prepared));
+            let prepared = text(Reply::Prepared(**prepared));
             format!("force {} ({by}: {prepared}) by {}", on(expected), operator.as_ref())
         }
         Transition::Settle { migration, proof } => match proof {
             Settlement::Sealed(receipt) => {
-                format!("settle {migration} ({}: {})", receipt.origin().store, text(Reply::Sealed(*receipt)))
+                format!("settle {migration} ({}: {})", receipt.origin().store, text(Reply::Sealed(**receipt)))
             }
             Settlement::Dropped(dropped) => {
-                format!("settle {migration} ({}: {})", dropped.origin().store, text(Reply::Dropped(*dropped)))
+                format!(
+                    "settle {migration} ({}: {})",
+                    dropped.origin().store,
+                    text(Reply::Dropped(**dropped))
+                )
             }
             Settlement::Closed(prepared) => {
                 format!(
                     "settle {migration} ({}: {})",
                     prepared.origin().store,
-                    text(Reply::Prepared(*prepared))
+                    text(Reply::Prepared(**prepared))
                 )
             }
         },
@@ -79,6 +93,12 @@ fn command(command: &Command) -> String {
             format!("forget {} at {} {}", dropped.copy(), by.store, by.incarnation)
         }
         Transition::Delete { expected } => format!("delete {}", on(expected)),
+        Transition::WriteOff { placement, copy, operator, .. } => {
+            format!("write off {copy} at {placement} by {}", operator.as_ref())
+        }
+        Transition::Release { expected, how, operator, .. } => {
+            format!("release {} to {how} by {}", on(expected), operator.as_ref())
+        }
     }
 }
 
@@ -89,6 +109,7 @@ fn record(record: &PartitionRecord) -> String {
         placed.cutover.and_then(|facts| facts.watermark).map(|w| format!(" W{w}")).unwrap_or_default();
     let debt = placed.debt.map(|debt| format!(", owes {}", debt.placement)).unwrap_or_default();
     let shown = match placed.state {
+        PartitionState::Migrating { from, to, .. } if placed.held.is_some() => format!("Held({from}>{to})"),
         PartitionState::Active(at) => format!("Active({at})"),
         PartitionState::Migrating { from, to, phase: Phase::Draining } => format!("Draining({from}>{to})"),
         PartitionState::Migrating { from, to, phase: Phase::Cutover } => format!("Cutover({from}>{to})"),

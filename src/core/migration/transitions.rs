@@ -1,14 +1,12 @@
 //! The transitions, each a function from the old record to the new one, or a refusal.
 
-use super::{CutoverFacts, Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed, Settlement};
-use crate::core::fence::{
-    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
-};
+use super::{CutoverFacts, Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed};
+use crate::core::fence::{CatchUpEvidence, Prepared, SealReceipt, StatementOrigin, WatermarkReading};
 use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use crate::core::placement::{Guarantee, PartitionState, Phase};
 use alloc::vec::Vec;
 
-type Next = Result<PartitionRecord, MigrationError>;
+pub(super) type Next = Result<PartitionRecord, MigrationError>;
 
 /// The parts of a migration in flight.
 struct Flight {
@@ -45,6 +43,7 @@ pub(super) fn create(
         guarantee,
         cutover: None,
         debt: None,
+        held: None,
     };
     Ok(PartitionRecord { partition, epoch, migration, placed: Some(placed), old_copies: Vec::new() })
 }
@@ -80,6 +79,11 @@ pub(super) fn begin(
     if !placed.opened {
         return Err(MigrationError::NotOpen { partition: record.partition });
     }
+    if let Some(before) =
+        record.old_copies.iter().find(|old| old.placement == to).and_then(|old| old.late_before)
+    {
+        return Err(MigrationError::LateWrites { placement: to, before });
+    }
     let state = PartitionState::Migrating { from, to, phase: Phase::Draining };
     let mut next = record.with(Placed { state, ..placed });
     next.epoch = record.epoch.next();
@@ -106,6 +110,7 @@ pub(super) fn enter_timed_cutover(record: &PartitionRecord, expected: Expected, 
     let flight = draining(record, expected, Guarantee::Timed)?;
     check_origin(record, prepared.origin(), flight.to)?;
     check_migration(record.migration, prepared.migration())?;
+    check_reach(record.epoch, prepared.closed_through())?;
     let target = prepared.origin().incarnation;
     Ok(into_cutover(record, &flight, CutoverFacts { draining: record.epoch, target, watermark: None }))
 }
@@ -142,7 +147,7 @@ pub(super) fn complete(record: &PartitionRecord, expected: Expected, evidence: &
     if evidence.position() < needed {
         return Err(MigrationError::NotCaughtUp { have: evidence.position(), needed });
     }
-    Ok(flip(record, &flight, facts.draining, evidence.enforces(), flight.placed.debt))
+    Ok(flip(record, &flight, facts.draining, evidence.enforces(), flight.placed.debt, None))
 }
 
 pub(super) fn abort(record: &PartitionRecord, expected: Expected) -> Next {
@@ -155,6 +160,7 @@ pub(super) fn abort(record: &PartitionRecord, expected: Expected) -> Next {
         copy: record.migration,
         sealed_through: None,
         retiring: false,
+        late_before: None,
     });
     Ok(next)
 }
@@ -167,6 +173,7 @@ pub(super) fn force(record: &PartitionRecord, expected: Expected, prepared: &Pre
         return Err(MigrationError::Unsettled { placement, through });
     }
     let draining = flight.placed.cutover.map_or(record.epoch, |facts| facts.draining);
+    check_reach(draining, prepared.closed_through())?;
     let debt = Debt {
         placement: flight.from,
         through: draining,
@@ -174,58 +181,13 @@ pub(super) fn force(record: &PartitionRecord, expected: Expected, prepared: &Pre
         copy: flight.placed.copy,
         target: prepared.origin().incarnation,
     };
-    Ok(flip(record, &flight, draining, prepared.enforces(), Some(debt)))
+    // A recorded watermark was read after the wait.
+    let waited = flight.placed.cutover.is_some_and(|facts| facts.watermark.is_some());
+    let late = late(&flight.placed, record.epoch.next()).filter(|_| !waited);
+    Ok(flip(record, &flight, draining, prepared.enforces(), Some(debt), late))
 }
 
-pub(super) fn settle(record: &PartitionRecord, migration: MigrationId, proof: &Settlement) -> Next {
-    let placed = placed(record)?;
-    let Some(debt) = placed.debt.filter(|debt| debt.migration == migration) else {
-        return Err(MigrationError::NoDebt { migration });
-    };
-    match proof {
-        Settlement::Sealed(receipt) => {
-            check_origin(record, receipt.origin(), debt.placement)?;
-            check_reach(debt.through, receipt.through())?;
-        }
-        Settlement::Closed(prepared) => {
-            check_origin(record, prepared.origin(), debt.placement)?;
-            check_reach(debt.through, prepared.closed_through())?;
-            if !prepared.enforces() {
-                let (placement, through) = (debt.placement, prepared.closed_through());
-                return Err(MigrationError::NotEnforced { placement, through });
-            }
-        }
-        // A sink without a copy is closed to every token until it is prepared, which closes it further.
-        Settlement::Dropped(dropped) => {
-            check_origin(record, dropped.origin(), debt.placement)?;
-            if dropped.copy() < debt.copy {
-                return Err(MigrationError::OtherMigration { have: dropped.copy(), expected: debt.copy });
-            }
-        }
-    }
-    Ok(record.with(Placed { debt: None, ..placed }))
-}
-
-pub(super) fn retire_copy(record: &PartitionRecord, placement: Placement, copy: MigrationId) -> Next {
-    let mut next = record.clone();
-    let named = |old: &&mut OldCopy| old.placement == placement && old.copy == copy;
-    let old = next.old_copies.iter_mut().find(named);
-    old.ok_or(MigrationError::UnknownCopy { placement, copy })?.retiring = true;
-    Ok(next)
-}
-
-pub(super) fn forget_copy(record: &PartitionRecord, dropped: &Dropped) -> Next {
-    let (placement, copy) = (dropped.origin().store, dropped.copy());
-    check_origin(record, dropped.origin(), placement)?;
-    let mut next = record.clone();
-    next.old_copies.retain(|old| old.placement != placement || old.copy > copy);
-    if next.old_copies.len() == record.old_copies.len() {
-        return Err(MigrationError::UnknownCopy { placement, copy });
-    }
-    Ok(next)
-}
-
-pub(super) fn delete(record: &PartitionRecord, expected: Expected) -> Next {
+pub(super) fn delete(record: &PartitionRecord, expected: Expected, copies_max: u32) -> Next {
     let placed = placed(record)?;
     check_expected(record, expected)?;
     let PartitionState::Active(placement) = placed.state else {
@@ -237,7 +199,16 @@ pub(super) fn delete(record: &PartitionRecord, expected: Expected) -> Next {
     let mut next = record.clone();
     next.epoch = record.epoch.next();
     next.placed = None;
-    next.leave(OldCopy { placement, copy: placed.copy, sealed_through: None, retiring: true });
+    next.leave(OldCopy {
+        placement,
+        copy: placed.copy,
+        sealed_through: None,
+        retiring: true,
+        late_before: late(&placed, next.epoch),
+    });
+    if u32::try_from(next.old_copies.len()).unwrap_or(u32::MAX) > copies_max {
+        return Err(MigrationError::CopyCap { limit: copies_max });
+    }
     for old in &mut next.old_copies {
         old.retiring = true;
     }
@@ -245,16 +216,21 @@ pub(super) fn delete(record: &PartitionRecord, expected: Expected) -> Next {
 }
 
 impl PartitionRecord {
-    fn with(&self, placed: Placed) -> Self {
+    pub(super) fn with(&self, placed: Placed) -> Self {
         Self { placed: Some(placed), ..self.clone() }
     }
 
     /// Adds an old copy. A placement has at most one, since a newer copy there replaces the older one.
-    fn leave(&mut self, old: OldCopy) {
+    pub(super) fn leave(&mut self, old: OldCopy) {
         self.old_copies.retain(|other| other.placement != old.placement);
         self.old_copies.push(old);
         self.old_copies.sort();
     }
+}
+
+/// The epoch before which writes may still take effect at the owner, if it cannot refuse them.
+fn late(placed: &Placed, epoch: Epoch) -> Option<Epoch> {
+    (placed.guarantee == Guarantee::Timed).then_some(epoch)
 }
 
 /// The guarantee that a sink can give: `sealed` only if it checks tokens.
@@ -270,6 +246,7 @@ fn flip(
     draining: Epoch,
     enforces: bool,
     debt: Option<Debt>,
+    late_before: Option<Epoch>,
 ) -> PartitionRecord {
     let epoch = record.epoch.next();
     let placed = Placed {
@@ -288,6 +265,7 @@ fn flip(
         copy: flight.placed.copy,
         sealed_through: Some(draining),
         retiring: false,
+        late_before,
     });
     next
 }
@@ -299,13 +277,16 @@ fn into_cutover(record: &PartitionRecord, flight: &Flight, facts: CutoverFacts) 
     next
 }
 
-fn placed(record: &PartitionRecord) -> Result<Placed, MigrationError> {
+pub(super) fn placed(record: &PartitionRecord) -> Result<Placed, MigrationError> {
     record.placed.ok_or(MigrationError::UnknownPartition { partition: record.partition })
 }
 
 fn flight(record: &PartitionRecord, expected: Expected) -> Result<Flight, MigrationError> {
     let placed = placed(record)?;
     check_expected(record, expected)?;
+    if placed.held.is_some() {
+        return Err(MigrationError::Held { migration: record.migration });
+    }
     match placed.state {
         PartitionState::Migrating { from, to, phase } => Ok(Flight { placed, from, to, phase }),
         PartitionState::Active(_) => Err(MigrationError::NotMigrating { partition: record.partition }),
@@ -336,7 +317,7 @@ fn in_cutover(
     }
 }
 
-fn check_expected(record: &PartitionRecord, expected: Expected) -> Result<(), MigrationError> {
+pub(super) fn check_expected(record: &PartitionRecord, expected: Expected) -> Result<(), MigrationError> {
     if record.expected() == expected {
         return Ok(());
     }
@@ -348,7 +329,7 @@ fn check_expected(record: &PartitionRecord, expected: Expected) -> Result<(), Mi
     })
 }
 
-fn check_origin(
+pub(super) fn check_origin(
     record: &PartitionRecord,
     origin: StatementOrigin,
     placement: Placement,
@@ -367,6 +348,6 @@ fn check_epoch(expected: Epoch, have: Epoch) -> Result<(), MigrationError> {
     if have == expected { Ok(()) } else { Err(MigrationError::OtherEpoch { have, expected }) }
 }
 
-fn check_reach(needed: Epoch, have: Epoch) -> Result<(), MigrationError> {
+pub(super) fn check_reach(needed: Epoch, have: Epoch) -> Result<(), MigrationError> {
     if have >= needed { Ok(()) } else { Err(MigrationError::SealTooLow { have, needed }) }
 }

@@ -65,6 +65,12 @@ impl Timing {
         Ok(())
     }
 
+    /// How long the disk may make no progress before the node stops: three election timeouts.
+    #[must_use]
+    pub const fn disk_stall(&self) -> Duration {
+        Duration::from_millis(self.election_timeout_ms_max.saturating_mul(3))
+    }
+
     /// The upper bound of the election timeout.
     #[must_use]
     pub const fn election_timeout_max(&self) -> Duration {

@@ -5,13 +5,14 @@
 //! it gets the last one per partition.
 
 use super::failure::Failure;
+use super::view::View;
 use crate::core::control_plane::{ControlPlaneState, PartitionName};
 use crate::core::ids::{PartitionId, Revision};
 use crate::core::migration::PartitionRecord;
 use metrics::counter;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// A partition's record, with the partition's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,9 +56,9 @@ pub struct Changed {
 pub enum FeedItem {
     /// All records at one revision. They replace all earlier updates.
     Resync {
-        /// All records, by partition id.
-        records: Arc<Vec<NamedRecord>>,
-        /// The revision at which the records were taken.
+        /// The state with all records; [`NamedRecord::all`] iterates over them.
+        state: Arc<ControlPlaneState>,
+        /// The revision of that state.
         revision: Revision,
     },
     /// A change of one partition.
@@ -112,22 +113,20 @@ impl Feed {
     pub(super) fn watch(
         &mut self,
         after: Revision,
-        state: &ControlPlaneState,
+        state: &Arc<ControlPlaneState>,
     ) -> Result<mpsc::Receiver<FeedItem>, Failure> {
         self.watchers.retain(|watcher| !watcher.sender.is_closed());
         if self.watchers.len() >= self.watchers_max {
             return Err(Failure::Busy { what: "watchers" });
         }
         let (sender, receiver) = mpsc::channel(self.watch_max.max(1));
-        let missed: Vec<_> = self.history.iter().filter(|change| change.revision > after).cloned().collect();
-        let complete = after >= self.complete_after && missed.len() < self.watch_max;
-        let first = if complete {
-            missed.into_iter().map(FeedItem::Changed).collect()
+        let seen = self.history.partition_point(|change| change.revision <= after);
+        if after >= self.complete_after && self.history.len() - seen < self.watch_max {
+            for change in self.history.range(seen..) {
+                let _fits = sender.try_send(FeedItem::Changed(change.clone()));
+            }
         } else {
-            vec![everything(state)]
-        };
-        for item in first {
-            let _fits = sender.try_send(item);
+            let _fits = sender.try_send(everything(state));
         }
         self.watchers.push(Watcher { seen: after, sender });
         Ok(receiver)
@@ -155,7 +154,7 @@ impl Feed {
 
     /// Clears the history after a snapshot was installed, since the changes in between are not known, and
     /// sends all records.
-    pub(super) fn restart(&mut self, state: &ControlPlaneState) {
+    pub(super) fn restart(&mut self, state: &Arc<ControlPlaneState>) {
         self.history.clear();
         (self.complete_after, self.last) = (state.revision(), state.revision());
         if !self.watchers.is_empty() {
@@ -180,9 +179,51 @@ impl Feed {
     }
 }
 
-fn everything(state: &ControlPlaneState) -> FeedItem {
-    let records = Arc::new(NamedRecord::all(state).collect());
-    FeedItem::Resync { records, revision: state.revision() }
+fn everything(state: &Arc<ControlPlaneState>) -> FeedItem {
+    FeedItem::Resync { state: Arc::clone(state), revision: state.revision() }
+}
+
+/// A request to the feed: the updates after a revision.
+pub(super) struct Watching {
+    pub(super) after: Revision,
+    pub(super) reply: oneshot::Sender<Result<mpsc::Receiver<FeedItem>, Failure>>,
+}
+
+/// What the pump tells the feed.
+#[derive(Debug)]
+pub(super) struct Applied {
+    /// A snapshot was installed: the changes before it are not known.
+    pub(super) installed: bool,
+    /// The changed partitions, each with the revision of its last change. Empty after a snapshot, which has them.
+    pub(super) touched: BTreeMap<PartitionId, Revision>,
+    /// The node after these changes.
+    pub(super) view: View,
+}
+
+/// Runs the feed beside the pump, until the pump ends: neither a new watcher nor a change for many of them holds up
+/// the engine.
+pub(super) async fn run(
+    mut feed: Feed,
+    mut state: Arc<ControlPlaneState>,
+    mut applied: mpsc::Receiver<Applied>,
+    mut watching: mpsc::Receiver<Watching>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            changes = applied.recv() => {
+                let Some(Applied { installed, touched, view }) = changes else { return };
+                state = view.shared_state();
+                if installed {
+                    feed.restart(&state);
+                }
+                feed.publish(&touched, &state);
+            }
+            Some(Watching { after, reply }) = watching.recv() => {
+                let _gone = reply.send(feed.watch(after, &state));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -196,11 +237,11 @@ mod tests {
     use crate::node::driver::Queues;
 
     /// Creates partition `at` with the entry at index `at`, and publishes the change.
-    fn create(state: &mut ControlPlaneState, feed: &mut Feed, at: u32) {
+    fn create(state: &mut Arc<ControlPlaneState>, feed: &mut Feed, at: u64) {
         let partition = PartitionId(at);
         let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
         let entry = ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition });
-        state.apply(Index(at.into()), &entry, &mut None);
+        Arc::make_mut(state).apply(Index(at.into()), &entry, &mut None);
         feed.publish(&BTreeMap::from([(partition, Revision(at.into()))]), state);
     }
 
@@ -212,7 +253,8 @@ mod tests {
     /// go back in time.
     #[test]
     fn a_node_that_is_behind_waits_until_it_has_news() {
-        let mut state = ControlPlaneState::new(crate::core::ids::ClusterId(1), Caps::PRODUCTION, []);
+        let mut state =
+            Arc::new(ControlPlaneState::new(crate::core::ids::ClusterId(1), Caps::PRODUCTION, []));
         let mut feed = Feed::new(&state, &Queues::default());
         create(&mut state, &mut feed, 3);
         let mut ahead = feed.watch(Revision(5), &state).unwrap();

@@ -1,57 +1,30 @@
 //! Requests of callers to the pump.
 
 use super::failure::Failure;
-use super::feed::FeedItem;
+use super::feed::{FeedItem, Watching};
 use super::status::Status;
 use super::transport::Registry;
-use crate::core::control_plane::{
-    Answer, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneState,
-};
+use super::view::View;
+use crate::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError, ControlPlaneState};
 use crate::core::ids::{NodeId, Revision, SessionId};
-use crate::core::raft::{Content, MemberRole, Outcome, Peer, Ticket, TransferRefusal};
+use crate::core::raft::{Applied, Content, Outcome, Ticket, TransferRefusal};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Read access to the engine while the pump waits.
-#[derive(Clone, Copy)]
-pub struct View<'e> {
-    engine: &'e dyn ControlPlaneConsensus,
-}
-
-impl<'e> View<'e> {
-    pub(super) const fn new(engine: &'e dyn ControlPlaneConsensus) -> Self {
-        Self { engine }
-    }
-
-    /// The state after the entries that are applied on this node.
-    #[must_use]
-    pub fn state(&self) -> &'e ControlPlaneState {
-        self.engine.state()
-    }
-
-    /// The engine behind the driver.
-    #[must_use]
-    pub const fn engine(&self) -> &'e dyn ControlPlaneConsensus {
-        self.engine
-    }
-
-    /// The members of the committed configuration, each with whether it votes.
-    pub fn members(&self) -> impl Iterator<Item = (Peer, bool)> {
-        let members = self.engine.applied().configuration().members();
-        members.iter().map(|member| (member.peer, member.role == MemberRole::Voter))
-    }
-}
-
 pub(super) type Reply = oneshot::Sender<Result<Outcome<Answer>, ControlPlaneError>>;
-pub(super) type Reading = Box<dyn for<'e> FnOnce(Result<View<'e>, ControlPlaneError>) + Send>;
+
+/// A caller that waits for a read index.
+pub(super) enum Reading {
+    View(oneshot::Sender<Result<View, ControlPlaneError>>),
+    /// Everything that a snapshot holds, for a backup.
+    Applied(oneshot::Sender<Result<Box<Applied<ControlPlaneState>>, ControlPlaneError>>),
+}
 
 /// A request of a caller to the pump.
 pub(super) enum Request {
     Submit { content: Content<ControlPlaneEntry>, reply: Reply },
     Read(Reading),
-    Inspect(Box<dyn for<'e> FnOnce(View<'e>) + Send>),
     Transfer { to: Option<NodeId>, reply: oneshot::Sender<Result<NodeId, TransferRefusal>> },
-    Watch { after: Revision, reply: oneshot::Sender<Result<mpsc::Receiver<FeedItem>, Failure>> },
-    Stop,
 }
 
 /// A cloneable handle of a running node. Every call can be cancelled by dropping its future; callers set
@@ -59,19 +32,16 @@ pub(super) enum Request {
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(super) requests: mpsc::Sender<Request>,
+    pub(super) watching: mpsc::Sender<Watching>,
+    pub(super) stop: Arc<watch::Sender<bool>>,
+    pub(super) views: watch::Receiver<View>,
     pub(super) status: watch::Receiver<Status>,
     pub(super) registry: watch::Receiver<Registry>,
 }
 
 impl Handle {
     fn send(&self, request: Request) -> Result<(), Failure> {
-        self.requests.try_send(request).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                metrics::counter!("cutover_refused_total", "reason" => "busy").increment(1);
-                Failure::Busy { what: "requests" }
-            }
-            mpsc::error::TrySendError::Closed(_) => Failure::Stopping,
-        })
+        queue(&self.requests, request)
     }
 
     async fn submit(&self, content: Content<ControlPlaneEntry>) -> Result<Outcome<Answer>, Failure> {
@@ -110,36 +80,34 @@ impl Handle {
     }
 
     /// Calls `look` with a state that includes everything committed before this call, on the leader (a read
-    /// index).
+    /// index). `look` runs in the caller's task.
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn read<T: Send + 'static>(
-        &self,
-        look: impl for<'e> FnOnce(View<'e>) -> T + Send + 'static,
-    ) -> Result<T, Failure> {
+    pub async fn read<T>(&self, look: impl FnOnce(&View) -> T) -> Result<T, Failure> {
         let (reply, answer) = oneshot::channel();
-        let read = move |view: Result<View<'_>, ControlPlaneError>| {
-            let _gone = reply.send(view.map(look));
-        };
-        self.send(Request::Read(Box::new(read)))?;
-        answer.await.map_err(|_| Failure::Stopping)?.map_err(Failure::from)
+        self.send(Request::Read(Reading::View(reply)))?;
+        let view = answer.await.map_err(|_| Failure::Stopping)??;
+        Ok(look(&view))
     }
 
-    /// Calls `look` with the state of this node, however old it is. No quorum takes part.
+    /// The whole applied state, sessions included, as of a read index.
     ///
     /// # Errors
-    /// [`Failure::Busy`], [`Failure::Stopping`]
-    pub async fn inspect<T: Send + 'static>(
-        &self,
-        look: impl for<'e> FnOnce(View<'e>) -> T + Send + 'static,
-    ) -> Result<T, Failure> {
+    /// [`Failure`]
+    pub async fn read_applied(&self) -> Result<Applied<ControlPlaneState>, Failure> {
         let (reply, answer) = oneshot::channel();
-        let inspect = move |view: View<'_>| {
-            let _gone = reply.send(look(view));
-        };
-        self.send(Request::Inspect(Box::new(inspect)))?;
-        answer.await.map_err(|_| Failure::Stopping)
+        self.send(Request::Read(Reading::Applied(reply)))?;
+        Ok(*answer.await.map_err(|_| Failure::Stopping)??)
+    }
+
+    /// The state of this node now, however old it is. Neither a quorum nor the pump takes part. It includes every
+    /// change whose outcome this node has returned.
+    ///
+    /// # Errors
+    /// [`Failure::Stopping`]
+    pub fn latest(&self) -> Result<View, Failure> {
+        if self.requests.is_closed() { Err(Failure::Stopping) } else { Ok(self.views.borrow().clone()) }
     }
 
     /// Transfers the leadership to a voter. `None`: to the voter whose log is most complete. Returns the new
@@ -161,13 +129,14 @@ impl Handle {
     /// [`Failure::Busy`], [`Failure::Stopping`]
     pub async fn watch(&self, after: Revision) -> Result<mpsc::Receiver<FeedItem>, Failure> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Watch { after, reply })?;
+        queue(&self.watching, Watching { after, reply })?;
         answer.await.map_err(|_| Failure::Stopping)?
     }
 
-    /// Stops the node after the batches in its queue are durable. Returns when the request is queued.
-    pub async fn stop(&self) {
-        let _stopped = self.requests.send(Request::Stop).await;
+    /// Stops the node after the batches in its queue are durable, or the disk is found to hang. Requests that wait
+    /// are not handled. Never waits.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
     }
 
     /// The current status of the node.
@@ -187,4 +156,15 @@ impl Handle {
     pub fn registry(&self) -> Registry {
         self.registry.borrow().clone()
     }
+}
+
+/// Queues a request without waiting.
+fn queue<T>(to: &mpsc::Sender<T>, request: T) -> Result<(), Failure> {
+    to.try_send(request).map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => {
+            metrics::counter!("cutover_refused_total", "reason" => "busy").increment(1);
+            Failure::Busy { what: "requests" }
+        }
+        mpsc::error::TrySendError::Closed(_) => Failure::Stopping,
+    })
 }

@@ -12,6 +12,7 @@ impl<T: Transport> Pump<T> {
     pub(super) fn synced(&mut self, done: Option<Result<BatchNumber, String>>) {
         match done {
             Some(Ok(through)) => {
+                self.stall.progress();
                 for message in self.outbox.durable(through) {
                     self.transport.send(message);
                 }
@@ -45,11 +46,13 @@ impl<T: Transport> Pump<T> {
                 Output::Installed(at) => {
                     tracing::info!(%at, "installed a snapshot from the leader");
                     self.touched.clear();
-                    self.feed.restart(self.engine.state());
+                    self.installed = true;
                 }
                 Output::Send(message) => self.transport.send(message),
                 Output::Decided { id, outcome } => {
                     if let Some(reply) = self.proposals.remove(&id) {
+                        // Who has an outcome sees its change in what this node publishes.
+                        self.show();
                         let _gone = reply.send(Ok(outcome));
                     }
                 }

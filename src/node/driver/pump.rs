@@ -1,13 +1,15 @@
 //! The loop of the driver: takes inputs, gives them to the engine, performs the outputs in order.
 
 use super::config::DriverConfig;
-use super::feed::Feed;
+use super::feed::{self, Applied, Feed};
 use super::handle::{Handle, Reading, Reply, Request};
 use super::recorder::Recorder;
+use super::stall::Stall;
 use super::status::{Gauges, Status};
 use super::storage::{self, NumberedBatch, Storage};
 use super::timers::{Clock, Timers};
 use super::transport::{Inbox, Registry, Transport};
+use super::view::View;
 use crate::core::control_plane::{
     Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneError, ControlPlaneInput,
 };
@@ -16,8 +18,10 @@ use crate::core::outbox::Outbox;
 use crate::core::raft::{
     BatchNumber, Configuration, Message, ProposalId, ReadId, ReadRefusal, Timer, TransferRefusal,
 };
+use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -41,8 +45,8 @@ pub enum Stopped {
     /// The owner of the node's handle asked it to stop.
     #[error("stopped on request")]
     Requested,
-    /// A write to the node's disk failed. The write is not retried, since after a failed write the content of
-    /// the disk is unknown. disk is unknown.
+    /// A write to the node's disk failed, or hangs. It is not retried, since after a failed write the content of the
+    /// disk is unknown.
     #[error("the disk failed, and what it holds is not known now: {0}")]
     Disk(String),
     /// The engine found a violated invariant.
@@ -52,6 +56,8 @@ pub enum Stopped {
 
 /// The most messages, or requests, that are taken in one turn.
 const TURN_MAX: usize = 64;
+/// Groups of changes that the feed has not taken yet.
+const FEED: usize = 64;
 
 /// The state of a running node.
 pub(super) struct Pump<T> {
@@ -69,12 +75,18 @@ pub(super) struct Pump<T> {
     /// Outcomes of reads that came before the engine returned the read's id.
     pub(super) early: Vec<(ReadId, Result<Index, ReadRefusal>)>,
     pub(super) transfer: Option<oneshot::Sender<Result<NodeId, TransferRefusal>>>,
-    pub(super) feed: Feed,
+    /// The engine has handled an input since [`Self::views`] was updated.
+    pub(super) changed: bool,
+    pub(super) views: watch::Sender<View>,
+    pub(super) to_feed: mpsc::Sender<Applied>,
+    /// A snapshot was installed, and partitions were changed, that the feed was not told of.
+    pub(super) installed: bool,
     pub(super) touched: BTreeMap<PartitionId, Revision>,
     pub(super) configurations: (Configuration, Vec<(Index, Configuration)>),
     pub(super) status: watch::Sender<Status>,
     pub(super) registry: watch::Sender<Registry>,
     pub(super) gauges: Gauges,
+    pub(super) stall: Stall,
     pub(super) stopped: Option<Stopped>,
 }
 
@@ -94,7 +106,14 @@ pub fn start<S: Storage, T: Transport>(
     let (done, synced) = mpsc::channel(1);
     let (status, statuses) = watch::channel(engine.status());
     let (registry, registries) = watch::channel(Registry::default());
+    let (views, latest) = watch::channel(View::of(&*engine));
+    let (to_feed, applied) = mpsc::channel(FEED);
+    let (watching, watches) = mpsc::channel(config.queues.requests.max(1));
+    let (stop, stopping) = watch::channel(false);
     let outputs = engine.take_outputs();
+    let feed = Feed::new(engine.state(), &config.queues);
+    let stall = Stall::new(config.timing.disk_stall());
+    let limit = stall.limit();
     let mut pump = Pump {
         config,
         transport,
@@ -107,39 +126,59 @@ pub fn start<S: Storage, T: Transport>(
         to_read: Vec::new(),
         early: Vec::new(),
         transfer: None,
-        feed: Feed::new(engine.state(), &config.queues),
+        changed: false,
+        views,
+        to_feed,
+        installed: false,
         touched: BTreeMap::new(),
         configurations: (Configuration::empty(), Vec::new()),
         status,
         registry,
         gauges: Gauges::new(),
+        stall,
         stopped: None,
         engine,
     };
     pump.perform(outputs);
     pump.campaign_if_sole_voter();
     pump.settle();
+    tokio::spawn(feed::run(feed, latest.borrow().shared_state(), applied, watches));
     let disk = tokio::spawn(storage::run(storage, to_disk, done));
     let task = tokio::spawn(async move {
-        let stopped = pump.run(inbox, to_pump, synced).await;
+        let stopped = pump.run(Queued { inbox, requests: to_pump, synced, stopping }).await;
         // The pump is dropped, and with it the sender of batches: storage writes the queued ones and ends.
-        let _closed = disk.await;
-        stopped
+        if let Stopped::Disk(_) = stopped {
+            return stopped;
+        }
+        match (tokio::time::timeout(limit, disk).await, stopped) {
+            (Err(_), Stopped::Requested) => hung(limit),
+            (Ok(_) | Err(_), stopped) => stopped,
+        }
     });
-    let handle = Handle { requests, status: statuses, registry: registries };
+    let stop = Arc::new(stop);
+    let handle = Handle { requests, watching, stop, views: latest, status: statuses, registry: registries };
     (handle, Inbox { sender }, task)
 }
 
+fn hung(limit: Duration) -> Stopped {
+    Stopped::Disk(format!("no write has ended for {limit:?}"))
+}
+
+/// What waits for the pump.
+struct Queued {
+    inbox: mpsc::Receiver<Message<ControlPlaneEntry>>,
+    requests: mpsc::Receiver<Request>,
+    synced: mpsc::Receiver<Result<BatchNumber, String>>,
+    stopping: watch::Receiver<bool>,
+}
+
 impl<T: Transport> Pump<T> {
-    async fn run(
-        mut self,
-        mut inbox: mpsc::Receiver<Message<ControlPlaneEntry>>,
-        mut requests: mpsc::Receiver<Request>,
-        mut synced: mpsc::Receiver<Result<BatchNumber, String>>,
-    ) -> Stopped {
+    async fn run(mut self, queued: Queued) -> Stopped {
+        let Queued { mut inbox, mut requests, mut synced, mut stopping } = queued;
+        let to_feed = self.to_feed.clone();
         while self.stopped.is_none() {
             let open = self.outbox.batches() < self.config.queues.batches;
-            let next = self.timers.next();
+            let next = self.timers.next().into_iter().chain(self.stall.next()).min();
             let timer = async {
                 match next {
                     Some(due) => sleep_until(due).await,
@@ -148,6 +187,7 @@ impl<T: Transport> Pump<T> {
             };
             tokio::select! {
                 biased;
+                _ = stopping.wait_for(|stop| *stop) => self.stopped = Some(Stopped::Requested),
                 done = synced.recv() => self.synced(done),
                 // Before the timers: messages that arrived while the process was paused must count before an
                 // election timeout.
@@ -159,17 +199,23 @@ impl<T: Transport> Pump<T> {
                     }
                 }
                 () = timer => {}
-                Some(request) = requests.recv(), if open => {
-                    self.take(request);
-                    for _ in 1..TURN_MAX {
-                        let Ok(request) = requests.try_recv() else { break };
-                        self.take(request);
-                    }
+                Some(request) = requests.recv(), if open => self.take(request),
+                Ok(_) = to_feed.reserve(), if self.owes_feed() => {}
+            }
+            // In every turn, so that peers that send without a pause do not keep the callers waiting.
+            for _ in 1..TURN_MAX {
+                if self.stopped.is_some() || self.outbox.batches() >= self.config.queues.batches {
+                    break;
                 }
+                let Ok(request) = requests.try_recv() else { break };
+                self.take(request);
             }
             self.fire();
             self.begin_read();
             self.settle();
+            if self.stall.hangs(self.outbox.batches() > 0, Instant::now()) && self.stopped.is_none() {
+                self.stopped = Some(hung(self.stall.limit()));
+            }
         }
         if let Some(recorder) = &mut self.recorder {
             let _best_effort = recorder.end(&*self.engine);
@@ -191,6 +237,7 @@ impl<T: Transport> Pump<T> {
             self.recorder = None;
         }
         let accepted = self.engine.handle(input);
+        self.changed = true;
         let outputs = self.engine.take_outputs();
         self.perform(outputs);
         accepted

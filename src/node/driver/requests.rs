@@ -1,14 +1,33 @@
 //! Requests of callers, as the pump handles them.
 
-use super::handle::{Request, View};
-use super::pump::{Pump, Stopped};
+use super::feed::Applied;
+use super::handle::{Reading, Request};
+use super::pump::Pump;
 use super::transport::{Known, Registry, Transport};
+use super::view::View;
 use crate::core::control_plane::{Accepted, ControlPlaneError, ControlPlaneInput};
 use crate::core::ids::{Index, NodeId};
 use crate::core::raft::{ReadId, ReadRefusal, TransferRefusal};
 use metrics::counter;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+
+impl Reading {
+    fn refuse(self, error: ControlPlaneError) {
+        let _gone = match self {
+            Self::View(reply) => reply.send(Err(error)).is_err(),
+            Self::Applied(reply) => reply.send(Err(error)).is_err(),
+        };
+    }
+
+    /// Whether the caller has given up.
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::View(reply) => reply.is_closed(),
+            Self::Applied(reply) => reply.is_closed(),
+        }
+    }
+}
 
 impl<T: Transport> Pump<T> {
     pub(super) fn take(&mut self, request: Request) {
@@ -33,22 +52,20 @@ impl<T: Transport> Pump<T> {
             Request::Read(read) => {
                 counter!("cutover_refused_total", "reason" => "busy").increment(1);
                 let max = u32::try_from(self.config.queues.requests).unwrap_or(u32::MAX);
-                read(Err(ControlPlaneError::ReadRefused(ReadRefusal::Busy { max })));
+                read.refuse(ControlPlaneError::ReadRefused(ReadRefusal::Busy { max }));
             }
-            Request::Inspect(look) => look(View::new(&*self.engine)),
             Request::Transfer { to, reply } => self.transfer(to, reply),
-            Request::Watch { after, reply } => {
-                self.publish();
-                let _gone = reply.send(self.feed.watch(after, self.engine.state()));
-            }
-            Request::Stop => self.stopped = Some(Stopped::Requested),
         }
     }
 
     /// Requests a read index for all waiting reads together. A read that arrives later waits for the next
     /// one.
     pub(super) fn begin_read(&mut self) {
-        if self.reading.is_some() || self.to_read.is_empty() {
+        if self.reading.is_some() {
+            return;
+        }
+        self.to_read.retain(|read| !read.is_gone());
+        if self.to_read.is_empty() {
             return;
         }
         let waiting = std::mem::take(&mut self.to_read);
@@ -61,7 +78,7 @@ impl<T: Transport> Pump<T> {
                     self.finish_read(outcome.0, outcome.1);
                 }
             }
-            Err(error) => waiting.into_iter().for_each(|read| read(Err(error.clone()))),
+            Err(error) => waiting.into_iter().for_each(|read| read.refuse(error.clone())),
         }
     }
 
@@ -69,8 +86,18 @@ impl<T: Transport> Pump<T> {
         match self.reading.take() {
             Some((expected, waiting)) if expected == id => {
                 let refusal = outcome.err().map(ControlPlaneError::ReadRefused);
+                let view = self.show();
                 for read in waiting {
-                    read(refusal.clone().map_or_else(|| Ok(View::new(&*self.engine)), Err));
+                    match (refusal.clone(), read) {
+                        (Some(refusal), read) => read.refuse(refusal),
+                        (None, Reading::View(reply)) => {
+                            let _gone = reply.send(Ok(view.clone()));
+                        }
+                        (None, Reading::Applied(reply)) if reply.is_closed() => {}
+                        (None, Reading::Applied(reply)) => {
+                            let _gone = reply.send(Ok(Box::new(self.engine.applied().clone())));
+                        }
+                    }
                 }
             }
             other => {
@@ -91,10 +118,32 @@ impl<T: Transport> Pump<T> {
         self.input(ControlPlaneInput::Transfer(to));
     }
 
-    pub(super) fn publish(&mut self) {
-        if !self.touched.is_empty() {
-            let touched = std::mem::take(&mut self.touched);
-            self.feed.publish(&touched, self.engine.state());
+    /// Publishes the node as it is now, if it has changed, and returns it.
+    pub(super) fn show(&mut self) -> View {
+        if std::mem::take(&mut self.changed) {
+            self.views.send_replace(View::of(&*self.engine));
+        }
+        self.views.borrow().clone()
+    }
+
+    /// Whether the feed has not been told of all changes.
+    pub(super) fn owes_feed(&self) -> bool {
+        self.installed || !self.touched.is_empty()
+    }
+
+    /// Passes the changes on to the feed, unless its queue is full: then more of them go together later.
+    fn publish(&mut self) {
+        let view = self.show();
+        if self.owes_feed()
+            && let Ok(permit) = self.to_feed.try_reserve()
+        {
+            let installed = std::mem::take(&mut self.installed);
+            let mut touched = std::mem::take(&mut self.touched);
+            if installed {
+                // The watchers get the whole state, with these changes in it.
+                touched.clear();
+            }
+            permit.send(Applied { installed, touched, view });
         }
     }
 

@@ -1,6 +1,7 @@
 //! The status of a node, and its gauges.
 
 pub use crate::core::control_plane::ControlPlaneStatus as Status;
+use crate::core::ids::HistoryId;
 pub use crate::core::raft::RoleName;
 use metrics::{Gauge, gauge};
 
@@ -11,6 +12,7 @@ pub(super) struct Gauges {
     commit: Gauge,
     unapplied: Gauge,
     log: Gauge,
+    waits: Gauge,
 }
 
 impl Gauges {
@@ -21,6 +23,7 @@ impl Gauges {
             commit: gauge!("cutover_commit_index"),
             unapplied: gauge!("cutover_uncommitted_entries"),
             log: gauge!("cutover_log_entries"),
+            waits: gauge!("cutover_waits_for_admission"),
         }
     }
 
@@ -31,5 +34,6 @@ impl Gauges {
         self.commit.set(status.commit.0 as f64);
         self.unapplied.set(status.last.since(status.commit) as f64);
         self.log.set(status.last.since(status.snapshot) as f64);
+        self.waits.set(if status.history == HistoryId::NONE { 1.0 } else { 0.0 });
     }
 }

@@ -85,7 +85,9 @@ pub(super) async fn run<S: Storage>(
         counter!("cutover_fsyncs_total").increment(1);
         set_bytes(storage.bytes());
         let failed = result.is_err();
-        if done.send(result.map(|()| through).map_err(|error| error.to_string())).await.is_err() || failed {
+        // The pump may have stopped; what it has queued is written all the same.
+        let _stopped = done.send(result.map(|()| through).map_err(|error| error.to_string())).await;
+        if failed {
             return;
         }
     }

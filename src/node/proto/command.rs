@@ -3,12 +3,12 @@
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
 use crate::core::control_plane::{NameError, PartitionName};
 use crate::core::fence::{
-    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
 use crate::core::ids::{
     Epoch, HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
 };
-use crate::core::migration::{Expected, Operator, Reason, Settlement, TextError, Transition};
+use crate::core::migration::{Expected, Operator, Reason, Release, Settlement, TextError, Transition};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Ticket;
 use thiserror::Error;
@@ -148,17 +148,17 @@ impl From<StatementOrigin> for v1::StatementOrigin {
 
 macro_rules! statement {
     ($name:ident, $missing:literal { $($field:ident $wire:ident $make:expr, $back:expr;)* }) => {
-        impl TryFrom<Option<v1::$name>> for $name {
+        impl TryFrom<Option<v1::$name>> for Claim<$name> {
             type Error = Malformed;
 
             fn try_from(wire: Option<v1::$name>) -> Result<Self, Malformed> {
                 let wire = need($missing, wire)?;
-                Ok(Self::reported(origin(wire.origin)?, $($make(wire.$wire),)*))
+                Ok($name::reported(origin(wire.origin)?, $($make(wire.$wire),)*).into())
             }
         }
 
-        impl From<$name> for v1::$name {
-            fn from(statement: $name) -> Self {
+        impl From<Claim<$name>> for v1::$name {
+            fn from(statement: Claim<$name>) -> Self {
                 Self { origin: Some(statement.origin().into()), $($wire: $back(statement.$field()),)* }
             }
         }
@@ -241,8 +241,30 @@ impl TryFrom<Wire> for Transition {
             },
             Wire::ForgetCopy(forget) => Self::ForgetCopy { dropped: forget.dropped.try_into()? },
             Wire::Delete(delete) => Self::Delete { expected: expected(delete.expected)? },
+            Wire::WriteOff(off) => Self::WriteOff {
+                placement: placement("placement", off.placement)?,
+                copy: MigrationId(off.copy),
+                operator: Operator::try_from(off.operator)?,
+                reason: Reason::try_from(off.reason)?,
+            },
+            Wire::Release(release) => Self::Release {
+                expected: expected(release.expected)?,
+                how: how(release.how)?,
+                operator: Operator::try_from(release.operator)?,
+                reason: Reason::try_from(release.reason)?,
+            },
         })
     }
+}
+
+fn how(wire: Option<v1::release::How>) -> Result<Release, Malformed> {
+    Ok(match need("how", wire)? {
+        v1::release::How::Resume(v1::Resume {}) => Release::Resume,
+        v1::release::How::KeepSource(v1::KeepSource {}) => Release::KeepSource,
+        v1::release::How::AcceptTarget(accept) => {
+            Release::AcceptTarget { guarantee: guarantee(accept.guarantee)? }
+        }
+    })
 }
 
 fn proof(wire: Option<v1::settle::Proof>) -> Result<Settlement, Malformed> {
@@ -305,6 +327,24 @@ impl From<Transition> for Wire {
                 Self::ForgetCopy(v1::ForgetCopy { dropped: Some(dropped.into()) })
             }
             Transition::Delete { expected } => Self::Delete(v1::Delete { expected: some(expected) }),
+            Transition::WriteOff { placement, copy, operator, reason } => Self::WriteOff(v1::WriteOff {
+                placement: placement.0.into(),
+                copy: copy.0,
+                operator: operator.into(),
+                reason: reason.into(),
+            }),
+            Transition::Release { expected, how, operator, reason } => Self::Release(v1::Release {
+                expected: some(expected),
+                how: Some(match how {
+                    Release::Resume => v1::release::How::Resume(v1::Resume {}),
+                    Release::KeepSource => v1::release::How::KeepSource(v1::KeepSource {}),
+                    Release::AcceptTarget { guarantee } => v1::release::How::AcceptTarget(v1::AcceptTarget {
+                        guarantee: guarantee_of(guarantee),
+                    }),
+                }),
+                operator: operator.into(),
+                reason: reason.into(),
+            }),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::command::{Malformed, guarantee, guarantee_of, placement};
 use super::v1;
 use crate::core::control_plane::PartitionName;
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
-use crate::core::migration::{CutoverFacts, Debt, OldCopy, PartitionRecord, Placed};
+use crate::core::migration::{CutoverFacts, Debt, Held, OldCopy, PartitionRecord, Placed};
 use crate::core::placement::{PartitionState, Phase, Resolution};
 
 const fn parts(state: PartitionState) -> (v1::Phase, Placement, Option<Placement>) {
@@ -102,6 +102,15 @@ impl From<Placed> for v1::Placed {
                 copy: debt.copy.0,
                 target_incarnation: debt.target.0,
             }),
+            held: placed.held.map(|held| v1::Held {
+                migration: held.migration.0,
+                phase: match held.phase {
+                    Phase::Draining => v1::Phase::Draining,
+                    Phase::Cutover => v1::Phase::Cutover,
+                }
+                .into(),
+                draining_epoch: held.draining.0,
+            }),
         }
     }
 }
@@ -113,6 +122,7 @@ impl From<&OldCopy> for v1::OldCopy {
             copy: old.copy.0,
             sealed_through: old.sealed_through.map(|epoch| epoch.0),
             retiring: old.retiring,
+            late_before: old.late_before.map(|epoch| epoch.0),
         }
     }
 }
@@ -127,6 +137,7 @@ impl TryFrom<&v1::Record> for PartitionRecord {
                 copy: MigrationId(old.copy),
                 sealed_through: old.sealed_through.map(Epoch),
                 retiring: old.retiring,
+                late_before: old.late_before.map(Epoch),
             })
         };
         Ok(Self {
@@ -152,6 +163,19 @@ impl TryFrom<&v1::Placed> for Placed {
                 target: Incarnation(debt.target_incarnation),
             })
         };
+        let held = |held: &v1::Held| -> Result<Held, Malformed> {
+            Ok(Held {
+                migration: MigrationId(held.migration),
+                phase: match v1::Phase::try_from(held.phase) {
+                    Ok(v1::Phase::Draining) => Phase::Draining,
+                    Ok(v1::Phase::Cutover) => Phase::Cutover,
+                    Ok(v1::Phase::Active | v1::Phase::Unspecified) | Err(_) => {
+                        return Err(Malformed::Missing { field: "held.phase" });
+                    }
+                },
+                draining: Epoch(held.draining_epoch),
+            })
+        };
         Ok(Self {
             state: state(wire.phase, wire.from, wire.to)?,
             owned_since: Epoch(wire.owned_since),
@@ -164,6 +188,7 @@ impl TryFrom<&v1::Placed> for Placed {
                 watermark: facts.watermark.map(Position),
             }),
             debt: wire.unsealed.as_ref().map(debt).transpose()?,
+            held: wire.held.as_ref().map(held).transpose()?,
         })
     }
 }

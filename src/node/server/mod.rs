@@ -23,7 +23,7 @@ mod log_limiter;
 mod node;
 mod peer;
 
-pub use api::access::{Access, Caller, Identify, Plain, Role, Subjects, SubjectsError};
+pub use api::access::{Access, Caller, Identify, Plain, Role};
 pub use api::deadline::StreamTimeouts;
 pub use api::errors::{from_failure, from_outcome};
 pub use api::{Service, client_services};
@@ -31,7 +31,7 @@ pub use introduction::{Introducer, Introduction};
 #[cfg(not(madsim))]
 pub use limits::PortLimits;
 #[cfg(not(madsim))]
-pub use listen::{Certificates, ListenError, Listener};
+pub use listen::{Certificates, CountCalls, ListenError, Listener};
 pub use node::{Parts, Running, start};
 #[cfg(not(madsim))]
 pub use peer::introduce::GrpcIntroducer;

@@ -1,12 +1,14 @@
 //! Opens connections to nodes, with or without TLS.
 
-use super::{Tls, TlsError, subject_of};
+use super::recheck::{Recheck, Rechecked};
+use super::{OtherEnd, Tls, TlsError, subject_of};
 use crate::core::control_plane::{Address, ClusterVoterIdentity};
 use core::time::Duration;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 /// How connections are protected.
@@ -73,18 +75,19 @@ async fn secure(
     tls: Arc<Tls>,
     expected: Expected,
     uri: Uri,
-) -> Result<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>, std::io::Error> {
+) -> Result<TokioIo<Rechecked<TlsStream<TcpStream>>>, std::io::Error> {
     let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or_default());
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let tcp = TcpStream::connect((bare, port)).await?;
     tcp.set_nodelay(true)?;
     let failed = |error: TlsError| std::io::Error::other(error.to_string());
-    let stream = tls.connect(host, tcp).await.map_err(failed)?;
-    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let first = certificates.first().map(AsRef::as_ref).unwrap_or_default();
+    let (name, stream) = tls.connect(host, tcp).await.map_err(failed)?;
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+    let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
     let subject = subject_of(first).map_err(|error| std::io::Error::other(error.to_string()))?;
     expected(&subject).map_err(std::io::Error::other)?;
-    Ok(TokioIo::new(stream))
+    let recheck = Recheck::new(tls, OtherEnd::Server(chain, name));
+    Ok(TokioIo::new(Rechecked { stream, recheck }))
 }
 
 /// The message of an error followed by those of its sources, without repetitions.

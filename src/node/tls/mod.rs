@@ -1,24 +1,30 @@
 //! Mutual TLS: authenticated and encrypted connections.
 //!
-//! Both ends present a certificate, and both must be signed by the cluster's authority. The files can be
-//! reloaded while the process runs: open connections keep the old certificate, new connections use the new
-//! one.
+//! Both ends present a certificate, and both must be signed by the cluster's authority and not be revoked. The files
+//! can be reloaded while the process runs. New connections use the new certificate; the other end of each open
+//! connection is verified again, and the connection ends if its certificate has expired, is revoked, or has lost its
+//! authority.
 //!
 //! May import: `core::control_plane`.
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "the edge: files and sockets")]
 
 mod dial;
+mod recheck;
 mod subject;
 
 pub use dial::{DialError, Expected, Security, channel};
+pub use recheck::Recheck;
 pub use subject::{SubjectError, subject_of};
 
 use crate::core::control_plane::ClusterVoterIdentity;
 use arc_swap::ArcSwap;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +41,8 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The private key of this process's certificate.
     pub key: PathBuf,
+    /// Certificates that the authority has revoked: one or more CRLs. `None`: none is revoked.
+    pub crl: Option<PathBuf>,
 }
 
 /// Why certificates cannot be loaded, or a TLS connection not be made.
@@ -66,6 +74,19 @@ pub enum TlsError {
         /// What is wrong with the subject.
         source: SubjectError,
     },
+    /// The file holds a certificate of another subject. A running process keeps its subject: others know it by that.
+    #[error("{}: a certificate of {found}, expected {expected}, which this process runs as", path.display())]
+    OtherSubject {
+        /// Path of the certificate.
+        path: PathBuf,
+        /// The subject of the certificate in the file.
+        found: ClusterVoterIdentity,
+        /// The subject of the certificate in use.
+        expected: ClusterVoterIdentity,
+    },
+    /// The certificate of the other end of an open connection is no longer accepted.
+    #[error("the certificate of the other end is no longer accepted: {0}")]
+    NoLonger(rustls::Error),
     /// The host name to connect to is invalid.
     #[error("{host:?} is not a valid server name")]
     Host {
@@ -80,8 +101,28 @@ pub enum TlsError {
 struct Material {
     server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
+    clients: Arc<dyn ClientCertVerifier>,
+    servers: Arc<WebPkiServerVerifier>,
     subject: ClusterVoterIdentity,
-    read: [Vec<u8>; 3],
+    read: Read,
+}
+
+/// The bytes of the files.
+#[derive(PartialEq, Eq)]
+struct Read {
+    ca: Vec<u8>,
+    cert: Vec<u8>,
+    key: Vec<u8>,
+    crl: Option<Vec<u8>>,
+}
+
+/// The other end of a connection, as verified in the handshake.
+#[derive(Clone, Debug)]
+pub enum OtherEnd {
+    /// A client, with its certificate and the intermediate ones.
+    Client(Vec<CertificateDer<'static>>),
+    /// A server, with the name by which it was dialled.
+    Server(Vec<CertificateDer<'static>>, ServerName<'static>),
 }
 
 /// The certificates in use. [`Tls::reload`] replaces them.
@@ -107,7 +148,7 @@ impl Tls {
     }
 
     /// Loads the files again. Returns whether they have changed; on an error the current certificates stay in
-    /// use.
+    /// use. A certificate of another subject is an error.
     ///
     /// # Errors
     /// [`TlsError`]
@@ -117,6 +158,11 @@ impl Tls {
             return Ok(false);
         }
         let next = material(&self.files, read)?;
+        let expected = self.subject();
+        if next.subject != expected {
+            let (path, found) = (self.files.cert.clone(), next.subject);
+            return Err(TlsError::OtherSubject { path, found, expected });
+        }
         self.current.store(Arc::new(next));
         Ok(true)
     }
@@ -125,6 +171,23 @@ impl Tls {
     #[must_use]
     pub fn subject(&self) -> ClusterVoterIdentity {
         self.current.load().subject.clone()
+    }
+
+    /// Verifies the other end of an open connection with the files in use now.
+    ///
+    /// # Errors
+    /// [`TlsError::NoLonger`]
+    pub fn verify(&self, other: &OtherEnd) -> Result<(), TlsError> {
+        let (current, now) = (self.current.load(), UnixTime::now());
+        let verified = match other {
+            OtherEnd::Client(chain) => chain
+                .split_first()
+                .map(|(first, others)| current.clients.verify_client_cert(first, others, now).map(|_| ())),
+            OtherEnd::Server(chain, name) => chain.split_first().map(|(first, others)| {
+                current.servers.verify_server_cert(first, others, name, &[], now).map(|_| ())
+            }),
+        };
+        verified.unwrap_or(Err(rustls::Error::NoCertificatesPresented)).map_err(TlsError::NoLonger)
     }
 
     /// Does the server's side of a handshake.
@@ -136,7 +199,8 @@ impl Tls {
         Ok(acceptor.accept(stream).await?)
     }
 
-    /// Does the client's side of a handshake. `host` is the name that the server's certificate must have.
+    /// Does the client's side of a handshake. `host` is the name that the server's certificate must have; it is
+    /// returned in its parsed form.
     ///
     /// # Errors
     /// [`TlsError`]
@@ -144,16 +208,17 @@ impl Tls {
         &self,
         host: &str,
         stream: TcpStream,
-    ) -> Result<client::TlsStream<TcpStream>, TlsError> {
+    ) -> Result<(ServerName<'static>, client::TlsStream<TcpStream>), TlsError> {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let name =
             ServerName::try_from(bare.to_owned()).map_err(|_| TlsError::Host { host: host.to_owned() })?;
         let connector = TlsConnector::from(Arc::clone(&self.current.load().client));
-        Ok(connector.connect(name, stream).await?)
+        let stream = connector.connect(name.clone(), stream).await?;
+        Ok((name, stream))
     }
 }
 
-fn read(files: &TlsFiles) -> Result<[Vec<u8>; 3], TlsError> {
+fn read(files: &TlsFiles) -> Result<Read, TlsError> {
     let one = |path: &Path, expected| {
         std::fs::read(path).map_err(|error| TlsError::File {
             path: path.to_owned(),
@@ -161,11 +226,51 @@ fn read(files: &TlsFiles) -> Result<[Vec<u8>; 3], TlsError> {
             expected,
         })
     };
-    Ok([
-        one(&files.ca, "the authority's certificate in PEM")?,
-        one(&files.cert, "a certificate in PEM")?,
-        one(&files.key, "a private key in PEM")?,
-    ])
+    Ok(Read {
+        ca: one(&files.ca, "the authority's certificate in PEM")?,
+        cert: one(&files.cert, "a certificate in PEM")?,
+        key: one(&files.key, "a private key in PEM")?,
+        crl: files.crl.as_deref().map(|path| one(path, REVOKED)).transpose()?,
+    })
+}
+
+const REVOKED: &str = "certificate revocation lists in PEM";
+
+fn revoked(path: &Path, pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let wrong = |found: String| TlsError::File { path: path.to_owned(), found, expected: REVOKED };
+    let all: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
+    let all = all.map_err(|error| wrong(error.to_string()))?;
+    // An empty file would revoke nothing, without a word.
+    if all.is_empty() { Err(wrong("no list".to_owned())) } else { Ok(all) }
+}
+
+/// The verifiers of clients and of servers, with the same authority and the same revocations.
+fn verifiers(
+    files: &TlsFiles,
+    read: &Read,
+) -> Result<(Arc<dyn ClientCertVerifier>, Arc<WebPkiServerVerifier>), TlsError> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(&files.ca, &read.ca)? {
+        roots.add(root).map_err(|source| TlsError::Pair { path: files.ca.clone(), source })?;
+    }
+    let crls = match (&files.crl, &read.crl) {
+        (Some(path), Some(pem)) => revoked(path, pem)?,
+        (_, _) => Vec::new(),
+    };
+    let wrong = |error: rustls::server::VerifierBuilderError| TlsError::File {
+        path: files.crl.clone().unwrap_or_else(|| files.ca.clone()),
+        found: error.to_string(),
+        expected: if files.crl.is_some() { REVOKED } else { "the authority's certificate in PEM" },
+    };
+    let (roots, provider) = (Arc::new(roots), Arc::new(rustls::crypto::ring::default_provider()));
+    let mut clients = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider));
+    let mut servers = WebPkiServerVerifier::builder_with_provider(roots, provider);
+    if !crls.is_empty() {
+        // A certificate of an issuer without a list here is not revoked.
+        clients = clients.with_crls(crls.clone()).allow_unknown_revocation_status();
+        servers = servers.with_crls(crls).allow_unknown_revocation_status();
+    }
+    Ok((clients.build().map_err(wrong)?, servers.build().map_err(wrong)?))
 }
 
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -176,44 +281,33 @@ fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     if all.is_empty() { Err(wrong("no certificate".to_owned())) } else { Ok(all) }
 }
 
-fn material(files: &TlsFiles, read: [Vec<u8>; 3]) -> Result<Material, TlsError> {
-    let [ca, cert, key] = &read;
-    let mut roots = RootCertStore::empty();
-    for root in certificates(&files.ca, ca)? {
-        roots.add(root).map_err(|source| TlsError::Pair { path: files.ca.clone(), source })?;
-    }
-    let chain = certificates(&files.cert, cert)?;
+fn material(files: &TlsFiles, read: Read) -> Result<Material, TlsError> {
+    let (clients, servers) = verifiers(files, &read)?;
+    let chain = certificates(&files.cert, &read.cert)?;
     let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
     let subject =
         subject_of(first).map_err(|source| TlsError::Subject { path: files.cert.clone(), source })?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::File {
+    let key = PrivateKeyDer::from_pem_slice(&read.key).map_err(|error| TlsError::File {
         path: files.key.clone(),
         found: error.to_string(),
         expected: "a private key in PEM",
     })?;
     let pair = |source| TlsError::Pair { path: files.cert.clone(), source };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = Arc::new(roots);
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
-        .build()
-        .map_err(|error| TlsError::File {
-            path: files.ca.clone(),
-            found: error.to_string(),
-            expected: "the authority's certificate in PEM",
-        })?;
     let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(pair)?
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(Arc::clone(&clients))
         .with_single_cert(chain.clone(), key.clone_key())
         .map_err(pair)?;
     let mut client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(pair)?
-        .with_root_certificates(roots)
+        .with_webpki_verifier(Arc::clone(&servers))
         .with_client_auth_cert(chain, key)
         .map_err(pair)?;
     server.alpn_protocols = vec![b"h2".to_vec()];
     client.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(Material { server: Arc::new(server), client: Arc::new(client), subject, read })
+    let (server, client) = (Arc::new(server), Arc::new(client));
+    Ok(Material { server, client, clients, servers, subject, read })
 }

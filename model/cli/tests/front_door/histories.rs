@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 const STARTED: &str = r#"{"type":"history-started","schema":"cutover.history/1"}"#;
 
-fn operation(partition: u32, times: (u64, Option<u64>), call: &Value) -> String {
+fn operation(partition: u64, times: (u64, Option<u64>), call: &Value) -> String {
     let mut line = json!({ "type": "operation", "client": 7, "partition": partition, "invoked": times.0,
         "call": call });
     if let Some(completed) = times.1 {
@@ -14,12 +14,12 @@ fn operation(partition: u32, times: (u64, Option<u64>), call: &Value) -> String 
     format!("{line}\n")
 }
 
-fn create(partition: u32, times: (u64, Option<u64>), answer: &Value) -> String {
+fn create(partition: u64, times: (u64, Option<u64>), answer: &Value) -> String {
     let transition = json!({ "Create": { "placement": 0, "guarantee": "Sealed" } });
     operation(partition, times, &json!({ "apply": { "transition": transition, "answer": answer } }))
 }
 
-fn empty(partition: u32, times: (u64, Option<u64>)) -> String {
+fn empty(partition: u64, times: (u64, Option<u64>)) -> String {
     operation(partition, times, &json!({ "read": { "seen": "nothing" } }))
 }
 

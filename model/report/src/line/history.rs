@@ -22,7 +22,7 @@ pub struct History {
     /// Number of configurations (orders of a prefix, with the record after it) that the search visited.
     pub configurations: u64,
     /// The partition whose operations have no valid order; `None` if the verdict is another.
-    pub partition: Option<u32>,
+    pub partition: Option<u64>,
     /// The answer that no order explains.
     pub found: Option<String>,
     /// What this answer contradicts.

@@ -280,5 +280,5 @@ thread_local! {
 /// The content of a write: it creates a partition of its own.
 fn create(write: u8) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
-    ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(u32::from(write)), transition })
+    ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(u64::from(write)), transition })
 }

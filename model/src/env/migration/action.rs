@@ -104,6 +104,11 @@ pub enum Action {
         /// The revision of the watched table.
         revision: u8,
     },
+    /// The log is lost, and goes on from the state that it had at a revision.
+    Restore {
+        /// The revision of the restored state.
+        revision: u8,
+    },
     /// All controllers are replaced, and the replies to them are lost.
     TakeOver,
     /// A controller is replaced by a new one without state.

@@ -63,6 +63,10 @@ pub struct MigrationBounds {
     /// Total number of times that all controllers are replaced and the replies to them are lost. Stateless
     /// controllers may be replaced at any other time as well, but then no reply is lost for good.
     pub takeovers: u8,
+    /// Number of times that the log is lost and restored from an earlier state. An operator releases what is held then, and
+    /// knows which store owned the partition at the loss. States in which that could be neither end of a migration in
+    /// flight are not restored.
+    pub restores: u8,
     /// Whether messages about a migration disappear when the migration ends. This leaves out runs with late
     /// messages of earlier migrations, which other scopes cover.
     pub forgetful: bool,
@@ -192,7 +196,9 @@ impl MigrationBounds {
     pub(crate) fn fault_parts(&self, what: &str) -> Vec<String> {
         let mut parts =
             vec![format!("delay, lose, repeat, reorder {what}"), "pause any participant".to_owned()];
-        for (count, fault) in [(self.crashes, Fault::Crash), (self.wipes, Fault::Wipe)] {
+        let faults =
+            [(self.crashes, Fault::Crash), (self.wipes, Fault::Wipe), (self.restores, Fault::Restore)];
+        for (count, fault) in faults {
             if count > 0 {
                 parts.push(format!("{fault} <= {count}"));
             }

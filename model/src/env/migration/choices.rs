@@ -104,6 +104,12 @@ impl Migration {
                 into.push(Action::Wipe { sink });
             }
         }
+        let revisions = numbers(state.log.tables.len());
+        into.extend(
+            revisions
+                .filter(|revision| state.log.restorable(usize::from(*revision)).is_some())
+                .map(|revision| Action::Restore { revision }),
+        );
         if state.spent.takeovers < self.bounds.takeovers {
             into.push(Action::TakeOver);
         }

@@ -8,7 +8,7 @@ use super::step::{Done, NextState, feed};
 use super::{Manager, SINKS, client::sink_of, text};
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
-use cutover::core::migration::{Controller, Event, Output, PartitionRecord, Timer, Transition};
+use cutover::core::migration::{Controller, Event, Output, PartitionRecord, Release, Timer, Transition};
 
 impl NextState<'_> {
     /// Commits and applies a command, in one step: the log is atomic here.
@@ -92,11 +92,17 @@ impl NextState<'_> {
             Transition::ForgetCopy { .. } => self.mark(Mark::Forgotten),
             Transition::Delete { .. } => self.mark(Mark::Deleted),
             Transition::Create { .. } => self.mark(Mark::CreatedAgain),
+            Transition::Release { how, .. } => self.mark(match how {
+                Release::Resume => Mark::Resumed,
+                Release::KeepSource => Mark::KeptSource,
+                Release::AcceptTarget { .. } => Mark::AcceptedTarget,
+            }),
             Transition::Open { .. }
             | Transition::Begin { .. }
             | Transition::EnterCutover { .. }
             | Transition::EnterTimedCutover { .. }
             | Transition::RecordWatermark { .. }
+            | Transition::WriteOff { .. }
             | Transition::RetireCopy { .. } => {}
         }
     }
@@ -123,6 +129,7 @@ impl NextState<'_> {
             && accepted
             && self.log.current() == Some(&record)
             && epoch == record.epoch
+            && record.draining_epoch().is_some()
         {
             feed(&mut self.monitor, &mut self.findings, &Fact::Waited(&record));
             self.mark(Mark::Waited);
@@ -204,6 +211,26 @@ impl NextState<'_> {
         self.spent.takeovers += 1;
         self.mark(Mark::TakenOver);
         self.say(|| "what the controllers were told is lost with them".to_owned());
+        Some(())
+    }
+
+    /// Loses the log from a revision on: it continues as a recovered one.
+    pub(super) fn restore(&mut self, revision: usize) -> Done {
+        let owner = self.log.restorable(revision)?;
+        let table = self.log.tables.get(revision)?.as_ref().clone().recovered(1);
+        let record = table.record(super::PARTITION).cloned();
+        let current = self.log.current().and_then(|record| record.placed);
+        let held = record.as_ref().is_some_and(|record| record.held().is_some());
+        if held && current.is_some_and(|placed| !placed.state.is_migrating()) {
+            self.mark(Mark::Restored);
+        }
+        feed(&mut self.monitor, &mut self.findings, &Fact::Recovered(record.as_ref()));
+        self.say(|| format!("is lost from there on; the record is {}", text::record(record.as_ref())));
+        let log = self.log.edit();
+        log.table = table;
+        log.history.push(record.map(std::sync::Arc::new));
+        log.tables.clear();
+        log.lost_owner = Some(owner);
         Some(())
     }
 

@@ -13,10 +13,10 @@ use super::Design;
 use super::{Controllers, Log, Manager, Message, Migration, PARTITION, SINKS, Shared};
 use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
-use cutover::core::ids::{Epoch, Halt, MigrationId, Names, Relabel};
+use cutover::core::ids::{Epoch, Halt, MigrationId, Names, Placement, Relabel};
 use cutover::core::migration::{
-    Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Timer, Transition,
-    TransitionKind,
+    Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Release, Timer,
+    Transition, TransitionKind,
 };
 use std::sync::Arc;
 
@@ -130,6 +130,7 @@ impl Migration {
         }
         for record in log.history.iter().flatten() {
             self.operators(record, control, &mut gathered.commands);
+            gathered.commands.extend(self.release(record, log.lost_owner));
             gathered.requests.extend(self.asked_early(record));
         }
         gathered.requests.sort();
@@ -188,6 +189,26 @@ impl Migration {
         Some(Request { store, partition: PARTITION, body: Body::Watermark(query) })
     }
 
+    /// The releases that an operator chooses between who has looked at both stores after a restore.
+    fn release(&self, record: &PartitionRecord, owner: Option<Placement>) -> Vec<Command> {
+        let (Some(_), Some(placed), Some(owner)) = (record.held(), record.placed, owner) else {
+            return Vec::new();
+        };
+        let choices = if placed.state.read_placement() == owner {
+            vec![Release::Resume, Release::KeepSource]
+        } else {
+            vec![Release::AcceptTarget { guarantee: self.sink_bounds(owner).guarantee }]
+        };
+        let named = Operator::try_from("ann".to_owned()).ok();
+        let why = Reason::try_from("the log was restored".to_owned()).ok();
+        let commands = choices.into_iter().filter_map(|how| {
+            let (operator, reason) = (named.clone()?, why.clone()?);
+            let transition = Transition::Release { expected: record.expected(), how, operator, reason };
+            Some(Command { partition: PARTITION, transition })
+        });
+        commands.collect()
+    }
+
     /// The commands that an operator may propose, given any committed record.
     fn operators(&self, record: &PartitionRecord, control: &ControlMessages, into: &mut Vec<Command>) {
         let expected = record.expected();
@@ -218,7 +239,7 @@ impl Migration {
             if let (Reply::Prepared(prepared), Some(operator), Some(reason)) =
                 (reply, named("ann"), why("the source is gone"))
             {
-                propose(Transition::Force { expected, prepared: *prepared, operator, reason });
+                propose(Transition::Force { expected, prepared: (*prepared).into(), operator, reason });
             }
         }
     }

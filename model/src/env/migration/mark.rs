@@ -39,6 +39,10 @@ cutover::core::marks! {
         Expired "a write that missed its time",
         Restarted "a gateway restarted with a write under way",
         TakenOver "all controllers replaced, and what they were told lost",
+        Restored "a log restored from an earlier state, with the flip or the abort of a migration lost",
+        Resumed "a migration resumed after a restore",
+        KeptSource "a source that kept its partition after a restore",
+        AcceptedTarget "a target that kept its partition after a restore",
         GateSent "a write let out by the gate over a watched table",
         GateRefused "a write sent back by the gate over a watched table, to be resolved",
     }

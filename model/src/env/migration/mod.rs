@@ -149,7 +149,10 @@ impl Migration {
             sinks[0].sync();
         }
         let record = table.record(PARTITION).cloned().map(Arc::new);
-        (Log { table, history: vec![record], begun: 0, created: 0, forced: 0 }, sinks, commands)
+        let tables = if self.bounds.restores > 0 { vec![Arc::new(table.clone())] } else { Vec::new() };
+        let history = vec![record];
+        let log = Log { table, history, tables, lost_owner: None, begun: 0, created: 0, forced: 0 };
+        (log, sinks, commands)
     }
 
     fn sink_bounds(&self, store: Placement) -> SinkBounds {

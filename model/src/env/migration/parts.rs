@@ -3,11 +3,11 @@
 use crate::shared::hasher;
 use cutover::core::fence::{Durable, Fence, Reply, Request};
 use cutover::core::gate::Operation;
-use cutover::core::ids::{Epoch, MigrationId, Revision, WriteId};
+use cutover::core::ids::{Epoch, MigrationId, Placement, Revision, WriteId};
 use cutover::core::migration::{
     Controller, PartitionRecord, PlacementTable, Timer, Transition, TransitionKind,
 };
-use cutover::core::placement::Resolution;
+use cutover::core::placement::{PartitionState, Resolution};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -18,6 +18,10 @@ pub struct Log {
     pub table: PlacementTable,
     /// The partition's record after each change, `None` while it is deleted. A revision is a position in this list.
     pub history: Vec<Option<Arc<PartitionRecord>>>,
+    /// The table at each of these revisions, if the scope may restore one.
+    pub tables: Vec<Arc<PlacementTable>>,
+    /// The owner at the moment when the log was lost. `None`: it was not lost.
+    pub lost_owner: Option<Placement>,
     /// Number of migrations that have begun.
     pub begun: u8,
     /// Number of creations after the first.
@@ -36,6 +40,9 @@ impl Log {
     pub fn note(&mut self, transition: &Transition, after: Option<PartitionRecord>) {
         if self.current().map(AsRef::as_ref) != after.as_ref() {
             self.history.push(after.map(Arc::new));
+            if !self.tables.is_empty() {
+                self.tables.push(Arc::new(self.table.clone()));
+            }
         }
         let kind = transition.kind();
         let counts = [
@@ -46,6 +53,18 @@ impl Log {
         for (_, count) in counts.into_iter().filter(|(counted, _)| *counted == kind) {
             *count += 1;
         }
+    }
+
+    /// The owner of the partition at a restore of this revision. `None` if it cannot be restored: the scope does not, or the
+    /// restored record would not show the owner, so an operator could not tell that it moved.
+    pub fn restorable(&self, revision: usize) -> Option<Placement> {
+        let owner = self.current()?.placed?.state.read_placement();
+        let placed = self.tables.get(revision)?.record(super::PARTITION)?.placed?;
+        let shown = match placed.state {
+            PartitionState::Active(at) => at == owner,
+            PartitionState::Migrating { from, to, .. } => from == owner || to == owner,
+        };
+        shown.then_some(owner)
     }
 
     /// The revision of the newest committed record.

@@ -267,6 +267,9 @@ impl NextState<'_> {
         let store = *SINKS.get(at)?;
         let before = self.before.sinks.get(at)?.clone();
         let record = self.log.current()?;
+        if record.held().is_some() {
+            return None;
+        }
         if record.placed.is_some_and(|placed| placed.state.read_placement() == store) {
             return None;
         }
@@ -277,9 +280,10 @@ impl NextState<'_> {
         if self.control.replies.iter().any(vouched) || before.fence.durable().copy().is_none() {
             return None;
         }
+        let (epoch, migration) = self.log.table.returned(super::PARTITION);
         let Config { incarnation, .. } = *before.fence.config();
         let mut sink = self.env.empty_sink(store, incarnation.next());
-        sink.fence = Fence::returned(*sink.fence.config(), record.epoch, record.migration);
+        sink.fence = Fence::returned(*sink.fence.config(), epoch, migration);
         sink.sync();
         self.sinks.get_mut(at)?.replace(sink);
         self.spent.wipes += 1;

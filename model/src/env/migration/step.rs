@@ -220,6 +220,7 @@ impl<'w> NextState<'w> {
             Action::Controller { offer } => self.controller(offer.into()),
             Action::Gate { revision } => self.gate(revision.into()),
             Action::TakeOver => self.take_over(),
+            Action::Restore { revision } => self.restore(revision.into()),
             Action::Replace { controller } => self.replace(controller.into()),
             Action::Fire { controller, timer, revision } => {
                 self.fire(controller.into(), timer.into(), revision.into())

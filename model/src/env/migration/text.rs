@@ -37,6 +37,7 @@ impl Migration {
                 Choice::new("gate", format!("send {} view r{revision}", self.gated_id(&state.clients)))
             }
             Action::TakeOver => Choice::fault("control", "restart, answers lost"),
+            Action::Restore { revision } => Choice::fault("log", format!("restore r{revision}")),
             Action::Resolve { reader, revision } => {
                 Choice::new(format!("rd{}", reader + 1), format!("read view r{revision}"))
             }

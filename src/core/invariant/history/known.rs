@@ -139,11 +139,12 @@ pub(super) fn named_migration(transition: &Transition) -> Option<MigrationId> {
         Transition::RecordWatermark { reading, .. } => Some(reading.migration()),
         Transition::Complete { evidence, .. } => Some(evidence.migration()),
         Transition::Settle { migration, .. } => Some(*migration),
-        Transition::RetireCopy { copy, .. } => Some(*copy),
+        Transition::RetireCopy { copy, .. } | Transition::WriteOff { copy, .. } => Some(*copy),
         Transition::Create { .. }
         | Transition::Begin { .. }
         | Transition::Abort { .. }
         | Transition::ForgetCopy { .. }
-        | Transition::Delete { .. } => None,
+        | Transition::Delete { .. }
+        | Transition::Release { .. } => None,
     }
 }

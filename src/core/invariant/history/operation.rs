@@ -113,7 +113,8 @@ impl Refusal {
     /// neither explains nor neither explains nor excludes them.
     pub(super) fn is_of_a_cap(&self, transition: &Transition) -> bool {
         match self.reason.as_str() {
-            "PlacementCap" | "OverallCap" | "CopyCap" => matches!(transition, Transition::Begin { .. }),
+            "PlacementCap" | "OverallCap" => matches!(transition, Transition::Begin { .. }),
+            "CopyCap" => matches!(transition, Transition::Begin { .. } | Transition::Delete { .. }),
             "PartitionCap" => matches!(transition, Transition::Create { .. }),
             _ => false,
         }

@@ -149,6 +149,7 @@ impl Spec {
         let debt = record.placed.and_then(|placed| placed.debt);
         let mut levers = vec![Lever::At(record.migration, record.epoch)];
         levers.extend(debt.map(|debt| Lever::Owing(debt.migration)));
+        levers.extend(debt.map(|debt| Lever::Left(debt.placement.0)));
         levers.extend(record.old_copies.iter().map(|old| Lever::Left(old.placement.0)));
         levers
     }
@@ -162,6 +163,8 @@ impl Spec {
         if let Transition::Settle { migration, .. } = &command.transition {
             Lever::Owing(*migration)
         } else if let Transition::RetireCopy { placement, .. } = &command.transition {
+            Lever::Left(placement.0)
+        } else if let Transition::WriteOff { placement, .. } = &command.transition {
             Lever::Left(placement.0)
         } else if let Transition::ForgetCopy { dropped } = &command.transition {
             Lever::Left(dropped.origin().store.0)

@@ -1,16 +1,20 @@
 //! The gRPC service `Cluster`: status, membership, leadership transfer, backup.
 
-use super::deadline;
+use super::deadline::Deadline;
 use super::errors::{from_failure, from_outcome, from_transfer, malformed, not_admitted};
 use super::response_stream::{Disconnected, ResponseStream};
-use crate::core::control_plane::{Address, ControlPlaneEntry, FollowerStatus, MembershipChange, Override};
+use crate::core::control_plane::{
+    Address, ControlPlaneEntry, ControlPlaneState, FollowerStatus, MembershipChange, Override,
+};
 use crate::core::ids::{DirectoryId, HistoryId, NodeId};
 use crate::core::migration::{Operator, Reason, TextError};
-use crate::core::raft::{Peer, Snapshot};
-use crate::node::driver::{RoleName, View};
+use crate::core::raft::{Applied, Peer, Snapshot};
+use crate::node::driver::{Failure, RoleName, View};
 use crate::node::proto::{Malformed, v1};
 use crate::node::server::{Introduction, Service};
+use crate::node::store::backup;
 use metrics::counter;
+use std::sync::Arc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -18,6 +22,8 @@ use tonic::{Request, Response, Status};
 const CHUNK: usize = 64 << 10;
 /// Messages of a backup that are buffered until the caller reads them.
 const CHUNKS: usize = 2;
+/// Backups that are open at the same time; each holds its file in memory until it is read.
+pub(super) const BACKUPS: usize = 16;
 
 fn peer(node: u32, directory: u64) -> Result<Peer, Malformed> {
     let too_large = |_| Malformed::TooLarge { field: "node", found: node.into(), max: u8::MAX.into() };
@@ -28,7 +34,7 @@ fn even_so(wire: v1::Override) -> Result<Override, TextError> {
     Ok(Override { operator: Operator::try_from(wire.operator)?, reason: Reason::try_from(wire.reason)? })
 }
 
-fn members(view: View<'_>) -> v1::MembersResponse {
+fn members(view: &View) -> v1::MembersResponse {
     let directory = view.state().directory();
     let member = |(peer, voter): (Peer, bool)| {
         let registered = directory.node(peer.node);
@@ -42,7 +48,7 @@ fn members(view: View<'_>) -> v1::MembersResponse {
             client_address: text(registered.and_then(|known| known.endpoints.client.as_ref())),
         }
     };
-    let index = view.engine().status().commit.0;
+    let index = view.status().commit.0;
     v1::MembersResponse { members: view.members().map(member).collect(), index }
 }
 
@@ -71,7 +77,7 @@ impl Service {
                 let address = Address::try_from(add.peer_address);
                 let address = address.map_err(|error| Status::invalid_argument(error.to_string()))?;
                 // Another node than the leader need not ask.
-                let read = self.handle.read(|view| view.engine().status()).await;
+                let read = self.handle.read(|view| view.status()).await;
                 let status = read.map_err(|failure| from_failure(&failure, self.hint()))?;
                 let found = self
                     .introducer
@@ -87,9 +93,9 @@ impl Service {
         })
     }
 
-    fn status_of(&self, view: View<'_>) -> v1::StatusResponse {
-        let (engine, status) = (view.engine(), view.engine().status());
-        let (me, configuration, table) = (status.config.me, engine.configuration(), view.state().table());
+    fn status_of(&self, view: &View) -> v1::StatusResponse {
+        let status = view.status();
+        let (me, configuration, table) = (status.config.me, view.configuration(), view.state().table());
         // A node with an empty disk has no configuration yet. A node in contact with a leader is a member
         // again.
         let removed = !configuration.members().is_empty() && !configuration.is_member(me);
@@ -102,8 +108,10 @@ impl Service {
         } else {
             self.removal.get().filter(|_| status.leader.is_none())
         };
-        let follower =
-            |other: FollowerStatus| v1::Follower { node: other.peer.node.0.into(), matched: other.matched.0 };
+        let follower = |other: &FollowerStatus| v1::Follower {
+            node: other.peer.node.0.into(),
+            matched: other.matched.0,
+        };
         v1::StatusResponse {
             cluster: status.cluster.0,
             history: status.history.0,
@@ -118,13 +126,24 @@ impl Service {
             durable_index: status.durable.0,
             snapshot_index: status.snapshot.0,
             revision: status.revision.0,
-            partitions: u32::try_from(table.records().count()).unwrap_or(u32::MAX),
+            partitions: table.partitions(),
             migrations_in_flight: table.migrations_in_flight(),
             outside: outside.unwrap_or_default(),
-            sessions: u32::try_from(engine.applied().sessions().ids().count()).unwrap_or(u32::MAX),
-            followers: engine.followers().into_iter().map(follower).collect(),
+            sessions: u32::try_from(view.sessions()).unwrap_or(u32::MAX),
+            followers: view.followers().iter().map(follower).collect(),
         }
     }
+}
+
+/// Encodes a backup on a thread that may take its time.
+#[cfg_attr(madsim, allow(deprecated, reason = "in a simulation it runs at once"))]
+async fn encode(applied: Applied<ControlPlaneState>) -> Result<Vec<u8>, Status> {
+    let failed = |error: &dyn core::fmt::Display| Status::internal(error.to_string());
+    let encoded = tokio::task::spawn_blocking(move || {
+        let snapshot = Snapshot::of(&applied).map_err(|error| error.to_string())?;
+        backup::encode(&snapshot).map_err(|error| error.to_string())
+    });
+    encoded.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 
 #[tonic::async_trait]
@@ -134,9 +153,8 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::StatusRequest>,
     ) -> Result<Response<v1::StatusResponse>, Status> {
         self.allow(&request, "Status")?;
-        let (limit, service) = (deadline::of(request.metadata()), self.clone());
-        let look = self.handle.inspect(move |view| service.status_of(view));
-        Ok(Response::new(self.within(limit, false, look).await?))
+        let view = self.handle.latest().map_err(|failure| from_failure(&failure, self.hint()))?;
+        Ok(Response::new(self.status_of(&view)))
     }
 
     async fn members(
@@ -144,7 +162,7 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::MembersRequest>,
     ) -> Result<Response<v1::MembersResponse>, Status> {
         self.allow(&request, "Members")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         Ok(Response::new(self.within(limit, false, self.handle.read(members)).await?))
     }
 
@@ -153,12 +171,12 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::ChangeMembersRequest>,
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
         self.allow(&request, "ChangeMembers")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let v1::ChangeMembersRequest { change: wanted, even_so: forced } = request.into_inner();
         let wanted = wanted.ok_or_else(|| Status::invalid_argument("change is missing"))?;
         let forced = forced.map(even_so).transpose();
         let forced = forced.map_err(|error| malformed(&Malformed::Text(error)))?;
-        let change = tokio::time::timeout(limit, self.change(wanted, forced)).await;
+        let change = tokio::time::timeout(limit.left(), self.change(wanted, forced)).await;
         let change =
             change.map_err(|_| Status::deadline_exceeded("the node did not introduce itself in time"))??;
         let member = change.peer();
@@ -174,7 +192,7 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::TransferRequest>,
     ) -> Result<Response<v1::TransferResponse>, Status> {
         self.allow(&request, "Transfer")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let to = peer(request.into_inner().to, 0).map_err(|error| malformed(&error))?.node;
         let to = Some(to).filter(|to| *to != NodeId(0));
         let transferred = self.within(limit, true, self.handle.transfer(to)).await?;
@@ -189,15 +207,15 @@ impl v1::cluster_server::Cluster for Service {
         request: Request<v1::BackupRequest>,
     ) -> Result<Response<Self::BackupStream>, Status> {
         self.allow(&request, "Backup")?;
-        let limit = deadline::of(request.metadata());
-        let taken = self.handle.read(|view| Snapshot::of(view.engine().applied()));
-        let snapshot =
-            self.within(limit, false, taken).await?.map_err(|error| Status::internal(error.to_string()))?;
-        let file = crate::node::store::backup::encode(&snapshot)
-            .map_err(|error| Status::internal(error.to_string()))?;
+        let limit = Deadline::of(request.metadata());
+        let permit = Arc::clone(&self.backups).try_acquire_owned();
+        let permit = permit.map_err(|_| from_failure(&Failure::Busy { what: "backups" }, self.hint()))?;
+        let applied = self.within(limit, false, self.handle.read_applied()).await?;
+        let file = encode(applied).await?;
         let (stream, answers) = ResponseStream::new(CHUNKS);
         let limit = self.timeouts.backup;
         tokio::spawn(async move {
+            let _permit = permit;
             let all = async {
                 for chunk in file.chunks(CHUNK) {
                     stream.send(v1::BackupChunk { data: chunk.to_vec() }).await?;

@@ -2,6 +2,7 @@
 //! error or outcome.
 
 use core::time::Duration;
+use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
 /// Deadline of a call without `grpc-timeout`.
@@ -24,9 +25,35 @@ impl Default for StreamTimeouts {
     }
 }
 
-/// The deadline of a call on this node: from `grpc-timeout`, bounded, and shortened by a tenth but at most 20
-/// ms.
-pub(super) fn of(metadata: &MetadataMap) -> Duration {
+/// When a call on this node ends, with all its steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Instant);
+
+impl Deadline {
+    /// From `grpc-timeout`, bounded, and shortened by a tenth but at most 20 ms.
+    pub(super) fn of(metadata: &MetadataMap) -> Self {
+        Self::after(of(metadata), Instant::now())
+    }
+
+    fn after(limit: Duration, now: Instant) -> Self {
+        Self(now + limit)
+    }
+
+    pub(super) fn at_most(self, limit: Duration) -> Self {
+        Self(self.0.min(Instant::now() + limit))
+    }
+
+    /// What is left for the next step.
+    pub(super) fn left(self) -> Duration {
+        self.left_at(Instant::now())
+    }
+
+    fn left_at(self, now: Instant) -> Duration {
+        self.0.saturating_duration_since(now)
+    }
+}
+
+fn of(metadata: &MetadataMap) -> Duration {
     let asked = metadata.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?));
     let asked = asked.map_or(DEFAULT, |asked| asked.min(MAX));
     asked - (asked / 10).min(Duration::from_millis(20))
@@ -53,6 +80,16 @@ fn parse(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_steps_of_a_call_share_one_deadline() {
+        let (began, seconds) = (Instant::now(), Duration::from_secs);
+        let deadline = Deadline::after(seconds(3), began);
+        for (passed, left) in [(0, 3), (2, 1), (3, 0), (9, 0)] {
+            assert_eq!(deadline.left_at(began + seconds(passed)), seconds(left), "after {passed} s");
+        }
+        assert!(deadline.at_most(seconds(1)).left() <= seconds(1));
+    }
 
     #[test]
     fn timeouts_are_read_and_bounded() {

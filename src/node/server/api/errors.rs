@@ -1,5 +1,6 @@
 //! Conversion of refusals into gRPC statuses: a code, a message, and an `ErrorDetail`.
 
+use super::deadline::Deadline;
 use crate::core::control_plane::{Answer, ControlPlaneError};
 use crate::core::ids::{HistoryId, SessionId};
 use crate::core::migration::MigrationError;
@@ -12,7 +13,6 @@ use crate::node::proto::{Malformed, Problem};
 use crate::node::server::Service;
 use core::fmt::{Debug, Display};
 use core::future::Future;
-use core::time::Duration;
 use tonic::{Code, Status};
 
 fn status(code: Code, message: impl Display, why: Why) -> Status {
@@ -192,11 +192,11 @@ impl Service {
     /// outcome is unknown; without, that no quorum answered.
     pub(super) async fn within<T>(
         &self,
-        limit: Duration,
+        limit: Deadline,
         writes: bool,
         work: impl Future<Output = Result<T, Failure>> + Send,
     ) -> Result<T, Status> {
-        match tokio::time::timeout(limit, work).await {
+        match tokio::time::timeout(limit.left(), work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(failure)) => Err(from_failure(&failure, self.hint())),
             Err(_) if writes => Err(indeterminate(Code::DeadlineExceeded, "the deadline passed")),

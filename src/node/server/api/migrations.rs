@@ -1,30 +1,28 @@
 //! The gRPC service `Migrations`: transitions of a partition, and the plan of a migration.
 
-use super::deadline;
-use super::errors::{from_outcome, from_plan, malformed};
+use super::deadline::Deadline;
+use super::errors::{from_failure, from_outcome, from_plan, malformed};
 use super::placements::partition_of;
-use crate::core::control_plane::{Answer, ControlPlaneEntry, OwnershipTransition};
-use crate::core::ids::{PartitionId, SessionId};
+use crate::core::control_plane::{Answer, AuditEntry, ControlPlaneEntry, OwnershipTransition};
+use crate::core::ids::{Index, PartitionId, SessionId};
 use crate::core::migration::{Plan, Step, Transition};
 use crate::core::raft::{Effect, Ticket};
 use crate::node::proto::{PartitionSelector, v1};
 use crate::node::server::Service;
-use core::time::Duration;
 use tonic::{Request, Response, Status};
 
 impl Service {
     /// Resolves a partition reference to its number. A name that this node does not know is looked up again
     /// with a fresh read, since this node's state may be old.
-    async fn number_of(&self, asked: PartitionSelector, limit: Duration) -> Result<PartitionId, Status> {
+    async fn number_of(&self, asked: PartitionSelector, limit: Deadline) -> Result<PartitionId, Status> {
         if let PartitionSelector::Id(id) = asked {
             return Ok(id);
         }
-        let (here, fresh) = (asked.clone(), asked.clone());
-        let known = self.handle.inspect(move |view| partition_of(view.state(), &here));
-        if let Some(id) = self.within(limit, false, known).await? {
+        let latest = self.handle.latest().map_err(|failure| from_failure(&failure, self.hint()))?;
+        if let Some(id) = partition_of(latest.state(), &asked) {
             return Ok(id);
         }
-        let read = self.handle.read(move |view| partition_of(view.state(), &fresh));
+        let read = self.handle.read(|view| partition_of(view.state(), &asked));
         let found = self.within(limit, false, read).await?;
         found.ok_or_else(|| Status::not_found(format!("there is no partition {asked}")))
     }
@@ -33,7 +31,7 @@ impl Service {
         &self,
         asked: PartitionSelector,
         transition: Transition,
-        limit: Duration,
+        limit: Deadline,
     ) -> Result<ControlPlaneEntry, Status> {
         match (asked, transition) {
             (PartitionSelector::Name(name), Transition::Create { placement, guarantee }) => {
@@ -44,6 +42,27 @@ impl Service {
                 Ok(ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition }))
             }
         }
+    }
+}
+
+/// Most entries in one response of `Audit`.
+const AUDIT_PAGE: usize = 1_000;
+
+fn audited(entry: &AuditEntry) -> v1::AuditEntry {
+    let transition = &entry.command.transition;
+    let (operator, reason) = transition
+        .responsible()
+        .map(|(operator, reason)| (operator.as_ref().to_owned(), reason.as_ref().to_owned()))
+        .unwrap_or_default();
+    v1::AuditEntry {
+        index: entry.index.0,
+        partition: entry.command.partition.0,
+        name: entry.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        epoch: entry.epoch.0,
+        what: entry.command.to_string(),
+        reported: transition.is_reported(),
+        operator,
+        reason,
     }
 }
 
@@ -79,7 +98,7 @@ fn wire(plan: &Plan) -> v1::PlanResponse {
 impl v1::migrations_server::Migrations for Service {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
         self.allow(&request, "Apply")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let v1::ApplyRequest { partition, ticket, transition } = request.into_inner();
         let asked = PartitionSelector::try_from(partition).map_err(|error| malformed(&error))?;
         let transition = transition.ok_or_else(|| Status::invalid_argument("transition is missing"))?;
@@ -111,7 +130,7 @@ impl v1::migrations_server::Migrations for Service {
 
     async fn plan(&self, request: Request<v1::PlanRequest>) -> Result<Response<v1::PlanResponse>, Status> {
         self.allow(&request, "Plan")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let v1::PlanRequest { partition, to } = request.into_inner();
         let asked = PartitionSelector::try_from(partition).map_err(|error| malformed(&error))?;
         let to = crate::node::proto::placement("to", to).map_err(|error| malformed(&error))?;
@@ -120,5 +139,21 @@ impl v1::migrations_server::Migrations for Service {
         let read = self.handle.read(move |view| view.state().table().plan(partition, to, &policy));
         let plan = self.within(limit, false, read).await?.map_err(|error| from_plan(&error))?;
         Ok(Response::new(wire(&plan)))
+    }
+
+    async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<v1::AuditResponse>, Status> {
+        self.allow(&request, "Audit")?;
+        let within = Deadline::of(request.metadata());
+        let v1::AuditRequest { after_index, limit } = request.into_inner();
+        let limit =
+            usize::try_from(limit).ok().filter(|limit| *limit > 0).map_or(AUDIT_PAGE, |l| l.min(AUDIT_PAGE));
+        let read = self.handle.read(move |view| {
+            let mut entries: Vec<_> =
+                view.state().audit().after(Index(after_index)).take(limit + 1).map(audited).collect();
+            let more = entries.len() > limit;
+            entries.truncate(limit);
+            v1::AuditResponse { entries, more }
+        });
+        Ok(Response::new(self.within(within, false, read).await?))
     }
 }

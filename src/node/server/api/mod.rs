@@ -16,6 +16,7 @@ use crate::core::migration::Policy;
 use crate::node::driver::Handle;
 use crate::node::proto::v1;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Status};
@@ -30,6 +31,10 @@ pub struct Service {
     policy: Policy,
     timeouts: StreamTimeouts,
     removal: RemovalNotice,
+    /// Permits to make a page of a resync.
+    pages: Arc<Semaphore>,
+    /// Permits to have a backup open.
+    backups: Arc<Semaphore>,
 }
 
 impl Service {
@@ -50,6 +55,8 @@ impl Service {
             policy,
             timeouts: StreamTimeouts::default(),
             removal: RemovalNotice::default(),
+            pages: Arc::new(Semaphore::new(placements::PAGES)),
+            backups: Arc::new(Semaphore::new(cluster::BACKUPS)),
         }
     }
 
@@ -81,7 +88,7 @@ impl Service {
 }
 
 /// Adds the client services to a server. Messages longer than `limit` bytes are refused.
-pub fn client_services(server: &mut Server, service: Service, limit: usize) -> Router {
+pub fn client_services<L: Clone>(server: &mut Server<L>, service: Service, limit: usize) -> Router<L> {
     server
         .add_service(
             v1::placements_server::PlacementsServer::new(service.clone()).max_decoding_message_size(limit),

@@ -1,24 +1,31 @@
 //! The gRPC service `Placements`: resolve, list, watch.
 
-use super::deadline;
+use super::deadline::Deadline;
 use super::errors::{malformed, without_leader};
 use super::response_stream::{Disconnected, ResponseStream};
 use crate::core::control_plane::ControlPlaneState;
 use crate::core::ids::{PartitionId, Revision};
 use crate::core::migration::PartitionRecord;
 use crate::node::driver::{FeedItem, Handle, NamedRecord, View};
+use crate::node::proto::v1::watch_response::What;
 use crate::node::proto::{PartitionSelector, v1};
 use crate::node::server::Service;
 use core::time::Duration;
 use metrics::counter;
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-/// Most records in one response of `List`, and in one message of a resync.
+/// Most records in one response of `List`.
 const PAGE: usize = 1_000;
+/// Records in one message of a resync. With [`AHEAD`], what a watcher that does not read holds in memory.
+const RESYNC: usize = 250;
+/// Pages of resyncs that are made at the same time, for all watchers: many new watchers take turns, and leave the
+/// processors to other calls.
+pub(super) const PAGES: usize = 2;
 /// Messages of a watch that are buffered until the caller reads them.
-const AHEAD: usize = 16;
+const AHEAD: usize = 2;
 /// How often a watcher without changes gets a progress message.
 const PROGRESS: Duration = Duration::from_secs(5);
 
@@ -37,7 +44,7 @@ fn named(named: &NamedRecord) -> v1::Record {
     v1::Record::of(&named.record, named.name.as_ref())
 }
 
-fn resolve(view: View<'_>, partition: &PartitionSelector) -> Option<v1::ResolveResponse> {
+fn resolve(view: &View, partition: &PartitionSelector) -> Option<v1::ResolveResponse> {
     let state = view.state();
     let record = state.table().record(partition_of(state, partition)?)?;
     let name = state.directory().name(record.partition);
@@ -45,18 +52,22 @@ fn resolve(view: View<'_>, partition: &PartitionSelector) -> Option<v1::ResolveR
     Some(v1::ResolveResponse { resolution, record: Some(wire(state, record)), history: history(view) })
 }
 
-fn history(view: View<'_>) -> u64 {
-    view.engine().status().history.0
+fn history(view: &View) -> u64 {
+    view.status().history.0
 }
 
-fn list(view: View<'_>, after: Option<u32>, limit: usize) -> v1::ListResponse {
-    let state = view.state();
-    let after = |record: &&PartitionRecord| after.is_none_or(|after| record.partition.0 > after);
-    let mut records: Vec<_> =
-        state.table().records().filter(after).take(limit + 1).map(|record| wire(state, record)).collect();
+/// The records after a partition, at most `limit`, and whether there are more.
+fn page(state: &ControlPlaneState, after: Option<PartitionId>, limit: usize) -> (Vec<v1::Record>, bool) {
+    let found = state.table().records_after(after).take(limit + 1);
+    let mut records: Vec<_> = found.map(|record| wire(state, record)).collect();
     let more = records.len() > limit;
     records.truncate(limit);
-    v1::ListResponse { records, revision: state.revision().0, more, history: history(view) }
+    (records, more)
+}
+
+fn list(view: &View, after: Option<PartitionId>, limit: usize) -> v1::ListResponse {
+    let (records, more) = page(view.state(), after, limit);
+    v1::ListResponse { records, revision: view.state().revision().0, more, history: history(view) }
 }
 
 #[tonic::async_trait]
@@ -66,21 +77,21 @@ impl v1::placements_server::Placements for Service {
         request: Request<v1::ResolveRequest>,
     ) -> Result<Response<v1::ResolveResponse>, Status> {
         self.allow(&request, "Resolve")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let partition =
             PartitionSelector::try_from(request.into_inner().partition).map_err(|error| malformed(&error))?;
         let missing = Status::not_found(format!("partition {partition} has no placement"));
-        let read = self.handle.read(move |view| resolve(view, &partition));
+        let read = self.handle.read(|view| resolve(view, &partition));
         self.within(limit, false, read).await?.map(Response::new).ok_or(missing)
     }
 
     async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
         self.allow(&request, "List")?;
-        let within = deadline::of(request.metadata());
+        let within = Deadline::of(request.metadata());
         let v1::ListRequest { after, limit } = request.into_inner();
         let limit =
             usize::try_from(limit).ok().filter(|limit| *limit > 0).map_or(PAGE, |limit| limit.min(PAGE));
-        let read = self.handle.read(move |view| list(view, after, limit));
+        let read = self.handle.read(|view| list(view, after.map(PartitionId), limit));
         Ok(Response::new(self.within(within, false, read).await?))
     }
 
@@ -88,7 +99,7 @@ impl v1::placements_server::Placements for Service {
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         self.allow(&request, "Watch")?;
-        let limit = deadline::of(request.metadata()).min(Duration::from_secs(5));
+        let limit = Deadline::of(request.metadata()).at_most(Duration::from_secs(5));
         let v1::WatchRequest { after_revision, history } = request.into_inner();
         let status = self.handle.status();
         if status.leader.is_none() {
@@ -99,7 +110,8 @@ impl v1::placements_server::Placements for Service {
         let after = if is_known { Revision(after_revision) } else { Revision::ZERO };
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
         let (stream, answers) = ResponseStream::new(AHEAD);
-        tokio::spawn(forward(self.handle.clone(), feed, stream, self.timeouts.watch_idle));
+        let (handle, pages) = (self.handle.clone(), Arc::clone(&self.pages));
+        tokio::spawn(forward(Watcher { handle, pages, stream, idle: self.timeouts.watch_idle }, feed));
         Ok(Response::new(answers))
     }
 }
@@ -116,21 +128,26 @@ enum Over {
     Cut,
 }
 
-/// Forwards the feed to one watcher until the feed or the stream ends.
-async fn forward(
+/// The end of a watch at this node.
+struct Watcher {
     handle: Handle,
-    mut feed: mpsc::Receiver<FeedItem>,
+    /// Permits to make a page of a resync.
+    pages: Arc<Semaphore>,
     stream: ResponseStream<v1::WatchResponse>,
     idle: Duration,
-) {
+}
+
+/// Forwards the feed to one watcher until the feed or the stream ends.
+async fn forward(watcher: Watcher, mut feed: mpsc::Receiver<FeedItem>) {
     let over = loop {
-        if let Err(over) = send_next(&handle, &mut feed, &stream, idle).await {
+        if let Err(over) = watcher.next(&mut feed).await {
             break over;
         }
     };
+    let Watcher { handle, stream, idle, .. } = watcher;
     match over {
         Over::Disconnected => {}
-        Over::Ended => stream.end(ended(&handle).await),
+        Over::Ended => stream.end(ended(&handle)),
         Over::Cut => stream.end(without_leader()),
         Over::Idle => {
             counter!("cutover_watchers_cut_off_total").increment(1);
@@ -143,62 +160,65 @@ async fn forward(
     }
 }
 
-async fn send_next(
-    handle: &Handle,
-    feed: &mut mpsc::Receiver<FeedItem>,
-    stream: &ResponseStream<v1::WatchResponse>,
-    idle: Duration,
-) -> Result<(), Over> {
-    use v1::watch_response::What;
-    let history = handle.status().history.0;
-    let send = async |what| match tokio::time::timeout(
-        idle,
-        stream.send(v1::WatchResponse { history, what: Some(what) }),
-    )
-    .await
-    {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(Disconnected)) => Err(Over::Disconnected),
-        Err(_) => Err(Over::Idle),
-    };
-    match tokio::time::timeout(PROGRESS, feed.recv()).await {
-        Ok(Some(FeedItem::Changed(change))) => {
-            let record = change.record.as_deref().map(named);
-            let (revision, partition) = (change.revision.0, change.partition.0);
-            let after_revision = change.after.0;
-            send(What::Change(v1::Change { revision, partition, record, after_revision })).await
+impl Watcher {
+    async fn send(&self, what: v1::watch_response::What) -> Result<(), Over> {
+        let history = self.handle.status().history.0;
+        let message = v1::WatchResponse { history, what: Some(what) };
+        match tokio::time::timeout(self.idle, self.stream.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Disconnected)) => Err(Over::Disconnected),
+            Err(_) => Err(Over::Idle),
         }
-        Ok(Some(FeedItem::Resync { records, revision })) => {
-            let mut pages = records.chunks(PAGE).peekable();
-            let mut page = pages.next().unwrap_or_default();
-            loop {
-                let records = page.iter().map(named).collect();
-                let next = pages.next();
-                send(What::Resync(v1::Resync { records, revision: revision.0, last: next.is_none() }))
-                    .await?;
-                match next {
-                    Some(next) => page = next,
-                    None => return Ok(()),
+    }
+
+    /// Sends all records, in pages. Each is made when the one before it was taken.
+    async fn resync(&self, state: &ControlPlaneState, revision: Revision) -> Result<(), Over> {
+        let mut after = None;
+        loop {
+            let (records, more) = {
+                let _permit = self.pages.acquire().await.map_err(|_| Over::Ended)?;
+                page(state, after, RESYNC)
+            };
+            after = records.last().map(|record| PartitionId(record.partition));
+            let resync = v1::Resync { records, revision: revision.0, last: !more };
+            self.send(What::Resync(resync)).await?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn next(&self, feed: &mut mpsc::Receiver<FeedItem>) -> Result<(), Over> {
+        match tokio::time::timeout(PROGRESS, feed.recv()).await {
+            Ok(Some(FeedItem::Changed(change))) => {
+                let record = change.record.as_deref().map(named);
+                let (revision, partition) = (change.revision.0, change.partition.0);
+                let after_revision = change.after.0;
+                self.send(What::Change(v1::Change { revision, partition, record, after_revision })).await
+            }
+            Ok(Some(FeedItem::Resync { state, revision })) => self.resync(&state, revision).await,
+            Ok(None) => Err(Over::Ended),
+            Err(_) => {
+                let status = self.handle.status();
+                if status.leader.is_none() {
+                    return Err(Over::Cut);
+                }
+                // The feed is empty, so the watcher has everything up to this revision.
+                let revision = status.revision.0;
+                if feed.is_empty() {
+                    self.send(What::Progress(v1::Progress { revision })).await
+                } else {
+                    Ok(())
                 }
             }
-        }
-        Ok(None) => Err(Over::Ended),
-        Err(_) => {
-            let status = handle.status();
-            if status.leader.is_none() {
-                return Err(Over::Cut);
-            }
-            // The feed is empty, so the watcher has everything up to this revision.
-            let revision = status.revision.0;
-            if feed.is_empty() { send(What::Progress(v1::Progress { revision })).await } else { Ok(()) }
         }
     }
 }
 
 /// The status for the end of a feed: the watcher was too slow, or the node is stopping.
-async fn ended(handle: &Handle) -> Status {
-    match handle.inspect(|_| ()).await {
-        Ok(()) => {
+fn ended(handle: &Handle) -> Status {
+    match handle.latest() {
+        Ok(_) => {
             Status::resource_exhausted("the watcher is too slow and was disconnected, resume by revision")
         }
         Err(failure) => Status::unavailable(failure.to_string()),

@@ -1,6 +1,6 @@
 //! The gRPC service `Sessions`: opens and closes client sessions.
 
-use super::deadline;
+use super::deadline::Deadline;
 use super::errors::{from_failure, from_outcome, of_another_history};
 use crate::core::ids::{HistoryId, SessionId};
 use crate::core::raft::Effect;
@@ -29,7 +29,7 @@ impl v1::sessions_server::Sessions for Service {
         request: Request<v1::OpenSessionRequest>,
     ) -> Result<Response<v1::OpenSessionResponse>, Status> {
         self.allow(&request, "Open")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let outcome = self.within(limit, true, self.handle.open_session()).await?;
         let effect = from_outcome(outcome, self.hint())?.1;
         let Effect::SessionOpened(session) = effect else {
@@ -44,7 +44,7 @@ impl v1::sessions_server::Sessions for Service {
         request: Request<v1::CloseSessionRequest>,
     ) -> Result<Response<v1::CloseSessionResponse>, Status> {
         self.allow(&request, "Close")?;
-        let limit = deadline::of(request.metadata());
+        let limit = Deadline::of(request.metadata());
         let v1::CloseSessionRequest { session, history } = request.into_inner();
         let session = SessionId(session);
         self.check_history(session, history).await?;

@@ -1,26 +1,26 @@
-//! TCP listeners: accept connections within limits, and do the TLS handshake.
+//! TCP listeners: accept connections within limits, do the TLS handshake, and end what is idle or no longer allowed.
 
+mod calls;
+mod connection;
 mod connection_limit;
 
-use self::connection_limit::{ConnectionLimit, ConnectionPermit};
+pub use self::calls::CountCalls;
+pub use self::connection::{Certificates, Connection};
+
+use self::connection::Stream;
+use self::connection_limit::{Bounds, ConnectionLimit, ConnectionPermit, Privileged};
+use crate::core::control_plane::ClusterVoterIdentity;
 use crate::node::server::PortLimits;
-use crate::node::server::api::access::{Caller, Identify};
 use crate::node::server::log_limiter::LogLimiter;
-use crate::node::tls::{Security, subject_of};
+use crate::node::tls::{OtherEnd, Recheck, Security, subject_of};
 use core::time::Duration;
 use metrics::counter;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::metadata::MetadataMap;
-use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
-use tonic::{Extensions, Status};
 
 /// A port cannot be opened: its address, and the error of the operating system.
 #[derive(Debug, Error)]
@@ -60,22 +60,37 @@ impl Listener {
         self.address
     }
 
-    /// Accepts connections of clients. The port is closed when the stream is dropped.
+    /// Accepts connections of clients. `privileged`: who may use the reserved ones. The port is closed when the stream
+    /// is dropped.
     #[must_use]
-    pub fn incoming(self, security: Security, limits: PortLimits) -> Incoming {
-        self.listen(security, ConnectionLimit::new(limits.connections, None))
+    pub fn incoming(
+        self,
+        security: Security,
+        limits: PortLimits,
+        privileged: impl Fn(&ClusterVoterIdentity) -> bool + Send + Sync + 'static,
+    ) -> Incoming {
+        self.listen(security, limits, limits.connections_per_client, Arc::new(privileged))
     }
 
-    /// Accepts connections of peers, with a limit per certificate: a member needs one connection, and must
-    /// not use up the connections of the others. The port is closed when the stream is dropped.
+    /// Accepts connections of peers: a member needs one connection. `privileged`: who may use the reserved ones. The
+    /// port is closed when the stream is dropped.
     #[must_use]
-    pub fn incoming_peers(self, security: Security, limits: PortLimits) -> Incoming {
-        self.listen(security, ConnectionLimit::new(limits.connections, Some(limits.connections_per_peer)))
+    pub fn incoming_peers(
+        self,
+        security: Security,
+        limits: PortLimits,
+        privileged: impl Fn(&ClusterVoterIdentity) -> bool + Send + Sync + 'static,
+    ) -> Incoming {
+        self.listen(security, limits, limits.connections_per_peer, Arc::new(privileged))
     }
 
-    fn listen(self, security: Security, limit: ConnectionLimit) -> Incoming {
+    fn listen(self, security: Security, limits: PortLimits, each: usize, privileged: Privileged) -> Incoming {
         let (sender, receiver) = mpsc::channel(ACCEPTED);
-        tokio::spawn(accept(self.tcp, security, limit, sender));
+        let PortLimits { connections: all, connections_reserved: reserved, half_open, .. } = limits;
+        let reserved = reserved.min(all / 2);
+        let limit = ConnectionLimit::new(Bounds { all, reserved, each, half_open, privileged });
+        let idle = Duration::from_secs(limits.idle_s);
+        tokio::spawn(accept(self.tcp, Port { security, limit, idle, accepted: sender }));
         ReceiverStream::new(receiver)
     }
 }
@@ -83,154 +98,78 @@ impl Listener {
 type Incoming = ReceiverStream<Result<Connection, std::io::Error>>;
 type Accepted = mpsc::Sender<Result<Connection, std::io::Error>>;
 
-async fn accept(tcp: TcpListener, security: Security, limit: ConnectionLimit, accepted: Accepted) {
+/// What a handshake needs to know of its port.
+#[derive(Clone)]
+struct Port {
+    security: Security,
+    limit: ConnectionLimit,
+    idle: Duration,
+    accepted: Accepted,
+}
+
+async fn accept(tcp: TcpListener, port: Port) {
     loop {
         let stream = tokio::select! {
             biased;
-            () = accepted.closed() => return,
+            () = port.accepted.closed() => return,
             stream = tcp.accept() => stream,
         };
-        let stream = match stream {
-            Ok((stream, _)) => stream,
+        match stream {
+            Ok((stream, from)) => {
+                let half_open = port.limit.begin();
+                let port = port.clone();
+                tokio::spawn(async move {
+                    let mut half_open = half_open;
+                    let opened = tokio::select! {
+                        biased;
+                        opened = tokio::time::timeout(HANDSHAKE, handshake(stream, &port)) => {
+                            opened.unwrap_or_else(|_| Err(("handshake", "the TLS handshake took too long".to_owned())))
+                        }
+                        _ = &mut half_open.displaced => {
+                            Err(("handshake", "too many handshakes are under way".to_owned()))
+                        }
+                    };
+                    drop(half_open);
+                    match opened {
+                        Ok(connection) => {
+                            let _closed = port.accepted.send(Ok(connection)).await;
+                        }
+                        Err((reason, error)) => refuse(reason, &from.to_string(), &error),
+                    }
+                });
+            }
             Err(error) => {
                 // Most likely out of file descriptors; wait for a connection to close.
-                tracing::warn!(%error, "cannot accept a connection");
+                refuse("accept", "unknown", &error.to_string());
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
             }
-        };
-        let Some(permit) = limit.acquire() else {
-            counter!("cutover_refused_total", "reason" => "connections").increment(1);
-            continue;
-        };
-        tokio::spawn(handshake(stream, permit, limit.clone(), security.clone(), accepted.clone()));
-    }
-}
-
-async fn handshake(
-    stream: TcpStream,
-    mut permit: ConnectionPermit,
-    limit: ConnectionLimit,
-    security: Security,
-    accepted: Accepted,
-) {
-    let _faster = stream.set_nodelay(true);
-    let from = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
-    let stream = match security {
-        Security::Plain => Stream::Plain(stream),
-        Security::Mutual(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => Stream::Mutual(Box::new(stream)),
-            Ok(Err(error)) => return refuse("handshake", &from, &error.to_string()),
-            Err(_) => return refuse("handshake", &from, "the TLS handshake took too long"),
-        },
-    };
-    if let Stream::Mutual(stream) = &stream {
-        let counted =
-            stream.get_ref().1.peer_certificates().and_then(|all| all.first()).map_or(Ok(()), |first| {
-                let subject = subject_of(first).map_err(|error| ("handshake", error.to_string()))?;
-                limit.count(&mut permit, subject).map_err(|error| ("connections", error))
-            });
-        if let Err((reason, error)) = counted {
-            return refuse(reason, &from, &error);
         }
     }
-    let _closed = accepted.send(Ok(Connection { stream, _permit: permit })).await;
 }
 
+async fn handshake(stream: TcpStream, port: &Port) -> Result<Connection, (&'static str, String)> {
+    let _faster = stream.set_nodelay(true);
+    let permit = |subject| -> Result<ConnectionPermit, (&'static str, String)> {
+        port.limit.admit(subject).map_err(|error| ("connections", error))
+    };
+    let Security::Mutual(tls) = &port.security else {
+        return Ok(Connection::new(Stream::Plain(stream), None, permit(None)?, port.idle));
+    };
+    let wrong = |error: &dyn core::fmt::Display| ("handshake", error.to_string());
+    let stream = tls.accept(stream).await.map_err(|error| wrong(&error))?;
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+    let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
+    let subject = subject_of(first).map_err(|error| wrong(&error))?;
+    let permit = permit(Some(subject))?;
+    let recheck = Recheck::new(Arc::clone(tls), OtherEnd::Client(chain));
+    Ok(Connection::new(Stream::Mutual(Box::new(stream)), Some(recheck), permit, port.idle))
+}
+
+/// One limit of lines for all reasons: whoever causes one can cause the others.
 fn refuse(reason: &'static str, from: &str, error: &str) {
     static LINES: LogLimiter = LogLimiter::new();
     counter!("cutover_refused_total", "reason" => reason).increment(1);
     if let Some(left_out) = LINES.now() {
         tracing::warn!(from, error, left_out, "refused a connection");
-    }
-}
-
-#[derive(Debug)]
-enum Stream {
-    Plain(TcpStream),
-    Mutual(Box<TlsStream<TcpStream>>),
-}
-
-/// An accepted connection. It holds its permit of the connection limit.
-#[derive(Debug)]
-pub struct Connection {
-    stream: Stream,
-    _permit: ConnectionPermit,
-}
-
-/// How the connection of a request is identified.
-#[derive(Clone, Debug)]
-pub enum ConnectionInfo {
-    /// A connection without TLS.
-    Plain,
-    /// The certificates of a TLS connection.
-    Mutual(TlsConnectInfo<TcpConnectInfo>),
-}
-
-impl Connected for Connection {
-    type ConnectInfo = ConnectionInfo;
-
-    fn connect_info(&self) -> ConnectionInfo {
-        match &self.stream {
-            Stream::Plain(_) => ConnectionInfo::Plain,
-            Stream::Mutual(stream) => ConnectionInfo::Mutual(stream.connect_info()),
-        }
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Mutual(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Stream::Mutual(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Mutual(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Mutual(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
-
-/// Identifies a caller by the certificate of its connection, and as [`Caller::Anybody`] without TLS.
-#[derive(Clone, Copy, Debug)]
-pub struct Certificates;
-
-impl Identify for Certificates {
-    fn caller(&self, extensions: &Extensions, _: &MetadataMap) -> Result<Caller, Status> {
-        let certificates = match extensions.get::<ConnectionInfo>() {
-            Some(ConnectionInfo::Plain) => return Ok(Caller::Anybody),
-            Some(ConnectionInfo::Mutual(info)) => info.peer_certs(),
-            None => None,
-        };
-        let first = certificates.as_ref().and_then(|all| all.first());
-        let first = first.ok_or_else(|| Status::unauthenticated("the connection has no certificate"))?;
-        subject_of(first).map(Caller::Holder).map_err(|error| Status::unauthenticated(error.to_string()))
     }
 }

@@ -6,7 +6,7 @@ use super::removal_notice::RemovalNotice;
 use super::wire::{self, Hello};
 use crate::core::control_plane::{Address, ControlPlaneEntry};
 use crate::core::ids::NodeId;
-use crate::core::raft::Message;
+use crate::core::raft::{Body, Message, Peer};
 use crate::node::driver::{Registry, Transport};
 use crate::node::proto::{reasons, v1};
 use crate::node::server::log_limiter::LogLimiter;
@@ -14,7 +14,8 @@ use crate::node::tls::{Expected, Security, channel};
 use core::time::Duration;
 use metrics::counter;
 use std::collections::BTreeMap;
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
@@ -34,7 +35,28 @@ struct Target {
 
 struct Lane {
     target: Target,
-    queue: mpsc::Sender<Message<ControlPlaneEntry>>,
+    queue: mpsc::Sender<Queued>,
+    /// The permit to send a snapshot. One at a time: further ones are repetitions, and would only stand in the way of
+    /// heartbeats.
+    snapshot: Arc<Semaphore>,
+}
+
+/// A message, with the permit of the lane if it is a snapshot.
+struct Queued {
+    message: Message<ControlPlaneEntry>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Lane {
+    /// Queues a message; returns whether it fits.
+    fn send(&self, message: Message<ControlPlaneEntry>) -> bool {
+        let mut permit = None;
+        if let Body::Install(_) = message.body {
+            let Ok(free) = Arc::clone(&self.snapshot).try_acquire_owned() else { return false };
+            permit = Some(free);
+        }
+        self.queue.try_send(Queued { message, permit }).is_ok()
+    }
 }
 
 /// Sends messages to peers over gRPC, with one stream for each peer.
@@ -88,7 +110,7 @@ impl GrpcTransport {
             };
             tokio::spawn(link.keep_streaming(messages));
             // Inserting drops the old lane with its queue, which ends its task.
-            self.lanes.insert(to.node, Lane { target, queue });
+            self.lanes.insert(to.node, Lane { target, queue, snapshot: Arc::new(Semaphore::new(1)) });
         }
         self.lanes.get(&to.node)
     }
@@ -96,7 +118,7 @@ impl GrpcTransport {
 
 impl Transport for GrpcTransport {
     fn send(&mut self, message: Message<ControlPlaneEntry>) {
-        let sent = self.lane(&message).is_some_and(|lane| lane.queue.try_send(message).is_ok());
+        let sent = self.lane(&message).is_some_and(|lane| lane.send(message));
         if !sent {
             counter!("cutover_peer_messages_dropped_total", "where" => "lane").increment(1);
         }
@@ -151,7 +173,7 @@ struct Link {
 
 impl Link {
     /// Sends the queued messages to the peer. Reopens the stream when it breaks; ends when the queue is closed.
-    async fn keep_streaming(self, mut messages: mpsc::Receiver<Message<ControlPlaneEntry>>) {
+    async fn keep_streaming(self, mut messages: mpsc::Receiver<Queued>) {
         let (node, address) = (self.target.hello.to.node, &self.target.address);
         let mut wait = BACKOFF[0];
         let mut last = String::new();
@@ -177,11 +199,7 @@ impl Link {
         }
     }
 
-    async fn stream(
-        &self,
-        first: Message<ControlPlaneEntry>,
-        messages: &mut mpsc::Receiver<Message<ControlPlaneEntry>>,
-    ) -> Result<(), Broken> {
+    async fn stream(&self, first: Queued, messages: &mut mpsc::Receiver<Queued>) -> Result<(), Broken> {
         let lost = |error: &dyn core::fmt::Display| Broken::Lost(error.to_string());
         let channel = channel(&self.target.address, &self.security, &self.expected)
             .await
@@ -193,7 +211,7 @@ impl Link {
         let feed = async {
             let mut next = Some(first);
             while let Some(message) = next {
-                if !send(&frames, &message).await {
+                if !send(&frames, message).await {
                     return false;
                 }
                 next = messages.recv().await;
@@ -222,11 +240,20 @@ impl Link {
 }
 
 /// Sends one message as frames. Returns false if the stream is closed.
-async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPlaneEntry>) -> bool {
-    let bytes = match wire::encode(message) {
+async fn send(frames: &mpsc::Sender<v1::PeerFrame>, queued: Queued) -> bool {
+    let Queued { message, permit } = queued;
+    let to = message.to;
+    let encoded = if permit.is_some() {
+        // A snapshot takes its time, which other streams and the engine do not have.
+        let encoded = tokio::task::spawn_blocking(move || wire::encode(&message)).await;
+        encoded.unwrap_or_else(|error| Err(error.to_string()))
+    } else {
+        wire::encode(&message)
+    };
+    let bytes = match encoded {
         Ok(bytes) => bytes,
         Err(why) => {
-            drop_message(message, &why);
+            drop_message(to, &why);
             return true;
         }
     };
@@ -241,10 +268,41 @@ async fn send(frames: &mpsc::Sender<v1::PeerFrame>, message: &Message<ControlPla
 
 /// Logs and counts a message that exceeds the limit of the wire format. The follower that needs it falls
 /// behind.
-fn drop_message(message: &Message<ControlPlaneEntry>, why: &str) {
+fn drop_message(to: Peer, why: &str) {
     static LINES: LogLimiter = LogLimiter::new();
     counter!("cutover_peer_messages_dropped_total", "where" => "too long").increment(1);
     if LINES.now().is_some() {
-        tracing::error!(to = %message.to, why, "cannot encode a message to a peer");
+        tracing::error!(%to, why, "cannot encode a message to a peer");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::control_plane::ControlPlaneState;
+    use crate::core::ids::{ClusterId, DirectoryId, HistoryId, Index, Term};
+    use crate::core::migration::Caps;
+    use crate::core::raft::{Configuration, Durable, SessionLimits};
+
+    #[test]
+    fn one_snapshot_at_a_time_is_queued_for_a_peer() {
+        let machine = ControlPlaneState::new(ClusterId(1), Caps::PRODUCTION, []);
+        let disk =
+            Durable::founding(HistoryId(1), Configuration::empty(), SessionLimits::PRODUCTION, machine);
+        let snapshot = disk.unwrap().snapshot;
+        let peer = |node| Peer { node: NodeId(node), directory: DirectoryId(1) };
+        let (from, to, history) = (peer(1), peer(2), HistoryId(1));
+        let message = |body| Message { history, from, to, admitted: Index::ZERO, term: Term(1), body };
+        let hello = Hello { from, to, cluster: ClusterId(1), history, run: 1 };
+        let address = Address::try_from("localhost:1".to_owned()).unwrap();
+        let (queue, mut messages) = mpsc::channel(8);
+        let target = Target { address, hello };
+        let lane = Lane { target, queue, snapshot: Arc::new(Semaphore::new(1)) };
+        let install = || message(Body::Install(Arc::clone(&snapshot)));
+        assert!(lane.send(install()));
+        assert!(!lane.send(install()), "the first is under way");
+        assert!(lane.send(message(Body::TimeoutNow)), "other messages are not held up");
+        drop(messages.try_recv().unwrap());
+        assert!(lane.send(install()), "the first was sent");
     }
 }

@@ -1,9 +1,8 @@
 //! Which certificates belong to nodes of the cluster.
 
-use crate::core::control_plane::ClusterVoterIdentity;
+use crate::core::control_plane::{ClusterVoterIdentity, Subjects};
 use crate::core::raft::Peer;
 use crate::node::driver::Known;
-use crate::node::server::api::access::Subjects;
 use crate::node::tls::Expected;
 use std::sync::Arc;
 

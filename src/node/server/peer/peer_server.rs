@@ -177,7 +177,7 @@ impl PeerService {
                 let found = format!("{} in history {}", full(message.from), message.history);
                 return Err(refuse(format!("{} sent a message of {found}", full(from))));
             }
-            if let Some(why) = self.removed(&message).await {
+            if let Some(why) = self.removed(&message) {
                 return Err(refuse_as(Status::failed_precondition(why)));
             }
             counter!("cutover_peer_messages_total", "way" => "in").increment(1);

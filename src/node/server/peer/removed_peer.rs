@@ -13,9 +13,9 @@ use crate::node::driver::View;
 /// Why a sender is not a member, if this node leads and the sender is in none of its configurations. Other
 /// nodes may know less than the sender (ADR 0029). The refusal of a leader that was replaced unnoticed is
 /// harmless: the sender has streams to others.
-fn refusal_as_removed(view: View<'_>, from: Peer) -> Option<String> {
-    let status = view.engine().status();
-    let is_member = view.engine().configuration().members().iter().any(|member| member.peer == from)
+fn refusal_as_removed(view: &View, from: Peer) -> Option<String> {
+    let status = view.status();
+    let is_member = view.configuration().members().iter().any(|member| member.peer == from)
         || view.members().any(|(member, _)| member == from);
     if is_member || !status.leads() {
         return None;
@@ -30,11 +30,11 @@ fn refusal_as_removed(view: View<'_>, from: Peer) -> Option<String> {
 
 impl PeerService {
     /// Why no message of this sender can ever count: it is no member. `None` otherwise.
-    pub(super) async fn removed(&self, message: &Message<ControlPlaneEntry>) -> Option<String> {
+    pub(super) fn removed(&self, message: &Message<ControlPlaneEntry>) -> Option<String> {
         let from = message.from;
         // Not RequestVote: after a leadership transfer the old leader must receive it.
         if let Body::PreVote { .. } = message.body {
-            return self.handle.inspect(move |view| refusal_as_removed(view, from)).await.ok().flatten();
+            return self.handle.latest().ok().and_then(|view| refusal_as_removed(&view, from));
         }
         None
     }

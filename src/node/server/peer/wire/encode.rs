@@ -30,7 +30,7 @@ mod tests {
     use crate::core::control_plane::{Address, Answer, ClusterVoterIdentity, PartitionName};
     use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, SessionId};
     use crate::core::migration::{
-        Caps, CutoverFacts, Debt, MigrationError, OldCopy, PartitionRecord, Placed,
+        Caps, CutoverFacts, Debt, Held, MigrationError, OldCopy, PartitionRecord, Placed,
     };
     use crate::core::placement::{Guarantee, PartitionState, Phase};
     use crate::core::raft::{NodeLimits, SessionLimits};
@@ -43,7 +43,13 @@ mod tests {
     fn longest() -> PartitionRecord {
         let (placement, copy, epoch) = (Placement(u16::MAX), MigrationId(u64::MAX), Epoch(u64::MAX));
         let target = Incarnation(u64::MAX);
-        let old = OldCopy { placement, copy, sealed_through: Some(epoch), retiring: true };
+        let old = OldCopy {
+            placement,
+            copy,
+            sealed_through: Some(epoch),
+            retiring: true,
+            late_before: Some(epoch),
+        };
         let placed = Placed {
             state: PartitionState::Migrating { from: placement, to: placement, phase: Phase::Cutover },
             owned_since: epoch,
@@ -52,9 +58,10 @@ mod tests {
             guarantee: Guarantee::Timed,
             cutover: Some(CutoverFacts { draining: epoch, target, watermark: Some(Position(u64::MAX)) }),
             debt: Some(Debt { placement, through: epoch, migration: copy, copy, target }),
+            held: Some(Held { migration: copy, phase: Phase::Cutover, draining: epoch }),
         };
         PartitionRecord {
-            partition: PartitionId(u32::MAX),
+            partition: PartitionId(u64::MAX),
             epoch,
             migration: copy,
             placed: Some(placed),
@@ -65,7 +72,7 @@ mod tests {
     #[test]
     fn the_snapshot_of_the_fullest_table_fits() {
         let of = |count: u32| usize::try_from(count).unwrap();
-        let number = encoded(&u32::MAX);
+        let number = encoded(&u64::MAX);
         // The table has a partition by its number, the directory by its name and by its number.
         let named = 2 * (number + encoded(&"n".repeat(PartitionName::BYTES_MAX)));
         let partitions = of(Caps::PRODUCTION.partitions) * (number + encoded(&longest()) + named);

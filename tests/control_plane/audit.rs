@@ -1,0 +1,102 @@
+//! What an audit needs lasts: it is in the replicated state, and bounded.
+
+use cutover::core::control_plane::{AUDIT_ENTRIES_MAX, Answer, ControlPlaneEntry, ControlPlaneState};
+use cutover::core::fence::{
+    Body, Config, Enforcement, Fence, FenceLimits, Input, Prepare, Prepared, Reply, Request, StatementOrigin,
+};
+use cutover::core::ids::{ClusterId, Epoch, Incarnation, Index, MigrationId, PartitionId, Placement};
+use cutover::core::migration::{Caps, Command, Expected, Operator, Reason, Transition};
+use cutover::core::placement::Guarantee;
+use cutover::core::raft::Machine as _;
+
+const P: PartitionId = PartitionId(1);
+const A: Placement = Placement(0);
+const B: Placement = Placement(1);
+
+fn apply(state: &mut ControlPlaneState, at: u64, transition: Transition) -> Answer {
+    let entry = ControlPlaneEntry::OwnershipTransition(Command { partition: P, transition });
+    let mut halt = None;
+    let answer = state.apply(Index(at), &entry, &mut halt);
+    assert!(halt.is_none() && !matches!(answer, Answer::Refused(_)), "{answer:?} {halt:?}");
+    answer
+}
+
+fn expected(state: &ControlPlaneState) -> Expected {
+    state.table().record(P).unwrap().expected()
+}
+
+/// The statement of a fence that was asked.
+fn stated(store: Placement, migration: u64, closed: u64) -> Prepared {
+    let limits = FenceLimits::PRODUCTION;
+    let (incarnation, enforcement) = (Incarnation(1), Enforcement::Tokens);
+    let mut fence = Fence::unknown(Config { store, partition: P, incarnation, enforcement, limits });
+    let prepare = Prepare { migration: MigrationId(migration), closed_through: Epoch(closed) };
+    let request = Request { store, partition: P, body: Body::Prepare(prepare) };
+    let said = fence.handle(&Input::Request(request));
+    let said = said.iter().find_map(|output| output.reply());
+    let Some(Reply::Prepared(prepared)) = said else { panic!("{said:?}") };
+    *prepared
+}
+
+fn reported(store: Placement, migration: u64, closed: u64) -> cutover::core::fence::Reported<Prepared> {
+    let origin = StatementOrigin { store, partition: P, incarnation: Incarnation(1) };
+    Prepared::reported(origin, MigrationId(migration), Epoch(closed), true)
+}
+
+fn new() -> ControlPlaneState {
+    ControlPlaneState::new(ClusterId(7), Caps::PRODUCTION, [])
+}
+
+#[test]
+fn who_took_responsibility_is_kept_and_where_a_statement_comes_from() {
+    let mut state = new();
+    apply(&mut state, 1, Transition::Create { placement: A, guarantee: Guarantee::Sealed });
+    let prepared = stated(A, 1, 0).into();
+    let open = Transition::Open { expected: expected(&state), prepared };
+    apply(&mut state, 2, open);
+    let begin = Transition::Begin { expected: expected(&state), to: B };
+    apply(&mut state, 3, begin);
+    assert_eq!(
+        state.audit().after(Index::ZERO).count(),
+        0,
+        "stores stated everything, and nothing was given up"
+    );
+    let operator = Operator::try_from("ann".to_owned()).unwrap();
+    let reason = Reason::try_from("A is down".to_owned()).unwrap();
+    let prepared = reported(B, 2, 2).into();
+    let force = Transition::Force { expected: expected(&state), prepared, operator, reason };
+    apply(&mut state, 4, force.clone());
+    let bytes = postcard::to_allocvec(&state).unwrap();
+    let read: ControlPlaneState = postcard::from_bytes(&bytes).unwrap();
+    assert_eq!(read, state, "compaction keeps it");
+    let recovered = read.recovered([], 1, Index(9));
+    let kept: Vec<_> = recovered.audit().after(Index::ZERO).cloned().collect();
+    let [entry] = kept.as_slice() else { panic!("{kept:?}") };
+    assert_eq!((entry.index, entry.epoch, &entry.command.transition), (Index(4), Epoch(3), &force));
+    assert!(entry.command.transition.is_reported());
+    let (operator, reason) = entry.command.transition.responsible().unwrap();
+    assert_eq!((operator.as_ref(), reason.as_ref()), ("ann", "A is down"));
+    assert_eq!(recovered.audit().after(Index(4)).count(), 0);
+}
+
+#[test]
+fn the_oldest_entries_go_first() {
+    let mut state = new();
+    let mut at = 0;
+    for _ in 0..=AUDIT_ENTRIES_MAX {
+        at += 1;
+        apply(&mut state, at, Transition::Create { placement: A, guarantee: Guarantee::Sealed });
+        let delete = Transition::Delete { expected: expected(&state) };
+        at += 1;
+        apply(&mut state, at, delete);
+        let copy = state.table().record(P).unwrap().old_copies[0].copy;
+        let (operator, reason) =
+            ("ann".to_owned().try_into().unwrap(), "gone".to_owned().try_into().unwrap());
+        at += 1;
+        apply(&mut state, at, Transition::WriteOff { placement: A, copy, operator, reason });
+    }
+    let kept: Vec<_> = state.audit().after(Index::ZERO).map(|entry| entry.index.0).collect();
+    assert_eq!(kept.len(), usize::try_from(AUDIT_ENTRIES_MAX).unwrap());
+    assert_eq!(kept.last(), Some(&at));
+    assert!(kept.is_sorted());
+}
