@@ -3,7 +3,7 @@
 //!
 //! A statement such as [`SealReceipt`] is made by a fence and by nothing else: its fields are private, and it cannot be read from
 //! bytes, except out of a log or a sink's disk, to which a fence's statement was written. What a person or the client interface
-//! claims is [`Reported`], another type. The log keeps which of the two it was, as a [`Claim`] (ADR 0031).
+//! claims is [`Reported`], another type. The log keeps which of the two it was, as a [`Claim`] (ADR 0033).
 
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 use core::ops::Deref;
