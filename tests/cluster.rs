@@ -33,6 +33,8 @@ mod garbage;
 mod guide;
 #[path = "cluster/harness.rs"]
 mod harness;
+#[path = "cluster/hung.rs"]
+mod hung;
 #[path = "cluster/identity.rs"]
 mod identity;
 #[path = "cluster/kills.rs"]
@@ -55,6 +57,8 @@ mod python;
 mod recordings;
 #[path = "cluster/returned.rs"]
 mod returned;
+#[path = "cluster/scale.rs"]
+mod scale;
 #[path = "cluster/starts.rs"]
 mod starts;
 #[path = "cluster/strangers.rs"]

@@ -38,6 +38,8 @@ mod recording;
 mod sessions;
 #[path = "support/site.rs"]
 mod site;
+#[path = "control_plane/starts.rs"]
+mod starts;
 
 use cluster::Cluster;
 use site::{Engine, identity};

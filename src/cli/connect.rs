@@ -65,7 +65,9 @@ pub(super) fn failed(error: &ClientError) -> Failed {
     let code = match error {
         ClientError::NoAddress => exit::USAGE,
         ClientError::Unreachable(_) | ClientError::NoLeader(_) | ClientError::Busy(_) => exit::UNAVAILABLE,
-        ClientError::Indeterminate | ClientError::SessionExpired { .. } => exit::INDETERMINATE,
+        ClientError::Indeterminate | ClientError::SessionExpired { .. } | ClientError::Forgotten(_) => {
+            exit::INDETERMINATE
+        }
         ClientError::Refused { .. } | ClientError::Denied(_) | ClientError::NotFound(_) => exit::REFUSED,
         ClientError::Unexpected(_) => exit::INTERNAL,
     };

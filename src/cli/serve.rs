@@ -227,7 +227,10 @@ async fn serve(
     let service = service.with(limits.timeouts(), removal);
     let serving = run_clients(clients, config.security.clone(), limits, service, health, access, stopping);
     runtime.spawn(serving);
-    tokio::spawn(reload(config.security.clone()));
+    // Handled before the node says that it serves.
+    let hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+    let hangup = hangup.map_err(|error| Failed::new(exit::INTERNAL, error))?;
+    tokio::spawn(reload(config.security.clone(), hangup));
     let peers = at.0.map_or_else(|| "none (runs alone)".to_owned(), |address| address.to_string());
     let status = handle.status();
     tracing::info!(node = %raft.me, directory = %raft.me.directory, cluster = %status.cluster, %peers, clients = %at.1, "serves");
@@ -286,10 +289,7 @@ async fn signals() {
 }
 
 /// Reloads the certificates every [`RELOAD`], and on SIGHUP, which would end a process that does not handle it.
-async fn reload(security: Security) {
-    let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else {
-        return;
-    };
+async fn reload(security: Security, mut hangup: tokio::signal::unix::Signal) {
     let mut said = None;
     loop {
         let _asked = tokio::time::timeout(RELOAD, hangup.recv()).await;

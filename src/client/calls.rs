@@ -1,12 +1,12 @@
 //! The unary calls of a client: partitions, transitions, members, backup.
 
-use super::retry::Repeat;
 use super::{Client, ClientError};
 use crate::core::control_plane::{Address, PartitionName};
 use crate::core::gate::{WriteAdmission, admit_write};
 use crate::core::ids::{Epoch, HistoryId, Index, NodeId, PartitionId, Placement, SessionId};
 use crate::core::migration::{PartitionRecord, Transition};
 use crate::core::placement::Resolution;
+use crate::core::retry::{Call, Repeat};
 use crate::node::proto::{PartitionSelector, request, v1};
 
 /// A partition as the leader returned it.
@@ -123,7 +123,7 @@ impl Client {
         partition: PartitionSelector,
         transition: Transition,
     ) -> Result<Applied, ClientError> {
-        self.apply_under(partition, transition, None).await
+        self.apply_under(partition, transition, None, Call::new(Repeat::Never)).await
     }
 
     pub(super) async fn apply_under(
@@ -131,11 +131,11 @@ impl Client {
         partition: PartitionSelector,
         transition: Transition,
         ticket: Option<v1::Ticket>,
+        call: Call,
     ) -> Result<Applied, ClientError> {
         let message = request(partition, transition, ticket);
-        let repeat = ticket.map_or(Repeat::Never, |_| Repeat::Ticketed);
         let answer = self
-            .call(None, repeat, message, |channel, request| async move {
+            .continue_call(call, message, |channel, request| async move {
                 v1::migrations_client::MigrationsClient::new(channel).apply(request).await
             })
             .await?;

@@ -3,6 +3,7 @@
 use crate::core::control_plane::Address;
 use crate::core::ids::{Epoch, MigrationId, SessionId};
 use crate::core::migration::Expected;
+use crate::core::retry::{Attempt, Refusal};
 use crate::node::proto::v1::error_detail::Why;
 use crate::node::proto::{detail_of, reasons};
 use thiserror::Error;
@@ -49,6 +50,10 @@ pub enum ClientError {
         /// The cluster's message.
         why: String,
     },
+    /// The session does not keep the answer any more, since the request was settled or given up. Whether it was applied is
+    /// unknown.
+    #[error("whether the request was applied is unknown: {0}")]
+    Forgotten(String),
     /// The caller is not authenticated, or its role does not permit the call.
     #[error("{0}")]
     Denied(String),
@@ -60,17 +65,24 @@ pub enum ClientError {
     Unexpected(String),
 }
 
-/// How a call continues after an error status.
-pub(super) enum Verdict {
-    /// The error is final.
-    No(ClientError),
-    /// The request was not applied; a retry at the same node may succeed.
-    Later(ClientError),
-    /// The request was not applied; another node may accept it.
-    Elsewhere { leader: Option<Address>, error: ClientError },
-    /// The request may have been applied.
-    Unknown { broken: bool, found: String },
+/// An attempt that did not give the result.
+pub(super) struct Failed {
+    /// What came of the attempt.
+    pub attempt: Attempt,
+    /// The leader that the node named.
+    pub leader: Option<Address>,
+    /// The error, if it is the last of the call.
+    pub error: ClientError,
 }
+
+impl Failed {
+    pub(super) fn new(attempt: Attempt, error: ClientError) -> Self {
+        Self { attempt, leader: None, error }
+    }
+}
+
+/// The reason of a refusal by a session that has forgotten the answer.
+const ACKNOWLEDGED: &str = "Acknowledged";
 
 fn expected(wire: Option<crate::node::proto::v1::Expected>) -> Option<Expected> {
     wire.map(|wire| Expected { migration: MigrationId(wire.migration), epoch: Epoch(wire.epoch) })
@@ -80,6 +92,7 @@ impl ClientError {
     pub(super) fn of(why: Option<Why>, status: &Status) -> Self {
         let message = status.message().to_owned();
         match why {
+            Some(Why::Refused(refused)) if refused.reason == ACKNOWLEDGED => Self::Forgotten(message),
             Some(Why::Refused(refused)) => Self::Refused {
                 reason: refused.reason,
                 message,
@@ -100,35 +113,39 @@ impl ClientError {
             None => Self::Unexpected(format!("{:?}: {message}", status.code())),
         }
     }
-
-    /// The error to report when an earlier attempt may have been applied: an answer from the log is final,
-    /// every other error leaves the outcome unknown.
-    pub(super) fn after_unknown(self) -> Self {
-        let says = matches!(self, Self::Refused { .. } | Self::SessionExpired { .. });
-        if says { self } else { Self::Indeterminate }
-    }
 }
 
-pub(super) fn judge(status: &Status) -> Verdict {
+/// What an error status says about the attempt.
+pub(super) fn judge(status: &Status) -> Failed {
     let why = detail_of(status);
-    match &why {
+    let attempt = match &why {
         Some(Why::NotLeader(not_leader)) => {
             let hint = not_leader.leader.as_ref().map(|hint| hint.client_address.clone());
             let leader = hint.and_then(|address| Address::try_from(address).ok());
-            Verdict::Elsewhere { leader, error: ClientError::of(why, status) }
+            let attempt = Attempt::NotLeader { hint: leader.is_some() };
+            return Failed { attempt, leader, error: ClientError::of(why, status) };
         }
-        Some(Why::Busy(_)) => Verdict::Later(ClientError::of(why, status)),
-        Some(Why::Indeterminate(_)) => Verdict::Unknown { broken: false, found: status.message().to_owned() },
-        Some(Why::Refused(_) | Why::SessionExpired(_) | Why::Denied(_)) => {
-            Verdict::No(ClientError::of(why, status))
+        Some(Why::Busy(_)) => Attempt::Busy,
+        Some(Why::Indeterminate(_)) => {
+            let found = status.message().to_owned();
+            return Failed::new(Attempt::Indeterminate, ClientError::Unreachable(found));
         }
+        Some(Why::Refused(refused)) => Attempt::Refused(match refused.reason.as_str() {
+            ACKNOWLEDGED => Refusal::Forgotten,
+            // The session's window is full now. An earlier attempt may still find room.
+            "TooMany" => Refusal::Attempt,
+            _ => Refusal::Request,
+        }),
+        Some(Why::SessionExpired(_)) => Attempt::Refused(Refusal::Forgotten),
+        Some(Why::Denied(_)) => Attempt::Refused(Refusal::Attempt),
         // A status with a source was produced on this end of the connection.
         None if is_answer(status.code()) && core::error::Error::source(status).is_none() => {
-            Verdict::No(ClientError::of(None, status))
+            Attempt::Refused(Refusal::Attempt)
         }
         // The connection broke or timed out, so the request may have been received.
-        None => Verdict::Unknown { broken: true, found: reasons(status) },
-    }
+        None => return Failed::new(Attempt::NoAnswer, ClientError::Unreachable(reasons(status))),
+    };
+    Failed::new(attempt, ClientError::of(why, status))
 }
 
 /// Whether a status without `ErrorDetail` is a node's answer, given before anything was applied. All other
@@ -160,14 +177,14 @@ const fn is_answer(code: Code) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::proto::{Problem, v1};
 
     /// Each code without `ErrorDetail`, from the node and from this end.
     #[test]
     fn a_status_that_a_broken_connection_may_have_made_is_no_answer() {
-        let outcome = |code: Code| match judge(&Status::new(code, "text")) {
-            Verdict::No(error) => error.to_string(),
-            Verdict::Later(_) | Verdict::Elsewhere { .. } => "not done".to_owned(),
-            Verdict::Unknown { broken, found } => format!("unknown, broken: {broken}, {found}"),
+        let outcome = |code: Code| {
+            let Failed { attempt, error, .. } = judge(&Status::new(code, "text"));
+            format!("{attempt:?}: {error}")
         };
         let plain = [Code::NotFound, Code::PermissionDenied, Code::Unauthenticated];
         let unexpected = [
@@ -179,34 +196,32 @@ mod tests {
         ];
         for code in (0..=16).map(Code::from_i32) {
             let expected = if plain.contains(&code) {
-                "text".to_owned()
+                "Refused(Attempt): text".to_owned()
             } else if unexpected.contains(&code) {
-                format!("unexpected answer: {code:?}: text")
+                format!("Refused(Attempt): unexpected answer: {code:?}: text")
             } else {
-                "unknown, broken: true, text".to_owned()
+                "NoAnswer: no node can be reached: text".to_owned()
             };
             assert_eq!(outcome(code), expected, "{code:?}");
             let mut broken = Status::new(code, "text");
             broken.set_source(std::sync::Arc::new(std::io::Error::other("reset")));
-            let unknown = matches!(judge(&broken), Verdict::Unknown { broken: true, .. });
-            assert!(unknown, "{code:?} of this end");
+            assert_eq!(judge(&broken).attempt, Attempt::NoAnswer, "{code:?} of this end");
         }
     }
 
-    /// A refusal that did not come from the log does not settle an earlier attempt, which may have been
-    /// applied.
+    /// A session's refusals: one that says nothing about the request, and one that leaves its outcome unknown for ever.
     #[test]
-    fn a_later_no_does_not_undo_what_may_have_been_done() {
-        let text = || "text".to_owned();
-        let refused = ClientError::Refused { reason: text(), message: text(), have: None, got: None };
-        let expired = ClientError::SessionExpired { session: SessionId(1), why: text() };
-        for error in [refused, expired] {
-            assert_eq!(error.clone().after_unknown(), error);
-        }
-        for error in
-            [ClientError::Denied(text()), ClientError::NotFound(text()), ClientError::Unexpected(text())]
-        {
-            assert_eq!(error.after_unknown(), ClientError::Indeterminate);
-        }
+    fn what_a_session_refuses_is_not_the_outcome_of_the_request() {
+        let refused = |reason: &str| {
+            let why = Why::Refused(v1::Refused { reason: reason.to_owned(), have: None, got: None });
+            let problem = Problem { code: Code::FailedPrecondition, message: "text".to_owned(), why };
+            let Failed { attempt, error, .. } = judge(&problem.into());
+            (attempt, error)
+        };
+        let (attempt, error) = refused("Acknowledged");
+        assert_eq!(attempt, Attempt::Refused(Refusal::Forgotten));
+        assert_eq!(error, ClientError::Forgotten("text".to_owned()));
+        assert_eq!(refused("TooMany").0, Attempt::Refused(Refusal::Attempt));
+        assert_eq!(refused("StaleExpectation").0, Attempt::Refused(Refusal::Request));
     }
 }

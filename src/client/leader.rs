@@ -1,8 +1,9 @@
 //! What a client knows of the nodes: addresses, the leader, and open connections.
 
 use super::Client;
-use super::error::{Verdict, judge};
+use super::error::{Failed, judge};
 use crate::core::control_plane::Address;
+use crate::core::retry::Attempt;
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore as _;
@@ -48,15 +49,17 @@ impl Client {
         Ok(channel)
     }
 
-    /// Stops treating this node as the leader, and drops its connection if that is broken.
-    pub(super) fn avoid(&self, address: &Address, broken: bool) {
+    /// Stops treating this node as the leader.
+    pub(super) fn avoid(&self, address: &Address) {
         let mut nodes = self.nodes();
         if nodes.leader.as_ref() == Some(address) {
             nodes.leader = None;
         }
-        if broken {
-            nodes.channels.remove(address);
-        }
+    }
+
+    /// Drops the connection to this node, which is broken.
+    pub(super) fn disconnect(&self, address: &Address) {
+        self.nodes().channels.remove(address);
     }
 
     /// Sends further calls to this node.
@@ -79,10 +82,14 @@ impl Client {
     /// Records how a stream from this node ended. If the node does not know the leader or cannot be reached, the next
     /// stream is opened at another node.
     pub(super) fn stream_ended(&self, address: &Address, status: &tonic::Status) {
-        match judge(status) {
-            Verdict::Elsewhere { .. } => self.avoid(address, false),
-            Verdict::Unknown { broken, .. } => self.avoid(address, broken),
-            Verdict::No(_) | Verdict::Later(_) => {}
+        let Failed { attempt, .. } = judge(status);
+        match attempt {
+            Attempt::NotLeader { .. } | Attempt::Indeterminate => self.avoid(address),
+            Attempt::NotSent | Attempt::NoAnswer => {
+                self.avoid(address);
+                self.disconnect(address);
+            }
+            Attempt::Answered | Attempt::Refused(_) | Attempt::Busy => {}
         }
     }
 }

@@ -5,7 +5,7 @@
 //! ticket, however often the request arrives. A change without a session is sent once; if no answer comes,
 //! its outcome is *indeterminate*.
 //!
-//! May import: `core::ids`, `core::raft`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`, `node::proto`, `node::tls`.
+//! May import: `core::ids`, `core::raft`, `core::placement`, `core::migration`, `core::gate`, `core::retry`, `core::control_plane`, `node::proto`, `node::tls`.
 
 #![allow(
     clippy::disallowed_types,
@@ -34,6 +34,7 @@ pub use watch::{Update, Watch};
 
 use crate::core::control_plane::Address;
 use crate::node::proto::v1::error_detail::Why;
+use core::hash::{BuildHasher as _, Hasher as _};
 use core::time::Duration;
 use leader::Nodes;
 use rand_chacha::ChaCha8Rng;
@@ -51,7 +52,7 @@ pub struct Options {
     /// Wait before the first retry. It doubles up to ten times this value; each wait is shortened at random
     /// by up to half.
     pub backoff: Duration,
-    /// Seed of the random part of the waits, for reproducible simulations.
+    /// Seed of the random part of the waits; the default differs from client to client, so that they do not retry together.
     pub seed: u64,
 }
 
@@ -61,7 +62,7 @@ impl Default for Options {
             deadline: Duration::from_secs(10),
             attempt: Duration::from_secs(2),
             backoff: Duration::from_millis(20),
-            seed: 0,
+            seed: std::hash::RandomState::new().build_hasher().finish(),
         }
     }
 }

@@ -1,24 +1,15 @@
-//! A call is repeated until it is answered or its deadline passes, where that is safe.
+//! Drives the retry rule ([`crate::core::retry`]): a call is repeated until it is answered or its deadline passes, where that
+//! is safe.
 
 use super::Client;
-use super::error::{ClientError, Verdict, judge};
+use super::error::{ClientError, Failed, judge};
 use crate::core::control_plane::Address;
+use crate::core::retry::{Attempt, Call, Ending, Next, Repeat, Target};
 use core::future::Future;
 use core::time::Duration;
 use tokio::time::Instant;
 use tonic::Request;
 use tonic::transport::Channel;
-
-/// Whether a call may be sent again after an attempt with an unknown outcome.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Repeat {
-    /// May be repeated, and an attempt without an answer does not matter: a read, or opening a session.
-    Harmless,
-    /// May be repeated, since the cluster applies a ticket once. If no attempt gets an answer, the outcome is unknown.
-    Ticketed,
-    /// Must not be repeated after an attempt without an answer: the request could be applied twice.
-    Never,
-}
 
 impl Client {
     /// Sends a request until a final answer comes or the deadline passes: to the node at `at` if given, else
@@ -34,14 +25,34 @@ impl Client {
         Q: Clone + Send,
         F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
     {
-        self.call_somewhere(at, repeat, message, make).await.map(|(_, answer)| answer)
+        let (address, answer) = self.call_somewhere(at, Call::new(repeat), message, make).await?;
+        if at.is_none() {
+            self.follow(address);
+        }
+        Ok(answer)
     }
 
-    /// Like [`Client::call`], and returns the address of the node that answered as well.
+    /// Like [`Client::call`] to the leader, for a request that may have been sent before.
+    pub(super) async fn continue_call<Q, A, F>(
+        &self,
+        call: Call,
+        message: Q,
+        make: impl Fn(Channel, Request<Q>) -> F + Send,
+    ) -> Result<A, ClientError>
+    where
+        Q: Clone + Send,
+        F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
+    {
+        let (address, answer) = self.call_somewhere(None, call, message, make).await?;
+        self.follow(address);
+        Ok(answer)
+    }
+
+    /// Like [`Client::call`], and returns the address of the node that answered as well. The node need not be the leader.
     pub(super) async fn call_somewhere<Q, A, F>(
         &self,
         at: Option<&Address>,
-        repeat: Repeat,
+        mut call: Call,
         message: Q,
         make: impl Fn(Channel, Request<Q>) -> F + Send,
     ) -> Result<(Address, A), ClientError>
@@ -50,60 +61,80 @@ impl Client {
         F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
     {
         let until = Instant::now() + self.options.deadline;
-        // Whether an earlier attempt may have been applied, so that a later refusal is not the outcome. Never
-        // true for a read.
-        let mut maybe = false;
         for attempt in 0.. {
             let address = at.cloned().unwrap_or_else(|| self.target());
-            let left = until.saturating_duration_since(Instant::now()).min(self.options.attempt);
-            let verdict = match tokio::time::timeout(left, self.channel(&address)).await {
-                Err(_) => Verdict::Elsewhere {
-                    leader: None,
-                    error: ClientError::Unreachable(format!("{address}: no answer")),
-                },
-                Ok(Err(error)) => Verdict::Elsewhere {
-                    leader: None,
-                    error: ClientError::Unreachable(format!("{address}: {error}")),
-                },
-                Ok(Ok(channel)) => {
-                    let mut request = Request::new(message.clone());
-                    request.set_timeout(left);
-                    match tokio::time::timeout(left, make(channel, request)).await {
-                        Ok(Ok(answer)) => {
-                            if at.is_none() {
-                                self.nodes().leader = Some(address.clone());
-                            }
-                            return Ok((address, answer.into_inner()));
-                        }
-                        Ok(Err(status)) => judge(&status),
-                        Err(_) => Verdict::Unknown { broken: true, found: "no answer".to_owned() },
-                    }
+            let failed = match self.attempt(&address, until, message.clone(), &make).await {
+                Ok(answer) => return Ok((address, answer)),
+                Err(failed) => failed,
+            };
+            if failed.attempt.breaks_connection() {
+                self.disconnect(&address);
+            }
+            let pause = match call.attempted(failed.attempt) {
+                Next::End(ending) => return Err(told(ending, failed.error)),
+                Next::Again { to, pause } => {
+                    self.turn(&address, to, failed.leader.filter(|_| at.is_none()));
+                    pause
                 }
             };
-            let (error, at_once) = match verdict {
-                Verdict::No(error) => return Err(if maybe { error.after_unknown() } else { error }),
-                Verdict::Later(error) => (error, false),
-                Verdict::Elsewhere { leader, error } => {
-                    self.avoid(&address, leader.is_none());
-                    let known = leader.is_some();
-                    if let Some(leader) = leader.filter(|_| at.is_none()) {
-                        self.follow(leader);
-                    }
-                    (error, known && attempt < 3)
-                }
-                Verdict::Unknown { broken, found } => {
-                    self.avoid(&address, broken);
-                    maybe |= repeat != Repeat::Harmless;
-                    (ClientError::Unreachable(format!("{address}: {found}")), false)
-                }
-            };
-            let wait = if at_once { Duration::ZERO } else { self.wait(attempt) };
-            let over = Instant::now() + wait >= until;
-            if over || (maybe && repeat == Repeat::Never) {
-                return Err(if maybe { ClientError::Indeterminate } else { error });
+            let wait = if pause { self.wait(attempt) } else { Duration::ZERO };
+            if Instant::now() + wait >= until {
+                return Err(told(call.expired(), failed.error));
             }
             tokio::time::sleep(wait).await;
         }
         Err(ClientError::Indeterminate)
+    }
+
+    /// Sends a request once.
+    async fn attempt<Q, A, F>(
+        &self,
+        address: &Address,
+        until: Instant,
+        message: Q,
+        make: &(impl Fn(Channel, Request<Q>) -> F + Send),
+    ) -> Result<A, Failed>
+    where
+        Q: Send,
+        F: Future<Output = Result<tonic::Response<A>, tonic::Status>> + Send,
+    {
+        let left = || until.saturating_duration_since(Instant::now()).min(self.options.attempt);
+        let unreachable = |attempt, found: &str| {
+            Failed::new(attempt, ClientError::Unreachable(format!("{address}: {found}")))
+        };
+        let channel = match tokio::time::timeout(left(), self.channel(address)).await {
+            Err(_) => return Err(unreachable(Attempt::NotSent, "no answer")),
+            Ok(Err(error)) => return Err(unreachable(Attempt::NotSent, &error)),
+            Ok(Ok(channel)) => channel,
+        };
+        let (limit, mut request) = (left(), Request::new(message));
+        request.set_timeout(limit);
+        match tokio::time::timeout(limit, make(channel, request)).await {
+            Ok(Ok(answer)) => Ok(answer.into_inner()),
+            Ok(Err(status)) => Err(match judge(&status) {
+                Failed { attempt, error: ClientError::Unreachable(found), .. } => {
+                    unreachable(attempt, &found)
+                }
+                failed => failed,
+            }),
+            Err(_) => Err(unreachable(Attempt::NoAnswer, "no answer")),
+        }
+    }
+
+    /// Chooses the node of the next attempt.
+    fn turn(&self, address: &Address, to: Target, leader: Option<Address>) {
+        match (to, leader) {
+            (Target::Same, _) => {}
+            (Target::Hinted, Some(leader)) => self.follow(leader),
+            (Target::Hinted | Target::Another, _) => self.avoid(address),
+        }
+    }
+}
+
+/// The error for the caller.
+fn told(ending: Ending, error: ClientError) -> ClientError {
+    match ending {
+        Ending::Unknown => ClientError::Indeterminate,
+        Ending::Answer | Ending::Refused | Ending::NotDone => error,
     }
 }

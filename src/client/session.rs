@@ -4,6 +4,7 @@ use super::{Applied, Client, ClientError};
 use crate::core::ids::{HistoryId, Serial, SessionId};
 use crate::core::migration::Transition;
 use crate::core::raft::Ticket;
+use crate::core::retry::{Call, Repeat};
 use crate::node::proto::{PartitionSelector, v1};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,11 @@ struct Serials {
 }
 
 impl Serials {
+    fn issue(&mut self) -> Serial {
+        self.next += 1;
+        Serial(self.next - 1)
+    }
+
     fn settle(&mut self, serial: Serial) {
         self.settled.insert(serial.0);
         while self.settled.remove(&(self.settled_through + 1)) {
@@ -37,12 +43,34 @@ pub struct Session {
     serials: Arc<Mutex<Serials>>,
 }
 
+/// A serial in use. When the last holder drops it, nobody will send the request again: the serial is settled. A copy that is
+/// still on its way is then refused by the cluster, so it is not applied late.
+#[derive(Debug)]
+struct Issued {
+    serial: Serial,
+    serials: Arc<Mutex<Serials>>,
+}
+
+impl Drop for Issued {
+    fn drop(&mut self) {
+        self.serials.lock().unwrap_or_else(PoisonError::into_inner).settle(self.serial);
+    }
+}
+
+impl PartialEq for Issued {
+    fn eq(&self, other: &Self) -> bool {
+        self.serial == other.serial && Arc::ptr_eq(&self.serials, &other.serials)
+    }
+}
+
+impl Eq for Issued {}
+
 /// A change without a known outcome. Pass it to [`Session::resume`] to send it again with the same ticket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unresolved {
     partition: PartitionSelector,
     transition: Transition,
-    serial: Serial,
+    issued: Arc<Issued>,
     /// Whether an earlier attempt may have been applied.
     maybe: bool,
     /// The error of the latest attempt.
@@ -50,14 +78,12 @@ pub struct Unresolved {
 }
 
 impl Unresolved {
-    /// Adds the outcome of one more attempt. Once an attempt may have been applied, only an answer from the
-    /// log is final; a later attempt that is denied, or finds no partition of that name, is not.
+    /// Adds the outcome of one more call.
     fn settle(
         mut self: Box<Self>,
         outcome: Result<Applied, ClientError>,
     ) -> Result<Result<Applied, ClientError>, Box<Self>> {
-        let maybe = self.maybe;
-        match outcome.map_err(|error| if maybe { error.after_unknown() } else { error }) {
+        match outcome {
             Err(
                 error @ (ClientError::Indeterminate
                 | ClientError::Unreachable(_)
@@ -106,13 +132,9 @@ impl Session {
         partition: PartitionSelector,
         transition: Transition,
     ) -> Result<Result<Applied, ClientError>, Box<Unresolved>> {
-        let serial = {
-            let mut serials = self.serials();
-            serials.next += 1;
-            Serial(serials.next - 1)
-        };
-        let error = ClientError::Indeterminate;
-        self.resume(Box::new(Unresolved { partition, transition, serial, maybe: false, error })).await
+        let issued = Issued { serial: self.serials().issue(), serials: Arc::clone(&self.serials) };
+        let (issued, error) = (Arc::new(issued), ClientError::Indeterminate);
+        self.resume(Box::new(Unresolved { partition, transition, issued, maybe: false, error })).await
     }
 
     /// Sends an unresolved change again, with the same ticket.
@@ -124,14 +146,12 @@ impl Session {
         unresolved: Box<Unresolved>,
     ) -> Result<Result<Applied, ClientError>, Box<Unresolved>> {
         let acknowledged_through = Serial(self.serials().settled_through);
-        let ticket = Ticket { session: self.id, serial: unresolved.serial, acknowledged_through };
+        let ticket = Ticket { session: self.id, serial: unresolved.issued.serial, acknowledged_through };
         let (partition, transition) = (unresolved.partition.clone(), unresolved.transition.clone());
-        let outcome =
-            self.client.apply_under(partition, transition, Some(v1::Ticket::of(ticket, self.history))).await;
-        let serial = unresolved.serial;
-        let settled = unresolved.settle(outcome)?;
-        self.serials().settle(serial);
-        Ok(settled)
+        let call = if unresolved.maybe { Call::resumed } else { Call::new };
+        let (ticket, call) = (v1::Ticket::of(ticket, self.history), call(Repeat::Ticketed));
+        let outcome = self.client.apply_under(partition, transition, Some(ticket), call).await;
+        unresolved.settle(outcome)
     }
 
     /// Closes the session in the cluster, which then forgets the answers kept for it.
@@ -163,40 +183,45 @@ mod tests {
         assert!(serials.settled.is_empty(), "nothing is kept of what is acknowledged");
     }
 
-    /// A deletion by name whose first answer was lost: the second attempt finds no partition of that name.
+    fn unresolved(serials: &Arc<Mutex<Serials>>) -> Box<Unresolved> {
+        let serial = serials.lock().unwrap_or_else(PoisonError::into_inner).issue();
+        Box::new(Unresolved {
+            partition: PartitionSelector::Id(PartitionId(1)),
+            transition: Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed },
+            issued: Arc::new(Issued { serial, serials: Arc::clone(serials) }),
+            maybe: false,
+            error: ClientError::Indeterminate,
+        })
+    }
+
+    /// The future of a request is dropped while it waits, and what is unresolved is given up: the window does not stay full.
+    #[test]
+    fn a_request_that_is_given_up_is_settled() {
+        let serials = Serials { next: 1, settled_through: 0, settled: BTreeSet::new() };
+        let serials = Arc::new(Mutex::new(serials));
+        let through = || serials.lock().unwrap_or_else(PoisonError::into_inner).settled_through;
+        let (first, second) = (unresolved(&serials), unresolved(&serials));
+        let again = first.clone();
+        drop(second);
+        assert_eq!(through(), 0, "the first may be sent again");
+        drop(first);
+        assert_eq!(through(), 0, "its clone may be, too");
+        drop(again);
+        assert_eq!(through(), 2);
+    }
+
     #[test]
     fn what_may_have_been_done_stays_unresolved_until_the_log_says() {
         let text = || "text".to_owned();
-        let new = || {
-            Box::new(Unresolved {
-                partition: PartitionSelector::Id(PartitionId(1)),
-                transition: Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed },
-                serial: Serial(1),
-                maybe: false,
-                error: ClientError::Indeterminate,
-            })
-        };
-        let denials =
-            || [ClientError::NotFound(text()), ClientError::Denied(text()), ClientError::Unexpected(text())];
-        for denied in denials() {
-            assert_eq!(new().settle(Err(denied.clone())), Ok(Err(denied)), "at first, that is the answer");
+        let serials = Arc::new(Mutex::new(Serials { next: 1, settled_through: 0, settled: BTreeSet::new() }));
+        for error in [ClientError::NoLeader(text()), ClientError::Busy(text()), ClientError::Indeterminate] {
+            let left = unresolved(&serials).settle(Err(error.clone())).unwrap_err();
+            assert_eq!((left.maybe, &left.error), (error == ClientError::Indeterminate, &error));
+            let applied =
+                Applied { partition: PartitionId(1), epoch: Epoch(1), index: Index(4), repeated: true };
+            assert_eq!(left.clone().settle(Ok(applied)), Ok(Ok(applied)));
+            let refused = ClientError::Refused { reason: text(), message: text(), have: None, got: None };
+            assert_eq!(left.settle(Err(refused.clone())), Ok(Err(refused)), "the log has refused it");
         }
-        let harmless = [ClientError::NoLeader(text()), ClientError::Busy(text())];
-        for error in harmless {
-            let left = new().settle(Err(error.clone())).unwrap_err();
-            assert_eq!(left.error, error);
-            for denied in denials() {
-                assert_eq!(left.clone().settle(Err(denied.clone())), Ok(Err(denied)), "after {error}");
-            }
-        }
-        let left = new().settle(Err(ClientError::Indeterminate)).unwrap_err();
-        for later in denials().into_iter().chain([ClientError::Unreachable(text())]) {
-            let still = left.clone().settle(Err(later)).unwrap_err();
-            assert_eq!(still.error, ClientError::Indeterminate);
-        }
-        let applied = Applied { partition: PartitionId(1), epoch: Epoch(1), index: Index(4), repeated: true };
-        assert_eq!(left.clone().settle(Ok(applied)), Ok(Ok(applied)));
-        let refused = ClientError::Refused { reason: text(), message: text(), have: None, got: None };
-        assert_eq!(left.settle(Err(refused.clone())), Ok(Err(refused)), "the log has refused it");
     }
 }

@@ -1,12 +1,12 @@
 //! A watch: all changes of records, in order and without a gap, across broken streams.
 
 use super::calls::{record, unexpected};
-use super::retry::Repeat;
 use super::{Client, ClientError, GateTable};
 use crate::core::control_plane::Address;
 use crate::core::gate::{self, Step, WatchCache, WatchEvent};
 use crate::core::ids::{HistoryId, PartitionId, Revision};
 use crate::core::migration::PartitionRecord;
+use crate::core::retry::{Call, Repeat};
 use crate::node::proto::v1;
 use tonic::Streaming;
 
@@ -38,7 +38,7 @@ impl Client {
         history: HistoryId,
     ) -> Result<(Address, Streaming<v1::WatchResponse>), ClientError> {
         let message = v1::WatchRequest { after_revision: after.0, history: history.0 };
-        self.call_somewhere(None, Repeat::Harmless, message, |channel, request| async move {
+        self.call_somewhere(None, Call::new(Repeat::Harmless), message, |channel, request| async move {
             let (metadata, extensions, message) = request.into_parts();
             let mut endless = tonic::Request::from_parts(metadata, extensions, message);
             endless.metadata_mut().remove("grpc-timeout");

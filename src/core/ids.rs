@@ -5,6 +5,7 @@
 //!
 //! May import: nothing.
 
+use crate::core::registry::Id;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -228,8 +229,8 @@ impl fmt::Display for WriteId {
 /// A state machine found a violated invariant. It accepts no further input, and its driver stops the node.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Halt {
-    /// The invariant's id in the registry.
-    pub invariant: &'static str,
+    /// The invariant that is violated.
+    pub invariant: Id,
     /// The two facts in conflict.
     pub facts: String,
 }
@@ -239,14 +240,23 @@ pub struct Halt {
 /// ```
 /// # use cutover::{core::ids::Halt, enforce};
 /// let mut halt: Option<Halt> = None;
-/// enforce!(halt, "sink.fence-monotone", 3 >= 5, "sealed through {} after {}", 3, 5);
+/// enforce!(halt, FenceMonotone, 3 >= 5, "sealed through {} after {}", 3, 5);
 /// assert_eq!(halt.map(|h| h.facts), Some("sealed through 3 after 5".to_owned()));
+/// ```
+///
+/// The invariant is one of the registry:
+///
+/// ```compile_fail,E0599
+/// # use cutover::{core::ids::Halt, enforce};
+/// # let mut halt: Option<Halt> = None;
+/// enforce!(halt, FenceMonotony, 3 >= 5, "sealed through {} after {}", 3, 5);
 /// ```
 #[macro_export]
 macro_rules! enforce {
-    ($slot:expr, $invariant:literal, $holds:expr, $($facts:tt)+) => {
+    ($slot:expr, $invariant:ident, $holds:expr, $($facts:tt)+) => {
         if !$holds && $slot.is_none() {
-            $slot = Some($crate::core::ids::Halt { invariant: $invariant, facts: $crate::core::ids::__format!($($facts)+) });
+            let invariant = $crate::core::registry::Id::$invariant;
+            $slot = Some($crate::core::ids::Halt { invariant, facts: $crate::core::ids::__format!($($facts)+) });
         }
     };
 }

@@ -18,6 +18,8 @@ pub mod migration;
 pub mod outbox;
 pub mod placement;
 pub mod raft;
+pub mod registry;
+pub mod retry;
 pub mod trace;
 
 pub use crate::marks;

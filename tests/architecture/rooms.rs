@@ -277,10 +277,7 @@ text
     fn what_the_table_allows_is_let_through() {
         for (path, text) in [
             ("src/core/raft/log.rs", "use crate::core::ids::A; use super::Node; use crate::enforce;"),
-            (
-                "src/core/raft/log.rs",
-                "crate::enforce!(slot, \"raft.monotone\", \"x\"); pub(in crate::core) fn f() {}",
-            ),
+            ("src/core/raft/log.rs", "crate::enforce!(slot, Monotone, \"x\"); pub(in crate::core) fn f() {}"),
             ("src/core/raft/log.rs", "// use crate::node::store::B;"),
             ("src/core/raft/log.rs", "#[cfg(test)]\nmod tests { use crate::node::store::B; }"),
             ("src/core/mod.rs", "pub mod ids; pub use raft::Node;"),

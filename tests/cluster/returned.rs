@@ -61,7 +61,10 @@ fn a_node_that_was_removed_disturbs_nobody() {
     reads_nothing(&cluster, gone);
     let own = cluster.nodes[gone].client.to_string();
     let told = cluster.status_of(&own);
-    assert!(told.contains(&format!("outside: n{number}/")) && told.contains("was removed"), "{told}");
+    assert!(
+        told.contains(&format!("n{number} is outside: n{number}/")) && told.contains("was removed"),
+        "{told}"
+    );
     assert_eq!(cluster.status(gone).unwrap().term, before.term);
     let members = cluster.run(cluster.client().members()).unwrap().members;
     assert!(members.iter().all(|member| member.node.to_string() != number), "{members:?}");

@@ -70,7 +70,7 @@ fn effects(said: &[ControlPlaneOutput], swapped: bool) -> Vec<String> {
             Output::Decided { id, .. } => format!("{id}"),
             Output::Read { id, .. } => format!("{id}"),
             Output::Transfer(outcome) => format!("{}", outcome.is_ok()),
-            Output::Halt(halt) => halt.invariant.to_owned(),
+            Output::Halt(halt) => halt.invariant.to_string(),
         })
         .collect();
     lines.sort();

@@ -3,7 +3,7 @@
 use super::{Engine, Host};
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneOutput};
 use cutover::core::ids::{Index, NodeId, Term};
-use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, Id, NodeNow, Violation};
+use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, NodeNow, Violation};
 use cutover::core::raft::{
     Content, Effect, Entry, LogPosition, Message, Output, Progress, ReadId, RoleName, Ticket,
 };
@@ -161,7 +161,7 @@ impl Judge {
                     }
                 }
                 Output::Halt(halt) => self.violations.push(Violation {
-                    id: Id::named(halt.invariant).unwrap_or(Id::StateMachineSafety),
+                    id: halt.invariant,
                     found: halt.facts.clone(),
                     against: format!("{} has stopped", host.me()),
                 }),

@@ -58,9 +58,10 @@ fn failed(error: ClientError) -> Failed {
         | ClientError::Busy(_)
         | ClientError::Denied(_)
         | ClientError::NotFound(_) => Failed::NotCommitted,
-        ClientError::Indeterminate | ClientError::SessionExpired { .. } | ClientError::Unexpected(_) => {
-            Failed::Indeterminate
-        }
+        ClientError::Indeterminate
+        | ClientError::SessionExpired { .. }
+        | ClientError::Forgotten(_)
+        | ClientError::Unexpected(_) => Failed::Indeterminate,
     }
 }
 

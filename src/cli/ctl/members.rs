@@ -209,10 +209,14 @@ pub(super) async fn status(client: &Client, out: &Out) -> Result<(), Failed> {
     }
     addresses.dedup();
     let (mut rows, mut machine, mut answered) = (Vec::new(), Vec::new(), 0);
+    let mut notes = Vec::new();
     for address in addresses {
         match client.status(&address).await {
             Ok(status) => {
                 answered += 1;
+                if !status.outside.is_empty() {
+                    notes.push(format!("n{} is outside: {}", status.node, status.outside));
+                }
                 rows.push(row(&address, &status));
                 machine.push(status_json(&address, &status));
             }
@@ -225,6 +229,8 @@ pub(super) async fn status(client: &Client, out: &Out) -> Result<(), Failed> {
     let head =
         ["NODE", "ADDRESS", "ROLE", "TERM", "COMMIT", "LOG", "DURABLE", "PARTITIONS", "MOVING", "VERSION"];
     out.table("status", &head, &rows, &machine);
+    // In the table they would make a column as wide as a page.
+    out.notes(&notes);
     if answered == 0 {
         return Err(Failed::new(exit::UNAVAILABLE, "no node answered"));
     }
@@ -247,7 +253,7 @@ fn row(address: &Address, status: &v1::StatusResponse) -> Vec<String> {
         address.to_string(),
         match status.outside.as_str() {
             "" => role(status.role()).to_owned(),
-            why => format!("outside: {why}"),
+            _ => "outside".to_owned(),
         },
         status.term.to_string(),
         status.commit.to_string(),

@@ -23,6 +23,13 @@ impl Out {
         }
     }
 
+    /// Prints lines for people only; machines find the same in a field.
+    pub(super) fn notes(&self, notes: &[String]) {
+        if self.format != Format::Json {
+            notes.iter().for_each(|note| println!("{note}"));
+        }
+    }
+
     /// Prints a table with a header, or one JSON object per row with `kind` as its `type`.
     pub(super) fn table(&self, kind: &str, head: &[&str], rows: &[Vec<String>], machine: &[Value]) {
         if self.format == Format::Json {

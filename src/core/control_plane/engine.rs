@@ -38,12 +38,8 @@ impl Founder {
     pub fn disk(&self) -> Result<Durable<ControlPlaneEntry>, StartError> {
         let voters = Configuration::of_voters(self.voters.iter().map(|(peer, _)| *peer));
         let members = self.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
-        Durable::founding(
-            self.history,
-            voters,
-            self.sessions,
-            ControlPlaneState::new(self.cluster, self.caps, members),
-        )
+        let state = ControlPlaneState::new(self.cluster, self.caps, members);
+        Ok(Durable::founding(self.history, voters, self.sessions, state)?)
     }
 
     /// The initial disk of a node that joins a cluster: empty, without a configuration.
@@ -51,7 +47,7 @@ impl Founder {
     /// # Errors
     /// An error of the encoder, which cannot occur for these types.
     pub fn empty_disk(&self) -> Result<Durable<ControlPlaneEntry>, StartError> {
-        Durable::joining(self.sessions, ControlPlaneState::new(ClusterId::NONE, self.caps, []))
+        Ok(Durable::joining(self.sessions, ControlPlaneState::new(ClusterId::NONE, self.caps, []))?)
     }
 }
 

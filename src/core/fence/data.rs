@@ -40,13 +40,13 @@ impl Fence {
             let (position, id) = (*position, *id);
             enforce!(
                 *halt,
-                "sink.apply-once",
+                ApplyOnce,
                 matches!(before, Some((_, Known::New))),
                 "{id} is applied at position {position}, before that: {before:?}"
             );
             enforce!(
                 *halt,
-                "sink.apply-once",
+                ApplyOnce,
                 before.is_some_and(|(end, _)| end.next() == position)
                     && after.is_some_and(|(end, known)| end == position && known != Known::New),
                 "{id} is applied at position {position}, from {before:?} to {after:?}"
@@ -54,7 +54,7 @@ impl Fence {
         } else {
             enforce!(
                 *halt,
-                "sink.apply-once",
+                ApplyOnce,
                 after == before,
                 "{} was not applied, yet {before:?} became {after:?}",
                 write.id

@@ -180,7 +180,7 @@ impl Fence {
         let after = (self.durable.sealed_through, self.durable.closed_through, self.durable.newest);
         enforce!(
             halt,
-            "sink.fence-monotone",
+            FenceMonotone,
             after.0 >= before.0 && after.1 >= before.1 && after.2 >= before.2,
             "fences were {before:?}; after {input:?} they would be {after:?}"
         );

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 /// The violations found so far: as a set of ids, and on request with their facts.
 #[derive(Debug, Default)]
 pub struct Findings {
-    bits: u32,
+    bits: u64,
     explain: bool,
     violations: Vec<Violation>,
 }
@@ -21,7 +21,7 @@ impl Findings {
 
     /// The ids of the violated invariants, as a bit set.
     #[must_use]
-    pub const fn bits(&self) -> u32 {
+    pub const fn bits(&self) -> u64 {
         self.bits
     }
 

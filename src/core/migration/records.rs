@@ -125,7 +125,8 @@ impl<'de> Deserialize<'de> for Records {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::ids::{Epoch, MigrationId};
+    use crate::core::fence::{Prepared, StatementOrigin};
+    use crate::core::ids::{Epoch, Incarnation, MigrationId};
     use crate::core::migration::{Caps, Expected, PlacementTable, Transition};
     use crate::core::placement::Guarantee;
 
@@ -151,8 +152,17 @@ mod tests {
         };
         let create = |at| Transition::Create { placement: Placement(at), guarantee: Guarantee::Sealed };
         let begin = |expected: Expected, to| Transition::Begin { expected, to: Placement(to) };
+        let open = |partition: u64, expected: Expected, at| {
+            let store = Placement(at);
+            let origin =
+                StatementOrigin { store, partition: PartitionId(partition), incarnation: Incarnation(1) };
+            let prepared = Prepared::reported(origin, expected.migration, expected.epoch.previous(), true);
+            Transition::Open { expected, prepared: prepared.into() }
+        };
         let (one, ..) = step(1, create(0));
+        let (one, ..) = step(1, open(1, one, 0));
         let (two, ..) = step(2, create(2));
+        let (two, ..) = step(2, open(2, two, 2));
         let (one, all, touching) = step(1, begin(one, 1));
         assert_eq!((all, touching), (1, 1));
         let (_, all, touching) = step(2, begin(two, 3));

@@ -120,13 +120,13 @@ impl PlacementTable {
         let moved = had.map(|placed| placed.state) != has.map(|placed| placed.state);
         enforce!(
             *halt,
-            "migration.epoch-monotone",
+            EpochMonotone,
             if moved { now > then } else { now == then },
             "{command} leads from {then} to {now}, the placement changed: {moved}"
         );
         enforce!(
             *halt,
-            "migration.epoch-monotone",
+            EpochMonotone,
             next.allocated.is_none_or(|id| id > self.last_migration),
             "{command} was given {:?} after {}",
             next.allocated,
@@ -135,7 +135,7 @@ impl PlacementTable {
         let named = command.transition.expected();
         enforce!(
             *halt,
-            "migration.cas",
+            Cas,
             named.is_none_or(|named| before.is_some_and(|record| {
                 let later = command.transition.kind() == TransitionKind::Abort && record.epoch > named.epoch;
                 record.migration == named.migration && (record.epoch == named.epoch || later)
@@ -150,7 +150,7 @@ impl PlacementTable {
         );
         enforce!(
             *halt,
-            "migration.debt-kept",
+            DebtKept,
             kept || settles,
             "{command} cleared the debt {:?}",
             had.and_then(|placed| placed.debt)
@@ -318,7 +318,7 @@ mod tests {
     ) -> Option<(&'static str, String)> {
         let mut halt = None;
         table.check(&command(transition), &Next { record, allocated }, &mut halt);
-        halt.map(|halt| (halt.invariant, halt.facts))
+        halt.map(|halt| (halt.invariant.entry().id, halt.facts))
     }
 
     fn moved(record: &PartitionRecord) -> PartitionRecord {

@@ -18,7 +18,7 @@ impl<M: Machine> Turn<'_, M> {
     fn accept_leader(&mut self, leader: Peer) {
         let (me, term) = (self.node.config.me, self.node.hard_state.term);
         let leads = matches!(self.node.role, Role::Leader(_));
-        enforce!(self.halt, "raft.election-safety", !leads, "{me} leads {term}, and so does {leader}");
+        enforce!(self.halt, ElectionSafety, !leads, "{me} leads {term}, and so does {leader}");
         self.step_down(Some(leader));
         self.emit(Output::SetTimer(Timer::Election));
         self.emit(Output::SetTimer(Timer::MinElectionTimeout));
@@ -64,7 +64,7 @@ impl<M: Machine> Turn<'_, M> {
             let found = self.node.log.term_at(place.index).unwrap_or(place.term);
             enforce!(
                 self.halt,
-                "raft.state-machine-safety",
+                StateMachineSafety,
                 found == place.term,
                 "the leader has {place}, committed through {commit} with {found} there"
             );
@@ -91,7 +91,7 @@ impl<M: Machine> Turn<'_, M> {
         let commit = self.node.commit();
         enforce!(
             self.halt,
-            "raft.state-machine-safety",
+            StateMachineSafety,
             at > commit,
             "the leader's entry at {at} is another, committed through {commit}"
         );

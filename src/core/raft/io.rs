@@ -1,7 +1,7 @@
 //! The inputs and outputs of a node.
 
 use super::configuration::{Change, ChangeRefusal};
-use super::durable::{Batch, SnapshotError};
+use super::durable::Batch;
 use super::entry::{Content, Entry, LogPosition};
 use super::machine::{Effect, Machine};
 use super::mark::Mark;
@@ -312,9 +312,6 @@ pub(super) fn refuse<M: Machine>(input: &Input<M::Payload>) -> Vec<Output<M>> {
         Input::Received(_) | Input::TimerFired(_) | Input::Synced(_) => Vec::new(),
     }
 }
-
-/// Why a node cannot start from its disk.
-pub type StartError = SnapshotError;
 
 fn hint(leader: Option<NodeId>) -> String {
     leader.map_or_else(String::new, |leader| format!(", {leader} may be"))

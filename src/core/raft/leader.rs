@@ -91,7 +91,8 @@ impl<M: Machine> Turn<'_, M> {
             return Err(Rejection::TooLong { have: bytes, max: limits.entry_bytes_max });
         }
         let have = leader.uncommitted_bytes.saturating_add(bytes);
-        if have > limits.uncommitted_bytes_max {
+        // A single entry above the limit is taken when nothing else waits: otherwise it would be refused for ever.
+        if leader.uncommitted_bytes > 0 && have > limits.uncommitted_bytes_max {
             self.mark(Mark::Busy);
             return Err(Rejection::Busy { have, max: limits.uncommitted_bytes_max });
         }

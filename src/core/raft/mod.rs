@@ -48,6 +48,7 @@ mod relabel;
 mod role;
 mod sender;
 mod session;
+mod start;
 mod text;
 mod transfer;
 mod turn;
@@ -57,8 +58,7 @@ pub use durable::{Batch, Durable, HardState, Snapshot, SnapshotError};
 pub(crate) use entry::sealed;
 pub use entry::{Content, Entry, LogPosition, Payload};
 pub use io::{
-    BatchNumber, Input, Outcome, Output, ProposalId, ReadId, ReadRefusal, Rejection, StartError, Timer,
-    TransferRefusal,
+    BatchNumber, Input, Outcome, Output, ProposalId, ReadId, ReadRefusal, Rejection, Timer, TransferRefusal,
 };
 pub use log::Log;
 pub use machine::{Applied, Effect, Machine};
@@ -68,3 +68,4 @@ pub use node::{Config, Elections, Node, NodeLimits};
 pub use progress::{Flow, Progress};
 pub use role::RoleName;
 pub use session::{Admission, SessionLimits, SessionRefusal, Sessions, Ticket};
+pub use start::StartError;

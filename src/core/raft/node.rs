@@ -2,11 +2,12 @@
 
 use super::configuration::{Configuration, Peer};
 use super::durable::{Durable, HardState, Snapshot};
-use super::io::{BatchNumber, Output, StartError, Timer};
+use super::io::{BatchNumber, Output, Timer};
 use super::log::Log;
 use super::machine::{Applied, Machine};
 use super::progress::Progress;
 use super::role::{Follower, Role, RoleName};
+use super::start::{StartError, check_disk};
 use crate::core::ids::{HistoryId, Index};
 use alloc::sync::Arc;
 use alloc::vec;
@@ -109,8 +110,10 @@ impl<M: Machine> Node<M> {
     /// first outputs.
     ///
     /// # Errors
-    /// [`StartError`], if the snapshot cannot be read.
+    /// [`StartError`]
     pub fn start(config: Config, durable: Durable<M::Payload>) -> Result<(Self, Vec<Output<M>>), StartError> {
+        config.limits.check()?;
+        check_disk(&durable)?;
         let applied: Applied<M> = durable.snapshot.applied()?;
         let stable = durable.log.last().index;
         let role = Role::Follower(Follower { leader: None, in_contact: false });

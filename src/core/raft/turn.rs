@@ -124,7 +124,7 @@ impl<'n, M: Machine> Turn<'n, M> {
         let last = self.node.log.last().index;
         enforce!(
             self.halt,
-            "raft.state-machine-safety",
+            StateMachineSafety,
             index <= last,
             "{} is committed, the log ends at {last}",
             index
@@ -209,9 +209,9 @@ impl<'n, M: Machine> Turn<'n, M> {
 
     fn check_monotone(&mut self) {
         let (term, before) = (self.node.hard_state.term, self.vote_before.term);
-        enforce!(self.halt, "raft.monotone", term >= before, "term {term} after {before}");
+        enforce!(self.halt, Monotone, term >= before, "term {term} after {before}");
         let (commit, before) = (self.node.commit(), self.commit_before);
-        enforce!(self.halt, "raft.monotone", commit >= before, "committed through {commit} after {before}");
+        enforce!(self.halt, Monotone, commit >= before, "committed through {commit} after {before}");
     }
 
     pub(super) fn hint(&self) -> Option<NodeId> {

@@ -66,7 +66,7 @@ impl Default for PortLimits {
             connections_reserved: 32,
             connections_per_client: 128,
             connections_per_peer: 8,
-            half_open: 64,
+            half_open: 256,
             idle_s: 600,
             streams_per_connection: 256,
             message_bytes: 64 << 10,
@@ -84,11 +84,11 @@ mod tests {
     fn limits_fit_the_descriptors_of_the_process() {
         let limits = PortLimits::default();
         let of = |fitting: PortLimits| (fitting.connections, fitting.half_open);
-        assert_eq!(limits.fitting(2, 1 << 20).map(of), Some((1_024, 64)));
-        assert_eq!(limits.fitting(2, 1_024).map(of), Some((384, 64)));
+        assert_eq!(limits.fitting(2, 1 << 20).map(of), Some((1_024, 256)));
+        assert_eq!(limits.fitting(2, 1_024).map(of), Some((336, 112)));
         assert_eq!(limits.fitting(1, 256).map(of), Some((96, 32)));
         assert_eq!(limits.fitting(2, 140), None, "6 for each port");
         let few = PortLimits { connections: 4, ..limits };
-        assert_eq!(few.fitting(2, 1_024).map(of), Some((4, 64)), "as the operator wants it");
+        assert_eq!(few.fitting(2, 1_024).map(of), Some((4, 112)), "as the operator wants it");
     }
 }

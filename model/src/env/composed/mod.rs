@@ -66,7 +66,7 @@ struct ComposedStep {
     state: State,
     lines: Vec<String>,
     violations: Vec<Violation>,
-    broken: u32,
+    broken: u64,
     marks: MarkSet,
 }
 

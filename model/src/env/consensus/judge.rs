@@ -6,7 +6,7 @@ use super::mark::Mark;
 use super::{Consensus, Hosts, NODES_MAX, State};
 use cutover::core::control_plane::ControlPlaneState;
 use cutover::core::ids::{NodeId, Term};
-use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, Id, NodeNow};
+use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, NodeNow};
 use cutover::core::raft::{Node, RoleName};
 
 /// Gives a fact to the monitor. The monitor is copied only if it has to remember the fact.
@@ -55,7 +55,7 @@ impl Consensus {
         let Some(host) = next.host(node).cloned() else { return };
         let machine = host.engine.node();
         if let Some(halt) = &effect.halt {
-            let id = Id::named(halt.invariant).unwrap_or(Id::StateMachineSafety);
+            let id = halt.invariant;
             findings.demand(false, id, || (halt.facts.clone(), format!("{} has stopped", host.me())));
         }
         for vote in &effect.claims {

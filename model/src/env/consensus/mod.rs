@@ -155,7 +155,7 @@ impl Consensus {
 
     /// A state in which node 1 leads in term 1 and all nodes have committed these commands, without any fault so
     /// far. Also returns the violations of its last step, as bits.
-    pub(crate) fn led_by_first(&self, commands: &[Command]) -> (State, u32) {
+    pub(crate) fn led_by_first(&self, commands: &[Command]) -> (State, u64) {
         let begun = State { requests: Requests::new(commands.to_vec(), false), ..self.initial() };
         let at = |action| ActionKind::Do { node: 1, action };
         let writes = (0u8..).zip(commands).map(|(number, _)| NodeAction::Command(number));
@@ -182,7 +182,7 @@ impl Consensus {
 
     /// The state after an event; the same state if the event changes nothing, except that a message without effect
     /// is removed.
-    fn taken(&self, state: State, broken: u32, what: ActionKind) -> (State, u32) {
+    fn taken(&self, state: State, broken: u64, what: ActionKind) -> (State, u64) {
         match self.take(&state, Action { what, crash: None, lose: 0 }, false) {
             Some(stepped) => (stepped.state, stepped.broken),
             None => {

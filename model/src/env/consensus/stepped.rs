@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(crate) struct Stepped {
     pub(crate) state: State,
     /// The violated invariants, a bit each.
-    pub(crate) broken: u32,
+    pub(crate) broken: u64,
     pub(crate) lines: Vec<String>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) marks: u64,

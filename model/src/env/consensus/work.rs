@@ -221,7 +221,7 @@ impl HostWork {
     /// Reports that a value changed when it was encoded and decoded, as a violation.
     fn unreadable(&mut self, what: &str) {
         let facts = format!("{what} of {} cannot be read back as it was", self.host.me());
-        self.effect.halt = Some(Halt { invariant: Id::StateMachineSafety.entry().id, facts });
+        self.effect.halt = Some(Halt { invariant: Id::StateMachineSafety, facts });
     }
 
     /// Replaces the disk by an empty one; the node restarts in its next directory.

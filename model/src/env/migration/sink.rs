@@ -9,7 +9,7 @@ use super::{Fresh, Held, Leaving, Message, Reader, SINKS, Sink, text};
 use cutover::core::fence::{Body, Config, Fence, Reply, Write};
 use cutover::core::gate::{self, Consistency};
 use cutover::core::ids::{Epoch, Halt, WriteId};
-use cutover::core::invariant::{Fact, Id, ReadServed, SinkStep, Statement};
+use cutover::core::invariant::{Fact, ReadServed, SinkStep, Statement};
 use cutover::core::migration::PartitionRecord;
 use cutover::core::placement::PartitionState;
 use std::sync::Arc;
@@ -129,9 +129,8 @@ impl NextState<'_> {
     /// Reports a violation that a machine itself detected.
     pub(super) fn halted(&mut self, halt: &Halt) {
         self.say(|| format!("halts: {}", halt.facts));
-        if let Some(id) = Id::named(halt.invariant) {
-            self.findings.demand(false, id, || (halt.facts.clone(), "the machine halted".to_owned()));
-        }
+        let found = || (halt.facts.clone(), "the machine halted".to_owned());
+        self.findings.demand(false, halt.invariant, found);
     }
 
     /// Lets an output leave its sink.

@@ -17,7 +17,7 @@ pub(crate) struct Stepped {
     pub(crate) state: State,
     pub(crate) lines: Vec<String>,
     /// The violated invariants, a bit each.
-    pub(crate) broken: u32,
+    pub(crate) broken: u64,
     pub(crate) violations: Vec<Violation>,
     /// The marks reached, a bit each.
     pub(crate) marks: u64,
@@ -165,7 +165,7 @@ impl Migration {
     }
 
     /// Applies an action that does not change the state, and returns the violated invariants.
-    pub(super) fn glance(&self, state: &State, action: Action) -> u32 {
+    pub(super) fn glance(&self, state: &State, action: Action) -> u64 {
         let mut next = NextState::new(self, state, false);
         let _ = next.take(action);
         self.reached.add(next.marks);

@@ -100,9 +100,8 @@ impl Service {
         // again.
         let removed = !configuration.members().is_empty() && !configuration.is_member(me);
         let outside = if status.history == HistoryId::NONE {
-            Some(self.removal.get().unwrap_or_else(|| {
-                format!("{me} has an empty data directory, {}, and waits to be admitted", me.directory)
-            }))
+            let told = self.removal.get().map_or_else(String::new, |why| format!("; {why}"));
+            Some(format!("{me} has an empty data directory and waits to be admitted{told}"))
         } else if removed {
             Some(format!("{me} is not a member in its own log: it was removed"))
         } else {
