@@ -5,7 +5,7 @@ use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, Founder};
 use crate::core::ids::DirectoryId;
-use crate::core::migration::{Operator, Reason};
+use crate::core::migration::{EPOCH_LEAP, Operator, Reason};
 use crate::core::raft::{Applied, Configuration, Content, Durable, Entry};
 use crate::node::store::{Store, backup};
 use serde_json::json;
@@ -212,6 +212,14 @@ fn in_flight(applied: &Applied<ControlPlaneState>) -> Vec<String> {
     moving.map(name).collect()
 }
 
+/// How often to leap. One backup may be restored several times, and knows nothing of what an earlier restore gave out. So the
+/// leaps are counted by the clock, one for each second since 1970: a restore leaps further than each one before it. If the
+/// clock is behind what was given out, it leaps once.
+fn leaps(state: &ControlPlaneState, now_s: u64) -> u64 {
+    let reached = state.table().floor().0.0 / EPOCH_LEAP;
+    now_s.saturating_sub(reached).max(1)
+}
+
 /// The initial disk of a history of one node that continues from `applied`.
 fn disk(
     config: &NodeConfig,
@@ -221,8 +229,10 @@ fn disk(
 ) -> Result<Durable<ControlPlaneEntry>, Failed> {
     let members: Vec<_> = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone())).collect();
     let voters = Configuration::of_voters([config.raft(directory).me]);
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
     let refounded = Durable::refounded(applied, founder.history, voters, |state: ControlPlaneState, at| {
-        state.recovered(members, 1, at)
+        let times = leaps(&state, now);
+        state.recovered(members, times, at)
     });
     refounded.map_err(|error| Failed::new(exit::INTERNAL, error))
 }
