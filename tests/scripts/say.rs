@@ -130,7 +130,6 @@ pub fn timer(timer: &Timer) -> String {
         Timer::Retry => "retry".to_owned(),
         Timer::BlockedBudget { migration } => format!("budget {migration}"),
         Timer::SealSuspected { migration } => format!("suspicion {migration}"),
-        Timer::Overdue { migration } => format!("overdue {migration}"),
         Timer::Barrier { migration, epoch } => format!("barrier {migration}@{epoch}"),
     }
 }

@@ -160,10 +160,6 @@ impl Before<'_> {
 fn had_the_right(record: Record<'_>, command: &Command) -> bool {
     let placed = record.and_then(|record| record.placed);
     let was = Before { record, placed, partition: command.partition };
-    if let Transition::Abort { expected } = &command.transition {
-        let from = record.is_some_and(|record| record.epoch >= expected.epoch);
-        return from && was.about(expected.migration) && was.target().is_some() && !was.is_held();
-    }
     if command.transition.expected().is_some_and(|expected| !was.expects(&expected)) {
         return false;
     }

@@ -84,7 +84,7 @@ pub enum Transition {
     },
     /// Aborts the migration before the flip: back to `Active(A)`.
     Abort {
-        /// The migration, and the epoch from which on the transition is applied: the cutover may have been committed since.
+        /// The state of the record in which the transition is applied.
         expected: Expected,
     },
     /// Gives the partition to the target without a seal of the source: to `Active(B)`, and acknowledged writes may be lost.

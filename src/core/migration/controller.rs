@@ -104,26 +104,13 @@ impl Controller {
         outputs
     }
 
-    /// A previous controller may have sealed the source. While the migration is draining, writes count as blocked until the source
-    /// states that it is not sealed. In the cutover they are blocked, and how much of the budget is left is not known: what is one
-    /// answer away is completed, and everything else aborted at once.
+    /// A previous controller may have sealed the source. Writes count as blocked until the source states that it is not
+    /// sealed.
     fn took_over(&mut self, record: &PartitionRecord) -> Vec<Output> {
-        let migration = record.migration;
-        let Some(flight) = flight(record) else { return self.observed(record) };
-        if flight.phase == Phase::Draining {
-            let suspected = [Output::SetTimer(Timer::SealSuspected { migration }), ask_watermark(&flight)];
-            return self.observed(record).into_iter().chain(suspected).collect();
-        }
-        let mut outputs = self.retire(record);
-        outputs.extend(settle(record, &flight.placed));
-        match flight.placed.cutover.and_then(|facts| facts.watermark) {
-            Some(watermark) => {
-                outputs.extend([
-                    Output::SetTimer(Timer::Overdue { migration }),
-                    ask_evidence(&flight, watermark),
-                ]);
-            }
-            None => outputs.extend(abort(record)),
+        let mut outputs = self.observed(record);
+        if let Some(flight) = flight(record).filter(|flight| flight.phase == Phase::Draining) {
+            let suspected = Timer::SealSuspected { migration: record.migration };
+            outputs.extend([Output::SetTimer(suspected), ask_watermark(&flight)]);
         }
         outputs
     }
@@ -240,13 +227,11 @@ impl Controller {
     fn timer_fired(&mut self, record: &PartitionRecord, timer: &Timer) -> Vec<Output> {
         match *timer {
             Timer::Retry => self.retry(record),
-            Timer::BlockedBudget { migration }
-            | Timer::SealSuspected { migration }
-            | Timer::Overdue { migration } => {
+            Timer::BlockedBudget { migration } | Timer::SealSuspected { migration } => {
                 if flight(record).is_none() || migration != record.migration {
                     return Vec::new();
                 }
-                abort(record).into()
+                vec![propose(record, Transition::Abort { expected: record.expected() })]
             }
             Timer::Barrier { migration, epoch } => {
                 if !self.waits.end(migration, epoch) {
@@ -257,12 +242,6 @@ impl Controller {
             }
         }
     }
-}
-
-/// Proposes the abort, and again until the record shows that the migration is over: the proposal may be lost with a leader.
-fn abort(record: &PartitionRecord) -> [Output; 2] {
-    let again = Timer::Overdue { migration: record.migration };
-    [propose(record, Transition::Abort { expected: record.expected() }), Output::SetTimer(again)]
 }
 
 fn prepare(flight: &Flight<'_>) -> Output {

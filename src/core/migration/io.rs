@@ -33,11 +33,6 @@ pub enum Timer {
         /// The migration that may be blocking writes.
         migration: MigrationId,
     },
-    /// The interval after which an abort is proposed again, once a migration has used up its budget, or what is left of it is not known.
-    Overdue {
-        /// The migration that blocks writes.
-        migration: MigrationId,
-    },
     /// The wait of the `timed` guarantee, on a clock that does not stop while the machine is suspended.
     Barrier {
         /// The migration whose cutover the controller waits in.

@@ -90,7 +90,7 @@ impl Policy {
     #[must_use]
     pub const fn duration_ms(&self, timer: &Timer) -> u64 {
         match timer {
-            Timer::Retry | Timer::Overdue { .. } => self.retry_ms,
+            Timer::Retry => self.retry_ms,
             Timer::BlockedBudget { .. } | Timer::SealSuspected { .. } => self.blocked_budget_ms,
             Timer::Barrier { .. } => self.barrier_ms(),
         }

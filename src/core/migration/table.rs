@@ -136,10 +136,7 @@ impl PlacementTable {
         enforce!(
             *halt,
             Cas,
-            named.is_none_or(|named| before.is_some_and(|record| {
-                let later = command.transition.kind() == TransitionKind::Abort && record.epoch > named.epoch;
-                record.migration == named.migration && (record.epoch == named.epoch || later)
-            })),
+            named.is_none_or(|named| before.is_some_and(|record| record.expected() == named)),
             "applied: {command}, the record was {:?}",
             before.map(PartitionRecord::expected)
         );

@@ -150,10 +150,8 @@ pub(super) fn complete(record: &PartitionRecord, expected: Expected, evidence: &
     Ok(flip(record, &flight, facts.draining, evidence.enforces(), flight.placed.debt, None))
 }
 
-/// An abort holds for the migration, in the phase that it names or a later one: if the cutover is committed while a budget runs
-/// out, the abort must not lose against it.
 pub(super) fn abort(record: &PartitionRecord, expected: Expected) -> Next {
-    let flight = flight(record, Expected { epoch: record.epoch.max(expected.epoch), ..expected })?;
+    let flight = flight(record, expected)?;
     let state = PartitionState::Active(flight.from);
     let mut next = record.with(Placed { state, cutover: None, ..flight.placed });
     next.epoch = record.epoch.next();

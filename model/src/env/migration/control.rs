@@ -154,10 +154,7 @@ impl NextState<'_> {
                 // Only the barrier timer depends on the clock here. The other timers may fire at any time.
                 Output::CancelTimer(_)
                 | Output::SetTimer(
-                    Timer::Retry
-                    | Timer::BlockedBudget { .. }
-                    | Timer::SealSuspected { .. }
-                    | Timer::Overdue { .. },
+                    Timer::Retry | Timer::BlockedBudget { .. } | Timer::SealSuspected { .. },
                 ) => {}
                 Output::SetTimer(timer @ Timer::Barrier { .. }) => {
                     if manager.timers.iter().all(|(other, _)| *other != timer) {

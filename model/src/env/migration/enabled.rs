@@ -270,9 +270,7 @@ impl Gathered {
                     self.timers.push(timer);
                 }
                 // The retry timer repeats what `Observed` sends. The barrier runs on a controller's own clock.
-                // An abort that is proposed again is the same command.
-                Output::SetTimer(Timer::Retry | Timer::Overdue { .. } | Timer::Barrier { .. })
-                | Output::CancelTimer(_) => {}
+                Output::SetTimer(Timer::Retry | Timer::Barrier { .. }) | Output::CancelTimer(_) => {}
             }
         }
         false

@@ -112,7 +112,6 @@ fn timer(timer: &Timer) -> String {
         Timer::Retry => "retry timer".to_owned(),
         Timer::BlockedBudget { migration } => format!("budget timer of {migration}"),
         Timer::SealSuspected { migration } => format!("suspicion timer of {migration}"),
-        Timer::Overdue { migration } => format!("abort timer of {migration}"),
         Timer::Barrier { migration, epoch } => format!("wait of {migration} at {epoch}"),
     }
 }

@@ -148,9 +148,6 @@ impl Spec {
         let Some(record) = self.record(state) else { return vec![Lever::Nothing] };
         let debt = record.placed.and_then(|placed| placed.debt);
         let mut levers = vec![Lever::At(record.migration, record.epoch)];
-        // An abort of the draining phase applies to the cutover too.
-        let cutover = record.placed.and_then(|placed| placed.cutover);
-        levers.extend(cutover.map(|facts| Lever::At(record.migration, facts.draining)));
         levers.extend(debt.map(|debt| Lever::Owing(debt.migration)));
         levers.extend(debt.map(|debt| Lever::Left(debt.placement.0)));
         levers.extend(record.old_copies.iter().map(|old| Lever::Left(old.placement.0)));
