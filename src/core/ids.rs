@@ -3,7 +3,7 @@
 //! All are small integers; the names that people use are in a directory of the control plane (ADR 0003). None has a
 //! `Default`: a forgotten epoch must not compile into epoch 0.
 //!
-//! May import: nothing.
+//! May import: `core::registry`.
 
 use crate::core::registry::Id;
 use alloc::string::String;

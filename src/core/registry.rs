@@ -1,7 +1,7 @@
 //! The registry of invariants: their ids, claims and sources. Machines name them in [`enforce!`](crate::enforce), the
 //! monitors of `core::invariant` judge them.
 //!
-//! May import: –.
+//! May import: nothing.
 
 use core::fmt;
 

@@ -7,7 +7,7 @@
 //! - Once an attempt may have been applied, only an answer that the log keeps for the request settles it. Any other refusal
 //!   is one of the later attempt alone, and the first may still be applied.
 //!
-//! May import: –.
+//! May import: nothing.
 
 /// Whether a request may be sent again after an attempt with an unknown outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -35,6 +35,7 @@ mod entry;
 mod follower;
 mod io;
 mod leader;
+mod limits;
 mod log;
 mod machine;
 mod mark;

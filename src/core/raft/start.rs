@@ -2,7 +2,7 @@
 
 use super::durable::{Durable, SnapshotError};
 use super::entry::{LogPosition, Payload};
-use super::node::NodeLimits;
+use super::limits::NodeLimits;
 use crate::core::ids::Term;
 use thiserror::Error;
 
