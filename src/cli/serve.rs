@@ -183,18 +183,9 @@ async fn serve(
     let (addresses, removal) = (PeerAddresses::default(), RemovalNotice::default());
     let raft = config.raft(store.identity().directory);
     let (engine, transport) = engine(&config, raft, durable, &addresses, &removal)?;
-    // Nodes that start at the same time must not draw the same election timeouts.
-    let seed = RandomState::new().hash_one(raft.me);
-    let environment = Environment {
-        clock: Box::new(()),
-        jitter: ChaCha8Rng::seed_from_u64(seed),
-        recorder: recorder.map(|recorder| Box::new(recorder) as Box<dyn Recorder>),
-    };
+    let environment = environment(raft, recorder);
     let (identify, registered) = (Arc::new(Certificates), config.registered());
-    let introducer: Arc<dyn Introducer> = match config.peer {
-        Some(_) => Arc::new(GrpcIntroducer { security: config.security.clone(), rule: config.rule.clone() }),
-        None => Arc::new(()),
-    };
+    let introducer = introducer(&config);
     let Running { handle, inbox, service, mut task } = start(Parts {
         engine,
         driver: config.driver,
@@ -245,6 +236,23 @@ async fn serve(
     };
     let _listeners = stop.send(true);
     ended(stopped)
+}
+
+fn environment(raft: Config, recorder: Option<FileRecorder>) -> Environment {
+    // Nodes that start at the same time must not draw the same election timeouts.
+    let seed = RandomState::new().hash_one(raft.me);
+    Environment {
+        clock: Box::new(()),
+        jitter: ChaCha8Rng::seed_from_u64(seed),
+        recorder: recorder.map(|recorder| Box::new(recorder) as Box<dyn Recorder>),
+    }
+}
+
+fn introducer(config: &NodeConfig) -> Arc<dyn Introducer> {
+    match config.peer {
+        Some(_) => Arc::new(GrpcIntroducer { security: config.security.clone(), rule: config.rule.clone() }),
+        None => Arc::new(()),
+    }
 }
 
 fn ended(stopped: Result<Stopped, tokio::task::JoinError>) -> Result<(), Failed> {

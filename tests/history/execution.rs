@@ -89,7 +89,7 @@ impl Execution {
     fn ask(&mut self, client: u64, shape: Shape, dice: &mut Dice<'_>) {
         // A client uses few partitions, so that it reads each of them again soon.
         let near = (client + dice(3)) % u64::from(shape.partitions);
-        let partition = PartitionId(u64::try_from(near).unwrap() + 1);
+        let partition = PartitionId(near + 1);
         let view = if dice(4) == 0 {
             self.views.get(&(client, partition)).cloned()
         } else {

@@ -231,7 +231,7 @@ impl Run {
     /// A proposal to create a partition that no other proposal creates.
     fn create(&self, ticket: Option<Ticket>) -> Content<ControlPlaneEntry> {
         let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
-        let partition = PartitionId(u64::try_from(self.issued).unwrap());
+        let partition = PartitionId(self.issued);
         let payload = ControlPlaneEntry::OwnershipTransition(Command { partition, transition });
         Content::Payload { ticket, payload }
     }

@@ -20,23 +20,20 @@ type Sender = (u8, u64, u64);
 
 fn body() -> impl Strategy<Value = Body<cutover::core::control_plane::ControlPlaneEntry>> {
     let at = |index| LogPosition { term: Term(1), index: LogIndex(index) };
-    let any = (0_u64..8, any::<bool>(), any::<bool>(), 0_u64..4).prop_flat_map(
-        move |(index, yes, transfer, round)| {
-            let append = Append { prev: at(index), entries: Vec::new(), commit: LogIndex(index), round };
-            select(vec![
-                Body::PreVote { campaign_term: Term(index), last: at(index) },
-                Body::PreVoted { campaign_term: Term(index), granted: yes },
-                Body::RequestVote { last: at(index), transfer },
-                Body::VoteReply { granted: yes },
-                Body::Append(append),
-                Body::Appended { matched: LogIndex(index), round },
-                Body::AppendRejected { at: LogIndex(index), hint: at(index), round },
-                Body::TimeoutNow,
-                Body::StaleTerm,
-            ])
-        },
-    );
-    any
+    (0_u64..8, any::<bool>(), any::<bool>(), 0_u64..4).prop_flat_map(move |(index, yes, transfer, round)| {
+        let append = Append { prev: at(index), entries: Vec::new(), commit: LogIndex(index), round };
+        select(vec![
+            Body::PreVote { campaign_term: Term(index), last: at(index) },
+            Body::PreVoted { campaign_term: Term(index), granted: yes },
+            Body::RequestVote { last: at(index), transfer },
+            Body::VoteReply { granted: yes },
+            Body::Append(append),
+            Body::Appended { matched: LogIndex(index), round },
+            Body::AppendRejected { at: LogIndex(index), hint: at(index), round },
+            Body::TimeoutNow,
+            Body::StaleTerm,
+        ])
+    })
 }
 
 /// Terms around the receiver's and around the furthest one that it takes.
@@ -66,10 +63,7 @@ fn message(
 fn ignored(node: &Machine, message: &NodeMessage) -> Option<Vec<Mark>> {
     let mut other = node.clone();
     let outputs = other.handle(Input::Received(message.clone()));
-    let marks = outputs.iter().map(|output| match output {
-        Output::Mark(mark) => Some(*mark),
-        _ => None,
-    });
+    let marks = outputs.iter().map(|output| if let Output::Mark(mark) = output { Some(*mark) } else { None });
     let marks: Option<Vec<Mark>> = marks.collect();
     marks.filter(|_| other == *node)
 }

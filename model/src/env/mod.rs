@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Passes what the monitors of the core found on to the harness. Both use the core's registry of invariants, so a
 /// set has the same bits in both.
 fn tell(notes: &mut Notes, broken: u64, violations: &[Violation], marks: MarkSet, lines: Vec<String>) {
-    notes.break_all(broken.into());
+    notes.break_all(broken);
     for Violation { id, found, against } in violations {
         notes.demand(false, id.entry(), || (found.as_str(), against.as_str()));
     }

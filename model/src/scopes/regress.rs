@@ -10,6 +10,7 @@ use crate::protocol::Scope;
 use cutover::core::fence;
 use cutover::core::raft::{Mark as Core, NodeLimits};
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn consensus() -> Vec<Scope<ConsensusBounds>> {
     vec![
         Scope::new(

@@ -107,19 +107,23 @@ impl What {
                 Transition::WriteOff { placement: at.0, copy, operator, reason }
             }
             Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
-                let how = if resume {
-                    Release::Resume
-                } else if keep_source {
-                    Release::KeepSource
-                } else {
-                    let guarantee = if not_enforced { Guarantee::Timed } else { Guarantee::Sealed };
-                    Release::AcceptTarget { guarantee }
-                };
+                let how = released(resume, keep_source, not_enforced);
                 let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
                 Transition::Release { expected, how, operator, reason }
             }
         })
     }
+}
+
+const fn released(resume: bool, keep_source: bool, not_enforced: bool) -> Release {
+    if resume {
+        return Release::Resume;
+    }
+    if keep_source {
+        return Release::KeepSource;
+    }
+    let guarantee = if not_enforced { Guarantee::Timed } else { Guarantee::Sealed };
+    Release::AcceptTarget { guarantee }
 }
 
 /// The transition that settles a debt: the statement that `proof` names, with the numbers the operator read

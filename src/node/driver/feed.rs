@@ -241,8 +241,8 @@ mod tests {
         let partition = PartitionId(at);
         let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
         let entry = ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition });
-        Arc::make_mut(state).apply(Index(at.into()), &entry, &mut None);
-        feed.publish(&BTreeMap::from([(partition, Revision(at.into()))]), state);
+        Arc::make_mut(state).apply(Index(at), &entry, &mut None);
+        feed.publish(&BTreeMap::from([(partition, Revision(at))]), state);
     }
 
     fn revisions(receiver: &mut mpsc::Receiver<FeedItem>) -> Vec<u64> {

@@ -164,7 +164,7 @@ impl ConsensusBounds {
 /// of log entries cannot hold user data.
 pub(crate) fn judged() -> InvariantSet {
     let ids = Id::ALL.iter().filter(|id| id.entry().id.starts_with("raft.") && **id != Id::NoUserData);
-    ids.fold(0, |set, id| set | u64::from(id.bit()))
+    ids.fold(0, |set, id| set | id.bit())
 }
 
 impl Bounds for ConsensusBounds {

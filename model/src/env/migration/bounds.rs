@@ -245,7 +245,7 @@ const NO_CLOCK: Refused = Refused::NotHere { lacks: "has no clock", goes_with: "
 /// The invariants about records, sinks and what clients observe: all whose id does not begin with `raft.`
 pub(crate) fn judged() -> InvariantSet {
     let ids = Id::ALL.iter().filter(|id| !id.entry().id.starts_with("raft."));
-    ids.fold(0, |set, id| set | u64::from(id.bit()))
+    ids.fold(0, |set, id| set | id.bit())
 }
 
 impl Bounds for MigrationBounds {
