@@ -167,3 +167,27 @@ fn a_transfer_to_nobody_is_refused() {
     assert!(refused.to_string().contains("n9"), "{refused}");
     until("its leader", || Some(cluster.leader()));
 }
+
+#[test]
+fn a_store_that_enforces_nothing_is_named_so_by_the_operator() {
+    let cluster = Cluster::secure(1);
+    cluster.ctl(&["create", "acme", "--at", "A", "--guarantee", "timed"]).ok();
+    // Nobody has asked the store, and by default it is said to enforce tokens: then the guarantee would be another one.
+    cluster.ctl(&["open", "acme"]).fails(1, &["the source's guarantee is timed"]);
+    let opened = cluster.ctl(&["open", "acme", "--not-enforced"]);
+    assert!(opened.err.contains("reported by you"), "{}", opened.err);
+    opened.ok();
+    cluster.ctl(&["begin", "acme", "--to", "B"]).ok();
+    cluster.ctl(&["start-block", "acme"]).ok();
+    assert!(cluster.ctl(&["get", "acme"]).ok().contains("writes may be blocked"));
+    cluster.ctl(&["start-block", "acme"]).fails(1, &["m2 may block writes already"]);
+    let force = ["force", "acme", "--operator", "ann", "--reason", "down", "--reported", "--not-enforced"];
+    let forced = cluster.ctl(&force);
+    assert!(!forced.err.contains("note"), "{}", forced.err);
+    forced.ok();
+    let told = cluster.ctl(&["--format", "json", "get", "acme"]).ok();
+    let record: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
+    assert_eq!((&record["state"], &record["placed"]["guarantee"]), (&"Active(B)".into(), &"timed".into()));
+    let audit = cluster.ctl(&["audit"]).ok();
+    assert!(audit.contains("ann") && audit.contains("reported"), "{audit}");
+}
