@@ -90,8 +90,7 @@ async fn a_member_that_moved_is_spoken_to_at_its_new_address() {
     };
     let limits = NodeLimits { compact_after_entries: 1, keep_entries: 0, ..NodeLimits::PRODUCTION };
     let config = |node| Config { me: peer(node), limits };
-    let mut leader =
-        Leader(ReplicatedControlPlane::start(config(1), founder.disk().unwrap()).unwrap());
+    let mut leader = Leader(ReplicatedControlPlane::start(config(1), founder.disk().unwrap()).unwrap());
     leader.settle();
 
     let joiner = ReplicatedControlPlane::start(config(2), founder.empty_disk().unwrap()).unwrap();
