@@ -38,6 +38,7 @@ const CALLS: &[(&str, Role)] = &[
     ("Plan", Role::ReadOnly),
     ("Audit", Role::ReadOnly),
     ("Resolve", Role::Gateway),
+    ("Floor", Role::Gateway),
     ("Watch", Role::Gateway),
     ("Apply", Role::Admin),
     ("Open", Role::Admin),
