@@ -1,11 +1,23 @@
 //! A client's call of one write, driven by the retry rule of production.
 
 use super::action::CallEvent;
-use super::client::Outstanding;
 use cutover::core::control_plane::Answer;
-use cutover::core::ids::Names;
+use cutover::core::ids::{Names, NodeId};
 use cutover::core::raft::{Effect, Outcome, ProposalId, Rejection, SessionRefusal};
 use cutover::core::retry::{Attempt, Call, Ending, Next, Refusal, Repeat};
+
+/// A request: its id and the node at which it was made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Outstanding<I> {
+    pub(super) node: NodeId,
+    pub(super) id: I,
+}
+
+impl<I: Copy> Outstanding<I> {
+    pub(super) fn renamed(self, names: &dyn Names) -> Self {
+        Self { node: names.node(self.node), id: self.id }
+    }
+}
 
 /// A call, its attempts, and the copies of its request that are on their way.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -2,19 +2,12 @@
 
 use super::ConsensusBounds;
 use super::action::CallEvent;
-use super::call::Write;
+use super::call::{Outstanding, Write};
 use super::host::ClientAnswer;
 use cutover::core::control_plane::Answer;
 use cutover::core::ids::{Names, NodeId, Relabel, Serial, SessionId};
 use cutover::core::raft::{Effect, Outcome, ProposalId, ReadId, Ticket};
 use cutover::core::retry::Repeat;
-
-/// A request: its id and the node at which it was made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Outstanding<I> {
-    node: NodeId,
-    id: I,
-}
 
 /// A call that has ended, with a claim: the number of its write, and whether the client is told that it was done.
 pub(super) type Claim = (u8, bool);
@@ -192,12 +185,6 @@ impl Clients {
         let asked: u8 = self.writes.iter().map(Write::attempts).sum();
         let session = self.session.map_or_else(String::new, |session| format!("session {session}, "));
         format!("{session}proposed {asked}, answered {done}, reads {}", self.reads)
-    }
-}
-
-impl<I: Copy> Outstanding<I> {
-    pub(super) fn renamed(self, names: &dyn Names) -> Self {
-        Self { node: names.node(self.node), id: self.id }
     }
 }
 
