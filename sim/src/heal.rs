@@ -85,10 +85,11 @@ const WATCH_S: u64 = 40;
 
 /// Waits until every watcher that uses the production library has received all changes.
 async fn caught_up(hosts: &Hosts, users: &Users) -> Result<(), (Verdict, String)> {
-    let judge = lock(&hosts.judge);
-    let last = judge.table().changes().last().map_or(Revision::ZERO, |change| change.revision);
-    let history = judge.history();
-    drop(judge);
+    let (history, last) = {
+        let judge = lock(&hosts.judge);
+        let last = judge.table().changes().last().map_or(Revision::ZERO, |change| change.revision);
+        (judge.history(), last)
+    };
     for _ in 0..WATCH_S {
         if users.progress().behind(history, last).is_none() {
             return Ok(());

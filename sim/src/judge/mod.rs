@@ -303,10 +303,10 @@ impl Judge {
             if let Output::Mark(mark) = output {
                 self.event_log.count("mark", mark.text());
             }
-            if let Output::Applied { at, entry, effect } = output {
-                if let Some((found, against)) = self.now.table.applied(at.index, entry, effect) {
-                    self.find(own::HISTORY, found, against);
-                }
+            if let Output::Applied { at, entry, effect } = output
+                && let Some((found, against)) = self.now.table.applied(at.index, entry, effect)
+            {
+                self.find(own::HISTORY, found, against);
             }
             moved |= matches!(output, Output::Applied { .. } | Output::Installed(_));
         }

@@ -166,11 +166,8 @@ impl Client {
         self.event_log.count("client", "reads");
         let revision = answer.as_ref().and_then(|found| found.revision);
         let record = answer.map(|found: Found| found.record);
-        let facts = [
-            u64::from(partition.0),
-            revision.map_or(0, |at| at.0),
-            record.as_ref().map_or(0, |found| found.epoch.0),
-        ];
+        let facts =
+            [partition.0, revision.map_or(0, |at| at.0), record.as_ref().map_or(0, |found| found.epoch.0)];
         self.event_log.note("c", self.number.into(), "reads", &facts, || {
             let epoch = record.as_ref().map_or("nothing".to_owned(), |found| found.epoch.to_string());
             format!("{partition}: {epoch} at {}", revision.unwrap_or(Revision::ZERO))

@@ -105,7 +105,7 @@ impl NamedClient {
         };
         let Some(answer) = answer else { return };
         self.event_log.count("client", "names resolved");
-        let number = answer.as_ref().map_or(0, |found| found.record.partition.0.into());
+        let number = answer.as_ref().map_or(0, |found| found.record.partition.0);
         self.event_log.note("m", self.number.into(), "resolves", &[number], || name.to_string());
         let wrong = resolved(&lock(&self.judge), &name, before, answer.as_ref());
         self.find_wrong(wrong);
@@ -149,7 +149,7 @@ impl NamedClient {
         if let Ok(done) = answer {
             self.event_log
                 .count("client", if creates { "partitions named" } else { "changes of named ones" });
-            let facts = [done.index, done.value, done.partition.into()];
+            let facts = [done.index, done.value, done.partition];
             self.event_log.note("m", self.number.into(), "changes", &facts, || name.to_string());
             let wrong = changed(lock(&self.judge).table(), &name, creates, done);
             self.find_wrong(wrong);

@@ -178,13 +178,7 @@ impl Watcher {
         revision: Revision,
         table: &Table,
     ) -> Option<(String, String)> {
-        self.event_log.note(
-            "w",
-            self.number.into(),
-            "change",
-            &[revision.0, partition.0.into()],
-            String::new,
-        );
+        self.event_log.note("w", self.number.into(), "change", &[revision.0, partition.0], String::new);
         self.event_log.count("client", "changes watched");
         let before = self.view.revision;
         if revision <= before {
