@@ -34,6 +34,8 @@ use tokio::task::JoinHandle;
 mod another_engine;
 #[path = "driver/hanging.rs"]
 mod hanging;
+#[path = "driver/snapshots.rs"]
+mod snapshots;
 
 /// A disk that asks the test before each write whether to proceed, and with which result.
 struct GatedDisk {
