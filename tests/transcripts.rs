@@ -138,6 +138,7 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::Held { migration },
         MigrationError::NotHeld { partition },
         MigrationError::Backend { reason: BackendFailure::NoQuorum },
+        MigrationError::BlockStarted { migration },
     ]
 }
 
@@ -173,6 +174,7 @@ const fn listed_too(refusal: &MigrationError) {
         | MigrationError::UnknownCopy { .. }
         | MigrationError::CopyLeft { .. }
         | MigrationError::LateWrites { .. }
+        | MigrationError::BlockStarted { .. }
         | MigrationError::Held { .. }
         | MigrationError::NotHeld { .. }
         | MigrationError::Backend { .. } => {}

@@ -54,7 +54,7 @@ pub trait AnyScope: Debug {
     fn replay(&self, trace: &Trace) -> Result<Replayed, Unplayable>;
     /// The trace with its choices kept and their effects replaced by those of this build. `None` if a choice is not
     /// available any more, or if nothing differs.
-    fn recorded_anew(&self, trace: &Trace) -> Option<Trace>;
+    fn recorded_anew(&self, trace: &Trace) -> Result<Trace, (usize, String)>;
     /// Serves the state browser at `listen` until the process ends.
     fn serve(&self, listen: SocketAddr);
 }
@@ -129,7 +129,7 @@ impl<P: Protocol> AnyScope for Of<P> {
         replay::<P>(&self.scope, trace)
     }
 
-    fn recorded_anew(&self, trace: &Trace) -> Option<Trace> {
+    fn recorded_anew(&self, trace: &Trace) -> Result<Trace, (usize, String)> {
         recorded_anew::<P>(&self.scope, trace)
     }
 

@@ -85,32 +85,28 @@ pub fn replay<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Result<Re
     Ok(Replayed { ending, as_recorded, of_a_design: scope.expect.is_some() })
 }
 
-/// The trace with its choices kept and their effects replaced by those of this build. `None` if a choice is not
-/// available any more, or if nothing differs.
-#[must_use]
-pub fn recorded_anew<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Option<Trace> {
+/// The trace with its choices kept and their effects replaced by those of this build.
+///
+/// # Errors
+/// The number of the first step that cannot be taken any more, and why.
+pub fn recorded_anew<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Result<Trace, (usize, String)> {
     let protocol = P::new(&scope.bounds);
-    let mut anew = Trace::new(trace.scope(), trace.verdict().clone()).ok()?;
-    anew = anew.with_options(trace.options().iter().cloned()).ok()?;
-    anew = anew.with_marks(trace.marks().iter().cloned()).ok()?;
-    anew = anew.with_closing(trace.closing().iter().cloned()).ok()?;
-    let mut state = protocol.initial();
-    for step in trace.steps() {
+    let (mut state, mut steps) = (protocol.initial(), Vec::new());
+    for (number, step) in (1..).zip(trace.steps()) {
+        let gone = |what: &str| (number, format!("{:?} {what} here", step.choice()));
         if step.is_refused() {
-            has_no_effect(&protocol, &state, step).ok()?;
-            anew.push(step.clone()).ok()?;
+            has_no_effect(&protocol, &state, step).map_err(|why| (number, why))?;
+            steps.push(step.clone());
             continue;
         }
-        let action = protocol.find(&state, &step.choice())?;
+        let action = protocol.find(&state, &step.choice()).ok_or_else(|| gone("cannot happen"))?;
         let mut notes = Notes::explaining(Tables::of::<P>());
-        state = protocol.step(&state, &action, &mut notes)?;
-        let (said, _) = notes.into_words();
-        let again = if step.is_fault() { Step::fault } else { Step::new };
-        let again = again(step.lane(), step.directive()).ok()?;
-        let again = again.with_narration(step.narration().iter().cloned()).ok()?;
-        anew.push(again.with_outputs(said).ok()?).ok()?;
+        state = protocol.step(&state, &action, &mut notes).ok_or_else(|| gone("changes nothing"))?;
+        let again =
+            step.clone().with_outputs(notes.into_words().0).map_err(|why| (number, why.to_string()))?;
+        steps.push(again);
     }
-    (anew != *trace).then_some(anew)
+    trace.clone().with_steps(steps).map_err(|why| (trace.steps().len(), why.to_string()))
 }
 
 fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -> Ending {

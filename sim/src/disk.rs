@@ -198,6 +198,13 @@ impl Disk {
         platter.struck
     }
 
+    /// A disk with the contents that a process reads at this moment, synced or not.
+    #[must_use]
+    pub fn image(&self) -> Self {
+        let bytes = lock(&self.0).bytes.clone();
+        Self(Arc::new(Mutex::new(Platter { bytes, ..Platter::default() })))
+    }
+
     /// Deletes all contents.
     pub fn wipe(&self) {
         let mut platter = lock(&self.0);

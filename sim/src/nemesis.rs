@@ -175,7 +175,7 @@ impl Cluster for Nemesis {
         if let Ok(bytes) = message.encode() {
             let (from, to) = (message.from.node.0, message.to.node.0);
             self.hosts.network.add_once(from);
-            self.hosts.network.post(from, to, bytes, || format!("forged: {message}"));
+            self.hosts.network.post((from, 0), to, bytes, || format!("forged: {message}"));
         }
     }
 

@@ -7,7 +7,9 @@
 
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::{self, Fate};
-use crate::judge::Judge;
+use crate::heard::{Heard, Process, Welcome};
+use crate::host::member_of;
+use crate::judge::{Judge, own};
 use crate::options::{DELAY_US_MIN, Values};
 use crate::stream::{Stream, link};
 use core::time::Duration;
@@ -35,6 +37,7 @@ fn address(node: u8) -> SocketAddr {
 struct InFlight {
     due_ns: u64,
     to: u8,
+    from: Process,
     bytes: Vec<u8>,
 }
 
@@ -52,7 +55,8 @@ struct Inner {
     /// Additional delay in microseconds for messages to a node, by number of the node.
     late: BTreeMap<u8, u64>,
     ports: BTreeMap<u8, Port>,
-    inboxes: BTreeMap<u8, Inbox>,
+    inboxes: BTreeMap<u8, (Inbox, Heard)>,
+    judge: Arc<Mutex<Judge>>,
 }
 
 /// The network of a run. Clones share it.
@@ -65,7 +69,7 @@ pub struct Network {
 impl Network {
     /// A network without nodes.
     #[must_use]
-    pub fn new(seed: u64, link: Values, event_log: EventLog) -> Self {
+    pub fn new(seed: u64, link: Values, event_log: EventLog, judge: Arc<Mutex<Judge>>) -> Self {
         let inner = Inner {
             seed,
             link,
@@ -75,6 +79,7 @@ impl Network {
             late: BTreeMap::new(),
             ports: BTreeMap::new(),
             inboxes: BTreeMap::new(),
+            judge,
         };
         Self { inner: Arc::new(Mutex::new(inner)), event_log }
     }
@@ -90,8 +95,8 @@ impl Network {
             let endpoint = Arc::new(endpoint);
             madsim::task::spawn(carry(Arc::clone(&endpoint), queue));
             while let Ok((data, from)) = endpoint.recv_from_raw(TAG).await {
-                if let Ok(bytes) = data.downcast::<Vec<u8>>() {
-                    network.arrive(node, from, &bytes);
+                if let Ok(message) = data.downcast::<(u64, Vec<u8>)>() {
+                    network.arrive(node, from, message.0, &message.1);
                 }
             }
         });
@@ -109,7 +114,7 @@ impl Network {
     pub fn plug(&self, node: u8, inbox: Option<Inbox>) {
         let mut inner = lock(&self.inner);
         match inbox {
-            Some(inbox) => inner.inboxes.insert(node, inbox),
+            Some(inbox) => inner.inboxes.insert(node, (inbox, Heard::default())),
             None => inner.inboxes.remove(&node),
         };
     }
@@ -141,26 +146,42 @@ impl Network {
         inner.late.clear();
     }
 
-    fn arrive(&self, to: u8, from: SocketAddr, bytes: &[u8]) {
+    fn arrive(&self, to: u8, from: SocketAddr, boot: u64, bytes: &[u8]) {
         let IpAddr::V4(from) = from.ip() else { return };
         let from = from.octets()[3];
         match Message::decode(bytes) {
-            Ok(message) if message.from.node.0 == from => {
+            Ok(message) if message.from.node.0 == member_of(from) => {
                 self.event_log
                     .note("net", link(from, to), "arrives", &[xxh3_64(bytes)], || message.to_string());
-                if let Some(inbox) = lock(&self.inner).inboxes.get(&to) {
-                    inbox.deliver(message);
-                }
+                self.deliver(to, (from, boot), message);
             }
             Ok(_) | Err(_) => self.event_log.count("mark", "a message that no node sent"),
         }
     }
 
+    fn deliver(&self, to: u8, from: Process, message: Message<ControlPlaneEntry>) {
+        let mut inner = lock(&self.inner);
+        let Inner { inboxes, judge, .. } = &mut *inner;
+        let Some((inbox, heard)) = inboxes.get_mut(&to) else { return };
+        let welcome = heard.hear(message.from, from);
+        match welcome {
+            Welcome::Taken => return inbox.deliver(message),
+            Welcome::Refused => return self.event_log.count("client", "messages of copied members refused"),
+            Welcome::TakenOfTwins | Welcome::RefusedAlone => {}
+        }
+        let found = format!("a message of {} is {welcome:?} at n{to}", message.from);
+        lock(judge).find(
+            own::TWINS,
+            found,
+            format!("the process is number {} of machine {}", from.1, from.0),
+        );
+    }
+
     /// Draws the fate of a message, and sends it.
-    pub fn post(&self, from: u8, to: u8, bytes: Vec<u8>, words: impl Fn() -> String) {
+    pub fn post(&self, from: Process, to: u8, bytes: Vec<u8>, words: impl Fn() -> String) {
         let mut inner = lock(&self.inner);
         let Inner { seed, link: options, calm, streams, cut, late: lagging, ports, .. } = &mut *inner;
-        let name = link(from, to);
+        let name = link(from.0, to);
         let seed = *seed;
         let chance = streams.entry(name).or_insert_with(|| Stream::new(seed, "link", name));
         let hash = xxh3_64(&bytes);
@@ -169,7 +190,7 @@ impl Network {
         let kinds = faults::ALL.iter().filter_map(|kind| Some((kind.message(chance, options)?, kind.name())));
         let drawn = kinds.min().filter(|_| !*calm);
         let (what, counted) = match drawn {
-            _ if cut.contains(&(from, to)) => ("is cut off", Some("cut-message")),
+            _ if cut.contains(&(from.0, to)) => ("is cut off", Some("cut-message")),
             None => ("goes", None),
             Some((Fate::Lost, kind)) => ("is lost", Some(kind)),
             Some((Fate::Twice, kind)) => ("goes twice", Some(kind)),
@@ -183,7 +204,7 @@ impl Network {
             "goes twice" => 2,
             _ => return,
         };
-        let Some(port) = ports.get(&from) else { return };
+        let Some(port) = ports.get(&from.0) else { return };
         for _ in 0..copies {
             let mut delay = chance.between(options.get(&DELAY_US_MIN), options.get(&faults::USUAL_US_MAX));
             delay += lagging.get(&to).copied().unwrap_or(0);
@@ -194,7 +215,7 @@ impl Network {
                 }
             }
             let due_ns = now_ns() + delay * 1_000;
-            let _gone = port.sending.send(InFlight { due_ns, to, bytes: bytes.clone() });
+            let _gone = port.sending.send(InFlight { due_ns, to, from, bytes: bytes.clone() });
         }
     }
 }
@@ -227,7 +248,8 @@ async fn carry(endpoint: Arc<Endpoint>, mut queue: mpsc::UnboundedReceiver<InFli
                 while let Some(Reverse((due, which))) = waiting.peek().copied() && due <= now {
                     waiting.pop();
                     if let Some(message) = messages.remove(&which) {
-                        let _lost = endpoint.send_to_raw(address(message.to), TAG, Box::new(message.bytes)).await;
+                        let InFlight { to, from: (_, boot), bytes, .. } = message;
+                        let _lost = endpoint.send_to_raw(address(to), TAG, Box::new((boot, bytes))).await;
                     }
                 }
             }
@@ -237,8 +259,8 @@ async fn carry(endpoint: Arc<Endpoint>, mut queue: mpsc::UnboundedReceiver<InFli
 
 /// A node's connection to the network.
 pub struct Wire {
-    /// Number of the node.
-    pub node: u8,
+    /// The process that sends.
+    pub process: Process,
     /// The network.
     pub network: Network,
     /// Judges messages as they leave.
@@ -252,9 +274,9 @@ impl Transport for Wire {
         if !self.alive.load(Ordering::Relaxed) {
             return;
         }
-        lock(&self.judge).sent(self.node, &message);
+        lock(&self.judge).sent(self.process.0, &message);
         if let Ok(bytes) = message.encode() {
-            self.network.post(self.node, message.to.node.0, bytes, || message.to_string());
+            self.network.post(self.process, message.to.node.0, bytes, || message.to_string());
         }
     }
 

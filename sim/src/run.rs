@@ -51,7 +51,7 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     let members = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
     let table = Table::new(ControlPlaneState::new(founder.cluster, founder.caps, members), FOUNDED);
     let judge = Arc::new(Mutex::new(Judge::new(event_log.clone(), FOUNDED, table, lowering)));
-    let network = Network::new(options.seed, options.link.clone(), event_log.clone());
+    let network = Network::new(options.seed, options.link.clone(), event_log.clone(), Arc::clone(&judge));
     let (ended, reports) = mpsc::unbounded_channel();
     let hosts =
         Hosts::new(Arc::clone(&options), event_log.clone(), Arc::clone(&judge), network, founder, ended);
@@ -65,6 +65,7 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     let users = Users::start(&hosts);
     nemesis.run(Instant::now() + Duration::from_secs(options.faulty_s)).await;
     operator.abort();
+    hosts.retire_copies();
     let note = if lock(&judge).findings().is_empty() {
         heal::heal(&hosts, &mut nemesis, &users).await
     } else {

@@ -90,7 +90,7 @@ registry! {
         "A transition applies only against the state that it and its statements name, and a refused one changes nothing."
         "reddb recover_interrupted_move"
     StaleControllerHarmless Cluster "migration.stale-controller-harmless"
-        "No request of a controller takes from the present owner a read or write that its epoch allows, except the seal of the migration in flight."
+        "No request of a controller takes from the present owner a read or write that its epoch allows, except the seal of the migration in flight, once the record says that it may block writes."
         "foundationdb#1821, kvrocks-controller#268"
     StaleMoverHarmless Cluster "migration.stale-mover-harmless"
         "No chunk changes the copy that serves reads."

@@ -1,10 +1,11 @@
 //! Random concurrent executions of the production table, where each command takes effect at one point in time.
 
 use super::make::{dropped, evidence, prepared, reading, receipt};
-use cutover::core::ids::{PartitionId, Placement, Revision};
+use cutover::core::ids::{Incarnation, PartitionId, Placement, Revision};
 use cutover::core::invariant::history::{Answer, Invocation, Operation, Seen};
 use cutover::core::migration::{
-    Caps, Command, Operator, PartitionRecord, Placed, PlacementTable, Reason, Settlement, Transition,
+    Caps, Command, Expected, Operator, PartitionRecord, Placed, PlacementTable, Reason, Settlement,
+    Transition,
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::collections::BTreeMap;
@@ -212,7 +213,15 @@ fn migrate(
 ) -> Transition {
     let expected = record.expected();
     match dice(8) {
-        0 | 1 => return Transition::Abort { expected },
+        0 => return Transition::Abort { expected },
+        1 => {
+            // A budget that ran out before the cutover was committed.
+            let epoch = record.draining_epoch().unwrap_or(record.epoch);
+            return Transition::Abort { expected: Expected { epoch, ..expected } };
+        }
+        3 if phase == Phase::Draining => {
+            return Transition::StartBlock { expected, target: Incarnation(1) };
+        }
         2 => {
             let prepared = prepared(partition, to, expected, dice(2) == 0);
             let operator = Operator::try_from("ann".to_owned()).unwrap();

@@ -1,7 +1,7 @@
 //! Encodings in bytes and in text.
 
 use super::{cases, some};
-use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 use cutover::core::migration::{
     COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Release, Settlement, TextError,
     Transition,
@@ -22,7 +22,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         .prop_map(|(migration, epoch)| Expected { migration: MigrationId(migration), epoch: Epoch(epoch) });
     let parts = (expected, some::statements(), any::<u16>(), some::guarantee(), operator(), reason());
     let transition =
-        (0_u8..19, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
+        (0_u8..20, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
             let placement = Placement(placement);
             let migration = expected.migration;
             match kind {
@@ -47,6 +47,7 @@ pub fn command() -> impl Strategy<Value = Command> {
                     let how = Release::AcceptTarget { guarantee };
                     Transition::Release { expected, how, operator, reason }
                 }
+                18 => Transition::StartBlock { expected, target: Incarnation(migration.0) },
                 _ => Transition::Delete { expected },
             }
         });

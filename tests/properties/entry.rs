@@ -6,7 +6,7 @@ use cutover::core::control_plane::{
 };
 use cutover::core::fence::{Claim, Dropped, Prepared, SealReceipt};
 use cutover::core::ids::{
-    DirectoryId, Epoch, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
+    DirectoryId, Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
 use cutover::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
 use cutover::core::placement::Guarantee;
@@ -59,6 +59,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::Create { placement, guarantee: Guarantee::Timed },
         Transition::Open { expected, prepared },
         Transition::Begin { expected, to: placement },
+        Transition::StartBlock { expected, target: Incarnation(max) },
         Transition::EnterCutover { expected, receipt },
         Transition::EnterTimedCutover { expected, prepared },
         Transition::RecordWatermark { expected, reading: stated(&(1_u8, (SPEAKER, max, max, max, max))) },

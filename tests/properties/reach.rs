@@ -28,6 +28,7 @@ fn random_runs_reach_every_transition() {
         "Settle",
         "Settle Closed",
         "Settle Dropped",
+        "StartBlock",
     ];
     let mut runner = TestRunner::new(cases(1));
     let strategy = prop::collection::vec(happening(), 120);

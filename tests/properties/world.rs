@@ -104,6 +104,7 @@ impl TableFixture {
             Kind::Create(placement, guarantee) => Transition::Create { placement, guarantee },
             Kind::Open => Transition::Open { expected, prepared: pick!(Prepared)?.into() },
             Kind::Begin(to) => Transition::Begin { expected, to },
+            Kind::StartBlock => Transition::StartBlock { expected, target: Incarnation(1) },
             Kind::EnterCutover => Transition::EnterCutover { expected, receipt: pick!(Sealed)?.into() },
             Kind::EnterTimedCutover => {
                 Transition::EnterTimedCutover { expected, prepared: pick!(Prepared)?.into() }
@@ -192,16 +193,13 @@ impl TableFixture {
                             todo.push(Event::TimerFired(timer));
                         }
                     }
-                    Output::CancelTimer(timer) => {
-                        self.timers[at].remove(&timer);
-                    }
                 }
             }
         }
-        let cutover = record.placed.is_some_and(|placed| placed.cutover.is_some());
+        let overdue = Timer::Overdue { migration: record.migration };
         assert!(
-            !cutover || self.timers[at].contains(&budget),
-            "writes are blocked in {record:?}, without a budget"
+            !record.may_block() || self.timers[at].contains(&budget) || self.timers[at].contains(&overdue),
+            "writes may be blocked in {record:?}, without a budget"
         );
         proposed
     }

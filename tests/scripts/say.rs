@@ -88,6 +88,9 @@ pub fn command(command: &Command) -> String {
         Transition::Create { placement, guarantee } => format!("create at {placement} {guarantee}"),
         Transition::Open { expected: at, .. } => format!("open {}", expected(*at)),
         Transition::Begin { expected: at, to } => format!("begin {} to {to}", expected(*at)),
+        Transition::StartBlock { expected: at, target } => {
+            format!("start block {}, target {target}", expected(*at))
+        }
         Transition::EnterCutover { expected: at, receipt } => {
             format!("enter cutover {}, {}", expected(*at), reply(&Reply::Sealed(**receipt)))
         }
@@ -129,7 +132,7 @@ pub fn timer(timer: &Timer) -> String {
     match timer {
         Timer::Retry => "retry".to_owned(),
         Timer::BlockedBudget { migration } => format!("budget {migration}"),
-        Timer::SealSuspected { migration } => format!("suspicion {migration}"),
+        Timer::Overdue { migration } => format!("abort {migration}"),
         Timer::Barrier { migration, epoch } => format!("barrier {migration}@{epoch}"),
     }
 }

@@ -222,15 +222,6 @@ impl MigrationScript {
                     }
                     continue;
                 }
-                Output::CancelTimer(timer) => {
-                    let timers = &mut self.named(by).timers;
-                    let ran = timers.contains(&timer);
-                    timers.retain(|other| *other != timer);
-                    if ran {
-                        self.say(format!("{by} stops timer {}", say::timer(&timer)));
-                    }
-                    continue;
-                }
             };
             self.say(format!("{by}>{}", heading(&message)));
             self.queue.push_back((by.to_owned(), message));

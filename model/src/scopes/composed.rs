@@ -8,10 +8,10 @@ use crate::env::migration::{self, MigrationBounds};
 use crate::protocol::Scope;
 use cutover::core::raft::Mark as Core;
 
-/// Three entries are in the log at the start: that of the first term, the creation of the partition and its
-/// opening. A migration and a second term add four.
+/// Four entries are in the log at the start: that of the first term, the creation of the partition, its opening and the begin of
+/// the migration. The migration and a second term add four.
 pub(super) const NODES: ConsensusBounds =
-    ConsensusBounds { timeouts: 1, writes: 0, entries: 7, in_flight: 1, ..WITHOUT_HEARTBEATS };
+    ConsensusBounds { timeouts: 1, writes: 0, entries: 8, in_flight: 1, ..WITHOUT_HEARTBEATS };
 
 /// One gateway with one write and one retry.
 pub(super) const WRITES: MigrationBounds = MigrationBounds { gateways: 1, attempts: 2, ..BASE };
@@ -23,7 +23,7 @@ pub(super) fn all() -> Vec<Scope<ComposedBounds>> {
         Scope::new(
             "composed",
             "a migration whose commands go through the nodes' replicated log",
-            ComposedBounds { nodes: NODES, sinks: WRITES },
+            ComposedBounds { nodes: NODES, sinks: WRITES, begun: true },
         )
         .reaching([
             ACROSS,
@@ -39,7 +39,7 @@ pub(super) fn all() -> Vec<Scope<ComposedBounds>> {
         Scope::new(
             "composed-reads",
             "a migration through the replicated log, with a strong read, which asks the nodes first",
-            ComposedBounds { nodes: ConsensusBounds { reads: 1, ..NODES }, sinks: reads },
+            ComposedBounds { nodes: ConsensusBounds { reads: 1, ..NODES }, sinks: reads, begun: true },
         )
         .reaching([
             ACROSS,

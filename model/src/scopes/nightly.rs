@@ -242,8 +242,9 @@ pub(super) fn composed() -> Vec<Scope<ComposedBounds>> {
             "nightly/composed",
             "a migration whose commands go through the nodes' replicated log",
             ComposedBounds {
-                nodes: ConsensusBounds { timeouts: 1, writes: 0, entries: 7, ..SINGLE },
+                nodes: ConsensusBounds { timeouts: 1, writes: 0, entries: 8, ..SINGLE },
                 sinks: WRITES,
+                begun: false,
             },
         )
         .reaching([ACROSS])
@@ -254,6 +255,7 @@ pub(super) fn composed() -> Vec<Scope<ComposedBounds>> {
             ComposedBounds {
                 nodes: ConsensusBounds { reads: 1, ..composed::NODES },
                 sinks: MigrationBounds { readers: 1, reads_each: 1, aborts: false, ..WRITES },
+                begun: false,
             },
         )
         .reaching([ACROSS])

@@ -129,6 +129,8 @@ pub enum OperatorTask {
     Rebuild(u8),
     /// Add the additional node, or remove it.
     Grow,
+    /// Start a copy of a member by mistake; later stop both, and replace the member.
+    Copy(u8),
 }
 
 /// Factor by which faults strike leaders more often.

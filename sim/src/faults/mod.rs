@@ -23,6 +23,7 @@ mod pause;
 mod slow_disk;
 mod stranger;
 mod transfer;
+mod twin;
 mod wipe;
 
 pub use crash::down;
@@ -32,7 +33,7 @@ pub use injector::{Cluster, ControlNode, End, Fate, Injector, Lasting, OperatorT
 
 /// All kinds of faults, in the order in which hooks are called and options are drawn. A new kind must be added at
 /// the end.
-pub const ALL: [&dyn Injector; 19] = [
+pub const ALL: [&dyn Injector; 20] = [
     &lose::Lose,
     &duplicate::Duplicate,
     &delay::Delay,
@@ -52,4 +53,5 @@ pub const ALL: [&dyn Injector; 19] = [
     &grow::Grow,
     &lull::Lull,
     &stranger::Stranger,
+    &twin::Twin,
 ];

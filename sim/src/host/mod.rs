@@ -27,6 +27,15 @@ use tokio::sync::mpsc;
 pub const HISTORY: HistoryId = HistoryId(1);
 const PORT: u16 = 7000;
 
+/// Distance between the number of a node and that of the machine on which a copy of its data directory runs.
+const COPY: u8 = 100;
+
+/// The number of the node that runs on a machine.
+#[must_use]
+pub const fn member_of(machine: u8) -> u8 {
+    if machine > COPY && machine < 2 * COPY { machine - COPY } else { machine }
+}
+
 /// The address of a node's client interface.
 #[must_use]
 pub fn address(node: u8) -> SocketAddr {
@@ -68,6 +77,8 @@ struct Host {
     disk: Disk,
     founded: bool,
     boots: u64,
+    /// Whether it is never started again: a copy that was found.
+    retired: bool,
     paused: bool,
     up: Option<Up>,
     losses: Stream,
@@ -125,6 +136,7 @@ impl Hosts {
             disk: Disk::default(),
             founded,
             boots: 0,
+            retired: false,
             paused: false,
             up: None,
             losses: Stream::new(self.options.seed, "power", node.into()),
@@ -132,10 +144,10 @@ impl Hosts {
         lock(&self.hosts).insert(node, host);
     }
 
-    /// The numbers of all nodes that have a machine.
+    /// The numbers of all nodes that have a machine. Copies are not among them.
     #[must_use]
     pub fn all(&self) -> Vec<u8> {
-        lock(&self.hosts).keys().copied().collect()
+        lock(&self.hosts).keys().copied().filter(|machine| member_of(*machine) == *machine).collect()
     }
 
     /// Whether a node runs; also true for a paused node.
@@ -172,7 +184,9 @@ impl Hosts {
     /// Starts a node that is down.
     pub fn boot(&self, node: u8) {
         let mut hosts = lock(&self.hosts);
-        let Some(host) = hosts.get_mut(&node).filter(|host| host.up.is_none()) else { return };
+        let Some(host) = hosts.get_mut(&node).filter(|host| host.up.is_none() && !host.retired) else {
+            return;
+        };
         let simulator = madsim::runtime::Handle::current();
         if host.boots > 0 {
             simulator.restart(host.machine);
@@ -180,12 +194,12 @@ impl Hosts {
         host.boots += 1;
         let alive = Arc::new(AtomicBool::new(true));
         host.up = Some(Up { alive: Arc::clone(&alive), handle: None });
-        let me = Peer { node: NodeId(node), directory: host.directory };
+        let me = Peer { node: NodeId(member_of(node)), directory: host.directory };
         let (founded, boot, disk) = (std::mem::take(&mut host.founded), host.boots, host.disk.clone());
         let machine = simulator.get_node(host.machine);
         drop(hosts);
         self.event_log.note("n", node.into(), "boots", &[boot, me.directory.0], String::new);
-        let start = Start { hosts: self.clone(), me, founded, boot, disk, alive };
+        let start = Start { hosts: self.clone(), machine: node, me, founded, boot, disk, alive };
         if let Some(machine) = machine {
             machine.spawn(start.run());
         }
@@ -244,5 +258,42 @@ impl Hosts {
         self.event_log.note("n", node.into(), "loses its disk", &[directory.0], String::new);
         lock(&self.judge).wiped(node);
         Peer { node: NodeId(node), directory }
+    }
+
+    /// Starts a copy of a node's data directory, as it is at this moment, on a machine of its own, and returns the number of
+    /// that machine.
+    pub fn copy(&self, node: u8) -> u8 {
+        let copy = COPY + node;
+        if !lock(&self.hosts).contains_key(&copy) {
+            self.add(copy, false);
+        }
+        let mut hosts = lock(&self.hosts);
+        let image = hosts.get(&node).map(|host| (host.disk.image(), host.directory));
+        if let (Some(host), Some((disk, directory))) = (hosts.get_mut(&copy), image) {
+            (host.disk, host.directory, host.retired) = (disk, directory, false);
+        }
+        drop(hosts);
+        self.event_log.note("n", node.into(), "is copied", &[copy.into()], String::new);
+        self.boot(copy);
+        copy
+    }
+
+    /// Stops all copies for good, and the nodes that they are copies of. These lose their disks: what a copy has promised in
+    /// their name is not on them.
+    pub fn retire_copies(&self) {
+        let mut hosts = lock(&self.hosts);
+        let copies =
+            hosts.iter_mut().filter(|(machine, host)| member_of(**machine) != **machine && !host.retired);
+        let found = copies.map(|(machine, host)| {
+            host.retired = true;
+            *machine
+        });
+        let found: Vec<u8> = found.collect();
+        drop(hosts);
+        for copy in found {
+            self.end(copy, End::Process);
+            self.end(member_of(copy), End::Power);
+            self.wipe(member_of(copy));
+        }
     }
 }

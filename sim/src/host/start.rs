@@ -29,6 +29,8 @@ const MESSAGE_MAX: usize = 64 << 10;
 /// A start of a node before it runs.
 pub(super) struct Start {
     pub(super) hosts: Hosts,
+    /// Number of the machine, which is that of the node unless this is a copy of it.
+    pub(super) machine: u8,
     pub(super) me: Peer,
     pub(super) founded: bool,
     pub(super) boot: u64,
@@ -55,7 +57,7 @@ impl Start {
 
     /// Runs the node until it stops or its machine is killed.
     pub(super) async fn run(self) {
-        let (node, boot, hosts) = (self.me.node.0, self.boot, self.hosts.clone());
+        let (node, boot, hosts) = (self.machine, self.boot, self.hosts.clone());
         let (store, durable) = match self.open() {
             Ok(opened) => opened,
             Err(error) => {
@@ -65,7 +67,10 @@ impl Start {
             }
         };
         let config = Config { me: self.me, limits: hosts.options.limits() };
-        lock(&hosts.judge).started(node, config, durable.clone());
+        // The invariants are judged on the members. Nobody answers a copy of one.
+        if node == config.me.node.0 {
+            lock(&hosts.judge).started(node, config, durable.clone());
+        }
         let Ok(engine) = ReplicatedControlPlane::start(config, durable) else { return };
         let running = server::start(self.parts(engine, store));
         hosts.network.plug(node, Some(running.inbox.clone()));
@@ -84,11 +89,11 @@ impl Start {
     }
 
     fn parts(self, engine: ReplicatedControlPlane, store: Store) -> Parts<Storage, Wire> {
-        let (node, hosts) = (self.me.node.0, &self.hosts);
+        let (node, hosts) = (self.machine, &self.hosts);
         let options = &hosts.options;
         let which = u64::from(node) << 32 | self.boot;
         let transport = Wire {
-            node,
+            process: (node, self.boot),
             network: hosts.network.clone(),
             judge: Arc::clone(&hosts.judge),
             alive: Arc::clone(&self.alive),

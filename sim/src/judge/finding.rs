@@ -29,6 +29,9 @@ pub mod own {
     pub const CONVERGES: &str = "run.converges";
     /// The program under test does not panic.
     pub const PANIC: &str = "run.no-panic";
+    /// Once a process has heard two processes as one member, one of them again after the other, it takes nothing of either; and a
+    /// member that runs once is never refused for that.
+    pub const TWINS: &str = "peer.twins-refused";
     /// A node stops only because its disk failed, or because it was told to.
     pub const STOP: &str = "node.keeps-running";
 }

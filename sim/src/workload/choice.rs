@@ -80,8 +80,16 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
                 Transition::Begin { expected, to: Placement((at.0 + step) % work.placements.max(2)) }
             }
         },
-        PartitionState::Migrating { .. } if luck < 15 => Transition::Abort { expected },
+        PartitionState::Migrating { .. } if luck < 10 => Transition::Abort { expected },
+        PartitionState::Migrating { .. } if luck < 15 => {
+            // A budget that ran out before the cutover was committed.
+            let epoch = record.draining_epoch().unwrap_or(record.epoch);
+            Transition::Abort { expected: Expected { epoch, ..expected } }
+        }
         PartitionState::Migrating { to, .. } if luck < 20 => force(record, expected, to),
+        PartitionState::Migrating { to, phase: Phase::Draining, .. } if luck < 50 && !record.may_block() => {
+            Transition::StartBlock { expected, target: incarnation_of(to) }
+        }
         PartitionState::Migrating { from, to, phase: Phase::Draining } if enforces => {
             Transition::EnterCutover {
                 expected,

@@ -44,6 +44,7 @@ impl Operator {
                 OperatorTask::Transfer => self.transfer().await,
                 OperatorTask::Rebuild(node) => self.rebuild(node).await,
                 OperatorTask::Grow => self.grow().await,
+                OperatorTask::Copy(node) => self.copy(node).await,
             }
         }
     }
@@ -72,10 +73,30 @@ impl Operator {
         // For a while nobody notices: the node runs with an empty disk, and the others have it as a voter.
         self.hosts.boot(node);
         sleep(Duration::from_millis(self.chance.between(0, 4_000))).await;
+        self.replace(old, new).await;
+        self.event_log.count("operator", "rebuilt");
+    }
+
+    /// Starts a copy of a member. After a while, both are stopped, and the member is replaced.
+    async fn copy(&mut self, node: u8) {
+        self.event_log.count("fault", "twin");
+        let old = self.hosts.peer(node);
+        let copy = self.hosts.copy(node);
+        for other in self.hosts.all() {
+            self.hosts.network.cut(copy, other, self.chance.below(3) == 0);
+        }
+        let longest_ms = self.hosts.options.timing.election_timeout_ms_max;
+        sleep(Duration::from_millis(self.chance.between(longest_ms, 4 * longest_ms))).await;
+        self.hosts.retire_copies();
+        self.replace(old, self.hosts.peer(node)).await;
+        self.event_log.count("operator", "copied members replaced");
+    }
+
+    /// Removes a node whose disk is lost, and admits it in its next directory.
+    async fn replace(&mut self, old: Peer, new: Peer) {
         self.until(Change::Remove(reference(old)), |members| !members.iter().any(|member| is(member, old)))
             .await;
         self.join(new).await;
-        self.event_log.count("operator", "rebuilt");
     }
 
     async fn grow(&mut self) {

@@ -72,6 +72,14 @@ pub(super) enum What {
         #[arg(long)]
         to: At,
     },
+    /// Record that writes may be blocked from now on, before the source is asked to seal
+    StartBlock {
+        /// Name or number of the partition
+        partition: Named,
+        /// Incarnation of the prepared target
+        #[arg(long, default_value_t = 1)]
+        target_incarnation: u64,
+    },
     /// Enter the cutover with the source's seal receipt; writes are refused until `complete` or `abort`
     EnterCutover {
         /// Name or number of the partition
@@ -304,6 +312,7 @@ impl What {
             | Self::Open { partition, .. }
             | Self::Plan { partition, .. }
             | Self::Begin { partition, .. }
+            | Self::StartBlock { partition, .. }
             | Self::EnterCutover { partition, .. }
             | Self::EnterTimedCutover { partition, .. }
             | Self::RecordWatermark { partition, .. }

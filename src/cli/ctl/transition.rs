@@ -7,9 +7,7 @@ use crate::core::fence::{
     CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
-use crate::core::migration::{
-    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
-};
+use crate::core::migration::{Debt, Expected, PartitionRecord, Placed, Release, Settlement, Transition};
 use crate::core::placement::{Guarantee, PartitionState};
 use crate::node::proto::v1;
 
@@ -55,6 +53,9 @@ impl What {
                 Transition::Open { expected, prepared: prepared.into() }
             }
             Self::Begin { to, .. } => Transition::Begin { expected, to: to.0 },
+            Self::StartBlock { target_incarnation, .. } => {
+                Transition::StartBlock { expected, target: Incarnation(target_incarnation) }
+            }
             Self::EnterCutover { watermark, incarnation, target_incarnation, .. } => {
                 let (from, _, through) = ends(record)?;
                 let (watermark, target) = (Position(watermark), Incarnation(target_incarnation));
@@ -69,14 +70,12 @@ impl What {
                 Transition::EnterTimedCutover { expected, prepared: prepared.into() }
             }
             Self::RecordWatermark { position, incarnation, .. } => {
-                let (from, ..) = ends(record)?;
-                let (by, position) = (origin(from, incarnation), Position(position));
+                let (by, position) = (origin(ends(record)?.0, incarnation), Position(position));
                 let reading = WatermarkReading::reported(by, migration, record.epoch, position, Epoch::ZERO);
                 Transition::RecordWatermark { expected, reading: reading.into() }
             }
             Self::Complete { position, incarnation, not_enforced, .. } => {
-                let (_, to, _) = ends(record)?;
-                let (by, position) = (origin(to, incarnation), Position(position));
+                let (by, position) = (origin(ends(record)?.1, incarnation), Position(position));
                 let evidence =
                     CatchUpEvidence::reported(by, migration, record.epoch, position, !not_enforced);
                 Transition::Complete { expected, evidence: evidence.into() }
@@ -86,7 +85,7 @@ impl What {
                 let (_, to, draining) = ends(record)?;
                 let prepared =
                     Prepared::reported(origin(to, incarnation), migration, draining, !not_enforced);
-                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                let (operator, reason) = (text(operator)?, text(reason)?);
                 Transition::Force { expected, prepared: prepared.into(), operator, reason }
             }
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
@@ -103,13 +102,12 @@ impl What {
             Self::WriteOff { at, operator, reason, .. } => {
                 let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at.0);
                 let copy = old_copy(record, at.0).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
-                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
+                let (operator, reason) = (text(operator)?, text(reason)?);
                 Transition::WriteOff { placement: at.0, copy, operator, reason }
             }
             Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
-                let how = released(resume, keep_source, not_enforced);
-                let (operator, reason): (Operator, Reason) = (text(operator)?, text(reason)?);
-                Transition::Release { expected, how, operator, reason }
+                let (how, by) = (released(resume, keep_source, not_enforced), text(operator)?);
+                Transition::Release { expected, how, operator: by, reason: text(reason)? }
             }
         })
     }

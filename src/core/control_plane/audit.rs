@@ -63,6 +63,7 @@ fn is_audited(command: &OwnershipTransition) -> bool {
         | TransitionKind::Open
         | TransitionKind::Begin
         | TransitionKind::EnterCutover
+        | TransitionKind::StartBlock
         | TransitionKind::EnterTimedCutover
         | TransitionKind::RecordWatermark
         | TransitionKind::Complete

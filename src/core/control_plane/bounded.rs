@@ -3,7 +3,7 @@
 
 use super::{ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName};
 use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, WatermarkReading};
-use crate::core::ids::{Epoch, Index, MigrationId, NodeId, PartitionId, Placement, Term};
+use crate::core::ids::{Epoch, Incarnation, Index, MigrationId, NodeId, PartitionId, Placement, Term};
 use crate::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Peer;
@@ -24,7 +24,7 @@ macro_rules! small {
     };
 }
 
-small! { Release NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch }
+small! { Release Incarnation NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch }
 small! { Claim<SealReceipt> Claim<Prepared> Claim<CatchUpEvidence> Claim<WatermarkReading> Claim<Dropped> }
 
 /// At most 256 bytes, one line, with a grammar.
@@ -66,6 +66,7 @@ fn transition(command: &Command) -> Vec<&dyn Fact> {
         Transition::Create { placement, guarantee } => vec![placement, guarantee],
         Transition::Open { expected, prepared } => with(expected, prepared),
         Transition::Begin { expected, to } => with(expected, to),
+        Transition::StartBlock { expected, target } => with(expected, target),
         Transition::EnterCutover { expected, receipt } => with(expected, receipt),
         Transition::EnterTimedCutover { expected, prepared } => with(expected, prepared),
         Transition::RecordWatermark { expected, reading } => with(expected, reading),

@@ -80,6 +80,16 @@ impl Before<'_> {
             .is_some_and(|record| record.epoch == expected.epoch && record.migration == expected.migration)
     }
 
+    /// Whether the migration is in its cutover, and this was its draining phase.
+    fn drained_at(&self, expected: &Expected) -> bool {
+        self.is(Phase::Cutover)
+            && self.about(expected.migration)
+            && self
+                .placed
+                .and_then(|placed| placed.cutover)
+                .is_some_and(|facts| facts.draining == expected.epoch)
+    }
+
     fn by(&self, said: StatementOrigin, store: Option<Placement>) -> bool {
         Some(said.store) == store && said.partition == self.partition
     }
@@ -160,7 +170,10 @@ impl Before<'_> {
 fn had_the_right(record: Record<'_>, command: &Command) -> bool {
     let placed = record.and_then(|record| record.placed);
     let was = Before { record, placed, partition: command.partition };
-    if command.transition.expected().is_some_and(|expected| !was.expects(&expected)) {
+    let drained = |expected: &Expected| {
+        matches!(command.transition, Transition::Abort { .. }) && was.drained_at(expected)
+    };
+    if command.transition.expected().is_some_and(|expected| !was.expects(&expected) && !drained(&expected)) {
         return false;
     }
     match &command.transition {
@@ -190,6 +203,10 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
             }
             let elsewhere = was.owner().is_some_and(|from| from != *to);
             elsewhere && placed.is_some_and(|placed| placed.opened && !placed.state.is_migrating())
+        }
+        Transition::StartBlock { .. } => {
+            was.is(Phase::Draining)
+                && placed.is_some_and(|placed| placed.cutover.is_none() && placed.held.is_none())
         }
         Transition::EnterCutover { receipt, .. } => was.is_sealed(receipt),
         Transition::EnterTimedCutover { prepared, .. } => {

@@ -51,8 +51,10 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
         | Body::Watermark(_)
         | Body::Drop(_)
         | Body::Export(_)) => {
+            // And only if the record says that writes may be blocked.
             let sealing = matches!(body, Body::Seal(seal) if seal.migration == record.migration
                 && seal.through <= record.epoch
+                && placed.cutover.is_some()
                 && matches!(placed.state, PartitionState::Migrating { .. }));
             let taken = if served(before, record.epoch) && !served(after, record.epoch) {
                 Some("reads")

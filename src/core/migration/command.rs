@@ -2,7 +2,7 @@
 
 use super::{Operator, Reason};
 use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, WatermarkReading};
-use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
+use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 use crate::core::placement::Guarantee;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,8 @@ pub enum Transition {
         /// The target's statement that it has caught up.
         evidence: Claim<CatchUpEvidence>,
     },
-    /// Aborts the migration before the flip: back to `Active(A)`.
+    /// Aborts the migration before the flip: back to `Active(A)`. In the cutover it may also name the epoch of the draining phase:
+    /// an abort because the budget has run out is not lost against a cutover that was committed while it was on its way.
     Abort {
         /// The state of the record in which the transition is applied.
         expected: Expected,
@@ -144,6 +145,14 @@ pub enum Transition {
         /// The operator's reason.
         reason: Reason,
     },
+    /// Records, while draining, that writes may be blocked from now on. A controller asks the source to seal only afterwards, so
+    /// that whoever takes over knows from the record whether it may be sealed.
+    StartBlock {
+        /// The state of the record in which the transition is applied.
+        expected: Expected,
+        /// The incarnation of the prepared target.
+        target: Incarnation,
+    },
 }
 
 /// The kind of a [`Transition`], without its parameters.
@@ -179,6 +188,8 @@ pub enum TransitionKind {
     WriteOff,
     /// [`Transition::Release`]
     Release,
+    /// [`Transition::StartBlock`]
+    StartBlock,
 }
 
 impl Transition {
@@ -201,6 +212,7 @@ impl Transition {
             Self::Delete { .. } => TransitionKind::Delete,
             Self::WriteOff { .. } => TransitionKind::WriteOff,
             Self::Release { .. } => TransitionKind::Release,
+            Self::StartBlock { .. } => TransitionKind::StartBlock,
         }
     }
 
@@ -218,7 +230,8 @@ impl Transition {
             | Self::Abort { expected }
             | Self::Force { expected, .. }
             | Self::Delete { expected }
-            | Self::Release { expected, .. } => Some(*expected),
+            | Self::Release { expected, .. }
+            | Self::StartBlock { expected, .. } => Some(*expected),
             Self::Create { .. }
             | Self::Settle { .. }
             | Self::RetireCopy { .. }
@@ -259,7 +272,8 @@ impl Transition {
             | Self::RetireCopy { .. }
             | Self::Delete { .. }
             | Self::WriteOff { .. }
-            | Self::Release { .. } => false,
+            | Self::Release { .. }
+            | Self::StartBlock { .. } => false,
         }
     }
 

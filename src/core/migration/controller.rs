@@ -74,14 +74,18 @@ impl Controller {
                 vec![send(record, store, Body::Prepare(Prepare { migration, closed_through }))]
             }
             None => Vec::new(),
-            Some(flight) if flight.phase == Phase::Draining => {
-                vec![Output::SetTimer(Timer::Retry), prepare(&flight)]
-            }
             Some(flight) => {
-                // Writes are blocked in every cutover, whichever controller began it.
-                let budget = Timer::BlockedBudget { migration: record.migration };
-                let mut outputs = vec![Output::SetTimer(budget), Output::SetTimer(Timer::Retry)];
-                outputs.extend(self.cutover_observed(&flight));
+                let mut outputs = Vec::new();
+                if flight.placed.cutover.is_some() {
+                    // Whichever controller asked for the seal or began the cutover.
+                    outputs.push(Output::SetTimer(Timer::BlockedBudget { migration: record.migration }));
+                }
+                outputs.push(Output::SetTimer(Timer::Retry));
+                outputs.extend(match (flight.phase, flight.placed.cutover, flight.placed.guarantee) {
+                    (Phase::Cutover, ..) => self.cutover_observed(&flight),
+                    (Phase::Draining, Some(facts), Guarantee::Sealed) => vec![seal(&flight, facts.target)],
+                    (Phase::Draining, ..) => vec![prepare(&flight)],
+                });
                 outputs
             }
         }
@@ -104,23 +108,24 @@ impl Controller {
         outputs
     }
 
-    /// A previous controller may have sealed the source. Writes count as blocked until the source states that it is not
-    /// sealed.
+    /// If writes may be blocked, how much of the budget is left is not known. A migration that is one answer away from its flip gets
+    /// the time for that answer; every other one is aborted at once.
     fn took_over(&mut self, record: &PartitionRecord) -> Vec<Output> {
-        let mut outputs = self.observed(record);
-        if let Some(flight) = flight(record).filter(|flight| flight.phase == Phase::Draining) {
-            let suspected = Timer::SealSuspected { migration: record.migration };
-            outputs.extend([Output::SetTimer(suspected), ask_watermark(&flight)]);
+        let blocking =
+            flight(record).and_then(|flight| Some((flight.placed, flight.placed.cutover?, flight)));
+        let Some((placed, facts, flight)) = blocking else { return self.observed(record) };
+        let mut outputs = self.retire(record);
+        outputs.extend(settle(record, &placed));
+        match facts.watermark {
+            Some(watermark) => {
+                let migration = record.migration;
+                outputs.extend([
+                    Output::SetTimer(Timer::Overdue { migration }),
+                    ask_evidence(&flight, watermark),
+                ]);
+            }
+            None => outputs.extend(abort(record)),
         }
-        outputs
-    }
-
-    /// Repeats all requests, and asks whether a seal sent by another controller has arrived.
-    fn retry(&mut self, record: &PartitionRecord) -> Vec<Output> {
-        let mut outputs = self.observed(record);
-        outputs.extend(
-            flight(record).filter(|flight| flight.phase == Phase::Draining).map(|f| ask_watermark(&f)),
-        );
         outputs
     }
 
@@ -169,43 +174,34 @@ impl Controller {
         if prepared.migration() != record.migration || prepared.origin().store != flight.to {
             return Vec::new();
         }
-        match (placed.guarantee, self.policy.lag_writes_max) {
-            (Guarantee::Timed, _) => {
-                let migration = record.migration;
+        match (placed.cutover, placed.guarantee, self.policy.lag_writes_max) {
+            (None, _, Some(_)) => vec![ask_watermark(&flight)],
+            (None, _, None) => start_block(&flight, prepared.origin().incarnation),
+            (Some(_), Guarantee::Timed, _) => {
                 let enter = Transition::EnterTimedCutover { expected, prepared: (*prepared).into() };
-                vec![Output::SetTimer(Timer::BlockedBudget { migration }), propose(record, enter)]
+                vec![propose(record, enter)]
             }
-            (Guarantee::Sealed, None) => seal(&flight, prepared.origin().incarnation),
-            (Guarantee::Sealed, Some(_)) => vec![ask_watermark(&flight)],
+            (Some(_), Guarantee::Sealed, _) => Vec::new(),
         }
     }
 
-    /// While draining: asks the target for its lag behind this position of the source. If the source is sealed already,
-    /// writes are blocked, so the budget runs and the lag does not matter.
-    ///
-    /// In a `timed` cutover: records the last position, if this controller's own wait has ended.
+    /// While draining: asks the target for its lag behind this position of the source. In a `timed` cutover: records the last
+    /// position, if this controller's own wait has ended.
     fn watermark(&self, record: &PartitionRecord, reading: &WatermarkReading) -> Vec<Output> {
         let Some(flight) = flight(record) else { return Vec::new() };
         if reading.migration() != record.migration || reading.epoch() != record.epoch {
             return Vec::new();
         }
-        match (flight.phase, self.policy.lag_writes_max) {
-            (Phase::Draining, lag) => {
-                let migration = record.migration;
-                if reading.sealed_through() >= record.epoch {
-                    let budget = Output::SetTimer(Timer::BlockedBudget { migration });
-                    return vec![budget, ask_evidence(&flight, Position::ZERO)];
-                }
-                // The blocked budget keeps running: this controller may have sent a seal after the question.
-                let cleared = Output::CancelTimer(Timer::SealSuspected { migration });
-                let ask = lag.map(|lag| ask_evidence(&flight, reading.position().minus(lag)));
-                core::iter::once(cleared).chain(ask).collect()
+        match flight.phase {
+            Phase::Draining if flight.placed.cutover.is_none() => {
+                let lag = self.policy.lag_writes_max;
+                lag.map(|lag| ask_evidence(&flight, reading.position().minus(lag))).into_iter().collect()
             }
-            (Phase::Cutover, _) if self.waits.has_ended(record.migration, record.epoch) => {
+            Phase::Cutover if self.waits.has_ended(record.migration, record.epoch) => {
                 let expected = record.expected();
                 vec![propose(record, Transition::RecordWatermark { expected, reading: (*reading).into() })]
             }
-            (Phase::Cutover, _) => Vec::new(),
+            Phase::Draining | Phase::Cutover => Vec::new(),
         }
     }
 
@@ -214,10 +210,9 @@ impl Controller {
         if evidence.migration() != record.migration || evidence.epoch() != record.epoch {
             return Vec::new();
         }
-        match (flight.phase, flight.placed.guarantee) {
-            (Phase::Draining, Guarantee::Sealed) => seal(&flight, evidence.origin().incarnation),
-            (Phase::Draining, Guarantee::Timed) => Vec::new(),
-            (Phase::Cutover, _) => {
+        match flight.phase {
+            Phase::Draining => start_block(&flight, evidence.origin().incarnation),
+            Phase::Cutover => {
                 let expected = record.expected();
                 vec![propose(record, Transition::Complete { expected, evidence: (*evidence).into() })]
             }
@@ -226,12 +221,12 @@ impl Controller {
 
     fn timer_fired(&mut self, record: &PartitionRecord, timer: &Timer) -> Vec<Output> {
         match *timer {
-            Timer::Retry => self.retry(record),
-            Timer::BlockedBudget { migration } | Timer::SealSuspected { migration } => {
+            Timer::Retry => self.observed(record),
+            Timer::BlockedBudget { migration } | Timer::Overdue { migration } => {
                 if flight(record).is_none() || migration != record.migration {
                     return Vec::new();
                 }
-                vec![propose(record, Transition::Abort { expected: record.expected() })]
+                abort(record).into()
             }
             Timer::Barrier { migration, epoch } => {
                 if !self.waits.end(migration, epoch) {
@@ -249,11 +244,24 @@ fn prepare(flight: &Flight<'_>) -> Output {
     send(flight.record, flight.to, Body::Prepare(prepare))
 }
 
-/// The budget starts before the request is sent, since writes may be blocked from then on.
-fn seal(flight: &Flight<'_>, target: Incarnation) -> Vec<Output> {
+/// Asks the source to seal. Only for a record that says so: whoever takes over must know that writes may be blocked.
+fn seal(flight: &Flight<'_>, target: Incarnation) -> Output {
     let (migration, through) = (flight.record.migration, flight.record.epoch);
-    let seal = Body::Seal(Seal { migration, through, target });
-    vec![Output::SetTimer(Timer::BlockedBudget { migration }), send(flight.record, flight.from, seal)]
+    send(flight.record, flight.from, Body::Seal(Seal { migration, through, target }))
+}
+
+/// The copy is near enough: from here on writes may be blocked.
+fn start_block(flight: &Flight<'_>, target: Incarnation) -> Vec<Output> {
+    if flight.placed.cutover.is_some() {
+        return Vec::new();
+    }
+    vec![propose(flight.record, Transition::StartBlock { expected: flight.record.expected(), target })]
+}
+
+/// Proposes the abort, and again until the record shows that the migration is over: a proposal may be lost with a leader.
+fn abort(record: &PartitionRecord) -> [Output; 2] {
+    let again = Timer::Overdue { migration: record.migration };
+    [propose(record, Transition::Abort { expected: record.expected() }), Output::SetTimer(again)]
 }
 
 fn ask_evidence(flight: &Flight<'_>, at_least: Position) -> Output {

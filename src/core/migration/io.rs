@@ -27,10 +27,10 @@ pub enum Timer {
         /// The migration that blocks them.
         migration: MigrationId,
     },
-    /// The same budget after a takeover, when an earlier controller may have sealed the source. Cancelled if it has
-    /// not.
-    SealSuspected {
-        /// The migration that may be blocking writes.
+    /// The interval after which an abort is proposed, or proposed again: the budget has run out, or after a takeover it is not
+    /// known how much of it is left.
+    Overdue {
+        /// The migration that may block writes.
         migration: MigrationId,
     },
     /// The wait of the `timed` guarantee, on a clock that does not stop while the machine is suspended.
@@ -51,6 +51,4 @@ pub enum Output {
     Propose(Command),
     /// Start a timer; a timer that is running is left alone.
     SetTimer(Timer),
-    /// Stop a timer, if it is running.
-    CancelTimer(Timer),
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - `begin` commits `Draining@e1`; the target is *prepared* for the migration's id and closed through e1; the mover
-//!   copies; the source is *sealed* through e1 and its receipt states where its writes ended.
+//!   copies. `start block` commits that writes may be blocked; the source is *sealed* through e1 and its receipt states where its writes ended.
 //! - `enter cutover` commits the receipt. No client write can take effect anywhere.
 //! - `complete` commits the target's evidence that it reaches that position. This commit is the flip.
 //!

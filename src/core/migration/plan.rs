@@ -90,8 +90,8 @@ impl Policy {
     #[must_use]
     pub const fn duration_ms(&self, timer: &Timer) -> u64 {
         match timer {
-            Timer::Retry => self.retry_ms,
-            Timer::BlockedBudget { .. } | Timer::SealSuspected { .. } => self.blocked_budget_ms,
+            Timer::Retry | Timer::Overdue { .. } => self.retry_ms,
+            Timer::BlockedBudget { .. } => self.blocked_budget_ms,
             Timer::Barrier { .. } => self.barrier_ms(),
         }
     }
@@ -127,6 +127,8 @@ pub enum Step {
     Prepare,
     /// The mover copies writes from the source to the target.
     Copy,
+    /// The log commits that writes may be blocked from now on.
+    StartBlock,
     /// The source is sealed, and states its last write.
     Seal,
     /// The log commits `Cutover`.
@@ -145,7 +147,7 @@ impl Plan {
     /// The steps of the migration, in order.
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
-        let mut steps = vec![Step::Begin, Step::Prepare, Step::Copy];
+        let mut steps = vec![Step::Begin, Step::Prepare, Step::Copy, Step::StartBlock];
         match self.guarantee {
             Guarantee::Sealed => steps.extend([Step::Seal, Step::EnterCutover]),
             Guarantee::Timed => steps.extend([Step::EnterCutover, Step::Wait, Step::RecordWatermark]),

@@ -34,7 +34,7 @@ pub struct Placed {
     pub opened: bool,
     /// The guarantee of the current placement.
     pub guarantee: Guarantee,
-    /// Facts about the migration in flight; `None` unless it is in its cutover.
+    /// Facts about the block of writes by the migration in flight; `None` before a controller may have blocked them.
     pub cutover: Option<CutoverFacts>,
     /// The debt of a forced move; `None` if there was no forced move or it is settled.
     pub debt: Option<Debt>,
@@ -42,7 +42,8 @@ pub struct Placed {
     pub held: Option<Held>,
 }
 
-/// What the log recorded when a migration entered its cutover.
+/// What the log keeps from the moment on at which writes may be blocked: while draining, that the source may have been asked to
+/// seal; in the cutover, how its writes end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct CutoverFacts {
     /// The epoch of the draining phase: no write at the source carries a later token.
@@ -129,6 +130,23 @@ impl PartitionRecord {
     #[must_use]
     pub fn held(&self) -> Option<Held> {
         self.placed?.held
+    }
+
+    /// Gives the record a higher epoch.
+    pub(super) fn raise(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        if let Some(placed) = &mut self.placed
+            && let PartitionState::Migrating { phase: Phase::Draining, .. } = placed.state
+            && let Some(facts) = &mut placed.cutover
+        {
+            facts.draining = epoch;
+        }
+    }
+
+    /// Whether writes may be blocked: a controller may have asked the source to seal, or the migration is in its cutover.
+    #[must_use]
+    pub fn may_block(&self) -> bool {
+        self.placed.is_some_and(|placed| placed.cutover.is_some())
     }
 
     /// The epoch of the draining phase; `None` if no migration is in flight.

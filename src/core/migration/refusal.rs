@@ -234,6 +234,12 @@ pub enum MigrationError {
         /// Why the store has no outcome.
         reason: BackendFailure,
     },
+    /// The record says already that the migration may block writes.
+    #[error("{migration} may block writes already")]
+    BlockStarted {
+        /// The migration in flight.
+        migration: MigrationId,
+    },
 }
 
 /// Why the store that holds the table has no outcome for a command.

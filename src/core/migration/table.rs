@@ -132,19 +132,21 @@ impl PlacementTable {
             next.allocated,
             self.last_migration
         );
-        let named = command.transition.expected();
+        let (named, kind) = (command.transition.expected(), command.transition.kind());
         enforce!(
             *halt,
             Cas,
-            named.is_none_or(|named| before.is_some_and(|record| record.expected() == named)),
+            named.is_none_or(|named| before.is_some_and(|record| {
+                let draining = record.draining_epoch().filter(|_| kind == TransitionKind::Abort);
+                let epoch = if draining == Some(named.epoch) { record.epoch } else { named.epoch };
+                record.expected() == super::Expected { epoch, ..named }
+            })),
             "applied: {command}, the record was {:?}",
             before.map(PartitionRecord::expected)
         );
         let kept = had.is_none_or(|placed| placed.debt.is_none()) || has.is_some_and(|p| p.debt.is_some());
-        let settles = matches!(
-            command.transition.kind(),
-            TransitionKind::Settle | TransitionKind::ForgetCopy | TransitionKind::WriteOff
-        );
+        let settles =
+            matches!(kind, TransitionKind::Settle | TransitionKind::ForgetCopy | TransitionKind::WriteOff);
         enforce!(
             *halt,
             DebtKept,
@@ -160,7 +162,7 @@ impl PlacementTable {
         self.last_migration = self.last_migration.max(migration);
         self.records.change_all(|record| {
             if record.epoch <= epoch {
-                record.epoch = epoch.next();
+                record.raise(epoch.next());
             }
         });
     }
@@ -207,6 +209,9 @@ impl PlacementTable {
                 transitions::record_watermark(record, *expected, reading)
             }
             Transition::Complete { expected, evidence } => transitions::complete(record, *expected, evidence),
+            Transition::StartBlock { expected, target } => {
+                transitions::start_block(record, *expected, *target)
+            }
             Transition::Abort { expected } => transitions::abort(record, *expected),
             Transition::Force { expected, prepared, .. } => transitions::force(record, *expected, prepared),
             Transition::Settle { migration, proof } => copies::settle(record, *migration, proof),

@@ -96,13 +96,14 @@ fn command(command: &Command) -> String {
         Transition::WriteOff { placement, copy, operator, .. } => {
             format!("write off {copy} at {placement} by {}", operator.as_ref())
         }
+        Transition::StartBlock { expected, target } => format!("start block {} for {target}", on(expected)),
         Transition::Release { expected, how, operator, .. } => {
             format!("release {} to {how} by {}", on(expected), operator.as_ref())
         }
     }
 }
 
-/// A record in short: `Draining(A>B)@e2 m2`.
+/// A record in short: `Draining(A>B)@e2 m2`; `may block` after it, if the source may have been asked to seal.
 fn record(record: &PartitionRecord) -> String {
     let Some(placed) = record.placed else { return format!("Deleted@{}", record.epoch) };
     let watermark =
@@ -114,5 +115,9 @@ fn record(record: &PartitionRecord) -> String {
         PartitionState::Migrating { from, to, phase: Phase::Draining } => format!("Draining({from}>{to})"),
         PartitionState::Migrating { from, to, phase: Phase::Cutover } => format!("Cutover({from}>{to})"),
     };
-    format!("{shown}@{} {}{watermark}{debt}", record.epoch, record.migration)
+    let block = match placed.state {
+        PartitionState::Migrating { phase: Phase::Draining, .. } if record.may_block() => " may block",
+        PartitionState::Migrating { .. } | PartitionState::Active(_) => "",
+    };
+    format!("{shown}@{} {}{block}{watermark}{debt}", record.epoch, record.migration)
 }

@@ -2,7 +2,7 @@
 
 use super::{CutoverFacts, Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed};
 use crate::core::fence::{CatchUpEvidence, Prepared, SealReceipt, StatementOrigin, WatermarkReading};
-use crate::core::ids::{Epoch, MigrationId, PartitionId, Placement};
+use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 use crate::core::placement::{Guarantee, PartitionState, Phase};
 use alloc::vec::Vec;
 
@@ -93,6 +93,15 @@ pub(super) fn begin(
     Ok(next)
 }
 
+pub(super) fn start_block(record: &PartitionRecord, expected: Expected, target: Incarnation) -> Next {
+    let flight = flight(record, expected)?;
+    if flight.phase != Phase::Draining || flight.placed.cutover.is_some() {
+        return Err(MigrationError::BlockStarted { migration: record.migration });
+    }
+    let cutover = Some(CutoverFacts { draining: record.epoch, target, watermark: None });
+    Ok(record.with(Placed { cutover, ..flight.placed }))
+}
+
 pub(super) fn enter_cutover(record: &PartitionRecord, expected: Expected, receipt: &SealReceipt) -> Next {
     let flight = draining(record, expected, Guarantee::Sealed)?;
     check_origin(record, receipt.origin(), flight.from)?;
@@ -150,8 +159,11 @@ pub(super) fn complete(record: &PartitionRecord, expected: Expected, evidence: &
     Ok(flip(record, &flight, facts.draining, evidence.enforces(), flight.placed.debt, None))
 }
 
+/// An abort that names the draining epoch holds in the cutover as well: a budget that runs out while the cutover is being
+/// committed has run out, and a second one would block writes for longer.
 pub(super) fn abort(record: &PartitionRecord, expected: Expected) -> Next {
-    let flight = flight(record, expected)?;
+    let drained = record.draining_epoch() == Some(expected.epoch) && record.migration == expected.migration;
+    let flight = flight(record, if drained { record.expected() } else { expected })?;
     let state = PartitionState::Active(flight.from);
     let mut next = record.with(Placed { state, cutover: None, ..flight.placed });
     next.epoch = record.epoch.next();

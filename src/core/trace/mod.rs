@@ -172,6 +172,15 @@ impl Trace {
         Ok(())
     }
 
+    /// Replaces the steps.
+    ///
+    /// # Errors
+    /// [`Unfit`] if the trace becomes too long.
+    pub fn with_steps(mut self, steps: Vec<Step>) -> Result<Self, Unfit> {
+        self.steps = steps;
+        self.with_room()
+    }
+
     fn with_room(self) -> Result<Self, Unfit> {
         room(self.lines())?;
         Ok(self)

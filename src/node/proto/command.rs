@@ -213,6 +213,9 @@ impl TryFrom<Wire> for Transition {
             Wire::EnterCutover(enter) => {
                 Self::EnterCutover { expected: expected(enter.expected)?, receipt: enter.receipt.try_into()? }
             }
+            Wire::StartBlock(start) => {
+                Self::StartBlock { expected: expected(start.expected)?, target: Incarnation(start.target) }
+            }
             Wire::EnterTimedCutover(enter) => Self::EnterTimedCutover {
                 expected: expected(enter.expected)?,
                 prepared: enter.prepared.try_into()?,
@@ -292,6 +295,9 @@ impl From<Transition> for Wire {
                 expected: some(expected),
                 receipt: Some(receipt.into()),
             }),
+            Transition::StartBlock { expected, target } => {
+                Self::StartBlock(v1::StartBlock { expected: some(expected), target: target.0 })
+            }
             Transition::EnterTimedCutover { expected, prepared } => {
                 Self::EnterTimedCutover(v1::EnterTimedCutover {
                     expected: some(expected),
@@ -335,13 +341,7 @@ impl From<Transition> for Wire {
             }),
             Transition::Release { expected, how, operator, reason } => Self::Release(v1::Release {
                 expected: some(expected),
-                how: Some(match how {
-                    Release::Resume => v1::release::How::Resume(v1::Resume {}),
-                    Release::KeepSource => v1::release::How::KeepSource(v1::KeepSource {}),
-                    Release::AcceptTarget { guarantee } => v1::release::How::AcceptTarget(v1::AcceptTarget {
-                        guarantee: guarantee_of(guarantee),
-                    }),
-                }),
+                how: Some(released(how)),
                 operator: operator.into(),
                 reason: reason.into(),
             }),
@@ -365,4 +365,14 @@ pub fn request(
     ticket: Option<v1::Ticket>,
 ) -> v1::ApplyRequest {
     v1::ApplyRequest { partition: Some(partition.into()), ticket, transition: Some(transition.into()) }
+}
+
+fn released(how: Release) -> v1::release::How {
+    match how {
+        Release::Resume => v1::release::How::Resume(v1::Resume {}),
+        Release::KeepSource => v1::release::How::KeepSource(v1::KeepSource {}),
+        Release::AcceptTarget { guarantee } => {
+            v1::release::How::AcceptTarget(v1::AcceptTarget { guarantee: guarantee_of(guarantee) })
+        }
+    }
 }

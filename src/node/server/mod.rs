@@ -43,7 +43,6 @@ pub use peer::peer_rule::PeerRule;
 #[cfg(not(madsim))]
 pub use peer::peer_server::{PeerAddresses, PeerService, Streams, peer_service};
 pub use peer::removal_notice::RemovalNotice;
-#[cfg(not(madsim))]
 pub use peer::runs::Runs;
 #[cfg(not(madsim))]
 pub use peer::wire::{LargeMessages, PROTOCOL as PEER_PROTOCOL};

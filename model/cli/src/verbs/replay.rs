@@ -91,7 +91,14 @@ pub(super) fn gather(path: &Path, extensions: &[&str], files: &mut Vec<PathBuf>)
 /// Rewrites a trace whose choices still exist but have other effects. A reviewer sees the difference in the file.
 fn accept<P: Protocols>(console: &Console, file: &Path) {
     let Ok(trace) = read(file) else { return };
-    let Some(anew) = scope_of::<P>(&trace).ok().and_then(|scope| scope.recorded_anew(&trace)) else { return };
+    let Ok(scope) = scope_of::<P>(&trace) else { return };
+    let anew = match scope.recorded_anew(&trace) {
+        Ok(anew) if anew == trace => return,
+        Ok(anew) => anew,
+        Err((step, why)) => {
+            return console.say(&format!("    KEPT  {}   step {step}: {why}", file.display()));
+        }
+    };
     match super::report::write_whole(file, &anew.to_string()) {
         Ok(()) => console.say(&format!("ACCEPTED  {}", file.display())),
         Err(error) => eprintln!("{}: {}: cannot be written: {error}", program::name(), file.display()),

@@ -11,11 +11,14 @@ pub struct ComposedBounds {
     pub nodes: ConsensusBounds,
     /// Bounds of the sinks, gateways and controllers.
     pub sinks: MigrationBounds,
+    /// Whether a migration has begun at the start.
+    pub begun: bool,
 }
 
 impl Bounds for ComposedBounds {
     fn text(&self) -> String {
-        [self.nodes.parts(), self.sinks.parts()].concat().join(", ")
+        let begun = if self.begun { vec!["a migration has begun".to_owned()] } else { Vec::new() };
+        [self.nodes.parts(), self.sinks.parts(), begun].concat().join(", ")
     }
 
     fn faults(&self) -> String {

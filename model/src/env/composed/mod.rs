@@ -91,15 +91,23 @@ fn of_nodes(marks: u64) -> MarkSet {
 }
 
 impl Composed {
-    /// Builds the initial state: node 1 leads, and the partition was created through the log. If the machines do
-    /// not get there, [`Composed::begins`] is false.
+    /// Builds the initial state: node 1 leads, and the partition was created through the log; the migration may have begun. If
+    /// the machines do not get there, [`Composed::begins`] is false.
     fn begun(bounds: &ComposedBounds) -> Self {
         let (nodes, sinks) = (Consensus::new(&bounds.nodes), Migration::with_log(&bounds.sinks, false));
-        let (log, _, commands) = sinks.created();
+        let (_, _, mut commands) = sinks.created();
+        let mut opened = sinks.initial();
+        let begin = opened.enabled.commits.first().map(|commit| commit.command.clone());
+        if let Some(begin) = begin.filter(|_| bounds.begun) {
+            opened = sinks.decide(&opened, &begin, false).map_or(opened, |stepped| stepped.state);
+            commands.push(begin);
+        }
         let (begun, broken) = nodes.led_by_first(&commands);
-        let same = begun.hosts().all(|(_, host)| host.engine.state().table() == &log.table);
-        let begins = broken == 0 && same;
-        let initial = State { nodes: begun, sinks: sinks.initial() };
+        let same = begun.hosts().all(|(_, host)| host.engine.state().table() == &opened.log.table);
+        let begins = broken == 0
+            && same
+            && opened.log.current().is_some_and(|record| record.draining_epoch().is_some() == bounds.begun);
+        let initial = State { nodes: begun, sinks: opened };
         let mut composed = Self { nodes, sinks, initial, begins, across: AtomicBool::new(false) };
         composed.initial.nodes.requests = composed.requests(&composed.initial.sinks);
         composed

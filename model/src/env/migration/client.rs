@@ -160,8 +160,8 @@ impl NextState<'_> {
     }
 
     pub(super) fn resolve(&mut self, reader: usize, revision: usize) -> Done {
-        let busy = self.clients.readers.get(reader)?.clone();
-        if busy.sent.as_ref().is_some_and(|(seen, _)| *seen == revision) {
+        let (busy, like) = (self.clients.readers.get(reader)?.clone(), self.log.like(revision));
+        if busy.sent.as_ref().is_some_and(|(seen, _)| *seen == like) {
             return None;
         }
         let fresh = self.fresh(&busy);
@@ -171,7 +171,7 @@ impl NextState<'_> {
             feed(&mut self.monitor, &mut self.findings, &Fact::ReadInvoked(name));
         }
         self.say(|| format!("sends {}", super::text::request(&request)));
-        let sent = Some((revision, request));
+        let sent = Some((like, request));
         *self.clients.edit().readers.get_mut(reader)? =
             Reader { operation, sent, fresh: Fresh::Unasked, ..busy };
         Some(())

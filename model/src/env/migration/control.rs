@@ -6,9 +6,33 @@ use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, NextState, feed};
 use super::{Manager, SINKS, client::sink_of, text};
+use cutover::core::fence::Dropped;
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
-use cutover::core::migration::{Controller, Event, Output, PartitionRecord, Release, Timer, Transition};
+use cutover::core::migration::{
+    Controller, Event, OldCopy, Output, PartitionRecord, Release, Timer, Transition,
+};
+
+/// Whether a migration is draining, and the log does not keep yet that it may block writes.
+fn drains_freely(record: &PartitionRecord) -> bool {
+    record.draining_epoch().is_some() && !record.may_block() && record.held().is_none()
+}
+
+/// Whether an old copy is one for which nothing is owed.
+fn is_paid(record: &PartitionRecord, old: &OldCopy) -> bool {
+    let debt = record.placed.and_then(|placed| placed.debt);
+    old.retiring && debt.is_none_or(|debt| debt.placement != old.placement)
+}
+
+fn takes_nothing(record: &PartitionRecord, commit: &Commit) -> bool {
+    let paid = |dropped: &Dropped| {
+        let is_it = |old: &&OldCopy| old.placement == dropped.origin().store;
+        record.old_copies.iter().find(is_it).is_some_and(|old| is_paid(record, old))
+    };
+    let transition = &commit.command.transition;
+    let forgets = matches!(transition, Transition::ForgetCopy { dropped } if paid(dropped));
+    commit.outcome.is_ok() && (forgets || matches!(transition, Transition::StartBlock { .. }))
+}
 
 impl NextState<'_> {
     /// Commits and applies a command, in one step: the log is atomic here.
@@ -19,6 +43,31 @@ impl NextState<'_> {
             self.mark(Mark::StaleControllerRefused);
         }
         Some(())
+    }
+
+    /// Commits at once, as soon as a controller can propose it, what takes nothing away: in the record before, no action is possible
+    /// that is not in the one after as well, with the same effect on everything else. So committing it later reaches nothing more.
+    ///
+    /// - That writes may be blocked. Controllers may act on any record that was ever committed, and the abort of a takeover that
+    ///   finds writes blocked is one that they may propose at any time.
+    /// - That a dropped copy is forgotten, if nothing is owed for it.
+    pub(super) fn commit_at_once(&mut self) {
+        loop {
+            let Some(record) = self.log.current().cloned() else { return };
+            if !(drains_freely(&record) || record.old_copies.iter().any(|old| is_paid(&record, old))) {
+                return;
+            }
+            let (log, control) = (self.log.share(self.env), self.control.share(self.env));
+            let controllers = self.controllers.share(self.env);
+            let enabled = self.env.enabled_in(&log, &control, &controllers);
+            let mut commits = enabled.commits.iter().filter(|commit| takes_nothing(&record, commit));
+            // A target may have answered under two incarnations: then it matters which one is named.
+            let (Some(commit), None) = (commits.next(), commits.next()) else { return };
+            self.say(|| format!("commit {}", commit.command));
+            if self.decided(commit).is_none() || self.log.current() == Some(&record) {
+                return;
+            }
+        }
     }
 
     /// Processes a command that was committed and applied, by the atomic log or by the nodes.
@@ -99,6 +148,7 @@ impl NextState<'_> {
             }),
             Transition::Open { .. }
             | Transition::Begin { .. }
+            | Transition::StartBlock { .. }
             | Transition::EnterCutover { .. }
             | Transition::EnterTimedCutover { .. }
             | Transition::RecordWatermark { .. }
@@ -152,10 +202,7 @@ impl NextState<'_> {
                     add(&mut self.control.edit().proposals, command);
                 }
                 // Only the barrier timer depends on the clock here. The other timers may fire at any time.
-                Output::CancelTimer(_)
-                | Output::SetTimer(
-                    Timer::Retry | Timer::BlockedBudget { .. } | Timer::SealSuspected { .. },
-                ) => {}
+                Output::SetTimer(Timer::Retry | Timer::BlockedBudget { .. } | Timer::Overdue { .. }) => {}
                 Output::SetTimer(timer @ Timer::Barrier { .. }) => {
                     if manager.timers.iter().all(|(other, _)| *other != timer) {
                         let counted = self.kept(&mut manager);

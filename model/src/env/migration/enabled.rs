@@ -59,7 +59,7 @@ impl Enabled {
         match output {
             Output::Send(request) => self.requests.iter().any(|message| **message == *request),
             Output::Propose(command) => self.proposed.binary_search(command).is_ok(),
-            Output::SetTimer(_) | Output::CancelTimer(_) => true,
+            Output::SetTimer(_) => true,
         }
     }
 }
@@ -183,7 +183,7 @@ impl Migration {
             return None;
         }
         let placed = record.placed?;
-        placed.cutover?;
+        record.draining_epoch().filter(|draining| *draining != record.epoch)?;
         let query = WatermarkQuery { migration: record.migration, epoch: record.epoch };
         let store = placed.state.read_placement();
         Some(Request { store, partition: PARTITION, body: Body::Watermark(query) })
@@ -266,11 +266,11 @@ impl Gathered {
             match output {
                 Output::Send(request) => self.requests.push(request),
                 Output::Propose(command) => self.commands.push(command),
-                Output::SetTimer(timer @ (Timer::BlockedBudget { .. } | Timer::SealSuspected { .. })) => {
+                Output::SetTimer(timer @ (Timer::BlockedBudget { .. } | Timer::Overdue { .. })) => {
                     self.timers.push(timer);
                 }
                 // The retry timer repeats what `Observed` sends. The barrier runs on a controller's own clock.
-                Output::SetTimer(Timer::Retry | Timer::Barrier { .. }) | Output::CancelTimer(_) => {}
+                Output::SetTimer(Timer::Retry | Timer::Barrier { .. }) => {}
             }
         }
         false

@@ -42,7 +42,7 @@ impl Migration {
         self.run_with(state, false, |next| {
             let reader = next.clients.readers.get(name)?.clone();
             // The reader has already sent the request that follows from this revision, and it may still arrive.
-            let known = reader.sent.as_ref().is_some_and(|(seen, _)| *seen == revision);
+            let known = reader.sent.as_ref().is_some_and(|(seen, _)| *seen == next.log.like(revision));
             let fresh = if known { Fresh::Unasked } else { Fresh::Shown(revision) };
             *next.clients.edit().readers.get_mut(name)? = Reader { fresh, ..reader };
             Some(())

@@ -75,19 +75,28 @@ impl Log {
     /// Whether the next record resolves differently for a gateway. Otherwise this revision is left out as a view:
     /// retiring a copy, for example, changes the record but not the placement.
     pub fn is_view(&self, revision: usize) -> bool {
-        let resolved = |record: &Option<Arc<PartitionRecord>>| {
-            record.as_ref().and_then(|record| Some((record.epoch, record.placed?.state)))
-        };
-        let later = self.history.get(revision + 1).map(resolved);
-        self.history.get(revision).map(resolved).is_some_and(|view| view.is_some() && later != Some(view))
+        let view = self.history.get(revision).and_then(resolved);
+        view.is_some() && self.history.get(revision + 1).is_none_or(|later| resolved(later) != view)
+    }
+
+    /// The first revision that resolves like this one: a gateway cannot tell the two apart.
+    pub fn like(&self, revision: usize) -> usize {
+        let view = self.history.get(revision).and_then(resolved);
+        let before = self.history.get(..revision).unwrap_or_default().iter().rev();
+        revision - before.take_while(|record| resolved(record) == view).count()
     }
 
     /// How a gateway resolves the partition at a revision, with the record.
     pub fn resolution(&self, revision: usize) -> Option<(&PartitionRecord, Resolution)> {
         let record = self.history.get(revision)?.as_ref()?;
-        let number = Revision(u64::try_from(revision).unwrap_or(u64::MAX));
+        let number = Revision(u64::try_from(self.like(revision)).unwrap_or(u64::MAX));
         Some((record, record.resolution(number)?))
     }
+}
+
+/// What a gateway sees of a record.
+fn resolved(record: &Option<Arc<PartitionRecord>>) -> Option<(Epoch, PartitionState)> {
+    record.as_ref().and_then(|record| Some((record.epoch, record.placed?.state)))
 }
 
 /// A sink: the production machine, its data, and the durable part of both.

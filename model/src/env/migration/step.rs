@@ -157,6 +157,9 @@ impl Migration {
         if self.bounds.forgetful {
             next.forget();
         }
+        if self.log_is_atomic {
+            next.commit_at_once();
+        }
         next.mover();
         next.judge_now();
         let outcome = next.finish()?;

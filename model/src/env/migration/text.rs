@@ -103,7 +103,6 @@ pub fn controller_output(output: &Output) -> String {
         Output::Send(asked) => format!("asks {}: {}", asked.store, request(asked)),
         Output::Propose(proposed) => format!("proposes {}", proposed),
         Output::SetTimer(set) => format!("starts {}", timer(set)),
-        Output::CancelTimer(set) => format!("stops {}", timer(set)),
     }
 }
 
@@ -111,7 +110,7 @@ fn timer(timer: &Timer) -> String {
     match timer {
         Timer::Retry => "retry timer".to_owned(),
         Timer::BlockedBudget { migration } => format!("budget timer of {migration}"),
-        Timer::SealSuspected { migration } => format!("suspicion timer of {migration}"),
+        Timer::Overdue { migration } => format!("abort timer of {migration}"),
         Timer::Barrier { migration, epoch } => format!("wait of {migration} at {epoch}"),
     }
 }

@@ -142,6 +142,7 @@ pub(super) fn named_migration(transition: &Transition) -> Option<MigrationId> {
         Transition::RetireCopy { copy, .. } | Transition::WriteOff { copy, .. } => Some(*copy),
         Transition::Create { .. }
         | Transition::Begin { .. }
+        | Transition::StartBlock { .. }
         | Transition::Abort { .. }
         | Transition::ForgetCopy { .. }
         | Transition::Delete { .. }

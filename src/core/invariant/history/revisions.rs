@@ -80,7 +80,8 @@ fn progress(record: &PartitionRecord) -> u32 {
     let left = record.old_copies.iter().map(|old| 2 - u32::from(old.retiring)).sum::<u32>();
     let placed = record.placed.map_or(0, |placed| {
         let measured = placed.cutover.is_some_and(|facts| facts.watermark.is_some());
-        u32::from(placed.opened) + u32::from(measured) + u32::from(placed.debt.is_none())
+        let may_block = u32::from(placed.cutover.is_some());
+        u32::from(placed.opened) + may_block + u32::from(measured) + u32::from(placed.debt.is_none())
     });
     placed + (u32::MAX / 2).saturating_sub(left)
 }

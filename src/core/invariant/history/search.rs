@@ -9,6 +9,7 @@ use super::operation::{Answer, Operation};
 use super::spec::{Lever, Spec, StateId, index};
 use super::timeline::{Kind, Slot, Timeline, Wants};
 use crate::core::ids::PartitionId;
+use crate::core::migration::PartitionRecord;
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
@@ -220,9 +221,12 @@ impl<'a> Search<'a> {
             }
         }
         let epoch = self.spec.epoch(next.state);
-        // An epoch never returns, so a command that expects an earlier one has no effect any more.
+        // An epoch never returns, so a command that expects an earlier one has no effect any more. In the cutover, an abort may
+        // expect that of the draining phase.
+        let expected =
+            self.spec.record(next.state).and_then(PartitionRecord::draining_epoch).unwrap_or(epoch);
         let lever = |class| self.timeline.open(class).map(|open| open.lever);
-        next.used.retain(|(class, _)| !matches!(lever(*class), Some(Lever::At(_, at)) if at < epoch));
+        next.used.retain(|(class, _)| !matches!(lever(*class), Some(Lever::At(_, at)) if at < expected));
         for slot in core::mem::take(&mut next.open) {
             if self.fits(next.state, slot) {
                 self.place(slot, next.state);

@@ -148,6 +148,9 @@ impl Spec {
         let Some(record) = self.record(state) else { return vec![Lever::Nothing] };
         let debt = record.placed.and_then(|placed| placed.debt);
         let mut levers = vec![Lever::At(record.migration, record.epoch)];
+        // An abort in the cutover may name the draining phase.
+        let draining = record.draining_epoch().filter(|epoch| *epoch != record.epoch);
+        levers.extend(draining.map(|epoch| Lever::At(record.migration, epoch)));
         levers.extend(debt.map(|debt| Lever::Owing(debt.migration)));
         levers.extend(debt.map(|debt| Lever::Left(debt.placement.0)));
         levers.extend(record.old_copies.iter().map(|old| Lever::Left(old.placement.0)));

@@ -3,6 +3,7 @@
 use super::operation::{Answer, Invocation, Operation, Seen};
 use super::spec::{CommandId, Lever, Spec, index, small};
 use crate::core::ids::Epoch;
+use crate::core::migration::{Transition, TransitionKind};
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -70,7 +71,7 @@ impl<'a> Timeline<'a> {
                     let command = spec.command(transition);
                     match answer {
                         Answer::Ok { .. } | Answer::Refused(_) => {
-                            let at = epoch_named(spec.lever(command), answer);
+                            let at = epoch_needed(transition, spec.lever(command), answer);
                             timeline.answer(*operation, what, Wants::Answer(command, answer), at);
                         }
                         Answer::Indeterminate => {
@@ -154,8 +155,13 @@ fn epoch_seen(seen: &Seen) -> Option<Epoch> {
     if let Seen::Record(record) = seen { Some(record.epoch) } else { None }
 }
 
-fn epoch_named(lever: Lever, answer: &Answer) -> Option<Epoch> {
+/// The epoch at which an answer is placed, if it says.
+fn epoch_needed(transition: &Transition, lever: Lever, answer: &Answer) -> Option<Epoch> {
     match (answer, lever) {
+        // It names the epoch of the record that it applied to, or that of the draining phase before.
+        (Answer::Ok { epoch }, Lever::At(..)) if transition.kind() == TransitionKind::Abort => {
+            Some(epoch.previous())
+        }
         (Answer::Ok { .. }, Lever::At(_, epoch)) => Some(epoch),
         (Answer::Refused(refusal), _) => refusal.have.map(|have| have.epoch),
         (

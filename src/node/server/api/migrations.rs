@@ -71,6 +71,7 @@ const fn step(step: Step) -> &'static str {
         Step::Begin => "begin",
         Step::Prepare => "prepare",
         Step::Copy => "copy",
+        Step::StartBlock => "start_block",
         Step::Seal => "seal",
         Step::EnterCutover => "enter-cutover",
         Step::Wait => "wait",

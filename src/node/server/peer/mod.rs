@@ -11,7 +11,6 @@ pub(super) mod peer_server;
 pub(super) mod removal_notice;
 #[cfg(not(madsim))]
 mod removed_peer;
-#[cfg(not(madsim))]
 pub(super) mod runs;
 #[cfg(not(madsim))]
 pub(super) mod wire;

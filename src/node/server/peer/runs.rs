@@ -26,7 +26,8 @@ pub struct Runs(Arc<Mutex<BTreeMap<Peer, Seen>>>);
 
 impl Runs {
     /// Notes that the process with this number speaks as the peer. Returns whether two processes do.
-    pub(super) fn are_twins(&self, peer: Peer, run: u64) -> bool {
+    #[must_use]
+    pub fn are_twins(&self, peer: Peer, run: u64) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= PEERS && !all.contains_key(&peer) {
             return false;
@@ -44,7 +45,8 @@ impl Runs {
 
     /// Whether two processes were found to speak as the peer. For a stream that is open already: what it brings may be older
     /// than a hello that came since.
-    pub(super) fn have_met(&self, peer: Peer) -> bool {
+    #[must_use]
+    pub fn have_met(&self, peer: Peer) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).is_some_and(|seen| seen.twins)
     }
 }
