@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `options.rs`, `stream.rs` | the options that a seed expands into; random streams, one per purpose |
 //! | `run.rs`, `heal.rs`, `outcome.rs` | one run: a phase with faults, a phase in which the cluster must recover, the result |
-//! | `host/`, `storage.rs`, `disk.rs`, `network.rs`, `heard.rs`, `ended.rs` | nodes, their stores, disks and network; what a process has heard of its peers' processes; the report of a node that ends by itself |
+//! | `host/`, `storage.rs`, `disk.rs`, `network.rs`, `processes.rs`, `ended.rs` | nodes, their stores, disks and network; what a process has heard of its peers' processes; the report of a node that ends by itself |
 //! | `faults/`, `nemesis.rs` | kinds of faults, a file each; when they strike |
 //! | `workload/` | clients of partitions by number and by name, watchers, an operator |
 //! | `judge/`, `table.rs`, `tape.rs` | the judge of a run, the table that follows from the log, flight recordings |
@@ -37,8 +37,6 @@ mod faults;
 #[cfg(madsim)]
 mod heal;
 #[cfg(madsim)]
-mod heard;
-#[cfg(madsim)]
 mod host;
 #[cfg(madsim)]
 mod judge;
@@ -52,6 +50,8 @@ mod once;
 pub mod options;
 #[cfg(madsim)]
 mod outcome;
+#[cfg(madsim)]
+mod processes;
 #[cfg(madsim)]
 mod read_pause;
 #[cfg(madsim)]

@@ -7,10 +7,9 @@
 
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::{self, Fate};
-use crate::heard::{Heard, Process, Welcome};
-use crate::host::member_of;
 use crate::judge::{Judge, own};
 use crate::options::{DELAY_US_MIN, Values};
+use crate::processes::{Heard, Process, Welcome, member_of};
 use crate::stream::{Stream, link};
 use core::time::Duration;
 use cutover::core::control_plane::ControlPlaneEntry;

@@ -3,7 +3,7 @@
 use super::{Client, ClientError};
 use crate::core::control_plane::{Address, PartitionName};
 use crate::core::gate::{WriteAdmission, admit_write};
-use crate::core::ids::{Epoch, HistoryId, Index, NodeId, PartitionId, Placement, SessionId};
+use crate::core::ids::{Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Placement, SessionId};
 use crate::core::migration::{PartitionRecord, Transition};
 use crate::core::placement::Resolution;
 use crate::core::retry::{Call, Repeat};
@@ -58,6 +58,21 @@ impl Client {
         let (record, name) = record(wire)?;
         let resolution = answer.resolution.as_ref().map(Resolution::try_from).transpose();
         Ok(Partition { record, name, resolution: resolution.map_err(|error| unexpected(&error))? })
+    }
+
+    /// What a store that lost its state starts from ([`Fence::returned`](crate::core::fence::Fence::returned)): no token of the
+    /// partition is above this epoch, and no migration has a higher id. Known also for a partition without a record.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn floor(&self, partition: PartitionId) -> Result<(Epoch, MigrationId), ClientError> {
+        let message = v1::FloorRequest { partition: partition.0 };
+        let answer = self
+            .call(None, Repeat::Harmless, message, |channel, request| async move {
+                v1::placements_client::PlacementsClient::new(channel).floor(request).await
+            })
+            .await?;
+        Ok((Epoch(answer.epoch), MigrationId(answer.migration)))
     }
 
     /// Reads one partition through the leader, and decides whether a write to it may be sent now, and where.

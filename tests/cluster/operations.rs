@@ -2,7 +2,7 @@
 
 use super::harness::until;
 use super::made::{Cluster, address, options};
-use cutover::core::ids::NodeId;
+use cutover::core::ids::{Epoch, MigrationId, NodeId, PartitionId};
 use cutover::node::proto::v1;
 
 #[test]
@@ -166,4 +166,47 @@ fn a_transfer_to_nobody_is_refused() {
     let refused = cluster.run(cluster.client().transfer(Some(NodeId(9)))).unwrap_err();
     assert!(refused.to_string().contains("n9"), "{refused}");
     until("its leader", || Some(cluster.leader()));
+}
+
+#[test]
+fn a_store_that_enforces_nothing_is_named_so_by_the_operator() {
+    let cluster = Cluster::secure(1);
+    cluster.ctl(&["create", "acme", "--at", "A", "--guarantee", "timed"]).ok();
+    // Nobody has asked the store, and by default it is said to enforce tokens: then the guarantee would be another one.
+    cluster.ctl(&["open", "acme"]).fails(1, &["the source's guarantee is timed"]);
+    let opened = cluster.ctl(&["open", "acme", "--not-enforced"]);
+    assert!(opened.err.contains("reported by you"), "{}", opened.err);
+    opened.ok();
+    cluster.ctl(&["begin", "acme", "--to", "B"]).ok();
+    cluster.ctl(&["start-block", "acme"]).ok();
+    assert!(cluster.ctl(&["get", "acme"]).ok().contains("writes may be blocked"));
+    cluster.ctl(&["start-block", "acme"]).fails(1, &["m2 may block writes already"]);
+    let force = ["force", "acme", "--operator", "ann", "--reason", "down", "--reported", "--not-enforced"];
+    let forced = cluster.ctl(&force);
+    assert!(!forced.err.contains("note"), "{}", forced.err);
+    forced.ok();
+    let told = cluster.ctl(&["--format", "json", "get", "acme"]).ok();
+    let record: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
+    assert_eq!((&record["state"], &record["placed"]["guarantee"]), (&"Active(B)".into(), &"timed".into()));
+    let audit = cluster.ctl(&["audit"]).ok();
+    assert!(audit.contains("ann") && audit.contains("reported"), "{audit}");
+}
+
+#[test]
+fn a_store_that_lost_its_state_learns_what_was_given_out_before() {
+    let cluster = Cluster::secure(1);
+    cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+    cluster.ctl(&["open", "acme"]).ok();
+    cluster.ctl(&["begin", "acme", "--to", "B"]).ok();
+    cluster.ctl(&["abort", "acme"]).ok();
+    let floor = |partition| cluster.run(cluster.client().floor(PartitionId(partition))).unwrap();
+    assert_eq!(floor(1), (Epoch(3), MigrationId(2)), "the record's epoch, and the last migration");
+    cluster.ctl(&["delete", "acme"]).ok();
+    for at in ["B", "A"] {
+        cluster.ctl(&["forget", "acme", "--at", at]).ok();
+    }
+    // The record is gone, and what was given out is known.
+    cluster.ctl(&["get", "acme"]).fails(1, &["acme"]);
+    assert_eq!(floor(1), (Epoch(4), MigrationId(2)));
+    assert_eq!(floor(77), (Epoch(4), MigrationId(2)), "of a partition that never was, too");
 }

@@ -105,6 +105,18 @@ impl MigrationScript {
                 let reason = Reason::try_from(given.text("reason")).unwrap();
                 Transition::Force { expected: expected.unwrap(), prepared: prepared.into(), operator, reason }
             }
+            "write-off" => {
+                let operator = Operator::try_from(given.text("operator")).unwrap();
+                let reason = Reason::try_from(given.text("reason")).unwrap();
+                let (placement, copy) = (given.placement("at"), given.migration("copy"));
+                Transition::WriteOff { placement, copy, operator, reason }
+            }
+            "caps" => {
+                let copies = u32::try_from(given.number("old-copies", None)).unwrap();
+                self.table =
+                    PlacementTable::new(Caps { old_copies_per_partition: copies, ..Caps::PRODUCTION });
+                return true;
+            }
             "plan" => {
                 match self.table.plan(P1, given.placement("to"), &Policy::PRODUCTION) {
                     Ok(plan) => self.say(format!("{plan}; {:?}", plan.steps())),

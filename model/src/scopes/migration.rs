@@ -39,6 +39,7 @@ pub(super) const BASE: MigrationBounds = MigrationBounds {
     replaces: true,
     takeovers: 0,
     restores: 0,
+    at_once: true,
     forgetful: false,
     restarts: 0,
     misroute: false,

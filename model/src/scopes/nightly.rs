@@ -24,6 +24,21 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::ThereAndBack, Mark::ThereAgain])
         .nightly(),
         Scope::new(
+            "nightly/each-commit",
+            "forced moves and dropped copies, with every commit at any time, also those that take nothing away",
+            MigrationBounds {
+                gateways: 1,
+                migrations: 2,
+                forces: 1,
+                drops: true,
+                stale_reads: true,
+                at_once: false,
+                ..BASE
+            },
+        )
+        .reaching([Mark::Forced, Mark::Settled, Mark::Dropped, Mark::Forgotten, Mark::ThereAndBack])
+        .nightly(),
+        Scope::new(
             "nightly/admission",
             "two gateways' writes wait at the sink between admission and effect; moves there and back",
             MigrationBounds { migrations: 2, attempts: 2, admission: true, ..BASE },

@@ -26,7 +26,7 @@ const fn depth_first(threads: usize, symmetry: bool) -> Order {
 
 #[test]
 fn one_gateway_has_no_mirror_image() {
-    for (name, pinned) in [("migration/life", 27_453), ("migration/admission-back", 40_902)] {
+    for (name, pinned) in [("migration/life", 26_474), ("migration/admission-back", 52_615)] {
         let scope = scope::<Migration>(name);
         for order in [
             depth_first(1, true),
@@ -44,7 +44,7 @@ fn one_gateway_has_no_mirror_image() {
 /// symmetry, too.
 #[test]
 fn two_gateways_are_told_apart_only_without_symmetry() {
-    for (migrations, folded, apart) in [(1, 1_161, 2_281), (2, 30_635, 60_863)] {
+    for (migrations, folded, apart) in [(1, 1_327, 2_609), (2, 38_169, 75_824)] {
         let mut scope = scope::<Migration>("migration/moves").reaching::<&str>([]);
         scope.bounds = MigrationBounds { migrations, attempts: 1, ..scope.bounds };
         assert_eq!(

@@ -9,6 +9,7 @@ use crate::faults::End;
 use crate::judge::Judge;
 use crate::network::Network;
 use crate::options::Options;
+use crate::processes::{COPY, member_of};
 use crate::read_pause::ReadPause;
 use crate::stream::Stream;
 use cutover::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, Founder, Registered};
@@ -26,15 +27,6 @@ use tokio::sync::mpsc;
 /// The history of the log in every run.
 pub const HISTORY: HistoryId = HistoryId(1);
 const PORT: u16 = 7000;
-
-/// Distance between the number of a node and that of the machine on which a copy of its data directory runs.
-const COPY: u8 = 100;
-
-/// The number of the node that runs on a machine.
-#[must_use]
-pub const fn member_of(machine: u8) -> u8 {
-    if machine > COPY && machine < 2 * COPY { machine - COPY } else { machine }
-}
 
 /// The address of a node's client interface.
 #[must_use]

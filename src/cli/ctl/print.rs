@@ -106,6 +106,9 @@ pub(super) fn notes(record: &v1::Record) -> String {
                 held.migration
             ));
         }
+        if placed.phase() == v1::Phase::Draining && placed.cutover.is_some() {
+            notes.push("writes may be blocked".to_owned());
+        }
         if let Some(watermark) = placed.cutover.and_then(|facts| facts.watermark) {
             notes.push(format!("watermark {watermark}"));
         }
@@ -133,6 +136,7 @@ pub(super) fn record_json(record: &v1::Record) -> Value {
             "opened": placed.opened,
             "guarantee": guarantee(placed.guarantee()),
             "watermark": placed.cutover.and_then(|facts| facts.watermark),
+            "may_block": placed.cutover.is_some(),
             "draining_epoch": placed.cutover.map(|facts| facts.draining_epoch),
             "held": placed.held.map(|held| json!({
                 "migration": held.migration, "draining_epoch": held.draining_epoch,

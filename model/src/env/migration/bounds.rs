@@ -67,6 +67,8 @@ pub struct MigrationBounds {
     /// knows which store owned the partition at the loss. States in which that could be neither end of a migration in
     /// flight are not restored.
     pub restores: u8,
+    /// Whether a commit that takes nothing away is made as soon as it can be proposed. That leaves no run out (`control.rs`).
+    pub at_once: bool,
     /// Whether messages about a migration disappear when the migration ends. This leaves out runs with late
     /// messages of earlier migrations, which other scopes cover.
     pub forgetful: bool,
@@ -154,6 +156,7 @@ impl MigrationBounds {
             (self.aborts, "aborts"),
             (self.drops, "drops"),
             (self.admission, "admission and effect as separate steps"),
+            (!self.at_once, "commits at any time"),
         ];
         parts.extend(flags.iter().filter(|(on, _)| *on).map(|(_, text)| (*text).to_owned()));
         for (count, what) in [(self.forces, "force"), (self.creations, "re-creation")] {

@@ -157,7 +157,7 @@ impl Migration {
         if self.bounds.forgetful {
             next.forget();
         }
-        if self.log_is_atomic {
+        if self.log_is_atomic && self.bounds.at_once {
             next.commit_at_once();
         }
         next.mover();

@@ -40,6 +40,7 @@ const CALLS: &[(&str, Role)] = &[
     ("Plan", Role::ReadOnly),
     ("Audit", Role::ReadOnly),
     ("Resolve", Role::Gateway),
+    ("Floor", Role::Gateway),
     ("Watch", Role::Gateway),
     ("Apply", Role::Admin),
     ("Open", Role::Admin),

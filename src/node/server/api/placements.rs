@@ -87,6 +87,17 @@ impl v1::placements_server::Placements for Service {
         self.within(limit, false, read).await?.map(Response::new).ok_or(missing)
     }
 
+    async fn floor(&self, request: Request<v1::FloorRequest>) -> Result<Response<v1::FloorResponse>, Status> {
+        self.allow(&request, "Floor")?;
+        let limit = Deadline::of(request.metadata());
+        let partition = PartitionId(request.into_inner().partition);
+        let read = self.handle.read(move |view| {
+            let (epoch, migration) = view.state().table().returned(partition);
+            v1::FloorResponse { epoch: epoch.0, migration: migration.0, history: history(view) }
+        });
+        Ok(Response::new(self.within(limit, false, read).await?))
+    }
+
     async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
         self.allow(&request, "List")?;
         let within = Deadline::of(request.metadata());

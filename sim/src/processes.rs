@@ -8,6 +8,15 @@ use cutover::core::raft::Peer;
 use cutover::node::server::Runs;
 use std::collections::BTreeMap;
 
+/// Distance between the number of a node and that of the machine on which a copy of its data directory runs.
+pub const COPY: u8 = 100;
+
+/// The number of the node that runs on a machine.
+#[must_use]
+pub const fn member_of(machine: u8) -> u8 {
+    if machine > COPY && machine < 2 * COPY { machine - COPY } else { machine }
+}
+
 /// A start of a process: the machine that it runs on, and the number of the start there.
 pub type Process = (u8, u64);
 
