@@ -34,6 +34,8 @@ use tokio::task::JoinHandle;
 mod another_engine;
 #[path = "driver/hanging.rs"]
 mod hanging;
+#[path = "driver/readers.rs"]
+mod readers;
 #[path = "driver/snapshots.rs"]
 mod snapshots;
 

@@ -5,7 +5,8 @@ use cutover::client::{Client, ClientError, Dialer, Update};
 use cutover::core::ids::PartitionId;
 use cutover::node::proto::v1::watch_response::What;
 use cutover::node::proto::v1::{
-    ListRequest, ListResponse, Placed, Record, ResolveRequest, ResolveResponse, Resync, WatchRequest, WatchResponse,
+    FloorRequest, FloorResponse, ListRequest, ListResponse, Placed, Record, ResolveRequest, ResolveResponse,
+    Resync, WatchRequest, WatchResponse,
     placements_server::{Placements, PlacementsServer},
 };
 use std::sync::Arc;
@@ -26,6 +27,10 @@ fn record(partition: u64) -> Record {
 #[tonic::async_trait]
 impl Placements for Damaged {
     async fn resolve(&self, _: Request<ResolveRequest>) -> Result<Response<ResolveResponse>, Status> {
+        Err(Status::unimplemented("not asked"))
+    }
+
+    async fn floor(&self, _: Request<FloorRequest>) -> Result<Response<FloorResponse>, Status> {
         Err(Status::unimplemented("not asked"))
     }
 
