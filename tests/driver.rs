@@ -36,6 +36,8 @@ mod another_engine;
 mod hanging;
 #[path = "driver/readers.rs"]
 mod readers;
+#[path = "driver/readmitted.rs"]
+mod readmitted;
 #[path = "driver/snapshots.rs"]
 mod snapshots;
 

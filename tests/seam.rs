@@ -108,8 +108,7 @@ fn one_process_and_a_cluster_of_one_behave_the_same() {
     let (single, disk) =
         SingleNodeControlPlane::bootstrap_leader(config(1), identity(1), &founder(1)).unwrap();
     let (said, left) = live(single, disk.clone());
-    let mut cluster = ReplicatedControlPlane::start(config(1), disk.clone()).unwrap();
-    cluster.fire(Timer::Election);
+    let cluster = ReplicatedControlPlane::start(config(1), disk.clone()).unwrap();
     assert_eq!(live(cluster, disk), (said.clone(), left));
     let answered = |repeated| Effect::Answered { answer: Answer::Epoch(Epoch(1)), repeated };
     let effects = [

@@ -8,8 +8,13 @@ use core::fmt;
 /// What must be known to judge an invariant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum JudgedBy {
-    /// The steps of one node or sink, and its disk.
+    /// The steps of one node or sink, by its machine: it halts at a place where it [enforces](crate::enforce) the invariant.
     Node,
+    /// The steps of one node or sink and its disk, by an observer beside it. The machine does not see its disk, or a check in
+    /// it could only repeat the comparison that decides.
+    Observer,
+    /// The types of the protocol, by the compiler.
+    Compiler,
     /// The states of several nodes at one moment.
     Cluster,
     /// The whole run up to now.
@@ -74,7 +79,7 @@ registry! {
     CommitAtOwnerOnly Cluster "migration.commit-at-owner-only"
         "A client write is applied only at the committed write placement, with a token of the current ownership period."
         "osproxy docs/06 INV-M2"
-    NoAdmitStale Node "migration.no-admit-stale"
+    NoAdmitStale Observer "migration.no-admit-stale"
         "The gate admits neither in cutover nor at an epoch other than that of the view it was given."
         "osproxy docs/06 section 2"
     NoLostWrite History "migration.no-lost-write"
@@ -104,10 +109,10 @@ registry! {
     FenceNotAhead Cluster "sink.fence-not-ahead"
         "No fence exceeds the committed epoch."
         "kvrocks-controller#268"
-    FenceRespected Node "sink.fence-respected"
+    FenceRespected Observer "sink.fence-respected"
         "A sink applies no write and serves no read whose token its fences refuse."
         "cockroach#10414"
-    StatementDurable Node "sink.statement-durable"
+    StatementDurable Observer "sink.statement-durable"
         "What a sink has stated, a crash does not take back."
         "SERVER-78414, bookkeeper#1591"
     ApplyOnce Node "sink.apply-once"
@@ -146,15 +151,18 @@ registry! {
     RetryOnce History "raft.apply-once"
         "A request of a session is applied at one index at most."
         "thesis, section 6.3; akka-raft issue 64"
+    CallTruthful History "raft.call-truthful"
+        "What the client of a call is told is so: a request that is done was applied, one that is not done never will be, and one without a ticket is committed once at most."
+        "thesis, section 6.3; the retry rule of `core::retry`"
     OutsiderHarmless Cluster "raft.outsider-harmless"
         "A message of a node that the receiver's committed log shows to be no member, removed since or never admitted, changes nothing at the receiver."
         "thesis, section 4.2.3"
     TermBounded Cluster "raft.term-bounded"
         "No message moves a node's term further ahead than its limits allow: terms advance by elections, and the last one ends all elections."
         "the limit `term_leap_max`"
-    NoUserData Node "raft.no-user-data"
+    NoUserData Compiler "raft.no-user-data"
         "No entry of the log can hold user data: there is no type for it."
-        "the published control-plane boundary; shown by the compiler, not by a search"
+        "the published control-plane boundary"
 }
 
 impl Id {

@@ -35,7 +35,7 @@ const GIVEN_UP: &[(&str, &str)] = &[
     ("hears_a_leader", "is_in_contact"),
     ("Stopped::Told", "Stopped::Requested"),
     ("ClusterFact::Told", "ClusterFact::Revealed"),
-    ("waits_for_nobody", "is_unelected_sole_voter"),
+    ("waits_for_nobody", "Turn::begin"),
     ("hand_over_if_ready", "send_timeout_now_if_ready"),
     ("proto::Asked", "proto::PartitionSelector"),
     ("begin_listening", "begin_quorum_check"),

@@ -119,7 +119,6 @@ fn an_entry_that_is_too_long_is_refused<C: Engine>(_: u8) {
     let limits = NodeLimits { entry_bytes_max: 4, ..LIMITS };
     let config = cutover::core::raft::Config { limits, ..config(1) };
     let mut engine = C::start(config, founder(1, Caps::PRODUCTION).disk().unwrap()).unwrap();
-    engine.fire(Timer::Election);
     while !engine.is_leader() {
         sync(&mut engine);
     }
@@ -179,7 +178,6 @@ fn callers_cannot_tell_one_process_from_a_cluster_of_one() {
     let (mut single, disk) =
         SingleNodeControlPlane::bootstrap_leader(config(1), identity(1), &founder).unwrap();
     let mut replicated = ReplicatedControlPlane::start(config(1), disk).unwrap();
-    replicated.fire(Timer::Election);
     let tickets = (1..=8).map(|serial| Ticket {
         session: SessionId(3),
         serial: Serial(serial / 2),
@@ -219,7 +217,7 @@ fn callers_cannot_tell_one_process_from_a_cluster_of_one() {
 fn a_leader_that_hands_over_takes_nothing() {
     let (mut cluster, leader) = led::<ReplicatedControlPlane>(3);
     let other = cluster.nodes().find(|node| *node != leader).unwrap();
-    cluster.call(leader, |engine| engine.transfer(NodeId(other)));
+    cluster.call(leader, |engine| engine.transfer(Some(NodeId(other))));
     let refused = cluster.call(leader, |engine| engine.propose(create(1), None));
     let rejection = Rejection::Transferring { to: NodeId(other) };
     assert_eq!(refused, Err(ControlPlaneError::Rejected(rejection)));

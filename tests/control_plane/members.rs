@@ -3,9 +3,12 @@
 use super::*;
 use crate::site::{config, founder, peer};
 use cutover::core::control_plane::AloneError;
-use cutover::core::control_plane::ClusterVoterIdentity;
-use cutover::core::ids::DirectoryId;
-use cutover::core::raft::{Change, ChangeRefusal, Peer, Rejection};
+use cutover::core::control_plane::{ClusterVoterIdentity, Registered};
+use cutover::core::ids::{DirectoryId, HistoryId, Term};
+use cutover::core::raft::{
+    Append, Batch, Body, Change, ChangeRefusal, Content, Entry, HardState, LogPosition, Message, Peer,
+    Rejection,
+};
 
 on_every_cluster! {
     an_identity_has_one_node
@@ -166,4 +169,38 @@ fn a_sole_voter_cannot_leave() {
     let refused = cluster.call(leader, |engine| engine.propose(remove(1), None));
     assert_eq!(refused, Err(ControlPlaneError::Rejected(Rejection::Change { change, refusal })));
     assert_eq!(config(1).me, peer(1));
+}
+
+/// A node that has restarted, and does not know what of its log is committed: node 3 was removed, and admitted again in
+/// another directory at another address. A candidate may be either of them, and needs this node's answer.
+#[test]
+fn uncommitted_entries_add_members_and_replace_none() {
+    let term = ControlPlaneTerm(1);
+    let back = Peer { directory: DirectoryId(2), ..peer(3) };
+    let endpoints = Endpoints { peer: Some("n3.example:7000".parse().unwrap()), client: None };
+    let admitted = Registered { identity: identity(3), endpoints: endpoints.clone() };
+    let change = MembershipChange::Admit { peer: back, identity: identity(3), endpoints };
+    let entry = |payload| Entry { term, content: Content::Payload { ticket: None, payload } };
+    let entries = vec![entry(remove(3)), entry(ControlPlaneEntry::MembershipChange(change))];
+    let hard_state = Some(HardState { term, voted_for: None });
+    let mut disk = founder(3, Caps::PRODUCTION).disk().unwrap();
+    disk.write(&Batch { hard_state, snapshot: None, suffix: Some((Index(2), entries)), base: None });
+    let mut engine = ReplicatedControlPlane::start(config(2), disk).unwrap();
+    let committed = (1..=3).map(|node| (peer(node), identity(node).into()));
+    let expected: Vec<_> = committed.chain([(back, admitted)]).collect();
+    assert_eq!(engine.members(), expected);
+
+    // Another leader has neither entry: what is left are the committed members.
+    let entries = vec![Entry { term: term.next(), content: Content::OpenSession }];
+    let prev = LogPosition { term: Term::GENESIS, index: Index(1) };
+    let body = Body::Append(Append { prev, entries, commit: Index(1), round: 0 });
+    engine.receive(Message {
+        history: HistoryId(1),
+        from: peer(3),
+        to: peer(2),
+        admitted: Index::ZERO,
+        term: term.next(),
+        body,
+    });
+    assert_eq!(engine.members(), expected[..3]);
 }

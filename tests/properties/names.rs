@@ -39,7 +39,7 @@ fn renamed(input: &Input<ControlPlaneEntry>) -> Input<ControlPlaneEntry> {
         Input::Propose { id, content: Content::CloseSession(session) } => {
             Input::Propose { id: *id, content: Content::CloseSession(*session) }
         }
-        Input::Transfer { to } => Input::Transfer { to: Swap.node(*to) },
+        Input::Transfer { to } => Input::Transfer { to: to.map(|to| Swap.node(to)) },
         Input::TimerFired(timer) => Input::TimerFired(*timer),
         Input::Synced(batches) => Input::Synced(*batches),
         Input::Read { id } => Input::Read { id: *id },

@@ -106,7 +106,7 @@ impl Run {
             }
             ClusterEvent::Transfer(which, to) => {
                 let (at, to) = (self.leader_or(*which), self.name(*to));
-                self.cluster.step(at, Input::Transfer { to });
+                self.cluster.step(at, Input::Transfer { to: Some(to) });
             }
             ClusterEvent::Cut(a, b) => {
                 let (a, b) = (self.name(*a), self.name(*b));

@@ -331,7 +331,7 @@ impl ClusterScript {
                 self.cluster.step(node(&given.word()), Input::Read { id });
             }
             "transfer" => {
-                let to = node(&given.text("to"));
+                let to = given.maybe("to").map(|text| node(&text));
                 self.cluster.step(node(&given.word()), Input::Transfer { to });
             }
             _ => return false,

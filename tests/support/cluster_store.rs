@@ -94,7 +94,7 @@ impl<C: Engine> ClusterStore<C> {
             (0, _) => self.cluster.crash(leader),
             (1, _) => self.cluster.cut(leader),
             (2, Some(other)) if self.cluster.is_up(leader) => {
-                self.cluster.call(leader, |engine| engine.transfer(NodeId(other)));
+                self.cluster.call(leader, |engine| engine.transfer(Some(NodeId(other))));
             }
             (3, Some(other)) => {
                 for timer in [Timer::MinElectionTimeout, Timer::Election] {

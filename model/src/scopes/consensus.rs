@@ -16,6 +16,7 @@ pub(super) const NODES: ConsensusBounds = ConsensusBounds {
     session: false,
     other_sessions: 0,
     attempts: 1,
+    calls: false,
     reads: 0,
     transfers: 0,
     changes: 0,
@@ -148,6 +149,7 @@ pub(super) fn clients() -> Vec<Scope<ConsensusBounds>> {
             Mark::SessionOverSnapshot.text(),
             Mark::CommitAfterCrash.text(),
         ]),
+        calls(),
         Scope::new(
             "reads",
             "reads at a leader that was deposed and does not know it",
@@ -178,4 +180,29 @@ pub(super) fn clients() -> Vec<Scope<ConsensusBounds>> {
             Core::ProposalHeldBack.text(),
         ]),
     ]
+}
+
+fn calls() -> Scope<ConsensusBounds> {
+    Scope::new(
+        "calls",
+        "a request under a session and one without: attempts are lost, refused and delayed, and deadlines pass",
+        ConsensusBounds {
+            founders: 1,
+            terms: 2,
+            session: true,
+            writes: 2,
+            attempts: 2,
+            calls: true,
+            entries: 7,
+            crashes: 1,
+            lingers: true,
+            ..WITHOUT_HEARTBEATS
+        },
+    )
+    .reaching([
+        Core::Retried.text(),
+        Mark::CallNotDone.text(),
+        Mark::LateArrival.text(),
+        Mark::CommitAfterCrash.text(),
+    ])
 }

@@ -11,8 +11,7 @@ use super::{
 };
 use crate::core::ids::{Index, NodeId, SessionId};
 use crate::core::raft::{
-    Applied, BatchNumber, Configuration, Content, Message, Output, Peer, ProposalId, ReadId, RoleName,
-    Ticket, Timer,
+    Applied, BatchNumber, Configuration, Content, Message, Output, Peer, ProposalId, ReadId, Ticket, Timer,
 };
 use alloc::vec::Vec;
 
@@ -58,7 +57,10 @@ pub trait ControlPlaneConsensus {
     /// is in effect from its index on.
     fn uncommitted_configurations(&self) -> &[(Index, Configuration)];
 
-    /// The members and their addresses in the newest configuration of the log, committed or not.
+    /// Those that this node may have to answer, with their certificates and addresses: the committed members, and those that
+    /// an uncommitted entry admits. A configuration is in effect once appended, so a candidate may be one that this node does
+    /// not know to be committed. As an uncommitted entry may be truncated, it adds to the committed members and replaces none.
+    /// The committed ones come first.
     fn members(&self) -> Vec<(Peer, Registered)>;
 
     /// The replication progress of the other members; empty unless this node is the leader.
@@ -139,7 +141,7 @@ pub trait ControlPlaneConsensus {
     }
 
     /// Starts a transfer of leadership. The outcome is an [`Output::Transfer`].
-    fn transfer(&mut self, to: NodeId) {
+    fn transfer(&mut self, to: Option<NodeId>) {
         let _an_output_says = self.handle(ControlPlaneInput::Transfer(to));
     }
 
@@ -172,20 +174,5 @@ pub trait ControlPlaneConsensus {
     fn configuration(&self) -> &Configuration {
         let newest = self.uncommitted_configurations().last();
         newest.map_or_else(|| self.applied().configuration(), |(_, configuration)| configuration)
-    }
-
-    /// The voter whose log matches the most of this leader's, to which leadership is best transferred. `None`
-    /// if this node does not lead or is the only voter.
-    fn successor(&self) -> Option<NodeId> {
-        let voters = self.followers().into_iter().filter(|follower| follower.votes);
-        voters.max_by_key(|follower| follower.matched).map(|follower| follower.peer.node)
-    }
-
-    /// Whether this node is the only voter and has not been elected yet. It may then campaign at once, since
-    /// no other node can be elected.
-    fn is_unelected_sole_voter(&self) -> bool {
-        let (ControlPlaneStatus { role, config, .. }, configuration) = (self.status(), self.configuration());
-        let alone = configuration.is_voter(config.me) && configuration.voters().count() == 1;
-        alone && role == RoleName::Follower
     }
 }

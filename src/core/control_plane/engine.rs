@@ -65,7 +65,7 @@ impl ReplicatedControlPlane {
     /// The name of this kind of engine, in recordings.
     pub const NAME: &'static str = "replicated";
 
-    /// Starts a node with the content of its disk, as a follower.
+    /// Starts a node with the content of its disk. The first outputs are left to be taken.
     ///
     /// # Errors
     /// [`StartError`] if the snapshot cannot be decoded.
@@ -181,8 +181,6 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
         self.node.uncommitted_configurations()
     }
 
-    /// The committed members, and those admitted by uncommitted entries: a configuration is in effect once
-    /// appended.
     fn members(&self) -> Vec<(Peer, Registered)> {
         let committed = self.applied().configuration();
         let registered =
@@ -190,18 +188,15 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
         let mut members: Vec<(Peer, Registered)> =
             self.state().directory().nodes().iter().filter_map(registered).collect();
         for entry in self.node.log().from(self.node.commit().next(), u32::MAX) {
-            let Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } =
+            if let Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } =
                 &entry.content
-            else {
-                continue;
-            };
-            if let MembershipChange::Admit { peer, identity, endpoints } = change {
+                && let MembershipChange::Admit { peer, identity, endpoints } = change
+                && !committed.is_member(*peer)
+            {
                 let registered = Registered { identity: identity.clone(), endpoints: endpoints.clone() };
-                members.retain(|(other, _)| other.node != peer.node);
                 members.push((*peer, registered));
             }
         }
-        members.sort_unstable();
         members
     }
 

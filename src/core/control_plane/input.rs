@@ -21,8 +21,9 @@ pub enum ControlPlaneInput {
     Propose(Content<ControlPlaneEntry>),
     /// A linearizable read: it sees everything committed before this input. Only the leader accepts it.
     Read,
-    /// A request to transfer leadership to this node.
-    Transfer(NodeId),
+    /// A request to transfer leadership to this node; `None`: to the voter that has the most of the log, among those that
+    /// answer.
+    Transfer(Option<NodeId>),
 }
 
 /// What an engine returns at once for an input that it accepts.

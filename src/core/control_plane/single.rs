@@ -6,9 +6,7 @@ use super::{
     FollowerStatus, Founder, MembershipChange, Registered, ReplicatedControlPlane,
 };
 use crate::core::ids::Index;
-use crate::core::raft::{
-    Applied, Config, Configuration, Content, Durable, Node, Output, Peer, StartError, Timer,
-};
+use crate::core::raft::{Applied, Config, Configuration, Content, Durable, Node, Output, Peer, StartError};
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -18,9 +16,8 @@ use thiserror::Error;
 /// A control plane in one process: embedded in an application, or on a node without a port for peers.
 ///
 /// It is a [`ReplicatedControlPlane`] with one voter on the same disk format, so the node can later start as
-/// a replicated one and grow into a cluster. It differs where peers are concerned: it campaigns when it
-/// starts, sets no timers, takes no messages, and refuses to admit or promote members
-/// ([`ControlPlaneError::RunsAlone`]).
+/// a replicated one and grow into a cluster. It differs where peers are concerned: it sets no timers, takes no messages, and
+/// refuses to admit or promote members ([`ControlPlaneError::RunsAlone`]).
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct SingleNodeControlPlane {
     engine: ReplicatedControlPlane,
@@ -84,15 +81,13 @@ impl SingleNodeControlPlane {
         Err(AloneError::OtherMembers { me: config.me, found })
     }
 
-    /// Starts with the content of a disk, without a check of its configuration, and campaigns in the next
+    /// Starts with the content of a disk, without a check of its configuration. As a sole voter, it campaigns in the next
     /// term.
     ///
     /// # Errors
     /// [`StartError`] if the snapshot cannot be decoded.
     pub fn start(config: Config, disk: Durable<ControlPlaneEntry>) -> Result<Self, StartError> {
-        let mut engine = ReplicatedControlPlane::start(config, disk)?;
-        engine.fire(Timer::Election);
-        Ok(Self { engine })
+        Ok(Self { engine: ReplicatedControlPlane::start(config, disk)? })
     }
 
     /// The Raft node that holds the log and the state machine; its only voter is itself.

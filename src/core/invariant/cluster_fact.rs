@@ -2,7 +2,7 @@
 
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::ids::{Index, Term};
-use crate::core::raft::{Durable, Entry, HardState, LogPosition, Message, Node, Progress, Ticket};
+use crate::core::raft::{Content, Durable, Entry, HardState, LogPosition, Message, Node, Progress, Ticket};
 use alloc::vec::Vec;
 
 pub(super) type ControlNode = Node<ControlPlaneState>;
@@ -50,6 +50,15 @@ pub enum ClusterFact<'a> {
         ticket: Ticket,
         /// The log index of the request.
         at: Index,
+    },
+    /// A client made the first attempt of a call whose request has this content.
+    CallBegan(&'a Content<ControlPlaneEntry>),
+    /// A call ended, and its client was told what became of the request. A call that ends without an outcome is no fact.
+    CallEnded {
+        /// The content of the request.
+        request: &'a Content<ControlPlaneEntry>,
+        /// Whether the client was told that the request was applied, or else that it was not and never will be.
+        done: bool,
     },
     /// A client invoked a linearizable read.
     ReadInvoked(u8),

@@ -3,6 +3,7 @@
 //! It remembers what the nodes' states no longer show: the leaders of terms, the terms and votes that were
 //! revealed, and the committed entries. Everything else is read from the nodes and their disks.
 
+use super::calls::{Calls, ticket_of};
 use super::cluster_fact::{ClusterFact, ControlNode, NodeNow};
 use super::nodes::{
     check_durable_claims, check_survives_restart, has, heard, is_electable, is_open, logs_match, matters,
@@ -12,7 +13,7 @@ use super::past::insert;
 use super::{Findings, Id};
 use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::ids::{Index, Names, Relabel, Serial, SessionId, Term};
-use crate::core::raft::{Applied, Entry, HardState, LogPosition, Peer, RoleName, Ticket};
+use crate::core::raft::{Applied, Content, Entry, HardState, LogPosition, Peer, RoleName, Ticket};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -36,13 +37,15 @@ pub struct ConsensusMonitor {
     effects: Vec<(SessionId, Serial, Index)>,
     /// The waiting reads: the client, and the commit index when its read was invoked.
     reads: Vec<(u8, Index)>,
+    /// The calls of clients, and what each was told.
+    calls: Calls,
 }
 
 impl Hash for ConsensusMonitor {
     /// Leaves out the state, which follows from the committed entries.
     fn hash<H: Hasher>(&self, into: &mut H) {
-        let Self { leaders, revealed, founded, committed, state: _, effects, reads } = self;
-        (leaders, revealed, founded, committed, effects, reads).hash(into);
+        let Self { leaders, revealed, founded, committed, state: _, effects, reads, calls } = self;
+        (leaders, revealed, founded, committed, effects, reads, calls).hash(into);
     }
 }
 
@@ -58,6 +61,7 @@ impl ConsensusMonitor {
             state: None,
             effects: Vec::new(),
             reads: Vec::new(),
+            calls: Calls::NONE,
         }
     }
 
@@ -87,6 +91,8 @@ impl ConsensusMonitor {
             }
             ClusterFact::Advanced { by, .. } => by.commit() > self.committed_through(),
             ClusterFact::TookEffect { .. }
+            | ClusterFact::CallBegan(_)
+            | ClusterFact::CallEnded { .. }
             | ClusterFact::ReadInvoked(_)
             | ClusterFact::ReadServed { .. }
             | ClusterFact::ReadEnded(_) => true,
@@ -122,6 +128,8 @@ impl ConsensusMonitor {
             ClusterFact::TookEffect { ticket, at } => {
                 insert(&mut self.effects, (ticket.session, ticket.serial, at));
             }
+            ClusterFact::CallBegan(request) => self.calls.began(request),
+            ClusterFact::CallEnded { request, done } => self.calls.ended(request, done),
             ClusterFact::ReadInvoked(reader) => self.reads.push((reader, self.committed_through())),
             ClusterFact::ReadServed { reader, .. } | ClusterFact::ReadEnded(reader) => {
                 self.reads.retain(|(other, _)| *other != reader);
@@ -141,11 +149,35 @@ impl ConsensusMonitor {
             }
             ClusterFact::Advanced { by, entries, nodes } => self.advanced(by, entries, nodes, findings),
             ClusterFact::TookEffect { ticket, at } => self.took_effect(ticket, at, findings),
+            ClusterFact::CallEnded { request, done } => {
+                let applied = self.is_applied(request);
+                findings.demand(applied == done, Id::CallTruthful, || {
+                    let told =
+                        if done { "was told that it was done" } else { "was told that it was not done" };
+                    (
+                        format!("the client of {request} {told}"),
+                        if applied { "it was applied" } else { "it was not applied" }.to_owned(),
+                    )
+                });
+            }
             ClusterFact::ReadServed { reader, through } => self.read_served(reader, through, findings),
             ClusterFact::Stepped { before, after, restarted } => stepped(&before, after, restarted, findings),
             ClusterFact::Now(nodes) => self.now(nodes, findings),
             ClusterFact::Heard { by, message, idle } => heard(by, message, idle, findings),
-            ClusterFact::ReadInvoked(_) | ClusterFact::ReadEnded(_) => {}
+            ClusterFact::CallBegan(_) | ClusterFact::ReadInvoked(_) | ClusterFact::ReadEnded(_) => {}
+        }
+    }
+
+    /// Whether the request of a call was applied: under a ticket, for the first time; without one, whenever it was committed.
+    fn is_applied(&self, request: &Content<ControlPlaneEntry>) -> bool {
+        match ticket_of(request) {
+            Some(ticket) => {
+                let same = |(session, serial, _): &(SessionId, Serial, Index)| {
+                    (*session, *serial) == (ticket.session, ticket.serial)
+                };
+                self.effects.iter().any(same)
+            }
+            None => self.committed.iter().any(|(_, entry)| entry.content == *request),
         }
     }
 
@@ -218,6 +250,11 @@ impl ConsensusMonitor {
             });
             if known.is_none() {
                 check_survives_restart(by, at.index, entry, nodes, findings);
+                let before = |(other, earlier): &(LogPosition, Entry<_>)| {
+                    other.index < at.index && earlier.content == entry.content
+                };
+                let again = self.is_applied(&entry.content) || entries.iter().any(before);
+                self.calls.committed(at.index, &entry.content, again, findings);
             }
             for NodeNow { node, .. } in nodes {
                 let leads = node.role() == RoleName::Leader && node.hard_state().term > by.hard_state().term;
@@ -244,6 +281,7 @@ impl ConsensusMonitor {
     }
 
     fn took_effect(&self, ticket: Ticket, at: Index, findings: &mut Findings) {
+        self.calls.applied(ticket, at, findings);
         let same = |(session, serial, _): &&(SessionId, Serial, Index)| {
             *session == ticket.session && *serial == ticket.serial
         };
@@ -334,6 +372,7 @@ impl Relabel for ConsensusMonitor {
             revealed,
             committed: self.committed.iter().map(|(then, entry)| (*then, entry.relabel(names))).collect(),
             state: self.state.as_ref().map(|state| Arc::new(state.relabel(names))),
+            calls: self.calls.relabel(names),
             ..self.clone()
         }
     }

@@ -9,6 +9,7 @@
 //!
 //! May import: `core::registry`, `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::migration`, `core::gate`, `core::control_plane`.
 
+mod calls;
 mod cluster_fact;
 mod commit;
 mod consensus;

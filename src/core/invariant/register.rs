@@ -5,33 +5,63 @@
 //! configuration remains, no order of the operations explains the returned values.
 
 use crate::core::ids::{Names, Relabel, WriteId};
+use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// The most reads that may be open at once.
-pub const READERS_MAX: usize = 4;
-/// The most writes in a history.
-pub const WRITES_MAX: usize = 15;
-
 /// A value of the register: 0 before any write, n for the n-th write of the list.
-type Value = u8;
-/// An open read that has not taken effect.
-const UNSEEN: Value = u8::MAX;
+type Value = u32;
+/// An open read that has not taken effect, or a reader without one.
+const UNSEEN: Value = Value::MAX;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-struct Configuration {
-    value: Value,
-    done: u16,
-    seen: [Value; READERS_MAX],
+/// A set of writes, by their places in the list.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+struct Slots(Vec<u64>);
+
+impl Slots {
+    fn none(of: usize) -> Self {
+        Self(vec![0; of.div_ceil(64)])
+    }
+
+    fn has(&self, slot: usize) -> bool {
+        self.0.get(slot / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
+    }
+
+    fn with(mut self, slot: usize) -> Self {
+        if let Some(word) = self.0.get_mut(slot / 64) {
+            *word |= 1 << (slot % 64);
+        }
+        self
+    }
 }
 
-/// The monitor of one register.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+struct Configuration {
+    value: Value,
+    done: Slots,
+    /// What each reader's open read has seen.
+    seen: Vec<Value>,
+}
+
+impl Configuration {
+    fn with_seen(&self, reader: usize, value: Value) -> Self {
+        let mut changed = self.clone();
+        if let Some(seen) = changed.seen.get_mut(reader) {
+            *seen = value;
+        }
+        changed
+    }
+}
+
+/// The monitor of one register. Neither writes nor readers are limited; the configurations grow with those that are open at
+/// once.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Register {
     writes: Vec<WriteId>,
-    invoked: u16,
-    reading: u8,
-    possible: Vec<Configuration>,
+    invoked: Slots,
+    /// Whether each reader has an open read.
+    reading: Vec<bool>,
+    possible: BTreeSet<Configuration>,
 }
 
 impl Register {
@@ -39,21 +69,21 @@ impl Register {
     #[must_use]
     pub fn new(mut writes: Vec<WriteId>) -> Self {
         writes.sort();
-        writes.truncate(WRITES_MAX);
-        let start = Configuration { value: 0, done: 0, seen: [UNSEEN; READERS_MAX] };
-        Self { writes, invoked: 0, reading: 0, possible: vec![start] }
+        let none = Slots::none(writes.len());
+        let start = Configuration { value: 0, done: none.clone(), seen: Vec::new() };
+        Self { writes, invoked: none, reading: Vec::new(), possible: BTreeSet::from([start]) }
     }
 
     /// Whether some order of the operations explains all returned values.
     #[must_use]
-    pub const fn is_linearizable(&self) -> bool {
+    pub fn is_linearizable(&self) -> bool {
         !self.possible.is_empty()
     }
 
     /// Records that a client invoked a write.
     pub fn write_invoked(&mut self, id: WriteId) {
         if let Some(slot) = self.slot(id) {
-            self.invoked |= 1 << slot;
+            self.invoked = self.invoked.clone().with(slot);
         }
     }
 
@@ -61,66 +91,67 @@ impl Register {
     pub fn write_returned(&mut self, id: WriteId) {
         let Some(slot) = self.slot(id) else { return };
         self.close();
-        self.possible.retain(|c| c.done & (1 << slot) != 0);
+        self.possible.retain(|c| c.done.has(slot));
     }
 
     /// Records that a client invoked a strong read.
     pub fn read_invoked(&mut self, reader: u8) {
-        self.reading |= 1 << reader;
-        for c in &mut self.possible {
-            if let Some(seen) = c.seen.get_mut(usize::from(reader)) {
-                *seen = UNSEEN;
-            }
+        let at = usize::from(reader);
+        self.reading.resize(self.reading.len().max(at + 1), false);
+        if let Some(reading) = self.reading.get_mut(at) {
+            *reading = true;
         }
+        self.forget(at);
     }
 
     /// Records that a read returned the value of this write; `None`: of the register before any write.
     pub fn read_returned(&mut self, reader: u8, value: Option<WriteId>) {
-        let wanted = value.map_or(Some(0), |id| self.slot(id).map(|slot| slot + 1));
+        let wanted = value.map_or(Some(0), |id| self.slot(id).map(value_of));
         self.close();
         let at = usize::from(reader);
         self.possible.retain(|c| wanted.is_some() && c.seen.get(at).copied() == wanted);
-        for c in &mut self.possible {
-            if let Some(seen) = c.seen.get_mut(at) {
-                *seen = UNSEEN;
-            }
+        if let Some(reading) = self.reading.get_mut(at) {
+            *reading = false;
         }
-        self.reading &= !(1 << reader);
-        self.possible.sort_unstable();
-        self.possible.dedup();
+        // Equal histories are equal monitors, however many readers there were.
+        let open = self.reading.iter().rposition(|reading| *reading).map_or(0, |last| last + 1);
+        self.reading.truncate(open);
+        self.forget(at);
     }
 
-    fn slot(&self, id: WriteId) -> Option<u8> {
-        let at = self.writes.iter().position(|write| *write == id)?;
-        u8::try_from(at).ok()
+    /// Forgets what the reader's last read has seen, and keeps a place for each reader up to the last open one.
+    fn forget(&mut self, reader: usize) {
+        let forgotten = |c: &Configuration| {
+            let mut c = c.with_seen(reader, UNSEEN);
+            c.seen.resize(self.reading.len(), UNSEEN);
+            c
+        };
+        self.possible = self.possible.iter().map(forgotten).collect();
+    }
+
+    fn slot(&self, id: WriteId) -> Option<usize> {
+        self.writes.iter().position(|write| *write == id)
     }
 
     /// Adds every configuration to which the open operations can lead.
     fn close(&mut self) {
-        let mut at = 0;
-        while let Some(c) = self.possible.get(at).copied() {
-            at += 1;
-            for slot in 0..u8::try_from(self.writes.len()).unwrap_or(0) {
-                if self.invoked & !c.done & (1 << slot) != 0 {
-                    self.admit(Configuration { value: slot + 1, done: c.done | (1 << slot), ..c });
+        let mut open: Vec<Configuration> = self.possible.iter().cloned().collect();
+        while let Some(c) = open.pop() {
+            let writes = (0..self.writes.len()).filter(|slot| self.invoked.has(*slot) && !c.done.has(*slot));
+            let written = writes.map(|slot| Configuration {
+                value: value_of(slot),
+                done: c.done.clone().with(slot),
+                seen: c.seen.clone(),
+            });
+            let reads = (0..self.reading.len())
+                .filter(|at| self.reading.get(*at) == Some(&true) && c.seen.get(*at) == Some(&UNSEEN));
+            let read = reads.map(|reader| c.with_seen(reader, c.value));
+            for next in written.chain(read) {
+                if !self.possible.contains(&next) {
+                    self.possible.insert(next.clone());
+                    open.push(next);
                 }
             }
-            for reader in 0..READERS_MAX {
-                if self.reading & (1 << reader) != 0 && c.seen.get(reader) == Some(&UNSEEN) {
-                    let mut seen = c.seen;
-                    if let Some(seen) = seen.get_mut(reader) {
-                        *seen = c.value;
-                    }
-                    self.admit(Configuration { seen, ..c });
-                }
-            }
-        }
-        self.possible.sort_unstable();
-    }
-
-    fn admit(&mut self, c: Configuration) {
-        if !self.possible.contains(&c) {
-            self.possible.push(c);
         }
     }
 }
@@ -130,27 +161,30 @@ impl Relabel for Register {
         let mut renamed: Vec<(WriteId, usize)> =
             self.writes.iter().enumerate().map(|(slot, id)| (id.relabel(names), slot)).collect();
         renamed.sort();
-        let mask = |old: u16| {
-            let moved = renamed.iter().enumerate().filter(|(_, (_, slot))| old & (1 << slot) != 0);
-            moved.fold(0, |bits, (new, _)| bits | 1 << new)
+        let slots = |old: &Slots| {
+            let moved = renamed.iter().enumerate().filter(|(_, (_, slot))| old.has(*slot));
+            moved.fold(Slots::none(renamed.len()), |set, (new, _)| set.with(new))
         };
-        let value = |old: Value| match renamed.iter().position(|(_, slot)| old == slot_value(*slot)) {
-            Some(new) => slot_value(new),
-            None => old,
+        let value = |old: &Value| match renamed.iter().position(|(_, slot)| *old == value_of(*slot)) {
+            Some(new) => value_of(new),
+            None => *old,
         };
-        let mut possible: Vec<_> = self
-            .possible
-            .iter()
-            .map(|c| Configuration { value: value(c.value), done: mask(c.done), seen: c.seen.map(value) })
-            .collect();
-        possible.sort_unstable();
-        let writes = renamed.iter().map(|(id, _)| *id).collect();
-        Self { writes, invoked: mask(self.invoked), reading: self.reading, possible }
+        let configuration = |c: &Configuration| Configuration {
+            value: value(&c.value),
+            done: slots(&c.done),
+            seen: c.seen.iter().map(value).collect(),
+        };
+        Self {
+            writes: renamed.iter().map(|(id, _)| *id).collect(),
+            invoked: slots(&self.invoked),
+            reading: self.reading.clone(),
+            possible: self.possible.iter().map(configuration).collect(),
+        }
     }
 }
 
-fn slot_value(slot: usize) -> Value {
-    u8::try_from(slot + 1).unwrap_or(UNSEEN)
+fn value_of(slot: usize) -> Value {
+    Value::try_from(slot + 1).unwrap_or(UNSEEN)
 }
 
 #[cfg(test)]
@@ -213,6 +247,32 @@ mod tests {
         register.read_returned(0, Some(w(1)));
         register.read_returned(1, None);
         assert!(register.is_linearizable());
+    }
+
+    /// More writes and readers than a fixed set would hold: each read sees the last write, or one that is open.
+    #[test]
+    fn writes_and_readers_are_not_limited() {
+        let writes = 70;
+        let mut register = Register::new((1..=writes).map(w).collect());
+        for n in 1..=writes {
+            register.write_invoked(w(n));
+            for reader in 0..5 {
+                register.read_invoked(reader);
+            }
+            for reader in 0..4 {
+                register.read_returned(
+                    reader,
+                    if reader < 2 { Some(w(n - 1)).filter(|_| n > 1) } else { Some(w(n)) },
+                );
+                assert!(register.is_linearizable(), "write {n}, reader {reader}");
+            }
+            register.write_returned(w(n));
+            register.read_returned(4, Some(w(n)));
+            assert!(register.is_linearizable(), "write {n}");
+        }
+        register.read_invoked(9);
+        register.read_returned(9, Some(w(writes - 1)));
+        assert!(!register.is_linearizable(), "the last write was acknowledged");
     }
 
     #[test]

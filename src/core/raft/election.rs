@@ -111,6 +111,15 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
+    /// The first turn of a node. A sole voter campaigns: no other node can be elected, so there is nobody to wait for.
+    pub(super) fn begin(&mut self) {
+        if self.node.configuration().voters().eq([self.node.config.me]) {
+            self.campaign(false);
+        } else {
+            self.emit(Output::SetTimer(Timer::Election));
+        }
+    }
+
     pub(super) fn election_timeout(&mut self) {
         self.emit(Output::SetTimer(Timer::Election));
         if matches!(self.node.role, Role::Leader(_)) {

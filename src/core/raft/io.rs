@@ -91,8 +91,8 @@ pub enum Input<P> {
     },
     /// A request to transfer leadership (thesis, section 3.10).
     Transfer {
-        /// The node that is to lead.
-        to: NodeId,
+        /// The node that is to lead; `None`: the voter that has the most of the log, among those that answer.
+        to: Option<NodeId>,
     },
 }
 
@@ -278,6 +278,9 @@ pub enum TransferRefusal {
         /// The node that was to become the leader.
         to: NodeId,
     },
+    /// No other voter answers, so there is nobody to transfer leadership to.
+    #[error("no other voter answers")]
+    NoVoter,
     /// Another transfer is in progress.
     #[error("the leader is handing over to {to}")]
     Transferring {

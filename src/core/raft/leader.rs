@@ -213,6 +213,7 @@ impl<M: Machine> Turn<'_, M> {
             return;
         }
         self.emit(Output::SetTimer(Timer::Heartbeat));
+        self.next_round();
         for peer in self.peers() {
             let Some(progress) = self.leader().and_then(|leader| leader.of(peer)) else { continue };
             match progress.flow {

@@ -30,6 +30,7 @@ crate::core::marks! {
         SnapshotKeptTail "a snapshot that agrees with the log keeps its tail",
         SnapshotIgnored "a snapshot at or below what is committed ignored",
         ReadConfirmed "a read confirmed by a quorum",
+        ReadGathered "a read gathered for the next round, one being under way",
         ReadNotYetInTerm "a read refused before a commit in the term",
         ReadDropped "a read refused as the leader steps down",
         ChangeNotYetInTerm "a change refused before a commit in the term",

@@ -1,17 +1,15 @@
 //! The state of one node.
 
 use super::configuration::{Configuration, Peer};
-use super::durable::{Durable, HardState, Snapshot};
-use super::io::{BatchNumber, Output, Timer};
+use super::durable::{HardState, Snapshot};
+use super::io::BatchNumber;
 pub use super::limits::{Elections, NodeLimits};
 use super::log::Log;
 use super::machine::{Applied, Machine};
 use super::progress::Progress;
-use super::role::{Follower, Role, RoleName};
-use super::start::{StartError, check_disk};
+use super::role::{Role, RoleName};
 use crate::core::ids::{HistoryId, Index};
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -57,36 +55,6 @@ pub struct Node<M: Machine> {
 }
 
 impl<M: Machine> Node<M> {
-    /// Starts a node with the content of its disk, as a follower without a known leader. Also returns the
-    /// first outputs.
-    ///
-    /// # Errors
-    /// [`StartError`]
-    pub fn start(config: Config, durable: Durable<M::Payload>) -> Result<(Self, Vec<Output<M>>), StartError> {
-        config.limits.check()?;
-        check_disk(&durable)?;
-        let applied: Applied<M> = durable.snapshot.applied()?;
-        let stable = durable.log.last().index;
-        let role = Role::Follower(Follower { leader: None, in_contact: false });
-        let Durable { hard_state, snapshot, log } = durable;
-        let mut node = Self {
-            config,
-            hard_state,
-            log,
-            snapshot,
-            applied,
-            later: Vec::new(),
-            role,
-            stable,
-            durable_hard_state: hard_state,
-            unsynced: Vec::new(),
-            synced: BatchNumber::ZERO,
-            halted: false,
-        };
-        node.find_configurations();
-        Ok((node, vec![Output::SetTimer(Timer::Election)]))
-    }
-
     /// The node's identity and limits.
     pub const fn config(&self) -> Config {
         self.config
@@ -199,7 +167,7 @@ impl<M: Machine> Node<M> {
     }
 
     /// Finds the configurations after the snapshot; they are stored in the log only.
-    fn find_configurations(&mut self) {
+    pub(super) fn find_configurations(&mut self) {
         let mut at = self.applied.last.index.next();
         let mut current = self.applied.configuration.clone();
         while let Some(entry) = self.log.entry(at) {

@@ -1,15 +1,18 @@
 //! Linearizable reads without a log entry: ReadIndex (thesis, section 6.4).
 //!
 //! A leader records its commit index and then confirms its leadership: a quorum must answer an append that was sent
-//! after the read arrived. Each attempt has its own round number. If attempts shared one, an answer to the first could
-//! confirm the second after the leader was deposed in between (etcd issue 20418).
+//! after the read arrived. Each attempt has a round number, and one round is under way at a time. Reads that arrive
+//! meanwhile share the next round. If one joined the round under way, an answer that was sent before the read arrived could
+//! confirm it, after the leader was deposed in between (etcd issue 20418).
+//!
+//! The next round begins when the one under way is confirmed, or with the next heartbeat: the messages of a round may be lost.
 
 use super::configuration::Peer;
 use super::io::{Output, ReadId, ReadRefusal};
 use super::machine::Machine;
 use super::mark::Mark;
 use super::quorum;
-use super::role::{Role, Waiting};
+use super::role::{Leader, Role, Waiting};
 use super::turn::Turn;
 use alloc::vec::Vec;
 
@@ -31,14 +34,33 @@ impl<M: Machine> Turn<'_, M> {
         if leader.reads.len() >= usize::try_from(max).unwrap_or(usize::MAX) {
             return Err(ReadRefusal::Busy { max });
         }
-        leader.round += 1;
-        let round = leader.round;
+        let first = leader.reads.is_empty();
+        let round = leader.round + 1;
         leader.reads.push(Waiting { id, index, round });
+        if first {
+            self.begin_round();
+        } else {
+            self.mark(Mark::ReadGathered);
+        }
+        Ok(())
+    }
+
+    /// Begins the round of the reads that wait for the next one, and asks the members to answer it.
+    fn begin_round(&mut self) {
+        self.next_round();
         self.confirm_reads();
         if self.leader().is_some_and(|leader| !leader.reads.is_empty()) {
             self.broadcast();
         }
-        Ok(())
+    }
+
+    /// Begins the next round if reads wait for it. The appends that follow carry its number.
+    pub(super) fn next_round(&mut self) {
+        if let Some(leader) = self.leader()
+            && leader.reads.iter().any(|waiting| waiting.round > leader.round)
+        {
+            leader.round += 1;
+        }
     }
 
     /// Serves the reads whose round a quorum of the latest configuration has answered in this term. A sole voter
@@ -61,5 +83,15 @@ impl<M: Machine> Turn<'_, M> {
             self.mark(Mark::ReadConfirmed);
             self.emit(Output::Read { id, outcome: Ok(index) });
         }
+        if self.leader().is_some_and(|leader| leader.is_next_round_due()) {
+            self.begin_round();
+        }
+    }
+}
+
+impl Leader {
+    /// Whether reads wait for the next round, and none for the one that was begun last.
+    fn is_next_round_due(&self) -> bool {
+        !self.reads.is_empty() && self.reads.iter().all(|waiting| waiting.round > self.round)
     }
 }

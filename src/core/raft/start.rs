@@ -1,9 +1,15 @@
-//! What a node checks before it starts: that the parts of its disk fit together, and its limits.
+//! The start of a node: it checks that the parts of its disk fit together, and its limits.
 
 use super::durable::{Durable, SnapshotError};
 use super::entry::{LogPosition, Payload};
+use super::io::{BatchNumber, Output};
 use super::limits::NodeLimits;
+use super::machine::{Applied, Machine};
+use super::node::{Config, Node};
+use super::role::{Follower, Role};
+use super::turn::Turn;
 use crate::core::ids::Term;
+use alloc::vec::Vec;
 use thiserror::Error;
 
 /// Why a node does not start.
@@ -51,8 +57,43 @@ pub enum StartError {
     ZeroLimit(&'static str),
 }
 
+impl<M: Machine> Node<M> {
+    /// Starts a node with the content of its disk, as a follower without a known leader; a sole voter campaigns at once.
+    /// Also returns the first outputs.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub fn start(config: Config, durable: Durable<M::Payload>) -> Result<(Self, Vec<Output<M>>), StartError> {
+        config.limits.check()?;
+        check_disk(&durable)?;
+        let applied: Applied<M> = durable.snapshot.applied()?;
+        let stable = durable.log.last().index;
+        let role = Role::Follower(Follower { leader: None, in_contact: false });
+        let Durable { hard_state, snapshot, log } = durable;
+        let mut node = Self {
+            config,
+            hard_state,
+            log,
+            snapshot,
+            applied,
+            later: Vec::new(),
+            role,
+            stable,
+            durable_hard_state: hard_state,
+            unsynced: Vec::new(),
+            synced: BatchNumber::ZERO,
+            halted: false,
+        };
+        node.find_configurations();
+        let mut turn = Turn::new(&mut node);
+        turn.begin();
+        let outputs = turn.finish();
+        Ok((node, outputs))
+    }
+}
+
 /// Checks that the parts of a disk fit together. Each batch is written at once, so a crash leaves none of these.
-pub(super) fn check_disk<P: Payload>(disk: &Durable<P>) -> Result<(), StartError> {
+fn check_disk<P: Payload>(disk: &Durable<P>) -> Result<(), StartError> {
     let (base, last, snapshot) = (disk.log.base(), disk.log.last(), disk.snapshot.last);
     if base.index > snapshot.index {
         return Err(StartError::Gap { base, snapshot });
@@ -72,7 +113,7 @@ pub(super) fn check_disk<P: Payload>(disk: &Durable<P>) -> Result<(), StartError
 }
 
 impl NodeLimits {
-    pub(super) fn check(&self) -> Result<(), StartError> {
+    fn check(&self) -> Result<(), StartError> {
         let limits = [
             ("window", u64::from(self.window)),
             ("append_entries_max", self.append_entries_max.into()),

@@ -1,4 +1,4 @@
-//! Transfer of leadership to another voter (thesis, section 3.10).
+//! Transfer of leadership to another voter, a given one or the one that is best suited (thesis, section 3.10).
 //!
 //! The leader accepts no proposals until the other voter has the whole log, then sends it `TimeoutNow`. If that voter
 //! does not take over within an election timeout, the leader continues.
@@ -8,21 +8,24 @@ use super::io::{Output, Timer, TransferRefusal};
 use super::machine::Machine;
 use super::mark::Mark;
 use super::message::Body;
+use super::node::Elections;
 use super::role::{PendingTransfer, Role};
 use super::turn::Turn;
 use crate::core::ids::NodeId;
+use core::cmp::Reverse;
 
 impl<M: Machine> Turn<'_, M> {
-    pub(super) fn transfer(&mut self, to: NodeId) {
+    pub(super) fn transfer(&mut self, to: Option<NodeId>) {
         if let Err(refusal) = self.begin_transfer(to) {
             self.emit(Output::Transfer(Err(refusal)));
         }
     }
 
-    fn begin_transfer(&mut self, to: NodeId) -> Result<(), TransferRefusal> {
-        let me = self.node.config.me;
-        let member = self.node.configuration().member(to).map(|member| member.peer);
-        let voter = member.filter(|peer| self.node.configuration().is_voter(*peer) && *peer != me);
+    fn begin_transfer(&mut self, to: Option<NodeId>) -> Result<(), TransferRefusal> {
+        let target = match to {
+            Some(to) => self.voter(to).ok_or(TransferRefusal::NotVoter { to }),
+            None => self.successor().ok_or(TransferRefusal::NoVoter),
+        };
         let hint = self.hint();
         let Some(leader) = self.leader() else {
             return Err(TransferRefusal::NotLeader { leader: hint });
@@ -30,12 +33,30 @@ impl<M: Machine> Turn<'_, M> {
         if let Some(transfer) = leader.transfer {
             return Err(TransferRefusal::Transferring { to: transfer.to.node });
         }
-        let Some(to) = voter else { return Err(TransferRefusal::NotVoter { to }) };
+        let to = target?;
         leader.transfer = Some(PendingTransfer { to, timeout_now_sent: false });
         self.emit(Output::SetTimer(Timer::Transfer));
         self.send_timeout_now_if_ready();
         self.replicate_to(to, false);
         Ok(())
+    }
+
+    /// The other voter with this node id.
+    fn voter(&self, node: NodeId) -> Option<Peer> {
+        let configuration = self.node.configuration();
+        let peer = configuration.member(node)?.peer;
+        (peer != self.node.config.me && configuration.is_voter(peer)).then_some(peer)
+    }
+
+    /// The voter to which leadership is best transferred: of those that answer, the one whose log matches the most of this
+    /// leader's, since no proposals are taken until it has the rest. Of equal ones, the first. Only [`Elections::Stable`]
+    /// knows who answers.
+    fn successor(&self) -> Option<Peer> {
+        let stable = self.node.config.limits.elections == Elections::Stable;
+        let voters = self.node.progress().iter().filter(|progress| {
+            self.node.configuration().is_voter(progress.peer) && (progress.is_live() || !stable)
+        });
+        voters.max_by_key(|progress| (progress.matched, Reverse(progress.peer))).map(|progress| progress.peer)
     }
 
     /// Sends `TimeoutNow`, once, as soon as the other voter has the whole log.

@@ -44,7 +44,7 @@ pub(super) struct Turn<'n, M: Machine> {
 }
 
 impl<'n, M: Machine> Turn<'n, M> {
-    fn new(node: &'n mut Node<M>) -> Self {
+    pub(super) fn new(node: &'n mut Node<M>) -> Self {
         let (vote_before, commit_before) = (node.hard_state, node.commit());
         let (outputs, history) = (Vec::new(), node.history());
         Self {
@@ -157,7 +157,7 @@ impl<'n, M: Machine> Turn<'n, M> {
         self.advance_commit();
     }
 
-    fn finish(mut self) -> Vec<Output<M>> {
+    pub(super) fn finish(mut self) -> Vec<Output<M>> {
         self.check_monotone();
         if let Some(halt) = self.halt {
             self.node.halted = true;
@@ -210,6 +210,10 @@ impl<'n, M: Machine> Turn<'n, M> {
     fn check_monotone(&mut self) {
         let (term, before) = (self.node.hard_state.term, self.vote_before.term);
         enforce!(self.halt, Monotone, term >= before, "term {term} after {before}");
+        let leap_max = self.node.config.limits.term_leap_max;
+        // A node without a log takes the term of the leader that sends it one.
+        let bounded = self.commit_before == Index::ZERO || term.0.saturating_sub(before.0) <= leap_max.max(1);
+        enforce!(self.halt, TermBounded, bounded, "term {term} after {before}, at most {leap_max} more");
         let (commit, before) = (self.node.commit(), self.commit_before);
         enforce!(self.halt, Monotone, commit >= before, "committed through {commit} after {before}");
     }

@@ -15,9 +15,7 @@ use crate::core::control_plane::{
 };
 use crate::core::ids::{Halt, Index, NodeId, PartitionId, Revision};
 use crate::core::outbox::Outbox;
-use crate::core::raft::{
-    BatchNumber, Configuration, Message, ProposalId, ReadId, ReadRefusal, Timer, TransferRefusal,
-};
+use crate::core::raft::{BatchNumber, Configuration, Message, ProposalId, ReadId, TransferRefusal};
 use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -69,11 +67,7 @@ pub(super) struct Pump<T> {
     pub(super) outbox: Outbox<ControlPlaneEntry>,
     pub(super) batches: mpsc::Sender<NumberedBatch>,
     pub(super) proposals: BTreeMap<ProposalId, Reply>,
-    pub(super) reading: Option<(ReadId, Vec<Reading>)>,
-    /// Reads that arrived after the current read index was requested. They need a later one.
-    pub(super) to_read: Vec<Reading>,
-    /// Outcomes of reads that came before the engine returned the read's id.
-    pub(super) early: Vec<(ReadId, Result<Index, ReadRefusal>)>,
+    pub(super) reads: BTreeMap<ReadId, Reading>,
     pub(super) transfer: Option<oneshot::Sender<Result<NodeId, TransferRefusal>>>,
     /// The engine has handled an input since [`Self::views`] was updated.
     pub(super) changed: bool,
@@ -122,9 +116,7 @@ pub fn start<S: Storage, T: Transport>(
         outbox: Outbox::default(),
         batches,
         proposals: BTreeMap::new(),
-        reading: None,
-        to_read: Vec::new(),
-        early: Vec::new(),
+        reads: BTreeMap::new(),
         transfer: None,
         changed: false,
         views,
@@ -140,7 +132,6 @@ pub fn start<S: Storage, T: Transport>(
         engine,
     };
     pump.perform(outputs);
-    pump.campaign_if_sole_voter();
     pump.settle();
     tokio::spawn(feed::run(feed, latest.borrow().shared_state(), applied, watches));
     let disk = tokio::spawn(storage::run(storage, to_disk, done));
@@ -211,7 +202,6 @@ impl<T: Transport> Pump<T> {
                 self.take(request);
             }
             self.fire();
-            self.begin_read();
             self.settle();
             if self.stall.hangs(self.outbox.batches() > 0, Instant::now()) && self.stopped.is_none() {
                 self.stopped = Some(hung(self.stall.limit()));
@@ -230,29 +220,32 @@ impl<T: Transport> Pump<T> {
 
     /// Gives the engine an input, performs the outputs, and returns the engine's answer.
     pub(super) fn handle(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
+        let accepted = self.give(input);
+        self.perform_outputs();
+        accepted
+    }
+
+    /// Gives the engine an input, and leaves the outputs to be [performed](Self::perform_outputs).
+    pub(super) fn give(&mut self, input: ControlPlaneInput) -> Result<Accepted, ControlPlaneError> {
         if let Some(recorder) = &mut self.recorder
             && let Err(error) = recorder.record(&*self.engine, &input)
         {
             tracing::warn!(%error, "the flight recorder stops");
             self.recorder = None;
         }
-        let accepted = self.engine.handle(input);
         self.changed = true;
+        self.engine.handle(input)
+    }
+
+    pub(super) fn perform_outputs(&mut self) {
         let outputs = self.engine.take_outputs();
         self.perform(outputs);
-        accepted
     }
 
     fn fire(&mut self) {
         let now = Instant::now();
         while let Some(timer) = self.timers.ended(now) {
             self.input(ControlPlaneInput::TimerFired(timer));
-        }
-    }
-
-    fn campaign_if_sole_voter(&mut self) {
-        if self.engine.is_unelected_sole_voter() {
-            self.input(ControlPlaneInput::TimerFired(Timer::Election));
         }
     }
 }

@@ -46,76 +46,52 @@ impl<T: Transport> Pump<T> {
                     }
                 }
             }
-            Request::Read(read) if self.to_read.len() < self.config.queues.requests => {
-                self.to_read.push(read)
-            }
-            Request::Read(read) => {
-                counter!("cutover_refused_total", "reason" => "busy").increment(1);
-                let max = u32::try_from(self.config.queues.requests).unwrap_or(u32::MAX);
-                read.refuse(ControlPlaneError::ReadRefused(ReadRefusal::Busy { max }));
-            }
+            // The caller has given up.
+            Request::Read(read) if read.is_gone() => {}
+            Request::Read(read) => self.read(read),
             Request::Transfer { to, reply } => self.transfer(to, reply),
         }
     }
 
-    /// Requests a read index for all waiting reads together. A read that arrives later waits for the next
-    /// one.
-    pub(super) fn begin_read(&mut self) {
-        if self.reading.is_some() {
-            return;
-        }
-        self.to_read.retain(|read| !read.is_gone());
-        if self.to_read.is_empty() {
-            return;
-        }
-        let waiting = std::mem::take(&mut self.to_read);
-        self.early.clear();
-        match self.handle(ControlPlaneInput::Read).and_then(Accepted::read) {
+    /// Requests a read index. The engine lets reads that wait share a round of heartbeats.
+    fn read(&mut self, read: Reading) {
+        match self.give(ControlPlaneInput::Read).and_then(Accepted::read) {
+            // A sole voter confirms at once: the outcome may be among the outputs of the call.
             Ok(id) => {
-                self.reading = Some((id, waiting));
-                // A sole voter confirms at once: the outcome may be among the outputs of the call.
-                for outcome in std::mem::take(&mut self.early) {
-                    self.finish_read(outcome.0, outcome.1);
-                }
+                self.reads.insert(id, read);
             }
-            Err(error) => waiting.into_iter().for_each(|read| read.refuse(error.clone())),
+            Err(error) => {
+                if let ControlPlaneError::ReadRefused(ReadRefusal::Busy { .. }) = error {
+                    counter!("cutover_refused_total", "reason" => "busy").increment(1);
+                }
+                read.refuse(error);
+            }
         }
+        self.perform_outputs();
     }
 
     pub(super) fn finish_read(&mut self, id: ReadId, outcome: Result<Index, ReadRefusal>) {
-        match self.reading.take() {
-            Some((expected, waiting)) if expected == id => {
-                let refusal = outcome.err().map(ControlPlaneError::ReadRefused);
-                let view = self.show();
-                for read in waiting {
-                    match (refusal.clone(), read) {
-                        (Some(refusal), read) => read.refuse(refusal),
-                        (None, Reading::View(reply)) => {
-                            let _gone = reply.send(Ok(view.clone()));
-                        }
-                        (None, Reading::Applied(reply)) if reply.is_closed() => {}
-                        (None, Reading::Applied(reply)) => {
-                            let _gone = reply.send(Ok(Box::new(self.engine.applied().clone())));
-                        }
-                    }
-                }
+        let Some(read) = self.reads.remove(&id) else { return };
+        match (outcome, read) {
+            (Err(refusal), read) => read.refuse(ControlPlaneError::ReadRefused(refusal)),
+            (Ok(_), Reading::View(reply)) => {
+                let _gone = reply.send(Ok(self.show()));
             }
-            other => {
-                self.reading = other;
-                self.early.push((id, outcome));
+            (Ok(_), Reading::Applied(reply)) if reply.is_closed() => {}
+            (Ok(_), Reading::Applied(reply)) => {
+                let _gone = reply.send(Ok(Box::new(self.engine.applied().clone())));
             }
         }
     }
 
     fn transfer(&mut self, to: Option<NodeId>, reply: oneshot::Sender<Result<NodeId, TransferRefusal>>) {
-        // A leader without other voters transfers to itself, which the engine refuses with the right reason.
-        let to = to.or(self.engine.successor()).unwrap_or(self.engine.status().config.me.node);
-        if self.transfer.is_some() {
-            let _gone = reply.send(Err(TransferRefusal::Transferring { to }));
-            return;
-        }
+        // The engine refuses a second transfer; the first goes on, and so does its reply.
+        let first = self.transfer.take();
         self.transfer = Some(reply);
         self.input(ControlPlaneInput::Transfer(to));
+        if first.is_some() {
+            self.transfer = first;
+        }
     }
 
     /// Publishes the node as it is now, if it has changed, and returns it.

@@ -7,7 +7,7 @@ use metrics::counter;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Whom the newest configuration of the log names. Clones share it.
+/// Whom the configurations of the log name. Clones share it.
 pub type Registry = Arc<Known>;
 
 /// The cluster, its members and those that were removed, as this node's log has them.
@@ -15,7 +15,7 @@ pub type Registry = Arc<Known>;
 pub struct Known {
     /// The cluster of the log.
     pub cluster: ClusterId,
-    /// The members with their certificates and addresses, by the newest configuration, committed or not.
+    /// The [members](crate::core::control_plane::ControlPlaneConsensus::members), with their certificates and addresses.
     pub members: Vec<(Peer, Registered)>,
     /// The peers that were removed, by the committed configuration.
     pub removed: Vec<Peer>,
@@ -28,10 +28,17 @@ impl Default for Known {
 }
 
 impl Known {
-    /// The member with this node id.
+    /// The registration of this peer, or else of a member with its node id.
+    #[must_use]
+    pub fn registered(&self, peer: Peer) -> Option<&Registered> {
+        let found = self.members.iter().find(|(other, _)| *other == peer);
+        found.or_else(|| self.member(peer.node)).map(|(_, registered)| registered)
+    }
+
+    /// The member with this node id, by the newest entry that names it.
     #[must_use]
     pub fn member(&self, node: NodeId) -> Option<&(Peer, Registered)> {
-        self.members.iter().find(|(peer, _)| peer.node == node)
+        self.members.iter().rfind(|(peer, _)| peer.node == node)
     }
 }
 

@@ -42,6 +42,13 @@ pub enum ActionKind {
         /// What is sent.
         kind: Forged,
     },
+    /// Something happens to a client's call that no node takes part in.
+    Client {
+        /// Number of the write, from 1.
+        write: u8,
+        /// What happens.
+        event: CallEvent,
+    },
     /// A node handles an event other than a message.
     Do {
         /// Number of the node, from 1.
@@ -49,6 +56,19 @@ pub enum ActionKind {
         /// The event at the node.
         action: NodeAction,
     },
+}
+
+/// An event of a client's call. All but the last are an attempt; an earlier attempt without an answer is given up first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CallEvent {
+    /// An attempt is given up before it reaches a node. It may arrive later.
+    Delay,
+    /// A node takes nothing of the attempt: it is busy.
+    Busy,
+    /// A node refuses the attempt for a reason of its own, such as the caller's rights.
+    Deny,
+    /// The deadline of the call passes.
+    Expire,
 }
 
 /// A kind of forged message. Each is in the receiver's next term, except where the name says otherwise.
@@ -90,6 +110,8 @@ pub enum NodeAction {
     OpenOther,
     /// A client proposes the write with this number at the node, for the first time or again.
     Write(u8),
+    /// A delayed attempt at the write with this number arrives at the node.
+    Arrive(u8),
     /// A command is proposed at the node, given by its position in [`Requests::commands`](super::Requests::commands).
     Command(u8),
     /// An operator requests a membership change at the node.
@@ -105,6 +127,8 @@ pub enum NodeAction {
 pub enum HostInput {
     /// A message arrives.
     Deliver,
+    /// None.
+    Idle,
     /// A timer fires.
     Fire(Timer),
     /// The oldest batch becomes durable.

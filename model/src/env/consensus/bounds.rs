@@ -47,6 +47,8 @@ pub struct ConsensusBounds {
     pub other_sessions: u8,
     /// Number of times that each write is proposed, retries included.
     pub attempts: u8,
+    /// Whether attempts may be delayed or refused before they reach a log, and the deadlines of calls may pass.
+    pub calls: bool,
     /// Number of reads, one after the other, at any node that accepts them.
     pub reads: u8,
     /// Number of leadership transfers.
@@ -109,6 +111,9 @@ impl ConsensusBounds {
                 "{} of another client, at most {max} kept",
                 some(self.other_sessions, "session")
             ));
+        }
+        if self.calls {
+            parts.push("attempts that are delayed or refused, and deadlines".to_owned());
         }
         for (count, what) in [(self.reads, "read"), (self.transfers, "hand-over"), (self.changes, "change")] {
             if count > 0 {

@@ -35,6 +35,10 @@ impl Consensus {
             self.own_choices(state, node, &mut all);
         }
         self.client_choices(state, &mut all);
+        if self.cluster.calls {
+            let events = state.clients.call_events(&self.cluster);
+            all.extend(events.into_iter().map(|(write, event)| ActionKind::Client { write, event }));
+        }
         if self.cluster.forges {
             for (node, _) in state.hosts() {
                 let forged = Self::forgeries(state, node);
@@ -139,6 +143,9 @@ impl Consensus {
             }
             for write in state.clients.wanted_writes(&self.cluster) {
                 add(NodeAction::Write(write));
+            }
+            for write in state.clients.delayed() {
+                add(NodeAction::Arrive(write));
             }
             for (at, _) in
                 state.requests.commands.iter().enumerate().filter(|(_, command)| !host.has(command))

@@ -1,26 +1,16 @@
 //! The state of clients and operators: their outstanding requests and the answers.
 
 use super::ConsensusBounds;
+use super::action::CallEvent;
+use super::call::{Outstanding, Write};
 use super::host::ClientAnswer;
 use cutover::core::control_plane::Answer;
 use cutover::core::ids::{Names, NodeId, Relabel, Serial, SessionId};
 use cutover::core::raft::{Effect, Outcome, ProposalId, ReadId, Ticket};
+use cutover::core::retry::Repeat;
 
-/// A request: its id and the node at which it was made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Outstanding<I> {
-    node: NodeId,
-    id: I,
-}
-
-/// The state of a client's write.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-struct Write {
-    attempts: u8,
-    /// The latest attempt, if it has no answer yet.
-    asked: Option<Outstanding<ProposalId>>,
-    done: bool,
-}
+/// A call that has ended, with a claim: the number of its write, and whether the client is told that it was done.
+pub(super) type Claim = (u8, bool);
 
 /// The state of all clients and operators.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -43,8 +33,10 @@ pub struct Clients {
 
 impl Clients {
     pub(super) fn new(cluster: &ConsensusBounds) -> Self {
+        let ticketed = usize::from(cluster.session);
+        let repeat = |at: usize| if at < ticketed { Repeat::Ticketed } else { Repeat::Never };
         Self {
-            writes: vec![Write::default(); usize::from(cluster.writes)],
+            writes: (0..usize::from(cluster.writes)).map(|at| Write::new(repeat(at))).collect(),
             openings: 0,
             opening: None,
             session: None,
@@ -73,10 +65,13 @@ impl Clients {
         // Writes differ only in their numbers, so the first unproposed one represents all of them.
         let plain = usize::from(cluster.session);
         let untouched =
-            self.writes.iter().skip(plain).position(|write| write.attempts == 0).map(|at| at + plain);
+            self.writes.iter().skip(plain).position(|write| write.attempts() == 0).map(|at| at + plain);
         let wanted = move |(at, write): &(usize, &Write)| {
             let first = *at < plain || Some(*at) == untouched;
-            ready(*at) && !write.done && write.attempts < attempts && (write.attempts > 0 || first)
+            ready(*at)
+                && write.attempts() < attempts
+                && write.may_be_sent()
+                && (write.attempts() > 0 || first)
         };
         let numbered = self.writes.iter().enumerate().filter(wanted);
         numbered.map(|(at, _)| u8::try_from(at + 1).unwrap_or(u8::MAX))
@@ -93,11 +88,43 @@ impl Clients {
         self.opening = Some(Outstanding { node, id });
     }
 
-    /// Records an attempt at a write. `follows`: wait for its answer; otherwise only count it.
-    pub(super) fn writes(&mut self, write: u8, node: NodeId, id: ProposalId, follows: bool) {
-        if let Some(write) = self.writes.get_mut(usize::from(write).saturating_sub(1)) {
-            write.attempts += 1;
-            write.asked = follows.then_some(Outstanding { node, id });
+    fn write(&mut self, write: u8) -> Option<&mut Write> {
+        self.writes.get_mut(usize::from(write).checked_sub(1)?)
+    }
+
+    /// Records an attempt at a write. `follows`: wait for its answer; otherwise only count it. Returns whether it is the first.
+    pub(super) fn writes(&mut self, write: u8, node: NodeId, id: ProposalId, follows: bool) -> bool {
+        let asked = follows.then_some(Outstanding { node, id });
+        self.write(write).is_some_and(|write| write.proposed(asked))
+    }
+
+    /// The events of calls that are possible now.
+    pub(super) fn call_events(&self, cluster: &ConsensusBounds) -> Vec<(u8, CallEvent)> {
+        let attempts = self.wanted_writes(cluster);
+        let attempts = attempts.flat_map(|write| {
+            [CallEvent::Delay, CallEvent::Busy, CallEvent::Deny].map(|event| (write, event))
+        });
+        let due = (1u8..).zip(&self.writes).filter(|(_, write)| write.may_expire());
+        attempts.chain(due.map(|(write, _)| (write, CallEvent::Expire))).collect()
+    }
+
+    /// Lets an event happen to the call of a write. Returns whether the call begins with it, and what it claims if it ends.
+    pub(super) fn call(&mut self, write: u8, event: CallEvent) -> (bool, Option<Claim>) {
+        let Some(call) = self.write(write) else { return (false, None) };
+        let begins = call.attempts() == 0;
+        let told = call.happens(event);
+        (begins, told.map(|done| (write, done)))
+    }
+
+    /// The writes of which a delayed attempt may arrive.
+    pub(super) fn delayed(&self) -> impl Iterator<Item = u8> {
+        (1..).zip(&self.writes).filter(|(_, write)| write.is_delayed()).map(|(write, _)| write)
+    }
+
+    /// Records that a delayed attempt has arrived.
+    pub(super) fn arrives(&mut self, write: u8) {
+        if let Some(write) = self.write(write) {
+            write.arrived();
         }
     }
 
@@ -108,71 +135,63 @@ impl Clients {
         self.reads
     }
 
-    /// Processes an answer. Returns the number of the latest read if the answer is to that read.
-    pub(super) fn answered(&mut self, node: NodeId, answer: &ClientAnswer) -> Option<u8> {
+    /// Processes an answer. Returns the number of the latest read if the answer is to that read, and what a call claims if it
+    /// ends with the answer.
+    pub(super) fn answered(&mut self, node: NodeId, answer: &ClientAnswer) -> (Option<u8>, Option<Claim>) {
         match answer {
             ClientAnswer::Read(id, _) => {
                 let ours = self.reading == Some(Outstanding { node, id: *id });
-                ours.then(|| {
+                let reader = ours.then(|| {
                     self.reading = None;
                     self.reads
-                })
+                });
+                (reader, None)
             }
             ClientAnswer::Decided(id, outcome) => {
-                self.decided(Outstanding { node, id: *id }, outcome);
-                None
+                (None, self.decided(Outstanding { node, id: *id }, outcome))
             }
         }
     }
 
-    fn decided(&mut self, asked: Outstanding<ProposalId>, outcome: &Outcome<Answer>) {
+    fn decided(&mut self, asked: Outstanding<ProposalId>, outcome: &Outcome<Answer>) -> Option<Claim> {
         if self.opening == Some(asked) {
             self.opening = None;
             if let Outcome::Committed { effect: Effect::SessionOpened(id), .. } = outcome {
                 self.session = Some(*id);
             }
         }
-        for write in self.writes.iter_mut().filter(|write| write.asked == Some(asked)) {
-            write.asked = None;
-            write.done = matches!(outcome, Outcome::Committed { .. });
-        }
+        let (number, write) = (1..).zip(&mut self.writes).find(|(_, write)| write.asked() == Some(asked))?;
+        write.decided(outcome).map(|done| (number, done))
     }
 
-    /// Forgets the outstanding requests at a node that has crashed.
-    pub(super) fn forgotten_by(&mut self, node: NodeId) {
-        let gone = |asked: &Option<Outstanding<ProposalId>>| asked.is_some_and(|asked| asked.node == node);
-        if gone(&self.opening) {
+    /// Forgets the outstanding requests at a node that has crashed: their connections break. Returns what calls claim that
+    /// end by it.
+    pub(super) fn forgotten_by(&mut self, node: NodeId) -> Vec<Claim> {
+        if self.opening.is_some_and(|asked| asked.node == node) {
             self.opening = None;
-        }
-        for write in self.writes.iter_mut().filter(|write| gone(&write.asked)) {
-            write.asked = None;
         }
         if self.reading.is_some_and(|asked| asked.node == node) {
             self.reading = None;
         }
+        let gone = (1..)
+            .zip(&mut self.writes)
+            .filter(|(_, write)| write.asked().is_some_and(|asked| asked.node == node));
+        gone.filter_map(|(number, write)| Some((number, write.lost()?))).collect()
     }
 
     /// The state of all clients in words.
     pub(super) fn text(&self) -> String {
-        let done = self.writes.iter().filter(|write| write.done).count();
-        let asked: u8 = self.writes.iter().map(|write| write.attempts).sum();
+        let done = self.writes.iter().filter(|write| write.is_done()).count();
+        let asked: u8 = self.writes.iter().map(Write::attempts).sum();
         let session = self.session.map_or_else(String::new, |session| format!("session {session}, "));
         format!("{session}proposed {asked}, answered {done}, reads {}", self.reads)
     }
 }
 
-impl<I: Copy> Outstanding<I> {
-    fn renamed(self, names: &dyn Names) -> Self {
-        Self { node: names.node(self.node), id: self.id }
-    }
-}
-
 impl Relabel for Clients {
     fn relabel(&self, names: &dyn Names) -> Self {
-        let renamed =
-            |write: &Write| Write { asked: write.asked.map(|asked| asked.renamed(names)), ..write.clone() };
         Self {
-            writes: self.writes.iter().map(renamed).collect(),
+            writes: self.writes.iter().map(|write| write.renamed(names)).collect(),
             opening: self.opening.map(|asked| asked.renamed(names)),
             reading: self.reading.map(|asked| asked.renamed(names)),
             ..self.clone()

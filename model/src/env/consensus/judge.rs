@@ -9,16 +9,6 @@ use cutover::core::ids::{NodeId, Term};
 use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, NodeNow};
 use cutover::core::raft::{Node, RoleName};
 
-/// Gives a fact to the monitor. The monitor is copied only if it has to remember the fact.
-fn feed(env: &Consensus, next: &mut State, fact: &ClusterFact<'_>, findings: &mut Findings) {
-    next.monitor.judge(fact, findings);
-    if next.monitor.remembers(fact) {
-        let mut monitor: ConsensusMonitor = (*next.monitor).clone();
-        monitor.remember(fact);
-        next.monitor = env.share(monitor);
-    }
-}
-
 /// The state of all nodes, in an array: it is needed in every step, and allocating it was slow.
 struct All<'a>([NodeNow<'a>; NODES_MAX], usize);
 
@@ -38,6 +28,16 @@ impl<'a> All<'a> {
 }
 
 impl Consensus {
+    /// Gives a fact to the monitor. The monitor is copied only if it has to remember the fact.
+    pub(super) fn feed(&self, next: &mut State, fact: &ClusterFact<'_>, findings: &mut Findings) {
+        next.monitor.judge(fact, findings);
+        if next.monitor.remembers(fact) {
+            let mut monitor: ConsensusMonitor = (*next.monitor).clone();
+            monitor.remember(fact);
+            next.monitor = self.share(monitor);
+        }
+    }
+
     #[expect(
         clippy::too_many_arguments,
         reason = "the states before and after, and the collectors of findings and marks"
@@ -59,7 +59,7 @@ impl Consensus {
             findings.demand(false, id, || (halt.facts.clone(), format!("{} has stopped", host.me())));
         }
         for vote in &effect.claims {
-            feed(self, next, &ClusterFact::Revealed { by: host.now(), vote: *vote }, findings);
+            self.feed(next, &ClusterFact::Revealed { by: host.now(), vote: *vote }, findings);
         }
         if let Some(was) = before.host(node).filter(|was| was.me() == host.me()) {
             let fact =
@@ -67,17 +67,17 @@ impl Consensus {
             next.monitor.judge(&fact, findings);
         }
         if let Some(term) = effect.led {
-            feed(self, next, &ClusterFact::Led(machine), findings);
+            self.feed(next, &ClusterFact::Led(machine), findings);
             *marks |= led(next, term);
         }
         for (ticket, at) in &effect.effects {
-            feed(self, next, &ClusterFact::TookEffect { ticket: *ticket, at: *at }, findings);
+            self.feed(next, &ClusterFact::TookEffect { ticket: *ticket, at: *at }, findings);
         }
         if !effect.advanced.is_empty() || effect.installed {
             let hosts = next.hosts.clone();
             let all = All::of(&hosts, &host);
             let fact = ClusterFact::Advanced { by: machine, entries: &effect.advanced, nodes: all.nodes() };
-            feed(self, next, &fact, findings);
+            self.feed(next, &fact, findings);
         }
         if effect.changed {
             next.monitor.judge(&ClusterFact::Now(All::of(&next.hosts, &host).nodes()), findings);
@@ -98,9 +98,9 @@ impl Consensus {
     pub(super) fn read_invoked(&self, next: &mut State, reader: u8, node: NodeId, marks: &mut u64) {
         let mut findings = Findings::new(false);
         if let Some(given_up) = reader.checked_sub(1) {
-            feed(self, next, &ClusterFact::ReadEnded(given_up), &mut findings);
+            self.feed(next, &ClusterFact::ReadEnded(given_up), &mut findings);
         }
-        feed(self, next, &ClusterFact::ReadInvoked(reader), &mut findings);
+        self.feed(next, &ClusterFact::ReadInvoked(reader), &mut findings);
         let asked = next.host(node.0).map(|host| host.engine.node().hard_state().term);
         let deposed = next.hosts().any(|(_, host)| {
             let node = host.engine.node();
@@ -128,7 +128,7 @@ impl Consensus {
             *marks |= Mark::ReadRefused.bit();
             ClusterFact::ReadEnded(reader)
         };
-        feed(self, next, &fact, findings);
+        self.feed(next, &fact, findings);
     }
 }
 

@@ -16,6 +16,8 @@ cutover::core::marks! {
         CrashLost "a crash took back what was not synced",
         CrashKept "a crash kept what was not answered",
         CommitAfterCrash "a commit after a crash",
+        CallNotDone "a call that reports that nothing was done",
+        LateArrival "a request that arrives after its client has given it up",
         ReadServed "a read served",
         ReadRefused "a read refused",
         ReadByDeposed "a read asked of a leader that was deposed without knowing",

@@ -15,6 +15,7 @@
 mod action;
 mod asking;
 mod bounds;
+mod call;
 mod choices;
 mod client;
 mod forged;
@@ -29,7 +30,7 @@ mod successor_cache;
 mod text;
 mod work;
 
-pub use action::{Action, ActionKind, HostInput, NodeAction};
+pub use action::{Action, ActionKind, CallEvent, HostInput, NodeAction};
 pub(crate) use bounds::judged;
 pub use bounds::{ConsensusBounds, Duplicates, MembershipRequest};
 pub use client::Clients;

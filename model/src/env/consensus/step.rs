@@ -39,7 +39,7 @@ impl Consensus {
                 let effect = self.effect_of(state, node, &HostInput::Deliver, Some(message), disk, false)?;
                 Some((node, effect, matches!(what, ActionKind::Deliver { .. }).then_some(at)))
             }
-            ActionKind::Forge { .. } => None,
+            ActionKind::Forge { .. } | ActionKind::Client { .. } => None,
             ActionKind::Do { action: NodeAction::Crash { .. }, .. } if self.cluster.lingers => None,
             ActionKind::Do { node, action } => {
                 let host_input = self.host_input(state, node, action)?;
@@ -81,6 +81,7 @@ impl Consensus {
                     self.absorb(state, state.clone(), (to, None, None), Some(&message), effect, explain)
                 }
             }
+            ActionKind::Client { write, event } => self.call_event(state, write, event, explain),
             ActionKind::Do { node, action } => {
                 let host_input = self.host_input(state, node, action)?;
                 self.apply_input(state, node, action, &host_input, crash, explain)
@@ -121,7 +122,9 @@ impl Consensus {
             NodeAction::Crash { keep } => HostInput::Crash { keep },
             NodeAction::Wipe => HostInput::Wipe,
             NodeAction::Open | NodeAction::OpenOther => HostInput::Open,
-            NodeAction::Write(write) => HostInput::Write { write, ticket: state.clients.ticket(write) },
+            NodeAction::Write(write) | NodeAction::Arrive(write) => {
+                HostInput::Write { write, ticket: state.clients.ticket(write) }
+            }
             NodeAction::Command(at) => {
                 HostInput::Command(state.requests.commands.get(usize::from(at))?.clone())
             }
@@ -159,6 +162,7 @@ impl Consensus {
             NodeAction::Open
             | NodeAction::OpenOther
             | NodeAction::Write(_)
+            | NodeAction::Arrive(_)
             | NodeAction::Command(_)
             | NodeAction::Change(_)
             | NodeAction::Read
@@ -187,7 +191,7 @@ impl Consensus {
         }
     }
 
-    fn effect_of(
+    pub(super) fn effect_of(
         &self,
         state: &State,
         node: u8,
@@ -231,9 +235,9 @@ impl Consensus {
         let name = NodeId(node);
         self.judge(before, &mut next, node, died, &effect, &mut findings, &mut marks);
         marks |= super::judge::cluster_marks(before, &next, node, (action, crash), &effect);
-        self.ask(&mut next, name, action, &effect, &mut marks);
+        self.ask(&mut next, name, action, &effect, &mut findings, &mut marks);
         if died {
-            self.forgotten(&mut next, name);
+            self.forgotten(&mut next, name, &mut findings, &mut marks);
         }
         self.tell(&mut next, node, &effect.answers, &mut findings, &mut marks);
         let last_crash = self.syncs(&next) && !self.syncs(before);

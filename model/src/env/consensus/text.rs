@@ -1,6 +1,6 @@
 //! Actions, their effects and states as text.
 
-use super::action::{Action, ActionKind, NodeAction};
+use super::action::{Action, ActionKind, CallEvent, NodeAction};
 use super::host::ClientAnswer;
 use super::{Consensus, MembershipRequest, State};
 use crate::protocol::{Choice, Kind};
@@ -42,6 +42,12 @@ fn what(state: &State, what: ActionKind) -> Option<Choice> {
         ActionKind::Forge { node, to, kind } => {
             Choice::fault(format!("n{node}"), format!("forge {} for n{to}", kind.text()))
         }
+        ActionKind::Client { write, event } => match event {
+            CallEvent::Delay => Choice::fault("client", format!("delay write {write}")),
+            CallEvent::Busy => Choice::new("client", format!("find a busy node for write {write}")),
+            CallEvent::Deny => Choice::fault("client", format!("be denied write {write}")),
+            CallEvent::Expire => Choice::timer("client", format!("deadline of write {write}")),
+        },
         ActionKind::Do { node, action } => deed_in_words(state, node, action)?,
     })
 }
@@ -56,6 +62,7 @@ fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Choice> 
         NodeAction::Open => Choice::new(lane, "open a session"),
         NodeAction::OpenOther => Choice::new(lane, "open a session for another client"),
         NodeAction::Write(write) => Choice::new(lane, format!("propose write {write}")),
+        NodeAction::Arrive(write) => Choice::fault(lane, format!("delayed write {write} arrives")),
         NodeAction::Change(MembershipRequest::Admit(other)) => Choice::new(lane, format!("admit n{other}")),
         NodeAction::Change(MembershipRequest::Promote(other)) => {
             Choice::new(lane, format!("promote n{other}"))

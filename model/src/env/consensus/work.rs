@@ -86,8 +86,9 @@ impl HostWork {
                     self.host.engine.receive(sent.0.clone());
                 }
             }
+            HostInput::Idle => {}
             HostInput::Fire(timer) => self.host.engine.fire(*timer),
-            HostInput::Transfer(to) => self.host.engine.transfer(NodeId(*to)),
+            HostInput::Transfer(to) => self.host.engine.transfer(Some(NodeId(*to))),
             HostInput::Sync => self.sync(),
             HostInput::Crash { keep } => self.crash(*keep),
             HostInput::Wipe => self.wipe(env),
@@ -278,7 +279,7 @@ thread_local! {
 }
 
 /// The content of a write: it creates a partition of its own.
-fn create(write: u8) -> ControlPlaneEntry {
+pub(super) fn create(write: u8) -> ControlPlaneEntry {
     let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(u64::from(write)), transition })
 }

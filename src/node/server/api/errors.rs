@@ -186,7 +186,9 @@ pub(super) fn from_plan(error: &MigrationError) -> Status {
 pub(super) fn from_transfer(refusal: &TransferRefusal, leader: Option<v1::Hint>) -> Status {
     match refusal {
         TransferRefusal::NotLeader { .. } | TransferRefusal::Halted => not_leader(leader, refusal),
-        TransferRefusal::NotVoter { .. } => refused(Code::FailedPrecondition, refusal),
+        TransferRefusal::NotVoter { .. } | TransferRefusal::NoVoter => {
+            refused(Code::FailedPrecondition, refusal)
+        }
         TransferRefusal::Transferring { .. } => busy(Code::Unavailable, refusal),
         TransferRefusal::Abandoned { .. } => refused(Code::DeadlineExceeded, refusal),
         TransferRefusal::SteppedDown { .. } => refused(Code::Aborted, refusal),

@@ -88,17 +88,17 @@ impl GrpcTransport {
         Self { run, own, security, rule, addresses, removal, registry, lanes }
     }
 
-    fn address(&self, node: NodeId) -> Option<Address> {
-        let known = self.registry.member(node);
+    fn address(&self, peer: Peer) -> Option<Address> {
+        let known = self.registry.registered(peer);
         known
-            .and_then(|(_, registered)| registered.endpoints.peer.clone())
-            .or_else(|| self.addresses.get(node))
+            .and_then(|registered| registered.endpoints.peer.clone())
+            .or_else(|| self.addresses.get(peer.node))
     }
 
     fn lane(&mut self, message: &Message<ControlPlaneEntry>) -> Option<&Lane> {
         let Message { from, to, history, .. } = *message;
         let hello = Hello { from, to, cluster: self.registry.cluster, history, run: self.run };
-        let target = Target { address: self.address(to.node)?, hello };
+        let target = Target { address: self.address(to)?, hello };
         if self.lanes.get(&to.node).is_none_or(|lane| lane.target != target) {
             let (queue, messages) = mpsc::channel(QUEUE);
             let link = Link {
