@@ -85,15 +85,19 @@ const WATCH_S: u64 = 40;
 
 /// Waits until every watcher that uses the production library has received all changes.
 async fn caught_up(hosts: &Hosts, users: &Users) -> Result<(), (Verdict, String)> {
-    let last = lock(&hosts.judge).table().changes().last().map_or(Revision::ZERO, |change| change.revision);
+    let judge = lock(&hosts.judge);
+    let last = judge.table().changes().last().map_or(Revision::ZERO, |change| change.revision);
+    let history = judge.history();
+    drop(judge);
     for _ in 0..WATCH_S {
-        if users.progress().behind(last).is_none() {
+        if users.progress().behind(history, last).is_none() {
             return Ok(());
         }
         sleep(Duration::from_secs(1)).await;
     }
-    let Some((watcher, told)) = users.progress().behind(last) else { return Ok(()) };
-    Err((Verdict::Stuck, format!("w{watcher} has been told up to {told} and not up to {last}")))
+    let Some((watcher, of, told)) = users.progress().behind(history, last) else { return Ok(()) };
+    let told = format!("w{watcher} has been told up to {told} of history {of}");
+    Err((Verdict::Stuck, format!("{told} and not up to {last} of history {history}")))
 }
 
 /// A random set of nodes that contains a quorum of every configuration that may be in force.

@@ -10,7 +10,7 @@
 //! | `host/`, `storage.rs`, `disk.rs`, `network.rs`, `processes.rs`, `ended.rs` | nodes, their stores, disks and network; what a process has heard of its peers' processes; the report of a node that ends by itself |
 //! | `faults/`, `nemesis.rs` | kinds of faults, a file each; when they strike |
 //! | `workload/` | clients of partitions by number and by name, watchers, an operator |
-//! | `judge/`, `table.rs`, `tape.rs` | the judge of a run, the table that follows from the log, flight recordings |
+//! | `judge/`, `table.rs`, `past.rs`, `tape.rs` | the judge of a run, the table that follows from the log, what clients saw, flight recordings |
 //! | `event_log.rs`, `read_pause.rs` | events with their hash and counters; intervals in which no client reads |
 //! | `once.rs`, `campaign.rs` | one seed on its own thread; many seeds |
 //! | `without.rs`, `shrink.rs` | what can be switched off; smaller variants of a failing seed, and its last lines |
@@ -50,6 +50,8 @@ mod once;
 pub mod options;
 #[cfg(madsim)]
 mod outcome;
+#[cfg(madsim)]
+mod past;
 #[cfg(madsim)]
 mod processes;
 #[cfg(madsim)]

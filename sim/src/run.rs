@@ -9,12 +9,12 @@ use crate::nemesis::Nemesis;
 use crate::network::Network;
 use crate::options::Options;
 pub use crate::outcome::{Outcome, Verdict};
+use crate::past;
 use crate::table::Table;
-use crate::workload::{History, Operator, Users, machine};
+use crate::workload::{Operator, Users, machine};
 use core::time::Duration;
 use cutover::core::control_plane::{ControlPlaneState, Founder};
 use cutover::core::ids::{ClusterId, DirectoryId, Index, NodeId};
-use cutover::core::invariant::{Id, history};
 use cutover::core::migration::Caps;
 use cutover::core::raft::Peer;
 use std::sync::{Arc, Mutex};
@@ -50,7 +50,7 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     let founder = Arc::new(founder(&options));
     let members = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
     let table = Table::new(ControlPlaneState::new(founder.cluster, founder.caps, members), FOUNDED);
-    let judge = Arc::new(Mutex::new(Judge::new(event_log.clone(), FOUNDED, table, lowering)));
+    let judge = Arc::new(Mutex::new(Judge::new(event_log.clone(), FOUNDED, HISTORY, table, lowering)));
     let network = Network::new(options.seed, options.link.clone(), event_log.clone(), Arc::clone(&judge));
     let (ended, reports) = mpsc::unbounded_channel();
     let hosts =
@@ -64,6 +64,9 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     let operator = machine(4, 1).spawn(Operator::new(hosts.clone(), to_operator).run());
     let users = Users::start(&hosts);
     nemesis.run(Instant::now() + Duration::from_secs(options.faulty_s)).await;
+    while hosts.is_lost() {
+        sleep(Duration::from_millis(100)).await;
+    }
     operator.abort();
     hosts.retire_copies();
     let note = if lock(&judge).findings().is_empty() {
@@ -73,7 +76,7 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     };
     users.stop();
     shut_down(&hosts).await;
-    let note = note.and(judge_history(&judge, &event_log, users.history()));
+    let note = note.and(past::judge(&judge, &event_log, users.history()));
     outcome(&judge, &event_log, note)
 }
 
@@ -91,35 +94,6 @@ async fn shut_down(hosts: &Hosts) {
         hosts.end(node, End::Process);
     }
     sleep(Duration::from_millis(10)).await;
-}
-
-/// Limit of the linearizability checker, in visited configurations per partition.
-const CONFIGURATIONS: u64 = 300_000;
-
-/// Checks the history of all clients for linearizability.
-fn judge_history(
-    judge: &Arc<Mutex<Judge>>,
-    event_log: &EventLog,
-    history: &History,
-) -> Result<(), (Verdict, String)> {
-    let operations = lock(history);
-    let id = Id::Linearizable.entry().id;
-    match history::judge(&operations, CONFIGURATIONS) {
-        Ok(judged) => match judged.verdict {
-            history::Verdict::Linearizable => event_log.count("client", "histories judged"),
-            history::Verdict::NotLinearizable(failure) => {
-                lock(judge).find(id, failure.found, failure.against)
-            }
-            history::Verdict::Unknown { partition } => {
-                return Err((
-                    Verdict::Unknown,
-                    format!("the history of {partition} was not judged to its end"),
-                ));
-            }
-        },
-        Err(error) => lock(judge).find(id, error.to_string(), "an operation".to_owned()),
-    }
-    Ok(())
 }
 
 fn outcome(judge: &Arc<Mutex<Judge>>, event_log: &EventLog, note: Result<(), (Verdict, String)>) -> Outcome {

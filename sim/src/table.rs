@@ -2,8 +2,8 @@
 //! are compared with it.
 
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState, PartitionName};
-use cutover::core::ids::{Epoch, Index, PartitionId, Revision};
-use cutover::core::migration::PartitionRecord;
+use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Revision};
+use cutover::core::migration::{PartitionRecord, Transition};
 use cutover::core::raft::{Content, Effect, Entry, Machine as _};
 use std::collections::BTreeMap;
 
@@ -20,7 +20,31 @@ pub struct TableChange {
     pub name: Option<PartitionName>,
 }
 
-/// The placement table with all its past states.
+/// The highest numbers that were given out.
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
+    epoch: Epoch,
+    migration: MigrationId,
+    /// Of partitions created by name.
+    partition: PartitionId,
+}
+
+impl Numbers {
+    const NONE: Self = Self { epoch: Epoch::ZERO, migration: MigrationId::ZERO, partition: PartitionId(0) };
+
+    fn max(self, other: Self) -> Self {
+        Self {
+            epoch: self.epoch.max(other.epoch),
+            migration: self.migration.max(other.migration),
+            partition: self.partition.max(other.partition),
+        }
+    }
+}
+
+/// A number that was given out a second time, and where it was given out.
+pub type Repeated = (String, String);
+
+/// The placement table of one history with all its past states.
 #[derive(Clone, Debug)]
 pub struct Table {
     state: ControlPlaneState,
@@ -28,13 +52,73 @@ pub struct Table {
     changes: Vec<TableChange>,
     /// The answer to each entry that a client proposed, by index.
     answers: BTreeMap<Index, Answer>,
+    /// What earlier histories of the cluster gave out.
+    earlier: Numbers,
+    given: Numbers,
 }
 
 impl Table {
     /// The table as founded, at log index `founded`.
     #[must_use]
     pub const fn new(state: ControlPlaneState, founded: Index) -> Self {
-        Self { state, through: founded, changes: Vec::new(), answers: BTreeMap::new() }
+        Self {
+            state,
+            through: founded,
+            changes: Vec::new(),
+            answers: BTreeMap::new(),
+            earlier: Numbers::NONE,
+            given: Numbers::NONE,
+        }
+    }
+
+    /// The table of the history after this one, which begins at an index with this state: its records are its first changes.
+    #[must_use]
+    pub fn continued(&self, state: ControlPlaneState, began: Index) -> (Self, Vec<Repeated>) {
+        let mut next = Self::new(state, began);
+        next.earlier = self.earlier.max(self.given);
+        let records = next.state.table().records().map(|record| TableChange {
+            revision: Revision(began.0),
+            partition: record.partition,
+            record: Some(record.clone()),
+            name: next.state.directory().name(record.partition).cloned(),
+        });
+        next.changes = records.collect();
+        let mut repeated = Vec::new();
+        for record in next.changes.clone().into_iter().filter_map(|change| change.record) {
+            // A migration that is held has a new id.
+            let migration = record.held().map(|_| record.migration);
+            repeated.extend(next.give(began, record.epoch, migration, None));
+        }
+        (next, repeated)
+    }
+
+    /// Notes numbers that were given out. Those of earlier histories never return.
+    fn give(
+        &mut self,
+        at: Index,
+        epoch: Epoch,
+        migration: Option<MigrationId>,
+        partition: Option<PartitionId>,
+    ) -> Option<Repeated> {
+        let Numbers { epoch: last_epoch, migration: last_migration, partition: last_partition } =
+            self.earlier;
+        let given = Numbers {
+            epoch,
+            migration: migration.unwrap_or(MigrationId::ZERO),
+            partition: partition.unwrap_or(PartitionId(0)),
+        };
+        self.given = self.given.max(given);
+        let found = if epoch <= last_epoch {
+            format!("{at} gives out {epoch}")
+        } else if let Some(migration) = migration.filter(|id| *id <= last_migration) {
+            format!("{at} gives out {migration}")
+        } else {
+            let partition = partition.filter(|id| *id <= last_partition)?;
+            format!("{at} gives out {partition}")
+        };
+        let against =
+            format!("an earlier history gave out up to {last_epoch}, {last_migration} and {last_partition}");
+        (last_epoch > Epoch::ZERO).then_some((found, against))
     }
 
     /// The newest state.
@@ -56,29 +140,44 @@ impl Table {
     }
 
     /// Call when a node applies an entry. Entries that another node applied before are ignored.
-    pub(crate) fn applied(&mut self, at: Index, entry: &Entry<ControlPlaneEntry>, effect: &Effect<Answer>) {
+    pub(crate) fn applied(
+        &mut self,
+        at: Index,
+        entry: &Entry<ControlPlaneEntry>,
+        effect: &Effect<Answer>,
+    ) -> Option<Repeated> {
         if at != self.through.next() {
-            return;
+            return None;
         }
         self.through = at;
         let (Content::Payload { payload, .. }, Effect::Answered { repeated, .. }) = (&entry.content, effect)
         else {
-            return;
+            return None;
         };
         if *repeated {
-            return;
+            return None;
         }
         // The nodes apply the same entry and report broken invariants themselves.
         let answer = self.state.apply(at, payload, &mut None);
         self.answers.insert(at, answer);
-        let partition = match (&answer, payload) {
-            (Answer::Created { partition, .. }, _) => *partition,
-            (Answer::Epoch(_), ControlPlaneEntry::OwnershipTransition(command)) => command.partition,
-            _ => return,
+        let (partition, epoch, takes_id, numbered) = match (&answer, payload) {
+            (Answer::Created { partition, epoch }, _) => {
+                // A name that is created again while an old copy is left keeps its number.
+                let numbered = !self.changes.iter().any(|change| change.partition == *partition);
+                (*partition, *epoch, true, numbered)
+            }
+            (Answer::Epoch(epoch), ControlPlaneEntry::OwnershipTransition(command)) => {
+                let takes_id =
+                    matches!(command.transition, Transition::Create { .. } | Transition::Begin { .. });
+                (command.partition, *epoch, takes_id, false)
+            }
+            _ => return None,
         };
         let record = self.state.table().record(partition).cloned();
         let name = self.state.directory().name(partition).cloned();
+        let migration = record.as_ref().map(|record| record.migration).filter(|_| takes_id);
         self.changes.push(TableChange { revision: Revision(at.0), partition, record, name });
+        self.give(at, epoch, migration, numbered.then_some(partition))
     }
 
     /// The answer to the entry at an index.

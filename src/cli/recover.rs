@@ -3,10 +3,9 @@
 
 use super::init::{founder, store_failed};
 use super::{Failed, NodeConfig, exit};
-use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState, Founder};
-use crate::core::ids::DirectoryId;
-use crate::core::migration::{EPOCH_LEAP, Operator, Reason};
-use crate::core::raft::{Applied, Configuration, Content, Durable, Entry};
+use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
+use crate::core::migration::{Operator, Reason};
+use crate::core::raft::{Applied, Content, Entry};
 use crate::node::store::{Store, backup};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -173,7 +172,8 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
     let before = applied.history();
     let cluster = applied.machine().cluster();
     let (founder, identity) = founder(config).map_err(|error| store_failed(&error))?;
-    let disk = disk(config, &founder, identity.directory, applied)?;
+    let now_s = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    let disk = founder.continued(applied, now_s).map_err(|error| Failed::new(exit::INTERNAL, error))?;
     let store = Store::create(&config.data, &identity, &disk).map_err(|error| store_failed(&error))?;
     store.close().map_err(|error| store_failed(&error))?;
     let audit = json!({
@@ -181,7 +181,7 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
         "cluster": cluster.to_string(), "history": founder.history.to_string(), "history_before": before.to_string(),
         "last_index": last.index.0, "last_term": last.term.0, "operator": operator.as_ref(),
         "reason": reason.as_ref(), "check": moving,
-        "at_unix_s": std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+        "at_unix_s": now_s,
     });
     let path = config.data.join("recovery.json");
     std::fs::write(&path, format!("{audit}\n"))
@@ -210,29 +210,4 @@ fn in_flight(applied: &Applied<ControlPlaneState>) -> Vec<String> {
         format!("{}{name} {placed}@{}", record.partition, record.epoch)
     };
     moving.map(name).collect()
-}
-
-/// How often to leap. One backup may be restored several times, and knows nothing of what an earlier restore gave out. So the
-/// leaps are counted by the clock, one for each second since 1970: a restore leaps further than each one before it. If the
-/// clock is behind what was given out, it leaps once.
-fn leaps(state: &ControlPlaneState, now_s: u64) -> u64 {
-    let reached = state.table().floor().0.0 / EPOCH_LEAP;
-    now_s.saturating_sub(reached).max(1)
-}
-
-/// The initial disk of a history of one node that continues from `applied`.
-fn disk(
-    config: &NodeConfig,
-    founder: &Founder,
-    directory: DirectoryId,
-    applied: Applied<ControlPlaneState>,
-) -> Result<Durable<ControlPlaneEntry>, Failed> {
-    let members: Vec<_> = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone())).collect();
-    let voters = Configuration::of_voters([config.raft(directory).me]);
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
-    let refounded = Durable::refounded(applied, founder.history, voters, |state: ControlPlaneState, at| {
-        let times = leaps(&state, now);
-        state.recovered(members, times, at)
-    });
-    refounded.map_err(|error| Failed::new(exit::INTERNAL, error))
 }

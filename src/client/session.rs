@@ -118,6 +118,12 @@ impl Session {
         self.id
     }
 
+    /// The history of the cluster in which it was opened. A restored or recovered cluster does not know it.
+    #[must_use]
+    pub const fn history(&self) -> HistoryId {
+        self.history
+    }
+
     fn serials(&self) -> MutexGuard<'_, Serials> {
         self.serials.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,9 +4,12 @@ use super::make::{
     P, TableHistory, abort, apply, at, begin, dropped, fails, ok, passes, read, receipt, refused, revised,
 };
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
-use cutover::core::invariant::history::{Answer, Invocation, Judged, Operation, Seen, Verdict, judge};
+use cutover::core::invariant::history::{
+    Answer, Invocation, Judged, Operation, Seen, Verdict, judge, judge_from,
+};
 use cutover::core::migration::{PartitionRecord, Transition};
 use cutover::core::placement::Guarantee;
+use std::collections::BTreeMap;
 
 /// A partition that was opened at A and is draining to B, with both records.
 fn begun() -> (TableHistory, Vec<Operation>, PartitionRecord, PartitionRecord) {
@@ -98,6 +101,23 @@ fn a_record_from_nowhere() {
     // This partition was never created.
     fails(&[read(1, 2, Some(&table.record()))]);
     passes(&[read(1, 2, None)]);
+}
+
+/// After a restore: a history that begins with the record as it was before the move began.
+#[test]
+fn a_history_that_begins_with_a_record() {
+    let (mut table, _, settled, draining) = begun();
+    let begins_with = BTreeMap::from([(P, settled.clone())]);
+    let verdict = |history: &[Operation]| judge_from(history, &begins_with, 1_000).unwrap().verdict;
+    let again = apply(3, 4, begin(at(1, 1), 1), ok(2));
+    let mut history = vec![read(1, 2, Some(&settled)), again, read(5, 6, Some(&draining))];
+    history.push(table.tells(7, 8, abort(at(2, 2))));
+    history.push(read(9, 10, Some(&table.record())));
+    assert_eq!(verdict(&history), Verdict::Linearizable);
+    fails(&history);
+    // What an earlier history had acknowledged is not known here.
+    assert!(matches!(verdict(&[read(1, 2, Some(&draining))]), Verdict::NotLinearizable(_)));
+    assert!(matches!(verdict(&[read(1, 2, None)]), Verdict::NotLinearizable(_)));
 }
 
 #[test]

@@ -131,6 +131,10 @@ pub enum OperatorTask {
     Grow,
     /// Start a copy of a member by mistake; later stop both, and replace the member.
     Copy(u8),
+    /// Take a backup; later lose all nodes, restore this one, and let the others join it.
+    Restore(u8),
+    /// Lose all nodes but this one, recover it, and let the others join it.
+    Recover(u8),
 }
 
 /// Factor by which faults strike leaders more often.

@@ -20,6 +20,8 @@ mod lag;
 mod lose;
 mod lull;
 mod pause;
+mod recover;
+mod restore;
 mod slow_disk;
 mod stranger;
 mod transfer;
@@ -33,7 +35,7 @@ pub use injector::{Cluster, ControlNode, End, Fate, Injector, Lasting, OperatorT
 
 /// All kinds of faults, in the order in which hooks are called and options are drawn. A new kind must be added at
 /// the end.
-pub const ALL: [&dyn Injector; 20] = [
+pub const ALL: [&dyn Injector; 22] = [
     &lose::Lose,
     &duplicate::Duplicate,
     &delay::Delay,
@@ -54,4 +56,6 @@ pub const ALL: [&dyn Injector; 20] = [
     &lull::Lull,
     &stranger::Stranger,
     &twin::Twin,
+    &restore::Restore,
+    &recover::Recover,
 ];

@@ -1,5 +1,6 @@
 //! The nodes of a run: the production server on simulated machines, which can be started, killed and started again.
 
+mod refound;
 mod start;
 
 use crate::disk::Disk;
@@ -24,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
-/// The history of the log in every run.
+/// The first history of the log in every run. Each restore and each recovery begins the next one.
 pub const HISTORY: HistoryId = HistoryId(1);
 const PORT: u16 = 7000;
 
@@ -91,6 +92,8 @@ pub struct Hosts {
     pub founder: Arc<Founder>,
     /// True once the phase of faults is over.
     pub calm: Arc<AtomicBool>,
+    /// True while all nodes are lost: none is started.
+    lost: Arc<AtomicBool>,
     /// The intervals in which clients do not read.
     pub lull: ReadPause,
     /// Receives a report when a node ends by itself.
@@ -109,8 +112,9 @@ impl Hosts {
         founder: Arc<Founder>,
         ended: mpsc::UnboundedSender<Ended>,
     ) -> Self {
-        let (calm, lull, hosts) = (Arc::default(), ReadPause::default(), Arc::default());
-        Self { options, event_log, judge, network, founder, calm, lull, ended, hosts }
+        let (calm, lost, lull, hosts) =
+            (Arc::default(), Arc::default(), ReadPause::default(), Arc::default());
+        Self { options, event_log, judge, network, founder, calm, lost, lull, ended, hosts }
     }
 
     /// Creates the machine of a node, without starting it. `founded`: its disk holds the founding configuration;
@@ -175,6 +179,9 @@ impl Hosts {
 
     /// Starts a node that is down.
     pub fn boot(&self, node: u8) {
+        if self.is_lost() {
+            return;
+        }
         let mut hosts = lock(&self.hosts);
         let Some(host) = hosts.get_mut(&node).filter(|host| host.up.is_none() && !host.retired) else {
             return;

@@ -23,6 +23,9 @@ pub mod own {
     pub const WATCH: &str = "watch.no-gap";
     /// The answer to a client's change agrees with the log.
     pub const ANSWER: &str = "client.answer";
+    /// A history of the cluster that a restore or a recovery begins gives out no epoch, no migration id and no number of a name that
+    /// an earlier history gave out; and an answer under a ticket is of the ticket's history.
+    pub const HISTORY: &str = "history.apart";
     /// A name resolves to the partition to which the log gave it; a list is the table as of its revision.
     pub const DIRECTORY: &str = "directory.as-the-log";
     /// After the faults a leader is elected, and changes are committed.

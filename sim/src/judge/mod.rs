@@ -5,8 +5,10 @@
 //! invariants come from the shadows, and the messages that leave a node are compared with those of its shadow. So
 //! the driver is not trusted: when it ends, its engine must be in the same state as the shadow.
 
+mod era;
 mod finding;
 
+pub use era::{Era, Moment};
 pub use finding::{Finding, own};
 
 use crate::event_log::{EventLog, now_ns};
@@ -14,9 +16,9 @@ use crate::table::Table;
 use crate::tape::Tape;
 use cutover::core::control_plane::{
     Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput,
-    ReplicatedControlPlane,
+    ControlPlaneState, ReplicatedControlPlane,
 };
-use cutover::core::ids::{Index, NodeId};
+use cutover::core::ids::{HistoryId, Index, NodeId, Revision};
 use cutover::core::invariant::{Id, NodeNow};
 use cutover::core::raft::{Batch, Config, Durable, Message, Output};
 use cutover::core::trace::recording::digest;
@@ -41,19 +43,28 @@ pub struct Judge {
     invariants: Invariants,
     hosts: Hosts<ReplicatedControlPlane>,
     shadows: BTreeMap<NodeId, Shadow>,
-    table: Table,
+    now: Era,
+    /// The histories before the present one, oldest first.
+    past: Vec<Era>,
     findings: Vec<Finding>,
     lowering: bool,
 }
 
 impl Judge {
-    /// A judge for a cluster without nodes. `founded`: the log index of the founding configuration; `table`: the
-    /// state as founded.
+    /// A judge for a cluster without nodes. `founded`: the log index of the founding configuration; `history` and `table`: the
+    /// history and the state as founded.
     #[must_use]
-    pub fn new(event_log: EventLog, founded: Index, table: Table, lowering: bool) -> Self {
+    pub fn new(
+        event_log: EventLog,
+        founded: Index,
+        history: HistoryId,
+        table: Table,
+        lowering: bool,
+    ) -> Self {
         let invariants = Invariants::new(founded);
         let (hosts, shadows) = (Hosts::new(), BTreeMap::new());
-        Self { event_log, invariants, hosts, shadows, table, findings: Vec::new(), lowering }
+        let now = Era { history, began_ns: 0, begins_with: BTreeMap::new(), table };
+        Self { event_log, invariants, hosts, shadows, now, past: Vec::new(), findings: Vec::new(), lowering }
     }
 
     /// The violations so far, oldest first.
@@ -65,7 +76,36 @@ impl Judge {
     /// The table that follows from the log.
     #[must_use]
     pub const fn table(&self) -> &Table {
-        &self.table
+        &self.now.table
+    }
+
+    /// The present history.
+    #[must_use]
+    pub const fn history(&self) -> HistoryId {
+        self.now.history
+    }
+
+    /// The histories of the run, oldest first.
+    pub fn eras(&self) -> impl Iterator<Item = &Era> {
+        self.past.iter().chain([&self.now])
+    }
+
+    /// The table of a history.
+    #[must_use]
+    pub fn table_of(&self, history: HistoryId) -> Option<&Table> {
+        self.eras().find(|era| era.history == history).map(|era| &era.table)
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        self.now.moment()
+    }
+
+    /// The revision that the answer to something asked for at a moment must have reached.
+    #[must_use]
+    pub fn committed_before(&self, asked: Moment) -> Revision {
+        self.now.committed_before(asked)
     }
 
     /// The highest index that any node has known to be committed.
@@ -190,6 +230,25 @@ impl Judge {
         self.shadows.remove(&NodeId(node));
     }
 
+    /// Call before the first node of a new history starts from this disk. No other node runs or has a disk then.
+    pub fn refounded(&mut self, history: HistoryId, disk: &Durable<ControlPlaneEntry>) {
+        let Ok(applied) = disk.snapshot.applied::<ControlPlaneState>() else {
+            return self.find(own::DURABLE, "a new history cannot be read".to_owned(), String::new());
+        };
+        let (began, state) = (applied.last().index, applied.machine().clone());
+        let records = state.table().records().map(|record| (record.partition, record.clone()));
+        let begins_with = records.collect();
+        let (table, repeated) = self.now.table.continued(state, began);
+        let now = Era { history, began_ns: now_ns(), begins_with, table };
+        self.past.push(core::mem::replace(&mut self.now, now));
+        self.invariants = Invariants::new(began);
+        self.hosts.clear();
+        self.shadows.clear();
+        for (found, against) in repeated {
+            self.find(own::HISTORY, found, against);
+        }
+    }
+
     /// Call before a driver gives an input to its engine.
     pub fn called(&mut self, node: u8, before: &dyn ControlPlaneConsensus, input: &ControlPlaneInput) {
         let id = NodeId(node);
@@ -245,15 +304,18 @@ impl Judge {
                 self.event_log.count("mark", mark.text());
             }
             if let Output::Applied { at, entry, effect } = output {
-                self.table.applied(at.index, entry, effect);
+                if let Some((found, against)) = self.now.table.applied(at.index, entry, effect) {
+                    self.find(own::HISTORY, found, against);
+                }
             }
             moved |= matches!(output, Output::Applied { .. } | Output::Installed(_));
         }
         let Some(host) = self.hosts.get(&NodeId(node)).filter(|_| moved) else { return };
         let known = host.engine.node().commit();
-        if known == self.table.through() && host.engine.state().table() != self.table.state().table() {
+        let table = &self.now.table;
+        if known == table.through() && host.engine.state().table() != table.state().table() {
             let found = format!("the table of n{node} at {known} is {:?}", host.engine.state().table());
-            let against = format!("the log makes {:?}", self.table.state().table());
+            let against = format!("the log makes {:?}", table.state().table());
             self.find(Id::StateMachineSafety.entry().id, found, against);
         }
     }

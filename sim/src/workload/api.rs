@@ -1,9 +1,9 @@
 //! A client's requests: each is tried at one node after the other until it is answered.
 
-use crate::host::{HISTORY, address};
+use crate::host::address;
 use crate::stream::Stream;
 use core::time::Duration;
-use cutover::core::ids::{Revision, SessionId};
+use cutover::core::ids::{HistoryId, Revision, SessionId};
 use cutover::core::migration::{PartitionRecord, Transition};
 use cutover::core::raft::Ticket;
 use cutover::node::proto::v1::{
@@ -32,7 +32,7 @@ pub enum Failed {
 /// The result of a successful change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Done {
-    /// Log index of the entry; 0 if there is none.
+    /// Log index of the entry; for a session that was opened, its history; 0 otherwise.
     pub index: u64,
     /// The new epoch, or the id of the new session.
     pub value: u64,
@@ -56,12 +56,12 @@ pub struct Found {
 /// A change that can be requested again.
 #[derive(Clone, Debug)]
 pub enum ChangeRequest {
-    /// A transition of a partition, with a ticket if it belongs to a session.
-    Apply(cutover::node::proto::PartitionSelector, Box<Transition>, Option<Ticket>),
+    /// A transition of a partition, with a ticket and its history if it belongs to a session.
+    Apply(cutover::node::proto::PartitionSelector, Box<Transition>, Option<(Ticket, HistoryId)>),
     /// Opening of a session.
     Open,
     /// Closing of a session.
-    Close(SessionId),
+    Close(SessionId, HistoryId),
 }
 
 /// The result of one attempt at a request.
@@ -140,7 +140,7 @@ impl Api {
     pub async fn ask(&mut self, asked: &ChangeRequest, attempts: u32) -> Result<Done, Failed> {
         let again = match asked {
             ChangeRequest::Apply(_, _, ticket) => ticket.is_some(),
-            ChangeRequest::Open | ChangeRequest::Close(_) => false,
+            ChangeRequest::Open | ChangeRequest::Close(..) => false,
         };
         let mut unknown = false;
         for _ in 0..attempts {
@@ -172,7 +172,7 @@ impl Api {
                     let wire = self.request(request(
                         partition.clone(),
                         (**transition).clone(),
-                        ticket.map(|ticket| v1::Ticket::of(ticket, HISTORY)),
+                        ticket.map(|(ticket, history)| v1::Ticket::of(ticket, history)),
                     ));
                     let answer = classify(MigrationsClient::new(channel).apply(wire).await);
                     map(answer, |done| {
@@ -183,15 +183,15 @@ impl Api {
                 ChangeRequest::Open => {
                     let wire = self.request(v1::OpenSessionRequest {});
                     map(classify(SessionsClient::new(channel).open(wire).await), |done| Done {
-                        index: 0,
+                        index: done.history,
                         partition: 0,
                         value: done.session,
                         repeated: false,
                     })
                 }
-                ChangeRequest::Close(session) => {
+                ChangeRequest::Close(session, history) => {
                     let wire =
-                        self.request(v1::CloseSessionRequest { session: session.0, history: HISTORY.0 });
+                        self.request(v1::CloseSessionRequest { session: session.0, history: history.0 });
                     map(classify(SessionsClient::new(channel).close(wire).await), |_| Done {
                         index: 0,
                         partition: 0,

@@ -8,7 +8,7 @@ use cutover::core::fence::{
 };
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use cutover::core::migration::{
-    Expected, OldCopy, Operator, PartitionRecord, Placed, Reason, Settlement, Transition,
+    Expected, OldCopy, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 
@@ -58,6 +58,9 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
     let expected = record.expected();
     let enforces = placed.guarantee == Guarantee::Sealed;
     let luck = chance.below(100);
+    if placed.held.is_some() {
+        return release(expected, placed.guarantee, luck);
+    }
     match placed.state {
         PartitionState::Active(at) if !placed.opened => Transition::Open {
             expected,
@@ -144,6 +147,22 @@ fn in_cutover(
 
 fn incarnation_of(to: Placement) -> Incarnation {
     Incarnation(u64::from(to.0) + 1)
+}
+
+/// Releases a migration that is held since a restore or a recovery.
+fn release(expected: Expected, guarantee: Guarantee, luck: u64) -> Transition {
+    let how = match luck {
+        0..40 => Release::Resume,
+        40..70 => Release::KeepSource,
+        _ => Release::AcceptTarget { guarantee },
+    };
+    let texts = Operator::try_from("sim".to_owned())
+        .ok()
+        .zip(Reason::try_from("both were looked at".to_owned()).ok());
+    match texts {
+        Some((operator, reason)) => Transition::Release { expected, how, operator, reason },
+        None => Transition::Abort { expected },
+    }
 }
 
 fn force(record: &PartitionRecord, expected: Expected, to: Placement) -> Transition {

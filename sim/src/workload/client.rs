@@ -5,12 +5,12 @@ use super::choice;
 use super::library::{self, Library};
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::host::Hosts;
-use crate::judge::{Judge, own};
+use crate::judge::{Judge, Moment, own};
 use crate::options::Options;
 use crate::read_pause::ReadPause;
 use crate::stream::Stream;
 use core::time::Duration;
-use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Revision, Serial, SessionId};
+use cutover::core::ids::{Epoch, HistoryId, Index, MigrationId, PartitionId, Revision, Serial, SessionId};
 use cutover::core::invariant::Id;
 use cutover::core::invariant::history::{Answer, Invocation, Operation, Refusal, Seen};
 use cutover::core::migration::{Expected, PartitionRecord, Transition};
@@ -28,8 +28,19 @@ const NUMBERED: u64 = 1 << 16;
 /// First number of partitions that a single client uses alone.
 const FRESH: u64 = 1 << 20;
 
+/// An operation of a client.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The operation.
+    pub operation: Operation,
+    /// The history that its ticket names, if it has one.
+    pub under: Option<HistoryId>,
+    /// When the client gave up on it, without knowing its outcome.
+    pub over_ns: Option<u64>,
+}
+
 /// The operations of all clients of a run.
-pub type History = Arc<Mutex<Vec<Operation>>>;
+pub type History = Arc<Mutex<Vec<Asked>>>;
 
 /// A client of numbered partitions.
 pub struct Client {
@@ -46,7 +57,7 @@ pub struct Client {
     /// Whether it makes frequent requests at random nodes, and so meets leaders that have been deposed and do not
     /// know it.
     roams: bool,
-    session: Option<SessionId>,
+    session: Option<(SessionId, HistoryId)>,
     serial: u64,
     known: BTreeMap<PartitionId, Option<PartitionRecord>>,
     /// Number of partitions that this client has created for its own use.
@@ -117,26 +128,29 @@ impl Client {
 
     fn begin(&self, partition: PartitionId, call: Invocation) -> usize {
         let mut history = lock(&self.history);
-        history.push(Operation {
-            client: self.number.into(),
-            partition,
-            invoked: now_ns(),
-            completed: None,
-            call,
-        });
+        let operation =
+            Operation { client: self.number.into(), partition, invoked: now_ns(), completed: None, call };
+        history.push(Asked { operation, under: None, over_ns: None });
         history.len() - 1
     }
 
-    fn end(&self, at: usize, call: Invocation) {
-        if let Some(operation) = lock(&self.history).get_mut(at) {
-            operation.completed = Some(now_ns());
-            operation.call = call;
+    /// Changes what is noted of an operation.
+    fn note(&self, at: usize, change: impl FnOnce(&mut Asked)) {
+        if let Some(asked) = lock(&self.history).get_mut(at) {
+            change(asked);
         }
+    }
+
+    fn end(&self, at: usize, call: Invocation) {
+        self.note(at, |asked| {
+            asked.operation.completed = Some(now_ns());
+            asked.operation.call = call;
+        });
     }
 
     async fn read(&mut self, partition: PartitionId) {
         let at = self.begin(partition, Invocation::Read { seen: Seen::Nothing, revision: None });
-        let before = lock(&self.judge).table().state().revision();
+        let before = lock(&self.judge).moment();
         let answer = match &self.library {
             Some(library) => library.resolve(By::Id(partition)).await,
             None if self.roams => {
@@ -171,11 +185,12 @@ impl Client {
     fn check_read(
         &self,
         partition: PartitionId,
-        before: Revision,
+        before: Moment,
         revision: Option<Revision>,
         record: Option<&PartitionRecord>,
     ) {
         let mut judge = lock(&self.judge);
+        let before = judge.committed_before(before);
         let Some(revision) = revision else { return };
         let of_then = judge.table().record_at(partition, revision);
         if revision < before {
@@ -194,7 +209,7 @@ impl Client {
         let bare = self.chance.below(100) < self.options.work.bare_pc;
         let call = Invocation::Apply { transition: transition.clone(), answer: Answer::Indeterminate };
         let at = self.begin(partition, call);
-        let answer = self.ask(partition, transition.clone(), bare).await;
+        let answer = self.ask(at, partition, transition.clone(), bare).await;
         let facts = match &answer {
             Ok(done) => [0, done.index, done.value, u64::from(done.repeated)],
             Err(Failed::Refused(_)) => [1, 0, 0, 0],
@@ -218,7 +233,10 @@ impl Client {
             },
         );
         if matches!(answer, Err(Failed::SessionExpired)) {
-            self.session = None;
+            let of_before = self.session.take().is_some_and(|(_, of)| of != lock(&self.judge).history());
+            if of_before {
+                self.event_log.count("client", "sessions told of a new history");
+            }
         }
         if let Ok(Done { index, value, repeated, .. }) = &answer {
             self.check_change(partition, Index(*index), Epoch(*value), *repeated);
@@ -229,7 +247,9 @@ impl Client {
             Ok(done) => Answer::Ok { epoch: Epoch(done.value) },
             Err(Failed::Refused(why)) => refusal(why),
             Err(Failed::NotCommitted | Failed::SessionExpired) => Answer::NotCommitted,
-            Err(Failed::Indeterminate) => return,
+            Err(Failed::Indeterminate) => {
+                return self.note(at, |asked| asked.over_ns = Some(now_ns()));
+            }
         };
         self.end(at, Invocation::Apply { transition, answer });
     }
@@ -246,35 +266,46 @@ impl Client {
         }
     }
 
-    async fn ask(&mut self, partition: PartitionId, wanted: Transition, bare: bool) -> Result<Done, Failed> {
+    async fn ask(
+        &mut self,
+        at: usize,
+        partition: PartitionId,
+        wanted: Transition,
+        bare: bool,
+    ) -> Result<Done, Failed> {
         if let Some(library) = &mut self.library {
-            return library.change(By::Id(partition), wanted, bare).await;
+            let under = if bare { None } else { library.session().await };
+            if let Some(asked) = lock(&self.history).get_mut(at) {
+                asked.under = under;
+            }
+            return library.change(By::Id(partition), wanted, under.is_none()).await;
         }
         let ticket = if bare { None } else { self.ticket().await };
+        self.note(at, |asked| asked.under = ticket.map(|(_, history)| history));
         if self.roams {
             self.api.go_elsewhere(None);
         }
         self.api.ask(&ChangeRequest::Apply(By::Id(partition), Box::new(wanted), ticket), 6).await
     }
 
-    async fn ticket(&mut self) -> Option<Ticket> {
+    async fn ticket(&mut self) -> Option<(Ticket, HistoryId)> {
         if self.session.is_none()
             && let Ok(done) = self.api.ask(&ChangeRequest::Open, 6).await
         {
-            self.session = Some(SessionId(done.value));
+            self.session = Some((SessionId(done.value), HistoryId(done.index)));
             self.serial = 0;
             self.event_log.count("client", "sessions");
         }
-        let session = self.session?;
+        let (session, history) = self.session?;
         let acknowledged_through = Serial(self.serial);
         self.serial += 1;
-        Some(Ticket { session, serial: Serial(self.serial), acknowledged_through })
+        Some((Ticket { session, serial: Serial(self.serial), acknowledged_through }, history))
     }
 
     /// Whether a change of a new partition is committed.
     pub async fn goes_through(&mut self) -> bool {
         let Ok(done) = self.api.ask(&ChangeRequest::Open, 50).await else { return false };
-        self.api.ask(&ChangeRequest::Close(SessionId(done.value)), 50).await.is_ok()
+        self.api.ask(&ChangeRequest::Close(SessionId(done.value), HistoryId(done.index)), 50).await.is_ok()
             && self.api.resolve(&By::Id(PartitionId(0)), 50).await.is_some()
     }
 }

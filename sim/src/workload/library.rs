@@ -5,7 +5,7 @@ use crate::host::address;
 use core::time::Duration;
 use cutover::client::{self, ClientError, Dial, Dialing, Session};
 use cutover::core::control_plane::Address;
-use cutover::core::ids::PartitionId;
+use cutover::core::ids::{HistoryId, PartitionId};
 use cutover::core::migration::{Expected, Transition};
 use cutover::node::proto::{PartitionSelector, v1};
 use std::sync::Arc;
@@ -92,15 +92,21 @@ impl Library {
         self.client.list(after).await.ok()
     }
 
+    /// The history of the session that the next change is made in; opens one, if none is open.
+    pub(super) async fn session(&mut self) -> Option<HistoryId> {
+        if self.session.is_none() {
+            self.session = self.client.session().await.ok();
+        }
+        self.session.as_ref().map(Session::history)
+    }
+
+    /// A change in the session, or without one.
     pub(super) async fn change(
         &mut self,
         asked: PartitionSelector,
         wanted: Transition,
         bare: bool,
     ) -> Result<Done, Failed> {
-        if !bare && self.session.is_none() {
-            self.session = self.client.session().await.ok();
-        }
         let Some(session) = self.session.clone().filter(|_| !bare) else {
             let applied = self.client.apply(asked, wanted).await.map_err(failed)?;
             return Ok(done(applied));

@@ -9,6 +9,6 @@ mod operator;
 mod users;
 mod watch;
 
-pub use client::{Client, History};
+pub use client::{Asked, Client, History};
 pub use operator::Operator;
 pub use users::{Users, machine};

@@ -5,7 +5,7 @@ use super::choice;
 use super::library::{self, Library};
 use crate::event_log::{EventLog, lock};
 use crate::host::Hosts;
-use crate::judge::{Judge, own};
+use crate::judge::{Judge, Moment, own};
 use crate::options::Options;
 use crate::read_pause::ReadPause;
 use crate::stream::Stream;
@@ -92,12 +92,12 @@ impl NamedClient {
         }
     }
 
-    fn revision(&self) -> Revision {
-        lock(&self.judge).table().state().revision()
+    fn moment(&self) -> Moment {
+        lock(&self.judge).moment()
     }
 
     async fn find(&mut self, name: PartitionName) {
-        let before = self.revision();
+        let before = self.moment();
         let by = By::Name(name.clone());
         let answer = match &self.library {
             Some(library) => library.resolve(by).await,
@@ -107,7 +107,7 @@ impl NamedClient {
         self.event_log.count("client", "names resolved");
         let number = answer.as_ref().map_or(0, |found| found.record.partition.0.into());
         self.event_log.note("m", self.number.into(), "resolves", &[number], || name.to_string());
-        let wrong = resolved(lock(&self.judge).table(), &name, before, answer.as_ref());
+        let wrong = resolved(&lock(&self.judge), &name, before, answer.as_ref());
         self.find_wrong(wrong);
         match answer {
             Some(found) => self.known.insert(name, found.record),
@@ -116,7 +116,7 @@ impl NamedClient {
     }
 
     async fn list(&mut self) {
-        let before = self.revision();
+        let before = self.moment();
         let (page, limit, after) = match &self.library {
             Some(library) => (library.list(None).await, u32::MAX, None),
             None => {
@@ -128,7 +128,7 @@ impl NamedClient {
         let Some(page) = page else { return };
         self.event_log.count("client", "pages listed");
         self.event_log.note("m", self.number.into(), "lists", &[page.revision], String::new);
-        let wrong = listed(lock(&self.judge).table(), &page, before, after, limit);
+        let wrong = listed(&lock(&self.judge), &page, before, after, limit);
         self.find_wrong(wrong);
     }
 
@@ -181,7 +181,8 @@ fn changed(table: &Table, name: &PartitionName, creates: bool, done: Done) -> Wr
 }
 
 /// Checks that a name resolves to the partition that the log gave it to, and that the answer is fresh.
-fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Option<&Found>) -> Wrong {
+fn resolved(judge: &Judge, name: &PartitionName, before: Moment, answer: Option<&Found>) -> Wrong {
+    let (table, before) = (judge.table(), judge.committed_before(before));
     let Some(found) = answer else {
         let throughout = table.named_throughout(name, before, table.state().revision());
         let against = format!("from {before} on it was there all the time");
@@ -205,7 +206,8 @@ fn resolved(table: &Table, name: &PartitionName, before: Revision, answer: Optio
 }
 
 /// Checks that a page contains the partitions of the table at its revision, in order and completely.
-fn listed(table: &Table, page: &v1::ListResponse, before: Revision, after: Option<u64>, limit: u32) -> Wrong {
+fn listed(judge: &Judge, page: &v1::ListResponse, before: Moment, after: Option<u64>, limit: u32) -> Wrong {
+    let (table, before) = (judge.table(), judge.committed_before(before));
     let revision = Revision(page.revision);
     if revision < before {
         return Some(stale(format!("lists everything at {revision}"), before));

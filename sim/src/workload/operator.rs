@@ -1,13 +1,16 @@
 //! The operator: transfers leadership, rebuilds nodes with lost disks, adds and removes nodes.
 
 use super::api::{Api, Failed, Operation};
+use super::library;
 use crate::event_log::EventLog;
 use crate::faults::{End, OperatorTask};
 use crate::host::{Hosts, registered};
 use crate::stream::Stream;
 use core::time::Duration;
-use cutover::core::raft::Peer;
+use cutover::core::control_plane::ControlPlaneState;
+use cutover::core::raft::{Applied, Peer};
 use cutover::node::proto::v1::{self, change_members_request::Change};
+use cutover::node::store::backup;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -20,6 +23,8 @@ pub struct Operator {
     tasks: mpsc::Receiver<OperatorTask>,
     /// Whether the additional node is a member at present.
     extra: bool,
+    /// The last backup.
+    backup: Option<Vec<u8>>,
 }
 
 fn reference(peer: Peer) -> v1::MemberRef {
@@ -34,7 +39,15 @@ impl Operator {
         let patience = Duration::from_millis(hosts.options.work.patience_ms);
         let api = Api::new(hosts.all(), patience, Stream::new(seed, "api", 200));
         let event_log = hosts.event_log.clone();
-        Self { hosts, event_log, api, chance: Stream::new(seed, "operator", 0), tasks, extra: false }
+        Self {
+            hosts,
+            event_log,
+            api,
+            chance: Stream::new(seed, "operator", 0),
+            tasks,
+            extra: false,
+            backup: None,
+        }
     }
 
     /// Executes tasks until the queue is closed.
@@ -45,6 +58,8 @@ impl Operator {
                 OperatorTask::Rebuild(node) => self.rebuild(node).await,
                 OperatorTask::Grow => self.grow().await,
                 OperatorTask::Copy(node) => self.copy(node).await,
+                OperatorTask::Restore(node) => self.restore(node).await,
+                OperatorTask::Recover(node) => self.recover(node).await,
             }
         }
     }
@@ -90,6 +105,47 @@ impl Operator {
         self.hosts.retire_copies();
         self.replace(old, self.hosts.peer(node)).await;
         self.event_log.count("operator", "copied members replaced");
+    }
+
+    /// Loses all nodes a while after a backup, and restores one from it. The last backup may be used again.
+    async fn restore(&mut self, node: u8) {
+        if self.backup.is_none() || self.chance.below(2) == 0 {
+            let patience = Duration::from_millis(self.hosts.options.work.patience_ms);
+            let client = library::client(&self.hosts.all(), patience, self.hosts.options.seed ^ 0xbac);
+            if let Some(client) = client
+                && let Ok(backup) = client.backup().await
+            {
+                self.backup = Some(backup);
+            }
+        }
+        let found = self.backup.as_ref().and_then(|bytes| backup::decode(bytes).ok());
+        let Some(applied) = found.and_then(|backup| backup.snapshot.applied().ok()) else { return };
+        sleep(Duration::from_millis(self.chance.between(0, 8_000))).await;
+        self.event_log.count("fault", "restore");
+        self.hosts.lose_all(None);
+        self.begin_anew(node, applied).await;
+    }
+
+    /// Loses all nodes but one, and recovers that one.
+    async fn recover(&mut self, node: u8) {
+        let Some(disk) = self.hosts.lose_all(Some(node)) else { return };
+        self.event_log.count("fault", "recover");
+        if let Ok(applied) = disk.assume_committed() {
+            self.begin_anew(node, applied).await;
+        }
+    }
+
+    /// Begins a new history with one node, and lets the others join it.
+    async fn begin_anew(&mut self, node: u8, applied: Applied<ControlPlaneState>) {
+        sleep(Duration::from_millis(self.chance.between(1_000, 3_000))).await;
+        self.extra = false;
+        if !self.hosts.refound(node, applied) {
+            return;
+        }
+        for other in (1..=self.hosts.options.nodes).filter(|other| *other != node) {
+            self.join(self.hosts.peer(other)).await;
+        }
+        self.event_log.count("operator", "clusters begun anew");
     }
 
     /// Removes a node whose disk is lost, and admits it in its next directory.

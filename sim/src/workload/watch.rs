@@ -10,7 +10,7 @@ use crate::stream::Stream;
 use crate::table::Table;
 use core::time::Duration;
 use cutover::client::{Client, Update};
-use cutover::core::ids::{PartitionId, Revision};
+use cutover::core::ids::{HistoryId, PartitionId, Revision};
 use cutover::core::migration::PartitionRecord;
 use cutover::node::proto::v1::{self, placements_client::PlacementsClient, watch_response::What};
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ use tonic::{Request, Streaming};
 #[derive(Clone, Debug)]
 struct View {
     records: BTreeMap<PartitionId, PartitionRecord>,
+    /// The history that the revision is of.
+    history: HistoryId,
     revision: Revision,
     /// The pages of a whole table, until the last one has arrived.
     pages: BTreeMap<PartitionId, PartitionRecord>,
@@ -42,13 +44,15 @@ pub struct Watcher {
 /// The newest revision received by each watcher that uses the production library, which must bring all changes in
 /// time.
 #[derive(Clone, Debug, Default)]
-pub struct WatchProgress(Arc<Mutex<BTreeMap<u8, Revision>>>);
+pub struct WatchProgress(Arc<Mutex<BTreeMap<u8, (HistoryId, Revision)>>>);
 
 impl WatchProgress {
-    /// A watcher that has not received this revision, if there is one.
+    /// A watcher that has not received this revision of this history, if there is one.
     #[must_use]
-    pub fn behind(&self, revision: Revision) -> Option<(u8, Revision)> {
-        lock(&self.0).iter().find(|(_, told)| **told < revision).map(|(number, told)| (*number, *told))
+    pub fn behind(&self, history: HistoryId, revision: Revision) -> Option<(u8, HistoryId, Revision)> {
+        let all = lock(&self.0);
+        let (number, (of, told)) = all.iter().find(|(_, (of, told))| *of != history || *told < revision)?;
+        Some((*number, *of, *told))
     }
 }
 
@@ -61,7 +65,12 @@ impl Watcher {
         let which = 100 + u64::from(number);
         let api = Api::new(nodes.clone(), patience, Stream::new(options.seed, "api", which));
         let chance = Stream::new(options.seed, "watch", number.into());
-        let view = View { records: BTreeMap::new(), revision: Revision::ZERO, pages: BTreeMap::new() };
+        let view = View {
+            records: BTreeMap::new(),
+            history: HISTORY,
+            revision: Revision::ZERO,
+            pages: BTreeMap::new(),
+        };
         let (judge, event_log) = (Arc::clone(&hosts.judge), hosts.event_log.clone());
         Self { number, api, nodes, judge, event_log, chance, view, told }
     }
@@ -84,21 +93,26 @@ impl Watcher {
     async fn run_library(&mut self, client: &Client) {
         let mut watch = client.watch();
         loop {
-            lock(&self.told.0).insert(self.number, self.view.revision);
+            lock(&self.told.0).insert(self.number, (self.view.history, self.view.revision));
             let Ok(update) = watch.next().await else { continue };
             let judge = Arc::clone(&self.judge);
             let mut judge = lock(&judge);
             let wrong = match update {
                 Update::Changed { partition, record, revision } => {
-                    self.follows(partition, record, revision, judge.table())
+                    let table = judge.table_of(self.view.history);
+                    table.and_then(|table| self.follows(partition, record, revision, table))
                 }
-                Update::Everything { revision, .. } if revision < self.view.revision => Some((
-                    format!("is told everything at {revision}"),
-                    format!("it was told of {} before", self.view.revision),
-                )),
-                Update::Everything { records, revision, .. } => {
+                Update::Everything { revision, history, .. }
+                    if history == self.view.history && revision < self.view.revision =>
+                {
+                    Some((
+                        format!("is told everything at {revision}"),
+                        format!("it was told of {} before", self.view.revision),
+                    ))
+                }
+                Update::Everything { records, revision, history } => {
                     self.view.pages = records.into_iter().map(|record| (record.partition, record)).collect();
-                    self.everything(revision, judge.table())
+                    self.everything(history, revision, &judge)
                 }
             };
             if let Some((found, against)) = wrong {
@@ -110,8 +124,8 @@ impl Watcher {
     async fn begin(&mut self) -> Option<Streaming<v1::WatchResponse>> {
         let node = self.chance.pick(&self.nodes)?;
         let channel = self.api.channel(node)?;
-        let mut request =
-            Request::new(v1::WatchRequest { after_revision: self.view.revision.0, history: HISTORY.0 });
+        let View { revision, history, .. } = self.view;
+        let mut request = Request::new(v1::WatchRequest { after_revision: revision.0, history: history.0 });
         request.set_timeout(Duration::from_secs(60));
         let mut client = PlacementsClient::new(channel);
         let asked = timeout(Duration::from_secs(1), client.watch(request)).await;
@@ -124,7 +138,7 @@ impl Watcher {
         let slow_ms = if self.chance.below(4) == 0 { 300 } else { 0 };
         while let Ok(Some(told)) = stream.message().await {
             if let Some(what) = told.what {
-                self.take(what);
+                self.take(HistoryId(told.history), what);
             }
             if slow_ms > 0 {
                 sleep(Duration::from_millis(slow_ms)).await;
@@ -132,14 +146,20 @@ impl Watcher {
         }
     }
 
-    fn take(&mut self, what: What) {
+    fn take(&mut self, history: HistoryId, what: What) {
         let judge = Arc::clone(&self.judge);
         let mut judge = lock(&judge);
-        let number = self.number;
-        let wrong = match what {
-            What::Change(change) => self.changed(&change, judge.table()),
-            What::Resync(resync) => self.resynced(&resync, judge.table()),
-            What::Progress(progress) => self.progressed(progress.revision, judge.table()),
+        let (number, known) = (self.number, self.view.history);
+        let wrong = match (what, judge.table_of(history)) {
+            (What::Resync(resync), _) => self.resynced(history, &resync, &judge),
+            (What::Change(change), Some(table)) if history == known => self.changed(&change, table),
+            (What::Progress(progress), Some(table)) if history == known => {
+                self.progressed(progress.revision, table)
+            }
+            (What::Change(_) | What::Progress(_), _) => Some((
+                format!("goes on in history {history}"),
+                format!("its table is of history {known}, and it was not told the whole one since"),
+            )),
         };
         if let Some((found, against)) = wrong {
             judge.find(own::WATCH, format!("w{number} {found}"), against);
@@ -202,7 +222,12 @@ impl Watcher {
         ))
     }
 
-    fn resynced(&mut self, resync: &v1::Resync, table: &Table) -> Option<(String, String)> {
+    fn resynced(
+        &mut self,
+        history: HistoryId,
+        resync: &v1::Resync,
+        judge: &Judge,
+    ) -> Option<(String, String)> {
         for record in &resync.records {
             if let Some(record) = record_of(Some(record)) {
                 self.view.pages.insert(record.partition, record);
@@ -211,15 +236,26 @@ impl Watcher {
         if !resync.last {
             return None;
         }
-        self.everything(Revision(resync.revision), table)
+        self.everything(history, Revision(resync.revision), judge)
     }
 
-    fn everything(&mut self, revision: Revision, table: &Table) -> Option<(String, String)> {
+    fn everything(
+        &mut self,
+        history: HistoryId,
+        revision: Revision,
+        judge: &Judge,
+    ) -> Option<(String, String)> {
         self.event_log.note("w", self.number.into(), "resync", &[revision.0], String::new);
         self.event_log.count("client", "resyncs");
+        if history != self.view.history {
+            self.event_log.count("client", "watchers told of a new history");
+        }
         self.view.records = std::mem::take(&mut self.view.pages);
-        self.view.revision = revision;
-        self.equals(revision, table)
+        (self.view.history, self.view.revision) = (history, revision);
+        match judge.table_of(history) {
+            Some(table) => self.equals(revision, table),
+            None => Some((format!("is told of history {history}"), "there is no such one".to_owned())),
+        }
     }
 
     fn progressed(&mut self, revision: u64, table: &Table) -> Option<(String, String)> {

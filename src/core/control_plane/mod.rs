@@ -16,6 +16,7 @@ mod identity;
 mod input;
 mod name;
 mod outcome;
+mod recovery;
 mod single;
 mod state;
 mod status;

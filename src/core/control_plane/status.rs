@@ -38,6 +38,21 @@ impl ControlPlaneStatus {
     pub const fn leads(&self) -> bool {
         matches!(self.role, RoleName::Leader)
     }
+
+    /// Whether a ticket may be good here that names a session of this history. In another history the number of the session may
+    /// be another client's.
+    #[must_use]
+    pub fn knows_sessions_of(&self, history: HistoryId) -> bool {
+        history == self.history
+    }
+
+    /// The revision after which a stream begins for a watcher that has seen this revision of this history; 0: with everything. A
+    /// revision of another history says nothing here, and one that the leader's log does not reach is of none.
+    #[must_use]
+    pub fn watch_begins(&self, history: HistoryId, seen: Revision) -> Revision {
+        let known = history == self.history && !(self.leads() && seen.0 > self.last.0);
+        if known { seen } else { Revision::ZERO }
+    }
 }
 
 /// The replication progress of another member, as the leader knows it.

@@ -54,6 +54,19 @@ impl PlacementTable {
         Self { caps, records: Records::default(), last_migration, epoch_floor }
     }
 
+    /// A table with at most one partition, which goes on from this record.
+    #[must_use]
+    pub fn beginning_with(caps: Caps, record: Option<&PartitionRecord>) -> Self {
+        let mut table = Self::new(caps);
+        if let Some(record) = record {
+            let debt =
+                record.placed.and_then(|placed| placed.debt).map_or(MigrationId::ZERO, |debt| debt.migration);
+            table.last_migration = record.migration.max(debt);
+            table.records.insert(record.partition, record.clone());
+        }
+        table
+    }
+
     /// The record of a partition. `None` if it was never created, or was deleted and has no old copies left.
     #[must_use]
     pub fn record(&self, partition: PartitionId) -> Option<&PartitionRecord> {

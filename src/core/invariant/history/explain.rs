@@ -8,6 +8,7 @@ use super::revisions::Clash;
 use super::search::{Ended, Placed, Search};
 use super::verdict::{Failure, LINES_MAX, Line, Role};
 use crate::core::ids::PartitionId;
+use crate::core::migration::PartitionRecord;
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -27,6 +28,7 @@ struct Before {
 /// The failure for a partition whose operations have no order.
 pub(super) fn no_order(
     partition: PartitionId,
+    begins_with: Option<&PartitionRecord>,
     own: &[(usize, &Operation)],
     operations: &[Operation],
     budget: u64,
@@ -39,7 +41,9 @@ pub(super) fn no_order(
     let mut before = Before { order: Vec::new(), records: Vec::new() };
     while fails - fits > 1 {
         let middle = usize::midpoint(fits, fails);
-        if let Some(found) = order_of(partition, own, ends.get(..middle).unwrap_or_default(), budget) {
+        if let Some(found) =
+            order_of(partition, begins_with, own, ends.get(..middle).unwrap_or_default(), budget)
+        {
             (fits, before) = (middle, found);
         } else {
             fails = middle;
@@ -91,6 +95,7 @@ fn lines(own: &[(usize, &Operation)], before: &Before, stuck: usize) -> Vec<Line
 /// none, or the budget is used up.
 fn order_of(
     partition: PartitionId,
+    begins_with: Option<&PartitionRecord>,
     own: &[(usize, &Operation)],
     ends: &[(u64, usize)],
     budget: u64,
@@ -107,7 +112,7 @@ fn order_of(
         }
     }
     let known: Vec<(usize, &Operation)> = known.iter().map(|(at, operation)| (*at, operation)).collect();
-    let mut search = Search::of(partition, &known);
+    let mut search = Search::of(partition, &known, begins_with);
     if search.run(budget).0 != Ended::Found {
         return None;
     }

@@ -41,8 +41,8 @@
 //! **A failure** names the first answer that no order explains together with all earlier answers, and shows the end of an
 //! order of those (`explain.rs`).
 //!
-//! Not judged: a history across a restore from a backup or a recovery from the loss of a quorum, which undo committed
-//! entries.
+//! A restore from a backup, and a recovery from the loss of a quorum, undo committed entries and begin a new history of the
+//! cluster. Each history is judged by itself, a later one from the records with which it begins ([`judge_from`]).
 
 mod explain;
 mod known;
@@ -59,6 +59,7 @@ pub use operation::{Answer, Invocation, Malformed, Operation, Refusal, Seen};
 pub use verdict::{Failure, Judged, LINES_MAX, Line, Role, Verdict};
 
 use crate::core::ids::PartitionId;
+use crate::core::migration::PartitionRecord;
 use alloc::collections::BTreeMap;
 use search::{Ended, Search};
 
@@ -71,6 +72,19 @@ pub const CONFIGURATIONS: u64 = 2_000_000;
 /// # Errors
 /// [`Malformed`], for the first operation that is not well-formed.
 pub fn judge(operations: &[Operation], budget: u64) -> Result<Judged, Malformed> {
+    judge_from(operations, &BTreeMap::new(), budget)
+}
+
+/// Judges a history that begins with these records, as after a restore. A partition without one was never created, or is
+/// deleted.
+///
+/// # Errors
+/// [`Malformed`], for the first operation that is not well-formed.
+pub fn judge_from(
+    operations: &[Operation],
+    begins_with: &BTreeMap<PartitionId, PartitionRecord>,
+    budget: u64,
+) -> Result<Judged, Malformed> {
     let mut partitions: BTreeMap<PartitionId, Vec<(usize, &Operation)>> = BTreeMap::new();
     for (at, operation) in operations.iter().enumerate() {
         operation.check(at)?;
@@ -92,7 +106,8 @@ pub fn judge(operations: &[Operation], budget: u64) -> Result<Judged, Malformed>
         return Ok(judged);
     }
     for (partition, own) in &partitions {
-        let mut search = Search::of(*partition, own);
+        let begins_with = begins_with.get(partition);
+        let mut search = Search::of(*partition, own, begins_with);
         let (ended, left) = search.run(budget);
         judged.configurations += budget - left;
         match ended {
@@ -103,7 +118,7 @@ pub fn judge(operations: &[Operation], budget: u64) -> Result<Judged, Malformed>
                 }
             }
             Ended::Nothing => {
-                let failure = explain::no_order(*partition, own, operations, budget);
+                let failure = explain::no_order(*partition, begins_with, own, operations, budget);
                 judged.verdict = Verdict::NotLinearizable(Box::new(failure));
                 return Ok(judged);
             }

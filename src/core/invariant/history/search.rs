@@ -66,10 +66,15 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// A search for an order of one partition's operations, given with their indexes in the whole history.
-    pub(super) fn of(partition: PartitionId, operations: &[(usize, &'a Operation)]) -> Self {
+    /// A search for an order of one partition's operations, given with their indexes in the whole history, from the record
+    /// with which it begins.
+    pub(super) fn of(
+        partition: PartitionId,
+        operations: &[(usize, &'a Operation)],
+        begins_with: Option<&PartitionRecord>,
+    ) -> Self {
         let known = Known::of(operations.iter().map(|(_, operation)| *operation));
-        let mut spec = Spec::new(partition, known);
+        let mut spec = Spec::new(partition, known, begins_with);
         let timeline = Timeline::new(&mut spec, operations);
         Self { spec, timeline, visited: BTreeMap::new(), order: Vec::new(), left: 0 }
     }

@@ -63,10 +63,10 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    /// The state in which the partition was never created.
+    /// The state in which the history begins.
     pub(super) const START: StateId = 0;
 
-    pub(super) fn new(partition: PartitionId, known: Known) -> Self {
+    pub(super) fn new(partition: PartitionId, known: Known, begins_with: Option<&PartitionRecord>) -> Self {
         let mut spec = Self {
             partition,
             known,
@@ -76,8 +76,10 @@ impl Spec {
             command_ids: BTreeMap::new(),
             steps: BTreeMap::new(),
         };
-        let table = PlacementTable::new(NO_CAPS);
-        spec.intern(State { table, epoch: Epoch::ZERO, last: MigrationId::ZERO });
+        let table = PlacementTable::beginning_with(NO_CAPS, begins_with);
+        let (epoch, last) =
+            begins_with.map_or((Epoch::ZERO, MigrationId::ZERO), |record| (record.epoch, table.floor().1));
+        spec.intern(State { table, epoch, last });
         spec
     }
 

@@ -5,7 +5,7 @@ use super::deadline::Deadline;
 use super::errors::{malformed, too_many_watches, without_leader};
 use super::response_stream::{Disconnected, ResponseStream};
 use crate::core::control_plane::ControlPlaneState;
-use crate::core::ids::{PartitionId, Revision};
+use crate::core::ids::{HistoryId, PartitionId, Revision};
 use crate::core::migration::PartitionRecord;
 use crate::node::driver::{FeedItem, Handle, NamedRecord, View};
 use crate::node::proto::v1::watch_response::What;
@@ -123,9 +123,7 @@ impl v1::placements_server::Placements for Service {
         if status.leader.is_none() {
             return Err(without_leader());
         }
-        // A revision of another history says nothing here, and one that the leader's log does not reach is of none.
-        let is_known = history == status.history.0 && !(status.leads() && after_revision > status.last.0);
-        let after = if is_known { Revision(after_revision) } else { Revision::ZERO };
+        let after = status.watch_begins(HistoryId(history), Revision(after_revision));
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
         let (stream, answers) = ResponseStream::new(AHEAD);
         let (handle, pages, access) = (self.handle.clone(), Arc::clone(&self.pages), self.access.clone());

@@ -12,13 +12,13 @@ impl Service {
     /// Refuses a session of another history: its number may be another client's here. The node that leads decides, since a
     /// client of another history may be right elsewhere.
     pub(super) async fn check_history(&self, session: SessionId, history: u64) -> Result<(), Status> {
-        let own = self.handle.status().history.0;
-        if history == own {
+        let (status, history) = (self.handle.status(), HistoryId(history));
+        if status.knows_sessions_of(history) {
             return Ok(());
         }
         let read = self.handle.read(|_| ()).await;
         read.map_err(|failure| from_failure(&failure, self.hint()))?;
-        Err(of_another_history(session, HistoryId(history), HistoryId(own)))
+        Err(of_another_history(session, history, status.history))
     }
 }
 
