@@ -46,6 +46,7 @@ const PURE_BUILD: &[&str] = &[
     "archery",
     "cutover",
     "cobs",
+    "once_cell",
     "postcard",
     "proc-macro2",
     "quote",

@@ -49,6 +49,8 @@ mod lost;
 mod made;
 #[path = "cluster/operations.rs"]
 mod operations;
+#[path = "cluster/pages.rs"]
+mod pages;
 #[path = "cluster/peers.rs"]
 mod peers;
 #[path = "cluster/python.rs"]

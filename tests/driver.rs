@@ -34,8 +34,12 @@ use tokio::task::JoinHandle;
 mod another_engine;
 #[path = "driver/hanging.rs"]
 mod hanging;
+#[path = "driver/readers.rs"]
+mod readers;
 #[path = "driver/readmitted.rs"]
 mod readmitted;
+#[path = "driver/snapshots.rs"]
+mod snapshots;
 
 /// A disk that asks the test before each write whether to proceed, and with which result.
 struct GatedDisk {

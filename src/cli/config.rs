@@ -221,13 +221,7 @@ impl NodeConfig {
     /// # Errors
     /// [`ConfigError`], with the first thing that is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
-        let file: File = toml::from_str(&text).map_err(|error| ConfigError::Toml {
-            path: path.to_owned(),
-            found: on_one_line(&error, &text),
-        })?;
-        Self::of(file)
+        Self::of(read(path)?)
     }
 
     fn of(file: File) -> Result<Self, ConfigError> {
@@ -276,6 +270,14 @@ impl NodeConfig {
         })
     }
 
+    /// Reads the roles of a file again. The rest of it must still be well-formed, and has no effect.
+    ///
+    /// # Errors
+    /// [`ConfigError`]
+    pub fn load_access(path: &Path) -> Result<Access, ConfigError> {
+        Ok(access(&read(path)?.roles)?)
+    }
+
     /// The identity and limits of the node with this data directory.
     #[must_use]
     pub const fn raft(&self, directory: DirectoryId) -> Config {
@@ -287,6 +289,13 @@ impl NodeConfig {
     pub fn registered(&self) -> Registered {
         Registered { identity: self.identity.clone(), endpoints: self.endpoints.clone() }
     }
+}
+
+fn read(path: &Path) -> Result<File, ConfigError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|error| ConfigError::Toml { path: path.to_owned(), found: on_one_line(&error, &text) })
 }
 
 fn check(file: &File) -> Result<(), ConfigError> {
@@ -307,6 +316,7 @@ fn check(file: &File) -> Result<(), ConfigError> {
         ("limits.connections", file.limits.connections),
         ("limits.connections_per_client", file.limits.connections_per_client),
         ("limits.connections_per_peer", file.limits.connections_per_peer),
+        ("limits.watches_per_client", file.limits.watches_per_client),
         ("limits.half_open", file.limits.half_open),
         ("limits.idle_s", seconds(file.limits.idle_s)),
         ("limits.message_bytes", file.limits.message_bytes),

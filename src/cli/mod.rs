@@ -18,6 +18,7 @@ mod init;
 mod metrics;
 mod ports;
 mod recover;
+mod reload;
 mod serve;
 
 pub use config::{ConfigError, NodeConfig};

@@ -4,12 +4,11 @@ use crate::core::control_plane::ClusterVoterIdentity;
 use crate::node::driver::Handle;
 use crate::node::proto::DESCRIPTORS;
 use crate::node::server::{
-    Access, Caller, CountCalls, Listener, PeerRule, PeerService, PortLimits, Role, client_services,
+    Caller, CountCalls, Listener, PeerRule, PeerService, PortLimits, Role, SharedAccess, client_services,
     peer_service,
 };
 use crate::node::tls::Security;
 use core::time::Duration;
-use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::transport::Server;
 use tower::layer::util::{Identity, Stack};
@@ -84,7 +83,7 @@ pub(super) async fn run_clients(
     limits: PortLimits,
     service: crate::node::server::Service,
     health: Health,
-    access: Arc<Access>,
+    access: SharedAccess,
     stopping: watch::Receiver<bool>,
 ) {
     let privileged =

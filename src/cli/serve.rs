@@ -3,13 +3,16 @@
 use super::init::{founder, store_failed};
 use super::metrics::publish;
 use super::ports::{health, run_clients, run_peers};
+use super::reload::Reload;
 use super::{Failed, NodeConfig, exit};
-use crate::core::control_plane::{ControlPlaneEntry, ReplicatedControlPlane, SingleNodeControlPlane};
-use crate::core::raft::{Config, Durable};
+use crate::core::control_plane::{
+    ControlPlaneConsensus, ControlPlaneEntry, Registered, ReplicatedControlPlane, SingleNodeControlPlane,
+};
+use crate::core::raft::{Config, Durable, Peer};
 use crate::node::driver::{Engine, Environment, FileRecorder, Handle, Recorder, Stopped, Transport};
 use crate::node::server::{
     Certificates, GrpcIntroducer, GrpcTransport, Introducer, LargeMessages, Listener, Parts, PeerAddresses,
-    PeerService, PortLimits, RemovalNotice, Running, Runs, Streams, start,
+    PeerService, PortLimits, RemovalNotice, Running, Runs, SharedAccess, Streams, start,
 };
 use crate::node::store::{Store, StoreError, draw_id};
 use crate::node::tls::Security;
@@ -17,7 +20,7 @@ use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
@@ -27,7 +30,7 @@ use tokio::sync::watch;
 #[command(
     after_help = "A node without data waits until the cluster it joins admits it: `cutover ctl members add` there.\n\
     A node without listen.peer runs alone; it can be given one later, and grow into a cluster.\n\
-    SIGTERM and Ctrl-C hand the leadership over and end it cleanly; SIGHUP reads the certificates again.\n\n\
+    SIGTERM and Ctrl-C hand the leadership over and end it cleanly; SIGHUP reads the certificates and the roles again.\n\n\
     Example:\n  cutover serve --config n1.toml"
 )]
 pub struct Args {
@@ -53,8 +56,6 @@ pub struct Args {
 const CONSENSUS: usize = 2;
 /// How long the runtime waits for open connections at shutdown.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often the certificate files are checked for changes.
-const RELOAD: Duration = Duration::from_secs(10);
 
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
     let config = NodeConfig::load(&args.config).map_err(|error| Failed::new(exit::USAGE, error))?;
@@ -66,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     let recorder = args.record.as_deref().map(FileRecorder::new).transpose();
     let recorder = recorder.map_err(|error| Failed::new(exit::DATA, error))?;
     let (consensus, clients) = (runtime("consensus", Some(CONSENSUS))?, runtime("clients", None)?);
-    let ended = consensus.block_on(serve(config, store, durable, recorder, clients.handle()));
+    let ended = consensus.block_on(serve(&args.config, config, store, durable, recorder, clients.handle()));
     // Neither waits longer for a call or for a disk that hangs.
     clients.shutdown_timeout(GRACE);
     consensus.shutdown_timeout(GRACE);
@@ -147,22 +148,47 @@ fn engine(
     removal: &RemovalNotice,
 ) -> Result<(Engine, Box<dyn Transport>), Failed> {
     let data = config.data.display();
-    if config.peer.is_none() {
+    let (engine, transport): (Engine, Box<dyn Transport>) = if config.peer.is_none() {
         let engine = SingleNodeControlPlane::open(raft, durable).map_err(|error| {
             Failed::new(exit::DATA, format!("{data}: {error}; set listen.peer to run a node that has peers"))
         })?;
-        return Ok((Box::new(engine), Box::new(())));
+        (Box::new(engine), Box::new(()))
+    } else {
+        let engine =
+            ReplicatedControlPlane::start(raft, durable).map_err(|error| Failed::new(exit::DATA, error))?;
+        let run = draw_id().map_err(|error| store_failed(&error))?;
+        let (own, security) = (config.endpoints.peer.clone(), config.security.clone());
+        let transport =
+            GrpcTransport::new(run, own, security, config.rule.clone(), addresses.clone(), removal.clone());
+        (Box::new(engine), Box::new(transport))
+    };
+    has_its_subject(&*engine, raft.me, config)?;
+    Ok((engine, transport))
+}
+
+/// Checks that the node has the subject under which it was admitted. Nobody would take its messages under another one, and it
+/// would look like a healthy follower to itself.
+fn has_its_subject(engine: &dyn ControlPlaneConsensus, me: Peer, config: &NodeConfig) -> Result<(), Failed> {
+    let members = engine.members();
+    let Some((_, Registered { identity: expected, .. })) = members.iter().find(|(peer, _)| *peer == me)
+    else {
+        return Ok(());
+    };
+    if *expected == config.identity {
+        return Ok(());
     }
-    let engine =
-        ReplicatedControlPlane::start(raft, durable).map_err(|error| Failed::new(exit::DATA, error))?;
-    let run = draw_id().map_err(|error| store_failed(&error))?;
-    let (own, security) = (config.endpoints.peer.clone(), config.security.clone());
-    let transport =
-        GrpcTransport::new(run, own, security, config.rule.clone(), addresses.clone(), removal.clone());
-    Ok((Box::new(engine), Box::new(transport)))
+    let (data, found) = (config.data.display(), &config.identity);
+    Err(Failed::new(
+        exit::USAGE,
+        format!(
+            "{me} is a member as {expected}, and would run as {found}, which its peers refuse: use a certificate of its \
+             subject again, or move {data} away and admit the node anew (`cutover ctl members replace`; alone: `cutover recover`)"
+        ),
+    ))
 }
 
 async fn serve(
+    path: &Path,
     config: NodeConfig,
     store: Store,
     durable: Durable<ControlPlaneEntry>,
@@ -179,7 +205,7 @@ async fn serve(
     let clients = clients.map_err(|error| listen(error.to_string()))?;
     publish(config.metrics).await?;
     let limits = fitting(&config)?;
-    let access = Arc::new(config.access.clone());
+    let access = SharedAccess::from(config.access.clone());
     let (addresses, removal) = (PeerAddresses::default(), RemovalNotice::default());
     let raft = config.raft(store.identity().directory);
     let (engine, transport) = engine(&config, raft, durable, &addresses, &removal)?;
@@ -192,7 +218,7 @@ async fn serve(
         storage: store,
         transport,
         environment,
-        access: Arc::clone(&access),
+        access: access.clone(),
         identify: identify.clone(),
         introducer,
         policy: config.policy,
@@ -215,13 +241,15 @@ async fn serve(
         tokio::spawn(run_peers(peers, config.security.clone(), limits, service, stopping.clone()));
     }
     let health = health(&handle, stopping.clone());
-    let service = service.with(limits.timeouts(), removal);
+    let service = service.with(limits.timeouts(), limits.watches(config.driver.queues.watchers), removal);
+    let reload =
+        Reload { config: path.to_owned(), security: config.security.clone(), access: access.clone() };
     let serving = run_clients(clients, config.security.clone(), limits, service, health, access, stopping);
     runtime.spawn(serving);
     // Handled before the node says that it serves.
     let hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
     let hangup = hangup.map_err(|error| Failed::new(exit::INTERNAL, error))?;
-    tokio::spawn(reload(config.security.clone(), hangup));
+    tokio::spawn(reload.run(hangup));
     let peers = at.0.map_or_else(|| "none (runs alone)".to_owned(), |address| address.to_string());
     let status = handle.status();
     tracing::info!(node = %raft.me, directory = %raft.me.directory, cluster = %status.cluster, %peers, clients = %at.1, "serves");
@@ -293,30 +321,6 @@ async fn signals() {
         biased;
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-    }
-}
-
-/// Reloads the certificates every [`RELOAD`], and on SIGHUP, which would end a process that does not handle it.
-async fn reload(security: Security, mut hangup: tokio::signal::unix::Signal) {
-    let mut said = None;
-    loop {
-        let _asked = tokio::time::timeout(RELOAD, hangup.recv()).await;
-        let Security::Mutual(tls) = &security else { continue };
-        match tls.reload() {
-            Ok(true) => {
-                said = None;
-                tracing::info!(subject = %tls.subject(), "loaded new certificates");
-            }
-            Ok(false) => said = None,
-            Err(error) => {
-                // Once, not every time that the same files are read.
-                let error = error.to_string();
-                if said.as_ref() != Some(&error) {
-                    tracing::warn!(error, "cannot load the new certificates; the old ones stay in use");
-                }
-                said = Some(error);
-            }
-        }
     }
 }
 

@@ -40,6 +40,62 @@ fn a_certificate_of_another_subject_is_not_taken_over() {
     cluster.serves();
 }
 
+/// It would run, and nobody would take its messages.
+#[test]
+fn a_node_does_not_start_under_another_subject() {
+    let mut cluster = Cluster::secure(2);
+    let authority = cluster.authority.as_ref().unwrap();
+    assert_eq!(cluster.nodes[1].terminate().code, 0);
+    authority.issue("n2", "CN=n9,OU=control-plane,O=example");
+    cluster.nodes[1].identity = "CN=n9,OU=control-plane,O=example".to_owned();
+    cluster.nodes[1].start_to_end().fails(
+        64,
+        &[
+            "is a member as CN=n2,OU=control-plane,O=example",
+            "would run as CN=n9,OU=control-plane,O=example",
+            "members replace",
+        ],
+    );
+    cluster.authority.as_ref().unwrap().issue("n2", "CN=n2,OU=control-plane,O=example");
+    cluster.nodes[1].identity = "CN=n2,OU=control-plane,O=example".to_owned();
+    cluster.nodes[1].start();
+    cluster.serves();
+}
+
+/// The roles of a configuration file are those of the running node, without a restart.
+#[test]
+fn roles_are_read_again() {
+    let cluster = Cluster::secure(1);
+    let node = &cluster.nodes[0];
+    let gateway = cluster.authority.as_ref().unwrap().issue("gw1", "CN=gw1,OU=gateway,O=example");
+    let denied = |files: &Files| {
+        let asked = cluster.run(cluster.client_of(Some(files), options(10)).members());
+        match asked {
+            Ok(_) => false,
+            Err(ClientError::Denied { .. }) => true,
+            Err(error) => panic!("{error:?}"),
+        }
+    };
+    let watched = watch(&cluster, 0, &gateway);
+    assert!(!denied(&gateway));
+    let file = node.directory.join("node.toml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, before.replace("OU=gateway,O=example", "OU=other,O=example")).unwrap();
+    node.signal("-HUP");
+    node.hears("loaded new roles");
+    assert!(denied(&gateway));
+    ends(&cluster, watched);
+    // What cannot be read changes nothing.
+    std::fs::write(&file, before.replace("[roles]", "[rolls]")).unwrap();
+    node.signal("-HUP");
+    node.hears("cannot load the new roles; the old ones stay in use");
+    assert!(denied(&gateway));
+    cluster.serves();
+    std::fs::write(&file, before).unwrap();
+    node.signal("-HUP");
+    until("the role", || (!denied(&gateway)).then_some(()));
+}
+
 /// Whoever holds some certificate of the authority could answer on a node's address with records that it made up.
 #[test]
 fn who_is_not_a_node_is_not_spoken_to() {

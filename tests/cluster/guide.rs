@@ -47,7 +47,18 @@ fn the_guides_commands_do_what_it_says() {
         .env("NO_COLOR", "1"));
     assert!(ran.code == 0 && ran.out.contains("--- the end"), "exit {}\n{}\n{}", ran.code, ran.out, ran.err);
     // What the page says of the steps.
-    for words in ["founded cluster ", "Active(A)", "saved history ", "began     history ", "may be lost"] {
+    for words in [
+        "founded cluster ",
+        "Active(A)",
+        "loaded new certificates subject=CN=n2,",
+        "gw1 is refused",
+        "UNSEALED",
+        "write off m3 at A by ann",
+        "saved history ",
+        "began     history ",
+        "Held(A>B)",
+        "may be lost",
+    ] {
         assert!(ran.out.contains(words), "{words:?} is missing:\n{}", ran.out);
     }
 }

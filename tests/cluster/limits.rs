@@ -1,14 +1,17 @@
 //! Connections that take places: idle, half-open, too many.
 
+use super::certs::Files;
 use super::garbage::scrape;
 use super::harness::{free, until};
 use super::made::{Cluster, address, anybody, security};
+use cutover::node::proto::v1::{WatchRequest, WatchResponse, placements_client::PlacementsClient};
 use cutover::node::tls::{Security, Tls};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
+use tonic::{Code, Streaming};
 
 /// A connection with a completed handshake of TLS and of HTTP/2; `None` if it is closed before.
 async fn connect(at: SocketAddr, tls: &Arc<Tls>) -> Option<impl Sized + use<>> {
@@ -53,6 +56,53 @@ fn one_certificate_does_not_take_all_connections_and_a_reserve_is_left_for_admin
     assert!(of_joe.len() <= 2, "{} more", of_joe.len());
     node.hears("connections are open, at most 8 are allowed");
     cluster.ctl(&["create", "acme", "--at", "A"]).ok();
+}
+
+/// Opens watches until one is refused; returns them with the message of the refusal.
+fn watched(cluster: &Cluster, files: &Files) -> (Vec<Streaming<WatchResponse>>, String) {
+    let (at, security) = (address(cluster.nodes[0].client), security(Some(files)));
+    cluster.run(async {
+        let channel = cutover::node::tls::channel(&at, &security, &anybody()).await.unwrap();
+        let mut held = Vec::new();
+        loop {
+            match PlacementsClient::new(channel.clone()).watch(WatchRequest::default()).await {
+                Ok(stream) => held.push(stream.into_inner()),
+                Err(status) => {
+                    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+                    return (held, status.message().to_owned());
+                }
+            }
+            assert!(held.len() < 64, "no bound");
+        }
+    })
+}
+
+#[test]
+fn one_certificate_does_not_take_all_watches_and_a_reserve_is_left_for_admins() {
+    let mut cluster = Cluster::of(1, true);
+    cluster.nodes[0].sections =
+        "[queues]\nwatchers = 12\n[limits]\nwatches_reserved = 4\nwatches_per_client = 6\n".to_owned();
+    let cluster = cluster.found();
+    let gateway = |name: &str| {
+        cluster.authority.as_ref().unwrap().issue(name, &format!("CN={name},OU=gateway,O=example"))
+    };
+    let (of_one, refused) = watched(&cluster, &gateway("gw1"));
+    assert_eq!(of_one.len(), 6);
+    assert_eq!(refused, "CN=gw1,OU=gateway,O=example has 6 watches, at most 6 are allowed");
+    let (of_two, refused) = watched(&cluster, &gateway("gw2"));
+    assert_eq!(of_two.len(), 2);
+    assert_eq!(refused, "8 watches are open, at most 8 are allowed");
+    let ann = cluster.ann.clone().unwrap();
+    let (of_ann, refused) = watched(&cluster, &ann);
+    assert_eq!((of_ann.len(), refused.as_str()), (4, "12 watches are open, at most 12 are allowed"));
+    assert!(scrape(cluster.nodes[0].metrics).contains("cutover_refused_total{reason=\"watches\"} 3"));
+    // A place is free when its watch ends.
+    drop((of_one, of_ann));
+    until("a place", || {
+        let (of_three, _) = watched(&cluster, &gateway("gw3"));
+        (of_three.len() == 6).then_some(())
+    });
+    drop(of_two);
 }
 
 #[test]

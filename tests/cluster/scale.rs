@@ -4,6 +4,7 @@
 //! cargo test --release --test cluster -- --ignored --nocapture a_large_table
 //! ```
 
+use super::certs::Files;
 use super::made::{Cluster, address, anybody, options, security};
 use cutover::client::{Client, ClientError};
 use cutover::core::ids::{PartitionId, Placement};
@@ -141,18 +142,26 @@ fn a_large_table_is_read_beside_the_writes() {
     };
     print("at rest", measure(Duration::from_secs(5)));
     let (done, over) = (Arc::<Done>::default(), Arc::new(AtomicBool::new(false)));
-    let security = security(cluster.ann.as_ref());
     let at = address(cluster.nodes[leader].client);
-    let channels: Vec<Channel> = (0..20)
-        .map(|_| cluster.run(cutover::node::tls::channel(&at, &security, &anybody())).unwrap())
+    let connect = |files: &Files| {
+        cluster.run(cutover::node::tls::channel(&at, &security(Some(files)), &anybody())).unwrap()
+    };
+    // Five gateways, four connections each, and four of an operator.
+    let gateways: Vec<Files> = (0..5)
+        .map(|gateway| {
+            let subject = format!("CN=gw{gateway},OU=gateway,O=example");
+            cluster.authority.as_ref().unwrap().issue(&format!("gw{gateway}"), &subject)
+        })
         .collect();
-    let channel = |number: usize| channels[number % channels.len()].clone();
+    let channels: Vec<Channel> = (0..20).map(|number| connect(&gateways[number % gateways.len()])).collect();
+    let of_ann: Vec<Channel> = (0..4).map(|_| connect(cluster.ann.as_ref().unwrap())).collect();
     for number in 0..WATCHERS {
-        cluster.spawn(watch(channel(number), Arc::clone(&done)));
+        cluster.spawn(watch(channels[number % channels.len()].clone(), Arc::clone(&done)));
     }
     for number in 0..STATUS + BACKUPS {
         let backup = number >= STATUS;
-        cluster.spawn(call(channel(number), backup, Arc::clone(&done), Arc::clone(&over)));
+        let channel = of_ann[number % of_ann.len()].clone();
+        cluster.spawn(call(channel, backup, Arc::clone(&done), Arc::clone(&over)));
     }
     print("under load", measure(FOR));
     over.store(true, Ordering::Relaxed);

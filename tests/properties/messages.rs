@@ -97,10 +97,14 @@ proptest! {
             let applied = snapshot.applied::<ControlPlaneState>().expect("it was just taken");
             prop_assert_eq!(applied.last(), snapshot.last);
             prop_assert_eq!(applied.configuration(), &snapshot.configuration);
-            let with = |data: Vec<u8>| Snapshot { data, ..(*snapshot).clone() }.applied::<ControlPlaneState>();
-            let short = snapshot.data[..cut.index(snapshot.data.len())].to_vec();
-            prop_assert!(with(short).is_err());
-            prop_assert!(with([snapshot.data.clone(), more.clone()].concat()).is_err());
+            let bytes = snapshot.data.bytes();
+            let with = |data: &[u8]| {
+                let snapshot = Snapshot { data: data.to_vec().into(), ..(*snapshot).clone() };
+                (snapshot.prepare::<ControlPlaneState>().is_ok(), snapshot.applied::<ControlPlaneState>().ok())
+            };
+            prop_assert_eq!(with(bytes), (true, Some(applied)));
+            prop_assert_eq!(with(&bytes[..cut.index(bytes.len())]), (false, None));
+            prop_assert_eq!(with(&[bytes, &more].concat()), (false, None));
         }
     }
 
@@ -118,7 +122,8 @@ proptest! {
                 let Observation::Received(message) = told else { continue };
                 let Body::Install(snapshot) = &message.body else { continue };
                 let Some(node) = run.cluster.node(message.to.node) else { continue };
-                let data = snapshot.data[..cut.index(snapshot.data.len())].to_vec();
+                let bytes = snapshot.data.bytes();
+                let data = bytes[..cut.index(bytes.len())].to_vec().into();
                 let broken = std::sync::Arc::new(Snapshot { data, ..(**snapshot).clone() });
                 let mut other = node.clone();
                 let said = other.handle(cutover::core::raft::Input::Received(Message {

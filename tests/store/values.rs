@@ -121,7 +121,7 @@ fn parts_that_contradict_one_another_are_damage() {
     let snapshot = |index: u64, term: u64, data: Option<Vec<u8>>| {
         let mut snapshot = (*founded().snapshot).clone();
         snapshot.last = LogPosition { term: Term(term), index: Index(index) };
-        snapshot.data = data.unwrap_or(snapshot.data);
+        snapshot.data = data.map_or(snapshot.data, Into::into);
         let value = sealed("snapshot", &0_u64.to_be_bytes(), &snapshot);
         changed(|transaction| {
             transaction.open_table(SNAPSHOT).unwrap().insert(0, value.as_slice()).unwrap();

@@ -123,7 +123,7 @@ impl Start {
             storage,
             transport,
             environment,
-            access: Arc::new(Access::default()),
+            access: Access::default().into(),
             identify: Arc::new(Plain),
             introducer: Arc::new(hosts.clone()),
             policy: Policy::PRODUCTION,

@@ -5,6 +5,7 @@ use super::entry::{Entry, LogPosition, Payload};
 use super::log::Log;
 use super::machine::{Applied, Machine, State};
 use super::session::SessionLimits;
+use super::snapshot_data::SnapshotData;
 use crate::core::ids::{HistoryId, Index, Names, Relabel, Term};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -26,7 +27,7 @@ impl HardState {
 }
 
 /// The state after a prefix of the log, in place of that prefix (Raft, section 7): the committed configuration at its
-/// last entry, and the sessions and the state machine as bytes.
+/// last entry, and the sessions and the state machine.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The history of the log; [`HistoryId::NONE`] on an empty disk.
@@ -35,8 +36,8 @@ pub struct Snapshot {
     pub last: LogPosition,
     /// The configuration committed at that entry, never a later one.
     pub configuration: Configuration,
-    /// The sessions and the state machine, encoded.
-    pub data: Vec<u8>,
+    /// The sessions and the state machine.
+    pub data: SnapshotData,
 }
 
 /// Bytes that are not a snapshot.
@@ -61,37 +62,58 @@ pub enum SnapshotError {
 }
 
 impl Snapshot {
-    /// A snapshot of the applied state.
-    ///
-    /// # Errors
-    /// An error of the encoder, which cannot occur for these types.
-    pub fn of<M: Machine>(applied: &Applied<M>) -> Result<Self, SnapshotError> {
-        Self::encode(applied.history, applied.last, applied.configuration.clone(), &applied.state)
+    /// A snapshot of the applied state, which it shares. It is encoded when it is first written or sent.
+    #[must_use]
+    pub fn of<M: Machine>(applied: &Applied<M>) -> Self {
+        Self::with(applied.history, applied.last, applied.configuration.clone(), applied.state.clone())
     }
 
-    fn encode<M: Machine>(
+    fn with<M: Machine>(
         history: HistoryId,
-        at: LogPosition,
+        last: LogPosition,
         configuration: Configuration,
-        state: &State<M>,
-    ) -> Result<Self, SnapshotError> {
-        let malformed = |source| SnapshotError::Malformed { at, source };
-        let data = postcard::to_allocvec(state).map_err(malformed)?;
-        Ok(Self { history, last: at, configuration, data })
+        state: State<M>,
+    ) -> Self {
+        Self { history, last, configuration, data: SnapshotData::of(state) }
     }
 
-    /// Decodes the applied state.
+    /// The snapshot, if its state can be encoded.
+    fn checked(self) -> Result<Self, SnapshotError> {
+        let at = self.last;
+        self.data.encoded().map_err(|source| SnapshotError::Malformed { at, source })?;
+        Ok(self)
+    }
+
+    /// Decodes the applied state, unless [`Self::prepare`] has.
     ///
     /// # Errors
     /// [`SnapshotError`]
     pub fn applied<M: Machine>(&self) -> Result<Applied<M>, SnapshotError> {
+        let state = match self.data.kept() {
+            Some(state) => State::clone(state),
+            None => self.decode()?,
+        };
+        let (last, configuration) = (self.last, self.configuration.clone());
+        Ok(Applied { history: self.history, last, configuration, state })
+    }
+
+    /// Decodes the state and keeps it, so that [`Self::applied`] takes no time in proportion to it.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]
+    pub fn prepare<M: Machine>(&self) -> Result<(), SnapshotError> {
+        if self.data.kept::<M>().is_none() {
+            self.data.keep(self.decode::<M>()?);
+        }
+        Ok(())
+    }
+
+    fn decode<M: Machine>(&self) -> Result<State<M>, SnapshotError> {
         let at = self.last;
         let malformed = |source| SnapshotError::Malformed { at, source };
-        let (state, rest) = postcard::take_from_bytes(&self.data).map_err(malformed)?;
-        if !rest.is_empty() {
-            return Err(SnapshotError::Trailing { at, have: rest.len() });
-        }
-        Ok(Applied { history: self.history, last: at, configuration: self.configuration.clone(), state })
+        let bytes = self.data.encoded().map_err(malformed)?;
+        let (state, rest) = postcard::take_from_bytes(bytes).map_err(malformed)?;
+        if rest.is_empty() { Ok(state) } else { Err(SnapshotError::Trailing { at, have: rest.len() }) }
     }
 
     /// The snapshot with sessions and nodes renamed, for symmetry reduction.
@@ -101,7 +123,7 @@ impl Snapshot {
     pub fn renamed<M: Machine>(&self, names: &dyn Names) -> Result<Self, SnapshotError> {
         let applied: Applied<M> = self.applied()?;
         let state = State { machine: applied.state.machine.relabel(names), ..applied.state };
-        Self::encode(self.history, self.last, self.configuration.relabel(names), &state)
+        Ok(Self::with(self.history, self.last, self.configuration.relabel(names), state))
     }
 }
 
@@ -163,7 +185,7 @@ impl<P: Payload> Durable<P> {
         limits: SessionLimits,
         machine: M,
     ) -> Result<Self, SnapshotError> {
-        let snapshot = Snapshot::encode(history, last, configuration, &State::new(limits, machine))?;
+        let snapshot = Snapshot::with(history, last, configuration, State::new(limits, machine)).checked()?;
         Ok(Self { hard_state: HardState::NEVER, snapshot: Arc::new(snapshot), log: Log::above(last) })
     }
 
@@ -194,7 +216,7 @@ impl<P: Payload> Durable<P> {
         let last = LogPosition { term: applied.last.term.next(), index: applied.last.index.next() };
         let State { sessions, machine } = applied.state;
         let state = State { sessions, machine: change(machine, last.index) };
-        let snapshot = Snapshot::encode(history, last, voters, &state)?;
+        let snapshot = Snapshot::with(history, last, voters, state).checked()?;
         let vote = HardState { term: last.term, voted_for: None };
         Ok(Self { hard_state: vote, snapshot: Arc::new(snapshot), log: Log::above(last) })
     }

@@ -10,11 +10,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A deterministic state machine: the same entries in the same order give the same state and the same answers.
-pub trait Machine: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned + Relabel {
+pub trait Machine:
+    Clone + Eq + Hash + Debug + Serialize + DeserializeOwned + Relabel + Send + Sync + 'static
+{
     /// The type of requests.
     type Payload: Payload;
     /// The answers. They are part of snapshots, since retries are answered from them.
-    type Answer: Clone + Eq + Ord + Hash + Debug + Serialize + DeserializeOwned;
+    type Answer: Clone + Eq + Ord + Hash + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// Applies the request committed at this index. Sets `halt` if that violates an invariant; the node then stops.
     fn apply(&mut self, at: Index, payload: &Self::Payload, halt: &mut Option<Halt>) -> Self::Answer;

@@ -198,7 +198,7 @@ impl<'n, M: Machine> Turn<'n, M> {
         if self.node.commit().since(covered) < limits.compact_after_entries.max(1) {
             return None;
         }
-        let snapshot = Arc::new(Snapshot::of(&self.node.applied).ok()?);
+        let snapshot = Arc::new(Snapshot::of(&self.node.applied));
         let keep = Index(snapshot.last.index.0.saturating_sub(limits.keep_entries));
         let index = keep.max(self.node.log.base().index);
         let base = LogPosition { term: self.node.log.term_at(index)?, index };

@@ -1,6 +1,6 @@
 //! Limits of a port: connections, calls, bytes of a message, seconds of a stream.
 
-use super::StreamTimeouts;
+use super::{QuotaLimits, StreamTimeouts};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,10 @@ pub struct PortLimits {
     pub idle_s: u64,
     /// Open calls per connection.
     pub streams_per_connection: u32,
+    /// Open watches per certificate; a further one is refused.
+    pub watches_per_client: usize,
+    /// Of the watches of the node, those that only admins may use; at most half.
+    pub watches_reserved: usize,
     /// Bytes of a request message from a client; a longer one is refused.
     pub message_bytes: usize,
     /// Seconds for which a watcher may leave a message unread before it is disconnected.
@@ -48,6 +52,12 @@ impl PortLimits {
         enough.then_some(Self { connections, half_open, ..self })
     }
 
+    /// The limits of the watches of a node that takes this many.
+    #[must_use]
+    pub fn watches(&self, all: usize) -> QuotaLimits {
+        QuotaLimits { all, reserved: self.watches_reserved.min(all / 2), each: self.watches_per_client }
+    }
+
     /// The limits on reading a stream, as durations.
     #[must_use]
     pub const fn timeouts(&self) -> StreamTimeouts {
@@ -69,6 +79,8 @@ impl Default for PortLimits {
             half_open: 256,
             idle_s: 600,
             streams_per_connection: 256,
+            watches_per_client: 256,
+            watches_reserved: 32,
             message_bytes: 64 << 10,
             watch_idle_s: watch_idle.as_secs(),
             backup_s: backup.as_secs(),

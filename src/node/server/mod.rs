@@ -22,8 +22,9 @@ mod listen;
 mod log_limiter;
 mod node;
 mod peer;
+mod quota;
 
-pub use api::access::{Access, Caller, Identify, Plain, Role};
+pub use api::access::{Access, Caller, Identify, Plain, Role, SharedAccess};
 pub use api::deadline::StreamTimeouts;
 pub use api::errors::{from_failure, from_outcome};
 pub use api::{Service, client_services};
@@ -45,3 +46,4 @@ pub use peer::removal_notice::RemovalNotice;
 pub use peer::runs::Runs;
 #[cfg(not(madsim))]
 pub use peer::wire::{LargeMessages, PROTOCOL as PEER_PROTOCOL};
+pub use quota::QuotaLimits;

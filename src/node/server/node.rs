@@ -1,6 +1,6 @@
 //! Assembles a node from its parts, in the same way in production, tests and the simulator.
 
-use super::{Access, Identify, Introducer, Service};
+use super::{Identify, Introducer, Service, SharedAccess};
 use crate::core::migration::Policy;
 use crate::node::driver::{
     self, DriverConfig, Engine, Environment, Handle, Inbox, Stopped, Storage, Transport,
@@ -21,7 +21,7 @@ pub struct Parts<S, T> {
     /// Clock, randomness and flight recorder.
     pub environment: Environment,
     /// The role of each caller.
-    pub access: Arc<Access>,
+    pub access: SharedAccess,
     /// Identifies the caller of a request.
     pub identify: Arc<dyn Identify>,
     /// Asks a node who it is, before it is admitted.

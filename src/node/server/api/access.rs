@@ -3,8 +3,10 @@
 use crate::core::control_plane::{ClusterVoterIdentity, Subjects};
 use crate::node::proto::Problem;
 use crate::node::proto::v1::{self, error_detail::Why};
+use arc_swap::ArcSwap;
 use core::fmt;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Extensions, Status};
 
@@ -125,6 +127,43 @@ impl Access {
     }
 }
 
+/// The roles in use. Clones share them.
+#[derive(Clone, Debug)]
+pub struct SharedAccess(Arc<ArcSwap<Access>>);
+
+impl From<Access> for SharedAccess {
+    fn from(access: Access) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(access)))
+    }
+}
+
+impl SharedAccess {
+    /// The role of a caller now.
+    #[must_use]
+    pub fn role(&self, caller: &Caller) -> Option<Role> {
+        self.0.load().role(caller)
+    }
+
+    /// Checks that a caller may make a call now.
+    ///
+    /// # Errors
+    /// As [`Access::allow`].
+    pub fn allow(&self, caller: &Caller, call: &str) -> Result<(), Status> {
+        self.0.load().allow(caller, call)
+    }
+
+    /// Takes other roles into use. Returns whether they differ from those before.
+    #[must_use]
+    pub fn replace(&self, access: Access) -> bool {
+        let before = self.0.load();
+        let differs = **before != access;
+        if differs {
+            self.0.store(Arc::new(access));
+        }
+        differs
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +196,11 @@ mod tests {
         }
         assert!(!may("CN=ann,O=e", "Destroy"), "what is not listed is refused");
         assert!(access.allow(&Caller::Anybody, "Apply").is_ok());
+        let shared = SharedAccess::from(access.clone());
+        let used = shared.clone();
+        assert!(!shared.replace(access));
+        assert!(used.allow(&Caller::Holder(id("CN=g,OU=gw,O=e")), "Watch").is_ok());
+        assert!(shared.replace(Access::default()));
+        assert!(used.allow(&Caller::Holder(id("CN=g,OU=gw,O=e")), "Watch").is_err());
     }
 }

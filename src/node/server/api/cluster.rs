@@ -139,8 +139,7 @@ impl Service {
 async fn encode(applied: Applied<ControlPlaneState>) -> Result<Vec<u8>, Status> {
     let failed = |error: &dyn core::fmt::Display| Status::internal(error.to_string());
     let encoded = tokio::task::spawn_blocking(move || {
-        let snapshot = Snapshot::of(&applied).map_err(|error| error.to_string())?;
-        backup::encode(&snapshot).map_err(|error| error.to_string())
+        backup::encode(&Snapshot::of(&applied)).map_err(|error| error.to_string())
     });
     encoded.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }

@@ -33,6 +33,12 @@ fn busy(code: Code, error: &impl Display) -> Status {
     status(code, error, Why::Busy(v1::Busy { what: error.to_string() }))
 }
 
+/// The status of a watch for which there is no place.
+pub(super) fn too_many_watches(full: &str) -> Status {
+    metrics::counter!("cutover_refused_total", "reason" => "watches").increment(1);
+    busy(Code::ResourceExhausted, &full)
+}
+
 /// The status of a node that is not the leader, with the leader's address if it is known.
 fn not_leader(leader: Option<v1::Hint>, error: &impl Display) -> Status {
     status(Code::Unavailable, error, Why::NotLeader(v1::NotLeader { leader }))

@@ -9,9 +9,10 @@ mod placements;
 mod response_stream;
 mod sessions;
 
-use self::access::{Access, Caller, Identify};
+use self::access::{Caller, Identify, SharedAccess};
 use self::deadline::StreamTimeouts;
-use super::{Introducer, RemovalNotice};
+use super::quota::{Quota, QuotaLimits};
+use super::{Introducer, RemovalNotice, Role};
 use crate::core::migration::Policy;
 use crate::node::driver::Handle;
 use crate::node::proto::v1;
@@ -25,7 +26,7 @@ use tonic::{Request, Status};
 #[derive(Clone)]
 pub struct Service {
     handle: Handle,
-    access: Arc<Access>,
+    access: SharedAccess,
     identify: Arc<dyn Identify>,
     introducer: Arc<dyn Introducer>,
     policy: Policy,
@@ -35,20 +36,32 @@ pub struct Service {
     pages: Arc<Semaphore>,
     /// Permits to have a backup open.
     backups: Arc<Semaphore>,
+    /// Places of open watches.
+    watches: Quota,
+}
+
+/// The places of watches. Admins may use the reserved ones.
+fn watches(limits: QuotaLimits, access: &SharedAccess) -> Quota {
+    let access = access.clone();
+    let privileged = move |who: &_| access.role(&Caller::Holder(Clone::clone(who))) == Some(Role::Admin);
+    Quota::new("watches", limits, Arc::new(privileged))
 }
 
 impl Service {
-    /// The services of a node, with default timeouts of streams and no notice of removal.
+    /// The services of a node, with default timeouts of streams, no notice of removal, and no limit of watches but the
+    /// driver's.
     #[must_use]
     pub fn new(
         handle: Handle,
-        access: Arc<Access>,
+        access: SharedAccess,
         identify: Arc<dyn Identify>,
         introducer: Arc<dyn Introducer>,
         policy: Policy,
     ) -> Self {
+        let unlimited = QuotaLimits { all: usize::MAX, reserved: 0, each: usize::MAX };
         Self {
             handle,
+            watches: watches(unlimited, &access),
             access,
             identify,
             introducer,
@@ -60,10 +73,10 @@ impl Service {
         }
     }
 
-    /// Replaces the timeouts of streams, and the notice that peers give of this node's removal.
+    /// Replaces the timeouts of streams, the limits of watches, and the notice that peers give of this node's removal.
     #[must_use]
-    pub fn with(self, timeouts: StreamTimeouts, removal: RemovalNotice) -> Self {
-        Self { timeouts, removal, ..self }
+    pub fn with(self, timeouts: StreamTimeouts, limits: QuotaLimits, removal: RemovalNotice) -> Self {
+        Self { timeouts, watches: watches(limits, &self.access), removal, ..self }
     }
 
     /// Identifies the caller, and checks that its role permits the call.

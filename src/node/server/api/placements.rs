@@ -1,7 +1,8 @@
 //! The gRPC service `Placements`: resolve, list, watch.
 
+use super::access::{Caller, SharedAccess};
 use super::deadline::Deadline;
-use super::errors::{malformed, without_leader};
+use super::errors::{malformed, too_many_watches, without_leader};
 use super::response_stream::{Disconnected, ResponseStream};
 use crate::core::control_plane::ControlPlaneState;
 use crate::core::ids::{HistoryId, PartitionId, Revision};
@@ -10,6 +11,7 @@ use crate::node::driver::{FeedItem, Handle, NamedRecord, View};
 use crate::node::proto::v1::watch_response::What;
 use crate::node::proto::{PartitionSelector, v1};
 use crate::node::server::Service;
+use crate::node::server::quota::Place;
 use core::time::Duration;
 use metrics::counter;
 use std::sync::Arc;
@@ -109,8 +111,13 @@ impl v1::placements_server::Placements for Service {
     type WatchStream = ReceiverStream<Result<v1::WatchResponse, Status>>;
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        self.allow(&request, "Watch")?;
+        let caller = self.allow(&request, "Watch")?;
         let limit = Deadline::of(request.metadata()).at_most(Duration::from_secs(5));
+        let subject = match &caller {
+            Caller::Holder(subject) => Some(subject.clone()),
+            Caller::Anybody => None,
+        };
+        let place = self.watches.take(subject).map_err(|full| too_many_watches(&full))?;
         let v1::WatchRequest { after_revision, history } = request.into_inner();
         let status = self.handle.status();
         if status.leader.is_none() {
@@ -119,8 +126,9 @@ impl v1::placements_server::Placements for Service {
         let after = status.watch_begins(HistoryId(history), Revision(after_revision));
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
         let (stream, answers) = ResponseStream::new(AHEAD);
-        let (handle, pages) = (self.handle.clone(), Arc::clone(&self.pages));
-        tokio::spawn(forward(Watcher { handle, pages, stream, idle: self.timeouts.watch_idle }, feed));
+        let (handle, pages, access) = (self.handle.clone(), Arc::clone(&self.pages), self.access.clone());
+        let idle = self.timeouts.watch_idle;
+        tokio::spawn(forward(Watcher { handle, pages, stream, idle, access, caller, _place: place }, feed));
         Ok(Response::new(answers))
     }
 }
@@ -135,6 +143,8 @@ enum Over {
     Ended,
     /// This node lost contact with the leader.
     Cut,
+    /// The caller's role no longer permits it.
+    Denied(Status),
 }
 
 /// The end of a watch at this node.
@@ -144,6 +154,9 @@ struct Watcher {
     pages: Arc<Semaphore>,
     stream: ResponseStream<v1::WatchResponse>,
     idle: Duration,
+    access: SharedAccess,
+    caller: Caller,
+    _place: Place,
 }
 
 /// Forwards the feed to one watcher until the feed or the stream ends.
@@ -158,6 +171,7 @@ async fn forward(watcher: Watcher, mut feed: mpsc::Receiver<FeedItem>) {
         Over::Disconnected => {}
         Over::Ended => stream.end(ended(&handle)),
         Over::Cut => stream.end(without_leader()),
+        Over::Denied(status) => stream.end(status),
         Over::Idle => {
             counter!("cutover_watchers_cut_off_total").increment(1);
             let what = format!(
@@ -198,7 +212,14 @@ impl Watcher {
     }
 
     async fn next(&self, feed: &mut mpsc::Receiver<FeedItem>) -> Result<(), Over> {
-        match tokio::time::timeout(PROGRESS, feed.recv()).await {
+        let item = tokio::select! {
+            biased;
+            // Not at the next message only: until then it takes a place.
+            () = self.stream.disconnected() => return Err(Over::Disconnected),
+            item = tokio::time::timeout(PROGRESS, feed.recv()) => item,
+        };
+        self.access.allow(&self.caller, "Watch").map_err(Over::Denied)?;
+        match item {
             Ok(Some(FeedItem::Changed(change))) => {
                 let record = change.record.as_deref().map(named);
                 let (revision, partition) = (change.revision.0, change.partition.0);

@@ -32,6 +32,11 @@ impl<T> ResponseStream<T> {
         self.answers.send(Ok(answer)).await.map_err(|_| Disconnected)
     }
 
+    /// Waits until the caller has closed the stream.
+    pub(super) async fn disconnected(&self) {
+        self.answers.closed().await;
+    }
+
     /// Ends the stream with a status, which follows the buffered messages.
     pub(super) fn end(self, why: Status) {
         if let Some(last) = self.last {

@@ -1,9 +1,9 @@
 //! An accepted connection, which ends itself when it is idle or its certificate is no longer accepted.
 
 use super::calls::{Calls, ConnectionInfo};
-use super::connection_limit::ConnectionPermit;
 use super::refuse;
 use crate::node::server::api::access::{Caller, Identify};
+use crate::node::server::quota::Place;
 use crate::node::tls::{Recheck, subject_of};
 use core::future::Future as _;
 use core::time::Duration;
@@ -27,7 +27,7 @@ pub(super) enum Stream {
     Mutual(Box<TlsStream<TcpStream>>),
 }
 
-/// An accepted connection. It holds its permit of the connection limit.
+/// An accepted connection. It holds its place among the connections of the port.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
@@ -37,19 +37,14 @@ pub struct Connection {
     spoke: bool,
     idle: Duration,
     next: Pin<Box<Sleep>>,
-    _permit: ConnectionPermit,
+    _place: Place,
 }
 
 impl Connection {
-    pub(super) fn new(
-        stream: Stream,
-        recheck: Option<Recheck>,
-        permit: ConnectionPermit,
-        idle: Duration,
-    ) -> Self {
+    pub(super) fn new(stream: Stream, recheck: Option<Recheck>, place: Place, idle: Duration) -> Self {
         let next = Box::pin(tokio::time::sleep(SILENT.min(idle)));
         let calls = Arc::new(Calls::new());
-        Self { stream, calls, recheck, spoke: false, idle, next, _permit: permit }
+        Self { stream, calls, recheck, spoke: false, idle, next, _place: place }
     }
 
     /// Why the connection is to end now. The task is woken when that may have changed.

@@ -8,10 +8,11 @@ pub use self::calls::CountCalls;
 pub use self::connection::{Certificates, Connection};
 
 use self::connection::Stream;
-use self::connection_limit::{Bounds, ConnectionLimit, ConnectionPermit, Privileged};
+use self::connection_limit::ConnectionLimit;
 use crate::core::control_plane::ClusterVoterIdentity;
 use crate::node::server::PortLimits;
 use crate::node::server::log_limiter::LogLimiter;
+use crate::node::server::quota::{Place, Privileged, Quota, QuotaLimits};
 use crate::node::tls::{OtherEnd, Recheck, Security, subject_of};
 use core::time::Duration;
 use metrics::counter;
@@ -88,7 +89,8 @@ impl Listener {
         let (sender, receiver) = mpsc::channel(ACCEPTED);
         let PortLimits { connections: all, connections_reserved: reserved, half_open, .. } = limits;
         let reserved = reserved.min(all / 2);
-        let limit = ConnectionLimit::new(Bounds { all, reserved, each, half_open, privileged });
+        let open = Quota::new("connections", QuotaLimits { all, reserved, each }, privileged);
+        let limit = ConnectionLimit::new(open, half_open);
         let idle = Duration::from_secs(limits.idle_s);
         tokio::spawn(accept(self.tcp, Port { security, limit, idle, accepted: sender }));
         ReceiverStream::new(receiver)
@@ -149,20 +151,20 @@ async fn accept(tcp: TcpListener, port: Port) {
 
 async fn handshake(stream: TcpStream, port: &Port) -> Result<Connection, (&'static str, String)> {
     let _faster = stream.set_nodelay(true);
-    let permit = |subject| -> Result<ConnectionPermit, (&'static str, String)> {
+    let place = |subject| -> Result<Place, (&'static str, String)> {
         port.limit.admit(subject).map_err(|error| ("connections", error))
     };
     let Security::Mutual(tls) = &port.security else {
-        return Ok(Connection::new(Stream::Plain(stream), None, permit(None)?, port.idle));
+        return Ok(Connection::new(Stream::Plain(stream), None, place(None)?, port.idle));
     };
     let wrong = |error: &dyn core::fmt::Display| ("handshake", error.to_string());
     let stream = tls.accept(stream).await.map_err(|error| wrong(&error))?;
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
     let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
     let subject = subject_of(first).map_err(|error| wrong(&error))?;
-    let permit = permit(Some(subject))?;
+    let place = place(Some(subject))?;
     let recheck = Recheck::new(Arc::clone(tls), OtherEnd::Client(chain));
-    Ok(Connection::new(Stream::Mutual(Box::new(stream)), Some(recheck), permit, port.idle))
+    Ok(Connection::new(Stream::Mutual(Box::new(stream)), Some(recheck), place, port.idle))
 }
 
 /// One limit of lines for all reasons: whoever causes one can cause the others.

@@ -4,10 +4,10 @@ use super::introduce;
 use super::peer_rule::{PeerRule, full};
 use super::removal_notice::RemovalNotice;
 use super::runs::Runs;
-use super::wire::{self, FRAME_BYTES, Hello, Join, Joined, LargeMessages, MESSAGE_BYTES_MAX};
-use crate::core::control_plane::{Address, ClusterVoterIdentity, Registered};
+use super::wire::{self, FRAME_BYTES, Hello, Join, JoinError, Joined, LargeMessages, MESSAGE_BYTES_MAX};
+use crate::core::control_plane::{Address, ClusterVoterIdentity, ControlPlaneEntry, Registered};
 use crate::core::ids::{HistoryId, NodeId};
-use crate::core::raft::Peer;
+use crate::core::raft::{Message, Peer};
 use crate::node::driver::{Handle, Inbox};
 use crate::node::proto::v1;
 use crate::node::server::api::access::{Caller, Identify};
@@ -157,7 +157,8 @@ impl PeerService {
         hello: &Hello,
     ) -> Result<(), Status> {
         let (mut join, from) = (Join::new(self.large.clone()), hello.from);
-        while let Some(frame) = frames.message().await? {
+        let broken = |error: JoinError| refuse_as(Status::out_of_range(format!("{}: {error}", full(from))));
+        while let Some(frame) = join.in_time(frames.message()).await.map_err(broken)?? {
             // The sender may have become a member, or ceased to be one, since the stream was opened.
             self.check(caller, hello)?;
             if self.runs.have_met(from) {
@@ -170,9 +171,9 @@ impl PeerService {
                     counter!("cutover_peer_messages_dropped_total", "where" => "large").increment(1);
                     continue;
                 }
-                Err(error) => return Err(refuse_as(Status::out_of_range(format!("{from}: {error}")))),
+                Err(error) => return Err(broken(error)),
             };
-            let message = wire::decode(&bytes).map_err(|error| refuse(format!("{from}: {error}")))?;
+            let message = decode(bytes).await.map_err(|error| refuse(format!("{}: {error}", full(from))))?;
             if message.from != from || message.history != hello.history {
                 let found = format!("{} in history {}", full(message.from), message.history);
                 return Err(refuse(format!("{} sent a message of {found}", full(from))));
@@ -185,6 +186,17 @@ impl PeerService {
         }
         Ok(())
     }
+}
+
+/// Messages of at least so many bytes are decoded on a thread that may take its time: they may hold the whole table.
+const LONG: usize = 64 << 10;
+
+async fn decode(bytes: Vec<u8>) -> Result<Message<ControlPlaneEntry>, String> {
+    if bytes.len() < LONG {
+        return wire::decode(&bytes);
+    }
+    let decoded = tokio::task::spawn_blocking(move || wire::decode(&bytes)).await;
+    decoded.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 #[tonic::async_trait]

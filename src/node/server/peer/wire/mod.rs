@@ -24,7 +24,7 @@ mod tests;
 
 pub use encode::{decode, encode};
 pub use hello::{Hello, PROTOCOL, hello, read_hello};
-pub use join::{Join, Joined, LargeMessages};
+pub use join::{Join, JoinError, Joined, LargeMessages};
 pub use split::split;
 
 /// Most bytes of one frame. Every message but a snapshot fits into one: an append has at most 64 entries of
