@@ -23,4 +23,4 @@ pub mod stateright;
 pub mod witness;
 
 /// The protocols of this project, as one [`catalog::Protocols`].
-pub type Ours = (env::Migration, env::Consensus, env::Composed);
+pub type Ours = (env::Migration, env::Consensus, env::Composed, env::Histories);

@@ -1,11 +1,13 @@
-//! This project's three protocols under check: an environment around the production machines in each.
+//! This project's four protocols under check: an environment around the production machines in each.
 
 pub mod composed;
 pub mod consensus;
+pub mod histories;
 pub mod migration;
 
 pub use composed::Composed;
 pub use consensus::Consensus;
+pub use histories::Histories;
 pub use migration::Migration;
 
 use crate::protocol::{MarkSet, Notes};

@@ -1,4 +1,4 @@
-//! The scopes of this project's three environments, with a file for each family of names.
+//! The scopes of this project's four environments, with a file for each family of names.
 //!
 //! Scopes around sinks do not bound messages: a message stays deliverable for ever, in any order, any number of
 //! times (ADR 0009). Losing a message is the same as never delivering it.
@@ -7,6 +7,7 @@
 
 mod composed;
 mod consensus;
+mod histories;
 mod members;
 mod migration;
 mod migration_timed;
@@ -16,6 +17,7 @@ mod regress;
 
 use crate::env::composed::{Composed, ComposedBounds};
 use crate::env::consensus::{Consensus, ConsensusBounds};
+use crate::env::histories::{Histories, HistoriesBounds};
 use crate::env::migration::{Migration, MigrationBounds};
 use crate::protocol::{Catalog, Scope};
 
@@ -36,5 +38,11 @@ impl Catalog for Consensus {
 impl Catalog for Composed {
     fn scopes() -> Vec<Scope<ComposedBounds>> {
         composed::all().into_iter().chain(nightly::composed()).collect()
+    }
+}
+
+impl Catalog for Histories {
+    fn scopes() -> Vec<Scope<HistoriesBounds>> {
+        histories::all()
     }
 }

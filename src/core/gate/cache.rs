@@ -8,7 +8,7 @@ use crate::core::ids::{HistoryId, PartitionId, Revision};
 use alloc::vec::Vec;
 
 /// A message of a watch stream. `R` is the record of a partition.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum WatchEvent<R> {
     /// A page of all records.
     Page {
@@ -72,7 +72,7 @@ pub enum Step<R> {
 }
 
 /// The state of a watcher.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct WatchCache<R> {
     /// The history that `seen` is of.
     history: HistoryId,
