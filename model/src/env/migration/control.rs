@@ -6,7 +6,6 @@ use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, NextState, feed};
 use super::{Manager, SINKS, client::sink_of, text};
-use cutover::core::fence::Dropped;
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
 use cutover::core::migration::{
@@ -18,20 +17,27 @@ fn drains_freely(record: &PartitionRecord) -> bool {
     record.draining_epoch().is_some() && !record.may_block() && record.held().is_none()
 }
 
-/// Whether an old copy is one for which nothing is owed.
-fn is_paid(record: &PartitionRecord, old: &OldCopy) -> bool {
+/// Whether this is an old copy that nobody has retired, or one for which nothing is owed.
+fn is_free(record: &PartitionRecord, old: &OldCopy) -> bool {
     let debt = record.placed.and_then(|placed| placed.debt);
-    old.retiring && debt.is_none_or(|debt| debt.placement != old.placement)
+    !old.retiring || debt.is_none_or(|debt| debt.placement != old.placement)
 }
 
-fn takes_nothing(record: &PartitionRecord, commit: &Commit) -> bool {
-    let paid = |dropped: &Dropped| {
-        let is_it = |old: &&OldCopy| old.placement == dropped.origin().store;
-        record.old_copies.iter().find(is_it).is_some_and(|old| is_paid(record, old))
-    };
+/// Whether a commit takes nothing away. Of `commits`, since a target may have answered under two incarnations, and then it
+/// matters which one is named.
+fn takes_nothing(record: &PartitionRecord, commit: &Commit, commits: &[Commit]) -> bool {
+    let starts = |commit: &&Commit| matches!(commit.command.transition, Transition::StartBlock { .. });
     let transition = &commit.command.transition;
-    let forgets = matches!(transition, Transition::ForgetCopy { dropped } if paid(dropped));
-    commit.outcome.is_ok() && (forgets || matches!(transition, Transition::StartBlock { .. }))
+    let forgets = matches!(transition, Transition::ForgetCopy { dropped } if record
+        .old_copies
+        .iter()
+        .any(|old| old.placement == dropped.origin().store && old.retiring && is_free(record, old)));
+    let retires = matches!(transition, Transition::RetireCopy { copy, .. } if record
+        .old_copies
+        .iter()
+        .any(|old| old.copy == *copy && !old.retiring));
+    let only_start = starts(&commit) && commits.iter().filter(starts).count() == 1;
+    commit.outcome.is_ok() && (forgets || retires || only_start)
 }
 
 impl NextState<'_> {
@@ -50,19 +56,20 @@ impl NextState<'_> {
     ///
     /// - That writes may be blocked. Controllers may act on any record that was ever committed, and the abort of a takeover that
     ///   finds writes blocked is one that they may propose at any time.
+    /// - That an old copy is retired, where operators do that. A request to drop it may be delivered afterwards, or never.
     /// - That a dropped copy is forgotten, if nothing is owed for it.
     pub(super) fn commit_at_once(&mut self) {
         loop {
             let Some(record) = self.log.current().cloned() else { return };
-            if !(drains_freely(&record) || record.old_copies.iter().any(|old| is_paid(&record, old))) {
+            if !(drains_freely(&record) || record.old_copies.iter().any(|old| is_free(&record, old))) {
                 return;
             }
             let (log, control) = (self.log.share(self.env), self.control.share(self.env));
             let controllers = self.controllers.share(self.env);
             let enabled = self.env.enabled_in(&log, &control, &controllers);
-            let mut commits = enabled.commits.iter().filter(|commit| takes_nothing(&record, commit));
-            // A target may have answered under two incarnations: then it matters which one is named.
-            let (Some(commit), None) = (commits.next(), commits.next()) else { return };
+            let found =
+                enabled.commits.iter().find(|commit| takes_nothing(&record, commit, &enabled.commits));
+            let Some(commit) = found else { return };
             self.say(|| format!("commit {}", commit.command));
             if self.decided(commit).is_none() || self.log.current() == Some(&record) {
                 return;

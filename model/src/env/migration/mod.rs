@@ -12,8 +12,8 @@
 //!   its own.
 //! - **The mover** has read, for every migration so far, everything that the source would export, as soon as it
 //!   would.
-//! - **The log** commits at once, as soon as a controller can propose it, what takes nothing away: that writes may be blocked,
-//!   and that a dropped copy is forgotten.
+//! - **The log** commits at once, as soon as it can be proposed, what takes nothing away: that writes may be blocked, that an old copy
+//!   is retired, and that a dropped one is forgotten.
 //! - **Clients** resolve a partition at any past revision where the machine asks for a cached view, and at the
 //!   committed revision where it asks for a fresh one.
 //!
