@@ -52,8 +52,10 @@ pub trait AnyScope: Debug {
     /// # Errors
     /// [`Unplayable`] if the trace names an unknown invariant.
     fn replay(&self, trace: &Trace) -> Result<Replayed, Unplayable>;
-    /// The trace with its choices kept and their effects replaced by those of this build. `None` if a choice is not
-    /// available any more, or if nothing differs.
+    /// The trace with its choices kept and their effects replaced by those of this build.
+    ///
+    /// # Errors
+    /// The number of the first step that cannot be taken any more, and why.
     fn recorded_anew(&self, trace: &Trace) -> Result<Trace, (usize, String)>;
     /// Serves the state browser at `listen` until the process ends.
     fn serve(&self, listen: SocketAddr);

@@ -5,8 +5,8 @@
 //! run at once, and one can act on an outdated record: its requests then carry an id that is too low, or its command
 //! fails the compare-and-swap.
 //!
-//! Under `timed` it keeps one thing: which wait is running and whether it has ended. That is never stored or passed on;
-//! a controller that takes over starts the wait again.
+//! Under `timed` it keeps one thing: which wait is running and whether it has ended. That is never stored or passed on; a
+//! controller that did not see it begin starts it again, and one that takes over aborts (ADR 0034).
 
 use super::flight::{Flight, flight, propose, send};
 use super::waits::Waits;
