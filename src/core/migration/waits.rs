@@ -5,7 +5,7 @@ use crate::core::ids::{Epoch, MigrationId};
 use alloc::vec::Vec;
 
 /// One wait for each cutover, and for each old copy to which writes may be under way, that the record shows. A wait is
-/// neither stored nor passed on, so a controller that takes over starts it again.
+/// neither stored nor passed on, so a controller that did not see it begin starts it again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct Waits(Vec<Wait>);
 
