@@ -265,6 +265,12 @@ impl Node {
         self.memory("VmHWM:")
     }
 
+    /// Open descriptors of the process.
+    pub fn descriptors(&self) -> usize {
+        let id = self.child.as_ref().expect("a process").id();
+        fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
+    }
+
     fn memory(&self, what: &str) -> u64 {
         let id = self.child.as_ref().expect("a process").id();
         let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
