@@ -214,9 +214,8 @@ impl Watcher {
             after = records.last().map(|record| PartitionId(record.partition));
             let resync = v1::Resync { records, revision: revision.0, last: !more };
             room.send(self.message(What::Resync(resync)));
-            match tokio::time::timeout(TURN, self.stream.taken()).await {
-                Ok(Err(Disconnected)) => return Err(Over::Disconnected),
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(Disconnected)) = tokio::time::timeout(TURN, self.stream.taken()).await {
+                return Err(Over::Disconnected);
             }
             if !more {
                 return Ok(());
