@@ -27,6 +27,7 @@ const CRATES: &[(&str, &str, &[&str])] = &[
     ("cutover_report", "model/report/src/", &["cutover_report"]),
     ("cutover_model", "model/src/", &["cutover_model"]),
     ("cutover_cli", "model/cli/src/", &["cutover_cli"]),
+    ("cutover_reference", "model/reference/src/", &["cutover_reference"]),
     ("cutover_sim", "sim/src/", &["cutover_sim"]),
 ];
 

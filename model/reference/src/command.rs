@@ -1,0 +1,163 @@
+//! The commands, as far as the rules look at them.
+
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
+
+/// What a sink promises about its writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guarantee {
+    /// It seals.
+    Sealed,
+    /// It cannot seal: there is a wait instead.
+    Timed,
+}
+
+/// The sink, partition and incarnation that a statement is by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Speaker {
+    /// The sink.
+    pub store: Placement,
+    /// The partition of the copy that it speaks of.
+    pub partition: PartitionId,
+    /// The incarnation of its state.
+    pub incarnation: Incarnation,
+}
+
+/// A target is prepared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Prepared {
+    /// Who says so.
+    pub by: Speaker,
+    /// The migration that makes the copy.
+    pub migration: MigrationId,
+    /// No token up to it is served.
+    pub closed_through: Epoch,
+    /// Whether the sink checks tokens.
+    pub enforces: bool,
+}
+
+/// A source is sealed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    /// Who says so.
+    pub by: Speaker,
+    /// The migration that moves the partition away.
+    pub migration: MigrationId,
+    /// No write with a token up to it is applied.
+    pub through: Epoch,
+    /// The position of its last write.
+    pub watermark: Position,
+    /// The incarnation of the target, as the request named it.
+    pub target: Incarnation,
+}
+
+/// A target has caught up, or a source was read: a position, as the answer to a question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reached {
+    /// Who says so.
+    pub by: Speaker,
+    /// The migration in the question.
+    pub migration: MigrationId,
+    /// The epoch in the question.
+    pub epoch: Epoch,
+    /// The position.
+    pub position: Position,
+    /// Whether the sink checks tokens; nothing in a reading.
+    pub enforces: bool,
+}
+
+/// A copy is dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dropped {
+    /// Who says so.
+    pub by: Speaker,
+    /// The newest copy that is gone.
+    pub copy: MigrationId,
+}
+
+/// The record that a command was made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Its migration.
+    pub migration: MigrationId,
+    /// Its epoch.
+    pub epoch: Epoch,
+}
+
+/// Why a source that was forced out acknowledges nothing more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Proof {
+    /// It is sealed.
+    Sealed(Receipt),
+    /// It is prepared for a later copy.
+    Closed(Prepared),
+    /// Its copy is gone.
+    Dropped(Dropped),
+}
+
+/// How a held migration goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Release {
+    /// From the beginning.
+    Resume,
+    /// The source owns the partition.
+    KeepSource,
+    /// The target owns it, with this guarantee.
+    AcceptTarget(Guarantee),
+}
+
+/// What is to happen to the record of a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Create at a sink that gives this guarantee.
+    Create(Placement, Guarantee),
+    /// Open what was created.
+    Open(Seen, Prepared),
+    /// Begin to move to a placement.
+    Begin(Seen, Placement),
+    /// Note that writes may be blocked for this incarnation of the target.
+    StartBlock(Seen, Incarnation),
+    /// Enter the cutover of a sealed source.
+    EnterCutover(Seen, Receipt),
+    /// Enter the cutover of a source that cannot seal.
+    EnterTimedCutover(Seen, Prepared),
+    /// Record the position of the source's last write.
+    RecordWatermark(Seen, Reached),
+    /// Flip.
+    Complete(Seen, Reached),
+    /// Give up before the flip.
+    Abort(Seen),
+    /// Flip without the source.
+    Force(Seen, Prepared),
+    /// Clear the debt of this migration.
+    Settle(MigrationId, Proof),
+    /// Mark an old copy as to be dropped.
+    Retire(Placement, MigrationId),
+    /// Take a dropped copy off the list.
+    Forget(Dropped),
+    /// Delete the partition.
+    Delete(Seen),
+    /// Take a copy off the list whose sink is gone.
+    WriteOff(Placement, MigrationId),
+    /// Let a held migration go on.
+    Release(Seen, Release),
+}
+
+/// Which partition a command is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// The one with this number.
+    Number(PartitionId),
+    /// The one with this name. Only a creation names one.
+    Name(String),
+}
+
+/// A command of the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Command {
+    /// Which partition it is about.
+    pub subject: Subject,
+    /// What is to happen.
+    pub change: Change,
+    /// Whether it rests on what somebody reported.
+    pub reported: bool,
+}

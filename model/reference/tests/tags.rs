@@ -1,0 +1,38 @@
+//! Each rule of the table in `docs/protocol.md` is cited by the reference, and the reference cites no other.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// The tags of the rows `| T1 | …` of the page.
+fn rules(page: &str) -> BTreeSet<String> {
+    page.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()).filter_map(tag).collect()
+}
+
+/// The tags in the comments of a source.
+fn cited(source: &str) -> BTreeSet<String> {
+    let comments = source.lines().filter_map(|line| line.trim_start().strip_prefix("// "));
+    comments.flat_map(|comment| comment.split([' ', ',', '.', ':'])).filter_map(tag).collect()
+}
+
+fn tag(word: &str) -> Option<String> {
+    let number = word.strip_prefix('T')?;
+    let digits = !number.is_empty() && number.chars().all(|digit| digit.is_ascii_digit());
+    digits.then(|| word.to_owned())
+}
+
+#[test]
+fn each_rule_is_cited_and_nothing_else_is() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(here.join("../../docs/protocol.md")).expect("the page is there");
+    let sources = fs::read_dir(here.join("src")).expect("the sources are there");
+    let text = |entry: std::io::Result<fs::DirEntry>| fs::read_to_string(entry.expect("it is listed").path());
+    let cited: BTreeSet<String> =
+        sources.flat_map(|entry| cited(&text(entry).expect("a source is a text"))).collect();
+    let rules = rules(&page);
+    assert!(rules.len() >= 35, "the page has the table of rules: {rules:?}");
+    let without: Vec<_> = rules.difference(&cited).collect();
+    assert!(without.is_empty(), "rules of docs/protocol.md that the reference does not keep: {without:?}");
+    let unknown: Vec<_> = cited.difference(&rules).collect();
+    assert!(unknown.is_empty(), "rules that docs/protocol.md does not have: {unknown:?}");
+}

@@ -1,0 +1,58 @@
+//! Random commands to the table and to its reference: the answers and the states are compared at each step.
+
+#[path = "walk/adapter.rs"]
+mod adapter;
+#[path = "walk/choose.rs"]
+mod choose;
+#[path = "walk/dice.rs"]
+mod dice;
+#[path = "walk/judge.rs"]
+mod judge;
+#[path = "walk/sinks.rs"]
+mod sinks;
+#[path = "walk/statements.rs"]
+mod statements;
+#[path = "walk/tally.rs"]
+mod tally;
+
+use judge::Walk;
+use tally::Tally;
+
+/// Worlds of one seed, and the commands in each.
+const WORLDS: u64 = 12;
+const STEPS: u64 = 12_000;
+
+fn walk(seed: u64) {
+    let mut tally = Tally::default();
+    for world in 0..WORLDS {
+        let mut walk = Walk::new(seed, world);
+        for _ in 0..STEPS {
+            if let Err(disagreement) = walk.step(&mut tally) {
+                panic!("seed {seed}, world {world}\n{disagreement}");
+            }
+        }
+    }
+    println!("seed {seed}: {tally}");
+    tally.wants_each_kind_often();
+}
+
+#[test]
+fn the_table_agrees_with_its_reference_from_seed_1() {
+    walk(1);
+}
+
+#[test]
+fn the_table_agrees_with_its_reference_from_seed_2() {
+    walk(2);
+}
+
+/// `WALK_SEEDS=1000..1100 cargo test --release -p cutover-reference --test walk -- --ignored`
+#[test]
+#[ignore = "as long as it is asked to"]
+fn the_table_agrees_with_its_reference_from_other_seeds() {
+    let seeds = std::env::var("WALK_SEEDS").unwrap_or_else(|_| "1000..1010".to_owned());
+    let (first, end) = seeds.split_once("..").expect("first..end");
+    for seed in first.parse().expect("a number")..end.parse().expect("a number") {
+        walk(seed);
+    }
+}

@@ -1,0 +1,299 @@
+//! The table's commands, records and refusals in the reference's types.
+
+use cutover::core::control_plane::{Audited, ControlPlaneEntry, ControlPlaneState};
+use cutover::core::fence;
+use cutover::core::migration::{
+    self, Caps, Command as TableCommand, MigrationError, PartitionRecord, Settlement, Transition,
+};
+use cutover::core::placement::{self, PartitionState, Phase};
+use cutover_reference::command::{
+    Change, Command, Dropped, Guarantee, Prepared, Proof, Reached, Receipt, Release, Seen, Speaker, Subject,
+};
+use cutover_reference::record::{Block, Debt, Flight, Held, OldCopy, Placed, Record};
+use cutover_reference::refusal::Refusal;
+use cutover_reference::table::{AuditEntry, Limits, Table};
+
+pub fn limits(caps: &Caps) -> Limits {
+    let size = |limit: u32| usize::try_from(limit).expect("it is small");
+    Limits {
+        migrations_per_placement: size(caps.migrations_per_placement),
+        migrations_overall: size(caps.migrations_overall),
+        partitions: size(caps.partitions),
+        old_copies: size(caps.old_copies_per_partition),
+    }
+}
+
+pub fn command(entry: &ControlPlaneEntry) -> Command {
+    match entry {
+        ControlPlaneEntry::OwnershipTransition(command) => Command {
+            subject: Subject::Number(command.partition),
+            change: change(&command.transition),
+            reported: is_reported(&command.transition),
+        },
+        ControlPlaneEntry::CreatePartition { name, placement, guarantee } => Command {
+            subject: Subject::Name(name.clone().into()),
+            change: Change::Create(*placement, self::guarantee(*guarantee)),
+            reported: false,
+        },
+        ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
+            panic!("no command on a partition: {entry:?}")
+        }
+    }
+}
+
+pub const fn guarantee(guarantee: placement::Guarantee) -> Guarantee {
+    match guarantee {
+        placement::Guarantee::Sealed => Guarantee::Sealed,
+        placement::Guarantee::Timed => Guarantee::Timed,
+    }
+}
+
+fn change(transition: &Transition) -> Change {
+    match transition {
+        Transition::Create { placement, guarantee } => {
+            Change::Create(*placement, self::guarantee(*guarantee))
+        }
+        Transition::Open { expected, prepared } => Change::Open(seen(*expected), self::prepared(prepared)),
+        Transition::Begin { expected, to } => Change::Begin(seen(*expected), *to),
+        Transition::StartBlock { expected, target } => Change::StartBlock(seen(*expected), *target),
+        Transition::EnterCutover { expected, receipt } => {
+            Change::EnterCutover(seen(*expected), self::receipt(receipt))
+        }
+        Transition::EnterTimedCutover { expected, prepared } => {
+            Change::EnterTimedCutover(seen(*expected), self::prepared(prepared))
+        }
+        Transition::RecordWatermark { expected, reading } => {
+            Change::RecordWatermark(seen(*expected), self::reading(reading))
+        }
+        Transition::Complete { expected, evidence } => {
+            Change::Complete(seen(*expected), self::evidence(evidence))
+        }
+        Transition::Abort { expected } => Change::Abort(seen(*expected)),
+        Transition::Force { expected, prepared, .. } => {
+            Change::Force(seen(*expected), self::prepared(prepared))
+        }
+        Transition::Settle { migration, proof } => Change::Settle(*migration, self::proof(proof)),
+        Transition::RetireCopy { placement, copy } => Change::Retire(*placement, *copy),
+        Transition::ForgetCopy { dropped } => Change::Forget(self::dropped(dropped)),
+        Transition::Delete { expected } => Change::Delete(seen(*expected)),
+        Transition::WriteOff { placement, copy, .. } => Change::WriteOff(*placement, *copy),
+        Transition::Release { expected, how, .. } => Change::Release(seen(*expected), release(*how)),
+    }
+}
+
+fn is_reported(transition: &Transition) -> bool {
+    match transition {
+        Transition::Open { prepared, .. }
+        | Transition::EnterTimedCutover { prepared, .. }
+        | Transition::Force { prepared, .. }
+        | Transition::Settle { proof: Settlement::Closed(prepared), .. } => prepared.is_reported(),
+        Transition::EnterCutover { receipt, .. }
+        | Transition::Settle { proof: Settlement::Sealed(receipt), .. } => receipt.is_reported(),
+        Transition::RecordWatermark { reading, .. } => reading.is_reported(),
+        Transition::Complete { evidence, .. } => evidence.is_reported(),
+        Transition::ForgetCopy { dropped }
+        | Transition::Settle { proof: Settlement::Dropped(dropped), .. } => dropped.is_reported(),
+        Transition::Create { .. }
+        | Transition::Begin { .. }
+        | Transition::StartBlock { .. }
+        | Transition::Abort { .. }
+        | Transition::RetireCopy { .. }
+        | Transition::Delete { .. }
+        | Transition::WriteOff { .. }
+        | Transition::Release { .. } => false,
+    }
+}
+
+fn proof(proof: &Settlement) -> Proof {
+    match proof {
+        Settlement::Sealed(receipt) => Proof::Sealed(self::receipt(receipt)),
+        Settlement::Closed(prepared) => Proof::Closed(self::prepared(prepared)),
+        Settlement::Dropped(dropped) => Proof::Dropped(self::dropped(dropped)),
+    }
+}
+
+const fn release(how: migration::Release) -> Release {
+    match how {
+        migration::Release::Resume => Release::Resume,
+        migration::Release::KeepSource => Release::KeepSource,
+        migration::Release::AcceptTarget { guarantee } => Release::AcceptTarget(self::guarantee(guarantee)),
+    }
+}
+
+const fn seen(expected: migration::Expected) -> Seen {
+    Seen { migration: expected.migration, epoch: expected.epoch }
+}
+
+const fn speaker(origin: fence::StatementOrigin) -> Speaker {
+    Speaker { store: origin.store, partition: origin.partition, incarnation: origin.incarnation }
+}
+
+const fn prepared(of: &fence::Prepared) -> Prepared {
+    let (migration, closed_through) = (of.migration(), of.closed_through());
+    Prepared { by: speaker(of.origin()), migration, closed_through, enforces: of.enforces() }
+}
+
+const fn receipt(of: &fence::SealReceipt) -> Receipt {
+    Receipt {
+        by: speaker(of.origin()),
+        migration: of.migration(),
+        through: of.through(),
+        watermark: of.watermark(),
+        target: of.target(),
+    }
+}
+
+const fn evidence(of: &fence::CatchUpEvidence) -> Reached {
+    let (migration, epoch, position) = (of.migration(), of.epoch(), of.position());
+    Reached { by: speaker(of.origin()), migration, epoch, position, enforces: of.enforces() }
+}
+
+const fn reading(of: &fence::WatermarkReading) -> Reached {
+    let (migration, epoch, position) = (of.migration(), of.epoch(), of.position());
+    Reached { by: speaker(of.origin()), migration, epoch, position, enforces: false }
+}
+
+const fn dropped(of: &fence::Dropped) -> Dropped {
+    Dropped { by: speaker(of.origin()), copy: of.copy() }
+}
+
+/// The record; `None` if it is of no form that the reference knows.
+pub fn record(record: &PartitionRecord) -> Option<Record> {
+    let old = |old: &migration::OldCopy| {
+        let (copy, sealed_through, retiring) = (old.copy, old.sealed_through, old.retiring);
+        (old.placement, OldCopy { copy, sealed_through, retiring, late_before: old.late_before })
+    };
+    let old_copies: std::collections::BTreeMap<_, _> = record.old_copies.iter().map(old).collect();
+    let placed = match &record.placed {
+        None => None,
+        Some(placed) => Some(self::placed(placed)?),
+    };
+    let one_for_each = old_copies.len() == record.old_copies.len();
+    one_for_each.then_some(Record { epoch: record.epoch, migration: record.migration, placed, old_copies })
+}
+
+fn placed(placed: &migration::Placed) -> Option<Placed> {
+    let block = placed.cutover.map(|facts| Block {
+        draining: facts.draining,
+        target: facts.target,
+        watermark: facts.watermark,
+    });
+    let held = placed.held.map(|held| Held {
+        migration: held.migration,
+        cutover: held.phase == Phase::Cutover,
+        draining: held.draining,
+    });
+    let (owner, flight) = match placed.state {
+        PartitionState::Active(at) => {
+            if block.is_some() || held.is_some() {
+                return None;
+            }
+            (at, None)
+        }
+        PartitionState::Migrating { from, to, phase } => {
+            (from, Some(Flight { to, cutover: phase == Phase::Cutover, block, held }))
+        }
+    };
+    let debt = placed.debt.map(|debt| Debt {
+        placement: debt.placement,
+        through: debt.through,
+        migration: debt.migration,
+        copy: debt.copy,
+        target: Some(debt.target),
+    });
+    Some(Placed {
+        owner,
+        owned_since: placed.owned_since,
+        copy: placed.copy,
+        opened: placed.opened,
+        guarantee: guarantee(placed.guarantee),
+        flight,
+        debt,
+    })
+}
+
+/// The state, with the newest audit entries only, so many.
+pub fn table(
+    state: &ControlPlaneState,
+    limits: Limits,
+    names: &[String],
+    audit: Vec<AuditEntry>,
+) -> Option<Table> {
+    let mut table = Table::new(limits);
+    for of in state.table().records() {
+        table.records.insert(of.partition, record(of)?);
+    }
+    for name in names {
+        let known = name.clone().try_into().ok()?;
+        if let Some(partition) = state.directory().partition(&known) {
+            table.names.insert(name.clone(), partition);
+        }
+    }
+    table.audit = audit;
+    table.revision = state.revision();
+    Some(table)
+}
+
+pub fn audited(entry: &cutover::core::control_plane::AuditEntry) -> Option<AuditEntry> {
+    match &entry.what {
+        Audited::Transition { epoch, name, command } => Some(AuditEntry {
+            index: entry.index,
+            epoch: *epoch,
+            name: name.clone().map(String::from),
+            partition: command.partition,
+            change: change(&TableCommand::clone(command).transition),
+        }),
+        Audited::Members(_) => None,
+    }
+}
+
+/// The refusal; `None`: it is none of a table.
+pub fn refusal(error: &MigrationError) -> Option<Refusal> {
+    let size = |number: u32| usize::try_from(number).expect("it is small");
+    Some(match *error {
+        MigrationError::UnknownPartition { partition } => Refusal::UnknownPartition(partition),
+        MigrationError::AlreadyExists { partition } => Refusal::AlreadyExists(partition),
+        MigrationError::StaleExpectation { expected_migration, expected_epoch, migration, epoch } => {
+            Refusal::StaleExpectation {
+                expected: Seen { migration: expected_migration, epoch: expected_epoch },
+                found: Seen { migration, epoch },
+            }
+        }
+        MigrationError::AlreadyMigrating { migration } => Refusal::AlreadyMigrating(migration),
+        MigrationError::NotMigrating { partition } => Refusal::NotMigrating(partition),
+        MigrationError::NotDraining { migration } => Refusal::NotDraining(migration),
+        MigrationError::NotCutover { migration } => Refusal::NotCutover(migration),
+        MigrationError::SamePlacement { placement } => Refusal::SamePlacement(placement),
+        MigrationError::NotOpen { partition } => Refusal::NotOpen(partition),
+        MigrationError::AlreadyOpen { partition } => Refusal::AlreadyOpen(partition),
+        MigrationError::OtherSpeaker { origin, placement } => {
+            Refusal::OtherSpeaker { by: speaker(origin), expected: placement }
+        }
+        MigrationError::OtherIncarnation { have, expected } => Refusal::OtherIncarnation { have, expected },
+        MigrationError::OtherMigration { have, expected } => Refusal::OtherMigration { have, expected },
+        MigrationError::OtherEpoch { have, expected } => Refusal::OtherEpoch { have, expected },
+        MigrationError::SealTooLow { have, needed } => Refusal::SealTooLow { have, needed },
+        MigrationError::NotCaughtUp { have, needed } => Refusal::NotCaughtUp { have, needed },
+        MigrationError::WatermarkMissing => Refusal::WatermarkMissing,
+        MigrationError::WatermarkRecorded { have } => Refusal::WatermarkRecorded(have),
+        MigrationError::WrongGuarantee { have } => Refusal::WrongGuarantee(guarantee(have)),
+        MigrationError::PlacementCap { placement, have, limit } => {
+            Refusal::PlacementCap { placement, have: size(have), limit: size(limit) }
+        }
+        MigrationError::OverallCap { have, limit } => {
+            Refusal::OverallCap { have: size(have), limit: size(limit) }
+        }
+        MigrationError::PartitionCap { limit } => Refusal::PartitionCap(size(limit)),
+        MigrationError::CopyCap { limit } => Refusal::CopyCap(size(limit)),
+        MigrationError::Unsettled { placement, through } => Refusal::Unsettled { placement, through },
+        MigrationError::NotEnforced { placement, through } => Refusal::NotEnforced { placement, through },
+        MigrationError::NoDebt { migration } => Refusal::NoDebt(migration),
+        MigrationError::UnknownCopy { placement, copy } => Refusal::UnknownCopy(placement, copy),
+        MigrationError::CopyLeft { placement, copy } => Refusal::CopyLeft(placement, copy),
+        MigrationError::LateWrites { placement, before } => Refusal::LateWrites { placement, before },
+        MigrationError::Held { migration } => Refusal::Held(migration),
+        MigrationError::NotHeld { partition } => Refusal::NotHeld(partition),
+        MigrationError::BlockStarted { migration } => Refusal::BlockStarted(migration),
+        MigrationError::Backend { .. } => return None,
+    })
+}

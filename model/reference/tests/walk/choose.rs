@@ -1,0 +1,326 @@
+//! The next command: mostly one that the record allows.
+
+use super::dice::Dice;
+use super::sinks::{PLAIN, STORES, Sinks};
+use super::statements::Statements;
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::fence::{DropCopy, EvidenceQuery, Seal, WatermarkQuery};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
+use cutover::core::migration::{
+    Command, Expected, OldCopy, Operator, PartitionRecord, Placed, PlacementTable, Reason, Release,
+    Settlement, Transition,
+};
+use cutover::core::placement::{Guarantee, PartitionState, Phase};
+
+/// A kind of command. A settlement has three.
+#[derive(Clone, Copy)]
+enum Kind {
+    Create,
+    CreateByName,
+    Open,
+    Begin,
+    StartBlock,
+    EnterCutover,
+    EnterTimedCutover,
+    RecordWatermark,
+    Complete,
+    Abort,
+    Force,
+    SettleSealed,
+    SettleClosed,
+    SettleDropped,
+    Retire,
+    Forget,
+    Delete,
+    WriteOff,
+    Release,
+}
+
+const ALL: &[Kind] = &[
+    Kind::Create,
+    Kind::CreateByName,
+    Kind::Open,
+    Kind::Begin,
+    Kind::StartBlock,
+    Kind::EnterCutover,
+    Kind::EnterTimedCutover,
+    Kind::RecordWatermark,
+    Kind::Complete,
+    Kind::Abort,
+    Kind::Force,
+    Kind::SettleSealed,
+    Kind::SettleClosed,
+    Kind::SettleDropped,
+    Kind::Retire,
+    Kind::Forget,
+    Kind::Delete,
+    Kind::WriteOff,
+    Kind::Release,
+];
+
+const OF_OLD_COPIES: &[Kind] = &[Kind::Retire, Kind::Forget, Kind::Forget, Kind::WriteOff];
+const OF_DEBTS: &[Kind] = &[Kind::SettleSealed, Kind::SettleClosed, Kind::SettleDropped, Kind::Forget];
+
+pub const NAMES: [&str; 4] = ["acme", "globex", "hooli", "initech"];
+
+pub struct Choice<'a> {
+    pub dice: &'a mut Dice,
+    pub sinks: &'a mut Sinks,
+    pub table: &'a PlacementTable,
+    /// Records that were seen before, of which a late command may speak.
+    pub past: &'a [Expected],
+}
+
+impl Choice<'_> {
+    pub fn entry(&mut self) -> ControlPlaneEntry {
+        let partition = self.partition();
+        let record = self.table.record(partition).cloned();
+        let kind = match &record {
+            _ if self.dice.percent(15) => self.dice.one_of(ALL),
+            None => self.dice.one_of(&[Kind::Create, Kind::CreateByName]),
+            Some(record) => self.fitting(record),
+        };
+        if matches!(kind, Kind::CreateByName) {
+            let name = self.dice.one_of(&NAMES).to_owned().try_into().expect("it is a name");
+            let (placement, guarantee) = self.place();
+            return ControlPlaneEntry::CreatePartition { name, placement, guarantee };
+        }
+        let record = record.unwrap_or_else(|| nothing(partition));
+        let transition = self.transition(kind, &record);
+        ControlPlaneEntry::OwnershipTransition(Command { partition, transition })
+    }
+
+    fn partition(&mut self) -> PartitionId {
+        let listed: Vec<PartitionId> = self.table.records().map(|record| record.partition).collect();
+        if listed.is_empty() || self.dice.percent(8) {
+            return PartitionId(1 + self.dice.below(4));
+        }
+        self.dice.one_of(&listed)
+    }
+
+    fn place(&mut self) -> (Placement, Guarantee) {
+        let placement = self.dice.one_of(&STORES);
+        let timed = (placement == PLAIN) == self.dice.percent(95);
+        (placement, if timed { Guarantee::Timed } else { Guarantee::Sealed })
+    }
+
+    fn fitting(&mut self, record: &PartitionRecord) -> Kind {
+        let Some(placed) = record.placed else {
+            return self.dice.one_of(&[
+                Kind::Forget,
+                Kind::Forget,
+                Kind::WriteOff,
+                Kind::Retire,
+                Kind::Create,
+            ]);
+        };
+        if !record.old_copies.is_empty() && self.dice.percent(20) {
+            return self.dice.one_of(OF_OLD_COPIES);
+        }
+        if placed.debt.is_some() && self.dice.percent(15) {
+            return self.dice.one_of(OF_DEBTS);
+        }
+        if placed.held.is_some() {
+            return if self.dice.percent(60) { Kind::Release } else { self.dice.one_of(ALL) };
+        }
+        let timed = placed.guarantee == Guarantee::Timed;
+        match placed.state {
+            PartitionState::Active(_) if !placed.opened => {
+                self.dice.one_of(&[Kind::Open, Kind::Open, Kind::Open, Kind::Delete])
+            }
+            PartitionState::Active(_) => self.dice.one_of(&[
+                Kind::Begin,
+                Kind::Begin,
+                Kind::Begin,
+                Kind::Begin,
+                Kind::Begin,
+                Kind::Delete,
+            ]),
+            PartitionState::Migrating { phase: Phase::Draining, .. } => {
+                let enter = if timed { Kind::EnterTimedCutover } else { Kind::EnterCutover };
+                self.dice.one_of(&[Kind::StartBlock, enter, enter, enter, enter, Kind::Abort, Kind::Force])
+            }
+            PartitionState::Migrating { phase: Phase::Cutover, .. } => {
+                let next = match placed.cutover.and_then(|facts| facts.watermark) {
+                    None if self.dice.percent(80) => Kind::RecordWatermark,
+                    None | Some(_) => Kind::Complete,
+                };
+                self.dice.one_of(&[next, next, next, next, Kind::Abort, Kind::Force])
+            }
+        }
+    }
+
+    fn expected(&mut self, record: &PartitionRecord, is_abort: bool) -> Expected {
+        let now = record.expected();
+        match self.dice.below(100) {
+            0..3 => Expected { epoch: now.epoch.previous(), ..now },
+            3..5 => Expected { epoch: now.epoch.next(), ..now },
+            5..7 => Expected { migration: MigrationId(now.migration.0.saturating_sub(1)), ..now },
+            7..9 if !self.past.is_empty() => self.dice.one_of(self.past),
+            9..11 => Expected { epoch: record.draining_epoch().unwrap_or(now.epoch), ..now },
+            11..40 if is_abort => Expected { epoch: record.draining_epoch().unwrap_or(now.epoch), ..now },
+            _ => now,
+        }
+    }
+
+    fn transition(&mut self, kind: Kind, record: &PartitionRecord) -> Transition {
+        let expected = self.expected(record, matches!(kind, Kind::Abort));
+        let around = Around::of(record, self.sinks);
+        let (from, to, target) = (around.from, around.to, around.target);
+        let (partition, migration) = (record.partition, record.migration);
+        self.traffic(record, &around);
+        let draining = around.draining;
+        let own = record.epoch;
+        let mut by = Statements { dice: self.dice, sinks: self.sinks, partition };
+        match kind {
+            Kind::Create | Kind::CreateByName => {
+                let (placement, guarantee) = self.place();
+                Transition::Create { placement, guarantee }
+            }
+            Kind::Open => Transition::Open {
+                expected,
+                prepared: by.prepared(from, migration, around.owned_since.previous()),
+            },
+            Kind::Begin => Transition::Begin { expected, to: self.dice.one_of(&STORES) },
+            Kind::StartBlock => Transition::StartBlock { expected, target },
+            Kind::EnterCutover => {
+                by.sinks.prepare(to, partition, migration, draining);
+                let receipt = by.receipt(from, Seal { migration, through: draining, target });
+                Transition::EnterCutover { expected, receipt }
+            }
+            Kind::EnterTimedCutover => {
+                Transition::EnterTimedCutover { expected, prepared: by.prepared(to, migration, draining) }
+            }
+            Kind::RecordWatermark => {
+                let reading = by.reading(from, WatermarkQuery { migration, epoch: own });
+                Transition::RecordWatermark { expected, reading }
+            }
+            Kind::Complete => {
+                let query = EvidenceQuery { migration, epoch: own, at_least: around.watermark };
+                let evidence = by.evidence(to, Some(target), query);
+                Transition::Complete { expected, evidence }
+            }
+            Kind::Abort => Transition::Abort { expected },
+            Kind::Force => Transition::Force {
+                expected,
+                prepared: by.prepared(to, migration, draining),
+                operator: operator(),
+                reason: reason(),
+            },
+            Kind::Retire | Kind::WriteOff | Kind::Forget => self.of_old_copy(kind, record),
+            Kind::SettleSealed | Kind::SettleClosed | Kind::SettleDropped => self.settle(kind, record),
+            Kind::Delete => Transition::Delete { expected },
+            Kind::Release => {
+                Transition::Release { expected, how: self.how(), operator: operator(), reason: reason() }
+            }
+        }
+    }
+
+    fn how(&mut self) -> Release {
+        let guarantee = self.dice.one_of(&[Guarantee::Sealed, Guarantee::Timed]);
+        self.dice.one_of(&[Release::Resume, Release::KeepSource, Release::AcceptTarget { guarantee }])
+    }
+
+    fn of_old_copy(&mut self, kind: Kind, record: &PartitionRecord) -> Transition {
+        let made_up = OldCopy {
+            placement: self.dice.one_of(&STORES),
+            copy: record.migration,
+            sealed_through: None,
+            retiring: false,
+            late_before: None,
+        };
+        let listed = &record.old_copies;
+        let old = if listed.is_empty() || self.dice.percent(5) { made_up } else { self.dice.one_of(listed) };
+        let (placement, copy) = (old.placement, MigrationId(self.dice.near(old.copy.0)));
+        if matches!(kind, Kind::Retire) {
+            return Transition::RetireCopy { placement, copy };
+        }
+        if matches!(kind, Kind::WriteOff) {
+            return Transition::WriteOff { placement, copy, operator: operator(), reason: reason() };
+        }
+        let mut by = Statements { dice: self.dice, sinks: self.sinks, partition: record.partition };
+        let sealed_through = old.sealed_through;
+        Transition::ForgetCopy { dropped: by.dropped(placement, DropCopy { copy: old.copy, sealed_through }) }
+    }
+
+    fn settle(&mut self, kind: Kind, record: &PartitionRecord) -> Transition {
+        let debt = record.placed.and_then(|placed| placed.debt);
+        let store = debt.map_or_else(|| self.dice.one_of(&STORES), |debt| debt.placement);
+        let migration = debt.map_or(record.migration, |debt| debt.migration);
+        let (copy, through) = debt.map_or((record.migration, record.epoch), |debt| (debt.copy, debt.through));
+        let target = debt.map_or(Incarnation(1), |debt| debt.target);
+        let named = MigrationId(self.dice.near(migration.0));
+        let later = if self.dice.percent(80) { copy.next() } else { copy };
+        let mut by = Statements { dice: self.dice, sinks: self.sinks, partition: record.partition };
+        let proof = match kind {
+            Kind::SettleSealed => Settlement::Sealed(by.receipt(store, Seal { migration, through, target })),
+            Kind::SettleClosed => Settlement::Closed(by.prepared(store, later, through)),
+            _ => Settlement::Dropped(by.dropped(store, DropCopy { copy, sealed_through: None })),
+        };
+        Transition::Settle { migration: named, proof }
+    }
+
+    /// Clients write, the mover copies, and now and then a store loses everything.
+    fn traffic(&mut self, record: &PartitionRecord, around: &Around) {
+        let partition = record.partition;
+        if self.dice.percent(30) {
+            self.sinks.write(around.from, partition, record.epoch);
+        }
+        if self.dice.percent(60) {
+            self.sinks.copy((around.from, around.to), partition, record.migration);
+        }
+        if self.dice.percent(1) {
+            let store = self.dice.one_of(&STORES);
+            self.sinks.wipe(store, partition, self.table);
+        }
+    }
+}
+
+/// What the commands of a migration name.
+struct Around {
+    from: Placement,
+    to: Placement,
+    draining: Epoch,
+    owned_since: Epoch,
+    target: Incarnation,
+    watermark: Position,
+}
+
+impl Around {
+    fn of(record: &PartitionRecord, sinks: &mut Sinks) -> Self {
+        let placed: Option<Placed> = record.placed;
+        let (from, to) = match placed.map(|placed| placed.state) {
+            None => (STORES[0], STORES[1]),
+            Some(PartitionState::Active(at)) => (at, STORES[usize::from(at == STORES[0])]),
+            Some(PartitionState::Migrating { from, to, .. }) => (from, to),
+        };
+        let facts = placed.and_then(|placed| placed.cutover);
+        Self {
+            from,
+            to,
+            draining: record.draining_epoch().unwrap_or(record.epoch),
+            owned_since: placed.map_or(record.epoch, |placed| placed.owned_since),
+            target: facts.map_or_else(|| sinks.incarnation(to, record.partition), |facts| facts.target),
+            watermark: facts.and_then(|facts| facts.watermark).unwrap_or(Position::ZERO),
+        }
+    }
+}
+
+/// The record that a command has in mind of a partition that is not listed.
+fn nothing(partition: PartitionId) -> PartitionRecord {
+    PartitionRecord {
+        partition,
+        epoch: Epoch(1),
+        migration: MigrationId(1),
+        placed: None,
+        old_copies: Vec::new(),
+    }
+}
+
+fn operator() -> Operator {
+    "ada".to_owned().try_into().expect("it is short")
+}
+
+fn reason() -> Reason {
+    "lost".to_owned().try_into().expect("it is short")
+}
