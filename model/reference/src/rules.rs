@@ -1,6 +1,6 @@
 //! Which rules a command violates. All of them are named, so that the table may look at them in any order.
 
-use crate::command::{Change, Dropped, Guarantee, Prepared, Proof, Reached, Receipt, Release, Seen, Speaker};
+use crate::command::{Change, Dropped, Guarantee, Prepared, Proof, Reached, Release, Seen, Speaker};
 use crate::record::{Flight, Placed, Record};
 use crate::refusal::Refusal;
 use crate::table::Table;
@@ -13,7 +13,8 @@ pub fn violated(table: &Table, partition: PartitionId, change: &Change) -> Vec<R
     match change {
         Change::Create(..) => no.create(),
         Change::Settle(migration, proof) => no.settle(*migration, proof),
-        Change::Retire(placement, copy) | Change::WriteOff(placement, copy) => no.old_copy(*placement, *copy),
+        Change::Retire(placement, copy) => no.retire(*placement, *copy),
+        Change::WriteOff(placement, copy) => no.write_off(*placement, *copy),
         Change::Forget(dropped) => no.forget(dropped),
         Change::Open(seen, _)
         | Change::Begin(seen, _)
@@ -116,7 +117,8 @@ impl Violated<'_> {
                 // T15
                 self.draining(record, flight);
                 self.guarantee(placed, Guarantee::Sealed);
-                self.receipt(receipt, placed.owner, record.migration);
+                self.speaker(receipt.by, placed.owner);
+                self.migration(receipt.migration, record.migration);
                 self.through(receipt.through, placed.draining(record.epoch));
             }
             Change::EnterTimedCutover(_, prepared) => {
@@ -159,7 +161,8 @@ impl Violated<'_> {
         self.unless(!placed.opened, Refusal::AlreadyOpen(self.partition));
         self.speaker(prepared.by, placed.owner);
         self.migration(prepared.migration, record.migration);
-        self.through(prepared.closed_through, Some(placed.owned_since.previous()));
+        let needed = prepared.enforces.then(|| placed.owned_since.previous());
+        self.through(prepared.closed_through, needed);
         let gives = if prepared.enforces { Guarantee::Sealed } else { Guarantee::Timed };
         self.guarantee(placed, gives);
     }
@@ -226,7 +229,7 @@ impl Violated<'_> {
         };
         match proof {
             Proof::Sealed(receipt) => {
-                self.receipt(receipt, debt.placement, debt.migration);
+                self.speaker(receipt.by, debt.placement);
                 self.through(receipt.through, Some(debt.through));
             }
             Proof::Closed(prepared) => {
@@ -234,8 +237,6 @@ impl Violated<'_> {
                 self.speaker(prepared.by, placement);
                 self.unless(prepared.enforces, Refusal::NotEnforced { placement, through });
                 self.through(through, Some(debt.through));
-                let (have, expected) = (prepared.migration, debt.copy);
-                self.unless(have > expected, Refusal::OtherMigration { have, expected });
             }
             Proof::Dropped(dropped) => {
                 self.speaker(dropped.by, debt.placement);
@@ -245,22 +246,36 @@ impl Violated<'_> {
         }
     }
 
-    fn old_copy(&mut self, placement: Placement, copy: MigrationId) {
-        // T27, T29
-        let Some(record) = self.table.records.get(&self.partition) else {
-            return self
-                .found
-                .extend([Refusal::UnknownPartition(self.partition), Refusal::UnknownCopy(placement, copy)]);
-        };
-        let listed = record.old_copies.get(&placement).is_some_and(|old| old.copy == copy);
-        self.unless(listed, Refusal::UnknownCopy(placement, copy));
+    fn retire(&mut self, placement: Placement, copy: MigrationId) {
+        // T27
+        let old = self.listed(placement);
+        self.unless(old == Some(copy), Refusal::UnknownCopy(placement, copy));
+    }
+
+    fn write_off(&mut self, placement: Placement, copy: MigrationId) {
+        // T29
+        let old = self.listed(placement);
+        let debt = self.table.records.get(&self.partition).and_then(|record| record.placed?.debt);
+        let owes = debt.is_some_and(|debt| debt.placement == placement && debt.copy <= copy);
+        self.unless(old == Some(copy) || owes, Refusal::UnknownCopy(placement, copy));
     }
 
     fn forget(&mut self, dropped: &Dropped) {
         // T28
-        self.old_copy(dropped.by.store, dropped.copy);
+        let (placement, copy) = (dropped.by.store, dropped.copy);
+        let old = self.listed(placement);
+        self.unless(old.is_some_and(|old| old <= copy), Refusal::UnknownCopy(placement, copy));
         // T5
-        self.speaker(dropped.by, dropped.by.store);
+        self.speaker(dropped.by, placement);
+    }
+
+    /// The old copy at a placement.
+    fn listed(&mut self, placement: Placement) -> Option<MigrationId> {
+        let record = self.table.records.get(&self.partition);
+        if record.is_none() {
+            self.found.push(Refusal::UnknownPartition(self.partition));
+        }
+        Some(record?.old_copies.get(&placement)?.copy)
     }
 
     fn draining(&mut self, record: &Record, flight: Flight) {
@@ -276,11 +291,6 @@ impl Violated<'_> {
         if let Some(debt) = placed.debt {
             self.found.push(Refusal::Unsettled { placement: debt.placement, through: debt.through });
         }
-    }
-
-    fn receipt(&mut self, receipt: &Receipt, by: Placement, migration: MigrationId) {
-        self.speaker(receipt.by, by);
-        self.migration(receipt.migration, migration);
     }
 
     fn prepared(&mut self, record: &Record, placed: &Placed, flight: Flight, prepared: &Prepared) {

@@ -295,12 +295,14 @@ pub struct Renamed {
     pub debt: Option<MigrationId>,
 }
 
-/// A held migration blocks writes as a cutover does, and keeps what it was when it was held first.
+/// A held migration blocks writes as a cutover does, and keeps what it was when it was held first: its facts about the
+/// block may be out of date.
 fn hold(flight: &mut Flight, migration: MigrationId, draining: Epoch) {
     // T33
     let held = Held { migration, cutover: flight.cutover, draining };
     flight.held = Some(flight.held.unwrap_or(held));
     flight.cutover = true;
+    flight.block = None;
 }
 
 /// Whether a change destroys or gives up something.

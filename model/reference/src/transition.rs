@@ -134,7 +134,7 @@ fn flip(record: &mut Record, copy: MigrationId, guarantee: Guarantee, sealed_thr
     *placed = Placed { owner, owned_since, copy, opened: true, guarantee, ..*placed };
 }
 
-/// The target becomes the owner, and nobody knows where the writes of the source end, unless the record says so.
+/// The target becomes the owner, and nobody waits for the writes at the source.
 fn forced(
     record: &mut Record,
     (copy, migration): (MigrationId, MigrationId),
@@ -143,18 +143,15 @@ fn forced(
     target: Option<Incarnation>,
 ) {
     let Some(source) = record.placed else { return };
-    let ended = source.flight.and_then(|flight| flight.block).is_some_and(|block| block.watermark.is_some());
     flip(record, copy, guarantee, draining);
-    if ended {
-        return;
-    }
     // T22
     if let Some(placed) = &mut record.placed {
         placed.debt = Some(Debt { placement: source.owner, through, migration, copy: source.copy, target });
     }
     // T26
+    let ended = source.flight.and_then(|flight| flight.block).is_some_and(|block| block.watermark.is_some());
     if let Some(old) = record.old_copies.get_mut(&source.owner) {
-        old.late_before = (source.guarantee == Guarantee::Timed).then_some(record.epoch);
+        old.late_before = (!ended && source.guarantee == Guarantee::Timed).then_some(record.epoch);
     }
 }
 
@@ -189,6 +186,9 @@ fn released(record: &mut Record, how: Release, before: Epoch) {
         Release::AcceptTarget(guarantee) => {
             let target = flight.block.take().map(|block| block.target);
             forced(record, (held.migration, migration), guarantee, (before, before), target);
+            if let Some(placed) = &mut record.placed {
+                placed.owned_since = held.draining.next();
+            }
         }
     }
 }
@@ -207,8 +207,10 @@ fn of_old_copy(record: &mut Record, change: &Change) {
             settle_if(record, |debt| debt.placement == by.store && *copy >= debt.copy);
         }
         // T29
-        Change::WriteOff(placement, _) => {
-            record.old_copies.remove(placement);
+        Change::WriteOff(placement, copy) => {
+            if record.old_copies.get(placement).is_some_and(|old| old.copy == *copy) {
+                record.old_copies.remove(placement);
+            }
             settle_if(record, |debt| debt.placement == *placement);
         }
         Change::Create(..)

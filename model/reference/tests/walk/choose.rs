@@ -177,10 +177,10 @@ impl Choice<'_> {
                 let (placement, guarantee) = self.place();
                 Transition::Create { placement, guarantee }
             }
-            Kind::Open => Transition::Open {
-                expected,
-                prepared: by.prepared(from, migration, around.owned_since.previous()),
-            },
+            Kind::Open => {
+                let closed = around.owned_since.previous();
+                Transition::Open { expected, prepared: by.prepared_of_creation(from, migration, closed) }
+            }
             Kind::Begin => Transition::Begin { expected, to: self.dice.one_of(&STORES) },
             Kind::StartBlock => Transition::StartBlock { expected, target },
             Kind::EnterCutover => {

@@ -82,7 +82,7 @@ impl Walk {
         let answer = self.state.apply(at, entry, &mut halt);
         let say = |what: &str| {
             format!(
-                "step {}: {what}\ncommand: {entry:?}\nthe table answers: {answer:?}\nbefore: {before:#?}",
+                "step {}: {what}\ncommand: {entry:?}\nthe table answers: {answer:?}\nbefore: {before:?}",
                 at.0
             )
         };
@@ -132,8 +132,10 @@ impl Walk {
 
     /// The backup, or the state itself, continues as another life.
     fn recover(&mut self) -> Result<(), String> {
-        if let Some((state, reference)) = self.backup.take_if(|_| self.dice.percent(60)) {
-            (self.state, self.reference) = (state, reference);
+        if let Some((state, reference)) = &self.backup
+            && self.dice.percent(60)
+        {
+            (self.state, self.reference) = (state.clone(), reference.clone());
         }
         self.recoveries += 1;
         let at = Index(self.step);
@@ -148,7 +150,7 @@ impl Walk {
         let renamed: BTreeMap<_, _> = self.state.table().records().map(renamed).collect();
         let say = |what: String| {
             let records: Vec<_> = before.table().records().collect();
-            format!("step {}: recovery by {times} leaps: {what}\nbefore: {records:#?}", at.0)
+            format!("step {}: recovery by {times} leaps: {what}\nbefore: {records:?}", at.0)
         };
         let judged = self.reference.recover(&mut self.numbers, at, &renamed);
         judged.map_err(|disagreement| say(format!("the reference says: {disagreement:?}")))?;
@@ -167,7 +169,7 @@ impl Walk {
         let machine =
             audit.and_then(|audit| adapter::table(&self.state, self.reference.limits, &names, audit));
         let Some(mut machine) = machine else {
-            return Err(format!("a state that the reference does not know: {:#?}", self.state));
+            return Err(format!("a state that the reference does not know: {:?}", self.state));
         };
         for (partition, record) in &mut self.reference.records {
             let other = machine.records.get(partition).and_then(|record| record.placed?.debt);
@@ -177,12 +179,14 @@ impl Walk {
         }
         let kept =
             self.reference.audit.len() - if whole { 0 } else { self.reference.audit.len().saturating_sub(1) };
-        let (records, same) = (&self.reference.records, machine.records == self.reference.records);
-        if !same {
-            return Err(format!(
-                "records differ\nthe table's: {:#?}\nthe reference's: {records:#?}",
-                machine.records
-            ));
+        let records = &self.reference.records;
+        for partition in machine.records.keys().chain(records.keys()) {
+            let (have, expected) = (machine.records.get(partition), records.get(partition));
+            if have != expected {
+                return Err(format!(
+                    "the record of {partition} differs\nthe table has:     {have:?}\nthe reference has: {expected:?}"
+                ));
+            }
         }
         let tail = &self.reference.audit[self.reference.audit.len() - kept..];
         if machine.names != self.reference.names
@@ -191,9 +195,9 @@ impl Walk {
         {
             machine.records.clear();
             let expected = (&self.reference.names, self.reference.revision, tail);
-            return Err(format!("the table's: {machine:#?}\nthe reference's: {expected:#?}"));
+            return Err(format!("the table's: {machine:?}\nthe reference's: {expected:?}"));
         }
-        self.queries(table).map_err(|what| format!("{what}; the reference's records: {records:#?}"))
+        self.queries(table).map_err(|what| format!("{what}; the reference's records: {records:?}"))
     }
 
     fn queries(&self, table: &cutover::core::migration::PlacementTable) -> Result<(), String> {
