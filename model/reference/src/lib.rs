@@ -1,4 +1,4 @@
-//! An executable specification of the placement table, in plain maps and lists: the rules `T1` to `T35` of
+//! An executable specification of the placement table, in plain maps and lists: the rules `T1` to `T36` of
 //! `docs/protocol.md`, each cited where it is kept.
 //!
 //! It is written from that page and the decisions that the page cites, not from the table's code, and shares the ids with the

@@ -1,6 +1,6 @@
 //! The table: what it holds, and the judgement of each answer.
 
-use crate::command::{Change, Command, Subject};
+use crate::command::{Change, Command, Guarantee, Subject};
 use crate::numbers::Numbers;
 use crate::record::{Flight, Held, Record};
 use crate::refusal::Refusal;
@@ -99,6 +99,9 @@ pub enum Disagreement {
     /// The number was given to a partition before.
     PartitionNumber,
 }
+
+/// Where reads go, where writes go, the epoch, the guarantee, and the revision of all that.
+pub type Resolution = (Placement, Option<Placement>, Epoch, Guarantee, Revision);
 
 impl Table {
     /// A table without partitions.
@@ -234,6 +237,16 @@ impl Table {
     #[must_use]
     pub fn name(&self, partition: PartitionId) -> Option<String> {
         self.names.iter().find(|(_, named)| **named == partition).map(|(name, _)| name.clone())
+    }
+
+    /// What a gateway is told of a partition: where its reads and its writes go, under which epoch, and what its store promises.
+    #[must_use]
+    pub fn resolution(&self, partition: PartitionId) -> Option<Resolution> {
+        let record = self.records.get(&partition)?;
+        let placed = record.placed?;
+        // T36
+        let writes = (!placed.flight.is_some_and(|flight| flight.cutover)).then_some(placed.owner);
+        Some((placed.owner, writes, record.epoch, placed.guarantee, self.revision))
     }
 
     /// Judges a recovery at this index. `renamed`: for each record the epoch, the migration and the migration of the debt that it

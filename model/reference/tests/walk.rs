@@ -56,3 +56,23 @@ fn the_table_agrees_with_its_reference_from_other_seeds() {
         walk(seed);
     }
 }
+
+/// Rule T9: the sink is closed to all tokens from before the creation, those of a deleted partition of this number.
+#[test]
+#[ignore = "the table takes it: it does not look at how far the sink is closed"]
+fn open_needs_a_sink_that_is_closed_to_earlier_tokens() {
+    use cutover::core::fence::{Prepared, StatementOrigin};
+    use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
+    use cutover::core::migration::{Caps, Command, Expected, MigrationError, PlacementTable, Transition};
+    use cutover::core::placement::Guarantee;
+    let (partition, store, incarnation) = (PartitionId(1), Placement(0), Incarnation(1));
+    let mut table = PlacementTable::new(Caps::PRODUCTION);
+    table.raise_floor(Epoch(6), MigrationId(3));
+    let create = Transition::Create { placement: store, guarantee: Guarantee::Sealed };
+    assert_eq!(table.apply(&Command { partition, transition: create }), Ok(Epoch(7)));
+    let origin = StatementOrigin { store, partition, incarnation };
+    let prepared = Prepared::reported(origin, MigrationId(4), Epoch(5), true).into();
+    let expected = Expected { migration: MigrationId(4), epoch: Epoch(7) };
+    let opened = table.apply(&Command { partition, transition: Transition::Open { expected, prepared } });
+    assert_eq!(opened, Err(MigrationError::SealTooLow { have: Epoch(5), needed: Epoch(6) }));
+}

@@ -181,7 +181,7 @@ impl Choice<'_> {
                 let closed = around.owned_since.previous();
                 Transition::Open { expected, prepared: by.prepared_of_creation(from, migration, closed) }
             }
-            Kind::Begin => Transition::Begin { expected, to: self.dice.one_of(&STORES) },
+            Kind::Begin => Transition::Begin { expected, to: self.other_than(from) },
             Kind::StartBlock => Transition::StartBlock { expected, target },
             Kind::EnterCutover => {
                 by.sinks.prepare(to, partition, migration, draining);
@@ -214,6 +214,11 @@ impl Choice<'_> {
                 Transition::Release { expected, how: self.how(), operator: operator(), reason: reason() }
             }
         }
+    }
+
+    fn other_than(&mut self, from: Placement) -> Placement {
+        let others: Vec<Placement> = STORES.into_iter().filter(|store| *store != from).collect();
+        if self.dice.percent(92) { self.dice.one_of(&others) } else { from }
     }
 
     fn how(&mut self) -> Release {

@@ -60,7 +60,7 @@ impl Walk {
         if self.dice.below(400) == 0 {
             self.backup = Some((self.state.clone(), self.reference.clone()));
         }
-        if self.dice.below(1_500) == 0 {
+        if self.dice.below(700) == 0 {
             tally.notes_recovery();
             return self.recover();
         }
@@ -77,7 +77,7 @@ impl Walk {
     fn apply(&mut self, entry: &ControlPlaneEntry, tally: &mut Tally) -> Result<(), String> {
         let at = Index(self.step);
         let before = named(entry).and_then(|partition| self.state.table().record(partition).cloned());
-        let unchanged = self.dice.percent(10).then(|| self.state.clone());
+        let unchanged = (self.dice.below(32) == 0).then(|| self.state.clone());
         let mut halt: Option<Halt> = None;
         let answer = self.state.apply(at, entry, &mut halt);
         let say = |what: &str| {
@@ -218,6 +218,17 @@ impl Walk {
         }
         if size(table.partitions()) != reference.records.len() {
             return Err(format!("{} partitions are said to be listed", table.partitions()));
+        }
+        for record in table.records() {
+            let told = record.resolution(self.state.revision());
+            let told = told.map(|told| {
+                let (reads, writes) = (told.state.read_placement(), told.state.write_placement());
+                (reads, writes, told.epoch, adapter::guarantee(told.guarantee), told.revision)
+            });
+            let expected = reference.resolution(record.partition);
+            if told != expected {
+                return Err(format!("gateways are told {told:?} of {}", record.partition));
+            }
         }
         for partition in reference.records.keys().copied().chain((1..=4).map(PartitionId)) {
             let (epoch, migration) = table.returned(partition);

@@ -16,7 +16,10 @@ pub const STORES: [Placement; 3] = [Placement(0), Placement(1), Placement(2)];
 /// The store that does not check tokens.
 pub const PLAIN: Placement = Placement(2);
 
-/// The statements of one kind, oldest first.
+/// How many statements of a kind are kept.
+const MADE_MAX: usize = 64;
+
+/// The newest statements of one kind, oldest first.
 pub type Made<T> = Vec<(PartitionId, T)>;
 
 #[derive(Default)]
@@ -124,12 +127,19 @@ impl Sinks {
 
     fn keep(&mut self, partition: PartitionId, reply: &Reply) {
         match reply {
-            Reply::Prepared(prepared) => self.prepared.push((partition, *prepared)),
-            Reply::Sealed(receipt) => self.receipts.push((partition, *receipt)),
-            Reply::Evidence(evidence) => self.evidence.push((partition, *evidence)),
-            Reply::Watermark(reading) => self.readings.push((partition, *reading)),
-            Reply::Dropped(dropped) => self.dropped.push((partition, *dropped)),
+            Reply::Prepared(prepared) => push(&mut self.prepared, (partition, *prepared)),
+            Reply::Sealed(receipt) => push(&mut self.receipts, (partition, *receipt)),
+            Reply::Evidence(evidence) => push(&mut self.evidence, (partition, *evidence)),
+            Reply::Watermark(reading) => push(&mut self.readings, (partition, *reading)),
+            Reply::Dropped(dropped) => push(&mut self.dropped, (partition, *dropped)),
             Reply::ChunkTaken(_) | Reply::Applied { .. } | Reply::Refused { .. } => {}
         }
+    }
+}
+
+fn push<T>(made: &mut Made<T>, statement: (PartitionId, T)) {
+    made.push(statement);
+    if made.len() > MADE_MAX {
+        made.remove(0);
     }
 }

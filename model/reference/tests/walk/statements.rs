@@ -29,7 +29,12 @@ impl Statements<'_> {
     }
 
     /// Of a creation: closed far enough. The table does not look at that (T9), and takes a report of less.
-    pub fn prepared_of_creation(&mut self, at: Placement, migration: MigrationId, closed: Epoch) -> Claim<Prepared> {
+    pub fn prepared_of_creation(
+        &mut self,
+        at: Placement,
+        migration: MigrationId,
+        closed: Epoch,
+    ) -> Claim<Prepared> {
         let made = self.prepared(at, migration, closed);
         if made.closed_through() >= closed {
             return made;
