@@ -152,6 +152,11 @@ impl Watcher {
         self.records.values().cloned().collect()
     }
 
+    /// The watcher's record of a partition.
+    pub(super) fn record(&self, partition: PartitionId) -> Option<&PartitionRecord> {
+        self.records.get(&partition)
+    }
+
     /// The next message in words; `None` if none can arrive.
     pub(super) fn arriving(&self) -> Option<String> {
         let stream = self.stream.as_ref()?;
