@@ -130,12 +130,10 @@ pub(super) fn judge(status: &Status) -> Failed {
             let found = status.message().to_owned();
             return Failed::new(Attempt::Indeterminate, ClientError::Unreachable(found));
         }
-        Some(Why::Refused(refused)) => Attempt::Refused(match refused.reason.as_str() {
-            ACKNOWLEDGED => Refusal::Forgotten,
-            // The session's window is full now. An earlier attempt may still find room.
-            "TooMany" => Refusal::Attempt,
-            _ => Refusal::Request,
-        }),
+        Some(Why::Refused(refused)) if refused.reason == ACKNOWLEDGED => Attempt::Refused(Refusal::Forgotten),
+        Some(Why::Refused(refused)) if refused.decided => Attempt::Refused(Refusal::Request),
+        // An earlier attempt may still be applied: the limits differ between nodes, a window has room later.
+        Some(Why::Refused(_)) => Attempt::Refused(Refusal::Attempt),
         Some(Why::SessionExpired(_)) => Attempt::Refused(Refusal::Forgotten),
         Some(Why::Denied(_)) => Attempt::Refused(Refusal::Attempt),
         // A status with a source was produced on this end of the connection.
@@ -212,16 +210,21 @@ mod tests {
     /// A session's refusals: one that says nothing about the request, and one that leaves its outcome unknown for ever.
     #[test]
     fn what_a_session_refuses_is_not_the_outcome_of_the_request() {
-        let refused = |reason: &str| {
-            let why = Why::Refused(v1::Refused { reason: reason.to_owned(), have: None, got: None });
+        let refused = |reason: &str, decided| {
+            let why = Why::Refused(v1::Refused { reason: reason.to_owned(), have: None, got: None, decided });
             let problem = Problem { code: Code::FailedPrecondition, message: "text".to_owned(), why };
             let Failed { attempt, error, .. } = judge(&problem.into());
             (attempt, error)
         };
-        let (attempt, error) = refused("Acknowledged");
+        let (attempt, error) = refused("Acknowledged", false);
         assert_eq!(attempt, Attempt::Refused(Refusal::Forgotten));
         assert_eq!(error, ClientError::Forgotten("text".to_owned()));
-        assert_eq!(refused("TooMany").0, Attempt::Refused(Refusal::Attempt));
-        assert_eq!(refused("StaleExpectation").0, Attempt::Refused(Refusal::Request));
+        assert_eq!(refused("TooMany", false).0, Attempt::Refused(Refusal::Attempt));
+        assert_eq!(
+            refused("TooLong", false).0,
+            Attempt::Refused(Refusal::Attempt),
+            "by the limits of this node"
+        );
+        assert_eq!(refused("StaleExpectation", true).0, Attempt::Refused(Refusal::Request));
     }
 }

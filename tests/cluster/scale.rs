@@ -5,6 +5,7 @@
 //! ```
 
 use super::certs::Files;
+use super::harness::until;
 use super::made::{Cluster, address, anybody, options, security};
 use cutover::client::{Client, ClientError};
 use cutover::core::ids::{PartitionId, Placement};
@@ -18,7 +19,7 @@ use cutover::node::proto::v1::{
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 
 const RECORDS: u64 = 100_000;
 const WATCHERS: usize = 1_000;
@@ -36,7 +37,8 @@ struct Done {
     refused: AtomicU64,
 }
 
-fn fill(cluster: &Cluster) {
+/// Creates this many partitions.
+fn fill(cluster: &Cluster, records: u64) {
     let next = Arc::new(AtomicU64::new(1));
     let writers: Vec<_> = (0..64)
         .map(|_| {
@@ -44,7 +46,7 @@ fn fill(cluster: &Cluster) {
             cluster.spawn(async move {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number > RECORDS {
+                    if number > records {
                         return;
                     }
                     let create = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
@@ -116,6 +118,32 @@ fn writes(client: Client, over: Arc<AtomicBool>) -> std::thread::JoinHandle<Vec<
     })
 }
 
+/// Sixteen watchers that read nothing, more than take turns, and one that does: it gets all pages.
+#[test]
+fn a_watcher_that_reads_nothing_does_not_keep_its_turn() {
+    let cluster = Cluster::plain(1);
+    fill(&cluster, 3_000);
+    // A window of less than a page: what nobody reads stays at the node.
+    let endpoint = Endpoint::from_shared(format!("http://{}", cluster.nodes[0].client)).unwrap();
+    let small = endpoint.clone().initial_connection_window_size(4_096).initial_stream_window_size(4_096);
+    let (unread, read) =
+        cluster.run(async { (small.connect().await.unwrap(), endpoint.connect().await.unwrap()) });
+    let silent: Vec<_> = (0..16)
+        .map(|_| {
+            let mut client = PlacementsClient::new(unread.clone());
+            cluster.run(client.watch(WatchRequest::default())).unwrap()
+        })
+        .collect();
+    let done = Arc::<Done>::default();
+    let reading = cluster.spawn(watch(read, Arc::clone(&done)));
+    until("the watcher that reads has every page", || {
+        (done.synced.load(Ordering::Relaxed) == 1).then_some(())
+    });
+    assert_eq!(done.pages.load(Ordering::Relaxed), 12);
+    reading.abort();
+    drop(silent);
+}
+
 fn print(what: &str, mut took: Vec<Duration>) {
     took.sort_unstable();
     let at = |part: usize| took[(took.len() - 1) * part / 1_000];
@@ -129,7 +157,7 @@ fn print(what: &str, mut took: Vec<Duration>) {
 #[ignore = "minutes, and a measurement"]
 fn a_large_table_is_read_beside_the_writes() {
     let cluster = Cluster::secure(3);
-    fill(&cluster);
+    fill(&cluster, RECORDS);
     let leader = cluster.leader();
     let before = cluster.status(leader).unwrap();
     eprintln!("{} records, resident {} MiB", before.partitions, cluster.nodes[leader].memory_kib() >> 10);

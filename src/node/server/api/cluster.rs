@@ -15,6 +15,7 @@ use crate::node::server::{Introduction, Service};
 use crate::node::store::backup;
 use metrics::counter;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -134,11 +135,14 @@ impl Service {
     }
 }
 
-/// Encodes a backup on a thread that may take its time.
+/// Encodes a backup on a thread that may take its time; one after another, which leaves a processor to the engine.
 #[cfg_attr(madsim, allow(deprecated, reason = "in a simulation it runs at once"))]
-async fn encode(applied: Applied<ControlPlaneState>) -> Result<Vec<u8>, Status> {
+async fn encode(turn: Arc<Semaphore>, applied: Applied<ControlPlaneState>) -> Result<Vec<u8>, Status> {
     let failed = |error: &dyn core::fmt::Display| Status::internal(error.to_string());
+    let turn = turn.acquire_owned().await.map_err(|error| failed(&error))?;
     let encoded = tokio::task::spawn_blocking(move || {
+        // Kept here: a caller that goes does not stop the thread.
+        let _turn = turn;
         backup::encode(&Snapshot::of(&applied)).map_err(|error| error.to_string())
     });
     encoded.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
@@ -209,7 +213,8 @@ impl v1::cluster_server::Cluster for Service {
         let permit = Arc::clone(&self.backups).try_acquire_owned();
         let permit = permit.map_err(|_| from_failure(&Failure::Busy { what: "backups" }, self.hint()))?;
         let applied = self.within(limit, false, self.handle.read_applied()).await?;
-        let file = encode(applied).await?;
+        let file = tokio::time::timeout(limit.left(), encode(Arc::clone(&self.encoding), applied)).await;
+        let file = file.map_err(|_| Status::deadline_exceeded("the backup was not encoded in time"))??;
         let (stream, answers) = ResponseStream::new(CHUNKS);
         let limit = self.timeouts.backup;
         tokio::spawn(async move {

@@ -25,8 +25,13 @@ fn case(of: &impl Debug) -> String {
     text.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
+/// A refusal before the log.
+fn undecided(reason: String) -> Why {
+    Why::Refused(v1::Refused { reason, have: None, got: None, decided: false })
+}
+
 fn refused(code: Code, error: &(impl Debug + Display)) -> Status {
-    status(code, error, Why::Refused(v1::Refused { reason: case(error), have: None, got: None }))
+    status(code, error, undecided(case(error)))
 }
 
 fn busy(code: Code, error: &impl Display) -> Status {
@@ -70,8 +75,7 @@ pub(super) fn of_another_history(session: SessionId, found: HistoryId, own: Hist
 
 /// The status for a node that is not admitted.
 pub(super) fn not_admitted(reason: &str, why: String) -> Status {
-    let reason = reason.to_owned();
-    status(Code::FailedPrecondition, why, Why::Refused(v1::Refused { reason, have: None, got: None }))
+    status(Code::FailedPrecondition, why, undecided(reason.to_owned()))
 }
 
 /// The status for a malformed request.
@@ -87,12 +91,7 @@ fn from_rejection(rejection: &Rejection, leader: Option<v1::Hint>) -> Status {
         // The leader's no-op is not committed yet; the caller retries, as for a read.
         Rejection::Change { refusal: ChangeRefusal::NotYetInTerm, .. } => busy(Code::Unavailable, rejection),
         Rejection::Change { refusal, .. } => {
-            let reason = case(refusal);
-            status(
-                Code::FailedPrecondition,
-                rejection,
-                Why::Refused(v1::Refused { reason, have: None, got: None }),
-            )
+            status(Code::FailedPrecondition, rejection, undecided(case(refusal)))
         }
         Rejection::TooLong { .. } | Rejection::ChangeInSession { .. } | Rejection::OpensTerm => {
             refused(Code::InvalidArgument, rejection)
@@ -125,7 +124,7 @@ pub fn from_failure(failure: &Failure, leader: Option<v1::Hint>) -> Status {
     clippy::wildcard_enum_match_arm,
     reason = "a new refusal of the table is about its state, unless it says otherwise"
 )]
-fn from_migration(error: &MigrationError) -> Status {
+fn from_migration(error: &MigrationError, decided: bool) -> Status {
     let code = match error {
         MigrationError::UnknownPartition { .. } | MigrationError::UnknownCopy { .. } => Code::NotFound,
         MigrationError::AlreadyExists { .. } => Code::AlreadyExists,
@@ -136,7 +135,7 @@ fn from_migration(error: &MigrationError) -> Status {
         // All others concern the state of the partition.
         _ => Code::FailedPrecondition,
     };
-    let mut refused = v1::Refused { reason: case(error), have: None, got: None };
+    let mut refused = v1::Refused { reason: case(error), have: None, got: None, decided };
     if let MigrationError::StaleExpectation { expected_migration, expected_epoch, migration, epoch } = error {
         refused.have = Some(v1::Expected { migration: migration.0, epoch: epoch.0 });
         refused.got = Some(v1::Expected { migration: expected_migration.0, epoch: expected_epoch.0 });
@@ -166,7 +165,7 @@ pub fn from_outcome(
 ) -> Result<(crate::core::ids::Index, Effect<Answer>), Status> {
     match outcome {
         Outcome::Committed { index, effect } => match effect {
-            Effect::Answered { answer: Answer::Refused(error), .. } => Err(from_migration(&error)),
+            Effect::Answered { answer: Answer::Refused(error), .. } => Err(from_migration(&error, true)),
             Effect::SessionRefused(refusal) => Err(from_session(&refusal)),
             effect @ (Effect::Answered { .. } | Effect::SessionOpened(_) | Effect::SessionClosed(_)) => {
                 Ok((index, effect))
@@ -179,7 +178,7 @@ pub fn from_outcome(
 
 /// The status for a refused plan.
 pub(super) fn from_plan(error: &MigrationError) -> Status {
-    from_migration(error)
+    from_migration(error, false)
 }
 
 /// The status for a refused leadership transfer.

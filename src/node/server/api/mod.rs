@@ -32,10 +32,12 @@ pub struct Service {
     policy: Policy,
     timeouts: StreamTimeouts,
     removal: RemovalNotice,
-    /// Permits to make a page of a resync.
+    /// The turns of the pages of resyncs.
     pages: Arc<Semaphore>,
     /// Permits to have a backup open.
     backups: Arc<Semaphore>,
+    /// The turn of the backup that is being encoded.
+    encoding: Arc<Semaphore>,
     /// Places of open watches.
     watches: Quota,
 }
@@ -70,6 +72,7 @@ impl Service {
             removal: RemovalNotice::default(),
             pages: Arc::new(Semaphore::new(placements::PAGES)),
             backups: Arc::new(Semaphore::new(cluster::BACKUPS)),
+            encoding: Arc::new(Semaphore::new(1)),
         }
     }
 

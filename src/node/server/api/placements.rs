@@ -3,7 +3,7 @@
 use super::access::{Caller, SharedAccess};
 use super::deadline::Deadline;
 use super::errors::{malformed, too_many_watches, without_leader};
-use super::response_stream::{Disconnected, ResponseStream};
+use super::response_stream::{Disconnected, ResponseStream, Room};
 use crate::core::control_plane::ControlPlaneState;
 use crate::core::ids::{HistoryId, PartitionId, Revision};
 use crate::core::migration::PartitionRecord;
@@ -23,9 +23,11 @@ use tonic::{Request, Response, Status};
 const PAGE: usize = 1_000;
 /// Records in one message of a resync. With [`AHEAD`], what a watcher that does not read holds in memory.
 const RESYNC: usize = 250;
-/// Pages of resyncs that are made at the same time, for all watchers: many new watchers take turns, and leave the
+/// Pages of resyncs that are under way at the same time, for all watchers: many new watchers take turns, and leave the
 /// processors to other calls.
-pub(super) const PAGES: usize = 2;
+pub(super) const PAGES: usize = 4;
+/// How long a page keeps its turn until gRPC takes it. A watcher that reads slowly holds the others up no longer.
+const TURN: Duration = Duration::from_millis(20);
 /// Messages of a watch that are buffered until the caller reads them.
 const AHEAD: usize = 2;
 /// How often a watcher without changes gets a progress message.
@@ -150,7 +152,7 @@ enum Over {
 /// The end of a watch at this node.
 struct Watcher {
     handle: Handle,
-    /// Permits to make a page of a resync.
+    /// The turns of the pages of resyncs.
     pages: Arc<Semaphore>,
     stream: ResponseStream<v1::WatchResponse>,
     idle: Duration,
@@ -184,27 +186,37 @@ async fn forward(watcher: Watcher, mut feed: mpsc::Receiver<FeedItem>) {
 }
 
 impl Watcher {
-    async fn send(&self, what: v1::watch_response::What) -> Result<(), Over> {
-        let history = self.handle.status().history.0;
-        let message = v1::WatchResponse { history, what: Some(what) };
-        match tokio::time::timeout(self.idle, self.stream.send(message)).await {
-            Ok(Ok(())) => Ok(()),
+    async fn room(&self) -> Result<Room<'_, v1::WatchResponse>, Over> {
+        match tokio::time::timeout(self.idle, self.stream.room()).await {
+            Ok(Ok(room)) => Ok(room),
             Ok(Err(Disconnected)) => Err(Over::Disconnected),
             Err(_) => Err(Over::Idle),
         }
     }
 
-    /// Sends all records, in pages. Each is made when the one before it was taken.
+    fn message(&self, what: What) -> v1::WatchResponse {
+        v1::WatchResponse { history: self.handle.status().history.0, what: Some(what) }
+    }
+
+    async fn send(&self, what: What) -> Result<(), Over> {
+        self.room().await?.send(self.message(what));
+        Ok(())
+    }
+
+    /// Sends all records, in pages. Each is made when there is room for it, and keeps its turn until it is taken: that
+    /// bounds not only what is made at once, but what is encoded, encrypted and waits to be.
     async fn resync(&self, state: &ControlPlaneState, revision: Revision) -> Result<(), Over> {
         let mut after = None;
         loop {
-            let (records, more) = {
-                let _permit = self.pages.acquire().await.map_err(|_| Over::Ended)?;
-                page(state, after, RESYNC)
-            };
+            let room = self.room().await?;
+            let _turn = self.pages.acquire().await.map_err(|_| Over::Ended)?;
+            let (records, more) = page(state, after, RESYNC);
             after = records.last().map(|record| PartitionId(record.partition));
             let resync = v1::Resync { records, revision: revision.0, last: !more };
-            self.send(What::Resync(resync)).await?;
+            room.send(self.message(What::Resync(resync)));
+            if let Ok(Err(Disconnected)) = tokio::time::timeout(TURN, self.stream.taken()).await {
+                return Err(Over::Disconnected);
+            }
             if !more {
                 return Ok(());
             }

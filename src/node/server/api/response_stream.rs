@@ -1,7 +1,7 @@
 //! The sending end of a response stream. One buffer slot is reserved for the final status, so that a slow
 //! caller still gets it.
 
-use tokio::sync::mpsc::{self, OwnedPermit, Sender};
+use tokio::sync::mpsc::{self, OwnedPermit, Permit, Sender};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
@@ -12,9 +12,20 @@ pub(super) type Answers<T> = ReceiverStream<Result<T, Status>>;
 #[derive(Debug)]
 pub(super) struct Disconnected;
 
+/// The place of one message in the buffer of a response stream.
+#[derive(Debug)]
+pub(super) struct Room<'a, T>(Permit<'a, Result<T, Status>>);
+
+impl<T> Room<'_, T> {
+    pub(super) fn send(self, answer: T) {
+        self.0.send(Ok(answer));
+    }
+}
+
 /// Sends the messages of one response stream.
 #[derive(Debug)]
 pub(super) struct ResponseStream<T> {
+    ahead: usize,
     answers: Sender<Result<T, Status>>,
     last: Option<OwnedPermit<Result<T, Status>>>,
 }
@@ -24,12 +35,22 @@ impl<T> ResponseStream<T> {
     pub(super) fn new(ahead: usize) -> (Self, Answers<T>) {
         let (answers, taken) = mpsc::channel(ahead + 1);
         let last = answers.clone().try_reserve_owned().ok();
-        (Self { answers, last }, ReceiverStream::new(taken))
+        (Self { ahead, answers, last }, ReceiverStream::new(taken))
     }
 
     /// Sends a message; waits while the buffer is full.
     pub(super) async fn send(&self, answer: T) -> Result<(), Disconnected> {
         self.answers.send(Ok(answer)).await.map_err(|_| Disconnected)
+    }
+
+    /// Waits for room in the buffer: the place of one message.
+    pub(super) async fn room(&self) -> Result<Room<'_, T>, Disconnected> {
+        self.answers.reserve().await.map(Room).map_err(|_| Disconnected)
+    }
+
+    /// Waits until the buffer is empty: gRPC has taken every message, since the caller's window was open.
+    pub(super) async fn taken(&self) -> Result<(), Disconnected> {
+        self.answers.reserve_many(self.ahead).await.map(drop).map_err(|_| Disconnected)
     }
 
     /// Waits until the caller has closed the stream.
