@@ -55,6 +55,8 @@ mod pages;
 mod peers;
 #[path = "cluster/python.rs"]
 mod python;
+#[path = "cluster/quorum.rs"]
+mod quorum;
 #[path = "cluster/recordings.rs"]
 mod recordings;
 #[path = "cluster/returned.rs"]

@@ -15,19 +15,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Partitions per array of the lower level.
-const PIECE: usize = 64;
-/// Partitions with lower numbers are in the arrays, others in a tree. Partitions that are created by name get
-/// low numbers.
+const PIECE: u64 = 64;
+/// Partitions with lower numbers are in an array of arrays, others in a tree of arrays. Partitions that are created by name
+/// get low numbers, and after a restore high ones that follow each other.
 const COUNTED: u64 = 1 << 20;
 
-type Piece = [Option<Resolution>; PIECE];
+type Piece = [Option<Resolution>; 64];
 
 /// The placements of all partitions at one revision.
 #[derive(Clone, Debug)]
 struct Placed {
     revision: Revision,
     pieces: Vec<Option<Arc<Piece>>>,
-    others: Arc<BTreeMap<PartitionId, Resolution>>,
+    others: Arc<BTreeMap<u64, Arc<Piece>>>,
 }
 
 impl Placed {
@@ -36,34 +36,44 @@ impl Placed {
     }
 
     fn get(&self, partition: PartitionId) -> Option<&Resolution> {
-        if partition.0 >= COUNTED {
-            return self.others.get(&partition);
-        }
         let (piece, at) = place(partition);
-        self.pieces.get(piece)?.as_ref()?.get(at)?.as_ref()
+        let found = if partition.0 < COUNTED {
+            self.pieces.get(index(piece))?.as_ref()?
+        } else {
+            self.others.get(&piece)?
+        };
+        found.get(at)?.as_ref()
     }
 
     fn put(&mut self, partition: PartitionId, resolution: Option<Resolution>) {
+        let (piece, at) = place(partition);
+        let empty = || Arc::new([None; 64]);
         if partition.0 >= COUNTED {
             let others = Arc::make_mut(&mut self.others);
-            match resolution {
-                Some(resolution) => others.insert(partition, resolution),
-                None => others.remove(&partition),
-            };
+            let entries = others.entry(piece).or_insert_with(empty);
+            Arc::make_mut(entries)[at] = resolution;
+            if entries.iter().all(Option::is_none) {
+                others.remove(&piece);
+            }
             return;
         }
-        let (piece, at) = place(partition);
+        let piece = index(piece);
         if piece >= self.pieces.len() {
             self.pieces.resize(piece + 1, None);
         }
-        let piece = self.pieces[piece].get_or_insert_with(|| Arc::new([None; PIECE]));
-        Arc::make_mut(piece)[at] = resolution;
+        let entries = self.pieces[piece].get_or_insert_with(empty);
+        Arc::make_mut(entries)[at] = resolution;
     }
 }
 
-fn place(partition: PartitionId) -> (usize, usize) {
-    let number = usize::try_from(partition.0).unwrap_or(usize::MAX);
-    (number / PIECE, number % PIECE)
+/// The number of a partition's array, and its place in it.
+fn place(partition: PartitionId) -> (u64, usize) {
+    (partition.0 / PIECE, index(partition.0 % PIECE))
+}
+
+/// A number below [`COUNTED`].
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// The placements of all partitions, with one writer and many readers. Clones share the table.
@@ -168,8 +178,15 @@ mod tests {
         let cached = GateRefusal::Cached { partition: PartitionId(7) };
         assert_eq!(gate.admit(PartitionId(7), Epoch(3)), Some(WriteAdmission::Reject(cached)));
         assert_eq!(gate.resolve(PartitionId(6)), None);
+        // Its neighbours are in the same array.
+        for near in [far - 1, far - 63] {
+            assert_eq!(gate.resolve(PartitionId(near)), None);
+            table.change(Revision(4), PartitionId(near), Some(active(near, 4)));
+        }
         table.change(Revision(5), PartitionId(far), None);
         assert_eq!(gate.resolve(PartitionId(far)), None);
+        assert_eq!(gate.resolve(PartitionId(far - 1)), Some(active(far - 1, 4)));
+        assert_eq!(gate.resolve(PartitionId(far - 63)), Some(active(far - 63, 4)));
         assert_eq!(table.revision(), Revision(5));
         table.reset(Revision(9), []);
         assert_eq!(gate.resolve(PartitionId(7)), None, "what was there before counts no more");

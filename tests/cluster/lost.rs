@@ -139,6 +139,28 @@ fn damaged(node: &Node, file: &std::path::Path) {
     }
 }
 
+/// The node is recovered once more: another history, again above all that was given out.
+fn again(cluster: &mut Cluster, left: usize) {
+    let (before, first) = (numbers(cluster, "later"), cluster.status(left).unwrap());
+    let session = cluster.run(cluster.client().session()).unwrap();
+    let node = &mut cluster.nodes[left];
+    node.kill();
+    let from = node.data.display().to_string();
+    node.data = node.directory.join("recovered-again");
+    node.verb(&["recover", "--from", &from, "--operator", "ann", "--reason", "again", "--yes"]).ok();
+    node.start();
+    cluster.serves();
+    let second = cluster.status(left).unwrap();
+    assert_eq!(second.cluster, first.cluster);
+    assert_ne!(second.history, first.history);
+    assert!(second.commit > first.commit && second.revision > first.revision, "{second:?} after {first:?}");
+    let told = cluster.run(session.apply(named("of-the-old-session"), CREATE)).unwrap().unwrap_err();
+    assert!(matches!(told, ClientError::SessionExpired { .. }), "{told:?}");
+    cluster.ctl(&["create", "latest", "--at", "A"]).ok();
+    let now = numbers(cluster, "latest");
+    assert!(now.0 > before.0 + 1_000 && now.1 > before.1 + 1_000, "{now:?} after {before:?}");
+}
+
 #[test]
 fn one_node_that_is_left_goes_on() {
     let mut cluster = Cluster::secure(3);
@@ -160,6 +182,7 @@ fn one_node_that_is_left_goes_on() {
     node.start();
     cluster.serves();
     goes_on_above(&cluster, before);
+    again(&mut cluster, left);
     // A lost node joins with a new data directory.
     let back = (left + 1) % 3;
     cluster.nodes[back].data = cluster.nodes[back].directory.join("joined");

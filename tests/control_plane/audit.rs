@@ -1,13 +1,18 @@
 //! What an audit needs lasts: it is in the replicated state, and bounded.
 
-use cutover::core::control_plane::{AUDIT_ENTRIES_MAX, Answer, ControlPlaneEntry, ControlPlaneState};
+use cutover::core::control_plane::{
+    AUDIT_ENTRIES_MAX, Answer, AuditEntry, Audited, ControlPlaneEntry, ControlPlaneState, MembershipChange,
+    Override,
+};
 use cutover::core::fence::{
     Body, Config, Enforcement, Fence, FenceLimits, Input, Prepare, Prepared, Reply, Request, StatementOrigin,
 };
-use cutover::core::ids::{ClusterId, Epoch, Incarnation, Index, MigrationId, PartitionId, Placement};
+use cutover::core::ids::{
+    ClusterId, DirectoryId, Epoch, Incarnation, Index, MigrationId, NodeId, PartitionId, Placement,
+};
 use cutover::core::migration::{Caps, Command, Expected, Operator, Reason, Transition};
 use cutover::core::placement::Guarantee;
-use cutover::core::raft::Machine as _;
+use cutover::core::raft::{Machine as _, Peer};
 
 const P: PartitionId = PartitionId(1);
 const A: Placement = Placement(0);
@@ -72,11 +77,30 @@ fn who_took_responsibility_is_kept_and_where_a_statement_comes_from() {
     let recovered = read.recovered([], 1, Index(9));
     let kept: Vec<_> = recovered.audit().after(Index::ZERO).cloned().collect();
     let [entry] = kept.as_slice() else { panic!("{kept:?}") };
-    assert_eq!((entry.index, entry.epoch, &entry.command.transition), (Index(4), Epoch(3), &force));
-    assert!(entry.command.transition.is_reported());
-    let (operator, reason) = entry.command.transition.responsible().unwrap();
+    let Audited::Transition { epoch, command, .. } = &entry.what else { panic!("{entry:?}") };
+    assert_eq!((entry.index, *epoch, &command.transition), (Index(4), Epoch(3), &force));
+    assert!(command.transition.is_reported());
+    let (operator, reason) = command.transition.responsible().unwrap();
     assert_eq!((operator.as_ref(), reason.as_ref()), ("ann", "A is down"));
     assert_eq!(recovered.audit().after(Index(4)).count(), 0);
+}
+
+#[test]
+fn a_forced_change_of_the_members_is_kept_and_no_other() {
+    let mut state = new();
+    let peer = Peer { node: NodeId(3), directory: DirectoryId(3) };
+    let operator = Operator::try_from("ann".to_owned()).unwrap();
+    let reason = Reason::try_from("n4 is on its way".to_owned()).unwrap();
+    let even_so = Some(Override { operator, reason });
+    let forced = MembershipChange::Remove { peer, even_so };
+    for (at, change) in
+        [MembershipChange::Promote { peer, even_so: None }, forced.clone()].into_iter().enumerate()
+    {
+        let at = Index(u64::try_from(at).unwrap() + 1);
+        state.apply(at, &ControlPlaneEntry::MembershipChange(change), &mut None);
+    }
+    let kept: Vec<_> = state.audit().after(Index::ZERO).cloned().collect();
+    assert_eq!(kept, [AuditEntry { index: Index(2), what: Audited::Members(forced) }]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `ctl audit`: the transitions that an audit asks for.
+//! `ctl audit`: the transitions, and the forced changes of the members, that an audit asks for.
 
 use super::print::{Out, partition};
 use crate::cli::Failed;
@@ -14,11 +14,21 @@ pub(super) async fn audit(client: &Client, out: &Out) -> Result<(), Failed> {
     loop {
         let page = client.audit(after).await.map_err(|error| failed(&error))?;
         for entry in &page.entries {
-            let source = if entry.reported { "reported" } else { "stated" };
+            let of_members = entry.partition == 0;
+            let source = match (of_members, entry.reported) {
+                (true, _) => "-",
+                (false, true) => "reported",
+                (false, false) => "stated",
+            };
+            let (named, epoch) = if of_members {
+                ("-".to_owned(), "-".to_owned())
+            } else {
+                (partition(entry.partition, &entry.name), format!("e{}", entry.epoch))
+            };
             rows.push(vec![
                 entry.index.to_string(),
-                partition(entry.partition, &entry.name),
-                format!("e{}", entry.epoch),
+                named,
+                epoch,
                 source.to_owned(),
                 entry.operator.clone(),
                 entry.reason.clone(),

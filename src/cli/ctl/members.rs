@@ -217,6 +217,11 @@ pub(super) async fn status(client: &Client, out: &Out) -> Result<(), Failed> {
                 if !status.outside.is_empty() {
                     notes.push(format!("n{} is outside: {}", status.node, status.outside));
                 }
+                let silent = status.followers.iter().filter(|other| !other.live);
+                let silent = silent.map(|other| {
+                    format!("n{} has not answered n{}, which leads, lately", other.node, status.node)
+                });
+                notes.extend(silent);
                 rows.push(row(&address, &status));
                 machine.push(status_json(&address, &status));
             }
@@ -266,6 +271,7 @@ fn row(address: &Address, status: &v1::StatusResponse) -> Vec<String> {
 }
 
 fn status_json(address: &Address, status: &v1::StatusResponse) -> serde_json::Value {
+    let follower = |of: &v1::Follower| json!({ "node": of.node, "matched": of.matched, "live": of.live });
     json!({
         "address": address.to_string(), "cluster": ClusterId(status.cluster).to_string(),
         "history": HistoryId(status.history).to_string(), "node": status.node,
@@ -274,6 +280,7 @@ fn status_json(address: &Address, status: &v1::StatusResponse) -> serde_json::Va
         "commit": status.commit, "last_index": status.last_index, "durable_index": status.durable_index,
         "snapshot_index": status.snapshot_index, "revision": status.revision, "partitions": status.partitions,
         "migrations_in_flight": status.migrations_in_flight, "sessions": status.sessions,
+        "followers": status.followers.iter().map(follower).collect::<Vec<_>>(),
         "outside": Some(&status.outside).filter(|why| !why.is_empty()),
     })
 }

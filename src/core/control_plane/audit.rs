@@ -1,8 +1,8 @@
-//! What an audit needs of past transitions: who took responsibility for what, and when. It is part of the replicated state, so
+//! What an audit needs of past transitions, and of changes of the members that an operator forced: who took responsibility for what, and when. It is part of the replicated state, so
 //! compaction, backups and recoveries keep it.
 
-use super::{OwnershipTransition, PartitionName};
-use crate::core::ids::{Epoch, Index};
+use super::{MembershipChange, OwnershipTransition, PartitionName};
+use crate::core::ids::{Epoch, Index, Names, Relabel};
 use crate::core::migration::TransitionKind;
 use alloc::collections::VecDeque;
 use serde::{Deserialize, Serialize};
@@ -10,20 +10,32 @@ use serde::{Deserialize, Serialize};
 /// The most entries that are kept; the oldest ones go first.
 pub const AUDIT_ENTRIES_MAX: u32 = 1_024;
 
-/// A transition that an audit asks for.
+/// What an audit asks for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// The log index at which it was committed.
     pub index: Index,
-    /// The partition's epoch after it.
-    pub epoch: Epoch,
-    /// The name that the partition had.
-    pub name: Option<PartitionName>,
-    /// What was committed: with operator and reason, and with the statement that it rests on.
-    pub command: OwnershipTransition,
+    /// What was committed.
+    pub what: Audited,
 }
 
-/// The newest transitions that an audit asks for, oldest first.
+/// What was committed: with operator and reason, and with the statement that it rests on.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Audited {
+    /// A transition of a partition.
+    Transition {
+        /// The partition's epoch after it.
+        epoch: Epoch,
+        /// The name that the partition had.
+        name: Option<PartitionName>,
+        /// The transition.
+        command: OwnershipTransition,
+    },
+    /// A change of the members that was made even though it may leave no quorum of live voters.
+    Members(MembershipChange),
+}
+
+/// The newest entries of an audit, oldest first.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct AuditLog {
     entries: VecDeque<AuditEntry>,
@@ -42,10 +54,20 @@ impl AuditLog {
         name: Option<&PartitionName>,
         command: &OwnershipTransition,
     ) {
-        if !is_audited(command) {
-            return;
+        if is_audited(command) {
+            let (name, command) = (name.cloned(), command.clone());
+            self.push(AuditEntry { index, what: Audited::Transition { epoch, name, command } });
         }
-        self.entries.push_back(AuditEntry { index, epoch, name: name.cloned(), command: command.clone() });
+    }
+
+    pub(super) fn note_members(&mut self, index: Index, change: &MembershipChange) {
+        if change.even_so().is_some() {
+            self.push(AuditEntry { index, what: Audited::Members(change.clone()) });
+        }
+    }
+
+    fn push(&mut self, entry: AuditEntry) {
+        self.entries.push_back(entry);
         while self.entries.len() > usize::try_from(AUDIT_ENTRIES_MAX).unwrap_or(usize::MAX) {
             self.entries.pop_front();
         }
@@ -73,4 +95,15 @@ fn is_audited(command: &OwnershipTransition) -> bool {
         | TransitionKind::ForgetCopy => false,
     };
     loses || command.transition.is_reported()
+}
+
+impl Relabel for AuditLog {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let what = |what: &Audited| match what {
+            Audited::Transition { .. } => what.clone(),
+            Audited::Members(change) => Audited::Members(change.relabel(names)),
+        };
+        let entry = |entry: &AuditEntry| AuditEntry { index: entry.index, what: what(&entry.what) };
+        Self { entries: self.entries.iter().map(entry).collect() }
+    }
 }

@@ -206,6 +206,7 @@ impl ControlPlaneConsensus for ReplicatedControlPlane {
             peer: other.peer,
             votes: configuration.is_voter(other.peer),
             matched: other.matched,
+            live: other.is_live(),
         };
         self.node.progress().iter().map(follower).collect()
     }

@@ -55,6 +55,15 @@ impl MembershipChange {
             Self::Admit { peer, .. } | Self::Promote { peer, .. } | Self::Remove { peer, .. } => *peer,
         }
     }
+
+    /// Who wants the change even if it may leave no quorum of live voters, and why.
+    #[must_use]
+    pub const fn even_so(&self) -> Option<&Override> {
+        match self {
+            Self::Admit { .. } => None,
+            Self::Promote { even_so, .. } | Self::Remove { even_so, .. } => even_so.as_ref(),
+        }
+    }
 }
 
 /// An entry of the log. User data cannot be written as one: `bounded.rs` does not compile if there is a place for
@@ -146,13 +155,28 @@ impl Payload for ControlPlaneEntry {
 
     fn forces_membership(&self) -> bool {
         match self {
-            Self::MembershipChange(
-                MembershipChange::Promote { even_so, .. } | MembershipChange::Remove { even_so, .. },
-            ) => even_so.is_some(),
-            Self::MembershipChange(MembershipChange::Admit { .. })
-            | Self::OwnershipTransition(_)
+            Self::MembershipChange(change) => change.even_so().is_some(),
+            Self::OwnershipTransition(_)
             | Self::CreatePartition { .. }
             | Self::LeaderConfiguration { .. } => false,
+        }
+    }
+}
+
+impl Relabel for MembershipChange {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        match self {
+            Self::Admit { peer, identity, endpoints } => Self::Admit {
+                peer: peer.relabel(names),
+                identity: identity.clone(),
+                endpoints: endpoints.clone(),
+            },
+            Self::Promote { peer, even_so } => {
+                Self::Promote { peer: peer.relabel(names), even_so: even_so.clone() }
+            }
+            Self::Remove { peer, even_so } => {
+                Self::Remove { peer: peer.relabel(names), even_so: even_so.clone() }
+            }
         }
     }
 }
@@ -160,19 +184,7 @@ impl Payload for ControlPlaneEntry {
 impl Relabel for ControlPlaneEntry {
     fn relabel(&self, names: &dyn Names) -> Self {
         match self {
-            Self::MembershipChange(change) => Self::MembershipChange(match change {
-                MembershipChange::Admit { peer, identity, endpoints } => MembershipChange::Admit {
-                    peer: peer.relabel(names),
-                    identity: identity.clone(),
-                    endpoints: endpoints.clone(),
-                },
-                MembershipChange::Promote { peer, even_so } => {
-                    MembershipChange::Promote { peer: peer.relabel(names), even_so: even_so.clone() }
-                }
-                MembershipChange::Remove { peer, even_so } => {
-                    MembershipChange::Remove { peer: peer.relabel(names), even_so: even_so.clone() }
-                }
-            }),
+            Self::MembershipChange(change) => Self::MembershipChange(change.relabel(names)),
             Self::OwnershipTransition(_) | Self::CreatePartition { .. } => self.clone(),
             Self::LeaderConfiguration { term, leader } => {
                 Self::LeaderConfiguration { term: *term, leader: names.node(*leader) }

@@ -24,7 +24,7 @@ mod subjects;
 mod text;
 
 pub use crate::core::ids::{Index as ControlPlaneIndex, Term as ControlPlaneTerm};
-pub use audit::{AUDIT_ENTRIES_MAX, AuditEntry, AuditLog};
+pub use audit::{AUDIT_ENTRIES_MAX, AuditEntry, AuditLog, Audited};
 pub use consensus::{ControlPlaneConsensus, ControlPlaneOutput, DurableVoteState};
 pub use directory::{Directory, PARTITION_LEAP, Registered};
 pub use engine::{Founder, ReplicatedControlPlane};

@@ -84,7 +84,7 @@ impl ControlPlaneState {
         &self.directory
     }
 
-    /// What an audit needs of past transitions.
+    /// What an audit needs of past transitions and changes of the members.
     #[must_use]
     pub const fn audit(&self) -> &AuditLog {
         &self.audit
@@ -163,6 +163,9 @@ impl Machine for ControlPlaneState {
     type Answer = Answer;
 
     fn apply(&mut self, at: Index, payload: &ControlPlaneEntry, halt: &mut Option<Halt>) -> Answer {
+        if let ControlPlaneEntry::MembershipChange(change) = payload {
+            self.audit.note_members(at, change);
+        }
         match payload {
             ControlPlaneEntry::MembershipChange(MembershipChange::Admit { peer, identity, endpoints }) => {
                 let (identity, endpoints) = (identity.clone(), endpoints.clone());
@@ -187,6 +190,6 @@ impl Machine for ControlPlaneState {
 
 impl Relabel for ControlPlaneState {
     fn relabel(&self, names: &dyn Names) -> Self {
-        Self { directory: self.directory.relabel(names), ..self.clone() }
+        Self { directory: self.directory.relabel(names), audit: self.audit.relabel(names), ..self.clone() }
     }
 }

@@ -64,4 +64,7 @@ pub struct FollowerStatus {
     pub votes: bool,
     /// The last index up to which the member's durable log is known to match the leader's.
     pub matched: Index,
+    /// Whether the member has answered in one of the last two intervals of the quorum check. One that has not counts as
+    /// missing.
+    pub live: bool,
 }

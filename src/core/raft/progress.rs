@@ -75,7 +75,8 @@ impl Progress {
     }
 
     /// Whether the member has answered recently: since the last quorum check, or in the interval before it.
-    pub(super) const fn is_live(&self) -> bool {
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
         self.active || self.active_before
     }
 

@@ -111,6 +111,7 @@ impl Service {
         let follower = |other: &FollowerStatus| v1::Follower {
             node: other.peer.node.0.into(),
             matched: other.matched.0,
+            live: other.live,
         };
         v1::StatusResponse {
             cluster: status.cluster.0,

@@ -215,9 +215,27 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::ids::{DirectoryId, NodeId};
+    use crate::core::ids::{DirectoryId, Index, NodeId, PartitionId};
     use crate::core::raft::{Change, Peer};
     use crate::node::proto::detail_of;
+
+    /// The same refusal, committed and before the log: only the first is the outcome of the request.
+    #[test]
+    fn a_refusal_says_whether_the_log_has_it() {
+        let refusal = || MigrationError::UnknownPartition { partition: PartitionId(7) };
+        let committed = Outcome::Committed {
+            index: Index(3),
+            effect: Effect::Answered { answer: Answer::Refused(refusal()), repeated: false },
+        };
+        let rejected = Outcome::Rejected(Rejection::TooLong { have: 2, max: 1 });
+        let decided = |status: Status| match detail_of(&status) {
+            Some(Why::Refused(refused)) => refused.decided,
+            other => panic!("{other:?}"),
+        };
+        assert!(decided(from_outcome(committed, None).unwrap_err()));
+        assert!(!decided(from_outcome(rejected, None).unwrap_err()));
+        assert!(!decided(from_plan(&refusal())));
+    }
 
     #[test]
     fn a_leader_that_was_just_elected_is_asked_again() {

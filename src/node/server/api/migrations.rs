@@ -3,9 +3,9 @@
 use super::deadline::Deadline;
 use super::errors::{from_failure, from_outcome, from_plan, malformed};
 use super::placements::partition_of;
-use crate::core::control_plane::{Answer, AuditEntry, ControlPlaneEntry, OwnershipTransition};
+use crate::core::control_plane::{Answer, AuditEntry, Audited, ControlPlaneEntry, OwnershipTransition};
 use crate::core::ids::{Index, PartitionId, SessionId};
-use crate::core::migration::{Plan, Step, Transition};
+use crate::core::migration::{Operator, Plan, Reason, Step, Transition};
 use crate::core::raft::{Effect, Ticket};
 use crate::node::proto::{PartitionSelector, v1};
 use crate::node::server::Service;
@@ -49,20 +49,31 @@ impl Service {
 const AUDIT_PAGE: usize = 1_000;
 
 fn audited(entry: &AuditEntry) -> v1::AuditEntry {
-    let transition = &entry.command.transition;
-    let (operator, reason) = transition
-        .responsible()
-        .map(|(operator, reason)| (operator.as_ref().to_owned(), reason.as_ref().to_owned()))
-        .unwrap_or_default();
-    v1::AuditEntry {
-        index: entry.index.0,
-        partition: entry.command.partition.0,
-        name: entry.name.as_ref().map(ToString::to_string).unwrap_or_default(),
-        epoch: entry.epoch.0,
-        what: entry.command.to_string(),
-        reported: transition.is_reported(),
-        operator,
-        reason,
+    let index = entry.index.0;
+    let texts =
+        |operator: &Operator, reason: &Reason| (operator.as_ref().to_owned(), reason.as_ref().to_owned());
+    match &entry.what {
+        Audited::Transition { epoch, name, command } => {
+            let transition = &command.transition;
+            let responsible = transition.responsible().map(|(operator, reason)| texts(operator, reason));
+            let (operator, reason) = responsible.unwrap_or_default();
+            v1::AuditEntry {
+                index,
+                partition: command.partition.0,
+                name: name.as_ref().map(ToString::to_string).unwrap_or_default(),
+                epoch: epoch.0,
+                what: command.to_string(),
+                reported: transition.is_reported(),
+                operator,
+                reason,
+            }
+        }
+        Audited::Members(change) => {
+            let forced = change.even_so().map(|forced| texts(&forced.operator, &forced.reason));
+            let (operator, reason) = forced.unwrap_or_default();
+            let what = change.to_string();
+            v1::AuditEntry { index, what, operator, reason, ..v1::AuditEntry::default() }
+        }
     }
 }
 
