@@ -25,6 +25,8 @@ mod certificates;
 mod certs;
 #[path = "cluster/clocks.rs"]
 mod clocks;
+#[path = "cluster/dials.rs"]
+mod dials;
 #[path = "cluster/disks.rs"]
 mod disks;
 #[path = "cluster/garbage.rs"]

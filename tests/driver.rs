@@ -131,6 +131,12 @@ fn create(partition: u64) -> ControlPlaneEntry {
     ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(partition), transition })
 }
 
+/// Waits for a future. A test that hangs prints which wait it was.
+async fn ends<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let ended = tokio::time::timeout(Duration::from_secs(60), work).await;
+    ended.unwrap_or_else(|_| panic!("never: {what}"))
+}
+
 /// Waits for a condition. A test that hangs prints which wait it was.
 async fn until(what: &str, mut so: impl FnMut() -> bool) {
     for _ in 0..2_000 {
@@ -243,11 +249,13 @@ async fn a_group_forms_while_the_disk_is_busy() {
     .await;
     assert_eq!(group, 8, "one durable write for all that waited");
     // The first batch is durable; its acknowledgement does not depend on the others.
-    assert!(matches!(first.await.unwrap(), Ok(Outcome::Committed { .. })));
+    let answered = ends("the acknowledgement of the first", first).await.unwrap();
+    assert!(matches!(answered, Ok(Outcome::Committed { .. })));
     assert!(others.iter().all(|one| !one.is_finished()), "acknowledged before they were durable");
     answer.send(Ok(())).unwrap();
     for one in others {
-        assert!(matches!(one.await.unwrap(), Ok(Outcome::Committed { .. })));
+        let answered = ends("the acknowledgement of one of the group", one).await.unwrap();
+        assert!(matches!(answered, Ok(Outcome::Committed { .. })));
     }
 }
 
@@ -266,9 +274,11 @@ async fn a_failed_disk_stops_the_node() {
     let write = tokio::spawn(async move { handle.propose(create(1), None).await });
     until("the write is on its way", || writes.try_recv().is_ok()).await;
     answer.send(Err("no space left on device")).unwrap();
-    assert_eq!(write.await.unwrap(), Err(Failure::Indeterminate));
-    assert_eq!(node.task.await.unwrap(), Stopped::Disk("no space left on device".to_owned()));
-    assert_eq!(node.handle.propose(create(2), None).await, Err(Failure::Stopping));
+    assert_eq!(ends("the answer to the write", write).await.unwrap(), Err(Failure::Indeterminate));
+    let stopped = ends("the end of the node", node.task).await.unwrap();
+    assert_eq!(stopped, Stopped::Disk("no space left on device".to_owned()));
+    let later = ends("the answer of the node that has ended", node.handle.propose(create(2), None)).await;
+    assert_eq!(later, Err(Failure::Stopping));
     assert!(writes.try_recv().is_err(), "nothing is written after a failure");
 }
 
@@ -291,11 +301,12 @@ async fn a_full_queue_is_an_answer() {
     until("the disk is busy", || writes.try_recv().is_ok()).await;
     let waiting: Vec<_> = (2..=5).map(propose).collect();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let busy = node.handle.propose(create(6), None).await;
+    let busy = ends("the answer to one request too many", node.handle.propose(create(6), None)).await;
     assert_eq!(busy, Err(Failure::Busy { what: "requests" }));
     drop(answer);
     for one in std::iter::once(first).chain(waiting) {
-        assert!(matches!(one.await.unwrap(), Ok(Outcome::Committed { .. })), "what was taken is done");
+        let answered = ends("the acknowledgement of what was taken", one).await.unwrap();
+        assert!(matches!(answered, Ok(Outcome::Committed { .. })), "what was taken is done");
     }
 }
 
@@ -303,11 +314,12 @@ async fn a_full_queue_is_an_answer() {
 async fn who_does_not_lead_says_so() {
     let node = node(3, InstantDisk, Queues::default());
     let refused = Failure::Refused(ControlPlaneError::NotLeader { leader: None });
-    assert_eq!(node.handle.propose(create(1), None).await, Err(refused));
-    assert!(matches!(node.handle.read(|_| ()).await, Err(Failure::Refused(_))));
+    assert_eq!(ends("the refusal", node.handle.propose(create(1), None)).await, Err(refused));
+    let read = ends("the refusal of a read", node.handle.read(|_| ())).await;
+    assert!(matches!(read, Err(Failure::Refused(_))));
     assert_eq!(node.handle.latest().map(|view| view.state().revision()), Ok(Revision::ZERO));
     node.handle.stop();
-    assert_eq!(node.task.await.unwrap(), Stopped::Requested);
+    assert_eq!(ends("the end of the node", node.task).await.unwrap(), Stopped::Requested);
 }
 
 /// A watcher gets every change after the revision that it has seen, or the whole table if older changes are not
@@ -316,28 +328,34 @@ async fn who_does_not_lead_says_so() {
 async fn a_watcher_has_no_gap() {
     let node = node(1, InstantDisk, Queues { watch: 3, history: 4, ..Queues::default() });
     until("it leads", || node.handle.status().commit.0 >= 2).await;
-    let mut prompt = node.handle.watch(Revision::ZERO).await.unwrap();
-    let mut slow = node.handle.watch(Revision::ZERO).await.unwrap();
+    let mut prompt = ends("a watch", node.handle.watch(Revision::ZERO)).await.unwrap();
+    let mut slow = ends("a watch", node.handle.watch(Revision::ZERO)).await.unwrap();
     let (mut seen, mut at) = (Revision::ZERO, Vec::new());
     for partition in 1..=6 {
-        node.handle.propose(create(partition), None).await.unwrap();
-        let Some(FeedItem::Changed(change)) = prompt.recv().await else { panic!("no change") };
+        ends("an acknowledgement", node.handle.propose(create(partition), None)).await.unwrap();
+        let Some(FeedItem::Changed(change)) = ends("a change", prompt.recv()).await else {
+            panic!("no change")
+        };
         assert_eq!((change.after, change.partition), (seen, PartitionId(partition)));
         assert!(change.revision > seen && change.record.is_some());
         (seen, _) = (change.revision, at.push(change.revision));
     }
     let mut taken = 0;
-    while slow.recv().await.is_some() {
+    while ends("the end of a slow watch", slow.recv()).await.is_some() {
         taken += 1;
     }
     assert_eq!(taken, 3, "what fitted, and then the end");
-    let mut back = node.handle.watch(at[3]).await.unwrap();
+    let mut back = ends("a watch", node.handle.watch(at[3])).await.unwrap();
     for expected in &at[4..] {
-        let Some(FeedItem::Changed(change)) = back.recv().await else { panic!("no change") };
+        let Some(FeedItem::Changed(change)) = ends("a change", back.recv()).await else {
+            panic!("no change")
+        };
         assert_eq!(change.revision, *expected);
     }
-    let mut late = node.handle.watch(at[0]).await.unwrap();
-    let Some(FeedItem::Resync { state, revision }) = late.recv().await else { panic!("no resync") };
+    let mut late = ends("a watch", node.handle.watch(at[0])).await.unwrap();
+    let Some(FeedItem::Resync { state, revision }) = ends("a change", late.recv()).await else {
+        panic!("no resync")
+    };
     assert_eq!((state.table().partitions(), revision), (6, seen));
 }
 
@@ -347,11 +365,12 @@ async fn a_read_sees_what_was_acknowledged() {
     let node = node(1, InstantDisk, Queues::default());
     until("it leads", || node.handle.status().commit.0 >= 2).await;
     for partition in 1..=50 {
-        node.handle.propose(create(partition), None).await.unwrap();
+        ends("an acknowledgement", node.handle.propose(create(partition), None)).await.unwrap();
         let known = move |view: &cutover::node::driver::View| {
             view.state().table().record(PartitionId(partition)).is_some()
         };
-        let (one, two) = tokio::join!(node.handle.read(known), node.handle.read(known));
+        let both = async { tokio::join!(node.handle.read(known), node.handle.read(known)) };
+        let (one, two) = ends("two reads", both).await;
         assert_eq!((one, two), (Ok(true), Ok(true)), "partition {partition}");
     }
 }

@@ -5,7 +5,7 @@
 //! written down a second time, over all that was ever heard, to judge it.
 
 use cutover::core::raft::Peer;
-use cutover::node::server::Runs;
+use cutover::node::server::{Runs, Spoken};
 use std::collections::BTreeMap;
 
 /// Distance between the number of a node and that of the machine on which a copy of its data directory runs.
@@ -36,7 +36,9 @@ pub enum Welcome {
 /// What one process has heard.
 #[derive(Default)]
 pub struct Heard {
-    runs: Runs,
+    runs: Runs<u64>,
+    /// Hellos that were heard. Here each is read as its connection begins.
+    hellos: u64,
     streams: BTreeMap<Peer, Process>,
     newest: BTreeMap<u8, u64>,
     /// All processes that have spoken as a peer, and whether one of them did so again after another.
@@ -66,7 +68,8 @@ impl Heard {
         self.note(peer, process);
         if self.streams.get(&peer) != Some(&process) {
             let run = u64::from(process.0) << 32 | process.1;
-            if self.runs.are_twins(peer, run) {
+            self.hellos += 1;
+            if self.runs.hello(peer, run, self.hellos, self.hellos) != Spoken::Latest {
                 return false;
             }
             self.streams.insert(peer, process);

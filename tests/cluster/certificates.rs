@@ -11,6 +11,7 @@ use tonic::Streaming;
 
 /// A watch over a connection of its own.
 fn watch(cluster: &Cluster, at: usize, files: &Files) -> Streaming<WatchResponse> {
+    cluster.serves();
     let (at, security) = (address(cluster.nodes[at].client), security(Some(files)));
     cluster.run(async {
         let channel = cutover::node::tls::channel(&at, &security, &anybody()).await.unwrap();

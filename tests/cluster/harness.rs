@@ -13,6 +13,9 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_cutoverd");
 /// Limit for every wait. No test depends on durations; a longer wait would never end.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Limit for a command or a future of a test, which may consist of many waits.
+pub const LONGEST: Duration = Duration::from_secs(600);
+
 /// Polls until there is a result.
 #[track_caller]
 pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
@@ -78,11 +81,31 @@ impl Ran {
     }
 }
 
-/// Runs a command until it ends.
+/// Runs a command until it ends. One that hangs is killed, and fails the test.
+#[track_caller]
 pub fn run(command: &mut Command) -> Ran {
-    let ended = command.stdin(Stdio::null()).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ran { code: ended.status.code().unwrap_or(-1), out: text(ended.stdout), err: text(ended.stderr) }
+    fn text(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            from.read_to_end(&mut bytes).unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (out, err) = (text(child.stdout.take().unwrap()), text(child.stderr.take().unwrap()));
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if began.elapsed() > LONGEST {
+            child.kill().unwrap();
+            panic!("it does not end: {command:?}");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    Ran { code: status.code().unwrap_or(-1), out: out.join().unwrap(), err: err.join().unwrap() }
 }
 
 /// Runs `cutoverd` with these arguments until it ends.
@@ -263,6 +286,12 @@ impl Node {
     /// Peak resident memory of the process.
     pub fn peak_kib(&self) -> u64 {
         self.memory("VmHWM:")
+    }
+
+    /// Open descriptors of the process.
+    pub fn descriptors(&self) -> usize {
+        let id = self.child.as_ref().expect("a process").id();
+        fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
     }
 
     fn memory(&self, what: &str) -> u64 {

@@ -1,7 +1,7 @@
 //! A cluster of several nodes.
 
 use super::certs::{Authority, Files};
-use super::harness::{Node, Ran, cutoverd, until};
+use super::harness::{LONGEST, Node, Ran, cutoverd, until};
 use cutover::client::{Client, ClientError, Dialer, Options};
 use cutover::core::control_plane::{Address, Subjects};
 use cutover::node::proto::v1::{
@@ -189,8 +189,12 @@ impl Cluster {
         }
     }
 
+    /// Waits for a future. One that hangs fails the test.
+    #[track_caller]
     pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        self.runtime.block_on(work)
+        let ended = self.runtime.block_on(async { tokio::time::timeout(LONGEST, work).await });
+        let Ok(ended) = ended else { panic!("it has not ended after {LONGEST:?}") };
+        ended
     }
 
     pub fn spawn<T: Send + 'static>(

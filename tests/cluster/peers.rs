@@ -138,6 +138,34 @@ async fn connect(at: SocketAddr, tls: &Arc<Tls>) -> Option<impl Sized> {
     greeted.then_some(stream)
 }
 
+/// A process was killed while its hello was on its way. Its successor, which was heard before, is no twin of it.
+#[test]
+fn a_late_hello_of_an_earlier_process_is_not_taken_for_a_copy() {
+    let cluster = Cluster::plain(1);
+    let (at, first) = (cluster.nodes[0].peer, hello(&cluster, 2));
+    let dial = || async {
+        let anybody = super::made::anybody();
+        PeerClient::new(cutover::node::tls::channel(&address(at), &Security::Plain, &anybody).await.unwrap())
+    };
+    let say = |mut client: PeerClient<tonic::transport::Channel>, run: u64| {
+        let hello = first.hello.clone().map(|hello| PeerHello { run, ..hello });
+        let frame = PeerFrame { hello, ..first.clone() };
+        async move { client.exchange(tokio_stream::iter([frame])).await }
+    };
+    cluster.run(async {
+        let (early, later) = (dial().await, dial().await);
+        say(later, 2).await.unwrap();
+        let late = say(early, 1).await.unwrap_err();
+        assert_eq!(late.code(), tonic::Code::Aborted, "{late:?}");
+        says(&late, &["another process of n2/0000000000012fd1 was heard since".to_owned()]);
+        say(dial().await, 2).await.unwrap();
+        // Whoever dials now is alive.
+        say(dial().await, 1).await.unwrap();
+        let twin = say(dial().await, 2).await.unwrap_err();
+        says(&twin, &["two processes run with the data directory of n2/0000000000012fd1".to_owned()]);
+    });
+}
+
 #[test]
 fn a_later_stream_takes_the_place_of_an_earlier_one() {
     let cluster = Cluster::plain(1);

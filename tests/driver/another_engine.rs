@@ -1,6 +1,6 @@
 //! The driver works with an engine that is defined outside the crate.
 
-use super::{InstantDisk, Wire, create, environment, peer, until};
+use super::{InstantDisk, Wire, create, ends, environment, peer, until};
 use cutover::core::control_plane::{
     Accepted, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneError, ControlPlaneInput,
     ControlPlaneOutput, ControlPlaneState, ControlPlaneStatus, DurableVoteState, FollowerStatus, Founder,
@@ -79,10 +79,11 @@ async fn another_engine_is_driven_as_well() {
     let (handle, _inbox, task) =
         start(DriverConfig::default(), Box::new(engine), InstantDisk, Wire::default(), environment());
     until("it leads", || handle.status().commit.0 >= 2).await;
-    assert!(matches!(handle.propose(create(1), None).await, Ok(Outcome::Committed { .. })));
-    assert_eq!(handle.read(|view| view.engine()).await, Ok("third"));
+    let proposed = ends("an acknowledgement", handle.propose(create(1), None)).await;
+    assert!(matches!(proposed, Ok(Outcome::Committed { .. })));
+    assert_eq!(ends("a read", handle.read(|view| view.engine())).await, Ok("third"));
     handle.stop();
-    assert_eq!(task.await.unwrap(), Stopped::Requested);
+    assert_eq!(ends("the end of the node", task).await.unwrap(), Stopped::Requested);
     let inputs = inputs.lock().unwrap();
     let proposed = inputs.iter().filter(|input| matches!(input, ControlPlaneInput::Propose(_))).count();
     assert_eq!((proposed, inputs.contains(&ControlPlaneInput::Read)), (1, true));

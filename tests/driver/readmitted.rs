@@ -1,6 +1,6 @@
 //! A node learns the addresses of members from a snapshot.
 
-use super::{InstantDisk, QUIET, environment, peer, until};
+use super::{InstantDisk, QUIET, ends, environment, peer, until};
 use cutover::core::control_plane::{
     Address, ClusterVoterIdentity, ControlPlaneConsensus as _, ControlPlaneEntry, Endpoints, Founder,
     MembershipChange, ReplicatedControlPlane,
@@ -107,5 +107,5 @@ async fn a_member_that_moved_is_spoken_to_at_its_new_address() {
     inbox.deliver(leader.snapshot());
     until("the new address", || told.address(3).as_deref() == Some("elsewhere.example:7000")).await;
     handle.stop();
-    let _requested = task.await.unwrap();
+    let _requested = ends("the end of the node", task).await.unwrap();
 }

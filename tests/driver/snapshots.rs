@@ -1,6 +1,6 @@
 //! A snapshot takes no time of the pump in proportion to the table.
 
-use super::{create, node, until};
+use super::{create, ends, node, until};
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::raft::Batch;
 use cutover::node::driver::{Queues, Storage};
@@ -26,7 +26,7 @@ async fn the_pump_does_not_encode_a_snapshot() {
     let node = node(1, Noting(Arc::clone(&encoded)), Queues::default());
     until("it leads", || node.handle.status().leads()).await;
     for partition in 1..=4_200 {
-        node.handle.propose(create(partition), None).await.unwrap();
+        ends("an acknowledgement", node.handle.propose(create(partition), None)).await.unwrap();
     }
     until("a compaction", || node.handle.status().snapshot.0 > 4_000).await;
     assert_eq!(*encoded.lock().unwrap(), [false]);

@@ -43,7 +43,7 @@ pub use peer::peer_rule::PeerRule;
 #[cfg(not(madsim))]
 pub use peer::peer_server::{PeerAddresses, PeerService, Streams, peer_service};
 pub use peer::removal_notice::RemovalNotice;
-pub use peer::runs::Runs;
+pub use peer::runs::{Runs, Spoken};
 #[cfg(not(madsim))]
 pub use peer::wire::{LargeMessages, PROTOCOL as PEER_PROTOCOL};
 pub use quota::QuotaLimits;

@@ -68,6 +68,7 @@ impl Service {
         &self,
         wire: v1::change_members_request::Change,
         even_so: Option<Override>,
+        limit: Deadline,
     ) -> Result<MembershipChange, Status> {
         use v1::change_members_request::Change;
         let named = |wire: v1::MemberRef| peer(wire.node, wire.directory).map_err(|error| malformed(&error));
@@ -78,13 +79,9 @@ impl Service {
                 let address = Address::try_from(add.peer_address);
                 let address = address.map_err(|error| Status::invalid_argument(error.to_string()))?;
                 // Another node than the leader need not ask.
-                let read = self.handle.read(|view| view.status()).await;
-                let status = read.map_err(|failure| from_failure(&failure, self.hint()))?;
-                let found = self
-                    .introducer
-                    .introduce(&address)
-                    .await
-                    .map_err(|why| not_admitted("Unreachable", why))?;
+                let status = self.within(limit, false, self.handle.read(|view| view.status())).await?;
+                let found = self.introduction(&address, limit).await;
+                let found = found.map_err(|why| not_admitted("Unreachable", why))?;
                 found
                     .check(&address, status.cluster, status.history)
                     .map_err(|why| not_admitted("OtherCluster", why))?;
@@ -92,6 +89,14 @@ impl Service {
                 MembershipChange::Admit { peer, identity, endpoints }
             }
         })
+    }
+
+    /// Asks the node at an address who it is. It ends before the call does: a caller whose call ended would not know that nothing was
+    /// changed.
+    async fn introduction(&self, address: &Address, limit: Deadline) -> Result<Introduction, String> {
+        let asked = self.introducer.introduce(address);
+        let asked = tokio::time::timeout(limit.left() / 4 * 3, asked).await;
+        asked.unwrap_or_else(|_| Err(format!("{address}: no answer in time")))
     }
 
     fn status_of(&self, view: &View) -> v1::StatusResponse {
@@ -179,9 +184,7 @@ impl v1::cluster_server::Cluster for Service {
         let wanted = wanted.ok_or_else(|| Status::invalid_argument("change is missing"))?;
         let forced = forced.map(even_so).transpose();
         let forced = forced.map_err(|error| malformed(&Malformed::Text(error)))?;
-        let change = tokio::time::timeout(limit.left(), self.change(wanted, forced)).await;
-        let change =
-            change.map_err(|_| Status::deadline_exceeded("the node did not introduce itself in time"))??;
+        let change = self.change(wanted, forced, limit).await?;
         let member = change.peer();
         let entry = ControlPlaneEntry::MembershipChange(change);
         let outcome = self.within(limit, true, self.handle.propose(entry, None)).await?;

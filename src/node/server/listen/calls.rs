@@ -6,6 +6,7 @@ use core::task::{Context, Poll};
 use http_body_util::BodyExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
+use tonic::Extensions;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
@@ -43,6 +44,14 @@ pub struct ConnectionInfo {
     /// The certificates of a TLS connection; `None` without TLS.
     pub(super) certificates: Option<TlsConnectInfo<TcpConnectInfo>>,
     pub(super) calls: Arc<Calls>,
+    /// When the connection was accepted, before its handshake.
+    pub(super) began: Instant,
+}
+
+/// When the connection of a request began.
+#[must_use]
+pub fn connection_began(extensions: &Extensions) -> Option<Instant> {
+    extensions.get::<ConnectionInfo>().map(|info| info.began)
 }
 
 /// An open call; ended when dropped.

@@ -32,6 +32,7 @@ pub(super) enum Stream {
 pub struct Connection {
     stream: Stream,
     calls: Arc<Calls>,
+    began: Instant,
     recheck: Option<Recheck>,
     /// Whether the other end has sent anything.
     spoke: bool,
@@ -41,10 +42,17 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, recheck: Option<Recheck>, place: Place, idle: Duration) -> Self {
+    /// `began`: before the handshake.
+    pub(super) fn new(
+        stream: Stream,
+        began: Instant,
+        recheck: Option<Recheck>,
+        place: Place,
+        idle: Duration,
+    ) -> Self {
         let next = Box::pin(tokio::time::sleep(SILENT.min(idle)));
         let calls = Arc::new(Calls::new());
-        Self { stream, calls, recheck, spoke: false, idle, next, _place: place }
+        Self { stream, calls, began, recheck, spoke: false, idle, next, _place: place }
     }
 
     /// Why the connection is to end now. The task is woken when that may have changed.
@@ -81,7 +89,7 @@ impl Connected for Connection {
             Stream::Plain(_) => None,
             Stream::Mutual(stream) => Some(stream.connect_info()),
         };
-        ConnectionInfo { certificates, calls: Arc::clone(&self.calls) }
+        ConnectionInfo { certificates, calls: Arc::clone(&self.calls), began: self.began }
     }
 }
 

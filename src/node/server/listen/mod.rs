@@ -4,7 +4,7 @@ mod calls;
 mod connection;
 mod connection_limit;
 
-pub use self::calls::CountCalls;
+pub use self::calls::{CountCalls, connection_began};
 pub use self::connection::{Certificates, Connection};
 
 use self::connection::Stream;
@@ -21,6 +21,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
 /// A port cannot be opened: its address, and the error of the operating system.
@@ -118,13 +119,15 @@ async fn accept(tcp: TcpListener, port: Port) {
         };
         match stream {
             Ok((stream, from)) => {
+                // Before anything else, so that earlier connections have earlier times.
+                let began = Instant::now();
                 let half_open = port.limit.begin();
                 let port = port.clone();
                 tokio::spawn(async move {
                     let mut half_open = half_open;
                     let opened = tokio::select! {
                         biased;
-                        opened = tokio::time::timeout(HANDSHAKE, handshake(stream, &port)) => {
+                        opened = tokio::time::timeout(HANDSHAKE, handshake(stream, began, &port)) => {
                             opened.unwrap_or_else(|_| Err(("handshake", "the TLS handshake took too long".to_owned())))
                         }
                         _ = &mut half_open.displaced => {
@@ -149,13 +152,17 @@ async fn accept(tcp: TcpListener, port: Port) {
     }
 }
 
-async fn handshake(stream: TcpStream, port: &Port) -> Result<Connection, (&'static str, String)> {
+async fn handshake(
+    stream: TcpStream,
+    began: Instant,
+    port: &Port,
+) -> Result<Connection, (&'static str, String)> {
     let _faster = stream.set_nodelay(true);
     let place = |subject| -> Result<Place, (&'static str, String)> {
         port.limit.admit(subject).map_err(|error| ("connections", error))
     };
     let Security::Mutual(tls) = &port.security else {
-        return Ok(Connection::new(Stream::Plain(stream), None, place(None)?, port.idle));
+        return Ok(Connection::new(Stream::Plain(stream), began, None, place(None)?, port.idle));
     };
     let wrong = |error: &dyn core::fmt::Display| ("handshake", error.to_string());
     let stream = tls.accept(stream).await.map_err(|error| wrong(&error))?;
@@ -164,7 +171,7 @@ async fn handshake(stream: TcpStream, port: &Port) -> Result<Connection, (&'stat
     let subject = subject_of(first).map_err(|error| wrong(&error))?;
     let place = place(Some(subject))?;
     let recheck = Recheck::new(Arc::clone(tls), OtherEnd::Client(chain));
-    Ok(Connection::new(Stream::Mutual(Box::new(stream)), Some(recheck), place, port.idle))
+    Ok(Connection::new(Stream::Mutual(Box::new(stream)), began, Some(recheck), place, port.idle))
 }
 
 /// One limit of lines for all reasons: whoever causes one can cause the others.

@@ -3,7 +3,7 @@
 use super::introduce;
 use super::peer_rule::{PeerRule, full};
 use super::removal_notice::RemovalNotice;
-use super::runs::Runs;
+use super::runs::{Runs, Spoken};
 use super::wire::{self, FRAME_BYTES, Hello, Join, JoinError, Joined, LargeMessages, MESSAGE_BYTES_MAX};
 use crate::core::control_plane::{Address, ClusterVoterIdentity, ControlPlaneEntry, Registered};
 use crate::core::ids::{HistoryId, NodeId};
@@ -11,11 +11,13 @@ use crate::core::raft::{Message, Peer};
 use crate::node::driver::{Handle, Inbox};
 use crate::node::proto::v1;
 use crate::node::server::api::access::{Caller, Identify};
+use crate::node::server::listen::connection_began;
 use crate::node::server::log_limiter::LogLimiter;
 use metrics::counter;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tonic::{Request, Response, Status, Streaming};
 
 /// The addresses that peers gave in their hellos, to answer peers whose addresses are not in the log yet.
@@ -73,7 +75,7 @@ pub struct PeerService {
     /// The open stream of each sender.
     pub streams: Streams,
     /// The processes that have spoken as each peer.
-    pub runs: Runs,
+    pub runs: Runs<Instant>,
     /// What this node learns of itself from its peers.
     pub removal: RemovalNotice,
     /// Limits the memory for messages of more than one frame.
@@ -206,14 +208,21 @@ impl v1::peer_server::Peer for PeerService {
         request: Request<Streaming<v1::PeerFrame>>,
     ) -> Result<Response<v1::PeerClosed>, Status> {
         let caller = self.identify.caller(request.extensions(), request.metadata())?;
+        let began = connection_began(request.extensions());
         let mut frames = request.into_inner();
         let first = frames.message().await?.and_then(|frame| frame.hello);
         let hello = first.ok_or_else(|| refuse("the first frame is not a hello".to_owned()))?;
         let said = wire::read_hello(&hello).map_err(refuse)?;
         self.check(&caller, &said)?;
         let from = said.from;
-        if self.runs.are_twins(from, said.run) {
-            return Err(twins(from));
+        let read = Instant::now();
+        match self.runs.hello(from, said.run, began.unwrap_or(read), read) {
+            Spoken::Latest => {}
+            Spoken::Twins => return Err(twins(from)),
+            Spoken::Unclear => {
+                let why = format!("another process of {} was heard since this one dialled", full(from));
+                return Err(Status::aborted(why));
+            }
         }
         if let Ok(address) = Address::try_from(hello.address) {
             self.addresses.put(from.node, address);
