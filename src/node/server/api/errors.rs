@@ -59,9 +59,12 @@ pub(super) fn without_leader() -> Status {
 }
 
 /// The status for an unknown outcome. Its codes are ones that no client library retries automatically.
+fn unknown(code: Code, what: impl Display) -> Status {
+    status(code, what, Why::Indeterminate(v1::Indeterminate {}))
+}
+
 fn indeterminate(code: Code, what: &str) -> Status {
-    let message = format!("{what}: the entry may or may not be committed");
-    status(code, message, Why::Indeterminate(v1::Indeterminate {}))
+    unknown(code, format_args!("{what}: the entry may or may not be committed"))
 }
 
 /// The status for a session that was opened in another history of the cluster.
@@ -189,8 +192,9 @@ pub(super) fn from_transfer(refusal: &TransferRefusal, leader: Option<v1::Hint>)
             refused(Code::FailedPrecondition, refusal)
         }
         TransferRefusal::Transferring { .. } => busy(Code::Unavailable, refusal),
-        TransferRefusal::Abandoned { .. } => refused(Code::DeadlineExceeded, refusal),
-        TransferRefusal::SteppedDown { .. } => refused(Code::Aborted, refusal),
+        // The order to stand may be on its way, or the target may stand already.
+        TransferRefusal::Abandoned { .. } => unknown(Code::DeadlineExceeded, refusal),
+        TransferRefusal::SteppedDown { .. } => unknown(Code::Aborted, refusal),
     }
 }
 
