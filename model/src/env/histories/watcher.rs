@@ -64,7 +64,7 @@ impl Watcher {
             return None;
         }
         let status = cluster.status();
-        let after = status.watch_begins(self.cache.history(), self.cache.resume());
+        let after = status.watch_begins(self.cache.history(), self.cache.resume())?;
         let mut messages = VecDeque::from([WatchEvent::History(status.history)]);
         if let Some(changes) = cluster.changes_after(after) {
             messages.extend(changes.map(message));
