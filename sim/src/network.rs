@@ -7,9 +7,9 @@
 
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::{self, Fate};
-use crate::judge::{Judge, own};
+use crate::judge::{Judge, Twin, own};
 use crate::options::{DELAY_US_MIN, Values};
-use crate::processes::{Heard, Process, Welcome, member_of};
+use crate::processes::{COPY, Heard, Process, Welcome, member_of};
 use crate::stream::{Stream, link};
 use core::time::Duration;
 use cutover::core::control_plane::ControlPlaneEntry;
@@ -40,6 +40,16 @@ struct InFlight {
     bytes: Vec<u8>,
 }
 
+/// A member of which a copy runs.
+struct Copied {
+    /// The nodes whose messages to the member reach the copy.
+    by: BTreeSet<u8>,
+    /// Whether the original reaches nobody any more.
+    replaced: bool,
+    /// Whether the original may have been answered, and the copy was, since the copy was made.
+    answered: (bool, bool),
+}
+
 struct Port {
     _machine: NodeHandle,
     sending: mpsc::UnboundedSender<InFlight>,
@@ -53,6 +63,8 @@ struct Inner {
     cut: BTreeSet<(u8, u8)>,
     /// Additional delay in microseconds for messages to a node, by number of the node.
     late: BTreeMap<u8, u64>,
+    /// By number of the member.
+    copied: BTreeMap<u8, Copied>,
     ports: BTreeMap<u8, Port>,
     inboxes: BTreeMap<u8, (Inbox, Heard)>,
     judge: Arc<Mutex<Judge>>,
@@ -76,6 +88,7 @@ impl Network {
             streams: BTreeMap::new(),
             cut: BTreeSet::new(),
             late: BTreeMap::new(),
+            copied: BTreeMap::new(),
             ports: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             judge,
@@ -137,6 +150,31 @@ impl Network {
         };
     }
 
+    /// A copy of a member runs from now on. Messages of these nodes to the member reach the copy. `replaced`: the original reaches
+    /// nobody any more.
+    pub fn copied(&self, member: u8, by: BTreeSet<u8>, replaced: bool) {
+        let mut inner = lock(&self.inner);
+        if replaced {
+            lock(&inner.judge).replaced(member);
+        }
+        // Of an original that goes on, it cannot be said when it was answered last.
+        inner.copied.insert(member, Copied { by, replaced, answered: (!replaced, false) });
+    }
+
+    /// No copy runs any more.
+    pub fn no_copies(&self) {
+        let mut inner = lock(&self.inner);
+        let Inner { copied, judge, .. } = &mut *inner;
+        for (_, Copied { answered, .. }) in std::mem::take(copied) {
+            lock(judge).twin(match answered {
+                (_, false) => Twin::Unanswered,
+                (false, true) => Twin::Alone,
+                (true, true) => Twin::Both,
+            });
+        }
+        lock(judge).no_copies();
+    }
+
     /// Ends all faults and cuts for good.
     pub fn calm(&self) {
         let mut inner = lock(&self.inner);
@@ -160,11 +198,22 @@ impl Network {
 
     fn deliver(&self, to: u8, from: Process, message: Message<ControlPlaneEntry>) {
         let mut inner = lock(&self.inner);
-        let Inner { inboxes, judge, .. } = &mut *inner;
+        let Inner { inboxes, judge, copied, .. } = &mut *inner;
+        let answers = |copied: &Copied| copied.by.contains(&member_of(from.0));
+        let to = if copied.get(&to).is_some_and(answers) { COPY + to } else { to };
         let Some((inbox, heard)) = inboxes.get_mut(&to) else { return };
         let welcome = heard.hear(message.from, from);
         match welcome {
-            Welcome::Taken => return inbox.deliver(message),
+            Welcome::Taken => {
+                if let Some(Copied { answered, .. }) = copied.get_mut(&member_of(to)) {
+                    let answered = if member_of(to) == to { &mut answered.0 } else { &mut answered.1 };
+                    *answered = true;
+                }
+                if copied.get(&member_of(to)).is_some_and(|copied| copied.answered == (true, true)) {
+                    lock(judge).twin(Twin::Both);
+                }
+                return inbox.deliver(message);
+            }
             Welcome::Refused => return self.event_log.count("client", "messages of copied members refused"),
             Welcome::TakenOfTwins | Welcome::RefusedAlone => {}
         }
@@ -179,7 +228,7 @@ impl Network {
     /// Draws the fate of a message, and sends it.
     pub fn post(&self, from: Process, to: u8, bytes: Vec<u8>, words: impl Fn() -> String) {
         let mut inner = lock(&self.inner);
-        let Inner { seed, link: options, calm, streams, cut, late: lagging, ports, .. } = &mut *inner;
+        let Inner { seed, link: options, calm, streams, cut, late: lagging, copied, ports, .. } = &mut *inner;
         let name = link(from.0, to);
         let seed = *seed;
         let chance = streams.entry(name).or_insert_with(|| Stream::new(seed, "link", name));
@@ -188,8 +237,9 @@ impl Network {
         // arrive twice.
         let kinds = faults::ALL.iter().filter_map(|kind| Some((kind.message(chance, options)?, kind.name())));
         let drawn = kinds.min().filter(|_| !*calm);
+        let cut = cut.contains(&(from.0, to)) || copied.get(&from.0).is_some_and(|copied| copied.replaced);
         let (what, counted) = match drawn {
-            _ if cut.contains(&(from.0, to)) => ("is cut off", Some("cut-message")),
+            _ if cut => ("is cut off", Some("cut-message")),
             None => ("goes", None),
             Some((Fate::Lost, kind)) => ("is lost", Some(kind)),
             Some((Fate::Twice, kind)) => ("goes twice", Some(kind)),

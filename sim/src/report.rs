@@ -192,7 +192,7 @@ impl Report {
         let verdicts: Vec<String> =
             self.verdicts.iter().map(|(verdict, count)| format!("{verdict} {count}")).collect();
         self.console.say(&format!("   seeds  {}", verdicts.join("   ")));
-        for group in ["fault", "client", "operator"] {
+        for group in ["fault", "client", "operator", "twins"] {
             let of = |((in_group, name), count): (&(&str, &str), &u64)| {
                 (*in_group == group).then(|| format!("{name} {count}"))
             };

@@ -4,7 +4,7 @@ use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::End;
 use crate::heal;
 use crate::host::{HISTORY, Hosts, registered};
-use crate::judge::Judge;
+use crate::judge::{Judge, own};
 use crate::nemesis::Nemesis;
 use crate::network::Network;
 use crate::options::Options;
@@ -98,6 +98,15 @@ async fn shut_down(hosts: &Hosts) {
 
 fn outcome(judge: &Arc<Mutex<Judge>>, event_log: &EventLog, note: Result<(), (Verdict, String)>) -> Outcome {
     let judge = lock(judge);
+    if let Some(twin) = judge.twins() {
+        event_log.count("twins", twin.text());
+    }
+    let note = if note.is_err() && !judge.is_judged(own::CONVERGES) {
+        event_log.count("twins", "runs that did not end after both were answered, not judged");
+        Ok(())
+    } else {
+        note
+    };
     let findings = judge.findings().to_vec();
     let (verdict, note) = match note {
         _ if !findings.is_empty() => (Verdict::Violated, String::new()),

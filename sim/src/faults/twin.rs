@@ -1,5 +1,7 @@
 //! Fault: a copy of a running member's data directory is started at another address. The copy is the same member, and
-//! reaches some of the others; they answer to the member's own address, so nobody answers the copy.
+//! reaches some of the others. In most runs they answer to the member's own address, so nobody answers the copy. In some
+//! runs the copy takes the place of the original, and in some a part of the others answers it: with both answered nothing is
+//! promised, except that they are found when they meet.
 
 use super::injector::{Cluster, Injector, OperatorTask};
 use crate::options::{Drawn, Group};

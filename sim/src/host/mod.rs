@@ -294,5 +294,6 @@ impl Hosts {
             self.end(member_of(copy), End::Power);
             self.wipe(member_of(copy));
         }
+        self.network.no_copies();
     }
 }

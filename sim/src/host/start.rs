@@ -67,10 +67,7 @@ impl Start {
             }
         };
         let config = Config { me: self.me, limits: hosts.options.limits() };
-        // The invariants are judged on the members. Nobody answers a copy of one.
-        if node == config.me.node.0 {
-            lock(&hosts.judge).started(node, config, durable.clone());
-        }
+        lock(&hosts.judge).started(node, config, durable.clone());
         let Ok(engine) = ReplicatedControlPlane::start(config, durable) else { return };
         let running = server::start(self.parts(engine, store));
         hosts.network.plug(node, Some(running.inbox.clone()));

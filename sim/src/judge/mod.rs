@@ -7,11 +7,15 @@
 
 mod era;
 mod finding;
+mod twin;
 
 pub use era::{Era, Moment};
 pub use finding::{Finding, own};
+pub use twin::Twin;
+use twin::Twins;
 
 use crate::event_log::{EventLog, now_ns};
+use crate::processes::member_of;
 use crate::table::Table;
 use crate::tape::Tape;
 use cutover::core::control_plane::{
@@ -47,6 +51,7 @@ pub struct Judge {
     /// The histories before the present one, oldest first.
     past: Vec<Era>,
     findings: Vec<Finding>,
+    twins: Twins,
     lowering: bool,
 }
 
@@ -64,7 +69,17 @@ impl Judge {
         let invariants = Invariants::new(founded);
         let (hosts, shadows) = (Hosts::new(), BTreeMap::new());
         let now = Era { history, began_ns: 0, begins_with: BTreeMap::new(), table };
-        Self { event_log, invariants, hosts, shadows, now, past: Vec::new(), findings: Vec::new(), lowering }
+        Self {
+            event_log,
+            invariants,
+            hosts,
+            shadows,
+            now,
+            past: Vec::new(),
+            findings: Vec::new(),
+            twins: Twins::default(),
+            lowering,
+        }
     }
 
     /// The violations so far, oldest first.
@@ -122,7 +137,9 @@ impl Judge {
     /// Records a violation of an invariant that is not in the registry.
     pub fn find(&mut self, id: &'static str, found: String, against: String) {
         self.event_log.note("judge", 0, id, &[], || format!("{found}; {against}"));
-        if self.findings.len() < 16 {
+        if !self.is_judged(id) {
+            self.event_log.count("twins", "violations after both were answered, not judged");
+        } else if self.findings.len() < 16 {
             self.findings.push(Finding { at_ns: now_ns(), id, found, against });
         }
     }
@@ -143,15 +160,18 @@ impl Judge {
 
     /// Call when a node starts, with the contents that it has read from its disk.
     pub fn started(&mut self, node: u8, config: Config, durable: Durable<ControlPlaneEntry>) {
+        if !self.follows(node) {
+            return;
+        }
         let Ok(mut fresh) = Host::start(config, durable) else {
             self.find(own::DURABLE, format!("n{node} cannot read its snapshot"), "it was written".to_owned());
             return;
         };
         let _timers = fresh.outputs();
-        let (id, tape) = (NodeId(node), self.lowering.then(Tape::default));
+        let (id, tape) = (self.id(node), self.lowering.then(Tape::default));
         let shadow = self.shadows.insert(id, Shadow { tape, ..Shadow::default() });
         let earlier = self.hosts.remove(&id).filter(|was| was.me() == config.me);
-        if let (Some(was), Some(shadow)) = (&earlier, shadow) {
+        if let (Some(was), Some(shadow), true) = (&earlier, shadow, member_of(node) == node) {
             self.reopened(node, &was.disk, shadow.pending.as_deref(), &fresh.disk);
         }
         self.hosts.insert(id, fresh);
@@ -192,7 +212,7 @@ impl Judge {
     /// Call when a node's process ends: only its disk is left.
     pub fn died(&mut self, node: u8) {
         self.replay(node);
-        let id = NodeId(node);
+        let id = self.id(node);
         let state = self.hosts.get(&id).and_then(|host| digest(&host.engine).ok());
         self.event_log.note("n", node.into(), "was", &[state.unwrap_or(0)], String::new);
         self.invariants.forget_reads(id);
@@ -210,7 +230,7 @@ impl Judge {
 
     /// Replays the flight recording of a node's start through the pure machine.
     fn replay(&mut self, node: u8) {
-        let id = NodeId(node);
+        let id = self.id(node);
         let Some(tape) = self.shadows.get_mut(&id).and_then(|shadow| shadow.tape.take()) else { return };
         let Some(host) = self.hosts.get(&id) else { return };
         if let Err(found) = tape.ends_as(&host.engine) {
@@ -226,8 +246,9 @@ impl Judge {
 
     /// Call when a node loses its disk.
     pub fn wiped(&mut self, node: u8) {
-        self.hosts.remove(&NodeId(node));
-        self.shadows.remove(&NodeId(node));
+        let id = self.id(node);
+        self.hosts.remove(&id);
+        self.shadows.remove(&id);
     }
 
     /// Call before the first node of a new history starts from this disk. No other node runs or has a disk then.
@@ -251,7 +272,7 @@ impl Judge {
 
     /// Call before a driver gives an input to its engine.
     pub fn called(&mut self, node: u8, before: &dyn ControlPlaneConsensus, input: &ControlPlaneInput) {
-        let id = NodeId(node);
+        let id = self.id(node);
         let (Some(host), Some(shadow)) = (self.hosts.get_mut(&id), self.shadows.get_mut(&id)) else { return };
         shadow.calls += 1;
         let strays = shadow.calls.is_multiple_of(64) && host.engine.encode() != before.encode();
@@ -279,7 +300,7 @@ impl Judge {
     }
 
     fn note_call(&self, node: u8, input: &ControlPlaneInput) {
-        let Some(host) = self.hosts.get(&NodeId(node)) else { return };
+        let Some(host) = self.hosts.get(&self.id(node)) else { return };
         let machine = host.engine.node();
         let last = machine.log().last();
         let voted = machine.hard_state().voted_for.map_or(0, |peer| u64::from(peer.node.0));
@@ -310,7 +331,7 @@ impl Judge {
             }
             moved |= matches!(output, Output::Applied { .. } | Output::Installed(_));
         }
-        let Some(host) = self.hosts.get(&NodeId(node)).filter(|_| moved) else { return };
+        let Some(host) = self.hosts.get(&self.id(node)).filter(|_| moved) else { return };
         let known = host.engine.node().commit();
         let table = &self.now.table;
         if known == table.through() && host.engine.state().table() != table.state().table() {
@@ -322,7 +343,7 @@ impl Judge {
 
     /// Call when a message leaves a node: judges it against the disk at this moment.
     pub fn sent(&mut self, node: u8, message: &Message<ControlPlaneEntry>) {
-        let id = NodeId(node);
+        let id = self.id(node);
         let (Some(host), Some(shadow)) = (self.hosts.get(&id), self.shadows.get_mut(&id)) else { return };
         self.invariants.sent(host, message);
         let free = shadow.free.iter().position(|free| free == message);
@@ -341,7 +362,7 @@ impl Judge {
 
     /// Call when the disk reports that batches are durable.
     pub fn wrote(&mut self, node: u8, batches: &[Batch<ControlPlaneEntry>]) {
-        let id = NodeId(node);
+        let id = self.id(node);
         let (Some(host), Some(shadow)) = (self.hosts.get_mut(&id), self.shadows.get_mut(&id)) else { return };
         for batch in batches {
             shadow.free.extend(host.written(batch));
@@ -353,14 +374,15 @@ impl Judge {
 
     /// Call when the disk reports an error: the batches are on it or not.
     pub fn failed_to_write(&mut self, node: u8, batches: &[Batch<ControlPlaneEntry>]) {
-        if let Some(shadow) = self.shadows.get_mut(&NodeId(node)) {
+        let id = self.id(node);
+        if let Some(shadow) = self.shadows.get_mut(&id) {
             shadow.pending = Some(batches.to_vec());
         }
     }
 
     /// Call when a driver has ended, with the final state of its engine.
     pub fn ended(&mut self, node: u8, after: &dyn ControlPlaneConsensus) {
-        let same = self.hosts.get(&NodeId(node)).is_none_or(|host| host.engine.encode() == after.encode());
+        let same = self.hosts.get(&self.id(node)).is_none_or(|host| host.engine.encode() == after.encode());
         self.demand(same, own::LOWERING, || {
             (format!("n{node} has ended in a state of its own"), "its calls lead elsewhere".to_owned())
         });

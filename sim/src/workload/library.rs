@@ -50,7 +50,8 @@ fn wire(expected: Expected) -> v1::Expected {
 fn failed(error: ClientError) -> Failed {
     match error {
         ClientError::Refused { reason, have, got, .. } => {
-            Failed::Refused(v1::Refused { reason, have: have.map(wire), got: got.map(wire) })
+            // The library has applied the rule for retries: what it reports as refused is the outcome.
+            Failed::Refused(v1::Refused { reason, have: have.map(wire), got: got.map(wire), decided: true })
         }
         ClientError::NoAddress
         | ClientError::Unreachable(_)

@@ -11,6 +11,7 @@ use cutover::core::control_plane::ControlPlaneState;
 use cutover::core::raft::{Applied, Peer};
 use cutover::node::proto::v1::{self, change_members_request::Change};
 use cutover::node::store::backup;
+use std::collections::BTreeSet;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -92,7 +93,8 @@ impl Operator {
         self.event_log.count("operator", "rebuilt");
     }
 
-    /// Starts a copy of a member. After a while, both are stopped, and the member is replaced.
+    /// Starts a copy of a member. After a while, both are stopped, and the member is replaced. In most runs all others go on
+    /// answering the original; in some, they answer the copy alone; in some, each of them answers one of the two.
     async fn copy(&mut self, node: u8) {
         self.event_log.count("fault", "twin");
         let old = self.hosts.peer(node);
@@ -100,6 +102,14 @@ impl Operator {
         for other in self.hosts.all() {
             self.hosts.network.cut(copy, other, self.chance.below(3) == 0);
         }
+        let mut answers = Stream::new(self.hosts.options.seed, "answers", copy.into());
+        let others = self.hosts.all().into_iter().filter(|other| *other != node);
+        let (by, replaced) = match answers.below(4) {
+            0 => (others.collect(), true),
+            1 => (others.filter(|_| answers.below(2) == 0).collect(), false),
+            _ => (BTreeSet::new(), false),
+        };
+        self.hosts.network.copied(node, by, replaced);
         let longest_ms = self.hosts.options.timing.election_timeout_ms_max;
         sleep(Duration::from_millis(self.chance.between(longest_ms, 4 * longest_ms))).await;
         self.hosts.retire_copies();

@@ -47,11 +47,15 @@ impl ControlPlaneStatus {
     }
 
     /// The revision after which a stream begins for a watcher that has seen this revision of this history; 0: with everything. A
-    /// revision of another history says nothing here, and one that the leader's log does not reach is of none.
+    /// revision of another history says nothing here, and one that the leader's log does not reach is of none. `None`: this node
+    /// waits to be admitted, and has no table of any history.
     #[must_use]
-    pub fn watch_begins(&self, history: HistoryId, seen: Revision) -> Revision {
+    pub fn watch_begins(&self, history: HistoryId, seen: Revision) -> Option<Revision> {
+        if self.history == HistoryId::NONE {
+            return None;
+        }
         let known = history == self.history && !(self.leads() && seen.0 > self.last.0);
-        if known { seen } else { Revision::ZERO }
+        Some(if known { seen } else { Revision::ZERO })
     }
 }
 

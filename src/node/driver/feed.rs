@@ -12,7 +12,7 @@ use crate::core::migration::PartitionRecord;
 use metrics::counter;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// A partition's record, with the partition's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -207,6 +207,7 @@ pub(super) async fn run(
     mut state: Arc<ControlPlaneState>,
     mut applied: mpsc::Receiver<Applied>,
     mut watching: mpsc::Receiver<Watching>,
+    fed: watch::Sender<Revision>,
 ) {
     loop {
         tokio::select! {
@@ -218,6 +219,7 @@ pub(super) async fn run(
                     feed.restart(&state);
                 }
                 feed.publish(&touched, &state);
+                fed.send_replace(feed.last);
             }
             Some(Watching { after, reply }) = watching.recv() => {
                 let _gone = reply.send(feed.watch(after, &state));

@@ -35,6 +35,7 @@ pub struct Handle {
     pub(super) watching: mpsc::Sender<Watching>,
     pub(super) stop: Arc<watch::Sender<bool>>,
     pub(super) views: watch::Receiver<View>,
+    pub(super) fed: watch::Receiver<Revision>,
     pub(super) status: watch::Receiver<Status>,
     pub(super) registry: watch::Receiver<Registry>,
 }
@@ -131,6 +132,12 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         queue(&self.watching, Watching { after, reply })?;
         answer.await.map_err(|_| Failure::Stopping)?
+    }
+
+    /// The revision up to which every open watch was told the changes. The node's own may be ahead of it.
+    #[must_use]
+    pub fn fed(&self) -> Revision {
+        *self.fed.borrow()
     }
 
     /// Stops the node after the batches in its queue are durable, or the disk is found to hang. Requests that wait

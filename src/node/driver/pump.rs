@@ -133,7 +133,8 @@ pub fn start<S: Storage, T: Transport>(
     };
     pump.perform(outputs);
     pump.settle();
-    tokio::spawn(feed::run(feed, latest.borrow().shared_state(), applied, watches));
+    let (to_fed, fed) = watch::channel(latest.borrow().state().revision());
+    tokio::spawn(feed::run(feed, latest.borrow().shared_state(), applied, watches, to_fed));
     let disk = tokio::spawn(storage::run(storage, to_disk, done));
     let task = tokio::spawn(async move {
         let stopped = pump.run(Queued { inbox, requests: to_pump, synced, stopping }).await;
@@ -147,7 +148,8 @@ pub fn start<S: Storage, T: Transport>(
         }
     });
     let stop = Arc::new(stop);
-    let handle = Handle { requests, watching, stop, views: latest, status: statuses, registry: registries };
+    let handle =
+        Handle { requests, watching, stop, views: latest, fed, status: statuses, registry: registries };
     (handle, Inbox { sender }, task)
 }
 

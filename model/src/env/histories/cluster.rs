@@ -2,14 +2,13 @@
 
 use crate::host::Host;
 use cutover::core::control_plane::{
-    ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneState,
-    ControlPlaneStatus, Founder, PartitionName, SingleNodeControlPlane,
+    Answer, ClusterVoterIdentity, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput,
+    ControlPlaneState, ControlPlaneStatus, Founder, SingleNodeControlPlane,
 };
 use cutover::core::ids::{
-    ClusterId, DirectoryId, HistoryId, Index, NodeId, Placement, Revision, Serial, SessionId,
+    ClusterId, DirectoryId, Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Revision, SessionId,
 };
-use cutover::core::migration::{Caps, PartitionRecord};
-use cutover::core::placement::Guarantee;
+use cutover::core::migration::{Caps, Command, PartitionRecord};
 use cutover::core::raft::{
     Applied, Config, Content, Durable, Effect, NodeLimits, Outcome, Output, Peer, SessionLimits, Ticket,
 };
@@ -37,8 +36,10 @@ pub(super) struct Change {
 /// How a request was answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Answered {
-    /// By the table.
-    First,
+    /// By the table, which applied it.
+    Applied,
+    /// By the table, which refused it.
+    Refused,
     /// With the answer to an earlier attempt.
     Repeated,
     /// With a refusal: its session is not known.
@@ -132,21 +133,28 @@ impl Cluster {
         Some(session)
     }
 
-    /// Creates the partition of a client, as the first request of a session.
-    pub(super) fn create(&mut self, client: usize, session: SessionId) -> Option<(Answered, Option<Change>)> {
+    /// Proposes an entry. Returns how it was answered, and the change that it made.
+    pub(super) fn propose(
+        &mut self,
+        ticket: Option<Ticket>,
+        payload: ControlPlaneEntry,
+    ) -> Option<(Answered, Option<Change>)> {
         let after = self.status().revision;
-        let name = PartitionName::try_from(format!("c{}", client + 1)).ok()?;
-        let payload = ControlPlaneEntry::CreatePartition {
-            name: name.clone(),
-            placement: Placement(0),
-            guarantee: Guarantee::Sealed,
+        let named = match &payload {
+            ControlPlaneEntry::OwnershipTransition(command) => Some(command.partition),
+            ControlPlaneEntry::CreatePartition { .. }
+            | ControlPlaneEntry::MembershipChange(_)
+            | ControlPlaneEntry::LeaderConfiguration { .. } => None,
         };
-        let ticket = Ticket { session, serial: Serial(1), acknowledged_through: Serial::ZERO };
-        let (index, effect) = self.commit(Content::Payload { ticket: Some(ticket), payload })?;
-        let answered = match effect {
-            Effect::Answered { repeated: false, .. } => Answered::First,
-            Effect::Answered { repeated: true, .. } => Answered::Repeated,
-            Effect::SessionRefused(_) => Answered::Expired,
+        let (index, effect) = self.commit(Content::Payload { ticket, payload })?;
+        let (answered, named) = match effect {
+            Effect::Answered { repeated: true, .. } => (Answered::Repeated, named),
+            Effect::Answered { answer: Answer::Refused(_), .. } => (Answered::Refused, named),
+            Effect::Answered { answer: Answer::Created { partition, .. }, .. } => {
+                (Answered::Applied, Some(partition))
+            }
+            Effect::Answered { answer: Answer::Epoch(_) | Answer::Noted, .. } => (Answered::Applied, named),
+            Effect::SessionRefused(_) => (Answered::Expired, named),
             Effect::SessionOpened(_) | Effect::SessionClosed(_) => return None,
         };
         let revision = Revision(index.0);
@@ -154,11 +162,33 @@ impl Cluster {
             return Some((answered, None));
         }
         self.note();
-        let state = self.host.engine.state();
-        let record = state.table().record(state.directory().partition(&name)?)?.clone();
-        let change = Change { after, revision, record };
+        let change = Change { after, revision, record: self.record(named?)?.clone() };
         self.changes.push(change.clone());
         Some((answered, Some(change)))
+    }
+
+    /// Whether the table would apply this command.
+    pub(super) fn accepts(&self, command: &Command) -> bool {
+        self.host.engine.state().table().clone().apply(command).is_ok()
+    }
+
+    /// The record of a partition.
+    pub(super) fn record(&self, partition: PartitionId) -> Option<&PartitionRecord> {
+        self.host.engine.state().table().record(partition)
+    }
+
+    /// The highest epoch and the highest migration id of all tables that there were.
+    pub(super) fn highest(&self) -> (Epoch, MigrationId) {
+        let none = (Epoch::ZERO, MigrationId::ZERO);
+        self.tables.values().flatten().fold(none, |(epoch, migration), record| {
+            (epoch.max(record.epoch), migration.max(record.migration))
+        })
+    }
+
+    /// Streams of the node begin here: it has no change from before.
+    pub(super) fn forget_changes(&mut self) {
+        self.changes.clear();
+        self.since = self.status().revision;
     }
 
     /// Notes the present table.
@@ -167,16 +197,13 @@ impl Cluster {
         self.tables.insert((history, revision), self.records());
     }
 
-    fn commit(
-        &mut self,
-        content: Content<ControlPlaneEntry>,
-    ) -> Option<(Index, Effect<cutover::core::control_plane::Answer>)> {
+    fn commit(&mut self, content: Content<ControlPlaneEntry>) -> Option<(Index, Effect<Answer>)> {
         self.host.engine.handle(ControlPlaneInput::Propose(content)).ok()?;
         self.settle()
     }
 
     /// Performs outputs and writes batches until nothing is left. Returns the last outcome of a proposal.
-    fn settle(&mut self) -> Option<(Index, Effect<cutover::core::control_plane::Answer>)> {
+    fn settle(&mut self) -> Option<(Index, Effect<Answer>)> {
         let mut decided = None;
         loop {
             for output in self.host.outputs() {

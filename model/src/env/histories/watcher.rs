@@ -64,7 +64,7 @@ impl Watcher {
             return None;
         }
         let status = cluster.status();
-        let after = status.watch_begins(self.cache.history(), self.cache.resume());
+        let after = status.watch_begins(self.cache.history(), self.cache.resume())?;
         let mut messages = VecDeque::from([WatchEvent::History(status.history)]);
         if let Some(changes) = cluster.changes_after(after) {
             messages.extend(changes.map(message));
@@ -150,6 +150,11 @@ impl Watcher {
     /// The records of the watcher's table.
     pub(super) fn records(&self) -> Vec<PartitionRecord> {
         self.records.values().cloned().collect()
+    }
+
+    /// The watcher's record of a partition.
+    pub(super) fn record(&self, partition: PartitionId) -> Option<&PartitionRecord> {
+        self.records.get(&partition)
     }
 
     /// The next message in words; `None` if none can arrive.

@@ -58,6 +58,14 @@ pub(super) fn without_leader() -> Status {
     )
 }
 
+/// The status of a watch on a node that waits to be admitted: it has no table.
+pub(super) fn without_history() -> Status {
+    not_leader(
+        None,
+        &"this node waits to be admitted, and has no table of any history; watch at another node",
+    )
+}
+
 /// The status for an unknown outcome. Its codes are ones that no client library retries automatically.
 fn unknown(code: Code, what: impl Display) -> Status {
     status(code, what, Why::Indeterminate(v1::Indeterminate {}))

@@ -2,7 +2,7 @@
 
 use super::access::{Caller, SharedAccess};
 use super::deadline::Deadline;
-use super::errors::{malformed, too_many_watches, without_leader};
+use super::errors::{malformed, too_many_watches, without_history, without_leader};
 use super::response_stream::{Disconnected, ResponseStream, Room};
 use crate::core::control_plane::ControlPlaneState;
 use crate::core::ids::{HistoryId, PartitionId, Revision};
@@ -126,6 +126,7 @@ impl v1::placements_server::Placements for Service {
             return Err(without_leader());
         }
         let after = status.watch_begins(HistoryId(history), Revision(after_revision));
+        let after = after.ok_or_else(without_history)?;
         let feed = self.within(limit, false, self.handle.watch(after)).await?;
         let (stream, answers) = ResponseStream::new(AHEAD);
         let (handle, pages, access) = (self.handle.clone(), Arc::clone(&self.pages), self.access.clone());
@@ -245,8 +246,9 @@ impl Watcher {
                 if status.leader.is_none() {
                     return Err(Over::Cut);
                 }
-                // The feed is empty, so the watcher has everything up to this revision.
-                let revision = status.revision.0;
+                // Read before the feed is found empty, so the watcher has everything up to it. The node's own revision may be
+                // one that the feed has not told yet.
+                let revision = self.handle.fed().0;
                 if feed.is_empty() {
                     self.send(What::Progress(v1::Progress { revision })).await
                 } else {
