@@ -160,4 +160,6 @@ pub struct Command {
     pub change: Change,
     /// Whether it rests on what somebody reported.
     pub reported: bool,
+    /// The operator who answers for it, and why, where one has to.
+    pub responsible: Option<(String, String)>,
 }

@@ -38,6 +38,10 @@ pub struct AuditEntry {
     pub partition: PartitionId,
     /// The change.
     pub change: Change,
+    /// Whether it rests on what somebody reported.
+    pub reported: bool,
+    /// The operator who answers for it, and why.
+    pub responsible: Option<(String, String)>,
 }
 
 /// The state that the rules are about.
@@ -214,7 +218,16 @@ impl Table {
         }
         // T34
         if command.reported || gives_up(change) {
-            self.audit.push(AuditEntry { index: at, epoch, name, partition, change: *change });
+            let (reported, responsible) = (command.reported, command.responsible.clone());
+            self.audit.push(AuditEntry {
+                index: at,
+                epoch,
+                name,
+                partition,
+                change: *change,
+                reported,
+                responsible,
+            });
             let surplus = self.audit.len().saturating_sub(AUDIT_MAX);
             self.audit.drain(..surplus);
         }

@@ -1,5 +1,7 @@
 //! Random commands to the table and to its reference: the answers and the states are compared at each step.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what it expects by stopping")]
+
 #[path = "walk/adapter.rs"]
 mod adapter;
 #[path = "walk/choose.rs"]

@@ -2,9 +2,7 @@
 
 use cutover::core::control_plane::{Audited, ControlPlaneEntry, ControlPlaneState};
 use cutover::core::fence;
-use cutover::core::migration::{
-    self, Caps, Command as TableCommand, MigrationError, PartitionRecord, Settlement, Transition,
-};
+use cutover::core::migration::{self, Caps, MigrationError, PartitionRecord, Settlement, Transition};
 use cutover::core::placement::{self, PartitionState, Phase};
 use cutover_reference::command::{
     Change, Command, Dropped, Guarantee, Prepared, Proof, Reached, Receipt, Release, Seen, Speaker, Subject,
@@ -29,11 +27,13 @@ pub fn command(entry: &ControlPlaneEntry) -> Command {
             subject: Subject::Number(command.partition),
             change: change(&command.transition),
             reported: is_reported(&command.transition),
+            responsible: responsible(&command.transition),
         },
         ControlPlaneEntry::CreatePartition { name, placement, guarantee } => Command {
             subject: Subject::Name(name.clone().into()),
             change: Change::Create(*placement, self::guarantee(*guarantee)),
             reported: false,
+            responsible: None,
         },
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
             panic!("no command on a partition: {entry:?}")
@@ -102,6 +102,16 @@ fn is_reported(transition: &Transition) -> bool {
         | Transition::WriteOff { .. }
         | Transition::Release { .. } => false,
     }
+}
+
+fn responsible(transition: &Transition) -> Option<(String, String)> {
+    if let Transition::Force { operator, reason, .. }
+    | Transition::WriteOff { operator, reason, .. }
+    | Transition::Release { operator, reason, .. } = transition
+    {
+        return Some((operator.clone().into(), reason.clone().into()));
+    }
+    None
 }
 
 fn proof(proof: &Settlement) -> Proof {
@@ -241,7 +251,9 @@ pub fn audited(entry: &cutover::core::control_plane::AuditEntry) -> Option<Audit
             epoch: *epoch,
             name: name.clone().map(String::from),
             partition: command.partition,
-            change: change(&TableCommand::clone(command).transition),
+            change: change(&command.transition),
+            reported: is_reported(&command.transition),
+            responsible: responsible(&command.transition),
         }),
         Audited::Members(_) => None,
     }

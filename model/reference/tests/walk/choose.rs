@@ -12,7 +12,15 @@ use cutover::core::migration::{
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 
-/// A kind of command. A settlement has three.
+/// What a settlement rests on.
+#[derive(Clone, Copy)]
+enum How {
+    Sealed,
+    Closed,
+    Dropped,
+}
+
+/// A kind of command.
 #[derive(Clone, Copy)]
 enum Kind {
     Create,
@@ -26,9 +34,7 @@ enum Kind {
     Complete,
     Abort,
     Force,
-    SettleSealed,
-    SettleClosed,
-    SettleDropped,
+    Settle(How),
     Retire,
     Forget,
     Delete,
@@ -48,9 +54,9 @@ const ALL: &[Kind] = &[
     Kind::Complete,
     Kind::Abort,
     Kind::Force,
-    Kind::SettleSealed,
-    Kind::SettleClosed,
-    Kind::SettleDropped,
+    Kind::Settle(How::Sealed),
+    Kind::Settle(How::Closed),
+    Kind::Settle(How::Dropped),
     Kind::Retire,
     Kind::Forget,
     Kind::Delete,
@@ -59,7 +65,8 @@ const ALL: &[Kind] = &[
 ];
 
 const OF_OLD_COPIES: &[Kind] = &[Kind::Retire, Kind::Forget, Kind::Forget, Kind::WriteOff];
-const OF_DEBTS: &[Kind] = &[Kind::SettleSealed, Kind::SettleClosed, Kind::SettleDropped, Kind::Forget];
+const OF_DEBTS: &[Kind] =
+    &[Kind::Settle(How::Sealed), Kind::Settle(How::Closed), Kind::Settle(How::Dropped), Kind::Forget];
 
 pub const NAMES: [&str; 4] = ["acme", "globex", "hooli", "initech"];
 
@@ -165,6 +172,7 @@ impl Choice<'_> {
 
     fn transition(&mut self, kind: Kind, record: &PartitionRecord) -> Transition {
         let expected = self.expected(record, matches!(kind, Kind::Abort));
+        let by_whom = self.dice.one_of(&["ada", "bob"]);
         let around = Around::of(record, self.sinks);
         let (from, to, target) = (around.from, around.to, around.target);
         let (partition, migration) = (record.partition, record.migration);
@@ -204,15 +212,18 @@ impl Choice<'_> {
             Kind::Force => Transition::Force {
                 expected,
                 prepared: by.prepared(to, migration, draining),
-                operator: operator(),
+                operator: operator(by_whom),
                 reason: reason(),
             },
             Kind::Retire | Kind::WriteOff | Kind::Forget => self.of_old_copy(kind, record),
-            Kind::SettleSealed | Kind::SettleClosed | Kind::SettleDropped => self.settle(kind, record),
+            Kind::Settle(how) => self.settle(how, record),
             Kind::Delete => Transition::Delete { expected },
-            Kind::Release => {
-                Transition::Release { expected, how: self.how(), operator: operator(), reason: reason() }
-            }
+            Kind::Release => Transition::Release {
+                expected,
+                how: self.how(),
+                operator: operator(by_whom),
+                reason: reason(),
+            },
         }
     }
 
@@ -234,6 +245,7 @@ impl Choice<'_> {
             retiring: false,
             late_before: None,
         };
+        let by_whom = self.dice.one_of(&["ada", "bob"]);
         let listed = &record.old_copies;
         let old = if listed.is_empty() || self.dice.percent(5) { made_up } else { self.dice.one_of(listed) };
         let (placement, copy) = (old.placement, MigrationId(self.dice.near(old.copy.0)));
@@ -241,14 +253,14 @@ impl Choice<'_> {
             return Transition::RetireCopy { placement, copy };
         }
         if matches!(kind, Kind::WriteOff) {
-            return Transition::WriteOff { placement, copy, operator: operator(), reason: reason() };
+            return Transition::WriteOff { placement, copy, operator: operator(by_whom), reason: reason() };
         }
         let mut by = Statements { dice: self.dice, sinks: self.sinks, partition: record.partition };
         let sealed_through = old.sealed_through;
         Transition::ForgetCopy { dropped: by.dropped(placement, DropCopy { copy: old.copy, sealed_through }) }
     }
 
-    fn settle(&mut self, kind: Kind, record: &PartitionRecord) -> Transition {
+    fn settle(&mut self, how: How, record: &PartitionRecord) -> Transition {
         let debt = record.placed.and_then(|placed| placed.debt);
         let store = debt.map_or_else(|| self.dice.one_of(&STORES), |debt| debt.placement);
         let migration = debt.map_or(record.migration, |debt| debt.migration);
@@ -257,10 +269,10 @@ impl Choice<'_> {
         let named = MigrationId(self.dice.near(migration.0));
         let later = if self.dice.percent(80) { copy.next() } else { copy };
         let mut by = Statements { dice: self.dice, sinks: self.sinks, partition: record.partition };
-        let proof = match kind {
-            Kind::SettleSealed => Settlement::Sealed(by.receipt(store, Seal { migration, through, target })),
-            Kind::SettleClosed => Settlement::Closed(by.prepared(store, later, through)),
-            _ => Settlement::Dropped(by.dropped(store, DropCopy { copy, sealed_through: None })),
+        let proof = match how {
+            How::Sealed => Settlement::Sealed(by.receipt(store, Seal { migration, through, target })),
+            How::Closed => Settlement::Closed(by.prepared(store, later, through)),
+            How::Dropped => Settlement::Dropped(by.dropped(store, DropCopy { copy, sealed_through: None })),
         };
         Transition::Settle { migration: named, proof }
     }
@@ -322,8 +334,8 @@ fn nothing(partition: PartitionId) -> PartitionRecord {
     }
 }
 
-fn operator() -> Operator {
-    "ada".to_owned().try_into().expect("it is short")
+fn operator(name: &str) -> Operator {
+    name.to_owned().try_into().expect("it is short")
 }
 
 fn reason() -> Reason {
