@@ -69,7 +69,8 @@ const LINES_MAX: usize = 400;
 const CODE: &[&str] = &["src", "model", "sim", "tests", "benches"];
 
 /// The folders whose files may not import one another in a circle.
-const WITHOUT_CIRCLES: &[&str] = &["src", "model/src", "model/cli/src", "model/reference/src", "model/report/src", "sim/src"];
+const WITHOUT_CIRCLES: &[&str] =
+    &["src", "model/src", "model/cli/src", "model/reference/src", "model/report/src", "sim/src"];
 
 fn purity_violations(file: &File) -> Vec<String> {
     if !file.path.starts_with("src/core") {
