@@ -4,7 +4,7 @@ use crate::command::{Change, Dropped, Guarantee, Prepared, Proof, Reached, Relea
 use crate::record::{Flight, Placed, Record};
 use crate::refusal::Refusal;
 use crate::table::Table;
-use cutover::core::ids::{MigrationId, PartitionId, Placement};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 
 /// The rules that a change of this partition violates; none: the change is to be made.
 #[must_use]
@@ -312,7 +312,7 @@ impl Violated<'_> {
         self.unless(right, Refusal::OtherSpeaker { by, expected });
     }
 
-    fn incarnation(&mut self, by: Speaker, expected: cutover::core::ids::Incarnation) {
+    fn incarnation(&mut self, by: Speaker, expected: Incarnation) {
         let have = by.incarnation;
         self.unless(have == expected, Refusal::OtherIncarnation { have, expected });
     }
@@ -322,7 +322,7 @@ impl Violated<'_> {
         self.unless(have == expected, Refusal::OtherMigration { have, expected });
     }
 
-    fn through(&mut self, have: cutover::core::ids::Epoch, needed: Option<cutover::core::ids::Epoch>) {
+    fn through(&mut self, have: Epoch, needed: Option<Epoch>) {
         if let Some(needed) = needed {
             self.unless(have >= needed, Refusal::SealTooLow { have, needed });
         }
