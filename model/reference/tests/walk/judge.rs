@@ -16,6 +16,10 @@ use std::collections::BTreeMap;
 /// Records that a late command may speak of.
 const PAST: usize = 16;
 
+/// Steps between two recoveries, and while a migration is held.
+const RECOVER_EVERY: u64 = 700;
+const RECOVER_HELD_EVERY: u64 = 60;
+
 /// How often the whole audit log is compared.
 const AUDIT_EVERY: u64 = 256;
 
@@ -60,7 +64,10 @@ impl Walk {
         if self.dice.below(400) == 0 {
             self.backup = Some((self.state.clone(), self.reference.clone()));
         }
-        if self.dice.below(700) == 0 {
+        // What a recovery makes of what it held before is rare otherwise.
+        let every =
+            if self.state.table().held().next().is_some() { RECOVER_HELD_EVERY } else { RECOVER_EVERY };
+        if self.dice.below(every) == 0 {
             tally.notes_recovery();
             return self.recover();
         }
