@@ -139,8 +139,9 @@ impl Walk {
 
     /// The backup, or the state itself, continues as another life.
     fn recover(&mut self) -> Result<(), String> {
+        let is_held = self.state.table().held().next().is_some();
         if let Some((state, reference)) = &self.backup
-            && self.dice.percent(60)
+            && self.dice.percent(if is_held { 20 } else { 60 })
         {
             (self.state, self.reference) = (state.clone(), reference.clone());
         }
