@@ -9,6 +9,7 @@
 //! May import: `core::ids`.
 
 pub mod command;
+pub mod judge;
 pub mod numbers;
 pub mod record;
 pub mod refusal;

@@ -1,12 +1,8 @@
-//! The table: what it holds, and the judgement of each answer.
+//! The table: what it holds, and what it tells of itself.
 
-use crate::command::{Change, Command, Guarantee, Subject};
-use crate::numbers::Numbers;
-use crate::record::{Flight, Held, Record};
-use crate::refusal::Refusal;
-use crate::rules::violated;
-use crate::transition::{advances, created, make, renames};
-use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Placement, Revision};
+use crate::command::{Change, Guarantee};
+use crate::record::Record;
+use cutover::core::ids::{Epoch, Index, PartitionId, Placement, Revision};
 use std::collections::BTreeMap;
 
 /// How many audit entries are kept.
@@ -59,51 +55,6 @@ pub struct Table {
     pub revision: Revision,
 }
 
-/// The answer of a table to a command.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// It is made: the partition, and the epoch and migration that its record has.
-    Made {
-        /// The partition that was changed.
-        partition: PartitionId,
-        /// Its epoch now, or the last one that it had.
-        epoch: Epoch,
-        /// Its migration now; nothing if it is listed no more.
-        migration: Option<MigrationId>,
-    },
-    /// It is refused.
-    Refused(Refusal),
-}
-
-/// Why an answer is not one that the rules allow.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Disagreement {
-    /// A command is refused that violates no rule, or not the one that the table names.
-    RefusedFor {
-        /// The rules that it violates.
-        violated: Vec<Refusal>,
-    },
-    /// A command is made that violates rules.
-    Violates(Vec<Refusal>),
-    /// A command is made of another partition than the one that it names.
-    OtherPartition {
-        /// The one that it names.
-        expected: PartitionId,
-    },
-    /// The epoch is one that the partition has had, or it has changed and should not.
-    Epoch {
-        /// The epoch before.
-        before: Option<Epoch>,
-    },
-    /// The migration id was given out before, or it has changed and should not.
-    Migration {
-        /// The migration before.
-        before: Option<MigrationId>,
-    },
-    /// The number was given to a partition before.
-    PartitionNumber,
-}
-
 /// Where reads go, where writes go, the epoch, the guarantee, and the revision of all that.
 pub type Resolution = (Placement, Option<Placement>, Epoch, Guarantee, Revision);
 
@@ -127,125 +78,6 @@ impl Table {
         self.records.values().filter_map(ends).filter(touches).count()
     }
 
-    /// Judges the answer to a command that was committed at this index, and makes the command if it was made.
-    ///
-    /// # Errors
-    /// The answer is not one that the rules allow. The table is then of no use any more.
-    pub fn judge(
-        &mut self,
-        numbers: &mut Numbers,
-        at: Index,
-        command: &Command,
-        answer: &Answer,
-    ) -> Result<(), Disagreement> {
-        let named = match &command.subject {
-            Subject::Number(number) => Some(*number),
-            // T8
-            Subject::Name(name) => self.names.get(name).copied(),
-        };
-        // A name that is new gets a number that is: whichever it is, no record has it.
-        let partition = named.unwrap_or(PartitionId(u64::MAX));
-        let violated = violated(self, partition, &command.change);
-        match answer {
-            // T2
-            Answer::Refused(refusal) if violated.contains(refusal) => Ok(()),
-            Answer::Refused(_) => Err(Disagreement::RefusedFor { violated }),
-            Answer::Made { .. } if !violated.is_empty() => Err(Disagreement::Violates(violated)),
-            Answer::Made { partition, epoch, migration } => {
-                match named {
-                    Some(expected) if expected != *partition => {
-                        return Err(Disagreement::OtherPartition { expected });
-                    }
-                    Some(number) => numbers.notes_partition(number),
-                    None if !numbers.takes_partition(*partition) => {
-                        return Err(Disagreement::PartitionNumber);
-                    }
-                    None => {}
-                }
-                self.made(numbers, at, command, (*partition, *epoch, *migration))
-            }
-        }
-    }
-
-    fn made(
-        &mut self,
-        numbers: &mut Numbers,
-        at: Index,
-        command: &Command,
-        (partition, epoch, migration): (PartitionId, Epoch, Option<MigrationId>),
-    ) -> Result<(), Disagreement> {
-        let change = &command.change;
-        let before = self.records.get(&partition).map(|record| record.epoch);
-        // T3
-        let fits =
-            if advances(change) { numbers.takes_epoch(partition, epoch) } else { before == Some(epoch) };
-        if !fits {
-            return Err(Disagreement::Epoch { before });
-        }
-        // T4
-        let was = self.records.get(&partition).map(|record| record.migration);
-        let now = migration.or(was).unwrap_or(MigrationId::ZERO);
-        let fits = if renames(change) { numbers.takes_migration(now) } else { was == Some(now) };
-        if !fits {
-            return Err(Disagreement::Migration { before: was });
-        }
-        let name = match &command.subject {
-            Subject::Name(name) => Some(name.clone()),
-            Subject::Number(_) => self.name(partition),
-        };
-        match change {
-            Change::Create(placement, guarantee) => {
-                self.records.insert(partition, created(*placement, *guarantee, epoch, now));
-                if let Subject::Name(name) = &command.subject {
-                    self.names.insert(name.clone(), partition);
-                }
-            }
-            Change::Open(..)
-            | Change::Begin(..)
-            | Change::StartBlock(..)
-            | Change::EnterCutover(..)
-            | Change::EnterTimedCutover(..)
-            | Change::RecordWatermark(..)
-            | Change::Complete(..)
-            | Change::Abort(_)
-            | Change::Force(..)
-            | Change::Settle(..)
-            | Change::Retire(..)
-            | Change::Forget(_)
-            | Change::Delete(_)
-            | Change::WriteOff(..)
-            | Change::Release(..) => self.changed(partition, change, epoch, now),
-        }
-        // T34
-        if command.reported || gives_up(change) {
-            let (reported, responsible) = (command.reported, command.responsible.clone());
-            self.audit.push(AuditEntry {
-                index: at,
-                epoch,
-                name,
-                partition,
-                change: *change,
-                reported,
-                responsible,
-            });
-            let surplus = self.audit.len().saturating_sub(AUDIT_MAX);
-            self.audit.drain(..surplus);
-        }
-        // T35
-        self.revision = Revision(at.0);
-        Ok(())
-    }
-
-    fn changed(&mut self, partition: PartitionId, change: &Change, epoch: Epoch, migration: MigrationId) {
-        let Some(record) = self.records.get_mut(&partition) else { return };
-        make(record, change, epoch, migration);
-        // T30
-        if record.placed.is_none() && record.old_copies.is_empty() {
-            self.records.remove(&partition);
-            self.names.retain(|_, named| *named != partition);
-        }
-    }
-
     /// The name of a partition.
     #[must_use]
     pub fn name(&self, partition: PartitionId) -> Option<String> {
@@ -261,78 +93,4 @@ impl Table {
         let writes = (!placed.flight.is_some_and(|flight| flight.cutover)).then_some(placed.owner);
         Some((placed.owner, writes, record.epoch, placed.guarantee, self.revision))
     }
-
-    /// Judges a recovery at this index. `renamed`: for each record the epoch, the migration and the migration of the debt that it
-    /// has afterwards.
-    ///
-    /// # Errors
-    /// The numbers are not ones that the rules allow.
-    pub fn recover(
-        &mut self,
-        numbers: &mut Numbers,
-        at: Index,
-        renamed: &BTreeMap<PartitionId, Renamed>,
-    ) -> Result<(), Disagreement> {
-        // T33
-        numbers.raises_floor(numbers.highest_epoch());
-        let mut ids = Vec::new();
-        for (partition, record) in &mut self.records {
-            let before = (Some(record.epoch), Some(record.migration));
-            let Some(renamed) = renamed.get(partition) else {
-                return Err(Disagreement::OtherPartition { expected: *partition });
-            };
-            if !numbers.takes_epoch(*partition, renamed.epoch) {
-                return Err(Disagreement::Epoch { before: before.0 });
-            }
-            let draining =
-                record.placed.and_then(|placed| placed.draining(record.epoch)).unwrap_or(record.epoch);
-            record.epoch = renamed.epoch;
-            let Some(placed) = &mut record.placed else { continue };
-            if let Some(flight) = &mut placed.flight {
-                hold(flight, record.migration, draining);
-                record.migration = renamed.migration;
-                ids.push((before.1, renamed.migration));
-            }
-            if let (Some(debt), Some(migration)) = (&mut placed.debt, renamed.debt) {
-                debt.migration = migration;
-                ids.push((before.1, migration));
-            }
-        }
-        ids.sort_by_key(|(_, id)| *id);
-        for (before, id) in ids {
-            if !numbers.takes_migration(id) {
-                return Err(Disagreement::Migration { before });
-            }
-        }
-        // T35
-        self.revision = Revision(at.0);
-        Ok(())
-    }
-}
-
-/// The numbers of a record after a recovery.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Renamed {
-    /// Its epoch.
-    pub epoch: Epoch,
-    /// Its migration.
-    pub migration: MigrationId,
-    /// The migration of its debt.
-    pub debt: Option<MigrationId>,
-}
-
-/// A held migration blocks writes as a cutover does, and keeps what it was when it was held first: its facts about the
-/// block may be out of date.
-fn hold(flight: &mut Flight, migration: MigrationId, draining: Epoch) {
-    // T33
-    let held = Held { migration, cutover: flight.cutover, draining };
-    flight.held = Some(flight.held.unwrap_or(held));
-    flight.cutover = true;
-    flight.block = None;
-}
-
-/// Whether a change destroys or gives up something.
-const fn gives_up(change: &Change) -> bool {
-    // T34
-    matches!(change, Change::Force(..) | Change::WriteOff(..) | Change::Release(..) | Change::Delete(_))
 }

@@ -9,8 +9,9 @@ use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState}
 use cutover::core::ids::{ClusterId, Halt, Index, PartitionId};
 use cutover::core::migration::{Caps, EPOCH_LEAP, Expected, PartitionRecord, TransitionKind};
 use cutover::core::raft::Machine;
+use cutover_reference::judge::{self, Renamed};
 use cutover_reference::numbers::Numbers;
-use cutover_reference::table::{self, Renamed, Table};
+use cutover_reference::table::Table;
 use std::collections::BTreeMap;
 
 /// Records that a late command may speak of.
@@ -120,15 +121,15 @@ impl Walk {
         Ok(())
     }
 
-    fn answer(&self, entry: &ControlPlaneEntry, answer: &Answer) -> Option<table::Answer> {
+    fn answer(&self, entry: &ControlPlaneEntry, answer: &Answer) -> Option<judge::Answer> {
         let migration =
             |partition: PartitionId| self.state.table().record(partition).map(|record| record.migration);
         match (answer, named(entry)) {
-            (Answer::Refused(refusal), _) => Some(table::Answer::Refused(adapter::refusal(refusal)?)),
+            (Answer::Refused(refusal), _) => Some(judge::Answer::Refused(adapter::refusal(refusal)?)),
             (Answer::Epoch(epoch), Some(partition)) => {
-                Some(table::Answer::Made { partition, epoch: *epoch, migration: migration(partition) })
+                Some(judge::Answer::Made { partition, epoch: *epoch, migration: migration(partition) })
             }
-            (Answer::Created { partition, epoch }, None) => Some(table::Answer::Made {
+            (Answer::Created { partition, epoch }, None) => Some(judge::Answer::Made {
                 partition: *partition,
                 epoch: *epoch,
                 migration: migration(*partition),
