@@ -7,6 +7,7 @@ use crate::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
 use crate::core::migration::{Operator, Reason};
 use crate::core::raft::{Applied, Content, Entry};
 use crate::node::store::{Store, backup};
+use core::time::Duration;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -153,6 +154,17 @@ fn kinds(entries: &[Entry<ControlPlaneEntry>]) -> BTreeMap<&'static str, usize> 
     kinds
 }
 
+/// Waits until no write of the lost history can take effect any more. A store that cannot refuse such a write would apply it to
+/// a copy of the new history, as one of that copy's own, and what is missing there would count as copied (ADR 0032). The new
+/// history does not exist before, and the lost one resolves no more writes.
+fn wait_for_late_writes(config: &NodeConfig) {
+    let wait = Duration::from_millis(config.policy.barrier_ms());
+    println!(
+        "waiting   {wait:?}, as long as a write that the lost history admitted may be on its way to a store"
+    );
+    std::thread::sleep(wait);
+}
+
 fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), Failed> {
     let usage = |error: &dyn core::fmt::Display| Failed::new(exit::USAGE, error);
     let operator = Operator::try_from(order.decision.operator.to_owned()).map_err(|error| usage(&error))?;
@@ -168,6 +180,7 @@ fn refound(order: Order<'_>, applied: Applied<ControlPlaneState>) -> Result<(), 
         return Err(Failed::new(exit::USAGE, "nothing was done: add --yes to proceed"));
     }
     let config = &order.config;
+    wait_for_late_writes(config);
     let last = applied.last();
     let before = applied.history();
     let cluster = applied.machine().cluster();

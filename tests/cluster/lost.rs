@@ -113,6 +113,9 @@ fn a_backup_is_restored_into_a_new_cluster() {
     assert!(!node.data.exists());
     let told = node.verb(&[&order[..], &["--yes"]].concat()).ok();
     assert!(told.contains("may be lost: everything that was committed after"), "{told}");
+    // As long as the policy in the node's configuration says, before there is a new history.
+    let (waiting, began) = (told.find("waiting   "), told.find("began     history"));
+    assert!(waiting.is_some() && waiting < began, "{told}");
     node.verb(&[&order[..], &["--yes"]].concat()).fails(65, &["is a data directory already"]);
     node.start();
     cluster.serves();

@@ -15,7 +15,9 @@ fn leaps(state: &ControlPlaneState, now_s: u64) -> u64 {
 
 impl Founder {
     /// The initial disk of the founder's history, continued from the state of another one: with the founder's voters alone, the
-    /// cluster and the limits that the state has, and numbers above all that were given out. `now_s`: seconds since 1970.
+    /// cluster and the limits that the state has, and numbers above all that were given out. `now_s`: seconds since 1970. Before
+    /// it, wait until no write of the earlier history can take effect (`Policy::barrier_ms`): a store that cannot refuse it would
+    /// apply it to a copy of the new history.
     ///
     /// # Errors
     /// An error of the encoder, which cannot occur for these types.
