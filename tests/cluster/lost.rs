@@ -254,10 +254,12 @@ fn one_backup_is_restored_three_times_under_a_watcher_and_a_session() {
     for round in 1..=3 {
         let history = cluster.status(0).unwrap().history;
         until("a watcher that knows everything", || {
+            // Asked before the view is locked: the watcher blocks a thread of the client while it waits for the view.
+            let revision = cluster.status(0)?.revision;
             let seen = seen.lock().unwrap();
             // The first history may be told by its changes alone.
             let known = seen.histories.last().is_none_or(|last| *last == HistoryId(history));
-            (known && seen.revision.0 == cluster.status(0)?.revision).then_some(())
+            (known && seen.revision.0 == revision).then_some(())
         });
         cluster.nodes[0].kill();
         cluster.nodes[0].data = cluster.nodes[0].directory.join(format!("restored-{round}"));
@@ -280,14 +282,15 @@ fn one_backup_is_restored_three_times_under_a_watcher_and_a_session() {
         epochs.push(numbers(&cluster, &name));
     }
     until("a watcher that was told of all of it", || {
-        let (seen, status) = (seen.lock().unwrap(), cluster.status(0)?);
-        (seen.histories.len() >= 3 && seen.revision.0 == status.revision).then_some(())
+        let revision = cluster.status(0)?.revision;
+        let seen = seen.lock().unwrap();
+        (seen.histories.len() >= 3 && seen.revision.0 == revision).then_some(())
     });
     watching.abort();
+    let listed = cluster.run(cluster.client().list(None)).unwrap();
     let seen = seen.lock().unwrap();
     let histories: std::collections::BTreeSet<_> = seen.histories.iter().collect();
     assert!(histories.len() == seen.histories.len(), "each history once: {:?}", seen.histories);
-    let listed = cluster.run(cluster.client().list(None)).unwrap();
     assert_eq!(seen.records.len(), listed.records.len());
     assert!(seen.records.contains_key(&given[3].partition));
     let above = |pair: &[(u64, u64)]| pair[1].0 > pair[0].0 && pair[1].1 > pair[0].1;

@@ -11,7 +11,7 @@ use cutover::node::server::PEER_PROTOCOL;
 use cutover::node::tls::{Expected, Security, Tls, TlsFiles};
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub struct Cluster {
     pub ann: Option<Files>,
     pub directory: TempDir,
     runtime: tokio::runtime::Runtime,
-    _turn: ProcessPermit,
+    _turn: Option<ProcessPermit>,
 }
 
 pub fn address(of: SocketAddr) -> Address {
@@ -90,6 +90,10 @@ pub const fn options(deadline_s: u64) -> Options {
     }
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
 impl Cluster {
     /// Nodes that have not been started.
     pub fn of(nodes: u8, secure: bool) -> Self {
@@ -104,20 +108,25 @@ impl Cluster {
             Node::new(directory.path(), cluster, number, files)
         };
         let nodes = (1..=nodes).map(node).collect();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        Self { nodes, authority, ann, directory, runtime: runtime.unwrap(), _turn: turn }
+        Self { nodes, authority, ann, directory, runtime: runtime(), _turn: Some(turn) }
     }
 
-    /// Nodes that have not been started, with certificates of another cluster's authority.
-    pub fn of_authority(authority: &Authority, nodes: u8, directory: PathBuf) -> Self {
-        let mut cluster = Self::of(0, false);
+    /// A second cluster beside the first one of a test: nodes that have not been started, with certificates of its
+    /// authority. The test has its permission: two tests that each wait for a second one would wait forever.
+    pub fn beside(first: &Self, nodes: u8, directory: &Path) -> Self {
+        let authority = first.authority.as_ref().unwrap();
         let node = |number: u8| {
             let subject = format!("CN=n{number},OU=control-plane,O=example");
-            Node::new(&directory, 0, number, Some(authority.issue(&format!("other-n{number}"), &subject)))
+            Node::new(directory, 0, number, Some(authority.issue(&format!("other-n{number}"), &subject)))
         };
-        cluster.nodes = (1..=nodes).map(node).collect();
-        cluster.ann = Some(authority.issue("other-ann", "CN=ann,OU=ops,O=example"));
-        cluster
+        Self {
+            nodes: (1..=nodes).map(node).collect(),
+            authority: None,
+            ann: Some(authority.issue("other-ann", "CN=ann,OU=ops,O=example")),
+            directory: TempDir::new().unwrap(),
+            runtime: runtime(),
+            _turn: None,
+        }
     }
 
     /// Founds the cluster with the first node, starts all nodes, and makes all of them voters.

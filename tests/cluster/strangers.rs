@@ -94,8 +94,7 @@ fn only_members_speak_on_the_peer_port() {
 #[test]
 fn two_founders_stay_two_clusters() {
     let one = Cluster::secure(1);
-    let mut two =
-        Cluster::of_authority(one.authority.as_ref().unwrap(), 2, one.nodes[0].directory.join("two"));
+    let mut two = Cluster::beside(&one, 2, &one.nodes[0].directory.join("two"));
     two.nodes.remove(0);
     two.nodes[0].verb(&["init"]).ok();
     two.nodes[0].start();
