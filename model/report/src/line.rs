@@ -12,7 +12,7 @@ mod simulation;
 
 pub use comparison::{Contents, Review};
 pub use history::{History, Near};
-pub use scoreboard::{Baseline, Mutant, Patch};
+pub use scoreboard::{Baseline, EngineTotal, Mutant, Patch};
 pub use search::{Listed, Recording, Scope, Trace, Verdict};
 pub use simulation::Seed;
 
@@ -77,6 +77,8 @@ pub enum Line {
     Baseline(Baseline),
     /// `mutants`: the result of a mutant.
     Mutant(Box<Mutant>),
+    /// `mutants`: what one of several engines found.
+    EngineTotal(EngineTotal),
     /// `mutants`: a mutant that was selected but not run.
     NotRun {
         /// File name of the patch.

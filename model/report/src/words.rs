@@ -119,6 +119,8 @@ words! {
         Survives = "survives",
         /// The type system must refuse the patch.
         DoesNotCompile = "does-not-compile",
+        /// Either verdict is as expected: whether something finds the mutant is an open question.
+        Open = "open",
     }
 }
 
@@ -130,8 +132,12 @@ words! {
         Check = "check",
         /// The replay of a stored trace.
         Replay = "replay",
+        /// Random walks through the environments of the search.
+        Walk = "walk",
         /// The simulator, seed after seed.
         Sim = "sim",
+        /// The tests of the reference models.
+        Reference = "reference",
     }
 }
 

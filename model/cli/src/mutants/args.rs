@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use cutover_report::{Engine, Format};
 use serde::Serialize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -13,6 +14,7 @@ Examples:
   cutover mutants cas seal                 those with `cas` or `seal` in their names
   cutover mutants --engine replay          those that a stored trace finds
   cutover mutants --only-changed main --sample 5 --seed \"$GITHUB_SHA\" --budget 10m
+  cutover mutants kinds/ --engine check --engine walk --markdown board.md
   cutover mutants --apply-only             only whether the patches still apply
 ";
 
@@ -44,9 +46,21 @@ pub struct Args {
     /// Seed of the random choice: the same text draws the same patches
     #[arg(long, value_name = "TEXT", default_value = "cutover", requires = "sample")]
     pub seed: String,
-    /// Only patches that this engine judges; may be repeated [default: all]
+    /// Only patches that this engine judges, and only by it; may be repeated [default: all]
     #[arg(long, value_enum)]
     pub engine: Vec<Engine>,
+    /// Judge each patch by every engine, side by side, and not only by the one that its header names
+    #[arg(long)]
+    pub everywhere: bool,
+    /// Time for which random walks go on
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub walk_budget: Duration,
+    /// Seed of random walks
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub walk_seed: u64,
+    /// Also write the scoreboard as Markdown to this file
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
     /// Start no mutant after this time (10m, 1h 30m)
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub budget: Option<Duration>,
@@ -99,6 +113,9 @@ impl Args {
             list: self.list,
             keep: self.keep,
             engine: (!self.engine.is_empty()).then_some(&self.engine),
+            everywhere: self.everywhere.then_some(true),
+            walk_budget_s: self.walk_budget.as_secs(),
+            walk_seed: self.walk_seed,
             seeds: simulator.map(|simulator| simulator.seeds),
         }
     }
@@ -129,6 +146,13 @@ pub struct Options<'a> {
     pub keep: bool,
     /// What has to judge a patch.
     pub engine: Option<&'a [Engine]>,
+    /// Whether every engine judges every patch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub everywhere: Option<bool>,
+    /// Seconds for which random walks go on.
+    pub walk_budget_s: u64,
+    /// Seed of random walks.
+    pub walk_seed: u64,
     /// Maximum number of simulator seeds per mutant; `None` in a program without a simulator.
     pub seeds: Option<u64>,
 }

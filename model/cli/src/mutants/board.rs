@@ -1,12 +1,14 @@
 //! A run of the scoreboard of mutants, from the first build to the exit code.
 
 use super::error::Error;
+use super::judge::Judge;
 use super::lines;
-use super::row::{Baseline, Row};
+use super::patch::Patch;
+use super::row::{Baseline, Judged, Row};
 use super::runner::Bench;
 use super::select::Chosen;
 use crate::exit;
-use cutover_report::{BaselineVerdict, Chosen as Why, Console, Expect, MutantVerdict as Verdict};
+use cutover_report::{BaselineVerdict, Chosen as Why, Console, Engine, Expect, MutantVerdict as Verdict};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ pub struct Board<'a> {
     pub scopes: usize,
     /// Results of the unmutated tree, one for each scope.
     pub baselines: Vec<Baseline>,
-    /// Results of the mutants that were run.
+    /// Results of the mutants that were run, one after another, each by its engines.
     pub rows: Vec<Row<'a>>,
     /// The selected mutants that were not run.
     pub not_run: Vec<Chosen<'a>>,
@@ -35,21 +37,22 @@ impl<'a> Board<'a> {
     pub fn run(
         bench: &Bench<'_>,
         chosen: &[Chosen<'a>],
+        judges_of: impl Fn(&Patch) -> Vec<Judge>,
         budget: Option<Duration>,
         console: &mut Console,
     ) -> Result<Self, Error> {
         let began = Instant::now();
         let over = || budget.is_some_and(|budget| began.elapsed() >= budget);
         let mut board = Self::default();
-        let scopes: BTreeSet<_> = chosen.iter().map(|one| one.patch.scope.clone()).collect();
-        board.scopes = scopes.len();
-        console.begin("mutants", u64::try_from(scopes.len() + chosen.len()).ok());
-        for scope in scopes {
+        let judges: BTreeSet<_> = chosen.iter().flat_map(|one| judges_of(one.patch)).collect();
+        board.scopes = judges.len();
+        console.begin("mutants", u64::try_from(judges.len() + chosen.len()).ok());
+        for judge in judges {
             console.progress(|| "the unmutated tree".to_owned());
-            let Some(outcome) = bench.baseline(scope.as_deref())? else {
+            let Some(outcome) = bench.baseline(&judge)? else {
                 break;
             };
-            let baseline = Baseline { scope, outcome };
+            let baseline = Baseline { judge, outcome };
             console.step_done(&format!("{:<8}  {}", baseline.verdict(), baseline.what()));
             console.line(&lines::baseline(&baseline));
             let broken = baseline.outcome.finding.verdict == Verdict::Broken;
@@ -61,21 +64,24 @@ impl<'a> Board<'a> {
         let sound = board.baselines.iter().all(Baseline::holds);
         for one in chosen {
             let stopped = bench.stop.load(Ordering::Relaxed);
-            let outcome = if !sound || stopped || over() {
+            let outcomes = if !sound || stopped || over() {
                 None
             } else {
                 console.progress(|| one.patch.stem().to_owned());
-                bench.mutant(one.patch)?
+                bench.mutant(one.patch, &judges_of(one.patch))?
             };
-            let Some(outcome) = outcome else {
+            let Some(outcomes) = outcomes else {
                 console.line(&lines::not_run(one));
                 board.not_run.push(*one);
                 continue;
             };
-            let row = Row { chosen: *one, outcome };
-            console.step_done(&progress(&row));
-            console.line(&lines::mutant(&row));
-            board.rows.push(row);
+            let rows = outcomes.into_iter().map(|(judge, outcome)| Row { chosen: *one, judge, outcome });
+            let rows: Vec<_> = rows.collect();
+            console.step_done(&rows.iter().map(progress).collect::<Vec<_>>().join("\n"));
+            for row in &rows {
+                console.line(&lines::mutant(row));
+            }
+            board.rows.extend(rows);
         }
         board.interrupted = bench.stop.load(Ordering::Relaxed);
         Ok(board)
@@ -84,13 +90,21 @@ impl<'a> Board<'a> {
     /// Number of mutants that were killed, that survived although they must be killed, and that were broken.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
-        let count = |verdict: Verdict| {
-            let is = |row: &&Row<'_>| row.outcome.finding.verdict == verdict;
-            self.rows.iter().filter(is).count()
-        };
-        let expected = |row: &&Row<'_>| row.outcome.finding.verdict == Verdict::Survived && row.as_expected();
-        let survived = count(Verdict::Survived) - self.rows.iter().filter(expected).count();
-        (count(Verdict::Killed), survived, count(Verdict::Broken))
+        let count = |verdict: Verdict| self.judged().filter(|one| one.verdict() == verdict).count();
+        let survived = self.judged().filter(|one| one.verdict() == Verdict::Survived && !one.as_expected());
+        (count(Verdict::Killed), survived.count(), count(Verdict::Broken))
+    }
+
+    /// The mutants that were run.
+    pub fn judged(&self) -> impl Iterator<Item = Judged<'_, 'a>> {
+        Judged::all(&self.rows)
+    }
+
+    /// The engines that judged, in their order.
+    #[must_use]
+    pub fn engines(&self) -> Vec<Engine> {
+        let engines: BTreeSet<_> = self.rows.iter().map(|row| row.judge.engine()).collect();
+        engines.into_iter().collect()
     }
 
     /// The exit code: a failure takes precedence over an unknown verdict.
@@ -100,14 +114,14 @@ impl<'a> Board<'a> {
             matches!(baseline.verdict(), BaselineVerdict::Violated | BaselineVerdict::Broken)
         };
         let must_survive_but_unknown =
-            |row: &Row<'_>| row.chosen.patch.expect == Expect::Survives && row.outcome.finding.unknown;
-        let wrong = |row: &Row<'_>| !row.as_expected() && !must_survive_but_unknown(row);
+            |one: &Judged<'_, '_>| one.expect() == Some(Expect::Survives) && one.is_unknown();
+        let wrong = |one: Judged<'_, '_>| !one.as_expected() && !must_survive_but_unknown(&one);
         let owed = |one: &Chosen<'_>| one.why != Why::Sampled;
-        if self.baselines.iter().any(fails) || self.rows.iter().any(wrong) {
+        if self.baselines.iter().any(fails) || self.judged().any(wrong) {
             exit::VIOLATED
         } else if self.interrupted
             || !self.baselines.iter().all(Baseline::holds)
-            || self.rows.iter().any(must_survive_but_unknown)
+            || self.judged().any(|one| must_survive_but_unknown(&one))
             || self.not_run.iter().any(owed)
         {
             exit::UNKNOWN
@@ -122,7 +136,10 @@ impl<'a> Board<'a> {
 fn progress(row: &Row<'_>) -> String {
     let finding = &row.outcome.finding;
     let word = finding.word();
-    let name = row.chosen.patch.stem();
+    let name = match row.is_one_of_several() {
+        true => format!("{}  ({})", row.chosen.patch.stem(), row.judge.engine()),
+        false => row.chosen.patch.stem().to_owned(),
+    };
     match (&finding.by, finding.verdict) {
         (Some(by), Verdict::Killed) => format!("{word:<8}  {name}  by {by}"),
         (Some(other), _) => format!("{word:<8}  {name}  but {other} fails"),

@@ -2,9 +2,9 @@
 
 use super::error::Error;
 use super::git::Git;
+use super::judge::Program;
 use super::process::{self, End, Logs};
 use super::tree::Checkout;
-use cutover_report::Engine;
 use std::env::{self, consts::EXE_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -74,13 +74,18 @@ impl Tools {
     pub(super) fn build(
         &self,
         checkout: &Checkout,
-        engine: Engine,
+        program: Program,
         logs: &Path,
         stop: &AtomicBool,
     ) -> Result<Option<Built>, Error> {
-        let (cargo, program) = match engine {
-            Engine::Check | Engine::Replay => self.build_check(checkout),
-            Engine::Sim => self.build_sim(checkout),
+        let (cargo, program) = match program {
+            Program::Checker => self.build_check(checkout),
+            Program::Simulator => self.build_sim(checkout),
+            Program::Reference => {
+                let mut tests = self.reference(checkout);
+                tests.arg("--no-run");
+                (tests, self.cargo.clone())
+            }
         };
         let ran = process::run(cargo, &Logs::new(logs, "build"), None, stop)?;
         match ran.end {
@@ -90,12 +95,12 @@ impl Tools {
         }
     }
 
-    fn cargo_build(&self, checkout: &Checkout, target: &Path) -> Command {
+    fn cargo(&self, checkout: &Checkout, command: &str, target: &Path) -> Command {
         let tree = &checkout.tree;
         let mut cargo = Command::new(&self.cargo);
         cargo
             .current_dir(tree)
-            .args(["build", "--manifest-path"])
+            .args([command, "--manifest-path"])
             .arg(tree.join("Cargo.toml"))
             .arg("--target-dir")
             .arg(target)
@@ -104,16 +109,20 @@ impl Tools {
         cargo
     }
 
+    /// The tests of the reference models, which cargo builds and runs.
+    pub(super) fn reference(&self, checkout: &Checkout) -> Command {
+        let mut cargo = self.cargo(checkout, "test", &checkout.build);
+        cargo.args(["--profile", &self.build.profile, "-p", "cutover-reference", "--no-fail-fast"]);
+        cap_lints(&mut cargo);
+        cargo
+    }
+
     fn build_check(&self, checkout: &Checkout) -> (Command, PathBuf) {
         let build = &checkout.build;
-        let mut cargo = self.cargo_build(checkout, build);
+        let mut cargo = self.cargo(checkout, "build", build);
         let Build { arguments, profile, program } = &self.build;
         cargo.args(arguments);
-        // The environment variable, if set, takes precedence over cargo's configuration.
-        match env::var("RUSTFLAGS") {
-            Ok(flags) => cargo.env("RUSTFLAGS", format!("{flags} {CAP_LINTS}")),
-            Err(_) => cargo.arg(format!("--config=build.rustflags=[\"{CAP_LINTS}\"]")),
-        };
+        cap_lints(&mut cargo);
         (cargo, build.join(profile).join(program))
     }
 
@@ -121,7 +130,7 @@ impl Tools {
     /// verdict, so the parts that each patch changes are not optimised.
     fn build_sim(&self, checkout: &Checkout) -> (Command, PathBuf) {
         let build = checkout.build.with_file_name("build-sim");
-        let mut cargo = self.cargo_build(checkout, &build);
+        let mut cargo = self.cargo(checkout, "build", &build);
         cargo
             .args(["--profile", "mutant", "-p", "cutover-sim"])
             .args(
@@ -133,6 +142,14 @@ impl Tools {
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
         (cargo, build.join("mutant").join(format!("cutover-sim{EXE_SUFFIX}")))
     }
+}
+
+fn cap_lints(cargo: &mut Command) {
+    // The environment variable, if set, takes precedence over cargo's configuration.
+    match env::var("RUSTFLAGS") {
+        Ok(flags) => cargo.env("RUSTFLAGS", format!("{flags} {CAP_LINTS}")),
+        Err(_) => cargo.arg(format!("--config=build.rustflags=[\"{CAP_LINTS}\"]")),
+    };
 }
 
 /// The compiler's output from the first error on. The last lines only count the errors.

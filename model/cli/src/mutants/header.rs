@@ -17,6 +17,8 @@
 //! # trace: traces/regress/read-by-a-sole-voter.trace
 //! # step: 5
 //! ```
+//!
+//! With `invariant: any`, and neither scope nor trace, every engine judges the mutant, and whatever it finds kills.
 
 use super::error::Error;
 
@@ -43,10 +45,16 @@ pub enum Key {
     Expect,
     /// A remark of the author.
     Note,
+    /// The kind of bug, which mutants elsewhere in the code share.
+    Kind,
+    /// A run in which the bug does harm.
+    Harm,
+    /// Why the patch changes nothing that anybody could notice, so that nothing has to find it.
+    Equivalent,
 }
 
 impl Key {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::Bug,
         Self::Rule,
         Self::Source,
@@ -57,6 +65,9 @@ impl Key {
         Self::Step,
         Self::Expect,
         Self::Note,
+        Self::Kind,
+        Self::Harm,
+        Self::Equivalent,
     ];
 
     const fn word(self) -> &'static str {
@@ -71,6 +82,9 @@ impl Key {
             Self::Step => "step",
             Self::Expect => "expect",
             Self::Note => "note",
+            Self::Kind => "kind",
+            Self::Harm => "harm",
+            Self::Equivalent => "equivalent",
         }
     }
 

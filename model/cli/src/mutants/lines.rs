@@ -9,7 +9,7 @@ use cutover_report::{self as report, Line};
 pub(super) fn baseline(baseline: &Baseline) -> Line {
     let outcome = &baseline.outcome;
     Line::Baseline(report::Baseline {
-        scope: baseline.scope.clone(),
+        scope: baseline.judge.place().map(str::to_owned),
         verdict: baseline.verdict(),
         by: outcome.finding.by.clone(),
         states: outcome.states,
@@ -24,15 +24,16 @@ pub(super) fn mutant(row: &Row<'_>) -> Line {
     Line::Mutant(Box::new(report::Mutant {
         bug: patch.bug,
         rule: patch.rule.clone(),
+        kind: patch.kind.clone(),
         patch: patch.name.clone(),
-        engine: Some(patch.engine()),
+        engine: Some(row.judge.engine()),
         verdict: outcome.finding.verdict,
         unknown: outcome.finding.unknown,
         expect: patch.expect,
         as_expected: row.as_expected(),
-        named: patch.named(),
+        named: row.named(),
         by: outcome.finding.by.clone(),
-        scope: patch.scope.clone(),
+        scope: row.judge.place().map(str::to_owned),
         states: outcome.states,
         seeds: outcome.seeds,
         cpu_s: outcome.cpu.into(),
@@ -63,6 +64,9 @@ pub(super) fn patch(patch: &Patch) -> Line {
         scope: patch.scope.clone(),
         expect: Some(patch.expect),
         note: patch.note.clone(),
+        kind: patch.kind.clone(),
+        harm: patch.harm.clone(),
+        equivalent: patch.equivalent.clone(),
         files: patch.files.clone(),
     }))
 }

@@ -1,7 +1,7 @@
 //! Reads the patches from their directory.
 
 use super::error::Error;
-use super::patch::{DIR, OF_THE_SIMULATOR, Patch};
+use super::patch::{DIR, OF_A_KIND, OF_THE_SIMULATOR, Patch};
 use cutover_report::Console;
 use std::fs;
 use std::io;
@@ -14,7 +14,9 @@ use std::path::Path;
 pub fn all(root: &Path, console: &Console) -> Result<Vec<Patch>, Error> {
     let dir = root.join(DIR);
     let mut names = names_in(&dir, "")?;
-    names.extend(names_in(&dir.join(OF_THE_SIMULATOR), &format!("{OF_THE_SIMULATOR}/"))?);
+    for folder in [OF_THE_SIMULATOR, OF_A_KIND] {
+        names.extend(names_in(&dir.join(folder), &format!("{folder}/"))?);
+    }
     names.sort_unstable();
     let mut patches = Vec::new();
     let mut last = None;

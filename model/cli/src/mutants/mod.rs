@@ -11,8 +11,10 @@ mod build;
 mod error;
 mod git;
 mod header;
+mod judge;
 mod lines;
 mod load;
+mod matrix;
 mod patch;
 mod process;
 mod report;
@@ -31,8 +33,9 @@ pub use git::Git;
 
 use crate::exit;
 use board::Board;
-use cutover_report::{Console, Engine};
-use patch::{DIR, SEEDS};
+use clap::ValueEnum as _;
+use cutover_report::{Console, Engine, Line};
+use patch::{DIR, Patch, SEEDS};
 use runner::{Bench, Limits};
 use select::{Chosen, Selection};
 use std::env;
@@ -81,13 +84,14 @@ fn command(
 ) -> Result<u8, Error> {
     let checkout = Checkout::find(cwd, &tools.git)?;
     let patches = load::all(&checkout.root, console)?;
-    if let Some(patch) = patches.iter().find(|patch| patch.engine() == Engine::Sim && simulator.is_none()) {
+    let seeds = |patch: &&Patch| patch.scope.as_deref() == Some(SEEDS);
+    if let Some(patch) = patches.iter().find(seeds).filter(|_| simulator.is_none()) {
         return Err(Error::Usage(format!(
             "{}: scope `{SEEDS}` is the simulator's of another program",
             patch.name
         )));
     }
-    let selection = selection(args, tools, &checkout)?;
+    let selection = selection(args, simulator, tools, &checkout)?;
     let chosen = select::choose(&patches, &selection)?;
     if args.list {
         return Ok(list(&chosen, console));
@@ -109,11 +113,20 @@ fn command(
             mutant: args.timeout,
             whole: args.baseline_timeout,
             seeds: simulator.map_or(0, |simulator| simulator.seeds),
+            walk: args.walk_budget,
+            walk_seed: args.walk_seed,
         },
         stop,
     };
-    let board = Board::run(&bench, &chosen, args.budget, console)?;
+    let board = Board::run(&bench, &chosen, |patch| selection.judges(patch), args.budget, console)?;
     console.end();
+    let totals = matrix::totals(&board);
+    for total in &totals {
+        console.line(&Line::EngineTotal(total.clone()));
+    }
+    if let Some(file) = &args.markdown {
+        fs::write(file, matrix::markdown(&board, &totals)).map_err(Error::io(file))?;
+    }
     if args.keep {
         console.note(&format!("kept  {}", checkout.out.display()));
     } else {
@@ -123,7 +136,12 @@ fn command(
     Ok(board.exit())
 }
 
-fn selection(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Selection, Error> {
+fn selection(
+    args: &Args,
+    simulator: Option<Simulator>,
+    tools: &Tools,
+    checkout: &Checkout,
+) -> Result<Selection, Error> {
     let changed = match &args.only_changed {
         Some(base) => {
             let changed = tools.git.changed_since(&checkout.root, base)?;
@@ -135,8 +153,18 @@ fn selection(args: &Args, tools: &Tools, checkout: &Checkout) -> Result<Selectio
         patterns: args.patterns.clone(),
         changed,
         sample: args.sample.map(|count| (count, args.seed.clone())),
-        engines: args.engine.clone(),
+        engines: if args.engine.is_empty() { every_engine(simulator) } else { args.engine.clone() },
+        everywhere: args.everywhere,
     })
+}
+
+/// The engines of a program: only this project's own has a simulator and reference models.
+fn every_engine(simulator: Option<Simulator>) -> Vec<Engine> {
+    let own = |engine: &Engine| match engine {
+        Engine::Check | Engine::Replay | Engine::Walk => true,
+        Engine::Sim | Engine::Reference => simulator.is_some(),
+    };
+    Engine::value_variants().iter().copied().filter(own).collect()
 }
 
 fn list(chosen: &[Chosen<'_>], console: &Console) -> u8 {

@@ -2,26 +2,22 @@
 
 use super::error::Error;
 use super::header::{Fields, Key};
+use super::judge::Judge;
 use cutover_report::{Engine, Expect};
 
 /// Directory of the patches, relative to the root of the repository.
 pub const DIR: &str = "tests/mutants";
 /// Subdirectory of the patches that the simulator judges.
 pub const OF_THE_SIMULATOR: &str = "sim";
+/// Subdirectory of the patches that whatever finds them kills, ordered by kinds of bugs.
+pub const OF_A_KIND: &str = "kinds";
+/// The invariant of a header whose mutant any violation kills.
+const ANY: &str = "any";
 
 /// The scope that a header names if the simulator judges the patch.
 pub const SEEDS: &str = "sim";
 /// Extension of trace files, which no scope's name has.
-const TRACE: &str = ".trace";
-
-/// The engine that judges the mutants of a scope or of a trace.
-pub(super) fn engine_of(scope: Option<&str>) -> Engine {
-    match scope {
-        Some(SEEDS) => Engine::Sim,
-        Some(trace) if trace.ends_with(TRACE) => Engine::Replay,
-        Some(_) | None => Engine::Check,
-    }
-}
+pub(super) const TRACE: &str = ".trace";
 
 /// A known bug, as a patch of the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +32,14 @@ pub struct Patch {
     pub source: Option<String>,
     /// What the patch changes, in one line.
     pub mechanism: String,
+    /// The kind of bug, if the patch is one of several of a kind.
+    pub kind: Option<String>,
+    /// A run in which the bug does harm.
+    pub harm: Option<String>,
+    /// Why nothing has to find it, if it changes nothing that anybody could notice.
+    pub equivalent: Option<String>,
+    /// Whether every engine judges it, and any violation kills.
+    pub any: bool,
     /// Id of the invariant that must fail; `None` for a patch that must survive in all scopes.
     pub invariant: Option<String>,
     /// Name of the scope in which the invariant must fail, or the file of the trace that must diverge; `None` only for a
@@ -67,13 +71,16 @@ impl Patch {
             None | Some("killed") => Expect::Killed,
             Some("survives") => Expect::Survives,
             Some("does-not-compile") => Expect::DoesNotCompile,
+            Some("open") => Expect::Open,
             Some(_) => {
-                return Err(fields.wrong(Key::Expect, "killed, survives or does-not-compile"));
+                return Err(fields.wrong(Key::Expect, "killed, survives, open or does-not-compile"));
             }
         };
         let bug = number(&fields)?;
-        let Judge { invariant, scope, step } = judge(&fields, expect)?;
-        let control = invariant.is_none() && step.is_none();
+        let any = fields.get(Key::Invariant) == Some(ANY);
+        let Named { invariant, scope, step } =
+            if any { anything(&fields, expect)? } else { judge(&fields, expect)? };
+        let control = invariant.is_none() && step.is_none() && !any;
         if fields.get(Key::Bug).is_none() && fields.get(Key::Rule).is_none() && !control {
             return Err(fields.missing("`# bug: NUMBER` or `# rule: TEXT`"));
         }
@@ -87,6 +94,10 @@ impl Patch {
             scope,
             step,
             note: fields.owned(Key::Note),
+            kind: fields.owned(Key::Kind),
+            harm: fields.owned(Key::Harm),
+            equivalent: fields.owned(Key::Equivalent),
+            any,
             files: files(&file, body_line, diff, expect)?,
             header: header.trim_end().to_owned(),
             diff: diff.to_owned(),
@@ -118,10 +129,14 @@ impl Patch {
         }
     }
 
-    /// The engine that judges the mutant.
+    /// What judges the mutant: the engine that its header names, or every one of `all`.
     #[must_use]
-    pub fn engine(&self) -> Engine {
-        engine_of(self.scope.as_deref())
+    pub fn judges(&self, all: &[Engine]) -> Vec<Judge> {
+        if self.any {
+            return all.iter().copied().map(Judge::anywhere).collect();
+        }
+        let named = Judge::named(self.scope.as_deref());
+        if all.contains(&named.engine()) { vec![named] } else { Vec::new() }
     }
 
     /// What must find the mutant: the invariant's id, the step at which the trace must diverge, or `none`.
@@ -130,6 +145,7 @@ impl Patch {
         match (&self.invariant, self.step) {
             (Some(id), _) => id.clone(),
             (None, Some(step)) => divergence(step),
+            (None, None) if self.any => ANY.to_owned(),
             (None, None) => "none".to_owned(),
         }
     }
@@ -142,19 +158,37 @@ pub(super) fn divergence(step: u64) -> String {
 }
 
 /// What must find a mutant, and where.
-struct Judge {
+struct Named {
     invariant: Option<String>,
     scope: Option<String>,
     step: Option<u64>,
 }
 
-fn judge(fields: &Fields<'_>, expect: Expect) -> Result<Judge, Error> {
+/// A mutant that any violation kills, wherever it is found.
+fn anything(fields: &Fields<'_>, expect: Expect) -> Result<Named, Error> {
+    for other in [Key::Scope, Key::Trace, Key::Step] {
+        if fields.get(other).is_some() {
+            return Err(fields.wrong(other, "none beside `invariant: any`"));
+        }
+    }
+    match expect {
+        Expect::Killed | Expect::Open => Ok(Named { invariant: None, scope: None, step: None }),
+        Expect::Survives | Expect::DoesNotCompile => {
+            Err(fields.wrong(Key::Expect, "killed or open, beside `invariant: any`"))
+        }
+    }
+}
+
+fn judge(fields: &Fields<'_>, expect: Expect) -> Result<Named, Error> {
+    if expect == Expect::Open {
+        return Err(fields.wrong(Key::Expect, "`open` beside `invariant: any` only"));
+    }
     let Some(trace) = fields.owned(Key::Trace) else {
         if fields.get(Key::Step).is_some() {
             return Err(fields.wrong(Key::Step, "no step without a trace"));
         }
         let (invariant, scope) = (invariant(fields, expect)?, scope(fields, expect)?);
-        return Ok(Judge { invariant, scope, step: None });
+        return Ok(Named { invariant, scope, step: None });
     };
     for other in [Key::Invariant, Key::Scope] {
         if fields.get(other).is_some() {
@@ -170,7 +204,7 @@ fn judge(fields: &Fields<'_>, expect: Expect) -> Result<Judge, Error> {
     }
     let step = fields.required(Key::Step)?.parse().ok().filter(|step| *step > 0);
     let step = step.ok_or_else(|| fields.wrong(Key::Step, "the number of a step, from 1"))?;
-    Ok(Judge { invariant: None, scope: Some(trace), step: Some(step) })
+    Ok(Named { invariant: None, scope: Some(trace), step: Some(step) })
 }
 
 fn number(fields: &Fields<'_>) -> Result<Option<u32>, Error> {
@@ -186,7 +220,7 @@ fn invariant(fields: &Fields<'_>, expect: Expect) -> Result<Option<String>, Erro
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     match (id.as_str(), expect) {
         ("none", Expect::Survives) => Ok(None),
-        ("none", Expect::Killed | Expect::DoesNotCompile) => {
+        ("none", Expect::Killed | Expect::DoesNotCompile | Expect::Open) => {
             Err(fields.wrong(Key::Invariant, "an invariant's id (`none` needs `expect: survives`)"))
         }
         (text, _) if text.contains('.') && text.chars().all(allowed) => Ok(Some(id)),
@@ -197,7 +231,7 @@ fn invariant(fields: &Fields<'_>, expect: Expect) -> Result<Option<String>, Erro
 fn scope(fields: &Fields<'_>, expect: Expect) -> Result<Option<String>, Error> {
     match (fields.owned(Key::Scope), expect) {
         (None, Expect::DoesNotCompile) => Ok(None),
-        (None, Expect::Killed | Expect::Survives) => fields.required(Key::Scope).map(Some),
+        (None, Expect::Killed | Expect::Survives | Expect::Open) => fields.required(Key::Scope).map(Some),
         (Some(scope), _) if scope.contains(char::is_whitespace) => {
             Err(fields.wrong(Key::Scope, "one scope such as migration/moves"))
         }

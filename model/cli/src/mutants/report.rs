@@ -1,8 +1,9 @@
 //! The scoreboard for people.
 
 use super::board::Board;
+use super::matrix;
 use super::patch::Patch;
-use super::row::{Baseline, Row};
+use super::row::{Baseline, Judged, Row};
 use super::run_output::Finding;
 use cutover_report::{Chosen as Why, Expect, MutantVerdict as Verdict};
 use indicatif::HumanCount;
@@ -27,9 +28,10 @@ pub fn render(board: &Board<'_>, elapsed: Duration) -> String {
     for baseline in board.baselines.iter().filter(|b| !b.holds()) {
         unsound(&mut text, baseline);
     }
-    for row in board.rows.iter().filter(|row| !row.as_expected()) {
-        in_full(&mut text, row);
+    for one in board.judged().filter(|one| !one.as_expected()) {
+        in_full(&mut text, &one);
     }
+    matrix::render(&mut text, board);
     not_run(&mut text, board);
     let _ = writeln!(text, "done  {}   {} s", sum(board), tenths(elapsed));
     text
@@ -54,7 +56,7 @@ pub fn list(patches: &[&Patch]) -> String {
     text
 }
 
-fn table<const N: usize>(text: &mut String, cells: &[[String; N]], first_number: usize) {
+pub(super) fn table<const N: usize>(text: &mut String, cells: &[[String; N]], first_number: usize) {
     let widest = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
     let widths: [usize; N] = std::array::from_fn(|column| widest(column).unwrap_or(0));
     for row in cells {
@@ -85,7 +87,7 @@ fn row_cells(row: &Row<'_>) -> [String; 8] {
         patch.stem().to_owned(),
         shortened(&patch.origin()),
         by,
-        patch.scope.clone().unwrap_or_else(none),
+        row.judge.place().map_or_else(none, str::to_owned),
         match (outcome.states, outcome.seeds) {
             (Some(states), _) => HumanCount(states).to_string(),
             (None, Some(1)) => "1 seed".to_owned(),
@@ -109,19 +111,27 @@ fn unsound(text: &mut String, baseline: &Baseline) {
     text.push('\n');
 }
 
-fn in_full(text: &mut String, row: &Row<'_>) {
+fn in_full(text: &mut String, judged: &Judged<'_, '_>) {
+    let Some(row) = judged.rows.iter().find(|row| !row.as_expected()).or(judged.rows.first()) else { return };
     let patch = row.chosen.patch;
     let expected = match patch.expect {
+        _ if patch.equivalent.is_some() => {
+            "expected nothing to fail: it is said to change nothing".to_owned()
+        }
+        Expect::Killed | Expect::Open if patch.any => "expected one of the engines to find it".to_owned(),
         Expect::Killed if patch.step.is_some() => {
             format!("expected a {} of {}", patch.named(), patch.scope.as_deref().unwrap_or("the trace"))
         }
         Expect::Killed => format!("expected {} to fail", patch.named()),
         Expect::Survives => "expected nothing to fail".to_owned(),
+        Expect::Open => "expected a verdict".to_owned(),
         Expect::DoesNotCompile => "expected the compiler to refuse it".to_owned(),
     };
     let word = row.outcome.finding.word();
     let _ = writeln!(text, "{word}  {}: {expected}", patch.path());
-    reasons(text, &row.outcome.finding, &row.outcome.said);
+    for row in judged.rows {
+        reasons(text, &row.outcome.finding, &row.outcome.said);
+    }
     for line in patch.header.lines().chain(patch.diff.lines()) {
         let _ = writeln!(text, "{}", format!("    | {line}").trim_end());
     }
@@ -173,7 +183,7 @@ fn sum(board: &Board<'_>) -> String {
         (0, 1) => parts.push("the empty patch does not survive".to_owned()),
         (alive, all) => parts.push(format!("{alive} of {all} empty patches survive")),
     }
-    let (ran, left) = (board.rows.len(), board.not_run.len());
+    let (ran, left) = (board.judged().count(), board.not_run.len());
     if left > 0 {
         let lot = if board.not_run.iter().all(|one| one.why == Why::Sampled) {
             ", the rest only drawn at random"
@@ -197,7 +207,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// Seconds, with one decimal below a hundred.
-fn tenths(time: Duration) -> String {
+pub(super) fn tenths(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds >= 100 {
         return HumanCount(seconds).to_string();

@@ -1,10 +1,17 @@
 //! The JSON output of `cutover check`, `cutover replay` or the simulator, and the verdict on a mutant that follows from it.
 
+use super::judge::Judge;
 use super::patch::{Patch, divergence};
 use cutover_report::{
-    Engine, Expect, InvariantVerdict as Judged, Line, MutantVerdict as Verdict, Seed, SeedVerdict, Trace,
+    Expect, InvariantVerdict as Judged, Line, MutantVerdict as Verdict, Seed, SeedVerdict, Trace,
     TraceVerdict, Verdict as VerdictLine,
 };
+use std::collections::BTreeSet;
+
+/// What kills a mutant whose check ends in a panic.
+const PANIC: &str = "a panic";
+/// What kills a mutant with which a search is complete, and does not see what it has to see.
+const NOT_REACHED: &str = "not reached";
 
 #[derive(Debug)]
 struct Ruling {
@@ -12,14 +19,20 @@ struct Ruling {
     judged: Judged,
     steps: Option<u64>,
     trace: Option<String>,
+    /// Name of the scope; empty if there is none.
+    scope: String,
 }
 
 /// The results in the output of one check.
 #[derive(Debug)]
 pub struct RunOutput {
     rulings: Vec<Ruling>,
-    /// The result of a replayed trace.
-    replayed: Option<Trace>,
+    /// The results of replayed traces.
+    replayed: Vec<Trace>,
+    /// The scopes that hold a published design, in which an invariant has to fail.
+    designs: BTreeSet<String>,
+    /// Situations that complete searches had to reach, and did not.
+    missing: Vec<String>,
     /// Whether the search was complete; `None` if the output does not contain this.
     complete: Option<bool>,
     /// Number of unique states.
@@ -60,6 +73,7 @@ impl Finding {
     pub fn as_expected(&self, expect: Expect) -> bool {
         match expect {
             Expect::Killed | Expect::DoesNotCompile => self.verdict == Verdict::Killed,
+            Expect::Open => self.verdict != Verdict::Broken,
             Expect::Survives => self.verdict == Verdict::Survived && !self.unknown,
         }
     }
@@ -93,7 +107,9 @@ impl RunOutput {
     pub fn read(stdout: &str) -> Self {
         let mut said = Self {
             rulings: Vec::new(),
-            replayed: None,
+            replayed: Vec::new(),
+            designs: BTreeSet::new(),
+            missing: Vec::new(),
             complete: None,
             states: None,
             seeds: None,
@@ -105,12 +121,18 @@ impl RunOutput {
                 Line::Scope(scope) => {
                     said.complete = Some(said.complete.unwrap_or(true) && scope.complete);
                     said.states = Some(said.states.unwrap_or(0).saturating_add(scope.unique));
+                    if scope.complete {
+                        said.missing.extend(scope.missing);
+                    }
+                    if scope.expect.is_some() {
+                        said.designs.insert(scope.scope);
+                    }
                 }
-                Line::Verdict(VerdictLine { invariant, verdict, steps, trace, .. }) => {
-                    said.rulings.push(Ruling { invariant, judged: verdict, steps, trace })
+                Line::Verdict(VerdictLine { invariant, verdict, steps, trace, scope }) => {
+                    said.rulings.push(Ruling { invariant, judged: verdict, steps, trace, scope })
                 }
                 Line::Seed(seed) => said.seed(*seed),
-                Line::Trace(trace) => said.replayed = Some(trace),
+                Line::Trace(trace) => said.replayed.push(trace),
                 Line::RunFinished { .. } => said.finished = true,
                 // Lines of other verbs, or without a use here.
                 Line::RunStarted(_)
@@ -120,6 +142,7 @@ impl RunOutput {
                 | Line::Recording(_)
                 | Line::Baseline(_)
                 | Line::Mutant(_)
+                | Line::EngineTotal(_)
                 | Line::NotRun { .. }
                 | Line::Apply { .. }
                 | Line::Patch(_)
@@ -146,8 +169,62 @@ impl RunOutput {
                     judged: Judged::Violated,
                     steps: None,
                     trace: None,
+                    scope: String::new(),
                 })
             }
+        }
+    }
+
+    /// Reads the output of tests: each is a ruling by its name.
+    #[must_use]
+    pub fn read_tests(stdout: &str) -> Self {
+        let mut said = Self::read("");
+        for line in stdout.lines() {
+            said.finished |= line.starts_with("test result:");
+            let Some((name, result)) = line.strip_prefix("test ").and_then(|test| test.split_once(" ... "))
+            else {
+                continue;
+            };
+            let judged = match result {
+                "ok" => Judged::Holds,
+                "FAILED" => Judged::Violated,
+                _ => continue,
+            };
+            let (steps, trace, scope) = (None, None, String::new());
+            said.rulings.push(Ruling { invariant: name.to_owned(), judged, steps, trace, scope });
+        }
+        said
+    }
+
+    /// The verdict on a mutant that whatever is found kills. `panicked`: the check ended in a panic.
+    #[must_use]
+    pub fn judge_any(&self, panicked: bool, complaint: &str, late: Option<&str>) -> Finding {
+        if let Some(ruling) = self.violated() {
+            return Finding::ruled(Verdict::Killed, ruling, format!("{} fails", ruling.invariant));
+        }
+        let wrong = |trace: &&Trace| !matches!(trace.verdict, TraceVerdict::Holds | TraceVerdict::Unknown);
+        if let Some(trace) = self.replayed.iter().find(wrong) {
+            let what = match (&trace.invariant, trace.step) {
+                (Some(id), _) => id.clone(),
+                (None, Some(step)) => divergence(step),
+                (None, None) => trace.verdict.to_string(),
+            };
+            let why = format!("{} is {}", trace.path, trace.verdict);
+            return Finding { steps: trace.step, ..Finding::new(Verdict::Killed, Some(&what), why) };
+        }
+        if let Some(what) = self.missing.first() {
+            let why = format!("a situation is not reached: {what}");
+            return Finding::new(Verdict::Killed, Some(NOT_REACHED), why);
+        }
+        match late {
+            Some(late) => Finding::unknown(None, format!("{late}, and nothing was found")),
+            None if panicked && !self.finished => {
+                Finding::new(Verdict::Killed, Some(PANIC), complaint.to_owned())
+            }
+            None if !self.finished => {
+                Finding::new(Verdict::Broken, None, format!("there is no verdict: {complaint}"))
+            }
+            None => Finding::new(Verdict::Survived, None, "nothing was found".to_owned()),
         }
     }
 
@@ -178,7 +255,7 @@ impl RunOutput {
     /// diverge, if it must.
     #[must_use]
     pub fn judge_trace(&self, step: Option<u64>, complaint: &str, late: Option<&str>) -> Finding {
-        let Some(trace) = &self.replayed else {
+        let Some(trace) = self.replayed.last() else {
             return match late {
                 Some(late) => Finding::unknown(None, format!("{late} before the trace had ended")),
                 None => Finding::new(Verdict::Broken, None, format!("replay gave no verdict: {complaint}")),
@@ -215,13 +292,16 @@ impl RunOutput {
     /// check was killed at its time limit.
     #[must_use]
     pub fn judge(&self, patch: &Patch, complaint: &str, late: Option<&str>) -> Finding {
+        let judge = Judge::named(patch.scope.as_deref());
         match (&patch.invariant, patch.expect) {
-            (id, expect) if patch.engine() == Engine::Sim => {
+            (id, expect) if judge == Judge::Seeds => {
                 let wanted = id.as_deref().filter(|_| expect == Expect::Killed);
                 self.judge_seeds(wanted, complaint, late)
             }
-            (_, _) if patch.engine() == Engine::Replay => self.judge_trace(patch.step, complaint, late),
-            (Some(id), Expect::Killed | Expect::DoesNotCompile) => self.judge_named(id, complaint, late),
+            (_, _) if matches!(judge, Judge::Trace(_)) => self.judge_trace(patch.step, complaint, late),
+            (Some(id), Expect::Killed | Expect::DoesNotCompile | Expect::Open) => {
+                self.judge_named(id, complaint, late)
+            }
             (_, Expect::Survives) | (None, _) => self.judge_all(complaint, late),
         }
     }
@@ -265,7 +345,7 @@ impl RunOutput {
         if let Some(late) = late {
             return Finding::unknown(None, format!("{late} before all was decided"));
         }
-        let holds = |ruling: &Ruling| ruling.judged == Judged::Holds;
+        let holds = |ruling: &Ruling| ruling.judged == Judged::Holds || self.designs.contains(&ruling.scope);
         if self.rulings.is_empty() {
             let why = format!("check gave no verdict: {complaint}");
             Finding::new(Verdict::Broken, None, why)
@@ -289,7 +369,8 @@ impl RunOutput {
     }
 
     fn violated(&self) -> Option<&Ruling> {
-        let violated = |ruling: &&Ruling| ruling.judged == Judged::Violated;
+        let violated =
+            |ruling: &&Ruling| ruling.judged == Judged::Violated && !self.designs.contains(&ruling.scope);
         self.rulings.iter().find(violated)
     }
 }

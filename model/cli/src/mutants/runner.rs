@@ -2,11 +2,12 @@
 
 use super::build::{Built, Tools};
 use super::error::Error;
-use super::patch::{Patch, engine_of};
+use super::judge::{Judge, Program};
+use super::patch::Patch;
 use super::process::{self, End, Logs};
 use super::run_output::{Finding, RunOutput};
 use super::tree::{Checkout, Saved};
-use cutover_report::{Engine, Expect, MutantVerdict as Verdict};
+use cutover_report::{Expect, MutantVerdict as Verdict};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +25,10 @@ pub struct Limits {
     pub whole: Duration,
     /// Maximum number of seeds of the simulator.
     pub seeds: u64,
+    /// Time for which random walks go on.
+    pub walk: Duration,
+    /// Seed of the random walks.
+    pub walk_seed: u64,
 }
 
 /// A verdict with its cost.
@@ -52,6 +57,7 @@ struct Checked {
     said: RunOutput,
     complaint: String,
     late: Option<String>,
+    panicked: bool,
     cpu: Duration,
 }
 
@@ -65,6 +71,17 @@ impl Checked {
             said: self.said.digest(),
         }
     }
+}
+
+/// When a check may end before it has seen everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until<'a> {
+    /// Never: nothing may fail.
+    Never,
+    /// When this invariant fails.
+    Invariant(&'a str),
+    /// When anything fails.
+    Anything,
 }
 
 /// Builds and checks mutants. Its methods return `None` if the run is interrupted.
@@ -81,114 +98,148 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Checks the unmutated tree in `scope`, where all invariants must hold; without a scope, only builds it.
+    /// Checks the unmutated tree where this judges, which must find nothing; for the compiler, only builds it.
     ///
     /// # Errors
     /// [`Error`] if a program cannot be started or a file cannot be written.
-    pub fn baseline(&self, scope: Option<&str>) -> Result<Option<Outcome>, Error> {
-        let name = scope.map_or("build".to_owned(), |scope| scope.replace('/', "-"));
+    pub fn baseline(&self, judge: &Judge) -> Result<Option<Outcome>, Error> {
+        let name = judge.place().map_or("build".to_owned(), |place| place.replace('/', "-"));
         let logs = self.logs(&format!("baseline-{name}"))?;
-        let engine = engine_of(scope);
-        let program = match self.build(engine, &logs)? {
+        let program = match self.build(judge, &logs)? {
             None => return Ok(None),
             Some(Built::Refused(why)) => return Ok(Some(no_check(Verdict::Broken, None, why))),
             Some(Built::Program(program)) => program,
         };
-        let Some(scope) = scope else {
+        let Some(checked) = self.check(&program, judge, Until::Never, &logs)? else {
             return Ok(Some(no_check(Verdict::Survived, None, COMPILES.to_owned())));
         };
-        let Some(checked) = self.check(&program, scope, None, &logs)? else {
-            return Ok(None);
-        };
+        let Some(checked) = checked else { return Ok(None) };
         let (said, late) = (&checked.said, checked.late.as_deref());
-        let finding = match engine {
-            Engine::Check => said.judge_all(&checked.complaint, late),
-            Engine::Replay => said.judge_trace(None, &checked.complaint, late),
-            Engine::Sim => said.judge_seeds(None, &checked.complaint, late),
+        let finding = match judge {
+            Judge::Compiler | Judge::Scope(_) | Judge::Scopes => said.judge_all(&checked.complaint, late),
+            Judge::Trace(_) => said.judge_trace(None, &checked.complaint, late),
+            Judge::Seeds => said.judge_seeds(None, &checked.complaint, late),
+            Judge::Traces | Judge::Walk | Judge::Reference => {
+                said.judge_any(checked.panicked, &checked.complaint, late)
+            }
         };
         Ok(Some(checked.outcome(finding)))
     }
 
-    /// Applies a patch to the copy, builds and checks it, and restores the copy.
+    /// Applies a patch to the copy, builds it, lets each of `judges` judge it, and restores the copy.
     ///
     /// # Errors
     /// [`Error`] if a program cannot be started or a file cannot be written.
-    pub fn mutant(&self, patch: &Patch) -> Result<Option<Outcome>, Error> {
+    pub fn mutant(&self, patch: &Patch, judges: &[Judge]) -> Result<Option<Vec<(Judge, Outcome)>>, Error> {
         let tree = &self.checkout.tree;
         let saved = Saved::new(tree, &patch.files)?;
         if let Some(complaint) = self.tools.git.apply(tree, &patch.diff, false)? {
             let why = format!("the patch no longer applies: {complaint}");
-            return Ok(Some(no_check(Verdict::Broken, None, why)));
+            let broken = |judge: &Judge| (judge.clone(), no_check(Verdict::Broken, None, why.clone()));
+            return Ok(Some(judges.iter().map(broken).collect()));
         }
-        let outcome = self.applied(patch);
+        let mut outcomes = Vec::new();
+        for judge in judges {
+            match self.applied(patch, judge) {
+                Ok(Some(outcome)) => outcomes.push((judge.clone(), outcome)),
+                other => {
+                    saved.restore()?;
+                    return other.map(|_| None);
+                }
+            }
+        }
         saved.restore()?;
-        outcome
+        Ok(Some(outcomes))
     }
 
-    fn applied(&self, patch: &Patch) -> Result<Option<Outcome>, Error> {
+    fn applied(&self, patch: &Patch, judge: &Judge) -> Result<Option<Outcome>, Error> {
         let logs = self.logs(&patch.stem().replace('/', "-"))?;
-        let Some(built) = self.build(patch.engine(), &logs)? else {
-            return Ok(None);
-        };
-        let (program, scope) = match (built, &patch.scope, patch.expect) {
-            (Built::Refused(why), _, Expect::DoesNotCompile) => {
+        let program = match self.build(judge, &logs)? {
+            None => return Ok(None),
+            Some(Built::Refused(why)) if patch.expect == Expect::DoesNotCompile => {
                 return Ok(Some(no_check(Verdict::Killed, Some("the compiler"), why)));
             }
-            (Built::Refused(why), _, Expect::Killed | Expect::Survives) => {
-                return Ok(Some(no_check(Verdict::Broken, None, why)));
-            }
-            (Built::Program(program), Some(scope), Expect::Killed | Expect::Survives) => (program, scope),
-            (Built::Program(_), _, _) => {
+            Some(Built::Refused(why)) => return Ok(Some(no_check(Verdict::Broken, None, why))),
+            Some(Built::Program(_)) if patch.expect == Expect::DoesNotCompile => {
                 return Ok(Some(no_check(Verdict::Survived, None, COMPILES.to_owned())));
             }
+            Some(Built::Program(program)) => program,
         };
-        let until = match patch.expect {
-            Expect::Killed | Expect::DoesNotCompile => patch.invariant.as_deref(),
-            Expect::Survives => None,
+        let anything = patch.any || *judge != Judge::named(patch.scope.as_deref());
+        let until = match (&patch.invariant, patch.expect) {
+            _ if anything => Until::Anything,
+            (Some(id), Expect::Killed | Expect::DoesNotCompile | Expect::Open) => Until::Invariant(id),
+            (None, _) | (_, Expect::Survives) => Until::Never,
         };
-        let Some(checked) = self.check(&program, scope, until, &logs)? else {
-            return Ok(None);
+        let Some(checked) = self.check(&program, judge, until, &logs)? else {
+            return Ok(Some(no_check(Verdict::Survived, None, COMPILES.to_owned())));
         };
-        let late = checked.late.as_deref();
-        let finding = checked.said.judge(patch, &checked.complaint, late);
+        let Some(checked) = checked else { return Ok(None) };
+        let (said, late) = (&checked.said, checked.late.as_deref());
+        let finding = if anything {
+            said.judge_any(checked.panicked, &checked.complaint, late)
+        } else {
+            said.judge(patch, &checked.complaint, late)
+        };
         self.keep_trace(&finding, &logs);
         Ok(Some(checked.outcome(finding)))
     }
 
-    fn build(&self, engine: Engine, logs: &Path) -> Result<Option<Built>, Error> {
-        self.tools.build(self.checkout, engine, logs, self.stop)
+    fn build(&self, judge: &Judge, logs: &Path) -> Result<Option<Built>, Error> {
+        self.tools.build(self.checkout, judge.program(), logs, self.stop)
     }
 
     /// Arguments of the simulator. Seeds run one at a time, so that always the same seed finds a mutant.
-    fn seeds(&self, until: Option<&str>) -> Vec<String> {
+    fn seeds(&self, until: Until<'_>) -> Vec<String> {
         let all = ["--seeds".to_owned(), self.limits.seeds.to_string()];
-        let one_by_one = until.map(|_| ["--fail-fast", "--jobs", "1"].map(str::to_owned));
+        let one_by_one = (until != Until::Never).then(|| ["--fail-fast", "--jobs", "1"].map(str::to_owned));
         all.into_iter().chain(one_by_one.into_iter().flatten()).collect()
     }
 
+    /// The command of a judge; `None` for the compiler, which has judged already.
+    fn command(&self, program: &Path, judge: &Judge, until: Until<'_>) -> Option<Command> {
+        let mut check = match judge.program() {
+            Program::Checker | Program::Simulator => Command::new(program),
+            Program::Reference => return Some(self.tools.reference(self.checkout)),
+        };
+        check.current_dir(&self.checkout.tree);
+        match judge {
+            Judge::Compiler => return None,
+            Judge::Scope(scope) => _ = check.args(["check", "--scope", scope]),
+            Judge::Scopes => _ = check.args(["check", "--set", "pr"]),
+            Judge::Trace(trace) => _ = check.args(["replay", trace]),
+            Judge::Traces => _ = check.args(["replay", "traces"]),
+            Judge::Walk => {
+                let (budget, seed) =
+                    (format!("{}s", self.limits.walk.as_secs()), self.limits.walk_seed.to_string());
+                check.args(["walk", "--set", "pr", "--threads", "2", "--budget", &budget, "--seed", &seed]);
+            }
+            Judge::Seeds | Judge::Reference => _ = check.args(self.seeds(until)),
+        }
+        match (judge, until) {
+            (Judge::Scope(_), Until::Invariant(id)) => _ = check.args(["--stop-at", id]),
+            (Judge::Scope(_) | Judge::Scopes, Until::Anything) => _ = check.arg("--fail-fast"),
+            (_, Until::Never | Until::Anything | Until::Invariant(_)) => {}
+        }
+        check.args(["--format", "json"]);
+        Some(check)
+    }
+
+    /// Runs a judge. The outer `None` is for the compiler, which has judged already, the inner one for an interruption.
     fn check(
         &self,
         program: &Path,
-        scope: &str,
-        until: Option<&str>,
+        judge: &Judge,
+        until: Until<'_>,
         logs: &Path,
-    ) -> Result<Option<Checked>, Error> {
-        let mut check = Command::new(program);
-        check.current_dir(&self.checkout.tree);
-        match engine_of(Some(scope)) {
-            Engine::Check => {
-                check.args(["check", "--scope", scope]);
-                check.args(until.map(|id| ["--stop-at", id]).into_iter().flatten());
-            }
-            Engine::Replay => _ = check.args(["replay", scope]),
-            Engine::Sim => _ = check.args(self.seeds(until)),
-        }
-        check.args(["--format", "json"]);
-        let limit = until.map_or(self.limits.whole, |_| self.limits.mutant);
-        let logs = Logs::new(logs, "check");
+    ) -> Result<Option<Option<Checked>>, Error> {
+        let Some(check) = self.command(program, judge, until) else { return Ok(None) };
+        let limit = if until == Until::Never { self.limits.whole } else { self.limits.mutant };
+        let limit = if *judge == Judge::Walk { limit.max(self.limits.walk * 2) } else { limit };
+        let logs = Logs::new(logs, judge.engine().word());
         let ran = process::run(check, &logs, Some(limit), self.stop)?;
         let (ending, late) = match ran.end {
-            End::Interrupted => return Ok(None),
+            End::Interrupted => return Ok(Some(None)),
             End::Exited(status) => (status.to_string(), None),
             End::TimedOut => {
                 let late = format!("stopped after {}", humantime::format_duration(limit));
@@ -196,12 +247,17 @@ impl Bench<'_> {
             }
         };
         let last = ran.stderr.lines().rfind(|line| !line.trim().is_empty());
-        Ok(Some(Checked {
-            said: RunOutput::read(&ran.stdout),
+        let said = match judge.program() {
+            Program::Checker | Program::Simulator => RunOutput::read(&ran.stdout),
+            Program::Reference => RunOutput::read_tests(&ran.stdout),
+        };
+        Ok(Some(Some(Checked {
+            said,
+            panicked: ran.stderr.contains("panicked at"),
             complaint: last.map_or(ending.clone(), |last| format!("{} ({ending})", last.trim())),
             late,
             cpu: ran.cpu,
-        }))
+        })))
     }
 
     fn logs(&self, name: &str) -> Result<PathBuf, Error> {

@@ -1,6 +1,7 @@
 //! Selects the patches of a run, and their order.
 
 use super::error::Error;
+use super::judge::Judge;
 use super::patch::Patch;
 use cutover_report::{Chosen as Why, Engine, Expect};
 use std::collections::BTreeSet;
@@ -23,18 +24,36 @@ pub struct Selection {
     pub changed: Option<BTreeSet<String>>,
     /// How many of the other patches to draw at random, and the seed.
     pub sample: Option<(usize, String)>,
-    /// The engines, one of which must judge the patches; empty for any.
+    /// The engines that may judge.
     pub engines: Vec<Engine>,
+    /// Whether every engine judges every patch, and not only the one that its header names.
+    pub everywhere: bool,
+}
+
+impl Selection {
+    /// What judges a patch.
+    #[must_use]
+    pub fn judges(&self, patch: &Patch) -> Vec<Judge> {
+        let mut judges = patch.judges(&self.engines);
+        let compiles = patch.expect != Expect::DoesNotCompile && patch.expect != Expect::Survives;
+        if self.everywhere && compiles && !patch.any {
+            let own: Vec<_> = judges.iter().map(Judge::engine).collect();
+            let others = self.engines.iter().filter(|engine| !own.contains(engine));
+            judges.extend(others.copied().map(Judge::anywhere));
+        }
+        judges
+    }
 }
 
 /// Selects from `patches`, which are sorted by name. The order is: patches that must survive, then patches named or
-/// changed, then those drawn at random. Unless there are patterns, patches that must survive are always added.
+/// changed, then those drawn at random, and last those that every engine judges, which takes longest and is never drawn.
+/// Unless there are patterns, patches that must survive are always added.
 ///
 /// # Errors
 /// [`Error::Usage`] for a pattern that fits no patch.
 pub fn choose<'a>(patches: &'a [Patch], selection: &Selection) -> Result<Vec<Chosen<'a>>, Error> {
     let named = named(patches, &selection.patterns)?;
-    let judged = |patch: &&Patch| selection.engines.is_empty() || selection.engines.contains(&patch.engine());
+    let judged = |patch: &&Patch| !selection.judges(patch).is_empty();
     let patches = || patches.iter().filter(judged);
     let nothing_asked =
         selection.patterns.is_empty() && selection.changed.is_none() && selection.sample.is_none();
@@ -50,7 +69,8 @@ pub fn choose<'a>(patches: &'a [Patch], selection: &Selection) -> Result<Vec<Cho
     let chosen = |patch: &'a Patch| why(patch).map(|why| Chosen { patch, why });
     let mut all: Vec<_> = patches().filter_map(chosen).collect();
     if let Some((count, seed)) = &selection.sample {
-        let others = patches().filter(|patch| why(patch).is_none() && patch.expect != Expect::Survives);
+        let drawable = |patch: &&Patch| patch.expect != Expect::Survives && !patch.any;
+        let others = patches().filter(|patch| why(patch).is_none()).filter(drawable);
         all.extend(draw(others, *count, seed));
     }
     if !all.is_empty() && selection.patterns.is_empty() {
@@ -60,6 +80,7 @@ pub fn choose<'a>(patches: &'a [Patch], selection: &Selection) -> Result<Vec<Cho
             .map(|patch| Chosen { patch, why: Why::Canary });
         all.splice(0..0, canaries);
     }
+    all.sort_by_key(|one| one.patch.any);
     Ok(all)
 }
 
@@ -109,6 +130,7 @@ mod tests {
     use super::super::error::Error;
     use super::super::patch::Patch;
     use super::{Chosen, Selection, Why, choose, fnv1a};
+    use cutover_report::Engine;
     use std::collections::BTreeSet;
 
     fn patches() -> Result<Vec<Patch>, Error> {
@@ -128,6 +150,10 @@ mod tests {
         ])
     }
 
+    fn everything() -> Selection {
+        Selection { engines: vec![Engine::Check, Engine::Walk], ..Selection::default() }
+    }
+
     fn names(chosen: &[Chosen<'_>]) -> Vec<(String, Why)> {
         let pair = |one: &Chosen<'_>| (one.patch.stem().to_owned(), one.why);
         chosen.iter().map(pair).collect()
@@ -141,7 +167,7 @@ mod tests {
     #[test]
     fn nothing_asked_for_means_all_with_the_canary_first() -> Result<(), Error> {
         let patches = patches()?;
-        let got = names(&choose(&patches, &Selection::default())?);
+        let got = names(&choose(&patches, &everything())?);
         let n = Why::Named;
         let expected = [("none", Why::Canary), ("apply", n), ("apply-late", n), ("cas", n), ("seal", n)];
         assert_eq!(got, pairs(&expected));
@@ -152,10 +178,8 @@ mod tests {
     fn a_pattern_is_a_part_of_a_name_and_an_exact_name_wins() -> Result<(), Error> {
         let patches = patches()?;
         let by = |patterns: &[&str]| {
-            let selection = Selection {
-                patterns: patterns.iter().map(|p| (*p).to_owned()).collect(),
-                ..Selection::default()
-            };
+            let patterns = patterns.iter().map(|p| (*p).to_owned()).collect();
+            let selection = Selection { patterns, ..everything() };
             choose(&patches, &selection).map(|chosen| names(&chosen))
         };
         let n = Why::Named;
@@ -173,7 +197,7 @@ mod tests {
         let patches = patches()?;
         let by = |changed: &[&str]| {
             let changed: BTreeSet<_> = changed.iter().map(|c| (*c).to_owned()).collect();
-            let selection = Selection { changed: Some(changed), ..Selection::default() };
+            let selection = Selection { changed: Some(changed), ..everything() };
             choose(&patches, &selection).map(|chosen| names(&chosen))
         };
         let (canary, c) = (("none", Why::Canary), Why::Changed);
@@ -187,7 +211,7 @@ mod tests {
     fn the_same_seed_draws_the_same_patches() -> Result<(), Error> {
         let patches = patches()?;
         let by = |count: usize, seed: &str| {
-            let selection = Selection { sample: Some((count, seed.to_owned())), ..Selection::default() };
+            let selection = Selection { sample: Some((count, seed.to_owned())), ..everything() };
             choose(&patches, &selection).map(|chosen| names(&chosen))
         };
         assert_eq!(fnv1a("a".bytes()), 0xaf63_dc4c_8601_ec8c);

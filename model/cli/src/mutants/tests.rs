@@ -2,6 +2,7 @@
 
 use super::board::Board;
 use super::error::Error;
+use super::judge::Judge;
 use super::lines;
 use super::patch::Patch;
 use super::report;
@@ -9,9 +10,10 @@ use super::row::{Baseline, Row};
 use super::run_output::{Finding, RunOutput};
 use super::runner::Outcome;
 use super::select::Chosen;
-use cutover_report::{Chosen as Why, Engine, MutantVerdict as Verdict};
+use cutover_report::{Chosen as Why, MutantVerdict as Verdict};
 use std::time::Duration;
 
+mod engines;
 mod header;
 
 const GOOD: &str = "\
@@ -89,7 +91,7 @@ fn only_the_named_invariant_kills() -> Result<(), Error> {
 #[test]
 fn a_seed_kills_by_the_named_invariant() -> Result<(), Error> {
     let patch = Patch::parse("sim/x.patch", &GOOD.replace("migration/moves", "sim"))?;
-    assert_eq!((patch.engine(), patch.stem()), (Engine::Sim, "sim/x"));
+    assert_eq!((Judge::named(patch.scope.as_deref()), patch.stem()), (Judge::Seeds, "sim/x"));
     let seed = |verdict: &str, invariant: &str| {
         format!(
             "{{\"type\":\"seed\",\"seed\":\"0x1\",\"verdict\":\"{verdict}\",\"invariant\":{invariant}}}\n"
@@ -190,15 +192,18 @@ fn three_patches() -> Result<[Patch; 3], Error> {
     ])
 }
 
+fn row(patch: &Patch, outcome: Outcome) -> Row<'_> {
+    let judge = Judge::named(patch.scope.as_deref());
+    Row { chosen: Chosen { patch, why: Why::Named }, judge, outcome }
+}
+
 fn board(patches: &[Patch; 3]) -> Board<'_> {
     let [none, watermark, cas] = patches;
-    let named = |patch| Chosen { patch, why: Why::Named };
-    let row = |patch, outcome| Row { chosen: named(patch), outcome };
     let id = Some("migration.no-lost-write");
     Board {
         scopes: 1,
         baselines: vec![Baseline {
-            scope: Some("s".to_owned()),
+            judge: Judge::Scope("s".to_owned()),
             outcome: outcome(Verdict::Survived, None, "all invariants hold"),
         }],
         rows: vec![

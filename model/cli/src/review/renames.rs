@@ -187,6 +187,7 @@ impl Renames {
                 self.name(Kind::Invariant, &mut line.named);
                 self.names(Kind::Invariant, &mut line.by);
             }
+            Line::EngineTotal(line) => line.alone.iter_mut().for_each(|patch| self.patch(patch)),
             Line::Patch(line) => self.patch(&mut line.patch),
             Line::NotRun { patch, .. } | Line::Apply { patch, .. } => self.patch(patch),
             Line::Seed(line) => self.names(Kind::Invariant, &mut line.invariant),

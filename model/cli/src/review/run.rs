@@ -127,6 +127,7 @@ impl Reader {
             | Line::Recording(_)
             | Line::Fault { .. }
             | Line::Count { .. }
+            | Line::EngineTotal(_)
             | Line::Change(_)
             | Line::Review(_)
             | Line::History(_)

@@ -157,6 +157,9 @@ pub(super) enum MutantResult {
     NotRun,
 }
 
+/// What the line of a mutant names that any violation kills.
+const ANY: &str = "any";
+
 /// The result of a mutant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Mutant {
@@ -196,8 +199,32 @@ impl Mutant {
         self.as_expected && !by_another
     }
 
-    /// Merges the result of another run. Returns false if the two differ in anything that is compared.
+    /// Merges the result of another run, or of another engine where any may find the mutant. Returns false if the two
+    /// differ in anything that is compared.
     pub(super) fn merge(&mut self, other: Self) -> bool {
+        match (self.by_any(), other.by_any()) {
+            (true, true) if other.rank() > self.rank() => *self = other,
+            (true, false) => *self = other,
+            (true, true) | (false, true) => {}
+            (false, false) => return self.merge_same(other),
+        }
+        true
+    }
+
+    fn by_any(&self) -> bool {
+        self.named == ANY
+    }
+
+    fn rank(&self) -> u8 {
+        match self.fate {
+            MutantResult::Killed => 3,
+            MutantResult::Survived => 2,
+            MutantResult::Unknown => 1,
+            MutantResult::Broken | MutantResult::Applies | MutantResult::NotRun => 0,
+        }
+    }
+
+    fn merge_same(&mut self, other: Self) -> bool {
         let same = self.text() == other.text() && (&self.named, self.expect) == (&other.named, other.expect);
         if same && other.why < self.why {
             self.why = other.why;
@@ -211,7 +238,7 @@ impl Mutant {
     }
 
     fn by_another(&self) -> bool {
-        self.by.as_ref().is_some_and(|by| *by != self.named)
+        !self.by_any() && self.by.as_ref().is_some_and(|by| *by != self.named)
     }
 
     /// The result in words. Equal results have equal texts, and only those.

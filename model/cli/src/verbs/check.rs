@@ -54,6 +54,9 @@ pub struct Args {
     /// Stop when this much memory is in use; what remains is UNKNOWN (such as 512MiB, 4GiB)
     #[arg(long, value_name = "BYTES", value_parser = parse_memory)]
     memory: Option<u64>,
+    /// Start no further scope after one in which an invariant is violated
+    #[arg(long)]
+    fail_fast: bool,
     /// Stop only when this invariant is violated, and ignore all others
     #[arg(long, value_name = "INVARIANT")]
     pub(super) stop_at: Option<String>,
@@ -132,7 +135,15 @@ pub fn run<P: Protocols>(args: &Args, options: &[(&'static str, String)]) -> u8 
         ends: args.budget.map(|budget| Instant::now() + budget),
         interrupted: &interrupted,
     };
-    let judged: Vec<Judged> = scopes.iter().map(|scope| run.scope(&**scope)).collect();
+    let mut judged = Vec::new();
+    for scope in &scopes {
+        let one = run.scope(&**scope);
+        let stop = args.fail_fast && one.code == exit::VIOLATED;
+        judged.push(one);
+        if stop {
+            break;
+        }
+    }
     run.summary(&scopes, &judged)
 }
 

@@ -33,6 +33,9 @@ pub struct Mutant {
     /// The rule of the protocol that the mutant leaves out, if it names one.
     #[serde(default)]
     pub rule: Option<String>,
+    /// The kind of bug, if the mutant is one of several of a kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// File name of the patch.
     pub patch: String,
     /// What judged it; `None` if only the compiler did.
@@ -47,7 +50,8 @@ pub struct Mutant {
     pub expect: Expect,
     /// Whether the verdict is the expected one.
     pub as_expected: bool,
-    /// Id of the invariant that must fail, or the step at which a trace must diverge, from the patch's header.
+    /// Id of the invariant that must fail, or the step at which a trace must diverge, from the patch's header; `any` if
+    /// whatever this engine finds kills.
     pub named: String,
     /// Id of the invariant that failed, or `the compiler`.
     #[serde(default)]
@@ -101,7 +105,33 @@ pub struct Patch {
     /// The author's remark, from the header.
     #[serde(default)]
     pub note: Option<String>,
+    /// The kind of bug, if the mutant is one of several of a kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// A run in which the bug does harm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harm: Option<String>,
+    /// Why nothing has to find the mutant, if it changes nothing that anybody could notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equivalent: Option<String>,
     /// Paths of the files that the patch changes.
     #[serde(default)]
     pub files: Vec<String>,
+}
+
+/// What one engine found, of the mutants that it judged.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct EngineTotal {
+    /// The engine.
+    pub engine: Engine,
+    /// Number of mutants that it judged.
+    pub judged: u64,
+    /// Number of mutants that it killed.
+    pub killed: u64,
+    /// CPU time until the kills, without the builds.
+    #[serde(default)]
+    pub cpu_s: Seconds,
+    /// File names of the patches that it alone killed, of those that another engine judged as well.
+    #[serde(default)]
+    pub alone: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! Tests of the contents of a patch's header.
 
 use super::super::error::Error;
+use super::super::judge::Judge;
 use super::super::patch::Patch;
 use super::{GOOD, by_trace};
 use cutover_report::{Engine, Expect};
@@ -29,7 +30,8 @@ fn a_good_header_is_read_and_stripped() -> Result<(), Error> {
 #[test]
 fn a_trace_takes_the_place_of_an_invariant_and_its_scope() -> Result<(), Error> {
     let patch = Patch::parse("x.patch", &by_trace())?;
-    let found = (patch.engine(), patch.scope.as_deref(), patch.step, patch.named());
+    let found =
+        (Judge::named(patch.scope.as_deref()).engine(), patch.scope.as_deref(), patch.step, patch.named());
     let file = Some("traces/regress/x.trace");
     assert_eq!(found, (Engine::Replay, file, Some(5), "divergence at step 5".to_owned()));
     assert_eq!(patch.invariant, None);
