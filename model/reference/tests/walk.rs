@@ -2,8 +2,6 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it expects by stopping")]
 
-#[path = "walk/adapter.rs"]
-mod adapter;
 #[path = "walk/choose.rs"]
 mod choose;
 #[path = "walk/dice.rs"]

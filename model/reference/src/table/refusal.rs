@@ -1,6 +1,6 @@
 //! Refusals, with their values.
 
-use crate::command::{Guarantee, Seen, Speaker};
+use crate::table::command::{Guarantee, Seen, Speaker};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 
 /// A rule that a command violates.
