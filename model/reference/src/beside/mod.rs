@@ -3,6 +3,8 @@
 //! May import: `core`, `cutover_reference`.
 
 mod disagreement;
+mod statements;
+pub mod store;
 pub mod table;
 
 pub use disagreement::Disagreement;

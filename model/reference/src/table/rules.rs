@@ -1,6 +1,7 @@
 //! Which rules a command violates. All of them are named, so that the table may look at them in any order.
 
-use crate::table::command::{Change, Dropped, Guarantee, Prepared, Proof, Reached, Release, Seen, Speaker};
+use crate::statement::{Dropped, Prepared, Reached, Speaker};
+use crate::table::command::{Change, Guarantee, Proof, Release, Seen};
 use crate::table::record::{Flight, Placed, Record};
 use crate::table::refusal::Refusal;
 use crate::table::state::Table;

@@ -1,6 +1,7 @@
 //! What a command that violates no rule makes of the record.
 
-use crate::table::command::{Change, Dropped, Guarantee, Proof, Release};
+use crate::statement::Dropped;
+use crate::table::command::{Change, Guarantee, Proof, Release};
 use crate::table::record::{Block, Debt, Flight, OldCopy, Placed, Record};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement};
 use std::collections::BTreeMap;

@@ -1,13 +1,11 @@
 //! The table's commands, records and refusals in the reference's types.
 
-use crate::table::command::{
-    Change, Command, Dropped, Guarantee, Prepared, Proof, Reached, Receipt, Release, Seen, Speaker, Subject,
-};
+use crate::beside::statements::{self, speaker};
+use crate::table::command::{Change, Command, Guarantee, Proof, Release, Seen, Subject};
 use crate::table::record::{Block, Debt, Flight, Held, OldCopy, Placed, Record};
 use crate::table::refusal::Refusal;
 use crate::table::state::{AuditEntry, Audited, Limits, MemberChange};
 use cutover::core::control_plane::{self, ControlPlaneEntry, MembershipChange};
-use cutover::core::fence;
 use cutover::core::migration::{self, Caps, MigrationError, PartitionRecord, Settlement, Transition};
 use cutover::core::placement::{self, PartitionState, Phase};
 
@@ -69,28 +67,30 @@ fn change(transition: &Transition) -> Change {
         Transition::Create { placement, guarantee } => {
             Change::Create(*placement, self::guarantee(*guarantee))
         }
-        Transition::Open { expected, prepared } => Change::Open(seen(*expected), self::prepared(prepared)),
+        Transition::Open { expected, prepared } => {
+            Change::Open(seen(*expected), statements::prepared(prepared))
+        }
         Transition::Begin { expected, to } => Change::Begin(seen(*expected), *to),
         Transition::StartBlock { expected, target } => Change::StartBlock(seen(*expected), *target),
         Transition::EnterCutover { expected, receipt } => {
-            Change::EnterCutover(seen(*expected), self::receipt(receipt))
+            Change::EnterCutover(seen(*expected), statements::receipt(receipt))
         }
         Transition::EnterTimedCutover { expected, prepared } => {
-            Change::EnterTimedCutover(seen(*expected), self::prepared(prepared))
+            Change::EnterTimedCutover(seen(*expected), statements::prepared(prepared))
         }
         Transition::RecordWatermark { expected, reading } => {
-            Change::RecordWatermark(seen(*expected), self::reading(reading))
+            Change::RecordWatermark(seen(*expected), statements::reading(reading))
         }
         Transition::Complete { expected, evidence } => {
-            Change::Complete(seen(*expected), self::evidence(evidence))
+            Change::Complete(seen(*expected), statements::evidence(evidence))
         }
         Transition::Abort { expected } => Change::Abort(seen(*expected)),
         Transition::Force { expected, prepared, .. } => {
-            Change::Force(seen(*expected), self::prepared(prepared))
+            Change::Force(seen(*expected), statements::prepared(prepared))
         }
         Transition::Settle { migration, proof } => Change::Settle(*migration, self::proof(proof)),
         Transition::RetireCopy { placement, copy } => Change::Retire(*placement, *copy),
-        Transition::ForgetCopy { dropped } => Change::Forget(self::dropped(dropped)),
+        Transition::ForgetCopy { dropped } => Change::Forget(statements::dropped(dropped)),
         Transition::Delete { expected } => Change::Delete(seen(*expected)),
         Transition::WriteOff { placement, copy, .. } => Change::WriteOff(*placement, *copy),
         Transition::Release { expected, how, .. } => Change::Release(seen(*expected), release(*how)),
@@ -132,9 +132,9 @@ fn responsible(transition: &Transition) -> Option<(String, String)> {
 
 fn proof(proof: &Settlement) -> Proof {
     match proof {
-        Settlement::Sealed(receipt) => Proof::Sealed(self::receipt(receipt)),
-        Settlement::Closed(prepared) => Proof::Closed(self::prepared(prepared)),
-        Settlement::Dropped(dropped) => Proof::Dropped(self::dropped(dropped)),
+        Settlement::Sealed(receipt) => Proof::Sealed(statements::receipt(receipt)),
+        Settlement::Closed(prepared) => Proof::Closed(statements::prepared(prepared)),
+        Settlement::Dropped(dropped) => Proof::Dropped(statements::dropped(dropped)),
     }
 }
 
@@ -148,39 +148,6 @@ const fn release(how: migration::Release) -> Release {
 
 const fn seen(expected: migration::Expected) -> Seen {
     Seen { migration: expected.migration, epoch: expected.epoch }
-}
-
-const fn speaker(origin: fence::StatementOrigin) -> Speaker {
-    Speaker { store: origin.store, partition: origin.partition, incarnation: origin.incarnation }
-}
-
-const fn prepared(of: &fence::Prepared) -> Prepared {
-    let (migration, closed_through) = (of.migration(), of.closed_through());
-    Prepared { by: speaker(of.origin()), migration, closed_through, enforces: of.enforces() }
-}
-
-const fn receipt(of: &fence::SealReceipt) -> Receipt {
-    Receipt {
-        by: speaker(of.origin()),
-        migration: of.migration(),
-        through: of.through(),
-        watermark: of.watermark(),
-        target: of.target(),
-    }
-}
-
-const fn evidence(of: &fence::CatchUpEvidence) -> Reached {
-    let (migration, epoch, position) = (of.migration(), of.epoch(), of.position());
-    Reached { by: speaker(of.origin()), migration, epoch, position, enforces: of.enforces() }
-}
-
-const fn reading(of: &fence::WatermarkReading) -> Reached {
-    let (migration, epoch, position) = (of.migration(), of.epoch(), of.position());
-    Reached { by: speaker(of.origin()), migration, epoch, position, enforces: false }
-}
-
-const fn dropped(of: &fence::Dropped) -> Dropped {
-    Dropped { by: speaker(of.origin()), copy: of.copy() }
 }
 
 /// The record; `None` if it is of no form that the reference knows.
