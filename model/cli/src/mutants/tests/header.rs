@@ -71,7 +71,7 @@ fn a_malformed_header_is_named_with_its_line() {
             GOOD.replace("# source", "# sauce"),
             "tests/mutants/x.patch:2: found `# sauce: osproxy-control #88`, expected \
              `# key: value` with a key among bug, rule, source, mechanism, invariant, scope, \
-             trace, step, expect, note",
+             trace, step, expect, note, kind, harm, equivalent",
         ),
         (
             GOOD.replace("# source: osproxy-control #88", "# bug: 7"),
