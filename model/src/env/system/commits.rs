@@ -3,7 +3,7 @@
 use super::manager::Manager;
 use super::net::{Answered, Proposed, add};
 use super::turn::{Turn, target};
-use super::{TICKETS, UNCHANGED, WATCHED};
+use super::{TABLE, TICKETS, UNCHANGED, WATCHED};
 use cutover::core::control_plane::{
     Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneState,
 };
@@ -12,6 +12,7 @@ use cutover::core::ids::{Epoch, HistoryId, PartitionId, Revision, WriteId};
 use cutover::core::migration::{Controller, Event, Output, PartitionRecord, Release, Timer, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Effect, Ticket};
+use cutover_reference::beside::Disagreement;
 use std::sync::Arc;
 
 impl Turn<'_> {
@@ -32,7 +33,7 @@ impl Turn<'_> {
         }
         let before = self.log.state().clone();
         let content = Content::Payload { ticket: *ticket, payload: entry.clone() };
-        let (_, effect, change) = Arc::make_mut(&mut self.log).commit(content)?;
+        let (index, effect, change) = Arc::make_mut(&mut self.log).commit(content)?;
         self.say(|| format!("{effect:?}"));
         let halted = self.log.is_halted();
         self.demand(!halted, &super::RUNS, || ("the engine halts".to_owned(), super::facts::entry(entry)));
@@ -48,6 +49,12 @@ impl Turn<'_> {
             self.demand(same, &UNCHANGED, || (super::facts::entry(entry), format!("it had {before:?}")));
         }
         self.mark_effect(entry, &before, &effect);
+        if let Effect::Answered { answer, repeated: false } = &effect {
+            let log = Arc::clone(&self.log);
+            let table = &mut Arc::make_mut(&mut self.next.table).0;
+            let agrees = table.applied(index, entry, answer, log.state());
+            self.table_agrees(agrees.err().as_ref());
+        }
         if let (Some(ticket), Effect::Answered { answer, repeated }) = (ticket, &effect) {
             self.judge_ticket(*ticket, answer, *repeated);
         }
@@ -93,6 +100,17 @@ impl Turn<'_> {
             }
             Effect::SessionOpened(_) | Effect::SessionClosed(_) => {}
         }
+    }
+
+    /// Compares the whole table.
+    pub(super) fn compare_table(&mut self) {
+        let log = Arc::clone(&self.log);
+        let agrees = Arc::make_mut(&mut self.next.table).0.compare(log.state());
+        self.table_agrees(agrees.err().as_ref());
+    }
+
+    fn table_agrees(&mut self, disagrees: Option<&Disagreement>) {
+        self.demand(disagrees.is_none(), &TABLE, || super::stores::told(disagrees));
     }
 
     /// What was answered under a ticket is answered alike, and a first answer is said to be one.
@@ -175,7 +193,11 @@ impl Turn<'_> {
 
     /// The log is lost, and goes on from the backup or from what the node has.
     pub(super) fn lose(&mut self, restored: bool) -> Option<()> {
-        let state = if restored { (**self.next.backup.as_ref()?).clone() } else { self.log.backup() };
+        let backup = self.next.backup.clone().filter(|_| restored);
+        if restored && backup.is_none() {
+            return None;
+        }
+        let state = backup.as_ref().map_or_else(|| self.log.backup(), |backup| backup.0.clone());
         // What a restore waits for: no write of the lost history takes effect any more at a store that cannot refuse it.
         if self.next.sinks.values().any(|sink| sink.admitted.iter().any(|(.., until)| until.is_some())) {
             return None;
@@ -195,6 +217,13 @@ impl Turn<'_> {
         self.next.history = HistoryId(self.next.history.0 + 1);
         let history = self.next.history;
         Arc::make_mut(&mut self.log).continue_from(&state, history, history.0)?;
+        let log = Arc::clone(&self.log);
+        let table = &mut Arc::make_mut(&mut self.next.table).0;
+        if let Some(backup) = &backup {
+            table.restore(&backup.1.0);
+        }
+        let agrees = table.recovered(state.last().index.next(), log.state());
+        self.table_agrees(agrees.err().as_ref());
         self.next.gateways.iter_mut().for_each(|gateway| Arc::make_mut(gateway).cut());
         self.next.desk = Arc::default();
         let records: Vec<PartitionRecord> = self.log.table().records().cloned().collect();

@@ -5,7 +5,7 @@
 //! (`SystemBounds::drawn`), and beside the machines an end-to-end judge knows what was acknowledged. The log is the production engine
 //! of one node: `env::consensus` has several.
 //!
-//! May import: `core`, `cutover_model::protocol`, `cutover_model::host`.
+//! May import: `core`, `cutover_reference::beside`, `cutover_model::protocol`, `cutover_model::host`.
 
 mod bounds;
 mod clients;
@@ -29,6 +29,7 @@ pub use bounds::{Faults, Store, SystemBounds};
 use crate::protocol::{Choice, Invariant, JudgedBy, Notes, Protocol, Sort};
 use cutover::core::gate::Timer as OpTimer;
 use cutover::core::ids::{HistoryId, PartitionId, Placement, SessionId};
+use cutover_reference::beside::table::TableBeside;
 use gateway::Gateway;
 use log::{Backup, Log};
 use manager::Manager;
@@ -37,7 +38,7 @@ use operator::Desk;
 use sink::Sink;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use truth::Truth;
+use truth::{Beside, Truth};
 
 macro_rules! invariants {
     ($($name:ident $id:literal $claim:literal $source:literal;)*) => {
@@ -75,6 +76,12 @@ invariants! {
     SETTLES "system.settles"
         "When everybody acts and nothing more goes wrong, every record settles, no debt and no old copy stays, and each operation ends."
         "the fair phase of a walk";
+    STORES "store.agrees-with-its-reference"
+        "A store's fence does what its reference does: each answer, what is durable before it, and the whole state."
+        "`docs/protocol.md`, rules F1 to F20";
+    TABLE "table.agrees-with-its-reference"
+        "The placement table answers and changes as its reference does, through restores and recoveries."
+        "`docs/protocol.md`, rules T1 to T36";
     RUNS "system.no-halt"
         "No machine halts."
         "`core::ids::Halt`";
@@ -91,7 +98,10 @@ pub struct State {
     managers: BTreeMap<(PartitionId, u8), Arc<Manager>>,
     desk: Arc<Desk>,
     truth: Arc<Truth>,
-    backup: Option<Arc<Backup>>,
+    /// The table's reference.
+    table: Arc<Beside<TableBeside>>,
+    /// The backup, and the table's reference at that time.
+    backup: Option<Arc<(Backup, Beside<TableBeside>)>>,
     /// Ticks of the clock.
     clock: u64,
     /// The last session of a gateway.
@@ -226,6 +236,7 @@ impl Protocol for System {
             managers: BTreeMap::new(),
             desk: Arc::default(),
             truth: Arc::default(),
+            table: Arc::new(Beside(TableBeside::new(&self.bounds.caps))),
             backup: None,
             clock: 0,
             session: SessionId(first.0 + u64::from(self.bounds.gateways)),

@@ -26,6 +26,7 @@ impl Turn<'_> {
             went_on?;
             let settled = self.waiting();
             if settled.is_empty() {
+                self.compare_table();
                 self.say(|| format!("all has settled after {round} rounds"));
                 return Some(());
             }

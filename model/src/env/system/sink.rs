@@ -1,8 +1,11 @@
 //! A sink's copy of one partition: the production fence, its data, and what a crash takes.
 
 use super::net::Asker;
+use super::truth::Beside;
 use cutover::core::fence::{Config, Durable, Fence, Input, Output, Read, Reply, Write};
 use cutover::core::ids::{Epoch, Halt, MigrationId, Position, WriteId};
+use cutover_reference::beside::Disagreement;
+use cutover_reference::beside::store::StoreBeside;
 
 /// What leaves a sink.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -16,6 +19,7 @@ pub(super) enum Leaving {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Sink {
     pub(super) fence: Fence,
+    beside: Beside<StoreBeside>,
     /// The ids of the applied writes, by position.
     pub(super) data: Vec<WriteId>,
     disk: Durable,
@@ -34,28 +38,37 @@ pub(super) struct Did {
     pub(super) halts: Vec<Halt>,
     /// A write that the copy has now more than once.
     pub(super) twice: Option<WriteId>,
+    /// What the fence did, and its reference does not.
+    pub(super) disagrees: Option<Disagreement>,
 }
 
 impl Sink {
     pub(super) fn unknown(config: Config) -> Self {
-        Self::of(Fence::unknown(config))
+        Self::of(Fence::unknown(config), StoreBeside::new(&config))
     }
 
     /// A sink that lost its state, and read this epoch and migration of the record afterwards.
     pub(super) fn returned(config: Config, epoch: Epoch, migration: MigrationId) -> Self {
-        Self::of(Fence::returned(config, epoch, migration))
+        Self::of(
+            Fence::returned(config, epoch, migration),
+            StoreBeside::returned(&config, epoch, migration),
+        )
     }
 
-    fn of(fence: Fence) -> Self {
+    fn of(fence: Fence, beside: StoreBeside) -> Self {
         let disk = fence.durable().clone();
-        Self { fence, data: Vec::new(), disk, disk_data: Vec::new(), held: Vec::new(), admitted: Vec::new() }
+        Self { fence, beside: Beside(beside), data: Vec::new(), disk, disk_data: Vec::new(), held: Vec::new(), admitted: Vec::new() }
     }
 
     /// Gives the fence an input, and performs its outputs: what follows a `Persist` waits for [`Sink::flush`].
     pub(super) fn handle(&mut self, input: &Input, asker: Option<Asker>, until: Option<u64>) -> Did {
         let mut did = Did::default();
         let mut persists = false;
-        for output in self.fence.handle(input) {
+        let outputs = self.fence.handle(input);
+        let agrees = self.beside.0.handled(input, &outputs);
+        let agrees = agrees.and_then(|()| self.beside.0.compare_state(self.fence.durable()));
+        did.disagrees = agrees.err();
+        for output in outputs {
             let leaving = match output {
                 Output::Append { position, id } => {
                     if let Input::Apply(write) = input {
@@ -112,18 +125,21 @@ impl Sink {
     }
 
     /// Everything so far is durable: returns what waited for that.
-    pub(super) fn flush(&mut self) -> Vec<Leaving> {
+    pub(super) fn flush(&mut self) -> (Vec<Leaving>, Option<Disagreement>) {
         self.disk = self.fence.durable().clone();
         self.disk_data.clone_from(&self.data);
-        std::mem::take(&mut self.held)
+        self.beside.0.performed(&Output::Persist);
+        (std::mem::take(&mut self.held), self.beside.0.compare(&self.fence).err())
     }
 
     /// Back to what the disk has.
-    pub(super) fn crash(&mut self) {
+    pub(super) fn crash(&mut self) -> Option<Disagreement> {
+        self.beside.0.crashed();
         self.fence = Fence::recover(*self.fence.config(), self.disk.clone());
         self.data.clone_from(&self.disk_data);
         self.held.clear();
         self.admitted.clear();
+        self.beside.0.compare(&self.fence).err()
     }
 
     /// The write at this place among the admitted ones, taken out.

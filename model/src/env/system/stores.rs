@@ -3,10 +3,11 @@
 use super::net::{Asker, Sent};
 use super::sink::{Did, Leaving, Sink};
 use super::turn::{At, Turn, target};
-use super::{KEPT, NOT_SENT, ONCE, OWNER, System, UNCHANGED};
+use super::{KEPT, NOT_SENT, ONCE, OWNER, STORES, System, UNCHANGED};
 use cutover::core::fence::{Body, Config, Export, Input, Reply, Request, Write};
 use cutover::core::ids::{Incarnation, PartitionId, Position};
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
+use cutover_reference::beside::Disagreement;
 use std::sync::Arc;
 
 impl System {
@@ -48,6 +49,7 @@ impl Turn<'_> {
         for halt in &did.halts {
             self.halted(halt);
         }
+        self.agrees(did.disagrees.as_ref());
         if let Some(id) = did.twice {
             self.demand(false, &ONCE, || {
                 (format!("{} has {id} again", at.0), "it has it already".to_owned())
@@ -57,6 +59,10 @@ impl Turn<'_> {
             self.applied(at, write);
         }
         self.leaves(at, did.leaving);
+    }
+
+    fn agrees(&mut self, disagrees: Option<&Disagreement>) {
+        self.demand(disagrees.is_none(), &STORES, || told(disagrees));
     }
 
     /// Judges a write at the moment at which it takes effect.
@@ -101,14 +107,16 @@ impl Turn<'_> {
     pub(super) fn flush(&mut self, at: At) -> Option<()> {
         let sink = self.next.sinks.get(&at).filter(|sink| sink.is_dirty())?;
         let _ = sink;
-        let leaving = self.sink(at)?.flush();
+        let (leaving, disagrees) = self.sink(at)?.flush();
+        self.agrees(disagrees.as_ref());
         self.leaves(at, leaving);
         Some(())
     }
 
     pub(super) fn crash(&mut self, at: At) -> Option<()> {
         self.next.sinks.get(&at)?;
-        self.sink(at)?.crash();
+        let disagrees = self.sink(at)?.crash();
+        self.agrees(disagrees.as_ref());
         self.judge_kept(at.1);
         Some(())
     }
@@ -154,6 +162,14 @@ impl Turn<'_> {
         self.send(Request { store: from, partition, body });
         Some(())
     }
+}
+
+/// A disagreement as two facts.
+pub(super) fn told(disagrees: Option<&Disagreement>) -> (String, String) {
+    disagrees.map_or_else(Default::default, |disagreement| {
+        let Disagreement { machine, reference, rule } = disagreement;
+        (format!("the machine: {machine}"), format!("the reference, by {rule}: {reference}"))
+    })
 }
 
 const fn is_refusal(leaving: &Leaving) -> bool {

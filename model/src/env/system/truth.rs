@@ -3,6 +3,15 @@
 use cutover::core::control_plane::Answer;
 use cutover::core::ids::{Epoch, HistoryId, PartitionId, Placement, Serial, SessionId, WriteId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+
+/// A reference beside its machine. It follows from what the machine was given, so states are told apart without it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Beside<T>(pub(super) T);
+
+impl<T> Hash for Beside<T> {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
 
 /// Answers under tickets that are remembered.
 const ANSWERS: usize = 48;

@@ -3,7 +3,7 @@
 use super::log::Log;
 use super::net::{Answered, Net, Sent, add};
 use super::sink::{Leaving, Sink};
-use super::truth::Truth;
+use super::truth::{Beside, Truth};
 use super::{Action, RUNS, State, System};
 use crate::protocol::{Invariant, Notes};
 use cutover::core::fence::{Body, Chunk, Refusal, Reply, Request};
@@ -74,7 +74,7 @@ impl<'a> Turn<'a> {
             Action::Watch(gateway) => self.watch(*gateway),
             Action::Tick => self.tick(),
             Action::BackUp => {
-                self.next.backup = Some(Arc::new(self.log.backup()));
+                self.next.backup = Some(Arc::new((self.log.backup(), Beside::clone(&self.next.table))));
                 Some(())
             }
             Action::Restart => {
