@@ -15,6 +15,7 @@ Examples:
   cutover mutants --engine replay          those that a stored trace finds
   cutover mutants --only-changed main --sample 5 --seed \"$GITHUB_SHA\" --budget 10m
   cutover mutants kinds/ --engine check --engine walk --markdown board.md
+  cutover mutants --draw 100 --seed 7      edits that nobody has chosen, in target/mutants/drawn
   cutover mutants --apply-only             only whether the patches still apply
 ";
 
@@ -44,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "K")]
     pub sample: Option<usize>,
     /// Seed of the random choice: the same text draws the same patches
-    #[arg(long, value_name = "TEXT", default_value = "cutover", requires = "sample")]
+    #[arg(long, value_name = "TEXT", default_value = "cutover")]
     pub seed: String,
     /// Only patches that this engine judges, and only by it; may be repeated [default: all]
     #[arg(long, value_enum)]
@@ -58,6 +59,12 @@ pub struct Args {
     /// Seed of random walks
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub walk_seed: u64,
+    /// Draw N functions and edit each by a rule that is drawn with it; write the patches that compile, and run nothing
+    #[arg(long, value_name = "N", conflicts_with_all = ["list", "apply_only", "sample", "patterns"])]
+    pub draw: Option<usize>,
+    /// Directory for drawn patches
+    #[arg(long, value_name = "DIR", default_value = "target/mutants/drawn", requires = "draw")]
+    pub into: PathBuf,
     /// Also write the scoreboard as Markdown to this file
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
@@ -105,7 +112,8 @@ impl Args {
             patterns: &self.patterns,
             only_changed: self.only_changed.as_deref(),
             sample: self.sample,
-            seed: self.sample.map(|_| self.seed.as_str()),
+            seed: self.sample.or(self.draw).map(|_| self.seed.as_str()),
+            draw: self.draw,
             budget_s: self.budget.map(|budget| budget.as_secs()),
             timeout_s: self.timeout.as_secs(),
             baseline_timeout_s: self.baseline_timeout.as_secs(),
@@ -132,6 +140,9 @@ pub struct Options<'a> {
     pub sample: Option<usize>,
     /// Seed of the random choice; `None` if nothing is drawn.
     pub seed: Option<&'a str>,
+    /// Number of functions to draw and edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw: Option<usize>,
     /// Seconds after which no mutant is started.
     pub budget_s: Option<u64>,
     /// Time limit in seconds for the check of a mutant.

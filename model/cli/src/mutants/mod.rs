@@ -8,6 +8,7 @@
 mod args;
 mod board;
 mod build;
+mod draw;
 mod error;
 mod git;
 mod header;
@@ -83,6 +84,11 @@ fn command(
     console: &mut Console,
 ) -> Result<u8, Error> {
     let checkout = Checkout::find(cwd, &tools.git)?;
+    if let Some(count) = args.draw {
+        let _lock = checkout.lock()?;
+        let plan = draw::Plan { count, seed: args.seed.clone(), into: cwd.join(&args.into) };
+        return draw::run(&plan, &checkout, tools, stop, console);
+    }
     let patches = load::all(&checkout.root, console)?;
     let seeds = |patch: &&Patch| patch.scope.as_deref() == Some(SEEDS);
     if let Some(patch) = patches.iter().find(seeds).filter(|_| simulator.is_none()) {
