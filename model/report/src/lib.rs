@@ -19,7 +19,7 @@ pub use change::{Call, Change, Kind, Value};
 pub use console::Console;
 pub use line::{
     Baseline, Contents, History, Line, Listed, Mutant, Near, Options, Patch, Recording, Review, RunStarted,
-    SCHEMA, Scope, Seed, Trace, Verdict,
+    SCHEMA, Scope, Seed, Trace, Verdict, Walk,
 };
 pub use seconds::Seconds;
 pub use words::{

@@ -1,14 +1,16 @@
-//! This project's four protocols under check: an environment around the production machines in each.
+//! This project's five protocols under check: an environment around the production machines in each.
 
 pub mod composed;
 pub mod consensus;
 pub mod histories;
 pub mod migration;
+pub mod system;
 
 pub use composed::Composed;
 pub use consensus::Consensus;
 pub use histories::Histories;
 pub use migration::Migration;
+pub use system::System;
 
 use crate::protocol::{MarkSet, Notes};
 use cutover::core::invariant::Violation;

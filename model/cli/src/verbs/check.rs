@@ -69,7 +69,7 @@ pub struct Args {
     pub(super) out: PathBuf,
 }
 
-fn parse_budget(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_budget(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "expected a duration such as 90s, 10m or 2h".to_owned())
 }
 
@@ -171,7 +171,7 @@ fn select<P: Protocols>(
 }
 
 /// The scope with that name, or all scopes below it; otherwise the only scope whose name starts with it.
-fn fitting(names: &[&'static str], name: &str) -> Result<Vec<&'static str>, String> {
+pub(super) fn fitting(names: &[&'static str], name: &str) -> Result<Vec<&'static str>, String> {
     let named = |fits: &dyn Fn(&str) -> bool| -> Vec<&'static str> {
         names.iter().copied().filter(|name| fits(name)).collect()
     };
