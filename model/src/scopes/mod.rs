@@ -33,7 +33,8 @@ impl Catalog for Migration {
 impl Catalog for Consensus {
     fn scopes() -> Vec<Scope<ConsensusBounds>> {
         let pr = consensus::logs().into_iter().chain(members::all()).chain(consensus::clients());
-        pr.chain(nightly::consensus()).chain(regress::consensus()).collect()
+        let searched = pr.chain(nightly::consensus()).chain(regress::consensus());
+        searched.chain(walk::nodes()).collect()
     }
 }
 

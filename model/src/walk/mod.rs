@@ -199,5 +199,6 @@ fn one<P: Protocol>(
     }
     shared.steps.fetch_add(taken, Ordering::Relaxed);
     covered.walks += 1;
+    covered.marks |= protocol.reached();
     None
 }

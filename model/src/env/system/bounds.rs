@@ -1,20 +1,13 @@
 //! The bounds of a walk's world: who takes part, how small the memories are, which faults there are. All of it follows from one
 //! number, so a trace that names the number has the whole world.
 
+use crate::env::draw::{Draw, WORLD};
 use crate::protocol::{Bounds, OptionSpec, Refused};
 use cutover::core::fence::{Enforcement, FenceLimits};
 use cutover::core::ids::Placement;
 use cutover::core::migration::{Caps, Policy};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::SessionLimits;
-
-/// The option that names the world.
-const WORLD: OptionSpec = OptionSpec {
-    name: "world",
-    value: "N",
-    about: "The world of a walk: its participants, limits and faults follow from this number",
-    values: &[],
-};
 
 /// A store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -71,36 +64,13 @@ pub struct SystemBounds {
     pub faults: Faults,
 }
 
-/// Numbers from a number: a small generator (splitmix64), so that a world needs nothing but its number.
-struct Draw(u64);
-
-impl Draw {
-    const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// From `least` to `most`.
-    fn within(&mut self, least: u32, most: u32) -> u32 {
-        let span = u64::from(most - least) + 1;
-        least + u32::try_from(self.next() % span).unwrap_or(0)
-    }
-
-    const fn percent(&mut self, percent: u64) -> bool {
-        self.next() % 100 < percent
-    }
-}
-
 impl SystemBounds {
     /// The world with this number.
     #[must_use]
     pub fn drawn(world: u64) -> Self {
-        let mut draw = Draw(world);
+        let mut draw = Draw::of(world);
         let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
-        let plain = draw.percent(60);
+        let plain = draw.percent(45);
         let stores = (0..3).map(|at| {
             let enforces = plain || draw.percent(60);
             let slip = draw.percent(15);

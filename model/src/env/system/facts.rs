@@ -227,14 +227,6 @@ fn code(state: &State, record: &PartitionRecord) -> u64 {
 }
 
 /// An abstract state in words.
-pub(super) fn abstraction_text(mut code: u64) -> String {
-    let mut words = Vec::new();
-    for (name, values) in FIELDS.iter().rev() {
-        let many = u64::try_from(values.len()).unwrap_or(1);
-        let value = usize::try_from(code % many).ok().and_then(|at| values.get(at)).copied().unwrap_or("?");
-        code /= many;
-        words.push(format!("{name} {value}"));
-    }
-    words.reverse();
-    words.join(", ")
+pub(super) fn abstraction_text(code: u64) -> String {
+    crate::env::fields_text(FIELDS, code)
 }

@@ -58,7 +58,7 @@ pub(super) const SORTS: &[Sort] = &[
     sort("time", 40, false, false),
     sort("stream", 30, false, false),
     sort("watch", 240, false, true),
-    sort("tick", 50, false, false),
+    sort("tick", 90, false, false),
     sort("back up", 4, false, false),
     sort("restart", 5, false, false),
     sort("lose", 1, false, false),

@@ -5,7 +5,7 @@
 //! (`SystemBounds::drawn`), and beside the machines an end-to-end judge knows what was acknowledged. The log is the production engine
 //! of one node: `env::consensus` has several.
 //!
-//! May import: `core`, `cutover_reference::beside`, `cutover_model::protocol`, `cutover_model::host`.
+//! May import: `core`, `cutover_reference::beside`, `cutover_model::protocol`, `cutover_model::host`, `cutover_model`.
 
 mod bounds;
 mod clients;

@@ -49,15 +49,20 @@ impl Sink {
 
     /// A sink that lost its state, and read this epoch and migration of the record afterwards.
     pub(super) fn returned(config: Config, epoch: Epoch, migration: MigrationId) -> Self {
-        Self::of(
-            Fence::returned(config, epoch, migration),
-            StoreBeside::returned(&config, epoch, migration),
-        )
+        Self::of(Fence::returned(config, epoch, migration), StoreBeside::returned(&config, epoch, migration))
     }
 
     fn of(fence: Fence, beside: StoreBeside) -> Self {
         let disk = fence.durable().clone();
-        Self { fence, beside: Beside(beside), data: Vec::new(), disk, disk_data: Vec::new(), held: Vec::new(), admitted: Vec::new() }
+        Self {
+            fence,
+            beside: Beside(beside),
+            data: Vec::new(),
+            disk,
+            disk_data: Vec::new(),
+            held: Vec::new(),
+            admitted: Vec::new(),
+        }
     }
 
     /// Gives the fence an input, and performs its outputs: what follows a `Persist` waits for [`Sink::flush`].
