@@ -177,7 +177,7 @@ fn one<P: Protocol>(
     let (tables, mut state) = (Tables::of::<P>(), protocol.initial());
     let mut bias = Bias::<P>::drawn(&mut dice);
     let mut actions: Vec<P::Action> = Vec::new();
-    let mut taken = 0;
+    let (mut taken, mut marks) = (0, 0);
     while taken < plan.steps && !shared.stop.load(Ordering::Relaxed) {
         let Some((kind, action)) = bias.choose(&protocol, &state, taken, &mut dice) else { break };
         taken += 1;
@@ -187,18 +187,18 @@ fn one<P: Protocol>(
             continue;
         };
         actions.push(action);
-        covered.took(&protocol, &state, kind, notes.marks());
+        covered.took(&protocol, &state, kind);
+        marks |= notes.marks();
         if notes.broken() & judged != 0 {
             let invariant = (notes.broken() & judged).trailing_zeros();
             shared.steps.fetch_add(taken, Ordering::Relaxed);
-            covered.walks += 1;
+            covered.ended(marks | protocol.reached());
             let invariant = usize::try_from(invariant).ok()?;
             return Some(Run { walk: number, options: drawn.options, actions, invariant });
         }
         state = next;
     }
     shared.steps.fetch_add(taken, Ordering::Relaxed);
-    covered.walks += 1;
-    covered.marks |= protocol.reached();
+    covered.ended(marks | protocol.reached());
     None
 }
