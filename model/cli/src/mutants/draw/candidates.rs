@@ -131,7 +131,8 @@ impl Finder<'_> {
                 self.add(Rule::Drop, span, String::new());
             }
             Stmt::Expr(Expr::Try(_), Some(_)) => self.add(Rule::Skip, span, String::new()),
-            Stmt::Expr(Expr::MethodCall(_) | Expr::Call(_) | Expr::Binary(_) | Expr::ForLoop(_), _) => {
+            Stmt::Expr(Expr::MethodCall(_) | Expr::Call(_) | Expr::Binary(_), Some(_))
+            | Stmt::Expr(Expr::ForLoop(_), _) => {
                 self.add(Rule::Drop, span, String::new());
             }
             Stmt::Local(_) | Stmt::Item(_) | Stmt::Expr(..) | Stmt::Macro(_) => {}
@@ -172,7 +173,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_item_impl(&mut self, item: &'ast ItemImpl) {
-        let shown = item.trait_.as_ref().and_then(|(_, path, _)| path.segments.last());
+        let shown = item.trait_.as_ref().and_then(|(path, _)| path.segments.last());
         if shown.is_some_and(|last| SHOWN.iter().any(|name| last.ident == name)) {
             return;
         }
@@ -184,17 +185,17 @@ impl<'ast> Visit<'ast> for Finder<'_> {
 
     fn visit_item_fn(&mut self, item: &'ast ItemFn) {
         if !is_test(&item.attrs) {
-            self.inside(&item.sig.ident.to_string(), |finder| visit::visit_block(finder, &item.block));
+            self.inside(&item.sig.ident.to_string(), |finder| finder.visit_block(&item.block));
         }
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
-        self.inside(&item.sig.ident.to_string(), |finder| visit::visit_block(finder, &item.block));
+        self.inside(&item.sig.ident.to_string(), |finder| finder.visit_block(&item.block));
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast TraitItemFn) {
         if let Some(block) = &item.default {
-            self.inside(&item.sig.ident.to_string(), |finder| visit::visit_block(finder, block));
+            self.inside(&item.sig.ident.to_string(), |finder| finder.visit_block(block));
         }
     }
 
@@ -211,11 +212,9 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         visit::visit_expr_if(self, branch);
     }
 
-    fn visit_arm(&mut self, arm: &'ast syn::Arm) {
-        if let Some((_, guard)) = &arm.guard {
-            self.condition(guard);
-        }
-        visit::visit_arm(self, arm);
+    fn visit_pat_guard(&mut self, guarded: &'ast syn::PatGuard) {
+        self.condition(&guarded.guard);
+        visit::visit_pat_guard(self, guarded);
     }
 
     fn visit_expr_binary(&mut self, binary: &'ast syn::ExprBinary) {
