@@ -30,7 +30,7 @@ fn walk(seed: u64) {
         }
     }
     tally.wants(
-        30,
+        10,
         &[
             "batch: a vote",
             "batch: a term without a vote",
