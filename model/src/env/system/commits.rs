@@ -20,7 +20,8 @@ impl Turn<'_> {
     pub(super) fn commit(&mut self, at: usize, heard: bool, again: bool) -> Option<()> {
         let proposed = self.next.net.proposals.get(at)?.clone();
         if !again {
-            self.net().proposals.remove(at);
+            let arrived = self.net().proposals.remove(at);
+            super::net::keep(&mut self.net().past.proposals, arrived);
         }
         self.decide(&proposed, heard)
     }
@@ -202,7 +203,7 @@ impl Turn<'_> {
         if self.next.sinks.values().any(|sink| sink.admitted.iter().any(|(.., until)| until.is_some())) {
             return None;
         }
-        self.net().requests.retain(|sent| sent.until.is_none());
+        self.expire(u64::MAX);
         self.next.clock += self.env.bounds.policy.barrier_ms();
         let ended: Vec<PartitionRecord> = self.log.table().records().cloned().collect();
         for record in &ended {
@@ -305,7 +306,8 @@ impl Turn<'_> {
     pub(super) fn answer(&mut self, at: usize, name: u8, again: bool) -> Option<()> {
         let answered = self.next.net.answers.get(at)?.clone();
         if !again {
-            self.net().answers.remove(at);
+            let arrived = self.net().answers.remove(at);
+            super::net::keep(&mut self.net().past.answers, arrived);
         }
         match answered {
             Answered::Served { asker, store, token, value } => self.served(asker, store, token, &value),

@@ -1,7 +1,7 @@
 //! What can happen in a state, by kind.
 
 use super::clients::Wish;
-use super::net::Answered;
+use super::net::{Answered, Late};
 use super::operator::{Order, names};
 use super::turn::{Turn, target};
 use super::{Action, Kind, State, System};
@@ -32,6 +32,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::Stream,
     Kind::Watch,
     Kind::Tick,
+    Kind::Late,
     Kind::BackUp,
     Kind::Restart,
     Kind::Lose,
@@ -59,6 +60,7 @@ pub(super) const SORTS: &[Sort] = &[
     sort("stream", 30, false, false),
     sort("watch", 240, false, true),
     sort("tick", 90, false, false),
+    sort("late", 60, false, false),
     sort("back up", 4, false, false),
     sort("restart", 5, false, false),
     sort("lose", 1, false, false),
@@ -79,6 +81,12 @@ impl System {
             Kind::Invoke | Kind::Resolve | Kind::Time => self.operations(state, kind, into),
             Kind::Stream | Kind::Watch => streams(state, kind, into),
             Kind::Tick => into.push(Action::Tick),
+            Kind::Late => {
+                let past = &state.net.past;
+                into.extend((0..past.requests.len()).map(|at| Action::Late(Late::Request(at))));
+                into.extend((0..past.answers.len()).map(|at| Action::Late(Late::Answer(at))));
+                into.extend((0..past.proposals.len()).map(|at| Action::Late(Late::Proposal(at))));
+            }
             Kind::Restart => into.push(Action::Restart),
             Kind::BackUp if self.bounds.faults.losses => into.push(Action::BackUp),
             Kind::Lose if self.bounds.faults.losses => {
@@ -88,7 +96,10 @@ impl System {
                 }
             }
             Kind::BackUp | Kind::Lose => {}
-            Kind::Rest => into.push(Action::Rest),
+            Kind::Rest => {
+                let stores = self.bounds.stores.iter().map(|store| Action::Rest(Some(store.at)));
+                into.extend(stores.chain([None, None].map(Action::Rest)));
+            }
         }
     }
 

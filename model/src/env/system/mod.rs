@@ -73,6 +73,12 @@ invariants! {
     TICKETS "system.answered-alike"
         "A request under a ticket is applied once, and every answer to it is the first one."
         "thesis, section 6.3";
+    SEALED "system.sealed-as-recorded"
+        "A store is sealed by a migration only while the record says that it may block writes, or owes for it."
+        "ADR 0034";
+    UNBLOCKED "system.unblocked"
+        "When a store is gone and everybody else acts, no partition of another store stays blocked by a move to it."
+        "the budget of `core::migration::Policy`";
     SETTLES "system.settles"
         "When everybody acts and nothing more goes wrong, every record settles, no debt and no old copy stays, and each operation ends."
         "the fair phase of a walk";
@@ -151,6 +157,8 @@ pub enum Kind {
     Watch,
     /// The clock advances.
     Tick,
+    /// Another copy of a message that has arrived is on its way.
+    Late,
     /// A backup is taken.
     BackUp,
     /// The node restarts.
@@ -193,11 +201,13 @@ pub enum Action {
     Break(u8),
     Watch(u8),
     Tick,
+    Late(net::Late),
     BackUp,
     Restart,
     /// From the backup, or from what the node has.
     Lose(bool),
-    Rest,
+    /// All but the store that is gone, if one is.
+    Rest(Option<Placement>),
 }
 
 /// The protocol.

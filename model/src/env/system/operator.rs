@@ -176,7 +176,8 @@ fn force(state: &State, record: &PartitionRecord) -> Option<Transition> {
         Answered::Reply { .. } | Answered::Served { .. } => None,
     };
     let migration: MigrationId = record.migration;
-    let mut newest = state.net.answers.iter().rev().filter_map(of);
+    let all = state.net.past.answers.iter().chain(&state.net.answers);
+    let mut newest = all.rev().filter_map(of);
     let prepared = newest.find(|prepared| {
         prepared.migration() == migration && prepared.origin().partition == record.partition
     })?;
