@@ -76,7 +76,7 @@ impl<'a> Turn<'a> {
             Action::Tick => self.tick(),
             Action::Late(late) => self.net().again(*late),
             Action::BackUp => {
-                self.next.backup = Some(Arc::new((self.log.backup(), Beside::clone(&self.next.table))));
+                self.next.backup = Some(Arc::new((self.log.backup(), Beside::clone(&self.next.references))));
                 Some(())
             }
             Action::Restart => {
