@@ -119,6 +119,8 @@ pub struct State {
     references: Arc<Beside<References>>,
     /// The backup, and the references at that time.
     backup: Option<Arc<(Backup, Beside<References>)>>,
+    /// The store that is cut off.
+    cut: Option<Placement>,
     /// Ticks of the clock.
     clock: u64,
     /// The last session of a gateway.
@@ -175,6 +177,8 @@ pub enum Kind {
     Watch,
     /// The clock advances.
     Tick,
+    /// A store is cut off, or back.
+    Cut,
     /// Another copy of a message that has arrived is on its way.
     Late,
     /// A backup is taken.
@@ -219,6 +223,8 @@ pub enum Action {
     Break(u8),
     Watch(u8),
     Tick,
+    /// Requests to this store do not arrive; `None`: they do again.
+    Cut(Option<Placement>),
     Late(net::Late),
     BackUp,
     Restart,
@@ -269,6 +275,7 @@ impl Protocol for System {
                 sessions: SessionsBeside::new(self.bounds.sessions),
             })),
             backup: None,
+            cut: None,
             clock: 0,
             session: SessionId(first.0 + u64::from(self.bounds.gateways)),
             history: HistoryId(1),
