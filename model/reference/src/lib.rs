@@ -10,6 +10,7 @@
 //!
 //! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::gate`.
 
+pub mod disk;
 pub mod gateway;
 pub mod session;
 pub mod statement;

@@ -20,7 +20,7 @@ use dice::Dice;
 use events::{Events, PARTITION};
 use tally::{Tally, name};
 
-const OPERATIONS: u64 = 30_000;
+const OPERATIONS: u64 = 15_000;
 const EVENTS_MAX: u64 = 60;
 
 fn walk(seed: u64) {

@@ -98,7 +98,9 @@ pub struct WalkedText {
 }
 
 impl WalkedText {
-    pub(crate) fn of<P: Protocol>(covered: &Covered) -> Self {
+    /// In the words of this protocol.
+    #[must_use]
+    pub fn of<P: Protocol>(covered: &Covered) -> Self {
         let reached = marks_in::<P>(covered.marks);
         let unreached = P::marks().iter().copied().filter(|mark| !reached.contains(mark)).collect();
         let all = P::marks().iter().copied().zip(covered.walks_to.iter().copied());

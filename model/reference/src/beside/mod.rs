@@ -3,6 +3,7 @@
 //! May import: `core`, `cutover_reference`.
 
 mod disagreement;
+pub mod disk;
 pub mod gateway;
 pub mod session;
 mod statements;

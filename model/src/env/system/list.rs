@@ -32,6 +32,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::Stream,
     Kind::Watch,
     Kind::Tick,
+    Kind::Cut,
     Kind::Late,
     Kind::BackUp,
     Kind::Restart,
@@ -60,6 +61,7 @@ pub(super) const SORTS: &[Sort] = &[
     sort("stream", 30, false, false),
     sort("watch", 240, false, true),
     sort("tick", 90, false, false),
+    sort("cut", 8, false, false),
     sort("late", 60, false, false),
     sort("back up", 4, false, false),
     sort("restart", 5, false, false),
@@ -81,6 +83,8 @@ impl System {
             Kind::Invoke | Kind::Resolve | Kind::Time => self.operations(state, kind, into),
             Kind::Stream | Kind::Watch => streams(state, kind, into),
             Kind::Tick => into.push(Action::Tick),
+            Kind::Cut if state.cut.is_some() => into.push(Action::Cut(None)),
+            Kind::Cut => into.extend(self.bounds.stores.iter().map(|store| Action::Cut(Some(store.at)))),
             Kind::Late => {
                 let past = &state.net.past;
                 into.extend((0..past.requests.len()).map(|at| Action::Late(Late::Request(at))));
@@ -106,7 +110,9 @@ impl System {
     fn messages(&self, state: &State, kind: Kind, into: &mut Vec<Action>) {
         let net = &state.net;
         if kind == Kind::Deliver {
-            let all = 0..net.requests.len();
+            let arrives =
+                |at: &usize| net.requests.get(*at).is_some_and(|sent| state.cut != Some(sent.request.store));
+            let all = (0..net.requests.len()).filter(arrives);
             into.extend(all.flat_map(|at| [true, false].map(|again| Action::Deliver(at, again))));
         } else if kind == Kind::Misroute && self.bounds.faults.misroutes {
             for (at, sent) in net.requests.iter().enumerate() {
@@ -182,7 +188,11 @@ impl System {
                 let commands = self.commands(state, log, partition, stale);
                 for (which, command) in (0_u8..).zip(&commands) {
                     // What moves partitions is ordered more often than what ends them.
-                    let times = if matches!(command, Transition::Begin { .. }) && !stale {
+                    let back = matches!(command, Transition::Begin { to, .. }
+                        if record.placed.and_then(|placed| placed.debt).is_some_and(|debt| debt.placement == *to));
+                    let times = if back || matches!(command, Transition::Force { .. }) {
+                        24
+                    } else if matches!(command, Transition::Begin { .. }) && !stale {
                         8
                     } else if matches!(command, Transition::Delete { .. } | Transition::Abort { .. }) {
                         1

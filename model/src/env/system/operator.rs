@@ -102,7 +102,8 @@ impl Turn<'_> {
         if let Some((of, id)) = self.next.desk.session.filter(|(of, _)| *of == history) {
             return Some((of, id));
         }
-        let (_, effect, _) = Arc::make_mut(&mut self.log).commit(Content::OpenSession)?;
+        let (index, effect, _) = Arc::make_mut(&mut self.log).commit(Content::OpenSession)?;
+        self.sessions_agree(index, &Content::OpenSession, &effect);
         let Effect::SessionOpened(id) = effect else { return None };
         self.next.desk = Arc::new(Desk { session: Some((history, id)), ..Desk::default() });
         Some((history, id))

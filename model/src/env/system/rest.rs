@@ -19,6 +19,7 @@ const LATE: u32 = 60;
 impl Turn<'_> {
     /// Everybody acts, in rounds, until all has settled.
     pub(super) fn rest(&mut self, gone: Option<Placement>) -> Option<()> {
+        self.next.cut = None;
         for round in 0..ROUNDS {
             self.mute = round >= TOLD;
             let went_on = self.round(round, gone);

@@ -74,9 +74,13 @@ impl<'a> Turn<'a> {
             Action::Break(gateway) => self.gateway(*gateway)?.end(),
             Action::Watch(gateway) => self.watch(*gateway),
             Action::Tick => self.tick(),
+            Action::Cut(store) => {
+                self.next.cut = *store;
+                Some(())
+            }
             Action::Late(late) => self.net().again(*late),
             Action::BackUp => {
-                self.next.backup = Some(Arc::new((self.log.backup(), Beside::clone(&self.next.table))));
+                self.next.backup = Some(Arc::new((self.log.backup(), Beside::clone(&self.next.references))));
                 Some(())
             }
             Action::Restart => {

@@ -41,6 +41,7 @@ fn of_stores(state: &State, action: &Action) -> Option<Choice> {
         | Action::Order(_)
         | Action::Tick
         | Action::Late(_)
+        | Action::Cut(_)
         | Action::BackUp
         | Action::Restart
         | Action::Lose(_)
@@ -81,6 +82,8 @@ fn of_log(state: &State, action: &Action) -> Option<Choice> {
             if *heard { Choice::new("log", text) } else { Choice::fault("log", format!("{text}, unheard")) }
         }
         Action::Order(order) => Choice::new("op", format!("{order:?}")),
+        Action::Cut(Some(store)) => Choice::fault("network", format!("cuts {store} off")),
+        Action::Cut(None) => Choice::new("network", "is whole again"),
         Action::Late(late) => {
             let past = &state.net.past;
             let text = match *late {
@@ -164,6 +167,7 @@ fn of_clients(state: &State, action: &Action) -> Option<Choice> {
         | Action::Order(_)
         | Action::Tick
         | Action::Late(_)
+        | Action::Cut(_)
         | Action::BackUp
         | Action::Restart
         | Action::Lose(_)
