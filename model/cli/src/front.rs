@@ -20,7 +20,7 @@ pub(crate) enum Verb {
     /// Run stored traces again, through the machines of this build
     Replay(replay::Args),
     /// Apply known bugs, one at a time, and check that each is found
-    Mutants(mutants::Args),
+    Mutants(Box<mutants::Args>),
     /// Compare two runs: invariants, state spaces, mutants; list what needs a decision
     Review(review::Args),
     /// Explain an invariant: claim, source, the mutants it kills, a witness

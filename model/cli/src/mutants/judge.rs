@@ -1,8 +1,11 @@
 //! What judges a mutant: an engine, and where it looks.
 
-use super::patch::{SEEDS, TRACE};
 use cutover_report::Engine;
 
+/// The scope that a header names if the simulator judges the patch.
+pub const SEEDS: &str = "sim";
+/// Extension of trace files, which no scope's name has.
+pub(super) const TRACE: &str = ".trace";
 /// Directory of the stored traces.
 const TRACES: &str = "traces";
 

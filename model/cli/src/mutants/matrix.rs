@@ -1,7 +1,7 @@
 //! The engines side by side: which of them finds which mutant, and after how much time.
 
 use super::board::Board;
-use super::report::{table, tenths};
+use super::cells::{table, tenths};
 use super::row::{Judged, Row};
 use cutover_report::{Engine, EngineTotal, MutantVerdict as Verdict};
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@
 mod args;
 mod board;
 mod build;
+mod cells;
 mod draw;
 mod error;
 mod git;
@@ -36,7 +37,8 @@ use crate::exit;
 use board::Board;
 use clap::ValueEnum as _;
 use cutover_report::{Console, Engine, Line};
-use patch::{DIR, Patch, SEEDS};
+use judge::SEEDS;
+use patch::{DIR, Patch};
 use runner::{Bench, Limits};
 use select::{Chosen, Selection};
 use std::env;

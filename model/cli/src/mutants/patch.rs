@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::header::{Fields, Key};
-use super::judge::Judge;
+use super::judge::{Judge, TRACE};
 use cutover_report::{Engine, Expect};
 
 /// Directory of the patches, relative to the root of the repository.
@@ -13,11 +13,6 @@ pub const OF_THE_SIMULATOR: &str = "sim";
 pub const OF_A_KIND: &str = "kinds";
 /// The invariant of a header whose mutant any violation kills.
 const ANY: &str = "any";
-
-/// The scope that a header names if the simulator judges the patch.
-pub const SEEDS: &str = "sim";
-/// Extension of trace files, which no scope's name has.
-pub(super) const TRACE: &str = ".trace";
 
 /// A known bug, as a patch of the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]

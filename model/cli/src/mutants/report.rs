@@ -1,6 +1,7 @@
 //! The scoreboard for people.
 
 use super::board::Board;
+use super::cells::{table, tenths};
 use super::matrix;
 use super::patch::Patch;
 use super::row::{Baseline, Judged, Row};
@@ -54,25 +55,6 @@ pub fn list(patches: &[&Patch]) -> String {
     }));
     table(&mut text, &cells, heads.len());
     text
-}
-
-pub(super) fn table<const N: usize>(text: &mut String, cells: &[[String; N]], first_number: usize) {
-    let widest = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; N] = std::array::from_fn(|column| widest(column).unwrap_or(0));
-    for row in cells {
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            if column > 0 {
-                line.push_str("  ");
-            }
-            let _ = if column < first_number {
-                write!(line, "{cell:<width$}")
-            } else {
-                write!(line, "{cell:>width$}")
-            };
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
 }
 
 fn row_cells(row: &Row<'_>) -> [String; 8] {
@@ -204,13 +186,4 @@ fn shortened(text: &str) -> String {
     }
     let kept: String = text.chars().take(LONGEST_ORIGIN - 3).collect();
     format!("{}...", kept.trim_end())
-}
-
-/// Seconds, with one decimal below a hundred.
-pub(super) fn tenths(time: Duration) -> String {
-    let seconds = time.as_secs();
-    if seconds >= 100 {
-        return HumanCount(seconds).to_string();
-    }
-    format!("{seconds}.{}", time.subsec_millis() / 100)
 }

@@ -142,7 +142,7 @@ fn drawn(all: &[Candidate], seed: &str) -> Vec<Candidate> {
                 (lot(seed, round, &[*file, *function]), chosen)
             })
             .collect();
-        lots.sort_by(|(one, _), (other, _)| one.cmp(other));
+        lots.sort_by_key(|(lot, _)| *lot);
         order.extend(lots.into_iter().filter_map(|(_, chosen)| chosen.cloned()));
     }
     order
