@@ -60,7 +60,7 @@ pub(super) const SORTS: &[Sort] = &[
     sort("time", 40, false, false),
     sort("stream", 30, false, false),
     sort("watch", 240, false, true),
-    sort("tick", 90, false, false),
+    sort("tick", 120, false, true),
     sort("cut", 8, false, false),
     sort("late", 60, false, false),
     sort("back up", 4, false, false),
@@ -219,6 +219,7 @@ impl System {
                             into.extend(
                                 writes.map(|anew| Action::Invoke(name, slot, Wish::Write(partition, anew))),
                             );
+                            into.push(Action::Invoke(name, slot, Wish::Gate(partition)));
                             let reads = [Consistency::Strong, Consistency::StaleOk];
                             into.extend(
                                 reads.map(|how| Action::Invoke(name, slot, Wish::Read(partition, how))),
