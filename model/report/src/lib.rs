@@ -18,8 +18,8 @@ pub use change::{Call, Change, Kind, Value};
 #[cfg(feature = "console")]
 pub use console::Console;
 pub use line::{
-    Baseline, Contents, EngineTotal, History, Line, Listed, Mutant, Near, Options, Patch, Recording, Review,
-    RunStarted, SCHEMA, Scope, Seed, Trace, Verdict, Walk,
+    Baseline, Contents, Coverage, EngineTotal, History, Line, Listed, Mutant, Near, Options, Patch,
+    Recording, Review, RunStarted, SCHEMA, Scope, Seed, Trace, Unexecuted, Verdict, Walk,
 };
 pub use seconds::Seconds;
 pub use words::{
