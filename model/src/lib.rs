@@ -20,6 +20,7 @@ pub mod scopes;
 pub mod search;
 pub mod shared;
 pub mod stateright;
+pub mod ways;
 pub mod witness;
 
 /// The protocols of this project, as one [`catalog::Protocols`].

@@ -18,7 +18,7 @@ pub use change::{Call, Change, Kind, Value};
 #[cfg(feature = "console")]
 pub use console::Console;
 pub use line::{
-    Baseline, Contents, History, Line, Listed, Mutant, Near, Options, Patch, Recording, Review, RunStarted,
+    Baseline, Contents, Goals, History, Line, Listed, Mutant, Near, Options, Patch, Recording, Review, RunStarted,
     SCHEMA, Scope, Seed, Trace, Verdict,
 };
 pub use seconds::Seconds;

@@ -13,7 +13,7 @@ mod simulation;
 pub use comparison::{Contents, Review};
 pub use history::{History, Near};
 pub use scoreboard::{Baseline, Mutant, Patch};
-pub use search::{Listed, Recording, Scope, Trace, Verdict};
+pub use search::{Goals, Listed, Recording, Scope, Trace, Verdict};
 pub use simulation::Seed;
 
 use crate::Change;

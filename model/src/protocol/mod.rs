@@ -14,11 +14,16 @@ pub use cutover::core::invariant::{Invariant, JudgedBy};
 pub use notes::{MarkSet, Notes, Tables, Violation};
 pub use scope::{Bounds, OptionError, OptionSpec, Refused, Scope, Set};
 
+use crate::fingerprint::hasher;
+use crate::ways::WaysCost;
 use std::fmt::Debug;
 use std::hash::Hash;
 
 /// A set of invariants: bit `n` stands for row `n` of [`Protocol::invariants`].
 pub type InvariantSet = u64;
+
+/// A set of goals: bit `n` stands for row `n` of [`Protocol::goals`].
+pub type GoalSet = u64;
 
 /// State machines together with their environment, within the bounds of one scope.
 ///
@@ -35,6 +40,32 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
 
     /// The invariants to judge: at most 64.
     fn invariants() -> &'static [Invariant];
+
+    /// The goals: what must be able to happen from every reachable state, with no further fault and everybody acting who
+    /// lives. At most 64; their ids differ from those of the invariants.
+    #[must_use]
+    fn goals() -> &'static [Invariant] {
+        &[]
+    }
+
+    /// The goals to which no way leads on from a state. Judged once for each state; an implementation keeps what it knows in
+    /// [`Ways`](crate::ways::Ways).
+    fn stuck(&self, state: &Self::State) -> GoalSet {
+        let _ = state;
+        0
+    }
+
+    /// Who waits for what in a state from which no way leads on to a goal, and how that was seen.
+    fn waits(&self, state: &Self::State, goal: usize) -> (String, String) {
+        let _ = goal;
+        let facts = self.facts(state).into_iter().map(|(name, value)| format!("{name}: {value}"));
+        (facts.collect::<Vec<_>>().join("; "), "no way leads on".to_owned())
+    }
+
+    /// What the judgement of goals has cost so far.
+    fn ways(&self) -> WaysCost {
+        WaysCost::default()
+    }
 
     /// The situations that a scope may require its search to reach: at most 128.
     #[must_use]
@@ -69,6 +100,13 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
     #[must_use]
     fn representative(state: &Self::State) -> Self::State {
         state.clone()
+    }
+
+    /// The fingerprint of a state, by which a search compares states; under `symmetry` that of its
+    /// [representative](Protocol::representative).
+    #[must_use]
+    fn fingerprint(state: &Self::State, symmetry: bool) -> u64 {
+        if symmetry { hasher().hash_one(Self::representative(state)) } else { hasher().hash_one(state) }
     }
 
     /// A state as pairs of name and value for people to read; the names must be the same in all states of a scope.
@@ -109,6 +147,43 @@ pub fn all_invariants<P: Protocol>() -> InvariantSet {
 #[must_use]
 pub fn invariant_named<P: Protocol>(id: &str) -> Option<usize> {
     P::invariants().iter().position(|invariant| invariant.id == id)
+}
+
+/// The number of the invariant or goal with this id: goals come after the invariants.
+#[must_use]
+pub fn claim_named<P: Protocol>(id: &str) -> Option<usize> {
+    P::invariants().iter().chain(P::goals()).position(|claim| claim.id == id)
+}
+
+/// The invariant or goal with this number.
+#[must_use]
+pub fn claim<P: Protocol>(number: usize) -> Option<&'static Invariant> {
+    P::invariants().iter().chain(P::goals()).nth(number)
+}
+
+/// The sets that have the invariant or goal with this number alone.
+#[must_use]
+pub fn claim_alone<P: Protocol>(number: usize) -> (InvariantSet, GoalSet) {
+    match number.checked_sub(P::invariants().len()) {
+        None => (1 << number, 0),
+        Some(goal) => (0, 1 << goal),
+    }
+}
+
+/// The violation of a goal in a state, if no way leads on to it.
+pub fn stuck<P: Protocol>(protocol: &P, state: &P::State, number: usize) -> Option<Violation> {
+    let goal = number.checked_sub(P::invariants().len())?;
+    if protocol.stuck(state) & 1 << goal == 0 {
+        return None;
+    }
+    let (found, against) = protocol.waits(state, goal);
+    Some(Violation { invariant: P::goals().get(goal)?, found, against })
+}
+
+/// The set of all goals of a protocol.
+#[must_use]
+pub fn all_goals<P: Protocol>() -> GoalSet {
+    (0..P::goals().len()).fold(0, |set, number| set | 1 << number)
 }
 
 /// The invariants in a set, in the order of [`Protocol::invariants`].

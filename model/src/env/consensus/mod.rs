@@ -28,6 +28,7 @@ mod step;
 mod stepped;
 mod successor_cache;
 mod text;
+mod way;
 mod work;
 
 pub use action::{Action, ActionKind, CallEvent, HostInput, NodeAction};
@@ -39,8 +40,9 @@ pub use mark::Mark;
 pub use net::Net;
 
 use crate::env::Reached;
-use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
+use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
+use crate::ways::{Ways, WaysCost};
 use cutover::core::control_plane::{ClusterVoterIdentity, Founder};
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::invariant::{ConsensusMonitor, REGISTRY};
@@ -65,6 +67,7 @@ pub struct Consensus {
     /// Log index of the founding configuration.
     pub(crate) founded: Index,
     reached: Reached,
+    ways: Ways,
     /// Distinguishes this environment's entries in caches that threads share between environments.
     pub(crate) key: u64,
 }
@@ -151,7 +154,7 @@ impl Consensus {
         };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
         let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);
-        Self { cluster, symmetry, founder, founded, reached: Reached::default(), key }
+        Self { cluster, symmetry, founder, founded, reached: Reached::default(), ways: Ways::default(), key }
     }
 
     /// A state in which node 1 leads in term 1 and all nodes have committed these commands, without any fault so
@@ -300,6 +303,22 @@ impl Protocol for Consensus {
         REGISTRY
     }
 
+    fn goals() -> &'static [Invariant] {
+        way::GOALS
+    }
+
+    fn stuck(&self, state: &State) -> GoalSet {
+        self.stuck_in(state)
+    }
+
+    fn waits(&self, state: &State, _: usize) -> (String, String) {
+        self.waits_in(state)
+    }
+
+    fn ways(&self) -> WaysCost {
+        self.ways.cost()
+    }
+
     fn marks() -> &'static [&'static str] {
         static TEXTS: LazyLock<Vec<&str>> = LazyLock::new(Mark::texts);
         &TEXTS
@@ -348,6 +367,11 @@ impl Protocol for Consensus {
     fn representative(state: &State) -> State {
         let others = (1..state.monitor.images()).map(|image| state.image(image));
         State { stands_for: Some(others.fold(state.own, u64::min)), ..state.clone() }
+    }
+
+    fn fingerprint(state: &State, symmetry: bool) -> u64 {
+        let images = if symmetry { state.monitor.images() } else { 1 };
+        (1..images).map(|image| state.image(image)).fold(state.own, u64::min)
     }
 
     fn facts(&self, state: &State) -> Vec<(String, String)> {
