@@ -8,6 +8,7 @@ use crate::protocol::{
     invariants_in,
 };
 use crate::replay::{Replayed, Unplayable, recorded_anew, replay};
+use crate::walk::{Covered, Plan, Progress, Walked, WalkedText, walk};
 use crate::witness::Witness;
 use cutover::core::trace::{Trace, Unfit};
 use std::fmt::Debug;
@@ -45,6 +46,12 @@ pub trait AnyScope: Debug {
     fn remark(&self, broken: &Invariant) -> Option<&'static str>;
     /// Searches the scope. `observer` receives the progress.
     fn check(&self, how: &How, observer: &mut dyn Observer) -> Checked;
+    /// The scope with these options set; `None` if it refuses one.
+    fn drawn(&self, options: &[(String, String)]) -> Option<Box<dyn AnyScope>>;
+    /// Walks through the scope at random. `progress` receives the progress a few times a second, and says whether to stop.
+    fn walk(&self, plan: &Plan, progress: &mut dyn FnMut(Progress) -> bool) -> Walked;
+    /// What the walks covered, in words.
+    fn walked(&self, covered: &Covered) -> WalkedText;
     /// Converts a run of this scope to a trace.
     ///
     /// # Errors
@@ -130,6 +137,20 @@ impl<P: Protocol> AnyScope for Of<P> {
         check::<P>(&self.scope, how, observer)
     }
 
+    fn drawn(&self, options: &[(String, String)]) -> Option<Box<dyn AnyScope>> {
+        let mut scope = self.scope.clone();
+        options.iter().try_for_each(|(name, value)| scope.set_option(name, value)).ok()?;
+        Some(Box::new(Self { scope, protocol: PhantomData }))
+    }
+
+    fn walk(&self, plan: &Plan, progress: &mut dyn FnMut(Progress) -> bool) -> Walked {
+        walk::<P>(&self.scope, plan, progress)
+    }
+
+    fn walked(&self, covered: &Covered) -> WalkedText {
+        WalkedText::of::<P>(covered)
+    }
+
     fn trace(&self, witness: &Witness) -> Result<Trace, Unfit> {
         witness.trace(&self.scope)
     }
@@ -147,7 +168,7 @@ impl<P: Protocol> AnyScope for Of<P> {
     }
 }
 
-/// A tuple of one to four protocols, whose scopes, invariants and options are put together.
+/// A tuple of one to five protocols, whose scopes, invariants and options are put together.
 pub trait Protocols {
     /// The scopes of all protocols: those of the set [`Set::Pr`] first, then the nightly ones, then those for fixed bugs.
     fn scopes() -> Vec<Box<dyn AnyScope>>;
@@ -208,6 +229,7 @@ protocols! {
     A B;
     A B C;
     A B C D;
+    A B C D E;
 }
 
 /// Finds the scope that a trace names, and sets the trace's options.

@@ -1,7 +1,7 @@
 //! A harness that searches state machines exhaustively and replays what it finds; and the environments around the
 //! production machines of `cutover`.
 //!
-//! [`protocol`] is the interface of a protocol under check. [`search`], [`witness`], [`replay`] and [`explorer`]
+//! [`protocol`] is the interface of a protocol under check. [`search`], [`mod@walk`], [`witness`], [`replay`] and [`explorer`]
 //! use nothing else. [`check`] combines them for one scope, and [`catalog`] lists the scopes of several protocols.
 //! [`env`] and [`scopes`] are this project's own protocols.
 //!
@@ -20,8 +20,9 @@ pub mod scopes;
 pub mod search;
 pub mod shared;
 pub mod stateright;
+pub mod walk;
 pub mod ways;
 pub mod witness;
 
 /// The protocols of this project, as one [`catalog::Protocols`].
-pub type Ours = (env::Migration, env::Consensus, env::Composed, env::Histories);
+pub type Ours = (env::Migration, env::Consensus, env::Composed, env::Histories, env::System);

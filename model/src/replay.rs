@@ -77,7 +77,9 @@ pub fn replay<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Result<Re
     let ending = run(&P::new(&scope.bounds), trace, expected);
     let as_recorded = match (&ending, expected) {
         (Ending::Holds, None) => true,
-        (Ending::Violates { violation, .. }, Some(expected)) => claim::<P>(expected) == Some(violation.invariant),
+        (Ending::Violates { violation, .. }, Some(expected)) => {
+            claim::<P>(expected) == Some(violation.invariant)
+        }
         (Ending::Holds | Ending::Violates { .. } | Ending::Diverged { .. } | Ending::Stale { .. }, _) => {
             false
         }

@@ -1,7 +1,7 @@
 //! The verbs that exist for every protocol, and the `main` of a crate that has no other verbs.
 
 use crate::offer::Offer;
-use crate::verbs::{check, explain, explore, replay, review};
+use crate::verbs::{check, explain, explore, replay, review, walk};
 use crate::{mutants, program, usage};
 use clap::{ArgMatches, Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use cutover_model::catalog::Protocols;
@@ -13,6 +13,8 @@ use std::process::ExitCode;
 pub(crate) enum Verb {
     /// Search the state machines exhaustively within each scope's bounds
     Check(check::Args),
+    /// Walk at random through worlds that are too large to be searched, and judge every step
+    Walk(walk::Args),
     /// Browse a scope's states and actions (stateright's Explorer)
     Explore(explore::Args),
     /// Run stored traces again, through the machines of this build
@@ -30,6 +32,7 @@ impl Verb {
     pub(crate) fn run<P: Protocols>(self, matches: &ArgMatches, offer: Offer, build: mutants::Build) -> u8 {
         match self {
             Self::Check(args) => check::run::<P>(&args, &chosen::<P>(matches)),
+            Self::Walk(args) => walk::run::<P>(&args),
             Self::Explore(args) => explore::run::<P>(&args),
             Self::Replay(args) => replay::run::<P>(&args, offer),
             Self::Mutants(args) => mutants::run(&args, simulator(matches, offer), build),

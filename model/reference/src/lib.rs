@@ -1,18 +1,17 @@
-//! An executable specification of the placement table, in plain maps and lists: the rules `T1` to `T36` of
-//! `docs/protocol.md`, each cited where it is kept.
+//! Executable specifications of the machines of `cutover`, in plain maps and lists: the numbered rules of `docs/protocol.md`,
+//! each cited where it is kept.
 //!
-//! It is written from that page and the decisions that the page cites, not from the table's code, and shares the ids with the
-//! code and nothing else. It chooses nothing that the page leaves open: a refusal is right if it is one of those that the rules
-//! allow, in whatever order the table looks at them, and new numbers only have to be new. `docs/reference-models.md` says why it
-//! exists, and when it is changed.
+//! They are written from that page and the decisions that the page cites, not from the code of the machines, and share with the
+//! code the ids, and the requests and refusals of a store. They choose nothing that the page leaves open: a refusal is right if it is one of those that the rules
+//! allow, in whatever order the machine looks at them, and new numbers only have to be new. `docs/reference-models.md` says why they
+//! exist, and when they are changed.
 //!
-//! May import: `core::ids`.
+//! [`beside`] runs them beside the machines: it translates, and judges each step.
+//!
+//! May import: `core::ids`, `core::fence`.
 
-pub mod command;
-pub mod judge;
-pub mod numbers;
-pub mod record;
-pub mod refusal;
-pub mod rules;
+pub mod statement;
+pub mod store;
 pub mod table;
-pub mod transition;
+
+pub mod beside;

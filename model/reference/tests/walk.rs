@@ -2,14 +2,14 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it expects by stopping")]
 
-#[path = "walk/adapter.rs"]
-mod adapter;
 #[path = "walk/choose.rs"]
 mod choose;
-#[path = "walk/dice.rs"]
+#[path = "support/dice.rs"]
 mod dice;
 #[path = "walk/judge.rs"]
 mod judge;
+#[path = "support/seeds.rs"]
+mod seeds;
 #[path = "walk/sinks.rs"]
 mod sinks;
 #[path = "walk/statements.rs"]
@@ -52,11 +52,7 @@ fn the_table_agrees_with_its_reference_from_seed_2() {
 #[test]
 #[ignore = "as long as it is asked to"]
 fn the_table_agrees_with_its_reference_from_other_seeds() {
-    let seeds = std::env::var("WALK_SEEDS").unwrap_or_else(|_| "1000..1010".to_owned());
-    let (first, end) = seeds.split_once("..").expect("first..end");
-    for seed in first.parse().expect("a number")..end.parse().expect("a number") {
-        walk(seed);
-    }
+    seeds::asked_for().for_each(walk);
 }
 
 /// Rule T9: the sink is closed to all tokens from before the creation, those of a deleted partition of this number.

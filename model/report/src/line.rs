@@ -9,12 +9,14 @@ mod history;
 mod scoreboard;
 mod search;
 mod simulation;
+mod walk;
 
 pub use comparison::{Contents, Review};
 pub use history::{History, Near};
 pub use scoreboard::{Baseline, Mutant, Patch};
 pub use search::{Goals, Listed, Recording, Scope, Trace, Verdict};
 pub use simulation::Seed;
+pub use walk::Walk;
 
 use crate::Change;
 use crate::seconds::Seconds;
@@ -52,6 +54,8 @@ pub enum Line {
         /// Text of the mark.
         what: String,
     },
+    /// `walk`: what the walks through a scope covered, and found.
+    Walk(Box<Walk>),
     /// `check --list`: a scope with its bounds.
     Listed(Listed),
     /// `check --list` and `explain`: an invariant of the registry.

@@ -1,14 +1,17 @@
-//! This project's four protocols under check: an environment around the production machines in each.
+//! This project's five protocols under check: an environment around the production machines in each.
 
 pub mod composed;
 pub mod consensus;
+mod draw;
 pub mod histories;
 pub mod migration;
+pub mod system;
 
 pub use composed::Composed;
 pub use consensus::Consensus;
 pub use histories::Histories;
 pub use migration::Migration;
+pub use system::System;
 
 use crate::protocol::{MarkSet, Notes};
 use cutover::core::invariant::Violation;
@@ -45,4 +48,17 @@ impl Reached {
 /// Prints a state's facts, a line each.
 fn write_facts(f: &mut fmt::Formatter<'_>, facts: Vec<(String, String)>) -> fmt::Result {
     facts.into_iter().try_for_each(|(name, value)| writeln!(f, "{name:<5} {value}"))
+}
+
+/// The values of an abstract state in words. The last field is the last digit of the code.
+fn fields_text(fields: &[(&str, &[&str])], mut code: u64) -> String {
+    let mut words = Vec::new();
+    for (name, values) in fields.iter().rev() {
+        let many = u64::try_from(values.len()).unwrap_or(1);
+        let value = usize::try_from(code % many).ok().and_then(|at| values.get(at)).copied().unwrap_or("?");
+        code /= many;
+        words.push(format!("{name} {value}"));
+    }
+    words.reverse();
+    words.join(", ")
 }

@@ -14,6 +14,19 @@ pub enum Kind {
     Fault,
 }
 
+/// A sort of actions, for walks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sort {
+    /// Its name, in one or two words.
+    pub name: &'static str,
+    /// How often a walk takes it, relative to the others; each walk draws its own odds around this.
+    pub weight: u32,
+    /// Whether the last actions of the list are the likelier ones: they are about the newest messages.
+    pub newest: bool,
+    /// Whether it takes what has begun further. Now and then, a walk takes nothing else for a while.
+    pub onward: bool,
+}
+
 /// The text form of an action: a lane and a description. A trace stores nothing else of an action.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Choice {

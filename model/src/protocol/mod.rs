@@ -9,7 +9,7 @@ mod choice;
 mod notes;
 mod scope;
 
-pub use choice::{Choice, Kind};
+pub use choice::{Choice, Kind, Sort};
 pub use cutover::core::invariant::{Invariant, JudgedBy};
 pub use notes::{MarkSet, Notes, Tables, Violation};
 pub use scope::{Bounds, OptionError, OptionSpec, Refused, Scope, Set};
@@ -93,6 +93,37 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
     fn choice(&self, state: &Self::State, action: &Self::Action) -> Option<Choice> {
         let _ = state;
         Some(Choice::new("step", format!("{action:?}")))
+    }
+
+    /// The sorts of actions, for walks: a walk draws how often it takes each. The default knows one.
+    #[must_use]
+    fn sorts() -> &'static [Sort] {
+        &[Sort { name: "step", weight: 1, newest: false, onward: true }]
+    }
+
+    /// Adds the actions of one sort, by its place in [`Protocol::sorts`], that can happen in `state`.
+    fn enabled_of(&self, state: &Self::State, sort: usize, into: &mut Vec<Self::Action>) {
+        let _ = sort;
+        self.enabled(state, into);
+    }
+
+    /// The sort of actions, by its place in [`Protocol::sorts`], that is a quiet phase: everybody acts and nothing more goes wrong
+    /// until all has settled. Walks take it now and then.
+    #[must_use]
+    fn rest() -> Option<usize> {
+        None
+    }
+
+    /// Adds the abstract states that `state` is in, a number each: what it has in common with many others. Walks count them, to
+    /// tell what they have covered.
+    fn abstractions(&self, state: &Self::State, into: &mut Vec<u64>) {
+        let _ = (state, into);
+    }
+
+    /// An abstract state in words.
+    #[must_use]
+    fn abstraction_text(code: u64) -> String {
+        code.to_string()
     }
 
     /// A canonical state for all states that differ only in interchangeable names. The default treats no names as

@@ -13,6 +13,8 @@ pub enum Set {
     Nightly,
     /// Small scopes, each for fixed bugs that no other scope shows.
     Regress,
+    /// Worlds that are walked at random, since they are too large to be searched.
+    Walk,
 }
 
 impl Set {
@@ -22,10 +24,12 @@ impl Set {
         match (self, other) {
             (Self::Pr, Self::Pr)
             | (Self::Nightly, Self::Pr | Self::Nightly)
-            | (Self::Regress, Self::Regress) => true,
-            (Self::Pr, Self::Nightly | Self::Regress)
-            | (Self::Nightly, Self::Regress)
-            | (Self::Regress, Self::Pr | Self::Nightly) => false,
+            | (Self::Regress, Self::Regress)
+            | (Self::Walk, Self::Walk) => true,
+            (Self::Pr, Self::Nightly | Self::Regress | Self::Walk)
+            | (Self::Nightly, Self::Regress | Self::Walk)
+            | (Self::Regress, Self::Pr | Self::Nightly | Self::Walk)
+            | (Self::Walk, Self::Pr | Self::Nightly | Self::Regress) => false,
         }
     }
 }
@@ -68,6 +72,12 @@ impl<B: Bounds> Scope<B> {
     #[must_use]
     pub fn regress(self) -> Self {
         Self { set: Set::Regress, ..self }
+    }
+
+    /// Moves the scope to the set of worlds that are walked.
+    #[must_use]
+    pub fn walked(self) -> Self {
+        Self { set: Set::Walk, ..self }
     }
 
     /// Requires that a complete search reaches these marks.

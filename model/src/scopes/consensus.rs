@@ -38,6 +38,7 @@ pub(super) const NODES: ConsensusBounds = ConsensusBounds {
         ..NodeLimits::PRODUCTION
     },
     sessions: SessionLimits { sessions_max: 2, answers_max: 4 },
+    world: None,
     symmetric: true,
 };
 

@@ -1,4 +1,4 @@
-//! The scopes of this project's four environments, with a file for each family of names.
+//! The scopes of this project's five environments, with a file for each family of names.
 //!
 //! Scopes around sinks do not bound messages: a message stays deliverable for ever, in any order, any number of
 //! times (ADR 0009). Losing a message is the same as never delivering it.
@@ -14,11 +14,13 @@ mod migration_timed;
 mod nightly;
 mod published;
 mod regress;
+mod walk;
 
 use crate::env::composed::{Composed, ComposedBounds};
 use crate::env::consensus::{Consensus, ConsensusBounds};
 use crate::env::histories::{Histories, HistoriesBounds};
 use crate::env::migration::{Migration, MigrationBounds};
+use crate::env::system::{System, SystemBounds};
 use crate::protocol::{Catalog, Scope};
 
 impl Catalog for Migration {
@@ -31,7 +33,8 @@ impl Catalog for Migration {
 impl Catalog for Consensus {
     fn scopes() -> Vec<Scope<ConsensusBounds>> {
         let pr = consensus::logs().into_iter().chain(members::all()).chain(consensus::clients());
-        pr.chain(nightly::consensus()).chain(regress::consensus()).collect()
+        let searched = pr.chain(nightly::consensus()).chain(regress::consensus());
+        searched.chain(walk::nodes()).collect()
     }
 }
 
@@ -44,5 +47,11 @@ impl Catalog for Composed {
 impl Catalog for Histories {
     fn scopes() -> Vec<Scope<HistoriesBounds>> {
         histories::all()
+    }
+}
+
+impl Catalog for System {
+    fn scopes() -> Vec<Scope<SystemBounds>> {
+        walk::system()
     }
 }

@@ -57,7 +57,8 @@ impl Seen {
     /// Number of bytes that the set takes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let of = |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).places.capacity();
+        let of =
+            |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).places.capacity();
         let places: usize = self.shards.iter().map(of).sum();
         u64::try_from(places * size_of::<u64>()).unwrap_or(u64::MAX)
     }

@@ -72,6 +72,18 @@ impl Copy {
         self.finished
     }
 
+    /// The incarnation of the source from which the copy's chunks came; `None` before the first chunk.
+    #[must_use]
+    pub const fn source(&self) -> Option<Incarnation> {
+        self.source
+    }
+
+    /// The writes that the copy remembers.
+    #[must_use]
+    pub const fn applied(&self) -> &AppliedIds {
+        &self.applied
+    }
+
     pub(super) const fn empty() -> Self {
         Self { watermark: Position::ZERO, finished: false, source: None, applied: AppliedIds::new() }
     }

@@ -116,6 +116,7 @@ impl RunOutput {
                 Line::RunStarted(_)
                 | Line::Reached { .. }
                 | Line::Listed(_)
+                | Line::Walk(_)
                 | Line::Invariant { .. }
                 | Line::Recording(_)
                 | Line::Baseline(_)

@@ -195,6 +195,7 @@ impl Renames {
             // Not compared.
             Line::RunFinished { .. }
             | Line::Listed(_)
+            | Line::Walk(_)
             | Line::Invariant { .. }
             | Line::Trace(_)
             | Line::Recording(_)

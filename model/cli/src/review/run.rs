@@ -122,6 +122,7 @@ impl Reader {
             Line::RunStarted(_)
             | Line::RunFinished { .. }
             | Line::Listed(_)
+            | Line::Walk(_)
             | Line::Invariant { .. }
             | Line::Trace(_)
             | Line::Recording(_)

@@ -69,7 +69,7 @@ pub struct Args {
     pub(super) out: PathBuf,
 }
 
-fn parse_budget(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_budget(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "expected a duration such as 90s, 10m or 2h".to_owned())
 }
 
@@ -171,7 +171,7 @@ fn select<P: Protocols>(
 }
 
 /// The scope with that name, or all scopes below it; otherwise the only scope whose name starts with it.
-fn fitting(names: &[&'static str], name: &str) -> Result<Vec<&'static str>, String> {
+pub(super) fn fitting(names: &[&'static str], name: &str) -> Result<Vec<&'static str>, String> {
     let named = |fits: &dyn Fn(&str) -> bool| -> Vec<&'static str> {
         names.iter().copied().filter(|name| fits(name)).collect()
     };
@@ -266,7 +266,8 @@ impl Run<'_> {
         let broken = |id: &Invariant| ours.iter().any(|(_, judged)| judged.broken == Some(id));
         let mut cells = Vec::new();
         let mut others = 0;
-        let claims = |scope: &dyn AnyScope| scope.judged().into_iter().chain(scope.goals()).collect::<Vec<_>>();
+        let claims =
+            |scope: &dyn AnyScope| scope.judged().into_iter().chain(scope.goals()).collect::<Vec<_>>();
         let judges: Vec<_> = ours.iter().map(|(scope, judged)| (claims(*scope), judged)).collect();
         for invariant in &self.known {
             let judging = || judges.iter().filter(|(judges, _)| judges.contains(invariant));

@@ -9,3 +9,4 @@ mod replay_recording;
 mod report;
 pub(crate) mod review;
 pub(crate) mod sibling;
+pub(crate) mod walk;

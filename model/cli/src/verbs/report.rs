@@ -128,7 +128,11 @@ impl Run<'_> {
         }
         let WaysCost { judged, runs, steps, excused, cut, took, bytes } = *ways;
         let mut parts = vec![
-            format!("{} from {} states", render::plural(count(scope.goals().len()), "goal"), HumanCount(judged)),
+            format!(
+                "{} from {} states",
+                render::plural(count(scope.goals().len()), "goal"),
+                HumanCount(judged)
+            ),
             format!("{} ({} steps)", render::plural(runs, "run"), HumanCount(steps)),
             format!("cut {cut} ({})", share(cut, runs)),
         ];
@@ -136,7 +140,10 @@ impl Run<'_> {
             parts.push(format!("{excused} without a living quorum"));
         }
         parts.push(format!("{took:.1?} of all threads, {}", ByteSize(bytes)));
-        for (at, line) in render::wrap_parts(&parts.iter().map(String::as_str).collect::<Vec<_>>(), ", ", 100).iter().enumerate() {
+        for (at, line) in render::wrap_parts(&parts.iter().map(String::as_str).collect::<Vec<_>>(), ", ", 100)
+            .iter()
+            .enumerate()
+        {
             let head = if at == 0 { "    GOALS" } else { "         " };
             self.console.say(&format!("{head}  {line}"));
         }

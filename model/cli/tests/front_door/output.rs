@@ -87,8 +87,8 @@ fn the_list_names_every_scope_and_every_invariant_and_runs_nothing() {
         lines(&ran.stdout, 0)
     };
     // The nightly set has that of pull requests in it.
-    let (nightly, regress) = (list("nightly"), list("regress"));
-    let listed = of(&nightly, "listed").into_iter().chain(of(&regress, "listed"));
+    let (nightly, regress, walks) = (list("nightly"), list("regress"), list("walk"));
+    let listed = [&nightly, &regress, &walks].into_iter().flat_map(|lines| of(lines, "listed"));
     let listed: BTreeSet<_> = listed.map(|line| line["scope"].as_str().unwrap()).collect();
     let all: BTreeSet<_> = Ours::scopes().iter().map(|scope| scope.name()).collect();
     assert_eq!(listed, all);

@@ -49,6 +49,12 @@ pub enum ActionKind {
         /// What happens.
         event: CallEvent,
     },
+    /// The network cuts one node off: from now on, nothing is sent to it or from it. 0: the network is whole again. Walks only: a
+    /// search may lose any message.
+    Cut {
+        /// Number of the node.
+        node: u8,
+    },
     /// A node handles an event other than a message.
     Do {
         /// Number of the node, from 1.

@@ -1,10 +1,14 @@
 //! Bounds of a scope around the nodes of the control plane.
 
-use crate::protocol::{Bounds, InvariantSet};
+use crate::env::draw::{Draw, WORLD};
+use crate::protocol::{Bounds, InvariantSet, OptionSpec, Refused};
 use crate::render::plural;
 use cutover::core::fault::Fault;
 use cutover::core::invariant::Id;
-use cutover::core::raft::{NodeLimits, SessionLimits};
+use cutover::core::raft::{Elections, NodeLimits, SessionLimits};
+
+/// The most nodes, as a number of nodes.
+const NODES: u8 = 4;
 
 /// How often messages may arrive again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,11 +83,60 @@ pub struct ConsensusBounds {
     pub limits: NodeLimits,
     /// Limits of the session table.
     pub sessions: SessionLimits,
+    /// The world of a walk from which these bounds were drawn. Its messages beyond the bound are lost without a choice, and what changes
+    /// nothing is listed as well.
+    pub world: Option<u64>,
     /// Whether the founders are interchangeable, so that states which differ only in their names count once.
     pub symmetric: bool,
 }
 
 impl ConsensusBounds {
+    /// The world of a walk with this number: these bounds, with what the number draws.
+    #[must_use]
+    pub(crate) fn drawn(&self, world: u64) -> Self {
+        let mut draw = Draw::of(world);
+        let mut small = |least, most| u8::try_from(draw.within(least, most)).unwrap_or(u8::MAX);
+        let founders = small(1, 4);
+        let joiners = small(0, 2).min(NODES - founders);
+        let (writes, attempts, in_flight) = (small(4, 24), small(1, 3), small(3, 14));
+        let (window, append) = (small(1, 4), small(1, 3));
+        let (compact, keep) = (small(2, 8), small(0, 3));
+        let (sessions, answers) = (small(1, 3), small(1, 4));
+        let other_sessions = small(0, 12);
+        let mut has = |percent| draw.percent(percent);
+        let limits = NodeLimits {
+            elections: if has(70) { Elections::Stable } else { Elections::Plain },
+            window,
+            append_entries_max: append.into(),
+            compact_after_entries: if has(70) { compact.into() } else { u64::MAX },
+            keep_entries: keep.into(),
+            ..self.limits
+        };
+        let session = has(60);
+        Self {
+            founders,
+            joiners,
+            writes,
+            attempts,
+            in_flight,
+            other_sessions,
+            limits,
+            session,
+            // Calls are followed only where they may be repeated.
+            calls: (session || attempts > 1) && has(60),
+            reads: if has(70) { 40 } else { 0 },
+            transfers: if has(50) { 20 } else { 0 },
+            changes: if has(70) { 30 } else { 0 },
+            duplicates: Duplicates::AtMost(if has(60) { 200 } else { 0 }),
+            crashes: 200,
+            wipes: if has(30) { 4 } else { 0 },
+            forges: has(30),
+            sessions: SessionLimits { sessions_max: sessions.into(), answers_max: answers.into() },
+            world: Some(world),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn parts(&self) -> Vec<String> {
         let some = |count: u8, what: &str| plural(u64::from(count), what);
         let mut parts = vec![some(self.founders, "node")];
@@ -183,5 +236,21 @@ impl Bounds for ConsensusBounds {
 
     fn judged(&self, _: InvariantSet) -> InvariantSet {
         judged()
+    }
+
+    fn options() -> &'static [OptionSpec] {
+        &[WORLD]
+    }
+
+    fn set_option(&mut self, name: &str, value: &str) -> Result<bool, Refused> {
+        if name != WORLD.name {
+            return Err(Refused::Unknown);
+        }
+        if self.world.is_none() {
+            return Err(Refused::NotHere { lacks: "has bounds of its own", goes_with: "the scopes `walk`" });
+        }
+        let world = value.parse().map_err(|_| Refused::Value { expected: "a number" })?;
+        *self = self.drawn(world);
+        Ok(true)
     }
 }

@@ -19,6 +19,23 @@ fn number(at: usize) -> u8 {
 impl Consensus {
     /// Every action that is enabled in a state, in a fixed order.
     pub(super) fn choices(&self, state: &State, into: &mut Vec<Action>) {
+        let all = self.events(state);
+        // A walk takes one of them: what each of them does is not looked up before.
+        if self.cluster.world.is_some() {
+            return into.extend(all.into_iter().map(|what| Action { what, crash: None, lose: 0 }));
+        }
+        let mut ahead = SuccessorCache::of(self, state);
+        for what in all {
+            self.offer(state, what, None, &mut ahead, into);
+            for keep in 0..self.crash_points(state, what) {
+                self.offer(state, what, Some(keep), &mut ahead, into);
+            }
+        }
+        ahead.keep();
+    }
+
+    /// Every event that may happen in a state, whether or not it changes anything.
+    pub(super) fn events(&self, state: &State) -> Vec<ActionKind> {
         let mut all = Vec::new();
         for message in (0..state.net.messages().len()).map(number) {
             match self.cluster.duplicates {
@@ -39,20 +56,17 @@ impl Consensus {
             let events = state.clients.call_events(&self.cluster);
             all.extend(events.into_iter().map(|(write, event)| ActionKind::Client { write, event }));
         }
+        if self.cluster.world.is_some() {
+            let others = state.hosts().map(|(node, _)| node).chain([0]);
+            all.extend(others.filter(|node| *node != state.spent.cut).map(|node| ActionKind::Cut { node }));
+        }
         if self.cluster.forges {
             for (node, _) in state.hosts() {
                 let forged = Self::forgeries(state, node);
                 all.extend(forged.map(|(to, kind)| ActionKind::Forge { node, to, kind }));
             }
         }
-        let mut ahead = SuccessorCache::of(self, state);
-        for what in all {
-            self.offer(state, what, None, &mut ahead, into);
-            for keep in 0..self.crash_points(state, what) {
-                self.offer(state, what, Some(keep), &mut ahead, into);
-            }
-        }
-        ahead.keep();
+        all
     }
 
     /// Adds the actions for an event, unless it changes nothing: one for each set of messages that may be lost

@@ -8,7 +8,8 @@ use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError,
 use cutover::core::ids::{Halt, Index, Term};
 use cutover::core::migration::Command;
 use cutover::core::raft::{
-    Config, Content, Durable, Entry, HardState, LogPosition, Outcome, ProposalId, ReadId, ReadRefusal, Ticket, Timer,
+    Config, Content, Durable, Entry, HardState, LogPosition, Outcome, ProposalId, ReadId, ReadRefusal,
+    Ticket, Timer,
 };
 use std::sync::Arc;
 

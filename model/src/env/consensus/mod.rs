@@ -28,6 +28,7 @@ mod step;
 mod stepped;
 mod successor_cache;
 mod text;
+mod walk;
 mod way;
 mod work;
 
@@ -40,7 +41,7 @@ pub use mark::Mark;
 pub use net::Net;
 
 use crate::env::Reached;
-use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol};
+use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, Sort};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use crate::ways::{Ways, WaysCost};
 use cutover::core::control_plane::{ClusterVoterIdentity, Founder};
@@ -104,6 +105,8 @@ pub struct Spent {
     pub duplicates: u8,
     /// Number of election timeouts at nodes that do not lead, if they are bounded.
     pub timeouts: u8,
+    /// The node that is cut off; 0 if none is.
+    pub cut: u8,
 }
 
 /// The requests that another environment has for the nodes.
@@ -361,6 +364,22 @@ impl Protocol for Consensus {
 
     fn choice(&self, state: &State, action: &Action) -> Option<Choice> {
         text::choice(self, state, *action)
+    }
+
+    fn sorts() -> &'static [Sort] {
+        walk::SORTS
+    }
+
+    fn enabled_of(&self, state: &State, sort: usize, into: &mut Vec<Action>) {
+        self.of_sort(state, sort, into);
+    }
+
+    fn abstractions(&self, state: &State, into: &mut Vec<u64>) {
+        walk::abstractions(state, into);
+    }
+
+    fn abstraction_text(code: u64) -> String {
+        walk::abstraction_text(code)
     }
 
     /// The image with the smallest hash represents all symmetric states.

@@ -19,6 +19,12 @@ impl Consensus {
         let known = if explain { None } else { super::successor_cache::known(self, state, action) };
         let mut stepped = known.or_else(|| self.apply_event(state, what, crash, explain))?;
         stepped.state.net.lose(lose);
+        if self.cluster.world.is_some() {
+            let surplus = stepped.state.net.messages().len().saturating_sub(self.cluster.in_flight.into());
+            for _ in 0..surplus {
+                stepped.state.net.remove(0);
+            }
+        }
         stepped.state = stepped.state.sealed();
         (stepped.broken != 0 || !stepped.state.same_place(state)).then_some(stepped)
     }
@@ -39,7 +45,7 @@ impl Consensus {
                 let effect = self.effect_of(state, node, &HostInput::Deliver, Some(message), disk, false)?;
                 Some((node, effect, matches!(what, ActionKind::Deliver { .. }).then_some(at)))
             }
-            ActionKind::Forge { .. } | ActionKind::Client { .. } => None,
+            ActionKind::Forge { .. } | ActionKind::Client { .. } | ActionKind::Cut { .. } => None,
             ActionKind::Do { action: NodeAction::Crash { .. }, .. } if self.cluster.lingers => None,
             ActionKind::Do { node, action } => {
                 let host_input = self.host_input(state, node, action)?;
@@ -71,8 +77,8 @@ impl Consensus {
             ActionKind::Repeat { message } => self.deliver(state, message.into(), true, crash, explain),
             ActionKind::Forge { node, to, kind } => {
                 let message = self.forge(state, node, to, kind)?;
-                let effect =
-                    self.effect_of(state, to, &HostInput::Deliver, Some(&message), Disk::Syncs, explain)?;
+                let disk = self.disk(state, None);
+                let effect = self.effect_of(state, to, &HostInput::Deliver, Some(&message), disk, explain)?;
                 // It arrives at once: it could be sent as well when it arrives. If it does nothing, no state follows.
                 if effect.idle {
                     self.reached.add(effect.marks);
@@ -82,6 +88,7 @@ impl Consensus {
                 }
             }
             ActionKind::Client { write, event } => self.call_event(state, write, event, explain),
+            ActionKind::Cut { node } => self.cut(state, node, explain),
             ActionKind::Do { node, action } => {
                 let host_input = self.host_input(state, node, action)?;
                 self.apply_input(state, node, action, &host_input, crash, explain)
@@ -101,7 +108,9 @@ impl Consensus {
         let node = message.0.to.node.0;
         let disk = self.disk(state, crash);
         let effect = self.effect_of(state, node, &HostInput::Deliver, Some(message), disk, explain)?;
-        if effect.idle || self.is_too_long(&effect) {
+        // A search leaves out what changes nothing; a walk has no list of what does, and goes on without the message.
+        let gone = self.cluster.world.is_some() && !again;
+        if (effect.idle && !gone) || self.is_too_long(&effect) {
             self.reached.add(effect.marks);
             return None;
         }
@@ -257,11 +266,31 @@ impl Consensus {
         if let Some(slot) = usize::from(node).checked_sub(1).and_then(|at| next.hosts.get_mut(at)) {
             *slot = Some(effect.host.clone());
         }
+        let cut = NodeId(next.spent.cut);
         for sent in &effect.sent {
-            if self.may_matter(next, sent) {
+            let is_cut = sent.0.from.node == cut || sent.0.to.node == cut;
+            if !is_cut && self.may_matter(next, sent) {
                 next.net.add(sent);
             }
         }
+    }
+
+    /// Cuts a node off: what is in flight to it or from it is lost.
+    fn cut(&self, state: &State, node: u8, explain: bool) -> Option<Stepped> {
+        let (name, _) = state.hosts().next()?;
+        let effect = self.effect_of(state, name, &HostInput::Idle, None, Disk::Lingers, explain)?;
+        let mut next = state.clone();
+        next.spent.cut = node;
+        next.net.retain(|sent| sent.0.from.node != NodeId(node) && sent.0.to.node != NodeId(node));
+        Some(Stepped {
+            state: next,
+            broken: 0,
+            lines: Vec::new(),
+            violations: Vec::new(),
+            marks: 0,
+            effect: (name, effect),
+            synced: Vec::new(),
+        })
     }
 
     /// Syncs all disks after the last crash, since from now on batches are durable at once.

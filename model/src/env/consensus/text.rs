@@ -48,6 +48,8 @@ fn what(state: &State, what: ActionKind) -> Option<Choice> {
             CallEvent::Deny => Choice::fault("client", format!("be denied write {write}")),
             CallEvent::Expire => Choice::timer("client", format!("deadline of write {write}")),
         },
+        ActionKind::Cut { node: 0 } => Choice::new("network", "is whole again"),
+        ActionKind::Cut { node } => Choice::fault("network", format!("cuts n{node} off")),
         ActionKind::Do { node, action } => deed_in_words(state, node, action)?,
     })
 }

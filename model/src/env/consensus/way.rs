@@ -22,7 +22,11 @@ const fn goal(id: &'static str, claim: &'static str, source: &'static str) -> In
 
 /// The goals of the nodes and their clients.
 pub const GOALS: &[Invariant] = &[
-    goal("raft.can-elect", "While a quorum lives, a leader can be elected that the living members follow.", "Raft 5.2, 5.6"),
+    goal(
+        "raft.can-elect",
+        "While a quorum lives, a leader can be elected that the living members follow.",
+        "Raft 5.2, 5.6",
+    ),
     goal(
         "raft.can-commit",
         "While a quorum lives, everything in the leader's log can be committed, and what is proposed next.",
@@ -101,8 +105,7 @@ fn lives(hosts: &Hosts, configuration: &Configuration) -> bool {
         let hosts = hosts.iter().flatten();
         hosts.filter(|host| host.me() == *peer && !host.engine.node().is_halted()).count() > 0
     };
-    let (all, living) =
-        (configuration.voters().count(), configuration.voters().filter(alive).count());
+    let (all, living) = (configuration.voters().count(), configuration.voters().filter(alive).count());
     all == 0 || living * 2 > all
 }
 
@@ -124,7 +127,10 @@ impl Consensus {
         let nodes = run.hosts.iter().flatten().map(|host| run.waits(host)).collect::<Vec<_>>();
         let lines = run.lines.unwrap_or_default();
         let last = lines.iter().skip(lines.len().saturating_sub(6)).cloned().collect::<Vec<_>>();
-        (nodes.join("; "), format!("with no further fault, after {} steps; the last ones: {}", run.steps, last.join(", ")))
+        (
+            nodes.join("; "),
+            format!("with no further fault, after {} steps; the last ones: {}", run.steps, last.join(", ")),
+        )
     }
 }
 
@@ -198,7 +204,12 @@ impl<'e> Run<'e> {
         (0..self.clients.images()).map(image).min().unwrap_or(0)
     }
 
-    fn turn(&mut self, node: u8, input: &HostInput, sent: Option<&Shared<NodeMessage>>) -> Option<Result<(), ()>> {
+    fn turn(
+        &mut self,
+        node: u8,
+        input: &HostInput,
+        sent: Option<&Shared<NodeMessage>>,
+    ) -> Option<Result<(), ()>> {
         self.steps += 1;
         let host = self.hosts.get(usize::from(node).checked_sub(1)?)?.as_ref()?;
         let effect = self.env.effect(host, input, sent, Disk::Syncs);
@@ -221,14 +232,20 @@ impl<'e> Run<'e> {
             }
             self.answers.push((node, answer.clone()));
         }
-        let refused = effect.proposed.as_ref().is_some_and(Result::is_err) || effect.read.as_ref().is_some_and(Result::is_err);
+        let refused = effect.proposed.as_ref().is_some_and(Result::is_err)
+            || effect.read.as_ref().is_some_and(Result::is_err);
         Some(if refused { Err(()) } else { Ok(()) })
     }
 
     /// Delivers every message and writes every batch.
     fn rest(&mut self) {
         for node in 1..=u8::try_from(self.hosts.len()).unwrap_or(u8::MAX) {
-            if self.hosts.get(usize::from(node) - 1).and_then(Option::as_ref).is_some_and(|host| host.is_writing()) {
+            if self
+                .hosts
+                .get(usize::from(node) - 1)
+                .and_then(Option::as_ref)
+                .is_some_and(|host| host.is_writing())
+            {
                 let _ = self.turn(node, &HostInput::Sync, None);
             }
         }
@@ -288,7 +305,8 @@ impl<'e> Run<'e> {
     fn missing(&self) -> GoalSet {
         let Some((_, leader)) = self.leader() else { return ELECT | COMMIT | CATCH_UP };
         let node = leader.engine.node();
-        let follows = |host: &Host| host.me() == leader.me() || host.engine.node().leader() == Some(leader.me());
+        let follows =
+            |host: &Host| host.me() == leader.me() || host.engine.node().leader() == Some(leader.me());
         let mut missing = 0;
         if !self.members(leader).all(|(host, _)| follows(host)) {
             missing |= ELECT;
@@ -348,7 +366,8 @@ impl<'e> Run<'e> {
             self.rest();
             let Some(write) = self.clients.unended().filter(|_| follows) else { break };
             let Some((node, host)) = self.leader() else { return false };
-            let (host, input) = (host.clone(), HostInput::Write { write, ticket: self.clients.ticket(write) });
+            let (host, input) =
+                (host.clone(), HostInput::Write { write, ticket: self.clients.ticket(write) });
             let effect = env.effect(&host, &input, None, Disk::Syncs);
             let Some(Ok(id)) = effect.proposed.clone() else {
                 let now = self.now;
@@ -375,9 +394,9 @@ impl<'e> Run<'e> {
     fn operations_end(&mut self) -> bool {
         self.answers.clear();
         let committed = |run: &Self| {
-            run.answers.iter().any(|(_, answer)| {
-                matches!(answer, ClientAnswer::Decided(_, Outcome::Committed { .. }))
-            })
+            run.answers
+                .iter()
+                .any(|(_, answer)| matches!(answer, ClientAnswer::Decided(_, Outcome::Committed { .. })))
         };
         if !self.asks(&HostInput::Write { write: PROBE, ticket: None }, committed) {
             return false;
@@ -386,7 +405,8 @@ impl<'e> Run<'e> {
         if !self.asks(&HostInput::Open, committed) {
             return false;
         }
-        let read = |run: &Self| run.answers.iter().any(|(_, answer)| matches!(answer, ClientAnswer::Read(_, Ok(_))));
+        let read =
+            |run: &Self| run.answers.iter().any(|(_, answer)| matches!(answer, ClientAnswer::Read(_, Ok(_))));
         self.asks(&HostInput::Read, read)
     }
 

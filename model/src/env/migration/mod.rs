@@ -121,7 +121,14 @@ impl Migration {
     pub(crate) fn with_log(bounds: &MigrationBounds, log_is_atomic: bool) -> Self {
         let key = INSTANCES.fetch_add(1, Ordering::Relaxed);
         let symmetry = gateways_exchanged(bounds);
-        Self { bounds: bounds.clone(), log_is_atomic, symmetry, reached: Reached::default(), ways: Ways::default(), key }
+        Self {
+            bounds: bounds.clone(),
+            log_is_atomic,
+            symmetry,
+            reached: Reached::default(),
+            ways: Ways::default(),
+            key,
+        }
     }
 
     /// Creates the partition with the production transitions (create, prepare, open). Also returns the commands, in

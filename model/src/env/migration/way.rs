@@ -95,7 +95,9 @@ fn sinks_key(table: u64, sinks: &[Shared<Sink>; 2]) -> u64 {
 }
 
 fn in_flight(record: &PartitionRecord) -> bool {
-    record.placed.is_some_and(|placed| !placed.opened || matches!(placed.state, PartitionState::Migrating { .. }))
+    record
+        .placed
+        .is_some_and(|placed| !placed.opened || matches!(placed.state, PartitionState::Migrating { .. }))
 }
 
 /// What the record has not come to yet.
@@ -124,7 +126,8 @@ impl Migration {
     /// The goals to which no way leads on.
     pub(crate) fn stuck_in(&self, state: &State) -> GoalSet {
         let table = |log: &Log| table_key(&log.table, log.lost_owner);
-        let table = remembered(&TABLES, hasher().hash_one((self.key, state.log.hash(0))), || table(&state.log));
+        let table =
+            remembered(&TABLES, hasher().hash_one((self.key, state.log.hash(0))), || table(&state.log));
         let begun = self.begun(state);
         let key = sinks_key(table, &state.sinks);
         let key = if begun.is_empty() { key } else { hasher().hash_one((key, &begun)) };
@@ -143,14 +146,20 @@ impl Migration {
         let record = super::text::record(run.record());
         let sinks = run.sinks.iter().map(|sink| {
             let (store, durable) = (sink.fence.config().store, sink.fence.durable());
-            let copy = durable.copy().map_or_else(|| "no copy".to_owned(), |_| format!("copy {}", durable.newest()));
+            let copy =
+                durable.copy().map_or_else(|| "no copy".to_owned(), |_| format!("copy {}", durable.newest()));
             let (sealed, closed) = (durable.sealed_through(), durable.closed_through());
             format!("{store} has {copy}, sealed through {sealed}, closed through {closed}")
         });
-        let found = std::iter::once(format!("the record is {record}")).chain(sinks).collect::<Vec<_>>().join("; ");
+        let found =
+            std::iter::once(format!("the record is {record}")).chain(sinks).collect::<Vec<_>>().join("; ");
         let lines = run.lines.unwrap_or_default();
         let last = lines.iter().skip(lines.len().saturating_sub(8)).cloned().collect::<Vec<_>>().join(", ");
-        let timers = if timers.is_empty() { "no timer runs".to_owned() } else { format!("timers: {}", timers.join(" ")) };
+        let timers = if timers.is_empty() {
+            "no timer runs".to_owned()
+        } else {
+            format!("timers: {}", timers.join(" "))
+        };
         (found, format!("with no further fault, after {} steps, {timers}; the last ones: {last}", run.steps))
     }
 }
@@ -280,8 +289,13 @@ impl<'e> Run<'e> {
     /// The mover copies what there is to copy.
     fn mover(&mut self) {
         let Some(record) = self.record() else { return };
-        let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state) else { return };
-        let (migration, Some(source), Some(target)) = (record.migration, sink_of(from), sink_of(to)) else { return };
+        let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state)
+        else {
+            return;
+        };
+        let (migration, Some(source), Some(target)) = (record.migration, sink_of(from), sink_of(to)) else {
+            return;
+        };
         let Some(source) = self.sinks.get(source).cloned() else { return };
         for chunk in self.env.exports(&source, migration, to).iter() {
             let _taken = self.deliver(target, (**chunk).clone(), Delivery::Arrives);
@@ -359,7 +373,8 @@ impl<'e> Run<'e> {
                 match output {
                     gate::Output::Resolve(_) => {
                         let record = self.record().filter(|_| std::mem::replace(&mut resolved, true));
-                        let resolution = record.and_then(|record| record.resolution(Revision(u64::from(u32::MAX))));
+                        let resolution =
+                            record.and_then(|record| record.resolution(Revision(u64::from(u32::MAX))));
                         events.push_back(gate::Event::Resolved(resolution));
                     }
                     gate::Output::Send(request) => {
@@ -385,7 +400,9 @@ impl<'e> Run<'e> {
         let read = if let Body::Read(read) = &request.body { Some(read.token) } else { None };
         let (leaving, served) = self.deliver(at, request, Delivery::ArrivesAndApplies);
         let replies = leaving.into_iter().filter_map(|leaving| match leaving {
-            Leaving::Reply(reply @ (Reply::Applied { .. } | Reply::Refused { .. })) => Some(gate::Event::Replied(reply)),
+            Leaving::Reply(reply @ (Reply::Applied { .. } | Reply::Refused { .. })) => {
+                Some(gate::Event::Replied(reply))
+            }
             Leaving::Reply(
                 Reply::Prepared(_)
                 | Reply::Sealed(_)

@@ -1,6 +1,6 @@
 //! The record of a partition.
 
-use crate::command::Guarantee;
+use crate::table::command::Guarantee;
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use std::collections::BTreeMap;
 

@@ -1,18 +1,19 @@
 //! The table's commands, records and refusals in the reference's types.
 
-use cutover::core::control_plane::{Audited, ControlPlaneEntry, ControlPlaneState};
-use cutover::core::fence;
+use crate::beside::statements::{self, speaker};
+use crate::table::command::{Change, Command, Guarantee, Proof, Release, Seen, Subject};
+use crate::table::record::{Block, Debt, Flight, Held, OldCopy, Placed, Record};
+use crate::table::refusal::Refusal;
+use crate::table::state::{AuditEntry, Audited, Limits, MemberChange};
+use cutover::core::control_plane::{self, ControlPlaneEntry, MembershipChange};
 use cutover::core::migration::{self, Caps, MigrationError, PartitionRecord, Settlement, Transition};
 use cutover::core::placement::{self, PartitionState, Phase};
-use cutover_reference::command::{
-    Change, Command, Dropped, Guarantee, Prepared, Proof, Reached, Receipt, Release, Seen, Speaker, Subject,
-};
-use cutover_reference::record::{Block, Debt, Flight, Held, OldCopy, Placed, Record};
-use cutover_reference::refusal::Refusal;
-use cutover_reference::table::{AuditEntry, Limits, Table};
+
+pub fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
 
 pub fn limits(caps: &Caps) -> Limits {
-    let size = |limit: u32| usize::try_from(limit).expect("it is small");
     Limits {
         migrations_per_placement: size(caps.migrations_per_placement),
         migrations_overall: size(caps.migrations_overall),
@@ -21,8 +22,9 @@ pub fn limits(caps: &Caps) -> Limits {
     }
 }
 
-pub fn command(entry: &ControlPlaneEntry) -> Command {
-    match entry {
+/// The command on a partition, if the entry is one.
+pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
+    Some(match entry {
         ControlPlaneEntry::OwnershipTransition(command) => Command {
             subject: Subject::Number(command.partition),
             change: change(&command.transition),
@@ -36,9 +38,21 @@ pub fn command(entry: &ControlPlaneEntry) -> Command {
             responsible: None,
         },
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
-            panic!("no command on a partition: {entry:?}")
+            return None;
         }
-    }
+    })
+}
+
+/// A change of the members that was made even though it may leave no quorum.
+pub fn member_change(change: &MembershipChange) -> Option<MemberChange> {
+    let even_so = change.even_so()?;
+    let peer = change.peer();
+    Some(MemberChange {
+        node: peer.node,
+        directory: peer.directory,
+        removed: matches!(change, MembershipChange::Remove { .. }),
+        responsible: (even_so.operator.clone().into(), even_so.reason.clone().into()),
+    })
 }
 
 pub const fn guarantee(guarantee: placement::Guarantee) -> Guarantee {
@@ -53,28 +67,30 @@ fn change(transition: &Transition) -> Change {
         Transition::Create { placement, guarantee } => {
             Change::Create(*placement, self::guarantee(*guarantee))
         }
-        Transition::Open { expected, prepared } => Change::Open(seen(*expected), self::prepared(prepared)),
+        Transition::Open { expected, prepared } => {
+            Change::Open(seen(*expected), statements::prepared(prepared))
+        }
         Transition::Begin { expected, to } => Change::Begin(seen(*expected), *to),
         Transition::StartBlock { expected, target } => Change::StartBlock(seen(*expected), *target),
         Transition::EnterCutover { expected, receipt } => {
-            Change::EnterCutover(seen(*expected), self::receipt(receipt))
+            Change::EnterCutover(seen(*expected), statements::receipt(receipt))
         }
         Transition::EnterTimedCutover { expected, prepared } => {
-            Change::EnterTimedCutover(seen(*expected), self::prepared(prepared))
+            Change::EnterTimedCutover(seen(*expected), statements::prepared(prepared))
         }
         Transition::RecordWatermark { expected, reading } => {
-            Change::RecordWatermark(seen(*expected), self::reading(reading))
+            Change::RecordWatermark(seen(*expected), statements::reading(reading))
         }
         Transition::Complete { expected, evidence } => {
-            Change::Complete(seen(*expected), self::evidence(evidence))
+            Change::Complete(seen(*expected), statements::evidence(evidence))
         }
         Transition::Abort { expected } => Change::Abort(seen(*expected)),
         Transition::Force { expected, prepared, .. } => {
-            Change::Force(seen(*expected), self::prepared(prepared))
+            Change::Force(seen(*expected), statements::prepared(prepared))
         }
         Transition::Settle { migration, proof } => Change::Settle(*migration, self::proof(proof)),
         Transition::RetireCopy { placement, copy } => Change::Retire(*placement, *copy),
-        Transition::ForgetCopy { dropped } => Change::Forget(self::dropped(dropped)),
+        Transition::ForgetCopy { dropped } => Change::Forget(statements::dropped(dropped)),
         Transition::Delete { expected } => Change::Delete(seen(*expected)),
         Transition::WriteOff { placement, copy, .. } => Change::WriteOff(*placement, *copy),
         Transition::Release { expected, how, .. } => Change::Release(seen(*expected), release(*how)),
@@ -116,9 +132,9 @@ fn responsible(transition: &Transition) -> Option<(String, String)> {
 
 fn proof(proof: &Settlement) -> Proof {
     match proof {
-        Settlement::Sealed(receipt) => Proof::Sealed(self::receipt(receipt)),
-        Settlement::Closed(prepared) => Proof::Closed(self::prepared(prepared)),
-        Settlement::Dropped(dropped) => Proof::Dropped(self::dropped(dropped)),
+        Settlement::Sealed(receipt) => Proof::Sealed(statements::receipt(receipt)),
+        Settlement::Closed(prepared) => Proof::Closed(statements::prepared(prepared)),
+        Settlement::Dropped(dropped) => Proof::Dropped(statements::dropped(dropped)),
     }
 }
 
@@ -132,39 +148,6 @@ const fn release(how: migration::Release) -> Release {
 
 const fn seen(expected: migration::Expected) -> Seen {
     Seen { migration: expected.migration, epoch: expected.epoch }
-}
-
-const fn speaker(origin: fence::StatementOrigin) -> Speaker {
-    Speaker { store: origin.store, partition: origin.partition, incarnation: origin.incarnation }
-}
-
-const fn prepared(of: &fence::Prepared) -> Prepared {
-    let (migration, closed_through) = (of.migration(), of.closed_through());
-    Prepared { by: speaker(of.origin()), migration, closed_through, enforces: of.enforces() }
-}
-
-const fn receipt(of: &fence::SealReceipt) -> Receipt {
-    Receipt {
-        by: speaker(of.origin()),
-        migration: of.migration(),
-        through: of.through(),
-        watermark: of.watermark(),
-        target: of.target(),
-    }
-}
-
-const fn evidence(of: &fence::CatchUpEvidence) -> Reached {
-    let (migration, epoch, position) = (of.migration(), of.epoch(), of.position());
-    Reached { by: speaker(of.origin()), migration, epoch, position, enforces: of.enforces() }
-}
-
-const fn reading(of: &fence::WatermarkReading) -> Reached {
-    let (migration, epoch, position) = (of.migration(), of.epoch(), of.position());
-    Reached { by: speaker(of.origin()), migration, epoch, position, enforces: false }
-}
-
-const fn dropped(of: &fence::Dropped) -> Dropped {
-    Dropped { by: speaker(of.origin()), copy: of.copy() }
 }
 
 /// The record; `None` if it is of no form that the reference knows.
@@ -222,46 +205,24 @@ fn placed(placed: &migration::Placed) -> Option<Placed> {
     })
 }
 
-/// The state, with the newest audit entries only, so many.
-pub fn table(
-    state: &ControlPlaneState,
-    limits: Limits,
-    names: &[String],
-    audit: Vec<AuditEntry>,
-) -> Option<Table> {
-    let mut table = Table::new(limits);
-    for of in state.table().records() {
-        table.records.insert(of.partition, record(of)?);
-    }
-    for name in names {
-        let known = name.clone().try_into().ok()?;
-        if let Some(partition) = state.directory().partition(&known) {
-            table.names.insert(name.clone(), partition);
-        }
-    }
-    table.audit = audit;
-    table.revision = state.revision();
-    Some(table)
-}
-
-pub fn audited(entry: &cutover::core::control_plane::AuditEntry) -> Option<AuditEntry> {
-    match &entry.what {
-        Audited::Transition { epoch, name, command } => Some(AuditEntry {
-            index: entry.index,
+/// The audit entry; `None` if it is of no form that the reference knows.
+pub fn audited(entry: &control_plane::AuditEntry) -> Option<AuditEntry> {
+    let what = match &entry.what {
+        control_plane::Audited::Transition { epoch, name, command } => Audited::Partition {
             epoch: *epoch,
             name: name.clone().map(String::from),
             partition: command.partition,
             change: change(&command.transition),
             reported: is_reported(&command.transition),
             responsible: responsible(&command.transition),
-        }),
-        Audited::Members(_) => None,
-    }
+        },
+        control_plane::Audited::Members(change) => Audited::Members(member_change(change)?),
+    };
+    Some(AuditEntry { index: entry.index, what })
 }
 
 /// The refusal; `None`: it is none of a table.
 pub fn refusal(error: &MigrationError) -> Option<Refusal> {
-    let size = |number: u32| usize::try_from(number).expect("it is small");
     Some(match *error {
         MigrationError::UnknownPartition { partition } => Refusal::UnknownPartition(partition),
         MigrationError::AlreadyExists { partition } => Refusal::AlreadyExists(partition),

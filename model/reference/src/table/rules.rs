@@ -1,9 +1,10 @@
 //! Which rules a command violates. All of them are named, so that the table may look at them in any order.
 
-use crate::command::{Change, Dropped, Guarantee, Prepared, Proof, Reached, Release, Seen, Speaker};
-use crate::record::{Flight, Placed, Record};
-use crate::refusal::Refusal;
-use crate::table::Table;
+use crate::statement::{Dropped, Prepared, Reached, Speaker};
+use crate::table::command::{Change, Guarantee, Proof, Release, Seen};
+use crate::table::record::{Flight, Placed, Record};
+use crate::table::refusal::Refusal;
+use crate::table::state::Table;
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 
 /// The rules that a change of this partition violates; none: the change is to be made.

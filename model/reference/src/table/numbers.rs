@@ -71,6 +71,11 @@ impl Numbers {
         self.epochs.get(&partition).copied().unwrap_or(Epoch::ZERO)
     }
 
+    /// The partitions that have had an epoch.
+    pub fn partitions(&self) -> impl Iterator<Item = PartitionId> {
+        self.epochs.keys().copied()
+    }
+
     /// The highest migration id that was given out.
     #[must_use]
     pub const fn highest_migration(&self) -> MigrationId {

@@ -1,12 +1,12 @@
 //! The judgement of each answer of a table.
 
-use crate::command::{Change, Command, Subject};
-use crate::numbers::Numbers;
-use crate::record::{Flight, Held};
-use crate::refusal::Refusal;
-use crate::rules::violated;
-use crate::table::{AUDIT_MAX, AuditEntry, Table};
-use crate::transition::{advances, created, make, renames};
+use crate::table::command::{Change, Command, Subject};
+use crate::table::numbers::Numbers;
+use crate::table::record::{Flight, Held};
+use crate::table::refusal::Refusal;
+use crate::table::rules::violated;
+use crate::table::state::{Audited, Table};
+use crate::table::transition::{advances, created, make, renames};
 use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Revision};
 use std::collections::BTreeMap;
 
@@ -148,17 +148,8 @@ impl Table {
         // T34
         if command.reported || gives_up(change) {
             let (reported, responsible) = (command.reported, command.responsible.clone());
-            self.audit.push(AuditEntry {
-                index: at,
-                epoch,
-                name,
-                partition,
-                change: *change,
-                reported,
-                responsible,
-            });
-            let surplus = self.audit.len().saturating_sub(AUDIT_MAX);
-            self.audit.drain(..surplus);
+            let change = *change;
+            self.notes(at, Audited::Partition { epoch, name, partition, change, reported, responsible });
         }
         // T35
         self.revision = Revision(at.0);

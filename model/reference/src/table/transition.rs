@@ -1,7 +1,8 @@
 //! What a command that violates no rule makes of the record.
 
-use crate::command::{Change, Dropped, Guarantee, Proof, Release};
-use crate::record::{Block, Debt, Flight, OldCopy, Placed, Record};
+use crate::statement::Dropped;
+use crate::table::command::{Change, Guarantee, Proof, Release};
+use crate::table::record::{Block, Debt, Flight, OldCopy, Placed, Record};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement};
 use std::collections::BTreeMap;
 

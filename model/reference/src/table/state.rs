@@ -1,8 +1,8 @@
 //! The table: what it holds, and what it tells of itself.
 
-use crate::command::{Change, Guarantee};
-use crate::record::Record;
-use cutover::core::ids::{Epoch, Index, PartitionId, Placement, Revision};
+use crate::table::command::{Change, Guarantee};
+use crate::table::record::Record;
+use cutover::core::ids::{DirectoryId, Epoch, Index, NodeId, PartitionId, Placement, Revision};
 use std::collections::BTreeMap;
 
 /// How many audit entries are kept.
@@ -21,23 +21,48 @@ pub struct Limits {
     pub old_copies: usize,
 }
 
-/// What an audit finds of a command.
+/// What an audit finds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AuditEntry {
     /// Where it is in the log.
     pub index: Index,
-    /// The partition's epoch after it.
-    pub epoch: Epoch,
-    /// The name of the partition.
-    pub name: Option<String>,
-    /// The partition.
-    pub partition: PartitionId,
-    /// The change.
-    pub change: Change,
-    /// Whether it rests on what somebody reported.
-    pub reported: bool,
+    /// What was committed there.
+    pub what: Audited,
+}
+
+/// What was committed that an audit finds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Audited {
+    /// A change of a partition.
+    Partition {
+        /// The partition's epoch after it.
+        epoch: Epoch,
+        /// The name of the partition.
+        name: Option<String>,
+        /// The partition.
+        partition: PartitionId,
+        /// The change.
+        change: Change,
+        /// Whether it rests on what somebody reported.
+        reported: bool,
+        /// The operator who answers for it, and why.
+        responsible: Option<(String, String)>,
+    },
+    /// A change of the members.
+    Members(MemberChange),
+}
+
+/// A change of the members that was made even though it may leave no quorum of live voters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MemberChange {
+    /// The member.
+    pub node: NodeId,
+    /// Its directory.
+    pub directory: DirectoryId,
+    /// Whether it is removed; else it becomes a voter.
+    pub removed: bool,
     /// The operator who answers for it, and why.
-    pub responsible: Option<(String, String)>,
+    pub responsible: (String, String),
 }
 
 /// The state that the rules are about.
@@ -64,6 +89,14 @@ impl Table {
     pub fn new(limits: Limits) -> Self {
         let (records, names, audit) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         Self { limits, records, names, audit, revision: Revision::ZERO }
+    }
+
+    /// Notes what an audit is to find.
+    pub fn notes(&mut self, index: Index, what: Audited) {
+        // T34
+        self.audit.push(AuditEntry { index, what });
+        let surplus = self.audit.len().saturating_sub(AUDIT_MAX);
+        self.audit.drain(..surplus);
     }
 
     /// The number of migrations in flight, at a placement or overall.

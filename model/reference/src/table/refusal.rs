@@ -1,6 +1,7 @@
 //! Refusals, with their values.
 
-use crate::command::{Guarantee, Seen, Speaker};
+use crate::statement::Speaker;
+use crate::table::command::{Guarantee, Seen};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 
 /// A rule that a command violates.

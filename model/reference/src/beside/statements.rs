@@ -1,0 +1,37 @@
+//! Statements of stores in the references' types.
+
+use crate::statement::{Dropped, Prepared, Reached, Receipt, Speaker};
+use cutover::core::fence;
+
+pub const fn speaker(origin: fence::StatementOrigin) -> Speaker {
+    Speaker { store: origin.store, partition: origin.partition, incarnation: origin.incarnation }
+}
+
+pub const fn prepared(of: &fence::Prepared) -> Prepared {
+    let (migration, closed_through) = (of.migration(), of.closed_through());
+    Prepared { by: speaker(of.origin()), migration, closed_through, enforces: of.enforces() }
+}
+
+pub const fn receipt(of: &fence::SealReceipt) -> Receipt {
+    Receipt {
+        by: speaker(of.origin()),
+        migration: of.migration(),
+        through: of.through(),
+        watermark: of.watermark(),
+        target: of.target(),
+    }
+}
+
+pub const fn evidence(of: &fence::CatchUpEvidence) -> Reached {
+    let (migration, epoch, position) = (of.migration(), of.epoch(), of.position());
+    Reached { by: speaker(of.origin()), migration, epoch, position, enforces: of.enforces() }
+}
+
+pub const fn reading(of: &fence::WatermarkReading) -> Reached {
+    let (migration, epoch, position) = (of.migration(), of.epoch(), of.position());
+    Reached { by: speaker(of.origin()), migration, epoch, position, enforces: false }
+}
+
+pub const fn dropped(of: &fence::Dropped) -> Dropped {
+    Dropped { by: speaker(of.origin()), copy: of.copy() }
+}

@@ -1,0 +1,65 @@
+//! Messages: each may arrive late, never, or again, until it is forgotten.
+
+use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::fence::{Reply, Request};
+use cutover::core::ids::{Epoch, HistoryId, Placement, WriteId};
+use cutover::core::raft::Ticket;
+
+/// Messages of a kind that are kept.
+const KEPT: usize = 28;
+
+/// The operation that a message is from, or for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Asker {
+    pub(super) gateway: u8,
+    pub(super) slot: u8,
+    /// Which operation of that slot it is.
+    pub(super) nonce: u32,
+}
+
+/// A request on its way to a store.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Sent {
+    pub(super) request: Request,
+    pub(super) asker: Option<Asker>,
+    /// The last tick at which it may take effect, for a write to a store that cannot refuse it.
+    pub(super) until: Option<u64>,
+}
+
+/// An answer on its way back.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Answered {
+    Reply { reply: Reply, asker: Option<Asker> },
+    Served { store: Placement, token: Epoch, value: Vec<WriteId>, asker: Asker },
+}
+
+/// A proposal on its way to the log.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Proposed {
+    /// The history of the record, or the session, that it was made from.
+    pub(super) history: HistoryId,
+    pub(super) ticket: Option<Ticket>,
+    pub(super) entry: ControlPlaneEntry,
+}
+
+/// All messages.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Net {
+    pub(super) requests: Vec<Sent>,
+    pub(super) answers: Vec<Answered>,
+    pub(super) proposals: Vec<Proposed>,
+}
+
+/// Adds a message, once. Beyond the limit one of the older ones is lost; the oldest few stay, so that some arrive very late.
+pub(super) fn add<T: PartialEq>(messages: &mut Vec<T>, message: T) {
+    if let Some(at) = messages.iter().position(|known| *known == message) {
+        // It is the newest again.
+        let known = messages.remove(at);
+        messages.push(known);
+        return;
+    }
+    if messages.len() >= KEPT {
+        messages.remove(KEPT / 4);
+    }
+    messages.push(message);
+}

@@ -1,0 +1,190 @@
+//! Operators: they order under tickets, from a record that may be old, and repeat what they were not answered.
+
+use super::gateway::Gateway;
+use super::net::{Answered, Proposed, add};
+use super::turn::Turn;
+use super::{State, System};
+use cutover::core::control_plane::{Answer, ControlPlaneEntry, PartitionName};
+use cutover::core::fence::Reply;
+use cutover::core::ids::{HistoryId, MigrationId, PartitionId, Placement, Serial, SessionId};
+use cutover::core::migration::{Command, Operator, PartitionRecord, Reason, Release, Transition};
+use cutover::core::raft::{Content, Effect, SessionRefusal, Ticket};
+use std::sync::Arc;
+
+/// Names that are given.
+const NAMES: [&str; 4] = ["acme", "globex", "initech", "umbrella"];
+
+/// An order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Order {
+    /// Create the partition with the name of this number.
+    Create(u8, Placement),
+    /// Create the partition with this number.
+    Number(PartitionId, Placement),
+    /// A command of a record, by number of the commands that can be made of it. `stale`: of the record of the first gateway.
+    Change {
+        /// The partition.
+        partition: PartitionId,
+        /// Whether the record is the first gateway's.
+        stale: bool,
+        /// Which command.
+        which: u8,
+    },
+}
+
+/// The operators' desk: a session, and its requests.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Desk {
+    session: Option<(HistoryId, SessionId)>,
+    serial: u64,
+    /// The answered requests above the first one without an answer.
+    answered: Vec<u64>,
+    through: u64,
+}
+
+impl Desk {
+    /// An answer under a ticket arrives.
+    pub(super) fn hears(&mut self, ticket: Ticket, effect: &Effect<Answer>) {
+        if self.session.map(|(_, id)| id) != Some(ticket.session) {
+            return;
+        }
+        match effect {
+            Effect::SessionRefused(SessionRefusal::Expired { .. }) => *self = Self::default(),
+            Effect::SessionRefused(SessionRefusal::TooMany { .. } | SessionRefusal::Acknowledged { .. })
+            | Effect::SessionOpened(_)
+            | Effect::SessionClosed(_) => {}
+            Effect::Answered { .. } => {
+                if ticket.serial.0 > self.through && !self.answered.contains(&ticket.serial.0) {
+                    self.answered.push(ticket.serial.0);
+                }
+                while let Some(at) = self.answered.iter().position(|serial| *serial == self.through + 1) {
+                    self.answered.remove(at);
+                    self.through += 1;
+                }
+            }
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// An operator makes a command, and proposes it under a ticket.
+    pub(super) fn order(&mut self, order: &Order) -> Option<()> {
+        let entry = match order {
+            Order::Create(name, placement) => ControlPlaneEntry::CreatePartition {
+                name: PartitionName::try_from((*NAMES.get(usize::from(*name))?).to_owned()).ok()?,
+                placement: *placement,
+                guarantee: self.env.bounds.store(*placement)?.label,
+            },
+            Order::Number(partition, placement) => {
+                let guarantee = self.env.bounds.store(*placement)?.label;
+                let transition = Transition::Create { placement: *placement, guarantee };
+                ControlPlaneEntry::OwnershipTransition(Command { partition: *partition, transition })
+            }
+            Order::Change { partition, stale, which } => {
+                let commands = self.env.commands(&self.next, &self.log, *partition, *stale);
+                let transition = commands.into_iter().nth(usize::from(*which))?;
+                ControlPlaneEntry::OwnershipTransition(Command { partition: *partition, transition })
+            }
+        };
+        let (history, session) = self.session()?;
+        let desk = Arc::make_mut(&mut self.next.desk);
+        desk.serial += 1;
+        let serial = Serial(desk.serial);
+        let ticket = Some(Ticket { session, serial, acknowledged_through: Serial(desk.through) });
+        self.say(|| format!("proposes {}", super::facts::entry(&entry)));
+        add(&mut self.net().proposals, Proposed { history, ticket, entry });
+        Some(())
+    }
+
+    /// The session of the desk; a new one if there is none of this history.
+    fn session(&mut self) -> Option<(HistoryId, SessionId)> {
+        let history = self.log.history();
+        if let Some((of, id)) = self.next.desk.session.filter(|(of, _)| *of == history) {
+            return Some((of, id));
+        }
+        let (_, effect, _) = Arc::make_mut(&mut self.log).commit(Content::OpenSession)?;
+        let Effect::SessionOpened(id) = effect else { return None };
+        self.next.desk = Arc::new(Desk { session: Some((history, id)), ..Desk::default() });
+        Some((history, id))
+    }
+}
+
+impl System {
+    /// The commands that operators make of a record.
+    pub(super) fn commands(
+        &self,
+        state: &State,
+        log: &super::Log,
+        partition: PartitionId,
+        stale: bool,
+    ) -> Vec<Transition> {
+        let cached = || state.gateways.first().map(Arc::as_ref).map(Gateway::table)?.get(&partition);
+        let Some(record) = (if stale { cached() } else { log.record(partition) }) else { return Vec::new() };
+        let expected = record.expected();
+        let mut all = Vec::new();
+        if let Some(placed) = record.placed {
+            let owner = placed.state.read_placement();
+            let others = self.bounds.stores.iter().filter(|store| store.at != owner);
+            all.extend(others.map(|store| Transition::Begin { expected, to: store.at }));
+            all.push(Transition::Abort { expected });
+            all.push(Transition::Delete { expected });
+            all.extend(self.release(state, record));
+            if self.bounds.faults.forces {
+                all.extend(force(state, record));
+            }
+        }
+        let old = record.old_copies.iter().filter(|old| !old.retiring);
+        all.extend(old.map(|old| Transition::RetireCopy { placement: old.placement, copy: old.copy }));
+        all
+    }
+
+    /// The right decision of a held migration, by what the operator sees at the stores.
+    pub(super) fn release(&self, state: &State, record: &PartitionRecord) -> Option<Transition> {
+        record.held()?;
+        let to = super::turn::target(record)?;
+        let moved = state.truth.owners.get(&record.partition) == Some(&to);
+        let how = if moved {
+            Release::AcceptTarget { guarantee: self.bounds.store(to)?.label }
+        } else if record.migration.0.is_multiple_of(2) {
+            Release::Resume
+        } else {
+            Release::KeepSource
+        };
+        let (operator, reason) = signed()?;
+        Some(Transition::Release { expected: record.expected(), how, operator, reason })
+    }
+}
+
+impl System {
+    /// Writes an old copy off.
+    pub(super) fn write_off(&self, placement: Placement, copy: MigrationId) -> Option<Transition> {
+        self.bounds.store(placement)?;
+        let (operator, reason) = signed()?;
+        Some(Transition::WriteOff { placement, copy, operator, reason })
+    }
+}
+
+fn signed() -> Option<(Operator, Reason)> {
+    let operator = Operator::try_from("ann".to_owned()).ok()?;
+    Some((operator, Reason::try_from("a bad day".to_owned()).ok()?))
+}
+
+/// Forces a migration, with the newest statement of its target.
+fn force(state: &State, record: &PartitionRecord) -> Option<Transition> {
+    let of = |answered: &Answered| match answered {
+        Answered::Reply { reply: Reply::Prepared(prepared), .. } => Some(*prepared),
+        Answered::Reply { .. } | Answered::Served { .. } => None,
+    };
+    let migration: MigrationId = record.migration;
+    let mut newest = state.net.answers.iter().rev().filter_map(of);
+    let prepared = newest.find(|prepared| {
+        prepared.migration() == migration && prepared.origin().partition == record.partition
+    })?;
+    let (operator, reason) = signed()?;
+    Some(Transition::Force { expected: record.expected(), prepared: prepared.into(), operator, reason })
+}
+
+/// The number of names.
+pub(super) fn names() -> u8 {
+    u8::try_from(NAMES.len()).unwrap_or(0)
+}

@@ -1,0 +1,214 @@
+//! One step of the world.
+
+use super::log::Log;
+use super::net::{Answered, Net, Sent, add};
+use super::sink::{Leaving, Sink};
+use super::truth::{Beside, Truth};
+use super::{Action, RUNS, State, System};
+use crate::protocol::{Invariant, Notes};
+use cutover::core::fence::{Body, Chunk, Refusal, Reply, Request};
+use cutover::core::ids::{Halt, PartitionId, Placement};
+use cutover::core::migration::PartitionRecord;
+use cutover::core::placement::PartitionState;
+use std::sync::Arc;
+
+/// A store's copy of a partition.
+pub(super) type At = (Placement, PartitionId);
+
+/// A step that is being made.
+pub(super) struct Turn<'a> {
+    pub(super) env: &'a System,
+    pub(super) next: State,
+    pub(super) log: Arc<Log>,
+    pub(super) notes: &'a mut Notes,
+    /// Nothing is said: a quiet phase has thousands of lines.
+    pub(super) mute: bool,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(env: &'a System, state: &State, notes: &'a mut Notes) -> Option<Self> {
+        let next = state.clone();
+        let log = Arc::clone(next.log.as_ref()?);
+        Some(Self { env, next, log, notes, mute: false })
+    }
+
+    pub(super) fn take(mut self, action: &Action) -> Option<State> {
+        self.act(action)?;
+        self.next.log = Some(self.log);
+        Some(self.next)
+    }
+
+    fn act(&mut self, action: &Action) -> Option<()> {
+        match action {
+            Action::Deliver(at, again) => {
+                let sent = self.next.net.requests.get(*at)?.clone();
+                if !again {
+                    self.net().requests.remove(*at);
+                }
+                self.deliver(&sent, (sent.request.store, sent.request.partition))
+            }
+            Action::Misroute(at, store) => {
+                let sent = self.next.net.requests.get(*at)?.clone();
+                self.deliver(&sent, (*store, sent.request.partition))
+            }
+            Action::Flush(store, partition) => self.flush((*store, *partition)),
+            Action::Apply(store, partition, at) => self.apply((*store, *partition), *at),
+            Action::Crash(store, partition) => self.crash((*store, *partition)),
+            Action::Wipe(store, partition) => self.wipe((*store, *partition)),
+            Action::Answer(at, name, again) => self.answer(*at, *name, *again),
+            Action::Observe(partition, name) => self.observe(*partition, *name),
+            Action::Fire(partition, name, timer) => self.fire(*partition, *name, *timer),
+            Action::TakeOver(partition, name) => self.take_over(*partition, *name),
+            Action::Export(partition, onward) => self.export(*partition, *onward),
+            Action::Commit(at, heard, again) => self.commit(*at, *heard, *again),
+            Action::Order(order) => self.order(order),
+            Action::Invoke(gateway, slot, wish) => self.invoke(*gateway, *slot, wish),
+            Action::Read(gateway, slot) => self.read(*gateway, *slot),
+            Action::Resolved(gateway, slot) => self.resolved(*gateway, *slot),
+            Action::Time(gateway, slot, timer) => self.time(*gateway, *slot, *timer),
+            Action::Connect(gateway, behind) => {
+                let log = Arc::clone(&self.log);
+                self.gateway(*gateway)?.connect(&log, *behind)
+            }
+            Action::Break(gateway) => self.gateway(*gateway)?.end(),
+            Action::Watch(gateway) => self.watch(*gateway),
+            Action::Tick => self.tick(),
+            Action::BackUp => {
+                self.next.backup = Some(Arc::new((self.log.backup(), Beside::clone(&self.next.table))));
+                Some(())
+            }
+            Action::Restart => {
+                Arc::make_mut(&mut self.log).restart()?;
+                self.next.gateways.iter_mut().for_each(|gateway| Arc::make_mut(gateway).cut());
+                Some(())
+            }
+            Action::Lose(restored) => self.lose(*restored),
+            Action::Rest => self.rest(),
+        }
+    }
+
+    pub(super) fn say(&mut self, line: impl FnOnce() -> String) {
+        if !self.mute {
+            self.notes.say(line);
+        }
+    }
+
+    pub(super) fn mark(&mut self, mark: &str) {
+        self.notes.mark(true, mark);
+    }
+
+    pub(super) fn demand(
+        &mut self,
+        holds: bool,
+        invariant: &Invariant,
+        facts: impl FnOnce() -> (String, String),
+    ) {
+        self.notes.demand(holds, invariant, facts);
+    }
+
+    pub(super) fn halted(&mut self, halt: &Halt) {
+        self.demand(false, &RUNS, || (format!("{halt:?}"), "the machine goes on".to_owned()));
+    }
+
+    pub(super) fn net(&mut self) -> &mut Net {
+        Arc::make_mut(&mut self.next.net)
+    }
+
+    pub(super) fn truth(&mut self) -> &mut Truth {
+        Arc::make_mut(&mut self.next.truth)
+    }
+
+    pub(super) fn gateway(&mut self, at: u8) -> Option<&mut super::Gateway> {
+        self.next.gateways.get_mut(usize::from(at)).map(Arc::make_mut)
+    }
+
+    pub(super) fn sink(&mut self, at: At) -> Option<&mut Sink> {
+        let config = self.env.sink_config(at, cutover::core::ids::Incarnation(1))?;
+        let sink = self.next.sinks.entry(at).or_insert_with(|| Arc::new(Sink::unknown(config)));
+        Some(Arc::make_mut(sink))
+    }
+
+    /// What leaves a store is on its way.
+    pub(super) fn leaves(&mut self, at: At, leaving: Vec<Leaving>) {
+        for one in leaving {
+            match one {
+                Leaving::Reply(reply, asker) => {
+                    self.say(|| reply.to_string());
+                    self.mark_reply(&reply);
+                    add(&mut self.net().answers, Answered::Reply { reply, asker });
+                }
+                Leaving::Serve(read, Some(asker)) => {
+                    let value = self.next.sinks.get(&at).map(|sink| sink.data.clone()).unwrap_or_default();
+                    self.say(|| format!("serves {} writes", value.len()));
+                    let served = Answered::Served { store: at.0, token: read.token, value, asker };
+                    add(&mut self.net().answers, served);
+                }
+                Leaving::Serve(_, None) => {}
+                Leaving::Hand { migration, first, last } => self.hand(at, migration, first, last),
+            }
+        }
+    }
+
+    fn mark_reply(&mut self, reply: &Reply) {
+        match reply {
+            Reply::ChunkTaken(_) => self.mark("a chunk taken"),
+            Reply::Refused { refusal: Refusal::Forgotten { .. }, .. } => {
+                self.mark("a write forgotten by the store")
+            }
+            Reply::Refused { .. }
+            | Reply::Prepared(_)
+            | Reply::Sealed(_)
+            | Reply::Evidence(_)
+            | Reply::Watermark(_)
+            | Reply::Dropped(_)
+            | Reply::Applied { .. } => {}
+        }
+    }
+
+    /// The mover reads writes at the source, and sends them to the target.
+    fn hand(
+        &mut self,
+        at: At,
+        migration: cutover::core::ids::MigrationId,
+        first: cutover::core::ids::Position,
+        last: cutover::core::ids::Position,
+    ) {
+        let Some(sink) = self.next.sinks.get(&at) else { return };
+        let range = first.0.saturating_sub(1)..last.0;
+        let places = range.filter_map(|place| usize::try_from(place).ok());
+        let writes: Vec<_> = places.filter_map(|place| sink.data.get(place).copied()).collect();
+        let source = sink.fence.config().incarnation;
+        let target = self.log.record(at.1).filter(|record| record.migration == migration).and_then(target);
+        let Some(store) = target else { return };
+        let body = Body::Chunk(Chunk { migration, source, first, writes });
+        let request = Request { store, partition: at.1, body };
+        self.say(|| format!("hands {request}"));
+        self.send(request);
+    }
+
+    pub(super) fn send(&mut self, request: Request) {
+        add(&mut self.net().requests, Sent { request, asker: None, until: None });
+    }
+
+    fn tick(&mut self) -> Option<()> {
+        let now = self.next.clock;
+        // A store applies what it has admitted within the bound, or never.
+        let due = |sink: &Arc<Sink>| {
+            sink.admitted.iter().any(|(.., until)| until.is_some_and(|until| until <= now))
+        };
+        if self.next.sinks.values().any(due) {
+            return None;
+        }
+        self.next.clock += 1;
+        self.net().requests.retain(|sent| sent.until.is_none_or(|until| until > now));
+        Some(())
+    }
+}
+
+/// The target of the migration in flight.
+pub(super) fn target(record: &PartitionRecord) -> Option<Placement> {
+    match record.placed?.state {
+        PartitionState::Migrating { to, .. } => Some(to),
+        PartitionState::Active(_) => None,
+    }
+}
