@@ -1,10 +1,9 @@
 //! `check` for one scope: search, judge, and find the shortest run that violates an invariant.
 
 use crate::protocol::{
-    GoalSet, InvariantSet, Protocol, Scope, all_goals, all_invariants, claim_alone, claim_named,
+    GoalSet, InvariantSet, Protocol, Scope, WaysCost, all_goals, all_invariants, claim_alone, claim_named,
 };
 use crate::search::{Covered, Found, Order, Progress, Searched, Watcher};
-use crate::ways::WaysCost;
 use crate::witness::Witness;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

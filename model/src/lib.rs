@@ -11,7 +11,6 @@ pub mod catalog;
 pub mod check;
 pub mod env;
 pub mod explorer;
-pub mod fingerprint;
 pub mod host;
 pub mod protocol;
 pub mod render;

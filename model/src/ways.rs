@@ -5,7 +5,7 @@
 //! does not get there. What the run depends on has a key, and keys from which a run has got there are kept: a run that comes to
 //! one is over. ADR 0036 says why the ways are not found backwards over a stored graph.
 
-use crate::protocol::GoalSet;
+use crate::protocol::{GoalSet, WaysCost};
 use crate::search::Seen;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -35,23 +35,15 @@ pub enum Way {
     Cut,
 }
 
-/// What the judgement of goals has cost.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct WaysCost {
-    /// Number of states whose goals were judged.
-    pub judged: u64,
-    /// Number of runs: the other states had a key that was known.
-    pub runs: u64,
-    /// Number of steps of all runs.
-    pub steps: u64,
-    /// Number of runs from states of which the goals were not asked.
-    pub excused: u64,
-    /// Number of runs that were given up.
-    pub cut: u64,
-    /// Time of the runs, of all threads together.
-    pub took: Duration,
-    /// Memory of the known keys, in bytes.
-    pub bytes: u64,
+impl Way {
+    /// The same, unless the run was stuck after too many steps.
+    #[must_use]
+    pub const fn within(self, steps: u64, most: u64) -> Self {
+        match self {
+            Self::Stuck(_) if steps > most => Self::Cut,
+            Self::Stuck(_) | Self::Leads | Self::Excused | Self::Cut => self,
+        }
+    }
 }
 
 impl Ways {
@@ -108,22 +100,6 @@ impl Ways {
             cut: read(&self.cut),
             took: Duration::from_nanos(read(&self.nanoseconds)),
             bytes: self.known.bytes(),
-        }
-    }
-}
-
-impl std::ops::Add for WaysCost {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            judged: self.judged.max(other.judged),
-            runs: self.runs + other.runs,
-            steps: self.steps + other.steps,
-            excused: self.excused + other.excused,
-            cut: self.cut + other.cut,
-            took: self.took + other.took,
-            bytes: self.bytes + other.bytes,
         }
     }
 }

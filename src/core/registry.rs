@@ -20,7 +20,7 @@ pub enum JudgedBy {
     /// The whole run up to now.
     History,
     /// The ways that lead on from a state with no further fault: it is a goal that something can still happen.
-    WayOn,
+    Ways,
 }
 
 /// An entry of the registry.

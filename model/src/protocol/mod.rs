@@ -6,24 +6,23 @@
 //! May import: `core::invariant`.
 
 mod choice;
+pub mod fingerprint;
+mod goals;
 mod notes;
 mod scope;
 
 pub use choice::{Choice, Kind, Sort};
 pub use cutover::core::invariant::{Invariant, JudgedBy};
+pub use goals::{GoalSet, WaysCost, all_goals, claim, claim_alone, claim_named, stuck};
 pub use notes::{MarkSet, Notes, Tables, Violation};
 pub use scope::{Bounds, OptionError, OptionSpec, Refused, Scope, Set};
 
-use crate::fingerprint::hasher;
-use crate::ways::WaysCost;
+use fingerprint::hasher;
 use std::fmt::Debug;
 use std::hash::Hash;
 
 /// A set of invariants: bit `n` stands for row `n` of [`Protocol::invariants`].
 pub type InvariantSet = u64;
-
-/// A set of goals: bit `n` stands for row `n` of [`Protocol::goals`].
-pub type GoalSet = u64;
 
 /// State machines together with their environment, within the bounds of one scope.
 ///
@@ -48,8 +47,7 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
         &[]
     }
 
-    /// The goals to which no way leads on from a state. Judged once for each state; an implementation keeps what it knows in
-    /// [`Ways`](crate::ways::Ways).
+    /// The goals to which no way leads on from a state. Judged once for each state, so an implementation keeps what it knows.
     fn stuck(&self, state: &Self::State) -> GoalSet {
         let _ = state;
         0
@@ -134,7 +132,7 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
     }
 
     /// The fingerprint of a state, by which a search compares states; under `symmetry` that of its
-    /// [representative](Protocol::representative).
+    /// [representative](Protocol::representative). An implementation of its own need not make that state.
     #[must_use]
     fn fingerprint(state: &Self::State, symmetry: bool) -> u64 {
         if symmetry { hasher().hash_one(Self::representative(state)) } else { hasher().hash_one(state) }
@@ -178,43 +176,6 @@ pub fn all_invariants<P: Protocol>() -> InvariantSet {
 #[must_use]
 pub fn invariant_named<P: Protocol>(id: &str) -> Option<usize> {
     P::invariants().iter().position(|invariant| invariant.id == id)
-}
-
-/// The number of the invariant or goal with this id: goals come after the invariants.
-#[must_use]
-pub fn claim_named<P: Protocol>(id: &str) -> Option<usize> {
-    P::invariants().iter().chain(P::goals()).position(|claim| claim.id == id)
-}
-
-/// The invariant or goal with this number.
-#[must_use]
-pub fn claim<P: Protocol>(number: usize) -> Option<&'static Invariant> {
-    P::invariants().iter().chain(P::goals()).nth(number)
-}
-
-/// The sets that have the invariant or goal with this number alone.
-#[must_use]
-pub fn claim_alone<P: Protocol>(number: usize) -> (InvariantSet, GoalSet) {
-    match number.checked_sub(P::invariants().len()) {
-        None => (1 << number, 0),
-        Some(goal) => (0, 1 << goal),
-    }
-}
-
-/// The violation of a goal in a state, if no way leads on to it.
-pub fn stuck<P: Protocol>(protocol: &P, state: &P::State, number: usize) -> Option<Violation> {
-    let goal = number.checked_sub(P::invariants().len())?;
-    if protocol.stuck(state) & 1 << goal == 0 {
-        return None;
-    }
-    let (found, against) = protocol.waits(state, goal);
-    Some(Violation { invariant: P::goals().get(goal)?, found, against })
-}
-
-/// The set of all goals of a protocol.
-#[must_use]
-pub fn all_goals<P: Protocol>() -> GoalSet {
-    (0..P::goals().len()).fold(0, |set, number| set | 1 << number)
 }
 
 /// The invariants in a set, in the order of [`Protocol::invariants`].

@@ -9,7 +9,7 @@ mod seen;
 
 pub use seen::Seen;
 
-use crate::fingerprint::hasher;
+use crate::protocol::fingerprint::hasher;
 use crate::protocol::{GoalSet, InvariantSet, MarkSet, Notes, Protocol, Tables, invariants_in, marks_in};
 use depth_first::Market;
 use std::fmt;

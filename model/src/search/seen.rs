@@ -111,7 +111,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fingerprint::hasher;
+    use crate::protocol::fingerprint::hasher;
 
     #[test]
     fn what_was_added_is_found_and_nothing_else() {

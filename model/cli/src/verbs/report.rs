@@ -7,10 +7,9 @@ use crate::program;
 use bytesize::ByteSize;
 use cutover_model::catalog::AnyScope;
 use cutover_model::check::Checked;
-use cutover_model::protocol::{Invariant, JudgedBy};
+use cutover_model::protocol::{Invariant, JudgedBy, WaysCost};
 use cutover_model::render;
 use cutover_model::search::Covered;
-use cutover_model::ways::WaysCost;
 use cutover_model::witness::Witness;
 use cutover_report::{Goals, InvariantVerdict, Line, Scope, Verdict};
 use indicatif::HumanCount;
@@ -108,7 +107,7 @@ impl Run<'_> {
             let violated = witness.filter(|witness| witness.violation.invariant == invariant);
             let verdict = match violated {
                 Some(_) => InvariantVerdict::Violated,
-                None if invariant.scope == JudgedBy::WayOn && too_many_cut(ways) => InvariantVerdict::Unknown,
+                None if invariant.scope == JudgedBy::Ways && too_many_cut(ways) => InvariantVerdict::Unknown,
                 None if found.complete => InvariantVerdict::Holds,
                 None => InvariantVerdict::Unknown,
             };

@@ -19,9 +19,8 @@ pub use bounds::ComposedBounds;
 
 use crate::env::consensus::{self, ClientAnswer, Consensus, Requests};
 use crate::env::migration::{self, Migration, PARTITION};
-use crate::fingerprint::hasher;
-use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol};
-use crate::ways::WaysCost;
+use crate::protocol::fingerprint::hasher;
+use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, WaysCost};
 use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneEntry};
 use cutover::core::ids::{Index, Term};
 use cutover::core::invariant::{Findings, Id, REGISTRY, Violation};
@@ -323,13 +322,6 @@ impl Protocol for Composed {
     }
 
     /// No name occurs in both environments, so each part has its own canonical form.
-    fn representative(state: &State) -> State {
-        State {
-            nodes: Consensus::representative(&state.nodes),
-            sinks: Migration::representative(&state.sinks),
-        }
-    }
-
     fn fingerprint(state: &State, symmetry: bool) -> u64 {
         let nodes = Consensus::fingerprint(&state.nodes, symmetry);
         hasher().hash_one((nodes, Migration::fingerprint(&state.sinks, symmetry)))

@@ -19,6 +19,7 @@ mod call;
 mod choices;
 mod client;
 mod forged;
+mod goals;
 mod host;
 mod judge;
 mod mark;
@@ -41,9 +42,9 @@ pub use mark::Mark;
 pub use net::Net;
 
 use crate::env::Reached;
-use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, Sort};
+use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, Sort, WaysCost};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
-use crate::ways::{Ways, WaysCost};
+use crate::ways::Ways;
 use cutover::core::control_plane::{ClusterVoterIdentity, Founder};
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::invariant::{ConsensusMonitor, REGISTRY};
@@ -90,8 +91,6 @@ pub struct State {
     pub(crate) requests: Arc<Requests>,
     /// The hash of all fields above except `requests`.
     own: u64,
-    /// The hash of the symmetric image that represents this state, if it is another one.
-    stands_for: Option<u64>,
 }
 
 /// The faults and timeouts that have happened, counted against the bounds.
@@ -264,7 +263,6 @@ impl State {
     /// Computes the state's hash, after its last change.
     pub(crate) fn sealed(mut self) -> Self {
         self.own = self.image(0);
-        self.stands_for = None;
         self
     }
 
@@ -287,7 +285,7 @@ impl std::fmt::Debug for State {
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.stands_for.unwrap_or(self.own));
+        state.write_u64(self.own);
     }
 }
 
@@ -307,7 +305,7 @@ impl Protocol for Consensus {
     }
 
     fn goals() -> &'static [Invariant] {
-        way::GOALS
+        goals::GOALS
     }
 
     fn stuck(&self, state: &State) -> GoalSet {
@@ -349,7 +347,6 @@ impl Protocol for Consensus {
             spent: Spent::default(),
             requests: Requests::new(Vec::new(), true),
             own: 0,
-            stands_for: None,
         };
         state.sealed()
     }
@@ -383,11 +380,6 @@ impl Protocol for Consensus {
     }
 
     /// The image with the smallest hash represents all symmetric states.
-    fn representative(state: &State) -> State {
-        let others = (1..state.monitor.images()).map(|image| state.image(image));
-        State { stands_for: Some(others.fold(state.own, u64::min)), ..state.clone() }
-    }
-
     fn fingerprint(state: &State, symmetry: bool) -> u64 {
         let images = if symmetry { state.monitor.images() } else { 1 };
         (1..images).map(|image| state.image(image)).fold(state.own, u64::min)

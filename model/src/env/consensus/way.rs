@@ -5,48 +5,16 @@
 //! that belongs to a node's role runs; from then on those run that the node sets.
 
 use super::action::HostInput;
+use super::goals::{CATCH_UP, COMMIT, ELECT, END, PROMOTE};
 use super::host::{ClientAnswer, Disk, Host};
 use super::net::NodeMessage;
 use super::{Clients, Consensus, Hosts, MembershipRequest, State, mixed};
-use crate::protocol::{GoalSet, Invariant};
+use crate::protocol::GoalSet;
 use crate::shared::Shared;
 use crate::ways::{Way, Ways};
 use cutover::core::ids::NodeId;
-use cutover::core::invariant::JudgedBy;
 use cutover::core::raft::{Configuration, Elections, MemberRole, Outcome, RoleName, Timer};
 use std::collections::VecDeque;
-
-const fn goal(id: &'static str, claim: &'static str, source: &'static str) -> Invariant {
-    Invariant { id, claim, source, scope: JudgedBy::WayOn }
-}
-
-/// The goals of the nodes and their clients.
-pub const GOALS: &[Invariant] = &[
-    goal(
-        "raft.can-elect",
-        "While a quorum lives, a leader can be elected that the living members follow.",
-        "Raft 5.2, 5.6",
-    ),
-    goal(
-        "raft.can-commit",
-        "While a quorum lives, everything in the leader's log can be committed, and what is proposed next.",
-        "Raft 5.4.2",
-    ),
-    goal("raft.can-catch-up", "Every living member can apply all that is committed.", "Raft 5.3, 7"),
-    goal(
-        "client.can-end",
-        "Every request that a client waits for can be answered, or its client is told that nobody will answer; a new write, a \
-         new read and a new session are answered.",
-        "thesis 6.3, 6.4",
-    ),
-    goal("raft.can-promote", "Every living learner can become a voter.", "thesis 4.2.1"),
-];
-
-const ELECT: GoalSet = 1;
-const COMMIT: GoalSet = 1 << 1;
-const CATCH_UP: GoalSet = 1 << 2;
-const END: GoalSet = 1 << 3;
-const PROMOTE: GoalSet = 1 << 4;
 
 /// A write that no scope has.
 const PROBE: u8 = 200;
@@ -115,7 +83,7 @@ impl Consensus {
         let run = Run::new(self, state, false);
         self.ways.judge(run.key(), || {
             let mut run = run;
-            let way = run.judge();
+            let way = run.judge().within(run.steps, STEPS_MAX);
             (way, run.steps, run.passed)
         })
     }

@@ -28,6 +28,7 @@ mod effect;
 mod enabled;
 mod facts;
 mod fresh;
+mod goals;
 mod mark;
 mod parts;
 mod reduction;
@@ -50,9 +51,9 @@ pub use parts::{
 pub(crate) use step::Stepped;
 
 use crate::env::Reached;
-use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol};
+use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, WaysCost};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
-use crate::ways::{Ways, WaysCost};
+use crate::ways::Ways;
 use cutover::core::fence::{Config, Enforcement, Fence, Input};
 use cutover::core::gate::{Consistency, Operation, Work};
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
@@ -302,7 +303,7 @@ impl Protocol for Migration {
     }
 
     fn goals() -> &'static [Invariant] {
-        way::GOALS
+        goals::GOALS
     }
 
     fn stuck(&self, state: &State) -> GoalSet {

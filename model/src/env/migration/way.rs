@@ -9,52 +9,19 @@
 
 use super::client::sink_of;
 use super::effect::Delivery;
+use super::goals::{CLEAN_UP, END, SERVE, SETTLE};
 use super::{Leaving, Log, Message, Migration, PARTITION, SINKS, Sink, State, id};
-use crate::protocol::{GoalSet, Invariant};
+use crate::protocol::GoalSet;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use crate::ways::Way;
 use cutover::core::fence::{Body, Reply, Request};
 use cutover::core::gate::{self, Consistency, Operation, Work};
 use cutover::core::ids::{Placement, Revision};
-use cutover::core::invariant::JudgedBy;
 use cutover::core::migration::{
     Command, Controller, Event, Output, PartitionRecord, PlacementTable, Timer, Transition,
 };
 use cutover::core::placement::PartitionState;
 use std::collections::VecDeque;
-
-const fn goal(id: &'static str, claim: &'static str, source: &'static str) -> Invariant {
-    Invariant { id, claim, source, scope: JudgedBy::WayOn }
-}
-
-/// The goals of the sinks, their controllers and gateways.
-pub const GOALS: &[Invariant] = &[
-    goal(
-        "migration.can-settle",
-        "While both stores live, the record of every partition can settle: its migration ends, its new copy is opened.",
-        "vitess#8056, ADR 0034",
-    ),
-    goal(
-        "migration.can-clean-up",
-        "While both stores live, every debt can be settled, and every old copy that is retired can be dropped and forgotten.",
-        "ADR 0004, ADR 0010",
-    ),
-    goal(
-        "migration.can-serve",
-        "Once the record has settled, its owner can take a new write of a new session, and serve a read: no place is kept for ever.",
-        "docs/protocol.md, bounded memory",
-    ),
-    goal(
-        "gate.can-end",
-        "While the record is settled, every write that a gateway has begun can end.",
-        "docs/protocol.md, operations",
-    ),
-];
-
-const SETTLE: GoalSet = 1;
-const CLEAN_UP: GoalSet = 1 << 1;
-const SERVE: GoalSet = 1 << 2;
-const END: GoalSet = 1 << 3;
 
 /// A session that no scope has.
 const PROBE: u8 = 200;
@@ -133,7 +100,7 @@ impl Migration {
         let key = if begun.is_empty() { key } else { hasher().hash_one((key, &begun)) };
         self.ways.judge(key, || {
             let mut run = Run::new(self, state, false);
-            let way = run.judge(&begun);
+            let way = run.judge(&begun).within(run.steps, STEPS_MAX);
             (way, run.steps, run.passed)
         })
     }
