@@ -207,8 +207,9 @@ impl<'e> Run<'e> {
             match output {
                 Output::SetTimer(timer) => {
                     let due = self.now + self.env.duration(&timer).max(1);
-                    self.timers.retain(|(_, running)| *running != timer);
-                    self.timers.push((due, timer));
+                    if self.timers.iter().all(|(_, running)| *running != timer) {
+                        self.timers.push((due, timer));
+                    }
                 }
                 Output::Propose(command) if !self.proposed.contains(&command) => self.proposed.push(command),
                 Output::Propose(command) => self.commit(&command),
