@@ -172,21 +172,16 @@ impl<'e> Run<'e> {
         (0..self.clients.images()).map(image).min().unwrap_or(0)
     }
 
-    fn turn(
-        &mut self,
-        node: u8,
-        input: &HostInput,
-        sent: Option<&Shared<NodeMessage>>,
-    ) -> Option<Result<(), ()>> {
+    /// A node handles an input. Returns whether it takes what is asked of it.
+    fn turn(&mut self, node: u8, input: &HostInput, sent: Option<&Shared<NodeMessage>>) -> bool {
         self.steps += 1;
-        let host = self.hosts.get(usize::from(node).checked_sub(1)?)?.as_ref()?;
-        let effect = self.env.effect(host, input, sent, Disk::Syncs);
+        let slot = usize::from(node).checked_sub(1).and_then(|at| self.hosts.get_mut(at)?.as_mut());
+        let Some(slot) = slot else { return false };
+        let effect = self.env.effect(slot, input, sent, Disk::Syncs);
+        *slot = effect.host.clone();
         if let Some(lines) = &mut self.lines {
             let what = sent.map_or_else(|| format!("{input:?}"), |sent| sent.0.body.to_string());
             lines.push(format!("n{node} {what}"));
-        }
-        if let Some(slot) = self.hosts.get_mut(usize::from(node).checked_sub(1)?) {
-            *slot = Some(effect.host.clone());
         }
         for (timer, runs) in &effect.timers {
             if *runs { self.set(node, *timer) } else { self.cancel(node, *timer) }
@@ -200,22 +195,14 @@ impl<'e> Run<'e> {
             }
             self.answers.push((node, answer.clone()));
         }
-        let refused = effect.proposed.as_ref().is_some_and(Result::is_err)
-            || effect.read.as_ref().is_some_and(Result::is_err);
-        Some(if refused { Err(()) } else { Ok(()) })
+        effect.proposed.as_ref().is_none_or(Result::is_ok) && effect.read.as_ref().is_none_or(Result::is_ok)
     }
 
     /// Delivers every message and writes every batch.
     fn rest(&mut self) {
-        for node in 1..=u8::try_from(self.hosts.len()).unwrap_or(u8::MAX) {
-            if self
-                .hosts
-                .get(usize::from(node) - 1)
-                .and_then(Option::as_ref)
-                .is_some_and(|host| host.is_writing())
-            {
-                let _ = self.turn(node, &HostInput::Sync, None);
-            }
+        let writing = self.hosts.iter().flatten().filter(|host| host.is_writing());
+        for node in writing.map(|host| host.me().node.0).collect::<Vec<_>>() {
+            let _ = self.turn(node, &HostInput::Sync, None);
         }
         while let Some(sent) = self.wire.pop_front() {
             if self.steps > STEPS_MAX {
@@ -250,6 +237,12 @@ impl<'e> Run<'e> {
             }
         }
         Some(false)
+    }
+
+    /// Lets the timers fire for two heartbeats.
+    fn pause(&mut self) {
+        let now = self.now;
+        let _ = self.until(false, |run| run.now > now + 4);
     }
 
     /// The leader of the highest term, with its number.
@@ -313,15 +306,10 @@ impl<'e> Run<'e> {
         for _ in 0..8 {
             self.rest();
             let Some((node, _)) = self.leader() else { return false };
-            if self.turn(node, input, None) == Some(Ok(())) {
+            if self.turn(node, input, None) {
                 return self.until(false, holds) == Some(true);
             }
-            let (mut fired, now) = (false, self.now);
-            let _ = self.until(false, |run| run.now > now + 4);
-            fired |= self.now > now;
-            if !fired {
-                return false;
-            }
+            self.pause();
         }
         false
     }
@@ -337,26 +325,25 @@ impl<'e> Run<'e> {
             let (host, input) =
                 (host.clone(), HostInput::Write { write, ticket: self.clients.ticket(write) });
             let effect = env.effect(&host, &input, None, Disk::Syncs);
-            let Some(Ok(id)) = effect.proposed.clone() else {
-                let now = self.now;
-                let _ = self.until(false, |run| run.now > now + 4);
-                continue;
-            };
-            let mut clients = (*self.clients).clone();
-            let _ = clients.writes(write, NodeId(node), id, true);
-            self.clients = env.share(clients);
-            let _ = self.turn(node, &input, None);
-            let now = self.now;
-            let _ = self.until(false, |run| run.now > now + 4);
+            if let Some(Ok(id)) = &effect.proposed {
+                let mut clients = (*self.clients).clone();
+                let _ = clients.writes(write, NodeId(node), *id, true);
+                self.clients = env.share(clients);
+                let _ = self.turn(node, &input, None);
+            }
+            self.pause();
         }
-        // Without a check of its quorum, a leader that was removed and cut off does not learn that it leads nobody.
-        let stable = env.cluster.limits.elections == Elections::Stable;
-        let member = |node: NodeId| {
-            let leader = self.leader().map(|(_, host)| host);
-            leader.is_some_and(|host| host.engine.node().configuration().member(node).is_some())
-        };
-        let waits = self.clients.waits_at().any(|node| stable || member(node));
-        !waits && (!follows || self.clients.unended().is_none())
+        (!follows || self.clients.unended().is_none())
+            && self.until(false, |run| !run.client_waits()) == Some(true)
+    }
+
+    /// Whether a client waits for a node. Without a check of its quorum, a leader that was removed and cut off does not learn
+    /// that it leads nobody.
+    fn client_waits(&self) -> bool {
+        let stable = self.env.cluster.limits.elections == Elections::Stable;
+        let leader = self.leader().map(|(_, host)| host.engine.node().configuration());
+        let member = |node: NodeId| leader.is_some_and(|members| members.member(node).is_some());
+        self.clients.waits_at().any(|node| stable || member(node))
     }
 
     fn operations_end(&mut self) -> bool {
