@@ -18,3 +18,5 @@ mod regress;
 mod searched;
 #[path = "checker/timed.rs"]
 mod timed;
+#[path = "checker/walks.rs"]
+mod walks;

@@ -21,3 +21,5 @@ mod reviews;
 #[cfg(unix)]
 #[path = "front_door/siblings.rs"]
 mod siblings;
+#[path = "front_door/walks.rs"]
+mod walks;

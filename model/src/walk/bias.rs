@@ -48,7 +48,8 @@ impl<P: Protocol> Bias<P> {
             self.rests_at = next_rest(step, dice);
             if let Some(rest) = P::rest() {
                 protocol.enabled_of(state, rest, &mut list);
-                return list.pop().map(|action| (rest, action));
+                let place = dice.place(list.len(), false);
+                return list.into_iter().nth(place).map(|action| (rest, action));
             }
         }
         // A kind of which nothing can happen is left out of the draw, until something is found.

@@ -15,6 +15,8 @@ pub struct Covered {
     pub took: Duration,
     /// The marks reached.
     pub marks: MarkSet,
+    /// The number of walks that reached each mark.
+    pub walks_to: Vec<u64>,
     /// Steps taken of each kind, and actions of it that changed nothing.
     pub kinds: Vec<(u64, u64)>,
     /// How often each abstract state was left by a step, and by which kinds.
@@ -24,7 +26,8 @@ pub struct Covered {
 
 impl Covered {
     pub(super) fn of<P: Protocol>() -> Self {
-        Self { kinds: vec![(0, 0); P::sorts().len()], ..Self::default() }
+        let (sorts, marks) = (P::sorts().len(), P::marks().len());
+        Self { kinds: vec![(0, 0); sorts], walks_to: vec![0; marks], ..Self::default() }
     }
 
     pub(super) fn refused(&mut self, kind: usize) {
@@ -33,9 +36,8 @@ impl Covered {
         }
     }
 
-    pub(super) fn took<P: Protocol>(&mut self, protocol: &P, state: &P::State, kind: usize, marks: MarkSet) {
+    pub(super) fn took<P: Protocol>(&mut self, protocol: &P, state: &P::State, kind: usize) {
         self.steps += 1;
-        self.marks |= marks;
         if let Some((taken, _)) = self.kinds.get_mut(kind) {
             *taken += 1;
         }
@@ -48,6 +50,15 @@ impl Covered {
         }
     }
 
+    /// A walk has ended that reached these marks.
+    pub(super) fn ended(&mut self, marks: MarkSet) {
+        self.walks += 1;
+        self.marks |= marks;
+        for (at, walks) in self.walks_to.iter_mut().enumerate() {
+            *walks += u64::from(marks & (1 << at) != 0);
+        }
+    }
+
     pub(super) fn merge(&mut self, other: &Self) {
         self.walks += other.walks;
         self.steps += other.steps;
@@ -55,6 +66,10 @@ impl Covered {
         self.kinds.resize(self.kinds.len().max(other.kinds.len()), (0, 0));
         for (all, (taken, refused)) in self.kinds.iter_mut().zip(&other.kinds) {
             *all = (all.0 + taken, all.1 + refused);
+        }
+        self.walks_to.resize(self.walks_to.len().max(other.walks_to.len()), 0);
+        for (all, walks) in self.walks_to.iter_mut().zip(&other.walks_to) {
+            *all += walks;
         }
         for (code, (times, kinds)) in &other.abstractions {
             let all = self.abstractions.entry(*code).or_default();
@@ -72,8 +87,8 @@ impl Covered {
 /// What walks covered, in words.
 #[derive(Clone, Debug)]
 pub struct WalkedText {
-    /// The texts of the marks reached.
-    pub marks: Vec<&'static str>,
+    /// The texts of the marks reached, and the number of walks that reached each.
+    pub marks: Vec<(&'static str, u64)>,
     /// The texts of the marks that were not reached.
     pub unreached: Vec<&'static str>,
     /// Each kind of action: its name, how often it was taken, and how often it changed nothing.
@@ -83,9 +98,13 @@ pub struct WalkedText {
 }
 
 impl WalkedText {
-    pub(crate) fn of<P: Protocol>(covered: &Covered) -> Self {
-        let marks = marks_in::<P>(covered.marks);
-        let unreached = P::marks().iter().copied().filter(|mark| !marks.contains(mark)).collect();
+    /// In the words of this protocol.
+    #[must_use]
+    pub fn of<P: Protocol>(covered: &Covered) -> Self {
+        let reached = marks_in::<P>(covered.marks);
+        let unreached = P::marks().iter().copied().filter(|mark| !reached.contains(mark)).collect();
+        let all = P::marks().iter().copied().zip(covered.walks_to.iter().copied());
+        let marks = all.filter(|(mark, _)| reached.contains(mark)).collect();
         let kinds = P::sorts().iter().map(|sort| sort.name).zip(&covered.kinds);
         let kinds = kinds.map(|(name, (taken, refused))| (name, *taken, *refused)).collect();
         let states = covered.abstractions.iter();

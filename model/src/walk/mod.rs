@@ -12,7 +12,9 @@ mod shorten;
 
 pub use cover::{Covered, WalkedText};
 
-use crate::protocol::{Bounds as _, InvariantSet, Notes, Protocol, Scope, Tables};
+use crate::protocol::{
+    Bounds as _, InvariantSet, Notes, Protocol, Scope, Tables, all_invariants, invariant_named,
+};
 use crate::witness::Witness;
 use bias::Bias;
 use dice::Dice;
@@ -172,12 +174,15 @@ fn one<P: Protocol>(
     if P::Bounds::options().iter().any(|option| option.name == WORLD) {
         let _a_number = drawn.set_option(WORLD, &dice.below(1 << 32).to_string());
     }
-    let judged: InvariantSet = drawn.judged(crate::protocol::all_invariants::<P>());
+    let expected = scope.expect.and_then(invariant_named::<P>);
+    let judged = drawn.judged(all_invariants::<P>());
+    // A design that is known to be unsafe must break the invariant that it is known for; a walk that breaks another one ends.
+    let watched: InvariantSet = expected.map_or(judged, |number| 1 << number);
     let protocol = P::new(&drawn.bounds);
     let (tables, mut state) = (Tables::of::<P>(), protocol.initial());
     let mut bias = Bias::<P>::drawn(&mut dice);
     let mut actions: Vec<P::Action> = Vec::new();
-    let mut taken = 0;
+    let (mut taken, mut marks) = (0, 0);
     while taken < plan.steps && !shared.stop.load(Ordering::Relaxed) {
         let Some((kind, action)) = bias.choose(&protocol, &state, taken, &mut dice) else { break };
         taken += 1;
@@ -187,18 +192,21 @@ fn one<P: Protocol>(
             continue;
         };
         actions.push(action);
-        covered.took(&protocol, &state, kind, notes.marks());
-        if notes.broken() & judged != 0 {
-            let invariant = (notes.broken() & judged).trailing_zeros();
+        covered.took(&protocol, &state, kind);
+        marks |= notes.marks();
+        if notes.broken() & judged != 0 && notes.broken() & watched == 0 {
+            break;
+        }
+        if notes.broken() & watched != 0 {
+            let invariant = (notes.broken() & watched).trailing_zeros();
             shared.steps.fetch_add(taken, Ordering::Relaxed);
-            covered.walks += 1;
+            covered.ended(marks | protocol.reached());
             let invariant = usize::try_from(invariant).ok()?;
             return Some(Run { walk: number, options: drawn.options, actions, invariant });
         }
         state = next;
     }
     shared.steps.fetch_add(taken, Ordering::Relaxed);
-    covered.walks += 1;
-    covered.marks |= protocol.reached();
+    covered.ended(marks | protocol.reached());
     None
 }

@@ -107,6 +107,10 @@ fn follow<P: Protocol>(
         if notes.broken() & (1 << invariant) != 0 {
             return Some((taken, actions));
         }
+        // Another invariant breaks before: a replay would stop here.
+        if notes.broken() != 0 {
+            return None;
+        }
         state = next;
     }
     None

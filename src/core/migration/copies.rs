@@ -14,6 +14,12 @@ pub(super) fn settle(record: &PartitionRecord, migration: MigrationId, proof: &S
         Settlement::Sealed(receipt) => {
             check_origin(record, receipt.origin(), debt.placement)?;
             check_reach(debt.through, receipt.through())?;
+            // A store that does not check tokens cannot seal, whatever is reported of it.
+            let late = |old: &OldCopy| old.placement == debt.placement && old.late_before.is_some();
+            if record.old_copies.iter().any(late) {
+                let (placement, through) = (debt.placement, receipt.through());
+                return Err(MigrationError::NotEnforced { placement, through });
+            }
         }
         Settlement::Closed(prepared) => {
             check_origin(record, prepared.origin(), debt.placement)?;
@@ -54,14 +60,17 @@ pub(super) fn forget_copy(record: &PartitionRecord, dropped: &Dropped) -> Next {
     Ok(next)
 }
 
-/// Removes a copy, and the debt of its sink, on an operator's word that the sink is gone for good.
+/// Removes a copy, and the debt of its sink, on an operator's word that the sink is gone for good. The word names the very copy
+/// that is listed; one that is mistyped must not clear a debt.
 pub(super) fn write_off(record: &PartitionRecord, placement: Placement, copy: MigrationId) -> Next {
-    let mut next = record.clone();
-    next.old_copies.retain(|old| old.placement != placement || old.copy != copy);
-    next.settle_at(placement, copy);
-    if next == *record {
+    let listed = record.old_copies.iter().find(|old| old.placement == placement).map(|old| old.copy);
+    let debt = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == placement);
+    if listed.or_else(|| debt.map(|debt| debt.copy)) != Some(copy) {
         return Err(MigrationError::UnknownCopy { placement, copy });
     }
+    let mut next = record.clone();
+    next.old_copies.retain(|old| old.placement != placement);
+    next.settle_at(placement, copy);
     Ok(next)
 }
 

@@ -59,6 +59,11 @@ pub(super) fn open(record: &PartitionRecord, expected: Expected, prepared: &Prep
     if placed.guarantee != promised(prepared.enforces()) {
         return Err(MigrationError::WrongGuarantee { have: placed.guarantee });
     }
+    // Of the ownership, not of the record: a recovery raises the record's epoch, and a store that is prepared stays closed as far
+    // as it was.
+    if prepared.enforces() {
+        check_reach(placed.owned_since.previous(), prepared.closed_through())?;
+    }
     Ok(record.with(Placed { opened: true, ..placed }))
 }
 

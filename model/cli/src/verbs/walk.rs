@@ -211,6 +211,9 @@ impl Run<'_> {
             for (name, taken, refused) in &text.kinds {
                 self.console.say(&format!("{taken:>10}  {name}, and {refused} times without effect"));
             }
+            for (mark, walks) in &text.marks {
+                self.console.say(&format!("{walks:>10}  walks reached: {mark}"));
+            }
             for (state, times) in &text.states {
                 self.console.say(&format!("{times:>10}  {state}"));
             }
@@ -224,7 +227,7 @@ impl Run<'_> {
             states: u64::try_from(states).unwrap_or(u64::MAX),
             transitions,
             kinds: text.kinds.iter().map(|(name, taken, _)| ((*name).to_owned(), *taken)).collect(),
-            marks: text.marks.iter().map(|mark| (*mark).to_owned()).collect(),
+            marks: text.marks.iter().map(|(mark, _)| (*mark).to_owned()).collect(),
             never: never.into_iter().map(str::to_owned).collect(),
             failed: walked.failed.as_ref().map(|failed| failed.walk),
             invariant: walked.failed.as_ref().map(|failed| failed.witness.violation.invariant.id.to_owned()),

@@ -3,8 +3,12 @@
 //! May import: `core`, `cutover_reference`.
 
 mod disagreement;
+pub mod disk;
+pub mod gateway;
+pub mod session;
 mod statements;
 pub mod store;
 pub mod table;
+pub mod watch;
 
 pub use disagreement::Disagreement;

@@ -9,6 +9,7 @@ use cutover::core::ids::{Epoch, MigrationId, Position};
 #[must_use]
 pub fn violated(store: &Store, request: &Request) -> Vec<Refusal> {
     let settings = &store.settings;
+    // F2
     let mut no = Violated { store, found: Vec::new() };
     // F1
     let (have, named) = (settings.store, request.store);

@@ -232,6 +232,10 @@ impl Violated<'_> {
             Proof::Sealed(receipt) => {
                 self.speaker(receipt.by, debt.placement);
                 self.through(receipt.through, Some(debt.through));
+                let old = record.and_then(|record| record.old_copies.get(&debt.placement));
+                let is_late = old.is_some_and(|old| old.late_before.is_some());
+                let (placement, through) = (debt.placement, receipt.through);
+                self.unless(!is_late, Refusal::NotEnforced { placement, through });
             }
             Proof::Closed(prepared) => {
                 let (placement, through) = (debt.placement, prepared.closed_through);
@@ -257,8 +261,8 @@ impl Violated<'_> {
         // T29
         let old = self.listed(placement);
         let debt = self.table.records.get(&self.partition).and_then(|record| record.placed?.debt);
-        let owes = debt.is_some_and(|debt| debt.placement == placement && debt.copy <= copy);
-        self.unless(old == Some(copy) || owes, Refusal::UnknownCopy(placement, copy));
+        let owed = debt.filter(|debt| debt.placement == placement).map(|debt| debt.copy);
+        self.unless(old.or(owed) == Some(copy), Refusal::UnknownCopy(placement, copy));
     }
 
     fn forget(&mut self, dropped: &Dropped) {

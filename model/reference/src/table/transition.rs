@@ -208,10 +208,8 @@ fn of_old_copy(record: &mut Record, change: &Change) {
             settle_if(record, |debt| debt.placement == by.store && *copy >= debt.copy);
         }
         // T29
-        Change::WriteOff(placement, copy) => {
-            if record.old_copies.get(placement).is_some_and(|old| old.copy == *copy) {
-                record.old_copies.remove(placement);
-            }
+        Change::WriteOff(placement, _) => {
+            record.old_copies.remove(placement);
             settle_if(record, |debt| debt.placement == *placement);
         }
         Change::Create(..)

@@ -1,5 +1,7 @@
 //! Random choices from a seed.
 
+#![allow(dead_code, reason = "each walk uses a part of it")]
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 

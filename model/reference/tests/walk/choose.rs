@@ -187,7 +187,7 @@ impl Choice<'_> {
             }
             Kind::Open => {
                 let closed = around.owned_since.previous();
-                Transition::Open { expected, prepared: by.prepared_of_creation(from, migration, closed) }
+                Transition::Open { expected, prepared: by.prepared(from, migration, closed) }
             }
             Kind::Begin => Transition::Begin { expected, to: self.other_than(from) },
             Kind::StartBlock => Transition::StartBlock { expected, target },

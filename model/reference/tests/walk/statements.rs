@@ -28,20 +28,6 @@ impl Statements<'_> {
         Prepared::reported(origin, migration, closed, enforces).into()
     }
 
-    /// Of a creation: closed far enough. The table does not look at that (T9), and takes a report of less.
-    pub fn prepared_of_creation(
-        &mut self,
-        at: Placement,
-        migration: MigrationId,
-        closed: Epoch,
-    ) -> Claim<Prepared> {
-        let made = self.prepared(at, migration, closed);
-        if made.closed_through() >= closed {
-            return made;
-        }
-        Prepared::reported(made.origin(), made.migration(), closed, made.enforces()).into()
-    }
-
     pub fn receipt(&mut self, at: Placement, seal: Seal) -> Claim<SealReceipt> {
         if self.dice.percent(50) {
             self.sinks.seal(at, self.partition, seal);

@@ -73,11 +73,10 @@ impl SystemBounds {
         let plain = draw.percent(45);
         let stores = (0..3).map(|at| {
             let enforces = plain || draw.percent(60);
-            let slip = draw.percent(15);
             Store {
                 at: Placement(at),
                 enforcement: if enforces { Enforcement::Tokens } else { Enforcement::Nothing },
-                label: if enforces || slip { Guarantee::Sealed } else { Guarantee::Timed },
+                label: if enforces { Guarantee::Sealed } else { Guarantee::Timed },
             }
         });
         let stores = stores.collect();

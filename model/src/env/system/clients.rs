@@ -2,12 +2,14 @@
 
 use super::gateway::Op;
 use super::net::{Asker, Sent, add};
+use super::truth::Beside;
 use super::turn::Turn;
-use super::{FRESH, NOT_SENT};
+use super::{FRESH, NOT_SENT, OPERATIONS};
 use cutover::core::fence::{Body, Reply};
 use cutover::core::gate::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
 use cutover::core::ids::{Epoch, PartitionId, Placement, Serial, SessionId, WriteId};
 use cutover::core::placement::Guarantee;
+use cutover_reference::beside::gateway::OperationBeside;
 use std::sync::Arc;
 
 /// Writes that a copy may have before clients write no more to it: walks stay fast.
@@ -53,6 +55,7 @@ impl Turn<'_> {
         let guarantee = gateway.cached(partition).map_or(Guarantee::Sealed, |view| view.guarantee);
         let op = Op {
             machine: Operation::new(partition, work, guarantee),
+            beside: Beside(OperationBeside::new(partition, work, guarantee)),
             partition,
             nonce: gateway.nonces,
             again: matches!(wish, Wish::Again(_)),
@@ -148,6 +151,8 @@ impl Turn<'_> {
         }
         let outputs = op.machine.handle(event);
         let work = op.machine.work();
+        let agrees = op.beside.0.handled(event, &outputs, &op.machine);
+        self.demand(agrees.is_ok(), &OPERATIONS, || super::stores::told(agrees.as_ref().err()));
         for output in outputs {
             match output {
                 Output::Resolve(freshness) => {

@@ -3,12 +3,12 @@
 use super::manager::Manager;
 use super::net::{Answered, Proposed, add};
 use super::turn::{Turn, target};
-use super::{TABLE, TICKETS, UNCHANGED, WATCHED};
+use super::{SESSIONS, TABLE, TICKETS, UNCHANGED, WATCHED, WATCHERS};
 use cutover::core::control_plane::{
     Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneState,
 };
 use cutover::core::fence::Reply;
-use cutover::core::ids::{Epoch, HistoryId, PartitionId, Revision, WriteId};
+use cutover::core::ids::{Epoch, HistoryId, Index, PartitionId, Revision, WriteId};
 use cutover::core::migration::{Controller, Event, Output, PartitionRecord, Release, Timer, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Effect, Ticket};
@@ -20,7 +20,8 @@ impl Turn<'_> {
     pub(super) fn commit(&mut self, at: usize, heard: bool, again: bool) -> Option<()> {
         let proposed = self.next.net.proposals.get(at)?.clone();
         if !again {
-            self.net().proposals.remove(at);
+            let arrived = self.net().proposals.remove(at);
+            super::net::keep(&mut self.net().past.proposals, arrived);
         }
         self.decide(&proposed, heard)
     }
@@ -51,10 +52,12 @@ impl Turn<'_> {
         self.mark_effect(entry, &before, &effect);
         if let Effect::Answered { answer, repeated: false } = &effect {
             let log = Arc::clone(&self.log);
-            let table = &mut Arc::make_mut(&mut self.next.table).0;
+            let table = &mut Arc::make_mut(&mut self.next.references).0.table;
             let agrees = table.applied(index, entry, answer, log.state());
             self.table_agrees(agrees.err().as_ref());
         }
+        let content = Content::Payload { ticket: *ticket, payload: entry.clone() };
+        self.sessions_agree(index, &content, &effect);
         if let (Some(ticket), Effect::Answered { answer, repeated }) = (ticket, &effect) {
             self.judge_ticket(*ticket, answer, *repeated);
         }
@@ -105,8 +108,23 @@ impl Turn<'_> {
     /// Compares the whole table.
     pub(super) fn compare_table(&mut self) {
         let log = Arc::clone(&self.log);
-        let agrees = Arc::make_mut(&mut self.next.table).0.compare(log.state());
+        let references = &mut Arc::make_mut(&mut self.next.references).0;
+        let agrees = references.table.compare(log.state());
+        let sessions = references.sessions.compare(log.engine().applied().sessions());
         self.table_agrees(agrees.err().as_ref());
+        self.demand(sessions.is_ok(), &SESSIONS, || super::stores::told(sessions.as_ref().err()));
+    }
+
+    /// Judges an effect by the reference of the sessions.
+    pub(super) fn sessions_agree(
+        &mut self,
+        index: Index,
+        content: &Content<ControlPlaneEntry>,
+        effect: &Effect<Answer>,
+    ) {
+        let sessions = &mut Arc::make_mut(&mut self.next.references).0.sessions;
+        let agrees = sessions.applied(index, content, effect);
+        self.demand(agrees.is_ok(), &SESSIONS, || super::stores::told(agrees.as_ref().err()));
     }
 
     fn table_agrees(&mut self, disagrees: Option<&Disagreement>) {
@@ -202,7 +220,7 @@ impl Turn<'_> {
         if self.next.sinks.values().any(|sink| sink.admitted.iter().any(|(.., until)| until.is_some())) {
             return None;
         }
-        self.net().requests.retain(|sent| sent.until.is_none());
+        self.expire(u64::MAX);
         self.next.clock += self.env.bounds.policy.barrier_ms();
         let ended: Vec<PartitionRecord> = self.log.table().records().cloned().collect();
         for record in &ended {
@@ -218,11 +236,12 @@ impl Turn<'_> {
         let history = self.next.history;
         Arc::make_mut(&mut self.log).continue_from(&state, history, history.0)?;
         let log = Arc::clone(&self.log);
-        let table = &mut Arc::make_mut(&mut self.next.table).0;
+        let references = &mut Arc::make_mut(&mut self.next.references).0;
         if let Some(backup) = &backup {
-            table.restore(&backup.1.0);
+            references.table.restore(&backup.1.0.table);
+            references.sessions = backup.1.0.sessions.clone();
         }
-        let agrees = table.recovered(state.last().index.next(), log.state());
+        let agrees = references.table.recovered(state.last().index.next(), log.state());
         self.table_agrees(agrees.err().as_ref());
         self.next.gateways.iter_mut().for_each(|gateway| Arc::make_mut(gateway).cut());
         self.next.desk = Arc::default();
@@ -305,7 +324,8 @@ impl Turn<'_> {
     pub(super) fn answer(&mut self, at: usize, name: u8, again: bool) -> Option<()> {
         let answered = self.next.net.answers.get(at)?.clone();
         if !again {
-            self.net().answers.remove(at);
+            let arrived = self.net().answers.remove(at);
+            super::net::keep(&mut self.net().past.answers, arrived);
         }
         match answered {
             Answered::Served { asker, store, token, value } => self.served(asker, store, token, &value),
@@ -323,9 +343,12 @@ impl Turn<'_> {
         let log = Arc::clone(&self.log);
         let watcher = self.gateway(gateway)?;
         let before = watcher.told();
-        if !watcher.deliver()? {
+        let (updated, disagrees) = watcher.deliver()?;
+        self.demand(disagrees.is_none(), &WATCHERS, || super::stores::told(disagrees.as_ref()));
+        if !updated {
             return Some(());
         }
+        let watcher = self.gateway(gateway)?;
         let (history, revision) = watcher.told();
         let again = watcher.was_told_everything();
         let have: Vec<PartitionRecord> = watcher.table().values().cloned().collect();

@@ -1,21 +1,43 @@
 //! A gateway: a watcher's table, and the operations of its clients.
 
 use super::log::{Change, Log};
+use super::truth::Beside;
 use cutover::core::gate::{Freshness, Operation, Step, Timer, Update, WatchCache, WatchEvent};
 use cutover::core::ids::{HistoryId, PartitionId, Revision, SessionId, WriteId};
 use cutover::core::migration::PartitionRecord;
 use cutover::core::placement::Resolution;
+use cutover_reference::beside::Disagreement;
+use cutover_reference::beside::gateway::OperationBeside;
+use cutover_reference::beside::watch::WatchBeside;
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
 
 type Event = WatchEvent<PartitionRecord>;
 
 /// Writes that a client may send again, without an answer so far.
 const OPEN: usize = 4;
 
+/// The reference of a watcher. It follows from what the machine was given, so states are told apart without it.
+#[derive(Clone, Debug)]
+struct Watched(WatchBeside<PartitionRecord>);
+
+impl PartialEq for Watched {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Watched {}
+
+impl Hash for Watched {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 /// An operation, from its invocation to its outcome.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Op {
     pub(super) machine: Operation,
+    pub(super) beside: Beside<OperationBeside>,
     pub(super) partition: PartitionId,
     pub(super) nonce: u32,
     /// Whether an earlier operation may have sent the write.
@@ -33,6 +55,7 @@ pub(super) struct Op {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Gateway {
     cache: WatchCache<PartitionRecord>,
+    beside: Watched,
     /// What has not arrived; `None` without a stream.
     stream: Option<VecDeque<Event>>,
     /// Whether the stream goes on: changes are added to it.
@@ -63,6 +86,7 @@ impl Gateway {
     pub(super) fn new(slots: u8, session: SessionId) -> Self {
         Self {
             cache: WatchCache::default(),
+            beside: Watched(WatchBeside::new(|record: &PartitionRecord| record.partition)),
             stream: None,
             live: false,
             everything: false,
@@ -126,26 +150,30 @@ impl Gateway {
     /// Breaks the stream.
     pub(super) fn end(&mut self) -> Option<()> {
         self.stream.take()?;
-        let _reopened_later = self.cache.handle(WatchEvent::Ended);
+        let step = self.cache.handle(WatchEvent::Ended);
+        let _agrees = self.beside.0.handled(&WatchEvent::Ended, &step, &self.cache);
         Some(())
     }
 
-    /// Delivers the next message, or the end of the stream. Says whether the table was updated.
-    pub(super) fn deliver(&mut self) -> Option<bool> {
+    /// Delivers the next message, or the end of the stream. Says whether the table was updated, and whether the reference agrees.
+    pub(super) fn deliver(&mut self) -> Option<(bool, Option<Disagreement>)> {
         let Some(message) = self.stream.as_mut()?.pop_front() else {
-            return if self.live { None } else { self.end().map(|()| false) };
+            return if self.live { None } else { self.end().map(|()| (false, None)) };
         };
-        match self.cache.handle(message) {
-            Step::Wait => Some(false),
+        let step = self.cache.handle(message.clone());
+        let disagrees = self.beside.0.handled(&message, &step, &self.cache).err();
+        let updated = match step {
+            Step::Wait => false,
             Step::Reopen => {
                 self.stream = None;
-                Some(false)
+                false
             }
             Step::Apply(update) => {
                 self.apply(update);
-                Some(true)
+                true
             }
-        }
+        };
+        Some((updated, disagrees))
     }
 
     fn apply(&mut self, update: Update<PartitionRecord>) {

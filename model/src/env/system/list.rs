@@ -1,7 +1,7 @@
 //! What can happen in a state, by kind.
 
 use super::clients::Wish;
-use super::net::Answered;
+use super::net::{Answered, Late};
 use super::operator::{Order, names};
 use super::turn::{Turn, target};
 use super::{Action, Kind, State, System};
@@ -32,6 +32,8 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::Stream,
     Kind::Watch,
     Kind::Tick,
+    Kind::Cut,
+    Kind::Late,
     Kind::BackUp,
     Kind::Restart,
     Kind::Lose,
@@ -59,6 +61,8 @@ pub(super) const SORTS: &[Sort] = &[
     sort("stream", 30, false, false),
     sort("watch", 240, false, true),
     sort("tick", 90, false, false),
+    sort("cut", 8, false, false),
+    sort("late", 60, false, false),
     sort("back up", 4, false, false),
     sort("restart", 5, false, false),
     sort("lose", 1, false, false),
@@ -79,6 +83,14 @@ impl System {
             Kind::Invoke | Kind::Resolve | Kind::Time => self.operations(state, kind, into),
             Kind::Stream | Kind::Watch => streams(state, kind, into),
             Kind::Tick => into.push(Action::Tick),
+            Kind::Cut if state.cut.is_some() => into.push(Action::Cut(None)),
+            Kind::Cut => into.extend(self.bounds.stores.iter().map(|store| Action::Cut(Some(store.at)))),
+            Kind::Late => {
+                let past = &state.net.past;
+                into.extend((0..past.requests.len()).map(|at| Action::Late(Late::Request(at))));
+                into.extend((0..past.answers.len()).map(|at| Action::Late(Late::Answer(at))));
+                into.extend((0..past.proposals.len()).map(|at| Action::Late(Late::Proposal(at))));
+            }
             Kind::Restart => into.push(Action::Restart),
             Kind::BackUp if self.bounds.faults.losses => into.push(Action::BackUp),
             Kind::Lose if self.bounds.faults.losses => {
@@ -88,14 +100,19 @@ impl System {
                 }
             }
             Kind::BackUp | Kind::Lose => {}
-            Kind::Rest => into.push(Action::Rest),
+            Kind::Rest => {
+                let stores = self.bounds.stores.iter().map(|store| Action::Rest(Some(store.at)));
+                into.extend(stores.chain([None, None].map(Action::Rest)));
+            }
         }
     }
 
     fn messages(&self, state: &State, kind: Kind, into: &mut Vec<Action>) {
         let net = &state.net;
         if kind == Kind::Deliver {
-            let all = 0..net.requests.len();
+            let arrives =
+                |at: &usize| net.requests.get(*at).is_some_and(|sent| state.cut != Some(sent.request.store));
+            let all = (0..net.requests.len()).filter(arrives);
             into.extend(all.flat_map(|at| [true, false].map(|again| Action::Deliver(at, again))));
         } else if kind == Kind::Misroute && self.bounds.faults.misroutes {
             for (at, sent) in net.requests.iter().enumerate() {
@@ -171,7 +188,11 @@ impl System {
                 let commands = self.commands(state, log, partition, stale);
                 for (which, command) in (0_u8..).zip(&commands) {
                     // What moves partitions is ordered more often than what ends them.
-                    let times = if matches!(command, Transition::Begin { .. }) && !stale {
+                    let back = matches!(command, Transition::Begin { to, .. }
+                        if record.placed.and_then(|placed| placed.debt).is_some_and(|debt| debt.placement == *to));
+                    let times = if back || matches!(command, Transition::Force { .. }) {
+                        24
+                    } else if matches!(command, Transition::Begin { .. }) && !stale {
                         8
                     } else if matches!(command, Transition::Delete { .. } | Transition::Abort { .. }) {
                         1

@@ -27,8 +27,10 @@ mod words;
 pub use bounds::{Faults, Store, SystemBounds};
 
 use crate::protocol::{Choice, Invariant, JudgedBy, Notes, Protocol, Sort};
+use cutover::core::control_plane::Answer;
 use cutover::core::gate::Timer as OpTimer;
 use cutover::core::ids::{HistoryId, PartitionId, Placement, SessionId};
+use cutover_reference::beside::session::SessionsBeside;
 use cutover_reference::beside::table::TableBeside;
 use gateway::Gateway;
 use log::{Backup, Log};
@@ -73,6 +75,12 @@ invariants! {
     TICKETS "system.answered-alike"
         "A request under a ticket is applied once, and every answer to it is the first one."
         "thesis, section 6.3";
+    SEALED "system.sealed-as-recorded"
+        "A store is sealed by a migration only while the record says that it may block writes, or owes for it."
+        "ADR 0034";
+    UNBLOCKED "system.unblocked"
+        "When a store is gone and everybody else acts, no partition of another store stays blocked by a move to it."
+        "the budget of `core::migration::Policy`";
     SETTLES "system.settles"
         "When everybody acts and nothing more goes wrong, every record settles, no debt and no old copy stays, and each operation ends."
         "the fair phase of a walk";
@@ -82,6 +90,15 @@ invariants! {
     TABLE "table.agrees-with-its-reference"
         "The placement table answers and changes as its reference does, through restores and recoveries."
         "`docs/protocol.md`, rules T1 to T36";
+    SESSIONS "session.agrees-with-its-reference"
+        "The sessions of the control plane admit, repeat and refuse as their reference does, through restores and recoveries."
+        "`docs/protocol.md`, rules S";
+    OPERATIONS "operation.agrees-with-its-reference"
+        "A client's operation does at each event what its reference does."
+        "`docs/protocol.md`, rules G";
+    WATCHERS "watch.agrees-with-its-reference"
+        "A watcher makes of its stream what its reference makes of it."
+        "`docs/protocol.md`, rules W";
     RUNS "system.no-halt"
         "No machine halts."
         "`core::ids::Halt`";
@@ -98,16 +115,25 @@ pub struct State {
     managers: BTreeMap<(PartitionId, u8), Arc<Manager>>,
     desk: Arc<Desk>,
     truth: Arc<Truth>,
-    /// The table's reference.
-    table: Arc<Beside<TableBeside>>,
-    /// The backup, and the table's reference at that time.
-    backup: Option<Arc<(Backup, Beside<TableBeside>)>>,
+    /// The references of the table and of the sessions.
+    references: Arc<Beside<References>>,
+    /// The backup, and the references at that time.
+    backup: Option<Arc<(Backup, Beside<References>)>>,
+    /// The store that is cut off.
+    cut: Option<Placement>,
     /// Ticks of the clock.
     clock: u64,
     /// The last session of a gateway.
     session: SessionId,
     /// The last history.
     history: HistoryId,
+}
+
+/// The references beside the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct References {
+    table: TableBeside,
+    sessions: SessionsBeside<Answer>,
 }
 
 /// The sorts of actions. A walk draws how often it takes each.
@@ -151,6 +177,10 @@ pub enum Kind {
     Watch,
     /// The clock advances.
     Tick,
+    /// A store is cut off, or back.
+    Cut,
+    /// Another copy of a message that has arrived is on its way.
+    Late,
     /// A backup is taken.
     BackUp,
     /// The node restarts.
@@ -193,11 +223,15 @@ pub enum Action {
     Break(u8),
     Watch(u8),
     Tick,
+    /// Requests to this store do not arrive; `None`: they do again.
+    Cut(Option<Placement>),
+    Late(net::Late),
     BackUp,
     Restart,
     /// From the backup, or from what the node has.
     Lose(bool),
-    Rest,
+    /// All but the store that is gone, if one is.
+    Rest(Option<Placement>),
 }
 
 /// The protocol.
@@ -236,8 +270,12 @@ impl Protocol for System {
             managers: BTreeMap::new(),
             desk: Arc::default(),
             truth: Arc::default(),
-            table: Arc::new(Beside(TableBeside::new(&self.bounds.caps))),
+            references: Arc::new(Beside(References {
+                table: TableBeside::new(&self.bounds.caps),
+                sessions: SessionsBeside::new(self.bounds.sessions),
+            })),
             backup: None,
+            cut: None,
             clock: 0,
             session: SessionId(first.0 + u64::from(self.bounds.gateways)),
             history: HistoryId(1),

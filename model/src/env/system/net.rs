@@ -42,12 +42,56 @@ pub(super) struct Proposed {
     pub(super) entry: ControlPlaneEntry,
 }
 
+/// Messages that have arrived, of which another copy may arrive at any time, are kept up to this many.
+const PAST: usize = 16;
+
 /// All messages.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Net {
     pub(super) requests: Vec<Sent>,
     pub(super) answers: Vec<Answered>,
     pub(super) proposals: Vec<Proposed>,
+    /// What has arrived.
+    pub(super) past: Past,
+}
+
+/// Messages that have arrived.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Past {
+    pub(super) requests: Vec<Sent>,
+    pub(super) answers: Vec<Answered>,
+    pub(super) proposals: Vec<Proposed>,
+}
+
+impl Net {
+    /// Another copy of a message that has arrived is on its way.
+    pub(super) fn again(&mut self, late: Late) -> Option<()> {
+        match late {
+            Late::Request(at) => add(&mut self.requests, self.past.requests.get(at)?.clone()),
+            Late::Answer(at) => add(&mut self.answers, self.past.answers.get(at)?.clone()),
+            Late::Proposal(at) => add(&mut self.proposals, self.past.proposals.get(at)?.clone()),
+        }
+        Some(())
+    }
+}
+
+/// A message that has arrived, by its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Late {
+    Request(usize),
+    Answer(usize),
+    Proposal(usize),
+}
+
+/// Keeps a message that has arrived; one of the older ones is forgotten.
+pub(super) fn keep<T: PartialEq>(past: &mut Vec<T>, message: T) {
+    if past.contains(&message) {
+        return;
+    }
+    if past.len() >= PAST {
+        past.remove(PAST / 3);
+    }
+    past.push(message);
 }
 
 /// Adds a message, once. Beyond the limit one of the older ones is lost; the oldest few stay, so that some arrive very late.

@@ -102,7 +102,8 @@ impl Turn<'_> {
         if let Some((of, id)) = self.next.desk.session.filter(|(of, _)| *of == history) {
             return Some((of, id));
         }
-        let (_, effect, _) = Arc::make_mut(&mut self.log).commit(Content::OpenSession)?;
+        let (index, effect, _) = Arc::make_mut(&mut self.log).commit(Content::OpenSession)?;
+        self.sessions_agree(index, &Content::OpenSession, &effect);
         let Effect::SessionOpened(id) = effect else { return None };
         self.next.desk = Arc::new(Desk { session: Some((history, id)), ..Desk::default() });
         Some((history, id))
@@ -176,7 +177,8 @@ fn force(state: &State, record: &PartitionRecord) -> Option<Transition> {
         Answered::Reply { .. } | Answered::Served { .. } => None,
     };
     let migration: MigrationId = record.migration;
-    let mut newest = state.net.answers.iter().rev().filter_map(of);
+    let all = state.net.past.answers.iter().chain(&state.net.answers);
+    let mut newest = all.rev().filter_map(of);
     let prepared = newest.find(|prepared| {
         prepared.migration() == migration && prepared.origin().partition == record.partition
     })?;

@@ -1,11 +1,11 @@
 //! The quiet phase: nothing more goes wrong, everybody acts, and all must settle.
 
-use super::SETTLES;
 use super::net::{Answered, Proposed};
 use super::turn::{At, Turn, target};
+use super::{SETTLES, UNBLOCKED};
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::gate::Timer as OpTimer;
-use cutover::core::ids::{MigrationId, PartitionId};
+use cutover::core::ids::{MigrationId, PartitionId, Placement};
 use cutover::core::migration::{Command, Event, PartitionRecord, Timer, Transition};
 use std::sync::Arc;
 
@@ -18,10 +18,11 @@ const LATE: u32 = 60;
 
 impl Turn<'_> {
     /// Everybody acts, in rounds, until all has settled.
-    pub(super) fn rest(&mut self) -> Option<()> {
+    pub(super) fn rest(&mut self, gone: Option<Placement>) -> Option<()> {
+        self.next.cut = None;
         for round in 0..ROUNDS {
             self.mute = round >= TOLD;
-            let went_on = self.round(round);
+            let went_on = self.round(round, gone);
             self.mute = false;
             went_on?;
             let settled = self.waiting();
@@ -31,6 +32,10 @@ impl Turn<'_> {
                 return Some(());
             }
         }
+        if let Some(gone) = gone {
+            self.judge_unblocked(gone);
+            return Some(());
+        }
         let waiting = self.waiting();
         self.demand(false, &SETTLES, || {
             (waiting.join("; "), format!("{ROUNDS} rounds in which everybody acted"))
@@ -38,12 +43,28 @@ impl Turn<'_> {
         Some(())
     }
 
-    fn round(&mut self, round: u32) -> Option<()> {
+    /// A move to a store that is gone does not block its partition for longer than the budget.
+    fn judge_unblocked(&mut self, gone: Placement) {
+        let blocked = |record: &&PartitionRecord| {
+            let blocks =
+                record.placed.is_some_and(|placed| placed.cutover.is_some() && placed.held.is_none());
+            blocks && target(record) == Some(gone)
+        };
+        let record = self.log.table().records().find(blocked).cloned();
+        self.demand(record.is_none(), &UNBLOCKED, || {
+            let record = record.map(|record| record.to_string()).unwrap_or_default();
+            (record, format!("{gone} is gone, and everybody else acted for {ROUNDS} rounds"))
+        });
+    }
+
+    fn round(&mut self, round: u32, gone: Option<Placement>) -> Option<()> {
         self.disks()?;
         self.next.clock += 1;
-        let now = self.next.clock;
-        self.net().requests.retain(|sent| sent.until.is_none_or(|until| until >= now));
+        self.expire(self.next.clock.saturating_sub(1));
         for sent in std::mem::take(&mut self.net().requests) {
+            if gone == Some(sent.request.store) {
+                continue;
+            }
             self.deliver(&sent, (sent.request.store, sent.request.partition))?;
         }
         self.disks()?;

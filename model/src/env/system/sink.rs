@@ -7,12 +7,12 @@ use cutover::core::ids::{Epoch, Halt, MigrationId, Position, WriteId};
 use cutover_reference::beside::Disagreement;
 use cutover_reference::beside::store::StoreBeside;
 
-/// What leaves a sink.
+/// What leaves a sink. Data is read when the fence says so, and leaves when what it shows is durable.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Leaving {
     Reply(Reply, Option<Asker>),
-    Serve(Read, Option<Asker>),
-    Hand { migration: MigrationId, first: Position, last: Position },
+    Serve(Read, Option<Asker>, Vec<WriteId>),
+    Hand { migration: MigrationId, first: Position, writes: Vec<WriteId> },
 }
 
 /// A sink's copy, in memory and on disk.
@@ -102,8 +102,13 @@ impl Sink {
                     did.halts.push(halt);
                     continue;
                 }
-                Output::Serve(read) => Leaving::Serve(read, asker),
-                Output::Hand { migration, first, last } => Leaving::Hand { migration, first, last },
+                Output::Serve(read) => Leaving::Serve(read, asker, self.data.clone()),
+                Output::Hand { migration, first, last } => {
+                    let places =
+                        (first.0.saturating_sub(1)..last.0).filter_map(|at| usize::try_from(at).ok());
+                    let writes = places.filter_map(|at| self.data.get(at).copied()).collect();
+                    Leaving::Hand { migration, first, writes }
+                }
                 Output::Reply(reply) => Leaving::Reply(reply, asker),
             };
             if persists { self.held.push(leaving) } else { did.leaving.push(leaving) }

@@ -7,7 +7,7 @@ use super::truth::{Beside, Truth};
 use super::{Action, RUNS, State, System};
 use crate::protocol::{Invariant, Notes};
 use cutover::core::fence::{Body, Chunk, Refusal, Reply, Request};
-use cutover::core::ids::{Halt, PartitionId, Placement};
+use cutover::core::ids::{Halt, MigrationId, PartitionId, Placement, Position, WriteId};
 use cutover::core::migration::PartitionRecord;
 use cutover::core::placement::PartitionState;
 use std::sync::Arc;
@@ -43,7 +43,8 @@ impl<'a> Turn<'a> {
             Action::Deliver(at, again) => {
                 let sent = self.next.net.requests.get(*at)?.clone();
                 if !again {
-                    self.net().requests.remove(*at);
+                    let arrived = self.net().requests.remove(*at);
+                    super::net::keep(&mut self.net().past.requests, arrived);
                 }
                 self.deliver(&sent, (sent.request.store, sent.request.partition))
             }
@@ -73,8 +74,13 @@ impl<'a> Turn<'a> {
             Action::Break(gateway) => self.gateway(*gateway)?.end(),
             Action::Watch(gateway) => self.watch(*gateway),
             Action::Tick => self.tick(),
+            Action::Cut(store) => {
+                self.next.cut = *store;
+                Some(())
+            }
+            Action::Late(late) => self.net().again(*late),
             Action::BackUp => {
-                self.next.backup = Some(Arc::new((self.log.backup(), Beside::clone(&self.next.table))));
+                self.next.backup = Some(Arc::new((self.log.backup(), Beside::clone(&self.next.references))));
                 Some(())
             }
             Action::Restart => {
@@ -83,7 +89,7 @@ impl<'a> Turn<'a> {
                 Some(())
             }
             Action::Lose(restored) => self.lose(*restored),
-            Action::Rest => self.rest(),
+            Action::Rest(gone) => self.rest(*gone),
         }
     }
 
@@ -135,18 +141,27 @@ impl<'a> Turn<'a> {
                 Leaving::Reply(reply, asker) => {
                     self.say(|| reply.to_string());
                     self.mark_reply(&reply);
+                    self.judge_seal(&reply);
                     add(&mut self.net().answers, Answered::Reply { reply, asker });
                 }
-                Leaving::Serve(read, Some(asker)) => {
-                    let value = self.next.sinks.get(&at).map(|sink| sink.data.clone()).unwrap_or_default();
+                Leaving::Serve(read, Some(asker), value) => {
                     self.say(|| format!("serves {} writes", value.len()));
                     let served = Answered::Served { store: at.0, token: read.token, value, asker };
                     add(&mut self.net().answers, served);
                 }
-                Leaving::Serve(_, None) => {}
-                Leaving::Hand { migration, first, last } => self.hand(at, migration, first, last),
+                Leaving::Serve(_, None, _) => {}
+                Leaving::Hand { migration, first, writes } => self.hand(at, migration, first, writes),
             }
         }
+    }
+
+    /// Whoever takes over must know from the record that a source may be sealed.
+    fn judge_seal(&mut self, reply: &Reply) {
+        let Reply::Sealed(receipt) = reply else { return };
+        let record = self.log.record(receipt.origin().partition).cloned();
+        let Some(record) = record.filter(|record| record.migration == receipt.migration()) else { return };
+        let frees = record.draining_epoch().is_some() && !record.may_block() && record.held().is_none();
+        self.demand(!frees, &super::SEALED, || (reply.to_string(), format!("the record is {record}")));
     }
 
     fn mark_reply(&mut self, reply: &Reply) {
@@ -166,17 +181,8 @@ impl<'a> Turn<'a> {
     }
 
     /// The mover reads writes at the source, and sends them to the target.
-    fn hand(
-        &mut self,
-        at: At,
-        migration: cutover::core::ids::MigrationId,
-        first: cutover::core::ids::Position,
-        last: cutover::core::ids::Position,
-    ) {
+    fn hand(&mut self, at: At, migration: MigrationId, first: Position, writes: Vec<WriteId>) {
         let Some(sink) = self.next.sinks.get(&at) else { return };
-        let range = first.0.saturating_sub(1)..last.0;
-        let places = range.filter_map(|place| usize::try_from(place).ok());
-        let writes: Vec<_> = places.filter_map(|place| sink.data.get(place).copied()).collect();
         let source = sink.fence.config().incarnation;
         let target = self.log.record(at.1).filter(|record| record.migration == migration).and_then(target);
         let Some(store) = target else { return };
@@ -190,6 +196,14 @@ impl<'a> Turn<'a> {
         add(&mut self.net().requests, Sent { request, asker: None, until: None });
     }
 
+    /// What had to take effect by this tick does not any more.
+    pub(super) fn expire(&mut self, at: u64) {
+        let net = self.net();
+        let in_time = |sent: &Sent| sent.until.is_none_or(|until| until > at);
+        net.requests.retain(in_time);
+        net.past.requests.retain(in_time);
+    }
+
     fn tick(&mut self) -> Option<()> {
         let now = self.next.clock;
         // A store applies what it has admitted within the bound, or never.
@@ -200,7 +214,7 @@ impl<'a> Turn<'a> {
             return None;
         }
         self.next.clock += 1;
-        self.net().requests.retain(|sent| sent.until.is_none_or(|until| until > now));
+        self.expire(now);
         Some(())
     }
 }

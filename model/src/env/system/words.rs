@@ -1,7 +1,7 @@
 //! What happens, in words: a trace stores nothing else of an action.
 
 use super::facts::entry;
-use super::net::{Answered, Sent};
+use super::net::{Answered, Asker, Late, Sent};
 use super::{Action, State, System};
 use crate::protocol::Choice;
 
@@ -40,10 +40,12 @@ fn of_stores(state: &State, action: &Action) -> Option<Choice> {
         Action::Commit(..)
         | Action::Order(_)
         | Action::Tick
+        | Action::Late(_)
+        | Action::Cut(_)
         | Action::BackUp
         | Action::Restart
         | Action::Lose(_)
-        | Action::Rest
+        | Action::Rest(_)
         | Action::Observe(..)
         | Action::Fire(..)
         | Action::TakeOver(..)
@@ -80,12 +82,34 @@ fn of_log(state: &State, action: &Action) -> Option<Choice> {
             if *heard { Choice::new("log", text) } else { Choice::fault("log", format!("{text}, unheard")) }
         }
         Action::Order(order) => Choice::new("op", format!("{order:?}")),
+        Action::Cut(Some(store)) => Choice::fault("network", format!("cuts {store} off")),
+        Action::Cut(None) => Choice::new("network", "is whole again"),
+        Action::Late(late) => {
+            let past = &state.net.past;
+            let text = match *late {
+                Late::Request(at) => sent(past.requests.get(at)?),
+                Late::Answer(at) => match past.answers.get(at)? {
+                    Answered::Reply { reply, asker } => format!("{reply}{}", of_asker(asker.as_ref())),
+                    Answered::Served { store, token, asker, value } => {
+                        format!("a read served by {store} under {token}: {value:?}{}", of_asker(Some(asker)))
+                    }
+                },
+                Late::Proposal(at) => {
+                    let proposed = past.proposals.get(at)?;
+                    let ticket =
+                        proposed.ticket.map_or_else(String::new, |ticket| format!(" under {ticket}"));
+                    format!("{}{ticket}", entry(&proposed.entry))
+                }
+            };
+            Choice::fault("network", format!("has another copy of {text}"))
+        }
         Action::Tick => Choice::timer("clock", "tick"),
         Action::BackUp => Choice::new("log", "back up"),
         Action::Restart => Choice::fault("log", "restart"),
         Action::Lose(true) => Choice::fault("log", "restore the backup"),
         Action::Lose(false) => Choice::fault("log", "recover the node"),
-        Action::Rest => Choice::new("all", "act until all has settled"),
+        Action::Rest(None) => Choice::new("all", "act until all has settled"),
+        Action::Rest(Some(gone)) => Choice::fault("all", format!("act while {gone} is gone")),
         Action::Deliver(..)
         | Action::Misroute(..)
         | Action::Flush(..)
@@ -142,10 +166,12 @@ fn of_clients(state: &State, action: &Action) -> Option<Choice> {
         | Action::Commit(..)
         | Action::Order(_)
         | Action::Tick
+        | Action::Late(_)
+        | Action::Cut(_)
         | Action::BackUp
         | Action::Restart
         | Action::Lose(_)
-        | Action::Rest
+        | Action::Rest(_)
         | Action::Observe(..)
         | Action::Fire(..)
         | Action::TakeOver(..) => return None,
@@ -166,9 +192,10 @@ const fn copies(again: bool) -> &'static str {
     if again { ", of which there is another copy" } else { "" }
 }
 
+fn of_asker(asker: Option<&Asker>) -> String {
+    asker.map_or_else(String::new, |asker| format!(" for g{}.{}#{}", asker.gateway, asker.slot, asker.nonce))
+}
+
 fn sent(sent: &Sent) -> String {
-    let asker = sent
-        .asker
-        .map_or_else(String::new, |asker| format!(" for g{}.{}#{}", asker.gateway, asker.slot, asker.nonce));
-    format!("{}{asker}", sent.request)
+    format!("{}{}", sent.request, of_asker(sent.asker.as_ref()))
 }
