@@ -10,7 +10,7 @@ use super::host::{ClientAnswer, Disk, Host};
 use super::net::NodeMessage;
 use super::{Clients, Consensus, Hosts, MembershipRequest, State, mixed};
 use crate::protocol::GoalSet;
-use crate::shared::Shared;
+use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use crate::ways::{Way, Ways};
 use cutover::core::ids::NodeId;
 use cutover::core::raft::{Configuration, Elections, MemberRole, Outcome, RoleName, Timer};
@@ -24,6 +24,10 @@ const STEPS_MAX: u64 = 4_000;
 
 /// The number of timers that fire before a run that came nowhere is judged: some elections of every node.
 const FIRED_MAX: u32 = 250;
+
+thread_local! {
+    static CALM: Memory<Shared<Clients>> = const { memory() };
+}
 
 struct Running {
     due: u64,
@@ -108,7 +112,9 @@ impl<'e> Run<'e> {
             env,
             ways: &env.ways,
             hosts: state.hosts.clone(),
-            clients: state.clients.clone(),
+            clients: remembered(&CALM, hasher().hash_one((env.key, state.clients.hash(0))), || {
+                env.share(state.clients.calm())
+            }),
             wire: VecDeque::new(),
             timers: Vec::new(),
             now: 0,
