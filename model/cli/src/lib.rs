@@ -5,6 +5,7 @@
 //!
 //! May import: `cutover_report`, `core`, `cutover_model`, `cutover_model::protocol`.
 
+mod coverage;
 mod front;
 pub mod history_file;
 pub mod mutants;
@@ -42,6 +43,8 @@ enum Verb {
     /// Run the production server on a simulated network, clock and disk, from seeds (madsim)
     #[command(disable_help_flag = true)]
     Sim(sibling::Passed),
+    /// Show which lines of the machines judged runs execute, and hold the rest against a list
+    Coverage(coverage::Args),
     /// Check a history of clients' operations for linearizability
     History(history::Args),
     /// Create a new cluster of one node, which others can join
@@ -85,6 +88,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             verb.run::<Ours>(&matches, Offer::Server, build)
         }
         Verb::Sim(args) => sibling::simulate(&args),
+        Verb::Coverage(args) => coverage::run::<Ours>(&args),
         Verb::History(args) => history::run(&args),
         Verb::Init(args) => sibling::operate("init", &args),
         Verb::Serve(args) => sibling::operate("serve", &args),

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by stopping")]
 
+#[cfg(unix)]
+#[path = "front_door/coverages.rs"]
+mod coverages;
 #[path = "front_door/exit_codes.rs"]
 mod exit_codes;
 #[path = "front_door/histories.rs"]

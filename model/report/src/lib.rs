@@ -18,8 +18,8 @@ pub use change::{Call, Change, Kind, Value};
 #[cfg(feature = "console")]
 pub use console::Console;
 pub use line::{
-    Baseline, Contents, Goals, History, Line, Listed, Mutant, Near, Options, Patch, Recording, Review,
-    RunStarted, SCHEMA, Scope, Seed, Trace, Verdict, Walk,
+    Baseline, Contents, Coverage, Goals, History, Line, Listed, Mutant, Near, Options, Patch, Recording,
+    Review, RunStarted, SCHEMA, Scope, Seed, Trace, Unexecuted, Verdict, Walk,
 };
 pub use seconds::Seconds;
 pub use words::{

@@ -5,6 +5,7 @@
 //! default, so that older files can still be read.
 
 mod comparison;
+mod coverage;
 mod history;
 mod scoreboard;
 mod search;
@@ -12,6 +13,7 @@ mod simulation;
 mod walk;
 
 pub use comparison::{Contents, Review};
+pub use coverage::{Coverage, Unexecuted};
 pub use history::{History, Near};
 pub use scoreboard::{Baseline, Mutant, Patch};
 pub use search::{Goals, Listed, Recording, Scope, Trace, Verdict};
@@ -131,6 +133,17 @@ pub enum Line {
     Review(Box<Review>),
     /// `history`: the verdict on a file of operations.
     History(Box<History>),
+    /// `coverage`: how many lines of a source file judged runs execute.
+    Coverage(Coverage),
+    /// `coverage`: lines that no judged run executes.
+    Unexecuted(Box<Unexecuted>),
+    /// `coverage`: an entry of the list of unexecuted lines that is not true.
+    Untrue {
+        /// The entry, without its reason.
+        entry: String,
+        /// Why it is not true.
+        why: String,
+    },
     /// A line whose type this version does not know.
     #[serde(other, skip_serializing)]
     Other,

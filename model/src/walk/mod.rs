@@ -36,6 +36,8 @@ pub struct Plan {
     pub steps: u64,
     /// Number of threads.
     pub threads: usize,
+    /// Whether a walk that fails is shortened; it takes up to half a minute.
+    pub shortens: bool,
 }
 
 /// The progress of a run.
@@ -118,7 +120,11 @@ pub fn walk<P: Protocol>(
             drawn.set_option(name, value).ok()?;
         }
         let protocol = P::new(&drawn.bounds);
-        let witness = shorten::shorten(&protocol, &run.actions, run.invariant)?;
+        let witness = if plan.shortens {
+            shorten::shorten(&protocol, &run.actions, run.invariant)?
+        } else {
+            Witness::run(&protocol, &run.actions, run.invariant)?
+        };
         let steps = u64::try_from(run.actions.len()).unwrap_or(u64::MAX);
         Some(Failed { walk: run.walk, steps, options: run.options, witness })
     });

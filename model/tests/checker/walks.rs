@@ -8,7 +8,7 @@ use cutover_model::replay::{Ending, replay};
 use cutover_model::walk::{Covered, Plan, Walked, WalkedText, walk};
 
 fn walked<P: Protocol>(scope: &Scope<P::Bounds>, walks: u64, threads: usize) -> Walked {
-    let plan = Plan { seed: 1, walks: Some(walks), ends: None, steps: 2_000, threads };
+    let plan = Plan { seed: 1, walks: Some(walks), ends: None, steps: 2_000, threads, shortens: true };
     walk::<P>(scope, &plan, &mut |_| false)
 }
 

@@ -130,6 +130,9 @@ impl RunOutput {
                 | Line::Change(_)
                 | Line::Review(_)
                 | Line::History(_)
+                | Line::Coverage(_)
+                | Line::Unexecuted(_)
+                | Line::Untrue { .. }
                 | Line::Other => {}
             }
         }

@@ -203,6 +203,9 @@ impl Renames {
             | Line::Change(_)
             | Line::Review(_)
             | Line::History(_)
+            | Line::Coverage(_)
+            | Line::Unexecuted(_)
+            | Line::Untrue { .. }
             | Line::Other => {}
         }
     }

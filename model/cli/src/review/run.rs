@@ -131,6 +131,9 @@ impl Reader {
             | Line::Change(_)
             | Line::Review(_)
             | Line::History(_)
+            | Line::Coverage(_)
+            | Line::Unexecuted(_)
+            | Line::Untrue { .. }
             | Line::Other => Ok(()),
         }
     }

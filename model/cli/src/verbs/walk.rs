@@ -57,6 +57,9 @@ pub struct Args {
     /// Threads [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+    /// Leave a walk that fails as long as it is
+    #[arg(long)]
+    whole: bool,
     /// List every abstract state that was seen, the rarest first
     #[arg(long)]
     states: bool,
@@ -95,7 +98,8 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
         // What one scope leaves of its share is for the others.
         let share =
             ends.map(|ends| Instant::now() + ends.saturating_duration_since(Instant::now()) / left.max(1));
-        let plan = Plan { seed: args.seed, walks: args.walks, ends: share, steps, threads };
+        let plan =
+            Plan { seed: args.seed, walks: args.walks, ends: share, steps, threads, shortens: !args.whole };
         if run.scope(&**scope, &plan) {
             code = exit::VIOLATED;
         }

@@ -19,7 +19,7 @@ fn help_lists_every_code() {
     let all = exit::help(&[Program::FrontDoor, Program::Simulator, Program::Daemon]);
     assert!(words(&help).contains(&words(&all)), "{help}");
     assert!(TABLE.iter().all(|row| words(&help).contains(row.meaning)), "{help}");
-    for verb in ["review", "mutants", "history"] {
+    for verb in ["review", "mutants", "history", "coverage"] {
         let help = run(dir.path(), &[verb, "--help"]).stdout;
         assert!(words(&help).contains("Exit codes: 0 "), "{help}");
     }

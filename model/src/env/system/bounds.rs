@@ -103,7 +103,7 @@ impl SystemBounds {
             lag_writes_max: draw.percent(60).then(|| draw.within(0, 2).into()),
             blocked_budget_ms: 100,
             retry_ms: 1,
-            write_effect_ms_max: draw.within(1, 4).into(),
+            write_effect_ms_max: draw.within(1, 8).into(),
             clock_error_ppm: 500_000,
             clock_granule_ms: 1,
         };

@@ -5,11 +5,14 @@ use super::net::{Asker, Sent, add};
 use super::truth::Beside;
 use super::turn::Turn;
 use super::{FRESH, NOT_SENT, OPERATIONS};
-use cutover::core::fence::{Body, Reply};
-use cutover::core::gate::{Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work};
+use cutover::core::fence::{Body, Reply, Request, Write};
+use cutover::core::gate::{
+    Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work, WriteAdmission,
+    admit_cached_write,
+};
 use cutover::core::ids::{Epoch, PartitionId, Placement, Serial, SessionId, WriteId};
 use cutover::core::placement::Guarantee;
-use cutover_reference::beside::gateway::OperationBeside;
+use cutover_reference::beside::gateway::{OperationBeside, admitted};
 use std::sync::Arc;
 
 /// Writes that a copy may have before clients write no more to it: walks stay fast.
@@ -22,6 +25,8 @@ pub enum Wish {
     Write(PartitionId, bool),
     /// A write of which the outcome is unknown, by its place, once more.
     Again(usize),
+    /// A write that the gate lets out by the gateway's table alone. Nobody waits for its answer.
+    Gate(PartitionId),
     /// A read.
     Read(PartitionId, Consistency),
 }
@@ -32,6 +37,9 @@ impl Turn<'_> {
             self.next.session = SessionId(self.next.session.0 + 1);
         }
         let fresh = self.next.session;
+        if let Wish::Gate(partition) = *wish {
+            return self.gate(name, partition);
+        }
         let gateway = self.gateway(name)?;
         if gateway.ops.get(usize::from(slot))?.is_some() {
             return None;
@@ -50,6 +58,7 @@ impl Turn<'_> {
                 (partition, Work::Write(id))
             }
             Wish::Read(partition, consistency) => (partition, Work::Read(consistency)),
+            Wish::Gate(_) => return None,
         };
         gateway.nonces += 1;
         let guarantee = gateway.cached(partition).map_or(Guarantee::Sealed, |view| view.guarantee);
@@ -71,6 +80,22 @@ impl Turn<'_> {
             self.gateway(name)?.op_mut(slot)?.before = before;
         }
         self.operate(name, slot, &Event::Start)
+    }
+
+    /// The write gate over the gateway's table.
+    fn gate(&mut self, name: u8, partition: PartitionId) -> Option<()> {
+        let view = self.next.gateways.get(usize::from(name))?.cached(partition)?;
+        let token = view.epoch;
+        let admission = admit_cached_write(&view, token);
+        let agrees = admitted(&view, token, true, &admission);
+        self.demand(agrees.is_ok(), &OPERATIONS, || super::stores::told(agrees.as_ref().err()));
+        let WriteAdmission::Admit(store) = admission else { return Some(()) };
+        let gateway = self.gateway(name)?;
+        gateway.serial += 1;
+        let id = WriteId { session: gateway.session, serial: Serial(gateway.serial) };
+        let body = Body::Write(Write { id, token });
+        self.send(Request { store, partition, body });
+        Some(())
     }
 
     /// The control plane serves the operation's read. From the gateway's own table it is there at once.
@@ -241,6 +266,6 @@ impl Turn<'_> {
 const fn wish_is_new(wish: &Wish) -> &bool {
     match wish {
         Wish::Write(_, anew) => anew,
-        Wish::Again(_) | Wish::Read(..) => &false,
+        Wish::Again(_) | Wish::Read(..) | Wish::Gate(_) => &false,
     }
 }

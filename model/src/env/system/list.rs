@@ -2,7 +2,7 @@
 
 use super::clients::Wish;
 use super::net::{Answered, Late};
-use super::operator::{Order, names};
+use super::operator::{Order, names, pairs};
 use super::turn::{Turn, target};
 use super::{Action, Kind, State, System};
 use crate::protocol::Sort;
@@ -26,6 +26,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::Export,
     Kind::Commit,
     Kind::Order,
+    Kind::Pair,
     Kind::Invoke,
     Kind::Resolve,
     Kind::Time,
@@ -55,12 +56,13 @@ pub(super) const SORTS: &[Sort] = &[
     sort("export", 200, false, true),
     sort("commit", 300, true, true),
     sort("order", 60, false, false),
+    sort("pair", 24, false, false),
     sort("invoke", 250, false, false),
     sort("resolve", 400, false, true),
     sort("time", 40, false, false),
     sort("stream", 30, false, false),
     sort("watch", 240, false, true),
-    sort("tick", 90, false, false),
+    sort("tick", 120, false, true),
     sort("cut", 8, false, false),
     sort("late", 60, false, false),
     sort("back up", 4, false, false),
@@ -80,6 +82,14 @@ impl System {
             Kind::Flush | Kind::Apply | Kind::Crash | Kind::Wipe => self.sinks(state, kind, into),
             Kind::Observe | Kind::TakeOver | Kind::Fire | Kind::Export => self.controllers(state, kind, into),
             Kind::Order => self.orders(state, into),
+            Kind::Pair => {
+                let Some(log) = &state.log else { return };
+                for record in log.records().iter() {
+                    let many = pairs(state, log, record.partition).len();
+                    let all = (0_u16..).take(many).map(|which| Order::Pair(record.partition, which));
+                    into.extend(all.map(Action::Order));
+                }
+            }
             Kind::Invoke | Kind::Resolve | Kind::Time => self.operations(state, kind, into),
             Kind::Stream | Kind::Watch => streams(state, kind, into),
             Kind::Tick => into.push(Action::Tick),
@@ -219,6 +229,7 @@ impl System {
                             into.extend(
                                 writes.map(|anew| Action::Invoke(name, slot, Wish::Write(partition, anew))),
                             );
+                            into.push(Action::Invoke(name, slot, Wish::Gate(partition)));
                             let reads = [Consistency::Strong, Consistency::StaleOk];
                             into.extend(
                                 reads.map(|how| Action::Invoke(name, slot, Wish::Read(partition, how))),

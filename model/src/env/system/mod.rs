@@ -165,6 +165,8 @@ pub enum Kind {
     Commit,
     /// An operator makes a command.
     Order,
+    /// An operator, or a controller that is not ours, makes a command of whatever statement there is.
+    Pair,
     /// A client invokes an operation.
     Invoke,
     /// An operation's read of the record is served, or arrives.

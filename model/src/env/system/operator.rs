@@ -7,7 +7,9 @@ use super::{State, System};
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, PartitionName};
 use cutover::core::fence::Reply;
 use cutover::core::ids::{HistoryId, MigrationId, PartitionId, Placement, Serial, SessionId};
-use cutover::core::migration::{Command, Operator, PartitionRecord, Reason, Release, Transition};
+use cutover::core::migration::{
+    Command, Expected, Operator, PartitionRecord, Reason, Release, Settlement, Transition,
+};
 use cutover::core::raft::{Content, Effect, SessionRefusal, Ticket};
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ pub enum Order {
     Create(u8, Placement),
     /// Create the partition with this number.
     Number(PartitionId, Placement),
+    /// A command that is made of the present record and any statement that was ever made of the partition, by number of those.
+    Pair(PartitionId, u16),
     /// A command of a record, by number of the commands that can be made of it. `stale`: of the record of the first gateway.
     Change {
         /// The partition.
@@ -78,6 +82,11 @@ impl Turn<'_> {
             Order::Number(partition, placement) => {
                 let guarantee = self.env.bounds.store(*placement)?.label;
                 let transition = Transition::Create { placement: *placement, guarantee };
+                ControlPlaneEntry::OwnershipTransition(Command { partition: *partition, transition })
+            }
+            Order::Pair(partition, which) => {
+                let transition =
+                    pairs(&self.next, &self.log, *partition).into_iter().nth(usize::from(*which))?;
                 ControlPlaneEntry::OwnershipTransition(Command { partition: *partition, transition })
             }
             Order::Change { partition, stale, which } => {
@@ -184,6 +193,66 @@ fn force(state: &State, record: &PartitionRecord) -> Option<Transition> {
     })?;
     let (operator, reason) = signed()?;
     Some(Transition::Force { expected: record.expected(), prepared: prepared.into(), operator, reason })
+}
+
+/// Every command on a record that rests on a true statement, fitting or not, and slips of an operator who reads the wrong line. The
+/// table must be safe with all of them: who sends a command is not trusted to choose it well.
+pub(super) fn pairs(state: &State, log: &super::Log, partition: PartitionId) -> Vec<Transition> {
+    let Some(record) = log.record(partition) else { return Vec::new() };
+    let expected = record.expected();
+    let debt = record.placed.and_then(|placed| placed.debt);
+    let mut all = Vec::new();
+    for answered in state.net.past.answers.iter().chain(&state.net.answers) {
+        let Answered::Reply { reply, asker: None } = answered else { continue };
+        all.extend(rests_on(reply, expected, debt.map(|debt| debt.migration)));
+    }
+    if let Some(debt) = debt {
+        // A copy that is older than that of the debt.
+        let copy = MigrationId(debt.copy.0.saturating_sub(1));
+        if let Some((operator, reason)) = signed() {
+            all.push(Transition::WriteOff { placement: debt.placement, copy, operator, reason });
+        }
+    }
+    let listed = log.table().records();
+    let copies = listed.flat_map(|other| {
+        other.old_copies.iter().map(|old| (old.placement, old.copy)).chain([(Placement(0), other.migration)])
+    });
+    all.extend(copies.map(|(placement, copy)| Transition::RetireCopy { placement, copy }));
+    all
+}
+
+fn rests_on(reply: &Reply, expected: Expected, debt: Option<MigrationId>) -> Vec<Transition> {
+    let settle = |proof| debt.map(|migration| Transition::Settle { migration, proof });
+    let mut all = Vec::new();
+    match reply {
+        Reply::Prepared(prepared) => {
+            let prepared = (*prepared).into();
+            all.extend([
+                Transition::Open { expected, prepared },
+                Transition::EnterTimedCutover { expected, prepared },
+                Transition::StartBlock { expected, target: prepared.origin().incarnation },
+            ]);
+            all.extend(settle(Settlement::Closed(prepared)));
+        }
+        Reply::Sealed(receipt) => {
+            let receipt = (*receipt).into();
+            all.push(Transition::EnterCutover { expected, receipt });
+            all.extend(settle(Settlement::Sealed(receipt)));
+        }
+        Reply::Evidence(evidence) => {
+            all.push(Transition::Complete { expected, evidence: (*evidence).into() })
+        }
+        Reply::Watermark(reading) => {
+            all.push(Transition::RecordWatermark { expected, reading: (*reading).into() });
+        }
+        Reply::Dropped(dropped) => {
+            let dropped = (*dropped).into();
+            all.push(Transition::ForgetCopy { dropped });
+            all.extend(settle(Settlement::Dropped(dropped)));
+        }
+        Reply::ChunkTaken(_) | Reply::Applied { .. } | Reply::Refused { .. } => {}
+    }
+    all
 }
 
 /// The number of names.

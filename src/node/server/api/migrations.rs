@@ -116,7 +116,7 @@ impl v1::migrations_server::Migrations for Service {
         let transition = transition.ok_or_else(|| Status::invalid_argument("transition is missing"))?;
         let transition = Transition::try_from(transition).map_err(|error| malformed(&error))?;
         if let Some(v1::Ticket { session, history, .. }) = ticket {
-            self.check_history(SessionId(session), history).await?;
+            self.check_history(SessionId(session), history, limit).await?;
         }
         let entry = self.entry(asked, transition, limit).await?;
         let named = match &entry {

@@ -1,7 +1,7 @@
 //! The gRPC service `Sessions`: opens and closes client sessions.
 
 use super::deadline::Deadline;
-use super::errors::{from_failure, from_outcome, of_another_history};
+use super::errors::{from_outcome, of_another_history};
 use crate::core::ids::{HistoryId, SessionId};
 use crate::core::raft::Effect;
 use crate::node::proto::v1;
@@ -11,13 +11,17 @@ use tonic::{Request, Response, Status};
 impl Service {
     /// Refuses a session of another history: its number may be another client's here. The node that leads decides, since a
     /// client of another history may be right elsewhere.
-    pub(super) async fn check_history(&self, session: SessionId, history: u64) -> Result<(), Status> {
+    pub(super) async fn check_history(
+        &self,
+        session: SessionId,
+        history: u64,
+        limit: Deadline,
+    ) -> Result<(), Status> {
         let (status, history) = (self.handle.status(), HistoryId(history));
         if status.knows_sessions_of(history) {
             return Ok(());
         }
-        let read = self.handle.read(|_| ()).await;
-        read.map_err(|failure| from_failure(&failure, self.hint()))?;
+        self.within(limit, false, self.handle.read(|_| ())).await?;
         Err(of_another_history(session, history, status.history))
     }
 }
@@ -47,7 +51,7 @@ impl v1::sessions_server::Sessions for Service {
         let limit = Deadline::of(request.metadata());
         let v1::CloseSessionRequest { session, history } = request.into_inner();
         let session = SessionId(session);
-        self.check_history(session, history).await?;
+        self.check_history(session, history, limit).await?;
         let outcome = self.within(limit, true, self.handle.close_session(session)).await?;
         from_outcome(outcome, self.hint())?;
         Ok(Response::new(v1::CloseSessionResponse {}))

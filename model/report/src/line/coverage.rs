@@ -1,0 +1,33 @@
+//! The lines that `coverage` prints.
+
+use serde::{Deserialize, Serialize};
+
+/// How many lines of a source file were executed.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Path of the file, from the root of the repository.
+    pub path: String,
+    /// Number of lines with code.
+    pub lines: u64,
+    /// Number of those that were executed.
+    pub executed: u64,
+    /// Number of those that were not, and are listed with a reason.
+    pub listed: u64,
+}
+
+/// Lines in a row that were not executed, or a function of which no line was.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Unexecuted {
+    /// Path of the file, from the root of the repository.
+    pub path: String,
+    /// Name of the function; `-` for code outside of functions.
+    pub function: String,
+    /// Number of the first line.
+    pub line: u32,
+    /// Number of lines with code.
+    pub lines: u64,
+    /// Text of the first line; `None` if no line of the function was executed.
+    pub code: Option<String>,
+    /// The reason that the list gives; `None` if they are not listed.
+    pub reason: Option<String>,
+}
