@@ -4,7 +4,8 @@
 
 use crate::check::{Checked, How, Observer, check};
 use crate::protocol::{
-    Bounds, Catalog, Invariant, OptionError, OptionSpec, Protocol, Scope, Set, all_invariants, invariants_in,
+    Bounds, Catalog, Invariant, OptionError, OptionSpec, Protocol, Scope, Set, all_goals, all_invariants,
+    invariants_in,
 };
 use crate::replay::{Replayed, Unplayable, recorded_anew, replay};
 use crate::walk::{Covered, Plan, Progress, Walked, WalkedText, walk};
@@ -32,6 +33,8 @@ pub trait AnyScope: Debug {
     fn invariants(&self) -> &'static [Invariant];
     /// The invariants that a search of this scope judges.
     fn judged(&self) -> Vec<&'static Invariant>;
+    /// The goals that a search of this scope judges.
+    fn goals(&self) -> Vec<&'static Invariant>;
     /// Name and value of each option that was set to something other than the scope's own value.
     fn options(&self) -> &[(String, String)];
     /// Sets an option of the bounds by name.
@@ -114,6 +117,10 @@ impl<P: Protocol> AnyScope for Of<P> {
         invariants_in(P::invariants(), self.scope.judged(all_invariants::<P>())).collect()
     }
 
+    fn goals(&self) -> Vec<&'static Invariant> {
+        invariants_in(P::goals(), self.scope.goals(all_goals::<P>())).collect()
+    }
+
     fn options(&self) -> &[(String, String)] {
         &self.scope.options
     }
@@ -167,6 +174,8 @@ pub trait Protocols {
     fn scopes() -> Vec<Box<dyn AnyScope>>;
     /// The invariants of all protocols, without repetitions.
     fn invariants() -> Vec<&'static Invariant>;
+    /// The goals of all protocols, without repetitions.
+    fn goals() -> Vec<&'static Invariant>;
     /// The options of all protocols' bounds, without repetitions.
     fn options() -> Vec<&'static OptionSpec>;
 }
@@ -197,6 +206,12 @@ macro_rules! protocols {
             fn invariants() -> Vec<&'static Invariant> {
                 let mut all = Vec::new();
                 $(add_new(&mut all, $name::invariants());)*
+                all
+            }
+
+            fn goals() -> Vec<&'static Invariant> {
+                let mut all = Vec::new();
+                $(add_new(&mut all, $name::goals());)*
                 all
             }
 

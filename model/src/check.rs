@@ -1,6 +1,8 @@
 //! `check` for one scope: search, judge, and find the shortest run that violates an invariant.
 
-use crate::protocol::{InvariantSet, Protocol, Scope, invariant_named};
+use crate::protocol::{
+    GoalSet, InvariantSet, Protocol, Scope, WaysCost, all_goals, all_invariants, claim_alone, claim_named,
+};
 use crate::search::{Covered, Found, Order, Progress, Searched, Watcher};
 use crate::witness::Witness;
 use std::sync::Arc;
@@ -51,16 +53,17 @@ pub struct Checked {
     pub reached: Vec<&'static str>,
     /// The texts of the marks that the scope requires and the search did not reach.
     pub missing: Vec<&'static str>,
+    /// What the judgement of goals has cost.
+    pub ways: WaysCost,
 }
 
 /// Searches a scope. A violation is reported with a shortest run.
 pub fn check<P: Protocol>(scope: &Scope<P::Bounds>, how: &How, observer: &mut dyn Observer) -> Checked {
-    let until = how.stop_at.as_deref().and_then(invariant_named::<P>);
-    let expected = scope.expect.and_then(invariant_named::<P>);
-    let watch = until
-        .or(expected)
-        .map_or_else(|| scope.judged(crate::protocol::all_invariants::<P>()), |number| 1 << number);
-    let searched = Searched::new(Arc::new(P::new(&scope.bounds)), watch);
+    let until = how.stop_at.as_deref().and_then(claim_named::<P>);
+    let expected = scope.expect.and_then(claim_named::<P>);
+    let all = || (scope.judged(all_invariants::<P>()), scope.goals(all_goals::<P>()));
+    let watch = until.or(expected).map_or_else(all, claim_alone::<P>);
+    let searched = Searched::new(Arc::new(P::new(&scope.bounds)), watch.0).with_goals(watch.1);
     // A known violation needs no exhaustive search: breadth-first finds its shortest run at once.
     let order = if scope.expect.is_some() || how.breadth_first {
         Order::BreadthFirst
@@ -73,7 +76,8 @@ pub fn check<P: Protocol>(scope: &Scope<P::Bounds>, how: &How, observer: &mut dy
     let reached = searched.reached();
     let mut missing = scope.reaches.clone();
     missing.retain(|mark| !reached.contains(mark));
-    Checked { covered, witness, reached, missing }
+    let ways = searched.protocol().ways();
+    Checked { covered, witness, reached, missing, ways }
 }
 
 fn search<P: Protocol>(
@@ -106,19 +110,23 @@ fn shortest<P: Protocol>(
     searched: &Searched<P>,
     order: Order,
     actions: &[P::Action],
-    (watch, until): (InvariantSet, Option<usize>),
+    (watch, until): ((InvariantSet, GoalSet), Option<usize>),
     how: &How,
     observer: &mut dyn Observer,
 ) -> Option<Witness> {
     let protocol = searched.protocol();
-    let watched = (0..P::invariants().len()).filter(|number| watch & (1 << number) != 0);
+    let watched = (0..P::invariants().len() + P::goals().len()).filter(|number| {
+        let (invariants, goals) = claim_alone::<P>(*number);
+        watch.0 & invariants != 0 || watch.1 & goals != 0
+    });
     let runs = watched.filter_map(|number| Some((number, Witness::run(&**protocol, actions, number)?)));
     let (number, first) = runs.min_by_key(|(_, witness)| witness.steps.len())?;
     if order == Order::BreadthFirst {
         return Some(first);
     }
     let number = until.unwrap_or(number);
-    let searched = Searched::new(Arc::clone(protocol), 1 << number);
+    let (invariants, goals) = claim_alone::<P>(number);
+    let searched = Searched::new(Arc::clone(protocol), invariants).with_goals(goals);
     let patience = Instant::now() + SHORTEST_WITHIN;
     let until = Some(how.ends_all.map_or(patience, |ends| ends.min(patience)));
     let found = search(&searched, Order::BreadthFirst, "the shortest run", until, how, observer).witness;

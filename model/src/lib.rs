@@ -11,7 +11,6 @@ pub mod catalog;
 pub mod check;
 pub mod env;
 pub mod explorer;
-pub mod fingerprint;
 pub mod host;
 pub mod protocol;
 pub mod render;
@@ -21,6 +20,7 @@ pub mod search;
 pub mod shared;
 pub mod stateright;
 pub mod walk;
+pub mod ways;
 pub mod witness;
 
 /// The protocols of this project, as one [`catalog::Protocols`].

@@ -1,6 +1,6 @@
 //! Replays a stored trace through the machines of this build.
 
-use crate::protocol::{Invariant, Notes, Protocol, Scope, Tables, Violation, invariant_named, marks_in};
+use crate::protocol::{Notes, Protocol, Scope, Tables, Violation, claim, claim_named, marks_in, stuck};
 use crate::witness::note;
 use cutover::core::trace::{Step, Trace, Verdict};
 use thiserror::Error;
@@ -70,14 +70,16 @@ pub fn replay<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Result<Re
     let expected = match trace.verdict() {
         Verdict::Holds => None,
         Verdict::Violates(id) => {
-            let number = invariant_named::<P>(id).and_then(|number| P::invariants().get(number));
+            let number = claim_named::<P>(id);
             Some(number.ok_or_else(|| Unplayable::UnknownInvariant { found: id.clone() })?)
         }
     };
     let ending = run(&P::new(&scope.bounds), trace, expected);
     let as_recorded = match (&ending, expected) {
         (Ending::Holds, None) => true,
-        (Ending::Violates { violation, .. }, Some(expected)) => violation.invariant == expected,
+        (Ending::Violates { violation, .. }, Some(expected)) => {
+            claim::<P>(expected) == Some(violation.invariant)
+        }
         (Ending::Holds | Ending::Violates { .. } | Ending::Diverged { .. } | Ending::Stale { .. }, _) => {
             false
         }
@@ -109,7 +111,7 @@ pub fn recorded_anew<P: Protocol>(scope: &Scope<P::Bounds>, trace: &Trace) -> Re
     trace.clone().with_steps(steps).map_err(|why| (trace.steps().len(), why.to_string()))
 }
 
-fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -> Ending {
+fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<usize>) -> Ending {
     let mut state = protocol.initial();
     let mut marks = Vec::new();
     for (number, step) in (1..).zip(trace.steps()) {
@@ -133,8 +135,11 @@ fn run<P: Protocol>(protocol: &P, trace: &Trace, expected: Option<&Invariant>) -
             return diverged(format!("{}: {divergence}", step.choice()));
         }
         // A step can violate several invariants: report the recorded one first.
-        violations.sort_by_key(|violation| Some(violation.invariant) != expected);
-        if let Some(violation) = violations.into_iter().next() {
+        violations.sort_by_key(|violation| Some(violation.invariant) != expected.and_then(claim::<P>));
+        // Ways are judged at the end of a run: a state before it may be stuck as well when a goal was mended.
+        let goal = expected.filter(|_| number == trace.steps().len());
+        let goal = goal.and_then(|goal| stuck(protocol, &next, goal));
+        if let Some(violation) = violations.into_iter().next().or(goal) {
             return Ending::Violates { violation, step: number };
         }
         state = next;

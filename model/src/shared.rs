@@ -1,6 +1,6 @@
 //! Parts of states that many states share: cloned by reference count, hashed once.
 
-pub use crate::fingerprint::hasher;
+pub use crate::protocol::fingerprint::hasher;
 use cutover::core::ids::{Names, NodeId, Relabel, SessionId};
 use nohash_hasher::BuildNoHashHasher;
 use std::cell::RefCell;

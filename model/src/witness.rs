@@ -1,6 +1,8 @@
 //! Witnesses: runs that violate an invariant, shortened, described and converted to traces.
 
-use crate::protocol::{Bounds, Choice, Invariant, Notes, Protocol, Scope, Tables, Violation, marks_in};
+use crate::protocol::{
+    Bounds, Choice, Invariant, Notes, Protocol, Scope, Tables, Violation, claim, claim_alone, marks_in, stuck,
+};
 use cutover::core::trace::{Step, Trace, Unfit, Verdict};
 
 /// A run that violates an invariant, step by step.
@@ -26,11 +28,11 @@ pub struct WitnessStep {
 }
 
 impl Witness {
-    /// Runs the actions up to the first step that violates invariant number `invariant`, and describes each step.
-    /// `None` if no step does.
+    /// Runs the actions up to the first step that violates the invariant or [goal](crate::protocol::claim) with this number, and
+    /// describes each step. `None` if no step does.
     #[must_use]
-    pub fn run<P: Protocol>(protocol: &P, actions: &[P::Action], invariant: usize) -> Option<Self> {
-        let broken: &Invariant = P::invariants().get(invariant)?;
+    pub fn run<P: Protocol>(protocol: &P, actions: &[P::Action], number: usize) -> Option<Self> {
+        let broken: &Invariant = claim::<P>(number)?;
         let mut state = protocol.initial();
         let (mut steps, mut marks) = (Vec::new(), Vec::new());
         for action in actions {
@@ -40,7 +42,8 @@ impl Witness {
             note(&mut marks, marks_in::<P>(notes.marks()));
             let (said, violations) = notes.into_words();
             steps.push(WitnessStep { choice, said });
-            if let Some(violation) = violations.into_iter().find(|violation| violation.invariant == broken) {
+            let violation = violations.into_iter().find(|violation| violation.invariant == broken);
+            if let Some(violation) = violation.or_else(|| stuck(protocol, &next, number)) {
                 let changed = difference(protocol, &state, &next);
                 return Some(Self { steps, violation, changed, marks });
             }
@@ -49,7 +52,7 @@ impl Witness {
         None
     }
 
-    /// Removes every step without which the run still violates the invariant.
+    /// Removes every step without which the run still violates the invariant or goal.
     #[must_use]
     pub fn shorten<P: Protocol>(protocol: &P, actions: &[P::Action], invariant: usize) -> Vec<P::Action> {
         let mut choices = choices(protocol, actions);
@@ -100,6 +103,12 @@ fn quietly<P: Protocol>(protocol: &P, state: &P::State, action: &P::Action) -> O
     Some((next, notes.broken()))
 }
 
+/// Whether a step that led to this state violates the invariant or goal with this number.
+fn violates<P: Protocol>(protocol: &P, (state, broken): &(P::State, u64), number: usize) -> bool {
+    let (invariants, goals) = claim_alone::<P>(number);
+    broken & invariants != 0 || (goals != 0 && protocol.stuck(state) & goals != 0)
+}
+
 fn choices<P: Protocol>(protocol: &P, actions: &[P::Action]) -> Vec<String> {
     let mut state = protocol.initial();
     let mut choices = Vec::new();
@@ -112,16 +121,16 @@ fn choices<P: Protocol>(protocol: &P, actions: &[P::Action]) -> Vec<String> {
     choices
 }
 
-/// Number of steps after which the invariant is violated.
+/// Number of steps after which the invariant or goal is violated.
 fn breaks<P: Protocol>(protocol: &P, choices: &[String], invariant: usize) -> Option<usize> {
     let mut state = protocol.initial();
     for (at, choice) in choices.iter().enumerate() {
         let action = protocol.find(&state, choice)?;
-        let (next, broken) = quietly(protocol, &state, &action)?;
-        if broken & (1 << invariant) != 0 {
+        let next = quietly(protocol, &state, &action)?;
+        if violates(protocol, &next, invariant) {
             return Some(at + 1);
         }
-        state = next;
+        state = next.0;
     }
     None
 }

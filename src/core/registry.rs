@@ -19,6 +19,8 @@ pub enum JudgedBy {
     Cluster,
     /// The whole run up to now.
     History,
+    /// The ways that lead on from a state with no further fault: it is a goal that something can still happen.
+    Ways,
 }
 
 /// An entry of the registry.

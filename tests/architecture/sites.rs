@@ -27,7 +27,7 @@ fn an_invariant_that_a_machine_judges_has_a_place_where_it_is_enforced() {
                 assert!(!found, "{id}: a machine enforces it, so it is judged by the node");
             }
             // A machine may enforce the part that it sees.
-            JudgedBy::Cluster | JudgedBy::History => {}
+            JudgedBy::Cluster | JudgedBy::History | JudgedBy::Ways => {}
         }
     }
 }

@@ -18,7 +18,7 @@ pub use change::{Call, Change, Kind, Value};
 #[cfg(feature = "console")]
 pub use console::Console;
 pub use line::{
-    Baseline, Contents, Coverage, EngineTotal, History, Line, Listed, Mutant, Near, Options, Patch,
+    Baseline, Contents, Coverage, EngineTotal, Goals, History, Line, Listed, Mutant, Near, Options, Patch,
     Recording, Review, RunStarted, SCHEMA, Scope, Seed, Trace, Unexecuted, Verdict, Walk,
 };
 pub use seconds::Seconds;

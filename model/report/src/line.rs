@@ -16,7 +16,7 @@ pub use comparison::{Contents, Review};
 pub use coverage::{Coverage, Unexecuted};
 pub use history::{History, Near};
 pub use scoreboard::{Baseline, EngineTotal, Mutant, Patch};
-pub use search::{Listed, Recording, Scope, Trace, Verdict};
+pub use search::{Goals, Listed, Recording, Scope, Trace, Verdict};
 pub use simulation::Seed;
 pub use walk::Walk;
 

@@ -6,14 +6,18 @@
 //! May import: `core::invariant`.
 
 mod choice;
+pub mod fingerprint;
+mod goals;
 mod notes;
 mod scope;
 
 pub use choice::{Choice, Kind, Sort};
 pub use cutover::core::invariant::{Invariant, JudgedBy};
+pub use goals::{GoalSet, WaysCost, all_goals, claim, claim_alone, claim_named, stuck};
 pub use notes::{MarkSet, Notes, Tables, Violation};
 pub use scope::{Bounds, OptionError, OptionSpec, Refused, Scope, Set};
 
+use fingerprint::hasher;
 use std::fmt::Debug;
 use std::hash::Hash;
 
@@ -35,6 +39,31 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
 
     /// The invariants to judge: at most 64.
     fn invariants() -> &'static [Invariant];
+
+    /// The goals: what must be able to happen from every reachable state, with no further fault and everybody acting who
+    /// lives. At most 64; their ids differ from those of the invariants.
+    #[must_use]
+    fn goals() -> &'static [Invariant] {
+        &[]
+    }
+
+    /// The goals to which no way leads on from a state. Judged once for each state, so an implementation keeps what it knows.
+    fn stuck(&self, state: &Self::State) -> GoalSet {
+        let _ = state;
+        0
+    }
+
+    /// Who waits for what in a state from which no way leads on to a goal, and how that was seen.
+    fn waits(&self, state: &Self::State, goal: usize) -> (String, String) {
+        let _ = goal;
+        let facts = self.facts(state).into_iter().map(|(name, value)| format!("{name}: {value}"));
+        (facts.collect::<Vec<_>>().join("; "), "no way leads on".to_owned())
+    }
+
+    /// What the judgement of goals has cost so far.
+    fn ways(&self) -> WaysCost {
+        WaysCost::default()
+    }
 
     /// The situations that a scope may require its search to reach: at most 128.
     #[must_use]
@@ -100,6 +129,13 @@ pub trait Protocol: Debug + Sized + Send + Sync + 'static {
     #[must_use]
     fn representative(state: &Self::State) -> Self::State {
         state.clone()
+    }
+
+    /// The fingerprint of a state, by which a search compares states; under `symmetry` that of its
+    /// [representative](Protocol::representative). An implementation of its own need not make that state.
+    #[must_use]
+    fn fingerprint(state: &Self::State, symmetry: bool) -> u64 {
+        if symmetry { hasher().hash_one(Self::representative(state)) } else { hasher().hash_one(state) }
     }
 
     /// A state as pairs of name and value for people to read; the names must be the same in all states of a scope.

@@ -1,6 +1,6 @@
 //! A scope: a named search with its bounds, required marks and known violations.
 
-use super::InvariantSet;
+use super::{GoalSet, InvariantSet};
 use std::fmt::Debug;
 use thiserror::Error;
 
@@ -98,6 +98,12 @@ impl<B: Bounds> Scope<B> {
         self.bounds.judged(all)
     }
 
+    /// The goals that a search of this scope judges: none if it holds a design known to be unsafe.
+    #[must_use]
+    pub fn goals(&self, all: GoalSet) -> GoalSet {
+        if self.expect.is_some() { 0 } else { self.bounds.goals(all) }
+    }
+
     /// Sets an option of the bounds by name.
     ///
     /// # Errors
@@ -139,6 +145,11 @@ pub trait Bounds: Clone + Debug + Send + Sync + 'static {
 
     /// The subset of `all` that a search within these bounds judges.
     fn judged(&self, all: InvariantSet) -> InvariantSet {
+        all
+    }
+
+    /// The subset of `all` goals that a search within these bounds judges.
+    fn goals(&self, all: GoalSet) -> GoalSet {
         all
     }
 

@@ -99,7 +99,7 @@ pub fn run<P: Protocols>(args: &Args, options: &[(&'static str, String)]) -> u8 
         Ok(scopes) => scopes,
         Err(what) => return refuse(&what, exit::USAGE),
     };
-    let known = P::invariants();
+    let known: Vec<_> = P::invariants().into_iter().chain(P::goals()).collect();
     if let Some(name) = args.stop_at.as_deref().filter(|name| known.iter().all(|known| known.id != *name)) {
         let all: Vec<_> = known.iter().map(|invariant| invariant.id).collect();
         let expected = all.join(", ");
@@ -277,7 +277,9 @@ impl Run<'_> {
         let broken = |id: &Invariant| ours.iter().any(|(_, judged)| judged.broken == Some(id));
         let mut cells = Vec::new();
         let mut others = 0;
-        let judges: Vec<_> = ours.iter().map(|(scope, judged)| (scope.judged(), judged)).collect();
+        let claims =
+            |scope: &dyn AnyScope| scope.judged().into_iter().chain(scope.goals()).collect::<Vec<_>>();
+        let judges: Vec<_> = ours.iter().map(|(scope, judged)| (claims(*scope), judged)).collect();
         for invariant in &self.known {
             let judging = || judges.iter().filter(|(judges, _)| judges.contains(invariant));
             if broken(invariant) {

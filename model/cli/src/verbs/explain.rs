@@ -34,7 +34,7 @@ struct Mutant {
 /// Runs the verb.
 pub fn run<P: Protocols>(args: &Args) -> u8 {
     let mutants = mutants();
-    let all = P::invariants();
+    let all: Vec<_> = P::invariants().into_iter().chain(P::goals()).collect();
     let chosen = match &args.invariant {
         None => all.clone(),
         Some(name) => fitting(&all, name),

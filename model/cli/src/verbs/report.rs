@@ -4,13 +4,14 @@ use super::check::{Judged, Run};
 use crate::exit;
 use crate::numbers::{count, rate, short};
 use crate::program;
+use bytesize::ByteSize;
 use cutover_model::catalog::AnyScope;
 use cutover_model::check::Checked;
-use cutover_model::protocol::Invariant;
+use cutover_model::protocol::{Invariant, JudgedBy, WaysCost};
 use cutover_model::render;
 use cutover_model::search::Covered;
 use cutover_model::witness::Witness;
-use cutover_report::{InvariantVerdict, Line, Scope, Verdict};
+use cutover_report::{Goals, InvariantVerdict, Line, Scope, Verdict};
 use indicatif::HumanCount;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ impl Run<'_> {
     }
 
     pub(super) fn print(&self, scope: &dyn AnyScope, checked: &Checked) -> Judged {
-        let Checked { covered, witness, reached, missing } = checked;
+        let Checked { covered, witness, reached, missing, ways } = checked;
         self.print_reached(scope, reached);
         let trace = witness.as_ref().and_then(|witness| self.write_trace(scope, witness));
         let broken = witness.as_ref().map(|witness| witness.violation.invariant);
@@ -41,11 +42,12 @@ impl Run<'_> {
             (None, Some(_)) if covered.complete => exit::VIOLATED,
             (None, _) if !covered.complete => exit::UNKNOWN,
             (None, _) if !missing.is_empty() && self.is_whole(scope) => exit::VIOLATED,
+            (None, _) if too_many_cut(ways) => exit::UNKNOWN,
             (None, _) => exit::HOLDS,
         };
         // Missing marks count only if the search was complete and used the scope's own options.
         let lost: &[&str] = if covered.complete && self.is_whole(scope) { missing } else { &[] };
-        self.print_verdicts(scope, covered, lost, witness.as_ref(), trace.as_deref());
+        self.print_verdicts(scope, (covered, ways), lost, witness.as_ref(), trace.as_deref());
         if let Some(witness) = witness {
             self.print_failure(scope, witness, trace.as_deref());
         }
@@ -59,6 +61,7 @@ impl Run<'_> {
                 ));
             }
         }
+        self.print_goals(scope, ways);
         self.print_done(scope, covered, broken);
         Judged { code, complete: covered.complete, unique: covered.unique, broken }
     }
@@ -81,7 +84,7 @@ impl Run<'_> {
     fn print_verdicts(
         &self,
         scope: &dyn AnyScope,
-        found: &Covered,
+        (found, ways): (&Covered, &WaysCost),
         missing: &[&str],
         witness: Option<&Witness>,
         trace: Option<&Path>,
@@ -98,11 +101,13 @@ impl Run<'_> {
             bounds: Some(scope.bounds()),
             faults: scope.faults(),
             expect: scope.expect().map(|invariant| invariant.id.to_owned()),
+            goals: goals(scope, ways),
         })));
-        for invariant in scope.judged() {
+        for invariant in scope.judged().into_iter().chain(scope.goals()) {
             let violated = witness.filter(|witness| witness.violation.invariant == invariant);
             let verdict = match violated {
                 Some(_) => InvariantVerdict::Violated,
+                None if invariant.scope == JudgedBy::Ways && too_many_cut(ways) => InvariantVerdict::Unknown,
                 None if found.complete => InvariantVerdict::Holds,
                 None => InvariantVerdict::Unknown,
             };
@@ -113,6 +118,36 @@ impl Run<'_> {
                 steps: violated.map(|witness| count(witness.steps.len())),
                 trace: violated.and(trace).map(|path| path.display().to_string()),
             }));
+        }
+    }
+
+    fn print_goals(&self, scope: &dyn AnyScope, ways: &WaysCost) {
+        if scope.goals().is_empty() || ways.judged == 0 {
+            return;
+        }
+        let WaysCost { judged, runs, steps, excused, cut, took, bytes } = *ways;
+        let mut parts = vec![
+            format!(
+                "{} from {} states",
+                render::plural(count(scope.goals().len()), "goal"),
+                HumanCount(judged)
+            ),
+            format!("{} ({} steps)", render::plural(runs, "run"), HumanCount(steps)),
+            format!("cut {cut} ({})", share(cut, runs)),
+        ];
+        if excused > 0 {
+            parts.push(format!("{excused} without a living quorum"));
+        }
+        parts.push(format!("{took:.1?} of all threads, {}", ByteSize(bytes)));
+        for (at, line) in render::wrap_parts(&parts.iter().map(String::as_str).collect::<Vec<_>>(), ", ", 100)
+            .iter()
+            .enumerate()
+        {
+            let head = if at == 0 { "    GOALS" } else { "         " };
+            self.console.say(&format!("{head}  {line}"));
+        }
+        if too_many_cut(ways) {
+            self.console.say("  UNKNOWN  the goals: more than 1 % of the runs were cut");
         }
     }
 
@@ -178,6 +213,24 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Whether so many runs were given up that nothing is said of the goals.
+fn too_many_cut(ways: &WaysCost) -> bool {
+    ways.cut.saturating_mul(100) > ways.runs
+}
+
+/// A share in per cent, with one place.
+fn share(part: u64, all: u64) -> String {
+    let tenths = part.saturating_mul(1000).checked_div(all).unwrap_or(0);
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+fn goals(scope: &dyn AnyScope, ways: &WaysCost) -> Option<Goals> {
+    let goals = count(scope.goals().len());
+    let WaysCost { judged, runs, steps, excused, cut, took, bytes } = *ways;
+    let seconds = took.into();
+    (goals > 0 && judged > 0).then_some(Goals { goals, judged, runs, steps, excused, cut, seconds, bytes })
 }
 
 /// The command to print in hints: through cargo, if cargo started this program.

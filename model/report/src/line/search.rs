@@ -37,6 +37,30 @@ pub struct Scope {
     /// Id of the invariant that the search must find violated: the scope holds a design known to be unsafe.
     #[serde(default)]
     pub expect: Option<String>,
+    /// The judgement of goals, if the scope has any.
+    #[serde(default)]
+    pub goals: Option<Goals>,
+}
+
+/// How the goals of a scope were judged, and what that cost.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Goals {
+    /// Number of goals.
+    pub goals: u64,
+    /// Number of states that were judged.
+    pub judged: u64,
+    /// Number of runs: the other states are equal, in all that a way depends on, to one from which a run has got there.
+    pub runs: u64,
+    /// Number of steps of all runs.
+    pub steps: u64,
+    /// Number of runs from states of which the goals are not asked, for instance since no quorum lives.
+    pub excused: u64,
+    /// Number of runs that were given up.
+    pub cut: u64,
+    /// Time of the runs, of all threads together.
+    pub seconds: Seconds,
+    /// Memory of what is known of ways.
+    pub bytes: u64,
 }
 
 /// The verdict on an invariant in a scope.

@@ -19,7 +19,8 @@ pub use bounds::ComposedBounds;
 
 use crate::env::consensus::{self, ClientAnswer, Consensus, Requests};
 use crate::env::migration::{self, Migration, PARTITION};
-use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
+use crate::protocol::fingerprint::hasher;
+use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, WaysCost};
 use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneEntry};
 use cutover::core::ids::{Index, Term};
 use cutover::core::invariant::{Findings, Id, REGISTRY, Violation};
@@ -258,6 +259,28 @@ impl Protocol for Composed {
         REGISTRY
     }
 
+    fn goals() -> &'static [Invariant] {
+        static GOALS: LazyLock<Vec<Invariant>> =
+            LazyLock::new(|| [Consensus::goals(), Migration::goals()].concat());
+        &GOALS
+    }
+
+    /// The nodes' way does not depend on the sinks; the sinks' needs the nodes' for what they propose.
+    fn stuck(&self, state: &State) -> GoalSet {
+        self.nodes.stuck(&state.nodes) | self.sinks.stuck(&state.sinks) << Consensus::goals().len()
+    }
+
+    fn waits(&self, state: &State, goal: usize) -> (String, String) {
+        match goal.checked_sub(Consensus::goals().len()) {
+            None => self.nodes.waits(&state.nodes, goal),
+            Some(goal) => self.sinks.waits(&state.sinks, goal),
+        }
+    }
+
+    fn ways(&self) -> WaysCost {
+        self.nodes.ways() + self.sinks.ways()
+    }
+
     fn marks() -> &'static [&'static str] {
         static TEXTS: LazyLock<Vec<&str>> =
             LazyLock::new(|| [&[ACROSS], Migration::marks(), Consensus::marks()].concat());
@@ -299,11 +322,9 @@ impl Protocol for Composed {
     }
 
     /// No name occurs in both environments, so each part has its own canonical form.
-    fn representative(state: &State) -> State {
-        State {
-            nodes: Consensus::representative(&state.nodes),
-            sinks: Migration::representative(&state.sinks),
-        }
+    fn fingerprint(state: &State, symmetry: bool) -> u64 {
+        let nodes = Consensus::fingerprint(&state.nodes, symmetry);
+        hasher().hash_one((nodes, Migration::fingerprint(&state.sinks, symmetry)))
     }
 
     fn facts(&self, state: &State) -> Vec<(String, String)> {

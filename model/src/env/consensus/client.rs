@@ -179,6 +179,23 @@ impl Clients {
         gone.filter_map(|(number, write)| Some((number, write.lost()?))).collect()
     }
 
+    /// What a way depends on: not what counts against bounds alone.
+    pub(super) fn calm(&self) -> Self {
+        Self { openings: 0, others: 0, reads: 0, changes: 0, transfers: 0, ..self.clone() }
+    }
+
+    /// A call that has begun and not ended, and that may make another attempt.
+    pub(super) fn unended(&self) -> Option<u8> {
+        let begun = |write: &Write| write.attempts() > 0 && write.may_be_sent();
+        (1..).zip(&self.writes).find(|(_, write)| begun(write)).map(|(write, _)| write)
+    }
+
+    /// The nodes whose answers clients wait for.
+    pub(super) fn waits_at(&self) -> impl Iterator<Item = NodeId> {
+        let asked = self.writes.iter().filter_map(|write| Some(write.asked()?.node));
+        asked.chain(self.opening.map(|asked| asked.node)).chain(self.reading.map(|asked| asked.node))
+    }
+
     /// The state of all clients in words.
     pub(super) fn text(&self) -> String {
         let done = self.writes.iter().filter(|write| write.is_done()).count();

@@ -8,7 +8,8 @@ use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError,
 use cutover::core::ids::{Halt, Index, Term};
 use cutover::core::migration::Command;
 use cutover::core::raft::{
-    Config, Content, Durable, Entry, HardState, LogPosition, Outcome, ProposalId, ReadId, ReadRefusal, Ticket,
+    Config, Content, Durable, Entry, HardState, LogPosition, Outcome, ProposalId, ReadId, ReadRefusal,
+    Ticket, Timer,
 };
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ pub struct HostEffect {
     pub proposed: Option<Result<ProposalId, ControlPlaneError>>,
     /// The immediate answer to a read request, if the input was one.
     pub read: Option<Result<ReadId, ControlPlaneError>>,
+    /// The timers that were set, or stopped, in order.
+    pub timers: Vec<(Timer, bool)>,
     /// The violation that the machine itself detected.
     pub halt: Option<Halt>,
     /// Marks that the machine reached, as bits.

@@ -19,6 +19,7 @@ mod call;
 mod choices;
 mod client;
 mod forged;
+mod goals;
 mod host;
 mod judge;
 mod mark;
@@ -29,6 +30,7 @@ mod stepped;
 mod successor_cache;
 mod text;
 mod walk;
+mod way;
 mod work;
 
 pub use action::{Action, ActionKind, CallEvent, HostInput, NodeAction};
@@ -40,8 +42,9 @@ pub use mark::Mark;
 pub use net::Net;
 
 use crate::env::Reached;
-use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol, Sort};
+use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, Sort, WaysCost};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
+use crate::ways::Ways;
 use cutover::core::control_plane::{ClusterVoterIdentity, Founder};
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
 use cutover::core::invariant::{ConsensusMonitor, REGISTRY};
@@ -66,6 +69,7 @@ pub struct Consensus {
     /// Log index of the founding configuration.
     pub(crate) founded: Index,
     reached: Reached,
+    ways: Ways,
     /// Distinguishes this environment's entries in caches that threads share between environments.
     pub(crate) key: u64,
 }
@@ -87,8 +91,6 @@ pub struct State {
     pub(crate) requests: Arc<Requests>,
     /// The hash of all fields above except `requests`.
     own: u64,
-    /// The hash of the symmetric image that represents this state, if it is another one.
-    stands_for: Option<u64>,
 }
 
 /// The faults and timeouts that have happened, counted against the bounds.
@@ -154,7 +156,7 @@ impl Consensus {
         };
         let symmetry = permutations(if cluster.symmetric { cluster.founders } else { 1 });
         let founded = founder.disk().map_or(Index::ZERO, |disk| disk.snapshot.last.index);
-        Self { cluster, symmetry, founder, founded, reached: Reached::default(), key }
+        Self { cluster, symmetry, founder, founded, reached: Reached::default(), ways: Ways::default(), key }
     }
 
     /// A state in which node 1 leads in term 1 and all nodes have committed these commands, without any fault so
@@ -261,7 +263,6 @@ impl State {
     /// Computes the state's hash, after its last change.
     pub(crate) fn sealed(mut self) -> Self {
         self.own = self.image(0);
-        self.stands_for = None;
         self
     }
 
@@ -284,7 +285,7 @@ impl std::fmt::Debug for State {
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.stands_for.unwrap_or(self.own));
+        state.write_u64(self.own);
     }
 }
 
@@ -301,6 +302,22 @@ impl Protocol for Consensus {
 
     fn invariants() -> &'static [Invariant] {
         REGISTRY
+    }
+
+    fn goals() -> &'static [Invariant] {
+        goals::GOALS
+    }
+
+    fn stuck(&self, state: &State) -> GoalSet {
+        self.stuck_in(state)
+    }
+
+    fn waits(&self, state: &State, _: usize) -> (String, String) {
+        self.waits_in(state)
+    }
+
+    fn ways(&self) -> WaysCost {
+        self.ways.cost()
     }
 
     fn marks() -> &'static [&'static str] {
@@ -330,7 +347,6 @@ impl Protocol for Consensus {
             spent: Spent::default(),
             requests: Requests::new(Vec::new(), true),
             own: 0,
-            stands_for: None,
         };
         state.sealed()
     }
@@ -364,9 +380,9 @@ impl Protocol for Consensus {
     }
 
     /// The image with the smallest hash represents all symmetric states.
-    fn representative(state: &State) -> State {
-        let others = (1..state.monitor.images()).map(|image| state.image(image));
-        State { stands_for: Some(others.fold(state.own, u64::min)), ..state.clone() }
+    fn fingerprint(state: &State, symmetry: bool) -> u64 {
+        let images = if symmetry { state.monitor.images() } else { 1 };
+        (1..images).map(|image| state.image(image)).fold(state.own, u64::min)
     }
 
     fn facts(&self, state: &State) -> Vec<(String, String)> {

@@ -16,7 +16,7 @@ use cutover::core::invariant::Id;
 use cutover::core::migration::{Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
-    Effect as Did, Entry, HardState, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket,
+    Effect as Did, Entry, HardState, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket, Timer,
 };
 
 impl Consensus {
@@ -63,6 +63,7 @@ struct Parts {
     claims: Vec<HardState>,
     proposed: Option<Result<ProposalId, ControlPlaneError>>,
     read: Option<Result<ReadId, ControlPlaneError>>,
+    timers: Vec<(Timer, bool)>,
     halt: Option<Halt>,
     marks: u64,
     lines: Vec<String>,
@@ -176,7 +177,9 @@ impl HostWork {
                 self.say(|| format!("stops: {} {}", halt.invariant, halt.facts));
                 self.effect.halt = Some(halt);
             }
-            Output::SetTimer(_) | Output::CancelTimer(_) | Output::Persist { .. } => {}
+            Output::SetTimer(timer) => self.effect.timers.push((timer, true)),
+            Output::CancelTimer(timer) => self.effect.timers.push((timer, false)),
+            Output::Persist { .. } => {}
         }
     }
 
@@ -266,6 +269,7 @@ impl HostWork {
             claims: parts.claims,
             proposed: parts.proposed,
             read: parts.read,
+            timers: parts.timers,
             halt: parts.halt,
             marks: parts.marks,
             lines: parts.lines,

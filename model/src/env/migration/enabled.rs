@@ -190,7 +190,7 @@ impl Migration {
     }
 
     /// The releases that an operator chooses between who has looked at both stores after a restore.
-    fn release(&self, record: &PartitionRecord, owner: Option<Placement>) -> Vec<Command> {
+    pub(super) fn release(&self, record: &PartitionRecord, owner: Option<Placement>) -> Vec<Command> {
         let (Some(_), Some(placed), Some(owner)) = (record.held(), record.placed, owner) else {
             return Vec::new();
         };

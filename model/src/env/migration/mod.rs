@@ -28,6 +28,7 @@ mod effect;
 mod enabled;
 mod facts;
 mod fresh;
+mod goals;
 mod mark;
 mod parts;
 mod reduction;
@@ -37,6 +38,7 @@ mod sink;
 mod step;
 mod text;
 mod timed;
+mod way;
 
 pub use action::Action;
 pub(crate) use bounds::judged;
@@ -49,8 +51,9 @@ pub use parts::{
 pub(crate) use step::Stepped;
 
 use crate::env::Reached;
-use crate::protocol::{Choice, Invariant, MarkSet, Notes, Protocol};
+use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, WaysCost};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
+use crate::ways::Ways;
 use cutover::core::fence::{Config, Enforcement, Fence, Input};
 use cutover::core::gate::{Consistency, Operation, Work};
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
@@ -77,6 +80,7 @@ pub struct Migration {
     symmetry: Symmetry,
     /// The marks reached so far: by steps, and by deliveries that change nothing and so are no steps.
     reached: Reached,
+    ways: Ways,
     /// Distinguishes this environment's entries in caches that threads share between environments.
     key: u64,
 }
@@ -118,7 +122,14 @@ impl Migration {
     pub(crate) fn with_log(bounds: &MigrationBounds, log_is_atomic: bool) -> Self {
         let key = INSTANCES.fetch_add(1, Ordering::Relaxed);
         let symmetry = gateways_exchanged(bounds);
-        Self { bounds: bounds.clone(), log_is_atomic, symmetry, reached: Reached::default(), key }
+        Self {
+            bounds: bounds.clone(),
+            log_is_atomic,
+            symmetry,
+            reached: Reached::default(),
+            ways: Ways::default(),
+            key,
+        }
     }
 
     /// Creates the partition with the production transitions (create, prepare, open). Also returns the commands, in
@@ -291,6 +302,22 @@ impl Protocol for Migration {
         REGISTRY
     }
 
+    fn goals() -> &'static [Invariant] {
+        goals::GOALS
+    }
+
+    fn stuck(&self, state: &State) -> GoalSet {
+        self.stuck_in(state)
+    }
+
+    fn waits(&self, state: &State, _: usize) -> (String, String) {
+        self.waits_in(state)
+    }
+
+    fn ways(&self) -> WaysCost {
+        self.ways.cost()
+    }
+
     fn marks() -> &'static [&'static str] {
         static TEXTS: LazyLock<Vec<&str>> =
             LazyLock::new(|| Mark::ALL.iter().map(|mark| mark.text()).collect());
@@ -339,6 +366,11 @@ impl Protocol for Migration {
 
     fn representative(state: &State) -> State {
         state.representative()
+    }
+
+    fn fingerprint(state: &State, symmetry: bool) -> u64 {
+        let own = state.fingerprint(0);
+        if symmetry { own.min(state.fingerprint(1)) } else { own }
     }
 
     fn facts(&self, state: &State) -> Vec<(String, String)> {

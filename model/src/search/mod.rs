@@ -1,40 +1,62 @@
-//! Exhaustive search of a [`Protocol`] with stateright: depth-first for completeness, breadth-first for the
-//! shortest run.
+//! Exhaustive search of a [`Protocol`]: depth-first for completeness, breadth-first for the shortest run.
 //!
-//! stateright reports a search as done when a limit ended it, and the unfinished properties as holding. So this
-//! module keeps the limits itself: when the flag `stop` is set, no state has enabled actions any more, and the
-//! search is known to be incomplete.
+//! States are compared by a 64-bit fingerprint ([`Protocol::fingerprint`]). A search that a limit or a panic ended is
+//! never complete (ADR 0035).
 
-use crate::protocol::{InvariantSet, MarkSet, Notes, Protocol, Tables, invariants_in, marks_in};
-use ::stateright::{Checker, HasDiscoveries, Model, Property};
+mod breadth_first;
+mod depth_first;
+mod seen;
+
+pub use seen::Seen;
+
+use crate::protocol::fingerprint::hasher;
+use crate::protocol::{GoalSet, InvariantSet, MarkSet, Notes, Protocol, Tables, invariants_in, marks_in};
+use depth_first::Market;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
-/// A protocol as a stateright model that looks for violations of some invariants.
+/// A search of a protocol for violations of some invariants.
 pub struct Searched<P> {
     protocol: Arc<P>,
     /// The invariants whose violation ends the search.
     watch: InvariantSet,
+    /// The goals that end the search when no way leads on to them.
+    goals: GoalSet,
     /// The protocol's invariants and marks, cached for use in every step.
     tables: Tables,
-    shared: Arc<Shared>,
+    reached: Reached,
 }
 
-/// State shared by the threads of a search.
+/// The marks reached by steps, as the low and the high half of a [`MarkSet`].
+#[derive(Debug, Default)]
+struct Reached([AtomicU64; 2]);
+
+/// What the threads of one run share.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Set to end the search early: from then on no state has successors.
+    /// Set to end the search early.
     stop: AtomicBool,
-    /// The marks reached by steps, as the low and the high half of a [`MarkSet`].
-    reached: [AtomicU64; 2],
+    /// The fingerprints of all states so far.
+    seen: Seen,
+    generated: AtomicU64,
+    unique: AtomicU64,
+    depth: AtomicU64,
 }
 
-impl Shared {
+/// What making the successors of one state adds to the counts.
+#[derive(Default)]
+struct Tally {
+    generated: u64,
+    unique: u64,
+}
+
+impl Reached {
     fn note(&self, marks: MarkSet) {
-        for (half, shift) in self.reached.iter().zip([0, 64]) {
+        for (half, shift) in self.0.iter().zip([0, 64]) {
             // Truncation is intended: it selects one half.
             #[expect(clippy::cast_possible_truncation, reason = "the lower half, after the shift")]
             let marks = (marks >> shift) as u64;
@@ -44,9 +66,38 @@ impl Shared {
         }
     }
 
-    fn reached(&self) -> MarkSet {
-        let [low, high] = &self.reached;
+    fn all(&self) -> MarkSet {
+        let [low, high] = &self.0;
         MarkSet::from(low.load(Ordering::Relaxed)) | MarkSet::from(high.load(Ordering::Relaxed)) << 64
+    }
+}
+
+impl Shared {
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Adds the counts of a state to which this many steps lead.
+    fn add(&self, tally: &Tally, steps: usize) {
+        self.generated.fetch_add(tally.generated, Ordering::Relaxed);
+        self.unique.fetch_add(tally.unique, Ordering::Relaxed);
+        let steps = u64::try_from(steps).unwrap_or(u64::MAX);
+        if steps > self.depth.load(Ordering::Relaxed) {
+            self.depth.fetch_max(steps, Ordering::Relaxed);
+        }
+    }
+
+    fn progress(&self, start: Instant) -> Progress {
+        Progress {
+            unique: self.unique.load(Ordering::Relaxed),
+            generated: self.generated.load(Ordering::Relaxed),
+            depth: self.depth.load(Ordering::Relaxed),
+            took: start.elapsed(),
+        }
     }
 }
 
@@ -65,10 +116,9 @@ impl<P: Protocol> Judged<P> {
         Self { state: protocol.initial(), broken: 0 }
     }
 
-    /// The canonical form under the protocol's symmetry.
-    #[must_use]
-    pub fn representative(&self) -> Self {
-        Self { state: P::representative(&self.state), broken: self.broken }
+    fn fingerprint(&self, symmetry: bool) -> u64 {
+        let state = P::fingerprint(&self.state, symmetry);
+        if self.broken == 0 { state } else { hasher().hash_one((state, self.broken)) }
     }
 }
 
@@ -101,48 +151,9 @@ impl<P: Protocol> fmt::Debug for Judged<P> {
     }
 }
 
-/// stateright looks up every property by name for every state. A single property for all invariants costs a tenth
-/// of that.
-const HOLDS: &str = "holds";
-
 impl<P> fmt::Debug for Searched<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Searched").field("watch", &self.watch).finish_non_exhaustive()
-    }
-}
-
-impl<P> Clone for Searched<P> {
-    fn clone(&self) -> Self {
-        let (protocol, shared) = (Arc::clone(&self.protocol), Arc::clone(&self.shared));
-        Self { protocol, watch: self.watch, tables: self.tables, shared }
-    }
-}
-
-impl<P: Protocol> Model for Searched<P> {
-    type State = Judged<P>;
-    type Action = P::Action;
-
-    fn init_states(&self) -> Vec<Judged<P>> {
-        vec![Judged::initial(&*self.protocol)]
-    }
-
-    fn actions(&self, from: &Judged<P>, actions: &mut Vec<P::Action>) {
-        if !self.shared.stop.load(Ordering::Relaxed) {
-            self.protocol.enabled(&from.state, actions);
-        }
-    }
-
-    fn next_state(&self, from: &Judged<P>, action: P::Action) -> Option<Judged<P>> {
-        let mut notes = Notes::quiet(self.tables);
-        let state = self.protocol.step(&from.state, &action, &mut notes);
-        self.shared.note(notes.marks());
-        Some(Judged { state: state?, broken: notes.broken() })
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        vec![Property::always(HOLDS, |searched: &Self, judged: &Judged<P>| {
-            judged.broken & searched.watch == 0
-        })]
     }
 }
 
@@ -238,7 +249,13 @@ impl<P: Protocol> Searched<P> {
     /// A search that ends at the first violation of an invariant in `watch`.
     #[must_use]
     pub fn new(protocol: Arc<P>, watch: InvariantSet) -> Self {
-        Self { protocol, watch, tables: Tables::of::<P>(), shared: Arc::default() }
+        Self { protocol, watch, goals: 0, tables: Tables::of::<P>(), reached: Reached::default() }
+    }
+
+    /// The search ends as well at a state from which no way leads on to one of these goals.
+    #[must_use]
+    pub fn with_goals(self, goals: GoalSet) -> Self {
+        Self { goals, ..self }
     }
 
     /// The protocol that is searched.
@@ -250,60 +267,72 @@ impl<P: Protocol> Searched<P> {
     /// The texts of the marks reached so far, by all threads.
     #[must_use]
     pub fn reached(&self) -> Vec<&'static str> {
-        marks_in::<P>(self.shared.reached() | self.protocol.reached())
+        marks_in::<P>(self.reached.all() | self.protocol.reached())
+    }
+
+    /// The state after an action with the invariants that the step violates; `None` if the action changes nothing.
+    fn successor(&self, from: &P::State, action: &P::Action, tally: &mut Tally) -> Option<Judged<P>> {
+        let mut notes = Notes::quiet(self.tables);
+        let state = self.protocol.step(from, action, &mut notes);
+        self.reached.note(notes.marks());
+        let state = state?;
+        tally.generated += 1;
+        Some(Judged { state, broken: notes.broken() })
+    }
+
+    fn is_violation(&self, judged: &Judged<P>) -> bool {
+        judged.broken & self.watch != 0
+            || (self.goals != 0 && self.protocol.stuck(&judged.state) & self.goals != 0)
     }
 
     /// Searches until every state was visited, a watched invariant is violated, or a limit is reached.
     pub fn run(&self, order: Order, watcher: &mut Watcher<'_>) -> Found<P::Action> {
-        self.shared.stop.store(false, Ordering::Relaxed);
-        let builder = self.clone().checker().finish_when(HasDiscoveries::Any);
+        let (first, shared) = (Judged::initial(&*self.protocol), Shared::default());
+        let symmetry = matches!(order, Order::DepthFirst { symmetry: true, .. });
+        shared.seen.insert(first.fingerprint(symmetry));
+        shared.add(&Tally { generated: 1, unique: 1 }, 0);
         match order {
-            Order::BreadthFirst => self.follow(builder.spawn_bfs(), watcher),
-            Order::DepthFirst { threads, symmetry: true } => {
-                let builder = builder.symmetry_fn(Judged::representative);
-                self.follow(builder.threads(threads).spawn_dfs(), watcher)
-            }
-            Order::DepthFirst { threads, symmetry: false } => {
-                self.follow(builder.threads(threads).spawn_dfs(), watcher)
+            Order::BreadthFirst => std::thread::scope(|scope| {
+                let threads = vec![scope.spawn(|| self.widen(&shared, first.state))];
+                Self::follow(threads, &shared, &|| {}, watcher)
+            }),
+            Order::DepthFirst { threads, .. } => {
+                let market = Market::new(threads.max(1), first.state);
+                std::thread::scope(|scope| {
+                    let dive = || scope.spawn(|| self.dive(&shared, &market, symmetry));
+                    let threads = (0..threads.max(1)).map(|_| dive()).collect();
+                    Self::follow(threads, &shared, &|| market.wake(), watcher)
+                })
             }
         }
     }
 
-    fn follow(&self, mut checker: impl Checker<Self>, watcher: &mut Watcher<'_>) -> Found<P::Action> {
+    /// Watches over the threads until all have ended. `wake` wakes those that wait for work.
+    fn follow(
+        threads: Vec<ScopedJoinHandle<'_, Option<Vec<P::Action>>>>,
+        shared: &Shared,
+        wake: &dyn Fn(),
+        watcher: &mut Watcher<'_>,
+    ) -> Found<P::Action> {
         let start = Instant::now();
-        let handles = checker.handles();
         let mut ended_by = None;
-        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let mut pause = Duration::from_millis(1);
-        while handles.iter().any(|handle| !handle.is_finished()) {
+        while threads.iter().any(|thread| !thread.is_finished()) {
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(100));
-            (watcher.progress)(Progress {
-                unique: number(checker.unique_state_count()),
-                generated: number(checker.state_count()),
-                depth: number(checker.max_depth()),
-                took: start.elapsed(),
-            });
+            (watcher.progress)(shared.progress(start));
             ended_by = ended_by.or_else(|| watcher.limit());
             if ended_by.is_some() {
-                self.shared.stop.store(true, Ordering::Relaxed);
+                shared.stop();
+                wake();
             }
         }
-        // stateright would report a search whose thread panicked as done.
-        let panicked = handles.into_iter().any(|handle| handle.join().is_err());
-        // stateright reconstructs the run by listing the actions of each of its states, which `stop` would make
-        // empty.
-        self.shared.stop.store(false, Ordering::Relaxed);
-        let witness = checker.discoveries().remove(HOLDS).map(::stateright::Path::into_actions);
-        let covered = Covered {
-            complete: witness.is_none() && ended_by.is_none() && !panicked,
-            ended_by,
-            generated: number(checker.state_count()),
-            unique: number(checker.unique_state_count()),
-            depth: number(checker.max_depth()),
-            took: start.elapsed(),
-        };
-        Found { covered, witness }
+        let ended: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
+        let panicked = ended.iter().any(Result::is_err);
+        let witness = ended.into_iter().find_map(|found| found.ok().flatten());
+        let Progress { unique, generated, depth, took } = shared.progress(start);
+        let complete = witness.is_none() && ended_by.is_none() && !panicked;
+        Found { covered: Covered { complete, ended_by, generated, unique, depth, took }, witness }
     }
 }
 

@@ -1,0 +1,388 @@
+//! The way on from a state of the sinks: a run without a further fault.
+//!
+//! What is in flight is lost, and so is what controllers knew: a new one takes over. Both sinks live, the mover copies, an
+//! operator retires old copies and releases what is held, proposals are committed, and the timers that the machines set fire in
+//! the order of their durations. There is no bound: attempts are as many as it takes.
+//!
+//! The first answer to each request of a controller is lost, too, and so is the first proposal of each command, and whatever a gateway
+//! asks for the first time: that had been sent when the last fault happened. What is lost has to be asked for again.
+
+use super::client::sink_of;
+use super::effect::Delivery;
+use super::goals::{CLEAN_UP, END, SERVE, SETTLE};
+use super::{Leaving, Log, Message, Migration, PARTITION, SINKS, Sink, State, id};
+use crate::protocol::GoalSet;
+use crate::shared::{Memory, Shared, hasher, memory, remembered};
+use crate::ways::Way;
+use cutover::core::fence::{Body, Reply, Request};
+use cutover::core::gate::{self, Consistency, Operation, Work};
+use cutover::core::ids::{Placement, Revision};
+use cutover::core::migration::{
+    Command, Controller, Event, Output, PartitionRecord, PlacementTable, Timer, Transition,
+};
+use cutover::core::placement::PartitionState;
+use std::collections::VecDeque;
+
+/// A session that no scope has.
+const PROBE: u8 = 200;
+
+/// Number of timers that fire before a run that came nowhere is judged.
+const FIRED_MAX: u32 = 60;
+
+/// A run is given up after this many steps.
+const STEPS_MAX: u64 = 2_000;
+
+thread_local! {
+    static TABLES: Memory<u64> = const { memory() };
+}
+
+struct Run<'e> {
+    env: &'e Migration,
+    table: PlacementTable,
+    lost_owner: Option<Placement>,
+    sinks: [Shared<Sink>; 2],
+    controller: Controller,
+    timers: Vec<(u64, Timer)>,
+    now: u64,
+    events: VecDeque<Event>,
+    steps: u64,
+    passed: Vec<u64>,
+    /// The requests whose first answer was lost, and the commands whose first proposal was.
+    asked: Vec<Request>,
+    proposed: Vec<Command>,
+    lines: Option<Vec<String>>,
+}
+
+fn table_key(table: &PlacementTable, lost_owner: Option<Placement>) -> u64 {
+    hasher().hash_one((table, lost_owner))
+}
+
+fn sinks_key(table: u64, sinks: &[Shared<Sink>; 2]) -> u64 {
+    hasher().hash_one((table, sinks[0].hash(0), sinks[1].hash(0)))
+}
+
+fn in_flight(record: &PartitionRecord) -> bool {
+    record
+        .placed
+        .is_some_and(|placed| !placed.opened || matches!(placed.state, PartitionState::Migrating { .. }))
+}
+
+/// What the record has not come to yet.
+fn missing(record: Option<&PartitionRecord>) -> GoalSet {
+    let Some(record) = record else { return 0 };
+    let owes = record.placed.is_some_and(|placed| placed.debt.is_some());
+    let mut missing = 0;
+    if in_flight(record) {
+        missing |= SETTLE;
+    }
+    if owes || !record.old_copies.is_empty() {
+        missing |= CLEAN_UP;
+    }
+    missing
+}
+
+impl Migration {
+    /// The gateways' writes that have begun and not ended, if the record is settled.
+    fn begun(&self, state: &State) -> Vec<Operation> {
+        let settled = state.log.current().is_some_and(|record| record.placed.is_some() && !in_flight(record));
+        let gateways = state.clients.gateways.iter().filter(|_| settled);
+        let operations = gateways.map(|gateway| gateway.operation.clone());
+        operations.filter(|operation| !operation.is_idle() && !operation.is_done()).collect()
+    }
+
+    /// The goals to which no way leads on.
+    pub(crate) fn stuck_in(&self, state: &State) -> GoalSet {
+        let table = |log: &Log| table_key(&log.table, log.lost_owner);
+        let table =
+            remembered(&TABLES, hasher().hash_one((self.key, state.log.hash(0))), || table(&state.log));
+        let begun = self.begun(state);
+        let key = sinks_key(table, &state.sinks);
+        let key = if begun.is_empty() { key } else { hasher().hash_one((key, &begun)) };
+        self.ways.judge(key, || {
+            let mut run = Run::new(self, state, false);
+            let way = run.judge(&begun).within(run.steps, STEPS_MAX);
+            (way, run.steps, run.passed)
+        })
+    }
+
+    /// What the run from a state comes to, and the end of it, in words.
+    pub(crate) fn waits_in(&self, state: &State) -> (String, String) {
+        let mut run = Run::new(self, state, true);
+        let _ = run.judge(&self.begun(state));
+        let timers = run.timers.iter().map(|(_, timer)| format!("{timer:?}")).collect::<Vec<_>>();
+        let record = super::text::record(run.record());
+        let sinks = run.sinks.iter().map(|sink| {
+            let (store, durable) = (sink.fence.config().store, sink.fence.durable());
+            let copy =
+                durable.copy().map_or_else(|| "no copy".to_owned(), |_| format!("copy {}", durable.newest()));
+            let (sealed, closed) = (durable.sealed_through(), durable.closed_through());
+            format!("{store} has {copy}, sealed through {sealed}, closed through {closed}")
+        });
+        let found =
+            std::iter::once(format!("the record is {record}")).chain(sinks).collect::<Vec<_>>().join("; ");
+        let lines = run.lines.unwrap_or_default();
+        let last = lines.iter().skip(lines.len().saturating_sub(8)).cloned().collect::<Vec<_>>().join(", ");
+        let timers = if timers.is_empty() {
+            "no timer runs".to_owned()
+        } else {
+            format!("timers: {}", timers.join(" "))
+        };
+        (found, format!("with no further fault, after {} steps, {timers}; the last ones: {last}", run.steps))
+    }
+}
+
+impl<'e> Run<'e> {
+    fn new(env: &'e Migration, state: &State, explain: bool) -> Self {
+        let mut run = Self {
+            env,
+            table: state.log.table.clone(),
+            lost_owner: state.log.lost_owner,
+            sinks: state.sinks.clone(),
+            controller: Controller::new(env.bounds.policy),
+            timers: Vec::new(),
+            now: 0,
+            events: VecDeque::from([Event::TookOver]),
+            steps: 0,
+            passed: Vec::new(),
+            asked: Vec::new(),
+            proposed: Vec::new(),
+            lines: explain.then(Vec::new),
+        };
+        for at in 0..run.sinks.len() {
+            run.settle_sink(at);
+        }
+        run
+    }
+
+    fn say(&mut self, line: impl FnOnce() -> String) {
+        if let Some(lines) = &mut self.lines {
+            lines.push(line());
+        }
+    }
+
+    fn record(&self) -> Option<&PartitionRecord> {
+        self.table.record(PARTITION)
+    }
+
+    /// What a sink has admitted takes effect; what waited for the disk is lost.
+    fn settle_sink(&mut self, at: usize) {
+        let admitted = self.sinks.get(at).map(|sink| sink.fence.admitted().to_vec()).unwrap_or_default();
+        for write in admitted {
+            let request = Request { store: SINKS[at], partition: PARTITION, body: Body::Write(write) };
+            let _lost = self.deliver(at, request, Delivery::Applies);
+        }
+        let _lost = self.sync(at);
+    }
+
+    fn sync(&mut self, at: usize) -> Vec<Leaving> {
+        let Some(sink) = self.sinks.get_mut(at) else { return Vec::new() };
+        if sink.is_synced() && sink.held.is_empty() {
+            return Vec::new();
+        }
+        let mut synced = (**sink).clone();
+        synced.sync();
+        let held = std::mem::take(&mut synced.held);
+        *sink = self.env.share(synced);
+        held.into_iter().map(|held| held.output).collect()
+    }
+
+    /// A request arrives. Returns what leaves the sink, and whether it serves a read.
+    fn deliver(&mut self, at: usize, request: Request, delivery: Delivery) -> (Vec<Leaving>, bool) {
+        self.steps += 1;
+        let Some(sink) = self.sinks.get(at) else { return (Vec::new(), false) };
+        let effect = self.env.effect(sink, &Message::new(request.clone()), delivery, None);
+        self.say(|| super::text::request(&request));
+        if let Some(sink) = self.sinks.get_mut(at) {
+            *sink = effect.sink.clone();
+        }
+        let mut leaving: Vec<Leaving> = effect.released.iter().map(|held| held.output.clone()).collect();
+        leaving.extend(self.sync(at));
+        (leaving, effect.served)
+    }
+
+    fn controller(&mut self, event: &Event) {
+        let Some(record) = self.record().cloned() else { return };
+        self.steps += 1;
+        for output in self.controller.handle(&record, event) {
+            match output {
+                Output::SetTimer(timer) => {
+                    let due = self.now + self.env.duration(&timer).max(1);
+                    if self.timers.iter().all(|(_, running)| *running != timer) {
+                        self.timers.push((due, timer));
+                    }
+                }
+                Output::Propose(command) if !self.proposed.contains(&command) => self.proposed.push(command),
+                Output::Propose(command) => self.commit(&command),
+                Output::Send(request) => {
+                    let Some(at) = sink_of(request.store) else { continue };
+                    if !self.asked.contains(&request) {
+                        self.asked.push(request.clone());
+                        let _lost = self.deliver(at, request, Delivery::Arrives);
+                        continue;
+                    }
+                    let (leaving, _) = self.deliver(at, request, Delivery::Arrives);
+                    let replies = leaving.into_iter().filter_map(|leaving| match leaving {
+                        Leaving::Reply(reply) => Some(Event::Replied(reply)),
+                        Leaving::Chunk(_) | Leaving::Value { .. } => None,
+                    });
+                    self.events.extend(replies);
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, command: &Command) {
+        self.steps += 1;
+        let before = self.record().cloned();
+        let outcome = self.table.apply(command);
+        self.say(|| format!("{command}: {}", if outcome.is_ok() { "committed" } else { "refused" }));
+        if self.record() != before.as_ref() {
+            self.events.push_back(Event::Observed);
+        }
+    }
+
+    /// Operators retire every old copy, and release what is held.
+    fn operators(&mut self) {
+        let Some(record) = self.record().cloned() else { return };
+        let retire = record.old_copies.iter().filter(|old| !old.retiring).map(|old| Command {
+            partition: PARTITION,
+            transition: Transition::RetireCopy { placement: old.placement, copy: old.copy },
+        });
+        let release = self.env.release(&record, self.lost_owner).into_iter().take(1);
+        for command in release.chain(retire.collect::<Vec<_>>()) {
+            self.commit(&command);
+        }
+    }
+
+    /// The mover copies what there is to copy.
+    fn mover(&mut self) {
+        let Some(record) = self.record() else { return };
+        let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state)
+        else {
+            return;
+        };
+        let (migration, Some(source), Some(target)) = (record.migration, sink_of(from), sink_of(to)) else {
+            return;
+        };
+        let Some(source) = self.sinks.get(source).cloned() else { return };
+        for chunk in self.env.exports(&source, migration, to).iter() {
+            let _taken = self.deliver(target, (**chunk).clone(), Delivery::Arrives);
+        }
+    }
+
+    /// Everybody acts until nobody has anything to do but wait for a timer.
+    fn rest(&mut self) {
+        loop {
+            self.operators();
+            self.mover();
+            let Some(event) = self.events.pop_front() else { return };
+            self.controller(&event);
+            if self.steps > STEPS_MAX {
+                return;
+            }
+        }
+    }
+
+    fn judge(&mut self, begun: &[Operation]) -> Way {
+        for _ in 0..FIRED_MAX {
+            self.rest();
+            let key = sinks_key(table_key(&self.table, self.lost_owner), &self.sinks);
+            if begun.is_empty() && self.steps > 0 && self.env.ways.knows(key) {
+                return Way::Leads;
+            }
+            if begun.is_empty() {
+                self.passed.push(key);
+            }
+            if missing(self.record()) == 0 || self.steps > STEPS_MAX {
+                break;
+            }
+            let next = self.timers.iter().enumerate().min_by_key(|(_, (due, _))| *due).map(|(at, _)| at);
+            let Some(next) = next else { break };
+            let (due, timer) = self.timers.swap_remove(next);
+            self.now = due;
+            self.say(|| format!("timer {timer:?}"));
+            self.events.push_back(Event::TimerFired(timer));
+        }
+        match missing(self.record()) {
+            0 => self.serves(begun),
+            missing => Way::Stuck(missing),
+        }
+    }
+
+    fn serves(&mut self, begun: &[Operation]) -> Way {
+        if self.record().is_none_or(|record| record.placed.is_none()) {
+            return Way::Leads;
+        }
+        for operation in begun {
+            if self.ends(operation.clone()).is_none() {
+                return Way::Stuck(END);
+            }
+        }
+        let write = self.env.operation(Work::Write(id(PROBE, 1)));
+        let read = self.env.operation(Work::Read(Consistency::Strong));
+        let wrote = self.ends(write) == Some(gate::Outcome::Acknowledged);
+        let served = self.ends(read) == Some(gate::Outcome::Served(Consistency::Strong));
+        if wrote && served { Way::Leads } else { Way::Stuck(SERVE) }
+    }
+
+    /// How an operation ends, before its client's deadline.
+    fn ends(&mut self, mut operation: Operation) -> Option<gate::Outcome> {
+        let (mut timers, mut events) = (VecDeque::new(), VecDeque::new());
+        let (mut resolved, mut answered) = (false, false);
+        if operation.is_idle() {
+            events.push_back(gate::Event::Start);
+        } else {
+            timers.extend([gate::Timer::Attempt, gate::Timer::Backoff]);
+        }
+        for _ in 0..40 {
+            let event = events.pop_front().or_else(|| timers.pop_front().map(gate::Event::TimerFired))?;
+            self.steps += 1;
+            for output in operation.handle(&event) {
+                match output {
+                    gate::Output::Resolve(_) => {
+                        let record = self.record().filter(|_| std::mem::replace(&mut resolved, true));
+                        let resolution =
+                            record.and_then(|record| record.resolution(Revision(u64::from(u32::MAX))));
+                        events.push_back(gate::Event::Resolved(resolution));
+                    }
+                    gate::Output::Send(request) => {
+                        let answers = self.sends(request);
+                        events.extend(answers.into_iter().filter(|_| answered));
+                        answered = true;
+                    }
+                    gate::Output::SetTimer(gate::Timer::Deadline) | gate::Output::Admitted { .. } => {}
+                    gate::Output::SetTimer(timer) => {
+                        timers.retain(|running| *running != timer);
+                        timers.push_back(timer);
+                    }
+                    gate::Output::Finish(outcome) => return Some(outcome),
+                }
+            }
+        }
+        None
+    }
+
+    /// A gateway's request arrives; what comes back.
+    fn sends(&mut self, request: Request) -> Vec<gate::Event> {
+        let (store, Some(at)) = (request.store, sink_of(request.store)) else { return Vec::new() };
+        let read = if let Body::Read(read) = &request.body { Some(read.token) } else { None };
+        let (leaving, served) = self.deliver(at, request, Delivery::ArrivesAndApplies);
+        let replies = leaving.into_iter().filter_map(|leaving| match leaving {
+            Leaving::Reply(reply @ (Reply::Applied { .. } | Reply::Refused { .. })) => {
+                Some(gate::Event::Replied(reply))
+            }
+            Leaving::Reply(
+                Reply::Prepared(_)
+                | Reply::Sealed(_)
+                | Reply::Evidence(_)
+                | Reply::Watermark(_)
+                | Reply::ChunkTaken(_)
+                | Reply::Dropped(_),
+            )
+            | Leaving::Chunk(_)
+            | Leaving::Value { .. } => None,
+        });
+        let serves = read.filter(|_| served).map(|token| gate::Event::Served { store, token });
+        replies.chain(serves).collect()
+    }
+}
