@@ -23,7 +23,7 @@ fn unknown_json(stdout: &str, limit: &str) {
     let lines = lines(stdout, 2);
     let [scope] = of(&lines, "scope")[..] else { panic!("{stdout}") };
     assert_eq!((&scope["complete"], &scope["ended_by"]), (&false.into(), &limit.into()));
-    assert!(scope["unique"].as_u64().unwrap() > 0 && scope["depth"].as_u64().unwrap() > 0, "{scope}");
+    assert!(scope["unique"].as_u64().unwrap() > 0 && scope["depth"].is_u64(), "{scope}");
     let verdicts = of(&lines, "verdict");
     assert_eq!(verdicts.len(), judged().len());
     assert!(verdicts.iter().all(|line| line["verdict"] == "UNKNOWN"), "{stdout}");

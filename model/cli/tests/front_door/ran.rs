@@ -1,6 +1,8 @@
 //! Runs the program as a process.
 
 use cutover::core::invariant::Id;
+use cutover_model::env::Migration;
+use cutover_model::protocol::Protocol as _;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -55,7 +57,8 @@ pub fn of<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["type"] == kind).collect()
 }
 
-/// The invariants that a scope around sinks judges.
-pub fn judged() -> Vec<Id> {
-    Id::ALL.iter().copied().filter(|id| !id.to_string().starts_with("raft.")).collect()
+/// The invariants and goals that a scope around sinks judges.
+pub fn judged() -> Vec<String> {
+    let invariants = Id::ALL.iter().map(ToString::to_string).filter(|id| !id.starts_with("raft."));
+    invariants.chain(Migration::goals().iter().map(|goal| goal.id.to_owned())).collect()
 }
