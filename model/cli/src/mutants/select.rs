@@ -57,10 +57,12 @@ pub fn choose<'a>(patches: &'a [Patch], selection: &Selection) -> Result<Vec<Cho
     let patches = || patches.iter().filter(judged);
     let nothing_asked =
         selection.patterns.is_empty() && selection.changed.is_none() && selection.sample.is_none();
+    // Nobody knows yet whether an open one is found, so no change rests on it: it is judged when it is named.
+    let gates = |patch: &Patch| patch.expect != Expect::Open;
     let why = |patch: &Patch| {
         if nothing_asked || named.contains(patch.name.as_str()) {
             Some(Why::Named)
-        } else if selection.changed.as_ref().is_some_and(|c| concerns(patch, c)) {
+        } else if gates(patch) && selection.changed.as_ref().is_some_and(|c| concerns(patch, c)) {
             Some(Why::Changed)
         } else {
             None
