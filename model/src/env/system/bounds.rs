@@ -16,7 +16,7 @@ pub struct Store {
     pub at: Placement,
     /// Whether it checks tokens.
     pub enforcement: Enforcement,
-    /// What operators believe that it promises.
+    /// The guarantee that operators give for it: what it can keep.
     pub label: Guarantee,
 }
 
