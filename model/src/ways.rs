@@ -71,14 +71,13 @@ impl Ways {
                 self.known.insert(key);
                 0
             }
+            // Neither leads on: a run that comes to such a key must not end there as if it did.
             Way::Excused => {
                 self.excused.fetch_add(1, Ordering::Relaxed);
-                self.known.insert(key);
                 0
             }
             Way::Cut => {
                 self.cut.fetch_add(1, Ordering::Relaxed);
-                self.known.insert(key);
                 0
             }
             Way::Stuck(goals) => goals,
@@ -101,5 +100,23 @@ impl Ways {
             took: Duration::from_nanos(read(&self.nanoseconds)),
             bytes: self.known.bytes(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that was given up, or not asked for, says nothing of another that comes to the same key.
+    #[test]
+    fn only_what_leads_on_is_known() {
+        let ways = Ways::default();
+        assert_eq!(ways.judge(1, || (Way::Cut, 9, vec![7])), 0);
+        assert_eq!(ways.judge(2, || (Way::Excused, 0, Vec::new())), 0);
+        assert_eq!(ways.judge(3, || (Way::Leads, 2, vec![4])), 0);
+        assert_eq!([1, 2, 7, 3, 4].map(|key| ways.knows(key)), [false, false, false, true, true]);
+        assert_eq!(ways.judge(1, || (Way::Stuck(2), 1, Vec::new())), 2, "it is asked again");
+        let cost = ways.cost();
+        assert_eq!((cost.judged, cost.runs, cost.cut, cost.excused), (4, 4, 1, 1));
     }
 }
