@@ -52,18 +52,14 @@ impl Controller {
         }
     }
 
-    /// What is to be done about a record. Whatever is sent is repeated until it is answered.
+    /// What is to be done about a record.
     fn observed(&mut self, record: &PartitionRecord) -> Vec<Output> {
         let mut outputs = self.retire(record);
         if let Some(placed) = record.placed {
             outputs.extend(settle(record, &placed));
             outputs.extend(self.advance(record, &placed));
         }
-        let retry = Output::SetTimer(Timer::Retry);
-        if outputs.iter().any(|output| matches!(output, Output::Send(_))) && !outputs.contains(&retry) {
-            outputs.insert(0, retry);
-        }
-        outputs
+        repeated(outputs)
     }
 
     fn advance(&mut self, record: &PartitionRecord, placed: &Placed) -> Vec<Output> {
@@ -233,10 +229,19 @@ impl Controller {
                     return Vec::new();
                 }
                 let asks = flight(record).filter(|_| epoch == record.epoch).map(|f| ask_watermark(&f));
-                self.retire(record).into_iter().chain(asks).collect()
+                repeated(self.retire(record).into_iter().chain(asks).collect())
             }
         }
     }
+}
+
+/// What is sent is repeated until it is answered.
+fn repeated(mut outputs: Vec<Output>) -> Vec<Output> {
+    let retry = Output::SetTimer(Timer::Retry);
+    if outputs.iter().any(|output| matches!(output, Output::Send(_))) && !outputs.contains(&retry) {
+        outputs.insert(0, retry);
+    }
+    outputs
 }
 
 fn prepare(flight: &Flight<'_>) -> Output {

@@ -1,8 +1,8 @@
 //! Runs the program as a process.
 
 use cutover::core::invariant::Id;
-use cutover_model::env::Migration;
-use cutover_model::protocol::Protocol as _;
+use cutover_model::Ours;
+use cutover_model::catalog::Protocols as _;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -59,6 +59,7 @@ pub fn of<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 /// The invariants and goals that a scope around sinks judges.
 pub fn judged() -> Vec<String> {
-    let invariants = Id::ALL.iter().map(ToString::to_string).filter(|id| !id.starts_with("raft."));
-    invariants.chain(Migration::goals().iter().map(|goal| goal.id.to_owned())).collect()
+    let invariants = Id::ALL.iter().map(ToString::to_string);
+    let goals = Ours::goals().into_iter().map(|goal| goal.id.to_owned());
+    invariants.chain(goals).filter(|id| !id.starts_with("raft.")).collect()
 }

@@ -20,7 +20,7 @@ use cutover::core::ids::{Placement, Revision};
 use cutover::core::migration::{
     Command, Controller, Event, Output, PartitionRecord, PlacementTable, Timer, Transition,
 };
-use cutover::core::placement::PartitionState;
+use cutover::core::placement::{Guarantee, PartitionState};
 use std::collections::VecDeque;
 
 /// A session that no scope has.
@@ -79,6 +79,15 @@ fn missing(record: Option<&PartitionRecord>) -> GoalSet {
         missing |= CLEAN_UP;
     }
     missing
+}
+
+/// The move away from an owner that owes and cannot seal.
+fn moved_away(record: &PartitionRecord) -> Option<Transition> {
+    let placed = record.placed.filter(|placed| placed.opened && placed.guarantee == Guarantee::Timed)?;
+    let owner = placed.debt.map(|debt| debt.placement)?;
+    let to = SINKS.into_iter().find(|sink| *sink != owner)?;
+    (placed.state == PartitionState::Active(owner))
+        .then(|| Transition::Begin { expected: record.expected(), to })
 }
 
 impl Migration {
@@ -241,7 +250,7 @@ impl<'e> Run<'e> {
         }
     }
 
-    /// Operators retire every old copy, and release what is held.
+    /// Operators retire every old copy, and release what is held. They move away from an owner whose debt only a drop settles.
     fn operators(&mut self) {
         let Some(record) = self.record().cloned() else { return };
         let retire = record.old_copies.iter().filter(|old| !old.retiring).map(|old| Command {
@@ -249,7 +258,8 @@ impl<'e> Run<'e> {
             transition: Transition::RetireCopy { placement: old.placement, copy: old.copy },
         });
         let release = self.env.release(&record, self.lost_owner).into_iter().take(1);
-        for command in release.chain(retire.collect::<Vec<_>>()) {
+        let away = moved_away(&record).map(|transition| Command { partition: PARTITION, transition });
+        for command in release.chain(away).chain(retire.collect::<Vec<_>>()) {
             self.commit(&command);
         }
     }
