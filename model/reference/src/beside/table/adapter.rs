@@ -25,12 +25,7 @@ pub fn limits(caps: &Caps) -> Limits {
 /// The command on a partition, if the entry is one.
 pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
     Some(match entry {
-        ControlPlaneEntry::OwnershipTransition(command) => Command {
-            subject: Subject::Number(command.partition),
-            change: change(&command.transition),
-            reported: is_reported(&command.transition),
-            responsible: responsible(&command.transition),
-        },
+        ControlPlaneEntry::OwnershipTransition(command) => transition(command),
         ControlPlaneEntry::CreatePartition { name, placement, guarantee } => Command {
             subject: Subject::Name(name.clone().into()),
             change: Change::Create(*placement, self::guarantee(*guarantee)),
@@ -41,6 +36,16 @@ pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
             return None;
         }
     })
+}
+
+/// The command on a partition by its number.
+pub fn transition(command: &migration::Command) -> Command {
+    Command {
+        subject: Subject::Number(command.partition),
+        change: change(&command.transition),
+        reported: is_reported(&command.transition),
+        responsible: responsible(&command.transition),
+    }
 }
 
 /// A change of the members that was made even though it may leave no quorum.
