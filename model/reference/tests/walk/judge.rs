@@ -151,7 +151,13 @@ fn named(entry: &ControlPlaneEntry) -> Option<PartitionId> {
 }
 
 fn kind(entry: &ControlPlaneEntry) -> &'static str {
-    let ControlPlaneEntry::OwnershipTransition(command) = entry else { return "create by name" };
+    let command = match entry {
+        ControlPlaneEntry::OwnershipTransition(command) => command,
+        ControlPlaneEntry::CreatePartition { .. } => return "create by name",
+        ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
+            return "change of the members";
+        }
+    };
     match command.transition.kind() {
         TransitionKind::Create => "create",
         TransitionKind::Open => "open",
