@@ -9,18 +9,18 @@
 
 use super::client::sink_of;
 use super::effect::Delivery;
-use super::goals::{CLEAN_UP, END, SERVE, SETTLE};
+use super::goals::{CLEAN_UP, COMPLETE, END, SERVE, SETTLE};
 use super::{Leaving, Log, Message, Migration, PARTITION, SINKS, Sink, State, id};
 use crate::protocol::GoalSet;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use crate::ways::Way;
 use cutover::core::fence::{Body, Reply, Request};
 use cutover::core::gate::{self, Consistency, Operation, Work};
-use cutover::core::ids::{Placement, Revision};
+use cutover::core::ids::{MigrationId, Placement, Revision};
 use cutover::core::migration::{
     Command, Controller, Event, Output, PartitionRecord, PlacementTable, Timer, Transition,
 };
-use cutover::core::placement::{Guarantee, PartitionState};
+use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::collections::VecDeque;
 
 /// A session that no scope has.
@@ -50,6 +50,8 @@ struct Run<'e> {
     /// The requests whose first answer was lost, and the commands whose first proposal was.
     asked: Vec<Request>,
     proposed: Vec<Command>,
+    /// The migration that has to complete.
+    completes: Option<MigrationId>,
     lines: Option<Vec<String>>,
 }
 
@@ -79,6 +81,20 @@ fn missing(record: Option<&PartitionRecord>) -> GoalSet {
         missing |= CLEAN_UP;
     }
     missing
+}
+
+/// The migration in flight, if nothing but its budget can end it: writes are not blocked yet, the source has the copy that the record
+/// names, and the target takes one of this migration.
+fn completes(record: &PartitionRecord, sinks: &[Shared<Sink>; 2]) -> Option<MigrationId> {
+    let placed = record.placed.filter(|placed| placed.cutover.is_none() && placed.held.is_none())?;
+    let PartitionState::Migrating { from, to, phase: Phase::Draining } = placed.state else { return None };
+    let [source, target] = [from, to].map(|store| Some(sinks.get(sink_of(store)?)?.fence.durable()));
+    let (source, target) = (source?, target?);
+    let has =
+        source.copy().is_some() && source.newest() == placed.copy && source.sealed_through() < record.epoch;
+    let takes = target.newest() < record.migration
+        || (target.newest() == record.migration && target.copy().is_some_and(|copy| !copy.finished()));
+    (has && takes).then_some(record.migration)
 }
 
 /// The move away from an owner that owes and cannot seal.
@@ -155,6 +171,7 @@ impl<'e> Run<'e> {
             passed: Vec::new(),
             asked: Vec::new(),
             proposed: Vec::new(),
+            completes: state.log.current().and_then(|record| completes(record, &state.sinks)),
             lines: explain.then(Vec::new),
         };
         for at in 0..run.sinks.len() {
@@ -264,6 +281,12 @@ impl<'e> Run<'e> {
         }
     }
 
+    /// Whether writes may be blocked by the migration that has to complete. Who took over now would rather abort it.
+    fn blocks(&self) -> bool {
+        let placed = self.record().and_then(|record| record.placed);
+        self.completes.is_some() && placed.is_some_and(|placed| placed.cutover.is_some())
+    }
+
     /// The mover copies what there is to copy.
     fn mover(&mut self) {
         let Some(record) = self.record() else { return };
@@ -284,8 +307,7 @@ impl<'e> Run<'e> {
     fn rest(&mut self) {
         loop {
             self.operators();
-            self.mover();
-            let Some(event) = self.events.pop_front() else { return };
+            let Some(event) = self.events.pop_front() else { return self.mover() };
             self.controller(&event);
             if self.steps > STEPS_MAX {
                 return;
@@ -297,10 +319,11 @@ impl<'e> Run<'e> {
         for _ in 0..FIRED_MAX {
             self.rest();
             let key = sinks_key(table_key(&self.table, self.lost_owner), &self.sinks);
-            if begun.is_empty() && self.steps > 0 && self.env.ways.knows(key) {
+            let own = begun.is_empty() && !self.blocks();
+            if own && self.steps > 0 && self.env.ways.knows(key) {
                 return Way::Leads;
             }
-            if begun.is_empty() {
+            if own {
                 self.passed.push(key);
             }
             if missing(self.record()) == 0 || self.steps > STEPS_MAX {
@@ -313,7 +336,10 @@ impl<'e> Run<'e> {
             self.say(|| format!("timer {timer:?}"));
             self.events.push_back(Event::TimerFired(timer));
         }
+        let owner = self.record().and_then(|record| record.placed).map(|placed| placed.copy);
         match missing(self.record()) {
+            // A later copy is that of a later migration.
+            0 if owner < self.completes && owner.is_some() => Way::Stuck(COMPLETE),
             0 => self.serves(begun),
             missing => Way::Stuck(missing),
         }
