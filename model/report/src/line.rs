@@ -12,7 +12,7 @@ mod search;
 mod simulation;
 mod walk;
 
-pub use comparison::{Contents, Review};
+pub use comparison::{Contents, Review, Touched};
 pub use coverage::{Coverage, Unexecuted};
 pub use history::{History, Near};
 pub use scoreboard::{Baseline, EngineTotal, Mutant, Patch};
@@ -133,6 +133,8 @@ pub enum Line {
     Change(Change),
     /// `review`: the outcome of the comparison.
     Review(Box<Review>),
+    /// `review`: a function that the change touches.
+    Touched(Touched),
     /// `history`: the verdict on a file of operations.
     History(Box<History>),
     /// `coverage`: how many lines of a source file judged runs execute.

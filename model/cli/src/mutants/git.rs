@@ -55,9 +55,7 @@ impl Git {
         let commit = match self.output(root, &verify) {
             Ok(hash) => String::from_utf8_lossy(&hash).trim().to_owned(),
             Err(Error::Git { .. }) => {
-                return Err(Error::Usage(format!(
-                    "--only-changed: commit `{base}` does not exist in this repository"
-                )));
+                return Err(Error::Usage(format!("commit `{base}` does not exist in this repository")));
             }
             Err(other) => return Err(other),
         };

@@ -27,12 +27,14 @@ mod runner;
 mod select;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod tree;
 
 pub use args::{Args, Simulator, without_simulator};
 pub use build::{Build, Tools};
 pub use error::Error;
 pub use git::Git;
+pub use touched::touched;
 
 use crate::exit;
 use board::Board;

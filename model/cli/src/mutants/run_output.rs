@@ -152,6 +152,7 @@ impl RunOutput {
                 | Line::Count { .. }
                 | Line::Change(_)
                 | Line::Review(_)
+                | Line::Touched(_)
                 | Line::History(_)
                 | Line::Coverage(_)
                 | Line::Unexecuted(_)

@@ -4,7 +4,7 @@ use super::pair::{Cell, Row};
 use super::side::Ending;
 use super::table::{Table, code, plain};
 use super::{Contents, Outcome, Review};
-use cutover_report::{Call, Change, Kind, Value};
+use cutover_report::{Call, Change, Kind, Touched, Value};
 use indicatif::HumanCount;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -33,6 +33,29 @@ pub fn markdown(review: &Review) -> String {
     places(review).render(&mut text, "Reached");
     mutants(review).render(&mut text, "Mutants");
     seeds(review).render(&mut text, "Seeds");
+    text
+}
+
+/// The functions that a change touches, those without a mutant first.
+#[must_use]
+pub fn touched(functions: &[Touched]) -> String {
+    let mut text = String::new();
+    let mut table = Table::new(&["function", "rules", "mutants"]);
+    let mut functions: Vec<_> = functions.iter().collect();
+    functions.sort_by_key(|touched| !touched.mutants.is_empty());
+    for Touched { file, function, rules, mutants } in functions {
+        let names: Vec<_> = mutants.iter().map(|name| code(name)).collect();
+        let rules: Vec<_> = rules.iter().map(|rule| plain(rule)).collect();
+        let of = format!("of {function}");
+        let mutants = if names.is_empty() {
+            "none: no check of it has been seen to fail".to_owned()
+        } else {
+            table.names(&names, &format!("mutants {of}"))
+        };
+        let rules = table.names(&rules, &format!("rules {of}"));
+        table.row(vec![format!("{} in {}", code(function), code(file)), rules, mutants]);
+    }
+    table.render(&mut text, "What the change touches");
     text
 }
 

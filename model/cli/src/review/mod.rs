@@ -45,7 +45,7 @@ mod tests;
 mod wrong;
 
 pub use load::{read, read_renamed, read_text, text_renamed};
-pub use markdown::markdown;
+pub use markdown::{markdown, touched};
 pub use pair::{Cell, Row};
 pub use renames::Renames;
 pub use side::{Ending, Side};

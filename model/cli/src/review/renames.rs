@@ -203,6 +203,7 @@ impl Renames {
             | Line::Count { .. }
             | Line::Change(_)
             | Line::Review(_)
+            | Line::Touched(_)
             | Line::History(_)
             | Line::Coverage(_)
             | Line::Unexecuted(_)

@@ -131,6 +131,7 @@ impl Reader {
             | Line::EngineTotal(_)
             | Line::Change(_)
             | Line::Review(_)
+            | Line::Touched(_)
             | Line::History(_)
             | Line::Coverage(_)
             | Line::Unexecuted(_)

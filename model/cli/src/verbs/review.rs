@@ -1,9 +1,10 @@
 //! The verb `review`.
 
+use crate::mutants::{self, Error};
 use crate::numbers::count;
 use crate::review::{self, Outcome, Renames, Review, Side, Unreadable};
 use crate::{Format, exit, refuse};
-use cutover_report::{Console, Line};
+use cutover_report::{Console, Line, Touched};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ Examples:
   cutover check --format json > head.jsonl      at the change
   cutover mutants --format json >> head.jsonl   a file may hold several runs
   cutover review base.jsonl head.jsonl --renames docs/renames.txt
+  cutover review base.jsonl head.jsonl --since origin/main
   cutover review base.jsonl head.jsonl --summary \"$GITHUB_STEP_SUMMARY\"
 ";
 
@@ -31,6 +33,9 @@ pub struct Args {
     /// comparison
     #[arg(long, value_name = "FILE")]
     renames: Option<PathBuf>,
+    /// Also list the functions that were changed since this commit, with the rules and the mutants of each
+    #[arg(long, value_name = "COMMIT")]
+    since: Option<String>,
     /// Format of the results; `human` is Markdown
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -48,14 +53,25 @@ pub fn run(args: &Args) -> u8 {
     let options = json!({
         "base": args.base.display().to_string(), "head": args.head.display().to_string(),
         "renames": args.renames.as_ref().map(|path| path.display().to_string()),
+        "since": args.since,
         "summary": args.summary.as_ref().map(|path| path.display().to_string()),
     });
     let console = crate::console(args.format, "review", &options);
     for unused in renames.unused() {
         console.note(&format!("note: {unused}"));
     }
+    let touched = match touched(args, &console) {
+        Ok(touched) => touched,
+        Err(error) => {
+            console.note(&format!("{}: {error}", crate::program::name()));
+            return console.finish(error.exit());
+        }
+    };
     let review = Review::new(&base, &head);
-    let markdown = review::markdown(&review);
+    let markdown = review::markdown(&review) + &review::touched(&touched);
+    for function in touched {
+        console.line(&Line::Touched(function));
+    }
     console.say(&markdown);
     print_lines(&console, &review);
     let mut code = match review.outcome() {
@@ -70,6 +86,11 @@ pub fn run(args: &Args) -> u8 {
         code = refuse(&format!("{}: the summary cannot be written: {error}", path.display()), exit::INTERNAL);
     }
     console.finish(code)
+}
+
+fn touched(args: &Args, console: &Console) -> Result<Vec<Touched>, Error> {
+    let Some(since) = &args.since else { return Ok(Vec::new()) };
+    mutants::touched(Path::new("."), since, console)
 }
 
 fn sides(args: &Args) -> Result<(Side, Side, Renames), Unreadable> {

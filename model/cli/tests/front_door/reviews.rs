@@ -75,6 +75,51 @@ fn the_summary_is_appended() {
     assert_eq!(ran.stdout, same(), "what was found is told all the same");
 }
 
+/// A repository with two functions, of which one has a mutant, both changed since the commit.
+fn repository(dir: &Path) {
+    let git = |args: &[&str]| {
+        let identity = ["-c", "user.name=ann", "-c", "user.email=ann@example.org"];
+        let git =
+            std::process::Command::new("git").args(identity).args(args).current_dir(dir).output().unwrap();
+        assert!(git.status.success(), "{git:?}");
+    };
+    let write = |file: &str, text: &str| {
+        std::fs::create_dir_all(dir.join(file).parent().unwrap()).unwrap();
+        std::fs::write(dir.join(file), text).unwrap();
+    };
+    write("Cargo.toml", "[package]\nname = \"x\"\n");
+    write("src/lib.rs", "fn one() {\n    a();\n}\n\nfn two() {\n    b();\n}\n");
+    write(
+        "tests/mutants/b-left-out.patch",
+        "# rule: b is called\n# mechanism: it is not\n# invariant: any\ndiff --git a/src/lib.rs b/src/lib.rs\n\
+         --- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -5,4 +5,3 @@\n fn two() {\n-    b();\n     c();\n }\n",
+    );
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "first"]);
+    write("src/lib.rs", "fn one() {\n    d();\n}\n\nfn two() {\n    b();\n    c();\n}\n");
+}
+
+#[test]
+fn what_a_change_touches_is_listed_with_its_rules_and_mutants() {
+    let dir = tempfile::tempdir().unwrap();
+    check(dir.path(), "base.jsonl", &[]);
+    std::fs::copy(dir.path().join("base.jsonl"), dir.path().join("head.jsonl")).unwrap();
+    repository(dir.path());
+    let ran = review(dir.path(), &["--since", "HEAD"]);
+    let table = "\n### What the change touches\n\n| function | rules | mutants |\n| --- | --- | --- |\n\
+                 | `one` in `src/lib.rs` |  | none: no check of it has been seen to fail |\n\
+                 | `two` in `src/lib.rs` | b is called | `b-left-out` |\n";
+    assert_eq!((ran.code, ran.stdout), (Some(0), same() + table));
+    let machines = review(dir.path(), &["--since", "HEAD", "--format", "json"]);
+    let lines = lines(&machines.stdout, 0);
+    let two = of(&lines, "touched").into_iter().find(|line| line["function"] == "two").unwrap();
+    assert_eq!(two["mutants"], serde_json::json!(["b-left-out"]));
+    let ran = review(dir.path(), &["--since", "nonsense"]);
+    assert_eq!(ran.code, Some(64), "{ran:?}");
+    assert!(ran.stderr.contains("commit `nonsense` does not exist in this repository"), "{ran:?}");
+}
+
 #[test]
 fn other_options_are_said() {
     let dir = tempfile::tempdir().unwrap();

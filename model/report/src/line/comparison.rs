@@ -28,6 +28,19 @@ pub struct Review {
     pub unknown: Vec<String>,
 }
 
+/// A function that a change touches.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Touched {
+    /// The file, relative to the root of the repository.
+    pub file: String,
+    /// The function, with the type that it is of.
+    pub function: String,
+    /// The rules that mutants of the function leave out.
+    pub rules: Vec<String>,
+    /// The mutants of the function, by name.
+    pub mutants: Vec<String>,
+}
+
 /// What one file of a comparison contains.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Contents {
