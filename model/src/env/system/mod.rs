@@ -89,7 +89,7 @@ invariants! {
         "`docs/protocol.md`, rules F1 to F20";
     TABLE "table.agrees-with-its-reference"
         "The placement table answers and changes as its reference does, through restores and recoveries."
-        "`docs/protocol.md`, rules T1 to T36";
+        "`docs/protocol.md`, rules T1 to T37";
     SESSIONS "session.agrees-with-its-reference"
         "The sessions of the control plane admit, repeat and refuse as their reference does, through restores and recoveries."
         "`docs/protocol.md`, rules S";

@@ -25,22 +25,21 @@ pub fn limits(caps: &Caps) -> Limits {
 /// The command on a partition, if the entry is one.
 pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
     Some(match entry {
-        ControlPlaneEntry::OwnershipTransition(command) => Command {
-            subject: Subject::Number(command.partition),
-            change: change(&command.transition),
-            reported: is_reported(&command.transition),
-            responsible: responsible(&command.transition),
-        },
-        ControlPlaneEntry::CreatePartition { name, placement, guarantee } => Command {
-            subject: Subject::Name(name.clone().into()),
-            change: Change::Create(*placement, self::guarantee(*guarantee)),
-            reported: false,
-            responsible: None,
-        },
+        ControlPlaneEntry::OwnershipTransition(command) => {
+            on(Subject::Number(command.partition), &command.transition)
+        }
+        ControlPlaneEntry::NamedTransition { name, transition } => {
+            on(Subject::Name(name.clone().into()), transition)
+        }
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
             return None;
         }
     })
+}
+
+fn on(subject: Subject, transition: &Transition) -> Command {
+    let (reported, responsible) = (is_reported(transition), responsible(transition));
+    Command { subject, change: change(transition), reported, responsible }
 }
 
 /// A change of the members that was made even though it may leave no quorum.
@@ -267,6 +266,7 @@ pub fn refusal(error: &MigrationError) -> Option<Refusal> {
         MigrationError::Held { migration } => Refusal::Held(migration),
         MigrationError::NotHeld { partition } => Refusal::NotHeld(partition),
         MigrationError::BlockStarted { migration } => Refusal::BlockStarted(migration),
+        MigrationError::UnknownName => Refusal::UnknownName,
         MigrationError::Backend { .. } => return None,
     })
 }
