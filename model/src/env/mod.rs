@@ -1,5 +1,6 @@
 //! This project's five protocols under check: an environment around the production machines in each.
 
+mod agrees;
 pub mod composed;
 pub mod consensus;
 mod draw;

@@ -111,7 +111,7 @@ pub enum ControlPlaneEntry {
     MembershipChange(MembershipChange),
     /// A change of a partition's placement.
     OwnershipTransition(OwnershipTransition),
-    /// A change of the placement of the partition that has this name when the entry is applied (ADR 0037).
+    /// A change of the placement of the partition that has this name when the entry is applied (ADR 0038).
     NamedTransition {
         /// The partition's name.
         name: PartitionName,

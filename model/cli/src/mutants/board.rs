@@ -62,7 +62,8 @@ impl<'a> Board<'a> {
             }
         }
         let sound = board.baselines.iter().all(Baseline::holds);
-        for one in chosen {
+        let apart = |one: &&Chosen<'_>| bench.joint.number(one.patch).is_none();
+        for one in chosen.iter().filter(|one| !apart(one)).chain(chosen.iter().filter(apart)) {
             let stopped = bench.stop.load(Ordering::Relaxed);
             let outcomes = if !sound || stopped || over() {
                 None

@@ -31,7 +31,7 @@ pub enum Judge {
 }
 
 /// The program that a judge needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Program {
     /// The checker.
     Checker,

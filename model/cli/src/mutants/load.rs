@@ -1,7 +1,7 @@
 //! Reads the patches from their directory.
 
 use super::error::Error;
-use super::patch::{DIR, OF_A_KIND, OF_THE_SIMULATOR, Patch};
+use super::patch::{DIR, FOLDERS, Patch};
 use cutover_report::Console;
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use std::path::Path;
 pub fn all(root: &Path, console: &Console) -> Result<Vec<Patch>, Error> {
     let dir = root.join(DIR);
     let mut names = names_in(&dir, "")?;
-    for folder in [OF_THE_SIMULATOR, OF_A_KIND] {
+    for folder in FOLDERS {
         names.extend(names_in(&dir.join(folder), &format!("{folder}/"))?);
     }
     names.sort_unstable();

@@ -13,6 +13,7 @@ mod draw;
 mod error;
 mod git;
 mod header;
+mod joint;
 mod judge;
 mod lines;
 mod load;
@@ -37,7 +38,8 @@ use crate::exit;
 use board::Board;
 use clap::ValueEnum as _;
 use cutover_report::{Console, Engine, Line};
-use judge::SEEDS;
+use joint::Joint;
+use judge::{Judge, SEEDS};
 use patch::{DIR, Patch};
 use runner::{Bench, Limits};
 use select::{Chosen, Selection};
@@ -114,9 +116,14 @@ fn command(
     let _lock = checkout.lock()?;
     checkout.sync(&tools.git)?;
     remove_output(&checkout)?;
+    let judges = |patch: &Patch| selection.judges(patch);
+    let Some(joint) = joint(&chosen, judges, tools, &checkout, stop, console)? else {
+        return Ok(exit::UNKNOWN);
+    };
     let bench = Bench {
         checkout: &checkout,
         tools,
+        joint: &joint,
         limits: Limits {
             mutant: args.timeout,
             whole: args.baseline_timeout,
@@ -126,7 +133,8 @@ fn command(
         },
         stop,
     };
-    let board = Board::run(&bench, &chosen, |patch| selection.judges(patch), args.budget, console)?;
+    let board = Board::run(&bench, &chosen, judges, args.budget, console)?;
+    joint.undo()?;
     console.end();
     let totals = matrix::totals(&board);
     for total in &totals {
@@ -142,6 +150,29 @@ fn command(
     }
     console.say(&report::render(&board, console.elapsed()));
     Ok(board.exit())
+}
+
+/// One build of all mutants that can be joined.
+fn joint(
+    chosen: &[Chosen<'_>],
+    judges: impl Fn(&Patch) -> Vec<Judge>,
+    tools: &Tools,
+    checkout: &Checkout,
+    stop: &AtomicBool,
+    console: &mut Console,
+) -> Result<Option<Joint>, Error> {
+    let patches: Vec<_> = chosen.iter().map(|one| one.patch).collect();
+    let programs = patches.iter().flat_map(|patch| judges(patch)).map(|judge| judge.program()).collect();
+    console.note(&format!("building {} mutants at once", patches.len()));
+    let joint = Joint::build(&patches, &programs, checkout, tools, stop)?;
+    if let Some(joint) = &joint {
+        let alone = patches.iter().filter(|patch| joint.number(patch).is_none()).count();
+        console.note(&format!(
+            "{} mutants are in one build, {alone} are built one by one",
+            patches.len() - alone
+        ));
+    }
+    Ok(joint)
 }
 
 fn selection(

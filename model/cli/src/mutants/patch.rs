@@ -7,10 +7,9 @@ use cutover_report::{Engine, Expect};
 
 /// Directory of the patches, relative to the root of the repository.
 pub const DIR: &str = "tests/mutants";
-/// Subdirectory of the patches that the simulator judges.
-pub const OF_THE_SIMULATOR: &str = "sim";
-/// Subdirectory of the patches that whatever finds them kills, ordered by kinds of bugs.
-pub const OF_A_KIND: &str = "kinds";
+/// Subdirectories: of the patches that the simulator judges, of those after which a goal cannot be reached, of those that whatever
+/// finds them kills, and of those that were drawn.
+pub const FOLDERS: [&str; 4] = ["sim", "goals", "kinds", "drawn"];
 /// The invariant of a header whose mutant any violation kills.
 const ANY: &str = "any";
 

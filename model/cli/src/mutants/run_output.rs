@@ -206,7 +206,7 @@ impl RunOutput {
         if let Some(ruling) = self.violated() {
             return Finding::ruled(Verdict::Killed, ruling, format!("{} fails", ruling.invariant));
         }
-        let wrong = |trace: &&Trace| !matches!(trace.verdict, TraceVerdict::Holds | TraceVerdict::Unknown);
+        let wrong = |trace: &&Trace| !trace.as_recorded && trace.verdict != TraceVerdict::Unknown;
         if let Some(trace) = self.replayed.iter().find(wrong) {
             let what = match (&trace.invariant, trace.step) {
                 (Some(id), _) => id.clone(),

@@ -2,6 +2,7 @@
 
 use super::build::{Built, Tools};
 use super::error::Error;
+use super::joint::{self, Joint};
 use super::judge::{Judge, Program};
 use super::patch::Patch;
 use super::process::{self, End, Logs};
@@ -91,6 +92,8 @@ pub struct Bench<'a> {
     pub checkout: &'a Checkout,
     /// The programs to start.
     pub tools: &'a Tools,
+    /// The mutants that are in one build.
+    pub joint: &'a Joint,
     /// The limits of a check.
     pub limits: Limits,
     /// Set when the run is to be interrupted.
@@ -105,12 +108,12 @@ impl Bench<'_> {
     pub fn baseline(&self, judge: &Judge) -> Result<Option<Outcome>, Error> {
         let name = judge.place().map_or("build".to_owned(), |place| place.replace('/', "-"));
         let logs = self.logs(&format!("baseline-{name}"))?;
-        let program = match self.build(judge, &logs)? {
+        let program = match self.built(judge, &logs)? {
             None => return Ok(None),
             Some(Built::Refused(why)) => return Ok(Some(no_check(Verdict::Broken, None, why))),
             Some(Built::Program(program)) => program,
         };
-        let Some(checked) = self.check(&program, judge, Until::Never, &logs)? else {
+        let Some(checked) = self.check(&program, judge, Until::Never, None, &logs)? else {
             return Ok(Some(no_check(Verdict::Survived, None, COMPILES.to_owned())));
         };
         let Some(checked) = checked else { return Ok(None) };
@@ -126,11 +129,15 @@ impl Bench<'_> {
         Ok(Some(checked.outcome(finding)))
     }
 
-    /// Applies a patch to the copy, builds it, lets each of `judges` judge it, and restores the copy.
+    /// Lets each of `judges` judge a mutant. One that is not in the joint build is applied to the copy, which is restored afterwards.
     ///
     /// # Errors
     /// [`Error`] if a program cannot be started or a file cannot be written.
     pub fn mutant(&self, patch: &Patch, judges: &[Judge]) -> Result<Option<Vec<(Judge, Outcome)>>, Error> {
+        if self.joint.number(patch).is_some() {
+            return self.judged(patch, judges);
+        }
+        self.joint.undo()?;
         let tree = &self.checkout.tree;
         let saved = Saved::new(tree, &patch.files)?;
         if let Some(complaint) = self.tools.git.apply(tree, &patch.diff, false)? {
@@ -138,23 +145,23 @@ impl Bench<'_> {
             let broken = |judge: &Judge| (judge.clone(), no_check(Verdict::Broken, None, why.clone()));
             return Ok(Some(judges.iter().map(broken).collect()));
         }
+        let outcomes = self.judged(patch, judges);
+        saved.restore()?;
+        outcomes
+    }
+
+    fn judged(&self, patch: &Patch, judges: &[Judge]) -> Result<Option<Vec<(Judge, Outcome)>>, Error> {
         let mut outcomes = Vec::new();
         for judge in judges {
-            match self.applied(patch, judge) {
-                Ok(Some(outcome)) => outcomes.push((judge.clone(), outcome)),
-                other => {
-                    saved.restore()?;
-                    return other.map(|_| None);
-                }
-            }
+            let Some(outcome) = self.applied(patch, judge)? else { return Ok(None) };
+            outcomes.push((judge.clone(), outcome));
         }
-        saved.restore()?;
         Ok(Some(outcomes))
     }
 
     fn applied(&self, patch: &Patch, judge: &Judge) -> Result<Option<Outcome>, Error> {
         let logs = self.logs(&patch.stem().replace('/', "-"))?;
-        let program = match self.build(judge, &logs)? {
+        let program = match self.built(judge, &logs)? {
             None => return Ok(None),
             Some(Built::Refused(why)) if patch.expect == Expect::DoesNotCompile => {
                 return Ok(Some(no_check(Verdict::Killed, Some("the compiler"), why)));
@@ -171,7 +178,7 @@ impl Bench<'_> {
             (Some(id), Expect::Killed | Expect::DoesNotCompile | Expect::Open) => Until::Invariant(id),
             (None, _) | (_, Expect::Survives) => Until::Never,
         };
-        let Some(checked) = self.check(&program, judge, until, &logs)? else {
+        let Some(checked) = self.check(&program, judge, until, self.joint.number(patch), &logs)? else {
             return Ok(Some(no_check(Verdict::Survived, None, COMPILES.to_owned())));
         };
         let Some(checked) = checked else { return Ok(None) };
@@ -185,7 +192,10 @@ impl Bench<'_> {
         Ok(Some(checked.outcome(finding)))
     }
 
-    fn build(&self, judge: &Judge, logs: &Path) -> Result<Option<Built>, Error> {
+    fn built(&self, judge: &Judge, logs: &Path) -> Result<Option<Built>, Error> {
+        if let Some(program) = self.joint.program(judge.program()) {
+            return Ok(Some(Built::Program(program.to_owned())));
+        }
         self.tools.build(self.checkout, judge.program(), logs, self.stop)
     }
 
@@ -231,9 +241,11 @@ impl Bench<'_> {
         program: &Path,
         judge: &Judge,
         until: Until<'_>,
+        number: Option<u32>,
         logs: &Path,
     ) -> Result<Option<Option<Checked>>, Error> {
-        let Some(check) = self.command(program, judge, until) else { return Ok(None) };
+        let Some(mut check) = self.command(program, judge, until) else { return Ok(None) };
+        check.env(joint::VARIABLE, number.unwrap_or_default().to_string());
         let limit = if until == Until::Never { self.limits.whole } else { self.limits.mutant };
         let limit = if *judge == Judge::Walk { limit.max(self.limits.walk * 2) } else { limit };
         let logs = Logs::new(logs, judge.engine().word());

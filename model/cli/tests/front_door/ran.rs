@@ -1,6 +1,5 @@
 //! Runs the program as a process.
 
-use cutover::core::invariant::Id;
 use cutover_model::Ours;
 use cutover_model::catalog::Protocols as _;
 use serde_json::Value;
@@ -59,9 +58,7 @@ pub fn of<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 /// The invariants and goals that a scope around sinks judges.
 pub fn judged() -> Vec<String> {
-    let invariants = Id::ALL.iter().map(ToString::to_string).filter(|id| !id.starts_with("raft."));
     let scopes = Ours::scopes();
-    let goals =
-        scopes.iter().filter(|scope| scope.name() == "migration/moves").flat_map(|scope| scope.goals());
-    invariants.chain(goals.map(|goal| goal.id.to_owned())).collect()
+    let moves = scopes.iter().filter(|scope| scope.name() == "migration/moves");
+    moves.flat_map(|scope| [scope.judged(), scope.goals()].concat()).map(|one| one.id.to_owned()).collect()
 }

@@ -33,6 +33,28 @@ impl StoreBeside {
         Self { store: Store::returned(settings(config), epoch, migration), heard: BTreeSet::new() }
     }
 
+    /// Beside a fence in any state, whose copy holds these writes, in the order of their positions: what each write is known as follows
+    /// from them.
+    #[must_use]
+    pub fn of(fence: &Fence, writes: &[WriteId]) -> Self {
+        let durable = fence.durable();
+        let copy = |copy: &fence::Copy| Copy {
+            writes: writes.to_vec(),
+            finished: copy.finished(),
+            source: copy.source(),
+        };
+        let state = State {
+            sealed_through: durable.sealed_through(),
+            closed_through: durable.closed_through(),
+            newest: durable.newest(),
+            receipt: durable.receipt().map(receipt),
+            copy: durable.copy().map(copy),
+        };
+        let waiting = fence.admitted().to_vec();
+        let store = Store { settings: settings(fence.config()), durable: state.clone(), state, waiting };
+        Self { store, heard: writes.iter().copied().collect() }
+    }
+
     /// What the reference has.
     #[must_use]
     pub const fn store(&self) -> &Store {

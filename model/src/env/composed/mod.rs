@@ -74,7 +74,7 @@ struct ComposedStep {
 impl ComposedStep {
     /// Adds a step of the sinks' environment that this step causes.
     fn take(&mut self, sinks: migration::Stepped) {
-        let migration::Stepped { state, lines, broken, violations, marks: _ } = sinks;
+        let migration::Stepped { state, lines, broken, violations, marks: _, .. } = sinks;
         self.state.sinks = state;
         self.broken |= broken;
         self.lines.extend(lines);
@@ -131,7 +131,7 @@ impl Composed {
     }
 
     fn at_sinks(&self, state: &State, action: migration::Action, explain: bool) -> Option<ComposedStep> {
-        let migration::Stepped { state: sinks, lines, broken, violations, marks } =
+        let migration::Stepped { state: sinks, lines, broken, violations, marks, .. } =
             self.sinks.take(&state.sinks, action, explain)?;
         let state = State { sinks, nodes: state.nodes.clone() };
         Some(ComposedStep { state, lines, violations, broken, marks: of_sinks(marks) })

@@ -260,8 +260,9 @@ impl Bounds for MigrationBounds {
         self.fault_parts("any message").join(", ")
     }
 
-    fn judged(&self, _: InvariantSet) -> InvariantSet {
-        judged()
+    /// Also what the registry of the core does not have.
+    fn judged(&self, all: InvariantSet) -> InvariantSet {
+        judged() | Id::ALL.iter().fold(all, |left, id| left & !id.bit())
     }
 
     fn options() -> &'static [OptionSpec] {

@@ -6,6 +6,8 @@ use super::{Held, Leaving, Message, Migration, Sink};
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::core::fence::{Body, Input, Output, Reply, Request, Write};
 use cutover::core::ids::{Halt, Position, WriteId};
+use cutover_reference::beside::Disagreement;
+use cutover_reference::beside::store::StoreBeside;
 use std::sync::Arc;
 
 /// The effect of a delivery on a sink.
@@ -23,6 +25,8 @@ pub struct SinkEffect {
     pub released: Vec<Held>,
     /// Violations of invariants that the sink's own machine detected.
     pub halts: Vec<Halt>,
+    /// What the sink's machine did, and its reference does not.
+    pub disagrees: Option<Disagreement>,
     /// What happened, as lines of text.
     pub lines: Vec<String>,
 }
@@ -74,16 +78,23 @@ impl Migration {
             }
         };
         let mut work = SinkWork::on(before, write, reader);
+        let mut agrees = Ok(());
         for input in &inputs {
             work.persisted = false;
-            for output in work.sink.fence.handle(input) {
+            let mut beside = StoreBeside::of(&work.sink.fence, &work.sink.data);
+            let outputs = work.sink.fence.handle(input);
+            agrees = agrees
+                .and_then(|()| beside.handled(input, &outputs))
+                .and_then(|()| beside.compare(&work.sink.fence));
+            for output in outputs {
                 work.perform(output, self.bounds.unsynced);
             }
         }
         let changed = work.sink != **before;
         let sink = if changed { self.share(work.sink) } else { before.clone() };
         let SinkWork { wrote, served, released, halts, lines, .. } = work;
-        SinkEffect { sink, changed, wrote, served, released, halts, lines }
+        let disagrees = agrees.err();
+        SinkEffect { sink, changed, wrote, served, released, halts, disagrees, lines }
     }
 }
 

@@ -15,9 +15,11 @@ use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
 use cutover::core::ids::{Epoch, Halt, MigrationId, Names, Placement, Relabel};
 use cutover::core::migration::{
-    Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Release, Timer,
-    Transition, TransitionKind,
+    Caps, Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Release,
+    Timer, Transition, TransitionKind,
 };
+use cutover_reference::beside::Disagreement;
+use cutover_reference::beside::table::TableBeside;
 use std::sync::Arc;
 
 /// Replies to controllers, and the messages of controllers with state.
@@ -47,6 +49,8 @@ pub struct Enabled {
     pub commits: Vec<Commit>,
     /// Whether a command was left out because the record that it expects is out of date.
     pub refused_stale: bool,
+    /// What the table says to a proposed command, and its reference does not.
+    pub disagrees: Option<Disagreement>,
     /// All proposed commands in ascending order, including those that the log would refuse.
     proposed: Vec<Command>,
     /// Events that change a controller with state: number of the controller, revision of the record, event.
@@ -152,6 +156,9 @@ impl Migration {
             }
             let (mut after, mut halt) = (log.clone(), None);
             let outcome = after.table.apply_checked(&command, &mut halt);
+            let agrees =
+                TableBeside::transition(&Caps::PRODUCTION, &log.table, &command, outcome, &after.table);
+            enabled.disagrees = enabled.disagrees.or(agrees.err());
             if let Err(refusal) = outcome
                 && after.table == log.table
             {

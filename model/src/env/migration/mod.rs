@@ -17,7 +17,7 @@
 //! - **Clients** resolve a partition at any past revision where the machine asks for a cached view, and at the
 //!   committed revision where it asks for a fresh one.
 //!
-//! May import: `core`, `cutover_model::protocol`, `cutover_model`.
+//! May import: `core`, `cutover_reference::beside`, `cutover_model::protocol`, `cutover_model`.
 
 mod action;
 mod bounds;
@@ -51,6 +51,7 @@ pub use parts::{
 pub(crate) use step::Stepped;
 
 use crate::env::Reached;
+use crate::env::agrees::{STORES, TABLE};
 use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, WaysCost};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use crate::ways::Ways;
@@ -299,7 +300,9 @@ impl Protocol for Migration {
     type Action = Action;
 
     fn invariants() -> &'static [Invariant] {
-        REGISTRY
+        static ALL: LazyLock<Vec<Invariant>> =
+            LazyLock::new(|| REGISTRY.iter().copied().chain([STORES, TABLE]).collect());
+        &ALL
     }
 
     fn goals() -> &'static [Invariant] {

@@ -20,7 +20,8 @@ impl Migration {
     pub(super) fn is_idle(&self, state: &State, at: usize, message: &Message, delivery: Delivery) -> bool {
         let Some(sink) = state.sinks.get(at) else { return true };
         let effect = self.effect(sink, message, delivery, None);
-        if effect.changed || effect.wrote.is_some() || !effect.halts.is_empty() {
+        if effect.changed || effect.wrote.is_some() || !effect.halts.is_empty() || effect.disagrees.is_some()
+        {
             return false;
         }
         let known = |held: &Held| match &held.output {

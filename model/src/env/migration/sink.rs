@@ -6,6 +6,7 @@ use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, NextState, feed, now};
 use super::{Fresh, Held, Leaving, Message, Reader, SINKS, Sink, text};
+use crate::env::agrees::STORES;
 use cutover::core::fence::{Body, Config, Fence, Reply, Write};
 use cutover::core::gate::{self, Consistency};
 use cutover::core::ids::{Epoch, Halt, WriteId};
@@ -43,6 +44,7 @@ impl NextState<'_> {
         for halt in &effect.halts {
             self.halted(halt);
         }
+        self.disagrees(&STORES, effect.disagrees.as_ref());
         if effect.changed {
             let record = self.log.current().cloned();
             let (before, after) = (now(&before), now(&effect.sink));

@@ -4,10 +4,12 @@ use super::effect::Delivery;
 use super::enabled::{Commit, ControlMessages};
 use super::mark::Mark;
 use super::{Action, Clients, Controllers, Log, Migration, Net, PARTITION, Shared, Sink, Spent, State};
-use crate::protocol::Notes;
+use crate::env::agrees::TABLE;
+use crate::protocol::{Invariant, Notes};
 use cutover::core::ids::Relabel;
 use cutover::core::invariant::{Fact, Findings, Monitor, SinkNow, Violation};
 use cutover::core::migration::Command;
+use cutover_reference::beside::Disagreement;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ pub(crate) struct Stepped {
     /// The violated invariants, a bit each.
     pub(crate) broken: u64,
     pub(crate) violations: Vec<Violation>,
+    /// The invariants by which a machine differs from its reference, with both.
+    disagreements: Vec<(&'static Invariant, Disagreement)>,
     /// The marks reached, a bit each.
     pub(crate) marks: u64,
 }
@@ -26,8 +30,11 @@ pub(crate) struct Stepped {
 impl Stepped {
     /// Moves everything but the next state into `notes`.
     pub(super) fn tell(self, notes: &mut Notes) -> State {
-        let Self { state, lines, broken, violations, marks } = self;
+        let Self { state, lines, broken, violations, disagreements, marks } = self;
         crate::env::tell(notes, broken, &violations, marks.into(), lines);
+        for (invariant, Disagreement { machine, reference, rule }) in disagreements {
+            notes.demand(false, invariant, || (machine, format!("by {rule}: {reference}")));
+        }
         state
     }
 }
@@ -119,6 +126,7 @@ pub(super) struct NextState<'w> {
     pub(super) monitor: Part<'w, Monitor>,
     pub(super) spent: Spent,
     pub(super) findings: Findings,
+    disagreements: Vec<(&'static Invariant, Disagreement)>,
     /// Number of the strong reader whose request is being delivered.
     pub(super) reading: Option<u8>,
     marks: u64,
@@ -190,6 +198,7 @@ impl<'w> NextState<'w> {
             monitor: Part::new(&before.monitor),
             spent: before.spent,
             findings: Findings::new(explain),
+            disagreements: Vec::new(),
             reading: None,
             marks: 0,
             transcript: explain.then(Vec::new),
@@ -252,6 +261,11 @@ impl<'w> NextState<'w> {
         }
     }
 
+    /// Reports that a machine differs from its reference.
+    pub(super) fn disagrees(&mut self, by: &'static Invariant, found: Option<&Disagreement>) {
+        self.disagreements.extend(found.map(|found| (by, found.clone())));
+    }
+
     pub(super) const fn mark(&mut self, mark: Mark) {
         self.marks |= 1 << (mark as u8);
     }
@@ -268,7 +282,7 @@ impl<'w> NextState<'w> {
     }
 
     fn finish(self) -> Option<Stepped> {
-        let Self { env, before, .. } = self;
+        let Self { env, before, mut disagreements, .. } = self;
         let derived = self.log.differs() || self.control.differs() || self.controllers.differs();
         let mut state = State {
             log: self.log.finish(env),
@@ -283,17 +297,18 @@ impl<'w> NextState<'w> {
             image: 0,
         };
         let broken = self.findings.bits();
-        let same = broken == 0 && state.same_place(before);
+        let same = broken == 0 && disagreements.is_empty() && state.same_place(before);
         if same {
             env.reached.add(self.marks);
             self.transcript.as_ref()?;
         }
         if derived {
             state.enabled = env.enabled_in(&state.log, &state.control, &state.controllers);
+            disagreements.extend(state.enabled.disagrees.iter().map(|found| (&TABLE, found.clone())));
         }
         let violations = self.findings.violations().to_vec();
         let lines = self.transcript.unwrap_or_default();
-        (!same).then_some(Stepped { state, lines, broken, violations, marks: self.marks })
+        (!same).then_some(Stepped { state, lines, broken, violations, disagreements, marks: self.marks })
     }
 }
 

@@ -26,6 +26,7 @@ mod words;
 
 pub use bounds::{Faults, Store, SystemBounds};
 
+use crate::env::agrees::{STORES, TABLE};
 use crate::protocol::{Choice, Invariant, JudgedBy, Notes, Protocol, Sort};
 use cutover::core::control_plane::Answer;
 use cutover::core::gate::Timer as OpTimer;
@@ -46,7 +47,7 @@ macro_rules! invariants {
     ($($name:ident $id:literal $claim:literal $source:literal;)*) => {
         $(pub(crate) const $name: Invariant =
             Invariant { id: $id, claim: $claim, source: $source, scope: JudgedBy::History };)*
-        const INVARIANTS: &[Invariant] = &[$($name),*];
+        const INVARIANTS: &[Invariant] = &[$($name,)* STORES, TABLE];
     };
 }
 
@@ -84,12 +85,6 @@ invariants! {
     SETTLES "system.settles"
         "When everybody acts and nothing more goes wrong, every record settles, no debt and no old copy stays, and each operation ends."
         "the fair phase of a walk";
-    STORES "store.agrees-with-its-reference"
-        "A store's fence does what its reference does: each answer, what is durable before it, and the whole state."
-        "`docs/protocol.md`, rules F1 to F20";
-    TABLE "table.agrees-with-its-reference"
-        "The placement table answers and changes as its reference does, through restores and recoveries."
-        "`docs/protocol.md`, rules T1 to T37";
     SESSIONS "session.agrees-with-its-reference"
         "The sessions of the control plane admit, repeat and refuse as their reference does, through restores and recoveries."
         "`docs/protocol.md`, rules S";

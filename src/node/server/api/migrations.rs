@@ -12,7 +12,7 @@ use crate::node::server::Service;
 use tonic::{Request, Response, Status};
 
 /// The entry of a transition, and the partition's number if the request has it. A name goes into the log as it is: who looks it up
-/// before, judges a retry by what the first attempt left (ADR 0037).
+/// before, judges a retry by what the first attempt left (ADR 0038).
 fn entry(asked: PartitionSelector, transition: Transition) -> (ControlPlaneEntry, Option<PartitionId>) {
     match asked {
         PartitionSelector::Id(partition) => {

@@ -10,6 +10,7 @@ mod tests;
 
 use super::Tools;
 use super::error::Error;
+use super::joint::{self, Mutants};
 use super::process::{self, End, Logs};
 use super::tree::{Checkout, Saved};
 use crate::exit;
@@ -43,6 +44,9 @@ pub(super) struct Plan {
 /// What the compiler is started with, so that the library with all its parts is checked.
 const CHECK: [&str; 8] = ["rustc", "-p", "cutover", "--lib", "--features", "server", "--profile", "check"];
 
+/// The step of which the compiler's output is kept.
+const COMPILE: &str = "compile";
+
 /// Draws mutants until `plan.count` of them compile, and writes their patches.
 ///
 /// # Errors
@@ -59,32 +63,55 @@ pub(super) fn run(
     let logs = checkout.out.join("draw");
     fs::create_dir_all(&logs).map_err(Error::io(&logs))?;
     let order = drawn(&all(&checkout.tree)?, &plan.seed);
+    let mut order = order.into_iter();
     let (mut kept, mut refused) = (0_usize, 0_usize);
-    for candidate in order {
-        if kept == plan.count || stop.load(Ordering::Relaxed) {
+    while kept < plan.count && !stop.load(Ordering::Relaxed) {
+        let missing = plan.count - kept;
+        let batch: Vec<_> = order.by_ref().take(missing + missing / 2 + 1).collect();
+        if batch.is_empty() {
             break;
         }
-        let path = checkout.tree.join(&candidate.file);
-        let before = fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let after = candidate.applied(&before);
-        let saved = Saved::new(&checkout.tree, std::slice::from_ref(&candidate.file))?;
-        fs::write(&path, &after).map_err(Error::io(&path))?;
-        let compiles = compiles(checkout, &tools.cargo, &logs, stop);
-        saved.restore()?;
-        match compiles? {
-            None => break,
-            Some(false) => refused += 1,
-            Some(true) => {
-                kept += 1;
-                let file = plan.into.join(format!("{kept:03}-{}.patch", candidate.rule.slug()));
-                let text = patch(&candidate, &before, &after, &plan.seed);
-                fs::write(&file, text).map_err(Error::io(&file))?;
-                console.say(&format!("{kept:>3}  {}", candidate.what()));
-            }
+        console.note(&format!("compiling {} edits at once", batch.len()));
+        let Some(compiled) = compiled(&batch, checkout, tools, &logs, stop)? else { break };
+        refused += batch.len() - compiled.len();
+        for (candidate, before) in compiled.into_iter().take(missing) {
+            kept += 1;
+            let file = plan.into.join(format!("{kept:03}-{}.patch", candidate.rule.slug()));
+            let text = patch(candidate, &before, &candidate.applied(&before), &plan.seed);
+            fs::write(&file, text).map_err(Error::io(&file))?;
+            console.say(&format!("{kept:>3}  {}", candidate.what()));
         }
     }
     console.say(&format!("done  {kept} drawn from seed {}, {refused} more do not compile", plan.seed));
     Ok(if kept == plan.count { exit::HOLDS } else { exit::UNKNOWN })
+}
+
+/// Those of a batch that compile, in their order, with the sources that they edit; `None` if the run is interrupted.
+fn compiled<'c>(
+    batch: &'c [Candidate],
+    checkout: &Checkout,
+    tools: &Tools,
+    logs: &Path,
+    stop: &AtomicBool,
+) -> Result<Option<Vec<(&'c Candidate, String)>>, Error> {
+    let mut mutants = Mutants::new();
+    let mut sources = BTreeMap::new();
+    for (candidate, number) in batch.iter().zip(1..) {
+        let path = checkout.tree.join(&candidate.file);
+        let before = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        if let Some(bodies) = joint::bodies_of(&candidate.file, &before, &candidate.applied(&before)) {
+            mutants.insert(number, bodies);
+            sources.insert(number, (candidate, before));
+        }
+    }
+    let errors = Logs::new(logs, COMPILE).stderr;
+    let compile = || compiles(checkout, &tools.cargo, logs, stop);
+    let Some(saved) = joint::compiled(&checkout.tree, &mut mutants, &errors, compile)? else {
+        return Ok(None);
+    };
+    saved.map_or(Ok(()), Saved::restore)?;
+    sources.retain(|number, _| mutants.contains_key(number));
+    Ok(Some(sources.into_values().collect()))
 }
 
 /// All edits that the rules allow, in the order of files and places.
@@ -178,7 +205,7 @@ fn compiles(
         .arg(&checkout.build)
         .args(["--", "--cap-lints", "warn"])
         .env("CARGO_TERM_COLOR", "never");
-    let ran = process::run(command, &Logs::new(logs, "compile"), None, stop)?;
+    let ran = process::run(command, &Logs::new(logs, COMPILE), None, stop)?;
     Ok(match ran.end {
         End::Interrupted => None,
         End::Exited(status) => Some(status.success()),

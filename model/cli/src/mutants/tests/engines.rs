@@ -95,12 +95,14 @@ fn any_violation_kills() {
     assert_eq!(judge(&format!("{blind}{end}"), false, None), (killed, false, by("not reached")));
     assert_eq!(judge("", true, None), (killed, false, by("a panic")));
     assert_eq!(judge("", false, None), (broken, false, None));
-    let trace = |verdict: &str, step: &str| {
+    let trace = |verdict: &str, as_recorded: bool, step: &str| {
         format!(
-            "{{\"type\":\"trace\",\"path\":\"x\",\"verdict\":\"{verdict}\",\"as_recorded\":false,\"step\":{step}}}\n"
+            "{{\"type\":\"trace\",\"path\":\"x\",\"verdict\":\"{verdict}\",\"as_recorded\":{as_recorded},\"step\":{step}}}\n"
         )
     };
-    let (holds, diverged) = (trace("HOLDS", "null"), trace("DIVERGED", "4"));
+    let (holds, diverged) = (trace("HOLDS", true, "null"), trace("DIVERGED", false, "4"));
+    // A design that was published, and is broken.
+    let holds = format!("{holds}{}", trace("VIOLATES", true, "7"));
     assert_eq!(
         judge(&format!("{holds}{diverged}{holds}{end}"), false, None),
         (killed, false, by("divergence at step 4"))

@@ -37,6 +37,11 @@ pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
     })
 }
 
+/// The command on a partition by its number.
+pub fn transition(command: &migration::Command) -> Command {
+    on(Subject::Number(command.partition), &command.transition)
+}
+
 fn on(subject: Subject, transition: &Transition) -> Command {
     let (reported, responsible) = (is_reported(transition), responsible(transition));
     Command { subject, change: change(transition), reported, responsible }

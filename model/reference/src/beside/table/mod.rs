@@ -9,9 +9,10 @@ use crate::table::numbers::Numbers;
 use crate::table::record::Record;
 use crate::table::state::{Audited, Table};
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState};
-use cutover::core::ids::{Index, PartitionId, Placement};
-use cutover::core::migration::{Caps, PartitionRecord};
+use cutover::core::ids::{Epoch, Index, PartitionId, Placement};
+use cutover::core::migration::{self, Caps, MigrationError, PartitionRecord, PlacementTable};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// The reference of a table, beside the state of a control plane.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +29,51 @@ impl TableBeside {
     #[must_use]
     pub fn new(caps: &Caps) -> Self {
         Self { table: Table::new(adapter::limits(caps)), numbers: Numbers::new(), names: BTreeSet::new() }
+    }
+
+    /// Judges one command on a table in any state. Names, the audit and the revision are not the table's, so they are not judged.
+    ///
+    /// # Errors
+    /// The machine and the reference differ.
+    pub fn transition(
+        caps: &Caps,
+        before: &PlacementTable,
+        command: &migration::Command,
+        outcome: Result<Epoch, MigrationError>,
+        after: &PlacementTable,
+    ) -> Result<(), Disagreement> {
+        let mut beside = Self::new(caps);
+        for record in before.records() {
+            let (partition, abstraction) = (record.partition, adapter::record(record));
+            let abstraction = abstraction
+                .ok_or_else(|| Disagreement::new("T1 to T33", record, "no record is like this one"))?;
+            beside.table.records.insert(partition, abstraction);
+        }
+        // What was given out, a record that is gone included.
+        let (epoch, migration) = before.returned(command.partition);
+        beside.numbers.takes_epoch(command.partition, epoch);
+        beside.numbers.takes_migration(migration);
+        let abstracted = adapter::transition(command);
+        let answer = match outcome {
+            Ok(epoch) => {
+                let migration = after.record(command.partition).map(|record| record.migration);
+                judge::Answer::Made { partition: command.partition, epoch, migration }
+            }
+            Err(error) => judge::Answer::Refused(
+                adapter::refusal(&error).ok_or_else(|| Disagreement::new("T2", error, "no such refusal"))?,
+            ),
+        };
+        let judged = beside.table.judge(&mut beside.numbers, Index(0), &abstracted, &answer);
+        judged.map_err(|disagreement| told(&abstracted, outcome, &disagreement))?;
+        let partitions: BTreeSet<_> = after
+            .records()
+            .map(|record| record.partition)
+            .chain(beside.table.records.keys().copied())
+            .collect();
+        for partition in partitions {
+            beside.record(rule_of(&abstracted.change), partition, after)?;
+        }
+        Ok(())
     }
 
     /// What the reference has.
@@ -72,7 +118,7 @@ impl TableBeside {
             (_, judge::Answer::Refused(_)) => None,
         };
         if let Some(partition) = partition {
-            self.record(rule, partition, after)?;
+            self.record(rule, partition, after.table())?;
         }
         if after.revision() != self.table.revision {
             return Err(Disagreement::new("T35", after.revision(), self.table.revision));
@@ -133,7 +179,7 @@ impl TableBeside {
         let listed = state.table().records().map(|record| record.partition);
         let partitions: BTreeSet<_> = listed.chain(self.table.records.keys().copied()).collect();
         for partition in partitions {
-            self.record("T1 to T33", partition, state)?;
+            self.record("T1 to T33", partition, state.table())?;
         }
         for name in &self.names {
             let have = name.clone().try_into().ok().and_then(|name| state.directory().partition(&name));
@@ -153,9 +199,9 @@ impl TableBeside {
         &mut self,
         rule: &'static str,
         partition: PartitionId,
-        state: &ControlPlaneState,
+        table: &PlacementTable,
     ) -> Result<(), Disagreement> {
-        let record = state.table().record(partition);
+        let record = table.record(partition);
         let have = record.map(|record| adapter::record(record).ok_or(record)).transpose();
         let expected = self.table.records.get_mut(&partition);
         let have = have.map_err(|record| Disagreement::new(rule, record, "no record is like this one"))?;
@@ -246,7 +292,7 @@ fn known(entry: &ControlPlaneEntry, answer: &Answer, after: &ControlPlaneState) 
     }
 }
 
-fn told(command: &Command, answer: &Answer, disagreement: &judge::Disagreement) -> Disagreement {
+fn told(command: &Command, answer: impl fmt::Debug, disagreement: &judge::Disagreement) -> Disagreement {
     let rule = match disagreement {
         judge::Disagreement::RefusedFor { .. } | judge::Disagreement::Violates(_) => rule_of(&command.change),
         judge::Disagreement::OtherPartition { .. } | judge::Disagreement::PartitionNumber => "T8, T37",
