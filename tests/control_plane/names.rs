@@ -129,10 +129,9 @@ fn a_retry_by_name_gets_the_first_answer() {
     ];
     let mut ask = |serial: Option<u64>, entry: &ControlPlaneEntry| {
         let ticket = |serial| Ticket { session, serial: Serial(serial), acknowledged_through: Serial::ZERO };
-        match commit(&mut cluster, leader, entry.clone(), serial.map(ticket)).1 {
-            Effect::Answered { answer, repeated } => (answer, repeated),
-            other => panic!("{other:?}"),
-        }
+        let effect = commit(&mut cluster, leader, entry.clone(), serial.map(ticket)).1;
+        let Effect::Answered { answer, repeated } = effect else { panic!("{effect:?}") };
+        (answer, repeated)
     };
     let first: Vec<_> = (1..).zip(&requests).map(|(serial, entry)| ask(Some(serial), entry)).collect();
     assert_eq!(first[0].0, Answer::Refused(MigrationError::UnknownName));
