@@ -138,6 +138,8 @@ words! {
         Sim = "sim",
         /// The tests of the reference models.
         Reference = "reference",
+        /// The package's own tests.
+        Test = "test",
     }
 }
 

@@ -15,6 +15,21 @@ const COMPILER_LINES: usize = 24;
 /// A mutant may leave a variable unused; that must be a warning wherever it is built.
 const CAP_LINTS: &str = "--cap-lints=warn";
 
+/// The package's tests that a mutant can fail within seconds.
+const TESTS: [&str; 11] = [
+    "properties",
+    "datadriven",
+    "traces",
+    "transcripts",
+    "history",
+    "control_plane",
+    "migration_store",
+    "store",
+    "seam",
+    "driver",
+    "embedded",
+];
+
 /// The programs that the scoreboard starts.
 #[derive(Debug, Clone)]
 pub struct Tools {
@@ -81,11 +96,8 @@ impl Tools {
         let (cargo, program) = match program {
             Program::Checker => self.build_check(checkout),
             Program::Simulator => self.build_sim(checkout),
-            Program::Reference => {
-                let mut tests = self.reference(checkout);
-                tests.arg("--no-run");
-                (tests, self.cargo.clone())
-            }
+            Program::Reference => (not_run(self.reference(checkout)), self.cargo.clone()),
+            Program::Tests => (not_run(self.tests(checkout)), self.cargo.clone()),
         };
         let ran = process::run(cargo, &Logs::new(logs, "build"), None, stop)?;
         match ran.end {
@@ -117,6 +129,15 @@ impl Tools {
         cargo
     }
 
+    /// The package's own tests, those of sources and of real processes left out.
+    pub(super) fn tests(&self, checkout: &Checkout) -> Command {
+        let mut cargo = self.cargo(checkout, "test", &checkout.build);
+        cargo.args(["--profile", &self.build.profile, "-p", "cutover", "--lib"]);
+        cargo.args(TESTS.iter().flat_map(|test| ["--test", *test]));
+        cap_lints(&mut cargo);
+        cargo
+    }
+
     fn build_check(&self, checkout: &Checkout) -> (Command, PathBuf) {
         let build = &checkout.build;
         let mut cargo = self.cargo(checkout, "build", build);
@@ -142,6 +163,11 @@ impl Tools {
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
         (cargo, build.join("mutant").join(format!("cutover-sim{EXE_SUFFIX}")))
     }
+}
+
+fn not_run(mut tests: Command) -> Command {
+    tests.arg("--no-run");
+    tests
 }
 
 fn cap_lints(cargo: &mut Command) {

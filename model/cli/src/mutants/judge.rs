@@ -28,6 +28,8 @@ pub enum Judge {
     Seeds,
     /// The tests of the reference models.
     Reference,
+    /// The package's own tests.
+    Tests,
 }
 
 /// The program that a judge needs.
@@ -39,6 +41,8 @@ pub enum Program {
     Simulator,
     /// The tests of the reference models, which cargo runs.
     Reference,
+    /// The package's own tests, which cargo runs.
+    Tests,
 }
 
 impl Judge {
@@ -62,6 +66,7 @@ impl Judge {
             Engine::Walk => Self::Walk,
             Engine::Sim => Self::Seeds,
             Engine::Reference => Self::Reference,
+            Engine::Test => Self::Tests,
         }
     }
 
@@ -74,6 +79,7 @@ impl Judge {
             Self::Walk => Engine::Walk,
             Self::Seeds => Engine::Sim,
             Self::Reference => Engine::Reference,
+            Self::Tests => Engine::Test,
         }
     }
 
@@ -88,6 +94,7 @@ impl Judge {
             Self::Walk => Some("walk"),
             Self::Seeds => Some(SEEDS),
             Self::Reference => Some("reference"),
+            Self::Tests => Some("tests"),
         }
     }
 
@@ -98,6 +105,7 @@ impl Judge {
             Engine::Check | Engine::Replay | Engine::Walk => Program::Checker,
             Engine::Sim => Program::Simulator,
             Engine::Reference => Program::Reference,
+            Engine::Test => Program::Tests,
         }
     }
 }

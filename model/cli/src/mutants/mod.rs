@@ -201,7 +201,7 @@ fn selection(
 fn every_engine(simulator: Option<Simulator>) -> Vec<Engine> {
     let own = |engine: &Engine| match engine {
         Engine::Check | Engine::Replay | Engine::Walk => true,
-        Engine::Sim | Engine::Reference => simulator.is_some(),
+        Engine::Sim | Engine::Reference | Engine::Test => simulator.is_some(),
     };
     Engine::value_variants().iter().copied().filter(own).collect()
 }

@@ -122,7 +122,7 @@ impl Bench<'_> {
             Judge::Compiler | Judge::Scope(_) | Judge::Scopes => said.judge_all(&checked.complaint, late),
             Judge::Trace(_) => said.judge_trace(None, &checked.complaint, late),
             Judge::Seeds => said.judge_seeds(None, &checked.complaint, late),
-            Judge::Traces | Judge::Walk | Judge::Reference => {
+            Judge::Traces | Judge::Walk | Judge::Reference | Judge::Tests => {
                 said.judge_any(checked.panicked, &checked.complaint, late)
             }
         };
@@ -211,6 +211,7 @@ impl Bench<'_> {
         let mut check = match judge.program() {
             Program::Checker | Program::Simulator => Command::new(program),
             Program::Reference => return Some(self.tools.reference(self.checkout)),
+            Program::Tests => return Some(self.tools.tests(self.checkout)),
         };
         check.current_dir(&self.checkout.tree);
         match judge {
@@ -224,7 +225,7 @@ impl Bench<'_> {
                     (format!("{}s", self.limits.walk.as_secs()), self.limits.walk_seed.to_string());
                 check.args(["walk", "--set", "pr", "--threads", "2", "--budget", &budget, "--seed", &seed]);
             }
-            Judge::Seeds | Judge::Reference => _ = check.args(self.seeds(until)),
+            Judge::Seeds | Judge::Reference | Judge::Tests => _ = check.args(self.seeds(until)),
         }
         match (judge, until) {
             (Judge::Scope(_), Until::Invariant(id)) => _ = check.args(["--stop-at", id]),
@@ -261,7 +262,7 @@ impl Bench<'_> {
         let last = ran.stderr.lines().rfind(|line| !line.trim().is_empty());
         let said = match judge.program() {
             Program::Checker | Program::Simulator => RunOutput::read(&ran.stdout),
-            Program::Reference => RunOutput::read_tests(&ran.stdout),
+            Program::Reference | Program::Tests => RunOutput::read_tests(&ran.stdout),
         };
         Ok(Some(Some(Checked {
             said,

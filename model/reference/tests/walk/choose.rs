@@ -3,14 +3,17 @@
 use super::dice::Dice;
 use super::sinks::{PLAIN, STORES, Sinks};
 use super::statements::Statements;
-use cutover::core::control_plane::{ControlPlaneEntry, Directory, PartitionName};
+use cutover::core::control_plane::{ControlPlaneEntry, Directory, MembershipChange, Override, PartitionName};
 use cutover::core::fence::{DropCopy, EvidenceQuery, Seal, WatermarkQuery};
-use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
+use cutover::core::ids::{
+    DirectoryId, Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Position,
+};
 use cutover::core::migration::{
     Command, Expected, OldCopy, Operator, PartitionRecord, Placed, PlacementTable, Reason, Release,
     Settlement, Transition,
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
+use cutover::core::raft::Peer;
 
 /// What a settlement rests on.
 #[derive(Clone, Copy)]
@@ -81,6 +84,9 @@ pub struct Choice<'a> {
 
 impl Choice<'_> {
     pub fn entry(&mut self) -> ControlPlaneEntry {
+        if self.dice.percent(2) {
+            return ControlPlaneEntry::MembershipChange(self.change());
+        }
         let partition = self.partition();
         let record = self.table.record(partition).cloned();
         let kind = match &record {
@@ -102,6 +108,19 @@ impl Choice<'_> {
 
     fn any_name(&mut self) -> PartitionName {
         self.dice.one_of(&NAMES).to_owned().try_into().expect("it is a name")
+    }
+
+    /// A change of the members, which the table notes if it was made in spite of what it may cost.
+    fn change(&mut self) -> MembershipChange {
+        let node = self.dice.one_of(&[NodeId(1), NodeId(2), NodeId(3)]);
+        let peer = Peer { node, directory: DirectoryId(1 + self.dice.below(3)) };
+        let by_whom = self.dice.one_of(&["ada", "bob"]);
+        let even_so =
+            self.dice.percent(50).then(|| Override { operator: operator(by_whom), reason: reason() });
+        match self.dice.percent(50) {
+            true => MembershipChange::Promote { peer, even_so },
+            false => MembershipChange::Remove { peer, even_so },
+        }
     }
 
     fn partition(&mut self) -> PartitionId {

@@ -164,7 +164,7 @@ fn kind(entry: &ControlPlaneEntry) -> &'static str {
         }
         ControlPlaneEntry::NamedTransition { transition, .. } => transition,
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
-            return "a change of members";
+            return "change of the members";
         }
     };
     match transition.kind() {

@@ -116,12 +116,15 @@ impl Migration {
             at += 1;
             for (revision, record) in log.history.iter().enumerate() {
                 let Some(record) = record else { continue };
-                let changes = gathered.ask(&fresh, record, &event);
+                let outcome = gathered.ask(&fresh, record, &event);
                 for (name, Manager { machine, seen, .. }) in controllers.machines.iter().enumerate() {
-                    let changes =
-                        if *machine == fresh { changes } else { gathered.ask(machine, record, &event) };
-                    if changes && revision >= *seen {
-                        gathered.steps.push((name, revision, event.clone()));
+                    let outcome = if *machine == fresh {
+                        outcome.clone()
+                    } else {
+                        gathered.ask(machine, record, &event)
+                    };
+                    if let Some(outcome) = outcome.filter(|_| revision >= *seen) {
+                        gathered.step(name, revision, &event, outcome);
                     }
                 }
             }
@@ -147,7 +150,8 @@ impl Migration {
     /// Removes the commands that have no effect. Each command is applied to a copy of the log, so one that changes
     /// the table although it is refused is kept, and will be judged.
     fn drop_ineffective(&self, gathered: Gathered, log: &Log) -> Enabled {
-        let mut enabled = Enabled { steps: gathered.steps, ..Enabled::default() };
+        let steps = gathered.steps.into_iter().map(|(step, _)| step).collect();
+        let mut enabled = Enabled { steps, ..Enabled::default() };
         enabled.requests.extend(gathered.requests.into_iter().map(Message::new));
         enabled.proposed.clone_from(&gathered.commands);
         for command in gathered.commands {
@@ -257,17 +261,20 @@ struct Gathered {
     requests: Vec<Request>,
     commands: Vec<Command>,
     timers: Vec<Timer>,
-    steps: Vec<(usize, usize, Event)>,
+    steps: Vec<((usize, usize, Event), Outcome)>,
 }
 
+/// A controller after an event, and its outputs.
+type Outcome = (Controller, Vec<Output>);
+
 impl Gathered {
-    /// Adds the outputs of a controller for an event. Returns true, and adds nothing, if the event changes the
+    /// Adds the outputs of a controller for an event. Returns the outcome, and adds nothing, if the event changes the
     /// controller.
-    fn ask(&mut self, machine: &Controller, record: &PartitionRecord, event: &Event) -> bool {
+    fn ask(&mut self, machine: &Controller, record: &PartitionRecord, event: &Event) -> Option<Outcome> {
         let mut after = machine.clone();
         let outputs = after.handle(record, event);
         if after != *machine {
-            return true;
+            return Some((after, outputs));
         }
         for output in outputs {
             match output {
@@ -280,7 +287,21 @@ impl Gathered {
                 Output::SetTimer(Timer::Retry | Timer::Barrier { .. }) => {}
             }
         }
-        false
+        None
+    }
+
+    /// Adds a step of a controller with state. A step with the same outcome by an older record leaves it more to read, and
+    /// nothing less to do: the other is left out.
+    fn step(&mut self, name: usize, revision: usize, event: &Event, outcome: Outcome) {
+        let same =
+            |((other, ..), with): &&mut ((usize, usize, Event), Outcome)| *other == name && *with == outcome;
+        match self.steps.iter_mut().find(same) {
+            Some(((_, oldest, with), _)) if revision < *oldest => {
+                (*oldest, *with) = (revision, event.clone())
+            }
+            Some(_) => {}
+            None => self.steps.push(((name, revision, event.clone()), outcome)),
+        }
     }
 }
 

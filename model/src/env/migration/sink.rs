@@ -262,9 +262,10 @@ impl NextState<'_> {
         Some(())
     }
 
-    /// Replaces a sink by an empty one in a new incarnation. Two cases are outside the fault model: the owner,
-    /// whose data exists nowhere else, and a target that has given evidence for the current cutover, because a
-    /// statement counts as durable on everything that a store could fail over to.
+    /// Replaces a sink by an empty one in a new incarnation. Three cases are outside the fault model: the owner,
+    /// whose data exists nowhere else, and a target that has given evidence for the current cutover, or has said that it is
+    /// prepared where the partition may be forced to it, because a statement counts as durable on everything that a store
+    /// could fail over to.
     pub(super) fn wipe(&mut self, at: usize) -> Done {
         let store = *SINKS.get(at)?;
         let before = self.before.sinks.get(at)?.clone();
@@ -275,9 +276,20 @@ impl NextState<'_> {
         if record.placed.is_some_and(|placed| placed.state.read_placement() == store) {
             return None;
         }
-        let vouched = |reply: &Reply| {
-            matches!(reply, Reply::Evidence(statement)
-                if statement.migration() == record.migration && statement.epoch() == record.epoch)
+        let forces = self.env.bounds.forces > 0;
+        let vouched = |reply: &Reply| match reply {
+            Reply::Evidence(statement) => {
+                statement.migration() == record.migration && statement.epoch() == record.epoch
+            }
+            Reply::Prepared(statement) => {
+                forces && statement.migration() == record.migration && statement.origin().store == store
+            }
+            Reply::Sealed(_)
+            | Reply::Watermark(_)
+            | Reply::Dropped(_)
+            | Reply::ChunkTaken(_)
+            | Reply::Applied { .. }
+            | Reply::Refused { .. } => false,
         };
         if self.control.replies.iter().any(vouched) || before.fence.durable().copy().is_none() {
             return None;

@@ -44,8 +44,8 @@ fn a_mutant_of_a_kind_has_no_judge_of_its_own() -> Result<(), Error> {
     let patch = Patch::parse("kinds/floor.patch", OF_A_KIND)?;
     assert_eq!((patch.any, patch.named(), patch.expect), (true, "any".to_owned(), Expect::Killed));
     assert_eq!(patch.kind.as_deref(), Some("a view goes back"));
-    let all = [Engine::Check, Engine::Replay, Engine::Walk, Engine::Sim, Engine::Reference];
-    let judges = [Judge::Scopes, Judge::Traces, Judge::Walk, Judge::Seeds, Judge::Reference];
+    let all = [Engine::Check, Engine::Replay, Engine::Walk, Engine::Sim, Engine::Reference, Engine::Test];
+    let judges = [Judge::Scopes, Judge::Traces, Judge::Walk, Judge::Seeds, Judge::Reference, Judge::Tests];
     assert_eq!(patch.judges(&all), judges);
     assert_eq!(patch.judges(&[Engine::Sim]), [Judge::Seeds]);
     assert_eq!(with("# expect: open")?.expect, Expect::Open);
@@ -66,6 +66,7 @@ fn a_judge_has_an_engine_and_a_program() {
         (Judge::named(Some("sim")), Engine::Sim, Some("sim"), Program::Simulator),
         (Judge::Walk, Engine::Walk, Some("walk"), Program::Checker),
         (Judge::Reference, Engine::Reference, Some("reference"), Program::Reference),
+        (Judge::Tests, Engine::Test, Some("tests"), Program::Tests),
     ];
     for (judge, engine, place, program) in cases {
         assert_eq!((judge.engine(), judge.place(), judge.program()), (engine, place, program));
