@@ -15,6 +15,11 @@ pub const GOALS: &[Invariant] = &[
         "ADR 0034",
     ),
     goal(
+        "migration.can-complete",
+        "A migration that nobody aborts, and whose stores have what the record says, completes.",
+        "DESIGN, the migration state machine",
+    ),
+    goal(
         "migration.can-clean-up",
         "While both stores live, every debt can be settled, and every old copy that is retired can be dropped and forgotten.",
         "ADR 0004, ADR 0010",
@@ -32,6 +37,7 @@ pub const GOALS: &[Invariant] = &[
 ];
 
 pub(super) const SETTLE: GoalSet = 1;
-pub(super) const CLEAN_UP: GoalSet = 1 << 1;
-pub(super) const SERVE: GoalSet = 1 << 2;
-pub(super) const END: GoalSet = 1 << 3;
+pub(super) const COMPLETE: GoalSet = 1 << 1;
+pub(super) const CLEAN_UP: GoalSet = 1 << 2;
+pub(super) const SERVE: GoalSet = 1 << 3;
+pub(super) const END: GoalSet = 1 << 4;

@@ -39,6 +39,7 @@ mod step;
 mod text;
 mod timed;
 mod way;
+mod way_served;
 
 pub use action::Action;
 pub(crate) use bounds::judged;

@@ -9,22 +9,19 @@
 
 use super::client::sink_of;
 use super::effect::Delivery;
-use super::goals::{CLEAN_UP, END, SERVE, SETTLE};
-use super::{Leaving, Log, Message, Migration, PARTITION, SINKS, Sink, State, id};
+use super::goals::{CLEAN_UP, COMPLETE, SETTLE};
+use super::{Leaving, Log, Message, Migration, PARTITION, SINKS, Sink, State};
 use crate::protocol::GoalSet;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use crate::ways::Way;
-use cutover::core::fence::{Body, Reply, Request};
-use cutover::core::gate::{self, Consistency, Operation, Work};
-use cutover::core::ids::{Placement, Revision};
+use cutover::core::fence::{Body, Request};
+use cutover::core::gate::Operation;
+use cutover::core::ids::{MigrationId, Placement};
 use cutover::core::migration::{
     Command, Controller, Event, Output, PartitionRecord, PlacementTable, Timer, Transition,
 };
-use cutover::core::placement::{Guarantee, PartitionState};
+use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::collections::VecDeque;
-
-/// A session that no scope has.
-const PROBE: u8 = 200;
 
 /// Number of timers that fire before a run that came nowhere is judged.
 const FIRED_MAX: u32 = 60;
@@ -36,8 +33,8 @@ thread_local! {
     static TABLES: Memory<u64> = const { memory() };
 }
 
-struct Run<'e> {
-    env: &'e Migration,
+pub(super) struct Run<'e> {
+    pub(super) env: &'e Migration,
     table: PlacementTable,
     lost_owner: Option<Placement>,
     sinks: [Shared<Sink>; 2],
@@ -45,11 +42,13 @@ struct Run<'e> {
     timers: Vec<(u64, Timer)>,
     now: u64,
     events: VecDeque<Event>,
-    steps: u64,
+    pub(super) steps: u64,
     passed: Vec<u64>,
     /// The requests whose first answer was lost, and the commands whose first proposal was.
     asked: Vec<Request>,
     proposed: Vec<Command>,
+    /// The migration that has to complete.
+    completes: Option<MigrationId>,
     lines: Option<Vec<String>>,
 }
 
@@ -79,6 +78,20 @@ fn missing(record: Option<&PartitionRecord>) -> GoalSet {
         missing |= CLEAN_UP;
     }
     missing
+}
+
+/// The migration in flight, if nothing but its budget can end it: writes are not blocked yet, the source has the copy that the record
+/// names, and the target takes one of this migration.
+fn completes(record: &PartitionRecord, sinks: &[Shared<Sink>; 2]) -> Option<MigrationId> {
+    let placed = record.placed.filter(|placed| placed.cutover.is_none() && placed.held.is_none())?;
+    let PartitionState::Migrating { from, to, phase: Phase::Draining } = placed.state else { return None };
+    let [source, target] = [from, to].map(|store| Some(sinks.get(sink_of(store)?)?.fence.durable()));
+    let (source, target) = (source?, target?);
+    let has =
+        source.copy().is_some() && source.newest() == placed.copy && source.sealed_through() < record.epoch;
+    let takes = target.newest() < record.migration
+        || (target.newest() == record.migration && target.copy().is_some_and(|copy| !copy.finished()));
+    (has && takes).then_some(record.migration)
 }
 
 /// The move away from an owner that owes and cannot seal.
@@ -155,6 +168,7 @@ impl<'e> Run<'e> {
             passed: Vec::new(),
             asked: Vec::new(),
             proposed: Vec::new(),
+            completes: state.log.current().and_then(|record| completes(record, &state.sinks)),
             lines: explain.then(Vec::new),
         };
         for at in 0..run.sinks.len() {
@@ -169,7 +183,7 @@ impl<'e> Run<'e> {
         }
     }
 
-    fn record(&self) -> Option<&PartitionRecord> {
+    pub(super) fn record(&self) -> Option<&PartitionRecord> {
         self.table.record(PARTITION)
     }
 
@@ -196,7 +210,12 @@ impl<'e> Run<'e> {
     }
 
     /// A request arrives. Returns what leaves the sink, and whether it serves a read.
-    fn deliver(&mut self, at: usize, request: Request, delivery: Delivery) -> (Vec<Leaving>, bool) {
+    pub(super) fn deliver(
+        &mut self,
+        at: usize,
+        request: Request,
+        delivery: Delivery,
+    ) -> (Vec<Leaving>, bool) {
         self.steps += 1;
         let Some(sink) = self.sinks.get(at) else { return (Vec::new(), false) };
         let effect = self.env.effect(sink, &Message::new(request.clone()), delivery, None);
@@ -264,6 +283,12 @@ impl<'e> Run<'e> {
         }
     }
 
+    /// Whether writes may be blocked by the migration that has to complete. Who took over now would rather abort it.
+    fn blocks(&self) -> bool {
+        let placed = self.record().and_then(|record| record.placed);
+        self.completes.is_some() && placed.is_some_and(|placed| placed.cutover.is_some())
+    }
+
     /// The mover copies what there is to copy.
     fn mover(&mut self) {
         let Some(record) = self.record() else { return };
@@ -284,8 +309,7 @@ impl<'e> Run<'e> {
     fn rest(&mut self) {
         loop {
             self.operators();
-            self.mover();
-            let Some(event) = self.events.pop_front() else { return };
+            let Some(event) = self.events.pop_front() else { return self.mover() };
             self.controller(&event);
             if self.steps > STEPS_MAX {
                 return;
@@ -297,10 +321,11 @@ impl<'e> Run<'e> {
         for _ in 0..FIRED_MAX {
             self.rest();
             let key = sinks_key(table_key(&self.table, self.lost_owner), &self.sinks);
-            if begun.is_empty() && self.steps > 0 && self.env.ways.knows(key) {
+            let own = begun.is_empty() && !self.blocks();
+            if own && self.steps > 0 && self.env.ways.knows(key) {
                 return Way::Leads;
             }
-            if begun.is_empty() {
+            if own {
                 self.passed.push(key);
             }
             if missing(self.record()) == 0 || self.steps > STEPS_MAX {
@@ -313,86 +338,12 @@ impl<'e> Run<'e> {
             self.say(|| format!("timer {timer:?}"));
             self.events.push_back(Event::TimerFired(timer));
         }
+        let owner = self.record().and_then(|record| record.placed).map(|placed| placed.copy);
         match missing(self.record()) {
+            // A later copy is that of a later migration.
+            0 if owner < self.completes && owner.is_some() => Way::Stuck(COMPLETE),
             0 => self.serves(begun),
             missing => Way::Stuck(missing),
         }
-    }
-
-    fn serves(&mut self, begun: &[Operation]) -> Way {
-        if self.record().is_none_or(|record| record.placed.is_none()) {
-            return Way::Leads;
-        }
-        for operation in begun {
-            if self.ends(operation.clone()).is_none() {
-                return Way::Stuck(END);
-            }
-        }
-        let write = self.env.operation(Work::Write(id(PROBE, 1)));
-        let read = self.env.operation(Work::Read(Consistency::Strong));
-        let wrote = self.ends(write) == Some(gate::Outcome::Acknowledged);
-        let served = self.ends(read) == Some(gate::Outcome::Served(Consistency::Strong));
-        if wrote && served { Way::Leads } else { Way::Stuck(SERVE) }
-    }
-
-    /// How an operation ends, before its client's deadline.
-    fn ends(&mut self, mut operation: Operation) -> Option<gate::Outcome> {
-        let (mut timers, mut events) = (VecDeque::new(), VecDeque::new());
-        let (mut resolved, mut answered) = (false, false);
-        if operation.is_idle() {
-            events.push_back(gate::Event::Start);
-        } else {
-            timers.extend([gate::Timer::Attempt, gate::Timer::Backoff]);
-        }
-        for _ in 0..40 {
-            let event = events.pop_front().or_else(|| timers.pop_front().map(gate::Event::TimerFired))?;
-            self.steps += 1;
-            for output in operation.handle(&event) {
-                match output {
-                    gate::Output::Resolve(_) => {
-                        let record = self.record().filter(|_| std::mem::replace(&mut resolved, true));
-                        let resolution =
-                            record.and_then(|record| record.resolution(Revision(u64::from(u32::MAX))));
-                        events.push_back(gate::Event::Resolved(resolution));
-                    }
-                    gate::Output::Send(request) => {
-                        let answers = self.sends(request);
-                        events.extend(answers.into_iter().filter(|_| answered));
-                        answered = true;
-                    }
-                    gate::Output::SetTimer(gate::Timer::Deadline) | gate::Output::Admitted { .. } => {}
-                    gate::Output::SetTimer(timer) => {
-                        timers.retain(|running| *running != timer);
-                        timers.push_back(timer);
-                    }
-                    gate::Output::Finish(outcome) => return Some(outcome),
-                }
-            }
-        }
-        None
-    }
-
-    /// A gateway's request arrives; what comes back.
-    fn sends(&mut self, request: Request) -> Vec<gate::Event> {
-        let (store, Some(at)) = (request.store, sink_of(request.store)) else { return Vec::new() };
-        let read = if let Body::Read(read) = &request.body { Some(read.token) } else { None };
-        let (leaving, served) = self.deliver(at, request, Delivery::ArrivesAndApplies);
-        let replies = leaving.into_iter().filter_map(|leaving| match leaving {
-            Leaving::Reply(reply @ (Reply::Applied { .. } | Reply::Refused { .. })) => {
-                Some(gate::Event::Replied(reply))
-            }
-            Leaving::Reply(
-                Reply::Prepared(_)
-                | Reply::Sealed(_)
-                | Reply::Evidence(_)
-                | Reply::Watermark(_)
-                | Reply::ChunkTaken(_)
-                | Reply::Dropped(_),
-            )
-            | Leaving::Chunk(_)
-            | Leaving::Value { .. } => None,
-        });
-        let serves = read.filter(|_| served).map(|token| gate::Event::Served { store, token });
-        replies.chain(serves).collect()
     }
 }
