@@ -7,6 +7,7 @@
 //! ```
 //! use cutover::core::control_plane::{ControlPlaneEntry, PartitionName};
 //! use cutover::core::ids::{Placement, Revision};
+//! use cutover::core::migration::Transition;
 //! use cutover::core::placement::Guarantee;
 //! use cutover::embedded::{Options, open};
 //!
@@ -16,8 +17,8 @@
 //! let plane = open(&path, &Options { create: true, ..Options::default() })?;
 //! let mut changes = plane.watch(Revision::ZERO)?;
 //! let name = PartitionName::try_from("acme".to_owned())?;
-//! let (placement, guarantee) = (Placement(0), Guarantee::Sealed);
-//! plane.propose(ControlPlaneEntry::CreatePartition { name, placement, guarantee }, None)?;
+//! let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+//! plane.propose(ControlPlaneEntry::NamedTransition { name, transition }, None)?;
 //! assert_eq!(plane.read(|view| view.state().table().records().count())?, 1);
 //! assert!(changes.next().is_some());
 //! plane.close()?;

@@ -69,5 +69,7 @@ mod scale;
 mod starts;
 #[path = "cluster/strangers.rs"]
 mod strangers;
+#[path = "cluster/tickets.rs"]
+mod tickets;
 #[path = "cluster/watching.rs"]
 mod watching;

@@ -11,6 +11,7 @@ use cutover::core::control_plane::{
 };
 use cutover::core::ids::{DirectoryId, Index, NodeId, PartitionId, Placement, Revision, Serial, SessionId};
 use cutover::core::migration::MigrationStore;
+use cutover::core::migration::Transition;
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Config, Effect, NodeLimits, Outcome, Peer, Ticket};
 use cutover::embedded::{Embedded, Options, open};
@@ -26,7 +27,8 @@ fn options() -> Options {
 
 fn create(name: &str) -> ControlPlaneEntry {
     let name = PartitionName::try_from(name.to_owned()).unwrap();
-    ControlPlaneEntry::CreatePartition { name, placement: Placement(0), guarantee: Guarantee::Sealed }
+    let transition = Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed };
+    ControlPlaneEntry::NamedTransition { name, transition }
 }
 
 fn effect(outcome: Result<Outcome<Answer>, Failure>) -> Effect<Answer> {
@@ -45,7 +47,7 @@ fn fill(plane: &Embedded) -> SessionId {
     let Effect::SessionOpened(session) = effect(plane.open_session()) else { panic!("no session") };
     for serial in 1..=9 {
         let created = effect(plane.propose(create(&format!("tenant-{serial}")), ticket(session, serial)));
-        assert!(matches!(created, Effect::Answered { answer: Answer::Created { .. }, repeated: false }));
+        assert!(matches!(created, Effect::Answered { answer: Answer::Named { .. }, repeated: false }));
     }
     session
 }

@@ -139,6 +139,7 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::NotHeld { partition },
         MigrationError::Backend { reason: BackendFailure::NoQuorum },
         MigrationError::BlockStarted { migration },
+        MigrationError::UnknownName,
     ]
 }
 
@@ -177,6 +178,7 @@ const fn listed_too(refusal: &MigrationError) {
         | MigrationError::BlockStarted { .. }
         | MigrationError::Held { .. }
         | MigrationError::NotHeld { .. }
+        | MigrationError::UnknownName
         | MigrationError::Backend { .. } => {}
     }
 }

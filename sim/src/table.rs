@@ -161,15 +161,13 @@ impl Table {
         let answer = self.state.apply(at, payload, &mut None);
         self.answers.insert(at, answer);
         let (partition, epoch, takes_id, numbered) = match (&answer, payload) {
-            (Answer::Created { partition, epoch }, _) => {
+            (Answer::Named { partition, epoch }, ControlPlaneEntry::NamedTransition { transition, .. }) => {
                 // A name that is created again while an old copy is left keeps its number.
                 let numbered = !self.changes.iter().any(|change| change.partition == *partition);
-                (*partition, *epoch, true, numbered)
+                (*partition, *epoch, takes_id(transition), numbered)
             }
             (Answer::Epoch(epoch), ControlPlaneEntry::OwnershipTransition(command)) => {
-                let takes_id =
-                    matches!(command.transition, Transition::Create { .. } | Transition::Begin { .. });
-                (command.partition, *epoch, takes_id, false)
+                (command.partition, *epoch, takes_id(&command.transition), false)
             }
             _ => return None,
         };
@@ -190,10 +188,15 @@ impl Table {
     #[must_use]
     pub fn epoch_at(&self, at: Index) -> Option<Epoch> {
         match self.answers.get(&at)? {
-            Answer::Epoch(epoch) | Answer::Created { epoch, .. } => Some(*epoch),
+            Answer::Epoch(epoch) | Answer::Named { epoch, .. } => Some(*epoch),
             Answer::Noted | Answer::Refused(_) => None,
         }
     }
+}
+
+/// Whether a transition gives the partition a migration id.
+const fn takes_id(transition: &Transition) -> bool {
+    matches!(transition, Transition::Create { .. } | Transition::Begin { .. })
 }
 
 impl Table {

@@ -141,12 +141,10 @@ fn kinds(entries: &[Entry<ControlPlaneEntry>]) -> BTreeMap<&'static str, usize> 
             Content::Payload { payload: ControlPlaneEntry::LeaderConfiguration { .. }, .. } => {
                 "beginnings of terms"
             }
-            Content::Payload { payload: ControlPlaneEntry::CreatePartition { .. }, .. } => {
-                "creations by name"
-            }
-            Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(_), .. } => {
-                "changes of placements"
-            }
+            Content::Payload {
+                payload: ControlPlaneEntry::OwnershipTransition(_) | ControlPlaneEntry::NamedTransition { .. },
+                ..
+            } => "changes of placements",
             Content::OpenSession | Content::CloseSession(_) => "sessions opened or closed",
         };
         *kinds.entry(kind).or_insert(0) += 1;

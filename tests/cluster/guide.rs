@@ -54,6 +54,8 @@ fn the_guides_commands_do_what_it_says() {
         "gw1 is refused",
         "UNSEALED",
         "write off m3 at A by ann",
+        "not opened yet; if its store has lost its state since, `ctl delete` it and create it again",
+        "retiring m",
         "saved history ",
         "began     history ",
         "Held(A>B)",

@@ -83,13 +83,23 @@ fn longest() -> Vec<ControlPlaneEntry> {
     let partition = PartitionId(u64::MAX);
     let moved = transitions.into_iter().map(|transition| Command { partition, transition });
     let mut entries: Vec<_> = moved.map(ControlPlaneEntry::OwnershipTransition).collect();
+    let named = |entry: &ControlPlaneEntry| match entry {
+        ControlPlaneEntry::OwnershipTransition(Command { transition, .. }) => {
+            let (name, transition) = (name.clone(), transition.clone());
+            Some(ControlPlaneEntry::NamedTransition { name, transition })
+        }
+        ControlPlaneEntry::NamedTransition { .. }
+        | ControlPlaneEntry::MembershipChange(_)
+        | ControlPlaneEntry::LeaderConfiguration { .. } => None,
+    };
+    let by_name: Vec<_> = entries.iter().filter_map(named).collect();
+    entries.extend(by_name);
     let changes = [
         MembershipChange::Admit { peer: PEER, identity, endpoints },
         MembershipChange::Promote { peer: PEER, even_so: even_so.clone() },
         MembershipChange::Remove { peer: PEER, even_so },
     ];
     entries.extend(changes.map(ControlPlaneEntry::MembershipChange));
-    entries.push(ControlPlaneEntry::CreatePartition { name, placement, guarantee: Guarantee::Timed });
     entries.push(ControlPlaneEntry::LeaderConfiguration { term: Term(u64::MAX), leader: PEER.node });
     entries
 }
@@ -137,9 +147,9 @@ fn any_entry() -> impl Strategy<Value = ControlPlaneEntry> {
     prop_oneof![
         4 => codec::command().prop_map(ControlPlaneEntry::OwnershipTransition),
         2 => change.prop_map(ControlPlaneEntry::MembershipChange),
-        1 => ("[a-z][a-z0-9._-]{0,62}[a-z]", any::<u16>()).prop_map(|(name, placement)| {
+        1 => ("[a-z][a-z0-9._-]{0,62}[a-z]", codec::command()).prop_map(|(name, command)| {
             let name: PartitionName = name.parse().expect("it is one");
-            ControlPlaneEntry::CreatePartition { name, placement: Placement(placement), guarantee: Guarantee::Sealed }
+            ControlPlaneEntry::NamedTransition { name, transition: command.transition }
         }),
         1 => (any::<u64>(), any::<u8>()).prop_map(|(term, leader)| ControlPlaneEntry::LeaderConfiguration {
             term: Term(term),

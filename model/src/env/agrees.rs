@@ -18,5 +18,5 @@ pub(crate) const STORES: Invariant = agrees(
 pub(crate) const TABLE: Invariant = agrees(
     "table.agrees-with-its-reference",
     "The placement table answers and changes as its reference does, through restores and recoveries.",
-    "`docs/protocol.md`, rules T1 to T36",
+    "`docs/protocol.md`, rules T1 to T37",
 );

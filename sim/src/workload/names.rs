@@ -168,7 +168,7 @@ fn stale(found: String, before: Revision) -> (&'static str, String, String) {
 fn changed(table: &Table, name: &PartitionName, creates: bool, done: Done) -> Wrong {
     let (at, partition) = (Index(done.index), PartitionId(done.partition));
     let fits = match table.answer_at(at) {
-        Some(Answer::Created { partition: of, epoch }) => {
+        Some(Answer::Named { partition: of, epoch }) => {
             let named =
                 table.named_at(name, Revision(at.0)).is_some_and(|change| change.partition == partition);
             creates && named && *of == partition && *epoch == Epoch(done.value)

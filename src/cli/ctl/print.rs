@@ -98,7 +98,10 @@ pub(super) fn notes(record: &v1::Record) -> String {
     let mut notes = Vec::new();
     if let Some(placed) = &record.placed {
         if !placed.opened {
-            notes.push("not opened yet".to_owned());
+            notes.push(
+                "not opened yet; if its store has lost its state since, `ctl delete` it and create it again"
+                    .to_owned(),
+            );
         }
         if let Some(held) = &placed.held {
             notes.push(format!(

@@ -42,8 +42,8 @@ impl Fact for Reason {}
 /// is never called.
 const _: for<'e> fn(&'e ControlPlaneEntry) -> Vec<&'e dyn Fact> = |entry| match entry {
     ControlPlaneEntry::MembershipChange(change) => member(change),
-    ControlPlaneEntry::OwnershipTransition(command) => transition(command),
-    ControlPlaneEntry::CreatePartition { name, placement, guarantee } => vec![name, placement, guarantee],
+    ControlPlaneEntry::OwnershipTransition(Command { partition, transition }) => on(partition, transition),
+    ControlPlaneEntry::NamedTransition { name, transition } => on(name, transition),
     ControlPlaneEntry::LeaderConfiguration { term, leader } => vec![term, leader],
 };
 
@@ -60,8 +60,7 @@ fn member(change: &MembershipChange) -> Vec<&dyn Fact> {
     }
 }
 
-fn transition(command: &Command) -> Vec<&dyn Fact> {
-    let Command { partition, transition } = command;
+fn on<'e>(subject: &'e dyn Fact, transition: &'e Transition) -> Vec<&'e dyn Fact> {
     let mut facts: Vec<&dyn Fact> = match transition {
         Transition::Create { placement, guarantee } => vec![placement, guarantee],
         Transition::Open { expected, prepared } => with(expected, prepared),
@@ -84,7 +83,7 @@ fn transition(command: &Command) -> Vec<&dyn Fact> {
         Transition::RetireCopy { placement, copy } => vec![placement, copy],
         Transition::ForgetCopy { dropped } => vec![dropped],
     };
-    facts.push(partition);
+    facts.push(subject);
     facts
 }
 

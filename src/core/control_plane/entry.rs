@@ -1,9 +1,8 @@
 //! The entries of the control plane's log: a closed set, without a place for user data.
 
 use super::{ClusterVoterIdentity, Endpoints, PartitionName};
-use crate::core::ids::{Names, NodeId, Placement, Relabel, Term};
-use crate::core::migration::{Command, Operator, Reason};
-use crate::core::placement::Guarantee;
+use crate::core::ids::{Names, NodeId, Relabel, Term};
+use crate::core::migration::{Command, Operator, Reason, Transition};
 use crate::core::raft::{Change, Payload, Peer, sealed};
 use serde::{Deserialize, Serialize};
 
@@ -112,15 +111,13 @@ pub enum ControlPlaneEntry {
     MembershipChange(MembershipChange),
     /// A change of a partition's placement.
     OwnershipTransition(OwnershipTransition),
-    /// Creates a partition with a name. The log assigns its id.
-    CreatePartition {
-        /// The partition's name. If a partition of this name was deleted and has old copies left, its id is
-        /// used again.
+    /// A change of the placement of the partition that has this name when the entry is applied (ADR 0038).
+    NamedTransition {
+        /// The partition's name.
         name: PartitionName,
-        /// The placement of the partition's first copy.
-        placement: Placement,
-        /// The guarantee that the sink there can give.
-        guarantee: Guarantee,
+        /// The change. A creation gives the partition its number: a new one, or that of a deleted partition of this name of which
+        /// old copies are left.
+        transition: Transition,
     },
     /// The first entry of a leader's term, appended by the leader only.
     LeaderConfiguration {
@@ -148,7 +145,7 @@ impl Payload for ControlPlaneEntry {
             Self::MembershipChange(MembershipChange::Promote { peer, .. }) => Some(Change::Promote(*peer)),
             Self::MembershipChange(MembershipChange::Remove { peer, .. }) => Some(Change::Remove(*peer)),
             Self::OwnershipTransition(_)
-            | Self::CreatePartition { .. }
+            | Self::NamedTransition { .. }
             | Self::LeaderConfiguration { .. } => None,
         }
     }
@@ -157,7 +154,7 @@ impl Payload for ControlPlaneEntry {
         match self {
             Self::MembershipChange(change) => change.even_so().is_some(),
             Self::OwnershipTransition(_)
-            | Self::CreatePartition { .. }
+            | Self::NamedTransition { .. }
             | Self::LeaderConfiguration { .. } => false,
         }
     }
@@ -185,7 +182,7 @@ impl Relabel for ControlPlaneEntry {
     fn relabel(&self, names: &dyn Names) -> Self {
         match self {
             Self::MembershipChange(change) => Self::MembershipChange(change.relabel(names)),
-            Self::OwnershipTransition(_) | Self::CreatePartition { .. } => self.clone(),
+            Self::OwnershipTransition(_) | Self::NamedTransition { .. } => self.clone(),
             Self::LeaderConfiguration { term, leader } => {
                 Self::LeaderConfiguration { term: *term, leader: names.node(*leader) }
             }

@@ -16,9 +16,7 @@ use crate::core::raft::{Effect, Outcome, SessionRefusal};
 pub fn epoch_of(outcome: &Outcome<Answer>) -> Result<Epoch, MigrationError> {
     match outcome {
         Outcome::Committed { effect, .. } => match effect {
-            Effect::Answered { answer: Answer::Epoch(epoch) | Answer::Created { epoch, .. }, .. } => {
-                Ok(*epoch)
-            }
+            Effect::Answered { answer: Answer::Epoch(epoch) | Answer::Named { epoch, .. }, .. } => Ok(*epoch),
             Effect::Answered { answer: Answer::Refused(refusal), .. } => Err(*refusal),
             Effect::SessionRefused(refusal) => Err(backend(under_session(*refusal))),
             Effect::Answered { answer: Answer::Noted, .. }

@@ -4,11 +4,8 @@ use super::{
     AuditLog, ClusterVoterIdentity, ControlPlaneEntry, Directory, MembershipChange, OwnershipTransition,
     PartitionName, Registered,
 };
-use crate::core::ids::{
-    ClusterId, Epoch, Halt, Index, Names, NodeId, PartitionId, Placement, Relabel, Revision,
-};
+use crate::core::ids::{ClusterId, Epoch, Halt, Index, Names, NodeId, PartitionId, Relabel, Revision};
 use crate::core::migration::{Caps, MigrationError, PlacementTable, Transition, TransitionKind};
-use crate::core::placement::Guarantee;
 use crate::core::raft::Machine;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -31,11 +28,11 @@ pub enum Answer {
     Noted,
     /// The partition's epoch after the transition.
     Epoch(Epoch),
-    /// A partition was created by name.
-    Created {
-        /// The number that the partition got.
+    /// The same, of a transition by name: it also says which partition has the name, or had it until this transition.
+    Named {
+        /// The number of the partition.
         partition: PartitionId,
-        /// The epoch of the new partition.
+        /// The partition's epoch after the transition.
         epoch: Epoch,
     },
     /// The table refused the transition. Nothing was changed.
@@ -142,19 +139,26 @@ impl ControlPlaneState {
         Ok(epoch)
     }
 
-    fn create(
+    /// Looks the name up, and applies the transition to its partition. A creation gives the name a number.
+    fn named(
         &mut self,
         at: Index,
         name: &PartitionName,
-        placement: Placement,
-        guarantee: Guarantee,
+        transition: &Transition,
         halt: &mut Option<Halt>,
     ) -> Result<Answer, MigrationError> {
-        let partition = self.directory.number_for(name, |number| self.table.record(number).is_some());
-        let transition = Transition::Create { placement, guarantee };
-        let epoch = self.transition(at, &OwnershipTransition { partition, transition }, halt)?;
-        self.directory.put_partition(name, partition);
-        Ok(Answer::Created { partition, epoch })
+        let creates = transition.kind() == TransitionKind::Create;
+        let partition = if creates {
+            self.directory.number_for(name, |number| self.table.record(number).is_some())
+        } else {
+            self.directory.partition(name).ok_or(MigrationError::UnknownName)?
+        };
+        let command = OwnershipTransition { partition, transition: transition.clone() };
+        let epoch = self.transition(at, &command, halt)?;
+        if creates {
+            self.directory.put_partition(name, partition);
+        }
+        Ok(Answer::Named { partition, epoch })
     }
 }
 
@@ -179,8 +183,8 @@ impl Machine for ControlPlaneState {
             ControlPlaneEntry::OwnershipTransition(command) => {
                 self.transition(at, command, halt).map_or_else(Answer::Refused, Answer::Epoch)
             }
-            ControlPlaneEntry::CreatePartition { name, placement, guarantee } => {
-                self.create(at, name, *placement, *guarantee, halt).unwrap_or_else(Answer::Refused)
+            ControlPlaneEntry::NamedTransition { name, transition } => {
+                self.named(at, name, transition, halt).unwrap_or_else(Answer::Refused)
             }
             ControlPlaneEntry::MembershipChange(MembershipChange::Promote { .. })
             | ControlPlaneEntry::LeaderConfiguration { .. } => Answer::Noted,

@@ -10,9 +10,7 @@ impl Display for ControlPlaneEntry {
         match self {
             Self::MembershipChange(change) => write!(f, "{change}"),
             Self::OwnershipTransition(command) => write!(f, "{} {command}", command.partition),
-            Self::CreatePartition { name, placement, guarantee } => {
-                write!(f, "create {name} at {placement} {guarantee}")
-            }
+            Self::NamedTransition { name, transition } => write!(f, "{name} {transition}"),
             Self::LeaderConfiguration { term, leader } => write!(f, "{leader} leads {term}"),
         }
     }
@@ -39,7 +37,7 @@ impl Display for Answer {
         match self {
             Self::Noted => f.write_str("noted"),
             Self::Epoch(epoch) => write!(f, "epoch {epoch}"),
-            Self::Created { partition, epoch } => write!(f, "{partition} at epoch {epoch}"),
+            Self::Named { partition, epoch } => write!(f, "{partition} at epoch {epoch}"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
         }
     }

@@ -240,6 +240,9 @@ pub enum MigrationError {
         /// The migration in flight.
         migration: MigrationId,
     },
+    /// The command is by name, and no partition has that name.
+    #[error("no partition has this name")]
+    UnknownName,
 }
 
 /// Why the store that holds the table has no outcome for a command.

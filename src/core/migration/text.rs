@@ -9,7 +9,13 @@ use core::fmt;
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&command(self))
+        write!(f, "{}", self.transition)
+    }
+}
+
+impl fmt::Display for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&transition(self))
     }
 }
 
@@ -33,10 +39,10 @@ fn text(reply: Reply) -> String {
     reply.to_string()
 }
 
-/// A command with its expected state.
-fn command(command: &Command) -> String {
+/// A transition with its expected state.
+fn transition(transition: &Transition) -> String {
     let on = |expected: &Expected| format!("on {}@{}", expected.migration, expected.epoch);
-    match &command.transition {
+    match transition {
         Transition::Create { placement, guarantee } => format!("create at {placement} {guarantee}"),
         Transition::Open { expected, prepared } => {
             format!("open {} ({})", on(expected), text(Reply::Prepared(**prepared)))

@@ -74,7 +74,7 @@ impl<T: Transport> Pump<T> {
     ) {
         let Effect::Answered { answer, repeated: false } = effect else { return };
         let partition = match (answer, &entry.content) {
-            (Answer::Created { partition, .. }, _) => Some(*partition),
+            (Answer::Named { partition, .. }, _) => Some(*partition),
             (
                 Answer::Epoch(_),
                 Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(command), .. },

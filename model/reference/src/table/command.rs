@@ -85,7 +85,7 @@ pub enum Change {
 pub enum Subject {
     /// The one with this number.
     Number(PartitionId),
-    /// The one with this name. Only a creation names one.
+    /// The one that has this name when the command is judged.
     Name(String),
 }
 

@@ -69,12 +69,15 @@ impl Table {
     ) -> Result<(), Disagreement> {
         let named = match &command.subject {
             Subject::Number(number) => Some(*number),
-            // T8
+            // T8, T37
             Subject::Name(name) => self.names.get(name).copied(),
         };
-        // A name that is new gets a number that is: whichever it is, no record has it.
-        let partition = named.unwrap_or(PartitionId(u64::MAX));
-        let violated = violated(self, partition, &command.change);
+        let violated = match named {
+            // T37
+            None if !matches!(command.change, Change::Create(..)) => vec![Refusal::UnknownName],
+            // A name that is new gets a number that is: whichever it is, no record has it.
+            _ => violated(self, named.unwrap_or(PartitionId(u64::MAX)), &command.change),
+        };
         match answer {
             // T2
             Answer::Refused(refusal) if violated.contains(refusal) => Ok(()),

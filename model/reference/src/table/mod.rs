@@ -1,4 +1,4 @@
-//! The placement table: rules `T1` to `T36` of `docs/protocol.md`.
+//! The placement table: rules `T1` to `T37` of `docs/protocol.md`.
 
 pub mod command;
 pub mod judge;

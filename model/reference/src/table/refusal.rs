@@ -43,4 +43,5 @@ pub enum Refusal {
     Held(MigrationId),
     NotHeld(PartitionId),
     BlockStarted(MigrationId),
+    UnknownName,
 }

@@ -3,7 +3,7 @@
 use super::dice::Dice;
 use super::sinks::{PLAIN, STORES, Sinks};
 use super::statements::Statements;
-use cutover::core::control_plane::{ControlPlaneEntry, MembershipChange, Override};
+use cutover::core::control_plane::{ControlPlaneEntry, Directory, MembershipChange, Override, PartitionName};
 use cutover::core::fence::{DropCopy, EvidenceQuery, Seal, WatermarkQuery};
 use cutover::core::ids::{
     DirectoryId, Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Position,
@@ -77,6 +77,7 @@ pub struct Choice<'a> {
     pub dice: &'a mut Dice,
     pub sinks: &'a mut Sinks,
     pub table: &'a PlacementTable,
+    pub directory: &'a Directory,
     /// Records that were seen before, of which a late command may speak.
     pub past: &'a [Expected],
 }
@@ -93,14 +94,20 @@ impl Choice<'_> {
             None => self.dice.one_of(&[Kind::Create, Kind::CreateByName]),
             Some(record) => self.fitting(record),
         };
-        if matches!(kind, Kind::CreateByName) {
-            let name = self.dice.one_of(&NAMES).to_owned().try_into().expect("it is a name");
-            let (placement, guarantee) = self.place();
-            return ControlPlaneEntry::CreatePartition { name, placement, guarantee };
-        }
+        let by_name = matches!(kind, Kind::CreateByName) || self.dice.percent(25);
         let record = record.unwrap_or_else(|| nothing(partition));
         let transition = self.transition(kind, &record);
-        ControlPlaneEntry::OwnershipTransition(Command { partition, transition })
+        if !by_name {
+            return ControlPlaneEntry::OwnershipTransition(Command { partition, transition });
+        }
+        let creates = matches!(transition, Transition::Create { .. });
+        let known = self.directory.name(partition).filter(|_| !creates && self.dice.percent(90)).cloned();
+        let name = known.unwrap_or_else(|| self.any_name());
+        ControlPlaneEntry::NamedTransition { name, transition }
+    }
+
+    fn any_name(&mut self) -> PartitionName {
+        self.dice.one_of(&NAMES).to_owned().try_into().expect("it is a name")
     }
 
     /// A change of the members, which the table notes if it was made in spite of what it may cost.

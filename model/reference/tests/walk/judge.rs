@@ -6,7 +6,7 @@ use super::sinks::Sinks;
 use super::tally::Tally;
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState};
 use cutover::core::ids::{ClusterId, Halt, Index, PartitionId};
-use cutover::core::migration::{Caps, EPOCH_LEAP, Expected, TransitionKind};
+use cutover::core::migration::{Caps, EPOCH_LEAP, Expected, Transition, TransitionKind};
 use cutover::core::raft::Machine;
 use cutover_reference::beside::table::TableBeside;
 
@@ -70,6 +70,7 @@ impl Walk {
             dice: &mut self.dice,
             sinks: &mut self.sinks,
             table: self.state.table(),
+            directory: self.state.directory(),
             past: &self.past,
         };
         let entry = choice.entry();
@@ -78,7 +79,8 @@ impl Walk {
 
     fn apply(&mut self, entry: &ControlPlaneEntry, tally: &mut Tally) -> Result<(), String> {
         let at = Index(self.step);
-        let before = named(entry).and_then(|partition| self.state.table().record(partition).cloned());
+        let subject = subject(entry, &self.state);
+        let before = subject.and_then(|partition| self.state.table().record(partition).cloned());
         let unchanged = (self.dice.below(32) == 0).then(|| self.state.clone());
         let mut halt: Option<Halt> = None;
         let answer = self.state.apply(at, entry, &mut halt);
@@ -95,7 +97,7 @@ impl Walk {
         judged.map_err(|disagreement| say(&disagreement.to_string()))?;
         let refusal = match &answer {
             Answer::Refused(refusal) => Some(format!("{refusal:?}")),
-            Answer::Noted | Answer::Epoch(_) | Answer::Created { .. } => None,
+            Answer::Noted | Answer::Epoch(_) | Answer::Named { .. } => None,
         };
         let word = refusal.as_ref().map(|text| text.split([' ', '{']).next().unwrap_or(text));
         tally.notes(kind(entry), word);
@@ -145,20 +147,27 @@ impl Walk {
     }
 }
 
-/// The partition that a command names by its number.
-fn named(entry: &ControlPlaneEntry) -> Option<PartitionId> {
-    if let ControlPlaneEntry::OwnershipTransition(command) = entry { Some(command.partition) } else { None }
+/// The partition that a command names.
+fn subject(entry: &ControlPlaneEntry, state: &ControlPlaneState) -> Option<PartitionId> {
+    match entry {
+        ControlPlaneEntry::OwnershipTransition(command) => Some(command.partition),
+        ControlPlaneEntry::NamedTransition { name, .. } => state.directory().partition(name),
+        ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => None,
+    }
 }
 
 fn kind(entry: &ControlPlaneEntry) -> &'static str {
-    let command = match entry {
-        ControlPlaneEntry::OwnershipTransition(command) => command,
-        ControlPlaneEntry::CreatePartition { .. } => return "create by name",
+    let transition = match entry {
+        ControlPlaneEntry::OwnershipTransition(command) => &command.transition,
+        ControlPlaneEntry::NamedTransition { transition: Transition::Create { .. }, .. } => {
+            return "create by name";
+        }
+        ControlPlaneEntry::NamedTransition { transition, .. } => transition,
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
             return "change of the members";
         }
     };
-    match command.transition.kind() {
+    match transition.kind() {
         TransitionKind::Create => "create",
         TransitionKind::Open => "open",
         TransitionKind::Begin => "begin",

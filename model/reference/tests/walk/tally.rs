@@ -33,7 +33,7 @@ const KINDS: &[(&str, u64)] = &[
 ];
 
 /// The refusals that must have been seen.
-const REFUSALS: usize = 32;
+const REFUSALS: usize = 33;
 
 impl Tally {
     pub fn notes(&mut self, kind: &'static str, refusal: Option<&str>) {

@@ -213,7 +213,7 @@ fn command(entry: &Entry<ControlPlaneEntry>) -> Option<&cutover::core::migration
         Content::Payload {
             payload:
                 ControlPlaneEntry::MembershipChange(_)
-                | ControlPlaneEntry::CreatePartition { .. }
+                | ControlPlaneEntry::NamedTransition { .. }
                 | ControlPlaneEntry::LeaderConfiguration { .. },
             ..
         }

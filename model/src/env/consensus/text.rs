@@ -123,7 +123,7 @@ fn log(log: &Log<ControlPlaneEntry>) -> String {
             Content::Payload { payload: ControlPlaneEntry::OwnershipTransition(command), .. } => {
                 command.partition.to_string()
             }
-            Content::Payload { payload: payload @ ControlPlaneEntry::CreatePartition { .. }, .. } => {
+            Content::Payload { payload: payload @ ControlPlaneEntry::NamedTransition { .. }, .. } => {
                 payload.to_string()
             }
             Content::Payload { payload: ControlPlaneEntry::MembershipChange(change), .. } => {

@@ -68,10 +68,9 @@ impl Client {
                 partition: PARTITION,
                 transition: Transition::Begin { expected, to: TARGET },
             }),
-            None => ControlPlaneEntry::CreatePartition {
+            None => ControlPlaneEntry::NamedTransition {
                 name: PartitionName::try_from(format!("c{}", name + 1)).ok()?,
-                placement: Placement(0),
-                guarantee: Guarantee::Sealed,
+                transition: Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed },
             },
         })
     }

@@ -142,7 +142,7 @@ impl Cluster {
         let after = self.status().revision;
         let named = match &payload {
             ControlPlaneEntry::OwnershipTransition(command) => Some(command.partition),
-            ControlPlaneEntry::CreatePartition { .. }
+            ControlPlaneEntry::NamedTransition { .. }
             | ControlPlaneEntry::MembershipChange(_)
             | ControlPlaneEntry::LeaderConfiguration { .. } => None,
         };
@@ -150,7 +150,7 @@ impl Cluster {
         let (answered, named) = match effect {
             Effect::Answered { repeated: true, .. } => (Answered::Repeated, named),
             Effect::Answered { answer: Answer::Refused(_), .. } => (Answered::Refused, named),
-            Effect::Answered { answer: Answer::Created { partition, .. }, .. } => {
+            Effect::Answered { answer: Answer::Named { partition, .. }, .. } => {
                 (Answered::Applied, Some(partition))
             }
             Effect::Answered { answer: Answer::Epoch(_) | Answer::Noted, .. } => (Answered::Applied, named),

@@ -73,7 +73,8 @@ impl Moves {
     pub(super) fn begun(cluster: &mut Cluster, notes: &mut Notes) -> Option<Self> {
         let name = PartitionName::try_from("moved".to_owned()).ok()?;
         let (placement, guarantee) = (STORES[0], Guarantee::Sealed);
-        cluster.propose(None, ControlPlaneEntry::CreatePartition { name, placement, guarantee })?;
+        let transition = Transition::Create { placement, guarantee };
+        cluster.propose(None, ControlPlaneEntry::NamedTransition { name, transition })?;
         let mut moves = Self {
             fences: STORES.map(fence),
             replies: Vec::new(),

@@ -41,7 +41,7 @@ impl Turn<'_> {
         let refused = !matches!(
             &effect,
             Effect::Answered {
-                answer: Answer::Noted | Answer::Epoch(_) | Answer::Created { .. },
+                answer: Answer::Noted | Answer::Epoch(_) | Answer::Named { .. },
                 repeated: false
             }
         );
@@ -88,14 +88,14 @@ impl Turn<'_> {
                     self.mark(mark);
                 }
             }
-            Effect::Answered {
-                answer: Answer::Noted | Answer::Epoch(_) | Answer::Created { .. }, ..
-            } => {
+            Effect::Answered { answer: Answer::Noted | Answer::Epoch(_) | Answer::Named { .. }, .. } => {
                 let record = |partition| before.table().record(partition)?.placed;
                 let placed = match entry {
                     ControlPlaneEntry::OwnershipTransition(command) => record(command.partition),
-                    ControlPlaneEntry::CreatePartition { .. }
-                    | ControlPlaneEntry::MembershipChange(_)
+                    ControlPlaneEntry::NamedTransition { name, .. } => {
+                        before.directory().partition(name).and_then(record)
+                    }
+                    ControlPlaneEntry::MembershipChange(_)
                     | ControlPlaneEntry::LeaderConfiguration { .. } => None,
                 };
                 let timed = placed.is_some_and(|placed| placed.guarantee == Guarantee::Timed);
@@ -154,7 +154,7 @@ impl Turn<'_> {
         before: Option<&PartitionRecord>,
         entry: &ControlPlaneEntry,
     ) {
-        let ControlPlaneEntry::OwnershipTransition(command) = entry else { return };
+        let Some(transition) = super::facts::transition(entry) else { return };
         let flight = before.and_then(|record| {
             let from = record.placed?.state.read_placement();
             Some((from, target(record)?))
@@ -163,7 +163,7 @@ impl Turn<'_> {
             let sink = turn.next.sinks.get(&(at, partition));
             sink.map(|sink| (sink.data.clone(), sink.disk_data.clone())).unwrap_or_default()
         };
-        match (&command.transition, flight) {
+        match (transition, flight) {
             (
                 Transition::Force { .. } | Transition::Release { how: Release::AcceptTarget { .. }, .. },
                 Some((from, to)),

@@ -51,10 +51,21 @@ pub(super) const MARKS: &[&str] = &[
     "a watcher told of a new history",
 ];
 
+/// The transition that an entry makes.
+pub(super) const fn transition(entry: &ControlPlaneEntry) -> Option<&Transition> {
+    match entry {
+        ControlPlaneEntry::OwnershipTransition(command) => Some(&command.transition),
+        ControlPlaneEntry::NamedTransition { transition, .. } => Some(transition),
+        ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => None,
+    }
+}
+
 /// The mark of a command that was applied.
 pub(super) fn mark(entry: &ControlPlaneEntry, timed: bool) -> &'static str {
-    let ControlPlaneEntry::OwnershipTransition(command) = entry else { return "create by name" };
-    match &command.transition {
+    let Some(transition) = transition(entry) else { return "a change of members" };
+    let by_name = matches!(entry, ControlPlaneEntry::NamedTransition { .. });
+    match transition {
+        Transition::Create { .. } if by_name => "create by name",
         Transition::Create { .. } => "create",
         Transition::Open { .. } => "open",
         Transition::Begin { .. } => "begin",
@@ -100,9 +111,7 @@ pub(super) const fn refusal(refusal: &MigrationError) -> Option<&'static str> {
 pub(super) fn entry(entry: &ControlPlaneEntry) -> String {
     match entry {
         ControlPlaneEntry::OwnershipTransition(command) => command.to_string(),
-        ControlPlaneEntry::CreatePartition { name, placement, guarantee } => {
-            format!("create {name} at {placement}, {guarantee}")
-        }
+        ControlPlaneEntry::NamedTransition { name, transition } => format!("{name} {transition}"),
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
             format!("{entry:?}")
         }

@@ -147,15 +147,15 @@ impl Log {
         if revision == after {
             return Some((index, effect, None));
         }
-        let created = match &effect {
-            Effect::Answered { answer: Answer::Created { partition, .. }, .. } => Some(*partition),
+        let by_name = match &effect {
+            Effect::Answered { answer: Answer::Named { partition, .. }, .. } => Some(*partition),
             Effect::Answered { answer: Answer::Noted | Answer::Epoch(_) | Answer::Refused(_), .. }
             | Effect::SessionOpened(_)
             | Effect::SessionClosed(_)
             | Effect::SessionRefused(_) => None,
         };
         self.note();
-        let partition = created.or(named)?;
+        let partition = by_name.or(named)?;
         let change = Change { after, revision, partition, record: self.record(partition).cloned() };
         self.feed.push_back(change.clone());
         if self.feed.len() > FEED {

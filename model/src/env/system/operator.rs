@@ -74,10 +74,12 @@ impl Turn<'_> {
     /// An operator makes a command, and proposes it under a ticket.
     pub(super) fn order(&mut self, order: &Order) -> Option<()> {
         let entry = match order {
-            Order::Create(name, placement) => ControlPlaneEntry::CreatePartition {
+            Order::Create(name, placement) => ControlPlaneEntry::NamedTransition {
                 name: PartitionName::try_from((*NAMES.get(usize::from(*name))?).to_owned()).ok()?,
-                placement: *placement,
-                guarantee: self.env.bounds.store(*placement)?.label,
+                transition: Transition::Create {
+                    placement: *placement,
+                    guarantee: self.env.bounds.store(*placement)?.label,
+                },
             },
             Order::Number(partition, placement) => {
                 let guarantee = self.env.bounds.store(*placement)?.label;
@@ -92,7 +94,7 @@ impl Turn<'_> {
             Order::Change { partition, stale, which } => {
                 let commands = self.env.commands(&self.next, &self.log, *partition, *stale);
                 let transition = commands.into_iter().nth(usize::from(*which))?;
-                ControlPlaneEntry::OwnershipTransition(Command { partition: *partition, transition })
+                self.by_name_or_number(*partition, transition)
             }
         };
         let (history, session) = self.session()?;
@@ -103,6 +105,16 @@ impl Turn<'_> {
         self.say(|| format!("proposes {}", super::facts::entry(&entry)));
         add(&mut self.net().proposals, Proposed { history, ticket, entry });
         Some(())
+    }
+
+    /// Every second request names the partition by its name, if it has one. The name may be another's, or nobody's, when the
+    /// request is decided.
+    fn by_name_or_number(&self, partition: PartitionId, transition: Transition) -> ControlPlaneEntry {
+        let name = self.log.state().directory().name(partition).filter(|_| self.next.desk.serial % 2 == 1);
+        match name.cloned() {
+            Some(name) => ControlPlaneEntry::NamedTransition { name, transition },
+            None => ControlPlaneEntry::OwnershipTransition(Command { partition, transition }),
+        }
     }
 
     /// The session of the desk; a new one if there is none of this history.

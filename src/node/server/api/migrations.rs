@@ -1,47 +1,25 @@
 //! The gRPC service `Migrations`: transitions of a partition, and the plan of a migration.
 
 use super::deadline::Deadline;
-use super::errors::{from_failure, from_outcome, from_plan, malformed};
+use super::errors::{from_outcome, from_plan, malformed};
 use super::placements::partition_of;
 use crate::core::control_plane::{Answer, AuditEntry, Audited, ControlPlaneEntry, OwnershipTransition};
-use crate::core::ids::{Index, PartitionId, SessionId};
+use crate::core::ids::{Epoch, Index, PartitionId, SessionId};
 use crate::core::migration::{Operator, Plan, Reason, Step, Transition};
 use crate::core::raft::{Effect, Ticket};
 use crate::node::proto::{PartitionSelector, v1};
 use crate::node::server::Service;
 use tonic::{Request, Response, Status};
 
-impl Service {
-    /// Resolves a partition reference to its number. A name that this node does not know is looked up again
-    /// with a fresh read, since this node's state may be old.
-    async fn number_of(&self, asked: PartitionSelector, limit: Deadline) -> Result<PartitionId, Status> {
-        if let PartitionSelector::Id(id) = asked {
-            return Ok(id);
+/// The entry of a transition, and the partition's number if the request has it. A name goes into the log as it is: who looks it up
+/// before, judges a retry by what the first attempt left (ADR 0038).
+fn entry(asked: PartitionSelector, transition: Transition) -> (ControlPlaneEntry, Option<PartitionId>) {
+    match asked {
+        PartitionSelector::Id(partition) => {
+            let command = OwnershipTransition { partition, transition };
+            (ControlPlaneEntry::OwnershipTransition(command), Some(partition))
         }
-        let latest = self.handle.latest().map_err(|failure| from_failure(&failure, self.hint()))?;
-        if let Some(id) = partition_of(latest.state(), &asked) {
-            return Ok(id);
-        }
-        let read = self.handle.read(|view| partition_of(view.state(), &asked));
-        let found = self.within(limit, false, read).await?;
-        found.ok_or_else(|| Status::not_found(format!("there is no partition {asked}")))
-    }
-
-    async fn entry(
-        &self,
-        asked: PartitionSelector,
-        transition: Transition,
-        limit: Deadline,
-    ) -> Result<ControlPlaneEntry, Status> {
-        match (asked, transition) {
-            (PartitionSelector::Name(name), Transition::Create { placement, guarantee }) => {
-                Ok(ControlPlaneEntry::CreatePartition { name, placement, guarantee })
-            }
-            (asked, transition) => {
-                let partition = self.number_of(asked, limit).await?;
-                Ok(ControlPlaneEntry::OwnershipTransition(OwnershipTransition { partition, transition }))
-            }
-        }
+        PartitionSelector::Name(name) => (ControlPlaneEntry::NamedTransition { name, transition }, None),
     }
 }
 
@@ -118,26 +96,25 @@ impl v1::migrations_server::Migrations for Service {
         if let Some(v1::Ticket { session, history, .. }) = ticket {
             self.check_history(SessionId(session), history, limit).await?;
         }
-        let entry = self.entry(asked, transition, limit).await?;
-        let named = match &entry {
-            ControlPlaneEntry::OwnershipTransition(command) => command.partition.0,
-            ControlPlaneEntry::CreatePartition { .. }
-            | ControlPlaneEntry::MembershipChange(_)
-            | ControlPlaneEntry::LeaderConfiguration { .. } => 0,
-        };
+        let (entry, numbered) = entry(asked, transition);
         let outcome = self.within(limit, true, self.handle.propose(entry, ticket.map(Ticket::from))).await?;
         let (index, effect) = from_outcome(outcome, self.hint())?;
         let Effect::Answered { answer, repeated } = effect else {
             return Err(Status::internal(format!("a transition was answered with {effect:?}")));
         };
-        let (partition, epoch) = match answer {
-            Answer::Epoch(epoch) => (named, epoch),
-            Answer::Created { partition, epoch } => (partition.0, epoch),
-            Answer::Noted | Answer::Refused(_) => {
-                return Err(Status::internal(format!("a transition was answered with {answer}")));
-            }
+        let (Some(partition), epoch) = (match answer {
+            Answer::Epoch(epoch) => (numbered, epoch),
+            Answer::Named { partition, epoch } => (Some(partition), epoch),
+            Answer::Noted | Answer::Refused(_) => (None, Epoch::ZERO),
+        }) else {
+            return Err(Status::internal(format!("a transition was answered with {answer}")));
         };
-        Ok(Response::new(v1::ApplyResponse { partition, epoch: epoch.0, index: index.0, repeated }))
+        Ok(Response::new(v1::ApplyResponse {
+            partition: partition.0,
+            epoch: epoch.0,
+            index: index.0,
+            repeated,
+        }))
     }
 
     async fn plan(&self, request: Request<v1::PlanRequest>) -> Result<Response<v1::PlanResponse>, Status> {
@@ -146,10 +123,14 @@ impl v1::migrations_server::Migrations for Service {
         let v1::PlanRequest { partition, to } = request.into_inner();
         let asked = PartitionSelector::try_from(partition).map_err(|error| malformed(&error))?;
         let to = crate::node::proto::placement("to", to).map_err(|error| malformed(&error))?;
-        let partition = self.number_of(asked, limit).await?;
+        let missing = Status::not_found(format!("there is no partition {asked}"));
         let policy = self.policy;
-        let read = self.handle.read(move |view| view.state().table().plan(partition, to, &policy));
-        let plan = self.within(limit, false, read).await?.map_err(|error| from_plan(&error))?;
+        let read = self.handle.read(move |view| {
+            let partition = partition_of(view.state(), &asked)?;
+            Some(view.state().table().plan(partition, to, &policy))
+        });
+        let plan = self.within(limit, false, read).await?.ok_or(missing)?;
+        let plan = plan.map_err(|error| from_plan(&error))?;
         Ok(Response::new(wire(&plan)))
     }
 

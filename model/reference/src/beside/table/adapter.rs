@@ -25,13 +25,12 @@ pub fn limits(caps: &Caps) -> Limits {
 /// The command on a partition, if the entry is one.
 pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
     Some(match entry {
-        ControlPlaneEntry::OwnershipTransition(command) => transition(command),
-        ControlPlaneEntry::CreatePartition { name, placement, guarantee } => Command {
-            subject: Subject::Name(name.clone().into()),
-            change: Change::Create(*placement, self::guarantee(*guarantee)),
-            reported: false,
-            responsible: None,
-        },
+        ControlPlaneEntry::OwnershipTransition(command) => {
+            on(Subject::Number(command.partition), &command.transition)
+        }
+        ControlPlaneEntry::NamedTransition { name, transition } => {
+            on(Subject::Name(name.clone().into()), transition)
+        }
         ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
             return None;
         }
@@ -40,12 +39,12 @@ pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
 
 /// The command on a partition by its number.
 pub fn transition(command: &migration::Command) -> Command {
-    Command {
-        subject: Subject::Number(command.partition),
-        change: change(&command.transition),
-        reported: is_reported(&command.transition),
-        responsible: responsible(&command.transition),
-    }
+    on(Subject::Number(command.partition), &command.transition)
+}
+
+fn on(subject: Subject, transition: &Transition) -> Command {
+    let (reported, responsible) = (is_reported(transition), responsible(transition));
+    Command { subject, change: change(transition), reported, responsible }
 }
 
 /// A change of the members that was made even though it may leave no quorum.
@@ -272,6 +271,7 @@ pub fn refusal(error: &MigrationError) -> Option<Refusal> {
         MigrationError::Held { migration } => Refusal::Held(migration),
         MigrationError::NotHeld { partition } => Refusal::NotHeld(partition),
         MigrationError::BlockStarted { migration } => Refusal::BlockStarted(migration),
+        MigrationError::UnknownName => Refusal::UnknownName,
         MigrationError::Backend { .. } => return None,
     })
 }

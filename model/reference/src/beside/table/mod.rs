@@ -284,18 +284,18 @@ fn known(entry: &ControlPlaneEntry, answer: &Answer, after: &ControlPlaneState) 
             let (partition, epoch) = (command.partition, *epoch);
             Some(judge::Answer::Made { partition, epoch, migration: migration(partition) })
         }
-        (Answer::Created { partition, epoch }, ControlPlaneEntry::CreatePartition { .. }) => {
+        (Answer::Named { partition, epoch }, ControlPlaneEntry::NamedTransition { .. }) => {
             let (partition, epoch) = (*partition, *epoch);
             Some(judge::Answer::Made { partition, epoch, migration: migration(partition) })
         }
-        (Answer::Noted | Answer::Epoch(_) | Answer::Created { .. }, _) => None,
+        (Answer::Noted | Answer::Epoch(_) | Answer::Named { .. }, _) => None,
     }
 }
 
 fn told(command: &Command, answer: impl fmt::Debug, disagreement: &judge::Disagreement) -> Disagreement {
     let rule = match disagreement {
         judge::Disagreement::RefusedFor { .. } | judge::Disagreement::Violates(_) => rule_of(&command.change),
-        judge::Disagreement::OtherPartition { .. } | judge::Disagreement::PartitionNumber => "T8",
+        judge::Disagreement::OtherPartition { .. } | judge::Disagreement::PartitionNumber => "T8, T37",
         judge::Disagreement::Epoch { .. } => "T3",
         judge::Disagreement::Migration { .. } => "T4",
     };

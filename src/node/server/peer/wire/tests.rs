@@ -50,10 +50,9 @@ fn entries() -> Vec<Entry<ControlPlaneEntry>> {
         (Some(ticket), ControlPlaneEntry::OwnershipTransition(moved)),
         (
             None,
-            ControlPlaneEntry::CreatePartition {
+            ControlPlaneEntry::NamedTransition {
                 name: PartitionName::try_from("acme".to_owned()).unwrap(),
-                placement: Placement(1),
-                guarantee: Guarantee::Timed,
+                transition: Transition::Create { placement: Placement(1), guarantee: Guarantee::Timed },
             },
         ),
     ];
@@ -125,7 +124,7 @@ fn messages_are_encoded_as_ever() {
         assert_eq!(decode(&bytes).unwrap(), message);
     }
     insta::assert_snapshot!(text, @r"
-    version 2
+    version 3
     PreVote
       51010102ac02030600060504
     PreVoted
@@ -137,7 +136,7 @@ fn messages_are_encoded_as_ever() {
     Append
       51010102ac02030604050406060000030601060000000002ac020f434e3d6e32
       2c4f3d6578616d706c650108706565723a373032010a636c69656e743a373032
-      060001030201010702040502060000020461636d65010106010602080409
+      060001030201010702040502060000020461636d6500010106010602080409
     Appended
       51010102ac020306050a09
     AppendRejected
@@ -167,9 +166,9 @@ fn frames_are_encoded_as_ever() {
         dump(&mut text, "frame", &frame.encode_to_vec());
     }
     insta::assert_snapshot!(text, @r"
-    version 2
+    version 3
     hello
-      1a3d10012208706565723a373031280231010000000000000039500000000000
+      1a3d10012208706565723a373031280331010000000000000039500000000000
       00004151000000000000004802512c01000000000000595200000000000000
     frame
       0a0851010102ac020306
