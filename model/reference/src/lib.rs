@@ -8,8 +8,9 @@
 //!
 //! [`beside`] runs them beside the machines: it translates, and judges each step.
 //!
-//! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::gate`.
+//! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::gate`, `core::retry`.
 
+pub mod call;
 pub mod disk;
 pub mod gateway;
 pub mod session;

@@ -55,6 +55,44 @@ fn the_table_agrees_with_its_reference_from_other_seeds() {
     seeds::asked_for().for_each(walk);
 }
 
+/// A record that is raised while it drains, with its block started, drains at its new epoch: writes of that epoch are owed too.
+#[test]
+fn a_force_after_a_raise_owes_through_the_new_epoch() {
+    use cutover::core::fence::{Prepared, StatementOrigin};
+    use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
+    use cutover::core::migration::{Caps, Command, Expected, PlacementTable, Transition};
+    use cutover::core::placement::Guarantee;
+    let (partition, incarnation) = (PartitionId(1), Incarnation(1));
+    let mut table = PlacementTable::new(Caps::PRODUCTION);
+    let apply = |table: &mut PlacementTable, transition: &dyn Fn(Expected) -> Transition| {
+        let expected = table
+            .record(partition)
+            .map_or(Expected { migration: MigrationId::ZERO, epoch: Epoch::ZERO }, |record| {
+                record.expected()
+            });
+        table.apply(&Command { partition, transition: transition(expected) }).expect("it is taken")
+    };
+    let prepared = |store, expected: Expected, through| {
+        let origin = StatementOrigin { store: Placement(store), partition, incarnation };
+        Prepared::reported(origin, expected.migration, through, true).into()
+    };
+    let none = Epoch::ZERO;
+    apply(&mut table, &|_| Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed });
+    apply(&mut table, &|expected| Transition::Open { expected, prepared: prepared(0, expected, none) });
+    apply(&mut table, &|expected| Transition::Begin { expected, to: Placement(1) });
+    apply(&mut table, &|expected| Transition::StartBlock { expected, target: incarnation });
+    table.raise_floor(Epoch(9), MigrationId(9));
+    let raised = table.record(partition).expect("it is there").epoch;
+    apply(&mut table, &|expected| Transition::Force {
+        expected,
+        prepared: prepared(1, expected, raised),
+        operator: "ann".to_owned().try_into().expect("a name"),
+        reason: "it does not answer".to_owned().try_into().expect("a reason"),
+    });
+    let debt = table.record(partition).and_then(|record| record.placed?.debt).expect("the source owes");
+    assert_eq!((raised, debt.through), (Epoch(10), Epoch(10)));
+}
+
 /// Rule T9: the sink is closed to all tokens from before the creation, those of a deleted partition of this number.
 #[test]
 fn open_needs_a_sink_that_is_closed_to_earlier_tokens() {

@@ -144,7 +144,10 @@ impl Judge {
         let (mut advanced, mut installed) = (Vec::new(), false);
         for output in outputs {
             match output {
-                Output::BecameLeader(_) => self.feed(&ClusterFact::Led(host.engine.node())),
+                Output::BecameLeader(_) => {
+                    let nodes = all(hosts);
+                    self.feed(&ClusterFact::Led { by: host.engine.node(), nodes: &nodes });
+                }
                 Output::Applied { at, entry, effect } => {
                     if let Some(ticket) = took_effect(entry, effect) {
                         self.feed(&ClusterFact::TookEffect { ticket, at: at.index });

@@ -127,6 +127,23 @@ impl<E: Engine> Host<E> {
         Some(Ok(self.outbox.durable(number)))
     }
 
+    /// Writes all batches to the disk as one group, of which the machine is told the last number only. Returns the messages that
+    /// waited for them; `None` if no batch is queued.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if a batch changes when it is encoded and decoded.
+    pub fn write_group(&mut self) -> Option<Result<Vec<Message<ControlPlaneEntry>>, Unreadable>> {
+        let mut through = None;
+        while let Some((number, batch)) = self.queue.pop_front() {
+            let Some(read) = recoded(&batch) else { return Some(Err(Unreadable("a batch"))) };
+            self.disk.write(&read);
+            through = Some(number);
+        }
+        let through = through?;
+        self.unreported = Some(through);
+        Some(Ok(self.outbox.durable(through)))
+    }
+
     /// Records that the simulated node which this host shadows has written a batch. Returns the messages that
     /// waited for it.
     #[must_use = "the messages that waited for the disk have to be sent now"]

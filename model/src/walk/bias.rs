@@ -44,13 +44,13 @@ impl<P: Protocol> Bias<P> {
             self.odds[at] = odds(&P::sorts()[at], dice);
         }
         let mut list = Vec::new();
-        if step >= self.rests_at {
+        if let Some(rest) = P::rest()
+            && step >= self.rests_at
+        {
             self.rests_at = next_rest(step, dice);
-            if let Some(rest) = P::rest() {
-                protocol.enabled_of(state, rest, &mut list);
-                let place = dice.place(list.len(), false);
-                return list.into_iter().nth(place).map(|action| (rest, action));
-            }
+            protocol.enabled_of(state, rest, &mut list);
+            let place = dice.place(list.len(), false);
+            return list.into_iter().nth(place).map(|action| (rest, action));
         }
         // A kind of which nothing can happen is left out of the draw, until something is found.
         self.onward = self.onward.saturating_sub(1);
@@ -89,6 +89,15 @@ impl<P: Protocol> Bias<P> {
             }
             left[kind] = 0;
         }
+    }
+
+    /// Whether it is time to ask for the goals: where a quiet phase would be, if the protocol had one.
+    pub(super) fn asks_for_goals(&mut self, step: u64, dice: &mut Dice) -> bool {
+        let due = P::rest().is_none() && step >= self.rests_at;
+        if due {
+            self.rests_at = next_rest(step, dice);
+        }
+        due
     }
 
     /// Where the odds leave nothing: any action at all.

@@ -3,7 +3,7 @@
 //!
 //! Each walk draws the options of its scope, how often it takes each kind of action, and where these odds change. All of it follows
 //! from the seed and the number of the walk. A walk that violates an invariant is shortened and becomes a [`Witness`], as a search
-//! gives one. A walk proves nothing: its verdict is never that an invariant holds.
+//! gives one. Now and then, and at its end, a walk asks whether the goals can still be reached, as a search does in each state. A walk proves nothing: its verdict is never that an invariant holds.
 
 mod bias;
 mod cover;
@@ -13,7 +13,8 @@ mod shorten;
 pub use cover::{Covered, WalkedText};
 
 use crate::protocol::{
-    Bounds as _, InvariantSet, Notes, Protocol, Scope, Tables, all_invariants, invariant_named,
+    Bounds as _, GoalSet, InvariantSet, Notes, Protocol, Scope, Tables, all_goals, all_invariants,
+    invariant_named,
 };
 use crate::witness::Witness;
 use bias::Bias;
@@ -184,11 +185,13 @@ fn one<P: Protocol>(
     let judged = drawn.judged(all_invariants::<P>());
     // A design that is known to be unsafe must break the invariant that it is known for; a walk that breaks another one ends.
     let watched: InvariantSet = expected.map_or(judged, |number| 1 << number);
+    let goals = drawn.goals(all_goals::<P>());
     let protocol = P::new(&drawn.bounds);
     let (tables, mut state) = (Tables::of::<P>(), protocol.initial());
     let mut bias = Bias::<P>::drawn(&mut dice);
     let mut actions: Vec<P::Action> = Vec::new();
     let (mut taken, mut marks) = (0, 0);
+    let mut broken = None;
     while taken < plan.steps && !shared.stop.load(Ordering::Relaxed) {
         let Some((kind, action)) = bias.choose(&protocol, &state, taken, &mut dice) else { break };
         taken += 1;
@@ -203,16 +206,27 @@ fn one<P: Protocol>(
         if notes.broken() & judged != 0 && notes.broken() & watched == 0 {
             break;
         }
-        if notes.broken() & watched != 0 {
-            let invariant = (notes.broken() & watched).trailing_zeros();
-            shared.steps.fetch_add(taken, Ordering::Relaxed);
-            covered.ended(marks | protocol.reached());
-            let invariant = usize::try_from(invariant).ok()?;
-            return Some(Run { walk: number, options: drawn.options, actions, invariant });
-        }
+        broken = first(notes.broken() & watched);
         state = next;
+        if broken.is_none() && goals != 0 && (bias.asks_for_goals(taken, &mut dice) || taken == plan.steps) {
+            broken = stuck_at(&protocol, &state, goals);
+        }
+        if broken.is_some() {
+            break;
+        }
     }
     shared.steps.fetch_add(taken, Ordering::Relaxed);
     covered.ended(marks | protocol.reached());
-    None
+    let invariant = broken?;
+    Some(Run { walk: number, options: drawn.options, actions, invariant })
+}
+
+/// The lowest number in a set.
+fn first(set: u64) -> Option<usize> {
+    (set != 0).then(|| usize::try_from(set.trailing_zeros()).ok())?
+}
+
+/// The number of a goal to which no way leads on.
+fn stuck_at<P: Protocol>(protocol: &P, state: &P::State, goals: GoalSet) -> Option<usize> {
+    Some(P::invariants().len() + first(protocol.stuck(state) & goals)?)
 }

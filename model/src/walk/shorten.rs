@@ -1,6 +1,6 @@
 //! Shortens a failing walk: participants, kinds of action and steps are left out as long as the same invariant is violated.
 
-use crate::protocol::{Notes, Protocol, Tables};
+use crate::protocol::{Notes, Protocol, Tables, claim_alone};
 use crate::witness::Witness;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -82,7 +82,8 @@ fn kind_of<P: Protocol>(protocol: &P, state: &P::State, action: &P::Action) -> u
     found.unwrap_or(0)
 }
 
-/// Takes the steps that can be taken, up to the violation. Returns those and their actions; `None` if there is no violation.
+/// Takes the steps that can be taken, up to the violation. Returns those and their actions; `None` if there is no violation. A goal
+/// is asked for after the last step only.
 fn follow<P: Protocol>(
     protocol: &P,
     steps: &[Step],
@@ -90,6 +91,7 @@ fn follow<P: Protocol>(
 ) -> Option<(Vec<Step>, Vec<P::Action>)> {
     let (tables, mut state) = (Tables::of::<P>(), protocol.initial());
     let (mut taken, mut actions, mut list) = (Vec::new(), Vec::new(), Vec::new());
+    let (broken, goal) = claim_alone::<P>(invariant);
     for step in steps {
         list.clear();
         protocol.enabled_of(&state, step.kind, &mut list);
@@ -104,7 +106,7 @@ fn follow<P: Protocol>(
         let Some(next) = protocol.step(&state, &action, &mut notes) else { continue };
         taken.push(step.clone());
         actions.push(action);
-        if notes.broken() & (1 << invariant) != 0 {
+        if notes.broken() & broken != 0 {
             return Some((taken, actions));
         }
         // Another invariant breaks before: a replay would stop here.
@@ -113,5 +115,5 @@ fn follow<P: Protocol>(
         }
         state = next;
     }
-    None
+    (goal != 0 && protocol.stuck(&state) & goal != 0).then_some((taken, actions))
 }

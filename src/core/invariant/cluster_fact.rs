@@ -20,7 +20,12 @@ pub struct NodeNow<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum ClusterFact<'a> {
     /// A node became the leader of its term.
-    Led(&'a ControlNode),
+    Led {
+        /// The leader.
+        by: &'a ControlNode,
+        /// All nodes, at that moment.
+        nodes: &'a [NodeNow<'a>],
+    },
     /// A node sent a message that reveals its term and vote.
     Revealed {
         /// The node after sending the message.

@@ -6,8 +6,8 @@
 use super::calls::{Calls, ticket_of};
 use super::cluster_fact::{ClusterFact, ControlNode, NodeNow};
 use super::nodes::{
-    check_durable_claims, check_survives_restart, has, heard, is_electable, is_open, logs_match, matters,
-    quorums_meet, states_match, stepped, would_vote_for,
+    check_durable_claims, check_survives_restart, check_votes, has, heard, is_electable, is_open, logs_match,
+    matters, quorums_meet, states_match, stepped, would_vote_for,
 };
 use super::past::insert;
 use super::{Findings, Id};
@@ -80,7 +80,7 @@ impl ConsensusMonitor {
     #[must_use]
     pub fn remembers(&self, fact: &ClusterFact<'_>) -> bool {
         match fact {
-            ClusterFact::Led(node) => !self.leaders.contains(&(node.hard_state().term, node.config().me)),
+            ClusterFact::Led { by, .. } => !self.leaders.contains(&(by.hard_state().term, by.config().me)),
             ClusterFact::Revealed { by, vote } => {
                 let peer = by.node.config().me;
                 matters(&(peer, *vote), &[*by])
@@ -103,8 +103,8 @@ impl ConsensusMonitor {
     /// Adds a fact to the memory.
     pub fn remember(&mut self, fact: &ClusterFact<'_>) {
         match *fact {
-            ClusterFact::Led(node) => {
-                insert(&mut self.leaders, (node.hard_state().term, node.config().me));
+            ClusterFact::Led { by, .. } => {
+                insert(&mut self.leaders, (by.hard_state().term, by.config().me));
             }
             ClusterFact::Revealed { by, vote } => {
                 let by = by.node.config().me;
@@ -141,7 +141,10 @@ impl ConsensusMonitor {
     /// Judges a fact against the memory, and adds violations to `findings`.
     pub fn judge(&self, fact: &ClusterFact<'_>, findings: &mut Findings) {
         match *fact {
-            ClusterFact::Led(node) => self.led(node, findings),
+            ClusterFact::Led { by, nodes } => {
+                self.led(by, findings);
+                check_votes(by, nodes, findings);
+            }
             ClusterFact::Revealed { by, vote } => self.revealed(by.node.config().me, vote, findings),
             ClusterFact::Sent { by, message } => {
                 self.revealed(by.node.config().me, message.vote_claim(), findings);

@@ -12,15 +12,16 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// Whether the receiver's log shows that the sender is no member: its committed configuration lists it as removed, or lacks it
-/// although its admission is among the entries that the receiver has applied; and no later configuration has it.
+/// Whether the receiver's log shows that the sender is no member: its committed configuration lists it as removed, which is for
+/// ever; or no configuration has it, although its admission is among the entries that the receiver has applied.
 #[must_use]
 pub fn is_outsider(node: &ControlNode, message: &Message<ControlPlaneEntry>) -> bool {
     let committed = node.applied().configuration();
     let later = node.uncommitted_configurations().iter().map(|(_, configuration)| configuration);
     let member = core::iter::once(committed).chain(later).any(|known| known.is_member(message.from));
-    let seen = committed.removed().contains(&message.from) || message.admitted <= node.commit();
-    !member && seen && node.history() != HistoryId::NONE
+    let removed = committed.removed().contains(&message.from);
+    let unknown = !member && message.admitted <= node.commit();
+    (removed || unknown) && node.history() != HistoryId::NONE
 }
 
 /// A message of an outsider does nothing.
@@ -102,6 +103,28 @@ pub(super) fn check_durable_claims(
     }
 }
 
+/// The votes by which a node leads are on the disks of a quorum. A disk that is in a later term had the vote before; a voter with
+/// a new directory has lost its disk since.
+pub(super) fn check_votes(by: &ControlNode, nodes: &[NodeNow<'_>], findings: &mut Findings) {
+    let (me, term) = (by.config().me, by.hard_state().term);
+    let on_disk = |peer: Peer| match nodes.iter().find(|now| now.node.config().me == peer) {
+        None => true,
+        Some(NodeNow { disk, .. }) => {
+            let vote = disk.hard_state;
+            vote.term > term || (vote.term == term && vote.voted_for == Some(me))
+        }
+    };
+    let configuration = by.configuration();
+    findings.demand(quorum::is_quorum(configuration, on_disk), Id::VotersOnly, || {
+        let without: Vec<_> =
+            configuration.voters().filter(|peer| !on_disk(*peer)).map(|peer| peer.to_string()).collect();
+        (
+            format!("{me} leads {term}"),
+            format!("no vote for it is on the disks of {}, of {configuration}", without.join(" and ")),
+        )
+    });
+}
+
 /// The voters that would vote for a node in a new, higher term if all of them received its request.
 pub(super) fn would_vote_for<'a>(
     candidate: &'a ControlNode,
@@ -177,6 +200,7 @@ pub(super) fn stepped(
             format!("it was for {}", name(was)),
         )
     });
+    check_stable(after, findings);
     if restarted {
         return;
     }
@@ -205,6 +229,21 @@ pub(super) fn stepped(
             )
         });
     }
+}
+
+/// What a node takes to be durable of its log is on its disk.
+fn check_stable(now: NodeNow<'_>, findings: &mut Findings) {
+    let (log, disk, stable) = (now.node.log(), &now.disk.log, now.node.stable());
+    let (mine, durable) = (log.term_at(stable), disk.term_at(stable));
+    let through = disk.last().index.max(now.disk.snapshot.last.index);
+    let same = durable.is_none() || mine.is_none() || mine == durable;
+    findings.demand(same && through >= stable, Id::StateMachineSafety, || {
+        let text = |term: Option<Term>| term.map_or_else(|| "nothing".to_owned(), |term| term.to_string());
+        (
+            format!("{} takes {} at {stable} to be durable", now.node.config().me, text(mine)),
+            format!("its disk has {} there, and ends at {through}", text(durable)),
+        )
+    });
 }
 
 pub(super) fn logs_match(one: &ControlNode, other: &ControlNode, findings: &mut Findings) {

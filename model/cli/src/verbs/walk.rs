@@ -237,7 +237,7 @@ impl Run<'_> {
             invariant: walked.failed.as_ref().map(|failed| failed.witness.violation.invariant.id.to_owned()),
             trace: trace.clone(),
         })));
-        for invariant in scope.judged() {
+        for invariant in scope.judged().into_iter().chain(scope.goals()) {
             let violated =
                 walked.failed.as_ref().filter(|failed| failed.witness.violation.invariant == invariant);
             let verdict =

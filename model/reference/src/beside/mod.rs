@@ -2,6 +2,7 @@
 //!
 //! May import: `core`, `cutover_reference`.
 
+pub mod call;
 mod disagreement;
 pub mod disk;
 pub mod gateway;

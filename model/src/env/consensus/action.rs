@@ -49,11 +49,11 @@ pub enum ActionKind {
         /// What happens.
         event: CallEvent,
     },
-    /// The network cuts one node off: from now on, nothing is sent to it or from it. 0: the network is whole again. Walks only: a
-    /// search may lose any message.
+    /// The network cuts these nodes off from the others: from now on, nothing is sent between the two groups. 0: the network is
+    /// whole again. Walks only: a search may lose any message.
     Cut {
-        /// Number of the node.
-        node: u8,
+        /// The nodes, a bit each.
+        nodes: u8,
     },
     /// A node handles an event other than a message.
     Do {
@@ -103,6 +103,8 @@ pub enum NodeAction {
     Fire(Timer),
     /// The oldest batch becomes durable.
     Sync,
+    /// All batches become durable in one write, of which the node is told once. Walks only.
+    SyncAll,
     /// The node crashes and restarts at once from its disk.
     Crash {
         /// Number of unsynced batches, the oldest first, that reached the disk.
@@ -139,6 +141,8 @@ pub enum HostInput {
     Fire(Timer),
     /// The oldest batch becomes durable.
     Sync,
+    /// All batches become durable in one write.
+    SyncAll,
     /// The node loses its memory and the batches that are not on the disk.
     Crash {
         /// Number of unsynced batches, the oldest first, that reached the disk.

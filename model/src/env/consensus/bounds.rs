@@ -8,7 +8,7 @@ use cutover::core::invariant::Id;
 use cutover::core::raft::{Elections, NodeLimits, SessionLimits};
 
 /// The most nodes, as a number of nodes.
-const NODES: u8 = 4;
+const NODES: u8 = 7;
 
 /// How often messages may arrive again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,13 +96,16 @@ impl ConsensusBounds {
     pub(crate) fn drawn(&self, world: u64) -> Self {
         let mut draw = Draw::of(world);
         let mut small = |least, most| u8::try_from(draw.within(least, most)).unwrap_or(u8::MAX);
-        let founders = small(1, 4);
-        let joiners = small(0, 2).min(NODES - founders);
+        let (few, many, large) = (small(1, 4), small(5, 7), small(0, 99) < 20);
+        let founders = if large { many } else { few };
+        let joiners = small(0, 3).min(NODES - founders);
         let (writes, attempts, in_flight) = (small(4, 24), small(1, 3), small(3, 14));
         let (window, append) = (small(1, 4), small(1, 3));
         let (compact, keep) = (small(2, 8), small(0, 3));
         let (sessions, answers) = (small(1, 3), small(1, 4));
         let other_sessions = small(0, 12);
+        let wipes = small(1, 12);
+        let uncommitted = draw.within(1, 300);
         let mut has = |percent| draw.percent(percent);
         let limits = NodeLimits {
             elections: if has(70) { Elections::Stable } else { Elections::Plain },
@@ -110,6 +113,7 @@ impl ConsensusBounds {
             append_entries_max: append.into(),
             compact_after_entries: if has(70) { compact.into() } else { u64::MAX },
             keep_entries: keep.into(),
+            uncommitted_bytes_max: if has(40) { uncommitted } else { self.limits.uncommitted_bytes_max },
             ..self.limits
         };
         let session = has(60);
@@ -129,7 +133,7 @@ impl ConsensusBounds {
             changes: if has(70) { 30 } else { 0 },
             duplicates: Duplicates::AtMost(if has(60) { 200 } else { 0 }),
             crashes: 200,
-            wipes: if has(30) { 4 } else { 0 },
+            wipes: if has(50) { wipes } else { 0 },
             forges: has(30),
             sessions: SessionLimits { sessions_max: sessions.into(), answers_max: answers.into() },
             world: Some(world),
@@ -218,10 +222,11 @@ impl ConsensusBounds {
     }
 }
 
-/// The invariants about nodes and their log. [`Id::NoUserData`] is left out, since the compiler judges it: the type
-/// of log entries cannot hold user data.
+/// The invariants about nodes and their log that a search judges. [`Id::NoUserData`] is left out, since the compiler judges it: the
+/// type of log entries cannot hold user data; and [`Id::IdsOnce`], by which states would differ.
 pub(crate) fn judged() -> InvariantSet {
-    let ids = Id::ALL.iter().filter(|id| id.entry().id.starts_with("raft.") && **id != Id::NoUserData);
+    let others = [Id::NoUserData, Id::IdsOnce];
+    let ids = Id::ALL.iter().filter(|id| id.entry().id.starts_with("raft.") && !others.contains(id));
     ids.fold(0, |set, id| set | id.bit())
 }
 
@@ -235,7 +240,7 @@ impl Bounds for ConsensusBounds {
     }
 
     fn judged(&self, _: InvariantSet) -> InvariantSet {
-        judged()
+        if self.world.is_some() { judged() | Id::IdsOnce.bit() } else { judged() }
     }
 
     fn options() -> &'static [OptionSpec] {

@@ -1,15 +1,49 @@
 //! Lists the actions that are enabled in a state.
 
 use super::action::{Action, ActionKind, NodeAction};
+use super::host::Host;
+use super::net::bit;
 use super::successor_cache::SuccessorCache;
-use super::{Consensus, Duplicates, State};
-use cutover::core::control_plane::ControlPlaneConsensus as _;
-use cutover::core::raft::{Elections, RoleName, Timer};
+use super::{Consensus, Duplicates, MembershipRequest, State};
+use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneState};
+use cutover::core::ids::NodeId;
+use cutover::core::raft::{Elections, MemberRole, Node, RoleName, Timer};
 
 /// All sets of `over` messages out of `messages`, as bits; a single empty set if `over` is 0.
 fn sets((messages, over): (u32, u32)) -> impl Iterator<Item = u16> {
     let all: u16 = if over == 0 { 1 } else { 1 << messages.min(15) };
     (0..all).filter(move |set| set.count_ones() == over)
+}
+
+/// Where events come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    /// Messages in flight.
+    Wire,
+    /// The nodes themselves: timers, disks, crashes.
+    Nodes,
+    /// Requests of clients and operators.
+    Clients,
+    /// What happens to a call on its way.
+    Calls,
+    /// What happens to the network.
+    Network,
+    /// Messages that nobody has a reason to send.
+    Forged,
+}
+
+impl Source {
+    const ALL: [Self; 6] = [Self::Wire, Self::Nodes, Self::Clients, Self::Calls, Self::Network, Self::Forged];
+}
+
+/// Whether a change may be made of the members that the leader has.
+fn fits(state: &State, leader: &Host, request: MembershipRequest) -> bool {
+    let role = |node| leader.engine.node().configuration().member(NodeId(node)).map(|member| member.role);
+    match request {
+        MembershipRequest::Admit(node) => state.host(node).is_some() && role(node).is_none(),
+        MembershipRequest::Promote(node) => role(node) == Some(MemberRole::Learner),
+        MembershipRequest::Remove(node) => role(node).is_some(),
+    }
 }
 
 fn number(at: usize) -> u8 {
@@ -37,36 +71,53 @@ impl Consensus {
     /// Every event that may happen in a state, whether or not it changes anything.
     pub(super) fn events(&self, state: &State) -> Vec<ActionKind> {
         let mut all = Vec::new();
+        for source in Source::ALL {
+            self.events_from(state, source, &mut all);
+        }
+        all
+    }
+
+    /// The events from one source.
+    pub(super) fn events_from(&self, state: &State, source: Source, into: &mut Vec<ActionKind>) {
+        match source {
+            Source::Wire => self.arrivals(state, into),
+            Source::Nodes => state.hosts().for_each(|(node, _)| self.own_choices(state, node, into)),
+            Source::Clients => self.client_choices(state, into),
+            Source::Calls if self.cluster.calls => {
+                let events = state.clients.call_events(&self.cluster);
+                into.extend(events.into_iter().map(|(write, event)| ActionKind::Client { write, event }));
+            }
+            Source::Network if self.cluster.world.is_some() => {
+                let there = state.hosts().fold(0, |set, (node, _)| set | bit(node));
+                let apart = (0..=there).filter(|nodes| {
+                    *nodes != state.spent.cut
+                        && nodes & !there == 0
+                        && nodes.count_ones() * 2 <= there.count_ones()
+                });
+                into.extend(apart.map(|nodes| ActionKind::Cut { nodes }));
+            }
+            Source::Forged if self.cluster.forges => {
+                for (node, _) in state.hosts() {
+                    let forged = Self::forgeries(state, node);
+                    into.extend(forged.map(|(to, kind)| ActionKind::Forge { node, to, kind }));
+                }
+            }
+            Source::Calls | Source::Network | Source::Forged => {}
+        }
+    }
+
+    fn arrivals(&self, state: &State, into: &mut Vec<ActionKind>) {
         for message in (0..state.net.messages().len()).map(number) {
             match self.cluster.duplicates {
-                Duplicates::Unbounded => all.push(ActionKind::Repeat { message }),
+                Duplicates::Unbounded => into.push(ActionKind::Repeat { message }),
                 Duplicates::AtMost(most) => {
-                    all.push(ActionKind::Deliver { message });
+                    into.push(ActionKind::Deliver { message });
                     if state.spent.duplicates < most {
-                        all.push(ActionKind::Repeat { message });
+                        into.push(ActionKind::Repeat { message });
                     }
                 }
             }
         }
-        for (node, _) in state.hosts() {
-            self.own_choices(state, node, &mut all);
-        }
-        self.client_choices(state, &mut all);
-        if self.cluster.calls {
-            let events = state.clients.call_events(&self.cluster);
-            all.extend(events.into_iter().map(|(write, event)| ActionKind::Client { write, event }));
-        }
-        if self.cluster.world.is_some() {
-            let others = state.hosts().map(|(node, _)| node).chain([0]);
-            all.extend(others.filter(|node| *node != state.spent.cut).map(|node| ActionKind::Cut { node }));
-        }
-        if self.cluster.forges {
-            for (node, _) in state.hosts() {
-                let forged = Self::forgeries(state, node);
-                all.extend(forged.map(|(to, kind)| ActionKind::Forge { node, to, kind }));
-            }
-        }
-        all
     }
 
     /// Adds the actions for an event, unless it changes nothing: one for each set of messages that may be lost
@@ -106,6 +157,26 @@ impl Consensus {
         if host.is_writing() {
             add(NodeAction::Sync);
         }
+        if self.cluster.world.is_some() && host.batches() > 1 {
+            add(NodeAction::SyncAll);
+        }
+        if self.cluster.world.is_some() {
+            state.running(node).for_each(|timer| add(NodeAction::Fire(timer)));
+        } else {
+            self.timers(state, machine, &mut add);
+        }
+        if state.spent.crashes < self.cluster.crashes {
+            for keep in 0..=host.batches() {
+                add(NodeAction::Crash { keep });
+            }
+        }
+        if state.spent.wipes < self.cluster.wipes {
+            add(NodeAction::Wipe);
+        }
+    }
+
+    /// The timers that may fire in a search: those of the node's role that make a difference.
+    fn timers(&self, state: &State, machine: &Node<ControlPlaneState>, add: &mut impl FnMut(NodeAction)) {
         let limits = self.cluster.limits;
         // In the last term no node campaigns again, so contact with a leader makes no difference.
         let another = machine.hard_state().term.0 < self.cluster.terms;
@@ -132,14 +203,6 @@ impl Consensus {
                     add(NodeAction::Fire(Timer::MinElectionTimeout));
                 }
             }
-        }
-        if state.spent.crashes < self.cluster.crashes {
-            for keep in 0..=host.batches() {
-                add(NodeAction::Crash { keep });
-            }
-        }
-        if state.spent.wipes < self.cluster.wipes {
-            add(NodeAction::Wipe);
         }
     }
 
@@ -170,7 +233,12 @@ impl Consensus {
                 add(NodeAction::Read);
             }
             if state.clients.changes < self.cluster.changes {
-                for request in self.cluster.membership_requests {
+                let fits = |request: &&MembershipRequest| {
+                    self.cluster
+                        .world
+                        .is_none_or(|world| world.is_multiple_of(4) || fits(state, host, **request))
+                };
+                for request in self.cluster.membership_requests.iter().filter(fits) {
                     add(NodeAction::Change(*request));
                 }
             }

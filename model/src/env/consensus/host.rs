@@ -8,8 +8,8 @@ use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneError,
 use cutover::core::ids::{Halt, Index, Term};
 use cutover::core::migration::Command;
 use cutover::core::raft::{
-    Config, Content, Durable, Entry, HardState, LogPosition, Outcome, ProposalId, ReadId, ReadRefusal,
-    Ticket, Timer,
+    Config, Content, Durable, Entry, HardState, LogPosition, Outcome, Output, ProposalId, ReadId,
+    ReadRefusal, Ticket, Timer,
 };
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ pub struct HostEffect {
     pub proposed: Option<Result<ProposalId, ControlPlaneError>>,
     /// The immediate answer to a read request, if the input was one.
     pub read: Option<Result<ReadId, ControlPlaneError>>,
-    /// The timers that were set, or stopped, in order.
+    /// The timers that were set, or stopped, in order. A restart stops all, and sets its own.
     pub timers: Vec<(Timer, bool)>,
     /// The violation that the machine itself detected.
     pub halt: Option<Halt>,
@@ -89,6 +89,10 @@ impl Consensus {
         sent: Option<&Shared<NodeMessage>>,
         disk: Disk,
     ) -> Arc<HostEffect> {
+        // A walk hardly comes to the same host twice.
+        if self.cluster.world.is_some() {
+            return Arc::new(self.work_out(host, host_input, sent, disk, false));
+        }
         let key =
             hasher().hash_one((self.key, host.hash(0), host_input, sent.map(|sent| sent.hash(0)), disk));
         remembered(&EFFECTS, key, || Arc::new(self.work_out(host, host_input, sent, disk, false)))
@@ -96,12 +100,29 @@ impl Consensus {
 }
 
 impl Host {
-    /// Starts a node from its disk; `None` if the disk cannot be read.
-    pub(super) fn started(config: Config, disk: Durable<ControlPlaneEntry>) -> Option<Self> {
+    /// Starts a node from its disk, and what it does with its timers; `None` if the disk cannot be read.
+    pub(super) fn started(
+        config: Config,
+        disk: Durable<ControlPlaneEntry>,
+    ) -> Option<(Self, Vec<(Timer, bool)>)> {
         let mut host = Self::start(config, disk).ok()?;
-        // Timers may fire at any time here, and a start has no other outputs.
-        let _timers = host.outputs();
-        Some(host)
+        // A start has no other outputs that leave the host.
+        let timers = host.outputs().into_iter().filter_map(|output| match output {
+            Output::SetTimer(timer) => Some((timer, true)),
+            Output::CancelTimer(timer) => Some((timer, false)),
+            Output::Persist { .. }
+            | Output::Send(_)
+            | Output::Applied { .. }
+            | Output::Installed(_)
+            | Output::Decided { .. }
+            | Output::Read { .. }
+            | Output::Transfer(_)
+            | Output::BecameLeader(_)
+            | Output::Mark(_)
+            | Output::Halt(_) => None,
+        });
+        let timers = timers.collect();
+        Some((host, timers))
     }
 
     /// Number of batches that are not durable.

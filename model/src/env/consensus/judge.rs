@@ -67,7 +67,9 @@ impl Consensus {
             next.monitor.judge(&fact, findings);
         }
         if let Some(term) = effect.led {
-            self.feed(next, &ClusterFact::Led(machine), findings);
+            let hosts = next.hosts.clone();
+            let all = All::of(&hosts, &host);
+            self.feed(next, &ClusterFact::Led { by: machine, nodes: all.nodes() }, findings);
             *marks |= led(next, term);
         }
         for (ticket, at) in &effect.effects {
@@ -123,6 +125,7 @@ impl Consensus {
         let Some(through) = next.host(node).map(|host| host.engine.node().commit()) else { return };
         let fact = if served {
             *marks |= Mark::ReadServed.bit();
+            self.confirmed(next, node, next.given.round, findings);
             ClusterFact::ReadServed { reader, through }
         } else {
             *marks |= Mark::ReadRefused.bit();

@@ -8,7 +8,7 @@
 //!   lost. A message that can never have an effect is dropped ([`pruning`]).
 //! - **Disks** have a batch when it is synced. Before that, a crash may keep any prefix of the batches, and what
 //!   the node must not send before a batch is durable waits for it ([`host`]).
-//! - **Timers** may fire at any time.
+//! - **Timers** may fire at any time; in a walk, those that a node has set and not cancelled.
 //!
 //! May import: `core`, `cutover_model::protocol`, `cutover_model::host`, `cutover_model`.
 
@@ -19,6 +19,7 @@ mod call;
 mod choices;
 mod client;
 mod forged;
+mod given;
 mod goals;
 mod host;
 mod judge;
@@ -28,7 +29,10 @@ mod pruning;
 mod step;
 mod stepped;
 mod successor_cache;
+mod symmetry;
 mod text;
+mod timers;
+mod voters;
 mod walk;
 mod way;
 mod work;
@@ -37,13 +41,17 @@ pub use action::{Action, ActionKind, CallEvent, HostInput, NodeAction};
 pub(crate) use bounds::judged;
 pub use bounds::{ConsensusBounds, Duplicates, MembershipRequest};
 pub use client::Clients;
+pub use given::Given;
 pub use host::{ClientAnswer, Disk, Host};
 pub use mark::Mark;
 pub use net::Net;
+pub(crate) use symmetry::mixed;
+use symmetry::permutations;
+pub use timers::Timers;
 
 use crate::env::Reached;
 use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, Sort, WaysCost};
-use crate::shared::{Renaming, Shared, Symmetry, hasher};
+use crate::shared::{Shared, Symmetry, hasher};
 use crate::ways::Ways;
 use cutover::core::control_plane::{ClusterVoterIdentity, Founder};
 use cutover::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId};
@@ -55,7 +63,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 /// Maximum number of nodes of a scope.
-pub const NODES_MAX: usize = 4;
+pub const NODES_MAX: usize = 7;
 
 /// The id of the only cluster.
 pub const HISTORY: HistoryId = HistoryId(1);
@@ -87,6 +95,8 @@ pub struct State {
     pub(crate) clients: Shared<Clients>,
     pub(crate) monitor: Shared<ConsensusMonitor>,
     pub(crate) spent: Spent,
+    timers: Timers,
+    given: Given,
     /// Computed from the rest of the composed state, so it is not part of this state's identity.
     pub(crate) requests: Arc<Requests>,
     /// The hash of all fields above except `requests`.
@@ -104,7 +114,7 @@ pub struct Spent {
     pub duplicates: u8,
     /// Number of election timeouts at nodes that do not lead, if they are bounded.
     pub timeouts: u8,
-    /// The node that is cut off; 0 if none is.
+    /// The nodes that are cut off from the others, a bit each.
     pub cut: u8,
 }
 
@@ -210,33 +220,6 @@ impl Consensus {
     }
 }
 
-/// Mixes the bits of a hash, so that sums of hashes do not collide more often than by chance.
-pub(crate) const fn mixed(hash: u64) -> u64 {
-    let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-}
-
-/// All permutations of the first `count` nodes except the identity.
-fn permutations(count: u8) -> Symmetry {
-    let mut all: Vec<Vec<u8>> = vec![Vec::new()];
-    for _ in 1..=count {
-        let longer = |some: Vec<u8>| {
-            let next = (1..=count).filter(|node| !some.contains(node)).collect::<Vec<_>>();
-            next.into_iter().map(move |node| [some.clone(), vec![node]].concat())
-        };
-        all = all.into_iter().flat_map(longer).collect();
-    }
-    let renaming = |names: Vec<u8>| {
-        let nodes: Vec<_> = (1..)
-            .zip(names)
-            .filter(|(old, new)| old != new)
-            .map(|(old, new)| (NodeId(old), NodeId(new)))
-            .collect();
-        Renaming { sessions: Vec::new(), nodes }
-    };
-    Symmetry::new(all.into_iter().map(renaming).filter(|renaming| !renaming.nodes.is_empty()).collect())
-}
-
 impl State {
     pub(crate) fn host(&self, node: u8) -> Option<&Shared<Host>> {
         self.hosts.get(usize::from(node).checked_sub(1)?)?.as_ref()
@@ -257,6 +240,9 @@ impl State {
         hasher.write_u64(self.clients.hash(image));
         hasher.write_u64(self.monitor.hash(image));
         self.spent.hash(&mut hasher);
+        if self.timers != Timers::default() {
+            (self.timers, self.given).hash(&mut hasher);
+        }
         hasher.finish()
     }
 
@@ -331,13 +317,19 @@ impl Protocol for Consensus {
 
     /// The initial state: founders with the disk of a new cluster, joiners with an empty one.
     fn initial(&self) -> State {
-        let mut hosts = Hosts::default();
+        let (mut hosts, mut timers) = (Hosts::default(), Timers::default());
         let count = self.cluster.founders + self.cluster.joiners;
         for (node, slot) in (1..=count).zip(&mut hosts) {
             let disk =
                 if node <= self.cluster.founders { self.founder.disk() } else { self.founder.empty_disk() };
-            let host = disk.ok().and_then(|disk| Host::started(self.config(peer(node)), disk));
-            *slot = host.map(|host| self.share(host));
+            let Some(started) = disk.ok().and_then(|disk| Host::started(self.config(peer(node)), disk))
+            else {
+                continue;
+            };
+            if self.cluster.world.is_some() {
+                timers.follow(node, &started.1);
+            }
+            *slot = Some(self.share(started.0));
         }
         let state = State {
             hosts,
@@ -345,6 +337,8 @@ impl Protocol for Consensus {
             clients: self.share(Clients::new(&self.cluster)),
             monitor: self.share(ConsensusMonitor::new(self.founded)),
             spent: Spent::default(),
+            timers,
+            given: Given::default(),
             requests: Requests::new(Vec::new(), true),
             own: 0,
         };

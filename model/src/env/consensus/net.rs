@@ -4,7 +4,7 @@ use super::mixed;
 use crate::host::Wire;
 use crate::shared::Shared;
 use cutover::core::control_plane::{ControlPlaneEntry, ControlPlaneState};
-use cutover::core::ids::{Names, Relabel};
+use cutover::core::ids::{Names, NodeId, Relabel};
 use cutover::core::raft::Message;
 
 /// A message between nodes in the control plane's log, as a value that can be renamed.
@@ -19,6 +19,17 @@ impl Relabel for NodeMessage {
 
 /// Messages in flight, ordered by hash, without duplicates.
 pub type Net = Wire<Shared<NodeMessage>>;
+
+/// A node as a bit of a set.
+pub(super) const fn bit(node: u8) -> u8 {
+    1 << node.saturating_sub(1)
+}
+
+/// Whether a message is between the nodes that are cut off and the others.
+pub(super) fn crosses(cut: u8, message: &NodeMessage) -> bool {
+    let within = |node: NodeId| cut & bit(node.0) != 0;
+    within(message.0.from.node) != within(message.0.to.node)
+}
 
 impl Net {
     /// Adds a message, unless an equal one is in flight.

@@ -2,7 +2,7 @@
 
 use super::action::{Action, ActionKind, HostInput, NodeAction};
 use super::host::{Disk, HostEffect};
-use super::net::NodeMessage;
+use super::net::{NodeMessage, crosses};
 use super::stepped::Stepped;
 use super::{Consensus, Duplicates, MembershipRequest, State, peer};
 use crate::shared::Shared;
@@ -57,7 +57,8 @@ impl Consensus {
     /// Number of batches that the node must write before it sends the messages of this event.
     pub(super) fn batches(&self, state: &State, what: ActionKind) -> u8 {
         if let ActionKind::Do {
-            action: NodeAction::Crash { .. } | NodeAction::Wipe | NodeAction::Sync, ..
+            action: NodeAction::Crash { .. } | NodeAction::Wipe | NodeAction::Sync | NodeAction::SyncAll,
+            ..
         } = what
         {
             return 0;
@@ -88,7 +89,7 @@ impl Consensus {
                 }
             }
             ActionKind::Client { write, event } => self.call_event(state, write, event, explain),
-            ActionKind::Cut { node } => self.cut(state, node, explain),
+            ActionKind::Cut { nodes } => self.cut(state, nodes, explain),
             ActionKind::Do { node, action } => {
                 let host_input = self.host_input(state, node, action)?;
                 self.apply_input(state, node, action, &host_input, crash, explain)
@@ -128,6 +129,7 @@ impl Consensus {
         Some(match action {
             NodeAction::Fire(timer) => HostInput::Fire(timer),
             NodeAction::Sync => HostInput::Sync,
+            NodeAction::SyncAll => HostInput::SyncAll,
             NodeAction::Crash { keep } => HostInput::Crash { keep },
             NodeAction::Wipe => HostInput::Wipe,
             NodeAction::Open | NodeAction::OpenOther => HostInput::Open,
@@ -157,11 +159,16 @@ impl Consensus {
             return None;
         }
         let accepted = effect.proposed.as_ref().is_none_or(Result::is_ok);
-        if (effect.idle && effect.read.is_none()) || !accepted {
+        // A walk goes on with what a refusal has changed, if it has: nothing should.
+        let refused = !accepted && (effect.idle || self.cluster.world.is_none());
+        if (effect.idle && effect.read.is_none()) || refused {
             self.reached.add(effect.marks);
             return None;
         }
         let mut next = state.clone();
+        if let (NodeAction::Fire(timer), Some(_)) = (action, self.cluster.world) {
+            next.timers.set(node, timer, false);
+        }
         match action {
             NodeAction::Crash { .. } => next.spent.crashes += 1,
             NodeAction::Wipe => next.spent.wipes += 1,
@@ -177,7 +184,8 @@ impl Consensus {
             | NodeAction::Read
             | NodeAction::Transfer(_)
             | NodeAction::Fire(_)
-            | NodeAction::Sync => {}
+            | NodeAction::Sync
+            | NodeAction::SyncAll => {}
         }
         self.absorb(state, next, (node, Some(action), crash), None, effect, explain)
     }
@@ -244,6 +252,8 @@ impl Consensus {
         let name = NodeId(node);
         self.judge(before, &mut next, node, died, &effect, &mut findings, &mut marks);
         marks |= super::judge::cluster_marks(before, &next, node, (action, crash), &effect);
+        self.voters_only(before, &next, (node, action), &effect, &mut findings);
+        self.ids_once(before, &mut next, (node, action), died, &effect, &mut findings);
         self.ask(&mut next, name, action, &effect, &mut findings, &mut marks);
         if died {
             self.forgotten(&mut next, name, &mut findings, &mut marks);
@@ -266,22 +276,24 @@ impl Consensus {
         if let Some(slot) = usize::from(node).checked_sub(1).and_then(|at| next.hosts.get_mut(at)) {
             *slot = Some(effect.host.clone());
         }
-        let cut = NodeId(next.spent.cut);
+        if self.cluster.world.is_some() {
+            next.timers.follow(node, &effect.timers);
+        }
+        let cut = next.spent.cut;
         for sent in &effect.sent {
-            let is_cut = sent.0.from.node == cut || sent.0.to.node == cut;
-            if !is_cut && self.may_matter(next, sent) {
+            if !crosses(cut, sent) && self.may_matter(next, sent) {
                 next.net.add(sent);
             }
         }
     }
 
-    /// Cuts a node off: what is in flight to it or from it is lost.
-    fn cut(&self, state: &State, node: u8, explain: bool) -> Option<Stepped> {
+    /// Cuts nodes off: what is in flight between them and the others is lost.
+    fn cut(&self, state: &State, nodes: u8, explain: bool) -> Option<Stepped> {
         let (name, _) = state.hosts().next()?;
         let effect = self.effect_of(state, name, &HostInput::Idle, None, Disk::Lingers, explain)?;
         let mut next = state.clone();
-        next.spent.cut = node;
-        next.net.retain(|sent| sent.0.from.node != NodeId(node) && sent.0.to.node != NodeId(node));
+        next.spent.cut = nodes;
+        next.net.retain(|sent| !crosses(nodes, sent));
         Some(Stepped {
             state: next,
             broken: 0,

@@ -2,6 +2,7 @@
 
 use super::action::{Action, ActionKind, CallEvent, NodeAction};
 use super::host::ClientAnswer;
+use super::net::bit;
 use super::{Consensus, MembershipRequest, State};
 use crate::protocol::{Choice, Kind};
 use cutover::core::control_plane::ControlPlaneEntry;
@@ -48,10 +49,16 @@ fn what(state: &State, what: ActionKind) -> Option<Choice> {
             CallEvent::Deny => Choice::fault("client", format!("be denied write {write}")),
             CallEvent::Expire => Choice::timer("client", format!("deadline of write {write}")),
         },
-        ActionKind::Cut { node: 0 } => Choice::new("network", "is whole again"),
-        ActionKind::Cut { node } => Choice::fault("network", format!("cuts n{node} off")),
+        ActionKind::Cut { nodes: 0 } => Choice::new("network", "is whole again"),
+        ActionKind::Cut { nodes } => Choice::fault("network", format!("cuts {} off", group(nodes))),
         ActionKind::Do { node, action } => deed_in_words(state, node, action)?,
     })
+}
+
+/// The names of a set of nodes.
+fn group(nodes: u8) -> String {
+    let named = (1..=8).filter(|node| nodes & bit(*node) != 0).map(|node| format!("n{node}"));
+    named.collect::<Vec<_>>().join(" and ")
 }
 
 fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Choice> {
@@ -59,6 +66,7 @@ fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Choice> 
     Some(match action {
         NodeAction::Fire(timer) => Choice::timer(lane, format!("timer {timer}")),
         NodeAction::Sync => Choice::new(lane, "sync"),
+        NodeAction::SyncAll => Choice::new(lane, "sync all as one"),
         NodeAction::Crash { keep } => Choice::fault(lane, format!("crash keep={keep}")),
         NodeAction::Wipe => Choice::fault(lane, "wipe"),
         NodeAction::Open => Choice::new(lane, "open a session"),

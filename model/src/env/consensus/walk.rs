@@ -1,6 +1,7 @@
 //! What walks need: the sorts of actions, and the abstract states of the nodes.
 
 use super::action::{Action, ActionKind, NodeAction};
+use super::choices::Source;
 use super::{Consensus, State};
 use crate::protocol::Sort;
 use cutover::core::raft::{RoleName, Timer};
@@ -24,9 +25,11 @@ pub(super) const SORTS: &[Sort] = &[
     sort("transfer", 4, false),
     sort("call", 20, false),
     sort("crash", 4, false),
-    sort("wipe", 1, false),
+    sort("wipe", 2, false),
     sort("forge", 10, false),
-    sort("cut", 2, false),
+    sort("cut", 3, false),
+    sort("whole again", 3, false),
+    sort("sync as one", 60, true),
 ];
 
 const fn sort_of(what: &ActionKind) -> usize {
@@ -35,9 +38,11 @@ const fn sort_of(what: &ActionKind) -> usize {
         ActionKind::Repeat { .. } => 2,
         ActionKind::Forge { .. } => 15,
         ActionKind::Client { .. } => 12,
+        ActionKind::Cut { nodes: 0 } => 17,
         ActionKind::Cut { .. } => 16,
         ActionKind::Do { action, .. } => match action {
             NodeAction::Sync => 1,
+            NodeAction::SyncAll => 18,
             NodeAction::Fire(Timer::Heartbeat) => 3,
             NodeAction::Fire(Timer::Election) => 4,
             NodeAction::Fire(Timer::MinElectionTimeout) => 5,
@@ -56,9 +61,22 @@ const fn sort_of(what: &ActionKind) -> usize {
 impl Consensus {
     /// The actions of one sort.
     pub(super) fn of_sort(&self, state: &State, sort: usize, into: &mut Vec<Action>) {
-        let mut all = Vec::new();
-        self.choices(state, &mut all);
-        into.extend(all.into_iter().filter(|action| sort_of(&action.what) == sort));
+        let (mut all, from) = (Vec::new(), Self::source_of(sort));
+        self.events_from(state, from, &mut all);
+        let of_sort = all.into_iter().filter(|what| sort_of(what) == sort);
+        into.extend(of_sort.map(|what| Action { what, crash: None, lose: 0 }));
+    }
+
+    /// Where the actions of a sort come from.
+    const fn source_of(sort: usize) -> Source {
+        match sort {
+            0 | 2 => Source::Wire,
+            1 | 3..=6 | 13 | 14 | 18 => Source::Nodes,
+            7..=11 => Source::Clients,
+            12 => Source::Calls,
+            15 => Source::Forged,
+            _ => Source::Network,
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! The way on from a state of the nodes: a run without a further fault.
 //!
 //! What is in flight is lost, every node that lives acts, disks are quick, and the timers that are set fire in the order of
-//! their durations. There is no bound: terms, entries and attempts are as many as it takes. At the first moment each timer
-//! that belongs to a node's role runs; from then on those run that the node sets.
+//! their durations. There is no bound: terms, entries and attempts are as many as it takes. In a walk the timers run that its
+//! nodes have set. In a search, where any timer may fire at any time, at the first moment each timer that belongs to a node's
+//! role runs; from then on those run that the node sets.
 
 use super::action::HostInput;
 use super::goals::{CATCH_UP, COMMIT, ELECT, END, PROMOTE};
 use super::host::{ClientAnswer, Disk, Host};
 use super::net::NodeMessage;
+use super::timers::bit;
 use super::{Clients, Consensus, Hosts, MembershipRequest, State, mixed};
 use crate::protocol::GoalSet;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
@@ -60,15 +62,6 @@ fn duration(timer: Timer, node: u8, elections: u64) -> u64 {
         Timer::MinElectionTimeout => 12,
         Timer::Election => 16 + 5 * ((u64::from(node) + elections) % 5),
         Timer::Transfer => 16,
-    }
-}
-
-const fn bit(timer: Timer) -> u64 {
-    match timer {
-        Timer::Heartbeat => 1,
-        Timer::MinElectionTimeout => 2,
-        Timer::Election => 4,
-        Timer::Transfer => 8,
     }
 }
 
@@ -125,6 +118,10 @@ impl<'e> Run<'e> {
             lines: explain.then(Vec::new),
         };
         for (node, host) in state.hosts() {
+            if env.cluster.world.is_some() {
+                state.running(node).for_each(|timer| run.set(node, timer));
+                continue;
+            }
             let timers: &[Timer] = match host.engine.node().role() {
                 RoleName::Leader => &[Timer::Heartbeat, Timer::Election, Timer::Transfer],
                 RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
@@ -166,7 +163,7 @@ impl<'e> Run<'e> {
     fn key(&self) -> u64 {
         let armed = |node: u8| {
             let own = self.timers.iter().filter(|running| running.node == node);
-            own.fold(0, |bits, running| bits | bit(running.timer))
+            own.fold(0, |bits, running| bits | u64::from(bit(running.timer)))
         };
         let image = |image: usize| {
             let hosts = self.hosts.iter().flatten();
@@ -288,8 +285,9 @@ impl<'e> Run<'e> {
     }
 
     fn judge(&mut self) -> Way {
-        let living = self.hosts.iter().flatten();
-        if !living.into_iter().all(|host| lives(&self.hosts, host.engine.node().configuration())) {
+        let mut known = self.hosts.iter().flatten().map(|host| host.engine.node().configuration());
+        let anybody = known.clone().any(|configuration| configuration.voters().next().is_some());
+        if !anybody || !known.all(|configuration| lives(&self.hosts, configuration)) {
             return Way::Excused;
         }
         match self.until(true, |run| run.missing() == 0) {

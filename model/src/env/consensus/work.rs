@@ -11,13 +11,15 @@ use cutover::core::control_plane::{
     ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Endpoints,
     MembershipChange,
 };
-use cutover::core::ids::{Halt, Index, NodeId, PartitionId, Placement, Term};
+use cutover::core::ids::{Halt, Index, NodeId, PartitionId, Placement, Relabel, Term};
 use cutover::core::invariant::Id;
 use cutover::core::migration::{Command, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
     Effect as Did, Entry, HardState, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket, Timer,
 };
+use std::hash::Hash;
+use std::thread::LocalKey;
 
 impl Consensus {
     /// Computes the effect of an input on a host, without the cache. `explain`: also produce lines of text.
@@ -36,7 +38,8 @@ impl Consensus {
             Disk::Lingers => {}
             Disk::Syncs => {
                 while work.host.is_writing() {
-                    work.sync();
+                    let written = work.host.write();
+                    work.synced(written);
                 }
             }
             Disk::Crashes { keep } => work.crash(keep),
@@ -90,7 +93,14 @@ impl HostWork {
             HostInput::Idle => {}
             HostInput::Fire(timer) => self.host.engine.fire(*timer),
             HostInput::Transfer(to) => self.host.engine.transfer(Some(NodeId(*to))),
-            HostInput::Sync => self.sync(),
+            HostInput::Sync => {
+                let written = self.host.write();
+                self.synced(written);
+            }
+            HostInput::SyncAll => {
+                let written = self.host.write_group();
+                self.synced(written);
+            }
             HostInput::Crash { keep } => self.crash(*keep),
             HostInput::Wipe => self.wipe(env),
             HostInput::Open => self.effect.proposed = Some(self.host.engine.open_session()),
@@ -201,9 +211,9 @@ impl HostWork {
         }
     }
 
-    /// Makes the oldest batch durable: sends the messages that waited for it, and tells the machine.
-    fn sync(&mut self) {
-        match self.host.write() {
+    /// Batches are durable: sends the messages that waited for them, and tells the machine.
+    fn synced(&mut self, written: Option<Result<Vec<Message<ControlPlaneEntry>>, Unreadable>>) {
+        match written {
             Some(Ok(messages)) => messages.into_iter().for_each(|message| self.send(message)),
             Some(Err(Unreadable(what))) => self.unreadable(what),
             None => return,
@@ -216,7 +226,7 @@ impl HostWork {
         let config = self.host.engine.node().config();
         let disk = self.host.clone().crash(keep.into());
         match disk.map(|disk| Host::started(config, disk)) {
-            Ok(Some(host)) => self.host = host,
+            Ok(Some(started)) => self.restarted(started),
             Ok(None) => self.unreadable("what the disk holds"),
             Err(Unreadable(what)) => self.unreadable(what),
         }
@@ -234,8 +244,14 @@ impl HostWork {
         let me = Peer { directory: me.directory.next(), ..me };
         let disk = env.founder.empty_disk().ok();
         if let Some(host) = disk.and_then(|disk| Host::started(env.config(me), disk)) {
-            self.host = host;
+            self.restarted(host);
         }
+    }
+
+    fn restarted(&mut self, (host, timers): (Host, Vec<(Timer, bool)>)) {
+        self.host = host;
+        self.effect.timers =
+            super::timers::ALL.into_iter().map(|timer| (timer, false)).chain(timers).collect();
     }
 
     fn finish(mut self, env: &Consensus, before: &Shared<Host>) -> HostEffect {
@@ -243,12 +259,12 @@ impl HostWork {
         let mut sent = Vec::new();
         for message in messages {
             match carried(&message) {
-                Some(read) => sent.push(Shared::interned(NodeMessage(read), &env.symmetry, env.key, &SENT)),
+                Some(read) => sent.push(env.kept(NodeMessage(read), &SENT)),
                 None => self.unreadable("a message"),
             }
         }
         self.host.sort_waiting();
-        let host = Shared::interned(self.host, &env.symmetry, env.key, &HOSTS);
+        let host = env.kept(self.host, &HOSTS);
         let parts = self.effect;
         let same = host.same(before);
         let (was, is) = (before.engine.node(), host.engine.node());
@@ -274,6 +290,16 @@ impl HostWork {
             marks: parts.marks,
             lines: parts.lines,
         }
+    }
+}
+
+impl Consensus {
+    /// A shared value: in a search, the one that this thread has already.
+    fn kept<T: Hash + Relabel>(&self, value: T, known: &'static LocalKey<Memory<Shared<T>>>) -> Shared<T> {
+        if self.cluster.world.is_some() {
+            return self.share(value);
+        }
+        Shared::interned(value, &self.symmetry, self.key, known)
     }
 }
 
