@@ -116,7 +116,7 @@ fn a_store_says_what_the_outcome_says() {
     let (session, serial) = (SessionId(1), Serial(2));
     let answers = [
         Answer::Epoch(Epoch(7)),
-        Answer::Created { partition: PartitionId(3), epoch: Epoch(8) },
+        Answer::Named { partition: PartitionId(3), epoch: Epoch(8) },
         Answer::Refused(MigrationError::AlreadyOpen { partition: PartitionId(1) }),
     ];
     let answered = answers.map(|answer| Effect::Answered { answer, repeated: false });

@@ -71,7 +71,7 @@ pub fn told(outcome: &Outcome<Answer>) -> Result<(), Disagreement> {
     };
     let right = match (told, expected) {
         (Ok(epoch), Said::Answered) => match answer {
-            Some(Answer::Epoch(answered) | Answer::Created { epoch: answered, .. }) => epoch == answered,
+            Some(Answer::Epoch(answered) | Answer::Named { epoch: answered, .. }) => epoch == answered,
             Some(Answer::Noted | Answer::Refused(_)) | None => false,
         },
         (Err(MigrationError::Backend { reason }), Said::Unknown) => reason == BackendFailure::Indeterminate,
