@@ -165,7 +165,7 @@ registry! {
     VotersOnly Cluster "raft.voters-only"
         "Only voters count, and only voters are asked to lead: whoever leads has the votes of a quorum of them on their disks; a leader goes on after a quorum check, and (asked in walks) confirms a read, by their answers alone; it hands over to one of them."
         "Raft 5.2; thesis, sections 3.10, 4.2.1, 6.2 and 6.4"
-    IdsOnce Node "raft.ids-once"
+    IdsOnce Observer "raft.ids-once"
         "An engine gives out no id of a read or a proposal twice while it runs (asked in walks)."
         "cutover: what waits is found by its id"
     NoUserData Compiler "raft.no-user-data"

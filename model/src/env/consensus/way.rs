@@ -10,7 +10,7 @@ use super::goals::{CATCH_UP, COMMIT, ELECT, END, PROMOTE};
 use super::host::{ClientAnswer, Disk, Host};
 use super::net::NodeMessage;
 use super::timers::bit;
-use super::{Clients, Consensus, Hosts, MembershipRequest, State, mixed};
+use super::{Clients, Consensus, Hosts, MembershipRequest, NODES_MAX, State, mixed};
 use crate::protocol::GoalSet;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use crate::ways::{Way, Ways};
@@ -375,7 +375,7 @@ impl<'e> Run<'e> {
             let learner = run.members(leader).find(|(_, role)| matches!(role, MemberRole::Learner));
             learner.map(|(host, _)| host.me())
         };
-        for _ in 0..4 {
+        for _ in 0..=NODES_MAX {
             let Some(peer) = learner(self) else { return true };
             let input = HostInput::Change(MembershipRequest::Promote(peer.node.0), peer.directory);
             if !self.asks(&input, move |run| learner(run) != Some(peer) && run.missing() == 0) {
