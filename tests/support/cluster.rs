@@ -24,7 +24,7 @@ struct Beside {
 /// The cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster<C> {
-    hosts: Hosts<C>,
+    pub hosts: Hosts<C>,
     beside: BTreeMap<u8, Beside>,
     pub random: Random,
     pub weather: Weather,
