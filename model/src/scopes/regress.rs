@@ -158,23 +158,6 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::Waited, Mark::Forced])
         .regress(),
         Scope::new(
-            "regress/debt-unsettled",
-            "a forced move and back, to a store that lost its state or the statement that settles its debt; what is proposed may be lost",
-            MigrationBounds {
-                gateways: 0,
-                attempts: 0,
-                migrations: 2,
-                forces: 1,
-                wipes: 1,
-                drops: true,
-                aborts: false,
-                at_once: false,
-                ..BASE
-            },
-        )
-        .reaching([Mark::Forced, Mark::Settled, Mark::Wiped])
-        .regress(),
-        Scope::new(
             "regress/late-write",
             "a write under way to a store that cannot refuse it, away from which the partition is forced, and back",
             MigrationBounds { sinks: [PLAIN, SEALED], controllers: 0, migrations: 2, forces: 1, aborts: false, ..BASE },
