@@ -33,7 +33,7 @@ pub struct RunOutput {
     designs: BTreeSet<String>,
     /// Situations that complete searches had to reach, and did not.
     missing: Vec<String>,
-    /// Whether the search was complete; `None` if the output does not contain this.
+    /// Whether the searches were complete, those of designs that must break left out; `None` if the output does not contain this.
     complete: Option<bool>,
     /// Number of unique states.
     pub states: Option<u64>,
@@ -119,7 +119,9 @@ impl RunOutput {
         for line in stdout.lines() {
             match serde_json::from_str(line).unwrap_or(Line::Other) {
                 Line::Scope(scope) => {
-                    said.complete = Some(said.complete.unwrap_or(true) && scope.complete);
+                    if scope.expect.is_none() {
+                        said.complete = Some(said.complete.unwrap_or(true) && scope.complete);
+                    }
                     said.states = Some(said.states.unwrap_or(0).saturating_add(scope.unique));
                     if scope.complete {
                         said.missing.extend(scope.missing);

@@ -167,6 +167,13 @@ fn where_nothing_may_fail_a_search_that_does_not_end_is_unknown() {
     let fails = scope(true) + &ruling("a.b", "VIOLATED");
     assert_eq!(word(fails), (Verdict::Killed, false));
     assert_eq!(word(scope(true)), (Verdict::Broken, false));
+    // A design that must break ends when it does.
+    let of_design = |text: String| text.replace("\"scope\":\"s\"", "\"scope\":\"d\"");
+    let design = of_design(scope(false)).replace("\"depth\":3", "\"depth\":3,\"expect\":\"a.b\"")
+        + &of_design(ruling("a.b", "VIOLATED") + &ruling("c.d", "UNKNOWN"));
+    let holds = ruling("a.b", "HOLDS");
+    assert_eq!(word(scope(true) + &design + &holds), (Verdict::Survived, false));
+    assert_eq!(word(scope(false) + &design + &holds), (Verdict::Survived, true));
 }
 
 fn outcome(verdict: Verdict, by: Option<&str>, why: &str) -> Outcome {
