@@ -47,6 +47,10 @@ pub fn options(seed: u64) -> Options {
         requests_max: shape.pick(&[2, 64, 1_024]).unwrap_or(64),
         watch_history: shape.pick(&[4, 64, 4_096]).unwrap_or(64),
         watch_ahead: shape.pick(&[4, 64, 1_024]).unwrap_or(64),
+        batches_max: shape.pick(&[4, 16, 64]).unwrap_or(16),
+        watchers_max: shape.pick(&[8, 12, 40]).unwrap_or(40),
+        watches_max: shape.pick(&[8, 12, 40]).unwrap_or(40),
+        watches_each: shape.pick(&[1, 2, 3]).unwrap_or(2),
         link: drawn(Group::Link, &mut stream(seed, Group::Link)),
         disk: drawn(Group::Disk, &mut stream(seed, Group::Disk)),
         node: drawn(Group::Node, &mut stream(seed, Group::Node)),
@@ -69,5 +73,10 @@ fn work(stream: &mut Stream) -> Work {
         patience_ms: stream.pick(&[200, 1_000, 3_000, 10_000]).unwrap_or(1_000),
         namers: stream.pick(&[0, 1, 2]).unwrap_or(1),
         faults: drawn(Group::Work, stream),
+        readers: stream.pick(&[0, 1, 2]).unwrap_or(1),
+        holders: stream.pick(&[0, 1, 2]).unwrap_or(1),
+        probers: stream.pick(&[0, 1, 2]).unwrap_or(1),
+        guests: stream.pick(&[0, 1]).unwrap_or(1),
+        crowds: stream.pick(&[0, 1]).unwrap_or(1),
     }
 }

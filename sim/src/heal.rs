@@ -1,6 +1,7 @@
 //! The phase after the faults: a quorum of nodes is repaired, the others stay as they are, and the cluster must
 //! recover.
 
+use crate::drill;
 use crate::event_log::lock;
 use crate::faults::End;
 use crate::host::Hosts;
@@ -24,6 +25,7 @@ const ELECTIONS: u64 = 40;
 pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result<(), (Verdict, String)> {
     hosts.calm.store(true, Ordering::Relaxed);
     hosts.network.calm();
+    nemesis.calm();
     let Some(mended) = choose(hosts) else {
         return Err((Verdict::Unknown, "no quorum has its disks".to_owned()));
     };
@@ -50,7 +52,11 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result
     }
     users.stop_clients();
     stays_calm(hosts, &mended).await?;
-    caught_up(hosts, users).await
+    caught_up(hosts, users).await?;
+    users.stop();
+    sleep(Duration::from_secs(1)).await;
+    let ran = drill::drill(hosts, &mended, Duration::from_millis(limit_ms)).await;
+    ran.map_err(|text| (Verdict::Stuck, text))
 }
 
 /// Number of the longest election timeouts in which an election may still happen: messages in flight when clients

@@ -6,8 +6,8 @@
 //! | part | contents |
 //! | --- | --- |
 //! | `options.rs`, `stream.rs` | the options that a seed expands into; random streams, one per purpose |
-//! | `run.rs`, `heal.rs`, `outcome.rs` | one run: a phase with faults, a phase in which the cluster must recover, the result |
-//! | `host/`, `storage.rs`, `disk.rs`, `network.rs`, `processes.rs`, `ended.rs` | nodes, their stores, disks and network; what a process has heard of its peers' processes; the report of a node that ends by itself |
+//! | `run.rs`, `heal.rs`, `drill.rs`, `outcome.rs` | one run: a phase with faults, a phase in which the cluster must recover, a drill, the result |
+//! | `host/`, `storage.rs`, `disk.rs`, `disk_time.rs`, `network.rs`, `processes.rs`, `ended.rs` | nodes, their stores, disks and network; what becomes of answers to callers (`front.rs`); what a process has heard of its peers' processes; the report of a node that ends by itself |
 //! | `faults/`, `nemesis.rs` | kinds of faults, a file each; when they strike |
 //! | `workload/` | clients of partitions by number and by name, watchers, an operator |
 //! | `judge/`, `table.rs`, `past.rs`, `tape.rs` | the judge of a run, the table that follows from the log, what clients saw, flight recordings |
@@ -27,6 +27,10 @@ pub mod cli;
 #[cfg(madsim)]
 mod disk;
 #[cfg(madsim)]
+mod disk_time;
+#[cfg(madsim)]
+mod drill;
+#[cfg(madsim)]
 mod ended;
 #[cfg(madsim)]
 mod event_log;
@@ -34,6 +38,8 @@ mod event_log;
 pub mod expand;
 #[cfg(madsim)]
 mod faults;
+#[cfg(madsim)]
+mod front;
 #[cfg(madsim)]
 mod heal;
 #[cfg(madsim)]

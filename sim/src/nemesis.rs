@@ -14,7 +14,7 @@ use cutover::core::raft::{Message, RoleName};
 use cutover::node::driver::Stopped;
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 const TICK: Duration = Duration::from_millis(100);
 
@@ -56,10 +56,25 @@ impl Nemesis {
         }
     }
 
-    /// Injects no more faults, but still restarts nodes that end by themselves.
+    /// Ends the faults in effect, and injects no more. A disk that stands still is back.
+    pub fn calm(&mut self) {
+        self.lasting.clear();
+        for node in self.hosts.all() {
+            self.hosts.disk_time(node).stand_until(0);
+        }
+    }
+
+    /// Restarts nodes that end by themselves, as long as it is polled.
     pub async fn listen(&mut self) {
-        while let Some(ended) = self.ended.recv().await {
-            self.restart(ended);
+        loop {
+            tokio::select! {
+                biased;
+                ended = self.ended.recv() => match ended {
+                    Some(ended) => self.restart(ended),
+                    None => return,
+                },
+                () = sleep(TICK) => self.undo_what_is_over(),
+            }
         }
     }
 
@@ -71,10 +86,18 @@ impl Nemesis {
         if boot != self.hosts.boot_of(node) || !self.hosts.is_up(node) {
             return;
         }
-        if let Ended::Stopped { why, .. } = &ended
-            && !matches!(why, Stopped::Disk(_))
-        {
-            lock(&self.hosts.judge).find(own::STOP, format!("n{node} ended by itself"), why.to_string());
+        if let Ended::Stopped { why, .. } = &ended {
+            let limit = self.hosts.options.timing.disk_stall();
+            let against = match why {
+                // A node that stops waits for its disk no longer than that, suspended or not.
+                Stopped::Requested | Stopped::Disk(_) if self.hosts.is_stopping(node) => None,
+                Stopped::Disk(_) if self.hosts.disk_time(node).may_be_given_up(limit) => None,
+                Stopped::Disk(_) => Some(format!("no write has failed, or taken {limit:?}")),
+                Stopped::Requested | Stopped::Halted(_) => Some("its disk works".to_owned()),
+            };
+            if let Some(against) = against {
+                lock(&self.hosts.judge).find(own::STOP, format!("n{node} ended by itself: {why}"), against);
+            }
         }
         down(self, node, End::Power);
     }
@@ -140,12 +163,27 @@ impl Cluster for Nemesis {
         self.hosts.end(node, end);
     }
 
+    fn stop(&mut self, node: u8) {
+        self.hosts.stop(node);
+    }
+
     fn boot(&mut self, node: u8) {
         self.hosts.boot(node);
     }
 
     fn pause(&mut self, node: u8, pause: bool) {
         self.hosts.pause(node, pause);
+    }
+
+    fn stand_still(&mut self, node: u8, for_ms: u64) {
+        self.hosts.disk_time(node).stand_until(now_ns() + for_ms * 1_000_000);
+    }
+
+    fn stands_until_ns(&self, node: u8) -> u64 {
+        match self.hosts.disk_time(node).stands_us() {
+            0 => 0,
+            us => now_ns() + us * 1_000,
+        }
     }
 
     fn cut(&mut self, from: u8, to: u8, cut: bool) {

@@ -37,6 +37,14 @@ pub struct Options {
     pub watch_history: usize,
     /// Maximum number of changes queued for a watcher.
     pub watch_ahead: usize,
+    /// Batches that are not durable yet, at which a driver takes no more requests.
+    pub batches_max: usize,
+    /// Open watches that a driver takes.
+    pub watchers_max: usize,
+    /// Open watches that the services of a node take.
+    pub watches_max: usize,
+    /// Open watches of one certificate.
+    pub watches_each: usize,
     /// Options of the network between nodes.
     pub link: Values,
     /// Options of the disks.
@@ -172,6 +180,16 @@ pub struct Work {
     pub watchers: u8,
     /// How long a client waits for an answer, in milliseconds.
     pub patience_ms: u64,
+    /// Number of clients that read everything else.
+    pub readers: u8,
+    /// Number of clients that open watches at earlier revisions.
+    pub probers: u8,
+    /// Number of clients whose roles permit little.
+    pub guests: u8,
+    /// Number of crowds that call at once.
+    pub crowds: u8,
+    /// Number of clients that hold sessions with several requests, and of those of the production library.
+    pub holders: u8,
     /// Options of the faults in this group.
     #[serde(flatten)]
     pub faults: Values,
@@ -201,6 +219,12 @@ impl Options {
         .clear(option);
     }
 
+    /// How long a disk may make no progress before its node stops, in milliseconds.
+    #[must_use]
+    pub fn stall_ms(&self) -> u64 {
+        u64::try_from(self.timing.disk_stall().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Limits of the nodes.
     #[must_use]
     pub const fn limits(&self) -> NodeLimits {
@@ -223,14 +247,14 @@ impl Options {
 
     /// Lengths of the driver's queues.
     #[must_use]
-    pub fn queues(&self) -> Queues {
+    pub const fn queues(&self) -> Queues {
         Queues {
             requests: self.requests_max,
             history: self.watch_history,
             watch: self.watch_ahead,
-            batches: 16,
+            watchers: self.watchers_max,
+            batches: self.batches_max,
             inbox: 256,
-            ..Queues::default()
         }
     }
 }

@@ -76,6 +76,11 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     };
     users.stop();
     shut_down(&hosts).await;
+    {
+        let mut judge = lock(&judge);
+        judge.nothing_came_late();
+        judge.timeouts_differ();
+    }
     let note = note.and(past::judge(&judge, &event_log, users.history()));
     outcome(&judge, &event_log, note)
 }

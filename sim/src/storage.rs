@@ -1,14 +1,17 @@
 //! The production store on a simulated disk, as a driver uses it.
 
 use crate::disk::{Disk, Trouble};
+use crate::disk_time::DiskTime;
 use crate::ended::Ended;
 use crate::event_log::{EventLog, lock};
 use crate::faults;
 use crate::judge::Judge;
 use crate::options::{Values, WRITE_US_MAX, WRITE_US_MIN};
+use crate::processes::member_of;
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::core::control_plane::ControlPlaneEntry;
+use cutover::core::ids::NodeId;
 use cutover::core::raft::Batch;
 use cutover::node::driver;
 use cutover::node::store::Store;
@@ -29,6 +32,8 @@ pub struct Storage {
     pub options: Values,
     /// Random stream of this disk.
     pub chance: Stream,
+    /// Random stream of the reads of what was written.
+    pub rereads: Stream,
     /// Number of the node.
     pub node: u8,
     /// Number of the node's start.
@@ -45,6 +50,8 @@ pub struct Storage {
     pub calm: Arc<AtomicBool>,
     /// Simulated duration of the last write.
     pub took: Duration,
+    /// The times of the disk.
+    pub time: DiskTime,
 }
 
 impl driver::Storage for Storage {
@@ -64,10 +71,17 @@ impl driver::Storage for Storage {
         let mut judge = lock(&self.judge);
         match &result {
             Ok(()) => judge.wrote(self.node, batches),
-            Err(_) => judge.failed_to_write(self.node, batches),
+            Err(_) => {
+                self.time.fails();
+                judge.failed_to_write(self.node, batches);
+            }
         }
         drop(judge);
+        if result.is_ok() {
+            self.read_back(batches);
+        }
         self.took = self.latency(calm);
+        self.time.writes(self.took);
         if let (Some(_), Some((kind, _))) = (struck, drawn) {
             self.event_log.count("fault", kind);
         }
@@ -88,6 +102,28 @@ impl driver::Storage for Storage {
 }
 
 impl Storage {
+    /// Reads the disk as a process would that starts now. Groups in which a later batch replaces what an earlier one wrote are read
+    /// more often than others.
+    fn read_back(&mut self, batches: &[Batch<ControlPlaneEntry>]) {
+        let twice = |has: fn(&Batch<ControlPlaneEntry>) -> bool| {
+            batches.iter().filter(|batch| has(batch)).count() > 1
+        };
+        let replaces = twice(|batch| batch.hard_state.is_some()) || twice(|batch| batch.snapshot.is_some());
+        let moves = batches.iter().any(|batch| batch.base.is_some());
+        let one_in = if replaces {
+            1
+        } else if moves || batches.len() > 1 {
+            8
+        } else {
+            64
+        };
+        if self.rereads.below(one_in) == 0 {
+            let found = Store::open_on(self.disk.image().mount(), NodeId(member_of(self.node)));
+            let found = found.map(|(_, durable)| durable).map_err(|error| error.to_string());
+            lock(&self.judge).read_back(self.node, found);
+        }
+    }
+
     fn latency(&mut self, calm: bool) -> Duration {
         let mut micros =
             self.chance.between(self.options.get(&WRITE_US_MIN), self.options.get(&WRITE_US_MAX));
@@ -97,6 +133,9 @@ impl Storage {
                 self.event_log.count("fault", kind.name());
                 micros += longer;
             }
+        }
+        if !calm {
+            micros = micros.max(self.time.stands_us());
         }
         Duration::from_micros(micros)
     }

@@ -2,7 +2,7 @@
 //! are compared with it.
 
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState, PartitionName};
-use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Revision};
+use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Revision, Serial, SessionId};
 use cutover::core::migration::{PartitionRecord, Transition};
 use cutover::core::raft::{Content, Effect, Entry, Machine as _};
 use std::collections::BTreeMap;
@@ -52,6 +52,8 @@ pub struct Table {
     changes: Vec<TableChange>,
     /// The answer to each entry that a client proposed, by index.
     answers: BTreeMap<Index, Answer>,
+    /// The entry that was applied under each ticket.
+    tickets: BTreeMap<(SessionId, Serial), Index>,
     /// What earlier histories of the cluster gave out.
     earlier: Numbers,
     given: Numbers,
@@ -66,6 +68,7 @@ impl Table {
             through: founded,
             changes: Vec::new(),
             answers: BTreeMap::new(),
+            tickets: BTreeMap::new(),
             earlier: Numbers::NONE,
             given: Numbers::NONE,
         }
@@ -150,7 +153,8 @@ impl Table {
             return None;
         }
         self.through = at;
-        let (Content::Payload { payload, .. }, Effect::Answered { repeated, .. }) = (&entry.content, effect)
+        let (Content::Payload { payload, ticket }, Effect::Answered { repeated, .. }) =
+            (&entry.content, effect)
         else {
             return None;
         };
@@ -160,6 +164,9 @@ impl Table {
         // The nodes apply the same entry and report broken invariants themselves.
         let answer = self.state.apply(at, payload, &mut None);
         self.answers.insert(at, answer);
+        if let Some(ticket) = ticket {
+            self.tickets.insert((ticket.session, ticket.serial), at);
+        }
         let (partition, epoch, takes_id, numbered) = match (&answer, payload) {
             (Answer::Named { partition, epoch }, ControlPlaneEntry::NamedTransition { transition, .. }) => {
                 // A name that is created again while an old copy is left keeps its number.
@@ -182,6 +189,17 @@ impl Table {
     #[must_use]
     pub fn answer_at(&self, at: Index) -> Option<&Answer> {
         self.answers.get(&at)
+    }
+
+    /// The answers to the entries after an index.
+    pub fn answers_after(&self, index: Index) -> impl Iterator<Item = &Answer> {
+        self.answers.range(index.next()..).map(|(_, answer)| answer)
+    }
+
+    /// The entry that was applied, or refused by the table, under a ticket.
+    #[must_use]
+    pub fn ticket(&self, session: SessionId, serial: Serial) -> Option<Index> {
+        self.tickets.get(&(session, serial)).copied()
     }
 
     /// The epoch that the entry at an index assigned.

@@ -23,10 +23,15 @@ impl LeaveOut {
 }
 
 /// Kinds of clients that can be switched off; clients of numbered partitions always run.
-const CLIENTS: [(&str, LeaveOut); 3] = [
+const CLIENTS: [(&str, LeaveOut); 8] = [
     ("roaming", LeaveOut::Clients(|options| options.work.roaming = 0)),
     ("watchers", LeaveOut::Clients(|options| options.work.watchers = 0)),
     ("namers", LeaveOut::Clients(|options| options.work.namers = 0)),
+    ("readers", LeaveOut::Clients(|options| options.work.readers = 0)),
+    ("crowds", LeaveOut::Clients(|options| options.work.crowds = 0)),
+    ("probers", LeaveOut::Clients(|options| options.work.probers = 0)),
+    ("guests", LeaveOut::Clients(|options| options.work.guests = 0)),
+    ("holders", LeaveOut::Clients(|options| options.work.holders = 0)),
 ];
 
 /// All kinds that can be switched off, with their names.

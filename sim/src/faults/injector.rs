@@ -93,10 +93,16 @@ pub trait Cluster {
 
     /// Ends a node's process.
     fn end(&mut self, node: u8, end: End);
+    /// Stops a node's process in order. It starts again after a while.
+    fn stop(&mut self, node: u8);
     /// Starts a node that is down.
     fn boot(&mut self, node: u8);
     /// Pauses a node's process, or lets it continue.
     fn pause(&mut self, node: u8, pause: bool);
+    /// Lets a node's disk stand still for so many milliseconds from now on.
+    fn stand_still(&mut self, node: u8, for_ms: u64);
+    /// The simulated time until which a node's disk stands still; 0 if it does not.
+    fn stands_until_ns(&self, node: u8) -> u64;
     /// Cuts or restores a directed link.
     fn cut(&mut self, from: u8, to: u8, cut: bool);
     /// Delays all messages to a node by so many microseconds, or ends the delay.

@@ -18,11 +18,14 @@ mod isolate;
 mod kill;
 mod lag;
 mod lose;
+mod lose_answer;
 mod lull;
 mod pause;
 mod recover;
 mod restore;
 mod slow_disk;
+mod stand_still;
+mod stop;
 mod stranger;
 mod transfer;
 mod twin;
@@ -32,10 +35,11 @@ pub use crash::down;
 pub use delay::USUAL_US_MAX;
 pub use drift::Rate;
 pub use injector::{Cluster, ControlNode, End, Fate, Injector, Lasting, OperatorTask};
+pub use lose_answer::ANSWER_PPM;
 
 /// All kinds of faults, in the order in which hooks are called and options are drawn. A new kind must be added at
 /// the end.
-pub const ALL: [&dyn Injector; 22] = [
+pub const ALL: [&dyn Injector; 25] = [
     &lose::Lose,
     &duplicate::Duplicate,
     &delay::Delay,
@@ -58,4 +62,7 @@ pub const ALL: [&dyn Injector; 22] = [
     &twin::Twin,
     &restore::Restore,
     &recover::Recover,
+    &stand_still::StandStill,
+    &lose_answer::LoseAnswer,
+    &stop::Stop,
 ];

@@ -1,9 +1,11 @@
 //! The nodes of a run: the production server on simulated machines, which can be started, killed and started again.
 
+mod callers;
 mod refound;
 mod start;
 
 use crate::disk::Disk;
+use crate::disk_time::DiskTime;
 use crate::ended::Ended;
 use crate::event_log::{EventLog, lock};
 use crate::faults::End;
@@ -13,11 +15,12 @@ use crate::options::Options;
 use crate::processes::{COPY, member_of};
 use crate::read_pause::ReadPause;
 use crate::stream::Stream;
+pub use callers::{CALLER, GATEWAY, NOBODY, VIEWER, access};
 use cutover::core::control_plane::{Address, ClusterVoterIdentity, Endpoints, Founder, Registered};
 use cutover::core::ids::{DirectoryId, HistoryId, NodeId};
 use cutover::core::raft::Peer;
 use cutover::node::driver::Handle;
-use cutover::node::server::{Introducer, Introduction};
+use cutover::node::server::{Introducer, Introduction, SharedAccess};
 use start::Start;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -62,12 +65,16 @@ impl Introducer for Hosts {
 struct Up {
     alive: Arc<AtomicBool>,
     handle: Option<Handle>,
+    access: SharedAccess,
+    /// Whether it was told to stop.
+    stopping: bool,
 }
 
 struct Host {
     machine: madsim::task::NodeId,
     directory: DirectoryId,
     disk: Disk,
+    disk_time: DiskTime,
     founded: bool,
     boots: u64,
     /// Whether it is never started again: a copy that was found.
@@ -130,6 +137,7 @@ impl Hosts {
             machine: machine.id(),
             directory: DirectoryId(1),
             disk: Disk::default(),
+            disk_time: DiskTime::default(),
             founded,
             boots: 0,
             retired: false,
@@ -171,10 +179,39 @@ impl Hosts {
         lock(&self.hosts).get(&node).map_or(0, |host| host.boots)
     }
 
+    /// The times of a node's disk.
+    #[must_use]
+    pub fn disk_time(&self, node: u8) -> DiskTime {
+        lock(&self.hosts).get(&node).map(|host| host.disk_time.clone()).unwrap_or_default()
+    }
+
     /// The driver of a node, if it runs.
     #[must_use]
     pub fn handle(&self, node: u8) -> Option<Handle> {
         lock(&self.hosts).get(&node)?.up.as_ref()?.handle.clone()
+    }
+
+    /// The roles of a node's callers, if it runs.
+    #[must_use]
+    pub fn access(&self, node: u8) -> Option<SharedAccess> {
+        Some(lock(&self.hosts).get(&node)?.up.as_ref()?.access.clone())
+    }
+
+    /// Tells a node to stop in order.
+    pub fn stop(&self, node: u8) {
+        let mut hosts = lock(&self.hosts);
+        if let Some(up) = hosts.get_mut(&node).and_then(|host| host.up.as_mut())
+            && let Some(handle) = &up.handle
+        {
+            up.stopping = true;
+            handle.stop();
+        }
+    }
+
+    /// Whether a node was told to stop.
+    #[must_use]
+    pub fn is_stopping(&self, node: u8) -> bool {
+        lock(&self.hosts).get(&node).and_then(|host| host.up.as_ref()).is_some_and(|up| up.stopping)
     }
 
     /// Starts a node that is down.
@@ -191,14 +228,21 @@ impl Hosts {
             simulator.restart(host.machine);
         }
         host.boots += 1;
+        host.disk_time.started();
         let alive = Arc::new(AtomicBool::new(true));
-        host.up = Some(Up { alive: Arc::clone(&alive), handle: None });
+        host.up = Some(Up {
+            alive: Arc::clone(&alive),
+            handle: None,
+            access: SharedAccess::from(access(true)),
+            stopping: false,
+        });
         let me = Peer { node: NodeId(member_of(node)), directory: host.directory };
         let (founded, boot, disk) = (std::mem::take(&mut host.founded), host.boots, host.disk.clone());
+        let disk_time = host.disk_time.clone();
         let machine = simulator.get_node(host.machine);
         drop(hosts);
         self.event_log.note("n", node.into(), "boots", &[boot, me.directory.0], String::new);
-        let start = Start { hosts: self.clone(), machine: node, me, founded, boot, disk, alive };
+        let start = Start { hosts: self.clone(), machine: node, me, founded, boot, disk, disk_time, alive };
         if let Some(machine) = machine {
             machine.spawn(start.run());
         }
@@ -238,6 +282,7 @@ impl Hosts {
             return;
         };
         host.paused = pause;
+        host.disk_time.paused(pause);
         self.event_log.note("n", node.into(), if pause { "pauses" } else { "resumes" }, &[], String::new);
         let simulator = madsim::runtime::Handle::current();
         if pause { simulator.pause(host.machine) } else { simulator.resume(host.machine) }

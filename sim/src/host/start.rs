@@ -1,11 +1,14 @@
 //! One start of a node: opens its disk and runs the production server on it, with a judge that sees each call of
 //! the engine.
 
+use super::callers::{Claimed, access};
 use super::{Hosts, address};
 use crate::disk::Disk;
+use crate::disk_time::DiskTime;
 use crate::ended::Ended;
 use crate::event_log::lock;
-use crate::faults::Rate;
+use crate::faults::{ANSWER_PPM, Rate};
+use crate::front::Front;
 use crate::judge::{Judge, own};
 use crate::network::Wire;
 use crate::storage::Storage;
@@ -16,15 +19,16 @@ use cutover::core::control_plane::{
 };
 use cutover::core::migration::Policy;
 use cutover::core::raft::{Config, Durable, Peer};
-use cutover::node::driver::{DriverConfig, Environment, Recorder, RecorderError};
-use cutover::node::server::{self, Access, Parts, Plain};
+use cutover::node::driver::{Clock as _, DriverConfig, Environment, Recorder, RecorderError};
+use cutover::node::proto::v1::{
+    cluster_server::ClusterServer, migrations_server::MigrationsServer, placements_server::PlacementsServer,
+    sessions_server::SessionsServer,
+};
+use cutover::node::server::{self, Parts, QuotaLimits, RemovalNotice, StreamTimeouts};
 use cutover::node::store::{Store, StoreIdentity};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use tonic::transport::Server;
-
-/// Maximum size in bytes of a client's message.
-const MESSAGE_MAX: usize = 64 << 10;
 
 /// A start of a node before it runs.
 pub(super) struct Start {
@@ -35,6 +39,7 @@ pub(super) struct Start {
     pub(super) founded: bool,
     pub(super) boot: u64,
     pub(super) disk: Disk,
+    pub(super) disk_time: DiskTime,
     pub(super) alive: Arc<AtomicBool>,
 }
 
@@ -67,14 +72,39 @@ impl Start {
             }
         };
         let config = Config { me: self.me, limits: hosts.options.limits() };
+        let (rate, timing) = (Rate::of(&hosts.options, node), hosts.options.timing);
+        let bound = |ms| u64::try_from(rate.until(Duration::from_millis(ms)).as_nanos()).unwrap_or(u64::MAX);
+        let bounds = (bound(timing.election_timeout_ms_min), bound(timing.election_timeout_ms_max));
         lock(&hosts.judge).started(node, config, durable.clone());
+        lock(&hosts.judge).timed(node, bounds);
         let Ok(engine) = ReplicatedControlPlane::start(config, durable) else { return };
         let running = server::start(self.parts(engine, store));
         hosts.network.plug(node, Some(running.inbox.clone()));
         if let Some(up) = lock(&hosts.hosts).get_mut(&node).and_then(|host| host.up.as_mut()) {
             up.handle = Some(running.handle.clone());
         }
-        let services = server::client_services(&mut Server::builder(), running.service, MESSAGE_MAX);
+        let service = running.service.with(
+            StreamTimeouts::default(),
+            QuotaLimits { all: hosts.options.watches_max, reserved: 0, each: hosts.options.watches_each },
+            RemovalNotice::default(),
+        );
+        let front = Front {
+            service: service.clone(),
+            ppm: hosts.options.value(&ANSWER_PPM),
+            patience_ms: hosts.options.work.patience_ms,
+            chance: Arc::new(Mutex::new(Stream::new(
+                hosts.options.seed,
+                "front",
+                u64::from(node) << 32 | boot,
+            ))),
+            event_log: hosts.event_log.clone(),
+            calm: Arc::clone(&hosts.calm),
+        };
+        let services = Server::builder()
+            .add_service(PlacementsServer::new(service))
+            .add_service(MigrationsServer::new(front.clone()))
+            .add_service(SessionsServer::new(front.clone()))
+            .add_service(ClusterServer::new(front));
         madsim::task::spawn(async move {
             let _ended = services.serve(address(node)).await;
         });
@@ -100,6 +130,7 @@ impl Start {
             disk: self.disk,
             options: options.disk.clone(),
             chance: Stream::new(options.seed, "disk", which),
+            rereads: Stream::new(options.seed, "rereads", which),
             node,
             boot: self.boot,
             judge: Arc::clone(&hosts.judge),
@@ -108,11 +139,17 @@ impl Start {
             alive: self.alive,
             calm: Arc::clone(&hosts.calm),
             took: Duration::ZERO,
+            time: self.disk_time.clone(),
         };
         let environment = Environment {
             clock: Box::new(Rate::of(options, node)),
             jitter: generator(options.seed, "jitter", which),
-            recorder: Some(Box::new(Tap { node, judge: Arc::clone(&hosts.judge) })),
+            recorder: Some(Box::new(Tap {
+                node,
+                judge: Arc::clone(&hosts.judge),
+                time: self.disk_time,
+                limit: options.timing.disk_stall(),
+            })),
         };
         Parts {
             engine: Box::new(engine),
@@ -120,8 +157,8 @@ impl Start {
             storage,
             transport,
             environment,
-            access: Access::default().into(),
-            identify: Arc::new(Plain),
+            access: hosts.access(node).unwrap_or_else(|| access(true).into()),
+            identify: Arc::new(Claimed),
             introducer: Arc::new(hosts.clone()),
             policy: Policy::PRODUCTION,
         }
@@ -132,6 +169,8 @@ impl Start {
 struct Tap {
     node: u8,
     judge: Arc<Mutex<Judge>>,
+    time: DiskTime,
+    limit: Duration,
 }
 
 impl Recorder for Tap {
@@ -140,7 +179,12 @@ impl Recorder for Tap {
         before: &dyn ControlPlaneConsensus,
         input: &ControlPlaneInput,
     ) -> Result<(), RecorderError> {
-        lock(&self.judge).called(self.node, before, input);
+        let mut judge = lock(&self.judge);
+        if self.time.must_be_given_up(self.limit) {
+            let against = format!("its disk has made no progress for more than {:?}", self.limit);
+            judge.find(own::STOP, format!("n{} goes on", self.node), against);
+        }
+        judge.called(self.node, before, input);
         Ok(())
     }
 

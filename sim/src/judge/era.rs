@@ -21,7 +21,7 @@ pub struct Era {
 /// When something was asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    history: HistoryId,
+    pub(super) history: HistoryId,
     revision: Revision,
 }
 

@@ -35,6 +35,10 @@ pub mod own {
     /// Once a process has heard two processes as one member, one of them again after the other, it takes nothing of either; and a
     /// member that runs once is never refused for that.
     pub const TWINS: &str = "peer.twins-refused";
+    /// An election timeout is drawn from the range that is configured.
+    pub const TIMERS: &str = "node.timers";
+    /// A caller does what its role permits, and nothing else; a caller whose role is taken away sees nothing further.
+    pub const ROLES: &str = "client.roles";
     /// A node stops only because its disk failed, or because it was told to.
     pub const STOP: &str = "node.keeps-running";
 }

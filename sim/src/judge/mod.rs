@@ -5,12 +5,18 @@
 //! invariants come from the shadows, and the messages that leave a node are compared with those of its shadow. So
 //! the driver is not trusted: when it ends, its engine must be in the same state as the shadow.
 
+mod disk;
 mod era;
 mod finding;
+mod reads;
+mod tickets;
+mod timers;
 mod twin;
 
 pub use era::{Era, Moment};
 pub use finding::{Finding, own};
+pub use reads::Wrong;
+pub use tickets::Told;
 pub use twin::Twin;
 use twin::Twins;
 
@@ -24,7 +30,7 @@ use cutover::core::control_plane::{
 };
 use cutover::core::ids::{HistoryId, Index, NodeId, Revision};
 use cutover::core::invariant::{Id, NodeNow};
-use cutover::core::raft::{Batch, Config, Durable, Message, Output};
+use cutover::core::raft::{Batch, Body, Config, Durable, Message, Output};
 use cutover::core::trace::recording::digest;
 use cutover_model::host::{Earlier, Host, Hosts, Judge as Invariants};
 use std::collections::BTreeMap;
@@ -39,6 +45,7 @@ struct Shadow {
     calls: u64,
     /// The flight recording of this start, if recordings are checked.
     tape: Option<Tape>,
+    timers: timers::Timers,
 }
 
 /// Follows all nodes of a run, and collects violations.
@@ -52,6 +59,12 @@ pub struct Judge {
     past: Vec<Era>,
     findings: Vec<Finding>,
     twins: Twins,
+    /// What clients were told is not done and never will be.
+    not_done: Vec<(String, tickets::Request)>,
+    /// The election timeouts that have ended, in thousandths of their range.
+    timeouts: Vec<u64>,
+    /// When each node has last ordered another to stand for election.
+    orders: BTreeMap<u8, u64>,
     lowering: bool,
 }
 
@@ -78,6 +91,9 @@ impl Judge {
             past: Vec::new(),
             findings: Vec::new(),
             twins: Twins::default(),
+            not_done: Vec::new(),
+            timeouts: Vec::new(),
+            orders: BTreeMap::new(),
             lowering,
         }
     }
@@ -182,33 +198,6 @@ impl Judge {
         self.collect();
     }
 
-    /// The expected contents of a disk after a crash: what was acknowledged, and all or nothing of a batch under
-    /// way.
-    fn reopened(
-        &mut self,
-        node: u8,
-        was: &Durable<ControlPlaneEntry>,
-        pending: Option<&[Batch<ControlPlaneEntry>]>,
-        found: &Durable<ControlPlaneEntry>,
-    ) {
-        if was == found {
-            return;
-        }
-        let mut with = was.clone();
-        for batch in pending.into_iter().flatten() {
-            with.write(batch);
-        }
-        if pending.is_some() && with == *found {
-            self.event_log.count("mark", "a write that failed is on the disk");
-            return;
-        }
-        self.find(
-            own::DURABLE,
-            format!("the disk of n{node} holds {}", brief(found)),
-            format!("{} was acknowledged", brief(was)),
-        );
-    }
-
     /// Call when a node's process ends: only its disk is left.
     pub fn died(&mut self, node: u8) {
         self.replay(node);
@@ -294,6 +283,7 @@ impl Judge {
             (format!("n{node} is in a state of its own"), "its calls lead elsewhere".to_owned())
         });
         self.note_call(node, input);
+        self.watch_timers(node, input, &outputs);
         self.invariants.took(&self.hosts, id, &earlier, &outputs);
         self.collect();
         self.performed(node, &outputs);
@@ -344,6 +334,9 @@ impl Judge {
     /// Call when a message leaves a node: judges it against the disk at this moment.
     pub fn sent(&mut self, node: u8, message: &Message<ControlPlaneEntry>) {
         let id = self.id(node);
+        if matches!(message.body, Body::TimeoutNow) {
+            self.orders.insert(node, now_ns());
+        }
         let (Some(host), Some(shadow)) = (self.hosts.get(&id), self.shadows.get_mut(&id)) else { return };
         self.invariants.sent(host, message);
         let free = shadow.free.iter().position(|free| free == message);
@@ -387,14 +380,4 @@ impl Judge {
             (format!("n{node} has ended in a state of its own"), "its calls lead elsewhere".to_owned())
         });
     }
-}
-
-fn brief(disk: &Durable<ControlPlaneEntry>) -> String {
-    let Durable { hard_state, snapshot, log } = disk;
-    format!(
-        "{hard_state:?}, a snapshot at {}, and a log from {} to {}",
-        snapshot.last,
-        log.base(),
-        log.last()
-    )
 }

@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status};
 /// Why a request failed, by what is known of its effect.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Failed {
-    /// The request was committed and refused, or can never be accepted.
+    /// The request was refused: by the log, or this attempt alone, as the refusal says.
     Refused(v1::Refused),
     /// The request is not in the log and will not be.
     NotCommitted,
@@ -65,7 +65,7 @@ pub enum ChangeRequest {
 }
 
 /// The result of one attempt at a request.
-enum Attempt<T> {
+pub(super) enum Attempt<T> {
     Done(T),
     Failed(Failed),
     /// The attempt had no effect; another node, perhaps the one given, may succeed.
@@ -118,6 +118,12 @@ impl Api {
         Some(channel)
     }
 
+    /// The node of the next attempt.
+    #[must_use]
+    pub const fn node(&self) -> u8 {
+        self.at
+    }
+
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.set_timeout(self.patience);
@@ -147,6 +153,10 @@ impl Api {
             match self.attempt(asked).await {
                 Attempt::Done(done) => return Ok(done),
                 Attempt::Failed(Failed::SessionExpired) if unknown => return Err(Failed::Indeterminate),
+                // Another attempt may still be applied.
+                Attempt::Failed(Failed::Refused(why)) if unknown && !why.decided => {
+                    return Err(Failed::Indeterminate);
+                }
                 Attempt::Failed(failed) => return Err(failed),
                 Attempt::Elsewhere(hint) => self.go_elsewhere(hint),
                 Attempt::Unknown if again => {
@@ -163,7 +173,8 @@ impl Api {
         Err(if unknown { Failed::Indeterminate } else { Failed::NotCommitted })
     }
 
-    async fn attempt(&mut self, asked: &ChangeRequest) -> Attempt<Done> {
+    /// Makes one attempt at a change.
+    pub(super) async fn attempt(&mut self, asked: &ChangeRequest) -> Attempt<Done> {
         let Some(channel) = self.channel(self.at) else { return Attempt::Elsewhere(None) };
         let limit = self.patience;
         let call = async {

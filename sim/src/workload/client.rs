@@ -206,7 +206,11 @@ impl Client {
         let bare = self.chance.below(100) < self.options.work.bare_pc;
         let call = Invocation::Apply { transition: transition.clone(), answer: Answer::Indeterminate };
         let at = self.begin(partition, call);
+        let before = lock(&self.judge).before(partition);
         let answer = self.ask(at, partition, transition.clone(), bare).await;
+        if let Err(Failed::Refused(why)) = &answer {
+            lock(&self.judge).refused(&format!("c{}", self.number), why, before);
+        }
         let facts = match &answer {
             Ok(done) => [0, done.index, done.value, u64::from(done.repeated)],
             Err(Failed::Refused(_)) => [1, 0, 0, 0],
@@ -312,9 +316,9 @@ pub(super) fn record_of(wire: Option<&v1::Record>) -> Option<PartitionRecord> {
     wire.and_then(|record| PartitionRecord::try_from(record).ok())
 }
 
-/// Converts a refusal. A refusal of the session table means that nothing was done.
+/// Converts a refusal. One that the log has not decided means that nothing was done.
 fn refusal(why: v1::Refused) -> Answer {
-    if matches!(why.reason.as_str(), "Acknowledged" | "TooMany") {
+    if !why.decided {
         return Answer::NotCommitted;
     }
     let have =

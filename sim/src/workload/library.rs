@@ -1,6 +1,7 @@
 //! The production client library as a simulated client uses it.
 
 use super::api::{Done, Failed, Found};
+use super::tickets::is_of_the_attempt;
 use crate::host::address;
 use core::time::Duration;
 use cutover::client::{self, ClientError, Dial, Dialing, Session};
@@ -25,7 +26,8 @@ impl Dial for Plain {
 }
 
 /// A client of the production library for the given nodes.
-pub(super) fn client(nodes: &[u8], patience: Duration, seed: u64) -> Option<client::Client> {
+#[must_use]
+pub fn client(nodes: &[u8], patience: Duration, seed: u64) -> Option<client::Client> {
     let addresses = nodes.iter().filter_map(|node| Address::try_from(address(*node).to_string()).ok());
     let options = client::Options {
         deadline: patience * 4,
@@ -37,7 +39,7 @@ pub(super) fn client(nodes: &[u8], patience: Duration, seed: u64) -> Option<clie
 }
 
 /// The library's client with its session, if one is open.
-pub(super) struct Library {
+pub struct Library {
     client: client::Client,
     session: Option<Session>,
 }
@@ -51,18 +53,24 @@ fn failed(error: ClientError) -> Failed {
     match error {
         ClientError::Refused { reason, have, got, .. } => {
             // The library has applied the rule for retries: what it reports as refused is the outcome.
-            Failed::Refused(v1::Refused { reason, have: have.map(wire), got: got.map(wire), decided: true })
+            let decided = !is_of_the_attempt(&reason);
+            Failed::Refused(v1::Refused { reason, have: have.map(wire), got: got.map(wire), decided })
         }
         ClientError::NoAddress
         | ClientError::Unreachable(_)
         | ClientError::NoLeader(_)
         | ClientError::Busy(_)
         | ClientError::Denied(_)
-        | ClientError::NotFound(_) => Failed::NotCommitted,
-        ClientError::Indeterminate
-        | ClientError::SessionExpired { .. }
-        | ClientError::Forgotten(_)
-        | ClientError::Unexpected(_) => Failed::Indeterminate,
+        | ClientError::NotFound(_)
+        | ClientError::Unexpected(_) => Failed::NotCommitted,
+        // No request is sent again after its outcome was given up, so none is forgotten.
+        ClientError::Forgotten(_) => Failed::Refused(v1::Refused {
+            reason: "Acknowledged".to_owned(),
+            have: None,
+            got: None,
+            decided: true,
+        }),
+        ClientError::Indeterminate | ClientError::SessionExpired { .. } => Failed::Indeterminate,
     }
 }
 
@@ -72,11 +80,14 @@ const fn done(applied: client::Applied) -> Done {
 }
 
 impl Library {
-    pub(super) const fn new(client: client::Client) -> Self {
+    /// A client without a session.
+    #[must_use]
+    pub const fn new(client: client::Client) -> Self {
         Self { client, session: None }
     }
 
-    pub(super) async fn resolve(&self, partition: PartitionSelector) -> Option<Option<Found>> {
+    /// Reads a partition; `Some(None)` if it does not exist.
+    pub async fn resolve(&self, partition: PartitionSelector) -> Option<Option<Found>> {
         match self.client.resolve(partition).await {
             Ok(found) => Some(Some(Found {
                 record: found.record,
@@ -94,7 +105,7 @@ impl Library {
     }
 
     /// The history of the session that the next change is made in; opens one, if none is open.
-    pub(super) async fn session(&mut self) -> Option<HistoryId> {
+    pub async fn session(&mut self) -> Option<HistoryId> {
         if self.session.is_none() {
             self.session = self.client.session().await.ok();
         }

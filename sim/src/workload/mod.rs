@@ -1,14 +1,24 @@
 //! The workload: clients, watchers and an operator, which use the cluster's gRPC services.
 
 mod api;
+mod burst;
 mod choice;
 mod client;
+mod gateway;
+mod guest;
 mod library;
 mod names;
 mod operator;
+mod probe;
+mod reader;
+mod resumer;
+mod tickets;
 mod users;
 mod watch;
 
 pub use client::{Asked, Client, History};
+pub use library::{Library, client as library_client};
 pub use operator::Operator;
+pub use reader::download;
+pub use tickets::is_of_the_attempt;
 pub use users::{Users, machine};

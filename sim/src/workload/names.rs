@@ -25,7 +25,7 @@ use tokio::time::sleep;
 const NAMES: u64 = 5;
 
 /// A number beyond all that clients create by number.
-const FAR: PartitionId = PartitionId(1 << 48);
+pub(super) const FAR: PartitionId = PartitionId(1 << 48);
 
 /// A client of named partitions.
 pub struct NamedClient {
@@ -142,6 +142,7 @@ impl NamedClient {
             Some(record) if !creates => By::Id(record.partition),
             Some(_) | None => By::Name(name.clone()),
         };
+        let before = lock(&self.judge).before(FAR);
         let answer = match &mut self.library {
             Some(library) => library.change(by, transition, true).await,
             None => self.api.ask(&ChangeRequest::Apply(by, Box::new(transition), None), 6).await,
@@ -153,7 +154,8 @@ impl NamedClient {
             self.event_log.note("m", self.number.into(), "changes", &facts, || name.to_string());
             let wrong = changed(lock(&self.judge).table(), &name, creates, done);
             self.find_wrong(wrong);
-        } else if let Err(Failed::Refused(_)) = answer {
+        } else if let Err(Failed::Refused(why)) = answer {
+            lock(&self.judge).refused(&format!("m{}", self.number), &why, before);
             self.event_log.count("client", "changes of named ones refused");
         }
     }

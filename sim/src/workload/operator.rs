@@ -2,7 +2,7 @@
 
 use super::api::{Api, Failed, Operation};
 use super::library;
-use crate::event_log::EventLog;
+use crate::event_log::{EventLog, lock, now_ns};
 use crate::faults::{End, OperatorTask};
 use crate::host::{Hosts, registered};
 use crate::stream::Stream;
@@ -26,6 +26,8 @@ pub struct Operator {
     extra: bool,
     /// The last backup.
     backup: Option<Vec<u8>>,
+    /// When a transfer whose outcome is unknown is over, at the latest.
+    settled_ns: u64,
 }
 
 fn reference(peer: Peer) -> v1::MemberRef {
@@ -48,6 +50,7 @@ impl Operator {
             tasks,
             extra: false,
             backup: None,
+            settled_ns: 0,
         }
     }
 
@@ -73,10 +76,22 @@ impl Operator {
         let to = self.chance.pick(&self.hosts.all()).unwrap_or(0);
         let to = if self.chance.below(2) == 0 { 0 } else { to };
         for _ in 0..4 {
+            let (node, asked_ns) = (self.api.node(), now_ns());
             match self.api.operate(Operation::Transfer(to)).await {
                 Ok(()) => return self.event_log.count("operator", "transfers"),
-                Err(Failed::NotCommitted) => self.pause().await,
-                Err(Failed::Refused(_) | Failed::Indeterminate | Failed::SessionExpired) => return,
+                Err(Failed::NotCommitted) => {
+                    // An earlier transfer may be the one that goes on.
+                    if asked_ns > self.settled_ns {
+                        lock(&self.hosts.judge).not_transferred(node, asked_ns);
+                    }
+                    self.pause().await;
+                }
+                Err(Failed::Indeterminate) => {
+                    self.settled_ns =
+                        now_ns() + 4 * self.hosts.options.timing.election_timeout_ms_max * 1_000_000;
+                    return;
+                }
+                Err(Failed::Refused(_) | Failed::SessionExpired) => return,
             }
         }
     }

@@ -1,7 +1,13 @@
 //! Starts and stops all clients and watchers of a run.
 
+use super::burst::Crowd;
 use super::client::{Client, History, ROAMING};
+use super::guest::Guest;
 use super::names::NamedClient;
+use super::probe::Prober;
+use super::reader::Reader;
+use super::resumer::Resumer;
+use super::tickets::Holder;
 use super::watch::{WatchProgress, Watcher};
 use crate::host::Hosts;
 use std::sync::Arc;
@@ -32,7 +38,26 @@ impl Users {
         });
         let namers =
             (0..work.namers).map(|number| machine(5, number).spawn(NamedClient::new(number, hosts).run()));
-        let tasks = clients.chain(namers).collect();
+        let readers =
+            (0..work.readers).map(|number| machine(6, number).spawn(Reader::new(number, hosts).run()));
+        let holders =
+            (0..work.holders).map(|number| machine(7, number).spawn(Holder::new(number, hosts).run()));
+        let resumers = (0..work.holders)
+            .filter_map(|number| Some(machine(8, number).spawn(Resumer::new(number, hosts)?.run())));
+        let probers =
+            (0..work.probers).map(|number| machine(9, number).spawn(Prober::new(number, hosts).run()));
+        let guests =
+            (0..work.guests).map(|number| machine(11, number).spawn(Guest::new(number, hosts).run()));
+        let crowds = (0..work.crowds).map(|number| machine(12, number).spawn(Crowd::new(hosts).run()));
+        let tasks = clients
+            .chain(namers)
+            .chain(readers)
+            .chain(holders)
+            .chain(resumers)
+            .chain(probers)
+            .chain(guests)
+            .chain(crowds)
+            .collect();
         let progress = WatchProgress::default();
         let watchers = (0..work.watchers)
             .map(|number| machine(3, number).spawn(Watcher::new(number, hosts, progress.clone()).run()));

@@ -2,6 +2,7 @@
 
 use super::api::Api;
 use super::client::record_of;
+use super::gateway::Gateway;
 use super::library;
 use crate::event_log::{EventLog, lock};
 use crate::host::{HISTORY, Hosts};
@@ -91,12 +92,15 @@ impl Watcher {
     }
 
     async fn run_library(&mut self, client: &Client) {
-        let mut watch = client.watch();
+        let (mut watch, mut gateway) = (client.watch(), Gateway::default());
         loop {
             lock(&self.told.0).insert(self.number, (self.view.history, self.view.revision));
             let Ok(update) = watch.next().await else { continue };
             let judge = Arc::clone(&self.judge);
             let mut judge = lock(&judge);
+            let history =
+                if let Update::Everything { history, .. } = &update { *history } else { self.view.history };
+            let gate = judge.table_of(history).and_then(|table| gateway.update(&update, table));
             let wrong = match update {
                 Update::Changed { partition, record, revision } => {
                     let table = judge.table_of(self.view.history);
@@ -115,14 +119,29 @@ impl Watcher {
                     self.everything(history, revision, &judge)
                 }
             };
-            if let Some((found, against)) = wrong {
+            if let Some((found, against)) = wrong.or(gate) {
                 judge.find(own::WATCH, format!("w{} {found}", self.number), against);
             }
         }
     }
 
+    /// Takes these records for what the watcher has.
+    pub(super) fn has_seen(
+        &mut self,
+        history: HistoryId,
+        revision: Revision,
+        records: BTreeMap<PartitionId, PartitionRecord>,
+    ) {
+        self.view = View { records, history, revision, pages: BTreeMap::new() };
+    }
+
     async fn begin(&mut self) -> Option<Streaming<v1::WatchResponse>> {
         let node = self.chance.pick(&self.nodes)?;
+        self.begin_at(node).await
+    }
+
+    /// Opens a watch at a node.
+    pub(super) async fn begin_at(&mut self, node: u8) -> Option<Streaming<v1::WatchResponse>> {
         let channel = self.api.channel(node)?;
         let View { revision, history, .. } = self.view;
         let mut request = Request::new(v1::WatchRequest { after_revision: revision.0, history: history.0 });
@@ -133,7 +152,8 @@ impl Watcher {
         Some(asked.ok()?.ok()?.into_inner())
     }
 
-    async fn follow(&mut self, mut stream: Streaming<v1::WatchResponse>) {
+    /// Follows a watch until it ends.
+    pub(super) async fn follow(&mut self, mut stream: Streaming<v1::WatchResponse>) {
         // A slow watcher is disconnected from time to time.
         let slow_ms = if self.chance.below(4) == 0 { 300 } else { 0 };
         while let Ok(Some(told)) = stream.message().await {
