@@ -61,6 +61,12 @@ impl DiskTime {
         }
     }
 
+    /// For how long the write under way goes on.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        Duration::from_nanos(lock(&self.0).write.1.saturating_sub(now_ns()))
+    }
+
     /// Whether a node that gives up a disk without progress for this long may have given this one up: a write failed, or the last
     /// one took three quarters of it while the process ran. A check before it ended may come up to a quarter late.
     #[must_use]

@@ -194,10 +194,16 @@ impl Drill {
 
     /// The leader ends, and stays down: a client that knows it finds the next one.
     async fn leader_dies(&self, leader: u8) -> Result<(), String> {
+        // The others are repaired now: what is enough with the leader may not be without it.
+        let all = self.hosts.all();
+        all.iter().for_each(|node| self.hosts.boot(*node));
+        sleep(Duration::from_millis(10)).await;
         let enough = {
             let judge = lock(&self.hosts.judge);
-            let left =
-                |voter| self.mended.iter().any(|node| *node != leader && self.hosts.peer(*node) == voter);
+            let left = |voter| {
+                let others = all.iter().filter(|node| **node != leader && self.hosts.is_up(**node));
+                others.into_iter().any(|node| self.hosts.peer(*node) == voter)
+            };
             let now = judge.nodes().find(|(node, _)| *node == leader);
             now.is_some_and(|(_, now)| {
                 let later = now.node.uncommitted_configurations();
@@ -205,7 +211,7 @@ impl Drill {
             })
         };
         let patience = Duration::from_millis(self.hosts.options.work.patience_ms.max(500));
-        let Some(client) = library_client(&self.mended, patience, 0xd1e).filter(|_| enough) else {
+        let Some(client) = library_client(&all, patience, 0xd1e).filter(|_| enough) else {
             return Ok(());
         };
         let mut chance = Stream::new(self.hosts.options.seed, "drill", 0);

@@ -77,6 +77,7 @@ fn work(stream: &mut Stream) -> Work {
         holders: stream.pick(&[0, 1, 2]).unwrap_or(1),
         probers: stream.pick(&[0, 1, 2]).unwrap_or(1),
         guests: stream.pick(&[0, 1]).unwrap_or(1),
+        gateways: stream.pick(&[0, 1, 1, 2]).unwrap_or(1),
         crowds: stream.pick(&[0, 1]).unwrap_or(1),
     }
 }

@@ -32,6 +32,10 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result
     for node in hosts.all() {
         hosts.pause(node, false);
         if mended.contains(&node) {
+            // A disk that stands still comes back with a power cycle: otherwise its node would wait, or give it up.
+            if hosts.disk_time(node).left() > hosts.options.timing.election_timeout_max() {
+                hosts.end(node, End::Power);
+            }
             hosts.boot(node);
         } else {
             hosts.end(node, End::Power);

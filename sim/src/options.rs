@@ -186,6 +186,8 @@ pub struct Work {
     pub probers: u8,
     /// Number of clients whose roles permit little.
     pub guests: u8,
+    /// Number of watchers that keep a gateway's table with the production library.
+    pub gateways: u8,
     /// Number of crowds that call at once.
     pub crowds: u8,
     /// Number of clients that hold sessions with several requests, and of those of the production library.

@@ -23,11 +23,12 @@ impl LeaveOut {
 }
 
 /// Kinds of clients that can be switched off; clients of numbered partitions always run.
-const CLIENTS: [(&str, LeaveOut); 8] = [
+const CLIENTS: [(&str, LeaveOut); 9] = [
     ("roaming", LeaveOut::Clients(|options| options.work.roaming = 0)),
     ("watchers", LeaveOut::Clients(|options| options.work.watchers = 0)),
     ("namers", LeaveOut::Clients(|options| options.work.namers = 0)),
     ("readers", LeaveOut::Clients(|options| options.work.readers = 0)),
+    ("gateways", LeaveOut::Clients(|options| options.work.gateways = 0)),
     ("crowds", LeaveOut::Clients(|options| options.work.crowds = 0)),
     ("probers", LeaveOut::Clients(|options| options.work.probers = 0)),
     ("guests", LeaveOut::Clients(|options| options.work.guests = 0)),

@@ -3,7 +3,7 @@
 use super::injector::{Cluster, Injector};
 use crate::options::{Drawn, Group};
 
-const PPM: Drawn = Drawn::chance(Group::Node, "stop_ppm", &[300, 1_000, 3_000]);
+const PPM: Drawn = Drawn::chance(Group::Node, "stop_ppm", &[1_000, 3_000, 8_000]);
 
 pub struct Stop;
 

@@ -38,7 +38,12 @@ impl Gateway {
         } else {
             changed.into_iter().collect()
         };
-        known.into_iter().find_map(|partition| self.differs(partition, revision, log))
+        // A partition that has changed again may be told once, later.
+        let again = log.changes().iter().rev().take_while(|change| change.revision > revision);
+        let again: BTreeSet<PartitionId> = again.map(|change| change.partition).collect();
+        let told =
+            |partition: &PartitionId| changed.is_none_or(|of| of == *partition) || !again.contains(partition);
+        known.into_iter().filter(told).find_map(|partition| self.differs(partition, revision, log))
     }
 
     fn differs(&self, partition: PartitionId, revision: Revision, log: &Table) -> Option<(String, String)> {

@@ -65,9 +65,9 @@ impl Reader {
             let node = if self.chance.below(3) == 0 { any } else { self.leader().unwrap_or(any) };
             let Some(channel) = self.api.channel(node) else { return };
             match question {
-                0..3 => self.floor(channel).await,
-                3..6 => self.members(channel).await,
-                6 => self.backup(channel).await,
+                0..2 => self.floor(channel).await,
+                2..4 => self.members(channel).await,
+                4..7 => self.backup(channel).await,
                 7 => self.plan(channel).await,
                 8 => self.audit(channel).await,
                 _ => self.status(any).await,
@@ -75,9 +75,14 @@ impl Reader {
         }
     }
 
-    fn leader(&self) -> Option<u8> {
+    fn leader(&mut self) -> Option<u8> {
         use cutover::core::raft::RoleName::Leader;
-        lock(&self.hosts.judge).nodes().find(|(_, now)| now.node.role() == Leader).map(|(node, _)| node)
+        // There may be several: all but one were deposed and do not know it.
+        let judge = lock(&self.hosts.judge);
+        let leaders: Vec<u8> =
+            judge.nodes().filter(|(_, now)| now.node.role() == Leader).map(|(node, _)| node).collect();
+        drop(judge);
+        self.chance.pick(&leaders)
     }
 
     fn partition(&mut self) -> PartitionId {

@@ -61,7 +61,12 @@ impl Users {
         let progress = WatchProgress::default();
         let watchers = (0..work.watchers)
             .map(|number| machine(3, number).spawn(Watcher::new(number, hosts, progress.clone()).run()));
-        Self { tasks, watchers: watchers.collect(), progress, history }
+        // Watchers with an odd number use the library.
+        let gateways = (0..work.gateways).map(|number| {
+            let watcher = Watcher::new(51 + 2 * number, hosts, progress.clone());
+            machine(13, number).spawn(watcher.run())
+        });
+        Self { tasks, watchers: watchers.chain(gateways).collect(), progress, history }
     }
 
     /// The operations of all clients.
