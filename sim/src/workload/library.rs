@@ -58,7 +58,8 @@ fn failed(error: ClientError) -> Failed {
         | ClientError::NoLeader(_)
         | ClientError::Busy(_)
         | ClientError::Denied(_)
-        | ClientError::NotFound(_) => Failed::NotCommitted,
+        | ClientError::NotFound(_)
+        | ClientError::NotOpen(_) => Failed::NotCommitted,
         ClientError::Indeterminate
         | ClientError::SessionExpired { .. }
         | ClientError::Forgotten(_)
@@ -81,7 +82,7 @@ impl Library {
             Ok(found) => Some(Some(Found {
                 record: found.record,
                 name: found.name.map(|name| name.to_string()).unwrap_or_default(),
-                revision: found.resolution.map(|found| found.revision),
+                revision: found.revision,
             })),
             Err(ClientError::NotFound(_)) => Some(None),
             Err(_) => None,

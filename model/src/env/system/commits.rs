@@ -250,8 +250,17 @@ impl Turn<'_> {
         for partition in listed.collect::<std::collections::BTreeSet<_>>() {
             let owner = self.log.record(partition).and_then(|record| record.placed);
             let owner = owner.map(|placed| placed.state.read_placement());
+            let was = ended.iter().find(|record| record.partition == partition);
+            let was = was.and_then(|record| record.placed).map(|placed| placed.state.read_placement());
+            if owner.is_some() && owner != was {
+                self.truth().astray.insert(partition);
+            }
             let kept = owner.and_then(|at| self.next.sinks.get(&(at, partition)));
-            let kept = kept.map(|sink| sink.disk_data.clone()).unwrap_or_default();
+            // In its memory it may be prepared for a migration that is lost.
+            let both = |sink: &super::sink::Sink| {
+                sink.disk_data.iter().filter(|id| sink.data.contains(id)).copied().collect::<Vec<_>>()
+            };
+            let kept = kept.map(|sink| both(sink)).unwrap_or_default();
             let sinks = self.next.sinks.iter().filter(|((at, of), _)| *of == partition && Some(*at) != owner);
             let others: Vec<WriteId> = sinks.flat_map(|(_, sink)| sink.data.iter().copied()).collect();
             self.leave(partition, others.into_iter(), &kept);
