@@ -22,9 +22,9 @@ const WRAPPER: &str = "#!/bin/sh\nexec \"$@\" -C instrument-coverage\n";
 const PROFILE: &str = "coverage";
 const FRONT_DOOR: &str = "cutover";
 /// Tests of the references: random walks that hold a machine against its reference.
-const REFERENCES: &[&str] = &["walk", "store"];
+const REFERENCES: &[&str] = &["walk", "store", "sessions", "watch", "gateway", "call", "disk"];
 /// Walks by number and not by time, so that the same lines are executed on every machine: set, number, seed.
-const WALKS: &[(&str, &str, &str)] = &[("pr", "60", "1"), ("pr", "60", "2"), ("everything", "8", "3")];
+const WALKS: &[(&str, &str, &str)] = &[("pr", "100", "1"), ("pr", "100", "2"), ("everything", "12", "3")];
 /// The scopes that are searched for a pull request: within seconds each, to the end. `check` searches the others, too, but
 /// with counters that takes minutes, and walks through them execute the same lines.
 pub(super) const SEARCHED: &[&str] = &[
