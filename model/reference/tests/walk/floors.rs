@@ -43,9 +43,9 @@ pub fn walk(seed: u64, steps: u64) -> Result<Raised, String> {
             table.raise_floor(floor.0, floor.1);
             let judged = TableBeside::raised(&CAPS, &before, floor, &table);
             judged.map_err(|disagreement| format!("step {step}: raised to {floor:?}: {disagreement}"))?;
-            let mut over = before.records().filter(|record| record.epoch <= floor.0);
-            raised.over += u64::from(over.clone().next().is_some());
-            raised.blocks += u64::from(over.any(|record| {
+            let over: Vec<_> = before.records().filter(|record| record.epoch <= floor.0).collect();
+            raised.over += u64::from(!over.is_empty());
+            raised.blocks += u64::from(over.iter().any(|record| {
                 record.may_block()
                     && record.placed.is_some_and(|placed| placed.state.write_placement().is_some())
             }));
