@@ -39,7 +39,7 @@ pub enum ControlPlaneError {
 
 impl ControlPlaneError {
     /// Converts the error for a [`MigrationStore`](crate::core::migration::MigrationStore). In every case
-    /// nothing was committed. was committed.
+    /// nothing was committed.
     #[must_use]
     pub const fn failure(&self) -> BackendFailure {
         match self {

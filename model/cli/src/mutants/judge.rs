@@ -4,6 +4,8 @@ use cutover_report::Engine;
 
 /// The scope that a header names if the simulator judges the patch.
 pub const SEEDS: &str = "sim";
+/// The scope that a header names if random walks judge the patch.
+const WALKS: &str = "walk";
 /// Extension of trace files, which no scope's name has.
 pub(super) const TRACE: &str = ".trace";
 /// Directory of the stored traces.
@@ -52,6 +54,7 @@ impl Judge {
         match scope {
             None => Self::Compiler,
             Some(SEEDS) => Self::Seeds,
+            Some(WALKS) => Self::Walk,
             Some(trace) if trace.ends_with(TRACE) => Self::Trace(trace.to_owned()),
             Some(scope) => Self::Scope(scope.to_owned()),
         }
@@ -91,7 +94,7 @@ impl Judge {
             Self::Scope(place) | Self::Trace(place) => Some(place),
             Self::Scopes => Some("pr"),
             Self::Traces => Some(TRACES),
-            Self::Walk => Some("walk"),
+            Self::Walk => Some(WALKS),
             Self::Seeds => Some(SEEDS),
             Self::Reference => Some("reference"),
             Self::Tests => Some("tests"),

@@ -306,10 +306,23 @@ impl RunOutput {
                 self.judge_seeds(wanted, complaint, late)
             }
             (_, _) if matches!(judge, Judge::Trace(_)) => self.judge_trace(patch.step, complaint, late),
+            (Some(id), _) if judge == Judge::Walk => self.judge_walk(id),
             (Some(id), Expect::Killed | Expect::DoesNotCompile | Expect::Open) => {
                 self.judge_named(id, complaint, late)
             }
             (_, Expect::Survives) | (None, _) => self.judge_all(complaint, late),
+        }
+    }
+
+    /// The verdict of walks, which say nothing of what they do not find.
+    fn judge_walk(&self, id: &str) -> Finding {
+        let is = |ruling: &&Ruling| ruling.judged == Judged::Violated && ruling.invariant == id;
+        match (self.rulings.iter().find(is), self.violated()) {
+            (Some(ruling), _) => Finding::ruled(Verdict::Killed, ruling, format!("{id} fails")),
+            (None, Some(other)) => {
+                Finding::ruled(Verdict::Survived, other, format!("{} fails instead", other.invariant))
+            }
+            (None, None) => Finding::new(Verdict::Survived, None, "the walks do not find it".to_owned()),
         }
     }
 

@@ -128,6 +128,37 @@ pub enum NodeAction {
     Read,
     /// An operator asks the node to transfer leadership to the node with this number.
     Transfer(u8),
+    /// A request that is rarely made. Walks only.
+    Rare(RareRequest),
+}
+
+/// A request that is rarely made, or that every node must refuse.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RareRequest {
+    /// Leadership is to be handed over, and nobody is named.
+    HandOver,
+    /// The oldest session that the node knows is to be closed.
+    CloseSession,
+    /// The entry that opens a term is proposed.
+    OpensTerm,
+    /// A change of the members is proposed under a ticket.
+    ChangeInSession,
+    /// An entry is proposed that is longer than the limit of some worlds.
+    Long,
+    /// A node that nobody knows is to be admitted under the identity of the one that is asked.
+    TakenIdentity,
+}
+
+impl RareRequest {
+    /// All of them.
+    pub(super) const ALL: [Self; 6] = [
+        Self::HandOver,
+        Self::CloseSession,
+        Self::OpensTerm,
+        Self::ChangeInSession,
+        Self::Long,
+        Self::TakenIdentity,
+    ];
 }
 
 /// An input of a host with everything that it contains: together with the host it determines the effect.
@@ -167,4 +198,6 @@ pub enum HostInput {
     Read,
     /// Leadership is to be transferred to the node with this number.
     Transfer(u8),
+    /// A request that is rarely made.
+    Rare(RareRequest),
 }

@@ -106,6 +106,7 @@ impl ConsensusBounds {
         let other_sessions = small(0, 12);
         let wipes = small(1, 12);
         let uncommitted = draw.within(1, 300);
+        let (reads, longest) = (draw.within(1, 3), draw.within(200, 400));
         let mut has = |percent| draw.percent(percent);
         let limits = NodeLimits {
             elections: if has(70) { Elections::Stable } else { Elections::Plain },
@@ -114,6 +115,8 @@ impl ConsensusBounds {
             compact_after_entries: if has(70) { compact.into() } else { u64::MAX },
             keep_entries: keep.into(),
             uncommitted_bytes_max: if has(40) { uncommitted } else { self.limits.uncommitted_bytes_max },
+            reads_max: if has(40) { reads } else { self.limits.reads_max },
+            entry_bytes_max: if has(40) { longest } else { self.limits.entry_bytes_max },
             ..self.limits
         };
         let session = has(60);

@@ -1,6 +1,6 @@
 //! Lists the actions that are enabled in a state.
 
-use super::action::{Action, ActionKind, NodeAction};
+use super::action::{Action, ActionKind, NodeAction, RareRequest};
 use super::host::Host;
 use super::net::bit;
 use super::successor_cache::SuccessorCache;
@@ -208,10 +208,17 @@ impl Consensus {
 
     fn client_choices(&self, state: &State, into: &mut Vec<ActionKind>) {
         for (node, host) in state.hosts() {
+            let mut add = |action| into.push(ActionKind::Do { node, action });
+            if self.cluster.world.is_some() {
+                RareRequest::ALL.into_iter().for_each(|request| add(NodeAction::Rare(request)));
+            }
             if !host.engine.is_leader() {
+                // In a walk somebody asks a node that does not lead, too.
+                if self.cluster.world.is_some() && state.requests.read {
+                    add(NodeAction::Read);
+                }
                 continue;
             }
-            let mut add = |action| into.push(ActionKind::Do { node, action });
             if state.clients.wants_session(&self.cluster) {
                 add(NodeAction::Open);
             }

@@ -12,6 +12,8 @@ use cutover::core::raft::LogPosition;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Given {
     newest: [Newest; NODES_MAX],
+    /// The reads that each node has taken and not answered.
+    reads: [u32; NODES_MAX],
     /// The highest round that anybody had answered to its node when the latest read came in.
     pub(super) round: u64,
 }
@@ -20,6 +22,19 @@ pub struct Given {
 struct Newest {
     read: u64,
     proposal: Option<LogPosition>,
+}
+
+impl Given {
+    /// The number of reads that wait at a node.
+    pub(super) fn reads_at(&self, node: u8) -> u32 {
+        usize::from(node).checked_sub(1).and_then(|at| self.reads.get(at)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn set_reads(&mut self, node: u8, waiting: u32) {
+        if let Some(reads) = usize::from(node).checked_sub(1).and_then(|at| self.reads.get_mut(at)) {
+            *reads = waiting;
+        }
+    }
 }
 
 impl Consensus {
@@ -36,9 +51,10 @@ impl Consensus {
         if self.cluster.world.is_none() {
             return;
         }
-        if action == Some(NodeAction::Read) {
+        if let (Some(NodeAction::Read), Some(Ok(_))) = (action, &effect.read) {
             next.given.round = self.answered_round(before, NodeId(node));
         }
+        self.reads_wait(next, node, died, effect, findings);
         let Some(newest) = usize::from(node).checked_sub(1).and_then(|at| next.given.newest.get_mut(at))
         else {
             return;

@@ -26,6 +26,7 @@ mod judge;
 mod mark;
 mod net;
 mod pruning;
+mod refusals;
 mod step;
 mod stepped;
 mod successor_cache;

@@ -141,6 +141,7 @@ impl Consensus {
             }
             NodeAction::Read => HostInput::Read,
             NodeAction::Transfer(to) => HostInput::Transfer(to),
+            NodeAction::Rare(request) => HostInput::Rare(request),
             NodeAction::Change(request) => HostInput::Change(request, named_life(state, node, request)?),
         })
     }
@@ -159,9 +160,8 @@ impl Consensus {
             return None;
         }
         let accepted = effect.proposed.as_ref().is_none_or(Result::is_ok);
-        // A walk goes on with what a refusal has changed, if it has: nothing should.
-        let refused = !accepted && (effect.idle || self.cluster.world.is_none());
-        if (effect.idle && effect.read.is_none()) || refused {
+        let idle = effect.idle && (!accepted || effect.read.is_none());
+        if idle && self.wrong_refusal(state, (node, Some(action)), &effect).is_none() {
             self.reached.add(effect.marks);
             return None;
         }
@@ -183,6 +183,7 @@ impl Consensus {
             | NodeAction::Change(_)
             | NodeAction::Read
             | NodeAction::Transfer(_)
+            | NodeAction::Rare(_)
             | NodeAction::Fire(_)
             | NodeAction::Sync
             | NodeAction::SyncAll => {}
@@ -253,6 +254,7 @@ impl Consensus {
         self.judge(before, &mut next, node, died, &effect, &mut findings, &mut marks);
         marks |= super::judge::cluster_marks(before, &next, node, (action, crash), &effect);
         self.voters_only(before, &next, (node, action), &effect, &mut findings);
+        self.refused_rightly(before, (node, action), &effect, &mut findings);
         self.ids_once(before, &mut next, (node, action), died, &effect, &mut findings);
         self.ask(&mut next, name, action, &effect, &mut findings, &mut marks);
         if died {

@@ -1,6 +1,6 @@
 //! Actions, their effects and states as text.
 
-use super::action::{Action, ActionKind, CallEvent, NodeAction};
+use super::action::{Action, ActionKind, CallEvent, NodeAction, RareRequest};
 use super::host::ClientAnswer;
 use super::net::bit;
 use super::{Consensus, MembershipRequest, State};
@@ -83,6 +83,16 @@ fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Choice> 
         }
         NodeAction::Read => Choice::new(lane, "read"),
         NodeAction::Transfer(to) => Choice::new(lane, format!("hand over to n{to}")),
+        NodeAction::Rare(RareRequest::HandOver) => Choice::new(lane, "hand over"),
+        NodeAction::Rare(RareRequest::CloseSession) => Choice::new(lane, "close the oldest session"),
+        NodeAction::Rare(RareRequest::OpensTerm) => Choice::new(lane, "propose the entry that opens a term"),
+        NodeAction::Rare(RareRequest::ChangeInSession) => {
+            Choice::new(lane, "propose a change under a ticket")
+        }
+        NodeAction::Rare(RareRequest::TakenIdentity) => {
+            Choice::new(lane, "admit a node under its own identity")
+        }
+        NodeAction::Rare(RareRequest::Long) => Choice::new(lane, "propose a long entry"),
     })
 }
 

@@ -30,6 +30,7 @@ pub(super) const SORTS: &[Sort] = &[
     sort("cut", 3, false),
     sort("whole again", 3, false),
     sort("sync as one", 60, true),
+    sort("rare request", 4, false),
 ];
 
 const fn sort_of(what: &ActionKind) -> usize {
@@ -52,6 +53,7 @@ const fn sort_of(what: &ActionKind) -> usize {
             NodeAction::Read => 9,
             NodeAction::Change(_) => 10,
             NodeAction::Transfer(_) => 11,
+            NodeAction::Rare(_) => 19,
             NodeAction::Crash { .. } => 13,
             NodeAction::Wipe => 14,
         },
@@ -72,7 +74,7 @@ impl Consensus {
         match sort {
             0 | 2 => Source::Wire,
             1 | 3..=6 | 13 | 14 | 18 => Source::Nodes,
-            7..=11 => Source::Clients,
+            7..=11 | 19 => Source::Clients,
             12 => Source::Calls,
             15 => Source::Forged,
             _ => Source::Network,

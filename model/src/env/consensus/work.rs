@@ -1,6 +1,6 @@
 //! Computes the effect of an input on a host: gives the input to the machine and performs its outputs in order.
 
-use super::action::HostInput;
+use super::action::{HostInput, RareRequest};
 use super::host::{ClientAnswer, Disk, Host, HostEffect};
 use super::mark::Mark;
 use super::net::NodeMessage;
@@ -11,9 +11,11 @@ use cutover::core::control_plane::{
     ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Endpoints,
     MembershipChange,
 };
-use cutover::core::ids::{Halt, Index, NodeId, PartitionId, Placement, Relabel, Term};
+use cutover::core::ids::{
+    Epoch, Halt, Index, MigrationId, NodeId, PartitionId, Placement, Relabel, Serial, SessionId, Term,
+};
 use cutover::core::invariant::Id;
-use cutover::core::migration::{Command, Transition};
+use cutover::core::migration::{Command, Expected, Operator, Reason, Release, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{
     Effect as Did, Entry, HardState, LogPosition, Message, Output, Peer, ProposalId, ReadId, Ticket, Timer,
@@ -126,6 +128,39 @@ impl HostWork {
                 }
             }
             HostInput::Read => self.effect.read = Some(self.host.engine.read()),
+            HostInput::Rare(request) => self.rare(*request),
+        }
+    }
+
+    fn rare(&mut self, request: RareRequest) {
+        let machine = self.host.engine.node();
+        let (me, term) = (machine.config().me, machine.hard_state().term);
+        let oldest = machine.applied().sessions().ids().min().unwrap_or(SessionId(1));
+        match request {
+            RareRequest::HandOver => self.host.engine.transfer(None),
+            RareRequest::CloseSession => self.effect.proposed = Some(self.host.engine.close_session(oldest)),
+            RareRequest::OpensTerm => {
+                self.propose(ControlPlaneEntry::LeaderConfiguration { term, leader: me.node }, None);
+            }
+            RareRequest::ChangeInSession => {
+                let serial = Serial(1 << 40);
+                let ticket = Ticket { session: oldest, serial, acknowledged_through: Serial::ZERO };
+                let change = MembershipChange::Remove { peer: me, even_so: None };
+                self.propose(ControlPlaneEntry::MembershipChange(change), Some(ticket));
+            }
+            RareRequest::TakenIdentity => {
+                let peer = Peer { node: NodeId(99), directory: me.directory };
+                if let Some(identity) = identity(me.node) {
+                    let endpoints = Endpoints::NONE;
+                    let change = MembershipChange::Admit { peer, identity, endpoints };
+                    self.propose(ControlPlaneEntry::MembershipChange(change), None);
+                }
+            }
+            RareRequest::Long => {
+                if let Some(entry) = long() {
+                    self.propose(entry, None);
+                }
+            }
         }
     }
 
@@ -306,6 +341,15 @@ impl Consensus {
 thread_local! {
     static HOSTS: Memory<Shared<Host>> = const { memory() };
     static SENT: Memory<Shared<NodeMessage>> = const { memory() };
+}
+
+/// An entry with the longest texts that there are. It is refused when it is applied, since no migration is held.
+fn long() -> Option<ControlPlaneEntry> {
+    let operator = Operator::try_from("o".repeat(64)).ok()?;
+    let reason = Reason::try_from("r".repeat(256)).ok()?;
+    let expected = Expected { migration: MigrationId(1), epoch: Epoch(1) };
+    let transition = Transition::Release { expected, how: Release::Resume, operator, reason };
+    Some(ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(1), transition }))
 }
 
 /// The content of a write: it creates a partition of its own.
