@@ -5,6 +5,8 @@
 
 #[path = "judges/clients.rs"]
 mod clients;
+#[path = "judges/commits.rs"]
+mod commits;
 #[path = "judges/logs.rs"]
 mod logs;
 #[expect(dead_code, reason = "clusters use all of it")]
