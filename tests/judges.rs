@@ -9,11 +9,17 @@ mod clients;
 mod commits;
 #[path = "judges/logs.rs"]
 mod logs;
+#[path = "judges/owners.rs"]
+mod owners;
+#[path = "judges/sinks.rs"]
+mod sinks;
 #[expect(dead_code, reason = "clusters use all of it")]
 #[path = "support/site.rs"]
 mod site;
 #[path = "judges/steps.rs"]
 mod steps;
+#[path = "judges/stores.rs"]
+mod stores;
 #[path = "judges/votes.rs"]
 mod votes;
 #[path = "judges/world.rs"]

@@ -15,17 +15,17 @@ use cutover::core::placement::Guarantee;
 const CAS: &str = "migration.cas";
 const EPOCHS: &str = "migration.epoch-monotone";
 const DEBT: &str = "migration.debt-kept";
-const A: Placement = Placement(0);
-const B: Placement = Placement(1);
-const P: PartitionId = PartitionId(1);
-const ONE: Incarnation = Incarnation(1);
+pub const A: Placement = Placement(0);
+pub const B: Placement = Placement(1);
+pub const P: PartitionId = PartitionId(1);
+pub const ONE: Incarnation = Incarnation(1);
 
-struct Story {
-    table: PlacementTable,
-    monitor: Monitor,
+pub struct Story {
+    pub table: PlacementTable,
+    pub monitor: Monitor,
 }
 
-fn origin(store: Placement) -> StatementOrigin {
+pub fn origin(store: Placement) -> StatementOrigin {
     StatementOrigin { store, partition: P, incarnation: ONE }
 }
 
@@ -43,11 +43,11 @@ impl Story {
         Self { table: PlacementTable::new(Caps::PRODUCTION), monitor: Monitor::new(None, None) }
     }
 
-    fn record(&self) -> PartitionRecord {
+    pub fn record(&self) -> PartitionRecord {
         self.table.record(P).unwrap().clone()
     }
 
-    fn expected(&self) -> Expected {
+    pub fn expected(&self) -> Expected {
         self.record().expected()
     }
 
@@ -75,7 +75,7 @@ impl Story {
     }
 
     /// Commits a command that the record allows.
-    fn right(&mut self, transition: Transition) {
+    pub fn right(&mut self, transition: Transition) {
         let (before, command) = (self.table.record(P).cloned(), Command { partition: P, transition });
         let mut table = self.table.clone();
         let outcome = table.apply(&command);
@@ -103,7 +103,7 @@ impl Story {
         Transition::Open { expected, prepared }
     }
 
-    fn opened(guarantee: Guarantee) -> Self {
+    pub fn opened(guarantee: Guarantee) -> Self {
         let mut story = Self::new();
         story.create(guarantee);
         let copy = story.record().migration;
@@ -111,7 +111,7 @@ impl Story {
         story
     }
 
-    fn begun(guarantee: Guarantee) -> Self {
+    pub fn begun(guarantee: Guarantee) -> Self {
         let mut story = Self::opened(guarantee);
         story.right(Transition::Begin { expected: story.expected(), to: B });
         story
@@ -122,13 +122,13 @@ impl Story {
         Transition::EnterCutover { expected: self.expected(), receipt }
     }
 
-    fn sealed(mut self) -> Self {
+    pub fn sealed(mut self) -> Self {
         let PartitionRecord { migration, epoch, .. } = self.record();
         self.right(self.receipt(origin(A), migration, epoch));
         self
     }
 
-    fn complete(
+    pub fn complete(
         &self,
         origin: StatementOrigin,
         migration: MigrationId,
@@ -139,7 +139,7 @@ impl Story {
         Transition::Complete { expected: self.expected(), evidence }
     }
 
-    fn force(&self, origin: StatementOrigin, migration: MigrationId) -> Transition {
+    pub fn force(&self, origin: StatementOrigin, migration: MigrationId) -> Transition {
         let prepared = Prepared::reported(origin, migration, self.record().epoch, true).into();
         let (operator, reason) = texts();
         Transition::Force { expected: self.expected(), prepared, operator, reason }
