@@ -207,16 +207,16 @@ fn what_is_malformed_is_refused_with_its_line_and_reason() {
 #[test]
 fn what_is_too_large_is_refused() {
     let long = |bytes: usize| replaced(17, &format!("# {}", "x".repeat(bytes - 2)));
-    assert_eq!(refusal(&long(400)), "accepted");
-    assert_eq!(refusal(&long(401)), "line 17: a line of 401 bytes, expected at most 400");
+    assert_eq!(refusal(&long(4000)), "accepted");
+    assert_eq!(refusal(&long(4001)), "line 17: a line of 4001 bytes, expected at most 4000");
     assert_eq!(
-        refusal(&long(401).replace('\n', "\r\n")),
-        "line 17: a line of 401 bytes, expected at most 400"
+        refusal(&long(4001).replace('\n', "\r\n")),
+        "line 17: a line of 4001 bytes, expected at most 4000"
     );
     let many = |lines: usize| SAMPLE.replace("# So it ends.\n", &"# more\n".repeat(lines - 20));
-    assert_eq!(refusal(&many(200)), "accepted");
-    assert_eq!(refusal(&many(201)), "line 201: 201 lines, expected at most 200");
-    assert_eq!(refusal(&many(5000)), "line 201: 5000 lines, expected at most 200");
+    assert_eq!(refusal(&many(50_000)), "accepted");
+    assert_eq!(refusal(&many(50_001)), "line 50001: 50001 lines, expected at most 50000");
+    assert_eq!(refusal(&many(90_000)), "line 50001: 90000 lines, expected at most 50000");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn what_could_not_be_read_back_is_not_recorded() {
     let word = "lane \"gw 1\" is not a word, expected a letter or a digit first, and no blank";
     assert_eq!(said(Step::fault("gw 1", "restart")), word);
     assert_eq!(said(Step::fault("gw1", "x".repeat(394))), format!("! gw1 {}\n", "x".repeat(394)));
-    assert_eq!(said(Step::fault("gw1", "x".repeat(395))), "a line of 401 bytes, expected at most 400");
+    assert_eq!(said(Step::fault("gw1", "x".repeat(3995))), "a line of 4001 bytes, expected at most 4000");
 
     let named = |name: &str| {
         let trace =
@@ -245,10 +245,12 @@ fn what_could_not_be_read_back_is_not_recorded() {
 fn a_trace_that_is_full_takes_no_step_and_stays_as_it_is() {
     let mut trace = Trace::new("s", Verdict::Holds).unwrap();
     let step = Step::new("clock", "tick").unwrap().with_outputs(["a tick passes"]).unwrap();
+    let many = usize::try_from(LINES_MAX / 2).unwrap() - 3;
+    trace = trace.with_steps(vec![step.clone(); many]).unwrap();
     while trace.push(step.clone()).is_ok() {}
     let before = trace.clone();
     assert_eq!(lines_of(&trace.to_string()), LINES_MAX - 1);
-    assert_eq!(trace.push(step), Err(Unfit::TooManyLines { lines: 201 }));
+    assert_eq!(trace.push(step), Err(Unfit::TooManyLines { lines: LINES_MAX + 1 }));
     assert_eq!(trace, before);
     assert_eq!(trace.push(Step::new("clock", "tick").unwrap()), Ok(()));
     assert_eq!(lines_of(&trace.to_string()), LINES_MAX);

@@ -64,7 +64,10 @@ impl Connect {
 pub(super) fn failed(error: &ClientError) -> Failed {
     let code = match error {
         ClientError::NoAddress => exit::USAGE,
-        ClientError::Unreachable(_) | ClientError::NoLeader(_) | ClientError::Busy(_) => exit::UNAVAILABLE,
+        ClientError::Unreachable(_)
+        | ClientError::NoLeader(_)
+        | ClientError::Busy(_)
+        | ClientError::NotOpen(_) => exit::UNAVAILABLE,
         ClientError::Indeterminate | ClientError::SessionExpired { .. } | ClientError::Forgotten(_) => {
             exit::INDETERMINATE
         }

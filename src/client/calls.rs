@@ -3,7 +3,9 @@
 use super::{Client, ClientError};
 use crate::core::control_plane::{Address, PartitionName};
 use crate::core::gate::{WriteAdmission, admit_write};
-use crate::core::ids::{Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Placement, SessionId};
+use crate::core::ids::{
+    Epoch, HistoryId, Index, MigrationId, NodeId, PartitionId, Placement, Revision, SessionId,
+};
 use crate::core::migration::{PartitionRecord, Transition};
 use crate::core::placement::Resolution;
 use crate::core::retry::{Call, Repeat};
@@ -16,8 +18,10 @@ pub struct Partition {
     pub record: PartitionRecord,
     /// The partition's name; `None` if it was created by number.
     pub name: Option<PartitionName>,
-    /// Placement, state and epoch for gateways. `None` if the partition is deleted.
+    /// Placement, state and epoch for gateways. `None` if the partition is deleted, or not open yet.
     pub resolution: Option<Resolution>,
+    /// The revision of the state that was read.
+    pub revision: Revision,
 }
 
 /// The outcome of a transition that was committed and applied.
@@ -57,7 +61,8 @@ impl Client {
         let wire = answer.record.as_ref().ok_or_else(|| unexpected(&"no record"))?;
         let (record, name) = record(wire)?;
         let resolution = answer.resolution.as_ref().map(Resolution::try_from).transpose();
-        Ok(Partition { record, name, resolution: resolution.map_err(|error| unexpected(&error))? })
+        let resolution = resolution.map_err(|error| unexpected(&error))?;
+        Ok(Partition { record, name, resolution, revision: Revision(answer.revision) })
     }
 
     /// What a store that lost its state starts from ([`Fence::returned`](crate::core::fence::Fence::returned)): no token of the
@@ -78,13 +83,20 @@ impl Client {
     /// Reads one partition through the leader, and decides whether a write to it may be sent now, and where.
     ///
     /// # Errors
-    /// [`ClientError`]. A partition that is deleted gives [`ClientError::NotFound`].
+    /// [`ClientError`]. A partition that is deleted gives [`ClientError::NotFound`], one that is not open yet
+    /// [`ClientError::NotOpen`].
     pub async fn admit(
         &self,
         partition: PartitionSelector,
     ) -> Result<(Resolution, WriteAdmission), ClientError> {
-        let missing = ClientError::NotFound(format!("partition {partition} has no placement"));
-        let view = self.resolve(partition).await?.resolution.ok_or(missing)?;
+        let asked = partition.to_string();
+        let found = self.resolve(partition).await?;
+        let Some(view) = found.resolution else {
+            return Err(match found.record.placed {
+                Some(_) => ClientError::NotOpen(format!("partition {asked} is created and not open yet")),
+                None => ClientError::NotFound(format!("partition {asked} has no placement")),
+            });
+        };
         Ok((view, admit_write(&view, view.epoch)))
     }
 

@@ -60,6 +60,9 @@ pub enum ClientError {
     /// There is no such partition.
     #[error("{0}")]
     NotFound(String),
+    /// The partition is created, and its store has not stated yet that it has the copy. Ask again.
+    #[error("{0}")]
+    NotOpen(String),
     /// The answer of the node cannot be decoded, or has an unexpected status.
     #[error("unexpected answer: {0}")]
     Unexpected(String),

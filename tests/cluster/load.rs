@@ -104,10 +104,7 @@ async fn read(client: &Client, log: &Log, id: u64, partition: u64) -> Option<Opt
     let answer = client.resolve(PartitionSelector::Id(PartitionId(partition))).await;
     let completed = Some(log.now());
     let (seen, revision, record) = match answer {
-        Ok(found) => {
-            let revision = found.resolution.as_ref().map(|resolution| resolution.revision);
-            (Seen::Record(found.record.clone()), revision, Some(found.record))
-        }
+        Ok(found) => (Seen::Record(found.record.clone()), Some(found.revision), Some(found.record)),
         Err(ClientError::NotFound(_)) => (Seen::Nothing, None, None),
         Err(ClientError::Unexpected(what)) => {
             log.odd.lock().unwrap().push(what);

@@ -6,6 +6,8 @@
 mod choose;
 #[path = "support/dice.rs"]
 mod dice;
+#[path = "walk/floors.rs"]
+mod floors;
 #[path = "walk/judge.rs"]
 mod judge;
 #[path = "support/seeds.rs"]
@@ -46,6 +48,17 @@ fn the_table_agrees_with_its_reference_from_seed_1() {
 #[test]
 fn the_table_agrees_with_its_reference_from_seed_2() {
     walk(2);
+}
+
+/// A recovery raises the floors and holds what is in flight. Here it goes on, and every command is judged after it.
+#[test]
+fn a_table_whose_floors_are_raised_agrees_with_its_reference() {
+    let raised = floors::walk(1, 60_000).unwrap_or_else(|disagreement| panic!("{disagreement}"));
+    let floors::Raised { over, blocks, taken } = raised;
+    assert!(
+        over > 300 && blocks > 50 && taken > 3_000,
+        "{over} over a record, {blocks} block, {taken} commands"
+    );
 }
 
 /// `WALK_SEEDS=1000..1100 cargo test --release -p cutover-reference --test walk -- --ignored`

@@ -13,8 +13,8 @@ mod shorten;
 pub use cover::{Covered, WalkedText};
 
 use crate::protocol::{
-    Bounds as _, GoalSet, InvariantSet, Notes, Protocol, Scope, Tables, all_goals, all_invariants,
-    invariant_named,
+    Bounds as _, GoalSet, InvariantSet, Notes, Protocol, Scope, Tables, Violation, all_goals, all_invariants,
+    claim, invariant_named,
 };
 use crate::witness::Witness;
 use bias::Bias;
@@ -37,8 +37,8 @@ pub struct Plan {
     pub steps: u64,
     /// Number of threads.
     pub threads: usize,
-    /// Whether a walk that fails is shortened; it takes up to half a minute.
-    pub shortens: bool,
+    /// How long a walk that fails may be shortened, as [`SHORTENS`]; `None`: it stays as it is.
+    pub shortens: Option<Duration>,
 }
 
 /// The progress of a run.
@@ -63,6 +63,8 @@ pub struct Failed {
     pub options: Vec<(String, String)>,
     /// The shortened run.
     pub witness: Witness,
+    /// Whether shortening was cut off by its time limit. `None`: nobody shortened it.
+    pub cut_off: Option<bool>,
 }
 
 /// The result of a run.
@@ -74,8 +76,24 @@ pub struct Walked {
     pub failed: Option<Failed>,
 }
 
+/// How long shortening takes at most, if nobody says otherwise.
+pub const SHORTENS: Duration = shorten::WITHIN;
+
 /// The name of the option that a walk draws.
 const WORLD: &str = "world";
+
+/// The whole run as a witness. One that cannot be taken again is a violation nevertheless.
+fn again<P: Protocol>(protocol: &P, run: &Run<P>) -> Option<Witness> {
+    let unrepeated = || {
+        let violation = Violation {
+            invariant: claim::<P>(run.invariant)?,
+            found: "a walk violated it".to_owned(),
+            against: "its steps, taken again, do not".to_owned(),
+        };
+        Some(Witness { steps: Vec::new(), violation, changed: Vec::new(), marks: Vec::new() })
+    };
+    Witness::run(protocol, &run.actions, run.invariant).or_else(unrepeated)
+}
 
 /// Threads share it.
 struct Shared {
@@ -121,13 +139,14 @@ pub fn walk<P: Protocol>(
             drawn.set_option(name, value).ok()?;
         }
         let protocol = P::new(&drawn.bounds);
-        let witness = if plan.shortens {
-            shorten::shorten(&protocol, &run.actions, run.invariant)?
-        } else {
-            Witness::run(&protocol, &run.actions, run.invariant)?
+        let shorter =
+            plan.shortens.and_then(|within| shorten::shorten(&protocol, &run.actions, run.invariant, within));
+        let (witness, cut_off) = match shorter {
+            Some((witness, cut_off)) => (witness, Some(cut_off)),
+            None => (again(&protocol, &run)?, None),
         };
         let steps = u64::try_from(run.actions.len()).unwrap_or(u64::MAX);
-        Some(Failed { walk: run.walk, steps, options: run.options, witness })
+        Some(Failed { walk: run.walk, steps, options: run.options, witness, cut_off })
     });
     Walked { covered, failed }
 }

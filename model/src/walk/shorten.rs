@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How long shortening may take.
-const WITHIN: Duration = Duration::from_secs(30);
+pub(super) const WITHIN: Duration = Duration::from_secs(30);
 
 /// An action as text, which is found again in another state.
 #[derive(Clone)]
@@ -16,10 +16,16 @@ struct Step {
     text: String,
 }
 
-/// The shortest run that was found, as a witness.
-pub(super) fn shorten<P: Protocol>(protocol: &P, actions: &[P::Action], invariant: usize) -> Option<Witness> {
+/// The shortest run that was found, as a witness, and whether the time was over before nothing more could be left out.
+pub(super) fn shorten<P: Protocol>(
+    protocol: &P,
+    actions: &[P::Action],
+    invariant: usize,
+    within: Duration,
+) -> Option<(Witness, bool)> {
     let whole = described(protocol, actions);
-    let ends = Instant::now() + WITHIN;
+    let ends = Instant::now() + within;
+    let over = || Instant::now() >= ends;
     let (mut steps, mut best) =
         follow(protocol, &whole, invariant).unwrap_or_else(|| (whole, actions.to_vec()));
     let attempt = |fewer: Vec<Step>, steps: &mut Vec<Step>, best: &mut Vec<P::Action>| {
@@ -32,18 +38,24 @@ pub(super) fn shorten<P: Protocol>(protocol: &P, actions: &[P::Action], invarian
     };
     let lanes: BTreeSet<String> = steps.iter().map(|step| step.lane.clone()).collect();
     for lane in lanes {
+        if over() {
+            break;
+        }
         let fewer = steps.iter().filter(|step| step.lane != lane).cloned().collect();
         attempt(fewer, &mut steps, &mut best);
     }
     for kind in 0..P::sorts().len() {
+        if over() {
+            break;
+        }
         let fewer = steps.iter().filter(|step| step.kind != kind).cloned().collect();
         attempt(fewer, &mut steps, &mut best);
     }
     let mut chunk = steps.len() / 2;
-    while chunk > 0 && Instant::now() < ends {
+    while chunk > 0 && !over() {
         let mut at = steps.len();
         let mut helped = false;
-        while at > 0 && Instant::now() < ends {
+        while at > 0 && !over() {
             let from = at.saturating_sub(chunk);
             let mut fewer = steps.clone();
             fewer.drain(from..at.min(fewer.len()));
@@ -55,7 +67,8 @@ pub(super) fn shorten<P: Protocol>(protocol: &P, actions: &[P::Action], invarian
         }
         chunk /= 2;
     }
-    Witness::run(protocol, &best, invariant)
+    let cut_off = chunk > 0;
+    Some((Witness::run(protocol, &best, invariant)?, cut_off))
 }
 
 fn described<P: Protocol>(protocol: &P, actions: &[P::Action]) -> Vec<Step> {

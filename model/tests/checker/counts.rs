@@ -26,7 +26,7 @@ const fn depth_first(threads: usize, symmetry: bool) -> Order {
 
 #[test]
 fn one_gateway_has_no_mirror_image() {
-    for (name, pinned) in [("migration/life", 16_252), ("migration/admission-back", 52_615)] {
+    for (name, pinned) in [("migration/life", 14_116), ("migration/admission-back", 52_615)] {
         let scope = scope::<Migration>(name);
         for order in [
             depth_first(1, true),

@@ -16,7 +16,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The traces of a folder, by name.
+/// The traces of a folder, by name. A person has to review them, so they are short.
 fn replay_all(folder: &str) -> BTreeMap<String, Trace> {
     let files = std::fs::read_dir(root().join("traces").join(folder)).unwrap();
     let mut traces = BTreeMap::new();
@@ -24,7 +24,10 @@ fn replay_all(folder: &str) -> BTreeMap<String, Trace> {
         if file.extension().is_none_or(|extension| extension != "trace") {
             continue;
         }
-        let trace = Trace::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.lines().count() <= 200, "{} has more than 200 lines", file.display());
+        assert!(text.lines().all(|line| line.len() <= 400), "{} has a long line", file.display());
+        let trace = Trace::parse(&text).unwrap();
         let scope = scope_of::<Ours>(&trace).unwrap();
         assert_eq!(scope.replay(&trace).unwrap().ending, Ending::Holds, "{}", file.display());
         traces.insert(file.file_stem().unwrap().to_string_lossy().into_owned(), trace);

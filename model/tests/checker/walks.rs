@@ -5,10 +5,20 @@ use cutover::core::trace::{Trace, Verdict};
 use cutover_model::env::{Consensus, Migration, System};
 use cutover_model::protocol::{Catalog, Protocol, Scope};
 use cutover_model::replay::{Ending, replay};
-use cutover_model::walk::{Covered, Plan, Walked, WalkedText, walk};
+use cutover_model::walk::{Covered, Plan, SHORTENS, Walked, WalkedText, walk};
+use std::time::Duration;
 
 fn walked<P: Protocol>(scope: &Scope<P::Bounds>, walks: u64, threads: usize) -> Walked {
-    let plan = Plan { seed: 1, walks: Some(walks), ends: None, steps: 2_000, threads, shortens: true };
+    shortened::<P>(scope, walks, threads, Some(SHORTENS))
+}
+
+fn shortened<P: Protocol>(
+    scope: &Scope<P::Bounds>,
+    walks: u64,
+    threads: usize,
+    shortens: Option<Duration>,
+) -> Walked {
+    let plan = Plan { seed: 1, walks: Some(walks), ends: None, steps: 2_000, threads, shortens };
     walk::<P>(scope, &plan, &mut |_| false)
 }
 
@@ -71,4 +81,24 @@ fn a_walk_that_fails_is_shortened_to_a_trace() {
     let replayed = replay::<Migration>(&scope, &Trace::parse(&trace.to_string()).unwrap()).unwrap();
     let Ending::Violates { violation, step } = replayed.ending else { panic!("{:?}", replayed.ending) };
     assert_eq!((violation.invariant.id, step), (expected, trace.steps().len()));
+    assert_eq!(found.cut_off, Some(false));
+}
+
+/// However long it stays, what a failing walk leaves replays, and it says whether shortening came to its end.
+#[test]
+fn a_walk_that_is_not_shortened_replays_as_well() {
+    let scope = scope::<Migration>("published/unsealed-force");
+    let mut lengths = Vec::new();
+    for (shortens, cut_off) in [(Some(Duration::ZERO), Some(true)), (None, None)] {
+        let found = shortened::<Migration>(&scope, 2_000, 1, shortens).failed.unwrap();
+        assert_eq!(found.cut_off, cut_off);
+        let text = found.witness.trace(&scope).unwrap().to_string();
+        let replayed = replay::<Migration>(&scope, &Trace::parse(&text).unwrap()).unwrap();
+        let Ending::Violates { violation, step } = replayed.ending else { panic!("{:?}", replayed.ending) };
+        assert_eq!((Some(violation.invariant.id), step), (scope.expect, found.witness.steps.len()));
+        lengths.push((found.walk, u64::try_from(step).unwrap() <= found.steps));
+        assert!(shortens.is_some() || u64::try_from(step) == Ok(found.steps), "{step} of {}", found.steps);
+    }
+    assert_eq!(lengths.first().map(|found| found.0), lengths.last().map(|found| found.0));
+    assert!(lengths.iter().all(|(_, fits)| *fits));
 }

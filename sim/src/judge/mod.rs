@@ -16,7 +16,7 @@ mod twin;
 pub use era::{Era, Moment};
 pub use finding::{Finding, own};
 pub use reads::Wrong;
-pub use tickets::Told;
+pub use tickets::{Told, is_of_the_attempt};
 pub use twin::Twin;
 use twin::Twins;
 

@@ -2,10 +2,9 @@
 //! and says what the log says.
 
 use super::{Judge, Moment};
-use crate::host::registered;
 use crate::processes::member_of;
 use crate::table::Table;
-use cutover::core::control_plane::ControlPlaneState;
+use cutover::core::control_plane::{ControlPlaneState, Registered};
 use cutover::core::ids::{Epoch, HistoryId, Index, MigrationId, PartitionId, Revision, Term};
 use cutover::core::invariant::Id;
 use cutover::core::raft::{Applied, RoleName};
@@ -77,8 +76,13 @@ impl Judge {
         if between { None } else { stale(format!("is told that {partition} starts from {found:?}"), against) }
     }
 
-    /// The list of the members.
-    pub fn members_as(&self, told: &v1::MembersResponse, before: Before) -> Wrong {
+    /// The list of the members. `registered`: what is known of a node.
+    pub fn members_as(
+        &self,
+        told: &v1::MembersResponse,
+        before: Before,
+        registered: fn(u8) -> Option<Registered>,
+    ) -> Wrong {
         if self.is_anew(before) {
             return None;
         }

@@ -3,7 +3,6 @@
 
 use super::reads::Before;
 use super::{Judge, own};
-use crate::workload::is_of_the_attempt;
 use cutover::core::control_plane::Answer;
 use cutover::core::ids::{Epoch, HistoryId, Index, PartitionId, Serial, SessionId};
 use cutover::node::proto::v1;
@@ -34,6 +33,12 @@ pub enum Told {
 /// The name of a refusal, which begins its `Debug` text.
 fn case(of: &impl core::fmt::Debug) -> String {
     format!("{of:?}").chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+/// Reasons with which an attempt is refused before the table decides.
+#[must_use]
+pub fn is_of_the_attempt(reason: &str) -> bool {
+    matches!(reason, "TooMany" | "TooLong" | "Acknowledged")
 }
 
 impl Judge {

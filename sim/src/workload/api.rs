@@ -49,8 +49,8 @@ pub struct Found {
     pub record: PartitionRecord,
     /// The partition's name; empty if it has none.
     pub name: String,
-    /// Revision of the answer; `None` if the partition has no placement.
-    pub revision: Option<Revision>,
+    /// Revision of the answer.
+    pub revision: Revision,
 }
 
 /// A change that can be requested again.
@@ -336,5 +336,5 @@ fn map<T, U>(attempt: Attempt<T>, make: impl FnOnce(T) -> U) -> Attempt<U> {
 fn found(wire: v1::ResolveResponse) -> Option<Found> {
     let record = PartitionRecord::try_from(wire.record.as_ref()?).ok()?;
     let name = wire.record.map(|record| record.name).unwrap_or_default();
-    Some(Found { record, name, revision: wire.resolution.map(|found| Revision(found.revision)) })
+    Some(Found { record, name, revision: Revision(wire.revision) })
 }

@@ -164,7 +164,7 @@ impl Client {
             return;
         };
         self.event_log.count("client", "reads");
-        let revision = answer.as_ref().and_then(|found| found.revision);
+        let revision = answer.as_ref().map(|found| found.revision);
         let record = answer.map(|found: Found| found.record);
         let facts =
             [partition.0, revision.map_or(0, |at| at.0), record.as_ref().map_or(0, |found| found.epoch.0)];

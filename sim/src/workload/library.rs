@@ -1,8 +1,8 @@
 //! The production client library as a simulated client uses it.
 
 use super::api::{Done, Failed, Found};
-use super::tickets::is_of_the_attempt;
 use crate::host::address;
+use crate::judge::is_of_the_attempt;
 use core::time::Duration;
 use cutover::client::{self, ClientError, Dial, Dialing, Session};
 use cutover::core::control_plane::Address;
@@ -62,6 +62,7 @@ fn failed(error: ClientError) -> Failed {
         | ClientError::Busy(_)
         | ClientError::Denied(_)
         | ClientError::NotFound(_)
+        | ClientError::NotOpen(_)
         | ClientError::Unexpected(_) => Failed::NotCommitted,
         // No request is sent again after its outcome was given up, so none is forgotten.
         ClientError::Forgotten(_) => Failed::Refused(v1::Refused {
@@ -92,7 +93,7 @@ impl Library {
             Ok(found) => Some(Some(Found {
                 record: found.record,
                 name: found.name.map(|name| name.to_string()).unwrap_or_default(),
-                revision: found.resolution.map(|found| found.revision),
+                revision: found.revision,
             })),
             Err(ClientError::NotFound(_)) => Some(None),
             Err(_) => None,

@@ -20,5 +20,4 @@ pub use client::{Asked, Client, History};
 pub use library::{Library, client as library_client};
 pub use operator::Operator;
 pub use reader::download;
-pub use tickets::is_of_the_attempt;
 pub use users::{Users, machine};

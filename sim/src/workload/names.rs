@@ -197,7 +197,7 @@ fn resolved(judge: &Judge, name: &PartitionName, before: Moment, answer: Option<
             format!("and is told of {:?}", found.name),
         ));
     }
-    let revision = found.revision?;
+    let revision = found.revision;
     if revision < before {
         return Some(stale(format!("reads {name} at {revision}"), before));
     }

@@ -2,7 +2,7 @@
 
 use super::api::Api;
 use crate::event_log::lock;
-use crate::host::Hosts;
+use crate::host::{Hosts, registered};
 use crate::judge::{Judge, Wrong, own};
 use crate::stream::Stream;
 use core::future::Future;
@@ -127,7 +127,7 @@ impl Reader {
         let before = lock(&self.hosts.judge).before(PartitionId(0));
         let wire = self.wire(v1::MembersRequest {});
         let Some(told) = self.answer(ClusterClient::new(channel).members(wire)).await else { return };
-        self.judged("asks for the members", |judge| judge.members_as(&told, before));
+        self.judged("asks for the members", |judge| judge.members_as(&told, before, registered));
     }
 
     async fn backup(&mut self, channel: Channel) {

@@ -3,10 +3,10 @@
 
 use super::api::{Api, ChangeRequest};
 use super::library;
-use super::tickets::{is_of_the_attempt, some_change};
+use super::tickets::some_change;
 use crate::event_log::lock;
 use crate::host::Hosts;
-use crate::judge::{Told, own};
+use crate::judge::{Told, is_of_the_attempt, own};
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::client::{Applied, Client, ClientError, Session, Unresolved};
@@ -145,6 +145,7 @@ impl Resumer {
             | ClientError::Refused { .. }
             | ClientError::Denied(_)
             | ClientError::NotFound(_)
+            | ClientError::NotOpen(_)
             | ClientError::Unexpected(_) => self.told(session, serial, Told::NotDone(error.to_string())),
         }
     }

@@ -7,7 +7,7 @@ use super::choice;
 use super::names::FAR;
 use crate::event_log::lock;
 use crate::host::Hosts;
-use crate::judge::{Told, own};
+use crate::judge::{Told, is_of_the_attempt, own};
 use crate::stream::Stream;
 use core::time::Duration;
 use cutover::core::control_plane::PartitionName;
@@ -76,12 +76,6 @@ pub(super) fn some_change(number: u8, at: u64, hosts: &Hosts, chance: &mut Strea
             (By::Id(own), choice::next(record.as_ref(), &hosts.options.work, chance))
         }
     }
-}
-
-/// Reasons with which an attempt is refused before the table decides.
-#[must_use]
-pub fn is_of_the_attempt(reason: &str) -> bool {
-    matches!(reason, "TooMany" | "TooLong" | "Acknowledged")
 }
 
 impl Holder {

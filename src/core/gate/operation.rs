@@ -52,7 +52,7 @@ pub enum Outcome {
 pub enum Event {
     /// The client invoked the operation.
     Start,
-    /// The resolution that was requested. `None`: the read failed, or the partition does not exist.
+    /// The resolution that was requested. `None`: the read failed, or the partition does not exist or is not open.
     Resolved(Option<Resolution>),
     /// An answer of a sink arrived.
     Replied(Reply),

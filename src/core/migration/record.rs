@@ -32,7 +32,7 @@ pub struct Placed {
     pub copy: MigrationId,
     /// Whether the owner's sink has stated that it has the copy. False only between a creation and its `open`.
     pub opened: bool,
-    /// The guarantee of the current placement.
+    /// The guarantee of the current placement. Until the record is opened, the operator's word; then what the sink has stated.
     pub guarantee: Guarantee,
     /// Facts about the block of writes by the migration in flight; `None` before a controller may have blocked them.
     pub cutover: Option<CutoverFacts>,
@@ -97,10 +97,12 @@ pub struct Held {
 }
 
 impl PartitionRecord {
-    /// The resolution for gateways at a revision. `None` if the partition is deleted.
+    /// The resolution for gateways at a revision. `None` if the partition is deleted, or not opened: until its sink has stated
+    /// what it can, the guarantee is the operator's word, and nobody may write by it (ADR 0039).
     #[must_use]
     pub fn resolution(&self, revision: Revision) -> Option<Resolution> {
-        self.placed.map(|placed| Resolution {
+        let placed = self.placed.filter(|placed| placed.opened)?;
+        Some(Resolution {
             partition: self.partition,
             state: placed.state,
             epoch: self.epoch,

@@ -47,7 +47,12 @@ impl<M: Machine> Turn<'_, M> {
 
     /// Begins the round of the reads that wait for the next one, and asks the members to answer it.
     fn begin_round(&mut self) {
+        let before = self.leader().map(|leader| leader.round);
         self.next_round();
+        // A round that is confirmed begins the next one, which ends only since that is a later one.
+        if self.leader().map(|leader| leader.round) == before {
+            return;
+        }
         self.confirm_reads();
         if self.leader().is_some_and(|leader| !leader.reads.is_empty()) {
             self.broadcast();

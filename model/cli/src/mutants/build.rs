@@ -16,7 +16,7 @@ const COMPILER_LINES: usize = 24;
 const CAP_LINTS: &str = "--cap-lints=warn";
 
 /// The package's tests that a mutant can fail within seconds.
-const TESTS: [&str; 11] = [
+const TESTS: [&str; 12] = [
     "properties",
     "datadriven",
     "traces",
@@ -28,6 +28,7 @@ const TESTS: [&str; 11] = [
     "seam",
     "driver",
     "embedded",
+    "judges",
 ];
 
 /// The programs that the scoreboard starts.

@@ -5,7 +5,7 @@ use crate::numbers::{count, rate, short};
 use crate::{Format, exit, refuse};
 use cutover_model::catalog::{AnyScope, Protocols};
 use cutover_model::protocol::Set;
-use cutover_model::walk::{Failed, Plan, Progress, Walked};
+use cutover_model::walk::{Failed, Plan, Progress, SHORTENS, Walked};
 use cutover_report::{Console, InvariantVerdict, Line, Verdict, Walk as WalkLine};
 use indicatif::HumanCount;
 use serde_json::json;
@@ -20,6 +20,9 @@ Examples:
   cutover walk --budget 30m --seed 7 --threads 8
   cutover walk --scope walk/system --walks 100          the same hundred walks on every machine
   cutover walk --set everything --budget 1h             also through the scopes that are searched";
+
+/// The most steps of a run that are printed. The trace has all.
+const TOLD: usize = 200;
 
 /// The scopes to walk through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -98,8 +101,14 @@ pub fn run<P: Protocols>(args: &Args) -> u8 {
         // What one scope leaves of its share is for the others.
         let share =
             ends.map(|ends| Instant::now() + ends.saturating_duration_since(Instant::now()) / left.max(1));
-        let plan =
-            Plan { seed: args.seed, walks: args.walks, ends: share, steps, threads, shortens: !args.whole };
+        let plan = Plan {
+            seed: args.seed,
+            walks: args.walks,
+            ends: share,
+            steps,
+            threads,
+            shortens: (!args.whole).then_some(SHORTENS),
+        };
         if run.scope(&**scope, &plan) {
             code = exit::VIOLATED;
         }
@@ -156,22 +165,35 @@ impl Run<'_> {
     }
 
     fn failed(&self, scope: &dyn AnyScope, failed: &Failed) -> Option<String> {
-        let Failed { walk, steps, options, witness } = failed;
+        let Failed { walk, steps, options, witness, cut_off } = failed;
         let violation = &witness.violation;
         self.console
             .say(&format!(" VIOLATED  {}   walk {walk} of seed {}", violation.invariant.id, self.args.seed));
         self.console.say(&format!("           {}", violation.invariant.claim));
         self.console.say(&format!("   found   {}", violation.found));
         self.console.say(&format!("  against  {}", violation.against));
-        self.console.say(&format!("           {} of {steps} steps are left:", witness.steps.len()));
-        for (number, step) in (1..).zip(&witness.steps) {
+        let how = match cut_off {
+            Some(false) => String::new(),
+            Some(true) => format!(", shortening was cut off after {} s", SHORTENS.as_secs()),
+            None => ", not shortened".to_owned(),
+        };
+        let (left, told) = (witness.steps.len(), witness.steps.len().min(TOLD));
+        let which = if told < left { format!("; the last {told}") } else { String::new() };
+        self.console.say(&format!("           {left} of {steps} steps are left{how}{which}:"));
+        for (number, step) in (1..).zip(&witness.steps).skip(left - told) {
             self.console.say(&format!("  {number:>3}  {}", step.choice));
             for line in &step.said {
                 self.console.say(&format!("         {line}"));
             }
         }
         let drawn = scope.drawn(options)?;
-        let trace = drawn.trace(witness).ok()?;
+        let trace = match drawn.trace(witness) {
+            Ok(trace) => trace,
+            Err(unfit) => {
+                self.console.say(&format!("   trace   not written: {unfit}"));
+                return None;
+            }
+        };
         let name = format!("{}-{}.trace", scope.name().replace('/', "-"), violation.invariant.id);
         let path = self.args.out.join(name);
         let written =

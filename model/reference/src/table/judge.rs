@@ -215,6 +215,20 @@ impl Table {
         self.revision = Revision(at.0);
         Ok(())
     }
+
+    /// No epoch up to this one is given out any more.
+    pub fn raise(&mut self, floor: Epoch) {
+        // T37
+        for record in self.records.values_mut().filter(|record| record.epoch <= floor) {
+            record.epoch = floor.next();
+            let flight = record.placed.as_mut().and_then(|placed| placed.flight.as_mut());
+            if let Some(block) =
+                flight.filter(|flight| !flight.cutover).and_then(|flight| flight.block.as_mut())
+            {
+                block.draining = record.epoch;
+            }
+        }
+    }
 }
 
 /// The numbers of a record after a recovery.

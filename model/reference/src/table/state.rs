@@ -118,11 +118,12 @@ impl Table {
     }
 
     /// What a gateway is told of a partition: where its reads and its writes go, under which epoch, and what its store promises.
+    /// Nothing before the store has promised it.
     #[must_use]
     pub fn resolution(&self, partition: PartitionId) -> Option<Resolution> {
         let record = self.records.get(&partition)?;
-        let placed = record.placed?;
         // T36
+        let placed = record.placed.filter(|placed| placed.opened)?;
         let writes = (!placed.flight.is_some_and(|flight| flight.cutover)).then_some(placed.owner);
         Some((placed.owner, writes, record.epoch, placed.guarantee, self.revision))
     }

@@ -228,7 +228,7 @@ impl ConsensusBounds {
 /// The invariants about nodes and their log that a search judges. [`Id::NoUserData`] is left out, since the compiler judges it: the
 /// type of log entries cannot hold user data; and [`Id::IdsOnce`], by which states would differ.
 pub(crate) fn judged() -> InvariantSet {
-    let others = [Id::NoUserData, Id::IdsOnce];
+    let others = [Id::NoUserData, Id::IdsOnce, Id::Undisturbed, Id::HandsOver];
     let ids = Id::ALL.iter().filter(|id| id.entry().id.starts_with("raft.") && !others.contains(id));
     ids.fold(0, |set, id| set | id.bit())
 }
@@ -243,7 +243,10 @@ impl Bounds for ConsensusBounds {
     }
 
     fn judged(&self, _: InvariantSet) -> InvariantSet {
-        if self.world.is_some() { judged() | Id::IdsOnce.bit() } else { judged() }
+        if self.world.is_none() {
+            return judged();
+        }
+        [Id::IdsOnce, Id::Undisturbed, Id::HandsOver].iter().fold(judged(), |set, id| set | id.bit())
     }
 
     fn options() -> &'static [OptionSpec] {

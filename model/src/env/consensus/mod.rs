@@ -23,6 +23,7 @@ mod given;
 mod goals;
 mod host;
 mod judge;
+mod leadership;
 mod mark;
 mod net;
 mod pruning;

@@ -248,6 +248,7 @@ impl Consensus {
         if let Some((host, message)) = before.host(node).zip(heard) {
             let fact = ClusterFact::Heard { by: host.engine.node(), message: &message.0, idle: effect.idle };
             next.monitor.judge(&fact, &mut findings);
+            self.undisturbed(before, node, &message.0, &effect, &mut findings);
         }
         self.put(&mut next, node, &effect);
         let name = NodeId(node);
@@ -255,6 +256,8 @@ impl Consensus {
         marks |= super::judge::cluster_marks(before, &next, node, (action, crash), &effect);
         self.voters_only(before, &next, (node, action), &effect, &mut findings);
         self.refused_rightly(before, (node, action), &effect, &mut findings);
+        self.hands_over(before, (node, action), &effect, &mut findings);
+        self.configurations_logged(&next, node, &effect, &mut findings);
         self.ids_once(before, &mut next, (node, action), died, &effect, &mut findings);
         self.ask(&mut next, name, action, &effect, &mut findings, &mut marks);
         if died {

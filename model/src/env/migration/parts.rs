@@ -96,7 +96,8 @@ impl Log {
 
 /// What a gateway sees of a record.
 fn resolved(record: &Option<Arc<PartitionRecord>>) -> Option<(Epoch, PartitionState)> {
-    record.as_ref().and_then(|record| Some((record.epoch, record.placed?.state)))
+    let resolution = record.as_ref()?.resolution(Revision::ZERO)?;
+    Some((resolution.epoch, resolution.state))
 }
 
 /// A sink: the production machine, its data, and the durable part of both.

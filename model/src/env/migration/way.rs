@@ -6,6 +6,8 @@
 //!
 //! The first answer to each request of a controller is lost, too, and so is the first proposal of each command, and whatever a gateway
 //! asks for the first time: that had been sent when the last fault happened. What is lost has to be asked for again.
+//!
+//! The mover of a migration that has to complete is late: it copies after the target has said often enough that it is behind.
 
 use super::client::sink_of;
 use super::effect::Delivery;
@@ -14,11 +16,11 @@ use super::{Leaving, Log, Message, Migration, PARTITION, SINKS, Sink, State};
 use crate::protocol::GoalSet;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use crate::ways::Way;
-use cutover::core::fence::{Body, Request};
+use cutover::core::fence::{Body, Refusal, Reply, Request};
 use cutover::core::gate::Operation;
 use cutover::core::ids::{MigrationId, Placement};
 use cutover::core::migration::{
-    Command, Controller, Event, Output, PartitionRecord, PlacementTable, Timer, Transition,
+    Command, Controller, Event, Output, PartitionRecord, Placed, PlacementTable, Timer, Transition,
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::collections::VecDeque;
@@ -28,6 +30,12 @@ const FIRED_MAX: u32 = 60;
 
 /// A run is given up after this many steps.
 const STEPS_MAX: u64 = 2_000;
+
+/// How often a target says that it is behind before the mover copies: once more than a command is lost.
+const BEHIND: u32 = 2;
+
+/// Number of timers that fire before the mover copies, whatever the target has said.
+const LATE: u32 = 12;
 
 thread_local! {
     static TABLES: Memory<u64> = const { memory() };
@@ -49,6 +57,8 @@ pub(super) struct Run<'e> {
     proposed: Vec<Command>,
     /// The migration that has to complete.
     completes: Option<MigrationId>,
+    /// What the mover waits for: so many answers that the target is behind, or so many timers.
+    late: (u32, u32),
     lines: Option<Vec<String>>,
 }
 
@@ -92,6 +102,11 @@ fn completes(record: &PartitionRecord, sinks: &[Shared<Sink>; 2]) -> Option<Migr
     let takes = target.newest() < record.migration
         || (target.newest() == record.migration && target.copy().is_some_and(|copy| !copy.finished()));
     (has && takes).then_some(record.migration)
+}
+
+/// Whether a target says that its copy does not reach as far as it was asked.
+const fn is_behind(leaving: &Leaving) -> bool {
+    matches!(leaving, Leaving::Reply(Reply::Refused { refusal: Refusal::Behind { .. }, .. }))
 }
 
 /// The move away from an owner that owes and cannot seal.
@@ -169,10 +184,16 @@ impl<'e> Run<'e> {
             asked: Vec::new(),
             proposed: Vec::new(),
             completes: state.log.current().and_then(|record| completes(record, &state.sinks)),
+            late: (0, 0),
             lines: explain.then(Vec::new),
         };
         for at in 0..run.sinks.len() {
             run.settle_sink(at);
+        }
+        // The budget of a `timed` migration is hardly more than its wait.
+        let sealed = |placed: Placed| placed.guarantee == Guarantee::Sealed;
+        if run.completes.is_some() && run.record().and_then(|record| record.placed).is_some_and(sealed) {
+            run.late = (BEHIND, LATE);
         }
         run
     }
@@ -249,6 +270,9 @@ impl<'e> Run<'e> {
                         continue;
                     }
                     let (leaving, _) = self.deliver(at, request, Delivery::Arrives);
+                    if leaving.iter().any(is_behind) {
+                        self.late.0 = self.late.0.saturating_sub(1);
+                    }
                     let replies = leaving.into_iter().filter_map(|leaving| match leaving {
                         Leaving::Reply(reply) => Some(Event::Replied(reply)),
                         Leaving::Chunk(_) | Leaving::Value { .. } => None,
@@ -291,6 +315,9 @@ impl<'e> Run<'e> {
 
     /// The mover copies what there is to copy.
     fn mover(&mut self) {
+        if self.late.0 > 0 && self.late.1 > 0 {
+            return;
+        }
         let Some(record) = self.record() else { return };
         let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state)
         else {
@@ -335,6 +362,7 @@ impl<'e> Run<'e> {
             let Some(next) = next else { break };
             let (due, timer) = self.timers.swap_remove(next);
             self.now = due;
+            self.late.1 = self.late.1.saturating_sub(1);
             self.say(|| format!("timer {timer:?}"));
             self.events.push_back(Event::TimerFired(timer));
         }

@@ -16,8 +16,16 @@ pub struct Store {
     pub at: Placement,
     /// Whether it checks tokens.
     pub enforcement: Enforcement,
-    /// The guarantee that operators give for it: what it can keep.
-    pub label: Guarantee,
+}
+
+impl Store {
+    /// The guarantee that it can give.
+    pub(super) const fn guarantee(self) -> Guarantee {
+        match self.enforcement {
+            Enforcement::Tokens => Guarantee::Sealed,
+            Enforcement::Nothing => Guarantee::Timed,
+        }
+    }
 }
 
 /// Faults and slips that a world has.
@@ -35,6 +43,8 @@ pub struct Faults {
     pub misroutes: bool,
     /// Controllers are replaced by ones that know nothing.
     pub takeovers: bool,
+    /// Operators create partitions with a guarantee that the store there cannot give.
+    pub mislabels: bool,
 }
 
 /// The world of a walk.
@@ -76,7 +86,6 @@ impl SystemBounds {
             Store {
                 at: Placement(at),
                 enforcement: if enforces { Enforcement::Tokens } else { Enforcement::Nothing },
-                label: if enforces { Guarantee::Sealed } else { Guarantee::Timed },
             }
         });
         let stores = stores.collect();
@@ -115,6 +124,7 @@ impl SystemBounds {
             forces: has(),
             misroutes: has(),
             takeovers: has(),
+            mislabels: has(),
         };
         Self {
             world,
@@ -151,7 +161,7 @@ impl Bounds for SystemBounds {
     }
 
     fn faults(&self) -> String {
-        let Faults { crashes, wipes, losses, forces, misroutes, takeovers } = self.faults;
+        let Faults { crashes, wipes, losses, forces, misroutes, takeovers, mislabels } = self.faults;
         let all = [
             (true, "messages are late, lost and repeated"),
             (crashes, "stores crash"),
@@ -160,6 +170,7 @@ impl Bounds for SystemBounds {
             (forces, "moves are forced"),
             (misroutes, "requests reach the wrong store"),
             (takeovers, "controllers are replaced"),
+            (mislabels, "partitions are created with the wrong guarantee"),
         ];
         all.iter().filter(|(has, _)| *has).map(|(_, text)| *text).collect::<Vec<_>>().join(", ")
     }

@@ -1,4 +1,4 @@
-//! The log's side: what is committed, what controllers make of it, and histories that end.
+//! The log's side: what is committed, and what controllers make of it.
 
 use super::manager::Manager;
 use super::net::{Answered, Proposed, add};
@@ -8,8 +8,10 @@ use cutover::core::control_plane::{
     Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneState,
 };
 use cutover::core::fence::Reply;
-use cutover::core::ids::{Epoch, HistoryId, Index, PartitionId, Revision, WriteId};
-use cutover::core::migration::{Controller, Event, Output, PartitionRecord, Release, Timer, Transition};
+use cutover::core::ids::{HistoryId, Index, PartitionId, Revision, WriteId};
+use cutover::core::migration::{
+    Controller, Event, Output, PartitionRecord, Release, Timer, Transition, TransitionKind,
+};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Effect, Ticket};
 use cutover_reference::beside::Disagreement;
@@ -127,7 +129,7 @@ impl Turn<'_> {
         self.demand(agrees.is_ok(), &SESSIONS, || super::stores::told(agrees.as_ref().err()));
     }
 
-    fn table_agrees(&mut self, disagrees: Option<&Disagreement>) {
+    pub(super) fn table_agrees(&mut self, disagrees: Option<&Disagreement>) {
         self.demand(disagrees.is_none(), &TABLE, || super::stores::told(disagrees));
     }
 
@@ -155,6 +157,13 @@ impl Turn<'_> {
         entry: &ControlPlaneEntry,
     ) {
         let Some(transition) = super::facts::transition(entry) else { return };
+        if matches!(
+            transition.kind(),
+            TransitionKind::Complete | TransitionKind::Force | TransitionKind::Delete
+        ) {
+            // Its next copy has an id that the lost history has not given out.
+            self.truth().astray.remove(&partition);
+        }
         let flight = before.and_then(|record| {
             let from = record.placed?.state.read_placement();
             Some((from, target(record)?))
@@ -200,64 +209,6 @@ impl Turn<'_> {
                 _,
             ) => {}
         }
-    }
-
-    /// These writes may be lost, except those that are kept; and so may the acknowledged ones that are not kept.
-    fn leave(&mut self, partition: PartitionId, writes: impl Iterator<Item = WriteId>, kept: &[WriteId]) {
-        let owed: Vec<WriteId> = self.next.truth.owed(partition).collect();
-        let lost = writes.chain(owed).filter(|id| !kept.contains(id));
-        self.truth().exempt.extend(lost);
-    }
-
-    /// The log is lost, and goes on from the backup or from what the node has.
-    pub(super) fn lose(&mut self, restored: bool) -> Option<()> {
-        let backup = self.next.backup.clone().filter(|_| restored);
-        if restored && backup.is_none() {
-            return None;
-        }
-        let state = backup.as_ref().map_or_else(|| self.log.backup(), |backup| backup.0.clone());
-        // What a restore waits for: no write of the lost history takes effect any more at a store that cannot refuse it.
-        if self.next.sinks.values().any(|sink| sink.admitted.iter().any(|(.., until)| until.is_some())) {
-            return None;
-        }
-        self.expire(u64::MAX);
-        self.next.clock += self.env.bounds.policy.barrier_ms();
-        let ended: Vec<PartitionRecord> = self.log.table().records().cloned().collect();
-        for record in &ended {
-            let highest = self.log.table().returned(record.partition).0;
-            let truth = self.truth();
-            let through = truth.lost_through.entry(record.partition).or_insert(Epoch::ZERO);
-            *through = (*through).max(highest);
-            if let Some(placed) = record.placed.filter(|placed| placed.held.is_none()) {
-                truth.owners.insert(record.partition, placed.state.read_placement());
-            }
-        }
-        self.next.history = HistoryId(self.next.history.0 + 1);
-        let history = self.next.history;
-        Arc::make_mut(&mut self.log).continue_from(&state, history, history.0)?;
-        let log = Arc::clone(&self.log);
-        let references = &mut Arc::make_mut(&mut self.next.references).0;
-        if let Some(backup) = &backup {
-            references.table.restore(&backup.1.0.table);
-            references.sessions = backup.1.0.sessions.clone();
-        }
-        let agrees = references.table.recovered(state.last().index.next(), log.state());
-        self.table_agrees(agrees.err().as_ref());
-        self.next.gateways.iter_mut().for_each(|gateway| Arc::make_mut(gateway).cut());
-        self.next.desk = Arc::default();
-        let records: Vec<PartitionRecord> = self.log.table().records().cloned().collect();
-        let listed = ended.iter().chain(&records).map(|record| record.partition);
-        for partition in listed.collect::<std::collections::BTreeSet<_>>() {
-            let owner = self.log.record(partition).and_then(|record| record.placed);
-            let owner = owner.map(|placed| placed.state.read_placement());
-            let kept = owner.and_then(|at| self.next.sinks.get(&(at, partition)));
-            let kept = kept.map(|sink| sink.disk_data.clone()).unwrap_or_default();
-            let sinks = self.next.sinks.iter().filter(|((at, of), _)| *of == partition && Some(*at) != owner);
-            let others: Vec<WriteId> = sinks.flat_map(|(_, sink)| sink.data.iter().copied()).collect();
-            self.leave(partition, others.into_iter(), &kept);
-        }
-        self.say(|| format!("history {history} begins with {} records", records.len()));
-        Some(())
     }
 
     pub(super) fn manager(&mut self, partition: PartitionId, name: u8) -> &mut Manager {

@@ -190,6 +190,11 @@ impl System {
             for store in &self.bounds.stores {
                 into.extend((0..names()).map(|name| Action::Order(Order::Create(name, store.at))));
                 into.push(Action::Order(Order::Number(PartitionId(1), store.at)));
+                if self.bounds.faults.mislabels {
+                    // Two creations in seven.
+                    let wrong = (0..2).map(|name| Action::Order(Order::Mislabel(name, store.at)));
+                    into.extend(wrong);
+                }
             }
         }
         for record in records.iter() {

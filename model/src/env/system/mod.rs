@@ -14,6 +14,7 @@ mod facts;
 mod gateway;
 mod list;
 mod log;
+mod losses;
 mod manager;
 mod net;
 mod operator;

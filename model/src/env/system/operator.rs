@@ -10,6 +10,7 @@ use cutover::core::ids::{HistoryId, MigrationId, PartitionId, Placement, Serial,
 use cutover::core::migration::{
     Command, Expected, Operator, PartitionRecord, Reason, Release, Settlement, Transition,
 };
+use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Effect, SessionRefusal, Ticket};
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub enum Order {
     Create(u8, Placement),
     /// Create the partition with this number.
     Number(PartitionId, Placement),
+    /// As `Create`, with the guarantee that the store there cannot give.
+    Mislabel(u8, Placement),
     /// A command that is made of the present record and any statement that was ever made of the partition, by number of those.
     Pair(PartitionId, u16),
     /// A command of a record, by number of the commands that can be made of it. `stale`: of the record of the first gateway.
@@ -74,15 +77,18 @@ impl Turn<'_> {
     /// An operator makes a command, and proposes it under a ticket.
     pub(super) fn order(&mut self, order: &Order) -> Option<()> {
         let entry = match order {
-            Order::Create(name, placement) => ControlPlaneEntry::NamedTransition {
-                name: PartitionName::try_from((*NAMES.get(usize::from(*name))?).to_owned()).ok()?,
-                transition: Transition::Create {
-                    placement: *placement,
-                    guarantee: self.env.bounds.store(*placement)?.label,
-                },
-            },
+            Order::Create(name, placement) => {
+                named(*name, *placement, self.env.bounds.store(*placement)?.guarantee())?
+            }
+            Order::Mislabel(name, placement) => {
+                let wrong = match self.env.bounds.store(*placement)?.guarantee() {
+                    Guarantee::Sealed => Guarantee::Timed,
+                    Guarantee::Timed => Guarantee::Sealed,
+                };
+                named(*name, *placement, wrong)?
+            }
             Order::Number(partition, placement) => {
-                let guarantee = self.env.bounds.store(*placement)?.label;
+                let guarantee = self.env.bounds.store(*placement)?.guarantee();
                 let transition = Transition::Create { placement: *placement, guarantee };
                 ControlPlaneEntry::OwnershipTransition(Command { partition: *partition, transition })
             }
@@ -166,7 +172,7 @@ impl System {
         let to = super::turn::target(record)?;
         let moved = state.truth.owners.get(&record.partition) == Some(&to);
         let how = if moved {
-            Release::AcceptTarget { guarantee: self.bounds.store(to)?.label }
+            Release::AcceptTarget { guarantee: self.bounds.store(to)?.guarantee() }
         } else if record.migration.0.is_multiple_of(2) {
             Release::Resume
         } else {
@@ -184,6 +190,12 @@ impl System {
         let (operator, reason) = signed()?;
         Some(Transition::WriteOff { placement, copy, operator, reason })
     }
+}
+
+fn named(name: u8, placement: Placement, guarantee: Guarantee) -> Option<ControlPlaneEntry> {
+    let name = PartitionName::try_from((*NAMES.get(usize::from(name))?).to_owned()).ok()?;
+    let transition = Transition::Create { placement, guarantee };
+    Some(ControlPlaneEntry::NamedTransition { name, transition })
 }
 
 fn signed() -> Option<(Operator, Reason)> {

@@ -32,6 +32,8 @@ pub(super) struct Truth {
     pub(super) lost_through: BTreeMap<PartitionId, Epoch>,
     /// The owner of each partition when the last history ended.
     pub(super) owners: BTreeMap<PartitionId, Placement>,
+    /// The partitions that had moved away, or were gone, when the log was lost, and whose restored record does not show it.
+    pub(super) astray: BTreeSet<PartitionId>,
     answers: Vec<Told>,
 }
 

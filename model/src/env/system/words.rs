@@ -4,6 +4,7 @@ use super::facts::entry;
 use super::net::{Answered, Asker, Late, Sent};
 use super::{Action, State, System};
 use crate::protocol::Choice;
+use cutover::core::ids::WriteId;
 
 impl System {
     pub(super) fn words(&self, state: &State, action: &Action) -> Option<Choice> {
@@ -91,7 +92,8 @@ fn of_log(state: &State, action: &Action) -> Option<Choice> {
                 Late::Answer(at) => match past.answers.get(at)? {
                     Answered::Reply { reply, asker } => format!("{reply}{}", of_asker(asker.as_ref())),
                     Answered::Served { store, token, asker, value } => {
-                        format!("a read served by {store} under {token}: {value:?}{}", of_asker(Some(asker)))
+                        let (value, asker) = (writes(value), of_asker(Some(asker)));
+                        format!("a read served by {store} under {token}: {value}{asker}")
                     }
                 },
                 Late::Proposal(at) => {
@@ -141,9 +143,10 @@ fn of_clients(state: &State, action: &Action) -> Option<Choice> {
             Answered::Served { store, token, asker, value } => Choice::new(
                 lane(asker.gateway),
                 format!(
-                    "{}#{} is served by {store} under {token}: {value:?}{}",
+                    "{}#{} is served by {store} under {token}: {}{}",
                     asker.slot,
                     asker.nonce,
+                    writes(value),
                     copies(*again)
                 ),
             ),
@@ -176,6 +179,12 @@ fn of_clients(state: &State, action: &Action) -> Option<Choice> {
         | Action::Fire(..)
         | Action::TakeOver(..) => return None,
     })
+}
+
+/// The writes that a read has seen.
+fn writes(seen: &[WriteId]) -> String {
+    let all: Vec<String> = seen.iter().map(ToString::to_string).collect();
+    format!("[{}]", all.join(" "))
 }
 
 /// The lane of a store.

@@ -52,8 +52,10 @@ fn resolve(view: &View, partition: &PartitionSelector) -> Option<v1::ResolveResp
     let state = view.state();
     let record = state.table().record(partition_of(state, partition)?)?;
     let name = state.directory().name(record.partition);
-    let resolution = record.resolution(state.revision()).map(|found| v1::Resolution::of(&found, name));
-    Some(v1::ResolveResponse { resolution, record: Some(wire(state, record)), history: history(view) })
+    let revision = state.revision();
+    let resolution = record.resolution(revision).map(|found| v1::Resolution::of(&found, name));
+    let record = Some(wire(state, record));
+    Some(v1::ResolveResponse { resolution, record, history: history(view), revision: revision.0 })
 }
 
 fn history(view: &View) -> u64 {

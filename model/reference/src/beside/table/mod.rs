@@ -9,7 +9,7 @@ use crate::table::numbers::Numbers;
 use crate::table::record::Record;
 use crate::table::state::{Audited, Table};
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, ControlPlaneState};
-use cutover::core::ids::{Epoch, Index, PartitionId, Placement};
+use cutover::core::ids::{Epoch, Index, MigrationId, PartitionId, Placement};
 use cutover::core::migration::{self, Caps, MigrationError, PartitionRecord, PlacementTable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -42,13 +42,7 @@ impl TableBeside {
         outcome: Result<Epoch, MigrationError>,
         after: &PlacementTable,
     ) -> Result<(), Disagreement> {
-        let mut beside = Self::new(caps);
-        for record in before.records() {
-            let (partition, abstraction) = (record.partition, adapter::record(record));
-            let abstraction = abstraction
-                .ok_or_else(|| Disagreement::new("T1 to T33", record, "no record is like this one"))?;
-            beside.table.records.insert(partition, abstraction);
-        }
+        let mut beside = Self::beside(caps, before)?;
         // What was given out, a record that is gone included.
         let (epoch, migration) = before.returned(command.partition);
         beside.numbers.takes_epoch(command.partition, epoch);
@@ -65,15 +59,44 @@ impl TableBeside {
         };
         let judged = beside.table.judge(&mut beside.numbers, Index(0), &abstracted, &answer);
         judged.map_err(|disagreement| told(&abstracted, outcome, &disagreement))?;
-        let partitions: BTreeSet<_> = after
-            .records()
-            .map(|record| record.partition)
-            .chain(beside.table.records.keys().copied())
-            .collect();
-        for partition in partitions {
-            beside.record(rule_of(&abstracted.change), partition, after)?;
+        beside.all(rule_of(&abstracted.change), after)
+    }
+
+    /// Judges a table whose floors were raised.
+    ///
+    /// # Errors
+    /// The machine and the reference differ.
+    pub fn raised(
+        caps: &Caps,
+        before: &PlacementTable,
+        (epoch, migration): (Epoch, MigrationId),
+        after: &PlacementTable,
+    ) -> Result<(), Disagreement> {
+        let mut beside = Self::beside(caps, before)?;
+        beside.table.raise(epoch);
+        let (epochs, migrations) = after.floor();
+        if epochs < epoch || migrations < migration.max(before.floor().1) {
+            return Err(Disagreement::new("T37", (epochs, migrations), (epoch, migration)));
         }
-        Ok(())
+        beside.all("T37", after)
+    }
+
+    /// Beside a table in any state.
+    fn beside(caps: &Caps, before: &PlacementTable) -> Result<Self, Disagreement> {
+        let mut beside = Self::new(caps);
+        for record in before.records() {
+            let abstraction = adapter::record(record)
+                .ok_or_else(|| Disagreement::new("T1 to T33", record, "no record is like this one"))?;
+            beside.table.records.insert(record.partition, abstraction);
+        }
+        Ok(beside)
+    }
+
+    /// Compares every record.
+    fn all(&mut self, rule: &'static str, after: &PlacementTable) -> Result<(), Disagreement> {
+        let listed = after.records().map(|record| record.partition);
+        let partitions: BTreeSet<_> = listed.chain(self.table.records.keys().copied()).collect();
+        partitions.into_iter().try_for_each(|partition| self.record(rule, partition, after))
     }
 
     /// What the reference has.
@@ -176,11 +199,7 @@ impl TableBeside {
     /// # Errors
     /// The machine and the reference differ.
     pub fn compare_records(&mut self, state: &ControlPlaneState) -> Result<(), Disagreement> {
-        let listed = state.table().records().map(|record| record.partition);
-        let partitions: BTreeSet<_> = listed.chain(self.table.records.keys().copied()).collect();
-        for partition in partitions {
-            self.record("T1 to T33", partition, state.table())?;
-        }
+        self.all("T1 to T33", state.table())?;
         for name in &self.names {
             let have = name.clone().try_into().ok().and_then(|name| state.directory().partition(&name));
             let expected = self.table.names.get(name).copied();

@@ -1,0 +1,369 @@
+//! Commands that were committed: a partition goes from its creation to its deletion, and beside each right command stand those that no
+//! record of that moment allows.
+
+use cutover::core::fence::{
+    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
+use cutover::core::invariant::{Fact, Findings, Monitor};
+use cutover::core::migration::{
+    Caps, Command, Expected, MigrationError, Operator, PartitionRecord, PlacementTable, Reason, Release,
+    Settlement, Transition,
+};
+use cutover::core::placement::Guarantee;
+
+const CAS: &str = "migration.cas";
+const EPOCHS: &str = "migration.epoch-monotone";
+const DEBT: &str = "migration.debt-kept";
+pub const A: Placement = Placement(0);
+pub const B: Placement = Placement(1);
+pub const P: PartitionId = PartitionId(1);
+pub const ONE: Incarnation = Incarnation(1);
+
+pub struct Story {
+    pub table: PlacementTable,
+    pub monitor: Monitor,
+}
+
+pub fn origin(store: Placement) -> StatementOrigin {
+    StatementOrigin { store, partition: P, incarnation: ONE }
+}
+
+fn of_another_partition(store: Placement) -> StatementOrigin {
+    StatementOrigin { partition: PartitionId(2), ..origin(store) }
+}
+
+fn texts() -> (Operator, Reason) {
+    let reason = "the source is gone".to_owned();
+    (Operator::try_from("ann".to_owned()).unwrap(), Reason::try_from(reason).unwrap())
+}
+
+impl Story {
+    fn new() -> Self {
+        Self { table: PlacementTable::new(Caps::PRODUCTION), monitor: Monitor::new(None, None) }
+    }
+
+    pub fn record(&self) -> PartitionRecord {
+        self.table.record(P).unwrap().clone()
+    }
+
+    pub fn expected(&self) -> Expected {
+        self.record().expected()
+    }
+
+    fn judged(
+        &self,
+        transition: Transition,
+        outcome: Result<Epoch, MigrationError>,
+        after: Option<&PartitionRecord>,
+    ) -> Vec<&'static str> {
+        let (mut findings, command) = (Findings::new(true), Command { partition: P, transition });
+        let (before, data) = (self.table.record(P), ([].as_slice(), [].as_slice()));
+        self.monitor.judge(&Fact::Decided { before, command: &command, outcome, after, data }, &mut findings);
+        let mut ids: Vec<_> = findings.violations().iter().map(|found| found.id.entry().id).collect();
+        ids.dedup();
+        ids
+    }
+
+    /// What is said if this is committed although the record does not allow it.
+    fn wrong(&self, transition: Transition) {
+        let text = format!("{transition:?}");
+        let mut after = self.record();
+        after.epoch = after.epoch.next();
+        after.migration = after.migration.next();
+        assert_eq!(self.judged(transition, Ok(after.epoch), Some(&after)).first(), Some(&CAS), "{text}");
+    }
+
+    /// Commits a command that the record allows.
+    pub fn right(&mut self, transition: Transition) {
+        let (before, command) = (self.table.record(P).cloned(), Command { partition: P, transition });
+        let mut table = self.table.clone();
+        let outcome = table.apply(&command);
+        assert!(outcome.is_ok(), "{command}: {outcome:?}");
+        let after = table.record(P).cloned();
+        assert_eq!(
+            self.judged(command.transition.clone(), outcome.clone(), after.as_ref()),
+            [""; 0],
+            "{command}"
+        );
+        let (before, after, data) = (before.as_ref(), after.as_ref(), ([].as_slice(), [].as_slice()));
+        let fact = Fact::Decided { before, command: &command, outcome, after, data };
+        self.monitor.feed(&fact, &mut Findings::new(false));
+        self.table = table;
+    }
+
+    fn create(&mut self, guarantee: Guarantee) {
+        self.right(Transition::Create { placement: A, guarantee });
+    }
+
+    fn open(&self, origin: StatementOrigin, copy: MigrationId) -> Transition {
+        let (expected, enforces) =
+            (self.expected(), self.record().placed.unwrap().guarantee == Guarantee::Sealed);
+        let prepared = Prepared::reported(origin, copy, self.record().epoch, enforces).into();
+        Transition::Open { expected, prepared }
+    }
+
+    pub fn opened(guarantee: Guarantee) -> Self {
+        let mut story = Self::new();
+        story.create(guarantee);
+        let copy = story.record().migration;
+        story.right(story.open(origin(A), copy));
+        story
+    }
+
+    pub fn begun(guarantee: Guarantee) -> Self {
+        let mut story = Self::opened(guarantee);
+        story.right(Transition::Begin { expected: story.expected(), to: B });
+        story
+    }
+
+    fn receipt(&self, origin: StatementOrigin, migration: MigrationId, through: Epoch) -> Transition {
+        let receipt = SealReceipt::reported(origin, migration, through, Position(5), ONE).into();
+        Transition::EnterCutover { expected: self.expected(), receipt }
+    }
+
+    pub fn sealed(mut self) -> Self {
+        let PartitionRecord { migration, epoch, .. } = self.record();
+        self.right(self.receipt(origin(A), migration, epoch));
+        self
+    }
+
+    pub fn complete(
+        &self,
+        origin: StatementOrigin,
+        migration: MigrationId,
+        epoch: Epoch,
+        position: u64,
+    ) -> Transition {
+        let evidence = CatchUpEvidence::reported(origin, migration, epoch, Position(position), true).into();
+        Transition::Complete { expected: self.expected(), evidence }
+    }
+
+    pub fn force(&self, origin: StatementOrigin, migration: MigrationId) -> Transition {
+        let prepared = Prepared::reported(origin, migration, self.record().epoch, true).into();
+        let (operator, reason) = texts();
+        Transition::Force { expected: self.expected(), prepared, operator, reason }
+    }
+}
+
+const fn before(migration: MigrationId) -> MigrationId {
+    MigrationId(migration.0 - 1)
+}
+
+const fn earlier(epoch: Epoch) -> Epoch {
+    Epoch(epoch.0 - 1)
+}
+
+fn stale(expected: Expected) -> [Expected; 2] {
+    let Expected { migration, epoch } = expected;
+    [Expected { migration, epoch: epoch.next() }, Expected { migration: migration.next(), epoch }]
+}
+
+#[test]
+fn a_partition_is_created_once_and_opened_by_its_store() {
+    let mut story = Story::new();
+    story.create(Guarantee::Sealed);
+    let copy = story.record().migration;
+    story.wrong(Transition::Create { placement: A, guarantee: Guarantee::Sealed });
+    story.wrong(Transition::Begin { expected: story.expected(), to: B });
+    story.wrong(story.open(origin(B), copy));
+    story.wrong(story.open(origin(A), copy.next()));
+    story.wrong(story.open(of_another_partition(A), copy));
+    story.right(story.open(origin(A), copy));
+}
+
+#[test]
+fn a_move_begins_from_an_open_owner_to_another_store() {
+    let story = Story::opened(Guarantee::Sealed);
+    story.wrong(Transition::Begin { expected: story.expected(), to: A });
+    for expected in stale(story.expected()) {
+        story.wrong(Transition::Begin { expected, to: B });
+        story.wrong(Transition::Delete { expected });
+    }
+    story.wrong(Transition::Abort { expected: story.expected() });
+    story.wrong(Transition::StartBlock { expected: story.expected(), target: ONE });
+    let begun = Story::begun(Guarantee::Sealed);
+    begun.wrong(Transition::Begin { expected: begun.expected(), to: Placement(2) });
+    begun.wrong(Transition::Delete { expected: begun.expected() });
+}
+
+#[test]
+fn a_cutover_is_entered_with_the_receipt_of_the_source() {
+    let mut story = Story::begun(Guarantee::Sealed);
+    let PartitionRecord { migration, epoch, .. } = story.record();
+    story.wrong(story.receipt(origin(B), migration, epoch));
+    story.wrong(story.receipt(of_another_partition(A), migration, epoch));
+    story.wrong(story.receipt(origin(A), before(migration), epoch));
+    story.wrong(story.receipt(origin(A), migration, earlier(epoch)));
+    story.wrong(story.complete(origin(B), migration, epoch, 9));
+    story.right(Transition::StartBlock { expected: story.expected(), target: ONE });
+    story.wrong(Transition::StartBlock { expected: story.expected(), target: ONE });
+    story.right(story.receipt(origin(A), migration, epoch));
+    story.wrong(story.receipt(origin(A), migration, story.record().epoch));
+    story.wrong(Transition::StartBlock { expected: story.expected(), target: ONE });
+}
+
+#[test]
+fn a_timed_cutover_is_entered_with_the_target_and_its_watermark_read_once() {
+    let mut story = Story::begun(Guarantee::Timed);
+    let PartitionRecord { migration, epoch, .. } = story.record();
+    let enter = |story: &Story, origin, migration| Transition::EnterTimedCutover {
+        expected: story.expected(),
+        prepared: Prepared::reported(origin, migration, epoch, false).into(),
+    };
+    let read = |story: &Story, origin, migration, epoch| {
+        let reading = WatermarkReading::reported(origin, migration, epoch, Position(5), Epoch::ZERO).into();
+        Transition::RecordWatermark { expected: story.expected(), reading }
+    };
+    story.wrong(enter(&story, origin(A), migration));
+    story.wrong(enter(&story, origin(B), before(migration)));
+    story.wrong(read(&story, origin(A), migration, epoch));
+    story.right(enter(&story, origin(B), migration));
+    let now = story.record().epoch;
+    story.wrong(enter(&story, origin(B), migration));
+    story.wrong(read(&story, origin(B), migration, now));
+    story.wrong(read(&story, origin(A), before(migration), now));
+    story.wrong(read(&story, origin(A), migration, earlier(now)));
+    story.wrong(story.complete(origin(B), migration, now, 9));
+    story.right(read(&story, origin(A), migration, now));
+    story.wrong(read(&story, origin(A), migration, now));
+}
+
+#[test]
+fn a_move_completes_when_its_target_has_caught_up() {
+    let mut story = Story::begun(Guarantee::Sealed).sealed();
+    let PartitionRecord { migration, epoch, .. } = story.record();
+    let other_life = StatementOrigin { incarnation: Incarnation(2), ..origin(B) };
+    story.wrong(story.complete(origin(A), migration, epoch, 5));
+    story.wrong(story.complete(of_another_partition(B), migration, epoch, 5));
+    story.wrong(story.complete(other_life, migration, epoch, 5));
+    story.wrong(story.complete(origin(B), before(migration), epoch, 5));
+    story.wrong(story.complete(origin(B), migration, earlier(epoch), 5));
+    story.wrong(story.complete(origin(B), migration, epoch, 4));
+    story.right(story.complete(origin(B), migration, epoch, 5));
+    // The old copy of the source is retired and forgotten.
+    let old = story.record().old_copies[0];
+    story.wrong(Transition::RetireCopy { placement: B, copy: old.copy });
+    story.wrong(Transition::RetireCopy { placement: A, copy: old.copy.next() });
+    let forget = |origin, copy| Transition::ForgetCopy { dropped: Dropped::reported(origin, copy).into() };
+    story.wrong(forget(origin(B), old.copy));
+    story.wrong(forget(of_another_partition(A), old.copy));
+    story.wrong(forget(origin(A), before(old.copy)));
+    let (operator, reason) = texts();
+    let off = Transition::WriteOff { placement: B, copy: old.copy, operator, reason };
+    story.wrong(off);
+    story.right(Transition::RetireCopy { placement: A, copy: old.copy });
+    story.right(forget(origin(A), old.copy.next()));
+    story.right(Transition::Delete { expected: story.expected() });
+}
+
+#[test]
+fn an_abort_names_the_record_or_the_epoch_of_its_draining_phase() {
+    let draining = Story::begun(Guarantee::Sealed);
+    let at = draining.expected();
+    for expected in stale(at) {
+        draining.wrong(Transition::Abort { expected });
+    }
+    let mut cutover = draining.sealed();
+    for expected in
+        [Expected { epoch: earlier(at.epoch), ..at }, Expected { migration: at.migration.next(), ..at }]
+    {
+        cutover.wrong(Transition::Abort { expected });
+    }
+    // Nothing but an abort may name it.
+    cutover.wrong(Transition::Delete { expected: at });
+    cutover.right(Transition::Abort { expected: at });
+    cutover.wrong(Transition::Abort { expected: cutover.expected() });
+}
+
+#[test]
+fn a_forced_move_leaves_a_debt_that_its_source_settles() {
+    let mut story = Story::begun(Guarantee::Sealed);
+    let PartitionRecord { migration, .. } = story.record();
+    story.wrong(story.force(origin(A), migration));
+    story.wrong(story.force(origin(B), before(migration)));
+    story.wrong(story.force(of_another_partition(B), migration));
+    // The debt is not forgotten.
+    let forced = story.force(origin(B), migration);
+    let mut table = story.table.clone();
+    let outcome = table.apply(&Command { partition: P, transition: forced.clone() });
+    let mut without = table.record(P).unwrap().clone();
+    without.placed.as_mut().unwrap().debt = None;
+    assert_eq!(story.judged(forced.clone(), outcome, Some(&without)), [DEBT]);
+    story.right(forced);
+
+    let debt = story.record().placed.unwrap().debt.unwrap();
+    let settle = |migration, proof| Transition::Settle { migration, proof };
+    let sealed = |origin, through| {
+        Settlement::Sealed(SealReceipt::reported(origin, migration, through, Position(0), ONE).into())
+    };
+    let closed = |origin, through, enforces| {
+        let said = Prepared::reported(origin, migration.next(), through, enforces);
+        Settlement::Closed(said.into())
+    };
+    let dropped = |origin, copy| Settlement::Dropped(Dropped::reported(origin, copy).into());
+    for proof in [
+        sealed(origin(A), earlier(debt.through)),
+        sealed(origin(B), debt.through),
+        sealed(of_another_partition(A), debt.through),
+        closed(origin(A), earlier(debt.through), true),
+        closed(origin(A), debt.through, false),
+        closed(origin(B), debt.through, true),
+        dropped(origin(A), before(debt.copy)),
+        dropped(origin(B), debt.copy),
+    ] {
+        story.wrong(settle(debt.migration, proof));
+    }
+    story.wrong(settle(debt.migration.next(), sealed(origin(A), debt.through)));
+    story.wrong(Transition::Delete { expected: story.expected() });
+    let (operator, reason) = texts();
+    let release = Transition::Release { expected: story.expected(), how: Release::Resume, operator, reason };
+    story.wrong(release);
+    story.right(settle(debt.migration, sealed(origin(A), debt.through)));
+    story.wrong(settle(debt.migration, sealed(origin(A), debt.through)));
+}
+
+#[test]
+fn epochs_and_migrations_rise_and_a_refusal_changes_nothing() {
+    let story = Story::begun(Guarantee::Sealed);
+    let PartitionRecord { epoch, migration, .. } = story.record();
+    let abort = Transition::Abort { expected: story.expected() };
+    let mut table = story.table.clone();
+    table.apply(&Command { partition: P, transition: abort.clone() }).unwrap();
+    let aborted = table.record(P).unwrap();
+    assert_eq!(story.judged(abort.clone(), Ok(aborted.epoch), Some(aborted)), [""; 0]);
+    assert_eq!(story.judged(abort.clone(), Ok(epoch), Some(aborted)), [EPOCHS]);
+    assert_eq!(story.judged(abort.clone(), Ok(earlier(epoch)), Some(aborted)), [EPOCHS]);
+    let refusal = Err(MigrationError::UnknownPartition { partition: P });
+    assert_eq!(story.judged(abort.clone(), refusal.clone(), Some(&story.record())), [""; 0]);
+    assert_eq!(story.judged(abort.clone(), refusal.clone(), Some(aborted)), [CAS]);
+    assert_eq!(story.judged(abort, refusal, None), [CAS]);
+
+    let opened = Story::opened(Guarantee::Sealed);
+    let begin = Transition::Begin { expected: opened.expected(), to: B };
+    let mut again = story.record();
+    assert_eq!(opened.judged(begin.clone(), Ok(epoch), Some(&again)), [""; 0]);
+    again.migration = before(migration);
+    assert_eq!(opened.judged(begin, Ok(epoch), Some(&again)), [EPOCHS]);
+}
+
+#[test]
+fn a_recovery_begins_above_everything_that_was_given_out() {
+    let judged = |story: &Story, record: &PartitionRecord| {
+        let mut findings = Findings::new(true);
+        story.monitor.judge(&Fact::Recovered(Some(record)), &mut findings);
+        findings.violations().iter().map(|found| found.id.entry().id).collect::<Vec<_>>()
+    };
+    let story = Story::begun(Guarantee::Sealed);
+    let mut record = story.record();
+    assert_eq!(judged(&story, &record), [EPOCHS]);
+    record.epoch = record.epoch.next();
+    assert_eq!(judged(&story, &record), [EPOCHS]);
+    record.migration = record.migration.next();
+    assert_eq!(judged(&story, &record), [""; 0]);
+    // Without a migration in flight its number may be that of before.
+    let opened = Story::opened(Guarantee::Sealed);
+    let mut record = opened.record();
+    record.epoch = record.epoch.next();
+    assert_eq!(judged(&opened, &record), [""; 0]);
+}
