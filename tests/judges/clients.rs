@@ -17,7 +17,7 @@ const fn ticket(session: u64, serial: u64) -> Ticket {
 fn ticketed(number: u64, ticket: Ticket) -> Content<ControlPlaneEntry> {
     match content(number) {
         Content::Payload { payload, .. } => Content::Payload { ticket: Some(ticket), payload },
-        other => other,
+        other @ (Content::OpenSession | Content::CloseSession(_)) => other,
     }
 }
 

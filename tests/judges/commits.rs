@@ -81,11 +81,7 @@ impl Story {
         let outcome = table.apply(&command);
         assert!(outcome.is_ok(), "{command}: {outcome:?}");
         let after = table.record(P).cloned();
-        assert_eq!(
-            self.judged(command.transition.clone(), outcome.clone(), after.as_ref()),
-            [""; 0],
-            "{command}"
-        );
+        assert_eq!(self.judged(command.transition.clone(), outcome, after.as_ref()), [""; 0], "{command}");
         let (before, after, data) = (before.as_ref(), after.as_ref(), ([].as_slice(), [].as_slice()));
         let fact = Fact::Decided { before, command: &command, outcome, after, data };
         self.monitor.feed(&fact, &mut Findings::new(false));
@@ -335,8 +331,8 @@ fn epochs_and_migrations_rise_and_a_refusal_changes_nothing() {
     assert_eq!(story.judged(abort.clone(), Ok(epoch), Some(aborted)), [EPOCHS]);
     assert_eq!(story.judged(abort.clone(), Ok(earlier(epoch)), Some(aborted)), [EPOCHS]);
     let refusal = Err(MigrationError::UnknownPartition { partition: P });
-    assert_eq!(story.judged(abort.clone(), refusal.clone(), Some(&story.record())), [""; 0]);
-    assert_eq!(story.judged(abort.clone(), refusal.clone(), Some(aborted)), [CAS]);
+    assert_eq!(story.judged(abort.clone(), refusal, Some(&story.record())), [""; 0]);
+    assert_eq!(story.judged(abort.clone(), refusal, Some(aborted)), [CAS]);
     assert_eq!(story.judged(abort, refusal, None), [CAS]);
 
     let opened = Story::opened(Guarantee::Sealed);
