@@ -174,7 +174,7 @@ registry! {
     HandsOver Observer "raft.hands-over"
         "A leader that is asked to hand over begins to: to the voter that is named, or to one that answers; it asks a voter that has its whole log to stand at once (asked in walks)."
         "thesis, section 3.10"
-    ConfigurationLogged Node "raft.configuration-logged"
+    ConfigurationLogged Observer "raft.configuration-logged"
         "The configurations that a node has beside the committed one are those of the entries in its log."
         "thesis, section 4.1: a configuration whose entry is removed counts no more"
     IdsOnce Observer "raft.ids-once"
