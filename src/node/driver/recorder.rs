@@ -121,3 +121,20 @@ impl Recorder for FileRecorder {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A recording with a gap would be taken for a faithful one, so the recorder stops at the first frame that is not written.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_frame_that_is_not_written_is_an_error() {
+        let path = PathBuf::from("/dev/full");
+        let file = File::options().write(true).open(&path).unwrap();
+        let current = Some((BufWriter::new(file), path, 0));
+        let mut recorder =
+            FileRecorder { directory: PathBuf::new(), next: 1, current, kept: VecDeque::new() };
+        assert!(matches!(recorder.write(&Frame::End(7)), Err(RecorderError::Io { .. })));
+    }
+}

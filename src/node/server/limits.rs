@@ -93,6 +93,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_stream_has_its_own_time_limit() {
+        let limits = PortLimits { watch_idle_s: 3, backup_s: 7, ..PortLimits::default() };
+        let StreamTimeouts { watch_idle, backup } = limits.timeouts();
+        assert_eq!((watch_idle, backup), (Duration::from_secs(3), Duration::from_secs(7)));
+    }
+
+    #[test]
     fn limits_fit_the_descriptors_of_the_process() {
         let limits = PortLimits::default();
         let of = |fitting: PortLimits| (fitting.connections, fitting.half_open);

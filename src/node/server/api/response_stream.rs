@@ -65,3 +65,23 @@ impl<T> ResponseStream<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_ahead_is_bounded_and_the_last_word_has_a_place() {
+        let (stream, mut answers) = ResponseStream::new(2);
+        assert!(stream.send(1).await.is_ok() && stream.send(2).await.is_ok());
+        assert_eq!(stream.answers.capacity(), 0, "two are ahead, and one place is for the end");
+        stream.end(Status::aborted("over"));
+        let taken = answers.as_mut();
+        taken.close();
+        let mut found = Vec::new();
+        while let Some(answer) = taken.recv().await {
+            found.push(answer.map_err(|status| status.code()));
+        }
+        assert_eq!(found, [Ok(1), Ok(2), Err(tonic::Code::Aborted)]);
+    }
+}

@@ -116,3 +116,21 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A long call keeps its connection: the time without one counts from the end of the last.
+    #[test]
+    fn a_connection_is_idle_since_its_last_call_has_ended() {
+        let calls = Arc::new(Calls::new());
+        let (one, two) = (Call::begin(&calls), Call::begin(&calls));
+        drop(one);
+        assert_eq!(calls.idle_since(), None, "another call is open");
+        std::thread::sleep(core::time::Duration::from_millis(5));
+        let ends = Instant::now();
+        drop(two);
+        assert!(calls.idle_since().is_some_and(|since| since >= ends));
+    }
+}

@@ -78,7 +78,10 @@ mod tests {
         assert!(one.displaced.try_recv() == Err(oneshot::error::TryRecvError::Closed));
         assert!(two.displaced.try_recv() == Err(oneshot::error::TryRecvError::Empty));
         drop(two);
-        let _four = limit.begin();
+        let four = limit.begin();
         assert!(three.displaced.try_recv() == Err(oneshot::error::TryRecvError::Empty), "a place was free");
+        drop(four);
+        let _five = limit.begin();
+        assert!(three.displaced.try_recv() == Err(oneshot::error::TryRecvError::Empty), "that of the latest");
     }
 }

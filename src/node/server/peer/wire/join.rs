@@ -128,6 +128,12 @@ mod tests {
         assert_eq!(two.take(b"x", false, 4), Ok(Joined::Unfinished));
         assert_eq!(one.take(b"c", true, 4), Ok(Joined::Whole(b"abc".to_vec())));
         assert_eq!(two.take(b"y", true, 4), Ok(Joined::Lost), "its beginning was not kept");
+        assert_eq!(two.take(b"v", false, 4), Ok(Joined::Unfinished));
+        assert_eq!(
+            two.take(b"w", true, 4),
+            Ok(Joined::Whole(b"vw".to_vec())),
+            "the other stream needs it no more"
+        );
         assert_eq!(one.take(b"a", false, 4), Ok(Joined::Unfinished));
         assert_eq!(
             two.take(b"small", true, 5),
