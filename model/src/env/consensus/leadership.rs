@@ -106,17 +106,14 @@ impl Consensus {
         let Some(host) = next.host(node).filter(|_| effect.changed) else { return };
         let machine = host.engine.node();
         let applied = machine.applied().last().index;
-        let log = machine.log();
-        let mut at = log.base().index.max(applied);
-        let mut logged = Vec::new();
-        while at < log.last().index {
-            at = at.next();
-            if log.entry(at).is_some_and(|entry| entry.change().is_some()) {
-                logged.push(at);
-            }
-        }
-        let known: Vec<Index> = machine.uncommitted_configurations().iter().map(|(at, _)| *at).collect();
-        findings.demand(known == logged, Id::ConfigurationLogged, || {
+        let (log, later) = (machine.log(), machine.uncommitted_configurations());
+        let above = log.entries().iter().zip(1_u64..).map(|(entry, at)| (log.base().index.plus(at), entry));
+        let changes = above.filter(|(at, entry)| *at > applied && entry.change().is_some());
+        let logged = changes.map(|(at, _)| at);
+        let known = later.iter().map(|(at, _)| *at);
+        let same = logged.clone().eq(known.clone());
+        findings.demand(same, Id::ConfigurationLogged, || {
+            let (known, logged): (Vec<Index>, Vec<Index>) = (known.collect(), logged.collect());
             (
                 format!("n{node} has configurations of {known:?}"),
                 format!(
