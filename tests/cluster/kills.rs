@@ -96,14 +96,14 @@ fn loses_one(operations: &[Operation]) {
         ),
         Invocation::Apply { .. } | Invocation::Read { .. } => false,
     };
-    // One of unknown fate that asks for the same may have taken effect in its place.
+    // One of the same kind whose fate is unknown may have taken effect in its place.
     let replaced = |lost: &Operation| {
         let Invocation::Apply { transition: of_lost, .. } = &lost.call else { return false };
         operations.iter().any(|one| {
             one.partition == lost.partition
                 && matches!(
                     &one.call,
-                    Invocation::Apply { transition, answer: Answer::Indeterminate } if transition == of_lost
+                    Invocation::Apply { transition, answer: Answer::Indeterminate } if transition.kind() == of_lost.kind()
                 )
         })
     };

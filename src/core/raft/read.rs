@@ -49,7 +49,7 @@ impl<M: Machine> Turn<'_, M> {
     fn begin_round(&mut self) {
         let before = self.leader().map(|leader| leader.round);
         self.next_round();
-        // A round that is confirmed begins the next one, which ends only since that is a later one.
+        // To confirm a round begins the next one: with none later, this would not end.
         if self.leader().map(|leader| leader.round) == before {
             return;
         }
