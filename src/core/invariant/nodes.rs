@@ -274,3 +274,29 @@ pub(super) fn quorums_meet(one: &Configuration, other: &Configuration) -> bool {
     all.dedup();
     one == other || majority(one) + majority(other) > all.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::ids::{DirectoryId, NodeId};
+
+    #[test]
+    fn quorums_meet_if_their_majorities_cannot_be_apart() {
+        let of = |nodes: &[u8]| {
+            let peer = |node: &u8| Peer { node: NodeId(*node), directory: DirectoryId(1) };
+            Configuration::of_voters(nodes.iter().map(peer))
+        };
+        for (one, other, meet) in [
+            (&[1, 2, 3][..], &[1, 2, 3][..], true),
+            (&[1, 2, 3], &[1, 2], true),
+            (&[1, 2, 3], &[1, 2, 3, 4], true),
+            (&[1], &[2], false),
+            (&[1, 2, 3], &[1, 2, 3, 4, 5], false),
+            (&[1, 2, 3], &[1, 4, 5], false),
+            (&[1, 2, 3, 4, 5], &[3, 4, 5, 6, 7], false),
+        ] {
+            assert_eq!(quorums_meet(&of(one), &of(other)), meet, "{one:?} {other:?}");
+            assert_eq!(quorums_meet(&of(other), &of(one)), meet, "{other:?} {one:?}");
+        }
+    }
+}
