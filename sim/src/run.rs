@@ -50,7 +50,7 @@ pub async fn run(options: Options, event_log: EventLog, lowering: bool) -> Outco
     let founder = Arc::new(founder(&options));
     let members = founder.voters.iter().map(|(peer, who)| (peer.node, who.clone()));
     let table = Table::new(ControlPlaneState::new(founder.cluster, founder.caps, members), FOUNDED);
-    let judge = Arc::new(Mutex::new(Judge::new(event_log.clone(), FOUNDED, HISTORY, table, lowering)));
+    let judge = Arc::new(Mutex::new(Judge::new(event_log.clone(), &founder, FOUNDED, table, lowering)));
     let network = Network::new(options.seed, options.link.clone(), event_log.clone(), Arc::clone(&judge));
     let (ended, reports) = mpsc::unbounded_channel();
     let hosts =

@@ -34,6 +34,7 @@ impl Hosts {
                 Some(durable)
             }
         };
+        lock(&self.judge).lost(durable.clone());
         self.lost.store(true, Ordering::Relaxed);
         all.iter().for_each(|node| {
             self.wipe(*node);

@@ -39,6 +39,14 @@ pub mod own {
     pub const TIMERS: &str = "node.timers";
     /// A caller does what its role permits, and nothing else; a caller whose role is taken away sees nothing further.
     pub const ROLES: &str = "client.roles";
+    /// The placement table does what its reference does.
+    pub const TABLE: &str = "table.agrees-with-its-reference";
+    /// The sessions do what their reference does.
+    pub const SESSIONS: &str = "session.agrees-with-its-reference";
+    /// A watcher makes of its stream what its reference makes of it, and has then been told what the log says.
+    pub const WATCHER: &str = "watch.agrees-with-its-reference";
+    /// A node writes, holds back and sends what its disk's reference does, and starts from what the reference says a crash leaves.
+    pub const DISK: &str = "disk.agrees-with-its-reference";
     /// A node stops only because its disk failed, or because it was told to.
     pub const STOP: &str = "node.keeps-running";
 }

@@ -5,6 +5,7 @@
 //! invariants come from the shadows, and the messages that leave a node are compared with those of its shadow. So
 //! the driver is not trusted: when it ends, its engine must be in the same state as the shadow.
 
+mod beside;
 mod disk;
 mod era;
 mod finding;
@@ -13,6 +14,7 @@ mod tickets;
 mod timers;
 mod twin;
 
+use beside::{Beside, Survivor};
 pub use era::{Era, Moment};
 pub use finding::{Finding, own};
 pub use reads::Wrong;
@@ -26,13 +28,14 @@ use crate::table::Table;
 use crate::tape::Tape;
 use cutover::core::control_plane::{
     Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput,
-    ControlPlaneState, ReplicatedControlPlane,
+    ControlPlaneState, Founder, ReplicatedControlPlane,
 };
 use cutover::core::ids::{HistoryId, Index, NodeId, Revision};
 use cutover::core::invariant::{Id, NodeNow};
-use cutover::core::raft::{Batch, Body, Config, Durable, Message, Output};
+use cutover::core::raft::{Batch, Config, Durable, Message, Output};
 use cutover::core::trace::recording::digest;
 use cutover_model::host::{Earlier, Host, Hosts, Judge as Invariants};
+use cutover_reference::beside::disk::DiskBeside;
 use std::collections::BTreeMap;
 
 /// A node's shadow, with what the judge knows beyond its host.
@@ -46,6 +49,9 @@ struct Shadow {
     /// The flight recording of this start, if recordings are checked.
     tape: Option<Tape>,
     timers: timers::Timers,
+    /// The reference of the disk and of what waits for it; `None` after a disagreement.
+    beside: Option<DiskBeside<ControlPlaneEntry>>,
+    writes: u64,
 }
 
 /// Follows all nodes of a run, and collects violations.
@@ -55,6 +61,10 @@ pub struct Judge {
     hosts: Hosts<ReplicatedControlPlane>,
     shadows: BTreeMap<NodeId, Shadow>,
     now: Era,
+    /// The references of the table and the sessions.
+    beside: Beside,
+    /// The disk that a recovery continues from.
+    survivor: Option<Survivor>,
     /// The histories before the present one, oldest first.
     past: Vec<Era>,
     findings: Vec<Finding>,
@@ -69,16 +79,11 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// A judge for a cluster without nodes. `founded`: the log index of the founding configuration; `history` and `table`: the
-    /// history and the state as founded.
+    /// A judge for a cluster without nodes. `founded`: the log index of the founding configuration; `table`: the state as founded.
     #[must_use]
-    pub fn new(
-        event_log: EventLog,
-        founded: Index,
-        history: HistoryId,
-        table: Table,
-        lowering: bool,
-    ) -> Self {
+    pub fn new(event_log: EventLog, founder: &Founder, founded: Index, table: Table, lowering: bool) -> Self {
+        let beside = Beside::new(table.state().clone(), founder, founded);
+        let history = founder.history;
         let invariants = Invariants::new(founded);
         let (hosts, shadows) = (Hosts::new(), BTreeMap::new());
         let now = Era { history, began_ns: 0, begins_with: BTreeMap::new(), table };
@@ -88,6 +93,8 @@ impl Judge {
             hosts,
             shadows,
             now,
+            beside,
+            survivor: None,
             past: Vec::new(),
             findings: Vec::new(),
             twins: Twins::default(),
@@ -183,13 +190,19 @@ impl Judge {
             self.find(own::DURABLE, format!("n{node} cannot read its snapshot"), "it was written".to_owned());
             return;
         };
-        let _timers = fresh.outputs();
         let (id, tape) = (self.id(node), self.lowering.then(Tape::default));
-        let shadow = self.shadows.insert(id, Shadow { tape, ..Shadow::default() });
+        let shadow = self.shadows.remove(&id);
         let earlier = self.hosts.remove(&id).filter(|was| was.me() == config.me);
+        let mut beside = None;
         if let (Some(was), Some(shadow), true) = (&earlier, shadow, member_of(node) == node) {
             self.reopened(node, &was.disk, shadow.pending.as_deref(), &fresh.disk);
+            beside = shadow.beside;
         }
+        let beside = self.starts_from(node, beside, &fresh.disk);
+        let mut shadow = Shadow { tape, beside: Some(beside), ..Shadow::default() };
+        let (_timers, agrees) = disk::outputs(&mut fresh, &mut shadow);
+        self.shadows.insert(id, shadow);
+        self.disk_agrees(node, agrees);
         self.hosts.insert(id, fresh);
         match earlier {
             Some(was) => self.invariants.restarted(&self.hosts, id, &Earlier::of(&was)),
@@ -248,6 +261,7 @@ impl Judge {
         let (began, state) = (applied.last().index, applied.machine().clone());
         let records = state.table().records().map(|record| (record.partition, record.clone()));
         let begins_with = records.collect();
+        self.references_continue(began, &state);
         let (table, repeated) = self.now.table.continued(state, began);
         let now = Era { history, began_ns: now_ns(), begins_with, table };
         self.past.push(core::mem::replace(&mut self.now, now));
@@ -270,7 +284,7 @@ impl Judge {
         }
         let earlier = Earlier::of(host);
         let accepted = host.engine.handle(input.clone());
-        let outputs = host.outputs();
+        let (outputs, agrees) = disk::outputs(host, shadow);
         for output in &outputs {
             if let Output::Send(message) = output {
                 shadow.free.push(message.clone());
@@ -282,6 +296,7 @@ impl Judge {
         self.demand(!strays, own::LOWERING, || {
             (format!("n{node} is in a state of its own"), "its calls lead elsewhere".to_owned())
         });
+        self.disk_agrees(node, agrees);
         self.note_call(node, input);
         self.watch_timers(node, input, &outputs);
         self.invariants.took(&self.hosts, id, &earlier, &outputs);
@@ -314,10 +329,11 @@ impl Judge {
             if let Output::Mark(mark) = output {
                 self.event_log.count("mark", mark.text());
             }
-            if let Output::Applied { at, entry, effect } = output
-                && let Some((found, against)) = self.now.table.applied(at.index, entry, effect)
-            {
-                self.find(own::HISTORY, found, against);
+            if let Output::Applied { at, entry, effect } = output {
+                if let Some((found, against)) = self.now.table.applied(at.index, entry, effect) {
+                    self.find(own::HISTORY, found, against);
+                }
+                self.judge_entry(node, at.index, entry, effect);
             }
             moved |= matches!(output, Output::Applied { .. } | Output::Installed(_));
         }
@@ -329,47 +345,9 @@ impl Judge {
             let against = format!("the log makes {:?}", table.state().table());
             self.find(Id::StateMachineSafety.entry().id, found, against);
         }
-    }
-
-    /// Call when a message leaves a node: judges it against the disk at this moment.
-    pub fn sent(&mut self, node: u8, message: &Message<ControlPlaneEntry>) {
-        let id = self.id(node);
-        if matches!(message.body, Body::TimeoutNow) {
-            self.orders.insert(node, now_ns());
-        }
-        let (Some(host), Some(shadow)) = (self.hosts.get(&id), self.shadows.get_mut(&id)) else { return };
-        self.invariants.sent(host, message);
-        let free = shadow.free.iter().position(|free| free == message);
-        let (early, unsaid) = (free.is_none() && host.holds(message), free.is_none() && !host.holds(message));
-        if let Some(at) = free {
-            shadow.free.swap_remove(at);
-        }
-        self.collect();
-        self.demand(!early, Id::StateMachineSafety.entry().id, || {
-            (format!("n{node} sends {message}"), "it waits for a batch that is not durable".to_owned())
-        });
-        self.demand(!unsaid, own::LOWERING, || {
-            (format!("n{node} sends {message}"), "its machine has not said it".to_owned())
-        });
-    }
-
-    /// Call when the disk reports that batches are durable.
-    pub fn wrote(&mut self, node: u8, batches: &[Batch<ControlPlaneEntry>]) {
-        let id = self.id(node);
-        let (Some(host), Some(shadow)) = (self.hosts.get_mut(&id), self.shadows.get_mut(&id)) else { return };
-        for batch in batches {
-            shadow.free.extend(host.written(batch));
-        }
-        let (vote, last) = (host.disk.hard_state, host.disk.log.last());
-        let facts = [u64::try_from(batches.len()).unwrap_or(0), vote.term.0, last.term.0, last.index.0];
-        self.event_log.note("n", node.into(), "durable", &facts, String::new);
-    }
-
-    /// Call when the disk reports an error: the batches are on it or not.
-    pub fn failed_to_write(&mut self, node: u8, batches: &[Batch<ControlPlaneEntry>]) {
-        let id = self.id(node);
-        if let Some(shadow) = self.shadows.get_mut(&id) {
-            shadow.pending = Some(batches.to_vec());
+        if known == self.now.table.through() {
+            let installed = outputs.iter().any(|output| matches!(output, Output::Installed(_)));
+            self.compare_state(node, self.id(node), installed);
         }
     }
 

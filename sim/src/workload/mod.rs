@@ -1,6 +1,7 @@
 //! The workload: clients, watchers and an operator, which use the cluster's gRPC services.
 
 mod api;
+mod beside;
 mod burst;
 mod choice;
 mod client;

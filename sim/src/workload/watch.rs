@@ -1,6 +1,7 @@
 //! A watcher: it follows the table through any node, and must receive every change without a gap.
 
 use super::api::Api;
+use super::beside::Beside;
 use super::client::record_of;
 use super::gateway::Gateway;
 use super::library;
@@ -39,6 +40,8 @@ pub struct Watcher {
     event_log: EventLog,
     chance: Stream,
     view: View,
+    /// The reference of a watcher.
+    beside: Beside,
     told: WatchProgress,
 }
 
@@ -73,7 +76,7 @@ impl Watcher {
             pages: BTreeMap::new(),
         };
         let (judge, event_log) = (Arc::clone(&hosts.judge), hosts.event_log.clone());
-        Self { number, api, nodes, judge, event_log, chance, view, told }
+        Self { number, api, nodes, judge, event_log, chance, view, beside: Beside::default(), told }
     }
 
     /// Follows until the run is over. Every second watcher uses the production library.
@@ -100,6 +103,9 @@ impl Watcher {
             let mut judge = lock(&judge);
             let history =
                 if let Update::Everything { history, .. } = &update { *history } else { self.view.history };
+            if let Some((found, against)) = self.beside.updated(&update, &judge) {
+                judge.find(own::WATCHER, format!("w{} {found}", self.number), against);
+            }
             let gate = judge.table_of(history).and_then(|table| gateway.update(&update, table));
             let wrong = match update {
                 Update::Changed { partition, record, revision } => {
@@ -132,6 +138,7 @@ impl Watcher {
         revision: Revision,
         records: BTreeMap<PartitionId, PartitionRecord>,
     ) {
+        self.beside = Beside::having(history, revision, &records);
         self.view = View { records, history, revision, pages: BTreeMap::new() };
     }
 
@@ -149,6 +156,9 @@ impl Watcher {
         let mut client = PlacementsClient::new(channel);
         let asked = timeout(Duration::from_secs(1), client.watch(request)).await;
         self.view.pages.clear();
+        if let Some((found, against)) = self.beside.ended() {
+            lock(&self.judge).find(own::WATCHER, format!("w{} {found}", self.number), against);
+        }
         Some(asked.ok()?.ok()?.into_inner())
     }
 
@@ -170,6 +180,9 @@ impl Watcher {
         let judge = Arc::clone(&self.judge);
         let mut judge = lock(&judge);
         let (number, known) = (self.number, self.view.history);
+        if let Some((found, against)) = self.beside.heard(history, &what, &judge) {
+            judge.find(own::WATCHER, format!("w{number} {found}"), against);
+        }
         let wrong = match (what, judge.table_of(history)) {
             (What::Resync(resync), _) => self.resynced(history, &resync, &judge),
             (What::Change(change), Some(table)) if history == known => self.changed(&change, table),

@@ -61,6 +61,35 @@ impl<P: Payload> DiskBeside<P> {
         self.0.crashes(through).map_err(|broken| told(&broken, through))
     }
 
+    /// The oldest batch on its way was written and reported durable, and these messages left.
+    ///
+    /// # Errors
+    /// It is another one; or other messages should have left.
+    pub fn wrote(&mut self, batch: &Batch<P>, left: &[Message<P>]) -> Result<(), Disagreement> {
+        match self.0.pending.front().filter(|(_, next)| next == batch) {
+            Some((number, _)) => self.synced(*number, left),
+            None => Err(Disagreement::new("D1", batch, &self.0.pending)),
+        }
+    }
+
+    /// The node starts from what its disk holds after a crash: all that was reported durable, and maybe some of the next batches.
+    ///
+    /// # Errors
+    /// It is not that.
+    pub fn starts_from(&mut self, durable: &Durable<P>) -> Result<(), Disagreement> {
+        let found = content(durable);
+        let pending: Vec<BatchNumber> = self.0.pending.iter().map(|(number, _)| *number).collect();
+        for through in [BatchNumber::ZERO].into_iter().chain(pending) {
+            let mut crashed = self.clone();
+            crashed.crashed(through)?;
+            if crashed.0.durable == found {
+                *self = crashed;
+                return Ok(());
+            }
+        }
+        Err(Disagreement::new("D1 to D5", found, (&self.0.durable, &self.0.pending)))
+    }
+
     /// Compares what is durable with what the disk holds.
     ///
     /// # Errors
