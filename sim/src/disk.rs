@@ -25,6 +25,8 @@ pub enum Trouble {
     /// The operation returns an error, and nothing is known to be durable. A failed sync discards the data that it
     /// should have made durable.
     Fails,
+    /// There is no room: nothing is written. What is there can be read, and synced.
+    NoRoom,
 }
 
 /// An old version of a sector, replaced since the last sync.
@@ -45,6 +47,8 @@ struct Platter {
     /// Number of the current mount; older mounts do not work any more.
     mount: u64,
     trouble: Option<(u64, Trouble)>,
+    /// How much more may be written, in operations, until there is room again. No process changes that.
+    full_after: Option<u64>,
     struck: Option<Trouble>,
 }
 
@@ -81,6 +85,7 @@ impl Platter {
                 match trouble {
                     Trouble::PowerFails => Ok(false),
                     Trouble::Fails => Err(Error::other("the device gave an error")),
+                    Trouble::NoRoom => Err(ErrorKind::StorageFull.into()),
                 }
             }
             Some((left, trouble)) => {
@@ -88,6 +93,21 @@ impl Platter {
                 Ok(true)
             }
             None => Ok(true),
+        }
+    }
+
+    /// Takes the room for an operation that writes.
+    fn takes_room(&mut self) -> Result<()> {
+        match &mut self.full_after {
+            None => Ok(()),
+            Some(0) => {
+                self.struck = Some(Trouble::NoRoom);
+                Err(ErrorKind::StorageFull.into())
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
         }
     }
 
@@ -198,6 +218,22 @@ impl Disk {
         platter.struck
     }
 
+    /// The disk is full after so many more operations that write, whoever uses it, until [`Self::make_room`].
+    pub fn fill(&self, after: u64) {
+        lock(&self.0).full_after = Some(after);
+    }
+
+    /// There is room again.
+    pub fn make_room(&self) {
+        lock(&self.0).full_after = None;
+    }
+
+    /// Whether the last process was refused a write for want of room.
+    #[must_use]
+    pub fn had_no_room(&self) -> bool {
+        lock(&self.0).struck == Some(Trouble::NoRoom)
+    }
+
     /// A disk with the contents that a process reads at this moment, synced or not.
     #[must_use]
     pub fn image(&self) -> Self {
@@ -232,6 +268,9 @@ impl StorageBackend for Mount {
         let mut platter = lock(&self.disk.0);
         let on = platter.begin(self.mount)?;
         let (to, from) = (place(len, 0)?.start, platter.bytes.len());
+        if to > from {
+            platter.takes_room()?;
+        }
         platter.keep(to..from.max(to));
         platter.lengths.push(from);
         platter.bytes.resize(to, 0);
@@ -251,6 +290,7 @@ impl StorageBackend for Mount {
     fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
         let mut platter = lock(&self.disk.0);
         let on = platter.begin(self.mount)?;
+        platter.takes_room()?;
         let range = place(offset, data.len())?;
         platter.keep(range.clone());
         let into = platter.bytes.get_mut(range).ok_or(ErrorKind::UnexpectedEof)?;
@@ -300,6 +340,27 @@ mod tests {
         disk.unmount();
         assert!(mount.sync_data().is_err());
         assert_eq!(holding(&disk.mount(), 10), [7; 10]);
+    }
+
+    #[test]
+    fn a_full_disk_keeps_what_it_has_until_there_is_room() {
+        let disk = Disk::default();
+        let mount = disk.mount();
+        mount.set_len(10).unwrap();
+        disk.fill(1);
+        mount.write(0, &[7; 10]).unwrap();
+        for _ in 0..2 {
+            let mount = disk.mount();
+            assert_eq!(mount.write(0, &[8; 10]).unwrap_err().kind(), ErrorKind::StorageFull);
+            assert_eq!(mount.set_len(11).unwrap_err().kind(), ErrorKind::StorageFull);
+            mount.set_len(10).unwrap();
+            mount.sync_data().unwrap();
+            assert!(disk.had_no_room());
+        }
+        assert_eq!(holding(&disk.mount(), 10), [7; 10]);
+        disk.make_room();
+        disk.mount().write(0, &[8; 10]).unwrap();
+        assert!(!disk.had_no_room());
     }
 
     #[test]

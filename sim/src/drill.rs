@@ -5,7 +5,7 @@ use crate::event_log::lock;
 use crate::faults::End;
 use crate::host::{CALLER, GATEWAY, Hosts, address};
 use crate::stream::Stream;
-use crate::workload::{Library, download, library_client, machine};
+use crate::workload::{Deadline, Library, download, library_client, machine};
 use core::time::Duration;
 use cutover::core::ids::PartitionId;
 use cutover::core::raft::{RoleName, quorum};
@@ -215,7 +215,7 @@ impl Drill {
             return Ok(());
         };
         let mut chance = Stream::new(self.hosts.options.seed, "drill", 0);
-        let mut library = Library::new(client);
+        let mut library = Library::new(client, Deadline::new(&self.hosts, patience));
         let known = library.resolve(By::Id(PartitionId(0))).await;
         self.hosts.event_log.count("mark", "the leader dies after the faults");
         let end = if chance.below(2) == 0 { End::Power } else { End::Process };

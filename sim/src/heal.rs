@@ -58,6 +58,10 @@ pub async fn heal(hosts: &Hosts, nemesis: &mut Nemesis, users: &Users) -> Result
     stays_calm(hosts, &mended).await?;
     caught_up(hosts, users).await?;
     users.stop();
+    // A guest may have ended while it was without its role.
+    for access in hosts.all().into_iter().filter_map(|node| hosts.access(node)) {
+        let _differs = access.replace(crate::host::access(true));
+    }
     sleep(Duration::from_secs(1)).await;
     let ran = drill::drill(hosts, &mended, Duration::from_millis(limit_ms)).await;
     ran.map_err(|text| (Verdict::Stuck, text))

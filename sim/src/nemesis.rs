@@ -1,7 +1,7 @@
 //! Injects faults into nodes and links at random times drawn from the seed. Each kind of fault has its own random
 //! streams.
 
-use crate::ended::Ended;
+use crate::ended::{Ended, NO_ROOM};
 use crate::event_log::{lock, now_ns};
 use crate::faults::{self, Cluster, ControlNode, End, Lasting, OperatorTask, down};
 use crate::host::Hosts;
@@ -56,11 +56,12 @@ impl Nemesis {
         }
     }
 
-    /// Ends the faults in effect, and injects no more. A disk that stands still is back.
+    /// Ends the faults in effect, and injects no more. A disk that stands still is back, and a full one has room.
     pub fn calm(&mut self) {
         self.lasting.clear();
         for node in self.hosts.all() {
             self.hosts.disk_time(node).stand_until(0);
+            self.hosts.fill_disk(node, None);
         }
     }
 
@@ -81,7 +82,9 @@ impl Nemesis {
     /// Restarts a node that ended by itself, after a while. A failed disk is the only valid reason to end.
     fn restart(&mut self, ended: Ended) {
         let (node, boot) = match &ended {
-            Ended::PowerFailed { node, boot } | Ended::Stopped { node, boot, .. } => (*node, *boot),
+            Ended::PowerFailed { node, boot }
+            | Ended::NoRoom { node, boot }
+            | Ended::Stopped { node, boot, .. } => (*node, *boot),
         };
         if boot != self.hosts.boot_of(node) || !self.hosts.is_up(node) {
             return;
@@ -91,6 +94,10 @@ impl Nemesis {
             let against = match why {
                 // A node that stops waits for its disk no longer than that, suspended or not.
                 Stopped::Requested | Stopped::Disk(_) if self.hosts.is_stopping(node) => None,
+                // It says why, so that the operator makes room.
+                Stopped::Disk(text) if self.hosts.had_no_room(node) && !text.contains(NO_ROOM) => {
+                    Some("its disk is full".to_owned())
+                }
                 Stopped::Disk(_) if self.hosts.disk_time(node).may_be_given_up(limit) => None,
                 Stopped::Disk(_) => Some(format!("no write has failed, or taken {limit:?}")),
                 Stopped::Requested | Stopped::Halted(_) => Some("its disk works".to_owned()),
@@ -177,6 +184,10 @@ impl Cluster for Nemesis {
 
     fn stand_still(&mut self, node: u8, for_ms: u64) {
         self.hosts.disk_time(node).stand_until(now_ns() + for_ms * 1_000_000);
+    }
+
+    fn fill_disk(&mut self, node: u8, after: Option<u64>) {
+        self.hosts.fill_disk(node, after);
     }
 
     fn stands_until_ns(&self, node: u8) -> u64 {

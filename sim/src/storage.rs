@@ -5,7 +5,7 @@ use crate::disk_time::DiskTime;
 use crate::ended::Ended;
 use crate::event_log::{EventLog, lock};
 use crate::faults;
-use crate::judge::Judge;
+use crate::judge::{Judge, own};
 use crate::options::{Values, WRITE_US_MAX, WRITE_US_MIN};
 use crate::processes::member_of;
 use crate::stream::Stream;
@@ -68,6 +68,13 @@ impl driver::Storage for Storage {
         }
         let result = self.store.write(batches);
         let struck = self.disk.struck();
+        if struck == Some(Trouble::NoRoom) {
+            self.event_log.count("fault", faults::FULL_DISK);
+            if result.is_ok() {
+                let found = format!("n{} acknowledges a write", self.node);
+                lock(&self.judge).find(own::DURABLE, found, "its disk has no room for it".to_owned());
+            }
+        }
         let mut judge = lock(&self.judge);
         match &result {
             Ok(()) => judge.wrote(self.node, batches),
@@ -82,7 +89,7 @@ impl driver::Storage for Storage {
         }
         self.took = self.latency(calm);
         self.time.writes(self.took);
-        if let (Some(_), Some((kind, _))) = (struck, drawn) {
+        if let (Some(Trouble::PowerFails | Trouble::Fails), Some((kind, _))) = (struck, drawn) {
             self.event_log.count("fault", kind);
         }
         if struck == Some(Trouble::PowerFails) {

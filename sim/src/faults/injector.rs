@@ -103,6 +103,8 @@ pub trait Cluster {
     fn stand_still(&mut self, node: u8, for_ms: u64);
     /// The simulated time until which a node's disk stands still; 0 if it does not.
     fn stands_until_ns(&self, node: u8) -> u64;
+    /// Lets a node's disk be full after so many more operations that write, or makes room.
+    fn fill_disk(&mut self, node: u8, after: Option<u64>);
     /// Cuts or restores a directed link.
     fn cut(&mut self, from: u8, to: u8, cut: bool);
     /// Delays all messages to a node by so many microseconds, or ends the delay.

@@ -12,6 +12,7 @@ mod delay;
 mod disk_error;
 mod drift;
 mod duplicate;
+mod full_disk;
 mod grow;
 mod injector;
 mod isolate;
@@ -34,12 +35,13 @@ mod wipe;
 pub use crash::down;
 pub use delay::USUAL_US_MAX;
 pub use drift::Rate;
+pub use full_disk::FULL_DISK;
 pub use injector::{Cluster, ControlNode, End, Fate, Injector, Lasting, OperatorTask};
 pub use lose_answer::ANSWER_PPM;
 
 /// All kinds of faults, in the order in which hooks are called and options are drawn. A new kind must be added at
 /// the end.
-pub const ALL: [&dyn Injector; 25] = [
+pub const ALL: [&dyn Injector; 26] = [
     &lose::Lose,
     &duplicate::Duplicate,
     &delay::Delay,
@@ -65,4 +67,5 @@ pub const ALL: [&dyn Injector; 25] = [
     &stand_still::StandStill,
     &lose_answer::LoseAnswer,
     &stop::Stop,
+    &full_disk::FullDisk,
 ];

@@ -185,6 +185,22 @@ impl Hosts {
         lock(&self.hosts).get(&node).map(|host| host.disk_time.clone()).unwrap_or_default()
     }
 
+    /// Lets a node's disk be full after so many more operations that write, or makes room.
+    pub fn fill_disk(&self, node: u8, after: Option<u64>) {
+        if let Some(host) = lock(&self.hosts).get(&node) {
+            match after {
+                Some(after) => host.disk.fill(after),
+                None => host.disk.make_room(),
+            }
+        }
+    }
+
+    /// Whether the node's last process was refused a write for want of room.
+    #[must_use]
+    pub fn had_no_room(&self, node: u8) -> bool {
+        lock(&self.hosts).get(&node).is_some_and(|host| host.disk.had_no_room())
+    }
+
     /// The driver of a node, if it runs.
     #[must_use]
     pub fn handle(&self, node: u8) -> Option<Handle> {

@@ -24,7 +24,10 @@ impl Hosts {
     pub fn lose_all(&self, survivor: Option<u8>) -> Option<Durable<ControlPlaneEntry>> {
         self.retire_copies();
         let all = self.all();
-        all.iter().for_each(|node| self.end(*node, End::Power));
+        all.iter().for_each(|node| {
+            self.end(*node, End::Power);
+            self.fill_disk(*node, None);
+        });
         let disk = survivor.and_then(|node| Some((node, lock(&self.hosts).get(&node)?.disk.clone())));
         let durable = match disk {
             None => None,

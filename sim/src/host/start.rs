@@ -5,7 +5,7 @@ use super::callers::{Claimed, access};
 use super::{Hosts, address};
 use crate::disk::Disk;
 use crate::disk_time::DiskTime;
-use crate::ended::Ended;
+use crate::ended::{Ended, NO_ROOM};
 use crate::event_log::lock;
 use crate::faults::{ANSWER_PPM, Rate};
 use crate::front::Front;
@@ -65,6 +65,11 @@ impl Start {
         let (node, boot, hosts) = (self.machine, self.boot, self.hosts.clone());
         let (store, durable) = match self.open() {
             Ok(opened) => opened,
+            Err(error) if self.disk.had_no_room() && error.contains(NO_ROOM) => {
+                hosts.event_log.count("fault", "start-on-a-full-disk");
+                let _ended = hosts.ended.send(Ended::NoRoom { node, boot });
+                return;
+            }
             Err(error) => {
                 let found = format!("n{node} cannot open its disk: {error}");
                 lock(&hosts.judge).find(own::DURABLE, found, "nothing but crashes came over it".to_owned());

@@ -37,6 +37,8 @@ pub mod own {
     pub const TWINS: &str = "peer.twins-refused";
     /// An election timeout is drawn from the range that is configured.
     pub const TIMERS: &str = "node.timers";
+    /// A call of the client library ends by its deadline, whoever answers or not.
+    pub const DEADLINE: &str = "client.deadline";
     /// A caller does what its role permits, and nothing else; a caller whose role is taken away sees nothing further.
     pub const ROLES: &str = "client.roles";
     /// The placement table does what its reference does.

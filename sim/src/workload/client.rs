@@ -2,6 +2,7 @@
 
 use super::api::{Api, ChangeRequest, Done, Failed, Found};
 use super::choice;
+use super::deadline::Deadline;
 use super::library::{self, Library};
 use crate::event_log::{EventLog, lock, now_ns};
 use crate::host::Hosts;
@@ -77,7 +78,8 @@ impl Client {
         let api = Api::new(nodes, patience, Stream::new(options.seed, "api", number.into()));
         let chance = Stream::new(options.seed, "client", number.into());
         let (session, serial, known) = (None, 0, BTreeMap::new());
-        let library = library.filter(|_| number % 2 == 1).map(Library::new);
+        let library = library.filter(|_| number % 2 == 1);
+        let library = library.map(|client| Library::new(client, Deadline::new(hosts, patience)));
         Self {
             number,
             api,

@@ -1,6 +1,7 @@
 //! The production client library as a simulated client uses it.
 
 use super::api::{Done, Failed, Found};
+use super::deadline::{self, Deadline};
 use crate::host::address;
 use crate::judge::is_of_the_attempt;
 use core::time::Duration;
@@ -30,7 +31,7 @@ impl Dial for Plain {
 pub fn client(nodes: &[u8], patience: Duration, seed: u64) -> Option<client::Client> {
     let addresses = nodes.iter().filter_map(|node| Address::try_from(address(*node).to_string()).ok());
     let options = client::Options {
-        deadline: patience * 4,
+        deadline: deadline::of(patience),
         attempt: patience,
         backoff: Duration::from_millis(20),
         seed,
@@ -41,6 +42,7 @@ pub fn client(nodes: &[u8], patience: Duration, seed: u64) -> Option<client::Cli
 /// The library's client with its session, if one is open.
 pub struct Library {
     client: client::Client,
+    deadline: Deadline,
     session: Option<Session>,
 }
 
@@ -83,13 +85,13 @@ const fn done(applied: client::Applied) -> Done {
 impl Library {
     /// A client without a session.
     #[must_use]
-    pub const fn new(client: client::Client) -> Self {
-        Self { client, session: None }
+    pub const fn new(client: client::Client, deadline: Deadline) -> Self {
+        Self { client, deadline, session: None }
     }
 
     /// Reads a partition; `Some(None)` if it does not exist.
     pub async fn resolve(&self, partition: PartitionSelector) -> Option<Option<Found>> {
-        match self.client.resolve(partition).await {
+        match self.deadline.keep("a read", self.client.resolve(partition)).await {
             Ok(found) => Some(Some(Found {
                 record: found.record,
                 name: found.name.map(|name| name.to_string()).unwrap_or_default(),
@@ -102,13 +104,13 @@ impl Library {
 
     /// One page of the list of partitions.
     pub(super) async fn list(&self, after: Option<PartitionId>) -> Option<v1::ListResponse> {
-        self.client.list(after).await.ok()
+        self.deadline.keep("a list", self.client.list(after)).await.ok()
     }
 
     /// The history of the session that the next change is made in; opens one, if none is open.
     pub async fn session(&mut self) -> Option<HistoryId> {
         if self.session.is_none() {
-            self.session = self.client.session().await.ok();
+            self.session = self.deadline.keep("a session is opened", self.client.session()).await.ok();
         }
         self.session.as_ref().map(Session::history)
     }
@@ -121,13 +123,14 @@ impl Library {
         bare: bool,
     ) -> Result<Done, Failed> {
         let Some(session) = self.session.clone().filter(|_| !bare) else {
-            let applied = self.client.apply(asked, wanted).await.map_err(failed)?;
+            let applied = self.deadline.keep("a change", self.client.apply(asked, wanted)).await;
+            let applied = applied.map_err(failed)?;
             return Ok(done(applied));
         };
-        let mut outcome = session.apply(asked, wanted).await;
+        let mut outcome = self.deadline.keep("a change", session.apply(asked, wanted)).await;
         for _ in 0..2 {
             outcome = match outcome {
-                Err(unresolved) => session.resume(unresolved).await,
+                Err(unresolved) => self.deadline.keep("a change again", session.resume(unresolved)).await,
                 settled => settled,
             };
         }

@@ -5,6 +5,7 @@ mod beside;
 mod burst;
 mod choice;
 mod client;
+mod deadline;
 mod gateway;
 mod guest;
 mod library;
@@ -18,6 +19,7 @@ mod users;
 mod watch;
 
 pub use client::{Asked, Client, History};
+pub use deadline::Deadline;
 pub use library::{Library, client as library_client};
 pub use operator::Operator;
 pub use reader::download;

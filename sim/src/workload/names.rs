@@ -2,6 +2,7 @@
 
 use super::api::{Api, ChangeRequest, Done, Failed, Found};
 use super::choice;
+use super::deadline::Deadline;
 use super::library::{self, Library};
 use crate::event_log::{EventLog, lock};
 use crate::host::Hosts;
@@ -51,7 +52,8 @@ impl NamedClient {
         let (options, nodes) = (Arc::clone(&hosts.options), hosts.all());
         let patience = Duration::from_millis(options.work.patience_ms);
         let library = library::client(&nodes, patience, options.seed ^ (u64::from(number) << 8));
-        let library = library.filter(|_| number % 2 == 1).map(Library::new);
+        let library = library.filter(|_| number % 2 == 1);
+        let library = library.map(|client| Library::new(client, Deadline::new(hosts, patience)));
         let api = Api::new(nodes, patience, Stream::new(options.seed, "api", 300 + u64::from(number)));
         let chance = Stream::new(options.seed, "names", number.into());
         let (judge, event_log) = (Arc::clone(&hosts.judge), hosts.event_log.clone());

@@ -2,6 +2,7 @@
 //! order. Whatever the library tells it of one must be what the log has under its ticket.
 
 use super::api::{Api, ChangeRequest};
+use super::deadline::Deadline;
 use super::library;
 use super::tickets::some_change;
 use crate::event_log::lock;
@@ -30,6 +31,7 @@ pub struct Resumer {
     number: u8,
     hosts: Hosts,
     client: Client,
+    deadline: Deadline,
     api: Api,
     chance: Stream,
 }
@@ -45,14 +47,16 @@ impl Resumer {
         let client = library::client(&hosts.all(), patience, seed ^ (u64::from(number) << 16))?;
         let api =
             Api::new(hosts.all(), Duration::from_secs(1), Stream::new(seed, "api", 600 + u64::from(number)));
-        Some(Self { number, hosts: hosts.clone(), client, api, chance })
+        let deadline = Deadline::new(hosts, patience);
+        Some(Self { number, hosts: hosts.clone(), client, deadline, api, chance })
     }
 
     /// Makes requests until the run is over.
     pub async fn run(mut self) {
         loop {
             sleep(Duration::from_millis(self.chance.below(500))).await;
-            let Ok(session) = self.client.session().await else { continue };
+            let opened = self.deadline.keep("a session is opened", self.client.session()).await;
+            let Ok(session) = opened else { continue };
             let mut held = Held { session, next: 1, open: Vec::new(), given_up: false };
             for _ in 0..self.chance.between(5, 60) {
                 sleep(Duration::from_millis(self.chance.below(250))).await;
@@ -65,7 +69,7 @@ impl Resumer {
                 self.left(&session, serial, &left.error);
             }
             if self.chance.below(2) == 0 {
-                let _expires_otherwise = session.close().await;
+                let _expires_otherwise = self.deadline.keep("a session is closed", session.close()).await;
             }
         }
     }
@@ -73,17 +77,22 @@ impl Resumer {
     /// One request, new or again. Returns whether the session is of further use.
     async fn step(&mut self, held: &mut Held) -> bool {
         let full = held.open.len() >= usize::from(self.hosts.options.answers_max);
-        let again = !held.open.is_empty() && (full || self.chance.below(2) == 0);
+        // The other holder has taken the number of the next request. What is open is asked once more.
+        if held.given_up && held.open.is_empty() {
+            return false;
+        }
+        let again = !held.open.is_empty() && (full || held.given_up || self.chance.below(2) == 0);
         let (serial, outcome) = if again {
             let at = self.chance.below(u64::try_from(held.open.len()).unwrap_or(1));
             let (serial, unresolved) = held.open.swap_remove(usize::try_from(at).unwrap_or(0));
-            (serial, held.session.resume(unresolved).await)
+            (serial, self.deadline.keep("a change again", held.session.resume(unresolved)).await)
         } else {
             let (by, transition) = some_change(128 + self.number, held.next, &self.hosts, &mut self.chance);
             held.next += 1;
-            (Serial(held.next - 1), held.session.apply(by, transition).await)
+            let call = held.session.apply(by, transition);
+            (Serial(held.next - 1), self.deadline.keep("a change", call).await)
         };
-        if self.chance.below(100) == 0 {
+        if self.chance.below(30) == 0 {
             self.give_up(held).await;
         }
         self.settle(held, serial, outcome)
