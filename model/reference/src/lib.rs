@@ -11,6 +11,7 @@
 //! May import: `core::ids`, `core::raft`, `core::fence`, `core::placement`, `core::gate`, `core::retry`.
 
 pub mod call;
+pub mod controller;
 pub mod disk;
 pub mod gateway;
 pub mod session;

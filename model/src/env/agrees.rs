@@ -14,6 +14,13 @@ pub(crate) const STORES: Invariant = agrees(
     "`docs/protocol.md`, rules F1 to F20",
 );
 
+/// Controllers.
+pub(crate) const CONTROLLERS: Invariant = agrees(
+    "controller.agrees-with-its-reference",
+    "A controller asks, proposes and sets at each event what its reference does, in the order that the rules ask for, and has its waits.",
+    "`docs/protocol.md`, rules M1 to M25",
+);
+
 /// The placement table.
 pub(crate) const TABLE: Invariant = agrees(
     "table.agrees-with-its-reference",

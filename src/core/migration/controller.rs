@@ -40,6 +40,13 @@ impl Controller {
         &self.policy
     }
 
+    /// The waits that the record of its last event asked for: the migration or copy, the epoch, and whether the wait has ended.
+    pub fn waits(
+        &self,
+    ) -> impl Iterator<Item = (crate::core::ids::MigrationId, crate::core::ids::Epoch, bool)> {
+        self.waits.all()
+    }
+
     /// Handles one event together with the newest record read; the outputs are to be performed in order.
     #[must_use]
     pub fn handle(&mut self, record: &PartitionRecord, event: &Event) -> Vec<Output> {
@@ -189,7 +196,7 @@ impl Controller {
             return Vec::new();
         }
         match flight.phase {
-            Phase::Draining if flight.placed.cutover.is_none() => {
+            Phase::Draining if flight.placed.cutover.is_none() && reading.origin().store == flight.from => {
                 let lag = self.policy.lag_writes_max;
                 lag.map(|lag| ask_evidence(&flight, reading.position().minus(lag))).into_iter().collect()
             }
@@ -207,6 +214,8 @@ impl Controller {
             return Vec::new();
         }
         match flight.phase {
+            // The command names an incarnation, and not whose.
+            Phase::Draining if evidence.origin().store != flight.to => Vec::new(),
             Phase::Draining => start_block(&flight, evidence.origin().incarnation),
             Phase::Cutover => {
                 let expected = record.expected();

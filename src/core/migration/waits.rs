@@ -21,6 +21,10 @@ impl Waits {
         Self(Vec::new())
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = (MigrationId, Epoch, bool)> + '_ {
+        self.0.iter().map(|wait| (wait.migration, wait.epoch, wait.ended))
+    }
+
     /// Ends the waits that this record does not ask for. An abort, for instance, ends that of its cutover.
     pub(super) fn keep_for(&mut self, record: &PartitionRecord) {
         self.0.retain(|wait| {

@@ -3,6 +3,7 @@
 //! May import: `core`, `cutover_reference`.
 
 pub mod call;
+pub mod controller;
 mod disagreement;
 pub mod disk;
 pub mod gateway;

@@ -1,11 +1,13 @@
 //! Commits of the atomic log, and controllers with state of their own.
 
 use super::Design;
+use super::beside::{Hashed, judged};
 use super::enabled::{Commit, ControlMessages};
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, NextState, feed};
 use super::{Manager, SINKS, client::sink_of, text};
+use crate::env::agrees::CONTROLLERS;
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
 use cutover::core::migration::{
@@ -198,6 +200,10 @@ impl NextState<'_> {
         let record = self.log.history.get(revision)?.clone()?;
         let mut manager = self.controllers.machines.get(name)?.clone();
         let outputs = manager.machine.handle(&record, event);
+        let before = Hashed::new(&self.before.controllers.machines.get(name)?.machine);
+        let done = (outputs.as_slice(), &manager.machine);
+        let found = judged(before, Hashed::new(&record), Hashed::new(event), done);
+        self.disagrees(&CONTROLLERS, found.as_deref());
         manager.seen = revision;
         for output in outputs {
             self.say(|| text::controller_output(&output));

@@ -10,7 +10,10 @@
 //! the event becomes an action of its own.
 
 use super::Design;
-use super::{Controllers, Log, Manager, Message, Migration, PARTITION, SINKS, Shared};
+use super::beside::{Hashed, judged};
+use super::{Controllers, Log, Message, Migration, PARTITION, SINKS, Shared};
+use crate::env::agrees::{CONTROLLERS, TABLE};
+use crate::protocol::Invariant;
 use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
 use cutover::core::ids::{Epoch, Halt, MigrationId, Names, Placement, Relabel};
@@ -49,8 +52,8 @@ pub struct Enabled {
     pub commits: Vec<Commit>,
     /// Whether a command was left out because the record that it expects is out of date.
     pub refused_stale: bool,
-    /// What the table says to a proposed command, and its reference does not.
-    pub disagrees: Option<Disagreement>,
+    /// What a controller does, or the table says to a proposed command, and the reference does not.
+    pub disagrees: Option<(&'static Invariant, Disagreement)>,
     /// All proposed commands in ascending order, including those that the log would refuse.
     proposed: Vec<Command>,
     /// Events that change a controller with state: number of the controller, revision of the record, event.
@@ -111,19 +114,29 @@ impl Migration {
             events.extend([Event::TookOver, Event::TimerFired(Timer::Retry)]);
         }
         events.extend(control.replies.iter().cloned().map(Event::Replied));
+        let records = log.history.iter().enumerate();
+        let records =
+            records.filter_map(|(revision, record)| Some((revision, Hashed::new(record.as_deref()?))));
+        let records: Vec<_> = records.collect();
+        let machines: Vec<_> = controllers
+            .machines
+            .iter()
+            .map(|manager| (Hashed::new(&manager.machine), manager.seen))
+            .collect();
+        let fresh = Hashed::new(&fresh);
         let mut at = 0;
         while let Some(event) = events.get(at).cloned() {
             at += 1;
-            for (revision, record) in log.history.iter().enumerate() {
-                let Some(record) = record else { continue };
-                let outcome = gathered.ask(&fresh, record, &event);
-                for (name, Manager { machine, seen, .. }) in controllers.machines.iter().enumerate() {
-                    let outcome = if *machine == fresh {
+            let hashed = Hashed::new(&event);
+            for &(revision, record) in &records {
+                let outcome = gathered.ask(fresh, record, hashed);
+                for (name, &(machine, seen)) in machines.iter().enumerate() {
+                    let outcome = if machine.value() == fresh.value() {
                         outcome.clone()
                     } else {
-                        gathered.ask(machine, record, &event)
+                        gathered.ask(machine, record, hashed)
                     };
-                    if let Some(outcome) = outcome.filter(|_| revision >= *seen) {
+                    if let Some(outcome) = outcome.filter(|_| revision >= seen) {
                         gathered.step(name, revision, &event, outcome);
                     }
                 }
@@ -151,7 +164,8 @@ impl Migration {
     /// the table although it is refused is kept, and will be judged.
     fn drop_ineffective(&self, gathered: Gathered, log: &Log) -> Enabled {
         let steps = gathered.steps.into_iter().map(|(step, _)| step).collect();
-        let mut enabled = Enabled { steps, ..Enabled::default() };
+        let disagrees = gathered.disagrees.map(|found| (&CONTROLLERS, Disagreement::clone(&found)));
+        let mut enabled = Enabled { steps, disagrees, ..Enabled::default() };
         enabled.requests.extend(gathered.requests.into_iter().map(Message::new));
         enabled.proposed.clone_from(&gathered.commands);
         for command in gathered.commands {
@@ -162,7 +176,7 @@ impl Migration {
             let outcome = after.table.apply_checked(&command, &mut halt);
             let agrees =
                 TableBeside::transition(&Caps::PRODUCTION, &log.table, &command, outcome, &after.table);
-            enabled.disagrees = enabled.disagrees.or(agrees.err());
+            enabled.disagrees = enabled.disagrees.or_else(|| Some((&TABLE, agrees.err()?)));
             if let Err(refusal) = outcome
                 && after.table == log.table
             {
@@ -262,6 +276,8 @@ struct Gathered {
     commands: Vec<Command>,
     timers: Vec<Timer>,
     steps: Vec<((usize, usize, Event), Outcome)>,
+    /// What a controller does, and its reference does not.
+    disagrees: Option<Arc<Disagreement>>,
 }
 
 /// A controller after an event, and its outputs.
@@ -270,10 +286,17 @@ type Outcome = (Controller, Vec<Output>);
 impl Gathered {
     /// Adds the outputs of a controller for an event. Returns the outcome, and adds nothing, if the event changes the
     /// controller.
-    fn ask(&mut self, machine: &Controller, record: &PartitionRecord, event: &Event) -> Option<Outcome> {
-        let mut after = machine.clone();
-        let outputs = after.handle(record, event);
-        if after != *machine {
+    fn ask(
+        &mut self,
+        machine: Hashed<'_, Controller>,
+        record: Hashed<'_, PartitionRecord>,
+        event: Hashed<'_, Event>,
+    ) -> Option<Outcome> {
+        let mut after = machine.value().clone();
+        let outputs = after.handle(record.value(), event.value());
+        let found = judged(machine, record, event, (&outputs, &after));
+        self.disagrees = self.disagrees.take().or(found);
+        if after != *machine.value() {
             return Some((after, outputs));
         }
         for output in outputs {

@@ -20,6 +20,7 @@
 //! May import: `core`, `cutover_reference::beside`, `cutover_model::protocol`, `cutover_model`.
 
 mod action;
+mod beside;
 mod bounds;
 mod choices;
 mod client;
@@ -52,7 +53,7 @@ pub use parts::{
 pub(crate) use step::Stepped;
 
 use crate::env::Reached;
-use crate::env::agrees::{STORES, TABLE};
+use crate::env::agrees::{CONTROLLERS, STORES, TABLE};
 use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, WaysCost};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use crate::ways::Ways;
@@ -302,7 +303,7 @@ impl Protocol for Migration {
 
     fn invariants() -> &'static [Invariant] {
         static ALL: LazyLock<Vec<Invariant>> =
-            LazyLock::new(|| REGISTRY.iter().copied().chain([STORES, TABLE]).collect());
+            LazyLock::new(|| REGISTRY.iter().copied().chain([STORES, TABLE, CONTROLLERS]).collect());
         &ALL
     }
 

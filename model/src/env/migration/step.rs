@@ -4,7 +4,6 @@ use super::effect::Delivery;
 use super::enabled::{Commit, ControlMessages};
 use super::mark::Mark;
 use super::{Action, Clients, Controllers, Log, Migration, Net, PARTITION, Shared, Sink, Spent, State};
-use crate::env::agrees::TABLE;
 use crate::protocol::{Invariant, Notes};
 use cutover::core::ids::Relabel;
 use cutover::core::invariant::{Fact, Findings, Monitor, SinkNow, Violation};
@@ -304,7 +303,7 @@ impl<'w> NextState<'w> {
         }
         if derived {
             state.enabled = env.enabled_in(&state.log, &state.control, &state.controllers);
-            disagreements.extend(state.enabled.disagrees.iter().map(|found| (&TABLE, found.clone())));
+            disagreements.extend(state.enabled.disagrees.clone());
         }
         let violations = self.findings.violations().to_vec();
         let lines = self.transcript.unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::manager::Manager;
 use super::net::{Answered, Proposed, add};
 use super::turn::{Turn, target};
-use super::{SESSIONS, TABLE, TICKETS, UNCHANGED, WATCHED, WATCHERS};
+use super::{CONTROLLERS, SESSIONS, TABLE, TICKETS, UNCHANGED, WATCHED, WATCHERS};
 use cutover::core::control_plane::{
     Answer, ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneState,
 };
@@ -254,7 +254,10 @@ impl Turn<'_> {
         let (now, history) = (self.next.clock, self.log.history());
         let manager = self.manager(partition, name);
         let view = manager.view.clone()?;
-        for output in manager.machine.handle(&view, event) {
+        let outputs = manager.machine.handle(&view, event);
+        let agrees = manager.beside.0.handled(&view, event, &outputs, &manager.machine);
+        self.demand(agrees.is_ok(), &CONTROLLERS, || super::stores::told(agrees.as_ref().err()));
+        for output in outputs {
             match output {
                 Output::Send(request) => {
                     self.say(|| format!("sends {request}"));

@@ -27,7 +27,7 @@ mod words;
 
 pub use bounds::{Faults, Store, SystemBounds};
 
-use crate::env::agrees::{STORES, TABLE};
+use crate::env::agrees::{CONTROLLERS, STORES, TABLE};
 use crate::protocol::{Choice, Invariant, JudgedBy, Notes, Protocol, Sort};
 use cutover::core::control_plane::Answer;
 use cutover::core::gate::Timer as OpTimer;
@@ -48,7 +48,7 @@ macro_rules! invariants {
     ($($name:ident $id:literal $claim:literal $source:literal;)*) => {
         $(pub(crate) const $name: Invariant =
             Invariant { id: $id, claim: $claim, source: $source, scope: JudgedBy::History };)*
-        const INVARIANTS: &[Invariant] = &[$($name,)* STORES, TABLE];
+        const INVARIANTS: &[Invariant] = &[$($name,)* STORES, TABLE, CONTROLLERS];
     };
 }
 

@@ -2,6 +2,8 @@
 
 mod adapter;
 
+pub(super) use adapter::{record, transition as command};
+
 use super::Disagreement;
 use crate::table::command::{Change, Command, Subject};
 use crate::table::judge::{self, Renamed};
