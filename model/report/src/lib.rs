@@ -19,7 +19,8 @@ pub use change::{Call, Change, Kind, Value};
 pub use console::Console;
 pub use line::{
     Baseline, Contents, Coverage, EngineTotal, Goals, History, Line, Listed, Mutant, Near, Options, Patch,
-    Recording, Review, RunStarted, SCHEMA, Scope, Seed, Touched, Trace, Unexecuted, Verdict, Walk,
+    Recording, Review, RunStarted, SCHEMA, Scope, Seed, Touched, Trace, Transitions, Unexecuted, Verdict,
+    Walk,
 };
 pub use seconds::Seconds;
 pub use words::{

@@ -13,7 +13,7 @@ mod simulation;
 mod walk;
 
 pub use comparison::{Contents, Review, Touched};
-pub use coverage::{Coverage, Unexecuted};
+pub use coverage::{Coverage, Transitions, Unexecuted};
 pub use history::{History, Near};
 pub use scoreboard::{Baseline, EngineTotal, Mutant, Patch};
 pub use search::{Goals, Listed, Recording, Scope, Trace, Verdict};
@@ -147,6 +147,13 @@ pub enum Line {
         entry: String,
         /// Why it is not true.
         why: String,
+    },
+    /// `coverage`: the transitions that walks of a scope took.
+    Transitions(Transitions),
+    /// `coverage --sim`: an entry whose lines the simulator executes, and whose reason is another.
+    Simulated {
+        /// The entry, without its reason.
+        entry: String,
     },
     /// A line whose type this version does not know.
     #[serde(other, skip_serializing)]

@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::judge::{Block, Files, Judged, Measured};
 use super::print::{Row, percent};
+use super::transitions::Taken;
 use crate::numbers::short;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +13,12 @@ use std::path::Path;
 const STYLE: &str = include_str!("style.css");
 
 /// Writes the pages into the directory `dir`, and returns the path of the index.
-pub(super) fn write(dir: &Path, files: &Files, judged: &Judged) -> Result<String, Error> {
+pub(super) fn write(
+    dir: &Path,
+    files: &Files,
+    judged: &Judged,
+    taken: &BTreeMap<String, Taken>,
+) -> Result<String, Error> {
     fs::create_dir_all(dir).map_err(Error::io(dir))?;
     let save = |name: &str, text: &str| {
         let path = dir.join(name);
@@ -21,7 +27,7 @@ pub(super) fn write(dir: &Path, files: &Files, judged: &Judged) -> Result<String
     for (path, measured) in files {
         save(&page_name(path), &page(path, measured, judged))?;
     }
-    save("index.html", &index(files, judged))?;
+    save("index.html", &index(files, judged, taken))?;
     Ok(dir.join("index.html").display().to_string())
 }
 
@@ -37,7 +43,7 @@ fn document(title: &str, body: &str) -> String {
     )
 }
 
-fn index(files: &Files, judged: &Judged) -> String {
+fn index(files: &Files, judged: &Judged, taken: &BTreeMap<String, Taken>) -> String {
     let mut rows: Vec<Row<'_>> =
         files.iter().map(|(path, measured)| Row::new(path, measured, judged)).collect();
     // The files of a folder before its subfolders.
@@ -79,7 +85,26 @@ fn index(files: &Files, judged: &Judged) -> String {
             cell(row.unlisted(), "wrong")
         );
     }
-    document("Coverage of src/core", &format!("{body}</table>\n"))
+    body.push_str("</table>\n");
+    body.push_str(&transitions(taken));
+    document("Coverage of src/core", &body)
+}
+
+/// The transitions that walks took, and by name what none took.
+fn transitions(taken: &BTreeMap<String, Taken>) -> String {
+    let mut body = String::from(
+        "<h2>Transitions that walks took</h2>\n<table class=\"files\">\n<tr><th>scope</th><th>steps</th>\
+         <th>states</th><th>transitions</th><th>never taken or reached</th></tr>\n",
+    );
+    for (scope, Taken { steps, states, transitions, never }) in taken {
+        let never = escaped(&never.join(" · "));
+        let _ = writeln!(
+            body,
+            "<tr><td>{}</td><td>{steps}</td><td>{states}</td><td>{transitions}</td><td>{never}</td></tr>",
+            escaped(scope)
+        );
+    }
+    body + "</table>\n"
 }
 
 fn cell(number: u64, class: &str) -> String {
@@ -149,7 +174,7 @@ mod tests {
         let listed = list::parse("list", "src/core/x/a.rs f 1 line `g();` -- never & nowhere\n").unwrap();
         let dir = tempfile::tempdir().unwrap();
         let written = |list| {
-            write(dir.path(), &files, &judge::judge(&files, list)).unwrap();
+            write(dir.path(), &files, &judge::judge(&files, list), &BTreeMap::new()).unwrap();
             let read = |name| fs::read_to_string(dir.path().join(name)).unwrap();
             (read("index.html"), read("x.a.rs.html"))
         };

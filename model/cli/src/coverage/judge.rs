@@ -74,6 +74,29 @@ pub(super) fn judge(files: &Files, list: &[Entry]) -> Judged {
     judged
 }
 
+/// Class of the reason of lines that the simulator alone executes.
+const SIMULATOR: &str = "sim";
+
+/// Holds the list against what the simulator executed. Returns the places that are listed as its own and of which no seed executed a
+/// line, and those of which seeds executed every line and whose reason is another.
+pub(super) fn simulated(judged: &Judged, files: &Files) -> (Vec<Untrue>, Vec<Place>) {
+    let (mut untrue, mut others) = (Vec::new(), Vec::new());
+    for block in &judged.blocks {
+        let Some(reason) = &block.reason else { continue };
+        let lines = files.get(&block.place.path).map(|measured| &measured.lines);
+        let counts = |line: &u32| lines.and_then(|lines| lines.get(line)).copied().unwrap_or(0) > 0;
+        let own = reason.split_once(": ").is_some_and(|(class, _)| class == SIMULATOR);
+        if own && !block.lines.iter().any(counts) {
+            let why = "listed as executed by the simulator, and no seed executes a line of it".to_owned();
+            untrue.push(Untrue { place: block.place.clone(), why });
+        }
+        if !own && block.lines.iter().all(counts) {
+            others.push(block.place.clone());
+        }
+    }
+    (untrue, others)
+}
+
 /// How many of the lines were executed, and how many there are.
 fn executed<'a>(lines: impl Iterator<Item = (&'a u32, &'a u64)>) -> (usize, usize) {
     lines.fold((0, 0), |(executed, all), (_, count)| (executed + usize::from(*count > 0), all + 1))
@@ -225,6 +248,25 @@ impl Log {
         assert_eq!(with("src/core/log.rs Log::gone"), ["found no function Log::gone in the file"]);
         assert!(with("src/core/gone.rs *")[0].contains("no code in src/core/gone.rs"));
         assert!(with("src/core/log.rs Log::never 1 line `self.base();`")[0].contains("the whole function"));
+    }
+
+    #[test]
+    fn what_is_listed_as_the_simulators_is_executed_by_it() {
+        let list = LIST.replace("r1", "sim: a node that starts");
+        let with = |lines: &[(u32, u64)]| {
+            let measured = Measured { source: Source::parse(TEXT), lines: lines.iter().copied().collect() };
+            let (untrue, others) =
+                simulated(&judged(&list), &[("src/core/log.rs".to_owned(), measured)].into());
+            let name = |place: &Place| place.to_string();
+            (
+                untrue.iter().map(|untrue| name(&untrue.place)).collect::<Vec<_>>(),
+                others.iter().map(name).collect::<Vec<_>>(),
+            )
+        };
+        let base = "src/core/log.rs Log::base 2 lines `return 0;`".to_owned();
+        let never = "src/core/log.rs Log::never".to_owned();
+        assert_eq!(with(&[(4, 0), (9, 1), (10, 1), (11, 0)]), (vec![base], vec![]));
+        assert_eq!(with(&[(4, 3), (9, 1), (10, 1), (11, 1)]), (vec![], vec![never]));
     }
 
     /// Code that is added to a listed block is not listed with it.

@@ -12,6 +12,7 @@ mod print;
 mod runs;
 mod source;
 mod tools;
+mod transitions;
 
 use crate::exit;
 use cutover_model::catalog::Protocols;
@@ -30,7 +31,8 @@ Examples:
   cutover coverage                              build, run, and hold the result against the list
   cutover coverage --again                      judge the last runs again, after an edit of the list
   cutover coverage --again --html target/coverage/html
-  cutover coverage --profiles sim.profraw       with profiles of other instrumented runs";
+  cutover coverage --sim 100                    whether the simulator executes what is listed as its own
+  cutover coverage --profiles x.profraw         with profiles of other instrumented runs";
 
 /// Exit codes of the verb with their meanings.
 const CODES: &[(u8, &str)] = &[
@@ -57,6 +59,9 @@ pub(crate) struct Args {
     /// Count these profiles of the instrumented build, too
     #[arg(long, value_name = "FILE", num_args = 1..)]
     profiles: Vec<PathBuf>,
+    /// Run this many seeds of the simulator, too, and hold against them what the list says of it
+    #[arg(long, value_name = "SEEDS")]
+    sim: Option<u64>,
     /// Write the annotated sources as HTML into this directory
     #[arg(long, value_name = "DIR")]
     html: Option<PathBuf>,
@@ -73,6 +78,7 @@ pub(crate) fn run<P: Protocols>(args: &Args) -> u8 {
     let scopes = searched::<P>(args.set);
     let options = serde_json::json!({
         "scopes": scopes, "unexecuted": args.unexecuted, "profiles": args.profiles, "again": args.again,
+        "sim": args.sim,
     });
     let mut console = crate::console(args.format, "coverage", &options);
     let result = judged(args, &scopes, &mut console);
@@ -103,7 +109,7 @@ fn judged(args: &Args, scopes: &[&str], console: &mut Console) -> Result<u8, Err
     let build = checkout.build()?;
     let runs = runs::all(scopes);
     console.begin("running", Some(u64::try_from(runs.len()).unwrap_or(0)));
-    let failures = if args.again { Vec::new() } else { checkout.perform(&build, &runs, console)? };
+    let mut failures = if args.again { Vec::new() } else { checkout.perform(&build, &runs, console)? };
     console.end();
     let export = checkout.export(&tools, &build, &args.profiles)?;
     let files = measured(&checkout.root, &export)?;
@@ -114,15 +120,41 @@ fn judged(args: &Args, scopes: &[&str], console: &mut Console) -> Result<u8, Err
         fs::write(&args.unexecuted, pruned).map_err(Error::io(&args.unexecuted))?;
         console.note(&format!("removed  {} entries that were not true", untrue.len()));
     }
+    if let Some(seeds) = args.sim {
+        let simulated = simulated(&checkout, &tools, seeds, args.again, console)?;
+        failures.extend(simulated.1);
+        let (untrue, others) = judge::simulated(&judged, &simulated.0);
+        judged.untrue.extend(untrue);
+        print::simulated(console, &others);
+    }
+    let taken = transitions::read(&build.profiles())?;
     print::result(console, &files, &judged);
+    print::transitions(console, &taken);
     if let Some(dir) = &args.html {
-        console.note(&format!("look  {}", html::write(dir, &files, &judged)?));
+        console.note(&format!("look  {}", html::write(dir, &files, &judged, &taken)?));
     }
     for failure in &failures {
         console.say(&format!("  FAILED  {failure}"));
     }
     console.say(&print::sum(&files, &judged, &failures, console.elapsed()));
     Ok(if judged.holds() && failures.is_empty() { exit::HOLDS } else { exit::VIOLATED })
+}
+
+/// What the simulator executes, and what its failed runs said.
+fn simulated(
+    checkout: &Checkout,
+    tools: &tools::Tools,
+    seeds: u64,
+    again: bool,
+    console: &mut Console,
+) -> Result<(Files, Vec<String>), Error> {
+    console.note("building the simulator with counters in target/coverage/sim");
+    let build = checkout.build_simulator()?;
+    let runs = runs::simulated(seeds);
+    console.begin("simulating", Some(u64::try_from(runs.len()).unwrap_or(0)));
+    let failures = if again { Vec::new() } else { checkout.perform(&build, &runs, console)? };
+    console.end();
+    Ok((measured(&checkout.root, &checkout.export(tools, &build, &[])?)?, failures))
 }
 
 fn read_list(path: &Path) -> Result<String, Error> {

@@ -1,9 +1,12 @@
 //! The results of `coverage`, for people and for machines.
 
 use super::judge::{Block, Files, Judged, Measured};
+use super::list::Place;
+use super::transitions::Taken;
 use crate::numbers::count;
-use cutover_report::{Console, Coverage, Line, Unexecuted};
+use cutover_report::{Console, Coverage, Line, Transitions, Unexecuted};
 use indicatif::HumanCount;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How many lines a file has, and what became of them.
@@ -72,6 +75,36 @@ pub(super) fn result(console: &Console, files: &Files, judged: &Judged) {
         console.say(&format!("  UNTRUE  {}: {}", untrue.place, untrue.why));
         console.line(&Line::Untrue { entry: untrue.place.to_string(), why: untrue.why.clone() });
     }
+}
+
+/// Prints the transitions that walks took.
+pub(super) fn transitions(console: &Console, scopes: &BTreeMap<String, Taken>) {
+    console.say(&format!("{:<48} {:>10} {:>9} {:>12}", "walked", "steps", "states", "transitions"));
+    for (scope, Taken { steps, states, transitions, never }) in scopes {
+        let steps = HumanCount(*steps).to_string();
+        console.say(&format!("{scope:<48} {steps:>10} {states:>9} {transitions:>12}"));
+        if !never.is_empty() {
+            console.say(&format!("   NEVER  {}", never.join(" · ")));
+        }
+        console.line(&Line::Transitions(Transitions {
+            scope: scope.clone(),
+            states: *states,
+            transitions: *transitions,
+            never: never.clone(),
+        }));
+    }
+    console.say("");
+}
+
+/// Names what the simulator executes and the list gives another reason for.
+pub(super) fn simulated(console: &Console, others: &[Place]) {
+    for place in others {
+        console.say(&format!("     SIM  {place}"));
+        console.line(&Line::Simulated { entry: place.to_string() });
+    }
+    console
+        .say(&format!("{} listed places are executed by the simulator and say another reason", others.len()));
+    console.say("");
 }
 
 fn unexecuted(Block { place, lines, reason }: &Block) -> Unexecuted {

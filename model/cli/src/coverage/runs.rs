@@ -21,6 +21,10 @@ use std::time::Instant;
 const WRAPPER: &str = "#!/bin/sh\nexec \"$@\" -C instrument-coverage\n";
 const PROFILE: &str = "coverage";
 const FRONT_DOOR: &str = "cutover";
+const SIMULATOR: &str = "cutover-sim";
+/// What cargo builds of the simulator. The flag swaps the runtime; `.cargo/config.toml` says why it is given here.
+const SIMULATED: &[&str] =
+    &["-p", SIMULATOR, "--bin", SIMULATOR, "--config", "target.'cfg(all())'.rustflags=['--cfg','madsim']"];
 /// Tests of the references: random walks that hold a machine against its reference.
 const REFERENCES: &[&str] = &["walk", "store", "sessions", "watch", "gateway", "call", "disk"];
 /// Walks by number and not by time, so that the same lines are executed on every machine: set, number, seed.
@@ -41,6 +45,8 @@ pub(super) const SEARCHED: &[&str] = &[
     "histories/moves",
     "histories/held",
 ];
+/// The runs that are asked for lines that a machine reads are kept, for the transitions in them.
+const JSON: &str = "--format=json";
 const TRACES: &str = "target/coverage/traces";
 /// Number of lines of a failed program's output that are shown.
 const LAST_LINES: usize = 12;
@@ -64,7 +70,7 @@ pub(super) fn all(scopes: &[&str]) -> Vec<Run> {
     let reference = |test: &&'static str| run(format!("reference {test}"), test, &["--test-threads=1"]);
     let walk = |(set, walks, seed): &(&str, &str, &str)| {
         let args =
-            ["walk", "--set", set, "--walks", walks, "--seed", seed, "--threads", "1", "--out", TRACES];
+            ["walk", "--set", set, "--walks", walks, "--seed", seed, "--threads", "1", "--out", TRACES, JSON];
         run(format!("walk --set {set} --walks {walks} --seed {seed}"), FRONT_DOOR, &args)
     };
     let search = |scope: &&str| {
@@ -75,13 +81,35 @@ pub(super) fn all(scopes: &[&str]) -> Vec<Run> {
     references.chain(WALKS.iter().map(walk)).chain(scopes.iter().map(search)).collect()
 }
 
+/// The first `seeds` seeds of the simulator, in as many runs as there are processors. The same seeds do the same on every machine.
+pub(super) fn simulated(seeds: u64) -> Vec<Run> {
+    let jobs = u64::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(1);
+    let share = seeds.div_ceil(jobs).max(1);
+    let firsts = (0..jobs).map(|job| job * share).take_while(|before| *before < seeds);
+    let run = |before: u64| {
+        let (from, count) = ((before + 1).to_string(), share.min(seeds - before).to_string());
+        let args = ["--seeds", &count, "--from", &from, "--jobs", "1"].map(str::to_owned).into();
+        Run { name: format!("sim --seeds {count} --from {from}"), program: SIMULATOR, args }
+    };
+    firsts.map(run).collect()
+}
+
 /// The programs of an instrumented build, by the names of their targets.
 #[derive(Debug)]
-pub(super) struct Build(Vec<(&'static str, PathBuf)>);
+pub(super) struct Build {
+    target: PathBuf,
+    programs: Vec<(&'static str, PathBuf)>,
+}
 
 impl Build {
+    /// The directory of what the last runs counted and said.
+    pub(super) fn profiles(&self) -> PathBuf {
+        self.target.join("profiles")
+    }
+
     fn program(&self, name: &str) -> Result<&Path, Error> {
-        let found = self.0.iter().find(|(other, _)| *other == name).map(|(_, program)| program.as_path());
+        let found =
+            self.programs.iter().find(|(other, _)| *other == name).map(|(_, program)| program.as_path());
         found.ok_or_else(|| Error::Failed {
             program: name.to_owned(),
             said: "found no such program, expected it to be built".to_owned(),
@@ -125,14 +153,26 @@ impl Checkout {
         self.root.join("target").join("coverage")
     }
 
-    fn profiles(&self) -> PathBuf {
-        self.target().join("profiles")
-    }
-
     /// Builds the programs of all runs in a target directory of their own.
     pub(super) fn build(&self) -> Result<Build, Error> {
-        let target = self.target();
-        fs::create_dir_all(&target).map_err(Error::io(&target))?;
+        let mut packages = vec!["-p", "cutover-cli", "--bin", FRONT_DOOR, "-p", "cutover-reference"];
+        packages.extend(REFERENCES.iter().flat_map(|test| ["--test", test]));
+        let programs: Vec<&'static str> = [FRONT_DOOR].iter().chain(REFERENCES).copied().collect();
+        self.build_into(&self.target(), &packages, &programs)
+    }
+
+    /// Builds the simulator, which is the same source under another runtime, in a target directory of its own.
+    pub(super) fn build_simulator(&self) -> Result<Build, Error> {
+        self.build_into(&self.target().join("sim"), SIMULATED, &[SIMULATOR])
+    }
+
+    fn build_into(
+        &self,
+        target: &Path,
+        packages: &[&str],
+        programs: &[&'static str],
+    ) -> Result<Build, Error> {
+        fs::create_dir_all(target).map_err(Error::io(target))?;
         let wrapper = target.join("instrument");
         write_program(&wrapper).map_err(Error::io(&wrapper))?;
         let cargo = PathBuf::from(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
@@ -140,10 +180,9 @@ impl Checkout {
         command
             .current_dir(&self.root)
             .args(["build", "--profile", PROFILE, "--quiet", "--message-format=json-render-diagnostics"])
-            .args(["-p", "cutover-cli", "--bin", FRONT_DOOR, "-p", "cutover-reference"])
-            .args(REFERENCES.iter().flat_map(|test| ["--test", test]))
+            .args(packages)
             .arg("--target-dir")
-            .arg(&target)
+            .arg(target)
             .env("RUSTC_WORKSPACE_WRAPPER", &wrapper)
             // Build scripts are instrumented as well, and would leave their profiles in the working directory.
             .env("LLVM_PROFILE_FILE", target.join("build-%m.profraw"))
@@ -164,7 +203,7 @@ impl Checkout {
             let is = |message: &&Message| message.target.as_ref().is_some_and(|target| target.name == *name);
             Some((*name, messages.iter().filter(is).find_map(|message| message.executable.clone())?))
         };
-        Ok(Build([FRONT_DOOR].iter().chain(REFERENCES).filter_map(program).collect()))
+        Ok(Build { target: target.to_owned(), programs: programs.iter().filter_map(program).collect() })
     }
 
     /// Performs the runs, as many at a time as there are processors. Returns what each failed run said.
@@ -174,7 +213,7 @@ impl Checkout {
         runs: &[Run],
         console: &mut Console,
     ) -> Result<Vec<String>, Error> {
-        let dir = self.profiles();
+        let dir = build.profiles();
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io(&dir)(error)),
             Ok(()) | Err(_) => fs::create_dir_all(&dir).map_err(Error::io(&dir))?,
@@ -217,6 +256,10 @@ impl Checkout {
             .env("LLVM_PROFILE_FILE", profile)
             .stdin(Stdio::null());
         let output = command.output().map_err(Error::start(program))?;
+        if run.args.iter().any(|arg| arg == JSON) {
+            let kept = profile.with_extension("jsonl");
+            fs::write(&kept, &output.stdout).map_err(Error::io(&kept))?;
+        }
         if output.status.success() {
             return Ok(None);
         }
@@ -227,11 +270,12 @@ impl Checkout {
 
     /// The export of what the runs counted in `src/core`. `others`: profiles of further runs.
     pub(super) fn export(&self, tools: &Tools, build: &Build, others: &[PathBuf]) -> Result<String, Error> {
-        let dir = self.profiles();
-        let own = fs::read_dir(&dir).map_err(Error::io(&dir))?.filter_map(|entry| Some(entry.ok()?.path()));
+        let dir = build.profiles();
+        let files = fs::read_dir(&dir).map_err(Error::io(&dir))?.filter_map(|entry| Some(entry.ok()?.path()));
+        let own = files.filter(|file| file.extension().is_some_and(|extension| extension == "profraw"));
         let mut profiles: Vec<PathBuf> = own.chain(others.iter().cloned()).collect();
         profiles.sort();
-        let merged = self.target().join("merged.profdata");
+        let merged = build.target.join("merged.profdata");
         let mut merge: Vec<&OsStr> =
             vec!["merge".as_ref(), "-sparse".as_ref(), "-o".as_ref(), merged.as_os_str()];
         merge.extend(profiles.iter().map(|file| file.as_os_str()));
@@ -240,9 +284,9 @@ impl Checkout {
             (format!("--instr-profile={}", merged.display()), self.root.join("src/core"));
         let mut export: Vec<&OsStr> =
             ["export", "--skip-functions", "--skip-expansions", &profile].map(OsStr::new).into();
-        export.push(build.program(FRONT_DOOR)?.as_os_str());
-        for test in REFERENCES {
-            export.extend(["-object".as_ref(), build.program(test)?.as_os_str()]);
+        for (at, (_, program)) in build.programs.iter().enumerate() {
+            export.extend((at > 0).then_some(OsStr::new("-object")));
+            export.push(program.as_os_str());
         }
         export.extend(["--sources".as_ref(), sources.as_os_str()]);
         said(&tools.cov, &export)

@@ -159,6 +159,8 @@ impl RunOutput {
                 | Line::Coverage(_)
                 | Line::Unexecuted(_)
                 | Line::Untrue { .. }
+                | Line::Transitions(_)
+                | Line::Simulated { .. }
                 | Line::Other => {}
             }
         }

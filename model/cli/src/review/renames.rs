@@ -208,6 +208,8 @@ impl Renames {
             | Line::Coverage(_)
             | Line::Unexecuted(_)
             | Line::Untrue { .. }
+            | Line::Transitions(_)
+            | Line::Simulated { .. }
             | Line::Other => {}
         }
     }

@@ -136,6 +136,8 @@ impl Reader {
             | Line::Coverage(_)
             | Line::Unexecuted(_)
             | Line::Untrue { .. }
+            | Line::Transitions(_)
+            | Line::Simulated { .. }
             | Line::Other => Ok(()),
         }
     }

@@ -273,7 +273,14 @@ impl Choice<'_> {
         };
         let by_whom = self.dice.one_of(&["ada", "bob"]);
         let listed = &record.old_copies;
-        let old = if listed.is_empty() || self.dice.percent(5) { made_up } else { self.dice.one_of(listed) };
+        // The copy of the debt, of which another copy at the same store may be listed.
+        let owed = record.placed.and_then(|placed| placed.debt).filter(|_| self.dice.percent(25));
+        let owed = owed.map(|debt| OldCopy { placement: debt.placement, copy: debt.copy, ..made_up });
+        let old = match owed {
+            Some(owed) => owed,
+            None if listed.is_empty() || self.dice.percent(5) => made_up,
+            None => self.dice.one_of(listed),
+        };
         let (placement, copy) = (old.placement, MigrationId(self.dice.near(old.copy.0)));
         if matches!(kind, Kind::Retire) {
             return Transition::RetireCopy { placement, copy };

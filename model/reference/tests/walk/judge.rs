@@ -83,7 +83,9 @@ impl Walk {
         let before = subject.and_then(|partition| self.state.table().record(partition).cloned());
         let unchanged = (self.dice.below(32) == 0).then(|| self.state.clone());
         let mut halt: Option<Halt> = None;
-        let answer = self.state.apply(at, entry, &mut halt);
+        // The table is given what a log gives back.
+        let read = read_back(entry)?;
+        let answer = self.state.apply(at, &read, &mut halt);
         let say = |what: &str| {
             format!(
                 "step {}: {what}\ncommand: {entry:?}\nthe table answers: {answer:?}\nbefore: {before:?}",
@@ -185,4 +187,11 @@ fn kind(entry: &ControlPlaneEntry) -> &'static str {
         TransitionKind::Release => "release",
         TransitionKind::StartBlock => "start block",
     }
+}
+
+/// The entry after encoding and decoding, as in a log or on a network.
+fn read_back(entry: &ControlPlaneEntry) -> Result<ControlPlaneEntry, String> {
+    let bytes = postcard::to_allocvec(entry).map_err(|error| format!("{entry:?}: {error}"))?;
+    let read = postcard::from_bytes(&bytes).map_err(|error| format!("{entry:?}: {error}"))?;
+    if read == *entry { Ok(read) } else { Err(format!("proposed: {entry:?}\nread back: {read:?}")) }
 }

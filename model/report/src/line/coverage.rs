@@ -15,6 +15,19 @@ pub struct Coverage {
     pub listed: u64,
 }
 
+/// The transitions that the walks of a scope took.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Transitions {
+    /// Name of the scope.
+    pub scope: String,
+    /// Abstract states that one run saw, at most.
+    pub states: u64,
+    /// Pairs of an abstract state and a kind of action taken in it that one run saw, at most.
+    pub transitions: u64,
+    /// Kinds of action that no run took, and marks that none reached.
+    pub never: Vec<String>,
+}
+
 /// Lines in a row that were not executed, or a function of which no line was.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Unexecuted {

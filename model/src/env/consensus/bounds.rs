@@ -28,6 +28,21 @@ pub enum MembershipRequest {
     Promote(u8),
     /// Remove a member.
     Remove(u8),
+    /// Promote a learner, even if that may leave no quorum of live voters. Walks only.
+    PromoteEvenSo(u8),
+    /// Remove a member, even if that may leave no quorum of live voters. Walks only.
+    RemoveEvenSo(u8),
+}
+
+impl MembershipRequest {
+    /// The same request by an operator who overrides the check that a quorum is live; `None` if it has no such check.
+    pub(super) const fn even_so(self) -> Option<Self> {
+        match self {
+            Self::Promote(node) => Some(Self::PromoteEvenSo(node)),
+            Self::Remove(node) => Some(Self::RemoveEvenSo(node)),
+            Self::Admit(_) | Self::PromoteEvenSo(_) | Self::RemoveEvenSo(_) => None,
+        }
+    }
 }
 
 /// Bounds of the nodes, their network, and the requests of clients and operators.
@@ -225,11 +240,15 @@ impl ConsensusBounds {
     }
 }
 
+/// The invariants that walks judge, and searches do not: states would differ by what the question needs, or the question costs too much.
+const WALKED: [Id; 6] =
+    [Id::IdsOnce, Id::Undisturbed, Id::CampaignAnswered, Id::HandsOver, Id::MembersKnown, Id::ForcedAudited];
+
 /// The invariants about nodes and their log that a search judges. [`Id::NoUserData`] is left out, since the compiler judges it: the
-/// type of log entries cannot hold user data; and [`Id::IdsOnce`], by which states would differ.
+/// type of log entries cannot hold user data.
 pub(crate) fn judged() -> InvariantSet {
-    let others = [Id::NoUserData, Id::IdsOnce, Id::Undisturbed, Id::HandsOver];
-    let ids = Id::ALL.iter().filter(|id| id.entry().id.starts_with("raft.") && !others.contains(id));
+    let others = |id: &Id| *id == Id::NoUserData || WALKED.contains(id);
+    let ids = Id::ALL.iter().filter(|id| id.entry().id.starts_with("raft.") && !others(id));
     ids.fold(0, |set, id| set | id.bit())
 }
 
@@ -246,7 +265,7 @@ impl Bounds for ConsensusBounds {
         if self.world.is_none() {
             return judged();
         }
-        [Id::IdsOnce, Id::Undisturbed, Id::HandsOver].iter().fold(judged(), |set, id| set | id.bit())
+        WALKED.iter().fold(judged(), |set, id| set | id.bit())
     }
 
     fn options() -> &'static [OptionSpec] {

@@ -7,7 +7,7 @@ use super::successor_cache::SuccessorCache;
 use super::{Consensus, Duplicates, MembershipRequest, State};
 use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneState};
 use cutover::core::ids::NodeId;
-use cutover::core::raft::{Elections, MemberRole, Node, RoleName, Timer};
+use cutover::core::raft::{Elections, MemberRole, Node, Peer, RoleName, Timer};
 
 /// All sets of `over` messages out of `messages`, as bits; a single empty set if `over` is 0.
 fn sets((messages, over): (u32, u32)) -> impl Iterator<Item = u16> {
@@ -43,7 +43,32 @@ fn fits(state: &State, leader: &Host, request: MembershipRequest) -> bool {
         MembershipRequest::Admit(node) => state.host(node).is_some() && role(node).is_none(),
         MembershipRequest::Promote(node) => role(node) == Some(MemberRole::Learner),
         MembershipRequest::Remove(node) => role(node).is_some(),
+        MembershipRequest::PromoteEvenSo(node) | MembershipRequest::RemoveEvenSo(node) => {
+            role(node).is_some() && survives(state, leader, request)
+        }
     }
+}
+
+/// Whether a majority of the voters after the change have the disks with which they were admitted: an operator who overrides the
+/// check must see to that.
+fn survives(state: &State, leader: &Host, request: MembershipRequest) -> bool {
+    let (promoted, removed) = match request {
+        MembershipRequest::PromoteEvenSo(node) => (Some(NodeId(node)), None),
+        MembershipRequest::RemoveEvenSo(node) => (None, Some(NodeId(node))),
+        MembershipRequest::Admit(_) | MembershipRequest::Promote(_) | MembershipRequest::Remove(_) => {
+            (None, None)
+        }
+    };
+    let members = leader.engine.node().configuration().members().iter();
+    let after = members.filter(|member| {
+        let node = member.peer.node;
+        Some(node) != removed && (member.role == MemberRole::Voter || Some(node) == promoted)
+    });
+    let whole = |peer: Peer| state.host(peer.node.0).is_some_and(|host| host.me() == peer);
+    let (voters, there) = after.fold((0_usize, 0_usize), |(voters, there), member| {
+        (voters + 1, there + usize::from(whole(member.peer)))
+    });
+    2 * there > voters
 }
 
 fn number(at: usize) -> u8 {
@@ -247,10 +272,15 @@ impl Consensus {
                 };
                 for request in self.cluster.membership_requests.iter().filter(fits) {
                     add(NodeAction::Change(*request));
+                    let even_so = request.even_so().filter(|_| self.cluster.world.is_some());
+                    if let Some(even_so) = even_so.filter(|request| self::fits(state, host, *request)) {
+                        add(NodeAction::Change(even_so));
+                    }
                 }
             }
             if state.clients.transfers < self.cluster.transfers {
-                for (to, _) in state.hosts().filter(|(to, _)| *to != node) {
+                // In a walk somebody asks a leader to hand over to itself.
+                for (to, _) in state.hosts().filter(|(to, _)| *to != node || self.cluster.world.is_some()) {
                     add(NodeAction::Transfer(to));
                 }
             }

@@ -46,6 +46,58 @@ impl Consensus {
         });
     }
 
+    /// A node that hears from no leader answers a member that campaigns; and only a vote that it gives puts off its own campaign.
+    pub(super) fn campaign_answered(
+        &self,
+        before: &State,
+        node: u8,
+        message: &Message<ControlPlaneEntry>,
+        effect: &HostEffect,
+        findings: &mut Findings,
+    ) {
+        let Some(host) = before.host(node).filter(|_| self.cluster.world.is_some()) else { return };
+        let (machine, now) = (host.engine.node(), effect.host.engine.node());
+        let term = machine.hard_state().term;
+        let (campaign, vote) = match &message.body {
+            Body::PreVote { campaign_term, .. } => (*campaign_term > term, false),
+            Body::RequestVote { .. } => (true, true),
+            Body::PreVoted { .. }
+            | Body::VoteReply { .. }
+            | Body::Append(_)
+            | Body::Appended { .. }
+            | Body::AppendRejected { .. }
+            | Body::Install(_)
+            | Body::TimeoutNow
+            | Body::StaleTerm => (false, false),
+        };
+        let addressed = message.to == host.me() && message.history == machine.history();
+        let member = machine.configuration().is_member(message.from);
+        let hears = before.running(node).any(|timer| timer == Timer::MinElectionTimeout);
+        let follows = machine.role() == RoleName::Follower;
+        let newest = term.0.saturating_add(machine.config().limits.term_leap_max);
+        let in_time = message.term >= term && message.term.0 <= newest;
+        // An answer that waits for the disk already is not sent a second time.
+        let free = follows && !hears && addressed && member && in_time && !host.is_writing();
+        findings.demand(!(campaign && free && effect.idle), Id::CampaignAnswered, || {
+            (
+                format!(
+                    "n{node} takes no notice of {} of {} in {}",
+                    message.body, message.from, message.term
+                ),
+                "it hears from no leader".to_owned(),
+            )
+        });
+        let voted = now.hard_state().voted_for == Some(message.from);
+        let put_off = effect.timers.contains(&(Timer::Election, true));
+        let refused = vote && follows && message.term == term && !voted;
+        findings.demand(!(refused && put_off), Id::CampaignAnswered, || {
+            (
+                format!("n{node} begins to wait anew before it campaigns"),
+                format!("it does not vote for {} in {term}", message.from),
+            )
+        });
+    }
+
     /// A leader that is asked to hand over does so.
     pub(super) fn hands_over(
         &self,

@@ -25,6 +25,7 @@ mod host;
 mod judge;
 mod leadership;
 mod mark;
+mod membership;
 mod net;
 mod pruning;
 mod refusals;

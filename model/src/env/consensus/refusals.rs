@@ -2,6 +2,7 @@
 
 use super::action::{NodeAction, RareRequest};
 use super::host::{ClientAnswer, HostEffect};
+use super::membership::change_refused;
 use super::{Consensus, MembershipRequest, State, identity};
 use cutover::core::control_plane::{ControlPlaneConsensus as _, ControlPlaneError};
 use cutover::core::ids::NodeId;
@@ -84,11 +85,17 @@ impl Consensus {
             | ControlPlaneError::ReadRefused(ReadRefusal::Halted) => {
                 (machine.is_halted(), "it has not halted".to_owned())
             }
+            ControlPlaneError::Rejected(Rejection::Change { refusal, .. }) => {
+                let forced = matches!(
+                    action,
+                    Some(NodeAction::Change(
+                        MembershipRequest::PromoteEvenSo(_) | MembershipRequest::RemoveEvenSo(_)
+                    ))
+                );
+                change_refused(machine, refusal, forced)
+            }
             ControlPlaneError::Rejected(
-                Rejection::Transferring { .. }
-                | Rejection::Change { .. }
-                | Rejection::ChangeInSession { .. }
-                | Rejection::OpensTerm,
+                Rejection::Transferring { .. } | Rejection::ChangeInSession { .. } | Rejection::OpensTerm,
             )
             | ControlPlaneError::RunsAlone => (true, String::new()),
             ControlPlaneError::IdentityTaken { by, .. } => {

@@ -249,6 +249,7 @@ impl Consensus {
             let fact = ClusterFact::Heard { by: host.engine.node(), message: &message.0, idle: effect.idle };
             next.monitor.judge(&fact, &mut findings);
             self.undisturbed(before, node, &message.0, &effect, &mut findings);
+            self.campaign_answered(before, node, &message.0, &effect, &mut findings);
         }
         self.put(&mut next, node, &effect);
         let name = NodeId(node);
@@ -258,6 +259,8 @@ impl Consensus {
         self.refused_rightly(before, (node, action), &effect, &mut findings);
         self.hands_over(before, (node, action), &effect, &mut findings);
         self.configurations_logged(&next, node, &effect, &mut findings);
+        self.members_known(&next, node, &effect, &mut findings);
+        self.forced_audited(before, &next, node, &mut findings);
         self.ids_once(before, &mut next, (node, action), died, &effect, &mut findings);
         self.ask(&mut next, name, action, &effect, &mut findings, &mut marks);
         if died {
@@ -340,8 +343,11 @@ fn leads(state: &State, node: u8) -> bool {
 /// The directory of the node that a membership change names: that in the leader's configuration. For a node to be
 /// admitted, its present one, or the first if it does not exist.
 fn named_life(state: &State, leader: u8, request: MembershipRequest) -> Option<DirectoryId> {
-    let (MembershipRequest::Admit(node) | MembershipRequest::Promote(node) | MembershipRequest::Remove(node)) =
-        request;
+    let (MembershipRequest::Admit(node)
+    | MembershipRequest::Promote(node)
+    | MembershipRequest::Remove(node)
+    | MembershipRequest::PromoteEvenSo(node)
+    | MembershipRequest::RemoveEvenSo(node)) = request;
     if let MembershipRequest::Admit(_) = request {
         return Some(state.host(node).map_or(peer(node), |host| host.me()).directory);
     }

@@ -78,6 +78,12 @@ fn deed_in_words(state: &State, node: u8, action: NodeAction) -> Option<Choice> 
             Choice::new(lane, format!("promote n{other}"))
         }
         NodeAction::Change(MembershipRequest::Remove(other)) => Choice::new(lane, format!("remove n{other}")),
+        NodeAction::Change(MembershipRequest::PromoteEvenSo(other)) => {
+            Choice::new(lane, format!("promote n{other} even so"))
+        }
+        NodeAction::Change(MembershipRequest::RemoveEvenSo(other)) => {
+            Choice::new(lane, format!("remove n{other} even so"))
+        }
         NodeAction::Command(at) => {
             Choice::new(lane, format!("propose {}", state.requests.commands.get(usize::from(at))?))
         }

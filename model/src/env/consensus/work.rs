@@ -9,7 +9,7 @@ use crate::host::{Unreadable, carried};
 use crate::shared::{Memory, Shared, memory};
 use cutover::core::control_plane::{
     ControlPlaneConsensus as _, ControlPlaneEntry, ControlPlaneError, ControlPlaneOutput, Endpoints,
-    MembershipChange,
+    MembershipChange, Override,
 };
 use cutover::core::ids::{
     Epoch, Halt, Index, MigrationId, NodeId, PartitionId, Placement, Relabel, Serial, SessionId, Term,
@@ -121,6 +121,12 @@ impl HostWork {
                     }
                     MembershipRequest::Remove(node) => {
                         Some(MembershipChange::Remove { peer: peer(*node), even_so: None })
+                    }
+                    MembershipRequest::PromoteEvenSo(node) => {
+                        Some(MembershipChange::Promote { peer: peer(*node), even_so: overridden() })
+                    }
+                    MembershipRequest::RemoveEvenSo(node) => {
+                        Some(MembershipChange::Remove { peer: peer(*node), even_so: overridden() })
                     }
                 };
                 if let Some(change) = change {
@@ -350,6 +356,12 @@ fn long() -> Option<ControlPlaneEntry> {
     let expected = Expected { migration: MigrationId(1), epoch: Epoch(1) };
     let transition = Transition::Release { expected, how: Release::Resume, operator, reason };
     Some(ControlPlaneEntry::OwnershipTransition(Command { partition: PartitionId(1), transition }))
+}
+
+/// What an operator says who forces a change of the members.
+fn overridden() -> Option<Override> {
+    let operator = Operator::try_from("o".to_owned()).ok()?;
+    Some(Override { operator, reason: Reason::try_from("r".to_owned()).ok()? })
 }
 
 /// The content of a write: it creates a partition of its own.

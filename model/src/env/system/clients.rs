@@ -87,8 +87,13 @@ impl Turn<'_> {
         let view = self.next.gateways.get(usize::from(name))?.cached(partition)?;
         let token = view.epoch;
         let admission = admit_cached_write(&view, token);
-        let agrees = admitted(&view, token, true, &admission);
-        self.demand(agrees.is_ok(), &OPERATIONS, || super::stores::told(agrees.as_ref().err()));
+        // A write that was resolved before the view changed, too: the gate has to see that.
+        for (resolved, answer) in
+            [(token.previous(), admit_cached_write(&view, token.previous())), (token, admission)]
+        {
+            let agrees = admitted(&view, resolved, true, &answer);
+            self.demand(agrees.is_ok(), &OPERATIONS, || super::stores::told(agrees.as_ref().err()));
+        }
         let WriteAdmission::Admit(store) = admission else { return Some(()) };
         let gateway = self.gateway(name)?;
         gateway.serial += 1;

@@ -231,10 +231,14 @@ pub(super) fn pairs(state: &State, log: &super::Log, partition: PartitionId) -> 
         all.extend(rests_on(reply, expected, debt.map(|debt| debt.migration)));
     }
     if let Some(debt) = debt {
-        // A copy that is older than that of the debt.
-        let copy = MigrationId(debt.copy.0.saturating_sub(1));
-        if let Some((operator, reason)) = signed() {
-            all.push(Transition::WriteOff { placement: debt.placement, copy, operator, reason });
+        // A copy that is older than that of the debt; and the debt's own, while another one of that store is listed.
+        let older = MigrationId(debt.copy.0.saturating_sub(1));
+        let other =
+            record.old_copies.iter().any(|old| old.placement == debt.placement && old.copy != debt.copy);
+        for copy in [Some(older), other.then_some(debt.copy)].into_iter().flatten() {
+            if let Some((operator, reason)) = signed() {
+                all.push(Transition::WriteOff { placement: debt.placement, copy, operator, reason });
+            }
         }
     }
     let listed = log.table().records();
