@@ -26,7 +26,7 @@ const SIMULATOR: &str = "cutover-sim";
 const SIMULATED: &[&str] =
     &["-p", SIMULATOR, "--bin", SIMULATOR, "--config", "target.'cfg(all())'.rustflags=['--cfg','madsim']"];
 /// Tests of the references: random walks that hold a machine against its reference.
-const REFERENCES: &[&str] = &["walk", "store", "sessions", "watch", "gateway", "call", "disk"];
+const REFERENCES: &[&str] = &["walk", "store", "controller", "sessions", "watch", "gateway", "call", "disk"];
 /// Walks by number and not by time, so that the same lines are executed on every machine: set, number, seed.
 const WALKS: &[(&str, &str, &str)] = &[("pr", "100", "1"), ("pr", "100", "2"), ("everything", "12", "3")];
 /// The scopes that are searched for a pull request: within seconds each, to the end. `check` searches the others, too, but
