@@ -196,6 +196,11 @@ impl<E> Host<E> {
         self.queue.iter().map(|(_, batch)| batch)
     }
 
+    /// The batches not yet written to the disk, oldest first, each with its number.
+    pub fn pending(&self) -> impl Iterator<Item = (BatchNumber, &Batch<ControlPlaneEntry>)> {
+        self.queue.iter().map(|(number, batch)| (*number, batch))
+    }
+
     /// Whether a batch is not yet written to the disk.
     pub fn is_writing(&self) -> bool {
         !self.queue.is_empty()

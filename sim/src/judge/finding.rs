@@ -15,6 +15,8 @@ pub struct Finding {
 
 /// Invariants that only a whole run can show. The registry has all others.
 pub mod own {
+    use cutover::core::invariant::Id;
+
     /// Batches that the disk acknowledged survive a crash, and no batch survives in part.
     pub const DURABLE: &str = "store.durable";
     /// The driver decides nothing: the pure machine, given the driver's calls, ends in the same state.
@@ -48,7 +50,7 @@ pub mod own {
     /// A watcher makes of its stream what its reference makes of it, and has then been told what the log says.
     pub const WATCHER: &str = "watch.agrees-with-its-reference";
     /// A node writes, holds back and sends what its disk's reference does, and starts from what the reference says a crash leaves.
-    pub const DISK: &str = "disk.agrees-with-its-reference";
+    pub const DISK: &str = Id::DiskAgrees.entry().id;
     /// A node stops only because its disk failed, or because it was told to.
     pub const STOP: &str = "node.keeps-running";
 }

@@ -72,6 +72,14 @@ impl<P: Payload> DiskBeside<P> {
         }
     }
 
+    /// A message leaves.
+    ///
+    /// # Errors
+    /// What it promises is not on the disk.
+    pub fn leaves(&self, message: &Message<P>) -> Result<(), Disagreement> {
+        self.0.durable.keeps(message).map_err(|broken| told(&broken, message))
+    }
+
     /// The node starts from what its disk holds after a crash: all that was reported durable, and maybe some of the next batches.
     ///
     /// # Errors

@@ -241,8 +241,15 @@ impl ConsensusBounds {
 }
 
 /// The invariants that walks judge, and searches do not: states would differ by what the question needs, or the question costs too much.
-const WALKED: [Id; 6] =
-    [Id::IdsOnce, Id::Undisturbed, Id::CampaignAnswered, Id::HandsOver, Id::MembersKnown, Id::ForcedAudited];
+const WALKED: [Id; 7] = [
+    Id::IdsOnce,
+    Id::Undisturbed,
+    Id::CampaignAnswered,
+    Id::HandsOver,
+    Id::MembersKnown,
+    Id::ForcedAudited,
+    Id::DiskAgrees,
+];
 
 /// The invariants about nodes and their log that a search judges. [`Id::NoUserData`] is left out, since the compiler judges it: the
 /// type of log entries cannot hold user data.

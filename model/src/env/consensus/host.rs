@@ -66,6 +66,8 @@ pub struct HostEffect {
     pub timers: Vec<(Timer, bool)>,
     /// The violation that the machine itself detected.
     pub halt: Option<Halt>,
+    /// What the disk holds, and its reference does not; asked in a walk.
+    pub disk_differs: Option<String>,
     /// Marks that the machine reached, as bits.
     pub marks: u64,
     /// Whether nothing changed and nothing was sent or answered.

@@ -6,7 +6,7 @@ use super::mark::Mark;
 use super::{Consensus, Hosts, NODES_MAX, State};
 use cutover::core::control_plane::ControlPlaneState;
 use cutover::core::ids::{NodeId, Term};
-use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, NodeNow};
+use cutover::core::invariant::{Before, ClusterFact, ConsensusMonitor, Findings, Id, NodeNow};
 use cutover::core::raft::{Node, RoleName};
 
 /// The state of all nodes, in an array: it is needed in every step, and allocating it was slow.
@@ -58,6 +58,9 @@ impl Consensus {
             let id = halt.invariant;
             findings.demand(false, id, || (halt.facts.clone(), format!("{} has stopped", host.me())));
         }
+        findings.demand(effect.disk_differs.is_none(), Id::DiskAgrees, || {
+            (effect.disk_differs.clone().unwrap_or_default(), "the reference of its disk".to_owned())
+        });
         for vote in &effect.claims {
             self.feed(next, &ClusterFact::Revealed { by: host.now(), vote: *vote }, findings);
         }

@@ -10,7 +10,7 @@
 //!   the node must not send before a batch is durable waits for it ([`host`]).
 //! - **Timers** may fire at any time; in a walk, those that a node has set and not cancelled.
 //!
-//! May import: `core`, `cutover_model::protocol`, `cutover_model::host`, `cutover_model`.
+//! May import: `core`, `cutover_reference::beside`, `cutover_model::protocol`, `cutover_model::host`, `cutover_model`.
 
 mod action;
 mod asking;
@@ -18,6 +18,7 @@ mod bounds;
 mod call;
 mod choices;
 mod client;
+mod disk;
 mod forged;
 mod given;
 mod goals;

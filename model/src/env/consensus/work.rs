@@ -1,6 +1,7 @@
 //! Computes the effect of an input on a host: gives the input to the machine and performs its outputs in order.
 
 use super::action::{HostInput, RareRequest};
+use super::disk::Agrees;
 use super::host::{ClientAnswer, Disk, Host, HostEffect};
 use super::mark::Mark;
 use super::net::NodeMessage;
@@ -33,15 +34,14 @@ impl Consensus {
         disk: Disk,
         explain: bool,
     ) -> HostEffect {
-        let mut work = HostWork::new(host, explain);
+        let mut work = HostWork::new(self, host, explain);
         work.apply_input(self, host_input, sent);
         work.perform();
         match disk {
             Disk::Lingers => {}
             Disk::Syncs => {
                 while work.host.is_writing() {
-                    let written = work.host.write();
-                    work.synced(written);
+                    work.write(1);
                 }
             }
             Disk::Crashes { keep } => work.crash(keep),
@@ -51,7 +51,8 @@ impl Consensus {
 }
 
 /// The effect while it is computed.
-struct HostWork {
+struct HostWork<'a> {
+    env: &'a Consensus,
     host: Host,
     sent: Vec<Message<ControlPlaneEntry>>,
     explain: bool,
@@ -70,13 +71,14 @@ struct Parts {
     read: Option<Result<ReadId, ControlPlaneError>>,
     timers: Vec<(Timer, bool)>,
     halt: Option<Halt>,
+    disk_differs: Option<String>,
     marks: u64,
     lines: Vec<String>,
 }
 
-impl HostWork {
-    fn new(host: &Host, explain: bool) -> Self {
-        Self { host: host.clone(), sent: Vec::new(), explain, effect: Parts::default() }
+impl<'a> HostWork<'a> {
+    fn new(env: &'a Consensus, host: &Host, explain: bool) -> Self {
+        Self { env, host: host.clone(), sent: Vec::new(), explain, effect: Parts::default() }
     }
 
     fn say(&mut self, line: impl FnOnce() -> String) {
@@ -95,14 +97,8 @@ impl HostWork {
             HostInput::Idle => {}
             HostInput::Fire(timer) => self.host.engine.fire(*timer),
             HostInput::Transfer(to) => self.host.engine.transfer(Some(NodeId(*to))),
-            HostInput::Sync => {
-                let written = self.host.write();
-                self.synced(written);
-            }
-            HostInput::SyncAll => {
-                let written = self.host.write_group();
-                self.synced(written);
-            }
+            HostInput::Sync => self.write(1),
+            HostInput::SyncAll => self.write(usize::MAX),
             HostInput::Crash { keep } => self.crash(*keep),
             HostInput::Wipe => self.wipe(env),
             HostInput::Open => self.effect.proposed = Some(self.host.engine.open_session()),
@@ -252,10 +248,19 @@ impl HostWork {
         }
     }
 
-    /// Batches are durable: sends the messages that waited for them, and tells the machine.
-    fn synced(&mut self, written: Option<Result<Vec<Message<ControlPlaneEntry>>, Unreadable>>) {
+    /// The next batches become durable, one of them or all as one group: sends the messages that waited for them, and tells the
+    /// machine.
+    fn write(&mut self, batches: usize) {
+        let (expected, agrees) = self.env.expected(&self.host, batches);
+        self.disk_agrees(agrees);
+        let written = if batches == 1 { self.host.write() } else { self.host.write_group() };
         match written {
-            Some(Ok(messages)) => messages.into_iter().for_each(|message| self.send(message)),
+            Some(Ok(messages)) => {
+                // Of a group, a later batch may take back what a message has promised.
+                let alone = if batches == 1 { messages.as_slice() } else { &[] };
+                self.disk_agrees(expected.judge(&self.host.disk, alone));
+                messages.into_iter().for_each(|message| self.send(message));
+            }
             Some(Err(Unreadable(what))) => self.unreadable(what),
             None => return,
         }
@@ -263,9 +268,21 @@ impl HostWork {
         self.perform();
     }
 
+    /// What a disk holds is not what its reference holds.
+    fn disk_agrees(&mut self, agrees: Agrees) {
+        if let Err(disagreement) = agrees {
+            self.effect.disk_differs.get_or_insert(format!("{} {disagreement}", self.host.me()));
+        }
+    }
+
     fn crash(&mut self, keep: u8) {
         let config = self.host.engine.node().config();
+        let (expected, agrees) = self.env.expected(&self.host, keep.into());
+        self.disk_agrees(agrees);
         let disk = self.host.clone().crash(keep.into());
+        if let Ok(disk) = &disk {
+            self.disk_agrees(expected.judge(disk, &[]));
+        }
         match disk.map(|disk| Host::started(config, disk)) {
             Ok(Some(started)) => self.restarted(started),
             Ok(None) => self.unreadable("what the disk holds"),
@@ -314,7 +331,11 @@ impl HostWork {
             || was.uncommitted_configurations() != is.uncommitted_configurations()
             || was.applied() != is.applied();
         HostEffect {
-            idle: same && sent.is_empty() && parts.answers.is_empty() && parts.halt.is_none(),
+            idle: same
+                && sent.is_empty()
+                && parts.answers.is_empty()
+                && parts.halt.is_none()
+                && parts.disk_differs.is_none(),
             changed,
             host,
             sent,
@@ -328,6 +349,7 @@ impl HostWork {
             read: parts.read,
             timers: parts.timers,
             halt: parts.halt,
+            disk_differs: parts.disk_differs,
             marks: parts.marks,
             lines: parts.lines,
         }
