@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+/// How the names of the scopes begin that are made for walks. Of the others, which are searched, a few walks say little.
+const WALKED: &str = "walk/";
+
 /// What the walks of a scope took, all runs together.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
@@ -36,7 +39,7 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, Taken>, Error> {
 fn summed(texts: &[String]) -> BTreeMap<String, Taken> {
     let lines = texts.iter().flat_map(|text| text.lines());
     let walks = lines.filter_map(|line| match serde_json::from_str(line) {
-        Ok(Line::Walk(walk)) => Some(*walk),
+        Ok(Line::Walk(walk)) if walk.scope.starts_with(WALKED) => Some(*walk),
         Ok(_) | Err(_) => None,
     });
     let mut scopes: BTreeMap<String, Taken> = BTreeMap::new();
