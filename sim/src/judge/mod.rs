@@ -30,9 +30,9 @@ use cutover::core::control_plane::{
     Accepted, ControlPlaneConsensus, ControlPlaneEntry, ControlPlaneInput, ControlPlaneOutput,
     ControlPlaneState, Founder, ReplicatedControlPlane,
 };
-use cutover::core::ids::{HistoryId, Index, NodeId, Revision};
+use cutover::core::ids::{HistoryId, Index, NodeId, Revision, Serial, SessionId};
 use cutover::core::invariant::{Id, NodeNow};
-use cutover::core::raft::{Batch, Config, Durable, Message, Output};
+use cutover::core::raft::{Batch, Config, Content, Durable, Message, Output};
 use cutover::core::trace::recording::digest;
 use cutover_model::host::{Earlier, Host, Hosts, Judge as Invariants};
 use cutover_reference::beside::disk::DiskBeside;
@@ -75,6 +75,8 @@ pub struct Judge {
     timeouts: Vec<u64>,
     /// When each node has last ordered another to stand for election.
     orders: BTreeMap<u8, u64>,
+    /// When the machine of each node has last taken a request under a ticket.
+    taken: BTreeMap<(u8, SessionId, Serial), u64>,
     lowering: bool,
 }
 
@@ -101,6 +103,7 @@ impl Judge {
             not_done: Vec::new(),
             timeouts: Vec::new(),
             orders: BTreeMap::new(),
+            taken: BTreeMap::new(),
             lowering,
         }
     }
@@ -290,8 +293,15 @@ impl Judge {
                 shadow.free.push(message.clone());
             }
         }
-        if let Ok(Accepted::Read(read)) = accepted {
-            self.invariants.reading(id, read);
+        match (&accepted, input) {
+            (Ok(Accepted::Read(read)), _) => self.invariants.reading(id, *read),
+            (
+                Ok(Accepted::Proposal(_)),
+                ControlPlaneInput::Propose(Content::Payload { ticket: Some(ticket), .. }),
+            ) => {
+                self.taken.insert((node, ticket.session, ticket.serial), now_ns());
+            }
+            (Ok(Accepted::Event | Accepted::Proposal(_)) | Err(_), _) => {}
         }
         self.demand(!strays, own::LOWERING, || {
             (format!("n{node} is in a state of its own"), "its calls lead elsewhere".to_owned())

@@ -95,6 +95,21 @@ impl Judge {
         }
     }
 
+    /// Call when a node has said that it took nothing of an attempt that was sent at a time, the only one under its ticket that may be on its
+    /// way.
+    pub fn not_taken(&mut self, who: &str, node: u8, request: Request, asked_ns: u64) {
+        let (_, session, serial) = request;
+        self.event_log.count("client", "attempts judged that were not taken");
+        if let Some(at) = self.taken.get(&(node, session, serial)).filter(|at| **at >= asked_ns) {
+            let against = format!("its machine took it at {at} ns");
+            self.find(
+                own::ANSWER,
+                format!("n{node} tells {who} that it took nothing of {session}.{serial}"),
+                against,
+            );
+        }
+    }
+
     /// Call when a client sends a request again of which every node so far has said that it took nothing.
     pub fn not_done_so_far(&mut self, who: &str, request: Request) {
         let (history, session, serial) = request;

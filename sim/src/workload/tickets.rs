@@ -5,7 +5,7 @@
 use super::api::{Api, Attempt, ChangeRequest, Done, Failed};
 use super::choice;
 use super::names::FAR;
-use crate::event_log::lock;
+use crate::event_log::{lock, now_ns};
 use crate::host::Hosts;
 use crate::judge::{Told, is_of_the_attempt, own};
 use crate::stream::Stream;
@@ -202,6 +202,7 @@ impl Holder {
         if self.chance.below(4) == 0 {
             self.api.go_elsewhere(None);
         }
+        let (node, asked_ns) = (self.api.node(), now_ns());
         let attempt = self.api.attempt(&asked).await;
         let told = match attempt {
             Attempt::Done(Done { index, value, partition, repeated }) => Told::Done {
@@ -224,6 +225,10 @@ impl Holder {
             }
             Attempt::Elsewhere(hint) => {
                 sent.untaken = !sent.maybe && !sent.settled;
+                if sent.untaken {
+                    let request = (held.history, held.id, sent.serial);
+                    lock(&self.hosts.judge).not_taken(&format!("t{}", self.number), node, request, asked_ns);
+                }
                 self.api.go_elsewhere(hint);
                 return true;
             }

@@ -257,4 +257,47 @@ mod tests {
         assert!(matches!(detail(ChangeRefusal::NotYetInTerm), Why::Busy(_)));
         assert!(matches!(detail(ChangeRefusal::InProgress), Why::Refused(_)));
     }
+
+    /// What may have taken effect is never told as if nothing had been taken: who is told that sends it again.
+    #[test]
+    fn an_outcome_that_is_not_known_is_told_as_such() {
+        let unknown = [
+            from_outcome(Outcome::Indeterminate, None).unwrap_err(),
+            from_failure(&Failure::Indeterminate, None),
+            from_transfer(&TransferRefusal::Abandoned { to: NodeId(2) }, None),
+            from_transfer(&TransferRefusal::SteppedDown { to: NodeId(2) }, None),
+        ];
+        for status in unknown {
+            assert!(matches!(detail_of(&status), Some(Why::Indeterminate(_))), "{status:?}");
+            // Libraries that retry by themselves do so after these codes.
+            assert!(!matches!(status.code(), Code::Unavailable | Code::ResourceExhausted), "{status:?}");
+        }
+        let lost = of_another_history(SessionId(4), HistoryId(1), HistoryId(2));
+        assert!(matches!(detail_of(&lost), Some(Why::SessionExpired(_))), "{lost:?}");
+    }
+
+    /// A node that refuses before it has taken anything says where to ask, or to wait. Without a detail, a client would take the refusal for
+    /// a broken connection, and the outcome for unknown.
+    #[test]
+    fn a_refusal_of_what_was_not_taken_says_so() {
+        let not_leader = Rejection::NotLeader { leader: None };
+        let elsewhere = [
+            without_leader(),
+            without_history(),
+            from_rejection(&not_leader, None),
+            from_outcome(Outcome::Rejected(not_leader), None).unwrap_err(),
+            from_failure(&Failure::Stopping, None),
+            from_failure(&Failure::Refused(ControlPlaneError::NotLeader { leader: None }), None),
+        ];
+        for status in elsewhere {
+            assert!(matches!(detail_of(&status), Some(Why::NotLeader(_))), "{status:?}");
+        }
+        let later = [
+            too_many_watches("all"),
+            from_failure(&Failure::Refused(ControlPlaneError::ReadRefused(ReadRefusal::NotYetInTerm)), None),
+        ];
+        for status in later {
+            assert!(matches!(detail_of(&status), Some(Why::Busy(_))), "{status:?}");
+        }
+    }
 }
