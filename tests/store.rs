@@ -31,6 +31,8 @@ mod disk;
 mod failing;
 #[path = "store/format.rs"]
 mod format;
+#[path = "store/founding.rs"]
+mod founding;
 #[path = "store/growth.rs"]
 mod growth;
 #[expect(dead_code, reason = "scripts use all of it")]

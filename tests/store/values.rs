@@ -27,15 +27,20 @@ pub(super) fn written() -> Disk {
     disk
 }
 
-/// Changes a file directly with redb.
+/// Changes a file directly with redb; returns the error of opening it.
 pub(super) fn changed(change: impl FnOnce(&redb::WriteTransaction)) -> StoreError {
+    Store::open_on(disk_changed(change), ME.node).unwrap_err()
+}
+
+/// The disk of [`written`], changed directly with redb.
+pub(super) fn disk_changed(change: impl FnOnce(&redb::WriteTransaction)) -> Disk {
     let disk = written();
     let database = Database::builder().create_with_backend(disk.clone()).unwrap();
     let transaction = database.begin_write().unwrap();
     change(&transaction);
     transaction.commit().unwrap();
     drop(database);
-    Store::open_on(disk, ME.node).unwrap_err()
+    disk
 }
 
 /// A value with its checksum, as the store writes it.
@@ -46,8 +51,13 @@ fn sealed(table: &str, key: &[u8], value: &impl Serialize) -> Vec<u8> {
 }
 
 pub(super) fn meta(key: &'static str, value: &impl Serialize) -> StoreError {
+    Store::open_on(disk_with(key, value), ME.node).unwrap_err()
+}
+
+/// The disk of [`written`] with another value, under a valid checksum.
+pub(super) fn disk_with(key: &'static str, value: &impl Serialize) -> Disk {
     let value = sealed("meta", key.as_bytes(), value);
-    changed(|transaction| {
+    disk_changed(|transaction| {
         transaction.open_table(META).unwrap().insert(key, value.as_slice()).unwrap();
     })
 }

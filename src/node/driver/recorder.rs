@@ -125,6 +125,12 @@ impl Recorder for FileRecorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::control_plane::{ClusterVoterIdentity, Founder, ReplicatedControlPlane};
+    use crate::core::ids::{ClusterId, DirectoryId, HistoryId, Index, NodeId, Term};
+    use crate::core::migration::Caps;
+    use crate::core::raft::{Body, Config, Message, NodeLimits, Peer, SessionLimits, Snapshot, Timer};
+    use crate::core::trace::recording::{frames, replay};
+    use std::sync::Arc;
 
     /// A recording with a gap would be taken for a faithful one, so the recorder stops at the first frame that is not written.
     #[test]
@@ -136,5 +142,85 @@ mod tests {
         let mut recorder =
             FileRecorder { directory: PathBuf::new(), next: 1, current, kept: VecDeque::new() };
         assert!(matches!(recorder.write(&Frame::End(7)), Err(RecorderError::Io { .. })));
+    }
+
+    /// An engine of three voters, and a message of 3 MiB to it, of another history.
+    fn engine() -> (ReplicatedControlPlane, ControlPlaneInput) {
+        let peer = |node| Peer { node: NodeId(node), directory: DirectoryId(1) };
+        let subject = |node| ClusterVoterIdentity::from_certificate_subject(&format!("CN=n{node}")).unwrap();
+        let founder = Founder {
+            cluster: ClusterId(1),
+            history: HistoryId(1),
+            voters: [1, 2, 3].map(|node| (peer(node), subject(node).into())).to_vec(),
+            caps: Caps::PRODUCTION,
+            sessions: SessionLimits::PRODUCTION,
+        };
+        let disk = founder.disk().unwrap();
+        let snapshot = Snapshot { data: vec![7; 3 << 20].into(), ..(*disk.snapshot).clone() };
+        let message = Message {
+            history: HistoryId(2),
+            from: peer(2),
+            to: peer(1),
+            admitted: Index::ZERO,
+            term: Term(1),
+            body: Body::Install(Arc::new(snapshot)),
+        };
+        let config = Config { me: peer(1), limits: NodeLimits::PRODUCTION };
+        let engine = ReplicatedControlPlane::start(config, disk).unwrap();
+        (engine, ControlPlaneInput::Received(message))
+    }
+
+    /// A segment without an end is that of a crash, and its state is compared with nothing.
+    #[test]
+    fn every_segment_that_is_full_is_closed_by_its_end_and_one_that_a_crash_ended_is_not() {
+        let room = tempfile::tempdir().unwrap();
+        let mut recorder = FileRecorder::new(room.path()).unwrap();
+        let (mut engine, large) = engine();
+        let mut digests = vec![digest(&engine).unwrap()];
+        for call in 0..16 {
+            let campaign = ControlPlaneInput::TimerFired(Timer::Election);
+            let input = if call % 2 == 0 { campaign } else { large.clone() };
+            recorder.record(&engine, &input).unwrap();
+            let _returned = engine.handle(input);
+            let _said = engine.take_outputs();
+            digests.push(digest(&engine).unwrap());
+        }
+        // The process is killed: nobody ends the recording.
+        drop(recorder);
+        let mut paths: Vec<_> =
+            std::fs::read_dir(room.path()).unwrap().map(|at| at.unwrap().path()).collect();
+        paths.sort();
+        assert_eq!(paths.len(), 3, "{paths:?}");
+        let mut calls = 0;
+        for (number, path) in paths.iter().enumerate() {
+            let bytes = std::fs::read(path).unwrap();
+            let crashed = number + 1 == paths.len();
+            let mut read = frames(&bytes).unwrap();
+            let replayed = replay(read.clone()).unwrap();
+            assert_eq!(replayed.ended, !crashed, "{}", path.display());
+            calls += usize::try_from(replayed.calls).unwrap();
+            assert_eq!(digest(&*replayed.engine).unwrap(), digests[calls], "{}", path.display());
+            if !crashed {
+                assert!(bytes.len() as u64 >= SEGMENT_BYTES, "it was full");
+                assert_eq!(read.last(), Some(&Frame::End(digests[calls])));
+                // A replay that came to another state is found.
+                *read.last_mut().unwrap() = Frame::End(!digests[calls]);
+                assert!(matches!(replay(read), Err(RecordingError::Diverged { .. })), "{}", path.display());
+            }
+        }
+        assert_eq!(calls, 16, "each input is in one segment");
+    }
+
+    #[test]
+    fn a_recording_that_ended_is_not_taken_for_one_of_a_crash() {
+        let room = tempfile::tempdir().unwrap();
+        let (mut engine, _) = engine();
+        let mut recorder = FileRecorder::new(room.path()).unwrap();
+        let input = ControlPlaneInput::TimerFired(Timer::Election);
+        recorder.record(&engine, &input).unwrap();
+        let _returned = engine.handle(input);
+        recorder.end(&engine).unwrap();
+        let bytes = std::fs::read(room.path().join("000001.recording")).unwrap();
+        assert!(replay(frames(&bytes).unwrap()).unwrap().ended);
     }
 }

@@ -76,3 +76,74 @@ const fn slot(timer: Timer) -> usize {
         Timer::Transfer => 3,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::rand_core::SeedableRng as _;
+
+    /// Its clock counts half as fast as the operating system's.
+    struct Slow;
+
+    impl Clock for Slow {
+        fn until(&self, counted: Duration) -> Duration {
+            counted * 2
+        }
+    }
+
+    /// The shortest and the longest duration of a timer that the configuration allows, in milliseconds.
+    const fn bounds(timing: Timing, timer: Timer) -> (u64, u64) {
+        let Timing { heartbeat_ms, election_timeout_ms_min: min, election_timeout_ms_max: max } = timing;
+        match timer {
+            Timer::Election => (min, max - 1),
+            Timer::MinElectionTimeout => (min, min),
+            Timer::Heartbeat => (heartbeat_ms, heartbeat_ms),
+            Timer::Transfer => (max, max),
+        }
+    }
+
+    fn timings() -> [Timing; 3] {
+        let timing = |heartbeat_ms, election_timeout_ms_min, election_timeout_ms_max| Timing {
+            heartbeat_ms,
+            election_timeout_ms_min,
+            election_timeout_ms_max,
+        };
+        [Timing::default(), timing(1, 3, 4), timing(20, 7_000, 7_010)]
+    }
+
+    #[test]
+    fn every_timer_runs_as_long_as_the_configuration_says() {
+        for timing in timings() {
+            assert_eq!(timing.validate(), Ok(()));
+            let mut timers = Timers::new(timing, Box::new(()), ChaCha8Rng::seed_from_u64(7));
+            for timer in ALL {
+                let (least, most) = bounds(timing, timer);
+                let drawn = (0..1_000).map(|_| timers.duration(timer)).collect::<Vec<_>>();
+                let (shortest, longest) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
+                let allowed = Duration::from_millis(least)..=Duration::from_millis(most);
+                assert!(allowed.contains(shortest) && allowed.contains(longest), "{timer:?} of {timing:?}");
+                // Timeouts of a few values only would let nodes campaign at once.
+                let reached = longest.saturating_sub(*shortest) * 10;
+                assert!(reached >= (*allowed.end() - *allowed.start()) * 9, "{timer:?} of {timing:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_timer_that_is_set_is_due_after_its_duration_on_the_clock_of_the_node() {
+        for timing in timings() {
+            for timer in ALL {
+                let mut timers = Timers::new(timing, Box::new(Slow), ChaCha8Rng::seed_from_u64(7));
+                let (least, most) = bounds(timing, timer);
+                let before = Instant::now();
+                timers.set(timer);
+                let due = timers.next().unwrap();
+                assert!(due >= before + Duration::from_millis(2 * least), "{timer:?}");
+                assert!(due <= Instant::now() + Duration::from_millis(2 * most), "{timer:?}");
+                assert_eq!(timers.ended(due - Duration::from_millis(1)), None, "{timer:?} is not due yet");
+                assert_eq!(timers.ended(due), Some(timer));
+                assert_eq!(timers.next(), None, "{timer:?} fires once");
+            }
+        }
+    }
+}

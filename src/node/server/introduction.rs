@@ -54,3 +54,48 @@ impl Introducer for () {
         Err(format!("this node runs alone and cannot ask {address}: set listen.peer"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::ids::{DirectoryId, NodeId};
+
+    #[test]
+    fn a_node_joins_with_an_empty_directory_or_with_this_history() {
+        let address = Address::try_from("n4:7004".to_owned()).unwrap();
+        let (ours, history) = (ClusterId(100), HistoryId(200));
+        let introduction = |directory, subject, cluster, history| Introduction {
+            peer: Peer { node: NodeId(4), directory: DirectoryId(directory) },
+            identity: ClusterVoterIdentity::from_certificate_subject(subject).unwrap(),
+            endpoints: Endpoints { peer: Some(address.clone()), client: None },
+            cluster,
+            history,
+        };
+        // Which node it is, in which directory, is judged by the log; whose data it has, here.
+        for (directory, subject) in [(300, "CN=n4"), (301, "CN=n4"), (300, "CN=other")] {
+            let check = |cluster, found| {
+                introduction(directory, subject, cluster, found).check(&address, ours, history)
+            };
+            assert_eq!(check(ClusterId::NONE, HistoryId::NONE), Ok(()), "an empty directory");
+            assert_eq!(check(ours, history), Ok(()), "it is admitted again");
+            for (cluster, lost) in [
+                // The cluster was restored from a backup, and has a new history since.
+                (ours, HistoryId(201)),
+                (ours, HistoryId(199)),
+                (ClusterId(101), HistoryId(201)),
+                // The ids are drawn, each on its own.
+                (ClusterId(200), HistoryId(100)),
+                (ClusterId::NONE, HistoryId(201)),
+            ] {
+                let why = check(cluster, lost).unwrap_err();
+                let found = format!(
+                    "the data directory of n4/{} at n4:7004 belongs to cluster {cluster}, history {lost};",
+                    DirectoryId(directory)
+                );
+                assert!(why.starts_with(&found), "{why}");
+                let expected = format!("expected an empty one, or cluster {ours}, history {history}.");
+                assert!(why.contains(&expected), "{why}");
+            }
+        }
+    }
+}

@@ -279,10 +279,12 @@ fn drop_message(to: Peer, why: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::control_plane::ControlPlaneState;
+    use crate::core::control_plane::{ClusterVoterIdentity, ControlPlaneState, Endpoints, Registered};
     use crate::core::ids::{ClusterId, DirectoryId, HistoryId, Index, Term};
     use crate::core::migration::Caps;
     use crate::core::raft::{Configuration, Durable, SessionLimits};
+    use crate::node::driver::Known;
+    use std::collections::BTreeSet;
 
     #[test]
     fn one_snapshot_at_a_time_is_queued_for_a_peer() {
@@ -304,5 +306,88 @@ mod tests {
         assert!(lane.send(message(Body::TimeoutNow)), "other messages are not held up");
         drop(messages.try_recv().unwrap());
         assert!(lane.send(install()), "the first was sent");
+    }
+
+    const fn peer(node: u8, directory: u64) -> Peer {
+        Peer { node: NodeId(node), directory: DirectoryId(directory) }
+    }
+
+    /// The members of a log, each with its directory and its port, and those that were removed.
+    fn known(members: &[(u8, u64, u16)], removed: &[(u8, u64)]) -> Registry {
+        let registered = |node: u8, port: u16| Registered {
+            identity: ClusterVoterIdentity::from_certificate_subject(&format!("CN=n{node}")).unwrap(),
+            endpoints: Endpoints { peer: Address::try_from(format!("localhost:{port}")).ok(), client: None },
+        };
+        Arc::new(Known {
+            cluster: ClusterId(1),
+            members: members
+                .iter()
+                .map(|&(node, at, port)| (peer(node, at), registered(node, port)))
+                .collect(),
+            removed: removed.iter().map(|&(node, at)| peer(node, at)).collect(),
+        })
+    }
+
+    /// Gives the transport a registry, and a message of this history to each member.
+    fn turn(transport: &mut GrpcTransport, registry: &Registry, history: u64) {
+        transport.members(registry);
+        for &(to, _) in &registry.members {
+            let (from, history) = (peer(1, 1), HistoryId(history));
+            let body = Body::TimeoutNow;
+            transport.send(Message { history, from, to, admitted: Index::ZERO, term: Term(1), body });
+        }
+    }
+
+    /// What a stream was opened for is what its hello says, so another address, directory or history needs another stream.
+    #[tokio::test]
+    async fn a_change_of_members_ends_the_streams_of_those_that_it_changes_and_no_other() {
+        let five = [(2, 1, 1), (3, 1, 1), (4, 1, 1), (5, 1, 1), (6, 1, 1)];
+        let changed = |node: u8, directory: u64, port: u16| {
+            five.map(|member| if member.0 == node { (node, directory, port) } else { member })
+        };
+        let all = [2, 3, 4, 5, 6];
+        type Case<'a> = (&'a str, Registry, u64, &'a [u8]);
+        let cases: [Case<'_>; 11] = [
+            ("nothing", known(&five, &[]), 1, &[]),
+            ("an earlier directory was removed", known(&five, &[(2, 9), (6, 9)]), 1, &[]),
+            ("one removed", known(&five[1..], &[(2, 1)]), 1, &[2]),
+            ("two removed", known(&five[2..], &[(2, 1), (3, 1)]), 1, &[2, 3]),
+            ("two removed, the later first", known(&five[2..], &[(3, 1), (2, 1)]), 1, &[2, 3]),
+            ("all removed but one", known(&five[4..], &[(4, 1), (2, 1), (3, 1), (5, 1)]), 1, &[2, 3, 4, 5]),
+            ("not in the log any more, and not removed", known(&five[1..], &[]), 1, &[]),
+            ("another address", known(&changed(3, 1, 2), &[]), 1, &[3]),
+            ("another directory at the address", known(&changed(4, 2, 1), &[(4, 1)]), 1, &[4]),
+            ("another directory elsewhere", known(&changed(4, 2, 2), &[]), 1, &[4]),
+            ("another history", known(&five, &[]), 2, &all),
+        ];
+        let mut wrong = Vec::new();
+        for (case, after, history, ended) in cases {
+            let rule = PeerRule { subjects: None };
+            let (addresses, removal) = (PeerAddresses::default(), RemovalNotice::default());
+            let mut transport = GrpcTransport::new(1, None, Security::Plain, rule, addresses, removal);
+            turn(&mut transport, &known(&five, &[]), 1);
+            // A stream ends when the last sender of its queue is dropped.
+            let streams: Vec<_> =
+                transport.lanes.iter().map(|(node, lane)| (node.0, lane.queue.downgrade())).collect();
+            assert_eq!(streams.len(), five.len());
+            turn(&mut transport, &after, history);
+            let found: BTreeSet<u8> = streams
+                .iter()
+                .filter_map(|(node, queue)| queue.upgrade().is_none().then_some(*node))
+                .collect();
+            if found != ended.iter().copied().collect() {
+                wrong.push((case, "ended", found));
+            }
+            let of = |member: &(Peer, Registered)| transport.lanes.get(&member.0.node).unwrap().target.hello;
+            let hellos: Vec<_> = after.members.iter().map(of).collect();
+            let other = |hello: &&Hello| {
+                !after.members.iter().any(|(to, _)| *to == hello.to) || hello.history != HistoryId(history)
+            };
+            let old: BTreeSet<u8> = hellos.iter().filter(other).map(|hello| hello.to.node.0).collect();
+            if !old.is_empty() {
+                wrong.push((case, "have an old hello", old));
+            }
+        }
+        assert_eq!(wrong, []);
     }
 }

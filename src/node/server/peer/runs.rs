@@ -137,4 +137,35 @@ mod tests {
         assert_eq!(runs.hello(peer(7), 2, 23, 24), Spoken::Latest);
         assert_eq!(runs.hello(peer(7), 1, 25, 26), Spoken::Twins, "it was alive all the time");
     }
+
+    /// Which of the two directories has the member's memory is not known, and no start of either tells.
+    #[test]
+    fn twins_are_never_taken_again_whoever_speaks_next() {
+        let runs = Runs::default();
+        for (run, at, spoken) in [(1, 10, Spoken::Latest), (2, 20, Spoken::Latest), (1, 30, Spoken::Twins)] {
+            assert_eq!(runs.hello(peer(7), run, at, at + 1), spoken);
+        }
+        let mut at = 40;
+        // Runs that start anew, more of them than are remembered, in between the known ones.
+        for run in 3..100 {
+            for speaks in [run, 1, 2, run, run - 1] {
+                assert_eq!(runs.hello(peer(7), speaks, at, at + 1), Spoken::Twins, "run {speaks} at {at}");
+                assert_eq!(
+                    runs.hello(peer(7), speaks, 15, at + 2),
+                    Spoken::Twins,
+                    "run {speaks} late at {at}"
+                );
+                assert!(runs.have_met(peer(7)), "an open stream brings nothing either");
+                at += 10;
+            }
+        }
+        let mut at = 40;
+        for run in 3..100 {
+            assert_eq!(runs.hello(peer(8), run, at, at + 1), Spoken::Latest, "another directory");
+            at += 10;
+        }
+        assert!(!runs.have_met(peer(8)));
+        assert_eq!(runs.hello(peer(7), 100, at, at + 1), Spoken::Twins, "a lone process is taken no more");
+        assert_eq!(runs.hello(peer(7), 100, at + 2, at + 3), Spoken::Twins);
+    }
 }

@@ -180,4 +180,29 @@ mod tests {
         assert_eq!(join.take(b"c", true, 4), Ok(Joined::Whole(b"abc".to_vec())));
         assert!(join.permit.is_none(), "between messages a stream may be silent");
     }
+
+    /// A sender that keeps sending does not keep the permit from the others.
+    #[tokio::test]
+    async fn a_message_that_is_late_as_a_whole_is_ended_although_each_frame_comes_in_time() {
+        let large = LargeMessages::default();
+        let (mut slow, mut other) = (Join::new(large.clone()), Join::new(large));
+        assert_eq!(slow.take(b"a", false, 1_000), Ok(Joined::Unfinished));
+        // Most of its time is over.
+        slow.permit.as_mut().unwrap().1 = Instant::now() + Duration::from_millis(60);
+        let mut frames = 1;
+        let late = loop {
+            assert!(frames < 100, "a message of {frames} frames, 10 ms apart, was waited for");
+            match slow.in_time(tokio::time::sleep(Duration::from_millis(10))).await {
+                Ok(()) => assert_eq!(slow.take(b"a", false, 1_000), Ok(Joined::Unfinished)),
+                Err(late) => break late,
+            }
+            frames += 1;
+        };
+        assert_eq!(late, JoinError::Late { have: frames });
+        assert_eq!(other.take(b"x", false, 4), Ok(Joined::Unfinished));
+        assert_eq!(other.take(b"y", true, 4), Ok(Joined::Lost), "the permit is held until the stream closes");
+        drop(slow);
+        assert_eq!(other.take(b"x", false, 4), Ok(Joined::Unfinished));
+        assert_eq!(other.take(b"y", true, 4), Ok(Joined::Whole(b"xy".to_vec())), "the permit is free");
+    }
 }
