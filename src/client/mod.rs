@@ -21,6 +21,8 @@ mod leader;
 mod retry;
 mod session;
 mod table;
+#[cfg(all(test, not(madsim)))]
+mod tests;
 mod watch;
 
 pub use calls::{Applied, Partition};

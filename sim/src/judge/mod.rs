@@ -77,6 +77,8 @@ pub struct Judge {
     orders: BTreeMap<u8, u64>,
     /// When the machine of each node has last taken a request under a ticket.
     taken: BTreeMap<(u8, SessionId, Serial), u64>,
+    /// When the machine of each node has last taken a read.
+    read: BTreeMap<u8, u64>,
     lowering: bool,
 }
 
@@ -104,6 +106,7 @@ impl Judge {
             timeouts: Vec::new(),
             orders: BTreeMap::new(),
             taken: BTreeMap::new(),
+            read: BTreeMap::new(),
             lowering,
         }
     }
@@ -294,7 +297,10 @@ impl Judge {
             }
         }
         match (&accepted, input) {
-            (Ok(Accepted::Read(read)), _) => self.invariants.reading(id, *read),
+            (Ok(Accepted::Read(read)), _) => {
+                self.read.insert(node, now_ns());
+                self.invariants.reading(id, *read);
+            }
             (
                 Ok(Accepted::Proposal(_)),
                 ControlPlaneInput::Propose(Content::Payload { ticket: Some(ticket), .. }),

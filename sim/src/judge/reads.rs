@@ -146,6 +146,20 @@ impl Judge {
         if same && known { None } else { stale(found, format!("the log makes {:?}", table.state().table())) }
     }
 
+    /// An answer that has all that was committed rests on a read that the node's machine took after the question. What the node has published
+    /// may be just as new by chance.
+    pub fn rests_on_a_read(&self, node: u8, asked_ns: u64) -> Wrong {
+        let last = self.read.get(&node).copied();
+        if last.is_some_and(|at| at >= asked_ns) {
+            return None;
+        }
+        let last = last.map_or("none".to_owned(), |at| format!("the last one at {at} ns"));
+        stale(
+            format!("is answered by n{node}, asked at {asked_ns} ns"),
+            format!("of reads its machine took {last}"),
+        )
+    }
+
     /// A plan names a state that the partition had while it was asked for.
     pub fn plan(&self, partition: PartitionId, told: &v1::PlanResponse, before: Before) -> Wrong {
         let (from, expected) = (self.committed_before(before.moment), told.expected?);

@@ -1,7 +1,7 @@
 //! A reader: it asks any node whatever the services offer to read, and has each answer judged.
 
 use super::api::Api;
-use crate::event_log::lock;
+use crate::event_log::{lock, now_ns};
 use crate::host::{Hosts, registered};
 use crate::judge::{Judge, Wrong, own};
 use crate::stream::Stream;
@@ -25,6 +25,8 @@ pub struct Reader {
     api: Api,
     chance: Stream,
     patience: Duration,
+    /// The node that was asked last, and when.
+    asked: (u8, u64),
 }
 
 /// The bytes of a backup, read to its end.
@@ -49,7 +51,7 @@ impl Reader {
         let (seed, patience) = (hosts.options.seed, Duration::from_millis(hosts.options.work.patience_ms));
         let api = Api::new(hosts.all(), patience, Stream::new(seed, "api", 400 + u64::from(number)));
         let chance = Stream::new(seed, "reader", number.into());
-        Self { number, hosts: hosts.clone(), api, chance, patience }
+        Self { number, hosts: hosts.clone(), api, chance, patience, asked: (0, 0) }
     }
 
     /// Asks until the run is over.
@@ -64,6 +66,7 @@ impl Reader {
             let any = self.chance.pick(&self.hosts.all()).unwrap_or(1);
             let node = if self.chance.below(3) == 0 { any } else { self.leader().unwrap_or(any) };
             let Some(channel) = self.api.channel(node) else { return };
+            self.asked = (node, now_ns());
             match question {
                 0..2 => self.floor(channel).await,
                 2..4 => self.members(channel).await,
@@ -106,6 +109,12 @@ impl Reader {
         request
     }
 
+    /// Judges an answer that has all that was committed when it was asked for.
+    fn judged_read(&self, what: &'static str, judge: impl FnOnce(&Judge) -> Wrong) {
+        let (node, asked_ns) = self.asked;
+        self.judged(what, |judged| judge(judged).or_else(|| judged.rests_on_a_read(node, asked_ns)));
+    }
+
     fn judged(&self, what: &'static str, judge: impl FnOnce(&Judge) -> Wrong) {
         let mut judged = lock(&self.hosts.judge);
         let wrong = judge(&judged);
@@ -120,21 +129,21 @@ impl Reader {
         let before = lock(&self.hosts.judge).before(partition);
         let wire = self.wire(v1::FloorRequest { partition: partition.0 });
         let Some(told) = self.answer(PlacementsClient::new(channel).floor(wire)).await else { return };
-        self.judged("asks for a floor", |judge| judge.floor(partition, &told, before));
+        self.judged_read("asks for a floor", |judge| judge.floor(partition, &told, before));
     }
 
     async fn members(&mut self, channel: Channel) {
         let before = lock(&self.hosts.judge).before(PartitionId(0));
         let wire = self.wire(v1::MembersRequest {});
         let Some(told) = self.answer(ClusterClient::new(channel).members(wire)).await else { return };
-        self.judged("asks for the members", |judge| judge.members_as(&told, before, registered));
+        self.judged_read("asks for the members", |judge| judge.members_as(&told, before, registered));
     }
 
     async fn backup(&mut self, channel: Channel) {
         let before = lock(&self.hosts.judge).before(PartitionId(0));
         let Ok(Ok(bytes)) = timeout(self.patience, download(channel, self.patience)).await else { return };
         self.hosts.event_log.count("client", "backups");
-        self.judged("has a backup", |judge| {
+        self.judged_read("has a backup", |judge| {
             let decoded = backup::decode(&bytes).map_err(|error| error.to_string());
             let applied = decoded.and_then(|file| file.snapshot.applied().map_err(|error| error.to_string()));
             match applied {
@@ -152,7 +161,7 @@ impl Reader {
         let asked = cutover::node::proto::PartitionSelector::Id(partition);
         let wire = self.wire(v1::PlanRequest { partition: Some(asked.into()), to: 1 });
         let Some(told) = self.answer(MigrationsClient::new(channel).plan(wire)).await else { return };
-        self.judged("asks for a plan", |judge| judge.plan(partition, &told, before));
+        self.judged_read("asks for a plan", |judge| judge.plan(partition, &told, before));
     }
 
     async fn audit(&mut self, channel: Channel) {
@@ -161,7 +170,7 @@ impl Reader {
         let before = lock(&self.hosts.judge).before(PartitionId(0));
         let wire = self.wire(v1::AuditRequest { after_index: after.0, limit: 0 });
         let Some(told) = self.answer(MigrationsClient::new(channel).audit(wire)).await else { return };
-        self.judged("asks for the audit", |judge| judge.audit(after, &told, before));
+        self.judged_read("asks for the audit", |judge| judge.audit(after, &told, before));
     }
 
     /// The status of a node: its own, whoever leads.
