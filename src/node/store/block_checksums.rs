@@ -49,3 +49,46 @@ impl BlockChecksums {
         drop(known.split_off(&(length / u64::try_from(BLOCK).unwrap_or(u64::MAX))));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, BlockChecksums};
+
+    fn bytes(of: u8, len: usize) -> Vec<u8> {
+        vec![of; len]
+    }
+
+    #[test]
+    fn a_block_that_changed_by_itself_is_named() {
+        let known = BlockChecksums::default();
+        known.wrote(4096, &bytes(1, 2 * BLOCK));
+        known.read(4096, &bytes(1, 2 * BLOCK)).unwrap();
+        let mut damaged = bytes(1, 2 * BLOCK);
+        damaged[BLOCK + 7] = 0;
+        let error = known.read(4096, &damaged).unwrap_err();
+        assert!(error.to_string().starts_with("block 2 has checksum"), "{error}");
+        known.wrote(2 * 4096, &bytes(3, BLOCK));
+        known.read(2 * 4096, &bytes(3, BLOCK)).unwrap();
+    }
+
+    /// What was read or written of a block in part says nothing of the rest of it, nor does what lay beyond the end of the file.
+    #[test]
+    fn a_part_of_a_block_is_not_taken_for_the_block() {
+        let known = BlockChecksums::default();
+        known.wrote(4096, &bytes(1, BLOCK + 100));
+        known.read(4096, &[bytes(1, BLOCK + 100), bytes(0, BLOCK - 100)].concat()).unwrap();
+        known.read(3 * 4096 + 5, &bytes(9, BLOCK)).unwrap();
+        known.read(3 * 4096, &bytes(2, 2 * BLOCK)).unwrap();
+        known.cut(4 * 4096);
+        known.read(4 * 4096, &bytes(0, BLOCK)).unwrap();
+        known.read(3 * 4096, &bytes(8, BLOCK)).unwrap_err();
+    }
+
+    /// The first block has redb's header, which is written in parts.
+    #[test]
+    fn the_first_block_is_not_judged() {
+        let known = BlockChecksums::default();
+        known.wrote(0, &bytes(1, 2 * BLOCK));
+        known.read(0, &bytes(2, BLOCK)).unwrap();
+    }
+}

@@ -69,11 +69,15 @@ impl<T> ResponseStream<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::time::Duration;
 
     #[tokio::test]
     async fn what_is_ahead_is_bounded_and_the_last_word_has_a_place() {
         let (stream, mut answers) = ResponseStream::new(2);
-        assert!(stream.send(1).await.is_ok() && stream.send(2).await.is_ok());
+        for answer in [1, 2] {
+            let sent = tokio::time::timeout(Duration::from_secs(20), stream.send(answer)).await;
+            assert!(matches!(sent, Ok(Ok(()))), "there is no place for answer {answer} of 2");
+        }
         assert_eq!(stream.answers.capacity(), 0, "two are ahead, and one place is for the end");
         stream.end(Status::aborted("over"));
         let taken = answers.as_mut();
@@ -83,5 +87,16 @@ mod tests {
             found.push(answer.map_err(|status| status.code()));
         }
         assert_eq!(found, [Ok(1), Ok(2), Err(tonic::Code::Aborted)]);
+    }
+
+    /// That everything was taken is seen while the place of the last word stays taken.
+    #[tokio::test]
+    async fn what_the_caller_has_read_is_seen_as_taken() {
+        let (stream, mut answers) = ResponseStream::new(2);
+        let limit = Duration::from_secs(20);
+        assert!(stream.send(1).await.is_ok());
+        assert_eq!(answers.as_mut().recv().await.map(Result::unwrap), Some(1));
+        let taken = tokio::time::timeout(limit, stream.taken()).await;
+        assert!(matches!(taken, Ok(Ok(()))), "the caller has read everything");
     }
 }

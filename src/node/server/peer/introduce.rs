@@ -98,7 +98,10 @@ fn read(
         None => ClusterVoterIdentity::from_certificate_subject(&answer.identity)
             .map_err(|error| error.to_string())?,
     };
-    let address = |text: String| Address::try_from(text).map(Some).map_err(|error| error.to_string());
+    let address = |text: String| {
+        let found = format!("{text:?}");
+        Address::try_from(text).map(Some).map_err(|error| format!("found address {found}: {error}"))
+    };
     Ok(Introduction {
         peer: Peer { node: NodeId(node), directory: DirectoryId(answer.directory) },
         identity,
@@ -106,4 +109,52 @@ fn read(
         cluster: ClusterId(answer.cluster),
         history: HistoryId(answer.history),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(subject: &str) -> ClusterVoterIdentity {
+        ClusterVoterIdentity::from_certificate_subject(subject).unwrap()
+    }
+
+    fn answer() -> v1::IntroduceResponse {
+        v1::IntroduceResponse {
+            node: 4,
+            directory: 5,
+            cluster: 6,
+            history: 7,
+            peer_address: "10.0.0.4:7101".to_owned(),
+            client_address: "10.0.0.4:7100".to_owned(),
+            protocol: PROTOCOL,
+            identity: "CN=what-it-says".to_owned(),
+        }
+    }
+
+    /// A node is who its certificate says. What it says of itself counts only where there are no certificates.
+    #[test]
+    fn the_certificate_names_the_node() {
+        let proved = read(answer(), Some(identity("CN=what-is-proved"))).unwrap();
+        assert_eq!(proved.identity, identity("CN=what-is-proved"));
+        assert_eq!(proved.peer, Peer { node: NodeId(4), directory: DirectoryId(5) });
+        assert_eq!((proved.cluster, proved.history), (ClusterId(6), HistoryId(7)));
+        assert_eq!(read(answer(), None).unwrap().identity, identity("CN=what-it-says"));
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_is_refused_with_what_was_expected() {
+        let refused = |change: fn(&mut v1::IntroduceResponse)| {
+            let mut of = answer();
+            change(&mut of);
+            read(of, Some(identity("CN=n4"))).unwrap_err()
+        };
+        let protocol = refused(|of| of.protocol += 1);
+        assert!(protocol.ends_with(&format!("expected version {PROTOCOL}")), "{protocol}");
+        for node in [refused(|of| of.node = 0), refused(|of| of.node = 256)] {
+            assert!(node.ends_with("expected 1 to 255"), "{node}");
+        }
+        let address = refused(|of| of.peer_address = "nowhere".to_owned());
+        assert!(address.contains("nowhere"), "{address}");
+    }
 }
