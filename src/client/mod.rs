@@ -21,7 +21,7 @@ mod leader;
 mod retry;
 mod session;
 mod table;
-#[cfg(all(test, not(madsim)))]
+#[cfg(test)]
 mod tests;
 mod watch;
 
