@@ -1,10 +1,11 @@
 //! The commands on a partition. Each is a compare-and-swap that is checked when it is applied.
 
 use super::{Operator, Reason};
-use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, WatermarkReading};
+use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Ended, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 use crate::core::placement::Guarantee;
 use alloc::vec::Vec;
+use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -87,13 +88,18 @@ pub enum Transition {
     Abort {
         /// The state of the record in which the transition is applied.
         expected: Expected,
+        /// Why.
+        why: AbortReason,
     },
-    /// Gives the partition to the target without a seal of the source: to `Active(B)`, and acknowledged writes may be lost.
+    /// Gives the partition to the target without a seal of the source: to `Active(B)`. Writes that the source acknowledged above the
+    /// position that the target states are lost, and none below it, unless the copy lacks rows.
     Force {
         /// The state of the record in which the transition is applied.
         expected: Expected,
-        /// The target's statement that it is prepared.
-        prepared: Claim<Prepared>,
+        /// The target's statement that it takes no more chunks, and how far it reaches.
+        ended: Claim<Ended>,
+        /// Whether the operator accepts a copy that lacks rows.
+        partial: bool,
         /// The responsible operator.
         operator: Operator,
         /// The operator's reason.
@@ -227,7 +233,7 @@ impl Transition {
             | Self::EnterTimedCutover { expected, .. }
             | Self::RecordWatermark { expected, .. }
             | Self::Complete { expected, .. }
-            | Self::Abort { expected }
+            | Self::Abort { expected, .. }
             | Self::Force { expected, .. }
             | Self::Delete { expected }
             | Self::Release { expected, .. }
@@ -256,8 +262,8 @@ impl Transition {
         match self {
             Self::Open { prepared, .. }
             | Self::EnterTimedCutover { prepared, .. }
-            | Self::Force { prepared, .. }
             | Self::Settle { proof: Settlement::Closed(prepared), .. } => prepared.is_reported(),
+            Self::Force { ended, .. } => ended.is_reported(),
             Self::EnterCutover { receipt, .. } | Self::Settle { proof: Settlement::Sealed(receipt), .. } => {
                 receipt.is_reported()
             }
@@ -287,6 +293,50 @@ impl Transition {
             return Some((operator, reason));
         }
         None
+    }
+}
+
+/// Why a migration was aborted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum AbortReason {
+    /// An operator asked for it.
+    Operator,
+    /// Writes were blocked for as long as they may be.
+    Budget,
+    /// A controller took over, and does not know for how long writes have been blocked.
+    TakenOver,
+    /// A store refuses for good what the migration needs.
+    Refused,
+    /// The source no longer has changes that the copy needs, or is another incarnation than the one that the copy began with.
+    Broken,
+    /// The copy was told to take no more chunks, and the partition was not forced to it.
+    Ended,
+    /// The target's copy is not what the source had.
+    Digest,
+}
+
+impl AbortReason {
+    /// Whether the next migration to the same target may go on with this one's copy.
+    #[must_use]
+    pub const fn keeps(self) -> bool {
+        match self {
+            Self::Operator | Self::Budget | Self::TakenOver => true,
+            Self::Refused | Self::Broken | Self::Ended | Self::Digest => false,
+        }
+    }
+}
+
+impl fmt::Display for AbortReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Operator => "an operator asked for it",
+            Self::Budget => "writes were blocked too long",
+            Self::TakenOver => "a controller took over while writes were blocked",
+            Self::Refused => "a store refused",
+            Self::Broken => "the copy could not go on",
+            Self::Ended => "the copy was ended",
+            Self::Digest => "the digests differ",
+        })
     }
 }
 

@@ -37,13 +37,14 @@ mod transitions;
 mod waits;
 
 pub use command::{
-    COMMAND_BYTES_MAX, CodecError, Command, Expected, Release, Settlement, Transition, TransitionKind,
+    AbortReason, COMMAND_BYTES_MAX, CodecError, Command, Expected, Release, Settlement, Transition,
+    TransitionKind,
 };
 pub use controller::Controller;
 pub use io::{Event, Output, Timer};
 pub use operator::{Operator, Reason, TextError};
 pub use plan::{Plan, Policy, PolicyError, Step};
-pub use record::{CutoverFacts, Debt, Held, OldCopy, PartitionRecord, Placed};
+pub use record::{CutoverFacts, Debt, Held, Kept, OldCopy, PartitionRecord, Placed};
 pub use recovery::{EPOCH_LEAP, MIGRATION_LEAP};
 pub use refusal::{BackendFailure, MigrationError};
 pub use store::MigrationStore;
