@@ -1,7 +1,7 @@
 //! Scopes `migration/…`: sinks that can seal, with an atomic log. Also the bounds that all scopes around sinks
 //! start from.
 
-use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
+use crate::env::migration::{Kind, Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
 use cutover::core::fence::FenceLimits;
 use cutover::core::migration::Policy;
@@ -10,7 +10,14 @@ use cutover::core::placement::Guarantee;
 /// A sink that can seal, and remembers more writes than there are.
 pub(super) const SEALED: SinkBounds = SinkBounds {
     guarantee: Guarantee::Sealed,
-    limits: FenceLimits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
+    limits: FenceLimits {
+        sessions_max: 8,
+        writes_per_session_max: 8,
+        admitted_max: 2,
+        chunk_items_max: 8,
+        chunk_bytes_max: 1024,
+        positions_apart: 1,
+    },
 };
 
 /// The bounds that all scopes around sinks start from; a scope states the fields that differ.
@@ -18,6 +25,8 @@ pub(super) const BASE: MigrationBounds = MigrationBounds {
     sinks: [SEALED; 2],
     gateways: 2,
     writes_each: 1,
+    mutations: &[Kind::Put(0)],
+    rows: 1,
     attempts: 1,
     gated: 0,
     shared_session: false,
@@ -31,7 +40,11 @@ pub(super) const BASE: MigrationBounds = MigrationBounds {
     forces: 0,
     drops: false,
     creations: 0,
-    chunk_writes: 1,
+    chunk_limits: &[8],
+    trims: 0,
+    partial: false,
+    overlooks_digest: false,
+    damages: 0,
     unsynced: false,
     crashes: 0,
     wipes: 0,
@@ -194,15 +207,10 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
                 gateways: 1,
                 writes_each: 2,
                 attempts: 2,
-                chunk_writes: 2,
+                chunk_limits: &[1, 8],
                 polls: true,
                 sinks: [SinkBounds {
-                    limits: FenceLimits {
-                        sessions_max: 1,
-                        writes_per_session_max: 1,
-                        chunk_writes_max: 2,
-                        ..SEALED.limits
-                    },
+                    limits: FenceLimits { sessions_max: 1, writes_per_session_max: 1, ..SEALED.limits },
                     ..SEALED
                 }; 2],
                 policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },

@@ -90,13 +90,13 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
                 gateways: 1,
                 writes_each: 3,
                 attempts: 2,
-                chunk_writes: 3,
+                chunk_limits: &[1, 3],
                 polls: true,
                 sinks: [SinkBounds {
                     limits: fence::FenceLimits {
                         sessions_max: 1,
                         writes_per_session_max: 2,
-                        chunk_writes_max: 3,
+                        chunk_items_max: 3,
                         ..SEALED.limits
                     },
                     ..SEALED

@@ -19,7 +19,7 @@ pub struct Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}/{:08x}", self.rows.0 >> 96, self.ids >> 96)
+        write!(f, "{:x}/{:x}", self.rows.0, self.ids)
     }
 }
 
@@ -31,6 +31,18 @@ pub struct RowsDigest(u128);
 impl RowsDigest {
     /// The digest of no rows.
     pub const EMPTY: Self = Self(0);
+
+    /// A digest that somebody has summed.
+    #[must_use]
+    pub const fn of(sum: u128) -> Self {
+        Self(sum)
+    }
+
+    /// The sum.
+    #[must_use]
+    pub const fn sum(self) -> u128 {
+        self.0
+    }
 
     /// Adds a row.
     pub fn add(&mut self, key: &Key, row: &Row) {

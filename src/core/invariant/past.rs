@@ -23,6 +23,8 @@ pub struct Monitor {
     /// What the copies that own, or owned, the partition should hold.
     pub(super) histories: Vec<CopyHistory>,
     pub(super) lossless: bool,
+    /// Whether chunks may lose something on the way, so that a copy in the making need not be its source.
+    pub(super) damage: bool,
     pub(super) waited: Option<Epoch>,
     /// The highest epoch of a log that was lost: up to it, tokens say nothing of the present record.
     pub(super) lost_through: Epoch,
@@ -46,6 +48,7 @@ impl Monitor {
             forced: None,
             histories: owned.into_iter().collect(),
             lossless: false,
+            damage: false,
             waited: None,
             lost_through: Epoch::ZERO,
             registers,
@@ -56,6 +59,12 @@ impl Monitor {
     #[must_use]
     pub fn without_exemptions(self) -> Self {
         Self { lossless: true, ..self }
+    }
+
+    /// The same monitor, for a run in which chunks may lose something on the way: a copy that was damaged must not become the owner's.
+    #[must_use]
+    pub fn with_damage(self) -> Self {
+        Self { damage: true, ..self }
     }
 
     /// The writes that may be lost so far.

@@ -174,6 +174,7 @@ pub(super) fn now(
         && let (Some(source), Some(target)) = (at(from), at(to))
         && target.fence.durable().newest() == record.migration
         && let Some(history) = monitor.history(from, placed.copy)
+        && !monitor.damage
     {
         prefix(history, source, target, findings);
     }

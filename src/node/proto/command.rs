@@ -3,12 +3,15 @@
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
 use crate::core::control_plane::{NameError, PartitionName};
 use crate::core::fence::{
-    CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Digest, Dropped, Ended, Prepared, RowsDigest, SealReceipt, StatementOrigin,
+    WatermarkReading,
 };
 use crate::core::ids::{
     Epoch, HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
 };
-use crate::core::migration::{Expected, Operator, Reason, Release, Settlement, TextError, Transition};
+use crate::core::migration::{
+    AbortReason, Expected, Operator, Reason, Release, Settlement, TextError, Transition,
+};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Ticket;
 use thiserror::Error;
@@ -173,28 +176,82 @@ statement!(Prepared, "prepared" {
     migration migration MigrationId, |id: MigrationId| id.0;
     closed_through closed_through Epoch, |epoch: Epoch| epoch.0;
     enforces enforces same, same;
+    finished finished same, same;
 });
 statement!(SealReceipt, "receipt" {
     migration migration MigrationId, |id: MigrationId| id.0;
     through through Epoch, |epoch: Epoch| epoch.0;
     watermark watermark Position, |position: Position| position.0;
+    digest digest digest, digest_of;
     target target_incarnation Incarnation, |incarnation: Incarnation| incarnation.0;
 });
 statement!(CatchUpEvidence, "evidence" {
     migration migration MigrationId, |id: MigrationId| id.0;
     epoch epoch Epoch, |epoch: Epoch| epoch.0;
     position position Position, |position: Position| position.0;
+    digest digest digest, digest_of;
     enforces enforces same, same;
 });
 statement!(WatermarkReading, "reading" {
     migration migration MigrationId, |id: MigrationId| id.0;
     epoch epoch Epoch, |epoch: Epoch| epoch.0;
     position position Position, |position: Position| position.0;
+    digest digest digest, digest_of;
     sealed_through sealed_through Epoch, |epoch: Epoch| epoch.0;
+});
+statement!(Ended, "ended" {
+    migration migration MigrationId, |id: MigrationId| id.0;
+    epoch epoch Epoch, |epoch: Epoch| epoch.0;
+    position position Position, |position: Position| position.0;
+    complete complete same, same;
+    enforces enforces same, same;
 });
 statement!(Dropped, "dropped" {
     copy copy MigrationId, |id: MigrationId| id.0;
 });
+
+/// A digest that is not set is that of nothing: it fits no copy that has anything.
+pub(crate) fn digest(wire: Option<v1::Digest>) -> Digest {
+    let v1::Digest { rows_high, rows_low, ids_high, ids_low } = wire.unwrap_or_default();
+    let whole = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
+    Digest { rows: RowsDigest::of(whole(rows_high, rows_low)), ids: whole(ids_high, ids_low) }
+}
+
+/// The digest as a message.
+pub(crate) fn digest_of(digest: Digest) -> Option<v1::Digest> {
+    let half = |number: u128| u64::try_from(number & u128::from(u64::MAX)).unwrap_or(u64::MAX);
+    let (rows, ids) = (digest.rows.sum(), digest.ids);
+    Some(v1::Digest {
+        rows_high: half(rows >> 64),
+        rows_low: half(rows),
+        ids_high: half(ids >> 64),
+        ids_low: half(ids),
+    })
+}
+
+fn abort_reason(found: i32) -> AbortReason {
+    match v1::AbortReason::try_from(found) {
+        Ok(v1::AbortReason::Budget) => AbortReason::Budget,
+        Ok(v1::AbortReason::TakenOver) => AbortReason::TakenOver,
+        Ok(v1::AbortReason::Refused) => AbortReason::Refused,
+        Ok(v1::AbortReason::Broken) => AbortReason::Broken,
+        Ok(v1::AbortReason::Ended) => AbortReason::Ended,
+        Ok(v1::AbortReason::Digest) => AbortReason::Digest,
+        Ok(v1::AbortReason::Unspecified) | Err(_) => AbortReason::Operator,
+    }
+}
+
+const fn abort_reason_of(why: AbortReason) -> i32 {
+    match why {
+        AbortReason::Operator => v1::AbortReason::Unspecified as i32,
+        AbortReason::Budget => v1::AbortReason::Budget as i32,
+        AbortReason::TakenOver => v1::AbortReason::TakenOver as i32,
+        AbortReason::Refused => v1::AbortReason::Refused as i32,
+        AbortReason::Broken => v1::AbortReason::Broken as i32,
+        AbortReason::Ended => v1::AbortReason::Ended as i32,
+        AbortReason::Digest => v1::AbortReason::Digest as i32,
+    }
+}
 
 impl TryFrom<Wire> for Transition {
     type Error = Malformed;
@@ -228,10 +285,13 @@ impl TryFrom<Wire> for Transition {
                 expected: expected(complete.expected)?,
                 evidence: complete.evidence.try_into()?,
             },
-            Wire::Abort(abort) => Self::Abort { expected: expected(abort.expected)? },
+            Wire::Abort(abort) => {
+                Self::Abort { expected: expected(abort.expected)?, why: abort_reason(abort.reason) }
+            }
             Wire::Force(force) => Self::Force {
                 expected: expected(force.expected)?,
-                prepared: force.prepared.try_into()?,
+                ended: force.ended.try_into()?,
+                partial: force.partial,
                 operator: Operator::try_from(force.operator)?,
                 reason: Reason::try_from(force.reason)?,
             },
@@ -311,10 +371,13 @@ impl From<Transition> for Wire {
             Transition::Complete { expected, evidence } => {
                 Self::Complete(v1::Complete { expected: some(expected), evidence: Some(evidence.into()) })
             }
-            Transition::Abort { expected } => Self::Abort(v1::Abort { expected: some(expected) }),
-            Transition::Force { expected, prepared, operator, reason } => Self::Force(v1::Force {
+            Transition::Abort { expected, why } => {
+                Self::Abort(v1::Abort { expected: some(expected), reason: abort_reason_of(why) })
+            }
+            Transition::Force { expected, ended, partial, operator, reason } => Self::Force(v1::Force {
                 expected: some(expected),
-                prepared: Some(prepared.into()),
+                ended: Some(ended.into()),
+                partial,
                 operator: operator.into(),
                 reason: reason.into(),
             }),

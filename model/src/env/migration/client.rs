@@ -5,7 +5,9 @@ use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, NextState, feed};
 use super::{Clients, Fresh, Gateway, Held, Leaving, Message, Migration, Reader, SINKS};
-use cutover::core::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Write};
+use cutover::core::fence::{
+    Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Rows, Write,
+};
 use cutover::core::gate::{
     Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work, WriteAdmission,
     admit_cached_write,
@@ -65,9 +67,9 @@ impl NextState<'_> {
             return None;
         }
         if busy.operation.is_idle()
-            && let Work::Write(id) = busy.operation.work()
+            && let Work::Write(id, _) = busy.operation.work()
         {
-            feed(&mut self.monitor, &mut self.findings, &Fact::WriteInvoked(id));
+            feed(&mut self.monitor, &mut self.findings, &Fact::WriteInvoked(*id));
         }
         self.say(|| format!("sends {}", super::text::request(&request)));
         let attempts = busy.attempts + 1;
@@ -88,7 +90,8 @@ impl NextState<'_> {
         feed(&mut self.monitor, &mut self.findings, &Fact::Admitted { view: &view, token, store });
         let id = self.env.gated_id(&self.clients);
         feed(&mut self.monitor, &mut self.findings, &Fact::WriteInvoked(id));
-        let body = Body::Write(Write { id, token });
+        let mutation = self.env.mutation(u8::try_from(id.session.0).ok()?, u8::try_from(id.serial.0).ok()?);
+        let body = Body::Write(Write { id, token, mutation });
         let request = Request { store, partition: super::PARTITION, body };
         self.say(|| format!("sends {}", super::text::request(&request)));
         add(&mut self.net.edit().writes, (Message::new(request), 0));
@@ -108,7 +111,7 @@ impl NextState<'_> {
     }
 
     pub(super) fn apply(&mut self, at: usize, index: usize) -> Done {
-        let write = *self.sinks.get(at)?.fence.admitted().get(index)?;
+        let write = self.sinks.get(at)?.fence.admitted().get(index)?.clone();
         let body = Body::Write(write);
         let message = Message::new(Request { store: SINKS[at], partition: super::PARTITION, body });
         let effect = self.env.effect(self.before.sinks.get(at)?, &message, Delivery::Applies, None);
@@ -130,8 +133,9 @@ impl NextState<'_> {
         }
         // The acknowledged write is the one that the client asked for, whichever write the reply is about.
         if outputs.contains(&Output::Finish(Outcome::Acknowledged))
-            && let Work::Write(id) = busy.operation.work()
+            && let Work::Write(id, _) = busy.operation.work()
         {
+            let id = *id;
             feed(&mut self.monitor, &mut self.findings, &Fact::Acknowledged(id));
             self.say(|| format!("{id} is acknowledged"));
         }
@@ -150,7 +154,7 @@ impl NextState<'_> {
         if busy.operation.is_idle() || busy.operation.is_done() {
             return None;
         }
-        let work = busy.operation.work();
+        let work = busy.operation.work().clone();
         let operation = self.env.operation(work);
         self.spent.restarts += 1;
         self.mark(Mark::Restarted);
@@ -187,7 +191,8 @@ impl NextState<'_> {
     /// Serves a read from a cache. It does not change the state, so it is only judged.
     pub(super) fn stale(&mut self, revision: usize) -> Done {
         let (record, resolution) = self.log.resolution(revision)?;
-        let operation = self.env.operation(Work::Read(Consistency::StaleOk));
+        let key = super::contents::key(0);
+        let operation = self.env.operation(Work::Read(Consistency::StaleOk, key.clone()));
         let record = record.clone();
         let (_, request) = self.attempt(&operation, revision, Some(self.log.revision()))?;
         let at = sink_of(request.store)?;
@@ -203,7 +208,8 @@ impl NextState<'_> {
                 store: request.store,
                 copy: sink.fence.durable().newest(),
                 fences: sink.fence.durable(),
-                value: sink.data.last().copied(),
+                value: sink.data.rows().get(&key),
+                key: &key,
             });
             self.monitor.judge(&fact, &mut self.findings);
         }
@@ -249,7 +255,7 @@ const fn is_refusal(held: &Held) -> bool {
 }
 
 fn serves(fence: &Fence, request: &Request) -> bool {
-    let outputs = fence.clone().handle(&Input::Request(request.clone()));
+    let outputs = fence.clone().handle(&Input::Request(request.clone()), &Rows::new());
     outputs.iter().any(|output| matches!(output, SinkOutput::Serve(Read { .. })))
 }
 

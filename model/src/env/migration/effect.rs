@@ -4,8 +4,8 @@
 use super::parts::add;
 use super::{Held, Leaving, Message, Migration, Sink};
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
-use cutover::core::fence::{Body, Input, Output, Reply, Request, Write};
-use cutover::core::ids::{Halt, Position, WriteId};
+use cutover::core::fence::{Body, Input, Key, Output, Reply, Request, Row, Write};
+use cutover::core::ids::{Halt, Position};
 use cutover_reference::beside::Disagreement;
 use cutover_reference::beside::store::StoreBeside;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Migration {
         reader: Option<u8>,
     ) -> SinkEffect {
         let write = write_in(request);
-        let apply = write.map(Input::Apply);
+        let apply = write.clone().map(Input::Apply);
         let inputs: Vec<Input> = match delivery {
             Delivery::Arrives => vec![Input::Request(request.clone())],
             Delivery::Applies => apply.into_iter().collect(),
@@ -82,7 +82,7 @@ impl Migration {
         for input in &inputs {
             work.persisted = false;
             let mut beside = StoreBeside::of(&work.sink.fence, &work.sink.data);
-            let outputs = work.sink.fence.handle(input);
+            let outputs = work.sink.fence.handle(input, work.sink.data.rows());
             agrees = agrees
                 .and_then(|()| beside.handled(input, &outputs))
                 .and_then(|()| beside.compare(&work.sink.fence));
@@ -95,6 +95,18 @@ impl Migration {
         let SinkWork { wrote, served, released, halts, lines, .. } = work;
         let disagrees = agrees.err();
         SinkEffect { sink, changed, wrote, served, released, halts, disagrees, lines }
+    }
+
+    /// A sink after an input that is no request; `None`: it changes nothing.
+    pub(super) fn told(&self, before: &Sink, input: &Input) -> Option<(Sink, Vec<String>)> {
+        let mut work = SinkWork::on(before, None, None);
+        for output in work.sink.fence.handle(input, work.sink.data.rows()) {
+            work.perform(output, self.bounds.unsynced);
+        }
+        if !self.bounds.unsynced {
+            work.sink.sync();
+        }
+        (work.sink != *before).then_some((work.sink, work.lines))
     }
 }
 
@@ -128,21 +140,31 @@ impl SinkWork {
     /// Performs one output of the machine. An output after a `Persist` waits until everything before it is durable.
     fn perform(&mut self, output: Output, unsynced: bool) {
         let leaving = match output {
-            Output::Append { position, id } => {
-                self.wrote = self.write;
-                place(&mut self.sink.data, position, &[id]);
-                return self.lines.push(format!("applies {id} at position {position}"));
+            Output::Append(ref change) => {
+                self.wrote = self.write.clone();
+                self.sink.data.perform(&output);
+                return self.lines.push(format!("applies {} at position {}", change.id, change.position));
             }
-            Output::Import { first, writes } => {
-                place(&mut self.sink.data, first, &writes);
-                return self.lines.push(format!(
-                    "takes {} from position {first}",
-                    cutover::core::fence::format_write_ids(&writes)
-                ));
+            Output::Import { ref rows } => {
+                self.sink.data.perform(&output);
+                let shown = |(key, row): &(Key, Option<Row>)| match row {
+                    Some(row) => format!("{key}={}@{}", row.value, row.position),
+                    None => format!("-{key}"),
+                };
+                let rows: Vec<_> = rows.iter().map(shown).collect();
+                return self.lines.push(format!("takes {}", rows.join(" ")));
             }
             Output::Erase => {
-                self.sink.data.clear();
+                self.sink.data.perform(&output);
                 return self.lines.push("erases its copy".to_owned());
+            }
+            Output::Trim { through } => {
+                self.sink.data.perform(&output);
+                return self.lines.push(format!("forgets changes up to position {through}"));
+            }
+            Output::Pull { migration, source } => {
+                self.sink.pulls = Some((migration, source));
+                return;
             }
             Output::Persist => {
                 self.persisted = true;
@@ -156,10 +178,12 @@ impl SinkWork {
             Output::Serve(read) => {
                 self.served = true;
                 let Some(reader) = self.reader else { return };
-                let value = self.sink.data.last().copied();
-                Leaving::Value { reader, token: read.token, value }
+                let value = self.sink.data.rows().get(&read.key).cloned();
+                let copy = self.sink.fence.durable().copy();
+                let position = copy.map_or(Position::ZERO, cutover::core::fence::Copy::position);
+                Leaving::Value { reader, token: read.token, value, position }
             }
-            Output::Hand { .. } => return,
+            Output::Hand(_) => return,
             Output::Reply(reply) => Leaving::Reply(reply),
         };
         let held = Held { copy: self.sink.fence.durable().newest(), output: leaving };
@@ -172,25 +196,14 @@ impl SinkWork {
 }
 
 /// The client's write that a request contains.
-pub(super) const fn write_in(request: &Request) -> Option<Write> {
-    if let Body::Write(write) = &request.body { Some(*write) } else { None }
-}
-
-/// Stores writes from a position on, over those that are there.
-fn place(data: &mut Vec<WriteId>, first: Position, writes: &[WriteId]) {
-    for (offset, id) in writes.iter().enumerate() {
-        let at = usize::try_from(first.0).unwrap_or(1).saturating_sub(1) + offset;
-        match data.get_mut(at) {
-            Some(slot) => *slot = *id,
-            None => data.push(*id),
-        }
-    }
+pub(super) fn write_in(request: &Request) -> Option<Write> {
+    if let Body::Write(write) = &request.body { Some(write.clone()) } else { None }
 }
 
 /// The attempt at a write that a reply answers.
-pub(super) const fn write_of(reply: &Reply) -> Option<Write> {
+pub(super) fn write_of(reply: &Reply) -> Option<Write> {
     if let Reply::Refused { request, .. } = reply {
         return write_in(request);
     }
-    if let Reply::Applied { write, .. } = reply { Some(*write) } else { None }
+    if let Reply::Applied { write, .. } = reply { Some(write.clone()) } else { None }
 }

@@ -152,6 +152,7 @@ impl Migration {
             self.operators(record, control, &mut gathered.commands);
             gathered.commands.extend(self.release(record, log.lost_owner));
             gathered.requests.extend(self.asked_early(record));
+            gathered.requests.extend(self.ends(record));
         }
         gathered.requests.sort();
         gathered.requests.dedup();
@@ -202,6 +203,14 @@ impl Migration {
         limited.into_iter().any(|(counted, used, limit)| counted == kind && used >= limit)
     }
 
+    /// What an operator who means to force a move asks its target.
+    fn ends(&self, record: &PartitionRecord) -> Option<Request> {
+        let placed = record.placed.filter(|_| self.bounds.forces > 0)?;
+        let PartitionState::Migrating { to, .. } = placed.state else { return None };
+        let end = End { migration: record.migration, epoch: record.epoch };
+        Some(Request { store: to, partition: PARTITION, body: Body::End(end) })
+    }
+
     /// The query of a design that reads the last position as soon as the cutover is committed.
     fn asked_early(&self, record: &PartitionRecord) -> Option<Request> {
         if self.bounds.design != Some(Design::EarlyWatermark) {
@@ -244,7 +253,7 @@ impl Migration {
             }
         }
         if self.bounds.aborts {
-            propose(Transition::Abort { expected });
+            propose(Transition::Abort { expected, why: AbortReason::Operator });
         }
         if self.bounds.creations > 0 {
             propose(Transition::Delete { expected });
@@ -261,10 +270,21 @@ impl Migration {
         let named = |text: &str| Operator::try_from(text.to_owned()).ok();
         let why = |text: &str| Reason::try_from(text.to_owned()).ok();
         for reply in control.replies.iter().filter(|_| self.bounds.forces > 0) {
-            if let (Reply::Prepared(prepared), Some(operator), Some(reason)) =
+            if let (Reply::Ended(ended), Some(operator), Some(reason)) =
                 (reply, named("ann"), why("the source is gone"))
             {
-                propose(Transition::Force { expected, prepared: (*prepared).into(), operator, reason });
+                let (ended, partial) = ((*ended).into(), self.bounds.partial && !ended.complete());
+                propose(Transition::Force { expected, ended, partial, operator, reason });
+            }
+        }
+        let digest = record.placed.and_then(|placed| placed.cutover).and_then(|facts| facts.digest);
+        for reply in control.replies.iter().filter(|_| self.bounds.overlooks_digest) {
+            if let (Reply::Evidence(said), Some(digest)) = (reply, digest) {
+                let (origin, migration, epoch) = (said.origin(), said.migration(), said.epoch());
+                let (position, enforces) = (said.position(), said.enforces());
+                let evidence =
+                    CatchUpEvidence::reported(origin, migration, epoch, position, digest, enforces);
+                propose(Transition::Complete { expected, evidence: evidence.into() });
             }
         }
     }
@@ -336,6 +356,7 @@ fn about(reply: &Reply) -> Option<MigrationId> {
         Reply::Evidence(statement) => Some(statement.migration()),
         Reply::Watermark(statement) => Some(statement.migration()),
         Reply::ChunkTaken(statement) => Some(statement.migration()),
+        Reply::Ended(statement) => Some(statement.migration()),
         Reply::Dropped(_) | Reply::Applied { .. } | Reply::Refused { .. } => None,
     }
 }

@@ -24,6 +24,7 @@ mod beside;
 mod bounds;
 mod choices;
 mod client;
+mod contents;
 mod control;
 mod effect;
 mod enabled;
@@ -42,9 +43,9 @@ mod timed;
 mod way;
 mod way_served;
 
-pub use action::Action;
+pub use action::{Action, Damage};
 pub(crate) use bounds::judged;
-pub use bounds::{Design, MigrationBounds, SinkBounds, Timed};
+pub use bounds::{Design, Kind, MigrationBounds, SinkBounds, Timed};
 pub use mark::Mark;
 pub use parts::{
     Clients, Controllers, Fresh, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink,
@@ -57,10 +58,10 @@ use crate::env::agrees::{CONTROLLERS, STORES, TABLE};
 use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, WaysCost};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use crate::ways::Ways;
-use cutover::core::fence::{Config, Enforcement, Fence, Input};
+use cutover::core::fence::{Config, Contents, Enforcement, Fence, Input, Rows};
 use cutover::core::gate::{Consistency, Operation, Work};
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
-use cutover::core::invariant::{Monitor, REGISTRY, Register};
+use cutover::core::invariant::{Monitor, REGISTRY};
 use cutover::core::migration::{
     Caps, Command, Controller, Event, Output, PartitionRecord, PlacementTable, Policy, Transition,
 };
@@ -114,6 +115,10 @@ pub struct Spent {
     pub crashes: u8,
     /// Number of times that a sink lost its disk.
     pub wipes: u8,
+    /// Number of times that a source forgot changes.
+    pub trims: u8,
+    /// Number of chunks that were damaged.
+    pub damages: u8,
     /// Number of restarts of gateways.
     pub restarts: u8,
     /// Number of times that all controllers were replaced.
@@ -151,7 +156,7 @@ impl Migration {
             let replies: Vec<_> = asked
                 .into_iter()
                 .filter_map(|output| if let Output::Send(request) = output { Some(request) } else { None })
-                .flat_map(|request| sinks[0].fence.handle(&Input::Request(request)))
+                .flat_map(|request| sinks[0].fence.handle(&Input::Request(request), &Rows::new()))
                 .filter_map(|output| output.reply().cloned())
                 .collect();
             for output in
@@ -184,14 +189,17 @@ impl Migration {
         let config = Config { store, partition: PARTITION, incarnation, enforcement, limits };
         let fence = Fence::unknown(config);
         let disk = fence.durable().clone();
-        Sink { fence, data: Vec::new(), disk, disk_data: Vec::new(), held: Vec::new() }
+        let (data, disk_data) = (Contents::default(), Contents::default());
+        Sink { fence, data, disk, disk_data, held: Vec::new(), pulls: None }
     }
 
     fn monitor(&self, record: Option<&PartitionRecord>) -> Monitor {
-        let writes =
-            (1..=self.bounds.gateways).flat_map(|g| (1..=self.bounds.writes_each).map(move |n| id(g, n)));
-        let register = (self.bounds.readers > 0).then(|| Register::new(writes.collect()));
-        let monitor = Monitor::new(record, register);
+        let keys = (0..2).filter(|_| self.bounds.readers > 0);
+        let registers = keys.map(|number| (key(number), self.register(number))).collect();
+        let mut monitor = Monitor::new(record, registers);
+        if self.bounds.damages > 0 {
+            monitor = monitor.with_damage();
+        }
         match self.bounds.design {
             Some(Design::UnsealedForce) => monitor.without_exemptions(),
             Some(
@@ -208,7 +216,8 @@ impl Migration {
     }
 
     pub(crate) fn gateway(&self, session: u8, serial: u8) -> Gateway {
-        Gateway { operation: self.operation(Work::Write(id(session, serial))), serial, attempts: 0 }
+        let work = Work::Write(id(session, serial), self.mutation(session, serial));
+        Gateway { operation: self.operation(work), serial, attempts: 0 }
     }
 
     /// A new operation of a gateway that knows the partition since its creation.
@@ -228,7 +237,7 @@ impl Migration {
     }
 
     pub(crate) fn reader(&self, done: u8) -> Reader {
-        let operation = self.operation(Work::Read(Consistency::Strong));
+        let operation = self.operation(Work::Read(Consistency::Strong, key(0)));
         Reader { operation, sent: None, done, fresh: Fresh::Unasked }
     }
 
@@ -336,7 +345,8 @@ impl Protocol for Migration {
     /// A partition that was created and opened at A, without writes.
     fn initial(&self) -> State {
         let (log, sinks, _) = self.created();
-        let monitor = self.monitor(log.current().map(AsRef::as_ref));
+        let mut monitor = self.monitor(log.current().map(AsRef::as_ref));
+        let sinks = self.filled(sinks, &log, &mut monitor);
         let controllers = Controllers {
             machines: vec![self.controller(); usize::from(self.bounds.controllers)],
             gained: 0,

@@ -1,12 +1,17 @@
 //! Partial-order reduction: deliveries that would change nothing are not enabled; what the mover could read is read
 //! at once.
 
-use super::client::matters;
+use super::client::{matters, sink_of};
+use super::contents::key;
 use super::effect::Delivery;
+use super::parts::add;
 use super::refused::refusal_marks;
 use super::{Action, Held, Leaving, Message, Migration, Shared, Sink, State};
 use crate::shared::{Memory, hasher, memory, remembered};
-use cutover::core::fence::{Body, Chunk, Export, Input, Output, Reply, Request};
+use cutover::core::fence::{
+    self, Body, Chunk, Config, CutError, Export, Frontier, Input, Output, Refusal, Reply, Request, Source,
+    Stuck,
+};
 use cutover::core::ids::{MigrationId, Placement, Position};
 use cutover::core::migration::{Event, Output as ControllerOutput};
 use std::sync::Arc;
@@ -42,6 +47,7 @@ impl Migration {
                 | Reply::Sealed(_)
                 | Reply::Evidence(_)
                 | Reply::Watermark(_)
+                | Reply::Ended(_)
                 | Reply::Dropped(_) => state.control.replies.binary_search(reply).is_ok(),
             },
         };
@@ -60,7 +66,7 @@ impl Migration {
     /// already.
     pub(super) fn concerns_controllers(&self, state: &State, reply: &Reply) -> bool {
         let Reply::Refused { request, .. } = reply else { return true };
-        if matches!(request.body, Body::Write(_) | Body::Read(_) | Body::Chunk(_)) {
+        if matches!(request.body, Body::Write(_) | Body::Read(_) | Body::Chunk(_) | Body::End(_)) {
             return false;
         }
         let key = hasher().hash_one((self.key, state.log.hash(0), reply));
@@ -85,26 +91,75 @@ impl Migration {
     }
 
     fn compute_exports(&self, sink: &Sink, migration: MigrationId, to: Placement) -> Vec<Message> {
-        let mut fence = sink.fence.clone();
-        let (store, partition) = (fence.config().store, super::PARTITION);
-        let mut chunks = Vec::new();
-        let len = u64::try_from(sink.data.len()).unwrap_or(0);
-        for first in 1..=len {
-            for count in 1..=u64::from(self.bounds.chunk_writes).min(len - first + 1) {
-                let body = Body::Export(Export { migration, first: Position(first), count });
-                let mut persisted = false;
-                for output in fence.handle(&Input::Request(Request { store, partition, body })) {
-                    persisted |= output == Output::Persist;
-                    if let Output::Hand { migration, first, last } = output
-                        && (!persisted || sink.is_synced())
-                    {
-                        let body = Body::Chunk(cut(sink, migration, first, last));
-                        chunks.push(Message::new(Request { store: to, partition, body }));
-                    }
+        let Some(copy) = sink.fence.durable().copy() else { return Vec::new() };
+        let (smallest, rows) = (self.bounds.chunk_limits.iter().min(), sink.data.rows());
+        // A copy stops at a key only if a chunk may have no room for all rows.
+        let stops = smallest.is_some_and(|limit| usize::try_from(*limit).is_ok_and(|limit| limit < 2));
+        let keys = (0..2).filter(|_| stops).map(|number| Frontier::Through(key(number)));
+        let after = keys.chain([Frontier::Everything]);
+        let positions = (0..=copy.position().0).map(Position);
+        let asked = after.flat_map(|after| positions.clone().map(move |position| (after.clone(), position)));
+        let mut chunks: Vec<Message> = Vec::new();
+        for (after, position) in std::iter::once((Frontier::Nothing, Position::ZERO)).chain(asked) {
+            for limit in self.bounds.chunk_limits.iter().copied() {
+                let export = Export { migration, after: after.clone(), position, limit };
+                if let Some(Ok(chunk)) = self.exported(sink, &export) {
+                    let body = Body::Chunk(chunk);
+                    add(&mut chunks, Message::new(Request { store: to, partition: super::PARTITION, body }));
                 }
             }
         }
+        debug_assert!(rows.len() <= 2, "there are two keys");
         chunks
+    }
+
+    /// What a source answers to an export in its present state. `None`: nothing yet, since it waits for its disk.
+    pub(super) fn exported(&self, sink: &Sink, export: &Export) -> Option<Result<Chunk, Refusal>> {
+        let mut fence = sink.fence.clone();
+        let (store, partition) = (fence.config().store, super::PARTITION);
+        let request = Request { store, partition, body: Body::Export(export.clone()) };
+        let mut persisted = false;
+        for output in fence.handle(&Input::Request(request), sink.data.rows()) {
+            persisted |= output == Output::Persist;
+            if let Output::Reply(Reply::Refused { refusal, .. }) = output {
+                return Some(Err(refusal));
+            }
+            if let Output::Hand(export) = output
+                && (!persisted || sink.is_synced())
+            {
+                let &Config { incarnation, limits, .. } = fence.config();
+                let source = Source { store, incarnation, durable: fence.durable(), limits };
+                return Some(match Chunk::cut(source, &export, &sink.data) {
+                    Ok(chunk) => Ok(chunk),
+                    Err(CutError::Refused(refusal)) => Err(refusal),
+                    Err(CutError::Failed(never)) => match never {},
+                });
+            }
+        }
+        None
+    }
+
+    /// What the mover beside a target finds, if the copy there cannot go on.
+    pub(super) fn stuck(&self, state: &State, at: usize) -> Option<Input> {
+        let sink = state.sinks.get(at)?;
+        let copy = sink.fence.durable().copy().filter(|copy| !copy.finished())?;
+        let (_, source) = sink.pulls?;
+        self.stuck_at(sink, state.sinks.get(sink_of(source)?)?, copy)
+    }
+
+    /// What the mover beside a target finds, if the copy there cannot go on from this source.
+    pub(super) fn stuck_at(&self, target: &Sink, source: &Sink, copy: &fence::Copy) -> Option<Input> {
+        let (migration, _) = target.pulls?;
+        let (after, position) = (copy.frontier().clone(), copy.position());
+        let why = match self.exported(source, &Export { migration, after, position, limit: 8 })? {
+            Err(Refusal::Trimmed { .. }) => Stuck::Trimmed,
+            Err(Refusal::UnknownPartition { .. } | Refusal::Incomplete { .. }) => Stuck::NoSource,
+            Ok(chunk) if copy.source().is_some_and(|source| source != chunk.source) => Stuck::OtherSource,
+            Ok(_) | Err(_) => return None,
+        };
+        let input = Input::Stuck { migration, why };
+        // It has been told already.
+        self.told(target, &input).map(|_| input)
     }
 }
 
@@ -112,11 +167,4 @@ thread_local! {
     static HARMLESS: Memory<bool> = const { memory() };
     static CONCERNS: Memory<Arc<Vec<ControllerOutput>>> = const { memory() };
     static EXPORTS: Memory<Arc<Vec<Message>>> = const { memory() };
-}
-
-fn cut(sink: &Sink, migration: MigrationId, first: Position, last: Position) -> Chunk {
-    let from = usize::try_from(first.0).unwrap_or(1).saturating_sub(1);
-    let to = usize::try_from(last.0).unwrap_or(0).min(sink.data.len());
-    let writes = sink.data.get(from..to).unwrap_or_default().to_vec();
-    Chunk { migration, source: sink.fence.config().incarnation, first, writes }
 }

@@ -16,7 +16,7 @@ use super::{Leaving, Log, Message, Migration, PARTITION, SINKS, Sink, State};
 use crate::protocol::GoalSet;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use crate::ways::Way;
-use cutover::core::fence::{Body, Refusal, Reply, Request};
+use cutover::core::fence::{self, Body, Export, Refusal, Reply, Request};
 use cutover::core::gate::Operation;
 use cutover::core::ids::{MigrationId, Placement};
 use cutover::core::migration::{
@@ -24,6 +24,12 @@ use cutover::core::migration::{
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::collections::VecDeque;
+
+/// The most chunks of one copy.
+const CHUNKS_MAX: u32 = 20;
+
+/// The rows and changes in one of them.
+const CHUNK_LIMIT: u32 = 8;
 
 /// Number of timers that fire before a run that came nowhere is judged.
 const FIRED_MAX: u32 = 60;
@@ -106,7 +112,10 @@ fn completes(record: &PartitionRecord, sinks: &[Shared<Sink>; 2]) -> Option<Migr
 
 /// Whether a target says that its copy does not reach as far as it was asked.
 const fn is_behind(leaving: &Leaving) -> bool {
-    matches!(leaving, Leaving::Reply(Reply::Refused { refusal: Refusal::Behind { .. }, .. }))
+    matches!(
+        leaving,
+        Leaving::Reply(Reply::Refused { refusal: Refusal::Behind { .. } | Refusal::Incomplete { .. }, .. })
+    )
 }
 
 /// The move away from an owner that owes and cannot seal.
@@ -326,9 +335,35 @@ impl<'e> Run<'e> {
         let (migration, Some(source), Some(target)) = (record.migration, sink_of(from), sink_of(to)) else {
             return;
         };
-        let Some(source) = self.sinks.get(source).cloned() else { return };
-        for chunk in self.env.exports(&source, migration, to).iter() {
-            let _taken = self.deliver(target, (**chunk).clone(), Delivery::Arrives);
+        // A copy has few rows and changes: it needs fewer chunks than this.
+        for _ in 0..CHUNKS_MAX {
+            let (Some(from), Some(copied)) =
+                (self.sinks.get(source).cloned(), self.sinks.get(target).cloned())
+            else {
+                return;
+            };
+            if copied.pulls.is_none_or(|(pulled, _)| pulled != migration) {
+                return;
+            }
+            let Some(copy) = copied.fence.durable().copy().filter(|copy| !copy.finished()) else { return };
+            let (after, position) = (copy.frontier().clone(), copy.position());
+            let export = Export { migration, after, position, limit: CHUNK_LIMIT };
+            match self.env.exported(&from, &export) {
+                Some(Ok(chunk)) => {
+                    let request = Request { store: to, partition: PARTITION, body: Body::Chunk(chunk) };
+                    let _taken = self.deliver(target, request, Delivery::Arrives);
+                }
+                Some(Err(_)) | None => return self.stuck(target, &from, copy),
+            }
+        }
+    }
+
+    /// The mover tells the store that the copy there cannot go on.
+    fn stuck(&mut self, at: usize, source: &Sink, copy: &fence::Copy) {
+        let Some(target) = self.sinks.get(at) else { return };
+        let Some(input) = self.env.stuck_at(target, source, copy) else { return };
+        if let Some((sink, _)) = self.env.told(target, &input) {
+            self.sinks[at] = self.env.share(sink);
         }
     }
 
