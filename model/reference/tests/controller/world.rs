@@ -4,7 +4,8 @@ use super::dice::Dice;
 use super::tally::Tally;
 use super::words;
 use cutover::core::fence::{
-    Body, Chunk, Config, Enforcement, Fence, FenceLimits, Input, Reply, Request, Write,
+    Body, Chunk, Config, Contents, Enforcement, Export, Fence, FenceLimits, Frontier, Input, Key, Mutation,
+    Output as Does, Refusal, Reply, Request, Source, Stuck, Value, Write,
 };
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Position, Serial, SessionId, WriteId};
 use cutover::core::migration::{
@@ -35,10 +36,34 @@ impl Hand {
     }
 }
 
+/// A store, and what it has of the partition.
+pub struct Store {
+    pub fence: Fence,
+    contents: Contents,
+}
+
+impl Store {
+    fn of(fence: Fence) -> Self {
+        Self { fence, contents: Contents::default() }
+    }
+
+    fn handle(&mut self, input: &Input) -> Vec<Does> {
+        let outputs = self.fence.handle(input, self.contents.rows());
+        outputs.iter().for_each(|output| self.contents.perform(output));
+        outputs
+    }
+
+    fn cut(&self, export: &Export) -> Option<Chunk> {
+        let Config { store, incarnation, limits, .. } = *self.fence.config();
+        let source = Source { store, incarnation, durable: self.fence.durable(), limits };
+        Chunk::cut(source, export, &self.contents).ok()
+    }
+}
+
 pub struct World {
     pub dice: Dice,
     pub table: PlacementTable,
-    pub fences: Vec<Fence>,
+    pub fences: Vec<Store>,
     pub hands: Vec<Hand>,
     pub requests: Vec<Request>,
     pub replies: Vec<Reply>,
@@ -71,7 +96,7 @@ impl World {
         Self {
             dice,
             table: PlacementTable::new(Caps { old_copies_per_partition: 3, ..Caps::PRODUCTION }),
-            fences: STORES.map(|store| Fence::unknown(fence(store, Incarnation(1)))).into(),
+            fences: STORES.map(|store| Store::of(Fence::unknown(fence(store, Incarnation(1))))).into(),
             hands: (0..2).map(|_| Hand::new(policy)).collect(),
             requests: Vec::new(),
             replies: Vec::new(),
@@ -204,52 +229,101 @@ impl World {
         self.ask(at, request);
     }
 
-    fn ask(&mut self, at: Placement, request: Request) {
-        let fence = &mut self.fences[usize::from(at.0)];
-        let mut outputs = fence.handle(&Input::Request(request));
-        let admitted: Vec<Write> = fence.admitted().to_vec();
+    /// What a store makes of a request, and of the writes that wait.
+    pub fn ask(&mut self, at: Placement, request: Request) -> Vec<Does> {
+        let store = &mut self.fences[usize::from(at.0)];
+        let mut outputs = store.handle(&Input::Request(request));
+        let admitted: Vec<Write> = store.fence.admitted().to_vec();
         for write in admitted {
-            outputs.extend(fence.handle(&Input::Apply(write)));
+            outputs.extend(store.handle(&Input::Apply(write)));
         }
         for reply in outputs.iter().filter_map(|output| output.reply()) {
             push(&mut self.replies, reply.clone());
         }
+        outputs
     }
 
-    fn end(&self, at: Placement) -> Position {
-        let fence = &self.fences[usize::from(at.0)];
-        fence.durable().copy().map_or(Position::ZERO, |copy| copy.watermark())
+    pub fn end(&self, at: Placement) -> Position {
+        let fence = &self.fences[usize::from(at.0)].fence;
+        fence.durable().copy().map_or(Position::ZERO, |copy| copy.position())
     }
 
-    /// A client writes, or the mover brings what the target lacks.
+    /// A client writes, the source makes room, or the mover brings what the target lacks.
     fn traffic(&mut self) {
         let Some(record) = self.record() else { return };
         let Some(placed) = record.placed else { return };
+        let PartitionState::Migrating { from, to, .. } = placed.state else {
+            return self.writes(placed.state.read_placement(), &record);
+        };
+        match self.dice.below(100) {
+            0..30 => self.writes(from, &record),
+            30..34 => {
+                let through = self.end(from);
+                self.fences[usize::from(from.0)].handle(&Input::Trim { through });
+            }
+            _ => {
+                for _ in 0..=self.dice.below(3) {
+                    self.moves((from, to), &record);
+                }
+            }
+        }
+    }
+
+    fn writes(&mut self, store: Placement, record: &PartitionRecord) {
         self.writes += 1;
         let id = WriteId { session: SessionId(1), serial: Serial(self.writes) };
-        let PartitionState::Migrating { from, to, .. } = placed.state else {
-            let write = Body::Write(Write { id, token: record.epoch });
-            let store = placed.state.read_placement();
-            return self.ask(store, Request { store, partition: PARTITION, body: write });
+        let key = self.dice.one_of(&["a", "b", "c"]);
+        let key = Key::try_from(key.as_bytes()).expect("it is short");
+        let value = Value::try_from(self.writes.to_string().as_bytes()).expect("it is short");
+        let write = Body::Write(Write { id, token: record.epoch, mutation: Mutation::put(key, value) });
+        self.ask(store, Request { store, partition: PARTITION, body: write });
+    }
+
+    /// One part of the copy; now and then a row of it is lost. A pull that cannot go on says why.
+    fn moves(&mut self, (from, to): (Placement, Placement), record: &PartitionRecord) {
+        let migration = record.migration;
+        let target = self.fences[usize::from(to.0)].fence.durable();
+        let copy = target.copy().filter(|_| target.newest() == migration);
+        let at = copy.map(|copy| (copy.frontier().clone(), copy.position()));
+        // A mover that knows nothing of the target begins anyhow.
+        let Some((after, position)) =
+            at.or_else(|| self.dice.percent(15).then_some((Frontier::Nothing, Position::ZERO)))
+        else {
+            return;
         };
-        if self.dice.percent(30) {
-            let write = Body::Write(Write { id, token: record.epoch });
-            return self.ask(from, Request { store: from, partition: PARTITION, body: write });
+        let export = Body::Export(Export { migration, after, position, limit: 2 });
+        let handed = self.ask(from, Request { store: from, partition: PARTITION, body: export });
+        let cut = handed.iter().find_map(|output| match output {
+            Does::Hand(export) => self.fences[usize::from(from.0)].cut(export),
+            _ => None,
+        });
+        let Some(mut chunk) = cut else { return self.is_stuck(to, record, &handed) };
+        if self.dice.percent(2) {
+            chunk.rows.pop();
         }
-        let (source, have) = (self.end(from), self.end(to));
-        let writes =
-            (have.0..source.0).map(|at| WriteId { serial: Serial(u64::MAX / 2 + at), ..id }).collect();
-        let source = self.fences[usize::from(from.0)].config().incarnation;
-        let chunk = Chunk { migration: record.migration, source, first: have.next(), writes };
-        self.ask(to, Request { store: to, partition: PARTITION, body: Body::Chunk(chunk) });
+        let taken = self.ask(to, Request { store: to, partition: PARTITION, body: Body::Chunk(chunk) });
+        self.is_stuck(to, record, &taken);
+    }
+
+    fn is_stuck(&mut self, target: Placement, record: &PartitionRecord, said: &[Does]) {
+        let why = said.iter().find_map(|output| match output.reply()? {
+            Reply::Refused { refusal: Refusal::Trimmed { .. }, .. } => Some(Stuck::Trimmed),
+            Reply::Refused { refusal: Refusal::OtherSource { .. }, .. } => Some(Stuck::OtherSource),
+            Reply::Refused { refusal: Refusal::UnknownPartition { .. }, .. } => Some(Stuck::NoSource),
+            _ => None,
+        });
+        if let Some(why) = why {
+            let migration = record.migration;
+            self.fences[usize::from(target.0)].handle(&Input::Stuck { migration, why });
+        }
     }
 
     /// A store loses its state, and reads the record when it comes back.
     fn wipe(&mut self) {
         let store = self.dice.one_of(&STORES);
         let at = usize::from(store.0);
-        let incarnation = self.fences[at].config().incarnation.next();
+        let incarnation = self.fences[at].fence.config().incarnation.next();
         let (epoch, migration) = self.table.returned(PARTITION);
-        self.fences[at] = Fence::returned(fence(store, incarnation), epoch, migration);
+        self.fences[at] = Store::of(Fence::returned(fence(store, incarnation), epoch, migration));
     }
 }
