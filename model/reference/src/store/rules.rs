@@ -63,7 +63,7 @@ pub fn violated_by_apply(store: &Store, write: &Write) -> Vec<Refusal> {
 }
 
 fn is_new(store: &Store, write: &Write) -> bool {
-    let of = |copy: &Copy| copy.remembered(&store.settings).known(write.id) == Known::New;
+    let of = |copy: &Copy| copy.known(&store.settings, write.id) == Known::New;
     store.state.copy.as_ref().is_some_and(of)
 }
 
@@ -240,7 +240,7 @@ impl Violated<'_> {
         }
         let id = write.id;
         self.copy(|no, copy| {
-            let forgotten = copy.remembered(&settings).known(id) == Known::Forgotten;
+            let forgotten = copy.known(&settings, id) == Known::Forgotten;
             no.unless(!forgotten, Refusal::Forgotten { id });
         });
     }
