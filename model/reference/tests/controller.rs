@@ -11,6 +11,8 @@ mod events;
 mod operators;
 #[path = "support/seeds.rs"]
 mod seeds;
+#[path = "controller/stores.rs"]
+mod stores;
 #[path = "support/tally.rs"]
 mod tally;
 #[path = "controller/words.rs"]

@@ -9,9 +9,9 @@ use cutover::core::ids::{Serial, WriteId};
 /// What a fence made of an input.
 pub fn note(tally: &mut Tally, before: &Fence, input: &Input, outputs: &[Output]) {
     let what = kind(input);
-    let refused = outputs.iter().find_map(|output| match output {
-        Output::Reply(Reply::Refused { refusal, .. }) => Some(refusal),
-        _ => None,
+    let refused = outputs.iter().find_map(|output| {
+        let Reply::Refused { refusal, .. } = output.reply()? else { return None };
+        Some(refusal)
     });
     if let Some(refusal) = refused {
         if let (Refusal::Forgotten { id }, Some(copy)) = (refusal, before.durable().copy()) {
@@ -26,11 +26,13 @@ pub fn note(tally: &mut Tally, before: &Fence, input: &Input, outputs: &[Output]
 }
 
 fn refusal_name(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Malformed(fault) => format!("Malformed {fault:?}"),
-        Refusal::TooLong { what, .. } => format!("TooLong {what:?}"),
-        other => name(other),
+    if let Refusal::Malformed(fault) = refusal {
+        return format!("Malformed {fault:?}");
     }
+    if let Refusal::TooLong { what, .. } = refusal {
+        return format!("TooLong {what:?}");
+    }
+    name(refusal)
 }
 
 fn done(before: &Durable, input: &Input, outputs: &[Output]) -> Vec<&'static str> {

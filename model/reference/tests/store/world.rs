@@ -16,6 +16,9 @@ pub const PARTITION: PartitionId = PartitionId(1);
 /// Steps between two comparisons of all that a store remembers.
 const WHOLE_EVERY: u64 = 8;
 
+/// Steps between two references that begin beside the state as it is.
+const ANEW_EVERY: u64 = 4;
+
 pub struct Host {
     pub fence: Fence,
     pub contents: Contents,
@@ -100,6 +103,7 @@ impl World {
     fn handle(&mut self, at: usize, input: &Input, tally: &mut Tally) -> Result<(), String> {
         let host = &mut self.hosts[at];
         let (before, named) = (host.fence.clone(), host.named(input));
+        let anew = self.steps.is_multiple_of(ANEW_EVERY).then(|| StoreBeside::of(&before, &host.contents));
         let outputs = host.fence.handle(input, &named);
         let say = |what: String| {
             let rows = host.contents.rows();
@@ -107,6 +111,11 @@ impl World {
         };
         let judged = host.reference.handled(input, &outputs);
         judged.map_err(|disagreement| say(disagreement.to_string()))?;
+        // As in a search: beside the state as it is, and for one step.
+        if let Some(mut anew) = anew {
+            let judged = anew.handled(input, &outputs).and_then(|()| anew.compare(&host.fence));
+            judged.map_err(|disagreement| say(format!("anew: {disagreement}")))?;
+        }
         words::note(tally, &before, input, &outputs);
         let performed = if self.dice.percent(2) {
             usize::try_from(self.dice.below(outputs.len() as u64 + 1)).expect("it is small")

@@ -126,9 +126,9 @@ impl Sinks {
         }
         let Config { store, incarnation, limits, .. } = *fence.config();
         let source = Source { store, incarnation, durable: fence.durable(), limits };
-        let cut = outputs.iter().find_map(|output| match output {
-            Output::Hand(export) => Chunk::cut(source, export, contents).ok(),
-            _ => None,
+        let cut = outputs.iter().find_map(|output| {
+            let Output::Hand(export) = output else { return None };
+            Chunk::cut(source, export, contents).ok()
         });
         for reply in outputs.iter().filter_map(Output::reply) {
             self.keep(partition, reply);

@@ -43,9 +43,11 @@ fn stuck(fence: &Fence) -> Option<(MigrationId, Stuck)> {
     let body = Body::Prepare(Prepare { migration, closed_through, source: Some(store), keep: None });
     let input = Input::Request(Request { store, partition, body });
     let answered = fence.clone().handle(&input, &Rows::new());
-    answered.iter().find_map(|output| match output.reply()? {
-        Reply::Refused { refusal: Refusal::Stuck { migration, why }, .. } => Some((*migration, *why)),
-        _ => None,
+    answered.iter().find_map(|output| {
+        let Reply::Refused { refusal: Refusal::Stuck { migration, why }, .. } = output.reply()? else {
+            return None;
+        };
+        Some((*migration, *why))
     })
 }
 
