@@ -139,7 +139,8 @@ impl Room {
     fn takes(&mut self, items: usize, bytes: usize) -> bool {
         let fits = self.items >= items && self.bytes >= bytes;
         if fits || self.empty {
-            self.items = self.items.saturating_sub(items);
+            // What is larger than a chunk is alone in it, and what has no bytes would find room for them.
+            self.items = if fits { self.items.saturating_sub(items) } else { 0 };
             self.bytes = self.bytes.saturating_sub(bytes);
             self.empty = false;
             return true;
