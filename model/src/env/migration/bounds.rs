@@ -20,7 +20,8 @@ pub struct MigrationBounds {
     /// What the writes of a gateway do, in order, and again from the first one. Where gateways are not symmetric, the next gateway
     /// begins with the next one.
     pub mutations: &'static [Kind],
-    /// Number of rows that are there before the first write: `k1`, and `k0` if there are two.
+    /// Number of rows that are there before the first write: `k1`, and `k0` if there are two. The first gateway has written them, so
+    /// gateways are not symmetric if there are any.
     pub rows: u8,
     /// Number of attempts at each write, retries included.
     pub attempts: u8,

@@ -44,19 +44,22 @@ impl Migration {
 
     /// The register of a row: the writes that set or delete it.
     pub(super) fn register(&self, number: u8) -> Register {
-        let before = (1..=self.bounds.rows).map(|serial| (id(0, serial), before(serial)));
+        let before = (self.bounds.rows > 0).then(|| (id(1, 0), before(self.bounds.rows)));
         let sessions = 1..=self.bounds.gateways;
         let writes =
             sessions.flat_map(|session| (1..=self.bounds.writes_each).map(move |serial| (session, serial)));
         let writes = writes.map(|(session, serial)| (id(session, serial), self.mutation(session, serial)));
         let of =
             |mutation: &Mutation| mutation.effects().iter().find(|cell| cell.key == key(number)).cloned();
-        let cells: Vec<(WriteId, Cell)> =
-            before.chain(writes).filter_map(|(id, mutation)| Some((id, of(&mutation)?))).collect();
+        let cells: Vec<(WriteId, Cell)> = before
+            .into_iter()
+            .chain(writes)
+            .filter_map(|(id, mutation)| Some((id, of(&mutation)?)))
+            .collect();
         let deletes = |(id, cell): &(WriteId, Cell)| cell.value.is_none().then_some(*id);
         let deletions: Vec<_> = cells.iter().filter_map(deletes).collect();
         let mut register = Register::with_deletions(cells.iter().map(|(id, _)| *id).collect(), &deletions);
-        for id in cells.iter().map(|(id, _)| *id).filter(|id| id.session.0 == 0) {
+        for id in cells.iter().map(|(id, _)| *id).filter(|id| id.serial.0 == 0) {
             register.write_invoked(id);
             register.write_returned(id);
         }
@@ -67,8 +70,8 @@ impl Migration {
     pub(super) fn filled(&self, mut sinks: [Sink; 2], log: &Log, monitor: &mut Monitor) -> [Sink; 2] {
         let record = log.current().map(AsRef::as_ref);
         let Some(token) = record.map(|record| record.epoch) else { return sinks };
-        for serial in 1..=self.bounds.rows {
-            let write = Write { id: id(0, serial), token, mutation: before(serial) };
+        if self.bounds.rows > 0 {
+            let write = Write { id: id(1, 0), token, mutation: before(self.bounds.rows) };
             let body = Body::Write(write.clone());
             let request = Request { store: SINKS[0], partition: PARTITION, body };
             let before = sinks[0].clone();
@@ -86,7 +89,14 @@ impl Migration {
     }
 }
 
-/// The write that sets one of the rows that are there before: `k1`, then `k0`.
-fn before(serial: u8) -> Mutation {
-    Mutation::put(key(u8::from(serial == 1)), value(b"v"))
+/// A write that every store takes.
+pub(super) fn probe() -> Mutation {
+    Mutation::put(key(0), value(b"p"))
+}
+
+/// The write that sets the rows that are there before: `k1`, and `k0` if there are two.
+fn before(rows: u8) -> Mutation {
+    let numbers = if rows > 1 { vec![0, 1] } else { vec![1] };
+    let cells = numbers.into_iter().map(|number| Cell { key: key(number), value: Some(value(b"v")) });
+    Mutation::new(None, cells.collect()).unwrap_or_else(|_| unreachable!("at most two rows"))
 }

@@ -171,7 +171,7 @@ impl Migration {
         gathered.requests.sort();
         gathered.requests.dedup();
         gathered.commands.sort();
-        gathered.commands.dedup();
+        gathered.commands.dedup_by(|later, earlier| later == earlier || same(later, earlier));
         self.drop_ineffective(gathered, log)
     }
 

@@ -177,20 +177,26 @@ impl Migration {
         self.stuck_at(sink, state.sinks.get(sink_of(from)?)?, record.migration)
     }
 
-    /// What the mover beside a target finds, if the copy of a migration cannot go on from this source.
+    /// What the mover beside a target finds, and has not told it yet, if the copy of a migration cannot go on from this source.
     pub(super) fn stuck_at(&self, target: &Sink, source: &Sink, migration: MigrationId) -> Option<Input> {
+        let why = self.cannot_go_on(target, source, migration)?;
+        let input = Input::Stuck { migration, why };
+        self.told(target, &input).map(|_| input)
+    }
+
+    /// Why the copy of a migration cannot go on from this source.
+    pub(super) fn cannot_go_on(&self, target: &Sink, source: &Sink, migration: MigrationId) -> Option<Stuck> {
         let durable = target.fence.durable();
         let copy = durable.copy().filter(|copy| !copy.finished() && durable.newest() == migration)?;
         let (after, position) = (copy.frontier().clone(), copy.position());
-        let why = match self.exported(source, &Export { migration, after, position, limit: 8 })? {
-            Err(Refusal::Trimmed { .. }) => Stuck::Trimmed,
-            Err(Refusal::UnknownPartition { .. } | Refusal::Incomplete { .. }) => Stuck::NoSource,
-            Ok(chunk) if copy.source().is_some_and(|source| source != chunk.source) => Stuck::OtherSource,
-            Ok(_) | Err(_) => return None,
-        };
-        let input = Input::Stuck { migration, why };
-        // It has been told already.
-        self.told(target, &input).map(|_| input)
+        match self.exported(source, &Export { migration, after, position, limit: 8 })? {
+            Err(Refusal::Trimmed { .. }) => Some(Stuck::Trimmed),
+            Err(Refusal::UnknownPartition { .. } | Refusal::Incomplete { .. }) => Some(Stuck::NoSource),
+            Ok(chunk) if copy.source().is_some_and(|source| source != chunk.source) => {
+                Some(Stuck::OtherSource)
+            }
+            Ok(_) | Err(_) => None,
+        }
     }
 }
 

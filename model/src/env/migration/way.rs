@@ -112,6 +112,18 @@ fn completes(record: &PartitionRecord, sinks: &[Shared<Sink>; 2]) -> Option<Migr
     (has && takes).then_some(record.migration)
 }
 
+impl Migration {
+    /// As [`completes`], if the copy at the target, as far as it is, is right and can go on.
+    fn must_complete(&self, record: &PartitionRecord, sinks: &[Shared<Sink>; 2]) -> Option<MigrationId> {
+        let migration = completes(record, sinks).filter(|_| self.bounds.damages == 0)?;
+        let PartitionState::Migrating { from, to, .. } = record.placed?.state else { return None };
+        let [source, target] = [from, to].map(|store| sinks.get(sink_of(store)?));
+        // A copy that is kept has the id of the migration that made it.
+        let copy = target?.fence.durable().newest();
+        self.cannot_go_on(target?, source?, copy).is_none().then_some(migration)
+    }
+}
+
 /// Whether a target says that its copy does not reach as far as it was asked.
 const fn is_behind(leaving: &Leaving) -> bool {
     matches!(
@@ -195,7 +207,7 @@ impl<'e> Run<'e> {
             asked: Vec::new(),
             proposed: Vec::new(),
             pulls: None,
-            completes: state.log.current().and_then(|record| completes(record, &state.sinks)),
+            completes: state.log.current().and_then(|record| env.must_complete(record, &state.sinks)),
             late: (0, 0),
             lines: explain.then(Vec::new),
         };

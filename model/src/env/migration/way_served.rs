@@ -24,7 +24,7 @@ impl Run<'_> {
                 return Way::Stuck(END);
             }
         }
-        let write = self.env.operation(Work::Write(id(PROBE, 1), self.env.mutation(1, 1)));
+        let write = self.env.operation(Work::Write(id(PROBE, 1), super::contents::probe()));
         let read = self.env.operation(Work::Read(Consistency::Strong, super::contents::key(0)));
         let wrote = self.ends(write) == Some(gate::Outcome::Acknowledged);
         let served = self.ends(read) == Some(gate::Outcome::Served(Consistency::Strong));
