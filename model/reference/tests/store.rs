@@ -6,6 +6,8 @@
 mod chunks;
 #[path = "support/dice.rs"]
 mod dice;
+#[path = "store/digests.rs"]
+mod digests;
 #[path = "store/requests.rs"]
 mod requests;
 #[path = "support/seeds.rs"]

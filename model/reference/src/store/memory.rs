@@ -127,7 +127,8 @@ impl Remembered {
     }
 
     /// The digest of the ids, which is that of any copy that remembers just these.
-    pub(super) fn digest(&self) -> Option<u128> {
+    #[must_use]
+    pub fn digest(&self) -> Option<u128> {
         let nobody: Option<Incarnation> = None;
         let (rows, nowhere) = (RowsDigest::EMPTY, Position::ZERO);
         let copy = (nowhere, Frontier::Nothing, nowhere, false, nobody, self, rows);
