@@ -156,7 +156,8 @@ mod tests {
             let store = Placement(at);
             let origin =
                 StatementOrigin { store, partition: PartitionId(partition), incarnation: Incarnation(1) };
-            let prepared = Prepared::reported(origin, expected.migration, expected.epoch.previous(), true);
+            let prepared =
+                Prepared::reported(origin, expected.migration, expected.epoch.previous(), true, false);
             Transition::Open { expected, prepared: prepared.into() }
         };
         let (one, ..) = step(1, create(0));
