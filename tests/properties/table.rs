@@ -36,7 +36,7 @@ impl Run {
             log: Vec::new(),
             highest: BTreeMap::new(),
             given: BTreeSet::new(),
-            monitors: (0..PARTITIONS).map(|_| Monitor::new(None, None)).collect(),
+            monitors: (0..PARTITIONS).map(|_| Monitor::new(None, Vec::new())).collect(),
         }
     }
 
@@ -62,6 +62,7 @@ impl Run {
                 self.world.write(partition, store, id, behind)
             }
             TableEvent::Copy { partition } => self.world.copy(partition),
+            TableEvent::Trim { partition, store, left } => self.world.trim(partition, store, left),
             TableEvent::Wipe { partition, store } => self.world.wipe(partition, store),
             TableEvent::Floor { epoch, migration } => self.floor(Epoch(epoch), MigrationId(migration))?,
         }
@@ -132,7 +133,7 @@ impl Run {
         let (partition, table) = (command.partition, &self.world.table);
         let (old, new) = (before.record(partition), table.record(partition));
         let mut findings = Findings::new(true);
-        let fact = Fact::Decided { before: old, command, outcome, after: new, data: (&[], &[]) };
+        let fact = Fact::Decided { before: old, command, outcome, after: new, owner: None };
         self.monitors[usize::try_from(partition.0).unwrap()].feed(&fact, &mut findings);
         prop_assert_eq!(findings.bits(), 0, "{:?}", findings.violations());
         let Ok(epoch) = outcome else {

@@ -138,12 +138,16 @@ impl Room {
 
     fn takes(&mut self, items: usize, bytes: usize) -> bool {
         let fits = self.items >= items && self.bytes >= bytes;
-        if fits || self.empty {
-            self.items = self.items.saturating_sub(items);
-            self.bytes = self.bytes.saturating_sub(bytes);
-            self.empty = false;
-            return true;
+        if fits {
+            self.items -= items;
+            self.bytes -= bytes;
+        } else if self.empty {
+            // It stays alone, also if what follows has no bytes.
+            self.items = 0;
+        } else {
+            return false;
         }
-        false
+        self.empty = false;
+        true
     }
 }
