@@ -1,8 +1,8 @@
 //! Clients' requests to a sink: writes and reads.
 
 use super::{
-    Body, Cell, Change, Enforcement, Fence, Known, Output, Read, Refusal, Reply, Request, Row, Rows, Write,
-    refuse, state,
+    Body, Cell, Change, Enforcement, Fence, Frontier, Known, Output, Read, Refusal, Reply, Request, Row,
+    Rows, Write, refuse, state,
 };
 use crate::core::ids::{Epoch, Halt, Position};
 use crate::enforce;
@@ -100,8 +100,11 @@ impl Fence {
         self.check_sealed(write.token)?;
         match copy.applied.known(write.id) {
             Known::New => Ok(Judgement::Apply),
-            Known::Applied(position) => Ok(Judgement::Duplicate(position)),
-            Known::Forgotten => Err(Refusal::Forgotten { id: write.id }),
+            Known::Applied(position) if copy.frontier == Frontier::Everything => {
+                Ok(Judgement::Duplicate(position))
+            }
+            // A copy that lacks rows, and that clients write to, was forced so: the row of a write that it remembers may not be there.
+            Known::Applied(_) | Known::Forgotten => Err(Refusal::Forgotten { id: write.id }),
         }
     }
 

@@ -29,7 +29,9 @@ impl Fence {
             Ordering::Equal if self.durable.copy.is_none() => {
                 return Err(Refusal::UnknownPartition { store: self.config.store });
             }
-            Ordering::Equal => self.check_stuck(newest)?,
+            // One that names no source only asks how far the copy is closed.
+            Ordering::Equal if prepare.source.is_some() => self.check_stuck(newest)?,
+            Ordering::Equal => {}
             Ordering::Greater => {
                 self.durable.newest = prepare.migration;
                 self.durable.closed_through = self.durable.closed_through.max(prepare.closed_through);

@@ -32,6 +32,7 @@ impl Monitor {
             Fact::WriteInvoked(_) | Fact::ReadInvoked(_) => !self.registers.is_empty(),
             Fact::Wrote { store, write, record, .. } => self.is_exempt(*store, write, *record),
             Fact::ReadServed(read) => !self.registers.is_empty() && read.consistency == Consistency::Strong,
+            Fact::SinkStepped(step) if self.histories.iter().any(|history| is_over(history, step)) => true,
             Fact::SinkStepped(step) => match step.request {
                 Some(request) => matches!(request.body, Body::Write(_)) && position(step) > was(step),
                 None => position(step) < was(step),
@@ -90,6 +91,7 @@ impl Monitor {
     /// The copy of a store took a write, or lost some in a crash.
     fn moved(&mut self, step: &SinkStep<'_>) {
         let (store, fences) = (step.after.fence.config().store, step.after.fence.durable());
+        self.histories.retain(|history| !is_over(history, step));
         let Some(copy) = fences.copy() else { return };
         let of = |history: &&mut CopyHistory| history.store == store && history.copy == fences.newest();
         let Some(history) = self.histories.iter_mut().find(of) else { return };
@@ -156,7 +158,6 @@ impl Monitor {
             let ids: Vec<_> = history.iter().flat_map(|history| history.ids()).map(|(_, id)| id).collect();
             ids.into_iter().for_each(|id| insert(&mut self.exempt, id));
         }
-        self.forget(after);
     }
 
     /// A copy becomes the owner's: what it should hold is what the former owner's copy held at the position up to which it was
@@ -183,16 +184,6 @@ impl Monitor {
         };
         self.histories.push(history);
         self.histories.sort();
-    }
-
-    /// Forgets the histories of copies that the record no longer names.
-    fn forget(&mut self, record: Option<&PartitionRecord>) {
-        self.histories.retain(|history| {
-            record.is_some_and(|record| {
-                let owned = record.placed.is_some_and(|placed| placed.copy == history.copy);
-                owned || record.old_copies.iter().any(|old| old.copy == history.copy)
-            })
-        });
     }
 
     /// The writes of the former owner that did not come along.
@@ -310,6 +301,11 @@ impl Monitor {
             });
         }
     }
+}
+
+/// Whether the store has durably another copy instead, so that nobody reads this one again.
+fn is_over(history: &CopyHistory, step: &SinkStep<'_>) -> bool {
+    history.store == step.after.fence.config().store && step.after.durable.newest() > history.copy
 }
 
 /// The position of the store's copy after a step.

@@ -165,7 +165,7 @@ pub(super) fn now(
         return;
     }
     let at = |placement: Placement| sinks.iter().find(|sink| sink.fence.config().store == placement);
-    if let Some(owner) = at(read_placement(placed.state))
+    if let Some(owner) = at(read_placement(placed.state)).filter(|_| placed.opened)
         && let Some(history) = monitor.history(read_placement(placed.state), placed.copy)
     {
         owned(monitor, record, history, owner, findings);

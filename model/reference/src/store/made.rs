@@ -88,7 +88,7 @@ fn says(says: Says) -> Option<Made> {
 }
 
 fn knows(store: &Store, write: &Write) -> Option<Known> {
-    Some(store.state.copy.as_ref()?.remembered(&store.settings).known(write.id))
+    Some(store.state.copy.as_ref()?.known(&store.settings, write.id))
 }
 
 fn speaker(store: &Store) -> Speaker {

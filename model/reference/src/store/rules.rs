@@ -4,8 +4,8 @@ use super::chunk::size;
 use super::memory::Known;
 use super::state::{Copy, Store};
 use cutover::core::fence::{
-    Body, Chunk, ChunkFault, DropCopy, EvidenceQuery, Export, Frontier, Key, Measure, Refusal, Request, Seal,
-    Write,
+    Body, Chunk, ChunkFault, DropCopy, EvidenceQuery, Export, Frontier, Key, Measure, Prepare, Refusal,
+    Request, Seal, Write,
 };
 use cutover::core::ids::{Epoch, MigrationId};
 
@@ -24,7 +24,7 @@ pub fn violated(store: &Store, request: &Request) -> Vec<Refusal> {
         return no.found;
     }
     match &request.body {
-        Body::Prepare(prepare) => no.prepare(prepare.migration),
+        Body::Prepare(prepare) => no.prepare(prepare),
         Body::Seal(seal) => no.seal(seal),
         Body::Evidence(query) => no.evidence(query),
         // F7
@@ -63,7 +63,7 @@ pub fn violated_by_apply(store: &Store, write: &Write) -> Vec<Refusal> {
 }
 
 fn is_new(store: &Store, write: &Write) -> bool {
-    let of = |copy: &Copy| copy.remembered(&store.settings).known(write.id) == Known::New;
+    let of = |copy: &Copy| copy.known(&store.settings, write.id) == Known::New;
     store.state.copy.as_ref().is_some_and(of)
 }
 
@@ -135,14 +135,14 @@ impl Violated<'_> {
         }
     }
 
-    fn prepare(&mut self, named: MigrationId) {
+    fn prepare(&mut self, prepare: &Prepare) {
         // F4
-        let have = self.store.state.newest;
+        let (have, named) = (self.store.state.newest, prepare.migration);
         self.unless(named >= have, Refusal::OlderMigration { have, named });
         if named == have {
             self.copy(|_, _| {});
-            // F22
-            self.found.extend(self.stuck(named));
+            // F22: one that names no source only asks what is.
+            self.found.extend(self.stuck(named).filter(|_| prepare.source.is_some()));
         }
     }
 
@@ -240,7 +240,7 @@ impl Violated<'_> {
         }
         let id = write.id;
         self.copy(|no, copy| {
-            let forgotten = copy.remembered(&settings).known(id) == Known::Forgotten;
+            let forgotten = copy.known(&settings, id) == Known::Forgotten;
             no.unless(!forgotten, Refusal::Forgotten { id });
         });
     }

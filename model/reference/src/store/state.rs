@@ -1,6 +1,6 @@
 //! What a store has of a partition.
 
-use super::memory::{Remembered, remembered};
+use super::memory::{Known, Remembered, remembered};
 use crate::statement::{Dropped, Ended, Prepared, Reached, Receipt, Speaker};
 use cutover::core::fence::{
     Change, Digest, Export, Frontier, Key, Read, Row, RowsDigest, Stuck, Value, Write,
@@ -92,6 +92,16 @@ impl Copy {
     #[must_use]
     pub fn remembered(&self, settings: &Settings) -> Remembered {
         remembered(&self.carried, &self.since, settings)
+    }
+
+    /// What a write is to it. The row of one that it remembers may not be there, if it lacks rows.
+    #[must_use]
+    pub fn known(&self, settings: &Settings, id: WriteId) -> Known {
+        match self.remembered(settings).known(id) {
+            // F24
+            Known::Applied(_) if !self.is_complete() => Known::Forgotten,
+            known @ (Known::New | Known::Applied(_) | Known::Forgotten) => known,
+        }
     }
 
     /// Whether it has all rows.

@@ -15,12 +15,13 @@ use super::{Controllers, Log, Message, Migration, PARTITION, SINKS, Shared};
 use crate::env::agrees::{CONTROLLERS, TABLE};
 use crate::protocol::Invariant;
 use crate::shared::{Memory, hasher, memory, remembered};
-use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
+use cutover::core::fence::{Body, CatchUpEvidence, End, Reply, Request, WatermarkQuery};
 use cutover::core::ids::{Epoch, Halt, MigrationId, Names, Placement, Relabel};
 use cutover::core::migration::{
-    Caps, Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Release,
-    Timer, Transition, TransitionKind,
+    AbortReason, Caps, Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason,
+    Release, Timer, Transition, TransitionKind,
 };
+use cutover::core::placement::PartitionState;
 use cutover_reference::beside::Disagreement;
 use cutover_reference::beside::table::TableBeside;
 use std::sync::Arc;

@@ -46,6 +46,7 @@ mod way_served;
 pub use action::{Action, Damage};
 pub(crate) use bounds::judged;
 pub use bounds::{Design, Kind, MigrationBounds, SinkBounds, Timed};
+use contents::key;
 pub use mark::Mark;
 pub use parts::{
     Clients, Controllers, Fresh, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink,

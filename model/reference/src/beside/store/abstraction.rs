@@ -40,12 +40,14 @@ fn copy(copy: &fence::Copy, contents: &Contents) -> Copy {
 fn stuck(fence: &Fence) -> Option<(MigrationId, Stuck)> {
     let Config { store, partition, .. } = *fence.config();
     let (migration, closed_through) = (fence.durable().newest(), Epoch::ZERO);
-    let body = Body::Prepare(Prepare { migration, closed_through, source: None, keep: None });
+    let body = Body::Prepare(Prepare { migration, closed_through, source: Some(store), keep: None });
     let input = Input::Request(Request { store, partition, body });
     let answered = fence.clone().handle(&input, &Rows::new());
-    answered.iter().find_map(|output| match output.reply()? {
-        Reply::Refused { refusal: Refusal::Stuck { migration, why }, .. } => Some((*migration, *why)),
-        _ => None,
+    answered.iter().find_map(|output| {
+        let Reply::Refused { refusal: Refusal::Stuck { migration, why }, .. } = output.reply()? else {
+            return None;
+        };
+        Some((*migration, *why))
     })
 }
 

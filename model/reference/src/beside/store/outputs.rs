@@ -4,7 +4,7 @@ use super::Disagreement;
 use crate::beside::statements::{dropped, ended, evidence, prepared, reading, receipt, speaker};
 use crate::store::made::Made;
 use crate::store::state::{Effect, Says};
-use cutover::core::fence::{Output, Refusal, Reply, Request};
+use cutover::core::fence::{Body, Output, Refusal, Reply, Request};
 
 /// The only output is a refusal that names one of these rules. It changes nothing, so nothing has to be durable for it.
 pub fn is_refused(
@@ -89,23 +89,21 @@ fn says_of(asked: &Request, output: &Output) -> Option<Says> {
             Says::Taken(speaker(of.origin()), of.migration(), of.position(), of.complete())
         }
         Output::Reply(Reply::Applied { write, position }) => Says::Applied(write.clone(), *position),
-        // A value that differs is told in a refusal. All others have been judged before.
-        Output::Reply(Reply::Refused { request, refusal: Refusal::Differs { found } }) => {
-            match &request.body {
-                cutover::core::fence::Body::Write(write) if request == asked => {
-                    Says::Differs(write.clone(), found.clone())
-                }
-                _ => return None,
-            }
-        }
-        Output::Reply(Reply::Refused { .. })
-        | Output::Erase
+        Output::Reply(reply @ Reply::Refused { .. }) => return differs(asked, reply),
+        Output::Erase
         | Output::Import { .. }
         | Output::Append(_)
         | Output::Trim { .. }
         | Output::Persist
         | Output::Halt(_) => return None,
     })
+}
+
+/// That a row differs is said in a refusal. All others have been judged before.
+fn differs(asked: &Request, reply: &Reply) -> Option<Says> {
+    let Reply::Refused { request, refusal: Refusal::Differs { found } } = reply else { return None };
+    let Body::Write(write) = &request.body else { return None };
+    (request == asked).then(|| Says::Differs(write.clone(), found.clone()))
 }
 
 /// These effects and nothing else, in order: nothing is said, so nothing has to be durable.
