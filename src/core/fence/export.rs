@@ -138,25 +138,13 @@ impl Room {
 
     fn takes(&mut self, items: usize, bytes: usize) -> bool {
         let fits = self.items >= items && self.bytes >= bytes;
-<<<<<<< HEAD
-        if fits {
-            self.items -= items;
-            self.bytes -= bytes;
-        } else if self.empty {
-            // It stays alone, also if what follows has no bytes.
-            self.items = 0;
-        } else {
-            return false;
-=======
         if fits || self.empty {
             // What is larger than a chunk is alone in it, and what has no bytes would find room for them.
             self.items = if fits { self.items.saturating_sub(items) } else { 0 };
             self.bytes = self.bytes.saturating_sub(bytes);
             self.empty = false;
             return true;
->>>>>>> copies
         }
-        self.empty = false;
-        true
+        false
     }
 }
