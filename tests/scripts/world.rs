@@ -3,7 +3,9 @@
 use super::arguments::Arguments;
 use super::say;
 use super::store::{SMALL, Store, config};
-use cutover::core::fence::{Chunk, Ended, Enforcement, Input, Output as Does, Reply, Request};
+use cutover::core::fence::{
+    CatchUpEvidence, Chunk, Ended, Enforcement, Input, Output as Does, Reply, Request,
+};
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::core::migration::{
     AbortReason, Caps, Command, Controller, Event, Operator, Output, PartitionRecord, PlacementTable, Policy,
@@ -42,6 +44,8 @@ pub struct MigrationScript {
     chunks: BTreeMap<String, Chunk>,
     /// The last `Ended` statement of each store.
     ended: BTreeMap<Placement, Ended>,
+    /// The last evidence of each store.
+    evidence: BTreeMap<Placement, CatchUpEvidence>,
     lines: Vec<String>,
 }
 
@@ -54,6 +58,7 @@ impl MigrationScript {
             queue: VecDeque::new(),
             chunks: BTreeMap::new(),
             ended: BTreeMap::new(),
+            evidence: BTreeMap::new(),
             lines: Vec::new(),
         }
     }
@@ -95,6 +100,10 @@ impl MigrationScript {
             }
             "begin" => Transition::Begin { expected: expected.unwrap(), to: given.placement("to") },
             "abort" => Transition::Abort { expected: expected.unwrap(), why: AbortReason::Operator },
+            "complete" => {
+                let evidence = self.evidence[&given.placement("to")].into();
+                Transition::Complete { expected: expected.unwrap(), evidence }
+            }
             "delete" => Transition::Delete { expected: expected.unwrap() },
             "retire" => {
                 Transition::RetireCopy { placement: given.placement("at"), copy: given.migration("copy") }
@@ -192,7 +201,10 @@ impl MigrationScript {
                 self.deliver(&by, &message);
             }
             "lose" => {
-                let (by, message) = self.queue.pop_front().unwrap();
+                let Some((by, message)) = self.queue.pop_front() else {
+                    self.say("nothing is on its way");
+                    return true;
+                };
                 self.say(format!("lost: {by}>{}", heading(&message)));
             }
             "delay" => {
@@ -269,6 +281,9 @@ impl MigrationScript {
             if let Does::Reply(reply) = output {
                 if let Reply::Ended(ended) = reply {
                     self.ended.insert(at, *ended);
+                }
+                if let Reply::Evidence(evidence) = reply {
+                    self.evidence.insert(at, *evidence);
                 }
                 replies.push(reply.clone());
             }
