@@ -54,7 +54,7 @@ fn a_move_begins_from_an_open_owner_to_another_store() {
         story.wrong(Transition::Begin { expected, to: B });
         story.wrong(Transition::Delete { expected });
     }
-    story.wrong(Transition::Abort { expected: story.expected() });
+    story.wrong(story.abort());
     story.wrong(Transition::StartBlock { expected: story.expected(), target: ONE });
     let begun = Story::begun(Guarantee::Sealed);
     begun.wrong(Transition::Begin { expected: begun.expected(), to: Placement(2) });

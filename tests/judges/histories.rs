@@ -184,14 +184,11 @@ fn a_copy_in_the_making_is_not_ahead_of_its_sources_disk() {
 #[test]
 fn a_moved_copy_has_what_the_source_had() {
     let (story, source, target) = copying();
-    let at = |position, rest: &Sink| {
-        let chunk = source.cut(2, Frontier::Through(key("k2")), 3, 9);
-        (position, rest.clone().with(&[Body::Chunk(chunk)]))
-    };
-    let (_, whole) = at(3, &target);
+    let rest = source.cut(2, Frontier::Through(key("k2")), 3, 9);
+    let whole = target.clone().with(&[Body::Chunk(rest)]);
     // By a force of a whole copy: what is below the stated position is there.
     let migration = story.record().migration;
-    let mut forced = Story { table: story.table.clone(), monitor: story.monitor.clone() };
+    let mut forced = story.clone();
     let ended = whole.clone().with(&[end(2, forced.record().epoch.0)]);
     let force = forced.force_at(origin(B), migration, forced.record().epoch, (3, true), false);
     forced.right_with(force, Some(ended.now()));
@@ -200,7 +197,7 @@ fn a_moved_copy_has_what_the_source_had() {
     assert_eq!(now(&forced.monitor, &record, &[&ended]), [""; 0]);
     assert_eq!(now(&forced.monitor, &record, &[&ended.clone().altered("k1", None)]), [LOST]);
     // By a force of a part: it has what it has, and may lack what it lacks.
-    let mut partial = Story { table: story.table, monitor: story.monitor };
+    let mut partial = story;
     let part = target.with(&[end(2, partial.record().epoch.0)]);
     let force = partial.force_at(origin(B), migration, partial.record().epoch, (3, false), true);
     partial.right_with(force, Some(part.now()));

@@ -19,6 +19,7 @@ pub const ONE: Incarnation = Incarnation(1);
 /// The digest of the source, where it does not matter what that has.
 pub const DIGEST: Digest = Digest { rows: RowsDigest::of(7), ids: 8 };
 
+#[derive(Clone)]
 pub struct Story {
     pub table: PlacementTable,
     pub monitor: Monitor,
