@@ -6,6 +6,7 @@ use cutover::core::migration::{
     AbortReason, COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Release, Settlement,
     TextError, Transition,
 };
+use cutover::node::proto::{PartitionSelector, request};
 use proptest::prelude::*;
 
 fn operator() -> impl Strategy<Value = Operator> {
@@ -77,8 +78,30 @@ fn decoded_is_sound(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The bytes of a command, of which one may say whether a store made its statement, or somebody reported it.
+fn bytes_of(partition: PartitionId, transition: Transition) -> Vec<u8> {
+    Command { partition, transition }.encode().expect("every command fits")
+}
+
 proptest! {
     #![proptest_config(cases(8))]
+
+    /// What a client asks for arrives as it was, but its statements are reported ones.
+    #[test]
+    fn a_command_survives_the_client_interface(command in command()) {
+        let Command { partition, transition } = command;
+        let asked = request(PartitionSelector::Id(partition), transition.clone(), None);
+        let sent = asked.transition.expect("it has one");
+        let arrived = Transition::try_from(sent).expect("it is well-formed");
+        prop_assert!(!transition.is_reported() || arrived.is_reported());
+        let (was, is) = (bytes_of(partition, transition), bytes_of(partition, arrived.clone()));
+        prop_assert_eq!(was.len(), is.len());
+        let differ: Vec<_> = was.iter().zip(&is).filter(|(was, is)| was != is).collect();
+        let reported = arrived.is_reported() && differ == [(&0, &1)];
+        prop_assert!(differ.is_empty() || reported, "{:?}", differ);
+        let again = request(PartitionSelector::Id(partition), arrived.clone(), None).transition;
+        prop_assert_eq!(again.map(Transition::try_from), Some(Ok(arrived)));
+    }
 
     #[test]
     fn a_command_survives_its_bytes(command in command()) {

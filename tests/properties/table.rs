@@ -6,9 +6,10 @@ use super::{cases, codec};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use cutover::core::invariant::{Fact, Findings, Monitor};
 use cutover::core::migration::{
-    Caps, Command, MigrationError, PartitionRecord, Placed, PlacementTable, Policy, Transition,
+    Caps, Command, Kept, MigrationError, PartitionRecord, Placed, PlacementTable, Policy, Transition,
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
+use cutover::node::proto::v1;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -179,6 +180,8 @@ fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
     let mut partitions = 0;
     for record in table.records() {
         partitions += 1;
+        let told = v1::Record::of(record, None);
+        prop_assert_eq!(PartitionRecord::try_from(&told).as_ref(), Ok(record), "as clients are told");
         prop_assert!(record.placed.is_some() || !record.old_copies.is_empty(), "a tombstone without a copy");
         let places: Vec<_> = record.old_copies.iter().map(|old| old.placement).collect();
         let distinct: BTreeSet<_> = places.iter().copied().collect();
@@ -208,6 +211,18 @@ fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
             ahead.is_none_or(|facts| facts.watermark.is_none() && facts.draining == record.epoch),
             "facts of a cutover that has not come"
         );
+        let facts = placed.cutover;
+        prop_assert!(
+            facts.is_none_or(|facts| facts.watermark.is_some() == facts.digest.is_some()),
+            "a last write without the digest of the copy, or one without the other: {facts:?}"
+        );
+        // Only the last migration's copy is gone on with, or it is that of this migration's target.
+        if let Some(Kept { migration, placement }) = placed.kept {
+            prop_assert_ne!(placement, owner);
+            prop_assert!(target.map_or(migration == record.migration, |to| {
+                to == placement && migration < record.migration && migration > placed.copy
+            }));
+        }
         prop_assert!(placed.copy <= record.migration && placed.owned_since <= record.epoch);
         prop_assert!(target.is_none() || placed.opened, "a migration begins once the partition is open");
     }
