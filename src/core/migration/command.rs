@@ -320,8 +320,8 @@ impl AbortReason {
     #[must_use]
     pub const fn keeps(self) -> bool {
         match self {
-            Self::Operator | Self::Budget | Self::TakenOver => true,
-            Self::Refused | Self::Broken | Self::Ended | Self::Digest => false,
+            Self::Operator | Self::Budget | Self::TakenOver | Self::Refused => true,
+            Self::Broken | Self::Ended | Self::Digest => false,
         }
     }
 }

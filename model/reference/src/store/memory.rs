@@ -54,8 +54,11 @@ pub fn remembered(carried: &Remembered, since: &[(WriteId, Position)], settings:
         life.last = *at;
         // F13
         let mut by_last: Vec<_> = now.lives.iter().map(|(session, life)| (life.last, *session)).collect();
-        by_last.sort_unstable();
-        for (_, session) in by_last.iter().rev().skip(settings.sessions_max.max(1)) {
+        let surplus = by_last.len().saturating_sub(settings.sessions_max.max(1));
+        if surplus > 0 {
+            by_last.sort_unstable();
+        }
+        for (_, session) in by_last.iter().take(surplus) {
             now.lives.remove(session);
             // F14
             now.gone = now.gone.max(*session);

@@ -168,8 +168,8 @@ fn forced(
 fn aborted(record: &mut Record, migration: MigrationId, why: Why) {
     // T38
     let goes_on = match why {
-        Why::Operator | Why::Budget | Why::TakenOver => true,
-        Why::Refused | Why::Broken | Why::Ended | Why::Digest => false,
+        Why::Operator | Why::Budget | Why::TakenOver | Why::Refused => true,
+        Why::Broken | Why::Ended | Why::Digest => false,
     };
     if let Some(placed) = &mut record.placed {
         placed.kept = placed.flight.filter(|_| goes_on).map(|flight| (migration, flight.to));

@@ -5,7 +5,7 @@ use super::parts::add;
 use super::{Held, Leaving, Message, Migration, Sink};
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use cutover::core::fence::{Body, Input, Key, Output, Reply, Request, Row, Write};
-use cutover::core::ids::{Halt, Position};
+use cutover::core::ids::{Halt, MigrationId, Position};
 use cutover_reference::beside::Disagreement;
 use cutover_reference::beside::store::StoreBeside;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct SinkEffect {
     pub wrote: Option<Write>,
     /// Whether a read was served.
     pub served: bool,
+    /// The copy that the mover beside the sink is told to pull.
+    pub pulls: Option<MigrationId>,
     /// Outputs that leave the sink at once, because they need not wait for durability.
     pub released: Vec<Held>,
     /// Violations of invariants that the sink's own machine detected.
@@ -92,9 +94,9 @@ impl Migration {
         }
         let changed = work.sink != **before;
         let sink = if changed { self.share(work.sink) } else { before.clone() };
-        let SinkWork { wrote, served, released, halts, lines, .. } = work;
+        let SinkWork { wrote, served, pulls, released, halts, lines, .. } = work;
         let disagrees = agrees.err();
-        SinkEffect { sink, changed, wrote, served, released, halts, disagrees, lines }
+        SinkEffect { sink, changed, wrote, served, pulls, released, halts, disagrees, lines }
     }
 
     /// A sink after an input that is no request; `None`: it changes nothing.
@@ -117,6 +119,7 @@ struct SinkWork {
     persisted: bool,
     wrote: Option<Write>,
     served: bool,
+    pulls: Option<MigrationId>,
     released: Vec<Held>,
     halts: Vec<Halt>,
     lines: Vec<String>,
@@ -131,6 +134,7 @@ impl SinkWork {
             persisted: false,
             wrote: None,
             served: false,
+            pulls: None,
             released: Vec::new(),
             halts: Vec::new(),
             lines: Vec::new(),
@@ -162,8 +166,8 @@ impl SinkWork {
                 self.sink.data.perform(&output);
                 return self.lines.push(format!("forgets changes up to position {through}"));
             }
-            Output::Pull { migration, source } => {
-                self.sink.pulls = Some((migration, source));
+            Output::Pull { migration, .. } => {
+                self.pulls = Some(migration);
                 return;
             }
             Output::Persist => {

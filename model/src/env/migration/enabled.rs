@@ -66,10 +66,23 @@ impl Enabled {
     pub fn has(&self, output: &Output) -> bool {
         match output {
             Output::Send(request) => self.requests.iter().any(|message| **message == *request),
-            Output::Propose(command) => self.proposed.binary_search(command).is_ok(),
+            Output::Propose(command) => {
+                self.proposed.binary_search(command).is_ok()
+                    || self.proposed.iter().any(|other| same(other, command))
+            }
             Output::SetTimer(_) => true,
         }
     }
+}
+
+/// Whether two commands abort the same migration, for reasons that make no difference to the table.
+fn same(one: &Command, other: &Command) -> bool {
+    let (Transition::Abort { expected, why }, Transition::Abort { expected: also, why: for_this }) =
+        (&one.transition, &other.transition)
+    else {
+        return false;
+    };
+    expected == also && why.keeps() == for_this.keeps()
 }
 
 /// A command that may be committed, with its effect on the log.
@@ -153,8 +166,8 @@ impl Migration {
             self.operators(record, control, &mut gathered.commands);
             gathered.commands.extend(self.release(record, log.lost_owner));
             gathered.requests.extend(self.asked_early(record));
-            gathered.requests.extend(self.ends(record));
         }
+        gathered.requests.extend(self.ends(log));
         gathered.requests.sort();
         gathered.requests.dedup();
         gathered.commands.sort();
@@ -204,12 +217,18 @@ impl Migration {
         limited.into_iter().any(|(counted, used, limit)| counted == kind && used >= limit)
     }
 
-    /// What an operator who means to force a move asks its target.
-    fn ends(&self, record: &PartitionRecord) -> Option<Request> {
-        let placed = record.placed.filter(|_| self.bounds.forces > 0)?;
-        let PartitionState::Migrating { to, .. } = placed.state else { return None };
-        let end = End { migration: record.migration, epoch: record.epoch };
-        Some(Request { store: to, partition: PARTITION, body: Body::End(end) })
+    /// What an operator who means to force a move asks its target. Of the records of one migration the last one is enough: the answer
+    /// is of use in its own epoch only, and a copy is ended by any of them.
+    fn ends(&self, log: &Log) -> Vec<Request> {
+        let mut ends: Vec<Request> = Vec::new();
+        for record in log.history.iter().flatten().filter(|_| self.bounds.forces > 0) {
+            let Some(placed) = record.placed else { continue };
+            let PartitionState::Migrating { to, .. } = placed.state else { continue };
+            let end = End { migration: record.migration, epoch: record.epoch };
+            ends.retain(|earlier| earlier.body.migration() != Some(record.migration));
+            ends.push(Request { store: to, partition: PARTITION, body: Body::End(end) });
+        }
+        ends
     }
 
     /// The query of a design that reads the last position as soon as the cutover is committed.

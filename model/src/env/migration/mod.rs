@@ -191,7 +191,7 @@ impl Migration {
         let fence = Fence::unknown(config);
         let disk = fence.durable().clone();
         let (data, disk_data) = (Contents::default(), Contents::default());
-        Sink { fence, data, disk, disk_data, held: Vec::new(), pulls: None }
+        Sink { fence, data, disk, disk_data, held: Vec::new() }
     }
 
     fn monitor(&self, record: Option<&PartitionRecord>) -> Monitor {

@@ -113,8 +113,6 @@ pub struct Sink {
     pub disk_data: Contents,
     /// Outputs that wait for a `Persist` to become durable.
     pub held: Vec<Held>,
-    /// The copy that the mover beside the sink pulls, and from where. A crash ends it.
-    pub pulls: Option<(MigrationId, Placement)>,
 }
 
 /// An output that waits for durability.

@@ -9,11 +9,12 @@ use super::refused::refusal_marks;
 use super::{Action, Held, Leaving, Message, Migration, Shared, Sink, State};
 use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::core::fence::{
-    self, Body, Chunk, Config, CutError, Export, Frontier, Input, Output, Refusal, Reply, Request, Source,
-    Stuck,
+    Body, Chunk, Config, CutError, Ended, Export, Frontier, Input, Output, Prepared, Refusal, Reply, Request,
+    Source, Stuck,
 };
 use cutover::core::ids::{MigrationId, Placement, Position};
-use cutover::core::migration::{Event, Output as ControllerOutput};
+use cutover::core::migration::{Event, Expected, Output as ControllerOutput};
+use cutover::core::placement::PartitionState;
 use std::sync::Arc;
 
 impl Migration {
@@ -43,6 +44,8 @@ impl Migration {
                 Reply::Applied { .. } => {
                     state.net.answers.binary_search(reply).is_ok() || !matters(&state.clients, reply)
                 }
+                Reply::Prepared(prepared) if self.says_nothing_new(state, prepared) => true,
+                Reply::Ended(ended) if self.is_of_no_use(state, ended) => true,
                 Reply::Prepared(_)
                 | Reply::Sealed(_)
                 | Reply::Evidence(_)
@@ -76,7 +79,13 @@ impl Migration {
             let records = state.log.history.iter().flatten();
             Arc::new(records.flat_map(|record| fresh.clone().handle(record, &event)).collect())
         });
-        outputs.iter().any(|output| !state.enabled.has(output))
+        let current = state.log.current().map(|record| record.migration);
+        // No later record takes a command that expects an earlier migration.
+        let past = |output: &ControllerOutput| {
+            let ControllerOutput::Propose(command) = output else { return false };
+            command.transition.expected().is_some_and(|expected| Some(expected.migration) < current)
+        };
+        outputs.iter().any(|output| !state.enabled.has(output) && !past(output))
     }
 
     /// Every chunk that a source exports in its present state.
@@ -113,6 +122,27 @@ impl Migration {
         chunks
     }
 
+    /// Whether a statement says only that a copy takes no more chunks, of a migration that is over: such a migration has nothing left
+    /// to abort, and what else the statement says was said before.
+    pub(super) fn says_nothing_new(&self, state: &State, prepared: &Prepared) -> bool {
+        let over = state.log.current().is_none_or(|record| {
+            record.migration != prepared.migration() || record.draining_epoch().is_none()
+        });
+        over && prepared.finished()
+            && state.control.replies.iter().any(|reply| {
+                matches!(reply, Reply::Prepared(before) if before.migration() == prepared.migration()
+                    && before.origin() == prepared.origin()
+                    && before.closed_through() == prepared.closed_through())
+            })
+    }
+
+    /// Whether no record takes this statement: it is of an epoch that is over, or of a part of a copy, to which nobody forces here.
+    pub(super) fn is_of_no_use(&self, state: &State, ended: &Ended) -> bool {
+        let asked = Expected { migration: ended.migration(), epoch: ended.epoch() };
+        let over = state.log.current().is_none_or(|record| record.expected() != asked);
+        over || !(ended.complete() || self.bounds.partial)
+    }
+
     /// What a source answers to an export in its present state. `None`: nothing yet, since it waits for its disk.
     pub(super) fn exported(&self, sink: &Sink, export: &Export) -> Option<Result<Chunk, Refusal>> {
         let mut fence = sink.fence.clone();
@@ -139,17 +169,18 @@ impl Migration {
         None
     }
 
-    /// What the mover beside a target finds, if the copy there cannot go on.
+    /// What the mover beside a target finds, if the copy of the migration in flight cannot go on there.
     pub(super) fn stuck(&self, state: &State, at: usize) -> Option<Input> {
-        let sink = state.sinks.get(at)?;
-        let copy = sink.fence.durable().copy().filter(|copy| !copy.finished())?;
-        let (_, source) = sink.pulls?;
-        self.stuck_at(sink, state.sinks.get(sink_of(source)?)?, copy)
+        let record = state.log.current()?;
+        let PartitionState::Migrating { from, to, .. } = record.placed?.state else { return None };
+        let sink = state.sinks.get(sink_of(to).filter(|target| *target == at)?)?;
+        self.stuck_at(sink, state.sinks.get(sink_of(from)?)?, record.migration)
     }
 
-    /// What the mover beside a target finds, if the copy there cannot go on from this source.
-    pub(super) fn stuck_at(&self, target: &Sink, source: &Sink, copy: &fence::Copy) -> Option<Input> {
-        let (migration, _) = target.pulls?;
+    /// What the mover beside a target finds, if the copy of a migration cannot go on from this source.
+    pub(super) fn stuck_at(&self, target: &Sink, source: &Sink, migration: MigrationId) -> Option<Input> {
+        let durable = target.fence.durable();
+        let copy = durable.copy().filter(|copy| !copy.finished() && durable.newest() == migration)?;
         let (after, position) = (copy.frontier().clone(), copy.position());
         let why = match self.exported(source, &Export { migration, after, position, limit: 8 })? {
             Err(Refusal::Trimmed { .. }) => Stuck::Trimmed,

@@ -43,7 +43,6 @@ impl Relabel for Sink {
             disk: self.disk.relabel(names),
             disk_data: self.disk_data.relabel(names),
             held,
-            pulls: self.pulls,
         }
     }
 }

@@ -231,6 +231,7 @@ impl NextState<'_> {
                 }
             }
             Reply::ChunkTaken(_) => {}
+            Reply::Ended(ended) if self.env.is_of_no_use(self.before, ended) => {}
             Reply::Ended(_) => {
                 self.mark(Mark::Ended);
                 add(&mut self.control.edit().replies, reply.clone());
@@ -239,6 +240,7 @@ impl NextState<'_> {
                 self.mark(Mark::Dropped);
                 add(&mut self.control.edit().replies, reply.clone());
             }
+            Reply::Prepared(prepared) if self.env.says_nothing_new(self.before, prepared) => {}
             Reply::Prepared(_) | Reply::Sealed(_) | Reply::Evidence(_) | Reply::Watermark(_) => {
                 if self.control.replies.binary_search(reply).is_err() {
                     add(&mut self.control.edit().replies, reply.clone());
@@ -290,15 +292,14 @@ impl NextState<'_> {
 
     pub(super) fn crash(&mut self, at: usize) -> Done {
         let before = self.before.sinks.get(at)?.clone();
-        let idle = before.held.is_empty() && before.fence.admitted().is_empty() && before.pulls.is_none();
-        if before.is_synced() && idle {
+        if before.is_synced() && before.held.is_empty() && before.fence.admitted().is_empty() {
             return None;
         }
         let fence = Fence::recover(*before.fence.config(), before.disk.clone());
         let (disk, disk_data) = (before.disk.clone(), before.disk_data.clone());
         let position = |durable: &Durable| durable.copy().map_or(0, |copy| copy.position().0);
         let lost = position(before.fence.durable()).saturating_sub(position(&disk));
-        let sink = Sink { fence, data: disk_data.clone(), disk, disk_data, held: Vec::new(), pulls: None };
+        let sink = Sink { fence, data: disk_data.clone(), disk, disk_data, held: Vec::new() };
         self.step_without_request(&before, &sink);
         self.sinks.get_mut(at)?.replace(sink);
         self.spent.crashes += 1;

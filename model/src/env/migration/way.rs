@@ -16,7 +16,7 @@ use super::{Leaving, Log, Message, Migration, PARTITION, SINKS, Sink, State};
 use crate::protocol::GoalSet;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use crate::ways::Way;
-use cutover::core::fence::{self, Body, Export, Refusal, Reply, Request};
+use cutover::core::fence::{Body, Export, Refusal, Reply, Request};
 use cutover::core::gate::Operation;
 use cutover::core::ids::{MigrationId, Placement};
 use cutover::core::migration::{
@@ -61,6 +61,8 @@ pub(super) struct Run<'e> {
     /// The requests whose first answer was lost, and the commands whose first proposal was.
     asked: Vec<Request>,
     proposed: Vec<Command>,
+    /// The copy that is pulled.
+    pulls: Option<MigrationId>,
     /// The migration that has to complete.
     completes: Option<MigrationId>,
     /// What the mover waits for: so many answers that the target is behind, or so many timers.
@@ -192,6 +194,7 @@ impl<'e> Run<'e> {
             passed: Vec::new(),
             asked: Vec::new(),
             proposed: Vec::new(),
+            pulls: None,
             completes: state.log.current().and_then(|record| completes(record, &state.sinks)),
             late: (0, 0),
             lines: explain.then(Vec::new),
@@ -253,6 +256,7 @@ impl<'e> Run<'e> {
         if let Some(sink) = self.sinks.get_mut(at) {
             *sink = effect.sink.clone();
         }
+        self.pulls = effect.pulls.or(self.pulls);
         let mut leaving: Vec<Leaving> = effect.released.iter().map(|held| held.output.clone()).collect();
         leaving.extend(self.sync(at));
         (leaving, effect.served)
@@ -342,7 +346,8 @@ impl<'e> Run<'e> {
             else {
                 return;
             };
-            if copied.pulls.is_none_or(|(pulled, _)| pulled != migration) {
+            // The mover has restarted since: it pulls what it is told to.
+            if self.pulls != Some(migration) {
                 return;
             }
             let Some(copy) = copied.fence.durable().copy().filter(|copy| !copy.finished()) else { return };
@@ -353,15 +358,15 @@ impl<'e> Run<'e> {
                     let request = Request { store: to, partition: PARTITION, body: Body::Chunk(chunk) };
                     let _taken = self.deliver(target, request, Delivery::Arrives);
                 }
-                Some(Err(_)) | None => return self.stuck(target, &from, copy),
+                Some(Err(_)) | None => return self.stuck(target, &from, migration),
             }
         }
     }
 
     /// The mover tells the store that the copy there cannot go on.
-    fn stuck(&mut self, at: usize, source: &Sink, copy: &fence::Copy) {
+    fn stuck(&mut self, at: usize, source: &Sink, migration: MigrationId) {
         let Some(target) = self.sinks.get(at) else { return };
-        let Some(input) = self.env.stuck_at(target, source, copy) else { return };
+        let Some(input) = self.env.stuck_at(target, source, migration) else { return };
         if let Some((sink, _)) = self.env.told(target, &input) {
             self.sinks[at] = self.env.share(sink);
         }
