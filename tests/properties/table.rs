@@ -181,7 +181,8 @@ fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
     for record in table.records() {
         partitions += 1;
         let told = v1::Record::of(record, None);
-        prop_assert_eq!(PartitionRecord::try_from(&told).as_ref(), Ok(record), "as clients are told");
+        let heard = PartitionRecord::try_from(&told);
+        prop_assert_eq!(heard.as_ref(), Ok(record), "as clients are told");
         prop_assert!(record.placed.is_some() || !record.old_copies.is_empty(), "a tombstone without a copy");
         let places: Vec<_> = record.old_copies.iter().map(|old| old.placement).collect();
         let distinct: BTreeSet<_> = places.iter().copied().collect();
@@ -219,9 +220,11 @@ fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
         // Only the last migration's copy is gone on with, or it is that of this migration's target.
         if let Some(Kept { migration, placement }) = placed.kept {
             prop_assert_ne!(placement, owner);
-            prop_assert!(target.map_or(migration == record.migration, |to| {
-                to == placement && migration < record.migration && migration > placed.copy
-            }));
+            let right = match target {
+                Some(to) => to == placement && migration < record.migration && migration > placed.copy,
+                None => migration == record.migration,
+            };
+            prop_assert!(right, "{:?} is kept by {:?}", placed.kept, record);
         }
         prop_assert!(placed.copy <= record.migration && placed.owned_since <= record.epoch);
         prop_assert!(target.is_none() || placed.opened, "a migration begins once the partition is open");
