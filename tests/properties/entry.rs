@@ -4,11 +4,13 @@ use super::{cases, codec};
 use cutover::core::control_plane::{
     Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName,
 };
-use cutover::core::fence::{Claim, Dropped, Prepared, SealReceipt};
+use cutover::core::fence::{Claim, Digest, Dropped, Ended, Prepared, RowsDigest, SealReceipt};
 use cutover::core::ids::{
     DirectoryId, Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
-use cutover::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
+use cutover::core::migration::{
+    AbortReason, Command, Expected, Operator, Reason, Release, Settlement, Transition,
+};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Entry, NodeLimits, Peer, Ticket};
 use proptest::prelude::*;
@@ -37,8 +39,10 @@ fn stated<T: DeserializeOwned + Serialize>(parts: &impl Serialize) -> T {
 fn longest() -> Vec<ControlPlaneEntry> {
     let max = u64::MAX;
     let expected = Expected { migration: MigrationId(max), epoch: Epoch(max) };
-    let prepared: Claim<Prepared> = stated(&(1_u8, (SPEAKER, max, max, true)));
-    let receipt: Claim<SealReceipt> = stated(&(1_u8, (SPEAKER, max, max, max, max)));
+    let prepared: Claim<Prepared> = stated(&(1_u8, (SPEAKER, max, max, true, true)));
+    let digest = Digest { rows: RowsDigest::of(u128::MAX), ids: u128::MAX };
+    let receipt: Claim<SealReceipt> = stated(&(1_u8, (SPEAKER, max, max, max, digest, max)));
+    let ended: Claim<Ended> = stated(&(1_u8, (SPEAKER, max, max, max, true, true)));
     let dropped: Claim<Dropped> = stated(&(1_u8, (SPEAKER, max)));
     let (placement, copy) = (Placement(u16::MAX), MigrationId(max));
     let operator = Operator::try_from("o".repeat(64)).expect("as long as it may be");
@@ -62,10 +66,19 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::StartBlock { expected, target: Incarnation(max) },
         Transition::EnterCutover { expected, receipt },
         Transition::EnterTimedCutover { expected, prepared },
-        Transition::RecordWatermark { expected, reading: stated(&(1_u8, (SPEAKER, max, max, max, max))) },
-        Transition::Complete { expected, evidence: stated(&(1_u8, (SPEAKER, max, max, max, true))) },
-        Transition::Abort { expected },
-        Transition::Force { expected, prepared, operator: operator.clone(), reason: reason.clone() },
+        Transition::RecordWatermark {
+            expected,
+            reading: stated(&(1_u8, (SPEAKER, max, max, max, digest, max))),
+        },
+        Transition::Complete { expected, evidence: stated(&(1_u8, (SPEAKER, max, max, max, digest, true))) },
+        Transition::Abort { expected, why: AbortReason::Digest },
+        Transition::Force {
+            expected,
+            ended,
+            partial: true,
+            operator: operator.clone(),
+            reason: reason.clone(),
+        },
         Transition::WriteOff { placement, copy, operator: operator.clone(), reason: reason.clone() },
         Transition::Release {
             expected,

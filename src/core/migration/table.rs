@@ -387,6 +387,7 @@ mod tests {
             migration: MigrationId(1),
             copy: MigrationId(1),
             target: crate::core::ids::Incarnation(1),
+            copied: None,
         };
         let owes = record.placed.map(|placed| Placed { debt: Some(debt), ..placed });
         table.records.insert(PARTITION, PartitionRecord { placed: owes, ..record.clone() });
