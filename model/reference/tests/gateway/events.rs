@@ -11,6 +11,17 @@ pub const PARTITION: PartitionId = PartitionId(1);
 
 pub struct Events<'a>(&'a mut Dice);
 
+/// The mutation of a write: each attempt has the same.
+fn mutation(id: WriteId) -> Mutation {
+    let key: Key = b"a".as_slice().try_into().expect("it is short");
+    let value: Value = b"v".as_slice().try_into().expect("it is short");
+    match (id.session.0 + id.serial.0) % 3 {
+        0 => Mutation::put(key, value),
+        1 => Mutation::cas(key, None, Some(value)),
+        _ => Mutation::cas(key, Some(value), None),
+    }
+}
+
 impl<'a> Events<'a> {
     pub const fn new(dice: &'a mut Dice) -> Self {
         Self(dice)
@@ -20,21 +31,15 @@ impl<'a> Events<'a> {
         match self.0.below(4) {
             0 => Work::Read(Consistency::Strong, self.key()),
             1 => Work::Read(Consistency::StaleOk, self.key()),
-            _ => Work::Write(self.id(), self.mutation()),
+            _ => {
+                let id = self.id();
+                Work::Write(id, mutation(id))
+            }
         }
     }
 
     fn key(&mut self) -> Key {
         self.0.one_of(&["a", "b"]).as_bytes().try_into().expect("it is short")
-    }
-
-    fn mutation(&mut self) -> Mutation {
-        let value: Value = b"v".as_slice().try_into().expect("it is short");
-        match self.0.below(3) {
-            0 => Mutation::put(self.key(), value),
-            1 => Mutation::cas(self.key(), None, Some(value)),
-            _ => Mutation::cas(self.key(), Some(value), None),
-        }
     }
 
     pub fn guarantee(&mut self) -> Guarantee {
@@ -130,11 +135,11 @@ impl<'a> Events<'a> {
             5 => Event::TimerFired(Timer::Deadline),
             6 => Event::Served { store: attempt.store, token: attempt.token },
             7 => {
-                let (id, mutation) = match of.work.clone() {
-                    Work::Write(id, mutation) if self.0.percent(60) => (id, mutation),
-                    Work::Write(..) | Work::Read(..) => (self.id(), self.mutation()),
+                let id = match of.work {
+                    Work::Write(id, _) if self.0.percent(60) => id,
+                    Work::Write(..) | Work::Read(..) => self.id(),
                 };
-                let write = Write { id, token: attempt.token, mutation };
+                let write = Write { id, token: attempt.token, mutation: mutation(id) };
                 Event::Replied(Reply::Applied { write, position: Position(2) })
             }
             _ => Event::Replied(self.refused(&work, attempt)),
