@@ -175,14 +175,14 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::CrashLost, Mark::Completed, Mark::ReadAtTarget]),
         Scope::new(
             "migration/force",
-            "a forced move, and one more there or back, with debts, dropped copies and cached reads",
+            "a forced move, with retries, debts, dropped copies and cached reads",
             MigrationBounds {
                 gateways: 1,
-                migrations: 2,
+                migrations: 1,
                 forces: 1,
                 drops: true,
                 stale_reads: true,
-                aborts: false,
+                attempts: 2,
                 ..BASE
             },
         )
@@ -271,6 +271,7 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
                 migrations: 2,
                 writes_each: 1,
                 trims: 1,
+                aborts: false,
                 policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
                 ..PARTS
             },

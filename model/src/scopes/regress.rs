@@ -102,9 +102,9 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
     vec![
         Scope::new(
             "regress/sessions",
-            "a session with two writes unanswered, moved to a sink that has forgotten it in between",
+            "a session with two writes unanswered, forgotten in between by a sink that remembers one session, and moved",
             MigrationBounds {
-                sinks: [remembers(2), remembers(1)],
+                sinks: [remembers(1); 2],
                 gateways: 1,
                 attempts: 2,
                 gated: 2,
