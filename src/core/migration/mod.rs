@@ -17,6 +17,7 @@
 //!
 //! May import: `core::ids`, `core::map`, `core::fence`, `core::placement`.
 
+mod abort;
 mod command;
 mod controller;
 mod copies;
@@ -36,9 +37,9 @@ mod text;
 mod transitions;
 mod waits;
 
+pub use abort::AbortReason;
 pub use command::{
-    AbortReason, COMMAND_BYTES_MAX, CodecError, Command, Expected, Release, Settlement, Transition,
-    TransitionKind,
+    COMMAND_BYTES_MAX, CodecError, Command, Expected, Release, Settlement, Transition, TransitionKind,
 };
 pub use controller::Controller;
 pub use io::{Event, Output, Timer};

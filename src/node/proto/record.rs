@@ -1,6 +1,7 @@
 //! Conversions of records and resolutions between protobuf messages and the types of the protocol.
 
-use super::command::{Malformed, digest, digest_of, guarantee, guarantee_of, placement};
+use super::command::{Malformed, guarantee, guarantee_of, placement};
+use super::digest::{digest, digest_of};
 use super::v1;
 use crate::core::control_plane::PartitionName;
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};

@@ -3,7 +3,7 @@
 use super::action::{Action, Damage};
 use super::client::{matters, sink_of};
 use super::effect::Delivery;
-use super::sink::damaged;
+use super::storage::damaged;
 use super::{Message, Migration, State};
 use cutover::core::fence::Write;
 

@@ -15,13 +15,12 @@ use super::{Controllers, Log, Message, Migration, PARTITION, SINKS, Shared};
 use crate::env::agrees::{CONTROLLERS, TABLE};
 use crate::protocol::Invariant;
 use crate::shared::{Memory, hasher, memory, remembered};
-use cutover::core::fence::{Body, CatchUpEvidence, End, Reply, Request, WatermarkQuery};
+use cutover::core::fence::{Body, CatchUpEvidence, Reply, Request, WatermarkQuery};
 use cutover::core::ids::{Epoch, Halt, MigrationId, Names, Placement, Relabel};
 use cutover::core::migration::{
     AbortReason, Caps, Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason,
     Release, Timer, Transition, TransitionKind,
 };
-use cutover::core::placement::PartitionState;
 use cutover_reference::beside::Disagreement;
 use cutover_reference::beside::table::TableBeside;
 use std::sync::Arc;
@@ -215,20 +214,6 @@ impl Migration {
             (TransitionKind::Force, log.forced, self.bounds.forces),
         ];
         limited.into_iter().any(|(counted, used, limit)| counted == kind && used >= limit)
-    }
-
-    /// What an operator who means to force a move asks its target. Of the records of one migration the last one is enough: the answer
-    /// is of use in its own epoch only, and a copy is ended by any of them.
-    fn ends(&self, log: &Log) -> Vec<Request> {
-        let mut ends: Vec<Request> = Vec::new();
-        for record in log.history.iter().flatten().filter(|_| self.bounds.forces > 0) {
-            let Some(placed) = record.placed else { continue };
-            let PartitionState::Migrating { to, .. } = placed.state else { continue };
-            let end = End { migration: record.migration, epoch: record.epoch };
-            ends.retain(|earlier| earlier.body.migration() != Some(record.migration));
-            ends.push(Request { store: to, partition: PARTITION, body: Body::End(end) });
-        }
-        ends
     }
 
     /// The query of a design that reads the last position as soon as the cutover is committed.

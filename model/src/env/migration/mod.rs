@@ -38,9 +38,11 @@ mod refused;
 mod relabel;
 mod sink;
 mod step;
+mod storage;
 mod text;
 mod timed;
 mod way;
+mod way_mover;
 mod way_served;
 
 pub use action::{Action, Damage};
@@ -60,7 +62,6 @@ use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, Ways
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use crate::ways::Ways;
 use cutover::core::fence::{Config, Contents, Enforcement, Fence, Input, Rows};
-use cutover::core::gate::{Consistency, Operation, Work};
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
 use cutover::core::invariant::{Monitor, REGISTRY};
 use cutover::core::migration::{
@@ -208,38 +209,6 @@ impl Migration {
             )
             | None => monitor,
         }
-    }
-
-    fn clients(&self) -> Clients {
-        let gateways = (1..=self.bounds.gateways).map(|session| self.gateway(session, 1)).collect();
-        let readers = (0..self.bounds.readers).map(|_| self.reader(0)).collect();
-        Clients { gateways, readers, gated: 0 }
-    }
-
-    pub(crate) fn gateway(&self, session: u8, serial: u8) -> Gateway {
-        let work = Work::Write(id(session, serial), self.mutation(session, serial));
-        Gateway { operation: self.operation(work), serial, attempts: 0 }
-    }
-
-    /// A new operation of a gateway that knows the partition since its creation.
-    pub(crate) const fn operation(&self, work: Work) -> Operation {
-        Operation::new(PARTITION, work, self.bounds.sinks[0].guarantee)
-    }
-
-    /// The id of the next write through the gate over a watched table.
-    fn gated_id(&self, clients: &Clients) -> WriteId {
-        let MigrationBounds { gateways, writes_each, gated, shared_session, .. } = self.bounds;
-        let next = clients.gated + 1;
-        if shared_session && next == gated { id(1, writes_each + 1) } else { id(gateways + next, 1) }
-    }
-
-    pub(crate) const fn controller(&self) -> Manager {
-        Manager { machine: Controller::new(self.bounds.policy), seen: 0, timers: Vec::new() }
-    }
-
-    pub(crate) fn reader(&self, done: u8) -> Reader {
-        let operation = self.operation(Work::Read(Consistency::Strong, key(0)));
-        Reader { operation, sent: None, done, fresh: Fresh::Unasked }
     }
 
     /// Wraps a part of the state and computes its hash; also that of its mirror image, if the scope is symmetric.

@@ -6,11 +6,11 @@ use super::contents::key;
 use super::effect::Delivery;
 use super::parts::add;
 use super::refused::refusal_marks;
-use super::{Action, Held, Leaving, Message, Migration, Shared, Sink, State};
+use super::{Action, Held, Leaving, Log, Message, Migration, PARTITION, Shared, Sink, State};
 use crate::shared::{Memory, hasher, memory, remembered};
 use cutover::core::fence::{
-    Body, Chunk, Config, CutError, Ended, Export, Frontier, Input, Output, Prepared, Refusal, Reply, Request,
-    Source, Stuck,
+    Body, Chunk, Config, CutError, End, Ended, Export, Frontier, Input, Output, Prepared, Refusal, Reply,
+    Request, Source, Stuck,
 };
 use cutover::core::ids::{MigrationId, Placement, Position};
 use cutover::core::migration::{Event, Expected, Output as ControllerOutput};
@@ -134,6 +134,20 @@ impl Migration {
                     && before.origin() == prepared.origin()
                     && before.closed_through() == prepared.closed_through())
             })
+    }
+
+    /// What an operator who means to force a move asks its target. Of the records of one migration the last one is enough: the answer
+    /// is of use in its own epoch only, and a copy is ended by any of them.
+    pub(super) fn ends(&self, log: &Log) -> Vec<Request> {
+        let mut ends: Vec<Request> = Vec::new();
+        for record in log.history.iter().flatten().filter(|_| self.bounds.forces > 0) {
+            let Some(placed) = record.placed else { continue };
+            let PartitionState::Migrating { to, .. } = placed.state else { continue };
+            let end = End { migration: record.migration, epoch: record.epoch };
+            ends.retain(|earlier| earlier.body.migration() != Some(record.migration));
+            ends.push(Request { store: to, partition: PARTITION, body: Body::End(end) });
+        }
+        ends
     }
 
     /// Whether no record takes this statement: it is of an epoch that is over, or of a part of a copy, to which nobody forces here.

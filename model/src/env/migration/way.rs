@@ -16,7 +16,7 @@ use super::{Leaving, Log, Message, Migration, PARTITION, SINKS, Sink, State};
 use crate::protocol::GoalSet;
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
 use crate::ways::Way;
-use cutover::core::fence::{Body, Export, Refusal, Reply, Request};
+use cutover::core::fence::{Body, Refusal, Reply, Request};
 use cutover::core::gate::Operation;
 use cutover::core::ids::{MigrationId, Placement};
 use cutover::core::migration::{
@@ -24,12 +24,6 @@ use cutover::core::migration::{
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::collections::VecDeque;
-
-/// The most chunks of one copy.
-const CHUNKS_MAX: u32 = 20;
-
-/// The rows and changes in one of them.
-const CHUNK_LIMIT: u32 = 8;
 
 /// Number of timers that fire before a run that came nowhere is judged.
 const FIRED_MAX: u32 = 60;
@@ -51,7 +45,7 @@ pub(super) struct Run<'e> {
     pub(super) env: &'e Migration,
     table: PlacementTable,
     lost_owner: Option<Placement>,
-    sinks: [Shared<Sink>; 2],
+    pub(super) sinks: [Shared<Sink>; 2],
     controller: Controller,
     timers: Vec<(u64, Timer)>,
     now: u64,
@@ -62,11 +56,11 @@ pub(super) struct Run<'e> {
     asked: Vec<Request>,
     proposed: Vec<Command>,
     /// The copy that is pulled.
-    pulls: Option<MigrationId>,
+    pub(super) pulls: Option<MigrationId>,
     /// The migration that has to complete.
     completes: Option<MigrationId>,
     /// What the mover waits for: so many answers that the target is behind, or so many timers.
-    late: (u32, u32),
+    pub(super) late: (u32, u32),
     lines: Option<Vec<String>>,
 }
 
@@ -336,52 +330,6 @@ impl<'e> Run<'e> {
     fn blocks(&self) -> bool {
         let placed = self.record().and_then(|record| record.placed);
         self.completes.is_some() && placed.is_some_and(|placed| placed.cutover.is_some())
-    }
-
-    /// The mover copies what there is to copy.
-    fn mover(&mut self) {
-        if self.late.0 > 0 && self.late.1 > 0 {
-            return;
-        }
-        let Some(record) = self.record() else { return };
-        let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state)
-        else {
-            return;
-        };
-        let (migration, Some(source), Some(target)) = (record.migration, sink_of(from), sink_of(to)) else {
-            return;
-        };
-        // A copy has few rows and changes: it needs fewer chunks than this.
-        for _ in 0..CHUNKS_MAX {
-            let (Some(from), Some(copied)) =
-                (self.sinks.get(source).cloned(), self.sinks.get(target).cloned())
-            else {
-                return;
-            };
-            // The mover has restarted since: it pulls what it is told to.
-            if self.pulls != Some(migration) {
-                return;
-            }
-            let Some(copy) = copied.fence.durable().copy().filter(|copy| !copy.finished()) else { return };
-            let (after, position) = (copy.frontier().clone(), copy.position());
-            let export = Export { migration, after, position, limit: CHUNK_LIMIT };
-            match self.env.exported(&from, &export) {
-                Some(Ok(chunk)) => {
-                    let request = Request { store: to, partition: PARTITION, body: Body::Chunk(chunk) };
-                    let _taken = self.deliver(target, request, Delivery::Arrives);
-                }
-                Some(Err(_)) | None => return self.stuck(target, &from, migration),
-            }
-        }
-    }
-
-    /// The mover tells the store that the copy there cannot go on.
-    fn stuck(&mut self, at: usize, source: &Sink, migration: MigrationId) {
-        let Some(target) = self.sinks.get(at) else { return };
-        let Some(input) = self.env.stuck_at(target, source, migration) else { return };
-        if let Some((sink, _)) = self.env.told(target, &input) {
-            self.sinks[at] = self.env.share(sink);
-        }
     }
 
     /// Everybody acts until nobody has anything to do but wait for a timer.
