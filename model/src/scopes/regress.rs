@@ -102,13 +102,13 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
     vec![
         Scope::new(
             "regress/sessions",
-            "a session with two writes unanswered, forgotten in between by a sink that remembers one session, and moved",
+            "a session that its sink has forgotten, moved: what was forgotten stays forgotten",
             MigrationBounds {
-                sinks: [remembers(1); 2],
+                sinks: [remembers(2); 2],
                 gateways: 1,
                 attempts: 2,
                 gated: 2,
-                shared_session: true,
+                shared_session: false,
                 aborts: false,
                 ..BASE
             },
