@@ -35,8 +35,8 @@ fn stated<T: DeserializeOwned + Serialize>(parts: &impl Serialize) -> T {
     statement
 }
 
-/// The longest change of each kind.
-fn longest() -> Vec<ControlPlaneEntry> {
+/// The longest transition of each kind.
+fn transitions(operator: Operator, reason: Reason) -> Vec<Transition> {
     let max = u64::MAX;
     let expected = Expected { migration: MigrationId(max), epoch: Epoch(max) };
     let prepared: Claim<Prepared> = stated(&(1_u8, (SPEAKER, max, max, true, true)));
@@ -45,21 +45,7 @@ fn longest() -> Vec<ControlPlaneEntry> {
     let ended: Claim<Ended> = stated(&(1_u8, (SPEAKER, max, max, max, true, true)));
     let dropped: Claim<Dropped> = stated(&(1_u8, (SPEAKER, max)));
     let (placement, copy) = (Placement(u16::MAX), MigrationId(max));
-    let operator = Operator::try_from("o".repeat(64)).expect("as long as it may be");
-    let reason = Reason::try_from("ä".repeat(128)).expect("as long as it may be");
-    assert!(Operator::try_from("o".repeat(65)).is_err() && Reason::try_from("r".repeat(257)).is_err());
-    let even_so = Some(Override { operator: operator.clone(), reason: reason.clone() });
-    let most = usize::try_from(ClusterVoterIdentity::BYTES_MAX).unwrap();
-    let subject = format!("CN={}", "n".repeat(most - 3));
-    let identity = ClusterVoterIdentity::from_certificate_subject(&subject).expect("as long as it may be");
-    assert_eq!(identity.as_str().len(), most);
-    assert!(ClusterVoterIdentity::from_certificate_subject(&format!("{subject}n")).is_err());
-    let address: Address =
-        format!("{}:65535", "n".repeat(Address::BYTES_MAX - 6)).parse().expect("as long as it may be");
-    assert!(format!("n{address}").parse::<Address>().is_err());
-    let endpoints = Endpoints { peer: Some(address.clone()), client: Some(address) };
-    let name: PartitionName = "n".repeat(PartitionName::BYTES_MAX).parse().expect("as long as it may be");
-    let transitions = [
+    vec![
         Transition::Create { placement, guarantee: Guarantee::Timed },
         Transition::Open { expected, prepared },
         Transition::Begin { expected, to: placement },
@@ -92,9 +78,27 @@ fn longest() -> Vec<ControlPlaneEntry> {
         Transition::RetireCopy { placement, copy },
         Transition::ForgetCopy { dropped },
         Transition::Delete { expected },
-    ];
+    ]
+}
+
+/// The longest change of each kind.
+fn longest() -> Vec<ControlPlaneEntry> {
+    let operator = Operator::try_from("o".repeat(64)).expect("as long as it may be");
+    let reason = Reason::try_from("ä".repeat(128)).expect("as long as it may be");
+    assert!(Operator::try_from("o".repeat(65)).is_err() && Reason::try_from("r".repeat(257)).is_err());
+    let even_so = Some(Override { operator: operator.clone(), reason: reason.clone() });
+    let most = usize::try_from(ClusterVoterIdentity::BYTES_MAX).unwrap();
+    let subject = format!("CN={}", "n".repeat(most - 3));
+    let identity = ClusterVoterIdentity::from_certificate_subject(&subject).expect("as long as it may be");
+    assert_eq!(identity.as_str().len(), most);
+    assert!(ClusterVoterIdentity::from_certificate_subject(&format!("{subject}n")).is_err());
+    let address: Address =
+        format!("{}:65535", "n".repeat(Address::BYTES_MAX - 6)).parse().expect("as long as it may be");
+    assert!(format!("n{address}").parse::<Address>().is_err());
+    let endpoints = Endpoints { peer: Some(address.clone()), client: Some(address) };
+    let name: PartitionName = "n".repeat(PartitionName::BYTES_MAX).parse().expect("as long as it may be");
     let partition = PartitionId(u64::MAX);
-    let moved = transitions.into_iter().map(|transition| Command { partition, transition });
+    let moved = transitions(operator, reason).into_iter().map(|transition| Command { partition, transition });
     let mut entries: Vec<_> = moved.map(ControlPlaneEntry::OwnershipTransition).collect();
     let named = |entry: &ControlPlaneEntry| match entry {
         ControlPlaneEntry::OwnershipTransition(Command { transition, .. }) => {
