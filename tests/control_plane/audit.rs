@@ -13,6 +13,7 @@ use cutover::core::ids::{
 use cutover::core::migration::{Caps, Command, Expected, Operator, Reason, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Machine as _, Peer};
+use cutover_model::host::known_stores;
 
 const P: PartitionId = PartitionId(1);
 const A: Placement = Placement(0);
@@ -50,6 +51,7 @@ fn reported(store: Placement, migration: u64, closed: u64) -> cutover::core::fen
 
 fn new() -> ControlPlaneState {
     ControlPlaneState::new(ClusterId(7), Caps::PRODUCTION, [])
+        .with_stores(known_stores([Guarantee::Sealed; 2]))
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn reason() -> impl Strategy<Value = Reason> {
 pub fn command() -> impl Strategy<Value = Command> {
     let expected = (some::number(), some::number())
         .prop_map(|(migration, epoch)| Expected { migration: MigrationId(migration), epoch: Epoch(epoch) });
-    let parts = (expected, some::statements(), any::<u16>(), some::guarantee(), operator(), reason());
+    let parts = (expected, some::statements(), any::<u64>(), some::guarantee(), operator(), reason());
     let transition =
         (0_u8..20, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
             let placement = Placement(placement);

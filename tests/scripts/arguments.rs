@@ -83,7 +83,7 @@ impl Arguments<'_> {
 /// A placement: `A` to `Z`.
 pub fn placement(text: &str) -> Placement {
     let [letter @ b'A'..=b'Z'] = text.as_bytes() else { panic!("{text} is no placement") };
-    Placement(u16::from(letter - b'A'))
+    Placement(u64::from(letter - b'A'))
 }
 
 fn write_id(text: &str) -> WriteId {

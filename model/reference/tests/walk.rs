@@ -16,6 +16,8 @@ mod seeds;
 mod sinks;
 #[path = "walk/statements.rs"]
 mod statements;
+#[path = "walk/stores.rs"]
+mod stores;
 #[path = "walk/tally.rs"]
 mod tally;
 

@@ -6,9 +6,11 @@
 //! May import: `core::ids`, `core::raft`, `core::outbox`, `core::control_plane`, `core::invariant`.
 
 mod judge;
+mod stores;
 mod wire;
 
 pub use judge::{Earlier, Hosts, Judge};
+pub use stores::{known_stores, store_facts};
 pub use wire::{Wire, carried};
 
 use cutover::core::control_plane::{

@@ -39,8 +39,13 @@ where
 }
 
 impl What {
-    /// The transition that this command proposes, conditional on the record as it was read.
-    pub(super) fn transition(self, record: &PartitionRecord) -> Result<Transition, Failed> {
+    /// The transition that this command proposes, conditional on the record as it was read. `at`: the store that it names.
+    pub(super) fn transition(
+        self,
+        record: &PartitionRecord,
+        at: Option<Placement>,
+    ) -> Result<Transition, Failed> {
+        let named = || at.ok_or_else(|| not(record, "a store on the command line"));
         let expected: Expected = record.expected();
         let (partition, migration) = (record.partition, record.migration);
         let origin =
@@ -52,7 +57,7 @@ impl What {
                 let prepared = Prepared::reported(by, migration, record.epoch.previous(), !not_enforced);
                 Transition::Open { expected, prepared: prepared.into() }
             }
-            Self::Begin { to, .. } => Transition::Begin { expected, to: to.0 },
+            Self::Begin { .. } => Transition::Begin { expected, to: named()? },
             Self::StartBlock { target_incarnation, .. } => {
                 Transition::StartBlock { expected, target: Incarnation(target_incarnation) }
             }
@@ -91,19 +96,22 @@ impl What {
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
                 settle(debt(record)?, proof, origin, (incarnation, watermark, migration))
             }
-            Self::Retire { at, .. } => {
-                Transition::RetireCopy { placement: at.0, copy: old_copy(record, at.0)? }
+            Self::Retire { .. } => {
+                let at = named()?;
+                Transition::RetireCopy { placement: at, copy: old_copy(record, at)? }
             }
-            Self::Forget { at, incarnation, .. } => {
-                let copy = old_copy(record, at.0)?;
-                Transition::ForgetCopy { dropped: Dropped::reported(origin(at.0, incarnation), copy).into() }
+            Self::Forget { incarnation, .. } => {
+                let at = named()?;
+                let copy = old_copy(record, at)?;
+                Transition::ForgetCopy { dropped: Dropped::reported(origin(at, incarnation), copy).into() }
             }
             Self::Delete { .. } => Transition::Delete { expected },
-            Self::WriteOff { at, operator, reason, .. } => {
-                let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at.0);
-                let copy = old_copy(record, at.0).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
+            Self::WriteOff { operator, reason, .. } => {
+                let at = named()?;
+                let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at);
+                let copy = old_copy(record, at).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
                 let (operator, reason) = (text(operator)?, text(reason)?);
-                Transition::WriteOff { placement: at.0, copy, operator, reason }
+                Transition::WriteOff { placement: at, copy, operator, reason }
             }
             Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
                 let (how, by) = (released(resume, keep_source, not_enforced), text(operator)?);

@@ -6,9 +6,10 @@
 mod command;
 mod detail;
 mod record;
+mod store;
 
+pub(crate) use command::guarantee_of;
 pub use command::{Malformed, PartitionSelector, request};
-pub(crate) use command::{guarantee_of, placement};
 pub use detail::{Problem, detail_of, reasons};
 
 /// The generated messages and services.

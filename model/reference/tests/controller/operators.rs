@@ -1,6 +1,6 @@
 //! What operators order: mostly what the record allows.
 
-use super::world::{PARTITION, PLAIN, STORES, World};
+use super::world::{PARTITION, PLAIN, STORES, World, index};
 use cutover::core::fence::{Prepared, StatementOrigin};
 use cutover::core::ids::Placement;
 use cutover::core::migration::{Command, Operator, PartitionRecord, Placed, Reason, Release, Transition};
@@ -63,7 +63,7 @@ impl World {
 
     fn force(&self, record: &PartitionRecord, placed: &Placed, store: Placement) -> Transition {
         let draining = placed.cutover.map_or(record.epoch, |facts| facts.draining);
-        let incarnation = self.fences[usize::from(store.0)].config().incarnation;
+        let incarnation = self.fences[index(store)].config().incarnation;
         let origin = StatementOrigin { store, partition: PARTITION, incarnation };
         let prepared = Prepared::reported(origin, record.migration, draining, store != PLAIN).into();
         Transition::Force { expected: record.expected(), prepared, operator: operator(), reason: reason() }

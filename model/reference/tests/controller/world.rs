@@ -205,7 +205,7 @@ impl World {
     }
 
     fn ask(&mut self, at: Placement, request: Request) {
-        let fence = &mut self.fences[usize::from(at.0)];
+        let fence = &mut self.fences[index(at)];
         let mut outputs = fence.handle(&Input::Request(request));
         let admitted: Vec<Write> = fence.admitted().to_vec();
         for write in admitted {
@@ -217,7 +217,7 @@ impl World {
     }
 
     fn end(&self, at: Placement) -> Position {
-        let fence = &self.fences[usize::from(at.0)];
+        let fence = &self.fences[index(at)];
         fence.durable().copy().map_or(Position::ZERO, |copy| copy.watermark())
     }
 
@@ -239,7 +239,7 @@ impl World {
         let (source, have) = (self.end(from), self.end(to));
         let writes =
             (have.0..source.0).map(|at| WriteId { serial: Serial(u64::MAX / 2 + at), ..id }).collect();
-        let source = self.fences[usize::from(from.0)].config().incarnation;
+        let source = self.fences[index(from)].config().incarnation;
         let chunk = Chunk { migration: record.migration, source, first: have.next(), writes };
         self.ask(to, Request { store: to, partition: PARTITION, body: Body::Chunk(chunk) });
     }
@@ -247,9 +247,14 @@ impl World {
     /// A store loses its state, and reads the record when it comes back.
     fn wipe(&mut self) {
         let store = self.dice.one_of(&STORES);
-        let at = usize::from(store.0);
+        let at = index(store);
         let incarnation = self.fences[at].config().incarnation.next();
         let (epoch, migration) = self.table.returned(PARTITION);
         self.fences[at] = Fence::returned(fence(store, incarnation), epoch, migration);
     }
+}
+
+/// The place of a store in the list of fences.
+pub fn index(store: Placement) -> usize {
+    usize::try_from(store.0).expect("there are few stores")
 }

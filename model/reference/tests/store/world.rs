@@ -46,7 +46,7 @@ impl World {
             admitted_max: limit(4),
             chunk_writes_max: limit(5),
         };
-        let config = |store: u16| Config {
+        let config = |store: u64| Config {
             store: Placement(store),
             partition: PARTITION,
             incarnation: Incarnation(1),

@@ -1,7 +1,7 @@
 //! Statements for a record: asked of the store, repeated from before, or made up.
 
 use super::dice::Dice;
-use super::sinks::{Made, PLAIN, STORES, Sinks};
+use super::sinks::{Made, STORES, Sinks, is_plain};
 use cutover::core::fence::{
     CatchUpEvidence, Claim, DropCopy, Dropped, EvidenceQuery, Prepared, Seal, SealReceipt, StatementOrigin,
     WatermarkQuery, WatermarkReading,
@@ -24,7 +24,7 @@ impl Statements<'_> {
         }
         let origin = self.origin(at, None);
         let (migration, closed) = (self.migration(migration), self.epoch(closed));
-        let enforces = (origin.store == PLAIN) == self.dice.percent(5);
+        let enforces = is_plain(origin.store) == self.dice.percent(5);
         Prepared::reported(origin, migration, closed, enforces).into()
     }
 
@@ -58,7 +58,7 @@ impl Statements<'_> {
         let origin = self.origin(at, of);
         let (migration, epoch) = (self.migration(query.migration), self.epoch(query.epoch));
         let position = Position(self.dice.near(query.at_least.0));
-        let enforces = (origin.store == PLAIN) == self.dice.percent(5);
+        let enforces = is_plain(origin.store) == self.dice.percent(5);
         CatchUpEvidence::reported(origin, migration, epoch, position, enforces).into()
     }
 

@@ -30,10 +30,14 @@ const KINDS: &[(&str, u64)] = &[
     ("delete", 100),
     ("write off", 100),
     ("release", 50),
+    ("add a store", 100),
+    ("add a store in use", 10),
+    ("move a store", 100),
+    ("remove a store", 100),
 ];
 
 /// The refusals that must have been seen.
-const REFUSALS: usize = 33;
+const REFUSALS: usize = 46;
 
 impl Tally {
     pub fn notes(&mut self, kind: &'static str, refusal: Option<&str>) {

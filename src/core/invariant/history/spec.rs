@@ -48,7 +48,7 @@ pub(super) enum Lever {
     Nothing,
     At(MigrationId, Epoch),
     Owing(MigrationId),
-    Left(u16),
+    Left(u64),
 }
 
 /// The specification, with the states and steps that were computed so far.

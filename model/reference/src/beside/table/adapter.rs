@@ -1,6 +1,7 @@
 //! The table's commands, records and refusals in the reference's types.
 
 use crate::beside::statements::{self, speaker};
+use crate::beside::stores;
 use crate::table::command::{Change, Command, Guarantee, Proof, Release, Seen, Subject};
 use crate::table::record::{Block, Debt, Flight, Held, OldCopy, Placed, Record};
 use crate::table::refusal::Refusal;
@@ -31,7 +32,9 @@ pub fn command(entry: &ControlPlaneEntry) -> Option<Command> {
         ControlPlaneEntry::NamedTransition { name, transition } => {
             on(Subject::Name(name.clone().into()), transition)
         }
-        ControlPlaneEntry::MembershipChange(_) | ControlPlaneEntry::LeaderConfiguration { .. } => {
+        ControlPlaneEntry::MembershipChange(_)
+        | ControlPlaneEntry::StoreChange(_)
+        | ControlPlaneEntry::LeaderConfiguration { .. } => {
             return None;
         }
     })
@@ -221,6 +224,7 @@ pub fn audited(entry: &control_plane::AuditEntry) -> Option<AuditEntry> {
             responsible: responsible(&command.transition),
         },
         control_plane::Audited::Members(change) => Audited::Members(member_change(change)?),
+        control_plane::Audited::Store { store, change } => Audited::Stores(*store, stores::asked(change)),
     };
     Some(AuditEntry { index: entry.index, what })
 }
@@ -272,6 +276,9 @@ pub fn refusal(error: &MigrationError) -> Option<Refusal> {
         MigrationError::NotHeld { partition } => Refusal::NotHeld(partition),
         MigrationError::BlockStarted { migration } => Refusal::BlockStarted(migration),
         MigrationError::UnknownName => Refusal::UnknownName,
-        MigrationError::Backend { .. } => return None,
+        // Those of stores are judged before the table is asked.
+        MigrationError::Backend { .. }
+        | MigrationError::UnknownStore { .. }
+        | MigrationError::StoreGuarantee { .. } => return None,
     })
 }
