@@ -36,14 +36,13 @@ impl Log {
     }
 
     fn stores(&mut self, change: StoreChange) -> Result<Placement, StoreRefusal> {
-        match self.apply(&ControlPlaneEntry::StoreChange(change)) {
-            Answer::Store { store, revision } => {
-                assert_eq!(revision, Revision(self.1));
-                Ok(store)
-            }
-            Answer::StoreRefused(refusal) => Err(refusal),
-            other => panic!("{other}"),
+        let answer = self.apply(&ControlPlaneEntry::StoreChange(change));
+        if let Answer::StoreRefused(refusal) = answer {
+            return Err(refusal);
         }
+        let Answer::Store { store, revision } = answer else { panic!("{answer}") };
+        assert_eq!(revision, Revision(self.1));
+        Ok(store)
     }
 
     fn add(&mut self, name: &str) -> Result<Placement, StoreRefusal> {
@@ -61,11 +60,12 @@ impl Log {
 
     fn transition(&mut self, transition: Transition) -> Result<(), MigrationError> {
         let command = OwnershipTransition { partition: P, transition };
-        match self.apply(&ControlPlaneEntry::OwnershipTransition(command)) {
-            Answer::Epoch(_) => Ok(()),
-            Answer::Refused(refusal) => Err(refusal),
-            other => panic!("{other}"),
+        let answer = self.apply(&ControlPlaneEntry::OwnershipTransition(command));
+        if let Answer::Refused(refusal) = answer {
+            return Err(refusal);
         }
+        assert!(matches!(answer, Answer::Epoch(_)), "{answer}");
+        Ok(())
     }
 
     fn record(&self) -> &PartitionRecord {
@@ -284,9 +284,9 @@ fn an_audit_has_each_change_of_the_stores() {
     log.add("a").unwrap();
     log.add("a").unwrap_err();
     log.remove(A).unwrap();
-    let audited = log.0.audit().after(Index(0)).map(|entry| match &entry.what {
-        Audited::Store { store, change } => (entry.index.0, *store, change.to_string()),
-        other => panic!("{other:?}"),
+    let audited = log.0.audit().after(Index(0)).map(|entry| {
+        let Audited::Store { store, change } = &entry.what else { panic!("{entry:?}") };
+        (entry.index.0, *store, change.to_string())
     });
     let expected = [
         (1, A, "add store a: reference at a:7400, sealed, CN=a,store=1".to_owned()),

@@ -48,7 +48,7 @@ impl TableFixture {
         let store = |partition, at: u64| {
             let at_placement = Placement(at);
             let base = config(at_placement, PartitionId(partition), enforcement(at_placement), SMALL);
-            Store::new(Config { incarnation: Incarnation(1 + u64::from(at)), ..base })
+            Store::new(Config { incarnation: Incarnation(1 + at), ..base })
         };
         Self {
             table: PlacementTable::new(caps),

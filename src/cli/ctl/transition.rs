@@ -7,7 +7,9 @@ use crate::core::fence::{
     CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
-use crate::core::migration::{Debt, Expected, PartitionRecord, Placed, Release, Settlement, Transition};
+use crate::core::migration::{
+    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
+};
 use crate::core::placement::{Guarantee, PartitionState};
 use crate::node::proto::v1;
 
@@ -96,22 +98,11 @@ impl What {
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
                 settle(debt(record)?, proof, origin, (incarnation, watermark, migration))
             }
-            Self::Retire { .. } => {
-                let at = named()?;
-                Transition::RetireCopy { placement: at, copy: old_copy(record, at)? }
-            }
-            Self::Forget { incarnation, .. } => {
-                let at = named()?;
-                let copy = old_copy(record, at)?;
-                Transition::ForgetCopy { dropped: Dropped::reported(origin(at, incarnation), copy).into() }
-            }
+            Self::Retire { .. } => retire(record, named()?)?,
+            Self::Forget { incarnation, .. } => forget(record, named()?, Incarnation(incarnation))?,
             Self::Delete { .. } => Transition::Delete { expected },
             Self::WriteOff { operator, reason, .. } => {
-                let at = named()?;
-                let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at);
-                let copy = old_copy(record, at).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
-                let (operator, reason) = (text(operator)?, text(reason)?);
-                Transition::WriteOff { placement: at, copy, operator, reason }
+                write_off(record, named()?, text(operator)?, text(reason)?)?
             }
             Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
                 let (how, by) = (released(resume, keep_source, not_enforced), text(operator)?);
@@ -158,4 +149,28 @@ fn old_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Fail
     let old = record.old_copies.iter().find(|old| old.placement == at);
     old.map(|old| old.copy)
         .ok_or_else(|| Failed::new(exit::REFUSED, format!("{} has no old copy at {at}", record.partition)))
+}
+
+fn retire(record: &PartitionRecord, placement: Placement) -> Result<Transition, Failed> {
+    Ok(Transition::RetireCopy { placement, copy: old_copy(record, placement)? })
+}
+
+fn forget(
+    record: &PartitionRecord,
+    store: Placement,
+    incarnation: Incarnation,
+) -> Result<Transition, Failed> {
+    let by = StatementOrigin { store, partition: record.partition, incarnation };
+    Ok(Transition::ForgetCopy { dropped: Dropped::reported(by, old_copy(record, store)?).into() })
+}
+
+fn write_off(
+    record: &PartitionRecord,
+    placement: Placement,
+    operator: Operator,
+    reason: Reason,
+) -> Result<Transition, Failed> {
+    let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == placement);
+    let copy = old_copy(record, placement).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
+    Ok(Transition::WriteOff { placement, copy, operator, reason })
 }

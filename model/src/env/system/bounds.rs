@@ -146,10 +146,9 @@ impl SystemBounds {
     /// The stores as the log knows them. Operators who mislabel have added one with a guarantee that it cannot give.
     pub(super) fn known(&self) -> Stores {
         let mislabelled = self.faults.mislabels.then_some(Placement(self.world % 3));
-        known_stores(self.stores.iter().map(|store| match store.guarantee() {
-            Guarantee::Sealed if Some(store.at) == mislabelled => Guarantee::Timed,
-            Guarantee::Timed if Some(store.at) == mislabelled => Guarantee::Sealed,
-            guarantee => guarantee,
+        known_stores(self.stores.iter().map(|store| {
+            let sealed = store.guarantee() == Guarantee::Sealed;
+            if sealed == (Some(store.at) == mislabelled) { Guarantee::Timed } else { Guarantee::Sealed }
         }))
     }
 
