@@ -151,7 +151,7 @@ fn in_cutover(
 }
 
 fn incarnation_of(to: Placement) -> Incarnation {
-    Incarnation(u64::from(to.0) + 1)
+    Incarnation(to.0 + 1)
 }
 
 /// Releases a migration that is held since a restore or a recovery.
