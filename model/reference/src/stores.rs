@@ -1,9 +1,9 @@
 //! The directory of stores: rules `K1` to `K13` of `docs/protocol.md`. A list of stores, and every number that one ever had.
 
 use crate::table::command::{Change, Guarantee};
-use crate::table::state::Table;
+use crate::table::record::Record;
 use cutover::core::ids::{PartitionId, Placement, Revision};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many stores may be listed.
 pub const STORES_MAX: usize = 256;
@@ -105,9 +105,9 @@ impl Given {
 
 /// Everything that the records say of a store.
 #[must_use]
-pub fn roles(table: &Table, number: Placement) -> Vec<(PartitionId, Role)> {
+pub fn roles(records: &BTreeMap<PartitionId, Record>, number: Placement) -> Vec<(PartitionId, Role)> {
     let mut found = Vec::new();
-    for (partition, record) in &table.records {
+    for (partition, record) in records {
         let mut note = |is: bool, role| {
             if is {
                 found.push((*partition, role));
@@ -162,7 +162,7 @@ impl Directory {
 
     /// Every rule that is in the way.
     #[must_use]
-    pub fn violated(&self, asked: &Asked, table: &Table) -> Vec<No> {
+    pub fn violated(&self, asked: &Asked, records: &BTreeMap<PartitionId, Record>) -> Vec<No> {
         match asked {
             Asked::List(number, new) => {
                 let mut all = self.elsewhere(&new.endpoints, None);
@@ -177,7 +177,7 @@ impl Directory {
                 if let Some(number) = *number {
                     // K13
                     all.extend(self.get(number).map(|_| No::NumberOf(number)));
-                    all.extend(roles(table, number).is_empty().then_some(No::NumberUnused(number)));
+                    all.extend(roles(records, number).is_empty().then_some(No::NumberUnused(number)));
                 }
                 all
             }
@@ -188,7 +188,7 @@ impl Directory {
             }
             Asked::Strike(number, revision) => {
                 let mut all = self.same(*number, *revision);
-                let roles = roles(table, *number).into_iter();
+                let roles = roles(records, *number).into_iter();
                 all.extend(roles.map(|(partition, role)| No::Used(*number, partition, role)));
                 all
             }

@@ -3,7 +3,7 @@
 //! Scopes, scripts, property tests and the simulator's shadows all run their machines on [`Host`]. It decides
 //! nothing: its caller says when a batch is written, when the machine is told, and what a crash destroys.
 //!
-//! May import: `core::ids`, `core::raft`, `core::outbox`, `core::control_plane`, `core::invariant`.
+//! May import: `core::ids`, `core::raft`, `core::outbox`, `core::placement`, `core::control_plane`, `core::invariant`.
 
 mod judge;
 mod stores;

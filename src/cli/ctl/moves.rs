@@ -1,7 +1,8 @@
 //! The transitions of a migration, one command each.
 
 use super::print::{Out, placement, state};
-use super::{At, Named, stores};
+use super::stores::{self, Kind};
+use super::{At, Named};
 use crate::cli::Failed;
 use crate::cli::connect::failed;
 use crate::client::Client;
@@ -10,14 +11,6 @@ use crate::core::migration::Transition;
 use crate::core::placement::Guarantee;
 use crate::node::proto::{PartitionSelector, v1};
 use serde_json::json;
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(super) enum Kind {
-    /// The sink checks write tokens, so it can be sealed
-    Sealed,
-    /// The sink cannot seal; the end of writes is bounded by time
-    Timed,
-}
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(super) enum Proof {

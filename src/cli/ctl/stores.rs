@@ -1,6 +1,5 @@
 //! The stores that the log knows, and changes of them.
 
-use super::moves::Kind;
 use super::print::{Out, guarantee, placement};
 use crate::cli::connect::failed;
 use crate::cli::{Failed, exit};
@@ -12,6 +11,14 @@ use crate::core::ids::{Placement, Revision};
 use crate::core::placement::Guarantee;
 use crate::node::proto::v1;
 use serde_json::json;
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Kind {
+    /// The sink checks write tokens, so it can be sealed
+    Sealed,
+    /// The sink cannot seal; the end of writes is bounded by time
+    Timed,
+}
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum What {

@@ -1,7 +1,7 @@
 //! The directory of stores and its reference.
 
 use super::Disagreement;
-use super::table::guarantee;
+use super::statements::guarantee;
 use crate::stores::{Asked, Described, Directory, Given, Listed, No, Role};
 use crate::table::command::Change;
 use crate::table::state::Table;
@@ -55,7 +55,7 @@ impl StoresBeside {
         table: &Table,
     ) -> Result<Option<(Placement, Asked)>, Disagreement> {
         let asked = asked(change);
-        let violated = self.directory.violated(&asked, table);
+        let violated = self.directory.violated(&asked, &table.records);
         match answer {
             // T2
             Answer::StoreRefused(found) if violated.contains(&refusal(found)) => Ok(None),

@@ -1,14 +1,15 @@
 //! The table's commands, records and refusals in the reference's types.
 
+pub use crate::beside::statements::guarantee;
 use crate::beside::statements::{self, speaker};
 use crate::beside::stores;
-use crate::table::command::{Change, Command, Guarantee, Proof, Release, Seen, Subject};
+use crate::table::command::{Change, Command, Proof, Release, Seen, Subject};
 use crate::table::record::{Block, Debt, Flight, Held, OldCopy, Placed, Record};
 use crate::table::refusal::Refusal;
 use crate::table::state::{AuditEntry, Audited, Limits, MemberChange};
 use cutover::core::control_plane::{self, ControlPlaneEntry, MembershipChange};
 use cutover::core::migration::{self, Caps, MigrationError, PartitionRecord, Settlement, Transition};
-use cutover::core::placement::{self, PartitionState, Phase};
+use cutover::core::placement::{PartitionState, Phase};
 
 pub fn size(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
@@ -60,13 +61,6 @@ pub fn member_change(change: &MembershipChange) -> Option<MemberChange> {
         removed: matches!(change, MembershipChange::Remove { .. }),
         responsible: (even_so.operator.clone().into(), even_so.reason.clone().into()),
     })
-}
-
-pub const fn guarantee(guarantee: placement::Guarantee) -> Guarantee {
-    match guarantee {
-        placement::Guarantee::Sealed => Guarantee::Sealed,
-        placement::Guarantee::Timed => Guarantee::Timed,
-    }
 }
 
 fn change(transition: &Transition) -> Change {

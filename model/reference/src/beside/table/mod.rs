@@ -2,7 +2,7 @@
 
 mod adapter;
 
-pub(super) use adapter::{guarantee, record, transition as command};
+pub(super) use adapter::{record, transition as command};
 
 use super::Disagreement;
 use super::stores::StoresBeside;
