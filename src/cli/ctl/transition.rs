@@ -83,12 +83,10 @@ impl What {
                 Transition::RecordWatermark { expected, reading: reading.into() }
             }
             Self::Complete { position, digest, incarnation, not_enforced, .. } => {
-                let (by, position) = (origin(ends(record)?.1, incarnation), Position(position));
-                let recorded = placed(record)?.cutover.and_then(|facts| facts.digest);
-                let digest = digest.map(|digest| digest.0).or(recorded).unwrap_or(NO_DIGEST);
-                let epoch = record.epoch;
-                let evidence =
-                    CatchUpEvidence::reported(by, migration, epoch, position, digest, !not_enforced);
+                let (by, at, epoch) =
+                    (origin(ends(record)?.1, incarnation), Position(position), record.epoch);
+                let digest = digest.map_or_else(|| recorded(record), |digest| digest.0);
+                let evidence = CatchUpEvidence::reported(by, migration, epoch, at, digest, !not_enforced);
                 Transition::Complete { expected, evidence: evidence.into() }
             }
             Self::Abort { .. } => Transition::Abort { expected, why: AbortReason::Operator },
@@ -111,10 +109,8 @@ impl What {
             }
             Self::Delete { .. } => Transition::Delete { expected },
             Self::WriteOff { at, operator, reason, .. } => {
-                let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at.0);
-                let copy = old_copy(record, at.0).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
-                let (operator, reason) = (text(operator)?, text(reason)?);
-                Transition::WriteOff { placement: at.0, copy, operator, reason }
+                let (copy, operator) = (old_or_owed_copy(record, at.0)?, text(operator)?);
+                Transition::WriteOff { placement: at.0, copy, operator, reason: text(reason)? }
             }
             Self::Release { resume, keep_source, not_enforced, operator, reason, .. } => {
                 let (how, by) = (released(resume, keep_source, not_enforced), text(operator)?);
@@ -157,6 +153,16 @@ fn settle(
         Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy).into()),
     };
     Transition::Settle { migration: debt.migration, proof }
+}
+
+/// The digest that the record has of the source.
+fn recorded(record: &PartitionRecord) -> Digest {
+    record.placed.and_then(|placed| placed.cutover).and_then(|facts| facts.digest).unwrap_or(NO_DIGEST)
+}
+
+fn old_or_owed_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Failed> {
+    let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at);
+    old_copy(record, at).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))
 }
 
 fn old_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Failed> {

@@ -9,9 +9,7 @@ use crate::core::fence::{
 use crate::core::ids::{
     Epoch, HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
 };
-use crate::core::migration::{
-    Expected, Operator, Reason, Release, Settlement, TextError, Transition,
-};
+use crate::core::migration::{Expected, Operator, Reason, Release, Settlement, TextError, Transition};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Ticket;
 use thiserror::Error;
