@@ -9,11 +9,12 @@ use std::fmt::Write as _;
 #[test]
 fn another_format_is_refused_before_anything_else_is_read() {
     let refused = |error: StoreError, found: u32| {
-        assert_eq!(error, StoreError::Format { place: "the backend".to_owned(), found, expected: 4 });
-        let text = format!("the backend is of another format: found {found}, expected 4");
+        assert_eq!(error, StoreError::Format { place: "the backend".to_owned(), found, expected: 5 });
+        let text = format!("the backend is of another format: found {found}, expected 5");
         assert_eq!(error.to_string(), text);
     };
-    refused(meta("format", &5_u32), 5);
+    refused(meta("format", &6_u32), 6);
+    refused(meta("format", &4_u32), 4);
     refused(meta("format", &3_u32), 3);
     refused(meta("format", &2_u32), 2);
     // A value in format 1: the CRC-32 of table, key and value, then the value.
@@ -22,12 +23,12 @@ fn another_format_is_refused_before_anything_else_is_read() {
         transaction.open_table(META).unwrap().insert("format", first.as_slice()).unwrap();
     });
     refused(first, 1);
-    damaged(&meta("format", &0_u32), "format: found 0, expected 4");
+    damaged(&meta("format", &0_u32), "format: found 0, expected 5");
 }
 
 /// All keys and values of a store with a snapshot, a vote and six entries, in hexadecimal.
 #[test]
-fn the_stored_bytes_are_those_of_format_4() {
+fn the_stored_bytes_are_those_of_format_5() {
     let database = Database::builder().create_with_backend(written()).unwrap();
     let read = database.begin_read().unwrap();
     let mut text = String::new();
@@ -43,6 +44,6 @@ fn the_stored_bytes_are_those_of_format_4() {
         }
     }
     insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("store_format_4", text);
+        insta::assert_snapshot!("store_format_5", text);
     });
 }

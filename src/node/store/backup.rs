@@ -13,8 +13,8 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 14] = b"cutover-backup";
-/// The format version. Version 1 had a CRC-32 checksum, version 2 no history; this program reads neither.
-const VERSION: u32 = 3;
+/// The format version. Version 1 had a CRC-32 checksum, version 2 no history, version 3 no digests; this program reads none of them.
+const VERSION: u32 = 4;
 
 /// The content of a backup file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// Number of the layout that this program writes and reads.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 /// The value under `format` in layout 1: a CRC-32, where layout 2 has eight bytes of XXH3, and the number.
 const FORMAT_1: [u8; 5] = [0xc6, 0xb2, 0xb8, 0xb7, 1];
 

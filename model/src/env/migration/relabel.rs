@@ -31,23 +31,20 @@ impl Relabel for Sink {
                 let output = match &held.output {
                     Leaving::Reply(reply) => Leaving::Reply(relabel_reply(reply, names)),
                     Leaving::Chunk(chunk) => Leaving::Chunk(chunk.relabel(names)),
-                    Leaving::Value { reader, token, value } => Leaving::Value {
-                        reader: *reader,
-                        token: *token,
-                        value: value.map(|id| id.relabel(names)),
-                    },
+                    value @ Leaving::Value { .. } => value.clone(),
                 };
                 Held { output, ..held.clone() }
             })
             .collect();
         held.sort();
-        Self {
-            fence: self.fence.relabel(names),
-            data: self.data.relabel(names),
-            disk: self.disk.relabel(names),
-            disk_data: self.disk_data.relabel(names),
-            held,
+        let (fence, disk) = (self.fence.relabel(names), self.disk.relabel(names));
+        // A statement has the digest of a copy that the sink has, or has had: it was wrapped before.
+        for (was, is) in [(self.fence.durable(), fence.durable()), (&self.disk, &disk)] {
+            if let (Some(was), Some(is)) = (was.copy(), is.copy()) {
+                names.digest(was.digest().ids, is.digest().ids);
+            }
         }
+        Self { fence, data: self.data.relabel(names), disk, disk_data: self.disk_data.relabel(names), held }
     }
 }
 
@@ -86,13 +83,14 @@ fn relabel_reply(reply: &Reply, names: &dyn Names) -> Reply {
             Reply::Applied { write: write.relabel(names), position: *position }
         }
         Reply::Refused { request, refusal } => {
-            Reply::Refused { request: request.relabel(names), refusal: *refusal }
+            Reply::Refused { request: request.relabel(names), refusal: refusal.clone() }
         }
         other @ (Reply::Prepared(_)
         | Reply::Sealed(_)
         | Reply::Evidence(_)
         | Reply::Watermark(_)
         | Reply::Dropped(_)
+        | Reply::Ended(_)
         | Reply::ChunkTaken(_)) => other.clone(),
     }
 }

@@ -1,8 +1,8 @@
 //! The table's commands, records and refusals in the reference's types.
 
 use crate::beside::statements::{self, speaker};
-use crate::table::command::{Change, Command, Guarantee, Proof, Release, Seen, Subject};
-use crate::table::record::{Block, Debt, Flight, Held, OldCopy, Placed, Record};
+use crate::table::command::{Change, Command, Guarantee, Proof, Release, Seen, Subject, Why};
+use crate::table::record::{Block, Debt, Flight, Held, Last, OldCopy, Placed, Record};
 use crate::table::refusal::Refusal;
 use crate::table::state::{AuditEntry, Audited, Limits, MemberChange};
 use cutover::core::control_plane::{self, ControlPlaneEntry, MembershipChange};
@@ -88,9 +88,9 @@ fn change(transition: &Transition) -> Change {
         Transition::Complete { expected, evidence } => {
             Change::Complete(seen(*expected), statements::evidence(evidence))
         }
-        Transition::Abort { expected } => Change::Abort(seen(*expected)),
-        Transition::Force { expected, prepared, .. } => {
-            Change::Force(seen(*expected), statements::prepared(prepared))
+        Transition::Abort { expected, why } => Change::Abort(seen(*expected), self::why(*why)),
+        Transition::Force { expected, ended, partial, .. } => {
+            Change::Force(seen(*expected), statements::ended(ended), *partial)
         }
         Transition::Settle { migration, proof } => Change::Settle(*migration, self::proof(proof)),
         Transition::RetireCopy { placement, copy } => Change::Retire(*placement, *copy),
@@ -105,8 +105,8 @@ fn is_reported(transition: &Transition) -> bool {
     match transition {
         Transition::Open { prepared, .. }
         | Transition::EnterTimedCutover { prepared, .. }
-        | Transition::Force { prepared, .. }
         | Transition::Settle { proof: Settlement::Closed(prepared), .. } => prepared.is_reported(),
+        Transition::Force { ended, .. } => ended.is_reported(),
         Transition::EnterCutover { receipt, .. }
         | Transition::Settle { proof: Settlement::Sealed(receipt), .. } => receipt.is_reported(),
         Transition::RecordWatermark { reading, .. } => reading.is_reported(),
@@ -142,6 +142,18 @@ fn proof(proof: &Settlement) -> Proof {
     }
 }
 
+const fn why(why: migration::AbortReason) -> Why {
+    match why {
+        migration::AbortReason::Operator => Why::Operator,
+        migration::AbortReason::Budget => Why::Budget,
+        migration::AbortReason::TakenOver => Why::TakenOver,
+        migration::AbortReason::Refused => Why::Refused,
+        migration::AbortReason::Broken => Why::Broken,
+        migration::AbortReason::Ended => Why::Ended,
+        migration::AbortReason::Digest => Why::Digest,
+    }
+}
+
 const fn release(how: migration::Release) -> Release {
     match how {
         migration::Release::Resume => Release::Resume,
@@ -170,11 +182,17 @@ pub fn record(record: &PartitionRecord) -> Option<Record> {
 }
 
 fn placed(placed: &migration::Placed) -> Option<Placed> {
-    let block = placed.cutover.map(|facts| Block {
-        draining: facts.draining,
-        target: facts.target,
-        watermark: facts.watermark,
-    });
+    let block = match placed.cutover {
+        None => None,
+        Some(facts) => {
+            let last = match (facts.watermark, facts.digest) {
+                (None, None) => None,
+                (Some(watermark), Some(digest)) => Some(Last { watermark, digest }),
+                (Some(_), None) | (None, Some(_)) => return None,
+            };
+            Some(Block { draining: facts.draining, target: facts.target, last })
+        }
+    };
     let held = placed.held.map(|held| Held {
         migration: held.migration,
         cutover: held.phase == Phase::Cutover,
@@ -197,6 +215,7 @@ fn placed(placed: &migration::Placed) -> Option<Placed> {
         migration: debt.migration,
         copy: debt.copy,
         target: Some(debt.target),
+        copied: debt.copied,
     });
     Some(Placed {
         owner,
@@ -206,6 +225,7 @@ fn placed(placed: &migration::Placed) -> Option<Placed> {
         guarantee: guarantee(placed.guarantee),
         flight,
         debt,
+        kept: placed.kept.map(|kept| (kept.migration, kept.placement)),
     })
 }
 
@@ -251,6 +271,8 @@ pub fn refusal(error: &MigrationError) -> Option<Refusal> {
         MigrationError::OtherEpoch { have, expected } => Refusal::OtherEpoch { have, expected },
         MigrationError::SealTooLow { have, needed } => Refusal::SealTooLow { have, needed },
         MigrationError::NotCaughtUp { have, needed } => Refusal::NotCaughtUp { have, needed },
+        MigrationError::DigestDiffers { have, expected } => Refusal::DigestDiffers { have, expected },
+        MigrationError::Incomplete { placement } => Refusal::Incomplete(placement),
         MigrationError::WatermarkMissing => Refusal::WatermarkMissing,
         MigrationError::WatermarkRecorded { have } => Refusal::WatermarkRecorded(have),
         MigrationError::WrongGuarantee { have } => Refusal::WrongGuarantee(guarantee(have)),
