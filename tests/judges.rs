@@ -7,6 +7,8 @@
 mod clients;
 #[path = "judges/commits.rs"]
 mod commits;
+#[path = "judges/histories.rs"]
+mod histories;
 #[path = "judges/logs.rs"]
 mod logs;
 #[path = "judges/owners.rs"]
@@ -20,6 +22,8 @@ mod site;
 mod steps;
 #[path = "judges/stores.rs"]
 mod stores;
+#[path = "judges/story.rs"]
+mod story;
 #[path = "judges/votes.rs"]
 mod votes;
 #[path = "judges/world.rs"]

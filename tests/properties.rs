@@ -14,6 +14,8 @@
 mod act;
 #[path = "properties/applied.rs"]
 mod applied;
+#[path = "properties/asked.rs"]
+mod asked;
 #[path = "properties/caps.rs"]
 mod caps;
 #[path = "support/cases.rs"]
@@ -22,6 +24,10 @@ mod cases;
 mod cluster;
 #[path = "properties/codec.rs"]
 mod codec;
+#[path = "properties/copies.rs"]
+mod copies;
+#[path = "properties/damaged.rs"]
+mod damaged;
 #[path = "properties/entry.rs"]
 mod entry;
 #[path = "properties/fence.rs"]
@@ -52,6 +58,8 @@ mod reach;
 mod recovery;
 #[path = "properties/relabel.rs"]
 mod relabel;
+#[path = "properties/rows.rs"]
+mod rows;
 #[path = "properties/run.rs"]
 mod run;
 #[path = "properties/senders.rs"]

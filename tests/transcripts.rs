@@ -5,8 +5,9 @@
 
 use cutover::core::control_plane::{StoreRefusal, StoreUse};
 use cutover::core::fence::{
-    Body, Config, Enforcement, Fence, FenceLimits, Input, Output, Prepare, Refusal, Reply, Request,
-    StatementOrigin,
+    Body, ChunkFault, Config, Digest, Enforcement, Fence, FenceLimits, Frontier, Input, Key, Measure,
+    Mutation, MutationError, Output, Prepare, Refusal, Reply, Request, Rows, RowsDigest, StatementOrigin,
+    Stuck, Value,
 };
 use cutover::core::gate::GateRefusal;
 use cutover::core::ids::{
@@ -63,9 +64,20 @@ fn fence_refusals() -> Vec<Refusal> {
         Refusal::OtherSource { have: Incarnation(11), named: Incarnation(12) },
         Refusal::Sealed { through: Epoch(31), token: Epoch(30) },
         Refusal::Closed { through: Epoch(31), token: Epoch(30) },
-        Refusal::Gap { have: Position(40), first: Position(42) },
+        Refusal::Elsewhere {
+            have: Frontier::Nothing,
+            at: Position(40),
+            after: Frontier::Everything,
+            from: Position(42),
+        },
         Refusal::Finished { migration: have },
-        Refusal::TooLong { have: 1025, limit: 1024 },
+        Refusal::TooLong { what: Measure::Items, have: 1025, limit: 1024 },
+        Refusal::Malformed(ChunkFault::Rows),
+        Refusal::Incomplete { have: Frontier::Nothing },
+        Refusal::Trimmed { oldest: Position(42), asked: Position(40) },
+        Refusal::Stuck { migration: have, why: Stuck::Trimmed },
+        Refusal::NothingNew { position: Position(42) },
+        Refusal::Differs { found: None },
         Refusal::Behind { have: Position(40), asked: Position(42) },
         Refusal::NotSealed { have: Epoch(30), asked: Epoch(31) },
         Refusal::CannotSeal { store: A },
@@ -86,9 +98,15 @@ const fn listed(refusal: &Refusal) {
         | Refusal::OtherSource { .. }
         | Refusal::Sealed { .. }
         | Refusal::Closed { .. }
-        | Refusal::Gap { .. }
+        | Refusal::Elsewhere { .. }
         | Refusal::Finished { .. }
         | Refusal::TooLong { .. }
+        | Refusal::Malformed(_)
+        | Refusal::Incomplete { .. }
+        | Refusal::Trimmed { .. }
+        | Refusal::Stuck { .. }
+        | Refusal::NothingNew { .. }
+        | Refusal::Differs { .. }
         | Refusal::Behind { .. }
         | Refusal::NotSealed { .. }
         | Refusal::CannotSeal { .. }
@@ -96,6 +114,11 @@ const fn listed(refusal: &Refusal) {
         | Refusal::Busy { .. }
         | Refusal::Halted { .. } => {}
     }
+}
+
+/// A digest is shown in hexadecimal.
+const fn digest(ids: u128) -> Digest {
+    Digest { rows: RowsDigest::of(9), ids }
 }
 
 fn migration_refusals() -> Vec<MigrationError> {
@@ -123,6 +146,8 @@ fn migration_refusals() -> Vec<MigrationError> {
         MigrationError::OtherEpoch { have: Epoch(32), expected: Epoch(31) },
         MigrationError::SealTooLow { have: Epoch(30), needed: Epoch(31) },
         MigrationError::NotCaughtUp { have: Position(40), needed: Position(42) },
+        MigrationError::DigestDiffers { have: digest(1), expected: digest(2) },
+        MigrationError::Incomplete { placement: A },
         MigrationError::WatermarkMissing,
         MigrationError::WatermarkRecorded { have: Position(42) },
         MigrationError::WrongGuarantee { have: Guarantee::Timed },
@@ -165,6 +190,8 @@ const fn listed_too(refusal: &MigrationError) {
         | MigrationError::OtherEpoch { .. }
         | MigrationError::SealTooLow { .. }
         | MigrationError::NotCaughtUp { .. }
+        | MigrationError::DigestDiffers { .. }
+        | MigrationError::Incomplete { .. }
         | MigrationError::WatermarkMissing
         | MigrationError::WatermarkRecorded { .. }
         | MigrationError::WrongGuarantee { .. }
@@ -232,6 +259,40 @@ fn refusals_of_changes_of_the_stores() {
     insta::assert_snapshot!("refusals_of_changes_of_the_stores", lines(&refusals));
 }
 
+/// What a copy cannot go on for, what is wrong with a chunk, and what no write may be.
+#[test]
+fn refusals_of_copies_and_writes() {
+    let stuck = [Stuck::Trimmed, Stuck::OtherSource, Stuck::NoSource];
+    let faults = [ChunkFault::Backwards, ChunkFault::Changes, ChunkFault::Rows, ChunkFault::Ids];
+    let writes = [
+        MutationError::TooLong { what: "key", have: 513, limit: 512 },
+        MutationError::Empty,
+        MutationError::TooMany { have: 129 },
+        MutationError::Twice,
+        MutationError::TooLarge { have: 1_048_577 },
+    ];
+    let too_long = |what| Refusal::TooLong { what, have: 25, limit: 24 }.to_string() + "\n";
+    let measures = [Measure::Items, Measure::Bytes].map(too_long).concat();
+    let said = [lines(&stuck), lines(&faults), lines(&writes), measures].concat();
+    insta::assert_snapshot!("refusals_of_copies_and_writes", said);
+}
+
+/// A row, a key and a write, as they are shown: bytes that are no text are escaped, and of a long value the beginning is enough.
+#[test]
+fn rows_in_messages() {
+    let key = |bytes: &[u8]| Key::try_from(bytes).unwrap();
+    let value = |bytes: &[u8]| Value::try_from(bytes).unwrap();
+    let differs = |bytes: &[u8]| Refusal::Differs { found: Some(value(bytes)) }.to_string();
+    insta::assert_snapshot!(differs(b"v1"), @r#"the row is "v1", the write expects another"#);
+    insta::assert_snapshot!(differs(&[0xff, b'"']), @r#"the row is "\xff\"", the write expects another"#);
+    assert!(differs(&[b'x'; 300]).len() < 100);
+    let cas = Mutation::cas(key(b"k\n"), None, Some(value(b"v")));
+    insta::assert_snapshot!(cas, @r"if -k\n k\n=v");
+    insta::assert_snapshot!(Mutation::delete(key(b"k")), @"-k");
+    let through = Frontier::Through(key(b"k7"));
+    insta::assert_snapshot!(through, @"key k7");
+}
+
 #[test]
 fn refusals_of_the_table() {
     let refusals = migration_refusals();
@@ -275,9 +336,10 @@ fn a_sink_names_what_it_has_and_what_was_asked() {
     let (partition, incarnation, enforcement) = (PartitionId(1), Incarnation(1), Enforcement::Tokens);
     let mut fence = Fence::unknown(Config { store: A, partition, incarnation, enforcement, limits });
     let mut ask = |migration: u64| {
-        let prepare = Prepare { migration: MigrationId(migration), closed_through: Epoch(4) };
+        let (migration, closed_through) = (MigrationId(migration), Epoch(4));
+        let prepare = Prepare { migration, closed_through, source: None, keep: None };
         let request = Request { store: A, partition, body: Body::Prepare(prepare) };
-        match fence.handle(&Input::Request(request)).pop() {
+        match fence.handle(&Input::Request(request), &Rows::new()).pop() {
             Some(Output::Reply(Reply::Refused { refusal, .. })) => refusal.to_string(),
             Some(Output::Reply(reply)) => format!("{reply:?}"),
             other => panic!("no answer: {other:?}"),

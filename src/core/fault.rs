@@ -26,6 +26,8 @@ crate::core::marks! {
         Restart "restart",
         /// A request arrives at another sink than the one that it names.
         Misroute "misroute",
+        /// A chunk loses a row, a change or its write ids on the way, and nobody notices.
+        DamagedChunk "damaged-chunk",
         /// A message never arrives; its sender gets no notice.
         Lose "lose",
         /// A message arrives again, any number of times, unchanged.

@@ -2,12 +2,12 @@
 
 use super::made::{Cluster, options};
 use cutover::client::{Client, ClientError, Session};
-use cutover::core::fence::{CatchUpEvidence, SealReceipt, StatementOrigin};
+use cutover::core::fence::{CatchUpEvidence, Digest, RowsDigest, SealReceipt, StatementOrigin};
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Position};
 use cutover::core::invariant::history::{
     Answer, CONFIGURATIONS, Invocation, Judged, Operation, Refusal, Seen, judge,
 };
-use cutover::core::migration::{PartitionRecord, Transition};
+use cutover::core::migration::{AbortReason, PartitionRecord, Transition};
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use cutover::node::proto::PartitionSelector;
 use rand_chacha::ChaCha8Rng;
@@ -201,7 +201,7 @@ const CREATE: Transition = Transition::Create { placement: Placement(0), guarant
 fn next(record: &PartitionRecord, draw: u32) -> Transition {
     let (expected, migration) = (record.expected(), record.migration);
     let by = |store| StatementOrigin { store, partition: record.partition, incarnation: Incarnation(1) };
-    let position = Position(7);
+    let (position, digest) = (Position(7), Digest { rows: RowsDigest::of(8), ids: 9 });
     match record.placed.map(|placed| placed.state) {
         None => CREATE,
         Some(PartitionState::Active(placement)) => {
@@ -219,20 +219,25 @@ fn next(record: &PartitionRecord, draw: u32) -> Transition {
                     migration,
                     record.epoch.previous(),
                     true,
+                    false,
                 );
                 return Transition::Open { expected, prepared: prepared.into() };
             }
             let to = Placement((placement.0 + 1) % 3);
             Transition::Begin { expected, to }
         }
-        Some(PartitionState::Migrating { .. }) if draw.is_multiple_of(5) => Transition::Abort { expected },
+        Some(PartitionState::Migrating { .. }) if draw.is_multiple_of(5) => {
+            Transition::Abort { expected, why: AbortReason::Operator }
+        }
         Some(PartitionState::Migrating { from, phase: Phase::Draining, .. }) => {
             let through = record.epoch;
-            let receipt = SealReceipt::reported(by(from), migration, through, position, Incarnation(1));
+            let (by, target) = (by(from), Incarnation(1));
+            let receipt = SealReceipt::reported(by, migration, through, position, digest, target);
             Transition::EnterCutover { expected, receipt: receipt.into() }
         }
         Some(PartitionState::Migrating { to, phase: Phase::Cutover, .. }) => {
-            let evidence = CatchUpEvidence::reported(by(to), migration, record.epoch, position, true);
+            let (by, epoch) = (by(to), record.epoch);
+            let evidence = CatchUpEvidence::reported(by, migration, epoch, position, digest, true);
             Transition::Complete { expected, evidence: evidence.into() }
         }
     }

@@ -18,13 +18,17 @@ fn a_partition_moves_by_the_operators_commands() {
         (&["enter-cutover", "acme", "--watermark", "3"], "Cutover(A>B)"),
         (&["abort", "acme"], "Active(A)"),
         (&["begin", "acme", "--to", "B"], "Draining(A>B)"),
-        (&["enter-cutover", "acme", "--watermark", "4"], "Cutover(A>B)"),
+        (&["enter-cutover", "acme", "--watermark", "4", "--digest", "1f/77"], "Cutover(A>B)"),
     ] {
         let told = cluster.ctl(words).ok();
         assert!(told.contains(state), "{words:?}: {told}");
     }
     // Evidence for a position below the watermark does not complete the migration.
     cluster.ctl(&["complete", "acme", "--position", "3"]).fails(1, &["3", "4"]);
+    // Nor does a copy with another digest.
+    cluster
+        .ctl(&["complete", "acme", "--position", "4", "--digest", "a1/2"])
+        .fails(1, &["the digest a1/2, the source had 1f/77"]);
     assert!(cluster.ctl(&["complete", "acme", "--position", "4"]).ok().contains("Active(B)"));
     cluster.ctl(&["abort", "acme"]).fails(1, &["acme"].map(|_| "p1"));
     cluster.ctl(&["retire", "acme", "--at", "A"]).ok();
@@ -185,7 +189,10 @@ fn a_store_that_enforces_nothing_is_named_so_by_the_operator() {
     cluster.ctl(&["start-block", "acme"]).ok();
     assert!(cluster.ctl(&["get", "acme"]).ok().contains("writes may be blocked"));
     cluster.ctl(&["start-block", "acme"]).fails(1, &["m2 may block writes already"]);
-    let force = ["force", "acme", "--operator", "ann", "--reason", "down", "--reported", "--not-enforced"];
+    let who = ["--operator", "ann", "--reason", "down", "--reported", "--not-enforced"];
+    let force = [["force", "acme", "--position", "4"].as_slice(), &who].concat();
+    // Only for that epoch, and of a copy that lacks rows only if one says so.
+    cluster.ctl(&force[..2]).fails(2, &["--position"]);
     let forced = cluster.ctl(&force);
     assert!(!forced.err.contains("note"), "{}", forced.err);
     forced.ok();

@@ -5,10 +5,11 @@ use cutover::core::control_plane::{
     Override,
 };
 use cutover::core::fence::{
-    Body, Config, Enforcement, Fence, FenceLimits, Input, Prepare, Prepared, Reply, Request, StatementOrigin,
+    Body, Config, Ended, Enforcement, Fence, FenceLimits, Input, Prepare, Prepared, Reply, Reported, Request,
+    Rows, StatementOrigin,
 };
 use cutover::core::ids::{
-    ClusterId, DirectoryId, Epoch, Incarnation, Index, MigrationId, NodeId, PartitionId, Placement,
+    ClusterId, DirectoryId, Epoch, Incarnation, Index, MigrationId, NodeId, PartitionId, Placement, Position,
 };
 use cutover::core::migration::{Caps, Command, Expected, Operator, Reason, Transition};
 use cutover::core::placement::Guarantee;
@@ -36,17 +37,18 @@ fn stated(store: Placement, migration: u64, closed: u64) -> Prepared {
     let limits = FenceLimits::PRODUCTION;
     let (incarnation, enforcement) = (Incarnation(1), Enforcement::Tokens);
     let mut fence = Fence::unknown(Config { store, partition: P, incarnation, enforcement, limits });
-    let prepare = Prepare { migration: MigrationId(migration), closed_through: Epoch(closed) };
+    let (migration, closed_through) = (MigrationId(migration), Epoch(closed));
+    let prepare = Prepare { migration, closed_through, source: None, keep: None };
     let request = Request { store, partition: P, body: Body::Prepare(prepare) };
-    let said = fence.handle(&Input::Request(request));
+    let said = fence.handle(&Input::Request(request), &Rows::new());
     let said = said.iter().find_map(|output| output.reply());
     let Some(Reply::Prepared(prepared)) = said else { panic!("{said:?}") };
     *prepared
 }
 
-fn reported(store: Placement, migration: u64, closed: u64) -> cutover::core::fence::Reported<Prepared> {
+fn reported(store: Placement, migration: u64, epoch: u64) -> Reported<Ended> {
     let origin = StatementOrigin { store, partition: P, incarnation: Incarnation(1) };
-    Prepared::reported(origin, MigrationId(migration), Epoch(closed), true)
+    Ended::reported(origin, MigrationId(migration), Epoch(epoch), Position(4), true, true)
 }
 
 fn new() -> ControlPlaneState {
@@ -70,8 +72,8 @@ fn who_took_responsibility_is_kept_and_where_a_statement_comes_from() {
     );
     let operator = Operator::try_from("ann".to_owned()).unwrap();
     let reason = Reason::try_from("A is down".to_owned()).unwrap();
-    let prepared = reported(B, 2, 2).into();
-    let force = Transition::Force { expected: expected(&state), prepared, operator, reason };
+    let (expected, ended) = (expected(&state), reported(B, 2, 2).into());
+    let force = Transition::Force { expected, ended, partial: false, operator, reason };
     apply(&mut state, 4, force.clone());
     let bytes = postcard::to_allocvec(&state).unwrap();
     let read: ControlPlaneState = postcard::from_bytes(&bytes).unwrap();

@@ -5,9 +5,9 @@ use cutover::core::control_plane::{
     OwnershipTransition, STORES_MAX, StoreChange, StoreEndpoints, StoreFacts, StoreIdentity, StoreMismatch,
     StoreName, StoreRefusal, StoreStatement, StoreUse, StoreValueError, Stores,
 };
-use cutover::core::fence::{Dropped, Prepared, StatementOrigin};
-use cutover::core::ids::{ClusterId, Epoch, Incarnation, Index, PartitionId, Placement, Revision};
-use cutover::core::migration::{Caps, MigrationError, PartitionRecord, Transition};
+use cutover::core::fence::{Dropped, Ended, Prepared, StatementOrigin};
+use cutover::core::ids::{ClusterId, Epoch, Incarnation, Index, PartitionId, Placement, Position, Revision};
+use cutover::core::migration::{AbortReason, Caps, Expected, MigrationError, PartitionRecord, Transition};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::Machine as _;
 use cutover_model::host::{known_stores, store_facts};
@@ -82,7 +82,7 @@ impl Log {
 
     fn prepared(&self, store: Placement, through: Epoch) -> cutover::core::fence::Claim<Prepared> {
         let origin = StatementOrigin { store, partition: P, incarnation: Incarnation(1) };
-        Prepared::reported(origin, self.record().migration, through, true).into()
+        Prepared::reported(origin, self.record().migration, through, true, false).into()
     }
 
     fn begin(&mut self, to: Placement) -> Result<(), MigrationError> {
@@ -93,10 +93,12 @@ impl Log {
     /// The partition is forced to the target of the migration in flight.
     fn forced(&mut self, to: Placement) {
         let expected = self.record().expected();
-        let prepared = self.prepared(to, expected.epoch);
+        let origin = StatementOrigin { store: to, partition: P, incarnation: Incarnation(1) };
+        let Expected { migration, epoch } = expected;
+        let ended = Ended::reported(origin, migration, epoch, Position(1), true, true).into();
         let operator = "ann".to_owned().try_into().unwrap();
         let reason = "a fire".to_owned().try_into().unwrap();
-        self.transition(Transition::Force { expected, prepared, operator, reason }).unwrap();
+        self.transition(Transition::Force { expected, ended, partial: false, operator, reason }).unwrap();
     }
 
     fn forgotten(&mut self, store: Placement) {
@@ -198,12 +200,14 @@ fn a_store_in_use_stays() {
     assert_eq!(log.remove(B), used(B, StoreUse::Owner));
     log.begin(C).unwrap();
     let expected = log.record().expected();
-    log.transition(Transition::Abort { expected }).unwrap();
+    log.transition(Transition::Abort { expected, why: AbortReason::Operator }).unwrap();
     assert_eq!(log.remove(C), used(C, StoreUse::OldCopy));
     // The drop of the source's copy settles the debt too.
     log.forgotten(A);
     assert_eq!(log.remove(A), Ok(A));
     log.forgotten(C);
+    // What the record keeps for the next migration to C is no use by itself.
+    assert_eq!(log.record().placed.unwrap().kept.map(|kept| kept.placement), Some(C));
     assert_eq!(log.remove(C), Ok(C));
     let expected = log.record().expected();
     log.transition(Transition::Delete { expected }).unwrap();
@@ -261,11 +265,11 @@ fn a_log_that_knew_no_stores_goes_on() {
     let mut log = Log(state.unwrap(), log.1);
     assert_eq!(log.0.stores().iter().count(), 0);
     let expected = log.record().expected();
-    log.transition(Transition::Abort { expected }).unwrap();
+    log.transition(Transition::Abort { expected, why: AbortReason::Operator }).unwrap();
     // What is committed without a store is applied as it always was, also when the log is read again.
     log.begin(B).unwrap();
     let expected = log.record().expected();
-    log.transition(Transition::Abort { expected }).unwrap();
+    log.transition(Transition::Abort { expected, why: AbortReason::Operator }).unwrap();
     // A new store has a number that no operator ever typed; one in use may be added under its own.
     assert_eq!(log.add("new"), Ok(Placement(NUMBERS_OF_OPERATORS)));
     assert_eq!(log.begin(B), Err(MigrationError::UnknownStore { store: B }));

@@ -68,7 +68,7 @@ fn an_acknowledged_transition_is_lost() {
     history.pop();
     history.push(apply(23, 24, abort(at(2, 2)), ok(3)));
     let failure = fails(&history);
-    assert!(failure.found.contains("abort on m2@e2: ok e3"), "{failure:?}");
+    assert!(failure.found.contains("abort on m2@e2: an operator asked for it: ok e3"), "{failure:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Random concurrent executions of the production table, where each command takes effect at one point in time.
 
-use super::make::{dropped, evidence, prepared, reading, receipt};
+use super::make::{abort, dropped, ended, evidence, prepared, reading, receipt};
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Revision};
 use cutover::core::invariant::history::{Answer, Invocation, Operation, Seen};
 use cutover::core::migration::{
@@ -213,20 +213,20 @@ fn migrate(
 ) -> Transition {
     let expected = record.expected();
     match dice(8) {
-        0 => return Transition::Abort { expected },
+        0 => return abort(expected),
         1 => {
             // A budget that ran out before the cutover was committed.
             let epoch = record.draining_epoch().unwrap_or(record.epoch);
-            return Transition::Abort { expected: Expected { epoch, ..expected } };
+            return abort(Expected { epoch, ..expected });
         }
         3 if phase == Phase::Draining => {
             return Transition::StartBlock { expected, target: Incarnation(1) };
         }
         2 => {
-            let prepared = prepared(partition, to, expected, dice(2) == 0);
+            let ended = ended(partition, to, expected, dice(3));
             let operator = Operator::try_from("ann".to_owned()).unwrap();
             let reason = Reason::try_from("the source burns".to_owned()).unwrap();
-            return Transition::Force { expected, prepared, operator, reason };
+            return Transition::Force { expected, ended, partial: false, operator, reason };
         }
         _ => {}
     }

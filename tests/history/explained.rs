@@ -28,8 +28,9 @@ fn the_longest_order_and_what_stands_against_it() {
     assert_eq!(failure.found, "c2 p1 read Active(A)@e1 m1 (asked 500, answered 600)");
     assert_eq!(
         failure.against,
-        "every earlier answer (43) has its place in an order that ends with c1 abort on m21@e40: ok e41; the \
-         record is Active(A)@e41 m21 then, and nothing that overlaps leads on to that answer"
+        "every earlier answer (43) has its place in an order that ends with c1 abort on m21@e40: an \
+         operator asked for it: ok e41; the record is Active(A)@e41 m21 then, and nothing that overlaps leads \
+         on to that answer"
     );
     assert_eq!(failure.lines.len(), LINES_MAX);
     let stuck_at = failure.lines.iter().position(|line| line.role == Role::Stuck).unwrap();

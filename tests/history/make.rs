@@ -1,13 +1,16 @@
 //! Makes operations, and the statements that their commands contain.
 
 use cutover::core::fence::{
-    CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Digest, Dropped, Ended, Prepared, RowsDigest, SealReceipt, StatementOrigin,
+    WatermarkReading,
 };
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
 use cutover::core::invariant::history::{
     Answer, CONFIGURATIONS, Failure, Invocation, Operation, Refusal, Seen, Verdict, judge,
 };
-use cutover::core::migration::{Caps, Command, Expected, PartitionRecord, PlacementTable, Transition};
+use cutover::core::migration::{
+    AbortReason, Caps, Command, Expected, PartitionRecord, PlacementTable, Transition,
+};
 use cutover::core::placement::Guarantee;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,16 +20,20 @@ fn stated<T: DeserializeOwned>(fields: impl Serialize) -> T {
     postcard::from_bytes(&postcard::to_allocvec(&fields).unwrap()).unwrap()
 }
 
+/// The digest of every copy.
+const DIGEST: Digest = Digest { rows: RowsDigest::EMPTY, ids: 1 };
+
 const fn speaker(partition: PartitionId, store: Placement) -> StatementOrigin {
     StatementOrigin { store, partition, incarnation: Incarnation(1) }
 }
 
 pub fn prepared(partition: PartitionId, store: Placement, at: Expected, enforces: bool) -> Claim<Prepared> {
-    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, enforces)))
+    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, enforces, false)))
 }
 
 pub fn receipt(partition: PartitionId, store: Placement, at: Expected, watermark: u64) -> Claim<SealReceipt> {
-    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, Position(watermark), Incarnation(1))))
+    let (by, watermark) = (speaker(partition, store), Position(watermark));
+    stated((0_u8, (by, at.migration, at.epoch, watermark, DIGEST, Incarnation(1))))
 }
 
 pub fn evidence(
@@ -35,7 +42,7 @@ pub fn evidence(
     at: Expected,
     position: u64,
 ) -> Claim<CatchUpEvidence> {
-    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, Position(position), true)))
+    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, Position(position), DIGEST, true)))
 }
 
 pub fn reading(
@@ -44,7 +51,13 @@ pub fn reading(
     at: Expected,
     position: u64,
 ) -> Claim<WatermarkReading> {
-    stated((0_u8, (speaker(partition, store), at.migration, at.epoch, Position(position), Epoch::ZERO)))
+    let (by, position) = (speaker(partition, store), Position(position));
+    stated((0_u8, (by, at.migration, at.epoch, position, DIGEST, Epoch::ZERO)))
+}
+
+pub fn ended(partition: PartitionId, store: Placement, at: Expected, position: u64) -> Claim<Ended> {
+    let (by, position) = (speaker(partition, store), Position(position));
+    stated((0_u8, (by, at.migration, at.epoch, position, true, true)))
 }
 
 pub fn dropped(partition: PartitionId, store: Placement, copy: MigrationId) -> Claim<Dropped> {
@@ -123,7 +136,7 @@ pub const fn begin(expected: Expected, to: u64) -> Transition {
 }
 
 pub const fn abort(expected: Expected) -> Transition {
-    Transition::Abort { expected }
+    Transition::Abort { expected, why: AbortReason::Operator }
 }
 
 pub fn verdict(operations: &[Operation]) -> Verdict {

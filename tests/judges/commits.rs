@@ -1,145 +1,23 @@
 //! Commands that were committed: a partition goes from its creation to its deletion, and beside each right command stand those that no
 //! record of that moment allows.
 
+use super::story::{A, B, DIGEST, ONE, P, Story, of_another_partition, origin, texts};
 use cutover::core::fence::{
-    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    Digest, Dropped, Prepared, RowsDigest, SealReceipt, StatementOrigin, WatermarkReading,
 };
-use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
-use cutover::core::invariant::{Fact, Findings, Monitor};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
+use cutover::core::invariant::{Fact, Findings};
 use cutover::core::migration::{
-    Caps, Command, Expected, MigrationError, Operator, PartitionRecord, PlacementTable, Reason, Release,
-    Settlement, Transition,
+    AbortReason, Command, Expected, MigrationError, PartitionRecord, Release, Settlement, Transition,
 };
 use cutover::core::placement::Guarantee;
 
 const CAS: &str = "migration.cas";
 const EPOCHS: &str = "migration.epoch-monotone";
 const DEBT: &str = "migration.debt-kept";
-pub const A: Placement = Placement(0);
-pub const B: Placement = Placement(1);
-pub const P: PartitionId = PartitionId(1);
-pub const ONE: Incarnation = Incarnation(1);
 
-pub struct Story {
-    pub table: PlacementTable,
-    pub monitor: Monitor,
-}
-
-pub fn origin(store: Placement) -> StatementOrigin {
-    StatementOrigin { store, partition: P, incarnation: ONE }
-}
-
-fn of_another_partition(store: Placement) -> StatementOrigin {
-    StatementOrigin { partition: PartitionId(2), ..origin(store) }
-}
-
-fn texts() -> (Operator, Reason) {
-    let reason = "the source is gone".to_owned();
-    (Operator::try_from("ann".to_owned()).unwrap(), Reason::try_from(reason).unwrap())
-}
-
-impl Story {
-    fn new() -> Self {
-        Self { table: PlacementTable::new(Caps::PRODUCTION), monitor: Monitor::new(None, None) }
-    }
-
-    pub fn record(&self) -> PartitionRecord {
-        self.table.record(P).unwrap().clone()
-    }
-
-    pub fn expected(&self) -> Expected {
-        self.record().expected()
-    }
-
-    fn judged(
-        &self,
-        transition: Transition,
-        outcome: Result<Epoch, MigrationError>,
-        after: Option<&PartitionRecord>,
-    ) -> Vec<&'static str> {
-        let (mut findings, command) = (Findings::new(true), Command { partition: P, transition });
-        let (before, data) = (self.table.record(P), ([].as_slice(), [].as_slice()));
-        self.monitor.judge(&Fact::Decided { before, command: &command, outcome, after, data }, &mut findings);
-        let mut ids: Vec<_> = findings.violations().iter().map(|found| found.id.entry().id).collect();
-        ids.dedup();
-        ids
-    }
-
-    /// What is said if this is committed although the record does not allow it.
-    fn wrong(&self, transition: Transition) {
-        let text = format!("{transition:?}");
-        let mut after = self.record();
-        after.epoch = after.epoch.next();
-        after.migration = after.migration.next();
-        assert_eq!(self.judged(transition, Ok(after.epoch), Some(&after)).first(), Some(&CAS), "{text}");
-    }
-
-    /// Commits a command that the record allows.
-    pub fn right(&mut self, transition: Transition) {
-        let (before, command) = (self.table.record(P).cloned(), Command { partition: P, transition });
-        let mut table = self.table.clone();
-        let outcome = table.apply(&command);
-        assert!(outcome.is_ok(), "{command}: {outcome:?}");
-        let after = table.record(P).cloned();
-        assert_eq!(self.judged(command.transition.clone(), outcome, after.as_ref()), [""; 0], "{command}");
-        let (before, after, data) = (before.as_ref(), after.as_ref(), ([].as_slice(), [].as_slice()));
-        let fact = Fact::Decided { before, command: &command, outcome, after, data };
-        self.monitor.feed(&fact, &mut Findings::new(false));
-        self.table = table;
-    }
-
-    fn create(&mut self, guarantee: Guarantee) {
-        self.right(Transition::Create { placement: A, guarantee });
-    }
-
-    fn open(&self, origin: StatementOrigin, copy: MigrationId) -> Transition {
-        let (expected, enforces) =
-            (self.expected(), self.record().placed.unwrap().guarantee == Guarantee::Sealed);
-        let prepared = Prepared::reported(origin, copy, self.record().epoch, enforces).into();
-        Transition::Open { expected, prepared }
-    }
-
-    pub fn opened(guarantee: Guarantee) -> Self {
-        let mut story = Self::new();
-        story.create(guarantee);
-        let copy = story.record().migration;
-        story.right(story.open(origin(A), copy));
-        story
-    }
-
-    pub fn begun(guarantee: Guarantee) -> Self {
-        let mut story = Self::opened(guarantee);
-        story.right(Transition::Begin { expected: story.expected(), to: B });
-        story
-    }
-
-    fn receipt(&self, origin: StatementOrigin, migration: MigrationId, through: Epoch) -> Transition {
-        let receipt = SealReceipt::reported(origin, migration, through, Position(5), ONE).into();
-        Transition::EnterCutover { expected: self.expected(), receipt }
-    }
-
-    pub fn sealed(mut self) -> Self {
-        let PartitionRecord { migration, epoch, .. } = self.record();
-        self.right(self.receipt(origin(A), migration, epoch));
-        self
-    }
-
-    pub fn complete(
-        &self,
-        origin: StatementOrigin,
-        migration: MigrationId,
-        epoch: Epoch,
-        position: u64,
-    ) -> Transition {
-        let evidence = CatchUpEvidence::reported(origin, migration, epoch, Position(position), true).into();
-        Transition::Complete { expected: self.expected(), evidence }
-    }
-
-    pub fn force(&self, origin: StatementOrigin, migration: MigrationId) -> Transition {
-        let prepared = Prepared::reported(origin, migration, self.record().epoch, true).into();
-        let (operator, reason) = texts();
-        Transition::Force { expected: self.expected(), prepared, operator, reason }
-    }
+const fn abort(expected: Expected) -> Transition {
+    Transition::Abort { expected, why: AbortReason::Operator }
 }
 
 const fn before(migration: MigrationId) -> MigrationId {
@@ -176,7 +54,7 @@ fn a_move_begins_from_an_open_owner_to_another_store() {
         story.wrong(Transition::Begin { expected, to: B });
         story.wrong(Transition::Delete { expected });
     }
-    story.wrong(Transition::Abort { expected: story.expected() });
+    story.wrong(story.abort());
     story.wrong(Transition::StartBlock { expected: story.expected(), target: ONE });
     let begun = Story::begun(Guarantee::Sealed);
     begun.wrong(Transition::Begin { expected: begun.expected(), to: Placement(2) });
@@ -205,10 +83,11 @@ fn a_timed_cutover_is_entered_with_the_target_and_its_watermark_read_once() {
     let PartitionRecord { migration, epoch, .. } = story.record();
     let enter = |story: &Story, origin, migration| Transition::EnterTimedCutover {
         expected: story.expected(),
-        prepared: Prepared::reported(origin, migration, epoch, false).into(),
+        prepared: Prepared::reported(origin, migration, epoch, false, false).into(),
     };
     let read = |story: &Story, origin, migration, epoch| {
-        let reading = WatermarkReading::reported(origin, migration, epoch, Position(5), Epoch::ZERO).into();
+        let (at, sealed) = (Position(5), Epoch::ZERO);
+        let reading = WatermarkReading::reported(origin, migration, epoch, at, DIGEST, sealed).into();
         Transition::RecordWatermark { expected: story.expected(), reading }
     };
     story.wrong(enter(&story, origin(A), migration));
@@ -236,6 +115,10 @@ fn a_move_completes_when_its_target_has_caught_up() {
     story.wrong(story.complete(origin(B), before(migration), epoch, 5));
     story.wrong(story.complete(origin(B), migration, earlier(epoch), 5));
     story.wrong(story.complete(origin(B), migration, epoch, 4));
+    for digest in [Digest { rows: RowsDigest::EMPTY, ..DIGEST }, Digest { ids: 9, ..DIGEST }] {
+        story.wrong(story.complete_with(origin(B), migration, epoch, (5, digest)));
+        story.wrong(story.complete_with(origin(B), migration, epoch, (6, digest)));
+    }
     story.right(story.complete(origin(B), migration, epoch, 5));
     // The old copy of the source is retired and forgotten.
     let old = story.record().old_copies[0];
@@ -258,18 +141,18 @@ fn an_abort_names_the_record_or_the_epoch_of_its_draining_phase() {
     let draining = Story::begun(Guarantee::Sealed);
     let at = draining.expected();
     for expected in stale(at) {
-        draining.wrong(Transition::Abort { expected });
+        draining.wrong(abort(expected));
     }
     let mut cutover = draining.sealed();
     for expected in
         [Expected { epoch: earlier(at.epoch), ..at }, Expected { migration: at.migration.next(), ..at }]
     {
-        cutover.wrong(Transition::Abort { expected });
+        cutover.wrong(abort(expected));
     }
     // Nothing but an abort may name it.
     cutover.wrong(Transition::Delete { expected: at });
-    cutover.right(Transition::Abort { expected: at });
-    cutover.wrong(Transition::Abort { expected: cutover.expected() });
+    cutover.right(abort(at));
+    cutover.wrong(cutover.abort());
 }
 
 #[test]
@@ -279,6 +162,15 @@ fn a_forced_move_leaves_a_debt_that_its_source_settles() {
     story.wrong(story.force(origin(A), migration));
     story.wrong(story.force(origin(B), before(migration)));
     story.wrong(story.force(of_another_partition(B), migration));
+    // It answers the question of this epoch, and has all rows, or the operator has said that it need not.
+    let epoch = story.record().epoch;
+    story.wrong(story.force_at(origin(B), migration, earlier(epoch), (1, true), false));
+    story.wrong(story.force_at(origin(B), migration, epoch.next(), (1, true), true));
+    story.wrong(story.force_at(origin(B), migration, epoch, (1, false), false));
+    for (complete, partial) in [(true, false), (true, true), (false, true)] {
+        let mut story = Story::begun(Guarantee::Sealed);
+        story.right(story.force_at(origin(B), migration, epoch, (1, complete), partial));
+    }
     // The debt is not forgotten.
     let forced = story.force(origin(B), migration);
     let mut table = story.table.clone();
@@ -291,10 +183,10 @@ fn a_forced_move_leaves_a_debt_that_its_source_settles() {
     let debt = story.record().placed.unwrap().debt.unwrap();
     let settle = |migration, proof| Transition::Settle { migration, proof };
     let sealed = |origin, through| {
-        Settlement::Sealed(SealReceipt::reported(origin, migration, through, Position(0), ONE).into())
+        Settlement::Sealed(SealReceipt::reported(origin, migration, through, Position(0), DIGEST, ONE).into())
     };
     let closed = |origin, through, enforces| {
-        let said = Prepared::reported(origin, migration.next(), through, enforces);
+        let said = Prepared::reported(origin, migration.next(), through, enforces, true);
         Settlement::Closed(said.into())
     };
     let dropped = |origin, copy| Settlement::Dropped(Dropped::reported(origin, copy).into());
@@ -323,7 +215,7 @@ fn a_forced_move_leaves_a_debt_that_its_source_settles() {
 fn epochs_and_migrations_rise_and_a_refusal_changes_nothing() {
     let story = Story::begun(Guarantee::Sealed);
     let PartitionRecord { epoch, migration, .. } = story.record();
-    let abort = Transition::Abort { expected: story.expected() };
+    let abort = story.abort();
     let mut table = story.table.clone();
     table.apply(&Command { partition: P, transition: abort.clone() }).unwrap();
     let aborted = table.record(P).unwrap();

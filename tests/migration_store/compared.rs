@@ -119,6 +119,7 @@ impl<'s, S: MigrationStore + ?Sized> Compared<'s, S> {
                 self.world.write(partition, store, id, behind)
             }
             TableEvent::Copy { partition } => self.world.copy(partition),
+            TableEvent::Trim { partition, store, left } => self.world.trim(partition, store, left),
             TableEvent::Wipe { partition, store } => self.world.wipe(partition, store),
             // No command has this effect.
             TableEvent::Floor { .. } => {}

@@ -1,9 +1,11 @@
 //! The behaviour that every migration store must have.
 
 use super::compared::Compared;
-use cutover::core::fence::{Body, Prepare, Reply, Request};
+use cutover::core::fence::{Body, End, Prepare, Reply, Request};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement, Serial, SessionId, WriteId};
-use cutover::core::migration::{Expected, MigrationError, MigrationStore, Operator, Reason, Transition};
+use cutover::core::migration::{
+    AbortReason, Expected, MigrationError, MigrationStore, Operator, Reason, Transition,
+};
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 
 const A: Placement = Placement(0);
@@ -66,10 +68,11 @@ pub fn a_migration_is_aborted_in_each_phase(store: &mut impl MigrationStore) {
         }
         assert_eq!(phase(&both), Some(wanted));
         let expected = both.expected(0);
-        let epoch = both.transition(0, Transition::Abort { expected }).unwrap();
+        let abort = Transition::Abort { expected, why: AbortReason::Operator };
+        let epoch = both.transition(0, abort.clone()).unwrap();
         assert!(epoch > expected.epoch);
         assert_eq!(both.placed(0), Some(PartitionState::Active(A)));
-        assert!(both.transition(0, Transition::Abort { expected }).is_err(), "it is over");
+        assert!(both.transition(0, abort).is_err(), "it is over");
         both.drive(0);
     }
 }
@@ -112,16 +115,22 @@ pub fn a_forced_move_is_settled(store: &mut impl MigrationStore) {
     let mut both = opened(store);
     begin(&mut both);
     let Expected { migration, epoch } = both.expected(0);
-    let prepare = Body::Prepare(Prepare { migration, closed_through: epoch });
-    let said = both.world.ask(&Request { store: B, partition: PartitionId(0), body: prepare });
-    let [Reply::Prepared(prepared)] = said.as_slice() else { panic!("{said:?}") };
-    let force = Transition::Force {
-        expected: both.expected(0),
-        prepared: (*prepared).into(),
+    let prepare = Prepare { migration, closed_through: epoch, source: Some(A), keep: None };
+    let mut ask = |body| both.world.ask(&Request { store: B, partition: PartitionId(0), body });
+    let said = ask(Body::Prepare(prepare));
+    assert!(matches!(said.as_slice(), [Reply::Prepared(_)]), "{said:?}");
+    let said = ask(Body::End(End { migration, epoch }));
+    let [Reply::Ended(ended)] = said.as_slice() else { panic!("{said:?}") };
+    let (ended, expected) = ((*ended).into(), both.expected(0));
+    let force = |partial| Transition::Force {
+        expected,
+        ended,
+        partial,
         operator: Operator::try_from("ops".to_owned()).unwrap(),
         reason: Reason::try_from("A is lost".to_owned()).unwrap(),
     };
-    both.transition(0, force).unwrap();
+    assert_eq!(both.transition(0, force(false)), Err(MigrationError::Incomplete { placement: B }));
+    both.transition(0, force(true)).unwrap();
     assert!(both.world.record(0).unwrap().placed.unwrap().debt.is_some());
     both.drive(0);
     let placed = both.world.record(0).unwrap().placed.unwrap();

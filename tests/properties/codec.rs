@@ -3,9 +3,10 @@
 use super::{cases, some};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 use cutover::core::migration::{
-    COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Release, Settlement, TextError,
-    Transition,
+    AbortReason, COMMAND_BYTES_MAX, CodecError, Command, Expected, Operator, Reason, Release, Settlement,
+    TextError, Transition,
 };
+use cutover::node::proto::{PartitionSelector, request};
 use proptest::prelude::*;
 
 fn operator() -> impl Strategy<Value = Operator> {
@@ -16,41 +17,55 @@ fn reason() -> impl Strategy<Value = Reason> {
     "[ -~äß]{0,120}[a-z]".prop_map(|text| Reason::try_from(text).expect("visible and short"))
 }
 
+/// Any reason of an abort.
+pub fn abort_reason() -> impl Strategy<Value = AbortReason> {
+    prop::sample::select(vec![
+        AbortReason::Operator,
+        AbortReason::Budget,
+        AbortReason::TakenOver,
+        AbortReason::Refused,
+        AbortReason::Broken,
+        AbortReason::Ended,
+        AbortReason::Digest,
+    ])
+}
+
 /// Any command.
 pub fn command() -> impl Strategy<Value = Command> {
     let expected = (some::number(), some::number())
         .prop_map(|(migration, epoch)| Expected { migration: MigrationId(migration), epoch: Epoch(epoch) });
     let parts = (expected, some::statements(), any::<u64>(), some::guarantee(), operator(), reason());
-    let transition =
-        (0_u8..20, parts).prop_map(|(kind, (expected, said, placement, guarantee, operator, reason))| {
-            let placement = Placement(placement);
-            let migration = expected.migration;
-            match kind {
-                0 => Transition::Create { placement, guarantee },
-                1 => Transition::Open { expected, prepared: said.prepared.into() },
-                2 => Transition::Begin { expected, to: placement },
-                3 => Transition::EnterCutover { expected, receipt: said.receipt.into() },
-                4 => Transition::EnterTimedCutover { expected, prepared: said.prepared.into() },
-                5 => Transition::RecordWatermark { expected, reading: said.reading.into() },
-                6 => Transition::Complete { expected, evidence: said.evidence.into() },
-                7 => Transition::Abort { expected },
-                8 => Transition::Force { expected, prepared: said.prepared.into(), operator, reason },
-                9 => Transition::Settle { migration, proof: Settlement::Sealed(said.receipt.into()) },
-                10 => Transition::Settle { migration, proof: Settlement::Closed(said.prepared.into()) },
-                11 => Transition::Settle { migration, proof: Settlement::Dropped(said.dropped.into()) },
-                12 => Transition::RetireCopy { placement, copy: migration },
-                13 => Transition::ForgetCopy { dropped: said.dropped.into() },
-                17 => Transition::WriteOff { placement, copy: migration, operator, reason },
-                14 => Transition::Release { expected, how: Release::Resume, operator, reason },
-                15 => Transition::Release { expected, how: Release::KeepSource, operator, reason },
-                16 => {
-                    let how = Release::AcceptTarget { guarantee };
-                    Transition::Release { expected, how, operator, reason }
-                }
-                18 => Transition::StartBlock { expected, target: Incarnation(migration.0) },
-                _ => Transition::Delete { expected },
+    let parts = (parts, abort_reason(), any::<bool>());
+    let transition = (0_u8..20, parts).prop_map(|(kind, (parts, why, partial))| {
+        let (expected, said, placement, guarantee, operator, reason) = parts;
+        let placement = Placement(placement);
+        let migration = expected.migration;
+        match kind {
+            0 => Transition::Create { placement, guarantee },
+            1 => Transition::Open { expected, prepared: said.prepared.into() },
+            2 => Transition::Begin { expected, to: placement },
+            3 => Transition::EnterCutover { expected, receipt: said.receipt.into() },
+            4 => Transition::EnterTimedCutover { expected, prepared: said.prepared.into() },
+            5 => Transition::RecordWatermark { expected, reading: said.reading.into() },
+            6 => Transition::Complete { expected, evidence: said.evidence.into() },
+            7 => Transition::Abort { expected, why },
+            8 => Transition::Force { expected, ended: said.ended.into(), partial, operator, reason },
+            9 => Transition::Settle { migration, proof: Settlement::Sealed(said.receipt.into()) },
+            10 => Transition::Settle { migration, proof: Settlement::Closed(said.prepared.into()) },
+            11 => Transition::Settle { migration, proof: Settlement::Dropped(said.dropped.into()) },
+            12 => Transition::RetireCopy { placement, copy: migration },
+            13 => Transition::ForgetCopy { dropped: said.dropped.into() },
+            17 => Transition::WriteOff { placement, copy: migration, operator, reason },
+            14 => Transition::Release { expected, how: Release::Resume, operator, reason },
+            15 => Transition::Release { expected, how: Release::KeepSource, operator, reason },
+            16 => {
+                let how = Release::AcceptTarget { guarantee };
+                Transition::Release { expected, how, operator, reason }
             }
-        });
+            18 => Transition::StartBlock { expected, target: Incarnation(migration.0) },
+            _ => Transition::Delete { expected },
+        }
+    });
     (any::<u64>(), transition)
         .prop_map(|(partition, transition)| Command { partition: PartitionId(partition), transition })
 }
@@ -63,8 +78,30 @@ fn decoded_is_sound(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The bytes of a command, of which one may say whether a store made its statement, or somebody reported it.
+fn bytes_of(partition: PartitionId, transition: Transition) -> Vec<u8> {
+    Command { partition, transition }.encode().expect("every command fits")
+}
+
 proptest! {
     #![proptest_config(cases(8))]
+
+    /// What a client asks for arrives as it was, but its statements are reported ones.
+    #[test]
+    fn a_command_survives_the_client_interface(command in command()) {
+        let Command { partition, transition } = command;
+        let asked = request(PartitionSelector::Id(partition), transition.clone(), None);
+        let sent = asked.transition.expect("it has one");
+        let arrived = Transition::try_from(sent).expect("it is well-formed");
+        prop_assert!(!transition.is_reported() || arrived.is_reported());
+        let (was, is) = (bytes_of(partition, transition), bytes_of(partition, arrived.clone()));
+        prop_assert_eq!(was.len(), is.len());
+        let differ: Vec<_> = was.iter().zip(&is).filter(|(was, is)| was != is).collect();
+        let reported = arrived.is_reported() && differ == [(&0, &1)];
+        prop_assert!(differ.is_empty() || reported, "{:?}", differ);
+        let again = request(PartitionSelector::Id(partition), arrived.clone(), None).transition;
+        prop_assert_eq!(again.map(Transition::try_from), Some(Ok(arrived)));
+    }
 
     #[test]
     fn a_command_survives_its_bytes(command in command()) {
@@ -147,7 +184,8 @@ proptest! {
         let operator = Operator::try_from("o".repeat(64)).expect("64 bytes are allowed");
         let reason = Reason::try_from("r".repeat(256)).expect("256 bytes are allowed");
         let expected = Expected { migration: MigrationId(1), epoch: Epoch(1) };
-        let force = Transition::Force { expected, prepared: said.prepared.into(), operator, reason };
+        let force =
+            Transition::Force { expected, ended: said.ended.into(), partial: false, operator, reason };
         let bytes = Command { partition: PartitionId(1), transition: force }.encode().expect("it fits");
         // The operator follows its length, 64; then comes the reason with its length, 256.
         let at = bytes.windows(2).position(|pair| pair == [64, b'o']).expect("the operator is in there");

@@ -4,11 +4,13 @@ use super::{cases, codec};
 use cutover::core::control_plane::{
     Address, ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName,
 };
-use cutover::core::fence::{Claim, Dropped, Prepared, SealReceipt};
+use cutover::core::fence::{Claim, Digest, Dropped, Ended, Prepared, RowsDigest, SealReceipt};
 use cutover::core::ids::{
     DirectoryId, Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Serial, SessionId, Term,
 };
-use cutover::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
+use cutover::core::migration::{
+    AbortReason, Command, Expected, Operator, Reason, Release, Settlement, Transition,
+};
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Entry, NodeLimits, Peer, Ticket};
 use proptest::prelude::*;
@@ -33,14 +35,54 @@ fn stated<T: DeserializeOwned + Serialize>(parts: &impl Serialize) -> T {
     statement
 }
 
-/// The longest change of each kind.
-fn longest() -> Vec<ControlPlaneEntry> {
+/// The longest transition of each kind.
+fn transitions(operator: Operator, reason: Reason) -> Vec<Transition> {
     let max = u64::MAX;
     let expected = Expected { migration: MigrationId(max), epoch: Epoch(max) };
-    let prepared: Claim<Prepared> = stated(&(1_u8, (SPEAKER, max, max, true)));
-    let receipt: Claim<SealReceipt> = stated(&(1_u8, (SPEAKER, max, max, max, max)));
+    let prepared: Claim<Prepared> = stated(&(1_u8, (SPEAKER, max, max, true, true)));
+    let digest = Digest { rows: RowsDigest::of(u128::MAX), ids: u128::MAX };
+    let receipt: Claim<SealReceipt> = stated(&(1_u8, (SPEAKER, max, max, max, digest, max)));
+    let ended: Claim<Ended> = stated(&(1_u8, (SPEAKER, max, max, max, true, true)));
     let dropped: Claim<Dropped> = stated(&(1_u8, (SPEAKER, max)));
     let (placement, copy) = (Placement(u64::MAX), MigrationId(max));
+    vec![
+        Transition::Create { placement, guarantee: Guarantee::Timed },
+        Transition::Open { expected, prepared },
+        Transition::Begin { expected, to: placement },
+        Transition::StartBlock { expected, target: Incarnation(max) },
+        Transition::EnterCutover { expected, receipt },
+        Transition::EnterTimedCutover { expected, prepared },
+        Transition::RecordWatermark {
+            expected,
+            reading: stated(&(1_u8, (SPEAKER, max, max, max, digest, max))),
+        },
+        Transition::Complete { expected, evidence: stated(&(1_u8, (SPEAKER, max, max, max, digest, true))) },
+        Transition::Abort { expected, why: AbortReason::Digest },
+        Transition::Force {
+            expected,
+            ended,
+            partial: true,
+            operator: operator.clone(),
+            reason: reason.clone(),
+        },
+        Transition::WriteOff { placement, copy, operator: operator.clone(), reason: reason.clone() },
+        Transition::Release {
+            expected,
+            how: Release::AcceptTarget { guarantee: Guarantee::Timed },
+            operator,
+            reason,
+        },
+        Transition::Settle { migration: copy, proof: Settlement::Sealed(receipt) },
+        Transition::Settle { migration: copy, proof: Settlement::Closed(prepared) },
+        Transition::Settle { migration: copy, proof: Settlement::Dropped(dropped) },
+        Transition::RetireCopy { placement, copy },
+        Transition::ForgetCopy { dropped },
+        Transition::Delete { expected },
+    ]
+}
+
+/// The longest change of each kind.
+fn longest() -> Vec<ControlPlaneEntry> {
     let operator = Operator::try_from("o".repeat(64)).expect("as long as it may be");
     let reason = Reason::try_from("ä".repeat(128)).expect("as long as it may be");
     assert!(Operator::try_from("o".repeat(65)).is_err() && Reason::try_from("r".repeat(257)).is_err());
@@ -55,33 +97,8 @@ fn longest() -> Vec<ControlPlaneEntry> {
     assert!(format!("n{address}").parse::<Address>().is_err());
     let endpoints = Endpoints { peer: Some(address.clone()), client: Some(address) };
     let name: PartitionName = "n".repeat(PartitionName::BYTES_MAX).parse().expect("as long as it may be");
-    let transitions = [
-        Transition::Create { placement, guarantee: Guarantee::Timed },
-        Transition::Open { expected, prepared },
-        Transition::Begin { expected, to: placement },
-        Transition::StartBlock { expected, target: Incarnation(max) },
-        Transition::EnterCutover { expected, receipt },
-        Transition::EnterTimedCutover { expected, prepared },
-        Transition::RecordWatermark { expected, reading: stated(&(1_u8, (SPEAKER, max, max, max, max))) },
-        Transition::Complete { expected, evidence: stated(&(1_u8, (SPEAKER, max, max, max, true))) },
-        Transition::Abort { expected },
-        Transition::Force { expected, prepared, operator: operator.clone(), reason: reason.clone() },
-        Transition::WriteOff { placement, copy, operator: operator.clone(), reason: reason.clone() },
-        Transition::Release {
-            expected,
-            how: Release::AcceptTarget { guarantee: Guarantee::Timed },
-            operator,
-            reason,
-        },
-        Transition::Settle { migration: copy, proof: Settlement::Sealed(receipt) },
-        Transition::Settle { migration: copy, proof: Settlement::Closed(prepared) },
-        Transition::Settle { migration: copy, proof: Settlement::Dropped(dropped) },
-        Transition::RetireCopy { placement, copy },
-        Transition::ForgetCopy { dropped },
-        Transition::Delete { expected },
-    ];
     let partition = PartitionId(u64::MAX);
-    let moved = transitions.into_iter().map(|transition| Command { partition, transition });
+    let moved = transitions(operator, reason).into_iter().map(|transition| Command { partition, transition });
     let mut entries: Vec<_> = moved.map(ControlPlaneEntry::OwnershipTransition).collect();
     let named = |entry: &ControlPlaneEntry| match entry {
         ControlPlaneEntry::OwnershipTransition(Command { transition, .. }) => {

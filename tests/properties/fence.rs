@@ -1,14 +1,13 @@
 //! The sink's machine alone, with any requests in any order, and crashes in between.
 
+use super::asked::{cut, input, source};
 use super::store::{SMALL, Store, config};
 use super::{cases, some};
 use cutover::core::fence::{
-    AppliedIds, Body, Chunk, DropCopy, Enforcement, EvidenceQuery, Export, Fence, Input, Known, Output,
-    Prepare, Read, Reply, Request, Seal, SealReceipt, WatermarkQuery, Write,
+    Body, Change, Chunk, Contents, Copy, Durable, Enforcement, Export, Fence, Frontier, Input, Known, Output,
+    Reply, Request, RowsDigest, SealReceipt,
 };
-use cutover::core::ids::{
-    Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
-};
+use cutover::core::ids::{PartitionId, Placement, Position, WriteId};
 use proptest::prelude::*;
 
 /// The store under test.
@@ -16,63 +15,14 @@ pub const STORE: Placement = Placement(0);
 /// The store's partition.
 pub const PARTITION: PartitionId = PartitionId(1);
 
-/// The source's writes in a migration: those that a sink with the same limits has applied. The order differs
-/// between migrations.
-fn history(migration: MigrationId) -> Vec<WriteId> {
-    let mut memory = AppliedIds::new();
-    let mut ids = Vec::new();
-    for step in 0..8 {
-        let mixed = step * (2 * migration.0 + 1) + migration.0;
-        let id = WriteId { session: SessionId(1 + mixed % 3), serial: Serial(1 + mixed / 3 % 4) };
-        if memory.known(id) == Known::New {
-            ids.push(id);
-            let position = Position(u64::try_from(ids.len()).unwrap());
-            memory.remember(id, position, SMALL.sessions_max, SMALL.writes_per_session_max);
-        }
-    }
-    ids
-}
-
-/// Any request, to this store or misrouted from another.
-pub fn input() -> impl Strategy<Value = Input> {
-    let migration = || (0_u64..5).prop_map(MigrationId);
-    let epoch = || (0_u64..7).prop_map(Epoch);
-    let write = || (some::write_id(3, 4), epoch()).prop_map(|(id, token)| Write { id, token });
-    let chunk =
-        (migration(), 0_usize..9, 0_usize..5, 1_u64..3).prop_map(|(migration, skip, count, source)| {
-            let writes = history(migration).into_iter().skip(skip).take(count).collect();
-            let first = Position(u64::try_from(skip).unwrap() + 1);
-            Chunk { migration, source: Incarnation(source.max(1)), first, writes }
-        });
-    let body = prop_oneof![
-        3 => (migration(), epoch()).prop_map(|(migration, closed_through)| Body::Prepare(Prepare { migration, closed_through })),
-        2 => (migration(), epoch(), 1_u64..3).prop_map(|(migration, through, target)| {
-            Body::Seal(Seal { migration, through, target: Incarnation(target) })
-        }),
-        1 => (migration(), epoch(), 0_u64..5).prop_map(|(migration, epoch, at_least)| {
-            Body::Evidence(EvidenceQuery { migration, epoch, at_least: Position(at_least) })
-        }),
-        1 => (migration(), epoch()).prop_map(|(migration, epoch)| Body::Watermark(WatermarkQuery { migration, epoch })),
-        1 => (migration(), prop::option::of(epoch()))
-            .prop_map(|(copy, sealed_through)| Body::Drop(DropCopy { copy, sealed_through })),
-        1 => (migration(), 0_u64..5, 0_u64..5).prop_map(|(migration, first, count)| {
-            Body::Export(Export { migration, first: Position(first), count })
-        }),
-        6 => chunk.prop_map(Body::Chunk),
-        5 => write().prop_map(Body::Write),
-        1 => epoch().prop_map(|token| Body::Read(Read { token })),
-    ];
-    let stray = prop_oneof![20 => Just((STORE, PARTITION)), 1 => Just((Placement(1), PARTITION)), 1 => Just((STORE, PartitionId(2)))];
-    let request = (stray, body).prop_map(|((store, partition), body)| Request { store, partition, body });
-    prop_oneof![4 => request.prop_map(Input::Request), 1 => write().prop_map(Input::Apply)]
-}
-
 /// An event at the store.
 #[derive(Clone, Debug)]
 enum StoreEvent {
     Input(Input),
     /// The store applies the n-th admitted write.
     ApplyNth(usize),
+    /// The mover brings what follows, from a source that has this many writes more than the copy.
+    Pull(u64, u32),
     /// The last request arrives again.
     Again,
     /// The store crashes during this input, before any of it is durable.
@@ -82,10 +32,11 @@ enum StoreEvent {
 
 fn happening() -> impl Strategy<Value = StoreEvent> {
     prop_oneof![
-        10 => input().prop_map(StoreEvent::Input),
+        10 => input(SMALL).prop_map(StoreEvent::Input),
         6 => (0_usize..3).prop_map(StoreEvent::ApplyNth),
+        4 => (0_u64..4, 1_u32..4).prop_map(|(more, limit)| StoreEvent::Pull(more, limit)),
         2 => Just(StoreEvent::Again),
-        1 => input().prop_map(StoreEvent::Torn),
+        1 => input(SMALL).prop_map(StoreEvent::Torn),
         1 => Just(StoreEvent::Crash),
     ]
 }
@@ -94,23 +45,31 @@ fn happening() -> impl Strategy<Value = StoreEvent> {
 struct Run {
     store: Store,
     receipts: Vec<SealReceipt>,
-    /// Acknowledged writes with their positions in the current copy.
-    acknowledged: Vec<(WriteId, Position)>,
+    /// Writes that the copy has acknowledged.
+    acknowledged: Vec<WriteId>,
+    /// The changes that the copy has logged, those too that it has forgotten since.
+    logged: Vec<Change>,
     last: Option<Input>,
 }
 
 impl Run {
     fn new(enforcement: Enforcement) -> Self {
         let store = Store::new(config(STORE, PARTITION, enforcement, SMALL));
-        Self { store, receipts: Vec::new(), acknowledged: Vec::new(), last: None }
+        Self { store, receipts: Vec::new(), acknowledged: Vec::new(), logged: Vec::new(), last: None }
     }
 
     fn happen(&mut self, what: &StoreEvent) -> Result<(), TestCaseError> {
         match what {
             StoreEvent::Input(input) => self.input(input)?,
             StoreEvent::ApplyNth(index) => {
-                if let Some(write) = self.store.fence.admitted().get(*index).copied() {
+                if let Some(write) = self.store.fence.admitted().get(*index).cloned() {
                     self.input(&Input::Apply(write))?;
+                }
+            }
+            StoreEvent::Pull(more, limit) => {
+                if let Some(chunk) = self.follows(*more, *limit) {
+                    let (store, partition, body) = (STORE, PARTITION, Body::Chunk(chunk));
+                    self.input(&Input::Request(Request { store, partition, body }))?;
                 }
             }
             StoreEvent::Again => {
@@ -120,10 +79,12 @@ impl Run {
             }
             StoreEvent::Torn(input) => {
                 let mut torn = self.store.fence.clone();
-                let outputs = torn.handle(input);
+                let outputs = torn.handle(input, &self.store.rows(input));
                 let durable = outputs.iter().position(|output| *output == Output::Persist);
                 let left = &outputs[..durable.unwrap_or(outputs.len())];
-                let told = |output: &&Output| matches!(output, Output::Serve(_) | Output::Hand { .. });
+                let told = |output: &&Output| {
+                    matches!(output, Output::Serve(_) | Output::Hand(_) | Output::Pull { .. })
+                };
                 prop_assert_eq!(left.iter().find(told), None, "left before it was durable");
                 self.crash()?;
             }
@@ -132,13 +93,29 @@ impl Run {
         self.stands()
     }
 
+    fn follows(&self, more: u64, limit: u32) -> Option<Chunk> {
+        let durable = self.store.fence.durable();
+        let copy = durable.copy()?;
+        let (after, position) = (copy.frontier().clone(), copy.position());
+        let migration = durable.newest();
+        cut(source(SMALL, migration, position.0 + more), Export { migration, after, position, limit })
+    }
+
     fn crash(&mut self) -> Result<(), TestCaseError> {
         let recovered = Fence::recover(*self.store.fence.config(), self.store.durable.clone());
         prop_assert_eq!(recovered.durable(), &self.store.durable);
         prop_assert!(recovered.admitted().is_empty());
-        // All of the machine's state except admitted writes was durable, so nothing is lost.
-        prop_assert_eq!(self.store.fence.durable(), &self.store.durable);
-        prop_assert_eq!(&self.store.data, &self.store.durable_data);
+        // Except for admitted writes and for what was forgotten to make room, all was durable, so nothing is lost.
+        let parts = |durable: &Durable| {
+            let fences = (durable.sealed_through(), durable.closed_through(), durable.newest());
+            let copy = durable.copy().map(|copy| {
+                (copy.position(), copy.frontier().clone(), copy.finished(), copy.source(), copy.digest())
+            });
+            (fences, durable.receipt().copied(), copy)
+        };
+        prop_assert_eq!(parts(self.store.fence.durable()), parts(&self.store.durable));
+        prop_assert_eq!(self.store.data.rows(), self.store.durable_data.rows());
+        prop_assert!(self.store.durable_data.log().ends_with(self.store.data.log()));
         self.store.crash();
         Ok(())
     }
@@ -152,52 +129,14 @@ impl Run {
         prop_assert!(is.closed_through() >= was.closed_through());
         prop_assert!(is.newest() >= was.newest());
         let persisted = outputs.iter().position(|output| *output == Output::Persist);
-        prop_assert!(was == is || persisted.is_some(), "a change was not made durable: {outputs:?}");
-        let mut length = before.data.len();
+        let trims = matches!(input, Input::Trim { .. });
+        prop_assert!(was == is || persisted.is_some() || trims, "a change was not made durable: {outputs:?}");
         for (index, output) in outputs.iter().enumerate() {
             let behind = persisted.is_some_and(|at| at < index);
-            match output {
-                Output::Append { position, id } => {
-                    prop_assert!(!behind);
-                    length += 1;
-                    prop_assert_eq!(position.0, u64::try_from(length).unwrap());
-                    prop_assert_eq!(Input::Apply(Write { id: *id, token: token(input) }), input.clone());
-                    if before.fence.config().enforcement == Enforcement::Tokens {
-                        prop_assert!(
-                            token(input) > was.sealed_through() && token(input) > was.closed_through()
-                        );
-                    }
-                }
-                Output::Import { first, writes } => {
-                    prop_assert!(!behind && !was.copy().is_some_and(cutover::core::fence::Copy::finished));
-                    prop_assert_eq!(first.0, u64::try_from(length).unwrap() + 1);
-                    length += writes.len();
-                }
-                Output::Erase => {
-                    prop_assert!(!behind);
-                    length = 0;
-                    self.acknowledged.clear();
-                }
-                Output::Persist => {}
-                Output::Admitted(_) => prop_assert_eq!(outputs.len(), 1),
-                Output::Serve(read) => {
-                    prop_assert!(behind && is.copy().is_some());
-                    let enforced = before.fence.config().enforcement == Enforcement::Tokens;
-                    prop_assert!(!enforced || read.token > is.closed_through());
-                }
-                Output::Hand { first, last, .. } => {
-                    prop_assert!(behind && first.0 >= 1 && first <= last);
-                    prop_assert!(usize::try_from(last.0).unwrap() <= self.store.durable_data.len());
-                }
-                Output::Reply(Reply::Refused { .. }) => {
-                    prop_assert_eq!(outputs.len(), 1, "a refusal comes alone");
-                    prop_assert_eq!(was, is);
-                    if matches!(input, Input::Request(_)) {
-                        prop_assert_eq!(&before.fence, after, "a refused request changes nothing");
-                    }
-                }
-                Output::Reply(_) => prop_assert!(behind, "stated before it is durable: {outputs:?}"),
-                Output::Halt(halt) => return Err(TestCaseError::fail(format!("{halt:?}"))),
+            self.did(output, behind, &before, input)?;
+            if matches!(output, Output::Reply(Reply::Refused { .. })) && matches!(input, Input::Request(_)) {
+                prop_assert_eq!(outputs.len(), 1, "a refusal comes alone");
+                prop_assert_eq!(&before.fence, &self.store.fence, "a refused request changes nothing");
             }
         }
         for reply in some::replies(&outputs) {
@@ -207,58 +146,147 @@ impl Run {
         Ok(())
     }
 
+    /// An output, and whether it comes behind a `Persist`.
+    fn did(
+        &mut self,
+        output: &Output,
+        behind: bool,
+        before: &Store,
+        input: &Input,
+    ) -> Result<(), TestCaseError> {
+        let (was, is) = (before.fence.durable(), self.store.fence.durable());
+        let enforced = before.fence.config().enforcement == Enforcement::Tokens;
+        match output {
+            Output::Append(change) => {
+                let Input::Apply(write) = input else { return Err(TestCaseError::fail("not asked for")) };
+                prop_assert!(!behind);
+                prop_assert_eq!((change.id, &change.effects), (write.id, write.mutation.effects()));
+                let position = was.copy().map(Copy::position);
+                prop_assert_eq!(position.map(Position::next), Some(change.position));
+                let expected = write.mutation.expects();
+                let found = |key| before.data.rows().get(key).map(|row| &row.value);
+                prop_assert!(expected.is_none_or(|cell| found(&cell.key) == cell.value.as_ref()));
+                let above = write.token > was.sealed_through() && write.token > was.closed_through();
+                prop_assert!(above || !enforced);
+                self.logged.push(change.clone());
+            }
+            Output::Import { rows } => {
+                prop_assert!(!behind && !was.copy().is_some_and(Copy::finished));
+                prop_assert!(rows.iter().map(|(key, _)| key).is_sorted());
+            }
+            Output::Trim { through } => {
+                prop_assert!(!behind && is.copy().is_some_and(|copy| copy.position() >= *through));
+            }
+            Output::Erase => {
+                prop_assert!(!behind);
+                self.acknowledged.clear();
+                self.logged.clear();
+            }
+            Output::Persist => {}
+            Output::Admitted(_) => prop_assert_eq!(was, is),
+            Output::Serve(read) => {
+                prop_assert!(behind && is.copy().is_some());
+                prop_assert!(!enforced || read.token > is.closed_through());
+            }
+            Output::Hand(_) => {
+                prop_assert!(behind && self.store.handed.is_some(), "what was promised can be cut");
+                prop_assert_eq!(&self.store.data, &self.store.durable_data);
+            }
+            Output::Pull { migration, .. } => {
+                prop_assert!(behind && *migration == is.newest());
+                prop_assert!(is.copy().is_some_and(|copy| !copy.finished()));
+            }
+            Output::Reply(Reply::Refused { .. }) => prop_assert_eq!(was, is),
+            Output::Reply(_) => prop_assert!(behind, "stated before it is durable: {output:?}"),
+            Output::Halt(halt) => return Err(TestCaseError::fail(format!("{halt:?}"))),
+        }
+        Ok(())
+    }
+
     /// Compares a reply with the earlier ones.
     fn said(&mut self, reply: &Reply) -> Result<(), TestCaseError> {
+        let durable = self.store.fence.durable();
+        let state = || durable.copy().map(|copy| (copy.position(), copy.digest()));
+        let complete = durable.copy().is_some_and(|copy| *copy.frontier() == Frontier::Everything);
+        let finished = durable.copy().is_some_and(Copy::finished);
         match reply {
             Reply::Sealed(receipt) => {
                 let earlier = self.receipts.iter().find(|other| other.migration() == receipt.migration());
                 prop_assert_eq!(earlier.unwrap_or(receipt), receipt, "one migration, two receipts");
                 prop_assert!(self.receipts.iter().all(|other| other.migration() <= receipt.migration()));
+                if earlier.is_none() {
+                    prop_assert_eq!(state(), Some((receipt.watermark(), receipt.digest())));
+                    prop_assert!(complete && finished);
+                }
                 self.receipts.push(*receipt);
             }
-            Reply::Applied { write, position } => self.acknowledged.push((write.id, *position)),
+            Reply::Applied { write, position } => {
+                self.acknowledged.push(write.id);
+                let known = durable.copy().map(|copy| copy.applied().known(write.id));
+                // A write that comes behind many later ones of its session is forgotten at once.
+                let right = [Some(Known::Applied(*position)), Some(Known::Forgotten)];
+                prop_assert!(right.contains(&known), "{} is {:?}", write.id, known);
+            }
             Reply::Evidence(evidence) => {
-                prop_assert_eq!(evidence.migration(), self.store.fence.durable().newest());
-                prop_assert!(evidence.position().0 <= u64::try_from(self.store.data.len()).unwrap());
+                prop_assert_eq!(evidence.migration(), durable.newest());
+                prop_assert_eq!(state(), Some((evidence.position(), evidence.digest())));
+                prop_assert!(complete);
             }
             Reply::Watermark(reading) => {
-                prop_assert_eq!(reading.position().0, u64::try_from(self.store.data.len()).unwrap());
+                prop_assert_eq!(state(), Some((reading.position(), reading.digest())));
             }
             Reply::Dropped(dropped) => {
-                let durable = self.store.fence.durable();
                 prop_assert!(durable.newest() >= dropped.copy(), "what was dropped could come back");
                 prop_assert!(durable.newest() > dropped.copy() || durable.copy().is_none());
             }
-            Reply::Prepared(_) | Reply::ChunkTaken(_) | Reply::Refused { .. } => {}
+            Reply::Prepared(prepared) => {
+                prop_assert_eq!((prepared.migration(), prepared.finished()), (durable.newest(), finished));
+            }
+            Reply::ChunkTaken(taken) => {
+                let at = durable.copy().map(Copy::position);
+                prop_assert_eq!((at, complete), (Some(taken.position()), taken.complete()));
+            }
+            Reply::Ended(ended) => {
+                let at = durable.copy().map(Copy::position);
+                prop_assert_eq!((at, complete), (Some(ended.position()), ended.complete()));
+                prop_assert!(finished);
+            }
+            Reply::Refused { .. } => {}
         }
         Ok(())
     }
 
     /// Properties of every state.
     fn stands(&self) -> Result<(), TestCaseError> {
-        let Store { fence, data, durable, durable_data, .. } = &self.store;
-        let length = fence.durable().copy().map_or(0, |copy| copy.watermark().0);
-        prop_assert_eq!(u64::try_from(data.len()).unwrap(), length, "the watermark is the last position");
-        let mut sorted = data.clone();
-        sorted.sort();
-        sorted.dedup();
-        prop_assert_eq!(sorted.len(), data.len(), "an id twice in {:?}", data);
+        let Store { fence, data, durable, .. } = &self.store;
         let limit = usize::try_from(fence.config().limits.admitted_max).unwrap();
         prop_assert!(fence.admitted().len() <= limit);
         prop_assert!(self.receipts.iter().all(|said| durable.sealed_through() >= said.through()));
-        for (id, position) in &self.acknowledged {
-            let at = usize::try_from(position.0).unwrap() - 1;
-            prop_assert_eq!(durable_data.get(at), Some(id), "acknowledged at {}", position);
+        for (durable, data) in [(fence.durable(), data), (durable, &self.store.durable_data)] {
+            let Some(copy) = durable.copy() else {
+                prop_assert_eq!(data, &Contents::default(), "rows without a copy");
+                continue;
+            };
+            let rows = data.rows();
+            prop_assert!(rows.keys().all(|key| copy.frontier().covers(key)), "a row above the frontier");
+            prop_assert!(rows.values().all(|row| row.position <= copy.position()));
+            prop_assert_eq!(copy.digest().rows, summed(data), "the digest is that of the rows");
+            let after = |change: &&Change| change.position > copy.logged_after();
+            let logged: Vec<_> = self.logged.iter().filter(after).collect();
+            let log: Vec<_> = data.log().iter().filter(after).collect();
+            prop_assert_eq!(log, logged, "the log has all changes since it begins");
         }
+        let known = |id: &WriteId| durable.copy().is_none_or(|copy| copy.applied().known(*id) != Known::New);
+        prop_assert!(self.acknowledged.iter().all(known), "what was acknowledged is new");
         Ok(())
     }
 }
 
-fn token(input: &Input) -> Epoch {
-    match input {
-        Input::Apply(write) => write.token,
-        Input::Request(request) => panic!("{request:?} has an effect of its own"),
-    }
+/// The digest of rows, summed anew.
+pub fn summed(data: &Contents) -> RowsDigest {
+    let mut sum = RowsDigest::EMPTY;
+    data.rows().iter().for_each(|(key, row)| sum.add(key, row));
+    sum
 }
 
 proptest! {

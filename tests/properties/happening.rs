@@ -4,6 +4,7 @@ use super::some::{placement, write_id};
 use super::world::{PARTITIONS, PLACEMENTS, enforcement};
 use cutover::core::fence::Enforcement;
 use cutover::core::ids::{Placement, WriteId};
+use cutover::core::migration::AbortReason;
 use cutover::core::placement::Guarantee;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -19,8 +20,8 @@ pub enum Kind {
     EnterTimedCutover,
     RecordWatermark,
     Complete,
-    Abort,
-    Force,
+    Abort(AbortReason),
+    Force { partial: bool },
     SettleSealed,
     SettleClosed,
     SettleDropped,
@@ -41,8 +42,10 @@ pub enum TableEvent {
     Drive { partition: u64, took_over: bool, wait_over: bool },
     /// A client's write arrives at a store, with a token near the present epoch.
     Write { partition: u64, store: Placement, id: WriteId, behind: u64 },
-    /// The mover copies everything that it can.
+    /// The mover copies a part.
     Copy { partition: u64 },
+    /// A store forgets its changes up to this many before the last.
+    Trim { partition: u64, store: Placement, left: u64 },
     /// A store loses its disk.
     Wipe { partition: u64, store: Placement },
     /// The log is restored from a backup, which raises the lowest epoch and migration id.
@@ -66,8 +69,8 @@ pub fn happening() -> impl Strategy<Value = TableEvent> {
         1 => Just(Kind::EnterTimedCutover),
         1 => Just(Kind::RecordWatermark),
         2 => Just(Kind::Complete),
-        2 => Just(Kind::Abort),
-        2 => Just(Kind::Force),
+        2 => prop::sample::select(vec![AbortReason::Operator, AbortReason::Digest]).prop_map(Kind::Abort),
+        4 => any::<bool>().prop_map(|partial| Kind::Force { partial }),
         1 => Just(Kind::SettleSealed),
         2 => Just(Kind::SettleClosed),
         2 => Just(Kind::SettleDropped),
@@ -79,7 +82,7 @@ pub fn happening() -> impl Strategy<Value = TableEvent> {
         10 => (partition(), kind, stale(), any::<Index>(), prop::bool::weighted(0.8)).prop_map(
             |(partition, kind, stale, said, last)| TableEvent::Commit { partition, kind, stale, said, last }
         ),
-        4 => (partition(), placement(PLACEMENTS), 0_u8..5, stale()).prop_map(|(partition, store, what, stale)| {
+        4 => (partition(), placement(PLACEMENTS), 0_u8..6, stale()).prop_map(|(partition, store, what, stale)| {
             TableEvent::Ask { partition, store, what, stale }
         }),
         6 => (partition(), any::<bool>(), any::<bool>()).prop_map(|(partition, took_over, wait_over)| {
@@ -88,7 +91,9 @@ pub fn happening() -> impl Strategy<Value = TableEvent> {
         3 => (partition(), placement(PLACEMENTS), write_id(2, 9), 0_u64..3).prop_map(
             |(partition, store, id, behind)| TableEvent::Write { partition, store, id, behind }
         ),
-        3 => partition().prop_map(|partition| TableEvent::Copy { partition }),
+        4 => partition().prop_map(|partition| TableEvent::Copy { partition }),
+        1 => (partition(), placement(PLACEMENTS), 0_u64..3)
+            .prop_map(|(partition, store, left)| TableEvent::Trim { partition, store, left }),
         1 => (partition(), placement(PLACEMENTS))
             .prop_map(|(partition, store)| TableEvent::Wipe { partition, store }),
         1 => (0_u64..60, 0_u64..30).prop_map(|(epoch, migration)| TableEvent::Floor { epoch, migration }),

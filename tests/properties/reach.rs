@@ -33,7 +33,7 @@ fn random_runs_reach_every_transition() {
     let mut runner = TestRunner::new(cases(1));
     let strategy = prop::collection::vec(happening(), 120);
     let mut reached = BTreeSet::new();
-    for _ in 0..2_000 {
+    for _ in 0..20_000 {
         if reached.len() == wanted.len() {
             break;
         }

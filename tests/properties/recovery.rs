@@ -3,8 +3,8 @@
 use super::statements::{A, B, BY_A, BY_B, P, apply, draining, expected};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId};
 use cutover::core::migration::{
-    Caps, Command, EPOCH_LEAP, MIGRATION_LEAP, MigrationError, Operator, PartitionRecord, PlacementTable,
-    Reason, Release, Transition,
+    AbortReason, Caps, Command, EPOCH_LEAP, MIGRATION_LEAP, MigrationError, Operator, PartitionRecord,
+    PlacementTable, Reason, Release, Transition,
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 
@@ -76,7 +76,10 @@ fn a_migration_in_flight_is_held_until_it_is_released() {
         assert_eq!(held.placed.and_then(|placed| placed.state.write_placement()), None, "writes are refused");
         let named = expected(&table);
         let stops = Err(MigrationError::Held { migration: named.migration });
-        assert_eq!(apply(&mut table, Transition::Abort { expected: named }), stops);
+        assert_eq!(
+            apply(&mut table, Transition::Abort { expected: named, why: AbortReason::Operator }),
+            stops
+        );
         let complete = Transition::Complete { expected: named, evidence: BY_B.evidence().into() };
         assert_eq!(apply(&mut table, complete), stops);
         for (how, state) in [

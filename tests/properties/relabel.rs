@@ -1,8 +1,10 @@
 //! Renaming sessions: the same swap twice is no change, and a renamed machine does the renamed thing.
 
 use super::store::{SMALL, Store, config};
-use super::{cases, fence, gate, some};
-use cutover::core::fence::{AppliedIds, Body, Enforcement, FenceLimits, Input, Request, Write};
+use super::{asked, cases, fence, gate, some};
+use cutover::core::fence::{
+    AppliedIds, Body, Enforcement, Fence, FenceLimits, Input, Output, Reply, Request, SealReceipt, Write,
+};
 use cutover::core::gate::Operation;
 use cutover::core::ids::{Epoch, Names, PartitionId, Placement, Relabel, SessionId, WriteId};
 use cutover::core::invariant::{Fact, Findings, Monitor, Register};
@@ -11,6 +13,9 @@ use cutover::core::placement::Guarantee;
 use proptest::prelude::*;
 
 struct Swap;
+
+/// Limits with room for all sessions.
+const ROOMY: FenceLimits = FenceLimits { sessions_max: 8, ..SMALL };
 
 impl Names for Swap {
     fn session(&self, session: SessionId) -> SessionId {
@@ -26,7 +31,24 @@ fn renamed(input: &Input) -> Input {
     match input {
         Input::Request(request) => Input::Request(request.relabel(&Swap)),
         Input::Apply(write) => Input::Apply(write.relabel(&Swap)),
+        Input::Trim { .. } | Input::Stuck { .. } => input.clone(),
     }
+}
+
+/// A state without digests: a digest is of the ids, and says nothing of other ones.
+fn undigested(fence: &Fence) -> impl PartialEq + std::fmt::Debug + use<> {
+    let durable = fence.durable();
+    let receipt = durable.receipt().map(of_receipt);
+    let fences = (durable.sealed_through(), durable.closed_through(), durable.newest());
+    (fences, receipt, durable.copy().cloned(), fence.admitted().to_vec())
+}
+
+fn of_receipt(receipt: &SealReceipt) -> impl PartialEq + std::fmt::Debug + use<> {
+    (receipt.origin(), receipt.migration(), receipt.through(), receipt.watermark(), receipt.target())
+}
+
+fn states_digest(output: &Output) -> bool {
+    matches!(output.reply(), Some(Reply::Sealed(_) | Reply::Evidence(_) | Reply::Watermark(_)))
 }
 
 fn writes(input: &Input) -> bool {
@@ -37,7 +59,7 @@ proptest! {
     #![proptest_config(cases(8))]
 
     #[test]
-    fn a_fence_renamed_twice_is_itself(inputs in prop::collection::vec(fence::input(), 0..60)) {
+    fn a_fence_renamed_twice_is_itself(inputs in prop::collection::vec(asked::input(SMALL), 0..60)) {
         let mut store = Store::new(config(fence::STORE, fence::PARTITION, Enforcement::Tokens, SMALL));
         for input in &inputs {
             let _ = store.step(input);
@@ -48,17 +70,16 @@ proptest! {
     /// Holds as long as no session is forgotten: the forgotten ones are represented by a number, and numbers are
     /// ordered.
     #[test]
-    fn a_renamed_fence_does_the_renamed_thing(inputs in prop::collection::vec(fence::input(), 0..60)) {
-        let limits = FenceLimits { sessions_max: 8, ..SMALL };
-        let config = config(fence::STORE, fence::PARTITION, Enforcement::Tokens, limits);
+    fn a_renamed_fence_does_the_renamed_thing(inputs in prop::collection::vec(asked::input(ROOMY), 0..60)) {
+        let config = config(fence::STORE, fence::PARTITION, Enforcement::Tokens, ROOMY);
         let (mut plain, mut other) = (Store::new(config), Store::new(config));
         for input in &inputs {
             let (said, meant) = (plain.step(input), other.step(&renamed(input)));
             prop_assert_eq!(said.len(), meant.len());
-            if !writes(input) {
+            if !writes(input) && !said.iter().any(states_digest) {
                 prop_assert_eq!(said, meant, "nothing here names a session");
             }
-            prop_assert_eq!(&plain.fence.relabel(&Swap), &other.fence);
+            prop_assert_eq!(undigested(&plain.fence.relabel(&Swap)), undigested(&other.fence));
             prop_assert_eq!(&plain.data.relabel(&Swap), &other.data);
         }
     }
@@ -104,17 +125,17 @@ proptest! {
         let mut all: Vec<WriteId> = done.iter().map(|(id, _)| *id).collect();
         all.sort();
         all.dedup();
-        let mut monitor = Monitor::new(record, Some(Register::new(all)));
+        let mut monitor = Monitor::new(record, vec![(some::key("0"), Register::new(all))]);
         let mut findings = Findings::new(false);
         let store = Store::new(config(Placement(0), PartitionId(1), Enforcement::Tokens, SMALL));
         for (id, what) in &done {
-            let write = Write { id: *id, token: Epoch(1) };
+            let write = Write { id: *id, token: Epoch(1), mutation: some::put(*id) };
             let fact = match what {
                 0 | 1 => Fact::WriteInvoked(*id),
                 2 => Fact::Acknowledged(*id),
                 3 => Fact::ReadInvoked(0),
                 // Facts about a partition that does not exist have no guarantee.
-                _ => Fact::Wrote { store: Placement(0), write, fences: store.fence.durable(), record: None },
+                _ => Fact::Wrote { store: Placement(0), write: &write, fences: store.fence.durable(), record: None },
             };
             monitor.feed(&fact, &mut findings);
             let once = monitor.relabel(&Swap);

@@ -2,8 +2,9 @@
 
 use super::store::{SMALL, Store, config};
 use cutover::core::fence::{
-    Body, CatchUpEvidence, DropCopy, Dropped, Enforcement, EvidenceQuery, Input, Output, Prepare, Prepared,
-    Reply, Request, Seal, SealReceipt, WatermarkQuery, WatermarkReading, Write,
+    Body, CatchUpEvidence, Cell, Chunk, DropCopy, Dropped, End, Ended, Enforcement, EvidenceQuery, Export,
+    Frontier, Input, Key, Mutation, Output, Prepare, Prepared, Reply, Request, Seal, SealReceipt, Value,
+    WatermarkQuery, WatermarkReading, Write,
 };
 use cutover::core::ids::{
     Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision, Serial, SessionId, WriteId,
@@ -21,7 +22,7 @@ impl Store {
 
     /// Admits and applies a write.
     pub fn write(&mut self, write: Write) -> Vec<Output> {
-        let mut outputs = self.ask(Body::Write(write));
+        let mut outputs = self.ask(Body::Write(write.clone()));
         outputs.extend(self.step(&Input::Apply(write)));
         outputs
     }
@@ -30,6 +31,49 @@ impl Store {
 /// The replies among the outputs.
 pub fn replies(outputs: &[Output]) -> Vec<Reply> {
     outputs.iter().filter_map(Output::reply).cloned().collect()
+}
+
+/// The key of a row.
+pub fn key(text: &str) -> Key {
+    Key::try_from(text.as_bytes()).expect("it is short")
+}
+
+/// The value of a row.
+pub fn value(text: &str) -> Value {
+    Value::try_from(text.as_bytes()).expect("it is short")
+}
+
+/// One of a few keys, in whose order the empty one is the first.
+pub fn some_key() -> impl Strategy<Value = Key> {
+    prop::sample::select(vec!["", "a", "b", "c", "d"]).prop_map(key)
+}
+
+fn some_value() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec!["", "1", "2", "three"]).prop_map(value)
+}
+
+/// A key, and a value or none.
+pub fn cell() -> impl Strategy<Value = Cell> {
+    (some_key(), prop::option::weighted(0.7, some_value())).prop_map(|(key, value)| Cell { key, value })
+}
+
+/// A write of one row, of several, or of a row that must be as expected.
+pub fn mutation() -> impl Strategy<Value = Mutation> {
+    let several = prop::collection::btree_map(some_key(), prop::option::weighted(0.7, some_value()), 2..4)
+        .prop_map(|cells| cells.into_iter().map(|(key, value)| Cell { key, value }).collect());
+    prop_oneof![
+        4 => (some_key(), some_value()).prop_map(|(key, value)| Mutation::put(key, value)),
+        1 => some_key().prop_map(Mutation::delete),
+        2 => (cell(), prop::option::weighted(0.7, some_value()))
+            .prop_map(|(Cell { key, value: expected }, value)| Mutation::cas(key, expected, value)),
+        2 => several.prop_map(|cells| Mutation::new(None, cells).expect("each key once")),
+    ]
+}
+
+/// The write under this id that a test makes where it does not matter what is written: the same for every attempt.
+pub fn put(id: WriteId) -> Mutation {
+    let number = (id.session.0.wrapping_add(id.serial.0) % 4).to_string();
+    Mutation::put(key(&number), value(&id.to_string()))
 }
 
 /// A write id of one of `sessions` sessions.
@@ -75,6 +119,7 @@ pub struct Statements {
     pub receipt: SealReceipt,
     pub evidence: CatchUpEvidence,
     pub reading: WatermarkReading,
+    pub ended: Ended,
     pub dropped: Dropped,
 }
 
@@ -95,17 +140,14 @@ pub fn statements() -> impl Strategy<Value = Statements> {
 }
 
 fn make(sink: &mut Store, migration: MigrationId, epoch: Epoch, writes: u64) -> Statements {
-    let mut said = sink.ask(Body::Prepare(Prepare { migration, closed_through: epoch }));
-    let chunk = cutover::core::fence::Chunk {
-        migration,
-        source: Incarnation(1),
-        first: Position(1),
-        writes: Vec::new(),
-    };
-    said.extend(sink.ask(Body::Chunk(chunk)));
+    let source = Some(Placement(1));
+    let prepare = Prepare { migration, closed_through: epoch, source, keep: None };
+    let mut said = sink.ask(Body::Prepare(prepare));
+    said.extend(sink.ask(Body::Chunk(source_of(migration))));
+    said.extend(sink.ask(Body::End(End { migration, epoch })));
     for serial in 1..=writes {
         let id = WriteId { session: SessionId(1), serial: Serial(serial) };
-        let _ = sink.write(Write { id, token: epoch.next() });
+        let _ = sink.write(Write { id, token: epoch.next(), mutation: put(id) });
     }
     let query = EvidenceQuery { migration, epoch, at_least: Position::ZERO };
     said.extend(sink.ask(Body::Evidence(query)));
@@ -117,6 +159,7 @@ fn make(sink: &mut Store, migration: MigrationId, epoch: Epoch, writes: u64) -> 
     let [
         Reply::Prepared(prepared),
         Reply::ChunkTaken(_),
+        Reply::Ended(ended),
         Reply::Evidence(evidence),
         Reply::Watermark(reading),
         Reply::Sealed(receipt),
@@ -130,6 +173,18 @@ fn make(sink: &mut Store, migration: MigrationId, epoch: Epoch, writes: u64) -> 
         receipt: *receipt,
         evidence: *evidence,
         reading: *reading,
+        ended: *ended,
         dropped: *dropped,
     }
+}
+
+/// All of a source that has nothing.
+fn source_of(migration: MigrationId) -> Chunk {
+    let config = config(Placement(1), PartitionId(1), Enforcement::Tokens, SMALL);
+    let mut source = Store::new(config);
+    let create = Prepare { migration: MigrationId(1), closed_through: Epoch::ZERO, source: None, keep: None };
+    let _ = source.ask(Body::Prepare(create));
+    let export = Export { migration, after: Frontier::Nothing, position: Position::ZERO, limit: 1 };
+    let _ = source.ask(Body::Export(export));
+    source.handed.expect("there is no row, and all are handed over")
 }

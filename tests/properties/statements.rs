@@ -1,10 +1,10 @@
 //! Statements on which a transition depends, correct in all but one field: every field counts.
 
-use super::some::replies;
+use super::some::{key, replies, value};
 use super::store::{SMALL, Store, config};
 use cutover::core::fence::{
-    Body, CatchUpEvidence, Config, DropCopy, Dropped, Enforcement, EvidenceQuery, Prepare, Prepared, Reply,
-    Seal, SealReceipt, WatermarkQuery, WatermarkReading, Write,
+    Body, CatchUpEvidence, Config, DropCopy, Dropped, End, Ended, Enforcement, EvidenceQuery, Mutation,
+    Prepare, Prepared, Reply, Seal, SealReceipt, WatermarkQuery, WatermarkReading, Write,
 };
 use cutover::core::ids::{
     Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
@@ -27,6 +27,10 @@ pub struct StatementFields {
     pub migration: MigrationId,
     pub epoch: Epoch,
     pub writes: u64,
+    /// The session of the last write.
+    pub session: u64,
+    /// The value of every row.
+    pub row: &'static str,
     pub enforcement: Enforcement,
 }
 
@@ -38,6 +42,8 @@ pub const BY_A: StatementFields = StatementFields {
     migration: MigrationId(2),
     epoch: Epoch(2),
     writes: 2,
+    session: 1,
+    row: "1",
     enforcement: Enforcement::Tokens,
 };
 /// A statement of B in the cutover.
@@ -48,10 +54,17 @@ impl StatementFields {
     fn sink(self, copy: MigrationId) -> Store {
         let base = config(self.store, self.partition, self.enforcement, SMALL);
         let mut sink = Store::new(Config { incarnation: self.incarnation, ..base });
-        let _ = sink.ask(Body::Prepare(Prepare { migration: copy, closed_through: Epoch::ZERO }));
+        let closed_through = Epoch::ZERO;
+        let create = Prepare { migration: copy, closed_through, source: None, keep: None };
+        let _ = sink.ask(Body::Prepare(create));
         for serial in 1..=self.writes {
-            let id = WriteId { session: SessionId(1), serial: Serial(serial) };
-            let _ = sink.write(Write { id, token: Epoch(1) });
+            let session = SessionId(if serial == self.writes { self.session } else { 1 });
+            let id = WriteId { session, serial: Serial(serial) };
+            let _ = sink.write(Write {
+                id,
+                token: Epoch(1),
+                mutation: Mutation::put(key(&serial.to_string()), value(self.row)),
+            });
         }
         sink
     }
@@ -71,10 +84,24 @@ impl StatementFields {
     pub fn prepared(self) -> Prepared {
         let base = config(self.store, self.partition, self.enforcement, SMALL);
         let sink = Store::new(Config { incarnation: self.incarnation, ..base });
-        let prepare = Prepare { migration: self.migration, closed_through: self.epoch };
+        let (migration, closed_through) = (self.migration, self.epoch);
+        let prepare = Prepare { migration, closed_through, source: Some(A), keep: None };
         let answer = Self::answer(sink, Body::Prepare(prepare));
         let Reply::Prepared(prepared) = answer else { panic!("{answer:?}") };
         prepared
+    }
+
+    /// Of a copy that has all rows, as one has that was made by writes; else of one that was only prepared.
+    pub fn ended(self, complete: bool) -> Ended {
+        let mut sink = self.sink(if complete { self.migration } else { MigrationId::ZERO });
+        if !complete {
+            let (migration, closed_through) = (self.migration, Epoch(2));
+            let prepare = Prepare { migration, closed_through, source: Some(A), keep: None };
+            let _ = sink.ask(Body::Prepare(prepare));
+        }
+        let answer = Self::answer(sink, Body::End(End { migration: self.migration, epoch: self.epoch }));
+        let Reply::Ended(ended) = answer else { panic!("{answer:?}") };
+        ended
     }
 
     fn dropped(self) -> Dropped {
@@ -170,7 +197,7 @@ fn a_receipt_counts_for_its_source_partition_migration_and_epoch() {
 }
 
 #[test]
-fn evidence_counts_for_its_target_incarnation_migration_epoch_and_position() {
+fn evidence_counts_for_its_target_incarnation_migration_epoch_position_and_digest() {
     let mut table = draining(Guarantee::Sealed);
     let enter = Transition::EnterCutover { expected: expected(&table), receipt: BY_A.receipt().into() };
     assert_eq!(apply(&mut table, enter), Ok(Epoch(3)));
@@ -182,11 +209,23 @@ fn evidence_counts_for_its_target_incarnation_migration_epoch_and_position() {
     let life = MigrationError::OtherIncarnation { have: Incarnation(2), expected: Incarnation(1) };
     let epoch = MigrationError::OtherEpoch { have: Epoch(2), expected: Epoch(3) };
     let behind = MigrationError::NotCaughtUp { have: Position(1), needed: Position(2) };
+    let more = StatementFields { writes: 3, ..BY_B };
+    let (other_row, other_id) =
+        (StatementFields { row: "2", ..BY_B }, StatementFields { session: 2, ..BY_B });
+    let differs = |said: StatementFields| {
+        let (have, expected) = (said.evidence().digest(), BY_A.receipt().digest());
+        Err(MigrationError::DigestDiffers { have, expected })
+    };
+    assert_eq!(BY_B.evidence().digest(), BY_A.receipt().digest());
+    assert_eq!(other_id.evidence().digest().rows, BY_A.receipt().digest().rows, "an id alone is another");
+    assert_eq!(other_row.evidence().digest().ids, BY_A.receipt().digest().ids, "a row alone is another");
     each(
         &table,
         [
             (complete(BY_B), Ok(Epoch(4))),
-            (complete(StatementFields { writes: 3, ..BY_B }), Ok(Epoch(4))),
+            (complete(more), differs(more)),
+            (complete(other_row), differs(other_row)),
+            (complete(other_id), differs(other_id)),
             (complete(elsewhere), other_speaker(elsewhere, B)),
             (complete(stranger), other_speaker(stranger, B)),
             (complete(StatementFields { incarnation: Incarnation(2), ..BY_B }), Err(life)),
@@ -226,10 +265,18 @@ fn a_reading_counts_once_for_its_source_migration_and_epoch() {
         ],
     );
     assert_eq!(apply(&mut table, record(right)), Ok(Epoch(3)));
-    let have = Position(2);
+    let position = Position(2);
+    let other = StatementFields { row: "2", ..BY_B };
+    let (have, was) = (other.evidence().digest(), right.reading().digest());
+    let differs = Err(MigrationError::DigestDiffers { have, expected: was });
+    let complete_other = Transition::Complete { expected, evidence: other.evidence().into() };
     each(
         &table,
-        [(complete, Ok(Epoch(4))), (record(right), Err(MigrationError::WatermarkRecorded { have }))],
+        [
+            (complete, Ok(Epoch(4))),
+            (complete_other, differs),
+            (record(right), Err(MigrationError::WatermarkRecorded { have: position })),
+        ],
     );
 }
 
@@ -239,21 +286,33 @@ fn a_debt_is_settled_by_its_source_alone_and_far_enough() {
     let operator = Operator::try_from("ada".to_owned()).expect("short");
     let reason = Reason::try_from("A is down".to_owned()).expect("short");
     let expected = expected(&table);
-    let force = |said: StatementFields| {
+    let of = |said: StatementFields, complete, partial| {
         let (operator, reason) = (operator.clone(), reason.clone());
-        Transition::Force { expected, prepared: said.prepared().into(), operator, reason }
+        Transition::Force { expected, ended: said.ended(complete).into(), partial, operator, reason }
     };
-    let elsewhere = StatementFields { store: A, ..BY_B };
+    let force = |said: StatementFields| of(said, true, false);
+    let right = StatementFields { epoch: Epoch(2), ..BY_B };
+    let elsewhere = StatementFields { store: A, ..right };
+    let other_epoch = MigrationError::OtherEpoch { have: Epoch(1), expected: Epoch(2) };
     each(
         &table,
         [
-            (force(BY_B), Ok(Epoch(3))),
+            (force(right), Ok(Epoch(3))),
             (force(elsewhere), other_speaker(elsewhere, B)),
-            (force(StatementFields { migration: MigrationId(3), ..BY_B }), other_migration(3)),
-            (force(StatementFields { epoch: Epoch(1), ..BY_B }), Err(LOW)),
+            (force(StatementFields { migration: MigrationId(3), ..right }), other_migration(3)),
+            (force(StatementFields { epoch: Epoch(1), ..right }), Err(other_epoch)),
+            (of(right, false, false), Err(MigrationError::Incomplete { placement: B })),
+            (of(right, false, true), Ok(Epoch(3))),
         ],
     );
-    assert_eq!(apply(&mut table, force(BY_B)), Ok(Epoch(3)));
+    // What the source wrote up to the position is not lost; of a copy that lacks rows, that is not known.
+    for (complete, copied) in [(true, Some(Position(2))), (false, None)] {
+        let mut table = table.clone();
+        assert_eq!(apply(&mut table, of(right, complete, true)), Ok(Epoch(3)));
+        let debt = table.record(P).and_then(|record| record.placed?.debt).expect("its source is not sealed");
+        assert_eq!(debt.copied, copied);
+    }
+    assert_eq!(apply(&mut table, force(right)), Ok(Epoch(3)));
     let settle = |proof| Transition::Settle { migration: MigrationId(2), proof };
     let (sealed, closed) = (
         |said: StatementFields| settle(Settlement::Sealed(said.receipt().into())),

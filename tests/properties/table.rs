@@ -6,9 +6,10 @@ use super::{cases, codec};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId, Placement};
 use cutover::core::invariant::{Fact, Findings, Monitor};
 use cutover::core::migration::{
-    Caps, Command, MigrationError, PartitionRecord, Placed, PlacementTable, Policy, Transition,
+    Caps, Command, Kept, MigrationError, PartitionRecord, Placed, PlacementTable, Policy, Transition,
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
+use cutover::node::proto::v1;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +37,7 @@ impl Run {
             log: Vec::new(),
             highest: BTreeMap::new(),
             given: BTreeSet::new(),
-            monitors: (0..PARTITIONS).map(|_| Monitor::new(None, None)).collect(),
+            monitors: (0..PARTITIONS).map(|_| Monitor::new(None, Vec::new())).collect(),
         }
     }
 
@@ -62,6 +63,7 @@ impl Run {
                 self.world.write(partition, store, id, behind)
             }
             TableEvent::Copy { partition } => self.world.copy(partition),
+            TableEvent::Trim { partition, store, left } => self.world.trim(partition, store, left),
             TableEvent::Wipe { partition, store } => self.world.wipe(partition, store),
             TableEvent::Floor { epoch, migration } => self.floor(Epoch(epoch), MigrationId(migration))?,
         }
@@ -132,7 +134,7 @@ impl Run {
         let (partition, table) = (command.partition, &self.world.table);
         let (old, new) = (before.record(partition), table.record(partition));
         let mut findings = Findings::new(true);
-        let fact = Fact::Decided { before: old, command, outcome, after: new, data: (&[], &[]) };
+        let fact = Fact::Decided { before: old, command, outcome, after: new, owner: None };
         self.monitors[usize::try_from(partition.0).unwrap()].feed(&fact, &mut findings);
         prop_assert_eq!(findings.bits(), 0, "{:?}", findings.violations());
         let Ok(epoch) = outcome else {
@@ -178,6 +180,9 @@ fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
     let mut partitions = 0;
     for record in table.records() {
         partitions += 1;
+        let told = v1::Record::of(record, None);
+        let heard = PartitionRecord::try_from(&told);
+        prop_assert_eq!(heard.as_ref(), Ok(record), "as clients are told");
         prop_assert!(record.placed.is_some() || !record.old_copies.is_empty(), "a tombstone without a copy");
         let places: Vec<_> = record.old_copies.iter().map(|old| old.placement).collect();
         let distinct: BTreeSet<_> = places.iter().copied().collect();
@@ -207,6 +212,20 @@ fn stands(table: &PlacementTable) -> Result<(), TestCaseError> {
             ahead.is_none_or(|facts| facts.watermark.is_none() && facts.draining == record.epoch),
             "facts of a cutover that has not come"
         );
+        let facts = placed.cutover;
+        prop_assert!(
+            facts.is_none_or(|facts| facts.watermark.is_some() == facts.digest.is_some()),
+            "a last write without the digest of the copy, or one without the other: {facts:?}"
+        );
+        // Only the last migration's copy is gone on with, or it is that of this migration's target.
+        if let Some(Kept { migration, placement }) = placed.kept {
+            prop_assert_ne!(placement, owner);
+            let right = match target {
+                Some(to) => to == placement && migration < record.migration && migration > placed.copy,
+                None => migration == record.migration,
+            };
+            prop_assert!(right, "{:?} is kept by {:?}", placed.kept, record);
+        }
         prop_assert!(placed.copy <= record.migration && placed.owned_since <= record.epoch);
         prop_assert!(target.is_none() || placed.opened, "a migration begins once the partition is open");
     }

@@ -2,11 +2,11 @@
 //! commands.
 
 use super::happening::Kind;
-use super::some::replies;
+use super::some::{put, replies};
 use super::store::{SMALL, Store, config};
 use cutover::core::fence::{
-    Body, Config, DropCopy, Enforcement, EvidenceQuery, Input, Prepare, Reply, Request, Seal, WatermarkQuery,
-    Write,
+    Body, Config, DropCopy, End, Enforcement, EvidenceQuery, Export, Input, Prepare, Refusal, Reply, Request,
+    Seal, Stuck, WatermarkQuery, Write,
 };
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, WriteId};
 use cutover::core::migration::{
@@ -92,6 +92,15 @@ impl TableFixture {
         let record = self.record(partition);
         let debt = record.as_ref().and_then(|record| record.placed?.debt).map(|debt| debt.migration);
         let migration = debt.unwrap_or(expected.migration);
+        if let (Kind::Force { .. }, Some(placed)) = (kind, record.as_ref().and_then(|record| record.placed))
+            && let PartitionState::Migrating { to: store, .. } = placed.state
+            && stale.is_none()
+        {
+            // Whoever forces has asked for the end before.
+            let Expected { migration, epoch } = expected;
+            let body = Body::End(End { migration, epoch });
+            let _ = self.ask(&Request { store, partition: PartitionId(partition), body });
+        }
         let all = &self.said;
         macro_rules! pick {
             ($kind:ident) => {{
@@ -113,12 +122,13 @@ impl TableFixture {
                 Transition::RecordWatermark { expected, reading: pick!(Watermark)?.into() }
             }
             Kind::Complete => Transition::Complete { expected, evidence: pick!(Evidence)?.into() },
-            Kind::Abort => Transition::Abort { expected },
-            Kind::Force => {
+            Kind::Abort(why) => Transition::Abort { expected, why },
+            Kind::Force { partial } => {
                 let (operator, reason) =
                     (Operator::try_from("op".to_owned()), Reason::try_from("lost".to_owned()));
                 let (operator, reason) = (operator.expect("short"), reason.expect("short"));
-                Transition::Force { expected, prepared: pick!(Prepared)?.into(), operator, reason }
+                let ended = pick!(Ended)?.into();
+                Transition::Force { expected, ended, partial, operator, reason }
             }
             Kind::SettleSealed => {
                 Transition::Settle { migration, proof: Settlement::Sealed(pick!(Sealed)?.into()) }
@@ -154,10 +164,15 @@ impl TableFixture {
     pub fn ask_for(&mut self, partition: u64, store: Placement, what: u8, stale: Option<Index>) {
         let Expected { migration, epoch } = self.expected(partition, stale);
         let body = match what {
-            0 => Body::Prepare(Prepare { migration, closed_through: epoch }),
+            0 => {
+                let source = self.record(partition).and_then(|record| record.placed);
+                let source = source.map(|placed| placed.state.read_placement());
+                Body::Prepare(Prepare { migration, closed_through: epoch, source, keep: None })
+            }
             1 => Body::Seal(Seal { migration, through: epoch, target: Incarnation(1) }),
             2 => Body::Evidence(EvidenceQuery { migration, epoch, at_least: Position::ZERO }),
             3 => Body::Watermark(WatermarkQuery { migration, epoch }),
+            4 => Body::End(End { migration, epoch }),
             _ => Body::Drop(DropCopy { copy: migration, sealed_through: None }),
         };
         let _ = self.ask(&Request { store, partition: PartitionId(partition), body });
@@ -206,24 +221,41 @@ impl TableFixture {
 
     pub fn write(&mut self, partition: u64, at: Placement, id: WriteId, behind: u64) {
         let epoch = self.record(partition).map_or(1, |record| record.epoch.0);
-        let said = self.store(partition, at).write(Write { id, token: Epoch(epoch.saturating_sub(behind)) });
+        let write = Write { id, token: Epoch(epoch.saturating_sub(behind)), mutation: put(id) };
+        let said = self.store(partition, at).write(write);
         self.said.extend(replies(&said));
     }
 
+    /// The mover moves the next part of a copy, or tells the target why there is none.
     pub fn copy(&mut self, partition: u64) {
         let Some(record) = self.record(partition) else { return };
         let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state)
         else {
             return;
         };
-        let reached = self.store(partition, to).data.len();
-        let first = Position(u64::try_from(reached).unwrap() + 1);
-        let export = cutover::core::fence::Export { migration: record.migration, first, count: 3 };
+        let migration = record.migration;
+        let fence = &self.store(partition, to).fence;
+        let Some(copy) = fence.durable().copy().filter(|_| fence.durable().newest() == migration) else {
+            return;
+        };
+        let (after, position) = (copy.frontier().clone(), copy.position());
+        let export = Export { migration, after, position, limit: 2 };
         let source = self.store(partition, from);
-        let _ = source.ask(Body::Export(export));
+        let mut said = replies(&source.ask(Body::Export(export)));
         if let Some(chunk) = source.handed.clone() {
-            let _ = self.ask(&Request { store: to, partition: record.partition, body: Body::Chunk(chunk) });
+            let body = Body::Chunk(chunk);
+            said.extend(self.ask(&Request { store: to, partition: record.partition, body }));
         }
+        if let Some(why) = said.iter().find_map(stuck) {
+            let _ = self.store(partition, to).step(&Input::Stuck { migration, why });
+        }
+    }
+
+    pub fn trim(&mut self, partition: u64, at: Placement, left: u64) {
+        let store = self.store(partition, at);
+        let Some(copy) = store.fence.durable().copy() else { return };
+        let through = copy.position().minus(left);
+        let _ = store.step(&Input::Trim { through });
     }
 
     pub fn wipe(&mut self, partition: u64, at: Placement) {
@@ -232,4 +264,16 @@ impl TableFixture {
             record.map_or((Epoch(1), MigrationId(1)), |record| (record.epoch, record.migration));
         self.store(partition, at).wipe(epoch, migration);
     }
+}
+
+/// Why a copy cannot go on, by what its mover was told.
+fn stuck(reply: &Reply) -> Option<Stuck> {
+    let Reply::Refused { refusal, .. } = reply else { return None };
+    let gone = matches!(refusal, Refusal::UnknownPartition { .. } | Refusal::Incomplete { .. });
+    let found = [
+        (matches!(refusal, Refusal::Trimmed { .. }), Stuck::Trimmed),
+        (matches!(refusal, Refusal::OtherSource { .. }), Stuck::OtherSource),
+        (gone, Stuck::NoSource),
+    ];
+    found.into_iter().find(|(is, _)| *is).map(|(_, why)| why)
 }

@@ -1,5 +1,6 @@
-//! Parses the arguments of a script's command: `write w1.1 at=A token=1`.
+//! Parses the arguments of a script's command: `write w1.1 at=A token=1 k1=v1`.
 
+use cutover::core::fence::{Cell, Frontier, Key, Mutation, Value};
 use cutover::core::ids::{Epoch, MigrationId, Placement, Position, Serial, SessionId, WriteId};
 use datadriven::TestCase;
 
@@ -75,9 +76,40 @@ impl Arguments<'_> {
         write_id(&self.word())
     }
 
-    pub fn write_ids(&mut self, name: &str) -> Vec<WriteId> {
-        self.values(name).unwrap_or_default().iter().map(|text| write_id(text)).collect()
+    /// How far a copy's rows go: `nothing`, `everything`, or a key.
+    pub fn frontier(&mut self, name: &str) -> Option<Frontier> {
+        let text = self.maybe(name)?;
+        Some(match text.as_str() {
+            "nothing" => Frontier::Nothing,
+            "everything" => Frontier::Everything,
+            last => Frontier::Through(key(last)),
+        })
     }
+
+    /// What a write does, once all other arguments are taken: `k1=v1` for each row that it sets, `del=(k2,k3)` for those that it
+    /// deletes, `if=(k1,v0)` for the row that it expects, `if=(k1)` if there must be none.
+    pub fn mutation(&mut self) -> Mutation {
+        let expects = self
+            .values("if")
+            .map(|cell| Cell { key: key(&cell[0]), value: cell.get(1).map(|text| value(text)) });
+        let deleted = self.values("del").unwrap_or_default();
+        let deleted = deleted.iter().map(|text| Cell { key: key(text), value: None });
+        let set: Vec<_> = self.0.args.drain().collect();
+        let set = set
+            .iter()
+            .map(|(name, values)| Cell { key: key(name), value: values.first().map(|text| value(text)) });
+        Mutation::new(expects, deleted.chain(set).collect()).unwrap()
+    }
+}
+
+/// The key of a row.
+pub fn key(text: &str) -> Key {
+    Key::try_from(text.as_bytes()).unwrap()
+}
+
+/// The value of a row.
+pub fn value(text: &str) -> Value {
+    Value::try_from(text.as_bytes()).unwrap()
 }
 
 /// A placement: `A` to `Z`.

@@ -3,11 +3,13 @@
 use super::arguments::Arguments;
 use super::say;
 use super::store::{SMALL, Store, config};
-use cutover::core::fence::{Chunk, Enforcement, Input, Output as Does, Prepared, Reply, Request};
+use cutover::core::fence::{
+    CatchUpEvidence, Chunk, Ended, Enforcement, Input, Output as Does, Reply, Request,
+};
 use cutover::core::ids::{PartitionId, Placement};
 use cutover::core::migration::{
-    Caps, Command, Controller, Event, Operator, Output, PartitionRecord, PlacementTable, Policy, Reason,
-    Timer, Transition,
+    AbortReason, Caps, Command, Controller, Event, Operator, Output, PartitionRecord, PlacementTable, Policy,
+    Reason, Timer, Transition,
 };
 use cutover::core::placement::Guarantee;
 use datadriven::TestCase;
@@ -40,8 +42,10 @@ pub struct MigrationScript {
     controllers: BTreeMap<String, Named>,
     queue: VecDeque<(String, Message)>,
     chunks: BTreeMap<String, Chunk>,
-    /// The last `Prepared` statement of each store.
-    prepared: BTreeMap<Placement, Prepared>,
+    /// The last `Ended` statement of each store.
+    ended: BTreeMap<Placement, Ended>,
+    /// The last evidence of each store.
+    evidence: BTreeMap<Placement, CatchUpEvidence>,
     lines: Vec<String>,
 }
 
@@ -53,7 +57,8 @@ impl MigrationScript {
             controllers: BTreeMap::new(),
             queue: VecDeque::new(),
             chunks: BTreeMap::new(),
-            prepared: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            evidence: BTreeMap::new(),
             lines: Vec::new(),
         }
     }
@@ -94,16 +99,21 @@ impl MigrationScript {
                 Transition::Create { placement: given.placement("at"), guarantee }
             }
             "begin" => Transition::Begin { expected: expected.unwrap(), to: given.placement("to") },
-            "abort" => Transition::Abort { expected: expected.unwrap() },
+            "abort" => Transition::Abort { expected: expected.unwrap(), why: AbortReason::Operator },
+            "complete" => {
+                let evidence = self.evidence[&given.placement("to")].into();
+                Transition::Complete { expected: expected.unwrap(), evidence }
+            }
             "delete" => Transition::Delete { expected: expected.unwrap() },
             "retire" => {
                 Transition::RetireCopy { placement: given.placement("at"), copy: given.migration("copy") }
             }
             "force" => {
-                let prepared = self.prepared[&given.placement("to")];
+                let ended = self.ended[&given.placement("to")].into();
+                let partial = given.flag("partial");
                 let operator = Operator::try_from(given.text("operator")).unwrap();
                 let reason = Reason::try_from(given.text("reason")).unwrap();
-                Transition::Force { expected: expected.unwrap(), prepared: prepared.into(), operator, reason }
+                Transition::Force { expected: expected.unwrap(), ended, partial, operator, reason }
             }
             "write-off" => {
                 let operator = Operator::try_from(given.text("operator")).unwrap();
@@ -191,7 +201,10 @@ impl MigrationScript {
                 self.deliver(&by, &message);
             }
             "lose" => {
-                let (by, message) = self.queue.pop_front().unwrap();
+                let Some((by, message)) = self.queue.pop_front() else {
+                    self.say("nothing is on its way");
+                    return true;
+                };
                 self.say(format!("lost: {by}>{}", heading(&message)));
             }
             "delay" => {
@@ -263,10 +276,14 @@ impl MigrationScript {
         let outputs = self.store(at).step(input);
         let mut replies = Vec::new();
         for output in &outputs {
-            self.say(format!("{at}: {}", say::output(output)));
+            let found = self.store(at).served.clone().and_then(|(_, row)| row);
+            self.say(format!("{at}: {}", say::output(output, found.as_ref())));
             if let Does::Reply(reply) = output {
-                if let Reply::Prepared(prepared) = reply {
-                    self.prepared.insert(at, *prepared);
+                if let Reply::Ended(ended) = reply {
+                    self.ended.insert(at, *ended);
+                }
+                if let Reply::Evidence(evidence) = reply {
+                    self.evidence.insert(at, *evidence);
                 }
                 replies.push(reply.clone());
             }

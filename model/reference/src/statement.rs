@@ -1,5 +1,6 @@
 //! What stores state.
 
+use cutover::core::fence::Digest;
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 
 /// The sink, partition and incarnation that a statement is by.
@@ -24,6 +25,8 @@ pub struct Prepared {
     pub closed_through: Epoch,
     /// Whether the sink checks tokens.
     pub enforces: bool,
+    /// Whether the copy takes no chunk any more.
+    pub finished: bool,
 }
 
 /// A source is sealed.
@@ -37,6 +40,8 @@ pub struct Receipt {
     pub through: Epoch,
     /// The position of its last write.
     pub watermark: Position,
+    /// The digest of the copy there.
+    pub digest: Digest,
     /// The incarnation of the target, as the request named it.
     pub target: Incarnation,
 }
@@ -52,7 +57,26 @@ pub struct Reached {
     pub epoch: Epoch,
     /// The position.
     pub position: Position,
+    /// The digest of the copy there.
+    pub digest: Digest,
     /// Whether the sink checks tokens; nothing in a reading.
+    pub enforces: bool,
+}
+
+/// A copy takes no chunk any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// Who says so.
+    pub by: Speaker,
+    /// The migration that made the copy.
+    pub migration: MigrationId,
+    /// The epoch in the question.
+    pub epoch: Epoch,
+    /// How far it reaches.
+    pub position: Position,
+    /// Whether it has all rows.
+    pub complete: bool,
+    /// Whether the sink checks tokens.
     pub enforces: bool,
 }
 

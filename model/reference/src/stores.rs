@@ -238,7 +238,7 @@ impl Directory {
             | Change::EnterTimedCutover(..)
             | Change::RecordWatermark(..)
             | Change::Complete(..)
-            | Change::Abort(_)
+            | Change::Abort(..)
             | Change::Force(..)
             | Change::Settle(..)
             | Change::Retire(..)

@@ -11,7 +11,7 @@ mod seeds;
 #[path = "support/tally.rs"]
 mod tally;
 
-use cutover::core::fence::Reply;
+use cutover::core::fence::{Refusal, Reply};
 use cutover::core::gate::{Event, Operation, Output, Work, WriteAdmission, admit_cached_write, admit_write};
 use cutover::core::ids::Epoch;
 use cutover_reference::beside::gateway::{OperationBeside, admitted};
@@ -52,6 +52,9 @@ const SEEN: &[&str] = &[
     "refused: Backoff",
     "refused: Indeterminate",
     "refused: another attempt",
+    "differs: Differs",
+    "differs: Differs, after other attempts",
+    "differs: Indeterminate, after other attempts",
     "Served: Served",
     "Served: ignored",
     "Attempt: ignored",
@@ -67,7 +70,7 @@ const SEEN: &[&str] = &[
 fn operation(dice: &mut Dice, tally: &mut Tally) -> Result<(), String> {
     let mut events = Events::new(dice);
     let (work, guarantee) = (events.work(), events.guarantee());
-    let mut machine = Operation::new(PARTITION, work, guarantee);
+    let mut machine = Operation::new(PARTITION, work.clone(), guarantee);
     let mut reference = OperationBeside::new(PARTITION, work, guarantee);
     for _ in 0..EVENTS_MAX {
         let before = reference.operation().clone();
@@ -101,14 +104,14 @@ fn note(
         (Waits::Start, Event::Start) => tally.notes("Start: Deadline Resolve"),
         (Waits::Start, _) => tally.notes("ignored, for it has not begun"),
         (Waits::View(_), Event::Resolved(None)) => tally.notes(format!("no view: {first}")),
-        (Waits::View(_), Event::Resolved(Some(_))) => match (first.as_str(), before.work) {
+        (Waits::View(_), Event::Resolved(Some(_))) => match (first.as_str(), &before.work) {
             ("Resolve", _) => tally.notes("resolved anew because of its guarantee"),
             ("Backoff", _) => tally.notes("in a cutover: Backoff"),
-            (_, Work::Write(_)) => tally.notes("sent: a write"),
-            (_, Work::Read(_)) => tally.notes("sent: a read"),
+            (_, Work::Write(..)) => tally.notes("sent: a write"),
+            (_, Work::Read(..)) => tally.notes("sent: a read"),
         },
         (waits, Event::Replied(Reply::Applied { write, .. })) => {
-            if Work::Write(write.id) != before.work {
+            if !matches!(before.work, Work::Write(id, _) if id == write.id) {
                 return tally.notes("applied: of another write");
             }
             let current = matches!(waits, Waits::Answer(attempt) if attempt.token == write.token);
@@ -117,6 +120,10 @@ fn note(
         }
         (_, Event::Replied(Reply::Refused { .. })) if outputs.is_empty() => {
             tally.notes("refused: another attempt");
+        }
+        (_, Event::Replied(Reply::Refused { refusal: Refusal::Differs { .. }, .. })) => {
+            let others = if before.sent.len() > 1 { ", after other attempts" } else { "" };
+            tally.notes(format!("differs: {first}{others}"));
         }
         (_, Event::Replied(Reply::Refused { .. })) => tally.notes(format!("refused: {first}")),
         (_, Event::Served { .. }) => tally.notes(format!("Served: {first}")),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it expects by stopping")]
 
+#[path = "walk/around.rs"]
+mod around;
 #[path = "walk/choose.rs"]
 mod choose;
 #[path = "support/dice.rs"]
@@ -73,8 +75,8 @@ fn the_table_agrees_with_its_reference_from_other_seeds() {
 /// A record that is raised while it drains, with its block started, drains at its new epoch: writes of that epoch are owed too.
 #[test]
 fn a_force_after_a_raise_owes_through_the_new_epoch() {
-    use cutover::core::fence::{Prepared, StatementOrigin};
-    use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
+    use cutover::core::fence::{Ended, Prepared, StatementOrigin};
+    use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
     use cutover::core::migration::{Caps, Command, Expected, PlacementTable, Transition};
     use cutover::core::placement::Guarantee;
     let (partition, incarnation) = (PartitionId(1), Incarnation(1));
@@ -89,7 +91,7 @@ fn a_force_after_a_raise_owes_through_the_new_epoch() {
     };
     let prepared = |store, expected: Expected, through| {
         let origin = StatementOrigin { store: Placement(store), partition, incarnation };
-        Prepared::reported(origin, expected.migration, through, true).into()
+        Prepared::reported(origin, expected.migration, through, true, true).into()
     };
     let none = Epoch::ZERO;
     apply(&mut table, &|_| Transition::Create { placement: Placement(0), guarantee: Guarantee::Sealed });
@@ -98,14 +100,16 @@ fn a_force_after_a_raise_owes_through_the_new_epoch() {
     apply(&mut table, &|expected| Transition::StartBlock { expected, target: incarnation });
     table.raise_floor(Epoch(9), MigrationId(9));
     let raised = table.record(partition).expect("it is there").epoch;
+    let origin = StatementOrigin { store: Placement(1), partition, incarnation };
     apply(&mut table, &|expected| Transition::Force {
         expected,
-        prepared: prepared(1, expected, raised),
+        ended: Ended::reported(origin, expected.migration, raised, Position(3), true, true).into(),
+        partial: false,
         operator: "ann".to_owned().try_into().expect("a name"),
         reason: "it does not answer".to_owned().try_into().expect("a reason"),
     });
     let debt = table.record(partition).and_then(|record| record.placed?.debt).expect("the source owes");
-    assert_eq!((raised, debt.through), (Epoch(10), Epoch(10)));
+    assert_eq!((raised, debt.through, debt.copied), (Epoch(10), Epoch(10), Some(Position(3))));
 }
 
 /// Rule T9: the sink is closed to all tokens from before the creation, those of a deleted partition of this number.
@@ -121,7 +125,7 @@ fn open_needs_a_sink_that_is_closed_to_earlier_tokens() {
     let create = Transition::Create { placement: store, guarantee: Guarantee::Sealed };
     assert_eq!(table.apply(&Command { partition, transition: create }), Ok(Epoch(7)));
     let origin = StatementOrigin { store, partition, incarnation };
-    let prepared = Prepared::reported(origin, MigrationId(4), Epoch(5), true).into();
+    let prepared = Prepared::reported(origin, MigrationId(4), Epoch(5), true, true).into();
     let expected = Expected { migration: MigrationId(4), epoch: Epoch(7) };
     let opened = table.apply(&Command { partition, transition: Transition::Open { expected, prepared } });
     assert_eq!(opened, Err(MigrationError::SealTooLow { have: Epoch(5), needed: Epoch(6) }));

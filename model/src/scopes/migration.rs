@@ -1,7 +1,7 @@
 //! Scopes `migration/…`: sinks that can seal, with an atomic log. Also the bounds that all scopes around sinks
 //! start from.
 
-use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
+use crate::env::migration::{Kind, Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
 use cutover::core::fence::FenceLimits;
 use cutover::core::migration::Policy;
@@ -10,7 +10,14 @@ use cutover::core::placement::Guarantee;
 /// A sink that can seal, and remembers more writes than there are.
 pub(super) const SEALED: SinkBounds = SinkBounds {
     guarantee: Guarantee::Sealed,
-    limits: FenceLimits { sessions_max: 8, writes_per_session_max: 8, admitted_max: 2, chunk_writes_max: 8 },
+    limits: FenceLimits {
+        sessions_max: 8,
+        writes_per_session_max: 8,
+        admitted_max: 2,
+        chunk_items_max: 8,
+        chunk_bytes_max: 1024,
+        positions_apart: 1,
+    },
 };
 
 /// The bounds that all scopes around sinks start from; a scope states the fields that differ.
@@ -18,6 +25,8 @@ pub(super) const BASE: MigrationBounds = MigrationBounds {
     sinks: [SEALED; 2],
     gateways: 2,
     writes_each: 1,
+    mutations: &[Kind::Put(0)],
+    rows: 0,
     attempts: 1,
     gated: 0,
     shared_session: false,
@@ -31,7 +40,11 @@ pub(super) const BASE: MigrationBounds = MigrationBounds {
     forces: 0,
     drops: false,
     creations: 0,
-    chunk_writes: 1,
+    chunk_limits: &[8],
+    trims: 0,
+    partial: false,
+    overlooks_digest: false,
+    damages: 0,
     unsynced: false,
     crashes: 0,
     wipes: 0,
@@ -49,13 +62,33 @@ pub(super) const BASE: MigrationBounds = MigrationBounds {
     design: None,
 };
 
+/// Copies of two rows that a chunk may have no room for, under a put and a deletion.
+pub(super) const PARTS: MigrationBounds = MigrationBounds {
+    gateways: 1,
+    writes_each: 2,
+    mutations: &[Kind::Put(0), Kind::Delete(1)],
+    rows: 2,
+    chunk_limits: &[1, 8],
+    overlooks_digest: true,
+    symmetric: false,
+    ..BASE
+};
+
 #[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
     vec![
         Scope::new(
             "migration/moves",
             "a partition moves there and back; writes and retries may use any stale cache",
-            MigrationBounds { migrations: 2, attempts: 2, ..BASE },
+            MigrationBounds {
+                gateways: 1,
+                writes_each: 2,
+                mutations: &[Kind::Put(0), Kind::Put(1)],
+                migrations: 2,
+                attempts: 2,
+                symmetric: false,
+                ..BASE
+            },
         )
         .reaching([
             Mark::Completed,
@@ -115,7 +148,15 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         Scope::new(
             "migration/crash",
             "a sink crashes and loses what was not synced",
-            MigrationBounds { migrations: 2, unsynced: true, crashes: 1, ..BASE },
+            MigrationBounds {
+                gateways: 1,
+                writes_each: 2,
+                migrations: 2,
+                unsynced: true,
+                crashes: 1,
+                symmetric: false,
+                ..BASE
+            },
         )
         .reaching([Mark::CrashLost, Mark::Completed, Mark::ThereAndBack, Mark::SealThenAbort]),
         Scope::new(
@@ -134,25 +175,24 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::CrashLost, Mark::Completed, Mark::ReadAtTarget]),
         Scope::new(
             "migration/force",
-            "forced moves there and back, with debts, dropped copies and cached reads",
+            "a forced move, with retries, debts, dropped copies and cached reads",
             MigrationBounds {
                 gateways: 1,
-                migrations: 2,
-                forces: 2,
-                attempts: 2,
+                migrations: 1,
+                forces: 1,
                 drops: true,
                 stale_reads: true,
+                attempts: 2,
                 ..BASE
             },
         )
-        .reaching([
-            Mark::Forced,
-            Mark::ForcedBack,
-            Mark::LeftBehind,
-            Mark::Settled,
-            Mark::Dropped,
-            Mark::Completed,
-        ]),
+        .reaching([Mark::Forced, Mark::Ended, Mark::LeftBehind, Mark::Settled, Mark::Dropped, Mark::Completed]),
+        Scope::new(
+            "migration/force-back",
+            "forced moves there and back, with retries",
+            MigrationBounds { gateways: 1, migrations: 2, forces: 2, aborts: false, ..BASE },
+        )
+        .reaching([Mark::Forced, Mark::ForcedBack, Mark::LeftBehind, Mark::Settled]),
         Scope::new(
             "migration/life",
             "a partition is deleted, created again, and moved",
@@ -194,15 +234,10 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
                 gateways: 1,
                 writes_each: 2,
                 attempts: 2,
-                chunk_writes: 2,
+                chunk_limits: &[1, 8],
                 polls: true,
                 sinks: [SinkBounds {
-                    limits: FenceLimits {
-                        sessions_max: 1,
-                        writes_per_session_max: 1,
-                        chunk_writes_max: 2,
-                        ..SEALED.limits
-                    },
+                    limits: FenceLimits { sessions_max: 1, writes_per_session_max: 1, ..SEALED.limits },
                     ..SEALED
                 }; 2],
                 policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
@@ -210,5 +245,64 @@ pub(super) fn all() -> Vec<Scope<MigrationBounds>> {
             },
         )
         .reaching([Mark::WriteForgotten, Mark::GapRefused, Mark::Completed, Mark::SealThenAbort]),
+        Scope::new(
+            "migration/parts",
+            "copies made of several chunks, with changes in between; the partition moves there and back",
+            MigrationBounds { migrations: 2, ..PARTS },
+        )
+        .reaching([
+            Mark::InParts,
+            Mark::ChangedBelow,
+            Mark::KeptCopy,
+            Mark::GapRefused,
+            Mark::LateMoverRefused,
+            Mark::ThereAndBack,
+        ]),
+        Scope::new(
+            "migration/parts-crash",
+            "copies made of several chunks, at stores that crash and lose what was not synced",
+            MigrationBounds { unsynced: true, crashes: 1, ..PARTS },
+        )
+        .reaching([Mark::InParts, Mark::CrashLost, Mark::Completed]),
+        Scope::new(
+            "migration/parts-trimmed",
+            "a source forgets changes that a copy in the making needs: it is aborted, and the next one begins empty",
+            MigrationBounds {
+                migrations: 2,
+                writes_each: 1,
+                trims: 1,
+                aborts: false,
+                policy: Policy { lag_writes_max: Some(0), ..Policy::PRODUCTION },
+                ..PARTS
+            },
+        )
+        .reaching([Mark::Stuck, Mark::InParts, Mark::Completed]),
+        Scope::new(
+            "migration/parts-forced",
+            "a partition is forced to a copy, or to a part of one; clients retry",
+            MigrationBounds { forces: 1, partial: true, attempts: 2, ..PARTS },
+        )
+        .reaching([Mark::Ended, Mark::Forced, Mark::ForcedPart, Mark::WriteForgotten, Mark::LeftBehind]),
+        Scope::new(
+            "migration/parts-damaged",
+            "a chunk loses a row, a change or its write ids on the way: the digests differ, and the migration is aborted",
+            MigrationBounds { migrations: 2, damages: 1, overlooks_digest: false, ..PARTS },
+        )
+        .reaching([Mark::Damaged, Mark::DigestRefused, Mark::Completed]),
+        Scope::new(
+            "migration/conditional",
+            "writes that expect a row, and writes of two rows, with strong reads",
+            MigrationBounds {
+                writes_each: 1,
+                gateways: 2,
+                attempts: 1,
+                readers: 1,
+                reads_each: 1,
+                mutations: &[Kind::Insert(0), Kind::Both],
+                rows: 1,
+                ..PARTS
+            },
+        )
+        .reaching([Mark::DiffersRefused, Mark::Completed]),
     ]
 }

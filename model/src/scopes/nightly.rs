@@ -3,11 +3,11 @@
 
 use super::composed::{self, WRITES};
 use super::consensus::{JOIN_OR_LEAVE, NODES, REMOVALS, STABLE, UNREDUCED};
-use super::migration::{BASE, SEALED};
+use super::migration::{BASE, PARTS, SEALED};
 use super::migration_timed::TIMED;
 use crate::env::composed::{ACROSS, ComposedBounds};
 use crate::env::consensus::{ConsensusBounds, MembershipRequest};
-use crate::env::migration::{Mark, MigrationBounds, SinkBounds};
+use crate::env::migration::{Kind, Mark, MigrationBounds, SinkBounds};
 use crate::protocol::Scope;
 use cutover::core::fence;
 use cutover::core::migration::Policy;
@@ -84,19 +84,74 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::Forced, Mark::LeftBehind, Mark::Settled, Mark::Wiped])
         .nightly(),
         Scope::new(
+            "nightly/moves",
+            "two gateways; a partition moves there and back; writes and retries may use any stale cache",
+            MigrationBounds { migrations: 2, attempts: 2, ..BASE },
+        )
+        .reaching([Mark::ThereAndBack, Mark::RetryOnceAcross])
+        .nightly(),
+        Scope::new(
+            "nightly/force-back",
+            "forced moves there and back, with retries, debts, dropped copies and cached reads",
+            MigrationBounds {
+                gateways: 1,
+                migrations: 2,
+                forces: 2,
+                attempts: 2,
+                drops: true,
+                stale_reads: true,
+                ..BASE
+            },
+        )
+        .reaching([Mark::ForcedBack, Mark::LeftBehind, Mark::Settled, Mark::Dropped])
+        .nightly(),
+        Scope::new(
+            "nightly/crash",
+            "two gateways; a sink crashes and loses what was not synced",
+            MigrationBounds { migrations: 2, unsynced: true, crashes: 1, ..BASE },
+        )
+        .reaching([Mark::CrashLost, Mark::ThereAndBack])
+        .nightly(),
+        Scope::new(
+            "nightly/parts",
+            "copies made of several chunks, with changes in between, in three moves",
+            MigrationBounds { migrations: 3, ..PARTS },
+        )
+        .reaching([Mark::InParts, Mark::ThereAgain])
+        .nightly(),
+        Scope::new(
+            "nightly/parts-writes",
+            "copies made of several chunks, with three writes, in two moves",
+            MigrationBounds {
+                migrations: 2,
+                writes_each: 3,
+                mutations: &[Kind::Put(0), Kind::Delete(1), Kind::Put(1)],
+                ..PARTS
+            },
+        )
+        .reaching([Mark::InParts, Mark::ThereAndBack])
+        .nightly(),
+        Scope::new(
+            "nightly/parts-crash",
+            "copies made of several chunks, at stores that crash, in two moves",
+            MigrationBounds { migrations: 2, unsynced: true, crashes: 1, trims: 1, ..PARTS },
+        )
+        .reaching([Mark::InParts, Mark::CrashLost, Mark::Stuck])
+        .nightly(),
+        Scope::new(
             "nightly/copy",
             "three writes in chunks of up to three, with polls, and sinks that forget old write ids",
             MigrationBounds {
                 gateways: 1,
                 writes_each: 3,
                 attempts: 2,
-                chunk_writes: 3,
+                chunk_limits: &[1, 3],
                 polls: true,
                 sinks: [SinkBounds {
                     limits: fence::FenceLimits {
                         sessions_max: 1,
                         writes_per_session_max: 2,
-                        chunk_writes_max: 3,
+                        chunk_items_max: 3,
                         ..SEALED.limits
                     },
                     ..SEALED

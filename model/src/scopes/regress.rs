@@ -102,13 +102,13 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
     vec![
         Scope::new(
             "regress/sessions",
-            "a session with two writes unanswered, moved to a sink that has forgotten it in between",
+            "a session that its sink has forgotten, moved: what was forgotten stays forgotten",
             MigrationBounds {
-                sinks: [remembers(2), remembers(1)],
+                sinks: [remembers(2); 2],
                 gateways: 1,
                 attempts: 2,
                 gated: 2,
-                shared_session: true,
+                shared_session: false,
                 aborts: false,
                 ..BASE
             },

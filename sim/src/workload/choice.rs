@@ -4,11 +4,13 @@
 use crate::options::Work;
 use crate::stream::Stream;
 use cutover::core::fence::{
-    CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Digest, Dropped, Ended, Prepared, RowsDigest, SealReceipt, StatementOrigin,
+    WatermarkReading,
 };
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use cutover::core::migration::{
-    Expected, OldCopy, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
+    AbortReason, Expected, OldCopy, Operator, PartitionRecord, Placed, Reason, Release, Settlement,
+    Transition,
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 
@@ -28,8 +30,14 @@ fn forget(record: &PartitionRecord, old: &OldCopy) -> Transition {
 
 /// A target's statement that it is ready for the copy.
 fn prepared(record: &PartitionRecord, to: Placement, enforces: bool) -> Claim<Prepared> {
-    Prepared::reported(speaker(record, to, incarnation_of(to)), record.migration, record.epoch, enforces)
-        .into()
+    Prepared::reported(
+        speaker(record, to, incarnation_of(to)),
+        record.migration,
+        record.epoch,
+        enforces,
+        false,
+    )
+    .into()
 }
 
 /// A transition that fits the record as the client knows it.
@@ -70,8 +78,14 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
     match placed.state {
         PartitionState::Active(at) if !placed.opened => Transition::Open {
             expected,
-            prepared: Prepared::reported(speaker(record, at, FIRST), placed.copy, record.epoch, enforces)
-                .into(),
+            prepared: Prepared::reported(
+                speaker(record, at, FIRST),
+                placed.copy,
+                record.epoch,
+                enforces,
+                false,
+            )
+            .into(),
         },
         PartitionState::Active(at) => match (placed.debt, record.old_copies.first()) {
             (Some(debt), _) if luck < 70 => Transition::Settle {
@@ -88,13 +102,15 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
                 Transition::Begin { expected, to: Placement((at.0 + step) % work.placements.max(2)) }
             }
         },
-        PartitionState::Migrating { .. } if luck < 10 => Transition::Abort { expected },
+        PartitionState::Migrating { .. } if luck < 10 => {
+            Transition::Abort { expected, why: AbortReason::Operator }
+        }
         PartitionState::Migrating { .. } if luck < 15 => {
             // A budget that ran out before the cutover was committed.
             let epoch = record.draining_epoch().unwrap_or(record.epoch);
-            Transition::Abort { expected: Expected { epoch, ..expected } }
+            Transition::Abort { expected: Expected { epoch, ..expected }, why: AbortReason::Budget }
         }
-        PartitionState::Migrating { to, .. } if luck < 20 => force(record, expected, to),
+        PartitionState::Migrating { to, .. } if luck < 20 => force(record, expected, to, chance),
         PartitionState::Migrating { to, phase: Phase::Draining, .. } if luck < 50 && !record.may_block() => {
             Transition::StartBlock { expected, target: incarnation_of(to) }
         }
@@ -106,6 +122,7 @@ fn of_placed(record: &PartitionRecord, placed: Placed, work: &Work, chance: &mut
                     record.migration,
                     record.epoch,
                     Position(chance.below(50)),
+                    digest(chance),
                     incarnation_of(to),
                 )
                 .into(),
@@ -136,6 +153,7 @@ fn in_cutover(
                 record.migration,
                 record.epoch,
                 Position(chance.below(50)),
+                digest(chance),
                 Epoch::ZERO,
             )
             .into(),
@@ -144,7 +162,11 @@ fn in_cutover(
             let reached = Position((watermark.0 + chance.below(3)).saturating_sub(1));
             let said = speaker(record, to, placed.cutover.map_or(FIRST, |facts| facts.target));
             let enforces = chance.below(4) > 0;
-            let evidence = CatchUpEvidence::reported(said, record.migration, record.epoch, reached, enforces);
+            // Now and then the copy is not what the source had.
+            let recorded = placed.cutover.and_then(|facts| facts.digest).filter(|_| chance.below(8) > 0);
+            let digest = recorded.unwrap_or_else(|| digest(chance));
+            let (migration, epoch) = (record.migration, record.epoch);
+            let evidence = CatchUpEvidence::reported(said, migration, epoch, reached, digest, enforces);
             Transition::Complete { expected, evidence: evidence.into() }
         }
     }
@@ -166,17 +188,24 @@ fn release(expected: Expected, guarantee: Guarantee, luck: u64) -> Transition {
         .zip(Reason::try_from("both were looked at".to_owned()).ok());
     match texts {
         Some((operator, reason)) => Transition::Release { expected, how, operator, reason },
-        None => Transition::Abort { expected },
+        None => Transition::Abort { expected, why: AbortReason::Operator },
     }
 }
 
-fn force(record: &PartitionRecord, expected: Expected, to: Placement) -> Transition {
-    let prepared = prepared(record, to, true);
+/// A digest that a store might state.
+fn digest(chance: &mut Stream) -> Digest {
+    Digest { rows: RowsDigest::of(chance.below(4).into()), ids: chance.below(2).into() }
+}
+
+fn force(record: &PartitionRecord, expected: Expected, to: Placement, chance: &mut Stream) -> Transition {
+    let (by, position) = (speaker(record, to, incarnation_of(to)), Position(chance.below(50)));
+    let (complete, partial) = (chance.below(4) > 0, chance.below(4) == 0);
+    let ended = Ended::reported(by, record.migration, record.epoch, position, complete, true).into();
     let texts =
         Operator::try_from("sim".to_owned()).ok().zip(Reason::try_from("the source is gone".to_owned()).ok());
     match texts {
-        Some((operator, reason)) => Transition::Force { expected, prepared, operator, reason },
-        None => Transition::Abort { expected },
+        Some((operator, reason)) => Transition::Force { expected, ended, partial, operator, reason },
+        None => Transition::Abort { expected, why: AbortReason::Operator },
     }
 }
 
@@ -187,7 +216,7 @@ fn spoil(mut wanted: Transition, chance: &mut Stream) -> Transition {
     | Transition::Begin { expected, .. }
     | Transition::EnterCutover { expected, .. }
     | Transition::Complete { expected, .. }
-    | Transition::Abort { expected }
+    | Transition::Abort { expected, .. }
     | Transition::Delete { expected } = &mut wanted
     {
         expected.epoch = Epoch(expected.epoch.0.saturating_sub(back));

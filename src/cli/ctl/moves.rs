@@ -6,6 +6,7 @@ use super::{At, Named};
 use crate::cli::Failed;
 use crate::cli::connect::failed;
 use crate::client::Client;
+use crate::core::fence::{Digest, RowsDigest};
 use crate::core::ids::Placement;
 use crate::core::migration::Transition;
 use crate::core::placement::Guarantee;
@@ -20,6 +21,21 @@ pub(super) enum Proof {
     Closed,
     /// The source dropped its copy
     Dropped,
+}
+
+/// A digest as a person types it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DigestText(pub(super) Digest);
+
+impl core::str::FromStr for DigestText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || format!("found `{text}`, expected two hexadecimal numbers, as in 1f3a/77c0");
+        let (rows, ids) = text.split_once('/').ok_or_else(expected)?;
+        let number = |digits| u128::from_str_radix(digits, 16).map_err(|_| expected());
+        Ok(Self(Digest { rows: RowsDigest::of(number(rows)?), ids: number(ids)? }))
+    }
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -80,6 +96,9 @@ pub(super) enum What {
         /// Position of the source's last write, from its seal receipt
         #[arg(long)]
         watermark: u64,
+        /// Digest of the source's copy, from its seal receipt, as ROWS/IDS in hexadecimal
+        #[arg(long)]
+        digest: Option<DigestText>,
         /// Incarnation of the source
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
@@ -105,6 +124,9 @@ pub(super) enum What {
         /// Position of the source's last write
         #[arg(long)]
         position: u64,
+        /// Digest of the source's copy, as ROWS/IDS in hexadecimal
+        #[arg(long)]
+        digest: Option<DigestText>,
         /// Incarnation of the source
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
@@ -116,6 +138,9 @@ pub(super) enum What {
         /// Position that the target's copy has reached
         #[arg(long)]
         position: u64,
+        /// Digest of the target's copy, as ROWS/IDS in hexadecimal; without it, you say that it is the one in the record
+        #[arg(long)]
+        digest: Option<DigestText>,
         /// Incarnation of the target
         #[arg(long, default_value_t = 1)]
         incarnation: u64,
@@ -138,6 +163,12 @@ pub(super) enum What {
         /// Reason, for the record
         #[arg(long)]
         reason: String,
+        /// Position that the target's copy has reached, after it was told to take no more chunks; later writes are lost
+        #[arg(long)]
+        position: u64,
+        /// The copy lacks rows, and you accept that
+        #[arg(long)]
+        partial: bool,
         /// Incarnation of the prepared target
         #[arg(long, default_value_t = 1)]
         incarnation: u64,

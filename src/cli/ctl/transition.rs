@@ -4,14 +4,18 @@ use super::moves::{Proof, What};
 use super::print::state;
 use crate::cli::{Failed, exit};
 use crate::core::fence::{
-    CatchUpEvidence, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Digest, Dropped, Ended, Prepared, RowsDigest, SealReceipt, StatementOrigin,
+    WatermarkReading,
 };
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use crate::core::migration::{
-    Debt, Expected, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
+    AbortReason, Debt, Expected, Operator, PartitionRecord, Placed, Reason, Release, Settlement, Transition,
 };
 use crate::core::placement::{Guarantee, PartitionState};
 use crate::node::proto::v1;
+
+/// The digest that counts if none is given.
+const NO_DIGEST: Digest = Digest { rows: RowsDigest::EMPTY, ids: 0 };
 
 fn not(record: &PartitionRecord, what: &str) -> Failed {
     let now = state(v1::Record::of(record, None).placed.as_ref());
@@ -56,44 +60,49 @@ impl What {
             Self::Create { .. } | Self::Plan { .. } => return Err(not(record, "no transition")),
             Self::Open { incarnation, not_enforced, .. } => {
                 let by = origin(placed(record)?.state.read_placement(), incarnation);
-                let prepared = Prepared::reported(by, migration, record.epoch.previous(), !not_enforced);
+                let prepared =
+                    Prepared::reported(by, migration, record.epoch.previous(), !not_enforced, false);
                 Transition::Open { expected, prepared: prepared.into() }
             }
             Self::Begin { .. } => Transition::Begin { expected, to: named()? },
             Self::StartBlock { target_incarnation, .. } => {
                 Transition::StartBlock { expected, target: Incarnation(target_incarnation) }
             }
-            Self::EnterCutover { watermark, incarnation, target_incarnation, .. } => {
+            Self::EnterCutover { watermark, digest, incarnation, target_incarnation, .. } => {
                 let (from, _, through) = ends(record)?;
                 let (watermark, target) = (Position(watermark), Incarnation(target_incarnation));
-                let receipt =
-                    SealReceipt::reported(origin(from, incarnation), migration, through, watermark, target);
+                let (by, digest) = (origin(from, incarnation), digest.map_or(NO_DIGEST, |digest| digest.0));
+                let receipt = SealReceipt::reported(by, migration, through, watermark, digest, target);
                 Transition::EnterCutover { expected, receipt: receipt.into() }
             }
             Self::EnterTimedCutover { target_incarnation, not_enforced, .. } => {
                 let (_, to, draining) = ends(record)?;
                 let by = origin(to, target_incarnation);
-                let prepared = Prepared::reported(by, migration, draining, !not_enforced);
+                let prepared = Prepared::reported(by, migration, draining, !not_enforced, false);
                 Transition::EnterTimedCutover { expected, prepared: prepared.into() }
             }
-            Self::RecordWatermark { position, incarnation, .. } => {
+            Self::RecordWatermark { position, digest, incarnation, .. } => {
                 let (by, position) = (origin(ends(record)?.0, incarnation), Position(position));
-                let reading = WatermarkReading::reported(by, migration, record.epoch, position, Epoch::ZERO);
+                let (epoch, digest) = (record.epoch, digest.map_or(NO_DIGEST, |digest| digest.0));
+                let reading = WatermarkReading::reported(by, migration, epoch, position, digest, Epoch::ZERO);
                 Transition::RecordWatermark { expected, reading: reading.into() }
             }
-            Self::Complete { position, incarnation, not_enforced, .. } => {
+            Self::Complete { position, digest, incarnation, not_enforced, .. } => {
                 let (by, position) = (origin(ends(record)?.1, incarnation), Position(position));
+                let recorded = placed(record)?.cutover.and_then(|facts| facts.digest);
+                let digest = digest.map(|digest| digest.0).or(recorded).unwrap_or(NO_DIGEST);
+                let epoch = record.epoch;
                 let evidence =
-                    CatchUpEvidence::reported(by, migration, record.epoch, position, !not_enforced);
+                    CatchUpEvidence::reported(by, migration, epoch, position, digest, !not_enforced);
                 Transition::Complete { expected, evidence: evidence.into() }
             }
-            Self::Abort { .. } => Transition::Abort { expected },
-            Self::Force { operator, reason, incarnation, not_enforced, .. } => {
-                let (_, to, draining) = ends(record)?;
-                let prepared =
-                    Prepared::reported(origin(to, incarnation), migration, draining, !not_enforced);
+            Self::Abort { .. } => Transition::Abort { expected, why: AbortReason::Operator },
+            Self::Force { operator, reason, position, partial, incarnation, not_enforced, .. } => {
+                let by = origin(ends(record)?.1, incarnation);
+                let (position, enforces) = (Position(position), !not_enforced);
+                let ended = Ended::reported(by, migration, record.epoch, position, !partial, enforces);
                 let (operator, reason) = (text(operator)?, text(reason)?);
-                Transition::Force { expected, prepared: prepared.into(), operator, reason }
+                Transition::Force { expected, ended: ended.into(), partial, operator, reason }
             }
             Self::Settle { proof, incarnation, watermark, migration, .. } => {
                 settle(debt(record)?, proof, origin, (incarnation, watermark, migration))
@@ -135,10 +144,12 @@ fn settle(
     let proof = match proof {
         Proof::Sealed => {
             let (through, at) = (debt.through, Position(watermark));
-            Settlement::Sealed(SealReceipt::reported(by, debt.migration, through, at, debt.target).into())
+            Settlement::Sealed(
+                SealReceipt::reported(by, debt.migration, through, at, NO_DIGEST, debt.target).into(),
+            )
         }
         Proof::Closed => {
-            Settlement::Closed(Prepared::reported(by, MigrationId(later), debt.through, true).into())
+            Settlement::Closed(Prepared::reported(by, MigrationId(later), debt.through, true, false).into())
         }
         Proof::Dropped => Settlement::Dropped(Dropped::reported(by, debt.copy).into()),
     };

@@ -5,11 +5,13 @@ use super::{
     ClusterVoterIdentity, ControlPlaneEntry, Endpoints, MembershipChange, Override, PartitionName,
     StoreChange, StoreEndpoints, StoreFacts, StoreIdentity, StoreKind, StoreName,
 };
-use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, WatermarkReading};
+use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Ended, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{
     Epoch, Incarnation, Index, MigrationId, NodeId, PartitionId, Placement, Revision, Term,
 };
-use crate::core::migration::{Command, Expected, Operator, Reason, Release, Settlement, Transition};
+use crate::core::migration::{
+    AbortReason, Command, Expected, Operator, Reason, Release, Settlement, Transition,
+};
 use crate::core::placement::Guarantee;
 use crate::core::raft::Peer;
 use alloc::vec;
@@ -31,6 +33,7 @@ macro_rules! small {
 
 small! { Release Incarnation NodeId Peer Term Index PartitionId Placement Guarantee MigrationId Epoch Revision }
 small! { Claim<SealReceipt> Claim<Prepared> Claim<CatchUpEvidence> Claim<WatermarkReading> Claim<Dropped> }
+small! { Claim<Ended> AbortReason bool }
 
 /// At most 256 bytes, one line, with a grammar.
 impl Fact for ClusterVoterIdentity {}
@@ -97,9 +100,10 @@ fn on<'e>(subject: &'e dyn Fact, transition: &'e Transition) -> Vec<&'e dyn Fact
         Transition::EnterTimedCutover { expected, prepared } => with(expected, prepared),
         Transition::RecordWatermark { expected, reading } => with(expected, reading),
         Transition::Complete { expected, evidence } => with(expected, evidence),
-        Transition::Abort { expected } | Transition::Delete { expected } => rests_on(expected).into(),
-        Transition::Force { expected: Expected { migration, epoch }, prepared, operator, reason } => {
-            vec![migration, epoch, prepared, operator, reason]
+        Transition::Abort { expected, why } => with(expected, why),
+        Transition::Delete { expected } => rests_on(expected).into(),
+        Transition::Force { expected: Expected { migration, epoch }, ended, partial, operator, reason } => {
+            vec![migration, epoch, ended, partial, operator, reason]
         }
         Transition::WriteOff { placement, copy, operator, reason } => vec![placement, copy, operator, reason],
         Transition::Release { expected, how, operator, reason } => {

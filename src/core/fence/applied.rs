@@ -56,6 +56,29 @@ impl AppliedIds {
         }
     }
 
+    /// Forgets every write: from now on each may have been applied, and none is new. For a copy whose rows are not all there.
+    pub(super) fn forget_all(&mut self) {
+        for window in self.sessions.values_mut() {
+            let last = window.applied.last_key_value().map(|(serial, _)| *serial);
+            window.forgotten_through = window.forgotten_through.max(last.unwrap_or(Serial::ZERO));
+            window.applied.clear();
+        }
+    }
+
+    /// Gives all that is remembered to a digest, as numbers, in one order.
+    pub(super) fn feed(&self, take: &mut dyn FnMut(u64)) {
+        take(self.forgotten_through.0);
+        for (session, window) in &self.sessions {
+            let writes = u64::try_from(window.applied.len()).unwrap_or(u64::MAX);
+            [session.0, window.forgotten_through.0, window.used_at.0, writes]
+                .into_iter()
+                .for_each(&mut *take);
+            for (serial, position) in &window.applied {
+                [serial.0, position.0].into_iter().for_each(&mut *take);
+            }
+        }
+    }
+
     /// Remembers a write. If a limit is exceeded, forgets the oldest write of the session, or the least
     /// recently used session.
     pub fn remember(

@@ -1,6 +1,7 @@
 //! A sink's durable state of one partition.
 
-use super::{AppliedIds, SealReceipt};
+use super::digest::{self, Digest, RowsDigest};
+use super::{AppliedIds, Frontier, SealReceipt};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, Position, Relabel};
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +17,21 @@ pub struct Durable {
 }
 
 /// A sink's copy of a partition.
+///
+/// The rows below the frontier, and the memory of write ids, are exactly those of the source at `position`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Copy {
-    pub(super) watermark: Position,
-    /// Whether a client write was applied or the copy was sealed. The copy is then no longer a prefix of its
-    /// source, and takes no more chunks.
+    pub(super) position: Position,
+    pub(super) frontier: Frontier,
+    /// The log has all changes after this position.
+    pub(super) logged_after: Position,
+    /// Whether the intake has ended: a client write was applied, the copy was sealed, or the controller ended it. The copy then takes
+    /// no more chunks.
     pub(super) finished: bool,
     /// The incarnation of the source from which the copy's chunks came. `None` before the first chunk.
     pub(super) source: Option<Incarnation>,
     pub(super) applied: AppliedIds,
+    pub(super) rows: RowsDigest,
 }
 
 impl Durable {
@@ -60,10 +67,22 @@ impl Durable {
 }
 
 impl Copy {
-    /// The position of the copy's last write.
+    /// The position of the source's, or the copy's own, last write that the copy has.
     #[must_use]
-    pub const fn watermark(&self) -> Position {
-        self.watermark
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// How far the copy's rows go.
+    #[must_use]
+    pub const fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    /// The log of changes has all of them after this position.
+    #[must_use]
+    pub const fn logged_after(&self) -> Position {
+        self.logged_after
     }
 
     /// Whether the copy takes no more chunks.
@@ -84,8 +103,34 @@ impl Copy {
         &self.applied
     }
 
-    pub(super) const fn empty() -> Self {
-        Self { watermark: Position::ZERO, finished: false, source: None, applied: AppliedIds::new() }
+    /// The digest of the copy.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest { rows: self.rows, ids: digest::of_ids(&self.applied) }
+    }
+
+    /// A copy without rows. One into which nothing is copied is all there is from the start.
+    pub(super) const fn empty(copied: bool) -> Self {
+        Self {
+            position: Position::ZERO,
+            frontier: if copied { Frontier::Nothing } else { Frontier::Everything },
+            logged_after: Position::ZERO,
+            finished: !copied,
+            source: None,
+            applied: AppliedIds::new(),
+            rows: RowsDigest::EMPTY,
+        }
+    }
+
+    /// The copy is written to, or sealed: nothing more is taken from the source. Rows that did not come by then are lost (a forced
+    /// move that the operator called partial), and so is the certainty of what its write ids stand for: a retry must not be told that
+    /// its write took effect, when its row is not there.
+    pub(super) fn finish(&mut self) {
+        self.finished = true;
+        if self.frontier != Frontier::Everything {
+            self.applied.forget_all();
+            self.frontier = Frontier::Everything;
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! The inputs and outputs of a fence.
 
 use super::{
-    CatchUpEvidence, ChunkTaken, Dropped, Prepared, Read, Refusal, Request, SealReceipt, WatermarkReading,
-    Write,
+    Body, CatchUpEvidence, Change, ChunkTaken, Dropped, Ended, Export, Key, Prepared, Read, Refusal, Request,
+    Row, SealReceipt, Stuck, WatermarkReading, Write,
 };
-use crate::core::ids::{Halt, MigrationId, Position, WriteId};
+use crate::core::ids::{Halt, MigrationId, Placement, Position};
 use alloc::vec::Vec;
 use serde::Serialize;
 
@@ -15,41 +15,67 @@ pub enum Input {
     Request(Request),
     /// The sink's storage applies an admitted write now.
     Apply(Write),
+    /// The sink's storage forgets changes up to this position, to make room.
+    Trim {
+        /// The last position to forget.
+        through: Position,
+    },
+    /// The pull of a copy found that it cannot go on.
+    Stuck {
+        /// The migration that the copy is for.
+        migration: MigrationId,
+        /// Why.
+        why: Stuck,
+    },
+}
+
+impl Input {
+    /// The keys of the rows that must be given to [`Fence::handle`](super::Fence::handle) with this input.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        let (written, changed) = match self {
+            Self::Apply(write) => (Some(write.mutation.keys()), None),
+            Self::Request(Request { body: Body::Chunk(chunk), .. }) => {
+                let cells = chunk.changes.iter().flat_map(|change| change.effects.iter());
+                (None, Some(cells.map(|cell| &cell.key)))
+            }
+            Self::Request(_) | Self::Trim { .. } | Self::Stuck { .. } => (None, None),
+        };
+        written.into_iter().flatten().chain(changed.into_iter().flatten())
+    }
 }
 
 /// An output of a fence. Outputs are performed in order.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Output {
-    /// Store a client's write at this position.
-    Append {
-        /// The position of the write in the copy.
-        position: Position,
-        /// The id of the write.
-        id: WriteId,
-    },
-    /// Store copied writes from this position on.
+    /// Set and delete these rows, and append the change to the log.
+    Append(Change),
+    /// Set and delete copied rows.
     Import {
-        /// The position of the first write.
-        first: Position,
-        /// The ids of the writes, in order of position.
-        writes: Vec<WriteId>,
+        /// The rows by key; `None`: to be deleted.
+        rows: Vec<(Key, Option<Row>)>,
     },
-    /// Erase the partition's data, if there is any.
+    /// Forget the changes up to this position.
+    Trim {
+        /// The last position to forget.
+        through: Position,
+    },
+    /// Erase the partition's rows and changes, if there are any.
     Erase,
     /// Make all earlier effects durable before any later output is performed.
     Persist,
     /// Queue a write that was admitted, to be applied later.
     Admitted(Write),
-    /// Read the data, and send the value to the client.
+    /// Read the row, and send its value to the client.
     Serve(Read),
-    /// Read the data from `first` to `last`, and send it to the mover.
-    Hand {
+    /// Cut a chunk ([`Chunk::cut`](super::Chunk::cut)), and send it to the mover.
+    Hand(Export),
+    /// Pull the copy of this migration from its source, until it is finished or another is asked for. Not durable: the request is
+    /// repeated.
+    Pull {
         /// The migration that the copy is for.
         migration: MigrationId,
-        /// The position of the first write to read.
-        first: Position,
-        /// The position of the last write to read.
-        last: Position,
+        /// The store to pull from.
+        source: Placement,
     },
     /// Send an answer to the sender of the request.
     Reply(Reply),
@@ -80,6 +106,8 @@ pub enum Reply {
     Dropped(Dropped),
     /// The answer to [`Body::Chunk`](super::Body::Chunk).
     ChunkTaken(ChunkTaken),
+    /// The answer to [`Body::End`](super::Body::End).
+    Ended(Ended),
     /// The write has taken effect, by this attempt or an earlier one.
     Applied {
         /// The attempt that is answered.

@@ -6,7 +6,7 @@
 //! - `closed_through`: no write and no read with a token up to it, stale reads included.
 //! - `newest`: the id of the migration that made the newest copy, kept when the copy is erased.
 //! - the receipt of the last seal, so that a repeated seal gives the same one.
-//! - the copy: its watermark, and which writes it holds.
+//! - the copy: its position, how far its rows go, and which writes it remembers.
 //!
 //! A sink that never held the partition starts as [`Fence::unknown`]; one that lost its state, as [`Fence::returned`].
 //!
@@ -25,26 +25,38 @@
 //! May import: `core::ids`.
 
 mod applied;
+mod contents;
 mod data;
+mod digest;
 mod durable;
+mod export;
+mod intake;
 mod io;
 mod moves;
 mod refusal;
 mod request;
+mod rows;
 mod statement;
 mod text;
 
 use alloc::vec;
 use alloc::vec::Vec;
 pub use applied::{AppliedIds, Known};
+pub use contents::Contents;
+pub use digest::{Digest, RowsDigest};
 pub use durable::{Copy, Durable};
+pub use export::{CutError, Source, View};
 pub use io::{Input, Output, Reply};
-pub use refusal::Refusal;
+pub use refusal::{ChunkFault, Measure, Refusal, Stuck};
 pub use request::{
-    Body, Chunk, DropCopy, EvidenceQuery, Export, Prepare, Read, Request, Seal, WatermarkQuery, Write,
+    Body, Chunk, DropCopy, End, EvidenceQuery, Export, Prepare, Read, Request, Seal, WatermarkQuery, Write,
+};
+pub use rows::{
+    Cell, Change, EFFECTS_MAX, Frontier, KEY_BYTES_MAX, Key, MUTATION_BYTES_MAX, Mutation, MutationError,
+    Row, Rows, VALUE_BYTES_MAX, Value,
 };
 pub use statement::{
-    CatchUpEvidence, ChunkTaken, Claim, Dropped, Prepared, Reported, SealReceipt, StatementOrigin,
+    CatchUpEvidence, ChunkTaken, Claim, Dropped, Ended, Prepared, Reported, SealReceipt, StatementOrigin,
     WatermarkReading,
 };
 pub use text::format_write_ids;
@@ -63,14 +75,25 @@ pub struct FenceLimits {
     pub writes_per_session_max: u32,
     /// The most writes that are admitted and not yet applied.
     pub admitted_max: u32,
-    /// The most writes in one chunk.
-    pub chunk_writes_max: u32,
+    /// The most rows and changes in one chunk.
+    pub chunk_items_max: u32,
+    /// The most bytes of keys and values in one chunk. A single row or change may be larger, and is then alone in it.
+    pub chunk_bytes_max: u32,
+    /// By how much the position of a write is above that of the write before, at least 1. It is 1 unless the store's positions have
+    /// gaps.
+    pub positions_apart: u64,
 }
 
 impl FenceLimits {
     /// The limits of the reference sink.
-    pub const PRODUCTION: Self =
-        Self { sessions_max: 4096, writes_per_session_max: 64, admitted_max: 1024, chunk_writes_max: 1024 };
+    pub const PRODUCTION: Self = Self {
+        sessions_max: 4096,
+        writes_per_session_max: 64,
+        admitted_max: 1024,
+        chunk_items_max: 4096,
+        chunk_bytes_max: 1 << 20,
+        positions_apart: 1,
+    };
 }
 
 /// Whether a sink checks the tokens of requests against its fences.
@@ -103,6 +126,8 @@ pub struct Fence {
     config: Config,
     durable: Durable,
     admitted: Vec<Write>,
+    /// Why the copy of this migration cannot go on. Not durable: a pull that begins again finds out again.
+    stuck: Option<(MigrationId, Stuck)>,
     halted: bool,
 }
 
@@ -138,7 +163,7 @@ impl Fence {
     /// acknowledged.
     #[must_use]
     pub const fn recover(config: Config, durable: Durable) -> Self {
-        Self { config, durable, admitted: Vec::new(), halted: false }
+        Self { config, durable, admitted: Vec::new(), stuck: None, halted: false }
     }
 
     /// The state that must be durable at the next [`Output::Persist`].
@@ -159,23 +184,29 @@ impl Fence {
         &self.admitted
     }
 
-    /// Handles one input. The outputs must be performed in order.
+    /// Handles one input. The outputs must be performed in order. `rows`: of the copy, in its present state, those that
+    /// [`Input::keys`] names, as far as they are there; others are not looked at.
     #[must_use]
-    pub fn handle(&mut self, input: &Input) -> Vec<Output> {
+    pub fn handle(&mut self, input: &Input, rows: &Rows) -> Vec<Output> {
         let store = self.config.store;
         if self.halted {
             return match input {
                 Input::Request(request) => vec![refuse(request, Refusal::Halted { store })],
-                Input::Apply(_) => Vec::new(),
+                Input::Apply(_) | Input::Trim { .. } | Input::Stuck { .. } => Vec::new(),
             };
         }
         let before = (self.durable.sealed_through, self.durable.closed_through, self.durable.newest);
         let mut halt = None;
         let mut outputs = match input {
             Input::Request(request) => {
-                self.request(request).unwrap_or_else(|refusal| vec![refuse(request, refusal)])
+                self.request(request, rows).unwrap_or_else(|refusal| vec![refuse(request, refusal)])
             }
-            Input::Apply(write) => self.apply(*write, &mut halt),
+            Input::Apply(write) => self.apply(write, rows, &mut halt),
+            Input::Trim { through } => self.trim(*through),
+            Input::Stuck { migration, why } => {
+                self.stuck = Some((*migration, *why));
+                Vec::new()
+            }
         };
         let after = (self.durable.sealed_through, self.durable.closed_through, self.durable.newest);
         enforce!(
@@ -191,7 +222,7 @@ impl Fence {
         outputs
     }
 
-    fn request(&mut self, request: &Request) -> Result<Vec<Output>, Refusal> {
+    fn request(&mut self, request: &Request, rows: &Rows) -> Result<Vec<Output>, Refusal> {
         if request.store != self.config.store {
             return Err(Refusal::WrongStore { have: self.config.store, named: request.store });
         }
@@ -204,10 +235,11 @@ impl Fence {
             Body::Evidence(query) => self.evidence(*query),
             Body::Watermark(query) => self.watermark(*query),
             Body::Drop(drop) => self.drop_copy(*drop),
-            Body::Export(export) => self.export(*export),
-            Body::Chunk(chunk) => self.chunk(chunk),
-            Body::Write(write) => self.admit(*write),
-            Body::Read(read) => self.read(*read),
+            Body::Export(export) => self.export(export),
+            Body::Chunk(chunk) => self.chunk(chunk, rows),
+            Body::End(end) => self.end(*end),
+            Body::Write(write) => self.admit(write.clone()),
+            Body::Read(read) => self.read(read.clone()),
         }
     }
 
@@ -218,6 +250,14 @@ impl Fence {
 
     fn enforces(&self) -> bool {
         self.config.enforcement == Enforcement::Tokens
+    }
+
+    /// Refuses what waits for the copy of this migration, if that cannot go on.
+    fn check_stuck(&self, migration: MigrationId) -> Result<(), Refusal> {
+        match self.stuck.filter(|(stuck, _)| *stuck == migration) {
+            Some((migration, why)) => Err(Refusal::Stuck { migration, why }),
+            None => Ok(()),
+        }
     }
 
     fn copy(&self) -> Result<&Copy, Refusal> {

@@ -1,8 +1,8 @@
-//! A migration's requests to a sink: prepare, seal, evidence, watermark, drop, export, chunk.
+//! A migration's requests to a sink: prepare, seal, evidence, watermark, drop. For those that move data, see `export` and `intake`.
 
 use super::{
-    CatchUpEvidence, Chunk, ChunkTaken, Copy, DropCopy, Dropped, Enforcement, EvidenceQuery, Export, Fence,
-    Output, Prepare, Prepared, Refusal, Reply, Seal, SealReceipt, WatermarkQuery, WatermarkReading, state,
+    CatchUpEvidence, Copy, DropCopy, Dropped, Enforcement, EvidenceQuery, Fence, Frontier, Output, Prepare,
+    Prepared, Refusal, Reply, Seal, SealReceipt, WatermarkQuery, WatermarkReading, state,
 };
 use crate::core::ids::Position;
 use alloc::vec;
@@ -12,9 +12,9 @@ use core::cmp::Ordering;
 type Steps = Result<Vec<Output>, Refusal>;
 
 impl Fence {
-    /// Prepares for the copy of a migration. A greater migration id empties the copy and closes it to every
-    /// token so far; an equal id changes nothing; a lower one is refused. `sealed_through` stays, so that a
-    /// new copy does not accept old tokens.
+    /// Prepares for the copy of a migration. A greater migration id empties the copy, unless the request goes on with it, and closes
+    /// it to every token so far; an equal id changes nothing; a lower one is refused. `sealed_through` stays, so that a new copy does not
+    /// accept old tokens.
     ///
     /// No client token for this sink lies between `closed_through` and the epoch of the flip, so the copy
     /// opens exactly at the flip, without a message.
@@ -29,17 +29,28 @@ impl Fence {
             Ordering::Equal if self.durable.copy.is_none() => {
                 return Err(Refusal::UnknownPartition { store: self.config.store });
             }
+            // One that names no source only asks how far the copy is closed.
+            Ordering::Equal if prepare.source.is_some() => self.check_stuck(newest)?,
             Ordering::Equal => {}
             Ordering::Greater => {
                 self.durable.newest = prepare.migration;
                 self.durable.closed_through = self.durable.closed_through.max(prepare.closed_through);
-                self.durable.copy = Some(Copy::empty());
-                outputs.push(Output::Erase);
+                match self.durable.copy.as_mut().filter(|_| prepare.keep == Some(newest)) {
+                    Some(kept) => kept.finished = false,
+                    None => {
+                        self.durable.copy = Some(Copy::empty(prepare.source.is_some()));
+                        outputs.push(Output::Erase);
+                    }
+                }
             }
         }
-        let prepared =
-            Prepared::new(self.origin(), self.durable.newest, self.durable.closed_through, self.enforces());
+        let finished = self.copy()?.finished;
+        let (migration, closed) = (self.durable.newest, self.durable.closed_through);
+        let prepared = Prepared::new(self.origin(), migration, closed, self.enforces(), finished);
         outputs.extend(state(Reply::Prepared(prepared)));
+        if let Some(source) = prepare.source.filter(|_| !finished) {
+            outputs.push(Output::Pull { migration, source });
+        }
         Ok(outputs)
     }
 
@@ -51,7 +62,6 @@ impl Fence {
     pub(super) fn seal(&mut self, seal: Seal) -> Steps {
         let store = self.config.store;
         let copy = self.durable.copy.as_mut().ok_or(Refusal::UnknownPartition { store })?;
-        let watermark = copy.watermark;
         if self.config.enforcement == Enforcement::Nothing {
             return Err(Refusal::CannotSeal { store });
         }
@@ -65,9 +75,10 @@ impl Fence {
             (Ordering::Greater, _) => {
                 self.durable.sealed_through = self.durable.sealed_through.max(seal.through);
                 // A late chunk must not extend the copy past the receipt's watermark (ADR 0012).
-                copy.finished = true;
-                let origin = self.origin();
-                let receipt = SealReceipt::new(origin, seal.migration, seal.through, watermark, seal.target);
+                copy.finish();
+                let (watermark, digest) = (copy.position, copy.digest());
+                let (migration, through, target) = (seal.migration, seal.through, seal.target);
+                let receipt = SealReceipt::new(self.origin(), migration, through, watermark, digest, target);
                 self.durable.receipt = Some(receipt);
                 receipt
             }
@@ -75,25 +86,33 @@ impl Fence {
         Ok(state(Reply::Sealed(receipt)))
     }
 
-    /// States the position of the copy, if this migration made it.
+    /// States the position of the copy, if this migration made it and it has all rows.
     pub(super) fn evidence(&self, query: EvidenceQuery) -> Steps {
-        let position = self.copy()?.watermark;
+        let copy = self.copy()?;
         if query.migration != self.durable.newest {
             return Err(Refusal::OtherCopy { have: self.durable.newest, named: query.migration });
         }
+        if copy.frontier != Frontier::Everything {
+            self.check_stuck(query.migration)?;
+            return Err(Refusal::Incomplete { have: copy.frontier.clone() });
+        }
+        let (position, digest) = (copy.position, copy.digest());
         if position < query.at_least {
+            self.check_stuck(query.migration)?;
             return Err(Refusal::Behind { have: position, asked: query.at_least });
         }
+        let (migration, epoch) = (query.migration, query.epoch);
         let evidence =
-            CatchUpEvidence::new(self.origin(), query.migration, query.epoch, position, self.enforces());
+            CatchUpEvidence::new(self.origin(), migration, epoch, position, digest, self.enforces());
         Ok(state(Reply::Evidence(evidence)))
     }
 
     /// States the current position of the writes.
     pub(super) fn watermark(&self, query: WatermarkQuery) -> Steps {
-        let position = self.copy()?.watermark;
-        let sealed = self.durable.sealed_through;
-        let reading = WatermarkReading::new(self.origin(), query.migration, query.epoch, position, sealed);
+        let copy = self.copy()?;
+        let (migration, epoch, sealed) = (query.migration, query.epoch, self.durable.sealed_through);
+        let reading =
+            WatermarkReading::new(self.origin(), migration, epoch, copy.position, copy.digest(), sealed);
         Ok(state(Reply::Watermark(reading)))
     }
 
@@ -118,57 +137,14 @@ impl Fence {
         Ok(outputs)
     }
 
-    /// Sends writes to the mover, after a `Persist`. A write that a crash could undo must not be copied,
-    /// since its position could then name two writes.
-    pub(super) fn export(&self, export: Export) -> Steps {
-        let have = self.copy()?.watermark;
-        let limit = export.count.min(u64::from(self.config.limits.chunk_writes_max)).max(1);
-        let last = have.min(export.first.plus(limit).minus(1));
-        if export.first > last || export.first == Position::ZERO {
-            return Err(Refusal::Behind { have, asked: export.first });
+    /// Forgets the changes up to a position. A copy in the making that needs one of them must begin again.
+    pub(super) fn trim(&mut self, through: Position) -> Vec<Output> {
+        let Some(copy) = self.durable.copy.as_mut() else { return Vec::new() };
+        let through = through.min(copy.position);
+        if through <= copy.logged_after {
+            return Vec::new();
         }
-        Ok(vec![Output::Persist, Output::Hand { migration: export.migration, first: export.first, last }])
-    }
-
-    /// Takes the writes of a chunk that the copy lacks, if no gap remains.
-    pub(super) fn chunk(&mut self, chunk: &Chunk) -> Steps {
-        let (newest, limits) = (self.durable.newest, self.config.limits);
-        let store = self.config.store;
-        let copy = self.durable.copy.as_mut().ok_or(Refusal::UnknownPartition { store })?;
-        if chunk.migration != newest {
-            return Err(Refusal::OtherCopy { have: newest, named: chunk.migration });
-        }
-        if copy.finished {
-            return Err(Refusal::Finished { migration: newest });
-        }
-        if chunk.writes.len() > usize::try_from(limits.chunk_writes_max).unwrap_or(usize::MAX) {
-            let have = u64::try_from(chunk.writes.len()).unwrap_or(u64::MAX);
-            return Err(Refusal::TooLong { have, limit: u64::from(limits.chunk_writes_max) });
-        }
-        if let Some(have) = copy.source.filter(|have| *have != chunk.source) {
-            return Err(Refusal::OtherSource { have, named: chunk.source });
-        }
-        if chunk.first > copy.watermark.next() || chunk.first == Position::ZERO {
-            return Err(Refusal::Gap { have: copy.watermark, first: chunk.first });
-        }
-        let first = copy.watermark.next();
-        let known = usize::try_from(first.0.saturating_sub(chunk.first.0)).unwrap_or(usize::MAX);
-        let fresh: Vec<_> = chunk.writes.iter().skip(known).copied().collect();
-        copy.source = Some(chunk.source);
-        for id in &fresh {
-            copy.watermark = copy.watermark.next();
-            copy.applied.remember(*id, copy.watermark, limits.sessions_max, limits.writes_per_session_max);
-        }
-        let taken = ChunkTaken::new(self.origin(), newest, self.watermark_or_zero());
-        let mut outputs = Vec::new();
-        if !fresh.is_empty() {
-            outputs.push(Output::Import { first, writes: fresh });
-        }
-        outputs.extend(state(Reply::ChunkTaken(taken)));
-        Ok(outputs)
-    }
-
-    fn watermark_or_zero(&self) -> Position {
-        self.durable.copy.as_ref().map_or(Position::ZERO, |copy| copy.watermark)
+        copy.logged_after = through;
+        vec![Output::Trim { through }]
     }
 }

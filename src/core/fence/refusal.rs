@@ -1,11 +1,16 @@
 //! Why a sink refuses a request. Every refusal has the value found and the value requested.
 
+use super::{Frontier, Value};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, WriteId};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why a sink refuses a request. The request changed nothing.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
 pub enum Refusal {
     /// The request names another sink: it was misrouted, or one sink has two names.
     #[error("this is store {have}, the request is for {named}")]
@@ -69,27 +74,70 @@ pub enum Refusal {
         /// The token of the request.
         token: Epoch,
     },
-    /// The chunk would leave a gap.
-    #[error("the copy reaches position {have}, the chunk starts at {first}")]
-    Gap {
-        /// The last position of the copy.
-        have: Position,
-        /// The first position of the chunk.
-        first: Position,
+    /// The chunk goes on from another frontier or position than the copy's.
+    #[error("the copy reaches {have} at position {at}, the chunk goes on from {after} at {from}")]
+    Elsewhere {
+        /// How far the copy's rows go.
+        have: Frontier,
+        /// The position of the copy.
+        at: Position,
+        /// Where the chunk's rows begin.
+        after: Frontier,
+        /// The position after which its changes begin.
+        from: Position,
     },
-    /// The copy takes no chunks: clients have written to it, or it was sealed.
-    #[error("the copy of {migration} is written to, or sealed, and takes no more chunks")]
+    /// The copy takes no chunks: it was ended, clients have written to it, or it was sealed.
+    #[error("the copy of {migration} takes no more chunks: it was ended, written to, or sealed")]
     Finished {
         /// The migration that made the copy.
         migration: MigrationId,
     },
-    /// The chunk holds too many writes.
-    #[error("the chunk holds {have} writes, at most {limit} are allowed")]
+    /// The chunk is larger than the store takes.
+    #[error("the chunk has {have} {what}, at most {limit} are allowed")]
     TooLong {
-        /// The number of writes in the chunk.
+        /// What there is too much of: rows and changes, or bytes.
+        what: Measure,
+        /// How much the chunk has.
         have: u64,
-        /// The most writes allowed in a chunk.
+        /// How much it may have.
         limit: u64,
+    },
+    /// The chunk contradicts itself: no source sends such a one.
+    #[error("the chunk is damaged: {0}")]
+    Malformed(ChunkFault),
+    /// The copy does not have all rows yet.
+    #[error("the copy has the rows up to {have}, all are needed")]
+    Incomplete {
+        /// How far its rows go.
+        have: Frontier,
+    },
+    /// The source no longer has all changes after the position: the copy must begin again.
+    #[error("the log of changes begins after position {oldest}, changes after {asked} were asked for")]
+    Trimmed {
+        /// The position after which the log has all changes.
+        oldest: Position,
+        /// The position in the request.
+        asked: Position,
+    },
+    /// The copy cannot go on: its pull has found out why. It must begin again.
+    #[error("the copy of {migration} cannot go on: {why}")]
+    Stuck {
+        /// The migration that makes the copy.
+        migration: MigrationId,
+        /// What the pull found.
+        why: Stuck,
+    },
+    /// The copy has all that the source has.
+    #[error("nothing follows position {position}")]
+    NothingNew {
+        /// The position of the source.
+        position: Position,
+    },
+    /// The row is not as the write expects it. The write has no effect, and is not remembered.
+    #[error("the row is {}, the write expects another", shown(found.as_ref()))]
+    Differs {
+        /// The value of the row; `None`: there is no such row.
+        found: Option<Value>,
     },
     /// The copy does not reach the position asked for.
     #[error("the copy reaches position {have}, {asked} was asked for")]
@@ -131,4 +179,64 @@ pub enum Refusal {
         /// The sink that refuses.
         store: Placement,
     },
+}
+
+/// Why a copy cannot go on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
+pub enum Stuck {
+    /// The source no longer has changes that the copy needs.
+    #[error("the source no longer has changes that it needs")]
+    Trimmed,
+    /// The source lost its state since the copy began.
+    #[error("the source is another incarnation than the one that it began with")]
+    OtherSource,
+    /// The source has no copy, or one that lacks rows.
+    #[error("the source has no copy to take it from")]
+    NoSource,
+}
+
+/// What of a chunk is measured.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Measure {
+    /// Rows and changes.
+    Items,
+    /// Bytes of keys and values.
+    Bytes,
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Items => "rows and changes",
+            Self::Bytes => "bytes",
+        })
+    }
+}
+
+/// How a chunk contradicts itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Error)]
+pub enum ChunkFault {
+    /// It goes backwards.
+    #[error("it ends before it begins")]
+    Backwards,
+    /// Changes do not follow each other, or lie outside.
+    #[error("its changes are not in order, or not of the positions that it states")]
+    Changes,
+    /// Rows do not follow each other, or lie outside.
+    #[error("its rows are not in order, or not of the keys and positions that it states")]
+    Rows,
+    /// Write ids come with the first chunk, and with no other.
+    #[error("write ids must come with the first chunk, and only with it")]
+    Ids,
+}
+
+/// A value in a message: long ones are cut.
+fn shown(value: Option<&Value>) -> String {
+    match value {
+        None => "not there".to_owned(),
+        Some(value) => {
+            let text: String = value.to_string().chars().take(40).collect();
+            format!("\"{text}\"")
+        }
+    }
 }

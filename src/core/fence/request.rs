@@ -1,5 +1,6 @@
 //! Requests to a sink. Every request names the sink that it is meant for (ADR 0005).
 
+use super::{AppliedIds, Change, Frontier, Key, Mutation, Row};
 use crate::core::ids::{
     Epoch, Incarnation, MigrationId, Names, PartitionId, Placement, Position, Relabel, WriteId,
 };
@@ -20,7 +21,7 @@ pub struct Request {
 /// The content of a request.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Body {
-    /// Prepare for a copy: empty it, and close it to every token so far.
+    /// Prepare for a copy, and close it to every token so far.
     Prepare(Prepare),
     /// Refuse writes from now on and state the last position.
     Seal(Seal),
@@ -30,23 +31,31 @@ pub enum Body {
     Watermark(WatermarkQuery),
     /// Erase a copy that is no longer needed.
     Drop(DropCopy),
-    /// Send writes to the mover.
+    /// Send a part of a copy to the mover.
     Export(Export),
-    /// Take writes from the mover.
+    /// Take a part of a copy from the mover.
     Chunk(Chunk),
+    /// Take no more chunks.
+    End(End),
     /// Apply a client's write, if its token passes both fences.
     Write(Write),
     /// Serve a client's read, if its token is above `closed_through`.
     Read(Read),
 }
 
-/// `prepare(partition, m, closed_through)`: asks a sink to create an empty copy, closed to all tokens so far.
+/// `prepare(partition, m, closed_through, source, keep)`: asks a sink to create an empty copy, closed to all tokens so far, or to go
+/// on with the one that it has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Prepare {
     /// The migration, or creation, that makes the copy.
     pub migration: MigrationId,
     /// Reads and writes with a token up to this epoch are refused from now on.
     pub closed_through: Epoch,
+    /// Where the copy's rows come from. `None`: a creation, nothing is copied.
+    pub source: Option<Placement>,
+    /// The migration whose copy, if it is the newest here, is gone on with instead of an empty one: it was aborted, and came from the
+    /// same copy of the same source.
+    pub keep: Option<MigrationId>,
 }
 
 /// `seal(partition, m, through)`: asks the source to refuse further writes, and to state where its writes
@@ -92,66 +101,83 @@ pub struct DropCopy {
     pub sealed_through: Option<Epoch>,
 }
 
-/// Asks a sink to send consecutive writes to the mover.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+/// Asks a source for the next part of a copy: rows after a frontier, and all changes after a position.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Export {
-    /// The migration that the copy is for.
+    /// The migration that the copy is for; the chunk repeats it.
     pub migration: MigrationId,
-    /// The position of the first write to send.
-    pub first: Position,
-    /// The most writes to send.
-    pub count: u64,
+    /// How far the copy's rows go.
+    pub after: Frontier,
+    /// The position of the copy. Of no meaning if it has nothing.
+    pub position: Position,
+    /// The most rows and changes to send, at least 1.
+    pub limit: u32,
 }
 
-/// Consecutive writes for the target, by their ids.
+/// A part of a copy: rows, and what has changed since the part before. All of it is of one durable state of the source.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Chunk {
     /// The migration that the copy is for.
     pub migration: MigrationId,
-    /// The incarnation of the source that sent the writes.
+    /// The incarnation of the source.
     pub source: Incarnation,
-    /// Position of the first write.
-    pub first: Position,
-    /// The ids, in the order of their positions, without a gap.
-    pub writes: Vec<WriteId>,
+    /// The frontier that the copy has before.
+    pub after: Frontier,
+    /// The position that the copy has before; 0 if it has nothing.
+    pub from: Position,
+    /// The frontier that it has afterwards.
+    pub through: Frontier,
+    /// The position that it has afterwards: the source's state that the rows are of.
+    pub position: Position,
+    /// All changes after `from` up to `position`, by position.
+    pub changes: Vec<Change>,
+    /// The rows after `after` up to `through`, by key.
+    pub rows: Vec<(Key, Row)>,
+    /// The write ids that the source remembers: in the first chunk only, since it has no changes.
+    pub applied: Option<AppliedIds>,
 }
 
-impl Chunk {
-    /// The position of the last write. One less than `first` if the chunk is empty.
-    #[must_use]
-    pub fn last(&self) -> Position {
-        let count = u64::try_from(self.writes.len()).unwrap_or(u64::MAX);
-        self.first.plus(count).minus(1)
-    }
-}
-
-/// A client's write to one partition, without its data: the fence needs only id and token.
+/// `end(partition, m)`: asks a target to take no more chunks, before the partition is forced to it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct End {
+    /// The migration that makes the copy.
+    pub migration: MigrationId,
+    /// The epoch of the committed record; the answer repeats it.
+    pub epoch: Epoch,
+}
+
+/// A client's write to one partition.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Write {
     /// The id of the write, the same for every attempt.
     pub id: WriteId,
     /// The epoch at which the gateway resolved this attempt.
     pub token: Epoch,
+    /// What it does, the same for every attempt.
+    pub mutation: Mutation,
 }
 
-/// A client's read of one partition.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+/// A client's read of one row.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Read {
     /// The epoch at which the gateway resolved the read.
     pub token: Epoch,
+    /// The key of the row.
+    pub key: Key,
 }
 
 impl Relabel for Request {
     fn relabel(&self, names: &dyn Names) -> Self {
         let body = match &self.body {
-            Body::Chunk(chunk) => Body::Chunk(Chunk { writes: chunk.writes.relabel(names), ..chunk.clone() }),
-            Body::Write(write) => Body::Write(Write { id: write.id.relabel(names), ..*write }),
+            Body::Chunk(chunk) => Body::Chunk(chunk.relabel(names)),
+            Body::Write(write) => Body::Write(write.relabel(names)),
             body @ (Body::Prepare(_)
             | Body::Seal(_)
             | Body::Evidence(_)
             | Body::Watermark(_)
             | Body::Drop(_)
             | Body::Export(_)
+            | Body::End(_)
             | Body::Read(_)) => body.clone(),
         };
         Self { body, ..*self }
@@ -170,6 +196,7 @@ impl Body {
             Self::Watermark(query) => Some(query.migration),
             Self::Export(export) => Some(export.migration),
             Self::Chunk(chunk) => Some(chunk.migration),
+            Self::End(end) => Some(end.migration),
             Self::Drop(_) | Self::Write(_) | Self::Read(_) => None,
         }
     }
@@ -177,6 +204,13 @@ impl Body {
 
 impl Relabel for Write {
     fn relabel(&self, names: &dyn Names) -> Self {
-        Self { id: self.id.relabel(names), ..*self }
+        Self { id: self.id.relabel(names), ..self.clone() }
+    }
+}
+
+impl Relabel for Chunk {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let (changes, applied) = (self.changes.relabel(names), self.applied.relabel(names));
+        Self { changes, applied, ..self.clone() }
     }
 }

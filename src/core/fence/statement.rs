@@ -5,6 +5,7 @@
 //! bytes, except out of a log or a sink's disk, to which a fence's statement was written. What a person or the client interface
 //! claims is [`Reported`], another type. The log keeps which of the two it was, as a [`Claim`] (ADR 0033).
 
+use super::Digest;
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 use core::ops::Deref;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -150,6 +151,8 @@ statement! {
         closed_through: Epoch,
         /// Whether the sink checks tokens. If not, `closed_through` has no effect.
         enforces: bool,
+        /// Whether the copy takes no more chunks.
+        finished: bool,
     }
 }
 
@@ -162,6 +165,8 @@ statement! {
         through: Epoch,
         /// The position of the last write. All writes up to it are durable.
         watermark: Position,
+        /// The digest of the copy at that position.
+        digest: Digest,
         /// The incarnation of the prepared target, as the request named it.
         target: Incarnation,
     }
@@ -174,8 +179,10 @@ statement! {
         migration: MigrationId,
         /// The epoch in the query.
         epoch: Epoch,
-        /// The copy holds every write of the source up to this position.
+        /// The copy has every row of the source at this position.
         position: Position,
+        /// The digest of the copy.
+        digest: Digest,
         /// Whether the sink checks tokens.
         enforces: bool,
     }
@@ -190,6 +197,8 @@ statement! {
         epoch: Epoch,
         /// Position of the last write.
         position: Position,
+        /// The digest of the copy at that position.
+        digest: Digest,
         /// Writes with a token up to this epoch are refused already.
         sealed_through: Epoch,
     }
@@ -205,11 +214,29 @@ statement! {
 }
 
 statement! {
-    /// States that the copy holds the writes of a chunk.
+    /// States that the copy takes no more chunks, and how far it reaches.
+    Ended {
+        /// The migration that made the copy.
+        migration: MigrationId,
+        /// The epoch in the request.
+        epoch: Epoch,
+        /// The copy has every write of the source up to this position, and none above it, of the rows that it has.
+        position: Position,
+        /// Whether it has all rows.
+        complete: bool,
+        /// Whether the sink checks tokens.
+        enforces: bool,
+    }
+}
+
+statement! {
+    /// States that the copy holds the rows and changes of a chunk.
     ChunkTaken {
         /// The migration that made the copy.
         migration: MigrationId,
-        /// The last position of the copy.
+        /// The position of the copy.
         position: Position,
+        /// Whether it has all rows.
+        complete: bool,
     }
 }

@@ -1,19 +1,19 @@
 //! One read or write of a client, from the first resolution to the answer.
 
 use super::{WriteAdmission, admit_write};
-use crate::core::fence::{Body, Read, Refusal, Reply, Request, Write};
+use crate::core::fence::{Body, Key, Mutation, Read, Refusal, Reply, Request, Write};
 use crate::core::ids::{Epoch, Names, PartitionId, Placement, Relabel, WriteId};
 use crate::core::placement::{Guarantee, Resolution};
 use alloc::vec;
 use alloc::vec::Vec;
 
 /// The request of a client that an operation serves.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Work {
-    /// A write. Every attempt carries this id.
-    Write(WriteId),
-    /// A read with the given consistency.
-    Read(Consistency),
+    /// A write. Every attempt carries this id and this mutation.
+    Write(WriteId, Mutation),
+    /// A read of a row with the given consistency.
+    Read(Consistency, Key),
 }
 
 /// How old the state may be that a read returns.
@@ -43,6 +43,8 @@ pub enum Outcome {
     Served(Consistency),
     /// Nothing was sent: it took no effect.
     NotSent,
+    /// The row is not as the write expects it: it took no effect.
+    Differs,
     /// An attempt was sent and not acknowledged: it may have taken effect, or still may.
     Indeterminate,
 }
@@ -117,20 +119,26 @@ pub struct Operation {
     stage: Stage,
     /// An attempt was sent and may take effect.
     attempted: bool,
+    /// The attempts of a conditional write that nobody has answered, counted to [`UNANSWERED_MAX`]: one of them may find the row as
+    /// expected later.
+    unanswered: u8,
 }
+
+/// More unanswered attempts mean no more than this many.
+const UNANSWERED_MAX: u8 = 2;
 
 impl Operation {
     /// An operation that has not begun. `guarantee` is the gateway's last known guarantee of the partition; a
     /// resolution corrects it.
     #[must_use]
     pub const fn new(partition: PartitionId, work: Work, guarantee: Guarantee) -> Self {
-        Self { partition, work, guarantee, stage: Stage::Idle, attempted: false }
+        Self { partition, work, guarantee, stage: Stage::Idle, attempted: false, unanswered: 0 }
     }
 
     /// The client's request: a write or a read.
     #[must_use]
-    pub const fn work(&self) -> Work {
-        self.work
+    pub const fn work(&self) -> &Work {
+        &self.work
     }
 
     /// Whether the client has its answer.
@@ -162,10 +170,10 @@ impl Operation {
             (_, Event::TimerFired(Timer::Deadline)) => self.finish(Outcome::NotSent),
             (_, Event::Replied(reply)) => self.replied(reply),
             (Stage::Sent { token, store }, Event::Served { store: at, token: with }) => match self.work {
-                Work::Read(consistency) if (token, store) == (*with, *at) => {
+                Work::Read(consistency, _) if (token, store) == (*with, *at) => {
                     self.finish(Outcome::Served(consistency))
                 }
-                Work::Read(_) | Work::Write(_) => Vec::new(),
+                Work::Read(..) | Work::Write(..) => Vec::new(),
             },
             (Stage::Resolving | Stage::Sent { .. } | Stage::BackingOff, _) => Vec::new(),
         }
@@ -174,9 +182,11 @@ impl Operation {
     /// A strong read must see every earlier flip. A write of a `timed` partition starts its time limit with this read
     /// of the record.
     const fn freshness(&self) -> Freshness {
-        match (self.work, self.guarantee) {
-            (Work::Read(Consistency::Strong), _) | (Work::Write(_), Guarantee::Timed) => Freshness::Fresh,
-            (Work::Read(Consistency::StaleOk), _) | (Work::Write(_), Guarantee::Sealed) => Freshness::Cached,
+        match (&self.work, self.guarantee) {
+            (Work::Read(Consistency::Strong, _), _) | (Work::Write(..), Guarantee::Timed) => Freshness::Fresh,
+            (Work::Read(Consistency::StaleOk, _), _) | (Work::Write(..), Guarantee::Sealed) => {
+                Freshness::Cached
+            }
         }
     }
 
@@ -194,15 +204,15 @@ impl Operation {
             return self.resolve();
         }
         let token = view.epoch;
-        match self.work {
-            Work::Read(_) => {
+        match self.work.clone() {
+            Work::Read(_, key) => {
                 let store = view.state.read_placement();
-                self.send(store, token, Body::Read(Read { token }))
+                self.send(store, token, Body::Read(Read { token, key }))
             }
-            Work::Write(id) => match admit_write(view, token) {
+            Work::Write(id, mutation) => match admit_write(view, token) {
                 WriteAdmission::Admit(store) => {
                     let mut outputs = vec![Output::Admitted { view: *view, token }];
-                    outputs.extend(self.send(store, token, Body::Write(Write { id, token })));
+                    outputs.extend(self.send(store, token, Body::Write(Write { id, token, mutation })));
                     outputs
                 }
                 WriteAdmission::Reject(_) => self.back_off(),
@@ -213,6 +223,11 @@ impl Operation {
     fn send(&mut self, store: Placement, token: Epoch, body: Body) -> Vec<Output> {
         self.stage = Stage::Sent { token, store };
         self.attempted = true;
+        if let Body::Write(Write { mutation, .. }) = &body
+            && mutation.expects().is_some()
+        {
+            self.unanswered = self.unanswered.saturating_add(1).min(UNANSWERED_MAX);
+        }
         let request = Request { store, partition: self.partition, body };
         vec![Output::SetTimer(Timer::Attempt), Output::Send(request)]
     }
@@ -225,27 +240,32 @@ impl Operation {
     /// An acknowledgement is valid for the write, whichever attempt it answers. A refusal is valid for its own attempt
     /// only: an earlier one may still take effect.
     fn replied(&mut self, reply: &Reply) -> Vec<Output> {
-        match (self.work, reply) {
-            (Work::Write(id), Reply::Applied { write, .. }) if write.id == id => {
+        match (&self.work, reply) {
+            (Work::Write(id, _), Reply::Applied { write, .. }) if write.id == *id => {
                 self.finish(Outcome::Acknowledged)
             }
             (_, Reply::Refused { request, refusal }) if self.is_answered_by(request) => {
-                if matches!(refusal, Refusal::Forgotten { .. }) {
+                self.unanswered = self.unanswered.saturating_sub(1);
+                let differs = matches!(refusal, Refusal::Differs { .. });
+                if differs && self.unanswered == 0 {
+                    return self.finish(Outcome::Differs);
+                }
+                if differs || matches!(refusal, Refusal::Forgotten { .. }) {
                     return self.finish(Outcome::Indeterminate);
                 }
                 self.back_off()
             }
-            (Work::Write(_) | Work::Read(_), _) => Vec::new(),
+            (Work::Write(..) | Work::Read(..), _) => Vec::new(),
         }
     }
 
     /// Whether a refusal answers the current attempt.
     fn is_answered_by(&self, request: &Request) -> bool {
         let Stage::Sent { token, store } = self.stage else { return false };
-        let attempt = match (self.work, &request.body) {
-            (Work::Write(id), Body::Write(write)) => write.id == id && write.token == token,
-            (Work::Read(_), Body::Read(read)) => read.token == token,
-            (Work::Write(_) | Work::Read(_), _) => false,
+        let attempt = match (&self.work, &request.body) {
+            (Work::Write(id, _), Body::Write(write)) => write.id == *id && write.token == token,
+            (Work::Read(_, key), Body::Read(read)) => read.token == token && read.key == *key,
+            (Work::Write(..) | Work::Read(..), _) => false,
         };
         attempt && request.store == store
     }
@@ -258,9 +278,9 @@ impl Operation {
 
 impl Relabel for Operation {
     fn relabel(&self, names: &dyn Names) -> Self {
-        let work = match self.work {
-            Work::Write(id) => Work::Write(id.relabel(names)),
-            Work::Read(consistency) => Work::Read(consistency),
+        let work = match &self.work {
+            Work::Write(id, mutation) => Work::Write(id.relabel(names), mutation.clone()),
+            Work::Read(..) => self.work.clone(),
         };
         Self { work, ..self.clone() }
     }

@@ -142,6 +142,7 @@ impl Before<'_> {
         let reaches = self.placed.and_then(|placed| placed.cutover).is_some_and(|facts| {
             evidence.origin().incarnation == facts.target
                 && facts.watermark.is_some_and(|watermark| evidence.position() >= watermark)
+                && facts.digest == Some(evidence.digest())
         });
         self.is(Phase::Cutover)
             && self.by(evidence.origin(), self.target())
@@ -224,9 +225,11 @@ fn had_the_right(record: Record<'_>, command: &Command) -> bool {
         }
         Transition::Release { .. } => placed.is_some_and(|placed| placed.held.is_some()),
         Transition::Abort { .. } => was.target().is_some() && !was.is_held(),
-        Transition::Force { prepared, .. } => {
-            was.by(prepared.origin(), was.target())
-                && was.about(prepared.migration())
+        Transition::Force { ended, partial, .. } => {
+            was.by(ended.origin(), was.target())
+                && was.about(ended.migration())
+                && was.at(ended.epoch())
+                && (ended.complete() || *partial)
                 && !was.is_held()
                 && placed.is_some_and(|placed| placed.debt.is_none())
         }

@@ -1,10 +1,11 @@
 //! The facts about a migration's run on which the migration invariants are judged.
 
 use crate::core::fence::{
-    CatchUpEvidence, Chunk, Dropped, Durable, Fence, Prepared, Request, SealReceipt, WatermarkReading, Write,
+    CatchUpEvidence, Chunk, Contents, Dropped, Durable, Ended, Fence, Key, Prepared, Request, Row,
+    SealReceipt, WatermarkReading, Write,
 };
 use crate::core::gate::Consistency;
-use crate::core::ids::{Epoch, MigrationId, Placement, WriteId};
+use crate::core::ids::{Epoch, MigrationId, Placement, Position, WriteId};
 use crate::core::migration::{Command, MigrationError, PartitionRecord};
 use crate::core::placement::Resolution;
 
@@ -13,12 +14,12 @@ use crate::core::placement::Resolution;
 pub struct SinkNow<'a> {
     /// The fence, as in memory.
     pub fence: &'a Fence,
-    /// The ids of the applied writes, by position, as in memory.
-    pub data: &'a [WriteId],
+    /// The rows and changes, as in memory.
+    pub data: &'a Contents,
     /// The fence's durable state, which a crash leaves.
     pub durable: &'a Durable,
-    /// The ids of the durable writes, by position.
-    pub durable_data: &'a [WriteId],
+    /// The durable rows and changes.
+    pub durable_data: &'a Contents,
 }
 
 /// A step of one sink, before and after.
@@ -33,9 +34,6 @@ pub struct SinkStep<'a> {
     /// The committed record at that moment.
     pub record: Option<&'a PartitionRecord>,
 }
-
-/// Consecutive writes that a sink sent to the mover or took from it.
-pub type Copied<'a> = &'a Chunk;
 
 /// A read that a sink answered.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +52,10 @@ pub struct ReadServed<'a> {
     pub copy: MigrationId,
     /// The sink's fences at that moment.
     pub fences: &'a Durable,
-    /// The value returned: the newest write.
-    pub value: Option<WriteId>,
+    /// The key of the row.
+    pub key: &'a Key,
+    /// The row whose value was returned; `None`: there is none.
+    pub value: Option<&'a Row>,
 }
 
 /// A statement of a sink, or data that left it.
@@ -71,12 +71,14 @@ pub enum Statement<'a> {
     Watermark(&'a WatermarkReading),
     /// The sink dropped a copy.
     Dropped(&'a Dropped),
+    /// The sink takes no more chunks.
+    Ended(&'a Ended),
     /// A write has taken effect.
-    Applied(Write),
-    /// The sink sent these writes to the mover.
-    Handed(Copied<'a>),
-    /// The sink returned its newest write to a reader; `None` if it has no writes.
-    Read(Option<WriteId>),
+    Applied(&'a Write),
+    /// The sink sent a chunk to the mover.
+    Handed(&'a Chunk),
+    /// The sink showed a row, or that there is none, as of this position.
+    Read(Position),
 }
 
 /// A fact about a migration's run.
@@ -92,8 +94,8 @@ pub enum Fact<'a> {
         outcome: Result<Epoch, MigrationError>,
         /// The record after the command.
         after: Option<&'a PartitionRecord>,
-        /// The write ids in the data of the old and of the new read placement.
-        data: (&'a [WriteId], &'a [WriteId]),
+        /// The store of the new read placement.
+        owner: Option<SinkNow<'a>>,
     },
     /// Everything that was committed after this record is lost: the log goes on from it, in a recovered cluster.
     Recovered(Option<&'a PartitionRecord>),
@@ -119,7 +121,7 @@ pub enum Fact<'a> {
         /// The sink that applied the write.
         store: Placement,
         /// The id and token of the write.
-        write: Write,
+        write: &'a Write,
         /// The sink's fences at that moment.
         fences: &'a Durable,
         /// The committed record at that moment; `None` if the partition has none.

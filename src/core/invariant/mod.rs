@@ -21,12 +21,13 @@ mod nodes;
 mod past;
 mod register;
 mod sink;
+mod truth;
 
 pub use crate::core::registry::{Id, Invariant, JudgedBy, REGISTRY};
 use alloc::string::String;
 pub use cluster_fact::{Before, ClusterFact, NodeNow};
 pub use consensus::ConsensusMonitor;
-pub use fact::{Copied, Fact, ReadServed, SinkNow, SinkStep, Statement};
+pub use fact::{Fact, ReadServed, SinkNow, SinkStep, Statement};
 pub use findings::Findings;
 pub use nodes::is_outsider;
 pub use past::Monitor;

@@ -1,17 +1,18 @@
 //! Judges the facts of a migration's run, in order, and updates the monitor's memory.
 
-use super::fact::{Fact, ReadServed};
+use super::fact::{Fact, ReadServed, SinkNow, SinkStep};
 use super::findings::Findings;
 use super::past::{Monitor, insert, read_placement};
+use super::truth::CopyHistory;
 use super::{Id, commit, sink};
-use crate::core::fence::{Durable, Write};
+use crate::core::fence::{self, Body, Durable, Write};
 use crate::core::gate::Consistency;
-use crate::core::ids::{Epoch, Placement, WriteId};
-use crate::core::migration::{Command, PartitionRecord, Transition, TransitionKind};
+use crate::core::ids::{Epoch, Placement, Position, WriteId};
+use crate::core::migration::{Command, PartitionRecord, Placed, Transition, TransitionKind};
 use crate::core::placement::{Guarantee, PartitionState, Phase, Resolution};
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::vec::Vec;
 
 impl Monitor {
     /// Judges a fact and adds it to the memory.
@@ -28,14 +29,15 @@ impl Monitor {
         match fact {
             Fact::Decided { outcome, .. } => outcome.is_ok(),
             Fact::Waited(_) | Fact::Acknowledged(_) | Fact::Recovered(_) => true,
-            Fact::WriteInvoked(_) | Fact::ReadInvoked(_) => self.register.is_some(),
-            Fact::Wrote { store, write, record, .. } => self.is_exempt(*store, *write, *record),
-            Fact::ReadServed(read) => self.register.is_some() && read.consistency == Consistency::Strong,
-            Fact::Resolved(..)
-            | Fact::Admitted { .. }
-            | Fact::SinkStepped(_)
-            | Fact::Stated(..)
-            | Fact::Now(..) => false,
+            Fact::WriteInvoked(_) | Fact::ReadInvoked(_) => !self.registers.is_empty(),
+            Fact::Wrote { store, write, record, .. } => self.is_exempt(*store, write, *record),
+            Fact::ReadServed(read) => !self.registers.is_empty() && read.consistency == Consistency::Strong,
+            Fact::SinkStepped(step) if self.histories.iter().any(|history| is_over(history, step)) => true,
+            Fact::SinkStepped(step) => match step.request {
+                Some(request) => matches!(request.body, Body::Write(_)) && position(step) > was(step),
+                None => position(step) < was(step),
+            },
+            Fact::Resolved(..) | Fact::Admitted { .. } | Fact::Stated(..) | Fact::Now(..) => false,
         }
     }
 
@@ -51,7 +53,7 @@ impl Monitor {
                 self.wrote(store, write, fences, record, findings);
             }
             Fact::ReadServed(read) => self.read_served(&read, findings),
-            Fact::SinkStepped(step) => sink::stepped(self, &step, findings),
+            Fact::SinkStepped(step) => sink::stepped(&step, findings),
             Fact::Stated(statement, copy, now) => sink::stated(&statement, copy, &now, findings),
             Fact::Now(record, sinks) => sink::now(self, record, sinks, findings),
             Fact::Recovered(record) => self.recovered(record, findings),
@@ -62,34 +64,41 @@ impl Monitor {
     /// Adds a fact to the memory, and judges what only the whole history shows.
     pub fn remember(&mut self, fact: &Fact<'_>, findings: &mut Findings) {
         match *fact {
-            Fact::Decided { before, command, after, data, .. } => {
-                self.committed(before, command, after, data)
+            Fact::Decided { before, command, after, owner, .. } => {
+                self.committed(before, command, after, owner);
             }
             Fact::Waited(record) => self.waited = Some(record.epoch),
             Fact::Recovered(record) => {
                 self.lost_through = self.newest_epoch;
                 self.newest_epoch = record.map_or(self.newest_epoch, |record| record.epoch);
                 self.debt = record.and_then(|record| record.placed).and_then(|placed| placed.debt);
-                self.register = None;
+                self.registers.clear();
             }
             Fact::WriteInvoked(id) => {
-                if let Some(register) = &mut self.register {
-                    register.write_invoked(id);
-                }
+                self.registers.iter_mut().for_each(|(_, register)| register.write_invoked(id));
             }
             Fact::ReadInvoked(reader) => {
-                if let Some(register) = &mut self.register {
-                    register.read_invoked(reader);
-                }
+                self.registers.iter_mut().for_each(|(_, register)| register.read_invoked(reader));
             }
+            Fact::SinkStepped(step) => self.moved(&step),
             Fact::Wrote { write, .. } => insert(&mut self.exempt, write.id),
             Fact::Acknowledged(id) => self.acknowledged(id, findings),
             Fact::ReadServed(read) => self.read_returned(&read, findings),
-            Fact::Resolved(..)
-            | Fact::Admitted { .. }
-            | Fact::SinkStepped(_)
-            | Fact::Stated(..)
-            | Fact::Now(..) => {}
+            Fact::Resolved(..) | Fact::Admitted { .. } | Fact::Stated(..) | Fact::Now(..) => {}
+        }
+    }
+
+    /// The copy of a store took a write, or lost some in a crash.
+    fn moved(&mut self, step: &SinkStep<'_>) {
+        let (store, fences) = (step.after.fence.config().store, step.after.fence.durable());
+        self.histories.retain(|history| !is_over(history, step));
+        let Some(copy) = fences.copy() else { return };
+        let of = |history: &&mut CopyHistory| history.store == store && history.copy == fences.newest();
+        let Some(history) = self.histories.iter_mut().find(of) else { return };
+        match step.request.map(|request| &request.body) {
+            Some(Body::Write(write)) => history.wrote(copy.position(), write, copy.applied().clone()),
+            Some(_) => {}
+            None => history.crashed(copy.position()),
         }
     }
 
@@ -112,7 +121,7 @@ impl Monitor {
         before: Option<&PartitionRecord>,
         command: &Command,
         after: Option<&PartitionRecord>,
-        data: (&[WriteId], &[WriteId]),
+        owner: Option<SinkNow<'_>>,
     ) {
         if let Some(record) = after {
             self.newest_epoch = self.newest_epoch.max(record.epoch);
@@ -120,44 +129,80 @@ impl Monitor {
         } else if let Some(record) = before {
             self.newest_epoch = self.newest_epoch.max(record.epoch);
         }
-        if let Transition::Abort { expected } = &command.transition {
+        if let Transition::Abort { expected, .. } = &command.transition {
             insert(&mut self.aborted, expected.migration);
         }
         let kind = command.transition.kind();
-        let was = before.and_then(|record| record.placed).map(|placed| placed.copy);
+        let was = before.and_then(|record| record.placed);
         let placed = after.and_then(|record| record.placed);
-        if let Some(placed) = placed.filter(|placed| placed.debt.is_some() && was != Some(placed.copy))
+        let changed = placed.filter(|placed| was.map(|was| was.copy) != Some(placed.copy));
+        if let Some(placed) = changed {
+            self.owns(was, &placed, owner);
+        }
+        if let Some(placed) = changed.filter(|placed| placed.debt.is_some())
             && matches!(kind, TransitionKind::Force | TransitionKind::Release)
         {
             // A target that is accepted after a restore has lost what a forced move left behind, and nothing if it was flipped.
             if kind == TransitionKind::Force || self.forced.is_some() {
-                self.leave_behind(data);
+                self.leave_behind(was, &placed);
             }
             (self.debt, self.forced) = (placed.debt, Some(placed.copy));
         }
-        if kind == TransitionKind::Force {
-            self.register = None;
+        if matches!(kind, TransitionKind::Force | TransitionKind::Delete) {
+            self.registers.clear();
         }
-        if kind == TransitionKind::Delete {
-            self.register = None;
-            for id in data.0 {
-                insert(&mut self.exempt, *id);
-            }
+        if kind == TransitionKind::Delete
+            && let Some(was) = was
+        {
+            let history = self.history(read_placement(was.state), was.copy);
+            let ids: Vec<_> = history.iter().flat_map(|history| history.ids()).map(|(_, id)| id).collect();
+            ids.into_iter().for_each(|id| insert(&mut self.exempt, id));
         }
     }
 
-    fn leave_behind(&mut self, data: (&[WriteId], &[WriteId])) {
-        if !self.lossless {
-            for id in data.0.iter().filter(|id| !data.1.contains(id)) {
-                insert(&mut self.exempt, *id);
-            }
+    /// A copy becomes the owner's: what it should hold is what the former owner's copy held at the position up to which it was
+    /// copied. Of a forced move of a part, and of a target that an operator accepts after a restore, that is not known: it holds what
+    /// it has.
+    fn owns(&mut self, was: Option<Placed>, placed: &Placed, owner: Option<SinkNow<'_>>) {
+        let (store, copy) = (read_placement(placed.state), placed.copy);
+        if self.history(store, copy).is_some() {
+            return;
         }
+        let source = was.and_then(|was| self.history(read_placement(was.state), was.copy));
+        let known = was.and_then(|was| was.cutover).and_then(|facts| facts.watermark);
+        let copied = placed.debt.filter(|debt| was.is_none_or(|was| was.debt != Some(*debt)));
+        let through = copied.map_or(known, |debt| debt.copied);
+        let history = match (source, through, owner) {
+            (Some(source), Some(through), _) => source.moved(store, copy, through),
+            (Some(source), None, Some(owner)) => {
+                let have = owner.fence.durable().copy();
+                let position = have.map_or(Position::ZERO, fence::Copy::position);
+                let known = have.map(|have| have.applied().clone()).unwrap_or_default();
+                source.moved(store, copy, position).found(owner.data.rows().clone(), known)
+            }
+            (Some(_), None, None) | (None, ..) => CopyHistory::created(store, copy),
+        };
+        self.histories.push(history);
+        self.histories.sort();
+    }
+
+    /// The writes of the former owner that did not come along.
+    fn leave_behind(&mut self, was: Option<Placed>, placed: &Placed) {
+        if self.lossless {
+            return;
+        }
+        let through = placed.debt.and_then(|debt| debt.copied);
+        let left = was.and_then(|was| self.history(read_placement(was.state), was.copy));
+        let left = left.into_iter().flat_map(CopyHistory::ids);
+        let left = left.filter(|(position, _)| through.is_none_or(|through| *position > through));
+        let left: Vec<_> = left.map(|(_, id)| id).collect();
+        left.into_iter().for_each(|id| insert(&mut self.exempt, id));
     }
 
     fn wrote(
         &self,
         store: Placement,
-        write: Write,
+        write: &Write,
         fences: &Durable,
         record: Option<&PartitionRecord>,
         findings: &mut Findings,
@@ -203,7 +248,7 @@ impl Monitor {
 
     fn acknowledged(&mut self, id: WriteId, findings: &mut Findings) {
         insert(&mut self.acknowledged, id);
-        if let Some(register) = &mut self.register {
+        for (_, register) in self.registers.iter_mut().filter(|(_, register)| register.may_be_written(id)) {
             register.write_returned(id);
             findings.demand(register.is_linearizable(), Id::Linearizable, || {
                 (
@@ -237,17 +282,40 @@ impl Monitor {
     }
 
     fn read_returned(&mut self, read: &ReadServed<'_>, findings: &mut Findings) {
-        let ReadServed { reader, store, token, value, .. } = *read;
-        let Some(register) = &mut self.register else { return };
-        register.read_returned(reader, value);
-        findings.demand(register.is_linearizable(), Id::Linearizable, || {
-            let value = value.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
-            (
-                format!("{store} served a read with token {token}, returning {value}"),
-                "no order of the operations explains it".to_owned(),
-            )
-        });
+        let ReadServed { reader, store, token, copy, key, value, .. } = *read;
+        let writer = value.map(|row| self.writer(store, copy, row));
+        for (of, register) in &mut self.registers {
+            // A reader has one read at a time, of one row; it has an open one of each row until then.
+            if of != key {
+                register.read_withdrawn(reader);
+                continue;
+            }
+            register.read_returned(reader, writer.flatten());
+            let seen = writer.is_none_or(|writer| writer.is_some()) && register.is_linearizable();
+            findings.demand(seen, Id::Linearizable, || {
+                let value = value.map_or_else(|| "nothing".to_owned(), |row| format!("{row:?}"));
+                (
+                    format!("{store} served a read of {key} with token {token}, returning {value}"),
+                    "no order of the operations explains it".to_owned(),
+                )
+            });
+        }
     }
+}
+
+/// Whether the store has durably another copy instead, so that nobody reads this one again.
+fn is_over(history: &CopyHistory, step: &SinkStep<'_>) -> bool {
+    history.store == step.after.fence.config().store && step.after.durable.newest() > history.copy
+}
+
+/// The position of the store's copy after a step.
+fn position(step: &SinkStep<'_>) -> Option<Position> {
+    step.after.fence.durable().copy().map(fence::Copy::position)
+}
+
+/// The position of the store's copy before a step.
+fn was(step: &SinkStep<'_>) -> Option<Position> {
+    step.before.fence.durable().copy().map(fence::Copy::position)
 }
 
 fn resolved(record: &PartitionRecord, resolution: &Resolution, findings: &mut Findings) {

@@ -1,7 +1,8 @@
 //! The memory of the migration invariants over one run.
 
 use super::Register;
-use crate::core::fence::Write;
+use super::truth::CopyHistory;
+use crate::core::fence::{Key, Row, Write};
 use crate::core::ids::{Epoch, MigrationId, Names, Placement, Relabel, WriteId};
 use crate::core::migration::{Debt, PartitionRecord};
 use crate::core::placement::PartitionState;
@@ -19,17 +20,24 @@ pub struct Monitor {
     pub(super) debt: Option<Debt>,
     /// The copy that a forced move left as the partition's.
     pub(super) forced: Option<MigrationId>,
+    /// What the copies that own, or owned, the partition should hold.
+    pub(super) histories: Vec<CopyHistory>,
     pub(super) lossless: bool,
+    /// Whether chunks may lose something on the way, so that a copy in the making need not be its source.
+    pub(super) damage: bool,
     pub(super) waited: Option<Epoch>,
     /// The highest epoch of a log that was lost: up to it, tokens say nothing of the present record.
     pub(super) lost_through: Epoch,
-    pub(super) register: Option<Register>,
+    /// A register for each row that is read.
+    pub(super) registers: Vec<(Key, Register)>,
 }
 
 impl Monitor {
-    /// A monitor for a run that begins with this record. With a `register`, it judges strong reads too.
+    /// A monitor for a run that begins with this record, and an empty copy. With `registers`, it judges strong reads too.
     #[must_use]
-    pub fn new(record: Option<&PartitionRecord>, register: Option<Register>) -> Self {
+    pub fn new(record: Option<&PartitionRecord>, registers: Vec<(Key, Register)>) -> Self {
+        let owned = record.and_then(|record| record.placed);
+        let owned = owned.map(|placed| CopyHistory::created(read_placement(placed.state), placed.copy));
         Self {
             aborted: Vec::new(),
             newest_migration: record.map_or(MigrationId::ZERO, |record| record.migration),
@@ -38,10 +46,12 @@ impl Monitor {
             exempt: Vec::new(),
             debt: None,
             forced: None,
+            histories: owned.into_iter().collect(),
             lossless: false,
+            damage: false,
             waited: None,
             lost_through: Epoch::ZERO,
-            register,
+            registers,
         }
     }
 
@@ -51,15 +61,36 @@ impl Monitor {
         Self { lossless: true, ..self }
     }
 
+    /// The same monitor, for a run in which chunks may lose something on the way: a copy that was damaged must not become the owner's.
+    #[must_use]
+    pub fn with_damage(self) -> Self {
+        Self { damage: true, ..self }
+    }
+
     /// The writes that may be lost so far.
     #[must_use]
     pub fn exempt(&self) -> &[WriteId] {
         &self.exempt
     }
 
+    /// The write that set a row of a copy; `None`: no write that took effect there did.
+    #[must_use]
+    pub fn writer(&self, store: Placement, copy: MigrationId, row: &Row) -> Option<WriteId> {
+        self.history(store, copy)?.writer(row)
+    }
+
+    pub(super) fn history(&self, store: Placement, copy: MigrationId) -> Option<&CopyHistory> {
+        self.histories.iter().find(|history| history.store == store && history.copy == copy)
+    }
+
     /// Whether the write may be lost: at the source of a forced move, up to the debt, or between a deletion and the
     /// drop that carries it out.
-    pub(super) fn is_exempt(&self, store: Placement, write: Write, record: Option<&PartitionRecord>) -> bool {
+    pub(super) fn is_exempt(
+        &self,
+        store: Placement,
+        write: &Write,
+        record: Option<&PartitionRecord>,
+    ) -> bool {
         let Some(placed) = record.and_then(|record| record.placed) else { return true };
         if self.lossless {
             return false;
@@ -91,6 +122,9 @@ impl Relabel for Monitor {
         acknowledged.sort_unstable();
         let mut exempt = self.exempt.relabel(names);
         exempt.sort_unstable();
-        Self { acknowledged, exempt, register: self.register.relabel(names), ..self.clone() }
+        let registers = self.registers.iter();
+        let registers = registers.map(|(key, register)| (key.clone(), register.relabel(names))).collect();
+        let histories = self.histories.relabel(names);
+        Self { acknowledged, exempt, histories, registers, ..self.clone() }
     }
 }

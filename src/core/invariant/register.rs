@@ -58,6 +58,8 @@ impl Configuration {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Register {
     writes: Vec<WriteId>,
+    /// The writes that leave no value, as before any write.
+    erasing: Slots,
     invoked: Slots,
     /// Whether each reader has an open read.
     reading: Vec<bool>,
@@ -67,11 +69,19 @@ pub struct Register {
 impl Register {
     /// A register without a value, which these writes may write.
     #[must_use]
-    pub fn new(mut writes: Vec<WriteId>) -> Self {
+    pub fn new(writes: Vec<WriteId>) -> Self {
+        Self::with_deletions(writes, &[])
+    }
+
+    /// A register without a value, which these writes may write, and those of them that are deletions, delete.
+    #[must_use]
+    pub fn with_deletions(mut writes: Vec<WriteId>, deletions: &[WriteId]) -> Self {
         writes.sort();
         let none = Slots::none(writes.len());
+        let erasing = writes.iter().enumerate().filter(|(_, id)| deletions.contains(id));
+        let erasing = erasing.fold(none.clone(), |set, (slot, _)| set.with(slot));
         let start = Configuration { value: 0, done: none.clone(), seen: Vec::new() };
-        Self { writes, invoked: none, reading: Vec::new(), possible: BTreeSet::from([start]) }
+        Self { writes, erasing, invoked: none, reading: Vec::new(), possible: BTreeSet::from([start]) }
     }
 
     /// Whether some order of the operations explains all returned values.
@@ -94,6 +104,17 @@ impl Register {
         self.possible.retain(|c| c.done.has(slot));
     }
 
+    /// Whether this is one of the register's writes.
+    #[must_use]
+    pub fn may_be_written(&self, id: WriteId) -> bool {
+        self.slot(id).is_some()
+    }
+
+    /// Records that a client's read was of another register.
+    pub fn read_withdrawn(&mut self, reader: u8) {
+        self.close_read(usize::from(reader));
+    }
+
     /// Records that a client invoked a strong read.
     pub fn read_invoked(&mut self, reader: u8) {
         let at = usize::from(reader);
@@ -110,6 +131,10 @@ impl Register {
         self.close();
         let at = usize::from(reader);
         self.possible.retain(|c| wanted.is_some() && c.seen.get(at).copied() == wanted);
+        self.close_read(at);
+    }
+
+    fn close_read(&mut self, at: usize) {
         if let Some(reading) = self.reading.get_mut(at) {
             *reading = false;
         }
@@ -139,7 +164,7 @@ impl Register {
         while let Some(c) = open.pop() {
             let writes = (0..self.writes.len()).filter(|slot| self.invoked.has(*slot) && !c.done.has(*slot));
             let written = writes.map(|slot| Configuration {
-                value: value_of(slot),
+                value: if self.erasing.has(slot) { 0 } else { value_of(slot) },
                 done: c.done.clone().with(slot),
                 seen: c.seen.clone(),
             });
@@ -176,6 +201,7 @@ impl Relabel for Register {
         };
         Self {
             writes: renamed.iter().map(|(id, _)| *id).collect(),
+            erasing: slots(&self.erasing),
             invoked: slots(&self.invoked),
             reading: self.reading.clone(),
             possible: self.possible.iter().map(configuration).collect(),
@@ -219,6 +245,21 @@ mod tests {
         register.read_invoked(0);
         register.read_returned(0, None);
         assert!(!register.is_linearizable());
+    }
+
+    #[test]
+    fn a_deletion_leaves_no_value() {
+        let mut register = Register::with_deletions(vec![w(1), w(2)], &[w(2)]);
+        register.write_invoked(w(1));
+        register.write_returned(w(1));
+        register.write_invoked(w(2));
+        register.write_returned(w(2));
+        register.read_invoked(0);
+        register.read_returned(0, None);
+        assert!(register.is_linearizable());
+        register.read_invoked(0);
+        register.read_returned(0, Some(w(1)));
+        assert!(!register.is_linearizable(), "the row is back");
     }
 
     #[test]

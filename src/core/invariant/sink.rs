@@ -4,7 +4,8 @@ use super::Id;
 use super::fact::{SinkNow, SinkStep, Statement};
 use super::findings::Findings;
 use super::past::{Monitor, read_placement};
-use crate::core::fence::{Body, Durable};
+use super::truth::{CopyHistory, difference};
+use crate::core::fence::{self, Body, Contents, Durable, Frontier, Known, RowsDigest};
 use crate::core::ids::{Epoch, MigrationId, Placement, Position, WriteId};
 use crate::core::migration::PartitionRecord;
 use crate::core::placement::PartitionState;
@@ -13,7 +14,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Findings) {
+pub(super) fn stepped(step: &SinkStep<'_>, findings: &mut Findings) {
     let (before, after) = (step.before.fence.durable(), step.after.fence.durable());
     let store = step.after.fence.config().store;
     if step.before.fence.config().incarnation == step.after.fence.config().incarnation {
@@ -35,10 +36,8 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
     match &request.body {
         Body::Write(_) | Body::Read(_) => {}
         Body::Chunk(chunk) => {
-            // Until the first client write, a forced target still takes what its source acknowledged in time.
-            let forced = monitor.forced == Some(placed.copy);
             let changed = step.before.data != step.after.data || before.copy() != after.copy();
-            findings.demand(!changed || forced, Id::StaleMoverHarmless, || {
+            findings.demand(!changed, Id::StaleMoverHarmless, || {
                 (
                     format!("a chunk of {} changed the copy at {store}", chunk.migration),
                     format!("{store} serves reads since {}", placed.owned_since),
@@ -50,7 +49,8 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
         | Body::Evidence(_)
         | Body::Watermark(_)
         | Body::Drop(_)
-        | Body::Export(_)) => {
+        | Body::Export(_)
+        | Body::End(_)) => {
             // And only if the record says that writes may be blocked.
             let sealing = matches!(body, Body::Seal(seal) if seal.migration == record.migration
                 && seal.through <= record.epoch
@@ -60,7 +60,7 @@ pub(super) fn stepped(monitor: &Monitor, step: &SinkStep<'_>, findings: &mut Fin
                 Some("reads")
             } else if !sealing && written(before, record.epoch) && !written(after, record.epoch) {
                 Some("writes")
-            } else if !step.after.data.starts_with(step.before.data) {
+            } else if step.after.data.rows() != step.before.data.rows() {
                 Some("data")
             } else {
                 None
@@ -96,35 +96,50 @@ pub(super) fn stated(
     now: &SinkNow<'_>,
     findings: &mut Findings,
 ) {
-    let (durable, data) = (now.durable, now.durable_data);
+    let durable = now.durable;
     // A statement about a copy's writes is valid as long as that copy exists.
     let gone = durable.newest() > copy || durable.copy().is_none();
-    let reaches = |position: Position| gone || u64::try_from(data.len()).unwrap_or(u64::MAX) >= position.0;
-    let holds = |id: &WriteId| gone || data.contains(id);
+    let held = durable.copy().filter(|_| !gone);
+    let reaches = |position: Position| held.is_none_or(|copy| copy.position() >= position);
     let true_for_good = match statement {
         Statement::Prepared(said) => {
             durable.newest() >= said.migration() && durable.closed_through() >= said.closed_through()
         }
-        Statement::Sealed(said) => durable.sealed_through() >= said.through() && reaches(said.watermark()),
-        Statement::Evidence(said) => durable.newest() >= said.migration() && reaches(said.position()),
+        Statement::Sealed(said) => {
+            let same = held.filter(|copy| copy.position() == said.watermark());
+            durable.sealed_through() >= said.through()
+                && reaches(said.watermark())
+                && same.is_none_or(|_| summed(now.durable_data) == said.digest().rows)
+                && held.is_none_or(fence::Copy::finished)
+        }
+        Statement::Evidence(said) => {
+            let whole = |copy: &fence::Copy| *copy.frontier() == Frontier::Everything;
+            durable.newest() >= said.migration() && reaches(said.position()) && held.is_none_or(whole)
+        }
         Statement::Watermark(said) => reaches(said.position()),
         Statement::Dropped(said) => {
             durable.newest() > said.copy() || (durable.newest() == said.copy() && durable.copy().is_none())
         }
-        Statement::Applied(write) => holds(&write.id),
-        Statement::Handed(chunk) => {
-            let skip = usize::try_from(chunk.first.0.saturating_sub(1)).unwrap_or(usize::MAX);
-            gone || data.get(skip..).is_some_and(|rest| rest.starts_with(&chunk.writes))
-        }
-        Statement::Read(value) => value.as_ref().is_none_or(holds),
+        Statement::Ended(said) => reaches(said.position()) && held.is_none_or(fence::Copy::finished),
+        Statement::Applied(write) => held.is_none_or(|copy| copy.applied().known(write.id) != Known::New),
+        Statement::Handed(chunk) => reaches(chunk.position),
+        Statement::Read(position) => reaches(*position),
     };
     findings.demand(true_for_good, Id::StatementDurable, || {
         let store = now.fence.config().store;
         (
             format!("{store} stated {statement:?}"),
-            format!("a crash would leave {} and {} writes", fences(durable), data.len()),
+            format!("a crash would leave {} and {:?}", fences(durable), durable.copy()),
         )
     });
+}
+
+/// The digest of rows, summed anew.
+fn summed(data: &Contents) -> RowsDigest {
+    data.rows().iter().fold(RowsDigest::EMPTY, |mut sum, (key, row)| {
+        sum.add(key, row);
+        sum
+    })
 }
 
 pub(super) fn now(
@@ -143,11 +158,6 @@ pub(super) fn now(
                 format!("the committed epoch is {}", monitor.newest_epoch),
             )
         });
-        let twice =
-            sink.data.iter().enumerate().find(|(at, id)| sink.data.iter().skip(at + 1).any(|o| o == *id));
-        findings.demand(twice.is_none(), Id::ApplyOnce, || {
-            (format!("{store} holds {:?}", ids(sink.data)), "an id takes effect once".to_owned())
-        });
     }
     let Some((record, placed)) = record.and_then(|record| Some((record, record.placed?))) else { return };
     // Which store owns the partition is not known before an operator says so.
@@ -155,33 +165,18 @@ pub(super) fn now(
         return;
     }
     let at = |placement: Placement| sinks.iter().find(|sink| sink.fence.config().store == placement);
-    if let Some(owner) = at(read_placement(placed.state)) {
-        let lost = |id: &&WriteId| !owner.data.contains(id) && !monitor.exempt.contains(id);
-        let missing = monitor.acknowledged.iter().find(lost);
-        findings.demand(missing.is_none(), Id::NoLostWrite, || {
-            let id = missing.map(ToString::to_string).unwrap_or_default();
-            let store = owner.fence.config().store;
-            (
-                format!("{id} was acknowledged"),
-                format!(
-                    "{store} owns the partition ({} at {}) and holds {:?}",
-                    placed.state,
-                    record.epoch,
-                    ids(owner.data)
-                ),
-            )
-        });
+    if let Some(owner) = at(read_placement(placed.state)).filter(|_| placed.opened)
+        && let Some(history) = monitor.history(read_placement(placed.state), placed.copy)
+    {
+        owned(monitor, record, history, owner, findings);
     }
     if let PartitionState::Migrating { from, to, .. } = placed.state
         && let (Some(source), Some(target)) = (at(from), at(to))
         && target.fence.durable().newest() == record.migration
+        && let Some(history) = monitor.history(from, placed.copy)
+        && !monitor.damage
     {
-        findings.demand(source.durable_data.starts_with(target.data), Id::Prefix, || {
-            (
-                format!("{to} holds {:?}", ids(target.data)),
-                format!("{from} holds {:?}, durably", ids(source.durable_data)),
-            )
-        });
+        prefix(history, source, target, findings);
     }
     if let Some(debt) = monitor.debt
         && let Some(source) = at(debt.placement)
@@ -200,6 +195,85 @@ pub(super) fn now(
     }
 }
 
-fn ids(data: &[WriteId]) -> Vec<String> {
-    data.iter().map(ToString::to_string).collect()
+/// The owner has each write that took effect and was acknowledged, each once, and its rows are what they make of them.
+fn owned(
+    monitor: &Monitor,
+    record: &PartitionRecord,
+    history: &CopyHistory,
+    owner: &SinkNow<'_>,
+    findings: &mut Findings,
+) {
+    let CopyHistory { store, .. } = history;
+    let held: Vec<WriteId> = history.ids().map(|(_, id)| id).collect();
+    let lost = |id: &&WriteId| !held.contains(id) && !monitor.exempt.contains(id);
+    let missing = monitor.acknowledged.iter().find(lost);
+    findings.demand(missing.is_none(), Id::NoLostWrite, || {
+        let id = missing.map(ToString::to_string).unwrap_or_default();
+        let held: Vec<_> = held.iter().map(ToString::to_string).collect();
+        (
+            format!("{id} was acknowledged"),
+            format!("{store} owns the partition ({record}), where these took effect: {held:?}"),
+        )
+    });
+    let twice = held.iter().enumerate().find(|(at, id)| held.iter().skip(at + 1).any(|other| other == *id));
+    findings.demand(twice.is_none(), Id::ApplyOnce, || {
+        let id = twice.map(|(_, id)| id.to_string()).unwrap_or_default();
+        (format!("{id} took effect twice at {store}"), "an id takes effect once".to_owned())
+    });
+    let copy = owner.fence.durable().copy().filter(|_| owner.fence.durable().newest() == history.copy);
+    findings.demand(copy.is_some(), Id::NoLostWrite, || {
+        let newest = owner.fence.durable().newest();
+        (format!("{store} owns the partition ({record})"), format!("its copy there is gone, newest {newest}"))
+    });
+    let Some(copy) = copy else { return };
+    let new = held.iter().find(|id| copy.applied().known(**id) == Known::New);
+    findings.demand(new.is_none(), Id::ApplyOnce, || {
+        let id = new.map(ToString::to_string).unwrap_or_default();
+        (format!("{id} took effect at {store}"), "the copy there takes it for new".to_owned())
+    });
+    let expected = history.rows_at(history.position());
+    let differs = difference(owner.data.rows(), &expected);
+    findings.demand(differs.is_none(), Id::NoLostWrite, || {
+        let Some(key) = differs else { return (String::new(), String::new()) };
+        let have = owner.data.rows().get(key);
+        (
+            format!("{store} owns the partition ({record}) and has {have:?} as row {key}"),
+            format!("the writes that took effect make {:?} of it", expected.get(key)),
+        )
+    });
+}
+
+/// A copy in the making is its source at the copy's position: its rows up to the frontier, none above, and its memory of writes.
+fn prefix(history: &CopyHistory, source: &SinkNow<'_>, target: &SinkNow<'_>, findings: &mut Findings) {
+    let Some(copy) = target.fence.durable().copy() else { return };
+    let (from, to) = (source.fence.config().store, target.fence.config().store);
+    let started = *copy.frontier() != Frontier::Nothing;
+    let durable = source.durable.copy().filter(|_| source.durable.newest() == history.copy);
+    let end = durable.map_or(Position::ZERO, fence::Copy::position);
+    findings.demand(!started || copy.position() <= end, Id::Prefix, || {
+        (
+            format!("the copy at {to} is at position {}", copy.position()),
+            format!("{from} is durable up to {end}"),
+        )
+    });
+    if started && !history.reaches(copy.position()) {
+        return;
+    }
+    let mut expected = history.rows_at(copy.position());
+    expected.retain(|key, _| copy.frontier().covers(key));
+    let differs = difference(target.data.rows(), &expected);
+    findings.demand(differs.is_none(), Id::Prefix, || {
+        let Some(key) = differs else { return (String::new(), String::new()) };
+        (
+            format!("{to} has {:?} as row {key}", target.data.rows().get(key)),
+            format!("{from} had {:?} at position {}", expected.get(key), copy.position()),
+        )
+    });
+    let known = history.known_at(copy.position()).filter(|_| started);
+    findings.demand(known.is_none_or(|known| known == copy.applied()), Id::Prefix, || {
+        (
+            format!("{to} remembers {:?}", copy.applied()),
+            format!("{from} remembered {known:?} at position {}", copy.position()),
+        )
+    });
 }

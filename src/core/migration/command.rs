@@ -1,7 +1,7 @@
 //! The commands on a partition. Each is a compare-and-swap that is checked when it is applied.
 
-use super::{Operator, Reason};
-use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, WatermarkReading};
+use super::{AbortReason, Operator, Reason};
+use crate::core::fence::{CatchUpEvidence, Claim, Dropped, Ended, Prepared, SealReceipt, WatermarkReading};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 use crate::core::placement::Guarantee;
 use alloc::vec::Vec;
@@ -87,13 +87,18 @@ pub enum Transition {
     Abort {
         /// The state of the record in which the transition is applied.
         expected: Expected,
+        /// Why.
+        why: AbortReason,
     },
-    /// Gives the partition to the target without a seal of the source: to `Active(B)`, and acknowledged writes may be lost.
+    /// Gives the partition to the target without a seal of the source: to `Active(B)`. Writes that the source acknowledged above the
+    /// position that the target states are lost, and none below it, unless the copy lacks rows.
     Force {
         /// The state of the record in which the transition is applied.
         expected: Expected,
-        /// The target's statement that it is prepared.
-        prepared: Claim<Prepared>,
+        /// The target's statement that it takes no more chunks, and how far it reaches.
+        ended: Claim<Ended>,
+        /// Whether the operator accepts a copy that lacks rows.
+        partial: bool,
         /// The responsible operator.
         operator: Operator,
         /// The operator's reason.
@@ -227,7 +232,7 @@ impl Transition {
             | Self::EnterTimedCutover { expected, .. }
             | Self::RecordWatermark { expected, .. }
             | Self::Complete { expected, .. }
-            | Self::Abort { expected }
+            | Self::Abort { expected, .. }
             | Self::Force { expected, .. }
             | Self::Delete { expected }
             | Self::Release { expected, .. }
@@ -256,8 +261,8 @@ impl Transition {
         match self {
             Self::Open { prepared, .. }
             | Self::EnterTimedCutover { prepared, .. }
-            | Self::Force { prepared, .. }
             | Self::Settle { proof: Settlement::Closed(prepared), .. } => prepared.is_reported(),
+            Self::Force { ended, .. } => ended.is_reported(),
             Self::EnterCutover { receipt, .. } | Self::Settle { proof: Settlement::Sealed(receipt), .. } => {
                 receipt.is_reported()
             }

@@ -10,7 +10,9 @@
 
 use super::flight::{Flight, flight, propose, send};
 use super::waits::Waits;
-use super::{Event, Output, PartitionRecord, Placed, Policy, Settlement, Timer, Transition, refused};
+use super::{
+    AbortReason, Event, Output, PartitionRecord, Placed, Policy, Settlement, Timer, Transition, refused,
+};
 use crate::core::fence::{
     Body, CatchUpEvidence, DropCopy, Dropped, EvidenceQuery, Prepare, Prepared, Reply, Seal, SealReceipt,
     WatermarkQuery, WatermarkReading,
@@ -74,7 +76,8 @@ impl Controller {
             None if !placed.opened => {
                 let (store, migration) = (placed.state.read_placement(), placed.copy);
                 let closed_through = placed.owned_since.previous();
-                vec![send(record, store, Body::Prepare(Prepare { migration, closed_through }))]
+                let prepare = Prepare { migration, closed_through, source: None, keep: None };
+                vec![send(record, store, Body::Prepare(prepare))]
             }
             None => Vec::new(),
             Some(flight) => {
@@ -127,7 +130,7 @@ impl Controller {
                     ask_evidence(&flight, watermark),
                 ]);
             }
-            None => outputs.extend(abort(record)),
+            None => outputs.extend(abort(record, AbortReason::TakenOver)),
         }
         outputs
     }
@@ -136,7 +139,8 @@ impl Controller {
         let record = flight.record;
         let watermark = flight.placed.cutover.and_then(|facts| facts.watermark);
         if let Some(watermark) = watermark {
-            return vec![ask_evidence(flight, watermark)];
+            // The store forgets in a crash that it pulls.
+            return vec![prepare(flight), ask_evidence(flight, watermark)];
         }
         let (migration, epoch) = (record.migration, record.epoch);
         if self.waits.has_ended(migration, epoch) {
@@ -153,7 +157,7 @@ impl Controller {
             Reply::Watermark(reading) => self.watermark(record, reading),
             Reply::Dropped(dropped) => dropped_copy(record, dropped),
             Reply::Refused { request, refusal } => refused::refused(record, request, refusal),
-            Reply::ChunkTaken(_) | Reply::Applied { .. } => Vec::new(),
+            Reply::ChunkTaken(_) | Reply::Ended(_) | Reply::Applied { .. } => Vec::new(),
         }
     }
 
@@ -168,13 +172,20 @@ impl Controller {
             let proof = Settlement::Closed((*prepared).into());
             return vec![propose(record, Transition::Settle { migration: debt.migration, proof })];
         }
-        let Some(flight) = flight(record).filter(|flight| flight.phase == Phase::Draining) else {
+        let Some(flight) = flight(record) else {
             if placed.opened || prepared.migration() != placed.copy {
                 return Vec::new();
             }
             return vec![propose(record, Transition::Open { expected, prepared: (*prepared).into() })];
         };
         if prepared.migration() != record.migration || prepared.origin().store != flight.to {
+            return Vec::new();
+        }
+        if prepared.finished() {
+            // It takes no more chunks, and nobody forced the partition to it.
+            return vec![propose(record, Transition::Abort { expected, why: AbortReason::Ended })];
+        }
+        if flight.phase == Phase::Cutover {
             return Vec::new();
         }
         match (placed.cutover, placed.guarantee, self.policy.lag_writes_max) {
@@ -219,6 +230,14 @@ impl Controller {
             Phase::Draining => start_block(&flight, evidence.origin().incarnation),
             Phase::Cutover => {
                 let expected = record.expected();
+                let differs = flight.placed.cutover.is_some_and(|facts| {
+                    facts.digest.is_some_and(|digest| digest != evidence.digest())
+                        && evidence.origin().store == flight.to
+                        && evidence.origin().incarnation == facts.target
+                });
+                if differs {
+                    return vec![propose(record, Transition::Abort { expected, why: AbortReason::Digest })];
+                }
                 vec![propose(record, Transition::Complete { expected, evidence: (*evidence).into() })]
             }
         }
@@ -231,7 +250,7 @@ impl Controller {
                 if flight(record).is_none() || migration != record.migration {
                     return Vec::new();
                 }
-                abort(record).into()
+                abort(record, AbortReason::Budget).into()
             }
             Timer::Barrier { migration, epoch } => {
                 if !self.waits.end(migration, epoch) {
@@ -254,7 +273,13 @@ fn repeated(mut outputs: Vec<Output>) -> Vec<Output> {
 }
 
 fn prepare(flight: &Flight<'_>) -> Output {
-    let prepare = Prepare { migration: flight.record.migration, closed_through: flight.record.epoch };
+    let prepare = Prepare {
+        migration: flight.record.migration,
+        // Also in the cutover: tokens of its own epoch do not exist.
+        closed_through: flight.record.draining_epoch().unwrap_or(flight.record.epoch),
+        source: Some(flight.from),
+        keep: flight.placed.kept.map(|kept| kept.migration),
+    };
     send(flight.record, flight.to, Body::Prepare(prepare))
 }
 
@@ -273,9 +298,9 @@ fn start_block(flight: &Flight<'_>, target: Incarnation) -> Vec<Output> {
 }
 
 /// Proposes the abort, and again until the record shows that the migration is over: a proposal may be lost with a leader.
-fn abort(record: &PartitionRecord) -> [Output; 2] {
+fn abort(record: &PartitionRecord, why: AbortReason) -> [Output; 2] {
     let again = Timer::Overdue { migration: record.migration };
-    [propose(record, Transition::Abort { expected: record.expected() }), Output::SetTimer(again)]
+    [propose(record, Transition::Abort { expected: record.expected(), why }), Output::SetTimer(again)]
 }
 
 fn ask_evidence(flight: &Flight<'_>, at_least: Position) -> Output {

@@ -17,6 +17,7 @@
 //!
 //! May import: `core::ids`, `core::map`, `core::fence`, `core::placement`.
 
+mod abort;
 mod command;
 mod controller;
 mod copies;
@@ -36,6 +37,7 @@ mod text;
 mod transitions;
 mod waits;
 
+pub use abort::AbortReason;
 pub use command::{
     COMMAND_BYTES_MAX, CodecError, Command, Expected, Release, Settlement, Transition, TransitionKind,
 };
@@ -43,7 +45,7 @@ pub use controller::Controller;
 pub use io::{Event, Output, Timer};
 pub use operator::{Operator, Reason, TextError};
 pub use plan::{Plan, Policy, PolicyError, Step};
-pub use record::{CutoverFacts, Debt, Held, OldCopy, PartitionRecord, Placed};
+pub use record::{CutoverFacts, Debt, Held, Kept, OldCopy, PartitionRecord, Placed};
 pub use recovery::{EPOCH_LEAP, MIGRATION_LEAP};
 pub use refusal::{BackendFailure, MigrationError};
 pub use store::MigrationStore;

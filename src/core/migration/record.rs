@@ -1,6 +1,6 @@
 //! The record of a partition in the log.
 
-use crate::core::fence::{Body, Request};
+use crate::core::fence::{Body, Digest, Request};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
 use crate::core::placement::{Guarantee, PartitionState, Phase, Resolution};
 use alloc::vec::Vec;
@@ -40,6 +40,18 @@ pub struct Placed {
     pub debt: Option<Debt>,
     /// Set if the migration in flight was restored from a lost cluster, and waits for an operator.
     pub held: Option<Held>,
+    /// The copy of an aborted migration from the owner's copy, with which the migration in flight, or the next one to the same
+    /// target, goes on.
+    pub kept: Option<Kept>,
+}
+
+/// A copy that an aborted migration left, and that another may go on with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// The migration that made the copy.
+    pub migration: MigrationId,
+    /// The store that has it.
+    pub placement: Placement,
 }
 
 /// What the log keeps from the moment on at which writes may be blocked: while draining, that the source may have been asked to
@@ -52,6 +64,8 @@ pub struct CutoverFacts {
     pub target: Incarnation,
     /// Position of the source's last write. `None` under `timed` until it was read after the wait.
     pub watermark: Option<Position>,
+    /// The digest of the source's copy at that position.
+    pub digest: Option<Digest>,
 }
 
 /// The debt of a forced move: its source was left unsealed and may still acknowledge writes, which are lost.
@@ -67,6 +81,8 @@ pub struct Debt {
     pub copy: MigrationId,
     /// The target's incarnation, which a seal request for the source must name.
     pub target: Incarnation,
+    /// No write of the source up to this position is lost. `None`: not known, or the target lacked rows.
+    pub copied: Option<Position>,
 }
 
 /// A copy that is no longer in use, and may still exist at its sink.

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::core::fence::{Prepared, StatementOrigin};
     use crate::core::ids::{Epoch, Incarnation, MigrationId};
-    use crate::core::migration::{Caps, Expected, PlacementTable, Transition};
+    use crate::core::migration::{AbortReason, Caps, Expected, PlacementTable, Transition};
     use crate::core::placement::Guarantee;
 
     /// What is counted follows from the records, on every way on which a record changes.
@@ -156,7 +156,8 @@ mod tests {
             let store = Placement(at);
             let origin =
                 StatementOrigin { store, partition: PartitionId(partition), incarnation: Incarnation(1) };
-            let prepared = Prepared::reported(origin, expected.migration, expected.epoch.previous(), true);
+            let prepared =
+                Prepared::reported(origin, expected.migration, expected.epoch.previous(), true, false);
             Transition::Open { expected, prepared: prepared.into() }
         };
         let (one, ..) = step(1, create(0));
@@ -167,7 +168,7 @@ mod tests {
         assert_eq!((all, touching), (1, 1));
         let (_, all, touching) = step(2, begin(two, 3));
         assert_eq!((all, touching), (2, 1));
-        let (_, all, touching) = step(1, Transition::Abort { expected: one });
+        let (_, all, touching) = step(1, Transition::Abort { expected: one, why: AbortReason::Operator });
         assert_eq!((all, touching), (1, 0));
     }
 }

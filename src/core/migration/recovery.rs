@@ -29,6 +29,10 @@ impl PlacementTable {
         let (epoch, migration) = self.highest();
         let mut last = MigrationId(migration.0.saturating_add(leap(MIGRATION_LEAP)));
         self.records.change_all(|record| {
+            // What was committed later may have given the source, or the copy, other rows.
+            if let Some(placed) = record.placed.as_mut() {
+                placed.kept = None;
+            }
             if hold(record, last.next()) {
                 last = last.next();
             }

@@ -1,6 +1,6 @@
 //! Why a command is refused. A refused command changes nothing.
 
-use crate::core::fence::StatementOrigin;
+use crate::core::fence::{Digest, StatementOrigin};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 use crate::core::placement::Guarantee;
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,20 @@ pub enum MigrationError {
         have: Position,
         /// The position of the source's last write.
         needed: Position,
+    },
+    /// The target's copy is not what the source had: it can only be aborted.
+    #[error("the target's copy has the digest {have}, the source had {expected}")]
+    DigestDiffers {
+        /// The digest in the statement.
+        have: Digest,
+        /// The digest in the record.
+        expected: Digest,
+    },
+    /// The copy at the target of `force` lacks rows.
+    #[error("the copy at {placement} lacks rows, only an operator who calls the move partial may force it")]
+    Incomplete {
+        /// The target.
+        placement: Placement,
     },
     /// Under `timed`: the position of the source's last write is not recorded yet.
     #[error("the source's last position is not recorded yet")]

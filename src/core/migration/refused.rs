@@ -1,7 +1,7 @@
 //! What a controller does about a refusal: it gives up what can never be answered otherwise.
 
 use super::flight::{Flight, flight, propose, send};
-use super::{Debt, Output, PartitionRecord, Transition};
+use super::{AbortReason, Debt, Output, PartitionRecord, Transition};
 use crate::core::fence::{Body, DropCopy, Prepare, Refusal, Request};
 use crate::core::placement::Phase;
 use alloc::vec;
@@ -20,7 +20,9 @@ pub(super) fn refused(record: &PartitionRecord, request: &Request, refusal: &Ref
         Some(flight)
             if request.body.migration() == Some(record.migration) && is_final(&flight, request, refusal) =>
         {
-            vec![propose(record, Transition::Abort { expected: record.expected() })]
+            let broken = matches!(refusal, Refusal::Stuck { .. });
+            let why = if broken { AbortReason::Broken } else { AbortReason::Refused };
+            vec![propose(record, Transition::Abort { expected: record.expected(), why })]
         }
         Some(_) | None => Vec::new(),
     }
@@ -30,7 +32,10 @@ pub(super) fn refused(record: &PartitionRecord, request: &Request, refusal: &Ref
 fn is_final(flight: &Flight<'_>, request: &Request, refusal: &Refusal) -> bool {
     match refusal {
         // One store has two names, or the other way around.
-        Refusal::WrongStore { .. } | Refusal::WrongPartition { .. } | Refusal::CannotSeal { .. } => true,
+        Refusal::WrongStore { .. }
+        | Refusal::WrongPartition { .. }
+        | Refusal::CannotSeal { .. }
+        | Refusal::Stuck { .. } => true,
         Refusal::OlderMigration { .. } => matches!(request.body, Body::Prepare(_) | Body::Seal(_)),
         Refusal::OtherCopy { have, named } => matches!(request.body, Body::Evidence(_)) && have > named,
         // The store lost its state, or dropped the copy. A target is asked for evidence before it is prepared only while the
@@ -39,12 +44,22 @@ fn is_final(flight: &Flight<'_>, request: &Request, refusal: &Refusal) -> bool {
             Body::Prepare(_) => request.store == flight.to,
             Body::Seal(_) | Body::Watermark(_) => request.store == flight.from,
             Body::Evidence(_) => flight.phase == Phase::Cutover,
-            Body::Drop(_) | Body::Export(_) | Body::Chunk(_) | Body::Write(_) | Body::Read(_) => false,
+            Body::Drop(_)
+            | Body::Export(_)
+            | Body::Chunk(_)
+            | Body::End(_)
+            | Body::Write(_)
+            | Body::Read(_) => false,
         },
         Refusal::OtherSource { .. }
         | Refusal::Sealed { .. }
         | Refusal::Closed { .. }
-        | Refusal::Gap { .. }
+        | Refusal::Elsewhere { .. }
+        | Refusal::Malformed(_)
+        | Refusal::Incomplete { .. }
+        | Refusal::Trimmed { .. }
+        | Refusal::NothingNew { .. }
+        | Refusal::Differs { .. }
         | Refusal::Finished { .. }
         | Refusal::TooLong { .. }
         | Refusal::Behind { .. }
@@ -71,16 +86,22 @@ fn unsealed(record: &PartitionRecord, debt: &Debt, refusal: &Refusal) -> Option<
             let old = record.old_copies.iter().find(|old| old.placement == debt.placement);
             let migration = owned.or(old.map(|old| old.copy)).filter(|copy| *copy > debt.copy)?;
             // Of a copy that is there, a repeated prepare changes nothing.
-            let prepare = Prepare { migration, closed_through: debt.through };
+            let prepare = Prepare { migration, closed_through: debt.through, source: None, keep: None };
             Some(send(record, debt.placement, Body::Prepare(prepare)))
         }
         Refusal::WrongStore { .. }
         | Refusal::WrongPartition { .. }
+        | Refusal::Stuck { .. }
         | Refusal::OtherCopy { .. }
         | Refusal::OtherSource { .. }
         | Refusal::Sealed { .. }
         | Refusal::Closed { .. }
-        | Refusal::Gap { .. }
+        | Refusal::Elsewhere { .. }
+        | Refusal::Malformed(_)
+        | Refusal::Incomplete { .. }
+        | Refusal::Trimmed { .. }
+        | Refusal::NothingNew { .. }
+        | Refusal::Differs { .. }
         | Refusal::Finished { .. }
         | Refusal::TooLong { .. }
         | Refusal::Behind { .. }

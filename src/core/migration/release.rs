@@ -45,6 +45,7 @@ pub(super) fn release(
                 migration: record.migration,
                 copy: placed.copy,
                 target: Incarnation(0),
+                copied: None,
             };
             next.placed = Some(Placed {
                 state: PartitionState::Active(to),

@@ -5,8 +5,10 @@
 //! no expected state, so a late one applies to whichever migration is there. Both are extended here. `state` takes
 //! `&mut self` because a linearizable read of a replicated log needs an exchange with a quorum.
 
-use super::{Command, Expected, MigrationError, Operator, PartitionRecord, Reason, Settlement, Transition};
-use crate::core::fence::{CatchUpEvidence, Claim, Prepared, SealReceipt};
+use super::{
+    AbortReason, Command, Expected, MigrationError, Operator, PartitionRecord, Reason, Settlement, Transition,
+};
+use crate::core::fence::{CatchUpEvidence, Claim, Ended, SealReceipt};
 use crate::core::ids::{Epoch, PartitionId, Placement, Revision};
 use crate::core::placement::Guarantee;
 
@@ -88,8 +90,9 @@ pub trait MigrationStore {
         &mut self,
         partition: PartitionId,
         expected: Expected,
+        why: AbortReason,
     ) -> Result<Epoch, MigrationError> {
-        self.propose(&Command { partition, transition: Transition::Abort { expected } })
+        self.propose(&Command { partition, transition: Transition::Abort { expected, why } })
     }
 
     /// Gives the partition to the target without a seal of the source. Acknowledged writes may be lost.
@@ -100,11 +103,12 @@ pub trait MigrationStore {
         &mut self,
         partition: PartitionId,
         expected: Expected,
-        prepared: Claim<Prepared>,
+        ended: Claim<Ended>,
+        partial: bool,
         operator: Operator,
         reason: Reason,
     ) -> Result<Epoch, MigrationError> {
-        let transition = Transition::Force { expected, prepared, operator, reason };
+        let transition = Transition::Force { expected, ended, partial, operator, reason };
         self.propose(&Command { partition, transition })
     }
 

@@ -225,8 +225,10 @@ impl PlacementTable {
             Transition::StartBlock { expected, target } => {
                 transitions::start_block(record, *expected, *target)
             }
-            Transition::Abort { expected } => transitions::abort(record, *expected),
-            Transition::Force { expected, prepared, .. } => transitions::force(record, *expected, prepared),
+            Transition::Abort { expected, why } => transitions::abort(record, *expected, *why),
+            Transition::Force { expected, ended, partial, .. } => {
+                transitions::force(record, *expected, ended, *partial)
+            }
             Transition::Settle { migration, proof } => copies::settle(record, *migration, proof),
             Transition::RetireCopy { placement, copy } => copies::retire_copy(record, *placement, *copy),
             Transition::ForgetCopy { dropped } => copies::forget_copy(record, dropped),
@@ -305,7 +307,7 @@ fn count(len: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::migration::{Debt, Expected, Placed};
+    use crate::core::migration::{AbortReason, Debt, Expected, Placed};
     use crate::core::placement::{Guarantee, PartitionState};
     use alloc::string::{String, ToString};
 
@@ -345,7 +347,7 @@ mod tests {
     #[test]
     fn a_placement_that_changes_without_its_epoch_halts() {
         let (table, record) = created();
-        let abort = Transition::Abort { expected: record.expected() };
+        let abort = Transition::Abort { expected: record.expected(), why: AbortReason::Operator };
         let right = PartitionRecord { epoch: record.epoch.next(), ..moved(&record) };
         assert_eq!(checked(&table, abort.clone(), right.clone(), None), None);
         let facts = "abort on m1@e1 leads from e1 to e1, the placement changed: true".to_string();
@@ -385,6 +387,7 @@ mod tests {
             migration: MigrationId(1),
             copy: MigrationId(1),
             target: crate::core::ids::Incarnation(1),
+            copied: None,
         };
         let owes = record.placed.map(|placed| Placed { debt: Some(debt), ..placed });
         table.records.insert(PARTITION, PartitionRecord { placed: owes, ..record.clone() });

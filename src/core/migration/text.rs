@@ -68,11 +68,12 @@ fn transition(transition: &Transition) -> String {
             let by = evidence.origin().store;
             format!("complete {} ({by}: {})", on(expected), text(Reply::Evidence(**evidence)))
         }
-        Transition::Abort { expected } => format!("abort {}", on(expected)),
-        Transition::Force { expected, prepared, operator, .. } => {
-            let by = prepared.origin().store;
-            let prepared = text(Reply::Prepared(**prepared));
-            format!("force {} ({by}: {prepared}) by {}", on(expected), operator.as_ref())
+        Transition::Abort { expected, why } => format!("abort {}: {why}", on(expected)),
+        Transition::Force { expected, ended, partial, operator, .. } => {
+            let by = ended.origin().store;
+            let ended = text(Reply::Ended(**ended));
+            let partial = if *partial { " partial" } else { "" };
+            format!("force{partial} {} ({by}: {ended}) by {}", on(expected), operator.as_ref())
         }
         Transition::Settle { migration, proof } => match proof {
             Settlement::Sealed(receipt) => {
@@ -125,5 +126,7 @@ fn record(record: &PartitionRecord) -> String {
         PartitionState::Migrating { phase: Phase::Draining, .. } if record.may_block() => " may block",
         PartitionState::Migrating { .. } | PartitionState::Active(_) => "",
     };
-    format!("{shown}@{} {}{block}{watermark}{debt}", record.epoch, record.migration)
+    let kept = placed.kept.filter(|_| placed.state.is_migrating());
+    let kept = kept.map(|kept| format!(" keeps {}", kept.migration)).unwrap_or_default();
+    format!("{shown}@{} {}{kept}{block}{watermark}{debt}", record.epoch, record.migration)
 }

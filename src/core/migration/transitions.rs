@@ -1,7 +1,9 @@
 //! The transitions, each a function from the old record to the new one, or a refusal.
 
-use super::{CutoverFacts, Debt, Expected, MigrationError, OldCopy, PartitionRecord, Placed};
-use crate::core::fence::{CatchUpEvidence, Prepared, SealReceipt, StatementOrigin, WatermarkReading};
+use super::{
+    AbortReason, CutoverFacts, Debt, Expected, Kept, MigrationError, OldCopy, PartitionRecord, Placed,
+};
+use crate::core::fence::{CatchUpEvidence, Ended, Prepared, SealReceipt, StatementOrigin, WatermarkReading};
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 use crate::core::placement::{Guarantee, PartitionState, Phase};
 use alloc::vec::Vec;
@@ -44,6 +46,7 @@ pub(super) fn create(
         cutover: None,
         debt: None,
         held: None,
+        kept: None,
     };
     Ok(PartitionRecord { partition, epoch, migration, placed: Some(placed), old_copies: Vec::new() })
 }
@@ -90,7 +93,8 @@ pub(super) fn begin(
         return Err(MigrationError::LateWrites { placement: to, before });
     }
     let state = PartitionState::Migrating { from, to, phase: Phase::Draining };
-    let mut next = record.with(Placed { state, ..placed });
+    let kept = placed.kept.filter(|kept| kept.placement == to);
+    let mut next = record.with(Placed { state, kept, ..placed });
     next.epoch = record.epoch.next();
     next.migration = migration;
     // The new copy replaces any copy at the target.
@@ -103,7 +107,7 @@ pub(super) fn start_block(record: &PartitionRecord, expected: Expected, target: 
     if flight.phase != Phase::Draining || flight.placed.cutover.is_some() {
         return Err(MigrationError::BlockStarted { migration: record.migration });
     }
-    let cutover = Some(CutoverFacts { draining: record.epoch, target, watermark: None });
+    let cutover = Some(CutoverFacts { draining: record.epoch, target, watermark: None, digest: None });
     Ok(record.with(Placed { cutover, ..flight.placed }))
 }
 
@@ -116,6 +120,7 @@ pub(super) fn enter_cutover(record: &PartitionRecord, expected: Expected, receip
         draining: record.epoch,
         target: receipt.target(),
         watermark: Some(receipt.watermark()),
+        digest: Some(receipt.digest()),
     };
     Ok(into_cutover(record, &flight, facts))
 }
@@ -126,7 +131,8 @@ pub(super) fn enter_timed_cutover(record: &PartitionRecord, expected: Expected, 
     check_migration(record.migration, prepared.migration())?;
     check_reach(record.epoch, prepared.closed_through())?;
     let target = prepared.origin().incarnation;
-    Ok(into_cutover(record, &flight, CutoverFacts { draining: record.epoch, target, watermark: None }))
+    let facts = CutoverFacts { draining: record.epoch, target, watermark: None, digest: None };
+    Ok(into_cutover(record, &flight, facts))
 }
 
 pub(super) fn record_watermark(
@@ -144,7 +150,8 @@ pub(super) fn record_watermark(
     check_origin(record, reading.origin(), flight.from)?;
     check_migration(record.migration, reading.migration())?;
     check_epoch(record.epoch, reading.epoch())?;
-    let cutover = Some(CutoverFacts { watermark: Some(reading.position()), ..facts });
+    let (watermark, digest) = (Some(reading.position()), Some(reading.digest()));
+    let cutover = Some(CutoverFacts { watermark, digest, ..facts });
     Ok(record.with(Placed { cutover, ..flight.placed }))
 }
 
@@ -161,16 +168,23 @@ pub(super) fn complete(record: &PartitionRecord, expected: Expected, evidence: &
     if evidence.position() < needed {
         return Err(MigrationError::NotCaughtUp { have: evidence.position(), needed });
     }
+    // Compared also if the copy reaches further: then it has something that the source never had.
+    let (have, expected) = (evidence.digest(), facts.digest.ok_or(MigrationError::WatermarkMissing)?);
+    if have != expected {
+        return Err(MigrationError::DigestDiffers { have, expected });
+    }
     Ok(flip(record, &flight, facts.draining, evidence.enforces(), flight.placed.debt, None))
 }
 
 /// An abort that names the draining epoch holds in the cutover as well: a budget that runs out while the cutover is being
 /// committed has run out, and a second one would block writes for longer.
-pub(super) fn abort(record: &PartitionRecord, expected: Expected) -> Next {
+pub(super) fn abort(record: &PartitionRecord, expected: Expected, why: AbortReason) -> Next {
     let drained = record.draining_epoch() == Some(expected.epoch) && record.migration == expected.migration;
     let flight = flight(record, if drained { record.expected() } else { expected })?;
     let state = PartitionState::Active(flight.from);
-    let mut next = record.with(Placed { state, cutover: None, ..flight.placed });
+    let kept = Kept { migration: record.migration, placement: flight.to };
+    let kept = Some(kept).filter(|_| why.keeps());
+    let mut next = record.with(Placed { state, cutover: None, kept, ..flight.placed });
     next.epoch = record.epoch.next();
     next.leave(OldCopy {
         placement: flight.to,
@@ -182,26 +196,30 @@ pub(super) fn abort(record: &PartitionRecord, expected: Expected) -> Next {
     Ok(next)
 }
 
-pub(super) fn force(record: &PartitionRecord, expected: Expected, prepared: &Prepared) -> Next {
+pub(super) fn force(record: &PartitionRecord, expected: Expected, ended: &Ended, partial: bool) -> Next {
     let flight = flight(record, expected)?;
-    check_origin(record, prepared.origin(), flight.to)?;
-    check_migration(record.migration, prepared.migration())?;
+    check_origin(record, ended.origin(), flight.to)?;
+    check_migration(record.migration, ended.migration())?;
+    check_epoch(record.epoch, ended.epoch())?;
     if let Some(Debt { placement, through, .. }) = flight.placed.debt {
         return Err(MigrationError::Unsettled { placement, through });
     }
+    if !ended.complete() && !partial {
+        return Err(MigrationError::Incomplete { placement: flight.to });
+    }
     let draining = flight.placed.cutover.map_or(record.epoch, |facts| facts.draining);
-    check_reach(draining, prepared.closed_through())?;
     let debt = Debt {
         placement: flight.from,
         through: draining,
         migration: record.migration,
         copy: flight.placed.copy,
-        target: prepared.origin().incarnation,
+        target: ended.origin().incarnation,
+        copied: Some(ended.position()).filter(|_| ended.complete()),
     };
     // A recorded watermark was read after the wait.
     let waited = flight.placed.cutover.is_some_and(|facts| facts.watermark.is_some());
     let late = late(&flight.placed, record.epoch.next()).filter(|_| !waited);
-    Ok(flip(record, &flight, draining, prepared.enforces(), Some(debt), late))
+    Ok(flip(record, &flight, draining, ended.enforces(), Some(debt), late))
 }
 
 pub(super) fn delete(record: &PartitionRecord, expected: Expected, copies_max: u32) -> Next {
@@ -273,6 +291,7 @@ fn flip(
         guarantee: promised(enforces),
         cutover: None,
         debt,
+        kept: None,
         ..flight.placed
     };
     let mut next = record.with(placed);

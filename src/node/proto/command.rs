@@ -1,9 +1,10 @@
 //! Conversions of transitions and their parts between protobuf messages and the types of the protocol.
 
+use super::digest::{abort_reason, abort_reason_of, digest, digest_of};
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
 use crate::core::control_plane::{AddressError, NameError, PartitionName, StoreValueError};
 use crate::core::fence::{
-    CatchUpEvidence, Claim, Dropped, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Dropped, Ended, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
 };
 use crate::core::ids::{
     Epoch, HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
@@ -169,24 +170,35 @@ statement!(Prepared, "prepared" {
     migration migration MigrationId, |id: MigrationId| id.0;
     closed_through closed_through Epoch, |epoch: Epoch| epoch.0;
     enforces enforces same, same;
+    finished finished same, same;
 });
 statement!(SealReceipt, "receipt" {
     migration migration MigrationId, |id: MigrationId| id.0;
     through through Epoch, |epoch: Epoch| epoch.0;
     watermark watermark Position, |position: Position| position.0;
+    digest digest digest, digest_of;
     target target_incarnation Incarnation, |incarnation: Incarnation| incarnation.0;
 });
 statement!(CatchUpEvidence, "evidence" {
     migration migration MigrationId, |id: MigrationId| id.0;
     epoch epoch Epoch, |epoch: Epoch| epoch.0;
     position position Position, |position: Position| position.0;
+    digest digest digest, digest_of;
     enforces enforces same, same;
 });
 statement!(WatermarkReading, "reading" {
     migration migration MigrationId, |id: MigrationId| id.0;
     epoch epoch Epoch, |epoch: Epoch| epoch.0;
     position position Position, |position: Position| position.0;
+    digest digest digest, digest_of;
     sealed_through sealed_through Epoch, |epoch: Epoch| epoch.0;
+});
+statement!(Ended, "ended" {
+    migration migration MigrationId, |id: MigrationId| id.0;
+    epoch epoch Epoch, |epoch: Epoch| epoch.0;
+    position position Position, |position: Position| position.0;
+    complete complete same, same;
+    enforces enforces same, same;
 });
 statement!(Dropped, "dropped" {
     copy copy MigrationId, |id: MigrationId| id.0;
@@ -224,10 +236,13 @@ impl TryFrom<Wire> for Transition {
                 expected: expected(complete.expected)?,
                 evidence: complete.evidence.try_into()?,
             },
-            Wire::Abort(abort) => Self::Abort { expected: expected(abort.expected)? },
+            Wire::Abort(abort) => {
+                Self::Abort { expected: expected(abort.expected)?, why: abort_reason(abort.reason) }
+            }
             Wire::Force(force) => Self::Force {
                 expected: expected(force.expected)?,
-                prepared: force.prepared.try_into()?,
+                ended: force.ended.try_into()?,
+                partial: force.partial,
                 operator: Operator::try_from(force.operator)?,
                 reason: Reason::try_from(force.reason)?,
             },
@@ -306,10 +321,13 @@ impl From<Transition> for Wire {
             Transition::Complete { expected, evidence } => {
                 Self::Complete(v1::Complete { expected: some(expected), evidence: Some(evidence.into()) })
             }
-            Transition::Abort { expected } => Self::Abort(v1::Abort { expected: some(expected) }),
-            Transition::Force { expected, prepared, operator, reason } => Self::Force(v1::Force {
+            Transition::Abort { expected, why } => {
+                Self::Abort(v1::Abort { expected: some(expected), reason: abort_reason_of(why) })
+            }
+            Transition::Force { expected, ended, partial, operator, reason } => Self::Force(v1::Force {
                 expected: some(expected),
-                prepared: Some(prepared.into()),
+                ended: Some(ended.into()),
+                partial,
                 operator: operator.into(),
                 reason: reason.into(),
             }),

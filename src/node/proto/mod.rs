@@ -5,6 +5,7 @@
 
 mod command;
 mod detail;
+mod digest;
 mod record;
 mod store;
 

@@ -1,10 +1,11 @@
 //! Conversions of records and resolutions between protobuf messages and the types of the protocol.
 
 use super::command::{Malformed, guarantee, guarantee_of};
+use super::digest::{digest, digest_of};
 use super::v1;
 use crate::core::control_plane::PartitionName;
 use crate::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Revision};
-use crate::core::migration::{CutoverFacts, Debt, Held, OldCopy, PartitionRecord, Placed};
+use crate::core::migration::{CutoverFacts, Debt, Held, Kept, OldCopy, PartitionRecord, Placed};
 use crate::core::placement::{PartitionState, Phase, Resolution};
 
 const fn parts(state: PartitionState) -> (v1::Phase, Placement, Option<Placement>) {
@@ -94,6 +95,7 @@ impl From<Placed> for v1::Placed {
                 draining_epoch: facts.draining.0,
                 target_incarnation: facts.target.0,
                 watermark: facts.watermark.map(|watermark| watermark.0),
+                digest: facts.digest.and_then(digest_of),
             }),
             unsealed: placed.debt.map(|debt| v1::Debt {
                 placement: debt.placement.0,
@@ -101,7 +103,11 @@ impl From<Placed> for v1::Placed {
                 migration: debt.migration.0,
                 copy: debt.copy.0,
                 target_incarnation: debt.target.0,
+                copied: debt.copied.map(|position| position.0),
             }),
+            kept: placed
+                .kept
+                .map(|kept| v1::Kept { migration: kept.migration.0, placement: kept.placement.0 }),
             held: placed.held.map(|held| v1::Held {
                 migration: held.migration.0,
                 phase: match held.phase {
@@ -161,6 +167,7 @@ impl TryFrom<&v1::Placed> for Placed {
                 migration: MigrationId(debt.migration),
                 copy: MigrationId(debt.copy),
                 target: Incarnation(debt.target_incarnation),
+                copied: debt.copied.map(Position),
             })
         };
         let held = |held: &v1::Held| -> Result<Held, Malformed> {
@@ -186,9 +193,14 @@ impl TryFrom<&v1::Placed> for Placed {
                 draining: Epoch(facts.draining_epoch),
                 target: Incarnation(facts.target_incarnation),
                 watermark: facts.watermark.map(Position),
+                digest: facts.digest.map(|found| digest(Some(found))),
             }),
             debt: wire.unsealed.as_ref().map(debt).transpose()?,
             held: wire.held.as_ref().map(held).transpose()?,
+            kept: wire.kept.map(|kept| Kept {
+                migration: MigrationId(kept.migration),
+                placement: Placement(kept.placement),
+            }),
         })
     }
 }

@@ -23,9 +23,9 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// Number of the layout that this program writes and reads.
-pub(super) const FORMAT: u32 = 5;
+pub(super) const FORMAT: u32 = 6;
 /// The layout before stores were known: its snapshots end before the stores. It is read, and replaced when the directory is opened.
-const FORMAT_4: u32 = 4;
+const FORMAT_5: u32 = 5;
 /// The value under `format` in layout 1: a CRC-32, where layout 2 has eight bytes of XXH3, and the number.
 const FORMAT_1: [u8; 5] = [0xc6, 0xb2, 0xb8, 0xb7, 1];
 
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
     /// The owner of the directory. Checks the format first, since nothing else can be read in another one.
     pub(super) fn identity(&self) -> Result<StoreIdentity, StoreError> {
         match self.format()? {
-            FORMAT | FORMAT_4 => self.meta(KEY_IDENTITY),
+            FORMAT | FORMAT_5 => self.meta(KEY_IDENTITY),
             0 => Err(self.place.corrupt(KEY_FORMAT, 0, FORMAT)),
             found => Err(StoreError::Format { place: self.place.0.clone(), found, expected: FORMAT }),
         }
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
 
     /// Whether the directory is of the layout before this one.
     pub(super) fn is_older(&self) -> Result<bool, StoreError> {
-        Ok(self.format()? == FORMAT_4)
+        Ok(self.format()? == FORMAT_5)
     }
 
     fn format(&self) -> Result<u32, StoreError> {

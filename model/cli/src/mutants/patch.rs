@@ -9,7 +9,7 @@ use cutover_report::{Engine, Expect};
 pub const DIR: &str = "tests/mutants";
 /// Subdirectories: of the patches that the simulator judges, of those after which a goal cannot be reached, of those that whatever
 /// finds them kills, and of those that were drawn.
-pub const FOLDERS: [&str; 4] = ["sim", "goals", "kinds", "drawn"];
+pub const FOLDERS: [&str; 5] = ["sim", "goals", "kinds", "drawn", "copies"];
 /// The invariant of a header whose mutant any violation kills.
 const ANY: &str = "any";
 

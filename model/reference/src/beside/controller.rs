@@ -120,8 +120,8 @@ fn heard(reply: &Reply) -> Heard {
         Reply::Evidence(of) => Heard::Evidence(evidence(of)),
         Reply::Watermark(of) => Heard::Watermark(reading(of)),
         Reply::Dropped(of) => Heard::Dropped(dropped(of)),
-        Reply::Refused { request, refusal } => Heard::Refused(request.clone(), *refusal),
-        Reply::ChunkTaken(_) | Reply::Applied { .. } => Heard::Other,
+        Reply::Refused { request, refusal } => Heard::Refused(request.clone(), refusal.clone()),
+        Reply::ChunkTaken(_) | Reply::Ended(_) | Reply::Applied { .. } => Heard::Other,
     }
 }
 
@@ -132,13 +132,13 @@ const fn rule_of(event: &migration::Event) -> &'static str {
         }
         migration::Event::TookOver => "M12",
         migration::Event::Replied(reply) => match reply {
-            Reply::Prepared(_) => "M15, M16",
+            Reply::Prepared(_) => "M15, M16, M26",
             Reply::Watermark(_) => "M17",
-            Reply::Evidence(_) => "M18",
+            Reply::Evidence(_) => "M18, M27",
             Reply::Sealed(_) => "M19",
             Reply::Dropped(_) => "M20",
             Reply::Refused { .. } => "M21 to M23",
-            Reply::ChunkTaken(_) | Reply::Applied { .. } => "M23",
+            Reply::ChunkTaken(_) | Reply::Ended(_) | Reply::Applied { .. } => "M23",
         },
         migration::Event::TimerFired(
             migration::Timer::BlockedBudget { .. } | migration::Timer::Overdue { .. },

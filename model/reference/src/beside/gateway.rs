@@ -43,7 +43,7 @@ impl OperationBeside {
             return Err(Disagreement::new(rule_of(event), (event, outputs), (before, expected)));
         }
         let (done, idle) = (self.0.waits == Waits::Nothing, self.0.waits == Waits::Start);
-        if after.is_done() != done || after.is_idle() != idle || after.work() != self.0.work {
+        if after.is_done() != done || after.is_idle() != idle || *after.work() != self.0.work {
             return Err(Disagreement::new("G10", after, &self.0));
         }
         Ok(())
@@ -64,7 +64,7 @@ const fn rule_of(event: &Event) -> &'static str {
     match event {
         Event::Start => "G1",
         Event::Resolved(_) => "G2 to G6",
-        Event::Replied(_) => "G7, G8",
+        Event::Replied(_) => "G7, G8, G13",
         Event::Served { .. } => "G8",
         Event::TimerFired(_) => "G6, G9",
     }

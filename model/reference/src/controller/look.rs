@@ -2,7 +2,7 @@
 
 use super::io::{Does, Timer};
 use super::{Controller, Driven, aborts, driven};
-use crate::table::command::Guarantee;
+use crate::table::command::{Guarantee, Why};
 use crate::table::record::{Debt, Placed, Record};
 use cutover::core::fence::{Body, DropCopy, EvidenceQuery, Prepare, Seal, WatermarkQuery};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
@@ -16,7 +16,8 @@ impl Controller {
             // M4
             (Some(placed), None) if !placed.opened => {
                 let closed_through = placed.owned_since.previous();
-                does.asks(placed.owner, Body::Prepare(Prepare { migration: placed.copy, closed_through }));
+                let prepare = Prepare { migration: placed.copy, closed_through, source: None, keep: None };
+                does.asks(placed.owner, Body::Prepare(prepare));
             }
             // M25
             (Some(_) | None, None) => {}
@@ -30,11 +31,14 @@ impl Controller {
         if flight.block.is_some() {
             does.sets(Timer::Budget(record.migration));
         }
-        let watermark = flight.block.and_then(|block| block.watermark);
+        let watermark = flight.block.and_then(|block| block.watermark());
         match (flight.cutover, flight.block, placed.guarantee) {
             (true, ..) => match watermark {
                 // M7
-                Some(watermark) => asks_evidence(record, driven, watermark, does),
+                Some(watermark) => {
+                    asks_to_prepare(record, driven, does);
+                    asks_evidence(record, driven, watermark, does);
+                }
                 // M8
                 None => self.cutover_waits(record, placed, does),
             },
@@ -43,10 +47,7 @@ impl Controller {
                 does.asks(placed.owner, seal(record.migration, *draining, block.target));
             }
             // M5, M6
-            (false, ..) => {
-                let prepare = Prepare { migration: record.migration, closed_through: *draining };
-                does.asks(flight.to, Body::Prepare(prepare));
-            }
+            (false, ..) => asks_to_prepare(record, driven, does),
         }
     }
 
@@ -97,12 +98,12 @@ impl Controller {
         let blocked = driven(record).and_then(|driven| Some((driven, driven.flight.block?)));
         let Some((driven, block)) = blocked else { return self.looks(record, does) };
         self.cleans_up(record, does);
-        match block.watermark {
+        match block.watermark() {
             Some(watermark) => {
                 asks_evidence(record, &driven, watermark, does);
                 does.sets(Timer::Overdue(record.migration));
             }
-            None => aborts(record, does),
+            None => aborts(record, Why::TakenOver, does),
         }
     }
 
@@ -126,6 +127,14 @@ impl Controller {
 
 const fn seal(migration: MigrationId, through: Epoch, target: Incarnation) -> Body {
     Body::Seal(Seal { migration, through, target })
+}
+
+/// The target is asked to prepare, and to go on with the copy that is kept there, if there is one.
+fn asks_to_prepare(record: &Record, driven: &Driven, does: &mut Does) {
+    let Driven { placed, flight, draining } = driven;
+    let keep = placed.kept.map(|(migration, _)| migration);
+    let (migration, closed_through, source) = (record.migration, *draining, Some(placed.owner));
+    does.asks(flight.to, Body::Prepare(Prepare { migration, closed_through, source, keep }));
 }
 
 pub(super) fn asks_evidence(record: &Record, driven: &Driven, at_least: Position, does: &mut Does) {

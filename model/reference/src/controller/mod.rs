@@ -7,7 +7,7 @@ mod statements;
 
 pub use io::{Does, Event, Heard, Output, Timer};
 
-use crate::table::command::{Change, Seen};
+use crate::table::command::{Change, Seen, Why};
 use crate::table::record::{Flight, Placed, Record};
 use cutover::core::ids::{Epoch, MigrationId};
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ impl Controller {
             Event::Fired(Timer::Budget(migration) | Timer::Overdue(migration)) => {
                 // M11, M25
                 if driven(record).is_some() && *migration == record.migration {
-                    aborts(record, &mut does);
+                    aborts(record, Why::Budget, &mut does);
                 }
             }
             Event::Fired(Timer::Wait(migration, epoch)) => {
@@ -90,8 +90,8 @@ const fn seen(record: &Record) -> Seen {
 }
 
 /// Aborts, and again until the record shows it.
-fn aborts(record: &Record, does: &mut Does) {
+fn aborts(record: &Record, why: Why, does: &mut Does) {
     // M11
-    does.proposes(true, Change::Abort(seen(record)));
+    does.proposes(true, Change::Abort(seen(record), why));
     does.sets(Timer::Overdue(record.migration));
 }

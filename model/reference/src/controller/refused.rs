@@ -3,7 +3,7 @@
 use super::io::Does;
 use super::{Driven, driven, seen};
 use crate::controller::io::{Output, Timer};
-use crate::table::command::Change;
+use crate::table::command::{Change, Why};
 use crate::table::record::{Debt, Record};
 use cutover::core::fence::{Body, DropCopy, Prepare, Refusal, Request};
 
@@ -20,7 +20,9 @@ pub(super) fn refused(record: &Record, request: &Request, refusal: &Refusal, doe
     let Some(driven) = driven(record) else { return };
     if request.body.migration() == Some(record.migration) && is_for_good(&driven, request, refusal) {
         // M22
-        does.proposes(true, Change::Abort(seen(record)));
+        let broken = matches!(refusal, Refusal::Stuck { .. });
+        let why = if broken { Why::Broken } else { Why::Refused };
+        does.proposes(true, Change::Abort(seen(record), why));
         // M11
         does.may.push(Output::Sets(Timer::Overdue(record.migration)));
     }
@@ -38,7 +40,7 @@ fn unsealed(record: &Record, debt: &Debt, refusal: &Refusal, does: &mut Does) {
         let old = record.old_copies.get(&debt.placement).map(|old| old.copy);
         let known = [owned, old].into_iter().flatten().max();
         if let Some(migration) = known.filter(|copy| *copy > debt.copy) {
-            let prepare = Prepare { migration, closed_through: debt.through };
+            let prepare = Prepare { migration, closed_through: debt.through, source: None, keep: None };
             does.asks(debt.placement, Body::Prepare(prepare));
         }
     }
@@ -49,7 +51,13 @@ fn is_for_good(driven: &Driven, request: &Request, refusal: &Refusal) -> bool {
     let (source, target) = (driven.placed.owner, driven.flight.to);
     // M22
     match (refusal, &request.body) {
-        (Refusal::WrongStore { .. } | Refusal::WrongPartition { .. } | Refusal::CannotSeal { .. }, _)
+        (
+            Refusal::WrongStore { .. }
+            | Refusal::WrongPartition { .. }
+            | Refusal::CannotSeal { .. }
+            | Refusal::Stuck { .. },
+            _,
+        )
         | (Refusal::OlderMigration { .. }, Body::Prepare(_) | Body::Seal(_)) => true,
         (Refusal::UnknownPartition { .. }, Body::Prepare(_)) => request.store == target,
         (Refusal::UnknownPartition { .. }, Body::Seal(_) | Body::Watermark(_)) => request.store == source,
@@ -63,7 +71,12 @@ fn is_for_good(driven: &Driven, request: &Request, refusal: &Refusal) -> bool {
             | Refusal::OtherSource { .. }
             | Refusal::Sealed { .. }
             | Refusal::Closed { .. }
-            | Refusal::Gap { .. }
+            | Refusal::Elsewhere { .. }
+            | Refusal::Malformed(_)
+            | Refusal::Incomplete { .. }
+            | Refusal::Trimmed { .. }
+            | Refusal::NothingNew { .. }
+            | Refusal::Differs { .. }
             | Refusal::Finished { .. }
             | Refusal::TooLong { .. }
             | Refusal::Behind { .. }

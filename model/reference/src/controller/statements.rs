@@ -4,7 +4,7 @@ use super::io::{Does, Heard};
 use super::look::{asks_evidence, asks_watermark};
 use super::{Controller, Driven, driven, seen};
 use crate::statement::{Dropped, Prepared, Reached, Receipt, Speaker};
-use crate::table::command::{Change, Guarantee, Proof};
+use crate::table::command::{Change, Guarantee, Proof, Why};
 use crate::table::record::{Debt, Record};
 
 impl Controller {
@@ -22,7 +22,7 @@ impl Controller {
 
     fn prepared(&self, record: &Record, prepared: &Prepared, does: &mut Does) {
         let Some(placed) = record.placed else { return };
-        let Prepared { by, migration, closed_through, enforces } = *prepared;
+        let Prepared { by, migration, closed_through, enforces, finished } = *prepared;
         // M15
         if let Some(debt) = placed.debt
             && by.store == debt.placement
@@ -38,9 +38,16 @@ impl Controller {
             let fits = by.store == placed.owner && gives == placed.guarantee && closed;
             return does.proposes(fits, Change::Open(seen(record), *prepared));
         }
-        let Some(driven) = driven(record).filter(|driven| !driven.flight.cutover) else { return };
+        let Some(driven) = driven(record) else { return };
         // M2
         if migration != record.migration || by.store != driven.flight.to {
+            return;
+        }
+        // M26
+        if finished {
+            return does.proposes(true, Change::Abort(seen(record), Why::Ended));
+        }
+        if driven.flight.cutover {
             return;
         }
         // M16
@@ -61,7 +68,7 @@ impl Controller {
         // M17
         if flight.cutover {
             if self.waits.get(&(record.migration, record.epoch)) == Some(&true) {
-                let missing = flight.block.is_some_and(|block| block.watermark.is_none());
+                let missing = flight.block.is_some_and(|block| block.last.is_none());
                 let fits = by_source && missing && placed.guarantee == Guarantee::Timed;
                 does.proposes(fits, Change::RecordWatermark(seen(record), *reading));
             }
@@ -92,10 +99,13 @@ fn evidence_of(record: &Record, evidence: &Reached, does: &mut Does) {
     // M18
     match (flight.cutover, flight.block) {
         (true, block) => {
-            let reaches = block.is_some_and(|block| {
-                block.target == evidence.by.incarnation
-                    && block.watermark.is_some_and(|watermark| evidence.position >= watermark)
-            });
+            let by_target = by_target && block.is_some_and(|block| block.target == evidence.by.incarnation);
+            let last = block.and_then(|block| block.last);
+            // M27
+            if by_target && last.is_some_and(|last| last.digest != evidence.digest) {
+                return does.proposes(true, Change::Abort(seen(record), Why::Digest));
+            }
+            let reaches = last.is_some_and(|last| evidence.position >= last.watermark);
             does.proposes(by_target && reaches, Change::Complete(seen(record), *evidence));
         }
         (false, None) if by_target => starts_block(record, evidence.by, does),

@@ -43,13 +43,15 @@ pub struct Operation {
     pub waits: Waits,
     /// All attempts that were sent.
     pub sent: Vec<Attempt>,
+    /// How many of them were refused while they were under way.
+    pub refused: usize,
 }
 
 impl Operation {
     /// One that has not begun.
     #[must_use]
     pub const fn new(partition: PartitionId, work: Work, guarantee: Guarantee) -> Self {
-        Self { partition, work, guarantee, waits: Waits::Start, sent: Vec::new() }
+        Self { partition, work, guarantee, waits: Waits::Start, sent: Vec::new(), refused: 0 }
     }
 
     /// What is to be done at an event. Except that what is sent comes after its admission, in any order.
@@ -76,10 +78,10 @@ impl Operation {
             (_, Event::Replied(reply)) => self.replied(reply),
             (Waits::Answer(attempt), Event::Served { store, token }) => match self.work {
                 // G8
-                Work::Read(consistency) if attempt == (Attempt { store: *store, token: *token }) => {
+                Work::Read(consistency, _) if (attempt.store, attempt.token) == (*store, *token) => {
                     self.ends(Outcome::Served(consistency))
                 }
-                Work::Read(_) | Work::Write(_) => Vec::new(),
+                Work::Read(..) | Work::Write(..) => Vec::new(),
             },
             (_, Event::Resolved(_) | Event::Served { .. } | Event::TimerFired(_)) => Vec::new(),
         }
@@ -88,9 +90,11 @@ impl Operation {
     /// How it has to be resolved.
     const fn needs(&self) -> Freshness {
         // G2
-        match (self.work, self.guarantee) {
-            (Work::Read(Consistency::Strong), _) | (Work::Write(_), Guarantee::Timed) => Freshness::Fresh,
-            (Work::Read(Consistency::StaleOk), _) | (Work::Write(_), Guarantee::Sealed) => Freshness::Cached,
+        match (&self.work, self.guarantee) {
+            (Work::Read(Consistency::Strong, _), _) | (Work::Write(..), Guarantee::Timed) => Freshness::Fresh,
+            (Work::Read(Consistency::StaleOk, _), _) | (Work::Write(..), Guarantee::Sealed) => {
+                Freshness::Cached
+            }
         }
     }
 
@@ -108,14 +112,15 @@ impl Operation {
             return self.resolves();
         }
         let token = view.epoch;
+        let body = body_of(&self.work, token);
         match self.work {
             // G5
-            Work::Read(_) => self.sends(serves_reads(view), token, Body::Read(Read { token })),
-            Work::Write(id) => match takes_writes(view) {
+            Work::Read(..) => self.sends(serves_reads(view), token, body),
+            Work::Write(..) => match takes_writes(view) {
                 // G4
                 Some(store) => {
                     let mut outputs = vec![Output::Admitted { view: *view, token }];
-                    outputs.extend(self.sends(store, token, Body::Write(Write { id, token })));
+                    outputs.extend(self.sends(store, token, body));
                     outputs
                 }
                 None => self.pauses(),
@@ -140,21 +145,20 @@ impl Operation {
     fn replied(&mut self, reply: &Reply) -> Vec<Output> {
         match reply {
             // G7
-            Reply::Applied { write, .. } if self.work == Work::Write(write.id) => {
-                self.ends(Outcome::Acknowledged)
-            }
+            Reply::Applied { write, .. } if self.writes(write) => self.ends(Outcome::Acknowledged),
             Reply::Refused { request, refusal } => {
                 let Waits::Answer(attempt) = self.waits else { return Vec::new() };
-                let Attempt { store, token } = attempt;
-                let body = match self.work {
-                    Work::Write(id) => Body::Write(Write { id, token }),
-                    Work::Read(_) => Body::Read(Read { token }),
-                };
                 // G8
-                if request.store != store || request.body != body {
+                if request.store != attempt.store || !self.is_of(&request.body, attempt.token) {
                     return Vec::new();
                 }
-                if matches!(refusal, Refusal::Forgotten { .. }) {
+                self.refused += 1;
+                let differs = matches!(refusal, Refusal::Differs { .. });
+                // G13
+                if differs && self.refused == self.sent.len() {
+                    return self.ends(Outcome::Differs);
+                }
+                if differs || matches!(refusal, Refusal::Forgotten { .. }) {
                     return self.ends(Outcome::Indeterminate);
                 }
                 self.pauses()
@@ -165,7 +169,22 @@ impl Operation {
             | Reply::Evidence(_)
             | Reply::Watermark(_)
             | Reply::Dropped(_)
-            | Reply::ChunkTaken(_) => Vec::new(),
+            | Reply::ChunkTaken(_)
+            | Reply::Ended(_) => Vec::new(),
+        }
+    }
+
+    /// Whether an acknowledged write is the one of this operation, by whichever attempt.
+    fn writes(&self, write: &Write) -> bool {
+        matches!(self.work, Work::Write(id, _) if id == write.id)
+    }
+
+    /// Whether a request is one with this token that the operation sends: by the id of a write, by the key of a read.
+    fn is_of(&self, body: &Body, token: Epoch) -> bool {
+        match (&self.work, body) {
+            (Work::Write(id, _), Body::Write(write)) => (write.id, write.token) == (*id, token),
+            (Work::Read(_, key), Body::Read(read)) => read.key == *key && read.token == token,
+            (Work::Write(..) | Work::Read(..), _) => false,
         }
     }
 
@@ -173,5 +192,12 @@ impl Operation {
         // G10
         self.waits = Waits::Nothing;
         vec![Output::Finish(outcome)]
+    }
+}
+
+fn body_of(work: &Work, token: Epoch) -> Body {
+    match work.clone() {
+        Work::Write(id, mutation) => Body::Write(Write { id, token, mutation }),
+        Work::Read(_, key) => Body::Read(Read { token, key }),
     }
 }

@@ -1,8 +1,14 @@
-//! Which writes a copy remembers. It follows from the sequence of its writes alone.
+//! Which writes a copy remembers. It follows from what was carried to it and from the writes that it has heard of since.
+//!
+//! What is carried is read, and written, as a chunk has it on its way: that form is part of the protocol, and whoever goes on from
+//! it has to know all of it. The fences' code is not asked what it means. Only the digest of ids is that of the code, for ids that
+//! are written down here: what it is a digest of is judged, and how it is made is not.
 
 use super::state::Settings;
-use cutover::core::ids::{Position, Serial, SessionId, WriteId};
-use std::collections::{BTreeMap, BTreeSet};
+use cutover::core::fence::{self, AppliedIds, Frontier, RowsDigest};
+use cutover::core::ids::{Incarnation, Position, Serial, SessionId, WriteId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a copy knows of a write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,49 +21,118 @@ pub enum Known {
     Forgotten,
 }
 
-/// A session, since it was last unknown.
-struct Life {
-    session: SessionId,
-    applied: BTreeMap<Serial, Position>,
-    /// It was forgotten before, so that what it did before is not known.
-    again: bool,
+/// What a copy remembers, in the order in which a chunk carries it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The sessions that it knows.
+    pub lives: BTreeMap<SessionId, Life>,
+    /// The highest of those that it knew.
+    pub gone: SessionId,
 }
 
-/// What a copy with these writes knows of a write.
+/// A session, since it was last unknown.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Life {
+    /// The writes that are remembered.
+    pub applied: BTreeMap<Serial, Position>,
+    /// No number up to this one is new.
+    pub lost: Serial,
+    /// The last write.
+    pub last: Position,
+}
+
+/// What a copy remembers that began with this, and has heard of these writes since.
 #[must_use]
-pub fn known(writes: &[WriteId], settings: &Settings, id: WriteId) -> Known {
-    // F13: in the order of their last write.
-    let mut lives: Vec<Life> = Vec::new();
-    let mut gone: BTreeSet<SessionId> = BTreeSet::new();
-    for (write, position) in writes.iter().zip(1..) {
-        let at = lives.iter().position(|life| life.session == write.session);
-        let mut life = at.map(|at| lives.remove(at)).unwrap_or_else(|| {
-            let again = is_gone(&gone, write.session);
-            Life { session: write.session, applied: BTreeMap::new(), again }
-        });
-        life.applied.insert(write.serial, Position(position));
-        lives.push(life);
-        if lives.len() > settings.sessions_max.max(1) {
-            gone.insert(lives.remove(0).session);
+pub fn remembered(carried: &Remembered, since: &[(WriteId, Position)], settings: &Settings) -> Remembered {
+    let mut now = carried.clone();
+    for (id, at) in since {
+        // F14: what it did before it was unknown is not known.
+        let before = if now.is_gone(id.session) { Serial(u64::MAX) } else { Serial(0) };
+        let life =
+            now.lives.entry(id.session).or_insert(Life { applied: BTreeMap::new(), lost: before, last: *at });
+        life.applied.insert(id.serial, *at);
+        life.last = *at;
+        // F13
+        let mut by_last: Vec<_> = now.lives.iter().map(|(session, life)| (life.last, *session)).collect();
+        let surplus = by_last.len().saturating_sub(settings.sessions_max.max(1));
+        if surplus > 0 {
+            by_last.sort_unstable();
+        }
+        for (_, session) in by_last.iter().take(surplus) {
+            now.lives.remove(session);
+            // F14
+            now.gone = now.gone.max(*session);
         }
     }
-    let Some(life) = lives.iter().find(|life| life.session == id.session) else {
+    for life in now.lives.values_mut() {
+        // F13
+        let surplus = life.applied.len().saturating_sub(settings.writes_max.max(1));
+        let out: Vec<Serial> = life.applied.keys().take(surplus).copied().collect();
+        life.applied.retain(|serial, _| !out.contains(serial));
         // F14
-        return if is_gone(&gone, id.session) { Known::Forgotten } else { Known::New };
-    };
-    let keeps = settings.writes_max.max(1);
-    let newer = life.applied.range(id.serial..).filter(|(serial, _)| **serial > id.serial).count();
-    match life.applied.get(&id.serial) {
-        Some(position) if newer < keeps => Known::Applied(*position),
-        Some(_) => Known::Forgotten,
-        // F14
-        None if life.again || newer > keeps => Known::Forgotten,
-        None => Known::New,
+        life.lost = out.into_iter().fold(life.lost, Serial::max);
+    }
+    now
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self { lives: BTreeMap::new(), gone: SessionId(0) }
     }
 }
 
-/// Whether a session that is not remembered may have been: session ids increase, so each up to the highest that is gone.
-fn is_gone(gone: &BTreeSet<SessionId>, session: SessionId) -> bool {
-    // F14
-    gone.last().is_some_and(|highest| session <= *highest)
+impl Remembered {
+    /// What it knows of a write.
+    #[must_use]
+    pub fn known(&self, id: WriteId) -> Known {
+        let Some(life) = self.lives.get(&id.session) else {
+            // F14
+            return if self.is_gone(id.session) { Known::Forgotten } else { Known::New };
+        };
+        match life.applied.get(&id.serial) {
+            Some(position) => Known::Applied(*position),
+            // F14
+            None if id.serial <= life.lost => Known::Forgotten,
+            None => Known::New,
+        }
+    }
+
+    /// Whether a session that is not remembered may have been: session ids increase, so each up to the highest that is gone.
+    fn is_gone(&self, session: SessionId) -> bool {
+        // F14
+        session <= self.gone
+    }
+
+    /// The same sessions, with no write of them known any more.
+    #[must_use]
+    pub fn forgotten(mut self) -> Self {
+        // F24
+        for life in self.lives.values_mut() {
+            let highest = life.applied.keys().copied().fold(life.lost, Serial::max);
+            *life = Life { applied: BTreeMap::new(), lost: highest, last: life.last };
+        }
+        self
+    }
+
+    /// What a chunk carries.
+    #[must_use]
+    pub fn read(carried: &AppliedIds) -> Option<Self> {
+        postcard::from_bytes(&postcard::to_allocvec(carried).ok()?).ok()
+    }
+
+    /// What a chunk is to carry.
+    #[must_use]
+    pub fn written(&self) -> Option<AppliedIds> {
+        postcard::from_bytes(&postcard::to_allocvec(self).ok()?).ok()
+    }
+
+    /// The digest of the ids, which is that of any copy that remembers just these.
+    #[must_use]
+    pub fn digest(&self) -> Option<u128> {
+        let nobody: Option<Incarnation> = None;
+        let (rows, nowhere) = (RowsDigest::EMPTY, Position::ZERO);
+        let copy = (nowhere, Frontier::Nothing, nowhere, false, nobody, self, rows);
+        let copy: fence::Copy = postcard::from_bytes(&postcard::to_allocvec(&copy).ok()?).ok()?;
+        Some(copy.digest().ids)
+    }
 }

@@ -1,9 +1,13 @@
 //! Which rules a request violates. All of them are named, so that the store may look at them in any order.
 
-use super::memory::{Known, known};
+use super::chunk::size;
+use super::memory::Known;
 use super::state::{Copy, Store};
-use cutover::core::fence::{Body, Chunk, DropCopy, EvidenceQuery, Refusal, Request, Seal, Write};
-use cutover::core::ids::{Epoch, MigrationId, Position};
+use cutover::core::fence::{
+    Body, Chunk, ChunkFault, DropCopy, EvidenceQuery, Export, Frontier, Key, Measure, Prepare, Refusal,
+    Request, Seal, Write,
+};
+use cutover::core::ids::{Epoch, MigrationId};
 
 /// The rules that a request violates; none: it is to be done.
 #[must_use]
@@ -20,18 +24,19 @@ pub fn violated(store: &Store, request: &Request) -> Vec<Refusal> {
         return no.found;
     }
     match &request.body {
-        Body::Prepare(prepare) => no.prepare(prepare.migration),
+        Body::Prepare(prepare) => no.prepare(prepare),
         Body::Seal(seal) => no.seal(seal),
         Body::Evidence(query) => no.evidence(query),
         // F7
         Body::Watermark(_) => no.copy(|_, _| {}),
         Body::Drop(drop) => no.drop_copy(drop),
-        // F9
-        Body::Export(export) => no.copy(|no, copy| {
-            let (have, asked) = (copy.watermark(), export.first);
-            no.unless(asked > Position::ZERO && asked <= have, Refusal::Behind { have, asked });
-        }),
+        Body::Export(export) => no.copy(|no, copy| no.found.extend(refuses_export(copy, export))),
         Body::Chunk(chunk) => no.chunk(chunk),
+        Body::End(end) => {
+            // F23
+            no.of_copy(end.migration);
+            no.copy(|_, _| {});
+        }
         Body::Write(write) => {
             no.write(write);
             // F11
@@ -58,8 +63,55 @@ pub fn violated_by_apply(store: &Store, write: &Write) -> Vec<Refusal> {
 }
 
 fn is_new(store: &Store, write: &Write) -> bool {
-    let of = |copy: &Copy| known(&copy.writes, &store.settings, write.id) == Known::New;
+    let of = |copy: &Copy| copy.known(&store.settings, write.id) == Known::New;
     store.state.copy.as_ref().is_some_and(of)
+}
+
+/// The rules that an export violates, of which there are more than that a copy is needed.
+pub(super) fn refuses_export(copy: &Copy, export: &Export) -> Vec<Refusal> {
+    // F9
+    let mut found = Vec::new();
+    if !copy.is_complete() {
+        found.push(Refusal::Incomplete { have: copy.frontier.clone() });
+    }
+    if export.after == Frontier::Nothing {
+        return found;
+    }
+    let (have, asked, oldest) = (copy.position, export.position, copy.logged_after);
+    if asked > have {
+        found.push(Refusal::Behind { have, asked });
+    }
+    if asked < oldest {
+        found.push(Refusal::Trimmed { oldest, asked });
+    }
+    if export.after == Frontier::Everything && asked == have {
+        found.push(Refusal::NothingNew { position: have });
+    }
+    found
+}
+
+/// How a chunk contradicts itself, in every way.
+fn faults(chunk: &Chunk) -> Vec<ChunkFault> {
+    // F29
+    let first = chunk.after == Frontier::Nothing;
+    let mut found = Vec::new();
+    if chunk.through < chunk.after || (!first && chunk.position < chunk.from) {
+        found.push(ChunkFault::Backwards);
+    }
+    if first != chunk.applied.is_some() || (first && !chunk.changes.is_empty()) {
+        found.push(ChunkFault::Ids);
+    }
+    let positions: Vec<_> = chunk.changes.iter().map(|change| change.position).collect();
+    let inside = positions.iter().all(|position| *position > chunk.from && *position <= chunk.position);
+    if !inside || !positions.is_sorted_by(|one, next| one < next) {
+        found.push(ChunkFault::Changes);
+    }
+    let between = |key: &Key| chunk.through.covers(key) && !chunk.after.covers(key);
+    let of_then = chunk.rows.iter().all(|(key, row)| between(key) && row.position <= chunk.position);
+    if !of_then || !chunk.rows.is_sorted_by(|(one, _), (next, _)| one < next) {
+        found.push(ChunkFault::Rows);
+    }
+    found
 }
 
 struct Violated<'a> {
@@ -83,13 +135,21 @@ impl Violated<'_> {
         }
     }
 
-    fn prepare(&mut self, named: MigrationId) {
+    fn prepare(&mut self, prepare: &Prepare) {
         // F4
-        let have = self.store.state.newest;
+        let (have, named) = (self.store.state.newest, prepare.migration);
         self.unless(named >= have, Refusal::OlderMigration { have, named });
         if named == have {
             self.copy(|_, _| {});
+            // F22: one that names no source only asks what is.
+            self.found.extend(self.stuck(named).filter(|_| prepare.source.is_some()));
         }
+    }
+
+    /// The copy of this migration cannot go on.
+    fn stuck(&self, named: MigrationId) -> Option<Refusal> {
+        let of = self.store.stuck.filter(|(migration, _)| *migration == named);
+        of.map(|(migration, why)| Refusal::Stuck { migration, why })
     }
 
     fn seal(&mut self, seal: &Seal) {
@@ -110,7 +170,15 @@ impl Violated<'_> {
         self.of_copy(query.migration);
         let asked = query.at_least;
         self.copy(|no, copy| {
-            let have = copy.watermark();
+            let (complete, have) = (copy.is_complete(), copy.position);
+            if complete && have >= asked {
+                return;
+            }
+            // F22: it does not only lack something.
+            if let Some(stuck) = no.stuck(query.migration) {
+                return no.found.push(stuck);
+            }
+            no.unless(complete, Refusal::Incomplete { have: copy.frontier.clone() });
             no.unless(have >= asked, Refusal::Behind { have, asked });
         });
     }
@@ -137,8 +205,17 @@ impl Violated<'_> {
     fn chunk(&mut self, chunk: &Chunk) {
         // F10
         self.of_copy(chunk.migration);
-        let (have, limit) = (chunk.writes.len(), self.store.settings.chunk_max);
-        self.unless(have <= limit, Refusal::TooLong { have: have as u64, limit: limit as u64 });
+        let (settings, size) = (self.store.settings, size(&chunk.changes, &chunk.rows));
+        let alone = chunk.changes.len() + chunk.rows.len() <= 1;
+        let measured = [
+            (Measure::Items, size.items, settings.chunk_items),
+            (Measure::Bytes, size.bytes, settings.chunk_bytes),
+        ];
+        for (what, have, limit) in measured {
+            let too_long = Refusal::TooLong { what, have: have as u64, limit: limit as u64 };
+            self.unless(alone || have <= limit, too_long);
+        }
+        self.found.extend(faults(chunk).into_iter().map(Refusal::Malformed));
         let migration = self.store.state.newest;
         self.copy(|no, copy| {
             no.unless(!copy.finished, Refusal::Finished { migration });
@@ -146,8 +223,10 @@ impl Violated<'_> {
                 let named = chunk.source;
                 no.unless(have == named, Refusal::OtherSource { have, named });
             }
-            let (have, first) = (copy.watermark(), chunk.first);
-            no.unless(first > Position::ZERO && first <= have.next(), Refusal::Gap { have, first });
+            let (have, at) = (copy.frontier.clone(), copy.position);
+            let fits = have == chunk.after && (have == Frontier::Nothing || at == chunk.from);
+            let (after, from) = (chunk.after.clone(), chunk.from);
+            no.unless(fits, Refusal::Elsewhere { have, at, after, from });
         });
     }
 
@@ -161,7 +240,7 @@ impl Violated<'_> {
         }
         let id = write.id;
         self.copy(|no, copy| {
-            let forgotten = known(&copy.writes, &settings, id) == Known::Forgotten;
+            let forgotten = copy.known(&settings, id) == Known::Forgotten;
             no.unless(!forgotten, Refusal::Forgotten { id });
         });
     }

@@ -1,8 +1,12 @@
 //! What a store has of a partition.
 
-use crate::statement::Receipt;
-use cutover::core::fence::{Read, Write};
+use super::memory::{Known, Remembered, remembered};
+use crate::statement::{Dropped, Ended, Prepared, Reached, Receipt, Speaker};
+use cutover::core::fence::{
+    Change, Digest, Export, Frontier, Key, Read, Row, RowsDigest, Stuck, Value, Write,
+};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, WriteId};
+use std::collections::BTreeMap;
 
 /// The store, and its limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,8 +25,12 @@ pub struct Settings {
     pub writes_max: usize,
     /// Writes that may wait.
     pub waiting_max: usize,
-    /// Writes of a chunk.
-    pub chunk_max: usize,
+    /// Rows and changes of a chunk.
+    pub chunk_items: usize,
+    /// Bytes of keys and values of a chunk.
+    pub chunk_bytes: usize,
+    /// How far the positions of two writes are apart.
+    pub apart: u64,
 }
 
 /// What must be durable together.
@@ -43,8 +51,20 @@ pub struct State {
 /// A copy of the partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Copy {
-    /// Its writes, in the order of their positions, which count from 1.
-    pub writes: Vec<WriteId>,
+    /// Its last write, or the one of its source that it has come to.
+    pub position: Position,
+    /// How far its rows go.
+    pub frontier: Frontier,
+    /// Its rows.
+    pub rows: BTreeMap<Key, Row>,
+    /// The write ids that it began with, as they were carried to it.
+    pub carried: Remembered,
+    /// The writes that it has heard of since, its own and its source's, oldest first.
+    pub since: Vec<(WriteId, Position)>,
+    /// Its own changes, oldest first, as far as they are not trimmed.
+    pub log: Vec<Change>,
+    /// Nothing is missing in the log after this position.
+    pub logged_after: Position,
     /// Whether it takes no chunk any more.
     pub finished: bool,
     /// The incarnation of the source that its chunks are from.
@@ -52,10 +72,62 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// The position of its last write.
+    /// One that has nothing. What is not copied from anywhere has all that there is.
     #[must_use]
-    pub fn watermark(&self) -> Position {
-        Position(self.writes.len() as u64)
+    pub fn empty(copied: bool) -> Self {
+        Self {
+            position: Position::ZERO,
+            frontier: if copied { Frontier::Nothing } else { Frontier::Everything },
+            rows: BTreeMap::new(),
+            carried: Remembered::default(),
+            since: Vec::new(),
+            log: Vec::new(),
+            logged_after: Position::ZERO,
+            finished: !copied,
+            source: None,
+        }
+    }
+
+    /// What it remembers of its writes.
+    #[must_use]
+    pub fn remembered(&self, settings: &Settings) -> Remembered {
+        remembered(&self.carried, &self.since, settings)
+    }
+
+    /// What a write is to it. The row of one that it remembers may not be there, if it lacks rows.
+    #[must_use]
+    pub fn known(&self, settings: &Settings, id: WriteId) -> Known {
+        match self.remembered(settings).known(id) {
+            // F24
+            Known::Applied(_) if !self.is_complete() => Known::Forgotten,
+            known @ (Known::New | Known::Applied(_) | Known::Forgotten) => known,
+        }
+    }
+
+    /// Whether it has all rows.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.frontier == Frontier::Everything
+    }
+
+    /// Nothing more comes from the source.
+    pub fn finish(&mut self, settings: &Settings) {
+        // F24
+        if !self.is_complete() {
+            self.carried = self.remembered(settings).forgotten();
+            self.since.clear();
+            self.frontier = Frontier::Everything;
+        }
+        self.finished = true;
+    }
+
+    /// Its digest: of all its rows as they are, and of what it remembers. Nothing if the ids cannot be written down.
+    #[must_use]
+    pub fn digest(&self, settings: &Settings) -> Option<Digest> {
+        // F25
+        let mut rows = RowsDigest::EMPTY;
+        self.rows.iter().for_each(|(key, row)| rows.add(key, row));
+        Some(Digest { rows, ids: self.remembered(settings).digest()? })
     }
 }
 
@@ -70,6 +142,8 @@ pub struct Store {
     pub durable: State,
     /// Writes that are admitted, oldest first.
     pub waiting: Vec<Write>,
+    /// The migration whose copy cannot go on, and why, as the last pull has found out.
+    pub stuck: Option<(MigrationId, Stuck)>,
 }
 
 /// What is done to the data, in order.
@@ -77,33 +151,41 @@ pub struct Store {
 pub enum Effect {
     /// Everything of the partition is erased.
     Erase,
-    /// These writes are stored from this position on, as a mover brought them.
-    Import(Position, Vec<WriteId>),
-    /// This write of a client is stored at this position.
-    Append(Position, WriteId),
+    /// These rows are set, or deleted, as a mover brought them.
+    Import(BTreeMap<Key, Option<Row>>),
+    /// This write of a client is logged, and its rows are set or deleted.
+    Append(Change),
+    /// The changes up to this position are forgotten.
+    Trim(Position),
 }
 
-/// What is said, or let in.
+/// What is said, let in, or begun.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Says {
     /// The copy is prepared.
-    Prepared(crate::statement::Prepared),
+    Prepared(Prepared),
+    /// It is to be pulled for this migration from this store.
+    Pulls(MigrationId, Placement),
     /// It is sealed.
     Sealed(Receipt),
     /// The copy reaches a position.
-    Evidence(crate::statement::Reached),
+    Evidence(Reached),
     /// The writes reach a position, and are sealed through an epoch.
-    Reading(crate::statement::Reached, Epoch),
+    Reading(Reached, Epoch),
     /// The copy is gone.
-    Dropped(crate::statement::Dropped),
-    /// The copy of a migration reaches a position.
-    Taken(crate::statement::Speaker, MigrationId, Position),
+    Dropped(Dropped),
+    /// The copy takes no chunk any more.
+    Ended(Ended),
+    /// The copy of a migration has come to a position, and has all rows or lacks some.
+    Taken(Speaker, MigrationId, Position, bool),
     /// The write has taken effect at this position.
     Applied(Write, Position),
+    /// The write finds another value than it expects.
+    Differs(Write, Option<Value>),
     /// The value is read for a client.
     Serves(Read),
-    /// The writes from one position to another are handed to the mover of this migration.
-    Hands(MigrationId, Position, Position),
+    /// A chunk is cut for the mover.
+    Hands(Export),
     /// The write waits.
     Admitted(Write),
 }
@@ -127,7 +209,7 @@ impl Store {
             receipt: None,
             copy: None,
         };
-        Self { settings, durable: state.clone(), state, waiting: Vec::new() }
+        Self { settings, durable: state.clone(), state, waiting: Vec::new(), stuck: None }
     }
 
     /// A `Persist` is completed.
@@ -141,5 +223,6 @@ impl Store {
         // F16
         self.state = self.durable.clone();
         self.waiting.clear();
+        self.stuck = None;
     }
 }

@@ -1,6 +1,6 @@
 //! The commands, as far as the rules look at them.
 
-use crate::statement::{Dropped, Prepared, Reached, Receipt};
+use crate::statement::{Dropped, Ended, Prepared, Reached, Receipt};
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 
 /// What a sink promises about its writes.
@@ -30,6 +30,25 @@ pub enum Proof {
     Closed(Prepared),
     /// Its copy is gone.
     Dropped(Dropped),
+}
+
+/// Why a migration is given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// An operator wants it.
+    Operator,
+    /// Writes were blocked for too long.
+    Budget,
+    /// Nobody knows for how long they were.
+    TakenOver,
+    /// A store refuses.
+    Refused,
+    /// The copy cannot go on.
+    Broken,
+    /// The copy was ended.
+    Ended,
+    /// The copy is not what the source has.
+    Digest,
 }
 
 /// How a held migration goes on.
@@ -63,9 +82,9 @@ pub enum Change {
     /// Flip.
     Complete(Seen, Reached),
     /// Give up before the flip.
-    Abort(Seen),
-    /// Flip without the source.
-    Force(Seen, Prepared),
+    Abort(Seen, Why),
+    /// Flip without the source; with a copy that lacks rows only if the operator says so.
+    Force(Seen, Ended, bool),
     /// Clear the debt of this migration.
     Settle(MigrationId, Proof),
     /// Mark an old copy as to be dropped.

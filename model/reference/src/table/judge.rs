@@ -139,7 +139,7 @@ impl Table {
             | Change::EnterTimedCutover(..)
             | Change::RecordWatermark(..)
             | Change::Complete(..)
-            | Change::Abort(_)
+            | Change::Abort(..)
             | Change::Force(..)
             | Change::Settle(..)
             | Change::Retire(..)
@@ -195,6 +195,8 @@ impl Table {
                 record.placed.and_then(|placed| placed.draining(record.epoch)).unwrap_or(record.epoch);
             record.epoch = renamed.epoch;
             let Some(placed) = &mut record.placed else { continue };
+            // T38
+            placed.kept = None;
             if let Some(flight) = &mut placed.flight {
                 hold(flight, record.migration, draining);
                 record.migration = renamed.migration;

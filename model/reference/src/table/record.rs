@@ -1,6 +1,7 @@
 //! The record of a partition.
 
 use crate::table::command::Guarantee;
+use cutover::core::fence::Digest;
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use std::collections::BTreeMap;
 
@@ -34,6 +35,8 @@ pub struct Placed {
     pub flight: Option<Flight>,
     /// The sink that a forced move left.
     pub debt: Option<Debt>,
+    /// The copy with which a migration may go on: which made it, and where it is.
+    pub kept: Option<(MigrationId, Placement)>,
 }
 
 /// A migration in flight.
@@ -56,8 +59,25 @@ pub struct Block {
     pub draining: Epoch,
     /// The incarnation of the target.
     pub target: Incarnation,
+    /// The last write, once it is known.
+    pub last: Option<Last>,
+}
+
+/// The last write of a source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Last {
+    /// Its position.
+    pub watermark: Position,
+    /// The digest of the source's copy there.
+    pub digest: Digest,
+}
+
+impl Block {
     /// The position of the last write, once it is known.
-    pub watermark: Option<Position>,
+    #[must_use]
+    pub fn watermark(&self) -> Option<Position> {
+        self.last.map(|last| last.watermark)
+    }
 }
 
 /// What a migration was before the loss.
@@ -85,6 +105,8 @@ pub struct Debt {
     /// The incarnation of the target. Nothing if it is not known: of a migration that was released to its target, and had not
     /// stated it.
     pub target: Option<Incarnation>,
+    /// Up to which position nothing of the sink is lost, if that was stated.
+    pub copied: Option<Position>,
 }
 
 /// A copy that is not in use.

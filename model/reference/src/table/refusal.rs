@@ -2,6 +2,7 @@
 
 use crate::statement::Speaker;
 use crate::table::command::{Guarantee, Seen};
+use cutover::core::fence::Digest;
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 
 /// A rule that a command violates.
@@ -27,6 +28,8 @@ pub enum Refusal {
     OtherEpoch { have: Epoch, expected: Epoch },
     SealTooLow { have: Epoch, needed: Epoch },
     NotCaughtUp { have: Position, needed: Position },
+    DigestDiffers { have: Digest, expected: Digest },
+    Incomplete(Placement),
     WatermarkMissing,
     WatermarkRecorded(Position),
     WrongGuarantee(Guarantee),

@@ -1,6 +1,6 @@
 //! Which rules a command violates. All of them are named, so that the table may look at them in any order.
 
-use crate::statement::{Dropped, Prepared, Reached, Speaker};
+use crate::statement::{Dropped, Ended, Prepared, Reached, Speaker};
 use crate::table::command::{Change, Guarantee, Proof, Release, Seen};
 use crate::table::record::{Flight, Placed, Record};
 use crate::table::refusal::Refusal;
@@ -24,8 +24,8 @@ pub fn violated(table: &Table, partition: PartitionId, change: &Change) -> Vec<R
         | Change::EnterTimedCutover(seen, _)
         | Change::RecordWatermark(seen, _)
         | Change::Complete(seen, _)
-        | Change::Abort(seen)
-        | Change::Force(seen, _)
+        | Change::Abort(seen, _)
+        | Change::Force(seen, ..)
         | Change::Delete(seen)
         | Change::Release(seen, _) => no.on_record(*seen, change),
     }
@@ -68,7 +68,7 @@ impl Violated<'_> {
             return self.found.push(Refusal::UnknownPartition(self.partition));
         };
         let found = Seen { migration: record.migration, epoch: record.epoch };
-        let is_abort = matches!(change, Change::Abort(_));
+        let is_abort = matches!(change, Change::Abort(..));
         let aborts_cutover = is_abort && cutover_of(record).is_some_and(|drained| drained == seen);
         self.unless(seen == found || aborts_cutover, Refusal::StaleExpectation { expected: seen, found });
         let Some(placed) = &record.placed else {
@@ -96,7 +96,7 @@ impl Violated<'_> {
             | Change::EnterTimedCutover(..)
             | Change::RecordWatermark(..)
             | Change::Complete(..)
-            | Change::Abort(_)
+            | Change::Abort(..)
             | Change::Force(..) => self.in_flight(record, placed, change),
         }
     }
@@ -132,19 +132,18 @@ impl Violated<'_> {
                 // T17
                 self.unless(flight.cutover, Refusal::NotCutover(record.migration));
                 self.guarantee(placed, Guarantee::Timed);
-                if let Some(have) = flight.block.and_then(|block| block.watermark) {
+                if let Some(have) = flight.block.and_then(|block| block.watermark()) {
                     self.found.push(Refusal::WatermarkRecorded(have));
                 }
                 self.answer(record, reading, placed.owner);
             }
             Change::Complete(_, evidence) => self.complete(record, flight, evidence),
-            // T21
-            Change::Force(_, prepared) => {
-                self.prepared(record, placed, flight, prepared);
+            Change::Force(_, ended, partial) => {
+                self.ended(record, flight, ended, *partial);
                 self.no_debt(placed);
             }
             // T20
-            Change::Abort(_) => {}
+            Change::Abort(..) => {}
             Change::Create(..)
             | Change::Open(..)
             | Change::Begin(..)
@@ -208,11 +207,13 @@ impl Violated<'_> {
         self.answer(record, evidence, flight.to);
         let Some(block) = flight.block else { return };
         self.incarnation(evidence.by, block.target);
-        match block.watermark {
+        match block.last {
             None => self.found.push(Refusal::WatermarkMissing),
-            Some(needed) => {
-                let have = evidence.position;
+            Some(last) => {
+                let (have, needed) = (evidence.position, last.watermark);
                 self.unless(have >= needed, Refusal::NotCaughtUp { have, needed });
+                let (have, expected) = (evidence.digest, last.digest);
+                self.unless(have == expected, Refusal::DigestDiffers { have, expected });
             }
         }
     }
@@ -304,10 +305,21 @@ impl Violated<'_> {
         self.through(prepared.closed_through, placed.draining(record.epoch));
     }
 
+    fn ended(&mut self, record: &Record, flight: Flight, ended: &Ended, partial: bool) {
+        // T21
+        self.speaker(ended.by, flight.to);
+        self.migration(ended.migration, record.migration);
+        self.epoch(ended.epoch, record.epoch);
+        self.unless(ended.complete || partial, Refusal::Incomplete(flight.to));
+    }
+
     fn answer(&mut self, record: &Record, answer: &Reached, by: Placement) {
         self.speaker(answer.by, by);
         self.migration(answer.migration, record.migration);
-        let (have, expected) = (answer.epoch, record.epoch);
+        self.epoch(answer.epoch, record.epoch);
+    }
+
+    fn epoch(&mut self, have: Epoch, expected: Epoch) {
         self.unless(have == expected, Refusal::OtherEpoch { have, expected });
     }
 

@@ -1,9 +1,9 @@
 //! What a command that violates no rule makes of the record.
 
 use crate::statement::Dropped;
-use crate::table::command::{Change, Guarantee, Proof, Release};
-use crate::table::record::{Block, Debt, Flight, OldCopy, Placed, Record};
-use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement};
+use crate::table::command::{Change, Guarantee, Proof, Release, Why};
+use crate::table::record::{Block, Debt, Flight, Last, OldCopy, Placed, Record};
+use cutover::core::ids::{Epoch, Incarnation, MigrationId, Placement, Position};
 use std::collections::BTreeMap;
 
 /// Whether the change gives the record a new epoch.
@@ -16,7 +16,7 @@ pub const fn advances(change: &Change) -> bool {
         | Change::EnterCutover(..)
         | Change::EnterTimedCutover(..)
         | Change::Complete(..)
-        | Change::Abort(_)
+        | Change::Abort(..)
         | Change::Force(..)
         | Change::Delete(_)
         | Change::Release(..) => true,
@@ -49,6 +49,7 @@ pub const fn created(at: Placement, guarantee: Guarantee, epoch: Epoch, migratio
         guarantee,
         flight: None,
         debt: None,
+        kept: None,
     };
     Record { epoch, migration, placed: Some(placed), old_copies: BTreeMap::new() }
 }
@@ -68,35 +69,39 @@ pub fn make(record: &mut Record, change: &Change, epoch: Epoch, migration: Migra
         Change::Open(..) => placed.opened = true,
         Change::Begin(_, to) => {
             placed.flight = Some(Flight { to: *to, cutover: false, block: None, held: None });
+            // T38
+            placed.kept = placed.kept.filter(|(_, at)| at == to);
             // T25
             record.old_copies.remove(to);
         }
         // T14
         Change::StartBlock(_, target) => {
-            set_block(placed, false, Block { draining, target: *target, watermark: None })
+            set_block(placed, false, Block { draining, target: *target, last: None })
         }
         // T15
         Change::EnterCutover(_, receipt) => {
-            let watermark = Some(receipt.watermark);
-            set_block(placed, true, Block { draining, target: receipt.target, watermark });
+            let last = Some(Last { watermark: receipt.watermark, digest: receipt.digest });
+            set_block(placed, true, Block { draining, target: receipt.target, last });
         }
         // T16
         Change::EnterTimedCutover(_, prepared) => {
-            set_block(placed, true, Block { draining, target: prepared.by.incarnation, watermark: None });
+            set_block(placed, true, Block { draining, target: prepared.by.incarnation, last: None });
         }
         // T17
         Change::RecordWatermark(_, reading) => {
             if let Some(block) = placed.flight.as_mut().and_then(|flight| flight.block.as_mut()) {
-                block.watermark = Some(reading.position);
+                block.last = Some(Last { watermark: reading.position, digest: reading.digest });
             }
         }
         // T18
         Change::Complete(_, evidence) => flip(record, migration, of_store(evidence.enforces), draining),
         // T20
-        Change::Abort(_) => end_at_source(record, migration),
-        Change::Force(_, prepared) => {
-            let target = Some(prepared.by.incarnation);
-            forced(record, (migration, migration), of_store(prepared.enforces), (draining, draining), target);
+        Change::Abort(_, why) => aborted(record, migration, *why),
+        Change::Force(_, ended, _) => {
+            let target = Some(ended.by.incarnation);
+            let guarantee = of_store(ended.enforces);
+            let copied = ended.complete.then_some(ended.position);
+            forced(record, (migration, migration), guarantee, (draining, draining), (target, copied));
         }
         // T24
         Change::Settle(_, Proof::Sealed(_) | Proof::Closed(_) | Proof::Dropped(_)) => placed.debt = None,
@@ -132,7 +137,9 @@ fn flip(record: &mut Record, copy: MigrationId, guarantee: Guarantee, sealed_thr
     record.old_copies.insert(placed.owner, old);
     // T19
     let (owner, owned_since) = (flight.to, record.epoch);
-    *placed = Placed { owner, owned_since, copy, opened: true, guarantee, ..*placed };
+    // T38
+    let kept = None;
+    *placed = Placed { owner, owned_since, copy, opened: true, guarantee, kept, ..*placed };
 }
 
 /// The target becomes the owner, and nobody waits for the writes at the source.
@@ -141,19 +148,33 @@ fn forced(
     (copy, migration): (MigrationId, MigrationId),
     guarantee: Guarantee,
     (draining, through): (Epoch, Epoch),
-    target: Option<Incarnation>,
+    (target, copied): (Option<Incarnation>, Option<Position>),
 ) {
     let Some(source) = record.placed else { return };
     flip(record, copy, guarantee, draining);
     // T22
     if let Some(placed) = &mut record.placed {
-        placed.debt = Some(Debt { placement: source.owner, through, migration, copy: source.copy, target });
+        let (placement, copy) = (source.owner, source.copy);
+        placed.debt = Some(Debt { placement, through, migration, copy, target, copied });
     }
     // T26
-    let ended = source.flight.and_then(|flight| flight.block).is_some_and(|block| block.watermark.is_some());
+    let ended = source.flight.and_then(|flight| flight.block).is_some_and(|block| block.last.is_some());
     if let Some(old) = record.old_copies.get_mut(&source.owner) {
         old.late_before = (!ended && source.guarantee == Guarantee::Timed).then_some(record.epoch);
     }
+}
+
+/// The source stays the owner. With the copy at the target, another migration may go on.
+fn aborted(record: &mut Record, migration: MigrationId, why: Why) {
+    // T38
+    let goes_on = match why {
+        Why::Operator | Why::Budget | Why::TakenOver | Why::Refused => true,
+        Why::Broken | Why::Ended | Why::Digest => false,
+    };
+    if let Some(placed) = &mut record.placed {
+        placed.kept = placed.flight.filter(|_| goes_on).map(|flight| (migration, flight.to));
+    }
+    end_at_source(record, migration);
 }
 
 /// The source stays the owner, and the target may have a copy.
@@ -186,7 +207,7 @@ fn released(record: &mut Record, how: Release, before: Epoch) {
         Release::KeepSource => end_at_source(record, held.migration),
         Release::AcceptTarget(guarantee) => {
             let target = flight.block.take().map(|block| block.target);
-            forced(record, (held.migration, migration), guarantee, (before, before), target);
+            forced(record, (held.migration, migration), guarantee, (before, before), (target, None));
             if let Some(placed) = &mut record.placed {
                 placed.owned_since = held.draining.next();
             }
@@ -220,7 +241,7 @@ fn of_old_copy(record: &mut Record, change: &Change) {
         | Change::EnterTimedCutover(..)
         | Change::RecordWatermark(..)
         | Change::Complete(..)
-        | Change::Abort(_)
+        | Change::Abort(..)
         | Change::Force(..)
         | Change::Settle(..)
         | Change::Delete(_)

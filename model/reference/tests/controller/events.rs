@@ -2,8 +2,9 @@
 
 use super::world::{PARTITION, STORES, World};
 use cutover::core::fence::{
-    Body, CatchUpEvidence, Claim, DropCopy, Dropped, EvidenceQuery, Prepare, Prepared, Refusal, Reply,
-    Request, Seal, SealReceipt, StatementOrigin, WatermarkQuery, WatermarkReading,
+    Body, CatchUpEvidence, ChunkFault, Claim, Digest, DropCopy, Dropped, Ended, EvidenceQuery, Frontier,
+    Measure, Prepare, Prepared, Refusal, Reply, Request, RowsDigest, Seal, SealReceipt, StatementOrigin,
+    Stuck, WatermarkQuery, WatermarkReading,
 };
 use cutover::core::ids::{
     Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
@@ -18,6 +19,7 @@ struct Around {
     migration: MigrationId,
     epoch: Epoch,
     position: Position,
+    digest: Digest,
     target: Incarnation,
 }
 
@@ -76,31 +78,49 @@ impl World {
             migration: MigrationId(self.dice.near(debt.map_or(record.migration, |debt| debt.migration).0)),
             epoch: Epoch(self.dice.near(debt.map_or(epoch, |debt| debt.through).0)),
             position: Position(self.dice.near(watermark.0)),
+            digest: self.digest(facts.and_then(|facts| facts.digest)),
             target: facts.map_or(Incarnation(1 + self.dice.below(3)), |facts| facts.target),
         }
     }
 
+    /// Mostly that of the record.
+    fn digest(&mut self, of: Option<Digest>) -> Digest {
+        let digest = of.unwrap_or(Digest { rows: RowsDigest::EMPTY, ids: 0 });
+        if self.dice.percent(75) { digest } else { Digest { ids: digest.ids ^ 1, ..digest } }
+    }
+
     /// A store's statement that no store has made.
     fn any_statement(&mut self, record: &PartitionRecord) -> Reply {
-        let Around { from, to, migration, epoch, position, target } = self.around(record);
-        let kind = self.dice.below(5);
-        let at = if kind < 2 { to } else { from };
+        let Around { from, to, migration, epoch, position, digest, target } = self.around(record);
+        let kind = self.dice.below(6);
+        let at = if kind < 3 { to } else { from };
         let store = if self.dice.percent(85) { at } else { self.dice.one_of(&STORES) };
         let incarnation = if self.dice.percent(85) { target } else { target.next() };
         let origin = StatementOrigin { store, partition: PARTITION, incarnation };
         let enforces = self.dice.percent(75);
         match kind {
-            0 => Reply::Prepared(*Claim::from(Prepared::reported(origin, migration, epoch, enforces))),
+            0 => {
+                let finished = self.dice.percent(20);
+                let prepared = Prepared::reported(origin, migration, epoch, enforces, finished);
+                Reply::Prepared(*Claim::from(prepared))
+            }
             1 => {
-                let evidence = CatchUpEvidence::reported(origin, migration, epoch, position, enforces);
+                let evidence =
+                    CatchUpEvidence::reported(origin, migration, epoch, position, digest, enforces);
                 Reply::Evidence(*Claim::from(evidence))
             }
             2 => {
-                let receipt = SealReceipt::reported(origin, migration, epoch, position, target);
-                Reply::Sealed(*Claim::from(receipt))
+                let complete = self.dice.percent(50);
+                let ended = Ended::reported(origin, migration, epoch, position, complete, enforces);
+                Reply::Ended(*Claim::from(ended))
             }
             3 => {
-                let reading = WatermarkReading::reported(origin, migration, epoch, position, Epoch::ZERO);
+                let receipt = SealReceipt::reported(origin, migration, epoch, position, digest, target);
+                Reply::Sealed(*Claim::from(receipt))
+            }
+            4 => {
+                let reading =
+                    WatermarkReading::reported(origin, migration, epoch, position, digest, Epoch::ZERO);
                 Reply::Watermark(*Claim::from(reading))
             }
             _ => {
@@ -127,9 +147,12 @@ impl World {
     }
 
     fn any_request(&mut self, record: &PartitionRecord) -> Request {
-        let Around { from, to, migration, epoch, position, target } = self.around(record);
+        let Around { from, to, migration, epoch, position, target, .. } = self.around(record);
         let (at, body) = match self.dice.below(6) {
-            0 => (to, Body::Prepare(Prepare { migration, closed_through: epoch })),
+            0 => {
+                let (closed_through, source) = (epoch, Some(from));
+                (to, Body::Prepare(Prepare { migration, closed_through, source, keep: None }))
+            }
             1 | 2 => (from, Body::Seal(Seal { migration, through: epoch, target })),
             3 => (to, Body::Evidence(EvidenceQuery { migration, epoch, at_least: position })),
             4 => (from, Body::Watermark(WatermarkQuery { migration, epoch })),
@@ -147,7 +170,9 @@ impl World {
         let id = WriteId { session: SessionId(1), serial: Serial(1) };
         let at = Position(1);
         let (old, new) = (Incarnation(1), Incarnation(2));
-        self.dice.one_of(&[
+        let why = self.dice.one_of(&[Stuck::Trimmed, Stuck::OtherSource, Stuck::NoSource]);
+        let some = Frontier::Nothing;
+        let reasons = [
             Refusal::WrongStore { have: Placement(9), named: store },
             Refusal::WrongPartition { have: PartitionId(9), named: partition },
             Refusal::UnknownPartition { store },
@@ -159,15 +184,23 @@ impl World {
             Refusal::OtherSource { have: old, named: new },
             Refusal::Sealed { through, token },
             Refusal::Closed { through, token },
-            Refusal::Gap { have: at, first: Position(3) },
+            Refusal::Elsewhere { have: some.clone(), at, after: Frontier::Everything, from: Position(3) },
+            Refusal::Malformed(ChunkFault::Rows),
+            Refusal::Incomplete { have: some },
+            Refusal::Trimmed { oldest: Position(3), asked: at },
+            Refusal::Stuck { migration: named, why },
+            Refusal::NothingNew { position: at },
+            Refusal::Differs { found: None },
             Refusal::Finished { migration: named },
-            Refusal::TooLong { have: 9, limit: 8 },
+            Refusal::TooLong { what: Measure::Items, have: 9, limit: 8 },
             Refusal::Behind { have: at, asked: Position(3) },
             Refusal::NotSealed { have: token, asked: through },
             Refusal::CannotSeal { store },
             Refusal::Forgotten { id },
             Refusal::Busy { limit: 1 },
             Refusal::Halted { store },
-        ])
+        ];
+        let at = self.dice.below(reasons.len() as u64);
+        reasons[usize::try_from(at).expect("it is an index")].clone()
     }
 }

@@ -1,9 +1,11 @@
 //! What operators order: mostly what the record allows.
 
 use super::world::{PARTITION, PLAIN, STORES, World, index};
-use cutover::core::fence::{Prepared, StatementOrigin};
+use cutover::core::fence::{Body, End, Ended, Frontier, Request, StatementOrigin};
 use cutover::core::ids::Placement;
-use cutover::core::migration::{Command, Operator, PartitionRecord, Placed, Reason, Release, Transition};
+use cutover::core::migration::{
+    AbortReason, Command, Operator, PartitionRecord, Reason, Release, Transition,
+};
 use cutover::core::placement::{Guarantee, PartitionState};
 
 fn operator() -> Operator {
@@ -54,18 +56,28 @@ impl World {
                 Transition::Begin { expected, to: self.dice.one_of(&others) }
             }
             PartitionState::Migrating { to, .. } => match self.dice.below(10) {
-                0 if self.dice.percent(50) => Transition::Abort { expected },
-                1 => self.force(record, &placed, to),
+                0 if self.dice.percent(50) => Transition::Abort { expected, why: AbortReason::Operator },
+                1 => self.force(record, to)?,
                 _ => return None,
             },
         })
     }
 
-    fn force(&self, record: &PartitionRecord, placed: &Placed, store: Placement) -> Transition {
-        let draining = placed.cutover.map_or(record.epoch, |facts| facts.draining);
-        let incarnation = self.fences[index(store)].config().incarnation;
-        let origin = StatementOrigin { store, partition: PARTITION, incarnation };
-        let prepared = Prepared::reported(origin, record.migration, draining, store != PLAIN).into();
-        Transition::Force { expected: record.expected(), prepared, operator: operator(), reason: reason() }
+    /// The target is told to end its copy. Mostly the force follows, else a controller sees that the copy has ended.
+    fn force(&mut self, record: &PartitionRecord, store: Placement) -> Option<Transition> {
+        let (migration, epoch) = (record.migration, record.epoch);
+        if self.dice.percent(60) {
+            let body = Body::End(End { migration, epoch });
+            self.ask(store, Request { store, partition: PARTITION, body });
+        }
+        if self.dice.percent(30) {
+            return None;
+        }
+        let fence = &self.fences[index(store)].fence;
+        let origin = StatementOrigin { store, partition: PARTITION, incarnation: fence.config().incarnation };
+        let complete = fence.durable().copy().is_some_and(|copy| *copy.frontier() == Frontier::Everything);
+        let ended = Ended::reported(origin, migration, epoch, self.end(store), complete, store != PLAIN);
+        let (expected, ended, partial) = (record.expected(), ended.into(), self.dice.percent(50));
+        Some(Transition::Force { expected, ended, partial, operator: operator(), reason: reason() })
     }
 }

@@ -1,9 +1,9 @@
 //! What a step was, in a few words that a walk counts.
 
 use super::tally::name;
-use cutover::core::fence::{Body, Reply, Request};
+use cutover::core::fence::{Body, Prepare, Reply, Request};
 use cutover::core::ids::{Epoch, MigrationId, Placement};
-use cutover::core::migration::{Event, Output, PartitionRecord, Timer};
+use cutover::core::migration::{Command, Event, Output, PartitionRecord, Timer, Transition};
 use cutover::core::placement::{PartitionState, Phase};
 
 /// The event, in the situation in which it comes.
@@ -67,11 +67,23 @@ fn told(record: &PartitionRecord, reply: &Reply) -> String {
         }
     };
     let wrong = match reply {
-        Reply::Prepared(of) => word(of.migration(), None, of.origin().store, to),
+        Reply::Prepared(of) => {
+            let wrong = word(of.migration(), None, of.origin().store, to);
+            if wrong.is_empty() && of.finished() { " finished" } else { wrong }
+        }
         Reply::Sealed(of) => word(of.migration(), None, of.origin().store, from),
-        Reply::Evidence(of) => word(of.migration(), Some(of.epoch()), of.origin().store, to),
+        Reply::Evidence(of) => {
+            let wrong = word(of.migration(), Some(of.epoch()), of.origin().store, to);
+            let known = record.placed.and_then(|placed| placed.cutover?.digest);
+            let differs = known.is_some_and(|known| known != of.digest());
+            if wrong.is_empty() && differs { " of another digest" } else { wrong }
+        }
         Reply::Watermark(of) => word(of.migration(), Some(of.epoch()), of.origin().store, from),
-        Reply::Dropped(_) | Reply::ChunkTaken(_) | Reply::Applied { .. } | Reply::Refused { .. } => "",
+        Reply::Dropped(_)
+        | Reply::Ended(_)
+        | Reply::ChunkTaken(_)
+        | Reply::Applied { .. }
+        | Reply::Refused { .. } => "",
     };
     format!("{}{wrong}", name(reply))
 }
@@ -103,7 +115,13 @@ fn asked(record: &PartitionRecord, request: &Request) -> String {
 /// What was done, but for the timer that may always be set.
 pub fn done(outputs: &[Output]) -> Vec<String> {
     let said = outputs.iter().filter_map(|output| match output {
+        Output::Send(Request { body: Body::Prepare(Prepare { keep: Some(_), .. }), .. }) => {
+            Some("asks Prepare and keeps".to_owned())
+        }
         Output::Send(request) => Some(format!("asks {}", name(&request.body))),
+        Output::Propose(Command { transition: Transition::Abort { why, .. }, .. }) => {
+            Some(format!("proposes Abort {why:?}"))
+        }
         Output::Propose(command) => Some(format!("proposes {}", name(&command.transition))),
         Output::SetTimer(Timer::Retry) => None,
         Output::SetTimer(timer) => Some(format!("sets {}", name(timer))),

@@ -1,16 +1,16 @@
 //! One partition: its table, three stores of which one checks no tokens, and two controllers with their references.
 
 use super::dice::Dice;
+use super::stores::Store;
 use super::tally::Tally;
 use super::words;
 use cutover::core::fence::{
-    Body, Chunk, Config, Enforcement, Fence, FenceLimits, Input, Reply, Request, Write,
+    Config, Enforcement, Fence, FenceLimits, Input, Output as Does, Reply, Request, Write,
 };
-use cutover::core::ids::{Incarnation, PartitionId, Placement, Position, Serial, SessionId, WriteId};
+use cutover::core::ids::{Incarnation, PartitionId, Placement, Position};
 use cutover::core::migration::{
     Caps, Command, Controller, Event, Output, PartitionRecord, PlacementTable, Policy, Timer,
 };
-use cutover::core::placement::PartitionState;
 use cutover_reference::beside::controller::ControllerBeside;
 
 pub const PARTITION: PartitionId = PartitionId(1);
@@ -38,14 +38,14 @@ impl Hand {
 pub struct World {
     pub dice: Dice,
     pub table: PlacementTable,
-    pub fences: Vec<Fence>,
+    pub fences: Vec<Store>,
     pub hands: Vec<Hand>,
     pub requests: Vec<Request>,
     pub replies: Vec<Reply>,
     pub proposals: Vec<Command>,
     pub history: Vec<PartitionRecord>,
     policy: Policy,
-    writes: u64,
+    pub writes: u64,
     /// Of a hundred events, how many are refusals and statements that nobody has made.
     pub made_up: u64,
 }
@@ -71,7 +71,7 @@ impl World {
         Self {
             dice,
             table: PlacementTable::new(Caps { old_copies_per_partition: 3, ..Caps::PRODUCTION }),
-            fences: STORES.map(|store| Fence::unknown(fence(store, Incarnation(1)))).into(),
+            fences: STORES.map(|store| Store::of(Fence::unknown(fence(store, Incarnation(1))))).into(),
             hands: (0..2).map(|_| Hand::new(policy)).collect(),
             requests: Vec::new(),
             replies: Vec::new(),
@@ -204,53 +204,32 @@ impl World {
         self.ask(at, request);
     }
 
-    fn ask(&mut self, at: Placement, request: Request) {
-        let fence = &mut self.fences[index(at)];
-        let mut outputs = fence.handle(&Input::Request(request));
-        let admitted: Vec<Write> = fence.admitted().to_vec();
+    /// What a store makes of a request, and of the writes that wait.
+    pub fn ask(&mut self, at: Placement, request: Request) -> Vec<Does> {
+        let store = &mut self.fences[index(at)];
+        let mut outputs = store.handle(&Input::Request(request));
+        let admitted: Vec<Write> = store.fence.admitted().to_vec();
         for write in admitted {
-            outputs.extend(fence.handle(&Input::Apply(write)));
+            outputs.extend(store.handle(&Input::Apply(write)));
         }
         for reply in outputs.iter().filter_map(|output| output.reply()) {
             push(&mut self.replies, reply.clone());
         }
+        outputs
     }
 
-    fn end(&self, at: Placement) -> Position {
-        let fence = &self.fences[index(at)];
-        fence.durable().copy().map_or(Position::ZERO, |copy| copy.watermark())
-    }
-
-    /// A client writes, or the mover brings what the target lacks.
-    fn traffic(&mut self) {
-        let Some(record) = self.record() else { return };
-        let Some(placed) = record.placed else { return };
-        self.writes += 1;
-        let id = WriteId { session: SessionId(1), serial: Serial(self.writes) };
-        let PartitionState::Migrating { from, to, .. } = placed.state else {
-            let write = Body::Write(Write { id, token: record.epoch });
-            let store = placed.state.read_placement();
-            return self.ask(store, Request { store, partition: PARTITION, body: write });
-        };
-        if self.dice.percent(30) {
-            let write = Body::Write(Write { id, token: record.epoch });
-            return self.ask(from, Request { store: from, partition: PARTITION, body: write });
-        }
-        let (source, have) = (self.end(from), self.end(to));
-        let writes =
-            (have.0..source.0).map(|at| WriteId { serial: Serial(u64::MAX / 2 + at), ..id }).collect();
-        let source = self.fences[index(from)].config().incarnation;
-        let chunk = Chunk { migration: record.migration, source, first: have.next(), writes };
-        self.ask(to, Request { store: to, partition: PARTITION, body: Body::Chunk(chunk) });
+    pub fn end(&self, at: Placement) -> Position {
+        let fence = &self.fences[index(at)].fence;
+        fence.durable().copy().map_or(Position::ZERO, |copy| copy.position())
     }
 
     /// A store loses its state, and reads the record when it comes back.
     fn wipe(&mut self) {
         let store = self.dice.one_of(&STORES);
         let at = index(store);
-        let incarnation = self.fences[at].config().incarnation.next();
+        let incarnation = self.fences[at].fence.config().incarnation.next();
         let (epoch, migration) = self.table.returned(PARTITION);
-        self.fences[at] = Fence::returned(fence(store, incarnation), epoch, migration);
+        self.fences[at] = Store::of(Fence::returned(fence(store, incarnation), epoch, migration));
     }
 }
 

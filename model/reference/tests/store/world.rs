@@ -2,9 +2,11 @@
 
 use super::dice::Dice;
 use super::requests::Requests;
-use super::tally::{Tally, name};
+use super::tally::Tally;
+use super::words;
 use cutover::core::fence::{
-    Body, Config, Durable, Enforcement, Fence, FenceLimits, Input, Output, Refusal, Reply, Request,
+    Chunk, Config, Contents, CutError, Durable, Enforcement, Export, Fence, FenceLimits, Input, Output,
+    Refusal, Rows, Source,
 };
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement};
 use cutover_reference::beside::store::StoreBeside;
@@ -14,11 +16,15 @@ pub const PARTITION: PartitionId = PartitionId(1);
 /// Steps between two comparisons of all that a store remembers.
 const WHOLE_EVERY: u64 = 8;
 
+/// Steps between two references that begin beside the state as it is.
+const ANEW_EVERY: u64 = 4;
+
 pub struct Host {
     pub fence: Fence,
+    pub contents: Contents,
     pub reference: StoreBeside,
     /// What is on the disk.
-    disk: Durable,
+    disk: (Durable, Contents),
 }
 
 pub struct World {
@@ -29,22 +35,38 @@ pub struct World {
 }
 
 impl Host {
-    fn new(config: Config) -> Self {
-        let fence = Fence::unknown(config);
-        let disk = fence.durable().clone();
-        Self { fence, reference: StoreBeside::new(&config), disk }
+    fn of(fence: Fence, reference: StoreBeside) -> Self {
+        let disk = (fence.durable().clone(), Contents::default());
+        Self { fence, contents: Contents::default(), reference, disk }
+    }
+
+    /// The chunk that is cut for an export.
+    fn cut(&self, export: &Export) -> Result<Chunk, Refusal> {
+        let Config { store, incarnation, limits, .. } = *self.fence.config();
+        let source = Source { store, incarnation, durable: self.fence.durable(), limits };
+        Chunk::cut(source, export, &self.contents).map_err(|error| match error {
+            CutError::Refused(refusal) => refusal,
+            CutError::Failed(never) => match never {},
+        })
+    }
+
+    fn named(&self, input: &Input) -> Rows {
+        let rows = self.contents.rows();
+        input.keys().filter_map(|key| Some((key.clone(), rows.get(key)?.clone()))).collect()
     }
 }
 
 impl World {
     pub fn new(seed: u64, number: u64) -> Self {
         let mut dice = Dice::new(seed, number);
-        let mut limit = |more: u64| u32::try_from(1 + dice.below(more)).expect("it is small");
+        let mut limit = |least: u64, more: u64| u32::try_from(least + dice.below(more)).expect("it is small");
         let limits = FenceLimits {
-            sessions_max: limit(5),
-            writes_per_session_max: limit(3),
-            admitted_max: limit(4),
-            chunk_writes_max: limit(5),
+            sessions_max: limit(1, 5),
+            writes_per_session_max: limit(1, 3),
+            admitted_max: limit(1, 4),
+            chunk_items_max: limit(1, 6),
+            chunk_bytes_max: limit(3, 50),
+            positions_apart: u64::from(limit(0, 4)),
         };
         let config = |store: u64| Config {
             store: Placement(store),
@@ -53,8 +75,8 @@ impl World {
             enforcement: if store == 2 { Enforcement::Nothing } else { Enforcement::Tokens },
             limits,
         };
-        let hosts = (0..3).map(|store| Host::new(config(store))).collect();
-        Self { dice, hosts, requests: Requests::new(), steps: 0 }
+        let host = |store| Host::of(Fence::unknown(config(store)), StoreBeside::new(&config(store)));
+        Self { dice, hosts: (0..3).map(host).collect(), requests: Requests::new(), steps: 0 }
     }
 
     pub fn step(&mut self, tally: &mut Tally) -> Result<(), String> {
@@ -64,45 +86,79 @@ impl World {
             0..2 => self.wipe(at, tally),
             2..12 => self.crash(at, tally),
             _ => {
-                let input = self.requests.input(&mut self.dice, &self.hosts, at);
+                let (at, input) = self.requests.next(&mut self.dice, &self.hosts, at);
                 return self.handle(at, &input, tally);
             }
         }
-        let host = &self.hosts[at];
-        host.reference.compare(&host.fence).map_err(|disagreement| disagreement.to_string())
+        self.compare(at, true)
+    }
+
+    fn compare(&self, at: usize, whole: bool) -> Result<(), String> {
+        let Host { fence, contents, reference, .. } = &self.hosts[at];
+        let same = if whole { reference.compare(fence) } else { reference.compare_state(fence.durable()) };
+        let same = same.and_then(|()| reference.compare_contents(contents));
+        same.map_err(|disagreement| disagreement.to_string())
     }
 
     fn handle(&mut self, at: usize, input: &Input, tally: &mut Tally) -> Result<(), String> {
         let host = &mut self.hosts[at];
-        let before = host.fence.clone();
-        let outputs = host.fence.handle(input);
-        let say = |what: String| format!("{input:?}\nanswered by {outputs:?}\nbefore: {before:?}\n{what}");
+        let (before, named) = (host.fence.clone(), host.named(input));
+        let anew = self.steps.is_multiple_of(ANEW_EVERY).then(|| StoreBeside::of(&before, &host.contents));
+        let outputs = host.fence.handle(input, &named);
+        let say = |what: String| {
+            let rows = host.contents.rows();
+            format!("{input:?}\nanswered by {outputs:?}\nbefore: {before:?}\nrows: {rows:?}\n{what}")
+        };
         let judged = host.reference.handled(input, &outputs);
         judged.map_err(|disagreement| say(disagreement.to_string()))?;
-        note(tally, &before, input, &outputs);
+        // As in a search: beside the state as it is, and for one step.
+        if let Some(mut anew) = anew {
+            let judged = anew.handled(input, &outputs).and_then(|()| anew.compare(&host.fence));
+            judged.map_err(|disagreement| say(format!("anew: {disagreement}")))?;
+        }
+        words::note(tally, &before, input, &outputs);
         let performed = if self.dice.percent(2) {
             usize::try_from(self.dice.below(outputs.len() as u64 + 1)).expect("it is small")
         } else {
             outputs.len()
         };
         for output in &outputs[..performed] {
-            host.reference.performed(output);
-            if matches!(output, Output::Persist) {
-                host.disk = host.fence.durable().clone();
-            }
+            self.perform(at, output, tally)?;
         }
         if performed < outputs.len() {
             self.crash(at, tally);
         }
-        let host = &self.hosts[at];
         let whole = self.steps.is_multiple_of(WHOLE_EVERY);
-        let same = if whole {
-            host.reference.compare(&host.fence)
-        } else {
-            host.reference.compare_state(host.fence.durable())
-        };
-        same.map_err(|disagreement| say(disagreement.to_string()))?;
+        self.compare(at, whole)
+            .map_err(|what| format!("{input:?}\nanswered by {outputs:?}\nbefore: {before:?}\n{what}"))?;
         self.requests.heard(&outputs);
+        Ok(())
+    }
+
+    fn perform(&mut self, at: usize, output: &Output, tally: &mut Tally) -> Result<(), String> {
+        let host = &mut self.hosts[at];
+        host.reference.performed(output);
+        host.contents.perform(output);
+        match output {
+            Output::Persist => host.disk = (host.fence.durable().clone(), host.contents.clone()),
+            Output::Hand(export) => {
+                let handed = host.cut(export);
+                let judged = host.reference.handed(export, &handed);
+                judged.map_err(|disagreement| disagreement.to_string())?;
+                let chunk = handed.map_err(|refusal| format!("after the export: {refusal}"))?;
+                words::handed(tally, &chunk, host.fence.durable());
+                self.requests.hands(chunk);
+            }
+            Output::Append(_)
+            | Output::Import { .. }
+            | Output::Trim { .. }
+            | Output::Erase
+            | Output::Admitted(_)
+            | Output::Serve(_)
+            | Output::Pull { .. }
+            | Output::Reply(_)
+            | Output::Halt(_) => {}
+        }
         Ok(())
     }
 
@@ -111,79 +167,21 @@ impl World {
         if !host.fence.admitted().is_empty() {
             tally.notes("crash: waiting lost");
         }
-        let lost = host.disk != *host.fence.durable();
+        let lost = host.disk != (host.fence.durable().clone(), host.contents.clone());
         tally.notes(if lost { "crash: something lost" } else { "crash: nothing lost" });
-        host.fence = Fence::recover(*host.fence.config(), host.disk.clone());
+        let (durable, contents) = host.disk.clone();
+        (host.fence, host.contents) = (Fence::recover(*host.fence.config(), durable), contents);
         host.reference.crashed();
     }
 
     /// The store loses its state, and reads a record that is at least as new as all that it has seen.
     fn wipe(&mut self, at: usize, tally: &mut Tally) {
         tally.notes("wiped");
-        let host = &mut self.hosts[at];
-        let config = *host.fence.config();
+        let config = *self.hosts[at].fence.config();
         let config = Config { incarnation: config.incarnation.next(), ..config };
         let (epoch, migration) = self.requests.newest();
         let (epoch, migration) = (Epoch(epoch), MigrationId(migration));
-        host.fence = Fence::returned(config, epoch, migration);
-        host.disk = host.fence.durable().clone();
-        host.reference = StoreBeside::returned(&config, epoch, migration);
-    }
-}
-
-fn note(tally: &mut Tally, before: &Fence, input: &Input, outputs: &[Output]) {
-    let (what, body) = match input {
-        Input::Request(Request { body, .. }) => (kind(body), body.clone()),
-        Input::Apply(write) => ("apply", Body::Write(*write)),
-    };
-    let does = |word: &str| format!("{what}: {word}");
-    let said = match outputs {
-        [] => does("does not wait"),
-        [Output::Reply(Reply::Refused { refusal, .. })] => {
-            if let (Refusal::Forgotten { id }, Some(copy)) = (refusal, before.durable().copy()) {
-                let session =
-                    cutover::core::ids::WriteId { serial: cutover::core::ids::Serial(u64::MAX), ..*id };
-                let whole = copy.applied().known(session) == cutover::core::fence::Known::Forgotten;
-                tally.notes(if whole { "forgotten: a session" } else { "forgotten: a number" });
-            }
-            does(&name(refusal))
-        }
-        [Output::Erase, ..] if what == "prepare" => does("a new copy"),
-        [Output::Persist, ..] if what == "prepare" => does("again"),
-        [Output::Persist, ..] if what == "seal" => {
-            let again = before.durable().receipt().is_some_and(|receipt| {
-                outputs.iter().any(|output| output.reply() == Some(&Reply::Sealed(*receipt)))
-            });
-            does(if again { "again" } else { "done" })
-        }
-        [Output::Persist, ..] if what == "drop" => does("nothing there"),
-        [Output::Import { .. }, ..] => does("appended"),
-        [Output::Persist, ..] if what == "chunk" => does("nothing lacked"),
-        [Output::Admitted(_)] => does("waits"),
-        [Output::Append { .. }, ..] => {
-            if let Body::Write(write) = body
-                && write.token <= before.durable().closed_through()
-            {
-                tally.notes("under a fence: applied by a store that does not check");
-            }
-            does("appended")
-        }
-        [Output::Persist, ..] if matches!(body, Body::Write(_)) => does("known"),
-        _ => does("done"),
-    };
-    tally.notes(said);
-}
-
-const fn kind(body: &Body) -> &'static str {
-    match body {
-        Body::Prepare(_) => "prepare",
-        Body::Seal(_) => "seal",
-        Body::Evidence(_) => "evidence",
-        Body::Watermark(_) => "watermark",
-        Body::Drop(_) => "drop",
-        Body::Export(_) => "export",
-        Body::Chunk(_) => "chunk",
-        Body::Write(_) => "write",
-        Body::Read(_) => "read",
+        let fence = Fence::returned(config, epoch, migration);
+        self.hosts[at] = Host::of(fence, StoreBeside::returned(&config, epoch, migration));
     }
 }

@@ -1,5 +1,6 @@
 //! The next command: mostly one that the record allows.
 
+use super::around::Around;
 use super::dice::Dice;
 use super::sinks::{STORES, Sinks};
 use super::statements::Statements;
@@ -7,12 +8,10 @@ use super::stores;
 use cutover::core::control_plane::{
     ControlPlaneEntry, Directory, MembershipChange, Override, PartitionName, Stores,
 };
-use cutover::core::fence::{DropCopy, EvidenceQuery, Seal, WatermarkQuery};
-use cutover::core::ids::{
-    DirectoryId, Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement, Position,
-};
+use cutover::core::fence::{DropCopy, End, EvidenceQuery, Prepare, Seal, WatermarkQuery};
+use cutover::core::ids::{DirectoryId, Epoch, Incarnation, MigrationId, NodeId, PartitionId, Placement};
 use cutover::core::migration::{
-    Command, Expected, OldCopy, Operator, PartitionRecord, Placed, PlacementTable, Reason, Release,
+    AbortReason, Command, Expected, OldCopy, Operator, PartitionRecord, PlacementTable, Reason, Release,
     Settlement, Transition,
 };
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
@@ -229,17 +228,19 @@ impl Choice<'_> {
             }
             Kind::Open => {
                 let closed = around.owned_since.previous();
-                Transition::Open { expected, prepared: by.prepared(from, migration, closed) }
+                let prepare = Prepare { migration, closed_through: closed, source: None, keep: None };
+                Transition::Open { expected, prepared: by.prepared(from, prepare) }
             }
             Kind::Begin => Transition::Begin { expected, to: self.other_than(from) },
             Kind::StartBlock => Transition::StartBlock { expected, target },
             Kind::EnterCutover => {
-                by.sinks.prepare(to, partition, migration, draining);
+                by.sinks.prepare(to, partition, around.prepare(migration));
                 let receipt = by.receipt(from, Seal { migration, through: draining, target });
                 Transition::EnterCutover { expected, receipt }
             }
             Kind::EnterTimedCutover => {
-                Transition::EnterTimedCutover { expected, prepared: by.prepared(to, migration, draining) }
+                let prepared = by.prepared(to, around.prepare(migration));
+                Transition::EnterTimedCutover { expected, prepared }
             }
             Kind::RecordWatermark => {
                 let reading = by.reading(from, WatermarkQuery { migration, epoch: own });
@@ -247,13 +248,14 @@ impl Choice<'_> {
             }
             Kind::Complete => {
                 let query = EvidenceQuery { migration, epoch: own, at_least: around.watermark };
-                let evidence = by.evidence(to, Some(target), query);
+                let evidence = by.evidence(to, Some(target), around.digest, query);
                 Transition::Complete { expected, evidence }
             }
-            Kind::Abort => Transition::Abort { expected },
+            Kind::Abort => Transition::Abort { expected, why: self.why() },
             Kind::Force => Transition::Force {
                 expected,
-                prepared: by.prepared(to, migration, draining),
+                ended: by.ended(to, End { migration, epoch: own }),
+                partial: by.dice.percent(30),
                 operator: operator(by_whom),
                 reason: reason(),
             },
@@ -274,6 +276,18 @@ impl Choice<'_> {
         let all = if known.is_empty() || self.dice.percent(3) { STORES.to_vec() } else { known };
         let others: Vec<Placement> = all.into_iter().filter(|store| *store != from).collect();
         if !others.is_empty() && self.dice.percent(92) { self.dice.one_of(&others) } else { from }
+    }
+
+    fn why(&mut self) -> AbortReason {
+        self.dice.one_of(&[
+            AbortReason::Operator,
+            AbortReason::Budget,
+            AbortReason::TakenOver,
+            AbortReason::Refused,
+            AbortReason::Broken,
+            AbortReason::Ended,
+            AbortReason::Digest,
+        ])
     }
 
     fn how(&mut self) -> Release {
@@ -322,7 +336,10 @@ impl Choice<'_> {
         let mut by = Statements { dice: self.dice, sinks: self.sinks, partition: record.partition };
         let proof = match how {
             How::Sealed => Settlement::Sealed(by.receipt(store, Seal { migration, through, target })),
-            How::Closed => Settlement::Closed(by.prepared(store, later, through)),
+            How::Closed => {
+                let prepare = Prepare { migration: later, closed_through: through, source: None, keep: None };
+                Settlement::Closed(by.prepared(store, prepare))
+            }
             How::Dropped => Settlement::Dropped(by.dropped(store, DropCopy { copy, sealed_through: None })),
         };
         Transition::Settle { migration: named, proof }
@@ -335,41 +352,12 @@ impl Choice<'_> {
             self.sinks.write(around.from, partition, record.epoch);
         }
         if self.dice.percent(60) {
-            self.sinks.copy((around.from, around.to), partition, record.migration);
+            let parts = self.dice.below(6);
+            self.sinks.copy((around.from, around.to), partition, record.migration, parts);
         }
         if self.dice.percent(1) {
             let store = self.dice.one_of(&[around.from, around.to]);
             self.sinks.wipe(store, partition, self.table);
-        }
-    }
-}
-
-/// What the commands of a migration name.
-struct Around {
-    from: Placement,
-    to: Placement,
-    draining: Epoch,
-    owned_since: Epoch,
-    target: Incarnation,
-    watermark: Position,
-}
-
-impl Around {
-    fn of(record: &PartitionRecord, sinks: &mut Sinks) -> Self {
-        let placed: Option<Placed> = record.placed;
-        let (from, to) = match placed.map(|placed| placed.state) {
-            None => (STORES[0], STORES[1]),
-            Some(PartitionState::Active(at)) => (at, STORES[usize::from(at == STORES[0])]),
-            Some(PartitionState::Migrating { from, to, .. }) => (from, to),
-        };
-        let facts = placed.and_then(|placed| placed.cutover);
-        Self {
-            from,
-            to,
-            draining: record.draining_epoch().unwrap_or(record.epoch),
-            owned_since: placed.map_or(record.epoch, |placed| placed.owned_since),
-            target: facts.map_or_else(|| sinks.incarnation(to, record.partition), |facts| facts.target),
-            watermark: facts.and_then(|facts| facts.watermark).unwrap_or(Position::ZERO),
         }
     }
 }

@@ -8,7 +8,7 @@ use cutover::core::control_plane::{
     Answer, ControlPlaneEntry, ControlPlaneState, StoreChange, StoreRefusal, Stores,
 };
 use cutover::core::ids::{ClusterId, Halt, Index, PartitionId};
-use cutover::core::migration::{Caps, EPOCH_LEAP, Expected, Transition, TransitionKind};
+use cutover::core::migration::{Caps, EPOCH_LEAP, Expected, PartitionRecord, Transition, TransitionKind};
 use cutover::core::raft::Machine;
 use cutover_reference::beside::table::TableBeside;
 
@@ -119,6 +119,9 @@ impl Walk {
         };
         let word = refusal.as_ref().map(|text| text.split([' ', '{']).next().unwrap_or(text));
         tally.notes(kind(entry), word);
+        if let (Some(partition), None) = (subject, &refusal) {
+            mark(tally, entry, before.as_ref(), self.state.table().record(partition));
+        }
         if refusal.is_some() && unchanged.is_some_and(|unchanged| unchanged != self.state) {
             return Err(say("a refusal changes the state"));
         }
@@ -174,6 +177,27 @@ fn subject(entry: &ControlPlaneEntry, state: &ControlPlaneState) -> Option<Parti
         | ControlPlaneEntry::StoreChange(_)
         | ControlPlaneEntry::LeaderConfiguration { .. } => None,
     }
+}
+
+/// What is new in the record, and was not at once to be seen.
+fn mark(
+    tally: &mut Tally,
+    entry: &ControlPlaneEntry,
+    before: Option<&PartitionRecord>,
+    after: Option<&PartitionRecord>,
+) {
+    let (had, has) = (before.and_then(|record| record.placed), after.and_then(|record| record.placed));
+    let (Some(had), Some(has)) = (had, has) else { return };
+    tally.marks(match kind(entry) {
+        "abort" if has.kept.is_some() => "abort keeps the copy",
+        "abort" => "abort keeps no copy",
+        "begin" if has.kept.is_some() => "begin goes on with a copy",
+        "begin" => "begin goes on with none",
+        "complete" if had.kept.is_some() => "complete of a kept copy",
+        "force" if has.debt.is_some_and(|debt| debt.copied.is_some()) => "force of all rows",
+        "force" => "force of a copy that lacks rows",
+        _ => return,
+    });
 }
 
 fn kind(entry: &ControlPlaneEntry) -> &'static str {

@@ -1,9 +1,9 @@
 //! Stores with real fences, of which every third does not check tokens, and every statement that they made.
 
 use cutover::core::fence::{
-    Body, CatchUpEvidence, Chunk, Config, DropCopy, Dropped, Enforcement, EvidenceQuery, Fence, FenceLimits,
-    Input, Output, Prepare, Prepared, Reply, Request, Seal, SealReceipt, WatermarkQuery, WatermarkReading,
-    Write,
+    Body, CatchUpEvidence, Chunk, Config, Contents, Digest, DropCopy, Dropped, End, Ended, Enforcement,
+    EvidenceQuery, Export, Fence, FenceLimits, Input, Key, Mutation, Output, Prepare, Prepared, Reply,
+    Request, RowsDigest, Seal, SealReceipt, Source, Value, WatermarkQuery, WatermarkReading, Write,
 };
 use cutover::core::ids::{
     Epoch, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId, WriteId,
@@ -32,12 +32,13 @@ pub type Made<T> = Vec<(PartitionId, T)>;
 
 #[derive(Default)]
 pub struct Sinks {
-    fences: BTreeMap<(Placement, PartitionId), Fence>,
+    fences: BTreeMap<(Placement, PartitionId), (Fence, Contents)>,
     writes: u64,
     pub prepared: Made<Prepared>,
     pub receipts: Made<SealReceipt>,
     pub evidence: Made<CatchUpEvidence>,
     pub readings: Made<WatermarkReading>,
+    pub ended: Made<Ended>,
     pub dropped: Made<Dropped>,
 }
 
@@ -47,17 +48,20 @@ fn config(store: Placement, partition: PartitionId, incarnation: Incarnation) ->
 }
 
 impl Sinks {
-    fn fence(&mut self, store: Placement, partition: PartitionId) -> &mut Fence {
-        let unknown = || Fence::unknown(config(store, partition, Incarnation(1)));
+    fn fence(&mut self, store: Placement, partition: PartitionId) -> &mut (Fence, Contents) {
+        let unknown = || (Fence::unknown(config(store, partition, Incarnation(1))), Contents::default());
         self.fences.entry((store, partition)).or_insert_with(unknown)
     }
 
     pub fn incarnation(&mut self, store: Placement, partition: PartitionId) -> Incarnation {
-        self.fence(store, partition).config().incarnation
+        self.fence(store, partition).0.config().incarnation
     }
 
-    pub fn watermark(&mut self, store: Placement, partition: PartitionId) -> Position {
-        self.fence(store, partition).durable().copy().map_or(Position::ZERO, |copy| copy.watermark())
+    /// Where a copy is, and what it is.
+    pub fn end(&mut self, store: Placement, partition: PartitionId) -> (Position, Digest) {
+        let nothing = Digest { rows: RowsDigest::EMPTY, ids: 0 };
+        let copy = self.fence(store, partition).0.durable().copy();
+        copy.map_or((Position::ZERO, nothing), |copy| (copy.position(), copy.digest()))
     }
 
     /// The store loses the partition's state, and reads the record when it comes back.
@@ -65,17 +69,11 @@ impl Sinks {
         let incarnation = self.incarnation(store, partition).next();
         let (epoch, migration) = table.returned(partition);
         let fence = Fence::returned(config(store, partition, incarnation), epoch, migration);
-        self.fences.insert((store, partition), fence);
+        self.fences.insert((store, partition), (fence, Contents::default()));
     }
 
-    pub fn prepare(
-        &mut self,
-        at: Placement,
-        partition: PartitionId,
-        migration: MigrationId,
-        closed_through: Epoch,
-    ) {
-        self.ask(at, partition, Body::Prepare(Prepare { migration, closed_through }));
+    pub fn prepare(&mut self, at: Placement, partition: PartitionId, prepare: Prepare) {
+        self.ask(at, partition, Body::Prepare(prepare));
     }
 
     pub fn seal(&mut self, at: Placement, partition: PartitionId, seal: Seal) {
@@ -90,47 +88,60 @@ impl Sinks {
         self.ask(at, partition, Body::Watermark(query));
     }
 
+    pub fn end_copy(&mut self, at: Placement, partition: PartitionId, end: End) {
+        self.ask(at, partition, Body::End(end));
+    }
+
     pub fn drop_copy(&mut self, at: Placement, partition: PartitionId, drop: DropCopy) {
         self.ask(at, partition, Body::Drop(drop));
     }
 
     /// A client writes.
     pub fn write(&mut self, at: Placement, partition: PartitionId, token: Epoch) {
-        let write = Write { id: self.write_id(), token };
-        self.ask(at, partition, Body::Write(write));
+        self.writes += 1;
+        let id = WriteId { session: SessionId(1), serial: Serial(self.writes) };
+        let key = Key::try_from([b'a' + u8::try_from(self.writes % 3).expect("it is small")].as_slice());
+        let value = Value::try_from(self.writes.to_string().as_bytes()).expect("it is short");
+        let mutation = Mutation::put(key.expect("it is short"), value);
+        self.ask(at, partition, Body::Write(Write { id, token, mutation }));
     }
 
-    /// The mover brings what the target lacks.
+    /// The mover brings so many parts of what the target lacks.
     pub fn copy(
         &mut self,
         (from, to): (Placement, Placement),
         partition: PartitionId,
         migration: MigrationId,
+        parts: u64,
     ) {
-        let (source, have) = (self.watermark(from, partition), self.watermark(to, partition));
-        if source > have {
-            let writes = (have.0..source.0.min(have.0 + 8)).map(|_| self.write_id()).collect();
-            let incarnation = self.incarnation(from, partition);
-            let chunk = Chunk { migration, source: incarnation, first: have.next(), writes };
+        for _ in 0..parts {
+            let copy = self.fence(to, partition).0.durable().copy();
+            let Some((after, position)) = copy.map(|copy| (copy.frontier().clone(), copy.position())) else {
+                return;
+            };
+            let export = Export { migration, after, position, limit: 2 };
+            let Some(chunk) = self.ask(from, partition, Body::Export(export)) else { return };
             self.ask(to, partition, Body::Chunk(chunk));
         }
     }
 
-    fn write_id(&mut self) -> WriteId {
-        self.writes += 1;
-        WriteId { session: SessionId(1), serial: Serial(self.writes) }
-    }
-
-    fn ask(&mut self, store: Placement, partition: PartitionId, body: Body) {
-        let fence = self.fence(store, partition);
-        let mut outputs = fence.handle(&Input::Request(Request { store, partition, body }));
+    fn ask(&mut self, store: Placement, partition: PartitionId, body: Body) -> Option<Chunk> {
+        let (fence, contents) = self.fence(store, partition);
+        let mut outputs = handle(fence, contents, &Input::Request(Request { store, partition, body }));
         let admitted: Vec<Write> = fence.admitted().to_vec();
         for write in admitted {
-            outputs.extend(fence.handle(&Input::Apply(write)));
+            outputs.extend(handle(fence, contents, &Input::Apply(write)));
         }
+        let Config { store, incarnation, limits, .. } = *fence.config();
+        let source = Source { store, incarnation, durable: fence.durable(), limits };
+        let cut = outputs.iter().find_map(|output| {
+            let Output::Hand(export) = output else { return None };
+            Chunk::cut(source, export, contents).ok()
+        });
         for reply in outputs.iter().filter_map(Output::reply) {
             self.keep(partition, reply);
         }
+        cut
     }
 
     fn keep(&mut self, partition: PartitionId, reply: &Reply) {
@@ -139,10 +150,17 @@ impl Sinks {
             Reply::Sealed(receipt) => push(&mut self.receipts, (partition, *receipt)),
             Reply::Evidence(evidence) => push(&mut self.evidence, (partition, *evidence)),
             Reply::Watermark(reading) => push(&mut self.readings, (partition, *reading)),
+            Reply::Ended(ended) => push(&mut self.ended, (partition, *ended)),
             Reply::Dropped(dropped) => push(&mut self.dropped, (partition, *dropped)),
             Reply::ChunkTaken(_) | Reply::Applied { .. } | Reply::Refused { .. } => {}
         }
     }
+}
+
+fn handle(fence: &mut Fence, contents: &mut Contents, input: &Input) -> Vec<Output> {
+    let outputs = fence.handle(input, contents.rows());
+    outputs.iter().for_each(|output| contents.perform(output));
+    outputs
 }
 
 fn push<T>(made: &mut Made<T>, statement: (PartitionId, T)) {

@@ -3,8 +3,8 @@
 use super::dice::Dice;
 use super::sinks::{Made, STORES, Sinks, is_plain};
 use cutover::core::fence::{
-    CatchUpEvidence, Claim, DropCopy, Dropped, EvidenceQuery, Prepared, Seal, SealReceipt, StatementOrigin,
-    WatermarkQuery, WatermarkReading,
+    CatchUpEvidence, Claim, Digest, DropCopy, Dropped, End, Ended, EvidenceQuery, Prepare, Prepared, Seal,
+    SealReceipt, StatementOrigin, WatermarkQuery, WatermarkReading,
 };
 use cutover::core::ids::{Epoch, Incarnation, MigrationId, PartitionId, Placement, Position};
 
@@ -15,9 +15,10 @@ pub struct Statements<'a> {
 }
 
 impl Statements<'_> {
-    pub fn prepared(&mut self, at: Placement, migration: MigrationId, closed: Epoch) -> Claim<Prepared> {
+    pub fn prepared(&mut self, at: Placement, prepare: Prepare) -> Claim<Prepared> {
+        let Prepare { migration, closed_through: closed, .. } = prepare;
         if self.dice.percent(50) {
-            self.sinks.prepare(at, self.partition, migration, closed);
+            self.sinks.prepare(at, self.partition, prepare);
             if let Some(made) = newest(self.dice, self.partition, &self.sinks.prepared) {
                 return made.into();
             }
@@ -25,7 +26,7 @@ impl Statements<'_> {
         let origin = self.origin(at, None);
         let (migration, closed) = (self.migration(migration), self.epoch(closed));
         let enforces = is_plain(origin.store) == self.dice.percent(5);
-        Prepared::reported(origin, migration, closed, enforces).into()
+        Prepared::reported(origin, migration, closed, enforces, self.dice.percent(20)).into()
     }
 
     pub fn receipt(&mut self, at: Placement, seal: Seal) -> Claim<SealReceipt> {
@@ -35,11 +36,11 @@ impl Statements<'_> {
                 return made.into();
             }
         }
-        let watermark = self.sinks.watermark(at, self.partition);
+        let (watermark, digest) = self.sinks.end(at, self.partition);
         let origin = self.origin(at, None);
         let (migration, through) = (self.migration(seal.migration), self.epoch(seal.through));
         let target = Incarnation(self.dice.near(seal.target.0));
-        SealReceipt::reported(origin, migration, through, watermark, target).into()
+        SealReceipt::reported(origin, migration, through, watermark, digest, target).into()
     }
 
     /// Evidence of the target, which is mostly of this incarnation.
@@ -47,6 +48,7 @@ impl Statements<'_> {
         &mut self,
         at: Placement,
         of: Option<Incarnation>,
+        digest: Digest,
         query: EvidenceQuery,
     ) -> Claim<CatchUpEvidence> {
         if self.dice.percent(50) {
@@ -59,7 +61,23 @@ impl Statements<'_> {
         let (migration, epoch) = (self.migration(query.migration), self.epoch(query.epoch));
         let position = Position(self.dice.near(query.at_least.0));
         let enforces = is_plain(origin.store) == self.dice.percent(5);
-        CatchUpEvidence::reported(origin, migration, epoch, position, enforces).into()
+        let digest = self.digest(digest);
+        CatchUpEvidence::reported(origin, migration, epoch, position, digest, enforces).into()
+    }
+
+    /// How far a copy of the target reaches that takes no more chunks.
+    pub fn ended(&mut self, at: Placement, end: End) -> Claim<Ended> {
+        if self.dice.percent(50) {
+            self.sinks.end_copy(at, self.partition, end);
+            if let Some(made) = newest(self.dice, self.partition, &self.sinks.ended) {
+                return made.into();
+            }
+        }
+        let (position, _) = self.sinks.end(at, self.partition);
+        let origin = self.origin(at, None);
+        let (migration, epoch) = (self.migration(end.migration), self.epoch(end.epoch));
+        let enforces = is_plain(origin.store) == self.dice.percent(5);
+        Ended::reported(origin, migration, epoch, position, self.dice.percent(70), enforces).into()
     }
 
     pub fn reading(&mut self, at: Placement, query: WatermarkQuery) -> Claim<WatermarkReading> {
@@ -71,8 +89,9 @@ impl Statements<'_> {
         }
         let origin = self.origin(at, None);
         let (migration, epoch) = (self.migration(query.migration), self.epoch(query.epoch));
-        let position = Position(self.dice.below(4));
-        WatermarkReading::reported(origin, migration, epoch, position, Epoch::ZERO).into()
+        let (position, digest) = self.sinks.end(at, self.partition);
+        let (position, digest) = (Position(self.dice.near(position.0)), self.digest(digest));
+        WatermarkReading::reported(origin, migration, epoch, position, digest, Epoch::ZERO).into()
     }
 
     pub fn dropped(&mut self, at: Placement, drop: DropCopy) -> Claim<Dropped> {
@@ -92,6 +111,10 @@ impl Statements<'_> {
         let incarnation = of.unwrap_or_else(|| self.sinks.incarnation(at, self.partition));
         let incarnation = Incarnation(self.dice.near(incarnation.0));
         StatementOrigin { store, partition, incarnation }
+    }
+
+    fn digest(&mut self, digest: Digest) -> Digest {
+        if self.dice.percent(90) { digest } else { Digest { ids: digest.ids ^ 1, ..digest } }
     }
 
     fn migration(&mut self, migration: MigrationId) -> MigrationId {

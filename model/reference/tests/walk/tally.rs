@@ -9,6 +9,7 @@ pub struct Tally {
     refused: BTreeMap<&'static str, u64>,
     refusals: BTreeMap<String, u64>,
     recoveries: u64,
+    marks: BTreeMap<&'static str, u64>,
 }
 
 /// The kinds, with how often each must have been made; each must have been refused as often.
@@ -36,8 +37,19 @@ const KINDS: &[(&str, u64)] = &[
     ("remove a store", 100),
 ];
 
+/// What must have been in a record after a command, and how often.
+const MARKS: &[(&str, u64)] = &[
+    ("abort keeps the copy", 100),
+    ("abort keeps no copy", 100),
+    ("begin goes on with a copy", 50),
+    ("begin goes on with none", 300),
+    ("complete of a kept copy", 10),
+    ("force of all rows", 50),
+    ("force of a copy that lacks rows", 20),
+];
+
 /// The refusals that must have been seen.
-const REFUSALS: usize = 46;
+const REFUSALS: usize = 48;
 
 impl Tally {
     pub fn notes(&mut self, kind: &'static str, refusal: Option<&str>) {
@@ -48,6 +60,11 @@ impl Tally {
                 *self.refusals.entry(refusal.to_owned()).or_default() += 1;
             }
         }
+    }
+
+    /// What a command that was made left in the record.
+    pub fn marks(&mut self, what: &'static str) {
+        *self.marks.entry(what).or_default() += 1;
     }
 
     pub fn notes_recovery(&mut self) {
@@ -61,6 +78,10 @@ impl Tally {
             assert!(refused >= least, "{kind} was refused {refused} times: {self}");
         }
         assert_eq!(self.refusals.len(), REFUSALS, "some refusals were never seen: {self}");
+        for (mark, least) in MARKS {
+            let seen = self.marks.get(mark).unwrap_or(&0);
+            assert!(seen >= least, "{mark}: {seen} times: {self}");
+        }
         assert!(self.recoveries >= 20, "{} recoveries", self.recoveries);
     }
 }
@@ -78,6 +99,9 @@ impl fmt::Display for Tally {
         for (kind, _) in KINDS {
             let (made, refused) = (self.made.get(kind).unwrap_or(&0), self.refused.get(kind).unwrap_or(&0));
             write!(f, " {kind} {made}/{refused},")?;
+        }
+        for (mark, count) in &self.marks {
+            write!(f, " {mark}: {count},")?;
         }
         for (refusal, count) in &self.refusals {
             write!(f, " {refusal} {count}")?;

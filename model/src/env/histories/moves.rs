@@ -8,11 +8,14 @@ use super::watcher::Watcher;
 use super::{COMMANDS, HELD, HELD_AFTER_LOSS, LOST, RELEASED, RESUMED};
 use crate::protocol::Notes;
 use cutover::core::control_plane::{ControlPlaneEntry, PartitionName};
-use cutover::core::fence::{Config, Enforcement, Fence, FenceLimits, Input, Reply, Request};
-use cutover::core::ids::{HistoryId, Incarnation, PartitionId, Placement};
+use cutover::core::fence::{
+    Body, Chunk, Config, Contents, Enforcement, Export, Fence, FenceLimits, Frontier, Input, Output as Pull,
+    Reply, Request, Rows, Source,
+};
+use cutover::core::ids::{HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position};
 use cutover::core::migration::{
-    Command, Controller, Event, Operator, Output, PartitionRecord, Policy, Reason, Release, Timer,
-    Transition, TransitionKind,
+    AbortReason, Command, Controller, Event, Operator, Output, PartitionRecord, Policy, Reason, Release,
+    Timer, Transition, TransitionKind,
 };
 use cutover::core::placement::Guarantee;
 
@@ -149,7 +152,12 @@ impl Moves {
         let counts = |moves: &Self| (moves.replies.len(), moves.requests.len(), moves.proposals.len());
         let before = (counts(self), self.fences.clone());
         let fence = self.fences.iter_mut().find(|fence| fence.config().store == request.store)?;
-        let outputs = fence.handle(&Input::Request(request));
+        let outputs = fence.handle(&Input::Request(request), &Rows::new());
+        for output in &outputs {
+            if let Pull::Pull { migration, source } = output {
+                self.pull(*migration, *source);
+            }
+        }
         let replies = outputs.iter().filter_map(|output| output.reply());
         for reply in replies.clone() {
             notes.say(|| reply.to_string());
@@ -167,6 +175,7 @@ impl Moves {
                     | Reply::Evidence(_)
                     | Reply::Watermark(_)
                     | Reply::ChunkTaken(_)
+                    | Reply::Ended(_)
                     | Reply::Dropped(_)
                     | Reply::Applied { .. },
                     _,
@@ -174,6 +183,20 @@ impl Moves {
             }
         }
         ((counts(self), &self.fences) != (before.0, &before.1)).then_some(())
+    }
+
+    /// The mover has the only chunk that there is: no client writes here, so no store has a row.
+    fn pull(&mut self, migration: MigrationId, source: Placement) {
+        let Some(fence) = self.fences.iter().find(|fence| fence.config().store == source) else { return };
+        let export = Export { migration, after: Frontier::Nothing, position: Position::ZERO, limit: 1 };
+        let &Config { store, incarnation, limits, .. } = fence.config();
+        let of = Source { store, incarnation, durable: fence.durable(), limits };
+        let Ok(chunk) = Chunk::cut(of, &export, &Contents::default()) else { return };
+        let to = STORES.into_iter().find(|store| *store != source);
+        let body = Body::Chunk(chunk);
+        if let Some(store) = to {
+            add(&mut self.requests, Request { store, partition: PARTITION, body });
+        }
     }
 
     /// The operator reads the record of a held migration.
@@ -196,7 +219,7 @@ impl Moves {
             Decision::AcceptTarget if moved => Release::AcceptTarget { guarantee: Guarantee::Sealed },
             Decision::Resume | Decision::KeepSource | Decision::AcceptTarget => return None,
             Decision::Abort => {
-                let transition = Transition::Abort { expected };
+                let transition = Transition::Abort { expected, why: AbortReason::Operator };
                 return Some((*history, Command { partition: PARTITION, transition }));
             }
         };

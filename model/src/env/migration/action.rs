@@ -1,5 +1,20 @@
 //! The actions of the migration environment.
 
+/// What a damaged chunk lacks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Damage {
+    /// Its last row.
+    Row,
+    /// Its last change.
+    Change,
+    /// What it says of write ids.
+    Ids,
+}
+
+impl Damage {
+    pub(super) const ALL: [Self; 3] = [Self::Row, Self::Change, Self::Ids];
+}
+
 /// An action of the environment. A number is a position in a list of the state in which the action is enabled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Action {
@@ -73,6 +88,23 @@ pub enum Action {
     Chunk {
         /// Position in [`Net::chunks`](super::Net::chunks).
         message: u8,
+    },
+    /// A chunk arrives at its target with something missing.
+    Damaged {
+        /// Position in [`Net::chunks`](super::Net::chunks).
+        message: u8,
+        /// What is missing.
+        what: Damage,
+    },
+    /// A source forgets its changes.
+    Trim {
+        /// Position in [`SINKS`](super::SINKS).
+        sink: u8,
+    },
+    /// The mover finds that the copy of a target cannot go on.
+    Stuck {
+        /// Position in [`SINKS`](super::SINKS).
+        sink: u8,
     },
     /// A sink makes its whole state durable.
     Sync {

@@ -15,8 +15,14 @@ pub struct MigrationBounds {
     pub sinks: [SinkBounds; 2],
     /// Number of gateways; each has its own session.
     pub gateways: u8,
-    /// Number of writes of each gateway, one after the other; all overwrite the same key.
+    /// Number of writes of each gateway, one after the other.
     pub writes_each: u8,
+    /// What the writes of a gateway do, in order, and again from the first one. Where gateways are not symmetric, the next gateway
+    /// begins with the next one.
+    pub mutations: &'static [Kind],
+    /// Number of rows that are there before the first write: `k1`, and `k0` if there are two. The first gateway has written them, so
+    /// gateways are not symmetric if there are any.
+    pub rows: u8,
     /// Number of attempts at each write, retries included.
     pub attempts: u8,
     /// Number of writes admitted by the gate over a watched table, each in its own session. No client waits for
@@ -47,8 +53,16 @@ pub struct MigrationBounds {
     pub drops: bool,
     /// Number of times that the partition is created again, each after a deletion.
     pub creations: u8,
-    /// Maximum number of writes in a chunk.
-    pub chunk_writes: u8,
+    /// The limits of rows and changes in a chunk that the mover asks with.
+    pub chunk_limits: &'static [u32],
+    /// Number of times that a source forgets changes.
+    pub trims: u8,
+    /// Whether an operator may force a move to a copy that lacks rows.
+    pub partial: bool,
+    /// Whether a digest that differs is overlooked: an operator reports the one that the record has.
+    pub overlooks_digest: bool,
+    /// Number of chunks that lose something on the way.
+    pub damages: u8,
     /// Whether a sink's state becomes durable only when it syncs, so that a crash can lose some; otherwise every
     /// step is durable at once.
     pub unsynced: bool,
@@ -84,6 +98,19 @@ pub struct MigrationBounds {
     pub symmetric: bool,
     /// The published design that the scope puts to the test, if it is not this project's own.
     pub design: Option<Design>,
+}
+
+/// What a write does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Sets the row with this number.
+    Put(u8),
+    /// Deletes the row with this number.
+    Delete(u8),
+    /// Sets the row with this number if it is not there.
+    Insert(u8),
+    /// Sets both rows.
+    Both,
 }
 
 /// The abilities of one sink.
@@ -164,8 +191,19 @@ impl MigrationBounds {
                 parts.push(format!("{what} <= {count}"));
             }
         }
-        if self.chunk_writes > 1 {
-            parts.push(format!("chunks of up to {} writes", self.chunk_writes));
+        if self.rows > 0 {
+            parts.push(format!("{} before", plural(self.rows.into(), "row")));
+        }
+        let limits: Vec<_> = self.chunk_limits.iter().map(u32::to_string).collect();
+        parts.push(format!("chunks of up to {}", limits.join(" or ")));
+        if self.trims > 0 {
+            parts.push(format!("{} of the log of changes", plural(self.trims.into(), "trim")));
+        }
+        if self.partial {
+            parts.push("forces to a part of a copy".to_owned());
+        }
+        if self.overlooks_digest {
+            parts.push("digests that differ are overlooked".to_owned());
         }
         match self.timed {
             Some(Timed { effect_ticks, barrier_ticks, .. }) => {
@@ -205,6 +243,9 @@ impl MigrationBounds {
             if count > 0 {
                 parts.push(format!("{fault} <= {count}"));
             }
+        }
+        if self.damages > 0 {
+            parts.push(format!("{} <= {}", Fault::DamagedChunk, self.damages));
         }
         if self.restarts > 0 {
             parts.push(format!("{} of a gateway <= {}", Fault::Restart, self.restarts));

@@ -1,8 +1,9 @@
 //! Lists the actions that are enabled in a state.
 
-use super::action::Action;
+use super::action::{Action, Damage};
 use super::client::{matters, sink_of};
 use super::effect::Delivery;
+use super::storage::damaged;
 use super::{Message, Migration, State};
 use cutover::core::fence::Write;
 
@@ -30,6 +31,10 @@ impl Migration {
             }
             if self.strays(state, chunk, Delivery::Arrives) {
                 into.push(Action::MisrouteChunk { message });
+            }
+            if state.spent.damages < self.bounds.damages {
+                let damaged = Damage::ALL.into_iter().filter(|what| damaged(chunk, *what).is_some());
+                into.extend(damaged.map(|what| Action::Damaged { message, what }));
             }
         }
         into.extend(numbers(state.enabled.steps.len()).map(|offer| Action::Controller { offer }));
@@ -102,6 +107,12 @@ impl Migration {
             }
             if state.spent.wipes < self.bounds.wipes {
                 into.push(Action::Wipe { sink });
+            }
+            if state.spent.trims < self.bounds.trims {
+                into.push(Action::Trim { sink });
+            }
+            if self.bounds.trims > 0 && self.stuck(state, usize::from(sink)).is_some() {
+                into.push(Action::Stuck { sink });
             }
         }
         let revisions = numbers(state.log.tables.len());

@@ -1,17 +1,24 @@
 //! The clients' side: gateways that write, strong readers, and readers from a cache.
 
+use super::contents::key;
 use super::effect::{Delivery, write_of};
 use super::mark::Mark;
 use super::parts::add;
 use super::step::{Done, NextState, feed};
-use super::{Clients, Fresh, Gateway, Held, Leaving, Message, Migration, Reader, SINKS};
-use cutover::core::fence::{Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Write};
+use super::{
+    Clients, Fresh, Gateway, Held, Leaving, Manager, Message, Migration, MigrationBounds, PARTITION, Reader,
+    SINKS, id,
+};
+use cutover::core::fence::{
+    Body, Fence, Input, Output as SinkOutput, Read, Refusal, Reply, Request, Rows, Write,
+};
 use cutover::core::gate::{
     Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work, WriteAdmission,
     admit_cached_write,
 };
-use cutover::core::ids::Placement;
+use cutover::core::ids::{Placement, WriteId};
 use cutover::core::invariant::Fact;
+use cutover::core::migration::Controller;
 
 /// The events at which an operation resolves the partition: its start, and the timers after which it tries again.
 const ATTEMPTS: [Event; 3] =
@@ -65,9 +72,9 @@ impl NextState<'_> {
             return None;
         }
         if busy.operation.is_idle()
-            && let Work::Write(id) = busy.operation.work()
+            && let Work::Write(id, _) = busy.operation.work()
         {
-            feed(&mut self.monitor, &mut self.findings, &Fact::WriteInvoked(id));
+            feed(&mut self.monitor, &mut self.findings, &Fact::WriteInvoked(*id));
         }
         self.say(|| format!("sends {}", super::text::request(&request)));
         let attempts = busy.attempts + 1;
@@ -88,8 +95,9 @@ impl NextState<'_> {
         feed(&mut self.monitor, &mut self.findings, &Fact::Admitted { view: &view, token, store });
         let id = self.env.gated_id(&self.clients);
         feed(&mut self.monitor, &mut self.findings, &Fact::WriteInvoked(id));
-        let body = Body::Write(Write { id, token });
-        let request = Request { store, partition: super::PARTITION, body };
+        let mutation = self.env.mutation(u8::try_from(id.session.0).ok()?, u8::try_from(id.serial.0).ok()?);
+        let body = Body::Write(Write { id, token, mutation });
+        let request = Request { store, partition: PARTITION, body };
         self.say(|| format!("sends {}", super::text::request(&request)));
         add(&mut self.net.edit().writes, (Message::new(request), 0));
         self.clients.edit().gated += 1;
@@ -108,9 +116,9 @@ impl NextState<'_> {
     }
 
     pub(super) fn apply(&mut self, at: usize, index: usize) -> Done {
-        let write = *self.sinks.get(at)?.fence.admitted().get(index)?;
+        let write = self.sinks.get(at)?.fence.admitted().get(index)?.clone();
         let body = Body::Write(write);
-        let message = Message::new(Request { store: SINKS[at], partition: super::PARTITION, body });
+        let message = Message::new(Request { store: SINKS[at], partition: PARTITION, body });
         let effect = self.env.effect(self.before.sinks.get(at)?, &message, Delivery::Applies, None);
         if effect.wrote.is_none() && effect.released.iter().any(is_refusal) {
             self.mark(Mark::RefusedAtApply);
@@ -130,8 +138,9 @@ impl NextState<'_> {
         }
         // The acknowledged write is the one that the client asked for, whichever write the reply is about.
         if outputs.contains(&Output::Finish(Outcome::Acknowledged))
-            && let Work::Write(id) = busy.operation.work()
+            && let Work::Write(id, _) = busy.operation.work()
         {
+            let id = *id;
             feed(&mut self.monitor, &mut self.findings, &Fact::Acknowledged(id));
             self.say(|| format!("{id} is acknowledged"));
         }
@@ -150,7 +159,7 @@ impl NextState<'_> {
         if busy.operation.is_idle() || busy.operation.is_done() {
             return None;
         }
-        let work = busy.operation.work();
+        let work = busy.operation.work().clone();
         let operation = self.env.operation(work);
         self.spent.restarts += 1;
         self.mark(Mark::Restarted);
@@ -187,7 +196,8 @@ impl NextState<'_> {
     /// Serves a read from a cache. It does not change the state, so it is only judged.
     pub(super) fn stale(&mut self, revision: usize) -> Done {
         let (record, resolution) = self.log.resolution(revision)?;
-        let operation = self.env.operation(Work::Read(Consistency::StaleOk));
+        let key = key(0);
+        let operation = self.env.operation(Work::Read(Consistency::StaleOk, key.clone()));
         let record = record.clone();
         let (_, request) = self.attempt(&operation, revision, Some(self.log.revision()))?;
         let at = sink_of(request.store)?;
@@ -203,7 +213,8 @@ impl NextState<'_> {
                 store: request.store,
                 copy: sink.fence.durable().newest(),
                 fences: sink.fence.durable(),
-                value: sink.data.last().copied(),
+                value: sink.data.rows().get(&key),
+                key: &key,
             });
             self.monitor.judge(&fact, &mut self.findings);
         }
@@ -238,6 +249,38 @@ pub(super) fn matters(clients: &Clients, reply: &Reply) -> bool {
 }
 
 impl Migration {
+    pub(super) fn clients(&self) -> Clients {
+        let gateways = (1..=self.bounds.gateways).map(|session| self.gateway(session, 1)).collect();
+        let readers = (0..self.bounds.readers).map(|_| self.reader(0)).collect();
+        Clients { gateways, readers, gated: 0 }
+    }
+
+    pub(crate) fn gateway(&self, session: u8, serial: u8) -> Gateway {
+        let work = Work::Write(id(session, serial), self.mutation(session, serial));
+        Gateway { operation: self.operation(work), serial, attempts: 0 }
+    }
+
+    /// A new operation of a gateway that knows the partition since its creation.
+    pub(crate) const fn operation(&self, work: Work) -> Operation {
+        Operation::new(PARTITION, work, self.bounds.sinks[0].guarantee)
+    }
+
+    /// The id of the next write through the gate over a watched table.
+    pub(super) fn gated_id(&self, clients: &Clients) -> WriteId {
+        let MigrationBounds { gateways, writes_each, gated, shared_session, .. } = self.bounds;
+        let next = clients.gated + 1;
+        if shared_session && next == gated { id(1, writes_each + 1) } else { id(gateways + next, 1) }
+    }
+
+    pub(crate) const fn controller(&self) -> Manager {
+        Manager { machine: Controller::new(self.bounds.policy), seen: 0, timers: Vec::new() }
+    }
+
+    pub(crate) fn reader(&self, done: u8) -> Reader {
+        let operation = self.operation(Work::Read(Consistency::Strong, key(0)));
+        Reader { operation, sent: None, done, fresh: Fresh::Unasked }
+    }
+
     /// How a client's write is delivered: admitted only, or admitted and applied in one step.
     pub(super) const fn arrival(&self) -> Delivery {
         if self.bounds.admission { Delivery::Arrives } else { Delivery::ArrivesAndApplies }
@@ -249,7 +292,7 @@ const fn is_refusal(held: &Held) -> bool {
 }
 
 fn serves(fence: &Fence, request: &Request) -> bool {
-    let outputs = fence.clone().handle(&Input::Request(request.clone()));
+    let outputs = fence.clone().handle(&Input::Request(request.clone()), &Rows::new());
     outputs.iter().any(|output| matches!(output, SinkOutput::Serve(Read { .. })))
 }
 

@@ -5,13 +5,13 @@ use super::beside::{Hashed, judged};
 use super::enabled::{Commit, ControlMessages};
 use super::mark::Mark;
 use super::parts::add;
-use super::step::{Done, NextState, feed};
+use super::step::{Done, NextState, feed, now};
 use super::{Manager, SINKS, client::sink_of, text};
 use crate::env::agrees::CONTROLLERS;
 use cutover::core::ids::Placement;
 use cutover::core::invariant::Fact;
 use cutover::core::migration::{
-    Controller, Event, OldCopy, Output, PartitionRecord, Release, Timer, Transition,
+    AbortReason, Controller, Event, OldCopy, Output, PartitionRecord, Release, Timer, Transition,
 };
 
 /// Whether a migration is draining, and the log does not keep yet that it may block writes.
@@ -91,25 +91,22 @@ impl NextState<'_> {
             Ok(_) => format!("the record is {}", text::record(after.as_deref())),
             Err(refusal) => format!("refused: {refusal}"),
         });
-        let data = (self.data_at(before.as_deref()), self.data_at(after.as_deref()));
+        let owner = after.as_ref().and_then(|record| record.placed);
+        let owner = owner.map(|placed| placed.state.read_placement());
+        let owner =
+            owner.and_then(sink_of).and_then(|at| self.sinks.get(at)).map(|sink| sink.share(self.env));
         let fact = Fact::Decided {
             before: before.as_deref(),
             command,
             outcome: *outcome,
             after: after.as_deref(),
-            data: (&data.0, &data.1),
+            owner: owner.as_ref().map(|sink| now(sink)),
         };
         feed(&mut self.monitor, &mut self.findings, &fact);
         if outcome.is_ok() {
             self.mark_committed(&command.transition, after.as_deref());
         }
         Some(())
-    }
-
-    fn data_at(&self, record: Option<&PartitionRecord>) -> Vec<cutover::core::ids::WriteId> {
-        let placement = record.and_then(|record| record.placed).map(|placed| placed.state.read_placement());
-        let sink = placement.and_then(sink_of).and_then(|at| self.sinks.get(at));
-        sink.map(|sink| sink.data.clone()).unwrap_or_default()
     }
 
     fn mark_committed(&mut self, transition: &Transition, after: Option<&PartitionRecord>) {
@@ -129,15 +126,21 @@ impl NextState<'_> {
                     _ => {}
                 }
             }
-            Transition::Abort { expected } => {
+            Transition::Abort { expected, why } => {
+                if *why == AbortReason::Digest {
+                    self.mark(Mark::DigestRefused);
+                }
                 use cutover::core::fence::Reply;
                 let sealed = |reply: &Reply| matches!(reply, Reply::Sealed(receipt) if receipt.migration() == expected.migration);
                 if self.control.replies.iter().any(sealed) {
                     self.mark(Mark::SealThenAbort);
                 }
             }
-            Transition::Force { .. } => {
+            Transition::Force { ended, .. } => {
                 self.mark(Mark::Forced);
+                if !ended.complete() {
+                    self.mark(Mark::ForcedPart);
+                }
                 let at = after.and_then(|record| record.placed).map(|placed| placed.state.read_placement());
                 if at == Some(SINKS[0]) {
                     self.mark(Mark::ForcedBack);

@@ -4,8 +4,8 @@
 use super::parts::add;
 use super::{Held, Leaving, Message, Migration, Sink};
 use crate::shared::{Memory, Shared, hasher, memory, remembered};
-use cutover::core::fence::{Body, Input, Output, Reply, Request, Write};
-use cutover::core::ids::{Halt, Position, WriteId};
+use cutover::core::fence::{Body, Input, Key, Output, Reply, Request, Row, Write};
+use cutover::core::ids::{Halt, MigrationId, Position};
 use cutover_reference::beside::Disagreement;
 use cutover_reference::beside::store::StoreBeside;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct SinkEffect {
     pub wrote: Option<Write>,
     /// Whether a read was served.
     pub served: bool,
+    /// The copy that the mover beside the sink is told to pull.
+    pub pulls: Option<MigrationId>,
     /// Outputs that leave the sink at once, because they need not wait for durability.
     pub released: Vec<Held>,
     /// Violations of invariants that the sink's own machine detected.
@@ -69,7 +71,7 @@ impl Migration {
         reader: Option<u8>,
     ) -> SinkEffect {
         let write = write_in(request);
-        let apply = write.map(Input::Apply);
+        let apply = write.clone().map(Input::Apply);
         let inputs: Vec<Input> = match delivery {
             Delivery::Arrives => vec![Input::Request(request.clone())],
             Delivery::Applies => apply.into_iter().collect(),
@@ -82,7 +84,7 @@ impl Migration {
         for input in &inputs {
             work.persisted = false;
             let mut beside = StoreBeside::of(&work.sink.fence, &work.sink.data);
-            let outputs = work.sink.fence.handle(input);
+            let outputs = work.sink.fence.handle(input, work.sink.data.rows());
             agrees = agrees
                 .and_then(|()| beside.handled(input, &outputs))
                 .and_then(|()| beside.compare(&work.sink.fence));
@@ -92,9 +94,21 @@ impl Migration {
         }
         let changed = work.sink != **before;
         let sink = if changed { self.share(work.sink) } else { before.clone() };
-        let SinkWork { wrote, served, released, halts, lines, .. } = work;
+        let SinkWork { wrote, served, pulls, released, halts, lines, .. } = work;
         let disagrees = agrees.err();
-        SinkEffect { sink, changed, wrote, served, released, halts, disagrees, lines }
+        SinkEffect { sink, changed, wrote, served, pulls, released, halts, disagrees, lines }
+    }
+
+    /// A sink after an input that is no request; `None`: it changes nothing.
+    pub(super) fn told(&self, before: &Sink, input: &Input) -> Option<(Sink, Vec<String>)> {
+        let mut work = SinkWork::on(before, None, None);
+        for output in work.sink.fence.handle(input, work.sink.data.rows()) {
+            work.perform(output, self.bounds.unsynced);
+        }
+        if !self.bounds.unsynced {
+            work.sink.sync();
+        }
+        (work.sink != *before).then_some((work.sink, work.lines))
     }
 }
 
@@ -105,6 +119,7 @@ struct SinkWork {
     persisted: bool,
     wrote: Option<Write>,
     served: bool,
+    pulls: Option<MigrationId>,
     released: Vec<Held>,
     halts: Vec<Halt>,
     lines: Vec<String>,
@@ -119,6 +134,7 @@ impl SinkWork {
             persisted: false,
             wrote: None,
             served: false,
+            pulls: None,
             released: Vec::new(),
             halts: Vec::new(),
             lines: Vec::new(),
@@ -128,21 +144,31 @@ impl SinkWork {
     /// Performs one output of the machine. An output after a `Persist` waits until everything before it is durable.
     fn perform(&mut self, output: Output, unsynced: bool) {
         let leaving = match output {
-            Output::Append { position, id } => {
-                self.wrote = self.write;
-                place(&mut self.sink.data, position, &[id]);
-                return self.lines.push(format!("applies {id} at position {position}"));
+            Output::Append(ref change) => {
+                self.wrote = self.write.clone();
+                self.sink.data.perform(&output);
+                return self.lines.push(format!("applies {} at position {}", change.id, change.position));
             }
-            Output::Import { first, writes } => {
-                place(&mut self.sink.data, first, &writes);
-                return self.lines.push(format!(
-                    "takes {} from position {first}",
-                    cutover::core::fence::format_write_ids(&writes)
-                ));
+            Output::Import { ref rows } => {
+                self.sink.data.perform(&output);
+                let shown = |(key, row): &(Key, Option<Row>)| match row {
+                    Some(row) => format!("{key}={}@{}", row.value, row.position),
+                    None => format!("-{key}"),
+                };
+                let rows: Vec<_> = rows.iter().map(shown).collect();
+                return self.lines.push(format!("takes {}", rows.join(" ")));
             }
             Output::Erase => {
-                self.sink.data.clear();
+                self.sink.data.perform(&output);
                 return self.lines.push("erases its copy".to_owned());
+            }
+            Output::Trim { through } => {
+                self.sink.data.perform(&output);
+                return self.lines.push(format!("forgets changes up to position {through}"));
+            }
+            Output::Pull { migration, .. } => {
+                self.pulls = Some(migration);
+                return;
             }
             Output::Persist => {
                 self.persisted = true;
@@ -156,10 +182,12 @@ impl SinkWork {
             Output::Serve(read) => {
                 self.served = true;
                 let Some(reader) = self.reader else { return };
-                let value = self.sink.data.last().copied();
-                Leaving::Value { reader, token: read.token, value }
+                let value = self.sink.data.rows().get(&read.key).cloned();
+                let copy = self.sink.fence.durable().copy();
+                let position = copy.map_or(Position::ZERO, cutover::core::fence::Copy::position);
+                Leaving::Value { reader, token: read.token, value, position }
             }
-            Output::Hand { .. } => return,
+            Output::Hand(_) => return,
             Output::Reply(reply) => Leaving::Reply(reply),
         };
         let held = Held { copy: self.sink.fence.durable().newest(), output: leaving };
@@ -172,25 +200,14 @@ impl SinkWork {
 }
 
 /// The client's write that a request contains.
-pub(super) const fn write_in(request: &Request) -> Option<Write> {
-    if let Body::Write(write) = &request.body { Some(*write) } else { None }
-}
-
-/// Stores writes from a position on, over those that are there.
-fn place(data: &mut Vec<WriteId>, first: Position, writes: &[WriteId]) {
-    for (offset, id) in writes.iter().enumerate() {
-        let at = usize::try_from(first.0).unwrap_or(1).saturating_sub(1) + offset;
-        match data.get_mut(at) {
-            Some(slot) => *slot = *id,
-            None => data.push(*id),
-        }
-    }
+pub(super) fn write_in(request: &Request) -> Option<Write> {
+    if let Body::Write(write) = &request.body { Some(write.clone()) } else { None }
 }
 
 /// The attempt at a write that a reply answers.
-pub(super) const fn write_of(reply: &Reply) -> Option<Write> {
+pub(super) fn write_of(reply: &Reply) -> Option<Write> {
     if let Reply::Refused { request, .. } = reply {
         return write_in(request);
     }
-    if let Reply::Applied { write, .. } = reply { Some(*write) } else { None }
+    if let Reply::Applied { write, .. } = reply { Some(write.clone()) } else { None }
 }

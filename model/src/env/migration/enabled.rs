@@ -15,11 +15,11 @@ use super::{Controllers, Log, Message, Migration, PARTITION, SINKS, Shared};
 use crate::env::agrees::{CONTROLLERS, TABLE};
 use crate::protocol::Invariant;
 use crate::shared::{Memory, hasher, memory, remembered};
-use cutover::core::fence::{Body, Reply, Request, WatermarkQuery};
+use cutover::core::fence::{Body, CatchUpEvidence, Reply, Request, WatermarkQuery};
 use cutover::core::ids::{Epoch, Halt, MigrationId, Names, Placement, Relabel};
 use cutover::core::migration::{
-    Caps, Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason, Release,
-    Timer, Transition, TransitionKind,
+    AbortReason, Caps, Command, Controller, Event, MigrationError, Operator, Output, PartitionRecord, Reason,
+    Release, Timer, Transition, TransitionKind,
 };
 use cutover_reference::beside::Disagreement;
 use cutover_reference::beside::table::TableBeside;
@@ -65,10 +65,23 @@ impl Enabled {
     pub fn has(&self, output: &Output) -> bool {
         match output {
             Output::Send(request) => self.requests.iter().any(|message| **message == *request),
-            Output::Propose(command) => self.proposed.binary_search(command).is_ok(),
+            Output::Propose(command) => {
+                self.proposed.binary_search(command).is_ok()
+                    || self.proposed.iter().any(|other| same(other, command))
+            }
             Output::SetTimer(_) => true,
         }
     }
+}
+
+/// Whether two commands abort the same migration, for reasons that make no difference to the table.
+fn same(one: &Command, other: &Command) -> bool {
+    let (Transition::Abort { expected, why }, Transition::Abort { expected: also, why: for_this }) =
+        (&one.transition, &other.transition)
+    else {
+        return false;
+    };
+    expected == also && why.keeps() == for_this.keeps()
 }
 
 /// A command that may be committed, with its effect on the log.
@@ -153,10 +166,11 @@ impl Migration {
             gathered.commands.extend(self.release(record, log.lost_owner));
             gathered.requests.extend(self.asked_early(record));
         }
+        gathered.requests.extend(self.ends(log));
         gathered.requests.sort();
         gathered.requests.dedup();
         gathered.commands.sort();
-        gathered.commands.dedup();
+        gathered.commands.dedup_by(|later, earlier| later == earlier || same(later, earlier));
         self.drop_ineffective(gathered, log)
     }
 
@@ -244,7 +258,7 @@ impl Migration {
             }
         }
         if self.bounds.aborts {
-            propose(Transition::Abort { expected });
+            propose(Transition::Abort { expected, why: AbortReason::Operator });
         }
         if self.bounds.creations > 0 {
             propose(Transition::Delete { expected });
@@ -261,10 +275,27 @@ impl Migration {
         let named = |text: &str| Operator::try_from(text.to_owned()).ok();
         let why = |text: &str| Reason::try_from(text.to_owned()).ok();
         for reply in control.replies.iter().filter(|_| self.bounds.forces > 0) {
-            if let (Reply::Prepared(prepared), Some(operator), Some(reason)) =
+            if let (Reply::Ended(ended), Some(operator), Some(reason)) =
                 (reply, named("ann"), why("the source is gone"))
             {
-                propose(Transition::Force { expected, prepared: (*prepared).into(), operator, reason });
+                let (ended, partial) = ((*ended).into(), self.bounds.partial && !ended.complete());
+                propose(Transition::Force { expected, ended, partial, operator, reason });
+            }
+        }
+        // Whoever proposes a flip is not trusted to compare digests: the table does.
+        for reply in control.replies.iter().filter(|_| self.bounds.damages > 0) {
+            if let Reply::Evidence(said) = reply {
+                propose(Transition::Complete { expected, evidence: (*said).into() });
+            }
+        }
+        let digest = record.placed.and_then(|placed| placed.cutover).and_then(|facts| facts.digest);
+        for reply in control.replies.iter().filter(|_| self.bounds.overlooks_digest) {
+            if let (Reply::Evidence(said), Some(digest)) = (reply, digest) {
+                let (origin, migration, epoch) = (said.origin(), said.migration(), said.epoch());
+                let (position, enforces) = (said.position(), said.enforces());
+                let evidence =
+                    CatchUpEvidence::reported(origin, migration, epoch, position, digest, enforces);
+                propose(Transition::Complete { expected, evidence: evidence.into() });
             }
         }
     }
@@ -336,6 +367,7 @@ fn about(reply: &Reply) -> Option<MigrationId> {
         Reply::Evidence(statement) => Some(statement.migration()),
         Reply::Watermark(statement) => Some(statement.migration()),
         Reply::ChunkTaken(statement) => Some(statement.migration()),
+        Reply::Ended(statement) => Some(statement.migration()),
         Reply::Dropped(_) | Reply::Applied { .. } | Reply::Refused { .. } => None,
     }
 }

@@ -1,6 +1,7 @@
 //! A state as pairs of name and value, for people and for comparing two states.
 
 use super::{SINKS, State, text};
+use cutover::core::fence::Frontier;
 use std::fmt::Write;
 
 impl State {
@@ -11,17 +12,23 @@ impl State {
         for (store, sink) in SINKS.iter().zip(&self.sinks) {
             let durable = sink.fence.durable();
             let copy = match durable.copy() {
-                Some(_) => format!("copy {}", durable.newest()),
+                Some(copy) => {
+                    let reach = match copy.frontier() {
+                        Frontier::Everything => String::new(),
+                        frontier => format!(" up to {frontier}"),
+                    };
+                    format!("copy {} at {}{reach}", durable.newest(), copy.position())
+                }
                 None => format!("no copy, newest {}", durable.newest()),
             };
             let mut value = format!(
                 "{copy} {} sealed {} closed {}",
-                text::format_write_ids(&sink.data),
+                text::contents(&sink.data),
                 durable.sealed_through(),
                 durable.closed_through()
             );
             if !sink.is_synced() {
-                let _ = write!(value, ", durable {}", text::format_write_ids(&sink.disk_data));
+                let _ = write!(value, ", durable {}", text::contents(&sink.disk_data));
             }
             facts.push((store.to_string(), value));
         }

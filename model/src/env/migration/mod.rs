@@ -24,6 +24,7 @@ mod beside;
 mod bounds;
 mod choices;
 mod client;
+mod contents;
 mod control;
 mod effect;
 mod enabled;
@@ -37,14 +38,17 @@ mod refused;
 mod relabel;
 mod sink;
 mod step;
+mod storage;
 mod text;
 mod timed;
 mod way;
+mod way_mover;
 mod way_served;
 
-pub use action::Action;
+pub use action::{Action, Damage};
 pub(crate) use bounds::judged;
-pub use bounds::{Design, MigrationBounds, SinkBounds, Timed};
+pub use bounds::{Design, Kind, MigrationBounds, SinkBounds, Timed};
+use contents::key;
 pub use mark::Mark;
 pub use parts::{
     Clients, Controllers, Fresh, Gateway, Held, Leaving, Log, Manager, Message, Net, Reader, Sink,
@@ -57,10 +61,9 @@ use crate::env::agrees::{CONTROLLERS, STORES, TABLE};
 use crate::protocol::{Choice, GoalSet, Invariant, MarkSet, Notes, Protocol, WaysCost};
 use crate::shared::{Renaming, Shared, Symmetry, hasher};
 use crate::ways::Ways;
-use cutover::core::fence::{Config, Enforcement, Fence, Input};
-use cutover::core::gate::{Consistency, Operation, Work};
+use cutover::core::fence::{Config, Contents, Enforcement, Fence, Input, Rows};
 use cutover::core::ids::{Incarnation, PartitionId, Placement, Relabel, Serial, SessionId, WriteId};
-use cutover::core::invariant::{Monitor, REGISTRY, Register};
+use cutover::core::invariant::{Monitor, REGISTRY};
 use cutover::core::migration::{
     Caps, Command, Controller, Event, Output, PartitionRecord, PlacementTable, Policy, Transition,
 };
@@ -114,6 +117,10 @@ pub struct Spent {
     pub crashes: u8,
     /// Number of times that a sink lost its disk.
     pub wipes: u8,
+    /// Number of times that a source forgot changes.
+    pub trims: u8,
+    /// Number of chunks that were damaged.
+    pub damages: u8,
     /// Number of restarts of gateways.
     pub restarts: u8,
     /// Number of times that all controllers were replaced.
@@ -151,7 +158,7 @@ impl Migration {
             let replies: Vec<_> = asked
                 .into_iter()
                 .filter_map(|output| if let Output::Send(request) = output { Some(request) } else { None })
-                .flat_map(|request| sinks[0].fence.handle(&Input::Request(request)))
+                .flat_map(|request| sinks[0].fence.handle(&Input::Request(request), &Rows::new()))
                 .filter_map(|output| output.reply().cloned())
                 .collect();
             for output in
@@ -184,14 +191,17 @@ impl Migration {
         let config = Config { store, partition: PARTITION, incarnation, enforcement, limits };
         let fence = Fence::unknown(config);
         let disk = fence.durable().clone();
-        Sink { fence, data: Vec::new(), disk, disk_data: Vec::new(), held: Vec::new() }
+        let (data, disk_data) = (Contents::default(), Contents::default());
+        Sink { fence, data, disk, disk_data, held: Vec::new() }
     }
 
     fn monitor(&self, record: Option<&PartitionRecord>) -> Monitor {
-        let writes =
-            (1..=self.bounds.gateways).flat_map(|g| (1..=self.bounds.writes_each).map(move |n| id(g, n)));
-        let register = (self.bounds.readers > 0).then(|| Register::new(writes.collect()));
-        let monitor = Monitor::new(record, register);
+        let keys = (0..2).filter(|_| self.bounds.readers > 0);
+        let registers = keys.map(|number| (key(number), self.register(number))).collect();
+        let mut monitor = Monitor::new(record, registers);
+        if self.bounds.damages > 0 {
+            monitor = monitor.with_damage();
+        }
         match self.bounds.design {
             Some(Design::UnsealedForce) => monitor.without_exemptions(),
             Some(
@@ -199,37 +209,6 @@ impl Migration {
             )
             | None => monitor,
         }
-    }
-
-    fn clients(&self) -> Clients {
-        let gateways = (1..=self.bounds.gateways).map(|session| self.gateway(session, 1)).collect();
-        let readers = (0..self.bounds.readers).map(|_| self.reader(0)).collect();
-        Clients { gateways, readers, gated: 0 }
-    }
-
-    pub(crate) fn gateway(&self, session: u8, serial: u8) -> Gateway {
-        Gateway { operation: self.operation(Work::Write(id(session, serial))), serial, attempts: 0 }
-    }
-
-    /// A new operation of a gateway that knows the partition since its creation.
-    pub(crate) const fn operation(&self, work: Work) -> Operation {
-        Operation::new(PARTITION, work, self.bounds.sinks[0].guarantee)
-    }
-
-    /// The id of the next write through the gate over a watched table.
-    fn gated_id(&self, clients: &Clients) -> WriteId {
-        let MigrationBounds { gateways, writes_each, gated, shared_session, .. } = self.bounds;
-        let next = clients.gated + 1;
-        if shared_session && next == gated { id(1, writes_each + 1) } else { id(gateways + next, 1) }
-    }
-
-    pub(crate) const fn controller(&self) -> Manager {
-        Manager { machine: Controller::new(self.bounds.policy), seen: 0, timers: Vec::new() }
-    }
-
-    pub(crate) fn reader(&self, done: u8) -> Reader {
-        let operation = self.operation(Work::Read(Consistency::Strong));
-        Reader { operation, sent: None, done, fresh: Fresh::Unasked }
     }
 
     /// Wraps a part of the state and computes its hash; also that of its mirror image, if the scope is symmetric.
@@ -336,7 +315,8 @@ impl Protocol for Migration {
     /// A partition that was created and opened at A, without writes.
     fn initial(&self) -> State {
         let (log, sinks, _) = self.created();
-        let monitor = self.monitor(log.current().map(AsRef::as_ref));
+        let mut monitor = self.monitor(log.current().map(AsRef::as_ref));
+        let sinks = self.filled(sinks, &log, &mut monitor);
         let controllers = Controllers {
             machines: vec![self.controller(); usize::from(self.bounds.controllers)],
             gained: 0,

@@ -1,9 +1,9 @@
 //! The parts that a state of the migration environment consists of.
 
 use crate::shared::hasher;
-use cutover::core::fence::{Durable, Fence, Reply, Request};
+use cutover::core::fence::{Contents, Durable, Fence, Reply, Request, Row};
 use cutover::core::gate::Operation;
-use cutover::core::ids::{Epoch, MigrationId, Placement, Revision, WriteId};
+use cutover::core::ids::{Epoch, MigrationId, Placement, Position, Revision};
 use cutover::core::migration::{
     Controller, PartitionRecord, PlacementTable, Timer, Transition, TransitionKind,
 };
@@ -105,12 +105,12 @@ fn resolved(record: &Option<Arc<PartitionRecord>>) -> Option<(Epoch, PartitionSt
 pub struct Sink {
     /// The production machine.
     pub fence: Fence,
-    /// Ids of the applied writes, by position.
-    pub data: Vec<WriteId>,
+    /// The rows and changes.
+    pub data: Contents,
     /// The machine's durable state.
     pub disk: Durable,
     /// The durable part of `data`.
-    pub disk_data: Vec<WriteId>,
+    pub disk_data: Contents,
     /// Outputs that wait for a `Persist` to become durable.
     pub held: Vec<Held>,
 }
@@ -137,8 +137,10 @@ pub enum Leaving {
         reader: u8,
         /// The token that the read carried.
         token: Epoch,
-        /// The newest write at the sink; `None` if there is none.
-        value: Option<WriteId>,
+        /// The row; `None` if there is none.
+        value: Option<Row>,
+        /// The position of the copy when the row was read.
+        position: Position,
     },
 }
 

@@ -5,13 +5,14 @@ use super::effect::{Delivery, write_in};
 use super::enabled::is_stale;
 use super::mark::Mark;
 use super::step::NextState;
-use super::{Held, Leaving, Message, SINKS};
-use cutover::core::fence::{Body, Refusal, Reply, Request, Write};
+use super::{Held, Leaving, Message, SINKS, Sink};
+use cutover::core::fence::{self, Body, Refusal, Reply, Request, Write};
 use cutover::core::migration::PartitionRecord;
 
 impl NextState<'_> {
-    pub(super) fn mark_repeated(&mut self, at: usize, write: Write) {
-        let applied_now = self.sinks[at].data.len() > self.before.sinks[at].data.len();
+    pub(super) fn mark_repeated(&mut self, at: usize, write: &Write) {
+        let position = |sink: &Sink| sink.fence.durable().copy().map(fence::Copy::position);
+        let applied_now = position(&self.sinks[at]) > position(&self.before.sinks[at]);
         let same = |message: &&Message| write_in(message).is_some_and(|other| other.id == write.id);
         let attempts = self.net.writes.iter().map(|(message, _)| message);
         let elsewhere = attempts.filter(same).find(|message| message.store != SINKS[at]).cloned();
@@ -51,9 +52,10 @@ pub(super) fn refusal_marks(record: Option<&PartitionRecord>, request: &Request,
             let late = record.is_some_and(|record| write.token < record.epoch);
             bit(by_fence(refusal) && late, Mark::StaleCacheRefused)
                 | bit(matches!(refusal, Refusal::Forgotten { .. }), Mark::WriteForgotten)
+                | bit(matches!(refusal, Refusal::Differs { .. }), Mark::DiffersRefused)
         }
         Body::Chunk(_) => {
-            bit(matches!(refusal, Refusal::Gap { .. }), Mark::GapRefused)
+            bit(matches!(refusal, Refusal::Elsewhere { .. }), Mark::GapRefused)
                 | bit(is_stale(request, record), Mark::LateMoverRefused)
         }
         Body::Prepare(_) | Body::Seal(_) | Body::Drop(_) | Body::Evidence(_) | Body::Watermark(_) => {
@@ -61,6 +63,6 @@ pub(super) fn refusal_marks(record: Option<&PartitionRecord>, request: &Request,
             bit(wrong, Mark::WrongStoreRefused)
                 | bit(!wrong && is_stale(request, record), Mark::StaleControllerRefused)
         }
-        Body::Export(_) | Body::Read(_) => 0,
+        Body::Export(_) | Body::End(_) | Body::Read(_) => 0,
     }
 }

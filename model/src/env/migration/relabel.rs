@@ -31,11 +31,7 @@ impl Relabel for Sink {
                 let output = match &held.output {
                     Leaving::Reply(reply) => Leaving::Reply(relabel_reply(reply, names)),
                     Leaving::Chunk(chunk) => Leaving::Chunk(chunk.relabel(names)),
-                    Leaving::Value { reader, token, value } => Leaving::Value {
-                        reader: *reader,
-                        token: *token,
-                        value: value.map(|id| id.relabel(names)),
-                    },
+                    value @ Leaving::Value { .. } => value.clone(),
                 };
                 Held { output, ..held.clone() }
             })
@@ -86,13 +82,14 @@ fn relabel_reply(reply: &Reply, names: &dyn Names) -> Reply {
             Reply::Applied { write: write.relabel(names), position: *position }
         }
         Reply::Refused { request, refusal } => {
-            Reply::Refused { request: request.relabel(names), refusal: *refusal }
+            Reply::Refused { request: request.relabel(names), refusal: refusal.clone() }
         }
         other @ (Reply::Prepared(_)
         | Reply::Sealed(_)
         | Reply::Evidence(_)
         | Reply::Watermark(_)
         | Reply::Dropped(_)
+        | Reply::Ended(_)
         | Reply::ChunkTaken(_)) => other.clone(),
     }
 }

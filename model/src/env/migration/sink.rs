@@ -7,9 +7,9 @@ use super::parts::add;
 use super::step::{Done, NextState, feed, now};
 use super::{Fresh, Held, Leaving, Message, Reader, SINKS, Sink, text};
 use crate::env::agrees::STORES;
-use cutover::core::fence::{Body, Config, Fence, Reply, Write};
+use cutover::core::fence::{Body, Config, Durable, Fence, Frontier, Key, Reply, Row, Write};
 use cutover::core::gate::{self, Consistency};
-use cutover::core::ids::{Epoch, Halt, WriteId};
+use cutover::core::ids::{Epoch, Halt};
 use cutover::core::invariant::{Fact, ReadServed, SinkStep, Statement};
 use cutover::core::migration::PartitionRecord;
 use cutover::core::placement::PartitionState;
@@ -28,6 +28,36 @@ impl NextState<'_> {
         self.deliver(sink_of(message.store)?, &message, Delivery::Arrives)
     }
 
+    /// Marks what a request made of a copy.
+    fn mark_copied(&mut self, message: &Message, before: &Sink, after: &Sink) {
+        match &message.body {
+            Body::Chunk(chunk) => {
+                if chunk.after != Frontier::Nothing && !chunk.rows.is_empty() {
+                    self.mark(Mark::InParts);
+                }
+                let mut cells = chunk.changes.iter().flat_map(|change| change.effects.iter());
+                if cells.any(|cell| chunk.after.covers(&cell.key)) {
+                    self.mark(Mark::ChangedBelow);
+                }
+            }
+            Body::Prepare(prepare) => {
+                let newest = |sink: &Sink| sink.fence.durable().newest();
+                let started = after.fence.durable().copy().is_some_and(|copy| copy.source().is_some());
+                if prepare.keep == Some(newest(before)) && started && newest(before) < newest(after) {
+                    self.mark(Mark::KeptCopy);
+                }
+            }
+            Body::Seal(_)
+            | Body::Evidence(_)
+            | Body::Watermark(_)
+            | Body::Drop(_)
+            | Body::Export(_)
+            | Body::End(_)
+            | Body::Write(_)
+            | Body::Read(_) => {}
+        }
+    }
+
     /// Delivers a request to a sink and releases the outputs that need not wait.
     pub(super) fn deliver(&mut self, at: usize, message: &Message, delivery: Delivery) -> Done {
         let before = self.before.sinks.get(at)?.clone();
@@ -35,7 +65,7 @@ impl NextState<'_> {
         for line in &effect.lines {
             self.say(|| line.clone());
         }
-        if let Some(write) = effect.wrote {
+        if let Some(write) = &effect.wrote {
             self.judge_write(&before, write);
         }
         if let Some(reader) = self.reading.filter(|_| effect.served) {
@@ -46,10 +76,11 @@ impl NextState<'_> {
         }
         self.disagrees(&STORES, effect.disagrees.as_ref());
         if effect.changed {
+            self.mark_copied(message, &before, &effect.sink);
             let record = self.log.current().cloned();
             let (before, after) = (now(&before), now(&effect.sink));
             let step = SinkStep { request: Some(message), before, after, record: record.as_deref() };
-            self.monitor.judge(&Fact::SinkStepped(step), &mut self.findings);
+            feed(&mut self.monitor, &mut self.findings, &Fact::SinkStepped(step));
             self.sinks.get_mut(at)?.adopt(&effect.sink);
         }
         for held in &effect.released {
@@ -59,7 +90,7 @@ impl NextState<'_> {
     }
 
     /// Judges a client's write at the moment when it takes effect.
-    fn judge_write(&mut self, sink: &Sink, write: Write) {
+    fn judge_write(&mut self, sink: &Sink, write: &Write) {
         let record = self.log.current().cloned();
         let (store, fences) = (sink.fence.config().store, sink.fence.durable());
         let fact = Fact::Wrote { store, write, fences, record: record.as_deref() };
@@ -71,7 +102,7 @@ impl NextState<'_> {
 
     /// Judges a read at the moment when the sink serves it. The value is judged when it leaves the sink.
     fn judge_read(&mut self, reader: u8, sink: &Sink) {
-        let Some((resolved, token)) = self.reading_of(reader) else { return };
+        let Some((resolved, token, key)) = self.reading_of(reader) else { return };
         let fact = ReadServed {
             reader,
             consistency: Consistency::Strong,
@@ -80,26 +111,27 @@ impl NextState<'_> {
             store: sink.fence.config().store,
             copy: sink.fence.durable().newest(),
             fences: sink.fence.durable(),
-            value: sink.data.last().copied(),
+            value: sink.data.rows().get(&key),
+            key: &key,
         };
         self.monitor.judge(&Fact::ReadServed(fact), &mut self.findings);
     }
 
     /// The record at which a reader resolved last, and the token that its read carries.
-    fn reading_of(&self, reader: u8) -> Option<(Arc<PartitionRecord>, Epoch)> {
+    fn reading_of(&self, reader: u8) -> Option<(Arc<PartitionRecord>, Epoch, Key)> {
         let (revision, request) = self.clients.readers.get(usize::from(reader))?.sent.as_ref()?;
-        let Body::Read(read) = request.body else { return None };
-        Some((self.log.history.get(*revision)?.clone()?, read.token))
+        let Body::Read(read) = &request.body else { return None };
+        Some((self.log.history.get(*revision)?.clone()?, read.token, read.key.clone()))
     }
 
-    fn read_done(&mut self, at: usize, reader: u8, token: Epoch, value: Option<WriteId>) -> Done {
+    fn read_done(&mut self, at: usize, held: &Held, reader: u8, token: Epoch, value: Option<&Row>) -> Done {
         let busy = self.clients.readers.get(usize::from(reader))?.clone();
         let mut operation = busy.operation.clone();
         let outputs = operation.handle(&gate::Event::Served { store: SINKS[at], token });
         if !outputs.contains(&gate::Output::Finish(gate::Outcome::Served(Consistency::Strong))) {
             return None;
         }
-        let (resolved, _) = self.reading_of(reader)?;
+        let (resolved, _, key) = self.reading_of(reader)?;
         let fences = self.sinks[at].fence.durable().clone();
         let fact = Fact::ReadServed(ReadServed {
             reader,
@@ -107,8 +139,9 @@ impl NextState<'_> {
             resolved: &resolved,
             token,
             store: SINKS[at],
-            copy: fences.newest(),
+            copy: held.copy,
             fences: &fences,
+            key: &key,
             value,
         });
         if self.monitor.remembers(&fact) {
@@ -117,7 +150,12 @@ impl NextState<'_> {
         if SINKS[at] != SINKS[0] {
             self.mark(Mark::ReadAtTarget);
         }
-        self.say(|| format!("serves the read: {}", value.map_or("nothing".to_owned(), |id| id.to_string())));
+        self.say(|| {
+            format!(
+                "serves the read: {}",
+                value.map_or("nothing".to_owned(), |row| format!("{}@{}", row.value, row.position))
+            )
+        });
         let done = busy.done + 1;
         let next = if done < self.env.bounds.reads_each {
             self.env.reader(done)
@@ -143,8 +181,8 @@ impl NextState<'_> {
             Leaving::Chunk(chunk) => {
                 add(&mut self.net.edit().chunks, chunk.clone());
             }
-            Leaving::Value { reader, token, value } => {
-                let _ = self.read_done(at, *reader, *token, *value);
+            Leaving::Value { reader, token, value, .. } => {
+                let _ = self.read_done(at, held, *reader, *token, value.as_ref());
             }
         }
     }
@@ -152,7 +190,7 @@ impl NextState<'_> {
     /// Judges a statement of a sink when it leaves the sink.
     fn state(&mut self, at: usize, held: &Held) {
         let statement = match &held.output {
-            Leaving::Value { value, .. } => Statement::Read(*value),
+            Leaving::Value { position, .. } => Statement::Read(*position),
             Leaving::Chunk(message) => {
                 let Body::Chunk(chunk) = &message.body else { return };
                 Statement::Handed(chunk)
@@ -163,7 +201,8 @@ impl NextState<'_> {
                 Reply::Evidence(statement) => Statement::Evidence(statement),
                 Reply::Watermark(statement) => Statement::Watermark(statement),
                 Reply::Dropped(statement) => Statement::Dropped(statement),
-                Reply::Applied { write, .. } => Statement::Applied(*write),
+                Reply::Ended(statement) => Statement::Ended(statement),
+                Reply::Applied { write, .. } => Statement::Applied(write),
                 Reply::ChunkTaken(_) | Reply::Refused { .. } => return,
             },
         };
@@ -175,7 +214,7 @@ impl NextState<'_> {
         self.say(|| text::reply(reply));
         match reply {
             Reply::Applied { write, .. } => {
-                self.mark_repeated(at, *write);
+                self.mark_repeated(at, write);
                 if matters(&self.clients, reply) {
                     add(&mut self.net.edit().answers, reply.clone());
                 }
@@ -190,10 +229,16 @@ impl NextState<'_> {
                 }
             }
             Reply::ChunkTaken(_) => {}
+            Reply::Ended(ended) if self.env.is_of_no_use(self.before, ended) => {}
+            Reply::Ended(_) => {
+                self.mark(Mark::Ended);
+                add(&mut self.control.edit().replies, reply.clone());
+            }
             Reply::Dropped(_) => {
                 self.mark(Mark::Dropped);
                 add(&mut self.control.edit().replies, reply.clone());
             }
+            Reply::Prepared(prepared) if self.env.says_nothing_new(self.before, prepared) => {}
             Reply::Prepared(_) | Reply::Sealed(_) | Reply::Evidence(_) | Reply::Watermark(_) => {
                 if self.control.replies.binary_search(reply).is_err() {
                     add(&mut self.control.edit().replies, reply.clone());
@@ -250,7 +295,8 @@ impl NextState<'_> {
         }
         let fence = Fence::recover(*before.fence.config(), before.disk.clone());
         let (disk, disk_data) = (before.disk.clone(), before.disk_data.clone());
-        let lost = before.data.len().saturating_sub(disk_data.len());
+        let position = |durable: &Durable| durable.copy().map_or(0, |copy| copy.position().0);
+        let lost = position(before.fence.durable()).saturating_sub(position(&disk));
         let sink = Sink { fence, data: disk_data.clone(), disk, disk_data, held: Vec::new() };
         self.step_without_request(&before, &sink);
         self.sinks.get_mut(at)?.replace(sink);
@@ -263,8 +309,8 @@ impl NextState<'_> {
     }
 
     /// Replaces a sink by an empty one in a new incarnation. Three cases are outside the fault model: the owner,
-    /// whose data exists nowhere else, and a target that has given evidence for the current cutover, or has said that it is
-    /// prepared where the partition may be forced to it, because a statement counts as durable on everything that a store
+    /// whose data exists nowhere else, and a target that has given evidence for the current cutover, or has said that it takes no
+    /// more chunks where the partition may be forced to it, because a statement counts as durable on everything that a store
     /// could fail over to.
     pub(super) fn wipe(&mut self, at: usize) -> Done {
         let store = *SINKS.get(at)?;
@@ -281,10 +327,11 @@ impl NextState<'_> {
             Reply::Evidence(statement) => {
                 statement.migration() == record.migration && statement.epoch() == record.epoch
             }
-            Reply::Prepared(statement) => {
+            Reply::Ended(statement) => {
                 forces && statement.migration() == record.migration && statement.origin().store == store
             }
-            Reply::Sealed(_)
+            Reply::Prepared(_)
+            | Reply::Sealed(_)
             | Reply::Watermark(_)
             | Reply::Dropped(_)
             | Reply::ChunkTaken(_)
@@ -306,10 +353,10 @@ impl NextState<'_> {
         Some(())
     }
 
-    fn step_without_request(&mut self, before: &Sink, after: &Sink) {
+    pub(super) fn step_without_request(&mut self, before: &Sink, after: &Sink) {
         let record = self.log.current().cloned();
         let step =
             SinkStep { request: None, before: now(before), after: now(after), record: record.as_deref() };
-        self.monitor.judge(&Fact::SinkStepped(step), &mut self.findings);
+        feed(&mut self.monitor, &mut self.findings, &Fact::SinkStepped(step));
     }
 }

@@ -224,6 +224,13 @@ impl<'w> NextState<'w> {
             }
             Action::Commit { offer } => self.commit(offer.into()),
             Action::Chunk { message } => self.chunk(message.into()),
+            Action::Damaged { message, what } => self.damaged(message.into(), what),
+            Action::Trim { sink } => self.trim(sink.into()),
+            Action::Stuck { sink } => {
+                let input = self.env.stuck(self.before, sink.into())?;
+                self.mark(Mark::Stuck);
+                self.told(sink.into(), &input)
+            }
             Action::Sync { sink } => self.sync(sink.into()),
             Action::Crash { sink } => self.crash(sink.into()),
             Action::Wipe { sink } => self.wipe(sink.into()),

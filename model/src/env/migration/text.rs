@@ -1,10 +1,9 @@
 //! Actions and their effects as text. A directive identifies its action and contains nothing else that replay would
 //! need.
 
-use super::{Action, Migration, SINKS, State};
+use super::{Action, Damage, Migration, SINKS, State};
 use crate::protocol::Choice;
-pub use cutover::core::fence::format_write_ids;
-use cutover::core::fence::{Reply, Request};
+use cutover::core::fence::{Contents, Reply, Request};
 use cutover::core::migration::{Event, Output, PartitionRecord, Timer};
 
 impl Migration {
@@ -61,6 +60,17 @@ impl Migration {
                 let message = state.net.chunks.get(usize::from(message))?;
                 Choice::new(message.store.to_string(), request(message))
             }
+            Action::Damaged { message, what } => {
+                let message = state.net.chunks.get(usize::from(message))?;
+                let lacks = match what {
+                    Damage::Row => "a row",
+                    Damage::Change => "a change",
+                    Damage::Ids => "write ids",
+                };
+                Choice::fault(message.store.to_string(), format!("{} lacks {lacks}", request(message)))
+            }
+            Action::Trim { sink } => Choice::new(at(sink)?, "trim"),
+            Action::Stuck { sink } => Choice::new(at(sink)?, "pull is stuck"),
             Action::Sync { sink } => Choice::new(at(sink)?, "sync"),
             Action::Crash { sink } => Choice::fault(at(sink)?, "crash lose=unsynced"),
             Action::Wipe { sink } => Choice::fault(at(sink)?, "wipe"),
@@ -81,6 +91,13 @@ impl Migration {
     }
 }
 
+/// The rows of a copy, with the positions of their last writes.
+pub(super) fn contents(contents: &Contents) -> String {
+    let rows = contents.rows().iter();
+    let rows: Vec<_> = rows.map(|(key, row)| format!("{key}={}@{}", row.value, row.position)).collect();
+    format!("[{}]", rows.join(" "))
+}
+
 /// The text of a message that arrives at the wrong sink.
 fn stray(message: &super::Message) -> Option<Choice> {
     let wrong = SINKS.iter().find(|sink| **sink != message.store)?;
@@ -91,8 +108,8 @@ fn stray(message: &super::Message) -> Option<Choice> {
 fn written(gateway: &super::Gateway) -> String {
     use cutover::core::gate::Work;
     match gateway.operation.work() {
-        Work::Write(id) => id.to_string(),
-        Work::Read(_) => "read".to_owned(),
+        Work::Write(id, _) => id.to_string(),
+        Work::Read(..) => "read".to_owned(),
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Run<'e> {
     pub(super) env: &'e Migration,
     table: PlacementTable,
     lost_owner: Option<Placement>,
-    sinks: [Shared<Sink>; 2],
+    pub(super) sinks: [Shared<Sink>; 2],
     controller: Controller,
     timers: Vec<(u64, Timer)>,
     now: u64,
@@ -55,10 +55,12 @@ pub(super) struct Run<'e> {
     /// The requests whose first answer was lost, and the commands whose first proposal was.
     asked: Vec<Request>,
     proposed: Vec<Command>,
+    /// The copy that is pulled.
+    pub(super) pulls: Option<MigrationId>,
     /// The migration that has to complete.
     completes: Option<MigrationId>,
     /// What the mover waits for: so many answers that the target is behind, or so many timers.
-    late: (u32, u32),
+    pub(super) late: (u32, u32),
     lines: Option<Vec<String>>,
 }
 
@@ -104,9 +106,24 @@ fn completes(record: &PartitionRecord, sinks: &[Shared<Sink>; 2]) -> Option<Migr
     (has && takes).then_some(record.migration)
 }
 
+impl Migration {
+    /// As [`completes`], if the copy at the target, as far as it is, is right and can go on.
+    fn must_complete(&self, record: &PartitionRecord, sinks: &[Shared<Sink>; 2]) -> Option<MigrationId> {
+        let migration = completes(record, sinks).filter(|_| self.bounds.damages == 0)?;
+        let PartitionState::Migrating { from, to, .. } = record.placed?.state else { return None };
+        let [source, target] = [from, to].map(|store| sinks.get(sink_of(store)?));
+        // A copy that is kept has the id of the migration that made it.
+        let copy = target?.fence.durable().newest();
+        self.cannot_go_on(target?, source?, copy).is_none().then_some(migration)
+    }
+}
+
 /// Whether a target says that its copy does not reach as far as it was asked.
 const fn is_behind(leaving: &Leaving) -> bool {
-    matches!(leaving, Leaving::Reply(Reply::Refused { refusal: Refusal::Behind { .. }, .. }))
+    matches!(
+        leaving,
+        Leaving::Reply(Reply::Refused { refusal: Refusal::Behind { .. } | Refusal::Incomplete { .. }, .. })
+    )
 }
 
 /// The move away from an owner that owes and cannot seal.
@@ -183,7 +200,8 @@ impl<'e> Run<'e> {
             passed: Vec::new(),
             asked: Vec::new(),
             proposed: Vec::new(),
-            completes: state.log.current().and_then(|record| completes(record, &state.sinks)),
+            pulls: None,
+            completes: state.log.current().and_then(|record| env.must_complete(record, &state.sinks)),
             late: (0, 0),
             lines: explain.then(Vec::new),
         };
@@ -244,6 +262,7 @@ impl<'e> Run<'e> {
         if let Some(sink) = self.sinks.get_mut(at) {
             *sink = effect.sink.clone();
         }
+        self.pulls = effect.pulls.or(self.pulls);
         let mut leaving: Vec<Leaving> = effect.released.iter().map(|held| held.output.clone()).collect();
         leaving.extend(self.sync(at));
         (leaving, effect.served)
@@ -311,25 +330,6 @@ impl<'e> Run<'e> {
     fn blocks(&self) -> bool {
         let placed = self.record().and_then(|record| record.placed);
         self.completes.is_some() && placed.is_some_and(|placed| placed.cutover.is_some())
-    }
-
-    /// The mover copies what there is to copy.
-    fn mover(&mut self) {
-        if self.late.0 > 0 && self.late.1 > 0 {
-            return;
-        }
-        let Some(record) = self.record() else { return };
-        let Some(PartitionState::Migrating { from, to, .. }) = record.placed.map(|placed| placed.state)
-        else {
-            return;
-        };
-        let (migration, Some(source), Some(target)) = (record.migration, sink_of(from), sink_of(to)) else {
-            return;
-        };
-        let Some(source) = self.sinks.get(source).cloned() else { return };
-        for chunk in self.env.exports(&source, migration, to).iter() {
-            let _taken = self.deliver(target, (**chunk).clone(), Delivery::Arrives);
-        }
     }
 
     /// Everybody acts until nobody has anything to do but wait for a timer.

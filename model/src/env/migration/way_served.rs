@@ -24,8 +24,8 @@ impl Run<'_> {
                 return Way::Stuck(END);
             }
         }
-        let write = self.env.operation(Work::Write(id(PROBE, 1)));
-        let read = self.env.operation(Work::Read(Consistency::Strong));
+        let write = self.env.operation(Work::Write(id(PROBE, 1), super::contents::probe()));
+        let read = self.env.operation(Work::Read(Consistency::Strong, super::contents::key(0)));
         let wrote = self.ends(write) == Some(gate::Outcome::Acknowledged);
         let served = self.ends(read) == Some(gate::Outcome::Served(Consistency::Strong));
         if wrote && served { Way::Leads } else { Way::Stuck(SERVE) }
@@ -83,6 +83,7 @@ impl Run<'_> {
                 | Reply::Evidence(_)
                 | Reply::Watermark(_)
                 | Reply::ChunkTaken(_)
+                | Reply::Ended(_)
                 | Reply::Dropped(_),
             )
             | Leaving::Chunk(_)

@@ -103,7 +103,9 @@ impl SystemBounds {
             sessions_max: draw.within(1, 4),
             writes_per_session_max: draw.within(1, 4),
             admitted_max: draw.within(1, 3),
-            chunk_writes_max: draw.within(1, 3),
+            chunk_items_max: draw.within(1, 3),
+            chunk_bytes_max: 1 << 16,
+            positions_apart: draw.within(1, 2).into(),
         };
         let sessions = SessionLimits {
             sessions_max: u16::from(small(draw.within(1, 3))),

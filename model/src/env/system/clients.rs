@@ -5,7 +5,7 @@ use super::net::{Asker, Sent, add};
 use super::truth::Beside;
 use super::turn::Turn;
 use super::{FRESH, NOT_SENT, OPERATIONS};
-use cutover::core::fence::{Body, Reply, Request, Write};
+use cutover::core::fence::{Body, Cell, Key, Mutation, Reply, Request, Value, Write};
 use cutover::core::gate::{
     Consistency, Event, Freshness, Operation, Outcome, Output, Timer, Work, WriteAdmission,
     admit_cached_write,
@@ -51,20 +51,22 @@ impl Turn<'_> {
                 }
                 gateway.serial += 1;
                 let id = WriteId { session: gateway.session, serial: Serial(gateway.serial) };
-                (partition, Work::Write(id))
+                (partition, Work::Write(id, mutation(id)))
             }
             Wish::Again(at) => {
                 let (partition, id) = *gateway.open.get(at)?;
-                (partition, Work::Write(id))
+                (partition, Work::Write(id, mutation(id)))
             }
-            Wish::Read(partition, consistency) => (partition, Work::Read(consistency)),
+            Wish::Read(partition, consistency) => {
+                (partition, Work::Read(consistency, key(u64::from(gateway.nonces))))
+            }
             Wish::Gate(_) => return None,
         };
         gateway.nonces += 1;
         let guarantee = gateway.cached(partition).map_or(Guarantee::Sealed, |view| view.guarantee);
         let op = Op {
-            machine: Operation::new(partition, work, guarantee),
-            beside: Beside(OperationBeside::new(partition, work, guarantee)),
+            machine: Operation::new(partition, work.clone(), guarantee),
+            beside: Beside(OperationBeside::new(partition, work.clone(), guarantee)),
             partition,
             nonce: gateway.nonces,
             again: matches!(wish, Wish::Again(_)),
@@ -74,7 +76,7 @@ impl Turn<'_> {
             before: Vec::new(),
         };
         *gateway.ops.get_mut(usize::from(slot))? = Some(op);
-        if work == Work::Read(Consistency::Strong) {
+        if matches!(work, Work::Read(Consistency::Strong, _)) {
             let before =
                 self.next.truth.acknowledged.get(&partition).into_iter().flatten().copied().collect();
             self.gateway(name)?.op_mut(slot)?.before = before;
@@ -98,7 +100,7 @@ impl Turn<'_> {
         let gateway = self.gateway(name)?;
         gateway.serial += 1;
         let id = WriteId { session: gateway.session, serial: Serial(gateway.serial) };
-        let body = Body::Write(Write { id, token });
+        let body = Body::Write(Write { id, token, mutation: mutation(id) });
         self.send(Request { store, partition, body });
         Some(())
     }
@@ -180,7 +182,7 @@ impl Turn<'_> {
             (op.wants, op.read) = (None, None);
         }
         let outputs = op.machine.handle(event);
-        let work = op.machine.work();
+        let work = op.machine.work().clone();
         let agrees = op.beside.0.handled(event, &outputs, &op.machine);
         self.demand(agrees.is_ok(), &OPERATIONS, || super::stores::told(agrees.as_ref().err()));
         for output in outputs {
@@ -206,10 +208,10 @@ impl Turn<'_> {
                         _ => None,
                     };
                     if until.is_none_or(|until| until >= self.next.clock) {
-                        add(&mut self.net().requests, Sent { request, asker, until });
+                        add(&mut self.net().requests, Sent { request, made: None, asker, until });
                     }
                 }
-                Output::Finish(outcome) => self.finish(name, slot, partition, (work, outcome))?,
+                Output::Finish(outcome) => self.finish(name, slot, partition, (work.clone(), outcome))?,
             }
         }
         Some(())
@@ -224,16 +226,20 @@ impl Turn<'_> {
     ) -> Option<()> {
         self.say(|| format!("ends: {outcome:?}"));
         let op = self.gateway(name)?.ops.get_mut(usize::from(slot))?.take()?;
-        self.mark(match (work, outcome) {
+        self.mark(match (&work, outcome) {
             (_, Outcome::Served(Consistency::Strong)) => "a strong read served",
             (_, Outcome::Served(Consistency::StaleOk)) => "a cached read served",
-            (Work::Write(_), Outcome::Acknowledged) if op.again => "a write sent again and acknowledged",
-            (Work::Write(_), Outcome::Acknowledged) => "a write acknowledged",
-            (Work::Write(_), Outcome::Indeterminate) => "a write of unknown outcome",
-            (Work::Write(_), Outcome::NotSent) => "a write not sent",
-            (Work::Read(_), Outcome::Acknowledged | Outcome::Indeterminate | Outcome::NotSent) => "",
+            (Work::Write(..), Outcome::Acknowledged) if op.again => "a write sent again and acknowledged",
+            (Work::Write(..), Outcome::Acknowledged) => "a write acknowledged",
+            (Work::Write(..), Outcome::Indeterminate) => "a write of unknown outcome",
+            (Work::Write(..), Outcome::NotSent) => "a write not sent",
+            (Work::Write(..), Outcome::Differs) => "a write that found another row",
+            (
+                Work::Read(..),
+                Outcome::Acknowledged | Outcome::Indeterminate | Outcome::NotSent | Outcome::Differs,
+            ) => "",
         });
-        let Work::Write(id) = work else { return Some(()) };
+        let Work::Write(id, _) = work else { return Some(()) };
         match outcome {
             Outcome::Acknowledged => {
                 self.gateway(name)?.open.retain(|(_, open)| *open != id);
@@ -242,13 +248,13 @@ impl Turn<'_> {
             }
             Outcome::Indeterminate => self.gateway(name)?.reopen(partition, id),
             Outcome::NotSent => {
-                let applied = self.next.sinks.values().any(|sink| sink.data.contains(&id));
+                let applied = self.next.sinks.values().any(|sink| sink.data().contains(&id));
                 let way = self
                     .next
                     .net
                     .requests
                     .iter()
-                    .any(|sent| matches!(sent.request.body, Body::Write(write) if write.id == id));
+                    .any(|sent| matches!(&sent.request.body, Body::Write(write) if write.id == id));
                 if !op.again {
                     self.demand(!applied && !way, &NOT_SENT, || {
                         (format!("the client is told that {id} was not sent"), "it was".to_owned())
@@ -256,7 +262,7 @@ impl Turn<'_> {
                     self.truth().not_sent.insert(id);
                 }
             }
-            Outcome::Served(_) => {}
+            Outcome::Served(_) | Outcome::Differs => {}
         }
         Some(())
     }
@@ -264,7 +270,36 @@ impl Turn<'_> {
     /// Whether a partition has room for another write.
     pub(super) fn has_room(sinks: &super::State, partition: PartitionId) -> bool {
         let of = sinks.sinks.iter().filter(|((_, known), _)| *known == partition);
-        of.map(|(_, sink)| Arc::as_ref(sink).data.len()).max().unwrap_or(0) < WRITES
+        of.map(|(_, sink)| Arc::as_ref(sink).data().len()).max().unwrap_or(0) < WRITES
+    }
+}
+
+/// The key of a row: there are three.
+fn key(number: u64) -> Key {
+    let bytes = [b'k', b'0' + u8::try_from(number % 3).unwrap_or(0)];
+    Key::try_from(bytes.as_slice()).unwrap_or_else(|_| unreachable!("two bytes"))
+}
+
+/// What a write does: each attempt at it the same.
+fn mutation(id: WriteId) -> Mutation {
+    let number = id.session.0.wrapping_mul(5).wrapping_add(id.serial.0.wrapping_mul(3));
+    let value = |number: u64| {
+        let bytes = [b'v', b'0' + u8::try_from(number % 2).unwrap_or(0)];
+        Value::try_from(bytes.as_slice()).unwrap_or_else(|_| unreachable!("two bytes"))
+    };
+    let row = key(number / 8);
+    match number % 8 {
+        0..4 => Mutation::put(row, value(number)),
+        4 => Mutation::delete(row),
+        5 => Mutation::cas(row, None, Some(value(number))),
+        6 => Mutation::cas(row, Some(value(number / 8)), Some(value(number / 8 + 1))),
+        _ => {
+            let cells = vec![
+                Cell { key: row, value: None },
+                Cell { key: key(number / 8 + 1), value: Some(value(number)) },
+            ];
+            Mutation::new(None, cells).unwrap_or_else(|_| unreachable!("two rows"))
+        }
     }
 }
 

@@ -175,14 +175,20 @@ impl Turn<'_> {
         });
         let data = |turn: &Self, at| {
             let sink = turn.next.sinks.get(&(at, partition));
-            sink.map(|sink| (sink.data.clone(), sink.disk_data.clone())).unwrap_or_default()
+            sink.map(|sink| (sink.data(), sink.disk_data())).unwrap_or_default()
         };
         match (transition, flight) {
             (
                 Transition::Force { .. } | Transition::Release { how: Release::AcceptTarget { .. }, .. },
                 Some((from, to)),
             ) => {
-                let ((memory, disk), kept) = (data(self, from), data(self, to).1);
+                let ((memory, disk), mut kept) = (data(self, from), data(self, to).1);
+                if matches!(transition, Transition::Force { partial: true, .. }) {
+                    kept.clear();
+                    if let Some(sink) = self.sink((to, partition)) {
+                        sink.forced_in_part();
+                    }
+                }
                 self.leave(partition, memory.iter().chain(&disk).copied(), &kept);
             }
             (Transition::Release { .. }, Some((from, to))) => {
@@ -191,7 +197,7 @@ impl Turn<'_> {
             }
             (Transition::Delete { .. }, _) => {
                 let sinks = self.next.sinks.iter().filter(|((_, of), _)| *of == partition);
-                let all: Vec<WriteId> = sinks.flat_map(|(_, sink)| sink.data.iter().copied()).collect();
+                let all: Vec<WriteId> = sinks.flat_map(|(_, sink)| sink.data()).collect();
                 self.leave(partition, all.into_iter(), &[]);
                 self.truth().acknowledged.remove(&partition);
             }
@@ -344,6 +350,7 @@ pub(super) fn partition_of(reply: &Reply) -> PartitionId {
         Reply::Evidence(statement) => statement.origin().partition,
         Reply::Watermark(statement) => statement.origin().partition,
         Reply::Dropped(statement) => statement.origin().partition,
+        Reply::Ended(statement) => statement.origin().partition,
         Reply::ChunkTaken(statement) => statement.origin().partition,
         Reply::Refused { request, .. } => request.partition,
         Reply::Applied { .. } => PartitionId(0),

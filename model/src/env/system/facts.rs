@@ -4,7 +4,9 @@ use super::State;
 use super::turn::target;
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::ids::Epoch;
-use cutover::core::migration::{MigrationError, PartitionRecord, Release, Settlement, Transition};
+use cutover::core::migration::{
+    AbortReason, MigrationError, PartitionRecord, Release, Settlement, Transition,
+};
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::sync::Arc;
 
@@ -42,11 +44,19 @@ pub(super) const MARKS: &[&str] = &[
     "a write sent again and acknowledged",
     "a write of unknown outcome",
     "a write not sent",
+    "a write that found another row",
     "a write forgotten by the store",
     "a write refused when it is applied",
     "a strong read served",
     "a cached read served",
     "a chunk taken",
+    "a chunk that goes on elsewhere",
+    "a copy that cannot go on",
+    "a copy ended",
+    "a conditional write refused",
+    "changes forgotten",
+    "force to a part",
+    "abort for a digest",
     "a watcher told of everything again",
     "a watcher told of a new history",
 ];
@@ -77,7 +87,9 @@ pub(super) fn mark(entry: &ControlPlaneEntry, timed: bool) -> &'static str {
         Transition::RecordWatermark { .. } => "record watermark",
         Transition::Complete { .. } if timed => "complete after a timed cutover",
         Transition::Complete { .. } => "complete",
+        Transition::Abort { why: AbortReason::Digest, .. } => "abort for a digest",
         Transition::Abort { .. } => "abort",
+        Transition::Force { partial: true, .. } => "force to a part",
         Transition::Force { .. } => "force",
         Transition::Settle { proof: Settlement::Sealed(_), .. } => "settle with a receipt",
         Transition::Settle { proof: Settlement::Closed(_), .. } => "settle with a later copy",
@@ -131,7 +143,7 @@ pub(super) fn of(state: &State) -> Vec<(String, String)> {
             "{store} {partition}: {} of {}, {} writes, sealed through {}, closed through {}",
             disk.newest(),
             sink.fence.config().incarnation,
-            sink.data.len(),
+            sink.data().len(),
             disk.sealed_through(),
             disk.closed_through()
         )
@@ -222,8 +234,8 @@ fn code(state: &State, record: &PartitionRecord) -> u64 {
             values[11] = copy(to, record.migration);
             if let Some(target) = sink(to) {
                 values[12] = reach(target.fence.durable().closed_through(), record.epoch);
-                let at_source = sink(from).map_or(0, |source| source.data.len());
-                values[13] = match target.data.len() {
+                let at_source = sink(from).map_or(0, |source| source.data().len());
+                values[13] = match target.data().len() {
                     0 => 0,
                     some if some < at_source => 1,
                     some if some == at_source => 2,

@@ -19,6 +19,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::Apply,
     Kind::Crash,
     Kind::Wipe,
+    Kind::Trim,
     Kind::Answer,
     Kind::Observe,
     Kind::Fire,
@@ -49,6 +50,7 @@ pub(super) const SORTS: &[Sort] = &[
     sort("apply", 500, false, true),
     sort("crash", 8, false, false),
     sort("wipe", 2, false, false),
+    sort("trim", 4, false, false),
     sort("answer", 700, true, true),
     sort("observe", 200, false, true),
     sort("fire", 120, true, true),
@@ -79,7 +81,9 @@ impl System {
     pub(super) fn list(&self, state: &State, kind: Kind, into: &mut Vec<Action>) {
         match kind {
             Kind::Deliver | Kind::Misroute | Kind::Answer | Kind::Commit => self.messages(state, kind, into),
-            Kind::Flush | Kind::Apply | Kind::Crash | Kind::Wipe => self.sinks(state, kind, into),
+            Kind::Flush | Kind::Apply | Kind::Crash | Kind::Wipe | Kind::Trim => {
+                self.sinks(state, kind, into)
+            }
             Kind::Observe | Kind::TakeOver | Kind::Fire | Kind::Export => self.controllers(state, kind, into),
             Kind::Order => self.orders(state, into),
             Kind::Pair => {
@@ -158,6 +162,8 @@ impl System {
                 into.push(Action::Crash(*store, *partition));
             } else if kind == Kind::Wipe && faults.wipes {
                 into.push(Action::Wipe(*store, *partition));
+            } else if kind == Kind::Trim && sink.trims().is_some() {
+                into.push(Action::Trim(*store, *partition));
             }
         }
     }
@@ -199,6 +205,9 @@ impl System {
         }
         for record in records.iter() {
             let partition = record.partition;
+            if self.bounds.faults.forces && target(record).is_some() {
+                into.extend(std::iter::repeat_n(Action::Order(Order::End(partition)), 3));
+            }
             for stale in [false, true] {
                 let commands = self.commands(state, log, partition, stale);
                 for (which, command) in (0_u8..).zip(&commands) {

@@ -66,10 +66,13 @@ impl Turn<'_> {
             }
             let kept = owner.and_then(|at| self.next.sinks.get(&(at, partition)));
             // In its memory it may be prepared for a migration that is lost.
-            let both = kept.map(|sink| sink.disk_data.iter().filter(|id| sink.data.contains(id)).copied());
-            let kept: Vec<WriteId> = both.into_iter().flatten().collect();
+            let both = |sink: &std::sync::Arc<super::Sink>| {
+                let memory = sink.data();
+                sink.disk_data().into_iter().filter(|id| memory.contains(id)).collect()
+            };
+            let kept: Vec<WriteId> = kept.map(both).unwrap_or_default();
             let sinks = self.next.sinks.iter().filter(|((at, of), _)| *of == partition && Some(*at) != owner);
-            let others: Vec<WriteId> = sinks.flat_map(|(_, sink)| sink.data.iter().copied()).collect();
+            let others: Vec<WriteId> = sinks.flat_map(|(_, sink)| sink.data()).collect();
             self.leave(partition, others.into_iter(), &kept);
         }
         self.say(|| format!("history {history} begins with {} records", records.len()));

@@ -56,6 +56,9 @@ invariants! {
     KEPT "system.acknowledged-kept"
         "Each acknowledged write is at the owner of its partition, durably, unless an operator or a lost memory gave it up."
         "vitess#6951, SERVER-26885";
+    ROWS "system.rows-as-written"
+        "The rows of a copy, as far as they go, are what the writes that took effect in it make of them."
+        "DESIGN, copies of rows and changes";
     ONCE "system.applied-once"
         "No copy has a write twice."
         "akka-raft#64, fluree/db#1716";
@@ -147,6 +150,8 @@ pub enum Kind {
     Crash,
     /// A store loses its state.
     Wipe,
+    /// A store forgets changes.
+    Trim,
     /// An answer arrives.
     Answer,
     /// A controller reads the record.
@@ -155,7 +160,7 @@ pub enum Kind {
     Fire,
     /// A controller is replaced.
     TakeOver,
-    /// The mover asks for writes.
+    /// The mover asks for a chunk.
     Export,
     /// A proposal is committed.
     Commit,
@@ -200,12 +205,13 @@ pub enum Action {
     Apply(Placement, PartitionId, usize),
     Crash(Placement, PartitionId),
     Wipe(Placement, PartitionId),
+    Trim(Placement, PartitionId),
     /// To an operation, or to the controller with this number; whether another copy of it may arrive later.
     Answer(usize, u8, bool),
     Observe(PartitionId, u8),
     Fire(PartitionId, u8, usize),
     TakeOver(PartitionId, u8),
-    /// From the position after the target's last, or from the first.
+    /// From where the target is, or from the start.
     Export(PartitionId, bool),
     /// Whether the proposer hears of it, and whether it may be proposed again.
     Commit(usize, bool, bool),

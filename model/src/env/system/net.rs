@@ -1,9 +1,10 @@
 //! Messages: each may arrive late, never, or again, until it is forgotten.
 
 use cutover::core::control_plane::ControlPlaneEntry;
-use cutover::core::fence::{Reply, Request};
-use cutover::core::ids::{Epoch, HistoryId, Placement, WriteId};
+use cutover::core::fence::{Change, Reply, Request};
+use cutover::core::ids::{Epoch, HistoryId, Placement, Position, WriteId};
 use cutover::core::raft::Ticket;
+use std::sync::Arc;
 
 /// Messages of a kind that are kept.
 const KEPT: usize = 28;
@@ -17,10 +18,28 @@ pub(super) struct Asker {
     pub(super) nonce: u32,
 }
 
+/// The writes that a copy is made of, by position, and whether some of their rows may lack.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Made(pub(super) Arc<Vec<Change>>, pub(super) bool);
+
+impl Made {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Change> {
+        self.0.iter()
+    }
+
+    /// Those up to a position.
+    pub(super) fn until(&self, position: Position) -> Self {
+        let some = self.0.iter().filter(|change| change.position <= position);
+        Self(Arc::new(some.cloned().collect()), self.1)
+    }
+}
+
 /// A request on its way to a store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Sent {
     pub(super) request: Request,
+    /// For a chunk, the writes that its source had. No message has them.
+    pub(super) made: Option<Made>,
     pub(super) asker: Option<Asker>,
     /// The last tick at which it may take effect, for a write to a store that cannot refuse it.
     pub(super) until: Option<u64>,

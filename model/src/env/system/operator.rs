@@ -5,10 +5,10 @@ use super::net::{Answered, Proposed, add};
 use super::turn::Turn;
 use super::{State, System};
 use cutover::core::control_plane::{Answer, ControlPlaneEntry, PartitionName};
-use cutover::core::fence::Reply;
+use cutover::core::fence::{Body, End, Reply, Request};
 use cutover::core::ids::{HistoryId, MigrationId, PartitionId, Placement, Serial, SessionId};
 use cutover::core::migration::{
-    Command, Expected, Operator, PartitionRecord, Reason, Release, Settlement, Transition,
+    AbortReason, Command, Expected, Operator, PartitionRecord, Reason, Release, Settlement, Transition,
 };
 use cutover::core::placement::Guarantee;
 use cutover::core::raft::{Content, Effect, SessionRefusal, Ticket};
@@ -28,6 +28,8 @@ pub enum Order {
     Mislabel(u8, Placement),
     /// A command that is made of the present record and any statement that was ever made of the partition, by number of those.
     Pair(PartitionId, u16),
+    /// Ask the target of the migration in flight to take no more chunks, to force it.
+    End(PartitionId),
     /// A command of a record, by number of the commands that can be made of it. `stale`: of the record of the first gateway.
     Change {
         /// The partition.
@@ -77,6 +79,13 @@ impl Turn<'_> {
     /// An operator makes a command, and proposes it under a ticket.
     pub(super) fn order(&mut self, order: &Order) -> Option<()> {
         let entry = match order {
+            Order::End(partition) => {
+                let record = self.log.record(*partition)?;
+                let (store, partition) = (super::turn::target(record)?, *partition);
+                let body = Body::End(End { migration: record.migration, epoch: record.epoch });
+                self.send(Request { store, partition, body });
+                return Some(());
+            }
             Order::Create(name, placement) => {
                 named(*name, *placement, self.env.bounds.store(*placement)?.guarantee())?
             }
@@ -154,7 +163,7 @@ impl System {
             let owner = placed.state.read_placement();
             let others = self.bounds.stores.iter().filter(|store| store.at != owner);
             all.extend(others.map(|store| Transition::Begin { expected, to: store.at }));
-            all.push(Transition::Abort { expected });
+            all.push(Transition::Abort { expected, why: AbortReason::Operator });
             all.push(Transition::Delete { expected });
             all.extend(self.release(state, record));
             if self.bounds.faults.forces {
@@ -203,20 +212,20 @@ fn signed() -> Option<(Operator, Reason)> {
     Some((operator, Reason::try_from("a bad day".to_owned()).ok()?))
 }
 
-/// Forces a migration, with the newest statement of its target.
+/// Forces a migration, with the newest statement of its target that it takes no more chunks.
 fn force(state: &State, record: &PartitionRecord) -> Option<Transition> {
     let of = |answered: &Answered| match answered {
-        Answered::Reply { reply: Reply::Prepared(prepared), .. } => Some(*prepared),
+        Answered::Reply { reply: Reply::Ended(ended), .. } => Some(*ended),
         Answered::Reply { .. } | Answered::Served { .. } => None,
     };
     let migration: MigrationId = record.migration;
     let all = state.net.past.answers.iter().chain(&state.net.answers);
     let mut newest = all.rev().filter_map(of);
-    let prepared = newest.find(|prepared| {
-        prepared.migration() == migration && prepared.origin().partition == record.partition
-    })?;
+    let ended = newest
+        .find(|ended| ended.migration() == migration && ended.origin().partition == record.partition)?;
     let (operator, reason) = signed()?;
-    Some(Transition::Force { expected: record.expected(), prepared: prepared.into(), operator, reason })
+    let partial = !ended.complete();
+    Some(Transition::Force { expected: record.expected(), ended: ended.into(), partial, operator, reason })
 }
 
 /// Every command on a record that rests on a true statement, fitting or not, and slips of an operator who reads the wrong line. The
@@ -277,6 +286,16 @@ fn rests_on(reply: &Reply, expected: Expected, debt: Option<MigrationId>) -> Vec
             let dropped = (*dropped).into();
             all.push(Transition::ForgetCopy { dropped });
             all.extend(settle(Settlement::Dropped(dropped)));
+        }
+        Reply::Ended(ended) => {
+            let ended = (*ended).into();
+            all.extend(signed().map(|(operator, reason)| Transition::Force {
+                expected,
+                ended,
+                partial: false,
+                operator,
+                reason,
+            }));
         }
         Reply::ChunkTaken(_) | Reply::Applied { .. } | Reply::Refused { .. } => {}
     }

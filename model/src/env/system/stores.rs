@@ -3,8 +3,8 @@
 use super::net::{Asker, Sent};
 use super::sink::{Did, Leaving, Sink};
 use super::turn::{At, Turn, target};
-use super::{KEPT, NOT_SENT, ONCE, OWNER, STORES, System, UNCHANGED};
-use cutover::core::fence::{Body, Config, Export, Input, Reply, Request, Write};
+use super::{KEPT, NOT_SENT, ONCE, OWNER, ROWS, STORES, System, UNCHANGED};
+use cutover::core::fence::{Body, Config, Export, Frontier, Input, Reply, Request, Write};
 use cutover::core::ids::{Incarnation, PartitionId, Position};
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use cutover_reference::beside::Disagreement;
@@ -21,10 +21,10 @@ impl System {
 impl Turn<'_> {
     pub(super) fn deliver(&mut self, sent: &Sent, at: At) -> Option<()> {
         let sink = self.sink(at)?;
-        let (before, had, kept) = (sink.fence.clone(), sink.data.clone(), sink.disk_data.clone());
+        let (before, had, kept) = (sink.fence.clone(), sink.data(), sink.disk_data());
         let input = Input::Request(sent.request.clone());
-        let did = sink.handle(&input, sent.asker, sent.until);
-        let shorter = sink.data.len() < had.len() && self.next.truth.astray.contains(&at.1);
+        let did = sink.handle(&input, sent.asker, sent.until, sent.made.as_ref());
+        let shorter = sink.data().len() < had.len() && self.next.truth.astray.contains(&at.1);
         let owner = self.log.record(at.1).and_then(|record| record.placed);
         if shorter && owner.is_some_and(|placed| placed.state.read_placement() == at.0) {
             // A late request of the lost history, in which the partition was elsewhere. Operators compare a restored record with
@@ -45,7 +45,7 @@ impl Turn<'_> {
     pub(super) fn apply(&mut self, at: At, place: usize) -> Option<()> {
         let sink = self.sink(at)?;
         let (write, asker): (Write, Option<Asker>) = sink.take(place)?;
-        let did = sink.handle(&Input::Apply(write), asker, None);
+        let did = sink.handle(&Input::Apply(write), asker, None, None);
         if did.applied.is_none() && did.leaving.iter().any(is_refusal) {
             self.mark("a write refused when it is applied");
         }
@@ -53,7 +53,7 @@ impl Turn<'_> {
         Some(())
     }
 
-    fn did(&mut self, at: At, did: Did) {
+    pub(super) fn did(&mut self, at: At, did: Did) {
         for halt in &did.halts {
             self.halted(halt);
         }
@@ -63,7 +63,10 @@ impl Turn<'_> {
                 (format!("{} has {id} again", at.0), "it has it already".to_owned())
             });
         }
-        if let Some(write) = did.applied {
+        if let Some((found, expected)) = did.wrong {
+            self.demand(false, &ROWS, || (format!("{} of {}: {found}", at.0, at.1), expected));
+        }
+        if let Some(write) = &did.applied {
             self.applied(at, write);
         }
         self.leaves(at, did.leaving);
@@ -74,7 +77,7 @@ impl Turn<'_> {
     }
 
     /// Judges a write at the moment at which it takes effect.
-    fn applied(&mut self, at: At, write: Write) {
+    fn applied(&mut self, at: At, write: &Write) {
         let (store, partition) = at;
         self.say(|| format!("applies {} under {}", write.id, write.token));
         let told = self.next.truth.not_sent.contains(&write.id);
@@ -136,7 +139,7 @@ impl Turn<'_> {
         let incarnation = sink.fence.config().incarnation.next();
         let fresh = Sink::returned(self.env.sink_config(at, incarnation)?, epoch, migration);
         self.next.sinks.insert(at, Arc::new(fresh));
-        let lost = sink.data.iter().chain(&sink.disk_data).copied().collect::<Vec<_>>();
+        let lost = sink.data().into_iter().chain(sink.disk_data()).collect::<Vec<_>>();
         self.truth().exempt.extend(lost);
         Some(())
     }
@@ -146,7 +149,8 @@ impl Turn<'_> {
         let Some(placed) = self.log.record(partition).and_then(|record| record.placed) else { return };
         let owner = placed.state.read_placement();
         let sink = self.next.sinks.get(&(owner, partition));
-        let has = |id| sink.is_some_and(|sink| sink.disk_data.contains(&id));
+        let held = sink.map(|sink| sink.disk_data()).unwrap_or_default();
+        let has = |id| held.contains(&id);
         let Some(missing) = self.next.truth.owed(partition).find(|id| !has(*id)) else { return };
         let record = self.log.record(partition).map(ToString::to_string).unwrap_or_default();
         self.demand(false, &KEPT, || {
@@ -157,17 +161,28 @@ impl Turn<'_> {
         });
     }
 
-    /// The mover asks the source of a migration for writes.
+    /// The mover asks the source of a migration for the next chunk: where the target is, or from the start, as one that is late would.
     pub(super) fn export(&mut self, partition: PartitionId, onward: bool) -> Option<()> {
         let record = self.log.record(partition)?;
         let (migration, to, from) =
             (record.migration, target(record)?, record.placed?.state.read_placement());
-        let reached = self.next.sinks.get(&(to, partition)).and_then(|sink| sink.fence.durable().copy());
-        let reached = reached.map_or(Position::ZERO, |copy| copy.watermark());
-        let first = if onward { reached.next() } else { Position(1) };
-        let count = u64::from(self.env.bounds.limits.chunk_writes_max);
-        let body = Body::Export(Export { migration, first, count });
+        let sink = self.next.sinks.get(&(to, partition))?;
+        // The mover runs beside the target, once that was told to pull.
+        sink.pulls.filter(|(pulled, _)| *pulled == migration)?;
+        let start = (Frontier::Nothing, Position::ZERO);
+        let (after, position) = if onward { sink.reached()? } else { start };
+        let limit = self.env.bounds.limits.chunk_items_max;
+        let body = Body::Export(Export { migration, after, position, limit });
         self.send(Request { store: from, partition, body });
+        Some(())
+    }
+
+    /// A store forgets its changes.
+    pub(super) fn trim(&mut self, at: At) -> Option<()> {
+        let through = self.next.sinks.get(&at)?.trims()?;
+        let did = self.sink(at)?.handle(&Input::Trim { through }, None, None, None);
+        self.mark("changes forgotten");
+        self.did(at, did);
         Some(())
     }
 }

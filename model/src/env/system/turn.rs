@@ -1,13 +1,13 @@
 //! One step of the world.
 
 use super::log::Log;
-use super::net::{Answered, Net, Sent, add};
+use super::net::{Answered, Made, Net, Sent, add};
 use super::sink::{Leaving, Sink};
 use super::truth::{Beside, Truth};
 use super::{Action, RUNS, State, System};
 use crate::protocol::{Invariant, Notes};
-use cutover::core::fence::{Body, Chunk, Refusal, Reply, Request};
-use cutover::core::ids::{Halt, MigrationId, PartitionId, Placement, Position, WriteId};
+use cutover::core::fence::{Body, Chunk, Input, Refusal, Reply, Request, Stuck};
+use cutover::core::ids::{Halt, PartitionId, Placement};
 use cutover::core::migration::PartitionRecord;
 use cutover::core::placement::PartitionState;
 use std::sync::Arc;
@@ -55,6 +55,7 @@ impl<'a> Turn<'a> {
             Action::Flush(store, partition) => self.flush((*store, *partition)),
             Action::Apply(store, partition, at) => self.apply((*store, *partition), *at),
             Action::Crash(store, partition) => self.crash((*store, *partition)),
+            Action::Trim(store, partition) => self.trim((*store, *partition)),
             Action::Wipe(store, partition) => self.wipe((*store, *partition)),
             Action::Answer(at, name, again) => self.answer(*at, *name, *again),
             Action::Observe(partition, name) => self.observe(*partition, *name),
@@ -142,6 +143,7 @@ impl<'a> Turn<'a> {
                     self.say(|| reply.to_string());
                     self.mark_reply(&reply);
                     self.judge_seal(&reply);
+                    self.stuck(&reply);
                     add(&mut self.net().answers, Answered::Reply { reply, asker });
                 }
                 Leaving::Serve(read, Some(asker), value) => {
@@ -150,7 +152,7 @@ impl<'a> Turn<'a> {
                     add(&mut self.net().answers, served);
                 }
                 Leaving::Serve(_, None, _) => {}
-                Leaving::Hand { migration, first, writes } => self.hand(at, migration, first, writes),
+                Leaving::Hand(chunk, made) => self.hand(at, chunk, made),
             }
         }
     }
@@ -170,6 +172,13 @@ impl<'a> Turn<'a> {
             Reply::Refused { refusal: Refusal::Forgotten { .. }, .. } => {
                 self.mark("a write forgotten by the store")
             }
+            Reply::Refused { refusal: Refusal::Differs { .. }, .. } => {
+                self.mark("a conditional write refused")
+            }
+            Reply::Refused { refusal: Refusal::Stuck { .. }, .. } => self.mark("a copy that cannot go on"),
+            Reply::Refused { refusal: Refusal::Elsewhere { .. }, .. } => {
+                self.mark("a chunk that goes on elsewhere")
+            }
             Reply::Refused { .. }
             | Reply::Prepared(_)
             | Reply::Sealed(_)
@@ -177,23 +186,49 @@ impl<'a> Turn<'a> {
             | Reply::Watermark(_)
             | Reply::Dropped(_)
             | Reply::Applied { .. } => {}
+            Reply::Ended(_) => self.mark("a copy ended"),
         }
     }
 
-    /// The mover reads writes at the source, and sends them to the target.
-    fn hand(&mut self, at: At, migration: MigrationId, first: Position, writes: Vec<WriteId>) {
-        let Some(sink) = self.next.sinks.get(&at) else { return };
-        let source = sink.fence.config().incarnation;
+    /// The mover has a chunk of the source, and sends it to the target.
+    fn hand(&mut self, at: At, chunk: Chunk, made: Made) {
+        let migration = chunk.migration;
         let target = self.log.record(at.1).filter(|record| record.migration == migration).and_then(target);
         let Some(store) = target else { return };
-        let body = Body::Chunk(Chunk { migration, source, first, writes });
-        let request = Request { store, partition: at.1, body };
+        let request = Request { store, partition: at.1, body: Body::Chunk(chunk) };
         self.say(|| format!("hands {request}"));
-        self.send(request);
+        add(&mut self.net().requests, Sent { request, made: Some(made), asker: None, until: None });
+    }
+
+    /// The mover tells the target's store if the copy there cannot go on: the source, or the target itself, has said why.
+    fn stuck(&mut self, reply: &Reply) {
+        let Reply::Refused { request, refusal } = reply else { return };
+        let partition = request.partition;
+        let (migration, why, at) = match (&request.body, refusal) {
+            (Body::Export(export), Refusal::Trimmed { .. }) => (export.migration, Stuck::Trimmed, None),
+            (Body::Export(export), Refusal::UnknownPartition { .. } | Refusal::Incomplete { .. }) => {
+                (export.migration, Stuck::NoSource, None)
+            }
+            (Body::Chunk(chunk), Refusal::OtherSource { .. }) => {
+                (chunk.migration, Stuck::OtherSource, Some(request.store))
+            }
+            _ => return,
+        };
+        // Where the mover runs.
+        let pulls = |((_, of), sink): &(&At, &Arc<Sink>)| {
+            *of == partition && sink.pulls.is_some_and(|(pulled, _)| pulled == migration)
+        };
+        let target = at
+            .map(|store| (store, partition))
+            .or_else(|| self.next.sinks.iter().find(pulls).map(|(at, _)| *at));
+        let Some(target) = target else { return };
+        let Some(sink) = self.sink(target) else { return };
+        let did = sink.handle(&Input::Stuck { migration, why }, None, None, None);
+        self.did(target, did);
     }
 
     pub(super) fn send(&mut self, request: Request) {
-        add(&mut self.net().requests, Sent { request, asker: None, until: None });
+        add(&mut self.net().requests, Sent { request, made: None, asker: None, until: None });
     }
 
     /// What had to take effect by this tick does not any more.

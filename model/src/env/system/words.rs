@@ -34,6 +34,7 @@ fn of_stores(state: &State, action: &Action) -> Option<Choice> {
         }
         Action::Crash(at, partition) => Choice::fault(name(*at), format!("crash {partition}")),
         Action::Wipe(at, partition) => Choice::fault(name(*at), format!("lose {partition}")),
+        Action::Trim(at, partition) => Choice::new(name(*at), format!("forget changes of {partition}")),
         Action::Export(partition, onward) => Choice::new(
             "mover",
             format!("ask for {} of {partition}", if *onward { "more" } else { "the first" }),
@@ -118,6 +119,7 @@ fn of_log(state: &State, action: &Action) -> Option<Choice> {
         | Action::Apply(..)
         | Action::Crash(..)
         | Action::Wipe(..)
+        | Action::Trim(..)
         | Action::Export(..)
         | Action::Answer(..)
         | Action::Invoke(..)
@@ -165,6 +167,7 @@ fn of_clients(state: &State, action: &Action) -> Option<Choice> {
         | Action::Apply(..)
         | Action::Crash(..)
         | Action::Wipe(..)
+        | Action::Trim(..)
         | Action::Export(..)
         | Action::Commit(..)
         | Action::Order(_)

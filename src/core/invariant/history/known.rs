@@ -132,9 +132,10 @@ impl Known {
 /// A migration that a transition names outside of its expected state.
 pub(super) fn named_migration(transition: &Transition) -> Option<MigrationId> {
     match transition {
-        Transition::Open { prepared, .. }
-        | Transition::EnterTimedCutover { prepared, .. }
-        | Transition::Force { prepared, .. } => Some(prepared.migration()),
+        Transition::Open { prepared, .. } | Transition::EnterTimedCutover { prepared, .. } => {
+            Some(prepared.migration())
+        }
+        Transition::Force { ended, .. } => Some(ended.migration()),
         Transition::EnterCutover { receipt, .. } => Some(receipt.migration()),
         Transition::RecordWatermark { reading, .. } => Some(reading.migration()),
         Transition::Complete { evidence, .. } => Some(evidence.migration()),

@@ -3,8 +3,8 @@
 pub use crate::beside::statements::guarantee;
 use crate::beside::statements::{self, speaker};
 use crate::beside::stores;
-use crate::table::command::{Change, Command, Proof, Release, Seen, Subject};
-use crate::table::record::{Block, Debt, Flight, Held, OldCopy, Placed, Record};
+use crate::table::command::{Change, Command, Proof, Release, Seen, Subject, Why};
+use crate::table::record::{Block, Debt, Flight, Held, Last, OldCopy, Placed, Record};
 use crate::table::refusal::Refusal;
 use crate::table::state::{AuditEntry, Audited, Limits, MemberChange};
 use cutover::core::control_plane::{self, ControlPlaneEntry, MembershipChange};
@@ -85,9 +85,9 @@ fn change(transition: &Transition) -> Change {
         Transition::Complete { expected, evidence } => {
             Change::Complete(seen(*expected), statements::evidence(evidence))
         }
-        Transition::Abort { expected } => Change::Abort(seen(*expected)),
-        Transition::Force { expected, prepared, .. } => {
-            Change::Force(seen(*expected), statements::prepared(prepared))
+        Transition::Abort { expected, why } => Change::Abort(seen(*expected), self::why(*why)),
+        Transition::Force { expected, ended, partial, .. } => {
+            Change::Force(seen(*expected), statements::ended(ended), *partial)
         }
         Transition::Settle { migration, proof } => Change::Settle(*migration, self::proof(proof)),
         Transition::RetireCopy { placement, copy } => Change::Retire(*placement, *copy),
@@ -102,8 +102,8 @@ fn is_reported(transition: &Transition) -> bool {
     match transition {
         Transition::Open { prepared, .. }
         | Transition::EnterTimedCutover { prepared, .. }
-        | Transition::Force { prepared, .. }
         | Transition::Settle { proof: Settlement::Closed(prepared), .. } => prepared.is_reported(),
+        Transition::Force { ended, .. } => ended.is_reported(),
         Transition::EnterCutover { receipt, .. }
         | Transition::Settle { proof: Settlement::Sealed(receipt), .. } => receipt.is_reported(),
         Transition::RecordWatermark { reading, .. } => reading.is_reported(),
@@ -139,6 +139,18 @@ fn proof(proof: &Settlement) -> Proof {
     }
 }
 
+const fn why(why: migration::AbortReason) -> Why {
+    match why {
+        migration::AbortReason::Operator => Why::Operator,
+        migration::AbortReason::Budget => Why::Budget,
+        migration::AbortReason::TakenOver => Why::TakenOver,
+        migration::AbortReason::Refused => Why::Refused,
+        migration::AbortReason::Broken => Why::Broken,
+        migration::AbortReason::Ended => Why::Ended,
+        migration::AbortReason::Digest => Why::Digest,
+    }
+}
+
 const fn release(how: migration::Release) -> Release {
     match how {
         migration::Release::Resume => Release::Resume,
@@ -167,11 +179,17 @@ pub fn record(record: &PartitionRecord) -> Option<Record> {
 }
 
 fn placed(placed: &migration::Placed) -> Option<Placed> {
-    let block = placed.cutover.map(|facts| Block {
-        draining: facts.draining,
-        target: facts.target,
-        watermark: facts.watermark,
-    });
+    let block = match placed.cutover {
+        None => None,
+        Some(facts) => {
+            let last = match (facts.watermark, facts.digest) {
+                (None, None) => None,
+                (Some(watermark), Some(digest)) => Some(Last { watermark, digest }),
+                (Some(_), None) | (None, Some(_)) => return None,
+            };
+            Some(Block { draining: facts.draining, target: facts.target, last })
+        }
+    };
     let held = placed.held.map(|held| Held {
         migration: held.migration,
         cutover: held.phase == Phase::Cutover,
@@ -194,6 +212,7 @@ fn placed(placed: &migration::Placed) -> Option<Placed> {
         migration: debt.migration,
         copy: debt.copy,
         target: Some(debt.target),
+        copied: debt.copied,
     });
     Some(Placed {
         owner,
@@ -203,6 +222,7 @@ fn placed(placed: &migration::Placed) -> Option<Placed> {
         guarantee: guarantee(placed.guarantee),
         flight,
         debt,
+        kept: placed.kept.map(|kept| (kept.migration, kept.placement)),
     })
 }
 
@@ -249,6 +269,8 @@ pub fn refusal(error: &MigrationError) -> Option<Refusal> {
         MigrationError::OtherEpoch { have, expected } => Refusal::OtherEpoch { have, expected },
         MigrationError::SealTooLow { have, needed } => Refusal::SealTooLow { have, needed },
         MigrationError::NotCaughtUp { have, needed } => Refusal::NotCaughtUp { have, needed },
+        MigrationError::DigestDiffers { have, expected } => Refusal::DigestDiffers { have, expected },
+        MigrationError::Incomplete { placement } => Refusal::Incomplete(placement),
         MigrationError::WatermarkMissing => Refusal::WatermarkMissing,
         MigrationError::WatermarkRecorded { have } => Refusal::WatermarkRecorded(have),
         MigrationError::WrongGuarantee { have } => Refusal::WrongGuarantee(guarantee(have)),

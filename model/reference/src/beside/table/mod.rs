@@ -370,7 +370,7 @@ const fn rule_of(change: &Change) -> &'static str {
         Change::EnterTimedCutover(..) => "T16",
         Change::RecordWatermark(..) => "T17",
         Change::Complete(..) => "T18",
-        Change::Abort(_) => "T20",
+        Change::Abort(..) => "T20, T38",
         Change::Force(..) => "T21, T22",
         Change::Settle(..) => "T24",
         Change::Retire(..) => "T27",

@@ -42,7 +42,7 @@ mod tests {
         Placement, Position, SessionId, Term,
     };
     use crate::core::migration::{
-        Caps, CutoverFacts, Debt, Held, MigrationError, OldCopy, PartitionRecord, Placed,
+        Caps, CutoverFacts, Debt, Held, Kept, MigrationError, OldCopy, PartitionRecord, Placed,
     };
     use crate::core::placement::{Guarantee, PartitionState, Phase};
     use crate::core::raft::{Body, Durable, Message, NodeLimits, Peer, SessionLimits, Snapshot};
@@ -50,6 +50,12 @@ mod tests {
 
     fn encoded<T: serde::Serialize>(value: &T) -> usize {
         postcard::to_allocvec(value).unwrap().len()
+    }
+
+    /// A digest, of the longest numbers.
+    fn of_largest<T: serde::de::DeserializeOwned>() -> T {
+        let bytes = postcard::to_allocvec(&(u128::MAX, u128::MAX)).unwrap();
+        postcard::from_bytes(&bytes).unwrap()
     }
 
     /// A record in which every number is the longest, and nothing is left out.
@@ -63,15 +69,22 @@ mod tests {
             retiring: true,
             late_before: Some(epoch),
         };
+        let position = Some(Position(u64::MAX));
         let placed = Placed {
             state: PartitionState::Migrating { from: placement, to: placement, phase: Phase::Cutover },
             owned_since: epoch,
             copy,
             opened: true,
             guarantee: Guarantee::Timed,
-            cutover: Some(CutoverFacts { draining: epoch, target, watermark: Some(Position(u64::MAX)) }),
-            debt: Some(Debt { placement, through: epoch, migration: copy, copy, target }),
+            cutover: Some(CutoverFacts {
+                draining: epoch,
+                target,
+                watermark: position,
+                digest: Some(of_largest()),
+            }),
+            debt: Some(Debt { placement, through: epoch, migration: copy, copy, target, copied: position }),
             held: Some(Held { migration: copy, phase: Phase::Cutover, draining: epoch }),
+            kept: Some(Kept { migration: copy, placement }),
         };
         PartitionRecord {
             partition: PartitionId(u64::MAX),
@@ -122,6 +135,8 @@ mod tests {
         };
         // No answer is twice as long as one with four of the longest numbers.
         let answer = 2 * encoded(&Answer::Refused(stale));
+        let differs = MigrationError::DigestDiffers { have: of_largest(), expected: of_largest() };
+        assert!(encoded(&Answer::Refused(differs)) <= answer);
         let SessionLimits { sessions_max, answers_max } = SessionLimits::PRODUCTION;
         let session = 4 * encoded(&SessionId(u64::MAX)) + usize::from(answers_max) * answer;
         let node = 64 + of(ClusterVoterIdentity::BYTES_MAX) + 2 * Address::BYTES_MAX;

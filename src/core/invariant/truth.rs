@@ -1,0 +1,131 @@
+//! What the copies of a partition should hold, by the writes that took effect: independent of what stores remember.
+
+use crate::core::fence::{AppliedIds, Cell, Key, Row, Rows, Write};
+use crate::core::ids::{MigrationId, Names, Placement, Position, Relabel, WriteId};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A write as the owner's copy took it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+struct Taken {
+    position: Position,
+    id: WriteId,
+    effects: Arc<[Cell]>,
+    /// What the copy remembered afterwards.
+    known: AppliedIds,
+}
+
+/// The history of one copy that owns, or owned, the partition.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct CopyHistory {
+    pub(super) store: Placement,
+    pub(super) copy: MigrationId,
+    /// The position at which it became the owner's, and what it had then.
+    base: Position,
+    rows: Rows,
+    known: AppliedIds,
+    /// The writes that took effect before, here or where it was copied from.
+    inherited: Vec<(Position, WriteId)>,
+    writes: Vec<Taken>,
+}
+
+impl CopyHistory {
+    /// A copy that was made empty.
+    pub(super) const fn created(store: Placement, copy: MigrationId) -> Self {
+        Self {
+            store,
+            copy,
+            base: Position::ZERO,
+            rows: Rows::new(),
+            known: AppliedIds::new(),
+            inherited: Vec::new(),
+            writes: Vec::new(),
+        }
+    }
+
+    /// A copy of this one as it was at a position, elsewhere.
+    pub(super) fn moved(&self, store: Placement, copy: MigrationId, position: Position) -> Self {
+        let known = self.known_at(position).cloned().unwrap_or_default();
+        let inherited = self.ids().filter(|(at, _)| *at <= position).collect();
+        let (base, rows) = (position, self.rows_at(position));
+        Self { store, copy, base, rows, known, inherited, writes: Vec::new() }
+    }
+
+    /// A copy with these rows, of which it is not known where they came from.
+    pub(super) fn found(self, rows: Rows, known: AppliedIds) -> Self {
+        Self { rows, known, ..self }
+    }
+
+    pub(super) fn wrote(&mut self, position: Position, write: &Write, known: AppliedIds) {
+        let (id, effects) = (write.id, Arc::clone(write.mutation.effects()));
+        self.writes.push(Taken { position, id, effects, known });
+    }
+
+    /// A crash took back the writes after this position.
+    pub(super) fn crashed(&mut self, position: Position) {
+        self.writes.retain(|write| write.position <= position);
+    }
+
+    /// Whether it is known what the copy had at this position.
+    pub(super) fn reaches(&self, position: Position) -> bool {
+        position >= self.base
+    }
+
+    pub(super) fn position(&self) -> Position {
+        self.writes.last().map_or(self.base, |write| write.position)
+    }
+
+    /// The rows at a position.
+    pub(super) fn rows_at(&self, position: Position) -> Rows {
+        let mut rows = self.rows.clone();
+        for write in self.writes.iter().filter(|write| write.position <= position) {
+            for Cell { key, value } in write.effects.iter() {
+                match value {
+                    Some(value) => {
+                        rows.insert(key.clone(), Row { value: value.clone(), position: write.position })
+                    }
+                    None => rows.remove(key),
+                };
+            }
+        }
+        rows
+    }
+
+    /// What the copy remembered at a position.
+    pub(super) fn known_at(&self, position: Position) -> Option<&AppliedIds> {
+        let write = self.writes.iter().rev().find(|write| write.position <= position);
+        write.map(|write| &write.known).or_else(|| self.reaches(position).then_some(&self.known))
+    }
+
+    /// The ids of all writes that have taken effect in the copy, with their positions.
+    pub(super) fn ids(&self) -> impl Iterator<Item = (Position, WriteId)> {
+        let own = self.writes.iter().map(|write| (write.position, write.id));
+        self.inherited.iter().copied().chain(own)
+    }
+
+    /// The write that set a row.
+    pub(super) fn writer(&self, row: &Row) -> Option<WriteId> {
+        self.ids().find(|(position, _)| *position == row.position).map(|(_, id)| id)
+    }
+}
+
+/// The first key by which rows differ from what they should be.
+pub(super) fn difference<'a>(have: &'a Rows, expected: &'a Rows) -> Option<&'a Key> {
+    have.keys().chain(expected.keys()).find(|key| have.get(*key) != expected.get(*key))
+}
+
+impl Relabel for CopyHistory {
+    fn relabel(&self, names: &dyn Names) -> Self {
+        let writes = self.writes.iter().map(|write| Taken {
+            id: write.id.relabel(names),
+            known: write.known.relabel(names),
+            ..write.clone()
+        });
+        Self {
+            known: self.known.relabel(names),
+            inherited: self.inherited.iter().map(|(at, id)| (*at, id.relabel(names))).collect(),
+            writes: writes.collect(),
+            ..self.clone()
+        }
+    }
+}
