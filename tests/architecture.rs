@@ -41,7 +41,8 @@ const IMPURE: &[(&str, &str)] = &[
     ("f64", "floats differ between machines and have no total order: use an integer"),
 ];
 
-/// The crates in `cargo tree` of the pure build: this library, its codec, its derives, and persistent maps (ADR 0031).
+/// The crates in `cargo tree` of the pure build: this library, its codec, its derives, persistent maps (ADR 0031), and the
+/// hash of rows (ADR 0041).
 const PURE_BUILD: &[&str] = &[
     "archery",
     "cutover",
@@ -60,6 +61,7 @@ const PURE_BUILD: &[&str] = &[
     "thiserror-impl",
     "triomphe",
     "unicode-ident",
+    "xxhash-rust",
 ];
 
 /// Maximum number of lines of a file, tests not counted; the median should be near 200.

@@ -9,6 +9,7 @@
 
 pub mod catalog;
 pub mod check;
+mod digests;
 pub mod env;
 pub mod explorer;
 pub mod host;

@@ -1,5 +1,6 @@
 //! Parts of states that many states share: cloned by reference count, hashed once.
 
+use crate::digests;
 pub use crate::protocol::fingerprint::hasher;
 use cutover::core::ids::{Names, NodeId, Relabel, SessionId};
 use nohash_hasher::BuildNoHashHasher;
@@ -66,6 +67,17 @@ impl Names for Renaming {
     fn node(&self, node: NodeId) -> NodeId {
         self.nodes.iter().find(|(old, _)| *old == node).map_or(node, |(_, new)| *new)
     }
+
+    fn digest(&self, was: u128, is: u128) {
+        digests::learn(self.key(), was, is);
+    }
+}
+
+impl Renaming {
+    /// Distinguishes what it makes of sessions.
+    fn key(&self) -> Option<u64> {
+        (!self.sessions.is_empty()).then(|| hasher().hash_one(&self.sessions))
+    }
 }
 
 impl Symmetry {
@@ -105,7 +117,7 @@ impl<T: Hash + Relabel> Shared<T> {
         let images = (!symmetry.renamings.is_empty()).then(|| {
             remembered(&IMAGES, hash ^ symmetry.key, || {
                 let images = symmetry.renamings.iter();
-                images.map(|names| hasher().hash_one(value.relabel(names))).collect()
+                images.map(|names| digests::hash_renamed(names.key(), &value.relabel(names))).collect()
             })
         });
         Self(Arc::new(Node { value, hash, images }))

@@ -276,6 +276,9 @@ pub trait Names {
     fn node(&self, node: NodeId) -> NodeId {
         node
     }
+
+    /// Is told what a digest of ids is once these are renamed. Whoever has only the digest cannot know it.
+    fn digest(&self, _was: u128, _is: u128) {}
 }
 
 /// A value that can be renamed. The protocol behaves the same under every renaming, which symmetry reduction relies on.

@@ -192,7 +192,9 @@ fn a_store_that_enforces_nothing_is_named_so_by_the_operator() {
     let who = ["--operator", "ann", "--reason", "down", "--reported", "--not-enforced"];
     let force = [["force", "acme", "--position", "4"].as_slice(), &who].concat();
     // Only for that epoch, and of a copy that lacks rows only if one says so.
-    cluster.ctl(&force[..2]).fails(2, &["--position"]);
+    let lacking = cluster.ctl(&force[..2]);
+    assert_eq!((lacking.code, lacking.out.as_str()), (64, ""));
+    assert!(lacking.err.contains("--position <POSITION>"), "{}", lacking.err);
     let forced = cluster.ctl(&force);
     assert!(!forced.err.contains("note"), "{}", forced.err);
     forced.ok();

@@ -18,6 +18,7 @@ const FOUNDED: Index = Index(1);
 
 /// An observation from outside the nodes.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "an observation is looked at, and not kept")]
 pub enum Observation {
     Received(NodeMessage),
     Wrote(NodeId, Batch<ControlPlaneEntry>),

@@ -106,7 +106,7 @@ pub(super) fn migration() -> Vec<Scope<MigrationBounds>> {
         .reaching([Mark::ForcedBack, Mark::LeftBehind, Mark::Settled, Mark::Dropped])
         .nightly(),
         Scope::new(
-            "nightly/crash",
+            "nightly/gateways-crash",
             "two gateways; a sink crashes and loses what was not synced",
             MigrationBounds { migrations: 2, unsynced: true, crashes: 1, ..BASE },
         )

@@ -26,7 +26,7 @@ const fn depth_first(threads: usize, symmetry: bool) -> Order {
 
 #[test]
 fn one_gateway_has_no_mirror_image() {
-    for (name, pinned) in [("migration/life", 14_116), ("migration/admission-back", 52_615)] {
+    for (name, pinned) in [("migration/life", 18_083), ("migration/admission-back", 94_652)] {
         let scope = scope::<Migration>(name);
         for order in [
             depth_first(1, true),
@@ -40,12 +40,12 @@ fn one_gateway_has_no_mirror_image() {
     }
 }
 
-/// `migration/moves` with fewer migrations and one attempt at each write: small enough to be searched without
+/// `nightly/moves` with fewer migrations and one attempt at each write: small enough to be searched without
 /// symmetry, too.
 #[test]
 fn two_gateways_are_told_apart_only_without_symmetry() {
-    for (migrations, folded, apart) in [(1, 1_327, 2_609), (2, 38_169, 75_824)] {
-        let mut scope = scope::<Migration>("migration/moves").reaching::<&str>([]);
+    for (migrations, folded, apart) in [(1, 2_233, 4_396), (2, 80_059, 159_301)] {
+        let mut scope = scope::<Migration>("nightly/moves").reaching::<&str>([]);
         scope.bounds = MigrationBounds { migrations, attempts: 1, ..scope.bounds };
         assert_eq!(
             [1, 2].map(|threads| states(&scope, depth_first(threads, true))),

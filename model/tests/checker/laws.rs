@@ -139,7 +139,7 @@ proptest! {
 
     #[test]
     fn a_state_and_its_mirror_image_have_one_representative(walk in walk()) {
-        let world = Migration::new(&scope::<Migration>("migration/moves").bounds);
+        let world = Migration::new(&scope::<Migration>("nightly/moves").bounds);
         let (mut state, mut image) = (world.initial(), world.initial());
         for number in walk {
             let Some((action, after, _)) = pick(&world, &state, number) else { break };

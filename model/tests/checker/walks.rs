@@ -40,7 +40,7 @@ fn walks_alike<P: Catalog>(name: &str, walks: u64) -> Covered {
 
 #[test]
 fn a_seed_walks_through_the_system_in_one_way_and_everything_happens() {
-    let covered = walks_alike::<System>("walk/system", 120);
+    let covered = walks_alike::<System>("walk/system", 1000);
     let text = WalkedText::of::<System>(&covered);
     let never: Vec<_> = text.kinds.iter().filter(|(_, taken, _)| *taken == 0).collect();
     assert!(never.is_empty(), "{never:?}");

@@ -88,12 +88,10 @@ impl What {
                 Transition::RecordWatermark { expected, reading: reading.into() }
             }
             Self::Complete { position, digest, incarnation, not_enforced, .. } => {
-                let (by, position) = (origin(ends(record)?.1, incarnation), Position(position));
-                let recorded = placed(record)?.cutover.and_then(|facts| facts.digest);
-                let digest = digest.map(|digest| digest.0).or(recorded).unwrap_or(NO_DIGEST);
-                let epoch = record.epoch;
-                let evidence =
-                    CatchUpEvidence::reported(by, migration, epoch, position, digest, !not_enforced);
+                let (by, at, epoch) =
+                    (origin(ends(record)?.1, incarnation), Position(position), record.epoch);
+                let digest = digest.map_or_else(|| recorded(record), |digest| digest.0);
+                let evidence = CatchUpEvidence::reported(by, migration, epoch, at, digest, !not_enforced);
                 Transition::Complete { expected, evidence: evidence.into() }
             }
             Self::Abort { .. } => Transition::Abort { expected, why: AbortReason::Operator },
@@ -156,6 +154,16 @@ fn settle(
     Transition::Settle { migration: debt.migration, proof }
 }
 
+/// The digest that the record has of the source.
+fn recorded(record: &PartitionRecord) -> Digest {
+    record.placed.and_then(|placed| placed.cutover).and_then(|facts| facts.digest).unwrap_or(NO_DIGEST)
+}
+
+fn old_or_owed_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Failed> {
+    let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == at);
+    old_copy(record, at).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))
+}
+
 fn old_copy(record: &PartitionRecord, at: Placement) -> Result<MigrationId, Failed> {
     let old = record.old_copies.iter().find(|old| old.placement == at);
     old.map(|old| old.copy)
@@ -181,7 +189,6 @@ fn write_off(
     operator: Operator,
     reason: Reason,
 ) -> Result<Transition, Failed> {
-    let owed = record.placed.and_then(|placed| placed.debt).filter(|debt| debt.placement == placement);
-    let copy = old_copy(record, placement).or_else(|error| owed.map(|debt| debt.copy).ok_or(error))?;
+    let copy = old_or_owed_copy(record, placement)?;
     Ok(Transition::WriteOff { placement, copy, operator, reason })
 }

@@ -59,7 +59,6 @@ pub use statement::{
     CatchUpEvidence, ChunkTaken, Claim, Dropped, Ended, Prepared, Reported, SealReceipt, StatementOrigin,
     WatermarkReading,
 };
-pub use text::format_write_ids;
 
 use crate::core::ids::{Epoch, Incarnation, MigrationId, Names, PartitionId, Placement, Relabel};
 use crate::enforce;

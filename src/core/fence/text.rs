@@ -1,18 +1,10 @@
 //! The text of requests and answers, in traces and logs.
 
 use super::{Body, Chunk, Reply, Request};
-use crate::core::ids::WriteId;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
-
-/// Formats write ids as a list in brackets.
-#[must_use]
-pub fn format_write_ids(ids: &[WriteId]) -> String {
-    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    format!("[{}]", ids.join(" "))
-}
 
 impl fmt::Display for Request {
     /// The kind of request and its parameters, without the sink and partition.

@@ -6,6 +6,7 @@ use crate::core::ids::{Epoch, MigrationId};
 
 /// An event, passed together with the newest record that the controller has read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[expect(clippy::large_enum_variant, reason = "an event is handled where it arises, and not kept")]
 pub enum Event {
     /// The record was read. Passed on every change of it.
     Observed,

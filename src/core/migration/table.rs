@@ -350,10 +350,14 @@ mod tests {
         let abort = Transition::Abort { expected: record.expected(), why: AbortReason::Operator };
         let right = PartitionRecord { epoch: record.epoch.next(), ..moved(&record) };
         assert_eq!(checked(&table, abort.clone(), right.clone(), None), None);
-        let facts = "abort on m1@e1 leads from e1 to e1, the placement changed: true".to_string();
+        let facts =
+            "abort on m1@e1: an operator asked for it leads from e1 to e1, the placement changed: true"
+                .to_string();
         let halt = checked(&table, abort.clone(), moved(&record), None);
         assert_eq!(halt, Some(("migration.epoch-monotone", facts)));
-        let facts = "abort on m1@e1 leads from e1 to e2, the placement changed: false".to_string();
+        let facts =
+            "abort on m1@e1: an operator asked for it leads from e1 to e2, the placement changed: false"
+                .to_string();
         let still = PartitionRecord { placed: record.placed, ..right };
         assert_eq!(checked(&table, abort, still, None), Some(("migration.epoch-monotone", facts)));
     }

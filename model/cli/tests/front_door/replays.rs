@@ -3,7 +3,7 @@
 use super::ran::{Ran, lines, of, run};
 
 const HEAD: &str = "cutover-trace 1\nscope migration/moves\nholds\n";
-const SEND: &str = "gw1 send w1.1 view r0\n  > sends write w1.1 token e1\n";
+const SEND: &str = "gw1 send w1.1 view r0\n  > sends write w1.1 token e1 k0=v1\n";
 const BEGIN: &str = "log commit begin >B on m1@e1\n  > the record is Draining(A>B)@e2 m2\n";
 
 /// Replays a trace. Returns the output for people and the line for machines.
@@ -38,8 +38,8 @@ fn a_run_that_is_as_recorded_holds() {
 
 #[test]
 fn a_run_that_does_something_else_diverges_where_it_does() {
-    let other = SEND.replace("token e1", "token e7");
-    let words = ["found \"sends write w1.1 token e1\"", "expected \"sends write w1.1 token e7\""];
+    let other = SEND.replace("token e1 ", "token e7 ");
+    let words = ["found \"sends write w1.1 token e1 k0=v1\"", "expected \"sends write w1.1 token e7 k0=v1\""];
     diverges(&format!("{HEAD}\n{other}end 1\n"), 1, &words);
     let missing = "log commit begin >B on m1@e1\n";
     diverges(&format!("{HEAD}\n{SEND}{missing}end 2\n"), 2, &["expected nothing", "Draining(A>B)@e2 m2"]);

@@ -7,6 +7,7 @@ use cutover::core::ids::{Epoch, MigrationId, Placement};
 
 /// An event, with the newest record that was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "an event is handled where it arises, and not kept")]
 pub enum Event {
     /// The record was read.
     Looked,

@@ -4,7 +4,6 @@
 //! it has to know all of it. The fences' code is not asked what it means. Only the digest of ids is that of the code, for ids that
 //! are written down here: what it is a digest of is judged, and how it is made is not.
 
-use super::state::Settings;
 use cutover::core::fence::{self, AppliedIds, Frontier, RowsDigest};
 use cutover::core::ids::{Incarnation, Position, Serial, SessionId, WriteId};
 use serde::{Deserialize, Serialize};
@@ -43,7 +42,12 @@ pub struct Life {
 
 /// What a copy remembers that began with this, and has heard of these writes since.
 #[must_use]
-pub fn remembered(carried: &Remembered, since: &[(WriteId, Position)], settings: &Settings) -> Remembered {
+pub fn remembered(
+    carried: &Remembered,
+    since: &[(WriteId, Position)],
+    sessions_max: usize,
+    writes_max: usize,
+) -> Remembered {
     let mut now = carried.clone();
     for (id, at) in since {
         // F14: what it did before it was unknown is not known.
@@ -54,7 +58,7 @@ pub fn remembered(carried: &Remembered, since: &[(WriteId, Position)], settings:
         life.last = *at;
         // F13
         let mut by_last: Vec<_> = now.lives.iter().map(|(session, life)| (life.last, *session)).collect();
-        let surplus = by_last.len().saturating_sub(settings.sessions_max.max(1));
+        let surplus = by_last.len().saturating_sub(sessions_max.max(1));
         if surplus > 0 {
             by_last.sort_unstable();
         }
@@ -66,7 +70,7 @@ pub fn remembered(carried: &Remembered, since: &[(WriteId, Position)], settings:
     }
     for life in now.lives.values_mut() {
         // F13
-        let surplus = life.applied.len().saturating_sub(settings.writes_max.max(1));
+        let surplus = life.applied.len().saturating_sub(writes_max.max(1));
         let out: Vec<Serial> = life.applied.keys().take(surplus).copied().collect();
         life.applied.retain(|serial, _| !out.contains(serial));
         // F14

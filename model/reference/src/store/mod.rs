@@ -7,4 +7,5 @@ pub mod chunk;
 pub mod made;
 pub mod memory;
 pub mod rules;
+pub mod size;
 pub mod state;

@@ -1,7 +1,7 @@
 //! Which rules a request violates. All of them are named, so that the store may look at them in any order.
 
-use super::chunk::size;
 use super::memory::Known;
+use super::size::size;
 use super::state::{Copy, Store};
 use cutover::core::fence::{
     Body, Chunk, ChunkFault, DropCopy, EvidenceQuery, Export, Frontier, Key, Measure, Prepare, Refusal,

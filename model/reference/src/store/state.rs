@@ -91,7 +91,7 @@ impl Copy {
     /// What it remembers of its writes.
     #[must_use]
     pub fn remembered(&self, settings: &Settings) -> Remembered {
-        remembered(&self.carried, &self.since, settings)
+        remembered(&self.carried, &self.since, settings.sessions_max, settings.writes_max)
     }
 
     /// What a write is to it. The row of one that it remembers may not be there, if it lacks rows.

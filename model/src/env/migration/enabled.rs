@@ -290,7 +290,9 @@ impl Migration {
         }
         let digest = record.placed.and_then(|placed| placed.cutover).and_then(|facts| facts.digest);
         for reply in control.replies.iter().filter(|_| self.bounds.overlooks_digest) {
-            if let (Reply::Evidence(said), Some(digest)) = (reply, digest) {
+            if let (Reply::Evidence(said), Some(digest)) = (reply, digest)
+                && said.digest() != digest
+            {
                 let (origin, migration, epoch) = (said.origin(), said.migration(), said.epoch());
                 let (position, enforces) = (said.position(), said.enforces());
                 let evidence =

@@ -15,7 +15,7 @@ impl State {
                 Some(copy) => {
                     let reach = match copy.frontier() {
                         Frontier::Everything => String::new(),
-                        frontier => format!(" up to {frontier}"),
+                        frontier @ (Frontier::Nothing | Frontier::Through(_)) => format!(" up to {frontier}"),
                     };
                     format!("copy {} at {}{reach}", durable.newest(), copy.position())
                 }

@@ -126,6 +126,7 @@ pub struct Held {
 
 /// An output that leaves a sink.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every output is a reply")]
 pub enum Leaving {
     /// A reply to a controller or client.
     Reply(Reply),

@@ -37,13 +37,14 @@ impl Relabel for Sink {
             })
             .collect();
         held.sort();
-        Self {
-            fence: self.fence.relabel(names),
-            data: self.data.relabel(names),
-            disk: self.disk.relabel(names),
-            disk_data: self.disk_data.relabel(names),
-            held,
+        let (fence, disk) = (self.fence.relabel(names), self.disk.relabel(names));
+        // A statement has the digest of a copy that the sink has, or has had: it was wrapped before.
+        for (was, is) in [(self.fence.durable(), fence.durable()), (&self.disk, &disk)] {
+            if let (Some(was), Some(is)) = (was.copy(), is.copy()) {
+                names.digest(was.digest().ids, is.digest().ids);
+            }
         }
+        Self { fence, data: self.data.relabel(names), disk, disk_data: self.disk_data.relabel(names), held }
     }
 }
 

@@ -60,15 +60,7 @@ impl Migration {
                 let message = state.net.chunks.get(usize::from(message))?;
                 Choice::new(message.store.to_string(), request(message))
             }
-            Action::Damaged { message, what } => {
-                let message = state.net.chunks.get(usize::from(message))?;
-                let lacks = match what {
-                    Damage::Row => "a row",
-                    Damage::Change => "a change",
-                    Damage::Ids => "write ids",
-                };
-                Choice::fault(message.store.to_string(), format!("{} lacks {lacks}", request(message)))
-            }
+            Action::Damaged { message, what } => damaged(state.net.chunks.get(usize::from(message))?, what),
             Action::Trim { sink } => Choice::new(at(sink)?, "trim"),
             Action::Stuck { sink } => Choice::new(at(sink)?, "pull is stuck"),
             Action::Sync { sink } => Choice::new(at(sink)?, "sync"),
@@ -81,9 +73,8 @@ impl Migration {
             }
             Action::Replace { controller } => Choice::fault(format!("c{controller}"), "restart"),
             Action::Fire { controller, timer, revision } => {
-                let manager = state.controllers.machines.get(usize::from(controller))?;
-                let (timer, _) = manager.timers.get(usize::from(timer))?;
-                Choice::timer(format!("c{controller}"), format!("{} record r{revision}", self::timer(timer)))
+                let machine = state.controllers.machines.get(usize::from(controller))?;
+                fired(controller, &machine.timers.get(usize::from(timer))?.0, revision)
             }
             Action::Tick => Choice::new("clock", "tick"),
             Action::Gain { controller } => Choice::fault(format!("c{controller}"), "gain tick"),
@@ -96,6 +87,21 @@ pub(super) fn contents(contents: &Contents) -> String {
     let rows = contents.rows().iter();
     let rows: Vec<_> = rows.map(|(key, row)| format!("{key}={}@{}", row.value, row.position)).collect();
     format!("[{}]", rows.join(" "))
+}
+
+/// The text of a chunk that arrives without a part of what the source handed over.
+fn damaged(message: &super::Message, what: Damage) -> Choice {
+    let lacks = match what {
+        Damage::Row => "a row",
+        Damage::Change => "a change",
+        Damage::Ids => "write ids",
+    };
+    Choice::fault(message.store.to_string(), format!("{} lacks {lacks}", request(message)))
+}
+
+/// The text of a timer that fires.
+fn fired(controller: u8, timer: &Timer, revision: u8) -> Choice {
+    Choice::timer(format!("c{controller}"), format!("{} record r{revision}", self::timer(timer)))
 }
 
 /// The text of a message that arrives at the wrong sink.

@@ -4,9 +4,7 @@ use super::State;
 use super::turn::target;
 use cutover::core::control_plane::ControlPlaneEntry;
 use cutover::core::ids::Epoch;
-use cutover::core::migration::{
-    AbortReason, MigrationError, PartitionRecord, Release, Settlement, Transition,
-};
+use cutover::core::migration::{MigrationError, PartitionRecord, Release, Settlement, Transition};
 use cutover::core::placement::{Guarantee, PartitionState, Phase};
 use std::sync::Arc;
 
@@ -56,7 +54,6 @@ pub(super) const MARKS: &[&str] = &[
     "a conditional write refused",
     "changes forgotten",
     "force to a part",
-    "abort for a digest",
     "a watcher told of everything again",
     "a watcher told of a new history",
 ];
@@ -87,7 +84,6 @@ pub(super) fn mark(entry: &ControlPlaneEntry, timed: bool) -> &'static str {
         Transition::RecordWatermark { .. } => "record watermark",
         Transition::Complete { .. } if timed => "complete after a timed cutover",
         Transition::Complete { .. } => "complete",
-        Transition::Abort { why: AbortReason::Digest, .. } => "abort for a digest",
         Transition::Abort { .. } => "abort",
         Transition::Force { partial: true, .. } => "force to a part",
         Transition::Force { .. } => "force",

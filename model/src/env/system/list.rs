@@ -206,7 +206,7 @@ impl System {
         for record in records.iter() {
             let partition = record.partition;
             if self.bounds.faults.forces && target(record).is_some() {
-                into.extend(std::iter::repeat_n(Action::Order(Order::End(partition)), 3));
+                into.extend(std::iter::repeat_n(Action::Order(Order::End(partition)), 6));
             }
             for stale in [false, true] {
                 let commands = self.commands(state, log, partition, stale);

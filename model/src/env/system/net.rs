@@ -47,6 +47,7 @@ pub(super) struct Sent {
 
 /// An answer on its way back.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every answer is a reply")]
 pub(super) enum Answered {
     Reply { reply: Reply, asker: Option<Asker> },
     Served { store: Placement, token: Epoch, value: Vec<WriteId>, asker: Asker },
