@@ -28,6 +28,8 @@ mod disk;
 mod law;
 #[path = "sink_storage/pull.rs"]
 mod pull;
+#[path = "sink_storage/served.rs"]
+mod served;
 #[expect(dead_code, reason = "the tests of the machines use all of it")]
 #[path = "properties/some.rs"]
 mod some;

@@ -8,6 +8,7 @@ use super::store::SMALL;
 use super::twin::{PARTITION, STORE, Twin, create, open};
 use cutover::core::fence::{Body, Input, Prepare, Request, Write};
 use cutover::core::ids::{Epoch, MigrationId, PartitionId};
+use cutover::node::proto::sink::SinkCall;
 use proptest::prelude::*;
 
 /// What happens to a store after a group of inputs.
@@ -64,6 +65,17 @@ fn after() -> impl Strategy<Value = After> {
         1 => Just(After::Kill),
         1 => Just(After::PowerFailure),
     ]
+}
+
+proptest! {
+    /// Every request is read as it was written.
+    #[test]
+    fn requests_arrive_as_they_were(input in input(SMALL)) {
+        if let Input::Request(request) = input {
+            let call = SinkCall::from(request.clone());
+            prop_assert_eq!(Request::try_from(call).unwrap(), request);
+        }
+    }
 }
 
 /// A case is hundreds of transactions.

@@ -16,9 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-const PARTITION: PartitionId = PartitionId(1);
-const SOURCE: Placement = Placement(0);
-const TARGET: Placement = Placement(1);
+/// The partition that moves.
+pub const PARTITION: PartitionId = PartitionId(1);
+/// Where it is.
+pub const SOURCE: Placement = Placement(0);
+/// Where it moves to.
+pub const TARGET: Placement = Placement(1);
 const SETUP: Setup = Setup {
     enforcement: Enforcement::Tokens,
     limits: FenceLimits { chunk_items_max: 32, ..FenceLimits::PRODUCTION },
@@ -47,7 +50,8 @@ impl Sources for Near {
     }
 }
 
-fn storage(path: &Path, store: Placement) -> Storage {
+/// The storage in this directory, which is made if it is not there.
+pub fn storage(path: &Path, store: Placement) -> Storage {
     let identity = SinkIdentity { store, incarnation: Incarnation(7) };
     if path.exists() {
         Storage::open(path, store, SETUP).unwrap()

@@ -31,9 +31,12 @@ pub struct AppliedIds {
 /// What is remembered of one session.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Window {
-    applied: BTreeMap<Serial, Position>,
-    forgotten_through: Serial,
-    used_at: Position,
+    /// The writes that are remembered, each with its position.
+    pub applied: BTreeMap<Serial, Position>,
+    /// Writes up to this serial that are not remembered are forgotten.
+    pub forgotten_through: Serial,
+    /// The position of the last write.
+    pub used_at: Position,
 }
 
 impl AppliedIds {
@@ -43,6 +46,18 @@ impl AppliedIds {
         Self { sessions: BTreeMap::new(), forgotten_through: SessionId(0) }
     }
 
+    /// A memory of no session, which has forgotten those up to this one.
+    #[must_use]
+    pub const fn forgotten(through: SessionId) -> Self {
+        Self { sessions: BTreeMap::new(), forgotten_through: through }
+    }
+
+    /// Sessions up to this one that are not listed are forgotten.
+    #[must_use]
+    pub const fn forgotten_through(&self) -> SessionId {
+        self.forgotten_through
+    }
+
     /// The sessions whose writes are remembered, each with what is remembered.
     pub fn sessions(&self) -> impl Iterator<Item = (SessionId, &Window)> {
         self.sessions.iter().map(|(id, window)| (*id, window))
@@ -50,7 +65,7 @@ impl AppliedIds {
 
     /// The same memory without its sessions: what a store keeps in one piece. It keeps each session by itself.
     pub(super) const fn without_sessions(&self) -> Self {
-        Self { sessions: BTreeMap::new(), forgotten_through: self.forgotten_through }
+        Self::forgotten(self.forgotten_through)
     }
 
     /// Whether this write was applied.

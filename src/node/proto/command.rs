@@ -4,7 +4,8 @@ use super::digest::{abort_reason, abort_reason_of, digest, digest_of};
 use super::v1::{self, apply_request::Transition as Wire, partition_ref::By};
 use crate::core::control_plane::{AddressError, NameError, PartitionName, StoreValueError};
 use crate::core::fence::{
-    CatchUpEvidence, Claim, Dropped, Ended, Prepared, SealReceipt, StatementOrigin, WatermarkReading,
+    CatchUpEvidence, Claim, Dropped, Ended, MutationError, Prepared, SealReceipt, StatementOrigin,
+    WatermarkReading,
 };
 use crate::core::ids::{
     Epoch, HistoryId, Incarnation, MigrationId, PartitionId, Placement, Position, Serial, SessionId,
@@ -42,6 +43,9 @@ pub enum Malformed {
     /// A text is not an address.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// A key, a value or a write exceeds a limit.
+    #[error(transparent)]
+    Mutation(#[from] MutationError),
     /// The operator's name or the reason is empty or too long.
     #[error(transparent)]
     Text(#[from] TextError),

@@ -7,6 +7,7 @@ mod command;
 mod detail;
 mod digest;
 mod record;
+pub mod sink;
 mod store;
 
 pub(crate) use command::guarantee_of;
