@@ -12,6 +12,8 @@ pub mod mutants;
 mod numbers;
 mod offer;
 mod program;
+pub mod registers_file;
+pub mod registers_writer;
 pub mod review;
 mod verbs;
 
