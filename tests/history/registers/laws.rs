@@ -127,6 +127,11 @@ proptest! {
         prop_assert_eq!(is_linearizable(&history(shape, seed)), Some(true));
     }
 
+}
+
+proptest! {
+    #![proptest_config(cases(1))]
+
     #[test]
     fn each_damage_is_found(shape in shape(1..300), seed in any::<u64>()) {
         for damage in Damage::ALL {

@@ -28,6 +28,7 @@ pub(super) fn failure(key: &Key, ops: &[Op], stuck: &Stuck) -> Failure {
             last.process(),
             states.last().map_or("null", String::as_str)
         ),
+        None if fits > 0 => format!("every earlier answer ({fits}) has its place in an order"),
         None => "no answer came before it; the register holds null at first, and nothing that overlaps leads on to \
                  that answer"
             .into(),
