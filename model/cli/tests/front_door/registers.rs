@@ -70,8 +70,8 @@ fn a_history_that_has_none() {
     for word in [
         "p1 read: 38 (\"k\")",
         "every earlier answer (40) has its place in an order that ends with p1 write 39: ok",
-        "lines 82–83              p1    write 39: ok                           the register holds 39",
-        "lines 84–85            ✗ p1    read: 38",
+        "lines 84–85              p1    write 39: ok                           the register holds 39",
+        "lines 86–87            ✗ p1    read: 38",
         "3 of its operations have no order by themselves",
         "history runs/a-k.minimal.jsonl",
     ] {
@@ -80,7 +80,7 @@ fn a_history_that_has_none() {
     assert!(people.stdout.lines().count() <= 25, "{people:?}");
     assert_eq!((&line["verdict"], &line["key"]), (&"NOT_LINEARIZABLE".into(), &"k".into()));
     assert_eq!(line["minimal"], "runs/a-k.minimal.jsonl");
-    assert_eq!((&line["near"][8]["line"], &line["near"][8]["role"]), (&84.into(), &"stuck".into()));
+    assert_eq!((&line["near"][8]["line"], &line["near"][8]["role"]), (&86.into(), &"stuck".into()));
     let again = run(dir.path(), &["history", "runs/a-k.minimal.jsonl", "--format", "json"]);
     assert_eq!(again.code, Some(1), "{again:?}");
     let lines = lines(&again.stdout, 1);
