@@ -115,9 +115,14 @@ impl Search {
         };
         classes.sort_unstable();
         classes.dedup();
+        // A write of the state itself can overwrite what is buried before it.
+        let buries = node.open.iter().any(|slot| {
+            let effect = self.timeline.op(*slot).map(|op| op.effect);
+            matches!(effect, Some(Effect::Write(value)) if value != node.state)
+        });
         classes.retain(|class| {
             let can = match self.timeline.open(*class).map(|open| open.effect) {
-                Some(Effect::Write(value)) => value != node.state && wanted.has(value),
+                Some(Effect::Write(value)) => (buries || value != node.state) && wanted.has(value),
                 Some(Effect::Cas(expected, new)) => {
                     expected == node.state && node.state != OVERWRITTEN && wanted.has(new)
                 }

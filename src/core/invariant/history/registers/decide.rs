@@ -9,7 +9,7 @@
 //! What ended before the window began comes, in any order, before all of the window. Take what the register holds after it: the order
 //! goes on with the operations of the window, and with some of those that were open when it began.
 //!
-//! If no window shows it, the whole history is searched after all.
+//! If no window shows it, the search takes its time, and what it cannot place then is looked at in the same way.
 
 use super::key::FIRST;
 use super::search::{Ended, Search, Start};
@@ -21,8 +21,13 @@ const EACH: u64 = 1;
 const BESIDES: u64 = 4_000;
 /// What the search of a window may take.
 const WINDOW: u64 = 200_000;
-/// The operations of the first window. Each is four times the one before.
+/// The operations of the first window, each of which is four times the one before, and those that none has.
 const NARROW: usize = 4;
+const WIDEST: usize = 5_000;
+/// How many answers are held against the windows before them.
+const NEAR: usize = 4;
+/// How much more than *soon* the second search may take.
+const LATER: u64 = 16;
 
 /// Whether operations have an order.
 pub(super) enum Decided {
@@ -48,26 +53,56 @@ pub(super) struct Stuck {
     pub(super) answers: usize,
 }
 
-/// Decides about operations in order of invocation. The searches may visit `left` configurations, and those of a part of the history as many
-/// again as are soon.
+/// Decides about operations in order of invocation. The searches may visit `left` configurations, and those of parts of the history some
+/// more.
 pub(super) fn decide(ops: &[Op], left: &mut u64) -> Decided {
-    let (ended, reached) = search(ops, left, soon(ops));
-    match ended {
-        Ended::Found => return Decided::Order,
-        Ended::Nothing => return Decided::NoOrder { reached, stuck: None },
-        Ended::Budget if *left == 0 => return Decided::Budget,
-        Ended::Budget => {}
+    let window = WINDOW.min(*left);
+    let soon = soon(ops);
+    for most in [soon, soon.saturating_mul(LATER), u64::MAX] {
+        let (ended, reached) = search(ops, left, most);
+        match ended {
+            Ended::Found => return Decided::Order,
+            Ended::Nothing => return Decided::NoOrder { reached, stuck: None },
+            Ended::Budget => {}
+        }
+        let mut near = near(ops, reached, most, window);
+        if near.is_none() && most == soon {
+            near = stuck(ops, reached).filter(|stuck| window_fails(&known_at(ops, stuck.time), window));
+        }
+        if near.is_some() {
+            return Decided::NoOrder { reached, stuck: near };
+        }
+        if *left == 0 {
+            break;
+        }
     }
-    if let Some(stuck) = stuck(ops, reached)
-        && window_fails(&known_at(ops, stuck.time), left)
-    {
-        return Decided::NoOrder { reached, stuck: Some(stuck) };
-    }
-    match search(ops, left, u64::MAX).0 {
-        Ended::Found => Decided::Order,
-        Ended::Nothing => Decided::NoOrder { reached, stuck: None },
-        Ended::Budget => Decided::Budget,
-    }
+    Decided::Budget
+}
+
+/// The first answer from `reached` on that contradicts a window before it, if it is one of a few.
+fn near(ops: &[Op], reached: u64, most: u64, window: u64) -> Option<Stuck> {
+    let ends = ends(ops);
+    let fits = ends.partition_point(|(time, _)| *time < reached);
+    let mut next = (fits..).zip(ends.iter().skip(fits).take(NEAR));
+    let (answers, (time, at)) = next.find(|(_, (time, _))| window_fails(&known_at(ops, *time), window))?;
+    let order = order_of(ops, &ends, answers, most);
+    let answers = if order.is_some() { answers } else { fits };
+    Some(Stuck { at: *at, time: *time, order: order.unwrap_or_default(), answers })
+}
+
+/// The answers in order of time, each with the place of its operation.
+fn ends(ops: &[Op]) -> Vec<(u64, usize)> {
+    let mut ends: Vec<(u64, usize)> =
+        ops.iter().enumerate().filter_map(|(at, op)| Some((op.completed?, at))).collect();
+    ends.sort_unstable();
+    ends
+}
+
+/// An order of what was known when so many answers had come, if it is found with so many configurations.
+fn order_of(ops: &[Op], ends: &[(u64, usize)], answers: usize, mut most: u64) -> Option<Vec<usize>> {
+    let known = known_at(ops, ends.get(answers.checked_sub(1)?)?.0);
+    let mut search = Search::new(&known, Start::At(FIRST));
+    (search.run(&mut most) == Ended::Found).then(|| search.order().to_vec())
 }
 
 fn soon(ops: &[Op]) -> u64 {
@@ -87,14 +122,8 @@ fn search(ops: &[Op], left: &mut u64, most: u64) -> (Ended, u64) {
 
 /// The first answer that a search cannot place soon. All answers before `reached` have an order.
 pub(super) fn stuck(ops: &[Op], reached: u64) -> Option<Stuck> {
-    let mut ends: Vec<(u64, usize)> =
-        ops.iter().enumerate().filter_map(|(at, op)| Some((op.completed?, at))).collect();
-    ends.sort_unstable();
-    let order_of = |answers: usize| {
-        let known = known_at(ops, ends.get(answers.checked_sub(1)?)?.0);
-        let mut search = Search::new(&known, Start::At(FIRST));
-        (search.run(&mut soon(&known)) == Ended::Found).then(|| search.order().to_vec())
-    };
+    let ends = ends(ops);
+    let order_of = |answers: usize| order_of(ops, &ends, answers, soon(ops));
     let mut fits = ends.partition_point(|(time, _)| *time < reached).min(ends.len().saturating_sub(1));
     let mut fails = ends.len();
     let mut order = None;
@@ -120,9 +149,9 @@ pub(super) fn known_at(ops: &[Op], time: u64) -> Vec<Op> {
 }
 
 /// Whether some last operations have no order, whatever came before.
-fn window_fails(ops: &[Op], left: &mut u64) -> bool {
+fn window_fails(ops: &[Op], most: u64) -> bool {
     let mut wide = NARROW;
-    while wide < ops.len() {
+    while wide < ops.len().min(WIDEST) {
         let (before, window) = ops.split_at(ops.len() - wide);
         let begins = window.first().map_or(0, |op| op.invoked);
         let open = before.iter().filter(|op| {
@@ -130,11 +159,8 @@ fn window_fails(ops: &[Op], left: &mut u64) -> bool {
         });
         let open = open.map(|op| Op { invoked: begins, completed: None, ..*op });
         let known: Vec<Op> = open.chain(window.iter().copied()).collect();
-        let mut budget = WINDOW.min(*left);
-        let spent = budget;
-        let ended = Search::new(&known, Start::Anywhere).run(&mut budget);
-        *left -= spent - budget;
-        match ended {
+        let mut left = most;
+        match Search::new(&known, Start::Anywhere).run(&mut left) {
             Ended::Nothing => return true,
             Ended::Budget => return false,
             Ended::Found => wide = wide.saturating_mul(4),

@@ -163,10 +163,7 @@ impl Search {
     fn is_new(&mut self, node: &Node) -> bool {
         let used = self.compared(node);
         let visited = self.visited.entry((node.event, node.state, node.ahead.clone())).or_default();
-        let count =
-            |class: u32| used.iter().find(|(other, _)| *other == class).map_or(0, |(_, count)| *count);
-        let covers = |old: &Used| old.iter().all(|(class, before)| count(*class) >= *before);
-        if visited.iter().any(covers) {
+        if visited.iter().any(|old| uses_no_more(old, &used)) {
             return false;
         }
         visited.push(used);
@@ -186,6 +183,7 @@ impl Search {
         if alike > 0 {
             used.push((u32::MAX, alike));
         }
+        used.sort_unstable();
         used
     }
 
@@ -255,4 +253,13 @@ impl Search {
         let strands = node.state != OVERWRITTEN && self.strands(node, node.state);
         (!strands).then_some(())
     }
+}
+
+/// Whether as many or fewer are used of each class. Both are in order of the classes.
+fn uses_no_more(one: &Used, other: &Used) -> bool {
+    let mut other = other.iter();
+    one.iter().all(|(class, count)| {
+        let same = other.by_ref().find(|(at, _)| at >= class);
+        same.is_some_and(|(at, most)| at == class && count <= most)
+    })
 }
