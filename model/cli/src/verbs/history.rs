@@ -31,8 +31,8 @@ taken effect, or may yet), \"not_committed\" (it never will), and a refusal,
 {\"refused\":{\"reason\":\"NotMigrating\"}}. A read may carry its \"revision\", and has \"seen\"
 {\"record\":{…}}, \"nothing\", or \"unplaced\".
 
-Or it is of registers, one for each key, of any store. A line is an event, as in Jepsen; a process has one
-operation open at a time. The first and the last line can be left out:
+Or it is of registers, one for each key, of any store. A line is an event, as in Jepsen; a
+process has one operation open at a time. The first and the last line can be left out:
   {\"type\":\"history-started\",\"schema\":\"cutover.registers/1\"}
   {\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"key\":\"k1\",\"value\":\"x\"}
   {\"process\":0,\"type\":\"ok\"}
@@ -41,9 +41,10 @@ operation open at a time. The first and the last line can be left out:
   {\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\"key\":\"k1\"}
   {\"process\":0,\"type\":\"ok\",\"value\":\"x\"}
   {\"type\":\"history-finished\",\"operations\":3}
-A value is a text, an integer or null, which a register holds at first and after a delete, a write of null. The
-pair of a cas is what is expected and what is written. \"fail\": it has no effect; with \"refused\", it also found
-something other than what it expected. \"info\", or no completion: it may take effect at any later time, or never.";
+A value is a text, an integer or null, which a register holds at first and after a delete, a
+write of null. The pair of a cas is what is expected and what is written. \"fail\": it has no
+effect; with \"refused\", it also found something other than what it expected. \"info\", or no
+completion: it may take effect at any later time, or never.";
 
 const CODES: &[(u8, &str)] = &[
     (exit::HOLDS, "linearizable"),
