@@ -2,6 +2,7 @@
 
 use crate::history_file::{self, History};
 use crate::numbers::count;
+use crate::verbs::history_words::{nothing, role};
 use crate::verbs::registers;
 use crate::{Format, exit, refuse, registers_file};
 use cutover::core::invariant::history::{CONFIGURATIONS, Failure, Judged, Line, Role, Verdict, judge};
@@ -118,26 +119,11 @@ fn one(console: &Console, file: &Path, args: &Args) -> u8 {
     }
 }
 
-/// Refuses a history without an answer.
-pub(super) fn nothing(name: &str, found: usize) -> u8 {
-    let what =
-        format!("{name}: nothing to judge: found {found} operations and no answer, expected one at least");
-    refuse(&what, exit::NOTHING)
-}
-
 const fn word(verdict: &Verdict) -> HistoryVerdict {
     match verdict {
         Verdict::Linearizable => HistoryVerdict::Linearizable,
         Verdict::NotLinearizable(_) => HistoryVerdict::NotLinearizable,
         Verdict::Unknown { .. } => HistoryVerdict::Unknown,
-    }
-}
-
-pub(super) const fn role(role: Role) -> &'static str {
-    match role {
-        Role::Placed => "placed",
-        Role::Stuck => "stuck",
-        Role::Open => "open",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The verb `history`, for histories of registers.
 
-use super::history::{nothing, role};
+use super::history_words::{nothing, role};
 use super::report::{front_door, write_whole};
 use crate::numbers::count;
 use crate::registers_file::History;

@@ -6,8 +6,8 @@
 //! that is open sees its value: otherwise the order without it goes on as well.
 
 use super::node::{Node, OVERWRITTEN};
+use super::op::{Effect, Number, Slot, index};
 use super::search::{Choice, Search};
-use super::timeline::{Effect, Number, Slot, index};
 use alloc::vec::Vec;
 
 /// The values that something open would see.

@@ -12,8 +12,8 @@
 //! If no window shows it, the search takes its time, and what it cannot place then is looked at in the same way.
 
 use super::key::FIRST;
+use super::op::Op;
 use super::search::{Ended, Search, Start};
-use super::timeline::Op;
 use alloc::vec::Vec;
 
 /// What a search may take for each operation, to end *soon*, and besides.

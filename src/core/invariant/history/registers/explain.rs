@@ -6,7 +6,7 @@
 use super::super::verdict::{LINES_MAX, Line, Role};
 use super::decide::Stuck;
 use super::key::{FIRST, Key};
-use super::timeline::Op;
+use super::op::Op;
 use super::verdict::Failure;
 use alloc::format;
 use alloc::string::{String, ToString};

@@ -1,12 +1,8 @@
 //! The operations of one key.
 
-use super::decide::{Decided, decide, stuck};
-use super::explain;
-use super::timeline::{Effect, Number, Op, number};
+use super::op::{Effect, Number, Op, index, number};
 use super::value::{Call, Outcome, Value};
-use super::verdict::Verdict;
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -87,7 +83,7 @@ impl Key {
     }
 
     pub(super) fn value(&self, number: Number) -> Value {
-        self.values.get(super::timeline::index(number)).cloned().unwrap_or(Value::Nothing)
+        self.values.get(index(number)).cloned().unwrap_or(Value::Nothing)
     }
 
     pub(super) fn invoke(&mut self, process: u64, call: &Call, time: u64) -> usize {
@@ -183,22 +179,6 @@ impl Key {
             Some(Op { number, effect, invoked: stored.invoked, completed })
         };
         self.operations.iter().enumerate().filter_map(known).collect()
-    }
-
-    /// Judges the key's operations. The search may visit `budget` configurations; returns how many it did.
-    #[must_use]
-    pub fn judge(&self, budget: u64) -> (Verdict, u64) {
-        let ops = self.ops();
-        let mut left = budget;
-        let verdict = match decide(&ops, &mut left) {
-            Decided::Order => Verdict::Linearizable,
-            Decided::NoOrder { reached, stuck: known } => match known.or_else(|| stuck(&ops, reached)) {
-                Some(stuck) => Verdict::NotLinearizable(Box::new(explain::failure(self, &ops, &stuck))),
-                None => Verdict::Linearizable,
-            },
-            Decided::Budget => Verdict::Unknown { key: self.name.clone() },
-        };
-        (verdict, budget - left)
     }
 }
 

@@ -13,7 +13,7 @@
 use super::Registers;
 use super::decide::{Decided, decide, stuck};
 use super::key::{FIRST, Key, What};
-use super::timeline::{Effect, Number, Op};
+use super::op::{Effect, Number, Op};
 use super::value::Call;
 use alloc::collections::BTreeMap;
 use alloc::vec;

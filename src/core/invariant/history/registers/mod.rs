@@ -36,9 +36,11 @@
 mod choices;
 mod decide;
 mod explain;
+mod judge;
 mod key;
 mod minimal;
 mod node;
+mod op;
 mod refusals;
 mod search;
 mod settle;

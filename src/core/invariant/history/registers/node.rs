@@ -1,6 +1,6 @@
 //! A configuration of the search: what is placed by now, and what the register holds.
 
-use super::timeline::{Number, Slot};
+use super::op::{Number, Slot, index};
 use alloc::vec::Vec;
 
 /// What the register holds between two writes of which nothing sees the first: something that the next write must overwrite.
@@ -77,5 +77,5 @@ impl Lanes {
 }
 
 fn word(rest: u32) -> usize {
-    super::timeline::index(rest / 64)
+    index(rest / 64)
 }

@@ -3,7 +3,7 @@
 //! A write whose value nothing sees can be placed early, since it is in nobody's way; but a refusal of `x` may need it, if it comes
 //! after a write of `x`. Such a write of `x` is open when the other one is, or has no end, and the refusal ends after it began.
 
-use super::timeline::{Effect, Facts, Kind, Op, Open, Slot, index};
+use super::op::{Effect, Facts, Kind, Op, Open, Slot, index};
 use alloc::vec;
 use alloc::vec::Vec;
 

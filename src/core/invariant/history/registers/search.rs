@@ -4,7 +4,8 @@
 //! to place next (`choices.rs`). Nothing else is placed before it must be, apart from what is in nobody's way (`settle.rs`).
 
 use super::node::{Lanes, Node, OVERWRITTEN, Used};
-use super::timeline::{Effect, Kind, Number, OTHER, Op, Slot, Timeline, index};
+use super::op::{Effect, Kind, Number, OTHER, Op, Slot, index};
+use super::timeline::Timeline;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 

@@ -12,8 +12,8 @@
 //! If each value is written once and nothing is refused, no choice is left: every configuration has one successor at most.
 
 use super::node::Node;
+use super::op::{Effect, Number, OTHER, Slot, index};
 use super::search::Search;
-use super::timeline::{Effect, Number, OTHER, Slot, index};
 
 impl Search {
     /// Forgets a state that does not matter any more, and places what is in nobody's way then.
