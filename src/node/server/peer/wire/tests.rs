@@ -137,7 +137,7 @@ fn messages_are_encoded_as_ever() {
         assert_eq!(decode(&bytes).unwrap(), message);
     }
     insta::assert_snapshot!(text, @r"
-    version 4
+    version 5
     PreVote
       51010102ac02030600060504
     PreVoted
@@ -181,9 +181,9 @@ fn frames_are_encoded_as_ever() {
         dump(&mut text, "frame", &frame.encode_to_vec());
     }
     insta::assert_snapshot!(text, @r"
-    version 4
+    version 5
     hello
-      1a3d10012208706565723a373031280431010000000000000039500000000000
+      1a3d10012208706565723a373031280531010000000000000039500000000000
       00004151000000000000004802512c01000000000000595200000000000000
     frame
       0a0851010102ac020306
