@@ -170,13 +170,13 @@ async fn a_target_says_why_its_copy_cannot_go_on() {
     there.prepare(prepare(TARGET, 2, Some("127.0.0.1:9"))).await.unwrap();
     let asked = v1::SinkEvidenceRequest { target: target(TARGET), migration: 2, epoch: 3, at_least: 0 };
     for _ in 0..5 {
-        let waiting = there.evidence(asked.clone()).await.unwrap_err();
+        let waiting = there.evidence(asked).await.unwrap_err();
         assert!(matches!(refused(&waiting), Some(Refusal::Incomplete { .. })), "{waiting:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     there.prepare(prepare(TARGET, 2, Some(&at))).await.unwrap();
     let why = loop {
-        let status = there.evidence(asked.clone()).await.unwrap_err();
+        let status = there.evidence(asked).await.unwrap_err();
         match refused(&status) {
             Some(Refusal::Stuck { migration, why }) => break (migration, why),
             Some(Refusal::Incomplete { .. }) => tokio::time::sleep(Duration::from_millis(2)).await,
