@@ -15,5 +15,6 @@
 pub mod access;
 pub mod driver;
 pub mod mover;
+#[cfg(not(madsim))]
 pub mod server;
 pub mod storage;
